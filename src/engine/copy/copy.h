@@ -8,35 +8,35 @@
 #include "store/db.h"
 #include "storefile/storefile.h"
 
-/* a second store that has all that one has. Any thread; commits wait for the second half of it. */
+/* ==== clones: copies of whole stores. Any thread; commits wait during the second half ==== */
 
-/* Makes the directory, which is empty or what an earlier attempt left, a store; durable when this
- * returns. FIRN_EXISTS where there is a store already. progress (may be NULL) gets the files. */
+/* Makes a store of the directory, which must be empty or what an earlier attempt left; durable on
+ * return. FIRN_EXISTS if there is a store already. progress (may be NULL) gets the files. */
 FIRN_MUST_CHECK int firn_copy_clone(struct firn_db *db, struct firn_os_dir *to,
                                     struct firn_storefile_progress *progress, firn_error *err);
-/* The same in the directory that a user's path names; its last component is made if need be. */
+/* The same for the directory at a user's path, whose last component is created if necessary. */
 FIRN_MUST_CHECK int firn_copy_clone_path(struct firn_db *db, struct firn_os *os, const char *path,
                                          struct firn_storefile_progress *progress, firn_error *err);
 
 /* ==== exports and imports ====
  *
- * An export writes one checkpoint as a store in a single file (archive.h); an import makes such a file
- * a store in a directory again. One thread; other commits and reads continue meanwhile.
+ * An export writes one checkpoint as a store in a single file (archive.h); an import makes a store in
+ * a directory of such a file. One thread; other commits and reads continue meanwhile.
  */
 
 struct firn_copy_export_target {
     struct firn_os *os;
-    const char *path;      /* of the file; its directory is there */
-    bool replace_existing; /* a file of that name may go; else FIRN_EXISTS */
+    const char *path;      /* of the file; its directory must exist */
+    bool replace_existing; /* replace a file of that name; else FIRN_EXISTS */
 };
-/* Writes what a checkpoint sees, NULL: what now is. The file is there, whole and durable, when this
- * returns FIRN_OK; otherwise what was there before. */
+/* Writes what a checkpoint (NULL: now) sees. On FIRN_OK the file exists, complete and durable; otherwise
+ * what was there before is unchanged. */
 FIRN_MUST_CHECK int firn_copy_export(struct firn_db *db, const char *reference,
                                      const struct firn_copy_export_target *target,
                                      struct firn_storefile_progress *progress, firn_error *err);
 
-/* Makes a store in the directory `path`, which is made if need be, of the file. *out is the
- * checkpoint that the file holds. FIRN_EXISTS where there is a store already. */
+/* Makes a store of the file in the directory `path`, which is created if necessary. *out is the
+ * checkpoint in the file. FIRN_EXISTS if there is a store already. */
 FIRN_MUST_CHECK int firn_copy_import(struct firn_os *os, const char *file, const char *path,
                                      struct firn_storefile_progress *progress,
                                      struct firn_db_checkpoint_info *out, firn_error *err);

@@ -1,43 +1,42 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * copy/copy_capture.c: one state of a store, as bytes of its files, beside a process that writes it.
+ * copy/copy_capture.c: one state of a store, as bytes of its files, while a process writes to it.
  *
- * The guarantees that a reader relies on (db_reader.c) are enough to copy a store as well: with byte
- * 2^32 of FIRN locked no file goes that any version of the MANIFEST needs, and no segment of a log
- * is given up or used again. So it is locked first, and until the copy is complete. Then, in this
- * order,
- *   1. the MANIFEST is read, and it is noted how far its segments go (log/log.h),
- *   2. the log is read to its end, and the same is noted of it.
- * Runs, value files and packs never change, and are whole as soon as they have their names.
+ * The guarantees for readers (db_reader.c) are also enough to copy a store: while byte 2^32 of FIRN is
+ * locked, no file is removed that any version of MANIFEST needs, and no segment of a log is removed or
+ * reused. So this byte is locked first, and until the copy is complete. Then, in this order,
+ *   1. MANIFEST is read, and the lengths of its segments are recorded (log/log.h),
+ *   2. the log is read to its end, and its lengths are recorded likewise.
+ * Runs, value files and packs never change, and are complete as soon as they have their names.
  *
- * (I1) What is noted is a state that the store had, or shows what a crash would have left of one:
- *      runs as the MANIFEST has them, and all that the log had a moment later. The order is that of a
- *      reader. Every commit that was acknowledged before this began is in it. (Checked: the numbers of the
- *      segments. Not checked: what another process does.)
- * (I2) A run that the MANIFEST names, and what it refers to, was there before it was named. So a process
- *      that lists the directories later finds it. It may find newer runs, too: the copy does not
- *      name them, and the next process to write there removes them.
- * (I3) Packs are durable before a commit names them, and the lock keeps those that are given up.
- * (I4) A load is in the MANIFEST alone (db_bulk.c). Where one came between 1 and 2, the log has commits
- *      that came after it, and the state has to be looked for again: they cannot be there without
- *      it. It is known by its sequence, a multiple of 2^28 above all that the MANIFEST named, across
- *      which the log goes on. Chance can look like that (a commit that failed had just this sequence),
- *      so after some attempts it is believed to be that.
+ * (I1) What is recorded is a state that the store had, or one that a crash would have left: the runs
+ *      in MANIFEST, and everything that the log had a moment later. A reader uses the same order.
+ *      The state includes every commit that was acknowledged before the capture began. (Checked: the
+ *      numbers of the segments. Not checked: what another process does.)
+ * (I2) A run that MANIFEST names, and the files to which it refers, existed before it was named. So a
+ *      process that lists the directories later finds them. It may also find newer runs: the copy
+ *      does not name them, and the next process that writes there removes them.
+ * (I3) Packs are durable before a commit names them, and the lock keeps those that are removed.
+ * (I4) A load is only in MANIFEST (db_bulk.c). If one came between steps 1 and 2, the log has commits
+ *      that came after it, and both steps must be repeated: these commits cannot be there without
+ *      the load. It is recognized by its sequence, a multiple of 2^28 above everything that MANIFEST
+ *      named, if the log continues beyond that. Chance can produce the same (a commit that failed had
+ *      just this sequence), so after some attempts the state is accepted.
  *
- * (I5) The log names versions of the MANIFEST (db_replay.c). Where it comes to one that is newer than
- *      what was read of the MANIFEST, the copy of the log ends before that: what follows was committed
- *      after this began. If the MANIFEST does not have that version now, it has lost its end, and all
- *      is copied as it is.
- * (I4) and (I5) are not asserted: they speak of bytes from outside, and are tested.
+ * (I5) The log names versions of MANIFEST (db_replay.c). If it names one that is newer than the
+ *      MANIFEST that was read, the copy of the log ends before that record: what follows was
+ *      committed after the capture began. If MANIFEST does not have that version now, it has lost its
+ *      end, and everything is copied as it is.
+ * (I4) and (I5) are not asserted: they concern bytes from outside, and are tested.
  *
- * The same bytes are noted again where nothing was written meanwhile: two copies of a store at rest
- * are equal.
+ * If nothing was written meanwhile, the same bytes are recorded again: two copies of an idle store are
+ * equal.
  *
- * Left out is what the writer makes anew: LOCK, RESERVE, sockets of watches, unfinished and spare files,
- * and segments of logs that were begun since.
+ * Left out is what the writer creates again: LOCK, RESERVE, sockets of watches, unfinished and spare
+ * files, and segments of logs that were begun later.
  *
- * Not looked into: runs, values and packs, and the contents of commits. A copy of a store that is damaged
- * there is damaged in the same way. It is only found out whether the runs and values are there.
+ * Not read: runs, values and packs, and the contents of commits. If they are damaged in the store, they
+ * are damaged in the copy as well. It is only checked whether the runs and values exist.
  */
 #include "copy/copy_capture.h"
 
@@ -142,7 +141,7 @@ is_socket(const char *name)
            name[size + count_digits(name + size)] == '\0';
 }
 
-/* Of a name that begins as those of segments do. */
+/* Whether a name with the prefix of segments is that of a segment. */
 static bool
 is_segment(const char *name)
 {
@@ -152,7 +151,7 @@ is_segment(const char *name)
     return digits >= 6 && strcmp(number + digits, ".log") == 0;
 }
 
-/* ---- asking ---- */
+/* ---- classifying entries ---- */
 
 static const struct firn_log_capture_segment *
 segments_of(const struct firn_buf *buf, size_t *out_count)
@@ -175,7 +174,7 @@ are_consecutive(const struct firn_buf *buf)
     return true;
 }
 
-/* By their numbers, which have no needless zeros in front beyond six digits. */
+/* Compares their numbers, which have no extra leading zeros beyond six digits. */
 static bool
 is_older(const char *name, const char *than)
 {
@@ -184,8 +183,8 @@ is_older(const char *name, const char *than)
     return a < b || (a == b && strcmp(name, than) < 0);
 }
 
-/* An entry of which the name begins as those of a log's segments do. Segments that are older than the
- * log are no part of it and do no harm; newer ones would be. */
+/* Classifies an entry whose name begins like that of a log's segments. Segments that are older than the
+ * log are no part of it and do no harm; newer ones would. */
 static struct firn_copy_capture_file
 judge_segment(const struct firn_buf *segments, const char *prefix, const char *name)
 {
@@ -237,13 +236,13 @@ firn_copy_capture_judge(const struct firn_copy_capture *capture, const char *nam
     return file;
 }
 
-/* ---- looking ---- */
+/* ---- capturing ---- */
 
-/* The log, as it is read. */
+/* The log while it is read. */
 struct reading {
     struct firn_os_dir *dir;
     uint64_t version;  /* of the MANIFEST */
-    uint64_t named;    /* by the MANIFEST */
+    uint64_t named;    /* the newest in the MANIFEST */
     uint64_t sequence; /* of the last record */
     bool lacks_load;   /* (I4) */
 };
@@ -328,7 +327,7 @@ look_until_it_fits(struct firn_copy_capture *capture, bool may_lack_manifest, fi
     return rc;
 }
 
-/* A repair replaces the files of the store under the names that they have. */
+/* A repair replaces the files of the store and keeps their names. */
 static int
 refuse_repair(struct firn_os_dir *dir, firn_error *err)
 {

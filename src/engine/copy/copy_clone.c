@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * copy/copy_clone.c: a second store that has all that one has: data, checkpoints, and what firn
- * keeps in it for itself.
+ * copy/copy_clone.c: a second store with everything that the first has: data, checkpoints, and
+ * firn's own keyspaces and files.
  *
- * Files that are never written again (runs, packs) are shared by hard links, or copied where there
- * can be none, so that a clone takes no time and no space. The commits in the log are flushed
- * first, twice: once beside commits, which may take long, and once more, briefly, in the leader's
- * place, where nothing is committed until the clone is made. So the clone is the state of one
- * moment, and its log is empty.
+ * Files that are never written again (runs, packs) are shared by hard links, or copied if that is not
+ * possible, so that a clone takes no time and no space. The commits in the log are flushed first, in
+ * two passes: one beside commits, which may take long, and a short one in the leader's place, where
+ * nothing is committed until the clone is complete. So the clone is the state at one moment, and its
+ * log is empty.
  *
- * The new directory is made a store like any other (db_create.c): FIRN.tmp, files, FIRN. It has an
- * identity of its own. Where something fails, is cancelled, or the power goes, what was begun is not
- * a store, and the next attempt clears it away.
+ * The new directory becomes a store like any other (db_create.c): FIRN.tmp, files, FIRN. It has its
+ * own identity. After a failure, a cancellation or a power cut the unfinished directory is not a
+ * store, and the next attempt clears it.
  *
- * Packs of workspaces go along as they lie in the directory at that moment: all that the committed
- * catalog names are there, because packs are durable before they are named, and go after.
+ * Packs of workspaces are included as they are in the directory at that moment. All packs that the
+ * committed catalog names exist, because packs are durable before they are named, and removed later.
  */
 #include "copy/copy.h"
 
@@ -49,7 +49,7 @@ clone_names(const struct packs *packs, struct firn_os_dir *from, struct firn_os_
     for (size_t at = 0; at < packs->names.size;) {
         const char *name = (const char *)packs->names.data + at;
         int rc = firn_os_clone_file(from, to, name, err);
-        /* A file that is not needed may have been collected meanwhile. */
+        /* Garbage collection may have removed an unneeded file meanwhile. */
         rc = rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
         rc = rc == FIRN_OK ? firn_step_tell(step, 1, 0, err) : rc;
         if (rc != FIRN_OK) {
@@ -119,9 +119,9 @@ make_log(struct firn_os_dir *to, firn_error *err)
     return rc == FIRN_OK ? firn_log_close(log, err) : rc;
 }
 
-/* ---- all of it ---- */
+/* ---- the whole store ---- */
 
-/* Whether no memtable holds anything that only the log has beside it. */
+/* Whether no memtable has data that, besides the memtable, only the log has. */
 static bool
 is_flushed(struct firn_db *db)
 {
@@ -135,7 +135,7 @@ is_flushed(struct firn_db *db)
     return is_flushed;
 }
 
-/* The leader's place is taken: nothing is committed. */
+/* Requires: the leader's place is taken, so nothing is committed. */
 static int
 flush_rest(struct firn_db *db, firn_error *err)
 {

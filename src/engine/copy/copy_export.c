@@ -2,16 +2,16 @@
  *
  * copy/copy_export.c: one checkpoint as a store of its own in a single file.
  *
- * In order, in a directory of its own beside the file that is to be:
- *   1. a store is made, and what the checkpoint sees is copied into it;
- *   2. that store gets the checkpoint too, with its number, id, time and name, so that it is found
- *      in the file under the same references;
- *   3. it is closed, and its files are moved into one file (archive.h);
+ * In order, in a temporary directory beside the target file:
+ *   1. a store is created, and what the checkpoint sees is copied to it;
+ *   2. that store gets the checkpoint too, with its number, id, time and name, so that the same
+ *      references find it in the file;
+ *   3. the store is closed, and its files are moved to one file (archive.h);
  *   4. the file is synced, and gets its name by a rename, which is made durable.
  * A crash leaves the old file or the new one, and perhaps the directory, which the next export to
  * the same place removes.
  *
- * The source is only read: one view is open while step 1 goes on.
+ * The source is only read: one view is open during step 1.
  */
 #include "copy/copy.h"
 
@@ -29,27 +29,27 @@
 #include "store/db_internal.h"
 #include "storefile/archive.h"
 
-/* ==== a directory beside what is being made ====
+/* ==== a temporary directory beside the target ====
  *
- * It is named .firn-export-<16 hex digits>.tmp, and a file LOCK in it is locked for as long as its
- * process works (storefile.c). Making another one in the same place first removes those whose lock
- * is free: no process works in them any more.
+ * Its name is .firn-export-<16 hex digits>.tmp, and a file LOCK in it is locked while its process
+ * works (storefile.c). Creating another one in the same place first removes those whose lock is free,
+ * because no process uses them any more.
  *
- * (I1) The process that holds the lock of the file that has the name LOCK in a directory has the
- *      directory to itself: removing it begins with the lock, and takes the name away while it is
- *      held. (Tested by check_lock: others may take it.)
- * Between making a directory and locking it another process may take it for an abandoned one. Then
- * the lock is taken, or, if that process is done already, the file that was locked has lost its name.
- * So that is looked at once more, and another directory is made.
+ * (I1) A process that has locked the file with the name LOCK in a directory has the directory to
+ *      itself: removal begins with taking the lock, and removes the name while the lock is held.
+ *      (Tested by check_lock: others may take it.)
+ * Between creation and locking of a directory another process may take it for an abandoned one. That
+ * process then has the lock, or, if it has finished, the locked file has lost its name. So this is
+ * checked after locking, and another directory is created if necessary.
  *
- * Removing is best effort: what cannot be removed now is removed by the next one.
+ * Removal is best effort: what cannot be removed now is removed by the next export.
  */
 
 struct scratch {
     struct firn_os_dir *parent; /* borrowed */
     struct firn_os_dir *dir;
     struct firn_os_file *lock;
-    char name[48]; /* "": it is not there */
+    char name[48]; /* "": there is none */
 };
 
 enum { ATTEMPTS_MAX = 10, DEPTH_MAX = 2 };
@@ -67,7 +67,7 @@ keep_name(void *ctx, const struct firn_os_dirent *entry)
 
 static void remove_dir(struct firn_os_dir *parent, const char *name, unsigned depth);
 
-/* Nested no deeper than depth. */
+/* Removes entries, nested at most `depth` deep. */
 static void
 remove_contents(struct firn_os_dir *dir, unsigned depth)
 {
@@ -95,8 +95,8 @@ remove_dir(struct firn_os_dir *parent, const char *name, unsigned depth)
     }
 }
 
-/* Removes it with all that is in it: files, and two levels of directories. Fine on a zeroed struct,
- * and twice. */
+/* Removes the directory with its contents: files, and two levels of directories. Fine on a zeroed
+ * struct, and twice. */
 static void
 scratch_remove(struct scratch *scratch)
 {
@@ -157,7 +157,7 @@ remove_all_abandoned(struct firn_os_dir *parent)
     firn_os_dir_close(own);
 }
 
-/* ---- making ---- */
+/* ---- creating ---- */
 
 static int
 draw_name(struct scratch *scratch, firn_error *err)
@@ -190,7 +190,7 @@ out:
     return rc;
 }
 
-/* FIRN_BUSY and FIRN_NOT_FOUND if another process took it for an abandoned one. */
+/* FIRN_BUSY or FIRN_NOT_FOUND if another process took it for an abandoned one. */
 static int
 make(struct scratch *scratch, firn_error *err)
 {
@@ -209,8 +209,8 @@ out:
     return rc;
 }
 
-/* Makes an empty directory (0700) with a name of its own, and removes those that other processes
- * left when they ended. Nothing about it is durable. */
+/* Creates an empty directory (0700) with a unique name, and removes those left by other processes that
+ * have ended. Nothing about it is durable. */
 static int
 scratch_create(struct scratch *scratch, struct firn_os_dir *parent, firn_error *err)
 {
@@ -230,24 +230,23 @@ scratch_create(struct scratch *scratch, struct firn_os_dir *parent, firn_error *
     return rc;
 }
 
-/* ==== what a view sees, written into another store ====
+/* ==== copying what a view sees to another store ====
  *
- * Each keyspace is one load (db_bulk.c): a cursor gives its keys in order, and they go straight into
- * runs of the deepest level, once. What the cursor gives has been resolved: of a key there is one
- * version, a put, or an expiring put that keeps its moment.
+ * Each keyspace is one load (db_bulk.c): a cursor returns its keys in order, and they go directly to
+ * runs of the deepest level. What the cursor returns is resolved: a key has one version, a put, or an
+ * expiring put that keeps its time of expiry.
  *
- * There is one thing that a single version cannot say: a value that ends, and operands that were
- * merged upon it and stay, alone, when it has gone. Such a key is copied as it is: the value below
- * by the load, and the operands afterwards, as merges, because a load is newer than all that was
- * committed while it was open. They are found in a second walk, which is only made where the first
- * one has met such a key.
+ * One case cannot be expressed by a single version: a value that expires, with merge operands on top
+ * that stay after it has expired. Such a key is copied as it is: the value by the load, and the
+ * operands afterwards, as merges, because a load is newer than everything that was committed while it
+ * was open. A second walk finds the operands; it is done only if the first one has met such a key.
  *
- * What lies below a value that a cursor shows is found with a cursor over versions: of the key's
- * versions that the view sees, the newest ones are operands, down to an expiring put. Nothing among
- * them has been deleted, since the cursor showed a value that expires.
+ * The value below the operands is found with a cursor over versions: of the key's versions that the
+ * view sees, the newest ones are operands, down to an expiring put. None of them is a delete, since
+ * the cursor showed a value that expires.
  */
 
-/* Operands are committed in batches that have so many bytes, or a little more. */
+/* Operands are committed in batches of this many bytes, or a little more. */
 enum { BATCH_BYTES = 1 << 20 };
 
 struct copy {
@@ -257,20 +256,20 @@ struct copy {
     firn_error *err;
 };
 
-/* One keyspace on its way. */
+/* The copy of one keyspace. */
 struct keyspace_copy {
     const struct copy *copy;
     struct firn_db_keyspace *to;
     struct firn_db_cursor *cursor;
     struct firn_lsm_cursor *versions;
-    bool has_merged; /* operands upon a value that expires */
+    bool has_merged; /* a key had operands on a value that expires */
 
     /* Of the key that the cursor shows: */
     struct firn_buf base;     /* the expiring put below */
-    struct firn_buf operands; /* the newest first, each with its size (4 bytes) after it */
+    struct firn_buf operands; /* newest first, each followed by its size (4 bytes) */
 };
 
-/* ---- what lies below a value that expires ---- */
+/* ---- the versions of a value that expires ---- */
 
 static int
 keep_operand(struct keyspace_copy *one, firn_slice operand)
@@ -305,7 +304,7 @@ out:
     return rc;
 }
 
-/* Finds base and operands of the key on which the cursor stands. */
+/* Finds base and operands of the key at the cursor. */
 static int
 find_below(struct keyspace_copy *one, firn_error *err)
 {
@@ -392,14 +391,14 @@ merge_operand(struct keyspace_copy *one, struct firn_db_batch *batch, firn_slice
                          operand.size - FIRN_ENTRY_MERGE_HEAD_SIZE);
     int rc = firn_db_batch_merge(batch, one->to, key, operation, operand, err);
     if (rc == FIRN_INVALID && firn_db_batch_count(batch) > 0) {
-        /* After an operand of another operator, which needs a commit of its own. */
+        /* It follows an operand of another operator, and needs a commit of its own. */
         rc = write_batch(one, batch, err);
         rc = rc == FIRN_OK ? firn_db_batch_merge(batch, one->to, key, operation, operand, err) : rc;
     }
     return rc;
 }
 
-/* The oldest operand first. */
+/* Oldest operand first. */
 static int
 merge_operands(struct keyspace_copy *one, struct firn_db_batch *batch, firn_error *err)
 {
@@ -488,7 +487,7 @@ visit_name(void *ctx, const char *name)
                                                       : copy_keyspace(copy, name, copy->err);
 }
 
-/* Copies all keyspaces of the view but firn's own into a store without keyspaces, in bounded memory.
+/* Copies all keyspaces of the view, except firn's own, to a store without keyspaces, in bounded memory.
  * Requires: no other thread uses that store. */
 static int
 copy_view(struct firn_db_view *view, struct firn_db *to, struct firn_storefile_progress *progress,
@@ -506,7 +505,7 @@ copy_view(struct firn_db_view *view, struct firn_db *to, struct firn_storefile_p
 
 /* ---- the store ---- */
 
-/* What is exported: *out_view, and as what. */
+/* Opens the view to export, and sets *out to the checkpoint that it becomes. */
 static int
 open_view(struct firn_db *db, const char *reference, struct firn_db_view **out_view,
           struct firn_db_checkpoint_info *out, firn_error *err)
@@ -521,7 +520,7 @@ open_view(struct firn_db *db, const char *reference, struct firn_db_view **out_v
     rc = firn_os_random(db->os, out->id, sizeof out->id, err);
     rc = rc == FIRN_OK ? firn_db_view_open(db, out_view, err) : rc;
     if (rc == FIRN_OK) {
-        /* The view's own time: what is gone for it is gone in the file. */
+        /* The view's own time: what has expired for it has expired in the file. */
         out->created_ns = (int64_t)((*out_view)->node.time_ms * 1000000);
     }
     return rc;
@@ -579,9 +578,9 @@ out:
     return rc;
 }
 
-/* ---- all of it ---- */
+/* ---- the whole export ---- */
 
-/* FIRN_EXISTS, or FIRN_INVALID for what is no file. */
+/* FIRN_EXISTS, or FIRN_INVALID if it is no file. */
 static int
 check_target(const struct firn_os_user_path *place, const struct firn_copy_export_target *target,
              firn_error *err)

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * copy/copy_import.c: a store in a single file as a store in a directory.
+ * copy/copy_import.c: turns a store in a single file into a store in a directory.
  *
- * The file has the files of a store, so they are copied out, each compared with the hash that was
- * written; that is all. The new store is made like any other (db_create.c): FIRN.tmp, files, FIRN,
- * and gets an identity of its own. Where something fails, the files go again, and what is left of the
- * beginning is cleared away by the next attempt; a power cut leaves no more than that either.
+ * The file contains the files of a store, so they are copied out, each compared with its hash. The new
+ * store is created like any other (db_create.c): FIRN.tmp, files, FIRN, and gets an identity of its
+ * own. After a failure the files are removed, and the next attempt clears what is left; the same holds
+ * after a power cut.
  *
- * Before anything is written the store in the file is opened, for reading: what cannot be read there
+ * Before anything is written, the store in the file is opened for reading: what cannot be read there
  * is not copied.
  */
 #include "copy/copy.h"
@@ -18,7 +18,7 @@
 #include "store/db_internal.h"
 #include "storefile/archive.h"
 
-/* ---- the checkpoint that the file holds ---- */
+/* ---- the checkpoint in the file ---- */
 
 static int
 take_first(void *ctx, const struct firn_db_checkpoint_info *info)
@@ -46,14 +46,14 @@ look(struct firn_os *os, const char *file, struct firn_db_checkpoint_info *out, 
 
 /* ---- copying ---- */
 
-/* The directories are made as their first files come. */
+/* Directories are created with their first files. */
 struct target {
     struct firn_os_dir *root;
-    struct firn_os_dir *inner; /* of the file before; NULL: it lay in the root */
+    struct firn_os_dir *inner; /* of the previous file; NULL: that was in the root */
     char name[FIRN_ARCHIVE_FORMAT_NAME_SIZE_MAX + 1];
 };
 
-/* The files in the directory are durable. */
+/* Makes the files in the directory durable. */
 static int
 leave_inner(struct target *target, firn_error *err)
 {
@@ -86,14 +86,14 @@ out:
     return rc;
 }
 
-/* Nothing may come to lie in a store that does not belong there. */
+/* Refuses names that do not belong to a store. */
 static int
 check_path(struct firn_archive *archive, const char *path, firn_error *err)
 {
     char name[FIRN_ARCHIVE_FORMAT_NAME_SIZE_MAX + 1];
     const char *slash = strchr(path, '/');
     size_t size = slash != NULL ? (size_t)(slash - path) : strlen(path);
-    CHECK(size < sizeof name); /* archive_format.c takes no longer ones */
+    CHECK(size < sizeof name); /* archive_format.c accepts no longer ones */
     memcpy(name, path, size);
     name[size] = '\0';
     return firn_db_create_is_data(name)
@@ -146,8 +146,8 @@ fill(struct firn_archive *archive, struct firn_os_dir *to, struct firn_storefile
     FIRN_TRY(firn_db_create_begin(to, &identity, err));
     rc = copy_all(archive, to, progress, err);
     if (rc != FIRN_OK) {
-        /* Their space may be what is missing. FIRN.tmp goes when their removal is durable: files
-         * without it would be those of a store that has lost its identity. */
+        /* The failure may be a full disk. FIRN.tmp is removed after their removal is durable: files
+         * without it would look like a store that has lost its identity. */
         if (firn_db_create_clear(to, NULL) == FIRN_OK && firn_os_dir_sync(to, NULL) == FIRN_OK) {
             FIRN_IGNORE(firn_os_remove_file(to, FIRN_STOREFILE_IDENTITY_TMP_NAME, NULL));
         }

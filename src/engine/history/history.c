@@ -2,36 +2,37 @@
  *
  * history/history.c: lines of history and the checkpoints on them, in memory.
  *
- * "Now" sees a set of intervals of sequences, almost always the single one [1, …). When checkpoint
- * c is restored by commit r, now becomes what c sees and all from r on; the commits between c and r
- * are seen no more but by the safety checkpoint that the restore takes, and by other checkpoints of
- * that time. Such a set, without an end, is a line. A checkpoint is a place on a line: a pointer
- * and a number, for a store of any size.
+ * "Now" sees a set of intervals of sequences, almost always the single one [1, …). When commit r
+ * restores checkpoint c, now becomes what c sees plus everything from r on. The commits between c and
+ * r are seen only by the safety checkpoint that the restore creates, and by other checkpoints of that
+ * time. Such a set, without an end, is a line. A checkpoint is a place on a line: a pointer and a
+ * number, for a store of any size.
  *
- * Lines are a tree. The line that a restore begins has the line of c as its parent, c's sequence as
- * its fork, and its own sequences from r on. What it sees below the fork it shares with all that
- * came that way, so a line takes the same few bytes after ten thousand restores as after one. The
- * intervals, of which there is one more than restores follow each other, are made for readings
- * alone: of now, and of a line while views are open on it.
+ * Lines form a tree. The line that a restore begins has the line of c as its parent, c's sequence as
+ * its fork, and its own sequences from r on. It shares what it sees below the fork with all lines that
+ * came that way, so after ten thousand restores a line takes the same few bytes as after one. A line
+ * has at most one interval for itself and one for each ancestor. The intervals are built only for
+ * reads: of now, and of a line while views are open on it.
  *
- * (I1) Each sequence is the own of at most one line: that which was now when it was committed. A
+ * (I1) Each sequence belongs to at most one line: the one that was now when it was committed. A
  *      line's own sequences begin at `first`, which is its begin unless it was joined to its parent,
  *      and end before the next line's first.
  * (I2) A checkpoint's sequence is at least its line's begin; forks are sequences of checkpoints.
- * (I3) The order of checkpoints is that of their making, so their sequences do not descend.
- * (I4) A line goes when it is not now, and no checkpoint, view or other line needs it. If only one
- *      line needs it, which goes on right where it ends, as after a restore of what was just saved,
- *      the two become one.
- * (I5) Readings of now without the mutex do not count as views. They look at the intervals of now
- *      alone, which are retired through the epoch; while now is the first line they look at nothing.
+ * (I3) Checkpoints are in the order of their creation, so their sequences do not descend.
+ * (I4) A line is freed when it is not now, and no checkpoint, view or other line needs it. If only
+ *      one line needs it, which continues right where it ends (as after a restore of what was just
+ *      saved), the two become one.
+ * (I5) Reads of now without the mutex do not count as views. They use only the intervals of now,
+ *      which are retired through the epoch; while now is the first line they use nothing.
  *
- * A change is made in two steps: prepare finds out whether it can be done and takes memory; apply
- * cannot fail. Between them the change goes to the log.
+ * A change is made in two steps: prepare finds out whether it can be done and allocates memory; apply
+ * cannot fail. Between them the change is written to the log.
  *
- * Limits: a line has at most 65,536 intervals, as after so many restores of what came after the
- * restore before; 2^20 checkpoints. Memory: 96 bytes a line and about 180 bytes a checkpoint; of now,
- * and of each line with open views, up to 24 bytes an interval. That is beside the budget of memory, and
- * firn_store_stats tells it. history.c finds a checkpoint by its id, number or name at once.
+ * Limits: a line has at most 65,536 intervals, as after that many restores, each of a state that
+ * came after the previous one; 2^20 checkpoints. Memory: 96 bytes a line and about 180 bytes a
+ * checkpoint; for now, and for each line with open views, up to 24 bytes an interval. This is not part
+ * of the memory budget; firn_store_stats reports it. Finding a checkpoint by id, number or name
+ * usually takes constant time.
  */
 #include "history/history.h"
 
@@ -44,19 +45,20 @@
 #include "base/search.h"
 #include "codec/xxh3.h"
 
-/* ==== checkpoints of a history by what they are called ====
+/* ==== finding checkpoints of a history ====
  *
- * Three chained hash tables over the same checkpoints: by id, by number (of those that are no safety
- * checkpoints), by name (of those that have one). The links are in the checkpoints, so adding one takes
- * no memory once there is room, and cannot fail after its commit is in the log.
+ * Three chained hash tables contain the same checkpoints: by id, by number (except safety checkpoints),
+ * and by name (if they have one). The links are in the checkpoints, so once there is room, adding one
+ * needs no memory and cannot fail after its commit is in the log.
  *
- * Room is for as many as there are buckets; it doubles. Ids are random and numbers are counted; names,
- * and what a damaged or hostile MANIFEST says, may meet in one chain, which then is as a list.
+ * There is room for as many checkpoints as there are buckets; it doubles. Ids are random, and numbers
+ * are counted. Names, and the contents of a damaged or hostile MANIFEST, may collide in one chain,
+ * which is then searched like a list.
  */
 
 enum { BY_ID, BY_NUMBER, BY_NAME, BUCKETS_MIN = 16 };
 
-/* ---- where it hangs ---- */
+/* ---- chains ---- */
 
 static uint64_t
 hash_of_name(firn_slice name)
@@ -64,7 +66,7 @@ hash_of_name(firn_slice name)
     return firn_xxh3(name.data, name.size, BY_NAME);
 }
 
-/* False: it is not to be found so. */
+/* False if the checkpoint is not in that table. */
 static bool
 hash_of(const struct firn_db_checkpoint *checkpoint, unsigned by, uint64_t *out)
 {
@@ -147,7 +149,7 @@ firn_history_find_reserve(struct firn_history *history)
     firn_free(history->buckets);
     history->buckets = buckets;
     history->bucket_count = count;
-    /* The newest last: it is found first. */
+    /* The newest last, so that it is found first. */
     for (size_t i = 0; i < firn_history_count(history); i++) {
         hang(history, firn_history_at(history, i));
     }
@@ -163,7 +165,7 @@ find_deinit(struct firn_history *history)
     history->found_count = 0;
 }
 
-/* ---- looking ---- */
+/* ---- lookup ---- */
 
 static struct firn_db_checkpoint *
 first_of(const struct firn_history *history, unsigned by, uint64_t hash)
@@ -218,7 +220,7 @@ firn_history_find_place(const struct firn_history *history,
     return low;
 }
 
-/* ---- looking ---- */
+/* ---- lookup ---- */
 
 size_t
 firn_history_count(const struct firn_history *history)
@@ -246,7 +248,7 @@ firn_history_view_of(const struct firn_db_intervals *intervals, uint64_t sequenc
                         : (struct firn_view){&nothing, 1, 0, NULL};
 }
 
-/* The first line, as long as nothing was joined to it, sees everything. */
+/* Whether it sees everything: the first line does, as long as nothing was joined to it. */
 static bool
 sees_everything(const struct firn_db_line *line)
 {
@@ -332,7 +334,7 @@ retire_intervals(struct firn_history *history, struct firn_db_line *line)
 
 /* ---- lines ---- */
 
-/* Of a line with parent, fork and first: how many intervals it has. */
+/* The number of intervals of a line with this parent, fork and first. */
 static size_t
 count_intervals(const struct firn_db_line *line)
 {
@@ -345,7 +347,7 @@ is_unused(const struct firn_db_line *line)
     return line->checkpoints == 0 && line->views == 0;
 }
 
-/* (I4) Where only this line needs its parent, and goes on right where that ends. */
+/* (I4) Joins a line to its parent if only this line needs the parent, and continues right where it ends. */
 static void
 join_parents(struct firn_db_line *line)
 {
@@ -355,14 +357,14 @@ join_parents(struct firn_db_line *line)
         DCHECK(parent->first <= line->fork);
         line->first = parent->first;
         line->fork = parent->fork;
-        line->parent = parent->parent; /* which has a child less and one more */
+        line->parent = parent->parent; /* which loses one child and gets another */
         parent->parent = NULL;
         parent->children = 0;
         parent = line->parent;
     }
 }
 
-/* From the last one on: so all that need a line are known when its turn comes. */
+/* From the last line to the first, so that all that need a line are known when its turn comes. */
 void
 firn_history_release_lines(struct firn_history *history)
 {
@@ -424,7 +426,7 @@ firn_history_unref(struct firn_history *history, struct firn_db_line *line)
     release_line(history, line);
 }
 
-/* Whether a line may follow those that there are (I1). */
+/* Whether a line may follow the existing ones (I1). */
 static bool
 may_follow(const struct firn_history *history, const struct firn_db_line *line)
 {
@@ -518,7 +520,7 @@ firn_history_deinit(struct firn_history *history)
     atomic_init(&history->now_intervals, NULL);
 }
 
-/* ---- what can be done ---- */
+/* ---- preparing changes ---- */
 
 static struct firn_db_checkpoint *
 make_checkpoint(const uint8_t *id, const struct firn_history_record *record, firn_slice name)
@@ -534,7 +536,7 @@ make_checkpoint(const uint8_t *id, const struct firn_history_record *record, fir
     return checkpoint;
 }
 
-/* Room for one more checkpoint and line. */
+/* Makes room for one more checkpoint and line. */
 static int
 reserve(struct firn_history *history, firn_error *err)
 {
@@ -582,7 +584,7 @@ out:
     return rc;
 }
 
-/* What a checkpoint sees and all from begin on. */
+/* A line of what a checkpoint sees, plus everything from begin on. */
 static struct firn_db_line *
 continue_line(const struct firn_db_checkpoint *checkpoint, uint64_t begin)
 {
@@ -627,7 +629,7 @@ out:
     return rc;
 }
 
-/* All are there, and none is named twice: those that were found so far are marked. */
+/* Checks that all exist, and none is named twice: those found so far are marked. */
 static int
 mark_deleted(const struct firn_history *history, const struct firn_history_record *record,
              size_t *out_marked, firn_error *err)
@@ -690,9 +692,9 @@ firn_history_discard(struct firn_history_change *change)
     change->line = NULL;
 }
 
-/* ---- doing it ---- */
+/* ---- applying changes ---- */
 
-/* One pass over all, however many go. */
+/* One pass over all, however many are deleted. */
 static void
 delete_all(struct firn_history *history, const struct firn_history_record *record)
 {
@@ -731,7 +733,7 @@ add_checkpoint(struct firn_history *history, struct firn_db_checkpoint *added, u
     firn_history_find_add(history, added);
 }
 
-/* Now moves on to a line. The one before has got the safety checkpoint. */
+/* Makes a line now. The previous one has the safety checkpoint. */
 static void
 begin_line(struct firn_history *history, struct firn_db_line *line)
 {
@@ -741,7 +743,7 @@ begin_line(struct firn_history *history, struct firn_db_line *line)
     line->parent->children++;
     line->views = 1;
     history->now = line;
-    /* Before the intervals of before are retired; pairs with the loads in db_view.c. */
+    /* Before the old intervals are retired; pairs with the loads in db_view.c. */
     atomic_store_explicit(&history->now_intervals, line->intervals, memory_order_seq_cst);
     firn_history_unref(history, before);
 }

@@ -2,13 +2,13 @@
  *
  * history/history.h: the checkpoints of a store's data, and what "now" is: lines of history.
  *
- * A store begins with one line, [1, …). A restore begins another: what the checkpoint sees, and all
- * that is committed from there on. A reading is a place on a line: what that line sees, up to a
- * sequence.
+ * A store begins with one line, [1, …). A restore begins another: what the checkpoint sees, plus
+ * everything that is committed from there on. A read happens at a place on a line: it sees what that
+ * line sees, up to a sequence.
  *
- * The thread that changes a history leads the commits (or knows it alone) and holds the state
- * mutex; a thread that reads its checkpoints does either. Lines also come and go with views, so
- * everything about them needs the mutex.
+ * A thread that changes a history leads the commits (or no other thread knows the history) and holds
+ * the state mutex; a thread that reads its checkpoints does either. Lines also begin and end with
+ * views, so everything about them needs the mutex.
  */
 #ifndef FIRN_HISTORY_HISTORY_H
 #define FIRN_HISTORY_HISTORY_H
@@ -31,26 +31,26 @@ enum {
     FIRN_HISTORY_CHECKPOINTS_MAX = 1 << 20
 };
 
-/* What a line sees, as intervals: for readings. Never changes. */
+/* The intervals that a line sees, for reads. Immutable. */
 struct firn_db_intervals {
     struct firn_epoch_node retired;
     uint64_t begin; /* of the line */
     size_t count;
-    struct firn_view_guide *guide; /* after the intervals; NULL: there is none */
+    struct firn_view_guide *guide; /* after the intervals; NULL: no guide */
     /* The last one has no end: UINT64_MAX. */
     struct firn_view_interval intervals[];
 };
 
-/* A line sees what its parent sees up to the fork, and from `first` on its own. */
+/* A line sees what its parent sees up to the fork, and from `first` on its own sequences. */
 struct firn_db_line {
     struct firn_db_line *parent; /* NULL: of the first line */
     uint64_t fork;               /* at least the parent's first */
     uint64_t first;
     uint64_t begin;       /* the sequence of the restore that began it; 1 for the first one */
-    uint64_t checkpoints; /* that lie on it */
-    uint64_t views;       /* that are open on it; being now is one */
+    uint64_t checkpoints; /* on it */
+    uint64_t views;       /* open on it; being now counts as one */
     uint64_t children;    /* lines of which it is the parent */
-    uint64_t index;       /* among all, while they are listed */
+    uint64_t index;       /* among all lines, while they are listed */
     size_t count;         /* of intervals */
     struct firn_db_intervals *intervals; /* NULL: no view needs them */
 };
@@ -60,17 +60,17 @@ enum { FIRN_HISTORY_CHAINS = 3 };
 
 struct firn_db_checkpoint {
     struct firn_db_checkpoint *next[FIRN_HISTORY_CHAINS];
-    bool is_leaving; /* of a change that is being looked at or made */
+    bool is_leaving; /* by a change that is being prepared or applied */
     uint8_t id[FIRN_HISTORY_ID_SIZE];
-    uint64_t number; /* from 1, never given again; 0: a safety checkpoint */
+    uint64_t number; /* from 1, never reused; 0: a safety checkpoint */
     int64_t created_ns;
     struct firn_db_line *line;
     uint64_t sequence;                      /* it sees its line up to here */
-    uint8_t restored[FIRN_HISTORY_ID_SIZE]; /* of a safety checkpoint: what was restored then */
-    char name[];                            /* "" where it has none */
+    uint8_t restored[FIRN_HISTORY_ID_SIZE]; /* of a safety checkpoint: what the restore restored */
+    char name[];                            /* "": no name */
 };
 
-/* Zeroed is none; see init. */
+/* Zeroed: none; see init. */
 struct firn_history {
     struct firn_buf lines;       /* of struct firn_db_line *, by ascending begin: parents first */
     struct firn_buf checkpoints; /* of struct firn_db_checkpoint *, the oldest first */
@@ -79,13 +79,13 @@ struct firn_history {
     size_t bucket_count;                 /* a power of two, or 0 */
     size_t found_count;
     struct firn_db_line *now;
-    /* Of the line of now; NULL: everything. For readings without the mutex (db_view.c). */
+    /* Of the line of now; NULL: everything. For reads without the mutex (db_view.c). */
     _Atomic(struct firn_db_intervals *) now_intervals;
-    struct firn_epoch *epoch; /* that such readings are inside of; NULL: there are none */
+    struct firn_epoch *epoch; /* such reads are inside it; NULL: no such reads */
     uint64_t next_number;
     uint64_t sequence;       /* of the last change */
     uint64_t saved_sequence; /* of the last change that MANIFEST has */
-    uint64_t first_segment;  /* of the log, with a change that MANIFEST lacks; 0: there is none */
+    uint64_t first_segment;  /* of the log, with a change that MANIFEST lacks; 0: none */
     bool has_undo;
     uint8_t undo[FIRN_HISTORY_ID_SIZE]; /* the safety checkpoint of the last restore */
 };
@@ -102,14 +102,14 @@ firn_history_is_safety(const struct firn_db_checkpoint *checkpoint)
     return checkpoint->number == 0;
 }
 
-/* What a reading at a place sees; line NULL: everything up to there. A sequence before the line's
- * begin stands for the begin; 0 without a begin, in a store without commits, sees nothing.
- * Requires: the line is now, or there is a view on it (firn_history_ref). */
+/* What a read at a place sees; line NULL: everything up to there. A sequence before the line's begin
+ * stands for the begin; 0 without a begin, in a store without commits, sees nothing. Requires: the
+ * line is now, or there is a view on it (firn_history_ref). */
 struct firn_view firn_history_view(const struct firn_db_line *line, uint64_t sequence);
-/* The same by the intervals of a line; NULL: everything. */
+/* The same from the intervals of a line; NULL: everything. */
 struct firn_view firn_history_view_of(const struct firn_db_intervals *intervals, uint64_t sequence);
 
-/* What all of it takes in memory, about: see history.c. */
+/* About how much memory all of it uses: see history.c. */
 uint64_t firn_history_memory_bytes(const struct firn_history *history);
 
 size_t firn_history_line_count(const struct firn_history *history);
@@ -123,36 +123,36 @@ enum firn_history_kind {
     FIRN_HISTORY_DELETE = 3
 };
 
-/* A change as the log has it: docs/formats/store.md. */
+/* A change as in the log: docs/formats/store.md. */
 struct firn_history_record {
     uint64_t sequence;
     enum firn_history_kind kind;
-    uint8_t id[FIRN_HISTORY_ID_SIZE];     /* that is created or restored */
-    uint8_t safety[FIRN_HISTORY_ID_SIZE]; /* of a restore: the checkpoint of what was before */
+    uint8_t id[FIRN_HISTORY_ID_SIZE];     /* created or restored */
+    uint8_t safety[FIRN_HISTORY_ID_SIZE]; /* of a restore: the checkpoint of the previous state */
     int64_t created_ns;                   /* of a creation or restore */
     firn_slice name;                      /* of a creation; empty: none */
-    const uint8_t *deleted;               /* ids, side by side; borrowed */
+    const uint8_t *deleted;               /* ids, one after the other; borrowed */
     size_t deleted_count;
 };
 
-/* A change that was found to be possible, and the memory for it. */
+/* A change that can be applied, with the memory for it. */
 struct firn_history_change {
     struct firn_history_record record;
     struct firn_db_checkpoint *added;
-    struct firn_db_line *line; /* that begins */
+    struct firn_db_line *line; /* the new line */
 };
 
-/* FIRN_NOT_FOUND, FIRN_EXISTS, FIRN_LIMIT, FIRN_INVALID for what cannot be done; FIRN_NO_MEMORY.
+/* FIRN_NOT_FOUND, FIRN_EXISTS, FIRN_LIMIT or FIRN_INVALID if the change is not possible; FIRN_NO_MEMORY.
  * Nothing is changed. The record's bytes must live until apply. */
 FIRN_MUST_CHECK int firn_history_prepare(struct firn_history *history,
                                          const struct firn_history_record *record,
                                          struct firn_history_change *out, firn_error *err);
 void firn_history_apply(struct firn_history *history, struct firn_history_change *change);
-/* After a prepare that is not applied. */
+/* Frees a prepared change that is not applied. */
 void firn_history_discard(struct firn_history_change *change);
 
-/* An open view on a line begins, or ends. The first one needs memory; so none does on the line of
- * now, or where another view is. */
+/* Open and close a view on a line. The first view on a line needs memory; one on the line of now, or on a
+ * line that has a view, needs none. */
 FIRN_MUST_CHECK int firn_history_ref(struct firn_db_line *line, firn_error *err);
 void firn_history_unref(struct firn_history *history, struct firn_db_line *line);
 
@@ -162,32 +162,32 @@ void firn_history_unref(struct firn_history *history, struct firn_db_line *line)
  * begin, or no parent and first = 1. */
 FIRN_MUST_CHECK int firn_history_add_line(struct firn_history *history,
                                           const struct firn_db_line *line, firn_error *err);
-/* Makes a line now, the first time. */
+/* Makes a line now, for the first time. */
 FIRN_MUST_CHECK int firn_history_begin_now(struct firn_history *history, struct firn_db_line *line,
                                            firn_error *err);
-/* Frees lines that nothing needs, and joins what need not be apart. */
+/* Frees lines that nothing needs, and joins lines where possible. */
 void firn_history_release_lines(struct firn_history *history);
 
-/* ==== checkpoints of a history by what they are called ==== */
+/* ==== finding checkpoints ==== */
 
-/* NULL if there is none; the newest of more than one. */
+/* NULL if there is none; the newest if there are several. */
 struct firn_db_checkpoint *firn_history_find(const struct firn_history *history,
                                              const uint8_t id[FIRN_HISTORY_ID_SIZE]);
-/* name is not empty. */
+/* Requires: name is not empty. */
 struct firn_db_checkpoint *firn_history_find_name(const struct firn_history *history,
                                                   firn_slice name);
-/* number is not 0. */
+/* Requires: number is not 0. */
 struct firn_db_checkpoint *firn_history_find_number(const struct firn_history *history,
                                                     uint64_t number);
-/* Which one it is, in the order of their making. */
+/* Its position in the order of creation. */
 size_t firn_history_find_place(const struct firn_history *history,
                                const struct firn_db_checkpoint *checkpoint);
 
 /* ---- for changes of a history ---- */
 
-/* Room for one more; FIRN_NO_MEMORY. */
+/* Makes room for one more; FIRN_NO_MEMORY. */
 FIRN_MUST_CHECK int firn_history_find_reserve(struct firn_history *history);
-/* It can be found from now on. There is room, and it stays where it is. */
+/* Adds a checkpoint, which must stay at its address. Requires: there is room. */
 void firn_history_find_add(struct firn_history *history, struct firn_db_checkpoint *checkpoint);
 
 #endif

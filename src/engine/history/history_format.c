@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * history/history_format.c: changes of checkpoints, and all of them, as bytes and back.
+ * history/history_format.c: encoding and decoding changes of checkpoints, and the whole history.
  *
- * A change is a record of the log beside those of commits. When the log is given up, MANIFEST keeps
- * the whole history in its place: the lines with their parents and forks, so that each takes a few
- * bytes, and the checkpoints.
+ * A change is a record of the log beside those of commits. Before segments of the log with changes are
+ * removed, MANIFEST saves the whole history: the lines with their parents and forks, so that each
+ * takes a few bytes, and the checkpoints.
  *
- * Version 1 listed the intervals of each line, but for the leading ones that it had in common with the
- * line before; with branches in turns that was every interval of every line. It is still read. What
- * its intervals say of the tree: a line that one interval of any line begins with is a line, whether
- * it is listed or not, and its parent is the line whose own sequences the interval before ends in.
+ * Version 1 listed the intervals of each line, except for the leading ones that it had in common with
+ * the line before; with alternating branches that was every interval of every line. It can still be
+ * read. The tree follows from its intervals: each place where an interval of any line begins is a
+ * line, listed or not, and its parent is the line whose own sequences contain the end of the previous
+ * interval.
  *
- * Readers trust nothing: what they accept fulfils the invariants of history.c. Counts are held
- * against the bytes that are left before memory is taken; each line of the result takes some bytes in
+ * Readers trust nothing: what they accept fulfils the invariants of history.c. Counts are checked
+ * against the remaining bytes before memory is allocated; each line of the result takes some bytes in
  * either version.
  */
 #include "history/history_format.h"
@@ -147,7 +148,7 @@ firn_history_format_get_record(firn_slice record, struct firn_history_record *ou
     return FIRN_OK;
 }
 
-/* ---- all of it, to bytes ---- */
+/* ---- the whole history, to bytes ---- */
 
 static int
 put_line(const struct firn_db_line *before, const struct firn_db_line *line, struct firn_buf *out)
@@ -225,7 +226,7 @@ out:
     return rc;
 }
 
-/* ---- all of it, from bytes ---- */
+/* ---- the whole history, from bytes ---- */
 
 struct decoder {
     struct firn_reader reader;
@@ -260,7 +261,7 @@ told_line(const struct decoder *decoder, uint64_t i)
     return ((struct firn_db_line **)(void *)decoder->told.data)[i];
 }
 
-/* The line that was added last is the next one that is listed. */
+/* Registers the line that was added last as the next listed one. */
 static int
 tell_last(struct decoder *decoder)
 {
@@ -278,7 +279,7 @@ sequence_max(const struct decoder *decoder)
     return decoder->history->sequence > 0 ? decoder->history->sequence : 1;
 }
 
-/* Where a line's own sequences end for good: before the next line's first. */
+/* The final end of a line's own sequences: before the next line's first. */
 static uint64_t
 end_of(const struct firn_history *history, const struct firn_db_line *line)
 {
@@ -331,14 +332,14 @@ get_line(struct decoder *decoder)
 
 /* ---- lines of version 1 ---- */
 
-/* A line that the bytes tell of, or that an interval begins with. */
+/* A line that the bytes list, or that an interval begins with. */
 struct found_line {
     uint64_t first;
-    uint64_t below; /* the end of the interval before; 0: none */
+    uint64_t below; /* the end of the previous interval; 0: none */
     bool is_told;
 };
 
-/* Reads the intervals of a line from number `common` on; all are open but the last. */
+/* Reads the intervals of a line from number `common` on; only the last one has no end. */
 static bool
 get_intervals(struct firn_reader *reader, struct firn_view_interval *intervals, size_t common,
               size_t count)
@@ -363,7 +364,7 @@ get_intervals(struct firn_reader *reader, struct firn_view_interval *intervals, 
     return true;
 }
 
-/* What the intervals of one line tell of, from number `common` on. */
+/* Collects the lines that the intervals of one line imply, from number `common` on. */
 static int
 find_lines(struct decoder *decoder, const struct firn_buf *intervals, size_t common, uint64_t begin,
            struct firn_buf *found)
@@ -384,7 +385,7 @@ find_lines(struct decoder *decoder, const struct firn_buf *intervals, size_t com
     return FIRN_OK;
 }
 
-/* Reads one line; intervals holds those of the line before. */
+/* Reads one line; intervals has those of the previous line. */
 static int
 get_old_line(struct decoder *decoder, uint64_t *begin_before, struct firn_buf *intervals,
              struct firn_buf *found)
@@ -424,7 +425,7 @@ compare_found(const void *a, const void *b)
     return (x->first > y->first) - (x->first < y->first);
 }
 
-/* The line whose own sequences hold that one. */
+/* The line whose own sequences contain this one. */
 static struct firn_db_line *
 find_owner(const struct firn_history *history, uint64_t sequence)
 {
@@ -435,7 +436,7 @@ find_owner(const struct firn_history *history, uint64_t sequence)
     return firn_history_line(history, low - 1);
 }
 
-/* Makes lines of all that were found; several intervals may begin with the same one. */
+/* Adds lines for all that were found; several intervals may begin with the same one. */
 static int
 add_found(struct decoder *decoder, struct firn_buf *found)
 {

@@ -2,20 +2,20 @@
  *
  * inspect/db_check.c: reading the store again from disk and comparing it with the handle.
  *
- * The identity is read and must be the one the handle has. MANIFEST and runs are lsm/'s to verify.
- * The log is read as by a read-only opening, which verifies every checksum; each commit is decoded
- * whole, sequences must grow, and up to the moment at which the check began each segment must hold
- * exactly as many commits as the handle has counted: a log that was shortened from outside reads as
- * sound by itself and is found here. Segments that are given up while the check runs are not
- * missed; commits made while it runs are left to the next one.
+ * The identity is read and must be that of the handle. lsm/ verifies MANIFEST and runs. The log is
+ * read as by a read-only opening, which verifies every checksum. Each commit is decoded completely,
+ * and sequences must grow. Up to the moment at which the check began, each segment must have exactly
+ * as many commits as the handle has counted: this detects a log that was shortened from outside,
+ * which by itself reads as sound. Segments that are removed during the check do not count as missing;
+ * commits made during the check are not checked.
  *
- * Of a store in a single file everything between and around its files is compared too.
+ * For a store in a single file everything between and around its files is compared too.
  *
- * A read-only handle compares what it counted when it was opened, in the segments that the newest
- * one says belong to the log when all has been read.
+ * A read-only handle uses the counts of its opening, for those segments that belong to the log
+ * according to its newest segment after everything has been read.
  *
- * The log cannot be read on after damage, so at most one place of it is reported. No lock is held
- * while reading.
+ * Reading the log stops at damage, so at most one place of it is reported. No lock is held while
+ * reading.
  */
 #include "base/check.h"
 #include "store/db_internal.h"
@@ -32,14 +32,14 @@ struct check {
     const struct firn_step *step;             /* of the phase; likewise */
     struct firn_db_image *image;
     uint64_t last_sequence;  /* when the check began */
-    struct firn_buf counted; /* of struct firn_db_segment, as the handle has them; likewise */
-    struct firn_buf found;   /* as they were read */
+    struct firn_buf counted; /* of struct firn_db_segment, as counted by the handle; likewise */
+    struct firn_buf found;   /* as read */
     uint64_t read_sequence;
     uint64_t read_count;
-    bool is_complete; /* there is nothing more to read up to last_sequence */
+    bool is_complete; /* everything up to last_sequence was read */
 };
 
-/* Where something is damaged. */
+/* Damage that was found. */
 struct damage {
     void (*on_damage)(void *ctx, const char *text);
     void *ctx;
@@ -72,7 +72,7 @@ restart(void *ctx, firn_error *err)
     return FIRN_OK;
 }
 
-/* Sequences increase from record to record, of any type. */
+/* Checks that sequences grow from record to record, of any type. */
 static int
 pass_sequence(struct check *check, uint64_t sequence, const char **what)
 {
@@ -180,7 +180,7 @@ count_in(const struct firn_buf *segments, uint64_t number)
     return 0;
 }
 
-/* The oldest segment that the handle knows to be there. */
+/* The oldest segment that the handle knows to exist. */
 static uint64_t
 oldest_kept(struct firn_db *db)
 {
@@ -192,7 +192,7 @@ oldest_kept(struct firn_db *db)
     return oldest;
 }
 
-/* The oldest segment that the log has now, as its newest one says. */
+/* The oldest segment that the log has now, according to its newest one. */
 static int
 read_oldest(struct firn_os_dir *dir, uint64_t *out, firn_error *err)
 {
@@ -209,7 +209,7 @@ out:
     return rc;
 }
 
-/* The oldest segment that was there while the log was read. */
+/* The oldest segment that existed while the log was read. */
 static int
 find_oldest(const struct check *check, uint64_t *out, firn_error *err)
 {
@@ -264,7 +264,7 @@ check_log(struct check *check, firn_error *err)
     return rc == FIRN_OK ? compare_counts(check, err) : rc;
 }
 
-/* What the handle knows at the beginning. */
+/* Records what the handle knows at the beginning. */
 static int
 begin(struct check *check, firn_error *err)
 {
@@ -304,7 +304,7 @@ struct counting {
     firn_error *err;
 };
 
-/* Damage is reported and is no failure here; anything else that fails is. */
+/* Reports damage, which is no failure here; returns any other failure. */
 static int
 note(struct damage *damage, int rc, const firn_error *found, firn_error *err)
 {
@@ -339,8 +339,8 @@ out:
     return rc;
 }
 
-/* A run that cannot be read has been reported by its own check: its keyspace is counted as far as
- * it can be read. */
+/* The check of runs has already reported a run that cannot be read: its keyspace is counted as far as
+ * possible. */
 static int
 visit_name(void *ctx, const char *name)
 {
@@ -377,7 +377,7 @@ on_run_damage(void *ctx, const char *text)
     report_damage(damage, &found);
 }
 
-/* How many runs there are and what they hold, values in other files included. */
+/* Counts runs and their contents, including values in other files. */
 static int
 begin_trees(struct check *check, firn_error *err)
 {
@@ -402,15 +402,15 @@ check_trees(struct check *check, struct damage *damage, firn_error *err)
     if (rc == FIRN_OK) {
         rc = firn_lsm_check(check->image->lsm, on_run_damage, damage, check->step, &found);
     }
-    /* Damage that was reported in pieces is not reported again as a whole. */
+    /* Damage that was reported in detail is not reported again as a whole. */
     if (rc == FIRN_CORRUPT && damage->count > before) {
         return FIRN_OK;
     }
     return note(damage, rc, &found, err);
 }
 
-/* The file around a store that was exported. Damage that the store's own checksums have found is
- * not reported again. */
+/* Checks the file around an exported store. Damage that the store's own checksums have found is not
+ * reported again. */
 static int
 check_archive(struct check *check, struct damage *damage, firn_error *err)
 {
@@ -461,7 +461,7 @@ firn_db_check(struct firn_db *db, const struct firn_db_check_options *options,
     struct firn_db_view_node node = {0};
     report->keyspaces = 0;
     report->entries = 0;
-    /* So the image stays, and what it sees. */
+    /* This keeps the image, and what it sees. */
     firn_db_view_register(db, &node, NULL, false);
     check.image = node.image;
     int rc = check_all(&check, &damage, report, err);

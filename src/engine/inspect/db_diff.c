@@ -1,22 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * inspect/db_diff.c: what two checkpoints, or a checkpoint and now, have differently.
+ * inspect/db_diff.c: the differences between two checkpoints, or between a checkpoint and now.
  *
- * Both are opened as views, so that nothing that they see goes meanwhile. The names of keyspaces
- * that either has are gone through in order. Where a name leads to the same number in both, the
- * tree is compared with itself (lsm/lsm_diff.c), which visits only what differs; where it does not,
- * because the keyspace was dropped and made again, or one of them has none, the two trees are
- * compared key by key.
+ * Both are opened as views, so that nothing that they see is dropped meanwhile. The names of keyspaces
+ * in either are visited in order. If a name has the same number in both, the tree is compared with
+ * itself (lsm/lsm_diff.c), which visits only what differs. If not, because the keyspace was dropped
+ * and created again, or only one of them has it, the two trees are compared key by key.
  *
- * Firn's own keyspaces are not compared: most are outside of views, and those of schemas and indexes follow
- * the tables, which are compared like keyspaces. A read-only handle may have been
- * refreshed between the opening of the two views: then the trees are different objects, and
- * everything is compared; the answer is the same.
+ * Firn's own keyspaces are not compared: most are outside views, and those of schemas and indexes follow the
+ * tables, which are compared like keyspaces. A read-only handle may have been refreshed between the
+ * opening of the two views. The trees are then different objects, and everything is compared; the
+ * result is the same.
  *
- * Values that have expired when the comparison begins are gone on both sides: that time has passed
- * is no difference.
+ * Values that have expired when the comparison begins are left out on both sides: the mere passage of
+ * time is no difference.
  *
- * Memory: the names, and what lsm_diff.c takes.
+ * Memory: the names, and what lsm_diff.c uses.
  */
 #include "base/check.h"
 #include "base/mem.h"
@@ -56,7 +55,7 @@ read_names(struct side *side, firn_error *err)
     return rc == FIRN_NO_MEMORY ? firn_error_no_memory(err, "a comparison") : rc;
 }
 
-/* In byte order, on which the walk over both lists rests. */
+/* Whether names are in byte order, which the walk over both lists requires. */
 static bool
 are_ascending(const struct firn_buf *names)
 {
@@ -80,7 +79,7 @@ name_at(const struct side *side, size_t at)
 
 /* ---- one keyspace ---- */
 
-/* What a view has of a keyspace; *out->tree is NULL where it has nothing. */
+/* What a view has of a keyspace; *out->tree is NULL if it has nothing. */
 static int
 side_of(const struct firn_db_diff_side *side, uint64_t time_ms, struct firn_lsm_diff_side *out,
         firn_error *err)
@@ -110,7 +109,7 @@ key_of(const struct firn_lsm_difference *found)
                                      .after = found->after};
 }
 
-/* The keyspace that a view has under a name; NULL where it has none. */
+/* The keyspace of a name in a view; NULL if there is none. */
 static int
 find_keyspace(const struct side *side, const char *name, struct firn_db_diff_side *out,
               firn_error *err)
@@ -165,7 +164,7 @@ visit_keyspace(const struct comparison *comparison, const char *name, bool is_be
     return rc == FIRN_OK ? compare_keyspace(comparison, name, err) : rc;
 }
 
-/* The names of both lists, in order, each once. */
+/* Visits the names of both lists, in order, each once. */
 static int
 compare_all(const struct comparison *comparison, firn_error *err)
 {
@@ -186,7 +185,7 @@ compare_all(const struct comparison *comparison, firn_error *err)
     }
 }
 
-/* ---- all of it ---- */
+/* ---- the whole comparison ---- */
 
 static int
 open_side(struct firn_db *db, const char *reference, struct side *side, firn_error *err)

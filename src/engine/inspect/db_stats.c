@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * inspect/db_stats.c: what a store can tell about itself, as a structure and as JSON.
+ * inspect/db_stats.c: statistics of a store, as a structure and as JSON.
  *
- * The numbers are gathered one after the other while work goes on, so they fit together as well as
- * numbers of a running store can. Amplifications are computed in the JSON from the numbers beside
- * them: bytes written to log and runs for each byte committed; runs that a reading may have to
- * look at; bytes of runs and value files for each byte of the level that holds most and of live
- * values, which is what overwritten data costs.
+ * The numbers are collected one after the other while work continues, so they agree only as far as
+ * numbers of a running store can. Amplifications are computed in the JSON from the other numbers:
+ * bytes written to log and runs for each committed byte; runs that a read may have to look at; and
+ * bytes of runs and value files for each byte of the largest level and of live values, which is the
+ * cost of overwritten data.
  *
- * The file system says how much space files take up, so the sum is what other programs see. Of the
- * files of the log, what is more than the log's content is spare: a file for the next segment, and what
- * was got ready after the end of the newest one.
+ * The file system reports how much space files take, so the sum is what other programs see. Of the
+ * files of the log, the part beyond the log's content is spare: a file for the next segment, and what
+ * was allocated after the end of the newest one.
  */
 #include "base/check.h"
 #include "store/db_internal.h"
@@ -121,12 +121,12 @@ gather_keyspaces(struct firn_db *db, const struct firn_db_image *image, firn_sto
 
 /* ---- the disk ---- */
 
-/* Directories lie this deep at most, in a store that was repaired. */
+/* The greatest depth of directories in a store, which a repaired one has. */
 enum { DEPTH_MAX = 3 };
 
 struct disk {
-    struct firn_os_dir *dir; /* the one that is listed */
-    uint64_t *into;          /* NULL: the name says which */
+    struct firn_os_dir *dir; /* the listed one */
+    uint64_t *into;          /* NULL: chosen by the name */
     firn_store_disk *out;
     uint64_t log_files;
     struct firn_buf folders; /* names, each with its NUL */
@@ -140,7 +140,7 @@ has_suffix(const char *name, const char *suffix)
     return size > suffix_size && strcmp(name + size - suffix_size, suffix) == 0;
 }
 
-/* Of a name in the store's directory. */
+/* The counter for a name in the store's directory. */
 static uint64_t *
 place_of(struct disk *disk, const char *name)
 {
@@ -162,7 +162,7 @@ add_file(void *ctx, const struct firn_os_dirent *entry)
     struct firn_os_stat stat;
     DCHECK(disk->dir != NULL);
     if (firn_os_stat(disk->dir, entry->name, &stat, NULL) != FIRN_OK) {
-        return FIRN_OK; /* it has gone meanwhile */
+        return FIRN_OK; /* it was removed meanwhile */
     }
     if (stat.kind == FIRN_OS_DIR) {
         return firn_buf_append(&disk->folders, entry->name, entry->name_size + 1);
@@ -210,7 +210,7 @@ add_folder(struct disk *disk, struct firn_os_dir *parent, const char *name, unsi
     return rc == FIRN_NO_MEMORY ? firn_error_no_memory(err, "the names of files") : rc;
 }
 
-/* Where the directory cannot be read now, nothing is known; the other numbers are given nevertheless. */
+/* If the directory cannot be read now, its numbers are unknown; the others are still reported. */
 static void
 gather_disk(struct firn_db *db, firn_store_statistics *out)
 {
@@ -250,7 +250,7 @@ firn_db_stats(struct firn_db *db, firn_store_statistics *out, firn_error *err)
 
 /* ---- JSON ---- */
 
-/* Text as a JSON string; what is not UTF-8 in it shows as '?'. */
+/* Text as a JSON string; bytes that are not UTF-8 appear as '?'. */
 static int
 append_text(struct firn_buf *out, const char *text)
 {
@@ -354,7 +354,7 @@ append_numbers(const firn_store_statistics *stats, struct firn_buf *out)
     return rc;
 }
 
-/* A quotient in hundredths; 0 where there is nothing to divide by. */
+/* A quotient in hundredths; 0 if the divisor is 0. */
 static uint64_t
 hundredths(uint64_t a, uint64_t b)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * inspect/inspect.h: what a store has, for callers that only look: whether all of it can be read, how much there is,
- * and in what two of its states differ.
+ * inspect/inspect.h: looking at a store: whether all of it can be read, how much it has, and how two of its
+ * states differ.
  */
 #ifndef FIRN_INSPECT_INSPECT_H
 #define FIRN_INSPECT_INSPECT_H
@@ -29,12 +29,12 @@ FIRN_MUST_CHECK int firn_db_check(struct firn_db *db, const struct firn_db_check
 
 /* ---- db_stats.c ---- */
 
-/* What a range of keys takes up, about; upper NULL: no bound. */
+/* About how much space a range of keys takes; upper NULL: no bound. */
 FIRN_MUST_CHECK int firn_db_stats_range(const struct firn_db_keyspace *keyspace, firn_slice lower,
                                         const firn_slice *upper, firn_keyspace_size *out,
                                         firn_error *err);
-/* Calls visit with the memtables and runs of a keyspace that a view (NULL: now) may see something of: see
- * firn_lsm_tree_visit_parts. */
+/* Calls visit with the memtables and runs of a keyspace that may have something which a view (NULL: now)
+ * sees: see firn_lsm_tree_visit_parts. */
 FIRN_MUST_CHECK int firn_db_stats_visit_parts(
     const struct firn_db_keyspace *keyspace, struct firn_db_view *view,
     int (*visit)(void *ctx, const struct firn_lsm_part *part, firn_error *err), void *ctx,
@@ -50,37 +50,37 @@ struct firn_db_diff_key {
     firn_slice key;
     bool is_before; /* the first state has it */
     bool is_after;
-    firn_slice before; /* the values, if so */
+    firn_slice before; /* the values, if the states have the key */
     firn_slice after;
 };
 struct firn_db_diff_visitor {
     const char *keyspace; /* NULL: all of them */
-    /* A keyspace that only one side has; may be NULL. Its keys come then. */
+    /* Called for a keyspace that only one side has, before its keys; may be NULL. */
     int (*visit_keyspace)(void *ctx, const char *name, bool is_added);
-    /* A key that is not the same in both; borrowed. A return other than FIRN_OK ends the walk and
-     * is returned. */
+    /* Called for a key that differs; borrowed. A return other than FIRN_OK ends the walk and is
+     * returned. */
     int (*visit)(void *ctx, const char *keyspace, const struct firn_db_diff_key *key);
     void *ctx;
     struct firn_storefile_progress *progress; /* NULL: none */
 };
-/* One keyspace, key by key. Views and keyspaces are borrowed; keyspace NULL: nothing is there. Values that
- * have expired by the opening are on neither side. One thread. */
+/* One keyspace, key by key. Views and keyspaces are borrowed; keyspace NULL: this side has nothing. Values
+ * that have expired by the opening are on neither side. One thread. */
 struct firn_db_diff_side {
     struct firn_db_view *view;
     struct firn_db_keyspace *keyspace;
 };
 struct firn_db_diff_walk;
-/* progress (NULL: none) is borrowed, too. FIRN_INVALID for a view of another store. */
+/* progress (NULL: none) is borrowed too. FIRN_INVALID for a view of another store. */
 FIRN_MUST_CHECK int firn_db_diff_walk_open(struct firn_db *db,
                                            const struct firn_db_diff_side *before,
                                            const struct firn_db_diff_side *after,
                                            struct firn_storefile_progress *progress,
                                            struct firn_db_diff_walk **out, firn_error *err);
-/* The next key that is not the same in both, borrowed until the next call; false: there is none. */
+/* The next key that differs, borrowed until the next call; false: there is none. */
 FIRN_MUST_CHECK int firn_db_diff_walk_next(struct firn_db_diff_walk *walk,
                                            struct firn_db_diff_key *out, bool *out_found,
                                            firn_error *err);
-/* Before the views are closed. NULL is fine. */
+/* Requires: the views are still open. NULL is fine. */
 void firn_db_diff_walk_close(struct firn_db_diff_walk *walk);
 /* before and after are references; NULL is the present state. Any thread. */
 FIRN_MUST_CHECK int firn_db_diff(struct firn_db *db, const char *before, const char *after,

@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * rescue/rescue.c: a sound store made of what a damaged one still has.
+ * rescue/rescue.c: builds a sound store from what is left of a damaged one.
  *
- * The damaged directory is only read. In the new one candidates are built, the best first, and the
- * first that opens and is sound to the last byte is taken:
- *   1. everything as it is: the damage lies elsewhere, or only the identity was lost;
- *   2. where MANIFEST may not be the newest, or cannot be read: the log up to its first bad place, and the
- *      trees as their runs themselves tell of them (mend_gather.c), without those that cannot be read;
- *   3. the same with the runs alone that MANIFEST names;
- *   4. the trees of 2 and 3 without the log, which may lean on what a lost run said;
- *   5. where there are no runs, so that no MANIFEST was ever needed: the log alone, up to its first bad
+ * The damaged directory is only read. Candidates are built in the new directory, the best first, and
+ * the first one that opens and is completely sound is taken:
+ *   1. everything as it is: the damage is elsewhere, or only the identity was lost;
+ *   2. if MANIFEST may not be the newest, or cannot be read: the log up to its first bad place, and the
+ *      trees that the runs themselves describe (mend_gather.c), without runs that cannot be read;
+ *   3. the same with only the runs that MANIFEST names;
+ *   4. the trees of 2 and 3 without the changes of checkpoints in the log, then without the log, which
+ *      may depend on the contents of a lost run;
+ *   5. if there are no runs, so that no MANIFEST was ever needed: the log alone, up to its first bad
  *      place;
  *   6. an empty store.
  *
  * (I1) Runs and value files are shared by hard links and never written. Logs are copied.
- * (I2) A candidate is judged by reading alone. A part of it that cannot be read counts as damaged; a failure
- *      to write is a failure of the machine, and ends the rescue: it must not lead to a worse
- *      candidate.
+ * (I2) A candidate is judged only by reading it. A part that cannot be read counts as damaged. A failed
+ *      write is a failure of the machine and ends the rescue: it must not lead to a worse candidate.
  * (I3) The new store has an identity of its own.
  * (Not checked: all three follow from which calls are made.)
  */
@@ -35,23 +35,23 @@
 #include "os/os_clone.h"
 #include "store/db_internal.h"
 
-/* ==== how the log and MANIFEST of a damaged store fit together ====
+/* ==== matching the log and MANIFEST of a damaged store ====
  *
- * As an opening judges (db_replay.c, lsm.c), but nothing is refused. MANIFEST counts as the newest
- * only if both can be read to their ends and nothing says otherwise.
+ * The rules are those of an opening (db_replay.c, lsm.c), but nothing is refused. MANIFEST counts as the
+ * newest only if both can be read to their ends and nothing contradicts that.
  *
- * The history of checkpoints. The newest record VOUCH says which one MANIFEST had at the newest version
- * that the log knows. Where the note of the newest segment names a later version, or the records
- * are of a format that does not say it, that is not known.
+ * The history of checkpoints. The newest record VOUCH names the history that MANIFEST had at the newest
+ * version that the log names. If the note of the newest segment names a later version, or the records
+ * are of a format without this, the history is unknown.
  */
 
 struct findings {
-    bool is_newest;        /* what is there of MANIFEST is all of it, for all that the log says */
-    bool may_be_older;     /* something says that there was more, or it cannot be read */
-    bool log_is_short;     /* MANIFEST knows that the log went further */
-    uint64_t log_sequence; /* of the oldest commit in the log; UINT64_MAX: there is none */
-    bool knows_history;    /* the log says which history MANIFEST had last: */
-    uint64_t history_sequence; /* that with this last change; 0: none */
+    bool is_newest;            /* MANIFEST is complete, as far as the log shows */
+    bool may_be_older;         /* something shows that there was more, or it cannot be read */
+    bool log_is_short;         /* by MANIFEST the log went further */
+    uint64_t log_sequence;     /* of the oldest commit in the log; UINT64_MAX: no commit */
+    bool knows_history;        /* the log names the history that MANIFEST had last: */
+    uint64_t history_sequence; /* the one with this last change; 0: none */
 };
 
 struct looking {
@@ -61,7 +61,7 @@ struct looking {
     uint64_t vouched; /* the newest version that records name */
 };
 
-/* Every record that is whole. */
+/* Called for every whole record. */
 static int
 visit(void *ctx, uint8_t type, firn_slice record, firn_error *err)
 {
@@ -102,7 +102,7 @@ is_before(struct firn_log_position a, struct firn_log_position b)
     return a.segment < b.segment || (a.segment == b.segment && a.offset < b.offset);
 }
 
-/* FIRN_OK for damage, and *out_is_whole tells. */
+/* Returns FIRN_OK for damage, which *out_is_whole shows. */
 static int
 sort_out(int rc, const firn_error *found, bool *out_is_whole, firn_error *err)
 {
@@ -142,7 +142,7 @@ look_at(struct firn_os_dir *from, struct findings *out, firn_error *err)
     out->may_be_older = !has_manifest || known > looking.manifest.version ||
                         (looking.manifest.unnamed > 0 && looking.manifest.missing > 0);
     out->is_newest = has_log && !out->log_is_short && !out->may_be_older;
-    /* 0: no segment was begun since MANIFEST was changed for the first time, so the log has all. */
+    /* 0: no segment was begun since MANIFEST first changed, so the log has everything. */
     out->knows_history =
         has_log && (known == 0 || (out->knows_history && known == looking.vouched));
     DCHECK(!out->is_newest || (!out->may_be_older && !out->log_is_short));
@@ -164,13 +164,13 @@ struct rescuing {
     struct firn_rescue_result *result;
     struct firn_buf names; /* each with its NUL */
     struct firn_buf buffer;
-    struct firn_buf told; /* of the candidate, each with its NUL: the one that is taken counts */
-    bool told_is_short;   /* memory was out */
+    struct firn_buf told; /* reports on the candidate, each with its NUL; used if it is taken */
+    bool told_is_short;   /* there was no memory */
     struct findings look;
-    bool walks_versions; /* a candidate is sound only if no version is in it twice */
+    bool walks_versions; /* a candidate is sound only if it has no version twice */
 };
 
-/* Keeps what is found until it is known which candidate is taken. */
+/* Keeps a report until it is known which candidate is taken. */
 static void
 tell(void *ctx, const char *text)
 {
@@ -244,7 +244,7 @@ list(struct rescuing *rescuing, struct firn_os_dir *dir,
     return rc == FIRN_NO_MEMORY ? firn_error_no_memory(err, "the names of files") : rc;
 }
 
-/* As much of a file as can be read. */
+/* Copies as much of a file as can be read. */
 static int
 copy_content(struct rescuing *rescuing, struct firn_os_file *source, struct firn_os_file *target,
              firn_error *err)
@@ -314,7 +314,7 @@ link_names(struct rescuing *rescuing, struct firn_os_dir *from, struct firn_os_d
     DCHECK(from != to); /* (I1) */
     for (size_t at = 0; at < rescuing->names.size;) {
         const char *name = (const char *)rescuing->names.data + at;
-        /* A candidate before may have written it again (mend.c). */
+        /* An earlier candidate may have written it again (mend.c). */
         FIRN_IGNORE(firn_os_remove_file(to, name, NULL));
         int rc = firn_os_clone_file(from, to, name, err);
         if (rc != FIRN_OK && rc != FIRN_EXISTS) {
@@ -325,7 +325,7 @@ link_names(struct rescuing *rescuing, struct firn_os_dir *from, struct firn_os_d
     return firn_os_dir_sync(to, err);
 }
 
-/* *out_count is how many there are. */
+/* *out_count is the number of runs. */
 static int
 link_runs(struct rescuing *rescuing, size_t *out_count, firn_error *err)
 {
@@ -352,7 +352,7 @@ out:
 
 /* ---- the parts of a candidate ---- */
 
-/* Away with the candidate before. */
+/* Removes the previous candidate. */
 static int
 begin(struct rescuing *rescuing, firn_error *err)
 {
@@ -364,7 +364,7 @@ begin(struct rescuing *rescuing, firn_error *err)
                : rc;
 }
 
-/* An empty MANIFEST. */
+/* Creates an empty MANIFEST. */
 static int
 make_lsm(struct rescuing *rescuing, firn_error *err)
 {
@@ -380,7 +380,7 @@ out:
     return rc;
 }
 
-/* A MANIFEST that names what counts, and can be read. */
+/* Creates a MANIFEST that names the runs that count and can be read. */
 static int
 gather_lsm(struct rescuing *rescuing, bool is_newest, struct firn_mend_gather_result *gathered,
            struct firn_mend_result *mended, firn_error *err)
@@ -402,7 +402,7 @@ out:
     return rc;
 }
 
-/* What of the log goes into the new one. */
+/* The part of the log that is copied to the new one. */
 enum log_part { LOG_ALL, LOG_COMMITS, LOG_NOTHING };
 
 struct log_copy {
@@ -420,7 +420,7 @@ append_record(void *ctx, uint8_t type, firn_slice record, struct firn_log_positi
     struct log_copy *copy = ctx;
     DCHECK(copy->log != NULL && copy->part != LOG_NOTHING);
     if (type == FIRN_STOREFILE_TYPE_VOUCH) {
-        return FIRN_OK; /* for a MANIFEST that is another one now */
+        return FIRN_OK; /* it concerns the old MANIFEST */
     }
     if (type == FIRN_HISTORY_FORMAT_TYPE && copy->part == LOG_COMMITS) {
         copy->left_some = true;
@@ -437,7 +437,7 @@ tell_log(struct rescuing *rescuing, const char *text)
     tell(rescuing, text);
 }
 
-/* A new log with the records of the old one up to the first bad place; or with none. */
+/* Writes a new log with the records of the old one up to the first bad place, or with none. */
 static int
 write_log(struct rescuing *rescuing, enum log_part part, firn_error *err)
 {
@@ -484,7 +484,7 @@ ignore_damage(void *ctx, const char *text)
     (void)text;
 }
 
-/* Goes over all versions of a tree; one that lies in two places is FIRN_CORRUPT. */
+/* Visits all versions of a tree; a version in two places is FIRN_CORRUPT. */
 static int
 walk_tree(struct firn_lsm_tree *tree, firn_error *err)
 {
@@ -512,7 +512,7 @@ walk_trees(struct firn_db *db, firn_error *err)
     return rc;
 }
 
-/* Looks whether the candidate is sound (I2). */
+/* Checks whether the candidate is sound (I2). */
 static int
 examine(struct rescuing *rescuing, bool *out_is_sound, firn_error *err)
 {
@@ -538,7 +538,7 @@ examine(struct rescuing *rescuing, bool *out_is_sound, firn_error *err)
     return FIRN_OK;
 }
 
-/* Gives it its name before that. */
+/* The same, after giving the store its name. */
 static int
 judge(struct rescuing *rescuing, bool *out_is_sound, firn_error *err)
 {
@@ -561,7 +561,7 @@ out:
     return rc;
 }
 
-/* Tells of checkpoints that nothing knows any more: by what the log says of MANIFEST. */
+/* Reports lost checkpoints, by what the log says of MANIFEST. */
 static void
 tell_history(struct rescuing *rescuing, firn_slice history, uint64_t *doubts)
 {
@@ -579,7 +579,7 @@ tell_history(struct rescuing *rescuing, firn_slice history, uint64_t *doubts)
                "hidden may be visible again");
 }
 
-/* Where names are lost the log gets a commit that gives new ones. */
+/* If names are lost, the log gets a commit with new ones. */
 static int
 name_keyspaces(struct rescuing *rescuing, uint64_t sequence, bool *is_sound, uint64_t *doubts,
                firn_error *err)
@@ -668,7 +668,7 @@ has_runs(struct rescuing *rescuing, bool *out, firn_error *err)
     return rc;
 }
 
-/* ---- all of them ---- */
+/* ---- all candidates ---- */
 
 /* Candidates 2 to 4. */
 static int
@@ -688,7 +688,7 @@ out:
     return rc;
 }
 
-/* All of it is there only if nothing was reported missing. */
+/* Whether losses are reported: everything is kept only if nothing was reported missing. */
 static bool
 is_told(const struct firn_rescue_result *result)
 {
@@ -759,7 +759,7 @@ firn_rescue_doubt(struct firn_os_dir *from, const struct firn_rescue_options *op
     DCHECK(options->on_damage != NULL);
     struct firn_mend_found found;
     if (result->was_gathered) {
-        return FIRN_OK; /* each was looked at */
+        return FIRN_OK; /* every run was examined */
     }
     int rc = firn_mend_look(from, &found, err);
     if (rc == FIRN_OK && found.unnamed > 0) {

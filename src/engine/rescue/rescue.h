@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * rescue/rescue.h: a sound store made of what a damaged one still has, in another directory; and
- * single entries of one that cannot be opened.
+ * rescue/rescue.h: builds a sound store, in another directory, from what is left of a damaged one; and
+ * reads single entries of one that cannot be opened.
  */
 #ifndef FIRN_RESCUE_RESCUE_H
 #define FIRN_RESCUE_RESCUE_H
@@ -15,7 +15,7 @@
 
 /* What became of the data. */
 enum firn_rescue_state {
-    FIRN_RESCUE_KEPT,      /* all of it is there */
+    FIRN_RESCUE_KEPT,      /* everything is there */
     FIRN_RESCUE_SHORTENED, /* commits at the end of the log are gone, or runs */
     FIRN_RESCUE_LOST       /* the new store is empty */
 };
@@ -23,7 +23,7 @@ enum firn_rescue_state {
 struct firn_rescue_result {
     enum firn_rescue_state state;
     bool log_was_cut;
-    bool was_gathered; /* MANIFEST was not the newest: runs said what they are */
+    bool was_gathered; /* MANIFEST was not the newest: the runs describe themselves */
     uint64_t runs_lost;
     uint64_t runs_taken; /* that MANIFEST did not name */
 };
@@ -33,43 +33,43 @@ struct firn_rescue_options {
     void *ctx;
 };
 
-/* Makes a store in `to`, which holds none, of that in `from`, whose lock the caller holds and in which
- * nothing is changed. Sealed files are shared. Packs are the caller's. FIRN_NEWER where `from` is of a
- * newer firn; damage is reported and is no failure. After a failure the caller removes what is left. */
+/* Creates a store in `to`, which must not have one, from that in `from`, whose lock the caller holds and
+ * where nothing is changed. Sealed files are shared. The caller handles packs. FIRN_NEWER if `from` is of
+ * a newer firn; damage is reported and is no failure. After a failure the caller removes what is left. */
 FIRN_MUST_CHECK int firn_rescue(struct firn_os_dir *from, struct firn_os_dir *to,
                                 const struct firn_rescue_options *options,
                                 struct firn_rescue_result *out, firn_error *err);
 
-/* Looks for files of runs that the MANIFEST of the damaged store does not name. They are counted as lost,
+/* Looks for files of runs that the MANIFEST of the damaged store does not name. They count as lost runs,
  * and the data as shortened. For a store that has lost other things too: by themselves such files are no
  * damage, because a crash leaves them. */
 FIRN_MUST_CHECK int firn_rescue_doubt(struct firn_os_dir *from,
                                       const struct firn_rescue_options *options,
                                       struct firn_rescue_result *result, firn_error *err);
 
-/* The lock of a store, of which nothing else need be left. FIRN_BUSY names the holder. */
+/* Takes the lock of a store, of which nothing else need be left. FIRN_BUSY names the holder. */
 FIRN_MUST_CHECK int firn_rescue_lock(struct firn_os_dir *dir, int64_t timeout_ms,
                                      struct firn_os_file **out, firn_error *err);
-/* Whether a name in a store's directory is that of a file or folder of the store's own. */
+/* Whether a name in a store's directory is that of one of the store's own files or directories. */
 bool firn_rescue_is_own_name(const char *name);
 
-/* Whether a failure lies in the files that are read, not in the machine. */
+/* Whether a failure is due to the files that are read, not to the machine. */
 bool firn_rescue_is_finding(int rc);
 
 /* ---- rescue_salvage.c ---- */
 
-/* An entry that was found somewhere. */
+/* An entry that was found. */
 struct firn_rescue_salvage_entry {
-    bool is_of_log;    /* else it stands in a run, and its keyspace is not known */
+    bool is_of_log;    /* else it is in a run, and its keyspace is unknown */
     uint64_t keyspace; /* the number of its keyspace */
     uint64_t sequence;
     enum firn_entry_kind kind;
     firn_slice key;
     firn_slice value;
 };
-/* Shows the entries of every commit in the log, and of every run, that can be read, in any order, some
- * of them twice: also what was replaced, deleted, or never acknowledged. Values in files of their own
- * are not shown. Borrowed until visit returns; another return than FIRN_OK ends the walk and is
+/* Shows the entries of every readable commit in the log, and of every readable run, in any order, some
+ * of them twice, including what was replaced, deleted, or never acknowledged. Values in value files are
+ * not shown. Borrowed until visit returns; a return other than FIRN_OK ends the walk and is
  * returned. */
 FIRN_MUST_CHECK int firn_rescue_salvage(struct firn_os_dir *dir,
                                         int (*visit)(void *ctx,
@@ -79,9 +79,9 @@ FIRN_MUST_CHECK int firn_rescue_salvage(struct firn_os_dir *dir,
 
 /* ---- rescue_names.c ---- */
 
-/* Gives keyspaces of the store in `to`, which is sound, names where the list has lost theirs, by a
- * commit after `sequence` and all others. Each is reported, and so are those that are left out;
- * *out_lost is how many. */
+/* Gives names to keyspaces of the store in `to`, which is sound, if the list has lost them, in a commit
+ * after `sequence` and all others. Each name is reported, and so are keyspaces that are left out;
+ * *out_lost is the number of both. */
 FIRN_MUST_CHECK int firn_rescue_names_give(struct firn_os_dir *to, uint64_t sequence,
                                            const struct firn_rescue_options *options,
                                            uint64_t *out_lost, firn_error *err);

@@ -2,13 +2,13 @@
  *
  * rescue/rescue_names.c: keyspaces whose names are lost.
  *
- * The list of keyspaces is a keyspace itself (db_keyspace.c). Where its runs or the log that had it are
+ * The list of keyspaces is itself a keyspace (db_keyspace.c). If its runs, or the log with it, are
  * lost, there may be runs of keyspaces that it does not name, which the next opening would remove. A
- * number that the list has not given yet, as far as it knows, cannot be that of one that was dropped: so
- * it gets a name, "recovered-<number>". Lower numbers without a name were dropped, and stay so.
+ * number that the list has not given out yet, as far as it shows, cannot belong to a dropped keyspace: so
+ * that keyspace gets a name, "recovered-<number>". Lower numbers without a name were dropped, and stay so.
  *
- * Names are given in the order of numbers, without gaps, as replays want it: so a keyspace may get one
- * that turns out to be empty. A crafted run may say any number: keyspaces that need more than NAMES_MAX
+ * Names are given in the order of numbers, without gaps, as replays require. So a keyspace may get a name
+ * and turn out to be empty. A crafted run may have any number: keyspaces that need more than NAMES_MAX
  * names are left out, and reported.
  */
 #include "rescue/rescue.h"
@@ -29,7 +29,7 @@ struct naming {
     struct firn_db *db;
     uint64_t next_id;  /* the first that has no name */
     uint64_t last_id;  /* the last that has runs and gets a name */
-    uint64_t left_out; /* those that have runs, and would need too many names before theirs */
+    uint64_t left_out; /* keyspaces with runs that would need too many names before theirs */
     uint64_t sequence; /* of the newest commit */
 };
 
@@ -63,7 +63,7 @@ out:
     return rc;
 }
 
-/* One that creates a keyspace. */
+/* An operation that creates a keyspace. */
 static int
 put_op(struct firn_buf *record, uint64_t id)
 {

@@ -2,13 +2,13 @@
  *
  * rescue/rescue_salvage.c: single entries of a store that cannot be opened.
  *
- * Commits are found in the log wherever a whole record stands (log.h), runs by the names of
- * their files. A version that is found may be old, replaced, or deleted: sequences tell which of two versions is
- * newer, and the caller must know by its form what it is looking for. Which keyspace a run belongs to
- * is said by MANIFEST alone, which may be lost.
+ * Commits are found in the log wherever there is a whole record (log.h), runs by the names of their
+ * files. A version that is found may be old, replaced, or deleted. Sequences show which of two versions is
+ * newer, and the caller must recognize what it is looking for. Only MANIFEST, which may be lost, knows
+ * to which keyspace a run belongs.
  *
- * A run is walked from its front up to the first place that cannot be read, and then from its end
- * backward down to it.
+ * A run is walked from its beginning up to the first place that cannot be read, and then backwards from
+ * its end down to that place.
  *
  * Memory: one record of the log, and a small cache of blocks.
  */
@@ -69,7 +69,7 @@ show(struct salvaging *salvaging, const struct firn_entry *entry, firn_error *er
     return entry->values != NULL ? FIRN_OK : salvaging->visit(salvaging->ctx, &found, err);
 }
 
-/* *out_rc is what ended the walk; FIRN_OK at the end of the run. */
+/* *out_rc is the error that ended the walk; FIRN_OK at the end of the run. */
 static int
 walk(struct salvaging *salvaging, struct firn_run_cursor *cursor, bool is_forward, int *out_rc,
      firn_error *err)
@@ -130,7 +130,7 @@ salvage_run(struct salvaging *salvaging, const struct firn_run_kind *kind, const
     return FIRN_OK;
 }
 
-/* What the name of a run ends in; NULL: it is no run, or of an unknown kind. */
+/* The kind by the ending of a run's name; NULL: no run, or of an unknown kind. */
 static const struct firn_run_kind *
 kind_of(const char *name)
 {

@@ -3,23 +3,24 @@
  * store/db.c: the handle: opening and closing.
  *
  * Opening for writing: look at the directory; take the lock; look again, because the directory may
- * have become a store while the lock was waited for; then either create (db_create.c) or read the
- * identity, open the trees and replay the log (db_replay.c). Trees of keyspaces that were dropped,
- * and that a crash has left, go now: no view of them is open. Opening for reading takes
- * a lock that keeps files from being removed (db_reader.c), and writes nothing.
+ * have become a store while this handle waited for the lock. Then either create the store
+ * (db_create.c), or read the identity, open the trees and replay the log (db_replay.c). If a crash
+ * has left trees of dropped keyspaces, they are removed now, because no view of them is open.
+ * Opening for reading takes a lock that keeps files from being removed (db_reader.c), and writes
+ * nothing.
  *
- * Closing for writing: background work ends; where much is in the log alone it is flushed, so that
- * the next opening need not replay it, small trees become one run each, and the log and the reserve
- * are given up as far as they are not needed. A small store is just a log, and stays one. At last the
- * log and MANIFEST say of each other where they end (db_replay.c).
+ * Closing for writing: background work ends. If the log has grown long, the memtables are flushed,
+ * so that the next opening need not replay it. Small trees are merged into one run each, and space
+ * of the log and the reserve that is not needed is freed. A small store is just a log, and stays
+ * one. Last, the log and MANIFEST each record where the other one ends (db_replay.c).
  *
- * The budget of memory is divided once, at opening: half of it for the cache of blocks, three
- * eighths for memtables (of which one is flushed when it has an eighth), the rest for what the
+ * The memory budget is divided once, at opening: half for the block cache, three eighths for
+ * memtables (one is flushed when it has an eighth, and at most 64 MiB), the rest for what the
  * trees keep of their runs.
  *
- * Locking: the mutex of commits (rank DB_COMMIT) belongs to db_write.c; state_mutex (rank DB_STATE) guards
- * the trees of the image, the handles of keyspaces, is_changing_list and the list of open views;
- * the mutex of jobs (rank DB_JOBS) guards background work. None is held during input or output.
+ * Locking: the mutex of commits (rank DB_COMMIT) belongs to db_write.c. state_mutex (rank DB_STATE)
+ * guards the trees of the image, the handles of keyspaces, is_changing_list and the list of open
+ * views. The mutex of jobs (rank DB_JOBS) guards background work. None is held during I/O.
  */
 #include "base/check.h"
 #include "store/db_internal.h"
@@ -38,13 +39,13 @@ const struct firn_run_kind *const *firn_db_kinds = known_kinds;
 
 /* ==== moving a read-only handle to the newest state ====
  *
- * A whole new image is opened and replayed beside the present one and then put in its place.
- * Cursors and views keep the image in which they were opened; it is closed when the last of them
- * is closed, and the lock that ends with it shows the writer so. Readings of single keys are no
- * users in that sense: they are inside the epoch while they use the image, and an image is closed
- * only when all have left that were inside when it was replaced.
+ * A whole new image is opened and replayed beside the present one and then replaces it. Cursors and
+ * views keep the image in which they were opened. The image is closed together with the last of
+ * them, and this releases the lock by which the writer sees it. Reads of single keys do not count
+ * as users: they are inside the epoch while they use the image, and a replaced image is closed only
+ * after all of them have left.
  *
- * Locking: the state mutex guards the counts of users and the moment of replacement.
+ * Locking: the state mutex guards the user counts and the replacement.
  */
 
 static void
@@ -75,8 +76,8 @@ firn_db_refresh(struct firn_db *db, firn_error *err)
     struct firn_db_image *old = firn_db_image(db);
     DCHECK(old != image && image->user_count == 0);
     if (image->last_sequence < old->last_sequence) {
-        /* A writer that has just opened a store hides, until it has read the fence away, what the
-         * one before it left; a handle that has seen that goes on seeing it. */
+        /* A writer that has just opened a store hides what the previous writer left, until it has
+         * removed the fence. A handle that has already seen those commits keeps them. */
         firn_os_mutex_unlock(&db->state_mutex);
         firn_db_image_abandon(image);
         return FIRN_OK;
@@ -91,11 +92,11 @@ out:
     return rc;
 }
 
-/* ==== a store in memory alone ====
+/* ==== a store in memory ====
  *
- * It is an ordinary store in the directory of a file system that is itself in memory (os_ram.h), so
- * it has all that a store has and is tested by the same tests. The limit is that file system's:
- * beyond it a commit meets a full disk. Data that cannot be read after the process ends is not worth a sync, so
+ * This is an ordinary store in a directory of an in-memory file system (os_ram.h), so it has all
+ * features of a store and runs the same tests. The file system sets the limit: a commit beyond it
+ * meets a full disk. Data that cannot be read after the process ends is not worth a sync, so
  * durability costs nothing here.
  */
 
@@ -123,7 +124,7 @@ out:
     return rc;
 }
 
-/* Ends the outside world of a store in memory. NULL is fine. */
+/* Destroys the os of a store in memory. NULL is fine. */
 static void
 memory_close(struct firn_os *os)
 {
@@ -132,11 +133,11 @@ memory_close(struct firn_os *os)
 
 /* ==== the handle: opening and closing ==== */
 
-/* A log that is longer than this is flushed when the store is closed: compressed in runs it takes
- * less room, and every opening of a store with a long log replays it. */
+/* A log that is longer than this is flushed when the store is closed: compressed runs take less
+ * room, and every opening of a store with a long log replays it. */
 enum { CLOSE_LOG_BYTES_MAX = 96 << 10 };
 
-/* ---- making and ending the handle ---- */
+/* ---- creating and destroying the handle ---- */
 
 static size_t
 to_size(uint64_t bytes)
@@ -201,7 +202,7 @@ init(struct firn_db *db, struct firn_os_dir *dir, const struct firn_db_options *
     atomic_init(&db->image, NULL);
 }
 
-/* The log and the image are gone. */
+/* Requires: the log and the image are gone. */
 static void
 destroy(struct firn_db *db)
 {
@@ -212,7 +213,7 @@ destroy(struct firn_db *db)
     firn_epoch_deinit(&db->epoch);
     firn_block_cache_destroy(db->cache);
     firn_os_file_close(db->readers);
-    /* Last of the files: the next holder of the lock must find everything at rest. */
+    /* The last file: the next holder of the lock must find everything settled. */
     firn_os_file_close(db->lock);
     firn_os_dir_close(db->owned_dir);
     firn_os_cond_deinit(&db->jobs.closing);
@@ -246,8 +247,8 @@ firn_db_abandon(struct firn_db *db)
 void
 firn_db_leave(struct firn_db *db)
 {
-    /* Nothing is locked, waited for or freed: what a thread of the parent was changing at the moment
-     * of the fork is half changed here for ever. These pointers are set once. */
+    /* Nothing is locked, waited for or freed: what a thread of the parent was changing at the time
+     * of the fork stays half changed here. These pointers are set once. */
     struct firn_db_image *image = firn_db_image(db);
     if (image != NULL) {
         firn_os_file_close(image->reader_lock);
@@ -291,7 +292,7 @@ open_readers_file(struct firn_db *db, firn_error *err)
                              err);
 }
 
-/* An opening writes little, but not nothing: a segment's header, what recovery settles. */
+/* Opening writes a little: a segment's header, and what recovery settles. */
 static int
 recover(struct firn_db *db, firn_error *err)
 {
@@ -313,7 +314,7 @@ out:
     return rc;
 }
 
-/* The lock is held, and there is a store. */
+/* Requires: the lock is held, and the store exists. */
 static int
 open_existing(struct firn_db *db, firn_error *err)
 {
@@ -337,7 +338,7 @@ create(struct firn_db *db, firn_error *err)
     return rc == FIRN_OK ? open_readers_file(db, err) : rc;
 }
 
-/* Whether the directory may be opened as asked; *survey is what it holds. */
+/* Whether the directory may be opened as asked; *survey is what it contains. */
 static int
 look(struct firn_db *db, const struct firn_db_options *options,
      struct firn_db_create_survey *survey, firn_error *err)
@@ -433,7 +434,7 @@ refuse_open_views(struct firn_db *db, firn_error *err)
                                        firn_os_dir_path(db->dir), count);
 }
 
-/* Commits that are not durable cannot become so any more. */
+/* Commits that are not durable can no longer become so. */
 static int
 close_failed(struct firn_db *db, firn_error *err)
 {
@@ -443,9 +444,9 @@ close_failed(struct firn_db *db, firn_error *err)
     return rc;
 }
 
-/* Empties the log where that is worth it, and has small trees be one run each: what was flushed last
- * would stay beside it until a process keeps the store open for longer. That it could not be done is
- * no failure: the log has everything, or the runs have. */
+/* Empties a long log, and merges small trees into one run each: otherwise the runs flushed last
+ * would stay separate until some process keeps the store open for longer. A failure here is no
+ * error, because the log or the runs have all data. */
 static void
 lighten(struct firn_db *db)
 {
@@ -529,7 +530,7 @@ firn_db_put(struct firn_db_keyspace *keyspace, firn_slice key, firn_slice value,
     uint8_t body[SMALL + FIRN_STOREFILE_OP_FRAME_MAX];
     struct firn_db_op op;
     struct firn_db_batch batch = {0};
-    /* A small entry needs no memory: what a batch asks for on its behalf is there already. */
+    /* A small entry needs no allocation: the batch borrows memory for it. */
     bool is_small = key.size <= SMALL && value.size <= SMALL - key.size;
     int rc;
     if (is_small) {
@@ -539,7 +540,7 @@ firn_db_put(struct firn_db_keyspace *keyspace, firn_slice key, firn_slice value,
     FIRN_TRY(firn_db_batch_put(&batch, keyspace, key, value, err));
     FIRN_TRY(firn_db_write(keyspace->db, &batch, durability, err));
 out:
-    /* Neither has grown out of the memory that was lent to it. */
+    /* Neither has outgrown its borrowed memory. */
     DCHECK(!is_small || (batch.body.is_borrowed && batch.ops.is_borrowed));
     if (!is_small) {
         firn_db_batch_deinit(&batch);
@@ -547,7 +548,7 @@ out:
     return rc;
 }
 
-/* Commits a batch whose one write came out with rc, and gives it up. */
+/* Commits a batch whose only write returned rc, and frees the batch. */
 static int
 write_alone(struct firn_db *db, struct firn_db_batch *batch, int rc, firn_durability durability,
             firn_error *err)

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * store/db_apply.c: putting the operations of one commit into the trees; the same for a commit that
- * is made and for one that is replayed.
+ * store/db_apply.c: applying the operations of one commit to the trees, both for a new commit and
+ * for one that is replayed.
  *
  * All entries of a commit have its sequence, and later operations win over earlier ones:
- * (I1) A tree holds a key once per sequence. Operations are applied from the last to the first, and
- *      the memtable refuses what is there already.
+ * (I1) A tree has a key at most once per sequence. Operations are applied from the last to the
+ *      first, and the memtable refuses a key that it has already at this sequence.
  * (I2) A range delete covers what is older than its sequence, so not what its own commit writes.
- *      Earlier writes of the commit that lie in its range are left out.
- * (I3) In a replay, what a tree has in runs already is left out: trees are flushed one by one, and
- *      the log is kept until the last one is.
+ *      Earlier writes of the same commit in its range are therefore left out.
+ * (I3) A replay leaves out what a tree already has in runs: trees are flushed one by one, and the
+ *      log is kept until the last one is.
  *
- * The place of each entry is asked for before the one before it is put in, of the first one while
- * the commit is written to the log: memtables are larger than the processor's caches.
+ * Memtables are larger than the processor's caches. So the place of each entry is prefetched before
+ * the entry that precedes it is inserted, and that of the first entry while the log is written.
  */
 #include "base/check.h"
 #include "base/mem.h"
@@ -20,14 +20,15 @@
 
 /* ==== range deletes within one commit ====
  *
- * All operations of a commit have one sequence, and a range delete covers versions with smaller
- * sequences only. So what a commit writes into a range before it deletes that range would stay;
- * and what it writes after the delete must stay. Here the range deletes of a commit are kept by
- * tree, with the number of their operation (plus one) in the place of a sequence: an operation is
- * left out when a range delete with a larger number covers its key.
+ * All operations of a commit have one sequence, and a range delete covers only versions with smaller
+ * sequences. So it would not cover what the same commit wrote to the range before the delete, and it
+ * must not cover what the commit writes after it. The range deletes of a commit are therefore kept
+ * by tree, with the number of their operation (plus one) as sequence. An operation is left out if a
+ * range delete with a larger number covers its key.
  *
- * The sets are filled while the batch is, by its owner; while it is applied each tree knows its
- * set, so that looking one up costs nothing. Only the leader applies, one commit at a time.
+ * The owner of a batch fills the sets while it fills the batch. While the commit is applied, each
+ * tree has a pointer to its set, so finding it costs nothing. Only the leader applies, one commit at
+ * a time.
  */
 
 struct firn_db_ranges_set {
@@ -48,7 +49,7 @@ set_at(const struct firn_db_ranges *ranges, size_t i)
     return ((struct firn_db_ranges_set **)(void *)ranges->sets.data)[i];
 }
 
-/* The set of a tree, made if need be; NULL when memory is out. */
+/* The set of a tree, created if necessary; NULL if there is no memory. */
 static struct firn_db_ranges_set *
 set_of(struct firn_db_ranges *ranges, struct firn_db_tree *tree)
 {
@@ -100,7 +101,7 @@ firn_db_apply_ranges_of(const struct firn_db_ranges *ranges, const struct firn_d
     return NULL;
 }
 
-/* Between begin and end ranges_covers may be asked. The leader's. */
+/* ranges_covers may be called between begin and end. For the leader only. */
 static void
 ranges_begin(const struct firn_db_ranges *ranges)
 {
@@ -119,7 +120,7 @@ ranges_end(const struct firn_db_ranges *ranges)
     }
 }
 
-/* Whether a range delete with a number above one covers the key. */
+/* Whether a range delete whose number is larger than `above` covers the key. */
 static bool
 covers_above(const struct firn_range_set *set, firn_slice key, uint64_t number)
 {
@@ -128,7 +129,7 @@ covers_above(const struct firn_range_set *set, firn_slice key, uint64_t number)
     return firn_range_set_covering(set, key, &all, number) != 0;
 }
 
-/* Whether an operation after number `index` deletes a range that holds the key. */
+/* Whether an operation after number `index` deletes a range that contains the key. */
 static bool
 ranges_covers(const struct firn_db_tree *tree, firn_slice key, size_t index)
 {
@@ -211,8 +212,8 @@ firn_db_apply_prepare(const struct firn_db_apply *commit)
     prepare(commit, &commit->ops[commit->count - 1]);
 }
 
-/* By the first operation, which stands for all: the tree knows the range deletes of the commit (I2), and
- * has not got in runs what is no replay (I3). */
+/* Checks the first operation, which stands for all: the tree has the range deletes of the commit (I2),
+ * and its runs do not have the commit already, except in a replay (I3). */
 static bool
 is_prepared(const struct firn_db_apply *commit)
 {

@@ -2,12 +2,12 @@
  *
  * store/db_batch.c: writes collected before they are committed.
  *
- * A write is encoded at once as it will stand in the log, so that a commit hands the bytes on
- * without touching them; an array beside it remembers where keys and values lie, for the memtables.
- * A batch belongs to the store of its first write. Nothing is looked up here: of several writes to
- * one key the last one wins when the commit is applied (db_apply.c). Only range deletes are kept
- * ready for that moment (db_apply.c), so that applying them needs no memory. A merge adds to what
- * the batch did to its key before, so it does look.
+ * A write is immediately encoded as it will be in the log, so a commit passes the bytes on as they
+ * are. An array beside them records where keys and values are, for the memtables. A batch belongs
+ * to the store of its first write. Most writes look nothing up: of several writes to one key the
+ * last one wins when the commit is applied (db_apply.c). Range deletes are also kept in sets, so
+ * that applying them needs no memory. Only a merge looks at what the batch did to its key before,
+ * because it adds to that.
  */
 #include "store/db_internal.h"
 
@@ -21,33 +21,33 @@
 #include "codec/xxh3.h"
 #include "merge/merge.h"
 
-/* ==== merge operands on their way into a commit ====
+/* ==== merge operands in a batch ====
  *
- * A commit has one version of a key, because all it writes has one sequence, and of several
- * operations on a key the last one counts (docs/formats/store.md). A merge does not replace what
- * the same batch did to its key before: it adds to it. So the batch is looked through, and what is
- * written is what both amount to:
+ * A commit has one version of a key: all its writes have one sequence, and of several operations on
+ * a key the last one counts (docs/formats/store.md). A merge does not replace what the batch did to
+ * its key before, but adds to it. So the batch is searched for the key, and the combined effect is
+ * written:
  *
  *   before it in the batch            what is written
  *   nothing                           the operand
- *   a delete, or a range delete       a put of what the operand makes of no value
- *   a put                             a put of what it makes of that value
+ *   a delete, or a range delete       a put of the result of the operand without a value
+ *   a put                             a put of the result of the operand and that value
  *   an operand of the same operator   one operand that does both
- *   another operator, expiring put    refused: no single version says that
+ *   another operator, expiring put    refused: no single version can express that
  *
- * What was written before then counts no more. A number is changed where it stands, and the last
- * operation is replaced. Any other older operation stays in the batch, marked as replaced.
+ * The earlier operation no longer counts. A number is changed in place, and the last operation of
+ * the batch is replaced. Any other older operation stays in the batch, marked as replaced.
  *
- * Appends are done where the value stands, if there is room after it. The last operation of the batch
- * has room. Any other value moves to the end, and a gap of its size is left after it. So each move
- * doubles what a value can take, and n bytes that are appended to any keys in any order cost O(n)
- * copied bytes. Gaps are no part of a commit: of a batch a copy without them is committed, and what a
- * transaction has written is closed up in place.
+ * Appends are done in place if there is room after the value. The last operation of the batch has
+ * room. Any other value moves to the end, and a gap of its size is left after it. So each move
+ * doubles the room of a value, and appending n bytes to any keys in any order copies O(n) bytes.
+ * Gaps are no part of a commit: a batch is copied without them to be committed, and the writes of a
+ * transaction are compacted in place.
  *
- * Finding the operation before is a hash map over the batch, made with its first merge and brought
- * up to date with each: batches without merges pay nothing.
+ * A hash map over the batch finds the earlier operation. It is created with the first merge and
+ * brought up to date with each later one: batches without merges pay nothing.
  *
- * Failure: a batch is as it was.
+ * Failure: the batch is unchanged.
  */
 
 /* The last operation on a key, in the map of a batch. */
@@ -99,7 +99,7 @@ equals_record(const void *record, const void *key)
     return op->tree == wanted->tree && firn_slice_equal(key_of(newest->batch, op), wanted->key);
 }
 
-/* The operations of the batch are going. */
+/* Called when the operations of the batch are cleared. */
 static void
 clear_newest(struct firn_db_batch *batch)
 {
@@ -109,7 +109,7 @@ clear_newest(struct firn_db_batch *batch)
     batch->newest_count = 0;
 }
 
-/* Makes the map one of all operations of the batch. */
+/* Brings the map up to date with all operations of the batch. */
 static int
 look_through(struct firn_db_batch *batch)
 {
@@ -136,7 +136,7 @@ look_through(struct firn_db_batch *batch)
     return FIRN_OK;
 }
 
-/* The operation of the batch that the next one on that key adds to; NULL if there is none.
+/* The operation of the batch to which the next one on that key adds; NULL if there is none.
  * *out_is_deleted: a range delete has come since. */
 static struct firn_db_op *
 find_before(const struct firn_db_batch *batch, const struct wanted *wanted, bool *out_is_deleted)
@@ -150,7 +150,7 @@ find_before(const struct firn_db_batch *batch, const struct wanted *wanted, bool
     return found == NULL ? NULL : firn_db_batch_op(batch, found->op);
 }
 
-/* ---- what both amount to ---- */
+/* ---- the combined effect ---- */
 
 static int
 refuse_mixture(firn_error *err)
@@ -160,8 +160,8 @@ refuse_mixture(firn_error *err)
                           "merged by another operator");
 }
 
-/* Puts into value what a merge (as it is stored) adds up to with what came before it, and into
- * *kind of which kind that is. */
+/* Sets value to the combination of a merge (as it is stored) and what came before it, and *kind to
+ * the kind of the result. */
 static int
 add_up(const struct firn_db_batch *batch, const struct firn_db_op *before, bool is_deleted,
        firn_slice merge, enum firn_entry_kind *kind, struct firn_buf *value, firn_error *err)
@@ -223,7 +223,7 @@ end_of(const struct firn_db_op *op)
     return (size_t)op->value_offset + op->value_size;
 }
 
-/* Of the operation and of the gap after it. */
+/* The size of the operation and of the gap after it. */
 static size_t
 room_end(const struct firn_db_batch *batch, size_t i)
 {
@@ -275,7 +275,7 @@ firn_db_batch_close_gaps(struct firn_db_batch *batch)
     batch->gap_bytes = 0;
 }
 
-/* Whether what is appended to the operation's key goes after its value. */
+/* Whether an append to the operation's key goes after its value. */
 static bool
 takes_appends(const struct firn_db_batch *batch, const struct firn_db_op *op)
 {
@@ -312,7 +312,7 @@ firn_db_batch_extend(struct firn_db_batch *batch, size_t i, firn_slice operand)
     return FIRN_OK;
 }
 
-/* An operation in the place of the last one, which has the same key. */
+/* Replaces the last operation, which has the same key. */
 static int
 replace_last(struct firn_db_batch *batch, struct firn_db_keyspace *keyspace,
              const struct firn_storefile_op *op, firn_error *err)
@@ -326,7 +326,7 @@ replace_last(struct firn_db_batch *batch, struct firn_db_keyspace *keyspace,
     batch->ops.size -= sizeof *last;
     int rc = firn_db_batch_append(batch, keyspace->db, keyspace->tree, op, err);
     if (rc != FIRN_OK) {
-        /* Nothing was written over it yet. */
+        /* Nothing has been overwritten yet. */
         batch->body.size = before.body.size;
         batch->ops.size = before.ops.size;
         batch->gap_bytes = before.gap_bytes;
@@ -340,7 +340,7 @@ index_of(const struct firn_db_batch *batch, const struct firn_db_op *op)
     return (size_t)(op - firn_db_batch_op(batch, 0));
 }
 
-/* Does the append where the value stands; FIRN_NOT_FOUND where it cannot be. */
+/* Appends in place; FIRN_NOT_FOUND if that is not possible. */
 static int
 append_in_place(struct firn_db_batch *batch, const struct wanted *wanted, firn_slice operand)
 {
@@ -358,7 +358,7 @@ append_in_place(struct firn_db_batch *batch, const struct wanted *wanted, firn_s
                                     : firn_db_batch_extend(batch, index_of(batch, op), operand);
 }
 
-/* At the end of the batch, in the place of what came before it, if that is not NULL. */
+/* Adds an operation at the end of the batch, to replace an earlier one if that is not NULL. */
 static int
 add_merged(struct firn_db_batch *batch, struct firn_db_keyspace *keyspace,
            const struct firn_db_op *before, const struct firn_storefile_op *op, bool grows,
@@ -634,7 +634,7 @@ firn_db_batch_delete_range(struct firn_db_batch *batch, struct firn_db_keyspace 
 
 /* ---- walking, and appending one batch to another ---- */
 
-/* As its caller asked for it. */
+/* Reports an operation as the caller asked for it. */
 static void
 describe(const struct firn_db_batch *batch, const struct firn_db_op *op, firn_batch_write *out)
 {
@@ -676,7 +676,7 @@ firn_db_batch_iterate(const struct firn_db_batch *batch,
     return FIRN_OK;
 }
 
-/* Operation i of a batch, as it stands. */
+/* Appends operation i of another batch as it is. */
 static int
 copy_op(struct firn_db_batch *batch, const struct firn_db_batch *from, size_t i, firn_error *err)
 {
@@ -691,8 +691,8 @@ copy_op(struct firn_db_batch *batch, const struct firn_db_batch *from, size_t i,
     return rc;
 }
 
-/* An operation of a batch as if it were done to the other batch: a merge is put together with what
- * stands there. One that is replaced is in its replacement. */
+/* Repeats an operation of another batch: a merge is combined with what the batch has. The replacement of
+ * a replaced merge includes it. */
 static int
 repeat_op(struct firn_db_batch *batch, const struct firn_db_batch *from, size_t i, firn_error *err)
 {
@@ -719,7 +719,7 @@ firn_db_batch_copy_to_commit(struct firn_db_batch *batch, const struct firn_db_b
     for (size_t i = 0; i < firn_db_batch_op_count(from) && rc == FIRN_OK; i++) {
         const struct firn_db_op *op = firn_db_batch_op(from, i);
         if (op->is_replaced) {
-            /* It does not count, and so its value need not be in the log. */
+            /* It has no effect, so its value need not be in the log. */
             const struct firn_storefile_op nothing = {
                 op->tree->id, FIRN_ENTRY_DELETE, firn_db_batch_key(from, op), firn_bytes(NULL, 0)};
             rc = firn_db_batch_append(batch, from->db, op->tree, &nothing, err);
@@ -735,8 +735,8 @@ int
 firn_db_batch_append_all(struct firn_db_batch *batch, const struct firn_db_batch *from,
                          firn_error *err)
 {
-    /* Merges change what stands before them, so a failure could not be taken back: both go into
-     * another batch, which takes the place of the first. */
+    /* Merges change earlier operations, so a failure could not be undone: both batches are copied to a
+     * new one, which replaces the first. */
     struct firn_db_batch joined = {.mark = batch->mark, .frees_space = batch->frees_space};
     int rc = FIRN_OK;
     if (from->db != NULL && !(batch->db == NULL || firn_db_batch_is_of(batch, from->db))) {

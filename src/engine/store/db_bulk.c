@@ -1,41 +1,41 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * store/db_bulk.c: many entries as one commit that does not pass through the log.
+ * store/db_bulk.c: many entries as one commit that does not go through the log.
  *
- * Sorted entries go to runs while they come (compaction/bulk_load.c), others once all of them are there and
- * sorted (compaction/bulk_sort.c); MANIFEST, not the log, has the commit. It is one commit like any other all
- * the same: with a sequence of its own, whole or not there at all, durable when it returns, and no
- * reading that began before sees any of it.
+ * Sorted entries are written to runs as they arrive (compaction/bulk_load.c), other entries after all
+ * have arrived and been sorted (compaction/bulk_sort.c). MANIFEST, not the log, contains the commit. It is
+ * nevertheless a commit like any other: it has a sequence of its own, it is there whole or not at all, it
+ * is durable when it returns, and no read that began earlier sees any of it.
  *
- * The sequence. It stands in every entry, so it is needed when the first one is written, while other
- * commits go on until the last one is and take the sequences after the newest. So a load takes one
- * far ahead, the next multiple of FIRN_DB_LOAD_STEP, and it is the newest when the load is committed:
- * gaps are allowed. Should others have come that far meanwhile, the load is refused. One load at a
- * time is open, so that no two want the same one.
+ * The sequence. Every entry contains it, so it is needed when the first entry is written, while other
+ * commits continue to take the sequences after the newest one. So a load takes a sequence far ahead,
+ * the next multiple of FIRN_DB_LOAD_STEP, which is the newest when the load is committed: gaps are
+ * allowed. If other commits have come that far meanwhile, the load is refused. Only one load is open
+ * at a time, so that no two want the same sequence.
  *
- * Committing writes what had to be sorted, takes the leader's place, and in it
- *   1. empties the tree's memtables into runs, because what is newer must not lie below (bulk_load.c,
- *      I1). Most of that has been done just before, beside other commits,
- *   2. makes the log durable through all that came before, so that a crash leaves a prefix,
- *   3. lets MANIFEST name the files: from here on the commit is there; the log vouches for that
- *      (db_replay.c), as it has nothing else of it,
+ * Committing writes what had to be sorted, takes the leader's place, and then
+ *   1. flushes the tree's memtables, because newer data must not be below older (bulk_load.c, I1); most
+ *      of this is done just before, beside other commits,
+ *   2. makes the log durable through all earlier commits, so that a crash leaves a prefix,
+ *   3. adds the files to MANIFEST: from here on the commit exists; the log vouches for that version
+ *      (db_replay.c), as it has nothing else of the commit,
  *   4. publishes its sequence.
  *
- * A small load that had to be sorted is a batch like any other, unless it inserts.
+ * A small load that had to be sorted is committed as a batch, unless it inserts.
  *
- * Loads that insert. They go to one keyspace or more, and refuse keys that are there already, or that
- * are given twice. Entries of a part that come by ascending keys go to runs at once. From the first one
- * on that does not, they are sorted, and their runs lie above those of the others (bulk_load.c); one
- * that comes as early as among the first PROBE entries has all of them sorted. That no key is there is
- * looked up when all runs are written, from the keys of these and a cursor beside other commits, and once
- * more in the leader's place if there were commits to the tree meanwhile.
+ * Loads that insert go to one or more keyspaces, and refuse keys that exist already or are given twice.
+ * While the keys of a part ascend, its entries go to runs at once. From the first entry out of order on,
+ * entries are sorted, and their runs are placed above the others (bulk_load.c); if that entry is among
+ * the first PROBE ones, all are sorted. When all runs are written, beside other commits, their keys are
+ * looked up in the store with a cursor. This is repeated in the leader's place if there were commits to
+ * the tree meanwhile.
  *
- * (I1) Replays leave this commit alone, as they do not know it, and it does not move up to where the
- *      tree counts as flushed: what the log has of the tree was flushed by step 1 and is left out,
- *      and what comes after has a sequence above this one.
+ * (I1) A replay ignores this commit, since the log does not contain it, and the commit does not change
+ *      the sequence up to which the tree counts as flushed. What the log has of the tree was flushed in
+ *      step 1 and is left out, and what comes later has a sequence above this one.
  *
- * Failure: what was written goes when the load is closed, and by the next opening after a crash. If
- * MANIFEST cannot tell whether it has the edit, the handle is latched as after a failed sync.
+ * Failure: what was written is removed when the load is closed, or after a crash by the next opening. If
+ * it is unknown whether MANIFEST has the edit, the handle is latched as after a failed sync.
  */
 #include "store/db_internal.h"
 
@@ -43,32 +43,32 @@
 #include "base/mem.h"
 #include "base/slice.h"
 
-/* Of the memory of a store, what sorting takes beside it. */
+/* The part of the store's memory that sorting uses besides: a quarter. */
 enum { SORT_SHARE = 4 };
 
-/* What goes through the log, if it had to be sorted: runs of their own are not worth it. At most half
- * of a memtable. */
+/* A load that had to be sorted goes through the log if it is at most this large: runs of its own are not
+ * worth it. Also at most half of a memtable. */
 enum { SMALL_BYTES = 4 << 20, ENTRY_BYTES = 32 };
 
-/* Row groups are encoded on several threads if the store has the memory for that, and on so many at most. */
+/* Row groups are encoded on several threads, at most this many, if the store has enough memory. */
 enum { HELPED_MEMORY_MIN = 64 << 20, HELPERS_MAX = 15 };
 
-/* What is looked at before entries that seem to ascend go to runs, and how far a cursor steps before it
+/* How many entries must ascend before they go to runs, and how many steps a cursor takes before it
  * seeks. */
 enum { PROBE = 4096, STEPS = 8 };
 
-/* What goes to one keyspace. */
+/* The entries for one keyspace. */
 struct part {
     struct firn_db_bulk *bulk;
     size_t number;
     struct firn_db_keyspace *keyspace;
     struct firn_bulk_load *inner;
-    struct firn_bulk_sort *sort; /* NULL: the entries come sorted, so far */
-    struct firn_bulk_load *rest; /* of an insertion: what was sorted, if inner has something */
-    bool is_sorted;              /* what does not ascend is refused, or begins to be sorted */
-    bool is_probing;             /* all that came ascends, and is in sort */
-    bool is_checked;             /* no key may be there */
-    bool has_inner;              /* entries */
+    struct firn_bulk_sort *sort; /* NULL: the entries have been sorted so far */
+    struct firn_bulk_load *rest; /* of an insertion: what was sorted, if inner has entries */
+    bool is_sorted;              /* an entry out of order is refused, or starts sorting */
+    bool is_probing;             /* all entries so far ascend, and are in sort */
+    bool is_checked;             /* keys must not exist yet */
+    bool has_inner;              /* inner has entries */
     uint64_t count;
     uint64_t sorted_bytes; /* of keys and values */
     uint64_t sorted_count;
@@ -84,15 +84,15 @@ struct firn_db_bulk {
     struct firn_db_bulk_insert insert; /* if so */
     struct firn_db_batch *batch;       /* of a small load, while it is committed */
     struct firn_storefile_progress progress;
-    struct firn_os_jobs *helpers; /* of builders, which are filled one at a time; NULL: none */
+    struct firn_os_jobs *helpers; /* for builders, which are filled one at a time; NULL: none */
     uint64_t sequence;
-    struct firn_buf expiring; /* a value with its head */
-    bool is_over;             /* committed, or failed: only closing is left */
+    struct firn_buf expiring; /* a value after its head */
+    bool is_over;             /* committed, or failed: it can only be closed */
 };
 
 /* ---- opening and closing ---- */
 
-/* Makes this the load that is open. */
+/* Registers this as the open load. */
 static int
 take_place(struct firn_db *db, struct firn_db_bulk *bulk, firn_error *err)
 {
@@ -140,7 +140,7 @@ begin_sort(struct part *part, firn_error *err)
     return rc;
 }
 
-/* Of the store's threads the one that fills is one. */
+/* The thread that fills the load is one of the store's threads. */
 static unsigned
 helper_count(const struct firn_db *db)
 {
@@ -148,7 +148,7 @@ helper_count(const struct firn_db *db)
     return threads <= 1 ? 0 : threads - 1 < HELPERS_MAX ? threads - 1 : HELPERS_MAX;
 }
 
-/* A load whose runs have columns gets helpers. They are jobs of threads, where there are any. */
+/* Creates a load, with helpers if its runs have columns. Helpers are jobs, if there are threads. */
 static int
 create_load(struct part *part, struct firn_bulk_load **out, firn_error *err)
 {
@@ -177,7 +177,7 @@ open_part(struct part *part, bool is_sorted, firn_error *err)
     return rc == FIRN_OK && (!is_sorted || part->is_probing) ? begin_sort(part, err) : rc;
 }
 
-/* A load without its parts' loads. */
+/* A load, so far without the loads of its parts. */
 static int
 create(struct firn_db *db, size_t part_count, struct firn_db_bulk **out, firn_error *err)
 {
@@ -289,7 +289,7 @@ firn_db_bulk_open_insert(struct firn_db *db, const struct firn_db_bulk_insert *i
     }
     rc = begin(bulk, err);
     for (size_t i = 0; i < insert->count && rc == FIRN_OK; i++) {
-        /* Parts that are not checked may have a key twice: only sorting sees that. */
+        /* Keys of unchecked parts may come twice, which only sorting detects. */
         bool is_sorted = insert->parts[i].is_unique && !insert->parts[i].is_scattered;
         rc = open_part(&bulk->parts[i], is_sorted, err);
     }
@@ -422,7 +422,7 @@ give_entry(void *ctx, const struct firn_entry *sorted, firn_error *err)
                : rc;
 }
 
-/* The first entries ascend, so they all go to runs from now on. */
+/* The first entries ascend, so they and later ones go to runs. */
 static int
 end_probing(struct part *part, firn_error *err)
 {
@@ -438,7 +438,7 @@ end_probing(struct part *part, firn_error *err)
     return rc;
 }
 
-/* Sees to where an entry of an insertion goes. */
+/* Decides where an entry of an insertion goes. */
 static int
 settle_order(struct part *part, firn_slice key, firn_error *err)
 {
@@ -561,7 +561,7 @@ give_to_batch(void *ctx, const struct firn_entry *entry, firn_error *err)
     return firn_db_batch_append(batch, keyspace->db, keyspace->tree, &op, err);
 }
 
-/* A load is newer than the commits that came while it was open; so is a batch of now. */
+/* A load is newer than the commits that came while it was open; so is a batch committed now. */
 static int
 commit_as_batch(struct firn_db_bulk *bulk, firn_error *err)
 {
@@ -576,7 +576,7 @@ out:
     return rc;
 }
 
-/* Sorted entries go to runs of their own, if there are other runs. */
+/* Sorted entries get runs of their own if there are other runs. */
 static int
 write_sorted(struct part *part, firn_error *err)
 {
@@ -621,9 +621,9 @@ out:
     return rc;
 }
 
-/* ---- keys that are there already ---- */
+/* ---- keys that exist already ---- */
 
-/* The next key of the store at or after one of the load. */
+/* Moves to the first key of the store at or after a key of the load. */
 static int
 step_to(struct firn_db_cursor *cursor, firn_slice key, firn_error *err)
 {
@@ -641,7 +641,7 @@ out:
     return rc;
 }
 
-/* Two lists of keys are gone through, each to where the other one stands. */
+/* Walks through two lists of keys, seeking in each to the key of the other. */
 static int
 find_common(struct part *part, const struct firn_bulk_load *load, struct firn_db_cursor *cursor,
             firn_error *err)
@@ -666,7 +666,7 @@ out:
     return rc;
 }
 
-/* That the store has none of the keys of a load. */
+/* Checks that the store has none of the keys of a load. */
 static int
 check_absent(struct part *part, const struct firn_bulk_load *load, firn_error *err)
 {
@@ -697,7 +697,7 @@ check_part(struct part *part, firn_error *err)
 
 /* ---- one commit ---- */
 
-/* Writes a tree's memtables to runs, while other work may run. */
+/* Writes a tree's memtables to runs, while background work may run. */
 static int
 flush_tree(struct part *part, firn_error *err)
 {
@@ -712,7 +712,7 @@ flush_tree(struct part *part, firn_error *err)
         if (rc == FIRN_OK && work != NULL) {
             rc = firn_compaction_run(work, err);
         } else if (rc == FIRN_OK) {
-            /* Another thread works on it. If that fails, the next one picked is ours. */
+            /* Another thread is flushing. If it fails, this thread picks the flush next. */
             firn_bulk_load_hold(part->inner);
             firn_bulk_load_release(part->inner);
         }
@@ -720,7 +720,7 @@ flush_tree(struct part *part, firn_error *err)
     return rc;
 }
 
-/* The same of all trees beside other commits: some of them may be in memory again when it returns. */
+/* The same for all trees, beside other commits: some may have memtables again when it returns. */
 static int
 flush_beside(struct firn_db_bulk *bulk, firn_error *err)
 {
@@ -755,7 +755,7 @@ check_commit(const struct firn_db_bulk *bulk, firn_error *err)
     return firn_db_write_refuse_failed(db, err);
 }
 
-/* Checks again what may have changed since it was looked up without the leader's place. */
+/* Checks again what may have changed since it was checked without the leader's place. */
 static int
 check_insert(const struct firn_db_bulk *bulk, uint64_t seen, firn_error *err)
 {
@@ -779,7 +779,7 @@ out:
     return rc;
 }
 
-/* Steps 2 to 4, with the leader's place and the works of the trees held back. */
+/* Steps 2 to 4, with the leader's place, and with flushes and compactions of the trees held back. */
 static int
 install(struct firn_db_bulk *bulk, struct firn_bulk_load **loads, firn_error *err)
 {
@@ -811,7 +811,7 @@ out:
     return rc;
 }
 
-/* With the leader's place. */
+/* Requires: the leader's place is taken. */
 static int
 commit_led(struct firn_db_bulk *bulk, uint64_t seen, firn_error *err)
 {
@@ -847,7 +847,7 @@ commit(struct firn_db_bulk *bulk, firn_error *err)
 {
     struct firn_db *db = bulk->db;
     int rc = bulk->inserts ? bulk->insert.check(bulk->insert.ctx, err) : FIRN_OK;
-    FIRN_TRY(rc); /* before what is gone by now is looked into */
+    FIRN_TRY(rc); /* before looking into what may be gone */
     FIRN_TRY(write_parts(bulk, err));
     FIRN_TRY(flush_beside(bulk, err));
     uint64_t seen = firn_db_published(db);

@@ -1,29 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * store/db_checkpoint.c: making, restoring and deleting checkpoints of a store's data.
+ * store/db_checkpoint.c: creating, restoring and deleting checkpoints of a store's data.
  *
- * Each is a change of the history (history.h) and one record in the log, with a sequence of its own
- * between those of commits. The thread that makes it takes the leader's place, so nothing is
- * committed beside it. In order:
- *   1. the change is found to be possible, and all memory for it is taken,
- *   2. the record is appended, and the log synced through it, with any durability of the store:
- *      what compaction drops afterwards must not be what the history before it needs,
- *   3. the history is changed, and the sequence published: readers of now go over to the new line.
- * None of this depends on how much the store holds.
+ * Each of these is a change of the history (history.h) and one record in the log, with a sequence of
+ * its own between those of commits. The thread takes the leader's place, so nothing is committed at
+ * the same time. In order:
+ *   1. the change is checked, and all memory for it is allocated,
+ *   2. the record is appended and the log is synced, whatever the durability of the store: what
+ *      compaction drops from now on must not be needed by the previous history,
+ *   3. the history is changed and the sequence published: reads of now switch to the new line.
+ * None of this depends on the size of the store.
  *
- * A restore takes a checkpoint of what was now, in the same record: the safety checkpoint. To undo
- * a restore is to restore that; and because that is a restore too, another undo brings back what
- * was undone. A safety checkpoint is kept while it is among the last SAFETY_COUNT, or younger than
- * SAFETY_AGE_NS; the restore that takes another one deletes those that are neither.
+ * A restore also creates a checkpoint of the previous state, in the same record: the safety
+ * checkpoint. Restoring that undoes the restore. Since this is a restore too, another undo brings
+ * back what was undone. A safety checkpoint is kept while it is among the last SAFETY_COUNT, or
+ * younger than SAFETY_AGE_NS; the restore that creates another one deletes those that are neither.
  *
- * Keyspaces. After a restore it is determined anew what now has of them (db_visible.c). Open
- * cursors and views keep what they see. For transactions a restore is a write to every key.
+ * Keyspaces. A restore determines which of them exist now (db_visible.c). Open cursors and
+ * views keep what they see. For transactions a restore is a write to every key.
  *
- * MANIFEST keeps the history, all of it, before the first segment of the log that has a change goes
- * (save_before, from db_pace.c).
+ * MANIFEST saves the whole history before the first segment of the log with a change is removed
+ * (save_before, called by db_pace.c).
  *
- * Failure: before step 2 is done nothing has changed; where it cannot be known whether the record
- * is in the log, the handle is latched, as by a failed commit.
+ * Failure: until step 2 is done nothing has changed. If it is unknown whether the record is in the
+ * log, the handle is latched, as by a failed commit.
  */
 #include "store/db.h"
 
@@ -36,10 +36,10 @@
 #include "reference/reference.h"
 #include "store/db_internal.h"
 
-/* ==== what checkpoints are called, and which one a reference names ====
+/* ==== names of checkpoints, and references to them ====
  *
- * An id is shown in the letters k to z, one for each half of a byte, the high one first: such an id
- * is never mistaken for a number. reference/reference.h parses what a user types. */
+ * An id is shown in the letters k to z, one for each half of a byte, the high half first: so an id
+ * cannot be mistaken for a number. reference/reference.h parses what a user types. */
 
 enum { ID_LETTERS = 2 * FIRN_HISTORY_ID_SIZE };
 
@@ -58,7 +58,7 @@ firn_db_checkpoint_name_of_id(const uint8_t id[FIRN_HISTORY_ID_SIZE],
     out[ID_LETTERS] = '\0';
 }
 
-/* FIRN_INVALID or FIRN_LIMIT for what cannot be the name of a checkpoint; "" is none. */
+/* FIRN_INVALID or FIRN_LIMIT if this cannot be the name of a checkpoint; "" is no name. */
 static int
 checkpoint_name_check(const char *name, firn_error *err)
 {
@@ -79,7 +79,7 @@ checkpoint_name_check(const char *name, firn_error *err)
     return FIRN_OK;
 }
 
-/* Adds an id to a list, unless it is there. FIRN_NO_MEMORY. */
+/* Adds an id to a list unless the list has it. FIRN_NO_MEMORY. */
 static int
 checkpoint_name_add(struct firn_buf *ids, const uint8_t id[FIRN_HISTORY_ID_SIZE])
 {
@@ -109,7 +109,7 @@ read_id(const char letters[FIRN_DB_CHECKPOINT_NAME_ID_SIZE], uint8_t out[FIRN_HI
     }
 }
 
-/* By an id or its beginning, which visits all checkpoints; *out is NULL where there is none. */
+/* Finds a checkpoint by its id or the beginning of it, looking at all; *out is NULL if there is none. */
 static int
 find_id(const struct firn_history *history, const struct firn_reference *read,
         const char *reference, const struct firn_db_checkpoint **out, firn_error *err)
@@ -150,8 +150,8 @@ find_latest(const struct firn_history *history)
     return NULL;
 }
 
-/* Of those that were made at that time or before and are no safety checkpoints, the last one by time
- * and then by number, or NULL. Times need not follow numbers: checkpoints may be imported. */
+/* The last checkpoint by time, then by number, that was created at or before that time and is no safety
+ * checkpoint, or NULL. Times need not follow numbers: checkpoints may be imported. */
 static const struct firn_db_checkpoint *
 find_time(const struct firn_history *history, int64_t time_ns)
 {
@@ -166,7 +166,7 @@ find_time(const struct firn_history *history, int64_t time_ns)
     return found;
 }
 
-/* *out is NULL where there is none. */
+/* *out is NULL if there is none. */
 static int
 find_base(const struct firn_history *history, const struct firn_reference *read,
           const char *reference, const struct firn_db_checkpoint **out, firn_error *err)
@@ -200,7 +200,7 @@ checkpoint_name_resolve(const struct firn_history *history, const char *referenc
     const struct firn_db_checkpoint *found;
     int rc;
     *out = NULL;
-    /* Other programs may have given names that are another kind of reference here. */
+    /* Other programs may have given names that look like another kind of reference here. */
     const struct firn_db_checkpoint *named =
         reference[0] == '\0' ? NULL : firn_history_find_name(history, firn_str(reference));
     rc = firn_reference_read(reference, now_ns, &read, err);
@@ -235,7 +235,7 @@ out:
     return rc;
 }
 
-/* ==== making, restoring and deleting checkpoints of a store's data ==== */
+/* ==== creating, restoring and deleting checkpoints of a store's data ==== */
 
 enum { SAFETY_COUNT = 10 };
 #define SAFETY_AGE_NS (INT64_C(7) * 24 * 3600 * 1000000000)
@@ -268,7 +268,7 @@ out:
     return rc;
 }
 
-/* Step 2; a failure that leaves open what the log has latches the handle. */
+/* Step 2; a failure that leaves the log's contents unknown latches the handle. */
 static int
 write_record(struct firn_db *db, const struct firn_history_record *record,
              struct firn_log_position *out, firn_error *err)
@@ -304,7 +304,7 @@ publish(struct firn_db *db, struct firn_history_change *change, struct firn_log_
     }
     firn_os_mutex_unlock(&db->state_mutex);
     if (is_restore) {
-        /* It counts as a write to every key that is not a system keyspace's. */
+        /* It counts as a write to every key outside system keyspaces. */
         DCHECK(firn_db_is_led(db) && sequence > db->lead.restored_at);
         db->lead.restored_at = sequence;
         firn_db_visible_update(db, image);
@@ -327,7 +327,7 @@ make_room(struct firn_db *db, firn_error *err)
     return rc;
 }
 
-/* All three steps. The leader's place is taken. */
+/* All three steps. Requires: the leader's place is taken. */
 static int
 change_history(struct firn_db *db, struct firn_history_record *record, firn_error *err)
 {
@@ -356,7 +356,7 @@ out:
     return rc;
 }
 
-/* The same for a thread that does not lead. */
+/* All three steps, for a thread that does not lead. */
 static int
 commit_change(struct firn_db *db, struct firn_history_record *record, firn_error *err)
 {
@@ -387,7 +387,7 @@ firn_db_checkpoint_save_before(struct firn_db *db, uint64_t segment, firn_error 
         return FIRN_OK;
     }
     FIRN_TRY(firn_db_checkpoint_write_all(db, &bytes, err));
-    DCHECK(bytes.size > 0); /* MANIFEST takes nothing for no history */
+    DCHECK(bytes.size > 0); /* for MANIFEST, empty means no history */
     FIRN_TRY(firn_lsm_install_history(image->lsm, firn_buf_slice(&bytes), history->sequence, err));
     history->saved_sequence = history->sequence;
     history->first_segment = 0;
@@ -396,7 +396,7 @@ out:
     return rc;
 }
 
-/* ---- looking ---- */
+/* ---- listing ---- */
 
 static void
 describe(const struct firn_db_checkpoint *checkpoint, struct firn_db_checkpoint_info *out)
@@ -413,7 +413,7 @@ describe(const struct firn_db_checkpoint *checkpoint, struct firn_db_checkpoint_
     memcpy(out->name, checkpoint->name, strlen(checkpoint->name) + 1);
 }
 
-/* A copy of all of them, so that nothing is held while a visitor works. */
+/* Copies all of them, so that no lock is held while a visitor runs. */
 static int
 copy_all(struct firn_db *db, struct firn_buf *out, firn_error *err)
 {
@@ -441,7 +441,7 @@ firn_db_checkpoint_list(struct firn_db *db, const struct firn_db_checkpoint_visi
     struct firn_buf all = {0};
     int rc;
     FIRN_TRY(copy_all(db, &all, err));
-    /* The newest first. */
+    /* Newest first. */
     for (size_t i = all.size / sizeof(struct firn_db_checkpoint_info); i > 0; i--) {
         const struct firn_db_checkpoint_info *info =
             (const struct firn_db_checkpoint_info *)(const void *)all.data + i - 1;
@@ -479,7 +479,7 @@ firn_db_checkpoint_view(struct firn_db *db, const char *reference, struct firn_d
     return rc == FIRN_OK ? firn_db_view_open_checkpoint(db, info.id, out, err) : rc;
 }
 
-/* ---- making and deleting ---- */
+/* ---- creating and deleting ---- */
 
 static int
 draw_id(struct firn_db *db, uint8_t *out, firn_error *err)
@@ -541,7 +541,7 @@ firn_db_checkpoint_adopt(struct firn_db *db, const struct firn_db_checkpoint_inf
         firn_db_image(db)->history.next_number = info->number;
     }
     FIRN_TRY(change_history(db, &record, err));
-    /* The log does not say which number it got: a replay would count anew. */
+    /* The log does not record its number: a replay would assign another one. */
     FIRN_TRY(firn_db_checkpoint_save_before(db, UINT64_MAX, err));
 out:
     firn_db_write_end_exclusive(db);
@@ -576,8 +576,8 @@ firn_db_checkpoint_delete(struct firn_db *db, const char *const *references, siz
     FIRN_TRY(change_history(db, &record, err));
     firn_error found;
     if (firn_db_keyspace_remove_dropped(db, &found) != FIRN_OK) {
-        /* The checkpoints are gone; that the space of dropped keyspaces is not yet is no failure.
-         * */
+        /* The checkpoints are deleted; failing to free the space of dropped keyspaces is no failure
+         * of that. */
         firn_db_jobs_note_failure(db, &found);
     }
 out:
@@ -591,7 +591,7 @@ out:
 
 /* ---- restoring ---- */
 
-/* Safety checkpoints that have expired when one more is taken now. */
+/* The safety checkpoints that expire when one more is created now. */
 static int
 find_expired(const struct firn_history *history, int64_t now_ns, struct firn_buf *out)
 {

@@ -1,28 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * store/db_create.c: making a store in a directory, and telling what a directory is.
+ * store/db_create.c: creating a store in a directory, and finding out what a directory contains.
  *
  * The order, under the directory's lock:
- *   1. the identity under its temporary name FIRN.tmp: written, synced, the directory synced;
- *   2. the empty log, and an empty MANIFEST;
- *   3. FIRN.tmp renamed to FIRN, the directory synced.
+ *   1. the identity is written under its temporary name FIRN.tmp; file and directory are synced;
+ *   2. the empty log and an empty MANIFEST are created;
+ *   3. FIRN.tmp is renamed to FIRN, and the directory is synced.
  * The store exists from the rename on. A crash before it leaves FIRN.tmp (or nothing but LOCK), and
- * the next creation clears the leftovers and begins anew.
+ * the next creation clears the leftovers and begins again.
  *
- * (I1) A log is made only after the name FIRN.tmp is durable, and FIRN.tmp goes only by becoming
- *      FIRN. So a log or a MANIFEST beside which neither lies belongs to a store whose identity was
- *      lost: its commits may be the only copy. Such a directory is refused as damaged, never
- *      taken for an unfinished creation. (Not checked: it is the order of the calls, which the tests
+ * (I1) A log is created only after the name FIRN.tmp is durable, and FIRN.tmp disappears only by
+ *      becoming FIRN. So a log or MANIFEST with neither beside it belongs to a store whose identity
+ *      was lost: its commits may be the only copy. Such a directory is refused as damaged, never
+ *      treated as an unfinished creation. (Not checked: it is the order of the calls, which the tests
  *      cut between any two.)
- * (I2) A directory that holds anything else is refused: a mistyped path must not turn a user's
+ * (I2) A directory that contains anything else is refused: a mistyped path must not turn a user's
  *      directory into a store.
  *
- * Raising the version. Opening a store of an earlier version for writing writes the identity over
- * itself with the version of today, before anything is written that the earlier one does not know:
- * from then on readers of the earlier version refuse the store. One of version 1 has all its data
- * in the log and no MANIFEST; an empty one is made before. The file is not replaced, because
- * readers' locks lie on it (db_reader.c); its 64 bytes are in one sector, which a power cut leaves
- * old or new.
+ * Raising the version. Opening a store of an earlier version for writing overwrites the identity with
+ * the current version, before anything is written that the earlier version does not know. From then
+ * on programs of the earlier version refuse the store. A store of version 1 has all its data in the
+ * log and no MANIFEST, so an empty one is created first. The file is not replaced, because it carries
+ * the locks of readers (db_reader.c). Its 64 bytes are in one sector, which a power cut leaves old or
+ * new.
  */
 #include "base/check.h"
 #include "store/db_internal.h"
@@ -71,7 +71,7 @@ survey_entry(void *ctx, const struct firn_os_dirent *entry)
     return FIRN_OK;
 }
 
-/* Whether a directory "runs" has nothing but what is no run. */
+/* Counts the runs and the other files of a directory "runs". */
 static int
 note_run(void *ctx, const struct firn_os_dirent *entry)
 {
@@ -91,7 +91,7 @@ look_into_runs(struct firn_os_dir *dir, struct firn_db_create_survey *survey, fi
     struct firn_os_dir *runs;
     int rc = firn_os_dir_open(dir, runs_name, &runs, err);
     if (rc != FIRN_OK) {
-        survey->has_data = true; /* an opening will tell */
+        survey->has_data = true; /* opening the store will report the failure */
         return FIRN_OK;
     }
     rc = firn_os_dir_list(runs, note_run, &found, err);
@@ -168,12 +168,12 @@ out:
     return rc;
 }
 
-/* Something of an unfinished creation, or of a store that is destroyed, that is to go. */
+/* Something to remove after an unfinished creation or destruction of a store. */
 struct leftover {
-    char name[256];  /* "" if there is none */
-    bool keeps_runs; /* there is something else in it */
-    bool is_of_runs; /* what is listed */
-    bool has_other;  /* there is what is not ours */
+    char name[256];  /* "": nothing is left */
+    bool keeps_runs; /* it also has foreign files */
+    bool is_of_runs; /* the listed directory is "runs" */
+    bool has_other;  /* there are foreign files */
 };
 
 static int
@@ -208,8 +208,8 @@ find_file(void *ctx, const struct firn_os_dirent *entry)
     return take_leftover(leftover, entry);
 }
 
-/* A directory of runs or packs, as a clone that was not finished leaves it, with what is in it. A
- * foreign file among the runs stays, and so does the directory then. */
+/* Removes a directory of runs or packs with its files, as an unfinished clone leaves it. A foreign file
+ * among the runs stays, and so does the directory then. */
 static int
 remove_dir(struct firn_os_dir *parent, const char *name, bool *out_has_other, firn_error *err)
 {
@@ -247,8 +247,8 @@ remove_any(struct firn_os_dir *dir, const char *name, bool *out_has_other, firn_
                                     : firn_os_remove_file(dir, name, err);
 }
 
-/* Removes what an unfinished creation left. The directory is listed anew after each removal: what a
- * listing shows of names removed meanwhile is not reported. */
+/* Removes what an unfinished creation left. The directory is listed again after each removal: a listing
+ * may miss names if files are removed meanwhile. */
 int
 firn_db_create_clear(struct firn_os_dir *dir, firn_error *err)
 {

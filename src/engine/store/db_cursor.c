@@ -2,20 +2,20 @@
  *
  * store/db_cursor.c: walking the keys of a keyspace as a view sees them.
  *
- * The walking itself is lsm/'s: a cursor of its own over memtables and runs as they were when it
- * was created. Here are the view, which is registered for as long as the cursor is open, and the
- * bounds.
+ * The walk itself is a cursor of lsm/, over the memtables and runs as they were when it was created.
+ * This file adds the view, which is registered while the cursor is open, and the bounds.
  *
- * Bounds. The prefix is turned into bounds: keys with it lie from the prefix itself up to, not
- * including, the smallest string after all of them: the prefix without its trailing 0xff bytes and
- * its last byte increased; a prefix of nothing but 0xff has none. Lower is the larger of the lower
- * bounds, upper the smaller of the upper ones; where upper is not above lower the range is empty.
+ * Bounds. The prefix is turned into bounds: keys with the prefix begin at the prefix itself and end
+ * before the smallest string that is greater than all of them. That string is the prefix without its
+ * trailing 0xff bytes, with its last byte increased; a prefix of only 0xff bytes has none. Lower is
+ * the larger of the lower bounds, upper the smaller of the upper ones; the range is empty if upper
+ * is not above lower.
  *
- * A cursor of a transaction also shows what that has written: there every move and every look is
- * the overlay's (struct firn_db_cursor_overlay).
+ * A cursor of a transaction also shows what that has written: then the overlay does all moves and
+ * lookups (struct firn_db_cursor_overlay).
  *
- * (I1) `inner` is NULL where there is nothing to walk: an empty range, or a keyspace that the view
- *      does not have. Such a cursor is never valid.
+ * (I1) `inner` is NULL if there is nothing to walk: an empty range, or a keyspace that the view does
+ *      not have. Such a cursor is never valid.
  */
 #include "base/check.h"
 #include "store/db_internal.h"
@@ -38,8 +38,8 @@ struct firn_db_cursor {
 
 /* ---- bounds ---- */
 
-/* Sets upper to the smallest string after all that begin with prefix; has_upper is false where
- * there is none. */
+/* Sets upper to the smallest string after all that begin with prefix; has_upper is false if there is
+ * none. */
 static int
 set_prefix_end(struct firn_db_cursor *cursor, firn_slice prefix)
 {
@@ -116,7 +116,7 @@ destroy(struct firn_db_view_node *node)
     firn_free(cursor);
 }
 
-/* A cursor without anything inside; its view is registered. */
+/* A cursor with nothing to walk so far; its view is registered. */
 static int
 create(struct firn_db *db, const struct firn_db_tree *tree, bool is_outside,
        const struct firn_db_cursor_options *options, struct firn_db_cursor **out, firn_error *err)
@@ -163,8 +163,8 @@ open_inner(struct firn_db_cursor *cursor, struct firn_db_tree *tree, firn_error 
     return firn_lsm_cursor_create(tree->lsm_tree, &options, &cursor->inner, err);
 }
 
-/* A keyspace that now does not have, of a cursor of now: also one that now never had, because it
- * was made after the checkpoint that was restored. */
+/* Refuses a cursor of now over a keyspace that does not exist now, which includes one that was created
+ * after the checkpoint that was restored. */
 static int
 refuse_out(const struct firn_db_keyspace *keyspace, const struct firn_db_cursor_options *options,
            firn_error *err)
@@ -335,7 +335,7 @@ firn_db_cursor_valid(const struct firn_db_cursor *cursor)
     return cursor->inner != NULL && firn_lsm_cursor_valid(cursor->inner);
 }
 
-/* Whether the entry that inner stands on may be shown. */
+/* Whether the entry at inner may be shown. */
 static bool
 is_within(const struct firn_db_cursor *cursor)
 {

@@ -2,26 +2,27 @@
  *
  * store/db_get.c: reading one key.
  *
- * A reading of now takes no lock and registers no view: it reads [1, published]. That is safe
- * unless a work of lsm/ asked for the views after `published` was read and has already put what it
- * kept in the place of what it read: the work may have dropped a version that this reading sees,
- * because its view was in no list, for a newer one that it does not see. Works ask rarely, and each
- * asking moves views_taken on. So:
+ * A read of now takes no lock and registers no view: it reads [1, published]. That is safe unless a
+ * flush or compaction asked for the views after `published` was read, and has already replaced what
+ * it read by what it kept. It may then have dropped a version that this read needs, because of a
+ * newer one that this read does not see: the read's view was in no list. Flushes and compactions ask
+ * rarely, and each time views_taken grows. So:
  *
- * (I1) views_taken is read before `published` and again after the reading. If it is the same, every
- *      work whose result the reading can have met asked before; what that work may drop something
- *      for was published before it asked (db_view.c, I1), so `published` was not older. If it has
- *      moved on, the reading is done again with a view that is registered.
- *      (A work's asking happens before its result is installed, and that before a reading that
- *      meets the result; so the second look sees the asking.) Not checked: one thread cannot see the
- *      order of another's steps.
+ * (I1) views_taken is read before `published` and again after the read. If it is unchanged, every
+ *      compaction whose result the read can have met had asked earlier. All newer versions because
+ *      of which that compaction may drop something were published before it asked (db_view.c, I1),
+ *      so `published` was not older. If views_taken has changed, the read is repeated with a
+ *      registered view.
+ *      (A compaction asks before it installs its result, and installs that before a read meets it;
+ *      so the second look sees the change.) Not checked: one thread cannot see the order of
+ *      another's steps.
  *
- * A read-only handle has no works. There the image is what may go, by a refresh: readings are
- * inside the epoch while they use it.
+ * A read-only handle has no flushes and compactions. Its image may go away instead, by a refresh:
+ * reads are inside the epoch while they use it.
  *
- * is_out says whether now has a keyspace: a reading of now looks before it reads, a reading at a
- * view looks at what came later under the name. A reading that has looked just before a drop or a
- * restore may still find everything, or nothing, as if that came in between.
+ * is_out says whether a keyspace does not exist now. A read of now checks it first; a read at a view
+ * checks what came later under the name. A read that has checked just before a drop or a restore may
+ * still find everything, or nothing, as if the drop or restore came in between.
  */
 #include "base/check.h"
 #include "base/mem.h"
@@ -29,22 +30,19 @@
 
 /* ==== reading many keys of one keyspace at one view ====
  *
- * A reading of one key waits for slow memory several times, one after the other: for a filter, for
- * an index, for where its block lies. The memory that it waits for is known before it gets there.
- * So keys are taken in groups, and what all keys of a group wait for first is asked for at once,
- * then what they wait for next (firn_lsm_tree_get_prefetch); the readings themselves follow, and
- * find most of it near.
+ * A read of one key waits for slow memory several times in sequence: for a filter, for an index, for
+ * the place of its block. The addresses are known before the read gets there. So keys are taken in
+ * groups. What all keys of a group need first is prefetched together, then what they need next
+ * (firn_lsm_tree_get_prefetch). The reads themselves follow, and find most of it in the caches.
  *
- * All keys are read at one view: of now, which is registered while the call lasts, or one that the
- * caller has opened. So what compaction may drop meanwhile is nothing that is asked for here, and
- * the image stays.
+ * All keys are read at one view: a view of now that is registered during the call, or one that the
+ * caller has opened. So compaction drops nothing that is read here, and the image stays.
  *
- * Failure: the first key that cannot be read ends the call. The caller's visitor has seen those
+ * Failure: the first key that cannot be read ends the call. The caller's visitor has seen the keys
  * before it.
  */
 
-/* The memory that a group asks for has to stay in the caches nearest to the processor until it is
- * used. */
+/* The prefetched memory of a group must stay in the processor's nearest caches until it is used. */
 enum { GROUP = FIRN_LSM_PREFETCH_MAX };
 
 struct reading {
@@ -127,7 +125,7 @@ firn_db_get_time_ms(struct firn_db *db)
     return (uint64_t)(firn_os_now_ns(db->os) / 1000000);
 }
 
-/* With a view that is registered. */
+/* Reads with a registered view. */
 static int
 get_registered(struct firn_db *db, struct firn_db_tree *tree, bool is_outside,
                const struct firn_db_get_what *what, struct firn_buf *out, firn_error *err)
@@ -173,7 +171,7 @@ firn_db_get_refuse_missing(const struct firn_db_keyspace *keyspace, firn_error *
                                 keyspace->name, "'");
 }
 
-/* ---- the tree that a handle stands for ---- */
+/* ---- the tree of a handle ---- */
 
 int
 firn_db_get_tree(const struct firn_db_keyspace *keyspace, const struct firn_db_image *image,
@@ -185,7 +183,7 @@ firn_db_get_tree(const struct firn_db_keyspace *keyspace, const struct firn_db_i
         tree = firn_db_image_find(image, keyspace->id);
     }
     if (tree == NULL) {
-        /* Of an image that is older than the keyspace, or younger than its end. */
+        /* The image is older than the keyspace, or newer than its end. */
         return keyspace->id >= image->next_id ? FIRN_OK : firn_db_get_refuse_dropped(keyspace, err);
     }
     DCHECK(tree->id == keyspace->id);
@@ -196,7 +194,7 @@ firn_db_get_tree(const struct firn_db_keyspace *keyspace, const struct firn_db_i
     return FIRN_OK;
 }
 
-/* The image of a reading, what it sees, and when. */
+/* The image that is read, what the read sees, and at what time. */
 struct moment {
     const struct firn_db_image *image;
     struct firn_view view;
@@ -217,7 +215,7 @@ out:
     return rc;
 }
 
-/* ---- readings ---- */
+/* ---- reads ---- */
 
 static int
 get_now(struct firn_db_keyspace *keyspace, const struct firn_db_get_what *what,
@@ -261,8 +259,8 @@ firn_db_get_stamp(const struct firn_db_keyspace *keyspace)
         newest = firn_view_at(&now, now.count - 1);
     }
     firn_db_view_leave_now(db, slot);
-    /* A restore begins an interval. A commit that changes the keyspace is seen here before it is seen there, and
-     * counts from then on. */
+    /* A restore begins an interval. A commit that changes the keyspace appears in written_at before the view
+     * includes it, and counts from then on. */
     uint64_t written = atomic_load_explicit(&keyspace->tree->written_at, memory_order_relaxed);
     if (written > newest.last) {
         return 0;
@@ -307,17 +305,17 @@ firn_db_get_columns(struct firn_db_keyspace *keyspace, struct firn_db_view *view
 
 /* ==== reading one key without a copy ====
  *
- * A value that lies in a block of the cache is handed out where it lies: the block is pinned, and a
- * pinned block stays, even if its file is removed. Values in memtables are copied, because a memtable
- * goes as a whole, and one reader must not keep all of it. So are values that expire, that merge operands
- * make, that history holds, and that are too large for the cache.
+ * A value in a cached block is returned in place: the block is pinned, and a pinned block stays even if
+ * its file is removed. Values in memtables are copied, because a memtable is freed as a whole, and one
+ * reader must not keep all of it. Also copied are values that expire, results of merge operands, values
+ * in history runs, and values that are too large for the cache.
  *
- * A pin counts as a user of the store, and of its memory: a block that is pinned belongs to the budget
- * of the cache, and cannot give way. Where so many are pinned that blocks find no room in the cache,
- * further ones lie in memory beyond it (block_cache.h).
+ * A pin counts as a user of the store, and of its memory: a pinned block belongs to the budget of the
+ * cache and cannot be evicted. If so many are pinned that blocks find no room in the cache, further ones
+ * use memory beyond it (block_cache.h).
  *
- * The reading itself has a view that is registered: unlike the others here it takes a mutex, which is little
- * beside the copy that it saves.
+ * Unlike the other reads here, this one registers a view and so takes a mutex, which is cheap compared
+ * to the copy that it saves.
  */
 
 static int
@@ -368,7 +366,7 @@ firn_db_get_pinned(struct firn_db_keyspace *keyspace, struct firn_db_view *view,
     }
     *out_value = pin->pinned.pin.data != NULL ? pin->pinned.value : firn_buf_slice(&pin->copy);
     if (out_value->data == NULL) {
-        /* An empty copy has no memory; a value that is there has an address. */
+        /* An empty copy has no memory, but a value that exists needs an address. */
         static const uint8_t nothing = 0;
         DCHECK(out_value->size == 0);
         out_value->data = &nothing;

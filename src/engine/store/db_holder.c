@@ -2,18 +2,19 @@
  *
  * store/db_holder.c: the process that has a store locked, and its note on what it is doing.
  *
- * The lock itself (storefile.c) shows that a process writes, and the text in its file shows which one. After that
- * text and the fence (db_log.c) comes a note. The layer above writes it for other processes while it
- * holds the lock: for instance which checkpoint a restore brings back, and how far the restore is.
+ * The lock itself (storefile.c) shows that a process writes, and the text in its file shows which one. After
+ * that text and the fence (db_log.c) comes a note. The layer above writes it for other processes while it
+ * holds the lock: for instance which checkpoint it is restoring, and how far the restore is.
  *
- * (I1) A note counts only while a process holds the lock. It is read, then the lock is asked about, then
- *      it is read again; only a note of the same process before and after is reported. An opening cuts the
- *      file off before it writes its own number, so the note of a killed writer does not pass for that of its
- *      successor, but for the instant between lock and cut. (Tested: another process writes the file.)
+ * (I1) A note counts only while a process holds the lock. A reader reads the note, then asks about the
+ *      lock, then reads the note again, and reports only a note of the same process before and after. An
+ *      opening truncates the file before it writes its own process id. So the note of a killed writer does
+ *      not pass for that of its successor, except for the instant between lock and truncation. (Tested:
+ *      another process writes the file.)
  *
- * The record, at offset 64 of LOCK: the note's size and the CRC-32C of the size and of the 64 bytes
- * that follow, 4 bytes each; then those: the note and zeros. It is replaced in one write; a reader
- * that meets half of it finds a wrong checksum and reads again.
+ * The record, at offset 64 of LOCK: the size of the note, and the CRC-32C of that size and the 64 bytes
+ * that follow, 4 bytes each; then the note, padded with zeros to 64 bytes. It is replaced in one write; a
+ * reader that sees half of a write finds a wrong checksum and reads again.
  */
 #include "store/db.h"
 
@@ -53,7 +54,7 @@ firn_db_holder_tell(struct firn_db *db, const void *note, size_t size)
     FIRN_IGNORE(firn_os_file_write(db->lock, NOTE_OFFSET, record, sizeof record, NULL));
 }
 
-/* *out_is_whole is false where a write was met half done. */
+/* *out_is_whole is false if a write was half done. */
 static int
 read_file(struct firn_os_file *file, struct firn_db_holder *out, bool *out_is_whole,
           firn_error *err)
@@ -114,7 +115,7 @@ firn_db_holder_ask(struct firn_db *db, struct firn_db_holder *out, firn_error *e
     bool is_sure = false;
     int rc;
     *out = (struct firn_db_holder){0};
-    if (db->owned_os != NULL || db->lock != NULL) { /* it is this handle itself */
+    if (db->owned_os != NULL || db->lock != NULL) { /* this handle holds the lock */
         return FIRN_OK;
     }
     rc = firn_os_file_open(db->dir, FIRN_STOREFILE_LOCK_NAME, FIRN_OS_READ, 0, &file, err);
@@ -125,6 +126,6 @@ firn_db_holder_ask(struct firn_db *db, struct firn_db_holder *out, firn_error *e
         out->size = 0;
     }
     firn_os_file_close(file);
-    /* A copy has no such file; and a user without the right to read it gets no answer. */
+    /* A copy has no such file, and a user without the right to read it gets no answer. */
     return rc == FIRN_NOT_FOUND || rc == FIRN_DENIED ? FIRN_OK : rc;
 }

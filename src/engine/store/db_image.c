@@ -2,16 +2,15 @@
  *
  * store/db_image.c: the trees of a store as one opening found them.
  *
- * An image is opened from the MANIFEST: the history that it keeps, and the trees of all keyspaces
- * that any version of the list names as far as runs have it. Then the log is replayed into it
- * (db_replay.c), which may add and drop keyspaces, and change the history.
- * A handle that writes has one image, which it keeps up to date; a read-only handle has one that
- * does not change, and gets another with each refresh.
+ * An image is opened from MANIFEST, with its history and the trees of all keyspaces that any version
+ * of the list in runs names. Then the log is replayed into it (db_replay.c), which may add and drop
+ * keyspaces, and change the history. A handle that writes has one image, which it keeps up to date; a
+ * read-only handle has one that does not change, and gets another with each refresh.
  *
- * (I1) The trees are in the order of their numbers. Numbers are given in order, so a new one comes
- *      last; in the list they are found in the order of names, and sorted once.
- * (I2) next_id is larger than every number ever given: than all in the list, and not smaller than
- *      what the last drop put there (db_keyspace.c).
+ * (I1) The trees are in the order of their numbers. Numbers are given out in order, so a new one is
+ *      last; the list has them in the order of names, and they are sorted once.
+ * (I2) next_id is larger than every number ever given out: larger than all in the list, and not
+ *      smaller than what the last drop recorded (db_keyspace.c).
  */
 #include "store/db_internal.h"
 
@@ -54,7 +53,7 @@ firn_db_image_find(const struct firn_db_image *image, uint64_t id)
 
 /* ---- adding trees ---- */
 
-/* firn's own keyspaces have small files, and few: their values stay in them. */
+/* firn's own keyspaces have few and small files: their values stay in the runs. */
 static void
 set_system(struct firn_db_tree *tree, firn_slice name)
 {
@@ -71,7 +70,7 @@ comes_last(const struct firn_db_image *image, uint32_t id)
     return count == 0 || firn_db_image_tree(image, count - 1)->id < id;
 }
 
-/* The kind of runs that an entry of the list asks for; NULL: what they are, or else the first one. */
+/* The kind of runs for an entry of the list; NULL: that of its existing runs, or else the first one. */
 static int
 kind_of(const struct firn_db_image *image, const struct firn_keyspace_entry *entry,
         const struct firn_run_kind **out, firn_error *err)
@@ -89,7 +88,7 @@ kind_of(const struct firn_db_image *image, const struct firn_keyspace_entry *ent
                                          firn_os_dir_path(image->db->dir), entry->id);
 }
 
-/* Makes the tree that a failed creation left fit for another one. */
+/* Reuses the tree that a failed creation left for another keyspace. */
 static int
 use_again(const struct firn_db_image *image, struct firn_db_tree *tree, firn_slice name,
           const struct firn_keyspace_entry *entry, firn_error *err)
@@ -149,7 +148,7 @@ firn_db_image_add(struct firn_db_image *image, firn_slice name,
     if (*out != NULL) {
         return use_again(image, *out, name, entry, err);
     }
-    if (image->next_id >= UINT32_MAX) { /* the number after it must be one, too */
+    if (image->next_id >= UINT32_MAX) { /* the number after it must be valid too */
         return firn_error_set(err, FIRN_LIMIT, "'%s' has used up its numbers of keyspaces",
                               firn_os_dir_path(image->db->dir));
     }
@@ -157,7 +156,7 @@ firn_db_image_add(struct firn_db_image *image, firn_slice name,
     return add(image, entry, name, out, err);
 }
 
-/* ---- the list, as runs have it ---- */
+/* ---- the list in runs ---- */
 
 static int
 compare_trees(const void *a, const void *b)
@@ -184,7 +183,7 @@ firn_db_image_name(struct firn_db_image *image, const struct firn_keyspace_entry
     return FIRN_OK;
 }
 
-/* No two keyspaces may have one number, and none the number of the list. */
+/* No two keyspaces may have the same number, and none the number of the list. */
 static int
 check_numbers(const struct firn_db_image *image, firn_error *err)
 {
@@ -199,7 +198,7 @@ check_numbers(const struct firn_db_image *image, firn_error *err)
     return FIRN_OK;
 }
 
-/* Trees come in the order of names, and are sorted then. */
+/* Trees come in the order of names, and are then sorted. */
 static int
 read_list(struct firn_db_image *image, firn_error *err)
 {
@@ -233,7 +232,7 @@ log_durable(void *ctx)
     return db->log == NULL ? (struct firn_log_position){0} : firn_log_durable(db->log);
 }
 
-/* Flushes follow the opening: the log is there. */
+/* Flushes begin after the opening, when the log exists. */
 static uint64_t
 log_segment_bytes(void *ctx, uint64_t segment)
 {
@@ -270,8 +269,8 @@ clamp(size_t value, size_t least, size_t most)
     return value < least ? least : value > most ? most : value;
 }
 
-/* On a small disk what is written at once is a small part of it, so that merging needs little space
- * beside what it merges (db_space.c). */
+/* On a small disk, what is written at once is a small part of the disk, so that merging needs little
+ * space besides its inputs (db_space.c). */
 static size_t
 part_of_disk(const struct firn_db *db, size_t size, unsigned part)
 {
@@ -312,7 +311,7 @@ lsm_options(struct firn_db *db)
     };
 }
 
-/* A store of version 1, or one that is being made, may have no MANIFEST. */
+/* A store of version 1, or one that is being created, may have no MANIFEST. */
 static int
 open_lsm(struct firn_db *db, struct firn_lsm **out, firn_error *err)
 {
@@ -340,7 +339,7 @@ open_read_only(struct firn_db_image *image, firn_error *err)
                : rc;
 }
 
-/* As MANIFEST has it. */
+/* Reads the history that MANIFEST has. */
 static int
 read_history(struct firn_db_image *image, firn_error *err)
 {
@@ -354,7 +353,7 @@ read_history(struct firn_db_image *image, firn_error *err)
             firn_error_prefix(err, "MANIFEST of '%s'", firn_os_dir_path(image->db->dir));
         }
     }
-    /* In a handle that only reads, now is what it is. */
+    /* In a read-only handle now does not change. */
     image->history.epoch = image->db->is_read_only ? NULL : &image->db->epoch;
     return rc;
 }
@@ -381,7 +380,7 @@ out:
     return rc;
 }
 
-/* What is left when lsm is gone. */
+/* Frees what is left after lsm was closed. */
 static void
 destroy(struct firn_db_image *image)
 {
@@ -415,7 +414,7 @@ firn_db_image_close(struct firn_db_image *image, firn_error *err)
     return rc;
 }
 
-/* ---- trees that no name leads to ---- */
+/* ---- trees without a name ---- */
 
 struct strays {
     struct firn_db_image *image;
@@ -441,7 +440,7 @@ remove_stray(struct firn_db_image *image, uint32_t id, firn_error *err)
     return rc == FIRN_OK ? firn_lsm_tree_drop(tree, err) : rc;
 }
 
-/* Trees that neither now nor a checkpoint has. */
+/* Lists the trees that exist neither now nor in a checkpoint. */
 static int
 remove_unseen(struct firn_db_image *image, firn_error *err)
 {

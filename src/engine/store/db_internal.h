@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * store/db_internal.h: the structures that the files of store/ share, and those of txn/, copy/ and
- * rescue/, which see an open store from inside.
+ * store/db_internal.h: the structures that the files of store/ share with each other, and with the
+ * rooms txn/, copy/ and rescue/, which use the internals of an open store.
  */
 #ifndef FIRN_STORE_DB_INTERNAL_H
 #define FIRN_STORE_DB_INTERNAL_H
@@ -24,8 +24,8 @@
 #include "storefile/storefile.h"
 #include "threads/os_thread.h"
 
-/* Keyspace 0 holds the names of the others: name -> id as a varint. The empty name, which no
- * keyspace has, leads to the next id to be given. */
+/* Keyspace 0 maps the names of the others to their ids (varints). The empty name, which no keyspace
+ * has, maps to the next id. */
 enum { FIRN_DB_KEYSPACE_LIST = 0 };
 
 /* What came later under the name of a keyspace: see db_visible.c. */
@@ -40,21 +40,21 @@ struct firn_db_tree {
     uint32_t id;
     bool is_system; /* outside views */
     enum firn_keyspace_entry_type type;
-    uint64_t schema;                 /* of a table: both as the list of keyspaces says */
+    uint64_t schema;                 /* of a table: both as in the list of keyspaces */
     bool has_schemas;                /* the keyspace FIRN_DB_SCHEMAS */
     struct firn_schema *last_schema; /* see db_layout.c; the state mutex guards it */
     _Atomic bool is_out;             /* now does not have the keyspace */
     _Atomic(struct firn_db_name_end *) ends;
 
-    /* The newest commit through this handle that wrote into it; the leader's to write. Relaxed: a thread
+    /* The newest commit through this handle that wrote to it; only the leader writes it. Relaxed: a thread
      * that has seen a sequence published sees it here too. */
     _Atomic uint64_t written_at;
 
-    /* Of the leader of commits alone. */
-    uint64_t created_at;    /* by the commit of that sequence; 0: by none so far */
-    bool is_dropping;       /* its drop is in the log, or it is out */
+    /* For the leader of commits only. */
+    uint64_t created_at;    /* the sequence of the commit; 0: not yet */
+    bool is_dropping;       /* its drop is in the log, or is_out */
     bool is_removed;        /* from the MANIFEST */
-    uint64_t first_segment; /* of the log, of what the active memtable holds; 0: nothing */
+    uint64_t first_segment; /* of the log, with data of the active memtable; 0: none */
     struct firn_db_tree *next_touched;
     size_t pending_count;
     size_t pending_bytes;
@@ -63,14 +63,14 @@ struct firn_db_tree {
     const struct firn_range_set *later; /* range deletes of the commit that is being applied */
 };
 
-/* How many commits a segment of the log holds. */
+/* The number of commits in a segment of the log. */
 struct firn_db_segment {
     uint64_t number;
     uint64_t commit_count;
 };
 
-/* What an opening found, kept up to date by a handle that writes. A read-only handle gets another
- * with each refresh. */
+/* The state that an opening found; a handle that writes keeps it up to date. A read-only handle gets
+ * another one with each refresh. */
 struct firn_db_image {
     struct firn_db *db;
     struct firn_lsm *lsm;
@@ -88,7 +88,7 @@ struct firn_db_image {
     struct firn_epoch_node retired;
 };
 
-/* What users hold. */
+/* A handle, as users have it. */
 struct firn_db_keyspace {
     struct firn_os_process_mark mark; /* first: see api_process.h */
     struct firn_db *db;
@@ -98,21 +98,21 @@ struct firn_db_keyspace {
     bool is_system;
     enum firn_keyspace_entry_type type;
     uint64_t schema; /* of a table: see keyspace_entry.h */
-    /* An object that a room above keeps with it; the state mutex guards both. */
+    /* An object of a room above, and its destructor; the state mutex guards both. */
     void *attached;
     void (*destroy_attached)(void *object);
 };
 
-/* A view that is open: a public one, a cursor's, or one of a reading. */
+/* An open view: a public one, a cursor's, or one for a read. */
 struct firn_db_view_node {
     struct firn_db_view_node *next;
     struct firn_db_view_node *previous;
     struct firn_db_image *image;
-    struct firn_db_line *line;       /* that it lies on; NULL: outside of views */
+    struct firn_db_line *line;       /* it is on this line; NULL: outside views */
     uint64_t sequence;               /* it sees its line up to this */
-    struct firn_view view;           /* that is what it sees */
-    uint64_t time_ms;                /* what expires then or before is gone for it */
-    const struct firn_db_tree *tree; /* it reads nothing else; NULL: all but system trees */
+    struct firn_view view;           /* what it sees */
+    uint64_t time_ms;                /* it does not see what expires at or before this time */
+    const struct firn_db_tree *tree; /* it reads only this; NULL: all but system trees */
     bool keeps_tombstones;           /* a transaction that may write: see db_txn.c */
     void (*destroy)(struct firn_db_view_node *node); /* for giving up the store */
 };
@@ -139,7 +139,7 @@ struct firn_db_op {
     uint32_t value_size;
     uint32_t key_size : 24;
     uint32_t kind : 7;
-    uint32_t is_replaced : 1; /* a later one of its batch has what it does: db_batch.c */
+    uint32_t is_replaced : 1; /* a later one of its batch includes it: db_batch.c */
 };
 _Static_assert(sizeof(struct firn_db_op) <= 3 * sizeof(uint64_t), "there are many of them");
 _Static_assert(FIRN_KEY_SIZE_MAX < 1 << 24, "a key's size fits an operation");
@@ -157,10 +157,10 @@ struct firn_db_batch {
     size_t gap_bytes;                 /* of it, after values that grow: db_batch.c */
     struct firn_buf ops;              /* of struct firn_db_op */
     struct firn_db_ranges ranges;
-    bool has_puts;    /* anything that needs space for good */
-    bool frees_space; /* puts count as deletes: with them the caller gives back more space */
+    bool has_puts;               /* anything that needs space permanently */
+    bool frees_space;            /* puts count as deletes: the caller frees more space by them */
     struct firn_hash_map newest; /* see db_batch.c; not initialised before the first merge */
-    size_t newest_count;         /* of the operations, so many are in it */
+    size_t newest_count;         /* the number of operations in it */
 };
 
 /* A commit on its way into the trees. */
@@ -170,21 +170,21 @@ struct firn_db_apply {
     const uint8_t *body;
     const struct firn_db_ranges *ranges;
     uint64_t sequence;
-    uint64_t segment;     /* of the log, where it stands */
+    uint64_t segment;     /* of the log; contains the commit */
     uint64_t body_offset; /* in the segment's file */
-    bool is_replay;       /* leave out what runs have */
+    bool is_replay;       /* leave out what is in runs */
 };
 
-/* How the budget of memory is divided, and what else follows from it. */
+/* How the memory budget is divided, and other limits that follow from it. */
 struct firn_db_limits {
     uint64_t memory;
-    size_t memtable;      /* one that is larger is frozen */
-    size_t memtables;     /* all together: beyond it one is frozen early */
-    size_t memtables_max; /* beyond it commits wait */
+    size_t memtable;      /* a larger one is frozen */
+    size_t memtables;     /* of all together: above it one is frozen early */
+    size_t memtables_max; /* above it commits wait */
     size_t cache;
-    uint64_t log;        /* beyond it what holds its oldest segment is frozen */
+    uint64_t log;        /* above it, memtables with data of its oldest segment are frozen */
     size_t replay_max;   /* as memtables_max, while the log is replayed */
-    uint64_t disk_bytes; /* what the store can take up; UINT64_MAX: it need not be thought of */
+    uint64_t disk_bytes; /* the largest size of the store; UINT64_MAX: no limit */
 };
 
 /* Background work: see db_jobs.c. The mutex guards all of it. */
@@ -199,35 +199,35 @@ struct firn_db_jobs {
     struct firn_os_cond closing;
     unsigned compaction_threads;
     bool is_flushing;      /* a job is submitted or runs */
-    unsigned compacting;   /* so many */
+    unsigned compacting;   /* the number of jobs */
     bool is_graphing;      /* as is_flushing: a job builds graphs */
-    uint64_t flush_wishes; /* grow with each; a job that sees a new one begins again */
+    uint64_t flush_wishes; /* counters; a job that sees a new wish begins again */
     uint64_t compaction_wishes;
     uint64_t graph_wishes;
     bool is_closing;
-    atomic_bool has_failure; /* that no commit has returned; looked at without the mutex */
+    atomic_bool has_failure; /* that no commit has returned; read without the mutex */
     firn_error failure;
     uint64_t failure_count;
     int last_code;
     char last_text[256];
 };
 
-/* Space on the disk: see db_space.c. Guarded by the mutex of jobs, but for is_full. */
+/* Space on the disk: see db_space.c. The mutex of jobs guards what is not atomic. */
 struct firn_db_space {
     atomic_bool is_full;
-    bool is_busy; /* a thread works on the file */
+    bool is_busy; /* a thread is changing the file */
     uint64_t reserve_bytes;
     uint64_t next_look_bytes;      /* of the log: the leader's */
-    uint64_t failed_at;            /* the newest commit when space was last looked for in vain */
+    uint64_t failed_at;            /* the newest commit when freeing space failed; 0: it did not */
     _Atomic uint64_t beside_bytes; /* of files beside the store's that belong to it */
 };
 
-/* Whether any thread writes: see db_pace.c. The mutex of jobs guards what is not atomic. */
+/* Whether the store is idle: see db_pace.c. The mutex of jobs guards what is not atomic. */
 struct firn_db_rest {
-    atomic_bool is_watching;    /* a job watches for it */
-    atomic_bool is_giving_back; /* it has come */
+    atomic_bool is_watching;    /* a job waits for that */
+    atomic_bool is_giving_back; /* it is idle */
     uint64_t published;         /* the newest commit at the last look, … */
-    int64_t since_ns;           /* … and since when that is so */
+    int64_t since_ns;           /* … and since when it is the newest */
 };
 
 /* Counters for firn_db_stats; relaxed. */
@@ -242,10 +242,10 @@ struct firn_db_counters {
     _Atomic uint64_t conflicts;
 };
 
-/* How many commits are led together: see db_write.c. Guarded by the mutex of commits. */
+/* How many commits to expect in a group: see db_write.c. Guarded by the mutex of commits. */
 struct firn_db_gather {
     unsigned queued;   /* commits in the queue */
-    unsigned expected; /* worth waiting for; 0: unknown */
+    unsigned expected; /* to wait for; 0: unknown */
 };
 
 /* A waiting commit: see db_write.c. */
@@ -263,31 +263,31 @@ struct firn_db_commits {
     unsigned exclusive_waiting; /* threads that want the leader's place without a commit */
     bool is_leading;
     bool has_failed;
-    uint64_t last_sequence; /* the leader's between taking a group and handing it back */
+    uint64_t last_sequence; /* the leader's while it has a group */
     firn_error failure;     /* the first one, if has_failed */
 };
 
 /* Only the leader reads and writes these, except for the two that are atomic. */
 struct firn_db_lead {
-    uint64_t log_floor; /* the log was asked to give up what is older */
-    uint64_t vouched;   /* the newest version of MANIFEST that the log names: db_replay.c */
+    uint64_t log_floor; /* the log was told to remove what is older */
+    uint64_t vouched;   /* the newest version of MANIFEST that the log names: see db_replay.c */
     struct firn_log_position fence; /* as LOCK has it: see db_log.c */
     int64_t slowdown_debt_ns;
     atomic_int rotate_phase;         /* see db_pace.c */
-    atomic_bool is_preparing_memory; /* a job will, or does */
+    atomic_bool is_preparing_memory; /* a job is queued or runs */
     uint64_t restored_at; /* the newest commit that counts as a write to every key; 0: none */
     uint64_t out_count;   /* trees that now does not have and that are not removed */
 };
 
 struct firn_db {
     struct firn_os_process_mark mark; /* first: see api_process.h */
-    uint64_t serial;                  /* no other handle of this process had it */
+    uint64_t serial;                  /* unique among the handles of this process */
     struct firn_os *os;
     struct firn_os *owned_os;     /* of a store in memory */
     struct firn_archive *archive; /* of a store in a single file: see archive.h */
     struct firn_os_dir *dir;
-    struct firn_os_dir *owned_dir;  /* closed with the handle; NULL where the caller lent it */
-    struct firn_os_file *lock;      /* NULL where read-only */
+    struct firn_os_dir *owned_dir;  /* closed with the handle; NULL if the caller lent it */
+    struct firn_os_file *lock;      /* NULL if read-only */
     struct firn_os_file *readers;   /* the file FIRN, to ask for readers' locks; likewise */
     struct firn_log *log;           /* likewise */
     struct firn_block_cache *cache; /* of all images */
@@ -296,24 +296,24 @@ struct firn_db {
     unsigned threads;
     firn_compression compression;
     bool is_read_only;
-    bool shows_pending;         /* read-only: also what the writer has not acknowledged */
+    bool shows_pending;         /* read-only: also shows what the writer has not acknowledged */
     firn_durability durability; /* FULL or OS */
 
-    /* Readings are inside the epoch while they use the image of a read-only handle, or the
-     * intervals of now of one that writes. */
+    /* Reads are inside the epoch while they use the image of a read-only handle, or the intervals of
+     * now of a handle that writes. */
     _Atomic(struct firn_db_image *) image;
     struct firn_epoch epoch;
 
     /* The newest sequence that readers see. Release in db_write.c pairs with acquire in
      * firn_db_published. */
     _Atomic uint64_t published;
-    /* Grows whenever a work asks which views there are: see db_get.c. */
+    /* Grows whenever a flush or compaction asks for the list of views: see db_get.c. */
     _Atomic uint64_t views_taken;
 
     struct firn_db_commits commits;
     struct firn_db_lead lead;
 
-    /* Of the opening. */
+    /* Used only while opening. */
     bool was_at_rest;                   /* the opening found a log that was closed, … */
     struct firn_log_position found_end; /* … which ended here, … */
     uint64_t found_version;             /* … and MANIFEST at this version */
@@ -321,7 +321,7 @@ struct firn_db {
 
     struct firn_os_mutex state_mutex; /* rank DB_STATE */
     struct firn_os_cond list_changed;
-    bool is_changing_list;           /* some thread commits a new keyspace, or drops one */
+    bool is_changing_list;           /* a thread is creating or dropping a keyspace */
     struct firn_hash_map keyspaces;  /* of struct firn_db_keyspace *, by id */
     struct firn_db_bulk *bulk;       /* the load that is open, or NULL */
     struct firn_db_view_node *views; /* open ones */
@@ -362,8 +362,8 @@ firn_db_count(_Atomic uint64_t *counter, uint64_t by)
     atomic_fetch_add_explicit(counter, by, memory_order_relaxed);
 }
 
-/* Whether all that the batch writes, if it writes anything, belongs to the store: another one may
- * lie where an earlier one lay. */
+/* Whether all writes of the batch, if any, are for this store: a store may have the address of an
+ * earlier one, so serials are compared too. */
 static inline bool
 firn_db_batch_is_of(const struct firn_db_batch *batch, const struct firn_db *db)
 {
@@ -397,75 +397,75 @@ firn_db_batch_value(const struct firn_db_batch *batch, const struct firn_db_op *
 
 /* ---- db.c ---- */
 
-/* As firn_db_open; dir is owned from here on, also when this fails. */
+/* As firn_db_open; takes ownership of dir, even on failure. */
 FIRN_MUST_CHECK int firn_db_open_owned(struct firn_os_dir *dir,
                                        const struct firn_db_options *options, struct firn_db **out,
                                        firn_error *err);
 /* The kinds of runs that stores have, as in struct firn_lsm_options. Tests set another list before they
- * open a store, and set this one again afterwards. */
+ * open a store, and restore this one afterwards. */
 extern const struct firn_run_kind *const *firn_db_kinds;
-/* Closes an image that was replaced and has no users, when readings have left it. */
+/* Closes a replaced image that has no users, once all reads have left it. */
 void firn_db_refresh_retire(struct firn_db *db, struct firn_db_image *image);
 
 /* ---- db_maintain.c ---- */
 
-/* Writes all memtables to runs, in this thread. */
+/* Writes all memtables to runs, in the calling thread. */
 FIRN_MUST_CHECK int firn_db_maintain_flush_memtables(struct firn_db *db, firn_error *err);
 
 /* ---- db_create.c ---- */
 
-/* What lies in a directory that may be a store. */
+/* The contents of a directory that may be a store. */
 struct firn_db_create_survey {
     bool has_identity;
     bool has_data;      /* a log, or trees */
     bool has_runs;      /* a directory for these */
     bool is_unfinished; /* its identity was never put in place */
-    char other[256];    /* the name of something that is none of ours, or "" */
+    char other[256];    /* the name of a foreign entry, or "" */
 };
 FIRN_MUST_CHECK int firn_db_create_look(struct firn_os_dir *dir, struct firn_db_create_survey *out,
                                         firn_error *err);
-/* FIRN_INVALID or FIRN_CORRUPT where no store may be made in such a directory. */
+/* FIRN_INVALID or FIRN_CORRUPT if no store may be created in such a directory. */
 FIRN_MUST_CHECK int firn_db_create_allowed(struct firn_os_dir *dir,
                                            const struct firn_db_create_survey *survey,
                                            firn_error *err);
-/* The same of a directory that was not looked into; FIRN_EXISTS where it is a store already. */
+/* The same for a directory that was not surveyed yet; FIRN_EXISTS if it is a store already. */
 FIRN_MUST_CHECK int firn_db_create_may(struct firn_os_dir *dir, firn_error *err);
-/* Whether a name in a store's directory is that of its data, a file or a directory of files. */
+/* Whether a name in a store's directory belongs to its data, as a file or a directory of files. */
 bool firn_db_create_is_data(const char *name);
 /* Reads the file FIRN; FIRN_NOT_FOUND if there is none. */
 FIRN_MUST_CHECK int firn_db_create_read_identity(struct firn_os_dir *dir,
                                                  struct firn_storefile_identity *out,
                                                  firn_error *err);
-/* The two ends of making a store in a directory whose lock is held: clears what an attempt before
- * left, and writes an identity under its temporary name; gives it its name, durably. */
+/* The first and the last step of creating a store in a directory whose lock is held. The first clears what an
+ * earlier attempt left, and writes an identity under its temporary name; the last one renames it, durably. */
 FIRN_MUST_CHECK int firn_db_create_begin(struct firn_os_dir *dir,
                                          struct firn_storefile_identity *out, firn_error *err);
 FIRN_MUST_CHECK int firn_db_create_end(struct firn_os_dir *dir, firn_error *err);
-/* Removes the data of a store that has no identity yet; its lock is held. */
+/* Removes the data of a store that has no identity yet. Requires: its lock is held. */
 FIRN_MUST_CHECK int firn_db_create_clear(struct firn_os_dir *dir, firn_error *err);
-/* Makes a store in db->dir, whose lock is held: identity, log and image. */
+/* Creates a store in db->dir: identity, log and image. Requires: the lock is held. */
 FIRN_MUST_CHECK int firn_db_create_store(struct firn_db *db, firn_error *err);
-/* Makes a store of an older version one of this one; nothing has been opened. */
+/* Upgrades a store of an older version to this one. Requires: nothing has been opened. */
 FIRN_MUST_CHECK int firn_db_create_raise_version(struct firn_db *db, firn_error *err);
 
 /* ---- db_path.c ---- */
 
-/* Opens the directory that a user's path names, making its last component (0700) if need be. */
+/* Opens the directory at a user's path, and creates its last component (0700) if necessary. */
 FIRN_MUST_CHECK int firn_db_path_make(struct firn_os *os, const char *path,
                                       struct firn_os_dir **out, firn_error *err);
 
 /* ---- db_reader.c ---- */
 
-/* Whether a process reads the store now. */
+/* Whether any process reads the store now. */
 FIRN_MUST_CHECK int firn_db_reader_is_any(struct firn_os_dir *dir, bool *out, firn_error *err);
 /* Keeps every file of the store from being removed. */
 FIRN_MUST_CHECK int firn_db_reader_lock_all(struct firn_os_dir *dir, struct firn_os_file **out,
                                             firn_error *err);
-/* From now on only what a version of the MANIFEST uses, and newer ones. */
+/* From now on keeps only the files that this version of MANIFEST, and newer ones, use. */
 FIRN_MUST_CHECK int firn_db_reader_lock_version(struct firn_os_file *file, uint64_t version,
                                                 firn_error *err);
 
-/* Of the logs of a store that is written: shut while a process may be reading them. */
+/* The gate for the logs of a store that is written: shut while a process may be reading them. */
 struct firn_log_gate firn_db_reader_gate(struct firn_db *db);
 
 /* ---- db_log.c ---- */
@@ -474,17 +474,17 @@ struct firn_log_gate firn_db_reader_gate(struct firn_db *db);
 struct firn_log_options firn_db_log_options(bool read_only);
 bool firn_db_log_is_name(const char *name);
 
-/* The sequence of a load is the next multiple of this: so many commits beside one that is open. */
+/* The sequence of a load is the next multiple of this, which limits the commits while one is open. */
 #define FIRN_DB_LOAD_STEP (UINT64_C(1) << 28)
 
-/* A reading of the whole log. */
+/* Called while the whole log is read. */
 struct firn_db_log_visitor {
-    int (*restart)(void *ctx, firn_error *err); /* forget what was shown: it begins anew */
+    int (*restart)(void *ctx, firn_error *err); /* reading begins again: forget everything */
     int (*visit)(void *ctx, uint8_t type, firn_slice record, struct firn_log_position position,
                  firn_error *err);
     void *ctx;
-    uint64_t *log_bytes; /* how long it was; NULL: not wanted */
-    bool is_fenced;      /* what is not acknowledged is not shown: see db_log.c */
+    uint64_t *log_bytes; /* its length; may be NULL */
+    bool is_fenced;      /* leave out what is not acknowledged: see db_log.c */
     /* As in struct firn_log_options; NULL: no call. */
     int (*judge)(void *ctx, const struct firn_log_found *found, firn_error *err);
     void *judge_ctx;
@@ -492,15 +492,15 @@ struct firn_db_log_visitor {
 /* Reads the log without writing anything, also while another process writes it. */
 FIRN_MUST_CHECK int firn_db_log_read(struct firn_os_dir *dir,
                                      const struct firn_db_log_visitor *visitor, firn_error *err);
-/* Whether a load (db_bulk.c) came between all that is known and a record of the log with a sequence,
- * or it looks like that: loads take multiples of a large step. */
+/* Whether a load (db_bulk.c) seems to have come between the newest known sequence and that of a record in
+ * the log: loads take multiples of a large step. */
 bool firn_db_log_lacks_load(uint64_t known, uint64_t sequence);
 /* FIRN_CORRUPT (or code) for a record, naming file and offset; returns the code. */
 int firn_db_log_error(firn_error *err, int code, struct firn_os_dir *dir,
                       struct firn_log_position position, const char *what);
-/* Before a group of commits that wants a sync is appended: readers stop here. The leader's. */
+/* Called before a group of commits that wants a sync is appended: readers stop here. For the leader only. */
 void firn_db_log_fence_raise(struct firn_db *db);
-/* When a group is acknowledged: readers see it. The leader's. */
+/* Called when a group is acknowledged: readers see it. For the leader only. */
 void firn_db_log_fence_lower(struct firn_db *db, bool was_synced);
 
 /* ---- db_replay.c ---- */
@@ -510,27 +510,27 @@ struct firn_db_vouch {
     struct firn_db *db;
     uint64_t version;
     struct firn_log_position log_end;
-    uint64_t vouched; /* the newest version that the log names */
+    uint64_t vouched; /* the newest version named in the log */
 };
-/* Lets the log say which version MANIFEST has, unless it does. For whom the leader's place is
- * taken; nothing is synced. */
+/* Records the version of MANIFEST in the log, unless the log has it. Syncs nothing. Requires: the
+ * leader's place is taken. */
 FIRN_MUST_CHECK int firn_db_replay_vouch_write(struct firn_db *db, firn_error *err);
-/* Before a store is closed: lets each say where the other one ends. */
+/* Before a store is closed: records in the log and in MANIFEST where the other one ends. */
 FIRN_MUST_CHECK int firn_db_replay_vouch_close(struct firn_db *db, firn_error *err);
 /* Opens an image and, unless read-only, the log, and fills the image from the log. */
 FIRN_MUST_CHECK int firn_db_replay(struct firn_db *db, struct firn_db_image **out, firn_error *err);
 
 /* ---- db_image.c ---- */
 
-/* Opens the trees and reads the list of keyspaces as runs have it. */
+/* Opens the trees, and reads the list of keyspaces from the runs. */
 FIRN_MUST_CHECK int firn_db_image_open(struct firn_db *db, struct firn_db_image **out,
                                        firn_error *err);
-/* As firn_lsm_close; the image is gone afterwards. */
+/* As firn_lsm_close; always frees the image. */
 FIRN_MUST_CHECK int firn_db_image_close(struct firn_db_image *image, firn_error *err);
 /* Writes nothing. NULL is fine. */
 void firn_db_image_abandon(struct firn_db_image *image);
-/* The tree of a number, or NULL. Requires: the caller holds the state mutex, leads, or knows the
- * image alone. */
+/* The tree with a number, or NULL. Requires: the caller holds the state mutex, or leads, or no other
+ * thread knows the image. */
 struct firn_db_tree *firn_db_image_find(const struct firn_db_image *image, uint64_t id);
 /* Adds the tree of the next keyspace, or finds the one that a failed creation left. Requires: the state
  * mutex is held, or no other thread knows the image. */
@@ -539,7 +539,7 @@ FIRN_MUST_CHECK int firn_db_image_add(struct firn_db_image *image, firn_slice na
                                       struct firn_db_tree **out, firn_error *err);
 size_t firn_db_image_tree_count(const struct firn_db_image *image);
 struct firn_db_tree *firn_db_image_tree(const struct firn_db_image *image, size_t i);
-/* The tree of a number that an entry of the list gives to a name. FIRN_CORRUPT where another entry
+/* The tree for an entry of the list, which gives its number to a name. FIRN_CORRUPT if another entry
  * gave the number a different type or schema. */
 FIRN_MUST_CHECK int firn_db_image_name(struct firn_db_image *image,
                                        const struct firn_keyspace_entry *put,
@@ -548,85 +548,86 @@ FIRN_MUST_CHECK int firn_db_image_name(struct firn_db_image *image,
 /* Removes, durably, the trees of keyspaces that neither now nor a checkpoint has. Requires: no other
  * thread knows the image. */
 FIRN_MUST_CHECK int firn_db_image_remove_dropped(struct firn_db_image *image, firn_error *err);
-/* Counting commits by segments, guarded by the commit mutex. Room is made for two segments more:
- * a group of commits touches no more; then noting them cannot fail. */
+/* Counts commits by segment; guarded by the commit mutex. has_room makes room for two more segments,
+ * the most that a group of commits touches, so that noting its commits cannot fail. */
 bool firn_db_image_has_room(const struct firn_db_image *image);
 FIRN_MUST_CHECK int firn_db_image_make_room(struct firn_db_image *image, firn_error *err);
 void firn_db_image_note_commit(struct firn_db_image *image, uint64_t segment);
 void firn_db_image_remove_segments(struct firn_db_image *image, uint64_t before);
-/* Whether the log has commits, or changes of checkpoints, in segments that were not removed. */
+/* Whether the remaining segments of the log have commits, or changes of checkpoints. */
 bool firn_db_image_has_commits(const struct firn_db_image *image);
 
 /* ---- db_apply.c ---- */
 
-/* Before a commit is applied, by its leader: asks for the memory that its first operation will look
- * at. */
+/* Called by the leader before it applies a commit: prefetches the memory that the first operation
+ * needs. */
 void firn_db_apply_prepare(const struct firn_db_apply *commit);
-/* Puts the operations of one commit into the trees. Only FIRN_NO_MEMORY can fail. */
+/* Applies the operations of one commit to the trees. Fails only with FIRN_NO_MEMORY. */
 FIRN_MUST_CHECK int firn_db_apply(const struct firn_db_apply *commit, firn_error *err);
 /* Notes that operation number `index` of a commit deletes a range. */
 FIRN_MUST_CHECK int firn_db_apply_ranges_add(struct firn_db_ranges *ranges,
                                              struct firn_db_tree *tree, firn_slice lower,
                                              firn_slice upper, size_t index, firn_error *err);
 void firn_db_apply_ranges_deinit(struct firn_db_ranges *ranges);
-/* The range deletes of one tree, with the number of their operation plus one as sequence; NULL
- * where there are none. */
+/* The range deletes of one tree, with the number of the operation plus one as sequence; NULL if there
+ * are none. */
 const struct firn_range_set *firn_db_apply_ranges_of(const struct firn_db_ranges *ranges,
                                                      const struct firn_db_tree *tree);
-/* Whether an operation from number `index` on deletes such a range of the tree. The owner's. */
+/* Whether an operation from number `index` on deletes a range of the tree that contains the key. For
+ * the batch's owner. */
 bool firn_db_apply_ranges_deletes(const struct firn_db_ranges *ranges,
                                   const struct firn_db_tree *tree, firn_slice key, size_t index);
 
 /* ---- db_get.c ---- */
 
-/* What is read. */
+/* What to read. */
 struct firn_db_get_what {
     firn_slice key;
-    const struct firn_run_projection *columns; /* of a row, which its value needs; NULL: all */
+    const struct firn_run_projection *columns; /* the columns of a row that are needed; NULL: all */
 };
-/* The newest value of a key of a tree that is published; see firn_db_get. is_outside: the key is
- * outside of views. */
+/* The newest published value of a key of a tree; see firn_db_get. is_outside: the key is outside
+ * views. */
 FIRN_MUST_CHECK int firn_db_get_newest(struct firn_db *db, struct firn_db_tree *tree,
                                        bool is_outside, const struct firn_db_get_what *what,
                                        struct firn_buf *out, firn_error *err);
 /* Milliseconds since 1970. */
 uint64_t firn_db_get_time_ms(struct firn_db *db);
-/* The tree of a keyspace in an image, for reading by a view. *out is NULL where the image is older
- * than the keyspace; FIRN_MISUSE where the view does not have it any more. */
+/* The tree of a keyspace in an image, for reading by a view. *out is NULL if the image is older than
+ * the keyspace; FIRN_MISUSE if the keyspace was dropped in the view. */
 FIRN_MUST_CHECK int firn_db_get_tree(const struct firn_db_keyspace *keyspace,
                                      const struct firn_db_image *image,
                                      const struct firn_view *view, struct firn_db_tree **out,
                                      firn_error *err);
-/* FIRN_NOT_FOUND. */
+/* Sets and returns FIRN_NOT_FOUND. */
 int firn_db_get_refuse_missing(const struct firn_db_keyspace *keyspace, firn_error *err);
-/* FIRN_MISUSE for a keyspace that now does not have. */
+/* FIRN_MISUSE for a keyspace that does not exist now. */
 int firn_db_get_refuse_dropped(const struct firn_db_keyspace *keyspace, firn_error *err);
 
 /* ---- db_view.c ---- */
 
-/* What the list says of a name as the view sees it; *out lies in *bytes, whose contents are replaced.
- * FIRN_NOT_FOUND. */
+/* The entry of a name in the list of keyspaces, as the view sees it; replaces the contents of *bytes, into
+ * which *out points. FIRN_NOT_FOUND. */
 FIRN_MUST_CHECK int firn_db_view_keyspace_entry(struct firn_db_view *view, const char *name,
                                                 struct firn_buf *bytes,
                                                 struct firn_keyspace_entry *out, firn_error *err);
-/* What now is, up to what is published; of an image of a read-only handle, its end. is_outside: of
- * what is outside of views. Not counted as a view. Requires: the handle is read-only and its image
- * stays, or is_outside. */
+/* The view of now, up to what is published; for an image of a read-only handle, up to its end.
+ * is_outside: what is outside views. It is not registered as a view. Requires: is_outside, or the
+ * handle is read-only and its image stays. */
 struct firn_view firn_db_view_now(struct firn_db *db, const struct firn_db_image *image,
                                   bool is_outside);
-/* The same of a handle that writes, on any thread; the view is good until firn_db_view_leave_now
- * gets *out_slot. Not counted as a view: see db_get.c. */
+/* The same for a handle that writes, on any thread; the view is valid until firn_db_view_leave_now
+ * gets *out_slot. It is not registered as a view: see db_get.c. */
 struct firn_view firn_db_view_enter_now(struct firn_db *db, bool is_outside, size_t *out_slot);
 void firn_db_view_leave_now(struct firn_db *db, size_t slot);
-/* What now is in an image up to a sequence. The leader's, or of a thread that knows the image
- * alone. */
+/* The view of now in an image, up to a sequence. For the leader, or if no other thread knows the
+ * image. */
 struct firn_view firn_db_view_now_in(const struct firn_db_image *image, uint64_t sequence);
-/* Opens a view of what is published now. node is the caller's memory, zeroed but for what the
- * caller says about it. */
+/* Opens a view of what is published now. node is the caller's memory, zeroed except for the fields that
+ * the caller sets. */
 void firn_db_view_register(struct firn_db *db, struct firn_db_view_node *node,
                            const struct firn_db_tree *tree, bool is_outside);
-/* Another one of a view that stays open during the call; is_outside: of what is outside of views,
- * in the same image. */
+/* Opens another view of what a view sees, which must stay open during the call; is_outside: of what is
+ * outside views, in the same image. */
 void firn_db_view_register_at(struct firn_db *db, struct firn_db_view_node *node,
                               const struct firn_db_tree *tree, const struct firn_db_view_node *view,
                               bool is_outside);
@@ -649,31 +650,31 @@ FIRN_MUST_CHECK int firn_db_layout_take(void *ctx, uint32_t tree_id,
 
 /* ---- db_keyspace.c ---- */
 
-/* The handle for a number; makes it if need be. The state mutex is held. */
+/* The handle for a number, created if necessary. Requires: the state mutex is held. */
 FIRN_MUST_CHECK int firn_db_keyspace_handle_locked(struct firn_db *db, struct firn_db_image *image,
                                                    uint64_t id, const char *name,
                                                    struct firn_db_keyspace **out, firn_error *err);
 FIRN_MUST_CHECK int firn_db_keyspace_check_name(const char *name, firn_error *err);
 int firn_db_keyspace_refuse_missing(struct firn_db *db, const char *name, firn_error *err);
-/* What a value of the list says; its other fields lie in value. */
+/* Decodes a value of the list; other fields of the result point into value. */
 FIRN_MUST_CHECK int firn_db_keyspace_decode(struct firn_db *db, firn_slice value,
                                             struct firn_keyspace_entry *out, firn_error *err);
 bool firn_db_keyspace_is_system(firn_slice name);
-/* Visits the names of the list at a view, of keyspaces of one type (NULL: any). */
+/* Visits the names in the list as a view sees it, of keyspaces of one type (NULL: all). */
 FIRN_MUST_CHECK int firn_db_keyspace_list_at(struct firn_db_view *view,
                                              const enum firn_keyspace_entry_type *type,
                                              int (*visit)(void *ctx, const char *name), void *ctx,
                                              firn_error *err);
-/* The name of a keyspace that a handle was made for; lives as long as the store. */
+/* The name of a keyspace for which there is a handle; lives as long as the store. */
 const char *firn_db_keyspace_name_of(struct firn_db *db, uint32_t id);
-/* Its handle, if one was given out. */
+/* The handle for a number, or NULL if none was given out. */
 struct firn_db_keyspace *firn_db_keyspace_of_id(struct firn_db *db, uint32_t id);
 void firn_db_keyspace_init(struct firn_db *db);
 void firn_db_keyspace_destroy_all(struct firn_db *db);
-/* Takes and gives back the right to change the list of keyspaces. */
+/* Take and give back the right to change the list of keyspaces. */
 void firn_db_keyspace_begin_change(struct firn_db *db);
 void firn_db_keyspace_end_change(struct firn_db *db);
-/* Removes dropped trees that no reader uses any more. Requires: the leader's place is taken. */
+/* Removes dropped trees that no reader uses. Requires: the leader's place is taken. */
 FIRN_MUST_CHECK int firn_db_keyspace_remove_dropped(struct firn_db *db, firn_error *err);
 
 /* ---- db_cursor.c ---- */
@@ -683,8 +684,8 @@ FIRN_MUST_CHECK int firn_db_cursor_open_list(struct firn_db *db, bool is_outside
                                              const struct firn_db_cursor_options *options,
                                              struct firn_db_cursor **out, firn_error *err);
 
-/* What a cursor shows instead of what lies below it: a transaction's writes among what its view has
- * (db_txn_cursor.c). Its moves and looks are those of store/db.h. */
+/* What a cursor shows in place of the layer below it: a transaction merges its writes into what its
+ * view has (db_txn_cursor.c). The functions match those of cursors in store/db.h. */
 struct firn_db_cursor_overlay {
     const struct firn_db_cursor_overlay_kind *kind;
 };
@@ -703,11 +704,11 @@ struct firn_db_cursor_overlay_kind {
 /* The layer below an overlay, which outlives it. */
 struct firn_db_cursor_base {
     struct firn_db_keyspace *keyspace;
-    struct firn_lsm_cursor *inner; /* NULL: there is nothing within the bounds */
+    struct firn_lsm_cursor *inner; /* NULL: nothing is within the bounds */
     firn_slice lower;
-    const firn_slice *upper; /* NULL: no bound; what it points to is copied */
+    const firn_slice *upper; /* NULL: no bound; a copy of the caller's */
 };
-/* As firn_db_cursor_open. Before it returns, make(ctx) makes what the cursor shows, which the cursor
+/* As firn_db_cursor_open. Before that returns, make(ctx) creates the overlay, which the cursor
  * owns. */
 typedef int firn_db_cursor_overlay_make(void *ctx, const struct firn_db_cursor_base *base,
                                         struct firn_db_cursor_overlay **out, firn_error *err);
@@ -720,177 +721,177 @@ FIRN_MUST_CHECK int firn_db_cursor_open_overlaid(struct firn_db_keyspace *keyspa
 
 /* For a batch in the caller's memory (zeroed is empty). */
 void firn_db_batch_deinit(struct firn_db_batch *batch);
-/* When a value is gone that has ttl_ms to live from now on. */
+/* When a value expires that has ttl_ms to live from now on. */
 uint64_t firn_db_batch_end_ms(struct firn_db *db, uint64_t ttl_ms);
-/* What is stored of a value that is gone at a moment, in place of out's contents; or ttl_ms from now. */
+/* Encodes a value that expires at a moment, or ttl_ms from now; replaces the contents of out. */
 FIRN_MUST_CHECK int firn_db_batch_encode_until(firn_slice value, uint64_t expires_ms,
                                                struct firn_buf *out, firn_error *err);
 FIRN_MUST_CHECK int firn_db_batch_encode_expiring(struct firn_db *db, firn_slice value,
                                                   uint64_t ttl_ms, struct firn_buf *out,
                                                   firn_error *err);
-/* How far a batch has got. */
+/* A position in a batch. */
 struct firn_db_batch_mark {
     size_t op_count;
     bool has_puts;
 };
 struct firn_db_batch_mark firn_db_batch_mark(const struct firn_db_batch *batch);
-/* Takes back what came after the mark, among which there is no merge: those may have changed what
- * stands before it. FIRN_NO_MEMORY: nothing is taken back. */
+/* Takes back what came after the mark. Requires: no merge is among that, because merges may have changed
+ * what precedes the mark. FIRN_NO_MEMORY: nothing is taken back. */
 FIRN_MUST_CHECK int firn_db_batch_rewind(struct firn_db_batch *batch,
                                          const struct firn_db_batch_mark *mark, firn_error *err);
-/* Appends to the value of operation i, if that is a put or an append and has room, in time that follows
- * from the operand alone; the last operation has room. FIRN_NOT_FOUND: it is something else, or has no
- * room; FIRN_NO_MEMORY. The batch is as it was then. */
+/* Appends to the value of operation i, if that is a put or an append and has room, in time that depends
+ * on the operand alone; the last operation has room. FIRN_NOT_FOUND: it is something else, or has no
+ * room; FIRN_NO_MEMORY. On failure the batch is unchanged. */
 FIRN_MUST_CHECK int firn_db_batch_extend(struct firn_db_batch *batch, size_t i, firn_slice operand);
-/* Leaves a gap after the last operation, into which its value can grow, of at most size bytes: of
- * nothing where there is no room or memory. */
+/* Leaves a gap of at most size bytes after the last operation, into which its value can grow: none if
+ * there is no room or memory. */
 void firn_db_batch_leave_gap(struct firn_db_batch *batch, size_t size);
-/* Takes all gaps out. */
+/* Removes all gaps. */
 void firn_db_batch_close_gaps(struct firn_db_batch *batch);
-/* Makes an empty batch one that does the same as another, without gaps and values that do not count. */
+/* Copies a batch into an empty one, without gaps and without the values of replaced operations. */
 FIRN_MUST_CHECK int firn_db_batch_copy_to_commit(struct firn_db_batch *batch,
                                                  const struct firn_db_batch *from, firn_error *err);
-/* A write of any kind. The batch is as it was on failure. */
+/* A write of any kind. On failure the batch is unchanged. */
 FIRN_MUST_CHECK int firn_db_batch_append(struct firn_db_batch *batch, struct firn_db *db,
                                          struct firn_db_tree *tree,
                                          const struct firn_storefile_op *format, firn_error *err);
-/* A write into the list of keyspaces; NULL: the name goes. */
+/* A write to the list of keyspaces; put NULL: deletes the name. */
 FIRN_MUST_CHECK int firn_db_batch_list(struct firn_db_batch *batch, struct firn_db *db,
                                        firn_slice name, const struct firn_keyspace_entry *put,
                                        firn_error *err);
 
 /* ---- db_visible.c ---- */
 
-/* Whether a view sees that the keyspace ended. Any thread. */
+/* Whether the keyspace has ended in a view. Any thread. */
 bool firn_db_visible_is_ended(const struct firn_db_tree *tree, const struct firn_view *view);
-/* Whether a view has the keyspace. The leader's. */
+/* Whether the keyspace exists in a view. For the leader only. */
 bool firn_db_visible_in(const struct firn_db_tree *tree, const struct firn_view *view);
-/* Notes that a commit ended the keyspace. The leader's. */
+/* Notes that a commit ended the keyspace. For the leader only. */
 void firn_db_visible_end(struct firn_db_tree *tree, struct firn_db_name_end *end,
                          uint64_t sequence);
-/* Memory for that, gone with the image. NULL: memory is out. Requires: the caller has the right to
- * change the list, or knows the image alone. */
+/* Memory for such a note, freed with the image. NULL: out of memory. Requires: the caller has the right
+ * to change the list, or no other thread knows the image. */
 struct firn_db_name_end *firn_db_visible_make_end(struct firn_db_image *image)
     __attribute__((warn_unused_result));
-/* Finds out of all trees whether now has their keyspaces. The leader's. */
+/* Determines for each tree whether its keyspace exists now. For the leader only. */
 void firn_db_visible_update(struct firn_db *db, struct firn_db_image *image);
-/* Whether now or a checkpoint has the keyspace. The leader's. */
+/* Whether the keyspace exists now or in a checkpoint. For the leader only. */
 bool firn_db_visible_is_kept(const struct firn_db_image *image, const struct firn_db_tree *tree);
-/* Reads all of the list. Requires: no other thread knows the image. */
+/* Reads the whole list. Requires: no other thread knows the image. */
 FIRN_MUST_CHECK int firn_db_visible_read(struct firn_db_image *image, firn_error *err);
 
 /* ---- db_write.c ---- */
 
-/* Beside what a batch writes into the list of keyspaces. */
+/* What a commit changes besides its writes to the list of keyspaces. */
 struct firn_db_write_change {
     struct firn_db_tree *creates; /* or NULL */
-    struct firn_db_tree *drops;   /* or NULL; then end is what is noted there */
+    struct firn_db_tree *drops;   /* or NULL; end is the note for it */
     struct firn_db_name_end *end;
 };
-/* As firn_db_write, of a batch that names, or drops, a tree. */
+/* As firn_db_write, for a batch that names or drops a tree. */
 FIRN_MUST_CHECK int firn_db_write_list(struct firn_db *db, const struct firn_db_batch *batch,
                                        const struct firn_db_write_change *change, firn_error *err);
-/* Whether a commit may take its place in the order: called by the leader, when all that comes before
- * it has been applied. Its failure is the commit's. */
+/* Decides whether a commit may take its place in the order: the leader calls it when all earlier commits
+ * have been applied. Its failure fails the commit. */
 struct firn_db_write_check {
     int (*check)(const void *ctx, struct firn_db *db, firn_error *err);
     const void *ctx;
 };
-/* As firn_db_write, of a batch that is not empty and was made for this store. */
+/* As firn_db_write, for a batch of this store that is not empty. */
 FIRN_MUST_CHECK int firn_db_write_checked(struct firn_db *db, const struct firn_db_batch *batch,
                                           const struct firn_db_write_check *check,
                                           firn_durability durability, firn_error *err);
-/* Waits until all commits that are queued now have ended; those that succeeded are published then.
- * Fails never: commits that were refused have ended too. Requires: the handle may write. */
+/* Waits until all commits that are queued now have ended; those that succeeded are then published.
+ * Never fails: refused commits have ended too. Requires: the handle may write. */
 void firn_db_write_barrier(struct firn_db *db);
 int firn_db_write_refuse_read_only(struct firn_db *db, firn_error *err);
 /* FIRN_FAILED if the handle is latched. */
 FIRN_MUST_CHECK int firn_db_write_refuse_failed(struct firn_db *db, firn_error *err);
-/* Remembers the first failure; later commits are refused. */
+/* Latches the handle: remembers the first failure; later commits are refused. */
 void firn_db_write_latch(struct firn_db *db, const firn_error *err);
-/* Takes the place of the leader, without a commit, and gives it back. */
+/* Take the leader's place without a commit, and give it back. */
 void firn_db_write_begin_exclusive(struct firn_db *db);
 void firn_db_write_end_exclusive(struct firn_db *db);
 
 /* ---- db_pace.c ---- */
 
-/* The next four are the leader's. */
+/* The next four are for the leader only. */
 
-/* Before bytes are committed: waits, or says why not. */
+/* Called before bytes are committed: waits until there is room, or fails with the reason. */
 FIRN_MUST_CHECK int firn_db_pace_admit(struct firn_db *db, size_t bytes, firn_error *err);
-/* After a group that wrote into the trees of a list (by next_touched): freezes what has grown too
- * large. A failure has been noted. */
+/* Called after a group has written to the trees of a list (linked by next_touched): freezes memtables that
+ * have grown too large. Failures are noted. */
 void firn_db_pace_settle(struct firn_db *db, struct firn_db_tree *touched);
-/* Freezes everything that holds anything and begins a new segment of the log. */
+/* Freezes all memtables that are not empty, and begins a new segment of the log. */
 FIRN_MUST_CHECK int firn_db_pace_freeze_all(struct firn_db *db, firn_error *err);
-/* Gives up segments of the log that are not needed any more. */
+/* Removes segments of the log that are no longer needed. */
 FIRN_MUST_CHECK int firn_db_pace_trim(struct firn_db *db, bool *out_has_more, firn_error *err);
-/* Borrows of the block cache's memory what memtables have beyond their own share, as far as the cache
+/* Borrows memory of the block cache for what memtables use beyond their own share, as far as the cache
  * lends it, and gives back the rest. Any thread. */
 void firn_db_pace_borrow(struct firn_db *db);
-/* Whether there was no commit for a while; then what is kept for commits to come is given back. One
- * thread at a time. */
+/* Whether there was no commit for a while; if so, frees what is kept for future commits. One thread at
+ * a time. */
 bool firn_db_pace_rest_look(struct firn_db *db);
 
 /* ---- db_jobs.c ---- */
 
 FIRN_MUST_CHECK int firn_db_jobs_open(struct firn_db *db, firn_error *err);
-/* Ends background work; what is begun is finished. */
+/* Ends background work; what has begun is finished. */
 void firn_db_jobs_stop(struct firn_db *db);
 void firn_db_jobs_close(struct firn_db *db);
-/* Ask for flushes (each brings compactions after it), and for compactions. */
+/* Ask for flushes (each asks for compactions when it ends), and for compactions. */
 void firn_db_jobs_wake(struct firn_db *db);
-/* After runs came, or a table got an index of vectors: where some run lacks a graph, it is built. */
+/* Called after runs were added, or a table got an index of vectors: has missing graphs of runs built. */
 void firn_db_jobs_wake_graphs(struct firn_db *db);
-/* Builds the graphs that runs of a tree (NULL: of all) lack, in this thread, or waits for the thread that does. */
+/* Builds the missing graphs of a tree's runs (NULL: all trees) in this thread, or waits for the thread that does. */
 FIRN_MUST_CHECK int firn_db_jobs_finish_graphs(struct firn_db *db, const struct firn_lsm_tree *tree,
                                                const struct firn_step *step, firn_error *err);
 void firn_db_jobs_wake_compactions(struct firn_db *db);
-/* After a cursor was closed: asks for the removal of files that only it used. */
+/* Called after a cursor was closed: asks for the removal of files that only it used. */
 void firn_db_jobs_wake_collection(struct firn_db *db);
-/* The failure that no commit has returned, if there is one; err must not be NULL. */
+/* Takes the failure that no commit has returned yet, if there is one. Requires: err is not NULL. */
 FIRN_MUST_CHECK int firn_db_jobs_take_failure(struct firn_db *db, firn_error *err);
 void firn_db_jobs_note_failure(struct firn_db *db, const firn_error *err);
-/* Has a function run that works on the log; false where that cannot be. */
+/* Submits a function that works on the log; false if that is not possible. */
 bool firn_db_jobs_submit_log(struct firn_db *db, void (*run)(void *arg));
-/* Has a function run that watches for the store to rest; likewise. It ends soon after `closing`. */
+/* Submits a function that waits for the store to be idle; likewise. It ends soon after `closing`. */
 bool firn_db_jobs_submit_rest(struct firn_db *db, void (*run)(void *arg));
-/* Waits until background work has got on; false if there is none. */
+/* Waits for progress of background work; false if there is none. */
 bool firn_db_jobs_wait(struct firn_db *db);
-/* Does works in this thread, and waits for those of others, until none is left, or wish->step ends
- * it. */
+/* Flushes and compacts in this thread, and waits for other threads that do, until nothing is left to
+ * do, or wish->step ends it. */
 FIRN_MUST_CHECK int firn_db_jobs_finish(struct firn_db *db,
                                         const struct firn_compaction_work_wish *wish,
                                         firn_error *err);
 
 /* ---- db_space.c ---- */
 
-/* Determines how large the store can become, and limits to that what it writes at once. Requires, as the
- * next two: no other thread knows the handle. */
+/* Determines how large the store can become, and limits what it writes at once accordingly. Requires, for
+ * this function and the next two: no other thread knows the handle. */
 void firn_db_space_fit(struct firn_db *db);
-/* Looks at what the reserve is. */
+/* Finds out how large the reserve is. */
 void firn_db_space_look(struct firn_db *db);
-/* An opening found no space: gives up all that is kept for that. False where there was nothing. */
+/* Opening found no space: frees everything that is reserved for it. False if nothing was. */
 bool firn_db_space_give_up_at_open(struct firn_db *db);
 
-/* FIRN_NO_SPACE for a commit that puts anything, while the disk is full; and for one that does not,
- * but leaves too little for the works that make space of it, unless it is_urgent. The leader's. */
+/* FIRN_NO_SPACE while the disk is full, for a commit that puts anything. Also for a commit that does not,
+ * if it leaves too little for the compactions that free space, unless is_urgent. For the leader only. */
 FIRN_MUST_CHECK int firn_db_space_admit(struct firn_db *db, bool has_puts, bool is_urgent,
                                         size_t bytes, firn_error *err);
-/* Makes space of what was deleted, in the calling thread: after a commit that only deletes was refused
- * with FIRN_NO_SPACE. Where that failed before, and nothing was committed since, it is not tried again,
- * unless the caller has waited for the background, which may have freed something. Any thread that
- * does not lead. */
+/* Frees the space of what was deleted, in the calling thread: called after a commit that only deletes
+ * failed with FIRN_NO_SPACE. If that failed before, and nothing was committed since, it is not tried
+ * again, unless the caller has waited for the background, which may have freed something. Any thread
+ * that does not lead. */
 void firn_db_space_drain(struct firn_db *db, bool has_waited);
-/* How many bytes a work may write, while the disk is full; else 0. Any thread. */
+/* How many bytes a flush or compaction may write while the disk is full; else 0. Any thread. */
 uint64_t firn_db_space_room(struct firn_db *db);
-/* Something found no space. True if there may be some now. Any thread. */
+/* A write found no space: frees a part of the reserve. True if there may be space now. Any thread. */
 bool firn_db_space_give_up(struct firn_db *db);
-/* The same; what is kept to the last goes too. */
+/* The same, but frees the last part of the reserve too. */
 bool firn_db_space_give_up_all(struct firn_db *db);
-/* Makes the reserve as large as it should be, if that can be done. Any thread. */
+/* Makes the reserve as large as it should be, if possible. Any thread. */
 void firn_db_space_keep(struct firn_db *db);
-/* Gives back what the reserve has more than that, if that can be done. Any thread. */
+/* Frees what the reserve has beyond that, if possible. Any thread. */
 void firn_db_space_trim(struct firn_db *db);
 
 #endif

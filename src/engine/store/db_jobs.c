@@ -2,41 +2,42 @@
  *
  * store/db_jobs.c: background work: flushes and compactions as jobs.
  *
- * Pools, so that a long compaction never keeps a memtable in memory: one thread for flushes, the
- * others (at least one) for compactions, one that only waits for syncs of the log (db_pace.c), and
- * one that only waits for the store to rest (db_pace.c). A job does work after work until there is
- * none that lsm/ would hand out. It is submitted when work is wished for and none runs; a wish that
- * comes while one runs makes it look once more before it ends:
+ * There are several pools, so that a long compaction never keeps a memtable in memory: one thread for
+ * flushes, the others (at least one) for compactions, one that only waits for syncs of the log, and one
+ * that only waits for the store to be idle (db_pace.c for both). A job does one flush or compaction
+ * after another until lsm/ has no more. A request submits a job if none runs; if one runs, the request
+ * makes it look once more before it ends:
  *
  * (I1) After firn_db_jobs_wake there is a job that has yet to ask lsm/ for work, or that will ask
- *      again. So nothing that could be done is left lying.
- * (I2) A job that fails notes its failure and ends; firn_db_pace_admit hands each failure to one
- *      commit. That commit wishes for flushes again, so a flush that cannot be done refuses every
- *      commit, with its reason, until it can. Compactions are wished for when a flush has ended:
- *      one that cannot be done, because a run is damaged, costs one commit for each memtable, until
- *      level 0 is full. Nothing goes unnoticed, and nothing is tried in a circle. (Not checked: it is
- *      a rule for the callers.)
+ *      again. So nothing that could be done is left undone.
+ * (I2) A job that fails notes its failure and ends; firn_db_pace_admit returns each failure to one
+ *      commit. That commit asks for flushes again, so a flush that cannot be done refuses every
+ *      commit, with its reason, until it can. Compactions are asked for when a flush has ended: one
+ *      that cannot be done, because a run is damaged, costs one commit for each memtable, until
+ *      level 0 is full. Nothing goes unnoticed, and nothing is retried in a loop. (Not checked: it
+ *      is a rule for the callers.)
  *
- * A work that found no space is not a failure of this kind: commits learn that the disk is full
- * (db_space.c), and it is tried again with the next wish.
+ * A flush or compaction that found no space is not a failure of this kind: commits learn that the disk
+ * is full (db_space.c), and it is tried again with the next request.
  *
- * Graphs over runs (compaction_graph.c) are built by one more thread, which may work for minutes: so no flush and no
- * compaction waits for it. A graph that cannot be built is no failure of commits: searches do without, and it is tried
- * again when more runs come. Closing ends the building at its next step.
+ * Graphs over runs (compaction_graph.c) are built by one more thread, which may run for minutes; so no flush or
+ * compaction waits for it. Failing to build a graph does not fail commits: searches work without it, and it is
+ * tried again when more runs come. Closing ends the building at its next step.
  *
- * Where a job cannot be submitted (no memory, no thread) it runs in the thread that wished for it.
+ * If a job for flushes or compactions cannot be submitted (no memory, no thread), it runs in the thread
+ * that asked for it.
  *
  * In simulation jobs run inline, while a thread waits, in an order that follows from the seed.
  *
- * Locking: the mutex of jobs guards all fields; works run without it.
+ * Locking: the mutex of jobs guards all fields; flushes and compactions run without it.
  */
 #include "base/check.h"
 #include "store/db_internal.h"
 
 #include <string.h>
 
-/* So many runs in level 0 at opening are worth a look, and a thread for it: a program that ends soon
- * after it has written leaves its compactions to the next one. */
+/* With this many runs in level 0, opening starts a thread that looks for compactions: a program that ends
+ * soon after it has written leaves its compactions to the next one. */
 enum { LEVEL0_BUSY = 2 };
 
 static const struct firn_compaction_work_wish flush_wish = {.flushes = true};
@@ -97,9 +98,9 @@ firn_db_jobs_take_failure(struct firn_db *db, firn_error *err)
     return rc;
 }
 
-/* ---- works ---- */
+/* ---- flushes and compactions ---- */
 
-/* Does one work, if there is any. */
+/* Does one flush or compaction, if there is any. */
 static int
 do_work(struct firn_db *db, const struct firn_compaction_work_wish *wish, bool *out_did,
         firn_error *err)
@@ -141,7 +142,7 @@ announce(struct firn_db *db)
     firn_os_mutex_unlock(&db->jobs.mutex);
 }
 
-/* Does works until there is none, one fails, or the store is closing. */
+/* Repeats this until there is none, one fails, or the store is closing. */
 static int
 do_works(struct firn_db *db, const struct firn_compaction_work_wish *wish, firn_error *err)
 {
@@ -150,7 +151,7 @@ do_works(struct firn_db *db, const struct firn_compaction_work_wish *wish, firn_
     while (rc == FIRN_OK && did && !is_closing(db)) {
         rc = do_work(db, wish, &did, err);
         if (rc == FIRN_NO_SPACE && firn_db_space_give_up(db)) {
-            /* Once: the reserve is gone afterwards. */
+            /* Once: most of the reserve is gone afterwards. */
             rc = FIRN_OK;
             did = true;
         }
@@ -165,7 +166,7 @@ do_works(struct firn_db *db, const struct firn_compaction_work_wish *wish, firn_
     return rc;
 }
 
-/* The end of a job's round: whether it has to look once more. */
+/* Called when a job has found no more work: whether it must look once more. */
 static bool
 ends_locked(struct firn_db *db, int rc, const firn_error *err, bool has_new_wish)
 {
@@ -236,7 +237,7 @@ tell_closing(void *ctx, uint64_t files, uint64_t bytes, firn_error *err)
                            : FIRN_OK;
 }
 
-/* Until no run lacks a graph, or one cannot be built, which is noted. */
+/* Builds graphs until no run lacks one, or one cannot be built, which is noted. */
 static void
 build_graphs(struct firn_db *db)
 {
@@ -279,7 +280,7 @@ run_graphs(void *arg)
     }
 }
 
-/* ---- wishes ---- */
+/* ---- requests ---- */
 
 static void
 submit(struct firn_db *db, struct firn_os_jobs *pool, void (*run)(void *arg))
@@ -310,7 +311,7 @@ firn_db_jobs_wake_graphs(struct firn_db *db)
 {
     struct firn_db_jobs *jobs = &db->jobs;
     bool is_due = false;
-    /* A file that cannot be read now is looked at again with the next run. */
+    /* If a file cannot be read now, the next run makes us look again. */
     int rc = firn_compaction_graph_is_due(firn_db_image(db)->lsm, &is_due, NULL);
     if (rc != FIRN_OK || !is_due) {
         return;
@@ -321,11 +322,11 @@ firn_db_jobs_wake_graphs(struct firn_db *db)
     jobs->is_graphing = jobs->is_graphing || is_wanted;
     firn_os_mutex_unlock(&jobs->mutex);
     if (is_wanted) {
-        firn_db_jobs_wake_compactions(db); /* small runs are to be put together first */
+        firn_db_jobs_wake_compactions(db); /* small runs should be merged first */
     }
     if (is_wanted && firn_os_jobs_submit(jobs->graph_pool, run_graphs, db, NULL) != FIRN_OK) {
         firn_os_mutex_lock(&jobs->mutex);
-        jobs->is_graphing = false; /* later, then */
+        jobs->is_graphing = false; /* another request will try again */
         firn_os_cond_broadcast(&jobs->changed);
         firn_os_mutex_unlock(&jobs->mutex);
     }
@@ -407,7 +408,7 @@ firn_db_jobs_wait(struct firn_db *db)
     return is_working;
 }
 
-/* A failure that belongs to what the caller waited for. */
+/* Returns a failure that concerns what the caller waited for. */
 static int
 own_failure(struct firn_db *db, firn_error *err)
 {
@@ -440,7 +441,7 @@ firn_db_jobs_finish(struct firn_db *db, const struct firn_compaction_work_wish *
     return rc;
 }
 
-/* ---- beginning and end ---- */
+/* ---- starting and stopping ---- */
 
 int
 firn_db_jobs_open(struct firn_db *db, firn_error *err)

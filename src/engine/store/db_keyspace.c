@@ -2,20 +2,20 @@
  *
  * store/db_keyspace.c: keyspaces by name: finding, creating, listing.
  *
- * Keyspace 0 is the list of the others: name to id. Creating a keyspace is a commit of one put into
- * it, so names are as durable and as ordered as everything else, and a view sees the names of its
- * time. Ids are given in order and never again: a name that was dropped and is created anew gets
- * another id. Dropping: see the section below.
+ * Keyspace 0 is the list of the others: it maps names to ids. Creating a keyspace is a commit with one
+ * put into the list. So names are as durable and as ordered as everything else, and a view sees the
+ * names of its time. Ids are given out in order and never reused: a name that was dropped and is
+ * created again gets another id. Dropping is described below.
  *
- * (I1) A handle, once made, stays until the store closes. There is one for each id.
+ * (I1) A handle stays until the store closes. There is one for each id.
  * (I2) One thread changes the list at a time (is_changing_list). It commits without holding the
  *      state mutex. The tree of a new keyspace is in the image before its name is committed, so a
  *      thread that finds a name finds a tree.
- * (I3) A handle that writes knows its tree. Of a read-only handle each image has trees of its own,
- *      found by id when they are read (db_get.c).
+ * (I3) A handle that writes has a pointer to its tree. In a read-only store each image has trees of
+ *      its own, which each read finds by id (db_get.c).
  * (I4) After the name of a new keyspace was committed nothing can fail: its handle, and the room for it
- *      among the others, were there before. So a caller that gets a failure, on a handle that is not
- *      latched, knows that there is no such name.
+ *      in the map of handles, were allocated before. So if a call fails, and the handle of the store is
+ *      not latched, the name does not exist.
  */
 #include "store/db_internal.h"
 
@@ -26,18 +26,17 @@
 
 /* ==== dropping keyspaces ====
  *
- * A drop is one commit into the list of keyspaces: the name is deleted, and the empty name is put
- * to the next number to be given, so that no number is ever given again, even if names are deleted.
- * From its sequence on the keyspace is gone: the leader refuses commits into it, readings of
- * now say so, and views and cursors that were opened before go on reading.
+ * A drop is one commit to the list of keyspaces: the name is deleted, and the empty name is set to the
+ * next number, so that no number is ever given out twice, even after names were deleted. From the
+ * drop's sequence on the keyspace does not exist: the leader refuses commits to it, reads of now fail,
+ * and views and cursors that were opened earlier continue to read it.
  *
- * The tree goes later, when it cannot be read: no checkpoint has the keyspace, and no view or
- * cursor is open that does (a restore may bring the keyspace back until then); and when the drop is
- * on the disk, with any durability: a power cut that took the commit
- * back would leave a keyspace without its runs. That is looked at when a keyspace is dropped,
- * flushed and compacted, when checkpoints are deleted, and at closing. Trees that a crash leaves go
- * at the next opening, where no views are open. A restore, too, may leave keyspaces that nothing
- * but its safety checkpoint has.
+ * The tree is removed later, when two things hold. Nothing can read it: no checkpoint has the keyspace,
+ * and neither has an open view or cursor (until then a restore may bring the keyspace back). And the
+ * drop is on the disk, whatever the durability: a power cut that took the commit back would leave a
+ * keyspace without its runs. This is checked when a keyspace is dropped, flushed or compacted, when
+ * checkpoints are deleted, and at closing. Trees that a crash leaves are removed at the next opening,
+ * when no views are open. A restore, too, may leave keyspaces that only its safety checkpoint has.
  */
 
 static int keyspace_find(struct firn_db *db, const char *name, uint64_t *out, firn_error *err);
@@ -57,7 +56,7 @@ is_read_locked(const struct firn_db *db, const struct firn_db_tree *tree)
     return false;
 }
 
-/* The next tree that may go, or NULL. */
+/* The next tree that may be removed, or NULL. */
 static struct firn_db_tree *
 find_removable(struct firn_db *db)
 {
@@ -124,7 +123,7 @@ out:
     return rc;
 }
 
-/* The caller has the right to change the list, which a restore needs, too. */
+/* Asks the guard. Requires: the caller has the right to change the list, which a restore needs, too. */
 static int
 ask(struct firn_db *db, const struct firn_db_keyspace_guard *guard, firn_error *err)
 {
@@ -156,7 +155,7 @@ firn_db_keyspace_drop_if(struct firn_db *db, const char *name,
     }
     firn_db_keyspace_end_change(db);
     if (rc == FIRN_OK) {
-        /* The keyspace is gone; that its space is not yet is no failure of the drop. */
+        /* The keyspace is dropped; failing to free its space is no failure of the drop. */
         firn_error found;
         firn_db_write_begin_exclusive(db);
         if (firn_db_keyspace_remove_dropped(db, &found) != FIRN_OK) {
@@ -241,7 +240,7 @@ firn_db_keyspace_is_system(firn_slice name)
     return firn_slice_has_prefix(name, firn_str(FIRN_DB_SYSTEM_PREFIX));
 }
 
-/* A handle that is not among the others yet. */
+/* A handle that is not in the map yet. */
 static struct firn_db_keyspace *
 prepare_handle(struct firn_db *db, struct firn_db_tree *tree, const char *name)
 {
@@ -264,7 +263,7 @@ prepare_handle(struct firn_db *db, struct firn_db_tree *tree, const char *name)
     return keyspace;
 }
 
-/* Room for what the thread that changes the list is about to insert stays. */
+/* Room that stays free for the thread that changes the list. */
 enum { HANDLES_KEPT_FREE = 1 };
 
 static struct firn_db_keyspace *
@@ -283,7 +282,7 @@ make_handle_locked(struct firn_db *db, struct firn_db_tree *tree, const char *na
     return keyspace;
 }
 
-/* The prepared handle joins the others, unless another thread that saw the name has made one (I1). */
+/* Adds the prepared handle to the map, unless another thread that saw the name has added one (I1). */
 static struct firn_db_keyspace *
 publish_handle_locked(struct firn_db *db, struct firn_db_keyspace *prepared)
 {
@@ -358,7 +357,7 @@ firn_db_keyspace_decode(struct firn_db *db, firn_slice value, struct firn_keyspa
     return FIRN_OK;
 }
 
-/* Reads the list now; the image of a read-only handle must not go meanwhile. */
+/* Reads the list now. Requires: the image of a read-only handle stays meanwhile. */
 static int
 find_in(struct firn_db *db, struct firn_db_image *image, const char *name, uint64_t *out,
         firn_error *err)
@@ -382,14 +381,14 @@ find_in(struct firn_db *db, struct firn_db_image *image, const char *name, uint6
     return rc == FIRN_NOT_FOUND ? firn_db_keyspace_refuse_missing(db, name, err) : rc;
 }
 
-/* What a view for reading the list names: an image of a read-only handle may go, and needs none. */
+/* The tree that a view for reading the list is for: the image of a read-only handle may go away, and needs none. */
 static const struct firn_db_tree *
 list_of(struct firn_db *db)
 {
     return db->is_read_only ? NULL : firn_db_image(db)->list;
 }
 
-/* The number of a keyspace now; FIRN_NOT_FOUND. No mutex is held. */
+/* The number of a keyspace now; FIRN_NOT_FOUND. Requires: no mutex is held. */
 static int
 keyspace_find(struct firn_db *db, const char *name, uint64_t *out, firn_error *err)
 {
@@ -404,7 +403,7 @@ keyspace_find(struct firn_db *db, const char *name, uint64_t *out, firn_error *e
 
 static const struct firn_keyspace_entry plain = {.type = FIRN_KEYSPACE_ENTRY_KEYS};
 
-/* The handle of a keyspace that is there; FIRN_NOT_FOUND. */
+/* The handle of an existing keyspace; FIRN_NOT_FOUND. */
 static int
 open_existing(struct firn_db *db, const char *name, struct firn_db_keyspace **out, firn_error *err)
 {
@@ -442,7 +441,7 @@ firn_db_keyspace_end_change(struct firn_db *db)
     firn_os_mutex_unlock(&db->state_mutex);
 }
 
-/* For whom the right to change the list is taken. */
+/* Requires: the caller has the right to change the list. */
 static int
 create(struct firn_db *db, const char *name, const struct firn_keyspace_entry *as,
        struct firn_db_keyspace **out, firn_error *err)
@@ -491,7 +490,7 @@ firn_db_keyspace_open_existing(struct firn_db *db, const char *name, struct firn
     return rc == FIRN_OK ? open_existing(db, name, out, err) : rc;
 }
 
-/* *out_is_new: this call created it, and not another thread meanwhile. */
+/* *out_is_new: this call, and not another thread, created it. */
 static int
 find_or_create(struct firn_db *db, const char *name, const struct firn_keyspace_entry *as,
                const struct firn_db_keyspace_guard *guard, struct firn_db_keyspace **out,
@@ -576,7 +575,7 @@ visit_name(firn_slice key, int (*visit)(void *ctx, const char *name), void *ctx)
     return visit(ctx, name);
 }
 
-/* A part of the list; is_outside: the names are outside of views. */
+/* A part of the list; is_outside: the names are outside views. */
 struct part {
     firn_slice lower;
     firn_slice upper;
@@ -587,7 +586,7 @@ struct part {
 struct listing {
     struct firn_db *db;
     struct firn_db_view *view;                 /* NULL: now */
-    const enum firn_keyspace_entry_type *type; /* NULL: any */
+    const enum firn_keyspace_entry_type *type; /* NULL: all */
     int (*visit)(void *ctx, const char *name);
     void *ctx;
 };
@@ -632,7 +631,7 @@ out:
 static int
 list_all(const struct listing *listing, firn_error *err)
 {
-    /* The byte after the last one of the prefix makes the end of all names that begin so. */
+    /* The prefix with its last byte increased: the end of all names that begin with the prefix. */
     static const char end[] = "firn/";
     const struct part parts[] = {
         {firn_str(""), firn_str(FIRN_DB_SYSTEM_PREFIX), false},

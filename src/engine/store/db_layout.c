@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * store/db_layout.c: which columns the runs of a table are to have.
+ * store/db_layout.c: which columns the runs of a table get.
  *
- * Runs are read by views with older schemas, too: by checkpoints, by what was restored. So a run gets the
+ * Views with older schemas read runs too: those of checkpoints, and of restored states. So a run gets the
  * columns of all schemas of the table that any view may still read. Those are the versions of the schema's
- * record that are still there: compaction drops a version only if no view needs it. A column that
- * is in no such version, because it was dropped, is left out of the runs that are written from then
- * on.
+ * record that still exist: compaction drops a version only if no view needs it. A dropped column that no
+ * such version has is left out of runs from then on.
  *
  * There may be more than one keyspace of schemas: one that a restore has taken out of now, and one that was
- * made after it. A number of a schema is in one of them, so all are asked.
+ * created afterwards. A schema's number is in one of them, so all are searched.
  *
- * A table that was dropped may outlive its record for a moment, and be flushed in it. The result will not be
- * read, but it must be written: the newest schema that was seen here is used. Of a store that was repaired the
- * records may be lost: then runs go on having the columns that they have.
+ * A dropped table may outlive its record for a moment and be flushed during that. The result will not be
+ * read, but it must be written: the newest schema that was seen here is used. In a repaired store the
+ * records may be lost: then runs keep the columns that they have.
  *
- * Threads: any; works ask. Locking: the state mutex, for the list of trees and last_schema.
+ * Threads: any; flushes and compactions call this. Locking: the state mutex, for the list of trees and
+ * last_schema.
  */
 #include <inttypes.h>
 
@@ -43,7 +43,7 @@ schemas_of(const struct found *found)
     return (struct firn_schema **)(void *)found->schemas.data;
 }
 
-/* The image that is being replayed into, or the only one: the handle writes. */
+/* The image that is being replayed into, or else the only one. Requires: the handle writes. */
 static struct firn_db_image *
 image_of(struct firn_db *db)
 {
@@ -95,7 +95,7 @@ out:
     return rc;
 }
 
-/* The versions of a record that a tree has, the newest first. */
+/* Adds the versions of a record in a tree, newest first. */
 static int
 add_versions(struct found *found, struct firn_lsm_tree *tree, firn_slice key, firn_error *err)
 {
@@ -116,7 +116,7 @@ out:
     return rc;
 }
 
-/* What serves where no record is left; else the newest that was found is kept for that. */
+/* Uses the last schema if no record is left; otherwise remembers the newest one found for that case. */
 static int
 use_last(struct found *found, struct firn_db_tree *table, firn_error *err)
 {
@@ -145,9 +145,9 @@ use_last(struct found *found, struct firn_db_tree *table, firn_error *err)
                                                    firn_os_dir_path(found->db->dir), table->id);
 }
 
-/* ---- where all records are lost ---- */
+/* ---- if all records are lost ---- */
 
-/* As much of a schema as firn_schema_layout_create looks at. FIRN_NO_MEMORY; columns are to be freed. */
+/* The part of a schema that firn_schema_layout_create uses. FIRN_NO_MEMORY; the caller frees columns. */
 static int
 schema_of_layout(const struct firn_column_layout *layout, struct firn_schema *out)
 {
@@ -169,7 +169,7 @@ schema_of_layout(const struct firn_column_layout *layout, struct firn_schema *ou
     return FIRN_OK;
 }
 
-/* The columns of both, in place of the first, which may be NULL. */
+/* Replaces the first layout, which may be NULL, by the columns of both. */
 static int
 join_layouts(struct firn_column_layout **first, const struct firn_column_layout *second,
              firn_error *err)
@@ -200,7 +200,7 @@ add_layout(void *ctx, const struct firn_lsm_part *part, firn_error *err)
     return join_layouts(ctx, firn_column_layout_of(part->run), err);
 }
 
-/* The columns that the table's runs have. FIRN_CORRUPT, whose text use_last has set, if there are none. */
+/* The columns that the table's runs have. FIRN_CORRUPT, with the text that use_last has set, if there are none. */
 static int
 take_from_runs(struct firn_db_tree *table, struct firn_column_layout **out)
 {

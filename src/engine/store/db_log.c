@@ -2,14 +2,14 @@
  *
  * store/db_log.c: the store's log: its name, its options, and reading it beside a writer.
  *
- * A reader takes no lock. The log itself tells a record that is being appended at this moment from
- * damage; but where the writer removes a segment that the reader still needed, reading ends with
- * FIRN_BUSY, or with FIRN_NOT_FOUND if no trace is left. Then it begins anew, a bounded number of
- * times. A commit is one record, so any prefix of the records that a reader gets is a state
- * that the store had.
+ * A reader takes no lock. The log itself can tell a record that is just being appended from damage.
+ * But if the writer removes a segment that the reader still needs, reading ends with FIRN_BUSY, or
+ * with FIRN_NOT_FOUND if no trace is left. Reading then begins again, a bounded number of times. A
+ * commit is one record, so any prefix of the records that a reader gets is a state that the store
+ * had.
  *
- * A handle of a directory can be listed by one thread at a time, and any thread may check a store:
- * so each reading has a handle of its own.
+ * Only one thread at a time can list a handle of a directory, and any thread may check a store: so
+ * each pass over the log opens a handle of its own.
  */
 #include "base/check.h"
 #include "store/db_internal.h"
@@ -21,42 +21,41 @@
 
 /* ==== up to where the log is acknowledged, for readers in other processes ====
  *
- * A commit stands in the log before it is durable, and a reader of the files would see it before its
- * put has returned, or one whose sync then fails. So the writer says in the file LOCK where readers
- * have to stop: at the fence, a position in the log. The bytes after it belong to commits that are
- * still being synced.
+ * A commit is in the log before it is durable. A reader of the files would see it before its put has
+ * returned, or see one whose sync then fails. So the writer records in the file LOCK where readers
+ * must stop: at the fence, a position in the log. The bytes after it belong to commits that are still
+ * being synced.
  *
- * The leader of commits writes it, around a group that wants a sync:
- *   before the append   the fence stands at the end of the log (raise),
+ * The leader of commits writes the fence around a group that wants a sync:
+ *   before the append   at the end of the log (raise),
  *   after the sync      at the new end (lower).
- * As long as all groups want a sync the second write of one is the first of the next, so that each
- * costs one. A group that wants none is acknowledged when the kernel has it; it takes the fence away,
- * once, and the groups after it of that kind write nothing.
+ * As long as all groups want a sync, the second write for one group is the first for the next, so each
+ * group costs one write. A group that wants no sync is acknowledged when the kernel has it; it removes
+ * the fence, once, and later groups of that kind write nothing.
  *
- * (I1) While a group that wants a sync stands in the log, not acknowledged, the fence stands before
- *      it. So a reader that has read a record, and then finds no fence, or one further on, may show it.
- * (I2) When a commit has returned, the fence is after it or gone: it only goes on with the log.
- * (I3) A fence counts only while a process holds the lock. A writer that died acknowledges nothing any
- *      more: the records that it left are what the next opening recovers, and readers show them.
+ * (I1) While a group that wants a sync is in the log but not acknowledged, the fence is before it. So
+ *      a reader that has read a record, and then finds no fence, or one further on, may show it.
+ * (I2) When a commit has returned, the fence is after it or gone: the fence only moves forward.
+ * (I3) A fence counts only while a process holds the lock. A writer that has died acknowledges nothing
+ *      any more: the next opening recovers the records that it left, so readers show them.
  *      (Not asserted: the lock is another process's, and readers test it.)
  *
- * A handle that is latched leaves its fence: no reader sees what failed, until the store is opened anew.
+ * A latched handle leaves its fence: no reader sees what failed until the store is opened again.
  *
- * Failure. A fence that cannot be written is one that is missing, or too early: readers may see a
- * commit early, or late. The writer's own promises do not rest on it, so that is no error. A record
- * of the fence that fails its checksum is one that is being written: it is read again, and after
- * some attempts counts as none.
+ * Failure. If the fence cannot be written, it is missing or too early: readers may see a commit early,
+ * or late. The writer's own guarantees do not depend on it, so that is no error. A fence whose checksum
+ * is wrong is just being written: it is read again, and ignored after some attempts.
  *
  * The record, 24 bytes at offset 32 of LOCK: segment and offset, 8 bytes each, 4 zeros, and the
- * CRC-32C of these 20 bytes. Segment 0 means that there is no fence. An opening cuts it off with the
- * text that stands before it (storefile.c).
+ * CRC-32C of these 20 bytes. Segment 0 means that there is no fence. An opening truncates the file,
+ * which removes the fence with the text before it (storefile.c).
  */
 
 enum { FENCE_OFFSET = 32, FENCE_SIZE = 24, CHECKED_SIZE = 20, READS_MAX = 100 };
 
 /* ---- the writer ---- */
 
-/* Whether a fence may be moved there: it goes on with the log, unless it is not known where it stands. */
+/* Whether the fence may be moved there: it moves forward only, unless its present place is unknown. */
 static bool
 is_further(struct firn_log_position from, struct firn_log_position to)
 {
@@ -78,7 +77,7 @@ set(struct firn_db *db, struct firn_log_position position)
     firn_store_le64(bytes + 8, position.offset);
     firn_store_le32(bytes + CHECKED_SIZE, firn_crc32c(0, bytes, CHECKED_SIZE));
     int rc = firn_os_file_write(db->lock, FENCE_OFFSET, bytes, sizeof bytes, NULL);
-    /* After a failure the contents of the file are unknown: the next one writes. */
+    /* After a failure the contents of the file are unknown: the next call writes. */
     db->lead.fence = rc == FIRN_OK ? position : (struct firn_log_position){UINT64_MAX, UINT64_MAX};
 }
 
@@ -99,17 +98,17 @@ firn_db_log_fence_lower(struct firn_db *db, bool was_synced)
 
 /* ---- readers ---- */
 
-/* Opens the file that says it, for reading; NULL where there is none. */
+/* Opens the file with the fence for reading; NULL if there is none. */
 static int
 fence_open(struct firn_os_dir *dir, struct firn_os_file **out, firn_error *err)
 {
     int rc = firn_os_file_open(dir, FIRN_STOREFILE_LOCK_NAME, FIRN_OS_READ, 0, out, err);
-    /* A store without it, a copy or one in a single file, has no writer; where it may not be read
-     * nothing can be known. */
+    /* A store without this file (a copy, or one in a single file) has no writer; a user who may not
+     * read it gets no answer. */
     return rc == FIRN_NOT_FOUND || rc == FIRN_DENIED ? FIRN_OK : rc;
 }
 
-/* False where there is no fence. */
+/* False if there is no fence. */
 static int
 read_record(struct firn_os_file *lock, struct firn_log_position *out, bool *out_is_there,
             firn_error *err)
@@ -196,7 +195,7 @@ firn_db_log_error(firn_error *err, int code, struct firn_os_dir *dir,
                           firn_os_dir_path(dir), name, position.offset, what);
 }
 
-/* Whether the writer may have removed what the reader was after. */
+/* Whether the writer may have removed what the reader wanted. */
 static bool
 has_moved_on(int rc)
 {

@@ -2,11 +2,10 @@
  *
  * store/db_maintain.c: flushing and compacting on request.
  *
- * Freezing takes the leader's place for a moment; the works themselves are done in the calling
- * thread, beside commits and background work. Compacting is flushing, and then every compaction
- * that lsm/ can think of, until it can think of none. Commits made meanwhile may be included
- * or not. Being cancelled ends the compaction that runs, whose inputs stay; those before it have
- * been installed.
+ * Freezing takes the leader's place for a moment. The flushes and compactions are done in the calling
+ * thread, beside commits and background work. Compacting flushes, and then does every compaction that
+ * lsm/ suggests, until there is none. Commits made meanwhile may be included or not. Cancelling ends
+ * the running compaction, whose inputs stay; earlier ones have been installed.
  */
 #include "base/check.h"
 #include "store/db_internal.h"
@@ -16,7 +15,7 @@ freeze(struct firn_db *db, firn_error *err)
 {
     firn_db_write_begin_exclusive(db);
     DCHECK(!db->is_read_only);
-    /* A commit may have failed since the caller looked, and left memtables that must not be kept. */
+    /* A commit may have failed since the caller checked, and left memtables that must not be written. */
     int rc = firn_db_write_refuse_failed(db, err);
     if (rc == FIRN_OK) {
         rc = firn_db_pace_freeze_all(db, err);
@@ -44,7 +43,7 @@ trim(struct firn_db *db, firn_error *err)
     return rc;
 }
 
-/* A log that failed takes the handle along. */
+/* A failed log latches the handle. */
 static int
 latch_with_log(struct firn_db *db, int rc, const firn_error *err)
 {
@@ -114,7 +113,7 @@ compact(struct firn_db *db, const struct request *request, firn_error *err)
         wish.tree = request->whole->tree->lsm_tree;
     }
     FIRN_TRY(firn_db_maintain_flush_memtables(db, err));
-    FIRN_TRY(trim(db, err)); /* on a full disk merging needs what the log gives back */
+    FIRN_TRY(trim(db, err)); /* on a full disk merging needs the log's space */
     FIRN_TRY(
         firn_storefile_progress_begin_steps(request->progress, "merge", 0, 0, &wish.step, err));
     FIRN_TRY(firn_db_jobs_finish(db, &wish, err));

@@ -1,73 +1,73 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * store/db_pace.c: keeping memtables, level 0 and the log within bounds: when memtables are frozen,
- * when commits have to wait for the background, and what of the log is given up.
+ * when commits have to wait for the background, and which segments of the log are removed.
  *
  * After a group of commits:
- *   a memtable that has its share of memory is frozen;
- *   if all together have more than theirs, and none waits to be flushed yet, the largest are: as many as
- *     give back half of the share of one, so that small ones are flushed together;
- *   if the log has more than its share, and nothing waits, all that hold its oldest segment are;
- *   if memtables have taken memory from their pool, a job gets more ready.
- * With each freezing the log begins a new segment, so that a segment holds what one round of
- * flushes makes superfluous, and the oldest segments are given up as far as runs have them and no
- * reader needs them.
+ *   A memtable that has used its share of memory is frozen.
+ *   If all memtables together have more than their share, and none waits to be flushed yet, the largest
+ *     are frozen: as many as give back half of the share of one, so that small ones are flushed together.
+ *   If the log has more than its share, and nothing waits, all memtables with data of its oldest segment
+ *     are frozen.
+ *   If memtables have taken memory from their pool, a job prepares more.
+ * With each freezing the log begins a new segment, so that one round of flushes makes a segment
+ * superfluous. The oldest segments are removed once their data is in runs and no reader needs them.
  *
- * While blocks do not need all of the cache's memory, memtables borrow of it before they are frozen
- * early, and the log may grow with them: with many keyspaces the runs that are flushed are larger,
- * and fewer. Memtables that wait for their flush do not borrow.
+ * While blocks do not need all of the cache's memory, memtables borrow from it before they are frozen
+ * early, and the log may grow with them: with many keyspaces, flushed runs are then larger and fewer.
+ * Memtables that wait for their flush do not borrow.
  *
  * Before a group:
- *   A failure of the background is returned, once each, and the work is asked for again. So it
- *   cannot go unnoticed, and it cannot keep the store from working once its cause is gone.
- *   While level 0 has too many runs commits are slowed down, in proportion to their bytes: so much
- *   that merging can catch up, spread over all of them rather than as one long halt.
- *   Where that is not enough (level 0 has far too many runs), or memtables have all their memory,
- *   the commit waits, until the background has got on or has failed. On a full disk it is refused
- *   then if memtables are the reason.
+ *   Each failure of the background is returned once, and the work is asked for again. So it cannot
+ *   go unnoticed, and it cannot keep the store from working once its cause is gone.
+ *   While level 0 has too many runs, commits are delayed in proportion to their bytes: enough for
+ *   merging to catch up, and spread over all commits rather than one long halt.
+ *   If that is not enough (level 0 has far too many runs), or memtables have used all their memory,
+ *   the commit waits until the background has made progress or has failed. If memtables are the
+ *   reason and the disk is full, the commit is then refused.
  *
- * (I1) No commit waits for a background that has nothing to do: then a commit that is too large is let
- *      through (it may be one batch larger than everything). (Not checked: firn_db_jobs_wait tells it
- *      at the only place that waits.)
+ * (I1) No commit waits for a background that has nothing to do: in that case a commit that is too
+ *      large is let through (a single batch may be larger than every limit). (Not checked:
+ *      firn_db_jobs_wait reports this at the only place that waits.)
  *
- * All of it is the leader's, so one thread at a time.
+ * All of this is done by the leader, so by one thread at a time.
  */
 #include "base/check.h"
 #include "store/db_internal.h"
 
-/* ==== turns of the log that no commit has to wait for ====
+/* ==== new segments of the log that no commit has to wait for ====
  *
- * When memtables are frozen the log begins a new segment, and before that the present one must be
- * durable: after a minute of unsynced commits that is as much as a memtable holds, and syncing it
- * takes as long as a disk takes for so much. A leader that did this would stop all commits for that
- * time. So it is done ahead:
+ * When memtables are frozen the log turns: it begins a new segment. Before that the present segment
+ * must be durable. After a minute of unsynced commits it may have as much unsynced data as a memtable
+ * holds, and a leader that synced it would stop all commits for as long as the disk takes. So this is
+ * done ahead:
  *
- *   idle      the leader finds that memtables should be frozen. If little of the log is unsynced it
- *             goes on at once. Else it asks for a job and leaves things as they are: commits go on
+ *   idle      the leader finds that memtables should be frozen. If little of the log is unsynced, it
+ *             turns the log at once. Otherwise it submits a job and changes nothing: commits continue
  *             into the same memtable and the same segment.
- *   readying  the job gets a spare file for the next segment (log_rotate.c) and syncs the log; then
- *             again, since commits have gone on meanwhile, until little is left to be synced. No turn
- *             begins while it does: the leader would wait for that sync to end.
- *   ready     the next leader freezes and turns: what is left to be synced is little.
+ *   readying  the job gets a spare file for the next segment (log_rotate.c) and syncs the log, again
+ *             and again, because commits continue meanwhile, until little is unsynced. No turn begins
+ *             during this: the leader would wait for that sync to end.
+ *   ready     the next leader freezes memtables and turns the log: little is left to be synced.
  *
- * What a turn leaves to be finished is left to a job as well. While a thread syncs the log (a flush does
- * before its runs are installed) no turn begins either.
+ * A job also finishes what a turn leaves to be done. No turn begins while another thread syncs the log
+ * (a flush does that before its runs are installed).
  *
- * (I2) Nothing waits for the job but what it is for: a memtable that has grown a quarter beyond its
- *      size, or a log that has, is frozen all the same, and the leader does what there is to do. So
- *      memory is bounded where the job is late, does not run or fails; and so it is in simulation,
- *      where jobs run only while a thread waits. (Not checked: is_urgent is the caller's word.)
+ * (I2) Memory does not depend on the job. If a memtable or the log has grown a quarter beyond its
+ *      limit, it is frozen all the same, and the leader does what is left. So memory is bounded even
+ *      if the job is late, does not run or fails; and in simulation, where jobs run only while a
+ *      thread waits. (Not checked: the caller decides is_urgent.)
  *
- * A sync that fails in the job latches the log; the next commit finds that out and says so.
+ * A sync that fails in the job latches the log; the next commit reports it.
  *
- * `phase` is changed by leaders, but for the step from readying to ready, which is the job's. A job
- * that ends late may call a later turn ready that is not: it takes longer then, nothing else.
+ * Leaders change `phase`, except for the step from readying to ready, which is the job's. A job that
+ * ends late may mark a later turn as ready that is not: that turn then takes longer, and nothing else.
  */
 
-/* QUICK_BYTES_MAX is synced in a few milliseconds. Bytes that were written while the job synced for the last
- * time may be more; but where it is much more, the log was ready long ago, for a turn that did not
- * come. Each sync is of what came during the one before, so a few make it little, or the disk is
- * slower than the commits. */
+/* QUICK_BYTES_MAX is synced in a few milliseconds. The bytes written during the job's last sync may be more
+ * than that. If they are much more, the log became ready long ago, for a turn that did not come. Each sync
+ * covers what came during the previous one, so a few syncs make it little, unless the disk is slower than
+ * the commits. */
 enum { QUICK_BYTES_MAX = 1 << 20, READY_BYTES_MAX = 8 << 20, READY_SYNCS_MAX = 6 };
 
 enum phase { PHASE_IDLE, PHASE_READYING, PHASE_READY };
@@ -103,8 +103,8 @@ run_finish(void *arg)
     }
 }
 
-/* Whether the log should be turned to its next segment now; else that is got ready. The
- * leader's. */
+/* Whether the log should be turned to its next segment now; if it is not ready, has that prepared.
+ * For the leader only. */
 static bool
 rotate_may_begin(struct firn_db *db, bool is_urgent)
 {
@@ -141,39 +141,39 @@ rotate_begin(struct firn_db *db, firn_error *err)
     return rc;
 }
 
-/* Has the turn finished in the background. */
+/* Has a job finish the turn. */
 static void
 rotate_end(struct firn_db *db)
 {
-    /* Where it cannot be submitted the next sync does it. */
+    /* If it cannot be submitted, the next sync does it. */
     (void)firn_db_jobs_submit_log(db, run_finish);
 }
 
 /* ==== an idle store frees what it keeps for writing ====
  *
- * Under load the log has a file ready for its next segment, of the size that the last ones had, the
- * newest segment may be such a file with little in it, the log itself is as long as memory is large, and
- * the reserve was made for that (log_rotate.c, db_space.c). All of this saves time as long as commits
- * come. Once there was none for REST_NS, memtables are flushed, the log begins a fresh file, its spare
- * goes, and the reserve shrinks to what it should be. The next commits make all of it anew, as they need
- * it.
+ * Under load the log has a file ready for its next segment, of the size of the last ones. The newest
+ * segment may be such a file with little in it, the log is as long as memory is large, and the reserve
+ * has the size for that (log_rotate.c, db_space.c). All of this saves time while commits come. After
+ * REST_NS without a commit, memtables are flushed, the log begins a fresh file, its spare is removed,
+ * and the reserve shrinks to the size that it should have. Later commits create all of it again when
+ * they need it.
  *
- * With a turn of the log a thread begins to watch for that, unless there is one; it ends when the store
- * has rested, so a store that is hardly written to has none. In simulation there are no threads: tests
- * call firn_db_pace_rest_look when they have moved the clock.
+ * When the log turns, a thread begins to watch for idleness, unless there is one. The thread ends once
+ * the space has been freed, so a store that is rarely written to has no such thread. In simulation
+ * there are no threads: tests call firn_db_pace_rest_look after they have moved the clock.
  *
- * A little is left alone: giving it back costs as much as it is worth. Where readers keep the log from
- * being given up it stays, and nothing is tried again before the next turn.
+ * Small amounts are left: freeing them costs as much as it gains. If readers keep segments of the log
+ * from being removed, these stay, and nothing is tried again before the next turn.
  *
  * Locking: the mutex of jobs guards the fields.
  *
- * Failure: what cannot be given back stays; what latches the log is found by the next commit.
+ * Failure: what cannot be freed stays; the next commit finds what latched the log.
  */
 
 #define REST_NS INT64_C(10000000000)
 #define LEAST_BYTES (UINT64_C(1) << 20)
 
-/* ---- what there is ---- */
+/* ---- what can be freed ---- */
 
 struct survey {
     struct firn_os_dir *dir;
@@ -192,7 +192,7 @@ add_file(void *ctx, const struct firn_os_dirent *entry)
     return FIRN_OK;
 }
 
-/* Whether files of the log take up so much that it is worth the work. */
+/* Whether the files of the log take up enough space to be worth the work. */
 static bool
 is_worth_it(struct firn_db *db)
 {
@@ -204,9 +204,9 @@ is_worth_it(struct firn_db *db)
     return survey.bytes > LEAST_BYTES;
 }
 
-/* ---- giving back ---- */
+/* ---- freeing ---- */
 
-/* The newest segment has no record, but its file was another segment's: it ends too. */
+/* Ends the newest segment too, if it has no record but its file was another segment's. */
 static void
 leave_segment(struct firn_db *db)
 {
@@ -224,7 +224,7 @@ give_back(struct firn_db *db)
 {
     DCHECK(!db->is_read_only);
     if (atomic_load(&db->space.is_full)) {
-        return; /* that has given back more */
+        return; /* that has freed more */
     }
     firn_log_rotate_keep_spares(db->log, false);
     if (firn_db_maintain_flush(db, NULL) == FIRN_OK && is_worth_it(db)) {
@@ -237,7 +237,7 @@ give_back(struct firn_db *db)
     firn_db_space_trim(db);
 }
 
-/* ---- noticing ---- */
+/* ---- watching ---- */
 
 bool
 firn_db_pace_rest_look(struct firn_db *db)
@@ -260,7 +260,7 @@ firn_db_pace_rest_look(struct firn_db *db)
     return is_over;
 }
 
-/* False: the store is closing. */
+/* False if the store is closing. */
 static bool
 wait(struct firn_db *db, int64_t duration_ns)
 {
@@ -285,13 +285,13 @@ run_watch(void *arg)
         goes_on = wait(db, REST_NS / 2);
     }
     atomic_store(&db->rest.is_watching, false);
-    /* A turn in between was not announced. */
+    /* A turn in between did not start another watch. */
     if (goes_on && firn_db_published(db) != db->rest.published) {
         pace_rest_watch(db);
     }
 }
 
-/* Starts watching for the store to become idle, unless that has been done. The leader's. */
+/* Starts watching for the store to become idle, unless a job does. For the leader only. */
 static void
 pace_rest_watch(struct firn_db *db)
 {
@@ -306,7 +306,7 @@ pace_rest_watch(struct firn_db *db)
 }
 
 enum {
-    LEVEL0_SLOW = 12, /* runs, where an ordinary compaction begins with 4 */
+    LEVEL0_SLOW = 12, /* runs; an ordinary compaction begins with 4 */
     LEVEL0_STOP = 30,
     SLOW_NS_PER_KIB = 40000, /* 25 MiB a second */
     SLEEP_NS_MIN = 1000000
@@ -314,8 +314,8 @@ enum {
 
 /* ---- limits ---- */
 
-/* How many bytes of the log each borrowed byte of memory allows: the memtable that is frozen next has
- * grown since the log was about twice as long as what all memtables hold. */
+/* How many bytes of the log each borrowed byte of memory allows: while the memtable that is frozen next
+ * grew, the log took about twice as much as all memtables hold. */
 enum { LOG_PER_BORROWED = 2 };
 
 static size_t
@@ -324,7 +324,7 @@ borrowed_bytes(const struct firn_db *db)
     return firn_block_cache_lend_bytes(db->cache);
 }
 
-/* Beyond it memtables are frozen early. */
+/* Above this limit memtables are frozen early. */
 static size_t
 memtables_limit(const struct firn_db *db)
 {
@@ -352,7 +352,7 @@ firn_db_pace_borrow(struct firn_db *db)
     unsigned level0;
     firn_lsm_pressure(lsm, &frozen, &level0);
     if (frozen > 0 && wanted > borrowed) {
-        return; /* more would only let more memtables wait for a flush */
+        return; /* more would only make more memtables wait for a flush */
     }
     if (wanted != borrowed && limits->disk_bytes == UINT64_MAX) {
         (void)firn_block_cache_lend(db->cache, wanted);
@@ -384,7 +384,7 @@ has_full_memtables(struct firn_db *db, unsigned frozen)
                              db->limits.memtables_max + borrowed_bytes(db);
 }
 
-/* Whether a commit must not go on yet. */
+/* Whether a commit must still wait. */
 static bool
 must_wait(struct firn_db *db, unsigned *out_level0)
 {
@@ -393,8 +393,8 @@ must_wait(struct firn_db *db, unsigned *out_level0)
     return *out_level0 >= LEVEL0_STOP || has_full_memtables(db, frozen);
 }
 
-/* On a full disk memtables that cannot be flushed take nothing more. Runs of level 0 that cannot be
- * merged do: commits that are taken then delete, and that is the way out. */
+/* On a full disk, memtables that cannot be flushed accept nothing more. If runs of level 0 cannot be
+ * merged, commits continue: those accepted then only delete, and that frees space. */
 static int
 check_space(struct firn_db *db, firn_error *err)
 {
@@ -463,7 +463,7 @@ freeze(struct firn_db_tree *tree, bool *has_frozen, firn_error *err)
     return rc;
 }
 
-/* Of a memtable that could be frozen. */
+/* The size of a memtable that can be frozen. */
 static size_t
 active_bytes(const struct firn_db_tree *tree)
 {
@@ -481,7 +481,7 @@ find_largest_bytes(const struct firn_db_image *image)
     return most;
 }
 
-/* Freezes memtables, the largest first, nearly: until they have so many bytes, or there is none. */
+/* Freezes memtables, roughly the largest first, until they have this many bytes or none is left. */
 static int
 freeze_bytes_locked(const struct firn_db_image *image, size_t wanted, bool *has_frozen,
                     firn_error *err)
@@ -505,8 +505,8 @@ out:
     return rc;
 }
 
-/* Freezes the largest memtables: as many bytes as all together have beyond their limit, and half of what
- * one may have. With fewer bytes at a time a flush would sync for little; with more, runs would be smaller.
+/* Freezes the largest memtables: as many bytes as all together have beyond their limit, plus half of the
+ * share of one. With fewer bytes a flush would sync for little; with more, runs would be smaller.
  * Trees are added to an image only with the state mutex held. */
 static int
 freeze_largest(struct firn_db *db, bool *has_frozen, firn_error *err)
@@ -521,7 +521,7 @@ freeze_largest(struct firn_db *db, bool *has_frozen, firn_error *err)
     return rc;
 }
 
-/* Freezes what holds a segment of the log or an older one. */
+/* Freezes memtables with data of a segment of the log or an older one. */
 static int
 freeze_up_to(struct firn_db *db, uint64_t segment, bool *has_frozen, firn_error *err)
 {
@@ -551,7 +551,7 @@ freeze_grown(struct firn_db *db, struct firn_db_tree *touched, bool *has_frozen,
     return rc;
 }
 
-/* The oldest segment that an active memtable holds; 0 if none holds anything. */
+/* The oldest segment with data of an active memtable; 0 if there is none. */
 static uint64_t
 oldest_segment(struct firn_db *db)
 {
@@ -570,7 +570,7 @@ oldest_segment(struct firn_db *db)
 
 /* ---- the log ---- */
 
-/* Whether no active memtable holds anything that only an older segment has beside it. */
+/* Whether no active memtable has data that, besides the memtable, only an older segment has. */
 static bool
 is_needless_before(struct firn_db *db, uint64_t floor)
 {
@@ -588,10 +588,10 @@ firn_db_pace_trim(struct firn_db *db, bool *out_has_more, firn_error *err)
     *out_has_more = false;
     int rc;
     FIRN_TRY(firn_db_checkpoint_save_before(db, floor, err));
-    /* Asked for after the floor: it is one at which that floor held. */
+    /* Asked after the floor: at this version the floor was valid. */
     uint64_t version = firn_lsm_version(lsm);
     if (floor > end.segment) {
-        /* Nothing is needed; an empty log has nothing to give up. */
+        /* No segment is needed; an empty log has none to remove. */
         bool is_empty = !firn_db_image_has_commits(firn_db_image(db)) &&
                         firn_log_oldest(db->log) == end.segment;
         floor = is_empty ? end.segment : end.segment + 1;
@@ -614,7 +614,7 @@ out:
     return rc;
 }
 
-/* A new segment; what was given up goes with it. */
+/* Begins a new segment; removed ones are deleted with that. */
 static int
 begin_segment(struct firn_db *db, firn_error *err)
 {
@@ -625,7 +625,7 @@ begin_segment(struct firn_db *db, firn_error *err)
         rc = rotate_begin(db, err);
     }
     if (rc == FIRN_NO_SPACE && !firn_log_has_failed(db->log)) {
-        /* The present segment goes on. */
+        /* The present segment stays in use. */
         (void)firn_db_space_give_up(db);
         return FIRN_OK;
     }
@@ -634,7 +634,7 @@ begin_segment(struct firn_db *db, firn_error *err)
 
 /* ---- after ---- */
 
-/* Why something should be done. */
+/* Why memtables should be frozen. */
 struct need {
     bool is_there;
     bool is_urgent; /* a quarter beyond the limit */
@@ -665,7 +665,7 @@ find_need(struct firn_db *db, const struct firn_db_tree *touched)
     return need;
 }
 
-/* Where all together are too large, and nothing is on its way out of memory. */
+/* If all together are too large, and none is being flushed. */
 static int
 freeze_early(struct firn_db *db, bool *has_frozen, firn_error *err)
 {
@@ -723,7 +723,7 @@ run_prepare_memory(void *arg)
     atomic_store(&db->lead.is_preparing_memory, false);
 }
 
-/* So that the next commits need not wait for the system to clear pages. */
+/* Prepares memory, so that the next commits need not wait for the system to clear pages. */
 static void
 prepare_memory(struct firn_db *db)
 {

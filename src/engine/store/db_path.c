@@ -2,11 +2,11 @@
  *
  * store/db_path.c: opening a store by the path of its directory.
  *
- * Of a path only the last component is ever created, with mode 0700: a store is private to its
- * user. The new name is made durable in its parent before the store is made inside, so that no
- * commit can be acknowledged in a directory that a power cut takes away whole.
+ * Only the last component of a path is ever created, with mode 0700: a store is private to its user.
+ * The new name is made durable in its parent before the store is created inside. So no commit can be
+ * acknowledged in a directory that a power cut removes as a whole.
  *
- * A path may also lead to a file: a store that was exported (archive.h), which is only read.
+ * A path may also lead to a file: an exported store (archive.h), which can only be read.
  */
 #include "base/check.h"
 #include "store/db_internal.h"
@@ -16,8 +16,8 @@
 #include "base/mem.h"
 #include "storefile/archive.h"
 
-/* Cuts "a/b/c///" into "a/b/" and "c"; false where there is no last component that could be
- * created. Both point into text, which is changed. */
+/* Cuts "a/b/c///" into "a/b/" and "c"; false if there is no last component that could be created.
+ * Both results point into text, which is modified. */
 static bool
 cut_path(char *text, const char **out_parent, const char **out_name)
 {
@@ -61,7 +61,7 @@ make_dir(struct firn_os *os, const char *path, firn_error *err)
     FIRN_TRY(firn_os_dir_open_path(os, parent_path, &parent, err));
     rc = firn_os_make_dir(parent, name, 0700, err);
     if (rc == FIRN_EXISTS) {
-        /* Made by another process meanwhile, or no directory: opening it will tell. */
+        /* Created by another process meanwhile, or no directory: opening it will report that. */
         rc = FIRN_OK;
     }
     FIRN_TRY(rc);
@@ -133,7 +133,7 @@ firn_db_path_open(struct firn_os *os, const char *path, const struct firn_db_opt
 
 /* ---- destroying ---- */
 
-/* Refuses what is no store, or more than one. FIRN.tmp alone is a destruction that did not end. */
+/* Refuses a directory that is no store, or more than one. FIRN.tmp alone is an unfinished destruction. */
 static int
 may_destroy(struct firn_os_dir *dir, firn_error *err)
 {
@@ -178,7 +178,7 @@ remove_if_there(struct firn_os_dir *dir, const char *name, firn_error *err)
     return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
 }
 
-/* A directory that holds anything else stays, and so does one that a link leads to. */
+/* Keeps a directory that contains anything else, and one that was reached by a link. */
 static void
 remove_own_dir(struct firn_os *os, const char *path)
 {
@@ -195,8 +195,8 @@ remove_own_dir(struct firn_os *os, const char *path)
     firn_free(text);
 }
 
-/* Turns the creation round: from the rename on it is one that did not end (db_create.c), which a crash
- * leaves to the next destruction, or the next store here. LOCK goes last, while it is held. */
+/* Reverses the creation: from the rename on this is an unfinished one (db_create.c), which after a crash
+ * the next destruction, or the next creation here, clears. LOCK is removed last, while it is held. */
 int
 firn_db_path_destroy(struct firn_os *os, const char *path, firn_error *err)
 {

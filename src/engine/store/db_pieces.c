@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * store/db_pieces.c: what a scan of columns reads of a keyspace, at a view.
+ * store/db_pieces.c: what a column scan reads of a keyspace, at a view.
  *
- * The pieces are lsm/'s (lsm_pieces.h): they hold the memtables and runs as they were when they were
- * opened. Here is the view, which is registered as long as the pieces are open, as that of a cursor is
- * (db_cursor.c), with the moment at which what expires is gone. Scans by other threads read by the same
- * view, which does not change.
+ * The pieces themselves are in lsm/ (lsm_pieces.h): they keep the memtables and runs as they were when they
+ * were opened. This file adds the view, which is registered while the pieces are open, as that of a cursor
+ * is (db_cursor.c), and the time by which values expire. Scans by other threads use the same view, which
+ * does not change.
  *
- * (I1) `inner` is NULL where there is nothing to read: an empty range, or a keyspace that the view does not
+ * (I1) `inner` is NULL if there is nothing to read: an empty range, or a keyspace that the view does not
  *      have.
  */
 #include "lsm/lsm_pieces.h"
@@ -42,7 +42,7 @@ register_view(struct firn_db_pieces *pieces, const struct firn_db_keyspace *keys
     }
 }
 
-/* As a cursor of now refuses it. */
+/* Refuses the keyspace as a cursor of now does. */
 static bool
 is_out(const struct firn_db_keyspace *keyspace, const struct firn_db_view *view)
 {

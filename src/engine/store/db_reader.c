@@ -1,37 +1,37 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * store/db_reader.c: readers in other processes, and what the writer must not take away from them.
+ * store/db_reader.c: readers in other processes, and what the writer must keep for them.
  *
- * A reader takes no lock that keeps a writer out. It locks, shared, one byte of the file FIRN that
- * stands for the version of the MANIFEST that it uses: byte 2^32 + version, far beyond the file's
- * end, which works in a directory and on a file system that cannot be written. The writer never
- * locks these bytes; it asks whether a process holds one below a version before it removes a run,
- * or a segment of the log or of the MANIFEST, that only older versions need. The system releases a
- * lock with its process.
+ * A reader takes no lock that keeps a writer out. It takes a shared lock on one byte of the file FIRN
+ * that stands for the version of MANIFEST that it uses: byte 2^32 + version, far beyond the file's
+ * end. This also works on a file system that cannot be written to. The writer never locks these
+ * bytes. Before it removes a run, or a segment of the log or of MANIFEST, that only older versions
+ * need, it asks whether a process has locked a byte below that version. The system releases a
+ * process's locks when it ends.
  *
- * A reader does not know the version before it has read the MANIFEST. So it first locks byte 2^32
- * itself, which stands for a version older than all, then reads, then locks the byte of what it has
- * found, and only then lets go of the first one. No race loses it a file:
- * (I1) If the writer asks after the reader has locked, the answer is yes, and it removes nothing.
- * (I2) If the writer asks before, then the version that it asks about was in the MANIFEST before
- *      that, so before the reader began to read: the reader finds that version or a newer one, none
- *      of whose files the writer removes.
- * (Neither is checked: two processes have no state in common but the locks.)
- * The log is replayed while the first lock may be gone already: its segments are given up only for
- * versions that need them no more, by the same question.
+ * A reader does not know the version before it has read MANIFEST. So it first locks byte 2^32 itself,
+ * which stands for a version older than all, then reads MANIFEST, then locks the byte of the version
+ * that it has found, and only then unlocks the first one. No race takes a file from it:
+ * (I1) If the writer asks after the reader has locked, the answer is yes, and nothing is removed.
+ * (I2) If the writer asks before that, the version that it asks about was in MANIFEST earlier, so
+ *      before the reader began to read. The reader then finds that version or a newer one, and the
+ *      writer removes no file of these.
+ * (Neither is checked: two processes have no common state but the locks.)
+ * The first lock may be released before the log has been replayed: the same question protects its
+ * segments, which are removed only at versions that no longer need them.
  *
  * A process that copies the store (copy_capture.c) keeps byte 2^32 locked until it has read
- * everything. Then no run goes, by the rules above; and of the log and of the MANIFEST, whose
- * segments go some time after the writer has decided that they may, it is asked about that byte
+ * everything. Then no run is removed, by the rules above. Segments of the log and of MANIFEST are
+ * removed some time after the writer has decided that they may be, so the writer asks about that byte
  * once more, right before.
  *
- * If the question cannot be answered, the answer counts as yes: files stay, nothing else happens.
+ * If the question cannot be answered, the answer counts as yes: files stay, and nothing else happens.
  */
 #include "base/check.h"
 #include "store/db_internal.h"
 
 #define FIRST_BYTE (UINT64_C(1) << 32)
-/* Versions beyond it share its byte: they are never reached. */
+/* Larger versions would share its byte: they are never reached. */
 #define VERSION_MAX (UINT64_C(1) << 61)
 
 static uint64_t
@@ -93,7 +93,7 @@ firn_db_reader_none_below(void *ctx, uint64_t version)
     const struct firn_db *db = ctx;
     bool is_locked = true;
     if (version == 0 || db->readers == NULL) {
-        /* Without the file FIRN there is no store that could be read. */
+        /* Without the file FIRN there is no store to read. */
         return true;
     }
     int rc = firn_os_file_is_range_held(db->readers, FIRST_BYTE, byte_of(version) - FIRST_BYTE,
@@ -124,14 +124,14 @@ advance(struct firn_db *db, firn_error *err)
 int
 firn_db_reader_advance(struct firn_db *db, firn_error *err)
 {
-    /* Not at the same time as a thread that saves a new history. */
+    /* Not while another thread saves a new history. */
     firn_db_write_begin_exclusive(db);
     int rc = firn_db_write_refuse_failed(db, err);
     if (rc == FIRN_OK) {
         rc = advance(db, err);
     }
     if (rc == FIRN_NO_SPACE && firn_db_space_give_up_all(db)) {
-        rc = advance(db, err); /* it goes ahead of removing files */
+        rc = advance(db, err); /* before files are removed */
     }
     firn_db_write_end_exclusive(db);
     return rc;

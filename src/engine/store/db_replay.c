@@ -2,41 +2,41 @@
  *
  * store/db_replay.c: from the records of the log to keyspaces and trees.
  *
- * Replay shows records in the order in which they were committed. Each is read whole before
- * anything of it is applied. Nothing in a record is trusted: a record of an unknown type or with
- * unknown flags or kinds was written by a newer firn (FIRN_NEWER), anything else that does not fit
- * is damage (FIRN_CORRUPT), and both end the opening. Skipping would show a state that never was.
+ * Replay reads records in the order in which they were committed, and reads each one whole before
+ * applying anything of it. Nothing in a record is trusted. A record of an unknown type, or with unknown
+ * flags or kinds, was written by a newer firn (FIRN_NEWER); anything else that does not fit is damage
+ * (FIRN_CORRUPT). Both end the opening: skipping the record would show a state that never was.
  *
  * (I1) Sequences grow from record to record. Gaps are allowed: a commit that failed may have used
  *      one up.
- * (I2) The list of keyspaces is one of the trees, and it may have been flushed later than what a
- *      record says. So an operation on the list counts only if the list does not have it in runs;
- *      and an operation on a keyspace that the list does not name any more, though its number was
- *      given, belongs to one that was dropped: it is left out, and nothing can see it.
- * (I3) Otherwise keyspaces are created with the next number each, under names that are not taken;
- *      dropped under names that are there; and a record writes only into keyspaces that an earlier
- *      record, or the list in runs, has.
- * (I4) Changes of the history are made in the order of the records, but for those that MANIFEST
- *      has. Up to the last one of these it is not known which line was now when a record was
- *      written, so
- *      (I3) is held against all that now has only after it; what was written before on a line that
- *      is gone is not visible.
+ * (I2) The list of keyspaces is itself a tree, and may have been flushed after the record was
+ *      written. So an operation on the list counts only if the list does not have it in runs. An
+ *      operation on a keyspace whose number was given out, but which the list no longer names,
+ *      belongs to a dropped keyspace: it is left out, and nothing can see it.
+ * (I3) Otherwise each new keyspace has the next number, and a name that is not taken; a drop names
+ *      an existing keyspace; and a record writes only to keyspaces that an earlier record, or the
+ *      list in runs, has.
+ * (I4) Changes of the history are applied in the order of the records, except for those that
+ *      MANIFEST has. Before the last of these, it is not known which line was now when a record was
+ *      written. So
+ *      (I3) is checked against all keyspaces of now only after it; what was written before, on a
+ *      line that no longer exists, is not visible.
  *
- * (I5) A load is in the MANIFEST alone (db_bulk.c). A reader reads that before the log, so a load in between
- *      is one that it does not know, while the log may go on after it: then it begins again. Without
- *      that it would show commits without one that came before them. The log tells by its sequences
- *      (firn_db_log_lacks_load). Chance can look like that, too, so after some attempts it is taken for
- *      chance.
+ * (I5) A load is only in MANIFEST (db_bulk.c). A reader reads MANIFEST before the log, so it misses a
+ *      load that comes in between, although the log may continue after the load. The reader then
+ *      begins again, because it would show commits without one that precedes them. It detects the
+ *      gap by the sequences in the log (firn_db_log_lacks_load). Chance can produce the same gap, so
+ *      after some attempts the reader accepts it.
  *
- * (I1), (I2) and (I5) speak of bytes from outside, so they are tested and not asserted.
+ * (I1), (I2) and (I5) concern bytes from outside, so they are tested and not asserted.
  *
- * Records that vouch for MANIFEST, and the end of the log, are held against it.
+ * Records that vouch for MANIFEST, and the end of the log, are checked against MANIFEST.
  *
  * Memory. Commits that are not in runs fit into memory, because they did when they were written; but the store
- * may be opened with a smaller budget now. Flushing in the middle of a replay is not allowed as
- * long as the log's tail is not known to be on the disk: a power cut could take the tail and leave
- * what was flushed of it, of one tree and not of another. So where memory runs short everything is
- * dropped, the log is opened and settled, and a second replay flushes on its way.
+ * may now be opened with a smaller budget. Flushing during a replay is not allowed while the log's tail
+ * may not be on the disk: a power cut could take the tail and leave what one tree, but not another,
+ * has flushed of it. So if memory runs short, everything is dropped, the log is opened and settled,
+ * and a second replay flushes on its way.
  */
 #include "store/db_internal.h"
 
@@ -52,50 +52,50 @@
 /* ==== the log and MANIFEST vouch for each other ====
  *
  * A record log by itself cannot tell a newest segment that was shortened from outside from one that
- * a crash left (log_recover.c, I3). For MANIFEST that would be a disaster: an older MANIFEST names older
- * runs, while the log has given up what the newer runs hold, so keys in between would be missing
- * without a word, and the newer runs would be removed as files that belong to nothing. So each of
- * the two says how far the other one goes:
+ * a crash left (log_recover.c, I3). For MANIFEST that would be a disaster: an older MANIFEST names
+ * older runs, while the log no longer has what the newer runs contain. Keys in between would be missing
+ * silently, and the newer runs would be removed as strays. So each of the two records how far the other
+ * one goes:
  *
- *   the header of a segment of the log has in its note the version of MANIFEST at which it was
- *   decided that the log begins with the segment that the header calls the oldest;
- *   a record VOUCH in the log says that MANIFEST is at a version. The leader writes one before the
- *   first commit after MANIFEST has changed; a load writes one after itself; closing writes one;
- *   each record of MANIFEST says how far the log was durable when it was written. Closing writes
- *   one that says where the log ended.
+ *   The note in the header of a log segment is the version of MANIFEST at which it was decided that
+ *   the log begins with the segment that the header calls the oldest.
+ *   A record VOUCH in the log says that MANIFEST is at a version. The leader writes one before the
+ *   first commit after MANIFEST has changed; a load writes one after itself; closing writes one.
+ *   Each record of MANIFEST says how far the log was durable when it was written. Closing writes one
+ *   that says where the log ended.
  *
  * What an opening checks, with MANIFEST at version v:
  * (I6) The note of the newest segment is at most v. The note is a version that was durable in
- *      MANIFEST before the header was written. So in an older MANIFEST something is lost.
- * (I7) No VOUCH names a version above v, for the same reason. A reader beside a writer may meet one
- *      that is newer than the MANIFEST that it has read; then it looks at MANIFEST again. If that has
- *      the version by now, the record came after the reader had begun, and for the reader the log ends
- *      there. Commits made before it began are before that place.
+ *      MANIFEST before the header was written, so an older MANIFEST has lost something.
+ * (I7) No VOUCH names a version above v, for the same reason. A reader beside a writer may find one
+ *      that is newer than the MANIFEST that it has read; it then looks at MANIFEST again. If MANIFEST
+ *      now has that version, the record was written after the reader began, and for the reader the
+ *      log ends there. Commits made before the reader began are before that place.
  * (I8) The log goes at least as far as MANIFEST says.
- * (I9) What MANIFEST names is there, or nothing else is. (Not asserted: lsm.c tests it.)
+ * (I9) Every file that MANIFEST names exists, or no other file does. (Not asserted: lsm.c tests it.)
  *
- * Why that is enough. Let MANIFEST have lost its end, so that it shows version u < v, and let (I6) and
- * (I7) hold. The log's oldest segment was decided on at a version w <= u, so the log has every
- * commit that the runs of version u do not have, but for loads, which are in no record. A load that
- * MANIFEST lost had a version above u, and is followed by a VOUCH that names it; so it was never
- * acknowledged, and no commit came after it. Hence what is shown is everything, or a prefix of the
- * commits without a load that did not return. What works removed from the directory of runs since
- * version u is found by (I9); what they added is made again from the log, or is in the runs that are
- * still there. Let on the other hand the log have lost its end. By (I8) it has all that was durable when
- * MANIFEST was changed for the last time; what the runs hold was durable before that (compaction.c, step
- * 1). So runs hold nothing beyond the end of the log, and a prefix is shown.
+ * Why that is enough. Assume that MANIFEST has lost its end, so that it shows version u < v, and that
+ * (I6) and (I7) hold. The log's oldest segment was decided on at a version w <= u, so the log has every
+ * commit that the runs of version u do not have, except for loads, which are in no record. A load that
+ * MANIFEST lost had a version above u, and would be followed by a VOUCH that names it; so it was never
+ * acknowledged, and no commit came after it. Hence an opening shows everything, or a prefix of the
+ * commits without a load that did not return. Runs that compactions removed since version u are
+ * detected by (I9); what was added since is created again from the log, or is in the runs that still
+ * exist. Assume now that the log has lost its end. By (I8) it has all that was durable when MANIFEST
+ * was last changed, and what the runs contain was durable before that (compaction.c, step 1). So runs
+ * contain nothing beyond the end of the log, and a prefix is shown.
  *
- * One loss looks like a crash: that the log lost commits which came after the last change of MANIFEST,
- * where the store was not closed; they are a suffix. After a clean close MANIFEST's last record names the
- * log's end, and the log's last record MANIFEST's version, so that no cut of either goes unnoticed.
+ * One loss looks like a crash: the log of a store that was not closed loses commits that came after the
+ * last change of MANIFEST; they are a suffix. After a clean close MANIFEST's last record names the log's
+ * end, and the log's last record names MANIFEST's version, so that no cut of either goes unnoticed.
  *
- * A VOUCH also says which history of checkpoints MANIFEST has: nothing is checked by that, but a repair
- * that has lost the end of MANIFEST knows by it whether it has lost checkpoints (rescue.c).
+ * A VOUCH also names the history of checkpoints that MANIFEST has. Opening does not check it, but a
+ * repair for which the end of MANIFEST is lost can tell whether checkpoints are lost (rescue.c).
  *
- * Stores of format versions before 6 have neither notes nor records, and nothing is checked but (I9).
+ * Stores of format versions before 6 have neither notes nor these records; only (I9) is checked.
  *
- * Locking: a VOUCH is written by the leader of commits. A disk that is full does not keep commits
- * out: then the word is given with a later one.
+ * Locking: the leader of commits writes VOUCH records. A full disk does not keep commits out: a later
+ * record then vouches.
  */
 
 /* ---- opening ---- */
@@ -116,7 +116,7 @@ refuse_manifest(const struct firn_db_vouch *vouch, uint64_t version, firn_error 
                           firn_os_dir_path(vouch->db->dir), vouch->version, version);
 }
 
-/* (I6), (I8). */
+/* Checks (I6) and (I8). */
 static int
 vouch_judge(void *ctx, const struct firn_log_found *found, firn_error *err)
 {
@@ -141,7 +141,7 @@ vouch_judge(void *ctx, const struct firn_log_found *found, firn_error *err)
     return FIRN_OK;
 }
 
-/* (I7), of a reader. A listing of the directory needs a handle of its own. */
+/* Checks (I7), for a reader. Listing the directory needs a handle of its own. */
 static int
 check_again(const struct firn_db_vouch *vouch, uint64_t version, firn_error *err)
 {
@@ -158,8 +158,8 @@ check_again(const struct firn_db_vouch *vouch, uint64_t version, firn_error *err
     return now >= version ? FIRN_LOG_STOP : refuse_manifest(vouch, version, err);
 }
 
-/* Looks at a record of type FIRN_STOREFILE_TYPE_VOUCH. FIRN_CORRUPT likewise; FIRN_LOG_STOP where for a
- * reader the log ends before it. */
+/* Checks a record of type FIRN_STOREFILE_TYPE_VOUCH. FIRN_CORRUPT likewise; FIRN_LOG_STOP if for a reader
+ * the log ends before it. */
 static int
 vouch_read(struct firn_db_vouch *vouch, firn_slice record, struct firn_log_position position,
            firn_error *err)
@@ -225,13 +225,13 @@ enum { ATTEMPTS_FOR_LOADS = 5 };
 struct replay {
     struct firn_db *db;
     struct firn_db_image *image;
-    struct firn_db_vouch vouch; /* as the image's MANIFEST has it */
+    struct firn_db_vouch vouch; /* from the image's MANIFEST */
     struct firn_buf ops;        /* of struct firn_db_op */
     struct firn_db_ranges ranges;
-    uint64_t first_created; /* numbers from here on are given by the record that is being read */
+    uint64_t first_created; /* the present record gives out the numbers from here on */
     uint64_t sequence;      /* of the last record */
     uint64_t log_bytes;     /* read by a reader */
-    unsigned attempts;      /* at reading all of it */
+    unsigned attempts;      /* to read the whole log */
     bool may_flush;         /* the log is settled */
     bool is_short;          /* of memory: the first replay was given up */
 };
@@ -245,7 +245,7 @@ is_name(firn_slice name)
            memchr(name.data, 0, name.size) == NULL && firn_utf8_is_valid(name);
 }
 
-/* Nothing but a number. */
+/* Whether an entry of the list has nothing but a number. */
 static bool
 is_number(firn_slice value, uint64_t number)
 {
@@ -254,7 +254,7 @@ is_number(firn_slice value, uint64_t number)
     return firn_reader_varint(&reader, &found) && firn_reader_left(&reader) == 0 && found == number;
 }
 
-/* Whether the record that is being read has created that name. */
+/* Whether the record that is being read has created this name. */
 static bool
 is_just_created(const struct replay *replay, firn_slice name, const uint8_t *body)
 {
@@ -268,14 +268,14 @@ is_just_created(const struct replay *replay, firn_slice name, const uint8_t *bod
     return false;
 }
 
-/* Whether what now is at the record is known (I4). */
+/* Whether the line that is now at the record is known (I4). */
 static bool
 is_now_known(const struct replay *replay)
 {
     return replay->sequence > replay->image->history.saved_sequence;
 }
 
-/* What the records before this one left, and what was read of this one. */
+/* The view of what earlier records left, and of what was read of this one. */
 static struct firn_view
 view_so_far(const struct replay *replay, bool is_outside)
 {
@@ -283,7 +283,7 @@ view_so_far(const struct replay *replay, bool is_outside)
                       : firn_db_view_now_in(replay->image, replay->sequence);
 }
 
-/* The number of the keyspace with a name, as the records before this one left it; FIRN_NOT_FOUND. */
+/* The number of the keyspace with a name, as earlier records left it; FIRN_NOT_FOUND. */
 static int
 look_up(struct replay *replay, firn_slice name, uint64_t *out, firn_error *err)
 {
@@ -338,7 +338,7 @@ create_keyspace(struct replay *replay, const struct firn_storefile_op *op, const
     return rc;
 }
 
-/* Whether what now is at the record has the keyspace, as far as that is known. */
+/* Whether the keyspace exists in what is now at the record, as far as that is known. */
 static bool
 is_there(const struct replay *replay, const struct firn_db_tree *tree)
 {
@@ -371,7 +371,7 @@ drop_keyspace(struct replay *replay, const struct firn_storefile_op *op, const c
     return FIRN_OK;
 }
 
-/* What an operation on the list asks for (I3). */
+/* Does what an operation on the list asks for (I3). */
 static int
 change_list(struct replay *replay, const struct firn_storefile_op *op, const uint8_t *body,
             const char **what, firn_error *err)
@@ -392,7 +392,7 @@ change_list(struct replay *replay, const struct firn_storefile_op *op, const uin
 
 /* ---- records ---- */
 
-/* The tree that an operation is for; *out is NULL where it is to be left out (I2). */
+/* The tree that an operation is for; *out is NULL if the operation is to be left out (I2). */
 static int
 find_tree(struct replay *replay, const struct firn_storefile_op *op, struct firn_db_tree **out,
           const char **what)
@@ -446,7 +446,7 @@ out:
     return rc;
 }
 
-/* Reads the operations of a record into replay->ops. *what is set where the record is at fault. */
+/* Reads the operations of a record into replay->ops. Sets *what if the record is wrong. */
 static int
 read_ops(struct replay *replay, struct firn_storefile_commit *commit, const uint8_t *body,
          const char **what, firn_error *err)
@@ -500,7 +500,7 @@ out:
     return rc;
 }
 
-/* Before a record is applied. */
+/* Called before a record is applied. */
 static int
 make_room(struct replay *replay, firn_error *err)
 {
@@ -518,7 +518,7 @@ make_room(struct replay *replay, firn_error *err)
 
 /* ---- changes of the history ---- */
 
-/* Changes that MANIFEST has already are passed over. *what is set where the record is at fault. */
+/* Skips changes that MANIFEST has already. Sets *what if the record is wrong. */
 static int
 change_history(struct replay *replay, firn_slice bytes, const char **what, firn_error *err)
 {
@@ -571,7 +571,7 @@ visit_history(struct replay *replay, firn_slice record, struct firn_log_position
 
 /* ---- the log ---- */
 
-/* Before a record with this sequence is looked at by a reader (I5). */
+/* Called by a reader before it looks at a record with this sequence (I5). */
 static int
 check_no_load_between(const struct replay *replay, uint64_t sequence, firn_error *err)
 {
@@ -629,7 +629,7 @@ out:
     return rc;
 }
 
-/* An image as runs have it, for the first record. */
+/* Opens the image from runs, at the first record. */
 static int
 restart(void *ctx, firn_error *err)
 {
@@ -661,7 +661,7 @@ writing_options(struct replay *replay)
     return options;
 }
 
-/* Where memory is short: the log is settled first, then read beside its handle. */
+/* Replays when memory is short: settles the log first, then reads it beside its handle. */
 static int
 replay_settled(struct replay *replay, firn_error *err)
 {

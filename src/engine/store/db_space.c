@@ -1,47 +1,49 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * store/db_space.c: a disk that is full.
+ * store/db_space.c: full disks.
  *
  * A store on a full disk must still be able to delete, and to turn what was deleted into free
- * space: both need a little space first. So a file RESERVE is kept, an eighth of what the store
- * holds, at most RESERVE_MEMTABLES times a memtable; a store below RESERVE_FROM has none. Where less
- * than that is free it grows by half of what is free, and where it cannot grow it stays as it is.
- * Closing gives back what is more than that. When an append or a work finds no space most of the file is
- * given up, the store counts as full, and from then on
- *   commits that put anything are refused with FIRN_NO_SPACE, without touching the disk's last
- *   bytes;
- *   commits that only delete are taken as long as enough is left for what makes space of them;
- *   a delete for which that is not so waits: memtables are flushed, the log is given up, and runs are
- *   merged, in the thread that deletes (drain). If a work of the background had all that was left for
- *   its time, the delete waits for its end and tries again;
- *   works are tried again with every commit, until they succeed. Those of the background begin only
- *   what the space that is left is enough for, so they take nothing from the deletes. Where level 0
- *   cannot be merged for lack of space, deletes are taken however many runs it has.
- * Each refused commit looks whether there is space again: enough for the reserve, for itself, and
- * some more. If so the reserve is made anew, and the commit is taken. Nothing has to be reopened.
+ * space: both need a little space first. So the store keeps a file RESERVE: an eighth of the size of
+ * the store, at most RESERVE_MEMTABLES times a memtable (on a small disk at most an eighth of the size
+ * that the store can reach, if that is more); a store below RESERVE_FROM has none. It grows by at most
+ * half of what is free; if it cannot grow, it stays as it is. Closing frees what exceeds this size.
  *
- * The last LAST_BYTES of the file are kept for what must not fail: an opening writes a segment's
- * header and may have to settle the log, and a drain that finds no space otherwise begins with them.
+ * When an append, a flush or a compaction finds no space, most of the reserve is freed, and the store
+ * counts as full. From then on
+ *   commits that put anything fail with FIRN_NO_SPACE, without using the disk's last bytes;
+ *   commits that only delete are accepted as long as enough is left for freeing their space;
+ *   if not enough is left, a delete waits: its thread flushes memtables, has the log trimmed, and
+ *   merges runs (drain). If background work used all remaining space for a time, the delete waits
+ *   until that ends and tries again;
+ *   flushes and compactions are tried again with every commit, until they succeed. The background
+ *   begins only those for which the remaining space suffices, so it takes nothing from the deletes.
+ *   If level 0 cannot be merged for lack of space, deletes are accepted however many runs it has.
+ * Each refused commit checks whether there is space again: enough for the reserve, for the commit
+ * itself, and some more. If so, the reserve is restored and the commit accepted. Nothing has to be
+ * reopened.
  *
- * Files beside the store's own that belong to it (packs of a workspace) are taken away by commits and
- * small merges of the store: the reserve has a 128th of their size for that, at most 1 MiB. Commits
- * that free more than they take (firn_db_batch_frees_space) count as deletes, even with puts in them.
+ * The last LAST_BYTES of the file are kept for what must not fail: opening writes a segment's header
+ * and may have to settle the log, and a drain that finds no other space begins with them.
  *
- * The output of a work must fit into the reserve, or garbage that is spread over the whole store cannot
- * be turned into space. So the store fits what it writes at once to what it can become: its own bytes
- * and those that are free, when it is opened for writing. On a disk of 100 MB memtables, runs and value
- * files are small parts of that, with any budget of memory (fit, and lsm_options in db_image.c). On a
- * disk with more than some GiB to spare nothing changes.
+ * Deleting the files of other rooms in the store's directory (packs of a workspace) takes commits and
+ * small merges of the store: the reserve has a 128th of their size for that, 64 KiB to 1 MiB.
+ * Commits that free more than they take (firn_db_batch_frees_space) count as deletes, even if they
+ * contain puts.
  *
- * The space of a removed file may count as free only when the removal is on the disk. So on a full
- * disk every removal is followed by a sync of the whole file system. Nothing depends on its
- * success.
+ * The output of a flush or compaction must fit into the reserve; otherwise garbage that is spread
+ * over the whole store could not be turned into space. So what the store writes at once is fitted to
+ * the size that it can reach: its own bytes plus the free ones, when it is opened for writing. On a
+ * disk of 100 MB, memtables, runs and value files are small parts of that, with any memory budget
+ * (fit, and lsm_options in db_image.c). On a disk with more than some GiB to spare nothing changes.
  *
- * The reserve is a convenience and no promise: where it cannot be made there is none, and no call
- * fails for it. It is not synced; what is lost of it at a crash is made again.
+ * The space of a removed file may count as free only once the removal is on the disk. So on a full
+ * disk every removal is followed by a sync of the whole file system. Nothing depends on its success.
  *
- * Locking: the mutex of jobs guards the fields, but for is_full, which is looked at without it;
- * is_busy is the token of the thread that works on the file.
+ * The reserve is a convenience, not a promise: if it cannot be created there is none, and no call
+ * fails because of that. It is not synced; what a crash takes of it is created again.
+ *
+ * Locking: the mutex of jobs guards the fields, except for the atomic ones. is_busy is the token of
+ * the thread that is changing the file.
  */
 #include "base/check.h"
 #include "base/mem.h"
@@ -59,11 +61,11 @@ enum {
     GROWTH_PART = 4, /* the file grows by a quarter at least */
     LAST_BYTES = 64 << 10,
     SLACK = 64 << 10,
-    ENDS_PART = 32, /* of what is free: for the ends of pages, and what is written beside runs */
+    ENDS_PART = 32, /* of the free bytes: for the ends of pages, and for other files than runs */
     ENDS_LEAST = 16 << 10
 };
 
-/* Of what the store can become. */
+/* Parts of the size that the store can reach. */
 enum { MEMTABLE_PART = 128, MEMTABLE_LEAST = 64 << 10, LOG_MEMTABLES = 4, LOG_LEAST = 512 << 10 };
 
 static const char runs_name[] = "runs";
@@ -140,7 +142,7 @@ firn_db_space_look(struct firn_db *db)
     }
 }
 
-/* For file systems that cannot reserve: the bytes themselves. */
+/* For file systems that cannot reserve space: writes the bytes. */
 static int
 write_zeros(struct firn_os_file *file, uint64_t size)
 {
@@ -152,7 +154,7 @@ write_zeros(struct firn_os_file *file, uint64_t size)
     return rc;
 }
 
-/* Makes the file as large as that, be it larger or smaller now. On failure it is as before. */
+/* Grows or shrinks the file to this size. On failure it is unchanged. */
 static int
 resize_file(struct firn_os_file *file, uint64_t had, uint64_t size)
 {
@@ -168,7 +170,7 @@ resize_file(struct firn_os_file *file, uint64_t had, uint64_t size)
     return rc;
 }
 
-/* Returns how large the reserve is afterwards: `size`, or what it was where there is no space for that. */
+/* Returns the size of the reserve afterwards: `size`, or the old size if there is no space for that. */
 static uint64_t
 resize(struct firn_db *db, uint64_t size)
 {
@@ -188,7 +190,7 @@ resize(struct firn_db *db, uint64_t size)
     return rc == FIRN_OK ? size : had;
 }
 
-/* Returns how large it is afterwards: 0, or what it was. */
+/* Returns the size afterwards: 0, or the old size. */
 static uint64_t
 remove_file(struct firn_db *db)
 {
@@ -211,8 +213,8 @@ store_bytes(struct firn_db *db)
     return bytes + stats.values.bytes;
 }
 
-/* For files beside the store's (packs): what it takes to note in the store that they go. A store that
- * is too small for a reserve of its own must be able to flush all that it has. */
+/* For files that are not the store's own (packs): what the store needs to record their deletion. A store
+ * that is too small for a reserve of its own must be able to flush everything. */
 static uint64_t
 wanted_for_beside(struct firn_db *db)
 {
@@ -288,7 +290,7 @@ reserve_bytes(struct firn_db *db)
     return bytes;
 }
 
-/* The part of `wanted` that can be had: where the disk is nearly full, half of what is free goes to the
+/* The part of `wanted` that is available: on a nearly full disk half of what is free goes to the
  * reserve, so that it has grown by the time nothing is free. */
 static uint64_t
 what_can_be_had(struct firn_db *db, uint64_t has, uint64_t wanted)
@@ -313,7 +315,7 @@ firn_db_space_keep(struct firn_db *db)
     }
     wanted = what_can_be_had(db, has, wanted);
     if (wanted >= least && begin(db)) {
-        /* Once more: a thread that gives the reserve up says first that the disk is full. */
+        /* Again: a thread that frees the reserve first marks the disk as full. */
         bool is_full = atomic_load(&db->space.is_full);
         end(db, is_full ? db->space.reserve_bytes : resize(db, wanted));
     }
@@ -329,8 +331,8 @@ firn_db_space_trim(struct firn_db *db)
     }
 }
 
-/* Gives up what the file has beyond `left`. Also true where the disk was not known to be full: from
- * now on works are fit to what there is. */
+/* Frees what the file has beyond `left`. Also true if the disk was not known to be full: from now on
+ * flushes and compactions are fitted to the remaining space. */
 static bool
 give_up(struct firn_db *db, uint64_t left)
 {
@@ -384,9 +386,9 @@ firn_db_space_settle(struct firn_db *db)
     }
 }
 
-/* ---- works ---- */
+/* ---- flushes and compactions ---- */
 
-/* What is free, and what of that a flush of the memtables will need. */
+/* The free bytes, less what a flush of the memtables will need. */
 static uint64_t
 free_beside_memtables(struct firn_db *db)
 {
@@ -409,7 +411,7 @@ firn_db_space_room(struct firn_db *db)
     return bytes > ends ? bytes - ends : 1;
 }
 
-/* Once more with what is kept to the last. */
+/* If there is no space, tries again with the last part of the reserve. */
 static int
 do_or_give_up_all(struct firn_db *db, int (*maintain)(struct firn_db *db, firn_error *err))
 {
@@ -437,7 +439,7 @@ firn_db_space_drain(struct firn_db *db, bool has_waited)
     (void)firn_db_space_give_up(db);
     int rc = do_or_give_up_all(db, firn_db_maintain_flush);
     if (free_beside_memtables(db) < wanted_reserve(db) / 2) {
-        /* Merges that finished before it ran out of space have helped as well. */
+        /* Merges that finished before space ran out have helped as well. */
         int compact_rc = do_or_give_up_all(db, compact);
         rc = rc == FIRN_OK || compact_rc == FIRN_OK ? FIRN_OK : rc;
     }
@@ -448,7 +450,7 @@ firn_db_space_drain(struct firn_db *db, bool has_waited)
 
 /* ---- commits ---- */
 
-/* Whether there is space again; then the store is as before. */
+/* Whether there is space again; if so, the store is as before. */
 static bool
 is_over(struct firn_db *db, size_t bytes)
 {

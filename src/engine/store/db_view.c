@@ -2,44 +2,43 @@
  *
  * store/db_view.c: which views are open, and what compaction must therefore keep.
  *
- * A view is a place on a line of history (history.h): what the line sees, up to a sequence.
- * Public views, cursors, and readings that had to be careful (db_get.c) are nodes of one list. A
- * work of lsm/ asks for the list before it decides what may go (firn_db_view_take); the checkpoints
- * and "now", the newest line without an end, are always in it.
+ * A view is a place on a line of history (history.h): what the line sees, up to a sequence. Public
+ * views, cursors, and reads that need a registered view (db_get.c) are nodes of one list. A flush or
+ * compaction of lsm/ asks for the list before it decides what to drop (firn_db_view_take). The
+ * checkpoints and "now", the newest line without an end, are always in it.
  *
- * (I1) A view of now is registered with the newest published sequence, and both are done with the
- *      mutex held that take holds too. A version that a work can drop was in a memtable that was
- *      frozen, so it was published, before the work asked. So a view is in the list that a work
- *      got, or it sees at least all that the work may drop something for. A restore that comes
- *      later makes now of a checkpoint that is in the list, and of what comes after; a checkpoint
- *      that comes later is what now was.
- * (I2) A cursor at a public view takes the place of that view, which is in the list; a view at a
+ * (I1) A view of now is registered with the newest published sequence, and both steps hold the mutex
+ *      that take holds too. A version that a compaction can drop was in a frozen memtable, so it was
+ *      published before the compaction asked. So a view is in the list that the compaction got, or
+ *      it sees all newer versions because of which the compaction may drop something. A later restore
+ *      makes now of a checkpoint that is in the list, and of what comes after; a later checkpoint is
+ *      what now was.
+ * (I2) A cursor at a public view copies the place of that view, which is in the list; a view at a
  *      checkpoint is registered while the checkpoint is in it.
- * (I3) Reading what now is without the mutex (firn_db_view_enter_now): the intervals of now are
- *      read before and after the published sequence. Were they the old ones at first and the new
- *      line's sequence after that, the second look sees the new ones, because they are stored
- *      before the sequence is. A new line with an older sequence is the line as it begins: the
- *      restore is durable by then. Such a reader is inside the epoch while it uses the view, unless
- *      now is the first line, which has no intervals (history.c, I5).
- * (I4) What a work drops for want of a reader is no younger than any transaction that begins later,
- *      for the reason of (I1); so each transaction that looks for what was written since it began
- *      finds all of it.
- * (I1) and (I4) are not checked: lsm/ alone knows what a work drops.
+ * (I3) Reading now without the mutex (firn_db_view_enter_now): the intervals of now are read before
+ *      and after the published sequence. If the first read finds the old intervals, and the sequence
+ *      is that of the new line, then the second read finds the new intervals, because they are
+ *      stored before the sequence is. A new line with an older sequence is the line as it begins:
+ *      the restore is durable by then. Such a reader is inside the epoch while it uses the view,
+ *      unless now is the first line, which has no intervals (history.c, I5).
+ * (I4) A version that a compaction drops because no view needs it is no younger than any transaction
+ *      that begins later, for the reason given in (I1). So a transaction that looks for what was
+ *      written since it began finds all of it.
+ * (I1) and (I4) are not checked: only lsm/ knows what a compaction drops.
  *
- * System trees are outside views: of them only cursors and readings of that very tree count, and
- * all of what was committed is now, also after restores. A cursor counts for its own tree alone,
- * so that one that is open for long costs no other keyspace anything. In the list of keyspaces both
- * stand side by side: the names of system keyspaces are outside. So for that tree everything counts
- * as a view too.
+ * System trees are outside views. Only cursors and reads of that tree itself count for it, and its
+ * now is everything committed, also after restores. A cursor counts for its own tree alone, so a
+ * long-lived cursor costs other keyspaces nothing. The list of keyspaces has both: names inside views,
+ * and names of system keyspaces, which are outside. So for that tree everything counts as a view too.
  *
- * Time. A view's time is that of its opening, a checkpoint's that of its making, and puts that
- * expire by then are gone for it, later ones stay, however long it is open. So a work learns when
- * each view reads; of "now" that is the moment of asking, since later readings read at a later
- * time: the clock is asked with the mutex held. (Where the system's clock is set back that is not
- * so: what had expired may be seen again, or not.)
+ * Time. A view reads at the time of its opening, a checkpoint at that of its creation. Puts that
+ * expire by then are gone for it, and later ones stay, however long it is open. So a compaction
+ * learns at what time each view reads. For "now" that is the moment at which it asks, since later
+ * reads read at a later time: the clock is read with the mutex held. (If the system's clock is set
+ * back this fails: what had expired may be seen again, or not.)
  *
- * A node also counts as a user of the image of a read-only handle, which is closed when it has been
- * replaced and its last user leaves (db.c).
+ * A node also counts as a user of the image of a read-only handle; a replaced image is closed when
+ * its last user leaves (db.c).
  *
  * Locking: the state mutex.
  */
@@ -68,7 +67,7 @@ firn_db_view_now(struct firn_db *db, const struct firn_db_image *image, bool is_
     return is_outside ? firn_history_view(NULL, sequence) : firn_db_view_now_in(image, sequence);
 }
 
-/* (I3) The intervals of now, and up to which sequence it sees them. */
+/* (I3) Sets the intervals of now, and returns the sequence up to which now sees them. */
 static uint64_t
 find_now(struct firn_db *db, const struct firn_history *history,
          struct firn_db_intervals **out_intervals)
@@ -196,7 +195,7 @@ firn_db_view_register_at(struct firn_db *db, struct firn_db_view_node *node,
     firn_os_mutex_unlock(&db->state_mutex);
 }
 
-/* When a checkpoint reads: when it was made. */
+/* The time at which a checkpoint reads: that of its creation. */
 static uint64_t
 time_of(const struct firn_db_checkpoint *checkpoint)
 {
@@ -257,7 +256,7 @@ counts_for(const struct firn_db_view_node *node, uint32_t tree_id, bool is_syste
     return node->tree != NULL ? node->tree->id == tree_id : !is_system;
 }
 
-/* What a work gets, with room for branches and then places. */
+/* What a flush or compaction gets, with room for branches and then places. */
 struct taken {
     struct firn_db_line *now_line; /* NULL: none is held */
     struct firn_view now;
@@ -279,7 +278,7 @@ allocate(size_t branches, size_t places)
     return taken;
 }
 
-/* The lines, and after them the branch of all that is outside. */
+/* Fills in the lines, and after them the branch of everything outside views. */
 static void
 add_branches(struct taken *taken, const struct firn_history *history)
 {
@@ -295,7 +294,7 @@ add_branches(struct taken *taken, const struct firn_history *history)
     taken->branches[taken->branch_count++] = (struct firn_view_branch){1, 0, FIRN_VIEW_ROOT};
 }
 
-/* line NULL: outside. */
+/* line NULL: outside views. */
 static void
 add_place(struct taken *taken, const struct firn_db_line *line, uint64_t sequence, uint64_t time_ms)
 {
@@ -305,7 +304,7 @@ add_place(struct taken *taken, const struct firn_db_line *line, uint64_t sequenc
         (struct firn_view_place){sequence, time_ms, (uint32_t)branch};
 }
 
-/* Fills in the views; those of nodes that see the same come more than once. */
+/* Fills in the views; equal views may occur more than once. */
 static void
 gather_locked(struct firn_db *db, const struct firn_db_image *image, uint32_t tree_id,
               bool is_system, struct taken *out)
@@ -335,7 +334,7 @@ gather_locked(struct firn_db *db, const struct firn_db_image *image, uint32_t tr
     }
 }
 
-/* The oldest transaction that may still write looks for what was written since it began. */
+/* Where tombstones are kept from: the oldest transaction that may still write looks for later writes. */
 static uint64_t
 tombstones_kept_from_locked(const struct firn_db *db)
 {
@@ -349,7 +348,7 @@ tombstones_kept_from_locked(const struct firn_db *db)
     return from;
 }
 
-/* While the log is replayed there is no other one. */
+/* The image; during a replay, the one that is being filled. */
 static struct firn_db_image *
 image_of_works(struct firn_db *db)
 {
@@ -360,7 +359,7 @@ int
 firn_db_view_take(void *ctx, uint32_t tree_id, struct firn_view_list *out, firn_error *err)
 {
     struct firn_db *db = ctx;
-    /* Before the list is looked at: see db_get.c. */
+    /* Before the list is read: see db_get.c. */
     atomic_fetch_add_explicit(&db->views_taken, 1, memory_order_seq_cst);
     firn_os_mutex_lock(&db->state_mutex);
     struct firn_db_image *image = image_of_works(db);
@@ -377,7 +376,7 @@ firn_db_view_take(void *ctx, uint32_t tree_id, struct firn_view_list *out, firn_
     if (taken == NULL) {
         return firn_error_no_memory(err, "the list of views");
     }
-    /* In the list of keyspaces there are two. */
+    /* For the list of keyspaces there are two. */
     const struct firn_view *now = tree_id == FIRN_DB_KEYSPACE_LIST ? NULL : &taken->now;
     *out = (struct firn_view_list){taken->branches,    taken->branch_count, taken->places,
                                    taken->place_count, kept_from,           now};

@@ -1,28 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * store/db_visible.c: which views have a keyspace, and which trees are therefore kept.
+ * store/db_visible.c: in which views a keyspace exists, and which trees are therefore kept.
  *
- * The list of keyspaces is a tree like others, so views, checkpoints and restores apply to it: a
- * keyspace that was dropped is back when a checkpoint of before is restored, and one that was made
- * after the checkpoint is gone then. Numbers are given once, so there is one put of each number. A
- * view has the keyspace if it sees that put, and nothing newer under the same name. For each tree
- * that is kept in memory: the sequence of its put, and the chain of what came later under its name,
- * the oldest first. Trees of one name share their chain.
+ * The list of keyspaces is a tree like others, so views, checkpoints and restores apply to it.
+ * Restoring an earlier checkpoint brings a dropped keyspace back, and removes one that was created
+ * after the checkpoint. Numbers are given out once, so there is one put of each number. A keyspace
+ * exists in a view that sees this put, and nothing newer under the same name. In memory, each tree
+ * has the sequence of its put, and a chain of what came later under its name, oldest first. Trees of
+ * one name share their chain.
  *
  * (I1) No view that sees the put sees a later version of the name that does not concern the
- *      keyspace: a name is taken again only where a view sees it dropped before.
- * (I2) A tree is kept as long as now, a checkpoint or an open view has its keyspace. The list
- *      itself and firn's own keyspaces are outside views: they are there until they are dropped.
- *      Their names are found in all of the list (db_view.c).
- * (I3) Compaction of the list drops a version only if no view needs it (merge.h), so what
- *      is left answers for all views that are left.
- * (Not checked: they speak of versions that are in runs, or gone.)
+ *      keyspace: a name is used again only after a drop that the view sees.
+ * (I2) A tree is kept as long as its keyspace exists now, in a checkpoint or in an open view. The
+ *      list itself and firn's own keyspaces are outside views: they exist until they are dropped.
+ *      Their names are looked up in the whole list (db_view.c).
+ * (I3) Compaction of the list drops a version only if no view needs it (merge.h), so the remaining
+ *      versions suffice for all remaining views.
+ * (Not checked: they concern versions that are in runs, or gone.)
  *
- * What is in the list of a store that is opened is read twice: when its runs are known, so that the
- * log can be replayed into trees; and when all of it has been replayed.
+ * Opening a store reads its list twice: when its runs are known, so that the log can be replayed into
+ * trees; and when the whole log has been replayed.
  *
- * Locking: chains only grow, at their ends, by the leader of commits; any thread may walk over
- * them. The rest belongs to the leader.
+ * Locking: only the leader of commits extends chains, at their ends; any thread may walk them. The
+ * rest belongs to the leader.
  */
 #include "base/check.h"
 #include "codec/utf8.h"
@@ -76,9 +76,9 @@ firn_db_visible_make_end(struct firn_db_image *image)
     return end;
 }
 
-/* ---- what now has ---- */
+/* ---- what exists now ---- */
 
-/* What firn's own keyspaces are judged by. */
+/* The view by which a tree is judged: firn's own keyspaces are outside views. */
 static struct firn_view
 view_for(const struct firn_db_tree *tree, const struct firn_view *view)
 {
@@ -97,7 +97,7 @@ firn_db_visible_update(struct firn_db *db, struct firn_db_image *image)
         bool is_out = tree->created_at != 0 && !firn_db_visible_in(tree, &view);
         tree->is_dropping = is_out;
         out_count += is_out && !tree->is_removed;
-        /* Pairs with the acquire loads of readings. */
+        /* Pairs with the acquire loads of reads. */
         atomic_store_explicit(&tree->is_out, is_out, memory_order_release);
     }
     if (!db->is_read_only) {
@@ -105,8 +105,8 @@ firn_db_visible_update(struct firn_db *db, struct firn_db_image *image)
     }
 }
 
-/* Whether the keyspace was made, or ended, by one of the sequences from first to last; as of before
- * them it was_there. */
+/* Whether the keyspace exists after the sequences from first to last, given that before them it
+ * was_there: one of them may have created it, or ended it. */
 static bool
 is_there_after(const struct firn_db_tree *tree, uint64_t first, uint64_t last, bool was_there)
 {
@@ -119,8 +119,8 @@ is_there_after(const struct firn_db_tree *tree, uint64_t first, uint64_t last, b
     return is_there;
 }
 
-/* Whether a checkpoint has the keyspace. Parents come before their children, so what a line has from
- * them is known when its turn comes. */
+/* Whether a checkpoint has the keyspace. Parents come before their children, so it is already known
+ * whether a line's parent has it. */
 static bool
 has_checkpoint(const struct firn_db_image *image, const struct firn_db_tree *tree)
 {
@@ -171,7 +171,7 @@ begin_name(struct reading *reading, firn_slice name, firn_error *err)
                : firn_error_no_memory(err, "the list of keyspaces");
 }
 
-/* A put: the number of a keyspace, or the next one to be given. */
+/* A put: the number of a keyspace, or the next number to give out. */
 static int
 read_put(struct reading *reading, const struct firn_entry *entry, firn_error *err)
 {

@@ -1,54 +1,54 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * store/db_write.c: group commit: many threads, one log, one sync for all commits that wait for
+ * store/db_write.c: group commit: many threads, one log, and one sync for all commits that wait for
  * one.
  *
- * Committers queue up. The one at the head, when there is no leader, becomes the leader and takes a
- * group: as many waiting commits from the head on as fit into GROUP_BYTES_MAX. Alone, and without
- * holding a mutex, it
- *   1. waits until the trees can take so much (db_pace.c), or learns why not,
+ * Committers queue up. If there is no leader, the one at the head of the queue becomes the leader and
+ * takes a group: as many waiting commits from the head on as fit into GROUP_BYTES_MAX. Alone, and
+ * without holding a mutex, the leader
+ *   1. waits until the trees can accept that much (db_pace.c), or gets an error,
  *   2. reserves memory for the group's entries in the memtables,
- *   3. asks of each commit of a transaction whether it conflicts (firn_db_write_check), gives each
- *      commit the next sequence, appends it to the log and applies it to the trees,
- *   4. syncs the log, if any of the group wants that,
- *   5. publishes the sequences of the commits, in order, also to readers in other processes
- *      (db_log.c, which holds them back since step 3),
+ *   3. checks each commit of a transaction for conflicts (firn_db_write_check), gives each commit the
+ *      next sequence, appends it to the log and applies it to the trees,
+ *   4. syncs the log, if any commit of the group wants that,
+ *   5. publishes the sequences of the commits, in order, also to readers in other processes, which
+ *      have been held back since step 3 (db_log.c),
  *   6. freezes memtables that have grown too large (db_pace.c).
  * Then it takes the mutex, hands out the results in order, and wakes the next head.
  *
- * Some other work must not run beside a commit: freezing everything for a flush, removing dropped
- * trees, giving up old segments of the log. It takes the leader's place without a commit
- * (firn_db_write_begin_exclusive); heads that would lead give way to it.
+ * Some other operations must not run beside a commit: freezing everything for a flush, removing
+ * dropped trees, removing old segments of the log. They take the leader's place without a commit
+ * (firn_db_write_begin_exclusive); heads that would lead let them go first.
  *
  * A barrier (firn_db_write_barrier) is a commit without operations. It waits for its turn as others
  * do, and then changes nothing: it gets no sequence and no record.
  *
  * Invariants.
- * (I1) A sequence is published only when everything up to it is applied, and, where its commit
- *      asked for that, synced. Readers see [1, published], so entries that are applied and not
- *      published do not exist for them.
- * (I2) Memory is reserved before the append, so that running out of it refuses a commit without a
- *      trace. A batch that goes mostly into full nodes may still run out when it is applied
- *      (memtable.h); its record is in the log then, and the handle is latched (I3): it must not go
- *      on with a memtable that lacks what the log has. Such a commit fails, and shows at the next
- *      opening.
- * (I3) Latching. A failed append or sync, or (I2), is remembered. Nothing is committed through this
- *      handle any more: what the log holds after the last success is unknown, and a retry could
- *      acknowledge what never reached the disk. Reads go on. All commits of a group whose append or
- *      sync failed are refused: none was acknowledged, and whether they are there shows at the next
- *      opening, as an unbroken prefix. An append that found no space is not such a failure: the log
- *      has undone it (log.h).
- * (I4) Sequences used by failed commits are below everything a later handle gives out only if their
- *      records survive; otherwise they are given out again. Either way no sequence stands for two
- *      commits in one log.
- *      Writes that were applied and never published are in active memtables, and those of a handle
- *      that is latched are never frozen (db_maintain.c).
- * (I5) A commit into a keyspace that an earlier commit, of the same group even, has dropped is
- *      refused before it is logged: a replay would not know what to do with it.
+ * (I1) A sequence is published only when everything up to it is applied, and synced if its commit
+ *      asked for that. Readers see [1, published], so for them entries that are applied but not
+ *      published do not exist.
+ * (I2) Memory is reserved before the append, so that running out of memory refuses a commit without
+ *      a trace. A batch that goes mostly into full nodes may still run out when it is applied
+ *      (memtable.h). Its record is then in the log, and the handle is latched (I3): it must not
+ *      continue with a memtable that lacks what the log has. Such a commit fails, and appears at the
+ *      next opening.
+ * (I3) Latching. A failed append or sync, or (I2), is remembered. Nothing more is committed through
+ *      this handle: the log's contents after the last success are unknown, and a retry could
+ *      acknowledge what never reached the disk. Reads continue. All commits of a group whose append or
+ *      sync failed are refused: none was acknowledged. The next opening shows which of them exist, as
+ *      an unbroken prefix. An append that found no space is not such a failure: the log has undone it
+ *      (log.h).
+ * (I4) Sequences used by failed commits are below everything that a later handle gives out only if
+ *      their records survive; otherwise they are given out again. Either way no sequence stands for
+ *      two commits in one log.
+ *      Writes that were applied and never published are in active memtables, and those of a latched
+ *      handle are never frozen (db_maintain.c).
+ * (I5) A commit to a keyspace that an earlier commit has dropped, even one of the same group, is
+ *      refused before it is logged: a replay could not apply it.
  *
  * Locking: the mutex of commits guards the queue, the latch, last_sequence and the commits counted by
- * segment; the leader owns the last two while it leads. Waiting: each waiter has a condition of its
- * own, in its own stack frame.
+ * segment; the leader owns the last two while it leads. Each waiter has a condition of its own, in its
+ * own stack frame.
  */
 #include "store/db_internal.h"
 
@@ -56,18 +56,18 @@
 
 /* ==== how many commits share one sync ====
  *
- * Writers that wait for syncs tend to fall into two halves: while one half is being synced the
- * other queues up, and writers of the first half that are released just miss the sync of the
- * second. Then each sync serves half of the writers. All of them would fit into one: those just
- * released come back within some microseconds, a small part of what a sync takes.
+ * Writers that wait for syncs tend to fall into two halves: one half queues up while the other is
+ * being synced, and when writers of the first half are released, they just miss the sync of the
+ * second. Each sync then serves half of the writers. All of them would fit into one: those just
+ * released come back within some microseconds, a small part of the time that a sync takes.
  *
- * So a leader whose predecessor synced first waits for as many commits as took part lately: those
- * of the last group and those that were waiting when it ended. It waits 20 microseconds at most,
- * and not at all where that was one, so a single writer pays nothing; and a writer that stopped
- * coming costs the others one such wait, since the next expectation is what then came. Barriers are
- * not counted, and do not wait.
+ * So a leader whose predecessor synced first waits for as many commits as there were lately: those of
+ * the last group plus those that were waiting when it ended. It waits at most 20 microseconds, and
+ * not at all if that was one commit, so a single writer pays nothing. A writer that has stopped costs
+ * the others one such wait, since the next expectation is the number that then came. Barriers are not
+ * counted, and do not wait.
  *
- * The waiting is yielding: the writers that are waited for need the processor, and no timer of the
+ * The leader waits by yielding: the writers that it waits for need the processor, and no timer of the
  * system is fine enough. In simulation there are no others to wait for.
  *
  * Locking: the mutex of commits guards the fields; it is free while the leader yields. The leader's place
@@ -76,7 +76,7 @@
 
 enum { WAIT_NS_MAX = 20000 };
 
-/* Before a group is taken: waits for commits that are likely to come at once. */
+/* Called before a group is taken: waits for commits that are likely to come at once. */
 static void
 gather_wait_locked(struct firn_db *db)
 {
@@ -97,7 +97,7 @@ gather_wait_locked(struct firn_db *db)
     }
 }
 
-/* After a group of so many commits. */
+/* Called after a group of this many commits. */
 static void
 gather_note_locked(struct firn_db *db, unsigned commits, bool was_synced)
 {
@@ -115,7 +115,7 @@ struct firn_db_write {
     const struct firn_db_write_check *check; /* or NULL */
     struct firn_db_write_change change;
     bool wants_sync;
-    bool is_urgent; /* the commit was refused for lack of space, and is tried for the last time */
+    bool is_urgent; /* it was refused for lack of space, and is tried again */
     struct firn_db_write *next;
     uint64_t sequence;    /* 0: refused, or a barrier */
     uint64_t segment;     /* of the log */
@@ -127,14 +127,14 @@ struct firn_db_write {
     struct firn_os_cond woken;
 };
 
-/* Commits that are led together: from first to last along next. */
+/* Commits that are led together: from first to last, linked by next. */
 struct group {
     struct firn_db_write *first;
     struct firn_db_write *last;
     size_t bytes;
-    unsigned count; /* barriers apart */
+    unsigned count; /* without barriers */
     bool wants_sync;
-    struct firn_db_tree *touched; /* by next_touched */
+    struct firn_db_tree *touched; /* linked by next_touched */
 };
 
 static bool
@@ -188,7 +188,7 @@ take_group_locked(struct firn_db *db, struct group *out)
 
 /* ---- what the leader does, without a mutex ---- */
 
-/* Adds an operation to what its tree will get. */
+/* Adds an operation to the counts of its tree. */
 static void
 count_op(const struct firn_db_op *op, struct firn_db_tree **touched)
 {
@@ -207,7 +207,7 @@ count_op(const struct firn_db_op *op, struct firn_db_tree **touched)
     }
 }
 
-/* Adds up what each tree will get; returns the list of those that get anything. */
+/* Counts what each tree will get; returns the list of trees that get anything. */
 static struct firn_db_tree *
 count_pending(const struct group *group)
 {
@@ -236,7 +236,7 @@ reserve_tree(struct firn_db_tree *tree, firn_error *err)
     return rc;
 }
 
-/* Only leaders change what this looks at. */
+/* Only leaders change what the check reads. */
 static int
 make_room(struct firn_db *db, firn_error *err)
 {
@@ -256,7 +256,7 @@ reserve(struct firn_db *db, struct group *group, firn_error *err)
     int rc = make_room(db, err);
     group->touched = count_pending(group);
     for (struct firn_db_tree *tree = group->touched; tree != NULL; tree = tree->next_touched) {
-        /* Of a tree that is gone by now nothing is asked: its commits are refused. */
+        /* A tree that has been removed needs nothing: its commits are refused. */
         if (rc == FIRN_OK && !tree->is_removed) {
             rc = reserve_tree(tree, err);
         }
@@ -292,7 +292,7 @@ append(struct firn_db *db, struct firn_db_write *commit, firn_error *err)
     return rc;
 }
 
-/* Whether the commit leaves less space than there was, in the end. firn's own keyspaces are few. */
+/* Whether the commit leaves less free space in the end. firn's own keyspaces are few. */
 static bool
 needs_space(const struct firn_db_write *commit)
 {
@@ -301,7 +301,7 @@ needs_space(const struct firn_db_write *commit)
            (change->creates == NULL || !change->creates->is_system);
 }
 
-/* A full disk gives up its reserve for commits that only delete. */
+/* On a full disk the reserve is freed for commits that only delete. */
 static int
 append_if_there_is_space(struct firn_db *db, struct firn_db_write *commit, firn_error *err)
 {
@@ -317,8 +317,8 @@ out:
     return rc;
 }
 
-/* (I5) A transaction writes only into keyspaces that were there when it did, so what it misses was dropped
- * after its beginning. */
+/* Checks (I5). A transaction writes only to keyspaces that existed when it wrote, so a missing one was
+ * dropped after the transaction began. */
 static int
 check_trees(const struct firn_db_write *commit, firn_error *err)
 {
@@ -366,7 +366,7 @@ what_to_apply(const struct firn_db_write *commit)
                                   .body_offset = commit->body_offset};
 }
 
-/* Whether the commit may be: what came before it in its group has been applied. */
+/* Whether the commit is allowed. Requires: earlier commits of its group have been applied. */
 static int
 check(struct firn_db *db, const struct firn_db_write *commit, firn_error *err)
 {
@@ -377,7 +377,7 @@ check(struct firn_db *db, const struct firn_db_write *commit, firn_error *err)
     return rc;
 }
 
-/* Step 3. A commit that is refused alone has sequence 0; after another failure nothing of the group
+/* Step 3. If a commit alone is refused, its sequence is 0; after another failure nothing of the group
  * counts. */
 static int
 take_in(struct firn_db *db, const struct group *group, firn_error *err)
@@ -430,7 +430,7 @@ publish(struct firn_db *db, struct firn_db_write *commit)
         change->creates->created_at = commit->sequence;
     }
     if (change->drops != NULL) {
-        /* Readings at this commit or later find the keyspace gone. */
+        /* Reads at this commit or later do not find the keyspace. */
         firn_db_visible_end(change->drops, change->end, commit->sequence);
         atomic_store_explicit(&change->drops->is_out, true, memory_order_release);
         db->lead.out_count++;
@@ -442,7 +442,7 @@ publish(struct firn_db *db, struct firn_db_write *commit)
     atomic_store_explicit(&db->published, commit->sequence, memory_order_release);
 }
 
-/* Step 5. Returns the newest sequence that is in. */
+/* Step 5. Returns the newest sequence that was committed. */
 static uint64_t
 publish_group(struct firn_db *db, const struct group *group)
 {
@@ -458,8 +458,8 @@ publish_group(struct firn_db *db, const struct group *group)
     return last;
 }
 
-/* Steps 1 to 6. Returns the newest sequence that is in; sets *out_latched where the handle must not
- * go on. */
+/* Steps 1 to 6. Returns the newest sequence that was committed; sets *out_latched if the handle must be
+ * latched. */
 static uint64_t
 lead(struct firn_db *db, struct group *group, bool *out_latched, firn_error *err)
 {
@@ -522,7 +522,7 @@ wake(struct firn_db_write *commit)
     }
 }
 
-/* The leader's place is free. */
+/* Called when the leader's place is free. */
 static void
 end_lead_locked(struct firn_db *db)
 {
@@ -536,7 +536,7 @@ end_lead_locked(struct firn_db *db)
     }
 }
 
-/* Counts the commits that are in by the segments of the log where they stand. */
+/* Counts the successful commits by their segments of the log. */
 static void
 note_segments_locked(struct firn_db *db, const struct group *group)
 {
@@ -550,7 +550,7 @@ note_segments_locked(struct firn_db *db, const struct group *group)
     }
 }
 
-/* Called and left with the mutex held. */
+/* The mutex is held at the call and at the return. */
 static void
 lead_locked(struct firn_db *db)
 {
@@ -565,7 +565,7 @@ lead_locked(struct firn_db *db)
     if (db->commits.has_failed) {
         int rc = refuse_failed_locked(db, &err);
         refuse_from(&group, group.first, rc, &err);
-    } else if (group.bytes > 0) { /* else there are only barriers */
+    } else if (group.bytes > 0) { /* otherwise there are only barriers */
         firn_os_mutex_unlock(&db->commits.mutex);
         uint64_t last = lead(db, &group, &is_latched, &err);
         firn_os_mutex_lock(&db->commits.mutex);
@@ -582,7 +582,7 @@ lead_locked(struct firn_db *db)
     }
     struct firn_db_write *commit = group.first;
     while (commit != NULL) {
-        /* A commit that is done may be gone as soon as the mutex is free. */
+        /* A commit that is done may be freed as soon as the mutex is free. */
         struct firn_db_write *next = next_of(&group, commit);
         commit->is_done = true;
         wake(commit);
@@ -627,7 +627,7 @@ may_lead_locked(const struct firn_db *db, const struct firn_db_write *commit)
            db->commits.head == commit;
 }
 
-/* Queues the commit up and waits until it is done, leading if it comes first. */
+/* Queues the commit and waits until it is done, leading if it comes first. */
 static void
 commit_once(struct firn_db *db, struct firn_db_write *commit)
 {
@@ -650,8 +650,8 @@ commit_once(struct firn_db *db, struct firn_db_write *commit)
     }
 }
 
-/* A merge in the background that fails frees what it wrote, one that succeeds what it read. Other threads
- * whose commits are refused keep the background busy: so there is an end to the waiting. */
+/* A background merge that fails frees what it wrote, and one that succeeds frees what it read. Other threads
+ * whose commits are refused keep the background busy, so the number of waits is bounded. */
 static void
 let_background_end(struct firn_db *db)
 {
@@ -660,8 +660,8 @@ let_background_end(struct firn_db *db)
     }
 }
 
-/* Where the disk is full, deletes wait for space to be made of what was deleted before. Where there is
- * nothing to be made they take what is left: it may be enough, and they are what frees more. */
+/* On a full disk, deletes wait until the space of earlier deletes has been freed. If there is nothing to
+ * free, they use what is left: it may be enough, and they are what frees more. */
 static void
 commit_one(struct firn_db *db, struct firn_db_write *commit)
 {

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * storefile/archive.c: opening, checking and taking apart a store in a single file.
+ * storefile/archive.c: opening, checking and unpacking a store in a single file.
  *
- * Opening reads only the header, the footer and the table of contents, and makes
- * a world (os_within.h) in which the store's files are where they always are. The rest of store/
- * opens that as it opens any directory that it may not write.
+ * Opening reads only the header, the footer and the table of contents, and creates a file system
+ * (os_within.h) in which the store's files are in their usual places. The rest of the code opens
+ * that like any directory to which it must not write.
  *
- * The file is sealed, so what differs from its hashes is damage, also where a store in a directory
- * could have been left so by a crash. A file of at most WHOLE_SIZE_MAX bytes is compared with its
- * hashes at the opening, all of it. Of a larger one everything is, but for runs and values: each of
+ * The file is sealed, so anything that differs from its hashes is damage, even if a crash could have
+ * left a store in a directory like that. A file of at most WHOLE_SIZE_MAX bytes is completely compared
+ * with its hashes when it is opened. Of a larger file everything is, except runs and values: each of
  * their blocks is verified by its own checksum when it is read.
  *
- * A value with a time to live is read in a checkpoint as long as it had not expired when that was
- * made. So the clock of that world stands at that time.
+ * A value with a time to live can be read in a checkpoint if it had not expired when the checkpoint
+ * was created. So the clock of this file system stands still at that time.
  *
  * A check and an import compare everything.
  */
@@ -110,7 +110,7 @@ out:
     return rc;
 }
 
-/* The world inside. */
+/* Creates the file system inside the file. */
 static int
 make_os(struct firn_archive *archive, firn_error *err)
 {
@@ -128,7 +128,7 @@ make_os(struct firn_archive *archive, firn_error *err)
                                  &archive->os, err);
 }
 
-/* What is compared at the opening. */
+/* Compares what is compared at opening. */
 static int
 check_at_opening(struct firn_archive *archive, uint64_t size, firn_error *err)
 {
@@ -188,8 +188,8 @@ firn_archive_close(struct firn_archive *archive)
 
 /* ---- reading all of it ---- */
 
-/* Reads file i; every piece is given to take, which may be NULL. *out says whether it is what was
- * written. */
+/* Reads file i and passes every piece to take, which may be NULL. *out says whether the file has the
+ * hash that was written. */
 static int
 read_file(struct firn_archive *archive, size_t i,
           int (*take)(void *ctx, uint64_t offset, firn_slice piece, firn_error *err), void *ctx,
@@ -232,7 +232,7 @@ refuse_file(const struct firn_archive *archive, size_t i, firn_error *err)
                           archive->path, file->path, file->size, file->offset);
 }
 
-/* What lies between the files is zero. */
+/* Checks that the bytes between the files are zero. */
 static int
 check_gap(struct firn_archive *archive, uint64_t begin, firn_error *err)
 {
@@ -269,7 +269,7 @@ out:
     return rc;
 }
 
-/* The bytes before the first file, and then each file. */
+/* Checks the bytes before the first file, or a file. */
 static int
 check_part(struct firn_archive *archive, size_t i, const struct firn_step *step, firn_error *err)
 {

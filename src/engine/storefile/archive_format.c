@@ -2,11 +2,11 @@
  *
  * storefile/archive_format.c: the bytes around the files of an archive, written and read.
  *
- * Readers trust nothing. The header and the footer carry checksums of their own, the footer the hash
- * of the table of contents, and that the hash of each file; the id ties header and table together.
- * A table is then accepted only if a writer could have written it: paths of one or two names in
- * ascending order, none of them both a file and a directory, and files that lie side by side up to
- * the table itself. So offsets are not written: there is one place for each file.
+ * Readers trust nothing. The header and the footer have checksums of their own, the footer has the
+ * hash of the table of contents, and the table has the hash of each file; the id ties header and
+ * table together. A table is then accepted only if a writer could have written it. Its paths consist
+ * of one or two names and ascend, none is both a file and a directory, and the files follow each
+ * other up to the table itself. So offsets are not written: there is only one place for each file.
  *
  * The mark, the version, the flags and the checksum of the header keep their places in every version,
  * so that a damaged version is not taken for a newer one.
@@ -203,7 +203,7 @@ is_name(firn_slice name)
            memchr(name.data, '/', name.size) == NULL && memchr(name.data, '\0', name.size) == NULL;
 }
 
-/* How much of a path is the name of a directory; 0: it is a name alone. */
+/* The size of the directory's name in a path; 0: the path is only a name. */
 static size_t
 directory_size(firn_slice path)
 {
@@ -220,7 +220,7 @@ is_path(firn_slice path)
                            is_name(firn_bytes(path.data + size + 1, path.size - size - 1));
 }
 
-/* Whether a file of the table has that path. The files are in order. */
+/* Whether a file of the table has this path. The files are in order. */
 static bool
 has_file(const struct firn_archive_format_toc *toc, firn_slice path)
 {
@@ -233,7 +233,7 @@ has_file(const struct firn_archive_format_toc *toc, firn_slice path)
            firn_slice_equal(firn_str(firn_archive_format_at(toc, low)->path), path);
 }
 
-/* Whether a path may come after those that the table has. */
+/* Whether a path may follow those in the table. */
 static bool
 fits(const struct firn_archive_format_toc *toc, firn_slice path)
 {
@@ -245,11 +245,11 @@ fits(const struct firn_archive_format_toc *toc, firn_slice path)
         firn_slice_compare(firn_str(firn_archive_format_at(toc, count - 1)->path), path) >= 0) {
         return false;
     }
-    /* A directory comes before what is in it, were it a file. */
+    /* If the directory were also a file, that would come before the files in it. */
     return !has_file(toc, firn_bytes(path.data, directory_size(path)));
 }
 
-/* Reads one file, which begins at *offset, and moves that after it. */
+/* Reads one file, which begins at *offset, and advances *offset past it. */
 static int
 get_file(struct firn_reader *reader, uint64_t limit, uint64_t *offset,
          struct firn_archive_format_toc *toc, const char **what)

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * storefile/archive_format.h: a checkpoint in one file, drawn once. docs/formats/archive.md is the
- * prose twin. All integers are little-endian, varints are LEB128 in their shortest form.
+ * storefile/archive_format.h: a checkpoint in one file, drawn once. docs/formats/archive.md describes
+ * it in prose. All integers are little-endian, varints are LEB128 in their shortest form.
  *
  *     0        4096             …               toc            toc + toc size
  *     | header | file | zero | file | zero | … | table of     | footer |
  *     | 64     |                               | contents     | 64     |
  *
- * Each file, and the table of contents, begins at the next multiple of 4096 after what is before
- * it; what lies between is zero.
+ * Each file, and the table of contents, begins at the next multiple of 4096 after the previous part;
+ * the bytes between are zero.
  *
  * Header:                                     Footer, the last bytes of the file:
  *     0  8  mark f2 66 69 72 6e 0d 0a 1a          0  8  offset of the table of contents
@@ -71,7 +71,7 @@ struct firn_archive_format_toc {
     struct firn_arena paths;
 };
 
-/* Where the next file, or the table of contents, begins after bytes that end at an offset. */
+/* Where the next file, or the table of contents, begins if the previous bytes end at `end`. */
 static inline uint64_t
 firn_archive_format_align(uint64_t end)
 {
@@ -87,18 +87,18 @@ void firn_archive_format_put_footer(const struct firn_archive_format_footer *foo
 FIRN_MUST_CHECK int firn_archive_format_put_toc(const struct firn_archive_format_toc *toc,
                                                 struct firn_buf *out);
 
-/* Of the first bytes of a file, of which there may be fewer than a header has. FIRN_INVALID where
- * they are none of an archive; FIRN_CORRUPT; FIRN_NEWER. Naming path, as the others. */
+/* Decodes the first bytes of a file, which may be fewer than a header has. FIRN_INVALID if it is no
+ * archive; FIRN_CORRUPT; FIRN_NEWER. Errors name path, as for the functions below. */
 FIRN_MUST_CHECK int firn_archive_format_get_header(firn_slice bytes, const char *path,
                                                    struct firn_archive_format_header *out,
                                                    firn_error *err);
-/* bytes are the last ones of a file of file_size. */
+/* bytes are the last ones of a file of size file_size. */
 FIRN_MUST_CHECK int
 firn_archive_format_get_footer(const uint8_t bytes[FIRN_ARCHIVE_FORMAT_FOOTER_SIZE],
                                uint64_t file_size, const char *path,
                                struct firn_archive_format_footer *out, firn_error *err);
-/* bytes have the hash that the footer says. The files lie before the table of contents, one after
- * the other. *out is to be released also after a failure. */
+/* Requires: bytes have the hash in the footer. The files are before the table of contents, one after
+ * the other. The caller releases *out, also after a failure. */
 FIRN_MUST_CHECK int
 firn_archive_format_get_toc(firn_slice bytes, const struct firn_archive_format_header *header,
                             const struct firn_archive_format_footer *footer, const char *path,

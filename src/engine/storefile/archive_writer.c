@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * storefile/archive_writer.c: the files of a store that is closed, moved into one file.
+ * storefile/archive_writer.c: moves the files of a closed store to one file.
  *
- * They go one after the other, in the order of their paths, and each is removed when it has been
- * copied, so that hardly more than the space of the data is needed. Their hashes are made on the way.
- * Then come the table of contents and the footer: without those it is no archive. The caller gives
- * the file its name once all of it is durable.
+ * The files are written one after the other, in the order of their paths, and each is removed after it
+ * has been copied, so that hardly more space than that of the data is needed. Their hashes are computed
+ * on the way. Then come the table of contents and the footer: without them the file is no archive. The
+ * caller gives the file its name once all of it is durable.
  *
  * Memory: a buffer of BUFFER_SIZE, and the table.
  */
@@ -25,10 +25,10 @@ enum { BUFFER_SIZE = 1 << 20 };
 struct listing {
     struct firn_archive_format_toc *toc;
     struct firn_os_dir *dir;
-    const char *directory; /* "": the root; else the name of a directory in it, and a slash */
+    const char *directory; /* "": the root; else the name of a directory in it, with a slash */
 };
 
-/* What a store that is closed does not need. */
+/* What a closed store does not need. */
 static bool
 is_left_out(const char *name)
 {
@@ -53,7 +53,7 @@ out:
     return rc;
 }
 
-/* Of a file in a directory; others cannot be there. */
+/* Adds a file of a directory, which has nothing but files. */
 static int
 list_inner(void *ctx, const struct firn_os_dirent *entry)
 {
@@ -159,7 +159,7 @@ write_bytes(struct writing *writing, uint64_t offset, firn_slice bytes, firn_err
     return rc;
 }
 
-/* Zeros up to where the next one begins. */
+/* Writes zeros up to where the next part begins. */
 static int
 write_gap(struct writing *writing, uint64_t end, firn_error *err)
 {
@@ -194,7 +194,7 @@ out:
     return rc;
 }
 
-/* Copies a file of the store, whose place is known, and removes it. */
+/* Copies a file of the store, whose place is already set, and removes it. */
 static int
 move_in(struct writing *writing, struct firn_archive_format_file *file, firn_error *err)
 {
@@ -234,7 +234,7 @@ out:
     return rc;
 }
 
-/* The table of contents and the footer. */
+/* Writes the table of contents and the footer. */
 static int
 write_end(struct writing *writing, uint64_t offset, firn_error *err)
 {

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * storefile/keyspace_entry.c: what the list of keyspaces says of each, to bytes and back.
+ * storefile/keyspace_entry.c: encoding and decoding an entry of the list of keyspaces.
  *
- * A canonical encoding: what was decoded encodes to the same bytes. All known tags are below
- * FIRST_OTHER, and no firn will give a meaning to the others there: so the known fields come first, and
- * what is to be kept follows as one piece of bytes.
+ * The encoding is canonical: a decoded entry encodes to the same bytes. All known tags are below
+ * FIRST_OTHER, and no version of firn will give a meaning to the remaining tags there. So the known
+ * fields come first, and the fields to be kept follow as one piece of bytes.
  *
- * Limits: nothing is allocated for what is decoded.
+ * Limits: decoding allocates nothing.
  */
 #include "storefile/keyspace_entry.h"
 
@@ -36,7 +36,7 @@ int
 firn_keyspace_entry_encode(const struct firn_keyspace_entry *entry, struct firn_buf *out)
 {
     int rc;
-    DCHECK(entry->id <= UINT32_MAX); /* so the last one is never given (db_image.c) */
+    DCHECK(entry->id <= UINT32_MAX); /* so the last number is never given out (db_image.c) */
     firn_buf_clear(out);
     FIRN_TRY(firn_buf_append_varint(out, entry->id));
     if (entry->type != FIRN_KEYSPACE_ENTRY_KEYS) {
@@ -52,7 +52,7 @@ out:
 
 /* ---- from bytes ---- */
 
-/* A field that is known: a number, in its shortest form, and nothing else. */
+/* Reads a known field: a number in its shortest form, and nothing else. */
 static bool
 get_number(firn_slice bytes, uint64_t *out)
 {

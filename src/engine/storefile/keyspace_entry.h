@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * storefile/keyspace_entry.h: what the list of keyspaces says of each: its number, and tagged fields.
- * docs/formats/store.md, "Keyspaces", is the prose twin.
+ * storefile/keyspace_entry.h: an entry of the list of keyspaces: the number of one, and tagged fields.
+ * docs/formats/store.md, "Keyspaces", describes it in prose.
  *
  *   varint number of the keyspace; then fields, by ascending tag, none twice:
- *     varint tag, varint size, as many bytes
+ *     varint tag, varint size, that many bytes
  *
- * A program that does not know an odd tag must not use the keyspace; an even one is kept where the
- * entry is written again. A field that would say what is so without it is not written, so a
- * keyspace of keys and values has none.
+ * A program that does not know an odd tag must not use the keyspace. A field with an unknown even tag is
+ * kept when the entry is written again. A field with its default value is not written, so a keyspace of
+ * keys and values has none.
  */
 #ifndef FIRN_STOREFILE_KEYSPACE_ENTRY_H
 #define FIRN_STOREFILE_KEYSPACE_ENTRY_H
@@ -32,14 +32,14 @@ struct firn_keyspace_entry {
     uint64_t id;
     enum firn_keyspace_entry_type type;
     uint64_t schema;   /* the number of its schema, if the type has schemas; 0: none */
-    firn_slice others; /* the even fields that are not known here, as they stand in the entry */
+    firn_slice others; /* the unknown even fields, as they are in the entry */
 };
 
-/* Replaces the contents of out; others are as decode left them. FIRN_NO_MEMORY. */
+/* Replaces the contents of out; others must be as decode left them. FIRN_NO_MEMORY. */
 FIRN_MUST_CHECK int firn_keyspace_entry_encode(const struct firn_keyspace_entry *entry,
                                                struct firn_buf *out);
-/* Others lie in bytes, which stay as they are meanwhile. FIRN_CORRUPT, or FIRN_NEWER where there is an
- * odd tag or a type that is not known; *out_what says what it is. */
+/* others points into bytes, which must stay unchanged. FIRN_CORRUPT, or FIRN_NEWER for an unknown odd tag
+ * or type; *out_what describes it. */
 FIRN_MUST_CHECK int firn_keyspace_entry_decode(firn_slice bytes, struct firn_keyspace_entry *out,
                                                const char **out_what);
 

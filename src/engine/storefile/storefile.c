@@ -2,14 +2,13 @@
  *
  * storefile/storefile.c: the identity file and the commit record, written and read.
  *
- * Readers trust nothing. A commit record has passed the log's checksum, so what is wrong with it
- * was written wrongly or on purpose; it is still answered with an error and never with a wrong
- * entry. Limits are those of the public header, so that everything accepted here can be held in
- * memory: a record has at most as many operations as bytes / 4.
+ * Readers trust nothing. A commit record has passed the log's checksum, so an error in it was written by
+ * mistake or on purpose; it still causes an error, and never a wrong entry. Limits are those of the
+ * public header, so that everything accepted here fits into memory: a record has at most as many
+ * operations as bytes / 4.
  *
- * The checksum of the identity file is looked at before its version, and stands at the same place
- * in every version: so a flipped bit in the version is damage, and a true newer version is named as
- * such.
+ * The checksum of the identity file is checked before its version, and has the same place in every
+ * version. So a flipped bit in the version is reported as damage, and a newer version as newer.
  */
 #include "storefile/storefile.h"
 
@@ -24,10 +23,10 @@
 #include "merge/merge.h"
 #include "threads/os_callback.h"
 
-/* ==== telling how far long work has come ====
+/* ==== progress of long operations ====
  *
- * Steps may be as small as one entry, so the clock is not asked at each: only after so many bytes,
- * where an entry counts as some even if it is empty.
+ * Steps may be as small as one entry, so the clock is not read at each step, but only after a number of
+ * bytes; an entry counts as some bytes even if it is empty.
  */
 
 #define INTERVAL_NS INT64_C(200000000)
@@ -93,21 +92,21 @@ firn_storefile_progress_begin_steps(struct firn_storefile_progress *progress, co
 
 /* ==== one writing handle at a time ====
  *
- * The file LOCK is locked exclusively for as long as the handle lives; the system releases it with
- * the process, so a killed writer leaves nothing to clean up. Inside stands, as text, the number of
- * the process that locked it last: it is read only to name the holder to a process that is refused,
- * and nothing is concluded from it.
+ * The file LOCK is locked exclusively as long as the handle exists. The system releases the lock with
+ * the process, so a killed writer leaves nothing to clean up. The file contains, as text, the id of the
+ * process that locked it last. It is only read to name the holder to a process that is refused, and to
+ * other processes that ask (db_holder.c); nothing else depends on it.
  *
- * Like every file of a store, LOCK gets the owner of the store's directory where the superuser
- * makes it: else the owner of the store could not open it any more.
+ * As every file of a store, LOCK gets the owner of the store's directory if the superuser creates it:
+ * otherwise the owner of the store could no longer open it.
  *
- * A process that may wait asks again and again, after pauses that grow from 1 to 100 ms: a lock
- * that waited in the kernel could not be given up after a time.
+ * A process that may wait tries again and again, after pauses that grow from 1 to 100 ms: waiting for a
+ * lock in the kernel could not be ended after a time.
  */
 
 enum { PAUSE_MIN_NS = 1000000, PAUSE_MAX_NS = 100000000, PID_TEXT_MAX = 24 };
 
-/* The number in the file, or 0 where there is none to be read. */
+/* The number in the file, or 0 if none can be read. */
 static uint64_t
 read_holder(struct firn_os_file *file)
 {
@@ -142,7 +141,7 @@ refuse(struct firn_os_dir *dir, struct firn_os_file *file, firn_error *err)
     return firn_error_set(err, FIRN_BUSY, "'%s' is locked by process %" PRIu64, path, holder);
 }
 
-/* A negative timeout is none. */
+/* A negative timeout waits without limit. */
 static int
 wait_for_lock(struct firn_os *os, struct firn_os_file *file, int64_t timeout_ms, firn_error *err)
 {
@@ -165,8 +164,8 @@ wait_for_lock(struct firn_os *os, struct firn_os_file *file, int64_t timeout_ms,
     }
 }
 
-/* Whether it is no fault of the moment that a file cannot be opened or locked: it is not there, or not
- * ours to take, or no file, or of a file system without locks. */
+/* Whether there is permanently no lock to take: the file does not exist, may not be used, is no regular
+ * file, or is on a file system without locks. */
 static bool
 is_no_lock(int code)
 {
@@ -202,13 +201,13 @@ write_holder(struct firn_os_file *file, uint64_t pid, firn_error *err)
     char text[PID_TEXT_MAX];
     int size = snprintf(text, sizeof text, "%" PRIu64 "\n", pid);
     CHECK(size > 0 && (size_t)size < sizeof text);
-    /* Cut off first: what the last holder said after its number is not said of this one. */
+    /* Truncated first: what the last holder wrote after its id must not count for this one. */
     int rc = firn_os_file_truncate(file, 0, err);
     return rc != FIRN_OK ? rc : firn_os_file_write(file, 0, text, (size_t)size, err);
 }
 
-/* Whether the file is still the one of that name: a process that waited for a store that was
- * destroyed meanwhile has the lock of a file that no other process will find. */
+/* Whether the file still has its name: a process that waited for a store that was destroyed meanwhile
+ * has locked a file that no other process will find. */
 static int
 check_name(struct firn_os_dir *dir, struct firn_os_file *file, bool *out_is_current,
            firn_error *err)
@@ -432,7 +431,7 @@ firn_storefile_get_header(firn_slice record, struct firn_storefile_commit *out, 
     return FIRN_OK;
 }
 
-/* What stands in the value of an operation beside a put; NULL if nothing is wrong with it. */
+/* Checks the value of an operation other than a put; NULL if nothing is wrong with it. */
 static const char *
 find_fault(const struct firn_storefile_op *op)
 {

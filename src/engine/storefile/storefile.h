@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * storefile/storefile.h: the bytes that the store itself writes, drawn once. docs/formats/store.md is
- * the prose twin.
+ * storefile/storefile.h: the bytes that the store itself writes, drawn once. docs/formats/store.md
+ * describes them in prose.
  *
  * File FIRN, 64 bytes. All integers are little-endian.
  *
  *     0  8  magic "firnstor"
- *     8  4  format version: 1, or 2 where a MANIFEST must be there
+ *     8  4  format version: 1 to 8; from 2 on there must be a MANIFEST
  *    12  4  flags, 0
  *    16 16  store id: random
  *    32  8  time of creation, nanoseconds since 1970
@@ -15,7 +15,7 @@
  *
  * A commit: one record of type 16 in the log.
  *
- *     0  8  sequence, larger than that of the commit before
+ *     0  8  sequence, larger than that of the previous commit
  *     8  1  flags, 0
  *     9  …  varint: count of operations, at least 1
  *           the operations, and nothing after them; each: varint keyspace, byte kind (1 put,
@@ -43,7 +43,7 @@
 #define FIRN_STOREFILE_PACKS_NAME "packs"
 
 enum {
-    FIRN_STOREFILE_VERSION_LOG = 1, /* the log has all; there is no MANIFEST */
+    FIRN_STOREFILE_VERSION_LOG = 1, /* the log has everything; there is no MANIFEST */
     FIRN_STOREFILE_VERSION = 8,
     FIRN_STOREFILE_IDENTITY_SIZE = 64,
     FIRN_STOREFILE_ID_SIZE = 16,
@@ -53,7 +53,7 @@ enum {
 };
 
 /* A record of the log that names a version of MANIFEST: db_replay.c. 8 bytes; from format version 7 on
- * another 8, the sequence of the last change in the history that this version has, or 0. Commits have
+ * 8 more: the sequence of the last change in the history that this version has, or 0. Commits have
  * type 16, changes of the history 17. */
 enum {
     FIRN_STOREFILE_TYPE_VOUCH = 18,
@@ -61,7 +61,7 @@ enum {
     FIRN_STOREFILE_VOUCH_SIZE = 16
 };
 
-/* Sequences are 1 to this. */
+/* Sequences go from 1 to this. */
 #define FIRN_STOREFILE_SEQUENCE_MAX (UINT64_MAX - 1)
 
 struct firn_storefile_identity {
@@ -72,7 +72,7 @@ struct firn_storefile_identity {
 
 void firn_storefile_put_identity(const struct firn_storefile_identity *identity,
                                  uint8_t out[FIRN_STOREFILE_IDENTITY_SIZE]);
-/* Whether bytes begin as an identity does, of any version, sound or not. */
+/* Whether bytes begin like an identity, of any version, valid or not. */
 bool firn_storefile_is_identity(firn_slice bytes);
 /* FIRN_CORRUPT or FIRN_NEWER, naming path. */
 FIRN_MUST_CHECK int firn_storefile_get_identity(firn_slice bytes, const char *path,
@@ -83,7 +83,7 @@ FIRN_MUST_CHECK int firn_storefile_get_identity(firn_slice bytes, const char *pa
 size_t firn_storefile_put_header(uint64_t sequence, uint64_t count,
                                  uint8_t out[FIRN_STOREFILE_HEADER_MAX]);
 
-/* An operation as it stands in a record. */
+/* An operation as it is in a record. */
 struct firn_storefile_op {
     uint64_t keyspace;
     enum firn_entry_kind kind;
@@ -91,52 +91,52 @@ struct firn_storefile_op {
     firn_slice value;
 };
 
-/* Where key and value of an operation lie. */
+/* The places of key and value of an operation. */
 struct firn_storefile_place {
     size_t key_offset;
     size_t value_offset;
 };
-/* Appends an operation; out is as it was on FIRN_NO_MEMORY. Places are counted from the start of
+/* Appends an operation; on FIRN_NO_MEMORY out is unchanged. Places are counted from the start of
  * out. */
 FIRN_MUST_CHECK int firn_storefile_append_op(struct firn_buf *out,
                                              const struct firn_storefile_op *op,
                                              struct firn_storefile_place *place);
 
-/* By how much an operation grows if its value of value_size bytes becomes longer by more_size. */
+/* By how much an operation grows if its value of value_size bytes grows by more_size. */
 size_t firn_storefile_extend_size(size_t value_size, size_t more_size);
-/* Makes the value of an operation longer by more, which does not lie in the record. *place moves along
- * where the value does. Requires: firn_storefile_extend_size bytes after the value are free. */
+/* Appends more, which must not be in the record, to the value of an operation. *place is updated if the
+ * value moves. Requires: firn_storefile_extend_size bytes after the value are free. */
 void firn_storefile_extend_op(uint8_t *record, struct firn_storefile_place *place,
                               size_t value_size, firn_slice more);
 
 /* A commit record being read. Nothing in it is trusted. */
 struct firn_storefile_commit {
     uint64_t sequence;
-    uint64_t count; /* of operations; there are bytes enough for so many */
+    uint64_t count; /* of operations; the record has enough bytes for them */
     struct firn_reader ops;
 };
-/* Both return FIRN_OK, FIRN_CORRUPT or FIRN_NEWER; *what says, in a few words, what is wrong.
- * get_op is to be called count times; the last one also finds bytes left over. */
+/* Both return FIRN_OK, FIRN_CORRUPT or FIRN_NEWER; *what says in a few words what is wrong. get_op is
+ * to be called count times; the last call also detects bytes left over. */
 FIRN_MUST_CHECK int firn_storefile_get_header(firn_slice record, struct firn_storefile_commit *out,
                                               const char **what);
 FIRN_MUST_CHECK int firn_storefile_get_op(struct firn_storefile_commit *commit,
                                           struct firn_storefile_op *out, const char **what);
 
-/* one writing handle at a time. Any thread. */
+/* ---- one writing handle at a time; any thread ---- */
 
-/* FIRN_BUSY, naming the holder, if another has the lock for longer than a time; negative: for ever. */
+/* FIRN_BUSY, which names the holder, if another has the lock for all of the timeout; negative: no limit. */
 FIRN_MUST_CHECK int firn_storefile_lock_acquire(struct firn_os_dir *dir, int64_t timeout_ms,
                                                 struct firn_os_file **out, firn_error *err);
 
-/* The same without a trace in the file; *out is NULL where there is none, and it may not or cannot be
- * made, or it cannot be locked. */
+/* The same without leaving a trace in the file. *out is NULL if there is no lock to take: the file does
+ * not exist, and may not or cannot be created, or it cannot be locked. */
 FIRN_MUST_CHECK int firn_storefile_lock_hold(struct firn_os_dir *dir, bool may_create,
                                              int64_t timeout_ms, struct firn_os_file **out,
                                              firn_error *err);
 
 /* ==== progress of long operations ====
  *
- * Tells a callback of the progress, a few times a second, and asks whether to go on. One thread.
+ * Reports progress to a callback, a few times a second, and asks whether to continue. One thread.
  */
 
 /* Zeroed: there is no callback. */
@@ -145,17 +145,17 @@ struct firn_storefile_progress {
     void *ctx;
     struct firn_os *os;
     firn_progress now;
-    uint64_t untold_bytes; /* since the clock was asked */
+    uint64_t untold_bytes; /* since the clock was read */
     int64_t due_ns;
     struct firn_step step;
 };
 
-/* Begins a phase, with nothing done, and tells of it. A total of 0 is unknown. Here as below
- * FIRN_CANCELLED where the work is not wanted any more. */
+/* Begins a phase, with nothing done, and reports it. A total of 0 means unknown. Here and below
+ * FIRN_CANCELLED if the callback ends the operation. */
 FIRN_MUST_CHECK int firn_storefile_progress_begin(struct firn_storefile_progress *progress,
                                                   const char *phase, uint64_t files_total,
                                                   uint64_t bytes_total, firn_error *err);
-/* So much more is done. */
+/* Adds to what is done. */
 FIRN_MUST_CHECK int firn_storefile_progress_step(struct firn_storefile_progress *progress,
                                                  uint64_t files, uint64_t bytes, firn_error *err);
 /* Begins a phase of work that reports its steps to *out, which lives as long as progress. NULL for

@@ -10,11 +10,11 @@
  * it is serializable and may write (db_txn_reads.c); its cursors (db_txn_cursor.c); the check that
  * a commit has to pass (db_txn_conflict.c).
  *
- * Memory. The write set has at most a quarter of the store's budget; a write that would exceed it
+ * Memory. The write set uses at most a quarter of the store's budget; a write that would exceed it
  * is refused and leaves the transaction as it was. Overwritten values count until the write set is
- * tidied, which happens when there is no room and an UNTIDY_PART of it is pointless: so each byte that is
- * written is copied a few times at most. The read set has at most a 64th of the budget,
- * within READS_BYTES_MIN and READS_BYTES_MAX, and loses precision beyond.
+ * tidied, which happens when there is no room and an UNTIDY_PART of it is pointless. So each byte
+ * that is written is copied only a few times. The read set uses at most a 64th of the budget, within
+ * READS_BYTES_MIN and READS_BYTES_MAX; beyond that it loses precision.
  *
  * (I1) While a transaction is open its view is registered: with keeps_tombstones if it may write.
  *      Ending unregisters the view and detaches the cursors. The handle stays until the caller
@@ -37,13 +37,14 @@
 /* ==== merge operands among the writes of a transaction ====
  *
  * A commit has one version of a key. So a merge is combined with the transaction's last write to
+ * A commit has one version of a key. So a merge is combined with the transaction's last write to
  * its key, as in a batch (db_batch.c), but as another operation after that write, so that rolling
  * back to a savepoint brings the write back. If the transaction has not written the key, the merge
- * stays a merge. The commit then adds to what is there, which is what the transaction sees, since a
- * write of another commit to the key would be a conflict.
+ * stays a merge. The commit then adds to the present value, which is the one that the transaction
+ * sees, since a write of another commit to the key would be a conflict.
  *
- * Each read of such a key combines the view's value with the operand. A merge does not carry a time
- * to live on, as elsewhere.
+ * Each read of such a key combines the view's value with the operand. As elsewhere, a merge drops a
+ * time to live.
  */
 
 static int
@@ -62,7 +63,7 @@ add(struct firn_db_txn_writes *writes, struct firn_db_keyspace *keyspace, firn_s
     return firn_db_txn_writes_add(writes, keyspace, &entry, err);
 }
 
-/* After a merge of the transaction: one operand for both. */
+/* Combines a merge with an earlier merge of the transaction: one operand for both. */
 static int
 join(struct firn_merge_fold *fold, firn_slice older, struct firn_buf *out, firn_error *err)
 {
@@ -82,8 +83,8 @@ expires(const struct firn_db_txn_writes *writes, const struct firn_db_tree *tree
 }
 
 /* Combines a merge with what the transaction did to the key. *out_grown is the size of the value
- * that was copied and has grown, or 0. FIRN_INVALID, and nothing has changed, if the last write was
- * a merge with another operator, or a put with a time to live. */
+ * that was copied and has grown, or 0. FIRN_INVALID, with nothing changed, if the last write was a
+ * merge with another operator, or a put with a time to live. */
 static int
 merge_add(struct firn_db_txn_writes *writes, struct firn_db_keyspace *keyspace, firn_slice key,
           firn_slice merge, size_t *out_grown, firn_error *err)
@@ -138,12 +139,12 @@ out:
 
 /* ==== transactions: beginning, reading, writing, savepoints, ending ==== */
 
-/* One of so many bytes must be pointless before the write set is tidied for room. */
+/* At least one in this many bytes must be pointless before the write set is tidied to make room. */
 enum { UNTIDY_PART = 8 };
 
 enum { WRITES_PART = 4, READS_PART = 64, READS_BYTES_MIN = 64 << 10, READS_BYTES_MAX = 16 << 20 };
 
-/* How much a write takes beside its key and value, at most. */
+/* The most memory that a write takes besides its key and value. */
 enum { WRITE_FRAME_MAX = 128 };
 
 struct firn_db_txn_savepoint {
@@ -226,7 +227,7 @@ refuse_ended(const struct firn_db_txn *txn, firn_error *err)
 
 /* ---- reading ---- */
 
-/* Whether anything may be done with the keyspace in the transaction. */
+/* Whether the transaction may use the keyspace. */
 static int
 check_use(const struct firn_db_txn *txn, const struct firn_db_keyspace *keyspace, firn_error *err)
 {
@@ -247,7 +248,7 @@ get_own(firn_slice value, struct firn_buf *out, firn_error *err)
     return firn_buf_assign(out, value) == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "a value");
 }
 
-/* Reads the value that the view has, and notes the read. */
+/* Reads the value in the view, and notes the read. */
 static int
 get_seen(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace, firn_slice key,
          const struct firn_run_projection *columns, struct firn_buf *out, firn_error *err)
@@ -272,7 +273,7 @@ firn_db_txn_view(struct firn_db_txn *txn)
     return &txn->view;
 }
 
-/* Whether one of the first things that were noted is the key: what is depended on is noted early. */
+/* Whether the key is among the first that were noted: keys that are depended on are noted early. */
 static bool
 is_noted(const struct firn_db_txn_reads *reads, const struct firn_db_keyspace *keyspace,
          firn_slice key)
@@ -350,7 +351,7 @@ firn_db_txn_read_range(struct firn_db_txn *txn, struct firn_db_keyspace *keyspac
     return rc;
 }
 
-/* Applies a merge of the transaction to the value that the view has. */
+/* Applies a merge of the transaction to the value in the view. */
 static int
 get_merged(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace, firn_slice key,
            firn_slice merge, struct firn_buf *out, firn_error *err)
@@ -448,7 +449,7 @@ tidy(struct firn_db_txn *txn, firn_error *err)
     return rc;
 }
 
-/* Whether tidying is worth going over all that was written: one of `part` bytes must be pointless. */
+/* Whether tidying is worth a pass over all writes: one in `part` bytes must be pointless. */
 static bool
 is_untidy(const struct firn_db_txn *txn, size_t part)
 {
@@ -570,7 +571,7 @@ firn_db_txn_end_ms(const struct firn_db_txn *txn, uint64_t ttl_ms)
     return firn_db_batch_end_ms(txn->db, ttl_ms);
 }
 
-/* `stored` is the value with its expiry, as it is stored. */
+/* `stored` is the value as it is stored, with its expiry. */
 static int
 put_expiring(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace, firn_slice key,
              const struct firn_buf *stored, firn_error *err)
@@ -607,7 +608,7 @@ out:
     return rc;
 }
 
-/* How many bytes a merge copies that cannot be done where the key's value stands: the value. */
+/* How many bytes a merge copies if it cannot be done in place: the size of the value. */
 static size_t
 copied_bytes(const struct firn_db_txn *txn, const struct firn_db_keyspace *keyspace, firn_slice key)
 {
@@ -646,7 +647,7 @@ firn_db_txn_merge(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace, fi
     size_t grown = 0;
     FIRN_TRY(merge_add(&txn->writes, keyspace, key, firn_buf_slice(&merge), &grown, err));
     if (operation == FIRN_MERGE_APPEND && grown > 0) {
-        /* Half of the room: if each gap took all of it, each of the last writes would have to close one. */
+        /* Half of the room: if one gap took all of it, each of the last writes would have to close a gap. */
         uint64_t room = room_bytes(txn) / 2;
         firn_db_batch_leave_gap(&txn->writes.batch, grown < room ? grown : (size_t)room);
     }
@@ -679,7 +680,7 @@ firn_db_txn_savepoint(struct firn_db_txn *txn, uint64_t *out, firn_error *err)
     if (firn_buf_reserve(&txn->savepoints, sizeof(struct firn_db_txn_savepoint)) != FIRN_OK) {
         return firn_error_no_memory(err, "a savepoint");
     }
-    /* Not before there is room: what tidies the write set moves the marks that it knows. */
+    /* Only after there is room: tidying the write set moves the marks that are registered. */
     const struct firn_db_txn_savepoint savepoint = {.number = txn->next_savepoint + 1,
                                                     .mark = firn_db_txn_writes_mark(&txn->writes)};
     DCHECK(comes_last(txn, &savepoint));
@@ -689,7 +690,7 @@ out:
     return rc;
 }
 
-/* Its place among the savepoints that are set. */
+/* The position of a savepoint among those that are set. */
 static int
 find_savepoint(const struct firn_db_txn *txn, uint64_t number, size_t *out, firn_error *err)
 {
@@ -713,7 +714,7 @@ keep_savepoints(struct firn_db_txn *txn, size_t count)
     txn->savepoints.size = count * sizeof(struct firn_db_txn_savepoint);
 }
 
-/* Keeps their writes. */
+/* Removes savepoints and keeps their writes. */
 static void
 release_savepoints(struct firn_db_txn *txn, size_t kept)
 {

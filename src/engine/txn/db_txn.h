@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * txn/db_txn.h: transactions inside the library. The public twin, with the caveats, is
- * include/firn/txn.h. System keyspaces are outside: FIRN_INVALID.
+ * txn/db_txn.h: transactions inside the library. The public version, with the caveats, is
+ * include/firn/txn.h. System keyspaces cannot be used: FIRN_INVALID.
  *
  * A transaction and its cursors belong to one thread at a time.
  */
@@ -18,14 +18,14 @@ struct firn_db_txn_options {
     bool is_read_only;
 };
 
-/* Requires: options are there. */
+/* Requires: options is not NULL. */
 FIRN_MUST_CHECK int firn_db_txn_begin(struct firn_db *db, const struct firn_db_txn_options *options,
                                       struct firn_db_txn **out, firn_error *err);
-/* As firn_txn_commit: the transaction has ended afterwards, also after a failure. */
+/* As firn_txn_commit: afterwards the transaction has ended, also after a failure. */
 FIRN_MUST_CHECK int firn_db_txn_commit(struct firn_db_txn *txn, firn_durability durability,
                                        firn_error *err);
 FIRN_MUST_CHECK int firn_db_txn_rollback(struct firn_db_txn *txn, firn_error *err);
-/* Rolls back what has not ended. NULL is fine. */
+/* Rolls back if the transaction has not ended. NULL is fine. */
 void firn_db_txn_close(struct firn_db_txn *txn);
 
 /* Replaces the contents of out; FIRN_NOT_FOUND. */
@@ -41,7 +41,7 @@ FIRN_MUST_CHECK int firn_db_txn_put(struct firn_db_txn *txn, struct firn_db_keys
 FIRN_MUST_CHECK int firn_db_txn_put_ttl(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace,
                                         firn_slice key, firn_slice value, uint64_t ttl_ms,
                                         firn_error *err);
-/* When a value is gone that has ttl_ms to live from now on: the same moment for several puts. Requires: the
+/* When a value expires that has ttl_ms to live from now on: the same time for several puts. Requires: the
  * transaction is open. */
 uint64_t firn_db_txn_end_ms(const struct firn_db_txn *txn, uint64_t ttl_ms);
 FIRN_MUST_CHECK int firn_db_txn_put_until(struct firn_db_txn *txn,
@@ -55,30 +55,30 @@ FIRN_MUST_CHECK int firn_db_txn_delete(struct firn_db_txn *txn, struct firn_db_k
 FIRN_MUST_CHECK int firn_db_txn_delete_range(struct firn_db_txn *txn,
                                              struct firn_db_keyspace *keyspace, firn_slice lower,
                                              firn_slice upper, firn_error *err);
-/* FIRN_MISUSE where the transaction has ended. */
+/* FIRN_MISUSE if the transaction has ended. */
 FIRN_MUST_CHECK int firn_db_txn_check_open(const struct firn_db_txn *txn, firn_error *err);
 /* The view that the transaction reads, without its own writes; owned by it, and valid while it is open.
- * Requires: it is. */
+ * Requires: the transaction is open. */
 struct firn_db_view *firn_db_txn_view(struct firn_db_txn *txn);
-/* From here on the commit gives FIRN_CONFLICT if another commit wrote the key since the transaction began,
- * with any isolation, unless the transaction writes nothing. */
+/* From here on, with any isolation, the commit fails with FIRN_CONFLICT if another commit wrote the key
+ * since the transaction began, unless the transaction writes nothing. */
 FIRN_MUST_CHECK int firn_db_txn_depend(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace,
                                        firn_slice key, firn_error *err);
-/* The same of all keys of the keyspace. */
+/* The same for all keys of the keyspace. */
 FIRN_MUST_CHECK int firn_db_txn_depend_on_all(struct firn_db_txn *txn,
                                               struct firn_db_keyspace *keyspace, firn_error *err);
-/* Whether the transaction has written anything to the keyspace, what it has taken back left out. */
+/* Whether the transaction has written anything to the keyspace that was not rolled back. */
 bool firn_db_txn_has_written(const struct firn_db_txn *txn,
                              const struct firn_db_keyspace *keyspace);
-/* Notes that the keys from lower on, and below *upper (NULL: no bound), were read, for the
- * validation of a serializable transaction: for reading by other means than the transaction's own.
- * Requires: what is read is firn_db_txn_view. FIRN_MISUSE once it has ended. */
+/* Notes that the keys from lower on, and below *upper (NULL: no bound), were read. For reads that
+ * bypass the transaction's own functions, so that a serializable transaction is validated. Requires:
+ * firn_db_txn_view was read. FIRN_MISUSE after the transaction has ended. */
 FIRN_MUST_CHECK int firn_db_txn_read_range(struct firn_db_txn *txn,
                                            struct firn_db_keyspace *keyspace,
                                            const firn_slice *lower, const firn_slice *upper,
                                            firn_error *err);
-/* options->view must be NULL. The cursor goes on existing when the transaction ends, and then
- * returns FIRN_MISUSE. */
+/* Requires: options->view is NULL. The cursor outlives the end of the transaction, and then returns
+ * FIRN_MISUSE. */
 FIRN_MUST_CHECK int firn_db_txn_cursor_open(struct firn_db_txn *txn,
                                             struct firn_db_keyspace *keyspace,
                                             const struct firn_db_cursor_options *options,
@@ -101,12 +101,12 @@ struct firn_db_txn_run {
 FIRN_MUST_CHECK int firn_db_txn_run(struct firn_db *db, const struct firn_db_txn_run *run,
                                     firn_error *err);
 
-/* A put that depends on the value that the key has. */
+/* A put that depends on the present value of the key. */
 struct firn_db_txn_run_put_if {
     firn_slice key;
-    const firn_slice *expected; /* NULL: the key must have none */
+    const firn_slice *expected; /* NULL: the key must have no value */
     firn_slice value;
-    uint64_t ttl_ms; /* 0: for ever */
+    uint64_t ttl_ms; /* 0: never expires */
     firn_durability durability;
 };
 /* As firn_insert and firn_compare_and_put. Any thread. */

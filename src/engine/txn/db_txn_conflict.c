@@ -4,19 +4,19 @@
  *
  * A transaction reads the commits up to its beginning and writes after all commits before its own.
  * The commits between must not matter to it. Snapshot isolation requires that they wrote no key
- * that it writes: of two transactions that are open at once and write one key, the first to commit
- * wins. A serializable transaction also requires that they wrote nothing that it has read: then all
- * its reads would give the same now, as if it had run alone at its commit. It follows that a
- * transaction that wrote nothing never conflicts (as if it had run at its beginning).
+ * that it writes: if two transactions are open at once and write the same key, the first to commit
+ * wins. A serializable transaction also requires that they wrote nothing that it has read. Then all
+ * its reads would return the same now, as if it had run alone at its commit. A transaction that wrote
+ * nothing never conflicts (as if it had run at its beginning).
  *
- * Only the leader of commits knows which commits come before this one. To keep its work short, the
- * committing thread first checks what is published, and leaves the rest to the leader: what was
- * committed since. The rest is nearly always in memory, and mostly empty: each tree knows the
- * newest commit that wrote into it (written_at). The leader finds commits of its own group too,
- * because each is applied before the next is checked (db_write.c).
+ * Only the leader of commits knows which commits come before this one. To keep the leader's work
+ * short, the committing thread first checks everything that is published. The leader checks only
+ * what was committed since. That is nearly always in memory, and mostly empty: each tree has the
+ * sequence of the newest commit that wrote to it (written_at). The leader finds commits of its own
+ * group too, because each is applied before the next is checked (db_write.c).
  *
  * The check looks for versions in the trees (lsm_tree_newer.c). So transactions, batches and single
- * puts count alike, and puts cost nothing more. A deleted range counts as a write to each of its
+ * puts count alike, and puts cost nothing more. A range delete counts as a write to each of its
  * keys, on either side. Compaction must not drop the evidence: the view of a transaction that may
  * write has keeps_tombstones (base/view.h).
  *
@@ -26,7 +26,7 @@
  *
  * A restore of the store to a checkpoint counts as a write to every key.
  *
- * Locking: none; the leader holds its place. Failure: FIRN_CONFLICT, or the error of a run that
+ * Locking: none; the leader has the leader's place. Failure: FIRN_CONFLICT, or the error of a run that
  * could not be read: a commit that could not be checked is refused.
  */
 #include "base/check.h"
@@ -44,11 +44,11 @@ struct look {
     firn_error *err;
 };
 
-/* ---- saying what conflicts ---- */
+/* ---- naming the conflict ---- */
 
 enum { KEY_SHOWN_MAX = 48 };
 
-/* As much of a key as a message has room for: printable ASCII as it is, other bytes as \xNN. */
+/* As much of a key as fits into a message: printable ASCII as it is, other bytes as \xNN. */
 static const char *
 show_key(firn_slice key, char out[4 * KEY_SHOWN_MAX + 8])
 {
@@ -82,7 +82,7 @@ refuse(const struct look *look, const struct firn_db_tree *tree, firn_slice key,
                           relation == READ ? "read" : "written");
 }
 
-/* ---- looking ---- */
+/* ---- searching ---- */
 
 static bool
 is_untouched(const struct look *look, const struct firn_db_tree *tree)

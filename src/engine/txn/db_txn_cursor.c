@@ -3,28 +3,29 @@
  * txn/db_txn_cursor.c: walking a keyspace as a transaction sees it: its own writes, over the view
  * of its beginning.
  *
- * Two walks are merged: the inner cursor over the view, and the places of the write set. Each
- * stands on a candidate, the next key in the direction of the walk. The nearer candidate is shown.
- * If both have the same key, the own one is shown, and a merge operand as what it makes of the
- * view's value. Own deletes are not shown; they, and range deletes, hide what the view has. The
- * inner cursor seeks over what a range delete hides, so a million deleted keys cost one seek.
+ * Two walks are merged: the inner cursor over the view, and the places of the write set. Each has a
+ * candidate, the next key in the direction of the walk, and the nearer candidate is shown. If both
+ * have the same key, the transaction's own entry is shown; a merge operand appears as its result on
+ * the view's value. The transaction's deletes are not shown; they, and range deletes, hide what the
+ * view has. The inner cursor seeks past what a range delete hides, so a million deleted keys cost
+ * one seek.
  *
- * The write set may change between two moves, and a savepoint may bring back what was hidden. Then,
- * and when the direction changes, both candidates are found anew from the key that is shown. So a
- * walk shows the writes as they are when it moves. An own write is shown from a copy, which stays
- * valid until the next move.
+ * The write set may change between two moves, and a savepoint may bring back what was hidden. After
+ * such a change, and when the direction changes, both candidates are searched again from the key that
+ * is shown. So a walk shows the writes as they are when it moves. An own write is shown from a copy,
+ * which stays valid until the next move.
  *
  * What was read. A transaction that notes its reads must note every key that it saw, and every
- * range in which it saw that there is no key. The span is the range that was walked over since the
- * cursor was placed. It goes to the read set when the cursor is placed anew or closed, or the
- * transaction commits.
+ * range that it found empty. The span is the range that was walked over since the cursor was placed.
+ * It is added to the read set when the cursor is placed again or closed, or when the transaction
+ * commits.
  *
  * (I1) While `at` is not AT_NOTHING: walking forwards, each candidate is the first key of its walk
  *      at or after the shown key, and the smaller candidate is shown. Walking backwards, the same
  *      mirrored.
- * (I2) The span holds the shown key and all that was shown since the cursor was placed.
+ * (I2) The span contains the shown key and all that was shown since the cursor was placed.
  *
- * After an error the cursor has no position and may be placed again.
+ * After an error the cursor has no position; it can be placed again.
  */
 #include "txn/db_txn_internal.h"
 
@@ -36,17 +37,17 @@
 #include "base/mem.h"
 #include "base/slice.h"
 
-/* ==== a stretch of keys that only grows ====
+/* ==== a range of keys that only grows ====
  *
- * A cursor that turns around walks over what it has seen already, so the ends move outwards or not
- * at all. If the span begins after all keys (a walk backwards from the end of a keyspace), its
- * lower end is the first key that it reaches.
+ * A cursor that turns around walks over keys that it has seen already, so the ends move outwards or
+ * not at all. If the span begins after all keys (a walk backwards from the end of a keyspace), its
+ * lower end is the first key that the walk reaches.
  *
  * One thread. Each function that takes keys returns FIRN_OK or FIRN_NO_MEMORY; after a failure the
- * span holds at least what it held before.
+ * span contains at least what it contained before.
  */
 
-/* The keys k with lower <= k < upper; without has_upper, all from lower on. Zeroed is none. */
+/* The keys k with lower <= k < upper; without has_upper, all from lower on. Zeroed: no key. */
 struct span {
     bool is_begun;
     bool has_upper;
@@ -137,21 +138,21 @@ enum at { AT_NOTHING, AT_VIEW, AT_OWN };
 
 struct firn_db_txn_cursor {
     struct firn_db_cursor_overlay overlay; /* first */
-    struct firn_db_txn *txn;               /* NULL: it has ended */
+    struct firn_db_txn *txn;               /* NULL: the transaction has ended */
     struct firn_db_txn_cursor *next;
     struct firn_db_txn_cursor *previous;
     struct firn_db_keyspace *keyspace;
-    struct firn_lsm_cursor *inner; /* NULL: there is nothing to show */
+    struct firn_lsm_cursor *inner; /* NULL: nothing to show */
     firn_slice lower;
     firn_slice upper;
     bool has_upper;
     enum direction direction;
     enum at at;
-    firn_db_txn_writes_place own; /* the candidate, of the write set at `changes` */
+    firn_db_txn_writes_place own; /* the candidate in the write set as of `changes` */
     uint64_t changes;
-    struct firn_buf key; /* the shown key; copied where at is AT_OWN */
+    struct firn_buf key; /* the shown key; a copy if at is AT_OWN */
     struct firn_buf value;
-    struct firn_buf target; /* where it is placed: the caller's key may be the shown one */
+    struct firn_buf target; /* where to place it: the caller's key may be the shown one */
     struct span span;
 };
 
@@ -254,7 +255,7 @@ view_key(const struct firn_db_txn_cursor *cursor)
     return firn_lsm_cursor_entry(cursor->inner)->key;
 }
 
-/* Sets the own candidate, unless it lies outside the bounds. */
+/* Sets the own candidate, unless it is outside the bounds. */
 static void
 set_own(struct firn_db_txn_cursor *cursor, firn_db_txn_writes_place place)
 {
@@ -322,7 +323,7 @@ leave_stretch(struct firn_db_txn_cursor *cursor, const struct firn_range_stretch
                : firn_lsm_cursor_seek_before(cursor->inner, stretch->lower, err);
 }
 
-/* Shows the own candidate, which has that value; an operand is merged into what the view has. */
+/* Shows the own candidate, which has that value; a merge operand is applied to the view's value. */
 static int
 show_own(struct firn_db_txn_cursor *cursor, enum firn_db_txn_writes_answer answer, firn_slice value,
          bool is_in_view, firn_error *err)
@@ -346,7 +347,7 @@ show_own(struct firn_db_txn_cursor *cursor, enum firn_db_txn_writes_answer answe
     return FIRN_OK;
 }
 
-/* Which candidate is nearer: < 0 the view's, > 0 the own one, 0 both have one key. */
+/* Which candidate is nearer: < 0 the view's, > 0 the own one, 0 both have the same key. */
 static int
 compare_candidates(const struct firn_db_txn_cursor *cursor)
 {
@@ -360,7 +361,7 @@ compare_candidates(const struct firn_db_txn_cursor *cursor)
     return cursor->direction == FORWARDS ? order : -order;
 }
 
-/* From the candidates on to the next entry to be shown (I1). */
+/* Moves from the candidates to the next entry to be shown (I1). */
 static int
 settle(struct firn_db_txn_cursor *cursor, firn_error *err)
 {
@@ -409,7 +410,7 @@ shown_key(const struct firn_db_txn_cursor *cursor)
 
 /* ---- what was walked over ---- */
 
-/* To the shown key, that included, or to the end in the direction of the walk. */
+/* Extends the span to the shown key, included, or to the end in the direction of the walk. */
 static int
 extend_span(struct firn_db_txn_cursor *cursor)
 {
@@ -433,7 +434,7 @@ is_in_span(const struct firn_db_txn_cursor *cursor)
             (!span->has_upper || firn_slice_compare(key, firn_buf_slice(&span->upper)) < 0));
 }
 
-/* A move that came out with rc has ended. */
+/* Called when a move has ended with rc. */
 static int
 end_move(struct firn_db_txn_cursor *cursor, int rc, firn_error *err)
 {
@@ -447,7 +448,7 @@ end_move(struct firn_db_txn_cursor *cursor, int rc, firn_error *err)
     return rc;
 }
 
-/* The same of one that began at `from` (NULL: at the end) and not where the cursor stood. */
+/* The same for a move that began at `from` (NULL: at the end), not at the cursor's position. */
 static int
 end_placing(struct firn_db_txn_cursor *cursor, int rc, const firn_slice *from, firn_error *err)
 {
@@ -465,7 +466,7 @@ refuse_ended(firn_error *err)
     return firn_error_set(err, FIRN_MISUSE, "the transaction of the cursor has ended");
 }
 
-/* Both candidates at or after key, which lies within the bounds. */
+/* Sets both candidates at or after key. Requires: key is within the bounds. */
 static int
 place_forwards(struct firn_db_txn_cursor *cursor, firn_slice key, firn_error *err)
 {
@@ -480,7 +481,7 @@ place_forwards(struct firn_db_txn_cursor *cursor, firn_slice key, firn_error *er
     return rc;
 }
 
-/* Both candidates before *key, or at the end. */
+/* Sets both candidates before *key, or at the end. */
 static int
 place_backwards(struct firn_db_txn_cursor *cursor, const firn_slice *key, firn_error *err)
 {
@@ -495,7 +496,7 @@ place_backwards(struct firn_db_txn_cursor *cursor, const firn_slice *key, firn_e
     return rc;
 }
 
-/* Where there is nothing to be shown, or the transaction has ended; *out is what to return. */
+/* Whether there is nothing to show, or the transaction has ended; *out is what to return. */
 static bool
 is_without_move(struct firn_db_txn_cursor *cursor, int *out, firn_error *err)
 {
@@ -508,7 +509,7 @@ is_without_move(struct firn_db_txn_cursor *cursor, int *out, firn_error *err)
     return cursor->inner == NULL;
 }
 
-/* Copies where to go: a key that the caller got from this cursor does not outlive the move. */
+/* Copies the target: a key that the caller got from this cursor does not outlive the move. */
 static int
 set_target(struct firn_db_txn_cursor *cursor, firn_slice key, firn_slice *out, firn_error *err)
 {
@@ -588,14 +589,14 @@ begin_step(struct firn_db_txn_cursor *cursor, firn_error *err)
                : firn_error_set(err, FIRN_MISUSE, "the cursor stands on no entry");
 }
 
-/* Candidates that are not those of the next step in a direction. */
+/* Whether the candidates are not those of the next step in a direction. */
 static bool
 is_lost(const struct firn_db_txn_cursor *cursor, enum direction direction)
 {
     return cursor->direction != direction || cursor->changes != writes_of(cursor)->changes;
 }
 
-/* Copies the shown key, from which both candidates are looked for anew. */
+/* Copies the shown key, from which both candidates are searched again. */
 static int
 keep_key(struct firn_db_txn_cursor *cursor, firn_error *err)
 {
@@ -635,7 +636,7 @@ out:
     return rc;
 }
 
-/* (I1), where the write set has not changed since. */
+/* (I1), if the write set has not changed since. */
 static bool
 shows_nearest(const struct firn_db_txn_cursor *cursor)
 {
@@ -684,7 +685,7 @@ out:
     return rc;
 }
 
-/* ---- looking ---- */
+/* ---- the present entry ---- */
 
 static bool
 valid(const struct firn_db_cursor_overlay *overlay)

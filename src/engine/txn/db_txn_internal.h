@@ -23,18 +23,18 @@ struct firn_db_txn_writes {
         older; /* of each operation, as uint32_t: the one before it on its key, plus 1 */
     struct firn_buf nodes; /* a skip list, as uint32_t: see db_txn_writes.c */
     size_t range_count;
-    size_t marked; /* the operations before the newest mark: they are not changed any more */
+    size_t marked;          /* the operations before the newest mark, which no longer change */
     size_t pointless_bytes; /* of operations that tidying removes, without their frames */
-    uint64_t changes;       /* grows with each */
+    uint64_t changes;       /* grows with each change */
 };
 
-/* How far a write set has got. */
+/* A position in a write set. */
 struct firn_db_txn_writes_mark {
     struct firn_db_batch_mark batch;
     size_t pointless_bytes;
 };
 
-/* A key that was written; 0 is none. Valid until a change. */
+/* A key that was written; 0: no key. Valid until a change. */
 typedef uint32_t firn_db_txn_writes_place;
 
 enum firn_db_txn_writes_answer {
@@ -45,7 +45,7 @@ enum firn_db_txn_writes_answer {
 };
 
 void firn_db_txn_writes_deinit(struct firn_db_txn_writes *writes);
-/* The memory that is used. */
+/* The memory that it uses. */
 size_t firn_db_txn_writes_size_bytes(const struct firn_db_txn_writes *writes);
 static inline bool
 firn_db_txn_writes_is_empty(const struct firn_db_txn_writes *writes)
@@ -58,13 +58,13 @@ firn_db_txn_writes_is_empty(const struct firn_db_txn_writes *writes)
 FIRN_MUST_CHECK int firn_db_txn_writes_add(struct firn_db_txn_writes *writes,
                                            struct firn_db_keyspace *keyspace,
                                            const struct firn_entry *entry, firn_error *err);
-/* Appends an operand to the newest write on the key, where firn_db_batch_extend can, unless it comes before
- * a mark. Fails as that does. */
+/* Appends an operand to the newest write on the key, if firn_db_batch_extend can, and the write is after
+ * the newest mark. Fails as that function does. */
 FIRN_MUST_CHECK int firn_db_txn_writes_extend(struct firn_db_txn_writes *writes,
                                               const struct firn_db_tree *tree, firn_slice key,
                                               firn_slice operand);
-/* *out_value is borrowed until the next change; only of PUT, and of MERGED, where it is the operand
- * as it is stored. */
+/* *out_value is borrowed until the next change. Set only for PUT, and for MERGED, where it is the
+ * operand as it is stored. */
 enum firn_db_txn_writes_answer firn_db_txn_writes_get(const struct firn_db_txn_writes *writes,
                                                       const struct firn_db_tree *tree,
                                                       firn_slice key, firn_slice *out_value);
@@ -76,8 +76,8 @@ struct firn_db_txn_writes_mark firn_db_txn_writes_mark(struct firn_db_txn_writes
 FIRN_MUST_CHECK int firn_db_txn_writes_rewind(struct firn_db_txn_writes *writes,
                                               const struct firn_db_txn_writes_mark *mark,
                                               firn_error *err);
-/* Removes a mark and all later ones; last is the one before it, NULL: there is none. The time follows from what was
- * written after the mark. */
+/* Removes a mark and all later ones; last is the one before it, or NULL if there is none. The time depends only on what
+ * was written after the mark. */
 void firn_db_txn_writes_unmark(struct firn_db_txn_writes *writes,
                                const struct firn_db_txn_writes_mark *mark,
                                const struct firn_db_txn_writes_mark *last);
@@ -103,7 +103,7 @@ firn_db_txn_writes_place firn_db_txn_writes_seek_before(const struct firn_db_txn
 /* The next key of the same tree. */
 firn_db_txn_writes_place firn_db_txn_writes_next(const struct firn_db_txn_writes *writes,
                                                  firn_db_txn_writes_place place);
-/* Of all trees, by their numbers. */
+/* The first key of all trees, in the order of their numbers. */
 firn_db_txn_writes_place firn_db_txn_writes_first(const struct firn_db_txn_writes *writes);
 firn_db_txn_writes_place firn_db_txn_writes_next_of_all(const struct firn_db_txn_writes *writes,
                                                         firn_db_txn_writes_place place);
@@ -116,8 +116,8 @@ firn_slice firn_db_txn_writes_key(const struct firn_db_txn_writes *writes,
 enum firn_db_txn_writes_answer firn_db_txn_writes_at(const struct firn_db_txn_writes *writes,
                                                      firn_db_txn_writes_place place,
                                                      firn_slice *out_value);
-/* Whether a range delete of the transaction hides what the view has of key; then *out is a hidden
- * range around the key. */
+/* Whether a range delete of the transaction hides the view's entry of key; then *out is a hidden range
+ * around the key. */
 bool firn_db_txn_writes_hides(const struct firn_db_txn_writes *writes,
                               const struct firn_db_tree *tree, firn_slice key,
                               struct firn_range_stretch *out);
@@ -135,19 +135,19 @@ struct firn_db_txn_reads_range {
     bool has_upper;
 };
 
-/* Zeroed but for limit_bytes is empty. */
+/* Zeroed except for limit_bytes: empty. */
 struct firn_db_txn_reads {
     size_t limit_bytes;
-    struct firn_buf ranges; /* of struct firn_db_txn_reads_range; bounds lie in the arena */
+    struct firn_buf ranges; /* of struct firn_db_txn_reads_range; bounds are in the arena */
     struct firn_arena arena;
     size_t content_bytes; /* of ranges and bounds */
     size_t tidy_at_bytes; /* size at which ranges are merged */
-    bool is_incomplete;   /* there was no memory: something is missing */
+    bool is_incomplete;   /* something is missing for lack of memory */
 };
 
 void firn_db_txn_reads_deinit(struct firn_db_txn_reads *reads);
-/* These cannot fail: see is_incomplete. Bounds are copied. If much was read, more may be noted than
- * was read. */
+/* These cannot fail: see is_incomplete. Bounds are copied. After many reads, more may be noted than was
+ * read. */
 void firn_db_txn_reads_add_key(struct firn_db_txn_reads *reads, struct firn_db_keyspace *keyspace,
                                firn_slice key);
 void firn_db_txn_reads_add(struct firn_db_txn_reads *reads,
@@ -185,17 +185,17 @@ struct firn_db_txn {
 
 /* ---- db_txn_cursor.c ---- */
 
-/* The transaction ends: detaches its cursors, which show nothing afterwards, and completes its read
- * set. */
+/* Called when the transaction ends: detaches its cursors, which show nothing afterwards, and completes
+ * its read set. */
 void firn_db_txn_cursor_detach_all(struct firn_db_txn *txn);
 
 /* ---- db_txn_conflict.c ---- */
 
-/* FIRN_CONFLICT, which names keyspace and key, if a commit that is published conflicts. Moves
- * txn->checked on, so that the leader has less to look at. The thread of the transaction. */
+/* FIRN_CONFLICT, which names keyspace and key, if a published commit conflicts. Advances txn->checked, so
+ * that the leader has less to check. For the thread of the transaction. */
 FIRN_MUST_CHECK int firn_db_txn_conflict_check(struct firn_db_txn *txn, firn_error *err);
-/* Checks the rest, everything that was applied, before the commit gets its place in the order. ctx
- * is the transaction. Called by the leader. */
+/* Checks the rest: everything that was applied before the commit gets its place in the order. ctx is
+ * the transaction. For the leader only. */
 FIRN_MUST_CHECK int firn_db_txn_conflict_check_leading(const void *ctx, struct firn_db *db,
                                                        firn_error *err);
 
@@ -204,16 +204,16 @@ FIRN_MUST_CHECK int firn_db_txn_conflict_check_leading(const void *ctx, struct f
  * One thread.
  */
 
-/* Replaces the contents of out with what a merge makes of a value (NULL: of none). Requires: the
- * value does not lie in out. */
+/* Replaces the contents of out with the result of a merge on a value (NULL: on none). Requires: the
+ * value is not in out. */
 FIRN_MUST_CHECK int firn_db_txn_merge_into(firn_slice merge, const firn_slice *value,
                                            struct firn_buf *out, firn_error *err);
 
 /* ==== the cursor of a transaction ====
  *
- * It shows the transaction's own writes among what the view has, and notes what is walked over.
+ * It merges the transaction's own writes into what the view has, and notes what is walked over.
  *
- * The thread of the transaction.
+ * For the thread of the transaction.
  */
 
 /* A firn_db_cursor_overlay_make; ctx is the transaction, which is open. */

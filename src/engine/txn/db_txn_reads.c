@@ -2,17 +2,17 @@
  *
  * txn/db_txn_reads.c: the read set of a serializable transaction.
  *
- * Reads are kept as ranges of keys: a key k is the range [k, k and a zero byte), a walk is the
- * range that it went over, gaps and ends included: that nothing was there has been read too.
+ * Reads are kept as ranges of keys. A key k is the range [k, k and a zero byte). A walk is the range
+ * that it covered, gaps and ends included, because the walk also read that nothing was there.
  *
- * Ranges are appended as they come. When they take twice what the last merging left, they are
- * sorted and merged: what overlaps or touches becomes one, so a key that is read a million times,
- * or a keyspace that is walked over again and again, is one range. Where that leaves more than the
- * limit, neighbours are joined together with the gap between them, pair by pair, until half the
- * limit is free. The set then says more than was read: the transaction may be refused for a write
- * that it never saw, but never passes one that it did.
+ * Ranges are appended as they come. When they take twice what the last merging left, they are sorted
+ * and merged: ranges that overlap or touch become one. So a key that is read a million times, or a
+ * keyspace that is walked over again and again, is one range. If that leaves more than the limit,
+ * neighbours are joined across the gap between them, pair by pair, until half the limit is free. The
+ * set then covers more than was read: the transaction may be refused because of a write to a key
+ * that it never read, but a write to a key that it did read is never missed.
  *
- * Failure. Reading goes on when memory is out; the set remembers that it misses something, and the
+ * Failure. Without memory reads continue; the set remembers that something is missing, and the
  * commit is refused.
  */
 #include "txn/db_txn_internal.h"
@@ -84,7 +84,7 @@ touches(const struct firn_db_txn_reads_range *range, const struct firn_db_txn_re
            (!range->has_upper || firn_slice_compare(next->lower, range->upper) <= 0);
 }
 
-/* Makes the range reach to the end of next, which begins after its beginning. */
+/* Extends the range to the end of next, which begins after its beginning. */
 static void
 join(struct firn_db_txn_reads_range *range, const struct firn_db_txn_reads_range *next)
 {
@@ -119,7 +119,7 @@ merge(struct firn_db_txn_reads *reads)
     }
 }
 
-/* Joins neighbours two by two; false where none can be. */
+/* Joins neighbours in pairs; false if none can be joined. */
 static bool
 coarsen(struct firn_db_txn_reads *reads)
 {
@@ -149,7 +149,7 @@ copy(struct firn_arena *arena, firn_slice *slice)
     return FIRN_OK;
 }
 
-/* Gives back the memory of bounds that are gone. Where there is none for the copy all stays. */
+/* Frees the memory of bounds that are gone. Without memory for a copy, everything stays. */
 static void
 renew_arena(struct firn_db_txn_reads *reads)
 {
@@ -175,7 +175,7 @@ out:
     }
 }
 
-/* In order, and none that overlaps or touches the next one. */
+/* Whether the ranges are in order, and none overlaps or touches the next one. */
 static bool
 is_tidy(const struct firn_db_txn_reads *reads)
 {
@@ -225,7 +225,7 @@ void
 firn_db_txn_reads_add_key(struct firn_db_txn_reads *reads, struct firn_db_keyspace *keyspace,
                           firn_slice key)
 {
-    /* Both bounds are one piece of memory: the zero byte lies after the key. */
+    /* Both bounds share one piece of memory: the zero byte follows the key. */
     uint8_t *bytes = firn_arena_alloc(&reads->arena, key.size + 1);
     if (bytes == NULL) {
         reads->is_incomplete = true;

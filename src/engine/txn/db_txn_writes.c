@@ -2,28 +2,28 @@
  *
  * txn/db_txn_writes.c: the write set of a transaction.
  *
- * The operations are in a batch, in their order and encoded as in the log, so that a commit hands
- * them on as they are. A skip list beside the batch has one node for each key that was put or
- * deleted, sorted by the number of its tree and the key. The node leads to the newest operation on
- * the key, and each operation to the one before it on the same key. So a read finds what the
- * transaction wrote last, and a cursor walks the keys in order. Rolling back to a savepoint takes
- * operations from the end: each gives its node back to the operation before it, or removes the
- * node. Range deletes have no nodes; they are in sets (db_apply.c), in which the number of an
- * operation serves as its age.
+ * The operations are in a batch, in their order and encoded as in the log, so that a commit can use
+ * them as they are. A skip list beside the batch has one node for each key that was put or deleted,
+ * sorted by the number of the tree and the key. The node refers to the newest operation on the key,
+ * and each operation to the previous one on the same key. So a read finds the transaction's last
+ * write, and a cursor walks the keys in order. Rolling back to a savepoint removes operations from
+ * the end: each gives its node back to the previous operation, or removes the node. Range deletes
+ * have no nodes; they are in sets (db_apply.c), in which the number of an operation serves as its
+ * age.
  *
  * The list is one array of numbers. A node is the number of its operation plus one, its height, and
- * as many links; a link is the place in the array where another node begins. The head is the node
- * at 0, to which no link leads. The height of a node follows from its place, so it is the same in
- * every run; one of four nodes reaches one level higher.
+ * that many links; a link is the index in the array where another node begins. The head is the node
+ * at 0, to which no link points. The height of a node is computed from its index, so it is the same
+ * in every run; one of four nodes reaches one level higher.
  *
  * Overwritten operations stay in the batch until it is tidied; otherwise a transaction that sets
  * one counter a million times would be as large as one that sets a million counters. Tidying copies
- * what the commit, or rolling back to a savepoint, still needs into another write set. How much that
- * would free is known at any time, so that tidying is never in vain.
+ * what the commit, or rolling back to a savepoint, still needs to another write set. The amount that
+ * this would free is always known, so that tidying is never useless.
  *
  * (I1) Nodes are in the array in the order in which their keys were first written. So if taking
  *      back an operation removes a node, that is the last one.
- * (I2) Memory is taken before anything changes: a write that fails leaves no trace.
+ * (I2) Memory is allocated before anything changes: a write that fails leaves no trace.
  * (I3) pointless_bytes is the size of the operations that were overwritten before the next mark: 0 after tidying.
  *
  * W. Pugh, "Skip lists: a probabilistic alternative to balanced trees", 1990.
@@ -208,7 +208,7 @@ link_op(struct firn_db_txn_writes *writes, size_t i)
     note_overwritten(writes, i);
 }
 
-/* The opposite, of the last operation that is linked. */
+/* Reverses this for the last operation that is linked. */
 static void
 unlink_op(struct firn_db_txn_writes *writes, size_t i)
 {
@@ -234,7 +234,7 @@ unlink_op(struct firn_db_txn_writes *writes, size_t i)
     writes->nodes.size = at * sizeof(uint32_t);
 }
 
-/* Whether an operation after number `number - 1` deletes a range that holds the key. */
+/* Whether an operation after number `number - 1` deletes a range that contains the key. */
 static bool
 is_covered(const struct firn_db_txn_writes *writes, const struct firn_db_tree *tree, firn_slice key,
            uint64_t number)
