@@ -14,7 +14,8 @@
  * (I2) No other part, of this run or another one, has a key between its first and its last key.
  * (I3) No memtable has a version of a key there that the view sees.
  * (I4) No range delete that the view sees and that is newer than the oldest of its rows overlaps
- * it. (Not checked: is_direct is the rule.)
+ *      it.
+ * (Not checked: is_direct is the rule.)
  *
  * Then the view sees every row of it: there is no other version of the key, and no row is covered
  * or expires. Versions that the view does not see make no difference, wherever they are.

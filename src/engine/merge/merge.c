@@ -325,8 +325,7 @@ struct firn_merge {
     size_t count;
     size_t capacity;
     struct player *players;
-    size_t
-        *losers; /* of the inner nodes 1 to count - 1; the children of node i are 2 i and 2 i + 1,
+    size_t *losers; /* of the inner nodes 1 to count - 1; node i's children are 2 i and 2 i + 1,
                        and nodes from count on are players */
     struct firn_buf key; /* the sought one: a copy, since it may be the current entry's */
     struct player first_players[FIRST_CAPACITY];

@@ -34,7 +34,7 @@
  * Invariant: while an entry is shown, the merge is
  * - going backwards: before all versions of its key, or nowhere if there is nothing before;
  * - forwards, and is_folded: after the version that is shown, on a version of the same key (which
- * is in `key`) or of another, or nowhere;
+ *   is in `key`) or of another, or nowhere;
  * - forwards otherwise: on the version that is shown.
  */
 #include "merge/merge.h"

@@ -22,9 +22,9 @@
  * a put of their own result. The result has the sequence of the newest of them, which the same
  * views see.
  * (I1) Folding changes no view's reads: each view sees either all or none of the folded versions,
- * and no version that it sees lies between them. A fold ends at FOLD_BYTES_MAX, so a value to which
- * much is appended stays in pieces. So does one in a value file, which is not read for this. Reads
- * join the pieces.
+ *      and no version that it sees lies between them.
+ * A fold ends at FOLD_BYTES_MAX, so a value to which much is appended stays in pieces. So does one
+ * in a value file, which is not read for this. Reads join the pieces.
  *
  * History. Each version is returned with its place (version.h). Now reads the newest version that
  * it sees; if that is an operand, all down to the first that is not. A version belongs to history
