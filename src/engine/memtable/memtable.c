@@ -502,8 +502,8 @@ stage(const struct firn_memtable_step *step, const struct insertion *new, struct
     }
 }
 
-/* Puts the staged entries [first, first + count) and their children into a node that no reader can
- * be reading. */
+/* Puts the staged entries [first, first + count) and their children into a node that is new or
+ * marked as changing. */
 static void
 fill(struct firn_memtable_node *node, const struct staging *staging, size_t first, size_t count,
      size_t prefix_size)
