@@ -1,31 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * compaction/bulk_load.c: sorted entries of one commit straight into runs.
+ * compaction/bulk_load.c: writes sorted entries of one commit directly to runs.
  *
- * An entry that goes through log and memtable is written twice before it is in a run, and again for
- * each level that it passes. Entries that come sorted can be written once, where they will stay:
- * their runs do not overlap, so each may go to the deepest level above which nothing reaches into
- * its keys. Where keys are there already that is above the runs that have them, in level 0 at
+ * An entry that goes through log and memtable is written to the log, to a run, and again for each
+ * level that it passes. Sorted entries can be written once, where they will stay: their runs do not
+ * overlap, so each may go to the deepest level such that nothing in that level or above overlaps
+ * its keys. If the tree has such keys already, that is above the runs that have them, in level 0 at
  * worst.
  *
  * (I1) All versions of a key in a level are newer than those in deeper ones (version.h). The
- *      entries have a sequence above all that the tree has. So above their level nothing may lie
- *      at their keys, neither runs nor memtables: the caller has emptied these, and holds works
- *      back, so that no compaction brings anything there.
- * (I2) Works stay held back until the commit is published: else one could drop a version that is
- *      replaced by this commit, for whom reads of now do not see it yet (store/db_get.c).
+ *      entries have a sequence above all of the tree's. So nothing above their level may overlap
+ *      their keys, neither runs nor memtables: the caller has flushed the memtables, and holds
+ *      works back, so that no compaction brings anything there.
+ * (I2) Works are held back until the commit is published. Otherwise one could drop a version that
+ *      this commit replaces, while reads of now do not see the commit yet (store/db_get.c).
  *
  * Loads into several trees are installed together, by one edit. One tree may take two loads of one
- * commit, with different keys: the runs of the second one may overlap those of the first one, and so
- * lie above them.
+ * commit, with different keys: runs of the second load may overlap those of the first, and are then
+ * placed above them.
  *
  * Files are written back while they are filled, and made durable together at the end
- * (block/block_publisher.c): filling does not wait for the disk between two of them. No reader knows them before
- * MANIFEST names them; the next open removes what a crash leaves of them. All runs become known by one edit, so
- * all entries come at once or not at all.
+ * (block/block_publisher.c), so filling does not wait for the disk between two files. No reader
+ * uses them before MANIFEST names them; the next opening removes what a crash leaves. One edit
+ * names all runs, so either all entries are there or none.
  *
- * Failure: what was written is removed, unless MANIFEST cannot tell whether it names it; then the
- * next open finds out.
+ * Failure: the files are removed, unless it is unknown whether MANIFEST names them; then the next
+ * opening finds out.
  */
 #include "compaction/compaction.h"
 
@@ -46,7 +46,7 @@ struct firn_bulk_load {
         output; /* filled; durable under their names once publisher has run */
     struct firn_block_publisher publisher;
     size_t upper_begin; /* runs from here on may overlap those before */
-    bool is_installed;  /* or it is not known: the files stay */
+    bool is_installed;  /* or that is unknown: the files stay */
 };
 
 /* ---- filling ---- */
@@ -101,7 +101,7 @@ end_run(struct firn_bulk_load *bulk, bool is_last, firn_error *err)
     int rc;
     FIRN_TRY(firn_run_writer_reserve(&bulk->output, err));
     FIRN_TRY(firn_run_writer_end(&bulk->run, &bulk->origin, is_last, &summary, err));
-    /* There are puts of one commit alone. */
+    /* There are only puts of one commit. */
     CHECK(summary.tombstone_count == 0 && summary.range_count == 0);
     DCHECK(summary.sequence_min == summary.sequence_max);
     info = firn_run_writer_info(&bulk->run, &summary);
@@ -115,7 +115,7 @@ out:
     return rc;
 }
 
-/* Sees to a run that has room. */
+/* Ensures that a run with room is open. */
 static int
 open_room(struct firn_bulk_load *bulk, firn_error *err)
 {
@@ -189,7 +189,7 @@ out:
     return rc;
 }
 
-/* ---- reading the keys again ---- */
+/* ---- reading the keys back ---- */
 
 struct firn_bulk_load_keys {
     const struct firn_bulk_load *bulk;
@@ -266,7 +266,8 @@ firn_bulk_load_keys_seek(struct firn_bulk_load_keys *keys, firn_slice key, const
         FIRN_TRY(open_run(keys, err));
     }
     FIRN_TRY(keys->cursor->kind->cursor_seek(keys->cursor, key, UINT64_MAX, err));
-    /* The upper bound of the run is not one of its keys, but nothing lies between it and the last one. */
+    /* The upper bound of the run is not one of its keys, but there is no key between it and the
+     * last one. */
     if (keys->cursor->is_valid) {
         *out = &keys->cursor->entry.key;
     } else if (keys->next < keys->end) {
@@ -390,7 +391,7 @@ overlaps_level(const struct firn_version_level *level, unsigned number, const fi
     return false;
 }
 
-/* (I1) The deepest level above which, and in which, nothing reaches into the run's keys. */
+/* (I1) The deepest level such that nothing in it or above it overlaps the run's keys. */
 static unsigned
 level_of(const struct firn_version *version, const struct firn_manifest_run *info)
 {
@@ -414,7 +415,7 @@ is_above_all(const struct firn_version *version, const struct firn_manifest_run 
     return true;
 }
 
-/* Settles the levels of the runs of one load. */
+/* Chooses the levels of the runs of one load. */
 static void
 place_runs(struct firn_bulk_load *bulk)
 {
@@ -477,7 +478,7 @@ firn_bulk_load_destroy(struct firn_bulk_load *bulk)
     firn_block_publisher_deinit(&bulk->publisher);
     firn_os_mutex_lock(&lsm->mutex);
     for (size_t i = 0; i < bulk->output.count; i++) {
-        if (!bulk->is_installed) { /* else it is the tree's, which may have given it up by now */
+        if (!bulk->is_installed) { /* else the tree owns it, and may have removed it by now */
             bulk->output.runs[i].file->is_gone = true;
             firn_lsm_origin_note_gone_locked(lsm, bulk->output.runs[i].file->info.number);
         }

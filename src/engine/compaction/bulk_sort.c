@@ -1,25 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * compaction/bulk_sort.c: entries in any order, sorted with as much memory as there is: an external merge
- * sort (Knuth, The Art of Computer Programming 3, 5.4).
+ * compaction/bulk_sort.c: sorts entries with a given amount of memory: an external merge sort
+ * (Knuth, The Art of Computer Programming 3, 5.4).
  *
- * Entries are numbered as they come, and go to a memtable under these numbers, so of one key the
- * last lies first. A memtable that is full is written to a file, a run like any other, without what
- * newer entries of it replace. In the end the files and the last memtable are merged. So a load of
- * unsorted keys is written twice, into any tree; through log and memtables it would be
- * written once more for each level.
+ * Entries are numbered as they come, and go to a memtable with these numbers as sequences, so the
+ * last entry of a key comes first. A full memtable is written to a file, a run like any other,
+ * without replaced entries. In the end the files and the last memtable are merged. So a load of
+ * unsorted keys is written twice, whatever the tree; through log and memtables it would be written
+ * once more for each level.
  *
- * Each file is a source of the merge, with a buffer and a descriptor. So that there are few, as soon
- * as FAN_IN have been made of one rank they become one of the next: what is written three times is
- * beyond FAN_IN times the memory, four times beyond the square of that. Numbers go with the entries,
- * so files may be merged in any groups.
+ * Each file is a source of the merge, with a buffer and a descriptor. To keep them few, FAN_IN
+ * files of one rank are merged to one of the next rank. So entries are written a third time only if
+ * there are more than FAN_IN times the memory, and a fourth time only above FAN_IN squared times
+ * the memory. Entries keep their numbers, so files may be merged in any groups.
  *
- * (I1) No two entries have one number.
+ * (I1) No two entries have the same number.
  *
  * Files are named like runs, and MANIFEST never names them: after a crash the next opening removes
- * them. Blocks have checksums, as any run's: what comes back is what was given, or an error.
+ * them. Blocks have checksums, as in any run: entries come back as they were given, or there is an
+ * error.
  *
- * Memory: the memtable, and for each file what a sequential cursor reads ahead, beside its index in
+ * Memory: the memtable, and for each file the read-ahead of a sequential cursor and its index in
  * the cache.
  */
 #include "compaction/compaction.h"
@@ -41,11 +42,11 @@ struct firn_bulk_sort {
     struct firn_lsm *lsm;
     size_t memory_bytes;
     struct firn_memtable *table;
-    uint64_t taken; /* entries: the number of the last one */
+    uint64_t taken; /* entries so far; also the number of the last one */
     struct sorted_file files[FILES_MAX];
     size_t file_count;
     int (*refuse)(void *ctx, firn_slice key,
-                  firn_error *err); /* a key that is there twice; or NULL */
+                  firn_error *err); /* for a key that occurs twice; or NULL */
     void *refuse_ctx;
 };
 
@@ -105,12 +106,12 @@ end_walk(struct walk *walk)
     firn_buf_deinit(&walk->key);
 }
 
-/* The first entry of the key that comes; NULL at the end. */
+/* The first entry of the next key; NULL at the end. */
 static int
 next_key(struct walk *walk, const struct firn_entry **out, firn_error *err)
 {
     const struct firn_entry *entry;
-    bool is_given = walk->has_key; /* the entry that the merge stands at */
+    bool is_given = walk->has_key; /* the merge's current entry */
     while ((entry = firn_merge_entry(walk->merge)) != NULL && walk->has_key &&
            firn_slice_equal(entry->key, firn_buf_slice(&walk->key))) {
         if (walk->sort->refuse != NULL && !is_given) {
@@ -174,7 +175,7 @@ add_to_run(void *ctx, const struct firn_entry *entry, firn_error *err)
     return firn_run_writer_add(ctx, entry, entry, err);
 }
 
-/* Writes the files from `begin` on, and the memtable, to one file that takes their place. */
+/* Merges the files from `begin` on, and the memtable, into one file that replaces them. */
 static int
 write_file(struct firn_bulk_sort *sort, size_t begin, unsigned rank, firn_error *err)
 {
@@ -196,7 +197,7 @@ out:
     return rc;
 }
 
-/* The first of the last files of a rank, where there are FAN_IN of them; else their end. */
+/* The first of the last FAN_IN files if all have that rank; else the end of the files. */
 static size_t
 full_rank(const struct firn_bulk_sort *sort, unsigned rank)
 {

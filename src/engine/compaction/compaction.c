@@ -1,38 +1,37 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * compaction/compaction.c: carrying out a compaction that was picked (compaction_pick.c).
+ * compaction/compaction.c: carries out flushes and compactions that were picked
+ * (compaction_pick.c).
  *
- * A move names the same runs in another level: one edit of MANIFEST.
+ * A move is one edit of MANIFEST, which names the same runs in another level.
  *
- * A merge reads the inputs in the order of keys, leaves out what no live view needs
- * (merge.h), writes the rest as new runs of the output level, and replaces the inputs
- * by them in one edit. The inputs' files are removed later, when no state contains them
- * (lsm_collect.c). Where nothing is left, the edit only takes runs away.
+ * A merge reads the inputs in the order of keys, drops versions that no live view needs (merge.h),
+ * writes the rest as new runs of the output level, and replaces the inputs with them in one edit.
+ * The inputs' files are removed later, when no state contains them (lsm_collect.c). If no versions
+ * are left, the edit only removes runs.
  *
- * Versions that now does not read go to history runs beside the output (version.h), with the
- * tombstones that hide nothing else. Versions in history count as lying below: tombstones stay that
- * hide something there.
+ * Versions that now does not read go to history runs beside the output (version.h), together with
+ * tombstones that hide only such versions. Versions in history count as below the output:
+ * tombstones that hide something there stay.
  *
- * Other compactions read history (compaction_garbage.c): merges of history runs, which keep all that
- * some view reads, and write what they read to history again; and such as bring back to the last
- * level what now reads after a restore. None folds operands where a run of history may have something
- * between. Runs that no view reads are taken out
- * by an edit alone.
+ * Other compactions read history (compaction_garbage.c). Some merge history runs: they keep all
+ * versions that some view reads, and write them to history again. Others bring versions that now
+ * reads after a restore back to the last level. None folds operands if a history run may have a
+ * version in between. An edit alone removes history runs that no view reads.
  *
- * Blocks of the inputs that are in the cache go when the inputs are closed. Where readers have found
- * them there, as many of the output, from the same places, are handed to the cache as they are
- * written, so that readers go on finding what they look for. A block that is handed over and that
- * no reader looks at until the next compaction is not handed over again: doing so costs as much as
- * reading it.
+ * Blocks of the inputs leave the cache when the inputs are closed. If readers have used them there,
+ * as many blocks of the output, from the same places, are put into the cache as they are written,
+ * so that readers still find what they look for. A block that was put there and that no reader uses
+ * until the next compaction is not put there again: that costs as much as reading it.
  *
- * Whether anything lies below the output at the same keys is judged by the version for which the
- * compaction was picked. Works beside it do not change that to our harm: what they write goes to
- * places where runs were, or above us (compaction_pick.c, I2).
+ * Whether anything is below the output at the same keys is judged by the version for which the
+ * compaction was picked. Concurrent works cannot invalidate this: their outputs go where runs were
+ * already, or above this output (compaction_pick.c, I2).
  *
- * Failure, which being cancelled is too: new files are removed, the inputs stay, and the same
- * compaction may be picked again. Where an input is damaged, it is marked: its error has been
- * returned, and only unhurried compactions are picked with it. Its contents do not go, nor does
- * what depends on them.
+ * Failure, including being cancelled: new files are removed, the inputs stay, and the same
+ * compaction may be picked again. A damaged input is marked: its error has been returned, and only
+ * unhurried compactions are picked with it again. Its contents are not dropped, nor is anything
+ * that depends on them.
  */
 #include "compaction/compaction_internal.h"
 
@@ -45,17 +44,19 @@
  *
  *   1. before flushes, the log is synced through everything that was applied
  *   2. each work writes its files
- *   3. all of these are made durable (block_publisher.c)
- *   4. one edit of MANIFEST names them, and readers see what it names (lsm_install.c)
+ *   3. all these files are made durable (block_publisher.c)
+ *   4. one edit of MANIFEST names them, then they are published to readers (lsm_install.c)
  *
- * Works that run together have different trees. A work that runs alone makes each file durable as soon
- * as it is written: it may write many large ones, and a disk should not get all of that at once.
+ * Works that run together have different trees. A work that runs alone makes each file durable as
+ * soon as it is written: it may write many large files, and a disk should not get all of these at
+ * once.
  *
- * (I1) Nothing is installed that is not durable: what a publisher still has is not.
+ * (I1) Only durable files are installed: those that a publisher still has are not durable.
  *
- * Failure: a work that cannot write ends the writing. The output of those before it is installed
- * nevertheless, and the error is returned; the rest is picked again later. So on a full disk each
- * flush gets on as far as it can. Where 3 or 4 fails none of them has happened, and their files go.
+ * Failure: if a work cannot write, no further work is written. The outputs of the works before it
+ * are still installed, and the error is returned; the rest is picked again later. So on a full disk
+ * flushes get as far as they can. If step 3 or 4 fails, none of the works has taken effect, and
+ * their files are removed.
  */
 
 struct running {
@@ -64,7 +65,7 @@ struct running {
     struct firn_compaction_result *outputs; /* of the works, in their order */
     struct firn_lsm_install_change *changes;
     size_t count;
-    size_t written; /* so many of them */
+    size_t written; /* how many of them */
     struct firn_block_publisher publisher;
 };
 
@@ -153,7 +154,7 @@ count_all(const struct running *running)
     firn_os_mutex_unlock(&running->lsm->mutex);
 }
 
-/* Of what is written. */
+/* Installs the outputs that are written. */
 static int
 install_all(struct running *running, firn_error *err)
 {
@@ -206,30 +207,29 @@ firn_compaction_run(struct firn_compaction_work *work, firn_error *err)
     return rc;
 }
 
-/* ==== from frozen memtables to a run of level 0 ====
+/* ==== flushes: from frozen memtables to a run of level 0 ====
  *
- * A flush takes the oldest frozen memtables of a tree, all that there are when it is picked, and
- * writes what the live views still need of them into one run. The order of steps is what keeps
- * commits whole:
+ * A flush takes the oldest frozen memtables of a tree that there are when it is picked, and writes
+ * the versions that live views still need into one run. The order of the steps keeps commits whole:
  *
- *   1. before, the log is synced through everything that was applied. A commit may have entries in several
- *      trees: if only one of them is flushed and the log loses its tail in a crash, that tree would
- *      show a part of a commit whose rest is nowhere (I3 of lsm.c)
- *   2. the run is written, and made durable, perhaps together with those of other trees. Large values that the log has need not be written again:
- *      compaction_adopt.c
+ *   1. before, the log is synced up to everything that was applied. A commit may have entries in
+ *      several trees: if only one of these were flushed and a crash cut the log's tail, that tree
+ *      would show a part of a commit whose rest is lost (I3 of lsm.c)
+ *   2. the run is written and made durable, perhaps together with those of other trees. Large
+ *      values in the log need not be written again: compaction_adopt.c
  *   3. MANIFEST names it, together with the tree's new flushed sequence (lsm_install.c)
  *   4. readers see the run in place of the memtables
  *
- * What now does not read, because a newer version or a restore hides it, goes to a history run beside
- * (version.h): it is never merged with what now reads.
+ * Versions that now does not read, because a newer version or a restore hides them, go to a
+ * separate history run (version.h): they are never merged with what now reads.
  *
  * Which keys are at the bottom is judged by the runs that the tree has when the flush begins.
- * Compactions beside it only ever make less of them, so the judgement stays on the safe side.
+ * Concurrent compactions only remove versions below, so the judgement stays on the safe side.
  *
  * Views are taken after the memtables were frozen: a view that is opened later sees what now saw.
  *
- * Where nothing is left to write (deletions of what never was), MANIFEST records only how far the
- * tree is flushed.
+ * If nothing is left to write (deletes of keys that never existed), MANIFEST records only how far
+ * the tree is flushed.
  */
 
 /* What a flush reads. */
@@ -331,9 +331,9 @@ out:
     return rc;
 }
 
-/* Writes what a work of kind FLUSH flushes; out says what is to be installed. The files are left to the
- * publisher, or durable where that is NULL. After a failure there is nothing in out. Requires: the log is
- * durable through everything that was applied. */
+/* Writes the output of a work of kind FLUSH; out says what is to be installed. The publisher makes
+ * the files durable; if it is NULL, they are durable already. After a failure out is empty.
+ * Requires: the log is durable up to everything that was applied. */
 static int
 flush_write(struct firn_compaction_work *work, struct firn_block_publisher *publisher,
             struct firn_compaction_result *out, firn_error *err)
@@ -370,20 +370,20 @@ flush_count_locked(const struct firn_compaction_work *work,
     counters->versions_dropped += output->runs.versions_dropped;
 }
 
-/* ==== carrying out a compaction that was picked (compaction_pick.c) ==== */
+/* ==== compactions that were picked (compaction_pick.c) ==== */
 
 /* What a merge reads. */
 struct inputs {
     struct firn_merge *merge;
-    struct firn_version_source *sources; /* as many as there are inputs at most */
+    struct firn_version_source *sources; /* at most one for each input */
     size_t source_count;
     struct firn_run_file **files;
     size_t file_count;
     uint64_t bytes;
     uint64_t entries;       /* of levels, history left out */
     uint64_t entries_above; /* of levels above the output's */
-    uint64_t found;         /* what readers are looking for: see struct firn_run_builder_options */
-    /* Pins of the runs with range deletes, and those. */
+    uint64_t found;         /* what readers look for: see struct firn_run_builder_options */
+    /* Pins of the runs with range deletes, and their range deletes. */
     struct firn_lsm_handle **pins;
     const struct firn_range_set **ranges;
     size_t range_set_count;
@@ -493,7 +493,7 @@ add_history(const struct firn_compaction_work *work, struct inputs *inputs, firn
     return rc;
 }
 
-/* Runs of level 0 overlap: each is a source of its own. */
+/* Runs of level 0 overlap: each is a separate source. */
 static int
 add_level(const struct firn_compaction_work *work, unsigned level, struct inputs *inputs,
           firn_error *err)
@@ -518,8 +518,8 @@ add_level(const struct firn_compaction_work *work, unsigned level, struct inputs
     return FIRN_OK;
 }
 
-/* What lies in history beside the output, or may: of an output into history, anything. It counts as
- * lying below. Runs that no view reads count for nothing, as they are about to go. */
+/* The history runs that may overlap the output; for an output into history, all of them. They count
+ * as below the output. Runs that no view reads are ignored, as they are about to be removed. */
 static void
 add_between_locked(const struct firn_compaction_work *work, const struct firn_merge_view_map *views,
                    struct inputs *inputs)
@@ -548,7 +548,7 @@ add_between_locked(const struct firn_compaction_work *work, const struct firn_me
     }
 }
 
-/* What lies below the output. */
+/* The runs below the output. */
 static int
 add_older(const struct firn_compaction_work *work, const struct firn_merge_view_map *views,
           struct inputs *inputs, firn_error *err)
@@ -595,7 +595,7 @@ out:
 }
 
 /* In the last level nearly every get finds its key, so filters there serve only the gets of keys
- * that do not exist. They are worth their memory as long as they take a small part of the cache. */
+ * that do not exist. They are worth their memory only if they take a small part of the cache. */
 static bool
 is_filter_too_dear(const struct firn_compaction_work *work)
 {
@@ -662,7 +662,7 @@ ignore_damage(void *ctx, const char *text)
     (void)text;
 }
 
-/* Marks the inputs that cannot be read. All of each is read again for that: it is done once. */
+/* Marks the inputs that cannot be read. For that each input is read again whole, once. */
 static void
 mark_damaged(struct firn_lsm *lsm, const struct inputs *inputs)
 {
@@ -683,8 +683,8 @@ mark_damaged(struct firn_lsm *lsm, const struct inputs *inputs)
 
 /* ---- both kinds ---- */
 
-/* What compaction_pick.c goes by: how many of the entries that came from above took the place of
- * another, which is gone or history now. */
+/* Learns for compaction_pick.c how many of the entries from above replaced another, which was
+ * dropped or went to history. */
 static void
 learn_locked(const struct firn_compaction_work *work, const struct firn_compaction_result *output)
 {
@@ -722,7 +722,7 @@ count_locked(const struct firn_compaction_work *work, const struct firn_compacti
     counters->versions_dropped += output->runs.versions_dropped;
 }
 
-/* What is installed takes the place of the inputs, which are the output's from here on. */
+/* The installed runs replace the inputs, which belong to the output from here on. */
 static void
 take_inputs(struct firn_compaction_work *work, struct inputs *inputs,
             struct firn_compaction_result *out)
@@ -800,7 +800,7 @@ note_gaps(struct firn_lsm_tree *tree, const struct firn_merge_view_map *views)
     }
 }
 
-/* Writes what a work of kind COMPACTION makes of its runs; as flush_write. */
+/* Writes the output of a work of kind COMPACTION; as flush_write. */
 static int
 compaction_write(struct firn_compaction_work *work, struct firn_block_publisher *publisher,
                  struct firn_compaction_result *out, firn_error *err)

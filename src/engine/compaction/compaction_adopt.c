@@ -1,32 +1,34 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * compaction/compaction_adopt.c: large values are written once, to the log.
+ * compaction/compaction_adopt.c: makes log segments value files, so that large values are written
+ * only once.
  *
- * A large value that was committed lies in the log and, for readers, in a memtable, which remembers
- * where in the log it lies. A flush would write it a second time, into a value file. But where a
- * segment of the log has hardly anything else than values that the flush keeps, its file gets a
- * second name among the runs, and is a value file from then on (block/value_file.c): the run refers
- * to the values where they are. The log forgets the segment as it forgets any other.
+ * A large value that was committed is in the log and, for readers, in a memtable, which records its
+ * place in the log. A flush would write the value a second time, into a value file. But if a
+ * segment of the log has hardly anything but values that the flush keeps, its file gets a second
+ * name among the runs, and is a value file from then on (block/value_file.c): the run refers to the
+ * values in place. The log drops the segment as any other.
  *
- * Nothing about crashes changes by this. Until MANIFEST names the run, the log has all, and the
- * second name is one that nothing refers to: the next opening removes it. From then on the file
- * lives by that name.
+ * Crashes are handled as before. Until MANIFEST names the run, the log has everything, and nothing
+ * refers to the second name: the next opening removes it. Afterwards the file stays under the
+ * second name.
  *
- * (I1) What a run refers to is durable before MANIFEST names the run: the flush has synced the log,
- *      a segment is lent only when it is whole (log/log.c), and the second name becomes durable
- *      with that of the run, which is given later in the same directory (block/block_writer.c).
- * (I2) The file is not written any more (I14 of log_rotate.c).
- * (Neither is checked here: the log and the file system alone know.)
+ * (I1) The values that a run refers to are durable before MANIFEST names the run: the flush has
+ *      synced the log, a segment is lent only when it is complete (log/log.c), and the second name
+ *      becomes durable with that of the run, which is given later in the same directory
+ *      (block/block_writer.c).
+ * (I2) The file is no longer written to (I14 of log_rotate.c).
+ * (Neither is checked here: only the log and the file system know.)
  *
- * Worth it is a segment when at least three quarters of its bytes are values of which these
- * memtables have no newer version: what is adopted is kept for as long as one of them is needed, and
- * the rest of the segment with it. It counts as garbage of the file (compaction_work.c), so where more
- * dies, the living are moved. Values that are to be compressed, and can be, are written anew: whether
- * they can is judged by the beginnings of some, and by how much a value file would ask for
- * (value_writer.c).
+ * A segment is adopted if at least three quarters of its bytes are values without a newer version
+ * in these memtables: an adopted file is kept, with the rest of the segment, as long as one of its
+ * values is needed. That rest counts as garbage of the file (compaction_work.c), so if more values
+ * die, the live ones are moved. Values that should be compressed, and can be, are written to a
+ * value file as usual: whether they can is judged by the beginnings of some, and by the gain that a
+ * value file requires (value_writer.c).
  *
- * Failure: there is none. Values that cannot be adopted, for any reason, are written from the memtable
- * to value files.
+ * Failure: none. Values that cannot be adopted, for any reason, are written from the memtable to
+ * value files.
  */
 #include "compaction/compaction_internal.h"
 
@@ -35,9 +37,9 @@
 
 enum { SAMPLES_MAX = 16, SAMPLE_SIZE_MAX = 16 << 10 };
 
-/* ---- what there is ---- */
+/* ---- counting the values ---- */
 
-/* What the memtables of a flush hold. */
+/* The large values in the memtables of a flush. */
 struct survey {
     struct firn_compaction_adopt *adopt;
     enum firn_codec codec;
@@ -64,7 +66,7 @@ find_segment(struct firn_compaction_adopt *adopt, uint64_t number)
     return &adopt->segments[adopt->count++];
 }
 
-/* Finds out whether values can be compressed, from the first ones that come. */
+/* Finds out from the first values whether values can be compressed. */
 static void
 sample(struct survey *survey, firn_slice value)
 {
@@ -97,7 +99,7 @@ look_at_entry(struct survey *survey, const struct firn_entry *entry)
     }
 }
 
-/* Adds up the values of which the memtable has no newer version. */
+/* Adds up the values without a newer version in the memtable. */
 static void
 look_at_memtable(struct survey *survey, const struct firn_memtable *table)
 {
@@ -109,12 +111,12 @@ look_at_memtable(struct survey *survey, const struct firn_memtable *table)
         if (!has_last || !firn_slice_equal(last, cursor.entry.key)) {
             look_at_entry(survey, &cursor.entry);
         }
-        last = cursor.entry.key; /* stays as long as the memtable */
+        last = cursor.entry.key; /* lives as long as the memtable */
         has_last = true;
     }
 }
 
-/* Looks at those that may hold enough; returns whether their values may stay as they are. */
+/* Looks at memtables that may hold enough; returns whether their values may stay as they are. */
 static bool
 look(const struct firn_compaction_work *work, struct firn_compaction_adopt *adopt)
 {
@@ -147,7 +149,7 @@ is_worth_it(const struct firn_lsm_host *host, const struct firn_compaction_adopt
     return *out_bytes > 0 && segment->bytes >= *out_bytes - *out_bytes / 4;
 }
 
-/* What the file says of itself. */
+/* The identity in the file. */
 static int
 read_identity(struct firn_lsm *lsm, const char *name, uint64_t *out)
 {

@@ -1,20 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * compaction/compaction_garbage.c: what writing a run of the last level again would free.
+ * compaction/compaction_garbage.c: which runs of the last level, and which history runs, to
+ * rewrite.
  *
- * In the last level garbage stays until something comes from above, unless a run is written again
- * for its own sake: because half of it are tombstones, older versions or expired values; or, if no
- * work is urgent, because any of it is. The views tell whether that would free anything: a run that was
- * written for the same views, as its mark says (merge.h), is left alone.
+ * Garbage in the last level stays until a compaction from above comes, unless its run is rewritten
+ * alone: because half of it is tombstones, older versions or expired values; or, if no work is
+ * urgent, because any of it is. The views decide whether that would free anything: a run whose mark
+ * (merge.h) says that it was written for the same views is left alone.
  *
- * Versions that now does not read any more, after a restore, likewise move from the last level to
- * history: at once if at least half of a run's sequences are not now's, else if no work is urgent.
+ * Versions that now no longer reads after a restore move from the last level to history in the same
+ * way: at once if now does not see at least half of a run's sequences, else if no work is urgent.
  *
- * Where nothing of this is to be done, history may have something.
+ * If none of this is to be done, there may be something to do in history.
  *
- * If the table has an index of vectors, each run has a graph, and a search walks all of them. So neighbours are put
- * together as long as one graph over them is not too large, and none of them makes up more than half of the whole: a
- * version is written again as often as the runs double. Loads that were there before the index have runs of the usual size.
+ * If the table has an index of vectors, each run has a graph, and a search walks all of them. So
+ * neighbouring runs are merged if one graph over them is not too large, and none of them is more
+ * than half of the result: so a version is rewritten only when its run doubles. Loads that are
+ * older than the index have runs of the usual size.
  */
 #include "compaction/compaction_internal.h"
 
@@ -22,33 +24,34 @@
 #include "base/sort.h"
 #include "version/version.h"
 
-/* ==== history runs: when they go, come back, or are put together ====
+/* ==== history runs: when they are removed, recalled or merged ====
  *
- * Flushes and compactions write history runs, each for the range of keys that it covered, and writing
- * now does not rewrite them. Work remains to be done in this order:
+ * Flushes and compactions write history runs, each for the range of keys that it covered, and
+ * compactions of the levels do not rewrite them. The remaining work, in this order:
  *
- * Removal. A run goes as it is when every live view skips it. Runs are made one after the other, so
- * as checkpoints go from the oldest on, so do the runs that only they read, and nothing has to be
- * written. Most runs are found to be needed by the view that needed them the last time.
+ * Removal. A run is removed without rewriting when every live view skips it. If checkpoints expire
+ * from the oldest on, the runs that only they read are removed in the same order, and nothing is
+ * rewritten. Most runs are still needed by the view that needed them the last time, so that view is
+ * asked first.
  *
- * Recall. After a restore now may read what lies in history. Such runs are merged with all that
- * the levels have where they lie: what now reads comes to be in the last level, what it does not read
- * goes to history. Levels above must go along, since what comes back may be newer than what they
- * have. All runs that now does not skip, and that reach into the same keys, are taken at once.
+ * Recall. After a restore now may read versions in history. Their runs are merged with all runs of
+ * the levels that overlap them: versions that now reads go to the last level, the others to
+ * history. All levels must be included, since recalled versions may be newer than theirs. All
+ * overlapping history runs that now does not skip are taken at once.
  *
  * Merge. Many small runs cost files, and sources when checkpoints are read. As soon as there are
- * history_runs_target of one size, within a factor of eight, or smaller, they become one; up to
- * half of run_bytes_target, so a version is written again a few times at most. Large ones stay as
- * they are. Only runs that now skips are merged, and what comes of them it skips too
- * (run_history.c). Runs that no view reads are not among them, as those have been removed before:
- * compactions have left such a run out of account, and merged with others it would say less, so
- * that views would read in it again.
+ * history_runs_target runs of one size (within a factor of eight) or smaller, they are merged; but
+ * only up to half of run_bytes_target, so a version is rewritten a few times at most. Large runs
+ * stay as they are. Only runs that now skips are merged, and it skips the result too
+ * (run_history.c). Runs that no view reads are not among them, as they have been removed before:
+ * compactions have ignored such a run, and in a merged run, whose groups say less, views would read
+ * it again.
  *
- * Rewriting. A checkpoint that goes may leave runs of which others read only a part. An unhurried
- * compaction writes each run once more whose mark has changed (merge.h).
+ * Rewriting. A deleted checkpoint may leave runs of which other views read only a part. Unhurried
+ * compactions rewrite each run whose mark has changed (merge.h).
  *
- * Views are taken before the mutex is: a view that comes later sees what now saw, or what a
- * checkpoint in the list sees, so a run that no view reads then is not read later.
+ * Views are taken before the mutex is locked. A view that is opened later sees what now saw, or
+ * what a checkpoint in the list sees, so a run that no view reads then is not read later.
  */
 
 enum { SIZE_BITS = 3 }; /* sizes of one class differ by a factor of two to that */
@@ -86,7 +89,7 @@ may_run(const struct search *search)
                                                search->plan);
 }
 
-/* Alone, it may be taken. */
+/* Whether the run, by itself, may be taken. */
 static bool
 is_free(struct search *search, size_t i)
 {
@@ -97,7 +100,7 @@ is_free(struct search *search, size_t i)
 
 /* ---- removal ---- */
 
-/* All that can be taken at once. */
+/* Finds all runs that can be removed at once. */
 static bool
 find_removal(struct search *search)
 {
@@ -139,7 +142,7 @@ compare_places(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Runs that now does not skip and that reach into the plan, as long as there are some. */
+/* Adds runs that now does not skip and that overlap the plan, until there are no more. */
 static void
 gather_overlapping(struct search *search)
 {
@@ -160,7 +163,7 @@ gather_overlapping(struct search *search)
     firn_sort(plan->history, plan->history_count, sizeof plan->history[0], compare_places);
 }
 
-/* All of the levels that reaches into the keys goes along: what comes back may be newer. */
+/* All overlapping runs of the levels are included: recalled versions may be newer. */
 static void
 plan_recall(struct search *search, size_t i)
 {
@@ -216,7 +219,7 @@ bytes_of(const struct search *search, size_t i)
     return firn_version_file(search->history, i)->info.file_bytes;
 }
 
-/* From the oldest run on: those that are small, and of no higher class. */
+/* From the oldest run on: small ones, of this class or a lower one. */
 static bool
 find_merge_of(struct search *search, unsigned class)
 {
@@ -273,9 +276,9 @@ find_rewriting(struct search *search, bool *out_found, firn_error *err)
 
 /* ---- all of it ---- */
 
-/* The first of: to take out runs that no view reads; to bring back to the last level what now reads;
- * to merge small runs; and, if no work is urgent, to write a run again from which something can
- * be freed. It may run beside the tree's works. The mutex is held. */
+/* Picks the first of: removing runs that no view reads; bringing versions that now reads back to
+ * the last level; merging small runs; and, if no work is urgent, rewriting a run that has something
+ * to free. It may run beside the tree's works. The mutex is held. */
 static int
 history_pick_locked(struct firn_lsm_tree *tree, enum firn_compaction_pick_mode mode,
                     const struct firn_merge_view_map *views, struct firn_compaction_plan *out,
@@ -303,8 +306,8 @@ history_pick_locked(struct firn_lsm_tree *tree, enum firn_compaction_pick_mode m
                : find_rewriting(&search, out_found, err);
 }
 
-/* Whether a history run that one of the views may read reaches into the bounds of that run. Runs that
- * no view reads are about to go, and a compaction does not count them either. The mutex is held. */
+/* Whether a history run that one of the views may read overlaps that run. Runs that no view reads
+ * are about to be removed, and compactions ignore them too. The mutex is held. */
 static bool
 history_is_beside_locked(const struct firn_lsm_tree *tree, const struct firn_version *version,
                          const struct firn_manifest_run *info,
@@ -322,21 +325,21 @@ history_is_beside_locked(const struct firn_lsm_tree *tree, const struct firn_ver
     return false;
 }
 
-/* ==== what writing a run of the last level again would free ==== */
+/* ==== what rewriting a run of the last level would free ==== */
 
 enum {
     LEVEL_LAST = FIRN_VERSION_LEVELS - 1,
     DENSE_COUNT_MIN = 1024 /* less garbage is not worth a compaction of its own */
 };
 
-/* What time has made garbage of: as much as is certain. */
+/* How many entries have certainly expired. */
 static uint64_t
 expired_of(const struct firn_manifest_run *info, uint64_t time_ms)
 {
     return info->expires_last_ms <= time_ms ? info->expiring_count : 0;
 }
 
-/* Without a hurry any garbage counts, else only where it is half of the run. */
+/* If unhurried, any garbage is enough, else half of the run. */
 static bool
 has_enough_garbage(const struct firn_manifest_run *info, enum firn_compaction_pick_mode mode,
                    uint64_t time_ms)
@@ -371,7 +374,7 @@ firn_compaction_garbage_is_likely_locked(const struct firn_lsm_tree *tree,
     const struct firn_version_level *level = &version->levels[LEVEL_LAST];
     if (version->levels[FIRN_VERSION_HISTORY].count > 0 || tree->has_gaps ||
         mode != FIRN_COMPACTION_PICK_DEMANDED) {
-        /* What no view sees any more need not look like garbage. */
+        /* Versions that no view sees any more need not look like garbage. */
         return level->count + version->levels[FIRN_VERSION_HISTORY].count > 0;
     }
     for (size_t i = 0; i < level->count; i++) {
@@ -408,7 +411,7 @@ is_unseen(const struct firn_manifest_run *info, enum firn_compaction_pick_mode m
            seen <= (info->sequence_max - info->sequence_min + 1) / 2;
 }
 
-/* Of a run whose rewriting may be worth it, whether it is. */
+/* Whether rewriting a suspect run is worthwhile. */
 static int
 find_use_locked(const struct firn_lsm_tree *tree, const struct firn_version *version,
                 const struct firn_run_file *file, bool has_expired,
@@ -425,7 +428,7 @@ find_use_locked(const struct firn_lsm_tree *tree, const struct firn_version *ver
     return rc;
 }
 
-/* Whether the run may be worth a rewriting, as far as can be told without much looking. */
+/* Whether rewriting the run may be worthwhile, as far as is cheap to find out. */
 static bool
 is_suspect(const struct firn_run_file *file, enum firn_compaction_pick_mode mode,
            const struct firn_merge_view_map *views)
@@ -466,7 +469,8 @@ judge_run_locked(const struct firn_lsm_tree *tree, const struct firn_version *ve
 
 enum { JOINED_PART = 3 }; /* of the cache's budget, as in run_writer.c */
 
-/* Whether runs of so many bytes and rows may become one. A quarter of the bytes is room for the codes. */
+/* Whether runs with that many bytes and rows together may be merged. A quarter of the bytes is
+ * allowed for the codes. */
 static bool
 may_be_one_locked(const struct firn_lsm_tree *tree, uint64_t bytes, uint64_t rows)
 {
@@ -476,7 +480,8 @@ may_be_one_locked(const struct firn_lsm_tree *tree, uint64_t bytes, uint64_t row
            bytes / 4 + rows * tree->graph_row_bytes <= budget / 2;
 }
 
-/* The first neighbours, up to *out_end, of which one run would be made; false: there are none. */
+/* The first neighbours, up to *out_end, that should be merged into one run; false: there are
+ * none. */
 static bool
 find_joint_locked(const struct firn_lsm_tree *tree, const struct firn_version_level *level,
                   size_t *out_begin, size_t *out_end)

@@ -1,43 +1,47 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * compaction/compaction_graph.c: graphs over the vectors of runs that are there, attached to them.
+ * compaction/compaction_graph.c: builds graphs over the vectors of existing runs, and attaches
+ * them.
  *
- * Building a graph takes much longer than writing its run, so no flush and no compaction waits for it. It is built
- * in the background, from the run on the disk:
+ * Building a graph takes much longer than writing its run, so no flush or compaction waits for it.
+ * The graph is built in the background, from the run on disk:
  *
  *   1. a work without a plan keeps the tree from being dropped
  *   2. the graph is built in memory, and written to a file of its own, durably
- *   3. if the run is still there, and no compaction has it, the work gets a plan of that run alone, so none takes it
- *   4. one edit of MANIFEST names the run with one attachment more (lsm_install.c), and readers see it
+ *   3. if the run is still there, and no compaction has it, the work gets a plan of that run alone,
+ *      so no other takes it
+ *   4. one edit of MANIFEST names the run with the new attachment (lsm_install.c), then readers see
+ *      it
  *
- * A crash before 4 leaves a file that MANIFEST does not name, which the next opening removes. If a compaction takes the
- * run meanwhile, the graph is given up: the compaction's output gets a graph later. A drop of the tree, or a load into
- * it, ends the building at its next step.
+ * A crash before step 4 leaves a file that MANIFEST does not name, which the next opening removes.
+ * If a compaction takes the run meanwhile, the graph is abandoned: the compaction's output gets a
+ * graph later. Dropping the tree, or a load into it, cancels the building at its next step.
  *
- * The table's schema says which graphs a run should have (struct firn_column_layout). A run gets them if it has at
- * least ROWS_MIN rows; reading a smaller run is faster than a walk. History runs get none. An attached graph stays as
- * long as its run, even if its index is dropped. A run that has all its graphs is marked with a hash of the graphs that
- * the schema wants, so that it is not examined again until these change.
+ * The table's schema says which graphs a run should have (struct firn_column_layout). A run gets
+ * them if it has at least ROWS_MIN rows; reading a smaller run is faster than a walk. History runs
+ * have none. An attached graph stays as long as its run, even if its index is dropped. A run that
+ * has all its graphs is marked with a hash of the graphs that the schema wants, so that it is not
+ * examined again until these change.
  *
- * A run that a compaction wrote has most of its rows from the largest run that was compacted. The graph of that run, its
- * forerunner, is kept until the new run has its own: links among the rows that both have are taken over
- * (graph/graph_merge.c). The forerunner is in no version. MANIFEST does not know of it either: so after an opening, or a
- * crash, the graph is built from the rows alone. A run that is compacted before it has got a graph hands its forerunner
- * on.
+ * A run that a compaction wrote has most of its rows from the largest input. The graph of this
+ * input, the forerunner of the new run, is kept until the new run has its own: links between rows
+ * that both have are taken over (graph/graph_merge.c). The forerunner is in no version, and
+ * MANIFEST does not name it: so after an opening or a crash, the graph is built from the rows
+ * alone. A run that is compacted before it has a graph passes its forerunner on to the output.
  *
- * Searches walk each graph. There are few: runs that will have one take a third of the cache's budget or more
- * (run_writer.c), smaller ones are put together (compaction_garbage.c), and none is built where its memory and that of
- * open graphs are more than may be held.
+ * Searches walk each graph, so there should be few: runs that will have a graph take a third of the
+ * cache's budget or more (run_writer.c), smaller ones are merged (compaction_garbage.c), and no
+ * graph is built if it and the open graphs would need more memory than may be held.
  *
- * (I1) Only runs whose graphs are all there, or cannot be built, are noted. (Not checked: note_seen is called where
- *      that has just been found.)
+ * (I1) Only runs whose graphs are all there, or cannot be built, are marked as seen. (Not checked:
+ *      note_seen is called right after that was found.)
  * (I2) From step 3 to the end of 4 the run is in the newest version, at its level.
  *
- * Memory: that of building, which may be as much as the cache lets be held; larger runs get no graph. The forerunner is
- * given up where that makes room.
+ * Memory: for building, as much as the cache allows to be held; larger runs get no graph. The
+ * forerunner is dropped if that makes room.
  *
- * Failure: the file is removed, and the next call tries again, without any forerunner: these may be what fills the
- * disk. A run that is damaged is left alone until the next opening.
+ * Failure: the file is removed, and the next call tries again, without any forerunners, since these
+ * may be what fills the disk. A damaged run is left alone until the next opening.
  */
 #include "compaction/compaction_internal.h"
 
@@ -50,18 +54,18 @@
 
 enum {
     ROWS_MIN = 4096,
-    ROW_BYTES = 100 /* that building takes of each row beside its code and its links, at most */
+    ROW_BYTES = 100 /* at most, for building, for each row beside its code and links */
 };
 
 /* What is to be built. */
 struct graph_work {
     struct firn_lsm *lsm;
     struct firn_compaction_work
-        *work; /* hangs on the tree, and has a version; NULL: there is none */
+        *work; /* one of the tree's works, with a version; NULL: there is none */
     struct firn_column_layout *layout;
-    struct firn_run_file *file; /* of the version; NULL: nothing is to be built */
+    struct firn_run_file *file; /* in the version; NULL: nothing is to be built */
     const struct firn_column_graph *graph;
-    bool is_over; /* the run, or its tree, went while it was built */
+    bool is_over; /* the run or its tree has gone meanwhile */
 };
 
 /* ---- which graphs a run has ---- */
@@ -83,7 +87,7 @@ is_graph(const struct firn_run *attachment, const struct firn_column_graph *want
            parameters->m == wanted->m && parameters->ef_construction == wanted->ef_construction;
 }
 
-/* The graph of the run, if it has one that can be opened, to be unpinned; else NULL. */
+/* Pins the graph of the run, if it has one that can be opened; else NULL. */
 static int
 pin_graph(const struct firn_run_file *file, const struct firn_column_graph *wanted,
           struct firn_lsm_handle **out, bool *out_is_damaged, firn_error *err)
@@ -115,7 +119,7 @@ has_graph(const struct firn_run_file *file, const struct firn_column_graph *want
     return rc;
 }
 
-/* The first graph that the run lacks, into *out; NULL: it lacks none. */
+/* Sets *out to the first graph that the run lacks; NULL: none. */
 static int
 find_lacking(const struct firn_run_file *file, const struct firn_column_layout *layout,
              const struct firn_column_graph **out, firn_error *err)
@@ -142,7 +146,7 @@ may_have_graphs(const struct firn_run_file *file)
            !atomic_load_explicit(&file->is_damaged, memory_order_relaxed);
 }
 
-/* Whether the newest version has a run that was not seen to have all. */
+/* Whether the newest version has a run that is not marked as having all its graphs. */
 static bool
 is_suspect_locked(const struct firn_lsm_tree *tree)
 {
@@ -197,7 +201,8 @@ let_go(struct graph_work *graph)
     *graph = (struct graph_work){.lsm = graph->lsm};
 }
 
-/* The place of a run in the newest version, as a plan; false: it is not there, or a compaction has it. */
+/* Makes a plan of the run alone in the newest version; false: it is not there, or a compaction has
+ * it. */
 static bool
 plan_locked(const struct graph_work *graph, struct firn_compaction_plan *out)
 {
@@ -243,7 +248,7 @@ firn_compaction_graph_inherit(struct firn_lsm *lsm, struct firn_run_file *const 
         for (size_t j = 0; j < input_count && may_have_graphs(file); j++) {
             struct firn_run_file *input = inputs[j];
             input = input->info.attachment_count > 0 ? input : input->forerunner;
-            /* Of one that is cut in pieces too many nodes are gone. */
+            /* If the input was cut into pieces, too many of its nodes are gone. */
             if (input != NULL && input->info.entry_count / 2 <= info->entry_count &&
                 firn_slice_compare(input->info.lower, info->upper) < 0 &&
                 firn_slice_compare(info->lower, input->info.upper) < 0 &&
@@ -279,7 +284,7 @@ drop_forerunner(struct firn_lsm *lsm, struct firn_run_file *file)
     }
 }
 
-/* Of all runs: where one graph cannot be built, as on a full disk, none of them may keep what it was made from. */
+/* If one graph cannot be built, as on a full disk, no run may keep its forerunner. */
 static void
 drop_forerunners(struct firn_lsm *lsm)
 {
@@ -307,7 +312,7 @@ note_seen(const struct graph_work *graph)
     atomic_store_explicit(&graph->file->graphs_seen, hash_of(graph->layout), memory_order_relaxed);
 }
 
-/* Of one tree: the deepest level first, whose runs live longest. */
+/* In one tree: the deepest level first, whose runs live longest. */
 static int
 find_run(struct graph_work *graph, firn_error *err)
 {
@@ -335,7 +340,7 @@ out:
     return rc;
 }
 
-/* Tells the tree what becomes of small runs: see compaction_garbage.c. */
+/* Sets tree->graph_row_bytes, by which small runs are merged: see compaction_garbage.c. */
 static void
 note_layout(const struct graph_work *graph)
 {
@@ -350,7 +355,7 @@ note_layout(const struct graph_work *graph)
     firn_os_mutex_unlock(&graph->lsm->mutex);
 }
 
-/* Finds something to be built; graph->work is NULL where there is nothing. */
+/* Finds a graph to build; graph->work is NULL if there is none. */
 static int
 find(struct graph_work *graph, const struct firn_lsm_tree *wanted, firn_error *err)
 {
@@ -442,7 +447,8 @@ out:
     return rc;
 }
 
-/* The graph that links may be taken over from: *out stays until *out_pin is given back, and the file let go. */
+/* The graph whose links may be taken over: *out is valid until *out_pin is unpinned and the file
+ * released. */
 static int
 pin_old(const struct graph_work *graph, struct firn_run_file **out_file,
         struct firn_lsm_handle **out_pin, const struct firn_graph **out, firn_error *err)
@@ -469,7 +475,7 @@ pin_old(const struct graph_work *graph, struct firn_run_file **out_file,
     return rc;
 }
 
-/* Memory for building; that of the forerunner may be what is missing. */
+/* Holds memory for building; if there is too little, without the forerunner. */
 static bool
 hold(const struct graph_work *graph, uint64_t bytes)
 {
@@ -482,7 +488,7 @@ hold(const struct graph_work *graph, uint64_t bytes)
     return firn_block_cache_hold_graph(cache, (size_t)bytes);
 }
 
-/* Builds and writes it; out->number is 0 where the run cannot have one. */
+/* Builds and writes the graph; out->number is 0 if the run cannot have one. */
 static int
 make_graph(struct graph_work *graph, const struct firn_compaction_graph_options *options,
            struct firn_run_attachment *out, firn_error *err)
@@ -500,7 +506,7 @@ make_graph(struct graph_work *graph, const struct firn_compaction_graph_options 
     FIRN_TRY(firn_run_file_pin(graph->file, &pin, err));
     rc = firn_lsm_vectors_init(&vectors, pin->run, graph->graph->column, err);
     if (rc != FIRN_OK) {
-        rc = rc == FIRN_NOT_FOUND ? FIRN_OK : rc; /* it is older than the column */
+        rc = rc == FIRN_NOT_FOUND ? FIRN_OK : rc; /* the run is older than the column */
         goto out;
     }
     const struct firn_graph_source source = firn_lsm_vectors_source(&vectors);

@@ -12,11 +12,11 @@
 #include "memtable/memtable.h"
 #include "merge/merge.h"
 
-/* So many history runs go into one compaction at most. */
+/* At most this many history runs go into one compaction. */
 enum { FIRN_COMPACTION_HISTORY_MAX = 64 };
 
-/* Of level l of a version, from <= l <= to, the runs [begin[l], end[l]) go to level `to`; and some
- * history runs, where `to` is the last level or history. */
+/* For each level l of a version with from <= l <= to, the runs [begin[l], end[l]) go to level `to`;
+ * if `to` is the last level or history, some history runs too. */
 #define FIRN_LSM_NO_VALUES UINT64_MAX
 
 struct firn_compaction_plan {
@@ -24,7 +24,7 @@ struct firn_compaction_plan {
     unsigned to;
     size_t begin[FIRN_VERSION_LEVELS_ALL];
     size_t end[FIRN_VERSION_LEVELS_ALL];
-    uint32_t history[FIRN_COMPACTION_HISTORY_MAX]; /* places in the level, ascending */
+    uint32_t history[FIRN_COMPACTION_HISTORY_MAX]; /* indexes in the level, ascending */
     unsigned history_count;
     bool is_removal;  /* of history runs that no view reads: nothing needs to be written */
     firn_slice lower; /* of all of them; the bytes belong to their files */
@@ -48,18 +48,18 @@ struct firn_compaction_work {
     struct firn_tree_memtable **memtables;
     size_t memtable_count;
 
-    /* A compaction: what to do with which version; the work has a reference to it. */
+    /* A compaction: the plan, and its version, to which the work has a reference. */
     struct firn_version *version;
     struct firn_compaction_plan plan;
     const struct firn_step *step; /* the wish's */
 };
 
-/* A work without a plan, which meets no other: it keeps the tree from being dropped. NULL: memory is out. The mutex is
- * held. */
+/* A work without a plan, which conflicts with no other: it prevents the tree from being dropped.
+ * NULL: memory is out. The mutex is held. */
 struct firn_compaction_work *firn_compaction_work_make_locked(struct firn_lsm_tree *tree)
     __attribute__((warn_unused_result));
 
-/* Of runs that are not installed yet: notes for each the input whose graphs may become its own. */
+/* For runs that are not installed yet: notes for each the input whose graphs may be taken over. */
 struct firn_compaction_output;
 void firn_compaction_graph_inherit(struct firn_lsm *lsm, struct firn_run_file *const *inputs,
                                    size_t input_count, const struct firn_compaction_output *output);
@@ -76,9 +76,9 @@ FIRN_MUST_CHECK int firn_compaction_work_take_views(const struct firn_compaction
 void firn_compaction_work_release_views(const struct firn_compaction_work *work,
                                         struct firn_compaction_work_views *views);
 
-/* What the sizes of levels are measured against. */
+/* The target sizes of levels. */
 struct firn_compaction_pick_targets {
-    unsigned base; /* where level 0 is merged into; levels between are empty */
+    unsigned base; /* the level that level 0 is merged into; levels between are empty */
     uint64_t
         bytes[FIRN_VERSION_LEVELS]; /* of levels from 1 on; 0 for those above the first that should
                                         have something */
@@ -99,48 +99,49 @@ enum firn_compaction_pick_mode {
     FIRN_COMPACTION_PICK_DAMAGED /* unhurried, and runs that could not be read before are tried */
 };
 
-/* Puts the tree's most urgent compaction in *pick, if there is one that is more urgent than what is
- * there and can run beside the tree's works. With room_bytes, unless that is 0, only such as read no
- * more than that, and unhurried ones go down level by level. The mutex of lsm is held. */
+/* Puts the tree's most urgent compaction that can run beside its works into *pick, if it is more
+ * urgent than the one there. If room_bytes is not 0, only compactions that read no more than that,
+ * and unhurried ones go down one level at a time. The mutex of lsm is held. */
 void firn_compaction_pick_locked(struct firn_lsm_tree *tree, enum firn_compaction_pick_mode mode,
                                  uint64_t room_bytes, struct firn_compaction_pick *pick);
-/* The same of optional compactions, of runs that reach into a range. */
+/* The same for optional compactions, of runs that overlap a range. */
 void firn_compaction_pick_range_locked(struct firn_lsm_tree *tree,
                                        enum firn_compaction_pick_mode mode,
                                        const struct firn_lsm_range *range, uint64_t room_bytes,
                                        struct firn_compaction_pick *pick);
 
-/* The same of the compaction that makes one run of a small tree, however little has come. */
+/* The same for the compaction that makes a small tree one run, however little was added. */
 void firn_compaction_pick_one_locked(struct firn_lsm_tree *tree, uint64_t room_bytes,
                                      struct firn_compaction_pick *pick);
 
-/* A plan that writes a run of a level other than 0 again, in its place; false where that cannot run
- * beside the tree's works. The mutex is held. */
+/* A plan that rewrites a run of a level other than 0 in its place; false if it cannot run beside
+ * the tree's works. The mutex is held. */
 bool firn_compaction_pick_rewrite_locked(const struct firn_lsm_tree *tree,
                                          enum firn_compaction_pick_mode mode, unsigned level,
                                          size_t i, struct firn_compaction_plan *out);
 
-/* Whether the plan can run beside the tree's works, and reads no run that could not be read before
- * unless the mode asks for those. The mutex is held. */
+/* Whether the plan can run beside the tree's works, and reads no run that could not be read before,
+ * unless the mode asks for these. The mutex is held. */
 bool firn_compaction_pick_may_run_locked(const struct firn_lsm_tree *tree,
                                          const struct firn_version *version,
                                          enum firn_compaction_pick_mode mode,
                                          const struct firn_compaction_plan *plan);
-/* Whether a compaction that is handed out meets the plan. The mutex is held. */
+/* Whether a compaction that was picked conflicts with the plan. The mutex is held. */
 bool firn_compaction_pick_is_blocked_locked(const struct firn_lsm_tree *tree,
                                             const struct firn_compaction_plan *plan);
-/* Makes the plan's bounds reach over a run. */
+/* Extends the plan's bounds to include a run. */
 void firn_compaction_pick_extend(struct firn_compaction_plan *plan,
                                  const struct firn_merge_level_run *run);
 
-/* What it reads, in bytes of files. */
+/* How many bytes of files the plan reads. */
 uint64_t firn_compaction_pick_bytes(const struct firn_version *version,
                                     const struct firn_compaction_plan *plan);
 
-/* Takes [begin, end) of level `from`, and all that must go along of the levels down to `to`. */
+/* Takes the runs [begin, end) of level `from`, and all runs that must be included of the levels
+ * down to `to`. */
 void firn_compaction_pick_plan(const struct firn_version *version, unsigned from, size_t begin,
                                size_t end, unsigned to, struct firn_compaction_plan *out);
-/* What a rewriting at the bottom may drop: tombstones, and versions older than another one. */
+/* How many entries rewriting at the bottom may drop: tombstones and superseded versions. */
 static inline uint64_t
 firn_compaction_pick_garbage_of(const struct firn_manifest_run *info)
 {
@@ -153,7 +154,7 @@ enum { FIRN_COMPACTION_ADOPT_SEGMENTS_MAX = 16 };
 
 struct firn_compaction_adopt_segment {
     uint64_t number;            /* of the segment */
-    uint64_t bytes;             /* of its values that a run may refer to, as far as was counted */
+    uint64_t bytes;             /* of its values that a run may refer to, as far as counted */
     struct firn_run_file *file; /* NULL: it was not adopted */
 };
 
@@ -163,28 +164,28 @@ struct firn_compaction_adopt {
     size_t count;
 };
 
-/* Adopts what is worth it of the segments that have large values of the memtables which a flush
- * takes, under names that are durable when that of a later run is; removed again by the next
- * collection unless a run comes to refer to them. The log was synced through all of them. */
+/* Adopts the worthwhile ones of the segments with large values of a flush's memtables. Their names
+ * are durable when that of a later run is; the next collection removes files that no run refers to.
+ * Requires: the log is synced up to the end of the memtables. */
 void firn_compaction_adopt_begin(const struct firn_compaction_work *work,
                                  struct firn_compaction_adopt *out);
 /* The file that a value's segment has become; NULL: none. */
 struct firn_run_file *firn_compaction_adopt_find(const struct firn_compaction_adopt *adopt,
                                                  const struct firn_memtable_logged *logged);
-/* Lets go of the files. */
+/* Releases the files. */
 void firn_compaction_adopt_end(struct firn_compaction_adopt *adopt);
 
-/* ==== where the large values go of runs that are being written, and what the runs refer to ====
+/* ==== the large values of runs that are being written, and the references to them ====
  *
- * One thread. Use: begin; place for each entry on its way into a run; list and hold when a run is
- * finished; finish when all are; end in any case.
+ * One thread. Use: begin; place for each entry before it goes into a run; list and hold when a run
+ * is finished; finish when all runs are; end in any case.
  */
 
 struct firn_compaction_values_options {
     struct firn_lsm *lsm;
     bool separates;     /* large values go to value files */
     bool is_of_cells;   /* those of cells of rows: builders get the placer */
-    bool is_thorough;   /* what is alive leaves every file with garbage */
+    bool is_thorough;   /* live values leave every file with garbage */
     uint64_t values_of; /* as in struct firn_compaction_plan */
     enum firn_codec codec;
     const struct firn_compaction_adopt *adopt; /* of a flush; may be NULL */
@@ -197,35 +198,35 @@ struct firn_compaction_values {
     struct firn_run_placer placer;    /* has the address of this */
     struct firn_value_writer *writer; /* NULL: no file is open */
     struct firn_run_file *file;       /* that it writes */
-    struct firn_hash_map tallies; /* of all files that were referred to; see compaction_values.c */
-    struct firn_buf written;      /* of struct firn_run_file *, each counted: own files */
-    struct firn_buf references;   /* of struct firn_manifest_reference, for list */
-    struct firn_buf stored;       /* the value of the entry that was placed last */
+    struct firn_hash_map tallies;     /* of all files referred to; see compaction_values.c */
+    struct firn_buf written;          /* of struct firn_run_file *, each counted: own files */
+    struct firn_buf references;       /* of struct firn_manifest_reference, for list */
+    struct firn_buf stored;           /* the value of the last placed entry */
     struct firn_buf moved;
     uint64_t bytes; /* of finished files */
 };
 
 void firn_compaction_values_begin(struct firn_compaction_values *output,
                                   const struct firn_compaction_values_options *options);
-/* Puts the value of an entry into a file, if that is where it belongs: *out is what the run gets,
- * borrowed until the next call. Notes what the run refers to. */
+/* Puts the value of an entry into a file, if it belongs there: *out is the entry for the run,
+ * borrowed until the next call. Counts the run's references. */
 FIRN_MUST_CHECK int firn_compaction_values_place(struct firn_compaction_values *output,
                                                  const struct firn_entry *entry,
                                                  struct firn_entry *out, firn_error *err);
-/* What the entries since the last hold refer to, into *info; borrowed until the next call. */
+/* Adds the references of the entries since the last hold to *info; borrowed until the next call. */
 FIRN_MUST_CHECK int firn_compaction_values_list(struct firn_compaction_values *output,
                                                 struct firn_manifest_run *info, firn_error *err);
-/* Gives the file that was made of that info its value files. */
+/* Gives the run's file, which was made with that info, its value files. */
 void firn_compaction_values_hold(struct firn_compaction_values *output, struct firn_run_file *run);
-/* Makes all value files durable, or leaves that to the publisher. The runs, which no edit names yet, learn what is in
- * them. */
+/* Makes all value files durable, or leaves that to the publisher. Records the contents of the files
+ * in the runs, which no edit names yet. */
 FIRN_MUST_CHECK int firn_compaction_values_finish(struct firn_compaction_values *output,
                                                   const struct firn_version_added *runs,
                                                   size_t count, firn_error *err);
-/* Lets go of the files: those that no run refers to, an unfinished one too, are removed. */
+/* Releases the files: those that no run refers to, even an unfinished one, are removed. */
 void firn_compaction_values_end(struct firn_compaction_values *output);
 
-/* ==== run_writer.c: entries in order become a run that is not installed yet ==== */
+/* ==== run_writer.c: writing a run, until it can be installed ==== */
 
 /* Runs that were written and are not installed yet. In the caller's memory; zeroed at first. */
 struct firn_compaction_output {
@@ -236,7 +237,7 @@ struct firn_compaction_output {
     uint64_t versions_dropped;
 };
 
-/* Zeroed: no run is open. One thread. It stays where it is while a run is open. */
+/* Zeroed: no run is open. One thread. Must not be moved in memory while a run is open. */
 struct firn_run_writer {
     struct firn_lsm *lsm;
     const struct firn_run_kind *kind;
@@ -244,42 +245,43 @@ struct firn_run_writer {
     struct firn_run_attacher attacher; /* the builder's */
     uint64_t number;                   /* of its file */
     uint64_t entry_count;              /* in it */
-    uint64_t bytes_least;              /* of the run, where more entries come; see run_writer.c */
+    uint64_t bytes_least;              /* of the run, if more entries come; see run_writer.c */
     struct firn_manifest_run expiry;   /* of its expiring puts, and nothing else */
 };
 
-/* Opens a file of the next number, a run of that kind. tree is the one that the run is for; NULL: none,
- * and the kind has no layout. No run is open. */
+/* Opens a file with the next number for a run of that kind. tree: the tree that the run is for;
+ * NULL: none, and the kind has no layout. Requires: no run is open. */
 FIRN_MUST_CHECK int firn_run_writer_begin(struct firn_run_writer *writer, struct firn_lsm *lsm,
                                           const struct firn_run_kind *kind,
                                           const struct firn_lsm_tree *tree,
                                           const struct firn_run_builder_options *options,
                                           firn_error *err);
-/* Adds an entry to the open run, as it is placed: its value may lie in a value file. */
+/* Adds a placed entry to the open run: its value may be in a value file. */
 FIRN_MUST_CHECK int firn_run_writer_add(struct firn_run_writer *writer,
                                         const struct firn_entry *entry,
                                         const struct firn_entry *placed, firn_error *err);
-/* Adds rows to the open run, whose kind takes them. */
+/* Adds rows to the open run. Requires: its kind takes them. */
 FIRN_MUST_CHECK int firn_run_writer_add_columns(struct firn_run_writer *writer,
                                                 const struct firn_run_columns *columns,
                                                 firn_error *err);
-/* Adds a batch, whose cursor moves on after it, to the open run, whose kind is that of the cursor. */
+/* Adds a batch to the open run and moves the batch's cursor past it. Requires: run and cursor are
+ * of one kind. */
 FIRN_MUST_CHECK int firn_run_writer_add_from(struct firn_run_writer *writer,
                                              const struct firn_run_batch *batch, firn_error *err);
-/* Tells the open run where it comes from (origin is NULL: it belongs to no tree) and finishes it; *out,
- * zeroed before, is the caller's to deinit. After a failure the run is still open. */
+/* Records the origin in the open run (NULL: it belongs to no tree) and finishes the run. The caller
+ * deinits *out, which must be zeroed before. After a failure the run is still open. */
 FIRN_MUST_CHECK int firn_run_writer_end(struct firn_run_writer *writer,
                                         struct firn_lsm_origin *origin, bool is_last,
                                         struct firn_run_summary *out, firn_error *err);
-/* Removes an open run; nothing if none is open. */
+/* Removes the open run, if any. */
 void firn_run_writer_abandon(struct firn_run_writer *writer);
-/* What MANIFEST will say of the run that was finished last, as far as its builder knows: its level,
- * and what else the tree knows, are the caller's to add. Borrows the bounds of the summary. */
+/* What MANIFEST will say about the run that was finished last, as far as its builder knows: the
+ * caller adds the level and what else the tree knows. Borrows the bounds of the summary. */
 struct firn_manifest_run firn_run_writer_info(const struct firn_run_writer *writer,
                                               const struct firn_run_summary *summary);
 /* Room for one more run in the output. FIRN_NO_MEMORY. */
 FIRN_MUST_CHECK int firn_run_writer_reserve(struct firn_compaction_output *out, firn_error *err);
-/* Makes the finished run, and what it refers to, the next one of the output, which has room. */
+/* Adds the finished run, with its references, to the output. Requires: the output has room. */
 FIRN_MUST_CHECK int firn_run_writer_take(const struct firn_run_writer *writer,
                                          struct firn_manifest_run *info, uint64_t cache_file,
                                          struct firn_compaction_values *values,
@@ -291,44 +293,43 @@ void firn_run_writer_discard(const struct firn_run_writer *writer,
 void firn_run_writer_remove(struct firn_lsm *lsm, const struct firn_run_kind *kind,
                             uint64_t number);
 
-/* ==== writing what a flush or a compaction keeps into new runs ==== */
+/* ==== writing the kept versions of a flush or a compaction to new runs ==== */
 
 struct firn_compaction_output_options {
     struct firn_lsm *lsm;
     const struct firn_run_kind *kind; /* of the runs: that of their tree */
     struct firn_lsm_origin *origin;   /* of all runs that are written */
-    /* What goes into the runs: the stream's options, but for the rule, which follows from views. */
+    /* What goes into the runs: the stream's options without the rule, which follows from views. */
     struct firn_merge_stream_options stream;
     const struct firn_merge_view_map *views;
-    /* Where the runs will be; but for what now does not read, which goes to history. In history:
-     * together they are what `history` was. */
+    /* The level of the runs; versions that now does not read go to history instead. If it is
+     * history: together the runs replace `history`. */
     unsigned level;
     struct firn_run_file *const *history;
     size_t history_count;
     bool without_filter;
     uint64_t *found;                           /* as in struct firn_run_builder_options */
     bool separates;                            /* large values go to value files */
-    const struct firn_compaction_adopt *adopt; /* where they lie already; may be NULL */
+    const struct firn_compaction_adopt *adopt; /* where they are already; may be NULL */
     bool is_thorough;                          /* as in struct firn_compaction_plan */
     uint64_t values_of;                        /* likewise */
-    uint64_t run_bytes_target;                 /* a new run begins beyond it; 0: there is one run */
-    /* The level below that of the output: a run ends before it overlaps with too much there. NULL:
-     * none. */
+    uint64_t run_bytes_target; /* a new run starts above this; 0: there is one run */
+    /* The level below the output's: a run ends before it overlaps too much there. NULL: none. */
     const struct firn_version_level *next_level;
     struct firn_block_publisher *publisher; /* makes the files durable, later; NULL: at once */
 };
 
-/* Writes everything. After a failure no file is left after the next collection, and out is empty.
- * There may be nothing to write. */
+/* Writes everything; there may be nothing to write. After a failure out is empty, and the next
+ * collection removes the files. */
 FIRN_MUST_CHECK int
 firn_compaction_output_write(const struct firn_compaction_output_options *options,
                              struct firn_compaction_output *out, firn_error *err);
-/* Gives back the references; the next collection removes the files. */
+/* Releases the references; the next collection removes the files. */
 void firn_compaction_output_remove(struct firn_lsm *lsm, struct firn_compaction_output *output);
-/* Gives back the references; the files stay. */
+/* Releases the references; the files stay. */
 void firn_compaction_output_deinit(struct firn_compaction_output *output);
 
-/* ==== what a flush or a compaction wrote, from its writing until it is installed ==== */
+/* ==== the output of a flush or a compaction, until it is installed ==== */
 
 /* In the caller's memory; zeroed at first. */
 struct firn_compaction_result {
@@ -342,15 +343,15 @@ struct firn_compaction_result {
     uint64_t entries_above; /* of levels above the output's */
 };
 
-/* ==== which run of the last level is to be written again ==== */
+/* ==== which run of the last level to rewrite ==== */
 
-/* Whether rewriting some run of the last level, or of history, can free anything, as far as can be
- * told without knowing the views. The mutex is held. */
+/* Whether rewriting some run of the last level, or of history, may free anything, as far as is
+ * known without the views. The mutex is held. */
 bool firn_compaction_garbage_is_likely_locked(const struct firn_lsm_tree *tree,
                                               enum firn_compaction_pick_mode mode);
-/* The first run of the last level whose rewriting can free something under these views, or moves
- * something to history; else what is to be done with history (compaction_garbage.c). It may run
- * beside the tree's works. *out_found tells whether there is one. The mutex is held. */
+/* Picks the first run of the last level whose rewriting frees something under these views, or moves
+ * something to history; else work on history (compaction_garbage.c). It may run beside the tree's
+ * works. *out_found says whether there is one. The mutex is held. */
 FIRN_MUST_CHECK int firn_compaction_garbage_pick_locked(struct firn_lsm_tree *tree,
                                                         enum firn_compaction_pick_mode mode,
                                                         const struct firn_merge_view_map *views,

@@ -1,25 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * compaction/compaction_output.c: from the versions that a compaction stream keeps to run files.
+ * compaction/compaction_output.c: writes the versions that a merge stream keeps to run files.
  *
- * Entries come in order and go to a builder. Where a run has become large enough, and the next
- * entry begins a new key, the run is finished with the range deletes that belong to it, and a new
- * one begins. So all versions of a key are in one run, and runs do not overlap.
+ * Entries come in order and go to a builder. When a run is large enough and the next entry has a
+ * new key, the run is finished with the range deletes that belong to it, and a new one begins. So
+ * all versions of a key are in one run, and runs do not overlap.
  *
- * Versions for history are written by a second builder, into runs whose bounds may overlap: they
- * are cut by size alone, and get the range deletes that come while they are open.
+ * A second builder writes versions for history, to runs whose bounds may overlap: these are cut
+ * only by size, and get the range deletes that come while they are open.
  *
- * A run is also ended when it overlaps with many times its target in the next level: else the
- * compaction that will take it down there one day would have to read and write all of that at once.
+ * A run also ends when it overlaps many times its target size in the next level: otherwise the
+ * later compaction into that level would have to read and write all of that at once.
  *
- * Large values go to files of their own (compaction_values.c), which are finished after the last run.
+ * Large values go to value files (compaction_values.c), which are finished after the last run.
  *
- * The builder has made a run durable when it finishes it, or leaves that to a publisher, which is run
- * before MANIFEST names any of it. No reader knows the run until MANIFEST names
- * it; a crash before that leaves a file which the next open removes.
+ * A builder makes its run durable when it finishes it, or leaves that to a publisher, which runs
+ * before MANIFEST names any run. No reader uses a run until MANIFEST names it; a crash before that
+ * leaves a file that the next opening removes.
  *
- * Failure: the unfinished file is removed by its builder. The finished ones count as gone since
- * version 0, which no reader can have, so the next collection removes them (lsm_collect.c).
+ * Failure: the builder removes its unfinished file. Finished files count as gone since version 0,
+ * which no reader can have, so the next collection removes them (lsm_collect.c).
  */
 #include "compaction/compaction_internal.h"
 
@@ -28,23 +28,23 @@
 #include "base/slice.h"
 #include "version/version.h"
 
-/* How many times its target size a run may overlap with in the next level. */
+/* A run may overlap at most this many times its target size in the next level. */
 enum { OVERLAP_FACTOR = 10 };
 
 /* Runs of one level. */
 struct writing {
     unsigned level;
-    struct writing *history;               /* where that goes apart; NULL: nowhere */
-    struct firn_run_history_groups groups; /* of the open run, where it is one of history */
+    struct writing *history;               /* where history goes, if separate; or NULL */
+    struct firn_run_history_groups groups; /* of the open run, if it is a history run */
     const struct firn_compaction_output_options *options;
     struct firn_compaction_output *out;
     struct firn_merge_stream *stream;
     struct firn_run_writer run;
-    bool takes_batches;   /* entries that are all kept may come as one */
-    bool has_key;         /* there is an entry of the stream's key in the open run */
+    bool takes_batches;   /* entries that are all kept may come as a batch */
+    bool has_key;         /* the open run has an entry of the stream's key */
     uint64_t older_count; /* likewise: of versions that a newer one hides */
-    /* In the next level: the first run that does not lie before the last key, and how many bytes
-     * of it the open run overlaps with. */
+    /* In the next level: the first run that is not before the last key, and how many bytes the open
+     * run overlaps there. */
     size_t next_run;
     uint64_t next_bytes;
     struct firn_compaction_values values;
@@ -65,7 +65,7 @@ begin_run(struct writing *writing, firn_error *err)
     const struct firn_run_builder_options options = {
         .codec = codec_of(writing->options),
         .without_filter = writing->options->without_filter && writing->level < FIRN_VERSION_HISTORY,
-        /* Versions that now does not read are not waited for. */
+        /* No readers look for versions that now does not read. */
         .found = writing->level < FIRN_VERSION_HISTORY ? writing->options->found : NULL,
         .publisher = writing->options->publisher,
         .placer = &writing->values.placer,
@@ -80,8 +80,7 @@ begin_run(struct writing *writing, firn_error *err)
                                  writing->options->origin->tree, &options, err);
 }
 
-/* What a history run says of its sequences: that of the runs from which it comes, or what was noted
- * with its entries. */
+/* The groups of a history run: those of its inputs, or those noted with its entries. */
 static int
 list_groups(struct writing *writing, struct firn_manifest_run *info, firn_error *err)
 {
@@ -97,7 +96,7 @@ list_groups(struct writing *writing, struct firn_manifest_run *info, firn_error 
     return rc;
 }
 
-/* Whether history lies where the run does, or may come to lie there. */
+/* Whether there is history at the run's keys, or may be soon. */
 static bool
 is_beside_history(const struct writing *writing, const struct firn_manifest_run *info)
 {
@@ -116,7 +115,7 @@ is_beside_history(const struct writing *writing, const struct firn_manifest_run 
     return is_beside;
 }
 
-/* What the tree knows of the finished run beyond what its builder counted. */
+/* Adds what the tree knows about the finished run, beyond its builder's counts. */
 static int
 describe(struct writing *writing, struct firn_manifest_run *info, firn_error *err)
 {
@@ -130,7 +129,7 @@ describe(struct writing *writing, struct firn_manifest_run *info, firn_error *er
     return rc;
 }
 
-/* Makes the finished run known here. */
+/* Adds the finished run to the output. */
 static int
 take_run(struct writing *writing, const struct firn_run_summary *summary, firn_error *err)
 {
@@ -143,7 +142,7 @@ take_run(struct writing *writing, const struct firn_run_summary *summary, firn_e
                                                 &writing->values, writing->out, err);
 }
 
-/* Where something of that place goes. */
+/* Where versions with that place are written. */
 static struct writing *
 target_of(struct writing *writing, struct firn_compaction_place place)
 {
@@ -174,7 +173,7 @@ out:
     return rc;
 }
 
-/* Where is_last, it is the last one of all. */
+/* is_last: it is the last run of all. */
 static int
 finish_run(struct writing *writing, bool is_last, firn_error *err)
 {
@@ -195,7 +194,7 @@ out:
     return rc;
 }
 
-/* Ends the open run before the entry that the stream has just given. */
+/* Ends the open run before the entry that the stream has just returned. */
 static int
 end_run(struct writing *writing, firn_error *err)
 {
@@ -204,7 +203,7 @@ end_run(struct writing *writing, firn_error *err)
     return rc == FIRN_OK ? finish_run(writing, false, err) : rc;
 }
 
-/* Ends all that is open. */
+/* Ends all open runs. */
 static int
 end_all(struct writing *writing, firn_error *err)
 {
@@ -222,7 +221,7 @@ out:
 
 /* ---- where to cut ---- */
 
-/* Goes on in the next level up to key. */
+/* Advances in the next level up to key. */
 static inline void
 advance_next_level(struct writing *writing, firn_slice key)
 {
@@ -248,7 +247,7 @@ is_large_enough(const struct writing *writing)
 
 /* ---- all of it ---- */
 
-/* The entry that comes has another key than those before. */
+/* The next entry has a new key. */
 static int
 begin_key(struct writing *writing, firn_slice key, firn_error *err)
 {
@@ -300,7 +299,7 @@ out:
     return rc;
 }
 
-/* Values of history lie apart too: they go with it. */
+/* Values of history are in separate files too, which are removed with it. */
 static int
 finish_values(struct writing *writing, firn_error *err)
 {
@@ -317,7 +316,7 @@ out:
     return rc;
 }
 
-/* After an entry: stretches of one run that are kept whole go from run to run, up to the size of a run. */
+/* After an entry: copies stretches of one run that are kept whole, up to the size of a run. */
 static int
 add_batches(struct writing *writing, firn_error *err)
 {
@@ -338,8 +337,8 @@ out:
     return rc;
 }
 
-/* Batches hold what now reads, and nothing that lies in value files or, but for columns of old runs, has to go
- * there. */
+/* Batches hold only what now reads, and nothing in value files or, except for columns of old runs,
+ * to be put there. */
 static bool
 may_take_batches(const struct firn_compaction_output_options *options)
 {
@@ -368,7 +367,7 @@ out:
     return rc;
 }
 
-/* The output, and history beside it where there is to be one. */
+/* Begins the output, and history beside it if there is to be any. */
 static int
 begin_all(struct writing *writing, struct writing *history, firn_error *err)
 {

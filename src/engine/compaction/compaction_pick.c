@@ -1,56 +1,55 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * compaction/compaction_pick.c: dynamic leveled compaction: what to merge next.
+ * compaction/compaction_pick.c: what to merge next: dynamic leveled compaction.
  *
- * The last level holds nearly everything, so its size sets the sizes of the others, counted from it
- * upwards: each level's target is that of the next one, divided by the factor (ten). Where a target
- * falls to level_bytes_base or below, that level is the base: level 0 is merged into it, and the
- * levels between stay empty. So about nine tenths of the data lie in the last level at any size of
- * the tree, and old versions elsewhere can take no more than about a tenth. The idea is that of the
+ * The last level holds nearly everything, so its size determines the target sizes of the levels
+ * above it: each level's target is that of the next one, divided by the factor (ten). The level
+ * whose target falls to level_bytes_base or below is the base: level 0 is merged into it, and the
+ * levels between stay empty. So at any size of the tree about nine tenths of the data are in the
+ * last level, and old versions elsewhere take no more than about a tenth. The idea is that of the
  * dynamic level sizes in "Optimizing Space Amplification in RocksDB" (Dong et al., CIDR 2017).
  *
- * A tree that is small in all is kept in one run: what flushes add is merged with the rest as soon as
- * it is a quarter of that. This costs little against the flushes, and a store of many small trees has
+ * A small tree is kept in one run: runs from flushes are merged with the rest as soon as they are a
+ * quarter of it. This costs little compared with the flushes, and a store of many small trees has
  * few files.
  *
- * How urgent a compaction is, in thousandths: of level 0 its runs against their target number, or
- * its bytes against level0_bytes_target; of other levels their bytes against their target. From 1,000
- * on a compaction is demanded. Runs that running works already take away are not counted. A level
- * above the base, which remains of a tree that shrank, is always demanded. Then come runs that are
- * mostly tombstones, which slow readers down; and, if no work is urgent, all runs that are not in
- * the last level.
+ * The urgency of a compaction is a ratio in thousandths. For level 0 it is the number of runs to
+ * their target number, or the bytes to level0_bytes_target; for other levels, the bytes to their
+ * target. From 1,000 on a compaction is demanded. Runs that running works already remove are not
+ * counted. A level above the base, left over in a tree that shrank, is always demanded. Next come
+ * runs that are mostly tombstones, which slow readers down; and, if no work is urgent, all runs
+ * that are not in the last level.
  *
- * Where writes mostly replace what is there, level 0 is a second copy of a part of the tree. How far
- * they do is learned from the last compaction into the last level (tree->overwritten), and as far as
- * they do the bytes of level 0 are held to a share of the last level instead. Where they only add,
- * nothing would be gained by merging early, and the last level is rewritten less often.
+ * If writes mostly replace existing keys, level 0 is a second copy of a part of the tree. The last
+ * compaction into the last level shows how many do (tree->overwritten), and in that proportion the
+ * bytes of level 0 are limited to a share of the last level instead. If writes only add keys,
+ * nothing is gained by merging early, and the last level is rewritten less often.
  *
- * Of a level, the run goes down first that costs least: the bytes that it overlaps with in the next
- * level against its own, where tombstones count as more than they weigh, because they take others
- * with them. Neighbours go along where they add nothing to what is overlapped with.
+ * In a level, the run with the lowest cost goes down first. The cost is the bytes that it overlaps
+ * in the next level relative to its own, in which tombstones count for more than their size,
+ * because they remove other entries. Neighbours are included if they do not add to the overlap.
  *
- * Of level 0 the oldest runs are taken, all up to a number: an older one must not stay above a
- * newer one. An unhurried compaction takes a run with everything below it straight to the last
- * level.
+ * Of level 0 the oldest runs are taken, up to a number: an older run must not stay above a newer
+ * one. An unhurried compaction takes a run with everything below it directly to the last level.
  *
- * (I1) The inputs hold, of each level from `from` down to `to`, all runs that reach into the range
+ * (I1) The inputs contain, of each level from `from` down to `to`, all runs that overlap the range
  *      of the inputs above them. So nothing that stays above the output is older than it, and
  *      nothing that stays below is newer.
- * (I2) Two works of a tree whose ranges of levels and whose ranges of keys both meet never run
- *      beside each other; keys are compared over the whole stretch of a work, not run by run. So no
+ * (I2) Two works of a tree never run concurrently if both their ranges of levels and their ranges
+ *      of keys overlap; keys are compared over the whole range of a work, not run by run. So no
  *      work finds its inputs gone or its place in the output level taken.
  *
- * Where space is short (a full disk) only such compactions are picked as read no more than there is
- * room for: of level 0 fewer runs, of other levels one run that has it. An unhurried compaction goes
- * from level to level then: each step reads a few runs, and gives back as much as it drops.
+ * If space is short (a full disk), only compactions that read no more than the free space are
+ * picked: fewer runs of level 0, or one run of another level that fits. Unhurried compactions then
+ * go from level to level: each step reads a few runs, and frees what it drops.
  *
- * A run that a compaction could not read is left out, with all that would have to go with it, so
- * that the rest of the tree is kept in order. Only unhurried compactions try it again, at last, and
- * report it again.
+ * A run that a compaction could not read is left out, with all runs that would have to be included
+ * with it, so that the rest of the tree is still compacted. Only unhurried compactions try it
+ * again, as the last ones, and report it again.
  *
- * A run moves to the next level without being written again if it overlaps with nothing there, is
- * large enough to be worth keeping as it is, and would not become the place where garbage stays for
- * good: at the bottom only a rewriting drops tombstones.
+ * A run moves to the next level without being rewritten if it overlaps nothing there, is large
+ * enough to be kept as it is, and its garbage would not stay there forever: at the bottom only
+ * rewriting drops tombstones.
  */
 #include "compaction/compaction_internal.h"
 
@@ -60,16 +59,16 @@
 enum {
     LEVEL_LAST = FIRN_VERSION_LEVELS - 1,
     LEVEL0_INPUTS_MAX = 64,
-    INPUT_FACTOR_MAX = 25, /* how many times a run's target neighbours may add up to */
-    MOVE_OVERLAP_MAX = 10, /* the same for what a moved run overlaps with in the next level */
+    INPUT_FACTOR_MAX = 25, /* neighbours may add up to this many times a run's target */
+    MOVE_OVERLAP_MAX = 10, /* the same for the overlap of a moved run in the next level */
     DEMANDED = 1000,       /* urgency from which a compaction is wanted at any time */
     DRAINING = 2 * DEMANDED,
     TOMBSTONES = DEMANDED - 1,
     UNHURRIED = 1,
-    LEVEL0_SHARE = 300,    /* of the last level, in thousandths, where all writes replace others */
+    LEVEL0_SHARE = 300,    /* of the last level, in thousandths, if all writes replace others */
     LEVEL0_LEAST_PART = 8, /* but at least this part of a run */
-    ONE_PART = 4, /* what has come is this part of a small tree before it becomes one run again */
-    SMALL_PART = 64,            /* a tree of at most this part of a run is kept in one run, … */
+    ONE_PART = 4,          /* when this part of a small tree is new, it becomes one run again */
+    SMALL_PART = 64,       /* a tree of at most this part of a run is kept in one run, … */
     SMALL_PART_OF_MEMTABLE = 4, /* or of what is flushed at once, if that is known */
     DENSE_COUNT_MIN = 1024      /* fewer tombstones are not worth a compaction of their own */
 };
@@ -98,7 +97,8 @@ firn_compaction_pick_targets_of(const struct firn_version *version,
         out->bytes[level - 1] = out->bytes[level] / options->level_factor;
         level--;
     }
-    /* A level that is not empty must not be jumped over: what is in it is older than level 0. */
+    /* A level that is not empty must not be skipped: its versions are older than those in level
+     * 0. */
     out->base = level < first_used ? level : first_used;
     DCHECK(out->base >= 1 && out->base <= LEVEL_LAST && out->bytes[LEVEL_LAST] > 0);
 }
@@ -134,7 +134,7 @@ firn_compaction_pick_is_blocked_locked(const struct firn_lsm_tree *tree,
     return is_blocked(tree, plan);
 }
 
-/* Runs that could not be read: a compaction would fail once more. */
+/* Whether a run could not be read: a compaction would fail again. */
 static bool
 is_damaged(const struct firn_version_level *level, size_t i)
 {
@@ -159,7 +159,7 @@ has_damaged(const struct firn_version *version, const struct firn_compaction_pla
     return false;
 }
 
-/* (I1), and of level 0 nothing older than an input stays above. */
+/* (I1), and no run of level 0 that is older than an input stays. */
 static bool
 is_whole(const struct firn_version *version, const struct firn_compaction_plan *plan)
 {
@@ -269,7 +269,7 @@ has_inputs_below(const struct firn_compaction_plan *plan)
     return false;
 }
 
-/* Whether there is anything below the output where the inputs are. */
+/* Whether there is anything below the output in the range of the inputs. */
 static bool
 has_older(const struct firn_version *version, const struct firn_compaction_plan *plan)
 {
@@ -284,7 +284,7 @@ has_older(const struct firn_version *version, const struct firn_compaction_plan 
     return false;
 }
 
-/* Runs of level 0 may overlap with each other. */
+/* Runs of level 0 may overlap each other. */
 static bool
 overlap_each_other(const struct firn_version_level *level, size_t begin, size_t end)
 {
@@ -356,7 +356,7 @@ may_run(const struct search *search, const struct firn_compaction_plan *plan)
     return firn_compaction_pick_may_run_locked(search->tree, search->version, search->mode, plan);
 }
 
-/* Whether there is space for what the plan may write: as much as it reads, but for moves. */
+/* Whether there is space for what the plan may write: as much as it reads, or nothing for moves. */
 static bool
 has_room(const struct search *search, const struct firn_compaction_plan *plan)
 {
@@ -379,7 +379,8 @@ offer(struct search *search, uint64_t urgency, const struct firn_compaction_plan
     }
     *search->pick = (struct firn_compaction_pick){search->tree, urgency, *plan};
     search->pick->plan.is_move = may_move(search->version, search->options, plan);
-    /* Values stay where they are: moving them takes space (compaction_work.c). */
+    /* If space is short, values stay where they are: moving them takes space
+     * (compaction_work.c). */
     search->pick->plan.values_of = search->room_bytes == 0 ? 0 : FIRN_LSM_NO_VALUES;
     return true;
 }
@@ -392,7 +393,7 @@ small_bytes_max(const struct firn_lsm_options *options)
                : options->run_bytes_target / SMALL_PART;
 }
 
-/* Whether all of the tree is so small that it should be one run, and is not. */
+/* Whether the whole tree is so small that it should be one run, and is not. */
 static bool
 should_be_one(const struct firn_version *version, const struct firn_lsm_options *options,
               const struct firn_compaction_pick_targets *targets)
@@ -409,7 +410,7 @@ is_scattered(const struct search *search)
     return should_be_one(search->version, search->options, &search->targets);
 }
 
-/* Whether it should be one run at once: what has come is a part of it that is worth writing it all. */
+/* Whether it should be one run now: enough of it is new to rewrite it all. */
 static bool
 is_worth_one(const struct search *search)
 {
@@ -418,7 +419,7 @@ is_worth_one(const struct search *search)
            version->levels[0].bytes >= version->levels[LEVEL_LAST].bytes / ONE_PART;
 }
 
-/* The oldest runs of level 0 that no work has. Newer ones have come since a work began. */
+/* The oldest runs of level 0 that no work has; newer ones came after a work began. */
 static bool
 offer_level0(struct search *search, uint64_t urgency)
 {
@@ -444,7 +445,7 @@ offer_level0(struct search *search, uint64_t urgency)
     return offer(search, urgency, &plan);
 }
 
-/* What moving the run down costs, in thousandths: what is overlapped with against what goes. */
+/* The cost of moving the run down, in thousandths: the overlap to its own size. */
 static uint64_t
 cost_of(const struct firn_manifest_run *info, uint64_t overlap_bytes)
 {
@@ -455,7 +456,7 @@ cost_of(const struct firn_manifest_run *info, uint64_t overlap_bytes)
     return overlap_bytes > UINT64_MAX / 1000 ? UINT64_MAX : 1000 * overlap_bytes / weight;
 }
 
-/* Takes neighbours along that change nothing below. */
+/* Includes neighbours that add no overlap below. */
 static void
 widen(const struct search *search, struct firn_compaction_plan *plan)
 {
@@ -479,7 +480,7 @@ widen(const struct search *search, struct firn_compaction_plan *plan)
     }
 }
 
-/* The cheapest run of a level, into the next one. */
+/* Offers the cheapest run of a level, into the next one. */
 static bool
 offer_level(struct search *search, unsigned number, uint64_t urgency)
 {
@@ -503,7 +504,7 @@ offer_level(struct search *search, unsigned number, uint64_t urgency)
     if (!has_best) {
         return false;
     }
-    /* A single run may move; with neighbours it would have to be written again. */
+    /* A single run may move; with neighbours it would have to be rewritten. */
     if (!may_move(search->version, search->options, &best)) {
         widen(search, &best);
     }
@@ -512,7 +513,7 @@ offer_level(struct search *search, unsigned number, uint64_t urgency)
 
 /* ---- by size ---- */
 
-/* A work is installed a while before it ends: then it takes away nothing any more. */
+/* A work is installed some time before it ends: then it removes nothing more. */
 static bool
 still_has(const struct firn_version_level *level, const struct firn_run_file *file)
 {
@@ -523,7 +524,7 @@ still_has(const struct firn_version_level *level, const struct firn_run_file *fi
     return is_there;
 }
 
-/* Runs and bytes of a level that running works do not take away. */
+/* Runs and bytes of a level that running works do not remove. */
 static void
 measure_level(const struct search *search, unsigned number, uint64_t *out_runs, uint64_t *out_bytes)
 {
@@ -615,7 +616,7 @@ bytes_below(const struct firn_version *version, unsigned number,
     return bytes;
 }
 
-/* Half of the run deletes, and that is worth a compaction: it is much, or stands above much. */
+/* Half of the run is tombstones, and these are worth a compaction: many, or above much data. */
 static bool
 is_dense(const struct search *search, unsigned number, size_t i)
 {
@@ -669,8 +670,8 @@ any_reaches_into(const struct firn_version_level *level, const struct firn_lsm_r
     return is_found;
 }
 
-/* Where space is short: the lowest levels first, so that there is little below what comes next, and
- * one level at a time. */
+/* If space is short: the lowest levels first, so that there is little below the next ones, and one
+ * level at a time. */
 static void
 search_within_room(struct search *search)
 {

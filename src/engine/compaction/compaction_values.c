@@ -1,34 +1,36 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * compaction/compaction_values.c: large values on their way out of memtables and old value files.
+ * compaction/compaction_values.c: moves large values from memtables and old value files to new
+ * value files.
  *
- * A value from value_size_min bytes on, of a put or an expiring one, goes to a value file when a
- * flush, a load or a compaction first writes it into a run; the run gets a reference. From then on
- * compactions take the reference along and leave the value where it lies, with its sequence, until
- * its file is worth giving up: when more than half of it is dead (compaction_work.c), or when it is small.
- * Small files come of flushes with few large values; merging them keeps the number of files within
- * bounds. Values that move are written once more, in the order of keys.
+ * A value of at least value_size_min bytes, of a put or an expiring put, goes to a value file when
+ * a flush, a load or a compaction first writes it to a run; the run gets a reference. From then on
+ * compactions copy the reference and leave the value in place, with its sequence, until its file
+ * should be emptied: when more than half of it is dead (compaction_work.c), or when it is small.
+ * Flushes with few large values make small files; merging these limits the number of files. Values
+ * that move are written once more, in the order of keys.
  *
- * Each output, a flush, a load or one compaction, has value files of its own, begun when the first
- * value comes and ended beyond a target size. The references of a run are summed up by file while
- * its entries pass.
+ * Each output (of a flush, a load or one compaction) has its own value files, begun when the first
+ * value comes and ended above a target size. The references of a run are summed by file while its
+ * entries pass.
  *
- * Of a table the values are those of single cells of rows (value_cell.c), and the builder of the run asks for each:
- * it knows which columns may have references, and which values it drops. So entries of tables pass as they are.
+ * In a table the values are those of single cells of rows (value_cell.c), and the builder of the
+ * run calls this for each cell: it knows which columns may have references, and which values it
+ * drops. So entries of tables pass unchanged.
  *
- * A flush may find that a value lies in a file already, which was a segment of the log until now
- * (compaction_adopt.c): then the run gets a reference, and nothing is written.
+ * If a flush finds that a value is already in a file, a former segment of the log
+ * (compaction_adopt.c), the run gets a reference, and nothing is written.
  *
  * (I1) All value files are durable before MANIFEST names a run that refers to them: finish comes
  *      before the runs are installed.
- * (I2) A file that an input refers to stays as long as the input, which the work holds; a new one
- *      is held here until a run holds it. So following a reference needs no lock. (Not checked: a
- *      file counts its holders and does not know them.)
- * (I3) Whether a file is worth giving up is decided once an output, when it is first met: its live
- *      bytes change beside this.
+ * (I2) A file that an input refers to stays as long as the input, to which the work has a
+ *      reference; a new file is referenced here until a run does. So following a reference needs no
+ *      lock. (Not checked: a file only counts its references.)
+ * (I3) Whether a file should be emptied is decided once for each output, when it is first met: its
+ *      live bytes may change concurrently.
  *
- * Failure: what was written counts as gone, since no run of MANIFEST refers to it, and the next
- * collection removes it.
+ * Failure: the new files count as gone, since no run in MANIFEST refers to them, and the next
+ * collection removes them.
  */
 #include "compaction/compaction_internal.h"
 
@@ -38,7 +40,8 @@
 #include "base/sort.h"
 #include "tuple/tuple.h"
 
-/* What the open run refers to in a file; also of files that it does not refer to, with 0 bytes. */
+/* The open run's references to a file; also kept, with 0 bytes, for files that it does not refer
+ * to. */
 struct tally {
     struct firn_run_file *file;
     uint64_t bytes;
@@ -90,7 +93,7 @@ is_to_be_left(const struct firn_compaction_values *output, const struct firn_run
     return (is_left || is_small) && may_leave;
 }
 
-/* The file that an input's reference leads to. values knows the run that has the reference. */
+/* The file of an input's reference; values belongs to the run with the reference. */
 static int
 find_file(struct firn_compaction_values *output, const struct firn_run_values *values,
           uint64_t number, struct tally **out, firn_error *err)
@@ -100,7 +103,7 @@ find_file(struct firn_compaction_values *output, const struct firn_run_values *v
         return FIRN_OK;
     }
     const struct firn_run_file *run = values->ctx;
-    DCHECK(run != NULL); /* only what comes from a run has a reference */
+    DCHECK(run != NULL); /* only entries from runs have references */
     struct firn_run_file *file = firn_run_file_find_values(run, number);
     if (file == NULL) {
         return firn_error_set(err, FIRN_CORRUPT, "run %llu may not refer to the value file %llu",
@@ -130,7 +133,7 @@ end_file(struct firn_compaction_values *output, firn_error *err)
     return rc;
 }
 
-/* Makes the file that the writer writes known here. */
+/* Adds the file that the writer writes to the output's files. */
 static int
 note_file(struct firn_compaction_values *output, uint64_t number, firn_error *err)
 {
@@ -190,7 +193,7 @@ out:
 
 /* ---- entries ---- */
 
-/* *out is the entry with what output->stored holds in the place of its value. */
+/* *out is the entry with output->stored instead of its value. */
 static void
 take_reference(struct firn_compaction_values *output, const struct firn_entry *entry,
                struct firn_entry *out)
@@ -225,7 +228,7 @@ place_reference(struct firn_compaction_values *output, const struct firn_entry *
     struct firn_value_file_reference reference;
     struct tally *tally;
     int rc;
-    /* What a run gives has been checked. */
+    /* References from runs have been checked. */
     CHECK(firn_value_file_decode(bytes, &reference));
     FIRN_TRY(find_file(output, entry->values, reference.file, &tally, err));
     if (!tally->is_left) {
@@ -240,7 +243,7 @@ out:
     return rc;
 }
 
-/* A value that lies in an adopted file, or in none: *out_is_there. */
+/* A value that may be in an adopted file: *out_is_there. */
 static int
 place_logged(struct firn_compaction_values *output, const struct firn_entry *entry, size_t size,
              struct firn_entry *out, bool *out_is_there, firn_error *err)
@@ -285,7 +288,7 @@ firn_compaction_values_place(struct firn_compaction_values *output, const struct
     }
     size_t head = firn_entry_head_size(entry->kind);
     if (entry->value.size == head) {
-        return FIRN_OK; /* nothing that could lie elsewhere */
+        return FIRN_OK; /* no value that could be in a file */
     }
     firn_slice rest = firn_bytes(entry->value.data + head, entry->value.size - head);
     if (entry->values != NULL) {
@@ -301,7 +304,7 @@ firn_compaction_values_place(struct firn_compaction_values *output, const struct
 
 /* ---- cells ---- */
 
-/* The value of a cell goes to a file, and the reference into *cell. */
+/* Writes the value of a cell to a file, and puts the reference into *cell. */
 static int
 refer_cell(struct firn_compaction_values *output, firn_slice value, struct firn_cell *cell,
            firn_error *err)
@@ -330,7 +333,7 @@ place_cell(void *ctx, const struct firn_run_values *values, struct firn_cell *ce
         return refer_cell(output, cell->as.bytes, cell, err);
     }
     CHECK(cell->kind == FIRN_PHYSICAL_REFERENCE && values != NULL &&
-          firn_value_cell_decode(cell->as.bytes, &reference)); /* the builder has looked */
+          firn_value_cell_decode(cell->as.bytes, &reference)); /* the builder has checked */
     FIRN_TRY(find_file(output, values, reference.file, &tally, err));
     if (!tally->is_left) {
         tally->bytes += firn_value_file_span(&reference);

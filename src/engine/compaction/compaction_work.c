@@ -2,44 +2,45 @@
  *
  * compaction/compaction_work.c: handing out flushes and compactions.
  *
- * A work is picked under the mutex, which is quick, and run later without it, by any thread.
- * From picking to its end it hangs on its tree and has what it needs: references to memtables or to
- * a version, and marks on the runs that it takes.
+ * A work is picked under the mutex, which is quick, and run later without it, by any thread. From
+ * picking to its end it is in its tree's list of works and holds what it needs: references to
+ * memtables or to a version, and the reservation of its runs.
  *
- * (I1) One flush at a time a tree, of its oldest frozen memtables: so flushes are installed in
+ * (I1) A tree has one flush at a time, of its oldest frozen memtables: so flushes are installed in
  *      order.
- * (I2) Two compactions of a tree run beside each other only if the ranges of their keys or those of
- *      their levels do not meet (compaction_pick.c).
+ * (I2) Two compactions of a tree run concurrently only if their ranges of keys or their ranges of
+ *      levels do not overlap (compaction_pick.c).
  *
- * (I3) Small flushes of several trees are handed out as one work, and so are small compactions: what
- *      they cost is not the bytes but the syncs, which they share (compaction.c). A flush takes no
- *      more along than one memtable may hold, so that memory is not given back late. (Not
- *      checked: it is a matter of cost alone.)
+ * (I3) Small flushes of several trees are picked as one work, and so are small compactions: their
+ *      cost is not the bytes but the syncs, which they share (compaction.c). Together such flushes
+ *      have no more than one memtable may hold, so that memory is not freed late. (Not checked: it
+ *      only matters for cost.)
  *
- * Flushes come before compactions: they free memory and log. Among trees the one goes first whose
- * oldest frozen memtable was frozen first.
+ * Flushes come before compactions: they free memory and log. The tree whose oldest frozen memtable
+ * was frozen first comes first.
  */
 #include "base/check.h"
 #include "base/mem.h"
 #include "compaction/compaction_internal.h"
 
-/* ==== which runs to write again, so that a value file may go ====
+/* ==== which runs to rewrite, so that a value file can be removed ====
  *
- * A file of which more than half is dead is to go: the runs that refer to it are written again, one
- * after the other, each in its place; their live values move into a new file (compaction_values.c), and
- * after the last of them no run refers to the old one any more. So values take up at most about twice
- * their size, and a byte is moved at most once for each byte that died beside it. Other compactions
- * do the same with what they come across.
+ * A file of which more than half is dead is to be removed: the runs that refer to it are rewritten
+ * in place, one after the other; their live values move to a new file (compaction_values.c), and
+ * after the last of them no run refers to the old file. So values take up at most about twice their
+ * size, and a byte is moved at most once for each byte that died in its file. Other compactions do
+ * the same with the references that they meet.
  *
- * Runs of level 0 are left alone: their values are as young as they, and the compaction into the
+ * Runs of level 0 are left alone: their values are as new as they are, and the compaction into the
  * next level comes anyway.
  *
- * Where space is short (a full disk) files are emptied one after the other, that of which the least is
- * alive first: only its values move, out of all runs that refer to it, and it goes before the next one
- * is begun. So what is needed is what is alive of one file, not of all.
+ * If space is short (a full disk), files are emptied one after the other, beginning with the one
+ * with the fewest live bytes: only its values move, out of all runs that refer to it, and it is
+ * removed before the next one is begun. So the space needed is that of the live values of one file,
+ * not of all.
  *
- * The search goes over all runs of a tree, so it is made only where some file has become worth it
- * since the last search found nothing (may_have_sparse).
+ * The search looks at all runs of a tree, so it is made only if some file has become worth emptying
+ * since the last search that found nothing (may_have_sparse).
  *
  * Under the mutex of lsm.
  */
@@ -57,7 +58,7 @@ refers_to_sparse_locked(const struct firn_lsm *lsm, const struct firn_run_file *
     return false;
 }
 
-/* Of the files that are worth it, the one of which the least is alive; NULL if there is none. */
+/* The file with the fewest live bytes among those worth emptying; NULL if there is none. */
 static const struct firn_run_file *
 find_emptiest_locked(const struct firn_lsm *lsm, const struct firn_version *version,
                      bool is_thorough)
@@ -117,8 +118,8 @@ pick_within_room_locked(struct firn_lsm_tree *tree, enum firn_compaction_pick_mo
     return false;
 }
 
-/* A compaction that writes a run again in its place for that; false: there is none to be run now.
- * With room_bytes, unless that is 0, it empties one file, of which no more is alive. */
+/* Picks a compaction that rewrites a run in place for that; false: there is none to run now. If
+ * room_bytes is not 0, it empties one file, with at most that many live bytes. */
 static bool
 sparse_pick_locked(struct firn_lsm_tree *tree, enum firn_compaction_pick_mode mode,
                    uint64_t room_bytes, struct firn_compaction_plan *out)
@@ -157,9 +158,9 @@ sparse_pick_locked(struct firn_lsm_tree *tree, enum firn_compaction_pick_mode mo
 /* More frozen memtables than this wait for the next flush. */
 enum { FLUSH_MEMTABLES_MAX = 8 };
 
-/* (I3) So many works run together at most, … */
+/* (I3) At most this many works run together, … */
 enum { SHARED_WORKS_MAX = 128 };
-/* … and compactions only that read so little, each and all. */
+/* … and compactions only if they read at most this much, each and all together. */
 enum { SHARED_COMPACTION_BYTES_MAX = 1 << 20, SHARED_COMPACTIONS_BYTES_MAX = 4 << 20 };
 
 static bool
@@ -263,7 +264,7 @@ bytes_of_flush(const struct firn_compaction_work *work)
     return bytes;
 }
 
-/* The flush of the tree that has waited longest, and where that is small, those of others (I3). */
+/* The flush of the tree that has waited longest; if it is small, those of others too (I3). */
 static int
 pick_flushes_locked(struct firn_lsm *lsm, const struct firn_compaction_work_wish *wish,
                     struct firn_compaction_work **out, firn_error *err)
@@ -326,7 +327,7 @@ make_compaction_locked(const struct firn_compaction_pick *pick, struct firn_comp
     return FIRN_OK;
 }
 
-/* What the wish asks for in a tree, if that is more urgent than what was found. */
+/* Picks what the wish asks for in a tree, if that is more urgent than what was found. */
 static void
 pick_in_tree_locked(struct firn_lsm_tree *tree, const struct firn_compaction_work_wish *wish,
                     enum firn_compaction_pick_mode mode, struct firn_compaction_pick *pick)
@@ -344,7 +345,8 @@ pick_in_tree_locked(struct firn_lsm_tree *tree, const struct firn_compaction_wor
     }
 }
 
-/* Whether it may share a work with others (I3): it reports no progress, and room was not asked for. */
+/* Whether it may share a work with others (I3): no progress is reported, and room is not
+ * limited. */
 static bool
 may_share(const struct firn_compaction_work_wish *wish, enum firn_compaction_pick_mode mode)
 {
@@ -352,7 +354,7 @@ may_share(const struct firn_compaction_work_wish *wish, enum firn_compaction_pic
            wish->room_bytes == 0 && mode == FIRN_COMPACTION_PICK_DEMANDED;
 }
 
-/* Takes along what is small too. */
+/* Adds other small compactions. */
 static void
 share_locked(struct firn_lsm *lsm, const struct firn_compaction_work_wish *wish,
              enum firn_compaction_pick_mode mode, struct firn_compaction_work *last)
@@ -410,7 +412,8 @@ pick_compaction(struct firn_lsm *lsm, const struct firn_compaction_work_wish *wi
 }
 
 /* The first tree with a number from *id on that may have garbage in its last level, as a work
- * without a plan, which meets no other: it keeps the tree from being dropped. *id is advanced. */
+ * without a plan, which conflicts with no other: it prevents the tree from being dropped. *id is
+ * advanced. */
 static int
 pick_suspect(struct firn_lsm *lsm, const struct firn_compaction_work_wish *wish,
              enum firn_compaction_pick_mode mode, uint64_t *id, struct firn_compaction_work **out,
@@ -434,7 +437,7 @@ pick_suspect(struct firn_lsm *lsm, const struct firn_compaction_work_wish *wish,
     return rc;
 }
 
-/* Gives the suspect a plan, if there is something to free. */
+/* Gives the suspect a plan, if it has something to free. */
 static int
 plan_suspect(struct firn_compaction_work *work, enum firn_compaction_pick_mode mode,
              bool *out_found, firn_error *err)
@@ -485,7 +488,7 @@ out:
     return rc;
 }
 
-/* What frees space in value files. */
+/* Picks a compaction that frees space in value files. */
 static int
 pick_values(struct firn_lsm *lsm, const struct firn_compaction_work_wish *wish,
             enum firn_compaction_pick_mode mode, struct firn_compaction_work **out, firn_error *err)
@@ -548,7 +551,7 @@ firn_compaction_work_pick(struct firn_lsm *lsm, const struct firn_compaction_wor
     }
     if (rc == FIRN_OK && *out == NULL && wish->compactions && wish->is_unhurried &&
         wish->room_bytes != 0) {
-        /* What reads much may write little. */
+        /* A compaction that reads much may write little. */
         struct firn_compaction_work_wish daring = *wish;
         daring.room_bytes = 0;
         rc = pick_any_compaction(lsm, &daring, out, err);

@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * compaction/run_writer.c: entries in order become a file of the directory of runs, and that a run of a
- * version that is not installed yet.
+ * compaction/run_writer.c: writes entries in order to a file in the directory of runs, which
+ * becomes a run that is not installed yet.
  *
- * Flushes, compactions and loads have this in common: a file gets the next number, its builder takes
- * entries, the run records where it comes from, and what its builder counted becomes what MANIFEST
- * will say of it. What differs is the caller's: when a run ends, what else is in it, its level.
+ * Flushes, compactions and loads share this: a file gets the next number, its builder takes
+ * entries, the run records its origin, and the builder's counts become the run's entry in MANIFEST.
+ * The caller decides when a run ends, its level, and what else is in it.
  *
- * Runs that will have graphs (compaction_graph.c) are better few and large: a search walks each graph, and a walk
- * through one of twice the size takes hardly longer. They should not be so large that no graph can be built, which takes
- * about as much memory as vectors of 100 dimensions do, of the half of the cache that may be held.
+ * Runs that will have graphs (compaction_graph.c) should be few and large: a search walks each
+ * graph, and walking one of twice the size takes hardly longer. But they must not be so large that
+ * no graph can be built: building takes about as much memory as vectors of 100 dimensions do, out
+ * of the half of the cache that may be held.
  *
- * Failure: a builder removes its unfinished file; a finished one that cannot be made known is removed
- * here.
+ * Failure: a builder removes its unfinished file; a finished file that cannot be added to the
+ * output is removed here.
  */
 #include "compaction/compaction_internal.h"
 

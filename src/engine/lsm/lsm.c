@@ -1,41 +1,41 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * lsm/lsm.c: the trees of a store, as one: opening, closing, numbers.
+ * lsm/lsm.c: the trees of a store as a whole: opening, closing, numbers.
  *
- * A tree is memtables above runs in levels. Writes go to the active memtable;
- * freezing closes it; a flush (compaction.c) makes a run of level 0 from frozen ones; compactions
- * (compaction.c) merge runs into deeper levels. MANIFEST (manifest.c) says which runs there are.
+ * A tree consists of memtables and of runs in levels below them. Writes go to the active memtable;
+ * freezing closes it; a flush (compaction.c) writes frozen memtables as a run of level 0;
+ * compactions (compaction.c) merge runs into deeper levels. MANIFEST (manifest.c) lists the runs.
  * Readers use one immutable object of each tree, its state (lsm_state.c), which is replaced when
  * something changes (lsm_install.c).
  *
  *   apply, freeze        lsm_tree.c       one thread, the leader of commits
  *   get                  lsm_tree_get.c   any thread; neither waits nor locks
  *   cursors              lsm_cursor.c     any thread, each cursor in one
- *   works                compaction_work.c       any threads: picked under the mutex, run without it
+ *   works                compaction_work.c any threads: picked under the mutex, run without it
  *   removal of files     lsm_collect.c    any thread
  *
- * Rules that hold all of this together:
+ * Invariants:
  * (I1) For each key, versions in a newer memtable are newer than those in an older one, those in
- *      memtables newer than those in runs, and in levels as version.h says. A range delete counts as
- *      a version of every key that it covers. So a reading may stop at the first version that it
- *      sees, or at the first range delete above it; but for history runs, where a view has to look
- *      into them (run_history.c).
- * (I2) A memtable leaves the state together with the arrival of the run that has its content, in
- *      one replacement; and MANIFEST named that run durably before.
- * (I3) The log is durable through all of a memtable before MANIFEST names the memtable's run
- *      (compaction.c): else a crash could leave one tree with a part of a commit whose other part, in
- *      another tree, was lost with the log. (Not checked: the log is the store's.)
- * (I4) Flushes of one tree are installed in the order in which its memtables were frozen, so what
- *      is above the tree's flushed sequence is exactly what its runs do not have.
- * (I5) A run file is removed when no version of this process names it and no other process reads by
- *      a MANIFEST that does.
+ *      memtables are newer than those in runs, and levels are ordered as version.h says. A range
+ *      delete counts as a version of every key that it covers. So a read may stop at the first
+ *      version that it sees, or at the first range delete above that version. The exception is
+ *      history runs, if a view has to look into them (run_history.c).
+ * (I2) The replacement of a state that removes a memtable also adds the run that has its content.
+ *      MANIFEST has durably named that run before.
+ * (I3) The log is durable up to the end of a memtable before MANIFEST names the memtable's run
+ *      (compaction.c). Otherwise a crash could keep a part of a commit in one tree while the part
+ *      in another tree is lost with the log. (Not checked: the log is the store's.)
+ * (I4) Flushes of one tree are installed in the order in which its memtables were frozen. So the
+ *      runs lack exactly the versions above the tree's flushed sequence.
+ * (I5) A run file is removed only when no version of this process names it and no other process
+ *      uses a MANIFEST version that does.
  *
- * Locking: one mutex (rank LSM) guards the list of trees, works, and the replacing of states; it is
- * not held during input or output, nor while the host is asked anything. Changes of MANIFEST are
- * made by one thread at a time, which has a token for it (lsm_install.c).
+ * Locking: one mutex (rank LSM) guards the list of trees, works, and the replacing of states. It is
+ * not held during I/O, nor while the host is called. MANIFEST is changed by one thread at a time,
+ * the holder of a token (lsm_install.c).
  *
- * Failure: a run that is damaged is found when it is first read, and says so; one that is missing is
- * noted at the opening; a MANIFEST that is damaged keeps the store from opening.
+ * Failure: a damaged run is found and reported when it is first read. A missing run is noted at the
+ * opening. A damaged MANIFEST keeps the store from opening.
  */
 #include "lsm/lsm.h"
 
@@ -53,8 +53,8 @@
 
 /* ==== what the trees hold and what works have done, as numbers ====
  *
- * Everything is taken in one moment under the mutex, from what the versions know of their runs; no
- * file is asked.
+ * All numbers are taken at one moment under the mutex, from what the versions know of their runs;
+ * no file is read.
  */
 
 static void
@@ -110,35 +110,37 @@ firn_lsm_stats(struct firn_lsm *lsm, const struct firn_lsm_tree *tree, struct fi
     firn_os_mutex_unlock(&lsm->mutex);
 }
 
-/* ==== the files in the directory of runs, held against those that MANIFEST names ====
+/* ==== comparing the files in the directory of runs with those that MANIFEST names ====
  *
  * An opening lists the directory once. A file that MANIFEST does not name is a stray. Strays have
- * three causes: a crash came before MANIFEST named the file, or after MANIFEST had let go of it; or a
- * writer is at work. The first two belong to nothing, and a writer removes them (lsm_collect.c).
+ * three causes: a crash before MANIFEST named the file, a crash after MANIFEST stopped naming it,
+ * or a writer at work. Strays of the first two kinds belong to nothing, and a writer removes them
+ * (lsm_collect.c).
  *
- * A file that MANIFEST names and that is missing has two causes. It was removed from outside: then reads of
- * what it held fail, everything else can be read, and the opening notes it. Or MANIFEST is an older
- * one: a compaction replaced the file by others, which are there and look like strays. Those hold
- * the data, and must not be removed.
+ * If a file that MANIFEST names is missing, there are two possible causes. Something else removed
+ * it: then reads of its contents fail, everything else can be read, and the opening notes it. Or
+ * MANIFEST is an old one: a compaction has replaced the file by others, which look like strays.
+ * These hold the data and must not be removed.
  *
- * (I6) MANIFEST durably names a file only after the file is durable, and a file is removed only after
- *      MANIFEST has durably let go of it. So no crash leaves a named file missing. (Not checked
- *      here: an opening finds only what came of it.)
+ * (I6) MANIFEST names a file only after the file is durable, and a file is removed only after
+ *      MANIFEST has durably stopped naming it. So no crash leaves a named file missing. (Not
+ *      checked here: an opening sees only the result.)
  * (I7) Hence finished strays beside missing files are never the trace of a crash. Such a store is
- *      refused as damaged, before anything is removed. Missing attachments alone are no reason: an
- *      older MANIFEST would miss their runs too, and every read does without them.
+ *      refused as damaged, before anything is removed. Missing attachments alone are no reason to
+ *      refuse it: with an older MANIFEST their runs would be missing too, and every read can do
+ *      without them.
  *
  * A reader keeps the files of its MANIFEST from being removed (store/db_reader.c) before it comes
  * here, so a writer beside it makes nothing look missing.
  *
- * Limits: memory for as many bytes a file as struct named has.
+ * Memory: sizeof(struct named) bytes for each file.
  */
 
 /* A file that MANIFEST names. */
 struct named {
     uint64_t number;
     const struct firn_run_kind *kind;
-    bool is_attachment; /* reads do without it */
+    bool is_attachment; /* reads can do without it */
     bool is_present;    /* it was found */
 };
 
@@ -146,8 +148,8 @@ struct comparison {
     struct firn_lsm *lsm;
     struct firn_buf named;  /* of struct named, by ascending number, none twice */
     struct firn_buf strays; /* of struct firn_lsm_stray */
-    uint64_t needed;        /* of the missing files, those that are no attachments */
-    uint64_t finished;      /* of the strays, those that are no unfinished files */
+    uint64_t needed;        /* missing files that are not attachments */
+    uint64_t finished;      /* strays that are finished files */
     uint64_t number_max;
 };
 
@@ -194,7 +196,7 @@ list_file(struct comparison *comparison, uint64_t number, const struct firn_run_
           bool is_attachment)
 {
     const struct named named = {.number = number, .kind = kind, .is_attachment = is_attachment};
-    DCHECK(number > 0 && kind != NULL); /* what is of no known kind was refused */
+    DCHECK(number > 0 && kind != NULL); /* unknown kinds were refused */
     return firn_buf_append(&comparison->named, &named, sizeof named);
 }
 
@@ -266,8 +268,8 @@ visit_file(void *ctx, const struct firn_os_dirent *entry)
     return firn_buf_append(&comparison->strays, &stray, sizeof stray);
 }
 
-/* Counts what was not found, and keeps the name of the first one that is needed, or else of the
- * first one. */
+/* Counts missing files, and keeps the name of the first one that is needed, or else of the first
+ * one. */
 static void
 find_missing(struct comparison *comparison)
 {
@@ -306,7 +308,7 @@ judge(const struct comparison *comparison, firn_error *err)
                           comparison->finished);
 }
 
-/* New files get numbers above all that are there. */
+/* New files get numbers above those of all existing files. */
 static void
 take_strays(struct comparison *comparison, uint64_t version)
 {
@@ -353,7 +355,7 @@ files_compare(struct firn_lsm *lsm, const struct firn_manifest_state *state, fir
     return rc;
 }
 
-/* ==== the trees of a store, as one: opening, closing, numbers ==== */
+/* ==== the trees of a store as a whole: opening, closing, numbers ==== */
 
 enum { OPEN_RUNS_MAX = 512 };
 
@@ -431,7 +433,7 @@ firn_lsm_is_run_name(const char *name, const struct firn_run_kind *const *kinds)
 static void
 set_options(struct firn_lsm *lsm, const struct firn_lsm_options *options)
 {
-    /* lsm.h: one of the two asks for the other. */
+    /* lsm.h: both or neither. */
     DCHECK((options->host.log_segment_bytes == NULL) == (options->host.lend_log_segment == NULL));
     DCHECK(options->kinds != NULL && options->kinds[0] != NULL);
     lsm->options = *options;
@@ -517,7 +519,7 @@ destroy(struct firn_lsm *lsm)
     firn_free(lsm);
 }
 
-/* Counts names that are ours, for a store that has no MANIFEST. */
+/* Counts names that are ours, in a store that has no MANIFEST. */
 static int
 count_run(void *ctx, const struct firn_os_dirent *entry)
 {
@@ -561,7 +563,8 @@ out:
     return rc;
 }
 
-/* Whether no other process is reading MANIFEST: by a version, or none, that is older than all. */
+/* Whether no other process is reading MANIFEST now. One that is has no version yet, and counts as
+ * older than all. */
 static bool
 may_remove(void *ctx)
 {
@@ -812,7 +815,7 @@ firn_lsm_scratch_dir(const struct firn_lsm *lsm)
     return lsm->options.is_read_only ? NULL : lsm->runs_dir;
 }
 
-/* As an unfinished run: that belongs to nothing, and is no trace of damage. */
+/* Named like an unfinished run, which belongs to nothing and is no sign of damage. */
 void
 firn_lsm_scratch_name(struct firn_lsm *lsm, char out[FIRN_RUN_FILE_NAME_SIZE])
 {

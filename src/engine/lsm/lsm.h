@@ -3,17 +3,17 @@
  * lsm/lsm.h: the trees of a store: memtables, runs in levels, and the MANIFEST that
  * says which runs there are.
  *
- * What store/ keeps for itself: the log, the order of commits, published sequences, the list of
- * views, the threads. What it leaves to this: where versions of keys are and which of them may go.
+ * The room store owns the log, the order of commits, published sequences, the list of views, and
+ * the threads. This room decides where versions of keys are kept and which of them may be dropped.
  *
- * Threads: apply, reserve, freeze and drop from one thread at a time (the leader of commits); gets
- * and cursors from any threads beside it; work_pick from any thread, and the works that it hands
- * out run beside each other and beside all else.
+ * Threads: one thread at a time (the leader of commits) applies, reserves, freezes and drops. Gets
+ * and cursors run beside it, on any threads. Any thread may pick works, which run concurrently with
+ * each other and with everything else.
  *
- * Failure: reads that meet damage return FIRN_CORRUPT with file, offset and what is lost, and never
- * FIRN_NOT_FOUND for what may exist; the rest stays readable. A work that failed leaves everything
- * as it was and may be picked again; a MANIFEST that could not be written or synced latches all
- * further works (FIRN_FAILED), because what it holds is unknown.
+ * Failure: reads that meet damage return FIRN_CORRUPT with the file, the offset and what is lost,
+ * and never FIRN_NOT_FOUND for a key that may exist; the rest stays readable. A work that fails
+ * leaves everything as it was and may be picked again. A MANIFEST that could not be written or
+ * synced latches all further works (FIRN_FAILED), because its contents are unknown.
  */
 #ifndef FIRN_LSM_LSM_H
 #define FIRN_LSM_LSM_H
@@ -35,162 +35,163 @@ struct firn_lsm;
 struct firn_lsm_tree;
 struct firn_memtable;
 
-/* What the trees ask of the store; called from works, on any thread, without a lock of lsm/. */
+/* What the trees ask of the store. Called from works, on any thread, with no lock of lsm/ held. */
 struct firn_lsm_host {
     void *ctx;
-    /* Makes the log durable through everything that was applied before the call. */
+    /* Syncs the log up to and including everything that was applied before the call. */
     int (*sync_log)(void *ctx, firn_error *err);
-    /* How far the log is durable: MANIFEST names it with each change. segment 0: not known. May be
+    /* How far the log is durable; each change of MANIFEST records it. segment 0: not known. May be
      * NULL. */
     struct firn_log_position (*log_durable)(void *ctx);
     /* All views that may still read the tree, now ([1, UINT64_MAX]) included. They stay valid until
-     * release_views. A view that is opened later must see no less than "now" saw. Views whose newest
-     * intervals begin at the same sequence have the same older intervals. */
+     * release_views. A view that is opened later must see at least what "now" saw. Views whose
+     * newest intervals begin at the same sequence have the same older intervals. */
     int (*take_views)(void *ctx, uint32_t tree_id, struct firn_view_list *out, firn_error *err);
     void (*release_views)(void *ctx, struct firn_view_list *views);
-    /* Whether no other process reads by a MANIFEST version below this one. */
+    /* Whether no other process uses a MANIFEST version below this one. */
     bool (*no_reader_below)(void *ctx, uint64_t version);
-    /* Bytes of a segment of the log to which no more will be added, else 0. May be NULL, as the next
-     * one then is. */
+    /* The size in bytes of a log segment that is complete; 0 if it may still grow. NULL if and only
+     * if lend_log_segment is NULL. */
     uint64_t (*log_segment_bytes)(void *ctx, uint64_t segment);
-    /* Gives such a segment's file a second name: firn_log_lend. */
+    /* Gives the file of a complete segment a second name: firn_log_lend. */
     int (*lend_log_segment)(void *ctx, uint64_t segment, struct firn_os_dir *to_dir, const char *to,
                             firn_error *err);
-    /* The columns that runs of the tree are to have that are written from now on, where its kind of runs
-     * has a layout: one allocation, for firn_free. May be NULL: no tree is of such a kind. */
+    /* The columns of runs of the tree that are written from now on, if its kind of runs has a
+     * layout: one allocation, for firn_free. May be NULL: no tree is of such a kind. */
     int (*take_layout)(void *ctx, uint32_t tree_id, struct firn_column_layout **out,
                        firn_error *err);
 };
 
 struct firn_lsm_options {
-    /* The kinds of runs, each with a name and a number of its own; NULL ends the list. The first one
-     * is that of trees of which nothing else is said, and of a load's scratch files. Borrowed. */
+    /* The kinds of runs, each with a name and a number of its own; NULL ends the list. The first
+     * one is the default for trees, and is used for a load's scratch files. Borrowed. */
     const struct firn_run_kind *const *kinds;
     struct firn_block_cache *cache; /* borrowed */
     struct firn_lsm_host host;
     bool is_read_only;            /* nothing is written; no works */
     bool may_miss;                /* for repairs: files may be missing */
-    size_t run_bytes_target;      /* a compaction begins a new run beyond it; 0: 32 MiB */
+    size_t run_bytes_target;      /* a compaction starts a new run above this; 0: 32 MiB */
     uint64_t level_bytes_base;    /* of the first level that is not empty; 0: 256 MiB */
     unsigned level_factor;        /* 0: 10 */
-    unsigned level0_runs_target;  /* as many runs in level 0 ask for a compaction; 0: 4 */
+    unsigned level0_runs_target;  /* this many runs in level 0 trigger a compaction; 0: 4 */
     size_t memtable_bytes_target; /* the caller freezes a memtable that is larger; 0: unknown */
-    uint64_t level0_bytes_target; /* likewise; less where writes replace others; 0: 256 MiB */
-    unsigned history_runs_target; /* as many small history runs ask for a merge; 0: 8 */
+    uint64_t level0_bytes_target; /* trigger one too; less if writes replace others; 0: 256 MiB */
+    unsigned history_runs_target; /* this many small history runs trigger a merge; 0: 8 */
     enum firn_codec codec;        /* of new runs */
     enum firn_codec codec_bottom; /* of new runs in the last level */
-    /* Of trees that separate values: */
-    size_t value_size_min;            /* values from so many bytes on; 0: 4 KiB */
-    uint64_t value_file_bytes_target; /* a new value file begins beyond it; 0: 64 MiB */
+    /* For trees that separate values: */
+    size_t value_size_min;            /* values of at least this size; 0: 4 KiB */
+    uint64_t value_file_bytes_target; /* a new value file starts above this; 0: 64 MiB */
     uint64_t value_file_bytes_small;  /* smaller ones are merged; 0: a 64th of the target */
 };
 
 /* Whether a file or directory of that name in the store's directory belongs to the trees. */
 bool firn_lsm_is_name(const char *name);
-/* Whether one in its directory "runs" does; kinds as in the options. */
+/* The same for a name in its directory "runs"; kinds as in the options. */
 bool firn_lsm_is_run_name(const char *name, const struct firn_run_kind *const *kinds);
-/* Opens the MANIFEST and what it names in dir (the store's; runs lie in its directory "runs"), or,
- * where there is none, makes an empty one if create is true (read-only: in memory alone) and else
- * returns FIRN_NOT_FOUND; FIRN_CORRUPT where there is none, but runs, and where MANIFEST is older
- * than the runs (lsm.c). dir is borrowed. Unless read-only, files that belong to nothing and that
- * no reader may use are removed by the first collect: replaying the log may show before that
- * MANIFEST is not the newest. Read-only beside a writer: FIRN_BUSY or FIRN_NOT_FOUND where the
- * writer took away what was being read, if no lock kept it from that. */
+/* Opens the MANIFEST and what it names in dir (the store's directory; runs are in its subdirectory
+ * "runs"). Without a MANIFEST, makes an empty one if create is true (if read-only, only in memory),
+ * else returns FIRN_NOT_FOUND. FIRN_CORRUPT if there are runs but no MANIFEST, or if MANIFEST is
+ * older than the runs (lsm.c). dir is borrowed. Unless read-only, the first collect removes files
+ * that belong to nothing and that no reader may use; not the opening, since replaying the log may
+ * yet show that MANIFEST is not the newest. Read-only beside a writer: FIRN_BUSY or FIRN_NOT_FOUND
+ * if the writer removed what was being read and no lock prevented that. */
 FIRN_MUST_CHECK int firn_lsm_open(struct firn_os_dir *dir, const struct firn_lsm_options *options,
                                   bool create, struct firn_lsm **out, firn_error *err);
-/* Requires: no cursor is open, and no work runs. Memtables are dropped: their contents are in the log.
- * Frees the handle, also after a failure. NULL is allowed. */
+/* Requires: no cursor is open, and no work runs. Memtables are dropped: their contents are in the
+ * log. Frees the handle, even on failure. NULL is allowed. */
 FIRN_MUST_CHECK int firn_lsm_close(struct firn_lsm *lsm, firn_error *err);
 /* As a crash would: nothing is written. */
 void firn_lsm_abandon(struct firn_lsm *lsm);
 
 /* The largest sequence that the MANIFEST names. */
 uint64_t firn_lsm_sequence(const struct firn_lsm *lsm);
-/* Grows by one with every installed change; in the MANIFEST, so the same for all processes. It has
- * been written there before no_reader_below is asked about it. */
+/* The version of MANIFEST: every installed change adds one. All processes see the same version. It
+ * has been written to MANIFEST before no_reader_below is asked about it. */
 uint64_t firn_lsm_version(struct firn_lsm *lsm);
 /* How far the log was durable when MANIFEST was last changed before this opening; segment 0: not
  * known. */
 struct firn_log_position firn_lsm_log_end(const struct firn_lsm *lsm);
-/* The version that the MANIFEST in dir has now; a writer may append beside it. */
+/* The current version of the MANIFEST in dir; a writer may be appending to it. */
 FIRN_MUST_CHECK int firn_lsm_read_version(struct firn_os_dir *dir, uint64_t *out, firn_error *err);
-/* A record of MANIFEST that says nothing but how far the log is durable: no new version. */
+/* Appends a record to MANIFEST that only says how far the log is durable; the version stays. */
 FIRN_MUST_CHECK int firn_lsm_install_log_end(struct firn_lsm *lsm, firn_error *err);
-/* How many files MANIFEST named at the opening that were not there: what they held cannot be read.
- * *out_name is the name of one of them, or "". */
+/* How many of the files that MANIFEST named were missing at the opening: their contents cannot be
+ * read. *out_name is the name of one of them, or "". */
 uint64_t firn_lsm_missing_files(const struct firn_lsm *lsm, const char **out_name);
-/* What the store keeps in MANIFEST beside the trees, in a format of its own: as the last save, of
- * this process or one before, left it; empty: nothing. Borrowed until the next save. */
+/* What the store keeps in MANIFEST beside the trees, in a format of its own, as last installed by
+ * this process or an earlier one; may be empty. Borrowed until the next install. */
 firn_slice firn_lsm_history(const struct firn_lsm *lsm);
-/* Replaces it, durably, and names a sequence. A failure is as one of a work. Any thread, one at a
+/* Replaces the history durably, and records a sequence. Fails as a work does. Any thread, one at a
  * time. */
 FIRN_MUST_CHECK int firn_lsm_install_history(struct firn_lsm *lsm, firn_slice history,
                                              uint64_t sequence, firn_error *err);
-/* The oldest segment of the log that holds something no run has; all older ones may go. UINT64_MAX
- * if the memtables are empty. */
+/* The oldest segment of the log that holds something that no run has; all older ones may be
+ * deleted. UINT64_MAX if the memtables are empty. */
 uint64_t firn_lsm_log_floor(struct firn_lsm *lsm);
 
-/* The directory for temporary files; NULL where nothing is written. Borrowed. Any thread. */
+/* The directory for temporary files; NULL if read-only. Borrowed. Any thread. */
 struct firn_os_dir *firn_lsm_scratch_dir(const struct firn_lsm *lsm);
-/* A name for one, which no file has had: the next opening that writes removes what a crash left there.
- * Not read-only. Any thread. */
+/* A name for a temporary file, which no file has had before. The next opening for writing removes
+ * what a crash left under it. Requires: not read-only. Any thread. */
 void firn_lsm_scratch_name(struct firn_lsm *lsm, char out[FIRN_RUN_FILE_NAME_SIZE]);
 
 /* ---- trees ---- */
 
-/* The tree with that number, empty if the MANIFEST does not name it. kind, one of the options, is
- * that of all its runs; NULL: what it is, and the first one where nothing says so yet. FIRN_CORRUPT
- * where the tree is of another kind, and something has come into it. Owned by lsm. One at a time. */
+/* The tree with that number, empty if the MANIFEST does not name it. kind, one of those in the
+ * options, is the kind of all its runs; NULL: the kind that it already has, or else the first one.
+ * FIRN_CORRUPT if the tree is of another kind and not new. Owned by lsm. One call at a time. */
 FIRN_MUST_CHECK int firn_lsm_tree_open(struct firn_lsm *lsm, uint32_t id,
                                        const struct firn_run_kind *kind, struct firn_lsm_tree **out,
                                        firn_error *err);
-/* Whether flushes, loads and compactions from now on put large values into value files of their own,
- * which runs refer to. At first they do not. Any thread. */
+/* Whether flushes, loads and compactions put large values into value files from now on. Initially
+ * they do not. Any thread. */
 void firn_lsm_tree_separate_values(struct firn_lsm_tree *tree, bool separates);
-/* Forgets the tree and its runs, durably. No cursor may be open on it, no work may run on it (it
- * waits for those). Gets may run beside it: the handle stays until lsm is closed, and they find
- * nothing afterwards. */
+/* Drops the tree and its runs, durably. Requires: no cursor is open on it. Waits for works that run
+ * on it. Gets may run concurrently: the handle stays until lsm is closed, and they find nothing
+ * afterwards. */
 FIRN_MUST_CHECK int firn_lsm_tree_drop(struct firn_lsm_tree *tree, firn_error *err);
 /* Calls visit with the number of each tree that the MANIFEST names, in ascending order. */
 FIRN_MUST_CHECK int firn_lsm_tree_list(struct firn_lsm *lsm,
                                        int (*visit)(void *ctx, uint32_t id, firn_error *err),
                                        void *ctx, firn_error *err);
-/* Versions up to here are in runs: a replay of the log leaves them out. */
+/* Versions up to this sequence are in runs: a replay of the log skips them. */
 uint64_t firn_lsm_tree_flushed(const struct firn_lsm_tree *tree);
 
-/* Takes memory for that many further entries: see firn_memtable_reserve. */
+/* Reserves memory for that many more entries: see firn_memtable_reserve. */
 FIRN_MUST_CHECK int firn_lsm_tree_reserve(struct firn_lsm_tree *tree, size_t entry_count,
                                           size_t content_bytes, firn_error *err);
 /* The same for range deletes. */
 FIRN_MUST_CHECK int firn_lsm_tree_reserve_ranges(struct firn_lsm_tree *tree, size_t range_count,
                                                  size_t content_bytes, firn_error *err);
-/* Before a version of that key is applied, as firn_memtable_prepare. For the writer. */
+/* See firn_memtable_prepare: to be called before a version of that key is applied. For the
+ * writer. */
 void firn_lsm_tree_prepare(struct firn_lsm_tree *tree, firn_slice key, uint64_t sequence);
-/* Where the log has an entry. */
+/* Where an entry is in the log. */
 struct firn_lsm_place {
     uint64_t segment;
-    uint64_t value_offset; /* in the segment's file; 0: not told, and it has the value nowhere */
+    uint64_t value_offset; /* in the segment's file; 0: not known */
 };
 /* Adds a version or, with FIRN_ENTRY_RANGE_DELETE, a range; FIRN_EXISTS as firn_memtable_add. */
 FIRN_MUST_CHECK int firn_lsm_tree_apply(struct firn_lsm_tree *tree, const struct firn_entry *entry,
                                         const struct firn_lsm_place *place, firn_error *err);
-/* Bytes of the memtable that takes writes now. For the writer. */
+/* Bytes of the active memtable. For the writer. */
 size_t firn_lsm_tree_active_bytes(const struct firn_lsm_tree *tree);
 /* The same of all memtables of all trees, frozen ones included. Any thread. */
 size_t firn_lsm_memtable_bytes(const struct firn_lsm *lsm);
-/* Whether memtables took memory of which little is left ready, and getting more of it ready, which
- * may take milliseconds: for background jobs. Any thread; prepare one at a time. */
+/* Whether little prepared memory is left for memtables, and preparing more of it, which may take
+ * milliseconds: for background jobs. Any thread; prepare one at a time. */
 bool firn_lsm_wants_memory(const struct firn_lsm *lsm);
 void firn_lsm_prepare_memory(struct firn_lsm *lsm);
-/* Closes the active memtable, which then waits to be flushed, and begins a new one. Nothing happens
- * to an empty one. Between commits only. */
+/* Freezes the active memtable, which then waits to be flushed, and begins a new one. Does nothing
+ * if it is empty. Only between commits. */
 FIRN_MUST_CHECK int firn_lsm_tree_freeze(struct firn_lsm_tree *tree, firn_error *err);
 
-/* The time of a reading, in milliseconds since 1970: puts that expire then or before are gone. Now
- * is when the clock says so while it is being read. */
+/* The time of a read, in milliseconds since 1970: puts that expire at or before it are not seen.
+ * NOW: the clock is asked during the read. */
 #define FIRN_LSM_TIME_NOW UINT64_MAX
 
-/* The newest value of key that view sees now, in place of out's contents (NULL: not wanted);
+/* Replaces the contents of out (NULL: not wanted) with the newest value of key that view sees now;
  * FIRN_NOT_FOUND, without a text, if there is none. Any thread. */
 FIRN_MUST_CHECK int firn_lsm_tree_get(struct firn_lsm_tree *tree, firn_slice key,
                                       const struct firn_view *view, struct firn_buf *out,
@@ -200,13 +201,13 @@ FIRN_MUST_CHECK int firn_lsm_tree_get_at(struct firn_lsm_tree *tree, firn_slice 
                                          const struct firn_view *view, uint64_t time_ms,
                                          const struct firn_run_projection *columns,
                                          struct firn_buf *out, firn_error *err);
-/* The same with all columns, but the value is left where it lies in the cache, if that is possible: *pinned has it then,
- * else *out. The caller unpins it (firn_block_cache_unpin). */
+/* The same with all columns, but a value that is in the cache is not copied if that is possible:
+ * then *pinned has it, else *out. The caller unpins it (firn_block_cache_unpin). */
 FIRN_MUST_CHECK int firn_lsm_tree_get_pinned(struct firn_lsm_tree *tree, firn_slice key,
                                              const struct firn_view *view, uint64_t time_ms,
                                              struct firn_run_pinned *pinned, struct firn_buf *out,
                                              firn_error *err);
-/* Brings near the processor what gets of these keys will look at; so many at most. */
+/* Prefetches what gets of these keys will look at. At most this many keys. */
 enum { FIRN_LSM_PREFETCH_MAX = 16 };
 void firn_lsm_tree_get_prefetch(struct firn_lsm_tree *tree, const firn_slice *keys, size_t count);
 
@@ -216,19 +217,19 @@ struct firn_lsm_bounds {
     const firn_slice *upper;
 };
 /* Whether key was written (put, deleted, or covered by a range delete) by a commit with a sequence
- * of the interval, which must not be empty; certain only where that reaches from an open
- * transaction's beginning to the newest commit. Any thread. */
+ * in the interval, which must not be empty. The answer is certain only if the interval reaches from
+ * the beginning of an open transaction to the newest commit. Any thread. */
 FIRN_MUST_CHECK int firn_lsm_tree_newer_key(struct firn_lsm_tree *tree, firn_slice key,
                                             const struct firn_view_interval *written, bool *out,
                                             firn_error *err);
-/* Whether any key of the range was; *out_key (NULL: not wanted) gets one, or the beginning of what
- * a range delete took. Goes over all that memory has of the range. */
+/* The same for any key of the range. *out_key (NULL: not wanted) gets one such key, or the lower
+ * bound of a range delete. Walks all entries of the range in memtables. */
 FIRN_MUST_CHECK int firn_lsm_tree_newer_range(struct firn_lsm_tree *tree,
                                               const struct firn_lsm_bounds *bounds,
                                               const struct firn_view_interval *written,
                                               struct firn_buf *out_key, bool *out, firn_error *err);
 
-/* What a range of keys takes up, about: see lsm_tree.c. */
+/* About how much space a range of keys takes up: see lsm_tree.c. */
 struct firn_lsm_size {
     uint64_t file_bytes;
     uint64_t file_entries;
@@ -236,8 +237,8 @@ struct firn_lsm_size {
     uint64_t memory_bytes;
     uint64_t memory_entries;
 };
-/* Reads indexes of the runs that reach over an end of the range, and walks what memory has of it. Any
- * thread. */
+/* Reads the indexes of runs that cross an end of the range, and walks the entries of the range in
+ * memtables. Any thread. */
 FIRN_MUST_CHECK int firn_lsm_tree_size(struct firn_lsm_tree *tree,
                                        const struct firn_lsm_bounds *bounds,
                                        struct firn_lsm_size *out, firn_error *err);
@@ -249,41 +250,43 @@ struct firn_lsm_part {
     const struct firn_memtable *memtable; /* NULL: it is a run */
     struct firn_run *run;
     struct firn_run_file *file; /* the run's; its info has bounds, numbers and attachments */
-    unsigned level;             /* the run's; FIRN_VERSION_HISTORY: it is one of history */
+    unsigned level;             /* the run's; FIRN_VERSION_HISTORY: it is a history run */
 };
-/* Calls visit with each memtable, the newest first, and then each run, level by level, those of
- * level 0 from the newest on, that view (NULL: a reader of everything) may see something of. All of
- * them belong to one state of the tree: a version of a key is in one of them, even if runs are flushed
- * and merged meanwhile. If visit returns anything but FIRN_OK, the walk ends and that is returned.
- * A run that cannot be opened ends it too. Any thread. */
+/* Calls visit with each memtable, the newest first, and then with each run that view (NULL: a
+ * reader of everything) may see something of, level by level; level 0 from the newest run on. All
+ * of them belong to one state of the tree: no version of a key is missed or visited twice, even if
+ * runs are flushed and merged meanwhile. If visit returns anything but FIRN_OK, the walk ends and
+ * returns that. A run that cannot be opened ends it too. Any thread. */
 FIRN_MUST_CHECK int firn_lsm_tree_visit_parts(
     struct firn_lsm_tree *tree, const struct firn_view *view,
     int (*visit)(void *ctx, const struct firn_lsm_part *part, firn_error *err), void *ctx,
     firn_error *err);
-/* Opens the i-th attachment of a run that is being visited; *out is open until firn_run_file_unpin of
- * *out_pin, which the caller does before visit returns. FIRN_CORRUPT: the run is to be read without. */
+/* Opens the i-th attachment of a run that is being visited. *out is open until the caller unpins
+ * *out_pin with firn_run_file_unpin, which must happen before visit returns. FIRN_CORRUPT: the run
+ * is to be read without the attachment. */
 FIRN_MUST_CHECK int firn_lsm_tree_pin_attachment(const struct firn_lsm_part *part, size_t i,
                                                  struct firn_run **out,
                                                  struct firn_lsm_handle **out_pin, firn_error *err);
 
 /* ---- cursors ---- */
 
-/* Walks the keys that a view sees, over [lower, upper), as they were when it was created. */
+/* Walks the keys in [lower, upper) that a view sees, as they were when the cursor was created. */
 struct firn_lsm_cursor;
 struct firn_lsm_cursor_options {
-    /* Borrowed; NULL: every version, also deleted ones, the newest of a key first. Only
-     * first, seek and next are allowed then, and values in value files are not read: the entry has
-     * the reference. */
+    /* Borrowed. NULL: the cursor shows every version, tombstones included, the newest of a key
+     * first. Then only first, seek and next are allowed, and values in value files are not read:
+     * the entry has the reference. */
     const struct firn_view *view;
-    /* Without a view: versions that this one does not see may be left out by first and next, where
-     * that saves reading. Borrowed; NULL: none. */
+    /* Without a view: first and next may skip versions that this view does not see, if that saves
+     * reading. Borrowed; NULL: none is skipped. */
     const struct firn_view *only;
     const firn_slice *lower; /* NULL: no bound; copied */
     const firn_slice *upper;
-    uint64_t time_ms; /* of the reading; FIRN_LSM_TIME_NOW: when the cursor is created */
+    uint64_t time_ms; /* of the read; FIRN_LSM_TIME_NOW: when the cursor is created */
     bool
-        keys_only; /* what entries have as values means nothing; those in value files are not read */
-    /* As in block/run_kind.h; borrowed as long as the cursor. NULL: all. What memtables have is whole. */
+        keys_only; /* the values of entries are undefined, and values in value files are not read at all */
+    /* As in block/run_kind.h; borrowed as long as the cursor. NULL: all. Memtables give whole
+     * values. */
     const struct firn_run_projection *projection;
 };
 FIRN_MUST_CHECK int firn_lsm_cursor_create(struct firn_lsm_tree *tree,
@@ -303,8 +306,8 @@ FIRN_MUST_CHECK int firn_lsm_cursor_prev(struct firn_lsm_cursor *cursor, firn_er
 bool firn_lsm_cursor_valid(const struct firn_lsm_cursor *cursor);
 /* Borrowed until the cursor moves. */
 const struct firn_entry *firn_lsm_cursor_entry(const struct firn_lsm_cursor *cursor);
-/* Of a cursor without a view: replaces the contents of out with the whole value of the entry, what
- * lies in a value file included. Only while valid. */
+/* For cursors without a view: replaces the contents of out with the whole value of the entry, even
+ * if that is in a value file. Only while valid. */
 FIRN_MUST_CHECK int firn_lsm_cursor_read_value(const struct firn_lsm_cursor *cursor,
                                                struct firn_buf *out, firn_error *err);
 /* As firn_merge_resolve_expires_ms. */
@@ -321,16 +324,17 @@ struct firn_lsm_clone {
     uint64_t sequence;            /* to be named */
     const struct firn_step *step; /* told of each file; may be NULL */
 };
-/* Puts what runs have into another directory, durably: the same files under names there, or copies,
- * and a MANIFEST. The caller keeps commits out. After a failure the caller removes what is left. */
+/* Clones the runs into another directory, durably: as hard links or copies, and a MANIFEST. The
+ * caller keeps commits out. After a failure the caller removes what is left. */
 FIRN_MUST_CHECK int firn_lsm_clone(struct firn_lsm *lsm, const struct firn_lsm_clone *clone,
                                    firn_error *err);
 
-/* The segments of MANIFEST, "manifest-<number>.log", as firn_log_capture lists them, beside a process
- * that may be writing it; the version and the largest sequence that they name; and the name, from dir on, of a file that
- * they name, attachments of runs apart, and that is not there, or "". dir is that of the store, and its files are kept from going away
- * (db_reader.c); kinds as in the options: files of other kinds are not looked for. Fails as
- * firn_log_capture does, and where MANIFEST makes no sense. lsm_capture.c. */
+/* The segments of MANIFEST, "manifest-<number>.log", as firn_log_capture lists them, beside a
+ * process that may be writing it; the version and the largest sequence that they name; and the
+ * name, relative to dir, of a missing file that they name, or "" (attachments are not looked for).
+ * dir is the store's, and its files are kept from being removed (db_reader.c). kinds as in the
+ * options: files of other kinds are not looked for. Fails as firn_log_capture does, and if MANIFEST
+ * is malformed. lsm_capture.c. */
 enum { FIRN_LSM_CAPTURE_MISSING_SIZE = 80 };
 FIRN_MUST_CHECK int firn_lsm_capture(struct firn_os_dir *dir,
                                      const struct firn_run_kind *const *kinds, struct firn_buf *out,
@@ -342,22 +346,22 @@ FIRN_MUST_CHECK int firn_lsm_capture(struct firn_os_dir *dir,
 
 struct firn_mend_result {
     uint64_t runs;      /* in all */
-    uint64_t runs_lost; /* of these: MANIFEST names them no more */
+    uint64_t runs_lost; /* of these: no longer named by MANIFEST */
 };
-/* Requires: no other process uses the directory. Reads every run that the MANIFEST names, reports damage
- * as firn_lsm_check does, and makes a MANIFEST that does without the damaged ones, durably. Their
- * versions are gone then, and older ones that these hid may show again. The files stay. options as
- * for opening, reading only. FIRN_CORRUPT, FIRN_NEWER and FIRN_NOT_FOUND where the MANIFEST itself
- * cannot be read. */
+/* Requires: no other process uses the directory. Reads every run that the MANIFEST names, reports
+ * damage as firn_lsm_check does, and durably makes a MANIFEST without the damaged runs. The
+ * versions in these are lost, and older versions that they hid may show again. The files stay.
+ * options as for opening read-only. FIRN_CORRUPT, FIRN_NEWER or FIRN_NOT_FOUND if the MANIFEST
+ * itself cannot be read. */
 FIRN_MUST_CHECK int firn_mend(struct firn_os_dir *dir, const struct firn_lsm_options *options,
                               void (*on_damage)(void *ctx, const char *text), void *ctx,
                               struct firn_mend_result *out, firn_error *err);
 
-/* A report of a damaged run of columns begins with this, the number of the tree's keyspace and a colon: the names
- * of tables and columns are known above (rows/rows.h). */
+/* A report of a damaged run by columns begins with this, the number of the tree's keyspace and a
+ * colon. rows_mend.c adds the names of table and column. */
 #define FIRN_MEND_KEYSPACE "keyspace "
 
-/* What the MANIFEST in a directory says, and how the files of runs and values compare to it. */
+/* What the MANIFEST in a directory says, and how the run files and value files compare to it. */
 struct firn_mend_found {
     uint64_t version;
     struct firn_log_position log_end; /* segment 0: not known */
@@ -372,37 +376,37 @@ FIRN_MUST_CHECK int firn_mend_look(struct firn_os_dir *dir, struct firn_mend_fou
 
 struct firn_mend_gather_options {
     struct firn_lsm_options lsm; /* kinds and cache */
-    bool is_newest;              /* what is there of MANIFEST is all of it: nothing else counts */
-    uint64_t log_sequence;       /* of the oldest commit that the log has; UINT64_MAX: none */
+    bool is_newest;              /* MANIFEST is whole: nothing else counts */
+    uint64_t log_sequence;       /* of the oldest commit in the log; UINT64_MAX: none */
     void (*on_damage)(void *ctx, const char *text); /* never NULL */
     void *ctx;
 };
 struct firn_mend_gather_result {
-    uint64_t runs_taken;     /* that no MANIFEST named */
+    uint64_t runs_taken;     /* that MANIFEST did not name */
     uint64_t runs_lost;      /* missing, or left out because nothing says what they are */
     uint64_t doubts;         /* decisions that were reported because they may be wrong */
     uint64_t sequence;       /* the largest that anything names */
-    struct firn_buf history; /* that is named; the caller's to deinit */
+    struct firn_buf history; /* the store's, as MANIFEST has it; the caller deinits it */
 };
-/* Makes a MANIFEST in the directory `to`, which has none, and whose runs are those of `from`, out of
- * the records that can still be read of the MANIFEST in `from` and what the runs say of themselves.
- * Doubtful cases are reported, and decided so that nothing is lost that can be kept without
- * bringing back what was deleted. Then firn_mend verifies what it names. FIRN_NEWER where anything
- * was made by a newer firn. */
+/* Makes a MANIFEST in the directory `to`, which has none and shares the runs of `from`. Its sources
+ * are the records of the MANIFEST in `from` that can still be read, and what the runs record about
+ * themselves. Doubtful cases are reported, and decided so that nothing is lost that can be kept
+ * without bringing back what was deleted. Afterwards firn_mend should verify what it names.
+ * FIRN_NEWER if anything was made by a newer firn. */
 FIRN_MUST_CHECK int firn_mend_gather(struct firn_os_dir *from, struct firn_os_dir *to,
                                      const struct firn_mend_gather_options *options,
                                      struct firn_mend_gather_result *out, firn_error *err);
 
 /* ---- differences ---- */
 
-/* Walks the keys of which two views see something else, in order. The first view reads one tree,
- * the second one another, or the same; NULL is a tree without anything. Where they are the same,
- * only what the views see differently is visited. One thread. */
+/* Walks the keys for which two views see different things, in order. The two views may read the
+ * same tree or two trees; NULL is an empty tree. In one tree, only what the views see differently
+ * is visited. One thread. */
 struct firn_lsm_diff;
 struct firn_lsm_diff_side {
     struct firn_lsm_tree *tree;
     const struct firn_view *view; /* borrowed */
-    uint64_t time_ms;             /* as of a cursor; the same for both */
+    uint64_t time_ms;             /* as for a cursor; the same for both */
 };
 struct firn_lsm_difference {
     firn_slice key;
@@ -411,7 +415,7 @@ struct firn_lsm_difference {
     firn_slice before; /* the values, if so */
     firn_slice after;
 };
-/* step (may be NULL) gets each key that is looked at; borrowed. */
+/* step (may be NULL) is told each key that is looked at; borrowed. */
 FIRN_MUST_CHECK int firn_lsm_diff_create(const struct firn_lsm_diff_side *before,
                                          const struct firn_lsm_diff_side *after,
                                          const struct firn_step *step, struct firn_lsm_diff **out,
@@ -431,10 +435,10 @@ struct firn_lsm_range {
 };
 
 /* Removes the files that no version and no reader uses any more. Works and close do this too; any
- * thread may, when a cursor or a reader has gone. */
+ * thread may do it after a cursor or a reader has closed. */
 void firn_lsm_collect(struct firn_lsm *lsm);
-/* Whether the last reader of a file that is in no version any more has gone: worth a collection.
- * Any thread, cheap. */
+/* Whether a file that is in no version has lost its last reader, so that a collection is
+ * worthwhile. Any thread, cheap. */
 bool firn_lsm_collect_is_due(const struct firn_lsm *lsm);
 
 /* ---- looking ---- */
@@ -469,16 +473,16 @@ struct firn_lsm_stats {
     uint64_t moves; /* compactions that only moved a run */
     uint64_t versions_dropped;
     uint64_t graphs;         /* that were built */
-    uint64_t graphs_merged;  /* of these, with links of an older one */
+    uint64_t graphs_merged;  /* of these, those that took links from an older one */
     uint64_t graphs_damaged; /* older ones that could not be read */
-    uint64_t waiting_files;  /* gone from the newest version, still used by an older one */
+    uint64_t waiting_files;  /* not in the newest version, still used by an older one */
 };
-/* Of one tree, or of all where tree is NULL; works are counted for all. */
+/* For one tree, or for all if tree is NULL; works are counted for all. */
 void firn_lsm_stats(struct firn_lsm *lsm, const struct firn_lsm_tree *tree,
                     struct firn_lsm_stats *out);
-/* How many memtables of a tree wait, at most, and how many runs its level 0 has, at most: what the
- * pacing of commits looks at. Level 0 of a tree in which a compaction has found damage does not
- * count: waiting would not make it smaller. Any thread, cheap. */
+/* The largest number of frozen memtables, and of runs in level 0, that any tree has: for write
+ * throttling. Level 0 of a tree in which a compaction has found damage does not count: waiting
+ * would not make it smaller. Any thread, cheap. */
 void firn_lsm_pressure(struct firn_lsm *lsm, unsigned *out_frozen, unsigned *out_level0_runs);
 /* Reads all runs of all trees and the MANIFEST again and verifies them; on_damage and step as in
  * run_kind.h. */

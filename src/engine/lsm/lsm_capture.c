@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * lsm/lsm_capture.c: MANIFEST for copying a store beside its writer, and whether what it names is
- * there.
+ * lsm/lsm_capture.c: MANIFEST for copying a store beside its writer, and whether the files that it
+ * names exist.
  *
- * A copy of a store that lost files is a copy of a damaged store: it is made, and reported at once,
- * while an older copy may still exist. Attachments of runs are left out: reads do without them. So
- * the directory of runs is listed, after MANIFEST has been read, and the names are compared.
- * Nothing is opened.
+ * A copy of a store that has lost files is a copy of a damaged store. It is made, but reported at
+ * once, while an older copy may still exist. To find missing files, the directory of runs is listed
+ * after MANIFEST has been read, and the names are compared; no file is opened. Missing attachments
+ * are not reported: reads can do without them.
  *
- * (I1) While byte 2^32 of the identity is locked (db_reader.c), as it is here, no file goes that the
- *      MANIFEST needs, and each was there before it was named. So what the list does not have is missing;
- *      it is looked for once more by its name, since lists may lack names while others come and go.
- *      (Not checked: the lock is the store's.)
+ * (I1) While byte 2^32 of the identity is locked (db_reader.c), as it is here, no file that the
+ *      MANIFEST needs is removed, and each existed before it was named. So a file that is not in
+ *      the list is missing. It is looked up once more by name, since a directory listing may lack
+ *      names while others come and go. (Not checked: the lock is the store's.)
  *
- * A directory that cannot be listed tells nothing here: copying it fails by itself. Files of kinds
- * that this firn does not know are not looked for.
+ * A directory that cannot be listed is no error here: copying it will fail. Files of kinds that
+ * this firn does not know are not looked for.
  */
 #include "lsm/lsm.h"
 
@@ -50,7 +50,7 @@ find_kind(const struct firn_run_kind *const *kinds, unsigned file_kind)
     return firn_run_kind_at(kinds, i);
 }
 
-/* NULL: it is of none that is known. */
+/* NULL: the kind is unknown. */
 static const struct firn_run_kind *
 kind_of(const struct search *search, unsigned file_kind)
 {
@@ -102,7 +102,7 @@ is_found(const struct search *search, const struct found *file)
     return low < count && compare_found(&all[low], file) == 0;
 }
 
-/* Whether a file is missing, which is noted then (I1). */
+/* Whether a file is missing; if so, notes its name (I1). */
 static bool
 misses(const struct search *search, uint64_t number, unsigned file_kind)
 {
@@ -145,7 +145,8 @@ misses_attachment(const struct search *search, const struct firn_manifest_run *r
     return false;
 }
 
-/* Reads do without attachments, in a copy as in the store: one is named where nothing worse is missing. */
+/* Reads can do without attachments, in a copy as in the store: a missing one is named only if
+ * nothing worse is missing. */
 static void
 find_missing(const struct search *search, const struct firn_manifest_state *state)
 {

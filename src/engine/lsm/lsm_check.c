@@ -2,17 +2,17 @@
  *
  * lsm/lsm_check.c: reading everything again.
  *
- * MANIFEST is read anew from its log and held against what this process works by: the same version
- * must name the same runs in the same levels. A reader's process may find that the writer has gone
- * on meanwhile; then MANIFEST is only read. Then every run of every tree is verified by its kind,
- * one after the other. A run that is missing or cannot be opened is reported with the keys that it
- * should hold.
+ * MANIFEST is read again from its log and compared with the state of this process: the same version
+ * must name the same runs in the same levels. In a reading process the version may differ, because
+ * the writer has continued; then MANIFEST is only read. After that every run of every tree is
+ * verified by its kind, one after the other. A run that is missing or cannot be opened is reported
+ * with the keys that it should hold.
  *
- * Works go on beside it. The check sees the state that a tree has when its turn comes.
+ * Works continue meanwhile. The check sees the state that a tree has when its turn comes.
  *
- * Damage is reported, not returned, as long as there is more to look at; in the end FIRN_CORRUPT
- * says that there was some. Other failures, such as want of memory, end the check; so does what a newer
- * firn wrote (FIRN_NEWER), which is no damage and which this version cannot check.
+ * Damage is reported and the check continues; at the end it returns FIRN_CORRUPT if there was any.
+ * Other failures, such as FIRN_NO_MEMORY, end the check. So does a file that a newer firn wrote
+ * (FIRN_NEWER): it is not damaged, but this version cannot check it.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -125,7 +125,7 @@ check_manifest(struct checking *checking, firn_error *err)
 
 /* ---- runs ---- */
 
-/* Of a run of columns. What reads tables finds the names of table and column by this. */
+/* For a run by columns. The names of table and column are found by this prefix. */
 static void
 tell_of_columns(void *ctx, const char *text)
 {

@@ -2,13 +2,13 @@
  *
  * lsm/lsm_clone.c: the trees of a store in another directory.
  *
- * Runs are never written again, so the clone shares them: hard links, or copies where there can be
- * none (os_clone.c). The states of all trees are held while that is done, so no run goes. Then a
- * MANIFEST of one edit names them, with the history. Memtables are not part of it: to clone
+ * Runs are immutable, so the clone shares them by hard links, or has copies where links are
+ * impossible (os_clone.c). The states of all trees are held meanwhile, so no run is removed. Then a
+ * MANIFEST of one edit names the runs, and has the history. Memtables are not cloned: to clone
  * everything, the caller flushes first and keeps commits out.
  *
- * The clone exists when the caller gives it its identity; before that a crash or a failure leaves
- * files that its next attempt removes.
+ * The clone exists once the caller gives it its identity. A crash or a failure before that leaves
+ * files that the caller's next attempt removes.
  */
 #include "lsm/lsm_internal.h"
 
@@ -63,7 +63,8 @@ clone_file(const struct cloning *cloning, const struct firn_run_file *file, firn
     return rc == FIRN_OK ? firn_step_tell(cloning->step, 1, file->info.file_bytes, err) : rc;
 }
 
-/* Several runs may refer to one value file: it is there then, since the directory was empty. */
+/* Several runs may refer to one value file. If it exists already, an earlier run brought it, since
+ * the directory was empty. */
 static int
 clone_values(const struct cloning *cloning, const struct firn_run_file *run, firn_error *err)
 {
@@ -90,8 +91,8 @@ has_all_attachments(const struct cloning *cloning, const struct firn_run_file *r
     return true;
 }
 
-/* A run of which an attachment is missing does without its attachments in the clone: it has all that
- * they say. */
+/* If an attachment of a run is missing, the clone of the run has no attachments: the run itself has
+ * all their information. */
 static int
 clone_attachments(const struct cloning *cloning, const struct firn_run_file *run,
                   struct firn_manifest_run *info, firn_error *err)

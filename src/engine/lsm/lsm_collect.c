@@ -1,21 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * lsm/lsm_collect.c: removing files that are not needed any more; how much of value files is garbage.
+ * lsm/lsm_collect.c: removing files that are not needed any more; how much of each value file is
+ * garbage.
  *
- * A run file may go when three things hold: the newest version does not name it, durably; no
- * version that this process still reads by names it (the count of run_file.c has come to zero); and
- * no other process reads by a MANIFEST that names it, which the host knows. Files that were found
- * in the directory at open and belong to nothing are treated alike, as if they had gone with the
- * version that was read then: an older reader may have them.
+ * A run file may be removed when three conditions hold: the newest version durably does not name
+ * it; no version that this process still reads by names it (the count of run_file.c is zero); and
+ * no other process uses a MANIFEST version that names it, which the host knows. Files that were
+ * found at the opening and belong to nothing are treated as if the version that was read then had
+ * been the first without them: an older reader may use them.
  *
- * A value file goes with the last run that refers to it: that run has waited for all readers, so no
- * reader is left that could follow a reference there. So do the attachments of a run.
+ * A value file is removed after the last run that refers to it: that run has waited for all
+ * readers, so no reader can follow a reference to the value file. The same holds for the
+ * attachments of a run.
  *
- * One thread at a time collects; a thread that comes meanwhile leaves the work to that one. Asking
- * the host and removing is input and output, and happens without the mutex.
+ * One thread at a time collects; another thread that comes meanwhile leaves the work to it. Asking
+ * the host and removing files are I/O, and happen without the mutex.
  *
- * Failure: a file that could not be removed is tried again the next time, and at the next open.
- * The directory is not synced: a removal that a power cut takes back is made again at open.
+ * Failure: removing a file is tried again the next time, and at the next opening. The directory is
+ * not synced: a removal that a power cut undoes is repeated at the opening.
  */
 #include "base/check.h"
 #include "lsm/lsm_internal.h"
@@ -59,7 +61,7 @@ remove_file(struct firn_lsm *lsm, const char *name)
     return is_removed;
 }
 
-/* Removes what it can of a list; gives back the rest. */
+/* Removes the files of a list that it can; returns the others. */
 static struct firn_run_file *
 remove_files(struct readers *readers, struct firn_run_file *file, uint64_t *out_left)
 {
@@ -136,7 +138,8 @@ firn_lsm_collect(struct firn_lsm *lsm)
         files = remove_files(&readers, files, &left);
         lsm->waiting = join(files, lsm->waiting);
         waiting_count += left;
-        /* Attachments of these runs, what took their place, and value files that they were the last ones to refer to. */
+        /* Attachments of these runs, their replacements, and value files that only these runs
+         * referred to. */
         files = firn_run_file_take_unused(&lsm->files);
     }
     remove_strays(&readers);
@@ -161,16 +164,16 @@ firn_lsm_collect_memory(struct firn_lsm *lsm)
     while (file != NULL) {
         struct firn_run_file *next = file->next_unused;
         firn_run_file_destroy(file);
-        /* Runs let go of value files. */
+        /* Runs have released value files. */
         file = next != NULL ? next : firn_run_file_take_unused(&lsm->files);
     }
 }
 
 /* ==== the garbage of value files ====
  *
- * The values of a file that are alive are those that the runs of the newest version refer to: MANIFEST
- * keeps the bytes for each run, so nothing has to be counted from the data, and a number cannot go
- * wrong by itself. It falls when a compaction drops a version, and with it the reference.
+ * The live values of a file are those that the runs of the newest version refer to. MANIFEST has
+ * their bytes for each run, so nothing is counted from the data, and no counter can drift. The sum
+ * falls when a compaction drops a version, and with it the reference.
  */
 
 void

@@ -3,21 +3,19 @@
  * lsm/lsm_cursor.c: walking the keys that a view sees.
  *
  * A cursor holds a reference to the tree's state at its creation, so what it walks over stays:
- * memtables, the version, and with it the files. The entries of all sources come as one through a
- * merge (merge.c), and merge_resolve.c keeps what the view sees of them. This file only puts these
- * together.
+ * memtables, the version, and with it the files. A merge (merge.c) combines the entries of all
+ * sources, and merge_resolve.c keeps those that the view sees. This file only connects these parts.
  *
- * Runs that lie outside the bounds are no sources, nor are history runs in which the view has nothing
- * to look for (run_history.c). The others are opened when the walk comes to
- * them (version.c) - but for runs with range deletes, which may cover entries anywhere within
- * their bounds and are pinned as long as the cursor lives.
+ * Runs outside the bounds are not sources, nor are history runs in which the view has nothing to
+ * look for (run_history.c). The others are opened when the walk comes to them (version.c). The
+ * exception is runs with range deletes, which may cover entries anywhere within their bounds: they
+ * are pinned as long as the cursor lives.
  *
- * Damage. A run that cannot be read because it is missing or damaged does not keep the cursor from
- * being created: a walk that comes to its keys ends there with an error, and may be placed
- * elsewhere. That holds for runs with range deletes too: a walk that comes to a key that they might
- * cover would have to go through the run's entries there, and is refused. So that their deletes are
- * never applied by halves, such a run stays refused for the cursor's life, even if it could be read
- * later.
+ * Damage. A cursor can be created even if a run is missing or damaged. A walk that comes to the
+ * run's keys ends there with an error, and may be placed elsewhere. The same holds for runs with
+ * range deletes: a walk that comes to a key that they might cover has to read the run there, and
+ * fails. Such a run stays refused as long as the cursor lives, even if it could be read later, so
+ * that its deletes are never applied only in part.
  *
  * A cursor without a view shows the merge itself: every version.
  *
@@ -92,7 +90,7 @@ add_memtables(struct firn_lsm_cursor *cursor, firn_error *err)
     for (size_t i = 0; i < state->memtable_count; i++) {
         struct firn_tree_memtable *memtable = state->memtables[i];
         struct firn_merge_source *source;
-        /* The one in front takes writes beside the cursor. */
+        /* The active memtable takes writes beside the cursor. */
         uint64_t sequence_max =
             i == 0 ? UINT64_MAX
                    : atomic_load_explicit(&memtable->sequence_max, memory_order_relaxed);
@@ -108,7 +106,7 @@ add_memtables(struct firn_lsm_cursor *cursor, firn_error *err)
     return FIRN_OK;
 }
 
-/* A run with range deletes: they are looked at from the beginning. */
+/* A run with range deletes, which are needed from the beginning. */
 static int
 add_ranges(struct firn_lsm_cursor *cursor, struct firn_run_file *file, firn_error *err)
 {
@@ -284,7 +282,7 @@ firn_lsm_cursor_create_in(struct firn_lsm_state *state, struct firn_os *os,
     FIRN_TRY(firn_merge_create(&cursor->merge, err));
     FIRN_TRY(add_memtables(cursor, err));
     FIRN_TRY(add_version(cursor, options->view, err));
-    /* What allocate made room for. */
+    /* allocate() made room for so many. */
     CHECK(cursor->range_set_count + cursor->refused.count <=
           state->memtable_count + count_with_ranges(state->version));
     DCHECK(cursor->source_count <= state->version->run_count);
@@ -324,7 +322,7 @@ settle(struct firn_lsm_cursor *cursor, int rc)
     return rc;
 }
 
-/* The same of a cursor over all versions. */
+/* The same for a cursor over all versions. */
 static int
 settle_version(struct firn_lsm_cursor *cursor, int rc)
 {

@@ -1,23 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * lsm/lsm_diff.c: the keys of which two views see something else.
+ * lsm/lsm_diff.c: the keys for which two views see different things.
  *
  * A key can only differ if one view sees a version, or a range delete over it, that the other does
- * not see. The sequences that just one of them sees are a set of intervals too. So, in one tree,
- * the keys are walked of versions in that set; runs and blocks whose sequences lie outside of it
- * are not read (the index of a run has the smallest and the largest sequence of each block). For
- * each such key both views are asked what they see, by cursors that go along.
+ * not see. The sequences that only one of them sees are a set of intervals too. So, in one tree,
+ * only keys that have versions in that set are walked; runs and blocks whose sequences are outside
+ * it are not read (the index of a run has the smallest and the largest sequence of each block). For
+ * each such key two cursors, one for each view, show what the views see.
  *
- * Where range deletes are in the set, all keys in their ranges are compared that one of the views
- * has; these ranges are put together to stretches first. Between two trees everything is such a
- * stretch.
+ * If the set has range deletes, all keys in their ranges that either view has are compared.
+ * Touching ranges are first joined to stretches. Between two trees all keys are one such stretch.
  *
- * A key is reported only if the values differ, or just one view has it: writing the same value again is
- * no difference.
+ * A key is reported only if the values differ or only one view has it: writing the same value again
+ * makes no difference.
  *
- * Invariant: every key below `from` has been dealt with. `before` and `after`, once placed, stand
- * on the first key of theirs that is not below the place they were sent to last, which is not above
- * the next one.
+ * Invariant: every key below `from` has been dealt with. `before` and `after`, once placed, are on
+ * their first key that is not below the last key they were sent to, which is not above the next
+ * one.
  *
  * Memory: what two cursors and a merge take, and 32 bytes a range delete in the set.
  */
@@ -29,10 +28,10 @@
 #include "base/slice.h"
 #include "base/sort.h"
 
-/* Steps in vain before a seek is tried instead. */
+/* This many steps without success, then a seek. */
 enum { STEPS_MAX = 8 };
 
-/* The keys in [lower, upper); without an upper bound where it ends nowhere. */
+/* The keys in [lower, upper), or from lower on. */
 struct stretch {
     firn_slice lower;
     firn_slice upper;
@@ -51,7 +50,7 @@ struct firn_lsm_diff {
     struct firn_lsm_cursor *changes; /* over versions in the set; NULL between two trees */
     struct firn_view set;
     struct firn_view_interval *intervals;
-    /* Of range deletes; the bounds are borrowed from what the pins and the state hold. */
+    /* From range deletes; the bounds are borrowed from the pins and the state. */
     struct firn_buf stretches; /* of struct stretch, ascending, apart */
     size_t next_stretch;
     struct firn_lsm_state *state;
@@ -88,7 +87,7 @@ add_ends(const struct firn_view *view, struct ends *ends)
     }
 }
 
-/* Goes on with the interval before where the two are adjacent. */
+/* Extends the previous interval if the two are adjacent. */
 static void
 add_interval(struct firn_lsm_diff *diff, uint64_t first, uint64_t last)
 {
@@ -185,7 +184,7 @@ compare_stretches(const void *a, const void *b)
                               ((const struct stretch *)b)->lower);
 }
 
-/* Puts together what touches. */
+/* Joins stretches that touch. */
 static void
 join_stretches(struct firn_lsm_diff *diff)
 {
@@ -223,7 +222,7 @@ out:
     return rc;
 }
 
-/* ---- making ---- */
+/* ---- creation ---- */
 
 static int
 open_side(const struct firn_lsm_diff_side *options, struct side *side, firn_error *err)
@@ -304,7 +303,7 @@ firn_lsm_diff_destroy(struct firn_lsm_diff *diff)
     firn_free(diff);
 }
 
-/* ---- going on ---- */
+/* ---- walking ---- */
 
 static const struct firn_entry *
 entry_of(const struct side *side)
@@ -354,7 +353,7 @@ is_at(const struct firn_entry *entry, firn_slice key)
     return entry != NULL && firn_slice_equal(entry->key, key);
 }
 
-/* Whether what the sides, which stand at or after key, have of key differs. */
+/* Whether the sides, which are at or after key, differ in it. */
 static bool
 compare(const struct firn_lsm_diff *diff, firn_slice key, struct firn_lsm_difference *out)
 {
@@ -372,7 +371,7 @@ compare(const struct firn_lsm_diff *diff, firn_slice key, struct firn_lsm_differ
            (out->is_before && !firn_slice_equal(out->before, out->after));
 }
 
-/* The smaller of the keys where the sides stand; false if both are at their end. */
+/* The smaller of the two sides' keys; false if both are at their end. */
 static bool
 smaller_key(const struct firn_lsm_diff *diff, firn_slice *out)
 {
@@ -419,7 +418,7 @@ find_stretch(struct firn_lsm_diff *diff)
     return NULL;
 }
 
-/* Looks for a difference in a stretch, from `from` on; after it where there is none. */
+/* Looks for a difference in a stretch, from `from` on; without one, moves `from` past it. */
 static int
 look_in_stretch(struct firn_lsm_diff *diff, const struct stretch *stretch,
                 struct firn_lsm_difference *out, bool *out_found, firn_error *err)
@@ -482,7 +481,7 @@ firn_lsm_diff_next(struct firn_lsm_diff *diff, struct firn_lsm_difference *out, 
         }
     }
     if (*out_found) {
-        /* Not the changes' bytes, which a later move may take away: those of `from`. */
+        /* The bytes of `from`, not those of `changes`, which a later move may invalidate. */
         DCHECK(diff->from.size > 0 && (out->is_before || out->is_after));
         out->key = firn_bytes(diff->from.data, diff->from.size - 1);
     }

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * lsm/lsm_group.c: the keys, sequences, kinds and ends of life of the rows of one row group.
+ * lsm/lsm_group.c: the keys, sequences, kinds and expiry times of the rows of one row group.
  *
- * A merge of keys goes through a row group in order, so blocks of 1,024 values are decoded, one of each
- * column at a time: when a second value of a block is asked for after the first one. Of a block that is asked for
- * once, as by a search for near vectors, just the value is decoded.
+ * A merge of keys goes through a row group in order, so whole blocks of 1,024 values are decoded,
+ * one for each column at a time. This happens when a second value of a block is asked for. The
+ * first time, only the value itself is decoded, which suits a search for near vectors.
  *
- * Hidden columns that the group does not have are constants, as column.h says: the one sequence of the
- * group, put, and no end of life. A column of the key that has one value in pieces, which a group of one
- * row may have, is a constant too.
+ * Hidden columns that the group does not have are constants (column.h): the group's single
+ * sequence, put, and no expiry. A column of the key whose one value is stored in pieces, as is
+ * possible in a group of one row, is a constant too.
  *
  * (I1) While a group is open, each of its columns is a constant or has a chunk pinned.
- * (I2) What is said of a row agrees with what the index says of the group: plain groups have puts alone,
- *      and sequences lie between the smallest and the largest. Else the group is damaged.
+ * (I2) The rows agree with the index entry of the group: plain groups have only puts, and sequences
+ *      lie between the smallest and the largest. Otherwise the group is damaged.
  */
 #include "lsm/lsm_group.h"
 
@@ -30,7 +30,7 @@ find_column(const struct firn_column_layout *layout, uint32_t id)
     return NULL;
 }
 
-/* What a column of the group cannot be. */
+/* Reports a column that cannot be as it is. */
 static int
 refuse(const struct firn_lsm_group *group, uint32_t column, const char *what, firn_error *err)
 {
@@ -57,7 +57,7 @@ open_column(struct firn_lsm_group *group, struct firn_lsm_group_column *column, 
     return rc;
 }
 
-/* A hidden column, which may not be there. */
+/* A hidden column, which may be absent. */
 static int
 open_hidden(struct firn_lsm_group *group, struct firn_lsm_group_column *column, uint32_t id,
             firn_error *err)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * lsm/lsm_group.h: the keys, sequences, kinds and ends of life of the rows of one row group, as merges of
- * keys read them.
+ * lsm/lsm_group.h: the keys, sequences, kinds and expiry times of the rows of one row group, for
+ * merging keys.
  *
  * One thread. The run must stay open.
  */
@@ -26,13 +26,13 @@ struct firn_lsm_group_column {
     struct firn_cell constant;
     struct firn_column_pin pin;
     struct firn_chunk_scratch scratch;
-    size_t block; /* SIZE_MAX: values means nothing; else it has those of that block */
+    size_t block; /* the block that values has; SIZE_MAX: none */
     size_t asked; /* the block that was asked for last */
     struct firn_chunk_values values;
     struct firn_buf large;
 };
 
-/* Zeroed is closed. */
+/* A zeroed struct is a closed group. */
 struct firn_lsm_group {
     bool is_open;
     struct firn_run *run;
@@ -70,11 +70,11 @@ firn_lsm_group_cell(const struct firn_chunk_values *values, size_t i)
     return cell;
 }
 
-/* Pins the chunks of a group; one that is open is closed first. Fails as firn_column_pin_chunk does, and
- * is closed then. */
+/* Pins the chunks of a group; closes the previous one first. Fails as firn_column_pin_chunk does,
+ * and is then closed. */
 FIRN_MUST_CHECK int firn_lsm_group_open(struct firn_lsm_group *group, struct firn_run *run,
                                         size_t number, firn_error *err);
-/* Keeps memory for the next one. */
+/* Keeps memory for the next group. */
 void firn_lsm_group_close(struct firn_lsm_group *group);
 void firn_lsm_group_deinit(struct firn_lsm_group *group);
 

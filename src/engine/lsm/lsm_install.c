@@ -1,30 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * lsm/lsm_install.c: a change of a tree, or of many trees at once, goes to MANIFEST, and then to its
+ * lsm/lsm_install.c: writes a change of one or more trees to MANIFEST, then publishes it to
  * readers.
  *
- * Changes are made one at a time, in the order of MANIFEST's versions, by the thread that has the
- * token (lsm_internal.h). The steps:
+ * Changes are made one at a time, in the order of MANIFEST's versions, by the holder of the token
+ * (lsm_internal.h). The steps:
  *
  *   1. take the token; only now is the tree's newest version settled
- *   2. make the new versions and the memory for the new states: what can fail without harm
- *   3. append the edit to MANIFEST and sync it: input and output, without the mutex
+ *   2. make the new versions and the memory for the new states: a failure does no harm yet
+ *   3. append the edit to MANIFEST and sync it: I/O, without the mutex
  *   4. publish the new states under the mutex; this cannot fail
  *   5. perhaps write a snapshot of all trees to MANIFEST, so that it stays small
  *   6. give the token back
  *
  * (I1) After step 3 has succeeded step 4 follows: what is durable is also seen. (Not checked: in
  *      firn_lsm_install_all one line follows the other.)
- * (I2) Freezing goes on during step 3 and makes states with more memtables. The memory for the
- *      new state hangs on the tree meanwhile (`spare`), and a freeze that makes it too small
- *      replaces it by a larger one, or fails (lsm_tree.c). So step 4 finds room.
- * (I3) A file that the edit removes is marked as gone before the new version is published, so
- *      before the last version that names it lets go of it.
+ * (I2) Freezing is possible during step 3 and makes states with more memtables. The tree has the
+ *      memory for the new state meanwhile (`spare`), and a freeze that makes it too small replaces
+ *      it with a larger one, or fails (lsm_tree.c). So step 4 has room.
+ * (I3) A file that the edit removes is marked as gone before the new version is published, hence
+ *      before the last version that names it releases it.
  *
- * Failure: up to step 3 nothing has changed. If MANIFEST cannot tell whether it has the edit, all
+ * Failure: up to step 3 nothing has changed. If it is unknown whether MANIFEST has the edit, all
  * further changes are refused, and neither the files that the edit adds nor those it removes may be
- * touched: a later open will find out. A snapshot that could not be written is tried again with a
- * later change; where it has latched MANIFEST, the next change says so.
+ * touched: the next opening will find out. A snapshot that could not be written is tried again with
+ * a later change; if the failure latched MANIFEST, the next change reports it.
  */
 #include "base/check.h"
 #include "base/mem.h"
@@ -71,7 +71,7 @@ log_durable(const struct firn_lsm *lsm)
     return host->log_durable != NULL ? host->log_durable(host->ctx) : (struct firn_log_position){0};
 }
 
-/* MANIFEST has named it; the holder of the token's. */
+/* MANIFEST has recorded it. Requires: the token. */
 static void
 note_log_end(struct firn_lsm *lsm, const struct firn_manifest_edit *record)
 {
@@ -88,11 +88,11 @@ struct edit {
     uint64_t flushed;             /* of the tree, afterwards */
     uint64_t *removed;
     struct firn_manifest_run *added;
-    bool is_written;            /* else MANIFEST need not know */
-    struct firn_lsm_state *old; /* that was replaced */
+    bool is_written;            /* else MANIFEST need not change */
+    struct firn_lsm_state *old; /* the state that was replaced */
 };
 
-/* All of it, by ascending tree. */
+/* The whole change, by ascending tree. */
 struct edits {
     struct edit *all;
     struct firn_manifest_tree *trees; /* of those that are written */
@@ -207,7 +207,7 @@ out:
     return rc;
 }
 
-/* Whether what is flushed are the oldest memtables of the state, and all frozen. */
+/* Whether the flushed memtables are the oldest of the state, and all frozen. */
 static bool
 flushes_oldest(const struct firn_lsm_install_change *change, const struct firn_lsm_state *state)
 {
@@ -220,7 +220,7 @@ flushes_oldest(const struct firn_lsm_install_change *change, const struct firn_l
     return count < state->memtable_count;
 }
 
-/* Hangs the memory for the state that will be installed on the tree (I2). */
+/* Puts the memory for the state that will be installed into tree->spare (I2). */
 static int
 prepare_state(const struct firn_lsm_install_change *change, firn_error *err)
 {
@@ -247,7 +247,7 @@ drop_spare(struct firn_lsm_tree *tree)
     firn_lsm_state_unref(spare);
 }
 
-/* What can fail without harm. */
+/* All steps that can fail without harm. */
 static int
 prepare(struct firn_lsm *lsm, struct edits *edits, firn_error *err)
 {
@@ -336,7 +336,7 @@ is_added(const struct firn_lsm_install_change *change, const struct firn_run_fil
     return false;
 }
 
-/* Whether what leaves the tree counts as gone, and what comes or moves does not (I3). */
+/* Whether files that leave the tree are marked as gone, and new or moved files are not (I3). */
 static bool
 is_marked(const struct firn_lsm_install_change *change)
 {
@@ -367,7 +367,7 @@ mark_gone_locked(struct firn_lsm *lsm, const struct firn_lsm_install_change *cha
         change->removed[i]->is_gone = true;
         change->removed[i]->gone_version = version;
     }
-    /* What only moves to another level. */
+    /* Files that only move to another level. */
     for (size_t i = 0; i < change->added_count; i++) {
         change->added[i].file->is_gone = false;
     }
@@ -378,7 +378,8 @@ mark_gone_locked(struct firn_lsm *lsm, const struct firn_lsm_install_change *cha
     }
 }
 
-/* Added before removed: what moves to another level keeps its value files alive throughout. */
+/* Added before removed: a run that moves to another level keeps its value files alive
+ * throughout. */
 static void
 count_values_locked(const struct firn_lsm_install_change *change)
 {
@@ -391,7 +392,7 @@ count_values_locked(const struct firn_lsm_install_change *change)
     }
 }
 
-/* What must hold before readers find the new state. */
+/* Brings counters and marks up to date before readers find the new state. */
 static void
 settle_tree_locked(const struct edit *edit, uint64_t version)
 {
@@ -531,7 +532,7 @@ write_snapshot(struct firn_lsm *lsm)
 
 /* ---- the store's history ---- */
 
-/* The version counts up, as with every edit: a reader that locks it has read the history too. */
+/* The version grows, as with every edit: a reader that locks it has read the history too. */
 static int
 write_history(struct firn_lsm *lsm, firn_slice history, uint64_t sequence, firn_error *err)
 {

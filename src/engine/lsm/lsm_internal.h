@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * lsm/lsm_internal.h: what the files of lsm/ that know a whole store's trees share. The essay is in
- * lsm.c.
+ * lsm/lsm_internal.h: the structures that the files of lsm/ share. The essay is in lsm.c.
  */
 #ifndef FIRN_LSM_LSM_INTERNAL_H
 #define FIRN_LSM_LSM_INTERNAL_H
@@ -20,16 +19,16 @@
 #include "version/run_file.h"
 #include "version/version.h"
 
-/* all that a reading of a tree goes through, as one immutable object: memtables and a version. */
+/* all that a read of a tree uses, as one immutable object: memtables and a version. */
 
-/* A memtable and what the tree knows of it. Shared by states. */
+/* A memtable and what the tree knows about it. Shared by states. */
 struct firn_tree_memtable {
     struct firn_memtable *table;
     _Atomic size_t refs;
-    _Atomic uint64_t log_segment; /* the oldest that has one of its entries; 0: it is empty */
+    _Atomic uint64_t log_segment; /* the oldest with one of its entries; 0: it is empty */
     _Atomic uint64_t sequence_max;
-    _Atomic size_t logged_bytes;  /* of values of which it is known where in the log they lie */
-    _Atomic size_t counted_bytes; /* that total_bytes has of it */
+    _Atomic size_t logged_bytes;  /* of values whose place in the log is known */
+    _Atomic size_t counted_bytes; /* its share of total_bytes */
     _Atomic size_t *total_bytes;  /* of all memtables of the lsm */
     uint64_t freeze_number;       /* in the order of freezing; guarded by the lsm's mutex */
 };
@@ -54,25 +53,24 @@ void firn_lsm_state_unref_memtable(struct firn_tree_memtable *memtable);
 /* Brings total_bytes up to date. The thread that writes. */
 void firn_lsm_state_count_memtable(struct firn_tree_memtable *memtable);
 
-/* Room for that many memtables; empty, without a version. NULL: memory is out. */
+/* An empty state without a version, with room for that many memtables. NULL: memory is out. */
 struct firn_lsm_state *firn_lsm_state_create(size_t memtable_capacity)
     __attribute__((warn_unused_result));
 /* Each takes a reference; CHECKs that there is room. */
 void firn_lsm_state_add_memtable(struct firn_lsm_state *state, struct firn_tree_memtable *memtable);
 void firn_lsm_state_set_version(struct firn_lsm_state *state, struct firn_version *version);
 
-/* Whether it may be published: it has a version, and its memtables stand by age. For assertions; the
- * mutex of the lsm is held. */
+/* Whether it may be published: it has a version, and its memtables are ordered by age. For
+ * assertions; the mutex of the lsm is held. */
 bool firn_lsm_state_is_sound(const struct firn_lsm_state *state);
 
 void firn_lsm_state_ref(struct firn_lsm_state *state);
 /* NULL is fine. */
 void firn_lsm_state_unref(struct firn_lsm_state *state);
-/* Gives back the reference of the tree that has published it, once no reader can be about to take
- * one. */
+/* Releases the reference of the tree that published it, once no reader can be about to take one. */
 void firn_lsm_state_retire(struct firn_epoch *epoch, struct firn_lsm_state *state);
 
-/* The directory of runs in that of the store. */
+/* The directory of runs in the store's directory. */
 #define FIRN_LSM_RUNS "runs"
 
 struct firn_compaction_work;
@@ -91,12 +89,12 @@ struct firn_lsm_tree {
     bool is_dropping; /* no new works */
     bool is_held;     /* likewise, for a while: see bulk_load.c */
     bool is_flushing;
-    bool has_gaps;        /* a work has met a now of more than one interval: after a restore */
-    unsigned overwritten; /* of 1,000 entries that last came to the last level: replaced others */
+    bool has_gaps;        /* a work has seen a "now" of more than one interval: after a restore */
+    unsigned overwritten; /* of the last 1,000 entries in the last level: replaced others */
     struct firn_lsm_value_stats values; /* of the newest version */
-    bool may_have_sparse;               /* some value file may be worth giving up */
+    bool may_have_sparse;               /* some value file may be worth rewriting */
     uint32_t
-        graph_row_bytes; /* memory that a row takes in a graph, beside its code; 0: there are none */
+        graph_row_bytes; /* memory that a row takes in a graph, without its code; 0: there are no graphs */
     struct firn_compaction_work *works;
     struct firn_lsm_state *spare; /* room for the state that an edit will install */
 };
@@ -122,12 +120,12 @@ struct firn_lsm {
     struct firn_os_mutex mutex;
     struct firn_os_cond changed; /* a work ended, the edit token is free */
 
-    /* The thread that has set is_editing has the token: with it alone MANIFEST, the versions of
-     * trees and is_named are changed. The fields below are read and written under the mutex. */
+    /* The thread that has set is_editing has the token: only its holder changes MANIFEST, the
+     * versions of trees and is_named. The fields below are read and written under the mutex. */
     bool is_editing;
     struct firn_manifest *manifest; /* NULL: read-only */
     bool has_failed;                /* MANIFEST is latched */
-    struct firn_buf history;        /* that MANIFEST has; the holder of the token writes it */
+    struct firn_buf history;        /* as in MANIFEST; the holder of the token writes it */
     uint64_t next_number;
     struct firn_lsm_tree **trees; /* by ascending id */
     size_t tree_count;
@@ -137,7 +135,7 @@ struct firn_lsm {
     uint64_t freeze_count;
     struct firn_lsm_stats counters; /* those of works */
 
-    /* Files to be removed. The thread that has set is_collecting works on the lists alone. */
+    /* Files to be removed. Only the thread that has set is_collecting uses the lists. */
     bool is_collecting;            /* under the mutex */
     uint64_t waiting_count;        /* under the mutex */
     struct firn_run_file *waiting; /* linked by next_unused */
@@ -161,12 +159,12 @@ uint64_t firn_lsm_number_in_name(const char *name);
 uint64_t firn_lsm_take_number(struct firn_lsm *lsm);
 /* Brings frozen_max and level0_max up to date. The mutex is held. */
 void firn_lsm_measure_locked(struct firn_lsm *lsm);
-/* What a tree reads by now, with a reference. */
+/* The current state of a tree, with a reference. */
 struct firn_lsm_state *firn_lsm_state_of(struct firn_lsm_tree *tree);
 
 /* ---- lsm_cursor.c ---- */
 
-/* As firn_lsm_cursor_create, over a state; takes the caller's reference to the state, also after a
+/* As firn_lsm_cursor_create, over a state; takes over the caller's reference to the state, even on
  * failure. */
 FIRN_MUST_CHECK int firn_lsm_cursor_create_in(struct firn_lsm_state *state, struct firn_os *os,
                                               const struct firn_lsm_cursor_options *options,
@@ -174,7 +172,7 @@ FIRN_MUST_CHECK int firn_lsm_cursor_create_in(struct firn_lsm_state *state, stru
 
 /* ---- lsm_collect.c ---- */
 
-/* Releases the memory of files that no version names, and leaves the files. At the end. */
+/* Releases the memory of files that no version names, and leaves the files. For closing. */
 void firn_lsm_collect_memory(struct firn_lsm *lsm);
 
 /* ---- lsm_install.c ---- */
@@ -183,29 +181,30 @@ void firn_lsm_collect_memory(struct firn_lsm *lsm);
 struct firn_lsm_install_change {
     struct firn_lsm_tree *tree;
     bool drops_tree; /* and all of its memtables; `removed` names all of its runs */
-    /* Flushed, the oldest ones of the tree. */
+    /* The flushed ones: the oldest of the tree. */
     struct firn_tree_memtable *const *memtables;
     size_t memtable_count;
     struct firn_run_file *const *removed;
     size_t removed_count;
     const struct firn_version_added *added;
     size_t added_count;
-    bool keeps_files; /* what is removed is added under the same numbers, with other attachments */
+    bool keeps_files; /* removed runs are added again, with other attachments */
 };
-/* Makes the change, durably. After a failure nothing has changed for readers; *out_is_certain tells
- * whether MANIFEST surely does not have it either: if not, no file may be removed. */
+/* Makes the change, durably. After a failure nothing has changed for readers. *out_is_certain says
+ * whether MANIFEST certainly does not have the change either; if false, no file may be removed. */
 FIRN_MUST_CHECK int firn_lsm_install(struct firn_lsm *lsm,
                                      const struct firn_lsm_install_change *change,
                                      bool *out_is_certain, firn_error *err);
-/* The same of changes of several trees, none twice: one edit of MANIFEST, all or nothing. count > 0. */
+/* The same for changes of several trees, each at most once: one edit of MANIFEST, all or nothing.
+ * Requires: count > 0. */
 FIRN_MUST_CHECK int firn_lsm_install_all(struct firn_lsm *lsm,
                                          const struct firn_lsm_install_change *changes,
                                          size_t count, bool *out_is_certain, firn_error *err);
 
 /* ==== the origins of new runs ====
  *
- * What a run records about its origin (block/run_kind.h). Part of that is the list of files that were
- * replaced and are not yet removed.
+ * What a run records about its origin (block/run_kind.h). Part of that is the list of files that
+ * were replaced but are not yet removed.
  */
 
 /* Of one flush, compaction or load. One thread. Zeroed: deinit is fine. */
@@ -220,20 +219,20 @@ struct firn_lsm_origin {
 };
 void firn_lsm_origin_begin(struct firn_lsm_origin *origin, struct firn_lsm_tree *tree,
                            enum firn_run_origin_kind kind);
-/* Of a compaction: what it replaces. */
+/* For a compaction: what it replaces. */
 FIRN_MUST_CHECK int firn_lsm_origin_set_inputs(struct firn_lsm_origin *origin,
                                                struct firn_run_file *const *files, size_t count,
                                                firn_error *err);
-/* Tells the run of that number, right before it is finished. */
+/* Records the origin in the run of that number. Requires: the run is finished right afterwards. */
 FIRN_MUST_CHECK int firn_lsm_origin_tell(struct firn_lsm_origin *origin,
                                          struct firn_run_builder *builder, uint64_t number,
                                          bool is_last, firn_error *err);
 void firn_lsm_origin_deinit(struct firn_lsm_origin *origin);
-/* Tells a run that it belongs to no tree. */
+/* Records in a run that it belongs to no tree. */
 FIRN_MUST_CHECK int firn_lsm_origin_tell_scratch(struct firn_run_builder *builder, firn_error *err);
 
-/* The file of that number is going to be removed: MANIFEST has let go of it, or never gets to name
- * it. lsm's mutex is held. */
+/* The file of that number will be removed: MANIFEST does not name it any more, or never will. lsm's
+ * mutex is held. */
 void firn_lsm_origin_note_gone_locked(struct firn_lsm *lsm, uint64_t number);
 /* It has been removed. Any thread. */
 void firn_lsm_origin_note_removed(struct firn_lsm *lsm, uint64_t number);
@@ -252,14 +251,14 @@ void firn_lsm_tree_destroy(struct firn_lsm_tree *tree);
 
 /* How much of each value file is alive: lsm_collect.c. */
 
-/* A run has come into the newest version of a tree, or has left it. */
+/* A run enters or leaves the newest version of a tree. */
 void firn_lsm_collect_add_values_locked(struct firn_lsm_tree *tree,
                                         const struct firn_run_file *run);
 void firn_lsm_collect_remove_values_locked(struct firn_lsm_tree *tree,
                                            const struct firn_run_file *run);
 
-/* Whether a compaction should write the live values of a file anew: where more than half of it is
- * dead, or, of one that is thorough, anything. */
+/* Whether a compaction should rewrite the live values of a file: if more than half of it is dead,
+ * or, in a thorough compaction, any of it. */
 bool firn_lsm_collect_is_worth_moving_locked(const struct firn_lsm *lsm,
                                              const struct firn_run_file *values, bool is_thorough);
 

@@ -2,18 +2,18 @@
  *
  * lsm/lsm_origin.c: the origin of a run, as the run itself records it.
  *
- * MANIFEST says which runs count. Should it be lost, or its end, the runs themselves must show it, so
- * each of them says of which tree it is, what it replaces, and which files were replaced before and
- * still lay there (mend_gather.c judges by that).
+ * MANIFEST says which runs are current. If MANIFEST or its end is lost, the runs themselves must
+ * show it. So each run records its tree, the files that it replaces, and the files that were
+ * replaced before but not yet removed (used by mend_gather.c).
  *
- * (I1) A file is in the list of those that are gone from the moment at which MANIFEST has durably let
- *      go of it, or since it is clear that MANIFEST will not name it, until it is removed. So a run
- *      that is finished meanwhile names it; one that is finished later makes the removal durable, since
- *      both lie in one directory, which is synced when a run gets its name. (Not checked: value
- *      files and attachments are removed without having been in the list.)
- * (I2) Where the list cannot be kept, for want of memory or because it has become too long, runs
- *      say nothing of their origin from then on, rather than something wrong. (Not checked:
- *      firn_lsm_origin_tell ends there.)
+ * (I1) A file is in the list `gone` from the moment at which MANIFEST durably does not name it any
+ *      more, or certainly never will, until it is removed. So a run that is finished meanwhile
+ *      records it. A run that is finished later makes the removal durable, since both are in one
+ *      directory, which is synced when a run gets its name. (Not checked: value files and
+ *      attachments are removed without having been in the list.)
+ * (I2) If the list cannot be kept, because memory is out or the list is too long, runs record no
+ *      origin from then on, rather than a wrong one. (Not checked: firn_lsm_origin_tell returns
+ *      early.)
  */
 #include "lsm/lsm_internal.h"
 
@@ -59,7 +59,7 @@ firn_lsm_origin_note_removed(struct firn_lsm *lsm, uint64_t number)
     firn_os_mutex_unlock(&lsm->mutex);
 }
 
-/* Ascending, none twice. False where the list is not whole. */
+/* Ascending, without duplicates. False if the list is incomplete. */
 static bool
 copy_gone(struct firn_lsm *lsm, struct firn_buf *out, int *out_rc)
 {

@@ -1,40 +1,40 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * lsm/lsm_pieces.c: which row groups of a tree can be read as they lie, and which ranges must be merged.
+ * lsm/lsm_pieces.c: which row groups of a tree can be read directly, and which ranges must be
+ * merged.
  *
- * Parts. A part is a row group of which the view may see something: one of its sequences lies in the
- * view. Runs that cannot be divided into groups (of rows, or damaged) are one part each, with the bounds that
- * MANIFEST names. History runs are left out where cursors leave them out (run_history.c). Parts are
- * sorted by their first keys; between the groups of a run is nothing.
+ * Parts. A part is a row group of which the view may see something: one of its sequences lies in
+ * the view. Runs that cannot be divided into groups (runs of rows, damaged runs) are one part each,
+ * with the bounds that MANIFEST names. History runs are left out where cursors leave them out
+ * (run_history.c). Parts are sorted by their first keys; a run has no keys between its groups.
  *
- * Direct. A row group is direct where all of this holds:
- * (I1) All of its rows are puts without an end, no key is there twice (is_plain), and the view sees all
- *      of their sequences.
- * (I2) No other part has a key between its first and its last one: neither another run's, nor a part of
- *      its own run.
+ * Direct. A row group is direct if all of this holds:
+ * (I1) All of its rows are puts that never expire, no key occurs twice (is_plain), and the view
+ *      sees all of their sequences.
+ * (I2) No other part, of this run or another one, has a key between its first and its last key.
  * (I3) No memtable has a version of a key there that the view sees.
- * (I4) No range delete that the view sees, and that is newer than the oldest of its rows, reaches there.
+ * (I4) No range delete that the view sees and that is newer than the oldest of its rows overlaps
+ *      it.
  * (Not checked: is_direct is the rule.)
  *
- * Then every row of it is what the view sees of its key: there is no other version to be seen, none is
- * covered, and none expires. Versions that the view does not see make no difference, wherever they
- * lie.
+ * Then the view sees every row of it: there is no other version of the key, and no row is covered
+ * or expires. Versions that the view does not see make no difference, wherever they are.
  *
- * What is written beside: a memtable that takes writes gets only versions that the view does not see,
- * because a view sees what was published when it was opened.
+ * Concurrent writes: the active memtable gets only versions that the view does not see, because a
+ * view sees only what was published when it was opened.
  *
- * The rest. The keys between direct groups are to be merged, unless there is neither a part nor a
- * version in a memtable. It is cut where a part begins, so that pieces of about CUT_ROWS rows come out,
- * as far as parts have them: what memtables have is not counted for that.
+ * The rest. The keys between direct groups are to be merged, unless neither a part nor a memtable
+ * has any there. Such a range is cut at the beginnings of parts into pieces of about CUT_ROWS rows;
+ * entries of memtables are not counted for that.
  *
- * Cost. A look at each group of the runs that reach into the bounds, and a search in memtables: one for
- * each group at most, and none as long as the key found by the last one lies further on. A view of the
- * past goes over the versions in memtables that it does not see, once for each memtable.
+ * Cost. A look at each group of the runs that overlap the bounds, and at most one search in each
+ * memtable for each group; none while the key that the last search found is further on. A view of
+ * the past passes over the versions in memtables that it does not see, once for each memtable.
  *
- * Memory: about 150 bytes a row group, beside its bounds. Runs are pinned: open files, as many as the
- * bounds reach into.
+ * Memory: about 150 bytes for each row group, and its bounds. Every run that overlaps the bounds is
+ * pinned, that is, an open file.
  *
- * Failure: only memory, and what opening a run fails with other than damage.
+ * Failure: FIRN_NO_MEMORY, and errors of opening a run other than damage.
  */
 #include "lsm/lsm_pieces_internal.h"
 
@@ -49,7 +49,7 @@ enum { CUT_ROWS = FIRN_CHUNK_VALUES_MAX };
 
 /* ---- parts ---- */
 
-/* Whether keys up to `upper`, included, and from `lower` on lie within the bounds. */
+/* Whether any key in [lower, upper] may lie within the bounds. */
 static bool
 reaches_in(const struct firn_lsm_pieces *pieces, firn_slice lower, firn_slice upper)
 {
@@ -212,7 +212,7 @@ sort_parts(struct firn_lsm_pieces *pieces)
 
 /* ---- memtables ---- */
 
-/* Asked for ranges of keys that ascend. */
+/* Requires: the ranges of keys that are asked for ascend. */
 struct sweep {
     struct firn_memtable_cursor cursor;
     bool is_placed;
@@ -234,7 +234,7 @@ place(struct sweep *sweep, const struct firn_view *view, firn_slice key)
     sweep->is_placed = true;
 }
 
-/* A stretch of keys: from lower on, up to upper, which belongs to it if is_closed. */
+/* A stretch of keys: from lower to upper, which belongs to it if is_closed. */
 struct stretch {
     firn_slice lower;
     firn_slice upper;
@@ -252,7 +252,8 @@ is_beyond(const struct stretch *stretch, firn_slice key)
     return stretch->is_closed ? order > 0 : order >= 0;
 }
 
-/* How many entries memtables have that have a version there which the view sees; 0: none has. */
+/* How many entries the memtables have that have a version in the stretch that the view sees; 0:
+ * none. */
 static uint64_t
 count_in_memtables(const struct firn_lsm_pieces *pieces, struct sweep *sweeps,
                    const struct stretch *stretch)
@@ -285,13 +286,13 @@ is_reached_by_range(const struct firn_lsm_pieces *pieces, const struct firn_lsm_
     return false;
 }
 
-/* Where what came before ends. */
+/* Where the parts before end. */
 struct reach {
     bool is_set;
     firn_slice upper;
 };
 
-/* All but the search in memtables. */
+/* All conditions but the search in memtables. */
 static bool
 may_be_direct(const struct firn_lsm_pieces *pieces, size_t i, const struct reach *before)
 {
@@ -316,10 +317,10 @@ extend(struct reach *reach, firn_slice upper)
 
 struct plan {
     struct firn_lsm_pieces *pieces;
-    struct sweep *sweeps;       /* for what lies between direct groups: one for each memtable */
+    struct sweep *sweeps;       /* between direct groups: one for each memtable */
     struct sweep *group_sweeps; /* for groups */
-    firn_slice at;              /* all before has its pieces */
-    size_t first_part;          /* the first that lies in no direct piece yet */
+    firn_slice at;              /* all keys before it have their pieces */
+    size_t first_part;          /* the first that is in no direct piece yet */
 };
 
 static int
@@ -418,7 +419,7 @@ out:
     return rc;
 }
 
-/* Whether all rows of the part are what the view sees of their keys. */
+/* Whether the view sees all rows of the part. */
 static bool
 is_direct(struct plan *plan, size_t i, const struct reach *before)
 {
@@ -429,7 +430,7 @@ is_direct(struct plan *plan, size_t i, const struct reach *before)
            count_in_memtables(plan->pieces, plan->group_sweeps, &own) == 0; /* (I3) */
 }
 
-/* What memtables have of all keys, and each group as it lies. */
+/* One piece for all keys in memtables, and one for each group. */
 static int
 make_loose_pieces(struct plan *plan, firn_error *err)
 {
@@ -544,7 +545,7 @@ out:
 
 /* ---- single rows ---- */
 
-/* Whether a run has a version of the key that the view sees, and that is newer. */
+/* Whether a run has a newer version of the key that the view sees. */
 static int
 has_newer(const struct firn_lsm_pieces *pieces, struct firn_run *run,
           const struct firn_manifest_run *info, firn_slice key, uint64_t sequence, bool *out,
@@ -597,7 +598,7 @@ out:
 
 /* ---- graphs ---- */
 
-/* Pins the graph of a run, if it has one; *out is NULL else. */
+/* Pins the graph of a run; *out is NULL if it has none. */
 static int
 pin_graph(struct firn_lsm_pieces *pieces, const struct firn_run_file *file, uint32_t column,
           uint32_t metric, const struct firn_graph **out, uint64_t *damaged, firn_error *err)

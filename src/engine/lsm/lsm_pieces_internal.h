@@ -11,7 +11,8 @@
 #include "lsm/lsm_pieces.h"
 #include "lsm/lsm_winners.h"
 
-/* A row group of which the view sees something, or a whole run that cannot be divided into groups. */
+/* A row group of which the view may see something, or a whole run that cannot be divided into
+ * groups. */
 struct firn_lsm_pieces_part {
     struct firn_run *run; /* NULL: a run that could not be opened, or that has no columns */
     uint32_t group;
@@ -24,7 +25,7 @@ struct firn_lsm_pieces_part {
     bool is_all_seen; /* the view sees all of its sequences */
 };
 
-/* Nothing of it changes between open and close. */
+/* Immutable between open and close. */
 struct firn_lsm_pieces {
     struct firn_os *os;
     struct firn_lsm_state *state;
@@ -40,7 +41,7 @@ struct firn_lsm_pieces {
     struct firn_buf files; /* of struct firn_run_file *: those of the first pins */
     struct firn_buf parts; /* of struct firn_lsm_pieces_part, by lower */
     struct firn_buf list;  /* of struct firn_lsm_piece */
-    /* Of memtables and runs, those that are not empty. */
+    /* Those of memtables and runs that are not empty. */
     const struct firn_range_set **ranges;
     size_t range_count;
     /* The primary key, in its order; 0: the tree's runs have no columns. */
@@ -63,9 +64,9 @@ firn_lsm_pieces_part_at(const struct firn_lsm_pieces *pieces, size_t i)
 
 #define FIRN_LSM_WINNERS_NO_PART UINT32_MAX
 
-/* Where a row is that the view sees. */
+/* Where a row that the view sees is. */
 struct firn_lsm_winner {
-    uint32_t part; /* FIRN_LSM_WINNERS_NO_PART: it is the tuple */
+    uint32_t part; /* FIRN_LSM_WINNERS_NO_PART: it is in the tuple */
     uint32_t row;
     firn_slice key; /* of a tuple */
     firn_slice
@@ -85,10 +86,10 @@ struct firn_lsm_winners {
     /* The merge of keys. */
     struct firn_lsm_winners_source **open;
     size_t open_count;
-    struct firn_lsm_winners_source **spare; /* that were open; their memory is used again */
+    struct firn_lsm_winners_source **spare; /* closed ones; their memory is reused */
     size_t spare_count;
     size_t next_part;
-    struct firn_buf key; /* that is looked at */
+    struct firn_buf key; /* the current one */
     struct firn_buf other;
     bool needs_cursor; /* from key on, if the merge has begun */
 
@@ -98,7 +99,7 @@ struct firn_lsm_winners {
     struct firn_buf bytes;
 
     struct firn_buf all; /* of struct firn_lsm_winner: when going backwards */
-    size_t left;         /* of these, not handed out yet */
+    size_t left;         /* of these, not returned yet */
     bool is_gathered;
 
     struct firn_lsm_winner batch[FIRN_LSM_WINNERS_MAX];

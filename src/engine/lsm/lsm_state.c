@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * lsm/lsm_state.c: what a tree publishes to its readers.
+ * lsm/lsm_state.c: the superversion (*state*) that a tree publishes to its readers.
  *
  * A tree has one pointer to its state. Freezing, flushing and compacting put a new state in its
  * place; the old one lives as long as a reader uses it.
  *
- * (I1) A reading inside the epoch loads the pointer once and uses the state until it leaves. A
- *      cursor counts a reference inside the epoch and keeps the state after leaving. (Not checked:
- *      the epoch does not know its threads.)
- * (I2) The tree's own reference to a state that it has replaced is given back through the epoch, so
- *      a reader that has just loaded the pointer can still count itself (base/epoch.h).
- * (I3) Everything but counts and the memtable that takes writes is immutable once published.
+ * (I1) A get enters the epoch, loads the pointer once, and uses the state until it leaves. A cursor
+ *      takes a reference inside the epoch and keeps the state after leaving. (Not checked: the
+ *      epoch does not know its threads.)
+ * (I2) The tree's own reference to a replaced state is released through the epoch, so a reader that
+ *      has just loaded the pointer can still take a reference (base/epoch.h).
+ * (I3) Once published, everything but counts and the active memtable is immutable.
  *
- * A state counts one reference to its version and to each of its memtables, so a memtable is gone
- * when it has been flushed and the last cursor that had it is closed. The memory of memtables is
- * summed over all that are alive: the store's budget is about memory, not about what is newest.
+ * A state holds one reference to its version and to each of its memtables, so a memtable is freed
+ * when it has been flushed and the last cursor that uses it is closed. The memory of all existing
+ * memtables is summed: the store's budget is for memory, not for the newest state.
  */
 #include "lsm/lsm_internal.h"
 
@@ -49,7 +49,7 @@ firn_lsm_state_create_memtable(_Atomic size_t *total_bytes, struct firn_tree_mem
 void
 firn_lsm_state_count_memtable(struct firn_tree_memtable *memtable)
 {
-    /* Counts only: nothing is published by them. Memtables never shrink. */
+    /* Relaxed: these are counts, which publish nothing. Memtables never shrink. */
     size_t bytes = firn_memtable_size_bytes(memtable->table);
     size_t counted = atomic_load_explicit(&memtable->counted_bytes, memory_order_relaxed);
     DCHECK(bytes >= counted);
@@ -151,7 +151,7 @@ firn_lsm_state_unref(struct firn_lsm_state *state)
     if (state == NULL) {
         return;
     }
-    /* Release what was done with it, acquire what others did, before it is taken apart. */
+    /* Release this thread's accesses, and acquire those of others before the state is freed. */
     size_t before = atomic_fetch_sub_explicit(&state->refs, 1, memory_order_acq_rel);
     DCHECK(before > 0);
     if (before != 1) {

@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * lsm/lsm_tree.c: one tree: writing to its memtable, freezing that, dropping the tree.
+ * lsm/lsm_tree.c: one tree: writing to its memtable, freezing the memtable, dropping the tree.
  *
- * One thread at a time writes (the leader of commits). Only it puts another memtable in front of a
- * state, so it keeps a pointer of its own to the active one. Flushes and compactions replace the
- * state beside it, but carry the active memtable over.
+ * One thread at a time writes (the leader of commits). Only this thread replaces the active
+ * memtable, so it has its own pointer to it. Flushes and compactions replace the state meanwhile,
+ * but keep the active memtable.
  *
- * An entry is in the memtable, for readers, when apply returns; whether a reader sees it is a
- * matter of its view.
+ * When apply returns, readers find the entry in the memtable; their view decides whether they see
+ * it.
  *
- * Freezing makes a new state with an empty memtable in front. While an edit is on its way to
- * MANIFEST the memory for the state that it will install hangs on the tree; where the new state has
- * more memtables than fit there, freezing makes that larger too (lsm_install.c, I2).
+ * Freezing makes a new state with an empty memtable in front. While an edit is being written to
+ * MANIFEST, the tree has the memory for the state that the edit will install (`spare`). If the new
+ * state has more memtables than fit there, freezing enlarges that memory too (lsm_install.c, I2).
  *
  * A dropped tree leaves the list of trees, but its handle stays until the store is closed, with an
  * empty state: a get that comes late finds nothing.
  *
- * Failure: for want of memory only; nothing has changed then. Dropping may fail as MANIFEST does.
+ * Failure: only FIRN_NO_MEMORY; then nothing has changed. Dropping may also fail as MANIFEST does.
  */
 #include "lsm/lsm_internal.h"
 
@@ -28,18 +28,18 @@
 #include "base/search.h"
 #include "block/value_file.h"
 
-/* ==== about how much lies in a range of keys ====
+/* ==== estimating the size of a range of keys ====
  *
- * Of a run that lies in the range whole, MANIFEST knows its bytes and entries. Of one that reaches over
- * an end of the range the index tells in which block that end lies: what comes before that block is
- * counted as outside, the block and what comes after it as inside, at the upper end the other way round.
- * So each run is off by less than a block at each end, and as many runs have an end of the range as there
- * are levels, and runs in level 0. Blocks are taken to hold equally many entries.
+ * MANIFEST has the bytes and entries of runs that are wholly inside the range. For a run that
+ * crosses the lower end of the range, the index says which block the end is in: that block and
+ * those after it count as inside, those before it as outside; at the upper end it is the other way
+ * round. So each run is off by less than a block at each end. At most one run of each level, and
+ * all those of level 0, contain an end. Blocks are assumed to hold equally many entries.
  *
- * Memtables are walked: what they have in the range is counted exactly.
+ * Memtables are walked: their entries in the range are counted exactly.
  *
- * Files and versions count, as they take up space: what was overwritten or deleted is in it until it
- * is merged away, and so are tombstones. History is left out: now does not read it.
+ * Everything that takes up space counts: overwritten and deleted versions and tombstones too, until
+ * a compaction drops them. History runs are left out: now does not read them.
  */
 
 static void
@@ -57,7 +57,7 @@ add_memtable(const struct firn_memtable *table, const struct firn_lsm_bounds *bo
     }
 }
 
-/* Where a bound lies in a run; NULL: after all of it. */
+/* Where a bound lies in a run; NULL: after its end. */
 static int
 place_of(struct firn_run_file *file, const firn_slice *key, struct firn_run_place *out,
          firn_error *err)
@@ -80,7 +80,7 @@ place_of(struct firn_run_file *file, const firn_slice *key, struct firn_run_plac
     return rc;
 }
 
-/* Values that lie in files of their own, as far as the run refers to them. */
+/* The bytes in value files that the run refers to. */
 static uint64_t
 value_bytes_of(const struct firn_run_file *file)
 {
@@ -195,7 +195,7 @@ out:
     return rc;
 }
 
-/* Room for one more tree, and for its handle when it will have been dropped. */
+/* Room for one more tree, and for its handle once it has been dropped. */
 static int
 reserve_tree_locked(struct firn_lsm *lsm, firn_error *err)
 {
@@ -337,7 +337,7 @@ out:
 void
 firn_lsm_tree_separate_values(struct firn_lsm_tree *tree, bool separates)
 {
-    /* Relaxed: a work that begins with the old answer does nothing wrong. */
+    /* Relaxed: a work that starts with the old answer does no harm. */
     atomic_store_explicit(&tree->separates, separates, memory_order_relaxed);
 }
 
@@ -352,7 +352,7 @@ firn_lsm_tree_reserve(struct firn_lsm_tree *tree, size_t entry_count, size_t con
                       firn_error *err)
 {
     struct firn_tree_memtable *memtable = tree->active;
-    /* As many of them may have a note after their values. */
+    /* At most this many entries have a note after their values. */
     size_t large_max = content_bytes / tree->lsm->options.value_size_min;
     large_max = large_max < entry_count ? large_max : entry_count;
     int rc = firn_memtable_reserve(memtable->table, entry_count,
@@ -379,7 +379,7 @@ firn_lsm_tree_prepare(struct firn_lsm_tree *tree, firn_slice key, uint64_t seque
     }
 }
 
-/* A large value is found again in the log: see compaction_adopt.c. Returns its size, or 0. */
+/* Notes where in the log a large value is, for compaction_adopt.c. Returns its size, or 0. */
 static size_t
 note_logged(const struct firn_lsm_tree *tree, const struct firn_entry *entry,
             const struct firn_lsm_place *place, uint8_t *out)
@@ -405,7 +405,7 @@ note_logged(const struct firn_lsm_tree *tree, const struct firn_entry *entry,
     return value.size;
 }
 
-/* Only the thread that writes changes these; others read them for numbers alone. */
+/* Only the thread that writes changes these; others read them only as statistics. */
 static void
 note_applied(struct firn_tree_memtable *memtable, uint64_t sequence, uint64_t segment,
              size_t logged_bytes)
@@ -473,7 +473,7 @@ enlarge_spare_locked(struct firn_lsm_tree *tree, size_t count, firn_error *err)
     return FIRN_OK;
 }
 
-/* Puts memtable in front of the tree's memtables; *out_old is the state that was replaced. */
+/* Puts memtable in front of the tree's memtables; *out_old is the replaced state. */
 static int
 put_in_front_locked(struct firn_lsm_tree *tree, struct firn_tree_memtable *memtable,
                     struct firn_lsm_state **out_old, firn_error *err)
@@ -554,7 +554,7 @@ list_files(const struct firn_version *version, struct firn_run_file ***out, firn
     return FIRN_OK;
 }
 
-/* Keeps new works from it and waits for those that run. */
+/* Prevents new works on the tree and waits for those that run. */
 static void
 stop_works(struct firn_lsm_tree *tree)
 {

@@ -3,28 +3,28 @@
  * lsm/lsm_tree_get.c: the value of one key in a view.
  *
  * Sources are asked from the newest to the oldest: memtables, the runs of level 0, then at most one
- * run of each deeper level. By (I1) of lsm.c the first version that the view sees is the newest it
- * sees, and a range delete that it sees makes an end too: every version in older sources is
- * older than the range. Within one source both must be compared.
+ * run of each deeper level. By (I1) of lsm.c the first version that the view sees is the newest
+ * that it sees. A range delete that it sees ends the search too: every version in older sources is
+ * older than the range delete. Within one source both must be compared.
  *
- * History runs are asked only where the view may have something to look for there, which those of
- * now have not (run_history.c); then of what they and the levels hold the newest counts.
+ * History runs are asked only if the view may have something to look for there, which a view of now
+ * does not (run_history.c). Then the newest of what they and the levels have counts.
  *
- * The reading is inside the epoch from the loading of the state to the copying of the value; it
- * takes no lock and counts no reference. Reading a run may go to the disk meanwhile: that only
- * delays the release of what was replaced.
+ * A get is inside the epoch from loading the state to copying the value; it takes no lock and no
+ * reference. Reading a run may go to the disk meanwhile, which only delays the release of replaced
+ * objects.
  *
- * Merge operands. Where the newest version is one, all that lies below it is wanted, down to a
- * version that ends it. The reading begins anew and goes through the sources once, each time with
- * the view cut below the operand that was found last: of a memtable by a cursor, since a counter
- * may have thousands of operands there; of runs by gets, since a run has few of a key, folded as
- * far as views allow when it was written.
+ * Merge operands. If the newest version is an operand, all versions below it are needed, down to
+ * one that is not an operand. The get starts again and goes through the sources once, with the view
+ * cut below each operand that it finds. A memtable is read by a cursor, since a counter may have
+ * thousands of operands there. Runs are read by gets, since a run has few operands of a key: they
+ * were folded as far as views allowed when it was written.
  *
- * Time. An expiring put is judged by the time of the view. Where that is now, the clock is asked
- * when the first such entry is met, which spares everybody else the asking.
+ * Time. Whether a put has expired depends on the time of the read. If that is now, the clock is
+ * asked only when an expiring put is met, so other gets do not pay for it.
  *
- * Failure: a run that may hold the key and cannot be read ends the search with its error. Runs
- * whose bounds leave the key out are not touched, so damage elsewhere does no harm.
+ * Failure: if a run that may hold the key cannot be read, the search ends with its error. Runs
+ * whose bounds exclude the key are not touched, so damage elsewhere does no harm.
  */
 #include "base/buf.h"
 #include "base/check.h"
@@ -32,7 +32,7 @@
 #include "base/slice.h"
 #include "lsm/lsm_internal.h"
 
-/* What a source says of a key. */
+/* What a source says about a key. */
 enum answer {
     ANSWER_NOTHING, /* look further */
     ANSWER_DELETED,
@@ -44,16 +44,15 @@ enum answer {
 struct query {
     firn_slice key;
     const struct firn_view *view;
-    const struct firn_view *live; /* the whole of it: while operands are gathered, view is a part */
-    struct firn_buf *out;         /* NULL: the value is not wanted */
-    struct firn_run_pinned *pinned;            /* NULL: the value is copied */
+    const struct firn_view *live;   /* the whole view: while operands are gathered, view is cut */
+    struct firn_buf *out;           /* NULL: the value is not wanted */
+    struct firn_run_pinned *pinned; /* NULL: the value is copied */
     const struct firn_run_projection *columns; /* that the value needs; NULL: all */
     firn_error *err;
     uint64_t sequence; /* of the version that was found last */
 };
 
-/* From a version (sequence 0: none) and the newest range delete above it, which both the view
- * sees. */
+/* From a version (sequence 0: none) and the newest range delete above it; the view sees both. */
 static enum answer
 judge(enum firn_entry_kind kind, uint64_t sequence, uint64_t covered_by)
 {
@@ -144,8 +143,8 @@ may_hold(const struct firn_merge_level_run *run, firn_slice key)
     return firn_slice_compare(run->lower, key) <= 0 && firn_slice_compare(key, run->upper) < 0;
 }
 
-/* The runs that may hold the key: of level 0 those whose bounds do not leave it out, and one of
- * each deeper level. */
+/* The runs that may hold the key: those of level 0 whose bounds include it, and one of each deeper
+ * level. */
 struct candidates {
     const struct firn_version_level *newest;
     struct firn_run_file *deeper[FIRN_VERSION_LEVELS]; /* count of them, the newest first */
@@ -175,8 +174,7 @@ prefetch_file(const struct firn_run_file *file, firn_slice key, unsigned step)
     }
 }
 
-/* What the asking of each run waits for comes from slow memory: better all of it at once than one
- * after the other. */
+/* Asking a run waits for slow memory: prefetching for all runs at once overlaps these waits. */
 static void
 prefetch(const struct candidates *candidates, firn_slice key, unsigned step)
 {
@@ -197,7 +195,7 @@ prefetch(const struct candidates *candidates, firn_slice key, unsigned step)
 struct newest {
     struct firn_run_hit hit;
     uint64_t covered;
-    struct firn_buf value; /* of what was found last, not of the newest */
+    struct firn_buf value; /* of the last one found, not of the newest */
 };
 
 static int
@@ -265,7 +263,7 @@ out:
 
 /* ---- runs ---- */
 
-/* Of the two that ask, gets are the ones that have to be quick. */
+/* Inline because gets, one of its two callers, have to be fast. */
 static inline int
 ask_version(struct query *query, struct firn_version *version, enum answer *out)
 {
@@ -309,7 +307,7 @@ out:
 
 /* ---- merge operands ---- */
 
-/* Operands of a key, and the view without what has been gathered. */
+/* Operands of a key, and the view cut below what has been gathered. */
 struct folding {
     struct query query; /* its view is below */
     struct firn_view below;
@@ -337,7 +335,7 @@ open_folding(const struct query *query, struct folding *folding)
     return FIRN_OK;
 }
 
-/* Adds an operand; only what is older is looked for from here on. */
+/* Adds an operand; from here on only older versions are looked for. */
 static int
 gather(struct folding *folding, firn_slice operand, uint64_t sequence)
 {
@@ -353,7 +351,7 @@ gather(struct folding *folding, firn_slice operand, uint64_t sequence)
     return rc;
 }
 
-/* All of the key that a memtable has. *out is never ANSWER_OPERAND. */
+/* All operands of the key in a memtable. *out is never ANSWER_OPERAND. */
 static int
 gather_memtable(struct folding *folding, const struct firn_memtable *table, enum answer *out)
 {
@@ -378,7 +376,7 @@ gather_memtable(struct folding *folding, const struct firn_memtable *table, enum
     return rc;
 }
 
-/* From the newest version down to what ends the operands. */
+/* From the newest version down to the first that is not an operand. */
 __attribute__((noinline)) static int
 gather_state(struct folding *folding, const struct firn_lsm_state *state, enum answer *out)
 {
@@ -402,7 +400,7 @@ out:
 
 /* ---- the value ---- */
 
-/* Takes the head off a value that has not expired; else there is none. */
+/* Strips the head of a value that has not expired; an expired one counts as no value. */
 static void
 judge_expiring(struct firn_lsm *lsm, uint64_t time_ms, const struct query *query,
                enum answer *answer)
@@ -411,7 +409,7 @@ judge_expiring(struct firn_lsm *lsm, uint64_t time_ms, const struct query *query
     if (*answer != ANSWER_EXPIRING) {
         return;
     }
-    /* Runs are checked and batches make sure that it has a head. */
+    /* Checks of runs and batches ensure that it has a head. */
     CHECK(out->data != NULL && out->size >= FIRN_ENTRY_EXPIRING_HEAD_SIZE);
     if (time_ms == FIRN_LSM_TIME_NOW) {
         time_ms = (uint64_t)(firn_os_now_ns(lsm->os) / 1000000);
@@ -425,7 +423,7 @@ judge_expiring(struct firn_lsm *lsm, uint64_t time_ms, const struct query *query
     }
 }
 
-/* The newest version is an operand: what it and those below it make. */
+/* The newest version is an operand: folds it with the versions below it. */
 static int
 fold(struct firn_lsm *lsm, uint64_t time_ms, const struct query *query,
      const struct firn_lsm_state *state)
@@ -464,9 +462,9 @@ settle(struct firn_lsm *lsm, uint64_t time_ms, const struct query *query,
     return FIRN_OK;
 }
 
-/* The same for a caller that only wants to know whether there is a value. An operand makes a value
- * of any version below it, unless all of it together is too long, which reading tells; a value that
- * expires is judged by its head. */
+/* The same for a caller that only wants to know whether there is a value. An operand always makes a
+ * value, unless the result is too long, which only a full read finds out; an expiring value is
+ * judged by its head. */
 __attribute__((noinline)) static int
 settle_unwanted(struct firn_lsm *lsm, uint64_t time_ms, const struct query *query,
                 const struct firn_lsm_state *state, enum answer *answer)
@@ -498,7 +496,7 @@ get(struct firn_lsm_tree *tree, uint64_t time_ms, struct query *query)
     }
     DCHECK(rc != FIRN_OK || answer <= ANSWER_VALUE);
     firn_epoch_leave(&lsm->epoch, slot);
-    /* Without a text: asking for what is not there is common, and formatting is dear. */
+    /* Without a text: asking for missing keys is common, and formatting is expensive. */
     return rc == FIRN_OK && answer != ANSWER_VALUE ? FIRN_NOT_FOUND : rc;
 }
 

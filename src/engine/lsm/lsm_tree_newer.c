@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * lsm/lsm_tree_newer.c: whether a key, or any key of a range, was written within an interval of
- * sequences: what a transaction asks before it commits.
+ * sequences. Transactions ask this before they commit.
  *
  * The answer is about versions, not about what a view reads: a put of the value that was there
  * before counts, and so do deletes of what was not there, and range deletes. Compaction keeps the
  * newest version of each key, and tombstones for as long as an open transaction may ask
- * (tombstones_kept_from in base/view.h), so an interval that reaches to the newest sequence gets
- * the true answer.
+ * (tombstones_kept_from in base/view.h), so the answer is right for an interval that reaches to the
+ * newest sequence.
  *
- * Cost. Recent writes are in memory: memtables and runs whose newest sequence lies before
- * the interval are passed over unread. Of a range all versions in the memtables that are left are
- * walked over, some 40 ns each, and in the runs that are left.
+ * Cost. Recent writes are in memory: memtables and runs whose newest sequence is before the
+ * interval are skipped unread. For a range, all of its versions in the remaining memtables (some 40
+ * ns each) and runs are walked.
  *
- * A run that cannot be read and may hold an answer ends the search with its error.
+ * If a run that may hold an answer cannot be read, the search ends with its error.
  *
- * Locking: a key is looked up inside the epoch, as gets are; a range holds a reference to the
- * state, because it may take long. The leader of commits may ask too, and then finds what it has
- * applied and not yet published.
+ * Locking: a key is looked up inside the epoch, as in a get. A range holds a reference to the
+ * state, because it may take long. The leader of commits may ask too; it then finds what it has
+ * applied but not yet published.
  */
 #include "base/check.h"
 #include "base/slice.h"
@@ -162,8 +162,7 @@ found(struct question *question, firn_slice key)
     return FIRN_OK;
 }
 
-/* Whether a range delete of the interval reaches into the range: from stretch to stretch that none
- * covers. */
+/* Whether a range delete of the interval overlaps the range. */
 static int
 ask_ranges(struct question *question, const struct firn_range_set *ranges)
 {

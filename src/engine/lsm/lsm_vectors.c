@@ -2,8 +2,9 @@
  *
  * lsm/lsm_vectors.c: the vectors of one column of a run, row after row.
  *
- * Row groups are gone through in order, one open at a time; each pass begins with row 0 again. Blocks of 1,024 values are
- * decoded, and the vectors of one call copied, because it may reach over the end of a group.
+ * Row groups are read in order, one open at a time; each pass starts again at row 0. Blocks of
+ * 1,024 values are decoded. The vectors of one call are copied, because it may cross the end of a
+ * group.
  *
  * (I1) While a group is open, group_first and group_rows are those of group number `group`.
  */
@@ -64,7 +65,8 @@ is_of_its_group(const struct firn_lsm_vectors *vectors)
     return vectors->group_rows == info.rows && (vectors->group > 0 || vectors->group_first == 0);
 }
 
-/* Opens the group that a row lies in. Rows are asked for in order, or from the first one on again. */
+/* Opens the group that a row is in. Requires: rows are asked for in order, or from the first one on
+ * again. */
 static int
 place(struct firn_lsm_vectors *vectors, uint64_t row, firn_error *err)
 {

@@ -17,7 +17,7 @@ struct firn_lsm_vectors_column {
     struct firn_column_pin pin;
     struct firn_chunk_scratch scratch;
     bool has_chunk;
-    size_t block; /* SIZE_MAX: values means nothing; else it has those of that block */
+    size_t block; /* the block that values has; SIZE_MAX: none */
     struct firn_chunk_values values;
 };
 

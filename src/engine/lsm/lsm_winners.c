@@ -1,35 +1,38 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * lsm/lsm_winners.c: the rows that a view sees of a range of keys, without making rows of them.
+ * lsm/lsm_winners.c: finds the rows of a range of keys that a view sees, without assembling them.
  *
- * Merging keys. Sources are the row groups of the piece and the memtables. A group is opened when the
- * merge comes to its first key: then its key columns and hidden columns are decoded, block by block. Of
- * each key the newest version that the view sees wins, wherever it lies; a key whose winner is a delete,
- * has expired, or is covered by a newer range delete has no row. Of a winner, only its place is kept: row
- * group and row, or the tuple in a memtable, which stays there as long as the pieces.
+ * Merging keys. Sources are the row groups of the piece and the memtables. A group is opened when
+ * the merge comes to its first key: then its key columns and hidden columns are decoded, block by
+ * block. The newest version of each key that the view sees wins, in whichever source it is. A key
+ * whose winner is a delete, has expired, or is covered by a newer range delete has no row. Only the
+ * place of a winner is kept: row group and row, or the tuple in a memtable, which lives as long as
+ * the pieces.
  *
- * Stretches. Rows of a plain group all of which the view sees are taken together up to the first key of
- * another source, at most a block: only keys at the ends of stretches are put together.
+ * Stretches. If the view sees all rows of a plain group, they are taken together up to the first
+ * key of another source, at most a block at a time: only the keys at the ends of stretches are
+ * assembled.
  *
  * The columns of the rows that are left are read by lsm_winners_read.c.
  *
- * The other way. Rare cases are left to a cursor (lsm_cursor.c), which shows rows as tuples: merges of
- * numbers, runs that cannot be looked into, two versions with one sequence, which is damage. The merge of
- * keys turns into such a walk at the key where it finds that out; batches look the same.
+ * The walk. A cursor (lsm_cursor.c), which shows rows as tuples, handles rare cases: merge
+ * operands, runs that cannot be divided, and two versions with one sequence, which is damage. The
+ * merge of keys changes to such a walk at the key where it meets the case; batches look the same.
  *
- * Backwards. The keys of the piece are merged forwards, and its winners handed out from the last on. Where
- * memtables have too much for that, and where a cursor is needed, a cursor walks backwards.
+ * Backwards. The keys of the piece are merged forwards, and the winners are returned from the last
+ * on. If memtables have too many entries for that, or a cursor is needed, a cursor walks backwards.
  *
  * (I1) Rows of a batch, and batches, are in the order of keys, or in the reverse order; no key comes twice.
- * (I2) Open sources are at a key that is not below the key of the last winner.
- *      Both follow from the order of keys in runs. That comes from files, and damage must not end the
- *      program, so neither is asserted; tests compare batches with cursors.
+ * (I2) Open sources are at a key that is not below the key of the last winner. Both follow from the
+ *      order of keys in runs. Runs come from files, and damage must not abort the program, so
+ *      neither is asserted; tests compare batches with cursors.
  *
- * Memory: 40 bytes a row of a batch, or of the piece when going backwards; of each open group one block of
- * each key column; of a walk BATCH_BYTES and one row. A batch ends when its values have about BATCH_BYTES, by the
- * averages of its row groups, so columns that are read have not much more, and one row.
+ * Memory: 40 bytes for each row of a batch, or of the piece when going backwards; one block of each
+ * key column for each open group; BATCH_BYTES and one row for a walk. A batch ends when its values
+ * have about BATCH_BYTES by the averages of its row groups, so the columns that are read take
+ * little more than that and one row.
  *
- * Failure: latched; what was handed out is right.
+ * Failure: latched; batches that were returned before are right.
  */
 #include "lsm/lsm_winners.h"
 
@@ -40,17 +43,17 @@
 #include "lsm/lsm_pieces_internal.h"
 
 enum {
-    BATCH_BYTES = 4 << 20,        /* of the values of a batch, about */
+    BATCH_BYTES = 4 << 20,        /* about, of the values of a batch */
     BACKWARDS_ENTRIES = 256 << 10 /* of memtables, at most, for going backwards without a cursor */
 };
 
-/* A row group or a memtable that the merge has come to. */
+/* A row group or a memtable that the merge has reached. */
 struct firn_lsm_winners_source {
     const struct firn_lsm_pieces_part *part; /* NULL: a memtable */
     uint32_t part_number;
     uint32_t row;
     uint32_t end;
-    uint64_t row_bytes; /* of a row group: what the values of a row have on average */
+    uint64_t row_bytes; /* of a row group: average size of the values of a row */
     struct firn_lsm_group *group;
     struct firn_memtable_cursor cursor;
     struct firn_buf memory;
@@ -112,7 +115,7 @@ make_source(struct firn_lsm_winners *winners, bool has_group)
     return source;
 }
 
-/* Takes the key of the row where it stands. */
+/* Reads the key of the source's current row. */
 static int
 read_key(struct firn_lsm_winners_source *source, firn_error *err)
 {
@@ -140,7 +143,7 @@ close_source(struct firn_lsm_winners *winners, size_t i)
     winners->spare[winners->spare_count++] = source;
 }
 
-/* Opens the rows of a part that lie in the piece. */
+/* Opens the rows of a part that are in the piece. */
 static int
 place_part(struct firn_lsm_winners *winners, struct firn_lsm_winners_source *source,
            firn_error *err)
@@ -166,7 +169,7 @@ out:
     return rc;
 }
 
-/* What the values of a row of a group have on average, in bytes. */
+/* The average size of the values of a row of a group, in bytes. */
 static uint64_t
 row_bytes_of(const struct firn_lsm_pieces_part *part)
 {
@@ -216,7 +219,7 @@ open_memtable(struct firn_lsm_winners *winners, const struct firn_memtable *tabl
     return FIRN_OK;
 }
 
-/* Moves the i-th source by some rows; it may be closed then. */
+/* Moves the i-th source by some rows, and closes it at its end. */
 static int
 advance(struct firn_lsm_winners *winners, size_t i, uint32_t rows, firn_error *err)
 {
@@ -241,7 +244,7 @@ advance(struct firn_lsm_winners *winners, size_t i, uint32_t rows, firn_error *e
 
 /* ---- which source comes next ---- */
 
-/* The next part that reaches into the piece; NULL: there is none. */
+/* The next part that overlaps the piece; NULL: there is none. */
 static const struct firn_lsm_pieces_part *
 peek_part(struct firn_lsm_winners *winners)
 {
@@ -311,12 +314,12 @@ choose(struct firn_lsm_winners *winners, struct choice *out, firn_error *err)
 
 /* ---- stretches ---- */
 
-/* How many rows from where the source stands on, of at most max, have keys before *limit. */
+/* How many rows, from the source's current one on and at most max, have keys before *limit. */
 static int
 count_before(struct firn_lsm_winners *winners, struct firn_lsm_winners_source *source,
              const firn_slice *limit, uint32_t max, uint32_t *out, firn_error *err)
 {
-    uint32_t known = 1; /* so many are */
+    uint32_t known = 1; /* this many are certain */
     uint32_t step = 1;
     int rc = FIRN_OK;
     *out = max;
@@ -340,7 +343,7 @@ out:
     return rc;
 }
 
-/* Room for so many winners, and for BATCH_BYTES of values. */
+/* Room for winners, and for BATCH_BYTES of values. */
 struct room {
     struct firn_lsm_winner *at;
     size_t count;
@@ -424,7 +427,7 @@ version_at(struct firn_lsm_winners *winners, struct firn_lsm_winners_source *sou
     return FIRN_OK;
 }
 
-/* Goes over all versions of winners->key in the i-th source; *best is the newest of all sources. */
+/* Passes all versions of winners->key in the i-th source; *best is the newest of all sources. */
 static int
 pass_versions(struct firn_lsm_winners *winners, size_t i, struct version *best, firn_error *err)
 {
@@ -472,7 +475,7 @@ take_key(struct firn_lsm_winners *winners, const struct choice *choice, struct r
     if (firn_buf_assign(&winners->key, winners->open[choice->first]->key) != FIRN_OK) {
         return firn_error_no_memory(err, "a key");
     }
-    /* A source that is closed gives its place to the last one. */
+    /* Closing a source moves the last one to its place. */
     for (size_t i = 0; i < winners->open_count;) {
         const struct firn_lsm_winners_source *source = winners->open[i];
         FIRN_TRY(pass_versions(winners, i, &best, err));
@@ -488,7 +491,7 @@ out:
     return rc;
 }
 
-/* Fills the room, unless it comes to the end, or to a key that needs a cursor. */
+/* Fills the room, but stops at the end or at a key that needs a cursor. */
 static int
 merge(struct firn_lsm_winners *winners, struct room *room, firn_error *err)
 {
@@ -535,7 +538,7 @@ out:
     return rc;
 }
 
-/* Copies the row where the cursor stands. Where the bytes lie is set at the end. */
+/* Copies the cursor's row. Pointers to its bytes are set at the end. */
 static int
 copy_row(struct firn_lsm_winners *winners, firn_error *err)
 {

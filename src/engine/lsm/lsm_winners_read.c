@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * lsm/lsm_winners_read.c: one column of a batch of rows, wherever each of them lies.
+ * lsm/lsm_winners_read.c: reads one column of a batch of rows, wherever each of them is.
  *
- * Rows of a batch that lie in one block of one row group are decoded together, and nothing else is (the
- * masks of firn_chunk_read_block). Rows in memtables are looked up in their tuples, columns of the
- * primary key in their keys. So a column that is read costs what its rows cost, not what the piece has.
+ * Rows of a batch that are in one block of one row group are decoded together, and no others are
+ * (the masks of firn_chunk_read_block). For rows in memtables, values are looked up in their
+ * tuples, and columns of the primary key in their keys. So the cost of reading a column depends on
+ * its rows, not on the size of the piece.
  *
- * (I1) A row group is visited once for each column and batch: at the first of its rows that is wanted.
- *      (Not checked: is_first_of_part is the rule.)
+ * (I1) A row group is visited once for each column and batch, at its first wanted row. (Not
+ *      checked: is_first_of_part is the rule.)
  *
  * Memory: the caller's scratch, which has the values of one column of one batch, and one pinned chunk.
  *
@@ -18,7 +19,7 @@
 #include "lsm/lsm_group.h"
 #include "lsm/lsm_pieces_internal.h"
 
-/* The values that are being put together. */
+/* The values that are being assembled. */
 struct target {
     struct firn_lsm_winners *winners;
     const struct firn_column_def *column;
@@ -68,7 +69,7 @@ refuse_row(const struct target *target, const char *what, firn_error *err)
     return firn_error_set(err, FIRN_CORRUPT, "column %u of a row: %s", target->column->id, what);
 }
 
-/* The part of a key that the column is. */
+/* The part of a key that belongs to the column. */
 static int
 read_key_part(struct target *target, size_t number, firn_slice key, struct firn_cell *out,
               firn_error *err)

@@ -1,47 +1,48 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * memtable/memtable.c: a B+tree in memory that one writer extends while any number of readers go through
- * it without locks.
+ * memtable/memtable.c: an in-memory B+tree that one writer extends while any number of readers
+ * search it without locks.
  *
  * Entries are encoded once into blocks of memory and never move; the tree orders pointers to them
- * by key, then by sequence with the newest first. A node holds up to 48 such pointers and, in an
- * array beside them, their heads: the 8 bytes of each key that follow what all keys of the node
- * share, as big-endian numbers. A search is a search among numbers in six cache lines; a key itself
- * is fetched only where heads are equal. Leaves are linked both ways.
+ * by key, then by sequence with the newest first. A node holds up to 48 such pointers and, in a
+ * separate array, their heads: the 8 bytes of each key after the common prefix of the node's keys,
+ * as big-endian numbers. A search in a node is a search among numbers in six cache lines; a key
+ * itself is fetched only if heads are equal. Leaves are linked both ways.
  *
  * Invariants.
- * (I1) Nothing is freed or reused before the table: a pointer once read stays good, however stale.
- *      (Not checked: arenas can do nothing else.)
+ * (I1) Nothing is freed or reused before the table is destroyed: a pointer once read stays valid,
+ *      however stale. (Not checked: arenas can do nothing else.)
  * (I2) Every node has a version counter. The writer makes it odd before it changes the node and
- *      even after. A reader notes an even version, reads, and then asks whether the version is
- *      still the same; if not, what it read is thrown away. So that such reads are no data races,
- *      all those fields are relaxed atomics; pointers are stored with release and loaded with
- *      acquire, because what they point to is plain memory.
- * (I3) A key is led to a node by separators on both sides, so it shares with all keys of the node
- *      what those two separators share, and no search needs to look at that prefix. Nodes at the
- *      left and right edge lack one separator: in its place stands what all keys of the table
- *      share, which a search compares once, at the root. It is set by the first entry and only
- *      shrinks; then the heads of the edge nodes are made anew.
- * (I4) A change of several nodes marks all of them before it touches any, from the root down, the
- *      leaf's right neighbour last (its prev pointer changes), and ends the root last.
+ *      even afterwards. A reader notes an even version, reads, and then checks that the version is
+ *      still the same; if not, it discards what it read. To avoid data races, all fields read in
+ *      this way are relaxed atomics; pointers are stored with release and loaded with acquire,
+ *      because they point to plain memory.
+ * (I3) The separators on both sides of a node share a prefix with all keys that belong in the node,
+ *      so no search there needs to look at this prefix. Nodes at the left and right edge lack one
+ *      separator: they use the prefix that all keys of the table share, which a search compares
+ *      once, at the root. The first entry sets this prefix, and it only shrinks; then the heads of
+ *      the edge nodes are recomputed.
+ * (I4) A change of several nodes marks all of them before it changes any, from the root down, the
+ *      leaf's right neighbour last (its prev pointer changes), and unmarks the root last.
  *
- * Splits. A node that is full is cut in the middle, except where insertions follow one another at
- * one place (ascending or descending keys, or versions of one key): there the cut is at that place
- * and the new entry goes to the smaller side, so that loading in order leaves full nodes.
+ * Splits. A full node is cut in the middle, except if consecutive insertions go to one place
+ * (ascending or descending keys, or versions of one key): then the cut is at that place and the new
+ * entry goes to the smaller side, so that loading in order leaves full nodes.
  *
- * A large table has a filter of its keys beside it (memtable_filter.c), so that most gets of what is
- * not there are spared the tree.
+ * A large table has a filter of its keys (memtable_filter.c), so that most gets of absent keys need
+ * not search the tree.
  *
- * Range deletes are no entries: they lie beside the tree in a range set, which has readers without
- * locks as well.
+ * Range deletes are not entries: they are in a separate range set, which can be read without locks
+ * too.
  *
- * Memory (memtable_memory.c). An insertion takes all the memory it may need before it changes
- * anything; reserve takes it for many insertions ahead. Fields that readers do not use (spares,
- * last_slot) are plain: writers are serialized by the caller.
+ * Memory (memtable_memory.c). An insertion allocates all the memory that it may need before it
+ * changes anything; reserve does so for many insertions ahead. Fields that readers do not use
+ * (spares, last_slot) are plain: the caller serializes writers.
  *
  * After B. Graefe, Modern B-Tree Techniques (2011: prefix truncation, "poor man's normalized keys")
- * and V. Leis et al., Optimistic Lock Coupling (2019). Unlike the latter there is one writer, so a
- * version is a counter and no lock, and nothing is reclaimed, so readers need no epochs.
+ * and V. Leis et al., Optimistic Lock Coupling (2019). Unlike in the latter there is only one
+ * writer, so a version is a counter and not a lock, and nothing is reclaimed, so readers need no
+ * epochs.
  */
 #include "memtable/memtable.h"
 
@@ -50,23 +51,22 @@
 #include "base/mem.h"
 #include "memtable/memtable_internal.h"
 
-/* ==== how the writer comes to the place of an entry ====
+/* ==== how the writer finds the place of an entry ====
  *
  * The inner nodes of a table are few and stay in the processor's caches; the leaf nearly always
- * comes from slow memory. So a commit that knows what it will add prepares it: the way is found as
- * far as the leaf, whose lines are asked for, and while they come the log is written. The way is
- * kept. It holds until a node is split, and is taken up by the addition of that very entry, which
- * has only to look into the leaf.
+ * comes from slow memory. So a commit prepares the entries that it will add: the path down to the
+ * leaf is found, and the leaf's cache lines are prefetched while the log is written. The path is
+ * kept and stays valid until a node is split. Adding that entry then only has to search the leaf.
  *
- * Two ways are kept, so that the next entry of a batch can be prepared before the current one is
- * added. An entry is known by its key, of which a copy is kept, and its sequence; those with long
- * keys are not prepared. Nor is anything where one entry after the other goes to the same leaf: it
- * is at hand.
+ * Two paths are kept, so that the next entry of a batch can be prepared before the current one is
+ * added. An entry is identified by its key, of which a copy is kept, and its sequence; entries with
+ * long keys are not prepared. Nor is anything prepared while consecutive entries go to the same
+ * leaf, which is cached then.
  *
  * Nothing here changes a node, and readers do not see it.
  */
 
-/* The writer's alone, like all of this. */
+/* Only for the writer, like all of this. */
 static inline struct firn_memtable_node *
 path_root(const struct firn_memtable *table)
 {
@@ -88,7 +88,7 @@ prefetch_for_insertion(const struct firn_memtable_node *node, bool is_leaf)
     }
 }
 
-/* Fills in all steps, but for the slot in the leaf, which is not looked at; returns how many. */
+/* Fills in all steps, except for the slot in the leaf, which is not read; returns their number. */
 static size_t
 find_leaf(const struct firn_memtable *table, const struct firn_memtable_probe *probe,
           struct firn_memtable_step *steps, size_t height_max)
@@ -138,7 +138,7 @@ path_prepare(struct firn_memtable *table, firn_slice key, uint64_t sequence)
     prepared->height = find_leaf(table, &probe, prepared->steps, FIRN_MEMTABLE_PREPARED_HEIGHT_MAX);
 }
 
-/* Takes up the way that was prepared for the entry, if there is one and it holds. */
+/* Uses the path that was prepared for the entry, if there is one and it is still valid. */
 static bool
 take_prepared(const struct firn_memtable *table, const struct firn_memtable_probe *probe,
               struct firn_memtable_path *out)
@@ -156,8 +156,8 @@ take_prepared(const struct firn_memtable *table, const struct firn_memtable_prob
     return false;
 }
 
-/* The way to where an entry of that key and sequence lies or belongs. The table is not empty, and
- * the key begins as all others do. */
+/* The path to where an entry of that key and sequence is or belongs. Requires: the table is not
+ * empty, and the key has the common prefix. */
 static void
 path_find(struct firn_memtable *table, const struct firn_memtable_probe *probe,
           struct firn_memtable_path *out)
@@ -168,7 +168,7 @@ path_find(struct firn_memtable *table, const struct firn_memtable_probe *probe,
         out->height = find_leaf(table, probe, out->steps, FIRN_MEMTABLE_HEIGHT_MAX);
     }
     struct firn_memtable_step *leaf = &out->steps[out->height - 1];
-    /* A prepared way too. */
+    /* Also of a prepared path. */
     DCHECK(leaf->node->level == 0 && out->steps[0].node == path_root(table));
     leaf->slot = firn_memtable_slot_of(leaf->node, probe);
     table->stays_in_leaf = leaf->node == table->last_leaf;
@@ -184,13 +184,13 @@ enum {
     RESERVE_LEAVES_MIN = 16
 };
 
-/* What is put into a node: an entry, or a separator and the child after it. */
+/* What is inserted into a node: an entry, or a separator and the child after it. */
 struct insertion {
     const uint8_t *entry;
     struct firn_memtable_node *child;
 };
 
-/* The contents of a full node with one more. */
+/* The contents of a full node and one more. */
 struct staging {
     const uint8_t *entries[FANOUT + 1];
     uint64_t heads[FANOUT + 1];
@@ -198,7 +198,7 @@ struct staging {
     size_t prefix_size; /* that the heads were made with */
 };
 
-/* ---- storing fields that readers may read meanwhile ---- */
+/* ---- storing fields that readers may be reading ---- */
 
 static void
 change_begin(struct firn_memtable_node *node)
@@ -373,7 +373,7 @@ firn_memtable_size_bytes(const struct firn_memtable *table)
     return atomic_load_explicit(&table->size_bytes, memory_order_relaxed);
 }
 
-/* ---- what all keys share ---- */
+/* ---- the common prefix of all keys ---- */
 
 static size_t
 table_prefix_size(const struct firn_memtable *table)
@@ -409,7 +409,7 @@ change_edges(struct firn_memtable_node *root, size_t size)
     }
 }
 
-/* A key comes that does not begin as all others do (I3). */
+/* A key without the common prefix is added (I3). */
 static void
 shrink_prefix(struct firn_memtable *table, firn_slice key)
 {
@@ -502,8 +502,8 @@ stage(const struct firn_memtable_step *step, const struct insertion *new, struct
     }
 }
 
-/* Puts the staged entries [first, first + count) and their children into a node that readers do
- * not read now. */
+/* Puts the staged entries [first, first + count) and their children into a node that is new or
+ * marked as changing. */
 static void
 fill(struct firn_memtable_node *node, const struct staging *staging, size_t first, size_t count,
      size_t prefix_size)
@@ -525,7 +525,7 @@ fill(struct firn_memtable_node *node, const struct staging *staging, size_t firs
     set_prefix_size(node, prefix_size);
 }
 
-/* What keys between two separators share. */
+/* The size of the prefix that keys between two separators share. */
 static size_t
 prefix_between(const struct firn_memtable *table, const uint8_t *lower, const uint8_t *upper)
 {
@@ -554,7 +554,7 @@ leaf_cut(const struct firn_memtable_step *step)
     return step->slot <= FANOUT - step->slot ? step->slot + 1 : step->slot;
 }
 
-/* The staged separator of an inner node that goes up; at least one stays on either side. */
+/* The staged separator of an inner node that moves up; at least one stays on either side. */
 static size_t
 inner_cut(const struct firn_memtable_step *step)
 {
@@ -579,8 +579,8 @@ link_leaf(struct firn_memtable_node *left, struct firn_memtable_node *right)
     atomic_store_explicit(&left->next, right, memory_order_release);
 }
 
-/* Cuts the full node of a step in two with the insertion in place. *out is what has to go into
- * the node above. */
+/* Splits the full node of a step, with the insertion added. *out is what must be inserted into the
+ * node above. */
 static void
 split(struct firn_memtable *table, const struct firn_memtable_step *step,
       const struct insertion *new, struct insertion *out)
@@ -593,7 +593,7 @@ split(struct firn_memtable *table, const struct firn_memtable_step *step,
     stage(step, new, &staging);
     size_t cut = is_leaf ? leaf_cut(step) : inner_cut(step);
     size_t right_first = is_leaf ? cut : cut + 1;
-    DCHECK(cut > 0 && right_first <= FANOUT); /* something stays on either side */
+    DCHECK(cut > 0 && right_first <= FANOUT); /* neither side is empty */
     const uint8_t *separator = staging.entries[cut];
     fill(right, &staging, right_first, FANOUT + 1 - right_first,
          prefix_between(table, separator, step->upper));
@@ -677,7 +677,7 @@ insert(struct firn_memtable *table, const struct firn_memtable_path *path, const
     }
 }
 
-/* The nodes that the insertion will take. */
+/* Reserves the nodes that the insertion will need. */
 static int
 reserve_for_path(struct firn_memtable *table, const struct firn_memtable_path *path)
 {
@@ -704,7 +704,7 @@ firn_memtable_reserve(struct firn_memtable *table, size_t entry_count, size_t co
     if (firn_mul_size(entry_count, ENTRY_HEADER_MAX, &header_bytes) &&
         firn_add_size(header_bytes, content_bytes, &total)) {
         FIRN_TRY(firn_memtable_memory_reserve_room(table, total));
-        /* Random insertions split a leaf every 33 times. */
+        /* Random insertions split a leaf about every 33 insertions. */
         size_t leaves = RESERVE_LEAVES_MIN + entry_count / RESERVE_LEAVES_MIN;
         leaves = leaves < entry_count ? leaves : entry_count;
         FIRN_TRY(firn_memtable_memory_reserve_nodes(table, true, leaves));
@@ -739,7 +739,7 @@ add_range(struct firn_memtable *table, const struct firn_entry *entry, firn_erro
     return rc;
 }
 
-/* Heads are asked first: the entry itself is seldom in the cache. */
+/* Heads are compared first: the entry itself is seldom in the cache. */
 static bool
 is_there(const struct firn_memtable_step *leaf, const struct firn_memtable_probe *probe)
 {
@@ -816,7 +816,7 @@ firn_memtable_get(const struct firn_memtable *table, firn_slice key, const struc
         if (!firn_slice_equal(entry.key, key)) {
             return false;
         }
-        /* The newest version that is not above this interval: in it, or a matter of older
+        /* The newest version that is not above this interval: in it, or below, for older
          * intervals. */
         if (entry.sequence < view->intervals[i - 1].first) {
             i = firn_view_count_from(view, entry.sequence);

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * memtable/memtable.h: the newest writes of one tree, sorted by key, then by sequence with the newest
- * first.
+ * memtable/memtable.h: the newest writes of one tree, sorted by key, then by sequence with the
+ * newest first.
  *
- * One writer at a time (the caller serializes); any number of readers beside it without locks.
- * Entries never change and never go before the memtable does: slices that a reader gets stay valid
- * as long as the memtable.
+ * One writer at a time (the caller serializes), and any number of concurrent readers without locks.
+ * Entries are immutable and live as long as the memtable, and so do slices that a reader gets.
  */
 #ifndef FIRN_MEMTABLE_MEMTABLE_H
 #define FIRN_MEMTABLE_MEMTABLE_H
@@ -32,51 +31,50 @@ enum { FIRN_MEMTABLE_KEY_SIZE_MAX = 512 << 10 };
 
 FIRN_MUST_CHECK int firn_memtable_create(struct firn_memtable **out, firn_error *err);
 void firn_memtable_destroy(struct firn_memtable *table);
-/* From now on memory comes from the pool, which outlives the table, once the table is large. */
+/* From now on a large table takes memory from the pool. Requires: the pool outlives the table. */
 void firn_memtable_use_pool(struct firn_memtable *table, struct firn_memtable_pool *pool);
 
-/* The table is to be replaced when it has so many bytes: by that a filter of its keys is sized. Before
- * the first entry; without it there is no filter. */
+/* Says at how many bytes the table will be replaced, which determines the size of the filter of its
+ * keys. To be called before the first entry; without it there is no filter. */
 void firn_memtable_expect(struct firn_memtable *table, size_t bytes_max);
 
-/* Copies key, value and `logged`; sizes must not exceed the limits above. FIRN_EXISTS if (key,
+/* Copies key, value and `logged`. Requires: sizes within the limits above. FIRN_EXISTS if (key,
  * sequence) is there already; then, and on FIRN_NO_MEMORY, the table is unchanged. A
- * FIRN_ENTRY_RANGE_DELETE goes to the table's ranges: it is no entry for get, count and cursors,
- * and may be there twice. */
+ * FIRN_ENTRY_RANGE_DELETE goes to the table's ranges: get, count and cursors do not see it, and it
+ * may be there twice. */
 FIRN_MUST_CHECK int firn_memtable_add(struct firn_memtable *table, const struct firn_entry *entry,
                                       firn_error *err);
 
-/* Takes the memory for that many further entries whose keys and values have content_bytes in
- * all, so that adding them does not fail. This is certain for one entry. For more it is certain
- * of the entries' own memory, and leaves room for 16 splits of nodes and one in 16 insertions:
- * only a batch that goes mostly into full nodes can still run out. */
+/* Reserves memory for that many more entries, whose keys and values have content_bytes together, so
+ * that adding them does not fail. This is certain for one entry. For more entries, their own memory
+ * is certain, and there are spare nodes for 16 splits and one for every 16 insertions: only a batch
+ * that goes mostly into full nodes can still run out. */
 FIRN_MUST_CHECK int firn_memtable_reserve(struct firn_memtable *table, size_t entry_count,
                                           size_t content_bytes, firn_error *err);
 
-/* The same for range deletes, certain for any number; content_bytes is that of their bounds. */
+/* The same for range deletes, certain for any number; content_bytes is the size of their bounds. */
 FIRN_MUST_CHECK int firn_memtable_reserve_ranges(struct firn_memtable *table, size_t range_count,
                                                  size_t content_bytes, firn_error *err);
 
 /* The table's range deletes. Any thread, as range_set.h says. */
 const struct firn_range_set *firn_memtable_ranges(const struct firn_memtable *table);
 
-/* The newest version of key that view sees, tombstones included; false if there is none. Range
- * deletes are not looked at. Any thread. */
+/* The newest version of key that view sees, tombstones included; false if there is none. Ignores
+ * range deletes. Any thread. */
 bool firn_memtable_get(const struct firn_memtable *table, firn_slice key,
                        const struct firn_view *view, struct firn_entry *out);
 
-/* Begins to bring near the processor the place of an entry that will be added, while something else
- * is done before that; the last two that were prepared count. Changes nothing that others see, and
- * adding needs no preparation. */
+/* Prefetches the place of an entry that will be added later; the last two prepared entries are
+ * remembered. Changes nothing that others see, and is optional. */
 void firn_memtable_prepare(struct firn_memtable *table, firn_slice key, uint64_t sequence);
 
 size_t firn_memtable_entry_count(const struct firn_memtable *table);
 /* All memory that the table holds, ranges included. */
 size_t firn_memtable_size_bytes(const struct firn_memtable *table);
 
-/* A position between entries of all versions. In the caller's memory, borrowed from the table,
- * one thread. A writer may go on beside it; entries added meanwhile may or may not be met, all
- * older ones are. */
+/* A position among the entries, all versions included. In the caller's memory, borrowed from the
+ * table; one thread. A writer may add entries meanwhile, which the cursor may or may not meet; it
+ * meets all older ones. */
 struct firn_memtable_cursor {
     const struct firn_memtable *table;
     struct firn_entry entry; /* valid while is_valid */
@@ -88,11 +86,11 @@ struct firn_memtable_cursor {
 
 void firn_memtable_cursor_init(struct firn_memtable_cursor *cursor,
                                const struct firn_memtable *table);
-/* To the first entry at or after (key, sequence) in table order: a sequence of UINT64_MAX is
+/* Moves to the first entry at or after (key, sequence) in table order: a sequence of UINT64_MAX is
  * before all versions. */
 void firn_memtable_cursor_seek(struct firn_memtable_cursor *cursor, firn_slice key,
                                uint64_t sequence);
-/* To the last entry before (key, sequence) in table order. */
+/* Moves to the last entry before (key, sequence) in table order. */
 void firn_memtable_cursor_seek_before(struct firn_memtable_cursor *cursor, firn_slice key,
                                       uint64_t sequence);
 void firn_memtable_cursor_first(struct firn_memtable_cursor *cursor);
@@ -101,9 +99,9 @@ void firn_memtable_cursor_last(struct firn_memtable_cursor *cursor);
 void firn_memtable_cursor_next(struct firn_memtable_cursor *cursor);
 void firn_memtable_cursor_prev(struct firn_memtable_cursor *cursor);
 
-/* ==== chunks of memory in large pages, from one memtable to the next ==== */
+/* ==== a pool of chunks of memory in large pages, reused by memtables ==== */
 
-/* The chunks of all tables of a store that are not in use. Embedded; any thread. */
+/* The unused chunks of all tables of a store. Embedded; any thread. */
 struct firn_memtable_pool {
     struct firn_os *os;
     struct firn_os_mutex mutex;
@@ -115,7 +113,7 @@ struct firn_memtable_pool {
 
 enum {
     FIRN_MEMTABLE_POOL_CHUNK_SIZE = FIRN_OS_PAGES_LARGE_SIZE,
-    FIRN_MEMTABLE_POOL_AHEAD = 2 /* chunks that are to be there before they are needed */
+    FIRN_MEMTABLE_POOL_AHEAD = 2 /* chunks to have ready before they are needed */
 };
 
 /* At the beginning of its own memory. */
@@ -125,10 +123,10 @@ struct firn_memtable_chunk {
 };
 
 void firn_memtable_pool_init(struct firn_memtable_pool *pool, struct firn_os *os);
-/* No table uses it any more. */
+/* Requires: no table uses the pool any more. */
 void firn_memtable_pool_deinit(struct firn_memtable_pool *pool);
-/* FIRN_MEMTABLE_POOL_CHUNK_SIZE bytes with a chunk's head at their beginning, and anything after
- * it; NULL when memory is out. */
+/* FIRN_MEMTABLE_POOL_CHUNK_SIZE bytes that begin with a chunk's head and are otherwise undefined;
+ * NULL if memory is out. */
 FIRN_MUST_CHECK struct firn_memtable_chunk *
 firn_memtable_pool_take(struct firn_memtable_pool *pool);
 /* Whether chunks were taken and few are left: the pool should be filled. */
@@ -137,10 +135,10 @@ firn_memtable_pool_is_low(const struct firn_memtable_pool *pool)
 {
     return atomic_load_explicit(&pool->is_low, memory_order_relaxed);
 }
-/* Gets chunks ahead, with pages that were touched, so that a table that takes them need not wait
- * for the system to clear them. Without memory it does what it can. */
+/* Gets chunks ahead and touches their pages, so that a table that takes them need not wait for the
+ * system to clear them. If memory is out, gets as many as possible. */
 void firn_memtable_pool_fill(struct firn_memtable_pool *pool);
-/* All chunks of a table, linked by next. */
+/* Gives back all chunks of a table, linked by next. */
 void firn_memtable_pool_give(struct firn_memtable_pool *pool, struct firn_memtable_chunk *chunks);
 
 /* The place of a large value in the log. A memtable keeps it in the bytes after the value
@@ -160,8 +158,8 @@ firn_memtable_logged_encode(const struct firn_memtable_logged *logged, uint8_t *
     firn_store_le64(out + 16, logged->checksum);
 }
 
-/* False where the entry's value is not one that the log has, or not any more: it was replaced on
- * its way. */
+/* False if the log does not have the entry's value, or no longer the same: it was replaced on its
+ * way. */
 static inline bool
 firn_memtable_logged_decode(const struct firn_entry *entry, struct firn_memtable_logged *out)
 {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * memtable/memtable_cursor.c: walking the leaves in both directions beside a writer.
+ * memtable/memtable_cursor.c: walking the leaves in both directions, concurrently with a writer.
  *
- * A cursor remembers its leaf, the slot, and the leaf's version. While the version stands, a step
- * is a step in an array. When it does not, the leaf has changed, perhaps been split: the cursor
- * looks for its place again, after or before the entry it stood on. That entry is still there,
- * because entries never go, so no older one can be missed.
+ * A cursor remembers its leaf, the slot, and the leaf's version. While the version is unchanged, a
+ * step is a step in an array. Otherwise the leaf has changed, perhaps been split: the cursor looks
+ * for its place again, after or before the entry that it was on. That entry is still there, because
+ * entries are never removed, so no older one can be missed.
  */
 #include "base/check.h"
 #include "memtable/memtable_internal.h"
@@ -15,15 +15,15 @@
  * The structure and its invariants are in memtable.c.
  *
  * A descent holds the version of one node at a time. It reads the child's version before it
- * confirms the parent's: if the child was split in between, the parent was marked as changing
- * before the child was (I4), so the confirmation fails and the descent starts again. The same holds
- * sideways: a leaf's neighbour is read, then the leaf confirmed.
+ * validates the parent's: if the child was split in between, the parent was marked as changing
+ * before the child was (I4), so the validation fails and the descent starts again. The same holds
+ * sideways: a leaf's neighbour is read, then the leaf is validated.
  *
- * A reader starts again only when a writer finished or began a change in exactly the node it was
+ * A reader starts again only if a writer began or finished a change in the very node that it was
  * reading, so some thread always makes progress. Nothing here writes.
  */
 
-/* Goes down to the leaf of the probe's place; the leaf has not been searched yet. */
+/* Goes down to the leaf of the probe's place, without searching the leaf. */
 static bool
 descend(const struct firn_memtable *table, struct firn_memtable_probe *probe,
         struct firn_memtable_node **out, uint64_t *out_version)
@@ -57,9 +57,9 @@ descend(const struct firn_memtable *table, struct firn_memtable_probe *probe,
     return true;
 }
 
-/* From a leaf read since `version`: the first entry of the next leaf, or the last one of the
- * leaf before. out->entry is NULL at the table's end. False where a writer came between: nothing
- * is known then. */
+/* From a leaf that was read at `version`: the first entry of the next leaf, or the last entry of
+ * the previous leaf. out->entry is NULL at the table's end. False if a writer interfered: then *out
+ * is undefined. */
 static bool
 seek_next_leaf(const struct firn_memtable_node *leaf, uint64_t version,
                struct firn_memtable_position *out)
@@ -157,10 +157,10 @@ memtable_seek_before(const struct firn_memtable *table, const struct firn_memtab
     }
 }
 
-/* ==== walking the leaves in both directions beside a writer ==== */
+/* ==== walking the leaves in both directions, concurrently with a writer ==== */
 
-/* Entries lie in memory in the order they were added; those a few slots on are fetched while
- * this one is used. */
+/* Entries are in memory in the order in which they were added; the one a few slots further is
+ * prefetched while this one is used. */
 enum { PREFETCH_DISTANCE = 6 };
 
 static void

@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * memtable/memtable_filter.c: a Bloom filter beside a large memtable.
+ * memtable/memtable_filter.c: a Bloom filter for a large memtable.
  *
- * A get asks the memtables first, and most often in vain: what it looks for is older. Finding that
- * out in the tree costs a way down to a leaf that lies in slow memory. The filter says it after one
- * cache line: each key has four bits of one line of 64 bytes, so that at eight bits a key about one
- * key in thirty that is absent is let through.
+ * A get asks the memtables first, but most keys are older and not there. Finding that out in the
+ * tree costs a descent to a leaf in slow memory. The filter needs one cache line: each key has four
+ * bits in one line of 64 bytes, so that with eight bits for each key about one absent key in thirty
+ * passes.
  *
  * A small table has none: its nodes are in the processor's caches. Once a table has FILTER_FROM
- * entries, what an entry takes on average tells how many will come before the table has the bytes
- * that are expected of it, and so the size of the filter; what is there already is added to it. If
- * more keys come than was thought, more of the absent are let through.
+ * entries, their average size shows how many entries the table will have at its expected size in
+ * bytes, which determines the size of the filter; existing keys are added to it. If more keys come
+ * than estimated, more absent keys pass.
  *
- * (I1) A key's bits are set before its entry is in the tree. Entries count for a reader when their
- *      sequence is published, after that; so a reader that must find an entry finds its bits. The
- *      bits themselves need no order: they are set once and never taken away.
+ * (I1) A key's bits are set before its entry is in the tree. Readers see an entry only after its
+ *      sequence is published, which is later still; so a reader that must find an entry finds its
+ *      bits. The bits themselves need no order: they are set once and never cleared.
  *
- * One writer, which sets bits with plain loads and stores of relaxed atomics; readers beside it.
+ * One writer, which sets bits with separate relaxed loads and stores, and concurrent readers.
  */
 #include "memtable/memtable_internal.h"
 
@@ -65,7 +65,8 @@ set_bits(const struct firn_memtable_filter *filter, firn_slice key)
     }
 }
 
-/* Lines for the entries that the table will have, if they go on as they began. */
+/* The number of lines for the entries that the table will have, if their average size stays the
+ * same. */
 static size_t
 choose_line_count(const struct firn_memtable *table)
 {
@@ -96,7 +97,7 @@ begin(struct firn_memtable *table)
     DCHECK(atomic_load_explicit(&table->filter, memory_order_relaxed) == NULL);
     struct firn_memtable_cursor cursor;
     struct firn_memtable_filter *filter = create(choose_line_count(table));
-    /* With or without one: this is tried once. */
+    /* With or without success: this is tried once. */
     table->filter_table_bytes = 0;
     if (filter == NULL) {
         return;
@@ -105,7 +106,7 @@ begin(struct firn_memtable *table)
     for (firn_memtable_cursor_first(&cursor); cursor.is_valid; firn_memtable_cursor_next(&cursor)) {
         set_bits(filter, cursor.entry.key);
     }
-    /* Pairs with the load in firn_memtable_filter_may_hold: what was set above is there. */
+    /* Pairs with the load in firn_memtable_filter_may_hold: the bits set above are visible. */
     atomic_store_explicit(&table->filter, filter, memory_order_release);
 }
 

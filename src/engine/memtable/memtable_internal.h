@@ -17,13 +17,13 @@
 
 /* ==== the B+tree ====
  *
- * Its nodes, the protocol by which readers go through them beside a writer, and the encoding of
- * entries. The essay is in memtable.c.
+ * Its nodes, the protocol by which readers read them concurrently with a writer, and the encoding
+ * of entries. The essay is in memtable.c.
  */
 
 enum {
     FIRN_MEMTABLE_FANOUT = 48,
-    /* An inner node has two children at least, so this height is beyond any memory. */
+    /* An inner node has at least two children, so no memory holds a higher tree. */
     FIRN_MEMTABLE_HEIGHT_MAX = 48,
     FIRN_MEMTABLE_PREPARED = 2,
     FIRN_MEMTABLE_PREPARED_KEY_MAX = 64,
@@ -33,14 +33,14 @@ enum {
 /* Kinds of encoded entries beyond those of enum firn_entry_kind: with `logged` after the value. */
 enum { FIRN_MEMTABLE_LOGGED_PUT = 6, FIRN_MEMTABLE_LOGGED_EXPIRING = 7 };
 
-/* A leaf's entries, or the separators of an inner node: separator i is the first entry that
- * child i + 1 may hold. Everything but level and last_slot is read under the version counter
- * (I2). Nodes are aligned to cache lines. */
+/* A leaf's entries, or the separators of an inner node: separator i is the smallest entry that
+ * child i + 1 may hold. All fields but level and last_slot are read under the version counter (I2).
+ * Nodes are aligned to cache lines. */
 struct firn_memtable_node {
     _Atomic uint64_t version; /* odd while a writer changes the node */
     _Atomic uint32_t count;
-    _Atomic uint32_t prefix_size; /* bytes that all keys which may come here share (I3) */
-    uint32_t level;               /* 0 is a leaf; never changes */
+    _Atomic uint32_t prefix_size; /* bytes shared by all keys that may come here (I3) */
+    uint32_t level;               /* 0 is a leaf; immutable */
     uint32_t last_slot;           /* the writer's: where the last insertion went */
     _Atomic(struct firn_memtable_node *) next; /* leaves only */
     _Atomic(struct firn_memtable_node *) prev;
@@ -54,8 +54,8 @@ struct firn_memtable_inner {
     _Atomic(struct firn_memtable_node *) children[FIRN_MEMTABLE_FANOUT + 1];
 };
 
-/* A node on the way down, where the way went on, and the separators that bound it (NULL at the
- * edges). */
+/* A node on the path down, the slot where the path continues, and the separators that bound it
+ * (NULL at the edges). */
 struct firn_memtable_step {
     struct firn_memtable_node *node;
     size_t slot;
@@ -68,17 +68,17 @@ struct firn_memtable_path {
     struct firn_memtable_step steps[FIRN_MEMTABLE_HEIGHT_MAX];
 };
 
-/* A way that was found beforehand, but for the slot in the leaf (memtable.c). */
+/* A path that was found beforehand, without the slot in the leaf (memtable.c). */
 struct firn_memtable_prepared {
     uint64_t sequence;
     uint64_t split_count;
     size_t key_size;
     uint8_t key[FIRN_MEMTABLE_PREPARED_KEY_MAX];
-    size_t height; /* of the way; 0: none was found */
+    size_t height; /* of the path; 0: none was found */
     struct firn_memtable_step steps[FIRN_MEMTABLE_PREPARED_HEIGHT_MAX];
 };
 
-/* A stretch of memory that entries are cut from. */
+/* A piece of memory that entries are cut from. */
 struct firn_memtable_room {
     uint8_t *at;
     uint8_t *end;
@@ -86,17 +86,17 @@ struct firn_memtable_room {
 
 struct firn_memtable {
     _Atomic(struct firn_memtable_node *) root;
-    /* What all keys of the table share (I3); read under the root's version. */
+    /* The prefix of all keys of the table (I3); read under the root's version. */
     _Atomic(const uint8_t *) prefix;
     _Atomic uint32_t prefix_size;
     _Atomic size_t entry_count;
     _Atomic size_t size_bytes;
     struct firn_range_set ranges;
     _Atomic(struct firn_memtable_filter *) filter; /* NULL: none */
-    /* From here on the writer's. */
-    size_t filter_table_bytes; /* by which a filter is to be made; 0: none, or it was */
+    /* From here on only for the writer. */
+    size_t filter_table_bytes; /* expected size, for making a filter; 0: none, or made */
     struct firn_arena blocks;
-    struct firn_memtable_pool *pool; /* NULL: all comes from blocks */
+    struct firn_memtable_pool *pool; /* NULL: all memory comes from blocks */
     struct firn_memtable_chunk *chunks;
     size_t chunk_bytes;             /* of all chunks */
     struct firn_memtable_room rest; /* of the newest chunk */
@@ -109,15 +109,15 @@ struct firn_memtable {
     size_t node_count;
     uint64_t split_count; /* of nodes, so far */
     struct firn_memtable_prepared prepared[FIRN_MEMTABLE_PREPARED];
-    size_t prepared_next;                       /* which of them is made anew next */
-    const struct firn_memtable_node *last_leaf; /* that a way led to */
-    bool stays_in_leaf;                         /* and so did the one before */
+    size_t prepared_next;                       /* which of them is replaced next */
+    const struct firn_memtable_node *last_leaf; /* that the last path led to */
+    bool stays_in_leaf;                         /* the path before led there too */
 };
 
 /* ---- entries: varint key size, varint (value size * 8 + kind), varint sequence, key, value
  * ---- */
 
-/* The bytes are our own: no bounds to check. */
+/* The memtable has written these bytes itself, so bounds are not checked. */
 static inline const uint8_t *
 firn_memtable_read_varint(const uint8_t *at, uint64_t *out)
 {
@@ -154,7 +154,7 @@ firn_memtable_decode(const uint8_t *at, struct firn_entry *out)
     }
 }
 
-/* The eight bytes of key after offset as a number; what is missing counts as zero. */
+/* The eight bytes of key after offset as a number; missing bytes count as zero. */
 static inline uint64_t
 firn_memtable_head(firn_slice key, size_t offset)
 {
@@ -172,8 +172,8 @@ firn_memtable_head(firn_slice key, size_t offset)
 
 /* ---- the protocol of (I2) ---- */
 
-/* Between the reading of a pointer and of a version much may happen. A test defines this to let
- * a writer run there. */
+/* Much may happen between reading a pointer and reading a version. A test defines this to let a
+ * writer run there. */
 #ifndef FIRN_MEMTABLE_INTERLEAVE
 #define FIRN_MEMTABLE_INTERLEAVE() ((void)0)
 #endif
@@ -194,7 +194,7 @@ firn_memtable_read_begin(const struct firn_memtable_node *node)
     }
 }
 
-/* Whether what was read since read_begin belongs together. */
+/* Whether what was read since read_begin is consistent. */
 static inline bool
 firn_memtable_read_valid(const struct firn_memtable_node *node, uint64_t version)
 {
@@ -211,7 +211,7 @@ firn_memtable_node_count(const struct firn_memtable_node *node)
     return atomic_load_explicit(&node->count, memory_order_relaxed);
 }
 
-/* Acquire pairs with the release store in set_entry (memtable.c): the entry's bytes are there. */
+/* Acquire pairs with the release store in set_entry (memtable.c): the entry's bytes are visible. */
 static inline const uint8_t *
 firn_memtable_node_entry(const struct firn_memtable_node *node, size_t slot)
 {
@@ -220,8 +220,8 @@ firn_memtable_node_entry(const struct firn_memtable_node *node, size_t slot)
 
 /* ---- positions ---- */
 
-/* What is looked for: the place of (key, sequence), or with is_after the place after it. side
- * is not 0 where the key need not be compared: -1 is before everything in the table, 1 after
+/* What is looked for: the place of (key, sequence), or with is_after the place after it. side is
+ * not 0 if the key need not be compared: -1 is before everything in the table, 1 after
  * everything. */
 struct firn_memtable_probe {
     firn_slice key;
@@ -244,15 +244,15 @@ void firn_memtable_cursor_place(const struct firn_memtable *table,
 
 /* ==== finding a slot in a node ====
  *
- * Inline, because descents of readers and of the writer consist of little else.
+ * Inline, because descents of readers and the writer do little else.
  *
  * A node's heads are sorted, so the heads alone decide unless some are equal to the one looked for;
- * only then are keys compared. firn_memtable_heads_below is the kernel: it may be replaced by one
- * that compares many heads at once where the build need not see every access as an atomic one.
+ * only then are keys compared. firn_memtable_heads_below is the kernel: a build that need not treat
+ * every access as atomic may replace it with one that compares many heads at once.
  *
- * A reader may run this over a node that a writer is changing. It then meets any mixture of old and
- * new fields: counts within the fan-out, entries that are whole or NULL. The result is nonsense
- * within bounds, and thrown away (I2).
+ * A reader may run this over a node that a writer is changing. It then sees any mixture of old and
+ * new fields: counts within the fan-out, entries that are complete or NULL. The result is within
+ * bounds but meaningless, and is discarded (I2).
  */
 
 static inline uint64_t
@@ -288,7 +288,7 @@ firn_memtable_compare(const uint8_t *entry, const struct firn_memtable_probe *pr
     return (decoded.sequence < probe->sequence) - (decoded.sequence > probe->sequence);
 }
 
-/* How many entries lie before the probe's place, those equal to it counted where the probe
+/* How many entries are before the probe's place, including those equal to it if the probe
  * is_after. */
 static inline size_t
 firn_memtable_slot_of(const struct firn_memtable_node *node,
@@ -334,7 +334,7 @@ firn_memtable_node_child(const struct firn_memtable_node *node, size_t slot)
 {
     const struct firn_memtable_inner *inner = (const struct firn_memtable_inner *)node;
     /* Acquire pairs with the release store in set_child (memtable.c): the child's level is
-     * there. */
+     * visible. */
     return atomic_load_explicit(&inner->children[slot], memory_order_acquire);
 }
 
@@ -348,8 +348,8 @@ firn_memtable_prefetch(const struct firn_memtable_node *node)
     }
 }
 
-/* Where the key lies against what all keys of the table share: 0 is within. Read under the
- * root's version. */
+/* Where the key is relative to the prefix of all keys of the table: 0 if it has the prefix. Read
+ * under the root's version. */
 static inline int
 firn_memtable_side_of(const struct firn_memtable *table, firn_slice key)
 {
@@ -367,25 +367,25 @@ firn_memtable_side_of(const struct firn_memtable *table, firn_slice key)
     return order != 0 ? order : (key.size < size ? -1 : 0);
 }
 
-/* where a memtable has its entries and nodes from. The writer's. */
+/* allocation of a memtable's entries and nodes. For the writer. */
 
 /* last_slot of a node that no insertion went to since it was made. */
 #define FIRN_MEMTABLE_MEMORY_NO_SLOT UINT32_MAX
 
-/* Gives all of it back. */
+/* Frees all memory. */
 void firn_memtable_memory_deinit(struct firn_memtable *table);
-/* Makes what the table holds known to firn_memtable_size_bytes; the other functions do so too. */
+/* Publishes the table's size to firn_memtable_size_bytes; the other functions do so too. */
 void firn_memtable_memory_publish_size(struct firn_memtable *table);
 /* Makes table->room hold at least size bytes; FIRN_OK or FIRN_NO_MEMORY. */
 FIRN_MUST_CHECK int firn_memtable_memory_reserve_room(struct firn_memtable *table, size_t size);
-/* Makes sure of that many spare leaves or inner nodes; FIRN_OK or FIRN_NO_MEMORY. */
+/* Reserves that many spare leaves or inner nodes; FIRN_OK or FIRN_NO_MEMORY. */
 FIRN_MUST_CHECK int firn_memtable_memory_reserve_nodes(struct firn_memtable *table, bool is_leaf,
                                                        size_t count);
-/* An empty node of that level, which was reserved. */
+/* An empty node of that level. Requires: it was reserved. */
 struct firn_memtable_node *firn_memtable_memory_take_node(struct firn_memtable *table,
                                                           uint32_t level);
 
-/* ==== whether a memtable can hold a key at all, for one cache line ==== */
+/* ==== the filter: whether a memtable may hold a key, at the cost of one cache line ==== */
 
 enum { FIRN_MEMTABLE_FILTER_LINE_WORDS = 8, FIRN_MEMTABLE_FILTER_KEY_BITS = 4 };
 
@@ -395,7 +395,8 @@ struct firn_memtable_filter {
     _Atomic uint64_t *words; /* at a cache line */
 };
 
-/* Before the entry is added: the writer's. Never fails: without memory there is no filter. */
+/* To be called by the writer before it adds the entry. Never fails: if memory is out there is no
+ * filter. */
 void firn_memtable_filter_add(struct firn_memtable *table, firn_slice key);
 /* With the table. */
 void firn_memtable_filter_deinit(struct firn_memtable *table);
@@ -408,7 +409,7 @@ firn_memtable_filter_hash(firn_slice key)
     return firn_xxh3(key.data, key.size, 0);
 }
 
-/* The upper half of the hash picks the line, the lower the bits. */
+/* The upper half of the hash selects the line, the lower half the bits. */
 static inline _Atomic uint64_t *
 firn_memtable_filter_line(const struct firn_memtable_filter *filter, uint64_t hash)
 {
@@ -426,8 +427,8 @@ firn_memtable_filter_bit(uint64_t hash, size_t i, uint64_t *out_bit)
     return 2 * i + (size_t)(number >> 6);
 }
 
-/* false: no version of the key is in the table, or none that was there when what the caller sees was
- * published. Any thread. */
+/* false: the table has no version of the key that was published before the caller's view was
+ * opened. Any thread. */
 static inline bool
 firn_memtable_filter_may_hold(const struct firn_memtable *table, firn_slice key)
 {

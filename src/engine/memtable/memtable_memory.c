@@ -2,17 +2,18 @@
  *
  * memtable/memtable_memory.c: blocks for entries and slabs of nodes.
  *
- * Both grow with the table, so that a small table is small, and hundreds of trees with a few entries
- * each fit into little memory: blocks from 512 bytes to 1 MiB, slabs from one node to 64. Nothing is given back before the table goes (I1 in memtable.c). A table that has
- * grown to CHUNKS_FROM takes the memory for both from chunks in large pages, where it has a pool
- * (memtable_pool.c); what is too large for that still comes by itself.
+ * Both grow with the table, so that a small table is small, and hundreds of trees with a few
+ * entries each fit into little memory: blocks from 512 bytes to 1 MiB, slabs from one node to 64.
+ * Nothing is freed before the table is (I1 in memtable.c). A table that has grown to CHUNKS_FROM
+ * takes the memory for both from chunks in large pages, if it has a pool (memtable_pool.c); pieces
+ * that are too large for that are still allocated separately.
  *
- * Entries are cut from a room; when it is too small for the next one, the larger of what is left of
- * it and of the room before is kept, so that a large entry does not cost a fresh block its rest.
- * Nodes lie at cache lines, in lists of spares until they are taken. Nodes that were reserved are taken
- * without fail.
+ * Entries are cut from a room. When the room is too small for the next entry, the larger of its
+ * rest and the rest of the room before is kept, so that a large entry does not waste the rest of a
+ * new block. Nodes are aligned to cache lines, and are in lists of spares until they are taken.
+ * Taking a reserved node cannot fail.
  *
- * The writer's alone, but for size_bytes, which any thread reads.
+ * Only for the writer, except for size_bytes, which any thread may read.
  */
 #include "memtable/memtable_internal.h"
 
@@ -25,7 +26,7 @@ enum {
     SLAB_NODES_MAX = 64,
     CHUNKS_FROM = 8 << 20,
     BLOCK_IN_CHUNKS = 64 << 10,
-    IN_CHUNKS_MAX = 256 << 10 /* so little of a chunk is lost where the next piece does not fit */
+    IN_CHUNKS_MAX = 256 << 10 /* limits the loss at a chunk's end, if the next piece does not fit */
 };
 
 static size_t
@@ -35,8 +36,8 @@ room_left(const struct firn_memtable_room *room)
     return (size_t)(room->end - room->at);
 }
 
-/* What is left of a chunk does not count: it holds nothing yet, and a table should not seem to grow
- * in such steps. */
+/* The rest of a chunk does not count: it holds nothing yet, and the table's size should not grow in
+ * such steps. */
 void
 firn_memtable_memory_publish_size(struct firn_memtable *table)
 {
@@ -65,7 +66,7 @@ add_chunk(struct firn_memtable *table)
     return true;
 }
 
-/* Memory that begins a cache line. */
+/* Memory that begins at a cache line. */
 static uint8_t *
 allocate(struct firn_memtable *table, size_t size)
 {
@@ -102,8 +103,7 @@ swap_rooms(struct firn_memtable *table)
     table->other_room = room;
 }
 
-/* Makes the current room hold at least size bytes. Of the rooms left over the larger one is
- * kept. */
+/* Makes the current room hold at least size bytes. The larger of the rests of rooms is kept. */
 int
 firn_memtable_memory_reserve_room(struct firn_memtable *table, size_t size)
 {

@@ -2,22 +2,22 @@
  *
  * memtable/memtable_pool.c: chunks of memory for large memtables.
  *
- * A memtable under load is read and written at random, tens of megabytes of it, and is replaced by
- * an empty one twice a second. So its memory should lie in large pages, where the processor finds
- * its way with few translations, and should not go back to the system in between: the first touch
- * of a page costs more than all that is then done there. A table that was flushed gives its chunks
- * to this pool, and the next one takes them from it.
+ * A memtable under load has tens of megabytes, which are read and written at random, and is
+ * replaced by an empty one twice a second. So its memory should be in large pages, which need few
+ * address translations, and should not be returned to the system in between: the first touch of a
+ * page costs more than everything done there afterwards. A flushed table gives its chunks to this
+ * pool, and the next one takes them from it.
  *
- * Where there is none, a chunk comes from the system, which clears it when it is touched: half a
- * millisecond, and far more where the machine itself has to get the memory. So a background job
- * gets a few ahead (fill), as long as tables ask for more than come back.
+ * If the pool is empty, a chunk comes from the system, which clears it when it is touched: half a
+ * millisecond, and far more if a virtual machine has to get the memory first. So a background job
+ * gets a few ahead (fill), as long as tables take more chunks than are given back.
  *
- * But for these, what the pool keeps is bounded by what the largest table of late has had: tables in
- * use and the pool together never have more than the tables had at the moment of the most.
+ * Apart from these, the pool keeps at most as many chunks as the largest recent table had: tables
+ * in use and the pool together never have more than the tables had at their peak.
  *
- * A small table does not come here (memtable_memory.c).
+ * A small table does not use the pool (memtable_memory.c).
  *
- * Locking: the mutex guards the list; the system is asked without it.
+ * Locking: the mutex guards the list; memory is requested from the system without it.
  */
 #include "memtable/memtable.h"
 
@@ -32,7 +32,7 @@ firn_memtable_pool_init(struct firn_memtable_pool *pool, struct firn_os *os)
     firn_os_mutex_init(os, &pool->mutex, FIRN_LOCK_LSM_MEMORY);
 }
 
-/* The head lies in the memory that goes. */
+/* The head is in the memory that is freed. */
 static void
 release(struct firn_memtable_chunk *chunk)
 {
@@ -90,7 +90,7 @@ firn_memtable_pool_take(struct firn_memtable_pool *pool)
     return chunk != NULL ? chunk : make(pool);
 }
 
-/* Whether there are fewer than there should be. */
+/* Whether there are fewer chunks than there should be. */
 static bool
 is_wanting(struct firn_memtable_pool *pool)
 {

@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * mend/mend.c: a MANIFEST that names only what can be read.
+ * mend/mend.c: makes a MANIFEST that names only readable runs.
  *
- * For the repair of a store, on a copy of it. Runs are opened when they are first read, so the trees
- * open even if files are missing or damaged. Each run is verified to the last byte, the values that it
- * refers to included; one that fails is taken out, whole: a run without some of its blocks would
- * answer for keys that it has lost. A run whose kind can be mended is written again in its own place, with what can
- * be read of it: another file under its name, since files are shared with the damaged store. A run of which an attachment cannot be read does without its
- * attachments from then on: it has all that they say. One edit takes out all of them, so a mended MANIFEST is the old
- * one or the new one. It says too that the log begins anew, as the caller writes another one.
+ * For the repair of a store, on a copy of it. Runs are opened when they are first read, so the
+ * trees open even if files are missing or damaged. Each run is verified to the last byte, with the
+ * values that it refers to. A run that fails is removed as a whole: without some of its blocks it
+ * would give wrong answers for the keys that it has lost. If its kind can be mended, the run is
+ * rewritten in its place with everything readable: a new file under its name, since files are
+ * shared with the damaged store. A run with an unreadable attachment loses its attachments: the run
+ * itself has all their information. One edit makes all these changes, so afterwards MANIFEST is
+ * either the old or the new one. The edit also says that the log begins again, as the caller writes
+ * a new one.
  *
- * What a lost run hid shows again: older versions, and what its deletes deleted. The caller says so.
- * History runs of the same tree may say that their versions are superseded by what is lost now; so
- * they say nothing of that any more, and everybody reads them (run_history.c).
+ * Whatever a lost run hid shows again: older versions, and keys that its tombstones deleted. The
+ * caller reports that. History runs of the same tree may say that lost versions supersede theirs.
+ * So this is removed from their groups, and every view reads them (run_history.c).
  */
 #include <stdio.h>
 #include <string.h>
@@ -32,7 +34,7 @@ struct mending {
     struct firn_buf trees; /* of struct lost */
 };
 
-/* A run that was written again. */
+/* A run that was rewritten. */
 struct mended {
     uint64_t number;
     struct firn_run_summary summary;
@@ -49,7 +51,7 @@ struct lost {
     uint32_t id;
     uint8_t kind;
     uint64_t flushed;
-    struct firn_buf numbers;  /* of runs that are lost, of uint64_t */
+    struct firn_buf numbers;  /* of lost runs, of uint64_t */
     struct firn_buf stripped; /* of runs that lose their attachments, likewise */
     struct firn_buf mended;   /* of struct mended */
 };
@@ -66,7 +68,7 @@ lost_deinit(struct lost *lost)
     firn_buf_deinit(&lost->mended);
 }
 
-/* NULL: it is none of them. */
+/* NULL: the run is not one of them. */
 static const struct mended *
 find_mended(const struct lost *lost, uint64_t number)
 {
@@ -79,7 +81,7 @@ find_mended(const struct lost *lost, uint64_t number)
     return NULL;
 }
 
-/* Names the keyspace, whose name only a store that is open knows. */
+/* Prefixes the report with the keyspace's number; only an open store knows its name. */
 static void
 tell_loss(void *ctx, const char *text)
 {
@@ -89,7 +91,8 @@ tell_loss(void *ctx, const char *text)
     telling->mending->on_damage(telling->mending->ctx, named);
 }
 
-/* Writes a damaged run again, in the place of the link to its file. *out_is_lost stays where that is not possible. */
+/* Rewrites a damaged run, replacing the link to its file. *out_is_lost is unchanged if that is not
+ * possible. */
 static int
 write_again(struct mending *mending, const struct firn_run_file *file, struct firn_run *run,
             struct lost *lost, bool *out_is_lost, firn_error *err)
@@ -166,7 +169,7 @@ check_run(struct mending *mending, struct firn_run_file *file, struct lost *lost
     return rc;
 }
 
-/* Whether all attachments of the run can be read; what cannot is reported. */
+/* Whether all attachments of the run can be read; reports those that cannot. */
 static int
 check_attachments(struct mending *mending, const struct firn_run_file *file, bool *out_are_sound,
                   firn_error *err)
@@ -286,7 +289,7 @@ find_tree(const struct firn_manifest_state *state, uint32_t id)
     return NULL;
 }
 
-/* The description in MANIFEST of a run that was written again. */
+/* Updates the entry in MANIFEST of a run that was rewritten. */
 static void
 take_summary(struct firn_manifest_run *info, const struct firn_run_summary *summary)
 {
@@ -306,8 +309,8 @@ take_summary(struct firn_manifest_run *info, const struct firn_run_summary *summ
     info->upper = firn_buf_slice(&summary->upper);
 }
 
-/* Has the edit name runs anew: without their attachments those that lose them, and, where a run is lost, the
- * tree's history runs without what they say of newer versions. */
+/* Makes the edit name runs again: those that lose their attachments without these and, if a run is
+ * lost, the tree's history runs without what their groups say about newer versions. */
 static int
 rename_runs(const struct firn_manifest_state *state, struct firn_arena *arena, struct lost *lost,
             struct firn_manifest_tree *out, firn_error *err)
@@ -356,7 +359,7 @@ rename_runs(const struct firn_manifest_state *state, struct firn_arena *arena, s
     return FIRN_OK;
 }
 
-/* The lsm is closed. */
+/* Requires: the lsm is closed. */
 static int
 append_edit(const struct mending *mending, struct firn_os_dir *dir, struct firn_manifest_edit *edit,
             firn_error *err)
@@ -377,7 +380,7 @@ append_edit(const struct mending *mending, struct firn_os_dir *dir, struct firn_
             .id = lost->id, .kind = lost->kind, .flushed = lost->flushed};
         FIRN_TRY(rename_runs(&state, &arena, lost, &trees[i], err));
         size_t removed = lost->numbers.size / sizeof(uint64_t);
-        /* What is renamed is removed too. */
+        /* Runs that are named again are removed too. */
         DCHECK(removed > 0 && removed >= trees[i].added_count);
         firn_sort_u64((void *)lost->numbers.data, removed);
         trees[i].removed = (void *)lost->numbers.data;
@@ -414,7 +417,7 @@ firn_mend(struct firn_os_dir *dir, const struct firn_lsm_options *options,
     edit.sequence = firn_lsm_sequence(mending.lsm);
     edit.next_number = mending.lsm->next_number == 0 ? 1 : mending.lsm->next_number;
     firn_lsm_abandon(mending.lsm);
-    /* The log that goes with it begins anew. */
+    /* The log that belongs to it begins again. */
     edit.log_end = (struct firn_log_position){1, FIRN_LOG_FORMAT_SEGMENT_SIZE};
     if (rc == FIRN_OK) {
         rc = append_edit(&mending, dir, &edit, err);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * mend/mend_find.c: what is left of MANIFEST, and what the runs say of themselves.
+ * mend/mend_find.c: reads what is left of MANIFEST, and what the runs record about themselves.
  *
- * Every whole record of MANIFEST is read, also after a place that cannot be read (log/log.h). A
- * record tells for certain that runs were named, and that others were replaced, whether or not those
- * before it are there. A snapshot tells of all of them.
+ * Every intact record of MANIFEST is read, even after an unreadable place (log/log.h). A record
+ * proves that the runs in it were named, and that others were replaced, even if the records before
+ * it are lost. A snapshot names all runs.
  *
- * What a newer firn wrote ends it: FIRN_NEWER.
+ * Failure: FIRN_NEWER for anything that a newer firn wrote.
  */
 #include "mend/mend_internal.h"
 
@@ -103,7 +103,7 @@ take_tree(struct firn_mend_gather *gather, const struct firn_manifest_tree *chan
         run->is_named = false;
         run->is_gone = true;
     }
-    /* After those that go: a run that moves to another level does both. */
+    /* After the removed ones: a run that moves to another level is in both lists. */
     for (size_t i = 0; i < change->added_count; i++) {
         struct firn_mend_gather_run *run = note_run(gather, change->added[i].number);
         struct firn_manifest_run *info = copy_info(&gather->arena, &change->added[i]);
@@ -119,7 +119,7 @@ take_tree(struct firn_mend_gather *gather, const struct firn_manifest_tree *chan
     return FIRN_OK;
 }
 
-/* What a snapshot, or the end of a tree, does not name any more. */
+/* Runs that a snapshot no longer names, or of a dropped tree. */
 static void
 remove_named(struct firn_mend_gather *gather, const uint32_t *tree)
 {
@@ -138,7 +138,7 @@ take_edit(struct firn_mend_gather *gather, const struct firn_manifest_edit *edit
     int rc = FIRN_OK;
     if (edit->version < gather->version ||
         (!edit->is_snapshot && edit->version == gather->version)) {
-        return FIRN_OK; /* of a segment that was given up */
+        return FIRN_OK; /* of a released segment */
     }
     if (edit->is_snapshot) {
         remove_named(gather, NULL);
@@ -189,7 +189,7 @@ visit_record(void *ctx, uint8_t type, firn_slice record, firn_error *err)
 
 /* ---- runs ---- */
 
-/* No new file may get a number that an origin speaks of: it would be taken for that one. */
+/* No new file may get a number that an origin mentions: it would be taken for that file. */
 static void
 pass_number(struct firn_mend_gather *gather, uint64_t number)
 {
@@ -225,7 +225,7 @@ visit_file(void *ctx, const struct firn_os_dirent *entry)
     return FIRN_OK;
 }
 
-/* Keeps the origin that was read, its lists in the arena. */
+/* Keeps the origin that was read, with its lists in the arena. */
 static int
 keep_origin(struct firn_mend_gather *gather, struct firn_mend_gather_run *run,
             const struct firn_run_origin *origin, firn_error *err)
@@ -276,7 +276,7 @@ read_origin(struct firn_mend_gather *gather, struct firn_mend_gather_run *run, f
     return rc;
 }
 
-/* What origins say of other runs. */
+/* Notes what an origin says about other runs. */
 static int
 spread_origin(struct firn_mend_gather *gather, const struct firn_run_origin *origin)
 {

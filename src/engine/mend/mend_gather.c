@@ -1,22 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * mend/mend_gather.c: a new MANIFEST out of what is left of one, and of the runs themselves.
+ * mend/mend_gather.c: makes a new MANIFEST from the remains of the old one and from the runs
+ * themselves.
  *
- * For the repair of a store, in a new directory whose runs are those of the damaged one. What is known
- * is collected (mend_find.c), the runs that count are chosen (mend_judge.c), those that no
- * MANIFEST tells of are described (mend_judge.c), and one edit names all of them.
+ * For the repair of a store, in a new directory that shares the runs of the damaged one. The known
+ * facts are collected (mend_find.c), the current runs are chosen (mend_judge.c), those that
+ * MANIFEST does not name are described (mend_judge.c), and one edit names all of them.
  *
- * (I1) A version of a key is in one of the runs that are named: no work counts beside what it
- *      replaced. So what a reading sees, and what merges add up, is what it was.
- * (I2) Runs that MANIFEST names keep their levels where all of it is known since a snapshot or its
- *      beginning: those that are left of a state are in order among themselves. Else they become
- *      history, as those do that it does not name. Where a run is lost, history runs must not say any more
- *      that it supersedes what they have.
- * (I3) A tree counts as flushed as far as MANIFEST or any run that counts says. Of what is above,
- *      no run that counts has anything, but of loads, which the log has not: a replay adds nothing
- *      twice.
+ * (I1) A version of a key is in only one of the named runs: the output of a work is never named
+ *      together with the runs that it replaced. So reads and merge operands give the same results
+ *      as before.
+ * (I2) Runs that MANIFEST names keep their levels if all its records since a snapshot or its
+ *      beginning are known: the runs that remain of a state are ordered among themselves. Otherwise
+ *      they become history runs, as do runs that MANIFEST does not name. If a run is lost, history
+ *      runs must no longer say that it supersedes their versions.
+ * (I3) A tree counts as flushed as far as MANIFEST or any chosen run says. Above that, the chosen
+ *      runs have only versions of loads, which are not in the log: so a replay adds nothing twice.
  *
- * Memory: what MANIFEST says of the runs, and their origins.
+ * Memory: the entries of the runs in MANIFEST, and their origins.
  */
 #include "mend/mend_internal.h"
 
@@ -27,7 +28,7 @@
 
 struct naming {
     struct firn_mend_gather *gather;
-    const struct firn_mend_gather_run **runs; /* that are taken, those of a tree together */
+    const struct firn_mend_gather_run **runs; /* the chosen ones, those of a tree together */
     size_t run_count;
     struct firn_manifest_tree *trees;
     size_t count;
@@ -64,7 +65,8 @@ compare_runs(const void *a, const void *b)
 
 /* ---- naming ---- */
 
-/* A store may have thousands of trees and of runs: each tree looks at its own runs only. */
+/* Sorted by tree, since a store may have thousands of trees and of runs: each tree looks only at
+ * its own. */
 static int
 sort_runs(struct naming *naming)
 {
@@ -147,7 +149,7 @@ name_tree(struct naming *naming, struct firn_mend_gather_tree *tree, firn_error 
         return firn_error_no_memory(err, "the runs of a tree");
     }
     gather->sequence = tree->flushed > gather->sequence ? tree->flushed : gather->sequence;
-    CHECK(tree->kind > 0 || (count == 0 && tree->flushed == 0)); /* MANIFEST said so, or a run */
+    CHECK(tree->kind > 0 || (count == 0 && tree->flushed == 0)); /* from MANIFEST or a run */
     DCHECK(tree->id <= UINT32_MAX && tree->flushed <= gather->sequence); /* (I3) */
     firn_sort(runs, count, sizeof *runs, firn_manifest_edit_compare_runs);
     if (count > 0 || (tree->flushed > 0 && !tree->is_dropped)) {

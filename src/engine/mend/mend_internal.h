@@ -9,7 +9,7 @@
 #include "base/hash_map.h"
 #include "lsm/lsm_internal.h"
 
-/* Whether a failure lies in a file that is read, and not in the machine. */
+/* Whether the cause of a failure is the file that is read, and not the machine. */
 static inline bool
 firn_mend_is_of_file(int rc)
 {
@@ -20,22 +20,22 @@ firn_mend_is_of_file(int rc)
 struct firn_mend_gather_run {
     uint64_t number; /* first: the key */
     bool is_present;
-    const struct firn_run_kind *kind; /* of one that is present: by its name */
+    const struct firn_run_kind *kind; /* if present: by its name */
     bool is_named;                    /* by what is left of MANIFEST */
-    bool was_named;                   /* for certain, at some time */
-    bool is_gone;                     /* replaced for certain, or never to be named */
-    bool is_replaced;                 /* by a compaction that was named for certain */
+    bool was_named;                   /* certainly, at some time */
+    bool is_gone;                     /* certainly replaced, or never to be named */
+    bool is_replaced;                 /* by a compaction that was certainly named */
     bool is_taken;
     bool has_origin;
-    bool is_damaged; /* its origin, or all of it, cannot be read */
+    bool is_damaged; /* its origin, or the whole run, cannot be read */
     uint32_t tree;
-    struct firn_manifest_run *info; /* of named and of taken ones; in the arena */
+    struct firn_manifest_run *info; /* of named and taken runs; in the arena */
     struct firn_run_origin origin;  /* lists in the arena */
 };
 
 struct firn_mend_gather_tree {
     uint64_t id;  /* first: the key */
-    uint8_t kind; /* as MANIFEST or one of its runs says; 0: nothing has so far */
+    uint8_t kind; /* as MANIFEST or one of its runs says; 0: not known so far */
     bool is_dropped;
     bool has_unnamed;      /* runs that MANIFEST does not name are taken */
     uint64_t flushed;      /* by MANIFEST */
@@ -73,7 +73,7 @@ firn_mend_gather_run_at(const struct firn_mend_gather *gather, size_t i)
     return firn_hash_map_at(&gather->runs, i);
 }
 
-/* NULL where there is none. Valid until the next one is added. */
+/* NULL if there is none. Valid until the next run is added. */
 struct firn_mend_gather_run *firn_mend_find(const struct firn_mend_gather *gather, uint64_t number);
 struct firn_mend_gather_tree *firn_mend_find_tree(const struct firn_mend_gather *gather,
                                                   uint32_t id);

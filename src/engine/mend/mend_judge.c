@@ -1,36 +1,37 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * mend/mend_judge.c: which of the runs that are there count.
+ * mend/mend_judge.c: which of the existing runs are current.
  *
- * The files of a crashed store are of four sorts: runs that count; runs that were replaced, and that
- * a reader had open or that were about to be removed; runs of a flush, compaction or load (a *work*)
- * that had not ended; and scratch files. To take a replaced run beside what replaced it would bring
+ * The files of a crashed store are of four sorts: current runs; replaced runs, which a reader had
+ * open or which were about to be removed; runs of a flush, compaction or load (a *work*) that had
+ * not ended; and scratch files. Taking a replaced run together with its replacement would bring
  * deleted keys back, and make counters count twice. So nothing is taken without knowing what it is.
  *
- * That a run is gone is said by MANIFEST, as far as that is left, and by each run that was finished
- * while it still lay there (lsm_origin.c, I1). That a work was named is certain when
- * (C1) MANIFEST says so of one of its runs, or a later compaction had one among its inputs;
- * (C2) it is a compaction, and an input of it is missing, or gone: files go after what replaces them
- *      has been named;
- * (C3) it is a flush, and a run that was made later says that so much had been flushed.
+ * MANIFEST, as far as it is left, says that a run is gone, and so does each run that was finished
+ * while the gone one was not yet removed (lsm_origin.c, I1). A work was certainly named if
+ * (C1) MANIFEST named one of its runs, or a later compaction had one among its inputs;
+ * (C2) it is a compaction, and one of its inputs is missing or gone: files are removed only after
+ *      their replacements have been named;
+ * (C3) it is a flush, and a run that was made later says that the tree had been flushed as far.
  *
- * Compactions. One that is certain counts, and its inputs do not. Of any other all inputs are there and count,
- * and hold all that its own runs have: these are left out.
+ * Compactions. The runs of a certain compaction are taken, and its inputs are not. The inputs of
+ * any other compaction are all there and are taken; they have everything that is in its runs, which
+ * are left out.
  *
- * Flushes. One that is certain counts, and so does one of which all runs are there, with their values.
- * Else, if the log has all of what it flushed, it is left out and replayed. If the log has not, what
- * there is of the flush is taken, and that is reported.
+ * Flushes. The runs of a certain flush are taken, and so are those of a complete one, with all runs
+ * and their values. Otherwise, if the log has everything that was flushed, the flush is left out
+ * and the log is replayed. If the log does not, the existing runs of the flush are taken, and that
+ * is reported.
  *
- * Loads. One that is certain counts. One of which all runs are there does too, and a notice says that it
- * may not have been committed: the log does not say. The runs of any other load had not been
- * committed.
+ * Loads. The runs of a certain load are taken. So are those of a complete load, with a notice that
+ * it may not have been committed: the log does not say. Any other load had not been committed.
  *
- * A run that says nothing of its origin (row format before origins), and that MANIFEST does not name,
- * is left out and reported, unless another one says that it is gone.
+ * A run that records no origin (an old row format), and that MANIFEST does not name, is left out
+ * and reported, unless another run says that it is gone.
  *
- * Where MANIFEST is known to be the newest it alone counts.
+ * If MANIFEST is known to be the newest one, it alone decides.
  *
- * Runs are sorted by works, so a store of n runs takes n log n steps.
+ * Runs are sorted by work, so a store of n runs takes O(n log n) steps.
  */
 #include "mend/mend_internal.h"
 
@@ -45,15 +46,14 @@
 #include "base/sort.h"
 #include "block/value_file.h"
 
-/* ==== what MANIFEST would say of a run, from the run itself ====
+/* ==== making a run's entry in MANIFEST from the run itself ====
  *
- * Everything that the summary has not is counted from the entries: each is read. What lies in value
- * files is not; of these only the heads are. All of what is taken is verified afterwards
- * (mend.c).
+ * Everything that the summary lacks is counted from the entries, which are all read. Of value files
+ * only the heads are read, not the values. All taken runs are verified afterwards (mend.c).
  *
- * The run becomes one of history, whose group says nothing but its sequences: history has no order to
- * other runs, so it can be read and merged beside any other runs (run_history.c). The next
- * compactions sort it in.
+ * The run becomes a history run, whose only group has just its sequences: history is not ordered
+ * relative to other runs, so the run can be read and merged together with any others
+ * (run_history.c). Later compactions move its versions to the right levels.
  */
 
 struct description {
@@ -132,7 +132,7 @@ read_entries(struct description *description, struct firn_run *run, firn_error *
 
 /* ---- value files ---- */
 
-/* Notes what MANIFEST says of value files. All runs say the same of one value file. */
+/* Notes what MANIFEST says about value files. All runs say the same about one value file. */
 static int
 learn_value_files(struct firn_mend_gather *gather, firn_error *err)
 {
@@ -220,7 +220,7 @@ take_summary(struct description *description, const struct firn_run *run, firn_e
     if (info->entry_count != summary->entry_count) {
         return firn_error_set(err, FIRN_CORRUPT, "the entries do not add up to the summary");
     }
-    if (summary->sequence_min == 0) { /* MANIFEST could not be read with such a run */
+    if (summary->sequence_min == 0) { /* a MANIFEST with such a run could not be read */
         return firn_error_set(err, FIRN_CORRUPT, "it holds the sequence 0, which no commit has");
     }
     *group =
@@ -278,7 +278,7 @@ end(struct description *description)
     firn_hash_map_deinit(&description->references);
 }
 
-/* Whether all value files to which the run refers are there, and can be opened. */
+/* Whether all value files that the run refers to exist and can be opened. */
 static int
 describe_has_values(struct firn_mend_gather *gather, const struct firn_mend_gather_run *run,
                     bool *out, firn_error *err)
@@ -296,8 +296,8 @@ describe_has_values(struct firn_mend_gather *gather, const struct firn_mend_gath
     return FIRN_OK;
 }
 
-/* Makes the info of a run that MANIFEST does not name. A run that cannot be read is marked as
- * damaged and reported. */
+/* Makes the info of a run that MANIFEST does not name. An unreadable run is marked as damaged and
+ * reported. */
 static int
 mend_describe(struct firn_mend_gather *gather, uint64_t number, firn_error *err)
 {
@@ -326,7 +326,7 @@ mend_describe(struct firn_mend_gather *gather, uint64_t number, firn_error *err)
     return rc;
 }
 
-/* ==== which of the runs that are there count ==== */
+/* ==== which of the existing runs are current ==== */
 
 static void
 tell(const struct firn_mend_gather *gather, uint64_t number, const char *what)
@@ -346,13 +346,13 @@ tell(const struct firn_mend_gather *gather, uint64_t number, const char *what)
 
 /* ---- works ---- */
 
-/* The runs of one work that are there, by their numbers. */
+/* The existing runs of one work, by number. */
 struct work {
     struct firn_mend_gather_run **runs;
     size_t count; /* from 1 on */
 };
 
-/* What one of them says; of inputs all say the same. */
+/* The origin of one of them; all have the same inputs. */
 static const struct firn_run_origin *
 origin_of(const struct work *work)
 {
@@ -379,7 +379,7 @@ compare_runs(const void *a, const void *b)
     return order != 0 ? order : (x->number > y->number) - (x->number < y->number);
 }
 
-/* The runs that say where they come from, work by work. The caller frees out->runs. */
+/* The runs with an origin, sorted by work. The caller frees out->runs. */
 static int
 sort_works(const struct firn_mend_gather *gather, struct work *out, firn_error *err)
 {
@@ -398,7 +398,7 @@ sort_works(const struct firn_mend_gather *gather, struct work *out, firn_error *
     return FIRN_OK;
 }
 
-/* (C3) What runs say of how far trees had been flushed when they were made. */
+/* (C3) Notes what runs say about how far trees had been flushed when they were made. */
 static void
 learn_flushed(struct firn_mend_gather *gather)
 {
@@ -416,7 +416,7 @@ learn_flushed(struct firn_mend_gather *gather)
     }
 }
 
-/* Of the other flushes of the tree, and of all else: how far it was flushed for certain. */
+/* How far the tree was certainly flushed, by everything but this flush. */
 static uint64_t
 flushed_beside(const struct firn_mend_gather *gather, const struct firn_run_origin *origin)
 {
@@ -425,7 +425,7 @@ flushed_beside(const struct firn_mend_gather *gather, const struct firn_run_orig
     return tree->flushed > tree->known ? tree->flushed : tree->known;
 }
 
-/* By a flush that came later. */
+/* Whether a later flush is there. */
 static bool
 was_flushed_again(const struct firn_mend_gather *gather, const struct firn_run_origin *origin)
 {
@@ -482,7 +482,7 @@ is_complete(struct firn_mend_gather *gather, const struct work *work, bool *out,
     return FIRN_OK;
 }
 
-/* Whether the log has all commits since the tree was flushed for certain. */
+/* Whether the log has all commits after those that were certainly flushed. */
 static bool
 is_in_log(const struct firn_mend_gather *gather, const struct firn_run_origin *origin)
 {
@@ -515,7 +515,7 @@ judge_load(struct firn_mend_gather *gather, const struct work *work, bool *out, 
     return rc;
 }
 
-/* Whether a work that is not certain counts. */
+/* Whether the runs of a work that is not certain are taken. */
 static int
 judge_uncertain(struct firn_mend_gather *gather, const struct work *work, bool *out,
                 firn_error *err)
@@ -564,7 +564,7 @@ judge_work(struct firn_mend_gather *gather, const struct work *work, firn_error 
         is_asked = is_asked || is_open_question(work->runs[i]);
     }
     if (counts && origin_of(work)->kind == FIRN_RUN_ORIGIN_COMPACTION) {
-        /* Also if all runs are named: MANIFEST may name an input only because its end is lost. */
+        /* Even if all runs are named: MANIFEST may name an input only because its end is lost. */
         mark_inputs(gather, work);
     }
     if (!is_asked) {
@@ -600,7 +600,7 @@ out:
     return rc;
 }
 
-/* What is left out for no recorded reason. */
+/* Reports a run that is left out without a recorded reason. */
 static void
 tell_left_out(struct firn_mend_gather *gather, const struct firn_mend_gather_run *run)
 {
@@ -618,7 +618,7 @@ tell_left_out(struct firn_mend_gather *gather, const struct firn_mend_gather_run
 
 /* ---- missing runs ---- */
 
-/* What compactions that MANIFEST does not tell of have written in one tree. */
+/* The keys that compactions unknown to MANIFEST have written in one tree. */
 struct stretch {
     uint32_t tree;
     firn_slice lower;
@@ -691,7 +691,7 @@ out:
     return rc;
 }
 
-/* All runs of a tree are of one kind: MANIFEST says which, or else the first one. */
+/* All runs of a tree are of one kind: that in MANIFEST, or else that of the first run. */
 static bool
 is_of_kind(struct firn_mend_gather *gather, const struct firn_mend_gather_run *run)
 {

@@ -3,22 +3,22 @@
  * merge/merge.c: a loser tree over sources.
  *
  * The sources are the leaves of a tournament; an inner node keeps the loser of its game, and the
- * winner of all is the current entry. After the winner has moved, its way to the root is played
- * again: one comparison a level. Of each source's key the first 16 bytes are
- * kept beside the tree as a number, so that most games touch no key; a source that has come to its
- * end loses against all.
+ * overall winner has the current entry. After the winner has moved, the games on its path to the
+ * root are played again: one comparison per level. The first 16 bytes of each source's key are kept
+ * beside the tree as a number, so that most games touch no key. A source at its end loses against
+ * all others.
  *
  * Invariants.
- * (I1) Going forwards every source stands on its first entry that is not before the current one,
- *      going backwards on its last that is not after it. A turn makes this true again by seeking,
- *      because a memtable may have got entries in between meanwhile.
- * (I2) The current entry and the one that comes next have played against each other: so two
- *      sources that hold the same version meet at the latest when one of them is current, and a
- *      merge never shows either of the two as if all were well. (An error: sources are files.)
+ * (I1) Going forwards, every source is on its first entry that is not before the current one; going
+ *      backwards, on its last that is not after it. A change of direction restores this by seeking,
+ *      because a memtable may have got entries in between.
+ * (I2) The current entry and the next one have played against each other. So if two sources hold
+ *      the same version, this is found at the latest when one of them is current, and neither is
+ *      ever shown. (An error, not an assertion: sources are files.)
  *
- * Failure. An error of a source, memory that runs out and (I2) leave the merge nowhere: entry is
- * NULL and only placing it anew helps. Limits: as many sources as memory holds; a move costs
- * O(log n) comparisons, a placement or a turn n seeks.
+ * Failure. After an error of a source, lack of memory or (I2) the merge has no position: entry is
+ * NULL until it is placed again. Limits: the number of sources is limited by memory; a move costs
+ * O(log n) comparisons, a placement or a change of direction n seeks.
  *
  * After D. Knuth, The Art of Computer Programming 3, 5.4.1 (the tree of losers).
  */
@@ -35,12 +35,12 @@
 /* ==== memtables and runs as sources of a merge ====
  *
  * A source shows the entry of its cursor and copies nothing: the merge compares through one
- * pointer, and what it hands out is what the cursor has. A memtable never fails; a run may, and is
- * nowhere then.
+ * pointer, and returns the cursor's entry. A memtable never fails; a run may, and then has no
+ * position.
  *
- * A source can be skipped ahead in one seek when all of it is older than what deletes the stretch.
- * For a run that is known exactly; for the memtable that takes writes it is not, and it says
- * UINT64_MAX: then the merge steps over what is deleted there.
+ * A source can be skipped ahead in one seek if all of its entries are older than the range delete
+ * over the stretch. A run knows its newest sequence. The active memtable does not and reports
+ * UINT64_MAX: then the merge steps over deleted entries there.
  */
 
 struct memtable_source {
@@ -319,15 +319,15 @@ enum { FIRST_CAPACITY = 8 };
 struct firn_merge {
     const struct firn_entry *entry;
     bool is_backward;
-    bool has_twins; /* two players were found equal: these */
+    bool has_twins; /* these two players were found equal */
     size_t twins[2];
     size_t winner;
     size_t count;
     size_t capacity;
     struct player *players;
-    size_t *losers; /* of the inner nodes 1 to count - 1; node i has the nodes 2 i and 2 i + 1 below
-                       it, and nodes from count on are players */
-    struct firn_buf key; /* that is sought: it may be the current entry's, which goes */
+    size_t *losers; /* of the inner nodes 1 to count - 1; node i's children are 2 i and 2 i + 1,
+                       and nodes from count on are players */
+    struct firn_buf key; /* the sought one: a copy, since it may be the current entry's */
     struct player first_players[FIRST_CAPACITY];
     size_t first_losers[FIRST_CAPACITY];
 };
@@ -348,7 +348,7 @@ head_of(firn_slice key)
     return (struct firn_merge_head){firn_load_be64(bytes), firn_load_be64(bytes + 8)};
 }
 
-/* One that is at its end has the head that loses against all but the like. */
+/* A player at its end has a head that loses against all but its like. */
 static void
 refresh(const struct firn_merge *merge, struct player *player)
 {
@@ -361,7 +361,7 @@ refresh(const struct firn_merge *merge, struct player *player)
     }
 }
 
-/* Players with equal heads. */
+/* For players with equal heads. */
 static bool
 wins_by_entry(struct firn_merge *merge, size_t a, size_t b)
 {
@@ -397,7 +397,7 @@ wins(struct firn_merge *merge, size_t a, size_t b)
     return is_less(left, right) != merge->is_backward;
 }
 
-/* The winner below a node of the tree whose games have all to be played. Depth: log2(count). */
+/* The winner below a node whose games must all be played. Recursion depth: log2(count). */
 static size_t
 play_all(struct firn_merge *merge, size_t node)
 {
@@ -411,7 +411,7 @@ play_all(struct firn_merge *merge, size_t node)
     return a_wins ? a : b;
 }
 
-/* After the winner has moved. The next winner cannot be predicted, so it is not branched on. */
+/* After the winner has moved. The next winner cannot be predicted, so there is no branch on it. */
 static void
 play_again(struct firn_merge *merge)
 {
@@ -498,7 +498,7 @@ start(struct firn_merge *merge, firn_error *err)
     return show_winner(merge, err);
 }
 
-/* After the winner has moved with that code. */
+/* After the winner has moved and returned rc. */
 static int
 go_on(struct firn_merge *merge, int rc, firn_error *err)
 {
@@ -551,7 +551,7 @@ keep_key(struct firn_merge *merge, firn_slice *key, firn_error *err)
     return FIRN_OK;
 }
 
-/* What a seek of each source waits for comes from slow memory: better from all of them at once. */
+/* A seek waits for slow memory: preparing all sources first overlaps these waits. */
 static void
 prepare(struct firn_merge *merge, firn_slice key, uint64_t sequence)
 {
@@ -594,8 +594,8 @@ firn_merge_seek_before(struct firn_merge *merge, firn_slice key, uint64_t sequen
 
 /* ---- moving ---- */
 
-/* Makes (I1) true in the other direction, and moves. The current entry's key stays good because its
- * source moves last. */
+/* Makes (I1) true in the other direction, and moves. The current entry's key stays valid because
+ * its source moves last. */
 static int
 turn(struct firn_merge *merge, firn_error *err)
 {
@@ -631,7 +631,7 @@ firn_merge_next(struct firn_merge *merge, firn_error *err)
 
 /* ---- stretches of one source ---- */
 
-/* The least key of the others; false where they are all at their ends. */
+/* The smallest key of the other sources; false if they are all at their ends. */
 static bool
 find_limit(const struct firn_merge *merge, firn_slice *out)
 {
@@ -760,7 +760,7 @@ firn_merge_destroy(struct firn_merge *merge)
     firn_free(merge);
 }
 
-/* Both arrays twice as long. The losers are not copied: placing the merge makes them anew. */
+/* Doubles both arrays. The losers are not copied: placing the merge computes them. */
 static int
 grow(struct firn_merge *merge)
 {

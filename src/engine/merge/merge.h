@@ -2,8 +2,9 @@
  *
  * merge/merge.h: many sorted sources as one, in the order of base/entry.h, both ways.
  *
- * One thread. After an error the merge is nowhere; it may be placed again. Two sources that hold
- * the same version of a key are FIRN_CORRUPT, which names it and them: a version is in one place.
+ * One thread. After an error the merge has no position; it may be placed again. Two sources with
+ * the same version of a key are FIRN_CORRUPT, since a version is in one place; the text names the
+ * sources and the version.
  */
 #ifndef FIRN_MERGE_MERGE_H
 #define FIRN_MERGE_MERGE_H
@@ -22,15 +23,15 @@
 
 /* ==== sources of a merge ====
  *
- * A source is a position in a memtable, a run, or all runs of a level, among versions in the order of
- * base/entry.h. One thread.
+ * A source is a position among the versions of a memtable, a run, or all runs of a level, in the
+ * order of base/entry.h. One thread.
  *
  * Requires: the memtable, the run, and what options name outlive the source.
  */
 
 struct firn_merge_source;
 
-/* After an error the source is nowhere (entry is NULL). */
+/* After an error the source has no position (entry is NULL). */
 struct firn_merge_source_ops {
     int (*first)(struct firn_merge_source *source, firn_error *err);
     int (*last)(struct firn_merge_source *source, firn_error *err);
@@ -39,23 +40,25 @@ struct firn_merge_source_ops {
                 firn_error *err);
     int (*seek_before)(struct firn_merge_source *source, firn_slice key, uint64_t sequence,
                        firn_error *err);
-    /* Before seek, as cursor_prepare of block/run_kind.h; fails in silence, since the seek will
-     * fail too. NULL: nothing can be done. The source is nowhere afterwards. */
+    /* Before seek, as cursor_prepare of block/run_kind.h. A failure is ignored, since the seek will
+     * report it. NULL: nothing to prepare. The source has no position afterwards. */
     void (*prepare)(struct firn_merge_source *source, firn_slice key, uint64_t sequence,
                     unsigned step);
-    /* Only while it stands on an entry. */
+    /* Requires: the source is on an entry. */
     int (*next)(struct firn_merge_source *source, firn_error *err);
     int (*prev)(struct firn_merge_source *source, firn_error *err);
-    /* Standing on an entry before key: on to the first entry at or after it, where nothing newer
-     * than or as new as sequence lies between; else as far as is cheap, or not at all. */
+    /* Requires: the source is on an entry before key. Moves to the first entry at or after key if
+     * no entry in between is as new as sequence or newer; else as far as is cheap, or not at
+     * all. */
     int (*skip)(struct firn_merge_source *source, firn_slice key, uint64_t sequence,
                 firn_error *err);
-    /* Standing on an entry at or after key: likewise back to the last entry before it. */
+    /* Requires: the source is on an entry at or after key. Likewise, back to the last entry before
+     * key. */
     int (*skip_back)(struct firn_merge_source *source, firn_slice key, uint64_t sequence,
                      firn_error *err);
     void (*destroy)(struct firn_merge_source *source);
-    /* Standing on an entry: cursor_batch of block/run_kind.h, if the cursor is of that kind. NULL: there
-     * are never any. */
+    /* Requires: the source is on an entry. cursor_batch of block/run_kind.h, if the cursor is of
+     * that kind. NULL: there are never any batches. */
     int (*batch)(struct firn_merge_source *source, const struct firn_run_kind *kind,
                  const firn_slice *limit, uint64_t max, struct firn_run_batch *out,
                  firn_error *err);
@@ -66,12 +69,12 @@ struct firn_merge_source_ops {
 /* Embedded first by each kind. */
 struct firn_merge_source {
     const struct firn_merge_source_ops *ops;
-    const struct firn_entry *entry; /* NULL: nowhere. Borrowed until the source moves */
+    const struct firn_entry *entry; /* NULL: no position. Borrowed until the source moves */
     const char *name;               /* for messages; borrowed */
 };
 
-/* No entry that the reader cares for is newer than sequence_max; UINT64_MAX where that is not
- * known, as of the memtable that takes writes. */
+/* No entry that matters to the reader is newer than sequence_max; UINT64_MAX if that is not known,
+ * as for the active memtable. */
 FIRN_MUST_CHECK int firn_merge_source_create_memtable(const struct firn_memtable *table,
                                                       uint64_t sequence_max,
                                                       struct firn_merge_source **out,
@@ -86,7 +89,7 @@ struct firn_merge;
 FIRN_MUST_CHECK int firn_merge_create(struct firn_merge **out, firn_error *err);
 /* Destroys its sources. NULL is fine. */
 void firn_merge_destroy(struct firn_merge *merge);
-/* Takes the source, also after a failure; NULL is FIRN_OK. The merge has no position afterwards. */
+/* Takes over the source, even on failure; NULL is ignored. The merge has no position afterwards. */
 FIRN_MUST_CHECK int firn_merge_add(struct firn_merge *merge, struct firn_merge_source *source,
                                    firn_error *err);
 
@@ -102,28 +105,27 @@ FIRN_MUST_CHECK int firn_merge_seek_before(struct firn_merge *merge, firn_slice 
 FIRN_MUST_CHECK int firn_merge_next(struct firn_merge *merge, firn_error *err);
 FIRN_MUST_CHECK int firn_merge_prev(struct firn_merge *merge, firn_error *err);
 
-/* Forwards, to the first entry that is at or after (key, UINT64_MAX) or newer than or as new as
- * `sequence`; some entries before key that are older may still come. Only while valid, and after a
- * move forwards. */
+/* Moves forwards to the first entry that is at or after (key, UINT64_MAX), or as new as `sequence`
+ * or newer; some older entries before key may still come. Only while valid, and after a move
+ * forwards. */
 FIRN_MUST_CHECK int firn_merge_skip(struct firn_merge *merge, firn_slice key, uint64_t sequence,
                                     firn_error *err);
-/* The same backwards: entries at or after (key, UINT64_MAX) that are older are left out, as far as
- * is cheap. */
+/* The same backwards: skips older entries at or after (key, UINT64_MAX), as far as is cheap. */
 FIRN_MUST_CHECK int firn_merge_skip_back(struct firn_merge *merge, firn_slice key,
                                          uint64_t sequence, firn_error *err);
 
-/* The current version; NULL where there is none. Borrowed until the merge moves. */
+/* The current version; NULL if there is none. Borrowed until the merge moves. */
 const struct firn_entry *firn_merge_entry(const struct firn_merge *merge);
 
-/* The stretch of entries from the current one on that comes before the keys of all other sources, if it
- * lies in a run of that kind. Only while valid, and after a move forwards. */
+/* The stretch of entries from the current one on that is before the keys of all other sources, if
+ * its source is a run of that kind. Only while valid, and after a move forwards. */
 FIRN_MUST_CHECK int firn_merge_batch(struct firn_merge *merge, const struct firn_run_kind *kind,
                                      uint64_t max, struct firn_run_batch *out, firn_error *err);
-/* Its cursor stands after it now: goes on there. */
+/* Continues after the batch, which the caller has moved the cursor past. */
 FIRN_MUST_CHECK int firn_merge_batch_taken(struct firn_merge *merge, firn_error *err);
 
-/* The first bytes of a key as a number of the same order, filled up with zeros: keys with different
- * heads are different, and of two that are not longer the heads and the sizes are all there is. */
+/* The first bytes of a key as a number, padded with zeros, which sorts as the keys do. Keys with
+ * different heads differ; two keys that are not longer are equal if their heads and sizes are. */
 enum { FIRN_MERGE_HEAD_SIZE = 16 };
 struct firn_merge_head {
     uint64_t high;
@@ -139,7 +141,8 @@ struct firn_merge_head firn_merge_head(const struct firn_merge *merge);
 
 /* ==== the runs of a level, whose keys do not overlap, as one source of a merge ====
  *
- * A run is opened when the position comes to it and given back when it leaves: one at a time.
+ * A run is opened when the position enters it and released when the position leaves it: one at a
+ * time.
  */
 
 /* Keys k of a run have lower <= k < upper (struct firn_run_summary). */
@@ -155,12 +158,12 @@ struct firn_merge_level_options {
     /* Ascending, each upper <= the next lower; borrowed. */
     const struct firn_merge_level_run *runs;
     size_t count;
-    /* Gives the run, which stays open until release. */
+    /* Opens the run, which stays open until release. */
     int (*open)(void *ctx, const struct firn_merge_level_run *run, struct firn_run **out,
                 firn_error *err);
     void (*release)(void *ctx, const struct firn_merge_level_run *run, struct firn_run *opened);
     void *ctx;
-    /* Runs without anything that cursor.only sees are left out, as there. */
+    /* Runs in which cursor.only sees nothing are left out, as there. */
     struct firn_run_cursor_options cursor;
     const char *name; /* for messages; borrowed */
 };
@@ -169,13 +172,13 @@ struct firn_merge_level_options {
 FIRN_MUST_CHECK int firn_merge_level_create(const struct firn_merge_level_options *options,
                                             struct firn_merge_source **out, firn_error *err);
 
-/* ==== from merge operands and what lies below them to a value ====
+/* ==== applying merge operands to the value below them ====
  *
- * An operand is the value of a FIRN_ENTRY_MERGE: a byte of enum firn_merge_operator, and what it is
- * to be done with. One thread. A zeroed struct is empty.
+ * An operand is the value of a FIRN_ENTRY_MERGE: a byte of enum firn_merge_operator, and the
+ * argument. One thread. A zeroed struct is empty.
  */
 
-/* The operands of one key, or some neighbours among them. */
+/* The operands of one key, or some consecutive ones of them. */
 struct firn_merge_fold {
     struct firn_buf bytes; /* of the operands, without their first bytes */
     struct firn_buf items; /* of struct item (merge_fold.c), the newest first */
@@ -185,32 +188,32 @@ void firn_merge_fold_deinit(struct firn_merge_fold *fold);
 /* Forgets the operands, keeps some memory. */
 void firn_merge_fold_clear(struct firn_merge_fold *fold);
 
-/* FIRN_INVALID for what cannot be an operand of it. */
+/* FIRN_INVALID if that cannot be an operand of the operation. */
 FIRN_MUST_CHECK int firn_merge_fold_check(firn_merge_operator operation, firn_slice operand,
                                           firn_error *err);
 
-/* FIRN_NEWER for the operation of an entry's value that this firn does not know, FIRN_CORRUPT for an
- * operand that it never writes. */
+/* For the value of an entry. FIRN_NEWER if this firn does not know the operation, FIRN_CORRUPT for
+ * an operand that it never writes. */
 FIRN_MUST_CHECK int firn_merge_fold_check_entry(firn_slice operand, firn_error *err);
 
-/* Adds an operand that is older than all that are there; it is checked as by check_entry.
- * FIRN_LIMIT if all of them cannot make a value. */
+/* Adds an operand that is older than all operands so far; it is checked as by check_entry.
+ * FIRN_LIMIT if all of them together are too long for a value. */
 FIRN_MUST_CHECK int firn_merge_fold_push(struct firn_merge_fold *fold, firn_slice operand,
                                          firn_error *err);
-/* Replaces the contents of out with what the operands make of a value, or of none (NULL). base may
- * not lie in out. FIRN_LIMIT if that is longer than a value may be. */
+/* Applies the operands to a value, or to none (NULL), and replaces the contents of out with the
+ * result. Requires: base is not in out. FIRN_LIMIT if the result is longer than a value may be. */
 FIRN_MUST_CHECK int firn_merge_fold_apply(const struct firn_merge_fold *fold,
                                           const firn_slice *base, struct firn_buf *out,
                                           firn_error *err);
 
-/* Whether an older operand can be made one with those that are there, which then have one operation
- * and not more than bytes_max bytes. True where there are none. */
+/* Whether an older operand can be folded into one with the operands so far: all have one operation
+ * and at most bytes_max bytes together. True if there are none so far. */
 bool firn_merge_fold_joins(const struct firn_merge_fold *fold, firn_slice operand,
                            size_t bytes_max);
 /* Bytes of the operands. */
 size_t firn_merge_fold_size_bytes(const struct firn_merge_fold *fold);
-/* Replaces the contents of out with one operand that does what all of them do, which have one
- * operation. */
+/* Replaces the contents of out with one operand that has the effect of all of them. Requires: they
+ * have one operation. */
 FIRN_MUST_CHECK int firn_merge_fold_operand(const struct firn_merge_fold *fold,
                                             struct firn_buf *out, firn_error *err);
 
@@ -227,17 +230,17 @@ struct firn_merge_resolve;
 /* All borrowed until destroy, bytes of bounds included. */
 struct firn_merge_resolve_options {
     struct firn_merge *merge;
-    /* Of all its sources, those without ranges may be left out. */
+    /* Those of all its sources; empty ones may be left out. */
     const struct firn_range_set *const *ranges;
     size_t range_set_count;
     const struct firn_view *view;
     const firn_slice *lower; /* NULL: no bound */
     const firn_slice *upper;
-    uint64_t time_ms; /* puts that expire then or before are gone */
-    bool keys_only;   /* values in value files are not read, and taken for empty */
+    uint64_t time_ms; /* puts that expire at or before it are not seen */
+    bool keys_only;   /* values in value files are not read and count as empty */
 };
 
-/* The options are copied, what they name is not. */
+/* The options are copied, but what they point to is not. */
 FIRN_MUST_CHECK int firn_merge_resolve_create(const struct firn_merge_resolve_options *options,
                                               struct firn_merge_resolve **out, firn_error *err);
 /* NULL is fine; the merge stays. */
@@ -256,14 +259,14 @@ FIRN_MUST_CHECK int firn_merge_resolve_prev(struct firn_merge_resolve *resolve, 
 
 /* A FIRN_ENTRY_PUT; NULL where it is not valid. Borrowed until the next move. */
 const struct firn_entry *firn_merge_resolve_entry(const struct firn_merge_resolve *resolve);
-/* When the value that is shown, or the one that operands were folded upon, expires; 0: never. */
+/* When the current value, or the value to which operands were applied, expires; 0: never. */
 uint64_t firn_merge_resolve_expires_ms(const struct firn_merge_resolve *resolve);
 
 /* ==== which live views see which sequences ====
  *
- * Views have positions, from 0 on, such that the views that see a sequence lie side by side in each
- * tree of views. Sequences that the same views see form a segment. The map is made once a work, and
- * answers for flushes, compactions and history runs.
+ * Views have positions, from 0 on, such that in each tree of views those that see a sequence are
+ * adjacent. Sequences that the same views see form a segment. The map is made once for each work,
+ * and is used for flushes, compactions and history runs.
  */
 
 /* The positions from begin to end - 1; none where they are equal. */
@@ -272,20 +275,20 @@ struct firn_view_span {
     uint32_t end;
 };
 
-/* What all spans of some segments have in common, and what they reach over. */
+/* The intersection and the extent of the spans of some segments. */
 struct firn_view_hull {
     struct firn_view_span common; /* empty if end is not above begin */
     struct firn_view_span any;    /* from the least to the largest position of any span */
 };
 
-/* Does not change. Of a segment and a tree: number segment * tree_count + tree. */
+/* Immutable. The index of a segment and a tree is segment * tree_count + tree. */
 struct firn_merge_view_map {
     size_t place_count;
     size_t tree_count;
     size_t segment_count;
     uint64_t *bounds;            /* segment i is [bounds[i], bounds[i + 1]); the last has no end */
-    struct firn_view_span *seen; /* of each segment and tree: by whom */
-    /* Likewise: the segment that they see next below it; UINT32_MAX: none. */
+    struct firn_view_span *seen; /* for each segment and tree: the views that see it */
+    /* Likewise: the next older segment that they see; UINT32_MAX: none. */
     uint32_t *older;
     struct firn_view_hull *blocks; /* of FIRN_MERGE_VIEW_MAP_BLOCK segments each, and each tree */
     uint64_t *times_ms; /* of each segment: the earliest of the views that see it; or UINT64_MAX */
@@ -294,7 +297,7 @@ struct firn_merge_view_map {
 };
 enum { FIRN_MERGE_VIEW_MAP_BLOCK = 16 };
 
-/* Of the list only `now` is looked at later. FIRN_NO_MEMORY. */
+/* Only `now` of the list is used later. FIRN_NO_MEMORY. */
 FIRN_MUST_CHECK int firn_merge_view_map_init(struct firn_merge_view_map *map,
                                              const struct firn_view_list *list, firn_error *err);
 /* Zeroed is fine. */
@@ -303,7 +306,8 @@ void firn_merge_view_map_deinit(struct firn_merge_view_map *map);
 /* The segment of a sequence. */
 size_t firn_merge_view_map_segment(const struct firn_merge_view_map *map, uint64_t sequence);
 
-/* Of the segments from that of first to that of last, in one tree. Requires: first ≤ last. */
+/* The hull of the segments from that of first to that of last, in one tree. Requires: first ≤
+ * last. */
 struct firn_view_hull firn_merge_view_map_hull(const struct firn_merge_view_map *map, size_t tree,
                                                uint64_t first, uint64_t last);
 
@@ -321,19 +325,19 @@ firn_view_span_is_empty(struct firn_view_span span)
 
 /* ==== the mark of a run ====
  *
- * A number that tells whether rewriting a run can free anything: it stands for how the live views
- * divide the sequences of that run.
+ * A number that shows whether rewriting a run can free anything: it is a hash of how the live views
+ * divide the sequences of the run.
  *
- * Kept in MANIFEST with the run; compared for equality only. Two marks that are equal by chance, or
- * differ without need, cost space or one rewriting, never data.
+ * It is kept in MANIFEST with the run, and compared only for equality. Two marks that are equal by
+ * chance, or differ needlessly, cost space or one rewriting, never data.
  */
 
 /* The mark of [first, last] under these views; never 0. Views that see the same part of [first,
- * last] count once; those that see nothing of it do not count. */
+ * last] count once; views that see nothing of it do not count. */
 FIRN_MUST_CHECK int firn_merge_view_mark_of(const struct firn_merge_view_map *views, uint64_t first,
                                             uint64_t last, uint64_t *out, firn_error *err);
 
-/* The mark of a run that has history beside it: tombstones in it have something to hide. */
+/* The mark of a run that has history beside it: its tombstones have something to hide. */
 uint64_t firn_merge_view_mark_beside_history(uint64_t mark);
 
 /* Whether one of the views sees all of [first, last]. */
@@ -343,17 +347,17 @@ bool firn_merge_view_mark_sees_all(const struct firn_merge_view_map *views, uint
 uint64_t firn_merge_view_mark_time_ms(const struct firn_merge_view_map *views, uint64_t first,
                                       uint64_t last);
 
-/* ==== which versions of a key may go: the one rule, for flush and compaction ====
+/* ==== which versions of a key may be dropped: the one rule, for flush and compaction ====
  *
- *   A version of a key may go when every live view that sees it also sees a newer version of that
- *   key; at the bottom of the tree (nothing older of the key elsewhere) a tombstone that is the
- *   oldest version kept may go, again and again. Range deletes are versions, tombstones, of the
- *   keys that they cover. So are expiring puts that have expired for every view that sees them. A
- *   merge operand needs what is older: a view that sees it does not thereby see "a newer version".
- *   Tombstones that are younger than an open transaction stay: without them it could not tell that
- *   their keys were written since it began.
+ *   A version of a key may be dropped if every live view that sees it also sees a newer version of
+ *   that key. At the bottom of the tree (nothing older of the key elsewhere) a tombstone that is
+ *   the oldest version kept may be dropped too, repeatedly. Range deletes count as tombstones of
+ *   the keys that they cover. So do puts that have expired for every view that sees them. A merge
+ *   operand needs what is older: it does not count as "a newer version". Tombstones that are newer
+ *   than the beginning of an open transaction stay: without them the transaction could not find out
+ *   that their keys were written since it began.
  *
- * Most users want merge/merge.h, which applies it to a merge. One thread.
+ * Most callers want firn_merge_stream, which applies the rule to a merge. One thread.
  */
 
 struct firn_merge_rule;
@@ -364,35 +368,35 @@ FIRN_MUST_CHECK int firn_merge_rule_create(const struct firn_merge_view_map *map
 /* NULL is fine. */
 void firn_merge_rule_destroy(struct firn_merge_rule *rule);
 
-/* Sequences that no view tells apart form a segment. Segments are numbered from the oldest. */
+/* Sequences that the same views see form a segment. Segments are numbered from the oldest. */
 size_t firn_merge_rule_segment_count(const struct firn_merge_rule *rule);
 size_t firn_merge_rule_segment(const struct firn_merge_rule *rule, uint64_t sequence);
 /* The earliest time of the views that see the sequence; UINT64_MAX if none does. */
 uint64_t firn_merge_rule_time_ms(const struct firn_merge_rule *rule, uint64_t sequence);
 
-/* Whether now reads what is written with that sequence; all is, where the views have no now. */
+/* Whether now sees versions with that sequence; true if the views have no now. */
 bool firn_merge_rule_now_sees(const struct firn_merge_rule *rule, uint64_t sequence);
 
-/* What follows is about one key: its versions, range deletes among them, come newest first. */
+/* The following calls are about one key: its versions, range deletes among them, newest first. */
 void firn_merge_rule_begin_key(struct firn_merge_rule *rule);
-/* Whether the version that comes next must be kept as far as newer versions go: some view sees it
- * and none of those that came before. */
+/* Whether the next version must be kept in view of the newer ones: some view sees it and none of
+ * the versions before. */
 bool firn_merge_rule_needs(struct firn_merge_rule *rule, uint64_t sequence);
-/* The same of a merge operand, which leaves needed what is older. */
+/* The same for a merge operand, which does not make older versions unneeded. */
 bool firn_merge_rule_needs_operand(struct firn_merge_rule *rule, uint64_t sequence);
 
 /* ==== what a flush or a compaction has to write ====
  *
- * The versions of a merge and the range deletes beside them, without those that may be dropped.
+ * The versions of a merge and the range deletes, without those that may be dropped.
  *
- * Use: entries come one by one from next; before an entry whose key is a new one the output may be
- * cut, which gives the range deletes that belong to the keys before it; finish gives the last
+ * Use: next returns entries one by one. Before an entry with a new key the output may be cut, which
+ * returns the range deletes that belong to the keys before it; a cut at the end returns the last
  * ones. The ranges of an output lie within [key of the cut before, key of this cut), so outputs do
  * not overlap.
  *
- * Memory: range deletes and what they become between two cuts, and one sequence a tombstone that
- * is held back; keys with millions of versions stream. One thread. After an error the stream may
- * only be destroyed.
+ * Memory: range deletes, the pieces of them between two cuts, and one sequence for each tombstone
+ * that is held back; keys with millions of versions are streamed. One thread. After an error the
+ * stream may only be destroyed.
  */
 
 struct firn_merge_stream;
@@ -403,11 +407,11 @@ struct firn_compaction_span {
     firn_slice upper;
 };
 
-/* Where something belongs that is kept: with what now reads, or with history (version.h). */
+/* Where a kept version belongs: in the levels, which now reads, or in history (version.h). */
 struct firn_compaction_place {
     bool is_history;
     uint64_t newer; /* of history: a version of the key that now sees, itself for a tombstone that
-                       only hides what goes along; or 0: now does not see it */
+                       only hides versions in history; 0: now does not see this one */
 };
 
 struct firn_compaction_between {
@@ -417,21 +421,22 @@ struct firn_compaction_between {
 
 struct firn_merge_stream_options {
     struct firn_merge *merge; /* over the inputs; borrowed */
-    /* Of the inputs, each of which may have none; borrowed. */
+    /* Those of the inputs, each of which may have none; borrowed. */
     const struct firn_range_set *const *ranges;
     size_t range_set_count;
     struct firn_merge_rule *rule; /* borrowed */
-    /* Where there may be something older than the inputs, outside of them: the bounds of all runs
-     * (and memtables) that are older. In any order, overlaps are fine; the array is copied, the
-     * bytes are borrowed. All other keys are at the bottom. */
+    /* Where there may be older versions outside of the inputs: the bounds of all runs (and
+     * memtables) that are older. In any order, may overlap; the array is copied, the bytes are
+     * borrowed. All other keys are at the bottom. */
     const struct firn_compaction_span *older;
     size_t older_count;
-    /* Where versions may lie outside of the inputs that are newer than some of these, and how new
-     * they may be: operands are not folded onto what is not newer. As older in all else. */
+    /* Where there may be versions outside of the inputs that are newer than some inputs, and how
+     * new they may be: operands are not folded onto versions that are not newer than that.
+     * Otherwise like older. */
     const struct firn_compaction_between *between;
     size_t between_count;
     uint64_t tombstones_kept_from; /* as in struct firn_view_list */
-    const struct firn_step *step;  /* told of each version that is looked at; may be NULL */
+    const struct firn_step *step;  /* told each version that is looked at; may be NULL */
 };
 
 FIRN_MUST_CHECK int firn_merge_stream_create(const struct firn_merge_stream_options *options,
@@ -442,28 +447,29 @@ void firn_merge_stream_destroy(struct firn_merge_stream *stream);
 /* The next version to write, NULL at the end. Borrowed until the next call. */
 FIRN_MUST_CHECK int firn_merge_stream_next(struct firn_merge_stream *stream,
                                            const struct firn_entry **out, firn_error *err);
-/* After next has given an entry that was used: what comes next, if it is a stretch of a run of that kind
- * which is all kept, where now reads it. out->count is 0 if not; else the caller takes it, which moves its
- * cursor, and says so. The next entry has another key. */
+/* Requires: the entry that next returned has been used. Returns the stretch that follows, if it is
+ * in a run of that kind and all of it is kept in the levels; else out->count is 0. The caller takes
+ * the stretch by moving its cursor past it, and says so. The next entry has another key. */
 FIRN_MUST_CHECK int firn_merge_stream_batch(struct firn_merge_stream *stream,
                                             const struct firn_run_kind *kind,
                                             const struct firn_view *now, uint64_t max,
                                             struct firn_run_batch *out, firn_error *err);
 FIRN_MUST_CHECK int firn_merge_stream_batch_taken(struct firn_merge_stream *stream,
                                                   firn_error *err);
-/* Whether the output may be cut before the entry that next gave: its key is not that of the one
- * before. */
+/* Whether the output may be cut before the entry that next returned: its key differs from that of
+ * the entry before. */
 bool firn_merge_stream_may_cut(const struct firn_merge_stream *stream);
-/* Of the entry that next gave. */
+/* The place of the entry that next returned. */
 struct firn_compaction_place firn_merge_stream_place(const struct firn_merge_stream *stream);
-/* Gives the range deletes that belong to the output before the entry that next gave, and after the
- * last cut. After next has given NULL: the last ones. The bounds live until the next cut. */
+/* Passes on the range deletes that belong to the output between the last cut and the entry that
+ * next returned; after next has returned NULL, the last ones. The bounds live until the next
+ * cut. */
 typedef int (*firn_merge_stream_add)(void *ctx, const struct firn_range *range,
                                      struct firn_compaction_place place, firn_error *err);
 FIRN_MUST_CHECK int firn_merge_stream_cut(struct firn_merge_stream *stream,
                                           firn_merge_stream_add add, void *ctx, firn_error *err);
 
-/* Versions that were left out so far, range deletes not counted. */
+/* How many versions have been dropped so far, range deletes not counted. */
 uint64_t firn_merge_stream_dropped(const struct firn_merge_stream *stream);
 
 #endif

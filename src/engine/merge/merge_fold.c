@@ -2,31 +2,31 @@
  *
  * merge/merge_fold.c: what merge operands do.
  *
- *   add     64-bit numbers; beyond the largest it goes on at the smallest
+ *   add     64-bit numbers; wraps around
  *   min     the smaller of two such numbers
  *   max     the larger
- *   append  the bytes after those that are there
+ *   append  the bytes at the end of the value
  *
- * A number is 8 bytes, the lowest first, in two's complement. Upon no value the operand itself
- * becomes the value, with every operation.
+ * A number is 8 bytes, little-endian, in two's complement. Without a value below, the operand
+ * itself becomes the value, with every operation.
  *
- * Every history of puts, deletes and operands has a value: a value that is no number counts, for an
- * operation on numbers, as none. An error would make a key unreadable, and every walk over its
- * neighbours with it, because of a mistake that cannot be reported any more: the commit that made
- * it has succeeded.
+ * Every history of puts, deletes and operands has a value: for an operation on numbers, a value
+ * that is not a number counts as none. An error would make the key unreadable, and with it every
+ * walk over its neighbours, because of a mistake that can no longer be reported: the commit that
+ * made it has succeeded.
  *
- * (I1) Each operation is associative: doing a, then b, to any value, is doing (a, then b)
- *      to it. So neighbours may be folded at any time if the same views see both, and reading gives
- *      the same before and after. That is why numbers wrap around instead of stopping at the
- *      largest. (Not checked here: it is about the rows of the table as such.)
+ * (I1) Each operation is associative: applying a, then b, to any value is the same as applying a
+ *      and b folded. So neighbours may be folded at any time if the same views see both, and reads
+ *      return the same before and after. That is why numbers wrap around instead of stopping at the
+ *      largest. (Not checked here: it is a property of each row of the table.)
  *
- * Operands are gathered from the newest to the oldest, as readings meet them. Numbers of one
- * operation that follow each other are made one at once, so a counter with a million operands takes
- * the memory of one. Appended operands wait in pieces.
+ * Operands are gathered from the newest to the oldest, as reads meet them. Consecutive numbers of
+ * one operation are folded at once, so a counter with a million operands takes the memory of one.
+ * Appended operands are kept in pieces.
  *
- * Limits: a value is at most FIRN_VALUE_SIZE_MAX bytes. Appending beyond that cannot be refused
- * when it is committed, because the value was not read; reading the key gives FIRN_LIMIT,
- * until the key is put or deleted.
+ * Limits: a value is at most FIRN_VALUE_SIZE_MAX bytes. Appending beyond that cannot be refused by
+ * the commit, because the value is not read then; reading the key returns FIRN_LIMIT until the key
+ * is put or deleted.
  */
 #include "merge/merge.h"
 
@@ -104,10 +104,10 @@ max(uint64_t older, uint64_t newer)
     return number_of(older) < number_of(newer) ? newer : older;
 }
 
-/* What is known of an operation; (I1) is about each row. */
+/* An operation; (I1) holds for each row. */
 struct operation {
     bool is_known;
-    uint64_t (*calculate)(uint64_t older, uint64_t newer); /* NULL: operands follow each other */
+    uint64_t (*calculate)(uint64_t older, uint64_t newer); /* NULL: operands are concatenated */
 };
 
 static const struct operation operations[] = {
@@ -179,7 +179,7 @@ firn_merge_fold_check_entry(firn_slice operand, firn_error *err)
     return take_apart(operand, &parts, err);
 }
 
-/* Whether an operand and the one that was added before it are numbers to be made one. */
+/* Whether an operand and the one added before it are numbers that can be folded. */
 static bool
 joins_last(const struct firn_merge_fold *fold, const struct parts *parts)
 {
@@ -226,7 +226,7 @@ out:
 
 /* ---- folding ---- */
 
-/* Does one operand to what is in out, or to nothing. */
+/* Applies one operand to the value in out, or to none. */
 static int
 apply_item(const struct firn_merge_fold *fold, size_t i, bool has_value, struct firn_buf *out,
            firn_error *err)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * merge/merge_internal.h: the range deletes of a compaction, swept along its keys: which of them
- * matter for a key, and which part of each has to be written.
+ * merge/merge_internal.h: a sweep over the range deletes of a compaction, along its keys: which of
+ * them matter for a key, and which part of each must be written.
  *
  * One thread. Keys come in ascending order. After an error it may only be destroyed.
  */
@@ -12,28 +12,29 @@
 
 struct firn_merge_ranges;
 
-/* Takes ranges, rule and older from the options; what they name is borrowed. */
+/* Uses ranges, rule and older of the options; what these point to is borrowed. */
 FIRN_MUST_CHECK int firn_merge_ranges_create(const struct firn_merge_stream_options *options,
                                              struct firn_merge_ranges **out, firn_error *err);
 /* NULL is fine. */
 void firn_merge_ranges_destroy(struct firn_merge_ranges *ranges);
 
-/* To a key, or with NULL to the end. Uses the rule: not amid the versions of a key. */
+/* Moves to a key, or with NULL to the end. Uses the rule, so not between the versions of a key. */
 FIRN_MUST_CHECK int firn_merge_ranges_advance(struct firn_merge_ranges *ranges,
                                               const firn_slice *key, firn_error *err);
 
-/* At the key: whether nothing older of it is outside of the compaction. */
+/* At the key: whether there are no older versions of it outside of the compaction. */
 bool firn_merge_ranges_is_bottom(const struct firn_merge_ranges *ranges);
 /* At the key: the sequences of the range deletes that matter, newest first. Those left out change
  * nothing for any view. Valid until the next advance. */
 const uint64_t *firn_merge_ranges_sequences(const struct firn_merge_ranges *ranges,
                                             size_t *out_count);
-/* At the key, at the bottom: something older than that range delete is kept. The key is copied. */
+/* At the key, at the bottom: notes that a version older than that range delete is kept. The key is
+ * copied. */
 FIRN_MUST_CHECK int firn_merge_ranges_mark(struct firn_merge_ranges *ranges, uint64_t sequence,
                                            firn_slice key, firn_error *err);
 
-/* Gives what has to be written of the range deletes up to `key` (where advance stands; NULL: to
- * the end, likewise) from the last cut on. */
+/* Passes on the parts of range deletes that must be written, from the last cut up to `key`, which
+ * is where advance moved to (NULL: the end). */
 FIRN_MUST_CHECK int firn_merge_ranges_cut(struct firn_merge_ranges *ranges, const firn_slice *key,
                                           firn_merge_stream_add add, void *ctx, firn_error *err);
 

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * merge/merge_level.c: a level as one source: its runs one after the other.
+ * merge/merge_level.c: the runs of a level as one source.
  *
- * Which run a key belongs to follows from the bounds alone, so a seek opens one run, and a scan one
- * at a time. A run's bounds also hold its range deletes: it may have no entries where it is looked
- * at, or none at all; then the next run is tried, in the direction of the move.
+ * The bounds alone say which run a key belongs to, so a seek opens one run, and a scan one at a
+ * time. A run's bounds include its range deletes, so it may have no entries at the place of a seek,
+ * or none at all. Then the next run in the direction of the move is tried.
  *
- * Skipping goes over runs that lie wholly inside the stretch without opening them, as long as all
- * they hold is older than what deletes it.
+ * Skipping passes runs that are wholly inside the stretch without opening them, as long as all
+ * their versions are older than the range delete.
  *
- * Invariant: a cursor is there exactly while a run is held, and it belongs to runs[at].
+ * Invariant: there is a cursor if and only if a run is held, and the cursor belongs to runs[at].
  * After an error no entry is shown, and the next seek begins anew.
  */
 #include "merge/merge.h"
@@ -64,7 +64,7 @@ enter(struct level_source *level, size_t at, firn_error *err)
     return FIRN_OK;
 }
 
-/* From a run on the first one that may hold what is wanted. */
+/* The first run, from `at` on, that may hold wanted versions. */
 static size_t
 skip_unwanted(const struct level_source *level, size_t at)
 {
@@ -77,7 +77,8 @@ skip_unwanted(const struct level_source *level, size_t at)
     return at;
 }
 
-/* Shows the cursor's entry, or the first one of the runs after it. rc is that of the move. */
+/* Shows the cursor's entry, or else the first entry of the following runs. rc is the result of the
+ * move. */
 static int
 settle(struct level_source *level, int rc, firn_error *err)
 {
@@ -115,7 +116,7 @@ settle_back(struct level_source *level, int rc, firn_error *err)
     return rc;
 }
 
-/* The first run that ends after key: it may hold it. */
+/* The first run that ends after key, which may hold the key. */
 static size_t
 run_of(const struct level_source *level, firn_slice key)
 {
@@ -272,7 +273,7 @@ level_skip_back(struct firn_merge_source *source, firn_slice key, uint64_t seque
     DCHECK(source->entry != NULL && firn_slice_compare(source->entry->key, key) >= 0);
     struct level_source *level = (struct level_source *)source;
     const struct firn_merge_level_run *runs = level->options.runs;
-    size_t end = level->at + 1; /* after the run that is looked at */
+    size_t end = level->at + 1; /* after the current run */
     while (end > 0 && runs[end - 1].sequence_max < sequence &&
            firn_slice_compare(runs[end - 1].lower, key) >= 0) {
         end--;

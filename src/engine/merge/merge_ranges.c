@@ -2,38 +2,38 @@
  *
  * merge/merge_ranges.c: a sweep over range deletes.
  *
- * A range delete is a version, a tombstone, of every key that it covers, so the rule of
- * merge_rule.c decides about it key by key; between two bounds of ranges it decides the same
- * for all keys. The sweep goes from bound to bound and keeps which ranges are needed there as far
- * as newer ranges go: the pieces. A range whose every reader also sees a newer range that covers
- * the stretch is in no piece there. A piece over neighbouring stretches is written as one
- * range.
+ * A range delete is a tombstone of every key that it covers, so the rule of merge_rule.c decides
+ * about it for each key. Between two bounds of ranges it decides the same for all keys. The sweep
+ * goes from bound to bound and keeps the parts of ranges that are needed there despite newer
+ * ranges: the pieces. If every view that sees a range also sees a newer range over the stretch, the
+ * range has no piece there. A piece over neighbouring stretches is written as one range.
  *
- * Of the ranges in one segment of the rule, which the same views see, only the newest counts: the
- * others delete nothing that it does not. So each segment has a heap of the ranges that cover the
- * sweep's place, newest on top, from which those that have ended are taken when they come up; and
- * the tops, newest first, are asked of the rule. Bounds of ranges that are not on top, or not
- * needed, are no bounds of the sweep.
+ * The same views see all ranges in one segment of the rule, so only the newest range of a segment
+ * counts: the others delete nothing more. So each segment has a heap of the ranges that cover the
+ * sweep's place, newest on top; ranges that have ended are removed when they come to the top. The
+ * rule is asked about the tops, newest first. Bounds of ranges that are not on top, or not needed,
+ * are not bounds of the sweep.
  *
- * At the bottom of the tree a range delete is needed only for keys of which something older is
- * kept. There a piece is written from the first to the last key that was marked as such, and not at
- * all if none was - but as a whole where it is kept for open transactions. The bounds of what lies elsewhere in the tree (`older`) are bounds of the sweep
- * too, so that a piece is at the bottom as a whole or not at all.
+ * At the bottom of the tree a range delete is needed only for keys of which an older version is
+ * kept. There a piece is written only from the first to the last such key, which are marked, and
+ * not at all if there is none. A piece that is kept for open transactions is written whole. The
+ * bounds of older versions elsewhere in the tree (`older`) are bounds of the sweep too, so that a
+ * piece is either wholly at the bottom or not at all.
  *
- * Of what is needed, now reads the newest range that it sees; the others belong to history
- * (merge_stream.c). A piece is all of one place: where that changes, one ends and another
+ * Of the needed ranges, now reads the newest one that it sees; the others belong to history
+ * (merge_stream.c). A piece has one place: where the place changes, one piece ends and another
  * begins.
  *
  * Invariants.
- * (I1) Outside of process, pieces are the needed ranges at `place`, newest first, each with the key
- *      from which on it is one; no bound lies between place and the key that was advanced to.
+ * (I1) Outside of process(), the pieces are the needed ranges at `place`, newest first, each with
+ *      its first key; there is no bound between place and the key of the last advance.
  * (I2) Bounds of pieces come from ranges and `older`, which outlive the sweep, or from the arena,
- *      which lives until the cut after the one that writes them; a cut copies what goes on after
- *      it. (Not checked: bytes do not tell where they come from.)
+ *      which lives until the cut after the one that writes them; a cut copies the bounds of pieces
+ *      that continue. (Not checked: bytes do not show where they come from.)
  *
- * Costs, for n ranges, g segments that have any at one place: O(log n) a range, and O(g) questions
- * to the rule at each bound where a top changes. All memory is taken at the beginning but for what
- * waits to be written.
+ * Cost, for n ranges and g segments that have any at one place: O(log n) for each range, and O(g)
+ * questions to the rule at each bound where a top changes. All memory is allocated at the
+ * beginning, except for ranges that wait to be written.
  */
 #include "merge/merge_internal.h"
 
@@ -209,7 +209,7 @@ swap_pieces(struct piece *a, struct piece *b)
     *b = piece;
 }
 
-/* Takes what has ended from the heaps and asks the rule about the tops. Returns how many are
+/* Removes ended ranges from the heaps and asks the rule about the tops. Returns how many are
  * needed: tops and sequences, newest first. */
 static size_t
 find_needed(struct firn_merge_ranges *ranges, firn_slice place)
@@ -248,7 +248,7 @@ is_same_place(struct firn_compaction_place a, struct firn_compaction_place b)
     return a.is_history == b.is_history && a.newer == b.newer;
 }
 
-/* Makes pieces of what is needed from place on; those that were already go on. */
+/* Makes pieces of the ranges that are needed from place on; existing pieces continue. */
 static int
 renew_pieces(struct firn_merge_ranges *ranges, firn_slice place)
 {
@@ -336,7 +336,7 @@ next_bound(const struct firn_merge_ranges *ranges, firn_slice *out)
     return is_there;
 }
 
-/* Goes over all that begins or ends at place. */
+/* Handles all ranges and spans that begin or end at place. */
 static int
 process(struct firn_merge_ranges *ranges, firn_slice place)
 {
@@ -406,7 +406,7 @@ firn_merge_ranges_mark(struct firn_merge_ranges *ranges, uint64_t sequence, firn
     DCHECK(!ranges->is_in_older);
     struct piece *piece = &ranges->pieces[at];
     firn_buf_clear(&piece->last);
-    /* The zero byte lies after the key: close_piece wants it there. */
+    /* close_piece needs the zero byte after the key. */
     if (firn_buf_append_slice(&piece->last, key) != FIRN_OK ||
         firn_buf_append_u8(&piece->last, 0) != FIRN_OK ||
         (!piece->is_marked && copy_key(ranges, key, &piece->first) != FIRN_OK)) {
@@ -429,7 +429,7 @@ cut_pieces(struct firn_merge_ranges *ranges, firn_slice key)
     return rc == FIRN_OK ? close_pieces(ranges, end) : rc;
 }
 
-/* The output is done: what goes on after it must not lean on its memory. */
+/* The output is done: pieces that continue must not use its memory. */
 static int
 begin_output(struct firn_merge_ranges *ranges, firn_slice key)
 {
@@ -506,7 +506,7 @@ collect_range(void *ctx, const struct firn_range *range, firn_error *err)
     return FIRN_OK;
 }
 
-/* Inputs do not change: memtables that are flushed are frozen. */
+/* The inputs are immutable: memtables that are flushed are frozen. */
 static int
 collect_ranges(struct firn_merge_ranges *ranges, const struct firn_merge_stream_options *options,
                firn_error *err)
@@ -553,7 +553,7 @@ collect_older(struct firn_merge_ranges *ranges, const struct firn_merge_stream_o
     return FIRN_OK;
 }
 
-/* Room for each segment's ranges, all at one time. */
+/* Room for all of each segment's ranges at once. */
 static int
 make_heaps(struct firn_merge_ranges *ranges)
 {

@@ -1,40 +1,41 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * merge/merge_resolve.c: what a view reads of merged versions.
+ * merge/merge_resolve.c: which of the merged versions a view reads.
  *
  * Forwards. The versions of a key come newest first: the first one that the view sees decides. If
- * it is a put that no newer range delete covers, it is shown where it lies; nothing is copied. The
- * rest of the key is passed over by the next move.
+ * it is a put that no newer range delete covers, it is shown in place, without a copy. The next
+ * move passes the other versions of the key.
  *
- * Backwards. The versions of a key come oldest first, and the last one that the view sees decides;
- * but when that is known, the merge stands on another key already. So what is seen is copied, and
- * shown from the copy: the merge stands before the key.
+ * Backwards. The versions of a key come oldest first, and the last one that the view sees decides.
+ * But when that is known, the merge is already on another key. So the version is copied and shown
+ * from the copy, while the merge is before the key.
  *
- * Merge operands. An operand that is the newest version is followed down to what ends it: a put, a
- * tombstone, a range delete that covers what is older, or the end of the key. Their result
- * (merge.h) is shown from a copy, and the merge stays where reading them led. Going backwards,
- * operands are found oldest first and may be any number; so when the newest version turns out to be
- * one, the merge is placed on it, follows it down in the same way, and goes before the key again.
+ * Merge operands. If the newest version is an operand, older versions are read down to a put, a
+ * tombstone, a range delete that covers what is older, or the end of the key. The result
+ * (merge_fold.c) is shown from a copy, and the merge stays where this reading ended. Going
+ * backwards, operands are found oldest first and there may be any number of them. So if the newest
+ * version turns out to be one, the merge is placed on it, reads older versions in the same way, and
+ * goes before the key again.
  *
- * Value files. Of a large value the merge gives a reference. It is followed when the version is shown,
- * or operands stand upon it, and the value shown from a copy: versions that are passed over cost no
- * reading.
+ * Value files. For a large value the merge returns a reference. The value is read when the version
+ * is shown or operands are applied to it, and shown from a copy: versions that are passed cost no
+ * reads.
  *
- * Range deletes. The answer about a key usually holds for its neighbours, so it is kept: a stretch
- * in which everything older than some sequence is deleted, and one in which nothing newer than some
- * sequence deletes anything. Only an entry outside of both asks the range sets.
+ * Range deletes. The answer for a key usually holds for its neighbours, so it is kept: a stretch in
+ * which everything older than some sequence is deleted, and a stretch in which no version newer
+ * than some sequence is. The range sets are asked only about entries outside of both.
  *
- * Skipping. A few versions are stepped over, more are jumped by a seek: the rest of a key, versions
- * that are too new for the view, and what a range delete covers. In a covered stretch, the sources
- * that hold nothing newer than what covers it go to its end at once (merge.h); the others step,
- * because what they hold may be newer. The stretch joins ranges that touch, so a million small
- * range deletes side by side are one jump. Single tombstones are stepped over one by one.
+ * Skipping. A few versions are stepped over, more are skipped by a seek: the rest of a key,
+ * versions that are too new for the view, and those that a range delete covers. In a covered
+ * stretch, sources that have nothing newer than the range delete go to its end at once (merge.h);
+ * the others step, because they may have newer versions. The stretch joins ranges that touch, so a
+ * million small adjacent range deletes are one jump. Single tombstones are stepped over one by one.
  *
- * Invariant: while an entry is shown, the merge stands
+ * Invariant: while an entry is shown, the merge is
  * - going backwards: before all versions of its key, or nowhere if there is nothing before;
- * - forwards, and is_folded: after the version that is shown, on one of the same key, which is
- *   kept, or of another, or nowhere;
- * - forwards otherwise: on what is shown.
+ * - forwards, and is_folded: after the version that is shown, on a version of the same key (which
+ *   is in `key`) or of another, or nowhere;
+ * - forwards otherwise: on the version that is shown.
  */
 #include "merge/merge.h"
 
@@ -43,25 +44,25 @@
 #include "base/slice.h"
 #include "block/value_file.h"
 
-/* Steps in vain before a seek is tried instead: a seek costs about as much. */
+/* After this many steps without success a seek is tried, which costs about as much. */
 enum { STEPS_MAX = 8, LOADED_KEPT_MAX = 4 << 20 };
 
 struct firn_merge_resolve {
     struct firn_merge_resolve_options options;
     const struct firn_entry *shown; /* NULL: not valid */
-    struct firn_entry entry;        /* that is shown where it is not the merge's */
+    struct firn_entry entry;        /* the shown one, if it is not the merge's */
     bool is_backward;
     bool is_folded;
     struct firn_buf key;    /* of the versions that are looked at */
-    struct firn_buf value;  /* going backwards, and of what is folded */
+    struct firn_buf value;  /* going backwards, and of folded operands */
     struct firn_buf loaded; /* of a value file */
     struct firn_merge_fold fold;
-    uint64_t expires_ms; /* of what is shown, or what it was folded upon; 0: never */
-    /* What is known of range deletes; see above. */
+    uint64_t expires_ms; /* of the shown value, or the one below the operands; 0: never */
+    /* The known answers about range deletes; see above. */
     bool has_ranges;
     bool has_covered;
     bool has_free;
-    bool is_skipped; /* the covered stretch was jumped over where that is possible */
+    bool is_skipped; /* sources that can skip the covered stretch have done so */
     unsigned covered_steps;
     struct firn_range_stretch covered;
     struct firn_range_stretch free;
@@ -118,7 +119,7 @@ is_covered(struct firn_merge_resolve *resolve, firn_slice key, uint64_t sequence
     return ask_ranges(resolve, key, sequence);
 }
 
-/* Ranges come while a memtable takes writes: what is known is known until the next placing. */
+/* The active memtable may get more ranges: answers are kept until the next placement. */
 static void
 clear_ranges(struct firn_merge_resolve *resolve)
 {
@@ -131,7 +132,7 @@ clear_ranges(struct firn_merge_resolve *resolve)
     }
 }
 
-/* After some steps in a covered stretch, once: jumps to its end what can. */
+/* After some steps in a covered stretch, once: moves the sources that can to its end. */
 static int
 skip_covered(struct firn_merge_resolve *resolve, firn_error *err)
 {
@@ -253,8 +254,8 @@ is_expired(const struct firn_merge_resolve *resolve, firn_slice value)
     return firn_entry_expires_ms(value) <= resolve->options.time_ms;
 }
 
-/* The value of a put or an expiring one after its head. A reference is followed here and nowhere
- * else: of what is passed over no value is read. */
+/* The value of a put, without the head of an expiring one. References are followed only here: no
+ * values of passed versions are read. */
 static int
 load_value(struct firn_merge_resolve *resolve, const struct firn_entry *entry, firn_slice *out,
            firn_error *err)
@@ -286,8 +287,8 @@ has_value(const struct firn_merge_resolve *resolve, const struct firn_entry *ent
            (entry->kind == FIRN_ENTRY_EXPIRING && !is_expired(resolve, entry->value));
 }
 
-/* Goes on from an operand to the next older version that is seen; NULL where there is none, or none
- * that counts because a range delete covers it. */
+/* Moves from an operand to the next older version that is seen; NULL if there is none, or if a
+ * range delete covers it. */
 static const struct firn_entry *
 find_below(struct firn_merge_resolve *resolve, int *out_rc, firn_error *err)
 {
@@ -303,7 +304,7 @@ find_below(struct firn_merge_resolve *resolve, int *out_rc, firn_error *err)
     return NULL;
 }
 
-/* What the operands that were gathered make of the version below them (NULL: of none). */
+/* Applies the gathered operands to the version below them (NULL: none). */
 static int
 fold_upon(struct firn_merge_resolve *resolve, const struct firn_entry *below, firn_error *err)
 {
@@ -319,8 +320,8 @@ out:
     return rc;
 }
 
-/* The merge stands on an operand that is the newest version seen of its key: makes the value that
- * is to be shown. */
+/* Requires: the merge is on an operand, the newest version of its key that is seen. Makes the value
+ * to be shown. */
 static int
 fold_key(struct firn_merge_resolve *resolve, firn_error *err)
 {
@@ -346,7 +347,7 @@ out:
 
 /* ---- forwards ---- */
 
-/* Makes a plain put of a value with a head, or of one that lies in a value file. */
+/* Makes a plain put of a value with a head, or of one in a value file. */
 static int
 show_copy(struct firn_merge_resolve *resolve, const struct firn_entry *entry, firn_error *err)
 {
@@ -364,7 +365,7 @@ out:
     return rc;
 }
 
-/* Shows the version that the merge stands on, which has a value. */
+/* Shows the merge's version, which has a value. */
 static int
 show(struct firn_merge_resolve *resolve, const struct firn_entry *entry, firn_error *err)
 {
@@ -392,7 +393,7 @@ is_before_end(const struct firn_merge_resolve *resolve, const struct firn_entry 
     return entry != NULL && (upper == NULL || firn_slice_compare(entry->key, *upper) < 0);
 }
 
-/* From where the merge stands, before all versions of a key or amid those too new for the view. */
+/* Requires: the merge is before all versions of a key, or on one that is too new for the view. */
 static int
 find_forward(struct firn_merge_resolve *resolve, firn_error *err)
 {
@@ -427,7 +428,7 @@ is_after_begin(const struct firn_merge_resolve *resolve, const struct firn_entry
     return entry != NULL && (lower == NULL || firn_slice_compare(entry->key, *lower) >= 0);
 }
 
-/* The version that the merge stands on is the newest that is seen, so far. */
+/* Keeps the merge's version: the newest that is seen so far. */
 static int
 keep_version(struct firn_merge_resolve *resolve, const struct firn_entry *entry, firn_error *err)
 {
@@ -438,8 +439,8 @@ keep_version(struct firn_merge_resolve *resolve, const struct firn_entry *entry,
     return FIRN_OK;
 }
 
-/* The kept key has many versions: the newest that is seen is looked for from the other end, then
- * the merge goes before the key. */
+/* The kept key has many versions: looks for the newest that is seen from the other end, then moves
+ * before the key. */
 static int
 find_newest(struct firn_merge_resolve *resolve, bool *out_is_seen, firn_error *err)
 {
@@ -465,8 +466,7 @@ out:
     return rc;
 }
 
-/* Goes back over all versions of the key that the merge stands on; keeps the newest that is
- * seen. */
+/* Goes back over all versions of the merge's key; keeps the newest that is seen. */
 static int
 take_key(struct firn_merge_resolve *resolve, bool *out_is_seen, firn_error *err)
 {
@@ -490,7 +490,7 @@ out:
     return rc;
 }
 
-/* What is kept is an operand: follows it down, and goes before the key again. */
+/* The kept version is an operand: folds it with older versions, and goes before the key again. */
 static int
 fold_back(struct firn_merge_resolve *resolve, firn_error *err)
 {
@@ -504,7 +504,7 @@ out:
     return rc;
 }
 
-/* Shows what is kept, which has a value. */
+/* Shows the kept version, which has a value. */
 static int
 show_kept(struct firn_merge_resolve *resolve, firn_error *err)
 {
@@ -521,7 +521,7 @@ show_kept(struct firn_merge_resolve *resolve, firn_error *err)
     return rc;
 }
 
-/* From where the merge stands, after all versions of a key. */
+/* Requires: the merge is after all versions of a key. */
 static int
 find_backward(struct firn_merge_resolve *resolve, firn_error *err)
 {
@@ -548,7 +548,7 @@ find_backward(struct firn_merge_resolve *resolve, firn_error *err)
 
 /* ---- the interface ---- */
 
-/* The merge was placed with that code. */
+/* The merge was placed and returned rc. */
 static int
 begin_forward(struct firn_merge_resolve *resolve, int rc, firn_error *err)
 {
@@ -618,7 +618,7 @@ leave_key(struct firn_merge_resolve *resolve, firn_error *err)
     return is_left ? FIRN_OK : pass_key(resolve, err);
 }
 
-/* The invariant above, of what is shown where it lies. */
+/* The invariant above, for an entry that is shown in place. */
 static bool
 stands_on_shown(const struct firn_merge_resolve *resolve)
 {

@@ -3,30 +3,30 @@
  * merge/merge_rule.c: which versions some live view still reads.
  *
  * A version is needed if there is a view that sees it and none of the newer versions of its key. So
- * per key one has to know, of each view, whether it has seen a version yet: whether it is served.
- * There may be thousands of views. What makes this cheap is that those which see a version lie side
- * by side (merge.h): they are a span of positions, and the version is needed if any view in the
- * span is unserved. Then all of the span are served.
+ * for each key the rule keeps whether each view has seen a version yet, that is, whether the view
+ * is served. There may be thousands of views. This is cheap because the views that see a version
+ * are adjacent (merge.h): they are a span of positions, and the version is needed if any view in
+ * the span is unserved. Then the whole span is served.
  *
- * Served spans. Versions come newest first, so of two spans that meet the later one contains the
- * earlier one (merge_view.c, I2). Hence a served view of a span belongs to a served span within it. The
- * largest served spans within another are gone over from its begin on, from the end of each to the
- * next: where one does not begin, there is an unserved view; where they reach the end, all are
- * served. For that, the end of a served span is kept at the position where it begins. As the spans
- * that were gone over become part of a larger one, each is gone over once a key: a version costs a few
- * steps, however many views and restores there are.
+ * Served spans. Versions come newest first, so if two spans overlap, the later one contains the
+ * earlier one (merge_view.c, I2). Hence every served view in a span belongs to a served span inside
+ * it. The rule goes along the span, from the end of one largest served span to the next: a position
+ * where none begins has an unserved view; if the end of the span is reached, all its views are
+ * served. For that, the end of a served span is kept at the position where it begins. Spans that
+ * were passed become part of a larger one, so each is passed once for each key: a version costs a
+ * few steps, however many views and restores there are.
  *
- * Merge operands ask without serving any view. The served spans that they have gone over are joined,
- * so that the next operand does not go over them again.
+ * Merge operands ask without serving any view. The served spans that were passed are joined, so
+ * that the next operand does not pass them again.
  *
- * Notes at positions are for one key: beside each end stands the number of its key. So nothing is
- * cleared between keys.
+ * Each end is kept with the number of its key, and counts only for that key. So nothing is cleared
+ * between keys.
  *
- * Where there are several trees of views, each has its own positions, and one that needs the version
- * is enough. Of time, all that matters of a segment is the earliest time of the views that see it:
- * before that, nothing in it has expired for all of them.
+ * If there are several trees of views, each has its own positions, and the version is needed if one
+ * tree needs it. Expiry depends only on the earliest time of the views that see a segment: a put
+ * that expires later has not expired for all of them.
  *
- * Memory: 8 bytes a view, and 1 byte a segment.
+ * Memory: 8 bytes for each view, and 1 byte for each segment.
  */
 #include "merge/merge.h"
 
@@ -140,7 +140,7 @@ firn_merge_rule_now_sees(const struct firn_merge_rule *rule, uint64_t sequence)
 
 /* ---- making ---- */
 
-/* Now is one of the views, so it sees all of a segment or nothing. */
+/* Now is one of the views, so it sees either all of a segment or nothing. */
 static int
 fill_now(struct firn_merge_rule *rule)
 {

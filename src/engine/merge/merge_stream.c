@@ -3,44 +3,45 @@
  * merge/merge_stream.c: what a flush or a compaction keeps, version by version.
  *
  * The versions of a key come newest first from the merge, the range deletes that cover it from the
- * sweep of merge_ranges.c; in the order of their sequences both are shown to the rule, which
- * says of each whether some view needs it. (A version and a range delete of one sequence are of one
- * commit: the range covers only what is older, so the version comes first.)
+ * sweep of merge_ranges.c. Both are shown to the rule in the order of their sequences, and the rule
+ * says for each whether some view needs it. (A version and a range delete with the same sequence
+ * are of one commit: the range covers only older versions, so the version comes first.)
  *
- * At the bottom of the tree a tombstone is only needed to hide something older that is kept. So a
- * tombstone that the rule needs is held back until an older put is kept, then given before it; at
- * the end of the key what is held back is dropped. Likewise a range delete that the rule needs is
- * marked in the sweep when something older is kept. Held back are sequences alone, one for each
- * segment of the rule at most: the key is that of the versions that follow. Tombstones that are kept
- * for open transactions are given like puts; none that is held back is newer.
- * Now does not read what they hide, and they hide nothing else: both go to history together, and
- * reads of now do not step over them.
+ * At the bottom of the tree a tombstone is needed only to hide an older version that is kept. So a
+ * tombstone that the rule needs is held back until an older put is kept, and then returned before
+ * it; tombstones still held back at the end of the key are dropped. Likewise a range delete that
+ * the rule needs is marked in the sweep when an older version is kept. Only sequences are held
+ * back, at most one for each segment of the rule: the key is that of the following versions.
+ * Tombstones that are kept for open transactions are returned like puts; none that is held back is
+ * newer. Now does not read what held-back tombstones hide, and they hide nothing else: both go to
+ * history together, and reads of now do not step over them.
  *
- * Merge operands fold with what lies right below them, as long as that is seen by the same views:
- * lies in the same segment of the rule. Operands of one operation become one; upon a put they become
- * a put, and upon a tombstone, a range delete, or nothing at the bottom, the put of what they are
- * alone. The result has the sequence of the newest of them, which the same views see.
- * (I1) No view's reading changes: each sees all that is folded, or nothing of it, and what is newer
- *      or older lies outside of it for all of them alike.
- * A fold ends at FOLD_BYTES_MAX, so a value to which much is appended stays in pieces, and so does one
- * that lies in a value file, which is not read for this; readings join them.
+ * Merge operands are folded with the version right below them if the same views see both, that is,
+ * if both are in the same segment of the rule. Operands of one operation become one operand. With a
+ * put below they become a put; with a tombstone, a range delete, or nothing below (at the bottom),
+ * a put of their own result. The result has the sequence of the newest of them, which the same
+ * views see.
+ * (I1) Folding changes no view's reads: each view sees either all or none of the folded versions,
+ *      and no version that it sees lies between them.
+ * A fold ends at FOLD_BYTES_MAX, so a value to which much is appended stays in pieces. So does one
+ * in a value file, which is not read for this. Reads join the pieces.
  *
- * History. Each version is given with its place (version.h). Now reads the newest version that it
- * sees; below operands, all down to the first that is none. A version that now does not see, and
- * one below a newer one that it sees and that is no operand, belong to history. Which version is
- * the newer one need not be kept: a view that sees it sees what was kept in its place.
+ * History. Each version is returned with its place (version.h). Now reads the newest version that
+ * it sees; if that is an operand, all down to the first that is not. A version belongs to history
+ * if now does not see it, or sees a newer one that is not an operand. That newer version need not
+ * be kept: a view that sees it sees what was kept in its place.
  *
- * Operands are folded only onto what lies right below them in the whole tree. Where history runs
- * that are no inputs may have something between, they are left as they are.
+ * Operands are folded only with the version right below them in the whole tree. If history runs
+ * that are not inputs may have a version in between, they are not folded.
  *
- * An expiring put that has expired for every view that sees it is a tombstone, and is written as one.
+ * A put that has expired for every view that sees it is a tombstone, and is written as one.
  *
- * A stretch of entries of one run can be kept as one, without a look at each: where no input has range
- * deletes, each of them is a put and the only version of its key in all inputs, and now sees all of
- * them. Then the rule needs each, and its place is with what now reads.
+ * A stretch of entries of one run can be kept as a batch, without a look at each, if no input has
+ * range deletes, each entry is a put and the only version of its key in all inputs, and now sees
+ * all of them. Then the rule needs each, and its place is in the levels.
  *
- * A mark is set when the entry that it is for has been used: the entry may be where the output is
- * cut, and then the mark belongs after the cut.
+ * A mark is set only after its entry has been used: the output may be cut at the entry, and then
+ * the mark belongs after the cut.
  */
 #include "merge/merge.h"
 
@@ -53,9 +54,9 @@ enum { FOLD_BYTES_MAX = 1 << 20 };
 
 enum state {
     BEFORE_BEGIN,
-    IN_VERSIONS, /* the merge stands on what has not been looked at */
-    IN_HELD,     /* a version is kept; what is held goes first */
-    GIVEN,       /* what was given last was kept */
+    IN_VERSIONS, /* the merge is on a version that has not been looked at */
+    IN_HELD,     /* a version is kept; held tombstones go first */
+    GIVEN,       /* the entry returned last was kept */
     AT_END
 };
 
@@ -80,13 +81,13 @@ struct firn_merge_stream {
     struct firn_merge_rule *rule;
     struct firn_merge_ranges *ranges;
     enum state state;
-    struct firn_entry entry;                 /* that was given last */
+    struct firn_entry entry;                 /* the one returned last */
     struct firn_entry kept;                  /* in states IN_HELD and GIVEN */
     struct firn_compaction_place place;      /* of entry */
     struct firn_compaction_place kept_place; /* of kept */
     const struct firn_compaction_between *between;
     size_t between_count;
-    bool is_ahead;   /* the merge stands after what is kept, else on it */
+    bool is_ahead;   /* the merge is after the kept version, else on it */
     bool has_ranges; /* some input has */
     uint64_t dropped;
     uint64_t tombstones_kept_from;
@@ -98,8 +99,8 @@ struct firn_merge_stream {
     bool is_bottom;
     bool has_given; /* an entry of it before the last one */
     bool may_cut;
-    uint64_t hidden_by;     /* the oldest version so far that now sees, no operand; 0: none */
-    uint64_t last_sequence; /* of the version of the key that was looked at last */
+    uint64_t hidden_by;     /* the oldest version so far that now sees, not an operand; 0: none */
+    uint64_t last_sequence; /* of the last version of the key that was looked at */
     struct held_list held;
     size_t held_given;    /* of these */
     size_t ranges_shown;  /* to the rule */
@@ -134,7 +135,7 @@ begin_key(struct firn_merge_stream *stream, firn_slice key, firn_error *err)
     return rc;
 }
 
-/* Of a version that comes next. */
+/* The place of the next version. */
 static struct firn_compaction_place
 place_of(const struct firn_merge_stream *stream, uint64_t sequence)
 {
@@ -143,7 +144,7 @@ place_of(const struct firn_merge_stream *stream, uint64_t sequence)
                                           is_seen ? stream->hidden_by : 0};
 }
 
-/* That version hides what is older from the views that see it. */
+/* That version hides older ones from the views that see it. */
 static void
 note_hiding(struct firn_merge_stream *stream, uint64_t sequence)
 {
@@ -178,7 +179,7 @@ is_tombstone(const struct firn_merge_stream *stream, const struct firn_entry *en
                 firn_merge_rule_time_ms(stream->rule, entry->sequence));
 }
 
-/* Whether the version that the merge stands on is to be given; else it is dropped or held. */
+/* Whether the merge's version is to be returned; else it is dropped or held. */
 static bool
 decide(struct firn_merge_stream *stream, const struct firn_entry *entry)
 {
@@ -199,7 +200,7 @@ decide(struct firn_merge_stream *stream, const struct firn_entry *entry)
     return true;
 }
 
-/* ---- giving ---- */
+/* ---- returning entries ---- */
 
 static void
 give(struct firn_merge_stream *stream, const struct firn_entry *entry,
@@ -211,8 +212,7 @@ give(struct firn_merge_stream *stream, const struct firn_entry *entry,
     stream->has_given = true;
 }
 
-/* Where a tombstone goes that hides nothing but what goes to history with it: there, hidden by
- * itself. */
+/* The place of a tombstone that hides only versions in history: history, hidden by itself. */
 static struct firn_compaction_place
 hiding_place(const struct held *held)
 {
@@ -220,7 +220,7 @@ hiding_place(const struct held *held)
                                   : (struct firn_compaction_place){true, held->sequence};
 }
 
-/* Of a kept version and what is held before it, the next to be given. */
+/* Returns the next of the held tombstones, or else the kept version. */
 static void
 give_next_held(struct firn_merge_stream *stream)
 {
@@ -280,7 +280,7 @@ end(struct firn_merge_stream *stream, firn_error *err)
     return firn_merge_ranges_advance(stream->ranges, NULL, err);
 }
 
-/* The version that the merge stands on. */
+/* Returns the merge's version. */
 static void
 give_version(struct firn_merge_stream *stream)
 {
@@ -296,11 +296,11 @@ give_version(struct firn_merge_stream *stream)
 /* ---- merge operands ---- */
 
 enum below {
-    BELOW_NOTHING, /* the operands stand upon no value */
-    BELOW_OPERAND, /* the merge stands on one that joins them */
+    BELOW_NOTHING, /* no value is below the operands */
+    BELOW_OPERAND, /* the merge is on one that can be folded with them */
     BELOW_VALUE,   /* likewise a put */
     BELOW_TOMBSTONE,
-    BELOW_OTHERS /* what other views see, or what is not folded */
+    BELOW_OTHERS /* a version that other views see, or that is not folded */
 };
 
 static bool
@@ -318,7 +318,7 @@ next_range(const struct firn_merge_stream *stream)
     return stream->ranges_shown < count ? ranges[stream->ranges_shown] : 0;
 }
 
-/* Whether nothing outside of the inputs lies at the key that is newer than a version. */
+/* Whether there is no newer version of the key outside of the inputs than that one. */
 static bool
 is_right_below(const struct firn_merge_stream *stream, uint64_t sequence)
 {
@@ -333,7 +333,7 @@ is_right_below(const struct firn_merge_stream *stream, uint64_t sequence)
     return true;
 }
 
-/* What the operands so far, the newest of that sequence, stand upon. */
+/* What is below the operands so far, the newest of which has that sequence. */
 static enum below
 look_below(const struct firn_merge_stream *stream, uint64_t newest)
 {
@@ -366,7 +366,7 @@ look_below(const struct firn_merge_stream *stream, uint64_t newest)
     return is_here && is_small ? BELOW_VALUE : BELOW_OTHERS;
 }
 
-/* Gathers operands from the one that the merge stands on; leaves it on what lies below them. */
+/* Gathers operands from the merge's current one on; leaves the merge on what is below them. */
 static int
 gather(struct firn_merge_stream *stream, uint64_t newest, enum below *out, firn_error *err)
 {
@@ -382,7 +382,7 @@ out:
     return rc;
 }
 
-/* Gives what becomes of an operand that is needed, with what lies below it. */
+/* Returns the result of folding a needed operand with what is below it. */
 static int
 give_operands(struct firn_merge_stream *stream, firn_error *err)
 {
@@ -415,7 +415,7 @@ out:
     return rc;
 }
 
-/* The same of an operand that may not be needed; *out_is_given is false where it was dropped. */
+/* The same for an operand that may not be needed; *out_is_given is false if it was dropped. */
 static int
 take_operand(struct firn_merge_stream *stream, bool *out_is_given, firn_error *err)
 {
@@ -432,7 +432,7 @@ take_operand(struct firn_merge_stream *stream, bool *out_is_given, firn_error *e
 
 /* ---- the walk ---- */
 
-/* Looks at the version that the merge stands on. */
+/* Looks at the merge's version. */
 static int
 take_version(struct firn_merge_stream *stream, bool *out_is_given, firn_error *err)
 {
@@ -447,7 +447,8 @@ take_version(struct firn_merge_stream *stream, bool *out_is_given, firn_error *e
     return FIRN_OK;
 }
 
-/* Before a version is looked at: whether it comes after what came before, as it does from every sound run. */
+/* Before a version is looked at: checks that it comes after the one before, as in every sound
+ * run. */
 static int
 take_up(struct firn_merge_stream *stream, const struct firn_entry *entry, firn_error *err)
 {
@@ -516,7 +517,7 @@ out:
 
 /* ---- stretches ---- */
 
-/* Moves on from what was given last; NULL: that was the last, or there are older versions of its key. */
+/* Moves on from the entry returned last; NULL: that was the last, or its key has older versions. */
 static int
 go_ahead(struct firn_merge_stream *stream, const struct firn_entry **out, firn_error *err)
 {
@@ -528,7 +529,7 @@ go_ahead(struct firn_merge_stream *stream, const struct firn_entry **out, firn_e
     }
     *out = firn_merge_entry(stream->merge);
     if (*out != NULL && firn_slice_compare((*out)->key, firn_buf_slice(&stream->key)) <= 0) {
-        *out = NULL; /* next finds out what is wrong, if anything is */
+        *out = NULL; /* next reports what is wrong, if anything is */
     }
 out:
     return rc;

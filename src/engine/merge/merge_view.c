@@ -2,31 +2,31 @@
  *
  * merge/merge_view.c: a tree of views, laid out flat.
  *
- * After k restores of something recent a view consists of k intervals, so n views have n × k of
- * them; but they share nearly all: a restore begins a branch, and what lies below the fork is the
- * same for all views above it. So the views of one history are places in a tree of branches
- * (base/view.h), and what is computed here grows with the number of branches and views, not with
- * their product.
+ * After k restores of a recent state a view consists of k intervals, so n views have n × k of them.
+ * But they share nearly all of these: a restore begins a branch, and everything below the fork is
+ * the same for all views above it. So the views of one history are places in a tree of branches
+ * (base/view.h), and the cost here grows with the sum of branches and views, not with their
+ * product.
  *
- * Positions. On a branch there are items: places, which see it up to a sequence, and branches that
- * fork off at one. Going through the items by that sequence, and in place of each branch through the
- * items of that branch, gives each view a position. A branch with all that is above it then has a
- * range of positions, its span. A sequence of a branch's own is seen by every view on it from the
- * first item on that reaches so far: the end of the branch's span. Thus:
+ * Positions. A branch has items: places, which see the branch up to a sequence, and branches that
+ * fork off at a sequence. Going through the items in the order of these sequences, and recursively
+ * through the items of each forked branch, gives each view a position. A branch and all branches
+ * above it then have a range of positions, the span of the branch. A sequence on a branch is seen
+ * by every view from the first item at or above the sequence to the end of the branch's span. Thus:
  *
  * (I1) The views that see a segment are those of one span, in each tree.
  * (I2) Two spans of one tree are disjoint, or one contains the other. If some view sees both of two
  *      segments, the span of the newer one lies within that of the older one: a view that sees a
  *      sequence sees all that lies below it.
  *
- * Pieces. Between two items of a branch its sequences are seen by the same views: a piece. The pieces
- * of a tree do not overlap. Their ends, over all trees, are the bounds of segments. There is one
- * tree, and a second one beside it for the list of keyspaces (db_view.c).
+ * Pieces. The same views see all sequences between two items of a branch: a piece. The pieces of a
+ * tree do not overlap. Their ends, over all trees, are the bounds of segments. There is one tree,
+ * and a second one beside it for the list of keyspaces (db_view.c).
  *
- * Branches on which there is no view, and none above, count for nothing.
+ * Branches without a view on them or above them are ignored.
  *
- * Memory: 36 bytes a segment, of which there are about two for a branch and one for a view; while the
- * map is made, about 100 more. Time to make: sorting the items.
+ * Memory: 36 bytes for each segment, with about two segments for a branch and one for a view; while
+ * the map is made, about 100 more. Time: sorting the items.
  */
 #include "merge/merge.h"
 
@@ -38,36 +38,36 @@
 #include "base/search.h"
 #include "base/sort.h"
 
-/* ==== whether the views that a run was made for are still those that matter to it ====
+/* ==== the mark of a run: whether the views that matter to it have changed ====
  *
- * A compaction at the bottom keeps old versions and tombstones only where a live view needs them.
- * When such a view goes (a checkpoint is deleted, a transaction ends) a rewriting of the run would
- * free them; while the same views live, it would change nothing. So each run carries a mark of the
- * views at its making, and is rewritten only under another mark. That also makes "compact until
- * there is nothing to do" come to an end.
+ * A compaction at the bottom keeps old versions and tombstones only if a live view needs them. When
+ * such a view goes (a checkpoint is deleted, a transaction ends), rewriting the run would free
+ * them; while the views stay the same, it would change nothing. So each run has a mark of the views
+ * at the time it was made, and is rewritten only if the mark would differ. This also ensures that
+ * "compact until there is nothing to do" ends.
  *
  * Only what a view sees of the run's own sequences counts. A new reader of now sees all of them, as
  * now does: the marks of existing runs stay the same under a stream of short readers.
  *
- * What now sees of them counts once more: it decides what lies in the last level and what in
- * history.
+ * What now sees of them counts once more: it decides what is in the last level and what in history.
  *
- * A run that may hold tombstones for the sake of open transactions alone has another mark than one
- * without, so that they go when the transactions have gone.
+ * A run that may hold tombstones only because of open transactions has a different mark, so that
+ * the tombstones are dropped after the transactions have ended.
  *
- * Likewise a run of the last level that lies beside history keeps tombstones which would go without.
+ * Likewise a run of the last level with history beside it has a different mark: it keeps tombstones
+ * that would otherwise be dropped.
  *
- * Time alone frees something too: what expires. That is no matter of the mark, but of the earliest
- * time of the views that see any of the run.
+ * Expiry frees versions by the passing of time alone. That does not depend on the mark, but on the
+ * earliest time of the views that see any of the run.
  *
- * A view that sees a segment of the map sees all that lies below the segment (I2). So
- * what it sees of the run follows from the newest segment of the run that it sees, its tip there: a
- * segment whose span is larger than those of the segments right above it, within the run, together.
- * Each segment gets a hash of its sequences and of the hash below it; the mark is made of the hashes
- * of all tips. Neither order nor number of equal views matters, and the cost is that of the
- * segments, not of views times intervals.
+ * A view that sees a segment of the map sees everything below the segment (I2). So the newest
+ * segment of the run that a view sees, its tip, determines what it sees of the run. A segment is a
+ * tip if its span is larger than the spans of the segments right above it, within the run,
+ * together. Each segment gets a hash of its sequences and of the hash below it, and the mark
+ * combines the hashes of all tips. Neither the order nor the number of equal views matters, and the
+ * cost depends on the segments, not on views times intervals.
  *
- * Limits: memory of 12 bytes a segment of the run and tree.
+ * Memory: 12 bytes for each segment of the run and tree.
  */
 
 /* The finishing steps of the generator SplitMix64 (Steele, Lea, Flood 2014). */
@@ -186,7 +186,7 @@ compare_hashes(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Of what the trees have in common, once. */
+/* Counts what the trees have in common once. */
 static uint64_t
 join_hashes(struct window *window)
 {
@@ -265,7 +265,7 @@ struct piece {
     uint32_t tree;
 };
 
-/* What making a map works with. */
+/* Working data for making a map. */
 struct work {
     const struct firn_view_list *list;
     struct item *items;
@@ -310,7 +310,7 @@ extend(struct firn_view_hull *hull, struct firn_view_hull by)
     any->end = by.any.end > any->end ? by.any.end : any->end;
 }
 
-/* What extend makes of anything leaves that as it is. */
+/* The neutral element of extend. */
 static const struct firn_view_hull no_segment = {{0, UINT32_MAX}, {UINT32_MAX, 0}};
 
 struct firn_view_hull
@@ -416,7 +416,8 @@ size_of(const struct work *work, const struct item *item)
     return item->child == FIRN_VIEW_ROOT ? 1 : work->sizes[item->child];
 }
 
-/* Branches come after their parents: from the last one on, all above a branch is known. */
+/* Branches come after their parents: going from the last one, everything above a branch is
+ * known. */
 static void
 count_views(struct work *work)
 {
@@ -515,7 +516,7 @@ find_segments(struct firn_merge_view_map *map, struct work *work)
     return map->segment_count < UINT32_MAX ? FIRN_OK : FIRN_NO_MEMORY;
 }
 
-/* (I2): whether a span lies within that of what is seen below it, if a view sees that. */
+/* (I2): whether a span lies within the span of the next segment below, if a view sees that. */
 static bool
 lies_within(struct firn_view_span newer, struct firn_view_span older)
 {

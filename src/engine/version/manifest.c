@@ -2,27 +2,27 @@
  *
  * version/manifest.c: MANIFEST as a record log.
  *
- * Each installed change of the trees is one record, appended and synced before it counts. The log
- * judges its own tail (log/log.h): after a crash MANIFEST is a prefix of its records with
- * at least all that were synced. So a change is there whole or not at all, also where it touches
+ * Each installed change of the trees is one record, appended and synced before it takes effect. The
+ * log judges its own tail (log/log.h): after a crash MANIFEST is a prefix of its records that
+ * includes all synced ones. So a change is either wholly there or not at all, even if it concerns
  * many runs.
  *
- * When what was appended since the last snapshot is some times the size of that snapshot, a new
- * segment is begun with the whole state as its first record, and the segments before it are given
- * up. They lose their files with the next segment or at close (log/log.c, I9): until then a reader
- * walks through them and through the snapshot, which must agree with them, as far as that
- * can be checked.
+ * When the records since the last snapshot are several times the size of that snapshot, a new
+ * segment is begun with a snapshot of the whole state as its first record, and the segments before
+ * it are released. Their files are deleted with the next segment or at close (log/log.c, I9). Until
+ * then a reader reads them and then the snapshot, which must agree with them as far as that can be
+ * checked.
  *
- * (I1) Older segments are given up only when a snapshot after them is durable.
- * (I2) After a failure that leaves open whether a record is in the log, nothing is appended any
- *      more (the log has latched): the next record's version would be wrong in one of the two
+ * (I1) Older segments are released only after a later snapshot is durable.
+ * (I2) After a failure that leaves it unknown whether a record is in the log, nothing more is
+ *      appended (the log has latched): the next record's version would be wrong in one of the two
  *      cases. (Not checked here: the log refuses it.)
  *
- * A reader in another process reads while records are appended. If segments go away meanwhile, it
- * starts again, a few times.
+ * Another process may read while records are appended. If segments are deleted meanwhile, it starts
+ * again, a few times.
  *
- * Limits: a record has at most 1 GiB. A snapshot beyond that is not written, and the log goes on
- * without.
+ * Limits: a record has at most 1 GiB. A larger snapshot is not written, and the log continues
+ * without it.
  */
 #include "version/manifest.h"
 
@@ -36,27 +36,28 @@
 #include "base/sort.h"
 #include "version/run_file.h"
 
-/* ==== edits of MANIFEST, one after the other, to what they amount to ====
+/* ==== applying the edits of MANIFEST one after the other ====
  *
- * Used when a store is opened or checked. A running store knows the same from its versions
+ * Used when a store is opened or checked. A running store has the same state in its versions
  * (version.c); check compares the two.
  *
- * (I3) Versions count up by one from edit to edit. A snapshot repeats the version of the edit
- *      before it; only as the first record of the log may it name any.
- * (I4) Numbers of files, sequences, and the flushed sequence of a tree never go back.
- * (I5) A run that goes was there; a run that comes was not. A run that is moved to another level
- *      goes and comes in the same edit. All runs of a tree are of its kind, which stays.
+ * (I3) Each edit has the version after that of the edit before it. A snapshot repeats the version
+ *      of the edit before it; only a snapshot that is the first record of the log may have any
+ *      version.
+ * (I4) Numbers of files, sequences, and the flushed sequence of a tree never decrease.
+ * (I5) A removed run was there; an added run was not. A run that moves to another level is removed
+ *      and added in the same edit. All runs of a tree are of the tree's kind, which never changes.
  *
- * (I6) A number is that of one run, of one attachment of one run, or of one value file; only a value
- *      file may be named by more than one run. Tested when all records are read.
+ * (I6) A number belongs to one run, one attachment of one run, or one value file; only a value file
+ *      may be named by more than one run. Tested after all records have been read.
  *
- * (I3) to (I6) are not asserted here: they are tested, with errors, because records come from a file.
- * The writers assert the like (manifest.c, lsm_install.c).
+ * (I3) to (I6) are not asserted but tested, with errors, because records come from a file. The
+ * writers assert the same (manifest.c, lsm_install.c).
  *
- * Runs are kept by ascending number, which is nearly the order in which they come, so most
+ * Runs are kept by ascending number, which is nearly the order in which they are added, so most
  * additions go to the end.
  *
- * Limits: memory in proportion to what MANIFEST names at once.
+ * Memory: in proportion to what MANIFEST names at one time.
  */
 
 static int
@@ -568,7 +569,7 @@ firn_manifest_has_failed(struct firn_manifest *manifest)
     return firn_log_has_failed(manifest->log);
 }
 
-/* What the buffer holds; encoded is how making it ended. */
+/* Appends the contents of the buffer; encoded is the result of making them. */
 static int
 append_encoded(struct firn_manifest *manifest, uint8_t type, int encoded,
                struct firn_log_position *out, firn_error *err)
@@ -581,7 +582,7 @@ append_encoded(struct firn_manifest *manifest, uint8_t type, int encoded,
     return rc != FIRN_OK ? rc : firn_log_sync(manifest->log, err);
 }
 
-/* Whether a run may be named: else the record could not be read. */
+/* Whether a run may be named: otherwise the record could not be read. */
 static bool
 may_be_named(const struct firn_manifest_edit *edit, const struct firn_manifest_run *run)
 {
@@ -608,7 +609,7 @@ may_be_named(const struct firn_manifest_edit *edit, const struct firn_manifest_r
            firn_slice_compare(run->lower, run->upper) < 0;
 }
 
-/* The same of a change of a tree. */
+/* The same for a change of a tree. */
 static bool
 may_be_changed(const struct firn_manifest_edit *edit, const struct firn_manifest_tree *tree)
 {

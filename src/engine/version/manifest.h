@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * version/manifest.h: MANIFEST, which says what runs there are: the record log "manifest" of the
- * store's directory (docs/formats/manifest.md).
+ * version/manifest.h: MANIFEST, the list of runs: the record log "manifest" in the store's
+ * directory (docs/formats/manifest.md).
  *
  * One thread at a time. The directory handle is borrowed and must outlive the manifest.
  */
@@ -21,10 +21,10 @@
 
 /* ==== the bytes of MANIFEST's records ====
  *
- * docs/formats/manifest.md is the prose twin.
+ * docs/formats/manifest.md specifies the same in prose.
  *
  * Numbers are little-endian; "varint" is LEB128 in its shortest form, "sized" a varint length and
- * as many bytes.
+ * that many bytes.
  *
  *   record
  *     0  4  format version, 1 to 5
@@ -84,7 +84,7 @@ enum { FIRN_MANIFEST_BOUND_SIZE_MAX = (512 << 10) + 1 };
 /* Versions and numbers of files stay below this, so that adding to them never overflows. */
 #define FIRN_MANIFEST_NUMBER_MAX (UINT64_C(1) << 62)
 
-/* What a run refers to in one value file. Bytes are those that values take up there. */
+/* What a run refers to in one value file. Bytes are those of the values there. */
 struct firn_manifest_reference {
     uint64_t number;
     uint64_t identity;    /* as in struct firn_run_summary */
@@ -92,10 +92,10 @@ struct firn_manifest_reference {
     uint64_t bytes;       /* of those that the run refers to */
 };
 
-/* What a history run holds (version.h): versions and range deletes with sequences in [first, last].
- * Of each of them the tree has had a newer version with a sequence in [newer_first, newer_last], put
- * or deleted, or it is a tombstone itself that hides nothing but what is older in the run;
- * newer_first is 0 where nothing is said of that. */
+/* A part of a history run (version.h): versions and range deletes with sequences in [first, last].
+ * For each of them the tree has had a newer version (a put or delete) with a sequence in
+ * [newer_first, newer_last], or it is itself a tombstone that hides only older versions in the run.
+ * newer_first is 0 if nothing is known about that. */
 struct firn_manifest_group {
     uint64_t first;
     uint64_t last;
@@ -103,8 +103,8 @@ struct firn_manifest_group {
     uint64_t newer_last;
 };
 
-/* A run as MANIFEST names it: what its builder counted (block/run_kind.h), and what the tree
- * knows beyond that. */
+/* A run as MANIFEST names it: what its builder counted (block/run_kind.h), and what the tree knows
+ * in addition. */
 struct firn_manifest_run {
     uint64_t number; /* of its file, from 1 */
     uint8_t level;
@@ -113,27 +113,27 @@ struct firn_manifest_run {
     uint64_t entry_count;
     uint64_t tombstone_count;
     uint64_t range_count;
-    uint64_t older_count; /* entries after a newer one of the same key */
+    uint64_t older_count; /* entries that follow a newer one of the same key */
     uint64_t content_bytes;
     uint64_t sequence_min;
     uint64_t sequence_max;
-    uint64_t views;            /* which views it was made for: see merge.h; 0: not known */
+    uint64_t views;            /* the mark of the views it was made for (merge.h); 0: not known */
     uint64_t expiring_count;   /* of the entries, FIRN_ENTRY_EXPIRING */
-    uint64_t expires_first_ms; /* the earliest moment of these */
+    uint64_t expires_first_ms; /* when the first of these expires */
     uint64_t expires_last_ms;
     const struct firn_manifest_reference *references; /* to value files, by ascending number */
     size_t reference_count;
     const struct firn_run_attachment *attachments; /* by ascending number */
     size_t attachment_count;
     uint64_t identity; /* of a value file itself, which MANIFEST does not name as a run; else 0 */
-    /* In level 7, by ascending first; else none. Together they hold all of the run. */
+    /* In level 7, by ascending first; else none. Together they are the whole run. */
     const struct firn_manifest_group *groups;
     size_t group_count;
     firn_slice lower;
     firn_slice upper; /* > lower */
 };
 
-/* Of the run's file and its attachments. Value files are counted by themselves. */
+/* The size of the run's file and its attachments. Value files are counted separately. */
 static inline uint64_t
 firn_manifest_run_bytes(const struct firn_manifest_run *run)
 {
@@ -158,11 +158,11 @@ firn_manifest_run_note_expiry(struct firn_manifest_run *run, uint64_t expires_ms
     run->expiring_count++;
 }
 
-/* What changes in one tree; in a snapshot, all of it. */
+/* What changes in one tree; in a snapshot, the whole tree. */
 struct firn_manifest_tree {
     uint32_t id;
     uint8_t kind;    /* of all its runs, enum firn_block_file_kind */
-    bool is_dropped; /* then nothing else is said, nor is the kind */
+    bool is_dropped; /* then all else is empty, and the kind is not named */
     uint64_t flushed;
     const uint64_t *removed; /* ascending */
     size_t removed_count;
@@ -177,9 +177,9 @@ struct firn_manifest_edit {
     uint64_t sequence;
     const struct firn_manifest_tree *trees; /* by ascending id */
     size_t tree_count;
-    /* What the store keeps here, in its own format; empty: as it was, in a snapshot: nothing. */
+    /* What the store keeps here, in its own format. Empty: unchanged, or in a snapshot, nothing. */
     firn_slice history;
-    /* How far the store's log was durable when the edit was made; segment 0: as it was. */
+    /* How far the store's log was durable when the edit was made; segment 0: unchanged. */
     struct firn_log_position log_end;
 };
 
@@ -189,20 +189,20 @@ int firn_manifest_edit_compare_runs(const void *a, const void *b);
 /* Replaces the contents of out. FIRN_NO_MEMORY. */
 FIRN_MUST_CHECK int firn_manifest_edit_encode(const struct firn_manifest_edit *edit,
                                               struct firn_buf *out);
-/* Reads a record of the given type; nothing of it is believed. *out lies in arena, its bounds in
- * record. FIRN_CORRUPT or FIRN_NEWER, with a text to be prefixed by the place. */
+/* Reads a record of the given type, checking everything. *out is in arena, its bounds in record.
+ * FIRN_CORRUPT or FIRN_NEWER, with a text to be prefixed by the place. */
 FIRN_MUST_CHECK int firn_manifest_edit_decode(uint8_t type, firn_slice record,
                                               struct firn_arena *arena,
                                               struct firn_manifest_edit *out, firn_error *err);
 
-/* The same of a record of type FIRN_MANIFEST_LOG_END. */
+/* The same for a record of type FIRN_MANIFEST_LOG_END. */
 FIRN_MUST_CHECK int firn_manifest_edit_encode_log_end(struct firn_log_position log_end,
                                                       struct firn_buf *out);
 FIRN_MUST_CHECK int firn_manifest_edit_decode_log_end(firn_slice record,
                                                       struct firn_log_position *out,
                                                       firn_error *err);
 
-/* ==== what MANIFEST says when all of its records have been read: the trees and their runs ==== */
+/* ==== the state after all records of MANIFEST: the trees and their runs ==== */
 
 struct firn_manifest_state_tree {
     uint32_t id;
@@ -213,7 +213,7 @@ struct firn_manifest_state_tree {
     size_t run_capacity;
 };
 
-/* A zeroed one is what an empty MANIFEST says. */
+/* A zeroed struct is the state of an empty MANIFEST. */
 struct firn_manifest_state {
     uint64_t version;
     uint64_t next_number; /* 0: as 1 */
@@ -227,8 +227,8 @@ struct firn_manifest_state {
 
 void firn_manifest_state_deinit(struct firn_manifest_state *state);
 
-/* Makes one change. FIRN_CORRUPT where it does not fit what was there before; after any failure the
- * state is good for deinit only. */
+/* Applies one edit. FIRN_CORRUPT if the edit does not fit the state; after any failure the state
+ * may only be deinited. */
 FIRN_MUST_CHECK int firn_manifest_state_apply(struct firn_manifest_state *state,
                                               const struct firn_manifest_edit *edit,
                                               firn_error *err);
@@ -238,42 +238,42 @@ FIRN_MUST_CHECK int firn_manifest_state_apply(struct firn_manifest_state *state,
 
 struct firn_manifest;
 
-/* Makes an empty one, durable when this returns. FIRN_EXISTS if there is one. gate, copied, may be
- * NULL. */
+/* Makes an empty MANIFEST, durable when this returns. FIRN_EXISTS if there is one. gate is copied
+ * and may be NULL. */
 FIRN_MUST_CHECK int firn_manifest_create(struct firn_os_dir *dir, const struct firn_log_gate *gate,
                                          struct firn_manifest **out, firn_error *err);
-/* Reads it into *state (zeroed before), and opens it for appending; gate as above. FIRN_CORRUPT and
- * FIRN_NEWER name file and offset; FIRN_NOT_FOUND if there is none. */
+/* Reads MANIFEST into *state (Requires: zeroed), and opens it for appending; gate as above.
+ * FIRN_CORRUPT and FIRN_NEWER name file and offset; FIRN_NOT_FOUND if there is no MANIFEST. */
 FIRN_MUST_CHECK int firn_manifest_open(struct firn_os_dir *dir, const struct firn_log_gate *gate,
                                        struct firn_manifest_state *state,
                                        struct firn_manifest **out, firn_error *err);
-/* Reads it, writes nothing; a writer may append beside it. */
+/* Reads MANIFEST without writing anything; a writer may be appending to it. */
 FIRN_MUST_CHECK int firn_manifest_read(struct firn_os_dir *dir, struct firn_manifest_state *state,
                                        firn_error *err);
 
-/* Reads it in the same way; *out is as firn_log_capture says, of what was read. */
+/* Reads MANIFEST in the same way; *out lists what was read, as firn_log_capture does. */
 FIRN_MUST_CHECK int firn_manifest_capture(struct firn_os_dir *dir,
                                           struct firn_manifest_state *state, struct firn_buf *out,
                                           firn_error *err);
 
-/* Appends an edit, durable when this returns. A failure leaves MANIFEST as it was, unless
- * firn_manifest_has_failed says otherwise: then it is not known whether the edit is there, and
- * everything is refused with FIRN_FAILED. */
+/* Appends an edit, durable when this returns. A failure leaves MANIFEST unchanged, unless
+ * firn_manifest_has_failed returns true: then it is unknown whether the edit is there, and all
+ * calls return FIRN_FAILED. */
 FIRN_MUST_CHECK int firn_manifest_append(struct firn_manifest *manifest,
                                          const struct firn_manifest_edit *edit, firn_error *err);
-/* The same of a record that says nothing but how far the log is durable. */
+/* The same for a record that only says how far the log is durable. */
 FIRN_MUST_CHECK int firn_manifest_append_log_end(struct firn_manifest *manifest,
                                                  struct firn_log_position log_end, firn_error *err);
-/* Whether so much has been appended that a snapshot makes it smaller. */
+/* Whether so much has been appended that a snapshot would make MANIFEST smaller. */
 bool firn_manifest_wants_snapshot(const struct firn_manifest *manifest);
-/* Begins a new segment with a snapshot and gives up the older ones. Fails as append does. */
+/* Begins a new segment with a snapshot and releases the older segments. Fails as append does. */
 FIRN_MUST_CHECK int firn_manifest_snapshot(struct firn_manifest *manifest,
                                            const struct firn_manifest_edit *snapshot,
                                            firn_error *err);
 /* Whether a failure has latched it. Any thread. */
 bool firn_manifest_has_failed(struct firn_manifest *manifest);
 
-/* Frees the handle, also after a failure. NULL is allowed. */
+/* Frees the handle, even on failure. NULL is allowed. */
 FIRN_MUST_CHECK int firn_manifest_close(struct firn_manifest *manifest, firn_error *err);
 /* As a crash would. NULL is fine. */
 void firn_manifest_abandon(struct firn_manifest *manifest);

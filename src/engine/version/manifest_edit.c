@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * version/manifest_edit.c: records of MANIFEST to bytes and back.
+ * version/manifest_edit.c: encoding and decoding the records of MANIFEST.
  *
- * The records of the log have checksums, so wrong bytes here are forged or our own mistake; they are
- * refused all the same, each number on its own and against its neighbours. Rules about the whole
- * MANIFEST (a run that is removed was there, levels do not overlap) are checked by manifest.c and
- * version.c.
+ * The records of the log have checksums, so wrong bytes here are forged or a bug of firn. They are
+ * refused too: each number is checked by itself and against its neighbours. manifest.c and
+ * version.c check rules about the whole MANIFEST (a removed run was there, levels do not overlap).
  *
- * A canonical encoding: what was decoded encodes to the same bytes (shortest varints, ascending
- * order, nothing after the end). Records without a history have format version 1 and those without
- * history runs at most 2, so that a store that has neither has a MANIFEST that older programs read;
- * and those of which all trees are of rows have at most 4.
+ * The encoding is canonical: a decoded record encodes to the same bytes (shortest varints,
+ * ascending order, nothing after the end). Records get the lowest possible format version, so that
+ * older programs can read the MANIFEST: 1 without a history, at most 2 without history runs, and at
+ * most 4 if all trees are of rows and no run has attachments.
  *
- * Limits: counts are held against the bytes that are left before anything is allocated for them, so
- * memory stays within a small multiple of the record.
+ * Limits: counts are compared with the remaining bytes before anything is allocated for them, so
+ * memory is at most a small multiple of the record.
  */
 #include "version/manifest.h"
 
@@ -251,8 +250,8 @@ refuse(struct decoder *decoder, const char *what)
                           what);
 }
 
-/* A count of things that take at least size_min bytes each, held against what is left: below
- * 2^30, so that room for as many does not overflow. */
+/* A count of items of at least size_min bytes each, compared with the remaining bytes: below 2^30,
+ * so that computing their size does not overflow. */
 static int
 get_count(struct decoder *decoder, size_t size_min, const char *what, size_t *out)
 {
@@ -272,7 +271,7 @@ refuse_memory(struct decoder *decoder)
     return firn_error_no_memory(decoder->err, "an edit of MANIFEST");
 }
 
-/* What is said of expiring puts; the kind says whether there are any. */
+/* Expiring puts; the kind says whether there are any. */
 static bool
 get_run_expiry(struct firn_reader *reader, struct firn_manifest_run *run)
 {
@@ -301,7 +300,7 @@ is_sound(const struct firn_manifest_edit *edit, const struct firn_manifest_refer
            reference->bytes <= reference->total_bytes;
 }
 
-/* What is said of value files; the kind says whether there are any. */
+/* References to value files; the kind says whether there are any. */
 static int
 get_references(struct decoder *decoder, struct firn_manifest_run *run)
 {
@@ -336,7 +335,7 @@ out:
     return rc;
 }
 
-/* What belongs to the run alone; the kind says whether there is any. */
+/* Attachments; the kind says whether there are any. */
 static int
 get_attachments(struct decoder *decoder, struct firn_manifest_run *run)
 {
@@ -394,7 +393,7 @@ get_run_numbers(struct firn_reader *reader, struct firn_manifest_run *run)
     return true;
 }
 
-/* Sequences up to the record's largest, each number held against those before it. */
+/* Sequences up to the record's largest; each number is checked against those before it. */
 static bool
 get_group(struct decoder *decoder, struct firn_manifest_group *group)
 {
@@ -420,7 +419,7 @@ get_group(struct decoder *decoder, struct firn_manifest_group *group)
     return group->newer_first == 0 || group->newer_last >= group->last;
 }
 
-/* Of a history run, what it says of its sequences. */
+/* The groups of a history run. */
 static int
 get_groups(struct decoder *decoder, struct firn_manifest_run *run)
 {
@@ -521,7 +520,7 @@ out:
     return rc;
 }
 
-/* Of a tree that is dropped none is named. */
+/* No kind is named for a dropped tree. */
 static bool
 get_tree_kind(struct decoder *decoder, uint8_t flags, uint8_t *out)
 {
@@ -631,7 +630,7 @@ out:
     return rc;
 }
 
-/* ---- the end of the log alone ---- */
+/* ---- records of type LOG_END ---- */
 
 enum { LOG_END_VERSION = 1 };
 

@@ -1,50 +1,53 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * version/run_file.c: run files, from MANIFEST's point of view.
+ * version/run_file.c: the run files that MANIFEST names.
  *
- * A file is known by a number from the moment its run was written, and shared by all versions that
- * name it. It is opened when a reader first comes to it, so that a store opens at once and also
- * where a run is missing: what lies in that run is an error, everything else can be read.
+ * A file has a number from the moment its run is written, and is shared by all versions that name
+ * it. It is opened when a reader first needs it, so that a store opens quickly, and even if a run
+ * is missing: reading the keys of that run fails, everything else can be read.
  *
- * An open run hangs on its file as a handle. Readers find it with one load:
+ * The file of an open run points to its handle. Readers find the handle with one load:
  *
- * (I1) A handle that was loaded from a file inside the epoch stays open until the reader leaves:
- *      the thread that unhangs it retires its reference (base/epoch.h). (Not checked: the epoch
- *      does not know its threads.)
- * (I2) A pin is counted inside the epoch, while the handle hangs or has just been unhung, so the
- *      count is never raised from zero.
- * (I3) A handle is closed when its count falls to zero: its file's reference and all pins are gone.
+ * (I1) A handle that was loaded from a file inside the epoch stays open until the reader leaves the
+ *      epoch: the thread that detaches it retires the file's reference (base/epoch.h). (Not
+ *      checked: the epoch does not know its threads.)
+ * (I2) A pin is counted inside the epoch, while the handle is attached to its file or has just been
+ *      detached, so the count is never raised from zero.
+ * (I3) A handle is closed when its count falls to zero: the file's reference and all pins have been
+ *      released.
  *
- * The number of handles that hang is bounded: the files that have one form a ring, and a clock's
- * hand goes round. It passes over files that were used since it came by the last time, and over
- * pinned ones, which would stay open anyway and be opened twice. So while cursors pin more than the
- * bound allows, more are open; the next opening or collection closes them.
+ * The number of attached handles is bounded by the CLOCK algorithm: the files that have one form a
+ * ring, and a hand goes round it. The hand passes over files that were used since its last visit,
+ * and over pinned ones, which would stay open anyway and be opened twice. So while cursors pin more
+ * than the bound, more are open; the next opening or collection closes them.
  *
- * (I4) So many handles at most have been unhung and wait for readers to leave the epoch, too. While a
- *      reader is kept waiting inside of it, handles stay where they are; else the same files would be
- *      opened again and again, each time with another descriptor.
+ * (I4) The same bound holds for handles that are detached and wait for readers to leave the epoch.
+ *      While a reader stays in the epoch for long, no more handles are detached; otherwise the same
+ *      files would be opened again and again, each time with another descriptor.
  *
- * Value files (block/value_file.h) are files of the same sort, which runs refer to instead of
- * versions: each run counts as one reference to each of its value files, from when it is made until
- * it is destroyed. So a value file is unused when the last run is gone that refers to it. Whether it
- * may be removed then follows from the runs: not if one of them stays, as far as is known.
+ * Value files (block/value_file.h) are represented in the same way, but runs refer to them instead
+ * of versions: each run holds one reference to each of its value files as long as the run exists.
+ * So a value file is unused once the last run that refers to it has been destroyed. It may then be
+ * removed unless one of these runs, as far as is known, stays in the store.
  *
- * Attachments (block/run_kind.h) are files of the same sort too, each with one reference, of its run. When
- * the run is destroyed they are unused, and gone if it is.
+ * Attachments (block/run_kind.h) are represented in the same way too, each with one reference,
+ * which its run holds. When the run is destroyed they are unused; they are gone if the run is.
  *
- * A run that gets an attachment later becomes another file in that sense, with the same name: versions that name the
- * old one go on with that. The old one counts as a reference to the new one, so the file on disk stays as long as either
- * is read by.
+ * A run that gets an attachment later becomes another struct firn_run_file for the same file on
+ * disk; versions that name the old one keep it. The old one holds a reference to the new one, so
+ * the file on disk stays as long as either is used.
  *
- * A run that a compaction wrote may count as a reference to one of its inputs, until its graphs are built.
+ * A run that a compaction wrote may hold a reference to one of its inputs until its graphs are
+ * built.
  *
- * Two threads that open the same run at once both read it; one handle is hung, the other closed.
+ * If two threads open the same run at once, both read it; one handle is attached, the other is
+ * closed.
  *
- * Locking: the mutex guards the ring. Opening and closing are input and output and happen outside
- * of it. References of versions are counted without it; the last one moves the file to the list of
- * unused ones, which firn_lsm_collect empties.
+ * Locking: the mutex guards the ring. Opening and closing are I/O and happen without it. References
+ * of versions are counted without it; releasing the last one moves the file to the list of unused
+ * files, which firn_lsm_collect empties.
  *
- * Failure: nothing is remembered of a run that could not be opened.
+ * Failure: if a run could not be opened, the next reader tries again.
  */
 #include "version/run_file.h"
 
@@ -92,7 +95,7 @@ firn_run_file_name(uint64_t number, const struct firn_run_kind *kind,
 
 /* ---- life ---- */
 
-/* The references of a file, which lie after it. */
+/* The references of a file, which follow it in memory. */
 static struct firn_manifest_reference *
 references_of(struct firn_run_file *file)
 {
@@ -107,7 +110,7 @@ copy_bytes(uint8_t *to, firn_slice from)
     }
 }
 
-/* The newest sequence that a history run says anything about. */
+/* The newest sequence in the groups of a history run. */
 static uint64_t
 history_last_of(const struct firn_manifest_run *info)
 {
@@ -183,7 +186,7 @@ create(struct firn_lsm_files *files, const struct firn_run_kind *kind,
     return file;
 }
 
-/* False: memory is out; what was made hangs on the run. */
+/* False: memory is out; the run has those that were made. */
 static bool
 create_attachments(struct firn_run_file *file)
 {
@@ -252,12 +255,11 @@ void
 firn_run_file_set_cache_file(struct firn_run_file *file, uint64_t cache_file)
 {
     DCHECK(atomic_load_explicit(&file->handle, memory_order_relaxed) == NULL);
-    /* Relaxed: the thread that opens the run learnt of it after the file was published, which
-     * follows this. */
+    /* Relaxed: the file is published after this store, so any thread that opens the run sees it. */
     atomic_store_explicit(&file->cache_file, cache_file, memory_order_relaxed);
 }
 
-/* The number is the caller's; there is none for the next one. */
+/* The number is the caller's now; the next call returns 0. */
 static uint64_t
 take_cache_file(struct firn_run_file *file)
 {
@@ -274,7 +276,7 @@ firn_run_file_ref(struct firn_run_file *file)
 void
 firn_run_file_unref(struct firn_run_file *file)
 {
-    /* Release what was done with it, acquire what others did, before it is taken apart. */
+    /* Release this thread's accesses, and acquire those of others before the file is destroyed. */
     size_t before = atomic_fetch_sub_explicit(&file->refs, 1, memory_order_acq_rel);
     DCHECK(before > 0);
     if (before != 1) {
@@ -339,7 +341,7 @@ firn_run_file_settle_values(struct firn_run_file *file)
     }
 }
 
-/* For struct firn_run_values: of the run's own ones, so that a reference which leads elsewhere is
+/* For struct firn_run_values: only the run's own value files, so that a reference to any other is
  * refused. */
 static int
 pin_values(void *ctx, uint64_t number, struct firn_run **out, void **out_pin, firn_error *err)
@@ -366,7 +368,7 @@ unpin_values(void *pin)
     firn_run_file_unpin(pin);
 }
 
-/* A run lets go of its value files. One that stays, as far as is known, keeps them. */
+/* Releases the value files of a run. They are not gone if the run, as far as is known, stays. */
 static void
 drop_values(struct firn_run_file *file)
 {
@@ -379,7 +381,7 @@ drop_values(struct firn_run_file *file)
     }
 }
 
-/* Attachments go where their run goes. */
+/* Attachments are gone if their run is. */
 static void
 drop_attachments(struct firn_run_file *file)
 {
@@ -418,7 +420,7 @@ enter_ring_locked(struct firn_lsm_files *files, struct firn_run_file *file)
 {
     firn_os_mutex_assert_held(&files->mutex);
     DCHECK(file->ring_next == NULL && (files->hand == NULL) == (files->open_count == 0));
-    /* After the hand: it comes here last. */
+    /* Right behind the hand, which comes here last. */
     struct firn_run_file *hand = files->hand;
     if (hand == NULL) {
         file->ring_next = file;
@@ -484,7 +486,7 @@ release_handle(struct firn_epoch_node *node)
     firn_run_file_unpin(handle);
 }
 
-/* Unhangs a handle; false if none can be, after two rounds. */
+/* Detaches a handle; false if none can be detached after two rounds. */
 static bool
 close_one_locked(struct firn_lsm_files *files)
 {
@@ -508,7 +510,7 @@ close_one_locked(struct firn_lsm_files *files)
     return false;
 }
 
-/* Makes the number of handles that hang at most count, as far as pins allow. */
+/* Reduces the number of attached handles to count, as far as pins allow. */
 static void
 shrink_locked(struct firn_lsm_files *files, size_t count)
 {
@@ -537,7 +539,7 @@ firn_run_file_shrink(struct firn_lsm_files *files)
     } while (after < before);
 }
 
-/* Hangs it on the file, unless another thread has been faster. */
+/* Attaches it to the file, unless another thread was faster. */
 static bool
 hang(struct firn_run_file *file, struct firn_lsm_handle *handle)
 {
@@ -548,7 +550,7 @@ hang(struct firn_run_file *file, struct firn_lsm_handle *handle)
         DCHECK(files->open_max > 0);
         shrink_locked(files, files->open_max - 1);
         enter_ring_locked(files, file);
-        /* Pairs with the load in find_handle: the handle's fields are there. */
+        /* Pairs with the load in find_handle: the handle's fields are visible. */
         atomic_store_explicit(&file->handle, handle, memory_order_seq_cst);
     }
     firn_os_mutex_unlock(&files->mutex);
@@ -557,7 +559,7 @@ hang(struct firn_run_file *file, struct firn_lsm_handle *handle)
 
 /* ---- opening ---- */
 
-/* A key for a message: what is not plain is written as \xNN, and no more than some bytes of it. */
+/* A key for a message: at most some bytes of it, other than plain ones as \xNN. */
 static void
 key_text(firn_slice key, char *out, size_t out_size)
 {
@@ -583,8 +585,7 @@ dir_of(const struct firn_run_file *file)
     return file->files->env.dir == NULL ? "runs" : firn_os_dir_path(file->files->env.dir);
 }
 
-/* Turns a failure into one that says what cannot be read. A file that should be there and is not is
- * damage. */
+/* Adds to a failure what cannot be read. A missing file is damage. */
 static int
 explain(const struct firn_run_file *file, const char *name, int rc, firn_error *err)
 {
@@ -620,7 +621,7 @@ explain(const struct firn_run_file *file, const char *name, int rc, firn_error *
     return rc;
 }
 
-/* Whether the run is the one that MANIFEST means. */
+/* Whether the run is the one that MANIFEST names. */
 static bool
 is_as_named(const struct firn_run_file *file, const struct firn_run_summary *summary)
 {
@@ -690,8 +691,8 @@ make_handle(struct firn_run_file *file, struct firn_lsm_handle **out, firn_error
         firn_run_file_unpin(handle);
         handle = NULL;
     }
-    /* Handles that were removed for it, or before, are closed as soon as no reader can see them, and
-     * not only at the next write. */
+    /* Handles that were detached for this one or before are closed as soon as no reader can have
+     * them, and not only at the next write. */
     firn_epoch_reclaim(file->files->epoch);
     *out = handle;
     return FIRN_OK;
@@ -711,7 +712,8 @@ find_handle(struct firn_run_file *file, struct firn_lsm_handle **out, firn_error
             }
         }
         if (handle != NULL) {
-            /* Written only where it changes: readers of one file would fight for the line. */
+            /* Written only if it changes: otherwise readers of one file would contend for the cache
+             * line. */
             if (!atomic_load_explicit(&file->was_used, memory_order_relaxed)) {
                 atomic_store_explicit(&file->was_used, true, memory_order_relaxed);
             }

@@ -1,42 +1,42 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * version/run_history.c: which views have nothing to look for in which history runs.
+ * version/run_history.c: which views can skip which history runs.
  *
  * A flush or a compaction puts what "now" reads into its level, and what only other live views read
- * into history runs beside all levels, in level 7: versions that are superseded for now, and versions
- * that now does not see since a restore. So the levels contain what now reads, however many checkpoints
- * there are; and history is not written again when now is.
+ * into history runs beside all levels, in level 7: versions that are superseded for now, and
+ * versions that now does not see since a restore. So the levels contain what now reads, however
+ * many checkpoints there are, and compactions of the levels do not rewrite history.
  *
- * Of each key, memtables hold what is newer than all in history. To the levels history has no
- * order: what was put aside at a flush may be newer than what lies deep, and a restore may make now
- * read what is older than what was put aside. So a reading of both takes the newest version that is
- * seen, not the first.
+ * For each key, versions in memtables are newer than all those in history. But history and the
+ * levels are not ordered by age: versions that a flush put into history may be newer than those in
+ * deep levels, and after a restore now may read versions older than those in history. So a read of
+ * both takes the newest version that the view sees, not the first.
  *
- * When a view need not look. For each version v in a run its group says that now has not seen it,
- * or names sequences among which is that of a newer version of the key, w, seen by now, which is no
- * merge operand.
+ * When a view need not look. For each version v in a run, its group says that now did not see v, or
+ * names a range of sequences that includes a newer version w of the key, which now saw and which is
+ * not a merge operand.
  * - A view that sees nothing of the group's sequences reads nothing of it.
- * - A view that sees all sequences of the newer ones sees w. As long as it is live, w is there, or
- *   what the view reads in place of it: the rule of compactions takes w away only where the view
- *   sees something newer, or where w is a tombstone with nothing older below; history counts as
- *   below (compaction.c). So v is not what the view reads, nor what operands fold upon.
- * - A tombstone that now sees and that hides nothing but older versions of the run itself is in the
- *   run too, and its group names its own sequence among the newer ones. A view that reads any of
- *   the older versions reads the run, and so finds the tombstone; one that skips the run finds
- *   nothing in its place, as nothing older lies elsewhere (merge_stream.c).
- * The view must be live, or be opened from one that is (lsm.h: host.take_views): then the same holds
- * for it. That is decided when a reading begins, so a restore rewrites nothing: now may have to
- * read history afterwards, until compactions have sorted it anew (compaction_garbage.c).
+ * - A view that sees all of these newer sequences sees w. As long as the view is live, w is there,
+ *   or something that the view reads instead: compactions drop w only if the view sees a newer
+ *   version, or if w is a tombstone with nothing older below; history counts as below
+ *   (compaction.c). So the view does not read v, and no operands are applied to v.
+ * - A tombstone that now sees and that hides only older versions in the same run is in the run too,
+ *   and its group has its own sequence among the newer ones. A view that reads any of the older
+ *   versions reads the run, and so finds the tombstone. A view that skips the run finds no version
+ *   instead, as there are no older versions elsewhere (merge_stream.c).
+ * The view must be live, or be opened from a live view (lsm.h: host.take_views): then the same
+ * holds for it. Each read decides this when it begins, so a restore rewrites nothing: afterwards
+ * now may have to read history, until compactions have sorted it again (compaction_garbage.c).
  *
- * Remembering. Views of one line, whose newest intervals begin alike, see the same of what is not
- * newer than where each ends. So the answer for one of them that sees further than the run says
- * anything is the answer for all such, and is kept in the file, and of all files in the version: as
- * twice the sequence at which the newest interval begins, plus one if it is skipped. Relaxed atomics
- * do: each value says all by itself.
+ * Remembering. Views of one line, that is, whose newest intervals begin at the same sequence, see
+ * the same up to the smaller of their ends. So all views of a line that see past the newest
+ * sequence in the run's groups have the same answer. It is kept in the file, and for all files
+ * together in the version: as twice the sequence at which the newest interval begins, plus one if
+ * the run is skipped. Relaxed atomics suffice: each value is complete by itself.
  *
- * Groups. Of versions that now does not see, there is one for each gap between now's intervals; of
- * superseded ones, one for each interval that has the newer versions: so now skips all of them. A
- * store without restores has one group a run.
+ * Groups. There is one group of unseen versions for each gap between now's intervals, and one of
+ * superseded versions for each interval that has the newer versions: so now skips all of these. In
+ * a store without restores a run has one group.
  */
 #include "version/version.h"
 
@@ -60,8 +60,7 @@ firn_run_history_is_skipped(const struct firn_manifest_run *run, const struct fi
     return true;
 }
 
-/* What is remembered of views of the line, where it is skipped; 0: the view does not see far
- * enough. */
+/* What is remembered if views of this line skip the run; 0: the view does not see far enough. */
 static uint64_t
 memo_of(const struct firn_view *view, uint64_t history_last)
 {
@@ -194,7 +193,7 @@ widen(struct firn_manifest_group *group, const struct firn_manifest_group *by)
     group->newer_last = by->newer_last > group->newer_last ? by->newer_last : group->newer_last;
 }
 
-/* Where a group belongs that now skips; NULL where it does not. */
+/* The slot of a group that now skips; NULL if now does not skip it. */
 static struct firn_manifest_group *
 slot_of(struct firn_run_history_groups *groups, const struct firn_manifest_group *group)
 {
@@ -213,7 +212,7 @@ void
 firn_run_history_groups_add(struct firn_run_history_groups *groups, uint64_t sequence,
                             uint64_t newer)
 {
-    /* A group begins below the newer ones, also that of a tombstone that names itself. */
+    /* A group begins below the newer sequences, even that of a tombstone that names itself. */
     const struct firn_manifest_group group = {sequence - (sequence == newer), sequence, newer,
                                               newer};
     struct firn_manifest_group *slot = slot_of(groups, &group);
@@ -246,7 +245,7 @@ compare_groups(const void *a, const void *b)
     return (x->first > y->first) - (x->first < y->first);
 }
 
-/* Whether one group says what both say, and hardly less. */
+/* Whether one group can replace both with hardly any loss. */
 static bool
 can_join(const struct firn_manifest_group *a, const struct firn_manifest_group *b)
 {

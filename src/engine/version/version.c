@@ -2,21 +2,22 @@
  *
  * version/version.c: the runs of a tree at one moment.
  *
- * A version never changes. A flush or a compaction makes a new one from the newest, and readers
- * that hold the old one go on with it. It is one block of memory: the struct, then for each level
- * the runs as merges want them (merge.h), then the heads. Runs are kept once for all versions
- * (run_file.h); a version counts as one reference to each.
+ * A version is immutable. A flush or a compaction makes a new one from the newest, and readers that
+ * hold the old one keep using it. A version is one block of memory: the struct, then for each level
+ * the runs as merges need them (merge.h), then the heads. All versions share the files of runs
+ * (run_file.h); a version holds one reference to each.
  *
- * (I1) In levels from 1 to 6, each upper bound is at most the next lower bound. Held when a
- *      version is made, also from what MANIFEST says.
+ * (I1) In levels 1 to 6, each upper bound is at most the next lower bound. Checked when a version
+ *      is made, also from MANIFEST.
  * (I2) Level 0 is ordered by the largest sequence, the newest first. Runs of level 0 come from
  *      flushes, whose sequences do not overlap (not checked: MANIFEST may say anything). History is
- *      ordered likewise, for merges of runs of one time; no reading depends on it.
+ *      ordered likewise, so that runs of about the same age are merged; no read depends on it.
  *
  * Finding a key in a level compares its first eight bytes, as a number, with those of the lower
- * bounds, which lie side by side; whole bounds are compared only where these are equal.
+ * bounds, which are adjacent in memory; whole bounds are compared only if these are equal.
  *
- * Making a version costs as much as there are runs in the tree: little beside the writing of a run.
+ * The cost of making a version is proportional to the number of runs in the tree: little compared
+ * with writing a run.
  */
 #include "version/version.h"
 
@@ -30,11 +31,11 @@
 #include "base/slice.h"
 #include "base/sort.h"
 
-/* ==== the value files of all runs, found by their numbers ====
+/* ==== the value files of all runs, by number ====
  *
- * Each run tells its references with what is known of the whole file beside them, so MANIFEST needs
- * no list of value files that might contradict the runs: a value file is there as long as a run
- * refers to it. Runs that say different things of one file are damage.
+ * In MANIFEST each reference of a run includes the properties of the whole value file, so MANIFEST
+ * needs no list of value files that might contradict the runs: a value file exists as long as a run
+ * refers to it. Runs that disagree about a file are damage.
  */
 
 static uint64_t
@@ -65,7 +66,7 @@ firn_version_values_deinit(struct firn_version_values *names)
     firn_hash_map_deinit(&names->map);
 }
 
-/* The file of a reference, known before or made now. */
+/* The file of a reference, which is made if it is not known yet. */
 static int
 find(struct firn_version_values *names, const struct firn_manifest_reference *reference,
      struct firn_run_file **out, firn_error *err)
@@ -109,13 +110,13 @@ out:
     return rc;
 }
 
-/* ==== between the files of versions and the sources of merges ====
+/* ==== the runs of versions as sources of merges ====
  *
- * merge_level.c walks through runs and asks for each when it comes to it; here the answer is a pin
- * of the file (run_file.c). A level source stands in one run at a time, so one handle is enough.
+ * merge_level.c walks through runs and asks for each when it comes to it; the answer is a pin of
+ * the file (run_file.c). A level source is in one run at a time, so one handle is enough.
  *
- * Runs of level 0 and of history overlap, so each of them is a source of its own; it is opened late all the same,
- * so that a merge beside a damaged run gets along without it.
+ * Runs of level 0 and of history overlap, so each of them is a separate source. They are opened
+ * late too, so that a merge of keys outside a damaged run works.
  */
 
 static const char *const level_names[FIRN_VERSION_LEVELS_ALL] = {
@@ -332,7 +333,7 @@ firn_version_create(const struct firn_version_change *change, struct firn_versio
         heads += level->count;
         version->run_count += level->count;
     }
-    CHECK(version->run_count + change->removed_count == run_count); /* all that goes was there */
+    CHECK(version->run_count + change->removed_count == run_count); /* removed runs were there */
     for (unsigned number = 0; number < FIRN_VERSION_LEVELS_ALL; number++) {
         for (size_t i = 0; i < version->levels[number].count; i++) {
             struct firn_run_file *file = firn_version_file(&version->levels[number], i);
@@ -359,7 +360,7 @@ firn_version_unref(struct firn_version *version)
     if (version == NULL) {
         return;
     }
-    /* Release what was done with it, acquire what others did, before it is taken apart. */
+    /* Release this thread's accesses, and acquire those of others before the version is freed. */
     size_t before = atomic_fetch_sub_explicit(&version->refs, 1, memory_order_acq_rel);
     DCHECK(before > 0);
     if (before != 1) {

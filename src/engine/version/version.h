@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * version/version.h: which runs a tree has, in levels: immutable, shared by reference counts.
+ * version/version.h: the runs of a tree, in levels: immutable, shared by reference counts.
  */
 #ifndef FIRN_VERSION_VERSION_H
 #define FIRN_VERSION_VERSION_H
@@ -17,7 +17,8 @@
 #include "merge/merge.h"
 #include "version/run_file.h"
 
-/* Level 0 and history: runs that may overlap, the newest first. All others: by lower bound, without overlap. */
+/* Level 0 and history: runs that may overlap, the newest first. Other levels: by lower bound,
+ * without overlap. */
 struct firn_version_level {
     struct firn_merge_level_run *runs; /* each one's `run` is its struct firn_run_file */
     uint64_t *heads;                   /* the first bytes of the lower bounds, as numbers */
@@ -27,9 +28,10 @@ struct firn_version_level {
     uint64_t sequence_max; /* of all runs */
 };
 
-/* Any thread. All versions of a key in a level are newer than those in deeper levels, and in level
- * 0 newer than those in the runs that follow; range deletes count as versions of what they cover. Only
- * history has no order, neither between its runs nor to the levels. */
+/* Any thread. All versions of a key in a level are newer than those in deeper levels, and in a run
+ * of level 0 newer than those in the runs that follow; range deletes count as versions of the keys
+ * that they cover. Only history is not ordered by age, neither among its runs nor relative to the
+ * levels. */
 struct firn_version {
     _Atomic size_t refs;
     struct firn_version_level levels[FIRN_VERSION_LEVELS_ALL];
@@ -49,8 +51,8 @@ struct firn_version_added {
     unsigned level;
 };
 
-/* The base (NULL: empty) without the runs that are removed, and with those that are added; a run
- * may be both, and so change its level. FIRN_CORRUPT where runs of a level overlap. */
+/* The base (NULL: empty) without the removed and with the added runs; a run that is in both changes
+ * its level. FIRN_CORRUPT if runs of a level overlap. */
 struct firn_version_change {
     const struct firn_version *base;
     struct firn_run_file *const *removed;
@@ -64,24 +66,24 @@ void firn_version_ref(struct firn_version *version);
 /* NULL is fine. */
 void firn_version_unref(struct firn_version *version);
 
-/* The one run that may hold key, of a level other than 0; NULL where there is none. */
+/* The only run that may hold key, in a level other than 0; NULL if there is none. */
 struct firn_run_file *firn_version_find(const struct firn_version_level *level, firn_slice key);
-/* The runs [*out_begin, *out_end) of a level other than 0 that reach into [lower, upper) (NULL: no
+/* The runs [*out_begin, *out_end) of a level other than 0 that overlap [lower, upper) (NULL: no
  * bound). */
 void firn_version_overlap(const struct firn_version_level *level, const firn_slice *lower,
                           const firn_slice *upper, size_t *out_begin, size_t *out_end);
 
-/* Runs of level 0 that a compaction can be expected to take away: all, or none where a run that
- * cannot be read keeps it from that. */
+/* How many runs of level 0 a compaction can be expected to remove: all, or none if a run that
+ * cannot be read prevents that. */
 size_t firn_version_waiting_runs(const struct firn_version *version);
 
-/* Whether a run reaches into [lower, upper) (NULL: no bound). */
+/* Whether a run overlaps [lower, upper) (NULL: no bound). */
 bool firn_version_run_overlaps(const struct firn_merge_level_run *run, const firn_slice *lower,
                                const firn_slice *upper);
 
-/* ==== from the references that MANIFEST tells of runs to value files, each once ====
+/* ==== finding the value files that runs in MANIFEST refer to ====
  *
- * Used while trees are opened; one thread.
+ * Each value file is made once. Used while trees are opened; one thread.
  */
 
 struct firn_version_values {
@@ -90,13 +92,13 @@ struct firn_version_values {
 };
 
 void firn_version_values_init(struct firn_version_values *names, struct firn_lsm_files *files);
-/* Lets go of the files, which their runs keep. */
+/* Releases the files, which their runs keep. */
 void firn_version_values_deinit(struct firn_version_values *names);
-/* Gives a run its value files. FIRN_CORRUPT where another run says something else of one. */
+/* Gives a run its value files. FIRN_CORRUPT if another run disagrees about one of them. */
 FIRN_MUST_CHECK int firn_version_values_link(struct firn_version_values *names,
                                              struct firn_run_file *run, firn_error *err);
 
-/* runs of a version as a source of a merge: each is pinned while the merge stands in it. */
+/* runs of a version as a source of a merge: each is pinned while the merge is in it. */
 
 /* Files that the owner could not read before, and that must not be read now. */
 struct firn_version_source_refused {
@@ -104,14 +106,14 @@ struct firn_version_source_refused {
     size_t count;
 };
 
-/* In the memory of the merge's owner, who must keep it as long as the merge. Zeroed at first. */
+/* Owned by the owner of the merge, and must live as long as the merge. Zeroed at first. */
 struct firn_version_source {
-    struct firn_lsm_handle *handle;                    /* of the run that the source stands in */
+    struct firn_lsm_handle *handle;                    /* of the run that the source is in */
     const struct firn_version_source_refused *refused; /* NULL: none */
 };
 
-/* Adds the runs [begin, end) of a level to merge: of level 0 and of history one run at a time. state is where the
- * source keeps what it needs. */
+/* Adds the runs [begin, end) of a level to merge; for level 0 and history one run at a time. The
+ * source uses state as its memory. */
 struct firn_version_source_runs {
     const struct firn_version *version;
     unsigned level;
@@ -126,21 +128,21 @@ FIRN_MUST_CHECK int firn_version_source_add(struct firn_version_source *state,
                                             const struct firn_version_source_runs *runs,
                                             struct firn_merge *merge, firn_error *err);
 
-/* ==== history runs: versions that "now" does not read, apart from those that it does ====
+/* ==== history runs: versions that "now" does not read, kept apart from those that it does ====
  *
- * A history run says of its sequences, in groups (manifest.h), by what its versions have been
- * superseded. So a view knows without opening it that it has nothing to look for there.
+ * The groups of a history run (manifest.h) say which sequences have superseded its versions. So a
+ * view can find out, without opening the run, that it has nothing to look for there.
  */
 
 /* Whether a live view reads nothing of a history run. Any thread. */
 bool firn_run_history_is_skipped(const struct firn_manifest_run *run, const struct firn_view *view);
-/* The same; answers for views of one line are remembered (lsm.h). */
+/* The same; answers for views of one line are remembered (run_history.c). */
 bool firn_run_history_is_file_skipped(struct firn_run_file *file, const struct firn_view *view);
-/* Whether it skips all history runs of a version. Cheap for views of now. */
+/* Whether a view skips all history runs of a version. Cheap for views of now. */
 bool firn_run_history_is_all_skipped(struct firn_version *version, const struct firn_view *view);
 
-/* Whether some live view reads a history run. Begins with the group for which one did the last time.
- * mutex, which is held, is that of lsm. */
+/* Whether some live view reads a history run. Begins with the group that some view read the last
+ * time. Requires: mutex, that of lsm, is held. */
 bool firn_run_history_is_needed_locked(struct firn_run_file *file,
                                        const struct firn_os_mutex *mutex,
                                        const struct firn_merge_view_map *views);
@@ -148,9 +150,9 @@ bool firn_run_history_is_needed_locked(struct firn_run_file *file,
 /* The groups of a run while it is written. One thread. */
 struct firn_run_history_groups {
     const struct firn_view *now;       /* borrowed */
-    struct firn_manifest_group *slots; /* by what now sees; first is 0 where there is none */
+    struct firn_manifest_group *slots; /* by what now sees; first is 0 if there is none */
     size_t slot_count;
-    struct firn_buf others; /* of struct firn_manifest_group: which now does not skip */
+    struct firn_buf others; /* of struct firn_manifest_group: those that now does not skip */
     struct firn_buf list;   /* likewise: made by list */
 };
 FIRN_MUST_CHECK int firn_run_history_groups_init(struct firn_run_history_groups *groups,
@@ -158,11 +160,12 @@ FIRN_MUST_CHECK int firn_run_history_groups_init(struct firn_run_history_groups 
 /* Zeroed is fine. */
 void firn_run_history_groups_deinit(struct firn_run_history_groups *groups);
 void firn_run_history_groups_clear(struct firn_run_history_groups *groups);
-/* A version that now does not see (newer is 0), or with a newer one of its key that now sees; that
- * is itself for a tombstone which hides nothing but what is older in the run. */
+/* Adds a version that now does not see (newer is 0), or one with a newer version of its key that
+ * now sees; for a tombstone that hides only older versions in the run, newer is its own
+ * sequence. */
 void firn_run_history_groups_add(struct firn_run_history_groups *groups, uint64_t sequence,
                                  uint64_t newer);
-/* All that another run says. */
+/* Adds the groups of another run. */
 FIRN_MUST_CHECK int firn_run_history_groups_add_run(struct firn_run_history_groups *groups,
                                                     const struct firn_manifest_run *run,
                                                     firn_error *err);
