@@ -48,7 +48,7 @@ struct firn_scan {
     bool has_begun;
     bool has_ended;
     struct firn_row_sort
-        *sort; /* of groups; of rows: borrowed from the first worker */
+        *sort; /* of groups; if rows are sorted, it is borrowed from the first worker */
     struct firn_row_sort *own_sort;
     struct firn_expr_eval *outputs; /* of each group */
     struct firn_chunk_values *keys; /* of a batch of groups, as the next two */

@@ -177,7 +177,7 @@ struct firn_query_worker {
     size_t *eval_index;          /* of each value that is computed: its number in eval */
     struct firn_chunk_values *values; /* of each value of the plan */
     struct firn_aggregate *aggregate; /* NULL: the query has no groups */
-    struct firn_row_sort *sort; /* NULL: the query has groups, or no order */
+    struct firn_row_sort *sort; /* NULL: the query has groups, or has no order to be sorted by */
     const struct firn_query_visitor *visitor; /* NULL: the query has no visitor */
     unsigned number;
     uint32_t codes[FIRN_CHUNK_BLOCK];
