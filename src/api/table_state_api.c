@@ -78,7 +78,7 @@ firn_table_diff_next(firn_table_diff *diff, const firn_row_difference **out, fir
     return api_check_told(rc, err);
 }
 
-/* ---- what a table takes up ---- */
+/* ---- the size of a table ---- */
 
 const char *
 firn_table_encoding_name(unsigned encoding)

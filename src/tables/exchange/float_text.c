@@ -129,9 +129,9 @@ power_of_ten(int q)
     uint64_t five = powers_of_five[fine];
     int shift = __builtin_clzll(five);
     five <<= shift;
-    /* The coarse power, of which less than 1 is missing, times this, of which nothing is: less than
-     * 2^64 is missing in the product of 192 bits, so less than 1 in its upper 128, and another 1 for
-     * its lower ones; or twice as much where it is shifted by one. */
+    /* The coarse power is too small by less than 1; `five` is exact. So the product of 192 bits is too
+     * small by less than 2^64. This makes its upper 128 bits too small by less than 1, and dropping the
+     * lower ones by another 1; a shift by one doubles both. */
     u128 low = (u128)coarse_powers[at][1] * five;
     u128 high = (u128)coarse_powers[at][0] * five + (low >> 64);
     /* 10^coarse is between 2^n and 2^(n+1): n from the logarithm of 10 to the base of 2. */

@@ -608,7 +608,7 @@ append_blob(firn_slice bytes, struct firn_buf *out)
 static int
 append_vector(firn_slice bytes, struct firn_buf *out)
 {
-    /* An element, and what is before it; the last bracket. */
+    /* Each element with a bracket or comma before it; the last bracket. */
     size_t count = bytes.size / 4;
     if (count > SIZE_MAX / 2 / (FIRN_FLOAT_TEXT_SIZE_MAX + 1) ||
         firn_buf_reserve(out, count * (FIRN_FLOAT_TEXT_SIZE_MAX + 1) + 2) != FIRN_OK) {

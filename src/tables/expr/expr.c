@@ -504,7 +504,7 @@ firn_expr_is_constant(const struct firn_expr *expr, struct firn_cell *out)
     return root->op == FIRN_EXPR_OP_CONSTANT;
 }
 
-/* ---- what holds expressions ---- */
+/* ---- lists, groups and conditions of expressions ---- */
 
 void
 firn_expr_where_deinit(struct firn_expr_where *where)

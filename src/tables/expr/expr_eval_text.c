@@ -94,7 +94,7 @@ firn_expr_eval_text_match(const struct firn_expr_work *work, uint64_t *bits)
     }
 }
 
-/* ---- texts that are made ---- */
+/* ---- new texts ---- */
 
 /* Makes room for the texts of all rows. */
 static int

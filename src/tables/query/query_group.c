@@ -37,7 +37,7 @@ is_number(firn_type type)
     return type >= FIRN_TYPE_I8 && type <= FIRN_TYPE_DECIMAL;
 }
 
-/* ---- what is known of keys ---- */
+/* ---- bounds of keys ---- */
 
 static bool
 is_below(enum firn_physical kind, uint64_t a, uint64_t b)

@@ -52,7 +52,7 @@ firn_query_mask_has(const struct firn_query_mask *mask, size_t row)
     return (mask->words[row / 64] >> (row % 64) & 1) != 0;
 }
 
-/* ---- what is asked: query_plan.c ---- */
+/* ---- the plan: query_plan.c ---- */
 
 /* A value that is computed for each row. */
 struct firn_query_value {
@@ -99,7 +99,7 @@ const struct firn_expr *firn_query_plan_output(const struct firn_query_plan *pla
 /* How values of a type are kept in groups and sorts. */
 struct firn_aggregate_column firn_query_plan_kept(const struct firn_expr_type *type);
 
-/* ---- where rows come from: query_source.c ---- */
+/* ---- the source of rows: query_source.c ---- */
 
 /* What a scan reads, for all of its threads. */
 struct firn_query_input {
@@ -158,7 +158,7 @@ size_t firn_query_source_piece(const struct firn_query_source *source);
 /* Reads the columns that the evaluator needs, and begins it with the batch. */
 FIRN_MUST_CHECK int firn_query_source_begin_eval(struct firn_query_source *source,
                                                  struct firn_expr_eval *eval, firn_error *err);
-/* What was read so far; rows_returned and threads are not set. */
+/* Adds the counts of rows so far; rows_returned and threads are not set. */
 void firn_query_source_count(const struct firn_query_source *source, firn_scan_stats *stats);
 /* Takes all remaining rows of a piece at once, if it is known without reading them that all fulfil the condition:
  * true, with their number. */

@@ -124,7 +124,7 @@ has_aggregates(const struct firn_expr_list *list)
     return false;
 }
 
-/* ---- what goes out ---- */
+/* ---- outputs ---- */
 
 /* Writes the expression of each output to out, in order. Returns how many there are. */
 static size_t
@@ -169,7 +169,7 @@ plan_outputs(struct firn_query_plan *plan, const struct firn_expr **exprs, firn_
     return FIRN_OK;
 }
 
-/* ---- what is computed of each row ---- */
+/* ---- values of each row ---- */
 
 static enum firn_aggregate_function
 function_of(enum firn_expr_function function)
@@ -272,7 +272,7 @@ plan_rows(struct firn_query_plan *plan, const struct firn_expr **exprs, firn_err
     return FIRN_OK;
 }
 
-/* ---- what is read ---- */
+/* ---- columns to read ---- */
 
 static void
 mark_columns(const struct firn_expr *expr, bool *is_read)

@@ -320,7 +320,7 @@ firn_rows_schema_for_write(struct firn_table *table, struct firn_db_txn *txn,
     return rc == FIRN_OK ? firn_rows_schema(table, firn_db_txn_view(txn), out, err) : rc;
 }
 
-/* ---- what belongs to no table ---- */
+/* ---- strays: records and keyspaces without a table ---- */
 
 struct stray {
     struct firn_db_keyspace *schemas;
@@ -806,7 +806,7 @@ struct altering {
     const struct firn_rows_change *change;
 };
 
-/* Writes the record anew (I1). */
+/* Rewrites the record (I1). */
 static int
 alter(struct firn_db_txn *txn, void *ctx, firn_error *err)
 {

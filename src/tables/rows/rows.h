@@ -188,7 +188,7 @@ FIRN_MUST_CHECK int firn_rows_read_row_create(struct firn_row **out, firn_error 
 void firn_rows_read_row_destroy(struct firn_row *row);
 const firn_value *firn_rows_read_row_values(const struct firn_row *row, size_t *out_count);
 
-/* What is read, and in which state. */
+/* The columns to read, and the state. */
 struct firn_rows_read {
     struct firn_db_txn *txn;    /* its state, with its writes; or */
     struct firn_db_view *view;  /* both NULL: now */
@@ -242,7 +242,7 @@ FIRN_MUST_CHECK int firn_rows_read_cursor_next(struct firn_table_cursor *cursor,
 /* When that row, or the entry that led to it, expires; 0: never, or there is no row. */
 uint64_t firn_rows_read_cursor_expires_ms(const struct firn_table_cursor *cursor);
 
-/* ---- what two states have differently: rows_diff.c ---- */
+/* ---- differences between two states: rows_diff.c ---- */
 
 struct firn_rows_diff_options {
     const struct firn_db_view *before; /* NULL: now; only open uses either of the two */
@@ -263,7 +263,7 @@ const struct firn_table_diff_column *firn_rows_diff_column_at(const struct firn_
 FIRN_MUST_CHECK int firn_rows_diff_next(struct firn_table_diff *diff,
                                         const struct firn_row_difference **out, firn_error *err);
 
-/* ---- what a table takes up: rows_stats.c ---- */
+/* ---- the size of a table: rows_stats.c ---- */
 
 struct firn_rows_stats_options {
     struct firn_db_view *view; /* NULL: now */

@@ -211,7 +211,7 @@ give_up_offer(struct firn_rows_batch *batch)
     batch->offered_count = 0;
 }
 
-/* Copies text, and returns whether it is valid UTF-8. Most text is ASCII, which is checked a word at a time during the copy. */
+/* Copies text, and returns whether it is valid UTF-8. Most text is ASCII: this is checked by words during the copy. */
 static inline bool
 copy_text(uint8_t *to, firn_slice text)
 {

@@ -60,7 +60,7 @@ struct check {
     uint64_t told; /* reports about the current index */
 };
 
-/* ---- what is wrong ---- */
+/* ---- reports ---- */
 
 static void
 tell(struct check *check, const firn_error *found)
@@ -360,7 +360,7 @@ out:
     return rc;
 }
 
-/* ---- all of it ---- */
+/* ---- the whole table ---- */
 
 static int
 check_all(struct check *check, firn_error *err)

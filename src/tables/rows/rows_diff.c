@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * rows/rows_diff.c: the rows that two states of a table have differently.
+ * rows/rows_diff.c: the rows that differ between two states of a table.
  *
  * The store compares the two keyspaces (inspect/db_diff.c), and visits keys whose tuples differ. Tuples may
  * differ although the rows are equal: a tuple from a run of columns has all columns of its layout, and one that

@@ -162,7 +162,7 @@ read_number(const char **at)
     return number;
 }
 
-/* Where the number of a column is: after "column " at the beginning, or the last word. The end of the text: there is none. */
+/* The number of a column in a text: after "column " at the beginning, or the last word. Else the end of the text. */
 static const char *
 find_column(const char *text)
 {
@@ -224,7 +224,7 @@ firn_rows_mend_name(struct firn_db *db, const char *text, char out[FIRN_ERROR_TE
     }
 }
 
-/* ---- all of it ---- */
+/* ---- the whole store ---- */
 
 int
 firn_rows_mend(struct firn_db *db, void (*on_damage)(void *ctx, const char *text), void *ctx,

@@ -59,7 +59,7 @@ firn_rows_read_row_values(const struct firn_row *row, size_t *out_count)
     return row->values;
 }
 
-/* ---- what is read ---- */
+/* ---- columns, schema and state of a read ---- */
 
 struct reading {
     struct firn_table *table;

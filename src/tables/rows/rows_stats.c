@@ -339,7 +339,7 @@ make_answer(const struct gathering *gathering, const firn_table_index_statistics
     return FIRN_OK;
 }
 
-/* ---- all of it ---- */
+/* ---- the whole table ---- */
 
 static int
 begin(struct gathering *gathering, struct firn_arena *arena, firn_error *err)

@@ -629,7 +629,7 @@ choose_entry_columns(const struct firn_schema *schema, struct entry_columns *out
     return FIRN_OK;
 }
 
-/* Reads the row at a cursor into writing->before, of which only those columns count. */
+/* Reads the row at a cursor into writing->before, which has only those columns. */
 static int
 take_before(struct writing *writing, const struct firn_db_cursor *cursor,
             const struct entry_columns *columns, firn_error *err)

@@ -69,7 +69,7 @@ FIRN_MUST_CHECK int firn_search_top_join(struct firn_search_top *tops, size_t co
 struct firn_lsm_pieces;
 /* The runs of a search that have a source. NULL: none has. */
 struct firn_search_source_set;
-/* pieces: what is read; NULL: rows one by one. column: its number. */
+/* pieces: those of the query; NULL: rows are read one by one. column: its number. */
 FIRN_MUST_CHECK int firn_search_source_open(const struct firn_search_request *request,
                                             uint32_t column, const struct firn_lsm_pieces *pieces,
                                             struct firn_search_source_set **out, firn_error *err);

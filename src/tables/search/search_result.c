@@ -91,7 +91,7 @@ take_row(void *ctx, size_t i, const struct firn_row *row)
     return rc;
 }
 
-/* Leaves out the rows that are gone. */
+/* Leaves out the rows that have expired. */
 static void
 close_up(struct firn_search_result *result, const bool *is_gone)
 {

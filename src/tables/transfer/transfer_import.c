@@ -421,7 +421,7 @@ out:
     return rc;
 }
 
-/* ---- all of it ---- */
+/* ---- the whole import ---- */
 
 static int
 open_csv(struct import *import, firn_error *err)
