@@ -23,7 +23,7 @@ api_check_is_slice(firn_slice slice)
     return slice.size == 0 || slice.data != NULL;
 }
 
-/* Whether none of `count` names is NULL; names may be NULL as a whole. */
+/* Whether none of `count` names is NULL; names may be NULL if count is 0. */
 static inline bool
 api_check_are_names(const char *const *names, size_t count)
 {

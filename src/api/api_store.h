@@ -32,7 +32,7 @@ api_store_refuse_own_name(firn_error *err)
                           FIRN_DB_SYSTEM_PREFIX, FIRN_DB_TABLE_PREFIX);
 }
 
-/* Passes progress on to the callbacks' on_progress. The callbacks are borrowed. */
+/* Progress that is reported to the on_progress of the callbacks, which are copied. */
 static inline struct firn_storefile_progress
 api_store_progress_of(const firn_callbacks *callbacks)
 {

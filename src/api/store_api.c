@@ -132,7 +132,7 @@ firn_store_sync(firn_store *store, firn_error *err)
     return api_check_told(firn_db_sync(store, err), err);
 }
 
-/* Of work on a store, in the caller's memory. */
+/* Reads the options of maintenance. */
 static int
 read_maintenance_options(const firn_store_maintenance_options *options,
                          struct firn_storefile_progress *out, firn_error *err)
@@ -305,7 +305,7 @@ firn_store_check(firn_store *store, const firn_store_check_options *options,
 
 /* ---- keyspaces ---- */
 
-/* Of a handle that was opened. */
+/* Refuses an opened handle if it is that of a table. */
 static int
 refuse_table(firn_keyspace **keyspace, firn_error *err)
 {

@@ -485,7 +485,7 @@ take_remainder(struct firn_expr_work *work)
         uint64_t b = work->args[1]->as.u64[i];
         nulls[i / 64] |= (uint64_t)(b == 0) << i % 64;
         if (is_signed) {
-            int64_t divisor = b == 0 || b == UINT64_MAX ? 1 : (int64_t)b; /* x % -1 is 0 */
+            int64_t divisor = b == 0 || b == UINT64_MAX ? 1 : (int64_t)b; /* the rest by -1 is 0 */
             work->out.i64[i] = work->args[0]->as.i64[i] % divisor;
         } else {
             work->out.u64[i] = work->args[0]->as.u64[i] % (b == 0 ? 1 : b);

@@ -468,8 +468,8 @@ ask_part(const struct firn_search_source_set *set, struct part *part,
             break;
         }
         if (found_count < ask.wanted || ask.wanted >= count) {
-            /* Rows without a vector, which are never named, and rows that the view does not see are allowed, too. Only
-             * reading all rows shows whether these are missing. */
+            /* The missing rows may lack a vector, so that they are never named, or the view may not see them: only
+             * a look at all of them can tell. */
             *out_lacks = true;
             goto out;
         }
