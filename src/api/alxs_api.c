@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * api/alxs_api.c: firn/alxs.h. Checks arguments, takes the path apart, completes the options; the
- * work is that of alxs.
+ * api/alxs_api.c: firn/alxs.h. Checks arguments, splits the path, completes the options; the
+ * room alxs does the work.
  *
- * A pointer that must not be NULL and is yields FIRN_INVALID, like a slice without bytes that
- * claims a size. Outputs are cleared first, so that they are defined after a failure too.
+ * A pointer that is NULL but must not be yields FIRN_INVALID, and so does a slice with a size but
+ * without bytes. Outputs are cleared first, so that they are also defined after a failure.
  */
 #include "alxs/alxsv1.h"
 #include "api/api_check.h"

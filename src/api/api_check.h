@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * api/api_check.h: refusing arguments that cannot be meant.
+ * api/api_check.h: refusing invalid arguments.
  */
 #ifndef FIRN_API_API_CHECK_H
 #define FIRN_API_API_CHECK_H
@@ -9,7 +9,7 @@
 #include "base/error.h"
 #include "firn/types.h"
 
-/* Bytes for a caller who may hand them to functions that take no NULL: empty ones have an address. */
+/* Bytes for a caller who may pass them to functions that take no NULL: empty bytes have an address, too. */
 static inline firn_slice
 api_check_with_address(firn_slice slice)
 {
@@ -23,7 +23,7 @@ api_check_is_slice(firn_slice slice)
     return slice.size == 0 || slice.data != NULL;
 }
 
-/* Whether all of `count` names are there; NULL stands for no names. */
+/* Whether none of `count` names is NULL; names may be NULL if count is 0. */
 static inline bool
 api_check_are_names(const char *const *names, size_t count)
 {
@@ -35,14 +35,14 @@ api_check_are_names(const char *const *names, size_t count)
     return names != NULL || count == 0;
 }
 
-/* Whether a call that came out with rc has filled its error, as every call does that fails. */
+/* Whether a call that returned rc has filled its error, as every failed call must. */
 static inline bool
 api_check_is_told(int rc, const firn_error *err)
 {
     return rc == FIRN_OK || err->code == rc;
 }
 
-/* Ends a public function that came out with rc, which is returned. */
+/* Ends a public function with the result rc, which is returned. */
 static inline int
 api_check_told(int rc, const firn_error *err)
 {
@@ -51,7 +51,7 @@ api_check_told(int rc, const firn_error *err)
     return rc;
 }
 
-/* Around a call in which a function of the program may end it by a code: such a function need not fill
+/* These enclose a call that a function of the program may end with a code: such a function need not fill
  * the error. */
 static inline void
 api_check_begin_visits(firn_error *err)
@@ -65,7 +65,7 @@ api_check_end_visits(int rc, firn_error *err)
     return api_check_is_told(rc, err) ? rc : firn_error_set(err, rc, "stopped by the caller");
 }
 
-/* Returns FIRN_INVALID from the function around it unless the condition holds. */
+/* Returns FIRN_INVALID from the enclosing function unless the condition holds. */
 #define API_REQUIRE(condition, err, text)                             \
     do {                                                              \
         if (!(condition)) {                                           \
@@ -73,7 +73,7 @@ api_check_end_visits(int rc, firn_error *err)
         }                                                             \
     } while (0)
 
-/* Gives the function around it an error to fill if its caller wants none. So the functions that it calls may
+/* Gives the enclosing function an error to fill if its caller wants none. So the functions that it calls may
  * read back what they have filled in. */
 #define API_ANY_ERROR(err) \
     firn_error unwanted_;  \

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * api/api_handle.c: why a handle may not be used; in debug builds, a table of those that are open.
+ * api/api_handle.c: checks whether a handle may be used; in debug builds, with a table of open handles.
  *
- * A closed handle is freed memory, so nothing in it could be asked. The table is asked instead, by
- * the address alone: an address that is not in it is no open handle, and one that is may have been
- * given out again since, which cannot be detected. For handles that belong to one thread at a time it
- * also says whether a thread is inside; a cursor of a transaction shares that with it.
+ * A closed handle is freed memory, so its contents cannot be read. The table is searched for its address
+ * instead. An address that is not in the table is no open handle. An address that is in it may have been
+ * reused since, which cannot be detected. For handles that belong to one thread at a time the table also
+ * records whether a thread is inside; a cursor of a transaction shares this with the transaction.
  *
- * The table has a fixed size and takes no memory of the allocator, so that a debug build fails where
- * others do. When it is full, what does not fit is not watched, and from then on what is not found
- * passes.
+ * The table has a fixed size and uses no memory of the allocator, so that allocations in a debug build fail
+ * where they do in others. Once it is full, further handles are not recorded, and from then on handles that are
+ * not found pass.
  *
- * Locking: one word that is spun on; what is done under it is short. It holds the number of the process
+ * Locking: a spin lock of one word, held only for short work. It holds the number of the process
  * that has taken it, because a child of fork gets the table with the lock as some thread of the parent
  * left it. The child then takes the lock over, and begins with an empty table that counts as
- * overflown: what the other thread was doing to it is unknown.
+ * overflown, because the other thread may have been changing it.
  */
 #include "api/api_handle.h"
 
@@ -66,7 +66,7 @@ struct slot {
     enum firn_api_handle_kind kind;
     bool is_busy;
     bool is_closing;
-    struct slot *next; /* in its bucket, or among the free */
+    struct slot *next; /* in its bucket, or in the free list */
 };
 
 static struct {
@@ -126,7 +126,7 @@ bucket_of(const void *handle)
     return &table.buckets[hash >> 54 & (BUCKETS - 1)];
 }
 
-/* One that is being closed is found only where that is asked for. */
+/* Finds a handle; one that is being closed is only found on request. */
 static struct slot *
 find_locked(const void *handle, bool is_closing)
 {
@@ -236,7 +236,7 @@ is_cursor(const struct slot *slot)
            slot->kind == FIRN_API_HANDLE_SCAN;
 }
 
-/* What is busy while a thread is inside a handle: the transaction of a cursor, for one. */
+/* The slot that is busy while a thread is inside a handle: for a cursor in a transaction, that of the transaction. */
 static struct slot *
 guard_of_locked(struct slot *slot)
 {
@@ -283,7 +283,7 @@ firn_api_handle_leave(const void *handle)
 
 /* ---- closing ---- */
 
-/* The handle, and the keyspaces and tables that go with it. */
+/* Whether a slot is that of the handle, or of a keyspace or table that is closed with it. */
 static bool
 goes_with(const struct slot *slot, const void *handle)
 {
@@ -318,7 +318,7 @@ firn_api_handle_closed(const void *handle)
         if (goes_with(slot, handle) && slot->is_closing) {
             remove_locked(slot);
         } else if (slot->handle != NULL && slot->owner == handle && is_cursor(slot)) {
-            slot->owner = NULL; /* it outlives its transaction */
+            slot->owner = NULL; /* the cursor outlives its transaction */
         }
     }
     unlock();

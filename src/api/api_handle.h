@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * api/api_handle.h: handles of a store that must not be used: those of another process, in all builds
- * (api_process.h), and all of them in on_notice and on_progress (threads/os_callback.h); in debug builds
- * also those that were closed, and those that another thread is using where that is not allowed. The
- * answer is FIRN_MISUSE.
+ * api/api_handle.h: refuses handles of a store that must not be used, with FIRN_MISUSE. In all builds these
+ * are handles of another process (api_process.h), and all handles in on_notice and on_progress
+ * (threads/os_callback.h). In debug builds they are also closed handles, and handles that another thread is
+ * using although only one may.
  *
- * A public function that gets a handle asks first: API_OPEN, of handles that any threads may use;
- * API_ENTER, of those that belong to one thread at a time, which it leaves before it returns; API_OWN, of
- * handles that are in no table, those of workspaces, packs and sorted tables. No handle may be NULL.
+ * A public function first checks each handle that it gets: by API_OPEN, if any threads may use it; by
+ * API_ENTER, if it belongs to one thread at a time, and the function leaves it before it returns; by API_OWN,
+ * if it is in no table: handles of workspaces, packs and sorted tables. No handle may be NULL.
  */
 #ifndef FIRN_API_API_HANDLE_H
 #define FIRN_API_API_HANDLE_H
@@ -32,13 +32,13 @@ enum firn_api_handle_kind {
     FIRN_API_HANDLE_TABLE_DIFF
 };
 
-/* Says why a handle may not be used: it is NULL (FIRN_INVALID), it is of another process, or this is a
+/* Returns why a handle may not be used: it is NULL (FIRN_INVALID), it is of another process, or this is a
  * callback (FIRN_MISUSE). `what` is its name: "the store". */
 FIRN_MUST_CHECK int firn_api_handle_refuse_named(const void *handle, const char *what,
                                                  firn_error *err);
 FIRN_MUST_CHECK int firn_api_handle_refuse(const void *handle, enum firn_api_handle_kind kind,
                                            firn_error *err);
-/* Refuses what is NULL, or not of this process; and everything in on_notice and on_progress. */
+/* Refuses NULL, handles of another process, and all handles in on_notice and on_progress. */
 FIRN_MUST_CHECK static inline int
 firn_api_handle_check_process(const void *handle, enum firn_api_handle_kind kind, firn_error *err)
 {
@@ -47,26 +47,26 @@ firn_api_handle_check_process(const void *handle, enum firn_api_handle_kind kind
 
 #ifdef FIRN_DEBUG
 
-/* A handle that was given out; NULL is fine. Of a keyspace, which may be given out more than once,
- * owner is the store that it goes with; of a cursor, the transaction whose thread it belongs to. */
+/* Records a handle that was returned to the caller; NULL is fine. For a keyspace, which may be returned more
+ * than once, owner is its store; for a cursor, the transaction whose thread it belongs to. */
 void firn_api_handle_opened(const void *handle, enum firn_api_handle_kind kind, const void *owner);
-/* The same if rc, which is returned, is FIRN_OK. */
+/* Records the handle if rc, which is returned, is FIRN_OK. */
 int firn_api_handle_opened_if(int rc, const void *handle, enum firn_api_handle_kind kind,
                               const void *owner);
-/* Refuses NULL, what is no open handle of that kind, and one of another process. */
+/* Refuses NULL, handles that are not open or of another kind, and those of another process. */
 FIRN_MUST_CHECK int firn_api_handle_check(const void *handle, enum firn_api_handle_kind kind,
                                           firn_error *err);
-/* The same, and where another thread is inside the handle, or the transaction of a cursor. */
+/* As check; also refuses if another thread is inside the handle, or inside the transaction of a cursor. */
 FIRN_MUST_CHECK int firn_api_handle_enter(const void *handle, enum firn_api_handle_kind kind,
                                           firn_error *err);
-/* NULL, which no thread is inside, is fine. */
+/* NULL is fine. */
 void firn_api_handle_leave(const void *handle);
-/* Whether it is an open handle of another process. */
+/* Whether this is an open handle of another process. */
 bool firn_api_handle_is_inherited(const void *handle);
-/* Around what closes a handle, so that another thread may be given the same address meanwhile. */
+/* These enclose the closing of a handle, so that another thread may get the same address meanwhile. */
 void firn_api_handle_closing(const void *handle);
 void firn_api_handle_closed(const void *handle);
-/* It was not closed after all. */
+/* The handle was not closed after all. */
 void firn_api_handle_stays(const void *handle);
 
 #else
@@ -131,7 +131,7 @@ firn_api_handle_stays(const void *handle)
 
 #endif
 
-/* Leaves a handle after a call that came out with rc, which is returned. */
+/* Leaves a handle after a call that returned rc, which is returned. */
 static inline int
 firn_api_handle_left(const void *handle, int rc, const firn_error *err)
 {
@@ -139,7 +139,7 @@ firn_api_handle_left(const void *handle, int rc, const firn_error *err)
     return api_check_told(rc, err);
 }
 
-/* Return from the function around them if the handle may not be used. */
+/* These return from the enclosing function if the handle may not be used. */
 #define API_OPEN(handle, kind, err)                                                       \
     do {                                                                                  \
         int api_open_rc = firn_api_handle_check((handle), FIRN_API_HANDLE_##kind, (err)); \
@@ -162,7 +162,7 @@ firn_api_handle_left(const void *handle, int rc, const firn_error *err)
         }                                                                      \
     } while (0)
 
-/* The same of handles that may be NULL. */
+/* For handles that may be NULL. */
 #define API_OPEN_IF_ANY(handle, kind, err) \
     do {                                   \
         if ((handle) != NULL) {            \

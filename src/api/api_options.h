@@ -3,9 +3,9 @@
  * api/api_options.h: structures of options and reports from callers that were compiled with another
  * version.
  *
- * Every such structure begins with its own size as its caller knows it. A shorter one lacks fields
- * that came later: they keep their defaults. A longer one has fields that this version does not
- * know: that is fine as long as they are zero.
+ * Every such structure begins with its own size, as the caller was compiled with it. A shorter structure
+ * lacks later fields, which keep their defaults. A longer one has fields that this version does not
+ * know, which must be zero.
  */
 #ifndef FIRN_API_API_OPTIONS_H
 #define FIRN_API_API_OPTIONS_H
@@ -15,7 +15,7 @@
 
 #include "base/error.h"
 
-/* No structure is larger than this in any version: a larger size was never set. */
+/* No structure is larger than this in any version: a larger size means that it was not set. */
 enum { API_OPTIONS_SIZE_MAX = 4096 };
 
 static inline bool
@@ -24,8 +24,8 @@ api_options_is_size(size_t size)
     return size >= sizeof size && size <= API_OPTIONS_SIZE_MAX;
 }
 
-/* Copies what the caller gave (NULL is nothing) over `options`, which is filled with defaults
- * and size_bytes long. */
+/* Copies the caller's structure (NULL: none) over `options`, which has the defaults and is
+ * size_bytes long. */
 static inline int
 api_options_read(void *options, size_t size_bytes, const void *given, firn_error *err)
 {
@@ -51,7 +51,7 @@ api_options_read(void *options, size_t size_bytes, const void *given, firn_error
     return FIRN_OK;
 }
 
-/* Returns from the function around it if the caller's options cannot be read into `given`, which has the
+/* Returns from the enclosing function if the caller's options cannot be read into `given`, which has the
  * defaults. */
 #define API_READ_OPTIONS(given, options, err)                                                \
     do {                                                                                     \
@@ -61,8 +61,8 @@ api_options_read(void *options, size_t size_bytes, const void *given, firn_error
         }                                                                                    \
     } while (0)
 
-/* Zeroes the caller's result (NULL is nothing), but for its size. Refuses one that is too small for its
- * first size_bytes_min bytes: it would lose what its caller has to release. */
+/* Zeroes the caller's result (NULL: none), except its size. Refuses a result with fewer than
+ * size_bytes_min bytes: it has no room for pointers that the caller must release. */
 static inline int
 api_options_begin_result(void *given, size_t size_bytes_min, firn_error *err)
 {
@@ -79,8 +79,8 @@ api_options_begin_result(void *given, size_t size_bytes_min, firn_error *err)
     return FIRN_OK;
 }
 
-/* Copies a report of size_bytes to the caller's, as far as that knows its fields. What it knows
- * beyond is set to zero. The caller's size stays. */
+/* Copies a report of size_bytes to the caller's, as far as that has the fields. Further fields of
+ * the caller's are set to zero. The caller's size stays. */
 static inline void
 api_options_write(void *given, const void *report, size_t size_bytes)
 {

@@ -16,7 +16,7 @@
 #include "storefile/storefile.h"
 #include "threads/os_callback.h"
 
-/* Whether firn keeps the name for itself: no keyspace and no table of the caller has it. */
+/* Whether firn reserves the name: callers' keyspaces and tables cannot have it. */
 static inline bool
 api_store_is_own_name(const char *name)
 {
@@ -32,7 +32,7 @@ api_store_refuse_own_name(firn_error *err)
                           FIRN_DB_SYSTEM_PREFIX, FIRN_DB_TABLE_PREFIX);
 }
 
-/* Passes progress on to the callbacks' on_progress. The callbacks are borrowed. */
+/* Progress that is reported to the on_progress of the callbacks, which are copied. */
 static inline struct firn_storefile_progress
 api_store_progress_of(const firn_callbacks *callbacks)
 {
@@ -40,7 +40,7 @@ api_store_progress_of(const firn_callbacks *callbacks)
         .on_progress = callbacks->on_progress, .ctx = callbacks->ctx, .os = firn_os_default()};
 }
 
-/* An on_damage of the rooms below: tells on_notice of the callbacks, which ctx is. */
+/* An on_damage for the rooms below that reports to on_notice; ctx is the callbacks. */
 static inline void
 api_store_tell_damage(void *ctx, const char *text)
 {
@@ -71,7 +71,7 @@ api_store_read_put_options(const firn_write_options *options, firn_write_options
     return FIRN_OK;
 }
 
-/* Of everything but a put. */
+/* Checks the options of writes other than a put. */
 static inline int
 api_store_read_write_options(const firn_write_options *options, firn_durability *out,
                              firn_error *err)
@@ -87,7 +87,7 @@ api_store_read_write_options(const firn_write_options *options, firn_durability 
     return FIRN_OK;
 }
 
-/* The slices that the options point to lie beside them: not to be copied. */
+/* Must not be copied: the options point to the slices in the same struct. */
 struct api_store_cursor_options {
     firn_cursor_options given;
     struct firn_db_cursor_options options;
@@ -116,7 +116,7 @@ api_store_read_cursor_options(const firn_cursor_options *options,
     return FIRN_OK;
 }
 
-/* What a get that came out with rc gives its caller: the value, whose memory goes along. */
+/* Ends a get that returned rc: the caller takes over the value and its memory. */
 static inline int
 api_store_give_value(int rc, struct firn_buf *value, uint8_t **out, size_t *out_size,
                      firn_error *err)

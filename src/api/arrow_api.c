@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * api/arrow_api.c: the public face of Arrow data: arguments are checked here, everything else is arrow/'s.
+ * api/arrow_api.c: the public functions of Arrow data: arguments are checked here, everything else is in arrow/.
  */
 #include "api/api_check.h"
 #include "api/api_handle.h"
@@ -15,7 +15,7 @@ firn_scan_to_arrow(firn_scan *scan, struct ArrowArrayStream *out, firn_error *er
     API_ANY_ERROR(err);
     static const struct firn_arrow_export_scan functions = {firn_scan_next, firn_scan_close};
     if (out == NULL) {
-        firn_scan_close(scan); /* which was handed over */
+        firn_scan_close(scan); /* the call took the scan over */
         return firn_error_set(err, FIRN_INVALID, "out must not be NULL");
     }
     *out = (struct ArrowArrayStream){.release = NULL};

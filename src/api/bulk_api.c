@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * api/bulk_api.c: the public face of many writes that are one commit: batches, and loads, which bypass the log.
+ * api/bulk_api.c: the public functions for many writes in one commit: batches, and loads, which bypass the log.
  */
 #include "api/api_check.h"
 #include "api/api_handle.h"

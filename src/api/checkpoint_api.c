@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * api/checkpoint_api.c: the public face of the checkpoints of a store's data: arguments are checked
- * here, everything else is store/'s.
+ * api/checkpoint_api.c: the public functions of the checkpoints of a store's data: arguments are checked
+ * here, everything else is in store/.
  *
- * Structures that are filled in begin with the size that the caller knows; what is beyond it is not
- * written (api_options.h).
+ * Structures that are filled in begin with the size that the caller set; nothing is written beyond
+ * it (api_options.h).
  */
 #include "api/api_check.h"
 #include "api/api_handle.h"
@@ -30,7 +30,7 @@ describe(const struct firn_db_checkpoint_info *info, firn_store_checkpoint *out)
     }
 }
 
-/* To a structure of the caller's, whose size is good. */
+/* Fills a structure of the caller's. Requires: its size was checked. */
 static void
 hand_over(const struct firn_db_checkpoint_info *info, firn_store_checkpoint *out)
 {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * api/chkp_api.c: firn/chkp.h. Checks arguments, opens the folder, completes the options; the work
- * is that of chkp.
+ * api/chkp_api.c: firn/chkp.h. Checks arguments, opens the folder, completes the options; the
+ * room chkp does the work.
  *
- * A pointer that must not be NULL and is yields FIRN_INVALID, like a slice without bytes that
- * claims a size. Outputs are cleared first, so that they are defined after a failure too.
+ * A pointer that is NULL but must not be yields FIRN_INVALID, and so does a slice with a size but
+ * without bytes. Outputs are cleared first, so that they are also defined after a failure.
  */
 #include "api/api_check.h"
 #include "api/api_handle.h"
@@ -62,7 +62,7 @@ firn_chkp_writer_add(firn_chkp_writer *writer, firn_slice content, firn_hash *ou
         err);
 }
 
-/* A source of the caller's, which does not fill errors. */
+/* A source of the caller's; it does not fill errors. */
 struct source {
     int (*give)(void *ctx, uint8_t *data, size_t size, size_t *out_size);
     void *ctx;
@@ -217,7 +217,7 @@ entry_of(const struct firn_chkpv1_entry *entry)
                              entry->stored_size};
 }
 
-/* Gives what was found. */
+/* Returns what was found. */
 static int
 give_entry(int rc, const struct firn_chkpv1_entry *found, firn_chkp_entry *out)
 {

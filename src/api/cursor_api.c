@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * api/cursor_api.c: the public face of cursors, those of transactions included once they are open.
+ * api/cursor_api.c: the public functions of cursors, those of transactions included once they are open.
  */
 #include "api/api_check.h"
 #include "api/api_handle.h"
@@ -85,7 +85,7 @@ firn_cursor_prev(firn_cursor *cursor, firn_error *err)
     return firn_api_handle_left(cursor, firn_db_cursor_prev(cursor, err), err);
 }
 
-/* Whether one may look at it; to be left then. */
+/* Enters a cursor, if it may be read; the caller then leaves it. */
 static bool
 may_look(const firn_cursor *cursor)
 {
@@ -103,7 +103,7 @@ firn_cursor_valid(const firn_cursor *cursor)
     return is_valid;
 }
 
-/* What a valid cursor shows has an address. */
+/* Keys and values of a valid cursor have an address, even if they are empty. */
 static firn_slice
 with_address(const firn_cursor *cursor, firn_slice shown)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * api/exchange_api.c: the public face of imports and exports of tables: arguments are checked here, everything
- * else is transfer/'s.
+ * api/exchange_api.c: the public functions of imports and exports of tables: arguments are checked here, everything
+ * else is in transfer/.
  */
 #include "api/api_check.h"
 #include "api/api_handle.h"
@@ -16,7 +16,7 @@
 
 /* ---- functions of the program, which must not use handles ----
  *
- * The table is in use as long as they run, and so is its store: closing either would pull it away. */
+ * While they run, the table and its store are in use and must not be closed. */
 
 struct reading {
     firn_read_bytes read;
@@ -75,16 +75,16 @@ check_form(const firn_text_form *form, firn_error *err)
                                 form->size);
 }
 
-/* What an import or an export of a table begins with. */
+/* The arguments that an import or an export checks first. */
 struct beginning {
     firn_table *table;
-    bool has_function;    /* that reads or writes */
-    const char *required; /* of these */
+    bool has_function;    /* for reading or writing */
+    const char *required; /* the message if any is missing */
     void *statistics;     /* to be cleared; may be NULL */
     const void *options;  /* of the caller; may be NULL */
 };
 
-/* Fills given, of that size, which has the defaults. */
+/* Reads the caller's options into given, which has that size and the defaults. */
 static int
 begin(const struct beginning *call, void *given, size_t given_size, firn_error *err)
 {

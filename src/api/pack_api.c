@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * api/pack_api.c: the public face of packs: arguments are checked here, everything else is pack/'s.
+ * api/pack_api.c: the public functions of packs: arguments are checked here, everything else is in pack/.
  */
 #include "api/api_check.h"
 #include "api/api_handle.h"

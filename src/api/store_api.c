@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * api/store_api.c: the public face of the store: arguments are checked here, everything else is
- * store/'s. Batches are in bulk_api.c.
+ * api/store_api.c: the public functions of the store: arguments are checked here, everything else is
+ * in store/. Batches are in bulk_api.c.
  *
- * Keyspaces whose names begin with "firn." or "firn:" are firn's own: here they cannot be opened and are
- * not listed. Nor are tables, which have an interface of their own (table_api.c).
+ * Keyspaces whose names begin with "firn." or "firn:" are firn's own: they can neither be opened nor
+ * listed here. The same holds for tables, which have an interface of their own (table_api.c).
  */
 #include "api/api_check.h"
 #include "api/api_handle.h"
@@ -132,7 +132,7 @@ firn_store_sync(firn_store *store, firn_error *err)
     return api_check_told(firn_db_sync(store, err), err);
 }
 
-/* Of work on a store, in the caller's memory. */
+/* Reads the options of maintenance. */
 static int
 read_maintenance_options(const firn_store_maintenance_options *options,
                          struct firn_storefile_progress *out, firn_error *err)
@@ -305,7 +305,7 @@ firn_store_check(firn_store *store, const firn_store_check_options *options,
 
 /* ---- keyspaces ---- */
 
-/* Of a handle that was opened. */
+/* Refuses an opened handle if it is that of a table. */
 static int
 refuse_table(firn_keyspace **keyspace, firn_error *err)
 {
@@ -351,7 +351,7 @@ struct dropping {
     const char *name;
 };
 
-/* Asked while no other thread can drop the keyspace and give its name to a table. */
+/* A guard that runs while no other thread can drop the keyspace and give its name to a table. */
 static int
 check_is_no_table(void *ctx, firn_error *err)
 {
@@ -663,7 +663,7 @@ firn_exists(firn_keyspace *keyspace, firn_slice key, bool *out, firn_error *err)
     return api_check_told(firn_db_get_exists(keyspace, key, out, err), err);
 }
 
-/* The arrays of the caller. */
+/* The caller's arrays. */
 struct values {
     uint8_t **values;
     size_t *sizes;

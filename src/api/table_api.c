@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * api/table_api.c: the public face of tables and their rows: arguments are checked here, everything else is
- * tables/'s.
+ * api/table_api.c: the public functions of tables and their rows: arguments are checked here, everything else is
+ * in tables/.
  */
 #include "api/api_check.h"
 #include "api/api_handle.h"
@@ -450,7 +450,7 @@ firn_row_values(const firn_row *row)
     return row != NULL ? firn_rows_read_row_values(row, &count) : NULL;
 }
 
-/* Turns options, which are whole, into *out, which refers to what they refer to. */
+/* Converts options, which have all fields, to *out, which borrows from them. */
 static int
 take_read_options(const firn_read_options *options, struct firn_rows_read *out, firn_error *err)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * api/table_bulk_api.c: the public face of loads of tables.
+ * api/table_bulk_api.c: the public functions of loads of tables.
  */
 #include "api/api_check.h"
 #include "api/api_handle.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * api/table_state_api.c: the public face of what states of a table have differently, of what tables take up, and
- * of their checks: arguments are checked here, everything else is tables/'s.
+ * api/table_state_api.c: the public functions for differences between states of a table, for its size, and for its
+ * checks: arguments are checked here, tables/ does everything else.
  */
 #include "api/api_check.h"
 #include "api/api_handle.h"
@@ -78,7 +78,7 @@ firn_table_diff_next(firn_table_diff *diff, const firn_row_difference **out, fir
     return api_check_told(rc, err);
 }
 
-/* ---- what a table takes up ---- */
+/* ---- the size of a table ---- */
 
 const char *
 firn_table_encoding_name(unsigned encoding)

@@ -11,7 +11,7 @@
 #include "base/mem.h"
 #include "firn/table.h"
 
-/* How many bytes a member of a type takes; 0: there are none of that type. */
+/* The bytes of a member of a type; 0: members cannot have that type. */
 static size_t
 size_of(firn_type type)
 {
@@ -125,7 +125,7 @@ value_of(const firn_struct_member *member, const unsigned char *from)
         memcpy(&small.u32, at, sizeof small.u32);
         value.as.u64 = small.u32;
         break;
-    default: /* the value has it as the member does */
+    default: /* the value has the same form as the member */
         memcpy(&value.as, at, size_of(member->type));
         break;
     }
@@ -208,7 +208,7 @@ put_member(const firn_struct_member *member, const firn_value *value, unsigned c
 
 /* ---- rows ---- */
 
-/* The names of the columns, and room for as many values; the caller gives *out_names back. */
+/* The names of the columns, and room for as many values; the caller frees *out_names. */
 static int
 prepare(const firn_struct_layout *layout, const char ***out_names, firn_value **out_values,
         firn_error *err)

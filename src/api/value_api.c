@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * api/value_api.c: values of columns as text, and back: arguments are checked here, the texts are
- * exchange/value_text.h's.
+ * api/value_api.c: values of columns as text, and back: arguments are checked here,
+ * exchange/value_text.h does everything else.
  */
 #include "api/api_check.h"
 #include "base/buf.h"
@@ -10,7 +10,7 @@
 #include "firn/table.h"
 #include "schema/schema.h"
 
-/* The type of a column, as a schema would have it and as texts are read. FIRN_INVALID for one that no column can have. */
+/* The type of a column, as in a schema and as for reading texts. FIRN_INVALID: no column can have it. */
 static int
 read_type(const firn_table_column *column, struct firn_schema_column *out_column,
           struct firn_value_text_type *out, firn_error *err)

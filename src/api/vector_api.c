@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * api/vector_api.c: the public face of searches: arguments are checked here, everything else is search/'s.
+ * api/vector_api.c: the public functions of searches: arguments are checked here, everything else is in search/.
  */
 #include "api/api_check.h"
 #include "api/api_handle.h"

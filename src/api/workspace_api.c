@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * api/workspace_api.c: the public face of workspaces: arguments are checked here, everything else
- * is handle/ws.h's.
+ * api/workspace_api.c: the public functions of workspaces: arguments are checked here, everything else
+ * is in handle/ws.h.
  *
- * NULL for options means defaults; api_options.h reads those of callers of other versions, and writes
- * their results. The handle inside owns the objects that results point to (ws_given.c): here it is
+ * NULL for options means defaults; api_options.h reads options from callers of other versions, and writes
+ * their results. The handle inside owns the objects that results point to (ws_given.c). Here each object is
  * handed over to the caller, or released if the call failed or the caller does not want it.
  */
 #include <stddef.h>
@@ -18,8 +18,8 @@
 #include "place/place.h"
 #include "watch/watch.h"
 
-/* Returns where the caller's result has no size, or one that ends before `last`, the last pointer that its
- * caller is to release. */
+/* Returns from the enclosing function if the caller's result has no size, or ends before `last`, the last
+ * pointer that the caller must release. */
 #define BEGIN_RESULT(out, type, last, err)                                                 \
     do {                                                                                   \
         const int begun_ =                                                                 \
@@ -29,7 +29,7 @@
         }                                                                                  \
     } while (0)
 
-/* Ends a call that came out with rc and *result, of size_bytes, which points at first and second. */
+/* Ends a call that returned rc and *result, of size_bytes, which points to first and second. */
 static int
 give_result(firn_workspace *workspace, int rc, void *out, const void *result, size_t size_bytes,
             const void *first, const void *second)
@@ -510,7 +510,7 @@ firn_workspace_revert(firn_workspace *workspace, const firn_workspace_revert_opt
     API_READ_OPTIONS(given, options, err);
     API_REQUIRE(given.path_count == 0 || given.paths != NULL, err, "paths must not be NULL");
     int rc = firn_ws_revert(workspace, &given, &result, err);
-    if (rc != FIRN_OK && out != NULL) { /* how many conflicts there are, and nothing else */
+    if (rc != FIRN_OK && out != NULL) { /* only the number of conflicts */
         api_options_write(out, &result, sizeof result);
     }
     return give_result(workspace, rc, out, &result, sizeof result, result.after, result.before);
@@ -636,7 +636,7 @@ firn_workspace_gc(firn_workspace *workspace, const firn_workspace_gc_options *op
         return firn_error_set(err, FIRN_INVALID,
                               "an automatic collection is neither full nor recompresses");
     }
-    /* It may be called while a watch tells of a save: what that gave is not touched. */
+    /* It may be called while a watch reports a save, whose results are not touched. */
     int rc = firn_reclaim(workspace, &given, &result, err);
     if (rc == FIRN_OK && out != NULL) {
         api_options_write(out, &result, sizeof result);
@@ -655,7 +655,7 @@ firn_workspace_check(firn_workspace *workspace, const firn_workspace_check_optio
     API_OWN(workspace, "workspace", err);
     API_READ_OPTIONS(given, options, err);
     int rc = firn_repair_check(workspace, &given, &result, err);
-    if (out != NULL) { /* after a failure too: it says what is damaged */
+    if (out != NULL) { /* even after a failure: it says what is damaged */
         api_options_write(out, &result, sizeof result);
     }
     return api_check_told(rc, err);

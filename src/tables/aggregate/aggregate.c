@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * aggregate/aggregate.c: rows into groups: making, merging, and giving the groups out. Adding is in aggregate_add.c.
+ * aggregate/aggregate.c: grouping rows: creating, merging, and returning the groups. Adding is in aggregate_add.c.
  *
- * COUNT_DISTINCT counts groups: each such call has an aggregate of its own whose keys are those
- * of the groups and the argument. In the end its groups are rows that the call counts. So it
- * spills, merges and compares as groups do, and its memory is an equal share of all.
+ * COUNT_DISTINCT counts groups: each such call has an aggregate of its own, whose keys are those
+ * of the groups and the argument. At the end, each group of that aggregate is a row that the call
+ * counts. So it spills, merges and compares as groups do. It has an equal share of the memory.
  *
  * (I1) Without keys the table has one record from the beginning, and is never spilled.
- * (I2) code_groups has records of the table as it is: whatever clears the table clears it.
+ * (I2) code_groups points to records of the current table: clearing the table clears it.
  */
 #include "aggregate/aggregate.h"
 
@@ -120,7 +120,7 @@ set_keys(struct firn_aggregate *aggregate, const struct firn_aggregate_spec *spe
     aggregate->key_count = spec->key_count;
 }
 
-/* An earlier call whose state is that of call i; NULL: there is none. */
+/* An earlier call that shares its state with call i; NULL: there is none. */
 static const struct firn_aggregate_function_of *
 find_same(const struct firn_aggregate *aggregate, const struct firn_aggregate_spec *spec, size_t i)
 {
@@ -173,7 +173,7 @@ set_calls(struct firn_aggregate *aggregate, const struct firn_aggregate_spec *sp
     }
     aggregate->call_count = spec->call_count;
     aggregate->states_end = offset;
-    /* So that a record lies in one cache line. */
+    /* So that a record is in one cache line. */
     aggregate->table.record_size = offset == 0                           ? sizeof(uint64_t)
                                    : offset > LINE / 2 && offset <= LINE ? LINE
                                                                          : offset;
@@ -182,7 +182,7 @@ set_calls(struct firn_aggregate *aggregate, const struct firn_aggregate_spec *sp
 static int create(const struct firn_aggregate_spec *spec, size_t keys_max,
                   struct firn_aggregate **out, firn_error *err);
 
-/* The aggregates of COUNT_DISTINCT. */
+/* Creates the aggregates of COUNT_DISTINCT. */
 static int
 create_distinct(struct firn_aggregate *aggregate, const struct firn_aggregate_spec *spec,
                 uint64_t memory_bytes, firn_error *err)
@@ -378,12 +378,12 @@ swap_tables(struct firn_aggregate_table *a, struct firn_aggregate_table *b)
     *b = table;
 }
 
-/* The smaller table goes into the larger one. */
+/* Merges the smaller table into the larger one. */
 static int
 merge_tables(struct firn_aggregate *aggregate, struct firn_aggregate *other, firn_error *err)
 {
     struct firn_aggregate_table *from = &other->table;
-    /* Keys that have places here may be in a table of an aggregate without places. */
+    /* A key with a place here may be in the table of an aggregate without places. */
     if (from->count > aggregate->table.count &&
         (aggregate->direct.places > 0) == (other->direct.places > 0) &&
         from->memory_bytes == aggregate->table.memory_bytes && from->os == aggregate->table.os) {
@@ -448,7 +448,7 @@ firn_aggregate_make_outputs(struct firn_aggregate *aggregate, firn_error *err)
                                       : FIRN_OK;
 }
 
-/* Rows, each of which counts once for a call. */
+/* Counts each row once for a call. */
 static int
 count_rows(struct firn_aggregate *aggregate, const struct firn_aggregate_function_of *call,
            const struct firn_chunk_values *keys, size_t count, firn_error *err)
@@ -475,7 +475,7 @@ out:
     return rc;
 }
 
-/* The groups of a call's own aggregate are what it counts. */
+/* Counts the groups of a call's own aggregate. */
 static int
 finish_distinct(struct firn_aggregate *aggregate, struct firn_aggregate_function_of *call,
                 firn_error *err)
@@ -531,7 +531,7 @@ firn_aggregate_next(struct firn_aggregate *aggregate, struct firn_chunk_values *
     uint8_t **groups = aggregate->batch.groups;
     int rc = FIRN_OK;
     DCHECK(aggregate->is_finished);
-    DCHECK(aggregate->code_count == 0); /* (I2): parts that are read clear the table */
+    DCHECK(aggregate->code_count == 0); /* (I2): reading parts clears the table */
     *out_count = 0;
     if (aggregate->emitted == table->count && aggregate->is_spilled) {
         bool is_end;

@@ -1,25 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * aggregate/aggregate.h: rows into groups, and functions of the values of each group.
+ * aggregate/aggregate.h: grouping rows, and functions over the values of each group.
  *
  * Rows come in batches of columns: struct firn_chunk_values with up to FIRN_CHUNK_BLOCK values,
- * and a mask of the rows that count (NULL: all). Groups go out in the same form, in no
+ * and a mask of the rows that count (NULL: all). Groups are returned in the same form, in no
  * particular order.
  *
  * - Keys: null is a group of its own, -0 is in the group of 0, and every NaN is in one group.
- *   They go out as 0 and as one NaN. Without keys there is one group, also of no rows.
+ *   They are returned as 0 and as one NaN. Without keys there is one group, even if there are no
+ *   rows.
  * - Nulls of arguments are skipped. SUM, MIN, MAX and AVG of no values are null; the counts
  *   never are.
  * - Integers and decimals are added exactly, in 128 bits; a SUM that does not fit its type is
- *   FIRN_LIMIT, when it goes out. Floating-point numbers are added as doubles: with keys one
- *   after the other, as the rows of a group come; without, the batches as the blocks of
- *   docs/formats/chunk.md. Merging adds the sums.
- * - MIN and MAX compare as keys do: a NaN is larger than all other numbers, -0 equals 0 (which
- *   of the two goes out is not said).
+ *   FIRN_LIMIT when it is returned. Floating-point numbers are added as doubles: with keys, in the
+ *   order of the rows of a group; without keys, each batch as a block of docs/formats/chunk.md.
+ *   Merging adds the sums.
+ * - MIN and MAX compare as keys do: a NaN is larger than all other numbers, -0 equals 0 (either
+ *   of the two may be returned).
  *
  * Memory: memory_bytes, which COUNT_DISTINCT calls share; some 500 KiB for buffers and codes of
  * chunks; and half a KiB for each time that the memory was used up. Groups that do not fit go to
- * temporary files, and come back part by part when the groups go out.
+ * temporary files, and are read back part by part when the groups are returned.
  *
  * One thread at a time. After a failure only destroy may be called.
  */
@@ -48,15 +49,15 @@ enum firn_aggregate_function {
 struct firn_aggregate_column {
     firn_type type;
     uint32_t
-        fixed_size; /* of values of BYTES that all have one size (UUID, VECTOR); 0: they do not */
+        fixed_size; /* of BYTES whose values all have one size (UUID, VECTOR); 0: sizes differ */
 };
 
 struct firn_aggregate_call {
     enum firn_aggregate_function function;
-    struct firn_aggregate_column argument; /* not of COUNT_ROWS */
+    struct firn_aggregate_column argument; /* unused by COUNT_ROWS */
     uint32_t scale;                        /* of a DECIMAL argument: AVG divides by 10^scale */
-    /* Calls that have a number in common, but 0, are always given the same values, in the same
-     * ways: what they add up is then kept once. */
+    /* Calls with the same number, except 0, always get the same values in the same way, so their
+     * common sums are kept once. */
     uint32_t argument_number;
 };
 
@@ -69,12 +70,12 @@ struct firn_aggregate_range {
 enum { FIRN_AGGREGATE_KEYS_MAX = 63, FIRN_AGGREGATE_CALLS_MAX = 4096 };
 #define FIRN_AGGREGATE_MEMORY_MIN ((uint64_t)64 << 10) /* less counts as so much */
 
-/* All is borrowed until create returns, but for os, and spill with what it refers to: until
- * destroy. */
+/* All is borrowed until create returns, except os and spill with what it refers to: these are
+ * borrowed until destroy. */
 struct firn_aggregate_spec {
     const struct firn_aggregate_column *keys;
     size_t key_count;
-    /* Of each key; NULL: not all of them are known. With about how many rows come, it decides whether groups are
+    /* Of each key; NULL: not all of them are known. Together with row_count, an estimate, they decide whether groups are
      * found without hashing. */
     const struct firn_aggregate_range *ranges;
     uint64_t row_count;
@@ -82,22 +83,22 @@ struct firn_aggregate_spec {
     size_t call_count;
     uint64_t memory_bytes;
     const struct firn_row_spill *spill; /* NULL: none; then FIRN_LIMIT when the memory is used up */
-    struct firn_os *os; /* large pages of memory come from it; NULL: none are asked for */
+    struct firn_os *os; /* the source of large pages of memory; NULL: none are used */
     uint64_t seed;      /* of hashes, so that nobody can choose keys that collide */
 };
 
 struct firn_aggregate;
 
-/* Whether an earlier call that has a number in common keeps what this one adds up: what would be added to this
- * one counts for nothing. */
+/* Whether an earlier call with the same argument number keeps the state of this one: values that are added to this one
+ * are ignored. */
 bool firn_aggregate_is_shared(const struct firn_aggregate *aggregate, size_t call);
 
-/* The type of a call's values: COUNTs I64; AVG F64; SUM I64, U64, DECIMAL or F64; MIN and MAX
+/* The type of a call's results: COUNTs I64; AVG F64; SUM I64, U64, DECIMAL or F64; MIN and MAX
  * the argument's. */
 firn_type firn_aggregate_result_type(const struct firn_aggregate_call *call);
 
-/* FIRN_LIMIT beyond the limits above, FIRN_INVALID for a function that its argument does not
- * have. */
+/* FIRN_LIMIT beyond the limits above; FIRN_INVALID: a function does not take the type of its
+ * argument. */
 FIRN_MUST_CHECK int firn_aggregate_create(const struct firn_aggregate_spec *spec,
                                           struct firn_aggregate **out, firn_error *err);
 /* NULL is fine. */
@@ -105,20 +106,20 @@ void firn_aggregate_destroy(struct firn_aggregate *aggregate);
 
 /* ---- rows ---- */
 
-/* Adds rows: a column for each key, and one for each call, of the kinds of the spec's types. An
- * argument of kind FIRN_PHYSICAL_NONE leaves its call out (the caller adds to it below); that of
- * COUNT_ROWS is not looked at. Bits of mask at and after count must be 0. Nothing is borrowed. */
+/* Adds rows: a column for each key, and one for each call, of the kinds of the spec's types. A call
+ * whose argument has kind FIRN_PHYSICAL_NONE is left out (the caller adds to it with the functions
+ * below); that of COUNT_ROWS is ignored. Bits of mask from count on must be 0. Nothing is borrowed. */
 FIRN_MUST_CHECK int firn_aggregate_add(struct firn_aggregate *aggregate,
                                        const struct firn_chunk_values *keys,
                                        const struct firn_chunk_values *arguments, size_t count,
                                        const uint64_t *mask, firn_error *err);
 
-/* The same with keys that come as the codes of chunks (firn_chunk_read_codes; nulls have
- * code_count), put together into one number for each row, also those that the mask leaves out: the code of the last key + (its
- * code_count + 1) * (that of the key before it + …). There is a chunk for each key; they are borrowed
- * until the next begin_codes, merge or finish, the array is not. Each number is looked up once, but
- * for another time after groups were spilled. Requires: keys; no ranges of them; firn_chunk_code_count > 0 of all
- * chunks; at most FIRN_AGGREGATE_CODES_MAX numbers, unless there is one key. */
+/* Adds rows whose keys come as the codes of chunks (firn_chunk_read_codes; nulls have code_count). The codes
+ * of a row are joined into one number, also for rows that the mask leaves out: the code of the last key +
+ * (its code_count + 1) * (that of the key before it + …). There is a chunk for each key; the chunks are borrowed until
+ * the next begin_codes, merge or finish, the array is not. Each number is looked up once, and again after groups
+ * were spilled. Requires: keys; no ranges of them; firn_chunk_code_count > 0 of all chunks; at most
+ * FIRN_AGGREGATE_CODES_MAX numbers, unless there is one key. */
 enum { FIRN_AGGREGATE_CODES_MAX = 1 << 14 };
 FIRN_MUST_CHECK int firn_aggregate_begin_codes(struct firn_aggregate *aggregate,
                                                const struct firn_chunk *const *chunks,
@@ -128,8 +129,8 @@ FIRN_MUST_CHECK int firn_aggregate_add_codes(struct firn_aggregate *aggregate,
                                              const struct firn_chunk_values *arguments,
                                              size_t count, const uint64_t *mask, firn_error *err);
 
-/* Puts the codes of one more key, of which there are count, those of null included, to numbers of the keys before
- * it. */
+/* Joins the codes of one more key to the numbers of the keys before it. count: how many codes the key has, with that of
+ * null. */
 void firn_aggregate_join_codes(const struct firn_aggregate *aggregate, uint32_t *codes,
                                const uint32_t *own, uint32_t count, size_t rows);
 
@@ -144,14 +145,14 @@ void firn_aggregate_add_count(struct firn_aggregate *aggregate, size_t call, uin
 FIRN_MUST_CHECK int firn_aggregate_add_extreme(struct firn_aggregate *aggregate, size_t call,
                                                const struct firn_cell *cell, firn_error *err);
 
-/* Adds the groups of another one with the same spec, which neither has finished. It is empty
- * afterwards, and may be added to again. */
+/* Adds the groups of another aggregate with the same spec, which is empty afterwards and may be
+ * used again. Requires: neither is finished. */
 FIRN_MUST_CHECK int firn_aggregate_merge(struct firn_aggregate *aggregate,
                                          struct firn_aggregate *other, firn_error *err);
 
 /* ---- groups ---- */
 
-/* No rows follow. */
+/* Ends adding: no rows follow. */
 FIRN_MUST_CHECK int firn_aggregate_finish(struct firn_aggregate *aggregate, firn_error *err);
 
 /* Up to FIRN_CHUNK_BLOCK more groups: a column for each key and one for each call go to the

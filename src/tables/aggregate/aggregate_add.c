@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * aggregate/aggregate_add.c: rows into groups: adding.
+ * aggregate/aggregate_add.c: grouping rows: adding.
  *
- * A batch goes through in three steps: which rows count; which groups they belong to
- * (aggregate_keys.c, aggregate_table.c), as an array of pointers to records; and for each call,
- * one loop over rows and records (aggregate_state.c). When memory comes to an end in the middle
- * of the second step, the rows so far go on to the third, the table is spilled
- * (aggregate_spill.c), and the rest of the batch begins anew.
+ * A batch has three steps. The first finds the rows that count. The second finds their groups
+ * (aggregate_keys.c, aggregate_table.c), as an array of pointers to records. The third has one loop
+ * over rows and records for each call (aggregate_state.c). If memory is used up during the second
+ * step, the rows so far go through the third, the table is spilled (aggregate_spill.c), and the
+ * rest of the batch starts again.
  *
- * Groups whose keys are numbers of small ranges have places instead of a hash (aggregate_direct.c); rows that
- * find none go on to the table. Where there are few groups, the third step goes group by group (aggregate_few.c).
+ * Groups whose keys are numbers of small ranges have places instead of a hash (aggregate_direct.c); rows without a
+ * place go to the table. If there are few groups, the third step goes group by group (aggregate_few.c).
  */
 #include "aggregate/aggregate.h"
 
@@ -17,13 +17,13 @@
 
 enum {
     ROWS = FIRN_AGGREGATE_ROWS,
-    STATES_LISTED = 3, /* with fewer, it is not worth to list rows by group */
+    STATES_LISTED = 3, /* with fewer, listing rows by group is not worth it */
     BYTES_SHARE = 8    /* one step adds at most this part of the memory in extremes of bytes */
 };
 
 /* ---- rows ---- */
 
-/* Whether the caller leaves a call to itself, or another one does its work. */
+/* Whether the caller adds to a call itself, or another call keeps its state. */
 static bool
 is_left_out(const struct firn_aggregate_function_of *call, const struct firn_chunk_values *argument)
 {
@@ -31,7 +31,7 @@ is_left_out(const struct firn_aggregate_function_of *call, const struct firn_chu
            (call->function != FIRN_AGGREGATE_COUNT_ROWS && argument->kind == FIRN_PHYSICAL_NONE);
 }
 
-/* One call, for chosen rows [start, end), whose groups are known. */
+/* Updates one call for chosen rows [start, end), whose groups are known. */
 static int
 update(struct firn_aggregate *aggregate, const struct firn_aggregate_function_of *call,
        const struct firn_chunk_values *argument, size_t start, size_t end, firn_error *err)
@@ -57,7 +57,7 @@ update(struct firn_aggregate *aggregate, const struct firn_aggregate_function_of
                                        err);
 }
 
-/* All calls, for chosen rows [start, end), whose groups are known; is_listed: they are marked by group. */
+/* Updates all calls for chosen rows [start, end), whose groups are known; is_listed: they are marked by group. */
 static int
 update_calls(struct firn_aggregate *aggregate, const struct firn_chunk_values *arguments,
              size_t start, size_t end, bool is_listed, firn_error *err)
@@ -81,7 +81,7 @@ update_calls(struct firn_aggregate *aggregate, const struct firn_chunk_values *a
     return rc;
 }
 
-/* The same, of groups of the table. */
+/* Updates all calls for groups of the table. */
 static int
 update_step(struct firn_aggregate *aggregate, const struct firn_chunk_values *arguments,
             size_t start, size_t end, firn_error *err)
@@ -92,7 +92,7 @@ update_step(struct firn_aggregate *aggregate, const struct firn_chunk_values *ar
     return update_calls(aggregate, arguments, start, end, is_listed, err);
 }
 
-/* Up to where rows go on in one step, so that extremes of bytes stay within the memory, nearly. */
+/* The end of the rows of one step, so that extremes of bytes hardly exceed the memory. */
 static size_t
 cut_step(const struct firn_aggregate *aggregate, const struct firn_chunk_values *arguments,
          size_t start, size_t end)
@@ -113,7 +113,7 @@ cut_step(const struct firn_aggregate *aggregate, const struct firn_chunk_values 
     return end;
 }
 
-/* Rows of the other table that a call of COUNT_DISTINCT counts. */
+/* Adds rows to the aggregate whose groups a call of COUNT_DISTINCT counts. */
 static int
 add_distinct(struct firn_aggregate *aggregate, const struct firn_chunk_values *keys,
              const struct firn_chunk_values *arguments, size_t count, const uint64_t *mask,
@@ -180,7 +180,7 @@ add_to_only(struct firn_aggregate *aggregate, const struct firn_chunk_values *ar
     return rc;
 }
 
-/* Chosen rows whose groups are in the table. */
+/* Adds chosen rows to groups in the table. */
 static int
 add_to_table(struct firn_aggregate *aggregate, const struct firn_chunk_values *keys,
              const struct firn_chunk_values *arguments, firn_error *err)
@@ -202,7 +202,7 @@ out:
     return rc;
 }
 
-/* Chosen rows whose groups have places; the others stay chosen. */
+/* Adds chosen rows whose groups have places; the others stay chosen. */
 static int
 add_to_places(struct firn_aggregate *aggregate, const struct firn_chunk_values *keys,
               const struct firn_chunk_values *arguments, size_t count, firn_error *err)
@@ -259,7 +259,7 @@ out:
 
 /* ---- codes ---- */
 
-/* The group of the codes of all keys; *out is NULL where memory came to an end. */
+/* The group of the codes of all keys; *out is NULL if the memory is used up. */
 static int
 find_code(struct firn_aggregate *aggregate, uint32_t code, uint8_t **out, firn_error *err)
 {
@@ -309,7 +309,7 @@ find_codes(struct firn_aggregate *aggregate, const uint32_t *codes, size_t start
     return rc;
 }
 
-/* For COUNT_DISTINCT: the values of the codes of rows [start, end) are in their groups. */
+/* For COUNT_DISTINCT: takes the keys of rows [start, end), which come as codes, from the rows' groups. */
 static int
 add_distinct_codes(struct firn_aggregate *aggregate, const struct firn_chunk_values *arguments,
                    size_t start, size_t end, firn_error *err)
@@ -331,7 +331,7 @@ add_distinct_codes(struct firn_aggregate *aggregate, const struct firn_chunk_val
     return add_distinct(aggregate, keys, arguments, keys[0].count, mask, err);
 }
 
-/* The calls of rows that are marked by the numbers of their codes. */
+/* Updates the calls for rows that are marked by the numbers of their codes. */
 static int
 update_listed(struct firn_aggregate *aggregate, const uint32_t *codes,
               const struct firn_chunk_values *arguments, size_t count, const uint64_t *mask,

@@ -1,31 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * aggregate/aggregate_direct.c: groups without a hash table, where keys are numbers of small ranges.
+ * aggregate/aggregate_direct.c: groups without a hash table, for keys that are numbers of small ranges.
  *
- * If the caller knows between which bounds most values of all keys lie, and there are not many more places between
- * them than rows, each combination of values has a place: a stretch of memory for the states of its group, found by
- * a subtraction (and a multiplication, with more keys). Nothing is hashed or compared, no key is stored, and one row
- * costs one cache miss. The last place of each key is that of null.
+ * If the caller knows bounds of most values of all keys, and the bounds do not allow many more combinations than there
+ * are rows, each combination has a place: memory for the states of its group, which is found by a subtraction (and a
+ * multiplication for each further key). Nothing is hashed or compared, no key is stored, and one row costs one cache
+ * miss. The last place of each key is that of null.
  *
  *   place = local(key 0) * factor 0 + local(key 1) * factor 1 + …      local(v) = v - minimum; of null: range
  *
- * A place is written as other records are, so that the same loops add to it: its record begins where its states would
- * have the words of the key before them. Words of neighbours overlap; they are never looked at:
+ * A place is addressed like other records, so that the same loops add to it: its record begins where the words of the
+ * key would be, before its states. The words of neighbours overlap, and are never read:
  *
  *   pages  +-----------+----------+----------+---- … ----+
  *          | no words  | states 0 | states 1 | …         |
  *          +-----------+----------+----------+---- … ----+
  *          ^ record 0  ^ record 0 + word bytes, = record 1 + word bytes - stride
  *
- * Bounds are hints. A row whose key is outside of them goes the way of all others, to the hash table, which never has
- * a key that has a place: (I1). What comes back from temporary files, or from another aggregate, keeps to that, and
- * so places go out after all else.
+ * Bounds are hints. A row with a key outside of them goes to the hash table, which never has a key that has a
+ * place: (I1). This includes groups from temporary files or from another aggregate, so places are returned after all
+ * other groups.
  *
- * Memory is taken once, when the aggregate is made, out of what it may use; where places would take more than a part
+ * Memory is allocated once, when the aggregate is created, out of its memory; if places would take more than a part
  * of that, there are none. Pages that no row touches cost nothing: `touched` says which may have groups.
  *
- * (I2) A place has a group if and only if its count of rows is not 0: that of COUNT_ROWS where it is asked for, else
- *      one that is kept for this alone.
+ * (I2) A place has a group if and only if its count of rows is not 0. This is the count of COUNT_ROWS if there is such
+ *      a call, else a count of its own.
  */
 #include "aggregate/aggregate_internal.h"
 
@@ -33,20 +33,20 @@
 
 enum {
     ROWS = FIRN_AGGREGATE_ROWS,
-    PLACES_FREE = 1 << 10, /* so many are worth it whatever the number of rows */
+    PLACES_FREE = 1 << 10, /* so many are worth it for any number of rows */
     PLACES_A_ROW = 4,
     TOUCHED_SHIFT = 9,    /* places of a byte of `touched` */
-    PLACES_FEW = 1 << 14, /* with more, it is not looked whether there are few groups */
+    PLACES_FEW = 1 << 14, /* with more, it is not checked whether there are few groups */
     MEMORY_SHARE = 2,
     MEMORY_SHARE_ALONE =
-        8 /* without temporary files, where the rest must not be too little for the table */
+        8 /* without temporary files, so that enough memory is left for the table */
 };
 #define PLACES_MAX (UINT64_C(1) << 31)
 #define OUTSIDE (UINT64_C(1) << 63)
 
 /* ---- making ---- */
 
-/* Sets what keys need for places; 0: they have none. */
+/* Sets the fields of keys for places, and returns how many there are; 0: none. */
 static uint64_t
 count_places(struct firn_aggregate *aggregate, const struct firn_aggregate_spec *spec)
 {
@@ -163,7 +163,7 @@ rows_of(const struct firn_aggregate_direct *direct, uint8_t *record)
     return (uint64_t *)(void *)(record + direct->rows_call.offset);
 }
 
-/* Places of chosen rows; OUTSIDE is set where they have none. Returns all bits. */
+/* The places of chosen rows; OUTSIDE is set for rows without one. Returns all bits of them, joined by "or". */
 static uint64_t
 find_places(const struct firn_aggregate *aggregate, const struct firn_chunk_values *columns,
             const struct firn_aggregate_batch *batch, uint64_t *places)
@@ -219,7 +219,7 @@ firn_aggregate_direct_find(struct firn_aggregate *aggregate,
         }
         batch->count = kept;
     }
-    /* In variables, since stores of bytes might change what structs have. */
+    /* Copies, because for the compiler stores of bytes may change fields of structs. */
     uint8_t *const touched = direct->touched;
     uint8_t *const data = direct->pages.data;
     const size_t stride = direct->stride;
@@ -345,7 +345,7 @@ add_places(struct firn_aggregate_direct *to, const struct firn_aggregate_direct 
     return FIRN_OK;
 }
 
-/* A place as a record of a table. */
+/* Makes a record of a table from a place. */
 static int
 add_record(struct firn_aggregate *aggregate, const struct firn_aggregate *other, uint64_t place,
            struct firn_buf *buf, firn_error *err)

@@ -2,19 +2,19 @@
  *
  * aggregate/aggregate_few.c: batches whose rows belong to a few groups.
  *
- * Two rows of one group that follow each other make the second wait for the first, where each row is added to a
- * record: what was stored has to be loaded again. So, where there are few groups, each row gets the number of its
- * group, a byte; each group gets a mask of its rows; and each call then adds up one group after the other in
- * registers, by mask. What is counted is the bits of a mask. Arguments with nulls get masks of their own.
+ * If each row is added to a record, a row waits for the row before it if both are in one group, because the stored
+ * value must be loaded again. So, if there are few groups, each row gets the number of its group, a byte, and each
+ * group gets a mask of its rows. Each call then adds up one group after the other in registers, by mask. Counts are
+ * the numbers of bits in masks. Arguments with nulls get masks of their own.
  *
- * With AVX-512 the masks are what comparing 64 numbers at once gives, and eight values are added to four groups by
- * four instructions. They spend most of their time on loading masks, so sums of three columns are made at once. The
- * plain loops go from bit to bit.
+ * With AVX-512, comparing 64 numbers at once gives the masks, and four instructions add eight values to four groups.
+ * Loading masks takes most of the time, so the sums of three columns are computed together. The plain loops go from bit
+ * to bit.
  *
- * Integers are added in 64 bits if all values that count are so small that a block of them cannot overflow; the
- * sums tell, since all bits of the values are gathered with them. Otherwise the caller goes by row.
+ * Integers are added in 64 bits if all values that count are so small that the sum of a block cannot overflow. This is
+ * known after the loop, which also collects all bits of the values. Otherwise the caller adds row by row.
  *
- * (I1) Floating-point numbers are added in the order of rows: one by one, whatever the processor has.
+ * (I1) Floating-point numbers are added one by one in the order of rows, on every processor.
  */
 #include "aggregate/aggregate_internal.h"
 
@@ -82,7 +82,7 @@ firn_aggregate_few_number(const struct firn_aggregate_table *table, const uint8_
 
 /* ---- masks ---- */
 
-/* As firn_chunk_count_bits of encoding: the compiler's own way may be a call. */
+/* As firn_chunk_count_bits of encoding: the compiler's builtin may be a call. */
 static inline uint32_t
 count_bits(uint64_t word)
 {
@@ -92,7 +92,7 @@ count_bits(uint64_t word)
     return (uint32_t)(word * UINT64_C(0x0101010101010101) >> 56);
 }
 
-/* Bit i: byte i of eight numbers is this one. None is above 127. */
+/* Bit i is set if byte i of eight numbers is this one. Requires: none is above 127. */
 static inline uint64_t
 equal_bytes(const uint8_t *numbers, size_t number)
 {
@@ -102,7 +102,7 @@ equal_bytes(const uint8_t *numbers, size_t number)
     return equal * UINT64_C(0x0102040810204080) >> 56;
 }
 
-/* The masks of all groups among the chosen rows; whether all of these have a group. */
+/* Makes the masks of all groups among the chosen rows; returns whether all of these rows have a group. */
 static bool
 mark_plain(const struct firn_aggregate_few *few, struct firn_aggregate_few_marks *marks)
 {
@@ -338,7 +338,8 @@ firn_aggregate_few_list_places(struct firn_aggregate_few *few,
 
 #define STATE(type, group) ((type *)(void *)((group) + call->offset))
 
-/* What is made of the numbers of each group (and, in out, of up to STEP - 1 more, which means nothing): their sum, or the largest of them after they were flipped. */
+/* Folds the numbers of each group: their sum, or the largest of them after they were flipped. out also gets up to STEP - 1
+ * more results, which have no meaning. */
 struct fold {
     const uint64_t *numbers;
     uint64_t flip;
@@ -391,7 +392,7 @@ fold_step(bool is_sum, const struct fold *fold, const struct firn_aggregate_few_
     __m512i bits = _mm512_setzero_si512();
     __m512i results[STEP] = {bits, bits, bits, bits};
     for (size_t i = 0; i < ROWS / 8; i++) {
-        /* What is not chosen is not read: the column may end before. */
+        /* Rows that are not chosen are not read: the column may end before them. */
         __m512i numbers =
             _mm512_maskz_loadu_epi64(((const uint8_t *)marks->chosen)[i], fold->numbers + 8 * i);
         if (is_sum) {
@@ -423,7 +424,7 @@ fold_hardware(const struct fold *fold, const struct firn_aggregate_few_marks *ma
     return bits;
 }
 
-/* What is added to one column's sums of STEP groups; the bits of all its numbers. */
+/* The sums of one column for STEP groups, and the bits of all its numbers. */
 struct column_sums {
     __m512i results[STEP];
     __m512i bits;
@@ -470,7 +471,7 @@ sum_hardware(const struct fold *folds, const struct firn_aggregate_few_marks *ma
             sum_column(&b, which, chosen[i], folds[1].numbers + 8 * i, folds[1].bias);
             sum_column(&c, which, chosen[i], folds[2].numbers + 8 * i, folds[2].bias);
         }
-        /* Copies, so that what the loop has stays in registers. */
+        /* Copies, so that the loop keeps them in registers. */
         const struct column_sums ends[AT_ONCE] = {a, b, c};
         for (size_t i = 0; i < AT_ONCE; i++) {
             end_sums(&ends[i], &out[i][group], &bits[i]);
@@ -508,7 +509,7 @@ sum_of(const struct firn_chunk_values *values)
                                                                    : 0};
 }
 
-/* False, with nothing done, where sums might not fit. */
+/* False, and nothing is changed, if sums might not fit. */
 static bool
 put_sums(const struct firn_aggregate_few *few, const struct firn_aggregate_few_marks *marks,
          const struct firn_aggregate_function_of *call, uint64_t bits, const uint64_t *sums)
@@ -539,7 +540,7 @@ add_integers(const struct firn_aggregate_few *few, const struct firn_aggregate_f
     return put_sums(few, marks, call, bits, sums);
 }
 
-/* The sums of `count` calls, two at least. */
+/* Adds the sums of `count` calls, at least two. */
 static void
 add_some_sums(const struct firn_aggregate_few *few, struct firn_aggregate_function_of *const *calls,
               const struct firn_chunk_values *const *values, size_t count)

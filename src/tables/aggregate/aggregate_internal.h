@@ -8,9 +8,9 @@
  *   | nulls | key 0   | …         | state 0 | …         |
  *   +-------+---------+---- … ----+---------+---- … ----+
  *
- * Words of a key: bit i of nulls says that key i is null; then its words are 0. A number has one
- * word: its bits, -0 as 0 and NaNs as one. Bytes have two, which hold them if they are SHORT,
- * else their beginning and a pointer:
+ * Words of a key: if bit i of nulls is set, key i is null and its words are 0. A number has one
+ * word: its bits, with -0 as 0 and all NaNs as one. Bytes have two words, which hold them if they
+ * are SHORT, else their beginning and a pointer:
  *
  *   0      4            8                     16
  *   +------+------------+---------------------+
@@ -18,7 +18,7 @@
  *   | size | first four | pointer             |
  *   +------+------------+---------------------+
  *
- * Without keys there is no word, and one group. A state of zeros is that of no values.
+ * Without keys there are no words, and one group. A state of zeros is that of no values.
  */
 #ifndef FIRN_AGGREGATE_AGGREGATE_INTERNAL_H
 #define FIRN_AGGREGATE_AGGREGATE_INTERNAL_H
@@ -32,9 +32,9 @@
 enum {
     FIRN_AGGREGATE_ROWS = FIRN_CHUNK_BLOCK, /* of a batch */
     FIRN_AGGREGATE_MASK_WORDS = FIRN_CHUNK_MASK_WORDS,
-    FIRN_AGGREGATE_SHORT = 12, /* bytes that lie in words */
+    FIRN_AGGREGATE_SHORT = 12, /* bytes that fit in words */
     FIRN_AGGREGATE_PART_BITS = 6,
-    FIRN_AGGREGATE_PARTS = 1 << FIRN_AGGREGATE_PART_BITS, /* that a table is spilled in */
+    FIRN_AGGREGATE_PARTS = 1 << FIRN_AGGREGATE_PART_BITS, /* of a spilled table */
     FIRN_AGGREGATE_LEVELS = 5,
     FIRN_AGGREGATE_FEW = 32, /* groups of aggregate_few.c */
     /* With one more key, the argument of COUNT_DISTINCT. */
@@ -56,7 +56,7 @@ firn_aggregate_is_set(const uint64_t *mask, size_t i)
     return (mask[i / 64] >> i % 64 & 1) != 0;
 }
 
-/* Bits of a floating-point number as those of a key: one for all that are equal. */
+/* The bits of a floating-point number in a key: equal numbers have the same bits. */
 static inline uint64_t
 firn_aggregate_normal_f64(uint64_t bits)
 {
@@ -70,7 +70,7 @@ firn_aggregate_normal_f32(uint32_t bits)
     return size > UINT32_C(0xff) << 23 ? FIRN_AGGREGATE_NAN32 : size == 0 ? 0 : bits;
 }
 
-/* Ranks: unsigned numbers in the order of values. A NaN's is the largest. */
+/* Ranks: unsigned numbers in the order of the values. NaN has the largest. */
 static inline uint64_t
 firn_aggregate_rank_f64(uint64_t bits)
 {
@@ -136,7 +136,7 @@ firn_aggregate_pack(const uint8_t *bytes, size_t size, uint64_t out[2])
     out[1] = low >> 32 | high << 32;
 }
 
-/* The words of bytes, borrowed where they are not short. */
+/* The words of bytes, which are borrowed if they are not short. */
 static inline void
 firn_aggregate_words_of(firn_slice bytes, uint64_t out[2])
 {
@@ -158,7 +158,7 @@ firn_aggregate_words_are_short(const uint64_t words[2])
 {
     return firn_aggregate_words_size(words) <= FIRN_AGGREGATE_SHORT;
 }
-/* The bytes of words, borrowed from them where they are short. */
+/* The bytes of words, borrowed from the words if they are short. */
 static inline firn_slice
 firn_aggregate_words_bytes(const uint64_t *words)
 {
@@ -167,15 +167,15 @@ firn_aggregate_words_bytes(const uint64_t *words)
                : firn_bytes((const uint8_t *)(uintptr_t)words[1], firn_aggregate_words_size(words));
 }
 
-/* ---- what a specification comes to ---- */
+/* ---- keys and calls of a specification ---- */
 
 struct firn_aggregate_key {
     enum firn_physical kind;
     uint32_t fixed_size;
     uint32_t word; /* its first */
-    /* Where groups have places (aggregate_direct.c). */
+    /* If groups have places (aggregate_direct.c). */
     uint64_t minimum;
-    uint64_t range; /* values from minimum on; also where null is */
+    uint64_t range; /* the number of values from minimum on; also the place of null */
     uint64_t factor;
 };
 
@@ -199,7 +199,7 @@ struct firn_aggregate_function_of {
     size_t offset;  /* of the state, in the record */
     bool is_shared; /* an earlier call has the same state, and keeps it */
     bool
-        is_added; /* of a batch whose rows are marked by group: firn_aggregate_few_add_sums did it */
+        is_added; /* for a batch whose rows are marked by group: firn_aggregate_few_add_sums did it */
     struct firn_aggregate *distinct; /* of COUNT_DISTINCT: key and argument of each group; owned */
 };
 
@@ -231,7 +231,7 @@ struct firn_aggregate_table {
     uint64_t byte_words[(FIRN_AGGREGATE_WORDS_MAX + 63) / 64]; /* words that begin bytes */
     bool has_bytes;
     uint64_t seed;
-    unsigned level; /* how many groups of PART_BITS of hashes are equal in all groups */
+    unsigned level; /* the hashes of all groups have level * PART_BITS bits in common */
     /* tag << 32 | (index + 1); 0: empty. */
     struct firn_os_pages slot_pages;
     uint64_t *slots;
@@ -243,16 +243,16 @@ struct firn_aggregate_table {
     unsigned page_shift; /* records of a page: 2^page_shift */
     size_t page_size;
     struct firn_arena arena; /* of bytes */
-    uint64_t memory_bytes;   /* that may be used */
+    uint64_t memory_bytes;   /* the most that may be used */
 };
 
 /* Sets the sizes; the rest of the struct is zeroed. */
 void firn_aggregate_table_init(struct firn_aggregate_table *table, uint64_t memory_bytes);
 void firn_aggregate_table_deinit(struct firn_aggregate_table *table);
-/* Zeros, from the system in large pages where os is there and the size is of such, else from base/mem.h. */
+/* Allocates zeros: from the system in large pages if os is not NULL and the size fits, else from base/mem.h. */
 FIRN_MUST_CHECK int firn_aggregate_table_map(struct firn_os *os, size_t size,
                                              struct firn_os_pages *out, firn_error *err);
-/* Forgets the groups, keeps pages and slots. */
+/* Removes the groups, and keeps pages and slots. */
 void firn_aggregate_table_clear(struct firn_aggregate_table *table, unsigned level);
 uint64_t firn_aggregate_table_used_bytes(const struct firn_aggregate_table *table);
 
@@ -272,8 +272,8 @@ firn_aggregate_mix(uint64_t a)
     return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
-/* The factor of second words and nulls: without the seed nobody can choose them so that they make up
- * for first words. */
+/* The factor of second words and nulls: without the seed nobody can choose them so that they cancel
+ * first words out. */
 static inline uint64_t
 firn_aggregate_table_factor(const struct firn_aggregate_table *table)
 {
@@ -281,7 +281,7 @@ firn_aggregate_table_factor(const struct firn_aggregate_table *table)
 }
 uint64_t firn_aggregate_table_hash_bytes(const struct firn_aggregate_table *table,
                                          const uint64_t words[2]);
-/* Of the words of a key. */
+/* The hash of the words of a key. */
 uint64_t firn_aggregate_table_hash(const struct firn_aggregate_table *table, const uint64_t *key);
 
 static inline uint32_t
@@ -290,8 +290,8 @@ firn_aggregate_table_tag(const struct firn_aggregate_table *table, uint64_t hash
     return (uint32_t)(hash << (FIRN_AGGREGATE_PART_BITS * table->level) >> 32);
 }
 
-/* The record of a key's group, made if there is none. *out is NULL if that would take more
- * memory than may be used; not if the table is empty, or of the last level. FIRN_NO_MEMORY. */
+/* The record of a key's group, created if there is none. *out is NULL if that would take more
+ * memory than may be used, but never if the table is empty or of the last level. FIRN_NO_MEMORY. */
 FIRN_MUST_CHECK int firn_aggregate_table_find(struct firn_aggregate_table *table,
                                               const uint64_t *key, uint64_t hash, uint8_t **out,
                                               firn_error *err);
@@ -303,36 +303,36 @@ firn_aggregate_table_visit(const struct firn_aggregate_table *table, unsigned pa
 
 /* ---- aggregate_keys.c: columns of keys ---- */
 
-/* Rows that count, and what is known of them. */
+/* The rows that count, with their keys' hashes and groups. */
 struct firn_aggregate_batch {
     size_t count;
     uint16_t rows[FIRN_AGGREGATE_ROWS];
     uint8_t *groups[FIRN_AGGREGATE_ROWS];
     uint64_t hashes[FIRN_AGGREGATE_ROWS];
-    /* The words of keys that tell them apart in this batch, pointers aside. */
+    /* The words of keys, except pointers, that may differ in this batch. */
     uint8_t used_words[FIRN_AGGREGATE_WORDS_MAX];
     size_t word_count;
 };
 /* The rows of a mask. */
 void firn_aggregate_keys_choose(struct firn_aggregate_batch *batch, size_t count,
                                 const uint64_t *mask);
-/* Words of keys: word w of the i-th chosen row goes to words[w * ROWS + i]; and hashes. */
+/* Makes the words of keys, and their hashes: word w of the i-th chosen row goes to words[w * ROWS + i]. */
 void firn_aggregate_keys_words(const struct firn_aggregate_table *table,
                                const struct firn_aggregate_key *keys, size_t key_count,
                                const struct firn_chunk_values *columns,
                                struct firn_aggregate_batch *batch, uint64_t *words);
-/* Puts the value of the i-th key among the words of all keys, which were 0; borrowed where it is
- * not short. */
+/* Writes the value of the i-th key to the words of all keys; bytes that are not short are
+ * borrowed. Requires: its words are 0. */
 void firn_aggregate_keys_of_cell(const struct firn_aggregate_key *key, size_t i,
                                  const struct firn_cell *cell, uint64_t *words);
-/* Finds the groups of chosen rows from start on; *out_end is where memory came to an end, or
- * count. */
+/* Finds the groups of chosen rows from start on; *out_end is the row at which the memory was used
+ * up, or count. */
 FIRN_MUST_CHECK int firn_aggregate_keys_find(struct firn_aggregate_table *table,
                                              struct firn_aggregate_batch *batch,
                                              const uint64_t *words, size_t start, size_t *out_end,
                                              firn_error *err);
 
-/* Values of one column that go out, in memory of their own. */
+/* Values of one output column, in memory of their own. */
 struct firn_aggregate_column_out {
     uint64_t valid[FIRN_AGGREGATE_MASK_WORDS];
     union {
@@ -369,7 +369,7 @@ void firn_aggregate_state_update_one(const struct firn_aggregate_function_of *ca
 FIRN_MUST_CHECK int firn_aggregate_state_combine(const struct firn_aggregate_function_of *call,
                                                  uint8_t *group, const uint8_t *other,
                                                  struct firn_arena *arena, firn_error *err);
-/* The results of count groups. FIRN_LIMIT where a sum does not fit. */
+/* The results of count groups. FIRN_LIMIT: a sum does not fit. */
 FIRN_MUST_CHECK int firn_aggregate_state_read(const struct firn_aggregate_function_of *call,
                                               uint8_t *const *groups, size_t count,
                                               struct firn_aggregate_column_out *memory,
@@ -387,7 +387,7 @@ struct firn_aggregate_few {
     bool has_hardware; /* firn_aggregate_few_has_hardware; tests clear it */
     size_t group_count;
     uint8_t *groups[FIRN_AGGREGATE_FEW];
-    uint8_t *place_groups[FIRN_AGGREGATE_FEW]; /* with places that were seen */
+    uint8_t *place_groups[FIRN_AGGREGATE_FEW]; /* groups with places, so far */
     size_t place_count;
     uint8_t numbers[FIRN_AGGREGATE_ROWS]; /* of each row's group; FEW: it is not known */
     struct firn_aggregate_few_marks all;
@@ -397,8 +397,8 @@ bool firn_aggregate_few_has_hardware(void);
 /* firn_aggregate_join_codes. */
 void firn_aggregate_few_join(const struct firn_aggregate_few *few, uint32_t *codes,
                              const uint32_t *own, uint32_t count, size_t rows);
-/* Marks chosen rows [start, end), whose groups are known; false if there are too many groups, or
- * so few rows that it is not worth it. */
+/* Marks chosen rows [start, end), whose groups are known; false: there are too many groups, or too
+ * few rows to be worth it. */
 bool firn_aggregate_few_list(struct firn_aggregate_few *few,
                              const struct firn_aggregate_table *table,
                              const struct firn_aggregate_batch *batch, size_t start, size_t end);
@@ -409,19 +409,19 @@ bool firn_aggregate_few_list_codes(struct firn_aggregate_few *few,
                                    const struct firn_aggregate_table *table, const uint32_t *codes,
                                    size_t count, const uint64_t *mask, const uint8_t *numbers,
                                    size_t code_count);
-/* Marks all chosen rows, whose groups are known and whose hashes are places; numbers has that of the group of each
- * place, FEW at first. False if there are too few rows, or too many groups: then always. */
+/* Marks all chosen rows, whose groups are known and whose hashes are places; numbers has the number of each place's group,
+ * FEW at first. False: there are too few rows, or too many groups; then all later calls return false. */
 bool firn_aggregate_few_list_places(struct firn_aggregate_few *few,
                                     const struct firn_aggregate_batch *batch, uint8_t *numbers);
 /* The number of a group among few ones; FIRN_AGGREGATE_FEW: there are too many. */
 uint8_t firn_aggregate_few_number(const struct firn_aggregate_table *table, const uint8_t *group);
-/* Adds the values of marked rows to their groups, of sums of integers without nulls, two or more, as far as they go
- * together and are sure to fit: these become is_added, the other calls not. */
+/* Adds the values of marked rows to their groups for calls that are sums of integers without nulls, if there are at
+ * least two that can be added together and are sure to fit. These calls become is_added, the others do not. */
 void firn_aggregate_few_add_sums(const struct firn_aggregate_few *few,
                                  struct firn_aggregate_function_of *calls, size_t call_count,
                                  const struct firn_chunk_values *arguments);
-/* Adds the values of marked rows to their groups; false, with nothing done, where that must go by
- * row: sums that might not fit 64 bits, extremes of floating-point numbers and of bytes. */
+/* Adds the values of marked rows to their groups. False: nothing was done, because this must go row
+ * by row: sums that might not fit 64 bits, extremes of floating-point numbers and of bytes. */
 bool firn_aggregate_few_update(struct firn_aggregate_few *few,
                                const struct firn_aggregate_function_of *call,
                                const struct firn_chunk_values *values);
@@ -431,40 +431,40 @@ bool firn_aggregate_few_update(struct firn_aggregate_few *few,
 struct firn_aggregate_direct {
     uint64_t places; /* 0: groups have none */
     size_t stride;
-    uint64_t memory_bytes; /* that were taken */
+    uint64_t memory_bytes; /* allocated */
     struct firn_os_pages pages;
     uint8_t *touched;
     uint8_t
         *numbers; /* of the groups of places (aggregate_few.c); NULL: there are too many places */
     struct firn_aggregate_function_of rows_call; /* counts the rows of each group */
-    bool has_own_count;                          /* it is none of the caller's calls */
-    uint64_t next;                               /* the first place that has not gone out */
+    bool has_own_count;                          /* rows_call is none of the caller's calls */
+    uint64_t next;                               /* the first place that was not returned */
 };
-/* Makes places where they are worth it, and takes their memory from *memory_bytes. Requires: keys and calls
+/* Makes places if they are worth it, and subtracts their memory from *memory_bytes. Requires: keys and calls
  * are set. FIRN_NO_MEMORY. */
 FIRN_MUST_CHECK int firn_aggregate_direct_init(struct firn_aggregate *aggregate,
                                                const struct firn_aggregate_spec *spec,
                                                uint64_t *memory_bytes, firn_error *err);
 void firn_aggregate_direct_deinit(struct firn_aggregate_direct *direct);
-/* Finds the groups of chosen rows, and their places, which go to hashes. Rows that have no place are no longer
- * chosen: they go to rest, and the result is how many. The caller then counts the rows. */
+/* Finds the groups of chosen rows, and their places, which go to hashes. Rows without a place are moved to rest, and
+ * their number is returned. The caller then counts the rows. */
 size_t firn_aggregate_direct_find(struct firn_aggregate *aggregate,
                                   const struct firn_chunk_values *columns, uint16_t *rest);
-/* All of it at once, where nothing is asked but how many rows a group of one key has, and all `count` rows are
- * chosen: returns how many of the first rows were counted. The next one has no place, or it has to go another way. */
+/* Adds a batch in one pass, if only the rows of groups of one key are counted, and all `count` rows are chosen. Returns
+ * how many of the first rows were counted. The next row has no place, or must be added in another way. */
 size_t firn_aggregate_direct_count(struct firn_aggregate *aggregate,
                                    const struct firn_chunk_values *columns, size_t count);
-/* The group of a key, to which a record will be added; NULL: it has no place. */
+/* The group of a key, to which the caller will add a record; NULL: it has no place. */
 uint8_t *firn_aggregate_direct_group(struct firn_aggregate *aggregate, const uint64_t *words);
 /* Adds the other's places, and empties them. */
 FIRN_MUST_CHECK int firn_aggregate_direct_merge(struct firn_aggregate *aggregate,
                                                 struct firn_aggregate *other, firn_error *err);
-/* The next groups go to the batch, and their keys to the outputs; returns how many. */
+/* Writes the next groups to the batch, and their keys to the outputs; returns how many. */
 size_t firn_aggregate_direct_next(struct firn_aggregate *aggregate, struct firn_chunk_values *keys);
 
 /* ---- aggregate_spill.c: groups in temporary files ---- */
 
-/* What one table spilled at once: where each part begins in a file. */
+/* One spill of a table: where each part begins in a file. */
 struct firn_aggregate_run {
     struct firn_row_spill_file *file;
     uint64_t starts[FIRN_AGGREGATE_PARTS + 1];
@@ -492,7 +492,7 @@ struct firn_aggregate {
     size_t call_count;
     bool has_distinct;
     bool has_bytes_state;
-    size_t state_count; /* of calls, but for bytes and COUNT_DISTINCT */
+    size_t state_count; /* of calls, except those of bytes and COUNT_DISTINCT */
     size_t states_end;  /* of a record, without padding */
     struct firn_aggregate_table table;
     struct firn_aggregate_direct direct;
@@ -507,7 +507,7 @@ struct firn_aggregate {
     /* Codes of chunks. */
     struct firn_aggregate_codes *codes; /* of each key */
     uint8_t **code_groups;              /* NULL: not looked up yet */
-    size_t code_count;                  /* of all keys together, with those of null */
+    size_t code_count;                  /* the product over all keys, with codes of null */
     size_t code_capacity;
     uint8_t *code_numbers; /* firn_aggregate_few_number of each; FEW: not known */
     size_t code_number_capacity;
@@ -517,11 +517,11 @@ struct firn_aggregate {
     unsigned depth; /* of the level that is being read */
     uint64_t spilled_bytes;
     bool is_finished;
-    bool is_spilled; /* groups go out part by part */
+    bool is_spilled; /* groups are returned part by part */
     uint64_t emitted;
 };
 
-/* The group of all rows where there are no keys. */
+/* The group of all rows if there are no keys. */
 static inline uint8_t *
 firn_aggregate_only_group(const struct firn_aggregate *aggregate)
 {
@@ -529,7 +529,7 @@ firn_aggregate_only_group(const struct firn_aggregate *aggregate)
     return firn_aggregate_table_record(&aggregate->table, 0);
 }
 
-/* Makes room for what goes out. */
+/* Makes room for the outputs. */
 FIRN_MUST_CHECK int firn_aggregate_make_outputs(struct firn_aggregate *aggregate, firn_error *err);
 
 /* ---- aggregate_spill.c ---- */
@@ -537,18 +537,18 @@ FIRN_MUST_CHECK int firn_aggregate_make_outputs(struct firn_aggregate *aggregate
 /* Writes the table's groups to the file of its level, and clears it. FIRN_LIMIT without
  * temporary files. */
 FIRN_MUST_CHECK int firn_aggregate_spill_table(struct firn_aggregate *aggregate, firn_error *err);
-/* The same where it is full, or extremes of bytes have made it too large. */
+/* Spills the table if it is full, or if extremes of bytes have made it too large. */
 FIRN_MUST_CHECK int firn_aggregate_spill_if_full(struct firn_aggregate *aggregate, bool is_full,
                                                  firn_error *err);
-/* Takes over the files of level 0 of another one. */
+/* Takes over the files of level 0 of another aggregate. */
 FIRN_MUST_CHECK int firn_aggregate_spill_take(struct firn_aggregate *aggregate,
                                               struct firn_aggregate *other, firn_error *err);
-/* Puts the groups of the next part that has any into the table; *out_is_end: there is none. */
+/* Loads the groups of the next part that has any into the table; *out_is_end: there is none. */
 FIRN_MUST_CHECK int firn_aggregate_spill_load(struct firn_aggregate *aggregate, bool *out_is_end,
                                               firn_error *err);
 void firn_aggregate_spill_deinit(struct firn_aggregate_level *level);
-/* Adds a record of another table, whose level may be another one, to its group; spills where
- * that has to be. */
+/* Adds a record of another table, which may have another level, to its group; spills if
+ * necessary. */
 FIRN_MUST_CHECK int firn_aggregate_spill_combine(struct firn_aggregate *aggregate,
                                                  const uint8_t *record, firn_error *err);
 

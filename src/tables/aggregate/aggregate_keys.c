@@ -1,22 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * aggregate/aggregate_keys.c: columns of keys to groups, and groups to columns.
+ * aggregate/aggregate_keys.c: finds the groups of columns of keys, and makes columns from groups.
  *
- * A batch goes through in steps, each a loop over all rows: the rows that count are listed; keys
- * become words, column by column; words become hashes; slots are looked at, and the records they
- * name are asked for from memory; keys are compared. So one row's cache miss does not wait for
- * another's. Rows that find nothing at the first look (new groups, above all) go the slow way,
- * one by one.
+ * A batch is processed in steps, each a loop over all rows. The steps list the rows that count, make words of the keys
+ * column by column, hash the words, read the slots and prefetch their records, and compare the keys.
+ * So the cache misses of different rows overlap. Rows that match no record at first (mostly new
+ * groups) are looked up one by one.
  *
- * Few groups, or short keys, are what most queries have: words that are 0 in all rows are
- * neither hashed nor compared.
+ * Most queries have few groups or short keys: words that are 0 in all rows are neither hashed nor
+ * compared.
  */
 #include "aggregate/aggregate_internal.h"
 
 enum {
     ROWS = FIRN_AGGREGATE_ROWS,
     PREFETCH_AHEAD = 16,
-    PREFETCH_FROM = 1 << 13 /* groups: below, the table is near the processor anyway */
+    PREFETCH_FROM = 1 << 13 /* groups: a smaller table is in the processor's cache anyway */
 };
 
 void
@@ -75,7 +74,7 @@ words_of_numbers(const struct firn_chunk_values *column, const struct firn_aggre
     }
 }
 
-/* Whether there are second words but 0. */
+/* Whether any second word is not 0. */
 static bool
 words_of_bytes(const struct firn_chunk_values *column, const struct firn_aggregate_batch *batch,
                uint64_t *out)
@@ -192,7 +191,7 @@ firn_aggregate_keys_of_cell(const struct firn_aggregate_key *key, size_t i,
 
 /* ---- groups ---- */
 
-/* What looking needs of a table, so that it stays in registers. */
+/* The fields of a table that lookups need, copied so that they stay in registers. */
 struct look {
     const uint64_t *slots;
     const struct firn_os_pages *pages;
@@ -200,8 +199,8 @@ struct look {
     uint64_t page_mask;
     size_t record_size;
     unsigned
-        left; /* a hash moved so is its tag, above other bits; the tag's upper bits are the place */
-    unsigned right; /* and so is the tag's place */
+        left; /* a hash shifted left by this has its tag at the top; the upper bits are the place */
+    unsigned right; /* shifted right by this, it is the place */
     unsigned page_shift;
 };
 
@@ -265,9 +264,9 @@ look_at_all(const struct firn_aggregate_table *table, struct firn_aggregate_batc
     }
 }
 
-/* For how many rows from start on the first look was right: most keys are told apart by their
- * words. Second words that are 0 in all rows need no look: then bytes have four at most, and the
- * first word says all of them. */
+/* For how many rows from start on the first record matches: most keys can be compared by their
+ * words. Second words that are 0 in all rows are not compared: then bytes have at most four, all of
+ * which are in the first word. */
 static inline size_t
 confirm_some(const struct firn_aggregate_batch *batch, const uint64_t *words, size_t start,
              size_t word_count)

@@ -2,21 +2,21 @@
  *
  * aggregate/aggregate_spill.c: groups in temporary files, when memory is used up.
  *
- * A table that is full goes to a file, with the states that its groups have so far, and is empty
- * again. What is written at once is a run: PARTS stretches, one after the other, by the upper
- * bits of the hash's tag. A group may be in several runs, always in the same part. In the end
- * the parts are read one by one, each from all runs, and the states of a group become one.
+ * A full table is written to a file, with the states that its groups have so far, and emptied.
+ * Each spill writes a run: PARTS stretches, one after the other, by the upper bits of the hash's
+ * tag. A group may be in several runs, always in the same part. At the end the parts are read one
+ * by one, each from all runs, and the states of a group are combined.
  *
- * A part that does not fit into memory is spilled in turn: its table is of the next level, whose
- * tags begin PART_BITS later, and so are its parts. After LEVELS times, with 2^30 parts, memory
- * is taken as needed: groups that still share a part then are few, whatever their keys are, as
- * long as the seed is not known.
+ * A part that does not fit into memory is spilled in turn: its table has the next level, whose
+ * tags begin PART_BITS later, and so do its parts. After LEVELS times, with 2^30 parts, memory is
+ * used without a limit: few groups still share a part then, whatever their keys are, as long as
+ * the seed is not known.
  *
- * A record in a file is the record in memory, followed by the bytes that its pointers lead to,
- * in order. What is read is checked: a pointer is made only to bytes that are there.
+ * A record in a file is the record in memory, followed by the bytes that its pointers refer to,
+ * in order. Reading checks the sizes: a pointer is only made to bytes that are there.
  *
- * (I1) A level has one file that is written to; others come from other threads' tables, of level
- * 0 alone.
+ * (I1) Each level has one file that is written to. Only level 0 has others, from tables of other
+ * threads.
  */
 #include "aggregate/aggregate_internal.h"
 #include "base/mem.h"
@@ -61,7 +61,7 @@ out:
     return rc;
 }
 
-/* The front of *rest, which has to have so much. */
+/* Takes the front of *rest; false: *rest is too short. */
 static bool
 take(firn_slice *rest, size_t size, const uint8_t **out)
 {
@@ -73,8 +73,8 @@ take(firn_slice *rest, size_t size, const uint8_t **out)
     return true;
 }
 
-/* The record that was encoded goes to buf; its bytes are borrowed. False where the bytes are
- * none. */
+/* Decodes a record into buf; its bytes are borrowed. False: the bytes are no valid
+ * record. */
 static bool
 decode(struct firn_aggregate *aggregate, firn_slice bytes)
 {
@@ -254,7 +254,7 @@ firn_aggregate_spill_combine(struct firn_aggregate *aggregate, const uint8_t *re
         FIRN_TRY(firn_aggregate_table_find(table, key, hash, &group, err));
     }
     if (group == NULL) {
-        /* Encoding needs the buffer that the record may lie in. */
+        /* Encoding uses the buffer, which may hold the record. */
         struct firn_buf own = aggregate->buf;
         aggregate->buf = (struct firn_buf){.data = NULL};
         rc = firn_aggregate_spill_table(aggregate, err);

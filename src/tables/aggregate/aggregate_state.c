@@ -1,21 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * aggregate/aggregate_state.c: the functions: what they keep of a group's values, one loop for
+ * aggregate/aggregate_state.c: the functions: their states for a group's values, with one loop for
  * each.
  *
  * - Integers are added in 128 bits; 2^64 values of 64 bits fit. Results are checked against their
  *   type.
- * - Extremes are ranks, unsigned numbers in the order of values; those of MIN are flipped, so
- *   that there is one loop, which keeps the largest.
+ * - Extremes are ranks, unsigned numbers in the order of values. Ranks of MIN are flipped, so that
+ *   one loop, which keeps the largest, serves both.
  * - Extremes of bytes are copied to the arena, into room that at least doubles whenever it is
  *   too small.
  *
- * Loops over rows are given the rows that count, without those where the argument is null. Where
- * there is but one group, loops go over the values themselves, so that the compiler can do
- * several at once.
+ * Loops over rows get the rows that count and whose argument is not null. If there is only one
+ * group, loops go over the values themselves, so that the compiler can vectorize them.
  *
  * (I1) A state of zeros is that of no values. (Not checked: a state may come from a temporary file,
- *      and no assertion may meet bytes from outside. Tests of groups without values show it.)
+ *      and bytes from outside must not reach assertions. Tests of groups without values check it.)
  */
 #include "aggregate/aggregate_internal.h"
 
@@ -60,7 +59,7 @@ compare_bytes(firn_slice a, firn_slice b)
     return order != 0 ? order : (a.size > b.size) - (a.size < b.size);
 }
 
-/* bytes replace what a state of BYTES has if they are beyond it. */
+/* Replaces the extreme of a state of BYTES if the new bytes are beyond it. */
 static int
 offer(const struct firn_aggregate_function_of *call, struct firn_aggregate_bytes *state,
       firn_slice bytes, struct firn_arena *arena, firn_error *err)
@@ -188,7 +187,7 @@ chosen_bits(const uint64_t *mask, size_t i)
     return 0 - (mask[i / 64] >> i % 64 & 1);
 }
 
-/* As firn_chunk_count_bits of encoding: the compiler's own way may be a call. */
+/* As firn_chunk_count_bits of encoding: the compiler's builtin may be a call. */
 static uint64_t
 count_bits(uint64_t word)
 {
@@ -366,7 +365,7 @@ read_sum(const struct firn_aggregate_function_of *call, const struct firn_aggreg
     return FIRN_OK;
 }
 
-/* The nearest double, up to a second rounding where 64 bits are not enough. */
+/* The nearest double; if 64 bits are not enough, it may be rounded twice. */
 static double
 real_of(const uint64_t sum[2])
 {

@@ -2,20 +2,20 @@
  *
  * aggregate/aggregate_table.c: groups in memory: a hash table with open addressing.
  *
- * Slots have 8 bytes: a tag of 32 bits of the hash, and which record it is. A tag is also the
- * place where the search begins: its upper bits, as many as the table has. So slots lie nearly
- * in the order of their tags, growing goes over old and new slots from front to back without
- * looking at a record, and the groups of a part (the upper PART_BITS of the tag) lie together.
+ * A slot has 8 bytes: a tag of 32 bits of the hash, and the number of the record. The upper bits of
+ * the tag are the slot where a search begins. So slots are nearly in the order of their tags,
+ * growing passes over old and new slots from front to back without reading a record, and the groups
+ * of a part (the upper PART_BITS of the tag) are together.
  *
- * Records lie in pages and never move while the table is not cleared: others keep pointers to
+ * Records are in pages, and never move until the table is cleared: other files keep pointers to
  * them.
  *
  * Hashes are the same in all tables of one seed. A table of level n holds groups whose hashes
  * have the first n times PART_BITS bits in common; its tags begin after these.
  *
- * Memory: before a record is made it is known what it takes. If that is more than may be used,
- * the caller spills first. A table without groups always takes one: whatever its size, work goes
- * on.
+ * Memory: the size of a record is known before it is created. If it does not fit into the memory,
+ * the caller spills first. A table without groups always accepts one, whatever its size, so that
+ * the work goes on.
  *
  * (I1) At most five eighths of the slots are used, so every search ends at an empty one.
  */
@@ -166,7 +166,7 @@ is_key_equal(const struct firn_aggregate_table *table, const uint8_t *record, co
         if (own[w] == key[w]) {
             continue;
         }
-        /* Of two words, the first are equal: so are the sizes, and the second may be pointers. */
+        /* The first words are equal, and so the sizes are; the second words may be pointers. */
         bool may_differ = table->has_bytes && w > 0 && begins_bytes(table, w - 1) &&
                           !firn_aggregate_words_are_short(key + w - 1);
         if (!may_differ || memcmp(firn_aggregate_words_bytes(own + w - 1).data,
@@ -220,7 +220,7 @@ needs_slots(const struct firn_aggregate_table *table)
     return table->count + 1 > slot_count(table) / 8 * 5;
 }
 
-/* What one more group takes. */
+/* The memory of one more group. */
 static uint64_t
 cost_of(const struct firn_aggregate_table *table, const uint64_t *key)
 {
@@ -229,7 +229,7 @@ cost_of(const struct firn_aggregate_table *table, const uint64_t *key)
         cost += table->page_size;
     }
     if (needs_slots(table)) {
-        /* While it grows, the old slots are there as well. */
+        /* While the table grows, it also has the old slots. */
         size_t count = slot_count(table);
         cost += sizeof *table->slots * (count == 0 ? (size_t)1 << SLOT_BITS_MIN : 2 * count);
     }
@@ -267,7 +267,7 @@ add_page(struct firn_aggregate_table *table, firn_error *err)
         return firn_error_no_memory(err, "the groups of a query");
     }
     table->pages = pages;
-    /* Few groups touch little of the first page, and should not be given a large one. */
+    /* Few groups use little of the first page, and should not get a large page. */
     int rc = firn_aggregate_table_map(table->page_count == 0 ? NULL : table->os, table->page_size,
                                       &pages[table->page_count], err);
     if (rc == FIRN_OK) {
@@ -358,7 +358,7 @@ firn_aggregate_table_visit(const struct firn_aggregate_table *table, unsigned pa
     size_t count = slot_count(table);
     size_t at = (count / FIRN_AGGREGATE_PARTS) * part;
     size_t end = at + count / FIRN_AGGREGATE_PARTS;
-    /* Groups of the part may lie after its range, up to the next empty slot. */
+    /* Groups of the part may be after its range, up to the next empty slot. */
     for (; at < end || table->slots[at & (count - 1)] != 0; at++) {
         uint64_t slot = table->slots[at & (count - 1)];
         if (slot != 0 && slot >> (64 - FIRN_AGGREGATE_PART_BITS) == part) {

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * aggregate/row_sort.c: rows in order: adding, and sorting what is in memory.
+ * aggregate/row_sort.c: sorting rows: adding them, and sorting those in memory.
  *
- * A row becomes a record (row_sort_internal.h) whose key compares as bytes. The records lie in
- * an arena; what is sorted are entries with the first eight bytes of the keys: by a radix sort
- * of these, in place, byte by byte from the front, and where few rows are left or these bytes
- * are equal, by comparing whole keys.
+ * A row becomes a record (row_sort_internal.h) whose key compares as bytes. The records are in
+ * an arena; entries with the first eight bytes of their keys are sorted instead. An in-place radix
+ * sort goes over these bytes from the front; if few rows are left, or the eight bytes are equal,
+ * whole keys are compared.
  *
- * With a limit of k rows: when there are twice as many, they are sorted, and all but the first k
+ * With a limit of k rows: when there are twice as many, they are sorted, and all except the first k
  * are dropped. The last of these is the worst: rows that do not come before it are dropped
  * from then on, most of them by one comparison of their first key, before anything is copied. So
  * each row costs O(1) on average, and a few cost a sort.
@@ -62,7 +62,7 @@ insertion_sort(struct firn_row_sort_entry *entries, size_t count)
     }
 }
 
-/* Entries whose heads are equal above the byte at shift. In place (McIlroy, Bostic, McIlroy:
+/* Sorts entries whose heads are equal above the byte at shift, in place (McIlroy, Bostic, McIlroy:
  * Engineering Radix Sort, 1993). */
 static void
 radix_sort(struct firn_row_sort_entry *entries, size_t count, int shift)
@@ -236,7 +236,7 @@ used_bytes(const struct firn_row_sort *sort)
     return bytes;
 }
 
-/* The records of the entries alone, in a new arena. */
+/* Moves the records of the entries to a new arena, without other records. */
 static int
 compact(struct firn_row_sort *sort, firn_error *err)
 {
@@ -245,7 +245,7 @@ compact(struct firn_row_sort *sort, firn_error *err)
         struct firn_row_sort_entry *entry = &sort->entries[i];
         uint8_t *copy = firn_arena_copy(&arena, entry->record, entry->size);
         if (copy == NULL) {
-            /* Entries may lead to either arena: neither may go before the other. */
+            /* Entries may point into either arena, so both must stay. */
             firn_arena_deinit(&arena);
             sort->count = 0;
             return firn_error_no_memory(err, "rows to be sorted");
@@ -286,7 +286,7 @@ sort_and_cut(struct firn_row_sort *sort, firn_error *err)
     return rc == FIRN_OK && is_cut ? compact(sort, err) : rc;
 }
 
-/* Makes room in memory: by dropping what is beyond the limit, or else by a run. */
+/* Makes room in memory: by dropping rows beyond the limit, or else by writing a run. */
 static int
 make_room(struct firn_row_sort *sort, firn_error *err)
 {
@@ -400,7 +400,7 @@ add_to_sequence(uint8_t *key, size_t size, uint64_t number)
     firn_store_be64(sequence, firn_load_be64(sequence) + number);
 }
 
-/* Takes over the other's entries and arena. */
+/* Takes over the entries and arena of another sort. */
 static int
 take_entries(struct firn_row_sort *sort, struct firn_row_sort *other, firn_error *err)
 {

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * aggregate/row_sort.h: rows in order.
+ * aggregate/row_sort.h: sorting rows.
  *
- * Rows come and go in batches of columns, as in aggregate.h. Nulls come first, and last in a key
- * that descends; floating-point numbers compare as in keys (-0 equals 0, every NaN is one, after
- * all others); bytes compare byte by byte. Rows whose keys are equal stay in the order of their
- * sequence numbers.
+ * Rows are added and returned in batches of columns, as in aggregate.h. Nulls come first, or last
+ * if the key descends; floating-point numbers compare as in keys (-0 equals 0; all NaNs are equal,
+ * and after all others); bytes compare byte by byte. Rows with equal keys stay in the order of
+ * their sequence numbers.
  *
  * With a limit only the first rows are kept: a row that cannot be among them is dropped before
- * it is copied. Memory: memory_bytes, and some 300 KiB for buffers, of which merging has four at
- * least; more goes to temporary files.
+ * it is copied. Memory: memory_bytes, and some 300 KiB for buffers, of which merging has at least
+ * four; further rows go to temporary files.
  *
  * One thread at a time. After a failure only destroy may be called.
  */
@@ -32,17 +32,17 @@ struct firn_row_sort_key {
 
 enum { FIRN_ROW_SORT_COLUMNS_MAX = 4096, FIRN_ROW_SORT_KEYS_MAX = 64 };
 #define FIRN_ROW_SORT_MEMORY_MIN ((uint64_t)64 << 10) /* less counts as so much */
-/* No sequence numbers: rows keep the order in which they come (after a merge: first those that
- * were here). */
+/* No sequence numbers: rows keep the order in which they were added (after a merge, the other
+ * sort's rows come last). */
 #define FIRN_ROW_SORT_ARRIVAL UINT64_MAX
 
-/* All is borrowed until create returns, but for spill with what it refers to: until destroy. */
+/* All is borrowed until create returns, except spill with what it refers to: until destroy. */
 struct firn_row_sort_spec {
     const struct firn_aggregate_column *columns;
     size_t column_count;
     const struct firn_row_sort_key *keys;
     size_t key_count;
-    uint64_t limit; /* rows that go out at most; 0: all */
+    uint64_t limit; /* the most rows that are returned; 0: all */
     uint64_t memory_bytes;
     const struct firn_row_spill *spill; /* NULL: none; then FIRN_LIMIT when the memory is used up */
 };
@@ -54,23 +54,23 @@ FIRN_MUST_CHECK int firn_row_sort_create(const struct firn_row_sort_spec *spec,
 /* NULL is fine. */
 void firn_row_sort_destroy(struct firn_row_sort *sort);
 
-/* Adds rows: a column for each of the spec's, of the kinds of their types. Bits of mask at and
- * after count must be 0. The i-th row has the number sequence + i; FIRN_ROW_SORT_ARRIVAL: they
- * come after all that were added here before. All rows are given numbers, or none is. Nothing is
+/* Adds rows: a column for each of the spec's, of the kinds of their types. Bits of mask from count
+ * on must be 0. The i-th row has the number sequence + i; FIRN_ROW_SORT_ARRIVAL: rows come after
+ * all that were added here before. Either all rows get numbers, or none does. Nothing is
  * borrowed. */
 FIRN_MUST_CHECK int firn_row_sort_add(struct firn_row_sort *sort,
                                       const struct firn_chunk_values *columns, size_t count,
                                       const uint64_t *mask, uint64_t sequence, firn_error *err);
 
-/* Takes over the rows of another one with the same spec, which neither has finished. It is empty
- * afterwards, and may be added to again. */
+/* Takes over the rows of another sort with the same spec, which is empty afterwards and may be
+ * used again. Requires: neither is finished. */
 FIRN_MUST_CHECK int firn_row_sort_merge(struct firn_row_sort *sort, struct firn_row_sort *other,
                                         firn_error *err);
 
-/* No rows follow. */
+/* Ends adding: no rows follow. */
 FIRN_MUST_CHECK int firn_row_sort_finish(struct firn_row_sort *sort, firn_error *err);
 
-/* Up to FIRN_CHUNK_BLOCK more rows in order, fewer where they are large: a column for each of
+/* Up to FIRN_CHUNK_BLOCK more rows in order, fewer if they are large: a column for each of
  * the spec's goes to the caller's array. They are borrowed until the next call. *out_count is 0
  * at the end. */
 FIRN_MUST_CHECK int firn_row_sort_next(struct firn_row_sort *sort,

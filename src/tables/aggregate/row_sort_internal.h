@@ -25,7 +25,7 @@
 enum { FIRN_ROW_SORT_SEQUENCE_SIZE = 8, FIRN_ROW_SORT_KEY_AT = 4 };
 
 struct firn_row_sort_entry {
-    uint64_t head; /* the first bytes of the key, as a number of the same order */
+    uint64_t head; /* the first eight bytes of the key, as a number with the same order */
     uint8_t *record;
     size_t size;
 };
@@ -72,7 +72,7 @@ struct firn_row_sort {
     size_t taken_count;
     size_t taken_capacity;
     uint64_t arrived; /* rows that were given numbers here */
-    bool has_worst;   /* rows whose keys are not below cannot be among the first `limit` */
+    bool has_worst;   /* rows whose keys are not below it cannot be among the first `limit` */
     uint64_t worst_head;
     struct firn_buf worst; /* that key */
     struct firn_buf buf;   /* a row that is being added */
@@ -84,7 +84,7 @@ struct firn_row_sort {
     size_t source_count;
     struct firn_row_sort_source **heap; /* the first row on top */
     size_t heap_count;
-    /* Going out. */
+    /* Returning rows. */
     bool is_finished;
     uint64_t emitted;
     struct firn_aggregate_column_out *outputs;
@@ -109,13 +109,13 @@ FIRN_MUST_CHECK int firn_row_sort_key_begin(const struct firn_row_sort *sort,
 FIRN_MUST_CHECK int firn_row_sort_key_end(const struct firn_row_sort *sort,
                                           const struct firn_chunk_values *columns, size_t row,
                                           struct firn_buf *buf);
-/* Keeps the rows that may be below the head of the worst, as far as the first key's number
- * tells; returns how many. */
+/* Keeps the rows that may be below the worst, judging by the number of the first key;
+ * returns how many. */
 size_t firn_row_sort_key_reject(const struct firn_row_sort *sort,
                                 const struct firn_chunk_values *columns, uint16_t *rows,
                                 size_t count);
-/* Puts the values of a record to a place of the outputs; bytes are borrowed. False where it is
- * no record. */
+/* Writes the values of a record to a place of the outputs; bytes are borrowed. False: it is no
+ * valid record. */
 bool firn_row_sort_key_read(const struct firn_row_sort *sort, const uint8_t *record, size_t size,
                             size_t at);
 
@@ -123,12 +123,12 @@ bool firn_row_sort_key_read(const struct firn_row_sort *sort, const uint8_t *rec
 
 /* Writes the entries, which are in order, as a run, and releases them. */
 FIRN_MUST_CHECK int firn_row_sort_merge_spill(struct firn_row_sort *sort, firn_error *err);
-/* Begins to merge all runs, which may take other merges first. */
+/* Begins to merge all runs; if there are too many, some are merged into longer ones first. */
 FIRN_MUST_CHECK int firn_row_sort_merge_begin(struct firn_row_sort *sort, firn_error *err);
 /* The row on top, borrowed until the next call; *out is NULL at the end. */
 FIRN_MUST_CHECK int firn_row_sort_merge_next(struct firn_row_sort *sort, uint8_t **out,
                                              size_t *out_size, firn_error *err);
-/* Takes over the runs of another one; to their sequence numbers this is added. */
+/* Takes over the runs of another sort, and adds a number to their sequence numbers. */
 FIRN_MUST_CHECK int firn_row_sort_merge_take(struct firn_row_sort *sort,
                                              struct firn_row_sort *other, uint64_t sequence,
                                              firn_error *err);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * aggregate/row_sort_key.c: rows as records whose keys compare as bytes (row_sort_internal.h),
- * and back.
+ * aggregate/row_sort_key.c: converts rows to records whose keys compare as bytes
+ * (row_sort_internal.h), and back.
  *
- * Records come back from files, too: nothing in them is believed, each size is checked against
- * what is left.
+ * Records may come from files, so they are not trusted: each size is checked against the bytes
+ * that are left.
  */
 #include "aggregate/row_sort_internal.h"
 
@@ -122,7 +122,7 @@ firn_row_sort_key_reject(const struct firn_row_sort *sort, const struct firn_chu
     for (size_t i = 0; i < count; i++) {
         uint64_t head = (uint64_t)IS_VALUE << 56 | firn_aggregate_rank_at(column, rows[i]) >> 8;
         rows[kept] = rows[i];
-        /* Of a null, the bytes after the first are those of another key. */
+        /* After a null, the head has bytes of the next key. */
         kept += (head ^ flip) <= sort->worst_head || is_null_at(column, rows[i]);
     }
     return kept;
@@ -167,7 +167,7 @@ out:
     return rc;
 }
 
-/* The front of *rest, which has to have so much. */
+/* Takes the front of *rest; false: *rest is too short. */
 static bool
 take(firn_slice *rest, size_t size, const uint8_t **out)
 {

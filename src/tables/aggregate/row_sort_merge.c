@@ -3,14 +3,14 @@
  * aggregate/row_sort_merge.c: rows in temporary files: an external merge sort (Knuth, The Art of
  * Computer Programming 3, 5.4).
  *
- * Whenever memory is used up, the rows in it are sorted and written as a run. In the end the
- * runs are merged, with a heap of the first row of each. Each has a buffer: where there are more
- * runs than memory has room for, they first become fewer and longer ones in another file, and
- * the old files go away.
+ * Whenever memory is used up, the rows in it are sorted and written as a run. At the end the
+ * runs are merged, with a heap of the first row of each. Each run needs a buffer. If there are more
+ * runs than memory has room for, they are first merged into fewer and longer runs in another file,
+ * and the old files are removed.
  *
- * Runs of another thread's rows, where these have no numbers of the caller's, come after the
- * ones that were here: what is to be added to their numbers is remembered with the run, and
- * added when a row is read.
+ * If the caller gives no sequence numbers, runs of another thread's rows come after those that were
+ * here. The number that must be added to their sequence numbers is kept with the run, and is added
+ * when a row is read.
  *
  * (I1) A run has at most `limit` rows.
  */
@@ -45,7 +45,7 @@ prepare(struct firn_row_sort_runs *runs, const struct firn_row_spill *spill, fir
     return rc;
 }
 
-/* A run of all that was added to the file since start. */
+/* Makes a run of all rows that were added to the file since start. */
 static int
 end_run(struct firn_row_sort_runs *runs, uint64_t start, firn_error *err)
 {
@@ -220,7 +220,7 @@ open_sources(struct firn_row_sort *sort, size_t start, size_t end, firn_error *e
     return FIRN_OK;
 }
 
-/* Leaves the row on top. */
+/* Moves past the row on top. */
 static int
 pop(struct firn_row_sort *sort, firn_error *err)
 {
@@ -251,7 +251,7 @@ close_runs(struct firn_row_sort_runs *runs)
     *runs = (struct firn_row_sort_runs){.runs = NULL};
 }
 
-/* Runs [start, end) become one of another file. */
+/* Merges runs [start, end) into one run in another file. */
 static int
 merge_runs(struct firn_row_sort *sort, size_t start, size_t end, struct firn_row_sort_runs *to,
            firn_error *err)

@@ -11,15 +11,15 @@
  *
  *   record: size, 4 bytes | bytes
  *
- * The checksum is XXH3-64 of what follows it, with the block's offset as the seed, so that a
- * block in another's place is noticed. A block has up to BLOCK_SIZE bytes of records, or one
- * larger record.
+ * The checksum is XXH3-64 of the bytes after it, with the block's offset as the seed, so that a
+ * misplaced block is detected. A block has up to BLOCK_SIZE bytes of records, or one larger
+ * record.
  *
- * (I1) A record lies in one block.
+ * (I1) A record is in one block.
  * (I2) Stretches begin and end with blocks.
  *
- * Files are neither synced nor found again after a crash. Still nothing that is read is
- * believed: sizes are checked against the stretch and the block.
+ * Files are neither synced nor used after a crash. Still, data that is read is not trusted: sizes
+ * are checked against the stretch and the block.
  */
 #include "aggregate/row_spill.h"
 
@@ -34,7 +34,7 @@ struct firn_row_spill_file {
     struct firn_os_dir *dir;
     struct firn_os_file *file;
     char name[FIRN_ROW_SPILL_NAME_SIZE];
-    uint64_t size;         /* of what is written */
+    uint64_t size;         /* bytes written */
     struct firn_buf block; /* header and records of the block that is being filled; empty: none */
 };
 
@@ -179,7 +179,7 @@ corrupt(const struct firn_row_spill_reader *reader, const char *what, firn_error
                           what);
 }
 
-/* Makes the block have its first size bytes; those up to `from` are there. */
+/* Reads the block up to its first size bytes; those up to `from` are there already. */
 static int
 read_to(struct firn_row_spill_reader *reader, size_t from, size_t size, firn_error *err)
 {

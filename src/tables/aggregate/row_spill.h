@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * aggregate/row_spill.h: records in temporary files, for what does not fit into memory.
+ * aggregate/row_spill.h: records in temporary files, for data that does not fit into memory.
  *
  * A file has blocks of records; each block has its size and checksum. A file is written to its
- * end, then read in stretches, and removed when it is closed. Its name is the caller's: what a
- * crash leaves behind has names of the caller's making. Nothing is synced.
+ * end, then read in stretches, and removed when it is closed. The caller chooses its name, and so
+ * can recognize files that a crash left behind. Nothing is synced.
  *
  * One thread at a time.
  */
@@ -21,8 +21,8 @@
 enum { FIRN_ROW_SPILL_NAME_SIZE = 64 };
 struct firn_row_spill {
     struct firn_os_dir *dir; /* borrowed */
-    /* Writes a name, with its NUL, that no file in dir has and that none had before. Called from
-     * every thread that spills. */
+    /* Writes a name, with its NUL, that no file in dir has or had before. Any thread that spills
+     * calls it. */
     void (*make_name)(void *ctx, char out[FIRN_ROW_SPILL_NAME_SIZE]);
     void *ctx;
 };
@@ -34,11 +34,11 @@ FIRN_MUST_CHECK int firn_row_spill_create(const struct firn_row_spill *spill,
 /* Closes and removes the file. NULL is fine. */
 void firn_row_spill_destroy(struct firn_row_spill_file *file);
 
-/* A record that follows the last one. After a failure the file can only be destroyed. */
+/* Appends a record. After a failure the file can only be destroyed. */
 FIRN_MUST_CHECK int firn_row_spill_add(struct firn_row_spill_file *file, firn_slice record,
                                        firn_error *err);
-/* Ends a stretch: what was added since the last one. *out_end is where it ends, and the next one
- * begins. */
+/* Ends a stretch: the records that were added since the last one. *out_end is its end, where the
+ * next one begins. */
 FIRN_MUST_CHECK int firn_row_spill_end(struct firn_row_spill_file *file, uint64_t *out_end,
                                        firn_error *err);
 /* Releases the memory for writing; no record follows. */

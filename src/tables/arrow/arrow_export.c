@@ -2,22 +2,22 @@
  *
  * arrow/arrow_export.c: a scan as an Arrow C stream.
  *
- * The batches of a scan, of up to 1,024 rows, are gathered into arrays of up to ROWS_MAX. Each column has its
- * buffers in an owner of its own: a consumer may take a column out of an array and release it alone, as the
- * interface allows, before the array or after it. Schemas, too.
+ * The batches of a scan, of up to 1,024 rows, are gathered into arrays of up to ROWS_MAX rows. Each column has its
+ * buffers in an owner of its own, because the interface allows a consumer to take a column out of an array and release it
+ * before the array or after it. The same holds for schemas.
  *
- * A batch belongs to its scan, an array to its consumer. So values are copied once, but for those that lie in a chunk of a run
- * just as Arrow has them: plain numbers of 64 bits and floats, UUIDs and vectors, without nulls. Of these the array has the
- * chunk's own memory, by a lease (block/block_cache.h), which ends when the column is released and knows neither the scan
- * nor the store. Booleans become bits, decimals 128 bits, dates 32.
+ * A batch belongs to its scan, an array to its consumer. So values are copied once, unless a chunk of a run has them in
+ * Arrow's layout: plain numbers of 64 bits and floats, UUIDs and vectors, without nulls. For these the array uses the
+ * chunk's own memory, by a lease (block/block_cache.h), which ends when the column is released and depends on neither the
+ * scan nor the store. Booleans become bits, decimals 128 bits, dates 32.
  *
- * (I1) What is lent of a block is at least half of it, or else copied: a consumer keeps at most twice the memory of its values.
- * (I2) Values that are lent lie side by side in one block. An array ends where the next values do not follow, and where a
+ * (I1) At least half of a block is lent, or its values are copied: a consumer keeps at most twice the memory of its values.
+ * (I2) Lent values are consecutive in one block. An array ends where the next values do not follow, and where a
  *      block begins that could be lent, so that most arrays are row groups.
  *
- * An array ends before its texts have more bytes than 32-bit offsets can say.
+ * An array ends before its texts have more bytes than 32-bit offsets can address.
  *
- * Failures: a stream says errno values; the text of the scan's error is what get_last_error returns.
+ * Failures: a stream returns errno values; get_last_error returns the text of the scan's error.
  *
  * Source: the Arrow C data interface and C stream interface.
  */
@@ -36,8 +36,8 @@ enum {
     ROWS_MAX = 65536,
     BYTES_MAX =
         1 << 28, /* of the values of one column in an array, before the batch that exceeds it */
-    ROOM_MAX = 1 << 20,  /* for a column of which there may be more, to begin with */
-    LENT_MIN = 64 << 10, /* bytes of a block that is lent */
+    ROOM_MAX = 1 << 20,  /* at first, for a column that may get more batches */
+    LENT_MIN = 64 << 10, /* bytes of a block that may be lent */
     FORMAT_SIZE = 32
 };
 
@@ -45,7 +45,7 @@ static const uint8_t nothing[64];
 
 /* ---- schemas ---- */
 
-/* What a schema owns. */
+/* The memory that a schema owns. */
 struct named {
     char format[FORMAT_SIZE];
     char *name;
@@ -134,7 +134,7 @@ make_schema(const char *format, const char *name, bool is_nullable, size_t child
     return 0;
 }
 
-/* Says that the values are UUIDs, in the metadata's own form: a count, then sizes and bytes of keys and values. */
+/* Marks the values as UUIDs, in the binary form of metadata: a count, then sizes and bytes of keys and values. */
 static int
 say_uuid(struct ArrowSchema *schema)
 {
@@ -178,12 +178,12 @@ make_field(const firn_scan_column *column, struct ArrowSchema *out)
 
 /* ---- arrays ---- */
 
-/* What an array owns. A child has its own owner. */
+/* The memory that an array owns. A child has its own owner. */
 struct owner {
     const void *buffers[3];
     struct firn_buf data[3];        /* validity; values or offsets; bytes */
     struct firn_block_lease *lease; /* NULL: the values are in data[1] */
-    firn_slice block;               /* that is lent, and which of its bytes are the values */
+    firn_slice block;               /* the lent block; lent: the values in it */
     firn_slice lent;
     struct ArrowArray *children;
     struct ArrowArray **child_pointers;
@@ -239,7 +239,7 @@ make_array(size_t buffers, size_t children, struct ArrowArray *out)
     return 0;
 }
 
-/* A column while its array grows. */
+/* The owner of a column while its array grows. */
 static struct owner *
 owner_of(const struct ArrowArray *array)
 {
@@ -262,7 +262,7 @@ add_validity(struct ArrowArray *array, const struct firn_chunk_values *values)
         return rc;
     }
     if (old_size == 0) {
-        memset(bits->data, 0xff, (row + 7) / 8); /* all before are there */
+        memset(bits->data, 0xff, (row + 7) / 8); /* no row before is null */
         old_size = (row + 7) / 8;
     }
     if (row % 8 != 0) {
@@ -293,7 +293,7 @@ add_bits(struct firn_buf *out, size_t row, const struct firn_chunk_values *value
     return FIRN_OK;
 }
 
-/* Makes room for a batch; for a first one that is full, for some that follow. */
+/* Makes room for a batch; if the first one is full, for some more. */
 static uint8_t *
 add_room(struct firn_buf *out, size_t size, size_t count)
 {
@@ -306,8 +306,8 @@ add_room(struct firn_buf *out, size_t size, size_t count)
     return firn_buf_set_size(out, at + count * size) == FIRN_OK ? out->data + at : NULL;
 }
 
-/* Whole numbers in so many bytes each, lowest first; 16: with the sign in front. The machine is a little-endian one, as all
- * that firn runs on. */
+/* Whole numbers in so many bytes each, lowest first; 16: sign-extended. All machines that firn runs on are
+ * little-endian. */
 static int
 add_integers(struct firn_buf *out, size_t size, const struct firn_chunk_values *values)
 {
@@ -344,7 +344,7 @@ text_bytes(const struct firn_chunk_values *values)
     uint64_t size = 0;
     DCHECK(values->kind == FIRN_PHYSICAL_BYTES);
     for (size_t i = 0; i < values->count; i++) {
-        size += is_valid_at(values, i) ? values->as.bytes[i].size : 0; /* a null's means nothing */
+        size += is_valid_at(values, i) ? values->as.bytes[i].size : 0; /* a null has no size */
     }
     return size;
 }
@@ -394,9 +394,9 @@ add_fixed(struct firn_buf *out, size_t size, const struct firn_chunk_values *val
     return to != NULL ? FIRN_OK : FIRN_NO_MEMORY;
 }
 
-/* ---- values that lie in memory as Arrow has them ---- */
+/* ---- values that are in memory in Arrow's layout ---- */
 
-/* Bytes of each; 0: they never do. */
+/* Bytes of each value; 0: the values are never in Arrow's layout. */
 static size_t
 lying_size(const firn_scan_column *column)
 {
@@ -417,7 +417,7 @@ lying_size(const firn_scan_column *column)
     }
 }
 
-/* The values of a batch, side by side; empty: they are apart. */
+/* The values of a batch, if they are consecutive; else empty. */
 static firn_slice
 lying(const struct firn_chunk_values *values, size_t size)
 {
@@ -449,7 +449,7 @@ is_inside(firn_slice part, firn_slice whole)
            part.size <= whole.size - ((uintptr_t)part.data - (uintptr_t)whole.data);
 }
 
-/* The block that values of the stream's batch lie in, if it can be lent; else it is empty. */
+/* The block with the values of the stream's batch, if it can be lent; else empty. */
 static firn_slice
 block_of(const struct firn_column_pin *pin, firn_slice values)
 {
@@ -459,7 +459,7 @@ block_of(const struct firn_column_pin *pin, firn_slice values)
     return can_be_lent ? block : firn_bytes(NULL, 0);
 }
 
-/* Whether values follow what is lent. */
+/* Whether values follow the lent ones. */
 static bool
 follows(const struct owner *owner, firn_slice values)
 {
@@ -473,7 +473,7 @@ is_worth_it(const struct owner *owner)
     return owner->lease != NULL && owner->lent.size >= owner->block.size / 2; /* (I1) */
 }
 
-/* Copies what is lent. */
+/* Copies the lent values. */
 static int
 take_back(struct owner *owner)
 {
@@ -486,7 +486,7 @@ take_back(struct owner *owner)
     return rc;
 }
 
-/* Lends values where they lie; *out is false where they must be copied. */
+/* Lends values without copying; *out is false if they must be copied. */
 static int
 lend(struct owner *owner, const struct firn_column_pin *pin, firn_slice values, bool *out)
 {
@@ -524,7 +524,7 @@ size_of(firn_type type)
     }
 }
 
-/* Values that have Arrow's bytes. */
+/* Appends values that are in Arrow's layout. */
 static int
 add_lying(struct ArrowArray *array, size_t size, const struct firn_chunk_values *values,
           const struct firn_column_pin *pin)
@@ -575,7 +575,7 @@ add_values(struct ArrowArray *array, const firn_scan_column *column,
                     : add_integers(&owner->data[1], size_of(column->type), values);
 }
 
-/* Makes the buffers of a column known, once it has all of its values. */
+/* Sets the buffers of a column that has all of its values. */
 static void
 end_array(struct ArrowArray *array)
 {
@@ -660,8 +660,8 @@ make_column(const firn_scan_column *column, struct ArrowArray *out)
     }
 }
 
-/* Whether the array, which has rows, ends before the stream's batch: the values of some column would take it beyond what
- * offsets can say, or (I2). */
+/* Whether the array, which has rows, ends before the stream's batch: the values of a column would exceed what
+ * offsets can address, or (I2). */
 static bool
 ends_here(const struct stream *stream, const struct ArrowArray *array)
 {
@@ -688,7 +688,7 @@ ends_here(const struct stream *stream, const struct ArrowArray *array)
     return false;
 }
 
-/* Appends the stream's batch; FIRN_LIMIT where offsets of 32 bits do not reach. */
+/* Appends the stream's batch; FIRN_LIMIT: 32-bit offsets are too small. */
 static int
 add_batch(struct stream *stream, struct ArrowArray *array)
 {
@@ -744,7 +744,7 @@ fill(struct stream *stream, struct ArrowArray *array)
     return 0;
 }
 
-/* Copies what is not worth its lease, and makes the buffers known. */
+/* Copies values that are not worth their lease, and sets the buffers. */
 static int
 finish(struct stream *stream, struct ArrowArray *array)
 {
@@ -777,7 +777,7 @@ get_next(struct ArrowArrayStream *self, struct ArrowArray *out)
     rc = rc == 0 ? fill(stream, out) : fail(stream, rc);
     rc = rc == 0 ? finish(stream, out) : rc;
     if ((rc != 0 || out->length == 0) && out->release != NULL) {
-        out->release(out); /* at the end an array that is released says so */
+        out->release(out); /* a released array marks the end */
     }
     return rc;
 }

@@ -8,13 +8,13 @@
 #include "base/error.h"
 #include "firn/arrow.h"
 
-/* How the stream reads its scan: the public functions, which check their arguments and then call those of query/query.h. */
+/* The functions by which the stream reads its scan: the public ones, which check their arguments and call query/query.h. */
 struct firn_arrow_export_scan {
     int (*next)(firn_scan *scan, const firn_scan_batch **out, firn_error *err);
     void (*close)(firn_scan *scan);
 };
 
-/* The scan is the stream's from then on, also after a failure. FIRN_NO_MEMORY. */
+/* The stream takes the scan over, also after a failure. FIRN_NO_MEMORY. */
 FIRN_MUST_CHECK int firn_arrow_export_open(firn_scan *scan,
                                            const struct firn_arrow_export_scan *functions,
                                            struct ArrowArrayStream *out, firn_error *err);

@@ -2,15 +2,15 @@
  *
  * arrow/arrow_import.c: an Arrow C stream as rows of a table.
  *
- * The interface gives pointers without sizes, so the producer of a stream can make its reader read
- * any memory of the process: streams come from the same program, and are trusted as its other
- * pointers are. These are checked: counts of buffers and children against the format, lengths
+ * The interface passes pointers without sizes, so the producer of a stream can make its reader read
+ * any memory of the process. Streams come from the same program, and are trusted like its other
+ * pointers. Still, these are checked: counts of buffers and children against the format, lengths
  * and offsets against zero and against each other, offsets of texts against the ones before them,
  * indexes of dictionaries against their length. Nothing recurses: a field may have a dictionary, or
- * be a list of floats, and that is the deepest that a column of a table can be.
+ * be a list of floats, and a column of a table has no deeper nesting.
  *
- * Each format is one of a few ways to read a value (enum way) with the type of value that comes out; the load
- * converts it to the column's type, exactly, or refuses it.
+ * Each format has one of a few ways to read a value (enum way), and the type of the value. The load converts the
+ * value to the column's type, exactly, or refuses it.
  *
  * Source: the Arrow C data interface and C stream interface.
  */
@@ -29,7 +29,7 @@ enum way {
     WAY_DECIMAL,  /* 128 bits */
     WAY_OFFSETS,  /* bytes between two 32-bit offsets */
     WAY_OFFSETS8, /* 64-bit ones */
-    WAY_VIEWS,    /* bytes that 16-byte views name */
+    WAY_VIEWS,    /* bytes that 16-byte views refer to */
     WAY_FIXED,    /* bytes of one size */
     WAY_FLOATS    /* a list of so many floats, in a child */
 };
@@ -62,7 +62,7 @@ refuse(firn_error *err, const char *name, const char *why)
 
 /* ---- formats ---- */
 
-/* A decimal number with or without a sign, *text moves to what follows it. */
+/* Reads a decimal number with or without a sign; *text moves past it. */
 static bool
 read_number(const char **text, int64_t least, int64_t most, int64_t *out)
 {
@@ -184,7 +184,7 @@ read_simple(const char *format, struct field *out)
     return false;
 }
 
-/* The rest of the format after the prefix, or NULL if it begins otherwise. */
+/* The rest of the format after the prefix; NULL: it does not have the prefix. */
 static const char *
 skip_prefix(const char *format, const char *prefix)
 {
@@ -192,7 +192,7 @@ skip_prefix(const char *format, const char *prefix)
     return strncmp(format, prefix, size) == 0 ? format + size : NULL;
 }
 
-/* The format of a schema alone, without its dictionary. */
+/* Reads the format of a schema, without its dictionary. */
 static int
 read_field(const struct ArrowSchema *schema, struct field *out, firn_error *err)
 {
@@ -331,7 +331,7 @@ read_bytes(const struct ArrowArray *array, const struct field *field, int64_t at
     return FIRN_OK;
 }
 
-/* A view: its size, then up to 12 bytes; or their beginning, the number of a buffer, and an offset in it. The
+/* Reads a view: its size, then up to 12 bytes, or else the first bytes, the number of a buffer, and an offset in it. The
  * last buffer has the sizes of the others. */
 static int
 read_view(const struct ArrowArray *array, int64_t at, const char *name, firn_slice *out,
@@ -373,7 +373,7 @@ power_of_ten(uint32_t n)
     return power;
 }
 
-/* A decimal in units of its column, exactly. */
+/* Converts a decimal to units of its column, exactly. */
 static int
 read_decimal_value(const uint8_t *at, const struct field *field,
                    const struct firn_schema_column *to, firn_value *out, firn_error *err)
@@ -435,8 +435,8 @@ read_number_value(const uint8_t *data, const struct field *field,
     return FIRN_OK;
 }
 
-/* A vector of an array, at a place that counts from the beginning of its buffers. Nulls may be in vectors that are
- * null as a whole, which are not read. */
+/* Reads a vector of an array, at a place that counts from the beginning of its buffers. Elements may be null only in
+ * vectors that are null as a whole; these are not read. */
 static int
 read_vector(const struct ArrowArray *array, const struct field *field, int64_t at, const char *name,
             firn_slice *out, firn_error *err)
@@ -455,7 +455,7 @@ read_vector(const struct ArrowArray *array, const struct field *field, int64_t a
     return FIRN_OK;
 }
 
-/* Value `row` of an array, which is not null. */
+/* Reads value `row` of an array. Requires: it is not null. */
 static int
 read_value(const struct ArrowArray *array, const struct field *field, int64_t row,
            const struct firn_schema_column *to, firn_value *out, firn_error *err)
@@ -494,7 +494,7 @@ read_value(const struct ArrowArray *array, const struct field *field, int64_t ro
         break;
     case WAY_FIXED:
         out->as.bytes = firn_bytes(data + at * (int64_t)field->size, field->size);
-        /* A column of another type may hold 16 bytes, too. */
+        /* A column of another type may also hold 16 bytes. */
         out->type = to->type == FIRN_TYPE_UUID ? FIRN_TYPE_UUID : FIRN_TYPE_BLOB;
         break;
     case WAY_FLOATS:
@@ -504,7 +504,7 @@ read_value(const struct ArrowArray *array, const struct field *field, int64_t ro
     return rc;
 }
 
-/* A value of a column of a row, through its dictionary if it has one. */
+/* Reads the value of a column in a row, through the dictionary if there is one. */
 static int
 read_cell(const struct column *column, const struct ArrowArray *array, int64_t row, firn_value *out,
           firn_error *err)
@@ -749,7 +749,7 @@ append_type(struct firn_buf *out, const struct column *column)
     const struct field *field = column->has_dictionary ? &column->values : &column->field;
     switch (field->type) {
     case FIRN_TYPE_NULL:
-        return firn_buf_append_str(out, " text"); /* nothing else is known of it */
+        return firn_buf_append_str(out, " text"); /* the field has no type */
     case FIRN_TYPE_DECIMAL:
         return field->precision <= FIRN_TABLE_PRECISION_MAX && field->scale >= 0 &&
                        (uint32_t)field->scale <= field->precision

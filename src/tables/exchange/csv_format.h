@@ -9,13 +9,13 @@
 
 #include "firn/types.h"
 
-/* Delimiter and quote are ASCII characters, and not the end of a line. Without a quote no field can
+/* Delimiter and quote are ASCII characters, and not line ends. Without a quote no field can
  * contain a delimiter or the end of a line. */
 struct firn_csv_format {
     char delimiter;       /* 0: "," */
     char quote;           /* 0: a double quote */
-    bool has_no_quotes;   /* quote is not used, and means nothing */
-    firn_slice null_text; /* what an unquoted field is that is null; borrowed */
+    bool has_no_quotes;   /* quote is ignored */
+    firn_slice null_text; /* the text of a null, without quotes; borrowed */
 };
 
 enum { FIRN_CSV_FIELDS_MAX = 4096 };
@@ -38,7 +38,7 @@ firn_csv_format_quote(const struct firn_csv_format *format)
     return format->quote;
 }
 
-/* Says what is wrong with a format; NULL if nothing is. */
+/* What is wrong with a format; NULL: nothing. */
 static inline const char *
 firn_csv_format_defect(const struct firn_csv_format *format)
 {

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * exchange/csv_infer.c: sets of types that get smaller.
+ * exchange/csv_infer.c: guesses types by intersecting sets.
  *
- * Each value has a set of types that it could be of. That of a column is what the sets of its values
- * have in common, and the first type in it, in the order of the bits below, is chosen. The first record
- * may be a header, which is decided only at the end unless the caller says so: its fields are kept until then.
+ * Each value has a set of possible types. The set of a column is the intersection of the sets of its values; the
+ * first type in it, in the order of the bits below, is chosen. Unless the caller decides, it is only known at the end
+ * whether the first record is a header, so its fields are kept until then.
  *
- * A value belongs to a type only if it is written as that type's values are; value_text reads more than
- * that ("007" as an integer), so the shape of numbers is looked at first.
+ * A value belongs to a type only if it is written as firn would write it. value_text reads more than
+ * that ("007" as an integer), so the shape of numbers is checked first.
  */
 #include "exchange/csv_infer.h"
 
@@ -23,7 +23,7 @@
 
 enum { ROWS_DEFAULT = 10000, SCALE_MAX = 9 };
 
-/* In the order in which they are chosen. */
+/* In the order of preference. */
 static const firn_type types[] = {FIRN_TYPE_BOOL,      FIRN_TYPE_I64,  FIRN_TYPE_U64,
                                   FIRN_TYPE_DECIMAL,   FIRN_TYPE_F64,  FIRN_TYPE_DATE,
                                   FIRN_TYPE_TIMESTAMP, FIRN_TYPE_UUID, FIRN_TYPE_TEXT};
@@ -54,7 +54,7 @@ struct firn_csv_infer {
     uint32_t rows; /* with the header */
     uint32_t count;
     struct guess *guesses;
-    struct firn_csv_field *first; /* the first record, if it is or may be a header */
+    struct firn_csv_field *first; /* the first record, if it is a header or may be one */
     struct firn_value_text_column *columns;
     bool *is_nullable;
     struct firn_arena arena;
@@ -127,7 +127,7 @@ firn_csv_infer_destroy(struct firn_csv_infer *infer)
 
 /* ==== values ==== */
 
-/* How a number is written: digits, then perhaps a point and digits, then perhaps more. */
+/* The shape of a number: digits, then perhaps a point and digits, then perhaps more. */
 struct shape {
     size_t whole;    /* digits before the point */
     size_t fraction; /* and after it */
@@ -226,7 +226,7 @@ is_bool_word(firn_slice text)
     return false;
 }
 
-/* The types that a value could be of, among those that its column has left. */
+/* The possible types of a value, among the remaining types of its column. */
 static unsigned
 types_of(struct firn_csv_infer *infer, firn_slice text, struct guess *guess)
 {
@@ -373,7 +373,7 @@ looks_like_header(struct firn_csv_infer *infer, bool *out)
     return FIRN_OK;
 }
 
-/* A field as a name, in out, which has room for FIRN_CSV_INFER_NAME_SIZE_MAX bytes; returns its
+/* Makes a name of a field, in out, which has room for FIRN_CSV_INFER_NAME_SIZE_MAX bytes; returns its
  * size. */
 static size_t
 clean_name(firn_slice text, char *out)
@@ -404,7 +404,7 @@ clean_name(firn_slice text, char *out)
     return size;
 }
 
-/* A name with a number at its end, instead of as much of it as that takes, whole characters. */
+/* A name with a number appended; if necessary, whole characters at its end make room for the number. */
 static firn_slice
 numbered(firn_slice name, uint32_t number, char *out)
 {

@@ -8,12 +8,12 @@
  *   bool           true, false, t, f, in any case
  *   i64, u64       digits, which do not begin with a needless 0; a minus
  *   decimal(18,s)  the same with a point and s digits after it, the same s in all values, 1 to 9
- *   f64            other numbers; whole ones only up to 2^53; one value at least has a digit
+ *   f64            other numbers; whole ones only up to 2^53; at least one value has a digit
  *   date, timestamp, uuid
- *   text           all else, and where no value is there
+ *   text           all others, and columns without values
  *
- * So nothing that is read as that type loses digits, but for those of f64. Signs and zeros before
- * numbers, as in postal codes and phone numbers, make text.
+ * So no value loses digits when it is read as that type, except those of f64. Numbers with a plus sign
+ * or leading zeros, such as postal codes and phone numbers, become text.
  */
 #ifndef FIRN_EXCHANGE_CSV_INFER_H
 #define FIRN_EXCHANGE_CSV_INFER_H
@@ -26,7 +26,7 @@
 #include "exchange/value_text.h"
 
 enum firn_csv_header {
-    FIRN_CSV_HEADER_AUTO = 0, /* if all its fields are text, not empty, and different */
+    FIRN_CSV_HEADER_AUTO = 0, /* if all fields of the first are text, not empty, and different */
     FIRN_CSV_HEADER_YES,      /* the first record has the names of columns */
     FIRN_CSV_HEADER_NO
 };
@@ -38,10 +38,10 @@ struct firn_csv_infer_options {
 };
 
 struct firn_csv_infer_result {
-    /* Names are UTF-8 without control characters and spaces around them, 1 to
-     * FIRN_CSV_INFER_NAME_SIZE_MAX bytes, and differ, also without regard to the case of ASCII
-     * letters: "column3" where there is none, "name_4" where it came before, after the column's
-     * place. */
+    /* Names are UTF-8 without control characters and surrounding spaces, 1 to
+     * FIRN_CSV_INFER_NAME_SIZE_MAX bytes, and differ even if the case of ASCII letters is ignored.
+     * A column without a name gets its place ("column3"); a name that came before gets it as a
+     * suffix ("name_4"). */
     const struct firn_value_text_column *columns;
     const bool *is_nullable; /* a value of the sample is null, or there is none */
     uint32_t count;          /* 0: there was no record */
@@ -57,12 +57,12 @@ FIRN_MUST_CHECK int firn_csv_infer_create(const struct firn_csv_infer_options *o
                                           struct firn_csv_infer **out, firn_error *err);
 void firn_csv_infer_destroy(struct firn_csv_infer *infer);
 
-/* Looks at the next record; *out_is_enough says that there are as many as wanted. Requires: all
- * records have the same number of fields. FIRN_NO_MEMORY: the sample cannot be used any more. */
+/* Adds the next record; *out_is_enough: the sample is complete. Requires: all
+ * records have the same number of fields. FIRN_NO_MEMORY: the sample can no longer be used. */
 FIRN_MUST_CHECK int firn_csv_infer_add(struct firn_csv_infer *infer,
                                        const struct firn_csv_record *record, bool *out_is_enough,
                                        firn_error *err);
-/* The columns; they live as long as infer, to which nothing can be added any more. FIRN_NO_MEMORY. */
+/* The columns; they live as long as infer, to which nothing more can be added. FIRN_NO_MEMORY. */
 FIRN_MUST_CHECK int firn_csv_infer_finish(struct firn_csv_infer *infer,
                                           struct firn_csv_infer_result *out, firn_error *err);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * exchange/csv_mask.h: which of 64 bytes mean something in CSV: the kernel of the reader, and its plain
- * twin. SSE2 is part of every x86-64, so nothing is asked of the processor.
+ * exchange/csv_mask.h: finds the special bytes of CSV among 64 bytes: the kernel of the reader, and its plain
+ * twin. Every x86-64 has SSE2, so the processor need not be checked.
  */
 #ifndef FIRN_EXCHANGE_CSV_MASK_H
 #define FIRN_EXCHANGE_CSV_MASK_H
@@ -29,8 +29,8 @@ firn_csv_mask_plain(const uint8_t *bytes, uint8_t delimiter, uint8_t quote)
         uint64_t found = firn_load_le64(bytes + 8 * word);
         uint64_t equals = 0;
         for (size_t i = 0; i < 4; i++) {
-            /* A byte is zero where it is equal. The sum carries a high bit out of every other byte,
-             * and out of that byte alone. */
+            /* Equal bytes are zero. The sum sets the high bit of every other byte, without a carry
+             * into the next byte. */
             uint64_t differs = found ^ (low_bits * wanted[i]);
             equals |= ~(((differs & ~high_bits) + ~high_bits) | differs | ~high_bits);
         }

@@ -1,31 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * exchange/csv_reader.c: from one byte that means something to the next.
+ * exchange/csv_reader.c: reads CSV from one special byte to the next.
  *
  * Only delimiters, quotes and ends of lines matter. A kernel finds them in 64 bytes at once
- * (csv_mask.h); a state machine goes from each to the next and looks at nothing between. Whether a
- * quote is the first byte of its field, or a byte follows a closing quote directly, it tells from
- * positions.
+ * (csv_mask.h); a state machine goes from each to the next and skips all bytes between. Positions
+ * tell it whether a quote is the first byte of its field, and whether a byte directly follows a
+ * closing quote.
  *
  *   PLAIN    in an unquoted field, or at the beginning of any
  *   QUOTED   after an opening quote
  *   CLOSED   after a quote in a quoted field: its end, or the first of two
  *   SKIPPING in a line with text after a closing quote, up to its end
  *
- * Positions count from the record's first byte, so they stay right when it moves. A record inside of
- * one piece is not copied: its fields are slices of the piece. Of a record that a piece cuts, the
- * beginning is copied to `carry` at the end of the piece, the rest when its end is found. The state
- * machine goes on where it was: no byte is looked at twice, however small the pieces are. Only fields
- * with two quotes are copied once more, to `unquoted`.
+ * Positions count from the record's first byte, so they stay valid when it moves. A record inside of
+ * one piece is not copied: its fields are slices of the piece. If a record crosses pieces, its
+ * beginning is copied to `carry` at the end of the piece, and the rest when its end is found. The state
+ * machine continues where it was: no byte is read twice, however small the pieces are. Only fields
+ * with doubled quotes are copied once more, to `unquoted`.
  *
  * Invariants.
- * (I1) While a record is read that began in an earlier piece, carry has all of it up to the present
+ * (I1) While a record that began in an earlier piece is read, carry has all of it up to the current
  * piece, and `from` is 0.
- * (I2) Positions are at most record_size_max + the size of a piece; what is larger is refused before
+ * (I2) Positions are at most record_size_max + the size of a piece; larger records are refused before
  * carry grows.
  *
- * Limits. Whether a field is too large is decided from its extent, which only grows: so the answer does
- * not depend on the pieces. Where records end is uncertain after that, so the reader gives up.
+ * Limits. Whether a field is too large is decided from its extent, which only grows, so the result does
+ * not depend on the pieces. After that the ends of records are uncertain, so the reader gives up.
  */
 #include "exchange/csv_reader.h"
 
@@ -58,31 +58,31 @@ struct firn_csv_reader {
     size_t record_size_max;
     struct firn_buf null_text;
 
-    /* The piece: from is where the record begins, or 0; block what the kernel has not seen yet; mask
-     * the bits that are left of the block before it. */
+    /* The piece: from is where the record begins, or 0; block is the first one that the kernel has not
+     * seen; mask has the remaining bits of the block before it. */
     const uint8_t *piece;
     size_t size;
     size_t from;
     size_t block;
     uint64_t mask;
     bool is_finished;
-    int failed;         /* FIRN_OK, or the code that next returns for ever */
-    size_t bom_matched; /* bytes of the mark that the text began with; BOM_SIZE + 1: that is over */
+    int failed;         /* FIRN_OK, or the code that next always returns */
+    size_t bom_matched; /* bytes of a mark at the start of the text; BOM_SIZE + 1: past the start */
 
     /* The record. */
     struct firn_buf carry;
     enum state state;
     size_t start;   /* of the field */
-    size_t largest; /* field that has ended, in bytes */
+    size_t largest; /* of the fields that have ended, in bytes */
     bool has_doubled;
     size_t quote_at;     /* CLOSED: the quote */
     size_t return_at;    /* QUOTED: one after the last CR */
-    uint64_t line;       /* that is read now */
+    uint64_t line;       /* the current one */
     uint64_t first_line; /* of the record */
     uint64_t quote_line; /* where the last quote was opened */
     bool follows_return; /* the record before it ended with CR */
     bool has_too_many;
-    bool is_given; /* to the caller: the next call begins another one */
+    bool is_given; /* the caller has the record: the next call begins another */
     struct span *spans;
     uint32_t count;
     struct firn_csv_field *fields;
@@ -203,7 +203,7 @@ load_block(struct firn_csv_reader *reader)
     return true;
 }
 
-/* A byte that means something in a quoted field, after one, or in a line that is skipped. at: its
+/* Handles a special byte in a quoted field, after one, or in a line that is skipped. at: its
  * position in the record. Returns whether it ends the record. */
 static bool
 take_beside_plain(struct firn_csv_reader *reader, uint8_t byte, size_t at)
@@ -236,13 +236,13 @@ take_beside_plain(struct firn_csv_reader *reader, uint8_t byte, size_t at)
     return is_end && reader->state != QUOTED;
 }
 
-/* Goes on to the end of the record; false if it is not in the piece. *out is where in the piece. */
+/* Continues to the end of the record; false: it is not in the piece. *out is its place in the piece. */
 static bool
 scan(struct firn_csv_reader *reader, size_t *out)
 {
     for (;;) {
         while (reader->mask == 0) {
-            /* Also says how far the block before was: the bits are those of [block - 64, block). */
+            /* The bits are those of [block - 64, block). */
             if (reader->block >= reader->size || !load_block(reader)) {
                 return false;
             }
@@ -306,7 +306,7 @@ begin_record(struct firn_csv_reader *reader)
     reader->first_line = reader->line;
 }
 
-/* Leaves out a mark at the beginning of the text. */
+/* Skips a byte order mark at the beginning of the text. */
 static int
 skip_bom(struct firn_csv_reader *reader)
 {
@@ -319,21 +319,21 @@ skip_bom(struct firn_csv_reader *reader)
         if (reader->from == reader->size && !reader->is_finished) {
             return FIRN_OK;
         }
-        /* It was none. */
+        /* It was no mark. */
         int rc = firn_buf_append(&reader->carry, bom, reader->bom_matched);
         if (rc != FIRN_OK) {
             return rc;
         }
     }
     reader->bom_matched = BOM_SIZE + 1;
-    /* (I1): the piece seems to begin here. */
+    /* (I1): from here on the piece counts as beginning at `from`. */
     reader->piece = reader->from > 0 ? reader->piece + reader->from : reader->piece;
     reader->size -= reader->from;
     reader->from = 0;
     return FIRN_OK;
 }
 
-/* The field's text with one quote for two. Requires: unquoted has room for it. */
+/* The field's text with doubled quotes as one. Requires: unquoted has room for it. */
 static firn_slice
 undouble(struct firn_csv_reader *reader, firn_slice text)
 {
@@ -390,7 +390,7 @@ is_too_large(const struct firn_csv_reader *reader, size_t size)
     return size > reader->record_size_max || (extent > 2 && extent - 2 > reader->field_size_max);
 }
 
-/* What the present record says about itself: FIRN_OK, or FIRN_INVALID with a text. */
+/* Checks the current record: FIRN_OK, or FIRN_INVALID with a text. */
 static int
 judge(struct firn_csv_reader *reader, firn_error *err)
 {
@@ -420,7 +420,7 @@ judge(struct firn_csv_reader *reader, firn_error *err)
     return FIRN_OK;
 }
 
-/* Gives the record, of which all is known. */
+/* Returns the record, which is complete. */
 static int
 give(struct firn_csv_reader *reader, firn_slice raw, struct firn_csv_record *out, firn_error *err)
 {
@@ -442,7 +442,7 @@ give(struct firn_csv_reader *reader, firn_slice raw, struct firn_csv_record *out
     return FIRN_OK;
 }
 
-/* After finish: what the last line is without an end. */
+/* After finish: handles a last line without an end. */
 static int
 give_last(struct firn_csv_reader *reader, struct firn_csv_record *out, firn_error *err)
 {
@@ -466,7 +466,7 @@ give_last(struct firn_csv_reader *reader, struct firn_csv_record *out, firn_erro
     return give(reader, firn_buf_slice(&reader->carry), out, err);
 }
 
-/* The record ends at a place of the piece, with LF or CR. */
+/* Ends the record at a place of the piece, with LF or CR. */
 static int
 give_at(struct firn_csv_reader *reader, size_t end, struct firn_csv_record *out, firn_error *err)
 {

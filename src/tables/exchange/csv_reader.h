@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * exchange/csv_reader.h: taking CSV (RFC 4180) apart, piece by piece.
+ * exchange/csv_reader.h: reads CSV (RFC 4180), piece by piece.
  *
  *     firn_csv_reader_create(&options, &reader, err)
  *     for each piece of the text:
@@ -8,12 +8,12 @@
  *         while (firn_csv_reader_next(reader, &record, err) == FIRN_OK && record.count > 0) …
  *     firn_csv_reader_finish(reader), and next until it finds nothing
  *
- * How the text is divided into pieces changes nothing. One thread at a time.
+ * The division of the text into pieces does not matter. One thread at a time.
  *
- * Records end with LF, CR LF or CR. A field that begins with a quote ends with the next single one; two
- * are one in its text. In any other field a quote is a character like others, and spaces belong to
- * fields. A byte order mark at the beginning is left out. Empty lines are records of one empty field
- * where records have one field, and are left out where they have more.
+ * Records end with LF, CR LF or CR. A field that begins with a quote ends with the next single one; a doubled
+ * quote is one in its text. In any other field a quote is an ordinary character; spaces belong to
+ * fields. A byte order mark at the beginning is skipped. If records have one field, an empty line is a record
+ * with one empty field; otherwise empty lines are skipped.
  */
 #ifndef FIRN_EXCHANGE_CSV_READER_H
 #define FIRN_EXCHANGE_CSV_READER_H
@@ -51,28 +51,28 @@ struct firn_csv_record {
 
 struct firn_csv_reader;
 
-/* FIRN_INVALID for options that are none; FIRN_NO_MEMORY. */
+/* FIRN_INVALID: the options are invalid; FIRN_NO_MEMORY. */
 FIRN_MUST_CHECK int firn_csv_reader_create(const struct firn_csv_reader_options *options,
                                            struct firn_csv_reader **out, firn_error *err);
 void firn_csv_reader_destroy(struct firn_csv_reader *reader);
 
-/* Gives the next piece, which must not change until next has found nothing more in it. Requires: of
- * the last piece it has; finish was not called. */
+/* Gives the next piece, which must not change until next has found nothing more in it. Requires: next
+ * has found nothing more in the piece before; finish was not called. */
 void firn_csv_reader_feed(struct firn_csv_reader *reader, firn_slice piece);
 /* There are no more pieces. Requires: as feed. */
 void firn_csv_reader_finish(struct firn_csv_reader *reader);
 
 /* Finds the next record. All of *out is valid until the next call. count is 0 if a piece is needed, or,
  * after finish, if there are no more records.
- * FIRN_INVALID: a record has another number of fields than others, text after a closing quote, too many
- * fields, or a quote that nothing closes. *out has its line and raw text, with count 0. The next call
- * goes on with the next record; after text that follows a quote, with the next line.
+ * FIRN_INVALID: a record has a wrong number of fields, text after a closing quote, too many fields, or
+ * an unclosed quote. *out has its line and raw text, with count 0. The next call continues with the next
+ * record, or, after text that follows a closing quote, with the next line.
  * FIRN_LIMIT: a field or a record is too large; FIRN_NO_MEMORY. Every later call fails in the same way. */
 FIRN_MUST_CHECK int firn_csv_reader_next(struct firn_csv_reader *reader,
                                          struct firn_csv_record *out, firn_error *err);
 
-/* Reads the fields of a record as values of as many columns; those of columns of type FIRN_TYPE_NULL
- * become null. Overwrites memory; the values are valid as long as it and the record. Requires: the
+/* Reads the fields of a record as values of as many columns; fields of columns of type FIRN_TYPE_NULL
+ * become null. Overwrites memory; the values are valid as long as memory and the record. Requires: the
  * record has that many fields. FIRN_INVALID with line and column, FIRN_NO_MEMORY. */
 FIRN_MUST_CHECK int firn_csv_reader_values(const struct firn_csv_record *record,
                                            const struct firn_value_text_column *columns,

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * exchange/csv_writer.c: text first, quotes after.
+ * exchange/csv_writer.c: writes rows as CSV.
  *
- * The text of a field is appended as it is. Then it is looked through for what the reader would take
- * for something else; if there is any, the text moves up and gets quotes around it and two for each one
- * in it. Numbers are looked through like texts: a delimiter may be a digit or a point.
+ * The text of a field is first appended without quotes. Then it is searched for anything that the reader would
+ * misread. If there is any, the text moves up, is enclosed in quotes, and quotes in it are doubled. Numbers are
+ * searched like texts, because a delimiter may be a digit or a point.
  */
 #include "exchange/csv_writer.h"
 
@@ -77,7 +77,7 @@ add_quotes(const struct firn_csv_format *format, struct firn_buf *out, size_t si
     return FIRN_OK;
 }
 
-/* The bytes of out from `from` on are a field's text. */
+/* Ends a field whose text is the bytes of out from `from` on. */
 static int
 end_field(const struct firn_csv_format *format, struct firn_buf *out, size_t from, firn_error *err)
 {
@@ -89,7 +89,7 @@ end_field(const struct firn_csv_format *format, struct firn_buf *out, size_t fro
         return FIRN_OK;
     }
     if (format->has_no_quotes) {
-        /* A quote means nothing there. */
+        /* Quotes have no meaning in this format. */
         struct firn_csv_format plain = *format;
         plain.quote = firn_csv_format_delimiter(format);
         if (!needs_quotes(&plain, text)) {
@@ -108,7 +108,7 @@ end_field(const struct firn_csv_format *format, struct firn_buf *out, size_t fro
     return FIRN_OK;
 }
 
-/* The end of a line that begins at start; or takes it back. */
+/* Ends the line that begins at start, or, after a failure, removes it. */
 static int
 end_line(struct firn_buf *out, size_t start, int rc, firn_error *err)
 {
@@ -143,7 +143,7 @@ firn_csv_writer_header(const struct firn_csv_format *format,
     return end_line(out, start, rc, err);
 }
 
-/* A value that is not null. */
+/* Appends a value that is not null. */
 static int
 append_value(const struct firn_csv_format *format, const struct firn_value_text_column *column,
              firn_value value, struct firn_buf *out, firn_error *err)

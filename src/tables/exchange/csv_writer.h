@@ -2,9 +2,9 @@
  *
  * exchange/csv_writer.h: rows as CSV. Lines end with LF.
  *
- * A field is quoted if it would be read as something else without: if it contains the delimiter, a
- * quote or the end of a line, is the text for null, or begins like a byte order mark. A null in a table
- * of one column can be an empty line: its readers must know that there is one column.
+ * A field is quoted if it would be misread otherwise: if it contains the delimiter, a quote or the end
+ * of a line, is the text for null, or begins like a byte order mark. A null in a table of one column can
+ * be an empty line, so readers must know that there is one column.
  */
 #ifndef FIRN_EXCHANGE_CSV_WRITER_H
 #define FIRN_EXCHANGE_CSV_WRITER_H
@@ -13,7 +13,7 @@
 #include "exchange/value_text.h"
 
 /* Each appends a line. Requires: the format has no defect (firn_csv_format_defect); values are null
- * or of their columns' types. On failure out is as it was: FIRN_INVALID where a field needs quotes
+ * or of their columns' types. On failure out is as it was: FIRN_INVALID if a field needs quotes
  * and the format has none; FIRN_NO_MEMORY. Any thread. */
 FIRN_MUST_CHECK int firn_csv_writer_header(const struct firn_csv_format *format,
                                            const struct firn_value_text_column *columns,

@@ -2,20 +2,20 @@
  *
  * exchange/float_text.c: nearest numbers and shortest texts, from one multiplication.
  *
- * Both directions ask on which side of a number m · 2^s a number d · 10^q lies. They estimate first and
- * calculate exactly only where the estimate cannot tell.
+ * Both directions must know on which side of a number m · 2^s a number d · 10^q is. They estimate first, and
+ * calculate exactly only if the estimate does not decide.
  *
  * Estimate. 10^q is (M + δ) · 2^x, where M has 128 bits and 0 ≤ δ < 3 (power_of_ten). M comes from a
  * table of each 27th power of ten and one of powers of five: 624 bytes. An integer of up to 64 bits
- * times M is an interval that the true product is in. All decisions are made for both its ends; where
+ * times M gives an interval that contains the true product. All decisions are made for both its ends; if
  * they agree, that is the answer.
  *
  * Exact. Both sides are multiplied until they are whole numbers, and compared (compare_big).
  *
- * Reading: the first 19 digits are an integer w, and others make the interval one of [w, w + 1). Its
- * ends are rounded. If that gives two numbers, they are neighbours, and the text is compared with what
- * lies halfway between them. More than DIGITS_MAX digits are not looked at one by one: the middle of
- * two neighbours has fewer, so it matters only whether any is not 0.
+ * Reading: the first 19 digits are an integer w; further digits make it an interval [w, w + 1). Its
+ * ends are rounded. If that gives two numbers, they are neighbours, and the text is compared with their
+ * middle. Digits after the first DIGITS_MAX are not compared one by one: the middle of two neighbours
+ * has fewer digits, so it matters only whether any of them is not 0.
  *
  * Writing, after R. Giulietti, "The Schubfach way to render doubles" (2021): the texts that are read as
  * a number c · 2^e are those within half a step of its neighbours. With the largest 10^k that is at
@@ -129,9 +129,9 @@ power_of_ten(int q)
     uint64_t five = powers_of_five[fine];
     int shift = __builtin_clzll(five);
     five <<= shift;
-    /* The coarse power, of which less than 1 is missing, times this, of which nothing is: less than
-     * 2^64 is missing in the product of 192 bits, so less than 1 in its upper 128, and another 1 for
-     * its lower ones; or twice as much where it is shifted by one. */
+    /* The coarse power is too small by less than 1; `five` is exact. So the product of 192 bits is too
+     * small by less than 2^64. This makes its upper 128 bits too small by less than 1, and dropping the
+     * lower ones by another 1; a shift by one doubles both. */
     u128 low = (u128)coarse_powers[at][1] * five;
     u128 high = (u128)coarse_powers[at][0] * five + (low >> 64);
     /* 10^coarse is between 2^n and 2^(n+1): n from the logarithm of 10 to the base of 2. */
@@ -238,8 +238,8 @@ compare_big(struct big *digits, int q, uint64_t m, int s)
 
 /* ==== reading ==== */
 
-/* What a text says: digits · 10^q, where digits are the first 19 ones that count, and others follow
- * that are not all 0. */
+/* The number of a text: digits · 10^q, where digits are the first 19 significant ones; it also says
+ * whether further digits are not all 0. */
 struct decimal {
     bool is_negative;
     bool has_tail;
@@ -250,7 +250,7 @@ struct decimal {
     const uint8_t *end;
 };
 
-enum { EXPONENT_MAX = 1 << 30 }; /* a larger one is as good */
+enum { EXPONENT_MAX = 1 << 30 }; /* larger ones have the same result */
 
 static bool
 is_digit(uint8_t byte)
@@ -258,7 +258,7 @@ is_digit(uint8_t byte)
     return (uint8_t)(byte - '0') <= 9;
 }
 
-/* Digits from *at to the end; whether there were any. */
+/* Reads digits from *at on; returns whether there were any. */
 static bool
 read_digits(const uint8_t **at, const uint8_t *end, bool is_fraction, struct decimal *out)
 {
@@ -282,7 +282,7 @@ read_digits(const uint8_t **at, const uint8_t *end, bool is_fraction, struct dec
     return p > from;
 }
 
-/* The exponent from *at, after its "e"; false if there is none. */
+/* Reads the exponent from *at, after its "e"; false: there is none. */
 static bool
 read_exponent(const uint8_t **at, const uint8_t *end, int64_t *q)
 {
@@ -342,7 +342,7 @@ round_bits(const struct format *format, u128 value, bool is_sticky, int exponent
     return result > infinity_bits(format) ? infinity_bits(format) : result;
 }
 
-/* Of two neighbours that the text may be nearest to, the lower one is given. */
+/* Decides which of two neighbours the text is nearest to; the lower one is given. */
 static uint64_t
 choose_exactly(const struct format *format, const struct decimal *decimal, uint64_t lower)
 {
@@ -494,7 +494,7 @@ struct scale {
     int exponent;
 };
 
-/* n · 2^exponent · 10^-k in units of 2^-64, without what is missing: nothing if it is exact, else
+/* n · 2^exponent · 10^-k in units of 2^-64. The true value is this if it is exact, else it is larger by
  * less than SCALED_ERROR. */
 enum { SCALED_ERROR = 2 };
 struct scaled {
@@ -554,7 +554,7 @@ is_inside(const struct interval *interval, uint64_t multiple)
     return interval->is_closed ? below >= 0 && above <= 0 : below > 0 && above < 0;
 }
 
-/* The shortest decimal that is read as mantissa · 2^low alone, as digits · 10^result. */
+/* The shortest decimal that is read as mantissa · 2^low and no other number, as digits · 10^result. */
 static int
 shortest(const struct format *format, uint64_t mantissa, int low, uint64_t *out)
 {
@@ -613,7 +613,7 @@ put_zeros(char *out, size_t at, int count)
 /* Numbers from 10^PLAIN_MIN to below 10^PLAIN_MAX have no exponent. */
 enum { PLAIN_MIN = -5, PLAIN_MAX = 16 };
 
-/* Writes number · 10^k after what out has. */
+/* Appends number · 10^k to out. */
 static size_t
 put_decimal(char *out, size_t at, uint64_t number, int k)
 {

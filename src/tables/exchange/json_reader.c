@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * exchange/json_reader.c: one line at a time, from its first byte to its last.
+ * exchange/json_reader.c: reads JSON lines, one at a time.
  *
  * A line feed cannot be inside of a JSON string, so lines are found first. A line inside of one piece
- * is not copied; of one that a piece cuts, the parts are gathered in `carry`. Then the line is checked
- * to be UTF-8, and parsed: keys and values of its object are slices of it, and are converted as they
- * come.
+ * is not copied; if a line crosses pieces, its parts are gathered in `carry`. Then the line is checked
+ * to be UTF-8, and parsed: keys and values of its object are slices of it, and are converted in their
+ * order.
  *
- * Nothing is recursive. Nested values are only checked: a counter and one bit a level, object or array,
- * say what may come next.
+ * Nothing is recursive. Nested values are only checked: a counter, and one bit for each level, object or
+ * array, determine what may come next.
  *
  * Keys mostly come in the order of the line before, so the column after the last one is tried first,
- * then a hash table. Unknown keys that are ignored are remembered for the line, since a key may not
+ * then a hash table. Unknown keys that are ignored are remembered for the line, because a key may not
  * come twice.
  *
- * `memory` has what is not in the line as it is: strings without their escapes, and the bytes of blobs,
- * UUIDs and vectors. It gets all room that the line can need before values are read, so nothing in it
- * moves.
+ * `memory` has bytes that the line does not contain in their final form: strings without their escapes, and the
+ * bytes of blobs, UUIDs and vectors. It gets all the room that the line can need before values are read, so
+ * nothing in it moves.
  */
 #include "exchange/json_reader.h"
 
@@ -42,11 +42,11 @@ struct firn_json_reader {
     firn_value *values;
     bool *is_given;
 
-    firn_slice piece; /* what is left of it */
+    firn_slice piece; /* the rest of it */
     bool is_finished;
     int failed;
     struct firn_buf carry; /* the line's beginning in earlier pieces */
-    bool is_carry_given;   /* the line in it was read */
+    bool is_carry_given;   /* the line in carry was read */
     uint64_t line;
 
     struct firn_buf memory;
@@ -179,7 +179,7 @@ firn_json_reader_finish(struct firn_json_reader *reader)
 
 /* ==== JSON ==== */
 
-/* A line, of which the bytes up to at were read. Functions return false with a defect. */
+/* A line, which was read up to at. Functions that return false set a defect. */
 struct parser {
     const uint8_t *start;
     const uint8_t *at;
@@ -192,7 +192,7 @@ enum kind { STRING, NUMBER, TRUE, FALSE, NULL_VALUE, ARRAY, OBJECT };
 static const char *const kind_names[] = {"a string", "a number", "true",     "false",
                                          "null",     "an array", "an object"};
 
-/* A value's bytes; of a string without its quotes, and with its escapes. */
+/* A value's bytes; a string is without its quotes, and with its escapes. */
 struct token {
     enum kind kind;
     firn_slice text;
@@ -216,7 +216,7 @@ skip_space(struct parser *parser)
     }
 }
 
-/* Spaces, and the byte, if it comes then. */
+/* Skips spaces, and takes the byte if it follows. */
 static bool
 take(struct parser *parser, char wanted)
 {
@@ -238,7 +238,7 @@ hex_value(uint8_t digit)
     return digit >= 'a' && digit <= 'f' ? digit - 'a' + 10 : -1;
 }
 
-/* Four hexadecimal digits at `at`; false if they are not there. */
+/* Reads four hexadecimal digits at `at`; false: they are not there. */
 static bool
 read_unit(const uint8_t *at, const uint8_t *end, uint32_t *out)
 {
@@ -257,7 +257,7 @@ read_unit(const uint8_t *at, const uint8_t *end, uint32_t *out)
     return true;
 }
 
-/* The character that "\u" and what follows mean; at: after the "u", and moved after the character.
+/* Reads the character of a "\u" escape; at: after the "u", moved past the escape.
  * Surrogates come in pairs, high and low. */
 static bool
 read_character(const uint8_t **at, const uint8_t *end, uint32_t *out)
@@ -410,13 +410,13 @@ take_key(struct parser *parser, struct token *out)
     return take(parser, ':') || refuse(parser, "no colon after a key");
 }
 
-/* The arrays and objects that are open: the lowest bit is that of the innermost, set for an object. */
+/* The open arrays and objects: the lowest bit is that of the innermost one, and set for an object. */
 struct nesting {
     uint64_t objects;
     unsigned depth;
 };
 
-/* What follows a value: closes what ends with it. Then either nothing is open, or another value
+/* After a value: closes arrays and objects that end with it. Then either nothing is open, or another value
  * begins. */
 static bool
 end_values(struct parser *parser, struct nesting *nesting)
@@ -437,8 +437,8 @@ end_values(struct parser *parser, struct nesting *nesting)
     return true;
 }
 
-/* An array or object, from its first byte to its last; it lies `depth_max` levels above the deepest
- * allowed one. */
+/* Reads an array or object, from its first byte to its last; it may have up to `depth_max` levels,
+ * itself included. */
 static bool
 take_nested(struct parser *parser, unsigned depth_max, struct token *out)
 {
@@ -599,7 +599,7 @@ refuse_key(const struct firn_json_reader *reader, firn_slice key, const char *de
                           (unsigned long long)reader->line, shown, defect);
 }
 
-/* The column of a key, or count: the key is ignored. *next: the column that is likely. */
+/* The column of a key; count: the key is ignored. *next: the likely column. */
 static int
 find_column(struct firn_json_reader *reader, firn_slice key, uint32_t *next, firn_error *err)
 {
@@ -627,7 +627,7 @@ find_column(struct firn_json_reader *reader, firn_slice key, uint32_t *next, fir
     return firn_hash_map_insert(&reader->unknown, hash, &key) != NULL ? FIRN_OK : FIRN_NO_MEMORY;
 }
 
-/* A key and its value. FIRN_INVALID with a text, or with parser->defect and without; FIRN_NO_MEMORY. */
+/* Reads a key and its value. FIRN_INVALID with a text, or with parser->defect instead; FIRN_NO_MEMORY. */
 static int
 read_pair(struct firn_json_reader *reader, struct parser *parser, uint32_t *next, firn_error *err)
 {
@@ -680,7 +680,7 @@ read_object(struct firn_json_reader *reader, struct parser *parser, firn_error *
     return FIRN_OK;
 }
 
-/* Reads the present line into values. */
+/* Reads the current line into values. */
 static int
 read_line(struct firn_json_reader *reader, firn_slice line, firn_error *err)
 {
@@ -711,8 +711,8 @@ read_line(struct firn_json_reader *reader, firn_slice line, firn_error *err)
     return rc;
 }
 
-/* Finds the next line, without its end; false if there is none yet. FIRN_LIMIT, FIRN_NO_MEMORY
- * without a text. */
+/* Finds the next line, without its end. FIRN_LIMIT and FIRN_NO_MEMORY have no
+ * text. */
 static int
 find_line(struct firn_json_reader *reader, bool *out_found, firn_slice *out)
 {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * exchange/json_writer.c: a row as an object.
+ * exchange/json_writer.c: writes a row as a JSON object.
  *
- * What is written is RFC 8259: strings with the short escapes where there are any, other control
- * characters as \u00XX, and all other characters as they are. Keys come in the order of the columns,
- * and all of them, also those of nulls.
+ * The output is RFC 8259. Strings use the short escapes if there are any, \u00XX for other control
+ * characters, and all other characters unchanged. All columns have a key, in their order, even if
+ * the value is null.
  */
 #include "exchange/json_writer.h"
 
@@ -38,7 +38,7 @@ append_escape(uint8_t byte, struct firn_buf *out)
     return firn_buf_append(out, escape, 6);
 }
 
-/* FIRN_INVALID without a text for what is no UTF-8. */
+/* FIRN_INVALID, without a text: it is not valid UTF-8. */
 static int
 append_string(firn_slice text, struct firn_buf *out)
 {
@@ -63,14 +63,14 @@ out:
     return rc;
 }
 
-/* Whether the bits are those of a number: an exponent of ones is infinity's or NaN's. */
+/* Whether the bits are a finite number: infinities and NaNs have an exponent of ones. */
 static bool
 is_finite32(uint32_t bits)
 {
     return (bits >> 23 & 0xff) != 0xff;
 }
 
-/* Whether JSON has the text of a value without quotes. */
+/* Whether the text of a value has no quotes in JSON. */
 static bool
 is_bare(firn_value value)
 {

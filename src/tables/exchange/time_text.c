@@ -149,7 +149,7 @@ take_date(struct cursor *cursor, int64_t *out)
     return days_of(year, month, day, out) ? NULL : out_of_range;
 }
 
-/* What most dates are: 2026-11-23. False where it needs a closer look. */
+/* A fast path for most dates: 2026-11-23. False: the text needs a closer look. */
 static bool
 take_plain_date(firn_slice text, int64_t *out)
 {
@@ -299,7 +299,7 @@ firn_time_text_read_timestamp(firn_slice text, int64_t *out_us)
 
 /* ==== writing ==== */
 
-/* At least `digits` of them. */
+/* Writes at least `digits` digits. */
 static size_t
 put_number(char *out, size_t at, uint64_t number, size_t digits)
 {
@@ -324,8 +324,8 @@ put_after(char *out, size_t at, char mark, uint64_t number)
 size_t
 firn_time_text_write_date(int64_t days, char *out)
 {
-    /* The epoch is not the beginning of an era; what is added is added to the remainder, which is
-     * small. */
+    /* The epoch is not the beginning of an era. EPOCH_DAYS is added to the remainder, which is small,
+     * so that nothing overflows. */
     int64_t era = divide_down(days, ERA_DAYS);
     int64_t day_of_era = days % ERA_DAYS;
     day_of_era += (day_of_era < 0 ? ERA_DAYS : 0) + EPOCH_DAYS;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * exchange/value_text.c: one function a type and a direction.
+ * exchange/value_text.c: one function for each type and direction.
  *
- * A reader of a type returns NULL or what is wrong with the text, a constant that completes "it …"; the
- * message around it is made in one place, and only when something is wrong. Nothing is rounded or cut
- * except for floating-point numbers, which are rounded to the nearest one: a decimal with too many
- * digits, an integer out of range and a fraction of a microsecond are errors.
+ * A reader of a type returns NULL, or what is wrong with the text: a constant that completes "it …". One
+ * function makes the message around it, and only after an error. Only floating-point numbers are rounded,
+ * to the nearest one; nothing is cut: a decimal with too many digits, an integer out of range and a
+ * fraction of a microsecond are errors.
  *
  * No function of the C library that depends on the locale is used: no strtod, no isspace, no printf of
  * floating-point numbers.
@@ -137,7 +137,7 @@ read_unsigned(firn_slice text, int bits, uint64_t *out)
     return NULL;
 }
 
-/* What a decimal says: digits · 10^exponent, where the last of the digits is not 0. */
+/* The value of a decimal: digits · 10^exponent, where the last of the digits is not 0. */
 struct decimal {
     bool is_negative;
     uint64_t digits;
@@ -148,7 +148,7 @@ enum { EXPONENT_MAX = 1 << 30 };
 static const char no_decimal[] = "is not a decimal number";
 static const char too_many_digits[] = "has too many digits";
 
-/* "e", if it is there, and what follows it to the end. */
+/* Reads "e", if it is there, and the exponent up to the end. */
 static bool
 read_exponent(const uint8_t *at, const uint8_t *end, int64_t *exponent)
 {
@@ -208,7 +208,7 @@ take_decimal(firn_slice text, struct decimal *out)
     return is_too_long ? too_many_digits : NULL;
 }
 
-/* What most decimals are: digits that fit whatever they are, and a point. False where it needs a closer look. */
+/* A fast path for most decimals: so few digits that all of them fit, and a point. False: needs a closer look. */
 static bool
 take_plain_decimal(const struct firn_value_text_type *type, firn_slice text, int64_t *out)
 {
@@ -266,7 +266,7 @@ read_decimal(const struct firn_value_text_type *type, firn_slice text, int64_t *
     return NULL;
 }
 
-/* The readers of what has bytes: memory has room for all that the text can say. */
+/* The readers of types with bytes. Requires: memory has room for all bytes that the text can mean. */
 
 static const char *
 read_blob(firn_slice text, struct firn_buf *memory)
@@ -341,7 +341,7 @@ read_vector(uint32_t dimensions, firn_slice text, struct firn_buf *memory)
     return NULL;
 }
 
-/* The bytes of out->as.bytes lie in memory, from its old size on. */
+/* Sets out->as.bytes to the bytes of memory from its old size on. */
 static const char *
 read_bytes(const struct firn_value_text_type *type, firn_slice text, struct firn_buf *memory,
            firn_value *out)
@@ -608,7 +608,7 @@ append_blob(firn_slice bytes, struct firn_buf *out)
 static int
 append_vector(firn_slice bytes, struct firn_buf *out)
 {
-    /* An element, and what is before it; the last bracket. */
+    /* Each element with a bracket or comma before it; the last bracket. */
     size_t count = bytes.size / 4;
     if (count > SIZE_MAX / 2 / (FIRN_FLOAT_TEXT_SIZE_MAX + 1) ||
         firn_buf_reserve(out, count * (FIRN_FLOAT_TEXT_SIZE_MAX + 1) + 2) != FIRN_OK) {

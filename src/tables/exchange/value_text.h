@@ -12,8 +12,8 @@
  *   uuid          8-4-4-4-12 hexadecimal digits
  *   vector(n)     [1.0,2.5,3.0]: n elements as f32
  *
- * Texts are read with spaces and tabs around them, except for those of type text. A value that was
- * written is read as the same value; there is only one NaN. Any thread.
+ * Spaces and tabs around a text are ignored, except for type text. A value that was written is read
+ * as the same value; there is only one NaN. Any thread.
  */
 #ifndef FIRN_EXCHANGE_VALUE_TEXT_H
 #define FIRN_EXCHANGE_VALUE_TEXT_H
@@ -34,20 +34,20 @@ struct firn_value_text_type {
     uint32_t dimensions; /* of VECTOR: 1 to FIRN_VALUE_TEXT_DIMENSIONS_MAX */
 };
 
-/* A column that a row of text has a value of. */
+/* A column of rows of text. */
 struct firn_value_text_column {
     firn_slice name; /* borrowed */
     struct firn_value_text_type type;
 };
 
-/* Bytes in memory that values need at most, for a text of one byte. */
+/* The most bytes of memory that values need for each byte of their texts. */
 enum { FIRN_VALUE_TEXT_ROOM = 2 };
 
 /* Reads a value. The bytes of TEXT are borrowed from text; those of other types are appended to
- * memory, which moves what it has if it must grow. A caller of several values first reserves
- * FIRN_VALUE_TEXT_ROOM bytes for each byte of all texts: nothing moves then. The values are valid as
- * long as both are. FIRN_INVALID with a text that says the type, the beginning of the text and what
- * is wrong; FIRN_NO_MEMORY. */
+ * memory, whose contents move if it must grow. To read several values, the caller first reserves
+ * FIRN_VALUE_TEXT_ROOM bytes for each byte of all texts, so that nothing moves. The values are valid as
+ * long as text and memory. FIRN_INVALID, with the type, the beginning of the text and what is
+ * wrong; FIRN_NO_MEMORY. */
 FIRN_MUST_CHECK int firn_value_text_read(const struct firn_value_text_type *type, firn_slice text,
                                          struct firn_buf *memory, firn_value *out, firn_error *err);
 
@@ -56,8 +56,8 @@ FIRN_MUST_CHECK int firn_value_text_read(const struct firn_value_text_type *type
 FIRN_MUST_CHECK int firn_value_text_append(const struct firn_value_text_type *type,
                                            firn_value value, struct firn_buf *out);
 
-/* Writes the beginning of a text for a message, with a NUL: control characters and what is no UTF-8
- * become "\x0a", and "..." stands for what does not fit. */
+/* Writes the beginning of a text for a message, with a NUL: control characters and invalid UTF-8
+ * become escapes such as "\x0a", and "..." stands for the part that does not fit. */
 enum { FIRN_VALUE_TEXT_SHORT_SIZE = 64 };
 void firn_value_text_shorten(firn_slice text, char *out);
 

@@ -2,8 +2,8 @@
  *
  * exchange/vector_reader.c: files of vectors, in pieces, as vectors of f32.
  *
- * One buffer keeps the bytes that were not used yet: at most a piece and a vector, whose length is checked before the
- * rest of it is read. All vectors of a file have the same length.
+ * One buffer keeps the bytes that were not used yet: at most a piece and a vector. The length of a vector is checked
+ * before the rest of it is read. All vectors of a file have the same length.
  *
  * numpy's format: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html. After the magic bytes, two of a
  * version and the length of the header comes a Python dictionary, {'descr': '<f4', 'fortran_order': False, 'shape':
@@ -36,12 +36,12 @@ struct firn_vector_reader {
     enum number number;
     size_t wanted;     /* dimensions that the caller wants; 0: any */
     size_t dimensions; /* 0: not known yet */
-    uint64_t count;    /* of vectors that were given */
-    uint64_t rows;     /* of NPY: how many there are */
+    uint64_t count;    /* of vectors that were returned */
+    uint64_t rows;     /* of NPY: the number of vectors */
     bool has_header;
     bool is_over;
     struct firn_buf bytes;
-    size_t at; /* what of them was used */
+    size_t at; /* how many of them were used */
     float *vector;
 };
 

@@ -9,8 +9,8 @@
  * Invariants:
  *   (I1) The arguments of a node come before it.
  *   (I2) No node is deeper than FIRN_EXPR_NODE_DEPTH_MAX: walks may be recursive.
- *   (I3) All nodes of an expression are reached from its root, which is the last, and stand in the order of a walk
- *        that leaves arguments first. So equal expressions are equal arrays.
+ *   (I3) All nodes of an expression are reached from its root, which is the last. They are in the order of a walk that
+ *        visits arguments first. So equal expressions are equal arrays.
  */
 #include <stdio.h>
 
@@ -504,7 +504,7 @@ firn_expr_is_constant(const struct firn_expr *expr, struct firn_cell *out)
     return root->op == FIRN_EXPR_OP_CONSTANT;
 }
 
-/* ---- what holds expressions ---- */
+/* ---- lists, groups and conditions of expressions ---- */
 
 void
 firn_expr_where_deinit(struct firn_expr_where *where)

@@ -15,15 +15,15 @@
  *     - (of one operand)
  *     literals, columns, "columns", ?, (…), functions, case … end, cast(x as TYPE), count(*), sum(x), …
  *
- * - Words of the language are known in any case; names of columns in exactly theirs.
- * - Truth has three values: what is compared with null is null; "and" and "or" know what a null cannot change.
+ * - Words of the language may have any case; names of columns must match exactly.
+ * - Truth has three values: a comparison with null is null; "and" and "or" with a null are null unless the other
+ *   operands decide.
  * - Integers and decimals are exact. A result that does not fit i64, u64 or 18 digits is FIRN_LIMIT. Integers of up to
- *   32 bits, signed or not, are counted with as I64. + and - of decimals have the larger scale, * has the sum of both,
- *   which is at most 18. / always gives F64. Division by zero, and % of it, is null.
- * - Numbers of different types are compared exactly; if one of them is F32 or F64, both as F64.
+ *   32 bits, signed or not, are computed as I64. + and - of decimals have the larger scale, * has the sum of both,
+ *   which is at most 18. / always gives F64. x / 0 and x % 0 are null.
+ * - Numbers of different types are compared exactly; if one of them is F32 or F64, both are compared as F64.
  * - A text in quotes, a parameter that is text, and null take the type of what they are compared or joined with.
- * - Rows for which a part is not needed give no errors in it: a branch of case that is not taken, what follows
- *   a false in "and".
+ * - A part fails only for rows that need it: not in a branch of case that is not taken, nor after a false in "and".
  *
  * Threads: an expression never changes and is shared by any number of threads. Evaluators belong to one thread
  * at a time.
@@ -44,16 +44,16 @@ enum {
     FIRN_EXPR_BATCH_ROWS_MAX = FIRN_CHUNK_BLOCK,
     FIRN_EXPR_TEXT_SIZE_MAX = 1 << 20,
     FIRN_EXPR_DEPTH_MAX =
-        200, /* of parts in each other: parentheses, calls, operators to the right */
+        200, /* of parts nested in each other: parentheses, calls, operators to the right */
     FIRN_EXPR_NODES_MAX =
-        1 << 16, /* parts of one text; entries of "in" lists that are constants do not count */
+        1 << 16, /* parts of one text; entries of "in" lists do not count if they are constants */
     FIRN_EXPR_ITEMS_MAX = 4096, /* of a list */
     FIRN_EXPR_NAME_SIZE_MAX = 255
 };
 #define FIRN_EXPR_NONE SIZE_MAX
 
 struct firn_expr_type {
-    firn_type type;     /* FIRN_TYPE_NULL: of the constant null alone */
+    firn_type type;     /* FIRN_TYPE_NULL: only of the constant null */
     uint32_t precision; /* of DECIMAL: how many digits, at most */
     uint32_t scale;
     uint32_t dimensions; /* of VECTOR */
@@ -70,17 +70,17 @@ struct firn_expr_env {
     const struct firn_schema *schema;
     const firn_value *parameters;
     size_t parameter_count;
-    size_t *next_parameter; /* question marks are taken in order across texts; NULL: from 0 */
+    size_t *next_parameter; /* question marks are numbered across texts; NULL: from 0 */
     const char *of;         /* "where": begins the messages; may be NULL */
-    bool no_aggregates;     /* they are FIRN_INVALID: in where, in group_by */
+    bool no_aggregates;     /* aggregates are FIRN_INVALID: in where and group_by */
     /* The items that group_by and order_by may refer to, by "as" names and by numbers from 1; NULL:
      * nothing. */
     const struct firn_expr_list *selected;
     bool selected_first; /* a name of both a selected item and a column means the item (order_by) */
 };
 
-/* Reads one expression. FIRN_INVALID and FIRN_LIMIT say where in the text, and what was expected; FIRN_NOT_FOUND:
- * there is no such column. FIRN_NO_MEMORY. */
+/* Reads one expression. Errors FIRN_INVALID and FIRN_LIMIT have the place in the text, and what was expected.
+ * FIRN_NOT_FOUND: there is no such column. FIRN_NO_MEMORY. */
 FIRN_MUST_CHECK int firn_expr_create(firn_slice text, const struct firn_expr_env *env,
                                      struct firn_expr **out, firn_error *err);
 /* NULL is fine. */
@@ -96,13 +96,13 @@ enum firn_expr_list_kind {
 };
 struct firn_expr_item {
     struct firn_expr *expr;
-    /* What "as" says, the column's name, or the text of the expression with one space for each run of blanks; a
+    /* The name after "as", the column's name, or the text of the expression with one space for each run of blanks; a
      * NUL follows it. At most FIRN_EXPR_NAME_SIZE_MAX bytes: longer texts are cut. */
     firn_slice name;
     bool is_descending;
     size_t
-        selected; /* the item of env->selected that this is by name or number, whose expression this equals;
-                        FIRN_EXPR_NONE: it is an expression of its own */
+        selected; /* the item of env->selected that this refers to by name or number, with an equal expression;
+                        FIRN_EXPR_NONE: it refers to none */
 };
 struct firn_expr_list {
     struct firn_expr_item *items;
@@ -116,14 +116,14 @@ FIRN_MUST_CHECK int firn_expr_list_create(firn_slice text, enum firn_expr_list_k
 void firn_expr_list_deinit(struct firn_expr_list *list);
 
 const struct firn_expr_type *firn_expr_type_of(const struct firn_expr *expr);
-/* The places of the columns of the schema that it reads, inside of aggregates too: ascending, owned by it. */
+/* The places of the columns that the expression reads, also in aggregates: ascending, owned by it. */
 const uint32_t *firn_expr_columns(const struct firn_expr *expr, size_t *out_count);
 /* Whether both are the same expression of the same columns, after constants are folded. */
 bool firn_expr_equal(const struct firn_expr *a, const struct firn_expr *b);
 bool firn_expr_has_aggregates(const struct firn_expr *expr);
-/* Whether it is the value of one column: its place. */
+/* Whether the expression is just a column; *out_place is its place. */
 bool firn_expr_is_column(const struct firn_expr *expr, uint32_t *out_place);
-/* Whether it is a constant: its cell (kind FIRN_PHYSICAL_NONE: null), owned by it. */
+/* Whether the expression is a constant; *out is its cell (kind FIRN_PHYSICAL_NONE: null), owned by it. */
 bool firn_expr_is_constant(const struct firn_expr *expr, struct firn_cell *out);
 
 /* ==== groups: expr_group.c ==== */
@@ -142,12 +142,12 @@ struct firn_expr_aggregate {
     struct firn_expr
         *argument; /* over rows; NULL: of COUNT_ROWS. Of SUM and AVG: of any type of numbers */
     /* COUNT…: I64, never null. SUM: I64; U64 of unsigned integers; DECIMAL(18, scale); F64 of F32 and F64. AVG: F64.
-     * MIN, MAX: the argument's. All but counts are null where there is no value. */
+     * MIN, MAX: the argument's. All except counts are null if there is no value. */
     struct firn_expr_type type;
 };
-/* Expressions over groups: of the values of aggregates and keys instead of columns. */
+/* Expressions over groups: they read the values of aggregates and keys instead of columns. */
 struct firn_expr_groups {
-    struct firn_expr **exprs; /* one for each that was given */
+    struct firn_expr **exprs; /* one for each given expression */
     size_t expr_count;
     struct firn_expr_aggregate *aggregates; /* of all of them; equal ones once */
     size_t aggregate_count;
@@ -167,39 +167,39 @@ void firn_expr_groups_deinit(struct firn_expr_groups *groups);
 
 /* ==== evaluation: expr_eval.c ==== */
 
-/* Rows. All is borrowed until the evaluator begins with other rows. */
+/* A batch of rows. All of it is borrowed until the evaluator begins the next batch. */
 struct firn_expr_batch {
     size_t count; /* 1 to FIRN_EXPR_BATCH_ROWS_MAX */
-    /* A bit for each row that counts; the others may hold anything, bytes included, and give no errors. NULL:
-     * all count. FIRN_CHUNK_MASK_WORDS words; those after the last row are not looked at. */
+    /* A bit for each row that counts; the others may hold anything, even invalid slices, and give no errors. NULL:
+     * all count. FIRN_CHUNK_MASK_WORDS words; those after the last row are not read. */
     const uint64_t *wanted;
-    /* By place in the schema: only those that an expression reads are looked at. BOOL: U64, 0 and 1. */
+    /* By place in the schema; only the columns that an expression reads are used. BOOL: U64, 0 and 1. */
     const struct firn_chunk_values *columns;
-    /* By number in struct firn_expr_groups, and by number of the key: for expressions over groups; else NULL. */
+    /* By number in struct firn_expr_groups, and by number of the key, for expressions over groups; else NULL. */
     const struct firn_chunk_values *aggregates;
     const struct firn_chunk_values *keys;
 };
 
-/* Evaluates expressions over one batch after another; what they have in common is evaluated once. */
+/* Evaluates expressions over one batch after another; parts that they share are evaluated once. */
 struct firn_expr_eval;
-/* The expressions are borrowed for the call only. Requires: none has aggregates, unless it came from
+/* The expressions are borrowed for the call only. Requires: an expression with aggregates comes from
  * firn_expr_group. FIRN_NO_MEMORY, FIRN_LIMIT. */
 FIRN_MUST_CHECK int firn_expr_eval_create(const struct firn_expr *const *exprs, size_t count,
                                           struct firn_expr_eval **out, firn_error *err);
 /* NULL is fine. */
 void firn_expr_eval_destroy(struct firn_expr_eval *eval);
-/* The places of all columns that are read: ascending, owned by it. */
+/* The places of all columns that are read: ascending, owned by the evaluator. */
 const uint32_t *firn_expr_eval_columns(const struct firn_expr_eval *eval, size_t *out_count);
-/* Begins with a batch, of which a copy is kept; what it points to is borrowed. Values of earlier ones are gone. */
+/* Begins a batch. The struct is copied; what it points to is borrowed. Values of earlier batches are gone. */
 void firn_expr_eval_begin(struct firn_expr_eval *eval, const struct firn_expr_batch *batch);
-/* The values of expression i, borrowed from the evaluator and from the batch until it begins anew, or is
- * destroyed. Values of other expressions of the same batch stay. Rows that are not wanted hold anything;
+/* The values of expression i, borrowed from the evaluator and the batch until the evaluator begins the next batch
+ * or is destroyed. Values of other expressions of the same batch stay. Rows that are not wanted hold anything;
  * others that are null hold 0 or empty bytes. BOOL is 0 and 1. FIRN_LIMIT: a number that does not fit;
  * FIRN_INVALID: a text that cannot be cast; FIRN_NO_MEMORY. */
 FIRN_MUST_CHECK int firn_expr_eval_values(struct firn_expr_eval *eval, size_t i,
                                           struct firn_chunk_values *out, firn_error *err);
-/* Clears the bits of mask (FIRN_CHUNK_MASK_WORDS words) whose rows are not wanted, or for which expression i is not true;
- * rows whose bits are clear already give no errors. Requires: expression i is BOOL. Failures as above. */
+/* Clears the bits of mask (FIRN_CHUNK_MASK_WORDS words) whose rows are not wanted, or for which expression i is not true.
+ * Rows whose bits are clear already give no errors. Requires: expression i is BOOL. Failures as above. */
 FIRN_MUST_CHECK int firn_expr_eval_filter(struct firn_expr_eval *eval, size_t i, uint64_t *mask,
                                           firn_error *err);
 
@@ -215,7 +215,7 @@ struct firn_expr_where {
     struct firn_expr_condition *conditions;
     size_t count;
     struct firn_expr *rest; /* NULL: nothing is left to test */
-    bool is_never;          /* no row fulfils it; there are no conditions and no rest then */
+    bool is_never;          /* no row fulfils it; then there are no conditions and no rest */
     struct firn_arena arena;
 };
 /* Requires: expr is BOOL (or the constant null) without aggregates. FIRN_NO_MEMORY. */

@@ -12,7 +12,7 @@
  *   date - date                  I64: days             date + integer, date - integer          DATE
  *   timestamp - timestamp        I64: microseconds     timestamp + integer, timestamp - integer  TIMESTAMP
  *
- * Casts bring the operands there; the evaluator sees operands of one kind.
+ * The operands are cast to these types, so the evaluator sees operands of one kind.
  */
 #include "base/check.h"
 #include "expr/expr_bind.h"
@@ -44,7 +44,7 @@ least(uint32_t a, uint32_t b)
     return a < b ? a : b;
 }
 
-/* An integer or a decimal as a decimal of a scale. */
+/* Casts an integer or a decimal to a decimal of a scale. */
 static int
 to_scale(struct firn_expr_binder *binder, uint32_t *node, uint32_t scale)
 {
@@ -108,7 +108,7 @@ fail_operands(struct firn_expr_binder *binder, size_t at, uint8_t sign, uint32_t
         firn_expr_type_text(&firn_expr_bind_node(binder, b)->type, names[1]));
 }
 
-/* Dates and timestamps: the arguments are changed, and *out is the result's type. */
+/* Casts the arguments of arithmetic with dates and timestamps; *out is the result's type. */
 static int
 time_operands(struct firn_expr_binder *binder, size_t at, uint8_t sign, uint32_t *args,
               struct firn_expr_type *out)
@@ -150,7 +150,7 @@ op_of(uint8_t sign)
     case '/':
         return FIRN_EXPR_OP_DIVIDE;
     default:
-        DCHECK(sign == '%' || sign == '|'); /* for '|' the caller asks in vain */
+        DCHECK(sign == '%' || sign == '|'); /* for '|' the result is not used */
         return FIRN_EXPR_OP_REMAINDER;
     }
 }

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * expr/expr_bind.c: what is written gets its meaning.
+ * expr/expr_bind.c: turns a syntax tree into typed nodes.
  *
  * Every node gets its type before the node that uses it. Everything that can be decided before evaluation is decided
  * here, not for each row:
  *
- * - Operands that must have one type get it by casts. Constants are cast at once (expr_fold.c).
- * - A comparison with a constant becomes a range of values of the other side's own type (expr_order.c): so
+ * - Operands that must have one type are cast to it. Constants are cast at once (expr_fold.c).
+ * - A comparison with a constant becomes a range of values of the other operand's own type (expr_order.c). So
  *   a column of i8 is never widened, 0.123 equals no decimal(12, 2), and 2^63 is above every i64.
- * - "between", "is distinct from", nullif and the like become the simple nodes that they mean.
+ * - "between", "is distinct from", nullif and the like become simple nodes with the same meaning.
  *
- * Constants that are text have no type of their own where something else has one: in day > '2026-01-31' the
- * text is a date. The same goes for parameters that are text, for null, for x'…' and uuids, and for parameters
- * that are decimals, which come without a scale.
+ * A constant text takes the type of the other operand, if that has one: in day > '2026-01-31' the text is a date.
+ * The same holds for parameters that are text, for null, for x'…' and uuids, and for parameters that are decimals,
+ * which come without a scale.
  */
 #include "expr/expr_bind.h"
 
@@ -138,7 +138,7 @@ fail_constant(struct firn_expr_binder *binder, size_t at, firn_slice text,
                                firn_expr_type_text(type, name));
 }
 
-/* A text as a constant of a type. */
+/* Reads a text as a constant of a type. */
 static int
 adapt_text(struct firn_expr_binder *binder, size_t at, const struct firn_expr_type *type,
            uint32_t *node)
@@ -272,7 +272,7 @@ firn_expr_bind_unify(struct firn_expr_binder *binder, size_t at, uint32_t *nodes
     struct firn_expr_type type = {.type = FIRN_TYPE_NULL};
     int rc = FIRN_OK;
     DCHECK(count > 0);
-    /* First those that have a type of their own; then texts and the like, which take that type. */
+    /* First the nodes that have a type of their own; then texts and the like, which take that type. */
     for (int round = 0; round < 2; round++) {
         for (size_t i = 0; i < count; i++) {
             bool is_loose = is_constant(binder, nodes[i]) &&
@@ -322,7 +322,7 @@ mirrored(enum firn_expr_comparison comparison)
     }
 }
 
-/* Of a number, a date or a truth value, and a constant. */
+/* Compares a number, a date or a truth value with a constant. */
 static int
 compare_constant(struct firn_expr_binder *binder, enum firn_expr_comparison comparison, uint32_t a,
                  uint32_t b, uint32_t *out)
@@ -339,7 +339,7 @@ compare_constant(struct firn_expr_binder *binder, enum firn_expr_comparison comp
     node.a = range.a;
     node.b = range.b;
     if (range.is_empty) {
-        /* Above the one that is below. */
+        /* The lower bound is above the upper one. */
         firn_expr_order_limits(&type, &node.b, &node.a);
     }
     return firn_expr_bind_make(binder, &node, out);
@@ -466,7 +466,7 @@ out:
     return rc;
 }
 
-/* Both bounds in one range, where they are constants. */
+/* "between": one range for both bounds, if they are constants. */
 static int
 bind_between(struct firn_expr_binder *binder, const struct firn_expr_syntax *syntax, uint32_t *out)
 {
@@ -536,14 +536,14 @@ order_cells(const void *a, const void *b)
     return firn_expr_order_same((const struct firn_cell *)a, (const struct firn_cell *)b);
 }
 
-/* What an entry of a list means: one value, which goes to the list, or a condition of its own. */
+/* Entries of an "in" list: each becomes one value of the list, or a condition of its own. */
 struct in_list {
     uint32_t value;
     struct firn_cell *cells;
     size_t cell_count;
     uint32_t *args;
     size_t arg_count;
-    uint32_t none; /* the condition of an entry that no value equals */
+    uint32_t none; /* the condition of an entry that equals no value */
     bool has_none;
 };
 
@@ -591,7 +591,7 @@ bind_in(struct firn_expr_binder *binder, const struct firn_expr_syntax *syntax, 
          part = part->next) {
         FIRN_TRY(add_entry(binder, &list, part));
     }
-    DCHECK(list.cell_count + list.arg_count < room); /* the value itself is no entry */
+    DCHECK(list.cell_count + list.arg_count < room); /* the first child is no entry */
     if (list.cell_count > 0) {
         size_t kept = 1;
         firn_sort(list.cells, list.cell_count, sizeof *list.cells, order_cells);

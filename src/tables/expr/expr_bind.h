@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * expr/expr_bind.h: what is written gets its meaning: columns, types, conversions.
+ * expr/expr_bind.h: turns a syntax tree into typed nodes: columns, types, conversions.
  */
 #ifndef FIRN_EXPR_EXPR_BIND_H
 #define FIRN_EXPR_EXPR_BIND_H
@@ -20,28 +20,28 @@ struct firn_expr_binder {
 
 /* ---- expr_bind.c ---- */
 
-/* The node of a tree. FIRN_INVALID, FIRN_LIMIT, FIRN_NOT_FOUND, FIRN_NO_MEMORY. */
+/* Makes the node of a tree. FIRN_INVALID, FIRN_LIMIT, FIRN_NOT_FOUND, FIRN_NO_MEMORY. */
 FIRN_MUST_CHECK int firn_expr_bind(struct firn_expr_binder *binder,
                                    const struct firn_expr_syntax *syntax, uint32_t *out);
-/* The whole tree as an expression; the builder is made for it. */
+/* Makes an expression of the whole tree, with a builder of its own. */
 FIRN_MUST_CHECK int firn_expr_bind_expression(struct firn_expr_binder *binder,
                                               const struct firn_expr_syntax *syntax,
                                               struct firn_expr **out);
-/* FIRN_INVALID with the place, and what follows it. */
+/* Returns FIRN_INVALID, with the place in the text and a message. */
 int firn_expr_bind_fail(struct firn_expr_binder *binder, size_t at, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 const struct firn_expr_node *firn_expr_bind_node(const struct firn_expr_binder *binder,
                                                  uint32_t node);
-/* A constant, or null of a type. */
+/* Makes a constant, or a null of a type. */
 FIRN_MUST_CHECK int firn_expr_bind_constant(struct firn_expr_binder *binder,
                                             const struct firn_expr_type *type,
                                             const struct firn_cell *cell, uint32_t *out);
 FIRN_MUST_CHECK int firn_expr_bind_null(struct firn_expr_binder *binder, firn_type type,
                                         uint32_t *out);
-/* A node as one of another type; casts that cannot fail are left out. Requires: the cast is allowed. */
+/* Casts a node to another type; casts that change nothing are left out. Requires: the cast is allowed. */
 FIRN_MUST_CHECK int firn_expr_bind_cast(struct firn_expr_binder *binder, uint32_t node,
                                         const struct firn_expr_type *type, uint32_t *out);
-/* Constants that have no type of their own (text, null, x'…', decimals of an unknown scale) as values of a
+/* Converts constants that have no type of their own (text, null, x'…', decimals of an unknown scale) to a
  * type; other nodes stay. at: where the constant is. */
 FIRN_MUST_CHECK int firn_expr_bind_adapt(struct firn_expr_binder *binder, size_t at,
                                          const struct firn_expr_type *type, uint32_t *node);
@@ -52,7 +52,7 @@ FIRN_MUST_CHECK int firn_expr_bind_unify(struct firn_expr_binder *binder, size_t
 FIRN_MUST_CHECK int firn_expr_bind_compare(struct firn_expr_binder *binder, size_t at,
                                            enum firn_expr_comparison comparison, uint32_t a,
                                            uint32_t b, uint32_t *out);
-/* A node with some arguments. */
+/* Makes a node with some arguments. */
 FIRN_MUST_CHECK int firn_expr_bind_make(struct firn_expr_binder *binder,
                                         const struct firn_expr_node *model, uint32_t *out);
 
@@ -60,7 +60,7 @@ FIRN_MUST_CHECK int firn_expr_bind_make(struct firn_expr_binder *binder,
 
 FIRN_MUST_CHECK int firn_expr_leaf_bind(struct firn_expr_binder *binder,
                                         const struct firn_expr_syntax *syntax, uint32_t *out);
-/* A number, or that with a "-" before it. */
+/* Makes the constant of a number, or of one with a "-" before it. */
 FIRN_MUST_CHECK int firn_expr_leaf_number(struct firn_expr_binder *binder,
                                           const struct firn_expr_syntax *syntax, bool is_negative,
                                           uint32_t *out);
@@ -80,13 +80,13 @@ FIRN_MUST_CHECK int firn_expr_call_bind(struct firn_expr_binder *binder,
 
 /* ---- expr_literal.c ---- */
 
-/* A number as it is written, with a "-" before it if it is negative. NULL, or what is wrong. */
+/* Reads the digits of a number, with a "-" before it if it is negative. NULL, or what is wrong. */
 const char *firn_expr_literal_number(firn_slice text, bool is_negative,
                                      struct firn_expr_type *out_type, struct firn_cell *out);
 
 /* ---- expr_fold.c ---- */
 
-/* The node of a model, simplified: of constants alone, a constant. */
+/* Makes the node of a model, simplified: if all arguments are constants, a constant. */
 FIRN_MUST_CHECK int firn_expr_fold(struct firn_expr_builder *builder,
                                    const struct firn_expr_node *model, uint32_t *out,
                                    firn_error *err);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * expr/expr_call.c: functions by their names, and the types of what they take and give.
+ * expr/expr_call.c: functions by their names, with the types of their arguments and results.
  *
  * One table says how many arguments each has and which function below makes its node. Units of time and the
  * digits of round are constants: they belong to the node.
@@ -50,7 +50,7 @@ adapt_to(struct firn_expr_binder *binder, struct call *call, uint32_t i, firn_ty
     return firn_expr_bind_adapt(binder, call->syntax->at, &target, &call->args[i]);
 }
 
-/* A node of all arguments, null where one of them is. */
+/* A node of all arguments that is null if one of them is. */
 static int
 make(struct firn_expr_binder *binder, const struct call *call, const struct firn_expr_node *model,
      uint32_t *out)
@@ -439,7 +439,7 @@ find_function(firn_slice name)
     return NULL;
 }
 
-/* Whether the call is well made, before its arguments are looked at. */
+/* Checks the form of a call, before its arguments are bound. */
 static int
 check_call(struct firn_expr_binder *binder, const struct firn_expr_syntax *syntax,
            const struct function *function, bool has_star)

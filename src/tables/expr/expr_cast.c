@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * expr/expr_cast.c: one value of a type to another.
+ * expr/expr_cast.c: casts one value to another type.
  *
- *   numbers to numbers     those that the type can hold, else FIRN_LIMIT; digits after the point that it does not have
- *                          are rounded, halves away from zero; to floats, to the nearest
+ *   numbers to numbers     those that the type can hold, else FIRN_LIMIT; further digits after the point are rounded,
+ *                          halves away from zero; to floats, to the nearest
  *   bool, integers         false is 0; what is not 0 is true
  *   date, timestamp        the first moment of the day; the day of the moment
  *   anything to text       as docs/exchange.md writes it
@@ -137,8 +137,8 @@ cast_to_real(const struct firn_expr_type *from, const struct firn_cell *cell,
     return was_finite && !is_finite ? fail_fit(to, err) : FIRN_OK;
 }
 
-/* A float times a power of ten, rounded once, halves away from zero: a float is a whole number times a power of
- * two, so the product is one too. Requires: the product is between -2^65 and 2^65. */
+/* A float times a power of ten, rounded once, halves away from zero. A float is a whole number times a power of
+ * two, and so is the product. Requires: the product is between -2^65 and 2^65. */
 static int128
 units_of_real(double real, int64_t power)
 {

@@ -2,21 +2,21 @@
  *
  * expr/expr_eval.c: expressions over batches of rows.
  *
- * The nodes of all expressions of an evaluator are grafted into one array, where equal ones are one. A node is
- * evaluated for all rows that are wanted of it, after its arguments, by a loop over arrays; its values stay until
- * the next batch, or, if only one node uses them and they are numbers, until that has been evaluated: then their
- * memory serves the next node, while it is in the cache.
+ * The nodes of all expressions of an evaluator are grafted into one array, where equal nodes are one. A node is
+ * evaluated after its arguments, for all wanted rows, by a loop over arrays. Its values stay until the next batch. If
+ * they are numbers that only one node uses, they stay until that node has been evaluated: then the next node reuses
+ * their memory while it is in the processor's cache.
  *
- * Which rows are wanted is a mask that goes down with the walk. "case", coalesce, "and" and "or" pass on only the
- * rows for which they need a part; all other nodes want of their arguments what is wanted of them. A node that
- * is used twice remembers the rows for which it was evaluated: if more is wanted later, it is evaluated again.
+ * The walk passes down a mask of the wanted rows. "case", coalesce, "and" and "or" pass on only the rows for which they
+ * need a part; all other nodes pass on their own mask. A node that is used twice remembers the rows for which it was
+ * evaluated: if more rows are wanted later, it is evaluated again.
  *
- * Truth is held as two bits for each row, yes and no; a null has neither. "and" and "or" work on words of 64 rows.
- * Only where truth is asked for as a value does it become numbers.
+ * Truth is two bits for each row, yes and no; a null has neither. "and" and "or" work on words of 64 rows.
+ * Truth becomes numbers only where it is used as a value.
  *
  * Invariants:
- *   (I1) A mask that goes down is part of the mask above it. So values that a node holds of its first argument are
- *        not evaluated anew, and overwritten, by its second one.
+ *   (I1) A mask that is passed down is a subset of the mask above it. So evaluating the second argument of a node
+ *        does not evaluate again, and overwrite, values that the node holds of the first.
  *   (I2) Masks have no bits after the last row.
  *   (I3) Rows that are wanted and null have the value 0, or no bytes.
  */
@@ -29,9 +29,9 @@ enum { SLOT_SIZE = FIRN_CHUNK_BLOCK * sizeof(firn_slice) };
 
 /* Memory of one node's values. */
 struct slot {
-    struct slot *next; /* of all */
+    struct slot *next; /* of all slots */
     struct slot *next_free;
-    bool is_constant; /* it stays from batch to batch */
+    bool is_constant; /* kept from batch to batch */
     uint64_t valid[FIRN_EXPR_MASK_WORDS];
     struct firn_buf memory;
     _Alignas(16) uint8_t data[SLOT_SIZE];
@@ -40,9 +40,9 @@ struct slot {
 struct state {
     struct firn_chunk_values values;
     struct slot *slot;
-    uint32_t uses; /* nodes and expressions that have it */
+    uint32_t uses; /* nodes and expressions that use it */
     bool has_values;
-    uint64_t mask[FIRN_EXPR_MASK_WORDS]; /* that they are for */
+    uint64_t mask[FIRN_EXPR_MASK_WORDS]; /* the rows that have values */
 };
 
 struct firn_expr_eval {
@@ -174,7 +174,7 @@ take_slot(struct firn_expr_eval *eval, struct slot **out, firn_error *err)
     return FIRN_OK;
 }
 
-/* Bytes stay where they are until the next batch: others may refer to them. */
+/* Slots of bytes are not reused before the next batch: other values may point into them. */
 static void
 give_slot(struct firn_expr_eval *eval, struct state *state)
 {
@@ -189,7 +189,7 @@ give_slot(struct firn_expr_eval *eval, struct state *state)
     state->has_values = false;
 }
 
-/* The arguments of a node that has been evaluated: values that nothing else uses go. */
+/* Frees the values of the arguments of a node that has been evaluated, unless something else uses them. */
 static void
 release_args(struct firn_expr_eval *eval, const struct firn_expr_node *node)
 {
@@ -346,7 +346,7 @@ eval_input(const struct firn_expr_eval *eval, const struct firn_expr_node *node,
     state->values.count = eval->batch.count;
 }
 
-/* (I3), of rows in `mask`. */
+/* Whether (I3) holds for the rows in `mask`. */
 static bool
 are_nulls_zero(const struct firn_chunk_values *values, const uint64_t *mask)
 {
@@ -398,7 +398,7 @@ copy_rows(const struct firn_chunk_values *from, const uint64_t *rows, struct slo
                                           : (const uint8_t *)(const void *)from->as.u64;
     for (size_t word = 0; word < FIRN_EXPR_MASK_WORDS; word++) {
         if (rows[word] == 0) {
-            continue; /* validity of rows after the last need not be there */
+            continue; /* valid may have no words after the last row */
         }
         slot->valid[word] |= rows[word] & (from->valid != NULL ? from->valid[word] : UINT64_MAX);
         if (rows[word] == UINT64_MAX) {
@@ -416,7 +416,7 @@ copy_rows(const struct firn_chunk_values *from, const uint64_t *rows, struct slo
     }
 }
 
-/* One part of a node that is a choice, for some rows. */
+/* Evaluates one part of a choice for some rows. */
 static int
 take_part(struct firn_expr_eval *eval, uint32_t arg, const uint64_t *rows, struct slot *slot,
           firn_error *err)
@@ -539,7 +539,7 @@ out:
     return rc;
 }
 
-/* Rows for which all arguments are not null; returns whether there are others. */
+/* The rows for which no argument is null; returns whether there may be others. */
 static bool
 join_valid(const struct args *args, uint32_t count, uint64_t *valid)
 {
@@ -563,7 +563,7 @@ eval_strict(struct firn_expr_eval *eval, const struct firn_expr_node *node, stru
     int rc;
     FIRN_TRY(eval_args(eval, node, mask, &args, err));
     if (node->op == FIRN_EXPR_OP_CAST && is_cast_free(eval->builder.nodes, node)) {
-        state->values = *args.values[0]; /* whose memory is not given away: release_args */
+        state->values = *args.values[0]; /* release_args does not free their memory */
         goto out;
     }
     FIRN_TRY(take_slot(eval, &state->slot, err));
@@ -676,7 +676,7 @@ truth_of_bits(const uint64_t *bits, const uint64_t *known, struct firn_expr_trut
     }
 }
 
-/* Values that are truth. */
+/* Values as truth. */
 static int
 truth_of_values(struct firn_expr_eval *eval, uint32_t number, const uint64_t *mask,
                 struct firn_expr_truth *out, firn_error *err)
@@ -705,7 +705,7 @@ truth_of_joined(struct firn_expr_eval *eval, const struct firn_expr_node *node,
                 const uint64_t *mask, struct firn_expr_truth *out, firn_error *err)
 {
     bool is_and = node->op == FIRN_EXPR_OP_AND;
-    /* Of "and": rows for which all parts were yes, and one was no. Of "or", the other way around. */
+    /* For "and": all parts are yes, any part is no. For "or", the other way around. */
     uint64_t *all = is_and ? out->yes : out->no;
     uint64_t *one = is_and ? out->no : out->yes;
     uint64_t open[FIRN_EXPR_MASK_WORDS];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * expr/expr_eval.h: one node at a time, over the rows of a batch: what the parts of the evaluator share.
+ * expr/expr_eval.h: what the files of the evaluator share: the evaluation of one node over the rows of a batch.
  */
 #ifndef FIRN_EXPR_EXPR_EVAL_H
 #define FIRN_EXPR_EXPR_EVAL_H
@@ -15,8 +15,8 @@ struct firn_expr_work {
     uint32_t arg_count;
     size_t count;
     const uint64_t *wanted; /* no bits after the last row */
-    uint64_t *valid; /* comes with the rows for which all arguments are not null; may be changed */
-    bool has_nulls;  /* whether valid has to be looked at; to be set with it */
+    uint64_t *valid; /* at first the rows for which all arguments are not null; may be changed */
+    bool has_nulls;  /* whether valid counts; must be set with it */
     /* Room for the values. */
     union {
         int64_t *i64;
@@ -45,20 +45,20 @@ struct firn_expr_truth {
     uint64_t no[FIRN_EXPR_MASK_WORDS];
 };
 
-/* Values, of all rows that are live: expr_eval_arith.c, _cast.c, _text.c, _time.c. FIRN_LIMIT, FIRN_INVALID,
+/* Compute the values of all live rows: expr_eval_arith.c, _cast.c, _text.c, _time.c. FIRN_LIMIT, FIRN_INVALID,
  * FIRN_NO_MEMORY. */
 FIRN_MUST_CHECK int firn_expr_eval_arith(struct firn_expr_work *work);
 FIRN_MUST_CHECK int firn_expr_eval_arith_choose(struct firn_expr_work *work); /* LEAST, GREATEST */
 FIRN_MUST_CHECK int firn_expr_eval_cast(struct firn_expr_work *work);
 FIRN_MUST_CHECK int firn_expr_eval_text(struct firn_expr_work *work);
 FIRN_MUST_CHECK int firn_expr_eval_time(struct firn_expr_work *work);
-/* Bits of the rows for which a condition holds, nulls and rows that are not wanted as they come:
- * expr_eval_compare.c; of LIKE and PREFIX, expr_eval_text.c. */
+/* Set the bits of the rows for which a condition holds; bits of nulls and of rows that are not wanted have no meaning.
+ * expr_eval_compare.c; LIKE and PREFIX: expr_eval_text.c. */
 void firn_expr_eval_compare(const struct firn_expr_work *work, uint64_t *bits);
 void firn_expr_eval_text_match(const struct firn_expr_work *work, uint64_t *bits);
 
 struct firn_cell firn_expr_eval_compare_cell(const struct firn_chunk_values *values, size_t row);
-/* Of a node of bytes: the one of all rows, if it is a constant. */
+/* The value of a row in values of bytes; a constant has one for all rows. */
 static inline firn_slice
 firn_expr_eval_bytes(const struct firn_expr_work *work, uint32_t arg, size_t row)
 {

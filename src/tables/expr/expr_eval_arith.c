@@ -2,16 +2,16 @@
  *
  * expr/expr_eval_arith.c: + - * / %, and functions of numbers.
  *
- * A loop computes all rows without asking which count, and gathers in one word whether any result did not fit. If one
- * did not, the rows that count are looked at again, one at a time: rows that are not wanted hold anything. So the
- * loops have no branches.
+ * A loop computes all rows, whether they count or not, and collects in one word whether any result did not fit. If one
+ * did not, the rows that count are computed again, one at a time, because rows that are not wanted hold anything. So
+ * the loops have no branches.
  *
  * A result fits if it is from low to high: for decimals 18 digits, for dates the calendar, for I64 everything that did
- * not wrap around. Decimals and dates are far below 2^62, so their sums never wrap. Products are not looked at where
- * the factors of a batch are so small that all of them fit, which is nearly always: asking for that is cheaper.
+ * not wrap around. Decimals and dates are far below 2^62, so their sums never wrap. Nearly always, the factors of a
+ * batch are so small that all products fit: this is checked first, which is cheaper than checking the products.
  *
- * Loops are compiled twice, for all processors and for those with AVX2. With AVX-512 they are other ones, which
- * multiply 64 bits at once and ask how large the factors are while they multiply.
+ * Loops are compiled twice, for all processors and for those with AVX2. With AVX-512 other loops are used, which
+ * multiply 64 bits at once and check the size of the factors at the same time.
  */
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -33,7 +33,7 @@ fail_fit(const struct firn_expr_work *work)
                           firn_expr_type_text(&work->node->type, name));
 }
 
-/* One row; false where it does not fit. */
+/* Computes one row; false: the result does not fit. */
 static bool
 compute(enum firn_expr_op op, int64_t a, int64_t b, int64_t *out)
 {
@@ -51,7 +51,7 @@ compute(enum firn_expr_op op, int64_t a, int64_t b, int64_t *out)
     }
 }
 
-/* After a loop that saw something that does not fit: whether that was in a row that counts. */
+/* After a loop with a result that does not fit: FIRN_LIMIT if that was in a row that counts. */
 static int
 check_rows(const struct firn_expr_work *work, int64_t low, int64_t high)
 {
@@ -73,7 +73,7 @@ struct pair {
     const int64_t *b;
     int64_t *out;
     size_t count;
-    /* Bits of the number of a row that count: none where all rows have one value, which then stays near. */
+    /* A mask for the number of a row: 0 for a constant, whose first value is used for all rows; else all bits. */
     size_t a_places;
     size_t b_places;
 };
@@ -97,7 +97,7 @@ pair_of(const struct firn_expr_work *work)
                          .b_places = places_of(work->arg_nodes[work->arg_count - 1])};
 }
 
-/* Bits that all numbers fit in, but for their sign: they are from -2^bits to 2^bits - 1. */
+/* How many bits all numbers need without their sign: they are from -2^bits to 2^bits - 1. */
 TEMPLATE unsigned
 bits_of(const int64_t *numbers, size_t count)
 {
@@ -108,7 +108,7 @@ bits_of(const int64_t *numbers, size_t count)
     return 64 - (unsigned)__builtin_clzll(any);
 }
 
-/* False, with nothing that counts in out, where a product might be beyond -2^bits or 2^bits. */
+/* False, and out has no meaning, if a product might be beyond -2^bits or 2^bits. */
 TEMPLATE bool
 multiply_template(const struct pair *pair, unsigned bits)
 {
@@ -125,15 +125,15 @@ multiply_template(const struct pair *pair, unsigned bits)
     return true;
 }
 
-/* The top bit says that a number is not from low to high. Requires: high - low is below 2^63; numbers beyond 2^62
- * may come out either way. */
+/* The top bit is set if a number is not from low to high. Requires: high - low is below 2^63. For numbers beyond 2^62
+ * the bit has no meaning. */
 static inline uint64_t
 outside(uint64_t number, uint64_t low, uint64_t high)
 {
     return (number - low) | (high - number);
 }
 
-/* Sums, or differences, from low to high; the top bit says that one does not fit. */
+/* Computes sums or differences; the top bit of the result is set if one is not from low to high. */
 TEMPLATE uint64_t
 add_template(const struct pair *pair, bool is_subtract, uint64_t low, uint64_t high)
 {
@@ -161,7 +161,7 @@ add_template(const struct pair *pair, bool is_subtract, uint64_t low, uint64_t h
 
 #if defined(__x86_64__)
 
-/* Their loops are vectorized; those for all processors are short. */
+/* These loops are vectorized; those for all processors are short. */
 #if defined(__clang__)
 #define HARDWARE __attribute__((target("avx2")))
 #else
@@ -222,7 +222,7 @@ add_wide(const struct pair *pair, bool is_subtract, uint64_t low, uint64_t high)
         const __m512i a = _mm512_maskz_loadu_epi64(there, all.a + (i & all.a_places));
         const __m512i b = _mm512_maskz_loadu_epi64(there, all.b + (i & all.b_places));
         const __m512i out = is_subtract ? _mm512_sub_epi64(a, b) : _mm512_add_epi64(a, b);
-        /* It wraps where its sign is not that of a, and b's is (of sums), or is not (of differences), that of a. */
+        /* A result wraps if its sign differs from that of a, and b has the sign of a (sums) or the other (differences). */
         const __m512i wraps = _mm512_and_si512(_mm512_xor_si512(a, out),
                                                _mm512_xor_si512(_mm512_xor_si512(a, b), flip));
         const __m512i beyond =
@@ -233,7 +233,7 @@ add_wide(const struct pair *pair, bool is_subtract, uint64_t low, uint64_t high)
     return (uint64_t)_mm512_reduce_or_epi64(wrong);
 }
 
-/* Tests run in both kinds of builds: in that with checks they cover the plain loops. */
+/* Tests run in both kinds of builds: in builds with checks they cover the plain loops. */
 static bool
 has_hardware(void)
 {
@@ -443,7 +443,7 @@ arith_f64(struct firn_expr_work *work)
     return FIRN_OK;
 }
 
-/* Makes rows null: those of bits. */
+/* Makes the rows with a bit in bits null. */
 static void
 add_nulls(struct firn_expr_work *work, const uint64_t *nulls)
 {
@@ -474,7 +474,7 @@ divide(struct firn_expr_work *work)
     return FIRN_OK;
 }
 
-/* The sign is that of the first. */
+/* The sign of a remainder is that of the first operand. */
 static int
 take_remainder(struct firn_expr_work *work)
 {
@@ -555,12 +555,12 @@ take_rounded(struct firn_expr_work *work)
     return FIRN_OK;
 }
 
-/* ---- the smallest and the largest of some ---- */
+/* ---- least and greatest ---- */
 
 static void
 put_cell(struct firn_expr_work *work, size_t row, const struct firn_cell *cell)
 {
-    DCHECK(cell->kind != FIRN_PHYSICAL_NONE); /* else the row is null, and not live */
+    DCHECK(cell->kind != FIRN_PHYSICAL_NONE); /* a row that is null is not live */
     switch (cell->kind) {
     case FIRN_PHYSICAL_BYTES:
         work->out.bytes[row] = cell->as.bytes;
@@ -574,7 +574,7 @@ put_cell(struct firn_expr_work *work, size_t row, const struct firn_cell *cell)
     }
 }
 
-/* Nulls are passed over: a row is null where all are. */
+/* Nulls are skipped: a row is null if all arguments are. */
 int
 firn_expr_eval_arith_choose(struct firn_expr_work *work)
 {

@@ -2,10 +2,10 @@
  *
  * expr/expr_eval_cast.c: casts of many values.
  *
- * Those that arithmetic needs are loops: integers and decimals to a larger scale, numbers to F64. All others go
- * through firn_expr_cast_cell, one row that counts after another; so does a loop's batch in which something did
- * not fit, to see whether that was in a row that counts, and to say what is wrong. Bytes that a cast makes lie in
- * one buffer, which may move while it grows: until it is complete, rows have their places in it.
+ * Casts that arithmetic needs are loops: integers and decimals to a larger scale, numbers to F64. All others call
+ * firn_expr_cast_cell for each row that counts. If a value did not fit in a loop, the batch does so too, to find
+ * whether that row counts and to report it. Bytes that a cast makes are in one buffer, which may move while it
+ * grows: until it is complete, rows have offsets into it.
  */
 #include "base/check.h"
 #include "expr/expr_eval.h"
@@ -42,7 +42,7 @@ cast_rows(struct firn_expr_work *work)
         }
     }
     if (is_bytes) {
-        /* In the order in which they were made. */
+        /* The bytes are in the order of the rows. */
         size_t at = 0;
         rc = firn_buf_reserve(work->memory, 1);
         if (rc != FIRN_OK) {
@@ -61,7 +61,7 @@ out:
     return rc;
 }
 
-/* Whole numbers of one kind, times a power of ten; false where one does not fit. */
+/* Multiplies whole numbers of one kind by a power of ten; false: one does not fit. */
 static bool
 cast_scaled(struct firn_expr_work *work, int64_t power, int64_t low, int64_t high)
 {
@@ -115,8 +115,8 @@ firn_expr_eval_cast(struct firn_expr_work *work)
     bool is_whole = firn_expr_is_number(from->type) && firn_expr_is_number(to->type) &&
                     !firn_expr_is_float(from->type) && !firn_expr_is_float(to->type);
     if (is_whole && scale >= own) {
-        /* An unsigned number above 2^63 - 1 is a negative one here: its batch is looked at row by row, as one
-         * with negative numbers that become unsigned. */
+        /* An unsigned number above 2^63 - 1 looks negative here. Its batch is cast row by row, like one with negative
+         * numbers that become unsigned. */
         struct firn_cell min;
         struct firn_cell max;
         firn_expr_order_limits(to, &min, &max);

@@ -2,12 +2,12 @@
  *
  * expr/expr_eval_compare.c: comparisons, ranges and lists.
  *
- * Each is a loop that writes a byte for each of 64 rows, which compilers turn into vector instructions, and then
- * makes a word of 64 bits of these. All rows are compared, wanted or not: comparing numbers cannot fail. Bytes are
- * compared for rows that count only, because those of others may be anywhere.
+ * Each is a loop that writes a byte for each of 64 rows, which compilers vectorize, and then packs the bytes into a
+ * word of 64 bits. All rows are compared, wanted or not, because comparing numbers cannot fail. Bytes are compared only
+ * for rows that count, because the slices of other rows may be invalid.
  *
  * Floating-point numbers: a NaN is after all others and equal to itself. A comparison in C is false for a NaN, so
- * each is written such that it is right where that is false.
+ * each is written such that false is the right result then.
  */
 #include "base/check.h"
 #include "base/slice.h"
@@ -15,7 +15,7 @@
 
 __extension__ typedef __int128 int128;
 
-/* A bit for each of 64 bytes that is not 0. */
+/* A bit for each of 64 bytes, set if the byte is 1. */
 static uint64_t
 pack(const uint8_t *bytes)
 {
@@ -154,7 +154,7 @@ compare_list(const struct firn_expr_work *work, uint64_t *bits)
 
 /* ---- two values ---- */
 
-/* Equal and less of two are enough: the others are their opposites, or the same the other way around. */
+/* EQUAL and LESS are enough: other comparisons are their opposites, or have the operands swapped. */
 struct pair {
     enum firn_expr_comparison comparison; /* EQUAL or LESS */
     bool is_swapped;
@@ -205,7 +205,7 @@ compare_same(const struct firn_expr_work *work, const struct firn_chunk_values *
     }
 }
 
-/* Whole numbers of two kinds, or of two scales, as numbers of 128 bits. */
+/* Compares whole numbers of two kinds, or of two scales, as numbers of 128 bits. */
 static void
 compare_wide(const struct firn_expr_work *work, const struct pair *pair, uint64_t *bits)
 {

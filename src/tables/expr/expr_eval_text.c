@@ -2,13 +2,13 @@
  *
  * expr/expr_eval_text.c: functions of texts, and patterns.
  *
- * Characters are those of UTF-8: a byte that does not continue one begins one. So texts that are no UTF-8 have
- * lengths, too, and nothing reads beyond them. Upper and lower case are those of ASCII; other letters stay.
+ * Characters are those of UTF-8: each byte that is no continuation byte begins one. So texts that are not valid UTF-8
+ * have a length too, and nothing reads beyond their end. upper and lower change only ASCII letters.
  *
- * Texts that are made lie in one buffer, whose size is known before the first is written: nothing moves. It is
- * limited, so that a short expression cannot ask for all memory. Parts of texts are borrowed from them.
+ * New texts are in one buffer. Its size is computed before the first is written, so they never move, and it is limited,
+ * so that a short expression cannot use up all memory. Parts of texts are borrowed from them.
  *
- * A pattern of "like" is matched as usual for one wildcard: the last % seen is the only place to come back to.
+ * Matching a pattern of "like" only ever backtracks to the last % before the current place.
  */
 #include "base/check.h"
 #include "base/slice.h"
@@ -94,9 +94,9 @@ firn_expr_eval_text_match(const struct firn_expr_work *work, uint64_t *bits)
     }
 }
 
-/* ---- texts that are made ---- */
+/* ---- new texts ---- */
 
-/* Makes room for what the rows have together. */
+/* Makes room for the texts of all rows. */
 static int
 make_room(struct firn_expr_work *work)
 {
@@ -166,7 +166,7 @@ out:
 
 /* ---- parts ---- */
 
-/* Characters from `from`, counted from 1, up to before `end`. */
+/* The characters from `from`, counted from 1, to before `end`. */
 static firn_slice
 part_of(firn_slice text, bool is_text, int64_t from, int64_t end)
 {
@@ -189,7 +189,7 @@ part_of(firn_slice text, bool is_text, int64_t from, int64_t end)
     return firn_bytes(text.data + start, stop - start);
 }
 
-/* substr(text, from, count): what lies before the first character counts, and is nothing; a count below 0 is 0. */
+/* substr(text, from, count): places before the first character count, but have no characters; a count below 0 is 0. */
 static int
 substr(struct firn_expr_work *work)
 {

@@ -2,9 +2,9 @@
  *
  * expr/expr_eval_time.c: parts of dates and timestamps.
  *
- * The calendar is the Gregorian one of all times, in UTC. Years are taken to begin in March, so that the leap day
- * is the last of a year; 400 years have 146,097 days. Rows that are not wanted may hold any number, so numbers
- * are brought into the calendar's range before anything is computed with them.
+ * The calendar is the proleptic Gregorian one, in UTC. Years begin in March here, so that the leap day is the last
+ * of a year; 400 years have 146,097 days. Rows that are not wanted may hold any number, so numbers are clamped to the
+ * calendar's range before anything is computed with them.
  */
 #include "base/check.h"
 #include "expr/expr_eval.h"
@@ -50,7 +50,7 @@ days_of(const struct date *date)
            MARCH_DAYS;
 }
 
-/* Days, and microseconds of the day, both in range. */
+/* The day, and the microseconds of the day, both in range. */
 static void
 split(firn_type type, int64_t number, int64_t *days, int64_t *us)
 {

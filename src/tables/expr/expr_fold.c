@@ -2,11 +2,11 @@
  *
  * expr/expr_fold.c: simpler nodes for the same values.
  *
- * A node whose arguments are constants is evaluated once, by the evaluator itself, over one row: so folding cannot
- * give another value than evaluation. If that fails (a number does not fit), the node stays, and fails for the
- * rows that need it. Truth is made flat and positive: "and" in "and" is one node, constants in it go, "not"
- * moves inside, down to the conditions, whose opposites are conditions themselves. That is right with three
- * values of truth, too, since null is its own opposite.
+ * A node whose arguments are constants is evaluated once, by the evaluator itself, over one row: so folding and
+ * evaluation cannot give different values. If that fails (a number does not fit), the node stays, and fails for the
+ * rows that need it. Truth is flattened: an "and" in an "and" becomes part of it, constants are removed, and "not"
+ * moves inside, down to the conditions, whose opposites are conditions themselves. This is right with three
+ * values of truth, too, because the opposite of null is null.
  */
 #include "base/check.h"
 #include "base/mem.h"
@@ -41,7 +41,7 @@ add_truth(struct firn_expr_builder *builder, bool truth, uint32_t *out, firn_err
     return add_constant(builder, &type, &cell, out, err);
 }
 
-/* Evaluates a node. *out_is_folded is not set where that fails but for want of memory. */
+/* Evaluates a node to a constant. If that fails except for FIRN_NO_MEMORY, *out stays as it was. */
 static int
 evaluate(struct firn_expr_builder *builder, uint32_t node, uint32_t *out, firn_error *err)
 {
@@ -88,7 +88,7 @@ is_truth_constant(const struct firn_expr_node *node, bool truth)
            (node->a.as.u64 != 0) == truth;
 }
 
-/* Parts of "and" and "or", those of parts of the same kind instead of them. */
+/* Collects the parts of an "and" or "or"; a part of the same kind is replaced by its own parts. */
 static int
 fold_joined(struct firn_expr_builder *builder, const struct firn_expr_node *model, uint32_t *out,
             firn_error *err)

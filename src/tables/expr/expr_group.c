@@ -2,9 +2,9 @@
  *
  * expr/expr_group.c: expressions over groups.
  *
- * All keys and expressions are grafted into one array, where equal parts are one node: so a part that equals a key has
- * the key's number, and equal aggregates have one. Then each expression is copied without what is inside of
- * these: keys and aggregates become inputs. A column that is met on the way is neither.
+ * All keys and expressions are grafted into one array, where equal parts are one node. So a part that equals a key has
+ * the key's number, and equal aggregates have one number. Then each expression is copied, and keys and aggregates
+ * become inputs in the copy. A column that the copy reaches is in neither, which is an error.
  */
 #include "base/check.h"
 #include "base/mem.h"
@@ -36,7 +36,7 @@ out:
     return rc;
 }
 
-/* The number of an aggregate, which is new or one that there is. */
+/* The number of an aggregate, which is added if it is new. */
 static int
 find_aggregate(struct grouping *grouping, const struct firn_expr_node *nodes, uint32_t node,
                uint32_t *out, firn_error *err)

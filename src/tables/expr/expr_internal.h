@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * expr/expr_internal.h: how expressions are held, for this room alone.
+ * expr/expr_internal.h: the representation of expressions, private to this room.
  *
  * An expression is an array of nodes, arguments before the nodes that use them; equal nodes are there once. A
- * builder makes such an array. firn_expr_extract puts nodes in the order in which a walk from the root,
- * arguments first, leaves them: so equal expressions are equal arrays.
+ * builder makes such an array. firn_expr_extract orders the nodes by a walk from the root that visits arguments
+ * first, so equal expressions are equal arrays.
  */
 #ifndef FIRN_EXPR_EXPR_INTERNAL_H
 #define FIRN_EXPR_EXPR_INTERNAL_H
@@ -34,8 +34,8 @@ enum firn_expr_op {
     FIRN_EXPR_OP_AND, /* of two or more */
     FIRN_EXPR_OP_OR,
     FIRN_EXPR_OP_NOT,
-    FIRN_EXPR_OP_COMPARE, /* detail: enum firn_expr_comparison; of two of one kind, or of numbers without F32, F64 */
-    FIRN_EXPR_OP_RANGE, /* a <= x <= b, of numbers; nothing if a is above b; is_negated: not that */
+    FIRN_EXPR_OP_COMPARE, /* detail: enum firn_expr_comparison; of two of one kind, or of numbers except F32, F64 */
+    FIRN_EXPR_OP_RANGE, /* a <= x <= b, of numbers; empty if a is above b; is_negated: not in it */
     FIRN_EXPR_OP_IN,    /* x is one of list, ascending, of its kind; is_negated */
     FIRN_EXPR_OP_IS_NULL, /* is_negated */
     FIRN_EXPR_OP_IS_TRUE, /* detail: 1, is true; 0, is false; is_negated */
@@ -44,7 +44,7 @@ enum firn_expr_op {
     /* Values. */
     FIRN_EXPR_OP_CASE,     /* condition, value, …, the value otherwise */
     FIRN_EXPR_OP_COALESCE, /* of two or more of one type */
-    FIRN_EXPR_OP_LEAST,    /* of two or more of one type, without nulls */
+    FIRN_EXPR_OP_LEAST,    /* of two or more of one type; skips nulls */
     FIRN_EXPR_OP_GREATEST,
     FIRN_EXPR_OP_ADD, /* of two of one type, or of the same kind with the result's type */
     FIRN_EXPR_OP_SUBTRACT,
@@ -115,13 +115,13 @@ struct firn_expr_builder {
     size_t table_size;
 };
 void firn_expr_builder_deinit(struct firn_expr_builder *builder);
-/* The number of a node like the model, whose arguments, list and bytes are borrowed: a copy is kept unless there is
- * one. FIRN_NO_MEMORY; FIRN_LIMIT: too many, too deep. Requires: arguments are nodes of the builder. */
+/* The number of a node that equals the model; if there is none, a copy is added. The model's arguments, list and bytes
+ * are borrowed. FIRN_NO_MEMORY; FIRN_LIMIT: too many, too deep. Requires: arguments are nodes of the builder. */
 FIRN_MUST_CHECK int firn_expr_builder_add(struct firn_expr_builder *builder,
                                           const struct firn_expr_node *model, uint32_t *out,
                                           firn_error *err);
-/* What becomes of a node of another array: returns true and sets *out if it is to be that node of the
- * builder, with any arguments. A failure goes to *rc. */
+/* Replaces a node of another array: returns true and sets *out if that node of the builder takes its place,
+ * arguments included. A failure goes to *rc. */
 typedef bool (*firn_expr_replace)(void *ctx, const struct firn_expr_node *nodes, uint32_t node,
                                   uint32_t *out, int *rc, firn_error *err);
 struct firn_expr_graft {
@@ -134,7 +134,7 @@ struct firn_expr_graft {
 FIRN_MUST_CHECK int firn_expr_builder_graft(struct firn_expr_builder *builder,
                                             const struct firn_expr_graft *graft, uint32_t *out,
                                             firn_error *err);
-/* An expression of what the root of some nodes reaches. */
+/* Makes an expression of all nodes that the root reaches. */
 FIRN_MUST_CHECK int firn_expr_extract(const struct firn_expr_node *nodes, uint32_t root,
                                       struct firn_expr **out, firn_error *err);
 
@@ -187,9 +187,9 @@ int64_t firn_expr_power(uint32_t exponent); /* of ten; Requires: exponent <= 18 
 
 /* ==== expr_order.c: numbers in order ==== */
 
-/* The same of any two cells of one kind. */
+/* Compares two cells of one kind: -1, 0 or 1. */
 int firn_expr_order_same(const struct firn_cell *a, const struct firn_cell *b);
-/* The values of a type that fulfil a comparison with a constant: a <= x <= b, or not that; none is nothing. */
+/* The values of a type that fulfil a comparison with a constant: a <= x <= b, or all others. */
 struct firn_expr_range {
     struct firn_cell a;
     struct firn_cell b;
@@ -205,8 +205,8 @@ void firn_expr_order_limits(const struct firn_expr_type *type, struct firn_cell 
 
 /* ==== expr_cast.c: one value of a type to another ==== */
 
-/* FIRN_LIMIT: it does not fit; FIRN_INVALID: a text that says no such value. Bytes go to memory, or are borrowed. Requires: the
- * cast is allowed; the cell is not null. */
+/* FIRN_LIMIT: the value does not fit; FIRN_INVALID: a text is no such value. Bytes go to memory, or are borrowed. Requires:
+ * the cast is allowed; the cell is not null. */
 FIRN_MUST_CHECK int firn_expr_cast_cell(const struct firn_expr_type *from,
                                         const struct firn_cell *cell,
                                         const struct firn_expr_type *to, struct firn_buf *memory,

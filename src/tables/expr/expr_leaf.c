@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * expr/expr_leaf.c: the ends of the tree: columns, parameters and literals.
+ * expr/expr_leaf.c: the leaves of the tree: columns, parameters and literals.
  *
- * A name is a column's; where there is none, one that "as" gave to a selected item, whose expression takes its
- * place. A question mark is a constant with the value of the next parameter. A decimal parameter comes without
- * a scale: it gets that of what it is compared or joined with (expr_bind.c), and is refused elsewhere.
+ * A name means a column, or, if there is none, the expression of a selected item with that "as" name. A question
+ * mark is a constant with the value of the next parameter. A decimal parameter comes without a scale: it gets the
+ * scale of the other operand (expr_bind.c), and is refused elsewhere.
  */
 #include "base/check.h"
 #include "base/slice.h"
@@ -70,7 +70,7 @@ bind_parameter(struct firn_expr_binder *binder, const struct firn_expr_syntax *s
     return firn_expr_bind_constant(binder, &type, &cell, out);
 }
 
-/* How many letters of two names differ, for names that are nearly the same; large where they are not. */
+/* How many letters differ in two similar names; large if the names are not similar. */
 static size_t
 name_distance(firn_slice a, firn_slice b)
 {

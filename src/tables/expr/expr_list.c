@@ -2,16 +2,16 @@
  *
  * expr/expr_list.c: lists of expressions, with names, numbers and directions.
  *
- * Each expression of a list has its own nodes; what they have in common an evaluator finds
- * (expr_eval.c). Items that name a selected one, or have its number, are copies of its expression:
- * a reader of a list need not ask what it refers to.
+ * Each expression of a list has its own nodes; the evaluator finds parts that they share
+ * (expr_eval.c). An item that refers to a selected item by name or number is a copy of its expression,
+ * so users of a list need not resolve references.
  */
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
 #include "expr/expr_bind.h"
 
-/* Text with one space for each run of blanks outside of quotes, cut where a character begins. */
+/* A text with one space for each run of blanks outside of quotes, cut between characters if it is too long. */
 static int
 set_name(struct firn_expr_item *item, firn_slice text, bool is_source)
 {
@@ -76,7 +76,7 @@ out:
     return rc;
 }
 
-/* The selected item that a tree is the number or the name of, or FIRN_EXPR_NONE. */
+/* The selected item that a tree refers to by number or name, or FIRN_EXPR_NONE. */
 static int
 find_selected(struct firn_expr_binder *binder, const struct firn_expr_syntax *syntax, size_t *out)
 {

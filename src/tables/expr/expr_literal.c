@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * expr/expr_literal.c: numbers as they are written.
+ * expr/expr_literal.c: number literals.
  *
- * Digits alone are an I64, or a U64 where they do not fit; with a point and at most 18 digits, a decimal of just
- * that scale, so that 0.1 is exactly a tenth; with an exponent, or more digits, an F64. Zeros in front do not
+ * Digits alone are an I64, or a U64 if they do not fit. With a point and at most 18 digits, a number is a decimal of just
+ * that scale, so that 0.1 is exactly a tenth. With an exponent, or more digits, it is an F64. Leading zeros do not
  * count as digits.
  */
 #include "base/check.h"

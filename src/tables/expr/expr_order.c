@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * expr/expr_order.c: which of two numbers is larger, of any types, and which values of a type compare
- * how with a constant.
+ * expr/expr_order.c: comparing numbers of any types, and finding the range of values of a type that fulfil a
+ * comparison with a constant.
  *
- * Integers, decimals, dates and timestamps are compared as whole numbers of 128 bits, after both are brought to one
+ * Integers, decimals, dates and timestamps are compared as whole numbers of 128 bits, after both are converted to one
  * unit: none has more than 2^64 times 10^18 of it. If one of two numbers is a float, both become F64: a decimal is
- * divided by its power of ten. That never turns the order of two values of one type around, so those which fulfil a
- * comparison with a constant lie side by side, or are all but some that do; a binary search over all values of
- * the type finds the first and the last. It needs no case for each pair of types, and cannot disagree with
- * the comparison, because it uses it.
+ * divided by its power of ten. Conversion never reverses the order of two values of one type, so the values that
+ * fulfil a comparison with a constant, or those that do not, are one range. A binary search over all values of the
+ * type finds its ends. The search needs no case for each pair of types, and cannot disagree with the comparison,
+ * because it uses it.
  *
  * The search is over ranks: numbers of 64 bits in the order of the values.
  */
@@ -49,7 +49,7 @@ order_reals(double a, double b)
     return (a > b) - (a < b);
 }
 
-/* Units of one value: of a decimal with this scale; of microseconds. */
+/* A value in units of a decimal with this scale, or in microseconds. */
 static int128
 units_of(const struct firn_expr_type *type, const struct firn_cell *cell, uint32_t scale,
          bool is_time)
@@ -63,8 +63,8 @@ units_of(const struct firn_expr_type *type, const struct firn_cell *cell, uint32
     return units * firn_expr_power(scale - own);
 }
 
-/* -1, 0 or 1: numbers, dates and timestamps, exactly; as F64 if one is a float; NaN is the largest. Requires: both are such
- * cells, of these types, and not null. */
+/* Compares numbers, dates and timestamps: -1, 0 or 1. The comparison is exact, or as F64 if one is a float; NaN is the
+ * largest. Requires: both are such cells, of these types, and not null. */
 static int
 compare(const struct firn_expr_type *a_type, const struct firn_cell *a,
         const struct firn_expr_type *b_type, const struct firn_cell *b)
@@ -109,7 +109,7 @@ firn_expr_order_same(const struct firn_cell *a, const struct firn_cell *b)
 
 /* ---- ranks ---- */
 
-/* Where bits of a float that are no NaN stand among all: negative ones are turned around. */
+/* The rank of the bits of a float that is no NaN; the order of negative ones is reversed. */
 static uint64_t
 rank_f64(uint64_t bits)
 {
@@ -125,7 +125,7 @@ rank_f32(uint32_t bits)
 static const uint64_t infinity_64 = UINT64_C(0x7ff) << 52;
 static const uint32_t infinity_32 = UINT32_C(0xff) << 23;
 
-/* The one rank after infinity is that of NaN. */
+/* NaN has one rank, after infinity. */
 static uint64_t
 rank_min(enum firn_physical kind)
 {
@@ -187,8 +187,8 @@ struct search {
     const struct firn_cell *constant;
 };
 
-/* The first rank whose value compares with the constant as at least `least`; one after the last where none does, and
- * *out_none says so. */
+/* The first rank whose value compares with the constant as at least `least`. If there is none, *out_none is true and the
+ * result is the last rank. */
 static uint64_t
 find_first(const struct search *search, int least, bool *out_none)
 {

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * expr/expr_parse.c: a text as a tree of what is written.
+ * expr/expr_parse.c: parses a text into a syntax tree.
  *
  * A parser by recursive descent: one function for each level of the grammar (expr.h), which calls the one that binds
- * more. It goes deeper only where a part stands in another one: parentheses, arguments, a second "not" or "-". That
- * is counted, up to FIRN_EXPR_DEPTH_MAX; the operators of one level are a loop. Lists of any length, as of
- * "and", are one node with many parts, so they make nothing deep.
+ * tighter. It recurses only where a part is nested in another: parentheses, arguments, a second "not" or "-". This
+ * depth is counted, up to FIRN_EXPR_DEPTH_MAX; the operators of one level are a loop. Long lists, such as those of
+ * "and", are one node with many parts, so they do not make the tree deep.
  *
- * Columns are not looked for here, and no type is known, but those that a text names.
+ * Columns are not looked up here, and no types are known except those that a text names.
  */
 #include "expr/expr_parse.h"
 
@@ -26,7 +26,7 @@ struct parser {
     struct firn_arena *arena;
     struct firn_expr_token token; /* not taken yet */
     size_t at;                    /* after it */
-    size_t end;                   /* of what was taken last */
+    size_t end;                   /* of the token taken last */
     unsigned depth;
     size_t nodes;
     firn_error *err;
@@ -144,7 +144,7 @@ add_child(struct firn_expr_syntax *node, struct firn_expr_syntax *child)
     node->child_count++;
 }
 
-/* The text between quotes, with each doubled quote once. */
+/* The text between quotes, with each doubled quote as one. */
 static int
 unquote(struct parser *parser, firn_slice quoted, firn_slice *out)
 {
@@ -183,7 +183,7 @@ is_reserved(const struct firn_expr_token *token)
     return false;
 }
 
-/* The token is taken into a node. */
+/* Takes the token into a node. */
 static int
 take_leaf(struct parser *parser, enum firn_expr_syntax_kind kind, struct firn_expr_syntax **out)
 {
@@ -200,7 +200,7 @@ out:
     return rc;
 }
 
-/* Parts up to the closing parenthesis, which is taken. */
+/* Reads parts up to the closing parenthesis, which is taken. */
 static int
 parse_parts(struct parser *parser, struct firn_expr_syntax *node)
 {
@@ -217,7 +217,7 @@ out:
     return rc;
 }
 
-/* A type by its name, without what stands in parentheses; FIRN_TYPE_NULL: there is none. */
+/* A type by its name, without the part in parentheses; FIRN_TYPE_NULL: there is none. */
 static firn_type
 type_of_name(firn_slice name)
 {
@@ -346,7 +346,7 @@ out:
     return rc;
 }
 
-/* After the name: its parenthesis is next. */
+/* Reads a call after its name: the parenthesis is next. */
 static int
 parse_call(struct parser *parser, struct firn_expr_syntax *call)
 {
@@ -460,7 +460,7 @@ out:
     return rc;
 }
 
-/* Goes deeper by one; the caller comes back with leave. */
+/* Goes one level deeper; the caller returns with leave. */
 static int
 enter(struct parser *parser)
 {
@@ -531,7 +531,7 @@ parse_sum(struct parser *parser, struct firn_expr_syntax **out)
     return parse_binary(parser, "+-|", parse_product, out);
 }
 
-/* After "is". */
+/* Reads a condition after "is". */
 static int
 parse_is(struct parser *parser, struct firn_expr_syntax *node)
 {

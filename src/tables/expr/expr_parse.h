@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * expr/expr_parse.h: a text as a tree of what is written, before it is known what it means.
+ * expr/expr_parse.h: the syntax tree of a text, before names and types are resolved.
  */
 #ifndef FIRN_EXPR_EXPR_PARSE_H
 #define FIRN_EXPR_EXPR_PARSE_H
@@ -37,7 +37,7 @@ struct firn_expr_syntax {
     uint8_t kind;
     uint8_t detail;
     bool is_negated;
-    uint32_t at; /* where its own word or sign is in the text */
+    uint32_t at; /* the offset of its own word or sign in the text */
     uint32_t child_count;
     firn_slice text; /* in the arena, or in the text */
     const struct firn_expr_type *type;
@@ -48,7 +48,7 @@ struct firn_expr_syntax {
 struct firn_expr_syntax_item {
     struct firn_expr_syntax *root;
     firn_slice name; /* of "as"; data NULL: there is none */
-    uint32_t start;  /* where its text is */
+    uint32_t start;  /* the offset of its text */
     uint32_t end;
     bool is_descending;
 };

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * expr/expr_split.c: what of a condition chunks of columns can test themselves.
+ * expr/expr_split.c: finds the parts of a condition that chunks of columns can test themselves.
  *
- * The parts of the outermost "and" are looked at one by one. Ranges and lists of a column's values are already what a
- * chunk's predicate is (expr_bind.c): they are only named. A range that has all values of the column's type means
- * "is not null". "like" with a pattern that begins with letters gives a prefix, which prunes, and stays in the
- * rest as well. The rest is the parts that are not of this form, in the order in which they were written.
+ * The parts of the outermost "and" are examined one by one. Ranges and lists of a column's values already have the form
+ * of a chunk's predicate (expr_bind.c). A range of all values of the column's type means "is not null". "like" with a
+ * pattern that begins with letters gives a prefix predicate, which prunes, and also stays in the rest. The rest is the
+ * parts that have no such form, in the order in which they were written.
  *
- * A row is kept if all parts are true, so it does not matter that a part that is null for it is now false. Parts
- * that would fail for a row, as a sum that does not fit, are not evaluated for rows that a predicate leaves out.
+ * A row is kept if all parts are true, so it does not matter that a part that is null for the row is now false. Parts
+ * that would fail for a row, such as a sum that does not fit, are not evaluated for rows that a predicate leaves out.
  */
 #include "base/check.h"
 #include "base/mem.h"
@@ -86,7 +86,7 @@ add_rest(struct splitter *splitter, uint32_t node)
     splitter->rest[splitter->rest_count++] = node;
 }
 
-/* Two ends of a column's numbers become one range, which is asked once; false: there is no other end. */
+/* Joins two one-sided conditions on a column of numbers into one range, which is tested once; false: there is no other. */
 static bool
 join_ends(struct splitter *splitter, const struct firn_expr_node *column,
           const struct firn_chunk_predicate *predicate)
@@ -176,7 +176,7 @@ out:
     return rc;
 }
 
-/* A comparison of bytes, a prefix, or a pattern, with a constant. */
+/* Splits a comparison of bytes with a constant, a prefix, or a pattern. */
 static int
 split_bytes(struct splitter *splitter, uint32_t number, const struct firn_expr_node *column)
 {

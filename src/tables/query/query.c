@@ -2,19 +2,19 @@
  *
  * query/query.c: a scan from its opening to its last batch.
  *
- * There are four courses. A query without groups and order streams: one batch of the source after the other
- * goes out, computed when it is asked for. One with an order reads all rows first, into a sort. One with groups reads all
- * rows into groups; the groups then stream, or go through a sort of their own. One with a visitor hands it the batches of
- * all threads as they come (query_visit.c).
+ * There are four kinds of queries. A query without groups and order streams: each batch is computed when next is called.
+ * A query with an order first reads all rows into a sort. A query with groups reads all rows into groups; the groups
+ * then stream, or go through a sort of their own. A query with a visitor passes it the batches of all threads as they
+ * come (query_visit.c).
  *
  * Opening fixes the state that is read: a view, or a cursor in a transaction. Reading begins with the first call
- * of next, which is the one that takes the time.
+ * of next, which takes the time.
  *
- * A failure stays: next returns it again. But one: where nothing can be spilled, and the share of a thread is used up,
- * everything is read again by one thread with all of the memory, so that the number of threads does not decide what
- * can be answered.
+ * A failure is final: next returns it again. There is one exception: if nothing can be spilled, and a thread has used up
+ * its share of the memory, one thread reads everything again with all of the memory. So the number of threads does not
+ * decide which queries can be answered.
  *
- * Threads: one at a time. Those of the scan run only inside of next.
+ * Threads: one at a time. The scan's own threads run only during next and visit.
  */
 #include "query/query_internal.h"
 
@@ -48,13 +48,13 @@ struct firn_scan {
     bool has_begun;
     bool has_ended;
     struct firn_row_sort
-        *sort; /* of groups; borrowed from the first worker where rows are sorted */
+        *sort; /* of groups; if rows are sorted, it is borrowed from the first worker */
     struct firn_row_sort *own_sort;
     struct firn_expr_eval *outputs; /* of each group */
     struct firn_chunk_values *keys; /* of a batch of groups, as the next two */
     struct firn_chunk_values *results;
-    struct firn_chunk_values *computed; /* outputs, those to sort by too */
-    bool has_piece;                     /* the stream's source has begun one */
+    struct firn_chunk_values *computed; /* all outputs, also those to sort by */
+    bool has_piece;                     /* the stream's source has begun a piece */
 
     uint64_t skip_left;
     uint64_t limit_left;
@@ -68,7 +68,7 @@ struct firn_scan {
 
 /* ---- opening ---- */
 
-/* Reads by a cursor, where rows cannot be read as they lie. */
+/* Opens a cursor, if rows cannot be read in pieces. */
 static int
 open_cursor(struct firn_scan *scan, const struct firn_query_options *options, firn_error *err)
 {
@@ -133,8 +133,8 @@ out:
     return rc;
 }
 
-/* Whether the chunks that are read may stay in the cache: where they would push each other out, none of them is
- * found there by the next scan either. */
+/* Whether the chunks that are read may stay in the cache. If they do not all fit, they evict each other, and the next
+ * scan finds none of them there. */
 static enum firn_block_cache_use
 choose_use(const struct firn_scan *scan)
 {
@@ -235,7 +235,7 @@ firn_query_open(struct firn_table *table, const struct firn_query_options *optio
     scan->limit_left = options->limit != 0 ? options->limit : UINT64_MAX;
     struct firn_db_view *view = options->txn != NULL ? firn_db_txn_view(options->txn) : NULL;
     if (view == NULL) {
-        /* A copy: the caller's may be closed before the scan, and rows that an index finds are read later. */
+        /* A copy: the caller may close the view before the scan, and rows that an index finds are read later. */
         FIRN_TRY(options->view != NULL ? firn_db_view_open_copy(options->view, &scan->own_view, err)
                                        : firn_db_view_open(scan->db, &scan->own_view, err));
         view = scan->own_view;
@@ -360,8 +360,8 @@ create_aggregate(struct firn_scan *scan, uint64_t memory_bytes, struct firn_aggr
     return rc;
 }
 
-/* Groups that are sorted are in memory twice: as groups, and in the sort, which gets a quarter. Where few of them are
- * wanted, the sort has only those. */
+/* Groups that are sorted are in memory twice: as groups, and in the sort, which gets a quarter. If few of them are
+ * wanted, the sort holds only those. */
 static uint64_t
 sort_share(const struct firn_scan *scan)
 {
@@ -372,7 +372,7 @@ sort_share(const struct firn_scan *scan)
     return has_all ? scan->memory_bytes / 4 : 0;
 }
 
-/* Half of the memory is the first worker's, into which the others are merged. */
+/* The first worker gets half of the memory, because the others are merged into it. */
 static uint64_t
 share_of(const struct firn_scan *scan, unsigned i)
 {
@@ -402,7 +402,7 @@ run_workers(struct firn_scan *scan, firn_error *err)
     for (unsigned i = 1; i < scan->worker_count; i++) {
         if (firn_os_jobs_submit(scan->jobs, firn_query_worker_run, &scan->workers[i], NULL) !=
             FIRN_OK) {
-            break; /* those that run read everything */
+            break; /* the running ones read everything */
         }
     }
     firn_query_worker_run(&scan->workers[0]);
@@ -522,7 +522,7 @@ read_all(struct firn_scan *scan, firn_error *err)
     return scan->plan->is_grouped ? read_groups(scan, err) : read_sorted(scan, err);
 }
 
-/* Forgets what was read, and leaves one worker, which has all of the memory. */
+/* Discards what was read, and leaves one worker, which gets all of the memory. */
 static int
 start_anew(struct firn_scan *scan, firn_error *err)
 {
@@ -553,7 +553,7 @@ begin(struct firn_scan *scan, firn_error *err)
         FIRN_TRY(firn_os_random(firn_db_os(scan->db), &scan->seed, sizeof scan->seed, err));
         rc = read_all(scan, err);
         if (rc == FIRN_LIMIT && scan->spill.dir == NULL && scan->worker_count > 1) {
-            /* A share of the memory was used up, which may be enough as a whole. */
+            /* A worker's share of the memory was too small; all of it may be enough. */
             FIRN_TRY(start_anew(scan, err));
             rc = read_all(scan, err);
         }
@@ -623,7 +623,7 @@ next_of_stream(struct firn_scan *scan, size_t *out_count, firn_error *err)
         *out_count = firn_query_source_rows(worker->source);
         firn_query_column_selection(firn_query_source_mask(worker->source), *out_count,
                                     &scan->selection);
-        /* Where cut() leaves nothing, nothing is decoded. */
+        /* If cut() leaves nothing, nothing is decoded. */
         if (scan->selection.count > scan->skip_left) {
             rc = firn_query_worker_values(worker, err);
         }
@@ -646,7 +646,7 @@ next_of_rest(struct firn_scan *scan, size_t *out_count, firn_error *err)
     return rc;
 }
 
-/* Leaves out what the offset and the limit leave out. */
+/* Applies the offset and the limit to the selection. */
 static void
 cut(struct firn_scan *scan)
 {
@@ -795,7 +795,7 @@ firn_query_get_stats(const struct firn_scan *scan, firn_scan_stats *out)
     for (unsigned i = 0; i < scan->worker_count; i++) {
         const struct firn_query_worker *worker = &scan->workers[i];
         if (worker->source == NULL) {
-            continue; /* there was no memory to start anew */
+            continue; /* start_anew had no memory */
         }
         firn_query_source_count(worker->source, out);
         if (worker->aggregate != NULL) {

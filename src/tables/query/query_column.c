@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * query/query_column.c: values of one column, side by side, and which rows of a batch count.
+ * query/query_column.c: the values of one column without gaps, and which rows of a batch count.
  *
  * Filters leave a mask over a batch; users get batches without gaps. So the rows that count are listed once
- * a batch, and each column that is handed out is gathered by that list. Where all rows count, nothing is
- * copied. Bytes are never copied: the batch that they lie in stays until the scan goes on.
+ * a batch, and each column that is returned is gathered by that list. If all rows count, nothing is
+ * copied. Bytes are never copied: the batch that they point into stays until the scan goes on.
  *
- * Threads: a column belongs to one.
+ * Threads: a column belongs to one thread.
  */
 #include "query/query_internal.h"
 
@@ -41,7 +41,7 @@ firn_query_column_selection(const struct firn_query_mask *mask, size_t row_count
     for (size_t word = 0; word < FIRN_CHUNK_MASK_WORDS; word++) {
         uint64_t bits = mask->words[word];
         const size_t end = count + firn_count_bits(bits);
-        /* Most words of short lists have a few bits: as many turns, whether there are so many, are foreseen. */
+        /* Most words have few bits. A fixed number of turns, even without bits, is cheap: its branches are predicted. */
         for (size_t i = 0; i < FIRN_QUERY_AT_ONCE; i++) {
             out->rows[count + i] = (uint16_t)(word * 64 + (size_t)__builtin_ctzll(bits | last));
             bits &= bits - 1;
@@ -76,7 +76,7 @@ firn_query_column_deinit(struct firn_query_column *column)
     *column = (struct firn_query_column){.numbers = NULL};
 }
 
-/* Enough for values of every kind: a column may be used for one kind after another. */
+/* Allocates enough for values of every kind: a column may be used for one kind after another. */
 static int
 reserve(struct firn_query_column *column, firn_error *err)
 {

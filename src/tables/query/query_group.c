@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * query/query_group.c: the rows of a piece into groups.
+ * query/query_group.c: adds the rows of a piece to groups.
  *
- * Values are not read where the result is known without them: a piece all of whose rows count is counted
- * at once, and a block is added up where it lies (firn_chunk_sum_block) if there are no keys. Keys that
- * are columns of texts go by the codes of their dictionaries, where all of their chunks have one.
+ * Values are not decoded if the result is known without them. If all rows of a piece count, count(*) adds their
+ * number at once. If there are no keys, a block is summed in its encoded form (firn_chunk_sum_block). Keys that are
+ * columns of text or bytes are grouped by the codes of their dictionaries, if all of their chunks have one.
  */
 #include "query/query_internal.h"
 
 #include "base/check.h"
 
-/* Whether nothing is asked but how many rows there are. */
+/* Whether the query only counts rows. */
 static bool
 counts_rows_only(const struct firn_query_plan *plan)
 {
@@ -37,7 +37,7 @@ is_number(firn_type type)
     return type >= FIRN_TYPE_I8 && type <= FIRN_TYPE_DECIMAL;
 }
 
-/* ---- what is known of keys ---- */
+/* ---- bounds of keys ---- */
 
 static bool
 is_below(enum firn_physical kind, uint64_t a, uint64_t b)
@@ -59,7 +59,7 @@ widen(struct firn_aggregate_range *range, bool *has_range, const struct firn_cel
     *has_range = true;
 }
 
-/* The bounds of a column in all row groups that are read as they lie; false: nothing is known. */
+/* The bounds of a column over all row groups that are read directly; false: nothing is known. */
 static bool
 find_range(const struct firn_query_input *input, const struct firn_column_def *def,
            struct firn_aggregate_range *out)
@@ -113,7 +113,7 @@ firn_query_group_ranges(const struct firn_query_input *input, struct firn_aggreg
 
 /* ---- adding up ---- */
 
-/* Adds up a column where it lies. *out: it was done. */
+/* Adds up a column in its encoded form. *out: this was possible. */
 static int
 sum_in_place(struct firn_query_worker *worker, size_t call, const struct firn_query_mask *mask,
              bool is_whole, bool *out, firn_error *err)
@@ -147,7 +147,7 @@ sum_in_place(struct firn_query_worker *worker, size_t call, const struct firn_qu
     return rc;
 }
 
-/* A batch without keys. */
+/* Adds a batch of a query without keys. */
 static int
 add_to_one(struct firn_query_worker *worker, firn_error *err)
 {
@@ -193,7 +193,7 @@ add_to_one(struct firn_query_worker *worker, firn_error *err)
     return rc;
 }
 
-/* The chunks of all keys and the block of the batch, if all of them have codes, and few enough; *out: they do. */
+/* The chunks of all keys and the block of the batch; *out: all chunks have codes, and few enough. */
 static int
 find_code_chunks(struct firn_query_worker *worker, const struct firn_chunk **chunks,
                  size_t *out_block, bool *out, firn_error *err)
@@ -223,7 +223,7 @@ find_code_chunks(struct firn_query_worker *worker, const struct firn_chunk **chu
     return FIRN_OK;
 }
 
-/* The codes of all keys, put together (firn_aggregate_begin_codes). */
+/* Reads the codes of all keys and joins them into one (firn_aggregate_begin_codes). */
 static int
 read_codes(struct firn_query_worker *worker, const struct firn_chunk *const *chunks, size_t block,
            firn_error *err)
@@ -246,7 +246,7 @@ read_codes(struct firn_query_worker *worker, const struct firn_chunk *const *chu
     return rc;
 }
 
-/* A batch whose keys come as codes; *out: it was done. */
+/* Adds a batch whose keys come as codes; *out: this was possible. */
 static int
 add_by_codes(struct firn_query_worker *worker, bool *out, firn_error *err)
 {

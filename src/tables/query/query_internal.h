@@ -52,18 +52,18 @@ firn_query_mask_has(const struct firn_query_mask *mask, size_t row)
     return (mask->words[row / 64] >> (row % 64) & 1) != 0;
 }
 
-/* ---- what is asked: query_plan.c ---- */
+/* ---- the plan: query_plan.c ---- */
 
-/* A value that is computed of each row. */
+/* A value that is computed for each row. */
 struct firn_query_value {
     const struct firn_expr *expr;      /* NULL: there is none (count(*)); owned by the plan */
     struct firn_aggregate_column type; /* BOOL for the constant null */
-    size_t column; /* it is just this one of the plan's columns; SIZE_MAX: it must be computed */
+    size_t column; /* the value is this one of the plan's columns; SIZE_MAX: it must be computed */
 };
 
 struct firn_query_plan {
     const struct firn_schema *schema;
-    /* The columns of the table that are read, ascending by place, and what runs know of them. */
+    /* The columns of the table that are read, ascending by place, and their definitions for runs. */
     uint32_t *places;
     struct firn_column_def *columns;
     size_t place_count;
@@ -72,19 +72,19 @@ struct firn_query_plan {
     bool is_grouped; /* there are groups, or one of all rows */
     struct firn_expr_list select;
     struct firn_expr_list group;
-    struct firn_expr_list order; /* empty where rows come in that order */
-    bool is_descending;          /* they come from the end */
+    struct firn_expr_list order; /* empty if rows are read in that order */
+    bool is_descending;          /* rows are read from the end */
     struct firn_expr_groups
-        groups; /* where is_grouped: what is selected, then what it is ordered by */
+        groups; /* if is_grouped: what is selected, then what it is ordered by */
     struct firn_aggregate_call *calls; /* of groups.aggregates */
-    /* Of each row: what is selected and what it is ordered by; or the keys of groups, then the arguments of
+    /* For each row: what is selected and what it is ordered by; or the keys of groups, then the arguments of
      * aggregates. */
     struct firn_query_value *values;
     size_t value_count;
-    /* What goes out: what is selected, then what it is ordered by and is not selected. */
+    /* The outputs: what is selected, then what it is ordered by and is not selected. */
     struct firn_expr_type *outputs;
     size_t output_count;
-    struct firn_row_sort_key *sort; /* of each of order */
+    struct firn_row_sort_key *sort; /* of each item of order */
     bool may_list;                  /* batches of few rows may be read as lists of them */
 };
 FIRN_MUST_CHECK int firn_query_plan_create(const struct firn_schema *schema,
@@ -92,27 +92,27 @@ FIRN_MUST_CHECK int firn_query_plan_create(const struct firn_schema *schema,
                                            struct firn_query_plan **out, firn_error *err);
 /* NULL is fine. */
 void firn_query_plan_destroy(struct firn_query_plan *plan);
-/* Where a place of the schema is among the plan's. Requires: it is there. */
+/* The plan's column of a place of the schema. Requires: the plan has it. */
 size_t firn_query_plan_find(const struct firn_query_plan *plan, uint32_t place);
-/* The expression that computes output i: of each row, or of each group. */
+/* The expression that computes output i, for each row or for each group. */
 const struct firn_expr *firn_query_plan_output(const struct firn_query_plan *plan, size_t i);
 /* How values of a type are kept in groups and sorts. */
 struct firn_aggregate_column firn_query_plan_kept(const struct firn_expr_type *type);
 
-/* ---- where rows come from: query_source.c ---- */
+/* ---- the source of rows: query_source.c ---- */
 
 /* What a scan reads, for all of its threads. */
 struct firn_query_input {
     const struct firn_query_plan *plan;
-    /* Rows as they lie in runs and memtables; NULL: they are read one by one by a cursor. */
+    /* The pieces of the runs and memtables; NULL: a cursor reads the rows one by one. */
     struct firn_lsm_pieces *pieces;
-    size_t piece_count;        /* 1 where rows are read by a cursor */
+    size_t piece_count;        /* 1 if a cursor reads the rows */
     _Atomic size_t piece_next; /* the next one that no thread has taken */
     _Atomic bool is_stopped;   /* no thread needs to go on */
     enum firn_block_cache_use use;
     bool is_descending;               /* pieces are read from the end, and their batches too */
     struct firn_table_cursor *cursor; /* over the columns of the plan; NULL: there are pieces */
-    uint64_t wanted; /* rows that are of use in the next batch, of a stream with a limit; 0: all */
+    uint64_t wanted; /* rows of the next batch that a stream with a limit can use; 0: all */
 };
 
 /* What one thread reads, batch after batch. */
@@ -121,49 +121,49 @@ FIRN_MUST_CHECK int firn_query_source_create(struct firn_query_input *input,
                                              struct firn_query_source **out, firn_error *err);
 /* NULL is fine. */
 void firn_query_source_destroy(struct firn_query_source *source);
-/* From now on firn_query_source_next tells of all rows that it reads, of those too that do not fulfil the condition;
- * FIRN_CANCELLED where the query is not wanted any more. */
+/* From now on firn_query_source_next reports the rows that it reads as progress, including those that do not fulfil the
+ * condition. It returns FIRN_CANCELLED if the user has cancelled the query. */
 void firn_query_source_tell(struct firn_query_source *source,
                             struct firn_storefile_progress *progress);
-/* The next batch with rows that fulfil the plan's condition, of the piece that was begun; *out is false at the end
+/* begin starts a piece; next reads its next batch with rows that fulfil the plan's condition. *out is false at the end
  * of the piece. */
 FIRN_MUST_CHECK int firn_query_source_begin(struct firn_query_source *source, size_t piece,
                                             firn_error *err);
 FIRN_MUST_CHECK int firn_query_source_next(struct firn_query_source *source, bool *out,
                                            firn_error *err);
-/* Of the batch: how many rows it has, and which of them count. */
+/* The number of rows of the batch, and which of them count. */
 size_t firn_query_source_rows(const struct firn_query_source *source);
 const struct firn_query_mask *firn_query_source_mask(const struct firn_query_source *source);
-/* The values of a column of the plan, borrowed until the next batch. Only those of rows that count mean
- * something. */
+/* The values of a column of the plan, borrowed until the next batch. Only those of rows that count have a
+ * meaning. */
 FIRN_MUST_CHECK int firn_query_source_column(struct firn_query_source *source, size_t i,
                                              struct firn_chunk_values *out, firn_error *err);
-/* The chunk that a column of the batch lies in, and the block of it that the batch is; NULL: it lies in none. */
+/* The chunk of a column, and the block of it that the batch is; NULL: the values are in no chunk. */
 FIRN_MUST_CHECK int firn_query_source_chunk(struct firn_query_source *source, size_t i,
                                             const struct firn_chunk **out, size_t *out_block,
                                             firn_error *err);
-/* The chunk that a column of the piece lies in, if it is pinned; else NULL. */
+/* The chunk of a column of the piece, if it is pinned; else NULL. */
 const struct firn_column_pin *firn_query_source_pin(const struct firn_query_source *source,
                                                     size_t i);
-/* Where reading that chunk failed with rc: says which file, column and row group it is. Returns rc. */
+/* If reading that chunk failed with rc, adds its file, column and row group to err. Returns rc. */
 int firn_query_source_explain(const struct firn_query_source *source, size_t i, int rc,
                               firn_error *err);
-/* The run and the group that the batch lies in, with the number of its first row there; false: it lies in none. */
+/* The run and the group of the batch, with the number of its first row there; false: it is in no run. */
 bool firn_query_source_place(const struct firn_query_source *source, struct firn_run **out_run,
                              size_t *out_group, size_t *out_row);
 /* Whether the piece is loose (lsm/lsm_pieces.h). */
 bool firn_query_source_is_loose(const struct firn_query_source *source);
-/* Of the piece: a number that changes with the chunk that a column lies in. */
+/* The number of the piece; each piece has chunks of its own. */
 size_t firn_query_source_piece(const struct firn_query_source *source);
 /* Reads the columns that the evaluator needs, and begins it with the batch. */
 FIRN_MUST_CHECK int firn_query_source_begin_eval(struct firn_query_source *source,
                                                  struct firn_expr_eval *eval, firn_error *err);
-/* What was read so far; rows_returned and threads are not set. */
+/* Adds the counts of rows so far; rows_returned and threads are not set. */
 void firn_query_source_count(const struct firn_query_source *source, firn_scan_stats *stats);
-/* Takes all rows that are left of a piece at once, if all of them fulfil the condition and that is known without
- * looking at them: true, with their number. */
+/* Takes all remaining rows of a piece at once, if it is known without reading them that all fulfil the condition:
+ * true, with their number. */
 bool firn_query_source_take_all(struct firn_query_source *source, uint64_t *out_rows);
-/* The same, if the visitor takes them. */
+/* Offers all remaining rows of a direct piece to the visitor; true: it has taken them. */
 bool firn_query_source_offer_all(struct firn_query_source *source,
                                  const struct firn_query_visitor *visitor);
 
@@ -174,14 +174,14 @@ struct firn_query_worker {
     struct firn_query_input *input;
     struct firn_query_source *source;
     struct firn_expr_eval *eval; /* of the values that must be computed; NULL: there are none */
-    size_t *eval_index;          /* of each value, where it is computed: its number in eval */
+    size_t *eval_index;          /* of each value that is computed: its number in eval */
     struct firn_chunk_values *values; /* of each value of the plan */
-    struct firn_aggregate *aggregate; /* of a grouped query; NULL: it is not */
-    struct firn_row_sort *sort; /* of one with an order, and without groups; NULL: it is not */
-    const struct firn_query_visitor *visitor; /* of one that is visited; NULL: it is not */
+    struct firn_aggregate *aggregate; /* NULL: the query has no groups */
+    struct firn_row_sort *sort; /* NULL: the query has groups, or has no order to be sorted by */
+    const struct firn_query_visitor *visitor; /* NULL: the query has no visitor */
     unsigned number;
     uint32_t codes[FIRN_CHUNK_BLOCK];
-    size_t codes_piece; /* whose codes the aggregate knows; SIZE_MAX: none's */
+    size_t codes_piece; /* the piece whose codes the aggregate has; SIZE_MAX: none */
     struct firn_chunk_scratch scratch;
     int rc;
     firn_error error;
@@ -192,23 +192,22 @@ FIRN_MUST_CHECK int firn_query_worker_init(struct firn_query_worker *worker,
 void firn_query_worker_deinit(struct firn_query_worker *worker);
 /* All values of the plan for the batch of the source. */
 FIRN_MUST_CHECK int firn_query_worker_values(struct firn_query_worker *worker, firn_error *err);
-/* Reads pieces until none is left, into the worker's groups or sort. The result is in the worker. For a
- * job. */
+/* A job that reads pieces until none is left, into the worker's groups or sort. The result is in the worker. */
 void firn_query_worker_run(void *worker);
-/* The same of groups: query_group.c. */
+/* Adds a piece to the worker's groups: query_group.c. */
 FIRN_MUST_CHECK int firn_query_group_piece(struct firn_query_worker *worker, firn_error *err);
-/* Bounds of the keys of groups, as far as runs tell them, and about how many rows there are; false: of some key
- * nothing is known. */
+/* Bounds of the keys of groups, as far as runs record them, and an upper bound of the number of rows; false: nothing is
+ * known of some key. */
 bool firn_query_group_ranges(const struct firn_query_input *input,
                              struct firn_aggregate_range *ranges, uint64_t *out_rows);
 
-/* The same, to the visitor: query_visit.c. */
+/* Passes a piece to the visitor: query_visit.c. */
 FIRN_MUST_CHECK int firn_query_visit_piece(struct firn_query_worker *worker, firn_error *err);
 
 /* ---- columns in memory of their own: query_column.c ---- */
 
 /* Which rows of a batch count, by number. */
-enum { FIRN_QUERY_AT_ONCE = 4 }; /* rows that are listed without looking how many there are */
+enum { FIRN_QUERY_AT_ONCE = 4 }; /* rows that are listed without checking how many there are */
 struct firn_query_selection {
     uint16_t rows[FIRN_CHUNK_BLOCK + FIRN_QUERY_AT_ONCE];
     size_t count;
@@ -216,7 +215,7 @@ struct firn_query_selection {
 };
 void firn_query_column_selection(const struct firn_query_mask *mask, size_t row_count,
                                  struct firn_query_selection *out);
-/* Leaves out the first `skip` of them, and all after the first `most` of the rest. */
+/* Leaves out the first `skip` rows, and all after the first `most` of the rest. */
 void firn_query_column_cut(struct firn_query_selection *selection, size_t skip, size_t most);
 
 /* Memory for the values of up to FIRN_CHUNK_BLOCK rows of one column; zeroed at first. */
@@ -226,21 +225,21 @@ struct firn_query_column {
     struct firn_buf bytes;
 };
 void firn_query_column_deinit(struct firn_query_column *column);
-/* The values of selected rows, side by side: borrowed from values where all are selected, else in the
+/* The values of selected rows without gaps: borrowed from values if all are selected, else in the
  * column's memory. Bytes are always borrowed. FIRN_NO_MEMORY. */
 FIRN_MUST_CHECK int firn_query_column_select(struct firn_query_column *column,
                                              const struct firn_chunk_values *values,
                                              const struct firn_query_selection *selection,
                                              struct firn_chunk_values *out, firn_error *err);
-/* `count` times the same value; its bytes are borrowed. */
+/* Repeats a value `count` times; its bytes are borrowed. */
 FIRN_MUST_CHECK int firn_query_column_repeat(struct firn_query_column *column,
                                              const struct firn_column_def *def,
                                              const struct firn_cell *cell, size_t count,
                                              struct firn_chunk_values *out, firn_error *err);
-/* Room for `count` values of a kind, which the caller fills; all of them are null. */
+/* Makes room for `count` values of a kind, which the caller fills; all of them are null at first. */
 FIRN_MUST_CHECK int firn_query_column_begin(struct firn_query_column *column,
                                             enum firn_physical kind, firn_error *err);
-/* Value i of the column is this one; its bytes are borrowed. Requires: begin with the value's kind. */
+/* Sets value i of the column; its bytes are borrowed. Requires: begin with the value's kind. */
 void firn_query_column_put(struct firn_query_column *column, enum firn_physical kind, size_t i,
                            const struct firn_value *value);
 void firn_query_column_end(const struct firn_query_column *column, enum firn_physical kind,

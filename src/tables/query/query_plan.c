@@ -2,11 +2,11 @@
  *
  * query/query_plan.c: the texts of a query as expressions, and what has to be read and computed for them.
  *
- * A query without groups computes what is selected, and what it is ordered by, of each row. One with groups
- * computes the keys and the arguments of aggregates of each row, and what is selected of each group
- * (expr/expr.h). Expressions to order by that are selected are not computed twice.
+ * A query without groups computes the selected and the order_by expressions for each row. A query with groups
+ * computes the keys and the arguments of aggregates for each row, and the selected expressions for each group
+ * (expr/expr.h). An order_by expression that is also selected is computed once.
  *
- * An item that is just a column is not computed at all: it is taken from where it lies.
+ * An item that is just a column is not computed: its values are used as they were read.
  *
  * Threads: a plan never changes after it was made.
  */
@@ -98,7 +98,7 @@ is_order_of_key(const struct firn_query_plan *plan)
     const struct firn_expr_list *order = &plan->order;
     const bool is_descending = order->count > 0 && order->items[0].is_descending;
     if (order->count == 0 || order->count > plan->schema->key_count ||
-        /* Equal rows come in the order of the key, which reverse reading would reverse. */
+        /* Rows that compare equal must come in the order of the key; reading in reverse would reverse them. */
         (is_descending && order->count < plan->schema->key_count)) {
         return false;
     }
@@ -124,9 +124,9 @@ has_aggregates(const struct firn_expr_list *list)
     return false;
 }
 
-/* ---- what goes out ---- */
+/* ---- outputs ---- */
 
-/* Puts the expression of each output into out, in order. Returns how many there are. */
+/* Writes the expression of each output to out, in order. Returns how many there are. */
 static size_t
 list_outputs(const struct firn_query_plan *plan, const struct firn_expr **out)
 {
@@ -169,7 +169,7 @@ plan_outputs(struct firn_query_plan *plan, const struct firn_expr **exprs, firn_
     return FIRN_OK;
 }
 
-/* ---- what is computed of each row ---- */
+/* ---- values of each row ---- */
 
 static enum firn_aggregate_function
 function_of(enum firn_expr_function function)
@@ -196,7 +196,7 @@ plan_value(struct firn_query_plan *plan, const struct firn_expr *expr)
     }
 }
 
-/* That of the first aggregate with the same argument, from 1 on; 0: there is no argument. */
+/* The number, from 1 on, of the first aggregate with the same argument; 0: there is no argument. */
 static uint32_t
 number_argument(const struct firn_query_plan *plan, size_t i)
 {
@@ -272,7 +272,7 @@ plan_rows(struct firn_query_plan *plan, const struct firn_expr **exprs, firn_err
     return FIRN_OK;
 }
 
-/* ---- what is read ---- */
+/* ---- columns to read ---- */
 
 static void
 mark_columns(const struct firn_expr *expr, bool *is_read)
@@ -322,7 +322,7 @@ plan_columns(struct firn_query_plan *plan, firn_error *err)
 
 /* ---- the plan ---- */
 
-/* Whether something is computed of rows, and no texts are grouped by, which go by their codes. */
+/* Whether values of rows are needed, and no key of groups is text or bytes: those are grouped by their codes. */
 static bool
 may_list(const struct firn_query_plan *plan)
 {
@@ -373,7 +373,7 @@ firn_query_plan_create(const struct firn_schema *schema, const struct firn_query
     FIRN_TRY(plan_outputs(plan, exprs, err));
     FIRN_TRY(plan->is_grouped ? plan_groups(plan, exprs, err) : plan_rows(plan, exprs, err));
     FIRN_TRY(plan_columns(plan, err));
-    /* Of rows that are visited it is asked where they lie. */
+    /* A visitor may ask where rows are stored, which a list does not know. */
     plan->may_list = !options->is_visited && may_list(plan);
     *out = plan;
     plan = NULL;

@@ -4,23 +4,23 @@
  *
  * A table is read piece by piece (lsm/lsm_pieces.h). There are three ways to read:
  *
- *   direct   A row group that can be read as it lies. The condition is asked of the bounds of the group's
- *            chunks and of their Bloom filters first, then of those of each block, then of the encoded values. Columns are decoded when
- *            they are asked for, and only where rows count. A batch is a block.
- *   merged   A range of keys that more than one run or memtable has rows of: the rows that win are gathered
+ *   direct   A row group that is read without merging. The condition is tested on the bounds and Bloom filters of the
+ *            group's chunks first, then on the bounds of each block, then on the encoded values. Columns are decoded on
+ *            demand, and only for rows that count. A batch is a block.
+ *   merged   A range of keys for which more than one run or memtable has rows: the winners are gathered
  *            (lsm/lsm_winners.h).
  *   rows     One after the other from a cursor: by an index, from the end, or in a transaction that has
- *            written to the table. There is one piece then.
+ *            written to the table. There is only one piece then.
  *
- * (I1) Bounds are asked of direct pieces alone. Elsewhere a row that a bound seems to exclude may hide an older
- *      version that fulfils the condition, so leaving it out would bring that version back. (Of a row of a loose piece
- *      it is asked whether anything hides it.)
- * (I2) The mask of a batch only loses rows, so a column that was read for the mask of a moment has what a later
- *      moment needs, until the batch becomes a list.
- * (I3) Where few rows of a block are left, the batch becomes a list of them after its condition was applied: what
- *      is computed costs as much as rows are left then, not as much as the block has. All rows of a list count.
+ * (I1) Bounds exclude rows of direct pieces only. Elsewhere a row that a bound excludes may hide an older version that
+ *      fulfils the condition, and leaving the row out would bring that version back. (For rows of a loose piece the
+ *      visitor checks whether anything hides them.)
+ * (I2) The mask of a batch only loses rows. So a column that was read for an earlier mask has all values that a later
+ *      one needs, until the batch becomes a list.
+ * (I3) If few rows of a block fulfil the condition, the batch becomes a list of them. Later steps then cost as much
+ *      as the list has rows, not as much as the block has. All rows of a list count.
  *
- * Threads: a source belongs to one. All of them share the input.
+ * Threads: a source belongs to one thread. All sources share the input.
  */
 #include "query/query_internal.h"
 
@@ -28,8 +28,8 @@
 
 enum {
     ROWS_BYTES_MAX =
-        4 << 20,  /* of the values of one batch of rows from a cursor, at which it ends */
-    LIST_PART = 8 /* a block of which at most one row in so many counts becomes a list */
+        4 << 20,  /* bytes of the values in a batch of rows from a cursor, at which it ends */
+    LIST_PART = 8 /* a block becomes a list if at most one row in so many counts */
 };
 
 enum way { WAY_NONE, WAY_DIRECT, WAY_MERGED, WAY_ROWS };
@@ -38,18 +38,18 @@ enum column_state {
     COLUMN_UNKNOWN,
     COLUMN_CHUNK,   /* pinned */
     COLUMN_INITIAL, /* the run does not have the column */
-    COLUMN_LARGE    /* the group has one row, whose value no chunk could hold */
+    COLUMN_LARGE    /* the group has one row, with a value too large for a chunk */
 };
 
 struct column {
-    bool is_asked;           /* a condition asks its chunks */
+    bool is_asked;           /* a condition is tested on its chunks */
     enum column_state state; /* in the group of a direct piece */
     struct firn_column_pin pin;
     struct firn_buf large;
     struct firn_chunk_scratch scratch;
     struct firn_lsm_winners_scratch merged;
     struct firn_query_column own; /* of initial and large values, and those of rows from a cursor */
-    bool is_read;                 /* values is of this batch */
+    bool is_read;                 /* values are of this batch */
     struct firn_chunk_values values;
 };
 
@@ -67,19 +67,19 @@ struct firn_query_source {
     struct column *columns; /* of each place of the plan */
     struct asked *asked;    /* of each condition */
     struct firn_chunk_values
-        *operands; /* of the batch, by place in the schema, as far as they were read */
+        *operands; /* values of the batch, by place in the schema, as far as they were read */
     struct firn_expr_eval *where; /* NULL: the plan has no condition */
     struct firn_expr_eval *rest;  /* NULL: there is none */
 
     size_t piece;
     enum way way;
     bool is_loose;    /* the piece is */
-    bool tests_whole; /* the condition is computed, not asked of chunks */
+    bool tests_whole; /* the condition is computed, not tested on chunks */
     /* direct */
     struct firn_run *run;
     size_t group;
     size_t rows; /* of the group */
-    size_t next; /* the first row of the group that was not read, and the end of those to be read */
+    size_t next; /* the first row of the group that was not read; end: of those to read */
     size_t end;
     size_t block;
     /* merged */
@@ -89,13 +89,13 @@ struct firn_query_source {
 
     size_t count;
     struct firn_query_mask mask;
-    /* The batch is rows of its block that are listed, side by side (I3); of the block they are the bits of chosen. */
+    /* The batch is a list of rows of its block, without gaps (I3); chosen has their bits in the block. */
     bool is_list;
     struct firn_query_selection list;
     struct firn_query_mask chosen;
-    bool expects_list; /* the block before became a list */
+    bool expects_list; /* the previous block became a list */
     firn_scan_stats stats;
-    struct firn_storefile_progress *progress; /* NULL: nobody is told */
+    struct firn_storefile_progress *progress; /* NULL: not reported */
 };
 
 /* ---- making one ---- */
@@ -186,8 +186,8 @@ firn_query_source_tell(struct firn_query_source *source, struct firn_storefile_p
 
 /* ---- beginning a piece ---- */
 
-/* The bounds of a chunk in which all rows have an initial value. As those of chunks, they hold only the first
- * bytes of a long one. */
+/* The bounds of a chunk in which all rows have an initial value. Like those of chunks, they hold only the first
+ * bytes of a long value. */
 static struct firn_chunk_bounds
 bounds_of_initial(const struct firn_cell *initial, size_t rows)
 {
@@ -204,7 +204,7 @@ bounds_of_initial(const struct firn_cell *initial, size_t rows)
     return bounds;
 }
 
-/* What the bounds of a group's chunk tell of a condition; *out_is_direct: its values can be asked. */
+/* Tests a condition on the bounds of a group's chunk; *out_is_direct: it can be tested on the encoded values. */
 static int
 judge_group(struct firn_query_source *source, size_t condition, size_t rows,
             enum firn_chunk_verdict *out, bool *out_is_direct)
@@ -226,14 +226,14 @@ judge_group(struct firn_query_source *source, size_t condition, size_t rows,
     }
     *out = *out_is_direct || rc == FIRN_NOT_FOUND ? firn_chunk_judge(&bounds, rows, predicate)
                                                   : FIRN_CHUNK_SOME;
-    /* The bounds of a float do not say which NaN it is, nor those of bytes all of them. */
+    /* Bounds of a float do not say which NaN it is, and those of bytes may be cut. */
     if (rc == FIRN_NOT_FOUND && *out != FIRN_CHUNK_ALL) {
         *out = FIRN_CHUNK_SOME;
     }
     return FIRN_OK;
 }
 
-/* Whether a Bloom filter says that no row of the group fulfils a condition. */
+/* Asks a Bloom filter; *out becomes NONE if no row of the group fulfils the condition. */
 static int
 ask_filter(struct firn_query_source *source, size_t condition, enum firn_chunk_verdict *out,
            firn_error *err)
@@ -329,7 +329,7 @@ firn_query_source_begin(struct firn_query_source *source, size_t piece, firn_err
     firn_lsm_pieces_at(input->pieces, piece, &what);
     if (what.run != NULL) {
         int rc = begin_direct(source, &what, err);
-        /* From the end rows are gathered one by one, as those that must be merged. */
+        /* When reading from the end, rows are gathered one by one, like those that must be merged. */
         if (rc != FIRN_OK || source->next == source->end || !input->is_descending) {
             return rc;
         }
@@ -472,7 +472,7 @@ firn_query_source_begin_eval(struct firn_query_source *source, struct firn_expr_
 
 /* ---- the condition ---- */
 
-/* Whether a mask has no row that another one does not have. */
+/* Whether a mask is a subset of another one. */
 static bool
 is_part_of(const struct firn_query_mask *mask, const struct firn_query_mask *all)
 {
@@ -486,7 +486,7 @@ is_part_of(const struct firn_query_mask *mask, const struct firn_query_mask *all
 static int
 apply(struct firn_query_source *source, struct firn_expr_eval *eval, firn_error *err)
 {
-    /* The source's mask is the batch's list of wanted rows: what is decided goes to another one. */
+    /* The evaluator reads the source's mask as the wanted rows, so it writes the result to a copy. */
     struct firn_query_mask mask = source->mask;
     int rc = firn_query_source_begin_eval(source, eval, err);
     rc = rc == FIRN_OK ? firn_expr_eval_filter(eval, 0, mask.words, err) : rc;
@@ -497,7 +497,7 @@ apply(struct firn_query_source *source, struct firn_expr_eval *eval, firn_error 
     return rc;
 }
 
-/* Asks a condition of the block's bounds, then of its encoded values. */
+/* Tests a condition on the block's bounds, then on its encoded values. */
 static int
 ask_chunk(struct firn_query_source *source, size_t condition, firn_error *err)
 {
@@ -526,7 +526,7 @@ ask_chunk(struct firn_query_source *source, size_t condition, firn_error *err)
     return firn_query_source_explain(source, asked->column, rc, err);
 }
 
-/* Values of few rows lie far from each other: memory looks for those of the next block while this one is read. */
+/* The values of a few rows are far apart in memory: prefetches those of the next block while this one is read. */
 static void
 prefetch(struct firn_query_source *source)
 {
@@ -577,8 +577,8 @@ forget_columns(struct firn_query_source *source)
     }
 }
 
-/* Makes a batch of which few rows count one of just these. Columns that were read for the condition are
- * read anew. */
+/* If few rows of a batch count, makes it a list of just these. Columns that were read for the condition are
+ * read again. */
 static void
 list_rows(struct firn_query_source *source)
 {
@@ -611,7 +611,7 @@ next_direct(struct firn_query_source *source)
     return FIRN_OK;
 }
 
-/* A value of a row from a cursor, with its bytes in the arena, into its column. */
+/* Puts a value of a row from a cursor into its column, with its bytes in the arena. */
 static int
 keep_value(struct firn_query_source *source, size_t i, const firn_value *value, firn_error *err)
 {
@@ -691,7 +691,7 @@ advance(struct firn_query_source *source, bool *out, firn_error *err)
     return rc;
 }
 
-/* Leaves out what lies beyond a limit, so that few rows are read of the block where it ends. */
+/* Leaves out rows beyond a limit, so that only the needed rows of the last block are decoded. */
 static void
 trim(struct firn_query_source *source)
 {
@@ -722,7 +722,7 @@ firn_query_source_next(struct firn_query_source *source, bool *out, firn_error *
         }
         rc = filter(source, err);
         if (rc == FIRN_OK && source->progress != NULL) {
-            /* Nobody knows how many bytes that was; eight a row makes the clock be asked now and then. */
+            /* The number of bytes is not known; with eight a row, the clock is read often enough. */
             rc = firn_storefile_progress_step(source->progress, source->count, 8 * source->count,
                                               err);
         }
@@ -736,7 +736,7 @@ firn_query_source_next(struct firn_query_source *source, bool *out, firn_error *
     return rc;
 }
 
-/* Whether all rows that are left of the piece fulfil the condition, and that is known. */
+/* Whether it is known that all remaining rows of the piece fulfil the condition. */
 static bool
 are_all_met(const struct firn_query_source *source)
 {

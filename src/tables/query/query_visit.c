@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * query/query_visit.c: the rows of a piece to a visitor, as they were read.
+ * query/query_visit.c: passes the rows of a piece to a visitor, as they were read.
  *
- * A visitor gets batches, not rows: where they lie, which of their rows count, and values of the columns that it asks
- * for. What it does not ask for is not read. So a search reads vectors of all rows, and keys of the few that are near.
+ * A visitor gets batches, not rows: where they are stored, which of their rows count, and values of the columns that it
+ * asks for. Other columns are not read. So a search reads the vectors of all rows, and the keys of the few near ones.
  *
  * Threads: each thread of the query calls the visitor with its own number.
  */
@@ -11,7 +11,7 @@
 
 #include "base/check.h"
 
-/* What a visitor sees of a thread's share. */
+/* The part of a worker that a visitor sees. */
 struct firn_query_rows {
     struct firn_query_worker *worker;
 };

@@ -2,22 +2,22 @@
  *
  * rows/rows.c: tables: creating, opening, changing and dropping them.
  *
- * A table is made in steps, each a commit, the one that makes it visible last: the keyspaces of its
- * indexes, the record of its schema, its name. It is dropped the other way round. So every view that has
- * the name has the rest, and what a crash or a failure leaves in between belongs to no table: records that no
- * table has, and keyspaces of indexes without a record, are dropped when the next table is made.
+ * A table is created in steps, each a commit: the keyspaces of its indexes, the record of its schema, and
+ * last its name, which makes it visible. It is dropped in the reverse order. So every view that has the
+ * name has the rest. What a crash or a failure leaves behind, records that no table has and keyspaces of
+ * indexes without a record, is dropped when the next table is created.
  *
- * One thread of the process makes or changes tables at a time (struct firn_rows_catalog, kept with the keyspace of
- * the schemas); no other process can. Schemas are also changed by a restore of the store, which may come between
- * any two steps. The transactions here conflict with it as all others do, and before a name is made or dropped
- * what that rests on is looked at again, when no restore can come (struct firn_db_keyspace_guard).
+ * One thread of the process creates or changes tables at a time (struct firn_rows_catalog, kept with the keyspace of
+ * the schemas); no other process can. A restore of the store also changes schemas, and may come between any
+ * two steps. The transactions here conflict with a restore as all others do. Before a name is created or dropped,
+ * a guard checks again, while no restore can run, that this is still right (struct firn_db_keyspace_guard).
  *
  * (I1) A record is only written by a transaction that has read it, or for a number that is not used.
- * (I2) No number of a column or an index is given twice in a table, also where a restore has taken the first
- *      one out of the schema: rows of the other history may still have it. So the next numbers are kept
- *      outside of views, too, in the keyspace "firn.tables", and written there before they are used.
- * (I3) After a table's name was committed nothing of making it can fail, and nothing of the table is taken
- *      away: memory for the handles is there before.
+ * (I2) No number of a column or an index is given twice in a table, even if a restore has removed the first
+ *      one from the schema: rows of the other history may still have it. So the next numbers are also kept
+ *      outside of views, in the keyspace "firn.tables", and written there before they are used.
+ * (I3) After a table's name was committed no step of creating it can fail, and nothing of the table is
+ *      removed: memory for the handles is allocated before.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -50,7 +50,7 @@ destroy_catalog(void *object)
     firn_free(catalog);
 }
 
-/* The object that is kept with the keyspace; NULL when memory is out. */
+/* The object that is kept with the keyspace; NULL if there is no memory. */
 static struct firn_rows_catalog *
 catalog_of(struct firn_db_keyspace *schemas)
 {
@@ -143,7 +143,7 @@ prepare_handle(struct firn_db *db, struct firn_table **out, firn_error *err)
     return FIRN_OK;
 }
 
-/* The handle of a keyspace: the prepared one, or that of the thread that came first. */
+/* The handle of a keyspace: the prepared one, or the one of a thread that was faster. */
 static struct firn_table *
 attach_handle(struct firn_table *table, struct firn_db_keyspace *rows,
               struct firn_db_keyspace *schemas)
@@ -156,8 +156,8 @@ attach_handle(struct firn_table *table, struct firn_db_keyspace *rows,
     return firn_db_keyspace_attach(rows, table, destroy_table);
 }
 
-/* The handle of a keyspace that was found by its name, in a view or (NULL) now. The keyspace of the schemas is
- * the one of that moment: of another history it may be another one. */
+/* The handle of a keyspace that was found by its name, in a view or (NULL) now. The keyspace of the schemas comes
+ * from the same state: another history may have a different one. */
 static int
 handle_of(struct firn_db_view *view, struct firn_db_keyspace *rows, struct firn_table **out,
           firn_error *err)
@@ -235,7 +235,7 @@ firn_rows_keyspace(const struct firn_table *table)
 
 /* ---- schemas ---- */
 
-/* The schema of now, if nothing was written to schemas since it was read; else NULL. */
+/* The current schema, if nothing was written to schemas since it was read; else NULL. */
 static struct firn_schema *
 take_stamped(struct firn_table *table, uint64_t stamp)
 {
@@ -249,7 +249,7 @@ take_stamped(struct firn_table *table, uint64_t stamp)
 }
 
 /* The schema that a record encodes; the record that was read last is not decoded again. stamp is that of
- * schemas before the record of now was read, or 0. */
+ * schemas before the current record was read, or 0. */
 static int
 schema_of(struct firn_table *table, firn_slice record, uint64_t stamp, struct firn_schema **out,
           firn_error *err)
@@ -320,7 +320,7 @@ firn_rows_schema_for_write(struct firn_table *table, struct firn_db_txn *txn,
     return rc == FIRN_OK ? firn_rows_schema(table, firn_db_txn_view(txn), out, err) : rc;
 }
 
-/* ---- what belongs to no table ---- */
+/* ---- strays: records and keyspaces without a table ---- */
 
 struct stray {
     struct firn_db_keyspace *schemas;
@@ -355,7 +355,7 @@ look_at_name(void *ctx, const char *name)
     return rc;
 }
 
-/* Of a record, by its key. */
+/* Checks whether a record exists. */
 struct record_guard {
     struct firn_db_keyspace *schemas;
     const uint8_t *key;
@@ -432,7 +432,7 @@ has_owner(const struct owners *owners, firn_slice key)
     return is_found;
 }
 
-/* Records that the transaction sees; with owners those that none of them has are deleted in it. */
+/* Visits the records that the transaction sees; with owners, deletes those that no owner has. */
 static int
 walk_records(struct firn_db_txn *txn, struct firn_db_keyspace *schemas, const struct owners *owners,
              size_t *out_count, firn_error *err)
@@ -456,7 +456,7 @@ out:
     return rc;
 }
 
-/* Deletes records that no table has. The store may be restored meanwhile: then nothing is deleted. */
+/* Deletes records that no table has. If the store is restored meanwhile, nothing is deleted. */
 static int
 delete_stray_records(struct firn_db_txn *txn, void *ctx, firn_error *err)
 {
@@ -477,7 +477,7 @@ out:
     return rc;
 }
 
-/* Drops what a crash left between two steps. */
+/* Drops what a crash between two steps left behind. */
 static int
 drop_strays(struct firn_db *db, struct firn_db_keyspace *schemas, firn_error *err)
 {
@@ -551,7 +551,7 @@ create_indexes(struct firn_db *db, uint64_t number, const struct firn_schema *sc
     return rc;
 }
 
-/* What stays is a stray. */
+/* What cannot be dropped stays as a stray. */
 static void
 drop_indexes(struct firn_db *db, struct firn_db_keyspace *schemas, uint64_t number,
              const struct firn_schema *schema)
@@ -588,7 +588,7 @@ create(struct firn_db *db, const char *name, const struct firn_schema *schema,
     if (rc == FIRN_OK) {
         rc = firn_db_keyspace_create_if(db, name, &entry, &guard, out, err);
     }
-    if (rc != FIRN_OK) { /* there is no such name (I3) */
+    if (rc != FIRN_OK) { /* the name was not created (I3) */
         FIRN_IGNORE(
             firn_db_delete(schemas, firn_bytes(key, sizeof key), FIRN_DURABILITY_DEFAULT, NULL));
         drop_indexes(db, schemas, entry.schema, schema);
@@ -626,7 +626,7 @@ out:
 
 /* ---- dropping ---- */
 
-/* The name is still that of the table. */
+/* Checks that the name is still that of the table. */
 static int
 check_own_name(void *ctx, firn_error *err)
 {
@@ -639,7 +639,7 @@ check_own_name(void *ctx, firn_error *err)
                : rc;
 }
 
-/* Unless a restore has brought the table back. */
+/* Deletes the record, unless a restore has brought the table back. */
 static int
 delete_record(struct firn_db_txn *txn, void *ctx, firn_error *err)
 {
@@ -664,7 +664,7 @@ firn_rows_drop(struct firn_db *db, const char *name, firn_error *err)
     FIRN_TRY(firn_rows_schema(table, NULL, &schema, err));
     const struct firn_db_keyspace_guard guard = {check_own_name, table};
     FIRN_TRY(firn_db_keyspace_drop_if(db, name, &guard, err));
-    /* The table is gone: what fails now is left for the next one that is made. */
+    /* The table is gone: if this fails, creating the next table drops the rest. */
     const struct firn_db_txn_run run = {
         .attempts_max = CHANGE_ATTEMPTS_MAX, .work = delete_record, .ctx = table};
     FIRN_IGNORE(firn_db_txn_run(db, &run, NULL));
@@ -720,7 +720,7 @@ out:
     return rc;
 }
 
-/* The schema with numbers to come that no other history of the table has given. */
+/* The schema with next numbers that no other history of the table has given. */
 static int
 with_free_numbers(const struct firn_table *table, const struct firn_schema *schema,
                   struct firn_schema **out, firn_error *err)
@@ -742,7 +742,7 @@ out:
     return rc;
 }
 
-/* Keeps the numbers that a new schema has given, before it is written. */
+/* Stores the next numbers of a new schema, before the schema is written. */
 static int
 keep_numbers(const struct firn_table *table, const struct firn_schema *schema, firn_error *err)
 {
@@ -806,7 +806,7 @@ struct altering {
     const struct firn_rows_change *change;
 };
 
-/* Writes the record anew (I1). */
+/* Rewrites the record (I1). */
 static int
 alter(struct firn_db_txn *txn, void *ctx, firn_error *err)
 {

@@ -3,18 +3,18 @@
  * rows/rows.h: tables of a store: creating and changing them, and their rows, one at a time, in
  * transactions. The public twin is include/firn/table.h.
  *
- * Where things lie. A table is a keyspace of type TABLE, whose name is the table's. Its entry in the list of
- * keyspaces names the number of the table's schema, 64 random bits, which never changes. The record of
- * the schema is the value of that number in the keyspace "firn:schemas"; a change of the table writes it
- * again. Each index is a keyspace "firn:index:<number of the schema>:<number of the index>". All of
- * these are inside of views, so every checkpoint has tables as they were, and a restore brings back
+ * Where things are. A table is a keyspace of type TABLE, whose name is the table's. Its entry in the list of
+ * keyspaces has the number of the table's schema, 64 random bits, which never changes. The record of
+ * the schema is the value of that number in the keyspace "firn:schemas"; a change of the table rewrites
+ * it. Each index is a keyspace "firn:index:<number of the schema>:<number of the index>". All of
+ * these are part of views, so every checkpoint has tables as they were, and a restore brings back
  * schema, rows and indexes together.
  *
  * A transaction that writes rows depends on the record: if the table is changed before it commits, it
- * conflicts. So what it wrote fits the table, and no index lacks an entry.
+ * conflicts. So the rows that were written fit the table, and no index lacks an entry.
  *
- * Threads: tables may be used by any thread, cursors by one at a time, and both follow the threads of the
- * transaction that they are used in.
+ * Threads: tables may be used by any thread, cursors by one at a time. In a transaction, both follow its
+ * rules for threads.
  */
 #ifndef FIRN_ROWS_ROWS_H
 #define FIRN_ROWS_ROWS_H
@@ -33,64 +33,64 @@ struct firn_table;
 
 /* ---- tables: rows.c ---- */
 
-/* FIRN_EXISTS where there is a table or a keyspace of that name. */
+/* FIRN_EXISTS: there is a table or a keyspace of that name. */
 FIRN_MUST_CHECK int firn_rows_create(struct firn_db *db, const char *name,
                                      const firn_table_def *def, struct firn_table **out,
                                      firn_error *err);
-/* FIRN_NOT_FOUND; FIRN_INVALID for a keyspace that is no table. Handles belong to the store: there is one
- * of each table, until the store is closed. */
+/* FIRN_NOT_FOUND; FIRN_INVALID for a keyspace that is no table. Handles belong to the store: each table has
+ * one, until the store is closed. */
 FIRN_MUST_CHECK int firn_rows_open(struct firn_db *db, const char *name, struct firn_table **out,
                                    firn_error *err);
-/* The same of a table as a view has it, to be read at that view. */
+/* Opens a table as a view has it, for reading at that view. */
 FIRN_MUST_CHECK int firn_rows_open_at(struct firn_db_view *view, const char *name,
                                       struct firn_table **out, firn_error *err);
 FIRN_MUST_CHECK int firn_rows_drop(struct firn_db *db, const char *name, firn_error *err);
 struct firn_db *firn_rows_db(const struct firn_table *table);
 const char *firn_rows_name(const struct firn_table *table);
 struct firn_db_keyspace *firn_rows_keyspace(const struct firn_table *table);
-/* The schema as a view (NULL: now) sees it; the caller's to unref. FIRN_NOT_FOUND where the view does not
+/* The schema as a view (NULL: now) sees it; the caller must unref it. FIRN_NOT_FOUND: the view does not
  * have the table. */
 FIRN_MUST_CHECK int firn_rows_schema(struct firn_table *table, struct firn_db_view *view,
                                      struct firn_schema **out, firn_error *err);
 
-/* Makes the schema of a table anew from its present one; may be called more than once. */
+/* Makes a table's new schema from the current one; may be called more than once. */
 struct firn_rows_change {
     int (*change)(void *ctx, const struct firn_schema *old, struct firn_schema **out,
                   firn_error *err);
     void *ctx;
 };
-/* Columns and defaults. */
+/* Changes columns and defaults. */
 FIRN_MUST_CHECK int firn_rows_alter(struct firn_table *table, const struct firn_rows_change *change,
                                     firn_error *err);
-/* Makes the index from the rows that are there. FIRN_EXISTS where it is unique and two rows have the same;
- * FIRN_CONFLICT where rows were written meanwhile, again and again. */
+/* Builds an index from the existing rows. FIRN_EXISTS: it is unique, and two rows have the same values.
+ * FIRN_CONFLICT: rows were written during every attempt. */
 FIRN_MUST_CHECK int firn_rows_index_add(struct firn_table *table, const firn_table_index *index,
                                         firn_error *err);
-/* model: its name, column and parameters count. Runs get their graphs later, in the background. */
+/* Uses the name, column and parameters of model. Runs get their graphs later, in the background. */
 FIRN_MUST_CHECK int firn_rows_index_add_vectors(struct firn_table *table,
                                                 const struct firn_schema_vector_index *model,
                                                 firn_slice column, firn_error *err);
 FIRN_MUST_CHECK int firn_rows_index_drop(struct firn_table *table, const char *name,
                                          firn_error *err);
-/* Makes an index again from the rows that are there; fails as index_add does, and with FIRN_NOT_FOUND. The old
- * one is there until then. */
+/* Rebuilds an index from the existing rows; fails as index_add does, and with FIRN_NOT_FOUND. The old index
+ * remains until then. */
 FIRN_MUST_CHECK int firn_rows_index_rebuild(struct firn_table *table, const char *name,
                                             firn_error *err);
 
 /* ---- a store that has lost something: rows_mend.c ---- */
 
-/* Makes all indexes of all tables again, and tells on_damage of each, of those that had to be dropped because two
- * rows would share a unique value, of columns that may be null from then on because values are lost, and of tables
- * that cannot be read. Requires: no other thread uses the store. */
+/* Rebuilds all indexes of all tables, and reports each to on_damage. It also reports indexes that had to be dropped
+ * because two rows would share a unique value, columns that become nullable because values are lost, and tables that
+ * cannot be read. Requires: no other thread uses the store. */
 FIRN_MUST_CHECK int firn_rows_mend(struct firn_db *db,
                                    void (*on_damage)(void *ctx, const char *text), void *ctx,
                                    firn_error *err);
 
-/* What firn_mend, or a check, told of a run, with the names of table and column, as far as the store knows them.
- * out may be text. */
+/* A report of firn_mend or of a check about a run, with the names of table and column in place of their numbers, as far
+ * as the store has them. out may be text. */
 void firn_rows_mend_name(struct firn_db *db, const char *text, char out[FIRN_ERROR_TEXT_SIZE]);
 
-/* The first columns of the key, or of the index, from which on, or up to which. */
+/* A bound: values of the first columns of the key, or of the index. */
 struct firn_rows_bound {
     const firn_value *values;
     size_t count;      /* 0: there is no bound */
@@ -104,33 +104,33 @@ struct firn_rows_span {
 /* ---- writing: rows_write.c ---- */
 
 enum firn_rows_mode {
-    FIRN_ROWS_INSERT, /* FIRN_EXISTS where there is a row with that key */
-    FIRN_ROWS_UPSERT, /* in place of the row with that key */
-    FIRN_ROWS_UPDATE  /* FIRN_NOT_FOUND where there is none; columns that are not given stay */
+    FIRN_ROWS_INSERT, /* FIRN_EXISTS: there is a row with that key */
+    FIRN_ROWS_UPSERT, /* replaces a row with that key */
+    FIRN_ROWS_UPDATE  /* FIRN_NOT_FOUND: there is none; columns that are not given stay */
 };
 
 struct firn_rows_put {
     enum firn_rows_mode mode;
     /* The columns of the values, by name; NULL: all of the schema, in its order. Others get their default, or
-     * stay as they are (UPDATE). Those of the key must be there, but for an auto column. */
+     * stay as they are (UPDATE). The key's columns must be given, except an auto column. */
     const char *const *columns;
     const firn_value *values;
     size_t count;
     uint64_t ttl_ms; /* 0: for ever */
 };
 /* txn NULL: a transaction of its own, with that durability, repeated while it conflicts. *out_auto (may be
- * NULL) is the number that an auto column got, or was given. FIRN_EXISTS also where a unique index has
- * the same for another row. A failure has written nothing; in a transaction the caller's savepoints
- * decide: what came before stays. */
+ * NULL) is the number that an auto column got, or was given. FIRN_EXISTS also if another row has the same
+ * values in a unique index. A failed call has written nothing; earlier writes of the caller's transaction
+ * stay. */
 FIRN_MUST_CHECK int firn_rows_write_put(struct firn_table *table, struct firn_db_txn *txn,
                                         const struct firn_rows_put *put, firn_durability durability,
                                         firn_value *out_auto, firn_error *err);
-/* FIRN_NOT_FOUND where there is no such row. */
+/* FIRN_NOT_FOUND: there is no such row. */
 FIRN_MUST_CHECK int firn_rows_write_delete(struct firn_table *table, struct firn_db_txn *txn,
                                            const firn_value *key, size_t key_count,
                                            firn_durability durability, firn_error *err);
 
-/* Adds a number to a column of a row; *out is what it has then. As firn_table_add_number. */
+/* Adds a number to a column of a row; *out is the new value. As firn_table_add_number. */
 struct firn_rows_add {
     const firn_value *key;
     size_t key_count;
@@ -141,7 +141,7 @@ struct firn_rows_add {
 FIRN_MUST_CHECK int firn_rows_write_add(struct firn_table *table, struct firn_db_txn *txn,
                                         const struct firn_rows_add *add, firn_durability durability,
                                         firn_value *out, firn_error *err);
-/* Deletes the rows that lie within the bounds of the primary key (count 0: no bound), with their entries. */
+/* Deletes the rows within the bounds of the primary key (count 0: no bound), with their entries. */
 FIRN_MUST_CHECK int firn_rows_write_delete_range(struct firn_table *table, struct firn_db_txn *txn,
                                                  const struct firn_rows_span *span,
                                                  firn_durability durability, firn_error *err);
@@ -152,29 +152,29 @@ FIRN_MUST_CHECK int firn_rows_write_delete_range(struct firn_table *table, struc
 
 struct firn_table_bulk;
 struct firn_rows_bulk_options {
-    const char *const *columns; /* that values come for; NULL: all of the schema, in its order */
+    const char *const *columns; /* of the values; NULL: all of the schema, in its order */
     size_t column_count;
     const struct firn_storefile_progress *progress; /* of the commit; copied */
-    /* Rows replace those with the same key, instead of FIRN_EXISTS. FIRN_CONFLICT if the table has indexes. */
+    /* A row replaces one with the same key, instead of FIRN_EXISTS. FIRN_CONFLICT if the table has indexes. */
     bool replaces;
 };
 FIRN_MUST_CHECK int firn_rows_bulk_open(struct firn_table *table,
                                         const struct firn_rows_bulk_options *options,
                                         struct firn_table_bulk **out, firn_error *err);
-/* FIRN_INVALID and FIRN_LIMIT for what is no row of the table: it is not taken, and the load goes on. After
- * any other failure it can only be closed. FIRN_EXISTS names a row that came before with the same key,
- * or the same in a unique index; that may also be found by a later call, or by the commit. */
+/* FIRN_INVALID, FIRN_LIMIT: the values are no row of the table; they are not taken, and the load goes on. After
+ * any other failure the load can only be closed. FIRN_EXISTS names an earlier row with the same key, or with the
+ * same values in a unique index; a later call, or the commit, may also return it. */
 FIRN_MUST_CHECK int firn_rows_bulk_put(struct firn_table_bulk *bulk, const firn_value *values,
                                        size_t count, firn_error *err);
-/* The same, of a row that has only some of the columns; is_given NULL: all. The others get their default, or the next
+/* Puts a row that has only some of the columns; is_given NULL: all. The others get their default, or the next
  * number. */
 FIRN_MUST_CHECK int firn_rows_bulk_put_given(struct firn_table_bulk *bulk, const firn_value *values,
                                              const bool *is_given, size_t count, firn_error *err);
 uint64_t firn_rows_bulk_count(const struct firn_table_bulk *bulk);
 /* Owned by the load. */
 const struct firn_schema *firn_rows_bulk_schema(const struct firn_table_bulk *bulk);
-/* All rows and their entries, or nothing. FIRN_EXISTS as above, and where the table has such a row;
- * FIRN_CONFLICT where the table was changed, or dropped. */
+/* Commits all rows and their entries, or nothing. FIRN_EXISTS as above, and if the table has such a row;
+ * FIRN_CONFLICT if the table was changed or dropped. */
 FIRN_MUST_CHECK int firn_rows_bulk_commit(struct firn_table_bulk *bulk, firn_error *err);
 /* NULL is fine. */
 void firn_rows_bulk_close(struct firn_table_bulk *bulk);
@@ -188,23 +188,23 @@ FIRN_MUST_CHECK int firn_rows_read_row_create(struct firn_row **out, firn_error 
 void firn_rows_read_row_destroy(struct firn_row *row);
 const firn_value *firn_rows_read_row_values(const struct firn_row *row, size_t *out_count);
 
-/* What is read, and as of when. */
+/* The columns to read, and the state. */
 struct firn_rows_read {
-    struct firn_db_txn *txn;    /* what it sees, its writes included; or */
-    struct firn_db_view *view;  /* NULL, both: now */
+    struct firn_db_txn *txn;    /* its state, with its writes; or */
+    struct firn_db_view *view;  /* both NULL: now */
     const char *index;          /* NULL: the primary key */
     const char *const *columns; /* NULL: all of the schema, in its order */
     size_t column_count;
 };
-/* By the whole primary key, or by all columns of a unique index, none of them null. FIRN_NOT_FOUND. */
+/* Finds a row by the whole primary key, or by all columns of a unique index, none of them null. FIRN_NOT_FOUND. */
 FIRN_MUST_CHECK int firn_rows_read_get(struct firn_table *table, const struct firn_rows_read *read,
                                        const firn_value *key, size_t key_count,
                                        struct firn_row *row, firn_error *err);
 
-/* Many rows, found as read_get finds one, all in one state. visit gets each key with its number, in order, and its
- * row, borrowed until it returns; NULL where there is none. If it returns anything but FIRN_OK, the call
- * ends and returns that. Keys are looked at in groups: one that cannot be meant fails the call, perhaps
- * after rows before it were visited. */
+/* Many rows, found as read_get finds one, all in one state. visit gets the number of each key, in order, and its
+ * row, borrowed until it returns, or NULL if there is none. If visit returns anything but FIRN_OK, the call
+ * ends and returns that. Keys are looked up in groups: an invalid key fails the call, perhaps after rows
+ * before it were visited. */
 struct firn_rows_many {
     const firn_value *keys; /* count keys of key_count values each */
     size_t key_count;
@@ -216,8 +216,8 @@ FIRN_MUST_CHECK int firn_rows_read_get_many(struct firn_table *table,
                                             const struct firn_rows_read *read,
                                             const struct firn_rows_many *many, firn_error *err);
 
-/* The encoded key from which on (lower), or before which (upper), rows or entries of the index (NULL: rows) lie within
- * the bound; *out_has: there is one. Requires: out is empty. FIRN_INVALID. */
+/* Encodes a bound of rows, or of entries of the index (NULL: rows): the first key in it (lower), or the first key after
+ * it (upper). *out_has: there is such a bound. Requires: out is empty. FIRN_INVALID. */
 FIRN_MUST_CHECK int firn_rows_read_bound(const struct firn_schema *schema,
                                          const struct firn_schema_index *index,
                                          const struct firn_rows_bound *bound, bool is_upper,
@@ -239,13 +239,13 @@ void firn_rows_read_cursor_close(struct firn_table_cursor *cursor);
 FIRN_MUST_CHECK int firn_rows_read_cursor_next(struct firn_table_cursor *cursor,
                                                const struct firn_row **out, firn_error *err);
 
-/* When that row, or the entry that led to it, expires; 0: never, or there is none. */
+/* When that row, or the entry that led to it, expires; 0: never, or there is no row. */
 uint64_t firn_rows_read_cursor_expires_ms(const struct firn_table_cursor *cursor);
 
-/* ---- what two states have differently: rows_diff.c ---- */
+/* ---- differences between two states: rows_diff.c ---- */
 
 struct firn_rows_diff_options {
-    const struct firn_db_view *before; /* NULL: now; both are only looked at by open */
+    const struct firn_db_view *before; /* NULL: now; only open uses either of the two */
     const struct firn_db_view *after;
     struct firn_storefile_progress progress; /* zeroed: none */
 };
@@ -256,20 +256,20 @@ FIRN_MUST_CHECK int firn_rows_diff_open(struct firn_db *db, const char *name,
                                         struct firn_table_diff **out, firn_error *err);
 /* NULL is fine. */
 void firn_rows_diff_close(struct firn_table_diff *diff);
-/* NULL where there are no more; owned by the comparison. */
+/* NULL: there are no more; owned by the comparison. */
 const struct firn_table_diff_column *firn_rows_diff_column_at(const struct firn_table_diff *diff,
                                                               size_t i);
-/* The next one, borrowed until the next call; NULL at the end. */
+/* The next difference, borrowed until the next call; NULL at the end. */
 FIRN_MUST_CHECK int firn_rows_diff_next(struct firn_table_diff *diff,
                                         const struct firn_row_difference **out, firn_error *err);
 
-/* ---- what a table takes up: rows_stats.c ---- */
+/* ---- the size of a table: rows_stats.c ---- */
 
 struct firn_rows_stats_options {
     struct firn_db_view *view; /* NULL: now */
     bool counts;               /* walk the keys of rows and entries */
 };
-/* As firn_table_stats; *out is to be given back with firn_free. Any thread. */
+/* As firn_table_stats; the caller frees *out with firn_free. Any thread. */
 FIRN_MUST_CHECK int firn_rows_stats(struct firn_table *table,
                                     const struct firn_rows_stats_options *options,
                                     firn_table_statistics **out, firn_error *err);

@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * rows/rows_batch.c: rows of a load gather column by column, as runs of columns take them.
+ * rows/rows_batch.c: rows of a load are collected column by column, in the layout that runs of columns take.
  *
- * Numbers lie side by side, in memory that is there for as many rows as a batch may have; bytes lie one after
- * the other, with their sizes beside them. While one batch gathers, another one is being written
- * (rows_bulk.c).
+ * The numbers of a column are an array with room for all rows that a batch may have. Bytes are concatenated, with an
+ * array of their sizes. While one batch is collected, another one is written (rows_bulk.c).
  *
- * Most rows need no cells: a row that is offered is looked at and copied to its place in one go, after the last row,
- * where the next offer overwrites it if it is not accepted.
+ * Most rows need no cells: a row that is offered is checked and copied after the last row in one pass. If it is not
+ * accepted, the next offer overwrites it.
  *
- * (I1) Nothing is left of a row that is not there but numbers after the last row: its bits of `valid` are 0, and the bytes
- *      of columns are those of the other rows. (Not checked: give_up_offer comes before whatever looks at them.)
+ * (I1) A row that was not accepted leaves nothing but numbers after the last row: its bits of `valid` are 0, and the bytes
+ *      of columns are those of the other rows. (Not checked: give_up_offer is called before anything reads them.)
  *
- * Memory: of a batch, 8 bytes for each number and 4 for each size, for so many rows as the caller's bound allows, from
- * ROWS_MIN to ROWS_MAX; and up to BYTES_MAX of keys and bytes, or as much as the bound, beside the last row's.
+ * Memory: a batch has 8 bytes for each number and 4 for each size, for as many rows as the caller's bound allows, from
+ * ROWS_MIN to ROWS_MAX. To this come up to BYTES_MAX of keys and bytes, or as much as the bound, and the last row's.
  */
 #include "rows/rows_batch.h"
 
@@ -30,7 +29,7 @@ struct column {
     uint32_t place; /* in the schema */
     uint32_t width;
     firn_type type;
-    firn_type other_type; /* whose values fit, too */
+    firn_type other_type; /* its values fit, too */
     bool is_bytes;
     bool is_key;
     bool is_nullable;
@@ -50,8 +49,8 @@ struct firn_rows_batch {
     size_t rows;
     size_t bytes;
     size_t offered_bytes;           /* of the row that is offered */
-    size_t offered_count;           /* so many columns have its values */
-    const uint32_t *offered_places; /* which */
+    size_t offered_count;           /* columns that have its values */
+    const uint32_t *offered_places; /* their places */
     uint32_t *key_sizes;
     struct firn_buf keys;
 };
@@ -63,7 +62,7 @@ words(const struct firn_rows_batch *batch)
     return batch->rows_max / WORD_BITS;
 }
 
-/* Of numbers and sizes, for a row. */
+/* Bytes of numbers and sizes for each row. */
 static size_t
 width_of(const struct firn_schema *schema)
 {
@@ -171,7 +170,7 @@ firn_rows_batch_rows(const struct firn_rows_batch *batch)
     return batch->rows;
 }
 
-/* From here on a bit says of each row whether it has a value. */
+/* From here on each row has a bit that says whether it has a value. */
 static void
 begin_nulls(const struct firn_rows_batch *batch, struct column *column)
 {
@@ -212,7 +211,7 @@ give_up_offer(struct firn_rows_batch *batch)
     batch->offered_count = 0;
 }
 
-/* Copies text, and says whether it is one. Most is ASCII: looking at words shows that, while they are copied. */
+/* Copies text, and returns whether it is valid UTF-8. Most text is ASCII: this is checked by words during the copy. */
 static inline bool
 copy_text(uint8_t *to, firn_slice text)
 {
@@ -246,7 +245,7 @@ copy_text(uint8_t *to, firn_slice text)
     return (all & UINT64_C(0x8080808080808080)) == 0 || firn_utf8_is_valid(text);
 }
 
-/* FIRN_INVALID where it needs a closer look. */
+/* FIRN_INVALID: the value needs a closer look. */
 static inline int
 offer_text(struct column *column, size_t row, const firn_value *value)
 {
@@ -267,7 +266,7 @@ offer_text(struct column *column, size_t row, const firn_value *value)
     return FIRN_OK;
 }
 
-/* Numbers that are not whole, or have no sign. */
+/* Numbers that are not whole, or are unsigned. */
 static bool
 offer_other(struct column *column, size_t row, const firn_value *value)
 {

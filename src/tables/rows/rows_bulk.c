@@ -2,30 +2,31 @@
  *
  * rows/rows_bulk.c: many rows inserted by one commit that bypasses the log.
  *
- * A load of a table is one of the store (store/db_bulk.c) into several keyspaces: part 0 is the table's,
- * the others are those of its indexes. Rows that come in the order of the key are written once, to
- * where they stay; others are sorted first, as the entries of indexes always are. The store sees to it
- * that no key is there twice, neither of a row nor of a unique index, when it commits; so a row that is
- * there already is found late, and fails the load as a whole. A load may replace such rows instead if the table has no
- * index: then nothing is looked up, and of two rows with one key the last stays.
+ * A load of a table is one bulk load of the store (store/db_bulk.c) into several keyspaces: part 0 is the
+ * table's, the others are those of its indexes. Rows that come in the order of the key are written once, to
+ * their final place; others are sorted first, as the entries of indexes always are. The commit checks that no
+ * key of the table or of a unique index is there twice. So a row that exists already is found late, and fails
+ * the load as a whole. If the table has no index, a load may replace such rows instead: then nothing is
+ * looked up, and of two rows with one key the last stays.
  *
  * (I1) A row that was refused for its values has added nothing: all its entries are made before the first
  *      one is given to the load.
  * (I2) What is committed fits the table: the commit, while no other one can come, compares the record of
- *      the schema with that which the rows were made by. An index that is added meanwhile conflicts with
+ *      the schema with the one that the rows were made with. An index that is added meanwhile conflicts with
  *      the load, or the load with it. (Not checked: check_schema tests it, and others may change it.)
  *
- * Rows gather column by column (rows_batch.c) as long as they come in order, which is several times faster
- * than one by one. If the table has no index, whole batches are written on another thread, while others gather:
- * some make a row group full, whose encoding takes far longer than gathering one, so two may wait.
+ * While rows come in order, they are collected column by column (rows_batch.c), which is several times faster
+ * than one by one. If the table has no index, another thread writes whole batches while the next one gathers rows.
+ * A batch that fills a row group takes far longer to write than to gather, because the group is encoded then.
+ * So one more batch may wait.
  *
  *   batches:  [ being written | waits | gathers ]     begun = number of the one that gathers, ended <= begun
  *
- * (I3) Nothing else is done with the inner load while batches are being written: any use of it waits. If
+ * (I3) Nothing else is done with the inner load while batches are being written: any other use of it waits. If
  *      writing fails, the next call returns the failure. Batches are written in order, one at a time.
  * (I4) The batch that gathers is not being written: begun - ended < BATCHES.
  *
- * Auto numbers are taken from the table in blocks; the rest of the last block is given back if no other
+ * Auto numbers are taken from the table in blocks; the rest of the last block is returned if no other
  * thread took a number since.
  */
 #include <string.h>
@@ -40,10 +41,10 @@
 
 enum { AUTO_BLOCK = 4096, TEXT_MAX = 120, BATCHES = 3 };
 
-/* Rows that gather, or have gathered. */
+/* A batch that gathers rows, or waits to be written. */
 struct gathered {
-    struct firn_rows_batch *rows; /* NULL: it was not needed so far */
-    struct firn_buf key;          /* of the last one */
+    struct firn_rows_batch *rows; /* NULL: not needed so far */
+    struct firn_buf key;          /* of the last row */
 };
 
 struct firn_table_bulk {
@@ -53,26 +54,26 @@ struct firn_table_bulk {
     struct firn_buf record; /* of that schema */
     struct firn_db_bulk *inner;
     const struct firn_schema_column *number; /* the auto column; NULL: there is none */
-    uint32_t *places;                        /* of the columns that values come for */
+    uint32_t *places;                        /* of the columns of the given values */
     size_t place_count;
-    struct firn_cell *cells; /* of a row: defaults, but for those columns */
+    struct firn_cell *cells; /* of a row: defaults, except for those columns */
     bool *is_given;          /* of each column of the schema */
-    uint64_t next_auto;      /* to be given, up to auto_end */
+    uint64_t next_auto;      /* the next one to give, below auto_end */
     uint64_t auto_end;
     struct firn_buf key;
     struct firn_buf tuple;
-    struct firn_buf *index_keys; /* of each index; after them, as many values */
+    struct firn_buf *index_keys; /* of each index; as many values follow */
     uint64_t count;
 
     /* Rows in order, column by column. */
-    bool may_gather; /* the key is as a batch takes it, and nothing came out of order so far */
+    bool may_gather; /* a batch can take such keys, and all rows came in order so far */
     struct gathered batches[BATCHES];
     struct firn_buf batch_key;  /* of the last row that came */
     uint64_t begun;             /* the number of the batch that gathers, from 0: see (I4) */
     struct firn_os_jobs *jobs;  /* of one thread; NULL: batches are written at once */
-    struct firn_os_mutex mutex; /* guards the rest of it, where there are jobs */
+    struct firn_os_mutex mutex; /* guards the rest, if there are jobs */
     struct firn_os_cond has_ended;
-    uint64_t ended; /* so many batches were written, or failed */
+    uint64_t ended; /* batches that were written, or failed */
     int written;    /* what the first failure returned: see (I3) */
     firn_error write_error;
     bool has_failed; /* rows that were taken are lost: there is no commit */
@@ -84,7 +85,7 @@ index_values(struct firn_table_bulk *bulk)
     return bulk->index_keys + bulk->schema->index_count;
 }
 
-/* ---- what a row's key is, for messages ---- */
+/* ---- a row's key as text, for messages ---- */
 
 static int
 append_part(const struct firn_schema_column *column, bool is_nullable, firn_slice *rest,
@@ -119,7 +120,7 @@ append_key(const struct firn_schema *schema, const struct firn_schema_index *ind
         while (out->size > 0 && (out->data[out->size - 1] & 0xc0) == 0x80) {
             out->size--;
         }
-        out->size -= out->size > 0; /* the beginning of a character that may be cut */
+        out->size -= out->size > 0; /* the first byte of a character that may be cut */
         FIRN_IGNORE(firn_buf_append_slice(out, firn_str("...")));
     }
     FIRN_IGNORE(firn_buf_append_slice(out, firn_str(")")));
@@ -221,7 +222,7 @@ take_column(struct firn_table_bulk *bulk, uint32_t place, firn_error *err)
     return FIRN_OK;
 }
 
-/* Which columns values come for. */
+/* Finds the columns of the given values. */
 static int
 take_columns(struct firn_table_bulk *bulk, const struct firn_rows_bulk_options *options,
              firn_error *err)
@@ -243,7 +244,7 @@ out:
     return rc;
 }
 
-/* The others get their defaults, now. */
+/* The other columns get their defaults, once. */
 static int
 take_defaults(struct firn_table_bulk *bulk, firn_error *err)
 {
@@ -373,7 +374,7 @@ firn_rows_bulk_count(const struct firn_table_bulk *bulk)
 
 /* ---- batches ---- */
 
-/* Of the memory of a store, what one takes beside it. */
+/* A batch takes up to 1/BATCH_SHARE of the size of the store's memory, in addition to that. */
 enum { BATCH_SHARE = 16 };
 
 static int
@@ -389,7 +390,7 @@ batch_at(struct firn_table_bulk *bulk, uint64_t number)
     return &bulk->batches[number % BATCHES];
 }
 
-/* Writes the next batch, unless one before it could not be. */
+/* Writes the next batch, unless an earlier one has failed. */
 static void
 write_batch(void *arg)
 {
@@ -417,7 +418,7 @@ write_batch(void *arg)
     firn_os_mutex_unlock(&bulk->mutex);
 }
 
-/* Whether no batch is being written, nor waits for it. */
+/* Whether no batch is being written or waits. */
 static bool
 is_idle(struct firn_table_bulk *bulk)
 {
@@ -427,7 +428,7 @@ is_idle(struct firn_table_bulk *bulk)
     return is_so;
 }
 
-/* Waits until no more than so many batches are being written. (I3) */
+/* Waits until at most so many batches are being written or wait. (I3) */
 static int
 wait_for_batches(struct firn_table_bulk *bulk, uint64_t most, firn_error *err)
 {
@@ -444,7 +445,7 @@ wait_for_batches(struct firn_table_bulk *bulk, uint64_t most, firn_error *err)
     return rc;
 }
 
-/* Has the batch that gathered written, on another thread if there is one; the next one begins. */
+/* Writes the batch that gathered, on the other thread if there is one, and begins the next one. */
 static int
 flush_batch(struct firn_table_bulk *bulk, firn_error *err)
 {
@@ -472,7 +473,7 @@ out:
     return rc;
 }
 
-/* The inner load, which no other thread uses, has all that was gathered. */
+/* Afterwards the inner load has all rows that were gathered, and no other thread uses it. */
 static int
 drain(struct firn_table_bulk *bulk, firn_error *err)
 {
@@ -493,7 +494,7 @@ out:
     return rc;
 }
 
-/* Too large for a batch: there are limits of rows that are looked at elsewhere. */
+/* Whether the row is too large for a batch. The limits of rows are checked elsewhere. */
 static bool
 is_large(const struct firn_table_bulk *bulk)
 {
@@ -505,7 +506,7 @@ is_large(const struct firn_table_bulk *bulk)
     return size > FIRN_RUN_COLUMNS_VALUE_MAX;
 }
 
-/* Whether the row whose key was made gathers. If not, nothing does, and nothing is being written. */
+/* Whether the row whose key was made goes into a batch. If not, all batches are empty and none is being written. */
 static int
 choose_way(struct firn_table_bulk *bulk, bool *out_gathers, firn_error *err)
 {
@@ -516,7 +517,7 @@ choose_way(struct firn_table_bulk *bulk, bool *out_gathers, firn_error *err)
     }
     if (bulk->batches[0].rows == NULL) {
         if (!firn_db_bulk_takes_columns(bulk->inner, 0)) {
-            /* It may later, if what comes ascends. */
+            /* It may later, if rows come in order. */
             return firn_buf_assign(&bulk->batch_key, firn_buf_slice(&bulk->key)) == FIRN_OK
                        ? FIRN_OK
                        : firn_error_no_memory(err, "a load");
@@ -570,7 +571,7 @@ number_row(struct firn_table_bulk *bulk, struct firn_cell *cell, firn_error *err
     return FIRN_OK;
 }
 
-/* A row has a number of its own: those to come are above it. */
+/* A row was given a number: numbers that are taken later are above it. */
 static void
 skip_number(struct firn_table_bulk *bulk, const struct firn_cell *cell)
 {
@@ -662,7 +663,7 @@ out:
     return rc;
 }
 
-/* Gives a row to the load, whose cells are there, but for an auto number. */
+/* Gives a row to the load. Requires: its cells are set, except for an auto number. */
 static int
 put_cells(struct firn_table_bulk *bulk, firn_error *err)
 {
@@ -691,7 +692,7 @@ out:
     return rc;
 }
 
-/* Whether rows may gather without having been cells: nothing else needs these. */
+/* Whether rows may go into a batch without being made into cells, because nothing else needs cells. */
 static bool
 gathers_values(const struct firn_table_bulk *bulk)
 {
@@ -699,7 +700,7 @@ gathers_values(const struct firn_table_bulk *bulk)
            bulk->schema->index_count == 0 && bulk->place_count == bulk->schema->column_count;
 }
 
-/* As take_values and put_cells, for most rows. *out_is_there: it is such a row, and was put. */
+/* A fast path of take_values and put_cells for most rows. *out_is_there: the row was put. */
 static int
 put_values(struct firn_table_bulk *bulk, const firn_value *values, bool *out_is_there,
            firn_error *err)

@@ -3,19 +3,17 @@
  * rows/rows_check.c: whether the rows of a table fit its columns, and its indexes fit its rows.
  *
  * One state is read. A pass over the rows decodes each with the schema, encodes its key again, and makes the
- * entry that each index should have for it. Entries come in another order than rows, so they are not looked
- * up: of all that should be in an index the sum of their 128-bit hashes is kept, and a pass over the index
- * makes the sum of what is there. Where the sums agree the index is right, up to the chance of a collision; this
- * costs reading everything once, in order.
+ * entry that each index should have for it. Entries are in another order than rows, so looking them up would
+ * be slow. Instead, the 128-bit hashes of all entries that an index should have are added up, and a pass over
+ * the index adds up those of the entries that it has. If the sums agree the index is right, up to the chance of
+ * a collision. This reads everything once, in order.
  *
- * Where they do not, the rows are gone through again and their entries are looked up, and then the entries
- * and their rows, so that everything that is wrong is reported by its row: entries that are missing,
- * entries without a row, two rows with the same in a unique index (a key of an index is there once, so
- * the second row's entry is another one's).
+ * If they do not agree, a second pass looks up the entries of each row, and a third the row of each entry, so
+ * that every mistake is reported with its row: missing entries, entries without a row, and two rows with the same
+ * values in a unique index (it has such a key only once, so the second row finds the entry of another row).
  *
- * A row that does not decode is reported once; what an index has for it is not judged. After damage in
- * the files, which the store's own check tells in detail, the pass ends and what depends on it is left
- * out.
+ * A row that does not decode is reported once; its entries are not judged. After damage in the files, which
+ * the store's own check reports in detail, the pass ends, and checks that depend on it are left out.
  *
  * Memory: one row, and a sum for each index.
  */
@@ -30,12 +28,12 @@
 #include "rows/rows_internal.h"
 
 enum {
-    TOLD_MAX = 100,       /* of one index */
+    TOLD_MAX = 100,       /* reports about one index */
     KEY_SHOWN_BYTES = 24, /* of a row's key */
     KEY_TEXT_SIZE = 2 * KEY_SHOWN_BYTES + 4
 };
 
-/* Of entries, in any order. */
+/* The sum of the hashes of entries, in any order. */
 struct sum {
     uint64_t count;
     uint64_t low;
@@ -59,10 +57,10 @@ struct check {
     bool is_readable; /* all rows could be read */
     firn_table_check_result *report;
     firn_error first;
-    uint64_t told; /* of the index that is gone through */
+    uint64_t told; /* reports about the current index */
 };
 
-/* ---- what is wrong ---- */
+/* ---- reports ---- */
 
 static void
 tell(struct check *check, const firn_error *found)
@@ -86,7 +84,7 @@ key_text(firn_slice key, char out[KEY_TEXT_SIZE])
     return out;
 }
 
-/* Of an index; only the first ones are reported one by one. */
+/* Reports a mistake of an index; only the first ones are reported one by one. */
 static void
 tell_of_index(struct check *check, const struct firn_schema_index *index, firn_slice key,
               const char *what)
@@ -122,7 +120,7 @@ tell_how_many(struct check *check, const struct firn_schema_index *index)
     }
 }
 
-/* Damage is reported and is no failure; anything else is one. */
+/* Damage is reported and is no failure; any other error is one. */
 static int
 pass_over(struct check *check, int rc, const firn_error *found, firn_error *err)
 {
@@ -138,7 +136,7 @@ pass_over(struct check *check, int rc, const firn_error *found, firn_error *err)
 
 /* ---- rows ---- */
 
-/* FIRN_CORRUPT where the cells cannot be of the table, or of that key. */
+/* FIRN_CORRUPT: the cells cannot be a row of the table, or do not have that key. */
 static int
 check_cells(struct check *check, firn_slice key, firn_error *err)
 {
@@ -284,7 +282,7 @@ find_entry(struct check *check, void *ctx, firn_slice key, firn_slice value, fir
     firn_error found;
     int rc = read_row(check, key, value, &found);
     if (rc != FIRN_OK) {
-        return rc == FIRN_CORRUPT ? FIRN_OK : pass_over(check, rc, &found, err); /* it was told */
+        return rc == FIRN_CORRUPT ? FIRN_OK : pass_over(check, rc, &found, err); /* was reported */
     }
     rc = make_entry(check, looking->index, key, err);
     if (rc != FIRN_OK) {
@@ -322,7 +320,7 @@ find_row(struct check *check, void *ctx, firn_slice key, firn_slice value, firn_
     if (rc == FIRN_OK) {
         rc = read_row(check, primary, firn_buf_slice(&check->tuple), &found);
         if (rc == FIRN_CORRUPT) {
-            return FIRN_OK; /* it was told */
+            return FIRN_OK; /* it was reported */
         }
     }
     if (rc != FIRN_OK) {
@@ -362,7 +360,7 @@ out:
     return rc;
 }
 
-/* ---- all of it ---- */
+/* ---- the whole table ---- */
 
 static int
 check_all(struct check *check, firn_error *err)

@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * rows/rows_diff.c: the rows that two states of a table have differently.
+ * rows/rows_diff.c: the rows that differ between two states of a table.
  *
- * The store compares the two keyspaces (inspect/db_diff.c), and visits keys whose tuples differ. A tuple may
- * differ without the row: one that a run of columns gives has all columns of its layout, and one that was
- * written after a column was dropped lacks it. So rows are compared as cells, both read with the schema of
- * the later state, which gives a row that is older than a column the column's initial value (I1). To be
- * shown, the earlier row is read with the earlier schema.
+ * The store compares the two keyspaces (inspect/db_diff.c), and visits keys whose tuples differ. Tuples may
+ * differ although the rows are equal: a tuple from a run of columns has all columns of its layout, and one that
+ * was written after a column was dropped lacks it. So rows are compared as cells, both read with the schema of
+ * the later state, which gives a row that is older than a column the column's initial value (I1). For the
+ * result, the earlier row is read with the earlier schema.
  *
- * Columns are joined by number, which a table gives once. Where the two states have different tables under
- * the name nothing can be joined: the columns of one follow those of the other, and two walks follow each other,
- * each with nothing on its other side.
+ * Columns are matched by number, which a table never gives twice. If the two states have different tables under
+ * the name, no columns match: the columns of one follow those of the other. Then there are two walks, one after
+ * the other, each over one table alone.
  *
  * (I1) A column of both states has one type, one physical kind and one initial value.
- * (I2) A column that only the later state has counts if it is younger than the earlier state, all of whose rows
- *      then had its initial value. An older one was dropped there, or belongs to a history that a restore has
- *      left: what rows still have of it depends on when they were written last. (Not checked: it is the rule
- *      by which counts() decides.)
+ * (I2) A column that only the later state has is compared if it is younger than the earlier state: then all rows
+ *      of that state had its initial value. An older one was dropped there, or belongs to a history that a restore
+ *      has left: whether rows still have its values depends on when they were written last. (Not checked: it is
+ *      the rule by which counts() decides.)
  *
  * Both views are copies of the caller's, who may close theirs.
  */
@@ -30,7 +30,7 @@
 /* One state. */
 struct side {
     struct firn_db_view *view;
-    struct firn_db_keyspace *rows; /* NULL: it does not have the table */
+    struct firn_db_keyspace *rows; /* NULL: the state does not have the table */
     struct firn_schema *schema;    /* NULL: likewise */
     struct firn_buf memory;        /* of the row that was read last */
     firn_value *decoded;           /* of each column of the schema */
@@ -43,7 +43,7 @@ struct firn_table_diff {
     struct firn_db *db;
     struct side before;
     struct side after;
-    bool is_one_table; /* both states have it, and it is the same */
+    bool is_one_table; /* both states have the same table */
     unsigned walks_left;
     struct firn_db_diff_walk *walk; /* NULL: the next one has not begun */
     struct firn_storefile_progress progress;
@@ -59,7 +59,7 @@ struct firn_table_diff {
 
 /* ---- opening ---- */
 
-/* What a state has under the name. */
+/* Finds the table that a state has under the name. */
 static int
 open_side(struct firn_table_diff *diff, const char *name, const struct firn_db_view *view,
           struct side *side, firn_error *err)
@@ -71,7 +71,7 @@ open_side(struct firn_table_diff *diff, const char *name, const struct firn_db_v
                           : firn_db_view_open(diff->db, &side->view, err));
     rc = firn_rows_open_at(side->view, name, &table, &unwanted);
     if (rc == FIRN_NOT_FOUND || rc == FIRN_INVALID) {
-        return FIRN_OK; /* nothing, or a keyspace */
+        return FIRN_OK; /* there is none, or a keyspace that is no table */
     }
     if (rc != FIRN_OK) {
         *err = unwanted;
@@ -151,7 +151,7 @@ join_both(struct firn_table_diff *diff, size_t before, size_t after)
     diff->columns[at].before_name = (const char *)old->name.data;
 }
 
-/* Columns of both states, by number, or of one table after the other. */
+/* Joins the columns of both states by number, or lists those of one table after the other. */
 static void
 join(struct firn_table_diff *diff)
 {
@@ -335,7 +335,7 @@ counts(const struct firn_table_diff *diff, size_t place)
            diff->after.schema->columns[place].id >= diff->before.schema->next_column;
 }
 
-/* Notes which columns of a row that both have differ; *out: any. */
+/* Marks the columns that differ in a row of both states; *out: at least one does. */
 static int
 compare(struct firn_table_diff *diff, const struct firn_db_diff_key *key, bool *out,
         firn_error *err)
@@ -357,7 +357,7 @@ out:
     return rc;
 }
 
-/* Makes the difference of a key; *out: there is one. */
+/* Describes how the rows of a key differ; *out: they do. */
 static int
 look(struct firn_table_diff *diff, const struct firn_db_diff_key *key, bool *out, firn_error *err)
 {
@@ -389,7 +389,7 @@ out:
     return rc;
 }
 
-/* Of one table the only walk; of two the first has only the earlier, the second only the later. */
+/* For one table there is one walk; for two, the first is over the earlier, the second over the later table. */
 static int
 begin_walk(struct firn_table_diff *diff, firn_error *err)
 {

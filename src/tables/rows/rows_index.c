@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * rows/rows_index.c: an index is added to a table that has rows, and taken away.
+ * rows/rows_index.c: adding an index to a table that has rows, and dropping one.
  *
- * The index is made from one state of the table, as a load into a keyspace of its own. Then a transaction
- * that began at that state writes the schema, which now has the index. It depends on all rows: if any of
- * them was written meanwhile it conflicts, and everything begins again with another state. Transactions
+ * The index is built from one state of the table, by a bulk load into a keyspace of its own. Then a transaction
+ * that began at that state writes the schema, which now has the index. The transaction depends on all rows: if
+ * any of them was written meanwhile it conflicts, and everything begins again with another state. Transactions
  * that began before that commit, and commit after it, conflict with the new schema.
  *
- * Two rows with one entry of a unique index meet where the load sorts its entries. So a row that expires
- * while the index is made counts as it did in the state that is read.
+ * Two rows with the same entry of a unique index are found when the load sorts its entries. So a row that expires
+ * while the index is built counts as it did in the state that is read.
  */
 #include <inttypes.h>
 
@@ -54,7 +54,7 @@ firn_rows_index_keyspace(struct firn_table *table, struct firn_db_view *view,
             is_new = is_new && known[i].id != index->id; /* another thread was faster */
         }
         if (is_new) {
-            /* Without memory it is looked for again. */
+            /* If there is no memory, the next call looks for it again. */
             FIRN_IGNORE(firn_buf_append(&table->indexes, &found, sizeof found));
         }
         firn_os_mutex_unlock(&table->mutex);
@@ -63,7 +63,7 @@ firn_rows_index_keyspace(struct firn_table *table, struct firn_db_view *view,
     return rc;
 }
 
-/* Forgets the keyspace of an index: it is another one now, or gone. */
+/* Forgets the keyspace of an index that was replaced or dropped. */
 static void
 forget_keyspace(struct firn_table *table, uint32_t id)
 {
@@ -81,7 +81,7 @@ forget_keyspace(struct firn_table *table, uint32_t id)
     firn_os_mutex_unlock(&table->mutex);
 }
 
-/* guard: NULL where no schema of any history has the index. */
+/* guard: NULL if no schema of any history has the index. */
 static int
 drop_keyspace(struct firn_table *table, uint32_t id, const struct firn_db_keyspace_guard *guard,
               firn_error *err)
@@ -161,7 +161,7 @@ refuse_twice(void *ctx, firn_slice key, firn_error *err)
         firn_rows_name(loading->table), (const char *)loading->index->name.data);
 }
 
-/* Entries of all rows that the transaction sees, in a keyspace that is made for them. */
+/* Loads the entries of all rows that the transaction sees into a new keyspace. */
 static int
 load(struct loading *loading, struct firn_db_txn *txn, firn_error *err)
 {
@@ -205,7 +205,7 @@ add(void *ctx, const struct firn_schema *old, struct firn_schema **out, firn_err
     return firn_schema_change_add_index(old, ctx, out, err);
 }
 
-/* One attempt; FIRN_CONFLICT where rows, or the schema, were written meanwhile. */
+/* One attempt; FIRN_CONFLICT: rows, or the schema, were written meanwhile. */
 static int
 add_once(struct firn_table *table, const struct firn_rows_change *change, firn_error *err)
 {
@@ -226,7 +226,7 @@ add_once(struct firn_table *table, const struct firn_rows_change *change, firn_e
     FIRN_TRY(firn_rows_write_schema(table, txn, made, err));
     FIRN_TRY(firn_db_txn_commit(txn, FIRN_DURABILITY_DEFAULT, err));
 out:
-    loading_deinit(&loading); /* before the keyspace goes, into which it loads */
+    loading_deinit(&loading); /* before the keyspace that it loads into is dropped */
     if (rc != FIRN_OK && has_keyspace) {
         FIRN_IGNORE(drop_keyspace(table, loading.index->id, NULL, NULL));
     }
@@ -310,7 +310,7 @@ drop(void *ctx, const struct firn_schema *old, struct firn_schema **out, firn_er
     return firn_schema_change_drop_index(old, firn_str(dropping->name), out, err);
 }
 
-/* A restore may have brought the index back. */
+/* Checks that no restore has brought the index back. */
 static int
 check_gone(void *ctx, firn_error *err)
 {
@@ -335,15 +335,15 @@ firn_rows_index_drop(struct firn_table *table, const char *name, firn_error *err
     const struct firn_rows_change change = {drop, &dropping};
     int rc = firn_rows_alter(table, &change, err);
     if (rc == FIRN_OK && dropping.id != 0) { /* one of vectors has no keyspace */
-        /* No schema of now names it: what stays of it is space. */
+        /* The current schema does not name it: if this fails, only space is lost. */
         FIRN_IGNORE(drop_keyspace(table, dropping.id, &guard, NULL));
     }
     return rc;
 }
 
-/* ---- making again ---- */
+/* ---- rebuilding ---- */
 
-/* The same index, with a number of its own. */
+/* The same index with a new number. */
 static int
 replace(void *ctx, const struct firn_schema *old, struct firn_schema **out, firn_error *err)
 {

@@ -19,13 +19,13 @@ struct firn_table {
     uint8_t schema_key[FIRN_DB_SCHEMA_KEY_SIZE]; /* in schemas */
 
     struct firn_os_mutex mutex; /* rank TABLE; guards the rest */
-    struct firn_schema *cached; /* what the record that was read last says; NULL: none was */
-    struct firn_buf record;     /* that one */
-    uint64_t stamp;             /* of schemas, while now has that one; 0: not known */
+    struct firn_schema *cached; /* the schema that was read last; NULL: none was */
+    struct firn_buf record;     /* its record */
+    uint64_t stamp;             /* of schemas, while that record is current; 0: not known */
     struct firn_buf indexes;    /* of struct firn_rows_index, in no order */
     bool has_next_auto;         /* next_auto is larger than every number of a row */
     uint64_t
-        next_auto; /* this number and larger ones were not given out, nor inserted, by this handle */
+        next_auto; /* this handle has neither given out nor inserted this number or a larger one */
 };
 
 /* An index that was used. */
@@ -42,14 +42,14 @@ firn_rows_schema_key(const struct firn_table *table)
 
 /* FIRN_NOT_FOUND: there is no such table. */
 int firn_rows_say_missing(const char *name, firn_error *err);
-/* Drops what belongs to no table: records, and keyspaces of indexes. */
+/* Drops records and keyspaces of indexes that belong to no table. */
 FIRN_MUST_CHECK int firn_rows_drop_strays(struct firn_db *db, firn_error *err);
 /* The keyspace of an index of the schema. view NULL: now. */
 FIRN_MUST_CHECK int firn_rows_index_keyspace(struct firn_table *table, struct firn_db_view *view,
                                              const struct firn_schema_index *index,
                                              struct firn_db_keyspace **out, firn_error *err);
-/* Takes the right to change tables, which one thread has at a time, and gives it back. schemas is the
- * keyspace of the schemas, which is made where it is missing. FIRN_READ_ONLY. */
+/* Takes the right to change tables, which one thread has at a time, and returns it. schemas is the
+ * keyspace of the schemas, which is created if it is missing. FIRN_READ_ONLY. */
 struct firn_rows_changing {
     struct firn_db_keyspace *schemas;
     struct firn_rows_catalog *catalog;
@@ -60,14 +60,14 @@ void firn_rows_end_change(struct firn_rows_changing *changing);
 /* The name of the keyspace of an index: FIRN_ROWS_INDEX_NAME_SIZE bytes. */
 enum { FIRN_ROWS_INDEX_NAME_SIZE = 64 };
 void firn_rows_name_index(uint64_t schema, uint32_t index, char *out);
-/* Makes a new schema from the one that the transaction sees, with numbers that were never given in the
- * table, and writes the record of one. The caller has the right to change tables. */
+/* Makes a new schema from the one that the transaction sees, with numbers that the table has never given,
+ * and writes its record. Requires: the caller has the right to change tables. */
 FIRN_MUST_CHECK int firn_rows_change_schema(struct firn_table *table, struct firn_db_txn *txn,
                                             const struct firn_rows_change *change,
                                             struct firn_schema **out, firn_error *err);
 FIRN_MUST_CHECK int firn_rows_write_schema(struct firn_table *table, struct firn_db_txn *txn,
                                            const struct firn_schema *schema, firn_error *err);
-/* The schema for a transaction that is going to write, which depends on it from now on. */
+/* The schema for a transaction that will write rows; the transaction depends on it from now on. */
 FIRN_MUST_CHECK int firn_rows_schema_for_write(struct firn_table *table, struct firn_db_txn *txn,
                                                struct firn_schema **out, firn_error *err);
 
@@ -75,13 +75,13 @@ FIRN_MUST_CHECK int firn_rows_schema_for_write(struct firn_table *table, struct 
 
 /* NULL: the table has none. */
 const struct firn_schema_column *firn_rows_auto_column(const struct firn_schema *schema);
-/* Takes up to *count numbers, from *out on; *count says how many it were. FIRN_LIMIT: there are no more. */
+/* Takes up to *count numbers, from *out on, and sets *count to how many it took. FIRN_LIMIT: none are left. */
 FIRN_MUST_CHECK int firn_rows_auto_take(struct firn_table *table,
                                         const struct firn_schema_column *column, uint64_t *count,
                                         uint64_t *out, firn_error *err);
-/* Gives numbers [next, end), the last ones that were taken, back, unless others were taken since. */
+/* Returns the numbers [next, end), the last ones that were taken, unless others were taken since. */
 void firn_rows_auto_return(struct firn_table *table, uint64_t next, uint64_t end);
-/* A row is there under a number that was not given out. Returns which one comes after it, from 1 on. */
+/* Notes that a row has a number that was not given out. Returns the number after it, at least 1. */
 uint64_t firn_rows_auto_note(struct firn_table *table, const struct firn_cell *cell);
 
 #endif

@@ -2,17 +2,16 @@
  *
  * rows/rows_mend.c: tables of a store that has lost something.
  *
- * A repair keeps what can be read of runs, and the log up to its first bad place. So rows may be there in an older version
- * or not at all, and each keyspace has lost something else: entries of indexes lead to rows that are gone,
- * and rows have no entries. Rows are what counts: every index is made again from them, with a number of its own.
- * Rows that were replaced long ago may come back beside those that took their values over. A unique index
- * that two rows would share is dropped then, and named.
+ * A repair keeps what can be read of runs, and the log up to its first bad place. So rows may be missing or have an older
+ * version, and each keyspace has lost something else: entries of indexes lead to rows that are gone, and rows have
+ * no entries. The rows decide: every index is rebuilt from them, with a new number. Old versions of rows may come
+ * back, so two rows may have the same values in a unique index. Such an index is dropped and reported.
  *
- * A run that was written again without values of a column has nulls in their place, or what rows had before the
- * column was added. If the column was NOT NULL, it may be null from then on: no value is made up, and rows can be read.
+ * A run that was rewritten without the values of a column has nulls in their place, or the column's initial value. If
+ * the column was NOT NULL, it becomes nullable: no value is made up, and the rows can be read.
  *
  * A table whose record is lost cannot be read, and its runs can be neither merged nor flushed, because their
- * columns are unknown. The table is taken out, and named; the damaged store still has its rows.
+ * columns are unknown. The table is dropped and reported; the damaged store still has its rows.
  *
  * (I1) Rows are not changed.
  * (Not checked: nothing here writes to them.)
@@ -34,7 +33,7 @@ struct mending {
 
 enum { TEXT_SIZE = 1024 };
 
-/* Whether a failure is one of what is read. */
+/* Whether a failure is due to the data that is read. */
 static bool
 is_finding(int rc)
 {
@@ -51,7 +50,7 @@ tell(const struct mending *mending, const char *what, const char *table, const c
     mending->on_damage(mending->ctx, text);
 }
 
-/* FIRN_OK too where the index had to go, or the rows cannot be read. */
+/* FIRN_OK also if the index had to be dropped, or the rows cannot be read. */
 static int
 mend_index(const struct mending *mending, struct firn_table *table, const char *name)
 {
@@ -80,7 +79,7 @@ allow_null(void *ctx, const struct firn_schema *old, struct firn_schema **out, f
     return firn_schema_change_allow_null(old, firn_str(ctx), out, err);
 }
 
-/* Reads all values of a column that may not be null, if some are. */
+/* Reads all values of a column that is NOT NULL; if some are null, the column becomes nullable. */
 static int
 mend_column(const struct mending *mending, struct firn_table *table, const char *name)
 {
@@ -152,7 +151,7 @@ struct naming {
     char *out;
 };
 
-/* Reads a number in front of *at. */
+/* Reads the number at *at, which moves past it. */
 static uint32_t
 read_number(const char **at)
 {
@@ -163,7 +162,7 @@ read_number(const char **at)
     return number;
 }
 
-/* Where the number of a column is: at the beginning, or as the last word. The end of the text: there is none. */
+/* The number of a column in a text: after "column " at the beginning, or the last word. Else the end of the text. */
 static const char *
 find_column(const char *text)
 {
@@ -225,7 +224,7 @@ firn_rows_mend_name(struct firn_db *db, const char *text, char out[FIRN_ERROR_TE
     }
 }
 
-/* ---- all of it ---- */
+/* ---- the whole store ---- */
 
 int
 firn_rows_mend(struct firn_db *db, void (*on_damage)(void *ctx, const char *text), void *ctx,

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * rows/rows_read.c: rows are read, by key, by an index, one after the other.
+ * rows/rows_read.c: reading rows by key, by an index, and with cursors.
  *
- * A row is read with the schema of the moment that is read: that of the transaction's beginning, of the
- * snapshot, or of now. A row that is read now may have been written after the schema was looked at: tuples
- * say themselves which columns they have, so that makes no difference.
+ * A row is read with the schema of the state that is read: that of the transaction's beginning, of the
+ * view, or the current one. A row of the current state may have been written after the schema was looked up.
+ * That makes no difference, because a tuple says which columns it has.
  *
- * Through an index: the entry gives the primary key, and that the row. A cursor over an index reads both in
- * one state, so the row of an entry is missing only where one of them has expired.
+ * In an index, the entry gives the primary key, and the key gives the row. A cursor over an index reads both in
+ * one state, so the row of an entry is missing only if one of them has expired.
  */
 #include "base/check.h"
 #include "base/mem.h"
@@ -59,7 +59,7 @@ firn_rows_read_row_values(const struct firn_row *row, size_t *out_count)
     return row->values;
 }
 
-/* ---- what is read ---- */
+/* ---- columns, schema and state of a read ---- */
 
 struct reading {
     struct firn_table *table;
@@ -74,8 +74,8 @@ struct reading {
     uint32_t *order; /* value i of the row is that of places[order[i]]; NULL: as above */
     size_t column_count;
     firn_value *decoded; /* of each place; NULL: as above */
-    uint32_t *ids;       /* of the places, but for the key's, which every row has */
-    struct firn_run_projection projection; /* these; of gets only if columns are named */
+    uint32_t *ids;       /* of the places, without the key's, which every row has */
+    struct firn_run_projection projection; /* of ids; gets use it only if columns are named */
 };
 
 static void
@@ -99,7 +99,7 @@ find_place(const struct reading *reading, uint32_t place)
     return i;
 }
 
-/* The place of a column joins the others, unless it is among them. */
+/* Adds the place of a column, unless it is there already. */
 static void
 add_place(struct reading *reading, uint32_t place)
 {
@@ -210,7 +210,7 @@ out:
     return rc;
 }
 
-/* Entries of an index have no columns; who has none does not look at them. */
+/* NULL without a projection. Entries of an index have no columns. */
 static const struct firn_run_projection *
 columns_of(const struct reading *reading)
 {
@@ -264,7 +264,7 @@ decode(const struct reading *reading, struct firn_row *row, firn_error *err)
         row->values[i] = reading->decoded[reading->order[i]];
     }
     row->count = reading->column_count;
-    /* Initial values lie in the schema. */
+    /* Initial values point into the schema. */
     if (row->schema != reading->schema) {
         firn_schema_unref(row->schema);
         row->schema = reading->schema;
@@ -372,7 +372,7 @@ firn_rows_read_get(struct firn_table *table, const struct firn_rows_read *read,
     struct firn_rows_read at = *read;
     struct firn_db_view *own = NULL;
     row->count = 0;
-    /* An entry and its row are read in one state: between two the value may go to another row. */
+    /* An entry and its row are read in one state: in between, another row may take over the value. */
     if (read->index != NULL && read->txn == NULL && read->view == NULL) {
         int rc = firn_db_view_open(table->db, &own, err);
         if (rc != FIRN_OK) {
@@ -387,12 +387,12 @@ firn_rows_read_get(struct firn_table *table, const struct firn_rows_read *read,
 
 /* ---- many rows ----
  *
- * Keys are taken in groups, so that what their lookups wait for is asked for at once (store/db_get.c). By an index there
- * are two lookups for each group: of the entries, and of the rows of those that are there. */
+ * Keys are looked up in groups, so that the reads of a group can run at the same time (store/db_get.c). In an index, each
+ * group has two lookups: of the entries, and of the rows of the entries that were found. */
 
 enum { GROUP = 64 };
 
-/* What is looked up together: key i of the group is that of the call's number numbers[i]. */
+/* Keys that are looked up together: key i of the group is number numbers[i] of the call. */
 struct group {
     struct firn_buf keys[GROUP];
     firn_slice slices[GROUP];
@@ -405,7 +405,7 @@ struct many {
     struct reading reading;
     struct firn_row row;
     size_t next;  /* the number that visit gets next */
-    int answered; /* what visit returned last */
+    int answered; /* the last result of visit */
     struct group entries;
     struct group rows;
 };
@@ -444,7 +444,7 @@ answer(struct many *many, const struct firn_row *row)
     return many->answered;
 }
 
-/* Says of all keys before a number that they have no row. */
+/* Reports that all keys before a number have no row. */
 static int
 answer_missing(struct many *many, size_t end)
 {
@@ -463,7 +463,7 @@ take_row(void *ctx, size_t i, struct firn_buf *value, firn_error *err)
     int rc;
     DCHECK(i < many->rows.count);
     if (value == NULL) {
-        return FIRN_OK; /* answer_missing tells the caller later, in order */
+        return FIRN_OK; /* answer_missing reports it later, in order */
     }
     FIRN_TRY(answer_missing(many, many->rows.numbers[i]));
     struct firn_buf tuple = *value;
@@ -602,7 +602,7 @@ struct firn_table_cursor {
     struct firn_row row;
 };
 
-/* The least key that is larger than all that begin with these bytes; false: there is none. */
+/* The smallest key above all keys that begin with these bytes; false: there is none. */
 static bool
 make_successor(struct firn_buf *prefix)
 {
@@ -617,8 +617,8 @@ make_successor(struct firn_buf *prefix)
     return true;
 }
 
-/* Above every key that there may be: of a key that is as long as can be, some bytes are not 0xff, because texts and
- * bytes end with zeros, and the rest of a key is short. */
+/* A key above all keys of rows: a key of the maximum size has bytes other than 0xff, because texts and bytes end with
+ * zeros, and the other columns are short. */
 static int
 make_above_all(struct firn_buf *out)
 {
@@ -650,7 +650,7 @@ firn_rows_read_bound(const struct firn_schema *schema, const struct firn_schema_
                                                       out, NULL, err)
                            : firn_schema_row_key(schema, bound->values, bound->count, out, err);
     if (rc == FIRN_OK && bound->is_exclusive != is_upper) {
-        /* After all that begin so: not in an exclusive lower bound, and still in an inclusive upper one. */
+        /* An exclusive lower bound, or an inclusive upper one, is after all keys with the prefix. */
         *out_has = make_successor(out) || !is_upper;
         if (out->size == 0 && !is_upper) {
             rc = make_above_all(out) == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "a bound");
@@ -705,7 +705,7 @@ firn_rows_read_cursor_open(struct firn_table *table, const struct firn_rows_curs
     }
     firn_os_process_init_mark(&cursor->mark);
     cursor->is_descending = options->is_descending;
-    /* Entries and their rows are read in one state. */
+    /* Read entries and their rows in one state. */
     if (read.index != NULL && read.txn == NULL && read.view == NULL) {
         FIRN_TRY(firn_db_view_open(table->db, &cursor->own_view, err));
         read.view = cursor->own_view;

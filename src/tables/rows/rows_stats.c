@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * rows/rows_stats.c: what a table takes up, column by column.
+ * rows/rows_stats.c: the size and statistics of a table, column by column.
  *
- * The numbers are those that runs of columns state of their chunks, put together over all runs that the state
- * may read; no chunk is read. So they are about versions of rows that lie in files: what was overwritten or
- * deleted counts until it is merged away, what is in memory does not.
+ * The numbers are those that runs of columns record about their chunks, added up over all runs that the state
+ * may read; no chunk is read. So they describe versions of rows in files: overwritten and deleted rows count
+ * until a compaction drops them, and rows in memory do not count.
  *
- * How many rows there are is estimated from what runs and memtables count: versions that are no tombstones,
- * less one for each tombstone. It is too large by the rows that were overwritten in another run, and of an
- * earlier state also by what came later; it is exact where there are no entries at all. With `count` keys are
- * walked.
+ * The number of rows is estimated from the counts of runs and memtables: versions that are no tombstones,
+ * less one for each tombstone. The estimate is too large by the rows that were overwritten in another run, and
+ * in an earlier state also by later rows; it is exact if there are no entries at all. With `counts` the keys are
+ * counted.
  *
- * Bounds of bytes are their first bytes; of text they are cut to whole characters, which keeps both of them
- * bounds: the lower one gets smaller, and the upper one says that it is cut.
+ * Bounds of bytes are their first bytes. Bounds of text are cut to whole characters, and both stay bounds: the
+ * lower one gets smaller, and the upper one is marked as cut.
  */
 #include "base/arena.h"
 #include "base/check.h"
@@ -26,7 +26,7 @@
 #include "rows/rows_internal.h"
 #include "version/run_file.h"
 
-/* The bounds of a column over several chunks; bytes lie in the struct. */
+/* The bounds of a column over several chunks; bytes are in the struct. */
 struct bound {
     struct firn_cell cell; /* null: there is none yet */
     uint8_t bytes[FIRN_CHUNK_BOUND_SIZE];
@@ -39,7 +39,7 @@ struct gathering {
     firn_table_column_statistics *columns; /* of the schema's */
     struct bound *smallest;
     struct bound *largest;
-    uint64_t versions;   /* the newest ones of keys, that are no tombstones */
+    uint64_t versions;   /* newest ones of their keys that are no tombstones */
     uint64_t tombstones; /* and range deletes */
 };
 
@@ -71,7 +71,7 @@ compare(const struct firn_cell *a, const struct firn_cell *b)
     }
 }
 
-/* In place of what was there. */
+/* Replaces the bound. */
 static void
 take_bound(struct bound *bound, const struct firn_cell *cell, bool is_cut)
 {
@@ -227,7 +227,7 @@ out:
 
 /* ---- the answer, in one piece ---- */
 
-/* Where the next part of the answer goes; NULL at first, to see how large it is. */
+/* Where the next part of the answer goes; NULL in the first pass, which only finds the size. */
 struct packing {
     uint8_t *at;
     size_t size;
@@ -255,7 +255,7 @@ pack_name(struct packing *packing, const char *name)
     return pack(packing, name, strlen(name) + 1);
 }
 
-/* Bytes that are a text, as far as they are whole characters. */
+/* The size of a text without an incomplete character at its end. */
 static size_t
 whole_characters(firn_slice text)
 {
@@ -339,7 +339,7 @@ make_answer(const struct gathering *gathering, const firn_table_index_statistics
     return FIRN_OK;
 }
 
-/* ---- all of it ---- */
+/* ---- the whole table ---- */
 
 static int
 begin(struct gathering *gathering, struct firn_arena *arena, firn_error *err)

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * rows/rows_write.c: rows are inserted, replaced, changed and deleted, and the entries of indexes with
- * them.
+ * rows/rows_write.c: inserting, replacing, changing and deleting rows, together with their entries of indexes.
  *
- * A row that is written is put together as cells, one for each column of the schema: values that were given,
- * defaults, and what the row had before. Then its key and tuple go into the transaction, and of each index
- * the entry that the row had is deleted where it changes, and the new one put. That a key or an entry of a
- * unique index is free is read in the transaction; of two transactions that take the same one, both write
- * it, so one of them conflicts.
+ * A row that is written is first an array of cells, one for each column of the schema: given values, defaults,
+ * and values that the row had before. Then its key and tuple go into the transaction. In each index, the old
+ * entry of the row is deleted if it changes, and the new one is put. The transaction reads whether a key or an
+ * entry of a unique index is free. If two transactions take the same one, both write it, so one of them conflicts.
  *
  * (I1) A row and its entries are written by one commit, and expire at the same moment. So an entry of an index
  *      always has its row. (Not checked: both go through put() into one transaction; firn_table_check finds entries
@@ -48,7 +46,7 @@ begin(struct writing *writing, firn_error *err)
 {
     int rc;
     FIRN_TRY(firn_rows_schema_for_write(writing->table, writing->txn, &writing->schema, err));
-    /* Not before: a transaction that has ended may have outlived its store. */
+    /* Not earlier: a transaction that has ended may have outlived its store. */
     writing->expires_ms =
         writing->ttl_ms != 0 ? firn_db_txn_end_ms(writing->txn, writing->ttl_ms) : 0;
     size_t count = writing->schema->column_count;
@@ -157,7 +155,7 @@ take_auto(struct firn_table *table, const struct firn_schema_column *column, str
     return firn_rows_auto_take(table, column, &count, &out->as.u64, err);
 }
 
-/* The columns that were not given, and are not taken from the existing row. */
+/* Sets the columns that were not given and are not taken from the existing row. */
 static int
 fill_column(struct writing *writing, size_t place, firn_error *err)
 {
@@ -191,7 +189,7 @@ fill_defaults(struct writing *writing, const uint64_t *given, firn_error *err)
     return rc;
 }
 
-/* Of an update: the key must be given. */
+/* For an update, the key must be given. */
 static int
 check_key_given(const struct writing *writing, const uint64_t *given, firn_error *err)
 {
@@ -205,7 +203,7 @@ check_key_given(const struct writing *writing, const uint64_t *given, firn_error
     return FIRN_OK;
 }
 
-/* ---- the row that is there ---- */
+/* ---- the existing row ---- */
 
 /* Reads the row under writing->key, if there is one. */
 static int
@@ -243,7 +241,7 @@ make_entry(struct writing *writing, const struct firn_schema_index *index,
                                    &writing->index_key, &writing->index_value, err);
 }
 
-/* FIRN_EXISTS where another row has the entry that was made. */
+/* FIRN_EXISTS: another row has the entry that was made. */
 static int
 check_unique(struct writing *writing, const struct firn_schema_index *index,
              struct firn_db_keyspace *keyspace, firn_error *err)
@@ -263,7 +261,7 @@ check_unique(struct writing *writing, const struct firn_schema_index *index,
     return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
 }
 
-/* A row and its entries are gone at the same moment (I1). */
+/* A row and its entries expire at the same moment (I1). */
 static int
 put(struct writing *writing, struct firn_db_keyspace *keyspace, firn_slice key, firn_slice value,
     firn_error *err)
@@ -281,7 +279,7 @@ put_entry(struct writing *writing, struct firn_db_keyspace *keyspace, firn_error
                firn_buf_slice(&writing->index_value), err);
 }
 
-/* What becomes of the row's entry in one index; puts: the row stays, or comes. */
+/* Updates the row's entry in one index; puts: there is a row afterwards. */
 static int
 write_entry(struct writing *writing, const struct firn_schema_index *index, bool puts,
             firn_error *err)
@@ -296,7 +294,7 @@ write_entry(struct writing *writing, const struct firn_schema_index *index, bool
     if (puts) {
         FIRN_TRY(make_entry(writing, index, writing->cells, err));
         FIRN_TRY(check_unique(writing, index, keyspace, err));
-        /* Also where it is there: the row's time to live is the entry's. */
+        /* Even if it is there: the entry gets the row's time to live. */
         FIRN_TRY(put_entry(writing, keyspace, err));
     }
     if (writing->has_before && differs) {
@@ -328,7 +326,7 @@ put_row(struct writing *writing, firn_error *err)
                firn_buf_slice(&writing->tuple), err);
 }
 
-/* The cells of the row that will be there, and its key. */
+/* Makes the cells of the new row, and its key. */
 static int
 compose(struct writing *writing, const struct firn_rows_put *put, firn_error *err)
 {
@@ -376,7 +374,7 @@ out:
     return rc;
 }
 
-/* If it fails half way, its writes are taken back. */
+/* If it fails half way, its writes are rolled back. */
 static int
 write_all_or_nothing(struct writing *writing, int (*write)(struct writing *, void *, firn_error *),
                      void *ctx, firn_error *err)
@@ -581,15 +579,15 @@ firn_rows_write_delete(struct firn_table *table, struct firn_db_txn *txn, const 
 
 /* ---- deleting a range ----
  *
- * One range delete takes all rows. It counts as a write to every key of the range, so another transaction that
- * writes a row there conflicts, and no row that this one has not seen goes without its entries (I1). The entries of the
- * rows that it sees are deleted one by one; where all rows go, one range delete takes all entries of an
- * index. A range delete needs an upper end: without a bound that is just above the last key. */
+ * One range delete deletes all rows. It counts as a write to every key of the range, so another transaction that
+ * writes a row there conflicts, and no row that this one has not seen is deleted without its entries (I1). The entries
+ * of the rows that it sees are deleted one by one. If all rows are deleted, one range delete deletes all entries of
+ * an index. A range delete needs an upper end: without a bound, that is just above the last key. */
 
-/* What of a row its entries depend on. */
+/* The columns that a row's entries depend on. */
 struct entry_columns {
     uint32_t *places; /* in the schema, ascending */
-    uint32_t *ids;    /* of those that are not of the key */
+    uint32_t *ids;    /* of those outside of the key */
     size_t place_count;
     size_t id_count;
 };
@@ -608,7 +606,7 @@ is_indexed(const struct firn_schema *schema, uint32_t place)
     return false;
 }
 
-/* The arrays are one piece of memory, which places has. */
+/* Both arrays are in one piece of memory, which places points to. */
 static int
 choose_entry_columns(const struct firn_schema *schema, struct entry_columns *out, firn_error *err)
 {
@@ -631,13 +629,13 @@ choose_entry_columns(const struct firn_schema *schema, struct entry_columns *out
     return FIRN_OK;
 }
 
-/* The row that a cursor stands at becomes writing->before, of which only those columns count. */
+/* Reads the row at a cursor into writing->before, which has only those columns. */
 static int
 take_before(struct writing *writing, const struct firn_db_cursor *cursor,
             const struct entry_columns *columns, firn_error *err)
 {
     const struct firn_schema_wanted wanted = {columns->places, columns->place_count};
-    /* Copies: what the transaction writes moves what it has written. */
+    /* Copies: the transaction's writes may move its earlier ones. */
     if (firn_buf_assign(&writing->key, firn_db_cursor_key(cursor)) != FIRN_OK ||
         firn_buf_assign(&writing->old_tuple, firn_db_cursor_value(cursor)) != FIRN_OK) {
         return firn_error_no_memory(err, "a row");
@@ -652,7 +650,7 @@ take_before(struct writing *writing, const struct firn_db_cursor *cursor,
     return rc;
 }
 
-/* Of the rows of [lower, *upper); upper NULL: to the end. */
+/* Deletes the entries of the rows of [lower, *upper); upper NULL: to the end. */
 static int
 delete_entries(struct writing *writing, firn_slice lower, const firn_slice *upper, firn_error *err)
 {
@@ -676,7 +674,7 @@ out:
     return rc;
 }
 
-/* Appends the last key from lower on; nothing where there is none. */
+/* Appends the last key from lower on; nothing if there is none. */
 static int
 find_last_key(struct writing *writing, struct firn_db_keyspace *keyspace, firn_slice lower,
               struct firn_buf *out, firn_error *err)
@@ -699,7 +697,7 @@ out:
 _Static_assert((int)FIRN_TABLE_KEY_SIZE_MAX < (int)FIRN_KEY_SIZE_MAX,
                "a bound is above any key of a table");
 
-/* Appends a bound that is just above the last key from lower on; nothing where there is none. */
+/* Appends a bound that is just above the last key from lower on; nothing if there is none. */
 static int
 find_end(struct writing *writing, struct firn_db_keyspace *keyspace, firn_slice lower,
          struct firn_buf *out, firn_error *err)
@@ -714,7 +712,7 @@ out:
     return rc;
 }
 
-/* Keys of [lower, *upper), without looking at them; upper NULL: to the end. */
+/* Deletes the keys of [lower, *upper) without reading them; upper NULL: to the end. */
 static int
 delete_keys(struct writing *writing, struct firn_db_keyspace *keyspace, firn_slice lower,
             const firn_slice *upper, firn_error *err)

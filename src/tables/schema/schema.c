@@ -2,21 +2,21 @@
  *
  * schema/schema.c: making schemas, and finding things in them.
  *
- * Every schema, from a definition, a record or a change, is made by firn_schema_create: of a
- * model that borrows its parts, which are checked and copied. So what holds for a table is said in one place:
+ * firn_schema_create makes every schema, whether from a definition, a record or a change. It takes a model
+ * that borrows its parts, checks them and copies them. So the rules of tables are in one place:
  *
  * (I1) Columns are in the order of their numbers, all below next_column; names are there once.
  * (I2) The key has 1 to 16 columns, none of them twice, none nullable, none a VECTOR.
  * (I3) An auto column is an integer, the whole key, and has no default.
  * (I4) A default is a value of its column; null is none. So is an initial value; columns of the key have
- *      none, since rows without them cannot be.
+ *      none, since there are no rows without them.
  * (I5) Indexes are in the order of their numbers, all below next_index; their columns exist, none of them
  *      twice, none a VECTOR.
- * (I6) So are indexes of vectors, among themselves; each has one column, a VECTOR, and no number or name of another
- *      index.
- * (Not checked: firn_schema_create tests all six, since models come from callers and from disk, and refuses them.)
+ * (I6) Indexes of vectors are also in the order of their numbers. Each has one column, a VECTOR, and does not share its
+ *      number or name with another index.
+ * (Not asserted: firn_schema_create tests all six and refuses other models, since these come from callers and from disk.)
  *
- * A schema and all that it holds is one arena, which goes with the last reference.
+ * A schema and all that it holds is in one arena, which is freed with the last reference.
  */
 #include "schema/schema.h"
 
@@ -31,7 +31,7 @@
 
 enum { SPACE = 0x20, DELETE = 0x7f, CONTROL_END = 0xa0, UUID_SIZE = 16 };
 
-/* ---- what makes a table ---- */
+/* ---- the rules of tables ---- */
 
 bool
 firn_schema_is_name(firn_slice name)
@@ -113,7 +113,7 @@ check_type(const struct firn_schema_column *column, firn_error *err)
     return FIRN_OK;
 }
 
-/* Of a default or an initial value. */
+/* Checks a default or an initial value. */
 static int
 check_constant(const struct firn_schema_column *column, const struct firn_cell *cell,
                const char *what, firn_error *err)
@@ -141,7 +141,7 @@ check_constant(const struct firn_schema_column *column, const struct firn_cell *
     return firn_schema_value_to_cell(column, &value, &again, err);
 }
 
-/* The column with its own checked fields; the model's names may have no NUL, the copy's do. */
+/* Checks the fields of a column. The model's names may lack a NUL; those of the copy have one. */
 static int
 check_column(const struct firn_schema *schema, const struct firn_schema_column *column,
              firn_error *err)
@@ -297,7 +297,7 @@ check_vector_index(const struct firn_schema *schema, size_t i, firn_error *err)
     return FIRN_OK;
 }
 
-/* Before anything is copied: what the sizes of arrays follow from. */
+/* Checks the counts that sizes of arrays depend on, before anything is copied. */
 static int
 check_counts(const struct firn_schema *model, firn_error *err)
 {
@@ -350,7 +350,7 @@ out:
 
 /* ---- copying ---- */
 
-/* Each gives false when memory is out. */
+/* Each returns false if there is no memory. */
 static bool
 copy_name(struct firn_arena *arena, firn_slice *name)
 {
@@ -388,7 +388,7 @@ copy_ids(struct firn_arena *arena, const uint32_t *ids, size_t count)
     return copy;
 }
 
-/* Where the columns of these ids are; of one that does not exist, 0 (check finds it). */
+/* The places of the columns with these ids; 0 for an id that does not exist (check finds it). */
 static const uint32_t *
 places_of(const struct firn_schema *schema, struct firn_arena *arena, const uint32_t *ids,
           size_t count)
@@ -526,7 +526,7 @@ firn_schema_unref(struct firn_schema *schema)
     if (schema == NULL) {
         return;
     }
-    /* Pairs with itself: the last one sees what all others did with the schema. */
+    /* Pairs with itself: the last caller sees what all others did with the schema. */
     size_t before = atomic_fetch_sub_explicit(&schema->refs, 1, memory_order_acq_rel);
     DCHECK(before > 0);
     if (before == 1) {

@@ -3,12 +3,12 @@
  * schema/schema.h: what a table is: its columns, its primary key, its indexes. docs/formats/schema.md is the
  * prose twin of the record.
  *
- * A schema never changes; a change makes another one. Numbers of columns and of indexes are given once: so
- * a row of any age can be read with any schema of its table. A column that the schema has and a row does
- * not has its initial value there; what the schema has no more is skipped.
+ * A schema never changes; a change of the table makes a new one. Numbers of columns and indexes are never
+ * reused, so a row of any age can be read with any schema of its table. If a row lacks a column of the schema,
+ * it has the column's initial value; columns that the schema no longer has are skipped.
  *
- * Rows come and go in three forms: values, as users have them (firn_value); cells, one for each column of
- * the schema in its order, checked (struct firn_cell); and an entry's key and value (tuple/tuple.h).
+ * A row has three forms: values, as users have them (firn_value); checked cells, one for each column of
+ * the schema in its order (struct firn_cell); and the key and value of an entry (tuple/tuple.h).
  *
  * Threads: schemas are shared by any number of threads, by counted references. All functions are pure.
  */
@@ -39,7 +39,7 @@ struct firn_schema_column {
     firn_slice name;                /* a NUL follows it */
     struct firn_cell default_value; /* null: there is none */
     struct firn_cell initial;       /* of rows that are older than the column */
-    firn_slice others;              /* fields of the record that are not known here */
+    firn_slice others;              /* fields of the record that this version does not know */
 };
 
 struct firn_schema_index {
@@ -47,7 +47,7 @@ struct firn_schema_index {
     bool is_unique;
     firn_slice name;         /* a NUL follows it */
     const uint32_t *columns; /* ids, in the order of the index */
-    const uint32_t *places;  /* where they are among the schema's columns */
+    const uint32_t *places;  /* their places among the schema's columns */
     size_t column_count;
     firn_slice others;
 };
@@ -59,13 +59,13 @@ enum {
     FIRN_SCHEMA_M_MAX = 64,
     FIRN_SCHEMA_EF_MAX = 2000
 };
-/* An index of a column of vectors: runs of the table get graphs (graph/graph.h). It has no tree of its own, and its
- * parameters say all: one that is dropped and added again finds the graphs that are there. */
+/* An index of a column of vectors: runs of the table get graphs (graph/graph.h). It has no tree of its own, and graphs
+ * depend only on its parameters: an index that is dropped and added again finds the existing graphs. */
 struct firn_schema_vector_index {
-    uint32_t id;     /* of the same numbers as those of other indexes */
+    uint32_t id;     /* numbered together with other indexes */
     firn_slice name; /* a NUL follows it; no other index has it */
     uint32_t column;
-    uint32_t place;  /* where that is among the schema's columns */
+    uint32_t place;  /* its place among the schema's columns */
     uint32_t metric; /* enum firn_vector_metric */
     uint32_t m;
     uint32_t ef_construction;
@@ -74,7 +74,7 @@ struct firn_schema_vector_index {
 
 /* Everything in it lives as long as the schema. */
 struct firn_schema {
-    uint64_t version;     /* from 1, one more with each change */
+    uint64_t version;     /* from 1; each change adds 1 */
     uint32_t next_column; /* the number of the next column that is added */
     uint32_t next_index;
     const struct firn_schema_column *columns; /* by ascending id: in the order they were added */
@@ -91,11 +91,11 @@ struct firn_schema {
     _Atomic size_t refs;
 };
 
-/* What a schema says, without what it is held by: the beginning of a model. Borrowed from the schema. */
+/* The contents of a schema without its references and arena: the start of a model. Borrowed from the schema. */
 static inline struct firn_schema
 firn_schema_model(const struct firn_schema *schema)
 {
-    /* Not a copy of the whole: other threads count its references. */
+    /* Not a copy of the whole struct: other threads change refs. */
     return (struct firn_schema){.version = schema->version,
                                 .next_column = schema->next_column,
                                 .next_index = schema->next_index,
@@ -110,15 +110,15 @@ firn_schema_model(const struct firn_schema *schema)
                                 .vector_index_count = schema->vector_index_count,
                                 .others = schema->others};
 }
-/* A copy of a model, whose arena, refs, places, is_key and fixed_size do not count, after checking that it
- * makes a table. FIRN_INVALID, FIRN_EXISTS (a name is there twice), FIRN_LIMIT, FIRN_NO_MEMORY. */
+/* Checks a model and copies it. Its arena, refs, places, is_key and fixed_size are ignored. FIRN_INVALID,
+ * FIRN_EXISTS (a name is there twice), FIRN_LIMIT, FIRN_NO_MEMORY. */
 FIRN_MUST_CHECK int firn_schema_create(const struct firn_schema *model, struct firn_schema **out,
                                        firn_error *err);
 void firn_schema_ref(struct firn_schema *schema);
 /* NULL is fine. */
 void firn_schema_unref(struct firn_schema *schema);
 
-/* NULL where there is none. The place of a column is its position: column - schema->columns. */
+/* NULL: there is none. The place of a column is its position: column - schema->columns. */
 const struct firn_schema_column *firn_schema_find(const struct firn_schema *schema,
                                                   firn_slice name);
 const struct firn_schema_column *firn_schema_find_id(const struct firn_schema *schema, uint32_t id);
@@ -126,7 +126,7 @@ const struct firn_schema_index *firn_schema_find_index(const struct firn_schema 
                                                        firn_slice name);
 const struct firn_schema_vector_index *
 firn_schema_find_vector_index(const struct firn_schema *schema, firn_slice name);
-/* As above, with FIRN_NOT_FOUND and a text that names it. */
+/* As above; FIRN_NOT_FOUND, with a text that names the column, if there is none. */
 FIRN_MUST_CHECK int firn_schema_require(const struct firn_schema *schema, firn_slice name,
                                         const struct firn_schema_column **out, firn_error *err);
 
@@ -134,7 +134,7 @@ FIRN_MUST_CHECK int firn_schema_require(const struct firn_schema *schema, firn_s
 enum { FIRN_SCHEMA_TYPE_TEXT_SIZE = 24 };
 const char *firn_schema_type_text(const struct firn_schema_column *column,
                                   char out[FIRN_SCHEMA_TYPE_TEXT_SIZE]);
-/* Whether bytes may be a name of a column or an index. */
+/* Whether bytes are a valid name of a column or an index. */
 bool firn_schema_is_name(firn_slice name);
 
 /* ==== definitions: schema_def.c ==== */
@@ -143,12 +143,12 @@ bool firn_schema_is_name(firn_slice name);
  * FIRN_UNSUPPORTED (fields of a newer version are set). */
 FIRN_MUST_CHECK int firn_schema_def_create(const firn_table_def *def, struct firn_schema **out,
                                            firn_error *err);
-/* A column of a definition as one of a schema, without a number; what it has is borrowed. The type is
- * checked, the default converted; its initial value is null. */
+/* Makes a column of a schema from one of a definition, without a number; its parts are borrowed. The type is
+ * checked and the default converted; the initial value is null. */
 FIRN_MUST_CHECK int firn_schema_def_column(const firn_table_column *column,
                                            struct firn_schema_column *out, firn_error *err);
-/* The numbers of columns by their names. of: what they are for, as in "the primary key". Requires: room for
- * count of them, at most FIRN_TABLE_KEY_COLUMNS_MAX. */
+/* The numbers of columns by their names. of: their use, for messages, as in "the primary key". Requires: room for
+ * count numbers, at most FIRN_TABLE_KEY_COLUMNS_MAX. */
 FIRN_MUST_CHECK int firn_schema_def_ids(const struct firn_schema *schema, const char *const *names,
                                         size_t count, const char *of, uint32_t *out,
                                         firn_error *err);
@@ -156,49 +156,49 @@ FIRN_MUST_CHECK int firn_schema_def_ids(const struct firn_schema *schema, const 
 /* ==== the record: schema_record.c ==== */
 
 enum { FIRN_SCHEMA_RECORD_SIZE_MAX = 4 << 20 };
-/* Appends it; FIRN_LIMIT where it would be larger than FIRN_SCHEMA_RECORD_SIZE_MAX. */
+/* Appends the record; FIRN_LIMIT: it would be larger than FIRN_SCHEMA_RECORD_SIZE_MAX. */
 FIRN_MUST_CHECK int firn_schema_record_encode(const struct firn_schema *schema,
                                               struct firn_buf *out, firn_error *err);
-/* FIRN_CORRUPT; FIRN_NEWER where it has what this program must know and does not. A decoded schema
+/* FIRN_CORRUPT; FIRN_NEWER: it has a field that this version must understand but does not. A decoded schema
  * encodes to the same bytes. */
 FIRN_MUST_CHECK int firn_schema_record_decode(firn_slice record, struct firn_schema **out,
                                               firn_error *err);
 
 /* ==== changes: schema_change.c ====
  *
- * Each makes a schema of the next version from an old one, which stays. Errors say what to do instead.
+ * Each makes a schema of the next version from an old one, which is not changed. Errors say what to do instead.
  * FIRN_NOT_FOUND, FIRN_EXISTS, FIRN_INVALID, FIRN_LIMIT. */
 
-/* Its default becomes the initial value, too; one that is not null must have a default. */
+/* The column's default is also its initial value; a NOT NULL column must have a default. */
 FIRN_MUST_CHECK int firn_schema_change_add_column(const struct firn_schema *old,
                                                   const firn_table_column *column,
                                                   struct firn_schema **out, firn_error *err);
-/* Not one of the key, nor of an index. */
+/* Fails if the column is in the key or in an index. */
 FIRN_MUST_CHECK int firn_schema_change_drop_column(const struct firn_schema *old, firn_slice name,
                                                    struct firn_schema **out, firn_error *err);
 FIRN_MUST_CHECK int firn_schema_change_rename_column(const struct firn_schema *old, firn_slice name,
                                                      firn_slice new_name, struct firn_schema **out,
                                                      firn_error *err);
-/* Of a column that is not of the key. */
+/* Makes a column outside of the key nullable. */
 FIRN_MUST_CHECK int firn_schema_change_allow_null(const struct firn_schema *old, firn_slice name,
                                                   struct firn_schema **out, firn_error *err);
-/* NULL, or a null: no default. Rows that are there keep their initial value. */
+/* value NULL, or a null: no default. Existing rows keep their initial value. */
 FIRN_MUST_CHECK int firn_schema_change_default(const struct firn_schema *old, firn_slice name,
                                                const firn_value *value, struct firn_schema **out,
                                                firn_error *err);
-/* Of runs that are written from then on. */
+/* Affects runs that are written from then on. */
 FIRN_MUST_CHECK int firn_schema_change_bloom_filter(const struct firn_schema *old, firn_slice name,
                                                     bool has_filter, struct firn_schema **out,
                                                     firn_error *err);
 FIRN_MUST_CHECK int firn_schema_change_add_index(const struct firn_schema *old,
                                                  const firn_table_index *index,
                                                  struct firn_schema **out, firn_error *err);
-/* model: its name, column and parameters count. */
+/* Uses the name, column and parameters of model. */
 FIRN_MUST_CHECK int
 firn_schema_change_add_vector_index(const struct firn_schema *old,
                                     const struct firn_schema_vector_index *model,
                                     struct firn_schema **out, firn_error *err);
-/* Of either sort. */
+/* Drops an index of either kind. */
 FIRN_MUST_CHECK int firn_schema_change_drop_index(const struct firn_schema *old, firn_slice name,
                                                   struct firn_schema **out, firn_error *err);
 FIRN_MUST_CHECK int firn_schema_change_rename_index(const struct firn_schema *old, firn_slice name,
@@ -207,9 +207,9 @@ FIRN_MUST_CHECK int firn_schema_change_rename_index(const struct firn_schema *ol
 
 /* ==== values: schema_value.c ==== */
 
-/* The cell that a value is in a column: the bytes are the value's. Nulls are taken where the column may be
- * null, only. FIRN_INVALID: of the wrong type, or no value of it (text that is no UTF-8); FIRN_LIMIT: out of
- * range. The text names column, type and value.
+/* Converts a value to a cell of a column; bytes are borrowed from the value. Nulls are accepted only if the
+ * column is nullable. FIRN_INVALID: the type is wrong, or the value is invalid (text that is not UTF-8). FIRN_LIMIT:
+ * the value is out of range. The text names column, type and value.
  *
  *   BOOL        BOOL
  *   I8 to U64   every type of integers, in range
@@ -221,59 +221,59 @@ FIRN_MUST_CHECK int firn_schema_change_rename_index(const struct firn_schema *ol
 FIRN_MUST_CHECK int firn_schema_value_to_cell(const struct firn_schema_column *column,
                                               const firn_value *value, struct firn_cell *out,
                                               firn_error *err);
-/* Adds a number to a cell of the column, which is as value_to_cell or row_read gave it; null stays null. FIRN_INVALID for
- * columns and values that are no numbers, and for DECIMAL or floating-point numbers where the column has none;
- * FIRN_LIMIT where the sum is out of range. After a failure the cell is undefined. */
+/* Adds a number to a cell of the column, as value_to_cell or row_read returned it; null stays null. FIRN_INVALID: the
+ * column or the value is not numeric, or the number is DECIMAL or floating-point and the column is not. FIRN_LIMIT: the
+ * sum is out of range. After a failure the cell is undefined. */
 FIRN_MUST_CHECK int firn_schema_value_add(const struct firn_schema_column *column,
                                           struct firn_cell *cell, const firn_value *number,
                                           firn_error *err);
-/* From which number to which one a column of I8 to I64, DECIMAL, DATE or TIMESTAMP takes them; min > max for
+/* The range of numbers that a column of I8 to I64, DECIMAL, DATE or TIMESTAMP accepts; min > max for
  * other types. */
 struct firn_schema_value_range {
     int64_t min;
     int64_t max;
 };
 struct firn_schema_value_range firn_schema_value_range_of(const struct firn_schema_column *column);
-/* A cell as value_to_cell or row_read gave it. */
+/* The value of a cell, as value_to_cell or row_read returned it. */
 firn_value firn_schema_value_of(const struct firn_schema_column *column,
                                 const struct firn_cell *cell);
-/* Whether a cell that was read from a store can be one of the column; bytes of TEXT are not looked at. */
+/* Whether a cell that was read from a store can be one of the column; bytes of TEXT are not checked. */
 bool firn_schema_value_is_sound(const struct firn_schema_column *column,
                                 const struct firn_cell *cell);
 
 /* ==== rows: schema_row.c ==== */
 
-/* Values, one for each column of the schema in its order, to cells. No default is filled in. */
+/* Converts values, one for each column of the schema in its order, to cells. No default is filled in. */
 FIRN_MUST_CHECK int firn_schema_row_check(const struct firn_schema *schema,
                                           const firn_value *values, size_t count,
                                           struct firn_cell *out, firn_error *err);
 /* Appends a row's key and tuple (either may be NULL: it is left out). On failure both are as they were.
- * FIRN_LIMIT where the key would have more than FIRN_TABLE_KEY_SIZE_MAX bytes. */
+ * FIRN_LIMIT: the key would have more than FIRN_TABLE_KEY_SIZE_MAX bytes. */
 FIRN_MUST_CHECK int firn_schema_row_write(const struct firn_schema *schema,
                                           const struct firn_cell *cells, struct firn_buf *key,
                                           struct firn_buf *tuple, firn_error *err);
-/* Both in one. */
+/* row_check and row_write in one call. */
 FIRN_MUST_CHECK int firn_schema_row_encode(const struct firn_schema *schema,
                                            const firn_value *values, size_t count,
                                            struct firn_buf *key, struct firn_buf *tuple,
                                            firn_error *err);
-/* Appends the key of its first `count` columns: a whole key, or the prefix of those that begin so. */
+/* Appends the key of the first `count` key columns: a whole key, or the prefix of keys that begin with them. */
 FIRN_MUST_CHECK int firn_schema_row_key(const struct firn_schema *schema, const firn_value *values,
                                         size_t count, struct firn_buf *out, firn_error *err);
 
-/* The columns that are wanted: places in the schema, ascending, none twice; NULL: all. out[i] belongs to
+/* The wanted columns: places in the schema, ascending, none twice; NULL: all. out[i] belongs to
  * places[i]. */
 struct firn_schema_wanted {
     const uint32_t *places;
     size_t count; /* without places: the schema's column_count */
 };
-/* An entry to cells. Bytes are borrowed from the tuple, from memory, which loses what it had (those of the
- * key), and from the schema (initial values). FIRN_CORRUPT, with a text that names the column. */
+/* Decodes an entry to cells. Bytes are borrowed from the tuple, from memory (those of the key; it loses its old
+ * contents), and from the schema (initial values). FIRN_CORRUPT, with a text that names the column. */
 FIRN_MUST_CHECK int firn_schema_row_read(const struct firn_schema *schema, firn_slice key,
                                          firn_slice tuple, const struct firn_schema_wanted *wanted,
                                          struct firn_buf *memory, struct firn_cell *out,
                                          firn_error *err);
-/* The same as values. */
+/* Decodes an entry to values. */
 FIRN_MUST_CHECK int firn_schema_row_decode(const struct firn_schema *schema, firn_slice key,
                                            firn_slice tuple,
                                            const struct firn_schema_wanted *wanted,
@@ -283,7 +283,7 @@ FIRN_MUST_CHECK int firn_schema_row_decode(const struct firn_schema *schema, fir
 /* ==== entries of indexes: schema_index.c ====
  *
  * Key: the columns of the index, each of them nullable; then, unless the index is unique and none of them is
- * null, the primary key. Value: empty, or the primary key where the key does not have it. So two rows
+ * null, the primary key. Value: the primary key if the key does not have it, else empty. So two rows
  * conflict exactly if a unique index has the same key for both. */
 
 /* Appends key and value of a row's entry; primary is its encoded primary key. FIRN_LIMIT as for keys. */
@@ -292,9 +292,9 @@ FIRN_MUST_CHECK int firn_schema_index_entry(const struct firn_schema *schema,
                                             const struct firn_cell *cells, firn_slice primary,
                                             struct firn_buf *out_key, struct firn_buf *out_value,
                                             firn_error *err);
-/* Appends what all entries begin with whose first `count` columns have these values. Requires: count <=
- * the index's column_count. *out_is_whole (may be NULL) says that this is the whole key of the one row that
- * may be there. */
+/* Appends the prefix of all entries whose first `count` columns have these values. Requires: count <=
+ * the index's column_count. *out_is_whole (may be NULL): the prefix is a whole key, which at most one row
+ * has. */
 FIRN_MUST_CHECK int firn_schema_index_prefix(const struct firn_schema *schema,
                                              const struct firn_schema_index *index,
                                              const firn_value *values, size_t count,
@@ -310,18 +310,18 @@ bool firn_schema_index_differs(const struct firn_schema_index *index,
 
 /* ==== text: schema_text.c ==== */
 
-/* Appends the definition that firn_table_def_parse makes the same table of (but for numbers and initial
- * values), in one line. */
+/* Appends a definition, in one line, from which firn_table_def_parse makes the same table (except numbers and
+ * initial values). */
 FIRN_MUST_CHECK int firn_schema_text_append(const struct firn_schema *schema, struct firn_buf *out);
-/* Runs name a column that cannot be read by its number (column_read.c): puts its name before that. Does nothing
- * where rc is another failure, or none. */
+/* Errors of runs name an unreadable column by its number (column_read.c): puts its name before that. Does nothing
+ * if rc is another failure, or none. */
 void firn_schema_text_explain(const struct firn_schema *schema, const char *table, int rc,
                               firn_error *err);
 
 /* ==== runs of columns: schema_layout.c ==== */
 
-/* The columns of all these schemas of one table, for column/column.h: one piece of memory, to be given
- * back with firn_free. FIRN_CORRUPT where two schemas do not agree about a number or the key. */
+/* The columns of all these schemas of one table, for column/column.h: one piece of memory, which the caller
+ * frees with firn_free. FIRN_CORRUPT: two schemas disagree about a number or the key. */
 struct firn_column_layout;
 FIRN_MUST_CHECK int firn_schema_layout_create(struct firn_schema *const *schemas, size_t count,
                                               struct firn_column_layout **out, firn_error *err);

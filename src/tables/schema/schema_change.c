@@ -2,9 +2,9 @@
  *
  * schema/schema_change.c: changes of a table: from one schema to the next.
  *
- * Each takes a shallow copy of the old schema, changes that, and has firn_schema_create check and copy it. So
- * a change cannot make what could not have been created. Numbers that were given are never given again, so
- * that rows and runs which still have a dropped column cannot be taken for others.
+ * Each makes a shallow copy of the old schema and changes that; firn_schema_create then checks and copies it. So
+ * a change cannot make a table that could not have been created. Numbers are never given again, so the values of a
+ * dropped column in rows and runs cannot be mistaken for those of another column.
  */
 #include "schema/schema.h"
 
@@ -115,7 +115,7 @@ firn_schema_change_add_column(const struct firn_schema *old, const firn_table_co
     return end(&draft, out, err);
 }
 
-/* The name of an index that has a column; NULL where none has. */
+/* The name of an index that has a column; NULL: none has. */
 static const char *
 index_with(const struct firn_schema *schema, uint32_t id)
 {
@@ -243,7 +243,7 @@ firn_schema_change_default(const struct firn_schema *old, firn_slice name, const
     if (rc != FIRN_OK) {
         return rc;
     }
-    /* As in the definition of a column, so that the value is converted in the same way. */
+    /* Like the definition of a column, so that the value is converted in the same way. */
     const firn_table_column as_defined = {.name = (const char *)before->name.data,
                                           .type = before->type,
                                           .precision = before->precision,

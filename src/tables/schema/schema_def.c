@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * schema/schema_def.c: definitions of tables (firn/table.h), as programs fill them in, to schemas.
+ * schema/schema_def.c: makes schemas from definitions of tables (firn/table.h) that programs fill in.
  *
- * Columns and indexes lie in arrays whose elements are as large as the program's compiler took them for: the
- * definition says how large. Elements of an older version lack fields, which are 0 then; of a newer one, all
- * fields that are not known here must be 0, and so must those of the definition itself.
+ * The elements of the arrays of columns and indexes have the size that they had when the program was compiled: the
+ * definition says how large they are. Elements of an older version lack fields, which count as 0. In elements of a
+ * newer version, and in the definition itself, all fields that are unknown here must be 0.
  *
- * Limits: counts are checked before memory for them is taken.
+ * Limits: counts are checked before memory for them is allocated.
  */
 #include "schema/schema.h"
 
@@ -17,7 +17,7 @@
 
 enum { STRUCT_SIZE_MAX = 4096 };
 
-/* What all versions have. */
+/* All versions have at least these sizes. */
 enum {
     DEF_SIZE_MIN = sizeof(firn_table_def),
     COLUMN_SIZE_MIN = sizeof(firn_table_column),
@@ -82,7 +82,7 @@ check_def(const firn_table_def *def, firn_error *err)
     return FIRN_OK;
 }
 
-/* A constant has one NaN: the bits of others do not survive in the text of a definition. */
+/* Makes every NaN the same one: the text of a definition does not keep their bits. */
 static void
 settle_nan(struct firn_cell *cell)
 {
@@ -162,7 +162,7 @@ firn_schema_def_ids(const struct firn_schema *schema, const char *const *names, 
 /* ---- a whole table ---- */
 
 struct draft {
-    struct firn_schema schema; /* borrows what is below, and the definition */
+    struct firn_schema schema; /* borrows from the fields below, and from the definition */
     struct firn_schema_column columns[FIRN_TABLE_COLUMNS_MAX];
     struct firn_schema_index indexes[FIRN_TABLE_INDEXES_MAX];
     uint32_t key[FIRN_TABLE_KEY_COLUMNS_MAX];

@@ -2,10 +2,10 @@
  *
  * schema/schema_index.c: entries of secondary indexes.
  *
- * An index is a tree of its own with an entry for each row. The layout of entries is drawn in schema.h. A null
- * is equal to nothing, so a row with one has its primary key in the entry's key, also in a unique index:
- * such entries never meet. Without a null, a unique index has one key for all rows with the same values:
- * the second row finds the first one's entry there.
+ * An index is a tree of its own with an entry for each row. The layout of entries is described in schema.h. A null
+ * is equal to nothing. So the entry of a row with a null has the primary key in its key, also in a unique index:
+ * such entries never conflict. Without a null, a unique index has one key for all rows with the same values, so
+ * the second row finds the entry of the first.
  */
 #include "schema/schema.h"
 
@@ -79,7 +79,7 @@ firn_schema_index_prefix(const struct firn_schema *schema, const struct firn_sch
     for (size_t i = 0; i < count && rc == FIRN_OK; i++) {
         const struct firn_schema_column *column = &schema->columns[index->places[i]];
         struct firn_cell cell = {.kind = FIRN_PHYSICAL_NONE};
-        if (firn_is_null(values[i])) { /* may be looked for in any column */
+        if (firn_is_null(values[i])) { /* allowed in a search for any column */
             has_null = true;
         } else {
             rc = firn_schema_value_to_cell(column, &values[i], &cell, err);
@@ -125,7 +125,7 @@ firn_schema_index_primary(const struct firn_schema *schema, const struct firn_sc
     return FIRN_OK;
 }
 
-/* As keys have them: there, -0 is 0, and all NaNs are one. */
+/* Compares as keys do: -0 is 0, and all NaNs are one. */
 static bool
 same_part(const struct firn_cell *a, const struct firn_cell *b)
 {

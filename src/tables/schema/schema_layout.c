@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * schema/schema_layout.c: which columns runs of a table must have, for column/column.h: those of all schemas
- * that a reader of the runs may still have.
+ * schema/schema_layout.c: the columns that runs of a table must have, for column/column.h: those of all schemas
+ * that a reader of the runs may still use.
  *
  * Schemas of one table agree about every number that more than one of them has, since types, initial values
- * and keys never change; it is checked, because they come from different records.
+ * and keys never change. This is checked, because the schemas come from different records.
  *
  * The layout, its columns, its key and the bytes of initial values are one piece of memory.
  */
@@ -47,11 +47,11 @@ same_key(const struct firn_schema *a, const struct firn_schema *b)
 /* Steps through the columns of all schemas by ascending number. */
 struct merge {
     struct firn_schema *const *schemas;
-    size_t *at; /* in each */
+    size_t *at; /* the position in each */
     size_t count;
 };
 
-/* Where schema i is; NULL at its end. */
+/* The current column of schema i; NULL at its end. */
 static const struct firn_schema_column *
 merge_at(const struct merge *merge, size_t i)
 {
@@ -67,7 +67,7 @@ same_column(const struct firn_schema_column *a, const struct firn_schema_column 
            same_cell(&a->initial, &b->initial);
 }
 
-/* The next number's column; NULL at the end. *out_agrees: all that have it say the same of it. */
+/* The column with the next number; NULL at the end. *out_agrees: all schemas that have it agree about it. */
 static const struct firn_schema_column *
 merge_next(struct merge *merge, bool *out_agrees)
 {
@@ -132,8 +132,7 @@ walk(struct firn_schema *const *schemas, size_t count, struct firn_column_layout
     return FIRN_OK;
 }
 
-/* The graphs that runs should have are those of the newest schema alone: older states are read without, where that
- * has none. */
+/* The newest schema decides which graphs runs should have. If it has none, searches of older states do without. */
 static const struct firn_schema *
 newest_of(struct firn_schema *const *schemas, size_t count)
 {

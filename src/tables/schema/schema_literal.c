@@ -2,12 +2,11 @@
  *
  * schema/schema_literal.c: constants in definitions of tables.
  *
- * A number that was written is read as the same bits. For a floating-point number that means: as a decimal
- * number if one of at most 15 digits does, else in hexadecimal, 0x1.999999999999ap-4. Of decimal numbers
- * only those are read whose nearest F64 one multiplication or division finds, which rounds once: digits
- * below 2^53 and a power of ten that an F64 can hold. All that people write are among them; others are
- * refused, and can be given in hexadecimal. So there is no long arithmetic here, and nothing depends on a
- * locale.
+ * A number that was written is read back with the same bits. So a floating-point number is written as a decimal
+ * number if at most 15 digits are enough, else in hexadecimal, 0x1.999999999999ap-4. A decimal number is only
+ * read if one multiplication or division, which rounds once, finds its nearest F64: its digits are below 2^53,
+ * and its power of ten fits an F64. This covers the numbers that people write; others are refused, and can be
+ * written in hexadecimal. So there is no long arithmetic here, and nothing depends on a locale.
  */
 #include "schema/schema_literal.h"
 
@@ -20,7 +19,7 @@
 
 enum {
     EXACT_POWER_MAX = 22, /* 10^22 is an F64 */
-    DIGITS_MAX = 15,      /* any so many digits are an F64 */
+    DIGITS_MAX = 15,      /* an F64 keeps any 15 digits */
     FRACTION_BITS = 52,
     FRACTION_DIGITS = 13, /* hexadecimal */
     EXPONENT_BIAS = 1023,
@@ -52,7 +51,7 @@ is_digit(uint8_t byte)
     return byte >= '0' && byte <= '9';
 }
 
-/* A number as it is written: ± digits × 10^exponent. */
+/* A written number: ± digits × 10^exponent. */
 struct decimal {
     bool is_negative;
     uint64_t digits;
@@ -116,7 +115,7 @@ exact_power(int32_t exponent)
     return power;
 }
 
-/* 0x1.999999999999ap-4: the bits. False where it is no such number. */
+/* Reads the bits of 0x1.999999999999ap-4. False: the text is no such number. */
 static bool
 read_hexadecimal(firn_slice text, double *out)
 {
@@ -252,8 +251,8 @@ read_number(firn_slice text, firn_type type, uint32_t scale, firn_value *out)
 
 /* ---- dates ---- */
 
-/* Days since 1970-01-01 of a date from the year 1 on. Years begin in March here, so that the leap day is
- * their last one; they repeat every 400 years, which have 146,097 days. */
+/* The days since 1970-01-01 of a date from the year 1 on. Years begin in March here, so that the leap day is the
+ * last of a year; the calendar repeats every 400 years, which have 146,097 days. */
 static int64_t
 days_of(int64_t year, int64_t month, int64_t day)
 {
@@ -278,7 +277,7 @@ date_of(int64_t days, int64_t *year, int64_t *month, int64_t *day)
     *year = since / 146097 * 400 + years + (*month <= 2 ? 1 : 0);
 }
 
-/* So many digits at the front of text, which moves on. */
+/* Reads so many digits at the front of text, which moves past them. */
 static bool
 take_digits(firn_slice *text, size_t count, int64_t *out)
 {
@@ -482,7 +481,7 @@ scientific(double number, int digits, char out[32], int *exponent)
     *exponent = text[at + 1] == '-' ? -*exponent : *exponent;
 }
 
-/* As few digits as say the number; false where 15 do not. */
+/* The fewest digits that are read back as the number; false: 15 are not enough. */
 static bool
 shortest(double number, bool is_f32, char out[64])
 {
@@ -586,7 +585,7 @@ static int
 append_hex(firn_slice bytes, struct firn_buf *out)
 {
     size_t at = out->size;
-    int rc = firn_buf_set_size(out, at + 2 * bytes.size + 1); /* a NUL comes with it */
+    int rc = firn_buf_set_size(out, at + 2 * bytes.size + 1); /* firn_hex_encode writes a NUL */
     if (rc == FIRN_OK) {
         firn_hex_encode(bytes.data, bytes.size, (char *)out->data + at);
         out->size--;

@@ -6,14 +6,14 @@
  *
  *     varint tag, varint size, as many bytes
  *
- * Tags below FIRST_OTHER are those that are known here. Above, an odd one must be understood, so it makes the
- * record one of a newer firn; an even one is kept, wherever the record is written again, after the fields
- * that are known. A field that would say what is so without it is not written.
+ * Tags below FIRST_OTHER are known here. From FIRST_OTHER on, an odd tag must be understood, so the record is
+ * one of a newer firn. A field with an even tag is kept: whenever the record is written again, it follows the known
+ * fields. A field is not written if its absence means the same.
  *
  * A canonical encoding: what was decoded encodes to the same bytes.
  *
- * Limits: a record has at most FIRN_SCHEMA_RECORD_SIZE_MAX bytes; arrays are counted before memory for them
- * is taken. firn_schema_create says what a table may be.
+ * Limits: a record has at most FIRN_SCHEMA_RECORD_SIZE_MAX bytes; elements are counted before memory for them
+ * is allocated. firn_schema_create checks that the schema is valid.
  */
 #include "schema/schema.h"
 
@@ -31,7 +31,7 @@ enum record_tag {
     RECORD_NEXT_INDEX = 5,     /* varint */
     RECORD_COLUMNS = 7,        /* for each: varint size, fields */
     RECORD_KEY = 9,            /* varints: numbers of columns */
-    RECORD_INDEXES = 11,       /* for each: varint size, fields; not there where there are none */
+    RECORD_INDEXES = 11,       /* for each: varint size, fields; absent if there are none */
     RECORD_VECTOR_INDEXES = 13 /* likewise */
 };
 enum column_tag {
@@ -61,7 +61,7 @@ enum index_flag { FLAG_UNIQUE = 1, INDEX_FLAGS_ALL = 1 };
 
 /* ---- to bytes ---- */
 
-/* Fields are written with a size that is known only after them: into a buffer of their own first. */
+/* The size before the fields is only known after them, so they are written to a buffer of their own first. */
 struct writer {
     struct firn_buf *out;
     struct firn_buf field;
@@ -160,7 +160,7 @@ put_vector_index(struct writer *writer, const struct firn_schema_vector_index *i
     keep(writer, firn_buf_append_slice(writer->out, index->others));
 }
 
-/* All columns, or all indexes, as one field. */
+/* Writes all columns, or all indexes, as one field. */
 static void
 put_list(struct writer *writer, unsigned tag, const struct firn_schema *schema)
 {
@@ -224,9 +224,9 @@ firn_schema_record_encode(const struct firn_schema *schema, struct firn_buf *out
 
 /* ---- from bytes ---- */
 
-/* Takes list after list apart into fields, and gives each one that is known to a function. */
+/* Splits lists into fields, and passes each known field to a function. */
 struct decoder {
-    struct firn_schema schema; /* borrows what is below, and the record */
+    struct firn_schema schema; /* borrows from the fields below, and from the record */
     struct firn_schema_column *columns;
     struct firn_schema_index *indexes;
     struct firn_schema_vector_index *vector_indexes;
@@ -249,7 +249,7 @@ newer(struct decoder *decoder, const char *what)
                           what);
 }
 
-/* A number from 0 to max and nothing else. */
+/* Reads a number from 0 to max, and nothing else. */
 static bool
 get_number(firn_slice bytes, uint64_t max, uint64_t *out)
 {
@@ -407,7 +407,7 @@ take_vector_index_field(struct decoder *decoder, unsigned tag, firn_slice bytes,
     return is_good ? FIRN_OK : corrupt(decoder, "has an impossible field of an index");
 }
 
-/* The fields of a list, each to `take`. seen: a bit for each tag; others: the fields that are not known. */
+/* Passes each known field of a list to `take`. seen: a bit for each tag; others: the unknown fields. */
 static int
 take_fields(struct decoder *decoder, firn_slice bytes,
             int (*take)(struct decoder *decoder, unsigned tag, firn_slice bytes, void *target),
@@ -443,7 +443,7 @@ take_fields(struct decoder *decoder, firn_slice bytes,
     return FIRN_OK;
 }
 
-/* How many elements a list of sized ones has; SIZE_MAX where it is none, or longer than max. */
+/* The number of sized elements in a list; SIZE_MAX: it is invalid, or has more than max. */
 static size_t
 count_list(firn_slice bytes, size_t max)
 {
@@ -600,7 +600,7 @@ firn_schema_record_decode(firn_slice record, struct firn_schema **out, firn_erro
         goto out;
     }
     rc = firn_schema_create(&decoder.schema, out, decoder.err);
-    if (rc != FIRN_OK && rc != FIRN_NO_MEMORY) { /* what is impossible was never written */
+    if (rc != FIRN_OK && rc != FIRN_NO_MEMORY) { /* an invalid schema was never written */
         rc = decoder.err->code = FIRN_CORRUPT;
         (void)firn_error_prefix(decoder.err, "the record of a schema makes no table");
     }

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * schema/schema_row.c: rows to entries of a table's tree, and back.
+ * schema/schema_row.c: converts rows to entries of a table's tree, and back.
  *
- * The columns of the primary key make the entry's key, all others its tuple. A tuple has a null where
- * the row has one: a column that is not there at all is younger than the row, and has its initial value.
+ * The columns of the primary key make the entry's key, all others its tuple. A tuple stores nulls explicitly: a column
+ * that is not in it is younger than the row, and has its initial value.
  *
- * Reading walks the tuple, the schema's columns and the wanted ones side by side, all three ascending, so
- * that it takes one pass, and stops after the last column that is wanted. The key is read only if
- * something of it is wanted.
+ * Reading walks the tuple, the schema's columns and the wanted columns in parallel, all three ascending. So it
+ * takes one pass, and stops after the last wanted column. The key is read only if one of its columns is wanted.
  */
 #include "schema/schema.h"
 
@@ -142,7 +141,7 @@ wanted_place(const struct firn_schema_wanted *wanted, size_t i)
     return wanted->places != NULL ? wanted->places[i] : (uint32_t)i;
 }
 
-/* Where among the wanted ones a place is, or would be. */
+/* The index of a place among the wanted ones, or where it would be. */
 static size_t
 find_wanted(const struct firn_schema_wanted *wanted, uint32_t place)
 {
@@ -205,7 +204,7 @@ fill_in(const struct firn_schema_column *column, struct firn_cell *out, firn_err
     return FIRN_OK;
 }
 
-/* The columns of the tuple that are wanted; *out_needs_key: some are of the key. */
+/* Reads the wanted columns of the tuple; *out_needs_key: some wanted columns are of the key. */
 static int
 read_tuple(const struct firn_schema *schema, firn_slice tuple,
            const struct firn_schema_wanted *wanted, struct firn_cell *out, bool *out_needs_key,

@@ -9,7 +9,7 @@
 #include "base/check.h"
 #include "schema/schema_literal.h"
 
-/* A plain word that means nothing else there. */
+/* Whether a name is a plain word that has no other meaning in a definition. */
 static bool
 is_plain(firn_slice name)
 {

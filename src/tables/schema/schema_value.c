@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * schema/schema_value.c: values as users have them to cells of a column, and back.
+ * schema/schema_value.c: converts users' values to cells of a column, and back.
  *
  * Conversions lose nothing, with one exception: an F64 in an F32 column is rounded, as it would be in the
  * program's own variable. An integer becomes a floating-point number only if that is the same number.
@@ -18,7 +18,7 @@
 #include "codec/utf8.h"
 
 enum { SHOWN_BYTES = 40, VALUE_TEXT_SIZE = 64, DIGITS_MAX = FIRN_TABLE_PRECISION_MAX };
-/* Bits that a floating-point number has for its digits. */
+/* Bits of the significand. */
 enum { F32_BITS = 24, F64_BITS = 53 };
 
 /* 0001-01-01 and 9999-12-31. */
@@ -136,7 +136,7 @@ integer_of(const firn_value *value, struct integer *out)
     }
 }
 
-/* False where it is no I64. */
+/* False: it is no I64. */
 static bool
 to_i64(struct integer integer, int64_t *out)
 {
@@ -248,7 +248,7 @@ unsigned_to_cell(const struct firn_schema_column *column, const firn_value *valu
                : FIRN_OK;
 }
 
-/* Whether the number has at most so many bits from its first one to its last one. */
+/* Whether the number has at most so many bits from its first set bit to its last one. */
 static bool
 fits_bits(uint64_t magnitude, unsigned bits)
 {
@@ -324,7 +324,7 @@ bytes_to_cell(const struct firn_schema_column *column, const firn_value *value,
         return refuse(column, value, FIRN_INVALID, why, err);
     }
     if (column->type == FIRN_TYPE_TEXT && !firn_utf8_is_valid(bytes)) {
-        firn_value blob = firn_blob(bytes); /* not to be shown */
+        firn_value blob = firn_blob(bytes); /* the message must not show the bytes */
         return refuse(column, &blob, FIRN_INVALID, "are not UTF-8", err);
     }
     if (column->type == FIRN_TYPE_VECTOR && !is_finite_vector(bytes)) {
@@ -383,7 +383,7 @@ refuse_sum(const struct firn_schema_column *column, const firn_value *number, fi
     return refuse(column, number, FIRN_LIMIT, "cannot be added, the sum is out of range", err);
 }
 
-/* What is added to an integer, or to the units of a decimal. */
+/* The number that is added to an integer, or to the units of a decimal. */
 static bool
 units_of(const struct firn_schema_column *column, const firn_value *number, struct integer *out)
 {

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * schema/table_def.c: the text of a definition to a definition; its interface is include/firn/table.h.
+ * schema/table_def.c: parses the text of a definition; its interface is include/firn/table.h.
  *
- * The text is read token by token, once. A definition is one piece of memory, whose parts are sized by what
- * the text can have at most: each column, index and name in a list ends with a comma, a parenthesis or the
- * text, so commas are counted; all names and constants together have no more bytes than the text, and a
- * NUL for each name.
+ * The text is read token by token, once. A definition is one piece of memory, whose parts have the maximum size
+ * that the text allows. Each column, index and name in a list ends with a comma, a parenthesis or the end of the
+ * text, so commas are counted. All names and constants together have no more bytes than the text, plus a NUL for
+ * each name.
  *
- * Nothing is checked here that is checked when a table is made of the definition (schema.c), so errors say
- * where in the text it cannot be read, and no more.
+ * Checks that are made when a table is created from the definition (schema.c) are not made here: errors are only
+ * about places where the text cannot be read.
  */
 #include "firn/table.h"
 
@@ -33,11 +33,11 @@ enum token_kind {
 
 struct token {
     enum token_kind kind;
-    firn_slice text; /* as it stands in the text, without quotes */
+    firn_slice text; /* as in the text, without quotes */
     size_t at;
 };
 
-/* The arrays that lie in one piece of memory. */
+/* The arrays in one piece of memory. */
 struct pool {
     firn_table_column *columns;
     firn_value *values;
@@ -91,7 +91,7 @@ byte_at(const struct parser *parser, size_t at, size_t more)
     return parser->text.size - at > more ? parser->text.data[at + more] : 0;
 }
 
-/* Where the number that begins at `at` ends: letters and points belong to it, and a sign after an e or p. */
+/* The end of the number that begins at `at`: it includes letters and points, and a sign after an e or p. */
 static size_t
 end_of_number(const struct parser *parser, size_t at)
 {
@@ -108,7 +108,7 @@ end_of_number(const struct parser *parser, size_t at)
     return at;
 }
 
-/* The place of the quote that ends what begins at `at`: one that is written once. */
+/* The place of the closing quote of a text that begins at `at`; a doubled quote does not close it. */
 static size_t
 end_of_quoted(const struct parser *parser, size_t at, uint8_t quote)
 {
@@ -209,7 +209,7 @@ take_sign(struct parser *parser, char sign)
 
 enum { SHOWN_BYTES = 30 };
 
-/* At the token: what was expected there, or what is wrong with it. */
+/* Fails at the token: what was expected there, or what is wrong with it. */
 static int
 fail(struct parser *parser, const char *text)
 {
@@ -254,7 +254,7 @@ expect_sign(struct parser *parser, char sign)
 
 /* ---- parts ---- */
 
-/* A copy of a token's text, with quotes that are written twice as one; returns its size. */
+/* Copies a token's text, with doubled quotes as one; returns its size. */
 static size_t
 copy_token(struct parser *parser, uint8_t **out)
 {
@@ -274,7 +274,7 @@ copy_token(struct parser *parser, uint8_t **out)
     return size;
 }
 
-/* Says what was expected instead of the token, or that the token is a text or a name without an end. */
+/* Fails: says what was expected instead of the token, or that the token lacks its closing quote. */
 static int
 refuse_token(struct parser *parser, const char *expected)
 {
@@ -324,7 +324,7 @@ out:
     return rc;
 }
 
-/* A number of at most 5 digits: of digits, or of dimensions. */
+/* Reads a number of at most 5 digits: a precision, a scale, or dimensions. */
 static int
 parse_count(struct parser *parser, uint32_t *out)
 {
@@ -481,7 +481,7 @@ out:
     return rc;
 }
 
-/* What may follow a type, each once. */
+/* Reads what may follow a type, each once. */
 static int
 parse_properties(struct parser *parser, firn_table_column *column)
 {
@@ -597,7 +597,7 @@ smaller(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-/* One piece of memory for a definition of a text with so many commas. NULL when memory is out. */
+/* One piece of memory for a definition from a text with so many commas. NULL: there is no memory. */
 static firn_table_def *
 make_room(firn_slice text, struct pool *pool)
 {

@@ -4,7 +4,7 @@
  *
  * A search is a query (query/query.h) of the primary key and the column of vectors; all threads visit its batches.
  * Each thread keeps the nearest rows that it has found; at the end these are joined. The condition is applied first, so
- * only vectors of rows that fulfil it are compared. Vectors are read in place, in the cache's chunks: only the keys of
+ * only vectors of rows that fulfil it are compared. Vectors are read in place, in the cached chunks: only the keys of
  * near rows are copied.
  *
  * Threads share the smallest of their limits: a row beyond the k-th nearest of any thread is not among the k nearest
@@ -12,16 +12,16 @@
  * distance is not computed in double precision, which saves time if many rows have the same distance.
  *
  * A run may have a source of near rows (search_source.h), such as a graph (search_graph.c). Its rows are not compared:
- * those that fulfil the condition are noted, and the source is asked when all threads have ended. If it names too few
- * of them, the search begins again without sources. A table with an index of vectors is read by loose pieces
+ * those that fulfil the condition are noted, and the source is asked after all threads have ended. If it names too few
+ * rows, the search begins again without sources. A table with an index of vectors is read in loose pieces
  * (lsm/lsm_pieces.h), so that a few new rows do not make whole ranges of keys unreachable for the graphs: the search
  * then checks for each near row whether it sees this version.
  *
- * If there is no condition, or the graphs remember which rows fulfil it (graph/graph_memo.c), and each piece has a graph,
- * there is nothing to read but what graphs name: then no query is opened. That it is not so is found out by opening the
+ * If each piece has a graph, and there is no condition or the graphs remember which rows fulfil it (graph/graph_memo.c),
+ * only the rows that graphs name must be read: then no query is opened. Whether this is so is known after opening the
  * pieces.
  *
- * (S1) Only its distance in double precision and its key determine whether a row is found. (Not checked: it is a
+ * (S1) Whether a row is found depends only on its distance in double precision and on its key. (Not checked: this is a
  *      statement about all ways of searching; tests compare them.)
  *
  * Locking: none; the shared limit is one atomic number.
@@ -54,15 +54,15 @@ struct search {
     struct firn_search_source_set *sources; /* NULL: every row is measured */
     struct worker *workers;
     unsigned worker_count;
-    uint64_t rows; /* that were noted, without a scan */
-    /* The bits of a distance that k rows of one thread do not exceed; of numbers that only get smaller. */
+    uint64_t rows; /* noted without a scan */
+    /* The bits of a distance that k rows of one thread do not exceed; it only gets smaller. */
     _Atomic uint64_t most;
 };
 
-/* A batch, as far as it was read. */
+/* A batch, with the columns read so far. */
 struct batch {
     struct firn_query_rows *rows;
-    bool is_loose; /* it lies in a group, and the scan may not see all of its rows */
+    bool is_loose; /* the batch is in a group, and the scan may not see all of its rows */
     struct firn_run *run;
     size_t group;
     size_t first_row;
@@ -173,7 +173,7 @@ out:
     return rc;
 }
 
-/* A row that may be near enough is measured exactly, and taken if it is. */
+/* Measures a row that may be near enough exactly, and takes it if it is. */
 static int
 offer(struct search *search, struct worker *worker, struct batch *batch, size_t row,
       firn_error *err)
@@ -202,7 +202,7 @@ out:
     return rc;
 }
 
-/* Up to four rows of a batch. */
+/* Measures up to four rows of a batch. */
 static int
 measure(struct search *search, struct worker *worker, struct batch *batch, const uint16_t *rows,
         size_t count, firn_error *err)
@@ -269,7 +269,7 @@ visit(void *ctx, unsigned number, struct firn_query_rows *rows, firn_error *err)
         FIRN_TRY(measure(search, worker, &batch, four, count, err));
     }
     worker->measured +=
-        measured; /* once a batch: other threads' counts are on the same line of the cache */
+        measured; /* once a batch: other threads' counts may be in the same cache line */
 out:
     return rc;
 }
@@ -327,7 +327,7 @@ append_name(struct firn_buf *text, firn_slice name)
     return rc == FIRN_OK ? firn_buf_append_u8(text, '"') : rc;
 }
 
-/* The columns of the key, then that of the vectors, as what is selected. */
+/* The text of the query's select: the columns of the key, then that of the vectors. */
 static int
 write_select(const struct firn_search_request *request, const struct firn_schema *schema,
              struct firn_buf *out)
@@ -402,8 +402,8 @@ join(struct search *search, struct firn_search_top *out, firn_error *err)
     return rc;
 }
 
-/* Visits all rows; the nearest are in out then. *out_lacks: a source named too few of them. Without a scan all rows must
- * have sources: that is lacking, too. */
+/* Visits all rows, and puts the nearest into out. *out_lacks: a source named too few of them, or, without a scan, some
+ * rows have no source. */
 static int
 look(struct search *search, struct firn_scan *scan, struct firn_lsm_pieces *pieces,
      struct firn_search_top *out, bool *out_lacks, firn_error *err)
@@ -475,17 +475,17 @@ may_have_graphs(const struct firn_schema *schema, const struct firn_search_reque
         has_one = has_one || (index->metric == (uint32_t)request->metric &&
                               firn_slice_equal(column->name, firn_str(request->column)));
     }
-    /* A query of zeros has no direction: all rows are as far from it. */
+    /* A query of zeros has no direction: all rows are equally far from it. */
     return has_one && request->sources == NULL &&
            (request->metric != FIRN_VECTOR_COSINE ||
             firn_vector_distance_squares(request->query, request->dimensions) > 0);
 }
 
-/* How a search goes. */
+/* The ways of a search. */
 enum way {
     BY_ALL_ROWS,
-    BY_GRAPHS,      /* where there are graphs */
-    BY_GRAPHS_ALONE /* no row is read otherwise, so that no query is needed */
+    BY_GRAPHS,      /* runs with graphs use them */
+    BY_GRAPHS_ALONE /* only graphs are used, so no query is needed */
 };
 
 static int
@@ -501,8 +501,8 @@ open_pieces(struct firn_table *table, struct firn_schema *schema, struct firn_db
     return rc;
 }
 
-/* One search, in a view or a transaction; with sources where they are not NULL, or by graphs. *graphs counts. *out is NULL where
- * *out_lacks. */
+/* One search, in a view or a transaction; with sources if they are not NULL, or by graphs, which add to the counts of
+ * *graphs. If *out_lacks, *out is NULL. */
 static int
 search_in(struct firn_table *table, const struct firn_search_request *given, enum way way,
           struct firn_search_graphs *graphs, struct firn_schema *schema, struct firn_db_view *view,
@@ -518,7 +518,7 @@ search_in(struct firn_table *table, const struct firn_search_request *given, enu
     struct search search = {.request = request, .schema = schema};
     int rc;
     *out_lacks = false;
-    /* Even where nothing is wanted: what is wrong with the condition is said. */
+    /* Even if no rows are wanted, so that an invalid condition is reported. */
     if (way == BY_GRAPHS_ALONE) {
         FIRN_TRY(open_pieces(table, schema, view, &pieces, err));
         inner = firn_db_pieces_lsm(pieces);
@@ -545,7 +545,7 @@ out:
     firn_query_close(scan);
     firn_db_pieces_close(pieces);
     if (way != BY_ALL_ROWS && (rc == FIRN_CORRUPT || rc == FIRN_UNSUPPORTED)) {
-        /* If it is the table that is damaged, that is found without graphs, too. */
+        /* If the table itself is damaged, the search without graphs finds that, too. */
         *out_lacks = true;
         rc = FIRN_OK;
     }
@@ -586,7 +586,7 @@ firn_search_run(struct firn_table *table, const struct firn_search_request *requ
     if (lacks) {
         FIRN_TRY(search_in(table, &exact, BY_ALL_ROWS, &graphs, schema, view, out, &lacks, err));
     }
-    CHECK(*out != NULL); /* without graphs nothing is lacking */
+    CHECK(*out != NULL); /* without graphs, *out_lacks is never set */
     (*out)->stats.rows_walked = graphs.evaluated;
     (*out)->stats.rows_judged += graphs.judged;
     (*out)->stats.graphs_damaged = graphs.damaged;

@@ -5,17 +5,17 @@
  * A graph is asked for twice as many candidates as are wanted, because it compares codes. Their distances are
  * computed in double precision, from the vectors in its file, and the nearest are named.
  *
- * The wanted recall determines how many nodes a walk keeps (ef). The figures are those of the worst of the data sets
- * that were measured, and are no promise. A walk that finds fewer rows than wanted is repeated, four times as wide each
- * time; in the end all codes are compared.
+ * The wanted recall determines how many nodes a walk keeps (ef). The figures are those of the worst of the measured
+ * data sets, and are no promise. A walk that finds fewer rows than wanted is repeated, four times as wide each
+ * time; at the end all codes are compared.
  *
- * An exact search compares all codes, with bounds of what they say (graph/graph_exact.c), and names no row that is not among
- * the nearest of the run.
+ * An exact search compares all codes, with bounds of their errors (graph/graph_exact.c), and only names rows that are
+ * among the nearest of the run.
  *
- * A vector of zeros has no node with COSINE. Its distance to every vector is 1: if the candidates are not nearer than
+ * With COSINE a vector of zeros has no node. Its distance to every vector is 1: if the candidates are not nearer than
  * that, and there are rows without a node, no row is named, and all rows are compared.
  *
- * One thread.
+ * Threads: one at a time.
  */
 #include "search/search_internal.h"
 
@@ -26,9 +26,9 @@
 #include "lsm/lsm_pieces.h"
 
 enum {
-    CANDIDATES = 2, /* for each row that is wanted */
-    WIDER = 4,      /* each time that is not enough */
-    SHARE_MIN = 16  /* graphs serve where no more than one of so many rows is wanted */
+    CANDIDATES = 2, /* for each wanted row */
+    WIDER = 4,      /* factor of ef, each time too few rows were found */
+    SHARE_MIN = 16  /* graphs are used if at most one in so many rows is wanted */
 };
 
 static size_t
@@ -95,7 +95,7 @@ make_room(struct firn_search_graphs *graphs, size_t room, firn_error *err)
     return FIRN_OK;
 }
 
-/* Candidates and their distances. */
+/* Finds candidates and their distances. */
 static int
 find_candidates(struct firn_search_graphs *graphs, const struct firn_graph *graph,
                 const struct firn_search_ask *ask, size_t *out_count, firn_error *err)
@@ -130,7 +130,7 @@ compare(const void *a, const void *b)
     return (left->distance > right->distance) - (left->distance < right->distance);
 }
 
-/* Whether a vector of zeros, which the graph does not have, may be as near as what was found. */
+/* Whether a vector of zeros, which the graph does not have, may be as near as the rows found. */
 static bool
 may_miss_zeros(const struct firn_graph *graph, const struct firn_search_candidate *found,
                size_t count)
@@ -140,7 +140,7 @@ may_miss_zeros(const struct firn_graph *graph, const struct firn_search_candidat
            found[count - 1].distance >= 1;
 }
 
-/* Rows and their distances. */
+/* Finds rows and their distances. */
 static int
 find_exact(struct firn_search_graphs *graphs, const struct firn_graph *graph,
            const struct firn_search_ask *ask, size_t *out_count, firn_error *err)
@@ -242,8 +242,8 @@ append_value(struct firn_buf *key, const firn_value *value)
     return rc == FIRN_OK ? firn_buf_append(key, &number, sizeof number) : rc;
 }
 
-/* All that the rows of a run that fulfil the condition depend on: its text and parameters, and what the columns are. A
- * transaction's searches go without. */
+/* The key of a condition: everything that decides which rows of a run fulfil it, which is its text, its parameters and the
+ * columns. Searches in a transaction have no key. */
 static int
 make_key(struct firn_search_graphs *graphs, const struct firn_search_request *request,
          const struct firn_schema *schema, firn_error *err)

@@ -13,7 +13,7 @@
 #include "search/search_run.h"
 #include "search/search_source.h"
 
-/* ---- how far: search_measure.c ---- */
+/* ---- distances: search_measure.c ---- */
 
 /* The query of a search. Never changes while threads read it. */
 struct firn_search_measure {
@@ -21,12 +21,12 @@ struct firn_search_measure {
     size_t dimensions;
     const struct firn_vector_kernels *kernels;
     const float *query;
-    const float *compared; /* what kernels get: the query, of length 1 for COSINE */
+    const float *compared; /* the query for kernels; for COSINE scaled to length 1 */
     double squares;        /* of the query */
     double length;         /* their root */
-    double wrong;          /* of a kernel's sum, this share of what was added up may be */
-    double vanished;       /* and so much more, where numbers were too small */
-    float *own;            /* compared, where it is not the query */
+    double wrong;          /* the relative error of a kernel's sum */
+    double vanished;       /* the further error due to numbers that were too small */
+    float *own;            /* compared, if it is not the query */
 };
 /* Borrows the query until deinit. FIRN_NO_MEMORY. Requires: it is finite. */
 FIRN_MUST_CHECK int firn_search_measure_init(struct firn_search_measure *measure,
@@ -34,10 +34,10 @@ FIRN_MUST_CHECK int firn_search_measure_init(struct firn_search_measure *measure
                                              firn_error *err);
 /* A zeroed one is fine. */
 void firn_search_measure_deinit(struct firn_search_measure *measure);
-/* Which of four vectors may be at a distance of `most` or less: bit i. One whose bit is not set surely is not. */
+/* Which of four vectors may be at a distance of `most` or less: bit i. A vector whose bit is not set is certainly not. */
 unsigned firn_search_measure_four(const struct firn_search_measure *measure,
                                   const void *const rows[4], double most);
-/* The distance of one. A NaN or an infinity: the vector is not finite. */
+/* The distance of a vector. NaN or infinity: the vector is not finite. */
 double firn_search_measure_exact(const struct firn_search_measure *measure, const void *row);
 
 /* ---- the nearest: search_top.c ---- */
@@ -46,7 +46,7 @@ struct firn_search_near {
     double distance;
     struct firn_buf key; /* encoded: their bytes compare as keys do */
 };
-/* The k nearest rows that one thread has met. A zeroed one with k set is empty. */
+/* The k nearest rows that one thread has seen. A zeroed one with k set is empty. */
 struct firn_search_top {
     struct firn_search_near *heap; /* the furthest first */
     size_t count;
@@ -54,13 +54,13 @@ struct firn_search_top {
     size_t k;
 };
 void firn_search_top_deinit(struct firn_search_top *top);
-/* Up to which distance a row may still be among the k: infinity as long as there are fewer. */
+/* The largest distance at which a row may still be among the k: infinity while there are fewer. */
 double firn_search_top_most(const struct firn_search_top *top);
 /* Takes a row, whose key is copied, if it is among the nearest. FIRN_NO_MEMORY. */
 FIRN_MUST_CHECK int firn_search_top_put(struct firn_search_top *top, double distance,
                                         firn_slice key, firn_error *err);
-/* Moves the rows of all of them into out, nearest first, then by key, at most k; they are empty then. out, an empty
- * one, keeps that order: it is no heap. FIRN_NO_MEMORY. */
+/* Moves at most k rows of all tops, which are empty afterwards, into out: nearest first, then by key. out is sorted, and
+ * no heap. FIRN_NO_MEMORY. Requires: out is empty. */
 FIRN_MUST_CHECK int firn_search_top_join(struct firn_search_top *tops, size_t count, size_t k,
                                          struct firn_search_top *out, firn_error *err);
 
@@ -69,31 +69,31 @@ FIRN_MUST_CHECK int firn_search_top_join(struct firn_search_top *tops, size_t co
 struct firn_lsm_pieces;
 /* The runs of a search that have a source. NULL: none has. */
 struct firn_search_source_set;
-/* pieces: what is read; NULL: rows one by one. column: its number. */
+/* pieces: those of the query; NULL: rows are read one by one. column: its number. */
 FIRN_MUST_CHECK int firn_search_source_open(const struct firn_search_request *request,
                                             uint32_t column, const struct firn_lsm_pieces *pieces,
                                             struct firn_search_source_set **out, firn_error *err);
 /* NULL is fine. */
 void firn_search_source_close(struct firn_search_source_set *set);
-/* Notes rows that may be found: those of a mask of FIRN_CHUNK_MASK_WORDS words from a row of a group on; or so many.
+/* Notes rows that may be found: those of a mask of FIRN_CHUNK_MASK_WORDS words from a row of a group on, or `count` rows.
  * is_loose: the search may not see all of them. false: the run has no source, and they must be measured. Any thread. */
 bool firn_search_source_note(struct firn_search_source_set *set, const struct firn_run *run,
                              size_t group, size_t row, const uint64_t *wanted, bool is_loose);
 bool firn_search_source_note_all(struct firn_search_source_set *set, const struct firn_run *run,
                                  size_t group, size_t row, size_t count, bool is_loose);
-/* Notes the rows of a group of which the source knows that they fulfil the condition; false: it does not know. */
+/* Notes the rows of a group that fulfil the condition, if the source knows them; false: it does not. */
 bool firn_search_source_note_known(struct firn_search_source_set *set, const struct firn_run *run,
                                    size_t group, size_t row, size_t count, bool is_loose);
-/* Whether each piece is rows of a run that has a source, which knows those that fulfil the condition if there is one: then
- * these are noted, of *out_rows, and none has to be read. */
+/* Notes the rows of all pieces without reading any, out of *out_rows rows. False, if a piece is not of a run with a source,
+ * or, with a condition, if the source does not know the rows that fulfil it. */
 bool firn_search_source_note_pieces(struct firn_search_source_set *set,
                                     const struct firn_lsm_pieces *pieces, bool has_condition,
                                     uint64_t *out_rows);
 /* Tells sources which rows fulfil the condition: all pieces were visited. */
 void firn_search_source_teach(struct firn_search_source_set *set,
                               const struct firn_lsm_pieces *pieces);
-/* Asks all sources for near rows among those that were noted, and puts them into top. *out_lacks: one of them named too
- * few, or is damaged, and all rows must be measured. */
+/* Asks all sources for near rows among the noted ones, and puts them into top. *out_lacks: a source named too few, or is
+ * damaged, and all rows must be measured. */
 FIRN_MUST_CHECK int firn_search_source_ask(const struct firn_search_source_set *set,
                                            struct firn_lsm_pieces *pieces,
                                            const struct firn_search_request *request,
@@ -102,19 +102,19 @@ FIRN_MUST_CHECK int firn_search_source_ask(const struct firn_search_source_set *
 
 /* ---- graphs as sources: search_graph.c ---- */
 
-/* Those of the runs that a search reads. Zeroed at first; the counts stay after close. */
+/* The graphs of the runs that a search reads. Zeroed at first; the counts stay after close. */
 struct firn_search_graphs {
     struct firn_search_sources sources; /* for the request */
     const struct firn_search_request *request;
     struct firn_buf list; /* of struct firn_lsm_pieces_graph */
     struct firn_buf
         key; /* of the condition, for memos (graph/graph_memo.c); empty: there are none */
-    struct firn_buf places; /* size_t of each graph: until it is given back, its memos stay */
+    struct firn_buf places; /* a size_t for each graph: until it is returned, its memos stay */
     struct firn_graph_scratch *scratch;
     struct firn_graph_candidate *candidates;
     double *distances;
     size_t room;        /* of both */
-    uint64_t damaged;   /* that could not be read */
+    uint64_t damaged;   /* graphs that could not be read */
     uint64_t evaluated; /* codes that were compared */
     uint64_t judged;    /* vectors that were measured */
 };
@@ -125,10 +125,10 @@ FIRN_MUST_CHECK int firn_search_graph_open(struct firn_search_graphs *graphs,
                                            const struct firn_schema *schema, firn_error *err);
 void firn_search_graph_close(struct firn_search_graphs *graphs);
 
-/* ---- what is given out: search_result.c ---- */
+/* ---- results: search_result.c ---- */
 
-/* Decodes keys, and reads the columns that were asked for. Rows that are gone meanwhile, because their time was over, are
- * left out. view: what the search read; NULL: in its transaction. */
+/* Decodes keys, and reads the requested columns. Rows that have expired since the search are left out. view: the state
+ * that was searched; NULL: that of the transaction. */
 FIRN_MUST_CHECK int firn_search_result_make(struct firn_table *table,
                                             const struct firn_search_request *request,
                                             struct firn_db_view *view,

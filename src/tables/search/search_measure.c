@@ -2,10 +2,10 @@
  *
  * search/search_measure.c: which vectors may be near enough, and their distances.
  *
- * The processor's kernels compute the distances of four rows at a time, in single precision. The error of these has a
- * bound (vector/vector_distance.c). A row is left out if its distance, less the bound, is still beyond the limit; the
- * distances of all others are computed again in double precision, which decides. These are few once the nearest rows
- * are known roughly: so the result is exact, and costs little more than single precision.
+ * The processor's kernels compute the distances of four rows at a time, in single precision. Their error has a bound
+ * (vector/vector_distance.c). A row is left out if its distance, less the bound, is still beyond the limit. The
+ * distances of all other rows are computed again in double precision, which decides. Once the nearest rows are roughly
+ * known, these are few. So the result is exact, and costs little more than single precision.
  *
  * The error. Let u be 2^-24, n the dimensions, and g = (n + 8) u, with room for a few operations more than Higham
  * counts.
@@ -21,15 +21,15 @@
  * infinite, and count as the largest number. The distance of a vector so short that its square may have become zero is
  * always computed again.
  *
- * (M1) What measure_four leaves out is at a distance of more than `most`. (Not checked: that is the computation that
- *      is saved; tests make it.)
+ * (M1) A vector that measure_four leaves out is at a distance of more than `most`. (Not checked: this would be the
+ *      computation that is saved; tests check it.)
  */
 #include "search/search_internal.h"
 
 #include "base/check.h"
 #include "base/mem.h"
 
-/* Below this a square of a length is too small to divide by, 2^-80; above the other one it may be infinite. */
+/* Below SQUARE_LEAST, 2^-80, the square of a length is too small to divide by; above the other it may be infinite. */
 #define SQUARE_LEAST 0x1p-80
 #define SQUARE_MOST 0x1p+120
 #define NUMBER_MOST 0x1.fffffep+127 /* of f32 */
@@ -75,11 +75,11 @@ static bool
 may_be_near_by_l2(const struct firn_search_measure *measure, double sum, double most)
 {
     sum = sum > NUMBER_MOST ? NUMBER_MOST : sum;
-    /* A NaN is near: the judge finds out why. */
+    /* A NaN counts as near: the exact measure finds the reason. */
     return !(sum - sum * measure->wrong - measure->vanished > most);
 }
 
-/* x <= |b| times `times`, where the square of |b| is known with its error. */
+/* Whether x <= |b| times `times` may hold; the square of |b| is known with an error. */
 static bool
 is_within(const struct firn_search_measure *measure, double x, double times, double square)
 {
@@ -95,7 +95,7 @@ may_be_near_by_dot(const struct firn_search_measure *measure, double dot, double
         !(measure->squares < SQUARE_MOST)) {
         return true;
     }
-    /* What may have vanished, counted with the lengths of both. */
+    /* The length to which the vanished parts of both vectors are relative. */
     const double length = 1 + measure->length;
     const double vanished = measure->vanished * (length + 1 + square);
     /* -dot - wrong |a| |b| - vanished <= most */
@@ -115,8 +115,8 @@ may_be_near_by_cosine(const struct firn_search_measure *measure, double dot, dou
     if (!(square > SQUARE_LEAST && square < SQUARE_MOST)) {
         return true;
     }
-    /* dot / |b| >= least, by squares that keep their signs: half of all dots are negative, and no branch could guess
-     * which. */
+    /* dot / |b| >= least, by squares that keep their signs: half of all dots are negative, so a branch on the sign would
+     * be mispredicted. */
     const double least = 1 - most - 4 * measure->wrong;
     return signed_square(dot) >= signed_square(least) * square;
 }

@@ -3,10 +3,10 @@
  * search/search_result.c: the rows that were found, in memory of their own.
  *
  * The keys of a search are encoded, as in the tree. They are decoded here, and the columns of the result are read by
- * them, in the state that was searched. So of rows that are not found, a search reads only vectors, keys and the
+ * key, in the state that was searched. So of rows that are not in the result, a search reads only vectors, keys and the
  * columns of its condition. Everything is copied, so a result stays valid after the table is closed.
  *
- * Threads: one makes a result; any may read it.
+ * Threads: one thread makes a result; any thread may read it.
  */
 #include "base/check.h"
 #include "base/mem.h"
@@ -22,7 +22,7 @@ firn_search_result_free(struct firn_search_result *result)
     }
 }
 
-/* A value whose bytes are in the arena. */
+/* Copies a value, with its bytes, to the arena. */
 static int
 keep(struct firn_arena *arena, const firn_value *value, firn_value *out, firn_error *err)
 {
@@ -30,7 +30,7 @@ keep(struct firn_arena *arena, const firn_value *value, firn_value *out, firn_er
     if (value->type == FIRN_TYPE_NULL || firn_physical_of(value->type) != FIRN_PHYSICAL_BYTES) {
         return FIRN_OK;
     }
-    /* Vectors are read as numbers: they are aligned. */
+    /* Vectors are read as numbers, so they must be aligned. */
     uint8_t *bytes = firn_arena_alloc(arena, value->as.bytes.size);
     if (bytes == NULL) {
         return firn_error_no_memory(err, "a result");
@@ -91,7 +91,7 @@ take_row(void *ctx, size_t i, const struct firn_row *row)
     return rc;
 }
 
-/* Leaves out the rows that are gone. */
+/* Leaves out the rows that have expired. */
 static void
 close_up(struct firn_search_result *result, const bool *is_gone)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * search/search_run.h: the rows whose vectors are nearest to one. The public twin is include/firn/vector.h.
+ * search/search_run.h: the rows whose vectors are nearest to a given one. The public twin is include/firn/vector.h.
  *
- * Threads: a search reads with threads of its own, which are idle when its functions have returned. A result never
+ * Threads: a search has threads of its own, which only run during calls of its functions. A result never
  * changes.
  */
 #ifndef FIRN_SEARCH_SEARCH_RUN_H
@@ -14,8 +14,8 @@
 #include "vector/vector_distance.h"
 
 struct firn_search_request {
-    struct firn_db_txn *txn;   /* what it sees, its writes included; or */
-    struct firn_db_view *view; /* NULL, both: now */
+    struct firn_db_txn *txn;   /* its state, with its writes; or */
+    struct firn_db_view *view; /* both NULL: now */
     const char *column;
     const float *query; /* of so many numbers */
     size_t dimensions;
@@ -24,12 +24,12 @@ struct firn_search_request {
     const char *where; /* as in firn_query_options, with its parameters */
     const firn_value *parameters;
     size_t parameter_count;
-    const char *const *columns; /* whose values the result is to have */
+    const char *const *columns; /* of the result */
     size_t column_count;
-    /* What may know near rows of runs; NULL: every row is measured. Borrowed for the call. */
+    /* Sources of near rows; NULL: graphs, if there are any. Borrowed for the call. */
     const struct firn_search_sources *sources;
-    uint32_t ef;   /* for those; 0: by recall */
-    double recall; /* 0: as by default */
+    uint32_t ef;   /* for sources; 0: by recall */
+    double recall; /* 0: the default */
     bool is_exact; /* none of the nearest may be missed, with any sources */
     unsigned threads;
     int (*on_progress)(void *ctx, const firn_progress *progress); /* may be NULL */

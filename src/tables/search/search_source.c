@@ -7,9 +7,9 @@
  *
  * (S2) A row is allowed only if it was in a batch, or a piece, that was read directly. Then it is the version that the
  *      view sees; if the piece was loose, this is checked before the row is taken. If too few rows pass, the source is
- *      asked for more. (Not checked: batches of other ways have no place in a run, so nothing can be noted of them.)
+ *      asked for more. (Not checked: other batches have no place in a run, so their rows cannot be noted.)
  *
- * Locking: bits of rows are set by atomic operations, because a word may have rows of two groups. They are read when
+ * Locking: bits of rows are set by atomic operations, because a word may have rows of two groups. They are read after
  * all threads have ended.
  */
 #include "search/search_source.h"
@@ -23,7 +23,7 @@
 #include "lsm/lsm_pieces.h"
 #include "search/search_internal.h"
 
-enum { WIDER = 4 }; /* so many times as much is asked for, where too little was found */
+enum { WIDER = 4 }; /* the factor of candidates, each time too few rows were found */
 
 enum noted { NOTED_BITS, NOTED_ALL, NOTED_KNOWN };
 
@@ -31,12 +31,12 @@ struct part {
     struct firn_run *run;
     void *source; /* NULL: none */
     uint64_t
-        *firsts; /* the number of the first row of each group, and one more: that of all rows */
+        *firsts; /* the number of the first row of each group; after them, the number of all rows */
     size_t groups;
-    uint64_t *allowed; /* written by __atomic functions alone while threads visit */
+    uint64_t *allowed; /* while threads visit, only __atomic functions write it */
     uint8_t
         *noted; /* likewise, enum noted: of each group, rows that are allowed without their bits */
-    bool is_loose; /* likewise: the search may not see all of those that are allowed */
+    bool is_loose; /* likewise: the search may not see all of the allowed rows */
     const struct firn_graph_memo *known; /* rows that fulfil the condition; NULL: not known */
 };
 
@@ -166,7 +166,7 @@ allow(struct part *part, uint64_t row, uint64_t bits)
     }
 }
 
-/* The same of `count` rows. */
+/* Sets the bits of `count` rows. */
 static void
 allow_all(struct part *part, uint64_t row, uint64_t count)
 {
@@ -277,7 +277,7 @@ firn_search_source_note_pieces(struct firn_search_source_set *set,
 
 /* ---- asking ---- */
 
-/* What reads rows that were named. */
+/* Reads the keys of named rows. */
 struct reading {
     struct firn_lsm_pieces *pieces;
     struct firn_lsm_group group;
@@ -309,7 +309,7 @@ out:
     return rc;
 }
 
-/* Allows those of a group that are known. */
+/* Allows the rows of a group that are known to fulfil the condition. */
 static void
 allow_known(struct part *part, size_t group)
 {
@@ -325,7 +325,7 @@ allow_known(struct part *part, size_t group)
     }
 }
 
-/* Which rows are allowed, NULL: all, and how many. All threads have ended. */
+/* The allowed rows (NULL: all), and how many there are. Requires: all threads have ended. */
 static uint64_t
 count_allowed(struct part *part, const uint64_t **out)
 {
@@ -381,8 +381,8 @@ compare_candidates(const void *a, const void *b)
                                              : (left->row > right->row) - (left->row < right->row);
 }
 
-/* Puts those that the search sees into top, the nearest first, up to as many as are wanted; *out_seen of them. Those that are
- * further than what top has need not be looked at: *out_is_over. */
+/* Puts up to `wanted` of the found rows that the search sees into top, the nearest first; *out_seen is their number. If a
+ * row is too far for top, the rest need not be checked: *out_is_over. */
 static int
 take_seen(struct reading *reading, const struct part *part, const uint64_t *allowed,
           const struct firn_search_candidate *found, size_t count, size_t wanted,
@@ -410,7 +410,7 @@ out:
     return rc;
 }
 
-/* Moves the rows of one into another. */
+/* Copies the rows of one top into another. */
 static int
 add_top(struct firn_search_top *top, const struct firn_search_top *own, firn_error *err)
 {
@@ -460,7 +460,7 @@ ask_part(const struct firn_search_source_set *set, struct part *part,
         }
         FIRN_TRY(rc);
         firn_sort(found, found_count, sizeof *found, compare_candidates);
-        /* Anew each time: those that were found are found again. */
+        /* Start again each time: the same rows are found again. */
         firn_search_top_deinit(&own);
         FIRN_TRY(take_seen(reading, part, ask.allowed, found, found_count, wanted, &own, &seen,
                            &is_over, err));
@@ -468,7 +468,7 @@ ask_part(const struct firn_search_source_set *set, struct part *part,
             break;
         }
         if (found_count < ask.wanted || ask.wanted >= count) {
-            /* Rows without a vector are allowed, too, and never named; and so are rows that the view does not see: only
+            /* The missing rows may lack a vector, so that they are never named, or the view may not see them: only
              * a look at all of them can tell. */
             *out_lacks = true;
             goto out;

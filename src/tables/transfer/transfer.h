@@ -12,20 +12,20 @@
 #include "rows/rows.h"
 #include "storefile/storefile.h"
 
-/* How a program's form of a text is one of the readers' and writers'. Borrowed from it. FIRN_INVALID. */
+/* Converts a program's description of a text to one for the readers and writers, which borrows from it. FIRN_INVALID. */
 struct firn_csv_format;
 FIRN_MUST_CHECK int firn_transfer_import_format(const firn_text_form *form,
                                                 struct firn_csv_format *out, firn_error *err);
 
-/* Where bytes come from, piece by piece. */
+/* A source of bytes, piece by piece. */
 struct firn_transfer_source {
     firn_read_bytes read;
     void *ctx;
 };
-/* Loads all rows of the text into the table, by one commit. progress tells of the reading, and then of the
- * commit. *statistics is written also after a failure. FIRN_INVALID and FIRN_LIMIT for a text, or for a row if
- * on_reject is NULL, with its line; else as firn_rows_bulk_put and firn_rows_bulk_commit, or what read
- * or on_reject returned. */
+/* Loads all rows of the text into the table, by one commit. progress reports the reading, and then the
+ * commit. *statistics is written also after a failure. FIRN_INVALID, FIRN_LIMIT: the text is invalid, or, if on_reject
+ * is NULL, a row, with its line; else as firn_rows_bulk_put and firn_rows_bulk_commit, or the result of read
+ * or on_reject. */
 FIRN_MUST_CHECK int firn_transfer_import(struct firn_table *table,
                                          const struct firn_transfer_source *source,
                                          const firn_import_options *options,
@@ -53,14 +53,14 @@ FIRN_MUST_CHECK int firn_transfer_vectors_import(struct firn_table *table,
                                                  firn_import_statistics *statistics,
                                                  firn_error *err);
 
-/* Where bytes go to. */
+/* A destination of bytes. */
 struct firn_transfer_sink {
     firn_write_bytes write;
     void *ctx;
 };
-/* Writes the rows that the reading sees, in the order of the key, or of its index. *statistics is written
- * also after a failure. FIRN_INVALID for a text that the form cannot have; else as a cursor, or what write
- * returned. */
+/* Writes the rows of the state that is read, in the order of the key, or of the index. *statistics is written
+ * also after a failure. FIRN_INVALID: the form cannot express a text; else as a cursor, or the result of
+ * write. */
 FIRN_MUST_CHECK int firn_transfer_export(struct firn_table *table,
                                          const struct firn_transfer_sink *sink,
                                          const firn_text_form *form,
@@ -68,7 +68,7 @@ FIRN_MUST_CHECK int firn_transfer_export(struct firn_table *table,
                                          struct firn_storefile_progress *progress,
                                          firn_export_statistics *statistics, firn_error *err);
 
-/* Appends the definition of a table that the text's sample fits, without a NUL. FIRN_INVALID where the text is damaged, or
+/* Appends the definition of a table that the text's sample fits, without a NUL. FIRN_INVALID: the text is damaged, or
  * has no columns. */
 FIRN_MUST_CHECK int firn_transfer_guess(const struct firn_transfer_source *source,
                                         const firn_guess_options *options, struct firn_buf *out,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * transfer/transfer_export.c: a table as a text: the rows of a cursor, line by line, in pieces of some hundred
+ * transfer/transfer_export.c: writes a table as a text: the rows of a cursor, line by line, in pieces of some hundred
  * kilobytes.
  */
 #include "transfer/transfer.h"

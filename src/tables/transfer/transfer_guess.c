@@ -29,7 +29,7 @@ struct guess {
     char number_name[NUMBER_NAME_SIZE];
 };
 
-/* Until there are as many records as wanted, or no more in this piece. */
+/* Adds records until the sample is complete, or the piece has no more. */
 static int
 take_records(struct guess *guess, bool *out_is_enough, firn_error *err)
 {
@@ -81,7 +81,7 @@ has_name(const struct firn_csv_infer_result *result, firn_slice name)
     return false;
 }
 
-/* Of the column of numbers: one that no other column has. */
+/* Finds a name for the column of numbers that no other column has. */
 static void
 name_numbers(struct guess *guess, const struct firn_csv_infer_result *result)
 {

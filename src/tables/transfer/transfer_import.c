@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * transfer/transfer_import.c: a text into a table.
+ * transfer/transfer_import.c: imports a text into a table.
  *
  * The text comes in pieces, which a reader of exchange/ divides into records. Each record becomes values of its
  * columns, and a row of a load. The columns are known with the first record: the caller, the header or the number
@@ -9,7 +9,7 @@
  * rows stay, all rows go into one transaction instead.
  *
  * A malformed record, or one whose values make no row, is rejected: it is reported to on_reject, or ends the import.
- * Every other failure ends the import. The load has taken nothing of a rejected record.
+ * Every other failure ends the import. The load takes nothing of a rejected record.
  *
  * Memory: a piece, and the part of a record whose end was not read yet; the rows of a
  * transaction, FIRN_BATCH_SIZE_MAX at most.
@@ -36,7 +36,7 @@ struct import {
     /* One of them, once the columns are known. */
     struct firn_table_bulk *bulk;
     struct firn_db_txn *txn;
-    bool replaces;  /* the load does so */
+    bool replaces;  /* the load replaces rows */
     bool has_begun; /* a record was seen */
 
     /* Of the fields of a record; those that are left out have type NULL, and no place. */
@@ -47,7 +47,7 @@ struct import {
     firn_value *values; /* of the load */
     size_t value_count;
     struct firn_buf names;      /* of the load's columns: bytes, each with a NUL */
-    const char **columns_names; /* the same as strings; of JSON lines they lie in the schema */
+    const char **columns_names; /* the same as strings; for JSON lines those of the schema */
     struct firn_schema *schema; /* of JSON lines */
     const char **given_names;   /* of a row for the transaction */
     firn_value *given;
@@ -86,7 +86,7 @@ text_column_of(const struct firn_schema_column *column)
 
 /* ---- rejected ---- */
 
-/* rc is FIRN_INVALID or FIRN_LIMIT, and *err says why. */
+/* Rejects a record. Requires: rc is FIRN_INVALID or FIRN_LIMIT, and *err has the reason. */
 static int
 reject(struct import *import, uint64_t line, firn_slice text, int rc, firn_error *err)
 {
@@ -127,7 +127,7 @@ write_row(struct import *import, const firn_value *values, const bool *is_given,
     return rc;
 }
 
-/* Gives a row to the load; rejects what is none. */
+/* Gives a row to the load, or rejects it. */
 static int
 put(struct import *import, const firn_value *values, const bool *is_given, uint64_t line,
     firn_slice text, firn_error *err)
@@ -185,7 +185,7 @@ without_spaces(firn_slice text)
     return text;
 }
 
-/* The i-th field is for the column with that name; NULL: for none. */
+/* Assigns the i-th field to the column with that name; NULL: to none. */
 static int
 take_field(struct import *import, size_t i, const struct firn_schema_column *column,
            firn_error *err)
@@ -201,7 +201,7 @@ take_field(struct import *import, size_t i, const struct firn_schema_column *col
     return note_name(import, column->name, err);
 }
 
-/* From the header. */
+/* Takes the columns from the header. */
 static int
 take_header(struct import *import, const struct firn_schema *schema,
             const struct firn_csv_record *record, firn_error *err)
@@ -227,7 +227,7 @@ out:
     return rc;
 }
 
-/* From the caller. */
+/* Takes the columns that the caller has named. */
 static int
 take_named(struct import *import, const struct firn_schema *schema, size_t fields, firn_error *err)
 {
@@ -250,7 +250,7 @@ out:
     return rc;
 }
 
-/* All of the table. */
+/* Takes all columns of the table. */
 static int
 take_all(struct import *import, const struct firn_schema *schema, size_t fields, firn_error *err)
 {
@@ -273,7 +273,7 @@ out:
     return rc;
 }
 
-/* Room for the names and values of a row. */
+/* Makes room for the names and values of a row. */
 static int
 open_row(struct import *import, firn_error *err)
 {
@@ -286,8 +286,8 @@ open_row(struct import *import, firn_error *err)
                : firn_error_no_memory(err, "an import");
 }
 
-/* Begins the transaction, where a load cannot do what is to be done with rows that are there: it replaces rows that have
- * no entries in indexes. */
+/* Begins the transaction, if a load cannot handle existing rows as wanted: a load can only replace rows that have no entries
+ * in indexes. */
 static int
 begin_txn(struct import *import, firn_error *err)
 {
@@ -327,7 +327,7 @@ open_bulk(struct import *import, firn_error *err)
     return rc;
 }
 
-/* The first record says what the fields are for. */
+/* Assigns the fields to columns at the first record. */
 static int
 begin_csv(struct import *import, const struct firn_csv_record *record, firn_error *err)
 {
@@ -372,7 +372,7 @@ put_csv(struct import *import, const struct firn_csv_record *record, firn_error 
     return put(import, import->values, NULL, record->line, record->raw, err);
 }
 
-/* All records of a piece. */
+/* Imports all records of a piece. */
 static int
 take_csv(struct import *import, firn_error *err)
 {
@@ -421,7 +421,7 @@ out:
     return rc;
 }
 
-/* ---- all of it ---- */
+/* ---- the whole import ---- */
 
 static int
 open_csv(struct import *import, firn_error *err)
@@ -434,7 +434,7 @@ out:
     return rc;
 }
 
-/* Any column may come. */
+/* Prepares for all columns, since a line may have any of them. */
 static int
 open_json(struct import *import, firn_error *err)
 {
@@ -530,7 +530,7 @@ firn_transfer_import(struct firn_table *table, const struct firn_transfer_source
                             .statistics = statistics};
     firn_error own;
     int rc;
-    if (err == NULL) { /* the text of a reject lies there */
+    if (err == NULL) { /* rejecting needs the text of an error */
         err = &own;
     }
     import.piece = firn_alloc_array(PIECE_SIZE, 1);

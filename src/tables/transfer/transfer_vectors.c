@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * transfer/transfer_vectors.c: a file of vectors into a table.
+ * transfer/transfer_vectors.c: imports a file of vectors into a table.
  *
  * The file comes in pieces, which a reader of exchange/ divides into vectors. Each vector becomes a row of a load. Its
  * key is a number of the table, or its position in the file.
@@ -15,7 +15,7 @@
 
 enum { PIECE_SIZE = 1 << 18 };
 
-/* The vectors that the reader has. */
+/* Visits the vectors that the reader has. */
 static int
 visit_all(struct firn_vector_reader *reader, const struct firn_transfer_vectors *what,
           uint64_t *count, firn_error *err)
