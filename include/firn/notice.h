@@ -85,8 +85,8 @@ typedef struct firn_progress {
 
 /* Each function may be NULL. Callbacks may come from any thread of the operation, one at a time. Inside
  * them the thread cannot use handles, neither those of the operation nor others: every function that
- * takes or opens one returns FIRN_MISUSE; a function without a result does nothing, so that what it should
- * close stays open. (Functions that only return a text or a flag of a workspace, like
+ * takes or opens one returns FIRN_MISUSE, and a function without a result does nothing, so a handle that
+ * it should close stays open. (Functions that only return a text or a flag of a workspace, like
  * firn_workspace_root, work.) Requires: the callback does not wait for another thread that uses handles
  * of the operation. */
 typedef struct firn_callbacks {

@@ -20,7 +20,7 @@ extern "C" {
 
 /* Types of columns. The numbers are on disk. */
 typedef enum firn_type {
-    FIRN_TYPE_NULL = 0, /* of a value: there is none. No column has it */
+    FIRN_TYPE_NULL = 0, /* the type of a null; no column has it */
     FIRN_TYPE_BOOL = 1,
     FIRN_TYPE_I8 = 2,
     FIRN_TYPE_I16 = 3,
@@ -38,7 +38,7 @@ typedef enum firn_type {
     FIRN_TYPE_TEXT = 15,      /* UTF-8 */
     FIRN_TYPE_BLOB = 16,
     FIRN_TYPE_UUID = 17,  /* 16 bytes */
-    FIRN_TYPE_VECTOR = 18 /* a fixed number of F32, 4 bytes each, lowest byte first */
+    FIRN_TYPE_VECTOR = 18 /* a fixed number of F32, 4 bytes each, little-endian */
 } firn_type;
 #define FIRN_TYPE_MAX FIRN_TYPE_VECTOR
 
@@ -57,7 +57,7 @@ typedef struct firn_value {
     } as;
 } firn_value;
 
-/* No value: SQL's NULL. */
+/* Null: no value, as in SQL. */
 static inline firn_value
 firn_null(void)
 {
@@ -67,7 +67,7 @@ firn_null(void)
     return value;
 }
 
-/* Whether there is no value. */
+/* Whether the value is null. */
 static inline bool
 firn_is_null(firn_value value)
 {
