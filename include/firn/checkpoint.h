@@ -85,7 +85,7 @@ typedef struct firn_store_checkpoint_options {
     }
 /* Creates a checkpoint of the present state. name: 1 to 255 ASCII letters, digits and any of "._-+/",
  * beginning with a letter; none of "latest", "now" and "yesterday" in any case, and not four or more
- * letters that all lie between k and z, which would look like an id; NULL or "" for none. FIRN_EXISTS if
+ * letters that are all between k and z, which would look like an id; NULL or "" for none. FIRN_EXISTS if
  * another checkpoint has the name. out may be NULL. */
 FIRN_API FIRN_MUST_CHECK int
 firn_store_checkpoint_create(firn_store *store, const char *name,

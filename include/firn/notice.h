@@ -50,7 +50,7 @@ typedef enum firn_notice_kind {
     /* Could not be read, or changed in place: the checkpoint keeps the previous checkpoint's entry. */
     FIRN_NOTICE_CARRIED = 18,
     FIRN_NOTICE_NEWER = 19, /* part of a store that a newer firn wrote: neither sound nor damaged */
-    /* Its time lies outside the years 1677 to 2262: saved with the nearer end of that range. */
+    /* Its time is outside of the years 1677 to 2262: saved with the nearer end of that range. */
     FIRN_NOTICE_DATE = 20,
     /* An SQLite database in use that could not be copied in one state: saved as plain files, which may
      * not be consistent with each other. */

@@ -95,7 +95,7 @@ firn_u64(uint64_t number)
     return value;
 }
 
-/* For columns F32 and F64. */
+/* For F32 and F64 columns. */
 static inline firn_value
 firn_f64(double number)
 {
@@ -105,7 +105,7 @@ firn_f64(double number)
     return value;
 }
 
-/* For columns BOOL. */
+/* For BOOL columns. */
 static inline firn_value
 firn_bool(bool truth)
 {
@@ -116,7 +116,7 @@ firn_bool(bool truth)
     return value;
 }
 
-/* For columns TEXT: UTF-8, which is borrowed. */
+/* For TEXT columns: UTF-8, which is borrowed. */
 static inline firn_value
 firn_text_bytes(firn_slice text)
 {
@@ -133,7 +133,7 @@ firn_text(const char *text)
     return firn_text_bytes(firn_str(text));
 }
 
-/* For columns BLOB, UUID and VECTOR: bytes, which are borrowed. */
+/* For BLOB, UUID and VECTOR columns: bytes, which are borrowed. */
 static inline firn_value
 firn_blob(firn_slice bytes)
 {

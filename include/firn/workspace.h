@@ -101,7 +101,7 @@ typedef struct firn_workspace_options {
  * `path` upward, for which one of these is true:
  *   (a) it contains a store of this user called ".firn";
  *   (b) it has a store in the default place;
- *   (c) the store in store_path knows it.
+ *   (c) the store in store_path has a workspace with this root.
  * If there is none, or with is_root, `path` is the root. Creates nothing. FIRN_NOT_FOUND or FIRN_INVALID
  * if `path` is not a directory. FIRN_INVALID if the store would be the root itself. FIRN_UNTRUSTED if a
  * store was found in the tree that this user did not create there (see "stores inside trees"); giving
@@ -131,12 +131,13 @@ FIRN_API const char *firn_workspace_unread_store(const firn_workspace *workspace
  * program should ask before the first save of such a directory. Constant text; any thread. */
 FIRN_API const char *firn_workspace_too_broad(const firn_workspace *workspace);
 /* Continues in this directory the history of the directory that was saved as old_root (NULL: the path
- * from firn_workspace_moved_from). A store in the default place moves along. FIRN_NOT_FOUND if no store
- * has that history. FIRN_EXISTS if this directory already has checkpoints, or a store that is not empty. */
+ * from firn_workspace_moved_from). A store in the default place moves along. FIRN_NOT_FOUND if no store has
+ * a workspace with that root. FIRN_EXISTS if this directory already has checkpoints, or a store that is not
+ * empty. */
 FIRN_API FIRN_MUST_CHECK int firn_workspace_adopt(firn_workspace *workspace, const char *old_root,
                                                   firn_error *err);
 /* Creates the store and enters the workspace in it, unless that has been done. *out_created (may be
- * NULL) tells whether it was created now. */
+ * NULL) becomes true if the store was created now. */
 FIRN_API FIRN_MUST_CHECK int firn_workspace_init(firn_workspace *workspace, bool *out_created,
                                                  firn_error *err);
 
@@ -157,13 +158,13 @@ firn_workspaces_list(const char *store_path,
                      firn_error *err);
 /* Deletes the history of a workspace: when this returns FIRN_OK its checkpoints and tags are gone. The
  * directory itself is not touched and need not exist. A store in the default place that contains no
- * other workspace is removed. FIRN_NOT_FOUND if no store knows the root. Any thread. */
+ * other workspace is removed. FIRN_NOT_FOUND if no store has a workspace with the root. Any thread. */
 FIRN_API FIRN_MUST_CHECK int
 firn_workspaces_remove(const char *root, const firn_workspace_options *options, firn_error *err);
 
 /* ---- stores inside trees ---- */
 
-/* A store that lies inside a tree (".firn" in its root) may have arrived with the tree, and so may its
+/* A store inside a tree (".firn" in its root) may have arrived with the tree, and so may its
  * settings and the interrupted restore that it records. Therefore firn_workspace_open uses such a store
  * only if this user created it there (by firn_workspace_init or a save with its path in store_path) or
  * trusts it. Only its owner may be able to write to its directory. Trust is recorded in the user's
@@ -396,7 +397,7 @@ FIRN_API FIRN_MUST_CHECK int firn_workspace_watch(firn_workspace *workspace,
 typedef struct firn_workspace_watch_info {
     size_t size;          /* sizeof(firn_workspace_watch_info) */
     uint64_t process;     /* id of the watching process */
-    uint64_t directories; /* of the workspace, as far as the watch knows them */
+    uint64_t directories; /* of the workspace, as far as the watch has seen them */
     uint64_t dirty;       /* of these directories, those that the next save visits */
     uint64_t unwatched;   /* of these directories, those that every save visits */
     bool is_by_fanotify;  /* else by inotify, which has a limit of watches */
