@@ -137,7 +137,7 @@ FIRN_API const char *firn_workspace_too_broad(const firn_workspace *workspace);
 FIRN_API FIRN_MUST_CHECK int firn_workspace_adopt(firn_workspace *workspace, const char *old_root,
                                                   firn_error *err);
 /* Creates the store and enters the workspace in it, unless that has been done. *out_created (may be
- * NULL) becomes true if the store was created now. */
+ * NULL) becomes true if this call did it. */
 FIRN_API FIRN_MUST_CHECK int firn_workspace_init(firn_workspace *workspace, bool *out_created,
                                                  firn_error *err);
 
