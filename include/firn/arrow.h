@@ -82,9 +82,10 @@ struct ArrowArrayStream {
 
 /* Turns a scan into a stream of struct arrays, with one field for each column and up to 65,536 rows each. The
  * stream owns the scan from then on, even if the call fails; releasing the stream closes the scan. Schemas and
- * arrays stay valid after the stream was released, and after the store was closed; some have memory of its cache then. Each array, and each of its columns, can be released on its
- * own, in any order, by any thread. The stream itself follows the thread rules of the scan. Requires: the
- * stream is released before the store is closed. */
+ * arrays stay valid after the stream is released, and even after the store is closed; some arrays then still hold
+ * memory of its cache. Each array, and each of its columns, can be released on its own, in any order, by any thread.
+ * The stream itself follows the thread rules of the scan. Requires: the stream is released before the store is
+ * closed. */
 FIRN_API FIRN_MUST_CHECK int firn_scan_to_arrow(firn_scan *scan, struct ArrowArrayStream *out,
                                                 firn_error *err);
 

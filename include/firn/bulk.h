@@ -2,13 +2,13 @@
  *
  * firn/bulk.h: loading many entries at once.
  *
- * A load is one commit that bypasses the log and is written once, straight to its final place: half the
- * work of batches or less if few existing keys lie between the new ones.
+ * A load is one commit that bypasses the log and is written once, directly to its final place. It does
+ * half the work of batches, or less, if few existing keys lie between the new ones.
  *
  * - Nothing of a load is visible before its commit, and all of it afterwards, durably. A crash before
  *   the commit leaves nothing of it.
- * - Keys must ascend. If they come in any order, set `unsorted`: they are written twice and take up to
- *   a quarter of memory_bytes more meanwhile.
+ * - Keys must ascend. If they do not, set `unsorted`: entries are then written twice, and use up to a
+ *   quarter of memory_bytes in addition.
  * - Other commits continue while a load is open. They count as earlier: if they wrote the same keys,
  *   the load wins.
  * - One load of a store is open at a time (FIRN_BUSY). It belongs to one thread at a time. Close it
@@ -52,7 +52,7 @@ FIRN_API uint64_t firn_bulk_count(const firn_bulk *bulk);
 /* Commits, once; other commits wait for it. The load can only be closed afterwards. FIRN_CONFLICT if
  * more than 200 million commits came since it was opened. */
 FIRN_API FIRN_MUST_CHECK int firn_bulk_commit(firn_bulk *bulk, firn_error *err);
-/* Discards what was not committed. NULL is allowed. */
+/* Discards a load that was not committed. NULL is allowed. */
 FIRN_API void firn_bulk_close(firn_bulk *bulk);
 
 #ifdef __cplusplus

@@ -15,15 +15,15 @@
  *   writes, and a second undo takes back the first. Later restores delete a safety checkpoint once it is
  *   neither among the last 10 nor younger than 7 days.
  * - Values with a time to live: a snapshot of a checkpoint shows a value if it had not expired when the
- *   checkpoint was created (created_ns), even if it has since. A restore does not extend its life: what
- *   has expired is not in the restored data. firn_store_diff judges both states by the time of the call,
- *   so a value that has expired by then is in neither. An exported file is read at the time of its
- *   checkpoint for ever.
+ *   checkpoint was created (created_ns), even if it has expired since. A restore does not extend its
+ *   life: expired values are not in the restored data. firn_store_diff judges both states by the time of
+ *   the call, so a value that has expired by then is in neither. An exported file is always read as of
+ *   the time of its checkpoint.
  * - Open cursors and snapshots still see what they saw. Handles of keyspaces that the restored state
  *   does not contain give FIRN_MISUSE, as if the keyspaces had been dropped. Dropped keyspaces that it
  *   does contain are back, and their handles work again.
  * - Any thread may call these functions at any time while the store is open.
- * - A function `visit` ends the visits by returning anything but FIRN_OK (firn/notice.h). It may call any
+ * - If a function `visit` returns anything but FIRN_OK, the visits end (firn/notice.h). It may call any
  *   function except firn_store_close on this store.
  *
  * A reference names a checkpoint. It is one of
@@ -36,8 +36,8 @@
  * - a time, which names the newest ordinary checkpoint created at or before it: "10 minutes ago",
  *   "yesterday", "2026-11-20 14:00" (UTC; firn/workspace.h has more).
  * Safety checkpoints are named by id only (their number is 0); "latest" and times pass over them.
- * FIRN_NOT_FOUND if there is no such checkpoint, FIRN_CONFLICT if several ids begin so, FIRN_INVALID if
- * it is not a reference.
+ * FIRN_NOT_FOUND if there is no such checkpoint, FIRN_CONFLICT if several ids begin with the letters,
+ * FIRN_INVALID if it is not a reference.
  *
  * Limits: 2^20 checkpoints. A restore returns FIRN_LIMIT after a chain of 65,535 restores, each of which
  * restored a checkpoint created after the previous restore of the chain. The chain may be longer if
@@ -85,7 +85,7 @@ typedef struct firn_store_checkpoint_options {
     }
 /* Creates a checkpoint of the present state. name: 1 to 255 ASCII letters, digits and any of "._-+/",
  * beginning with a letter; none of "latest", "now" and "yesterday" in any case, and not four or more
- * letters that all lie between k and z, which would look like an id; NULL or "" for none. FIRN_EXISTS if
+ * letters that are all between k and z, which would look like an id; NULL or "" for none. FIRN_EXISTS if
  * another checkpoint has the name. out may be NULL. */
 FIRN_API FIRN_MUST_CHECK int
 firn_store_checkpoint_create(firn_store *store, const char *name,
@@ -100,7 +100,7 @@ typedef struct firn_store_checkpoint_list_options {
     {                                                     \
         sizeof(firn_store_checkpoint_list_options), false \
     }
-/* Visits the checkpoints that there are when the call begins, newest first. */
+/* Visits the checkpoints that exist when the call begins, newest first. */
 FIRN_API FIRN_MUST_CHECK int
 firn_store_checkpoint_list(firn_store *store, const firn_store_checkpoint_list_options *options,
                            int (*visit)(void *ctx, const firn_store_checkpoint *checkpoint),
@@ -126,7 +126,7 @@ typedef struct firn_store_restore_result {
     {                                                                                             \
         sizeof(firn_store_restore_result), FIRN_STORE_CHECKPOINT_INIT, FIRN_STORE_CHECKPOINT_INIT \
     }
-/* Makes the store's data what the checkpoint sees, atomically. out may be NULL. */
+/* Replaces the store's data with that of the checkpoint, atomically. out may be NULL. */
 FIRN_API FIRN_MUST_CHECK int firn_store_restore(firn_store *store, const char *reference,
                                                 firn_store_restore_result *out, firn_error *err);
 /* Takes back the last restore by restoring its safety checkpoint. FIRN_NOT_FOUND if there was no
@@ -188,11 +188,10 @@ typedef struct firn_store_export_options {
     }
 /* Writes the state of a checkpoint (NULL: the present state) into the file `path`, in an existing
  * directory: all user keyspaces, and the checkpoint with its references; nothing else of the store.
- * When this returns FIRN_OK the file is complete and on disk; after an error, what was there before
- * still is. Meanwhile the file and a temporary store are in a directory .firn-export-*.tmp beside it,
- * which takes about as much space as writing the data once more; the next export to the same place
- * removes one that a crash left. Commits continue meanwhile. firn_store_open with read_only opens the
- * file. */
+ * When this returns FIRN_OK the file is complete and on disk; after an error, an earlier file is
+ * unchanged. Meanwhile the file and a temporary store are in a directory .firn-export-*.tmp beside it,
+ * which takes about as much space as the data. If a crash leaves such a directory, the next export to
+ * the same place removes it. Commits continue meanwhile. firn_store_open with read_only opens the file. */
 FIRN_API FIRN_MUST_CHECK int firn_store_export(firn_store *store, const char *reference,
                                                const char *path,
                                                const firn_store_export_options *options,

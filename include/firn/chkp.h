@@ -57,7 +57,7 @@ typedef struct firn_chkp_entry {
  * firn_chkp_writer_create removes such files left by killed processes. */
 FIRN_API FIRN_MUST_CHECK int firn_chkp_writer_create(const char *folder, firn_chkp_writer **out,
                                                      firn_error *err);
-/* Adds an object. *out_hash (may be NULL) becomes its name; *out_is_new (may be NULL) tells whether
+/* Adds an object. *out_hash (may be NULL) becomes its name; *out_is_new (may be NULL) becomes true if
  * it was not in the pack before. An object is stored once, however often it is added. Returns
  * FIRN_LIMIT beyond 2^32 - 2 objects. After a failed write or sync all further calls except destroy
  * return FIRN_FAILED; after any other failure the pack is as it was before the call. */

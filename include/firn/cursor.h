@@ -46,19 +46,19 @@ FIRN_API FIRN_MUST_CHECK int firn_cursor_open(firn_keyspace *keyspace,
                                               firn_error *err);
 /* NULL is allowed. */
 FIRN_API void firn_cursor_close(firn_cursor *cursor);
-/* Moves return FIRN_OK also when there is no such entry: ask firn_cursor_valid. */
+/* Moves return FIRN_OK even if there is no such entry: call firn_cursor_valid. */
 FIRN_API FIRN_MUST_CHECK int firn_cursor_first(firn_cursor *cursor, firn_error *err);
 FIRN_API FIRN_MUST_CHECK int firn_cursor_last(firn_cursor *cursor, firn_error *err);
 /* Moves to the first key >= key, or (seek_before) the last key < key, within the bounds. */
 FIRN_API FIRN_MUST_CHECK int firn_cursor_seek(firn_cursor *cursor, firn_slice key, firn_error *err);
 FIRN_API FIRN_MUST_CHECK int firn_cursor_seek_before(firn_cursor *cursor, firn_slice key,
                                                      firn_error *err);
-/* Beyond either end the cursor becomes invalid. FIRN_MISUSE if it is not valid. */
+/* Moving past either end makes the cursor invalid. FIRN_MISUSE if it is not valid. */
 FIRN_API FIRN_MUST_CHECK int firn_cursor_next(firn_cursor *cursor, firn_error *err);
 FIRN_API FIRN_MUST_CHECK int firn_cursor_prev(firn_cursor *cursor, firn_error *err);
 FIRN_API bool firn_cursor_valid(const firn_cursor *cursor);
-/* The key and the value that the cursor stands on; their data is never NULL. If the cursor is not
- * valid, the slices are empty and their data is NULL. */
+/* The key and the value at the cursor's position; their data is never NULL. If the cursor is not valid,
+ * the slices are empty and their data is NULL. */
 FIRN_API firn_slice firn_cursor_key(const firn_cursor *cursor);
 FIRN_API firn_slice firn_cursor_value(const firn_cursor *cursor);
 /* When the value expires, in milliseconds since 1970; 0: never. If operands were merged into an

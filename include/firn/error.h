@@ -4,11 +4,12 @@
  *
  * A function that can fail returns FIRN_OK (0) or one of the negative codes below. A function that
  * does I/O or reads bytes from outside also takes a `firn_error *` as its last argument, which may
- * be NULL. On failure the function fills the error: with its code, which is also returned, and a
- * text that names, where they are known, the file, the offset, and what was expected and found. On
- * success its contents are unspecified. Outputs are NULL or zero until a function has succeeded,
- * unless its comment says otherwise; where arguments are refused with FIRN_INVALID, and in
- * structures that the caller made, they may be as they were before the call.
+ * be NULL. On failure the function fills in the error's code, which it also returns, and a text. The
+ * text names, as far as they are known, the file, the offset, and what was expected and found. On
+ * success the error's contents are unspecified.
+ *
+ * Outputs are NULL or zero until a function has succeeded, unless its comment says otherwise. Outputs
+ * of a call that was refused with FIRN_INVALID, and structures that the caller made, may be unchanged.
  */
 #ifndef FIRN_ERROR_H
 #define FIRN_ERROR_H
@@ -25,19 +26,19 @@ extern "C" {
 #define FIRN_MUST_CHECK
 #endif
 
-/* X(name, value, short text). Grouped by what the caller can do. */
+/* X(name, value, short text), grouped by what the caller can do. */
 #define FIRN_ERROR_LIST(X)                                              \
     /* try again */                                                     \
     X(FIRN_BUSY, -1, "locked by another process or thread")             \
     X(FIRN_CONFLICT, -2, "conflict with a concurrent change")           \
     X(FIRN_CANCELLED, -3, "cancelled")                                  \
-    /* mend the call */                                                 \
+    /* fix the call */                                                  \
     X(FIRN_INVALID, -4, "invalid argument")                             \
     X(FIRN_NOT_FOUND, -5, "not found")                                  \
     X(FIRN_EXISTS, -6, "already exists")                                \
     X(FIRN_LIMIT, -7, "beyond a documented limit")                      \
     X(FIRN_MISUSE, -8, "handle used in a way its state does not allow") \
-    /* mend the machine */                                              \
+    /* fix the machine */                                               \
     X(FIRN_IO, -9, "input/output error")                                \
     X(FIRN_NO_SPACE, -10, "no space left")                              \
     X(FIRN_NO_MEMORY, -11, "out of memory")                             \

@@ -13,13 +13,13 @@
 //     firn::save_result before = project.save("before the agent");
 //     project.restore(before->checkpoint->id);
 //
-// - Every failure but a missing key or a missing checkpoint throws a firn::error with its code. Destructors do not
+// - Every failure except a missing key or a missing checkpoint throws a firn::error with its code. Destructors do not
 //   throw.
 // - A string_view that a cursor returns is borrowed until the cursor moves.
 // - Handles can be moved, not copied. A keyspace is a reference to a handle that its store owns: copy it freely, and do
 //   not use it after the store is closed. Destroy snapshots, pins, cursors, transactions and loads before their store;
 //   a store that is destroyed earlier stays open until the process ends.
-// - Results of workspaces own what they point at. A result that was moved from can only be assigned to or destroyed.
+// - Results of workspaces own what they point to. A result that was moved from can only be assigned to or destroyed.
 // - An exception of a caller's function ends the call, and is rethrown after the call. This holds for functions given
 //   as arguments and for function pointers in options. A call that is too late to cancel completes first
 //   (firn_progress.is_finishing). Requires: no such function ends its thread (pthread_exit, cancellation); glibc would
@@ -1772,7 +1772,7 @@ class guard
 
 using checkpoint = std::unique_ptr<firn_workspace_checkpoint, detail::release_memory>;
 
-// A result, with what it points at: saved->checkpoint->number. A result that was moved from must not be dereferenced.
+// A result, with what it points to: saved->checkpoint->number. A result that was moved from must not be dereferenced.
 template <typename Result> class result
 {
   public:

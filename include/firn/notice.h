@@ -50,7 +50,7 @@ typedef enum firn_notice_kind {
     /* Could not be read, or changed in place: the checkpoint keeps the previous checkpoint's entry. */
     FIRN_NOTICE_CARRIED = 18,
     FIRN_NOTICE_NEWER = 19, /* part of a store that a newer firn wrote: neither sound nor damaged */
-    /* Its time lies outside the years 1677 to 2262: saved with the nearer end of that range. */
+    /* Its time is outside of the years 1677 to 2262: saved with the nearer end of that range. */
     FIRN_NOTICE_DATE = 20,
     /* An SQLite database in use that could not be copied in one state: saved as plain files, which may
      * not be consistent with each other. */
@@ -85,8 +85,8 @@ typedef struct firn_progress {
 
 /* Each function may be NULL. Callbacks may come from any thread of the operation, one at a time. Inside
  * them the thread cannot use handles, neither those of the operation nor others: every function that
- * takes or opens one returns FIRN_MISUSE; a function without a result does nothing, so that what it should
- * close stays open. (Functions that only return a text or a flag of a workspace, like
+ * takes or opens one returns FIRN_MISUSE, and a function without a result does nothing, so a handle that
+ * it should close stays open. (Functions that only return a text or a flag of a workspace, like
  * firn_workspace_root, work.) Requires: the callback does not wait for another thread that uses handles
  * of the operation. */
 typedef struct firn_callbacks {

@@ -28,7 +28,7 @@ typedef struct firn_packfile firn_pack;
 /* Starts a pack. The file `path` appears only when firn_pack_writer_finish succeeds. */
 FIRN_API FIRN_MUST_CHECK int firn_pack_writer_create(const char *path, firn_pack_writer **out,
                                                      firn_error *err);
-/* Adds an object. *out_hash (may be NULL) becomes its name; *out_is_new (may be NULL) tells whether
+/* Adds an object. *out_hash (may be NULL) becomes its name; *out_is_new (may be NULL) becomes true if
  * it was not in the pack before. Several threads may call this at once. */
 FIRN_API FIRN_MUST_CHECK int firn_pack_writer_add(firn_pack_writer *writer, firn_slice content,
                                                   firn_hash *out_hash, bool *out_is_new,

@@ -117,8 +117,8 @@ FIRN_API size_t firn_scan_column_count(const firn_scan *scan);
 /* Requires: i < firn_scan_column_count(scan). */
 FIRN_API void firn_scan_column_at(const firn_scan *scan, size_t i, firn_scan_column *out);
 
-/* The next batch of 1 to 1,024 rows; *out is NULL at the end. The batch belongs to the scan and is valid until the
- * next call for the scan. After a failure the scan can only be closed. */
+/* Returns the next batch of 1 to 1,024 rows; *out is NULL at the end. The batch belongs to the scan and is valid until
+ * the next call on the scan. After a failure the scan can only be closed. */
 FIRN_API FIRN_MUST_CHECK int firn_scan_next(firn_scan *scan, const firn_scan_batch **out,
                                             firn_error *err);
 

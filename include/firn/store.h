@@ -5,7 +5,7 @@
  * firn/checkpoint.h, bulk loads in firn/bulk.h, order-preserving keys in firn/key.h.
  *
  * Processes and threads
- * - A store is open for writing once at a time: a second firn_store_open for writing, in any process,
+ * - A store can be open for writing only once: a second firn_store_open for writing, in any process,
  *   waits up to lock_timeout_ms (default 0), then fails with FIRN_BUSY. Any number of processes may open
  *   the store read-only. A read-only handle shows the state at the time it was opened;
  *   firn_store_refresh moves it to the newest one. While a writer is alive it shows acknowledged commits
@@ -17,10 +17,10 @@
  * - Close cursors, snapshots, transactions and bulk loads, and release pins, before the store;
  *   otherwise firn_store_close fails with FIRN_MISUSE and changes nothing. Keyspace handles are owned by
  *   the store and are released with it.
- * - A function `visit` ends the visits by returning anything but FIRN_OK (firn/notice.h). It may call any
+ * - If a function `visit` returns anything but FIRN_OK, the visits end (firn/notice.h). It may call any
  *   function, except that it must not close the store or the snapshot that is visited, and must not
  *   change the batch that is visited.
- * - In a child of fork every handle of the parent gives FIRN_MISUSE (types.h).
+ * - In a child of fork every use of a handle of the parent returns FIRN_MISUSE (types.h).
  * - Using a closed handle is undefined behaviour. Debug builds of the library
  *   (-DCMAKE_BUILD_TYPE=Debug) detect most such uses: closed handles of this header and of cursor.h,
  *   bulk.h and txn.h give FIRN_MISUSE, and so does a single-threaded handle that another thread is using;
@@ -56,7 +56,7 @@
  *
  * Values
  * - A merge (firn_merge) changes a value without reading it: it adds to a number or appends bytes.
- *   Reads pay a little for it until a compaction has combined operands and value. A merge never fails
+ *   Reads are a little slower until a compaction has combined operands and value. A merge never fails
  *   because of the existing value: if there is none, or it is not a number where one is needed, the
  *   operand becomes the value. A value that appends have grown beyond the size limit makes reads of
  *   its key return FIRN_LIMIT until the key is put or deleted.
@@ -152,18 +152,18 @@ typedef struct firn_store_options {
  * firn_workspace_repair (firn/workspace.h), on a workspace opened with this store_path, rebuilds a sound
  * store from what is left. FIRN_NEWER names the version found.
  *
- * With read_only, `path` may also be an exported file (firn_store_export, firn/checkpoint.h); without it
- * that gives FIRN_READ_ONLY. The file opens as fast as a store: it can be read, compared, exported and
- * checked, but not changed (FIRN_READ_ONLY). Its clock does not advance: values with a time to live are
- * there as long as they are in the checkpoint. FIRN_CORRUPT, naming file and offset, if it is damaged or
- * truncated: for any byte of a file of up to 8 MiB; in a larger one, damage among keys and values is
- * found when it is read. */
+ * With read_only, `path` may also be an exported file (firn_store_export, firn/checkpoint.h); without
+ * read_only such a path gives FIRN_READ_ONLY. The file opens as fast as a store: it can be read,
+ * compared, exported and checked, but not changed (FIRN_READ_ONLY). Its clock does not advance: a value
+ * with a time to live never expires in the file. FIRN_CORRUPT, naming file and offset, if the file is
+ * damaged or truncated. In a file of up to 8 MiB opening finds damage to any byte; in a larger file
+ * damage to keys and values is found when they are read. */
 FIRN_API FIRN_MUST_CHECK int firn_store_open(const char *path, const firn_store_options *options,
                                              firn_store **out, firn_error *err);
-/* Opens a new store in memory, with everything a store can do; it is gone when it is closed. limit_bytes
- * bounds the size of its files, which are in memory too, beside memory_bytes: beyond it commits return
- * FIRN_NO_SPACE. 0 is too little for any store: FIRN_NO_SPACE. UINT64_MAX is no bound. FIRN_INVALID
- * unless read_only is false and create_if_missing true. */
+/* Opens a new store in memory, with all functions of a store; closing it discards its data. limit_bytes
+ * bounds the size of its files, which take memory in addition to memory_bytes: beyond the bound, commits
+ * return FIRN_NO_SPACE. 0 is too little for any store: FIRN_NO_SPACE. UINT64_MAX is no bound.
+ * FIRN_INVALID unless read_only is false and create_if_missing true. */
 FIRN_API FIRN_MUST_CHECK int firn_store_open_memory(uint64_t limit_bytes,
                                                     const firn_store_options *options,
                                                     firn_store **out, firn_error *err);
@@ -172,10 +172,10 @@ FIRN_API FIRN_MUST_CHECK int firn_store_open_memory(uint64_t limit_bytes,
  * opening; FIRN_FAILED if the handle was in the failed state. NULL is allowed. */
 FIRN_API FIRN_MUST_CHECK int firn_store_close(firn_store *store, firn_error *err);
 /* Removes the store in the directory `path` permanently, and the directory if nothing else is in it.
- * Foreign files stay, also those in its directory "runs". FIRN_NOT_FOUND if there is no store;
- * FIRN_BUSY while it is open, for reading too, or being copied; FIRN_INVALID if it contains saved
- * directories (firn/workspace.h). If it fails half way the store is gone all the same, and calling it
- * again removes the rest. */
+ * Foreign files stay, including those in its directory "runs". FIRN_NOT_FOUND if there is no store;
+ * FIRN_BUSY while it is open, even for reading, or being copied; FIRN_INVALID if it contains saved
+ * directories (firn/workspace.h). If the call fails halfway, the store is gone nevertheless, and another
+ * call removes the rest. */
 FIRN_API FIRN_MUST_CHECK int firn_store_destroy(const char *path, firn_error *err);
 
 /* ---- upkeep ---- */
@@ -199,8 +199,8 @@ typedef struct firn_store_maintenance_options {
         sizeof(firn_store_maintenance_options), FIRN_CALLBACKS_INIT \
     }
 /* Flushes, then merges all files until overwritten and deleted data takes up no space, except for what
- * snapshots, cursors and checkpoints see. May take long; commits and reads continue meanwhile. If it is
- * cancelled, finished merges stay done and nothing is lost. */
+ * snapshots, cursors and checkpoints see. This may take long; commits and reads continue meanwhile. If
+ * it is cancelled, finished merges are kept and nothing is lost. */
 FIRN_API FIRN_MUST_CHECK int firn_store_compact(firn_store *store,
                                                 const firn_store_maintenance_options *options,
                                                 firn_error *err);
@@ -258,10 +258,10 @@ typedef struct firn_store_level {
  * could not be read. */
 typedef struct firn_store_disk {
     uint64_t log_bytes; /* the part of the log's files that contains commits */
-    /* Space in the log's files for future commits: given back on close, or ten to fifteen seconds
-     * after the last commit. */
+    /* Space in the log's files for future commits: freed on close, or ten to fifteen seconds after the
+     * last commit. */
     uint64_t log_spare_bytes;
-    uint64_t reserve_bytes; /* kept for a full disk; what exceeds the need is given back likewise */
+    uint64_t reserve_bytes; /* kept for a full disk; what is not needed is freed likewise */
     uint64_t run_bytes;     /* table files of the levels and of history */
     uint64_t value_bytes;   /* files of large values */
     uint64_t pack_bytes;    /* of workspaces */
@@ -276,7 +276,7 @@ typedef struct firn_store_statistics {
     firn_store_level levels[FIRN_STORE_LEVELS]; /* level 0 is what was flushed last */
     uint64_t keyspaces;                         /* firn's own included */
     uint64_t commits;
-    uint64_t commit_bytes; /* handed in, as encoded */
+    uint64_t commit_bytes; /* of all commits, as encoded */
     uint64_t log_bytes;    /* contents of the log now; disk.log_bytes: what they take up */
     uint64_t log_written_bytes;
     /* Contents of the files of levels, history and large values, now; disk.run_bytes and
@@ -375,12 +375,12 @@ FIRN_API FIRN_MUST_CHECK int firn_keyspace_open(firn_store *store, const char *n
                                                 const firn_keyspace_options *options,
                                                 firn_keyspace **out, firn_error *err);
 /* Removes a keyspace and everything in it: one commit, with the store's durability. FIRN_NOT_FOUND if
- * there is none of that name. Its handles give FIRN_MISUSE from now on, except for reads of snapshots
+ * there is no such keyspace. From then on its handles give FIRN_MISUSE, except for reads of snapshots
  * that were opened before; those and open cursors still see what they saw. Opening the name again
  * creates another, empty keyspace. */
 FIRN_API FIRN_MUST_CHECK int firn_keyspace_drop(firn_store *store, const char *name,
                                                 firn_error *err);
-/* Visits the names that there are when the call begins, in byte order. */
+/* Visits the names that exist when the call begins, in byte order. */
 FIRN_API FIRN_MUST_CHECK int firn_keyspace_list(firn_store *store,
                                                 int (*visit)(void *ctx, const char *name),
                                                 void *ctx, firn_error *err);
@@ -410,7 +410,7 @@ typedef enum firn_merge_operator {
 /* The name of an operator ("add"), constant; never NULL. Any thread. */
 FIRN_API const char *firn_merge_operator_name(firn_merge_operator operation);
 
-/* The operand of a merge that adds, or takes the smaller or larger: 8 bytes, lowest first. */
+/* Encodes the operand of FIRN_MERGE_ADD, FIRN_MERGE_MIN or FIRN_MERGE_MAX: 8 bytes, little-endian. */
 static inline void
 firn_number(int64_t number, uint8_t out[8])
 {
@@ -420,7 +420,7 @@ firn_number(int64_t number, uint8_t out[8])
     }
 }
 
-/* The number that a value encodes; 0 if its size is not 8. */
+/* Decodes the number in a value; 0 if its size is not 8. */
 static inline int64_t
 firn_number_of(const void *value, size_t size)
 {
@@ -459,8 +459,8 @@ FIRN_API FIRN_MUST_CHECK int firn_delete_range(firn_keyspace *keyspace, firn_sli
 
 /* ---- reading ---- */
 
-/* Gives a copy of the newest value, owned by the caller: firn_release. FIRN_NOT_FOUND, and *out NULL,
- * if there is none. An empty value gives a non-NULL pointer and size 0. */
+/* Returns a copy of the newest value, which the caller frees with firn_release. FIRN_NOT_FOUND, and
+ * *out NULL, if there is no value. An empty value gives a non-NULL pointer and size 0. */
 FIRN_API FIRN_MUST_CHECK int firn_get(firn_keyspace *keyspace, firn_slice key, uint8_t **out,
                                       size_t *out_size, firn_error *err);
 /* Copies the newest value into `buffer` and sets *out_size to its size. FIRN_LIMIT if it is larger than
@@ -472,15 +472,15 @@ FIRN_API FIRN_MUST_CHECK int firn_exists(firn_keyspace *keyspace, firn_slice key
                                          firn_error *err);
 
 /* Reads many keys from one snapshot (NULL: now): out_values[i] and out_sizes[i] are what firn_get gives for
- * keys[i]. Missing keys do not fail the call: their value is NULL. Faster than as many calls of firn_get,
- * because cache misses overlap. If it fails, all values are NULL and all sizes 0. */
+ * keys[i]. Missing keys do not fail the call: their value is NULL. This is faster than as many calls of
+ * firn_get, because cache misses overlap. If it fails, all values are NULL and all sizes 0. */
 FIRN_API FIRN_MUST_CHECK int firn_get_many(firn_keyspace *keyspace, firn_snapshot *snapshot,
                                            const firn_slice *keys, size_t count,
                                            uint8_t **out_values, size_t *out_sizes,
                                            firn_error *err);
 
-/* A snapshot is the store's data at one moment, or at a checkpoint. While it is open its data does not
- * change, and stays readable even if its checkpoint is deleted. */
+/* A snapshot is the store's data at one moment, or at a checkpoint. While the snapshot is open this data
+ * does not change, and it stays readable even if the checkpoint is deleted. */
 typedef struct firn_snapshot_options {
     size_t size;            /* sizeof(firn_snapshot_options) */
     const char *checkpoint; /* a reference (firn/checkpoint.h); NULL: now */
@@ -495,7 +495,7 @@ FIRN_API FIRN_MUST_CHECK int firn_snapshot_open(firn_store *store,
 /* NULL is allowed. */
 FIRN_API void firn_snapshot_close(firn_snapshot *snapshot);
 /* Like firn_keyspace_list and firn_keyspace_open, for the keyspaces that existed in the snapshot.
- * Creates nothing: FIRN_NOT_FOUND. */
+ * A missing keyspace is not created: FIRN_NOT_FOUND. */
 FIRN_API FIRN_MUST_CHECK int firn_snapshot_keyspace_list(firn_snapshot *snapshot,
                                                          int (*visit)(void *ctx, const char *name),
                                                          void *ctx, firn_error *err);
@@ -506,14 +506,17 @@ FIRN_API FIRN_MUST_CHECK int firn_snapshot_get(firn_snapshot *snapshot, firn_key
                                                firn_slice key, uint8_t **out, size_t *out_size,
                                                firn_error *err);
 
-/* Gives the value from a snapshot (NULL: now) without copying it, where that is possible: *out_value lies
- * in the store's cache. It is valid, and does not change, until the pin is released, even if the key
- * is written. Every pin must be released, copies too; until then the store cannot be closed.
- * Copied, outside of the budget (memory_bytes), are values that are still in a memtable, have a time to
- * live, merge operands that are not combined yet, or more than 64 KiB; those for which history must be
- * searched (of checkpoints, of older snapshots, and for a while after a restore); and some large ones
- * that are not in the cache. Otherwise the pin keeps the whole cached block, however small the value.
- * FIRN_NOT_FOUND, *out NULL and *out_value empty, if there is none. */
+/* Returns the value from a snapshot (NULL: now), if possible without copying it: *out_value then points
+ * into the store's cache. It is valid, and does not change, until the pin is released, even if the key
+ * is written. Every pin must be released, even if it holds a copy; until then the store cannot be closed.
+ * These values are copied, outside of the budget (memory_bytes):
+ * - values in a memtable, with a time to live, with merge operands that are not combined yet, or larger
+ *   than 64 KiB;
+ * - values for which history must be searched (of checkpoints, of older snapshots, and for a while after
+ *   a restore);
+ * - some large values that are not in the cache.
+ * Otherwise the pin keeps the whole cached block, however small the value.
+ * FIRN_NOT_FOUND, *out NULL and *out_value empty, if there is no value. */
 FIRN_API FIRN_MUST_CHECK int firn_get_pinned(firn_keyspace *keyspace, firn_snapshot *snapshot,
                                              firn_slice key, firn_pin **out, firn_slice *out_value,
                                              firn_error *err);
@@ -578,7 +581,7 @@ firn_batch_iterate(const firn_batch *batch, int (*visit)(void *ctx, const firn_b
  * Requires: the store is open. */
 FIRN_API FIRN_MUST_CHECK int firn_batch_append(firn_batch *batch, const firn_batch *from,
                                                firn_error *err);
-/* Commits the whole batch or nothing of it. The batch is not changed. An empty batch succeeds. */
+/* Commits the whole batch or none of it. The batch is not changed. An empty batch succeeds. */
 FIRN_API FIRN_MUST_CHECK int firn_store_write(firn_store *store, const firn_batch *batch,
                                               const firn_write_options *options, firn_error *err);
 

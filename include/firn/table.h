@@ -60,9 +60,9 @@ typedef struct firn_table_column {
     bool not_null;       /* columns of the primary key are never null, even if this is false */
     bool
         is_auto; /* the table numbers its rows; only for an integer that is the whole primary key */
-    /* The files of the table get Bloom filters of the column's values: scans for values with = and in skip row groups that do
-     * not have them. For values that rarely occur, in a column that neither the primary key nor an index begins with. Costs
-     * at most 10 bits a row, and time when files are written. Not for VECTOR. */
+    /* The files of the table get Bloom filters of the column's values: scans with `=` or `in` skip row groups that do not
+     * contain the wanted values. Useful for rare values in a column that is not the first of the primary key or of an
+     * index. Costs at most 10 bits a row, and time when files are written. Not for VECTOR. */
     bool has_bloom_filter;
     const firn_value *default_value; /* NULL: none; then it is null, if the column may be null */
 } firn_table_column;
@@ -103,14 +103,14 @@ typedef struct firn_table_def {
  * A name that is not a plain word, or is one of these words, must be in double quotes; a double quote in
  * it is written twice. Types, in any case: bool, i8, i16, i32, i64, u8, u16, u32, u64, f32, f64,
  * decimal(PRECISION, SCALE), date, timestamp, text, blob, uuid, vector(DIMENSIONS); and these names for
- * them: boolean, tinyint, smallint, int and integer (i32), bigint, int16 to int64 and uint8 to uint64 (so
- * many bits), real and float32 (f32), double, double precision, float and float64 (f64), numeric, datetime,
- * varchar and string (text), bytea (blob). int8 is refused, because it may mean 8 bits or 8 bytes.
+ * them: boolean, tinyint, smallint, int and integer (i32), bigint, int16 to int64 and uint8 to uint64 (the
+ * number of bits), real and float32 (f32), double, double precision, float and float64 (f64), numeric,
+ * datetime, varchar and string (text), bytea (blob). int8 is refused: it could mean 8 bits or 8 bytes.
  *
  * Literals: null, true, false, numbers, 'text' (a quote in it is written twice), '2000-01-31',
  * '2000-01-31 23:59:59.000001', 'c0ffee00-0000-4000-8000-000000000000' for a uuid, x'00ff' for blob,
- * uuid and vector. A floating-point number of more than 15 digits is written as 0x1.999999999999ap-4; there
- * are nan, infinity and -infinity.
+ * uuid and vector. A floating-point number of more than 15 digits is written as 0x1.999999999999ap-4. The
+ * words nan, infinity and -infinity are floating-point literals, too.
  *
  * *out is one allocation; free it with firn_release. FIRN_INVALID and FIRN_LIMIT give the position in the
  * text. The definition as a whole is checked only by firn_table_create. Any thread. */
@@ -194,8 +194,8 @@ FIRN_API FIRN_MUST_CHECK int firn_table_rename_column(firn_table *table, const c
 /* Sets the default for rows that will be inserted; NULL: none. */
 FIRN_API FIRN_MUST_CHECK int firn_table_set_default(firn_table *table, const char *column,
                                                     const firn_value *value, firn_error *err);
-/* Sets has_bloom_filter of a column. This holds for files that are written from then on; other files stay as they are until a
- * compaction rewrites them. */
+/* Sets has_bloom_filter of a column. This applies to files that are written from then on; other files stay as they
+ * are until a compaction rewrites them. */
 FIRN_API FIRN_MUST_CHECK int firn_table_set_bloom_filter(firn_table *table, const char *column,
                                                          bool has_filter, firn_error *err);
 /* Builds an index over all rows. FIRN_EXISTS if it is to be unique and rows have the same values;

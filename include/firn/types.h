@@ -7,17 +7,17 @@
  *
  * A handle belongs to the process that opened it. In a child of fork:
  * - Every function that uses a handle of the parent returns FIRN_MISUSE, waits for no lock and touches
- *   no file. One that returns no code acts as on a NULL handle.
+ *   no file. A function that returns no code behaves as if the handle were NULL.
  * - Closing such a handle leaves files, locks and background work to the parent. Its memory and
- *   descriptors are given back when the child ends. But firn_store_close releases at once what would
- *   keep the store locked if the parent died first.
+ *   descriptors are released when the child ends, with one exception: firn_store_close immediately
+ *   releases what would keep the store locked if the parent died first.
  * - The child may open the same store again once the parent has closed it, and any other store at once.
  * - Requires: a child that was forked inside a callback ends without returning from it.
- * exec closes everything; vfork and posix_spawn need no care.
+ * exec closes everything; vfork and posix_spawn are safe.
  *
  * Structures of options, and of results that the caller provides, start with their own size: fill them
- * with their FIRN_..._INIT macro. NULL options mean all defaults. Structures without a size keep their layout:
- * values (firn_slice, firn_value, firn_hash, firn_error and the like) and what is part of another structure.
+ * with their FIRN_..._INIT macro. NULL options mean all defaults. Structures without a size never change their
+ * layout: values (firn_slice, firn_value, firn_hash, firn_error and the like) and parts of other structures.
  */
 #ifndef FIRN_TYPES_H
 #define FIRN_TYPES_H
@@ -41,8 +41,8 @@ extern "C" {
 /* The version of the library that is running. */
 FIRN_API const char *firn_version(void);
 
-/* Borrowed bytes. data may be NULL only when size is 0; in slices that functions of firn give for keys,
- * values and contents it never is. */
+/* Borrowed bytes. data may be NULL only if size is 0. Functions of firn never return a key, a value or
+ * contents with data NULL. */
 typedef struct firn_slice {
     const uint8_t *data;
     size_t size;

@@ -20,7 +20,7 @@ extern "C" {
 
 /* Types of columns. The numbers are on disk. */
 typedef enum firn_type {
-    FIRN_TYPE_NULL = 0, /* of a value: there is none. No column has it */
+    FIRN_TYPE_NULL = 0, /* the type of a null; no column has it */
     FIRN_TYPE_BOOL = 1,
     FIRN_TYPE_I8 = 2,
     FIRN_TYPE_I16 = 3,
@@ -38,7 +38,7 @@ typedef enum firn_type {
     FIRN_TYPE_TEXT = 15,      /* UTF-8 */
     FIRN_TYPE_BLOB = 16,
     FIRN_TYPE_UUID = 17,  /* 16 bytes */
-    FIRN_TYPE_VECTOR = 18 /* a fixed number of F32, 4 bytes each, lowest byte first */
+    FIRN_TYPE_VECTOR = 18 /* a fixed number of F32, 4 bytes each, little-endian */
 } firn_type;
 #define FIRN_TYPE_MAX FIRN_TYPE_VECTOR
 
@@ -57,7 +57,7 @@ typedef struct firn_value {
     } as;
 } firn_value;
 
-/* No value: SQL's NULL. */
+/* Null: no value, as in SQL. */
 static inline firn_value
 firn_null(void)
 {
@@ -67,7 +67,7 @@ firn_null(void)
     return value;
 }
 
-/* Whether there is no value. */
+/* Whether the value is null. */
 static inline bool
 firn_is_null(firn_value value)
 {
@@ -95,7 +95,7 @@ firn_u64(uint64_t number)
     return value;
 }
 
-/* For columns F32 and F64. */
+/* For F32 and F64 columns. */
 static inline firn_value
 firn_f64(double number)
 {
@@ -105,7 +105,7 @@ firn_f64(double number)
     return value;
 }
 
-/* For columns BOOL. */
+/* For BOOL columns. */
 static inline firn_value
 firn_bool(bool truth)
 {
@@ -116,7 +116,7 @@ firn_bool(bool truth)
     return value;
 }
 
-/* For columns TEXT: UTF-8, which is borrowed. */
+/* For TEXT columns: UTF-8, which is borrowed. */
 static inline firn_value
 firn_text_bytes(firn_slice text)
 {
@@ -133,7 +133,7 @@ firn_text(const char *text)
     return firn_text_bytes(firn_str(text));
 }
 
-/* For columns BLOB, UUID and VECTOR: bytes, which are borrowed. */
+/* For BLOB, UUID and VECTOR columns: bytes, which are borrowed. */
 static inline firn_value
 firn_blob(firn_slice bytes)
 {

@@ -29,9 +29,9 @@
  *   members `callbacks`, take them in the options: there one ctx (`callbacks.ctx`, if there are
  *   `callbacks`) is given to all of them, and each may be NULL.
  * - The arguments of a callback are borrowed until it returns.
- * - A callback that returns int returns FIRN_OK to go on. Any other value ends the call, which returns
- *   that value. Two are exceptions: after on_progress the call returns FIRN_CANCELLED (notice.h), after
- *   on_tick FIRN_OK.
+ * - A callback that returns int returns FIRN_OK to continue. Any other value ends the call, which returns
+ *   that value. There are two exceptions: after on_progress the call returns FIRN_CANCELLED (notice.h),
+ *   after on_tick FIRN_OK.
  * - Callbacks may come from any thread of the call, one at a time. on_notice and on_progress cannot use
  *   handles: FIRN_MISUSE (notice.h). Requires: any other callback uses no handle of the same workspace,
  *   unless the function says otherwise. If one does, the behaviour is undefined: the results of the
@@ -101,7 +101,7 @@ typedef struct firn_workspace_options {
  * `path` upward, for which one of these is true:
  *   (a) it contains a store of this user called ".firn";
  *   (b) it has a store in the default place;
- *   (c) the store in store_path knows it.
+ *   (c) the store in store_path has a workspace with this root.
  * If there is none, or with is_root, `path` is the root. Creates nothing. FIRN_NOT_FOUND or FIRN_INVALID
  * if `path` is not a directory. FIRN_INVALID if the store would be the root itself. FIRN_UNTRUSTED if a
  * store was found in the tree that this user did not create there (see "stores inside trees"); giving
@@ -130,13 +130,14 @@ FIRN_API const char *firn_workspace_unread_store(const firn_workspace *workspace
  * root of a file system, the user's home, or a directory above the folder of stores; else NULL. A
  * program should ask before the first save of such a directory. Constant text; any thread. */
 FIRN_API const char *firn_workspace_too_broad(const firn_workspace *workspace);
-/* Continues in this directory the history of the directory that was saved as old_root (NULL: as
- * firn_workspace_moved_from tells). A store in the default place moves along. FIRN_NOT_FOUND if no store
- * knows it. FIRN_EXISTS if this directory has checkpoints, or a store that is not empty, already. */
+/* Continues in this directory the history of the directory that was saved as old_root (NULL: the path
+ * from firn_workspace_moved_from). A store in the default place moves along. FIRN_NOT_FOUND if no store has
+ * a workspace with that root. FIRN_EXISTS if this directory already has checkpoints, or a store that is not
+ * empty. */
 FIRN_API FIRN_MUST_CHECK int firn_workspace_adopt(firn_workspace *workspace, const char *old_root,
                                                   firn_error *err);
 /* Creates the store and enters the workspace in it, unless that has been done. *out_created (may be
- * NULL) tells whether it was created now. */
+ * NULL) becomes true if this call did it. */
 FIRN_API FIRN_MUST_CHECK int firn_workspace_init(firn_workspace *workspace, bool *out_created,
                                                  firn_error *err);
 
@@ -157,13 +158,13 @@ firn_workspaces_list(const char *store_path,
                      firn_error *err);
 /* Deletes the history of a workspace: when this returns FIRN_OK its checkpoints and tags are gone. The
  * directory itself is not touched and need not exist. A store in the default place that contains no
- * other workspace is removed. FIRN_NOT_FOUND if no store knows the root. Any thread. */
+ * other workspace is removed. FIRN_NOT_FOUND if no store has a workspace with the root. Any thread. */
 FIRN_API FIRN_MUST_CHECK int
 firn_workspaces_remove(const char *root, const firn_workspace_options *options, firn_error *err);
 
 /* ---- stores inside trees ---- */
 
-/* A store that lies inside a tree (".firn" in its root) may have arrived with the tree, and so may its
+/* A store inside a tree (".firn" in its root) may have arrived with the tree, and so may its
  * settings and the interrupted restore that it records. Therefore firn_workspace_open uses such a store
  * only if this user created it there (by firn_workspace_init or a save with its path in store_path) or
  * trusts it. Only its owner may be able to write to its directory. Trust is recorded in the user's
@@ -223,9 +224,9 @@ FIRN_API FIRN_MUST_CHECK int firn_config_list(firn_workspace *workspace,
                                               int (*on_setting)(void *ctx,
                                                                 const firn_config_setting *setting),
                                               void *ctx, firn_error *err);
-/* Like firn_config_list, but goes on if a settings file cannot be read: the file counts as empty, and
+/* Like firn_config_list, but continues if a settings file cannot be read: the file counts as empty, and
  * on_notice (may be NULL) gets a notice (FIRN_NOTICE_SETTINGS). Because the file's contents are unknown,
- * keep is "forever" and gc.auto "false" then, unless a store's file that can be read sets them. */
+ * keep is then "forever" and gc.auto "false", unless a store's file that can be read sets them. */
 FIRN_API FIRN_MUST_CHECK int firn_config_list_readable(
     firn_workspace *workspace, int (*on_setting)(void *ctx, const firn_config_setting *setting),
     void (*on_notice)(void *ctx, const firn_notice *notice), void *ctx, firn_error *err);
@@ -293,8 +294,8 @@ typedef struct firn_workspace_save_options {
     /* The program shows the notices to a person. Excluded entries are recorded, so that the next such save marks
      * them as known (firn_notice.is_known). */
     bool marks_told;
-    /* Import: the tree of this directory is saved in place of the workspace's own, which is not looked at. What
-     * cannot be read of it is left out. NULL: the workspace itself. */
+    /* Import: the tree of this directory is saved in place of the workspace's own, which is not read. Entries
+     * that cannot be read are left out. NULL: the workspace itself. */
     const char *tree_path;
     int64_t created_ns; /* when the state was created, since 1970; 0: now */
 } firn_workspace_save_options;
@@ -396,7 +397,7 @@ FIRN_API FIRN_MUST_CHECK int firn_workspace_watch(firn_workspace *workspace,
 typedef struct firn_workspace_watch_info {
     size_t size;          /* sizeof(firn_workspace_watch_info) */
     uint64_t process;     /* id of the watching process */
-    uint64_t directories; /* of the workspace, as far as the watch knows them */
+    uint64_t directories; /* of the workspace, as far as the watch has seen them */
     uint64_t dirty;       /* of these directories, those that the next save visits */
     uint64_t unwatched;   /* of these directories, those that every save visits */
     bool is_by_fanotify;  /* else by inotify, which has a limit of watches */
@@ -436,12 +437,12 @@ firn_workspace_list(firn_workspace *workspace, const firn_workspace_list_options
 /* Finds a checkpoint by a reference; out may be NULL. A reference is:
  * - a number; an id; at least the first four letters of an id, in any case;
  * - a tag; "latest", the newest that is no safety checkpoint;
- * - "latest~2", "12~1", "v1.0~3": so many before that one, safety checkpoints not counted;
+ * - "latest~2", "12~1", "v1.0~3": that many before that one, safety checkpoints not counted;
  * - a time, for the newest that was created then or earlier: "10 minutes ago", "an hour ago",
  *   "yesterday", "2026-11-20", "2026-11-20 14:00", "2026-11-20T14:00:05.5+01:00". Times without a zone
  *   are UTC.
- * FIRN_NOT_FOUND if there is no such checkpoint; FIRN_INVALID if it is not a reference; FIRN_CONFLICT,
- * which names some of them, if several ids begin so. */
+ * FIRN_NOT_FOUND if there is no such checkpoint; FIRN_INVALID if it is not a reference; FIRN_CONFLICT if
+ * several ids begin with the letters: the error names some of these checkpoints. */
 FIRN_API FIRN_MUST_CHECK int firn_workspace_find(firn_workspace *workspace, const char *reference,
                                                  firn_workspace_checkpoint **out, firn_error *err);
 
@@ -547,7 +548,7 @@ typedef struct firn_workspace_status_options {
     size_t path_count;       /* 0: everything */
     unsigned threads;        /* 0: one per processor */
     firn_callbacks callbacks;
-    /* As saves are made at present, so that what they leave out does not count as added. */
+    /* Set these as for saves, so that entries that saves leave out do not count as added. */
     uint64_t file_size_max;
     bool gitignore;
 } firn_workspace_status_options;
@@ -607,7 +608,7 @@ typedef enum firn_workspace_lines_kind {
     FIRN_LINES_COUNTED = 1,   /* lines_added and lines_removed are set */
     FIRN_LINES_BINARY = 2,    /* one side has a NUL among its first 8,000 bytes */
     FIRN_LINES_TOO_LARGE = 3, /* one side has more than 32 MiB or 1,048,576 lines */
-    FIRN_LINES_UNREADABLE = 4 /* the file changed meanwhile or could not be read; a notice tells */
+    FIRN_LINES_UNREADABLE = 4 /* the file changed meanwhile or could not be read; see the notice */
 } firn_workspace_lines_kind;
 /* The name of a kind ("too_large"), constant; never NULL. Any thread. */
 FIRN_API const char *firn_workspace_lines_kind_name(firn_workspace_lines_kind kind);
@@ -670,7 +671,7 @@ typedef struct firn_workspace_restore_options {
     /* Resume or undo an interrupted restore even if it is foreign; see below. (The record of a pending
      * restore is called its journal.) */
     bool trust_journal;
-    /* As saves are made at present, so that what they leave out is not touched. Rules in .gitignore
+    /* Set these as for saves, so that entries that saves leave out are not touched. Rules in .gitignore
      * files also count if they did for the checkpoint or the newest checkpoint. */
     bool gitignore;
     uint64_t file_size_max;
@@ -860,7 +861,7 @@ typedef struct firn_workspace_revert_result {
  *   (FIRN_NOTICE_RESERVED) and counted as incomplete. FIRN_INVALID if such a path is given.
  *
  * FIRN_CONFLICT if later changes prevent it: each conflict is reported, and nothing is changed, not
- * even in the store. Otherwise everything that is said of firn_workspace_restore holds here too, and
+ * even in the store. Otherwise the rules of firn_workspace_restore apply here too, and
  * firn_workspace_undo takes the revert back. A pending restore is finished first. FIRN_NOT_FOUND if
  * there is no checkpoint before `after`; FIRN_INVALID if `before` is not older. Needs up to 64 MiB of
  * memory for files of the largest size. */
@@ -1021,7 +1022,7 @@ typedef struct firn_workspace_gc_result {
     uint64_t
         packs_waiting; /* still in use by other processes; removed by the next call that writes */
     uint64_t bytes_waiting;
-    uint64_t damaged;    /* packs that had to stay because they are damaged; notices tell */
+    uint64_t damaged;    /* packs that had to stay because they are damaged; see the notices */
     bool is_due;         /* automatic: it was worth its time; otherwise all else is 0 */
     bool is_finished;    /* false if an automatic collection was cut short by other writers */
     uint64_t slices;     /* automatic: steps that were taken */
@@ -1046,8 +1047,8 @@ typedef struct firn_workspace_gc_result {
  * what saves compressed quickly; packs remember their level. This takes processor time, and about 1 GiB
  * of free space at most. FIRN_GC_LEVEL_DEFAULT is a good choice.
  *
- * `automatic` is for a background process. Such a call does nothing unless, as far as deleted
- * checkpoints tell, a quarter of the packs' bytes and at least 16 MiB may be unreferenced. It also
+ * `automatic` is for a background process. Such a call does nothing unless, judging by the deleted
+ * checkpoints, a quarter of the packs' bytes and at least 16 MiB may be unreferenced. It also
  * does nothing if an automatic collection started within the last hour and has not finished. It
  * determines what is needed without locking the store, and then locks it for one step at a time, with
  * a pause of 0.2 s between two. A step is at most 16 MiB of packs to be written again, 64 MiB before
@@ -1148,10 +1149,10 @@ typedef struct firn_workspace_repair_result {
             0, 0, 0                                                                              \
     }
 /* Builds a sound store, with all its workspaces, out of a damaged one. Losing something is no error: the
- * result tells, and on_checkpoint gets each checkpoint, newest first.
+ * result reports it, and on_checkpoint gets each checkpoint, newest first.
  *
- * The damaged store is only read until a complete new one stands beside it and has been verified to
- * the last byte. Then the two are exchanged in one step (FIRN_UNSUPPORTED if the file system cannot do
+ * The damaged store is only read until a complete new one is beside it and has been verified to the
+ * last byte. Then the two are exchanged in one step (FIRN_UNSUPPORTED if the file system cannot do
  * that), and the damaged store is kept in a directory inside the new one. If the call is cancelled,
  * fails or is interrupted before the exchange, the store is unchanged; after it, the next call
  * finishes the work. Undamaged files are shared by hard links; what is salvaged from damaged packs
