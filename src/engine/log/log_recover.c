@@ -1,46 +1,47 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * log/log_recover.c: what is in a log, and is it whole.
+ * log/log_recover.c: reads a log and judges whether it is whole.
  *
- * A log is the chain of its segments. The newest segment's header says which is the oldest that
- * belongs to it; all from there on must be present, and each header names the salt of the segment
- * before and the offset where the log ends in it. Files numbered below the oldest were removed on
- * purpose (a power cut may bring them back) and are not looked at.
+ * A log is the chain of its segments. The newest segment's header names the oldest segment that
+ * belongs to the log. All from there on must be present, and each header names the salt of the
+ * preceding segment and the offset where the log ends in it. Files with lower numbers were removed
+ * on purpose (a power cut may bring them back) and are ignored.
  *
- * In a segment that has a successor every byte up to the named end was durable before the successor
- * was made: a bad record there is damage. Bytes after that end never belong to the log again.
+ * In a segment that has a successor, every byte up to the named end was durable before the
+ * successor was made: a bad record there is damage. Bytes after that end never belong to the log
+ * again.
  *
- * In the newest segment records are read until there is no whole one. That place, `end`, is one of
+ * In the newest segment, records are read until there is no whole one. That place, `end`, is one of
  * three:
  *
  *   damage    a record of this segment, before or after it, says that a higher offset was durable
  *             when it was written. A closing record always says so of everything before it.
- *   a cut     not so, but something was written there: bytes of a torn record, or whole records
+ *   a cut     otherwise, if something was written there: bytes of a torn record, or whole records
  *             further on (pages reach a disk in any order). Bytes after `end` were not durable, and
  *             were not reported as durable; they are given up.
  *   the end   nothing was written there.
  *
- * (I3) What is shown to visit is a prefix of what was appended, and holds everything that was
- *      durable, or an error is returned that names file and offset. Two states cannot be told from
- *      those that a crash leaves: bad bytes above the highest mark (the last group before a crash),
- *      and a newest segment that was shortened from outside. Both yield a shorter prefix.
+ * (I3) Either visit is shown a prefix of what was appended, with everything that was durable, or an
+ *      error is returned that names file and offset. Two states cannot be distinguished from those
+ *      after a crash: bad bytes above the highest mark (the last group before a crash), and a
+ *      newest segment that something else shortened. Both yield a shorter prefix.
  *
  * A newest segment that ends with the record NEXT has lost its successor, because NEXT is written
- * when that is durable.
+ * only when the successor is durable.
  *
- * Another process may be appending while a read-only opener is here. It appends whole records with
- * one write each, so what looks bad is at most the record being written now. Before a place is
- * judged it is read again; a mark that made it look like damage was found after that record had
- * been written whole, so the second look is certain. Segments may be added (the walk goes on into
- * them) and removed (the walk starts again if it has shown nothing yet, else the caller is told to
- * try again: FIRN_BUSY). The file of a removed segment may become that of a later one while it is
- * open here; then its header has another salt before any of its bytes change, so a bad place counts
- * only if the header is still the one that was read.
+ * Another process may be appending while a read-only opening reads. Each of its records is written
+ * whole, except for the one being written now, which is all that can look bad. Before a place is
+ * judged it is read again. A mark that made the place look like damage was found after that record
+ * had been written whole, so the second look is certain. Segments may be added meanwhile (the walk
+ * continues into them) and removed (the walk begins again if it has shown nothing yet, else the
+ * caller must try again: FIRN_BUSY). The file of a removed segment may become a later segment while
+ * it is open here. Its header then gets another salt before any of its bytes change, so a bad place
+ * counts only if the header is still the one that was read.
  *
- * A fence (log.h) hides from such a reader what its writer has not acknowledged. It is asked about a
- * record only after that was read, since a record that is there when the fence has passed it is one
- * that may be shown; one answer holds for all that the reader had read by then. After the first record
- * that is hidden all are, so that what is shown stays a prefix; they are judged all the same.
+ * A fence (log.h) hides from such a reader what its writer has not acknowledged. The fence is asked
+ * about a record only after the record was read: a record that was there when the fence has passed
+ * it may be shown. One answer holds for everything that the reader had read by then. After the
+ * first hidden record all are hidden, so that what is shown stays a prefix; they are still judged.
  */
 #include "log/log_internal.h"
 
