@@ -2,9 +2,10 @@
  *
  * encoding/chunk_fsst.c: bytes as codes of frequent pieces.
  *
- * A table has up to 255 symbols of 1 to 8 bytes; a code is a byte, and 255 says that the next byte stands for
- * itself. Every value is encoded alone, so one is decoded without the others. After Boncz, Neumann and
- * Leis, "FSST: Fast Random Access String Compression" (VLDB 2020): a table is made in five rounds from a
+ * A table has up to 255 symbols of 1 to 8 bytes; a code is a byte, and code 255 escapes the next
+ * byte, which stands for itself. Every value is encoded alone, so one is decoded without the
+ * others. After Boncz, Neumann and Leis, "FSST: Fast Random Access String Compression" (VLDB 2020):
+ * a table is made in five rounds from a
  * sample. Each round encodes the sample with the table so far and counts the symbols that occur and the
  * pairs of neighbours; the table of the next round has the 255 symbols or joined pairs that cover the most
  * bytes. Ties are decided by the symbols themselves, so the same values always give the same chunk.
