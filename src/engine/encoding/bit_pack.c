@@ -11,9 +11,11 @@
  * packed one after the other, lowest bits first.
  *
  * The loops are written once, as inlined templates, and compiled twice: for AVX2, which every call
- * detects, and for all processors. With AVX-512 there are other loops, because a comparison there
- * directly produces the bits of its result. They are used on processors with VNNI, the first whose
- * clock wide registers do not lower. Tests compare all loops with a bit-by-bit computation.
+ * The loops are written once, as inlined templates, and compiled twice: for AVX2 and for all
+ * processors; each call chooses by codec/cpu.h. With AVX-512 there are other loops, because a
+ * comparison there directly produces the bits of its result. They are used on processors with VNNI,
+ * the first whose clock wide registers do not lower. Tests compare all loops with a bit-by-bit
+ * computation.
  */
 #include "encoding/bit_pack.h"
 

@@ -2,20 +2,20 @@
  *
  * os/os_file.c: the wrappers for files.
  *
- * Implementations make one attempt a call; the loops are here, once: a read goes on until it has
- * what was asked for or the file ends, a write until all is written, both over EINTR and short
- * results. So what a caller sees does not depend on how the kernel happens to cut a transfer, and
- * the fault implementation proves it by cutting on purpose.
+ * An implementation makes one attempt for each call; the loops are here, once. A read continues
+ * until it has all bytes or the file ends, a write until everything is written, both after EINTR
+ * and short results. So callers do not depend on how the kernel cuts a transfer, and the fault
+ * implementation tests this by cutting on purpose.
  *
  * A sync is one attempt, always: the kernel reports a failed write-back once and then forgets it,
  * so that a second try would succeed over lost data.
  *
- * A file that was opened before a fork belongs to the parent. In the child it can be read and closed;
- * what would change it, or the parent's locks of it, is refused before any call. The public functions
- * refuse the parent's handles themselves (api/api_process.h); this is what holds where one is entered
- * before the fork and left after it.
+ * A file that was opened before a fork belongs to the parent. In the child it can be read and
+ * closed; calls that would change it, or the parent's locks on it, are refused beforehand. The
+ * public functions refuse the parent's handles themselves (api/api_process.h); the check here is
+ * for a thread that enters one before the fork and leaves it after.
  *
- * Offsets are 64-bit without sign here and signed in every kernel: what does not fit is
+ * Offsets are unsigned 64-bit numbers here, and signed in every kernel: one that does not fit is
  * FIRN_INVALID before any call.
  */
 #include <errno.h>
