@@ -249,13 +249,14 @@ firn_block_cache_hold_give(struct firn_block_cache *cache, struct firn_block_mem
 
 /* ==== blocks that stay when the cache has gone ====
  *
- * Whoever wants the bytes of a block for longer than its file is open takes a lease: a share of the memory that the block
- * lies in, where it is memory of its own. The frame has a share, too, and gives it up when its block is evicted. So a
- * lease neither pins the frame nor knows the cache, and ends without a mutex, in any thread.
+ * To use the bytes of a block after its file was closed, a caller takes a lease: a share of the
+ * block's memory, if the block has memory of its own. The frame has a share, too, and releases it
+ * when its block is evicted. So a lease neither pins the frame nor refers to the cache, and ends
+ * without a mutex, in any thread.
  *
- * What is leased and evicted is beyond the budget. All leases of a process together, of blocks that caches keep, have at
- * most half of the budget of the cache that is asked. Blocks that are not kept do not count: the memory would be that of
- * a copy.
+ * Leased blocks that were evicted are beyond the budget. All leases of a process, of blocks that
+ * caches keep, have at most half of the budget of the cache that is asked. Blocks that are not kept
+ * do not count: a copy would take the same memory.
  */
 
 /* Relaxed, as all counts here: nothing is published by it. */
@@ -297,9 +298,9 @@ firn_block_cache_lease_end(struct firn_block_lease *lease)
 
 /* ==== what a thread reads blocks with: a decompression context and buffers ====
  *
- * They are dear to make (zstd's context alone is some 100 KiB), so idle ones are kept: at most
- * KEPT_MAX, and of a buffer no more than KEPT_BUFFER_MAX. Any number of threads may read at once; a
- * thread that finds none idle makes one.
+ * They are expensive to make (zstd's context alone is some 100 KiB), so idle ones are kept: at most
+ * KEPT_MAX, each with a buffer of at most KEPT_BUFFER_MAX. Any number of threads may read at once;
+ * a thread that finds no idle one makes one.
  */
 
 enum { KEPT_MAX = 8, KEPT_BUFFER_MAX = 256 << 10 };

@@ -178,7 +178,8 @@ firn_block_cache_frame_touch(struct firn_block_cache_frame *frame, uint8_t used_
     }
 }
 
-/* Directly before the data of a frame whose memory is its own: who has that memory. */
+/* Directly before the data of a frame that has memory of its own: counts the users of that
+ * memory. */
 struct firn_block_lease {
     _Atomic size_t refs;  /* the frame's, and one for each lease */
     size_t counted_bytes; /* by each lease; 0: the cache does not keep it */

@@ -16,7 +16,7 @@ enum { HEAD_SIZE = 8, FLAG_LAST = 1 };
 /* As MANIFEST has them. */
 #define NUMBER_MAX ((UINT64_C(1) << 62) - 1)
 
-/* What every origin satisfies that was written, but for its lists. */
+/* What every origin that a builder writes satisfies, apart from its lists. */
 static bool
 is_sound(const struct firn_run_origin *origin)
 {

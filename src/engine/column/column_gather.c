@@ -88,7 +88,7 @@ set_reference(struct firn_column_gather *gather)
     return FIRN_OK;
 }
 
-/* Appends one value, for which there is room but for its bytes. */
+/* Appends one value. Requires: there is room, except for its bytes. */
 static int
 put(struct firn_column_gather *gather, const struct firn_cell *cell)
 {

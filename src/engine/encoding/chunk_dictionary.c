@@ -343,7 +343,8 @@ out:
     return rc;
 }
 
-/* Whether building gives up: with that many entries, of which so many are among the first values. See collect. */
+/* Whether to give up with that many entries, `early` of them among the first values. See
+ * collect. */
 static bool
 has_too_many(size_t count, size_t early, size_t entries_max)
 {

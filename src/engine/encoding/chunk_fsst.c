@@ -62,8 +62,8 @@ begins_with(const struct firn_chunk_fsst_long *symbol, uint64_t word, uint64_t a
     return (((word & symbol->mask) ^ symbol->symbol) | (after & symbol->mask)) == 0;
 }
 
-/* Code and size of the longest symbol that a word begins with, of which so many bytes count; an escape where there is
- * none. left > 0. */
+/* Code and size of the longest symbol with which the first `left` bytes of a word begin; an escape
+ * if there is none. left > 0. */
 static inline __attribute__((always_inline)) uint64_t
 find_symbol(const struct firn_chunk_fsst *table, uint64_t word, size_t left)
 {
@@ -115,8 +115,9 @@ encode_next(const struct firn_chunk_fsst *table, const uint8_t *raw, struct stre
     stream->place += stream->at == end;
 }
 
-/* Encodes values of which none is empty, and that lie side by side, with 8 more bytes after them. out has twice their size,
- * and one. Two halves are encoded at once: what is found of one is not waited for by the other. Returns the size. */
+/* Encodes contiguous values, none of them empty, with 8 more bytes after them. out has twice their
+ * size, and one. Two halves are encoded at once, so that neither waits for the other. Returns the
+ * size. */
 static size_t
 encode_values(const struct firn_chunk_fsst *table, const uint8_t *raw, struct place *places,
               size_t count, uint8_t *out)

@@ -66,8 +66,8 @@ enum { FIRN_LOG_STOP = 1 };
 struct firn_log_options {
     const char *prefix;          /* "wal"; borrowed for the life of the log */
     uint64_t segment_size_bytes; /* a new segment begins when this is passed; 0 means 64 MiB */
-    uint64_t ready_after_bytes;  /* appended through one handle, before space is got ready for
-                                    more; 0 means 64 KiB, UINT64_MAX never */
+    uint64_t ready_after_bytes;  /* appended through one handle, before space is prepared for more;
+                                    0 means 64 KiB, UINT64_MAX never */
     bool read_only; /* recover without writing anything; the log returned cannot append */
     struct firn_log_fence fence; /* only with read_only */
     struct firn_log_gate gate;

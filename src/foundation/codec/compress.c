@@ -64,7 +64,7 @@ zstd_memory(void)
     return (ZSTD_customMem){zstd_memory_alloc, zstd_memory_free, NULL};
 }
 
-/* Fills err for a result of zstd's that is an error: FIRN_NO_MEMORY for want of memory, else
+/* Fills err for a result of zstd's that is an error: FIRN_NO_MEMORY if memory ran out, else
  * `code`. */
 static int
 zstd_memory_error(firn_error *err, int code, const char *what, size_t result)

@@ -32,9 +32,9 @@
  * callers with sized names must have looked for it. Relative paths are such components joined by
  * single slashes.
  *
- * Nothing here fails for want of memory when an error is formed: texts are built backwards, from
- * the last component to the first, in a buffer of fixed size; what does not fit is cut at the
- * front, where a reader misses it least.
+ * Forming an error never fails for lack of memory: texts are built backwards, from the last
+ * component to the first, in a buffer of fixed size; what does not fit is cut at the front, where a
+ * reader misses it least.
  */
 
 /* Of a text without slashes. */

@@ -29,21 +29,21 @@
 
 /* ==== the wrappers for windows ====
  *
- * An implementation that has windows gives memory for a stretch of a file (file_map) and takes it
- * back (file_unmap). There are two kinds of that memory:
+ * An implementation with windows maps a range of a file to memory (file_map) and unmaps it
+ * (file_unmap). There are two kinds of that memory:
  *
- *   shared    a mapping of the file: a store is a change of the file, visible to every reader of it
- *             at once, and kept by the kernel when the process dies. Nothing is left to be done, so
+ *   shared    a mapping of the file: a store changes the file, is visible to every reader of it at
+ *             once, and is kept by the kernel when the process dies. A commit has nothing to do, so
  *             there is no file_commit.
- *   a copy    the machine in memory has no such thing as pages. It gives a copy of the bytes, and
- *             file_commit is a write. So what was stored and not committed is not in the file; the
- *             crash tests cut the power at each commit, and inside it.
+ *   a copy    the machine in memory has no pages. The memory is a copy of the bytes; file_commit
+ *             is a write. So a store that was not committed is not in the file; the crash tests cut
+ *             the power at each commit, and inside it.
  *
- * A commit is one attempt but for interruptions, as a write is: what fails has written a part.
+ * A commit is one attempt except for interruptions, as a write is: a failed one has written a part.
  *
- * The bytes of a window must have been written before, not merely reserved: a store into a hole, or
- * into space that the file system fills at its first use, may need what a full disk has not. That
- * the bytes are there is checked once, when the window is opened.
+ * Requires: the bytes of a window were written before, not merely reserved. A store into a hole, or
+ * into space that the file system fills at its first use, may need space that a full disk does not
+ * have. This is checked once, when the window is opened.
  */
 
 static int
