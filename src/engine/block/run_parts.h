@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * block/run_parts.h: what kinds of runs have in common: the parts of a run other than its entries,
- * and how they are written, read and checked. Only rooms that implement a kind of run, and tests,
- * include it.
+ * and how they are written, read and checked. Only rooms that implement a kind of run include it,
+ * and tests.
  *
  * A run of any kind has these sections: one summary, one index, at most one filter and one origin,
  * and any number of blocks of range deletes. All but the index have the same form in all kinds
