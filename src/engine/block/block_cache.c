@@ -3,34 +3,35 @@
  * block/block_cache.c: decoded blocks of all open files under one budget: reading through it,
  * dropping files, counting.
  *
- * A hit takes no mutex. The block's place follows from the number of its file and its offset; the
- * entry found there names a frame; the frame is pinned by one atomic addition, and what it held at
- * that instant decides whether it is the block (block_cache_internal.h). Unpinning is one more.
+ * A hit takes no mutex. The number of the file and the offset of the block give its place in the
+ * table; the entry there names a frame; one atomic addition pins the frame, and what the frame held
+ * at that instant decides whether it is the block (block_cache_internal.h). Unpinning is one more
+ * atomic operation.
  *
- * A miss is looked up once more under the shard's mutex, then read and verified into a buffer of
- * the reading thread, judged by the caller's check, and only then copied into a frame and
- * published. So no reader ever sees a byte that was not verified, even after failures. Threads
- * that miss the same block each read it; the first to publish wins and the others use its copy.
+ * A miss is looked up once more under the shard's mutex. The block is then read and verified into a
+ * buffer of the reading thread, judged by the caller's check, and only then copied into a frame and
+ * published. So no reader ever sees a byte that was not verified, even after failures. Threads that
+ * miss the same block each read it; the first to publish wins and the others use its copy.
  *
- * A block that is not kept (of a scan, without room, with a budget of nothing) is copied into
- * memory that is freed with its pin.
+ * A block that is not kept (of a scan, without room, with a budget of 0) is copied into memory that
+ * is freed with its pin.
  *
- * A block may also be there before its file is read for the first time: its writer hands over what
- * it has in memory, under the number by which the file is going to be read.
+ * A block may also be in the cache before its file is read for the first time: its writer hands
+ * over what it has in memory, under the number with which the file will be read.
  *
- * Files in reading order: block_cache_internal.h (the states of a frame, the structures, finding), this
- * one, block_cache_table.c (publishing and taking out), block_cache_memory.c (the clock and the
+ * Files in reading order: block_cache_internal.h (the states of a frame, the structures, finding),
+ * this one, block_cache_table.c (publishing and removing), block_cache_memory.c (the clock and the
  * budget).
  *
- * (I1) Blocks, frames, tables and what is lent together stay within the budget; pins beyond it and
- *      what blocks are read with come on top, and are counted or bounded.
- * (I2) A block is known by file and offset alone, so it is always read with the same check. A ref
- *      that tells another size than the block has is refused by reading it.
- * (I3) No mutex is held during I/O, and never two at once. (Not checked here: the
- *      ranks of locks do; all mutexes here have one, and reading begins by taking the pool's.)
+ * (I1) Blocks, frames, tables and what is lent together stay within the budget. Pins beyond it, and
+ *      buffers for reading blocks, come on top and are counted or bounded.
+ * (I2) A block is identified only by file and offset, so it is always read with the same check. A
+ *      ref with a wrong size for the block is refused when the block is read.
+ * (I3) No mutex is held during I/O, and never two at once. (Not checked here: all mutexes here have
+ *      a rank in the lock order, which is checked, and reading begins by taking the pool's.)
  *
- * Failure: an error of reading or of the check is the caller's; memory that is out leaves the block
- * unkept, and fails the call only where there is none for the pin either.
+ * Failure: an error of reading or of the check is returned to the caller. If memory runs out, the
+ * block is not kept; the call fails only if there is no memory for the pin either.
  */
 #include <string.h>
 
@@ -248,13 +249,14 @@ firn_block_cache_hold_give(struct firn_block_cache *cache, struct firn_block_mem
 
 /* ==== blocks that stay when the cache has gone ====
  *
- * Whoever wants the bytes of a block for longer than its file is open takes a lease: a share of the memory that the block
- * lies in, where it is memory of its own. The frame has a share, too, and gives it up when its block is evicted. So a
- * lease neither pins the frame nor knows the cache, and ends without a mutex, in any thread.
+ * To use the bytes of a block after its file was closed, a caller takes a lease: a share of the
+ * block's memory, if the block has memory of its own. The frame has a share, too, and releases it
+ * when its block is evicted. So a lease neither pins the frame nor refers to the cache, and ends
+ * without a mutex, in any thread.
  *
- * What is leased and evicted is beyond the budget. All leases of a process together, of blocks that caches keep, have at
- * most half of the budget of the cache that is asked. Blocks that are not kept do not count: the memory would be that of
- * a copy.
+ * Leased blocks that were evicted are beyond the budget. All leases of a process, of blocks that
+ * caches keep, have at most half of the budget of the cache that is asked. Blocks that are not kept
+ * do not count: a copy would take the same memory.
  */
 
 /* Relaxed, as all counts here: nothing is published by it. */
@@ -296,9 +298,9 @@ firn_block_cache_lease_end(struct firn_block_lease *lease)
 
 /* ==== what a thread reads blocks with: a decompression context and buffers ====
  *
- * They are dear to make (zstd's context alone is some 100 KiB), so idle ones are kept: at most
- * KEPT_MAX, and of a buffer no more than KEPT_BUFFER_MAX. Any number of threads may read at once; a
- * thread that finds none idle makes one.
+ * They are expensive to make (zstd's context alone is some 100 KiB), so idle ones are kept: at most
+ * KEPT_MAX, each with a buffer of at most KEPT_BUFFER_MAX. Any number of threads may read at once;
+ * a thread that finds no idle one makes one.
  */
 
 enum { KEPT_MAX = 8, KEPT_BUFFER_MAX = 256 << 10 };

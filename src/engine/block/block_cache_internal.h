@@ -2,8 +2,8 @@
  *
  * block/block_cache_internal.h: what the files block_cache*.c share.
  *
- * All mutexes here have one rank, so that no two are ever held at once; none is held during I/O,
- * nor while memory is asked for.
+ * All mutexes here have one rank, so that no two are ever held at once; none is held during I/O or
+ * while memory is allocated.
  */
 #ifndef FIRN_BLOCK_BLOCK_CACHE_INTERNAL_H
 #define FIRN_BLOCK_BLOCK_CACHE_INTERNAL_H
@@ -26,23 +26,24 @@
  *     | give back          v           claim    |
  *   free                 dropped ---------------+
  *
- * A frame that is owned belongs to one thread, which alone reads and writes its fields. Visible, it
- * can be pinned, and then its fields do not change until the pin has gone. A dropped frame cannot
- * be pinned any more, and a thread that finds its last pin gone may claim it.
+ * An owned frame belongs to one thread, which alone reads and writes its fields. A visible frame
+ * can be pinned, and then its fields do not change until it is unpinned. A dropped frame can no
+ * longer be pinned, and a thread that finds that its last pin is gone may claim it.
  *
- * The word `state` holds all of that: the number of pins, the two bits, and a version that each
- * publication advances, so that a claim fails where the frame was recycled since it was looked at.
+ * The word `state` contains all of this: the number of pins, the two bits, and a version that each
+ * publication advances, so that a claim fails if the frame was reused since it was looked at.
  *
- * (I1) A pin is taken by adding to the word, with any content of the frame, and checked
- *      afterwards: what was visible at that instant stays. Else the pin is taken back. So the count
- *      of a frame that is owned may be above 0 for an instant, and every change of the bits is made
- *      without touching the count.
- * (I2) Fields but state, used and hits are written by the owner only, and read by the owner or
- *      under a pin.
+ * (I1) A pin is taken by adding to the word, whatever the frame contains, and checked afterwards:
+ *      what was visible at that instant stays. Otherwise the pin is taken back. So the count of an
+ *      owned frame may be above 0 for an instant, and every change of the bits leaves the count
+ *      alone.
+ * (I2) Fields except state, used and hits are written only by the owner, and read only by the owner
+ *      or under a pin.
  *
- * What synchronizes: a publication (release) with the pin that sees its bit (acquire), so that the
- * fields are seen; the last unpin (release) with the claim (acquire), so that no thread still reads
- * what the owner overwrites. Pins and unpins in between are read-modify-writes and carry both on.
+ * Synchronization: a publication (release) pairs with the pin that sees its bit (acquire), so that
+ * the fields are seen; the last unpin (release) pairs with the claim (acquire), so that no thread
+ * still reads what the owner overwrites. Pins and unpins in between are read-modify-writes and
+ * continue both chains.
  */
 
 #define FIRN_BLOCK_CACHE_FRAME_PIN UINT64_C(1)
@@ -178,7 +179,8 @@ firn_block_cache_frame_touch(struct firn_block_cache_frame *frame, uint8_t used_
     }
 }
 
-/* Directly before the data of a frame whose memory is its own: who has that memory. */
+/* Directly before the data of a frame that has memory of its own: counts the users of that
+ * memory. */
 struct firn_block_lease {
     _Atomic size_t refs;  /* the frame's, and one for each lease */
     size_t counted_bytes; /* by each lease; 0: the cache does not keep it */

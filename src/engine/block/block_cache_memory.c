@@ -3,43 +3,45 @@
  * block/block_cache_memory.c: eviction, and the budget.
  *
  * Two kinds of memory share the budget with the tables: slabs, cut into frames of
- * FIRN_BLOCK_CACHE_FRAME_SIZE bytes, and the memory of larger blocks, each on its own. Both are
- * taken only when there are blocks for them, so a cache that holds little is little.
+ * FIRN_BLOCK_CACHE_FRAME_SIZE bytes, and the memory of larger blocks, allocated one by one. Both
+ * are allocated only when there are blocks for them, so a cache with few blocks uses little memory.
  *
- * A frame is found in this order: one that lies free; one of a new slab, while the budget has room;
- * the next that the clock lets go. The clock goes round all frames: what was hit since it came by
- * stays and is marked down, what is marked down to nothing goes. Marks are set by hits
- * (firn_block_cache_frame_touch), higher for what finds others. The longer the hand has to look the
- * harder it marks down, so that no search goes round and round. In the steady state none of this
- * takes the mutex: the hand is an atomic counter, and a frame is claimed by its own word.
+ * A frame is found in this order: a free one; one of a new slab, while the budget has room; the
+ * next one that the clock releases. The clock goes round all frames: a frame that was hit since the
+ * last round stays and its mark is lowered; a frame whose mark reaches zero is evicted. Hits set
+ * marks (firn_block_cache_frame_touch), higher ones for blocks of indexes. The longer the hand
+ * searches, the more it lowers marks, so no search goes round and round. In the steady state none
+ * of this takes the mutex: the hand is an atomic counter, and a frame is claimed by its own word.
  *
- * Larger blocks have a clock of their own. To find, pin and unpin them is the same as for frames; only
- * taking and giving back their memory takes the mutex, once for each time that a block is read in.
+ * Larger blocks have a clock of their own. They are found, pinned and unpinned like frames; only
+ * allocating and freeing their memory takes the mutex, once for each time that a block is read in.
  *
- * The two kinds give way to each other. Where both miss, larger blocks hold between a quarter of the
- * budget, beside what stays for open files (block_cache.c; that may be half, and cannot give way), and half
- * of it: below, they take whole slabs from the frames; beyond, frames take from them. Where only one kind
- * misses, it gets the memory of the other, as far as that is not in use. How much each is needed is
- * told by how fast its clock goes: at how many blocks its hand has looked lately, for each byte that
- * the kind holds. By bytes, because a slab of small blocks saves more misses than one large block, if both
- * are asked for as often. Whenever a kind has evicted a slab's worth of its own, and its clock goes more
- * than FASTER_RATIO times as fast, the hand of the other goes on by as much: of the frames one slab is
- * looked at, marked down, and given back if it was hardly marked; of the larger blocks those that are due are evicted.
- * So blocks that are in use stay, even during large scans.
+ * The two kinds of memory compete. If both miss, larger blocks hold at least a quarter of the
+ * budget in addition to what is held for open files (block_cache.c; this cannot be taken away), and
+ * at most half of the budget in all. Below the lower bound they take whole slabs from the frames;
+ * above the upper one frames take from them. If only one kind misses, it gets the memory of the
+ * other, as far as that is not in use. The need
+ * of a kind is measured by the speed of its clock: how many blocks its hand has looked at lately,
+ * for each byte that the kind holds. The measure is per byte because a slab of small blocks saves
+ * more misses than one large block, if both are asked for as often. Whenever a kind has evicted a
+ * slab's worth of its own, and its clock goes more than FASTER_RATIO times as fast, the hand of the
+ * other advances by as much. Of the frames, one slab is looked at, its marks are lowered, and it is
+ * given back if it had hardly any; of the larger blocks, those that are due are evicted. So blocks
+ * that are in use stay, even during large scans.
  *
- * Why not a slab for each size: a frame of a fixed set of sizes is an eighth empty on the average, each
- * size holds slabs that it has not filled, and a slab that changes its size takes blocks along that are in
- * use. With 8 or 12 sizes, a mix of blocks of 3 to 64 KiB missed up to a tenth more in budgets of 4 to 16 MiB,
- * while what was saved, the memory's allocation, is little beside reading and verifying the block.
+ * Why there is no slab for each size: a frame of a fixed set of sizes is an eighth empty on
+ * average, each size holds slabs that it has not filled, and a slab that changes its size evicts
+ * blocks that are in use. With 8 or 12 sizes, a mix of blocks of 3 to 64 KiB missed up to a tenth
+ * more in budgets of 4 to 16 MiB. What this saved, allocating the memory, is cheap compared with
+ * reading and verifying the block.
  *
- * (I1) used_bytes ≤ budget_bytes, always: memory is charged before it is asked for, and uncharged
- *      after it was released. Memory that is lent (block_cache.c) is
- *      part of it.
- * (I2) Where a block lies is decided by numbers of frames and the order of calls, never by
- *      addresses. (Not checked: it is about what the code does not read.)
+ * (I1) used_bytes ≤ budget_bytes, always: memory is charged before it is allocated, and uncharged
+ *      after it was released. Memory that is lent (block_cache.c) is included.
+ * (I2) Numbers of frames and the order of calls decide where a block is placed, never addresses.
+ *      (Not checked: it is about what the code does not read.)
  *
  * Limits: a block larger than a quarter of the budget finds no room. A search looks at LOOKED_MAX
- * frames at most: where so many in a row are pinned, there is no room.
+ * frames at most: if so many in a row are pinned, there is no room.
  */
 #include "block/block_cache_internal.h"
 

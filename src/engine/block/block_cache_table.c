@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * block/block_cache_table.c: where the block of a file and offset lies: the writing side; finding
- * is in block_cache_internal.h.
+ * block/block_cache_table.c: finds the block of a file and offset. This is the writing side;
+ * lookups are in block_cache_internal.h.
  *
  * Open addressing with linear probing, in one part for each shard. An entry holds the number of a
- * frame and 32 bits of the hash, so that a search hardly ever touches another frame than the one it
- * wants. Parts are made for all frames at a load below a half, with a third more for those with
+ * frame and 32 bits of the hash, so that a search hardly ever touches a frame other than the right
+ * one. The parts have room for all frames at a load below a half, and a third more for blocks with
  * memory of their own.
  *
- * Entries are changed under the shard's mutex and read without it. An entry that is taken out
- * leaves no mark: those after it that want its place move up. A search that meets a move half done
- * can miss a block that is there; it is then repeated under the mutex, before anything is read from
- * the disk. It cannot find what is not there: what an entry names is asked of the frame itself,
- * under a pin.
+ * Entries are changed under the shard's mutex and read without it. A removed entry leaves no mark:
+ * entries after it that belong in its place move up. A search that runs during such a move can miss
+ * a block that is there; it is then repeated under the mutex, before anything is read from the
+ * disk. A search cannot find a block that is not there, because it asks the frame itself, under a
+ * pin.
  *
  * (I1) In each part at least one entry is 0, so that every search ends.
- * (I2) A frame has an entry exactly while it is visible, but for the instant between its claim and
- *      the removal by the thread that claimed it, and while it is being dropped under a pin. So a key
- *      may have two entries for an instant, of which one leads to a frame that cannot be pinned.
+ * (I2) A frame has an entry exactly while it is visible, except between its claim and the removal
+ *      by the thread that claimed it, and while it is being dropped under a pin. So a key may have
+ *      two entries for an instant, one of which leads to a frame that cannot be pinned.
  */
 #include "block/block_cache_internal.h"
 

@@ -20,7 +20,7 @@
 #include "codec/compress.h"
 #include "os/os.h"
 
-/* What a file holds; on disk. A reader refuses a file of another kind than it asked for. */
+/* The kind of a file; on disk. A reader refuses a file of another kind than it asked for. */
 enum firn_block_file_kind {
     FIRN_BLOCK_FILE_ROW = 1,
     FIRN_BLOCK_FILE_COLUMN = 2,
@@ -30,7 +30,8 @@ enum firn_block_file_kind {
     FIRN_BLOCK_FILE_VALUES = 6
 };
 
-/* 128 random bits made when the file is written; its identity wherever it is linked or copied. */
+/* 128 random bits, made when the file is written: the file's identity wherever it is linked or
+ * copied. */
 struct firn_block_file_id {
     uint8_t bytes[16];
 };
@@ -38,7 +39,7 @@ struct firn_block_file_id {
 /* The largest raw and the largest stored size of one block. */
 enum { FIRN_BLOCK_SIZE_MAX = 64 << 20 };
 
-/* Where a block is. raw_size is what it decodes to. */
+/* The place of a block. raw_size is its decoded size. */
 struct firn_block_ref {
     uint64_t offset; /* of the block's header in the file */
     uint32_t stored_size;
@@ -53,8 +54,8 @@ struct firn_block_section {
 };
 enum { FIRN_BLOCK_SECTIONS_MAX = 1 << 16 };
 
-/* On disk, in the table of contents: what a file of a kind has that its first readers did not know.
- * They refuse the file as one of a newer firn. */
+/* On disk, in the table of contents: features of a kind of file that its first readers did not
+ * have. Readers without a feature refuse the file as one of a newer firn. */
 enum {
     FIRN_BLOCK_NEEDS_CELLS = 1 /* a pack: lists of cells (pack/packfile_cells.h) */
 };
@@ -64,25 +65,25 @@ enum {
 struct firn_block_writer;
 struct firn_block_publisher;
 
-/* Creates <name> + ".tmp" in dir (borrowed until destroy), mode 0600, or takes over what a crash
- * left there; FIRN_BUSY while another writer holds it. FIRN_EXISTS if `name` is taken now; finish
- * asks again. */
+/* Creates <name> + ".tmp" in dir (borrowed until destroy), mode 0600, or takes over one that a
+ * crash left there; FIRN_BUSY while another writer holds it. FIRN_EXISTS if `name` is taken now;
+ * finish checks again. */
 FIRN_MUST_CHECK int firn_block_writer_create(struct firn_os_dir *dir, const char *name,
                                              enum firn_block_file_kind kind,
                                              struct firn_block_writer **out, firn_error *err);
 const struct firn_block_file_id *firn_block_writer_id(const struct firn_block_writer *writer);
 
 /* Writes one block whose bytes are already encoded with codec. Safe from several threads at once: a
- * place is reserved under a lock, the write happens outside it. After a failure in any thread all
- * later calls return FIRN_FAILED. */
+ * place is reserved under a lock, and written outside it. After a failure in any thread all later
+ * calls return FIRN_FAILED. */
 FIRN_MUST_CHECK int firn_block_writer_add(struct firn_block_writer *writer, enum firn_codec codec,
                                           firn_slice stored, uint32_t raw_size,
                                           struct firn_block_ref *out, firn_error *err);
-/* Names a block that was added. One thread. */
+/* Names a block that was added, in the table of contents. One thread. */
 FIRN_MUST_CHECK int firn_block_writer_add_section(struct firn_block_writer *writer, uint32_t kind,
                                                   const struct firn_block_ref *ref,
                                                   firn_error *err);
-/* What a reader must know to read this file, as the table of contents will say it: bits of
+/* Sets which features a reader needs for this file, as recorded in the table of contents: bits of
  * FIRN_BLOCK_NEEDS_*. One thread. */
 void firn_block_writer_set_needs(struct firn_block_writer *writer, uint32_t needs);
 /* Bytes of the file so far. Any thread. */
@@ -94,8 +95,8 @@ uint64_t firn_block_writer_size_bytes(struct firn_block_writer *writer);
  * be NULL. */
 FIRN_MUST_CHECK int firn_block_writer_finish(struct firn_block_writer *writer, uint64_t *out_size,
                                              firn_error *err);
-/* The same, but for the sync and the name: those are left to the publisher's next run, of the same
- * directory. NULL: as above. */
+/* Like firn_block_writer_finish, but sync and name are left to the publisher's next run, in the
+ * same directory. NULL: as above. */
 FIRN_MUST_CHECK int firn_block_writer_finish_later(struct firn_block_writer *writer,
                                                    struct firn_block_publisher *publisher,
                                                    uint64_t *out_size, firn_error *err);
@@ -122,51 +123,52 @@ size_t firn_block_reader_section_count(const struct firn_block_reader *reader);
 const struct firn_block_section *firn_block_reader_section(const struct firn_block_reader *reader,
                                                            size_t i);
 
-/* Where the body ends and the table of contents begins. Blocks lie one after the other from
+/* Where the body ends and the table of contents begins. Blocks are contiguous from
  * FIRN_BLOCK_BODY_START to here: each takes up firn_block_reader_span of its ref. */
 uint64_t firn_block_reader_body_end(const struct firn_block_reader *reader);
 uint64_t firn_block_reader_span(const struct firn_block_ref *ref);
 enum { FIRN_BLOCK_BODY_START = 128 };
 
-/* Reads, verifies and decodes one block; replaces the contents of out, which holds the stored bytes
- * too while this works. Nothing of ref is believed: FIRN_CORRUPT if it does not name a block of
- * this file. Any thread, each with its own context and buf. */
+/* Reads, verifies and decodes one block; replaces the contents of out, which also holds the stored
+ * bytes meanwhile. ref is not trusted: FIRN_CORRUPT if it does not name a block of this file. Any
+ * thread, each with its own context and buf. */
 FIRN_MUST_CHECK int firn_block_reader_read(struct firn_block_reader *reader,
                                            const struct firn_block_ref *ref,
                                            struct firn_compress *context, struct firn_buf *out,
                                            firn_error *err);
-/* The same, but for decoding: *out, the stored bytes, verified, is borrowed from buf. */
+/* Like firn_block_reader_read without decoding: *out, the verified stored bytes, is borrowed from
+ * buf. */
 FIRN_MUST_CHECK int firn_block_reader_read_stored(struct firn_block_reader *reader,
                                                   const struct firn_block_ref *ref,
                                                   struct firn_buf *buf, enum firn_codec *out_codec,
                                                   firn_slice *out, firn_error *err);
-/* The same in two steps, for reading blocks that lie side by side at once. First bytes of the body
- * as they are, believing nothing of them; then one block out of them: bytes are all the span of
- * ref. *out is borrowed from bytes where the block is not compressed, from buffer (whose contents
- * are replaced) where it is. */
+/* The same in two steps, to read adjacent blocks at once. The first reads bytes of the body without
+ * verifying them; the second verifies and decodes one block: bytes are all the span of ref. *out is
+ * borrowed from bytes if the block is not compressed, else from buffer, whose contents are
+ * replaced. */
 FIRN_MUST_CHECK int firn_block_reader_read_span(struct firn_block_reader *reader, uint64_t offset,
                                                 size_t size, uint8_t *out, firn_error *err);
 FIRN_MUST_CHECK int firn_block_reader_decode(struct firn_block_reader *reader,
                                              const struct firn_block_ref *ref, const uint8_t *bytes,
                                              struct firn_compress *context, struct firn_buf *buffer,
                                              firn_slice *out, firn_error *err);
-/* Compares every MiB of the body with the table of contents: what a transfer or a scrub asks.
+/* Compares every MiB of the body with the table of contents, for a transfer or a scrub.
  * FIRN_CORRUPT names the first bad range. */
 FIRN_MUST_CHECK int firn_block_reader_verify_body(struct firn_block_reader *reader,
                                                   firn_error *err);
-/* The same for one MiB, i < firn_block_reader_chunk_count, so that a reader of all blocks in order
- * can have each range compared while it is still in the page cache. buffer is working memory. */
+/* The same for one MiB, i < firn_block_reader_chunk_count. So a reader of all blocks in order can
+ * verify each range while it is still in the page cache. buffer is working memory. */
 uint64_t firn_block_reader_chunk_count(const struct firn_block_reader *reader);
 FIRN_MUST_CHECK int firn_block_reader_verify_chunk(struct firn_block_reader *reader, uint64_t i,
                                                    struct firn_buf *buffer, firn_error *err);
 
 /* ---- salvage (block_salvage.c) ---- */
 
-/* Walks the blocks of a file whose table of contents or footer may be gone, by their own prefixes,
- * and calls visit for each that verifies; resynchronizes after damage. Reads the file in bounded
- * memory (the largest block) and in time linear in its size. A block that cannot be read from the disk is
- * stepped over, and that error returned at the end. A return of visit other than FIRN_OK ends the
- * walk and is returned. FIRN_CORRUPT only if neither header nor footer tell the file's identity,
+/* Walks the blocks of a file whose table of contents or footer may be lost, by their own prefixes,
+ * and calls visit for each that verifies; resynchronizes after damage. Needs bounded memory (the
+ * largest block) and time linear in the file's size. A block that cannot be read from the disk is
+ * skipped, and that error is returned at the end. A result of visit other than FIRN_OK ends the
+ * walk and is returned. FIRN_CORRUPT only if neither header nor footer has the file's identity,
  * without which no block can be verified. */
 FIRN_MUST_CHECK int
 firn_block_salvage(struct firn_os_dir *dir, const char *name, enum firn_block_file_kind kind,
@@ -174,12 +176,12 @@ firn_block_salvage(struct firn_os_dir *dir, const char *name, enum firn_block_fi
                                 firn_slice stored, firn_error *err),
                    void *ctx, firn_error *err);
 
-/* ==== many block files become durable at once ====
+/* ==== making many block files durable at once ====
  *
  * One thread. The directory is borrowed.
  */
 
-/* So many finished files wait at most; each keeps a file descriptor. */
+/* Maximum number of finished files that wait; each keeps a file descriptor. */
 enum { FIRN_BLOCK_PUBLISHER_FILES_MAX = 128 };
 
 struct firn_block_publisher_file {
@@ -193,20 +195,20 @@ struct firn_block_publisher {
     struct firn_os_dir *dir;
     struct firn_block_publisher_file files[FIRN_BLOCK_PUBLISHER_FILES_MAX];
     size_t count;
-    size_t renamed; /* of them, so many have their names */
+    size_t renamed; /* number of files that have their names */
 };
 
 void firn_block_publisher_init(struct firn_block_publisher *publisher, struct firn_os_dir *dir);
-/* Takes a file that is written whole: nothing is durable, and `name` is not given, before the next
- * run. Takes *file over. Where too many wait, it runs first. A failure leaves *file with the caller. */
+/* Takes over *file, which is complete: it is not durable, and does not have `name`, before the next
+ * run. Runs first if too many files wait. A failure leaves *file with the caller. */
 FIRN_MUST_CHECK int firn_block_publisher_add(struct firn_block_publisher *publisher,
                                              const struct firn_block_publisher_file *file,
                                              firn_error *err);
-/* Makes all that wait durable under their names: their contents, then the names, then the directory,
- * once. After a failure none of them is left under either name. */
+/* Makes all waiting files durable under their names: their contents, then the names, then the
+ * directory, once. After a failure none of them is left under either name. */
 FIRN_MUST_CHECK int firn_block_publisher_run(struct firn_block_publisher *publisher,
                                              firn_error *err);
-/* Removes what waits. */
+/* Removes the waiting files. */
 void firn_block_publisher_deinit(struct firn_block_publisher *publisher);
 
 #endif

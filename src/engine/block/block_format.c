@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * block/block_format.c: header, footer and block prefixes to bytes and back.
+ * block/block_format.c: encoding and decoding headers, footers and block prefixes.
  *
  * Two checksums guard a block, for two questions. "Is this a block of this file at this place, and
- * how long is it?" is answered by the 32-bit check of the prefix, without the stored bytes: that is
- * what lets salvage step over a block with damaged bytes instead of searching through it. "Are its
- * bytes what was written?" is answered by the 64-bit checksum, which depends on the prefix too.
- * Both depend on the file's identity and the block's offset.
+ * how long is it?" is answered by the 32-bit check of the prefix, without the stored bytes: this
+ * lets salvage step over a block with damaged bytes instead of searching through it. "Are its bytes
+ * what was written?" is answered by the 64-bit checksum, which also depends on the prefix. Both
+ * depend on the file's identity and the block's offset.
  *
  *   place    = identity (16) | offset (8) | prefix bytes 0..3 | prefix bytes 8..15   (36 bytes)
  *   checksum = XXH3-64(stored bytes, seed = XXH3-64(place, seed = 0))
  *   check    = low 32 bits of XXH3-64(place | checksum (8), seed = 0)
  *
- * Header and footer end with an XXH3-64 of what is before it, so that a flipped bit in the version
- * number reads as damage and only a whole header that says "2" reads as newer (I1: magic, version
- * and this checksum keep their places in all versions to come. Not checked: golden files hold this
- * version to it).
+ * Header and footer end with an XXH3-64 of the bytes before it. So a flipped bit in the version
+ * number is damage, and only an intact header with version 2 is from a newer firn (I1: magic,
+ * version and this checksum keep their places in all future versions. Not checked here: golden
+ * files hold this version to it).
  *
- * What is reserved is zero. If the checksums match and a reserved field is not zero, a newer firn
+ * Reserved fields are zero. If the checksums match and a reserved field is not zero, a newer firn
  * wrote the file: FIRN_NEWER.
  */
 #include "block/block_format.h"

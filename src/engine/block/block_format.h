@@ -24,7 +24,7 @@ enum {
     FIRN_BLOCK_FORMAT_VERSION = 1,
     FIRN_BLOCK_FORMAT_HEADER_SIZE = 128,
     FIRN_BLOCK_FORMAT_FOOTER_SIZE = 128,
-    FIRN_BLOCK_FORMAT_PREFIX_SIZE = 24, /* what stands before the stored bytes of a block */
+    FIRN_BLOCK_FORMAT_PREFIX_SIZE = 24, /* precedes the stored bytes of a block */
     FIRN_BLOCK_FORMAT_ALIGNMENT = 8,
     FIRN_BLOCK_FORMAT_TOC_HEADER_SIZE = 16,
     FIRN_BLOCK_FORMAT_SECTION_SIZE = 24,
@@ -57,7 +57,7 @@ struct firn_block_format_footer {
 
 /* The fields of a block's prefix. */
 struct firn_block_format_prefix {
-    uint8_t codec; /* perhaps one that this version does not know */
+    uint8_t codec; /* possibly unknown to this version */
     uint8_t flags;
     uint32_t stored_size;
     uint32_t raw_size;
@@ -78,7 +78,7 @@ firn_block_format_decode_header(const uint8_t bytes[FIRN_BLOCK_FORMAT_HEADER_SIZ
 
 void firn_block_format_encode_footer(const struct firn_block_format_footer *footer,
                                      uint8_t out[FIRN_BLOCK_FORMAT_FOOTER_SIZE]);
-/* Checks the footer alone; whether its places make sense in the file is the reader's to ask. */
+/* Checks only the footer; the reader checks its places against the file. */
 FIRN_MUST_CHECK int
 firn_block_format_decode_footer(const uint8_t bytes[FIRN_BLOCK_FORMAT_FOOTER_SIZE],
                                 enum firn_block_file_kind kind, const char *path,
@@ -92,8 +92,8 @@ void firn_block_format_encode_prefix(const struct firn_block_file_id *id, uint64
 void firn_block_format_seal_prefix(const struct firn_block_file_id *id, uint64_t offset,
                                    firn_slice stored,
                                    uint8_t prefix[FIRN_BLOCK_FORMAT_PREFIX_SIZE]);
-/* Whether these bytes are the prefix of a block of this file at this place. The lengths can then be
- * believed, as far as accidents go; the stored bytes are judged by _stored_matches. */
+/* Whether these bytes are the prefix of a block of this file at this place. Its lengths can then be
+ * believed, except against malice; _stored_matches verifies the stored bytes. */
 FIRN_MUST_CHECK bool
 firn_block_format_decode_prefix(const struct firn_block_file_id *id, uint64_t offset,
                                 const uint8_t bytes[FIRN_BLOCK_FORMAT_PREFIX_SIZE],

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * block/block_publisher.c: many block files become durable at once.
+ * block/block_publisher.c: makes many block files durable at once.
  *
- * A small file costs a disk hardly more than its sync, and the sync of the directory that follows. A
- * journaling file system writes its journal for each of them. Where many files come together (a flush
- * of many small trees) they are written first, all of them, while the kernel is already asked to write
- * them back. Then all are synced together, and so is the directory.
+ * The cost of a small file is mostly its sync, and the sync of the directory that follows. A
+ * journaling file system writes its journal for each of them. If many files are finished together
+ * (a flush of many small trees), all of them are written first, and the kernel is asked to start
+ * writing them back. Then all are synced together, and so is the directory.
  *
- * (I1) No file bears its final name before it was synced whole (I3 of block_writer.c), and none counts
- *      as published before the directory was synced.
+ * (I1) No file gets its final name before all of it was synced (I3 of block_writer.c), and none
+ *      counts as published before the directory was synced.
  *
- * Failure: all or nothing of a run. A file that has its name already loses it again; a removal that fails
- * leaves a file that MANIFEST does not name, which the next opening of a store removes.
+ * Failure: a run publishes all of its files or none. A file that already has its name loses it
+ * again; if the removal fails, it leaves a file that MANIFEST does not name, which the next opening
+ * of a store removes.
  */
 #include "block/block_file.h"
 

@@ -1,26 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * block/block_reader.c: opens a sealed block file and reads its blocks, believing nothing.
+ * block/block_reader.c: opens a sealed block file and reads its blocks, trusting none of its bytes.
  *
- * Opening checks, in this order: the length of the file against the smallest possible; header;
- * footer; that the two agree; that the places the footer names fill the file exactly; the BLAKE3 of
- * the table of contents; the numbers in it against the file. After that the sections can be trusted
- * to lie inside the body, and the body itself is verified block by block as it is read.
+ * Opening checks, in this order: that the file is not shorter than the smallest possible one;
+ * header; footer; that the two agree; that the places in the footer fill the file exactly; the
+ * BLAKE3 of the table of contents; the numbers in it against the file. After that, sections are
+ * known to be inside the body. The body itself is verified block by block as it is read.
  *
  * A block is read with one pread of prefix, stored bytes and padding. The caller's ref is checked
  * against the file's length before anything is allocated, the prefix against the ref, the checksum
- * against the bytes, the padding against zero; only then is the codec asked, for exactly as many
- * bytes as the prefix declares. The stored bytes are read into the tail of the output buffer,
- * after the room for the decoded ones, so that one buffer serves both.
+ * against the bytes, the padding against zero. Only then does the codec decode, to exactly as many
+ * bytes as the prefix declares. The stored bytes are read into the tail of the output buffer, after
+ * the room for the decoded ones, so that one buffer serves both.
  *
- * (I1) Memory by numbers from the file: at most FIRN_BLOCK_SIZE_MAX decoded and what the file holds
- *      stored, a block; at most FIRN_BLOCK_SECTIONS_MAX sections. The hashes in the table of
- *      contents are not kept.
+ * (I1) Memory that numbers from the file can demand: for each block, at most FIRN_BLOCK_SIZE_MAX
+ *      decoded and what the file holds stored; at most FIRN_BLOCK_SECTIONS_MAX sections. The hashes
+ *      in the table of contents are not kept.
  *
  * Threads: the reader is unchanged after open; any number of threads may read at once, each into
  * its own buffer.
  *
- * Failure: FIRN_CORRUPT and FIRN_NEWER name file and offset; the handle stays good for other
+ * Failure: FIRN_CORRUPT and FIRN_NEWER name file and offset; the handle can still be used for other
  * blocks.
  */
 #include <string.h>

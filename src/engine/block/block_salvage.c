@@ -2,20 +2,20 @@
  *
  * block/block_salvage.c: finds the blocks of a damaged file without its table of contents.
  *
- * Blocks lie one after the other on multiples of 8. The walk stands on such a multiple and asks
- * whether the 24 bytes there are the prefix of a block of this file at this place. If so their
- * lengths are believed: the block is read, judged by its checksum, given to the visitor if it is
- * sound, and stepped over either way. If not, the walk goes on 8 bytes further. So damage inside a
- * block costs that block, damage of a prefix costs a search up to the next one, and every byte is
- * looked at a bounded number of times, also in a file that was made to be slow (the lengths that
- * are believed are stepped over, never searched again).
+ * Blocks follow each other at multiples of 8. At each such offset the walk asks whether the 24
+ * bytes there are the prefix of a block of this file at this place. If they are, the lengths in
+ * them are believed: the block is read, verified by its checksum, passed to the visitor if it is
+ * sound, and stepped over in any case. If not, the walk continues 8 bytes further on. So damage
+ * inside a block costs that block, and damage of a prefix costs a search up to the next one. Every
+ * byte is read a bounded number of times, even in a malicious file (a block whose lengths are
+ * believed is stepped over, never searched).
  *
- * The checksums depend on the file's identity and on the place, so bytes that look like blocks but
- * are content (a pack that was saved into a pack), or blocks that were moved, are not taken for
- * blocks. The identity is in the header and again in the footer; either will do.
+ * The checksums depend on the file's identity and on the place. So content that looks like blocks
+ * (a pack that was saved into a pack) and blocks that were moved are not mistaken for blocks. The
+ * identity is in the header and again in the footer; either will do.
  *
- * Memory: one window and one block. A part of the disk that cannot be read is stepped over by 4
- * KiB, and its error is returned when the walk has seen all the rest.
+ * Memory: one window and one block. A part of the disk that cannot be read is skipped in steps of 4
+ * KiB, and its error is returned after the walk has seen all the rest.
  */
 #include <string.h>
 

@@ -2,24 +2,23 @@
  *
  * block/block_writer.c: writes a sealed block file from several threads at once.
  *
- * The body is written in chunks of 1 MiB, the same ranges for which the contents carry a BLAKE3. A
- * thread that adds a block reserves its place under the mutex, then copies its bytes into the
- * chunks of that range; the thread that fills the last byte of a chunk hashes it and writes it,
- * from memory, with one aligned write, and asks the kernel to start writing back. So nothing is
- * read again to be hashed, writes are large even if blocks are small, and the sync at the end
- * finds little left to do.
+ * The body is written in chunks of 1 MiB, the ranges for which the table of contents has a BLAKE3.
+ * A thread that adds a block reserves its place under the mutex, then copies its bytes into the
+ * chunks of that range. The thread that fills the last byte of a chunk hashes the chunk, writes it
+ * with one aligned write, and asks the kernel to start writing it back. So nothing is read again to
+ * be hashed, writes are large even if blocks are small, and the sync at the end has little left to
+ * do.
  *
  *   reserved:  [ block of A        |  block of B   | block of A ]…
- *   chunks:    [      0      |      1      |      2      ]   1 is written by the thread that fills
- *   it last
+ *   chunks:    [      0      |      1      |      2      ]   a full chunk is written at once
  *
  * (I1) Ranges reserved in [0, end) do not overlap and leave no gap; each byte of them is copied
  *      exactly once.
  * (I2) A chunk is in `open` from its first byte to its last but one. Several threads may copy into
  *      it at once: into different bytes. The mutex, taken to count bytes as filled, orders those
  *      copies before the hashing.
- * (I3) Nothing bears the final name before the file was synced whole. After a failure neither name
- *      is left. (Not checked: it is the order of calls, which the power cuts of the tests see.)
+ * (I3) No file gets the final name before all of it was synced. After a failure neither name is
+ *      left. (Not checked: it is the order of calls, which the tests' power cuts observe.)
  * (I4) chunk_hashes has room for every chunk of [0, end), so a filled chunk can always be recorded.
  *
  * Memory: an adder shares a chunk with at most two neighbours, so about 2 MiB for each thread that
@@ -27,14 +26,14 @@
  *
  * The temporary name. Two processes may write the same name, and a crash leaves a temporary file.
  * The file is therefore opened without truncation and locked before any change: the process that
- * holds the lock of the file with the temporary name owns it. A leftover that is not ours alone
- * (owner, links) is not touched.
+ * holds the lock of the file with the temporary name owns it. A leftover that belongs to another
+ * user or has other links is not touched.
  *
  * Locking: FIRN_LOCK_BLOCK_WRITER guards end, adders, open, spare, chunk_hashes and failure. No I/O
  * happens under it.
  *
  * Failure: the first failure of any thread is kept; later calls return FIRN_FAILED with its text,
- * because the file has a hole then. Only destroy is left.
+ * because the file then has a hole. Only destroy may follow.
  */
 #include <string.h>
 

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * block/run_check.c: what checks of runs of all kinds have in common: reports of damage, the parts
- * beside the entries, and at the end the summary and every byte.
+ * other than the entries, and at the end the summary and every byte.
  *
- * All is read from the disk, past the cache. Damage is reported, and the rest read on. A bad filter
- * takes no key away. A chunk of the table of contents in which something was reported already is not
- * reported again: so damage between the blocks, where no reader reads, is found as well, and other damage
- * is reported once.
+ * Everything is read from the disk, past the cache. Damage is reported, and the check continues
+ * after it. A bad filter loses no key. At the end each chunk of the table of contents is verified,
+ * to find damage between the blocks, where no reader reads. Chunks in which something was reported
+ * already are skipped, so that damage is reported once.
  *
- * A disk that cannot read (FIRN_IO) is treated like damage, and is what is returned if that was
- * all. Only a lack of memory, and a receiver of its steps that cancels, end a check early.
+ * A read error of the disk (FIRN_IO) is treated like damage, and is returned if there was nothing
+ * else. Only a lack of memory, and a receiver of progress that cancels, end a check early.
  *
- * Memory: the filter of the run, one block, a byte a MiB of the file.
+ * Memory: the filter of the run, one block, and one byte for each MiB of the file.
  */
 #include "block/run_parts.h"
 

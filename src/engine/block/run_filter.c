@@ -2,14 +2,14 @@
  *
  * block/run_filter.c: building the Bloom filter of a run.
  *
- * A key sets eight bits of one line of 64 bytes, one in each 8-byte word, so a lookup costs one
- * cache line and, where the key is absent, about two words of it. Its line follows from the upper
- * half of the key's hash; the bits from the hash multiplied by an odd number, so that keys of one
- * line spread over all bits; the tags in a block of rows are the hash's lowest byte. At ten bits a key about one
- * key in ninety that is absent is let through.
+ * A key sets eight bits of one line of 64 bytes, one in each 8-byte word. So a lookup costs one
+ * cache line and, if the key is absent, about two words of it. The upper half of the key's hash
+ * selects the line; the hash multiplied by an odd number gives the bits, so that keys of one line
+ * spread over all bits. The tags in a block of rows are the hash's lowest byte. At ten bits a key,
+ * about one absent key in ninety passes.
  *
- * The hash of each key is kept until the end, because the number of lines follows from the number
- * of keys: 8 bytes a key while a run is built.
+ * The hash of each key is kept until the end, because the number of lines depends on the number of
+ * keys: 8 bytes a key while a run is built.
  *
  * Limits: beyond FIRN_BLOCK_SIZE_MAX bytes, 53 million keys, a key gets fewer bits.
  */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * block/run_origin.c: an origin to bytes and back.
+ * block/run_origin.c: encoding and decoding the origin of a run.
  *
- * Nothing of the bytes is believed. Every origin has one encoding: what decodes encodes to the same
- * bytes again.
+ * The bytes are not trusted. Every origin has one encoding: bytes that decode are encoded to the
+ * same bytes again.
  */
 #include "block/run_kind.h"
 
@@ -16,7 +16,7 @@ enum { HEAD_SIZE = 8, FLAG_LAST = 1 };
 /* As MANIFEST has them. */
 #define NUMBER_MAX ((UINT64_C(1) << 62) - 1)
 
-/* What every origin satisfies that was written, but for its lists. */
+/* What every origin that a builder writes satisfies, apart from its lists. */
 static bool
 is_sound(const struct firn_run_origin *origin)
 {

@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * block/run_output.c: writes what runs of all kinds have: blocks, range deletes, the filter, the origin,
- * the summary.
+ * block/run_output.c: writes what runs of all kinds have: blocks, range deletes, the filter, the
+ * origin, the summary.
  *
  * A kind of run adds the blocks of its entries as they fill up, and its index at the end, between
  * firn_run_output_end_entries and firn_run_output_finish:
  *
  *   | blocks of the kind … | ranges | filter | index | origin | summary |
  *
- * One buffer holds the compressed bytes and is used again for each block. A block that does not get smaller by
- * what the kind asks for is stored as it is, so that reading it costs no decoding.
+ * One buffer holds the compressed bytes and is reused for each block. A block that compression does
+ * not shrink by as much as the kind demands is stored uncompressed, so that reading it costs no
+ * decoding.
  *
- * (I1) What was refused (FIRN_INVALID, FIRN_LIMIT) has changed nothing. After any other failure the
- *      file may lack something, so nothing goes on. (Not checked: the tests that refuse come first.)
+ * (I1) A call that was refused (FIRN_INVALID, FIRN_LIMIT) has changed nothing. After any other
+ *      failure the file may lack something, so later calls fail. (Not checked: the tests that
+ *      refuse come first.)
  *
  * Memory: one block compressed, a chunk of the block writer, 8 bytes a key for the filter, a block of
  * ranges.

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * block/run_parts.h: what kinds of runs have in common: the parts of a run beside its entries, and how
- * they are written, read and checked. Only rooms that implement a kind of run include it, and tests.
+ * block/run_parts.h: what kinds of runs have in common: the parts of a run other than its entries,
+ * and how they are written, read and checked. Only rooms that implement a kind of run include it,
+ * and tests.
  *
- * A run of any kind has these sections: one summary, one index, at most one filter and one origin, and
- * any number of blocks of range deletes. All but the index have one form in all kinds
+ * A run of any kind has these sections: one summary, one index, at most one filter and one origin,
+ * and any number of blocks of range deletes. All but the index have the same form in all kinds
  * (docs/formats/row.md).
  *
- * Threads: functions on bytes and readers from any; an output and a check belong to one.
+ * Threads: any for functions on bytes and readers; an output and a check belong to one.
  */
 #ifndef FIRN_BLOCK_RUN_PARTS_H
 #define FIRN_BLOCK_RUN_PARTS_H
@@ -36,7 +37,7 @@ enum firn_run_section {
     FIRN_RUN_SECTION_FILTERS = 6  /* at most one, of runs of columns */
 };
 
-/* The same key with an address, for arithmetic on it. */
+/* The same key, but never NULL, for pointer arithmetic. */
 static inline firn_slice
 firn_run_key(firn_slice key)
 {
@@ -49,7 +50,7 @@ firn_run_key(firn_slice key)
 /* A key for messages: printable, at most FIRN_RUN_TEXT_SIZE - 1 characters. */
 enum { FIRN_RUN_TEXT_SIZE = 64 };
 const char *firn_run_text_key(firn_slice key, char text[FIRN_RUN_TEXT_SIZE]);
-/* The same of a key in two parts. */
+/* The same for a key in two parts. */
 const char *firn_run_text_key_of(firn_slice prefix, firn_slice rest, char text[FIRN_RUN_TEXT_SIZE]);
 
 /* Whether a failure means that something of the file cannot be read. */
@@ -58,21 +59,21 @@ firn_run_text_is_loss(int code)
 {
     return code == FIRN_CORRUPT || code == FIRN_NEWER || code == FIRN_IO;
 }
-/* Puts file and offset of a block before the text of a failure (of damage, or to read), unless it
- * begins with them. Returns err->code. */
+/* Puts file and offset of a block before the text of a failure (of damage, or to read), unless the
+ * text begins with them. Returns err->code. */
 int firn_run_text_place(const struct firn_block_reader *reader, const struct firn_block_ref *ref,
                         firn_error *err);
 
-/* ==== what a view can still see of a key's versions, from the newest on ==== */
+/* ==== which of a key's versions a view can see, from the newest on ==== */
 
 struct firn_run_walk {
     const struct firn_view *view;
     size_t left; /* of its intervals */
     uint64_t
-        at; /* the newest sequence that can still be an answer; in the last interval that is left */
+        at; /* the newest sequence that can still be an answer; in the last remaining interval */
 };
 
-/* No version newer than this is of interest any more; false if none is at all. */
+/* Versions newer than this are no longer of interest; false if none is. */
 static inline bool
 firn_run_walk_below(struct firn_run_walk *walk, uint64_t sequence)
 {
@@ -110,7 +111,7 @@ firn_run_walk_sees_any(const struct firn_run_walk *walk, uint64_t sequence_min,
            firn_view_at(walk->view, from - 1).last >= sequence_min;
 }
 
-/* ==== what a run says of itself, and its range deletes, to bytes and back (run_summary.c) ==== */
+/* ==== encoding and decoding a run's summary and range deletes (run_summary.c) ==== */
 
 enum {
     FIRN_RUN_SUMMARY_SIZE = 64,    /* without the keys */
@@ -123,9 +124,9 @@ enum { FIRN_RUN_BOUND_SIZE_MAX = (512 << 10) + 1 };
  * format, from 1. */
 FIRN_MUST_CHECK int firn_run_summary_encode(const struct firn_run_summary *summary,
                                             uint32_t version, struct firn_buf *out);
-/* Requires: *out is zeroed. The caller deinits *out, also after a failure. has_heads and has_references are
- * left alone, for the version to tell. FIRN_CORRUPT for bytes that no builder writes, FIRN_NEWER for a
- * version above version_max. */
+/* Requires: *out is zeroed. The caller must deinit *out, even on failure. has_heads and
+ * has_references are not set, because they follow from the version. FIRN_CORRUPT for bytes that no
+ * builder writes, FIRN_NEWER for a version above version_max. */
 FIRN_MUST_CHECK int firn_run_summary_decode(firn_slice raw, uint32_t version_max,
                                             uint32_t *out_version, struct firn_run_summary *out,
                                             firn_error *err);
@@ -133,8 +134,8 @@ FIRN_MUST_CHECK int firn_run_summary_decode(firn_slice raw, uint32_t version_max
 /* Appends one range. */
 FIRN_MUST_CHECK int firn_run_summary_encode_range(const struct firn_range *range,
                                                   struct firn_buf *out);
-/* Calls visit for each range of a block of them; a return other than FIRN_OK ends it and is
- * returned. FIRN_CORRUPT if there is anything else than ranges. */
+/* Calls visit for each range of a block of them; a result other than FIRN_OK ends the walk and is
+ * returned. FIRN_CORRUPT if there is anything but ranges. */
 FIRN_MUST_CHECK int firn_run_summary_decode_ranges(
     firn_slice raw, int (*visit)(void *ctx, const struct firn_range *range, firn_error *err),
     void *ctx, firn_error *err);
@@ -157,8 +158,9 @@ struct firn_run_sections {
     struct firn_block_ref filters; /* likewise */
     uint32_t version;
 };
-/* Finds the sections, and decodes summary and ranges into *summary and *ranges, zeroed before, which
- * the caller deinits, also after a failure; seals the ranges. FIRN_CORRUPT names the file. */
+/* Finds the sections, and decodes summary and ranges into *summary and *ranges; seals the ranges.
+ * Requires: both are zeroed. The caller must deinit both, even on failure. FIRN_CORRUPT names the
+ * file. */
 FIRN_MUST_CHECK int firn_run_sections_read(struct firn_block_reader *reader, uint32_t version_max,
                                            struct firn_run_sections *out,
                                            struct firn_run_summary *summary,
@@ -173,8 +175,8 @@ FIRN_MUST_CHECK int firn_run_sections_origin(struct firn_block_reader *reader,
 
 enum { FIRN_RUN_FILTER_BITS_PER_KEY = 10, FIRN_RUN_FILTER_LINE_SIZE = 64 };
 
-/* What may be believed of a filter's bytes: any, if there is a whole number of lines. Its signature
- * is that of firn_block_cache_check. */
+/* The check of a filter's bytes: any bytes are valid if they are a whole number of lines. The
+ * signature is that of firn_block_cache_check. */
 FIRN_MUST_CHECK int firn_run_filter_check(firn_slice raw, firn_error *err);
 
 /* The hash by which keys are known here, and by the tags of rows. */
@@ -205,7 +207,7 @@ firn_run_filter_prefetch(firn_slice raw, uint64_t key_hash)
     __builtin_prefetch(raw.data + line * FIRN_RUN_FILTER_LINE_SIZE);
 }
 
-/* false: no key with this hash was added. */
+/* false: certainly no key with this hash was added. */
 static inline bool
 firn_run_filter_may_contain(firn_slice raw, uint64_t key_hash)
 {
@@ -224,7 +226,7 @@ firn_run_filter_may_contain(firn_slice raw, uint64_t key_hash)
  * far as one block of a file allows. */
 FIRN_MUST_CHECK int firn_run_filter_encode(const uint64_t *key_hashes, size_t count,
                                            struct firn_buf *out);
-/* What that has. */
+/* The size of that filter. */
 size_t firn_run_filter_size_bytes(size_t count);
 
 /* ==== a run that is being written (run_output.c) ==== */
@@ -235,9 +237,9 @@ struct firn_run_output {
     struct firn_block_publisher *publisher;
     enum firn_codec codec;
     int level;
-    unsigned gain; /* a block is compressed where that saves more than its gain-th part */
+    unsigned gain; /* compress a block if that saves more than 1/gain of it */
     bool without_filter;
-    bool has_failed; /* set by the kind of run, too: nothing goes on then */
+    bool has_failed; /* also set by the kind of run: later calls fail */
     bool is_finished;
     uint64_t written_bytes; /* of blocks, so far */
     struct firn_buf stored;
@@ -250,19 +252,19 @@ struct firn_run_output {
     struct firn_run_summary summary;
 };
 
-/* Begins the file. The caller deinits it, also after a failure. */
+/* Begins the file. The caller must deinit the output, even on failure. */
 FIRN_MUST_CHECK int firn_run_output_init(struct firn_run_output *output,
                                          const struct firn_run_env *env, const char *name,
                                          enum firn_block_file_kind kind,
                                          const struct firn_run_builder_options *options,
                                          unsigned gain, firn_error *err);
-/* Removes the unfinished file. A zeroed one is fine. */
+/* Removes the unfinished file. A zeroed output is allowed. */
 void firn_run_output_deinit(struct firn_run_output *output);
 /* FIRN_MISUSE after the end, FIRN_FAILED after a failure. */
 FIRN_MUST_CHECK int firn_run_output_check_usable(const struct firn_run_output *output,
                                                  firn_error *err);
 
-/* Adds a block: compressed where that saves enough, or as it is. */
+/* Adds a block: compressed if that saves enough, else uncompressed. */
 FIRN_MUST_CHECK int firn_run_output_add(struct firn_run_output *output, firn_slice raw,
                                         struct firn_block_ref *out, firn_error *err);
 /* The two halves of firn_run_output_add, so that blocks can be compressed by several threads, each with a
@@ -293,7 +295,7 @@ FIRN_MUST_CHECK int firn_run_output_add_range(struct firn_run_output *output,
 FIRN_MUST_CHECK int firn_run_output_set_origin(struct firn_run_output *output,
                                                const struct firn_run_origin *origin,
                                                firn_error *err);
-/* What the file would have, but for the blocks that are not written yet and the index. */
+/* The size of the file, without the blocks that are not written yet and the index. */
 uint64_t firn_run_output_size_bytes(const struct firn_run_output *output);
 
 /* The end: first ranges and filter, then the kind's index, which it adds between, then the rest. The
@@ -302,7 +304,7 @@ FIRN_MUST_CHECK int firn_run_output_end_entries(struct firn_run_output *output, 
 FIRN_MUST_CHECK int firn_run_output_finish(struct firn_run_output *output, uint32_t version,
                                            struct firn_run_summary *out, firn_error *err);
 
-/* ==== values too large for a block of others, in pieces (run_pieces.c) ====
+/* ==== values that are too large to share a block, in pieces (run_pieces.c) ====
  *
  * Each piece is a block of the file, one directly after the other. The locator: size 8, offset of the
  * first 8, then the stored size of each, 4. All pieces but the last have FIRN_RUN_PIECE_SIZE bytes.
@@ -335,21 +337,21 @@ firn_run_pieces_locator(firn_slice locator, struct firn_run_locator *out)
     out->stored_sizes = locator.data + FIRN_RUN_LOCATOR_SIZE;
 }
 
-/* What may be believed of a locator's bytes: nothing, before this has returned FIRN_OK; then the number
- * of pieces, and the size. Its signature is that of firn_block_cache_check. */
+/* The check of a locator, whose bytes must not be trusted before this has returned FIRN_OK; then
+ * the number of pieces and the size are right. The signature is that of firn_block_cache_check. */
 FIRN_MUST_CHECK int firn_run_pieces_check_locator(firn_slice locator, firn_error *err);
 /* Writes a value of 1 to FIRN_RUN_VALUE_SIZE_MAX bytes; replaces the contents of out_locator. */
 FIRN_MUST_CHECK int firn_run_pieces_write(struct firn_run_output *output, firn_slice value,
                                           struct firn_buf *out_locator, firn_error *err);
-/* Replaces the contents of out with the value. The locator has passed the check. Beside the value,
- * memory for one piece. Any thread. */
+/* Replaces the contents of out with the value. Requires: the locator has passed the check.
+ * Allocates memory for one piece beside the value. Any thread. */
 FIRN_MUST_CHECK int firn_run_pieces_read(struct firn_block_reader *reader, firn_slice locator,
                                          struct firn_buf *out, firn_error *err);
 /* Reads all pieces and keeps none. */
 FIRN_MUST_CHECK int firn_run_pieces_check(struct firn_block_reader *reader, firn_slice locator,
                                           firn_error *err);
 
-/* ==== a run that is checked (run_check.c) ==== */
+/* ==== checking a run (run_check.c) ==== */
 
 struct firn_run_check {
     struct firn_block_reader *reader;
@@ -360,28 +362,28 @@ struct firn_run_check {
     bool *is_reported;     /* a chunk of the table of contents */
     int worst;             /* FIRN_OK, FIRN_IO, FIRN_CORRUPT */
     bool is_incomplete;    /* something is missing in found */
-    uint64_t untold_bytes; /* that were read, of which step was not told yet */
+    uint64_t untold_bytes; /* read, but not yet reported to step */
     struct firn_buf raw;
-    struct firn_buf filter;        /* empty where there is none, or a bad one */
+    struct firn_buf filter;        /* empty: there is none, or a bad one */
     struct firn_run_summary found; /* by the caller, but for what is of ranges */
 };
 
 /* reader, on_damage, ctx and step are set, the rest is zeroed. FIRN_NO_MEMORY. */
 FIRN_MUST_CHECK int firn_run_check_init(struct firn_run_check *check, firn_error *err);
 void firn_run_check_deinit(struct firn_run_check *check);
-/* Reports what err says of the bytes [offset, offset + size); returns FIRN_OK for damage, else the
- * error. */
+/* Reports what err says about the bytes [offset, offset + size); returns FIRN_OK for damage, else
+ * the error. */
 FIRN_MUST_CHECK int firn_run_check_report(struct firn_run_check *check, uint64_t offset,
                                           uint64_t size, const firn_error *err);
-/* The same of a block, with what is lost by it. */
+/* The same for a block, with what is lost. */
 FIRN_MUST_CHECK int firn_run_check_report_block(struct firn_run_check *check,
                                                 const struct firn_block_ref *ref, const char *loss,
                                                 firn_error *err);
-/* Reads the filter; summary and ranges as they are on the disk now. */
+/* Reads the filter, and summary and ranges as they are on the disk now. */
 FIRN_MUST_CHECK int firn_run_check_sections(struct firn_run_check *check,
                                             const struct firn_run_sections *sections,
                                             uint32_t version_max, firn_error *err);
-/* FIRN_CORRUPT, without a place, where the filter does not know the key. */
+/* FIRN_CORRUPT, without a place, if the filter does not have the key. */
 FIRN_MUST_CHECK int firn_run_check_key(const struct firn_run_check *check, uint64_t key_hash,
                                        firn_error *err);
 /* At the end: what was found, with the first and last key where there are entries, against the summary

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * block/run_pieces.c: values too large for a block of others.
+ * block/run_pieces.c: values that are too large to share a block.
  *
- * Such a value is cut into pieces of 1 MiB, each a block of the file, one directly after the
- * other. The run has a locator in the value's place: size, offset of the first piece, stored size
- * of each. So reading needs one buffer of a piece beside the value itself, for a value of any size,
- * and one large value does not flush blocks that are read often out of the cache.
+ * Such a value is cut into pieces of 1 MiB, each a block of the file, one directly after the other.
+ * In place of the value the run has a locator: size, offset of the first piece, stored size of
+ * each. So reading a value of any size needs a buffer for only one piece beside the value, and one
+ * large value does not evict blocks that are read often from the cache.
  *
- * (I1) A locator that passed its check has as many stored sizes as the value has pieces, and at most
- *      FIRN_RUN_PIECES_MAX; all else in it is judged by the block reader, as it reads.
- * A piece must decode to exactly its part of the value.
+ * (I1) A locator that passed its check has as many stored sizes as the value has pieces, and at
+ *      most FIRN_RUN_PIECES_MAX; the block reader judges everything else in it while reading. A
+ *      piece must decode to exactly its part of the value.
  *
  * Failure: FIRN_CORRUPT names file and offset of the piece.
  */

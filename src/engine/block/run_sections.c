@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * block/run_sections.c: which parts a run has, and the small ones of them read.
+ * block/run_sections.c: finds the sections of a run, and reads the small ones.
  *
- * Summary and ranges are decoded when a run is opened; index, filter and origin are found, for their
- * kind to read when it needs them. The summary and the ranges must agree where they describe the
- * same thing.
+ * Summary and ranges are decoded when a run is opened. Index, filter and origin are only located;
+ * the kind of the run reads them when it needs them. The summary and the ranges must agree where
+ * they describe the same thing.
  *
- * (I1) Sections: one summary, one index, at most one filter and one origin, ranges in any number, each
- *      in a place of its own; kinds that are not known were written by a later version. (A file
- *      that is otherwise is refused.)
+ * (I1) Sections: one summary, one index, at most one filter and one origin, any number of ranges,
+ *      each in a place of its own. Unknown sections were written by a later version. (Any other
+ *      file is refused.)
  *
  * Memory: one section, while it is decoded.
  */

@@ -2,14 +2,13 @@
  *
  * block/run_summary.c: the summary and the ranges of a run of any kind.
  *
- * Both are small and decoded when a run is opened, into memory that the run owns; nothing of them
- * is used in place. The summary carries the version of the format of its kind: what a later version
- * writes differently anywhere in the run, it says here. (The block file around has a version of its
- * own.)
+ * Both are small. They are decoded when a run is opened, into memory that the run owns; their bytes
+ * are never used in place. The summary carries the version of the format of its kind, which covers
+ * everything in the run. (The block file that contains the run has a version of its own.)
  *
- * What is checked: sizes fill the bytes exactly; no count contradicts another; bounds lie in their
- * order; a range has a lower bound below its upper one. Whether the summary is that of the entries
- * is for the check of the run to ask.
+ * Checks: sizes fill the bytes exactly; no count contradicts another; bounds are in order; a range
+ * has a lower bound below its upper one. Whether the summary matches the entries is for the check
+ * of the run to find out.
  *
  * Limits: a key has FIRN_RUN_KEY_SIZE_MAX bytes, a bound one more: the place right after the
  * largest key.

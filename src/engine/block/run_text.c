@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * block/run_text.c: what texts of errors say of places in runs.
+ * block/run_text.c: places in runs, for texts of errors.
  *
- * Reports of the block reader begin with the path of the file and contain the offset; those of decoders
- * contain neither. A key becomes one printable line of bounded size.
+ * Errors of the block reader begin with the path of the file and contain the offset; errors of
+ * decoders contain neither. A key becomes one printable line of bounded size.
  */
 #include "block/run_parts.h"
 

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * block/value_cell.c: references to value files in the place of single cells of a row.
+ * block/value_cell.c: references to value files in single cells of a row.
  *
- * Rows of a table are tuples, of which columns are made. A large text or blob of a row goes to a value file alone,
- * so what refers to it is a cell, not the entry. A tuple with such cells is never stored: it exists between the
- * cursor of a run of columns and the builder of another one, and between a cursor and the reader who wants the
- * row as it was written. Readers of tuples refuse these cells unless they say that they take them.
+ * Rows of a table are tuples, from which columns are made. A large text or blob of a row goes to a
+ * value file alone, so a cell refers to it, not the entry. A tuple with such cells is never stored:
+ * it exists between the cursor of a run of columns and the builder of another one, or between a
+ * cursor and a reader that wants the row as it was written. Readers of tuples refuse these cells
+ * unless they ask for them.
  *
- * Failure: FIRN_CORRUPT, as block/value_file.c has it.
+ * Failure: FIRN_CORRUPT, as in block/value_file.c.
  */
 #include "block/value_file.h"
 

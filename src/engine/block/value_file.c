@@ -1,24 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * block/value_file.c: reading values that lie outside of runs.
+ * block/value_file.c: reading values that are stored outside of runs.
  *
- * A value file is a sealed block file with nothing but pieces of values: no sections, no index. A
- * reference names the place. Without one, values cannot be told apart, and need not be: a file goes
- * when no run refers to it any more.
+ * A value file is a sealed block file that contains only pieces of values: no sections, no index. A
+ * reference names the place of a value. Without references, values cannot be distinguished, and
+ * need not be: the file is deleted when no run refers to it any more.
  *
- * Nothing of a reference is believed. Its own numbers must fit each other (decode); the stretch that
- * they name must lie inside the body of the file before memory for the value is taken, so a wrong
- * size costs no more than the file holds, or what it decodes to; each piece is verified by the block
- * reader, with a checksum that depends on the file's identity and the place.
+ * References are not trusted. The numbers in one must be consistent (decode), and the range that
+ * they name must be inside the body of the file before memory for the value is allocated. So a
+ * wrong size costs no more than what the file holds, or what it decodes to. The block reader
+ * verifies each piece with a checksum that depends on the file's identity and the place.
  *
- * Values of up to CACHED_MAX bytes, as the cache's blocks are, are kept in the cache: what is read
- * often costs one copy then. Larger ones would flood it and are read past it.
+ * Values of up to CACHED_MAX bytes are kept in the cache, as its blocks are: a value that is read
+ * often then costs one copy. Larger ones would flood the cache and bypass it.
  *
- * The file's size, the bytes of its body and its identity are held against MANIFEST's when it is
- * opened (run_file.c), so that another file under the same name is not taken for it.
+ * The file's size, the bytes of its body and its identity are compared with MANIFEST's when it is
+ * opened (run_file.c), so that another file under the same name is not mistaken for it.
  *
- * A file that does not begin as a sealed one is a bare one. Only references of its
- * sort lead into either.
+ * A file that does not begin as a sealed one is a bare one. Each of the two has references of its
+ * own form, which the other refuses.
  *
  * Threads: any number at once; nothing changes after opening.
  */

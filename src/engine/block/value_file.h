@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * block/value_file.h: large values beside runs, in sealed files that any number of runs refer to
- * (docs/formats/value.md).
+ * block/value_file.h: large values outside of runs, in sealed files to which any number of runs
+ * refer (docs/formats/value.md).
  *
- * A run has a reference in such a value's place, so merging runs does not write it again. All
- * numbers are little-endian:
+ * In place of such a value a run has a reference, so merging runs does not write the value again.
+ * All numbers are little-endian:
  *
  *   0       8       16       24
  *   +-------+-------+--------+-------------------------+
@@ -16,9 +16,9 @@
  * A piece is a block of the file (block/block_file.h) with FIRN_VALUE_FILE_PIECE_SIZE bytes of the
  * value, the last one with the rest; the pieces of a value lie directly one after the other.
  *
- * A bare file has values as they are, among bytes that mean nothing here: a segment of the log that
- * has become a value file. Its first FIRN_VALUE_FILE_HEAD_SIZE bytes, which differ from those of all
- * other files, are its identity. The reference to a value in one:
+ * A bare file is a segment of the log that has become a value file: it has values as they are,
+ * among other bytes that mean nothing here. Its first FIRN_VALUE_FILE_HEAD_SIZE bytes, which differ
+ * from those of all other files, are its identity. A reference to a value in a bare file:
  *
  *   0       8       16                    24
  *   +-------+-------+---------------------+----------+
@@ -45,11 +45,11 @@ enum {
     FIRN_VALUE_FILE_PIECES_MAX = FIRN_VALUE_FILE_VALUE_SIZE_MAX / FIRN_VALUE_FILE_PIECE_SIZE
 };
 
-/* What a value file is to an LSM tree: a file with a number that can be opened and closed. It holds
- * no entries: of the table only name, kind, open, close and summary are there. */
+/* A value file as seen by an LSM tree: a file with a number that can be opened and closed. It has
+ * no entries: of the table only name, kind, open, close and summary are set. */
 extern const struct firn_run_kind firn_value_file_kind;
 
-/* A reference, taken apart. */
+/* A decoded reference. */
 struct firn_value_file_reference {
     uint64_t file;
     uint64_t value_size;
@@ -59,19 +59,19 @@ struct firn_value_file_reference {
     const uint8_t *stored_sizes; /* else; borrowed from the bytes */
     size_t piece_count;
 };
-/* False where the bytes are no reference. What they name is judged as it is read. */
+/* False if the bytes are not a reference. What they name is checked when it is read. */
 bool firn_value_file_decode(firn_slice bytes, struct firn_value_file_reference *out);
-/* Writes the reference to a value in a bare file, FIRN_VALUE_FILE_BARE_REFERENCE_SIZE bytes: of
- * *reference number, sizes, offset and checksum. */
+/* Writes the reference to a value in a bare file, FIRN_VALUE_FILE_BARE_REFERENCE_SIZE bytes, from
+ * the number, sizes, offset and checksum of *reference. */
 void firn_value_file_encode_bare(const struct firn_value_file_reference *reference, uint8_t *out);
-/* What the checksum of such a value is, but for the identity of its file. */
+/* The checksum of such a value, without the identity of its file. */
 uint64_t firn_value_file_checksum(firn_slice value, uint64_t offset);
-/* Bytes that the value takes up in its file. Of a reference that decode has passed. */
+/* Bytes that the value takes up in its file. Requires: decode has accepted the reference. */
 uint64_t firn_value_file_span(const struct firn_value_file_reference *reference);
 
-/* Appends the value to out (NULL: it is verified, and not wanted). `file` is the open file that the
- * reference names. Values of up to FIRN_VALUE_FILE_CACHED_MAX bytes go through the cache as `use` says,
- * larger ones past it. FIRN_CORRUPT names file and offset. out is as it was on failure. Any
+/* Appends the value to out (NULL: the value is only verified). `file` is the open file that the
+ * reference names. Values of up to FIRN_VALUE_FILE_CACHED_MAX bytes go through the cache as `use`
+ * says, larger ones bypass it. FIRN_CORRUPT names file and offset. out is unchanged on failure. Any
  * thread. */
 FIRN_MUST_CHECK int firn_value_file_read(struct firn_run *file,
                                          const struct firn_value_file_reference *reference,
@@ -81,15 +81,16 @@ FIRN_MUST_CHECK int firn_value_file_read(struct firn_run *file,
 FIRN_MUST_CHECK int firn_value_file_resolve(const struct firn_run_values *values,
                                             firn_slice reference, enum firn_block_cache_use use,
                                             struct firn_buf *out, firn_error *err);
-/* Pins the value in the cache instead. FIRN_NOT_FOUND, without a text, for one that must be read: it is
- * too large for the cache, or lies in a bare file and is not in the cache. */
+/* Pins the value in the cache instead. FIRN_NOT_FOUND, without a text, if it must be read: it is
+ * too large for the cache, or it is in a bare file and not in the cache. */
 FIRN_MUST_CHECK int firn_value_file_pin(const struct firn_run_values *values, firn_slice reference,
                                         struct firn_block_pin *out, firn_error *err);
 
 /* ==== cells of rows that refer to value files (block/value_cell.c) ====
  *
- * A column of a run of columns may have a reference in the place of one value of a row. On the way into
- * runs, and out of them where a cursor keeps references, a tuple has it as a cell of FIRN_PHYSICAL_REFERENCE:
+ * A column of a run of columns may have a reference in place of one value of a row. On the way into
+ * runs, and out of them if a cursor keeps references, a tuple has it as a cell of
+ * FIRN_PHYSICAL_REFERENCE:
  *
  *   0                      17
  *   +----------------------+--------------+
@@ -97,17 +98,18 @@ FIRN_MUST_CHECK int firn_value_file_pin(const struct firn_run_values *values, fi
  *   | the value            | as above     |
  *   +----------------------+--------------+
  *
- * The first bytes are there so that bounds of columns can be told without reading the value.
+ * The first bytes are there so that bounds of columns are known without reading the value.
  */
 
 enum {
     FIRN_VALUE_CELL_HEAD_SIZE = 17,
-    FIRN_VALUE_CELL_SIZE_MIN = 64 /* smaller values are smaller than what would refer to them */
+    FIRN_VALUE_CELL_SIZE_MIN = 64 /* smaller values would be shorter than their reference */
 };
-/* False where the bytes are no such cell. */
+/* False if the bytes are not such a cell. */
 bool firn_value_cell_decode(firn_slice cell, struct firn_value_file_reference *out);
-/* Appends the value that such a cell, which decode has passed, refers to; out NULL: it is read past the cache,
- * and verified. FIRN_CORRUPT as firn_value_file_read, and where the value does not begin as the cell says. */
+/* Appends the value that such a cell refers to; out NULL: it is read past the cache, and verified.
+ * Requires: decode has accepted the cell. FIRN_CORRUPT as firn_value_file_read, and if the value
+ * does not begin as the cell says. */
 FIRN_MUST_CHECK int firn_value_cell_read(const struct firn_run_values *values, firn_slice cell,
                                          enum firn_block_cache_use use, struct firn_buf *out,
                                          firn_error *err);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * block/value_writer.c: large values, one after the other, into a sealed file.
+ * block/value_writer.c: writes large values, one after the other, to a sealed file.
  *
- * A value is cut into pieces of 1 MiB, each compressed on its own, or stored as it is where that
- * saves less than a 32nd: reading it costs no decoding then. So memory stays within two pieces,
- * for values of any size. The block writer keeps checksums, order and durability.
+ * A value is cut into pieces of 1 MiB. Each is compressed on its own, or stored uncompressed if
+ * compression would save less than a 32nd, so that reading it costs no decoding. So memory stays
+ * within two pieces, for values of any size. The block writer takes care of checksums, order and
+ * durability.
  */
 #include "block/value_file.h"
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * column/column.c: opening a run, finding a key in it, and the table of functions by which the LSM tree
- * knows runs of columns.
+ * column/column.c: opening a run, finding a key in it, and the table of functions through which the
+ * LSM tree uses runs of columns.
  *
- * The functions in the order in which a run lives: column_builder.c writes one; this file opens it and
- * looks up keys in it; column_cursor.c walks it; column_check.c reads all of it again. Their common ground:
- * column_layout.c and column_index.c for what a run has, column_read.c and column_keys.c for fetching
- * it; and what runs of all kinds have, block/run_parts.h.
+ * The functions in the order of a run's life: column_builder.c writes it; this file opens it and
+ * looks up keys in it; column_cursor.c walks it; column_check.c verifies it. They all use
+ * column_layout.c and column_index.c for the run's structure, column_read.c and column_keys.c to
+ * fetch its data, and block/run_parts.h for what runs of all kinds have.
  */
 #include "column/column_internal.h"
 

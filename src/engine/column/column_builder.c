@@ -2,32 +2,36 @@
  *
  * column/column_builder.c: writes a run from entries that come in order.
  *
- * An entry is taken apart: the key into the key columns, the tuple into the others, and what makes it a
- * version into the hidden ones. The values of each column gather (column_gather.c) until the row group is
- * full; then each becomes a chunk (column_chunks.c), compressed where that saves a tenth, and the index gets
- * a record of it. Rows that come column by column are in column_intake.c.
+ * An entry is taken apart: the key into the key columns, the tuple into the others, and what makes
+ * it a version into the hidden ones. The values of each column are collected (column_gather.c)
+ * until the row group is full. Then each column becomes a chunk (column_chunks.c), compressed if
+ * that saves a tenth, and the index gets a record of it. Rows that come column by column are in
+ * column_intake.c.
  *
  *   | chunks of group 0 | chunks of group 1 | … | ranges | filter | index | origin | summary |
  *
- * A group is full when it has FIRN_CHUNK_VALUES_MAX rows, or when one more would give it more than
- * GROUP_BYTES of values, of which long ones count more than once. A value larger than CELL_MAX is written in pieces at once, and its row is a
- * group of its own: so no more than one group is ever in memory, with values of any size.
+ * A group is full when it has FIRN_CHUNK_VALUES_MAX rows, or when one more row would make it exceed
+ * GROUP_BYTES of values, where long ones count more than once. A value larger than CELL_MAX is
+ * written in pieces at once, and its row is a group of its own. So at most one group is in memory,
+ * with values of any size.
  *
- * A large value of a column of texts or blobs goes to a value file, if there is a placer; what refers to it is kept in
- * its place, and counts for the group as much as the value. So the groups are the same, and all values of a chunk
- * can be had at once by who needs them.
+ * If there is a placer, a large value of a column of texts or blobs goes to a value file. A
+ * reference takes its place, and counts for the group as much as the value. So the groups are the
+ * same, and a reader can load all values of a chunk at once.
  *
- * Keys are made again from their columns, so a key must be what its values make: others are refused.
+ * Keys are rebuilt from their columns, so a key that differs from what its values encode to is
+ * refused.
  *
- * (I1) Entries are compared with the one before, in release builds too: a run that is out of order
- *      would hide data.
- * (I2) What was refused (FIRN_INVALID, FIRN_LIMIT) has changed nothing. After any other failure the
- *      file may lack something, so nothing goes on. (Not checked: the tests that refuse come first.)
+ * (I1) Each entry is compared with the previous one, in release builds too: a run that is out of
+ *      order would hide data.
+ * (I2) A call that was refused (FIRN_INVALID, FIRN_LIMIT) has changed nothing. After any other
+ *      failure the file may lack something, so later calls fail. (Not checked: the tests that
+ *      refuse come first.)
  * (I3) Entries make the same groups whether they come one by one or in batches. (Not checked: the
  *      entries come in one way only; tests compare the two.)
  *
- * Memory: the values of a group, what making chunks of them needs; 8 bytes a key for the filter; the index
- * (64 bytes a chunk); one value that lay in a value file.
+ * Memory: the values of a group, and what making chunks of them needs; 8 bytes a key for the
+ * filter; the index (64 bytes a chunk); one value from a value file.
  *
  * Threads: one, which may have helpers for making chunks.
  */

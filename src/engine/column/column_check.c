@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * column/column_check.c: reads all of a run from the disk, past the cache, and holds each part against
- * the others.
+ * column/column_check.c: reads all of a run from the disk, past the cache, and compares its parts
+ * with each other.
  *
- * Of each chunk: that it can be read and decoded, and that no value of it, and none of its blocks, lies
- * outside of the bounds that block and index tell; that nulls and bytes are as many as they say. Then the
- * rows of the group: keys in order, first and last ones those of the index, sequences and kinds what
- * the index says of them, ends of life and operands where kinds ask for them, keys known to the filter.
- * At the end all of it must add up to the summary, and every byte of the body is compared with the table
- * of contents.
+ * For each chunk: it can be read and decoded; no value of it, and none of its blocks, is outside of
+ * the bounds in block and index; the numbers of nulls and bytes are right. For the rows of the
+ * group: keys are in order, the first and last ones are those of the index, and so are sequences
+ * and kinds; expiries and operands are there if the kinds need them; the filter has the keys. At
+ * the end everything must add up to the summary, and every byte of the body is compared with the
+ * table of contents.
  *
- * Damage is reported, and the rest read on. A bad chunk takes its column of its group away and no
- * other; where that is a key or hidden column, the rows of the group cannot be judged.
+ * Damage is reported, and the check continues after it. A bad chunk loses its column in its group
+ * and nothing else. If that is a key or hidden column, the rows of the group cannot be checked.
  *
- * Memory: the filter; the key and hidden columns of a group, and one more chunk; a byte a MiB of the file.
+ * Memory: the filter; the key and hidden columns of a group, and one more chunk; one byte for each
+ * MiB of the file.
  */
 #include "column/column_internal.h"
 

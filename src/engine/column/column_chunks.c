@@ -1,25 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * column/column_chunks.c: the values of a row group become chunks, on several threads, and chunks blocks of
- * the file, in order.
+ * column/column_chunks.c: turns the values of a row group into chunks, on several threads, and
+ * writes the chunks as blocks of the file, in order.
  *
- * Encoding is most of what a load costs, and no column needs another one for it. So the thread that has a full
- * group asks the builder's helpers to join, and begins itself: each thread takes the next slot that is
- * not taken, those with most bytes first, encodes its values and compresses the chunk. A thread that finds no
- * slot is done. When all threads are, the first one adds the chunks to the file, slot by slot.
+ * Encoding is most of the cost of a load, and each column can be encoded independently. So the
+ * thread that has a full group asks the builder's helpers to join, and starts itself. Each thread
+ * takes the next free slot, those with most bytes first, encodes its values and compresses the
+ * chunk. A thread that finds no slot is done. When all are done, the first one adds the chunks to
+ * the file, slot by slot.
  *
  *   slots by size:   [ comment | price | date | … | flag ]
  *   taken by:            0         1      1         0        then written by 0, in the order of slots
  *
  * A builder without helpers encodes a chunk and writes it before it begins the next one.
  *
- * (I1) What a slot becomes follows from its values alone, and blocks are added in the order of slots: the
- *      file has the same bytes however many threads there are.
- * (I2) While slots are being made nothing of the builder changes but `made` and what each worker has.
- *      (Not checked: workers have the builder const.)
+ * (I1) The result for a slot depends only on its values, and blocks are added in the order of
+ *      slots: the file has the same bytes for any number of threads.
+ * (I2) While slots are being made nothing of the builder changes except `made` and each worker's
+ *      own memory. (Not checked: the builder is const for workers.)
  *
- * Memory: of each worker the slices to one column, a chunk before and after it is compressed, and what encoding
- * needs; with helpers the chunks of a group, which are hardly more than its values.
+ * Memory: for each worker the slices of one column, a chunk before and after compression, and what
+ * encoding needs; with helpers the chunks of a group, which are hardly larger than its values.
  *
  * Failure: a worker that fails stops all. Of several failures, that of the first slot is returned.
  */

@@ -1,26 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * column/column_cursor.c: a place among the rows of a run, moving it, and stretches of rows for builders.
+ * column/column_cursor.c: a position among the rows of a run, moving it, and batches of rows for
+ * builders.
  *
- * A place is a row group and a row in it. The chunks of the group's key and hidden columns are pinned as
- * long as the cursor is in the group, those of other columns once a row is shown. A cursor that was placed
- * by a seek reads single values of them; once it moves, it decodes blocks of 1,024 rows, and the rows that
- * follow are in memory.
+ * A position is a row group and a row in it. The chunks of the group's key and hidden columns are
+ * pinned as long as the cursor is in the group, those of other columns once a row is shown. A
+ * cursor that was placed by a seek reads single values of them. Once it moves, it decodes blocks of
+ * 1,024 rows, and the next rows are in memory.
  *
- * An entry is made anew for each row: its key from the key columns, its tuple from the others, or from
- * those of them that the projection names.
+ * The entry is rebuilt for each row: its key from the key columns, its tuple from the others, or
+ * from those that the projection names.
  *
- * Batches. In a plain group every row is a put and the only version of its key, so any stretch of its
- * rows is a batch. In others the block that is decoded is looked through: rows that are puts and whose
- * keys differ from those before and after them. Batches end with the block.
+ * Batches. In a plain group every row is a put and the only version of its key, so any range of its
+ * rows is a batch. In other groups a batch is found in the decoded block: rows that are puts and
+ * whose keys differ from their neighbours'. Batches end with the block.
  *
- * A group that has values in value files has no batches: its rows go to a builder one by one, with their references.
+ * A group with values in value files has no batches: its rows go to a builder one by one, with
+ * their references.
  *
  * (I1) While the cursor is valid, keys is open for its group, and base.entry is the entry of its row.
  * (I2) After a failure the cursor is not valid and holds no group: the next seek begins anew.
  *
- * Memory: the chunks of one group, and one block decoded of each column that is shown: about what a group
- * has, 8 MiB, and twice the largest value.
+ * Memory: the chunks of one group, and one decoded block of each column that is shown: about the
+ * size of a group, 8 MiB, and twice the largest value.
  *
  * Threads: one.
  */

@@ -2,19 +2,21 @@
  *
  * column/column_filter.c: Bloom filters of the values of columns.
  *
- * Bounds exclude what lies outside of them, so they say nothing of values that are spread over all groups: names,
- * hashes, numbers of orders of another table. A column of the layout that asks for it gets a filter in each row group, as that
- * of keys (block/run_filter.c): of the group's values, each counted once, without nulls. It is a block after the
- * chunk. Where it would have more than half of the bytes of the chunk, there is none: reading the chunk is as cheap.
- * Nor is there one of a chunk with references to value files: few ask for equal texts of many kilobytes.
+ * Bounds do not help with values that are spread over all groups: names, hashes, order numbers of
+ * another table. A column of the layout that asks for it gets a filter in each row group, of the
+ * same form as that of keys (block/run_filter.c): of the group's distinct values, without nulls. It
+ * is a block after the chunk. There is no filter if it would have more than half of the bytes of
+ * the chunk, because reading the chunk is as cheap. A chunk with references to value files has none
+ * either: searches for equal texts of many kilobytes are rare.
  *
  *   | chunks and filters of group 0 | of group 1 | … | ranges | filter | filters | index | …
  *
- * The section "filters" says where they are: 24 bytes each, by group and column (column_format.h).
+ * The section "filters" has their places: 24 bytes each, by group and column (column_format.h).
  *
- * Equal values have one hash: -0 is 0, and there is one NaN, as where values are compared.
+ * Equal values have the same hash: -0 is 0, and there is one NaN, as in comparisons of values.
  *
- * Failure: a filter, or the section, that is damaged is not there: it only saves work. A check of the run reports it.
+ * Failure: a damaged filter or section is ignored, since it only saves work. A check of the run
+ * reports it.
  *
  * Threads: reading from any; building belongs to a worker of column_chunks.c, the section to the builder's thread.
  */

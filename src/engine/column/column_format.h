@@ -25,7 +25,8 @@
  *
  * The section "filters": for each Bloom filter, by group and id, group 4 | id 4 | offset 8 | stored size 4 | raw size 4.
  *
- * A chunk of encoding 0 is the locator of one value that lies in pieces; with flag 8 the cell that refers to it.
+ * A chunk of encoding 0 is the locator of one value in pieces; with flag 8 the cell that refers to
+ * it.
  */
 #ifndef FIRN_COLUMN_COLUMN_FORMAT_H
 #define FIRN_COLUMN_COLUMN_FORMAT_H
@@ -60,13 +61,14 @@ enum {
 
     FIRN_COLUMN_FORMAT_IN_PIECES = 0, /* in the place of an encoding */
 
-    /* A group ends before its values have more bytes, but has one row. Texts and blobs of more than SHORT bytes count
-     * LONG_WEIGHT times, because reading one of them reads its chunk; those of LARGE bytes, which mostly lie in value files, do not. */
+    /* A group has at most so many bytes of values, or one row. Texts and blobs of more than SHORT
+     * bytes count LONG_WEIGHT times, because reading one of them reads its chunk. Those of LARGE
+     * bytes do not, because most of them are in value files. */
     FIRN_COLUMN_FORMAT_GROUP_BYTES = 8 << 20,
     FIRN_COLUMN_FORMAT_SHORT = 64,
     FIRN_COLUMN_FORMAT_LARGE = 4096,
     FIRN_COLUMN_FORMAT_LONG_WEIGHT = 4,
-    /* The row of a larger value is a group of its own, and the value lies in pieces. */
+    /* A row with a larger value is a group of its own, and the value is stored in pieces. */
     FIRN_COLUMN_FORMAT_CELL_MAX = 4 << 20
 };
 

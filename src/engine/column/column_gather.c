@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * column/column_gather.c: the values of one column that gather until they become a chunk.
+ * column/column_gather.c: collects the values of one column until they become a chunk.
  *
- * Numbers lie side by side as a chunk wants them. Bytes lie one after the other, with their sizes beside
- * them; slices are made at the end, when they move no more. A null is 0 or empty, and a bit says so.
+ * Numbers are contiguous, as a chunk needs them. Bytes follow each other, with their sizes in
+ * another array; slices are made at the end, when the bytes no longer move. A null is 0 or empty,
+ * and has a bit.
  *
- * Memory: what the values have, 4 bytes more for each that is bytes, a bit for each; 16 bytes for each
- * slice in the end, which all columns share.
+ * Memory: the bytes of the values, 4 more for each that is bytes, a bit for each; at the end 16
+ * bytes for each slice, which all columns share.
  */
 #include "column/column_internal.h"
 
@@ -87,7 +88,7 @@ set_reference(struct firn_column_gather *gather)
     return FIRN_OK;
 }
 
-/* Appends one value, for which there is room but for its bytes. */
+/* Appends one value. Requires: there is room, except for its bytes. */
 static int
 put(struct firn_column_gather *gather, const struct firn_cell *cell)
 {

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * column/column_index.c: the index of a run: its columns, its row groups, and of each chunk where it lies
- * and between which values its own are.
+ * column/column_index.c: the index of a run: its columns, its row groups, and for each chunk its
+ * place and the bounds of its values.
  *
- * Records have fixed sizes and are read where they lie; the bytes of initial values and of keys lie after
- * them, in the order in which the records name them, with nothing between. An index is checked whole when
- * its run is opened, so that nothing is checked again. What it says of chunks is believed only as far as
- * a wrong answer can follow from it: whether bounds are true is for the check of the run to ask.
+ * Records have fixed sizes and are read in place; the bytes of initial values and of keys follow
+ * them, in the order in which the records name them, without gaps. An index is checked completely
+ * when its run is opened, so nothing is checked again later. Its bounds of chunks are trusted,
+ * since wrong ones can only cause wrong answers: the check of the run verifies them.
  *
- * (I1) Keys of groups ascend: the first key of a group is not above its last one, and its first row lies
- *      after the last key of the group before, or has the same key. Two groups that begin with the same
- *      key have descending sequences.
+ * (I1) Keys of groups ascend: the first key of a group is not above its last one, and its first row
+ *      is after the last key of the preceding group, or has the same key. Two groups that begin
+ *      with the same key have descending sequences.
  * (I2) The rows of all groups are the entries of the run. A group has at least one.
- * (I3) A plain group has no kinds, ends of life or operands, and shares no key with a neighbour.
- * (I4) A column of the layout has a chunk in every group; a value in pieces is alone in its group; references are
- *      in columns of values, of bytes of any size.
+ * (I3) A plain group has no kinds, expiries or operands, and shares no key with a neighbour.
+ * (I4) A column of the layout has a chunk in every group; a value in pieces is alone in its group;
+ *      references are only in columns outside of the key, of bytes of any size.
  *
  * Limits: an index has at most FIRN_BLOCK_SIZE_MAX bytes.
  */

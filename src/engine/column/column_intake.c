@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * column/column_intake.c: rows that come to a builder column by column: stretches of other runs, and new rows of
- * a load.
+ * column/column_intake.c: rows that a builder gets column by column: batches of other runs, and new
+ * rows of a load.
  *
- * Neither is taken apart into cells and put together again: values are copied from column to column, as many
- * rows at once as the group has room for. Each row is looked at only for what differs by row: its cost,
- * which decides where the group ends, and its key, for the summary and the filter.
+ * Neither is taken apart into cells and reassembled: values are copied from column to column, as
+ * many rows at once as the group has room for. Single rows are looked at only for their cost, which
+ * decides where the group ends, and for their keys, which go into the summary and the filter.
  *
  * (I1) to (I3) are those of column_builder.c.
  *

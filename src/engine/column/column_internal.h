@@ -34,7 +34,7 @@ struct firn_column_owned {
 /* FIRN_INVALID says what is wrong with it. */
 FIRN_MUST_CHECK int firn_column_layout_check(const struct firn_column_layout *layout,
                                              firn_error *err);
-/* A copy of a layout that passed the check. The caller deinits it, also after a failure. */
+/* Copies a layout that passed the check. The caller must deinit it, even on failure. */
 FIRN_MUST_CHECK int firn_column_layout_copy(const struct firn_column_layout *layout,
                                             struct firn_column_owned *out, firn_error *err);
 void firn_column_layout_deinit(struct firn_column_owned *owned);
@@ -54,10 +54,10 @@ firn_column_layout_hidden(const struct firn_column_layout *layout, uint32_t colu
 /* The slot of a column, hidden ones included; SIZE_MAX: the layout does not have it. */
 size_t firn_column_layout_slot(const struct firn_column_layout *layout, uint32_t column);
 
-/* Whether somebody wants to read a column that is not of the key. */
+/* Whether a column that is not in the key is needed. */
 bool firn_column_layout_wants(const struct firn_run_projection *projection, uint32_t column);
 
-/* What the values of a slot are. */
+/* The type of the values of a slot. */
 struct firn_column_shape {
     enum firn_physical kind;
     uint32_t fixed_size;
@@ -65,7 +65,7 @@ struct firn_column_shape {
 struct firn_column_shape firn_column_layout_shape(const struct firn_column_layout *layout,
                                                   size_t slot);
 
-/* Whether values of a slot may lie in value files. */
+/* Whether values of a slot may be in value files. */
 bool firn_column_layout_may_refer(const struct firn_column_layout *layout, size_t slot);
 
 /* ==== the index: which groups there are, and where their chunks lie (column_index.c) ==== */
@@ -81,8 +81,8 @@ struct firn_column_index {
     const uint8_t *rest;
 };
 
-/* Checks the bytes, which are not trusted, except for what they say of chunks; makes the
- * layout, which the caller deinits, also after a failure. FIRN_CORRUPT, FIRN_NEWER. */
+/* Checks the bytes, which are not trusted except for what they say of chunks; makes the layout,
+ * which the caller must deinit, even on failure. FIRN_CORRUPT, FIRN_NEWER. */
 FIRN_MUST_CHECK int firn_column_index_open(firn_slice raw, struct firn_column_index *out,
                                            struct firn_column_owned *layout, firn_error *err);
 
@@ -102,23 +102,23 @@ void firn_column_index_group(const struct firn_column_index *index, size_t i,
 struct firn_column_index_chunk {
     struct firn_block_ref ref; /* offset 0: there is none */
     uint8_t encoding;
-    bool has_references;  /* values are tagged, or what is in pieces lies in a value file */
-    uint64_t value_bytes; /* with those that are referred to */
+    bool has_references;  /* values are tagged, or the large value is in a value file */
+    uint64_t value_bytes; /* including those in value files */
     struct firn_chunk_bounds bounds;
 };
-/* The shape is that of the slot. */
+/* Requires: the shape is that of the slot. */
 void firn_column_index_chunk(const struct firn_column_index *index, size_t group, size_t slot,
                              const struct firn_column_shape *shape,
                              struct firn_column_index_chunk *out);
-/* Where its block is, alone. */
+/* Like firn_column_index_chunk, but only the place of its block. */
 struct firn_block_ref firn_column_index_ref(const struct firn_column_index *index, size_t group,
                                             size_t slot);
 
-/* Its encoding, alone. */
+/* Only its encoding. */
 uint8_t firn_column_index_encoding(const struct firn_column_index *index, size_t group,
                                    size_t slot);
 
-/* Whether it has references, alone. */
+/* Only whether it has references. */
 bool firn_column_index_has_references(const struct firn_column_index *index, size_t group,
                                       size_t slot);
 
@@ -133,11 +133,11 @@ struct firn_column_index_builder {
     struct firn_buf rest; /* initial values, then keys */
 };
 void firn_column_index_builder_deinit(struct firn_column_index_builder *builder);
-/* Begins with the initial values of the layout. FIRN_NO_MEMORY. */
+/* Writes the initial values of the layout. FIRN_NO_MEMORY. */
 FIRN_MUST_CHECK int firn_column_index_builder_init(struct firn_column_index_builder *builder,
                                                    const struct firn_column_layout *layout,
                                                    firn_error *err);
-/* A group and its chunks, one for each slot. FIRN_LIMIT if the index would be too large. */
+/* Adds a group and its chunks, one for each slot. FIRN_LIMIT if the index would be too large. */
 FIRN_MUST_CHECK int firn_column_index_builder_add(struct firn_column_index_builder *builder,
                                                   const struct firn_column_layout *layout,
                                                   const struct firn_column_index_group *group,
@@ -165,9 +165,9 @@ struct firn_column_run {
     struct firn_range_set ranges;
     struct firn_column_owned layout;
     struct firn_column_index index;
-    struct firn_buf filters;         /* the section; empty: there is none that can be read */
+    struct firn_buf filters;         /* the section; empty: there is none, or it is damaged */
     struct firn_block_guide *guides; /* to each chunk: slot by slot, group by group */
-    /* Where the index lies: memory of the cache that is held, or of its own. */
+    /* The index is in memory held from the cache, or in memory of its own. */
     size_t held_bytes;
     struct firn_block_memory memory;
     struct firn_buf index_bytes;
@@ -186,30 +186,31 @@ firn_column_read_const(const struct firn_run *run)
     return (const struct firn_column_run *)run;
 }
 
-/* Fills in what a failure to read a chunk lacks: file, offset, column and row group. Returns
+/* Adds to the text of a failure to read a chunk: file, offset, column and row group. Returns
  * err->code. */
 int firn_column_read_explain(const struct firn_column_run *run, size_t group, size_t slot,
                              firn_error *err);
-/* FIRN_CORRUPT that says what is wrong with a column of a group. */
+/* Returns FIRN_CORRUPT with a text that says what is wrong with a column of a group. */
 int firn_column_read_refuse(const struct firn_column_run *run, size_t group, size_t slot,
                             const char *what, firn_error *err);
 
-/* Pins the block of a chunk, which the group has, and opens the chunk. */
+/* Pins the block of a chunk and opens the chunk. Requires: the group has the chunk. */
 FIRN_MUST_CHECK int firn_column_read_pin(struct firn_column_run *run, size_t group, size_t slot,
                                          enum firn_block_cache_use use, struct firn_column_pin *out,
                                          firn_error *err);
 /* Whether a slot of a group has one value in pieces, or alone in a value file. */
 bool firn_column_read_is_in_pieces(const struct firn_column_run *run, size_t group, size_t slot);
-/* Replaces the contents of out with it, or with the cell that refers to it. */
+/* Replaces the contents of out with that value, or with the cell that refers to it. */
 FIRN_MUST_CHECK int firn_column_read_pieces(struct firn_column_run *run, size_t group, size_t slot,
                                             bool keeps_references, enum firn_block_cache_use use,
                                             struct firn_buf *out, firn_error *err);
 
-/* The values of one slot of one group. Zeroed at first, or made by firn_column_read_init. */
+/* The values of one slot of one group. Requires: zeroed before use, or made by
+ * firn_column_read_init. */
 struct firn_column_slot {
     bool is_open;
-    bool is_fetched;  /* its block is pinned, and not looked at yet */
-    bool is_constant; /* all values are this one; there is no chunk, or the value lay in pieces */
+    bool is_fetched;  /* its block is pinned, but not read yet */
+    bool is_constant; /* all values are equal; there is no chunk, or the value is in pieces */
     bool has_references;
     bool keeps_references; /* the owner's: references are shown as such */
     enum firn_block_cache_use use;
@@ -219,12 +220,12 @@ struct firn_column_slot {
     struct firn_cell constant;
     struct firn_column_pin pin;
     struct firn_chunk_scratch scratch;
-    size_t block; /* SIZE_MAX: values means nothing; else it has those of that block */
+    size_t block; /* the block that values has; SIZE_MAX: none, values is undefined */
     struct firn_chunk_values values;
-    struct firn_buf large; /* a value that does not lie in the chunk */
+    struct firn_buf large; /* a value that is not in the chunk */
 };
 
-/* Sets what an opening does not: a slot has more bytes than a lookup likes to write. */
+/* Sets what an opening does not. Zeroing a whole slot would be slow for a lookup. */
 static inline void
 firn_column_read_init(struct firn_column_slot *slot)
 {
@@ -232,25 +233,26 @@ firn_column_read_init(struct firn_column_slot *slot)
     slot->block = SIZE_MAX;
     slot->scratch.numbers = slot->scratch.bytes = slot->large = (struct firn_buf){.data = NULL};
 }
-/* Asks memory for what fetching chunks of a column will look at. */
+/* Prefetches into the processor's cache what fetching chunks of a column will read. */
 void firn_column_read_prefetch(const struct firn_column_run *run, size_t group, size_t number);
-/* The first half of opening a slot that is not open, of a column with a chunk: pins its block, and asks memory for
- * the beginning. So what several slots wait for comes at once. */
+/* The first half of opening a slot that is not open, of a column with a chunk: pins its block, and
+ * starts to prefetch its beginning. So several slots wait for memory at the same time. */
 FIRN_MUST_CHECK int firn_column_read_fetch(struct firn_column_run *run, size_t group, size_t number,
                                            enum firn_block_cache_use use,
                                            struct firn_column_slot *slot, firn_error *err);
-/* Opens a slot that is not open, or of the same group already. */
+/* Opens a slot. Requires: it is not open, or open for the same group. */
 FIRN_MUST_CHECK int firn_column_read_open(struct firn_column_run *run, size_t group, size_t number,
                                           enum firn_block_cache_use use,
                                           struct firn_column_slot *slot, firn_error *err);
-/* Keeps memory for the next group. */
+/* Memory is kept for the next group. */
 void firn_column_read_close(struct firn_column_slot *slot);
 void firn_column_read_deinit(struct firn_column_slot *slot);
-/* One value: of the block that is decoded, or else alone. Borrowed until the next call. */
+/* One value, from the decoded block or else alone. Borrowed until the next call. */
 FIRN_MUST_CHECK int firn_column_read_cell(struct firn_column_run *run,
                                           struct firn_column_slot *slot, uint32_t row,
                                           struct firn_cell *out, firn_error *err);
-/* Decodes a block; not of a constant slot. Values of a slot with references are tagged. */
+/* Decodes a block. Requires: the slot is not constant. Values of a slot with references are
+ * tagged. */
 FIRN_MUST_CHECK int firn_column_read_block(struct firn_column_run *run,
                                            struct firn_column_slot *slot, size_t block,
                                            firn_error *err);
@@ -259,23 +261,25 @@ struct firn_cell firn_column_read_value(const struct firn_chunk_values *values, 
 
 /* ==== Bloom filters of values (column_filter.c) ==== */
 
-/* Replaces the contents of out with the filter of some values, or with nothing where it would have more than bytes_max bytes;
- * hashes is working memory. */
+/* Replaces the contents of out with the filter of some values, or with nothing if it would have
+ * more than bytes_max bytes; hashes is working memory. */
 FIRN_MUST_CHECK int firn_column_filter_build(const struct firn_chunk_values *values,
                                              size_t bytes_max, struct firn_buf *hashes,
                                              struct firn_buf *out, firn_error *err);
-/* Appends an entry to the section. Requires: group and column are after those of the entry before. */
+/* Appends an entry to the section. Requires: group and column are after those of the previous
+ * entry. */
 FIRN_MUST_CHECK int firn_column_filter_add(struct firn_buf *filters, size_t group, uint32_t column,
                                            const struct firn_block_ref *ref);
-/* FIRN_CORRUPT for what is no section. */
+/* FIRN_CORRUPT for a malformed section. */
 FIRN_MUST_CHECK int firn_column_filter_check(firn_slice raw, firn_error *err);
-/* Reads the section into run->filters; nothing where it is damaged. */
+/* Reads the section into run->filters; nothing if it is damaged. */
 FIRN_MUST_CHECK int firn_column_filter_load(struct firn_column_run *run,
                                             struct firn_compress *compress, firn_error *err);
-/* Where a filter is; false: there is none. */
+/* The place of a filter; false if there is none. */
 bool firn_column_filter_find(const struct firn_column_run *run, size_t group, uint32_t column,
                              struct firn_block_ref *out);
-/* Whether a filter that passed firn_run_filter_check knows a value that is not null. */
+/* Whether a filter that passed firn_run_filter_check may contain a value. Requires: it is not
+ * null. */
 bool firn_column_filter_has(firn_slice filter, const struct firn_cell *cell);
 
 /* ==== keys of rows, and the search for them (column_keys.c) ==== */
@@ -293,7 +297,7 @@ struct firn_column_keys {
 };
 void firn_column_keys_init(struct firn_column_keys *keys, struct firn_column_run *run,
                            enum firn_block_cache_use use);
-/* Opens a group, unless it is open. After a failure none is. */
+/* Opens a group, unless it is open. After a failure none is open. */
 FIRN_MUST_CHECK int firn_column_keys_open(struct firn_column_keys *keys, size_t group,
                                           firn_error *err);
 void firn_column_keys_close(struct firn_column_keys *keys);
@@ -314,7 +318,7 @@ FIRN_MUST_CHECK int firn_column_keys_find(struct firn_column_keys *keys, firn_sl
                                           uint64_t sequence, struct firn_buf *memory, uint32_t *out,
                                           firn_error *err);
 
-/* ==== the values of one column that gather for a chunk (column_gather.c) ==== */
+/* ==== the values of one column, collected for a chunk (column_gather.c) ==== */
 
 struct firn_column_gather {
     struct firn_column_shape shape;
@@ -324,11 +328,11 @@ struct firn_column_gather {
     struct firn_buf numbers; /* as in struct firn_chunk_values; of bytes their sizes, 4 each */
     struct firn_buf bytes;
     struct firn_buf valid;      /* words of bits */
-    struct firn_buf references; /* likewise: values that are cells which refer; empty: none is */
+    struct firn_buf references; /* likewise: which values are cells with references; empty: none */
 };
 void firn_column_gather_deinit(struct firn_column_gather *gather);
 void firn_column_gather_clear(struct firn_column_gather *gather);
-/* What a value adds to value_bytes. */
+/* The share of a value in value_bytes. */
 static inline uint64_t
 firn_column_gather_cost(const struct firn_column_shape *shape, size_t bytes_size)
 {
@@ -341,7 +345,8 @@ firn_column_gather_cost(const struct firn_column_shape *shape, size_t bytes_size
         return 8;
     }
 }
-/* Bytes of a value that is bytes, or that lies elsewhere; else 0. Requires: a reference that can be decoded. */
+/* Size of a value that is bytes, or stored elsewhere; else 0. Requires: any reference can be
+ * decoded. */
 static inline size_t
 firn_column_gather_size(const struct firn_cell *cell)
 {
@@ -357,39 +362,42 @@ firn_column_gather_has_references(const struct firn_column_gather *gather)
 {
     return gather->references.size > 0;
 }
-/* The same value n times; the cell is null, or of the shape, or, of bytes, refers to a value. FIRN_NO_MEMORY: only deinit and clear are
- * left. */
+/* Adds the same value n times. The cell is null, or of the shape, or, for bytes, a reference to a
+ * value. FIRN_NO_MEMORY: only deinit and clear may follow. */
 FIRN_MUST_CHECK int firn_column_gather_add(struct firn_column_gather *gather,
                                            const struct firn_cell *cell, size_t n);
-/* n values from the first one on. Likewise. */
+/* Adds n values from the first one on. FIRN_NO_MEMORY likewise. */
 FIRN_MUST_CHECK int firn_column_gather_add_values(struct firn_column_gather *gather,
                                                   const struct firn_chunk_values *values,
                                                   size_t first, size_t n);
-/* n values of a column that lies side by side, from the first one on; those of bytes begin at bytes. Likewise. */
+/* Adds n values of a column that is stored contiguously, from the first one on; those of bytes
+ * begin at bytes. FIRN_NO_MEMORY likewise. */
 FIRN_MUST_CHECK int firn_column_gather_add_column(struct firn_column_gather *gather,
                                                   const struct firn_run_column *column,
                                                   size_t first, size_t n, firn_slice bytes);
-/* All of them, borrowed from it and from slices, whose contents are replaced. FIRN_NO_MEMORY. */
+/* All values, borrowed from it and from slices, whose contents are replaced. FIRN_NO_MEMORY. */
 FIRN_MUST_CHECK int firn_column_gather_values(const struct firn_column_gather *gather,
                                               struct firn_buf *slices,
                                               struct firn_chunk_values *out);
-/* ==== values that lie in value files (column_values.c) ==== */
+/* ==== values in value files (column_values.c) ==== */
 
-/* Replaces the contents of out with what a cell refers to, or with the cell, once it is known to be one. */
+/* Replaces the contents of out with the value that a cell refers to, or with the cell after
+ * checking it. */
 FIRN_MUST_CHECK int firn_column_values_read(struct firn_column_run *run, firn_slice cell,
                                             bool keeps_reference, enum firn_block_cache_use use,
                                             struct firn_buf *out, firn_error *err);
-/* Makes a value of a slot with references, as it stands in the chunk, what it means. Borrowed from the chunk or
+/* Resolves a value, as it is in the chunk, of a slot with references. Borrowed from the chunk or
  * the slot until the next call. */
 FIRN_MUST_CHECK int firn_column_values_untag(struct firn_column_run *run,
                                              struct firn_column_slot *slot, struct firn_cell *cell,
                                              firn_error *err);
-/* As firn_column_read_pin, with all values of a chunk that has references in their places: it is made of them. */
+/* Like firn_column_read_pin; a chunk with references is replaced by one made with all the
+ * values. */
 FIRN_MUST_CHECK int firn_column_values_pin(struct firn_column_run *run, size_t group, size_t slot,
                                            enum firn_block_cache_use use,
                                            struct firn_column_pin *out, firn_error *err);
-/* Where there are references, of these values: cuts each to as many of its first bytes as bounds need; and then, made
- * anew in memory, gives each its tag. slices are those of firn_column_gather_values. */
+/* For values with references. The first cuts each value to as many bytes as bounds need; the second
+ * copies them to new memory, each with its tag. slices are those of firn_column_gather_values. */
 void firn_column_values_cut(struct firn_buf *slices);
 FIRN_MUST_CHECK int firn_column_values_tag(const struct firn_column_gather *gather,
                                            struct firn_buf *slices, struct firn_buf *memory);
@@ -412,10 +420,10 @@ struct firn_column_builder {
     uint32_t rows_max;
     struct firn_column_index_builder index;
 
-    struct firn_cell *row;                /* the entry that comes: a cell for each slot */
+    struct firn_cell *row;                /* the entry being added: a cell for each slot */
     struct firn_buf key_bytes;            /* of its key's parts */
     struct firn_buf key;                  /* made from them */
-    struct firn_buf value;                /* that lay in a value file */
+    struct firn_buf value;                /* read from a value file */
     const struct firn_run_placer *placer; /* NULL: none */
 
     struct firn_column_gather *gathers; /* of the group: one for each slot */
@@ -429,7 +437,7 @@ struct firn_column_builder {
     uint64_t sequence_max;
     uint64_t sequence_first;
     struct firn_buf first_key;
-    struct firn_buf last_key; /* of all entries */
+    struct firn_buf last_key; /* of all entries so far */
     uint64_t last_sequence;
     uint64_t closed_rows;
 
@@ -451,7 +459,7 @@ firn_column_builder_hidden(const struct firn_column_builder *builder, uint32_t c
 {
     return firn_column_layout_hidden(&builder->layout.layout, column);
 }
-/* What a value takes of GROUP_BYTES. */
+/* The share of a value in GROUP_BYTES. */
 static inline uint64_t
 firn_column_builder_cost(const struct firn_column_shape *shape, size_t bytes_size)
 {
@@ -461,31 +469,32 @@ firn_column_builder_cost(const struct firn_column_shape *shape, size_t bytes_siz
     return firn_column_gather_cost(shape, bytes_size) *
            (is_long ? FIRN_COLUMN_FORMAT_LONG_WEIGHT : 1);
 }
-/* Closes the group where rows of that key, sequence and cost, which come next, do not fit, and begins one where
+/* Closes the group if the next rows, with that key, sequence and cost, do not fit; begins one if
  * there is none. */
 FIRN_MUST_CHECK int firn_column_builder_make_room(struct firn_column_builder *builder,
                                                   firn_slice key, uint64_t sequence,
                                                   bool is_new_key, uint64_t cost, bool has_large,
                                                   firn_error *err);
-/* Adds a cell to what gathers in a slot; a large one goes elsewhere. values is where a reference leads. */
+/* Adds a cell to the values of a slot; a large one is stored elsewhere. values resolves
+ * references. */
 FIRN_MUST_CHECK int firn_column_builder_add_cell(struct firn_column_builder *builder, size_t slot,
                                                  const struct firn_run_values *values,
                                                  const struct firn_cell *cell, firn_error *err);
-/* What each row adds to the summary, and the filter. */
+/* Adds what each row contributes to the summary, and to the filter. */
 FIRN_MUST_CHECK int firn_column_builder_note_row(struct firn_column_builder *builder,
                                                  firn_slice key, uint64_t sequence, bool is_new_key,
                                                  firn_error *err);
 
 /* ==== the chunks of a group (column_chunks.c) ==== */
 
-/* Threads and memory for the groups of a builder, whose slots are known. The caller destroys *out, also after a
- * failure. */
+/* Threads and memory for the groups of a builder. Requires: the builder's slots are set. The caller
+ * must destroy *out, even on failure. */
 FIRN_MUST_CHECK int firn_column_chunks_create(const struct firn_column_builder *builder,
                                               const struct firn_run_builder_options *options,
                                               struct firn_column_chunks **out, firn_error *err);
-/* NULL is fine. Requires: the builder's slots are known still. */
+/* NULL is allowed. Requires: the builder's slots are still set. */
 void firn_column_chunks_destroy(struct firn_column_chunks *chunks);
-/* Writes the chunks of what has gathered, and fills the builder's chunks. */
+/* Writes the chunks of the collected values, and fills the builder's chunks. */
 FIRN_MUST_CHECK int firn_column_chunks_write(struct firn_column_builder *builder, firn_error *err);
 
 /* ==== the functions of the table (block/run_kind.h) ==== */
@@ -528,18 +537,18 @@ FIRN_MUST_CHECK int firn_column_cursor_batch(struct firn_run_cursor *cursor,
                                              struct firn_run_batch *out, firn_error *err);
 /* ---- the rows of a batch, column by column, for a builder ---- */
 
-/* The run of a cursor, where its layout is. */
+/* The run of a cursor, for its layout. */
 const struct firn_column_run *firn_column_cursor_run(const struct firn_run_cursor *cursor);
-/* The decoded block that the batch lies in, of one of its columns (sequence included), and which of them is
- * the first row of the batch. Where all are one value, out->count is 0 and *out_constant that value.
- * Borrowed until the cursor moves. */
+/* The decoded block of one of its columns (sequence included) that contains the batch, and the row
+ * in it where the batch begins. If all values are equal, out->count is 0 and *out_constant is the
+ * value. Borrowed until the cursor moves. */
 FIRN_MUST_CHECK int firn_column_cursor_values(struct firn_run_cursor *cursor, size_t slot,
                                               struct firn_chunk_values *out, size_t *out_first,
                                               struct firn_cell *out_constant, firn_error *err);
-/* The key of the i-th row from the cursor on: replaces the contents of out. */
+/* Replaces the contents of out with the key of the i-th row after the cursor. */
 FIRN_MUST_CHECK int firn_column_cursor_key(struct firn_run_cursor *cursor, size_t i,
                                            struct firn_buf *out, firn_error *err);
-/* Moves on by so many rows. */
+/* Advances by so many rows. */
 FIRN_MUST_CHECK int firn_column_cursor_skip(struct firn_run_cursor *cursor, uint64_t count,
                                             firn_error *err);
 

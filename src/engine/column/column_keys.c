@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * column/column_keys.c: the key, sequence and kind of each row of a group, and the search for a place
- * among them.
+ * column/column_keys.c: the key, sequence and kind of each row of a group, and searching for a
+ * position among them.
  *
- * Keys are not in the file as such: the key of a row is made from the values of the key columns, which
- * gives the same bytes again. A search first asks the bounds of the blocks of the first key column, as
- * far as the wanted key begins with a value of its type; then it halves the rows that are left and makes
- * the keys of those that it looks at. Where one block of numbers is left, the place is found among its
- * packed numbers; of differences that vary it is decoded at once: that costs less than ten of its values
- * one by one.
+ * Keys are not stored as such: the key of a row is rebuilt from the values of the key columns,
+ * which gives the same bytes again. A search first uses the bounds of the blocks of the first key
+ * column, as far as the wanted key begins with a value of its type. Then it does a binary search in
+ * the remaining rows and builds the keys of those that it compares. If one block of numbers
+ * remains, the search uses its packed numbers. A block of varying differences is decoded at once,
+ * which costs less than ten of its values one by one.
  *
- * What a run says is believed only as far as wrong answers can follow: a chunk whose values do not ascend
- * leads to a wrong place, never outside of the group.
+ * A run is trusted only as far as this can cause wrong answers: a chunk whose values do not ascend
+ * leads to a wrong position, never outside of the group.
  *
  * Threads: one.
  */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * column/column_layout.c: the columns that a run has: what a layout may say, and a copy of it that a run
- * or a builder owns.
+ * column/column_layout.c: the columns of a run: what a layout may contain, and a copy of it that a
+ * run or a builder owns.
  *
- * A run carries its layout, so it can be read without a schema. Input of a builder is checked by the same
- * rules as bytes of a file; only the code of the failure differs.
+ * A run carries its layout, so it can be read without a schema. Input of a builder is checked by
+ * the same rules as bytes of a file; only the error code differs.
  *
  * (I1) Columns ascend by id and are below the hidden ones; each has a type, and the fixed size that its
  *      type has: that of a UUID is 16, that of a VECTOR a positive multiple of 4.

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * column/column_mend.c: writes a run again with what can be read of a damaged one.
+ * column/column_mend.c: rewrites a damaged run with everything that can be read of it.
  *
- * Of each row group all chunks are read first. Where a column of the value cannot be read, the rows are kept
- * without it: they get its initial value, as rows do that are older than the column. Where the key, or what
- * makes a row a version, cannot be read, the rows of the group are left out. Both are reported, with how
- * many rows are affected; what the damage is, the check has said before.
+ * For each row group all chunks are read first. If a column of the value cannot be read, the rows
+ * are kept without it: they get its initial value, as rows do that are older than the column. If
+ * the key, or a hidden column, cannot be read, the rows of the group are left out. Both are
+ * reported, with the number of affected rows; the check has described the damage before.
  *
- * Values in value files stay there, and the new run refers to them; where one of a row group cannot be read, the column
- * cannot.
+ * Values in value files stay there, and the new run refers to them. If one of a row group cannot be
+ * read, its column counts as unreadable.
  *
- * Range deletes and the origin are taken over. The new run has no attachments, whose places of rows are those of
- * the old one. Where nothing but other parts is damaged, such as the filter, the new run has everything.
+ * Range deletes and the origin are copied. The new run has no attachments, because they refer to
+ * positions of rows in the old one. If only other parts are damaged, such as the filter, the new
+ * run has everything.
  *
  * Memory: as a cursor and a builder need.
  */

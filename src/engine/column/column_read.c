@@ -2,17 +2,17 @@
  *
  * column/column_read.c: fetches chunks of a run from the cache.
  *
- * A chunk is one block of the file, which the cache verifies and decompresses when it reads it.
- * Its bytes are checked when it is pinned for the first time: that costs a look at each
- * block's head. The cache notes of which shape it was. The next pin with that shape only looks
- * where things lie. A value in pieces bypasses the cache, and is read on demand.
+ * A chunk is one block of the file, which the cache verifies and decompresses when it reads it. Its
+ * bytes are checked when it is pinned for the first time, which reads each block's head. The cache
+ * notes the shape for which the chunk was checked; the next pin with that shape only locates its
+ * parts. A value in pieces bypasses the cache, and is read on demand.
  *
- * Where a chunk has references, a value of a slot is followed into its value file when it is asked for, and no
- * other is; an owner that writes rows on asks for the reference itself.
+ * In a chunk with references, a value is read from its value file when it is asked for, and only
+ * that one; a caller that copies rows asks for the reference itself.
  *
- * Failure: what the block reader reports names file and offset. Here the column and the row group
- * are put before it, with the keys of the group: so the message says what cannot be read, and that
- * other columns can.
+ * Failure: errors of the block reader name file and offset. Here the column and the row group are
+ * put before that text, with the keys of the group: so the message says what cannot be read, and
+ * that other columns can.
  *
  * Threads: any; a slot belongs to one.
  */

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * column/column_values.c: values of columns that lie in value files: how a chunk says so, how one is read, and chunks
- * made of them.
+ * column/column_values.c: values of columns in value files: how a chunk refers to them, how one is
+ * read, and chunks made of them.
  *
  * A reader of single rows follows a reference when the value is asked for.
  *
- * Whoever asks for a chunk (scans, aggregates, searches) works on all values of a row group, and on how they are
- * encoded. Where some lie in value files, a chunk is made in memory, plain, with all of them in their places, when
- * it is asked for and no sooner: so nothing but what needs the column pays for it. It costs what reading the
- * chunk would if the values were in it: a builder ends row groups as if they were.
+ * Scans, aggregates and searches ask for a whole chunk, and work on all values of a row group and
+ * on their encoding. If some are in value files, a plain chunk with all values is made in memory
+ * when it is asked for, so only readers of that column pay for it. This costs as much as reading
+ * the chunk would if the values were in it: a builder ends row groups as if they were.
  *
- * Memory: the values of a row group, twice for a moment. A run that claims more is damaged.
+ * Memory: the values of a row group, for a moment twice. A run that claims more is damaged.
  *
- * Failure: as firn_column_read_pin; where a value cannot be read, the column of the row group cannot, and the
- * message names both files.
+ * Failure: as firn_column_read_pin. If a value cannot be read, neither can the column of the row
+ * group, and the message names both files.
  */
 #include "column/column_internal.h"
 

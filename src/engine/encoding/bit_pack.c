@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * encoding/bit_pack.c: packing numbers into bits, and computing on them where they lie.
+ * encoding/bit_pack.c: packing numbers into bits, and computing on packed numbers in place.
  *
- * 1,024 numbers of width w <= 32 lie in 32 lanes of 32-bit words: number i is row i / 32 of lane i % 32, row
- * r takes bits r * w to (r + 1) * w of its lane, and word k of lane l is word 32 * k + l. Wider ones lie
- * so in 16 lanes of 64-bit words. In a row all lanes are shifted alike and the numbers come out in their
- * order, so one plain loop over lanes serves all widths and is vectorized by the compiler. The layout is
- * a transposition less than that of Afroozeh and Boncz, "The FastLanes Compression Layout" (VLDB 2023).
- * Both fill exactly count * w bits. Fewer numbers lie one after the other, lowest bits first.
+ * 1,024 numbers of width w <= 32 are in 32 lanes of 32-bit words: number i is row i / 32 of lane i
+ * % 32, row r takes bits r * w to (r + 1) * w of its lane, and word k of lane l is word 32 * k + l.
+ * Wider numbers are in 16 lanes of 64-bit words. In a row all lanes are shifted alike and the
+ * numbers come out in their order, so one plain loop over lanes serves all widths and is vectorized
+ * by the compiler. The layout is that of Afroozeh and Boncz, "The FastLanes Compression Layout"
+ * (VLDB 2023), without its transposition. Both kinds fill exactly count * w bits. Fewer numbers are
+ * packed one after the other, lowest bits first.
  *
- * The loops are written once, as inlined templates, and compiled twice: for AVX2, which is asked of the
- * processor in every call, and for all processors. With AVX-512 they are other ones: a comparison there makes
- * the bits of its result at once. They are for processors with VNNI, the first to which wide registers cost no
- * lower clock. Tests compare all of them with a bit-by-bit computation.
+ * The loops are written once, as inlined templates, and compiled twice: for AVX2, which every call
+ * The loops are written once, as inlined templates, and compiled twice: for AVX2 and for all
+ * processors; each call chooses by codec/cpu.h. With AVX-512 there are other loops, because a
+ * comparison there directly produces the bits of its result. They are used on processors with VNNI,
+ * the first whose clock wide registers do not lower. Tests compare all loops with a bit-by-bit
+ * computation.
  */
 #include "encoding/bit_pack.h"
 

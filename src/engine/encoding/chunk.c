@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * encoding/chunk.c: opening chunks, and what their records say of blocks.
+ * encoding/chunk.c: opening chunks, and reading the records of their blocks.
  *
- * firn_chunk_open looks at the header, at the encoding's part and at every record, so that afterwards, and
- * in what firn_chunk_reopen finds in the same bytes,
+ * firn_chunk_open checks the header, the encoding's part and every record. So afterwards, and after
+ * firn_chunk_reopen with the same bytes,
  *
- * (I1) data of a block lies inside of the chunk, and blocks' data do not overlap;
- * (I2) a block has no more nulls than values, and codes of a record are in order and, in a dictionary,
- *      below the number of its entries;
- * (I3) a table that is looked at by every block lies inside of the chunk.
+ * (I1) the data of a block is inside of the chunk, and the data of different blocks does not
+ *      overlap;
+ * (I2) a block has no more nulls than values, and codes of a record are in order and, in a
+ *      dictionary, below the number of its entries;
+ * (I3) a table that every block uses is inside of the chunk.
  *
- * (Not asserted: (I2) and (I3) are tested at the opening, with errors, because a chunk comes from a file.)
+ * (Not asserted: opening tests (I2) and (I3), with errors, because a chunk comes from a file.)
  *
- * What a block's data have inside is checked when the block is read: how many bytes it must have follows
- * from its count and widths.
+ * The inside of a block's data is checked when the block is read: its size follows from the block's
+ * count and widths.
  */
 #include "base/check.h"
 #include "encoding/chunk_alp.h"

@@ -2,15 +2,16 @@
  *
  * encoding/chunk_alp.c: decimal numbers in floating point, packed as integers.
  *
- * Numbers such as 12.34 are kept as 1234 where the arithmetic below gives back all their bits, and as
- * exceptions, beside the integers, where it does not: so NaNs, -0, infinities and long fractions survive.
- * The method is that of Afroozeh, Kuffo and Boncz, "ALP: Adaptive Lossless floating-Point Compression"
- * (SIGMOD 2023): a number v becomes the integer d that is nearest to v * 10^e * 10^-f, and d is read as
- * d * 10^f * 10^-e. Both products are taken from the left, in doubles, of F32 too; 10^-e is the double
- * nearest to it, so large e with large f come closer than small ones.
+ * A number such as 12.34 is stored as 1234 if the arithmetic below restores all of its bits. Any
+ * other number is an exception, stored separately: so NaNs, -0, infinities and long fractions
+ * survive. The method is that of Afroozeh, Kuffo and Boncz, "ALP: Adaptive Lossless floating-Point
+ * Compression" (SIGMOD 2023): a number v becomes the integer d that is nearest to v * 10^e * 10^-f,
+ * and d is decoded as d * 10^f * 10^-e. Both products are evaluated from the left, in doubles, for
+ * F32 too; 10^-e is the double nearest to it, so large e with large f are more precise than small
+ * ones.
  *
- * An integer is made a double, and a double an integer, by adding 3 * 2^51, after which the last bits of the
- * double are the integer. That holds below 2^51 and is what processors do many of at once.
+ * Integers and doubles are converted by adding 3 * 2^51, after which the last bits of the double
+ * are the integer. This works below 2^51, and processors do it for many numbers at once.
  */
 #include "encoding/chunk_alp.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * encoding/chunk_bounds.c: the smallest and the largest of some values, and what sizes they have.
+ * encoding/chunk_bounds.c: the smallest and the largest of some values, and their sizes.
  */
 #include "base/check.h"
 #include "base/slice.h"

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * encoding/chunk_dictionary.c: making dictionaries, and asking them.
+ * encoding/chunk_dictionary.c: making dictionaries, and searching in them.
  *
- * Entries ascend, numbers by rank and then by order. So every test but IN is fulfilled by the codes of one interval, or
- * by all others, and a predicate is answered with a few comparisons of entries for the whole chunk.
+ * Entries ascend, numbers by rank and then by order. So every test but IN is fulfilled by the codes
+ * of one interval, or by all others, and a few comparisons with entries decide a predicate for the
+ * whole chunk.
  *
- * A dictionary is made with a table of hashes that has the places of values. It gives up once there are
- * too many entries, or if most of the first values are entries: such chunks are smaller otherwise. Whole numbers that lie
- * close together need no hashes: a table has a place for each number there can be, and what their dictionary takes
- * follows from which of them there are.
+ * A dictionary is made with a hash table of the values' positions. It is given up if there are too
+ * many entries, or if most of the first values differ: such chunks are smaller in another encoding.
+ * Whole numbers in a narrow range need no hashes: a table has a place for each possible number, and
+ * the size of their dictionary follows from which of them occur.
  */
 #include "encoding/chunk_dictionary.h"
 
@@ -342,7 +343,8 @@ out:
     return rc;
 }
 
-/* Whether building gives up: with that many entries, of which so many are among the first values. See collect. */
+/* Whether to give up with that many entries, `early` of them among the first values. See
+ * collect. */
 static bool
 has_too_many(size_t count, size_t early, size_t entries_max)
 {

@@ -29,13 +29,14 @@ struct firn_chunk_dictionary {
     size_t count;
     size_t bytes_size; /* of all entries */
 };
-/* Makes the dictionary of values of which some are not null. Leaves count 0 where there would be more
- * than entries_max entries, or nearly as many as values. FIRN_NO_MEMORY. */
+/* Makes the dictionary of values that are not all null. Sets count to 0 if there would be more than
+ * entries_max entries, or nearly as many as values. FIRN_NO_MEMORY. */
 FIRN_MUST_CHECK int firn_chunk_dictionary_build(const struct firn_chunk_values *values,
                                                 size_t entries_max,
                                                 struct firn_chunk_dictionary *out);
-/* The same of whole numbers with known codes, of which the largest is below FIRN_CHUNK_DICTIONARY_CODES_MAX. Leaves
- * count 0 also where the chunk would not be smaller than so many bytes. */
+/* The same for whole numbers with known codes; the largest code is below
+ * FIRN_CHUNK_DICTIONARY_CODES_MAX. Sets count to 0 also if the chunk would not be smaller than so
+ * many bytes. */
 enum { FIRN_CHUNK_DICTIONARY_CODES_MAX = 1 << 16 };
 struct firn_chunk_encode_codes_cost;
 FIRN_MUST_CHECK int firn_chunk_dictionary_of_codes(const struct firn_chunk_values *values,

@@ -2,16 +2,17 @@
  *
  * encoding/chunk_encode_codes.c: numbers as codes, and blocks of codes.
  *
- * The code of a number is how far its order lies above the smallest one of the chunk, in steps of the
- * largest step that all of them are apart (times of whole seconds in microseconds, prices in hundreds, a
- * float kept as a double: its last 29 bits are 0). A block is packed as what its codes have above their
- * smallest, as the differences of neighbours, or as runs. The size of each follows from a block's
- * smallest and largest code and difference and its number of runs: one pass over the codes tells all.
+ * The code of a number is the distance of its order from the smallest one of the chunk, divided by
+ * the greatest common divisor of all distances. (The divisor helps with times of whole seconds in
+ * microseconds, with prices in hundreds, and with floats stored as doubles, whose last 29 bits are
+ * 0.) A block is packed as the codes minus their smallest, as the differences of neighbours, or as
+ * runs. The size of each follows from a block's smallest and largest code and difference and its
+ * number of runs: one pass over the codes finds all of these.
  *
- * The passes over numbers are compiled twice, as templates: for processors with AVX-512, which is asked of the
- * processor, and for all others.
+ * The passes over numbers are compiled twice, as templates: for AVX-512, which is detected, and for
+ * all processors.
  *
- * All arithmetic is modulo 2^64: a difference that does not fit is right again when it is added.
+ * All arithmetic is modulo 2^64: a difference that overflows becomes right again when it is added.
  */
 #include "base/check.h"
 #include "base/mem.h"

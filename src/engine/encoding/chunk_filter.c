@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * encoding/chunk_filter.c: which values of a block fulfil a predicate.
+ * encoding/chunk_filter.c: finds the values of a block that fulfil a predicate.
  *
- * Bounds are asked first, then the encoded values where they can answer, and only then are values decoded.
+ * Bounds are tried first, then the encoded values if they are sufficient. Only then are values
+ * decoded.
  */
 #include "base/check.h"
 #include "encoding/bit_pack.h"

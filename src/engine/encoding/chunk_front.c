@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * encoding/chunk_front.c: bytes without what they share with the ones before.
+ * encoding/chunk_front.c: bytes without the prefix that they share with the preceding value.
  *
- * For sorted values. Every sixteenth value shares nothing, so one value is read by building at most
- * sixteen. Empty values, as nulls are, stand for nothing: the value after them shares with the one before.
+ * For sorted values. Every sixteenth value is stored completely, so one value is read by building
+ * at most sixteen. Empty values, such as nulls, are skipped: the value after one shares with the
+ * one before it.
  */
 #include "base/check.h"
 #include "encoding/bit_pack.h"

@@ -2,9 +2,10 @@
  *
  * encoding/chunk_fsst.c: bytes as codes of frequent pieces.
  *
- * A table has up to 255 symbols of 1 to 8 bytes; a code is a byte, and 255 says that the next byte stands for
- * itself. Every value is encoded alone, so one is decoded without the others. After Boncz, Neumann and
- * Leis, "FSST: Fast Random Access String Compression" (VLDB 2020): a table is made in five rounds from a
+ * A table has up to 255 symbols of 1 to 8 bytes; a code is a byte, and code 255 escapes the next
+ * byte, which stands for itself. Every value is encoded alone, so one is decoded without the
+ * others. After Boncz, Neumann and Leis, "FSST: Fast Random Access String Compression" (VLDB 2020):
+ * a table is made in five rounds from a
  * sample. Each round encodes the sample with the table so far and counts the symbols that occur and the
  * pairs of neighbours; the table of the next round has the 255 symbols or joined pairs that cover the most
  * bytes. Ties are decided by the symbols themselves, so the same values always give the same chunk.
@@ -61,8 +62,8 @@ begins_with(const struct firn_chunk_fsst_long *symbol, uint64_t word, uint64_t a
     return (((word & symbol->mask) ^ symbol->symbol) | (after & symbol->mask)) == 0;
 }
 
-/* Code and size of the longest symbol that a word begins with, of which so many bytes count; an escape where there is
- * none. left > 0. */
+/* Code and size of the longest symbol with which the first `left` bytes of a word begin; an escape
+ * if there is none. left > 0. */
 static inline __attribute__((always_inline)) uint64_t
 find_symbol(const struct firn_chunk_fsst *table, uint64_t word, size_t left)
 {
@@ -114,8 +115,9 @@ encode_next(const struct firn_chunk_fsst *table, const uint8_t *raw, struct stre
     stream->place += stream->at == end;
 }
 
-/* Encodes values of which none is empty, and that lie side by side, with 8 more bytes after them. out has twice their size,
- * and one. Two halves are encoded at once: what is found of one is not waited for by the other. Returns the size. */
+/* Encodes contiguous values, none of them empty, with 8 more bytes after them. out has twice their
+ * size, and one. Two halves are encoded at once, so that neither waits for the other. Returns the
+ * size. */
 static size_t
 encode_values(const struct firn_chunk_fsst *table, const uint8_t *raw, struct place *places,
               size_t count, uint8_t *out)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * encoding/chunk_get.c: one value of a chunk, without decoding its block where that can be.
+ * encoding/chunk_get.c: reads one value of a chunk, without decoding its block if possible.
  *
- * What lies after others of unknown size, or is the sum of the ones before, is found with the sum of the
- * packed numbers before it, which adds up whole rows at a time.
+ * A value that follows others of unknown size, or is the sum of the preceding ones, is found with
+ * the sum of the packed numbers before it, which is added up in whole rows.
  */
 #include "base/check.h"
 #include "base/search.h"

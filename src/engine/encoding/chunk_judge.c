@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * encoding/chunk_judge.c: what predicates ask, of single values and of bounds.
+ * encoding/chunk_judge.c: evaluates predicates on single values and on bounds.
  *
- * All tests of numbers but IN are intervals of ranks, or what is outside of one, so kinds of numbers and
- * tests need no code for each pair of them. Bytes are compared as they are.
+ * All tests of numbers but IN are intervals of ranks, or the outside of one, so kinds of numbers
+ * and tests need no code for each pair of them. Bytes are compared as they are.
  *
- * Bounds of bytes are cut, so they tell less than whole ones: the smallest value may be larger than min,
- * and the largest one than max where that is cut. Each question below is asked so that a cut bound can
- * only make the answer "that must be looked at".
+ * Bounds of bytes are cut, so they are less precise: the smallest value may be larger than min, and
+ * the largest one larger than max if that is cut. Each comparison below is such that a cut bound
+ * can only change the result to "the values must be read".
  */
 #include "base/check.h"
 #include "base/search.h"

@@ -2,9 +2,9 @@
  *
  * encoding/chunk_read.c: decoding blocks.
  *
- * Numbers are decoded as orders and made values in place. Plain ones are read where they lie if they are
- * aligned. Each decoder checks that its block's data have just the size that they must have, so what it
- * reads and writes is bounded by them and by FIRN_CHUNK_BYTES_MAX.
+ * Numbers are decoded as orders and converted to values in place. Plain ones are read in place if
+ * they are aligned. Each decoder checks that its block's data has exactly the required size, which
+ * bounds what it reads and writes, together with FIRN_CHUNK_BYTES_MAX.
  */
 #include "base/check.h"
 #include "encoding/bit_pack.h"

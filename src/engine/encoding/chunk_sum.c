@@ -2,10 +2,11 @@
  *
  * encoding/chunk_sum.c: adding the values of a block.
  *
- * Integers are added exactly. Floating-point numbers of a block are added in eight partial sums, number i
- * to sum i mod 8, each from 0 and in ascending order; then as ((0 + 4) + (2 + 6)) + ((1 + 5) + (3 + 7)),
- * and that to the sum so far. A value that is left out counts as +0, which changes no sum that began with
- * +0, so kernels need not branch and every machine gets the same bits.
+ * Integers are added exactly. Floating-point numbers of a block are added in eight partial sums,
+ * number i to sum i mod 8, each from 0 and in ascending order; then as ((0 + 4) + (2 + 6)) + ((1 +
+ * 5) + (3 + 7)), and the result is added to the sum so far. A value that is left out counts as +0,
+ * which changes no sum that began with +0. So kernels need not branch, and every machine gets the
+ * same bits.
  */
 #include "base/check.h"
 #include "encoding/bit_pack.h"

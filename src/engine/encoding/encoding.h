@@ -3,13 +3,13 @@
  * encoding/encoding.h: the values of one column as bytes: a chunk. docs/formats/chunk.md is the prose twin.
  *
  * A chunk has up to FIRN_CHUNK_VALUES_MAX values of one kind, some of them null, in blocks of
- * FIRN_CHUNK_BLOCK values (the last one may be shorter). It says how it is encoded; each block has its
- * own parameters and its smallest and largest value. Which encoding is smallest is computed from one
+ * FIRN_CHUNK_BLOCK values (the last one may be shorter). It records its encoding; each block has
+ * its own parameters and its smallest and largest value. The smallest encoding is computed from one
  * pass of statistics, never by trying.
  *
- * Chunks are read where they lie. Nothing in them is believed: a chunk whose bytes were checked by
- * firn_chunk_open can be read without further checks failing memory safety, and what can only be seen
- * while reading gives FIRN_CORRUPT.
+ * Chunks are read in place. Their bytes are not trusted. After firn_chunk_open has checked them,
+ * reading is memory-safe without further checks; damage that is noticed only while reading gives
+ * FIRN_CORRUPT.
  *
  * Threads: an open chunk is read by any number of threads, each with its own scratch memory.
  */
@@ -31,10 +31,10 @@ enum {
     FIRN_CHUNK_MASK_WORDS = FIRN_CHUNK_BLOCK / 64
 };
 
-/* Values side by side. Where valid says null, the value is 0 or empty. */
+/* An array of values. If valid says null, the value is 0 or empty. */
 struct firn_chunk_values {
     enum firn_physical kind;
-    uint32_t fixed_size; /* of BYTES that all have one size; 0: they do not */
+    uint32_t fixed_size; /* for BYTES that all have one size; else 0 */
     size_t count;
     const uint64_t *valid; /* bit i % 64 of word i / 64: value i is not null. NULL: none is null */
     union {
@@ -46,13 +46,14 @@ struct firn_chunk_values {
     } as;
 };
 
-/* The smallest and the largest of some values, nulls and NaNs left out. Bytes: their first
- * FIRN_CHUNK_BOUND_SIZE; no value is below min, and none is above max followed by any bytes. Where
- * max_is_cut is not set, none is above max itself. Floating-point numbers: -0 counts as 0. */
+/* The smallest and the largest of some values, without nulls and NaNs. For bytes, their first
+ * FIRN_CHUNK_BOUND_SIZE: no value is below min, and none is above all values that begin with
+ * max. Unless max_is_cut is set, none is above max itself. For floating-point numbers, -0 counts
+ * as 0. */
 enum { FIRN_CHUNK_BOUND_SIZE = 16 };
 struct firn_chunk_bounds {
     uint64_t null_count;
-    bool is_empty; /* there are no values but nulls and NaNs */
+    bool is_empty; /* all values are nulls or NaNs */
     bool has_nan;
     bool max_is_cut;
     struct firn_cell min; /* bytes are borrowed from the chunk, or from the values; empty: null */
@@ -61,14 +62,15 @@ struct firn_chunk_bounds {
 
 /* ---- writing ---- */
 
-/* Appends the chunk of 1 to FIRN_CHUNK_VALUES_MAX values to out. *out_bounds (may be NULL) are those of
- * all of them; bytes are borrowed from `values`' bytes. FIRN_NO_MEMORY; FIRN_LIMIT where the bytes of
- * values are more than FIRN_CHUNK_BYTES_MAX. */
+/* Appends the chunk of 1 to FIRN_CHUNK_VALUES_MAX values to out. *out_bounds (may be NULL) gets the
+ * bounds of all values; their bytes are borrowed from those of `values`. FIRN_NO_MEMORY; FIRN_LIMIT
+ * if the values have more than FIRN_CHUNK_BYTES_MAX bytes. */
 enum { FIRN_CHUNK_BYTES_MAX = 32 << 20 };
 FIRN_MUST_CHECK int firn_chunk_encode(const struct firn_chunk_values *values, struct firn_buf *out,
                                       struct firn_chunk_bounds *out_bounds, firn_error *err);
 
-/* The same, without a choice: plain, or constant where all values are null. For chunks that are read once. */
+/* Like firn_chunk_encode, but always plain, or constant if all values are null. For chunks that are
+ * read once. */
 FIRN_MUST_CHECK int firn_chunk_encode_plain(const struct firn_chunk_values *values,
                                             struct firn_buf *out, firn_error *err);
 
@@ -80,13 +82,13 @@ struct firn_chunk {
     uint32_t fixed_size;
     uint32_t count;
     uint8_t encoding; /* enum firn_encoding */
-    /* For this room alone: where things lie inside of bytes, from chunk_format.h. */
+    /* For this room alone: positions in bytes, as in chunk_format.h. */
     struct {
         bool has_nulls;
         bool is_all_null;
         uint8_t field_size;  /* of codes and bounds in records */
         uint8_t record_size; /* 0: there are none */
-        uint32_t part;       /* what the encoding says of all blocks */
+        uint32_t part;       /* what the encoding stores for all blocks */
         uint32_t records;
         uint32_t data;
         uint64_t minimum; /* number of code 0 */
@@ -94,7 +96,7 @@ struct firn_chunk {
         uint32_t entry_count; /* of a dictionary; of a table of symbols */
         uint32_t entry_ends;
         uint32_t entry_bytes;
-        uint32_t entry_size; /* of all of them */
+        uint32_t entry_size; /* total size of the entries */
         uint8_t entry_width;
     } parts;
 };
@@ -106,34 +108,34 @@ enum firn_encoding {
     FIRN_ENCODING_RLE = 3,
     FIRN_ENCODING_DICTIONARY = 4,
     FIRN_ENCODING_FRAME = 5, /* frame of reference and bit packing, with a common divisor */
-    FIRN_ENCODING_DELTA = 6, /* the same of the differences between neighbours */
+    FIRN_ENCODING_DELTA = 6, /* the same for the differences between neighbours */
     FIRN_ENCODING_ALP = 7,
     FIRN_ENCODING_FSST = 8,
     FIRN_ENCODING_FRONT = 9
 };
-/* "plain", …; NULL for a number that is no encoding. */
+/* "plain", …; NULL for an unknown number. */
 const char *firn_encoding_name(unsigned encoding);
 
-/* Checks the bytes of a chunk that should have that kind, size and count; costs a look at each block's
- * head. FIRN_CORRUPT says what is wrong, FIRN_NEWER an encoding that is not known. */
+/* Checks the bytes of a chunk that should have that kind, size and count; reads each block's head.
+ * FIRN_CORRUPT says what is wrong, FIRN_NEWER names an unknown encoding. */
 FIRN_MUST_CHECK int firn_chunk_open(firn_slice bytes, enum firn_physical kind, uint32_t fixed_size,
                                     uint32_t count, struct firn_chunk *out, firn_error *err);
-/* The same for bytes that firn_chunk_open found sound with the same kind, size and count, and that have not
- * changed since: costs no look at the blocks' heads. */
+/* The same for bytes that firn_chunk_open has accepted with the same kind, size and count, and that
+ * have not changed since: does not read the blocks' heads. */
 FIRN_MUST_CHECK int firn_chunk_reopen(firn_slice bytes, enum firn_physical kind,
                                       uint32_t fixed_size, uint32_t count, struct firn_chunk *out,
                                       firn_error *err);
 size_t firn_chunk_block_count(const struct firn_chunk *chunk);
-/* How many values block has: FIRN_CHUNK_BLOCK, or fewer in the last one. */
+/* The number of values in a block: FIRN_CHUNK_BLOCK, or fewer in the last one. */
 size_t firn_chunk_block_size(const struct firn_chunk *chunk, size_t block);
 void firn_chunk_block_bounds(const struct firn_chunk *chunk, size_t block,
                              struct firn_chunk_bounds *out);
 
-/* How many of the bits of FIRN_CHUNK_MASK_WORDS words are set. */
+/* The number of bits that are set in FIRN_CHUNK_MASK_WORDS words. */
 size_t firn_chunk_mask_count(const uint64_t *mask);
 
-/* Memory for decoding one block, in the caller's keeping: zeroed at first, made as needed. Values that
- * were read with it are gone with the next read of a block of the same chunk. */
+/* The caller's memory for decoding one block: zeroed at first, allocated as needed. Values that
+ * were read with it are invalid after the next read of a block of the same chunk. */
 struct firn_chunk_scratch {
     struct firn_buf numbers; /* i64, u64, f32, f64 or slices */
     struct firn_buf bytes;
@@ -141,14 +143,15 @@ struct firn_chunk_scratch {
 };
 void firn_chunk_scratch_deinit(struct firn_chunk_scratch *scratch);
 
-/* Decodes a block: *out is borrowed from the scratch and the chunk. wanted (NULL: all) has a bit for
- * each value that will be looked at; the others mean nothing. FIRN_CORRUPT, FIRN_NO_MEMORY. */
+/* Decodes a block: *out is borrowed from the scratch and the chunk. wanted (NULL: all) has a bit
+ * for each value that is needed; the others are undefined. FIRN_CORRUPT, FIRN_NO_MEMORY. */
 FIRN_MUST_CHECK int firn_chunk_read_block(const struct firn_chunk *chunk, size_t block,
                                           const uint64_t *wanted,
                                           struct firn_chunk_scratch *scratch,
                                           struct firn_chunk_values *out, firn_error *err);
-/* Decodes some values of a block, side by side: those of `count` rows of it, ascending, which are just the bits of
- * wanted. Cheaper than all of them where they are few. Else as firn_chunk_read_block. */
+/* Decodes some values of a block into a dense array: those of its `count` rows whose bits are set
+ * in wanted, ascending. Cheaper than decoding all if they are few. Otherwise like
+ * firn_chunk_read_block. */
 FIRN_MUST_CHECK int firn_chunk_read_list(const struct firn_chunk *chunk, size_t block,
                                          const uint16_t *rows, size_t count, const uint64_t *wanted,
                                          struct firn_chunk_scratch *scratch,
@@ -158,20 +161,21 @@ FIRN_MUST_CHECK int firn_chunk_get(const struct firn_chunk *chunk, size_t i,
                                    struct firn_chunk_scratch *scratch, struct firn_cell *out,
                                    firn_error *err);
 
-/* Where a number can be among values of I64 or U64 that ascend: all before *out_first are below it, all
- * from *out_end on above it; no block is decoded for that. Where they do not ascend these are any places
- * in the chunk, in order. false: this chunk does not tell. */
+/* The range that may contain a number, among ascending values of I64 or U64: all before *out_first
+ * are below it, all from *out_end on above it. No block is decoded. If the values do not ascend,
+ * these are any positions in the chunk, in order. false: not known for this chunk. */
 bool firn_chunk_get_place(const struct firn_chunk *chunk, const struct firn_cell *number,
                           size_t *out_first, size_t *out_end);
 
-/* Asks memory for what firn_chunk_get of a value will look at, as far as that is known without it: first for
- * what says where the value lies, which the second call waits for. */
+/* Starts to prefetch into the processor's cache what firn_chunk_get of a value will read, as far as
+ * that is known without reading it. The first call fetches what has the value's position; the
+ * second waits for that. */
 void firn_chunk_prefetch_place(const struct firn_chunk *chunk, size_t i);
 void firn_chunk_prefetch(const struct firn_chunk *chunk, size_t i);
-/* The same for some values of a block, not known yet which, that will be read from where they lie. */
+/* The same for some values of a block, still unknown, that will be read in place. */
 void firn_chunk_prefetch_block(const struct firn_chunk *chunk, size_t block);
 
-/* What is asked of each value of a block; null values fulfil only IS_NULL. Floating-point numbers compare
+/* A condition on each value of a block; a null fulfils only IS_NULL. Floating-point numbers compare
  * as in keys: -0 equals 0, a NaN is larger than all others and equal to itself. */
 enum firn_chunk_test {
     FIRN_CHUNK_EQUAL = 1,
@@ -181,7 +185,7 @@ enum firn_chunk_test {
     FIRN_CHUNK_GREATER,
     FIRN_CHUNK_GREATER_EQUAL,
     FIRN_CHUNK_BETWEEN, /* a <= value <= b */
-    FIRN_CHUNK_IN,      /* one of list, ascending, none twice */
+    FIRN_CHUNK_IN,      /* one of list; Requires: it ascends, without duplicates */
     FIRN_CHUNK_PREFIX,  /* of BYTES */
     FIRN_CHUNK_IS_NULL,
     FIRN_CHUNK_IS_NOT_NULL
@@ -193,18 +197,19 @@ struct firn_chunk_predicate {
     const struct firn_cell *list;
     size_t list_count;
 };
-/* What bounds tell: no value of the block fulfils it, all of them do, or that must be looked at. */
+/* What follows from bounds: no value of the block fulfils it, all do, or the values must be
+ * read. */
 enum firn_chunk_verdict { FIRN_CHUNK_NONE, FIRN_CHUNK_ALL, FIRN_CHUNK_SOME };
 enum firn_chunk_verdict firn_chunk_judge(const struct firn_chunk_bounds *bounds, size_t count,
                                          const struct firn_chunk_predicate *predicate);
-/* Clears the bits of mask whose values do not fulfil the predicate. Works on the encoded values where
- * it can. Bits at and after the block's size must be 0. */
+/* Clears the bits of mask whose values do not fulfil the predicate. Works on the encoded values if
+ * possible. Requires: bits at and after the block's size are 0. */
 FIRN_MUST_CHECK int firn_chunk_filter_block(const struct firn_chunk *chunk, size_t block,
                                             const struct firn_chunk_predicate *predicate,
                                             struct firn_chunk_scratch *scratch, uint64_t *mask,
                                             firn_error *err);
 
-/* A predicate as it is asked of all blocks of a chunk: what follows from the chunk alone is found once. */
+/* A predicate on all blocks of a chunk. What depends only on the chunk is determined once. */
 struct firn_chunk_filter {
     const struct firn_chunk_predicate *predicate; /* borrowed */
     bool by_codes;                                /* it asks for codes from low to high, */
@@ -215,15 +220,15 @@ struct firn_chunk_filter {
 };
 void firn_chunk_filter_init(struct firn_chunk_filter *filter, const struct firn_chunk *chunk,
                             const struct firn_chunk_predicate *predicate);
-/* As firn_chunk_filter_block. *out_verdict: what the block's bounds alone told of its values that are not null.
- * Requires: the filter is of this chunk. */
+/* Like firn_chunk_filter_block. *out_verdict is what follows from the block's bounds alone for its
+ * values that are not null. Requires: the filter is of this chunk. */
 FIRN_MUST_CHECK int firn_chunk_filter_apply(const struct firn_chunk_filter *filter,
                                             const struct firn_chunk *chunk, size_t block,
                                             struct firn_chunk_scratch *scratch, uint64_t *mask,
                                             enum firn_chunk_verdict *out_verdict, firn_error *err);
 
-/* Adds the values of a block whose bits are set (NULL: all) and are not null. Integers: exact. Of
- * floating-point numbers the order of additions is the one that docs/formats/chunk.md states. */
+/* Adds the values of a block whose bits are set (NULL: all) and that are not null. Integers: exact.
+ * Floating-point numbers are added in the order that docs/formats/chunk.md states. */
 __extension__ typedef __int128 firn_chunk_int128;
 struct firn_chunk_sum {
     firn_chunk_int128 integer; /* of I64 and U64 */
@@ -233,8 +238,8 @@ struct firn_chunk_sum {
 FIRN_MUST_CHECK int firn_chunk_sum_block(const struct firn_chunk *chunk, size_t block,
                                          const uint64_t *mask, struct firn_chunk_scratch *scratch,
                                          struct firn_chunk_sum *sum, firn_error *err);
-/* Of a DICTIONARY chunk: the code of each value of a block (nulls: code_count), and the value of a code.
- * For grouping without decoding. */
+/* For a DICTIONARY chunk: the code of each value of a block (nulls: code_count), and the value of a
+ * code. For grouping without decoding. */
 size_t firn_chunk_code_count(const struct firn_chunk *chunk); /* 0: the chunk has no codes */
 FIRN_MUST_CHECK int firn_chunk_read_codes(const struct firn_chunk *chunk, size_t block,
                                           uint32_t *out, firn_error *err);

@@ -35,7 +35,7 @@ enum {
     FIRN_GRAPH_EF_CONSTRUCTION_DEFAULT = 200,
     FIRN_GRAPH_EF_MAX = 1 << 20
 };
-/* Rows of a run that has a graph, at most. */
+/* Maximum number of rows of a run that has a graph. */
 #define FIRN_GRAPH_ROWS_MAX (UINT32_C(1) << 30)
 
 /* The parameters of a graph. Two graphs with the same parameters over the same rows have the same nodes. */
@@ -76,7 +76,7 @@ struct firn_graph_build_counts {
     uint64_t compared; /* distances of codes that were computed */
     bool is_damaged;   /* the old graph was */
 };
-/* Memory that building a graph over so many rows takes, about. */
+/* The approximate memory that building a graph over so many rows takes. */
 uint64_t firn_graph_build_bytes(const struct firn_graph_parameters *parameters, uint64_t rows);
 /* A graph in memory. FIRN_INVALID for parameters beyond the limits; or the error of read or step. A vector
  * with a number that is not finite, and under COSINE a zero vector, is left out. */
@@ -118,7 +118,7 @@ uint64_t firn_graph_read_bytes(const struct firn_graph *graph);
 struct firn_graph_scratch;
 FIRN_MUST_CHECK int firn_graph_search_scratch_create(struct firn_graph_scratch **out,
                                                      firn_error *err);
-/* NULL is fine. */
+/* NULL is allowed. */
 void firn_graph_search_scratch_destroy(struct firn_graph_scratch *scratch);
 
 struct firn_graph_search_options {
@@ -126,7 +126,7 @@ struct firn_graph_search_options {
     size_t ef;     /* how many of the nearest nodes a walk keeps, at least `wanted` */
     /* A bit for each row of the run: those that may be found. NULL: all. */
     const uint64_t *allowed;
-    uint64_t allowed_count; /* bits that are set; with `allowed` alone */
+    uint64_t allowed_count; /* bits that are set; only with `allowed` */
 };
 /* A candidate. */
 struct firn_graph_candidate {
@@ -141,9 +141,9 @@ struct firn_graph_search_counts {
     bool
         is_exhaustive; /* all rows that may be found were looked at: there are no more than were found */
 };
-/* Finds rows near a query, of 4 bytes a dimension at any address, all numbers finite: *out_count of them, the
- * nearest first, in out, which has room for `wanted`. The same each time. out_counts may be NULL. FIRN_CORRUPT where
- * the file is damaged; FIRN_NO_MEMORY, FIRN_IO. */
+/* Finds rows near a query, of 4 bytes a dimension at any address, all numbers finite. Writes
+ * *out_count of them to out, the nearest first; out has room for `wanted`. Deterministic.
+ * out_counts may be NULL. FIRN_CORRUPT if the file is damaged; FIRN_NO_MEMORY, FIRN_IO. */
 FIRN_MUST_CHECK int firn_graph_search(const struct firn_graph *graph, const void *query,
                                       const struct firn_graph_search_options *options,
                                       struct firn_graph_scratch *scratch,
@@ -157,22 +157,24 @@ struct firn_graph_memo {
     const uint64_t *bits; /* of each row, and zeros up to the end of word rows / 64 */
     uint64_t count;       /* that are set */
 };
-/* What find gives is valid until leave, which gets the result of enter. Any thread, several times. */
+/* The result of find is valid until leave, which is passed the result of enter. Any thread;
+ * nests. */
 size_t firn_graph_memo_enter(const struct firn_graph *graph);
 void firn_graph_memo_leave(const struct firn_graph *graph, size_t slot);
-/* The memo of that key; NULL: there is none. */
+/* The memo of that key; NULL if there is none. */
 const struct firn_graph_memo *firn_graph_memo_find(const struct firn_graph *graph, firn_slice key);
-/* Keeps a copy of the bits, rows / 64 + 1 words, if there is memory. The key must say all that they depend on, other
- * than the run. Any thread. */
+/* Keeps a copy of the bits, rows / 64 + 1 words, if there is memory. The key must contain
+ * everything that the bits depend on, except the run. Any thread. */
 void firn_graph_memo_keep(const struct firn_graph *graph, firn_slice key, const uint64_t *bits,
                           uint64_t count);
 
-/* ---- none missed (graph_exact.c) ---- */
+/* ---- exact search (graph_exact.c) ---- */
 
-/* Finds the `wanted` nearest of the rows that are allowed, by the exact distances, and of rows at the same distance the
- * first: *out_count of them, in that order; out and distances have room for `wanted`. All codes are compared, and only
- * vectors that these do not exclude are read: expanded counts them. options->ef is not used. *out_count is 0 where codes
- * exclude too little: comparing all vectors is better then. Of a graph that is open. Fails as a search does. */
+/* Finds the `wanted` nearest of the allowed rows, by the exact distances; rows at the same distance
+ * are in the run's order. Writes *out_count of them, in that order; out and distances have room for
+ * `wanted`. All codes are compared, and only vectors that these do not exclude are read: `expanded`
+ * counts them. options->ef is ignored. *out_count is 0 if codes exclude too little: comparing all
+ * vectors is better then. Requires: the graph is open. Fails as a search does. */
 FIRN_MUST_CHECK int firn_graph_exact(const struct firn_graph *graph, const void *query,
                                      const struct firn_graph_search_options *options,
                                      struct firn_graph_scratch *scratch,
@@ -180,8 +182,9 @@ FIRN_MUST_CHECK int firn_graph_exact(const struct firn_graph *graph, const void 
                                      size_t *out_count, struct firn_graph_search_counts *out_counts,
                                      firn_error *err);
 
-/* The exact distances of candidates to the query (firn_vector_distance_exact), from the vectors in the file, in out. Of
- * a graph that is open; the candidates are its own. Fails as a search does. */
+/* Writes the exact distances of candidates to the query (firn_vector_distance_exact) to out, from
+ * the vectors in the file. Requires: the graph is open, and the candidates are from it. Fails as a
+ * search does. */
 FIRN_MUST_CHECK int firn_graph_read_judge(const struct firn_graph *graph, const void *query,
                                           const struct firn_graph_candidate *candidates,
                                           size_t count, double *out, firn_error *err);

@@ -15,7 +15,7 @@
  *     20     4  nodes
  *     24     8  seed
  *     32     8  rows of the run
- *     40     4  the node where searches begin; 0 where there is none
+ *     40     4  the node where searches begin; 0 if there is none
  *     44     4  nodes above level 0
  *     48     4  lists of links above level 0
  *     52     4  flags: 1: nodes are not all rows
@@ -32,14 +32,15 @@
  *            their levels, u8 each, from 1 on; then for each of them and each of its levels from 1 on a list of m
  *            links, u32 each
  *   ROWS     likewise, with flag 1 alone: the row of each node, ascending, u32 each
- *   TWINS    likewise, where there are any: the nodes of all twins, u32 each, ascending; then their rows, u32 each
+ *   TWINS    likewise, if there are any: the nodes of all twins, u32 each, ascending; then their
+ *            rows, u32 each
  *
  * Codes, links and vectors are blocks of no section. Each has as many records as go into FIRN_GRAPH_BLOCK_SIZE bytes, one at
  * least, and the last one the rest; they lie side by side from the offsets above on, uncompressed.
  *
  *   code:  one byte for each dimension, 128 + n for n in -127 to 127; zeros; f32 scale; f32 norm
  *   vector: as the run has it: f32 for each dimension
- *   links: 2 m numbers of nodes, u32 each, none twice; those that are not there are FIRN_GRAPH_NONE, at the end
+ *   links: 2 m numbers of nodes, u32 each, none twice; FIRN_GRAPH_NONE in unused places, at the end
  */
 #ifndef FIRN_GRAPH_GRAPH_FORMAT_H
 #define FIRN_GRAPH_GRAPH_FORMAT_H

@@ -4,47 +4,46 @@
  *
  * A log is a chain of segments (log_segment.c), of which only the newest is written. A record is
  * written at the segment's end (log_writer.c) and carries the highest offset that was durable at
- * that moment. At open the whole log is read and judged by those marks (log_recover.c).
+ * that moment. Opening reads the whole log and judges it by those marks (log_recover.c).
  * docs/formats/log.md says what every byte means.
  *
- * Invariants, on which the judgement rests:
- * (I4) An offset counts as durable only after a sync that began when everything before it had been
- *      written and that succeeded. After a failed write or sync the log is latched: nothing is
- *      written or synced again by this handle, and what could be saved is found out by opening the
- *      log anew.
+ * Invariants, on which that judgement depends:
+ * (I4) An offset counts as durable only after a successful sync that began when everything before
+ *      the offset had been written. After a failed write or sync the log is latched: this handle
+ *      writes and syncs nothing more. Only opening the log again shows what was saved.
  * (I5) A segment gets a successor only when it is durable up to its end; the successor names that
- *      end. Only when the successor is durable, name included, is NEXT written at the end of the
- *      old one, so NEXT without a successor is damage. How the turn is made: log_rotate.c.
+ *      end. NEXT is written at the end of the old segment only when the successor is durable, name
+ *      included, so NEXT without a successor is damage. log_rotate.c describes this turn.
  * (I6) END is written when everything before it is durable.
- * (I7) Nothing is appended after a cut: after one the log goes on in a new segment that names the
- *      offset where the old one ends. Bytes that the cut left after that offset can therefore never
- *      come back as records.
+ * (I7) Nothing is appended after a cut: the log continues in a new segment that names the offset
+ *      where the old one ends. So bytes that remain after that offset can never become records
+ *      again.
  * (I8) When open returns a log to append to, everything it showed is durable. After a clean close
- *      that is so without any sync (I6); after a crash the part above the marks is settled first.
- * (I9) Segments that are no longer needed lose their files only after the header of a newer segment
- *      has said, durably, that the log begins later. So removal takes place with the next segment;
- *      a log with a removal outstanding begins one when it is closed. Where the gate says that
- *      a process reads, the files stay, outside of the log, until a later turn or opening. A reader
- *      that keeps the gate shut, and then finds the newest header, finds every file that it names
- *      for as long as the gate is shut, because that header was there before the gate was asked.
+ *      this needs no sync (I6); after a crash the part above the marks is settled first.
+ * (I9) Files of segments that are no longer needed are removed only after the header of a newer
+ *      segment has said, durably, that the log begins later. So removal takes place with the next
+ *      segment; closing a log with an outstanding removal begins one. If the gate says that a
+ *      process reads, the files stay, outside of the log, until a later turn or opening. A reader
+ *      that keeps the gate shut, and then finds the newest header, finds every file that this
+ *      header names for as long as the gate is shut, because the header existed before the gate was
+ *      asked.
  *
- * Locking. One thread at a time appends, rotates and removes; any thread may sync beside it. The
- * mutex guards what both look at: which segment is the newest, and how far it is durable. An append
- * takes no lock: the segment changes in its own thread only, and the end is an atomic. Syncing
- * itself is done by one thread at a time, outside the mutex: a thread that finds `is_syncing` set
- * waits, because two syncs of one file at once may share one error report, and then the second
- * would believe that it had succeeded. A turn to the next segment counts as syncing, both halves of
- * it: the file is swapped by the thread that holds this token, so a running sync never loses its
- * file.
+ * Locking. One thread at a time appends, rotates and removes; any thread may sync meanwhile. The
+ * mutex guards what both use: which segment is the newest, and how far it is durable. An append
+ * takes no lock: only its own thread changes the segment, and the end is an atomic. One thread at a
+ * time syncs, outside the mutex; a thread that finds `is_syncing` set waits. Otherwise two
+ * concurrent syncs of one file may share one error report, and the second would seem to have
+ * succeeded. Both halves of a turn to the next segment count as syncing: the file is replaced by
+ * the thread that holds this token, so a running sync never loses its file.
  *
- * Failure. An append that lacks memory, or is asked for too much, fails before anything is written
- * and leaves the log as it was. One that finds no space cuts off what it wrote and does so too: the
- * bytes after the end are a torn record, which is no record (a power cut may bring them back, and
- * recovery takes them for that). A segment that could not be begun leaves the log as it was too, as
- * long as no sync failed and its name cannot be there. Every other failure latches.
+ * Failure. An append that lacks memory, or is too large, fails before anything is written and
+ * leaves the log unchanged. An append that finds no space cuts off what it wrote, and also leaves
+ * the log unchanged: the bytes after the end are a torn record, as which recovery treats them if a
+ * power cut brings them back. The log is also unchanged if a new segment could not be begun,
+ * provided that no sync failed and the segment's name cannot exist. Every other failure latches.
  *
- * Limits: a record has at most FIRN_LOG_RECORD_SIZE_MAX bytes; segments begin anew at 16 GiB at the
- * latest.
+ * Limits: a record has at most FIRN_LOG_RECORD_SIZE_MAX bytes; a new segment begins at 16 GiB at
+ * the latest.
  */
 #include "log/log.h"
 

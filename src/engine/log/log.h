@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * log/log.h: an append-only sequence of records, kept in numbered segment files
- * <prefix>-<number>.log of a directory.
+ * log/log.h: an append-only sequence of records, in numbered segment files <prefix>-<number>.log of
+ * a directory.
  *
- * What it promises: after a crash or a power cut an open log yields a prefix of the records that
- * were appended, in order, each whole, and at least all those before the last successful sync.
- * Damage and a torn tail are told apart by the rule in docs/formats/log.md.
+ * Guarantee: after a crash or a power cut, opening the log returns a prefix of the appended
+ * records, in order and whole. The prefix contains at least every record before the last successful
+ * sync. docs/formats/log.md has the rule that distinguishes damage from a torn tail.
  *
- * Threads: append, rotate, set_note and remove_before from one thread at a time (the caller serializes);
- * sync, rotate_prepare, lend, end, durable, oldest and sizes from any thread beside them. The directory
+ * Threads: the caller serializes append, rotate, set_note and remove_before. sync, rotate_prepare,
+ * lend, end, durable, oldest and sizes may be called from any thread at any time. The directory
  * handle is borrowed and must outlive the log.
  */
 #ifndef FIRN_LOG_LOG_H
@@ -27,7 +27,7 @@ struct firn_log;
 
 /* Types below 16 belong to log/ itself; callers use 16 to 255. */
 enum { FIRN_LOG_TYPE_USER = 16 };
-/* A record's bytes stand so far after the place where it begins. */
+/* The payload of a record begins this many bytes after the start of the record. */
 enum { FIRN_LOG_RECORD_HEAD_SIZE = 16 };
 /* The longest record: 1 GiB - 64 KiB. Longer ones are refused with FIRN_LIMIT. */
 enum { FIRN_LOG_RECORD_SIZE_MAX = (1 << 30) - (64 << 10) };
@@ -37,24 +37,24 @@ struct firn_log_position {
     uint64_t offset;  /* in the segment's file */
 };
 
-/* Whether files that the log does not need may go, or be used again: false while a reader may still
- * need them. They stay until the next turn then, or the next opening. Called by the thread that makes
- * a turn, and by an opening that is not read-only. */
+/* Whether files that the log no longer needs may be removed or reused: false while a reader may
+ * still need them. They are then kept until the next turn or the next opening. Called by the thread
+ * that makes a turn, and by an opening that is not read-only. */
 struct firn_log_gate {
     bool (*may_remove)(void *ctx); /* NULL: they may always */
     void *ctx;
 };
 
-/* Up to where a reader shows what stands in the log that another process writes. ask says it of the
- * moment: records that begin at *out or after it are not to be shown, unless *out_is_there is false.
- * A record may be shown if it was read before an answer that does not exclude it. */
+/* How much a reader may show of a log that another process writes. ask answers for this moment:
+ * records that begin at *out or after it must not be shown, unless *out_is_there is false. A record
+ * may be shown if it was read before an answer that does not exclude it. */
 struct firn_log_fence {
     int (*ask)(void *ctx, struct firn_log_position *out, bool *out_is_there,
                firn_error *err); /* NULL: everything is shown */
     void *ctx;
 };
 
-/* What an opening found, before it has changed anything. */
+/* What an opening found; nothing has been changed yet. */
 struct firn_log_found {
     uint64_t note;                /* of the newest segment */
     struct firn_log_position end; /* of the last record */
@@ -66,49 +66,49 @@ enum { FIRN_LOG_STOP = 1 };
 struct firn_log_options {
     const char *prefix;          /* "wal"; borrowed for the life of the log */
     uint64_t segment_size_bytes; /* a new segment begins when this is passed; 0 means 64 MiB */
-    uint64_t ready_after_bytes;  /* appended through one handle, before space is got ready for
-                                    more; 0 means 64 KiB, UINT64_MAX never */
+    uint64_t ready_after_bytes;  /* appended through one handle, before space is prepared for more;
+                                    0 means 64 KiB, UINT64_MAX never */
     bool read_only; /* recover without writing anything; the log returned cannot append */
     struct firn_log_fence fence; /* only with read_only */
     struct firn_log_gate gate;
     uint64_t note; /* of the first segment, where the log is created: see firn_log_set_note */
-    /* Asked by an opening once all records have been visited, before anything is written. Another
-     * return than FIRN_OK ends the opening and is returned. NULL: no call. */
+    /* Called by an opening after all records have been visited and before anything is written. A
+     * result other than FIRN_OK ends the opening and is returned. NULL: no call. */
     int (*judge)(void *ctx, const struct firn_log_found *found, firn_error *err);
     void *judge_ctx;
 };
 
-/* What recovery found; all zero where there was nothing to say. */
+/* What recovery found; all zero if there is nothing to report. */
 struct firn_log_recovery {
     uint64_t record_count;
     bool was_closed_cleanly;
     bool was_cut; /* bytes after the last whole record were given up as a torn tail */
     struct firn_log_position cut; /* where */
-    uint64_t cut_bytes;           /* how many bytes lie after that place in its segment */
+    uint64_t cut_bytes;           /* number of bytes after that place in its segment */
 };
 
-/* Makes an empty log: the first segment, durable under its name when this returns. FIRN_EXISTS
- * if there is one. */
+/* Creates an empty log: its first segment, durable under its name when this returns. FIRN_EXISTS if
+ * there is a log already. */
 FIRN_MUST_CHECK int firn_log_create(struct firn_os_dir *dir, const struct firn_log_options *options,
                                     struct firn_log **out, firn_error *err);
 
-/* Reads all records from the oldest segment on, in order, and gives the log back ready to append.
- * visit may be NULL: records are passed over. A record's bytes are borrowed until visit returns;
- * another return than FIRN_OK (and than FIRN_LOG_STOP, of a read-only opening) ends recovery and is
- * returned. FIRN_CORRUPT names segment and offset of damage; FIRN_NOT_FOUND if there is no log.
- * Unless read_only, everything that visit was shown is durable when this returns. recovery may be
- * NULL. */
+/* Reads all records in order, beginning with the oldest segment, and returns a log that is ready
+ * to append. visit may be NULL: records are skipped. A record's bytes are borrowed until visit
+ * returns; a result other than FIRN_OK (or FIRN_LOG_STOP, in a read-only opening) ends recovery
+ * and is returned. FIRN_CORRUPT names segment and offset of damage; FIRN_NOT_FOUND if there is
+ * no log. Unless read_only, all records shown to visit are durable when this returns. recovery
+ * may be NULL. */
 FIRN_MUST_CHECK int firn_log_open(struct firn_os_dir *dir, const struct firn_log_options *options,
                                   int (*visit)(void *ctx, uint8_t type, firn_slice record,
                                                struct firn_log_position position, firn_error *err),
                                   void *ctx, struct firn_log **out,
                                   struct firn_log_recovery *recovery, firn_error *err);
 
-/* Appends one record made of part_count parts, handed to the kernel before this returns (so it
- * survives the process). *out, which may be NULL, is where it begins. FIRN_INVALID, FIRN_LIMIT
- * and FIRN_NO_MEMORY leave the log as it was, and so do FIRN_NO_SPACE and what kept a new segment
- * from being begun, unless firn_log_has_failed says otherwise: then it refuses everything with
- * FIRN_FAILED. Begins a new segment where the last one is full. */
+/* Appends one record made of part_count parts. The record is handed to the kernel before this
+ * returns, so it survives the process. *out, which may be NULL, is where the record begins. Begins
+ * a new segment if the last one is full. FIRN_INVALID, FIRN_LIMIT and FIRN_NO_MEMORY leave the log
+ * unchanged. So do FIRN_NO_SPACE and a new segment that could not be begun, unless
+ * firn_log_has_failed returns true: then every call fails with FIRN_FAILED. */
 FIRN_MUST_CHECK int firn_log_append(struct firn_log *log, uint8_t type, const firn_slice *parts,
                                     size_t part_count, struct firn_log_position *out,
                                     firn_error *err);
@@ -120,55 +120,55 @@ struct firn_log_position firn_log_end(struct firn_log *log);
 uint64_t firn_log_oldest(struct firn_log *log);
 /* Bytes of the newest segment that no sync has covered. */
 uint64_t firn_log_unsynced_bytes(struct firn_log *log);
-/* Whether a sync or a turn of segments is on its way, which another would have to wait for. */
+/* Whether a sync or a turn of segments is in progress, for which another one would have to wait. */
 bool firn_log_is_syncing(struct firn_log *log);
 /* Bytes in all segments. */
 uint64_t firn_log_size_bytes(struct firn_log *log);
 
-/* Whether a failure has latched it: everything is refused with FIRN_FAILED. Any thread. */
+/* Whether a failure has latched the log: every call fails with FIRN_FAILED. Any thread. */
 bool firn_log_has_failed(struct firn_log *log);
 
-/* Begins a new segment, after syncing the old one; positions appended later lie in it. A failure
- * latches the log unless it has changed nothing (firn_log_has_failed tells). */
+/* Begins a new segment, after syncing the old one; later positions are in the new one. A failure
+ * latches the log unless nothing has changed (see firn_log_has_failed). */
 FIRN_MUST_CHECK int firn_log_rotate(struct firn_log *log, firn_error *err);
-/* The same, and what else it takes is left to the next firn_log_sync, of any thread. Quick, if the
- * log was prepared and synced a moment ago. */
+/* Like firn_log_rotate, but leaves the second half of the work to the next firn_log_sync of any
+ * thread. Fast if the log was prepared and synced a moment ago. */
 FIRN_MUST_CHECK int firn_log_rotate_begin(struct firn_log *log, firn_error *err);
-/* Gets a file ready for the next segment, if there is none. Any thread beside the others. Where it
- * fails, the next rotation just takes longer. */
+/* Prepares a file for the next segment, if there is none. May be called from any thread at any
+ * time. If this fails, the next rotation only takes longer. */
 void firn_log_rotate_prepare(struct firn_log *log);
-/* Whether files may be kept for segments to come; if not, the one that there is goes. Kept at first.
- * Any thread beside the others. */
+/* Whether files may be kept for future segments; if not, the present one is removed. The default is
+ * to keep them. May be called from any thread at any time. */
 void firn_log_rotate_keep_spares(struct firn_log *log, bool keeps);
-/* Gives up the segments whose number is smaller than first_segment. They go, durably, with the
- * next rotate or close; a crash before that brings them all back. A file that a power cut brings
- * back later is ignored. The newest segment's number plus one gives up all that is there now, and
- * the next append begins a new one; FIRN_INVALID for a larger number. */
+/* Gives up the segments with numbers below first_segment. Their files are removed, durably, by the
+ * next rotate or close; after an earlier crash, all of them are still there. A file that a power
+ * cut restores later is ignored. The newest segment's number plus one gives up all present
+ * segments, and the next append begins a new one; FIRN_INVALID for a larger number. */
 FIRN_MUST_CHECK int firn_log_remove_before(struct firn_log *log, uint64_t first_segment,
                                            firn_error *err);
 
-/* A number of the caller's that the headers of segments to come carry, until there is another one;
- * an opening goes on with that of the newest segment. It is durable together with what the header
- * says about the oldest segment. */
+/* Sets a number of the caller's that the headers of future segments carry, until it is set again;
+ * an opening continues with the note of the newest segment. The note becomes durable together with
+ * the number of the oldest segment in the same header. */
 void firn_log_set_note(struct firn_log *log, uint64_t note);
 /* The position up to which everything is durable. Any thread. */
 struct firn_log_position firn_log_durable(struct firn_log *log);
 
-/* Bytes of records in a segment to which no more will be added; 0 where the newest is meant, or one
- * whose file was removed. Any thread. */
+/* Bytes of records in a segment that is complete; 0 for the newest segment, and for one whose file
+ * was removed. Any thread. */
 uint64_t firn_log_lend_bytes(struct firn_log *log, uint64_t segment);
-/* Gives the file of such a segment a second name, under which the caller may keep it: the log never
- * uses the file again, even after the segment is removed. The file's records are durable when this
- * returns, the name is not. FIRN_NOT_FOUND where firn_log_lend_bytes would say 0; FIRN_EXISTS,
- * and what a file system says that knows no such names; a failure leaves everything as it was,
- * unless the log is latched. Any thread beside the others. */
+/* Gives the file of a complete segment a second name, under which the caller may keep it: the log
+ * never uses the file again, even after the segment is removed. The file's records are durable when
+ * this returns, the name is not. FIRN_NOT_FOUND if firn_log_lend_bytes would return 0; FIRN_EXISTS;
+ * the error of a file system without hard links. A failure leaves everything unchanged, unless the
+ * log is latched. May be called from any thread at any time. */
 FIRN_MUST_CHECK int firn_log_lend(struct firn_log *log, uint64_t segment,
                                   struct firn_os_dir *to_dir, const char *to, firn_error *err);
 
-/* Syncs, writes the end record (unless there is no space for it), and syncs again what that
- * changed. Frees the handle, also after a failure. NULL is allowed. */
+/* Syncs, writes the end record (unless there is no space for it), and syncs again. Frees the
+ * handle, even on failure. NULL is allowed. */
 FIRN_MUST_CHECK int firn_log_close(struct firn_log *log, firn_error *err);
-/* Drops the handle without writing anything: as a crash would. NULL is fine. */
+/* Frees the handle without writing anything, as if the process had crashed. NULL is allowed. */
 void firn_log_abandon(struct firn_log *log);
 
 /* segments as files of a directory: their names, which are there, opening and creating one. */
@@ -184,73 +184,73 @@ void firn_log_segment_name(const char *prefix, uint64_t number, char *out);
 /* The largest number among the log's segments in dir; 0 where there is none. */
 FIRN_MUST_CHECK int firn_log_segment_newest(struct firn_os_dir *dir, const char *prefix,
                                             uint64_t *out, firn_error *err);
-/* The numbers of all segments that are there, as uint64_t, ascending, appended to out. */
+/* Appends the numbers of all existing segments to out, as uint64_t, ascending. */
 FIRN_MUST_CHECK int firn_log_segment_list(struct firn_os_dir *dir, const char *prefix,
                                           struct firn_buf *out, firn_error *err);
-/* Removes what is no part of the log: segments numbered below oldest, files of segments that
- * were never finished. */
+/* Removes files that are not part of the log: segments numbered below oldest, and files of segments
+ * that were never finished. */
 FIRN_MUST_CHECK int firn_log_segment_tidy(struct firn_os_dir *dir, const char *prefix,
                                           uint64_t oldest, firn_error *err);
-/* Removes one segment; it is no failure if it is gone already. */
+/* Removes one segment. Succeeds if the segment does not exist. */
 FIRN_MUST_CHECK int firn_log_segment_remove(struct firn_os_dir *dir, const char *prefix,
                                             uint64_t number, firn_error *err);
 
-/* Opens a segment and checks its header. flags as for firn_os_file_open. FIRN_NOT_FOUND where
- * there is no such file. */
+/* Opens a segment and checks its header. flags as for firn_os_file_open. FIRN_NOT_FOUND if there is
+ * no such file. */
 FIRN_MUST_CHECK int firn_log_segment_open(struct firn_os_dir *dir, const char *prefix,
                                           uint64_t number, unsigned flags,
                                           struct firn_os_file **out_file,
                                           struct firn_log_format_segment *out, firn_error *err);
-/* Makes a segment without records, durable but for its name when this returns, and opens it for
- * reading and writing. The salt of *segment is chosen here. FIRN_EXISTS if the name is taken.
- * *out_is_harmless tells of a failure whether it left everything as it was: no sync failed, and
- * no segment of that name can be there. */
+/* Creates a segment without records and opens it for reading and writing. It is durable when this
+ * returns, except for its name. The salt of *segment is chosen here. FIRN_EXISTS if the name is
+ * taken. After a failure *out_is_harmless says whether everything is unchanged: no sync failed, and
+ * no segment of that name can exist. */
 FIRN_MUST_CHECK int firn_log_segment_create(struct firn_os_dir *dir, const char *prefix,
                                             struct firn_log_format_segment *segment,
                                             struct firn_os_file **out, bool *out_is_harmless,
                                             firn_error *err);
 
-/* ---- the spare: a file for a segment to come ---- */
+/* ---- the spare: a file for a future segment ---- */
 
-/* Makes one that holds zeros, durably. Nothing is left of it where that fails. */
+/* Creates a spare that contains zeros, durably. A failure leaves no file. */
 FIRN_MUST_CHECK int firn_log_segment_make_spare(struct firn_os_dir *dir, const char *prefix,
                                                 size_t size_bytes);
-/* Makes one of a segment that was given up. */
+/* Turns a segment that was given up into the spare. */
 FIRN_MUST_CHECK int firn_log_segment_recycle(struct firn_os_dir *dir, const char *prefix,
                                              uint64_t number);
-/* As firn_log_segment_create, out of the spare; but the name is not durable when this returns. */
+/* Like firn_log_segment_create, from the spare; but the name is not durable when this returns. */
 FIRN_MUST_CHECK int firn_log_segment_use_spare(struct firn_os_dir *dir, const char *prefix,
                                                struct firn_log_format_segment *segment,
                                                struct firn_os_file **out, bool *out_is_harmless,
                                                firn_error *err);
-/* It is gone, or stays until the log is opened again. */
+/* Removes the spare. If that fails, the file stays until the log is opened again. */
 void firn_log_segment_remove_spare(struct firn_os_dir *dir, const char *prefix);
 
 /* ==== which bytes of which files are a log, for copying it beside its writer ==== */
 
 struct firn_log_capture_segment {
     uint64_t number;
-    uint64_t size_bytes;                          /* of the file, so many count */
+    uint64_t size_bytes;                          /* so many bytes of the file count */
     uint8_t header[FIRN_LOG_FORMAT_SEGMENT_SIZE]; /* with which the file begins, as long as it is
                                                      that segment */
 };
 
-/* Reads the log, showing its records to visit as firn_log_open does, and replaces the contents of out
- * by struct firn_log_capture_segment, the oldest first. Writes nothing. FIRN_BUSY where the files
- * changed so that it has to be tried again; otherwise as firn_log_open. */
+/* Reads the log, showing its records to visit as firn_log_open does, and replaces the contents of
+ * out by struct firn_log_capture_segment, the oldest first. Writes nothing. FIRN_BUSY if the files
+ * changed meanwhile and the caller must try again; otherwise as firn_log_open. */
 FIRN_MUST_CHECK int
 firn_log_capture(struct firn_os_dir *dir, const struct firn_log_options *options,
                  int (*visit)(void *ctx, uint8_t type, firn_slice record,
                               struct firn_log_position position, firn_error *err),
                  void *ctx, struct firn_buf *out, firn_error *err);
 
-/* ==== what is whole in a log that cannot be opened ==== */
+/* ==== salvage: what is whole in a log that cannot be opened ==== */
 
-/* Shows every whole record of every segment that has a good header, in the order of segments and of
- * places in them: also after bad bytes, after the end of the log, and of segments that belong to it
- * no more. Nothing is promised about what is missing in between. The record's bytes are borrowed
- * until visit returns; another return than FIRN_OK ends the walk and is returned. A directory
- * without segments is shown as nothing. */
+/* Shows every whole record of every segment that has a good header, by segment and by offset in it.
+ * This includes records after bad bytes, after the end of the log, and of segments that no longer
+ * belong to it; nothing is promised about what is missing in between. The record's bytes are
+ * borrowed until visit returns; a result other than FIRN_OK ends the walk and is returned. A
+ * directory without segments has nothing to show. */
 FIRN_MUST_CHECK int firn_log_recover_salvage(struct firn_os_dir *dir, const char *prefix,
                                              int (*visit)(void *ctx, uint8_t type,
                                                           firn_slice record, firn_error *err),

@@ -2,11 +2,11 @@
  *
  * log/log_format.c: encoding and checking the bytes drawn in log_format.h.
  *
- * Two sums guard a record. The check of 16 bits covers the header alone, so that a damaged length
- * is noticed before anything is read by it, and a search for records after damage passes over
- * 65,535 of 65,536 false headers without reading further. The CRC of 32 bits covers everything.
- * Both begin with the segment's salt and the record's own offset: a record of an earlier use of the
- * file, of another segment, or moved to another place does not verify.
+ * Two checksums guard a record. The 16-bit check covers only the header, so a damaged length is
+ * noticed before it is used, and a search for records after damage rejects 65,535 of 65,536 false
+ * headers without further reading. The 32-bit CRC covers everything. Both begin with the segment's
+ * salt and the record's own offset: a record from an earlier use of the file, from another segment,
+ * or moved to another place does not verify.
  *
  * CHECK guards what is written; what is read is tested.
  */

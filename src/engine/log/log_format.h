@@ -7,7 +7,7 @@
  *   header, 128 bytes
  *     0  8  magic "firnlog\n"
  *     8  4  format version: 2 if there is a note, else 1
- *    12  4  flags: bit 0, bytes after the last record may be left from an earlier use of the file
+ *     12  4  flags: bit 0, bytes after the last record may come from an earlier use of the file
  *    16  8  number of this segment, from 1
  *    24  8  salt: random
  *    32  8  salt of the segment before (0 in number 1)
@@ -50,11 +50,11 @@ enum {
 /* Records begin and end before this offset: marks have 32 bits and count 8 bytes. */
 #define FIRN_LOG_FORMAT_OFFSET_MAX (UINT64_C(32) << 30)
 
-/* The log's own types of records; both are without payload and carry their own offset as durable
- * mark. */
+/* The log's own types of records. Both have no payload, and their durable mark is their own
+ * offset. */
 enum {
     FIRN_LOG_FORMAT_END = 1, /* the log was closed here */
-    FIRN_LOG_FORMAT_NEXT = 2 /* the log goes on in the next segment, which exists */
+    FIRN_LOG_FORMAT_NEXT = 2 /* the log continues in the next segment, which exists */
 };
 
 struct firn_log_format_segment {
@@ -73,7 +73,7 @@ struct firn_log_format_record {
     uint8_t type;
 };
 
-/* The room that a record of this payload takes. */
+/* The space that a record with such a payload takes. */
 static inline uint64_t
 firn_log_format_record_room(uint64_t length)
 {
@@ -87,19 +87,19 @@ FIRN_MUST_CHECK int firn_log_format_get_segment(const uint8_t *bytes, const char
                                                 struct firn_log_format_segment *out,
                                                 firn_error *err);
 
-/* Fills the header of a record whose payload stands after it and writes the zeros after that:
+/* Writes the header of a record before its payload, and the zeros after the payload:
  * firn_log_format_record_room(record->length) bytes in all. */
 void firn_log_format_put_record(const struct firn_log_format_record *record, uint64_t salt,
                                 uint64_t offset, uint8_t *bytes);
-/* Fills the header alone, 16 bytes, of a record whose payload these parts make up. */
+/* Writes only the header, 16 bytes, of a record whose payload consists of these parts. */
 void firn_log_format_put_header(const struct firn_log_format_record *record, uint64_t salt,
                                 uint64_t offset, const firn_slice *parts, size_t part_count,
                                 uint8_t *out);
-/* Reads the 16 bytes of a header. False where they cannot begin a record of this segment: wrong
- * check, no type, a byte that is not zero where it must be, a mark after the record. */
+/* Reads the 16 bytes of a header. False if they cannot begin a record of this segment: a wrong
+ * check, no type, a reserved byte that is not zero, a mark after the record. */
 bool firn_log_format_get_record(const uint8_t *bytes, uint64_t salt, uint64_t offset,
                                 struct firn_log_format_record *out);
-/* Whether the whole record stands there, checksum and zeros included:
+/* Whether a whole record is at bytes, checksum and zeros included:
  * firn_log_format_record_room(length) bytes. */
 bool firn_log_format_verify_record(const uint8_t *bytes,
                                    const struct firn_log_format_record *record, uint64_t salt,

@@ -19,22 +19,22 @@
 
 /* ==== putting records into one segment's file ==== */
 
-/* Embedded in the caller's memory; zeroed is empty. For one thread at a time, and for one file at a
- * time: between two of them stands firn_log_writer_leave. */
+/* Embedded in the caller's memory; zeroed is empty. Used by one thread at a time, and for one file
+ * at a time: firn_log_writer_leave must be called between two files. */
 struct firn_log_writer {
     struct firn_buf buffer; /* for records that no window takes; reused */
     uint8_t *record;        /* the record being put together: in the window or in the buffer */
     size_t record_size;
-    /* A large record instead, written from where its parts are (log_writer.c): these are borrowed
-     * until that; NULL: it is none. */
+    /* Instead, the parts of a large record, which are written from where they are (log_writer.c).
+     * Borrowed until they are written; NULL if there is no such record. */
     const firn_slice *direct_parts;
     size_t direct_part_count;
     struct firn_log_format_record direct_record;
     struct firn_os_window window; /* onto a part of what is ready */
-    uint64_t ready_end;   /* after the log's end the file has bytes that mean nothing, up to here;
-                             not so where this is below that end */
+    uint64_t ready_end;   /* the file has meaningless bytes after the log's end, up to here; none if
+                             this is below that end */
     uint64_t load_bytes;  /* appended since this was last 0 */
-    uint64_t ready_after; /* so much of it; set when the writer is made */
+    uint64_t ready_after; /* load_bytes at which space is prepared; set when the writer is made */
     bool has_no_windows;  /* this file can have none */
 };
 
@@ -43,29 +43,29 @@ void firn_log_writer_deinit(struct firn_log_writer *writer);
 struct firn_log_writer_place {
     struct firn_os_file *file;
     uint64_t salt;
-    uint64_t offset;  /* where the record is to stand */
+    uint64_t offset;  /* where the record is written */
     uint64_t durable; /* the mark it carries, in bytes */
 };
 
-/* Space is got ready in steps of so many bytes: four times ready_after, 64 KiB to 256 KiB. */
+/* Space is prepared in steps of so many bytes: four times ready_after, 64 KiB to 256 KiB. */
 uint64_t firn_log_writer_ready_step(const struct firn_log_writer *writer);
 
-/* Puts a record together, where it is to stand if a window is there, else in memory; of a large one
- * the parts are borrowed until it is written. FIRN_LIMIT, FIRN_NO_MEMORY: nothing has happened. */
+/* Assembles a record, in place if there is a window, else in memory; the parts of a large one are
+ * borrowed until it is written. FIRN_LIMIT, FIRN_NO_MEMORY: nothing has happened. */
 FIRN_MUST_CHECK int firn_log_writer_prepare(struct firn_log_writer *writer,
                                             const struct firn_log_writer_place *place, uint8_t type,
                                             const firn_slice *parts, size_t part_count,
                                             firn_error *err);
-/* Hands it to the kernel; *out_end is where the next record will stand. */
+/* Hands the prepared record to the kernel; *out_end is where the next record will begin. */
 FIRN_MUST_CHECK int firn_log_writer_write(struct firn_log_writer *writer,
                                           const struct firn_log_writer_place *place,
                                           uint64_t *out_end, firn_error *err);
-/* Cuts the file off at the end of the log, and what is ready with it. */
+/* Cuts the file off at the end of the log, including the prepared space. */
 FIRN_MUST_CHECK int firn_log_writer_trim(struct firn_log_writer *writer, struct firn_os_file *file,
                                          uint64_t end, firn_error *err);
 /* The writer is done with this file. */
 void firn_log_writer_leave(struct firn_log_writer *writer);
-/* It begins with another, which has zeros after the log's end, up to ready_end. */
+/* The writer begins with another file, which has zeros after the log's end, up to ready_end. */
 void firn_log_writer_enter(struct firn_log_writer *writer, uint64_t ready_end);
 /* Writes one of the log's own records and syncs the file. Everything before it must be durable. */
 FIRN_MUST_CHECK int firn_log_writer_seal(struct firn_os_file *file, uint64_t salt, uint64_t offset,
@@ -125,7 +125,7 @@ struct firn_log {
 
 /* ---- log.c ---- */
 
-/* From now on everything is refused. */
+/* Latches the log: every later call fails. */
 void firn_log_latch(struct firn_log *log);
 /* FIRN_READ_ONLY, FIRN_FAILED. */
 FIRN_MUST_CHECK int firn_log_check_writable(struct firn_log *log, firn_error *err);
@@ -148,14 +148,14 @@ firn_log_knows_ends(const struct firn_log *log)
 
 /* ---- log_rotate.c ---- */
 
-/* Makes the next segment the newest, and finishes that at once. Everything in the present one is
- * durable; the caller holds the token. *out_is_harmless tells of a failure whether it left
- * everything as it was. */
+/* Makes the next segment the newest, and finishes the turn at once. Requires: everything in the
+ * present segment is durable; the caller holds the token. After a failure *out_is_harmless says
+ * whether everything is unchanged. */
 FIRN_MUST_CHECK int firn_log_rotate_now(struct firn_log *log, bool *out_is_harmless,
                                         firn_error *err);
 /* Finishes a turn that was begun. The caller holds the token. */
 FIRN_MUST_CHECK int firn_log_rotate_finish_with_token(struct firn_log *log, firn_error *err);
-/* Removes the file that was got ready for the next segment. */
+/* Removes the file that was prepared for the next segment. */
 void firn_log_rotate_drop_spare(struct firn_log *log);
 
 /* ==== reading the records of one segment, and searching for records after bad bytes ==== */
@@ -175,11 +175,11 @@ struct firn_log_reader_record {
     uint64_t end;       /* where the next record begins */
 };
 
-/* What lies after the last good record. */
+/* The bytes after the last good record. */
 struct firn_log_reader_tail {
     bool is_blank;         /* nothing but zeros */
     bool has_torn_record;  /* bytes that cannot be explained as unused space */
-    bool has_later_record; /* a whole record of this segment stands further on */
+    bool has_later_record; /* there is a whole record of this segment further on */
     uint64_t durable;      /* the highest mark of those, in bytes; 0 without any */
 };
 
@@ -189,14 +189,14 @@ struct firn_log_recover {
     struct firn_log_format_segment last; /* the newest segment */
     uint64_t end;                        /* of the log, in the newest segment */
     uint64_t durable;           /* what the newest segment's own records say is durable, in bytes */
-    uint64_t older_size_bytes;  /* up to their ends, of the segments before the newest */
+    uint64_t older_size_bytes;  /* of the segments before the newest, each up to its end */
     uint64_t file_size_bytes;   /* of the newest segment */
     struct firn_buf older_ends; /* the end of each of those, 8 bytes, from the oldest on */
     bool needs_new_segment;     /* the newest one must not be appended to */
     struct firn_log_recovery found;
 };
 
-/* Shows every record to visit, in order. The caller deinits out, also after a failure. Writes
+/* Shows every record to visit, in order. The caller must deinit out, even on failure. Writes
  * nothing. */
 FIRN_MUST_CHECK int
 firn_log_recover_run(struct firn_os_dir *dir, const struct firn_log_options *options,

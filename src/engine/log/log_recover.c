@@ -1,46 +1,47 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * log/log_recover.c: what is in a log, and is it whole.
+ * log/log_recover.c: reads a log and judges whether it is whole.
  *
- * A log is the chain of its segments. The newest segment's header says which is the oldest that
- * belongs to it; all from there on must be present, and each header names the salt of the segment
- * before and the offset where the log ends in it. Files numbered below the oldest were removed on
- * purpose (a power cut may bring them back) and are not looked at.
+ * A log is the chain of its segments. The newest segment's header names the oldest segment that
+ * belongs to the log. All from there on must be present, and each header names the salt of the
+ * preceding segment and the offset where the log ends in it. Files with lower numbers were removed
+ * on purpose (a power cut may bring them back) and are ignored.
  *
- * In a segment that has a successor every byte up to the named end was durable before the successor
- * was made: a bad record there is damage. Bytes after that end never belong to the log again.
+ * In a segment that has a successor, every byte up to the named end was durable before the
+ * successor was made: a bad record there is damage. Bytes after that end never belong to the log
+ * again.
  *
- * In the newest segment records are read until there is no whole one. That place, `end`, is one of
+ * In the newest segment, records are read until there is no whole one. That place, `end`, is one of
  * three:
  *
  *   damage    a record of this segment, before or after it, says that a higher offset was durable
  *             when it was written. A closing record always says so of everything before it.
- *   a cut     not so, but something was written there: bytes of a torn record, or whole records
+ *   a cut     otherwise, if something was written there: bytes of a torn record, or whole records
  *             further on (pages reach a disk in any order). Bytes after `end` were not durable, and
  *             were not reported as durable; they are given up.
  *   the end   nothing was written there.
  *
- * (I3) What is shown to visit is a prefix of what was appended, and holds everything that was
- *      durable, or an error is returned that names file and offset. Two states cannot be told from
- *      those that a crash leaves: bad bytes above the highest mark (the last group before a crash),
- *      and a newest segment that was shortened from outside. Both yield a shorter prefix.
+ * (I3) Either visit is shown a prefix of what was appended, with everything that was durable, or an
+ *      error is returned that names file and offset. Two states cannot be distinguished from those
+ *      after a crash: bad bytes above the highest mark (the last group before a crash), and a
+ *      newest segment that something else shortened. Both yield a shorter prefix.
  *
  * A newest segment that ends with the record NEXT has lost its successor, because NEXT is written
- * when that is durable.
+ * only when the successor is durable.
  *
- * Another process may be appending while a read-only opener is here. It appends whole records with
- * one write each, so what looks bad is at most the record being written now. Before a place is
- * judged it is read again; a mark that made it look like damage was found after that record had
- * been written whole, so the second look is certain. Segments may be added (the walk goes on into
- * them) and removed (the walk starts again if it has shown nothing yet, else the caller is told to
- * try again: FIRN_BUSY). The file of a removed segment may become that of a later one while it is
- * open here; then its header has another salt before any of its bytes change, so a bad place counts
- * only if the header is still the one that was read.
+ * Another process may be appending while a read-only opening reads. Each of its records is written
+ * whole, except for the one being written now, which is all that can look bad. Before a place is
+ * judged it is read again. A mark that made the place look like damage was found after that record
+ * had been written whole, so the second look is certain. Segments may be added meanwhile (the walk
+ * continues into them) and removed (the walk begins again if it has shown nothing yet, else the
+ * caller must try again: FIRN_BUSY). The file of a removed segment may become a later segment while
+ * it is open here. Its header then gets another salt before any of its bytes change, so a bad place
+ * counts only if the header is still the one that was read.
  *
- * A fence (log.h) hides from such a reader what its writer has not acknowledged. It is asked about a
- * record only after that was read, since a record that is there when the fence has passed it is one
- * that may be shown; one answer holds for all that the reader had read by then. After the first record
- * that is hidden all are, so that what is shown stays a prefix; they are judged all the same.
+ * A fence (log.h) hides from such a reader what its writer has not acknowledged. The fence is asked
+ * about a record only after the record was read: a record that was there when the fence has passed
+ * it may be shown. One answer holds for everything that the reader had read by then. After the
+ * first hidden record all are hidden, so that what is shown stays a prefix; they are still judged.
  */
 #include "log/log_internal.h"
 
@@ -126,27 +127,27 @@ firn_log_recover_salvage(struct firn_os_dir *dir, const char *prefix,
 
 /* ==== one segment, record by record ====
  *
- * The file is read through a window of 256 KiB, which grows for a longer record and never beyond
- * what the file holds: a length is believed only after the header's check, and only if that many
+ * The file is read through a window of 256 KiB, which grows for a longer record but never beyond
+ * the size of the file: a length is believed only after the header's check, and only if that many
  * bytes are there.
  *
- * Nothing here judges. A place either has a whole record that verifies or it has not; what a place
- * without one means depends on the durable marks, and is decided below.
+ * Nothing is judged here. A place either has a whole record that verifies or it has not; the
+ * meaning of a place without one depends on the durable marks, and is decided below.
  *
- * The tail. After the last record of a segment may lie: nothing; zeros, where space was reserved;
- * old bytes, where the file was used before (the segment's header says so); or what a crash left of
- * records that were being written, pages of which may have reached the disk in any order. The
- * search for the last goes on in steps of 8 to the end of the file, so that a damaged length hides
- * nothing after it.
+ * The tail. After the last record of a segment there may be: nothing; zeros, if space was reserved;
+ * old bytes, if the file was used before (the segment's header says so); or the remains of records
+ * that were being written at a crash, whose pages may have reached the disk in any order. The
+ * search for later records proceeds in steps of 8 to the end of the file, so that a damaged length
+ * hides nothing after it.
  *
- * (I5) The search takes time in proportion to the file. A false header is passed over without
- *      reading what it announces unless its check of 16 bits fits; then its announced bytes are
- *      summed up in vain. Chance makes next to none of these; bytes made for the purpose could make
- *      millions. So bytes summed in vain are counted, and when they exceed 1 GiB and eight times
- *      the tail the file is called damaged. Each step of the search goes on by 8 at least.
+ * (I5) The search takes time proportional to the file. A false header is skipped without reading
+ *      its payload unless its 16-bit check fits; then its payload is summed up in vain. By chance
+ *      this hardly ever happens; malicious bytes could make millions of such headers. So bytes
+ *      summed in vain are counted, and when they exceed 1 GiB and eight times the tail the file is
+ *      reported as damaged. Each step of the search advances by at least 8.
  *
- * A reader is used by one thread. Another process may be appending to the file meanwhile: a record
- * that is being written looks bad, and reader_refresh() is how one looks again.
+ * A reader is used by one thread. Another process may be appending to the file meanwhile. A record
+ * that is being written looks bad; reader_refresh() allows a second look.
  */
 
 enum { WINDOW_SIZE = 256 << 10, VAIN_BYTES_MIN = 1 << 30 };
@@ -178,7 +179,7 @@ recover_reader_close(struct firn_log_reader *reader)
     *reader = (struct firn_log_reader){0};
 }
 
-/* Forgets what was read and asks for the file's size again: another process may be appending. */
+/* Discards what was read and asks for the file's size again: another process may be appending. */
 static int
 reader_refresh(struct firn_log_reader *reader, firn_error *err)
 {
@@ -191,8 +192,8 @@ reader_refresh(struct firn_log_reader *reader, firn_error *err)
     return rc;
 }
 
-/* Whether the file is still that segment: another process may have given the segment up and be
- * using its file for a later one. */
+/* Whether the file is still that segment: another process may have given up the segment and reused
+ * its file for a later one. */
 static int
 reader_is_current(struct firn_log_reader *reader, bool *out, firn_error *err)
 {
@@ -207,8 +208,8 @@ reader_is_current(struct firn_log_reader *reader, bool *out, firn_error *err)
     return rc;
 }
 
-/* Makes the window hold [offset, offset + size), which lies inside the file, and hands out those
- * bytes. The slice is shorter where the file has become shorter since its size was asked. */
+/* Reads [offset, offset + size), which is inside the file, into the window and returns those bytes.
+ * The slice is shorter if the file has become shorter since its size was asked. */
 static int
 load(struct firn_log_reader *reader, uint64_t offset, uint64_t size, firn_slice *out,
      firn_error *err)
@@ -239,8 +240,8 @@ load(struct firn_log_reader *reader, uint64_t offset, uint64_t size, firn_slice 
     return FIRN_OK;
 }
 
-/* Reads the record at an offset that is a multiple of 8. *out_is_valid is false, and *out
- * undefined, where no whole, verified record of this segment stands there; that is no error. */
+/* Reads the record at an offset that is a multiple of 8. If there is no whole, verified record of
+ * this segment, *out_is_valid is false and *out undefined; that is not an error. */
 static int
 reader_read(struct firn_log_reader *reader, uint64_t offset, struct firn_log_reader_record *out,
             bool *out_is_valid, firn_error *err)
@@ -286,7 +287,7 @@ is_zero(firn_slice bytes)
            (bytes.data[0] == 0 && memcmp(bytes.data, bytes.data + 1, bytes.size - 1) == 0);
 }
 
-/* Whether a record of this segment begins here, going by its header. */
+/* Whether a record of this segment begins here, according to its header. */
 static bool
 has_header(const struct firn_log_reader *reader, uint64_t offset, firn_slice bytes)
 {
@@ -295,8 +296,8 @@ has_header(const struct firn_log_reader *reader, uint64_t offset, firn_slice byt
            firn_log_format_get_record(bytes.data, reader->segment.salt, offset, &header);
 }
 
-/* The first offset from `offset` on, in steps of 8 and inside the slice, at which a header may
- * stand; else the offset after the last one tried. */
+/* The first offset at or after `offset`, in steps of 8 and inside the slice, where a header may be;
+ * else the offset after the last one tried. */
 static uint64_t
 next_candidate(uint64_t salt, uint64_t offset, firn_slice bytes, bool *out_found)
 {
@@ -312,11 +313,11 @@ next_candidate(uint64_t salt, uint64_t offset, firn_slice bytes, bool *out_found
 }
 
 struct search {
-    uint64_t vain_bytes; /* read for headers after which no record stood */
+    uint64_t vain_bytes; /* read for headers without a valid record */
     uint64_t vain_bytes_max;
 };
 
-/* Tries the candidate at offset; *out_next is where to go on. */
+/* Tries the candidate at offset; the search continues at *out_next. */
 static int
 try_candidate(struct firn_log_reader *reader, uint64_t offset, struct search *search,
               struct firn_log_reader_tail *tail, uint64_t *out_next, firn_error *err)
@@ -349,8 +350,8 @@ out:
     return rc;
 }
 
-/* Looks at everything from offset to the end of the file. FIRN_CORRUPT if the bytes are so made
- * that finding records among them would take unreasonably long. */
+/* Searches everything from offset to the end of the file. FIRN_CORRUPT if the bytes are such that
+ * finding records among them would take unreasonably long. */
 static int
 reader_tail(struct firn_log_reader *reader, uint64_t offset, struct firn_log_reader_tail *out,
             firn_error *err)
@@ -381,8 +382,8 @@ reader_tail(struct firn_log_reader *reader, uint64_t offset, struct firn_log_rea
         }
         offset = next;
     }
-    /* Unused space is all zeros; in a recycled file it holds anything, and only a header says
-     * otherwise. */
+    /* Unused space is all zeros; in a recycled file it has any contents, and only a header shows
+     * that it was used. */
     bool is_recycled = (reader->segment.flags & FIRN_LOG_FORMAT_RECYCLED) != 0;
     out->has_torn_record = is_recycled ? has_header_first : !out->is_blank;
 out:
@@ -390,8 +391,8 @@ out:
 }
 
 /* The first whole record at or after *offset, a multiple of 8, which is set to the place after it;
- * *out_is_found is false where there is none. *vain_bytes, 0 at first, counts what was read for
- * nothing: FIRN_CORRUPT when that becomes unreasonable. */
+ * *out_is_found is false if there is none. *vain_bytes, 0 at first, counts bytes read in vain:
+ * FIRN_CORRUPT when there are unreasonably many. */
 static int
 recover_reader_find(struct firn_log_reader *reader, uint64_t *offset, uint64_t *vain_bytes,
                     struct firn_log_reader_record *out, bool *out_is_found, firn_error *err)
@@ -427,7 +428,7 @@ out:
     return rc;
 }
 
-/* ==== what is in a log, and is it whole ==== */
+/* ==== reading a log and judging whether it is whole ==== */
 
 enum { ATTEMPTS_MAX = 8 };
 
@@ -439,15 +440,15 @@ struct walk {
     void *ctx;
     struct firn_log_reader reader; /* of the segment that is being read */
     struct firn_log_fence fence;
-    uint64_t shown_end; /* in this segment: up to there the fence hides nothing that was read */
-    bool is_hidden;     /* the fence was met */
+    uint64_t shown_end; /* fence hides nothing that was read in this segment before here */
+    bool is_hidden;     /* the fence was reached */
     struct firn_log_position shown; /* the last record that visit was shown */
     struct firn_log_recover *out;
 };
 
 /* ---- records ---- */
 
-/* A bad place in a file that has become another segment's meanwhile is no damage. */
+/* A bad place in a file that has meanwhile become another segment is not damage. */
 static int
 check_current(struct firn_log_reader *reader, firn_error *err)
 {
@@ -467,7 +468,7 @@ damage(const struct firn_log_reader *reader, uint64_t offset, const char *what, 
                           firn_os_file_path(reader->file), offset, what);
 }
 
-/* Judges a record that verified: is it one that this version can have written? */
+/* Checks that a verified record is one that this version can have written. */
 static int
 check_record(const struct firn_log_reader *reader, uint64_t offset,
              const struct firn_log_reader_record *record, firn_error *err)
@@ -547,7 +548,7 @@ show_record(struct walk *walk, uint64_t offset, const struct firn_log_reader_rec
     return rc;
 }
 
-/* Takes note of where the log ends in the segment being read, which has a successor. */
+/* Records where the log ends in the segment being read, which has a successor. */
 static int
 note_end(struct walk *walk, uint64_t end, firn_error *err)
 {
@@ -589,7 +590,7 @@ out:
 
 /* ---- the newest segment ---- */
 
-/* Reads the record at offset; where it looks bad, once more from the file as it is now. */
+/* Reads the record at offset; if it looks bad, reads it again from the file as it is now. */
 static int
 read_with_second_look(struct walk *walk, uint64_t offset, struct firn_log_reader_record *record,
                       bool *out_is_valid, struct firn_log_reader_tail *out_tail, firn_error *err)
@@ -606,7 +607,7 @@ out:
     return rc;
 }
 
-/* The place after the last whole record: damage, a cut, or the end. */
+/* Decides whether the place after the last whole record is damage, a cut, or the end. */
 static int
 judge_end(struct walk *walk, uint64_t end, const struct firn_log_reader_tail *tail, firn_error *err)
 {
@@ -621,8 +622,8 @@ judge_end(struct walk *walk, uint64_t end, const struct firn_log_reader_tail *ta
     DCHECK(end % 8 == 0 && end >= FIRN_LOG_FORMAT_SEGMENT_SIZE);
     out->end = end;
     out->file_size_bytes = walk->reader.size_bytes;
-    /* After a crash in a recycled segment pages of a torn record may lie among old bytes:
-     * nothing goes over those. */
+    /* After a crash, pages of a torn record may be among old bytes in a recycled segment: these are
+     * never overwritten. */
     out->needs_new_segment = !tail->is_blank && !out->found.was_closed_cleanly;
     if (tail->has_torn_record || tail->has_later_record) {
         out->needs_new_segment = true;
@@ -699,7 +700,7 @@ step_to(struct walk *walk, struct firn_log_reader *next)
     *next = (struct firn_log_reader){0};
 }
 
-/* A segment that should be there is not: removed by a process that goes on writing, or lost. */
+/* A segment is missing: another process that still writes has removed it, or it was lost. */
 static int
 missing_segment(struct walk *walk, uint64_t number, firn_error *err)
 {
@@ -724,8 +725,7 @@ out:
     return rc;
 }
 
-/* Reads from the segment that is open to the end of the log. newest is the newest segment known
- * so far. */
+/* Reads from the open segment to the end of the log. newest is the newest segment known so far. */
 static int
 walk_chain(struct walk *walk, uint64_t newest, firn_error *err)
 {

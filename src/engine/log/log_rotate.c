@@ -1,49 +1,49 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * log/log_rotate.c: the turn from one segment to the next, in two halves, and the file that is kept
- * ready for it.
+ * log/log_rotate.c: the turn from one segment to the next, in two halves, and the spare file that
+ * is kept for it.
  *
  * The first half (begin) is all that appends wait for:
- *   1. what was not synced yet of the present segment is,
+ *   1. the present segment is synced as far as it was not,
  *   2. the next segment gets its header, is synced, and gets its name,
  *   3. from now on it is the newest.
- * The second half (finish) is done by any thread, at the latest by the next sync:
+ * Any thread does the second half (finish), at the latest with the next sync:
  *   4. the directory is synced, so that the name is durable,
- *   5. NEXT is written to the segment before, and synced,
- *   6. files that the new header has excluded go.
+ *   5. NEXT is written to the preceding segment, and synced,
+ *   6. files that the new header has excluded are removed.
  *
- * Step 1 is short if the log was synced a moment ago. Step 2 is short if there is a spare:
- * a file that has blocks already, so that its sync changes nothing but contents and does not wait
- * for the file system's journal. A spare is a segment that was given up (its bytes stay, and the
- * header says so: they mean nothing under the new salt), or, before there is one of those, a file
- * of zeros that was made ahead (prepare).
+ * Step 1 is short if the log was synced a moment ago. Step 2 is short if there is a spare: a file
+ * that has blocks already, so that its sync changes only contents and does not wait for the file
+ * system's journal. A spare is a segment that was given up, or, before there is one, a file of
+ * zeros that was made ahead of time (prepare). A segment's old bytes stay in it: the header has a
+ * flag for that, and they mean nothing under the new salt.
  *
  * Invariants, with those of log.c:
- * (I11) Between the halves the new segment's name may be lost by a power cut, and all that was
- *       appended to it. So nothing of it counts as durable before step 4: a sync finishes the turn
+ * (I11) Between the halves a power cut may take away the new segment's name, and all that was
+ *       appended to it. So nothing in it counts as durable before step 4: a sync finishes the turn
  *       first. Everything before the turn is durable (I5), and the log ends there.
  * (I12) A segment's file becomes a spare only after a newer header has excluded it, durably (I9),
- *       and loses its name before its header is changed. So where a power cut gives it the old name
- *       back, that name is one that the log passes over; and a reader that finds a foreign header
- *       under a segment's name, or an end where none should be, can tell by looking again
- *       (log_recover.c).
+ *       and loses its name before its header is changed. So if a power cut restores the old name,
+ *       the log ignores that name. A reader that finds a foreign header under a segment's name, or
+ *       an unexpected end, can find out by looking again (log_recover.c).
  * (I13) The name of the spare is used by one thread at a time: is_making_spare guards it while
  *       there is none, the token when there is one.
  * (I14) A file that was lent, so that it may be kept under a second name, is never written again:
- *       it is of a segment with a successor that is durable, name and NEXT included, and it becomes
- *       no spare. Which files were lent is forgotten with the handle. So no file that a handle
- *       finds becomes a spare, except that of the newest segment, which cannot have been lent.
+ *       it belongs to a segment with a durable successor, name and NEXT included, and it never
+ *       becomes a spare. Which files were lent is forgotten with the handle. So no file that a
+ *       handle finds becomes a spare, except that of the newest segment, which cannot have been
+ *       lent.
  *
- * (I15) Before a turn changes anything there is space for NEXT in the present segment. So a full disk
- *       refuses the turn, and the log goes on; it does not latch it half way. (Not checked: some file
- *       systems cannot reserve.)
+ * (I15) Before a turn changes anything there is space for NEXT in the present segment. So a full
+ *       disk refuses the turn and the log continues; it is not latched half way. (Not checked: some
+ *       file systems cannot reserve.)
  *
- * On a full disk the store needs the space of a spare: the owner has it given up, and none is made
- * until the owner says so (firn_log_rotate_keep_spares).
+ * On a full disk the store needs the space of a spare. Its owner has the spare removed, and none is
+ * made until the owner allows it again (firn_log_rotate_keep_spares).
  *
- * Failure. A spare that cannot be made is none. In the first half, what fails before the header is
- * synced leaves the log as it was, and so does a full disk at the rename; all else latches. In the
- * second half every failure latches.
+ * Failure. A spare that cannot be made is done without. In the first half, a failure before the
+ * header is synced leaves the log unchanged, and so does a full disk at the rename; every other one
+ * latches. In the second half every failure latches.
  */
 #include "base/bytes.h"
 #include "base/check.h"
@@ -53,7 +53,7 @@ enum { RECYCLED_SIZE_MAX = 256 << 20 };
 
 /* ---- the spare ---- */
 
-/* Whether the caller shall make one. */
+/* Whether the caller must make one. */
 static bool
 begin_spare(struct firn_log *log)
 {
@@ -120,8 +120,8 @@ firn_log_rotate_keep_spares(struct firn_log *log, bool keeps)
     }
 }
 
-/* Makes the segment's file the spare, if one is wanted and this one will do: not that of a log that
- * is hardly written to, and not so large that it would hold on to space. */
+/* Makes the segment's file the spare, if one is wanted and this one is suitable. It is not if the
+ * log is hardly written to, or if the file is so large that it would take up much space. */
 static bool
 recycle(struct firn_log *log, uint64_t number, uint64_t size_bytes)
 {
@@ -138,7 +138,7 @@ recycle(struct firn_log *log, uint64_t number, uint64_t size_bytes)
 
 /* ---- the first half ---- */
 
-/* Makes the file of the next segment: out of the spare, else anew. */
+/* Makes the file of the next segment: from the spare, else a new one. */
 static int
 make_file(struct firn_log *log, struct firn_log_format_segment *segment, struct firn_os_file **out,
           bool *out_is_harmless, firn_error *err)
@@ -159,7 +159,7 @@ make_file(struct firn_log *log, struct firn_log_format_segment *segment, struct 
     return firn_log_segment_create(log->dir, log->prefix, segment, out, out_is_harmless, err);
 }
 
-/* (I15) Where space cannot be reserved, nothing is: then NEXT may find none, which latches. */
+/* (I15) On a file system that cannot reserve, NEXT may later find no space, which latches. */
 static int
 make_room_for_next(struct firn_log *log, firn_error *err)
 {
@@ -245,8 +245,8 @@ out:
 
 /* ---- the second half ---- */
 
-/* The files of the segments that the newest header has excluded, and of those that had to stay when
- * earlier ones did (I9). */
+/* Removes the files of the segments that the newest header has excluded, and those that had to stay
+ * earlier (I9). */
 static int
 remove_files(struct firn_log *log, firn_error *err)
 {

@@ -4,16 +4,16 @@
  *
  * (I1) A segment that is visible under its name has a good header. It is made under a temporary
  *      name, its header is written and synced, then it is renamed and the directory synced. So a
- *      bad header is damage, never the trace of a crash; and a segment whose name a power cut took
- *      away held no records yet.
+ *      bad header is damage, never the result of a crash; and a segment whose name was lost in a
+ *      power cut had no records yet.
  *
- * Only crashes leave temporary files. They are removed before a segment is made under
- * the same name, and when a log is opened for writing. They are removed, never truncated: where the
- * file system cannot rename without replacing, the seam links the new name and then removes the old
- * one, and a crash between the two leaves a temporary name for a live segment.
+ * Only crashes leave temporary files. They are removed before a segment is made under the same
+ * name, and when a log is opened for writing. They are never truncated: if the file system cannot
+ * rename without replacing, room os links the new name and then removes the old one, and a crash
+ * between the two leaves a temporary name for a live segment.
  *
  * Names are "<prefix>-<number>.log" with the number in decimal, six digits or more, and no needless
- * leading zero: one number has one name. Other files of the directory are not looked at.
+ * leading zero: one number has one name. Other files of the directory are ignored.
  */
 #include "log/log.h"
 
@@ -218,8 +218,8 @@ out:
     return rc;
 }
 
-/* A file that was opened a moment ago has lost its name: then it may have any header (I12 of
- * log_rotate.c). */
+/* Whether a file that was opened a moment ago has lost its name. It may have any header then (I12
+ * of log_rotate.c). */
 static bool
 is_gone(struct firn_os_dir *dir, const char *name)
 {
@@ -252,8 +252,8 @@ out:
 
 /* ---- making one ---- */
 
-/* Writes the header of a segment into a file that has no part in the log yet. *out_is_harmless as
- * for firn_log_segment_create. */
+/* Writes the header of a segment into a file that does not belong to the log yet. *out_is_harmless
+ * as for firn_log_segment_create. */
 static int
 write_header(struct firn_os_dir *dir, const char *name, unsigned flags,
              const struct firn_log_format_segment *segment, bool *out_is_harmless, firn_error *err)
@@ -287,7 +287,7 @@ turn_into_segment(struct firn_os_dir *dir, const char *prefix, const char *tempo
     FIRN_TRY(firn_os_random(firn_os_dir_os(dir), &segment->salt, sizeof segment->salt, err));
     FIRN_TRY(write_header(dir, temporary, flags, segment, out_is_harmless, err));
     rc = firn_os_rename(dir, temporary, dir, name, FIRN_OS_RENAME_NO_REPLACE, err);
-    /* A rename that failed otherwise may have been done. */
+    /* A rename may have taken effect even though it failed otherwise. */
     *out_is_harmless = rc == FIRN_NO_SPACE;
     FIRN_TRY(rc);
     FIRN_TRY(firn_os_file_open(dir, name, FIRN_OS_READ | FIRN_OS_WRITE, 0, out, err));

@@ -1,35 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * log/log_writer.c: bytes on their way into a segment.
+ * log/log_writer.c: writing records into a segment.
  *
- * A log that gets few records has each of them put together in one buffer and handed over with one
- * write, so that a process that dies leaves it whole or absent except where the kernel itself is
- * cut short. The buffer is reused.
+ * In a log with few records, each is assembled in one buffer and handed over with one write. So a
+ * process that dies leaves a record whole or absent, unless the kernel itself is interrupted. The
+ * buffer is reused.
  *
- * A write costs more than all else that a small record needs. So when a handle has appended
- * ready_after bytes, a stretch after the log's end is got ready: filled with zeros, 256 KiB at a
- * time, and, where the file system makes that safe (os_window.h), seen through a window. Records
- * are then put together where they are to stand. Syncs gain too: the space is there already, so
- * there is no size and no block to be recorded. A clean close cuts off what was not used.
+ * A write costs more than everything else that a small record needs. So after a handle has appended
+ * ready_after bytes, a stretch after the log's end is prepared: filled with zeros, 64 to 256 KiB at
+ * a time, and mapped through a window if the file system makes that safe (os_window.h). Records are
+ * then assembled in place. Syncs are faster too: the space exists already, so neither a size nor a
+ * block has to be recorded. A clean close cuts off what was not used.
  *
- * In a window a record comes into being piece by piece: its payload first, its header last. A
- * process that dies in between leaves a torn record, as a power cut does; a reader beside the
- * writer looks twice (log_recover.c). Zeros after the end are no record and no trace of one.
+ * In a window a record is assembled piece by piece: its payload first, its header last. A process
+ * that dies in between leaves a torn record, as a power cut does; a reader in another process looks
+ * twice (log_recover.c). Zeros after the end are neither a record nor part of a torn one.
  *
- * Large records are neither put together nor got ready for: see below.
+ * Large records are written directly, and no space is prepared for them: see below.
  *
- * Nothing of this can fail an append. Where no space is left for zeros, or no window can be had,
- * the record is written as in a small log, and after some more load the attempt is made again.
+ * None of this can fail an append. If there is no space for zeros, or no window, the record is
+ * written as in a small log, and after some more load the attempt is made again.
  *
- * (I10) The window lies below ready_end, and the file is never shortened to less than that while a
+ * (I10) The window is below ready_end, and the file is never shortened to less than that while a
  *       window is open: trim closes it first.
  *
  * Settling. When a log is opened after a crash, the records above the highest durable mark were
- * read, but only from the kernel's cache: they may not be on the disk. A sync alone
- * does not tell either, because a sync that failed for the process before may have left pages that
- * the cache holds, that the disk does not, and that count as clean. So these bytes are written over
- * themselves, which makes their pages dirty again, and then synced. The bytes do not change, so a
- * power cut in between harms nothing that was whole before.
+ * read, but only from the kernel's cache: they may not be on the disk. A sync alone does not prove
+ * it. A sync that failed in an earlier process may have left pages in the cache that count as clean
+ * but are not on the disk. So these bytes are written over themselves, which makes their pages
+ * dirty again, and then synced. The bytes do not change, so a power cut meanwhile harms nothing
+ * that was whole before.
  */
 #include "log/log_internal.h"
 
@@ -41,10 +41,10 @@
 
 /* ==== large records, written from where their bytes are ====
  *
- * Putting a record together costs a copy of it, which is nothing for a small one. A large one is
- * handed to the kernel piece by piece instead: the payload first, then the zeros after it, the
- * header last, together with a first part that is short. So there is no record before all of it is
- * there, and a process that dies in between leaves a torn one, as it may in a window.
+ * Assembling a record costs a copy, which does not matter for a small one. A large record is handed
+ * to the kernel piece by piece instead: first the payload and the zeros after it, last the header
+ * together with a short first part. So there is no record before all of it is there, and a process
+ * that dies in between leaves a torn one, as it may in a window.
  */
 
 /* Records that take so much room, and more. */
@@ -98,7 +98,7 @@ out:
     return rc;
 }
 
-/* ==== bytes on their way into a segment ==== */
+/* ==== assembling records, and writing them into a segment ==== */
 
 enum {
     SETTLE_PIECE_SIZE = 1 << 20,
@@ -137,7 +137,7 @@ firn_log_writer_trim(struct firn_log_writer *writer, struct firn_os_file *file, 
     return firn_os_file_truncate(file, end, err);
 }
 
-/* ---- getting ready ---- */
+/* ---- preparing space ---- */
 
 uint64_t
 firn_log_writer_ready_step(const struct firn_log_writer *writer)
@@ -163,7 +163,7 @@ write_zeros(struct firn_log_writer *writer, struct firn_os_file *file, uint64_t 
     if (rc == FIRN_OK) {
         writer->ready_end = end;
     } else {
-        /* The written part of them has no meaning, and does no harm if it stays. */
+        /* The zeros that were written have no meaning, and do no harm if they stay. */
         FIRN_IGNORE(firn_os_file_truncate(file, from, NULL));
     }
     return rc;
@@ -184,7 +184,7 @@ open_window(struct firn_log_writer *writer, struct firn_os_file *file, uint64_t 
     DCHECK(rc != FIRN_OK || writer->window.offset + writer->window.size <= writer->ready_end);
 }
 
-/* Sees to it that the record finds its place in the window, where that pays and can be done. */
+/* Opens or moves the window so that the record fits in it, if that pays and is possible. */
 static void
 get_ready(struct firn_log_writer *writer, const struct firn_log_writer_place *place, uint64_t room)
 {

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * row/row.c: opening a run, finding a key in it, and the table of functions by which the LSM tree knows
- * runs of rows.
+ * row/row.c: opening a run, finding a key in it, and the table of functions through which the LSM
+ * tree uses runs of rows.
  *
- * The functions in the order in which a run lives: row_builder.c writes one; this file opens it and
- * looks up keys in it; row_cursor.c walks it; row_check.c reads all of it again. Their common ground:
- * row_block.c and row_index.c for the bytes, row_read.c and row_value.c for fetching them; and what runs
- * of all kinds have, block/run_parts.h.
+ * The functions in the order of a run's life: row_builder.c writes it; this file opens it and looks
+ * up keys in it; row_cursor.c walks it; row_check.c verifies it. They all use row_block.c and
+ * row_index.c to decode bytes, row_read.c and row_value.c to fetch them, and block/run_parts.h for
+ * what runs of all kinds have.
  */
 #include "base/mem.h"
 #include "row/row_internal.h"

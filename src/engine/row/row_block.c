@@ -1,33 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * row/row_block.c: data blocks: the check that they pass once, and the two searches in them.
+ * row/row_block.c: data blocks: the check that each passes once, and the two searches in them.
  *
- * A block is slotted: entries lie one after the other in order, offsets lead to each, so any entry
- * is reached in one step and none is decoded for the sake of another. The common prefix of the
- * block's keys is stored once; entries have the rest. The size of a value is not stored: it reaches
- * to where the next entry begins.
+ * A block is slotted: entries follow each other in order, and offsets point to each, so any entry
+ * is reached in one step, without decoding another. The common prefix of the block's keys is stored
+ * once; entries have the rest. The size of a value is not stored: it ends where the next entry
+ * begins.
  *
- * A lookup of one key compares tags, a byte of each key's hash, 16 at a time; they lie after the
- * header, in the cache line that has been fetched anyway. Of 36 entries, 0.14 have the tag by
- * accident, so nearly always one key is compared, and the line of one entry fetched. A search by
- * order (cursors) compares heads, the first two bytes of each rest as a number; only among entries
- * with the same head does it compare keys, by halving. Halving over all would fetch a cache line
- * with each step.
+ * A lookup of one key compares tags, one byte of each key's hash, 16 at a time. Tags come right
+ * after the header, in a cache line that has been fetched anyway. Of 36 entries, 0.14 on average
+ * have the tag by accident, so nearly always one key is compared, and one entry's line fetched. A
+ * search by order (cursors) compares heads, the first two bytes of each rest as a number. Only
+ * among entries with the same head does it compare keys, in a binary search. A binary search over
+ * all keys would fetch a cache line with each step.
  *
- * Versions of one key have the same tag and lie side by side with the newest first, so the first
- * match is the newest.
+ * Versions of one key have the same tag and are adjacent, the newest first, so the first match is
+ * the newest.
  *
- * The check is what everything else stands on (it tests data, and refuses what is otherwise; what a
- * builder writes is asserted to pass it):
- * (I1) There is at least one entry. Header, tags, offsets, prefix and entries fill the block
- *      exactly, in this order; each entry's fields lie inside it; what is unused is zero.
+ * Everything else depends on the check (it tests data, and refuses any other; builders assert that
+ * what they write passes it):
+ * (I1) There is at least one entry. Header, tags, offsets, heads, prefix and entries fill the block
+ *      exactly, in this order; each entry's fields are inside it; unused bytes are zero.
  * (I2) Keys have at most FIRN_ROW_KEY_SIZE_MAX bytes; entries ascend strictly in the order of
  *      base/entry.h; no sequence wraps around.
- * (I3) A tombstone has no value, and a merge operand or an expiring put at least its head. A locator
- *      or a reference has as many pieces as its size asks for, and its offsets do not wrap around.
- * Whether the tags belong to the keys is not asked here, because it costs a hash an entry at each
- * fill: a builder writes no others, a checksum that depends on file and place guards them, and
- * row_check.c compares them.
+ * (I3) A tombstone has no value, and a merge operand or an expiring put at least its head. A
+ *      locator or a reference has as many pieces as its size requires, and its offsets do not wrap
+ *      around.
+ *
+ * Whether the tags match the keys is not checked here, because that costs a hash an entry whenever
+ * a block is read in. Builders write only correct tags, a checksum that depends on file and place
+ * guards them, and row_check.c compares them.
  *
  * Limits: FIRN_ROW_FORMAT_BLOCK_SIZE_MAX bytes, FIRN_ROW_FORMAT_BLOCK_COUNT_MAX entries.
  */

@@ -2,30 +2,32 @@
  *
  * row/row_builder.c: writes a run from entries that come in order.
  *
- * Entries gather (row_pending.c) until the next one would make their block larger than a frame of
- * the cache; then the block is laid out, compressed and added to the file, and its place noted for
- * the index. Larger entries get a block of their own, values beyond FIRN_ROW_FORMAT_INLINE_MAX
- * pieces beside it. At the end come ranges, filter, index and summary, each a
- * section, and the block writer makes the file durable under its name.
+ * Entries are collected (row_pending.c) until the next one would make their block larger than a
+ * frame of the cache. Then the block is laid out, compressed and added to the file, and its place
+ * recorded for the index. A larger entry gets a block of its own; values beyond
+ * FIRN_ROW_FORMAT_INLINE_MAX become pieces outside of it. At the end come ranges, filter, index and
+ * summary, each a section, and the block writer makes the file durable under its name.
  *
  *   | block | block | piece | piece | block | … | ranges | filter | index | summary |
  *
- * A block's separator (row_index.c) is found when the block begins: it is all of the first key that
- * is needed to tell it from the last key of the block before, or the entry itself where that has
- * the same key. Long keys that differ late would make an index as large as the data. So a block
- * goes on past a frame's size while the separator to come would be more than 1/INDEX_SHARE of it:
- * the index then has at most that part of the data, with any keys but very long ones: a block ends
- * when it would be too large, or when its keys, whole, take WHOLE_MAX bytes of memory.
+ * A block's separator (row_index.c) is determined when the block begins. It is the shortest prefix
+ * of the first key that separates it from the last key of the preceding block, or the first entry
+ * itself if both keys are equal. Long keys that differ late would make an index as large as the
+ * data. So a block continues past a frame's size while the next separator would be more than
+ * 1/INDEX_SHARE of it. The index then has at most that share of the data, except with very long
+ * keys: a block ends when it would be too large, or when its whole keys take WHOLE_MAX bytes of
+ * memory.
  *
- * (I1) Entries are compared with the one before, in release builds too: a run that is out of order
- *      would hide data.
- * (I2) What was refused (FIRN_INVALID, FIRN_LIMIT) has changed nothing. After any other failure the
- *      file may lack something, so nothing goes on. (Not checked: the tests that refuse come first.)
+ * (I1) Each entry is compared with the previous one, in release builds too: a run that is out of
+ *      order would hide data.
+ * (I2) A call that was refused (FIRN_INVALID, FIRN_LIMIT) has changed nothing. After any other
+ *      failure the file may lack something, so later calls fail. (Not checked: the tests that
+ *      refuse come first.)
  *
- * A block that readers are likely to ask for is handed to the cache when it was written, under a
- * number which the run is opened with; else reading would find nothing there, after a compaction,
- * of what it found before. Which ones are, follows from how many blocks of the sources were found
- * there while this one filled up.
+ * A block that readers are likely to ask for is handed to the cache after it was written, under the
+ * number with which the run will be opened. Otherwise a compaction would evict what readers use.
+ * The likely blocks are found by counting how many blocks of the sources were in the cache while
+ * this one filled up.
  *
  * Memory: one block twice, with whole keys (at most WHOLE_MAX and an entry), a chunk of the block
  * writer, 8 bytes a key for the filter, the index (about 60 bytes a block), the ranges.

@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * row/row_check.c: reads all of a run from the disk, past the cache, and holds each part against
- * the others.
+ * row/row_check.c: reads all of a run from the disk, past the cache, and compares its parts with
+ * each other.
  *
- * These checks are beyond firn_row_block_check: that tags and filter know every key, that blocks
- * follow each other in order and lie where their separators say, that their sequences are those of
- * the index, that large values can be read, and that all of it adds up to the summary. At the end
- * every byte of the body is compared with the table of contents, so that damage between the blocks,
- * where no reader reads, is found as well.
+ * Beyond firn_row_block_check, this verifies that tags and filter match every key, that blocks are
+ * in order and where their separators say, that their sequences are those of the index, that large
+ * values can be read, and that everything adds up to the summary. At the end every byte of the body
+ * is compared with the table of contents, to find damage between the blocks, where no reader reads.
  *
- * Damage is reported, and the rest read on. A bad block takes its own keys away and no others. A
- * bad index takes all of them: without it nothing says where a key would be. A bad filter takes
- * none. A chunk in which something was reported already is not reported again.
+ * Damage is reported, and the check continues after it. A bad block loses only its own keys. A bad
+ * index loses all keys: without it nothing says where a key would be. A bad filter loses none. A
+ * chunk in which something was reported already is not reported again.
  *
- * A disk that cannot read (FIRN_IO) is treated like damage, and is what is returned if that was
- * all. Only a lack of memory, and a receiver of its steps that cancels, end a check early.
+ * A read error of the disk (FIRN_IO) is treated like damage, and is returned if there was nothing
+ * else. Only a lack of memory, and a receiver of progress that cancels, end a check early.
  *
- * Memory: index and filter of the run, one block or piece of a value, a byte a MiB of the file.
+ * Memory: index and filter of the run, one block or piece of a value, and one byte for each MiB of
+ * the file.
  */
 #include "row/row_internal.h"
 

@@ -1,30 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * row/row_cursor.c: a place among the entries of a run, and moving it.
+ * row/row_cursor.c: a position among the entries of a run, and moving it.
  *
- * A place is a data block and a slot in it. A seek asks the index for the block and halves in it;
- * where the block has nothing at or after the wanted place, the first entry of the next block is.
- * Steps stay in the block until it ends. The block is held meanwhile: pinned in the cache, or, for
- * a sequential cursor that did not find it there, in its own window. Other cursors read ahead
- * when they turn out to walk.
+ * A position is a data block and a slot in it. A seek finds the block in the index and does a
+ * binary search in it; if the block has nothing at or after the wanted position, the result is the
+ * first entry of the next block. Steps stay in the block until it ends. The block is held
+ * meanwhile: pinned in the cache, or in the cursor's own window, if the cursor is sequential and
+ * did not find the block in the cache. Other cursors read ahead when they turn out to walk.
  *
  * A seek waits for slow memory up to four times: for the index, for the guide to the block, for the
- * block, for the entry.
- * Where the run keeps its pins, each of these can be asked for beforehand (prepare), for many
- * cursors at once; what the index said is remembered for the seek that follows, and the block is
- * held already.
+ * block, for the entry. If the run keeps its pins, each of these can be prefetched (prepare), for
+ * many cursors at once; the result of the index is remembered for the seek that follows, and the
+ * block is held already.
  *
- * An entry's key is put together in a buffer: the block's prefix lies there as long as the block is
- * held, and each step copies only the rest. Values are borrowed from the block; a large one is read
- * into a second buffer, when the cursor comes to it, which is given back when it goes on.
+ * An entry's key is assembled in a buffer, which contains the block's prefix as long as the block
+ * is held; each step copies only the rest. Values are borrowed from the block. A large one is read
+ * into a second buffer when the cursor reaches it, and freed when the cursor moves on.
  *
  * (I1) While the cursor is valid, block_at and slot name the entry that base.entry shows, and the
  *      block is held.
  * (I2) After a failure the cursor is not valid and holds no block: the next seek begins anew.
  *
- * The index is held while the cursor walks from block to block, for where the cache has no room for
- * it each asking reads all of it again. A cursor that was only placed by a seek does not hold it,
- * nor does one that has left the run.
+ * The index is held while the cursor walks from block to block, because without room in the cache
+ * each access would read all of it again. A cursor that was only placed by a seek does not hold the
+ * index, nor does one that has left the run.
  *
  * Threads: one.
  */

@@ -68,10 +68,11 @@ enum {
     FIRN_ROW_FORMAT_KIND_PUT = 1,
     FIRN_ROW_FORMAT_KIND_DELETE = 2,
     FIRN_ROW_FORMAT_KIND_MERGE = 3,
-    FIRN_ROW_FORMAT_KIND_ELSEWHERE = 4, /* flag: the value is a locator of pieces; of a delete: a
-                                           put or an expiring one that refers to a value file */
+    FIRN_ROW_FORMAT_KIND_ELSEWHERE = 4, /* flag: the value is a locator of pieces. With DELETE: a
+                                           put or an expiring put, the value is a reference to a
+                                           value file */
 
-    FIRN_ROW_FORMAT_INLINE_MAX = 64 << 10, /* larger values lie in pieces */
+    FIRN_ROW_FORMAT_INLINE_MAX = 64 << 10, /* larger values are stored in pieces */
 
     /* Index. */
     FIRN_ROW_FORMAT_INDEX_HEADER_SIZE = 64,
@@ -94,7 +95,7 @@ firn_row_format_kind(uint32_t word)
     return (enum firn_entry_kind)kinds[word & (FIRN_ROW_FORMAT_KIND_ELSEWHERE - 1)];
 }
 
-/* And back; an entry of a run is of one of these four kinds. */
+/* The inverse. Requires: one of the four kinds of a run's entries. */
 static inline uint8_t
 firn_row_format_kind_bits(enum firn_entry_kind kind)
 {

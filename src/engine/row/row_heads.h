@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * row/row_heads.h: searching sorted heads of keys: the kernels of lookups by order, in an index and
- * in a block, and their plain twins. SSE2 is part of every x86-64, so nothing is asked of the
- * processor.
+ * row/row_heads.h: searching sorted heads of keys: the kernels for searches by order, in an index
+ * and in a block, and their scalar twins. SSE2 is part of every x86-64, so the processor's features
+ * need not be checked.
  */
 #ifndef FIRN_ROW_ROW_HEADS_H
 #define FIRN_ROW_ROW_HEADS_H

@@ -1,36 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * row/row_index.c: the index of a run: flat, searched where it lies in the cache.
+ * row/row_index.c: the index of a run: flat, and searched in place in the cache.
  *
- * For each data block there is a separator, a place in the order of entries: (I1) the entries of
- * the block lie at or after it, those of the block before lie before it. Where the block begins
- * with another key than the one before it ends with, the shortest key that separates them does,
- * with the sequence that is before all versions; else (versions of one key go on in the next block)
- * the first entry itself. So a search for (key, sequence) ends at one block, however many versions
- * there are.
+ * For each data block there is a separator, a position in the order of entries: (I1) the entries of
+ * the block are at or after it, those of the preceding block before it. If the block begins with
+ * another key than the preceding one ends with, the separator is the shortest key between them,
+ * with the sequence that is before all versions. Otherwise (versions of one key continue in the
+ * next block) it is the first entry itself. So a search for (key, sequence) ends at one block,
+ * however many versions there are.
  *
- * The common prefix of all separators is stored once. Of the rest the first 8 bytes are its head, a
- * number of the same order; the heads lie in an array of their own, 8 to a cache line, and nearly
- * always decide alone. Where some are equal to the one that is looked for, the separators
- * themselves are compared, by halving. Fixed fields of the blocks lie in a second array, the rests
- * after it.
+ * The common prefix of all separators is stored once. The first 8 bytes of the rest are its head, a
+ * number with the same order. The heads are in an array of their own, 8 to a cache line, and nearly
+ * always suffice. If some equal the wanted head, the separators themselves are compared, in a
+ * binary search. Fixed fields of the blocks are in a second array, the rests after it.
  *
- * An index that stays in memory has every 32nd head a second time (tops, not in the file): a search
- * halves among these, which lie in few lines that are asked again and again, and then in the one
- * group that is left. Its place is known before any of its lines is needed, so all of them can be
- * fetched at once.
+ * An index that stays in memory has a second copy of every 32nd head (tops, not in the file). A
+ * search first does a binary search among these, which are in few lines that are used again and
+ * again, and then in the one remaining group. The place of this group is known before any of its
+ * lines is needed, so all of them can be fetched at once.
  *
  * The first separator is the first key, whole, so that keys before it need no block.
  *
- * Size: 56 bytes a block and the rest of its separator, of which the builder of the run takes care
- * that it is at most an eighth of the block before (row_builder.c). One block of the file holds the
- * index, so it has at most FIRN_BLOCK_SIZE_MAX bytes: FIRN_LIMIT beyond, which a run of some GiB
- * would meet first.
+ * Size: 56 bytes a block and the rest of its separator, which the builder of the run keeps to at
+ * most an eighth of the preceding block (row_builder.c). The index is one block of the file, so it
+ * has at most FIRN_BLOCK_SIZE_MAX bytes: FIRN_LIMIT beyond, which only a run of some GiB would
+ * reach.
  *
- * The check: (I2) the parts fill the block exactly; every rest lies inside; separators ascend
+ * The check: (I2) the parts fill the block exactly; every rest is inside it; separators ascend
  * strictly; heads are those of their separators; blocks ascend in the file and have sizes within
- * the limits; what is unused is zero. Whether a ref names a block of the file is judged as it is
- * read. (It tests data; what a builder writes is asserted to pass it.)
+ * the limits; unused bytes are zero. Whether a ref names a block of the file is checked when it is
+ * read. (This tests data; builders assert that what they write passes.)
  */
 #include "row/row_internal.h"
 

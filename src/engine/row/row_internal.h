@@ -20,8 +20,8 @@
 
 /* ==== reading a data block ====
  *
- * Requires: firn_row_block_check has passed the block. Nothing is checked again, because these
- * functions are what hot paths consist of.
+ * Requires: firn_row_block_check has accepted the block. Nothing is checked again, because these
+ * functions are on hot paths.
  *
  * All functions from any thread; what they return is borrowed from the block's bytes.
  */
@@ -45,12 +45,12 @@ struct firn_row_slot {
     firn_slice value; /* or its locator, or a reference: see row_internal.h */
     uint64_t sequence;
     enum firn_entry_kind kind;
-    bool is_elsewhere; /* value is one of the two */
+    bool is_elsewhere; /* value is a locator or a reference */
 };
 
-/* What may be believed of bytes whose checksum is right: nothing, before this has returned FIRN_OK.
- * Its signature is that of firn_block_cache_check. Tags are left to firn_row_kind's check: a wrong
- * one can hide an entry, not more. */
+/* The check of a block whose checksum is right; its bytes must not be trusted before this has
+ * returned FIRN_OK. The signature is that of firn_block_cache_check. Tags are left to
+ * firn_row_kind's check: a wrong tag can only hide an entry. */
 FIRN_MUST_CHECK int firn_row_block_check(firn_slice raw, firn_error *err);
 
 static inline void
@@ -124,17 +124,19 @@ size_t firn_row_block_find(const struct firn_row_block *block, firn_slice key, u
 size_t firn_row_block_lower_bound(const struct firn_row_block *block, firn_slice key,
                                   uint64_t sequence);
 
-/* Begins to bring near the processor the entries that lower_bound may compare, and lead to. */
+/* Starts to prefetch into the processor's cache the entries that lower_bound may compare or
+ * return. */
 void firn_row_block_prefetch(const struct firn_row_block *block, firn_slice key);
 
 /* ==== the index of a run ====
  *
- * It says which data block holds an entry. Building it, checking it, and searching it in place.
+ * The index names the data block that contains an entry. Here it is built, checked, and searched in
+ * place.
  *
  * Searching: any thread. A builder: one.
  */
 
-/* What may be believed of an index's bytes: nothing, before this has returned FIRN_OK. Its
+/* The check of an index; its bytes must not be trusted before this has returned FIRN_OK. The
  * signature is that of firn_block_cache_check. */
 FIRN_MUST_CHECK int firn_row_index_check(firn_slice raw, firn_error *err);
 
@@ -147,7 +149,7 @@ struct firn_row_index {
     const uint8_t *heads;
     const uint8_t *separators;
     const uint8_t *rests;
-    /* Every FIRN_ROW_INDEX_STEP-th head again, close together; NULL if they were not made. */
+    /* Copies of every FIRN_ROW_INDEX_STEP-th head, close together; NULL if they were not made. */
     const uint8_t *tops;
 };
 
@@ -158,11 +160,11 @@ struct firn_row_index_block {
     uint64_t sequence_max;
 };
 
-/* A place in the order of entries: those of its block lie at or after it, and before the
+/* A position in the order of entries: the entries of its block are at or after it, and before the
  * separator of the next block. */
 struct firn_row_index_separator {
     firn_slice rest;   /* the key after the index's prefix */
-    uint64_t sequence; /* UINT64_MAX: the block begins with another key than the one before it ends
+    uint64_t sequence; /* UINT64_MAX: the block begins with another key than the preceding one ends
                           with */
 };
 
@@ -189,8 +191,8 @@ firn_row_index_top_count(size_t block_count)
 {
     return (block_count + FIRN_ROW_INDEX_STEP - 1) / FIRN_ROW_INDEX_STEP;
 }
-/* Fills tops, of that many times FIRN_ROW_FORMAT_HEAD_SIZE bytes, and has the index use them; they
- * are borrowed like its bytes. */
+/* Fills tops, which has that many times FIRN_ROW_FORMAT_HEAD_SIZE bytes, and makes the index use
+ * it; borrowed like the index's bytes. */
 void firn_row_index_set_tops(struct firn_row_index *index, uint8_t *tops);
 
 static inline void
@@ -214,13 +216,13 @@ firn_row_index_separator(const struct firn_row_index *index, size_t i,
         firn_bytes(index->rests + firn_load_le32(separator + 8), firn_load_le32(separator + 12));
 }
 
-/* How many blocks begin at or before (key, sequence): the last of them is the one that may hold it;
- * with 0 none does. */
+/* How many blocks begin at or before (key, sequence): only the last of these may contain it; with 0
+ * none does. */
 size_t firn_row_index_find(const struct firn_row_index *index, firn_slice key, uint64_t sequence);
-/* Begins to bring the heads that a find with this key will look at near the processor; only where
- * there are tops. */
+/* Starts to prefetch the heads that a find with this key will read into the processor's cache; only
+ * if there are tops. */
 void firn_row_index_prefetch(const struct firn_row_index *index, firn_slice key);
-/* The same for what the index says of a block. */
+/* The same for the index's record of a block. */
 static inline void
 firn_row_index_prefetch_block(const struct firn_row_index *index, size_t i)
 {
@@ -242,13 +244,13 @@ FIRN_MUST_CHECK int firn_row_index_builder_add(struct firn_row_index_builder *bu
                                                const struct firn_row_index_block *block,
                                                const struct firn_row_index_separator *separator,
                                                firn_error *err);
-/* What the index has at most, encoded. */
+/* Maximum size of the encoded index. */
 size_t firn_row_index_builder_size_bytes(const struct firn_row_index_builder *builder);
 /* Replaces the contents of out. */
 FIRN_MUST_CHECK int firn_row_index_builder_encode(const struct firn_row_index_builder *builder,
                                                   uint64_t entry_count, struct firn_buf *out);
 
-/* an open run, and how its parts are fetched. Only files of this folder include it.
+/* An open run, and how its parts are fetched. Only files of this folder include it.
  *
  * Any thread.
  */
@@ -257,19 +259,19 @@ struct firn_row {
     struct firn_run base; /* first */
     struct firn_block_cache *cache;
     const struct firn_run_values *values; /* where references lead; never NULL */
-    /* Its numbers in the cache: blocks of entries have one of their own, so that a file which names
-     * its index as one of them meets the check of blocks all the same. */
+    /* Its numbers in the cache. Blocks of entries have a number of their own, so that they are
+     * checked as such even in a file that names its index as one of them. */
     uint64_t file;
     uint64_t file_of_sections;
     struct firn_block_reader *reader;
     struct firn_run_summary summary;
     struct firn_range_set ranges;
     struct firn_run_sections sections;
-    /* Held as long as the run is open where keeps_pins; empty otherwise. */
+    /* Held as long as the run is open if keeps_pins; empty otherwise. */
     bool keeps_pins;
     size_t held_bytes; /* as the cache counts them */
     struct firn_block_pin index_pin;
-    /* From the first get on: row.c. */
+    /* Set by the first get: see row.c. */
     _Atomic(const uint8_t *)
         filter; /* of sections.filter.raw_size bytes; NULL: not yet, or never */
     _Atomic unsigned filter_state;
@@ -290,11 +292,11 @@ firn_row_read_run(struct firn_run *run)
 /* The index, until release. */
 struct firn_row_read_index {
     struct firn_row_index index;
-    struct firn_block_pin pin; /* empty where the run keeps it */
+    struct firn_block_pin pin; /* empty if the run keeps it pinned */
 };
-/* What a run that keeps its pins has beside them, for an index of so many blocks. */
+/* Size of the memory that a run that keeps its pins needs, for an index of so many blocks. */
 size_t firn_row_read_memory_size(size_t block_count);
-/* Divides run->memory, which has that size, for run->index. */
+/* Divides run->memory, which has that size, among the parts for run->index. */
 void firn_row_read_set_memory(struct firn_row *run);
 FIRN_MUST_CHECK int firn_row_read_index(struct firn_row *run, struct firn_row_read_index *out,
                                         firn_error *err);
@@ -304,7 +306,7 @@ void firn_row_read_index_release(struct firn_row *run, struct firn_row_read_inde
 FIRN_MUST_CHECK int firn_row_read_place_of(struct firn_run *base, firn_slice key,
                                            struct firn_run_place *out, firn_error *err);
 
-/* The filter where the run keeps it and has read it; else no bytes. For callers that can do
+/* The filter, if the run keeps it and has read it; else no bytes. For callers that can do
  * without. */
 static inline firn_slice
 firn_row_read_known_filter(const struct firn_row *run)
@@ -313,8 +315,8 @@ firn_row_read_known_filter(const struct firn_row *run)
     return firn_bytes(data, data != NULL ? run->sections.filter.raw_size : 0);
 }
 
-/* Begins to bring near the processor what a get will look at first: the key's line of the filter,
- * or, without one, its part of the index. Does nothing where the run does not keep its pins. */
+/* Starts to prefetch what a get will read first: the key's line of the filter, or, without one, its
+ * part of the index. Does nothing unless the run keeps its pins. */
 void firn_row_read_prefetch(const struct firn_row *run, firn_slice key);
 /* The same for the i-th data block. */
 static inline void
@@ -329,16 +331,15 @@ firn_row_read_prefetch_block(const struct firn_row *run, size_t i)
 /* Pins the i-th data block if the cache has it. */
 bool firn_row_read_find(struct firn_row *run, const struct firn_row_index *index, size_t i,
                         struct firn_block_pin *out);
-/* Pins the i-th data block. The second takes its stored bytes from memory where stored is not
- * NULL. */
+/* Pins the i-th data block. The second takes its stored bytes from memory unless stored is NULL. */
 FIRN_MUST_CHECK int firn_row_read_block(struct firn_row *run, const struct firn_row_index *index,
                                         size_t i, struct firn_block_pin *out, firn_error *err);
 FIRN_MUST_CHECK int firn_row_read_missing(struct firn_row *run, const struct firn_row_index *index,
                                           size_t i, const uint8_t *stored,
                                           struct firn_block_pin *out, firn_error *err);
 
-/* Fills in what a failure to read the i-th data block lacks: file and offset, and which keys that
- * takes away. Returns err->code. */
+/* Adds to the text of a failure to read the i-th data block: file and offset, and which keys cannot
+ * be read. Returns err->code. */
 int firn_row_read_explain(const struct firn_row *run, const struct firn_row_index *index, size_t i,
                           firn_error *err);
 
@@ -389,10 +390,10 @@ FIRN_MUST_CHECK int firn_row_check(struct firn_run *run,
  * One thread. A zeroed struct is empty.
  */
 
-/* What makes the size of a block. */
+/* The sums from which the size of a block follows. */
 struct firn_row_pending_sums {
     size_t count;
-    size_t shared_size; /* all keys have so many first bytes in common */
+    size_t shared_size; /* length of the common prefix of all keys */
     size_t key_bytes;   /* of all keys, whole */
     size_t value_bytes;
     size_t word_bytes; /* at most: of the varints */
@@ -413,29 +414,29 @@ void firn_row_pending_deinit(struct firn_row_pending *pending);
 /* Forgets the entries, keeps the memory. */
 void firn_row_pending_clear(struct firn_row_pending *pending);
 
-/* Of a pending that is not empty. Borrowed until the next add or clear. */
+/* Requires: not empty. Borrowed until the next add or clear. */
 firn_slice firn_row_pending_last_key(const struct firn_row_pending *pending);
 
 /* The sums with one more entry. */
 struct firn_row_pending_sums firn_row_pending_with(const struct firn_row_pending *pending,
                                                    const struct firn_entry *entry);
-/* What the block has at most, encoded; SIZE_MAX if one block cannot have so many entries. */
+/* Maximum size of the encoded block; SIZE_MAX if one block cannot have so many entries. */
 size_t firn_row_pending_size_max(const struct firn_row_pending_sums *sums);
 
-/* An entry after the last one. Its value is a locator where is_elsewhere. FIRN_NO_MEMORY:
+/* Adds an entry after the last one. Its value is a locator if is_elsewhere. FIRN_NO_MEMORY:
  * unchanged. */
 FIRN_MUST_CHECK int firn_row_pending_add(struct firn_row_pending *pending,
                                          const struct firn_entry *entry, bool is_elsewhere,
                                          uint8_t tag,
                                          const struct firn_row_pending_sums *sums_with);
-/* Replaces the contents of out with the block; not empty. */
+/* Replaces the contents of out with the block. Requires: not empty. */
 FIRN_MUST_CHECK int firn_row_pending_encode(const struct firn_row_pending *pending,
                                             struct firn_buf *out);
 
 /* ==== entries whose values lie in value files (block/value_file.h) ====
  *
- * In a block such an entry is a tombstone with something elsewhere, which nothing else is; what
- * lies there in the place of a value:
+ * In a block such an entry is a tombstone with the flag ELSEWHERE, a combination that nothing else
+ * has. In place of the value it contains:
  *
  *   kind of the entry, 1 byte | head of an expiring put, 8 bytes | reference
  */
@@ -446,8 +447,8 @@ firn_row_reference_is_one(const struct firn_row_slot *slot)
     return slot->is_elsewhere && slot->kind == FIRN_ENTRY_DELETE;
 }
 
-/* Of such an entry, whose block has passed its check: what it is, and its value as struct
- * firn_entry has it, head and reference. */
+/* The kind of such an entry, whose block has passed its check, and its value as in struct
+ * firn_entry: head and reference. */
 static inline enum firn_entry_kind
 firn_row_reference_kind(const struct firn_row_slot *slot)
 {
@@ -463,12 +464,12 @@ firn_row_reference_value(const struct firn_row_slot *slot)
 bool firn_row_value_reference_is_sound(firn_slice bytes);
 /* Whether a builder may take the entry, which has a reference. */
 bool firn_row_value_reference_fits(const struct firn_entry *entry);
-/* Replaces the contents of out with the bytes for an entry. FIRN_NO_MEMORY. */
+/* Replaces the contents of out with the bytes of an entry. FIRN_NO_MEMORY. */
 FIRN_MUST_CHECK int firn_row_value_reference_encode(const struct firn_entry *entry,
                                                     struct firn_buf *out);
-/* Bytes of the value that an entry with a reference has, head included. */
+/* Size of the value of an entry with a reference, head included. */
 uint64_t firn_row_value_reference_value_size(enum firn_entry_kind kind, firn_slice value);
-/* Replaces the contents of out (NULL: it is verified alone) with the value, head included. */
+/* Replaces the contents of out (NULL: the value is only verified) with the value, head included. */
 FIRN_MUST_CHECK int firn_row_value_reference_read(const struct firn_run_values *values,
                                                   const struct firn_row_slot *slot,
                                                   enum firn_block_cache_use use,

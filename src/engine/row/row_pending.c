@@ -2,16 +2,16 @@
  *
  * row/row_pending.c: collects entries until they make a data block, then lays it out.
  *
- * What a block's prefix is, and how wide its sequences are, is known only when its last entry is,
- * so keys and values wait in one buffer, whole, with an item for each. While they come in, sums
- * tell what the block would have: the builder asks before each entry whether it still fits.
+ * The prefix of a block, and the width of its sequences, are known only after its last entry. So
+ * keys and values wait in one buffer, whole, with an item for each. Meanwhile sums give the size of
+ * the block, and the builder asks before each entry whether it still fits.
  *
- * The size is a bound, not exact: the varint of an entry counts the whole key instead of its rest,
+ * The size is an upper bound: the varint of an entry counts the whole key instead of its rest,
+ * since the shared prefix may still get shorter. It is at most one byte an entry too large.
  * since the shared prefix may still get shorter. It is too large by a byte an entry at most.
  * (I1) The encoded block is never larger than the bound.
  *
- * Offsets have 2 bytes unless the block is larger than 64 KiB, which only large keys and values
- * bring about.
+ * Offsets have 2 bytes unless the block is larger than 64 KiB, which takes large keys and values.
  *
  * Failure: only FIRN_NO_MEMORY, which changes nothing.
  */

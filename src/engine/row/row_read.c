@@ -2,14 +2,14 @@
  *
  * row/row_read.c: fetches index and data blocks of a run from the cache.
  *
- * A run that is allowed to (row.c) keeps its index pinned from open to close, and beside it
- * tables of its own: tops of the index (row_index.c) and a guide to each data block
- * (block_cache.h), so that an operation visits none of the cache's tables. Others pin the index for
- * the time of an operation, and may find it evicted.
+ * A run that may do so (row.c) keeps its index pinned from open to close. It also has tables of its
+ * own: tops of the index (row_index.c) and a guide to each data block (block_cache.h), so that its
+ * operations use none of the cache's tables. Other runs pin the index during an operation, and may
+ * find it evicted.
  *
- * Failure: what the block reader reports names file and offset. Here the range of keys is put
- * before it, from the separators of the index: so the message says what cannot be read, and that
- * the rest can.
+ * Failure: errors of the block reader name file and offset. Here the range of keys, known from the
+ * separators of the index, is put before that text: so the message says which keys cannot be read,
+ * and that the rest can.
  */
 #include "row/row_internal.h"
 

@@ -2,11 +2,11 @@
  *
  * row/row_value.c: references to value files, as entries of a block.
  *
- * The head of an expiring put stays in the entry, so that a compaction judges it without reading its
- * value. Only puts and expiring puts have references: what is merged into a value is read and
- * written together with its neighbours anyway.
+ * The head of an expiring put stays in the entry, so that a compaction needs not read its value.
+ * Only puts and expiring puts have references: merge operands are read and written together with
+ * their neighbours anyway.
  *
- * Failure: FIRN_CORRUPT as block/value_file.c has it.
+ * Failure: FIRN_CORRUPT, as in block/value_file.c.
  */
 #include "row/row_internal.h"
 

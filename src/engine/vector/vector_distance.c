@@ -16,8 +16,8 @@
  * the kernels to select near vectors, and firn_vector_distance_exact to compare these: a product of two f32 is exact in
  * double precision, and squares neither overflow nor vanish there.
  *
- * Every call of firn_vector_distance_kernels asks the processor which set to use: the answer is in variables of the C
- * runtime, set before main.
+ * Every call of firn_vector_distance_kernels asks codec/cpu.h which set to use; the processor was
+ * examined when the library was loaded.
  */
 #include "vector/vector_distance.h"
 

@@ -14,7 +14,8 @@
 
 enum { FIRN_VECTOR_DIMENSIONS_MAX = 65535 };
 
-/* What is measured; smaller is nearer. The numbers are on disk, and those of firn_metric (firn/vector.h). */
+/* Metrics; a smaller distance is nearer. The numbers are on disk, and those of firn_metric
+ * (firn/vector.h). */
 enum firn_vector_metric {
     FIRN_VECTOR_L2 = 1,     /* the sum of the squares of the differences: no root is taken */
     FIRN_VECTOR_DOT = 2,    /* the negative inner product: -(a . b) */
@@ -22,8 +23,9 @@ enum firn_vector_metric {
 };
 #define FIRN_VECTOR_METRIC_MAX FIRN_VECTOR_COSINE
 
-/* One set of kernels. Those of four rows cost less than four of one: the query is loaded once, and four rows are on
- * their way from memory. Each row is read from its beginning to byte n (4 n) and never beyond. */
+/* One set of kernels. Four rows at once cost less than four single ones: the query is loaded once,
+ * and four rows are fetched from memory at the same time. Each row is read from its beginning to
+ * byte n (4 n) and never beyond. */
 struct firn_vector_kernels {
     const char *name; /* "avx512vnni", "avx512", "avx2", "neon", "scalar" */
 
@@ -37,8 +39,9 @@ struct firn_vector_kernels {
     void (*dot_norm_four)(const void *query, const void *const rows[4], size_t n, float dots[4],
                           float norms[4]);
 
-    /* Codes: the query -128 to 127, rows 0 to 255; with VNNI one instruction for 64 products. Fastest where n is a multiple
-     * of 64: pad with zeros of the query. The results are exact: every set gives the same. */
+    /* Codes: the query -128 to 127, rows 0 to 255; with VNNI one instruction for 64 products.
+     * Fastest if n is a multiple of 64: pad the query with zeros. The results are exact: every set
+     * gives the same. */
 
     void (*dot_i8u8_four)(const int8_t *query, const uint8_t *const rows[4], size_t n,
                           int32_t out[4]);
@@ -46,7 +49,7 @@ struct firn_vector_kernels {
 
 /* The best set that this processor has; the same in every call. */
 const struct firn_vector_kernels *firn_vector_distance_kernels(void);
-/* The set with the number i, from the best one (0) on, the last of them "scalar"; NULL: there are not so many. For
+/* The set with index i: the best one is 0, the last one "scalar"; NULL if there are fewer. For
  * tests. */
 const struct firn_vector_kernels *firn_vector_distance_kernels_at(size_t i);
 
@@ -62,7 +65,7 @@ double firn_vector_distance_squares(const void *a, size_t n);
 /* The root of a number that is not negative. */
 double firn_vector_distance_root(double number);
 
-/* Neither a NaN nor an infinity is among the numbers. */
+/* Whether all numbers are finite: no NaN, no infinity. */
 bool firn_vector_distance_is_finite(const void *a, size_t n);
 
 #endif

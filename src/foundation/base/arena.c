@@ -2,8 +2,8 @@
  *
  * base/arena.c: bump allocation in chunks.
  *
- * A request larger than a quarter of a chunk gets a chunk of its own after the current one, so
- * that it does not waste the room that is left. Nothing is freed one by one.
+ * A request larger than a quarter of a chunk gets a chunk of its own after the current one, so that
+ * the rest of the current one is not wasted. Nothing is freed individually.
  */
 #include "base/arena.h"
 

@@ -19,7 +19,7 @@ struct firn_arena {
     size_t total_bytes; /* memory taken from the allocator */
 };
 
-/* 8-byte aligned, undefined contents; NULL when memory is out. Lives until deinit. */
+/* 8-byte aligned, undefined contents; NULL if memory runs out. Valid until deinit. */
 void *firn_arena_alloc(struct firn_arena *arena, size_t size) __attribute__((warn_unused_result));
 /* A copy in the arena, unaligned; _str adds a NUL. */
 uint8_t *firn_arena_copy(struct firn_arena *arena, const void *data, size_t size)

@@ -2,7 +2,7 @@
  *
  * base/buf.c: a buffer that doubles.
  *
- * Capacity starts at 64 bytes and doubles, so that n appends cost O(n). A buffer never shrinks by
+ * Capacity starts at 64 bytes and doubles, so n appends cost O(n). A buffer never shrinks by
  * itself: long-lived owners deinit it, short-lived ones clear and reuse it.
  */
 #include "base/buf.h"

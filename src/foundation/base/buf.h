@@ -2,8 +2,8 @@
  *
  * base/buf.h: bytes that grow. A zeroed struct is an empty buffer.
  *
- * Every function that grows returns FIRN_OK or FIRN_NO_MEMORY and leaves the contents as they were
- * on failure.
+ * Every function that grows a buffer returns FIRN_OK or FIRN_NO_MEMORY, and leaves the contents
+ * unchanged on failure.
  */
 #ifndef FIRN_BASE_BUF_H
 #define FIRN_BASE_BUF_H
@@ -18,7 +18,7 @@ struct firn_buf {
     uint8_t *data;
     size_t size;
     size_t capacity;
-    bool is_borrowed; /* the memory is the caller's: replaced when it is too small, never freed */
+    bool is_borrowed; /* the memory is the caller's: replaced when too small, never freed */
 };
 
 /* An empty buffer that uses the caller's memory as long as the contents fit into it. */
@@ -29,7 +29,7 @@ firn_buf_borrowed(void *memory, size_t capacity)
     return buf;
 }
 
-/* Releases memory of its own; the buffer is empty and usable afterwards. */
+/* Frees its memory, unless borrowed; the buffer is empty and usable afterwards. */
 void firn_buf_deinit(struct firn_buf *buf);
 
 /* Forgets the contents, keeps the memory. */
@@ -44,7 +44,7 @@ FIRN_MUST_CHECK int firn_buf_reserve(struct firn_buf *buf, size_t more);
 /* Sets the size; new bytes are undefined. */
 FIRN_MUST_CHECK int firn_buf_set_size(struct firn_buf *buf, size_t size);
 
-/* The slice, which must not lie in buf, takes the place of the contents. */
+/* Replaces the contents with the slice, which must not be in buf. */
 FIRN_MUST_CHECK static inline int
 firn_buf_assign(struct firn_buf *buf, firn_slice slice)
 {
@@ -74,8 +74,8 @@ FIRN_MUST_CHECK int firn_buf_append_sized(struct firn_buf *buf, firn_slice bytes
 FIRN_MUST_CHECK int firn_buf_append_format(struct firn_buf *buf, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* Puts a NUL after the contents (not counted in size) and returns them as text; NULL when
- * memory is out. */
+/* Puts a NUL after the contents (not counted in size) and returns them as text; NULL if memory runs
+ * out. */
 FIRN_MUST_CHECK const char *firn_buf_text(struct firn_buf *buf);
 
 static inline firn_slice

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * base/check.c: the end of a program whose state cannot be trusted any more.
+ * base/check.c: ends a program whose state can no longer be trusted.
  *
- * A failed CHECK means that a step which was about to run would have damaged data. Going on is
- * worse than stopping: everything acknowledged is on disk, and the next open recovers it.
+ * A failed CHECK means that the next step would have damaged data. Continuing is worse than
+ * stopping: everything acknowledged is on disk, and the next open recovers it.
  */
 #include "base/check.h"
 

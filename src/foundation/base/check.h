@@ -2,11 +2,11 @@
  *
  * base/check.h: assertions about the program, never about data.
  *
- * CHECK stays in release builds: it guards what would corrupt data. DCHECK is for debug builds.
- * Bytes that come from outside never reach either: they are tested and answered with FIRN_CORRUPT.
+ * CHECK stays in release builds: it guards steps that would corrupt data. DCHECK is for debug
+ * builds. Bytes from outside never reach either: they are tested, and answered with FIRN_CORRUPT.
  *
- * A failed check names its file and line; in debug builds its expression too, which in release builds would be
- * one percent of the library.
+ * A failed check names its file and line. Debug builds also print its expression, which in release
+ * builds would take one percent of the library.
  */
 #ifndef FIRN_BASE_CHECK_H
 #define FIRN_BASE_CHECK_H
@@ -19,7 +19,7 @@ _Noreturn void firn_check_failed(const char *file, int line, const char *express
 #define DCHECK(expression) CHECK(expression)
 #else
 #define CHECK(expression) ((expression) ? (void)0 : firn_check_failed(__FILE__, __LINE__, ""))
-/* Compiled and never evaluated: what is used only here counts as used. */
+/* Compiled and never evaluated: variables used only here count as used. */
 #define DCHECK(expression) ((void)(0 && (expression)))
 #endif
 

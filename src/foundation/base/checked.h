@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * base/checked.h: arithmetic on numbers that come from outside. Each returns false, and leaves *out
- * alone, where the result does not fit.
+ * base/checked.h: arithmetic on numbers from outside. Each function returns false, and leaves *out
+ * unchanged, if the result does not fit.
  */
 #ifndef FIRN_BASE_CHECKED_H
 #define FIRN_BASE_CHECKED_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * base/entry.h: one version of a key, as memtables, logs and runs hold it, and the order of them.
+ * base/entry.h: one version of a key, as in memtables, logs and runs, and the order of versions.
  */
 #ifndef FIRN_BASE_ENTRY_H
 #define FIRN_BASE_ENTRY_H
@@ -16,18 +16,18 @@
 enum firn_entry_kind {
     FIRN_ENTRY_PUT = 1,
     FIRN_ENTRY_DELETE = 2,
-    /* Covers the versions of the keys in [key, value) whose sequences are smaller than its own. It
-     * lies beside the versions of keys, never among them. */
+    /* Covers the versions of the keys in [key, value) with sequences smaller than its own. It is
+     * stored beside the versions of keys, never among them. */
     FIRN_ENTRY_RANGE_DELETE = 3,
-    /* Changes the value below it. Its value is a byte that says how, one of
-     * firn_merge_operator, and the operand: see merge/merge.h. */
+    /* Changes the older value. Its value is a byte that says how, one of firn_merge_operator, and
+     * the operand: see merge/merge.h. */
     FIRN_ENTRY_MERGE = 4,
-    /* A put until some moment, and from then on a delete. Its value begins with that moment,
-     * milliseconds since 1970 in 8 bytes, the lowest first. */
+    /* A put until a certain time, and from then on a delete. Its value begins with that time, in
+     * milliseconds since 1970: 8 bytes, little-endian. */
     FIRN_ENTRY_EXPIRING = 5
 };
 
-/* What stands before the value of a user in those two kinds. */
+/* Size of what precedes the user's value in those two kinds. */
 enum { FIRN_ENTRY_MERGE_HEAD_SIZE = 1, FIRN_ENTRY_EXPIRING_HEAD_SIZE = 8 };
 enum { FIRN_ENTRY_LOGGED_SIZE = 24 };
 
@@ -39,15 +39,15 @@ struct firn_entry {
     firn_slice value; /* empty for FIRN_ENTRY_DELETE */
     uint64_t sequence;
     enum firn_entry_kind kind;
-    /* NULL; or what a reference leads into that stands in the place of the value's bytes, after
-     * its head: of a put or an expiring one (block/value_file.h). Lives as long as the run. */
+    /* NULL; or resolves the reference that replaces the bytes of the value after its head, in a put
+     * or an expiring put (block/value_file.h). Valid as long as the run. */
     const struct firn_run_values *values;
-    /* NULL; or, of a put or an expiring one that lies in a memtable, FIRN_ENTRY_LOGGED_SIZE bytes
-     * that say where the log has its value (memtable/memtable.h). They stand right after the value.
-     * So a value that stands elsewhere was replaced. */
+    /* NULL; or, for a put or an expiring put in a memtable, FIRN_ENTRY_LOGGED_SIZE bytes that say
+     * where the log has its value (memtable/memtable.h). They come right after the value, so a
+     * value at another address was replaced. */
     const uint8_t *logged;
-    /* Where values is not NULL: the value is a tuple, and references stand in the place of some of its
-     * cells (block/value_file.h), not of all of it. */
+    /* If values is not NULL: the value is a tuple, and references replace some of its cells
+     * (block/value_file.h), not all of it. */
     bool has_cells;
 };
 
@@ -59,7 +59,7 @@ firn_entry_head_size(enum firn_entry_kind kind)
                                          : 0;
 }
 
-/* Of the value of a FIRN_ENTRY_EXPIRING: from when on it is gone, and what it is until then. */
+/* The value of a FIRN_ENTRY_EXPIRING: its expiry, and the user's value. */
 static inline uint64_t
 firn_entry_expires_ms(firn_slice value)
 {

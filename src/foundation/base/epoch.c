@@ -1,29 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * base/epoch.c: reclamation by epochs, with a slot for each reader that is inside.
+ * base/epoch.c: epoch-based reclamation, with a slot for each reader that is inside.
  *
- * A counter, `now`, grows with every thing that is retired; the thing keeps the number it had. A
+ * A counter, `now`, is incremented for every retired object, which keeps the number before. A
  * reader that enters reads the counter and writes it into a free slot; when it leaves it writes 0.
- * An object of epoch e may be freed once no slot holds a number in [1, e]: all present readers
- * entered after it had been unlinked.
+ * An object of epoch e may be freed once no slot has a number in [1, e]: all present readers
+ * entered after the object had been unlinked.
  *
- * There are no threads' own variables here: a reader begins its search for a slot at a place that
- * follows from the address of its stack, so each thread nearly always finds the same slot free, in
- * its own cache. Where all slots are taken it counts itself in without_slot, and nothing at all is
+ * There are no thread-local variables here. A reader starts its search for a slot at an index
+ * computed from the address of its stack, so each thread nearly always finds the same slot free, in
+ * its own cache. If all slots are taken, the reader counts itself in without_slot, and nothing is
  * released while that is not zero.
  *
  * (I1) enter writes its slot, then the reader loads a pointer; a writer replaces the pointer, then
  *      reclaim reads the slots. All four are sequentially consistent. So if reclaim does not see
  *      the slot taken, the load came after the replacement and saw the new pointer.
- * (I2) The number in a slot may be older than the moment of entering: that only delays.
- * (I3) leave stores with release and reclaim loads with acquire at least: all that a reader did
- *      inside comes before the release of what it looked at. A slot taken anew continues the chain,
- *      because taking it is a read-modify-write that acquires.
- * (Not checked: these are orders of memory accesses; each access names the ones that it pairs with.)
+ * (I2) The number in a slot may be older than the moment of entering: this only delays reclamation.
+ * (I3) leave stores with release and reclaim loads with acquire at least: everything that a reader
+ *      did inside happens before the objects that it used are released. Taking a slot again
+ *      continues the chain, because it is a read-modify-write that acquires. (Not checked: these
+ *      are orders of memory accesses; each access names the ones that it pairs with.)
  *
- * The retired wait on a stack without a lock. reclaim takes the whole stack, releases what it can
- * and pushes back the rest, so any number of threads may reclaim at once, and no thing is popped
- * one by one (no ABA).
+ * Retired objects wait on a lock-free stack. reclaim takes the whole stack, releases what it can
+ * and pushes back the rest. So any number of threads may reclaim at once, and no object is popped
+ * individually (no ABA).
  */
 #include "base/epoch.h"
 

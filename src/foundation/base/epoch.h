@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * base/epoch.h: letting go of what readers without locks may still be looking at.
+ * base/epoch.h: freeing objects that readers without locks may still use.
  *
- * Readers enter, load pointers, use what they lead to, and leave. A thread that replaces such
- * a pointer retires the old object, which is released once all readers that entered before have
- * left. Nothing waits: objects that cannot be released yet are left to the next reclaim.
+ * Readers enter, load pointers, use the objects, and leave. A thread that replaces such a pointer
+ * retires the old object, which is released once all readers that entered before have left. Nothing
+ * waits: objects that cannot be released yet are left to the next reclaim.
  *
- * Any thread, all functions but init and deinit.
+ * Any thread, except for init and deinit.
  */
 #ifndef FIRN_BASE_EPOCH_H
 #define FIRN_BASE_EPOCH_H
@@ -15,10 +15,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A power of two. More readers than this at once only delay what is retired. */
+/* A power of two. More concurrent readers than this only delay reclamation. */
 enum { FIRN_EPOCH_SLOTS = 64 };
 
-/* Embedded in what is retired. */
+/* Embedded in objects that are retired. */
 struct firn_epoch_node {
     struct firn_epoch_node *next;
     uint64_t epoch;
@@ -27,7 +27,7 @@ struct firn_epoch_node {
 
 /* A cache line for each, so that readers do not disturb each other. */
 struct firn_epoch_slot {
-    _Atomic uint64_t epoch; /* since when its reader is inside; 0: free */
+    _Atomic uint64_t epoch; /* counter when its reader entered; 0: free */
     uint64_t padding[7];
 };
 
@@ -40,20 +40,21 @@ struct firn_epoch {
 };
 
 void firn_epoch_init(struct firn_epoch *epoch);
-/* Requires: no thread is inside. Releases what is left. */
+/* Releases all retired objects. Requires: no thread is inside. */
 void firn_epoch_deinit(struct firn_epoch *epoch);
 
-/* Pointers loaded after this (memory_order_seq_cst) stay valid until leave, which gets the result.
- * A thread may be inside several times. Never waits. */
+/* Pointers loaded after this (memory_order_seq_cst) stay valid until leave, which is passed the
+ * result. Calls may nest. Never waits. */
 size_t firn_epoch_enter(struct firn_epoch *epoch);
 void firn_epoch_leave(struct firn_epoch *epoch, size_t slot);
 
-/* release(node) will be called once, by any thread that reclaims, when no thread can see it any
- * more. No pointer may lead to it from now on (the last one replaced with memory_order_seq_cst). */
+/* release(node) will be called once, by any thread that reclaims, when no thread can use the
+ * object any more. Requires: no pointer leads to it (the last one was replaced with
+ * memory_order_seq_cst). */
 void firn_epoch_retire(struct firn_epoch *epoch, struct firn_epoch_node *node,
                        void (*release)(struct firn_epoch_node *node));
-/* Releases what no thread can see; release may retire further things. Not within a lock that
- * release takes. */
+/* Releases objects that no thread can use; release may retire further ones. The caller must not
+ * hold a lock that release takes. */
 void firn_epoch_reclaim(struct firn_epoch *epoch);
 
 #endif

@@ -2,12 +2,12 @@
  *
  * base/error.c: one table of codes, and the texts of errors.
  *
- * An error is filled once, where it is born, by the function that knows the file, the offset and
- * what it expected. Callers further up may put a prefix before the text; they never replace the
- * code. Cleaning up passes NULL, so the first error wins without bookkeeping.
+ * An error is filled once, where it occurs, by the function that knows the file, the offset and
+ * what it expected. Callers may put a prefix before the text, but never replace the code. Cleanup
+ * code passes NULL, so the first error wins without bookkeeping.
  *
- * Nothing here allocates: an error must be reportable when memory is gone. A text that does not fit
- * is cut and ends in "...".
+ * Nothing here allocates: an error must be reportable when memory has run out. A text that does not
+ * fit is cut and ends in "...".
  */
 #include "base/error.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * base/error.h: filling a firn_error, and the one way a function leaves early.
+ * base/error.h: filling a firn_error, and the macro for leaving a function early.
  */
 #ifndef FIRN_BASE_ERROR_H
 #define FIRN_BASE_ERROR_H
@@ -9,12 +9,13 @@
 
 #include "firn/error.h"
 
-/* Fills *err (NULL is fine) and returns code, so that `return firn_error_set(...)` reads well. */
+/* Fills *err (NULL is allowed) and returns code, so that `return firn_error_set(...)` reads
+ * well. */
 int firn_error_set(firn_error *err, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* The text is before, name and after, one after the other, without any formatting: for what is an
- * answer as often as a failure. */
+/* The text is before, name and after, concatenated without formatting: for errors that are frequent
+ * and normal answers. */
 int firn_error_set_named(firn_error *err, int code, const char *before, const char *name,
                          const char *after);
 
@@ -28,18 +29,19 @@ int firn_error_set_errno(firn_error *err, int error_number, const char *format, 
 int firn_error_prefix(firn_error *err, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* What a function of the program's user returned: FIRN_OK, or its code, with an error that says who stopped. */
+/* The result of a function of the program's user: FIRN_OK, or its code with an error that says who
+ * stopped. */
 int firn_error_stopped(firn_error *err, int rc);
 
-/* Gives *err (NULL is fine) what another error says. */
+/* Copies another error to *err (NULL is allowed). */
 void firn_error_copy(firn_error *err, const firn_error *from);
 
 /* FIRN_NO_MEMORY with a text that names what could not be allocated. */
 int firn_error_no_memory(firn_error *err, const char *what);
 
-/* The functions above fill errors, and an error is never FIRN_OK (they check it). Compilers and
- * analyzers see one file at a time: this tells them, so that they do not follow paths on which a
- * failure is taken for a success. */
+/* The functions above fill errors, and an error is never FIRN_OK (they check this). Compilers and
+ * analyzers see one file at a time: this lets them skip paths on which a failure would count as a
+ * success. */
 static inline int
 firn_error_never_ok(int code)
 {
@@ -53,12 +55,11 @@ firn_error_never_ok(int code)
 #define firn_error_set_errno(...) firn_error_never_ok(firn_error_set_errno(__VA_ARGS__))
 #define firn_error_no_memory(...) firn_error_never_ok(firn_error_no_memory(__VA_ARGS__))
 
-/* The code that stands for an errno of the operating system (ENOENT is FIRN_NOT_FOUND, …; else
- * FIRN_IO). */
+/* The code for an errno of the operating system (ENOENT is FIRN_NOT_FOUND, …; else FIRN_IO). */
 int firn_error_code_of_errno(int error_number);
 
-/* Runs an expression that returns a code; on failure keeps it in the local `rc` and goes to the
- * local label `out`. */
+/* Evaluates an expression that returns a code; on failure stores it in the local `rc` and jumps to
+ * the local label `out`. */
 #define FIRN_TRY(expression) \
     do {                     \
         rc = (expression);   \
@@ -67,7 +68,7 @@ int firn_error_code_of_errno(int error_number);
         }                    \
     } while (0)
 
-/* A failure that changes nothing any more, while cleaning up after another one. */
+/* Ignores a failure that no longer matters, while cleaning up after another one. */
 #define FIRN_IGNORE(expression)           \
     do {                                  \
         int firn_ignored_ = (expression); \

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * base/hash_map.c: open addressing with linear probing over indexes into a dense array of records.
+ * base/hash_map.c: open addressing with linear probing, with indexes into a dense array of records.
  *
- * Records lie one after the other in order of insertion, so a walk over the map is a walk over an
- * array, and growing the table moves 4 bytes a record. The table is at most 7/8 full. There is no
- * removal: what is collected for one operation goes away with it.
+ * Records are stored in order of insertion, so a walk over the map is a walk over an array, and
+ * growing the table moves 4 bytes a record. The table is at most 7/8 full. There is no removal: a
+ * map is built for one operation and freed with it.
  */
 #include "base/hash_map.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * base/hash_map.h: an unordered map of fixed-size records, found by a 64-bit hash that the caller
- * computes and an equality that the caller gives. A zeroed struct is not usable: init it. Not safe
- * for two threads at once.
+ * computes and an equality function of the caller's. Must be initialized (zeroed is not enough).
+ * For one thread at a time.
  */
 #ifndef FIRN_BASE_HASH_MAP_H
 #define FIRN_BASE_HASH_MAP_H
@@ -22,8 +22,8 @@ struct firn_hash_map {
     bool (*equal)(const void *record, const void *key);
 };
 
-/* Allocates nothing. hash() must give for a record what the caller passes as key_hash for its
- * key. */
+/* Allocates nothing. Requires: hash() of a record equals the key_hash that the caller passes for
+ * its key. */
 void firn_hash_map_init(struct firn_hash_map *map, size_t record_size,
                         uint64_t (*hash)(const void *record),
                         bool (*equal)(const void *record, const void *key));
@@ -34,12 +34,12 @@ void firn_hash_map_clear(struct firn_hash_map *map);
 /* The record, or NULL. Valid until the next insertion. */
 void *firn_hash_map_find(const struct firn_hash_map *map, uint64_t key_hash, const void *key);
 
-/* Adds a copy of a record whose key is not in the map yet; returns the copy, or NULL when memory
- * is out (or after 2^32 - 2 records) and the map is as it was. Valid until the next insertion. */
+/* Adds a copy of a record. Requires: its key is not in the map. Returns the copy, or NULL with the
+ * map unchanged if memory runs out (or after 2^32 - 2 records). Valid until the next insertion. */
 void *firn_hash_map_insert(struct firn_hash_map *map, uint64_t key_hash, const void *record)
     __attribute__((warn_unused_result));
 
-/* Makes room for so many insertions, which cannot fail then; false when memory is out. */
+/* Makes room for so many insertions, which then cannot fail; false if memory runs out. */
 bool firn_hash_map_reserve(struct firn_hash_map *map, size_t more)
     __attribute__((warn_unused_result));
 

@@ -4,10 +4,10 @@
  *
  * Tests replace the table to fail the n-th allocation; an embedding program may replace it to
  * account for memory. The table is read without a lock: it is set before the first allocation and
- * not while threads run.
+ * while no other threads run.
  *
- * Zeros are asked for as such: of a large block the C library has the kernel's own zero pages, which
- * cost nothing until they are touched.
+ * Zeroed memory has a function of its own: for a large block the C library uses the kernel's zero
+ * pages, which cost nothing until they are touched.
  */
 #include "base/mem.h"
 

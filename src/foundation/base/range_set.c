@@ -1,37 +1,37 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * base/range_set.c: a forest over ranges in the order of their age, each tree of which knows what
- * its ranges cover together.
+ * base/range_set.c: a forest over ranges in the order of their age. Each tree records what its
+ * ranges cover together.
  *
- * A node is a single range or stands for PARTS nodes of the level below, which follow one another
- * in age. It holds its spans: the union of its ranges as a sorted list of stretches that do not
- * touch. The newest nodes that have no parent form a chain, newest first. An added range goes to
- * the head of the chain as a node of level 0; whenever the first PARTS nodes of the chain have one
- * level they become the parts of a new node, so the chain has fewer than PARTS nodes a level.
+ * A node is a single range, or stands for PARTS nodes of the level below that are consecutive in
+ * age. It contains its spans: the union of its ranges as a sorted list of intervals that do not
+ * touch. The newest nodes without a parent form a chain, newest first. An added range goes to the
+ * head of the chain as a node of level 0. Whenever the first PARTS nodes of the chain have the same
+ * level they become the parts of a new node, so the chain has fewer than PARTS nodes of each level.
  *
- * Whether something newer than a version covers its key is thus a binary search in the spans of a
- * few nodes; which range it is, a walk down into those parts that cover the key. A node is looked
- * into only where the view sees a part of its sequences but not all of them: of nodes seen whole,
- * the newest that covers the key has the answer inside, and ranges added oldest first leave at most
- * two nodes a level that are seen in part by one interval. So no shape of ranges (identical,
- * nested, a million small ones beside a thousand large ones) makes a lookup slow; an interval tree
- * with the newest sequence of each subtree would have no such bound.
+ * To find out whether something newer than a version covers its key is thus a binary search in the
+ * spans of a few nodes; finding that range is a walk down into the parts that cover the key. A walk
+ * enters a node only if the view sees some of its sequences but not all: of nodes that are seen
+ * completely, the newest that covers the key contains the answer. If ranges are added oldest first,
+ * one interval of a view sees at most two nodes of each level partly. So no shape of ranges
+ * (identical, nested, a million small ones with a thousand large ones) makes a lookup slow. An
+ * interval tree with the newest sequence of each subtree would have no such bound.
  *
- * Spans that touch are one: a thousand adjacent ranges are one stretch, over which a cursor can jump
- * at once (firn_range_set_covered).
+ * Spans that touch are merged: a thousand adjacent ranges are one span, over which a cursor can
+ * jump at once (firn_range_set_covered).
  *
  * Invariants.
- * (I1) A node never changes and never goes once it can be reached from root; `older` leads from a
- *      node to the next in age, also from part to part, and the oldest part's `older` leads out of
+ * (I1) A node never changes and is never freed once it can be reached from root; `older` points
+ *      from a node to the next older one, also from part to part, and from the oldest part out of
  *      its parent. (Not checked: readers are given const nodes.)
- * (I2) All that one add makes is published by one release store to root: readers see it whole or
- *      not at all. (Not checked: publish is the only store.)
- * (I3) Sequences of the parts of a node lie within its sequence_min and sequence_max.
+ * (I2) One release store to root publishes everything that one add makes: readers see all of it or
+ *      nothing. (Not checked: publish is the only store.)
+ * (I3) Sequences of the parts of a node are within its sequence_min and sequence_max.
  *
- * Memory. Nodes and bounds are cut from blocks that grow from 256 bytes to 64 KiB. An add takes all
- * it may need before it changes anything; reserve takes it for many adds ahead, by counting which
- * nodes those will complete. Merging is amortized: an add that completes a node of level l copies
- * up to PARTS^l spans.
+ * Memory. Nodes and bounds are cut from blocks that grow from 256 bytes to 64 KiB. An add allocates
+ * everything that it may need before it changes anything; reserve does so for many future adds, by
+ * counting which nodes those will complete. Merging is amortized: an add that completes a node of
+ * level l copies up to PARTS^l spans.
  *
  * The idea of a logarithmic number of static structures is J. L. Bentley's and J. B. Saxe's
  * (Decomposable Searching Problems I, 1980); here the smaller ones stay inside the larger.

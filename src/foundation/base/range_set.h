@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * base/range_set.h: the range deletes of a memtable or of a run, asked for the newest that covers a
- * key.
+ * base/range_set.h: the range deletes of a memtable or of a run, searched for the newest one that
+ * covers a key.
  *
- * One writer at a time (the caller serializes); any number of readers beside it without locks.
- * Ranges never go before the set does, and neither do the bounds that readers get from it.
+ * One writer at a time (the caller serializes); meanwhile any number of readers without locks.
+ * Ranges live as long as the set, and so do the bounds that readers get from it.
  *
  * Costs, for n ranges. add: O(log n) amortized; one that completes 4^k ranges takes time for all of
  * them. covering, covered, free: O(log n) binary searches for each interval of the view, for any
- * ranges, if they were added oldest first or sealed; else, where many overlap, it may be all
- * that cover the key. Memory: 100 to 250 bytes a range beside its bounds, least where ranges
- * overlap or touch.
+ * ranges, if they were added oldest first or sealed. Otherwise, if many overlap, time for all that
+ * cover the key. Memory: 100 to 250 bytes a range beside its bounds, least if ranges overlap or
+ * touch.
  */
 #ifndef FIRN_BASE_RANGE_SET_H
 #define FIRN_BASE_RANGE_SET_H
@@ -34,7 +34,7 @@ struct firn_range {
 
 struct firn_range_node;
 
-/* A stretch of memory that nodes are cut from. */
+/* A block of memory from which nodes are cut. */
 struct firn_range_room {
     uint8_t *at;
     uint8_t *end;
@@ -44,7 +44,7 @@ struct firn_range_room {
 struct firn_range_set {
     struct firn_arena arena;
     _Atomic(const struct firn_range_node *) root; /* release in add pairs with acquire in readers */
-    size_t count;                                 /* the writer's, as what follows */
+    size_t count;                                 /* the writer's, like the following members */
     struct firn_range_room room;
     struct firn_range_room other_room;
     uint64_t newest;
@@ -53,17 +53,17 @@ struct firn_range_set {
 };
 
 void firn_range_set_deinit(struct firn_range_set *set);
-/* Copies the range. FIRN_NO_MEMORY: the set is unchanged. A range that is not above its lower bound
- * is a no-op. */
+/* Copies the range. FIRN_NO_MEMORY: the set is unchanged. A range whose upper bound is not above
+ * its lower one is ignored. */
 FIRN_MUST_CHECK int firn_range_set_add(struct firn_range_set *set, const struct firn_range *range,
                                        firn_error *err);
-/* Takes the memory for that many further ranges whose bounds have content_bytes in all: adding them
- * does not fail. */
+/* Allocates memory for that many further ranges whose bounds have content_bytes in all: adding them
+ * then cannot fail. */
 FIRN_MUST_CHECK int firn_range_set_reserve(struct firn_range_set *set, size_t range_count,
                                            size_t content_bytes, firn_error *err);
-/* After the last range and before the first reader; no more may be added. Puts the ranges in the
- * order of their age, if they were not added so, and makes lookups of keys that no range covers one
- * search instead of several. Only a matter of speed; FIRN_NO_MEMORY leaves the set as it was. */
+/* Called after the last range was added and before the first reader. Sorts the ranges by age, if
+ * they were not added so, and reduces lookups of uncovered keys to one search. This only affects
+ * speed; FIRN_NO_MEMORY leaves the set unchanged. */
 FIRN_MUST_CHECK int firn_range_set_seal(struct firn_range_set *set, firn_error *err);
 /* Any thread. */
 static inline bool
@@ -71,7 +71,7 @@ firn_range_set_is_empty(const struct firn_range_set *set)
 {
     return atomic_load_explicit(&set->root, memory_order_acquire) == NULL;
 }
-/* The memory that the set has taken beside its own struct. The writer's. */
+/* The memory of the set, without its own struct. Only for the writer. */
 size_t firn_range_set_size_bytes(const struct firn_range_set *set);
 
 /* The sequence of the newest range that covers key, that view sees, and that is newer than `above`;
@@ -79,29 +79,30 @@ size_t firn_range_set_size_bytes(const struct firn_range_set *set);
 uint64_t firn_range_set_covering(const struct firn_range_set *set, firn_slice key,
                                  const struct firn_view *view, uint64_t above);
 
-/* A stretch of keys, with bounds that belong to sets. */
+/* An interval of keys, with bounds that belong to sets. */
 struct firn_range_stretch {
     firn_slice lower;
     firn_slice upper;
-    bool has_lower; /* else it has no bound there */
+    bool has_lower; /* else it is unbounded below */
     bool has_upper;
     uint64_t sequence;
 };
-/* Whether a range that view sees and that is newer than `above` covers key. Then *out is a stretch
- * around key in which all versions older than out->sequence (which is above `above`) are covered;
- * it is longer than one range where ranges touch or overlap. Any thread. */
+/* Whether a range that view sees and that is newer than `above` covers key. Then *out is an
+ * interval around key in which all versions older than out->sequence (which is above `above`) are
+ * covered; it is longer than one range if ranges touch or overlap. Any thread. */
 bool firn_range_set_covered(const struct firn_range_set *set, firn_slice key,
                             const struct firn_view *view, uint64_t above,
                             struct firn_range_stretch *out);
-/* Whether no range that view sees and that is newer than `above` covers key. Then *stretch, which
- * must hold key, is narrowed to the part around key of which that is true as well. Any thread. */
+/* Whether no range that view sees and that is newer than `above` covers key. Then *stretch is
+ * narrowed to the part around key for which this is true. Requires: *stretch contains key. Any
+ * thread. */
 bool firn_range_set_free(const struct firn_range_set *set, firn_slice key,
                          const struct firn_view *view, uint64_t above,
                          struct firn_range_stretch *stretch);
 
-/* Calls visit for each range that reaches into [lower, upper) (NULL: no bound), by lower bound,
- * then newest first, as they are at this moment; a return other than FIRN_OK ends the walk and
- * is returned. Takes 8 bytes a range visited for the order. Any thread. */
+/* Calls visit for each present range that overlaps [lower, upper) (NULL: no bound), by lower bound,
+ * then newest first. A result other than FIRN_OK ends the walk and is returned. Takes 8 bytes for
+ * each visited range. Any thread. */
 FIRN_MUST_CHECK int firn_range_set_visit(const struct firn_range_set *set, const firn_slice *lower,
                                          const firn_slice *upper,
                                          int (*visit)(void *ctx, const struct firn_range *range,

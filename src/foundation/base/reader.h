@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * base/reader.h: reading fields from bytes that are not trusted. Each function returns false, and
- * leaves the reader where it was, when the bytes do not hold the field; no read goes past the end.
+ * base/reader.h: reading fields from untrusted bytes. Each function returns false, and leaves the
+ * reader unchanged, if the bytes do not contain the field; no read goes past the end.
  */
 #ifndef FIRN_BASE_READER_H
 #define FIRN_BASE_READER_H

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * base/search.h: halving, once for all sorted sequences.
+ * base/search.h: binary search, once for all sorted sequences.
  */
 #ifndef FIRN_BASE_SEARCH_H
 #define FIRN_BASE_SEARCH_H
 
 #include <stddef.h>
 
-/* Makes low the first place in [low, high) that does not lie before what is sought, and high the same;
- * both are variables of type size_t. `before` is an expression that says of the place `middle`, which
- * is declared here, whether it lies before: true up to some place and of none after that.
+/* Sets low and high to the first position in [low, high) that is not before the target; both are
+ * variables of type size_t. `before` is an expression that says whether the position `middle`,
+ * which is declared here, is before the target: true up to some position and false from there on.
  * Requires: low <= high. */
 #define FIRN_SEARCH_FIRST(low, high, middle, before)        \
     while ((low) < (high)) {                                \

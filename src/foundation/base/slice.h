@@ -11,7 +11,8 @@
 
 #include "firn/types.h"
 
-/* Byte order, shorter first where one is a prefix of the other: the order of keys and of names. */
+/* Byte order; if one slice is a prefix of the other, the shorter comes first. The order of keys and
+ * names. */
 static inline int
 firn_slice_compare(firn_slice a, firn_slice b)
 {

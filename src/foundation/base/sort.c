@@ -2,11 +2,10 @@
  *
  * base/sort.c: a heap sort.
  *
- * Not the fastest sort, but one that no chosen input makes slow, that needs no
- * memory (the C library's qsort takes some from elsewhere than base/mem.h) and no recursion. Each
- * record that leaves the heap is replaced from the bottom up: the hole sinks to a leaf along the
- * larger children, which takes one comparison a level, and the last record rises from there, mostly
- * not far.
+ * It is not the fastest sort, but no chosen input makes it slow, and it needs neither recursion nor
+ * memory (the C library's qsort allocates some, not from base/mem.h). Each record that leaves the
+ * heap is replaced from the bottom up: the hole sinks to a leaf along the larger children, which
+ * takes one comparison a level, and the last record rises from there, usually not far.
  */
 #include "base/sort.h"
 

@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The largest record. */
+/* The maximum size of a record. */
 enum { FIRN_SORT_RECORD_SIZE_MAX = 256 };
 
 /* Sorts an array of count records of record_size bytes each, in O(count log count) for any input.
@@ -19,7 +19,7 @@ void firn_sort(void *records, size_t count, size_t record_size,
 
 /* The same for numbers, in ascending order. */
 void firn_sort_u64(uint64_t *numbers, size_t count);
-/* Sorts numbers and keeps one of each; returns how many. */
+/* Sorts numbers and removes duplicates; returns how many remain. */
 size_t firn_sort_unique_u64(uint64_t *numbers, size_t count);
 /* Whether a number is among sorted ones. */
 bool firn_sort_has_u64(const uint64_t *numbers, size_t count, uint64_t wanted);

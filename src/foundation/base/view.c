@@ -2,12 +2,12 @@
  *
  * base/view.c: guides to the intervals of a view.
  *
- * After many restores that follow each other now has as many intervals, and a scan asks of every
- * version in which of them it lies. Halving takes ten steps for a thousand, each waiting for the one
- * before. A guide divides the sequences from the first interval's beginning to the last one's into at
- * least as many slots as there are intervals. Where these are about as long as each other, one or two
- * begin in a slot, and the search is over with the first step. Where they are not, as when a load has
- * taken a sequence far ahead, a slot may hold many, and halving goes on within it.
+ * After many consecutive restores, `now` has as many intervals, and a scan searches them for every
+ * version. A binary search takes ten dependent steps for a thousand. A guide divides the sequences,
+ * from the beginning of the first interval to that of the last, into at least as many slots as
+ * there are intervals. If the intervals have similar lengths, one or two begin in a slot, and the
+ * search ends after the first step. If not, for example when a load has advanced the sequence far,
+ * a slot may have many, and the binary search continues within it.
  */
 #include "base/view.h"
 

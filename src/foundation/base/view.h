@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * base/view.h: which commits a reading sees: a set of sequence intervals, almost always the single
+ * base/view.h: which commits a reader sees: a set of sequence intervals, almost always the single
  * one [1, n].
  */
 #ifndef FIRN_BASE_VIEW_H
@@ -17,13 +17,14 @@ struct firn_view_interval {
     uint64_t last;  /* inclusive, ≥ first */
 };
 
-/* Leads to an interval without a search among all of them: sequences from the first one's beginning
- * on fall into slots of equal width, a power of two. */
+/* Leads to an interval without a search among all of them: sequences, from the beginning of the
+ * first interval on, are divided into slots of equal width, a power of two. */
 struct firn_view_guide {
     uint64_t first;  /* where the first interval begins */
-    uint32_t slots;  /* the last of which has no end */
-    uint32_t shift;  /* a slot is this power of two wide */
-    uint32_t from[]; /* of each slot, and after the last: how many intervals begin before it */
+    uint32_t slots;  /* the last one is unbounded */
+    uint32_t shift;  /* binary logarithm of a slot's width */
+    uint32_t from[]; /* for each slot, and after the last: number of intervals that begin before
+                        it */
 };
 
 /* Ascending, disjoint, not adjacent; immutable once shared. The intervals and the guide are borrowed
@@ -31,14 +32,14 @@ struct firn_view_guide {
 struct firn_view {
     const struct firn_view_interval *intervals;
     size_t count;
-    /* Where the newest interval ends, in place of its own end; 0: there. So that readings of one
-     * history at different moments share their intervals. */
+    /* The end of the newest interval, instead of its own; 0: its own. So readers of one history at
+     * different times share their intervals. */
     uint64_t last;
     const struct firn_view_guide *guide; /* NULL: there is none */
 };
 
-/* Where views of one history part. A branch sees what its parent sees up to a sequence, the fork, and
- * all of its own sequences, which begin after that. */
+/* Where views of one history diverge. A branch sees what its parent sees up to a sequence, the
+ * fork, and all of its own sequences, which begin after that. */
 struct firn_view_branch {
     uint64_t first;  /* of its own sequences */
     uint64_t fork;   /* in the parent's own sequences */
@@ -49,35 +50,36 @@ struct firn_view_branch {
 /* A view as a place on a branch: it sees that branch up to a sequence. */
 struct firn_view_place {
     uint64_t last;
-    /* When it reads: milliseconds since 1970. Values that expire then or before are gone for it. */
+    /* The time of reading: milliseconds since 1970. The view does not see values that expire then
+     * or earlier. */
     uint64_t time_ms;
     uint32_t branch;
 };
 
-/* The views of all that may still read: checkpoints, cursors, transactions, readers, and now. Places
- * are in no order. Branches that have a root in common form a tree: within one, no sequence is seen
- * as the own of two branches. Borrowed. */
+/* The views of everything that may still read: checkpoints, cursors, transactions, readers, and
+ * now. Places are in no order. Branches with a common root form a tree, in which no sequence
+ * belongs to two branches. Borrowed. */
 struct firn_view_list {
     const struct firn_view_branch *branches;
     size_t branch_count;
     const struct firn_view_place *places;
     size_t place_count;
-    /* Tombstones from this sequence on stay, also where they hide nothing: an open transaction asks
-     * which keys were written since it began. 0: none need to. */
+    /* Tombstones from this sequence on are kept even if they hide nothing: an open transaction
+     * checks which keys were written since it began. 0: none are needed. */
     uint64_t tombstones_kept_from;
-    /* Of the views, the one that reads what is written from here on, without an end; the versions
-     * that it does not read are kept apart. NULL: no version is. */
+    /* The view that reads everything written from here on, without an end; versions that it does
+     * not read are stored separately. NULL: no version is. */
     const struct firn_view *now;
 };
 
-/* Whether a tombstone must stay for the sake of open transactions. */
+/* Whether open transactions need a tombstone. */
 static inline bool
 firn_view_list_keeps_tombstone(uint64_t tombstones_kept_from, uint64_t sequence)
 {
     return tombstones_kept_from != 0 && sequence >= tombstones_kept_from;
 }
 
-/* Interval number i, i < count. */
+/* The interval with index i, i < count. */
 static inline struct firn_view_interval
 firn_view_at(const struct firn_view *view, size_t i)
 {
@@ -89,8 +91,8 @@ firn_view_at(const struct firn_view *view, size_t i)
     return interval;
 }
 
-/* How many intervals begin at or below a sequence. Without branches that could be guessed wrong:
- * after many restores this is asked of every version. */
+/* How many intervals begin at or below a sequence. Computed without unpredictable branches: after
+ * many restores this is called for every version. */
 static inline size_t
 firn_view_count_from(const struct firn_view *view, uint64_t sequence)
 {
@@ -118,16 +120,16 @@ firn_view_count_from(const struct firn_view *view, uint64_t sequence)
     return (size_t)(at - view->intervals) + (at->first <= sequence);
 }
 
-/* What a guide to so many intervals takes; 0 where they are so few that none is made. */
+/* Size of a guide to so many intervals; 0 if they are too few for a guide. */
 size_t firn_view_guide_size_bytes(size_t count);
-/* Fills it, for intervals[0] to intervals[count - 1]. */
+/* Initializes it, for intervals[0] to intervals[count - 1]. */
 void firn_view_guide_init(struct firn_view_guide *guide, const struct firn_view_interval *intervals,
                           size_t count);
 
 static inline bool
 firn_view_sees(const struct firn_view *view, uint64_t sequence)
 {
-    /* Nearly every question is about the newest interval. */
+    /* Nearly every call is about the newest interval. */
     if (view->count == 0) {
         return false;
     }

@@ -1,20 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * codec/blake3_hash.c: BLAKE3-256 by its authors' C code.
+ * codec/blake3_hash.c: BLAKE3-256, computed by its authors' C code.
  *
- * This file only hides the library's types, so that no other folder sees its header. The hasher is
- * kept in the caller's memory: `struct firn_blake3_hash` is a little larger than the library's
- * state in every version that this was built with, and the compiler refuses a version that outgrows
- * it.
+ * This file only hides the library's types, so that no other folder includes its header. The hasher
+ * is in the caller's memory: `struct firn_blake3_hash` is a little larger than the library's state
+ * in every version that this was built with, and the compiler rejects a version that outgrows it.
  *
- * The library picks its kernel (SSE2, SSE4.1, AVX2, AVX-512, NEON) at run time. One state is fed by
- * one thread; many inputs are hashed on many threads, each with a state of its own. Where the
- * distribution has no library of it, its sources are compiled into firn under names of our own
+ * The library selects its kernel (SSE2, SSE4.1, AVX2, AVX-512, NEON) at run time. One thread feeds
+ * one state; many inputs are hashed on many threads, each with a state of its own. If the
+ * distribution has no library, its sources are compiled into firn under names of our own
  * (codec/blake3_names.h).
  *
- * Older versions of the library remember what the processor can do in a plain variable, set by
- * the first hash of the process. Two threads that hash first at the same time would race for it, so
- * one empty hash is computed before main, or while the library is being loaded, when there is one
+ * Older versions of the library store the processor's features in a plain variable, set by the
+ * first hash of the process. Two threads that hash for the first time at once would race for it. So
+ * an empty hash is computed before main, or while the library is being loaded, when there is one
  * thread.
  */
 #include "codec/blake3_hash.h"

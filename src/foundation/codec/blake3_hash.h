@@ -19,7 +19,7 @@ struct firn_blake3_hash {
 void firn_blake3_hash_of(const void *data, size_t size, firn_hash *out);
 
 void firn_blake3_hash_init(struct firn_blake3_hash *state);
-/* The mode for deriving keys: names of another sort, which no plain hash gives. context is a constant. */
+/* The mode for deriving keys: hashes that differ from every plain hash. context is a constant. */
 void firn_blake3_hash_init_derive(struct firn_blake3_hash *state, const char *context);
 void firn_blake3_hash_update(struct firn_blake3_hash *state, const void *data, size_t size);
 /* May be called again after more updates. */

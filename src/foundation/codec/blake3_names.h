@@ -2,9 +2,9 @@
  *
  * codec/blake3_names.h: our own names for the functions of the BLAKE3 code that is compiled in.
  *
- * A program may link a BLAKE3 of its own beside a static libfirn; without this the two would
- * collide. The build puts this file before every source of BLAKE3's, C and assembly alike
- * (cmake/FindBlake3.cmake). The list has the names of all published versions of the C code; one
+ * A program may link its own BLAKE3 together with a static libfirn; without this the two would
+ * collide. The build includes this file before every source of BLAKE3, C and assembly alike
+ * (cmake/FindBlake3.cmake). The list has the names of all published versions of the C code; a name
  * that a version lacks is never used.
  */
 #ifndef FIRN_CODEC_BLAKE3_NAMES_H

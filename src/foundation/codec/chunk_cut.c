@@ -4,22 +4,23 @@
  *
  * The method is FastCDC (Xia, Zhou, Jiang et al., "FastCDC: a Fast and Efficient Content-Defined
  * Chunking Approach for Data Deduplication", USENIX ATC 2016): a rolling "gear" hash, which takes in
- * a byte by a shift and an addition and forgets it after 64; a cut where some of its bits are zero;
- * no look at the first bytes of a chunk, which may not end there anyway; and a stricter condition
- * before the normal size than after it, so that sizes lie closer together.
+ * Chunking Approach for Data Deduplication", USENIX ATC 2016): a rolling "gear" hash, which adds a
+ * byte by a shift and an addition and forgets it after 64; a cut where some of its bits are zero;
+ * the first bytes of a chunk are skipped, because it may not end there anyway; and a stricter
+ * condition before the normal size than after it, so that sizes vary less.
  *
- * Where we differ: the bits asked for are the topmost ones, which all of the last 64 bytes have had
- * a part in. The hash is begun 64 bytes before the first place where a cut may be, so whether there
- * is one depends on these 64 bytes and on the chunk's beginning, and nothing else (I1; a property of
- * all inputs, which the tests compare). After a
- * change boundaries soon fall together again: at the first that both sides find.
+ * Where we differ: the tested bits are the topmost ones, which depend on all of the last 64 bytes.
+ * The hash starts 64 bytes before the first possible cut, so whether there is a cut depends only on
+ * these 64 bytes and on the chunk's beginning (I1; a property of all inputs, which the tests
+ * compare). After a change, boundaries soon coincide again: from the first one that both sides
+ * find.
  *
- * Prices, measured with 214 changes of 50 KB in 512 MiB (10.7 MB new): 16.3 MB in chunks that are
- * new, at 2.6 GB/s a thread. A normal size of 8 KiB gives 14.1 MB with nearly twice the chunks.
+ * Costs, measured with 214 changes of 50 KB in 512 MiB (10.7 MB new): 16.3 MB in new chunks, at 2.6
+ * GB/s a thread. A normal size of 8 KiB gives 14.1 MB with nearly twice the chunks.
  *
- * The constants are part of no format: other ones would cut otherwise, and what was stored before
- * would no longer be found. They are the first numbers of SplitMix64 from zero on (Steele, Lea,
- * Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014).
+ * The constants are not part of a format, but other constants would cut elsewhere, and stored
+ * chunks would no longer be found. They are the first numbers of SplitMix64 from zero on (Steele,
+ * Lea, Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014).
  */
 #include "codec/chunk_cut.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * codec/chunk_cut.h: where content is cut into chunks: by what stands there, so that the same bytes
- * are cut alike wherever they lie.
+ * codec/chunk_cut.h: cuts content into chunks, at places determined by the content, so that the
+ * same bytes are cut alike wherever they are.
  */
 #ifndef FIRN_CODEC_CHUNK_CUT_H
 #define FIRN_CODEC_CHUNK_CUT_H
@@ -12,7 +12,7 @@
 
 #include "firn/types.h"
 
-/* Sizes of chunks in bytes; a usual one has 17 KiB. */
+/* Sizes of chunks in bytes; the average is 17 KiB. */
 enum {
     FIRN_CHUNK_CUT_SIZE_MIN = 4 << 10,
     FIRN_CHUNK_CUT_SIZE_NORMAL = 12 << 10,
@@ -20,13 +20,13 @@ enum {
 };
 
 struct firn_chunk_cut {
-    size_t size;   /* of the chunk; 0: more bytes must be seen first */
-    bool is_major; /* about every 32nd chunk ends so, by its content */
+    size_t size;   /* of the chunk; 0: more bytes are needed */
+    bool is_major; /* about every 32nd chunk ends so, determined by its content */
 };
 
-/* The chunk at the beginning of data, which is what is left of the content (is_all) or the front of
- * that. It depends on the bytes of the chunk alone, and on the end of the content. Content that
- * begins with a boundary of other content is cut as that is from there on. data must not be empty. */
+/* The first chunk of data, which is the rest of the content (is_all) or the beginning of the rest.
+ * It depends only on the bytes of the chunk, and on the end of the content. Content that begins at
+ * a boundary of other content is cut in the same way. Requires: data is not empty. */
 struct firn_chunk_cut firn_chunk_cut_next(firn_slice data, bool is_all);
 
 #endif

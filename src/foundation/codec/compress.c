@@ -2,24 +2,24 @@
  *
  * codec/compress.c: one call, one frame: zstd and LZ4 over whole blocks.
  *
- * A context holds zstd's working states and LZ4's table. Each is made when first needed and
- * then reused, because making one costs more than compressing a small block.
+ * A context contains zstd's working states and LZ4's table. Each is allocated when first needed and
+ * then reused, because allocating one costs more than compressing a small block.
  *
- * Decoding is where bytes from outside meet C code, so its bounds come from the caller alone:
- * (I1) The output goes into memory of exactly raw_size bytes that the caller has, and must fill it
- *   exactly.
- * (I2) Nothing is allocated by a number in the input. zstd decodes into the caller's memory in one
- *      call, which uses that memory as its window; the decoder's own state has a fixed size. (Not
- *      checked: it is which functions of the libraries are called.)
- * (I3) A zstd input is one frame and nothing else: no second frame, no skippable frame, no bytes
- *      after it, no frame of the library's older formats (their decoders are not to be reached
- *      from a file of ours). (Tested at each decoding.)
+ * Decoding is where bytes from outside meet C code, so only the caller sets its bounds:
+ * (I1) The output goes into the caller's memory of exactly raw_size bytes, and must fill it
+ *      exactly.
+ * (I2) No number in the input determines an allocation. zstd decodes into the caller's memory in
+ *      one call, which uses that memory as its window; the decoder's own state has a fixed size.
+ *      (Not checked: it is which functions of the libraries are called.)
+ * (I3) A zstd input is exactly one frame: no second frame, no skippable frame, no bytes after it,
+ *      no frame of the library's older formats (our files must not reach their decoders). (Tested
+ *      at each decoding.)
  *
- * Failure: FIRN_NO_MEMORY where a state could not be made, FIRN_CORRUPT for input that is not what
- * it should be. A context stays usable after either. It belongs to one thread at a time.
+ * Failure: FIRN_NO_MEMORY if a state could not be allocated, FIRN_CORRUPT for invalid input. A
+ * context stays usable after either. It belongs to one thread at a time.
  *
- * Limits: LZ4 counts in int, so it takes less than 2 GiB (FIRN_LIMIT beyond); callers keep blocks
- * far below.
+ * Limits: LZ4 sizes are int, so inputs must have less than 2 GiB (FIRN_LIMIT beyond); callers keep
+ * blocks far below.
  */
 #define ZSTD_STATIC_LINKING_ONLY
 
@@ -64,7 +64,7 @@ zstd_memory(void)
     return (ZSTD_customMem){zstd_memory_alloc, zstd_memory_free, NULL};
 }
 
-/* Fills err for a result of zstd's that is an error: FIRN_NO_MEMORY for want of memory, else
+/* Fills err for a result of zstd's that is an error: FIRN_NO_MEMORY if memory ran out, else
  * `code`. */
 static int
 zstd_memory_error(firn_error *err, int code, const char *what, size_t result)

@@ -2,8 +2,8 @@
  *
  * codec/compress.h: zstd and LZ4 in one numbering, with bounds that the caller states.
  *
- * A context holds what is costly to make; it is for one thread at a time and reused from call to
- * call. Its memory comes from base/mem.h.
+ * A context keeps what is expensive to allocate; it is for one thread at a time and reused by many
+ * calls. Its memory comes from base/mem.h.
  */
 #ifndef FIRN_CODEC_COMPRESS_H
 #define FIRN_CODEC_COMPRESS_H
@@ -25,8 +25,8 @@ struct firn_compress;
 FIRN_MUST_CHECK int firn_compress_create(struct firn_compress **out, firn_error *err);
 void firn_compress_destroy(struct firn_compress *context);
 
-/* A level of our own, for a first storing of large inputs: between zstd's 1 and 2 in time, between 2
- * and 3 in size. */
+/* A level of our own, for storing large inputs for the first time: between zstd's 1 and 2 in time,
+ * between 2 and 3 in size. */
 enum { FIRN_COMPRESS_LEVEL_QUICK = 0 };
 
 /* Replaces the contents of out. level is zstd's, or the one above (ignored by LZ4). */
@@ -34,29 +34,29 @@ FIRN_MUST_CHECK int firn_compress_encode(struct firn_compress *context, enum fir
                                          int level, firn_slice input, struct firn_buf *out,
                                          firn_error *err);
 /* Decodes into exactly raw_size bytes at out. FIRN_CORRUPT if the input yields more, fewer, or
- * nothing sensible; what is declared inside the input is never believed and never allocated. */
+ * nothing sensible; sizes declared inside the input are never trusted or allocated. */
 FIRN_MUST_CHECK int firn_compress_decode(struct firn_compress *context, enum firn_codec codec,
                                          firn_slice input, void *out, size_t raw_size,
                                          firn_error *err);
 
-/* ---- compress.c: content against a base that both sides have ---- */
+/* ---- compress.c: deltas against a base that both sides have ---- */
 
-/* Replaces the contents of out by a zstd frame that says how content is made from base (not empty),
- * unless that takes more than size_max bytes: then *out_fits is false. Small if most of content
- * stands in base. Both at most FIRN_COMPRESS_DELTA_SIZE_MAX. */
+/* Replaces the contents of out with a zstd frame that describes content relative to base (not
+ * empty), unless that takes more than size_max bytes: then *out_fits is false. Small if most of
+ * content is in base. Both have at most FIRN_COMPRESS_DELTA_SIZE_MAX bytes. */
 #define FIRN_COMPRESS_DELTA_SIZE_MAX ((size_t)16 << 20)
 FIRN_MUST_CHECK int firn_compress_delta_encode(struct firn_compress *context, firn_slice base,
                                                firn_slice content, size_t size_max,
                                                struct firn_buf *out, bool *out_fits,
                                                firn_error *err);
-/* Makes raw_size bytes at out from such a frame and the same base. As firn_compress_decode; with
- * another base the bytes are others, or FIRN_CORRUPT. */
+/* Rebuilds raw_size bytes at out from such a frame and the same base. As firn_compress_decode;
+ * another base gives other bytes, or FIRN_CORRUPT. */
 FIRN_MUST_CHECK int firn_compress_delta_decode(struct firn_compress *context, firn_slice base,
                                                firn_slice frame, void *out, size_t raw_size,
                                                firn_error *err);
 
-/* A zstd stream in pieces, for frames that need not carry their content size. sink gets the
- * decoded bytes in order; FIRN_LIMIT as soon as more than raw_size_max bytes would come out. */
+/* Decodes a zstd stream in pieces, for frames that need not declare their size. sink gets the
+ * decoded bytes in order; FIRN_LIMIT as soon as there are more than raw_size_max bytes. */
 struct firn_compress_stream;
 FIRN_MUST_CHECK int firn_compress_stream_create(uint64_t raw_size_max,
                                                 struct firn_compress_stream **out, firn_error *err);
@@ -65,11 +65,11 @@ FIRN_MUST_CHECK int firn_compress_stream_feed(struct firn_compress_stream *strea
                                               int (*sink)(void *ctx, firn_slice data,
                                                           firn_error *err),
                                               void *ctx, firn_error *err);
-/* FIRN_CORRUPT unless exactly one whole frame was fed. */
+/* FIRN_CORRUPT unless exactly one whole frame was read. */
 FIRN_MUST_CHECK int firn_compress_stream_finish(struct firn_compress_stream *stream,
                                                 firn_error *err);
 
-/* The other direction, level as zstd's: input in pieces, sink gets the frame in pieces. */
+/* Compresses in pieces, level as zstd's: sink gets the frame in pieces. */
 struct firn_compress_writer;
 FIRN_MUST_CHECK int firn_compress_writer_create(int level, struct firn_compress_writer **out,
                                                 firn_error *err);

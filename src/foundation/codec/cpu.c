@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * codec/cpu.c: asks the processor by CPUID, and the system by XGETBV (Intel's Software Developer's Manual, volume 2,
- * "CPUID" and "XGETBV").
+ * codec/cpu.c: detects processor features by CPUID, and system support by XGETBV (Intel's Software
+ * Developer's Manual, volume 2, "CPUID" and "XGETBV").
  */
 #include "codec/cpu.h"
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * codec/cpu.h: which instructions the processor has, asked once, when the library is loaded. Any thread.
+ * codec/cpu.h: the processor's instructions, detected once, when the library is loaded. Any thread.
  *
- * Rooms use this and not the compiler's __builtin_cpu_supports, which would bring 4.5 KB of libgcc.
+ * Rooms use this instead of the compiler's __builtin_cpu_supports, which would link 4.5 KB of
+ * libgcc.
  */
 #ifndef FIRN_CODEC_CPU_H
 #define FIRN_CODEC_CPU_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * codec/crc32.c: CRC-32 by carry-less multiplication, and its twin from a table.
+ * codec/crc32.c: CRC-32 by carry-less multiplication, and a twin that uses a table.
  *
  * The checksum is the one of IEEE 802.3, gzip and PNG: the polynomial 0x04C11DB7, bits reflected,
  * the register inverted before and after. x86-64 has no instruction for this polynomial (the one
@@ -10,15 +10,15 @@
  * n more bits counts x^n times, modulo the polynomial, so a lane can be multiplied by x^512 and
  * added to the next 64 bytes: two carry-less multiplications, one for each half of the lane, by
  * constants that were reduced beforehand. When fewer than 64 bytes are left the four lanes become
- * one in the same way, with x^128. Its 16 bytes have the same remainder as all that was folded into
- * them; the table takes it from there. For reflected bits the constants are x^(n+32) and x^(n-32),
- * shifted left by one. The method is that of Gopal and others, "Fast CRC computation for generic
- * polynomials using PCLMULQDQ instruction" (Intel, 2009).
+ * one in the same way, with x^128. Its 16 bytes have the same remainder as everything that was
+ * folded into them; the table continues from there. For reflected bits the constants are x^(n+32)
+ * and x^(n-32), shifted left by one. The method is that of Gopal and others, "Fast CRC computation
+ * for generic polynomials using PCLMULQDQ instruction" (Intel, 2009).
  *
  * The twin looks bytes up in a table (crc_table.h); it also takes short inputs and tails.
  *
- * Which of the two runs is asked of the processor in every call, as in crc32c.c. The tests compare
- * both with a bit-by-bit computation at many lengths and alignments.
+ * Each call chooses between the two by cpu.h, as in crc32c.c. The tests compare both with a
+ * bit-by-bit computation at many lengths and alignments.
  */
 #include "codec/crc32.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * codec/crc32c.c: CRC-32C with the processor's instruction, and its twin from a table.
+ * codec/crc32c.c: CRC-32C with the processor's instruction, and a twin that uses a table.
  *
  * The checksum is the one of RFC 3720 (iSCSI): the polynomial 0x1EDC6F41, bits reflected, the
  * register inverted before and after. Inside this file a register is the value that is not
@@ -19,8 +19,8 @@
  *
  * The twin looks bytes up in a table (crc_table.h).
  *
- * Each call asks which of the two runs; the answer (cpu.h) is a variable that is set before main.
- * The tests compare both with a bit-by-bit computation at many lengths and alignments.
+ * Each call chooses between the two by a variable that is set before main (cpu.h). The tests
+ * compare both with a bit-by-bit computation at many lengths and alignments.
  */
 #include "codec/crc32c.h"
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * codec/crc_table.h: CRCs of 32 bits from tables, for any polynomial whose bits are reflected. Only
+ * codec/crc_table.h: 32-bit CRCs from tables, for any polynomial whose bits are reflected. Only
  * files of this folder include it.
  *
- * One byte is looked up at a time (Sarwate, "Computation of cyclic redundancy checks via table look-up", 1988).
- * Processors on which these twins run for more than a few bytes are rare, so the tables stay small. Entry i is
- * the register that holds i after a zero byte. The table is linear: entry i is the sum of the entries of i's
- * bits, so 8 numbers, spread by macros, make all 256 while compiling.
+ * One byte is looked up at a time (Sarwate, "Computation of cyclic redundancy checks via table
+ * look-up", 1988). Few processors use these twins for more than a few bytes, so the tables stay
+ * small. Entry i is the register that contains i after a zero byte. The table is linear: entry i is
+ * the sum of the entries of i's bits, so macros expand 8 numbers to all 256 at compile time.
  */
 #ifndef FIRN_CODEC_CRC_TABLE_H
 #define FIRN_CODEC_CRC_TABLE_H

@@ -2,11 +2,11 @@
  *
  * codec/hex.c: bytes as hexadecimal digits, for names of objects and for messages.
  *
- * Lower case is written, any case is read. Decoding reads exactly the digits that were asked for
- * and does not look at what follows them: the caller knows the length and checks it. It stops at
- * the first character that is not a digit, so a NUL-terminated text that is too short is not read
- * past its end. Nothing here is secret, so nothing here tries to take the same time for every
- * input.
+ * Digits are written in lower case and read in any case. Decoding reads exactly the requested
+ * digits and does not look at what follows them: the caller knows the length and checks it. It
+ * stops at the first character that is not a digit, so it does not read past the end of a
+ * NUL-terminated text that is too short. Nothing here is secret, so nothing here runs in constant
+ * time.
  */
 #include "codec/hex.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * codec/key.c: keys whose byte order is the order of the values that they were built from
+ * codec/key.c: keys whose byte order is the order of the values from which they are built
  * (docs/formats/key.md).
  *
  * Integers are big-endian, signed ones with the sign bit inverted. Floating-point numbers are mapped to

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * codec/utf8.c: UTF-8 as RFC 3629 defines it, and nothing wider.
+ * codec/utf8.c: UTF-8 as defined by RFC 3629.
  *
- * Names of files are bytes; whether they are also text decides only how they are shown (JSON
- * escapes what is not). A sequence is valid if it is the shortest form of a Unicode scalar value:
- * no overlong forms, no surrogates, nothing above U+10FFFF. The limits follow from the first byte:
- * it fixes the length and the smallest value that needs it.
+ * File names are bytes; whether they are also text only decides how they are shown (JSON escapes
+ * other bytes). A sequence is valid if it is the shortest form of a Unicode scalar value: no
+ * overlong forms, no surrogates, nothing above U+10FFFF. The first byte determines the length and
+ * the smallest value that needs it.
  *
- * Decoding never reads past the slice and never fails loudly: a 0 tells the caller that the next
- * byte is not text, and the caller goes on after that byte.
+ * Decoding never reads past the slice. A result of 0 tells the caller that the next byte is not
+ * text, and the caller continues after that byte.
  */
 #include "codec/utf8.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * codec/utf8.h: telling UTF-8 from other bytes.
+ * codec/utf8.h: recognizing and decoding UTF-8.
  */
 #ifndef FIRN_CODEC_UTF8_H
 #define FIRN_CODEC_UTF8_H
@@ -12,8 +12,8 @@
 #include "firn/types.h"
 
 /* The length (1 to 4) of the valid sequence at the start of text, with its code point in *out; 0
- * where there is none (overlong forms, surrogates, values above U+10FFFF, a cut sequence, an
- * empty text). */
+ * if there is none (overlong forms, surrogates, values above U+10FFFF, a cut sequence, an empty
+ * text). */
 size_t firn_utf8_decode(firn_slice text, uint32_t *out);
 bool firn_utf8_is_valid(firn_slice text);
 

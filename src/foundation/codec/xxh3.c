@@ -2,13 +2,13 @@
  *
  * codec/xxh3.c: the only file that compiles xxHash.
  *
- * The library's header is taken in whole, as static functions, so that libfirn carries no run-time
- * dependency on it and exports none of its names. The vector instructions are those of the machine
- * that the compiler is told to build for (SSE2 on x86-64, NEON on aarch64): with them a block of 4
- * KiB is hashed at more than 20 GB/s, far above the speed at which blocks are read.
+ * The library's header is included as static functions, so libfirn has no run-time dependency on it
+ * and exports none of its names. The vector instructions are those of the compiler's target (SSE2
+ * on x86-64, NEON on aarch64). With them a block of 4 KiB is hashed at more than 20 GB/s, far above
+ * the speed at which blocks are read.
  *
- * XXH3 protects against accidents, not against adversaries: what must withstand those is named by
- * its BLAKE3 (codec/blake3_hash.h).
+ * XXH3 protects against accidents, not against adversaries: where those matter, BLAKE3 is used
+ * (codec/blake3_hash.h).
  */
 #include "codec/xxh3.h"
 

@@ -2,12 +2,12 @@
  *
  * hosted/os_ram.c: a file system in the memory of this process: its table and its limit.
  *
- * A store runs on it unchanged. It is small on purpose: names in sorted arrays, contents in chunks,
- * one mutex for the tree and one lock a file for its contents. Files in reading order: os_ram_fs.h
- * (the structures), this one, os_ram_tree.c (names and directories).
+ * A store runs on it unchanged. It is deliberately simple: names in sorted arrays, contents in
+ * chunks, one mutex for the tree and one lock for each file's contents. Files in reading order:
+ * os_ram_fs.h (the structures), this one, os_ram_tree.c (names and directories).
  *
- * It does not have symbolic links, fifos, owners and extended attributes: it refuses them with
- * EOPNOTSUPP, and shows them as missing.
+ * It has no symbolic links, fifos, owners or extended attributes: creating one fails with
+ * EOPNOTSUPP, and reading shows that there is none.
  *
  * The limit counts chunks and nodes before they are allocated, so that it is never exceeded;
  * removing and shrinking always work.
@@ -24,17 +24,17 @@
 /* ==== files in RAM: contents in chunks, handles, locks ====
  *
  * A chunk that was never written is a hole and takes no memory. After the end of a file its last
- * chunk holds zeros, so that growing needs no work; chunks that lie wholly after the end are those
- * that were reserved.
+ * chunk contains zeros, so that growing needs no work; chunks completely after the end were
+ * reserved.
  *
- * Readers of one file run side by side; a writer excludes them.
+ * Readers of one file run concurrently; a writer excludes them.
  *
- * A lock of the whole file is one of all bytes it could have.
+ * A lock of the whole file is a lock on all bytes that it could have.
  */
 
 enum { CHUNK_SIZE = FIRN_OS_RAM_CHUNK_SIZE };
 
-/* Contents lie below this, so that the array of chunks is bounded. */
+/* Contents end below this, so that the array of chunks is bounded. */
 static const uint64_t size_max = UINT64_C(1) << 40;
 
 /* ---- chunks ---- */
@@ -93,7 +93,7 @@ reach(struct firn_os_ram_node *node, size_t i)
     return 0;
 }
 
-/* Chunk i, made if it is a hole. */
+/* Chunk i, allocated if it is a hole. */
 static int
 ensure_chunk(struct firn_os_ram_node *node, size_t i, uint8_t **out)
 {
@@ -138,7 +138,7 @@ touch(struct firn_os_ram_node *node)
 
 /* ---- contents ---- */
 
-/* How much of [offset, end) lies in the chunk of offset. */
+/* How much of [offset, end) is in the chunk of offset. */
 static size_t
 part_in_chunk(uint64_t offset, uint64_t end)
 {
@@ -146,7 +146,7 @@ part_in_chunk(uint64_t offset, uint64_t end)
     return (size_t)(end - offset < left ? end - offset : left);
 }
 
-/* Whether a thread has locked the contents; which one, and how, a lock of this kind does not tell. */
+/* Whether a thread has locked the contents; this kind of lock does not say which one, or how. */
 static bool
 is_held(struct firn_os_ram_node *node)
 {
@@ -193,7 +193,7 @@ ram_file_read(struct firn_os_file *file, uint64_t offset, void *data, size_t siz
     return 0;
 }
 
-/* Writes as much as there is room for; an errno only if that is nothing. */
+/* Writes as much as there is room for; returns an errno only if that is nothing. */
 static int
 write_locked(struct firn_os_ram_node *node, uint64_t offset, const uint8_t *data, size_t size,
              size_t *out_size)
@@ -290,7 +290,7 @@ ram_file_allocate(struct firn_os_file *file, uint64_t size)
     return error_number;
 }
 
-/* The first chunk from i on that is data, or is not. */
+/* The first chunk from i on that is data, or is a hole. */
 static size_t
 next_chunk_locked(struct firn_os_ram_node *node, size_t i, bool is_data)
 {
@@ -444,7 +444,7 @@ ram_file_unlock(struct firn_os_file *file)
 bool
 firn_os_ram_reserve(struct firn_os_ram *fs, uint64_t bytes)
 {
-    /* Relaxed: a number that orders nothing. */
+    /* Relaxed: the number orders nothing. */
     uint_fast64_t used = atomic_load_explicit(&fs->used_bytes, memory_order_relaxed);
     do {
         if (bytes > fs->limit_bytes - used) {
@@ -492,7 +492,7 @@ now_ns(struct firn_os *os)
     return firn_os_ram_now();
 }
 
-/* ---- what a sync does, and what there is not ---- */
+/* ---- syncs, and what is not supported ---- */
 
 static int
 sync_dir(struct firn_os_dir *dir)
@@ -508,7 +508,7 @@ sync_file(struct firn_os_file *file)
     return 0;
 }
 
-/* Refuses to make something, after the name, as Linux would. */
+/* Refuses to create something, after checking the name, as Linux would. */
 static int
 refuse(struct firn_os_dir *dir, const char *name)
 {

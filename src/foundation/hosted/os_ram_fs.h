@@ -2,10 +2,11 @@
  *
  * hosted/os_ram_fs.h: the structures of the file system in RAM. Only the files os_ram*.c include it.
  *
- * (I1) fs->tree guards all that is not said to be otherwise: names, kinds, counts, modes, locks.
- * (I2) A file's contents lock guards its chunks. Neither is taken under the other: what a stat
- *      shows of contents is atomic. (Not checked: a pthread_rwlock_t does not tell who holds it.)
- * (I3) A node is freed when no name and no handle leads to it: then no other thread has it.
+ * (I1) fs->tree guards everything that has no other rule: names, kinds, counts, modes, locks.
+ * (I2) A file's contents lock guards its chunks. Neither lock is taken under the other: the numbers
+ *      of contents that stat reports are atomic. (Not checked: a pthread_rwlock_t does not say who
+ *      holds it.)
+ * (I3) A node is freed when no name and no handle leads to it: then no other thread can use it.
  */
 #ifndef FIRN_HOSTED_OS_RAM_FS_H
 #define FIRN_HOSTED_OS_RAM_FS_H
@@ -36,19 +37,19 @@ struct firn_os_ram_node {
     atomic_int_fast64_t mtime_ns; /* atomic for (I2) */
     atomic_int_fast64_t ctime_ns;
 
-    /* Of a directory. */
-    struct firn_os_ram_node *parent;   /* NULL of the root, and of one that was removed */
+    /* For a directory. */
+    struct firn_os_ram_node *parent;   /* NULL for the root, and for one that was removed */
     struct firn_os_ram_entry *entries; /* by name */
     size_t entry_count;
     size_t entry_capacity;
 
-    /* Of a file. */
+    /* For a file. */
     struct firn_os_locks locks;
     pthread_rwlock_t contents;
     uint8_t **chunks; /* NULL is a hole */
     size_t chunk_count;
     atomic_uint_fast64_t size;        /* atomic for (I2) */
-    atomic_uint_fast64_t data_chunks; /* chunks that are no holes */
+    atomic_uint_fast64_t data_chunks; /* chunks that are not holes */
 };
 
 struct firn_os_ram {
@@ -83,7 +84,7 @@ firn_os_ram_file_node(const struct firn_os_file *file)
     return ((const struct firn_os_ram_file *)file)->node;
 }
 
-/* os_ram.c. Whether so many bytes more fit; they count from then on. */
+/* os_ram.c. Whether so many more bytes fit; they are then counted as used. */
 bool firn_os_ram_reserve(struct firn_os_ram *fs, uint64_t bytes);
 void firn_os_ram_unreserve(struct firn_os_ram *fs, uint64_t bytes);
 int64_t firn_os_ram_now(void);
@@ -93,11 +94,12 @@ int firn_os_ram_tree_new_node(struct firn_os_ram *fs, enum firn_os_kind kind, ui
                               struct firn_os_ram_node **out);
 /* Frees a node that nothing leads to (I3); NULL is fine. */
 void firn_os_ram_tree_free_node(struct firn_os_ram_node *node);
-/* With fs->tree held: the node if nothing leads to it, to be freed when the mutex was let go. */
+/* Requires: fs->tree is held. The node if nothing leads to it; the caller frees it after
+ * unlocking. */
 struct firn_os_ram_node *firn_os_ram_tree_orphan_locked(struct firn_os_ram_node *node);
 struct firn_os_ram_node *firn_os_ram_tree_find_locked(const struct firn_os_ram_node *dir,
                                                       const char *name);
-/* Makes a node under a name that is free. */
+/* Creates a node under a name. Requires: the name is free. */
 int firn_os_ram_tree_make_locked(struct firn_os_ram_node *dir, const char *name,
                                  enum firn_os_kind kind, uint32_t mode,
                                  struct firn_os_ram_node **out);

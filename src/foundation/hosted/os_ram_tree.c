@@ -2,13 +2,13 @@
  *
  * hosted/os_ram_tree.c: directories and names in RAM.
  *
- * A directory is an array of entries sorted by name, so finding is a binary search and a list comes
- * in order. An operation looks, decides as Linux would, makes room, and only then changes anything;
- * it holds the mutex of the tree all the while, and frees what it orphaned afterwards.
+ * A directory is an array of entries sorted by name, so finding is a binary search and a list is in
+ * order. An operation searches, decides as Linux would, makes room, and only then changes anything.
+ * It holds the mutex of the tree all the time, and frees orphans afterwards.
  *
- * A list is taken before the first visit, so that a visitor may change the directory.
+ * A list is copied before the first visit, so that a visitor may change the directory.
  *
- * Nothing recurses, so a tree may be of any depth.
+ * Nothing recurses, so a tree may have any depth.
  */
 #include <string.h>
 
@@ -73,7 +73,7 @@ firn_os_ram_tree_orphan_locked(struct firn_os_ram_node *node)
     return node->name_count == 0 && node->handle_count == 0 ? node : NULL;
 }
 
-/* The last entry of a directory goes, and with its last name what it led to. */
+/* Removes the last entry of a directory, and its node if that was the node's last name. */
 static void
 drop_last_entry(struct firn_os_ram_node *dir)
 {
@@ -115,7 +115,7 @@ touch(struct firn_os_ram_node *dir)
 
 /* ---- entries ---- */
 
-/* Where the name is, or would be. */
+/* The position of the name, or where it would be. */
 static size_t
 place_of(const struct firn_os_ram_node *dir, const char *name, bool *out_is_there)
 {
@@ -144,7 +144,7 @@ firn_os_ram_tree_find_locked(const struct firn_os_ram_node *dir, const char *nam
     return entry != NULL ? entry->node : NULL;
 }
 
-/* Whether this name could be made in the directory. */
+/* Whether this name could be created in the directory. */
 static int
 may_name(const struct firn_os_ram_node *dir, const char *name)
 {
@@ -248,7 +248,7 @@ open_locked(struct firn_os_ram_node *node, struct firn_os_dir *dir)
     return 0;
 }
 
-/* Takes the next component off the rest; NULL at the end. */
+/* Removes the next component from the rest; NULL at the end. */
 static char *
 next_component(char **rest)
 {
@@ -265,7 +265,7 @@ next_component(char **rest)
     return component;
 }
 
-/* Goes down a path, which it takes apart; what a component is missing from ends it. */
+/* Walks down a path, which is modified; ends at a missing component. */
 static struct firn_os_ram_node *
 walk_locked(struct firn_os_ram_node *here, char *rest)
 {
@@ -335,7 +335,7 @@ firn_os_ram_tree_close(struct firn_os_dir *dir)
 
 /* ---- looking ---- */
 
-/* An entry of a list that was taken: its name follows, with a NUL. */
+/* An entry of a copied list: its name follows, with a NUL. */
 struct listed {
     uint64_t number;
     enum firn_os_kind kind;
@@ -384,7 +384,7 @@ firn_os_ram_tree_list(struct firn_os_dir *dir,
     return error_number;
 }
 
-/* The name under which its parent has the directory. */
+/* The name of the directory in its parent. */
 static const char *
 own_name_locked(const struct firn_os_ram_node *dir)
 {
@@ -495,7 +495,7 @@ firn_os_ram_tree_make_dir(struct firn_os_dir *dir, const char *name, uint32_t mo
     return error_number;
 }
 
-/* Takes a name away if the kind of what it leads to is as wanted. */
+/* Removes a name if its node has the wanted kind. */
 static int
 remove_locked(struct firn_os_ram_node *dir, const char *name, bool wants_dir,
               struct firn_os_ram_node **out_orphan)
@@ -542,7 +542,7 @@ firn_os_ram_tree_remove_dir(struct firn_os_dir *dir, const char *name)
     return remove_name(dir, name, true);
 }
 
-/* Whether dir is node or lies below it. */
+/* Whether dir is node or is below it. */
 static bool
 lies_in_locked(const struct firn_os_ram_node *dir, const struct firn_os_ram_node *node)
 {
@@ -553,7 +553,7 @@ lies_in_locked(const struct firn_os_ram_node *dir, const struct firn_os_ram_node
     return dir == node;
 }
 
-/* Whether `moved` may take the place of `target`, which may be NULL, in the directory `to`. */
+/* Whether `moved` may replace `target`, which may be NULL, in the directory `to`. */
 static int
 may_move_locked(const struct firn_os_ram_node *moved, const struct firn_os_ram_node *target,
                 const struct firn_os_ram_node *to, enum firn_os_rename_mode mode)
@@ -580,7 +580,7 @@ may_move_locked(const struct firn_os_ram_node *moved, const struct firn_os_ram_n
     return target->entry_count > 0 ? ENOTEMPTY : 0;
 }
 
-/* Two names, and what they lead to. */
+/* Two names, and their nodes. */
 struct renaming {
     struct firn_os_ram_node *from_dir;
     const char *from;

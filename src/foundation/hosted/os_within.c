@@ -2,15 +2,16 @@
  *
  * hosted/os_within.c: a read-only file system whose files are ranges of one file.
  *
- * The entries are in the order of their paths, so the entries of a directory lie side by side. A
- * handle of a directory is a stretch of them and the length of what stands before the names: 0 for
- * the root, "runs/" for a directory "runs". There is one level of directories.
+ * The entries are in the order of their paths, so the entries of a directory are contiguous. A
+ * handle of a directory is a range of them and the length of the prefix of their names: 0 for the
+ * root, "runs/" for a directory "runs". There is one level of directories.
  *
- * A read is a read of the one file, cut to the range. So what the file system says of damage (an
- * input error, a file that was shortened) arrives here as it would there.
+ * A read is a read of the one file, limited to the range. So errors of its file system (an input
+ * error, a file that was shortened) are reported here in the same way.
  *
- * The table lacks what would change anything, so that it fails with EROFS. It lacks locks too, so they
- * are granted at once: no process can write, and replacing the one file gives its name to another file.
+ * The table has no entries that change something, so these fail with EROFS. It has no locks either,
+ * so they are granted at once: no process can write, and replacing the one file gives its name to
+ * another file.
  */
 #include "hosted/os_within.h"
 
@@ -58,8 +59,8 @@ entry_of(const struct firn_os_file *file)
 
 /* ---- names ---- */
 
-/* The name of entry i in a directory, and its size; false where that is the name of a directory, in
- * which the entry lies. */
+/* The name of entry i in a directory, and its size; false if it is the name of a subdirectory that
+ * contains the entry. */
 static bool
 name_at(const struct firn_os_dir *base, size_t i, const char **out, size_t *out_size)
 {
@@ -93,7 +94,7 @@ lower_bound(const struct firn_os_dir *base, const char *name, char after)
     return low;
 }
 
-/* The stretch of entries that a name stands for; false if there is none. */
+/* The range of entries with this name; false if there is none. */
 static bool
 find(const struct firn_os_dir *base, const char *name, size_t *out_begin, size_t *out_end,
      bool *out_is_file)
@@ -108,7 +109,7 @@ find(const struct firn_os_dir *base, const char *name, size_t *out_begin, size_t
         *out_end = *out_begin + 1;
         return true;
     }
-    /* What begins with the name and a slash ends where '0' would come, the next character. */
+    /* Paths that begin with the name and a slash end before '0', the character after the slash. */
     *out_begin = lower_bound(base, name, '/');
     *out_end = lower_bound(base, name, '/' + 1);
     return *out_begin < *out_end;
@@ -177,7 +178,7 @@ dir_list(struct firn_os_dir *base, int (*visit)(void *ctx, const struct firn_os_
             return ENAMETOOLONG;
         }
         if (strncmp(found, name, size) == 0 && name[size] == '\0') {
-            continue; /* of a directory that was shown */
+            continue; /* in a subdirectory that was shown already */
         }
         memcpy(name, found, size);
         name[size] = '\0';

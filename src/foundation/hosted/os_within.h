@@ -3,9 +3,9 @@
  * hosted/os_within.h: a read-only file system whose files are ranges of one file.
  *
  * For a directory that was packed into a single file: code that reads directories works here
- * unchanged. Nothing can be created, changed or removed (FIRN_READ_ONLY); locks are
- * always granted, since there is no writer. The clock of this world stands still, at a time
- * that is given to it; everything else (threads, waiting, randomness) is that of the file's own.
+ * unchanged. Nothing can be created, changed or removed (FIRN_READ_ONLY); locks are always granted,
+ * since there is no writer. Its clock stands still at a given time; everything else (threads,
+ * waiting, randomness) is that of the file's own implementation.
  *
  * Any number of threads.
  */
@@ -21,13 +21,13 @@ struct firn_os_within_entry {
     uint64_t size;
 };
 
-/* Entries in ascending order of their paths, no path twice, and none a directory of another; they
- * lie inside the file. They are borrowed until destroy, and so is the file, which is open for
- * reading. Every path of the user's opens the root; messages show the path. */
+/* Requires: entries are in ascending order of their paths, no path occurs twice or is a directory
+ * of another, and all are inside the file. They are borrowed until destroy, and so is the file,
+ * which is open for reading. Every path of the user's opens the root; messages show the path. */
 FIRN_MUST_CHECK int firn_os_within_create(struct firn_os_file *file,
                                           const struct firn_os_within_entry *entries, size_t count,
                                           int64_t now_ns, struct firn_os **out, firn_error *err);
-/* Every handle must have been closed. NULL is fine. */
+/* Requires: all handles were closed. NULL is allowed. */
 void firn_os_within_destroy(struct firn_os *os);
 
 #endif

@@ -5,13 +5,13 @@
  * Each wrapper does three things around one primitive of os_ops.h: it refuses names that are not
  * one component (os.h I1) before the implementation sees them, calls it, and forms the error with
  * the path. There is no policy here: no retry and no fallback; those belong to an implementation or
- * to a caller. What an implementation does not have is refused as os_ops.h says.
+ * to a caller. What an implementation lacks fails as os_ops.h says.
  *
- * Operations on two directories need both from the same implementation; to mix them is an error of
- * the program.
+ * Operations on two directories need both from the same implementation; mixing them is a
+ * programming error.
  *
- * Clocks, the count of processors and the ids cannot fail. Randomness can (a kernel too old to give
- * it), and then nothing falls back to a weaker source.
+ * Clocks, the number of processors and the ids cannot fail. Randomness can (if the kernel is too
+ * old), and there is no fallback to a weaker source.
  */
 #include "os/os.h"
 

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * os/os.h: the seam. Everything that firn asks of the outside world goes through one `struct
- * firn_os`.
+ * os/os.h: the seam: all access of firn to the outside world goes through one `struct firn_os`.
  *
  * Implementations: posix (os_posix.h), ram (os_ram.h: files in the memory of this process), within
- * (os_within.h: files that lie in one file). Two more serve tests: memory (tests/sim/sim_memory.h: a
- * file system that knows what was synced, and a deterministic scheduler) and fault
- * (tests/sim/sim_fault.h: wraps another and makes calls fail).
+ * (os_within.h: files inside of one file). Two more serve tests: memory (tests/sim/sim_memory.h: a
+ * file system that records what was synced, and a deterministic scheduler) and fault
+ * (tests/sim/sim_fault.h: wraps another one and makes calls fail).
  *
  * Names. (I1) A name given together with a directory is ONE component: not empty, no '/', no NUL,
  * not "." or "..". The wrappers refuse anything else with FIRN_INVALID, so a hostile name cannot
- * leave its directory. Only firn_os_dir_open_path takes a path of the user's. No operation on a
- * name follows a symbolic link.
+ * not "." or "..". The wrappers refuse anything else with FIRN_INVALID, so a hostile name cannot
+ * leave its directory. Only firn_os_dir_open_path accepts a user's path. No operation on a name
+ * follows a symbolic link.
  *
  * Errors carry the path of the object. Handles: a directory handle may be used by several threads
  * at once; so may reads and writes of one file at given offsets. Closing never fails (what must be
@@ -55,46 +55,46 @@ struct firn_os_stat {
     uint64_t inode;
     int64_t mtime_ns; /* since the epoch */
     int64_t ctime_ns;
-    int64_t btime_ns; /* 0 where the file system does not tell */
-    /* False where the system does not tell. */
+    int64_t btime_ns; /* 0 if the file system does not record it */
+    /* False if the system does not report it. */
     bool is_fixed;      /* immutable or append-only: it cannot be replaced or removed as it is */
     bool is_mount_root; /* something is mounted at it */
 };
 
 /* ---- directories ---- */
 
-/* Opens the directory that a user's path names, relative to the working directory. Follows
- * links. */
+/* Opens the directory at a user's path, relative to the working directory. Follows links. */
 FIRN_MUST_CHECK int firn_os_dir_open_path(struct firn_os *os, const char *path,
                                           struct firn_os_dir **out, firn_error *err);
-/* Opens a directory inside another. FIRN_NOT_FOUND where it is missing or not a directory; links
- * are not followed. */
+/* Opens a directory inside another. FIRN_NOT_FOUND if it is missing or not a directory; links are
+ * not followed. */
 FIRN_MUST_CHECK int firn_os_dir_open(struct firn_os_dir *parent, const char *name,
                                      struct firn_os_dir **out, firn_error *err);
-/* Opens a directory some levels below another: components separated by '/', each as in (I1), no
- * link followed on the way. "" opens the directory itself again. One system call where openat2
+/* Opens a directory some levels below another: components separated by '/', each as in (I1),
+ * without following links. "" opens the directory itself again. One system call if openat2
  * works. */
 FIRN_MUST_CHECK int firn_os_dir_open_beneath(struct firn_os_dir *root, const char *relative_path,
                                              struct firn_os_dir **out, firn_error *err);
-/* NULL is fine. */
+/* NULL is allowed. */
 void firn_os_dir_close(struct firn_os_dir *dir);
 struct firn_os *firn_os_dir_os(const struct firn_os_dir *dir);
-/* The path by which it was opened, for messages; borrowed from the handle. Put together when
- * first asked for: where memory is out, the last part only. */
+/* The path by which it was opened, for messages; borrowed from the handle. Built on the first call;
+ * if memory runs out, it is only the last part. */
 const char *firn_os_dir_path(struct firn_os_dir *dir);
 
 struct firn_os_dirent {
     const char *name; /* NUL-terminated; without "." and ".."; borrowed until the visit returns */
     size_t name_size;
-    enum firn_os_kind kind; /* FIRN_OS_UNKNOWN where the file system does not tell */
+    enum firn_os_kind kind; /* FIRN_OS_UNKNOWN if the file system does not report it */
     uint64_t inode;
 };
-/* Calls visit for each entry, in no particular order; a return other than FIRN_OK ends the walk
- * and is returned. visit fills in *err for that, except for FIRN_NO_MEMORY. */
+/* Calls visit for each entry, in no particular order. A result other than FIRN_OK ends the walk and
+ * is returned; except for FIRN_NO_MEMORY, visit must then fill *err. */
 FIRN_MUST_CHECK int firn_os_dir_list(struct firn_os_dir *dir,
                                      int (*visit)(void *ctx, const struct firn_os_dirent *entry),
                                      void *ctx, firn_error *err);
-/* Makes the names in this directory durable, and its own attributes; not what the names lead to. */
+/* Makes the names in this directory and its own attributes durable; not the files that have the
+ * names. */
 FIRN_MUST_CHECK int firn_os_dir_sync(struct firn_os_dir *dir, firn_error *err);
 /* Makes everything on the file system of this directory durable (syncfs). */
 FIRN_MUST_CHECK int firn_os_dir_sync_filesystem(struct firn_os_dir *dir, firn_error *err);
@@ -103,16 +103,17 @@ FIRN_MUST_CHECK int firn_os_dir_real_path(struct firn_os_dir *dir, struct firn_b
                                           firn_error *err);
 /* Bytes free for this user on the file system of the directory. */
 FIRN_MUST_CHECK int firn_os_dir_free_bytes(struct firn_os_dir *dir, uint64_t *out, firn_error *err);
-/* Whether this process may make, rename and remove names in a directory, as its mode, its mount and
- * its attributes stand: FIRN_DENIED or FIRN_READ_ONLY if not. The answer may be out of date at once. */
+/* Whether this process may create, rename and remove names in a directory, according to its
+ * mode, mount and attributes: FIRN_DENIED or FIRN_READ_ONLY if not. The result may be outdated
+ * at once. */
 FIRN_MUST_CHECK int firn_os_dir_check_names(struct firn_os_dir *dir, firn_error *err);
 
 /* ---- names in a directory ---- */
 
 FIRN_MUST_CHECK int firn_os_make_dir(struct firn_os_dir *dir, const char *name, uint32_t mode,
                                      firn_error *err);
-/* The same; what the superuser makes gets the owner and the group of another directory, as with
- * FIRN_OS_FOR_OWNER. */
+/* Like firn_os_make_dir; a directory made by the superuser gets the owner and the group of another
+ * directory, as with FIRN_OS_FOR_OWNER. */
 FIRN_MUST_CHECK int firn_os_make_dir_for_owner(struct firn_os_dir *dir, const char *name,
                                                struct firn_os_dir *of, uint32_t mode,
                                                firn_error *err);
@@ -121,9 +122,9 @@ FIRN_MUST_CHECK int firn_os_remove_dir(struct firn_os_dir *dir, const char *name
 
 enum firn_os_rename_mode {
     FIRN_OS_RENAME_REPLACE,
-    FIRN_OS_RENAME_NO_REPLACE, /* FIRN_EXISTS if the new name is taken; FIRN_UNSUPPORTED for a directory where the
-                                  file system cannot */
-    FIRN_OS_RENAME_EXCHANGE /* both must exist; FIRN_UNSUPPORTED where it cannot be done */
+    FIRN_OS_RENAME_NO_REPLACE, /* FIRN_EXISTS if the new name is taken; FIRN_UNSUPPORTED for a
+                                  directory, if the file system cannot do it */
+    FIRN_OS_RENAME_EXCHANGE    /* both must exist; FIRN_UNSUPPORTED if not possible */
 };
 FIRN_MUST_CHECK int firn_os_rename(struct firn_os_dir *from_dir, const char *from,
                                    struct firn_os_dir *to_dir, const char *to,
@@ -135,7 +136,7 @@ FIRN_MUST_CHECK int firn_os_make_symlink(struct firn_os_dir *dir, const char *na
 /* Appends the target, without a NUL. */
 FIRN_MUST_CHECK int firn_os_read_symlink(struct firn_os_dir *dir, const char *name,
                                          struct firn_buf *out, firn_error *err);
-/* Creates a fifo (used by tests and by nothing that restores). */
+/* Creates a fifo (used only by tests). */
 FIRN_MUST_CHECK int firn_os_make_fifo(struct firn_os_dir *dir, const char *name, uint32_t mode,
                                       firn_error *err);
 FIRN_MUST_CHECK int firn_os_stat(struct firn_os_dir *dir, const char *name,
@@ -149,51 +150,51 @@ enum firn_os_open_flags {
     FIRN_OS_READ = 1,
     FIRN_OS_WRITE = 2,
     FIRN_OS_CREATE = 4,    /* create if missing */
-    FIRN_OS_EXCLUSIVE = 8, /* with CREATE: FIRN_EXISTS if it is there */
+    FIRN_OS_EXCLUSIVE = 8, /* with CREATE: FIRN_EXISTS if it exists */
     FIRN_OS_TRUNCATE = 16,
     FIRN_OS_NO_ATIME = 32, /* do not touch the access time, where permitted */
     /* With CREATE: a file that the superuser makes gets the owner and the group of its directory,
      * if that is another user's and the system permits it. So the owner of a store can still use it
-     * after root did. A file that was there keeps its own. */
+     * after root did. An existing file keeps its own. */
     FIRN_OS_FOR_OWNER = 64
 };
 /* Only regular files: FIRN_INVALID for others, without blocking on a fifo. mode as for open(2),
  * under the umask. */
 FIRN_MUST_CHECK int firn_os_file_open(struct firn_os_dir *dir, const char *name, unsigned flags,
                                       uint32_t mode, struct firn_os_file **out, firn_error *err);
-/* The same, and what firn_os_file_stat would tell at that moment: one call fewer, since opening
- * looks anyway. */
+/* Like firn_os_file_open, with the result of firn_os_file_stat at that moment: saves one call,
+ * since opening needs it anyway. */
 FIRN_MUST_CHECK int firn_os_file_open_stat(struct firn_os_dir *dir, const char *name,
                                            unsigned flags, uint32_t mode, struct firn_os_file **out,
                                            struct firn_os_stat *out_stat, firn_error *err);
-/* NULL is fine. */
+/* NULL is allowed. */
 void firn_os_file_close(struct firn_os_file *file);
 /* As firn_os_dir_path. */
 const char *firn_os_file_path(struct firn_os_file *file);
 struct firn_os *firn_os_file_os(const struct firn_os_file *file);
 
-/* Reads until size bytes or the end of the file; *out_size says how many. */
+/* Reads size bytes, or fewer at the end of the file; *out_size is the number. */
 FIRN_MUST_CHECK int firn_os_file_read(struct firn_os_file *file, uint64_t offset, void *data,
                                       size_t size, size_t *out_size, firn_error *err);
-/* Reads exactly size bytes; FIRN_CORRUPT, naming file and offset, where the file ends before. */
+/* Reads exactly size bytes; FIRN_CORRUPT, naming file and offset, if the file ends earlier. */
 FIRN_MUST_CHECK int firn_os_file_read_exact(struct firn_os_file *file, uint64_t offset, void *data,
                                             size_t size, firn_error *err);
-/* Writes all of it, or fails; a failed write may have written a part. */
+/* Writes everything or fails; a failed write may have written a part. */
 FIRN_MUST_CHECK int firn_os_file_write(struct firn_os_file *file, uint64_t offset, const void *data,
                                        size_t size, firn_error *err);
 FIRN_MUST_CHECK int firn_os_file_stat(struct firn_os_file *file, struct firn_os_stat *out,
                                       firn_error *err);
 FIRN_MUST_CHECK int firn_os_file_truncate(struct firn_os_file *file, uint64_t size,
                                           firn_error *err);
-/* Reserves disk space for [0, size) without changing what is read; FIRN_UNSUPPORTED where the
- * system cannot. */
+/* Reserves disk space for [0, size) without changing what is read; FIRN_UNSUPPORTED if not
+ * possible. */
 FIRN_MUST_CHECK int firn_os_file_allocate(struct firn_os_file *file, uint64_t size,
                                           firn_error *err);
-/* Makes contents and size durable (not the name: that is its directory's). After a failure
- * nothing may be assumed of what was written since the last success: never retry, reopen. */
+/* Makes contents and size durable (not the name, which is its directory's). After a failure, assume
+ * nothing of what was written since the last success: never retry, but reopen the file. */
 FIRN_MUST_CHECK int firn_os_file_sync(struct firn_os_file *file, firn_error *err);
-/* The same of several files of one file system, which costs less than one by one: it may sync all of the
- * file system. After a failure the same holds for each. */
+/* The same for several files of one file system, cheaper than one by one: it may sync the whole
+ * file system. After a failure the same applies to each file. */
 FIRN_MUST_CHECK int firn_os_file_sync_several(struct firn_os_file *const *files, size_t count,
                                               firn_error *err);
 /* The same for the attributes too: mode, owner, times, extended attributes. For files whose
@@ -202,8 +203,8 @@ FIRN_MUST_CHECK int firn_os_file_sync_all(struct firn_os_file *file, firn_error 
 /* Asks the kernel to begin writing a range back, so that a later sync is short. A hint: never
  * fails. */
 void firn_os_file_start_writeback(struct firn_os_file *file, uint64_t offset, uint64_t size);
-/* The first run of data at or after offset: [*out_start, *out_end). Both are the file's size
- * where only a hole follows. A file system that does not know holes reports one run. */
+/* The first run of data at or after offset: [*out_start, *out_end). Both are the file's size if
+ * only a hole follows. A file system without holes reports one run. */
 FIRN_MUST_CHECK int firn_os_file_next_data(struct firn_os_file *file, uint64_t offset,
                                            uint64_t *out_start, uint64_t *out_end, firn_error *err);
 
@@ -214,38 +215,40 @@ FIRN_MUST_CHECK int firn_os_file_lock(struct firn_os_file *file, enum firn_os_lo
                                       firn_error *err);
 void firn_os_file_unlock(struct firn_os_file *file);
 
-/* Advisory locks of the bytes [offset, offset + size), which need not exist; size > 0, the end at
- * most INT64_MAX. Held by the handle and gone with it, as above; to lock them shared the file need
- * only be open for reading. A handle's ranges are equal or apart: locking an equal one again
- * changes its kind. A file is locked whole or by ranges, never both. Does not wait: FIRN_BUSY. */
+/* Advisory locks on the bytes [offset, offset + size), which need not exist; size > 0, the end at
+ * most INT64_MAX. Held by the handle and released with it, as above; for a shared lock the file
+ * need only be open for reading. A handle's ranges are equal or disjoint: locking an equal one
+ * again changes its kind. A file is locked as a whole or by ranges, never both. Does not wait:
+ * FIRN_BUSY. */
 FIRN_MUST_CHECK int firn_os_file_lock_range(struct firn_os_file *file, enum firn_os_lock_kind kind,
                                             uint64_t offset, uint64_t size, firn_error *err);
-/* A range that this handle locked. */
+/* Unlocks a range that this handle locked. */
 void firn_os_file_unlock_range(struct firn_os_file *file, uint64_t offset, uint64_t size);
 /* Whether another handle, in this process or another, holds a lock of any of these bytes. */
 FIRN_MUST_CHECK int firn_os_file_is_range_held(struct firn_os_file *file, uint64_t offset,
                                                uint64_t size, bool *out, firn_error *err);
-/* The process that holds such a lock, for messages; 0: none, or it is unknown, as of locks that handles of ours hold. */
+/* The process that holds such a lock, for messages; 0: none, or unknown, as for locks of our own
+ * handles. */
 uint64_t firn_os_file_range_holder(struct firn_os_file *file, uint64_t offset, uint64_t size);
 
 /* ---- metadata of any object ---- */
 
-/* What to work on: `file` if not NULL; else `name` in `dir`; else `dir` itself. Links are never
- * followed. */
+/* The object to work on: `file` if not NULL; else `name` in `dir`; else `dir` itself. Links are
+ * never followed. */
 struct firn_os_node {
     struct firn_os_dir *dir;
     const char *name;
     struct firn_os_file *file;
 };
 FIRN_MUST_CHECK int firn_os_set_mode(struct firn_os_node node, uint32_t mode, firn_error *err);
-/* An id of UINT32_MAX stays as it is. A regular file may lose its setuid and setgid bits: set
- * the mode afterwards. */
+/* An id of UINT32_MAX is not changed. A regular file may lose its setuid and setgid bits: set the
+ * mode afterwards. */
 FIRN_MUST_CHECK int firn_os_set_owner(struct firn_os_node node, uint32_t uid, uint32_t gid,
                                       firn_error *err);
-/* Sets the modification time, leaves the access time. */
+/* Sets the modification time, not the access time. */
 FIRN_MUST_CHECK int firn_os_set_mtime(struct firn_os_node node, int64_t mtime_ns, firn_error *err);
-/* Appends the names, each with its NUL, in no particular order. Nothing where xattrs are not
- * supported. */
+/* Appends the names, each with its NUL, in no particular order. Nothing if extended attributes are
+ * not supported. */
 FIRN_MUST_CHECK int firn_os_xattr_list(struct firn_os_node node, struct firn_buf *out,
                                        firn_error *err);
 /* Appends the value. FIRN_NOT_FOUND if there is no such attribute. */
@@ -261,7 +264,7 @@ FIRN_MUST_CHECK int firn_os_xattr_remove(struct firn_os_node node, const char *a
 int64_t firn_os_now_ns(struct firn_os *os);       /* since the epoch */
 int64_t firn_os_monotonic_ns(struct firn_os *os); /* from an arbitrary start */
 void firn_os_sleep_ns(struct firn_os *os, int64_t duration_ns);
-/* Lets other threads go first; false in simulation, where there are none. */
+/* Yields to other threads; false in simulation, where there are none. */
 bool firn_os_yield(struct firn_os *os);
 FIRN_MUST_CHECK int firn_os_random(struct firn_os *os, void *out, size_t size, firn_error *err);
 unsigned firn_os_cpu_count(struct firn_os *os); /* usable by this process, at least 1 */
@@ -270,14 +273,13 @@ uint64_t
 firn_os_boot_id(struct firn_os *os); /* another after each start of the machine; 0: unknown */
 uint32_t firn_os_user_id(struct firn_os *os); /* effective; 0 may set owners */
 
-/* Reads at most size bytes from a file descriptor that belongs to the caller, at its own
- * position; *out_size is 0 at the end only. FIRN_UNSUPPORTED but for the posix implementation. */
+/* Reads at most size bytes from a file descriptor of the caller's, at its own position; *out_size
+ * is 0 only at the end. FIRN_UNSUPPORTED except in the posix implementation. */
 FIRN_MUST_CHECK int firn_os_fd_read(struct firn_os *os, int fd, void *data, size_t size,
                                     size_t *out_size, firn_error *err);
 
 /* A variable of the environment, or NULL. The posix implementation has those of the process, the
- * memory implementation has XDG_DATA_HOME=/data and no other. Borrowed until the environment is
- * changed. */
+ * memory implementation only XDG_DATA_HOME=/data. Borrowed until the environment is changed. */
 const char *firn_os_environment(struct firn_os *os, const char *name);
 
 /* The posix implementation; one for the process, never released. */

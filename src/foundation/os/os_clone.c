@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * os/os_clone.c: sealed files in a second place.
+ * os/os_clone.c: a sealed file under a second name.
  *
- * A file that is never written again can be shared: a hard link costs nothing and no space. Where
- * the system refuses one, for any reason, the content is copied and synced; if that fails too,
- * its error is the one that is reported.
+ * A file that is never written again can be shared: a hard link costs no time and no space. If the
+ * system refuses one, for any reason, the content is copied and synced; if that fails too, its
+ * error is the one that is reported.
  *
  * Memory: a buffer of BUFFER_SIZE.
  */

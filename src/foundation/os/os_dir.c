@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * os/os_dir.c: the wrappers for directories as handles: open, list, sync, ask.
+ * os/os_dir.c: the wrappers for directories as handles: open, list, sync, query.
  *
- * A wrapper checks names (os.h I1), lets the implementation do the one primitive, and turns its
- * errno into an error that names the path. Handles are made here, before the implementation is
+ * A wrapper checks names (os.h I1), calls one primitive of the implementation, and turns its errno
+ * into an error that names the path. Handles are allocated here, before the implementation is
  * called, so that an implementation has nothing to allocate and nothing to undo.
  */
 #include <errno.h>
@@ -32,9 +32,9 @@
  * callers with sized names must have looked for it. Relative paths are such components joined by
  * single slashes.
  *
- * Nothing here fails for want of memory when an error is formed: texts are built backwards, from
- * the last component to the first, in a buffer of fixed size; what does not fit is cut at the
- * front, where a reader misses it least.
+ * Forming an error never fails for lack of memory: texts are built backwards, from the last
+ * component to the first, in a buffer of fixed size; what does not fit is cut at the front, where a
+ * reader misses it least.
  */
 
 /* Of a text without slashes. */

@@ -2,20 +2,20 @@
  *
  * os/os_file.c: the wrappers for files.
  *
- * Implementations make one attempt a call; the loops are here, once: a read goes on until it has
- * what was asked for or the file ends, a write until all is written, both over EINTR and short
- * results. So what a caller sees does not depend on how the kernel happens to cut a transfer, and
- * the fault implementation proves it by cutting on purpose.
+ * An implementation makes one attempt for each call; the loops are here, once. A read continues
+ * until it has all bytes or the file ends, a write until everything is written, both after EINTR
+ * and short results. So callers do not depend on how the kernel cuts a transfer, and the fault
+ * implementation tests this by cutting on purpose.
  *
  * A sync is one attempt, always: the kernel reports a failed write-back once and then forgets it,
  * so that a second try would succeed over lost data.
  *
- * A file that was opened before a fork belongs to the parent. In the child it can be read and closed;
- * what would change it, or the parent's locks of it, is refused before any call. The public functions
- * refuse the parent's handles themselves (api/api_process.h); this is what holds where one is entered
- * before the fork and left after it.
+ * A file that was opened before a fork belongs to the parent. In the child it can be read and
+ * closed; calls that would change it, or the parent's locks on it, are refused beforehand. The
+ * public functions refuse the parent's handles themselves (api/api_process.h); the check here is
+ * for a thread that enters one before the fork and leaves it after.
  *
- * Offsets are 64-bit without sign here and signed in every kernel: what does not fit is
+ * Offsets are unsigned 64-bit numbers here, and signed in every kernel: one that does not fit is
  * FIRN_INVALID before any call.
  */
 #include <errno.h>
@@ -29,21 +29,21 @@
 
 /* ==== the wrappers for windows ====
  *
- * An implementation that has windows gives memory for a stretch of a file (file_map) and takes it
- * back (file_unmap). There are two kinds of that memory:
+ * An implementation with windows maps a range of a file to memory (file_map) and unmaps it
+ * (file_unmap). There are two kinds of that memory:
  *
- *   shared    a mapping of the file: a store is a change of the file, visible to every reader of it
- *             at once, and kept by the kernel when the process dies. Nothing is left to be done, so
+ *   shared    a mapping of the file: a store changes the file, is visible to every reader of it at
+ *             once, and is kept by the kernel when the process dies. A commit has nothing to do, so
  *             there is no file_commit.
- *   a copy    the machine in memory has no such thing as pages. It gives a copy of the bytes, and
- *             file_commit is a write. So what was stored and not committed is not in the file; the
- *             crash tests cut the power at each commit, and inside it.
+ *   a copy    the machine in memory has no pages. The memory is a copy of the bytes; file_commit
+ *             is a write. So a store that was not committed is not in the file; the crash tests cut
+ *             the power at each commit, and inside it.
  *
- * A commit is one attempt but for interruptions, as a write is: what fails has written a part.
+ * A commit is one attempt except for interruptions, as a write is: a failed one has written a part.
  *
- * The bytes of a window must have been written before, not merely reserved: a store into a hole, or
- * into space that the file system fills at its first use, may need what a full disk has not. That
- * the bytes are there is checked once, when the window is opened.
+ * Requires: the bytes of a window were written before, not merely reserved. A store into a hole, or
+ * into space that the file system fills at its first use, may need space that a full disk does not
+ * have. This is checked once, when the window is opened.
  */
 
 static int

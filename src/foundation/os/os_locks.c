@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * os/os_locks.c: locks of ranges of bytes, for file systems that live in this process.
+ * os/os_locks.c: locks on ranges of bytes, for file systems inside this process.
  *
  * A list of locked ranges and their owners. There are few, so every query scans the list.
  *
- * (I1) The ranges of one owner are equal or apart, as os.h asks; so none is ever split. A CHECK
- *      reports a program that does it otherwise, since Linux would join and split them silently.
+ * (I1) The ranges of one owner are equal or disjoint, as os.h requires; so none is ever split. A
+ *      CHECK reports a program that breaks this rule, because Linux would silently join and split
+ *      them.
  */
 #include "os/os_locks.h"
 

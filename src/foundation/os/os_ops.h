@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * os/os_ops.h: what an implementation of the seam provides. For rooms of
- * foundation and tests/sim alone.
+ * os/os_ops.h: what an implementation of the seam provides. Only for rooms of foundation and
+ * tests/sim.
  *
- * One entry a primitive. Every entry of type int returns 0 or a positive errno; the wrappers (os.c,
- * os_dir.c, os_file.c) check names and arguments before, loop over short results, and form the
- * errors with their paths after. So an implementation never sees a firn_error, and all
- * implementations report alike.
+ * One entry for each primitive. Every entry of type int returns 0 or a positive errno. The wrappers
+ * (os.c, os_dir.c, os_file.c) check names and arguments before the call, loop over short results,
+ * and afterwards form the errors with their paths. So an implementation never sees a firn_error,
+ * and all implementations report errors alike.
  *
- * The wrappers also own the memory of handles. An implementation embeds the base struct first in
- * its own, says how large its own is (dir_size, file_size), and gets it zeroed after the base to
- * fill in. A directory's struct outlives its closing for as long as handles opened from it are
- * alive, because they find their paths through it.
+ * The wrappers also own the memory of handles. An implementation embeds the base struct as the
+ * first member of its own, and states the size of its own (dir_size, file_size); the part after the
+ * base is zeroed when the implementation gets it. A directory's struct outlives its closing for as
+ * long as handles opened from it are open, because they find their paths through it.
  *
- * An implementation may leave entries NULL. What would change something then fails with its refusal.
- * There are no symbolic links and no extended attributes then, and hints are not taken. The comments of
- * other entries say what their absence means.
+ * An implementation may leave entries NULL. Entries that would change something then fail with its
+ * `refusal`; there are no symbolic links and no extended attributes, and hints are ignored. For
+ * other entries the comments say what NULL means.
  */
 #ifndef FIRN_OS_OS_OPS_H
 #define FIRN_OS_OS_OPS_H
@@ -32,12 +32,12 @@ struct firn_os {
     size_t dir_size;  /* of the implementation's struct around firn_os_dir, a multiple of 16 */
     size_t file_size; /* likewise around firn_os_file */
     struct firn_os_scheduler *scheduler; /* NULL: real threads */
-    struct firn_os *machine; /* whose clock, randomness and ids these are; NULL: its own */
+    struct firn_os *machine; /* clock, randomness and ids are this one's; NULL: its own */
 };
 
 struct firn_os_dir {
     struct firn_os *os;
-    struct firn_os_dir *parent; /* counted; NULL where opened by a path of the user's */
+    struct firn_os_dir *parent; /* counted; NULL if opened by a user's path */
     const char *name;           /* relative to the parent; in the same allocation, after dir_size */
     _Atomic(char *) path;       /* built when first asked for; see os_dir.c */
     atomic_uint refs;           /* the open handle, and each handle opened from it */
@@ -52,16 +52,16 @@ struct firn_os_file {
 };
 
 struct firn_os_ops {
-    int refusal; /* EROFS or EOPNOTSUPP: what operations fail with that are NULL */
+    int refusal; /* EROFS or EOPNOTSUPP: the error of operations that are NULL */
     /* The handle to fill comes last. */
     int (*dir_open_path)(struct firn_os *os, const char *path, struct firn_os_dir *dir);
     int (*dir_open)(struct firn_os_dir *parent, const char *name, struct firn_os_dir *dir);
     int (*dir_open_beneath)(struct firn_os_dir *root, const char *relative_path,
                             struct firn_os_dir *dir);
-    /* Gives back what the handle holds, never its memory. */
+    /* Releases what the handle holds, never its memory. */
     void (*dir_close)(struct firn_os_dir *dir);
-    /* A visitor that does not return FIRN_OK ends the walk: the result is 0 and *out_visited
-     * what it returned. */
+    /* A visitor that does not return FIRN_OK ends the walk: the result is 0, and *out_visited is
+     * what the visitor returned. */
     int (*dir_list)(struct firn_os_dir *dir,
                     int (*visit)(void *ctx, const struct firn_os_dirent *entry), void *ctx,
                     int *out_visited);
@@ -69,7 +69,7 @@ struct firn_os_ops {
     int (*dir_sync_filesystem)(struct firn_os_dir *dir);
     int (*dir_real_path)(struct firn_os_dir *dir, struct firn_buf *out);
     int (*dir_free_bytes)(struct firn_os_dir *dir, uint64_t *out);
-    int (*dir_check_names)(struct firn_os_dir *dir); /* NULL: everybody may */
+    int (*dir_check_names)(struct firn_os_dir *dir); /* NULL: always allowed */
 
     int (*make_dir)(struct firn_os_dir *dir, const char *name, uint32_t mode);
     int (*remove_file)(struct firn_os_dir *dir, const char *name);
@@ -84,12 +84,12 @@ struct firn_os_ops {
     /* name NULL: the directory itself. */
     int (*stat)(struct firn_os_dir *dir, const char *name, struct firn_os_stat *out);
 
-    /* EINVAL for what is not a regular file. out_stat may be NULL. */
+    /* EINVAL if it is not a regular file. out_stat may be NULL. */
     int (*file_open)(struct firn_os_dir *dir, const char *name, unsigned flags, uint32_t mode,
                      struct firn_os_file *file, struct firn_os_stat *out_stat);
     void (*file_close)(struct firn_os_file *file);
-    /* One attempt, which may move less than asked, or fail with EINTR; *out_size 0 from a read
-     * is the end. */
+    /* One attempt, which may transfer less than requested, or fail with EINTR; *out_size 0 from a
+     * read is the end. */
     int (*file_read)(struct firn_os_file *file, uint64_t offset, void *data, size_t size,
                      size_t *out_size);
     int (*file_write)(struct firn_os_file *file, uint64_t offset, const void *data, size_t size,
@@ -104,11 +104,11 @@ struct firn_os_ops {
     void (*file_start_writeback)(struct firn_os_file *file, uint64_t offset, uint64_t size);
     int (*file_next_data)(struct firn_os_file *file, uint64_t offset, uint64_t *out_start,
                           uint64_t *out_end);
-    /* Windows (os_window.h); NULL where there are none. EOPNOTSUPP where this file can have none. */
+    /* Windows (os_window.h); NULL: there are none. EOPNOTSUPP if this file cannot have any. */
     int (*file_map)(struct firn_os_file *file, uint64_t offset, size_t size, uint8_t **out);
     void (*file_unmap)(struct firn_os_file *file, uint8_t *data, size_t size);
-    /* Makes the bytes of a window the file's, which the range has already; NULL where a store
-     * does that by itself. */
+    /* Writes the bytes of a window to the range of the file; NULL if a store to the window does so
+     * already. */
     int (*file_commit)(struct firn_os_file *file, uint64_t offset, const uint8_t *data,
                        size_t size);
     /* EAGAIN if another handle holds it. Without these five no handle ever excludes another. */
@@ -118,10 +118,10 @@ struct firn_os_ops {
                            uint64_t size);
     void (*file_unlock_range)(struct firn_os_file *file, uint64_t offset, uint64_t size);
     int (*file_is_range_held)(struct firn_os_file *file, uint64_t offset, uint64_t size, bool *out);
-    /* 0: there is none, or it is unknown. NULL where that cannot be known. */
+    /* 0: there is none, or it is unknown. NULL: never known. */
     uint64_t (*file_range_holder)(struct firn_os_file *file, uint64_t offset, uint64_t size);
-    /* What a failed sync does to a file: the pages that were not durable count as clean and are
-     * lost. NULL where that cannot be simulated. */
+    /* Simulates the effect of a failed sync on a file: the pages that were not durable count as
+     * clean and are lost. NULL: cannot be simulated. */
     void (*file_lose_unsynced)(struct firn_os_file *file);
     /* The same for all files of the file system. */
     void (*dir_lose_unsynced)(struct firn_os_dir *dir);
@@ -136,7 +136,7 @@ struct firn_os_ops {
     int (*xattr_remove)(struct firn_os_node node, const char *attribute);
 
     int64_t (*now_ns)(struct firn_os *os);
-    /* The other entries of the machine are never called where it is another's. */
+    /* The other entries of the machine are never called if `machine` is another one. */
     int64_t (*monotonic_ns)(struct firn_os *os);
     void (*sleep_ns)(struct firn_os *os, int64_t duration_ns);
     int (*random)(struct firn_os *os, void *out, size_t size);

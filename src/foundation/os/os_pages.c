@@ -2,15 +2,15 @@
  *
  * os/os_pages.c: zeroed memory by the page.
  *
- * With real threads the memory is mapped. To find a multiple of the large page, one large page more
- * is mapped than was asked for, and what lies before and after is given back at once; so what is
- * held is what was asked for. Pages come when they are touched.
+ * With real threads the memory is mapped. To reach a multiple of the large page, one large page
+ * more than needed is mapped, and the surplus before and after is unmapped at once. So only the
+ * requested size stays mapped. Pages are allocated when they are first touched.
  *
- * In simulation the memory comes from base/mem.h: allocations are counted and made to fail there,
- * and the kernel is not asked, because its answers differ from run to run.
+ * In simulation the memory comes from base/mem.h, where allocations are counted and made to fail.
+ * The kernel is not asked, because its answers differ from run to run.
  *
- * Large pages are asked for by madvise, which the kernel may refuse or ignore: a matter of speed
- * only.
+ * Large pages are requested with madvise, which the kernel may refuse or ignore: they only affect
+ * speed.
  */
 #include "os/os_pages.h"
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * os/os_pages.h: large stretches of zeroed memory that the system provides only where they are
- * touched, in large pages where it allows that.
+ * os/os_pages.h: large ranges of zeroed memory, in large pages if the system allows that. Only
+ * touched pages take memory.
  *
- * For what is large, lives long and is read at random: caches and their tables. Everything else
- * comes from base/mem.h, and in simulation this does too, so that the n-th allocation fails here as
- * there. Any thread.
+ * For memory that is large, long-lived and read at random: caches and their tables. Everything else
+ * comes from base/mem.h. In simulation this does too, so that the n-th allocation can fail here as
+ * well. Any thread.
  */
 #ifndef FIRN_OS_OS_PAGES_H
 #define FIRN_OS_OS_PAGES_H
@@ -23,10 +23,10 @@ enum { FIRN_OS_PAGES_LARGE_SIZE = 2 << 20 };
 struct firn_os_pages {
     uint8_t *data;
     size_t size;
-    void *allocated; /* what base/mem.h gave; NULL where the system was asked */
+    void *allocated; /* from base/mem.h; NULL if the memory is mapped */
 };
 
-/* The most memory that a stretch of so many bytes takes up. */
+/* The maximum memory that a range of so many bytes takes up. */
 static inline size_t
 firn_os_pages_cost_bytes(size_t size)
 {
@@ -34,13 +34,13 @@ firn_os_pages_cost_bytes(size_t size)
     return (size + page - 1) / page * page + 64;
 }
 
-/* Takes size > 0 bytes of zeros. data is aligned to 64 bytes; with real threads, and where size is
+/* Allocates size > 0 bytes of zeros. data is aligned to 64 bytes; with real threads, and if size is
  * a multiple of FIRN_OS_PAGES_LARGE_SIZE, to that. FIRN_NO_MEMORY. */
 FIRN_MUST_CHECK int firn_os_pages_map(struct firn_os *os, size_t size, struct firn_os_pages *out,
                                       firn_error *err);
-/* A zeroed struct is fine; it is zeroed afterwards. */
+/* Zeroes the struct. A zeroed one is allowed. */
 void firn_os_pages_unmap(struct firn_os_pages *pages);
-/* Asks for large pages under what is not touched yet; says whether the system agreed. */
+/* Requests large pages for what is not touched yet; returns whether the system agreed. */
 bool firn_os_pages_prefer_large(const struct firn_os_pages *pages);
 
 #endif

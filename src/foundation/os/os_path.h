@@ -17,14 +17,14 @@ void firn_os_path_free_file(struct firn_os_file *file);
 
 const char *firn_os_path_of_file(struct firn_os_file *file);
 
-/* Room for a path in an error's text beside what else it says, and for each of two. */
+/* Size of a path in an error's text, beside the other words; and of each of two paths. */
 enum { FIRN_OS_PATH_TEXT_SIZE = 800, FIRN_OS_PATH_HALF_TEXT_SIZE = 420 };
 /* Writes the path of name in dir (of dir itself where name is NULL) without allocating; what
  * does not fit is cut at the front and begins with "...". */
 void firn_os_path_text(const struct firn_os_dir *dir, const char *name, char *out, size_t size);
 
-/* What an operation gave: FIRN_OK for 0; else fills *err with "could not <verb> '<path>': <what the system
- * says>" and returns the code of error_number. */
+/* The result of an operation: FIRN_OK for 0; else fills *err with "could not <verb> '<path>': <the
+ * system's text>" and returns the code of error_number. */
 FIRN_MUST_CHECK int firn_os_path_result(firn_error *err, int error_number, const char *verb,
                                         const struct firn_os_dir *dir, const char *name);
 

@@ -2,19 +2,19 @@
  *
  * os/os_posix.c: the posix implementation of the seam: its table, its clocks, its randomness.
  *
- * Linux system calls with handles that are descriptors. The primitives are in os_posix_dir.c
- * (directories), os_posix_name.c (names) and below (files, windows, metadata);
- * mutexes and jobs are in threads/, since the simulation shares their interface.
+ * Linux system calls, with descriptors as handles. The primitives are in os_posix_dir.c
+ * (directories), os_posix_name.c (names) and below (files, windows, metadata). Mutexes and jobs are
+ * in threads/, since the simulation has the same interface for them.
  *
- * Rules that hold for all of them:
- * (I1) Every descriptor is opened with O_CLOEXEC, and everything but a path of the user's with
- *   O_NOFOLLOW.
- * (I2) EINTR is retried where a call changes nothing by failing with it; never around a sync.
- * (I3) No state but atomics that remember what the kernel cannot do; so there is one implementation
- *      for the process, any number of threads may use it, and it is never released.
- * (I4) As few calls as the task allows: a tree of 80,000 files is opened, read and restored through
- *   here.
- * (Not checked: (I2) to (I4) say which calls are made.)
+ * Rules for all of them:
+ * (I1) Every descriptor is opened with O_CLOEXEC, and with O_NOFOLLOW unless a user's path is
+ *      opened.
+ * (I2) EINTR is retried if the failed call has changed nothing; never for a sync.
+ * (I3) There is no state except atomics that remember what the kernel does not support. So the
+ *      process has one implementation, which any number of threads may use and which is never
+ *      released.
+ * (I4) As few calls as possible: a tree of 80,000 files is opened, read and restored through this
+ *      file. (Not checked: (I2) to (I4) say which calls are made.)
  */
 #include "os/os_posix.h"
 

@@ -2,7 +2,7 @@
  *
  * os/os_posix.h: what the files of the posix implementation share, and its switches for tests.
  *
- * Each function does what the entry of the same name in os_ops.h asks, by Linux system calls.
+ * Each function implements the entry of the same name in os_ops.h with Linux system calls.
  */
 #ifndef FIRN_OS_OS_POSIX_H
 #define FIRN_OS_OS_POSIX_H
@@ -19,13 +19,13 @@ static_assert(sizeof(off_t) == 8, "offsets of files are 64 bits; define _FILE_OF
 struct firn_os_posix_dir {
     alignas(16) struct firn_os_dir base;
     int fd;
-    atomic_bool listed; /* a list has, or had, the descriptor's position */
+    atomic_bool listed; /* a walk uses, or has used, the descriptor's position */
 };
 
 struct firn_os_posix_file {
     alignas(16) struct firn_os_file base;
     int fd;
-    atomic_bool has_locks; /* or had some */
+    atomic_bool has_locks; /* or had some earlier */
 };
 
 static inline int
@@ -40,10 +40,10 @@ firn_os_posix_file_fd(const struct firn_os_file *file)
     return ((const struct firn_os_posix_file *)file)->fd;
 }
 
-/* For tests: with false, dir_open_beneath goes component by component as on a kernel without
+/* For tests: with false, dir_open_beneath walks component by component as on a kernel without
  * openat2. */
 void firn_os_posix_dir_use_openat2(bool use);
-/* For tests: with false, renames have no flags, as on a file system that knows none. */
+/* For tests: with false, renames have no flags, as on a file system that supports none. */
 void firn_os_posix_name_use_renameat2(bool use);
 
 /* os_posix_dir.c */
@@ -76,8 +76,8 @@ int firn_os_posix_name_read_symlink(struct firn_os_dir *dir, const char *name,
 int firn_os_posix_name_make_fifo(struct firn_os_dir *dir, const char *name, uint32_t mode);
 int firn_os_posix_name_stat(struct firn_os_dir *dir, const char *name, struct firn_os_stat *out);
 
-/* statx of name in the directory fd, or of fd itself where name is ""; links are not followed.
- * Defined with _stat. */
+/* statx of name in the directory fd, or of fd itself if name is ""; links are not followed. Defined
+ * together with _stat. */
 int firn_os_posix_name_statx(int fd, const char *name, struct firn_os_stat *out);
 
 #endif

@@ -4,19 +4,19 @@
  *
  * Opening below a root. openat2 resolves a whole relative path in the kernel and refuses symbolic
  * links and any way out of the root (RESOLVE_BENEATH, RESOLVE_NO_SYMLINKS, RESOLVE_NO_MAGICLINKS).
- * Where it is missing (ENOSYS before Linux 5.6, EPERM from a seccomp filter that does not know it)
- * the path is walked by hand, one openat with O_NOFOLLOW a component: as safe, since the names were
- * checked to be plain components, and slower. Calls that the kernel does not support are
- * remembered. Paths longer than the kernel takes at once are resolved in pieces, each below the
- * last.
+ * If it is missing (ENOSYS before Linux 5.6, EPERM from a seccomp filter without it) the path is
+ * walked by hand, with one openat with O_NOFOLLOW for each component. This is as safe, since the
+ * names were checked to be plain components, but slower. Calls that the kernel does not support are
+ * remembered. Paths longer than the kernel's limit are resolved in pieces, each below the previous
+ * one.
  *
- * Listing. getdents64 into a buffer of 64 KiB: a directory of a thousand entries costs one call and
- * the one that tells the end. The position belongs to the descriptor, so that a second walk rewinds
- * first and two walks at once over one handle are not allowed.
+ * Listing. getdents64 reads into a buffer of 64 KiB: a directory of a thousand entries needs one
+ * call and a second one that finds the end. The position belongs to the descriptor, so a second
+ * walk rewinds first, and two concurrent walks over one handle are not allowed.
  *
- * The real path of a directory is what the kernel itself says of the descriptor, through /proc, and
- * it is believed only if it leads back to the same directory. Without /proc the path it was opened
- * by is resolved instead, under the same proof.
+ * The real path of a directory is the one that the kernel reports for the descriptor, through
+ * /proc. It is used only if it leads back to the same directory. Without /proc, the path by which
+ * the directory was opened is resolved instead, and checked in the same way.
  */
 #include "os/os_posix.h"
 

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * os/os_posix_name.c: names in directories by Linux system calls, and the reading of attributes.
+ * os/os_posix_name.c: names in directories by Linux system calls, and reading attributes.
  *
- * statx is asked for everything at once, the time of birth included, and never follows a link nor
- * mounts anything. Modification times before 1970 are negative and stay exact.
+ * statx requests everything at once, the time of birth included, and never follows a link or mounts
+ * anything. Modification times before 1970 are negative and exact.
  *
- * Renaming without replacement is renameat2; a file system that does not know its flags answers
- * EINVAL, and then link and remove do the same for everything but directories: a crash between the
- * two leaves both names, never none. An exchange has no such substitute and is reported as
- * unsupported.
+ * Renaming without replacement is renameat2. A file system that does not support its flags returns
+ * EINVAL; then link and remove do the same, except for directories: a crash between the two leaves
+ * both names, never none. An exchange has no such substitute and fails as unsupported.
  */
 #include "os/os_posix.h"
 

@@ -23,7 +23,7 @@ firn_os_prng_next(struct firn_os_prng *prng)
     return z ^ (z >> 31);
 }
 
-/* 0 ≤ result < limit; limit > 0. Slightly uneven, which no simulation minds. */
+/* 0 ≤ result < limit; limit > 0. Slightly uneven, which does not matter in a simulation. */
 static inline uint64_t
 firn_os_prng_below(struct firn_os_prng *prng, uint64_t limit)
 {

@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * os/os_process.c: telling a child of fork from its parent.
+ * os/os_process.c: distinguishes a child of fork from its parent.
  *
- * Each process has a number. It lies in a page of its own that the kernel fills with zeros in a child
- * (MADV_WIPEONFORK), however the child came about: fork, _Fork, or a bare clone. A kernel without
- * that leaves it to a handler of pthread_atfork, which is registered in any case; it sets the same
- * zero. In a process whose number is 0, everything that is marked belongs to an ancestor.
+ * Each process has a number, in a page of its own that the kernel fills with zeros in a child
+ * (MADV_WIPEONFORK), however the child was created: fork, _Fork, or a bare clone. A handler of
+ * pthread_atfork, which is always registered, sets the same zero on kernels without that. In a
+ * process whose number is 0, everything that is marked belongs to an ancestor.
  *
- * The first mark that a child makes gives it a number: one more than the largest that its memory
- * knows of, which is that of its parent or of another ancestor. So the numbers along a line of
- * descent grow, and no mark that was inherited has the child's number.
+ * The first mark that a child makes gives it a number: one more than the largest in its memory,
+ * which is that of its parent or of another ancestor. So the numbers along a line of descent grow,
+ * and no inherited mark has the child's number.
  *
- * A child of vfork shares the memory of its parent, the number included; it may do nothing but exec
- * anyway. posix_spawn runs nothing of ours in between.
+ * A child of vfork shares the memory of its parent, including the number; it may only exec anyway.
+ * posix_spawn runs none of our code in between.
  *
- * Nothing here fails: without the page the number lies in ordinary memory and the handler guards it;
- * without the handler the page does. A system that grants neither has no memory for a fork either.
+ * Nothing here fails: without the page the number is in ordinary memory and the handler protects
+ * it; without the handler the page does. A system that provides neither has no memory for a fork
+ * either.
  */
 #include "os/os_process.h"
 

@@ -13,18 +13,18 @@
 
 #include "base/error.h"
 
-/* Every handle of the public interface begins with one (api/api_process.h). */
+/* The first member of every handle of the public interface (api/api_process.h). */
 struct firn_os_process_mark {
     uint64_t process;
 };
 
-/* The number of this process, or 0 while nothing was marked in it. Only for the function below. */
+/* The number of this process, or 0 before its first mark. Only for the function below. */
 extern _Atomic uint64_t *firn_os_process_number;
 
-/* Marks what this process has just made. Any thread. */
+/* Marks an object that this process has just made. Any thread. */
 void firn_os_process_init_mark(struct firn_os_process_mark *mark);
 
-/* Whether this process made what is marked. Takes a nanosecond, no lock and no system call. */
+/* Whether this process made the marked object. Takes a nanosecond, no lock and no system call. */
 static inline bool
 firn_os_process_is_own(const struct firn_os_process_mark *mark)
 {
@@ -32,7 +32,7 @@ firn_os_process_is_own(const struct firn_os_process_mark *mark)
     return atomic_load_explicit(firn_os_process_number, memory_order_relaxed) == mark->process;
 }
 
-/* The FIRN_MISUSE of using what another process made; what names it: "the store". */
+/* FIRN_MISUSE, for use of an object of another process; what is its name: "the store". */
 int firn_os_process_refuse(const char *what, firn_error *err);
 
 #endif

@@ -2,14 +2,14 @@
  *
  * os/os_socket.c: Unix sockets.
  *
- * The address of a Unix socket holds 107 bytes of path, fewer than a store's path may have. So a
- * name is reached through its directory's descriptor: /proc/self/fd/N/name (I1).
+ * The address of a Unix socket has room for a path of 107 bytes, fewer than a store's path may
+ * have. So a name is reached through its directory's descriptor: /proc/self/fd/N/name (I1).
  *
- * Connections are judged twice: by the directory, which is its user's alone, and by the credentials
- * that the kernel vouches for (SO_PEERCRED) (I2).
+ * Two things protect a connection: the directory is accessible only to its user, and the kernel
+ * reports the credentials of the peer (SO_PEERCRED) (I2).
  *
- * Nothing here waits for ever: a peer that stops in the middle costs the time that the caller
- * granted. SIGPIPE is never raised.
+ * Nothing here waits for ever: a peer that stops half way costs only the caller's timeout. SIGPIPE
+ * is never raised.
  */
 #include "os/os_socket.h"
 

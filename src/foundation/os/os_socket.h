@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * os/os_socket.h: two processes of one user on one machine, talking through a name in a directory.
+ * os/os_socket.h: communication between two processes on one machine, through a name in a
+ * directory.
  *
  * Only a real process has this: elsewhere FIRN_UNSUPPORTED. A handle is for one thread at a time.
  */
@@ -17,21 +18,22 @@ struct firn_os_socket;
  * Requires: no other process listens at the name at the same time. */
 FIRN_MUST_CHECK int firn_os_socket_listen(struct firn_os_dir *dir, const char *name,
                                           struct firn_os_socket **out, firn_error *err);
-/* FIRN_NOT_FOUND if no process listens there; FIRN_DENIED if the listener is another user, root aside. */
+/* FIRN_NOT_FOUND if no process listens there; FIRN_DENIED if the listener is a user other than this
+ * one and root. */
 FIRN_MUST_CHECK int firn_os_socket_connect(struct firn_os_dir *dir, const char *name,
                                            struct firn_os_socket **out, firn_error *err);
-/* The next connection, without waiting: *out is NULL if there is none. Connections of other users,
- * root aside, are refused. */
+/* Accepts the next connection, without waiting: *out is NULL if there is none. Connections of users
+ * other than this one and root are refused. */
 FIRN_MUST_CHECK int firn_os_socket_accept(struct firn_os_socket *listener,
                                           struct firn_os_socket **out, firn_error *err);
-/* NULL is fine. The name stays. */
+/* NULL is allowed. The name stays. */
 void firn_os_socket_close(struct firn_os_socket *socket);
 /* The process at the other end, or that listens there. */
 uint64_t firn_os_socket_peer(const struct firn_os_socket *socket);
 int firn_os_socket_fd(const struct firn_os_socket *socket);
 
-/* All of it, or a failure: FIRN_IO where the other end goes away, FIRN_BUSY after timeout_ns of
- * waiting in all. */
+/* Transfers everything or fails: FIRN_IO if the other end closes, FIRN_BUSY after waiting for
+ * timeout_ns in all. */
 FIRN_MUST_CHECK int firn_os_socket_send(struct firn_os_socket *socket, const void *data,
                                         size_t size, int64_t timeout_ns, firn_error *err);
 FIRN_MUST_CHECK int firn_os_socket_receive(struct firn_os_socket *socket, void *data, size_t size,

@@ -3,10 +3,10 @@
  * os/os_user_path.c: "some/where/x.alxs" is the name x.alxs in the directory some/where; "x.alxs"
  * is in "."; "/x" is in "/".
  *
- * Operations on a name follow no link (os.h); on a directory's path they do. People link data files
- * too, so a reader follows the last component here: its target takes its place, and a relative one
- * begins where the link lies. A writer does not: it makes a new file, and a link is a name that is
- * taken.
+ * Operations on a name follow no link (os.h); opening a directory by its path does. Users link data
+ * files too, so a reader follows the last component here: the link's target replaces it, and a
+ * relative target begins in the link's directory. A writer does not follow it: a writer makes a new
+ * file, and a link means that the name is taken.
  */
 #include "os/os_user_path.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * os/os_user_path.h: the file that a user's path names: a name in an open directory.
+ * os/os_user_path.h: the file at a user's path, as a name in an open directory.
  */
 #ifndef FIRN_OS_OS_USER_PATH_H
 #define FIRN_OS_OS_USER_PATH_H
@@ -14,11 +14,10 @@ struct firn_os_user_path {
     const char *name;        /* the last component; points into text */
 };
 
-/* Where a new file of this path goes: its last component is not looked at. */
+/* For a new file at this path: its last component is not examined. */
 FIRN_MUST_CHECK int firn_os_user_path_init(struct firn_os_user_path *path, struct firn_os *os,
                                            const char *text, firn_error *err);
-/* Where the file of this path is, or would be: if the last component is a symbolic link, where that
- * leads. */
+/* For reading the file at this path: if the last component is a symbolic link, it is followed. */
 FIRN_MUST_CHECK int firn_os_user_path_init_followed(struct firn_os_user_path *path,
                                                     struct firn_os *os, const char *text,
                                                     firn_error *err);

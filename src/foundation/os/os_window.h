@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * os/os_window.h: a window onto a stretch of a file: what is stored to its memory becomes the
- * file's contents without a call for each store.
+ * os/os_window.h: a window onto a range of a file: stores to its memory become the file's contents
+ * without a system call for each.
  *
- * For one writer that goes over a file from front to back, a log above all: handing a record of 128
- * bytes to the kernel takes a microsecond by a call and some nanoseconds by a store.
+ * For one writer that writes a file from front to back, mainly a log: handing a record of 128 bytes
+ * to the kernel takes a microsecond by a call and some nanoseconds by a store.
  *
- * Caveat. The memory of a shared window is the file. Truncating the file from outside removes the
- * pages, and the next store kills the process (SIGBUS). So windows are given only where nothing
- * else can do that (a full disk above all), and only to files that this process alone writes.
+ * Caveat. The memory of a shared window is the file. If something else truncates the file, its
+ * pages are removed, and the next store kills the process (SIGBUS). So windows are available only
+ * if nothing else can cause that (above all a full disk), and only for files that this process
+ * alone writes.
  *
- * One thread at a time; the file may be read and synced by others beside it.
+ * One thread at a time; meanwhile other threads may read and sync the file.
  */
 #ifndef FIRN_OS_OS_WINDOW_H
 #define FIRN_OS_OS_WINDOW_H
@@ -33,20 +34,21 @@ struct firn_os_window {
     uint64_t offset;
     size_t size;
     uint8_t *data;                    /* the file's bytes [offset, offset + size) */
-    struct firn_os_process_mark mark; /* a child of fork has the mapping, too, and stays away */
+    struct firn_os_process_mark mark; /* a child of fork has the mapping, too, and must not use
+                                         it */
 };
 
 /* Opens a window onto [offset, offset + size) of a file that is open for reading and writing;
- * offset a multiple of FIRN_OS_WINDOW_ALIGNMENT, size > 0. All these bytes must have been written,
- * because a store through a window cannot report a full disk. FIRN_UNSUPPORTED where stores
- * could fail, or cannot be had: then there is firn_os_file_write. */
+ * offset a multiple of FIRN_OS_WINDOW_ALIGNMENT, size > 0. Requires: all these bytes have been
+ * written, because a store through a window cannot report a full disk. FIRN_UNSUPPORTED if stores
+ * could fail, or windows are not available: use firn_os_file_write then. */
 FIRN_MUST_CHECK int firn_os_window_open(struct firn_os_file *file, uint64_t offset, size_t size,
                                         struct firn_os_window *out, firn_error *err);
-/* Bytes that were stored and not committed may or may not be in the file. Zeroes the struct. */
+/* Bytes that were stored but not committed may or may not be in the file. Zeroes the struct. */
 void firn_os_window_close(struct firn_os_window *window);
 
-/* The memory of [offset, offset + size), for storing; NULL unless it lies in the window, which this
- * process has opened. */
+/* The memory of [offset, offset + size), for storing; NULL if it is not in the window, or another
+ * process opened the window. */
 static inline uint8_t *
 firn_os_window_at(const struct firn_os_window *window, uint64_t offset, size_t size)
 {
@@ -57,9 +59,9 @@ firn_os_window_at(const struct firn_os_window *window, uint64_t offset, size_t s
                : NULL;
 }
 
-/* Says that the bytes stored in [offset, offset + size), which lies in the window, are the
- * kernel's: from now on they survive the process, and firn_os_file_sync covers them. Where the
- * window is shared that is so already, and this cannot fail. */
+/* Commits the bytes stored in [offset, offset + size), which must be in the window: from now on
+ * they survive the process, and firn_os_file_sync covers them. In a shared window they do so
+ * already, and this cannot fail. */
 FIRN_MUST_CHECK int firn_os_window_commit(struct firn_os_window *window, uint64_t offset,
                                           size_t size, firn_error *err);
 

@@ -1,25 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * oswatch/os_watch.c: changes in directories, by fanotify (os_watch_internal.h) where that is allowed and
- * works, else by inotify. Both may serve one watch: fanotify the file system of
- * the root, inotify others below it. A caller sees the difference in limits alone.
+ * oswatch/os_watch.c: changes in directories, by fanotify (os_watch_internal.h) if that is allowed
+ * and works, else by inotify. Both may serve one watch: fanotify the file system of the root,
+ * inotify others below it. The caller notices the difference only in the limits.
  *
- * The code relies on this (fs/notify of Linux, which is below both): a system call that changes
- * something puts its event into the queue before it returns, and after the change. So a reader that
- * empties the queue has seen the event of every change that was complete before (I1). And a reader
- * that first watches a directory and then lists it has either listed a change or gets its event
- * (I2).
- * (Not checked: both are the kernel's word.)
- * Three things break the rule, and are dealt with here:
- * - A queue may lose events: that of inotify when it is full, that of fanotify when the kernel is
- *   out of memory. One event stands for all that are lost: LOST.
+ * The code relies on this rule (fs/notify of Linux, which both use): a system call that changes
+ * something queues its event after the change and before it returns. So a reader that empties the
+ * queue has seen the event of every change that was complete before (I1). And a reader that first
+ * watches a directory and then lists it has either listed a change or gets its event (I2). (Not
+ * checked: the kernel guarantees both.)
+ * Three things break the rule, and are handled here:
+ * - A queue may lose events: inotify's when it is full, fanotify's when the kernel is out of
+ *   memory. One event represents all lost ones: LOST.
  * - A file system that is mounted over a watched directory hides it without an event. The table of
- *   mounts can be polled; when it has changed, and what it says of mounts below the root with it,
- *   that is LOST as well.
- * - A file system may be changed by others than this kernel. Only those that are known to be local
- *   are watched; a list of names that are good outlives one of those that are bad.
+ *   mounts can be polled; if the mounts below the root have changed in it, that is LOST as well.
+ * - A file system may be changed by others than this kernel. Only file systems that are known to be
+ *   local are watched; a list of good names lasts longer than one of bad names.
  *
- * The descriptor of inotify is opened when it is first needed: its number is limited.
+ * The descriptor of inotify is opened when it is first needed, because their number is limited.
  */
 #include "oswatch/os_watch.h"
 
@@ -51,29 +49,29 @@
  * Each directory gets a mark of its own. A mark of the whole file system would be one call, but
  * would wake the watch for everything that happens on the machine.
  *
- * An event names its directory by a file handle, which is what name_to_handle_at(2) gives of it; a
- * table (os_watch_internal.h) leads from there to the id. A mark keeps its directory's inode in
- * memory, so its handle does not change. That a file system reports the very handles that it gives
- * is tried once, with an opening of the root that is to be reported; if it is not, inotify serves.
+ * An event names its directory by a file handle, as returned by name_to_handle_at(2); a table
+ * (os_watch_internal.h) maps handles to ids. A mark keeps its directory's inode in memory, so its
+ * handle does not change. Whether a file system reports the same handles that it returns is tested
+ * once, by opening the root and reading that event; if not, inotify is used.
  *
- * One file system only, by its device number: the one that the root lies on, which an open descriptor
- * of the root keeps mounted. When a file system is unmounted its marks go without a word, and a
- * handle says nothing without its file system. Both are left to inotify, which sees directories of
- * other file systems, and of other subvolumes, below the root (I1).
+ * One file system only, by its device number: that of the root, which an open descriptor of the
+ * root keeps mounted. When a file system is unmounted its marks disappear without an event, and a
+ * handle means nothing without its file system. So inotify watches directories of other file
+ * systems, and of other subvolumes, below the root (I1).
  *
- * Events of one name, made by one process, are merged while they wait: a mask may have several bits,
- * and the event stands where the first of them stood. So the order in which names came and went
- * is not known; that there was an event can (I2). Every kind that a mask has is reported, but of
- * what happened to a directory itself only the gravest.
+ * Events of one name, made by one process, are merged while they wait: a mask may have several
+ * bits, and the event is at the place of the first of them. So the order in which names were
+ * created and removed is unknown; only that there was an event is known (I2). Every kind in a mask
+ * is reported, but of the events of a directory itself only the most serious one.
  *
- * A change of attributes of a directory is an event of that directory, under the name ".", also if
- * only the one that it lies in is marked; then its handle leads nowhere.
+ * A change of attributes of a directory is an event of that directory, under the name ".", even if
+ * only its parent is marked; then its handle is not in the table.
  *
- * Forgetting. An id goes when its directory is removed, or when the caller says so; then the mark is
- * removed as well, by a descriptor that open_by_handle_at(2) gives. Where that fails (it needs
- * CAP_DAC_READ_SEARCH), the mark stays until the directory goes or the watch ends, and its events
- * lead nowhere. Ids may be given again: events that wait name handles, not ids. A directory that is
- * watched again may get events from before, which makes it be looked at once more.
+ * Forgetting. An id ends when its directory is removed, or when the caller removes it. In the
+ * latter case the mark is removed as well, through a descriptor from open_by_handle_at(2). If that
+ * fails (it needs CAP_DAC_READ_SEARCH), the mark stays until the directory is removed or the watch
+ * ends, and its events are ignored. Ids may be reused: waiting events name handles, not ids. A
+ * directory that is watched again may get older events, which only cause one more look at it.
  */
 
 enum { ID_MIN = FIRN_OS_WATCH_FANOTIFY_ID_MIN, PROBE_SIZE = 4096 };
@@ -105,7 +103,7 @@ struct system_handle {
     uint8_t bytes[FIRN_OS_WATCH_HANDLES_BYTES_MAX];
 };
 
-/* False where the file system has no handles, or longer ones. */
+/* False if the file system has no handles, or longer ones. */
 static bool
 handle_of(int dir_fd, struct firn_os_watch_handle *out)
 {
@@ -137,14 +135,15 @@ open_handle(const struct firn_os_watch_fanotify *fanotify,
 
 struct event {
     uint64_t mask;
-    size_t size;                        /* 0: there is none, or it makes no sense */
-    struct firn_os_watch_handle handle; /* of the directory; size 0: not told, or not one of ours */
+    size_t size;                        /* 0: there is none, or it is malformed */
+    struct firn_os_watch_handle handle; /* of the directory; size 0: not reported, or not one of
+                                           ours */
     bool has_handle;
     const char *name; /* in the directory; "" for itself */
 };
 
-/* Takes the record of a directory and a name, if it is one: fsid, length, type and bytes of a handle,
- * name with its NUL. */
+/* Reads the record of a directory and a name, if it is one: fsid, length, type and bytes of a
+ * handle, name with its NUL. */
 static void
 take_record(struct event *event, const struct fanotify_event_info_header *header,
             const uint8_t *record)
@@ -158,7 +157,7 @@ take_record(struct event *event, const struct fanotify_event_info_header *header
     }
     memcpy(&handle, record + handle_at, sizeof handle);
     if (handle.handle_bytes == 0 || handle.handle_bytes >= header->len - bytes_at) {
-        return; /* the file system could not tell */
+        return; /* the file system does not know */
     }
     const uint8_t *name = record + bytes_at + handle.handle_bytes;
     if (memchr(name, '\0', header->len - bytes_at - handle.handle_bytes) == NULL) {
@@ -173,7 +172,7 @@ take_record(struct event *event, const struct fanotify_event_info_header *header
     }
 }
 
-/* The first event of what was read; nothing in it is aligned to more than 4 bytes. */
+/* The first event in the bytes; nothing in them is aligned to more than 4 bytes. */
 static struct event
 parse(const uint8_t *bytes, size_t size)
 {
@@ -260,7 +259,7 @@ firn_os_watch_fanotify_visit(struct firn_os_watch_fanotify *fanotify, const void
 
 /* ---- directories ---- */
 
-/* Opens the root, and sets *out_fd; whether that was reported under the root's handle. */
+/* Opens the root, and sets *out_fd; returns whether that was reported under the root's handle. */
 static bool
 is_reported(int fd, int root_fd, int *out_fd)
 {
@@ -329,8 +328,7 @@ unmark(const struct firn_os_watch_fanotify *fanotify, int dir_fd)
     (void)fanotify_mark(fanotify->fd, FAN_MARK_REMOVE, FANOTIFY_MASK, dir_fd, NULL);
 }
 
-/* The id of a directory, from FIRN_OS_WATCH_FANOTIFY_ID_MIN on; -1 where it cannot be watched in this
- * way. */
+/* The id of a directory, from FIRN_OS_WATCH_FANOTIFY_ID_MIN on; -1 if fanotify cannot watch it. */
 static int
 watch_fanotify_add(struct firn_os_watch_fanotify *fanotify, int dir_fd)
 {
@@ -374,21 +372,21 @@ watch_fanotify_remove(struct firn_os_watch_fanotify *fanotify, int id)
 
 /* ==== inotify ====
  *
- * inotify(7): for processes that may not use fanotify, and where that does not work.
+ * inotify(7): for processes that may not use fanotify, and if fanotify does not work.
  *
- * The kernel gives a number to each directory that is watched, counting up; it never gives one
- * twice, so an event that was queued before its directory was removed belongs to no directory. Two limits:
+ * The kernel numbers the watched directories, counting up, and never reuses a number. So an event
+ * that was queued before its directory was removed belongs to no directory. There are two limits:
  * fs.inotify.max_user_watches directories for all of a user's programs, and
- * fs.inotify.max_queued_events events that wait; one event of overflow stands for all further ones.
+ * fs.inotify.max_queued_events waiting events; one overflow event represents all further ones.
  *
- * When a directory is removed, or its file system unmounted, an event says so (IN_IGNORED).
+ * When a directory is removed, or its file system unmounted, there is an event (IN_IGNORED).
  *
- * A directory is named to inotify by its descriptor, through /proc, so what is watched is what was
- * opened, even if its path has changed.
+ * A directory is passed to inotify by its descriptor, through /proc, so the opened directory is
+ * watched even if its path has changed.
  *
  * IN_EXCL_UNLINK is not used: it would hide writes to a file that was unlinked and linked again.
- * Reading, opening and closing what was only read are not asked for, so saving a tree makes no
- * events.
+ * Events for opening, reading, and closing without writing are not requested, so saving a tree
+ * causes no events.
  */
 
 #define NAMES_MASK (IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO)
@@ -460,7 +458,7 @@ watch_inotify_visit(const void *bytes, size_t size,
 enum {
     READ_SIZE = 64 << 10,
     LINE_SIZE = 8 << 10,
-    READS_MAX = 1024, /* in a row: a writer without pause must not keep us from everything else */
+    READS_MAX = 1024, /* in a row: a writer that never pauses must not block everything else */
     NS_PER_MS = 1000000
 };
 
@@ -476,8 +474,8 @@ struct firn_os_watch {
 
 /* ---- mounts ---- */
 
-/* The fifth field of a line of the table, where "\040" stands for a space and so on; false where it
- * is not whole. */
+/* The fifth field of a line of the table, decoded ("\040" is a space, …); false if it is
+ * incomplete. */
 static bool
 mount_point(const char *line, char out[LINE_SIZE])
 {
@@ -509,8 +507,8 @@ is_below(const char *root, const char *path)
     return strncmp(root, path, size) == 0 && (path[size] == '/' || path[size] == '\0');
 }
 
-/* Sets *out to a digest (FNV-1a) of the lines about mounts at the root or below. A line that makes no
- * sense counts as one of them. */
+/* Sets *out to a digest (FNV-1a) of the lines about mounts at the root or below. A malformed line
+ * counts as one of them. */
 static bool
 read_mounts(const char *root, uint64_t *out)
 {
@@ -639,7 +637,7 @@ firn_os_watch_is_unlimited(const struct firn_os_watch *watch)
     return watch->fanotify != NULL;
 }
 
-/* Whether every change of a file system is made by this kernel, which tells of it. */
+/* Whether only this kernel changes a file system, and so reports every change. */
 static bool
 is_local(int fd)
 {

@@ -2,9 +2,10 @@
  *
  * oswatch/os_watch_handles.c: a table of handles.
  *
- * A number is the index of a slot. A taken slot is in the chain that a hash of its handle leads to, a
- * free one in the chain of free slots; `next` serves both. When no slot is free there are twice as
- * many, with as many chains. Nothing ever shrinks: a watch that knew many directories will again.
+ * A number is the index of a slot. A used slot is in the chain selected by the hash of its handle,
+ * a free one in the chain of free slots; `next` serves both. If no slot is free, the numbers of
+ * slots and chains double. The table never shrinks, because a watch that had many directories will
+ * have them again.
  *
  * About 50 bytes a directory, up to 100 just after a doubling.
  */
@@ -51,7 +52,7 @@ enter(struct firn_os_watch_handles *handles, int32_t number)
     *chain = number;
 }
 
-/* Twice as many slots; all were taken. False when memory is out, and nothing has changed. */
+/* Doubles the slots; all were used. False if memory runs out, and nothing has changed. */
 static bool
 grow(struct firn_os_watch_handles *handles)
 {

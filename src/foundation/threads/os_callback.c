@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * threads/os_callback.c: a count a thread, around each call of a callback.
+ * threads/os_callback.c: counts the callbacks that each thread is inside of.
  *
- * The count is read by every public function that takes a handle, so it has the fast model of
- * thread-local variables: one load at a fixed distance from the thread's pointer.
+ * Every public function that takes a handle reads the count, so it uses the fastest model of
+ * thread-local variables: one load at a fixed distance from the thread pointer.
  */
 #include "threads/os_callback.h"
 

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * threads/os_callback.h: calls of functions of the program that must not use handles: on_notice and on_progress
- * (firn/notice.h), and those of imports and exports (firn/exchange.h); and whether this thread is inside of one.
- * Every such call of the library is made between firn_os_callback_begin and firn_os_callback_end.
+ * threads/os_callback.h: calling functions of the program that must not use handles: on_notice and
+ * on_progress (firn/notice.h), and those of imports and exports (firn/exchange.h); and whether this
+ * thread is inside of one. Every such call of the library is made between firn_os_callback_begin
+ * and firn_os_callback_end.
  *
- * The call may hold mutexes of the operation. They do not count against the order of those that the
- * callback takes, as if it were a job of its own; public functions refuse their handles to it
- * (firn_os_callback_refuse), so that it can wait for none of them.
+ * The caller may hold mutexes of the operation. They do not count in the order of mutexes that the
+ * callback takes, as if it were a job of its own. Public functions refuse to use handles in a
+ * callback (firn_os_callback_refuse), so it cannot wait for these mutexes.
  */
 #ifndef FIRN_THREADS_OS_CALLBACK_H
 #define FIRN_THREADS_OS_CALLBACK_H
@@ -16,17 +17,17 @@
 #include "base/error.h"
 #include "firn/notice.h"
 
-/* Around a call. Returns what the end takes. */
+/* Called before and after a callback. The result is passed to the end. */
 unsigned firn_os_callback_begin(void);
 void firn_os_callback_end(unsigned begun);
 
 /* Calls callbacks->on_notice, if there is one. */
 void firn_os_callback_notice(const firn_callbacks *callbacks, const firn_notice *notice);
-/* Calls callbacks->on_progress, if there is one, and returns what it returns, else FIRN_OK. */
+/* Calls callbacks->on_progress, if there is one, and returns its result, else FIRN_OK. */
 int firn_os_callback_progress(const firn_callbacks *callbacks, const firn_progress *progress);
-/* How many such calls this thread is inside of. Each thread has its own count, in memory that a program sets aside
- * for libraries which it loads later, so that every public function can look at it without a call. That memory
- * is small: debug builds, which count locks by thread too, do without. */
+/* How many such calls this thread is inside of. Each thread has its own count, in memory that a
+ * program reserves for libraries loaded later, so that every public function can read it without a
+ * call. That memory is small: debug builds, which also count locks by thread, use another model. */
 #ifdef FIRN_DEBUG
 #define FIRN_OS_CALLBACK_MODEL
 #else

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * threads/os_cond.c: conditions, of threads or of the simulation.
+ * threads/os_cond.c: condition variables, of threads or of the simulation.
  *
  * In simulation a wait runs jobs inline until one of them has signalled this condition. It does not
- * look at what the caller waits for, and it does not return early: a signal that was forgotten
- * shows up as a deadlock, as it would with threads. A signal wakes all waiters there, which every
- * caller has to bear anyway, since wake-ups without a signal are allowed.
+ * evaluate the caller's predicate, and it never returns early: a forgotten signal becomes a
+ * deadlock, as it would with threads. A signal wakes all waiters in simulation. Every caller must
+ * allow for that anyway, since spurious wake-ups are possible.
  */
 #include <errno.h>
 #include <time.h>

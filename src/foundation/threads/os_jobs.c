@@ -2,8 +2,8 @@
  *
  * threads/os_jobs.c: jobs, on the threads of a pool or in a simulation.
  *
- * Which of the two follows from the implementation of the seam that the jobs are created for;
- * callers cannot tell.
+ * The `struct firn_os` for which the jobs are created decides which of the two; callers see no
+ * difference.
  */
 #include "base/check.h"
 #include "base/mem.h"
@@ -17,25 +17,24 @@
 
 /* ==== jobs of a simulation ====
  *
- * Nothing runs in parallel. A submitted scheduler_job stays in the queue of its pool until
- * a caller waits: then one scheduler_job is picked by the seed and run to its end on the stack of
- * the waiting caller. So a run of a whole store, with all its background work, is a function of one
- * seed.
+ * Nothing runs in parallel. A submitted job stays in the queue of its pool until a caller waits:
+ * then one job is picked by the seed and run to its end on the stack of the waiting caller. So a
+ * run of a whole store, with all its background work, depends only on one seed.
  *
- * The picking keeps to what a pool of n threads could do. Its threads take jobs in the order of
- * submission, and n of them are under way at most; any of those under way may get on. So among the
- * first n - r jobs of a queue, where r is how many of its jobs are suspended in
- * a wait further down on the stack, each may be next. A pool of one thread therefore runs its jobs
- * in order, and a pool whose threads all wait for a scheduler_job that has none left to run on deadlocks here
- * as it would in production.
+ * The choice follows what a pool of n threads could do. Its threads take jobs in the order of
+ * submission, and at most n jobs are in progress; any of these may make progress next. So each of
+ * the first n - r jobs of a queue may be next, where r is the number of its jobs that are suspended
+ * in a wait further down on the stack. A pool of one thread therefore runs its jobs in order. A
+ * pool whose threads all wait for a job that none of them is free to run deadlocks here as in
+ * production.
  *
  * (I4) running_count ≤ threads of each queue, so the depth of nested waits is bounded by the
- *   threads of all pools.
- * (I5) A wait that finds no scheduler_job to run can never end: firn_check_failed reports a deadlock. There
- *      is no time-out that could hide it.
+ *      threads of all pools.
+ * (I5) A wait that finds no job to run can never end: firn_check_failed reports a deadlock. No
+ *      time-out hides it.
  *
- * Limits: picking and removing are linear in the number of queues and of jobs waiting, which suits
- * simulations.
+ * Limits: picking and removing take time linear in the number of queues and of waiting jobs, which
+ * is good enough for simulations.
  */
 
 struct scheduler_job {
@@ -44,7 +43,7 @@ struct scheduler_job {
     uint64_t sequence;
 };
 
-/* A scheduler_job that is under way, on the stack frame that runs it. */
+/* A job in progress, on the stack frame that runs it. */
 struct running {
     struct running *next;
     uint64_t sequence;
@@ -74,7 +73,7 @@ firn_os_scheduler_deinit(struct firn_os_scheduler *scheduler)
     CHECK(scheduler->queues == NULL);
 }
 
-/* A queue stands for a pool of `threads` threads. NULL when memory is out. */
+/* A queue represents a pool of `threads` threads. NULL if memory runs out. */
 static struct firn_os_scheduler_queue *
 scheduler_add_queue(struct firn_os_scheduler *scheduler, unsigned threads)
 {
@@ -88,7 +87,7 @@ scheduler_add_queue(struct firn_os_scheduler *scheduler, unsigned threads)
     return queue;
 }
 
-/* Runs what is in it, then takes it away. */
+/* Runs its jobs, then removes it. */
 static void
 scheduler_remove_queue(struct firn_os_scheduler_queue *queue)
 {
@@ -189,31 +188,31 @@ scheduler_drain(struct firn_os_scheduler_queue *queue)
 
 /* ==== a pool of real threads ====
  *
- * Jobs lie in one ring, in order of submission; threads take them from its front. A thread is
- * started when a job finds no idle one and the pool is not at its full number yet, so that a pool
+ * Jobs are in one ring, in order of submission; threads take them from its front. A thread is
+ * started when a job finds no idle one and the pool does not have all its threads yet. So a pool
  * that is never used costs nothing.
  *
- * Waiting is for what was submitted before the wait, not for an empty pool: each job has a
- * sequence, each thread shows the one that it works on, and since jobs are taken in order, all
- * before the smallest shown and before the front of the ring have ended. So a wait ends although
- * others keep submitting.
+ * A wait is for the jobs that were submitted before it, not for an empty pool. Each job has a
+ * sequence, and each thread publishes that of its current job. Since jobs are taken in order, all
+ * jobs before the smallest published sequence and before the front of the ring have ended. So a
+ * wait ends even if others keep submitting.
  *
  * (I1) The sequence of the job at the front of the ring is next_sequence - count.
- * (I2) The mutex is held for bookkeeping only, never while a job runs. (Not checked:
- *      worker_main unlocks it right before the call.)
+ * (I2) The mutex is held for bookkeeping only, never while a job runs. (Not checked: worker_main
+ *      unlocks it right before the call.)
  * (I3) Threads that exist are workers[0 .. started). None is started once stopping is set, so
- *   destroy can join them.
+ *      destroy can join them.
  *
- * Threads of a library must not take the signals of the program that embeds it: all but those that
- * a fault of the thread itself raises are blocked in them.
+ * Threads of a library must not take the signals of the program that embeds it: all signals are
+ * blocked in them, except those that a fault of the thread itself raises.
  *
- * Stepping back. A thread that a caller waits for should not lose its processor to work without a
- * waiter: with more threads than processors a commit would stop for the length of a time slice.
- * The threads of such a pool run at nice STEP_BACK, a third of the usual share; less would let a busy
- * machine starve them. Linux alone has a priority for each thread.
+ * Stepping back. A thread for which a caller waits should not lose its processor to work without a
+ * waiter: with more threads than processors a commit would stop for the length of a time slice. The
+ * threads of such a pool run at nice STEP_BACK, a third of the usual share; less would let a busy
+ * machine starve them. Only Linux has a priority for each thread.
  *
- * Failure. Only submitting can fail: for want of room in the ring, or of a first thread. With one
- * thread running, that another cannot be started just means less parallelism.
+ * Failure. Only submitting can fail: if there is no memory for the ring, or the first thread cannot
+ * be started. If a further thread cannot be started, there is only less parallelism.
  */
 
 struct pool;
@@ -237,7 +236,7 @@ struct job {
 struct worker {
     struct pool *pool;
     pthread_t thread;
-    uint64_t sequence; /* of the job it works on; 0 while it has none */
+    uint64_t sequence; /* of its current job; 0 if it has none */
 };
 
 struct pool {
@@ -258,7 +257,7 @@ struct pool {
     struct worker workers[];
 };
 
-/* Starts no thread yet. NULL when memory is out. */
+/* Starts no thread yet. NULL if memory runs out. */
 static struct pool *
 pool_create(struct firn_os *os, unsigned threads)
 {
@@ -274,7 +273,7 @@ pool_create(struct firn_os *os, unsigned threads)
     return pool;
 }
 
-/* Threads that start from now on run at a lower priority, where the system knows one for threads. */
+/* Threads that start from now on get a lower priority, if the system has priorities for threads. */
 static void
 pool_step_back(struct pool *pool)
 {
@@ -283,7 +282,7 @@ pool_step_back(struct pool *pool)
     firn_os_mutex_unlock(&pool->mutex);
 }
 
-/* The calling thread. A refusal is no harm; a lower priority than this, inherited, stays. */
+/* The calling thread. A refusal does no harm; an inherited lower priority is kept. */
 static void
 step_back(void)
 {
@@ -296,7 +295,7 @@ step_back(void)
 #endif
 }
 
-/* Runs what was submitted, then ends the threads. */
+/* Runs all submitted jobs, then ends the threads. */
 static void
 pool_destroy(struct pool *pool)
 {
@@ -316,7 +315,7 @@ pool_destroy(struct pool *pool)
     firn_free(pool);
 }
 
-/* Waits for the next job and takes it; false when there will be none. */
+/* Waits for the next job and takes it; false if there will be no more. */
 static bool
 take_job_locked(struct worker *worker, struct job *out)
 {
@@ -361,7 +360,7 @@ worker_main(void *arg)
     return NULL;
 }
 
-/* The signals that a program meant for its own threads. */
+/* The signals that are meant for the program's own threads. */
 static void
 signals_of_the_program(sigset_t *out)
 {
@@ -435,8 +434,8 @@ submit_locked(struct pool *pool, struct job job)
     return 0;
 }
 
-/* 0, ENOMEM, or the errno of a first thread that could not be started; then the job was not
- * taken. */
+/* 0, ENOMEM, or the errno of a first thread that could not be started; the job was not taken
+ * then. */
 static int
 pool_submit(struct pool *pool, void (*run)(void *arg), void *arg)
 {

@@ -2,13 +2,13 @@
  *
  * threads/os_lock_check.c: the order of mutexes, checked in debug builds.
  *
- * Each thread keeps the mutexes that it holds, oldest first. Taking one whose rank is not above all
- * of them could deadlock with a thread that takes them the other way round, whether or not it does
- * so today; so the first wrong order in any test is the end of that test.
+ * Each thread records the mutexes that it holds, oldest first. Taking one whose rank is not above
+ * all of them could deadlock with a thread that takes them in the opposite order, whether or not it
+ * does so today. So a test ends at its first wrong order.
  *
- * (I1) held[base .. count) ascends strictly in rank. Mutexes may be let go in any order.
+ * (I1) held[base .. count) ascends strictly in rank. Mutexes may be released in any order.
  * (I2) Below base are the mutexes of callers that wait on this stack while a job is run in
- *      simulation; they belong to other threads of the production that is simulated.
+ *      simulation; they belong to other threads of the simulated production.
  */
 #include "threads/os_lock_check.h"
 

@@ -10,15 +10,14 @@
 
 #ifdef FIRN_DEBUG
 
-/* CHECKs that the rank of mutex is above that of every mutex this thread holds, and counts it as
- * held. To be called before the mutex is taken, so that a wrong order is reported instead of
- * hanging. */
+/* CHECKs that the rank of mutex is above that of every mutex this thread holds, and records it as
+ * held. Called before the mutex is taken, so that a wrong order is reported instead of hanging. */
 void firn_os_lock_check_acquire(const struct firn_os_mutex *mutex);
-/* CHECKs that this thread holds the mutex. */
+/* CHECKs that this thread holds the mutex, and removes it from the record. */
 void firn_os_lock_check_release(const struct firn_os_mutex *mutex);
-/* In simulation a job runs on the stack of the waiting caller, but stands for a thread of its own:
- * between begin and end what the waiter holds does not count. begin returns what end wants back;
- * end CHECKs that the job let go of all. */
+/* In simulation a job runs on the stack of the waiting caller, but represents a thread of its own:
+ * between begin and end the waiter's mutexes do not count. The result of begin is passed to end,
+ * which CHECKs that the job released all of its own. */
 unsigned firn_os_lock_check_begin_job(void);
 void firn_os_lock_check_end_job(unsigned begun);
 

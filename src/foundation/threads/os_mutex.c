@@ -2,12 +2,12 @@
  *
  * threads/os_mutex.c: mutexes, of threads or of the simulation.
  *
- * In production a mutex is a pthread mutex. In simulation there is one stack and nothing runs
- * beside it: a mutex is a flag, and finding it set means that its holder is suspended further
- * down on this very stack and can never release it. That is a deadlock, and CHECK reports it.
+ * In production a mutex is a pthread mutex. In simulation there is one stack and nothing runs in
+ * parallel: a mutex is a flag, and finding it set means that its holder is suspended further down
+ * on this very stack and can never release it. That is a deadlock, and CHECK reports it.
  *
  * The order of ranks is checked first in both (os_lock_check.c), so that a wrong order is found
- * even where it happens to do no harm.
+ * even if it happens to do no harm.
  */
 #include "base/check.h"
 #include "os/os_ops.h"

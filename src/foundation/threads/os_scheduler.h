@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * threads/os_scheduler.h: jobs of a simulation, run one at a time in an order that follows from a seed.
+ * threads/os_scheduler.h: jobs of a simulation, run one at a time in an order determined by a seed.
  *
  * Only files of this folder include it. One thread at a time.
  */
@@ -23,7 +23,7 @@ void firn_os_scheduler_init(struct firn_os_scheduler *scheduler, uint64_t seed);
 /* CHECKs that no pool is left. */
 void firn_os_scheduler_deinit(struct firn_os_scheduler *scheduler);
 
-/* Runs one job. With none that could run, the caller waits for ever: the process ends with a
+/* Runs one job. If none can run, the caller would wait for ever: the process ends with a
  * message. */
 void firn_os_scheduler_run_one(struct firn_os_scheduler *scheduler);
 

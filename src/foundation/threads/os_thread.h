@@ -3,15 +3,15 @@
  * threads/os_thread.h: mutexes, conditions and jobs.
  *
  * Background work is a job. In production jobs run on the threads of a pool. In simulation nothing
- * runs in parallel: submitted jobs wait in a queue, and a caller that waits (for a condition, for
- * a pool to drain) runs the next one, picked by the seed among those that the threads of a pool
- * could be working on, inline on its own stack. So a pool of one thread runs its jobs in order here
- * as there. A wait for a condition ends only when it was signalled. A wait with nothing left to run
- * is a deadlock and is reported as such (CHECK). So a job must never wait for something that only a
- * job submitted earlier and now suspended below it on the stack can do; jobs that wait for
- * nothing are always safe.
+ * runs in parallel: submitted jobs wait in a queue. A caller that waits (for a condition, for a
+ * pool to drain) runs the next job inline on its own stack; the seed picks it among those that the
+ * threads of a pool could be working on. So a pool of one thread runs its jobs in order in both. A
+ * wait for a condition ends only when it was signalled. A wait with nothing left to run is a
+ * deadlock and is reported as such (CHECK). So a job must never wait for something that only an
+ * earlier job can do that is suspended below it on the stack; jobs that wait for nothing are always
+ * safe.
  *
- * Mutexes have ranks (threads/os_thread.h). In debug builds a thread that takes a mutex whose rank
+ * Mutexes have ranks (enum firn_lock_rank). In debug builds a thread that takes a mutex whose rank
  * is not larger than that of every mutex it already holds fails a CHECK. Locks guard memory work,
  * not I/O.
  */
@@ -24,7 +24,7 @@
 
 #include "base/error.h"
 
-/* the one table of mutexes. A thread takes them in ascending order only. */
+/* The table of all mutexes. A thread takes them only in ascending order. */
 
 enum firn_lock_rank {
     FIRN_LOCK_WORKSPACE_WALK = 10, /* workspace: the stack of directories to visit */
@@ -65,8 +65,8 @@ void firn_os_mutex_init(struct firn_os *os, struct firn_os_mutex *mutex, enum fi
 void firn_os_mutex_deinit(struct firn_os_mutex *mutex);
 void firn_os_mutex_lock(struct firn_os_mutex *mutex);
 void firn_os_mutex_unlock(struct firn_os_mutex *mutex);
-/* Fails a CHECK in debug builds if this thread does not hold the mutex: the first line of a function
- * whose caller must have taken it. Nothing in release builds. */
+/* Fails a CHECK in debug builds if this thread does not hold the mutex: the first line of a
+ * function whose caller must hold it. Does nothing in release builds. */
 #ifdef FIRN_DEBUG
 void firn_os_mutex_assert_held(const struct firn_os_mutex *mutex);
 #else
@@ -79,9 +79,10 @@ firn_os_mutex_assert_held(const struct firn_os_mutex *mutex)
 
 void firn_os_cond_init(struct firn_os *os, struct firn_os_cond *cond);
 void firn_os_cond_deinit(struct firn_os_cond *cond);
-/* May wake without a signal: wait in a loop over the condition. */
+/* May wake without a signal: wait in a loop that tests the predicate. */
 void firn_os_cond_wait(struct firn_os_cond *cond, struct firn_os_mutex *mutex);
-/* As firn_os_cond_wait, for so long at most. In simulation nothing else runs meanwhile: the clock moves. */
+/* Like firn_os_cond_wait, with a time limit. In simulation nothing else runs meanwhile: only the
+ * clock advances. */
 void firn_os_cond_wait_for(struct firn_os_cond *cond, struct firn_os_mutex *mutex,
                            int64_t duration_ns);
 void firn_os_cond_signal(struct firn_os_cond *cond);
@@ -95,15 +96,15 @@ struct firn_os_jobs;
 /* A pool of `threads` ≥ 1 threads (started on demand; none in simulation). */
 FIRN_MUST_CHECK int firn_os_jobs_create(struct firn_os *os, unsigned threads,
                                         struct firn_os_jobs **out, firn_error *err);
-/* The pool's threads get less of a busy processor than others. Before the first job is submitted. */
+/* Gives the pool's threads a lower priority than others. Requires: no job was submitted yet. */
 void firn_os_jobs_step_back(struct firn_os_jobs *jobs);
-/* Runs everything that was submitted, then ends the threads. NULL is fine. */
+/* Runs all submitted jobs, then ends the threads. NULL is allowed. */
 void firn_os_jobs_destroy(struct firn_os_jobs *jobs);
-/* run(arg) will be called once, on a thread of the pool. Fails only for want of memory or of a
- * first thread. */
+/* run(arg) will be called once, on a thread of the pool. Fails only without memory or a first
+ * thread. */
 FIRN_MUST_CHECK int firn_os_jobs_submit(struct firn_os_jobs *jobs, void (*run)(void *arg),
                                         void *arg, firn_error *err);
-/* Returns when every job submitted so far has ended. Not to be called from a job of the same
+/* Returns when every job submitted so far has ended. Must not be called from a job of the same
  * pool. */
 void firn_os_jobs_wait(struct firn_os_jobs *jobs);
 
