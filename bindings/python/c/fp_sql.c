@@ -42,9 +42,10 @@ fp_sql_lend(PyObject *object, PyObject *ignored)
         path = PyUnicode_FromFormat("/dev/null/firn-%p", (void *)store);
     }
     PyObject *bytes = path != NULL ? fp_path(path) : NULL;
-    int code = bytes == NULL   ? FIRN_INVALID
-               : self->is_lent ? FIRN_OK
-                               : firn_sql_lend(store, PyBytes_AsString(bytes), self->is_read_only);
+    int code = bytes == NULL ? FIRN_INVALID
+               : self->is_lent
+                   ? FIRN_OK
+                   : firn_sql_store_lend(store, PyBytes_AsString(bytes), self->is_read_only);
     fp_leave(self, NULL);
     Py_XDECREF(bytes);
     if (code != FIRN_OK) {
@@ -61,7 +62,7 @@ fp_sql_take_back(fp_store *store)
     if (!store->is_lent) {
         return true;
     }
-    int code = firn_sql_take_back(store->core->store);
+    int code = firn_sql_store_take_back(store->core->store);
     if (code != FIRN_OK) {
         fp_raise_text(FIRN_MISUSE, "the store is in use: a connection of sqlite3 has it attached");
         return false;

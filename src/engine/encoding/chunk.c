@@ -470,7 +470,7 @@ firn_chunk_block_valid(const struct firn_chunk_block *view, uint64_t valid[FIRN_
             valid[i] &= inside;
         }
     }
-    return firn_chunk_mask_count(valid) == view->count - view->null_count
+    return firn_chunk_filter_mask_count(valid) == view->count - view->null_count
                ? FIRN_OK
                : firn_chunk_corrupt(err,
                                     "a mask of nulls does not have as many as its record says");

@@ -21,7 +21,7 @@ is_zero(const uint64_t *mask)
 }
 
 size_t
-firn_chunk_mask_count(const uint64_t *mask)
+firn_chunk_filter_mask_count(const uint64_t *mask)
 {
     const uint64_t ones = UINT64_C(0x5555555555555555);
     const uint64_t twos = UINT64_C(0x3333333333333333);

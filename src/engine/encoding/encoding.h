@@ -132,7 +132,7 @@ void firn_chunk_block_bounds(const struct firn_chunk *chunk, size_t block,
                              struct firn_chunk_bounds *out);
 
 /* The number of bits that are set in FIRN_CHUNK_MASK_WORDS words. */
-size_t firn_chunk_mask_count(const uint64_t *mask);
+size_t firn_chunk_filter_mask_count(const uint64_t *mask);
 
 /* The caller's memory for decoding one block: zeroed at first, allocated as needed. Values that
  * were read with it are invalid after the next read of a block of the same chunk. */

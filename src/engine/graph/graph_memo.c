@@ -8,7 +8,7 @@
  *
  * A memo is replaced by the clock algorithm: one that was found since the hand last passed stays.
  *
- * (I1) A memo never changes after its slot leads to it, except for is_found.
+ * (I1) A memo never changes after its slot leads to it, except for is_found. (Not checked: it is published as const.)
  *
  * Threads: slots are read without locks. A memo that was replaced is released when all threads that may look at it have
  * left (base/epoch.h).

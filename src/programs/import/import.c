@@ -7,7 +7,7 @@
 #include "import/import_internal.h"
 
 static const struct firn_command *const imports[] = {&firn_import_git, &firn_import_chkpt,
-                                                     &firn_import_tar, NULL};
+                                                     &firn_import_unpack, NULL};
 
 const struct firn_command firn_import = {
     .name = "import",

@@ -232,7 +232,7 @@ firn_import_bitcode_read(firn_slice bytes, size_t hash_size, struct firn_import_
     free(kinds);
     if (!is_right) {
         firn_import_bitcode_deinit(out);
-        return firn_import_error(err, FIRN_CORRUPT, "a directory of it cannot be decoded");
+        return firn_import_tree_error(err, FIRN_CORRUPT, "a directory of it cannot be decoded");
     }
     return FIRN_OK;
 }

@@ -85,7 +85,7 @@ struct chkpt {
 static int
 no_memory(struct chkpt *chkpt)
 {
-    return firn_import_error(&chkpt->err, FIRN_NO_MEMORY, "out of memory");
+    return firn_import_tree_error(&chkpt->err, FIRN_NO_MEMORY, "out of memory");
 }
 
 static void
@@ -166,7 +166,7 @@ on_snapshot(void *ctx, const struct firn_sqlitefile_value *values, size_t count)
     struct chkpt *chkpt = ctx;
     assert(count == 5);
     (void)count;
-    struct snapshot snapshot = {.created_ns = firn_import_time_of(values[1].bytes),
+    struct snapshot snapshot = {.created_ns = firn_import_target_time_of(values[1].bytes),
                                 .files = (uint64_t)values[4].integer};
     if (!is_id(values[0].bytes) || snapshot.created_ns == 0) {
         firn_import_target_tell(chkpt->target, values[0].bytes,
@@ -229,7 +229,7 @@ copy(struct chkpt *chkpt, const char *name, bool *out_is_there)
     *out_is_there = from >= 0;
     if (code == FIRN_OK && from >= 0) {
         to = openat(chkpt->tree.place_fd, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-        code = to < 0 ? firn_import_fail(&chkpt->err, "copy", firn_str(name)) : FIRN_OK;
+        code = to < 0 ? firn_import_tree_fail(&chkpt->err, "copy", firn_str(name)) : FIRN_OK;
     }
     while (code == FIRN_OK && from >= 0) {
         ssize_t got = read(from, chunk, CHUNK);
@@ -237,7 +237,7 @@ copy(struct chkpt *chkpt, const char *name, bool *out_is_there)
             break;
         }
         if (got < 0 || write(to, chunk, (size_t)got) != got) {
-            code = firn_import_fail(&chkpt->err, "copy", firn_str(name));
+            code = firn_import_tree_fail(&chkpt->err, "copy", firn_str(name));
         }
     }
     if (to >= 0) {
@@ -257,7 +257,7 @@ open_catalog(struct chkpt *chkpt)
     bool is_there;
     int code = copy(chkpt, "catalog.sqlite", &is_there);
     if (code == FIRN_OK && !is_there) {
-        return firn_import_error(
+        return firn_import_tree_error(
             &chkpt->err, FIRN_NOT_FOUND,
             "there is no catalog.sqlite: it is not a store of chkpt 0.2 or later");
     }
@@ -389,9 +389,9 @@ list_files(struct chkpt *chkpt, const struct snapshot *snapshot)
         "manifest_snapshot_id FROM snapshots WHERE id = ?1), ?1)",
         snapshot->id, on_file, chkpt, &chkpt->err);
     if (code == FIRN_OK && chkpt->now.count == 0 && snapshot->files > 0) {
-        code = snapshot->has_root
-                   ? add_tree(chkpt, snapshot->root, firn_str(""), 0)
-                   : firn_import_error(&chkpt->err, FIRN_CORRUPT, "nothing says what is in it");
+        code = snapshot->has_root ? add_tree(chkpt, snapshot->root, firn_str(""), 0)
+                                  : firn_import_tree_error(&chkpt->err, FIRN_CORRUPT,
+                                                           "nothing says what is in it");
     }
     if (code == FIRN_OK && chkpt->now.count > 0) {
         qsort(chkpt->now.list, chkpt->now.count, sizeof(chkpt->now.list[0]), compare_files);
@@ -415,7 +415,7 @@ put(void *ctx, firn_slice data)
     struct output *output = ctx;
     if (output->fd < 0) {
         if (data.size > sizeof(output->target) - output->size) {
-            return firn_import_error(output->err, FIRN_INVALID, "its target is too long");
+            return firn_import_tree_error(output->err, FIRN_INVALID, "its target is too long");
         }
         if (data.size > 0) {
             memcpy(output->target + output->size, data.data, data.size);
@@ -426,7 +426,7 @@ put(void *ctx, firn_slice data)
     while (data.size > 0) {
         ssize_t written = write(output->fd, data.data, data.size);
         if (written < 0 && errno != EINTR) {
-            return firn_import_fail(output->err, "write", output->path);
+            return firn_import_tree_fail(output->err, "write", output->path);
         }
         written = written < 0 ? 0 : written;
         data = firn_bytes(data.data + written, data.size - (size_t)written);
@@ -598,7 +598,7 @@ import_snapshot(struct chkpt *chkpt, size_t i, const char *tag, firn_slice messa
     code = code == FIRN_OK ? list_files(chkpt, chkpt->snapshot) : code;
     code = code == FIRN_OK ? change(chkpt) : code;
     if (code == FIRN_OK && chkpt->target->cli->strict && chkpt->target->notices.left_out > 0) {
-        code = firn_import_error(&chkpt->err, FIRN_INVALID, "not everything can be imported");
+        code = firn_import_tree_error(&chkpt->err, FIRN_INVALID, "not everything can be imported");
     }
     code = code == FIRN_OK ? firn_import_tree_settle(&chkpt->tree, &chkpt->err) : code;
     code = code == FIRN_OK
@@ -687,13 +687,13 @@ open_packs(struct chkpt *chkpt, const char *store)
         options.callbacks.on_notice = on_pack_notice;
         options.callbacks.ctx = chkpt;
         if ((size_t)snprintf(path, sizeof(path), "%s/packs", store) >= sizeof(path)) {
-            return firn_import_error(&chkpt->err, FIRN_INVALID, "the path is too long");
+            return firn_import_tree_error(&chkpt->err, FIRN_INVALID, "the path is too long");
         }
         return firn_chkp_set_open(path, NULL, 0, &options, &chkpt->old_packs, &chkpt->err);
     }
     int packs = openat(chkpt->folder, "packs", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (packs < 0) {
-        return firn_import_fail(&chkpt->err, "open", firn_str("packs"));
+        return firn_import_tree_fail(&chkpt->err, "open", firn_str("packs"));
     }
     code = firn_import_chkl_open(packs, tell_pack, chkpt, &chkpt->packs, &chkpt->err);
     (void)close(packs);
@@ -705,7 +705,7 @@ import(struct chkpt *chkpt, const char *store)
 {
     chkpt->folder = open(store, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (chkpt->folder < 0) {
-        return firn_import_fail(&chkpt->err, "open", firn_str(store));
+        return firn_import_tree_fail(&chkpt->err, "open", firn_str(store));
     }
     int code = firn_import_tree_create(&chkpt->tree, &chkpt->target->notices, &chkpt->err);
     code = code == FIRN_OK ? open_catalog(chkpt) : code;

@@ -5,7 +5,7 @@
  * The checkpoint is restored into a private directory, verified on the way, and its files are read from there. What an
  * entry is comes from the checkpoint: so owners, modes and attributes are exact, whoever runs the command.
  *
- * The archive depends on the checkpoint alone (I1): entries come in the order of the tree, headers contain no name of a
+ * The archive depends on the checkpoint alone (I1; not checked: tests compare two exports): entries come in the order of the tree, headers contain no name of a
  * user and no time of the export, and which parts of a file are left out as zeros follows from its bytes, not from where
  * its file system has holes. Whatever does not fit a header of ustar is in an extended header (pax).
  *
@@ -71,7 +71,7 @@ put(struct exporting *exporting, const void *data, size_t size)
     firn_term_out_write(data, size);
     if (firn_term_out_error() != 0) {
         errno = firn_term_out_error();
-        return firn_import_fail(&exporting->err, "write", firn_str("standard output"));
+        return firn_import_tree_fail(&exporting->err, "write", firn_str("standard output"));
     }
     return FIRN_OK;
 }
@@ -153,7 +153,7 @@ append(struct exporting *exporting, const void *data, size_t size)
         size_t capacity = 2 * (pax->size + size);
         char *grown = realloc(pax->data, capacity);
         if (grown == NULL) {
-            return firn_import_error(&exporting->err, FIRN_NO_MEMORY, "out of memory");
+            return firn_import_tree_error(&exporting->err, FIRN_NO_MEMORY, "out of memory");
         }
         pax->data = grown;
         pax->capacity = capacity;
@@ -232,8 +232,8 @@ add_xattrs(struct exporting *exporting, firn_slice xattrs)
     int code = FIRN_OK;
     while (code == FIRN_OK && take_sized(&xattrs, &name) && take_sized(&xattrs, &value)) {
         code = memchr(name.data, '=', name.size) != NULL
-                   ? firn_import_error(&exporting->err, FIRN_UNSUPPORTED,
-                                       "an extended attribute has = in its name")
+                   ? firn_import_tree_error(&exporting->err, FIRN_UNSUPPORTED,
+                                            "an extended attribute has = in its name")
                    : add_record(exporting, "SCHILY.xattr.", name, value);
     }
     return code;
@@ -282,7 +282,8 @@ put_headers(struct exporting *exporting, const struct header *header,
 {
     int code = add_records(exporting, header, entry, is_sparse);
     if (code == FIRN_OK && exporting->pax.size > FIRN_IMPORT_TAR_PAX_MAX) {
-        code = firn_import_error(&exporting->err, FIRN_LIMIT, "an entry has too many attributes");
+        code =
+            firn_import_tree_error(&exporting->err, FIRN_LIMIT, "an entry has too many attributes");
     }
     if (code == FIRN_OK && exporting->pax.size > 0) {
         struct header extension = {.type = 'x',
@@ -308,7 +309,7 @@ read_exactly(struct exporting *exporting, int fd, uint64_t offset, size_t size, 
         }
         if (got <= 0) {
             errno = got == 0 ? EIO : errno;
-            return firn_import_fail(&exporting->err, "read", path);
+            return firn_import_tree_fail(&exporting->err, "read", path);
         }
         done += (size_t)got;
     }
@@ -340,7 +341,7 @@ add_segment(struct exporting *exporting, uint64_t offset, uint64_t size)
             realloc(exporting->segments, capacity * sizeof(grown[0]));
         if (grown == NULL || capacity > FIRN_IMPORT_TAR_SEGMENTS_MAX) {
             exporting->segments = grown != NULL ? grown : exporting->segments;
-            return firn_import_error(&exporting->err, FIRN_LIMIT, "a file has too many holes");
+            return firn_import_tree_error(&exporting->err, FIRN_LIMIT, "a file has too many holes");
         }
         exporting->segments = grown;
         exporting->segment_capacity = capacity;
@@ -465,7 +466,7 @@ path_text(struct exporting *exporting, firn_slice path)
 {
     char *text = strndup((const char *)path.data, path.size);
     if (text == NULL) {
-        (void)firn_import_error(&exporting->err, FIRN_NO_MEMORY, "out of memory");
+        (void)firn_import_tree_error(&exporting->err, FIRN_NO_MEMORY, "out of memory");
     }
     return text;
 }
@@ -487,7 +488,7 @@ put_file(struct exporting *exporting, struct header *header, const firn_workspac
             firn_import_target_tell(exporting->target, entry->path, "it could not be restored");
             return FIRN_OK;
         }
-        return firn_import_fail(&exporting->err, "read", entry->path);
+        return firn_import_tree_fail(&exporting->err, "read", entry->path);
     }
     int code = FIRN_OK;
     exporting->segment_count = 0;
@@ -548,7 +549,7 @@ add_alias(struct exporting *exporting, size_t at, firn_slice path, firn_slice wr
     struct alias *grown =
         realloc(exporting->aliases, (exporting->alias_count + 1) * sizeof(grown[0]));
     if (grown == NULL) {
-        return firn_import_error(&exporting->err, FIRN_NO_MEMORY, "out of memory");
+        return firn_import_tree_error(&exporting->err, FIRN_NO_MEMORY, "out of memory");
     }
     exporting->aliases = grown;
     struct alias alias = {path_text(exporting, path), path_text(exporting, written)};
@@ -589,7 +590,7 @@ put_directory(struct exporting *exporting, struct header *header, const firn_wor
 {
     char *path = malloc(entry->path.size + 2);
     if (path == NULL) {
-        return firn_import_error(&exporting->err, FIRN_NO_MEMORY, "out of memory");
+        return firn_import_tree_error(&exporting->err, FIRN_NO_MEMORY, "out of memory");
     }
     memcpy(path, entry->path.data, entry->path.size);
     memcpy(path + entry->path.size, "/", 2);
@@ -715,13 +716,13 @@ static int export(struct firn_cli *cli, struct firn_import_target *target, const
     exporting.root_fd = tree.root_fd;
     exporting.chunk = malloc(CHUNK);
     if (code == FIRN_OK && exporting.chunk == NULL) {
-        code = firn_import_error(err, FIRN_NO_MEMORY, "out of memory");
+        code = firn_import_tree_error(err, FIRN_NO_MEMORY, "out of memory");
     }
     if (code == FIRN_OK) {
         code = put_archive(&exporting, target->workspace, checkpoint->id);
     }
     if (code == FIRN_OK && cli->strict && target->notices.left_out > 0) {
-        code = firn_import_error(err, FIRN_INVALID, "not everything could be exported");
+        code = firn_import_tree_error(err, FIRN_INVALID, "not everything could be exported");
     }
     if (code == FIRN_OK && path != NULL) {
         code = firn_task_file_finish(&file, err);

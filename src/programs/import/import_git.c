@@ -76,9 +76,9 @@ ask(struct git *git, const char *name, const char *type, uint64_t *out_size, fir
     if (code == FIRN_OK && (strncmp(line, name, strlen(name)) != 0 ||
                             sscanf(line + strlen(name), " %15s %llu", given, &size) != 2 ||
                             strcmp(given, type) != 0)) {
-        code =
-            firn_import_error(err, strstr(line, " missing") != NULL ? FIRN_NOT_FOUND : FIRN_CORRUPT,
-                              "git has no %s %s", type, name);
+        code = firn_import_tree_error(
+            err, strstr(line, " missing") != NULL ? FIRN_NOT_FOUND : FIRN_CORRUPT,
+            "git has no %s %s", type, name);
     }
     *out_size = size;
     return code;
@@ -92,10 +92,10 @@ read_object(struct git *git, const char *name, const char *type, uint8_t **out, 
     *out = NULL;
     int code = ask(git, name, type, &size, err);
     if (code == FIRN_OK && size > OBJECT_SIZE_MAX) {
-        code = firn_import_error(err, FIRN_LIMIT, "the %s %s is too large", type, name);
+        code = firn_import_tree_error(err, FIRN_LIMIT, "the %s %s is too large", type, name);
     }
     if (code == FIRN_OK && (*out = malloc((size_t)size + 1)) == NULL) {
-        code = firn_import_error(err, FIRN_NO_MEMORY, "out of memory");
+        code = firn_import_tree_error(err, FIRN_NO_MEMORY, "out of memory");
     }
     if (code == FIRN_OK) {
         code = firn_import_process_take(&git->process, *out, (size_t)size + 1, err);
@@ -144,8 +144,8 @@ list(struct git *git, const uint8_t *hash, struct listing *out, firn_error *err)
         const uint8_t *end = at < size ? memchr(out->data + at, '\0', size - at) : NULL;
         if (end == NULL || out->data[at] != ' ' ||
             size - (size_t)(end + 1 - out->data) < git->hash_size) {
-            return firn_import_error(err, FIRN_CORRUPT, "the tree %s is damaged",
-                                     hex_of(git, hash).text);
+            return firn_import_tree_error(err, FIRN_CORRUPT, "the tree %s is damaged",
+                                          hex_of(git, hash).text);
         }
         item.name = firn_bytes(out->data + at + 1, (size_t)(end - out->data) - at - 1);
         item.hash = end + 1;
@@ -154,7 +154,7 @@ list(struct git *git, const uint8_t *hash, struct listing *out, firn_error *err)
             capacity = capacity == 0 ? 64 : 2 * capacity;
             struct item *grown = realloc(out->items, capacity * sizeof(item));
             if (grown == NULL) {
-                return firn_import_error(err, FIRN_NO_MEMORY, "out of memory");
+                return firn_import_tree_error(err, FIRN_NO_MEMORY, "out of memory");
             }
             out->items = grown;
         }
@@ -193,7 +193,7 @@ put_blob(struct git *git, firn_slice path, const struct item *item, firn_error *
         for (size_t done = 0; fd >= 0 && make == FIRN_OK && code == FIRN_OK && done < data;) {
             ssize_t written = write(fd, chunk + done, data - done);
             if (written < 0 && errno != EINTR) {
-                make = firn_import_fail(&made, "write", path);
+                make = firn_import_tree_fail(&made, "write", path);
             }
             done += written > 0 ? (size_t)written : 0;
         }
@@ -224,7 +224,7 @@ change_item(struct git *git, size_t size, const struct item *old, const struct i
 {
     firn_slice name = new != NULL ? new->name : old->name;
     if (size + name.size + 2 > sizeof(git->path)) {
-        return firn_import_error(err, FIRN_LIMIT, "a path is too long");
+        return firn_import_tree_error(err, FIRN_LIMIT, "a path is too long");
     }
     memcpy(git->path + size, name.data, name.size);
     size_t end = size + name.size;
@@ -247,7 +247,7 @@ change_item(struct git *git, size_t size, const struct item *old, const struct i
                    ? change(git, end + 1, was_tree ? old->hash : NULL, new->hash, depth + 1, err)
                    : code;
     } else if (code == FIRN_OK && new != NULL &&new->mode == MODE_MODULE) {
-        code = firn_import_error(err, FIRN_INVALID, "it is a submodule");
+        code = firn_import_tree_error(err, FIRN_INVALID, "it is a submodule");
     } else if (code == FIRN_OK && new != NULL) {
         code = put_blob(git, path, new, err);
     }
@@ -266,7 +266,7 @@ change(struct git *git, size_t size, const uint8_t *old, const uint8_t *new, uns
     struct listing before = {.data = NULL};
     struct listing after;
     if (depth > DEPTH_MAX) {
-        return firn_import_error(err, FIRN_LIMIT, "directories are nested too deeply");
+        return firn_import_tree_error(err, FIRN_LIMIT, "directories are nested too deeply");
     }
     int code = list(git, new, &after, err);
     code = code == FIRN_OK ? list(git, old, &before, err) : code;
@@ -310,7 +310,7 @@ read_commit(struct git *git, const char *name, uint8_t tree[HEX_SIZE_MAX / 2], u
     }
     const char *mail = is_right ? memchr(committer, '>', (size_t)(end - committer)) : NULL;
     if (mail == NULL) {
-        return firn_import_error(err, FIRN_CORRUPT, "the commit %s is damaged", name);
+        return firn_import_tree_error(err, FIRN_CORRUPT, "the commit %s is damaged", name);
     }
     long long seconds = strtoll(mail + 1, NULL, 10);
     seconds = seconds < 0 ? 0 : seconds > INT64_MAX / 1000000000 ? INT64_MAX / 1000000000 : seconds;
@@ -332,7 +332,7 @@ save_commit(struct git *git, const char *tag, const uint8_t *old, const uint8_t 
         .message = git->message, .created_ns = git->time_ns, .tag = tag};
     int code = change(git, 0, old, new, 0, err);
     if (code == FIRN_OK && git->target->cli->strict && git->target->notices.left_out > 0) {
-        return firn_import_error(err, FIRN_INVALID, "not everything can be imported");
+        return firn_import_tree_error(err, FIRN_INVALID, "not everything can be imported");
     }
     code = code == FIRN_OK ? firn_import_tree_settle(&git->tree, err) : code;
     code = code == FIRN_OK ? firn_import_target_save(git->target, &git->tree, &state, &result, err)
@@ -400,8 +400,8 @@ list_commits(struct git *git, const char *repository, const char *revision, firn
             break;
         }
         if ((size != 40 && size != HEX_SIZE_MAX) || git->count == COMMITS_MAX) {
-            code = firn_import_error(err, FIRN_CORRUPT, "git lists '%s', which is no commit",
-                                     hex.text);
+            code = firn_import_tree_error(err, FIRN_CORRUPT, "git lists '%s', which is no commit",
+                                          hex.text);
             break;
         }
         git->hash_size = size / 2;
@@ -409,7 +409,7 @@ list_commits(struct git *git, const char *repository, const char *revision, firn
             capacity = capacity == 0 ? 256 : 2 * capacity;
             struct hex *grown = realloc(git->commits, capacity * sizeof(hex));
             if (grown == NULL) {
-                code = firn_import_error(err, FIRN_NO_MEMORY, "out of memory");
+                code = firn_import_tree_error(err, FIRN_NO_MEMORY, "out of memory");
                 break;
             }
             git->commits = grown;

@@ -14,15 +14,15 @@
 #include "firn/firn.h"
 #include "task/task.h"
 
-extern const struct firn_command firn_import_tar;
+extern const struct firn_command firn_import_unpack;
 extern const struct firn_command firn_import_git;
 extern const struct firn_command firn_import_chkpt;
 extern const struct firn_command firn_import_export_tar;
 
 /* Fills *err from errno: "could not <what> '<path>': <reason>". Returns its code. */
-int firn_import_fail(firn_error *err, const char *what, firn_slice path);
+int firn_import_tree_fail(firn_error *err, const char *what, firn_slice path);
 /* Fills *err. Returns the code. */
-int firn_import_error(firn_error *err, int code, const char *format, ...)
+int firn_import_tree_error(firn_error *err, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* ---- a tree on disk ----
@@ -137,7 +137,7 @@ FIRN_MUST_CHECK int firn_import_target_has(struct firn_import_target *target, co
                                            firn_slice message, int64_t created_ns, bool *out,
                                            firn_error *err);
 /* "2026-11-20T14:00:03.123456789+01:00" since 1970; 0 if it is no time, or before. */
-int64_t firn_import_time_of(firn_slice text);
+int64_t firn_import_target_time_of(firn_slice text);
 /* Makes the tree, which is empty, that of the checkpoint of a tag. *out_has is false if that cannot be restored: then it
  * is empty again. */
 FIRN_MUST_CHECK int firn_import_target_begin_with(struct firn_import_target *target,
@@ -293,7 +293,7 @@ FIRN_MUST_CHECK int firn_import_tar_read(struct firn_import_tar *tar, uint8_t *d
 void firn_import_tar_deinit(struct firn_import_tar *tar);
 
 /* Puts the archive into a tree. ctx of the reader is kept. Returns a code. */
-FIRN_MUST_CHECK int firn_import_tar_unpack(struct firn_import_tar *tar,
+FIRN_MUST_CHECK int firn_import_unpack_tar(struct firn_import_tar *tar,
                                            struct firn_import_target *target,
                                            struct firn_import_tree *tree, firn_error *err);
 

@@ -95,9 +95,9 @@ firn_import_process_start(struct firn_import_process *process, const char *const
         process->buffer = NULL;
         errno = error;
         return error == ENOENT
-                   ? firn_import_error(err, FIRN_UNSUPPORTED,
-                                       "there is no program '%s': install it", arguments[0])
-                   : firn_import_fail(err, "start", firn_str(arguments[0]));
+                   ? firn_import_tree_error(err, FIRN_UNSUPPORTED,
+                                            "there is no program '%s': install it", arguments[0])
+                   : firn_import_tree_fail(err, "start", firn_str(arguments[0]));
     }
     close_pair(in, 1);
     close_pair(out, 0);
@@ -117,8 +117,9 @@ firn_import_process_read(struct firn_import_process *process, uint8_t *data, siz
             return FIRN_OK;
         }
         if (got < 0) {
-            int code = errno == EINTR ? firn_command_go_on(err)
-                                      : firn_import_fail(err, "read from", firn_str(process->name));
+            int code = errno == EINTR
+                           ? firn_command_go_on(err)
+                           : firn_import_tree_fail(err, "read from", firn_str(process->name));
             if (code != FIRN_OK) {
                 return code;
             }
@@ -145,8 +146,8 @@ firn_import_process_take(struct firn_import_process *process, uint8_t *data, siz
             return code;
         }
         if (got == 0) {
-            return firn_import_error(err, FIRN_CORRUPT, "the output of %s ended too early",
-                                     process->name);
+            return firn_import_tree_error(err, FIRN_CORRUPT, "the output of %s ended too early",
+                                          process->name);
         }
         done += got;
     }
@@ -173,8 +174,8 @@ firn_import_process_line(struct firn_import_process *process, char *line, size_t
             return FIRN_OK;
         }
         if (at + 1 == size) {
-            return firn_import_error(err, FIRN_CORRUPT, "a line of the output of %s is too long",
-                                     process->name);
+            return firn_import_tree_error(err, FIRN_CORRUPT,
+                                          "a line of the output of %s is too long", process->name);
         }
         line[at++] = (char)byte;
     }
@@ -187,7 +188,7 @@ firn_import_process_ask(struct firn_import_process *process, const char *text, f
     while (size > 0) {
         ssize_t written = write(process->in, text, size);
         if (written < 0 && errno != EINTR) {
-            return firn_import_fail(err, "ask", firn_str(process->name));
+            return firn_import_tree_fail(err, "ask", firn_str(process->name));
         }
         text += written > 0 ? written : 0;
         size -= written > 0 ? (size_t)written : 0;
@@ -215,10 +216,10 @@ firn_import_process_end(struct firn_import_process *process, firn_error *err)
         return FIRN_OK;
     }
     if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_NO_PROGRAM) {
-        return firn_import_error(err, FIRN_UNSUPPORTED, "there is no program '%s': install it",
-                                 process->name);
+        return firn_import_tree_error(err, FIRN_UNSUPPORTED, "there is no program '%s': install it",
+                                      process->name);
     }
-    return firn_import_error(err, FIRN_IO, "%s failed: %s %d", process->name,
-                             WIFEXITED(status) ? "exit code" : "signal",
-                             WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
+    return firn_import_tree_error(err, FIRN_IO, "%s failed: %s %d", process->name,
+                                  WIFEXITED(status) ? "exit code" : "signal",
+                                  WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
 }

@@ -54,13 +54,13 @@ append(struct firn_import_tar_text *text, const void *data, size_t size, firn_er
 {
     assert(text->size <= text->capacity);
     if (size > FIRN_IMPORT_TAR_PAX_MAX || text->size + size > 2 * (size_t)FIRN_IMPORT_TAR_PAX_MAX) {
-        return firn_import_error(err, FIRN_LIMIT, "an extended header is too large");
+        return firn_import_tree_error(err, FIRN_LIMIT, "an extended header is too large");
     }
     if (text->size + size + 1 > text->capacity) {
         size_t capacity = 2 * (text->size + size + 1);
         char *grown = realloc(text->data, capacity);
         if (grown == NULL) {
-            return firn_import_error(err, FIRN_NO_MEMORY, "out of memory");
+            return firn_import_tree_error(err, FIRN_NO_MEMORY, "out of memory");
         }
         text->data = grown;
         text->capacity = capacity;
@@ -225,7 +225,7 @@ next_header(struct firn_import_tar *tar, bool *out_is_end, firn_error *err)
         }
         if (got < BLOCK) {
             if (at == 0 && !tar->is_truncated) {
-                return firn_import_error(err, FIRN_CORRUPT, "it is not a tar archive");
+                return firn_import_tree_error(err, FIRN_CORRUPT, "it is not a tar archive");
             }
             if (got > 0 ||
                 tar->is_truncated) { /* many archives lack the blocks of zeros at the end */
@@ -247,7 +247,7 @@ next_header(struct firn_import_tar *tar, bool *out_is_end, firn_error *err)
             return FIRN_OK;
         }
         if (at == 0) {
-            return firn_import_error(err, FIRN_CORRUPT, "it is not a tar archive");
+            return firn_import_tree_error(err, FIRN_CORRUPT, "it is not a tar archive");
         }
         if (!is_lost) {
             char text[96];
@@ -405,7 +405,7 @@ add_segment(struct firn_import_tar *tar, uint64_t offset, uint64_t size, bool *o
         struct firn_import_tar_segment *grown =
             realloc(tar->segments, capacity * sizeof(tar->segments[0]));
         if (grown == NULL) {
-            return firn_import_error(err, FIRN_NO_MEMORY, "out of memory");
+            return firn_import_tree_error(err, FIRN_NO_MEMORY, "out of memory");
         }
         tar->segments = grown;
         tar->segment_capacity = capacity;

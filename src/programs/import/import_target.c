@@ -153,7 +153,7 @@ firn_import_target_has(struct firn_import_target *target, const char *tag, firn_
 }
 
 int64_t
-firn_import_time_of(firn_slice text)
+firn_import_target_time_of(firn_slice text)
 {
     char copy[64];
     struct tm tm = {.tm_isdst = 0};

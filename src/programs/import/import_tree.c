@@ -3,7 +3,7 @@
  * import/import_tree.c: a tree on disk, built entry by entry from what an archive says.
  *
  * The tree lies in a directory that only its user can enter. Names and links in it come from outside, so every path is
- * walked from the root, one component at a time, and no link is followed (I1): a link that an archive makes leads
+ * walked from the root, one component at a time, and no link is followed (I1; not checked: tests attack it): a link that an archive makes leads
  * nothing out of the tree. Only the parent of the last path stays open, because entries of a directory come together.
  *
  * Directories are writable while the tree is built. Their attributes are kept, and set in the end from the deepest
@@ -43,7 +43,7 @@ struct firn_import_tree_dirs {
 };
 
 int
-firn_import_error(firn_error *err, int code, const char *format, ...)
+firn_import_tree_error(firn_error *err, int code, const char *format, ...)
 {
     assert(code != FIRN_OK);
     va_list list;
@@ -56,7 +56,7 @@ firn_import_error(firn_error *err, int code, const char *format, ...)
 }
 
 int
-firn_import_fail(firn_error *err, const char *what, firn_slice path)
+firn_import_tree_fail(firn_error *err, const char *what, firn_slice path)
 {
     const int error = errno;
     int size = (int)(path.size < SHOWN_MAX ? path.size : SHOWN_MAX);
@@ -66,8 +66,8 @@ firn_import_fail(firn_error *err, const char *what, firn_slice path)
                : error == ENOENT                    ? FIRN_NOT_FOUND
                : error == ENOMEM                    ? FIRN_NO_MEMORY
                                                     : FIRN_IO;
-    (void)firn_import_error(err, code, "could not %s '%.*s': %s", what, size,
-                            path.size > 0 ? (const char *)path.data : "", strerror(error));
+    (void)firn_import_tree_error(err, code, "could not %s '%.*s': %s", what, size,
+                                 path.size > 0 ? (const char *)path.data : "", strerror(error));
     err->os_errno = error;
     return code;
 }
@@ -84,10 +84,10 @@ firn_import_tree_create(struct firn_import_tree *tree, struct firn_task_notices 
     char place[PATH_MAX];
     int size = snprintf(place, sizeof(place), "%s/firn-import-XXXXXX", firn_sqlitefile_place());
     if (size < 0 || (size_t)size + sizeof("/tree") > sizeof(place)) {
-        return firn_import_error(err, FIRN_INVALID, "the path of TMPDIR is too long");
+        return firn_import_tree_error(err, FIRN_INVALID, "the path of TMPDIR is too long");
     }
     if (mkdtemp(place) == NULL) {
-        return firn_import_fail(err, "make a directory", firn_str(place));
+        return firn_import_tree_fail(err, "make a directory", firn_str(place));
     }
     memcpy(tree->place, place, (size_t)size + 1);
     memcpy(tree->root, place, (size_t)size);
@@ -98,7 +98,7 @@ firn_import_tree_create(struct firn_import_tree *tree, struct firn_task_notices 
             openat(tree->place_fd, "tree", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     }
     if (tree->root_fd < 0 || fchmod(tree->root_fd, MODE_DIRECTORY) != 0) {
-        int code = firn_import_fail(err, "use", firn_str(place));
+        int code = firn_import_tree_fail(err, "use", firn_str(place));
         firn_import_tree_destroy(tree);
         return code;
     }
@@ -227,7 +227,7 @@ static int
 check_path(firn_slice path, firn_error *err)
 {
     const char *refusal = firn_import_tree_refusal(path);
-    return refusal == NULL ? FIRN_OK : firn_import_error(err, FIRN_INVALID, "it %s", refusal);
+    return refusal == NULL ? FIRN_OK : firn_import_tree_error(err, FIRN_INVALID, "it %s", refusal);
 }
 
 /* Opens the directory above a path, where no component may be a link (I1). *out_name is a copy of the last one. Makes
@@ -275,9 +275,9 @@ open_parent(struct firn_import_tree *tree, firn_slice path, bool makes,
     }
     if (fd < 0 || copy == NULL) {
         int code = fd < 0 && (errno == ENOTDIR || errno == ELOOP)
-                       ? firn_import_error(err, FIRN_INVALID,
-                                           "it lies below something that is not a directory")
-                       : firn_import_fail(err, "open the directory of", path);
+                       ? firn_import_tree_error(err, FIRN_INVALID,
+                                                "it lies below something that is not a directory")
+                       : firn_import_tree_fail(err, "open the directory of", path);
         if (fd >= 0) {
             (void)close(fd);
         }
@@ -372,14 +372,14 @@ set_attributes(struct firn_import_tree *tree, firn_slice path, int fd,
     set_xattrs(tree, path, fd, given->xattrs);
     if (wants_owner(tree, given) && fchown(fd, given->uid, given->gid) != 0) {
         if (errno != EPERM && errno != EINVAL) {
-            return firn_import_fail(err, "set the owner of", path);
+            return firn_import_tree_fail(err, "set the owner of", path);
         }
         tree->owners_lost++;
     }
     if (fchmod(fd, given->mode & MODE_BITS) != 0) {
-        return firn_import_fail(err, "set the mode of", path);
+        return firn_import_tree_fail(err, "set the mode of", path);
     }
-    return futimens(fd, times) == 0 ? FIRN_OK : firn_import_fail(err, "set the time of", path);
+    return futimens(fd, times) == 0 ? FIRN_OK : firn_import_tree_fail(err, "set the time of", path);
 }
 
 /* ---- entries ---- */
@@ -394,7 +394,7 @@ make_room(struct firn_import_tree *tree, firn_slice path, char name[NAME_SIZE_MA
         code = open_parent(tree, path, true, name, err);
     }
     if (code == FIRN_OK && remove_all(tree->parent_fd, name, 0) != 0) {
-        code = firn_import_fail(err, "replace", path);
+        code = firn_import_tree_fail(err, "replace", path);
     }
     return code;
 }
@@ -408,7 +408,7 @@ firn_import_tree_file(struct firn_import_tree *tree, firn_slice path, int *out_f
     if (code == FIRN_OK) {
         *out_fd = openat(tree->parent_fd, name,
                          O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, MODE_BUILDING);
-        code = *out_fd >= 0 ? FIRN_OK : firn_import_fail(err, "make", path);
+        code = *out_fd >= 0 ? FIRN_OK : firn_import_tree_fail(err, "make", path);
     }
     return code;
 }
@@ -420,7 +420,7 @@ firn_import_tree_file_end(struct firn_import_tree *tree, firn_slice path, int fd
     assert(fd >= 0);
     int code = set_attributes(tree, path, fd, given, err);
     if (close(fd) != 0 && code == FIRN_OK) {
-        code = firn_import_fail(err, "write", path);
+        code = firn_import_tree_fail(err, "write", path);
     }
     return code;
 }
@@ -435,7 +435,7 @@ keep_dir(struct firn_import_tree *tree, firn_slice path, const struct firn_impor
         size_t capacity = tree->dir_capacity == 0 ? 64 : 2 * tree->dir_capacity;
         struct firn_import_tree_dirs *dirs = realloc(tree->dirs, capacity * sizeof(*dirs));
         if (dirs == NULL) {
-            return firn_import_error(err, FIRN_NO_MEMORY, "out of memory");
+            return firn_import_tree_error(err, FIRN_NO_MEMORY, "out of memory");
         }
         tree->dirs = dirs;
         tree->dir_capacity = capacity;
@@ -448,7 +448,7 @@ keep_dir(struct firn_import_tree *tree, firn_slice path, const struct firn_impor
     if (kept.path == NULL || kept.xattrs == NULL) {
         free(kept.path);
         free(kept.xattrs);
-        return firn_import_error(err, FIRN_NO_MEMORY, "out of memory");
+        return firn_import_tree_error(err, FIRN_NO_MEMORY, "out of memory");
     }
     if (path.size > 0) {
         memcpy(kept.path, path.data, path.size);
@@ -481,7 +481,7 @@ firn_import_tree_directory(struct firn_import_tree *tree, firn_slice path,
     if (!is_there || !S_ISDIR(found.st_mode)) {
         if ((is_there && unlinkat(tree->parent_fd, name, 0) != 0) ||
             mkdirat(tree->parent_fd, name, MODE_BUILDING) != 0) {
-            return firn_import_fail(err, "make", path);
+            return firn_import_tree_fail(err, "make", path);
         }
     }
     return keep_dir(tree, path, given, err);
@@ -503,7 +503,8 @@ firn_import_tree_symlink(struct firn_import_tree *tree, firn_slice path, firn_sl
     const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, time_of(given->mtime_ns)};
     if (target.size == 0 || target.size >= sizeof(text) ||
         memchr(target.data, '\0', target.size) != NULL) {
-        return firn_import_error(err, FIRN_INVALID, "it is a link to nothing that can be named");
+        return firn_import_tree_error(err, FIRN_INVALID,
+                                      "it is a link to nothing that can be named");
     }
     int code = make_room(tree, path, name, err);
     if (code != FIRN_OK) {
@@ -512,7 +513,7 @@ firn_import_tree_symlink(struct firn_import_tree *tree, firn_slice path, firn_sl
     memcpy(text, target.data, target.size);
     text[target.size] = '\0';
     if (symlinkat(text, tree->parent_fd, name) != 0) {
-        return firn_import_fail(err, "make", path);
+        return firn_import_tree_fail(err, "make", path);
     }
     if (wants_owner(tree, given) &&
         fchownat(tree->parent_fd, name, given->uid, given->gid, AT_SYMLINK_NOFOLLOW) != 0) {
@@ -520,7 +521,7 @@ firn_import_tree_symlink(struct firn_import_tree *tree, firn_slice path, firn_sl
     }
     return utimensat(tree->parent_fd, name, times, AT_SYMLINK_NOFOLLOW) == 0
                ? FIRN_OK
-               : firn_import_fail(err, "set the time of", path);
+               : firn_import_tree_fail(err, "set the time of", path);
 }
 
 int
@@ -531,10 +532,11 @@ firn_import_tree_link(struct firn_import_tree *tree, firn_slice path, firn_slice
     char target_name[NAME_SIZE_MAX + 1];
     struct stat found;
     if (check_path(target, err) != FIRN_OK) {
-        return firn_import_error(err, FIRN_INVALID, "it is a link to a file outside of the tree");
+        return firn_import_tree_error(err, FIRN_INVALID,
+                                      "it is a link to a file outside of the tree");
     }
     if (path.size == target.size && memcmp(path.data, target.data, path.size) == 0) {
-        return firn_import_error(err, FIRN_INVALID, "it is a link to itself");
+        return firn_import_tree_error(err, FIRN_INVALID, "it is a link to itself");
     }
     int code = open_parent(tree, target, false, target_name, err);
     if (code == FIRN_OK &&
@@ -543,15 +545,16 @@ firn_import_tree_link(struct firn_import_tree *tree, firn_slice path, firn_slice
         code = FIRN_NOT_FOUND;
     }
     if (code != FIRN_OK) {
-        return firn_import_error(err, FIRN_INVALID, "the file that it is a link to is not there");
+        return firn_import_tree_error(err, FIRN_INVALID,
+                                      "the file that it is a link to is not there");
     }
     int from = fcntl(tree->parent_fd, F_DUPFD_CLOEXEC, 0);
     if (from < 0) {
-        return firn_import_fail(err, "open the directory of", target);
+        return firn_import_tree_fail(err, "open the directory of", target);
     }
     code = make_room(tree, path, name, err);
     if (code == FIRN_OK && linkat(from, target_name, tree->parent_fd, name, 0) != 0) {
-        code = firn_import_fail(err, "link", path);
+        code = firn_import_tree_fail(err, "link", path);
     }
     (void)close(from);
     return code;
@@ -571,7 +574,7 @@ firn_import_tree_touch(struct firn_import_tree *tree, firn_slice path,
     }
     int fd = openat(tree->parent_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0) {
-        return firn_import_fail(err, "open", path);
+        return firn_import_tree_fail(err, "open", path);
     }
     return firn_import_tree_file_end(tree, path, fd, given, err);
 }
@@ -587,7 +590,7 @@ firn_import_tree_remove(struct firn_import_tree *tree, firn_slice path, firn_err
             return code == FIRN_NOT_FOUND ? FIRN_OK : code;
         }
         if (remove_all(tree->parent_fd, name, 0) != 0) {
-            return firn_import_fail(err, "remove", path);
+            return firn_import_tree_fail(err, "remove", path);
         }
         const uint8_t *slash = memrchr(path.data, '/', path.size);
         if (slash == NULL) {
@@ -634,7 +637,7 @@ settle_dir(struct firn_import_tree *tree, const struct firn_import_tree_dirs *di
     if (fd < 0) {
         return errno == ENOENT || errno == ENOTDIR || errno == ELOOP || errno == EACCES
                    ? FIRN_OK
-                   : firn_import_fail(err, "open", path);
+                   : firn_import_tree_fail(err, "open", path);
     }
     code = set_attributes(tree, path, fd, &dir->attributes, err);
     (void)close(fd);

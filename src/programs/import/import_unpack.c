@@ -47,7 +47,7 @@ write_data(struct firn_import_tar *tar, const struct firn_import_tar_entry *entr
     const struct firn_import_tar_segment *segments = entry->is_sparse ? tar->segments : &whole;
     size_t count = entry->is_sparse ? tar->segment_count : 1;
     if (entry->is_sparse && ftruncate(fd, (off_t)entry->size) != 0) {
-        return firn_import_fail(err, "write", entry->path);
+        return firn_import_tree_fail(err, "write", entry->path);
     }
     for (size_t i = 0; i < count; i++) {
         for (uint64_t done = 0; done < segments[i].size;) {
@@ -59,10 +59,11 @@ write_data(struct firn_import_tar *tar, const struct firn_import_tar_entry *entr
                 return code;
             }
             if (got == 0) {
-                return firn_import_error(err, FIRN_CORRUPT, "the archive ends in the middle of it");
+                return firn_import_tree_error(err, FIRN_CORRUPT,
+                                              "the archive ends in the middle of it");
             }
             if (write_all(fd, chunk, got, segments[i].offset + done) != 0) {
-                return firn_import_fail(err, "write", entry->path);
+                return firn_import_tree_fail(err, "write", entry->path);
             }
             done += got;
         }
@@ -119,14 +120,14 @@ is_of_entry(const firn_error *err)
 }
 
 int
-firn_import_tar_unpack(struct firn_import_tar *tar, struct firn_import_target *target,
+firn_import_unpack_tar(struct firn_import_tar *tar, struct firn_import_target *target,
                        struct firn_import_tree *tree, firn_error *err)
 {
     bool is_end = false;
     uint64_t count = 0;
     uint8_t *chunk = malloc(CHUNK);
     if (chunk == NULL) {
-        return firn_import_error(err, FIRN_NO_MEMORY, "out of memory");
+        return firn_import_tree_error(err, FIRN_NO_MEMORY, "out of memory");
     }
     int code = FIRN_OK;
     while (code == FIRN_OK) {
@@ -140,8 +141,8 @@ firn_import_tar_unpack(struct firn_import_tar *tar, struct firn_import_target *t
         } else {
             const char *refusal =
                 entry.path.size == 0 ? NULL : firn_import_tree_refusal(entry.path);
-            code =
-                refusal == NULL ? FIRN_OK : firn_import_error(err, FIRN_INVALID, "it %s", refusal);
+            code = refusal == NULL ? FIRN_OK
+                                   : firn_import_tree_error(err, FIRN_INVALID, "it %s", refusal);
         }
         if (code != FIRN_OK && is_of_entry(err)) {
             firn_import_target_tell(target, entry.path, "%s", err->text);
@@ -176,7 +177,7 @@ read_source(void *ctx, uint8_t *data, size_t size, size_t *out_size, firn_error 
             return FIRN_OK;
         }
         if (errno != EINTR) {
-            return firn_import_fail(err, "read", firn_str(source->name));
+            return firn_import_tree_fail(err, "read", firn_str(source->name));
         }
         int code = firn_command_go_on(err);
         if (code != FIRN_OK) {
@@ -234,10 +235,11 @@ import(struct firn_cli *cli, struct firn_import_target *target, struct source *s
     int code = is_dry ? FIRN_OK : firn_import_tree_create(&tree, &target->notices, &err);
     tree.drops_owners = firn_command_has(cli, "no-owner");
     if (code == FIRN_OK) {
-        code = firn_import_tar_unpack(&tar, target, is_dry ? NULL : &tree, &err);
+        code = firn_import_unpack_tar(&tar, target, is_dry ? NULL : &tree, &err);
     }
     if (code == FIRN_OK && cli->strict && target->notices.left_out > 0) {
-        code = firn_import_error(&err, FIRN_INVALID, "not everything can be imported: nothing was");
+        code = firn_import_tree_error(&err, FIRN_INVALID,
+                                      "not everything can be imported: nothing was");
     }
     if (code == FIRN_OK && !is_dry) {
         code = firn_import_target_save(target, &tree, &state, &result, &err);
@@ -278,7 +280,7 @@ run(struct firn_cli *cli)
     if (exit_code == FIRN_EXIT_OK && !is_input) {
         source.fd = open(source.name, O_RDONLY | O_CLOEXEC);
         if (source.fd < 0) {
-            (void)firn_import_fail(&err, "open", firn_str(source.name));
+            (void)firn_import_tree_fail(&err, "open", firn_str(source.name));
             exit_code = firn_command_report_failure(cli, &err, NULL);
         }
     } else if (is_input) {
@@ -308,7 +310,7 @@ static const struct firn_command_example examples[] = {
     {NULL, NULL},
 };
 
-const struct firn_command firn_import_tar = {
+const struct firn_command firn_import_unpack = {
     .name = "tar",
     .summary = "Make a checkpoint of a tar archive",
     .arguments = "FILE",

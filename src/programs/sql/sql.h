@@ -19,8 +19,8 @@ int firn_sql_register(sqlite3 *db);
  * instead of opening the store. A store in memory is lent under a path that does not exist. FIRN_NO_MEMORY. The program takes
  * it back before it closes it: FIRN_BUSY while a connection has it. A store that was not lent is taken back with FIRN_OK.
  * Any thread. */
-int firn_sql_lend(firn_store *store, const char *path, bool read_only);
-int firn_sql_take_back(firn_store *store);
+int firn_sql_store_lend(firn_store *store, const char *path, bool read_only);
+int firn_sql_store_take_back(firn_store *store);
 
 /* ==== statements that a scan of firn answers (sql_query.c): for programs that run statements ==== */
 

@@ -11,7 +11,7 @@
  * written to. It stays open until firn_detach, or the end of the connection, whatever becomes of its virtual tables:
  * SQLite makes those anew whenever it reads a schema.
  *
- * A program that links this room can lend a store that it has open (firn_sql_lend): connections of its process that attach the
+ * A program that links this room can lend a store that it has open (firn_sql_store_lend): connections of its process that attach the
  * same path take that handle. Only the program closes it, after it has taken it back.
  *
  * Locking: shared_mutex guards the list of shared handles and their counts, and is held while a store is opened or closed,
@@ -298,7 +298,7 @@ take_shared(const char *path, const struct options *options, struct firn_sql_sha
 }
 
 int
-firn_sql_lend(firn_store *store, const char *path, bool read_only)
+firn_sql_store_lend(firn_store *store, const char *path, bool read_only)
 {
     struct firn_sql_shared *shared = calloc(1, sizeof *shared);
     char *real = realpath(path, NULL);
@@ -322,7 +322,7 @@ firn_sql_lend(firn_store *store, const char *path, bool read_only)
 }
 
 int
-firn_sql_take_back(firn_store *store)
+firn_sql_store_take_back(firn_store *store)
 {
     int rc = FIRN_OK;
     pthread_mutex_lock(&shared_mutex);

@@ -42,7 +42,7 @@ firn_query_mask_is_empty(const struct firn_query_mask *mask)
 static inline size_t
 firn_query_mask_count(const struct firn_query_mask *mask)
 {
-    return firn_chunk_mask_count(mask->words);
+    return firn_chunk_filter_mask_count(mask->words);
 }
 /* The rows [first, end). Requires: first <= end <= FIRN_CHUNK_BLOCK. */
 void firn_query_column_mask(struct firn_query_mask *mask, size_t first, size_t end);
