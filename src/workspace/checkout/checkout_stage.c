@@ -130,8 +130,8 @@ out:
 
 /* One entry of a tree, made on disk.
  *
- * A file is created under a free name; no existing file is opened (I6; like (I7) and (I8) left to
- * the kernel and to tests), so nothing can be written through a symbolic or hard link to something
+ * A file is created under a free name; no existing file is opened (I6; not checked, like (I7) and
+ * (I8): the kernel sees to it, and tests look), so nothing can be written through a symbolic or hard link to something
  * else. Content is verified piece by piece; if the whole does not verify, or anything else fails,
  * the file is removed. The pieces of a large file come from several threads, in any order, and are
  * verified as a whole: until then the file has a temporary name, or is in a directory that was
