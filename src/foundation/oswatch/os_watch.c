@@ -7,8 +7,8 @@
  * The code relies on this rule (fs/notify of Linux, which both use): a system call that changes
  * something queues its event after the change and before it returns. So a reader that empties the
  * queue has seen the event of every change that was complete before (I1). And a reader that first
- * watches a directory and then lists it has either listed a change or gets its event (I2). (Not
- * checked: the kernel guarantees both.)
+ * watches a directory and then lists it has either listed a change or gets its event (I2).
+ * (Not checked: the kernel guarantees both.)
  * Three things break the rule, and are handled here:
  * - A queue may lose events: inotify's when it is full, fanotify's when the kernel is out of
  *   memory. One event represents all lost ones: LOST.
