@@ -130,6 +130,7 @@ add_part(struct pack *pack, int folder, const char *name, size_t *capacity, bool
         (void)close(fd);
         return code;
     }
+    assert(pack->parts != NULL);
     pack->parts[pack->count++] = (struct part){fd, pack->size, (uint64_t)stat.st_size};
     pack->size += (uint64_t)stat.st_size;
     *out_is_there = true;
@@ -188,6 +189,7 @@ scan_pack(struct firn_import_chkl *set, uint32_t number, firn_error *err)
         if (code != FIRN_OK) {
             return code;
         }
+        assert(set->objects != NULL);
         set->objects[set->count++] = object;
         at = object.offset + object.size;
     }
@@ -217,13 +219,17 @@ firn_import_chkl_open(int folder, void (*tell)(void *ctx, const char *name, cons
 {
     struct firn_import_chkl *set = calloc(1, sizeof(*set));
     size_t capacity = 0;
-    int code = set == NULL ? firn_import_tree_error(err, FIRN_NO_MEMORY, "out of memory") : FIRN_OK;
+    if (set == NULL) {
+        return firn_import_tree_error(err, FIRN_NO_MEMORY, "out of memory");
+    }
+    int code = FIRN_OK;
     int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *dir = fd < 0 ? NULL : fdopendir(fd);
     if (code == FIRN_OK && dir == NULL) {
         code = firn_import_tree_fail(err, "read", firn_str("packs"));
     }
-    for (const struct dirent *entry; code == FIRN_OK && (entry = readdir(dir)) != NULL;) {
+    for (const struct dirent *entry;
+         code == FIRN_OK && dir != NULL && (entry = readdir(dir)) != NULL;) {
         size_t size = pack_name(entry->d_name);
         char name[NAME_SIZE];
         if (size == 0) {
@@ -236,6 +242,7 @@ firn_import_chkl_open(int folder, void (*tell)(void *ctx, const char *name, cons
         if (code != FIRN_OK) {
             break;
         }
+        assert(set->packs != NULL);
         set->packs[set->pack_count] = (struct pack){.parts = NULL};
         code = open_parts(&set->packs[set->pack_count++], folder, name, err);
         code = code == FIRN_OK ? scan_pack(set, (uint32_t)(set->pack_count - 1), err) : code;

@@ -536,6 +536,7 @@ change(struct chkpt *chkpt)
              code == FIRN_OK && (i < chkpt->before.count || j < chkpt->now.count);) {
             const struct file *old = i < chkpt->before.count ? &chkpt->before.list[i] : NULL;
             struct file *new = j < chkpt->now.count ? &chkpt->now.list[j] : NULL;
+            assert(old != NULL || new != NULL);
             int order = old == NULL ? 1 : new == NULL ? -1 : compare_files(old, new);
             bool is_same =
                 order == 0 &&

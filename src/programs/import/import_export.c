@@ -117,6 +117,7 @@ struct header {
 static int
 put_header(struct exporting *exporting, const struct header *header)
 {
+    static const uint8_t magic[8] = {'u', 's', 't', 'a', 'r', 0, '0', '0'};
     uint8_t block[BLOCK] = {0};
     uint32_t sum = 0;
     memcpy(block, header->path.data,
@@ -132,10 +133,7 @@ put_header(struct exporting *exporting, const struct header *header)
         memcpy(block + 157, header->target.data,
                header->target.size < SHORT_TEXT ? header->target.size : SHORT_TEXT);
     }
-    memcpy(block + 257,
-           "ustar\0"
-           "00",
-           8);
+    memcpy(block + 257, magic, sizeof(magic));
     octal(block + 329, 8, 0);
     octal(block + 337, 8, 0);
     for (size_t i = 0; i < BLOCK; i++) {
@@ -346,6 +344,7 @@ add_segment(struct exporting *exporting, uint64_t offset, uint64_t size)
         exporting->segments = grown;
         exporting->segment_capacity = capacity;
     }
+    assert(exporting->segments != NULL);
     exporting->segments[exporting->segment_count++] =
         (struct firn_import_tar_segment){offset, size};
     return FIRN_OK;

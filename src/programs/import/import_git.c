@@ -95,7 +95,8 @@ read_object(struct git *git, const char *name, const char *type, uint8_t **out, 
         code = firn_import_tree_error(err, FIRN_LIMIT, "the %s %s is too large", type, name);
     }
     if (code == FIRN_OK && (*out = malloc((size_t)size + 1)) == NULL) {
-        code = firn_import_tree_error(err, FIRN_NO_MEMORY, "out of memory");
+        (void)firn_import_tree_error(err, FIRN_NO_MEMORY, "out of memory");
+        return FIRN_NO_MEMORY;
     }
     if (code == FIRN_OK) {
         code = firn_import_process_take(&git->process, *out, (size_t)size + 1, err);
@@ -222,6 +223,7 @@ static int
 change_item(struct git *git, size_t size, const struct item *old, const struct item *new,
             unsigned depth, firn_error *err)
 {
+    assert(old != NULL || new != NULL);
     firn_slice name = new != NULL ? new->name : old->name;
     if (size + name.size + 2 > sizeof(git->path)) {
         return firn_import_tree_error(err, FIRN_LIMIT, "a path is too long");
@@ -436,8 +438,7 @@ run(struct firn_cli *cli)
     struct git *git = calloc(1, sizeof(*git));
     if (git == NULL && exit_code == FIRN_EXIT_OK) {
         exit_code = firn_command_report_no_memory(cli);
-    }
-    if (exit_code == FIRN_EXIT_OK) {
+    } else if (exit_code == FIRN_EXIT_OK) {
         git->target = &target;
         (void)setenv("GIT_NO_LAZY_FETCH", "1", 1);
         (void)setenv("GIT_NO_REPLACE_OBJECTS", "1", 1);

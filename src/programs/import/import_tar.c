@@ -410,6 +410,7 @@ add_segment(struct firn_import_tar *tar, uint64_t offset, uint64_t size, bool *o
         tar->segments = grown;
         tar->segment_capacity = capacity;
     }
+    assert(tar->segments != NULL);
     tar->segments[tar->segment_count++] = (struct firn_import_tar_segment){offset, size};
     return FIRN_OK;
 }

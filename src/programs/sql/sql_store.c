@@ -244,6 +244,7 @@ static void
 release_shared(struct firn_sql_shared *shared)
 {
     firn_error ignored;
+    assert(shared != NULL);
     pthread_mutex_lock(&shared_mutex);
     assert(shared->ref_count > 0);
     if (--shared->ref_count == 0 && !shared->is_lent) {

@@ -2,6 +2,7 @@
  *
  * sqlitefile/sqlitefile_reader.c: queries over a copy of somebody else's database.
  */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -104,6 +105,7 @@ firn_sqlitefile_reader_query(struct firn_sqlitefile_reader *reader, const char *
         code = fail(reader, rc, err);
     }
     while (code == FIRN_OK && (rc = library->step(statement)) == SQLITE_ROW) {
+        assert(values != NULL);
         for (int i = 0; i < count; i++) {
             values[i] = value_of(library, statement, i);
         }
