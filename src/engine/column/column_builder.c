@@ -560,9 +560,10 @@ firn_column_builder_size_bytes(const struct firn_run_builder *base)
     const struct firn_column_builder *builder = (const struct firn_column_builder *)base;
     uint64_t gathered = 0;
     for (size_t slot = 0; slot < builder->slot_count; slot++) {
-        gathered += builder->gathers[slot].value_bytes;
+        /* Not value_bytes: values in value files count there, but do not get into the run. */
+        gathered += builder->gathers[slot].numbers.size + builder->gathers[slot].bytes.size;
     }
-    /* Of what gathers it is not known how small it gets: half is what columns become at least, mostly. */
+    /* The encoded size is not known yet: columns mostly get down to half or less. */
     return firn_run_output_size_bytes(&builder->output) + gathered / 2 +
            firn_column_index_builder_size_bytes(&builder->index, &builder->layout.layout);
 }

@@ -20,6 +20,8 @@ enum {
     ESCAPE = 255,
     ROUNDS = 5,
     SAMPLE_SIZE = 16 << 10,
+    SAMPLE_SIZE_MIN = 4 << 10,
+    SAMPLE_PART = 4,      /* of a small chunk's bytes */
     PIECE_SIZE_MAX = 512, /* of one value in the sample */
     UNITS = 512,          /* codes of symbols; 256 + a byte that is none */
     PAIRS_MIN = 3,
@@ -161,6 +163,8 @@ struct training {
     size_t sample_size;
     uint32_t counts[UNITS];
     uint16_t pairs[UNITS][UNITS];
+    uint32_t pairs_seen[SAMPLE_SIZE]; /* UNITS * first + second: those with a count */
+    size_t pairs_count;
     struct candidate candidates[UNITS + SAMPLE_SIZE];
     uint8_t encoded[2 * SAMPLE_SIZE + 1];
 };
@@ -172,10 +176,12 @@ bytes_at(const struct firn_chunk_values *values, size_t i)
     return is_valid ? values->as.bytes[i] : firn_bytes("", 0);
 }
 
-/* Beginnings of values from all over the chunk. */
+/* Beginnings of values from all over the chunk, which has that many bytes. */
 static void
-take_sample(const struct firn_chunk_values *values, struct training *training)
+take_sample(const struct firn_chunk_values *values, size_t raw, struct training *training)
 {
+    size_t most = raw / SAMPLE_PART < SAMPLE_SIZE_MIN ? SAMPLE_SIZE_MIN : raw / SAMPLE_PART;
+    most = most < SAMPLE_SIZE ? most : SAMPLE_SIZE;
     const size_t room = sizeof training->places / sizeof training->places[0];
     size_t step = values->count / 512 + 1;
     for (size_t first = 0; first < step && first < 8; first++) {
@@ -185,8 +191,7 @@ take_sample(const struct firn_chunk_values *values, struct training *training)
             if (value.size == 0) {
                 continue;
             }
-            if (training->sample_count == room ||
-                training->sample_size + value.size > SAMPLE_SIZE) {
+            if (training->sample_count == room || training->sample_size + value.size > most) {
                 return;
             }
             memcpy(training->sample + training->sample_size, value.data, value.size);
@@ -199,8 +204,12 @@ take_sample(const struct firn_chunk_values *values, struct training *training)
 static void
 count_units(const struct firn_chunk_fsst *table, struct training *training)
 {
+    uint16_t *pairs = training->pairs[0];
+    for (size_t i = 0; i < training->pairs_count; i++) {
+        pairs[training->pairs_seen[i]] = 0;
+    }
+    training->pairs_count = 0;
     memset(training->counts, 0, sizeof training->counts);
-    memset(training->pairs, 0, sizeof training->pairs);
     size_t at = 0;
     for (size_t i = 0; i < training->sample_count; i++) {
         size_t before = UNITS;
@@ -213,8 +222,10 @@ count_units(const struct firn_chunk_fsst *table, struct training *training)
             }
             at += found >> 8;
             training->counts[unit]++;
-            if (before != UNITS) {
-                training->pairs[before][unit]++;
+            size_t pair = UNITS * before + unit;
+            if (before != UNITS && pairs[pair]++ == 0) {
+                DCHECK(training->pairs_count < SAMPLE_SIZE);
+                training->pairs_seen[training->pairs_count++] = (uint32_t)pair;
             }
             before = unit;
         }
@@ -238,33 +249,28 @@ static size_t
 find_candidates(const struct firn_chunk_fsst *table, struct training *training)
 {
     size_t count = 0;
-    uint16_t used[UNITS];
-    size_t used_count = 0;
     for (size_t a = 0; a < UNITS; a++) {
-        if (training->counts[a] > 0) {
-            used[used_count++] = (uint16_t)a;
-        }
-    }
-    for (size_t i = 0; i < used_count; i++) {
-        const size_t a = used[i];
-        uint64_t symbol = unit_symbol(table, a);
         uint32_t size = unit_size(table, a);
         /* An escaped byte takes two, so a byte of its own saves more than its size. */
         uint64_t weight = size == 1 ? 2 : size;
-        training->candidates[count++] =
-            (struct candidate){symbol, weight * training->counts[a], size};
-        for (size_t k = 0; k < used_count && size < FIRN_CHUNK_FSST_SYMBOL_SIZE_MAX; k++) {
-            const size_t b = used[k];
-            if (training->pairs[a][b] < PAIRS_MIN) {
-                continue;
-            }
-            uint32_t joined = size + unit_size(table, b);
-            joined =
-                joined < FIRN_CHUNK_FSST_SYMBOL_SIZE_MAX ? joined : FIRN_CHUNK_FSST_SYMBOL_SIZE_MAX;
-            uint64_t both = symbol | unit_symbol(table, b) << 8 * size;
+        if (training->counts[a] > 0) {
             training->candidates[count++] =
-                (struct candidate){both, (uint64_t)joined * training->pairs[a][b], joined};
+                (struct candidate){unit_symbol(table, a), weight * training->counts[a], size};
         }
+    }
+    for (size_t i = 0; i < training->pairs_count; i++) {
+        const size_t a = training->pairs_seen[i] / UNITS;
+        const size_t b = training->pairs_seen[i] % UNITS;
+        const uint32_t size = unit_size(table, a);
+        if (training->pairs[a][b] < PAIRS_MIN || size == FIRN_CHUNK_FSST_SYMBOL_SIZE_MAX) {
+            continue;
+        }
+        uint32_t joined = size + unit_size(table, b);
+        joined =
+            joined < FIRN_CHUNK_FSST_SYMBOL_SIZE_MAX ? joined : FIRN_CHUNK_FSST_SYMBOL_SIZE_MAX;
+        uint64_t both = unit_symbol(table, a) | unit_symbol(table, b) << 8 * size;
+        training->candidates[count++] =
+            (struct candidate){both, (uint64_t)joined * training->pairs[a][b], joined};
     }
     CHECK(count <= sizeof training->candidates / sizeof training->candidates[0]);
     return count;
@@ -363,8 +369,10 @@ choose_symbols(struct firn_chunk_fsst *table, struct candidate *candidates, size
             candidates[kept++] = candidates[i];
         }
     }
-    firn_sort(candidates, kept, sizeof *candidates, compare_gains);
-    kept = kept < FIRN_CHUNK_FSST_SYMBOLS_MAX ? kept : FIRN_CHUNK_FSST_SYMBOLS_MAX;
+    if (kept > FIRN_CHUNK_FSST_SYMBOLS_MAX) {
+        firn_sort(candidates, kept, sizeof *candidates, compare_gains);
+        kept = FIRN_CHUNK_FSST_SYMBOLS_MAX;
+    }
     firn_sort(candidates, kept, sizeof *candidates, compare_places);
     DCHECK(kept <= FIRN_CHUNK_FSST_SYMBOLS_MAX);
     clear_table(table);
@@ -390,9 +398,15 @@ firn_chunk_fsst_train(const struct firn_chunk_values *values, struct firn_chunk_
     if (training == NULL) {
         return FIRN_NO_MEMORY;
     }
+    size_t raw = 0;
+    for (size_t i = 0; i < values->count; i++) {
+        raw += bytes_at(values, i).size;
+    }
     training->sample_count = 0;
     training->sample_size = 0;
-    take_sample(values, training);
+    training->pairs_count = 0;
+    memset(training->pairs, 0, sizeof training->pairs);
+    take_sample(values, raw, training);
     memset(training->sample + training->sample_size, 0, 8);
     DCHECK(values->kind == FIRN_PHYSICAL_BYTES && training->sample_size <= SAMPLE_SIZE);
     clear_table(out);
@@ -402,10 +416,6 @@ firn_chunk_fsst_train(const struct firn_chunk_values *values, struct firn_chunk_
     }
     size_t encoded = encode_values(out, training->sample, training->places, training->sample_count,
                                    training->encoded);
-    size_t raw = 0;
-    for (size_t i = 0; i < values->count; i++) {
-        raw += bytes_at(values, i).size;
-    }
     size_t in_sample = training->sample_size == 0 ? 1 : training->sample_size;
     *out_cost = 1 + 9 * out->count + (size_t)((uint64_t)raw * encoded / in_sample);
     firn_free(training);
