@@ -2,8 +2,8 @@
  *
  * data/data_search.c: firn db search: the rows of a table whose vectors are nearest to given ones.
  *
- * Vectors come as an argument in JSON, or from a file, all of which is read first. Its name says what it is; of
- * standard input, its first bytes.
+ * Vectors come as a JSON argument or from a file, which is read whole. The name of the file tells
+ * its format; for standard input its first bytes do.
  */
 #include "data/data_internal.h"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * data/data_table_stats.c: firn db stats STORE TABLE: what the columns and indexes of a table take up.
+ * data/data_table_stats.c: firn db stats STORE TABLE: the sizes of the columns and indexes of a
+ * table.
  */
 #include "data/data_internal.h"
 

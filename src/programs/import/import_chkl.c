@@ -6,8 +6,8 @@
  *                              or the same bytes in parts: pack-<...>.dat.part-000000, ...
  *   pack-<...>.idx             count x { hash | u64 offset | u64 size }, sorted
  *
- * The .idx is not read: the .dat says the same, and where it is damaged what comes before is found all the same. An object
- * is decoded as a stream and compared with its hash.
+ * The .idx is not read: the .dat has the same facts, and objects before a damaged part are still
+ * found. An object is decoded as a stream and compared with its hash.
  */
 #include <assert.h>
 #include <dirent.h>

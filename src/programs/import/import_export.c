@@ -2,15 +2,18 @@
  *
  * import/import_export.c: firn export tar: a checkpoint as a tar archive.
  *
- * The checkpoint is restored into a private directory, verified on the way, and its files are read from there. What an
- * entry is comes from the checkpoint: so owners, modes and attributes are exact, whoever runs the command.
+ * The checkpoint is restored into a private directory, verified on the way, and its files are read
+ * from there. The attributes of an entry come from the checkpoint. So owners and modes are exact
+ * for every user who runs the command.
  *
- * The archive depends on the checkpoint alone (I1; not checked: tests compare two exports): entries come in the order of the tree, headers contain no name of a
- * user and no time of the export, and which parts of a file are left out as zeros follows from its bytes, not from where
- * its file system has holes. Whatever does not fit a header of ustar is in an extended header (pax).
+ * The archive depends on the checkpoint alone (I1; not checked: tests compare two exports): entries
+ * come in the order of the tree, headers contain no name of a user and no time of the export, and
+ * which parts of a file are left out as zeros follows from its bytes, not from where its file
+ * system has holes. Values that do not fit a ustar header are in an extended header (pax).
  *
- * Of a file with several names, the one that comes first has the content, and the others are links to it. The tree
- * knows the first in byte order of paths, which may come later: "a.b" is before "a/b", but comes after it.
+ * If a file has several names, the first entry has the content, and the others are links to it. The
+ * tree knows the first name in byte order of paths, which may come later in the archive: "a.b" is
+ * less than "a/b", but comes after it.
  */
 #include <assert.h>
 #include <errno.h>

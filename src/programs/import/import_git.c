@@ -2,12 +2,13 @@
  *
  * import/import_git.c: firn import git: the first-parent history of a repository as checkpoints.
  *
- * The program git lists the commits and hands out objects (cat-file --batch); what they are is read here. Two commits
- * are compared by their trees, where equal hashes are passed over, and what differs is changed in the tree on disk. So
- * the work for a commit is what it changes, and a walk by the save.
+ * The program git lists the commits and returns objects (cat-file --batch), which are parsed here.
+ * Two commits are compared by their trees; subtrees with equal hashes are skipped, and differences
+ * are applied to the tree on disk. So the cost of a commit is that of its changes, and of the
+ * save's walk.
  *
- * Files and directories get the time of the commit that changed them last. So that a second run gives the same as one
- * long one, it begins with the state that the last checkpoint has.
+ * Files and directories get the time of the commit that changed them last. A second run begins with
+ * the state of the last checkpoint, so two runs give the same result as one.
  */
 #include <assert.h>
 #include <errno.h>

@@ -2,8 +2,8 @@
  *
  * import/import_process.c: another program, whose output is read, and which may be asked.
  *
- * It is found in PATH and started without a shell. What it says on standard error goes where ours goes. A child that is
- * not needed any more finds its pipes closed, and ends; it is waited for.
+ * It is found in PATH and started without a shell. It shares our standard error. A child that is no
+ * longer needed finds its pipes closed and ends; then it is reaped.
  */
 #include <assert.h>
 #include <errno.h>

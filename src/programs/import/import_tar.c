@@ -6,9 +6,9 @@
  * An archive is blocks of 512 bytes: a header with a checksum, then the data, padded to a block. Headers of the types x
  * and g (pax) and L and K (GNU) describe the entry after them. Two blocks of zeros end the archive.
  *
- * Everything here is foreign. Sizes are checked before they are used, extended headers and maps of sparse files have a
- * most that is kept, and what is wrong is told and passed over: after a header whose checksum is wrong the reader
- * searches, block by block, for the next one that is right.
+ * All bytes are from outside. Sizes are checked before they are used, and extended headers and maps
+ * of sparse files have a limit. Damage is reported and skipped: after a header with a wrong
+ * checksum the reader searches, block by block, for the next valid one.
  */
 #include <assert.h>
 #include <stdlib.h>

@@ -2,9 +2,10 @@
  *
  * import/import_target.c: the history that an import adds to.
  *
- * A foreign state is known by a tag, which is set after its checkpoint was made. So a second run imports only what the
- * first did not. A run that was killed between the two leaves a checkpoint without its tag: it is the newest, and is
- * recognised by its message and time.
+ * A foreign state is recognised by a tag, which is set after its checkpoint was made. So a second
+ * run imports only states that the first did not. A run that is killed between the two steps leaves
+ * a checkpoint without its tag. That checkpoint is the newest, and is recognised by its message and
+ * time.
  */
 #include <assert.h>
 #include <stdarg.h>

@@ -2,12 +2,13 @@
  *
  * import/import_tree.c: a tree on disk, built entry by entry from what an archive says.
  *
- * The tree lies in a directory that only its user can enter. Names and links in it come from outside, so every path is
- * walked from the root, one component at a time, and no link is followed (I1; not checked: tests attack it): a link that an archive makes leads
- * nothing out of the tree. Only the parent of the last path stays open, because entries of a directory come together.
+ * The tree is in a directory that only its user can enter. Names and links come from outside. So
+ * every path is walked from the root, one component at a time, and no link is followed (I1; not
+ * checked: tests attack it): no link of an archive can make firn write outside the tree. Only the
+ * parent of the last path stays open, because entries of a directory come together.
  *
- * Directories are writable while the tree is built. Their attributes are kept, and set in the end from the deepest
- * upward, because every entry that is made changes the time of its directory.
+ * Directories are writable while the tree is built. Their attributes are collected, and set at the
+ * end from the deepest upward, because each new entry changes the time of its directory.
  */
 #include <assert.h>
 #include <dirent.h>

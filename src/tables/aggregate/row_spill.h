@@ -4,7 +4,7 @@
  *
  * A file has blocks of records; each block has its size and checksum. A file is written to its
  * end, then read in stretches, and removed when it is closed. The caller chooses its name, and so
- * can recognize files that a crash left behind. Nothing is synced.
+ * can recognize files that a crash has left. Nothing is synced.
  *
  * One thread at a time.
  */
