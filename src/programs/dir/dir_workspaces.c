@@ -297,7 +297,8 @@ static const struct firn_command remove_command = {
     .help = "ROOT is the directory of the workspace, as firn workspaces shows it. The\n"
             "directory itself is not touched. This cannot be undone: firn asks on a terminal,\n"
             "and needs --yes elsewhere. The store is deleted too, unless it has other\n"
-            "workspaces or was given by --store; then firn gc frees the space.",
+            "workspaces, keyspaces or tables, or was given by --store; then firn gc frees the\n"
+            "space.",
     .examples = remove_examples,
     .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK,
     .run = run_remove,
