@@ -172,6 +172,7 @@ struct rest {
 static int
 read_rest(void *ctx, void *buffer, size_t capacity, size_t *out_size, firn_error *err)
 {
+    assert(capacity > 0);
     struct rest *rest = ctx;
     const size_t size = rest->bytes.size < capacity ? rest->bytes.size : capacity;
     (void)err;
@@ -215,6 +216,7 @@ firn_data_search_kind(const char *path, firn_vectors_kind *out)
 static int
 read_file(struct queries *queries, const char *path)
 {
+    assert(queries->column != NULL);
     firn_error err = {.code = FIRN_OK};
     struct firn_data_bytes bytes = {NULL, 0, 0};
     firn_vectors_kind kind = FIRN_VECTORS_F32;
@@ -374,6 +376,7 @@ static void
 print_result(struct search *search, size_t number, const firn_search_result *result,
              struct firn_data_output *output)
 {
+    assert(search->printed_count >= 2 && search->queries.count > 0);
     const size_t skipped = search->queries.count > 1 ? 0 : 1; /* the number of the only query */
     for (size_t i = 0; i < firn_search_result_count(result); i++) {
         const firn_value *row = search->columns.count == 0
@@ -395,6 +398,7 @@ print_result(struct search *search, size_t number, const firn_search_result *res
 static int
 search_all(struct search *search)
 {
+    assert(search->queries.column != NULL);
     firn_error err;
     struct firn_cli *cli = search->table->cli;
     struct firn_data_output output;

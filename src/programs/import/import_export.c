@@ -67,6 +67,7 @@ struct exporting {
 static int
 put(struct exporting *exporting, const void *data, size_t size)
 {
+    assert(data != NULL || size == 0);
     exporting->size += size;
     if (exporting->file != NULL) {
         return firn_task_file_write(exporting->file, firn_bytes(data, size), &exporting->err);
@@ -120,6 +121,7 @@ struct header {
 static int
 put_header(struct exporting *exporting, const struct header *header)
 {
+    assert(header->type != '\0');
     static const uint8_t magic[8] = {'u', 's', 't', 'a', 'r', 0, '0', '0'};
     uint8_t block[BLOCK] = {0};
     uint32_t sum = 0;
@@ -149,6 +151,7 @@ put_header(struct exporting *exporting, const struct header *header)
 static int
 append(struct exporting *exporting, const void *data, size_t size)
 {
+    assert(exporting->pax.size <= exporting->pax.capacity);
     struct firn_import_tar_text *pax = &exporting->pax;
     if (pax->size + size > pax->capacity) {
         size_t capacity = 2 * (pax->size + size);
@@ -170,6 +173,7 @@ append(struct exporting *exporting, const void *data, size_t size)
 static int
 add_record(struct exporting *exporting, const char *prefix, firn_slice key, firn_slice value)
 {
+    assert(key.size > 0);
     size_t rest = strlen(prefix) + key.size + value.size + 3; /* blank, =, \n */
     size_t digits = 1;
     for (size_t most = 10; rest + digits >= most; most *= 10) {
@@ -281,6 +285,7 @@ static int
 put_headers(struct exporting *exporting, const struct header *header,
             const firn_workspace_entry *entry, bool is_sparse)
 {
+    assert(!is_sparse || header->type == '0');
     int code = add_records(exporting, header, entry, is_sparse);
     if (code == FIRN_OK && exporting->pax.size > FIRN_IMPORT_TAR_PAX_MAX) {
         code =
@@ -303,6 +308,7 @@ put_headers(struct exporting *exporting, const struct header *header,
 static int
 read_exactly(struct exporting *exporting, int fd, uint64_t offset, size_t size, firn_slice path)
 {
+    assert(fd >= 0 && size <= CHUNK);
     for (size_t done = 0; done < size;) {
         ssize_t got = pread(fd, exporting->chunk + done, size - done, (off_t)(offset + done));
         if (got < 0 && errno == EINTR) {
@@ -357,6 +363,7 @@ add_segment(struct exporting *exporting, uint64_t offset, uint64_t size)
 static int
 find_segments(struct exporting *exporting, int fd, const firn_workspace_entry *entry)
 {
+    assert(fd >= 0 && CHUNK % ZERO_UNIT == 0);
     uint64_t at = 0;
     int code = FIRN_OK;
     exporting->segment_count = 0;
@@ -396,6 +403,7 @@ is_sparse(const struct exporting *exporting, uint64_t size)
 static int
 put_data(struct exporting *exporting, int fd, uint64_t offset, uint64_t size, firn_slice path)
 {
+    assert(fd >= 0);
     int code = FIRN_OK;
     while (size > 0 && code == FIRN_OK) {
         size_t part = size < CHUNK ? (size_t)size : CHUNK;
@@ -412,6 +420,7 @@ put_data(struct exporting *exporting, int fd, uint64_t offset, uint64_t size, fi
 static int
 make_map(struct exporting *exporting, struct firn_import_tar_text *out)
 {
+    assert(exporting->segment_count <= exporting->segment_capacity);
     struct firn_import_tar_text kept = exporting->pax; /* append() works on it */
     exporting->pax = *out;
     exporting->pax.size = 0;
@@ -436,6 +445,7 @@ static int
 put_sparse(struct exporting *exporting, int fd, struct header *header,
            const firn_workspace_entry *entry)
 {
+    assert(fd >= 0 && entry->size >= ZERO_RUN_MIN);
     struct firn_import_tar_text map = {.size = 0};
     uint64_t sum = 0;
     /* GNU tar wants a segment at the end of a file that ends in zeros. */
@@ -466,6 +476,7 @@ put_sparse(struct exporting *exporting, int fd, struct header *header,
 static char *
 path_text(struct exporting *exporting, firn_slice path)
 {
+    assert(memchr(path.data, '\0', path.size) == NULL);
     char *text = strndup((const char *)path.data, path.size);
     if (text == NULL) {
         (void)firn_import_tree_error(&exporting->err, FIRN_NO_MEMORY, "out of memory");

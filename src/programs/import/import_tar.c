@@ -83,6 +83,7 @@ set(struct firn_import_tar_text *text, const void *data, size_t size, firn_error
 static void
 tell(struct firn_import_tar *tar, firn_slice path, const char *text)
 {
+    assert(tar->tell != NULL && text[0] != '\0');
     tar->tell(tar->ctx, path, text);
 }
 
@@ -133,6 +134,7 @@ skip(struct firn_import_tar *tar, uint64_t size, firn_error *err)
 static int
 skip_entry(struct firn_import_tar *tar, firn_error *err)
 {
+    assert(tar->padding < BLOCK);
     uint64_t size = tar->left + tar->padding;
     tar->left = tar->padding = 0;
     return skip(tar, size, err);
@@ -184,6 +186,7 @@ number(const uint8_t *field, size_t size, uint64_t *out, bool *out_is_negative)
 static bool
 unsigned_number(const uint8_t *field, size_t size, uint64_t most, uint64_t *out)
 {
+    assert(size > 0);
     bool is_negative;
     return number(field, size, out, &is_negative) && !is_negative && *out <= most;
 }
