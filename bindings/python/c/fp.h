@@ -170,6 +170,10 @@ fp_child_is_open(const fp_child *child)
     return child->place != NULL;
 }
 
+/* A getter of a property: the object that a member of self refers to. The context is FP_MEMBER(type, member). */
+PyObject *fp_get_member(PyObject *self, void *offset);
+#define FP_MEMBER(type, member) ((void *)(uintptr_t)offsetof(type, member))
+
 /* Before and after a call of firn that uses the store and (unless NULL) the child with all that it reads through. Enter
  * gives NULL with an exception, and nothing to leave. */
 firn_store *fp_enter(fp_store *store, fp_child *child);
@@ -210,6 +214,13 @@ bool fp_visit_end(struct fp_visit *visit, int code, const firn_error *err);
         (code) = (call);                       \
         PyEval_RestoreThread((visit)->thread); \
     } while (0)
+
+/* A visit of names: appends a str. */
+int fp_visit_name(void *ctx, const char *name);
+/* The names of a store, as a list. NULL with an exception. */
+PyObject *fp_visit_names(fp_store *store,
+                         int (*list)(firn_store *store, int (*visit)(void *, const char *),
+                                     void *ctx, firn_error *err));
 
 /* Progress and notices of a long call, from any thread of it. Checks for signals too: control-C cancels. */
 struct fp_progress {

@@ -63,6 +63,34 @@ fp_visit_end(struct fp_visit *visit, int code, const firn_error *err)
     return true;
 }
 
+int
+fp_visit_name(void *ctx, const char *name)
+{
+    struct fp_visit *visit = ctx;
+    fp_visit_lock(visit);
+    return fp_visit_append(visit, fp_text_of(name, strlen(name)));
+}
+
+PyObject *
+fp_visit_names(fp_store *store, int (*list)(firn_store *store, int (*visit)(void *, const char *),
+                                            void *ctx, firn_error *err))
+{
+    struct fp_visit visit = {.list = PyList_New(0)};
+    firn_store *native = visit.list != NULL ? fp_enter(store, NULL) : NULL;
+    if (native == NULL) {
+        Py_XDECREF(visit.list);
+        return NULL;
+    }
+    firn_error err;
+    int code;
+    FP_VISITED(code, &visit, list(native, fp_visit_name, &visit, &err));
+    fp_leave(store, NULL);
+    if (!fp_visit_end(&visit, code, &err)) {
+        Py_CLEAR(visit.list);
+    }
+    return visit.list;
+}
+
 /* ---- progress ---- */
 
 bool

@@ -662,24 +662,6 @@ keyspace_approximate_size(PyObject *object, PyObject *args, PyObject *keywords)
 }
 
 static PyObject *
-keyspace_get_name(PyObject *self, void *ctx)
-{
-    (void)ctx;
-    PyObject *name = ((fp_keyspace *)self)->name;
-    Py_INCREF(name);
-    return name;
-}
-
-static PyObject *
-keyspace_get_store(PyObject *self, void *ctx)
-{
-    (void)ctx;
-    PyObject *store = (PyObject *)((fp_keyspace *)self)->store;
-    Py_INCREF(store);
-    return store;
-}
-
-static PyObject *
 keyspace_get_in_transaction(PyObject *self, void *ctx)
 {
     (void)ctx;
@@ -736,8 +718,8 @@ static PyMethodDef methods[] = {
     {NULL, NULL, 0, NULL}};
 
 static PyGetSetDef properties[] = {
-    {"name", keyspace_get_name, NULL, "The keyspace's name.", NULL},
-    {"store", keyspace_get_store, NULL, "The store that it belongs to.", NULL},
+    {"name", fp_get_member, NULL, "The keyspace's name.", FP_MEMBER(fp_keyspace, name)},
+    {"store", fp_get_member, NULL, "The store that it belongs to.", FP_MEMBER(fp_keyspace, store)},
     {"in_transaction", keyspace_get_in_transaction, NULL, "Whether a transaction gave it.", NULL},
     {NULL, NULL, NULL, NULL, NULL}};
 

@@ -185,3 +185,11 @@ fp_leave(fp_store *store, fp_child *child)
         }
     }
 }
+
+PyObject *
+fp_get_member(PyObject *self, void *offset)
+{
+    PyObject *object = *(PyObject **)(void *)((char *)self + (uintptr_t)offset);
+    Py_INCREF(object);
+    return object;
+}

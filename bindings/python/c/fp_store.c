@@ -358,33 +358,11 @@ store_keyspace(PyObject *self, PyObject *args, PyObject *keywords)
     return fp_keyspace_open((fp_store *)self, NULL, name, create != 0, exclusive != 0);
 }
 
-static int
-visit_name(void *ctx, const char *name)
-{
-    struct fp_visit *visit = ctx;
-    fp_visit_lock(visit);
-    return fp_visit_append(visit, fp_text_of(name, strlen(name)));
-}
-
 static PyObject *
-store_keyspaces(PyObject *object, PyObject *ignored)
+store_keyspaces(PyObject *self, PyObject *ignored)
 {
     (void)ignored;
-    fp_store *self = (fp_store *)object;
-    struct fp_visit visit = {.list = PyList_New(0)};
-    firn_store *store = visit.list != NULL ? fp_enter(self, NULL) : NULL;
-    if (store == NULL) {
-        Py_XDECREF(visit.list);
-        return NULL;
-    }
-    firn_error err;
-    int code;
-    FP_VISITED(code, &visit, firn_keyspace_list(store, visit_name, &visit, &err));
-    fp_leave(self, NULL);
-    if (!fp_visit_end(&visit, code, &err)) {
-        Py_CLEAR(visit.list);
-    }
-    return visit.list;
+    return fp_visit_names((fp_store *)self, firn_keyspace_list);
 }
 
 static PyObject *

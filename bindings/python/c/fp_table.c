@@ -450,33 +450,11 @@ fp_table_create_from(PyObject *self, PyObject *args, PyObject *keywords)
     return table;
 }
 
-static int
-visit_name(void *ctx, const char *name)
-{
-    struct fp_visit *visit = ctx;
-    fp_visit_lock(visit);
-    return fp_visit_append(visit, fp_text_of(name, strlen(name)));
-}
-
 PyObject *
-fp_table_list(PyObject *object, PyObject *ignored)
+fp_table_list(PyObject *self, PyObject *ignored)
 {
     (void)ignored;
-    fp_store *self = (fp_store *)object;
-    struct fp_visit visit = {.list = PyList_New(0)};
-    firn_store *store = visit.list != NULL ? fp_enter(self, NULL) : NULL;
-    if (store == NULL) {
-        Py_XDECREF(visit.list);
-        return NULL;
-    }
-    firn_error err;
-    int code;
-    FP_VISITED(code, &visit, firn_table_list(store, visit_name, &visit, &err));
-    fp_leave(self, NULL);
-    if (!fp_visit_end(&visit, code, &err)) {
-        Py_CLEAR(visit.list);
-    }
-    return visit.list;
+    return fp_visit_names((fp_store *)self, firn_table_list);
 }
 
 PyObject *
@@ -695,24 +673,6 @@ table_get_key(PyObject *object, void *ctx)
 }
 
 static PyObject *
-table_get_name(PyObject *self, void *ctx)
-{
-    (void)ctx;
-    PyObject *name = ((fp_table *)self)->name;
-    Py_INCREF(name);
-    return name;
-}
-
-static PyObject *
-table_get_store(PyObject *self, void *ctx)
-{
-    (void)ctx;
-    PyObject *store = (PyObject *)((fp_table *)self)->store;
-    Py_INCREF(store);
-    return store;
-}
-
-static PyObject *
 table_repr(PyObject *object)
 {
     fp_table *self = (fp_table *)object;
@@ -832,8 +792,8 @@ static PyMethodDef methods[] = {
     {NULL, NULL, 0, NULL}};
 
 static PyGetSetDef properties[] = {
-    {"name", table_get_name, NULL, "The table's name.", NULL},
-    {"store", table_get_store, NULL, "The store that it belongs to.", NULL},
+    {"name", fp_get_member, NULL, "The table's name.", FP_MEMBER(fp_table, name)},
+    {"store", fp_get_member, NULL, "The store that it belongs to.", FP_MEMBER(fp_table, store)},
     {"definition", table_get_definition, NULL, "The definition, as text for create_table.", NULL},
     {"columns", table_get_columns, NULL, "The columns, a tuple of Column.", NULL},
     {"key", table_get_key, NULL, "The names of the columns of the primary key.", NULL},

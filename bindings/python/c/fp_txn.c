@@ -307,14 +307,6 @@ fp_snapshot_open(fp_store *store, PyObject *args, PyObject *keywords)
     return (PyObject *)self;
 }
 
-static int
-visit_name(void *ctx, const char *name)
-{
-    struct fp_visit *visit = ctx;
-    fp_visit_lock(visit);
-    return fp_visit_append(visit, fp_text_of(name, strlen(name)));
-}
-
 static PyObject *
 list_names(fp_snapshot *self, bool tables)
 {
@@ -326,8 +318,8 @@ list_names(fp_snapshot *self, bool tables)
     firn_error err;
     int code;
     FP_VISITED(code, &visit,
-               tables ? firn_snapshot_table_list(self->snapshot, visit_name, &visit, &err)
-                      : firn_snapshot_keyspace_list(self->snapshot, visit_name, &visit, &err));
+               tables ? firn_snapshot_table_list(self->snapshot, fp_visit_name, &visit, &err)
+                      : firn_snapshot_keyspace_list(self->snapshot, fp_visit_name, &visit, &err));
     fp_leave(self->base.store, &self->base);
     if (!fp_visit_end(&visit, code, &err)) {
         Py_CLEAR(visit.list);

@@ -559,40 +559,20 @@ workspace_check(PyObject *self, PyObject *args, PyObject *keywords)
 
 /* ---- what it is ---- */
 
-static PyObject *
-text_property(PyObject *object, const char *(*get)(const firn_workspace *workspace))
-{
-    fp_workspace *self = (fp_workspace *)object;
-    return self->workspace != NULL ? fp_text_or_none(get(self->workspace))
-                                   : fp_raise_closed("workspace");
-}
+enum text { ROOT, STORE_PATH, SUBPATH, MOVED_FROM };
 
 static PyObject *
-workspace_get_root(PyObject *self, void *ctx)
+workspace_get_text(PyObject *object, void *which)
 {
-    (void)ctx;
-    return text_property(self, firn_workspace_root);
-}
-
-static PyObject *
-workspace_get_store_path(PyObject *self, void *ctx)
-{
-    (void)ctx;
-    return text_property(self, firn_workspace_store_path);
-}
-
-static PyObject *
-workspace_get_subpath(PyObject *self, void *ctx)
-{
-    (void)ctx;
-    return text_property(self, firn_workspace_subpath);
-}
-
-static PyObject *
-workspace_get_moved_from(PyObject *self, void *ctx)
-{
-    (void)ctx;
-    return text_property(self, firn_workspace_moved_from);
+    static const char *(*const texts[])(const firn_workspace *workspace) = {
+        [ROOT] = firn_workspace_root,
+        [STORE_PATH] = firn_workspace_store_path,
+        [SUBPATH] = firn_workspace_subpath,
+        [MOVED_FROM] = firn_workspace_moved_from,
+    };
+    const firn_workspace *workspace = ((fp_workspace *)object)->workspace;
+    return workspace != NULL ? fp_text_or_none(texts[(uintptr_t)which](workspace))
+                             : fp_raise_closed("workspace");
 }
 
 static PyObject *
@@ -672,11 +652,12 @@ static PyMethodDef methods[] = {
     {NULL, NULL, 0, NULL}};
 
 static PyGetSetDef properties[] = {
-    {"root", workspace_get_root, NULL, "The real path of the root.", NULL},
-    {"store_path", workspace_get_store_path, NULL, "Where the store is.", NULL},
-    {"subpath", workspace_get_subpath, NULL, "The part of the opened path below the root.", NULL},
-    {"moved_from", workspace_get_moved_from, NULL,
-     "The earlier path of a directory that was moved, or None.", NULL},
+    {"root", workspace_get_text, NULL, "The real path of the root.", (void *)(uintptr_t)ROOT},
+    {"store_path", workspace_get_text, NULL, "Where the store is.", (void *)(uintptr_t)STORE_PATH},
+    {"subpath", workspace_get_text, NULL, "The part of the opened path below the root.",
+     (void *)(uintptr_t)SUBPATH},
+    {"moved_from", workspace_get_text, NULL,
+     "The earlier path of a directory that was moved, or None.", (void *)(uintptr_t)MOVED_FROM},
     {"closed", workspace_get_closed, NULL, "Whether it was closed.", NULL},
     {NULL, NULL, NULL, NULL, NULL}};
 
