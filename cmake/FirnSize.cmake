@@ -124,6 +124,7 @@ set(FIRN_COLD_FILES
     lsm/lsm_check.c
     lsm/lsm_clone.c
     lsm/lsm_collect.c
+    lsm/lsm_compare.c
     lsm/lsm_diff.c
     lsm/lsm_install.c
     lsm/lsm_origin.c

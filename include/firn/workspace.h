@@ -158,7 +158,7 @@ firn_workspaces_list(const char *store_path,
                      firn_error *err);
 /* Deletes the history of a workspace: when this returns FIRN_OK its checkpoints and tags are gone. The
  * directory itself is not touched and need not exist. A store in the default place that contains no
- * other workspace is removed. FIRN_NOT_FOUND if no store has a workspace with the root. Any thread. */
+ * other workspace, and no keyspaces, tables or store checkpoints of an application, is removed. FIRN_NOT_FOUND if no store has a workspace with the root. Any thread. */
 FIRN_API FIRN_MUST_CHECK int
 firn_workspaces_remove(const char *root, const firn_workspace_options *options, firn_error *err);
 

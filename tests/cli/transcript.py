@@ -14,7 +14,7 @@ A transcript, FILE.t: lines that do not begin with two spaces are prose.
       [3]                  its exit code, if that is not 0
       ? command            where this fails the file is skipped
 
-A document, FILE.md: the fenced blocks whose first line is ```console firn-test hold commands behind "$ " and, below each,
+A document, FILE.md: the fenced blocks whose first line is ```console firn-test hold commands after "$ " and, below each,
 what it prints on both outputs; no command may fail. Ids, times, durations and by how much a store grew differ from run to
 run or from version to version and are not compared. Blocks ```c firn-test are whole programs: compiled with $CC, linked
 with $LINK, run.

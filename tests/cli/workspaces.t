@@ -48,6 +48,20 @@ Removing a history asks on a terminal; elsewhere it needs --yes.
   2
   1
 
+A store in the usual place stays while an application has keyspaces, tables or checkpoints of them in it.
+
+  $ mkdir app && touch app/f && firn -C app save -q && firn db put $XDG_DATA_HOME/firn/app-* users ada 1815
+  1
+  $ firn workspaces remove app -y && firn db get $XDG_DATA_HOME/firn/app-* users ada; echo
+  removed the checkpoints of <T>/w/app; the directory was not changed
+  1815
+  $ firn -C app list
+  no checkpoints
+  $ firn -C app save -q && firn db table create $XDG_DATA_HOME/firn/app-* t 'id i64 primary key' && firn db drop $XDG_DATA_HOME/firn/app-* users -q; firn workspaces remove app -y -q; ls -d $XDG_DATA_HOME/firn/app-* | wc -l
+  1
+  1
+  $ rm -r app $XDG_DATA_HOME/firn/app-*
+
 A store of several workspaces keeps the others.
 
   $ mkdir x y && touch x/1 y/2 && for w in x y; do firn -C $w --store ../s save -q; firn -C $w --store ../s tag t -q; done

@@ -22,7 +22,7 @@ ROUNDS_A_STORE = 20
 
 
 def last_line(output):
-    lines = output.split(b"\n")  # behind the last line feed: nothing, or a line that was cut
+    lines = output.split(b"\n")  # after the last line feed: nothing, or a line that was cut
     return int(lines[-2]) if len(lines) > 1 else 0
 
 

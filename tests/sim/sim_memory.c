@@ -526,3 +526,9 @@ firn_sim_memory_set_hide_kinds(struct firn_os *os, bool hide)
 {
     machine(os)->hide_kinds = hide;
 }
+
+void
+firn_sim_memory_set_hide_births(struct firn_os *os, bool hide)
+{
+    machine(os)->hide_births = hide;
+}

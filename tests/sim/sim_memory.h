@@ -69,5 +69,7 @@ void firn_sim_memory_set_umask(struct firn_os *os, uint32_t mask);
 void firn_sim_memory_set_writeback(struct firn_os *os, uint32_t one_in);
 /* With true, lists tell no kinds, as some file systems do. */
 void firn_sim_memory_set_hide_kinds(struct firn_os *os, bool hide);
+/* With true, nothing has a birth time, as on some file systems. */
+void firn_sim_memory_set_hide_births(struct firn_os *os, bool hide);
 
 #endif

@@ -131,6 +131,7 @@ struct firn_sim_memory {
     uint64_t cut_at;
     bool off;
     bool hide_kinds;
+    bool hide_births;
     uint64_t space_bytes;
     uint64_t used_bytes;
     int64_t now_ns;

@@ -63,7 +63,7 @@ firn_sim_memory_node_fill_stat(const struct firn_sim_memory_inode *inode, struct
         .inode = inode->number,
         .mtime_ns = inode->cache.mtime_ns,
         .ctime_ns = inode->cache.ctime_ns,
-        .btime_ns = inode->btime_ns,
+        .btime_ns = inode->fs->hide_births ? 0 : inode->btime_ns,
     };
     if (is_dir) {
         out->size_bytes = FIRN_SIM_MEMORY_BLOCK_SIZE;

@@ -20,8 +20,8 @@
  * over what it has in memory, under the number with which the file will be read.
  *
  * Files in reading order: block_cache_internal.h (the states of a frame, the structures, finding),
- * this one, block_cache_table.c (publishing and removing), block_cache_memory.c (the clock and the
- * budget).
+ * this one, block_cache_table.c (publishing and removing), block_cache_guide.c (hits without the
+ * table), block_cache_memory.c (the clock and the budget).
  *
  * (I1) Blocks, frames, tables and what is lent together stay within the budget. Pins beyond it, and
  *      buffers for reading blocks, come on top and are counted or bounded.
@@ -82,90 +82,6 @@ bool
 firn_block_cache_lend_is_recalled(const struct firn_block_cache *cache)
 {
     return atomic_load_explicit(&cache->memory.is_recalled, memory_order_relaxed);
-}
-
-/* ==== hits without the table ====
- *
- * The table that leads to a block is large, and so one more visit to slow memory on the way to it.
- * A reader with an index of blocks can keep a guide beside each: the number of the frame in which
- * the block was seen last. The frame itself knows what it holds, so a guide needs no care when
- * blocks go: a reader that follows it pins the frame, with any content, and then checks it, just as for an
- * entry of the table (block_cache_internal.h, I1). A wrong guide costs one check.
- *
- * From the number of a frame follows where its bytes lie, without a look at the frame: so frame and
- * bytes can be fetched at the same time. The place is a hint too: the slab may have been given
- * back, and prefetching memory that is gone does nothing.
- *
- * (I5) A guide is 0 or the number of a frame that was there, plus one: frames are never unmade.
- */
-
-enum {
-    LINE_SIZE = 64,
-    LINES = 4 /* of a block: where a search in it begins */
-};
-
-bool
-firn_block_cache_guide_follow(struct firn_block_cache *cache, const struct firn_block_guide *guide,
-                              uint64_t file, const struct firn_block_ref *ref,
-                              enum firn_block_cache_use use, struct firn_block_pin *out)
-{
-    /* Relaxed: the frame's own word says what it holds. */
-    uint32_t place = atomic_load_explicit(&guide->place, memory_order_relaxed);
-    uint64_t offset = ref->offset;
-    uint32_t size = ref->raw_size;
-    *out = (struct firn_block_pin){.data = NULL};
-    if (place == 0) {
-        return false;
-    }
-    struct firn_block_cache_frame *frame = cache->frames + place - 1;
-    DCHECK(firn_block_cache_has_frame(cache, frame)); /* (I5) */
-    if (!firn_block_cache_frame_pin(frame, file, offset)) {
-        return false;
-    }
-    if (frame->size != size) { /* as in firn_block_cache_read */
-        firn_block_cache_frame_unpin(frame);
-        return false;
-    }
-    firn_block_cache_frame_touch(frame, firn_block_cache_used_max(use));
-    firn_block_cache_fill_pin(frame, out);
-    return true;
-}
-
-void
-firn_block_cache_guide_note(const struct firn_block_cache *cache, const struct firn_block_pin *pin,
-                            struct firn_block_guide *guide)
-{
-    const struct firn_block_cache_frame *frame = pin->frame;
-    DCHECK(frame != NULL);
-    if (!frame->is_beyond) {
-        DCHECK(firn_block_cache_has_frame(cache, frame)); /* (I5) */
-        DCHECK(firn_block_cache_frame_is_pinned(frame));
-        atomic_store_explicit(&guide->place, firn_block_cache_index_of(cache, frame) + 1,
-                              memory_order_relaxed);
-    }
-}
-
-void
-firn_block_cache_guide_prefetch(const struct firn_block_cache *cache,
-                                const struct firn_block_guide *guide)
-{
-    uint32_t place = atomic_load_explicit(&guide->place, memory_order_relaxed);
-    if (place == 0) {
-        return;
-    }
-    uint32_t i = place - 1;
-    DCHECK(i < cache->frame_count + cache->large_count); /* (I5) */
-    __builtin_prefetch(cache->frames + i, 1);
-    if (i < cache->frame_count) {
-        const uint8_t *data = atomic_load_explicit(&cache->slabs[i / cache->slab_frames].last_data,
-                                                   memory_order_relaxed);
-        if (data != NULL) {
-            data += (size_t)(i % cache->slab_frames) * FIRN_BLOCK_CACHE_FRAME_SIZE;
-            for (unsigned line = 0; line < LINES; line++) {
-                __builtin_prefetch(data + (size_t)line * LINE_SIZE);
-            }
-        }
-    }
 }
 
 /* ==== what stays in the cache for as long as a file is open ====

@@ -139,7 +139,7 @@ size_t firn_block_cache_lend_bytes(const struct firn_block_cache *cache);
  * for itself. */
 bool firn_block_cache_lend_is_recalled(const struct firn_block_cache *cache);
 
-/* ---- guides (block_cache.c) ---- */
+/* ---- guides (block_cache_guide.c) ---- */
 
 /* Where a block was seen last, kept by a reader that reads it often; zeroed at first. Never
  * trusted: the block may have been evicted, or replaced. Shared by any number of threads. */

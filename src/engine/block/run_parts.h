@@ -25,6 +25,18 @@
 #include "block/run_kind.h"
 #include "codec/xxh3.h"
 
+/* Returns FIRN_NOT_FOUND, for a get: it is an answer and not a failure, so no text is made. */
+static inline int
+firn_run_not_found(firn_error *err)
+{
+    if (err != NULL) {
+        err->code = FIRN_NOT_FOUND;
+        err->os_errno = 0;
+        err->text[0] = '\0';
+    }
+    return FIRN_NOT_FOUND;
+}
+
 enum { FIRN_RUN_KEY_SIZE_MAX = 512 << 10, FIRN_RUN_VALUE_SIZE_MAX = 256 << 20 };
 
 /* Sections of the file. */

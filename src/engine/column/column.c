@@ -441,18 +441,6 @@ search_groups(struct search *search, firn_error *err)
     return FIRN_NOT_FOUND;
 }
 
-/* An answer, not a failure: no text is made. */
-static int
-not_found(firn_error *err)
-{
-    if (err != NULL) {
-        err->code = FIRN_NOT_FOUND;
-        err->os_errno = 0;
-        err->text[0] = '\0';
-    }
-    return FIRN_NOT_FOUND;
-}
-
 static int
 get_columns(struct firn_run *base, firn_slice key, const struct firn_view *view,
             const struct firn_run_projection *columns, struct firn_run_hit *out,
@@ -470,7 +458,7 @@ get_columns(struct firn_run *base, firn_slice key, const struct firn_view *view,
     search.memory = firn_buf_borrowed(search.key_memory, VALUE_MEMORY);
     FIRN_TRY(ask_filter(run, search.key, &may_contain, err));
     if (!may_contain || !firn_run_walk_init(&search.walk, view)) {
-        return not_found(err);
+        return firn_run_not_found(err);
     }
     firn_column_keys_init(&search.keys, run, FIRN_BLOCK_CACHE_DATA);
     firn_column_read_init(&search.slot);
@@ -478,7 +466,7 @@ get_columns(struct firn_run *base, firn_slice key, const struct firn_view *view,
     firn_column_keys_deinit(&search.keys);
     firn_column_read_deinit(&search.slot);
     firn_buf_deinit(&search.memory);
-    rc = rc == FIRN_NOT_FOUND ? not_found(err) : rc;
+    rc = rc == FIRN_NOT_FOUND ? firn_run_not_found(err) : rc;
 out:
     return rc;
 }

@@ -263,10 +263,12 @@ lies_inside(const struct firn_graph *graph, const struct firn_graph_array *array
     }
     const uint32_t full = array->per_block * array->stride;
     const struct firn_block_ref first = {array->offset, full, full};
-    uint64_t span = firn_block_reader_span(&first);
-    uint64_t before;
-    return firn_mul_u64(span, array->blocks - 1, &before) &&
-           firn_range_inside(array->offset, before, firn_block_reader_body_end(graph->reader));
+    const uint32_t rest = (graph->count - (array->blocks - 1) * array->per_block) * array->stride;
+    const struct firn_block_ref last = {array->offset, rest, rest};
+    uint64_t size;
+    return firn_mul_u64(firn_block_reader_span(&first), array->blocks - 1, &size) &&
+           firn_add_u64(size, firn_block_reader_span(&last), &size) &&
+           firn_range_inside(array->offset, size, firn_block_reader_body_end(graph->reader));
 }
 
 /* The blocks of a section's kind, as one stream that should have `size` bytes. */

@@ -162,6 +162,14 @@ void firn_lsm_measure_locked(struct firn_lsm *lsm);
 /* The current state of a tree, with a reference. */
 struct firn_lsm_state *firn_lsm_state_of(struct firn_lsm_tree *tree);
 
+/* ---- lsm_compare.c ---- */
+
+/* Compares the directory of runs with what MANIFEST names: notes missing files and strays, and
+ * refuses a MANIFEST that is older than the runs. For the opening. */
+FIRN_MUST_CHECK int firn_lsm_compare_files(struct firn_lsm *lsm,
+                                           const struct firn_manifest_state *state,
+                                           firn_error *err);
+
 /* ---- lsm_cursor.c ---- */
 
 /* As firn_lsm_cursor_create, over a state; takes over the caller's reference to the state, even on

@@ -426,18 +426,6 @@ search_blocks(struct search *search, firn_error *err)
     }
 }
 
-/* An answer, not a failure: no text is made. */
-static int
-not_found(firn_error *err)
-{
-    if (err != NULL) {
-        err->code = FIRN_NOT_FOUND;
-        err->os_errno = 0;
-        err->text[0] = '\0';
-    }
-    return FIRN_NOT_FOUND;
-}
-
 static int
 get_pinned(struct firn_run *run, firn_slice key, const struct firn_view *view,
            struct firn_run_hit *out, struct firn_run_pinned *pinned, struct firn_buf *value,
@@ -454,14 +442,14 @@ get_pinned(struct firn_run *run, firn_slice key, const struct firn_view *view,
     int rc;
     FIRN_TRY(read_filter(search.run, search.hash, &may_contain, err));
     if (!may_contain || !firn_run_walk_init(&search.walk, view)) {
-        return not_found(err);
+        return firn_run_not_found(err);
     }
     struct firn_row_read_index index;
     FIRN_TRY(firn_row_read_index(search.run, &index, err));
     search.index = &index.index;
     rc = search_blocks(&search, err);
     firn_row_read_index_release(search.run, &index);
-    rc = rc == FIRN_NOT_FOUND ? not_found(err) : rc;
+    rc = rc == FIRN_NOT_FOUND ? firn_run_not_found(err) : rc;
 out:
     return rc;
 }

@@ -22,7 +22,7 @@
  *      store, so it may outlive the store.
  * (I2) Savepoints are marks in the batch, the oldest first, with ascending numbers.
  *
- * Locking: none of its own; a transaction belongs to one thread at a time.
+ * Locking: a transaction belongs to one thread at a time.
  */
 #include "txn/db_txn.h"
 

@@ -420,7 +420,7 @@ enter_ring_locked(struct firn_lsm_files *files, struct firn_run_file *file)
 {
     firn_os_mutex_assert_held(&files->mutex);
     DCHECK(file->ring_next == NULL && (files->hand == NULL) == (files->open_count == 0));
-    /* Right behind the hand, which comes here last. */
+    /* Just before the hand, which comes here last. */
     struct firn_run_file *hand = files->hand;
     if (hand == NULL) {
         file->ring_next = file;

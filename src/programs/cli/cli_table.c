@@ -2,8 +2,8 @@
  *
  * cli/cli_table.c: every command of the program, and the options that all of them share.
  *
- * A command that does not work is not in here. Its description stands in the file that implements
- * it, as a constant, which this table points at.
+ * Each command is described by a constant in the file that implements it; this table points at
+ * these constants. It lists no command that does not work.
  */
 #include "cli/cli.h"
 

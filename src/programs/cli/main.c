@@ -7,7 +7,7 @@
 
 #include "term/term.h"
 
-/* What a build of the program has not got that others have, for firn version; the static one says it. */
+/* Features that this build of the program lacks, for firn version; set in the static build. */
 #ifndef FIRN_PROGRAM_LACKS
 #define FIRN_PROGRAM_LACKS NULL
 #endif

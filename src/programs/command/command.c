@@ -4,20 +4,21 @@
  *
  * The line is read in two steps: global options up to the first word, which names the command (and
  * a second word inside a group); then the command's own options and the global ones together, mixed
- * with its arguments in any order. getopt_long does the reading, in the mode that hands out
- * arguments in their place, because it matters to some commands whether a "--" stood before a word.
- * Options must be written out: an abbreviation that is unique today would change its meaning when
- * an option is added.
+ * with its arguments in any order. getopt_long reads them in the mode that returns arguments in
+ * their place, because some commands need to know whether a "--" came before a word. Options must
+ * be written out: an abbreviation that is unique today would change its meaning when an option is
+ * added.
  *
- * -C DIR means what it means to git, make and tar: the program goes there before the command runs, and
- * every relative path, of an argument, an option or the environment, begins there (I1). Given several
- * times each begins at the one before. PWD, the name by which the directory was reached, goes along.
+ * -C DIR works as in git, make and tar: the program changes to the directory before the command
+ * runs, and every relative path in an argument, an option or the environment starts there (I1). If
+ * -C is repeated, each directory is relative to the one before. PWD, the name by which the
+ * directory was reached, is changed too.
  *
- * With --json standard output gets exactly one object, also when the command line was wrong: it is
- * begun before the command runs and finished here. Output that could not be written is a failure:
- * an empty file must not look like success. Where a command has changed what it was to change, the
- * exit code tells of that instead, and only the message tells of the output: a script that takes
- * a save for failed would look for a checkpoint in the wrong place.
+ * With --json, standard output gets exactly one object, even if the command line is wrong: the
+ * object is begun before the command runs and finished here. A failure to write the output is a
+ * failure of the command: an empty file must not look like success. But if the command has made its
+ * change, the exit code is that of success, and only a message reports the lost output. Otherwise a
+ * script would take a save that was made for one that failed.
  */
 #include "command/command_internal.h"
 
@@ -37,7 +38,7 @@ enum {
     LONG_OPTIONS_MAX = FIRN_COMMAND_OPTIONS_MAX + GLOBALS_MAX + 1,
     LETTERS_MAX = 2 * LONG_OPTIONS_MAX + 3,
     IS_ARGUMENT = 1,   /* what getopt_long calls an argument that is not an option */
-    OPTION_BASE = 1000 /* how options are told apart: this + their place in the list */
+    OPTION_BASE = 1000 /* the code of an option: this + its place in the list */
 };
 
 /* getopt's own words for the options that may be read at one step. */

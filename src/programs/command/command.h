@@ -115,13 +115,13 @@ struct firn_cli {
     const char *workspace_path;         /* what to open, where it is not the current directory */
     firn_workspace *workspace;          /* opened last by firn_task_workspace_open; NULL: none */
     bool json;
-    bool asks_for_json; /* "--json" stands somewhere on the line, read or not */
+    bool asks_for_json; /* "--json" is somewhere on the line, parsed or not */
     bool quiet;
     bool strict;
     int64_t wait_ms;
     bool has_wait; /* --wait was given */
-    /* The command has made its changes, durably: the exit code tells of that, whether or not the
-     * output can be written. */
+    /* The command has made its changes, durably: the exit code is that of success even if the
+     * output cannot be written. */
     bool is_done;
     bool writes_store; /* the store of key-value data that is open is not open for reading alone */
     struct firn_command_settings settings;
@@ -159,8 +159,8 @@ int firn_command_misused(struct firn_cli *cli, const char *format, ...)
 /* Reads a whole decimal number without sign or spaces, at most max; false otherwise. */
 bool firn_command_number(const char *text, uint64_t max, uint64_t *out);
 
-/* Whether the command may go on. If it was asked to stop, or its output goes nowhere: FIRN_CANCELLED,
- * with the error filled in. */
+/* Whether the command may continue. FIRN_CANCELLED, with the error filled in, if it was asked to
+ * stop or its output cannot be written. */
 int firn_command_go_on(firn_error *err);
 /* An on_progress that asks it, for a call of the library that reads for long. ctx is not used. */
 int firn_command_on_progress(void *ctx, const firn_progress *progress);
@@ -186,9 +186,9 @@ bool firn_command_report_may_ask(const struct firn_cli *cli);
 /* Asks that person, and returns whether the answer was yes. */
 bool firn_command_report_ask(const char *question);
 
-/* Reports a failure of the library: its message, and what to do next if `hint` (may be NULL) or
- * the code knows it. With --json the error becomes a member of the object. Returns the exit code
- * that stands for the error's code: that of the signal, if one cancelled the operation. */
+/* Reports a failure of the library: its message, and what to do next, from `hint` (may be NULL) or
+ * by the code. With --json the error becomes a member of the object. Returns the exit code for the
+ * error's code, or that of the signal that cancelled the operation. */
 int firn_command_report_failure(struct firn_cli *cli, const firn_error *err, const char *hint);
 
 /* As above for a failure of the program's own. */

@@ -8,11 +8,12 @@
  * line, with a tab and an explanation after those that have one. Nothing is printed where nothing can
  * be guessed. The shell leaves out the words that do not begin as the one that is being typed.
  *
- * The line is read as command.c reads it, but mistakes in it are passed over. What can follow: a command,
- * inside a group a second word, options after a dash, and for an argument or a value what its name in
- * the table says. REF is latest, a tag or one of the newest checkpoints of the workspace that --workspace
- * and --store on the line name; TABLE and KEYSPACE are those of the store that the first argument names. The shell has not expanded its words yet; of what it would do only a
- * leading ~ is done here. The place of the words that a "=" divides in bash is looked after, too.
+ * The line is parsed as in command.c, but mistakes in it are ignored. What can follow: a command,
+ * inside a group a second word, options after a dash, and for an argument or a value what its name
+ * in the table says. REF is latest, a tag or one of the newest checkpoints of the workspace that
+ * --workspace and --store on the line name; TABLE and KEYSPACE are those of the store that the
+ * first argument names. The shell has not expanded the words yet; only a leading ~ is expanded
+ * here. Words that bash splits at a "=" are joined again.
  */
 #include "command/command_internal.h"
 
@@ -98,7 +99,7 @@ static const char fish_script[] =
 
 /* ---- the line so far ---- */
 
-/* What can stand for an argument or an option's value, as its name in the table says. */
+/* The completions of an argument or an option's value, by its name in the table. */
 enum kind {
     KIND_OTHER,
     KIND_REF,
@@ -160,7 +161,7 @@ match_option(void *ctx, const struct firn_command_option *option, bool is_global
     }
 }
 
-/* Calls visit for each option that can stand here. */
+/* Calls visit for each option that is possible here. */
 static void
 each_option(const struct firn_cli *cli,
             void (*visit)(void *ctx, const struct firn_command_option *option, bool is_global),

@@ -23,7 +23,7 @@ const char *firn_command_second_word(const char *name, const char *first);
 int firn_command_unknown(struct firn_cli *cli, const struct firn_command *const *commands,
                          const char *name);
 
-/* -C DIR: cli->directory is `value`, as seen from what it was. Returns an exit code. */
+/* -C DIR: cli->directory becomes `value`, relative to the old one. Returns an exit code. */
 int firn_command_take_directory(struct firn_cli *cli, const char *value);
 /* Goes there; without one it does nothing. Returns an exit code. */
 int firn_command_enter_directory(struct firn_cli *cli);

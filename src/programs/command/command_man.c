@@ -3,9 +3,9 @@
  * command/command_man.c: manual pages, in scdoc's language, from the command table.
  *
  * One page for the program and one for each command; a group has one page with a section for each
- * of its commands. All words come from the table, so a page cannot differ from --help; here they
- * only get scdoc's marks: what scdoc would take for a mark is escaped, and a paragraph that is
- * indented in the table becomes a literal block.
+ * of its commands. All words come from the table, so a page cannot differ from --help. This file
+ * only adds scdoc's markup: characters that scdoc would take for markup are escaped, and an
+ * indented paragraph of the table becomes a literal block.
  */
 #include "command/command_internal.h"
 
@@ -95,7 +95,7 @@ print_usage(const struct firn_command *group, const struct firn_command *command
 {
     char usage[256];
     firn_command_help_usage(group, command, usage, sizeof(usage));
-    /* The words that are typed as they stand are the first two or three. */
+    /* The literal words are the first two or three. */
     size_t typed = strlen("firn ") + (group != NULL ? strlen(group->name) + 1 : 0);
     typed += strlen(command->name);
     firn_term_out_text("*");

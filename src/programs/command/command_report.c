@@ -3,10 +3,10 @@
  * command/command_report.c: what the program says on standard error, and the exit code that goes with
  * it.
  *
- * Every message is one line "firn: ...", escaped whole (term.h), because names and texts inside
- * come from outside. A second line says what to do next where that is known. A line is put together
- * in memory and written at once, so that lines of several programs do not mix. Failures to write to
- * standard error have nowhere to be told and are ignored.
+ * Every message is one line "firn: ...". All of it is escaped (term.h), because names and texts in
+ * it come from outside. A second line says what to do next, if that is known. A line is composed in
+ * memory and written by one call, so lines of several programs do not mix. A failure to write to
+ * standard error cannot be reported anywhere and is ignored.
  */
 #include "command/command.h"
 
@@ -39,7 +39,7 @@ begin_line(const char *start)
 {
     assert(line_size == 0);
     if (!firn_term_json_is_open()) {
-        firn_term_out_flush(); /* rows and messages stand in order on a terminal */
+        firn_term_out_flush(); /* keeps rows and messages in order on a terminal */
     }
     firn_term_meter_clear();
     line_size = 0;
@@ -187,7 +187,7 @@ firn_command_report_failure(struct firn_cli *cli, const firn_error *err, const c
     assert(err->code != FIRN_OK);
     int exit_code = exit_code_of(err->code);
     if (firn_term_out_error() != 0 && err->code == FIRN_CANCELLED) {
-        return FIRN_EXIT_FAILED; /* what stopped it is told when the command is over */
+        return FIRN_EXIT_FAILED; /* the reason is reported at the end */
     }
     bool is_interrupted = err->code == FIRN_CANCELLED && firn_term_signals_caught() != 0;
     const char *text = is_interrupted ? "interrupted" : err->text;

@@ -2,11 +2,11 @@
  *
  * data/data.c: firn db: a key-value store from the command line.
  *
- * Each command opens the store, does one thing and closes it. Commands that only look open it for
- * reading: they create nothing, keep no writer out and see the state of that moment. db put and db
- * load make the store and the keyspace where they are missing; the others make nothing. Loading,
- * dumping and what is about whole keyspaces and stores have files of their own (data_load.c,
- * data_keyspaces.c, data_stats.c).
+ * Each command opens the store, does one thing and closes it. Commands that only read open it
+ * read-only: they create nothing, block no writer and see the state of that moment. db put and db
+ * load create a missing store or keyspace; no other command does. Loading and dumping
+ * (data_load.c), and commands about whole keyspaces (data_keyspaces.c) and stores (data_stats.c)
+ * have their own files.
  *
  * Keys and values are bytes. db get writes a value as it is, and adds nothing, so that it can be
  * piped; db scan prints one row an entry, key and value escaped (term.h) with a tab between them.

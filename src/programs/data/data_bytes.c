@@ -3,9 +3,10 @@
  * data/data_bytes.c: bytes that come from an argument or from standard input, and go to standard
  * output.
  *
- * An argument cannot hold a NUL, and terminals and editors mangle what is not text: so every key
- * and value can also be given and shown in hexadecimal, and a value can come from standard input.
- * Reading that polls first, so that a signal ends the wait (term_signals.c).
+ * An argument cannot contain a NUL, and terminals and editors mangle bytes that are not text. So
+ * every key and value can also be given and shown in hexadecimal, and a value can come from
+ * standard input. A read of standard input polls first, so that a signal ends the wait
+ * (term_signals.c).
  */
 #include "data/data.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * data/data_check.c: firn db check: the files of a store, then its tables: whether rows fit their columns, and
- * indexes their rows. Tables are only looked at where the files are sound: unreadable parts have been reported
- * then.
+ * data/data_check.c: firn db check: the files of a store, then its tables: whether rows fit their
+ * columns, and indexes their rows. Tables are checked only if the files are sound; otherwise the
+ * unreadable parts have been reported already.
  */
 #include "data/data_internal.h"
 

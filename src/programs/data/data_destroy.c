@@ -2,8 +2,8 @@
  *
  * data/data_destroy.c: firn db destroy: a store is removed, for good.
  *
- * The library removes the store's own files, by their names. Files that are in the directory
- * afterwards do not belong to the store: they are listed then, and named.
+ * The library removes the store's own files, by their names. Files that remain in the directory do
+ * not belong to the store: they are listed.
  */
 #include "data/data_internal.h"
 

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * data/data_diff.c: firn db diff: what two checkpoints of a store's data, or a checkpoint and the
- * present state, have differently.
+ * data/data_diff.c: firn db diff: the differences between two checkpoints of a store's data, or
+ * between a checkpoint and the present state.
  *
  * A row a key: a sign, the keyspace, the key and its value, with tabs between them, escaped as firn
  * db scan escapes. A key whose value changed has two rows, the old one first, as lines have in a
  * diff of text.
  *
- * Keys and values of a table's rows are firn's own encoding: where a table differs, its rows are compared by
- * themselves (data_table_diff.c). Which names are those of tables is asked on both sides.
+ * Keys and values of a table's rows are in firn's own encoding. So if a table differs, its rows are
+ * compared column by column (data_table_diff.c). A name is a table's if either side has a table of
+ * that name.
  */
 #include "data/data_internal.h"
 

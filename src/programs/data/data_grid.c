@@ -2,9 +2,10 @@
  *
  * data/data_grid.c: lines of cells in columns, for people.
  *
- * How wide the columns are is known when rows are there, so some hundred rows are kept until then. Columns
- * that were printed do not become narrower again. Cells are escaped, so each is one line, and cut at
- * CELL_COLUMNS_MAX columns of the terminal (term_width.c). No line ends with spaces.
+ * The widths of the columns follow from the rows, so the first few hundred rows are collected
+ * before anything is printed. Afterwards columns can only become wider. Cells are escaped, so each
+ * is one line, and cut at CELL_COLUMNS_MAX columns of the terminal (term_width.c). No line ends
+ * with spaces.
  */
 #include "data/data_internal.h"
 

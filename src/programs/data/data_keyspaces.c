@@ -3,9 +3,8 @@
  * data/data_keyspaces.c: firn db keyspaces, drop and delrange: names of keyspaces, and deleting
  * much at once.
  *
- * A range delete of the library has two bounds. Where the command is given no upper one, the
- * largest key that a store takes stands for it, and that key is deleted by itself, in the same
- * commit.
+ * A range delete of the library has two bounds. If the command is given no upper bound, the largest
+ * possible key is used, and that key is deleted separately, in the same commit.
  */
 #include "data/data_internal.h"
 

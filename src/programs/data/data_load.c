@@ -162,6 +162,7 @@ print_json_line(firn_slice key, firn_slice value, uint64_t expires_ms)
 static int
 dump(firn_cursor *cursor, enum firn_data_rows_form form, uint64_t *count, firn_error *err)
 {
+    assert(cursor != NULL && *count == 0);
     const struct firn_data_bytes_look look = {.is_hex = form == FIRN_DATA_ROWS_HEX};
     int code = firn_cursor_first(cursor, err);
     while (code == FIRN_OK && firn_cursor_valid(cursor)) {
@@ -186,6 +187,7 @@ static int
 dump_all(struct firn_cli *cli, firn_store *store, firn_snapshot *view,
          enum firn_data_rows_form form, const char *table)
 {
+    assert(store != NULL);
     firn_error err;
     firn_snapshot *own = NULL;
     if (cli->json) {

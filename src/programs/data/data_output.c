@@ -96,6 +96,7 @@ firn_data_output_begin(struct firn_data_output *output, struct firn_cli *cli,
 void
 firn_data_output_row(struct firn_data_output *output, const firn_value *values)
 {
+    assert(values != NULL && output->column_count > 0);
     if (output->cli->json) {
         firn_term_json_object(NULL);
     }
@@ -116,6 +117,7 @@ firn_data_output_row(struct firn_data_output *output, const firn_value *values)
 int
 firn_data_output_end(struct firn_data_output *output)
 {
+    assert(output->columns != NULL);
     int exit_code = output->is_grid ? firn_data_grid_finish(&output->grid) : FIRN_EXIT_OK;
     firn_data_bytes_deinit(&output->text);
     return output->exit_code != FIRN_EXIT_OK ? output->exit_code : exit_code;

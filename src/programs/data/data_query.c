@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * data/data_query.c: single rows of tables: firn db insert, and firn db get and del where they are given a table.
- * data_scan.c prints many.
+ * data/data_query.c: single rows of tables: firn db insert, and firn db get and del of a table.
+ * data_scan.c prints many rows.
  */
 #include "data/data_internal.h"
 

@@ -2,9 +2,9 @@
  *
  * data/data_rows.c: keys and values that come as rows from a file or from standard input.
  *
- * Rows are read as a stream: of the input 64 KiB are held at a time, and one row. A row's memory
- * grows with what has come, never by a size that the input claims; what a key or a value may have
- * at most is the reader's to say. Mistakes are reported with the number of the row.
+ * Rows are read as a stream: at most 64 KiB of the input and one row are in memory. The memory of a
+ * row grows with the bytes that were read, never by a size that the input claims. The caller limits
+ * the sizes of keys and values. Mistakes are reported with the number of the row.
  *
  * Every read polls first, so that a signal ends the wait (term_signals.c).
  */

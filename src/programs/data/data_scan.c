@@ -2,7 +2,7 @@
  *
  * data/data_scan.c: many rows of a table: firn db scan and firn db count where they are given a table.
  *
- * The options are handed to the library as they are: it reads the expressions (firn/scan.h).
+ * The options are passed to the library unchanged, which parses the expressions (firn/scan.h).
  */
 #include "data/data_internal.h"
 

@@ -2,8 +2,8 @@
  *
  * data/data_search.c: firn db search: the rows of a table whose vectors are nearest to given ones.
  *
- * Vectors come as an argument in JSON, or from a file, all of which is read first. Its name says what it is; of
- * standard input, its first bytes.
+ * Vectors come as a JSON argument or from a file, which is read whole. The name of the file tells
+ * its format; for standard input its first bytes do.
  */
 #include "data/data_internal.h"
 
@@ -172,6 +172,7 @@ struct rest {
 static int
 read_rest(void *ctx, void *buffer, size_t capacity, size_t *out_size, firn_error *err)
 {
+    assert(capacity > 0);
     struct rest *rest = ctx;
     const size_t size = rest->bytes.size < capacity ? rest->bytes.size : capacity;
     (void)err;
@@ -215,6 +216,7 @@ firn_data_search_kind(const char *path, firn_vectors_kind *out)
 static int
 read_file(struct queries *queries, const char *path)
 {
+    assert(queries->column != NULL);
     firn_error err = {.code = FIRN_OK};
     struct firn_data_bytes bytes = {NULL, 0, 0};
     firn_vectors_kind kind = FIRN_VECTORS_F32;
@@ -374,6 +376,7 @@ static void
 print_result(struct search *search, size_t number, const firn_search_result *result,
              struct firn_data_output *output)
 {
+    assert(search->printed_count >= 2 && search->queries.count > 0);
     const size_t skipped = search->queries.count > 1 ? 0 : 1; /* the number of the only query */
     for (size_t i = 0; i < firn_search_result_count(result); i++) {
         const firn_value *row = search->columns.count == 0
@@ -395,6 +398,7 @@ print_result(struct search *search, size_t number, const firn_search_result *res
 static int
 search_all(struct search *search)
 {
+    assert(search->queries.column != NULL);
     firn_error err;
     struct firn_cli *cli = search->table->cli;
     struct firn_data_output output;

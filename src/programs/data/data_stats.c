@@ -2,8 +2,8 @@
  *
  * data/data_stats.c: firn db flush, compact and stats: the files of a store.
  *
- * The numbers are read without keeping a writer out, so they are about files alone: counters of
- * work belong to the process that does it.
+ * The numbers are read without blocking a writer, so they describe files only: counters of work are
+ * in the memory of the writing process.
  */
 #include "data/data_internal.h"
 

@@ -3,8 +3,8 @@
  * data/data_store.c: opening and closing a store of key-value data for one command; many entries into
  * one keyspace.
  *
- * Commands that only look open it for reading: they create nothing, keep no writer out and see the
- * state of that moment. The others wait for a writer that is at work (task_patience.c).
+ * Commands that only read open it read-only: they create nothing, block no writer and see the state
+ * of that moment. The others wait for a running writer (task_patience.c).
  */
 #include "data/data.h"
 

@@ -2,8 +2,8 @@
  *
  * data/data_table.c: firn db table: creating, listing, showing, changing and dropping tables.
  *
- * A column or an index is given in the words of a definition (firn_table_def_parse): a change of a table takes a
- * piece of one. A piece is read as a definition of its own, and must have exactly what was asked for.
+ * A column or an index is given in the syntax of a definition (firn_table_def_parse). Such a piece
+ * is parsed as a definition of its own, which must contain exactly the one item.
  */
 #include "data/data_internal.h"
 

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * data/data_table_diff.c: the rows of a table that two states have differently, for firn db diff.
+ * data/data_table_diff.c: the rows of a table that differ between two states, for firn db diff.
  *
- * A row that one of them lacks is a line as firn db scan has it, after a sign and the table. A row that both
- * have is a line for each column that changed: ~, the table, the values of the key, the column, and its value
- * before and after. Texts are escaped as firn db scan escapes, null is \N.
+ * A row that is in only one state is shown as in firn db scan, after a sign and the table. A row
+ * that is in both is shown as a line for each column that changed: ~, the table, the values of the
+ * key, the column, and its value before and after. Texts are escaped as firn db scan escapes, null
+ * is \N.
  */
 #include "data/data_internal.h"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * data/data_table_stats.c: firn db stats STORE TABLE: what the columns and indexes of a table take up.
+ * data/data_table_stats.c: firn db stats STORE TABLE: the sizes of the columns and indexes of a
+ * table.
  */
 #include "data/data_internal.h"
 
@@ -72,6 +73,7 @@ static int
 add_bound(struct firn_data_grid *grid, const firn_table_column_statistics *column,
           const firn_value *value, bool is_cut)
 {
+    assert(grid->cli != NULL);
     static const char ellipsis[] = "\xE2\x80\xA6";
     struct firn_data_bytes text = {NULL, 0, 0};
     int exit_code = firn_data_values_text(grid->cli, &column->definition, value, &text);
@@ -101,6 +103,7 @@ add_titles(struct firn_data_grid *grid, const char *const *titles, size_t count,
 static int
 show_columns(struct firn_cli *cli, const firn_table_statistics *stats)
 {
+    assert(stats->columns != NULL && stats->column_count > 0);
     static const char *const titles[] = {"column", "stored",    "raw",      "ratio",  "nulls",
                                          "chunks", "encodings", "smallest", "largest"};
     struct firn_data_grid grid;
@@ -127,6 +130,7 @@ show_columns(struct firn_cli *cli, const firn_table_statistics *stats)
 static int
 show_indexes(struct firn_cli *cli, const firn_table_statistics *stats)
 {
+    assert(stats->indexes != NULL || stats->index_count == 0);
     static const char *const titles[] = {"index", "entries", "files", "memory"};
     struct firn_data_grid grid;
     firn_term_out_text("\n");

@@ -2,8 +2,8 @@
  *
  * data/data_values.c: values of tables, from arguments and to standard output.
  *
- * Their texts are the library's (firn_value_parse). Only the ways around them are here: several in one argument,
- * the memory that values refer to, their order, and what they are in JSON.
+ * The library parses and formats them (firn_value_parse). This file handles several values in one
+ * argument, the memory that values refer to, their order, and values as JSON.
  */
 #include "data/data_internal.h"
 

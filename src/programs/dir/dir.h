@@ -41,7 +41,7 @@ void firn_dir_restore_hint_rest(const char *safety_id);
  * "hooks_removed" of the result. */
 void firn_dir_restore_tell_hooks(const firn_workspace *workspace, unsigned before);
 
-/* What a save has done, as one line without its end. */
+/* The result of a save as one line, without a line feed. */
 void firn_dir_save_print(const firn_workspace_save_result *result);
 
 #endif

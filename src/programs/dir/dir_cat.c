@@ -2,8 +2,8 @@
  *
  * dir/dir_cat.c: firn cat.
  *
- * The content goes out as it comes from the library, piece by piece. Only for --json is it kept,
- * since a JSON string cannot be taken back half way; that has a limit.
+ * The content is printed as it comes from the library, piece by piece. Only for --json is it
+ * collected, up to a limit, because a JSON string that was begun cannot be taken back.
  */
 #include "dir/dir.h"
 

@@ -3,8 +3,8 @@
  * dir/dir_check.c: firn check.
  *
  * One damaged block can take a file out of every checkpoint, and many files with it. So a path is
- * told once for each reason, with the checkpoints that have lost it, when all of them were looked
- * at. At most PATHS_MAX paths are kept; the others are counted. With --json every path of every
+ * reported once for each reason, with the checkpoints that have lost it, after all checkpoints were
+ * read. At most PATHS_MAX paths are kept; the others are counted. With --json every path of every
  * checkpoint is a notice.
  */
 #include "dir/dir.h"
@@ -46,7 +46,7 @@ compare_lost(const struct lost *lost, firn_slice path, const char *why)
     return order != 0 ? order : strcmp(lost->why, why);
 }
 
-/* Where it stands, or belongs. */
+/* Its place, or the place where it belongs. */
 static size_t
 place_of(const struct lost_paths *paths, firn_slice path, const char *why)
 {
@@ -221,7 +221,7 @@ hint(int code, const firn_workspace_check_result *result)
     }
 }
 
-/* What the library tells while it looks. */
+/* The library's notices during the check. */
 struct telling {
     const firn_workspace *workspace;
     struct firn_task_notices *notices;

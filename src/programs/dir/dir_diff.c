@@ -16,7 +16,7 @@
 
 enum { ROWS_DEFAULT = 100 };
 
-/* What differs, and of which databases the rows are to be compared. */
+/* The differences, and the databases whose rows will be compared. */
 struct listing {
     struct firn_show_difference shown;
     bool wants_rows;
@@ -94,7 +94,7 @@ show_result(const struct listing *listing, firn_workspace *workspace,
     return FIRN_OK;
 }
 
-/* Says what is wrong, and which of the two references it is about. */
+/* Reports the error, and which of the two references caused it. */
 static int
 report(struct firn_cli *cli, firn_workspace *workspace, const firn_workspace_diff_options *options,
        const struct listing *listing, const firn_error *err)

@@ -2,8 +2,8 @@
  *
  * dir/dir_forget.c: firn forget.
  *
- * There is no way back, so on a terminal the checkpoints are shown and the answer is waited for;
- * elsewhere --yes is wanted.
+ * This cannot be undone. So on a terminal the command shows the checkpoints and asks for
+ * confirmation; elsewhere it requires --yes.
  */
 #include "dir/dir.h"
 

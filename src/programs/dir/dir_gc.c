@@ -180,7 +180,7 @@ run(struct firn_cli *cli)
     attempt.options.keep = cli->settings.keep[0] != '\0' ? cli->settings.keep : NULL;
     attempt.options.automatic = is_auto;
     attempt.options.callbacks = firn_task_notices_callbacks(&notices);
-    /* An automatic one waits by itself, in the middle too. */
+    /* An automatic collection waits by itself, also between its steps. */
     int code = is_auto ? attempt_gc(&attempt, &err)
                        : firn_task_patience_run(cli, attempt_gc, &attempt, &err);
     firn_term_meter_clear();

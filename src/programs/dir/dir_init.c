@@ -32,7 +32,7 @@ see_one(void *ctx, const firn_workspace_checkpoint *checkpoint)
     return FIRN_OK;
 }
 
-/* The root of the workspace that the directory lies in, if there is one; on the heap. */
+/* The root of the workspace that contains the directory, if there is one; on the heap. */
 static char *
 find_outer(struct firn_cli *cli, const char *root)
 {
@@ -94,7 +94,7 @@ show_outer(struct firn_cli *cli, const struct attempt *attempt)
     free(outer);
 }
 
-/* A store that lies in the directory already and is not trusted is not opened, though it is named. */
+/* An untrusted store that is already in the directory is not opened, even if it is named. */
 static int
 note_untrusted(void *ctx, const firn_trust_info *info)
 {

@@ -22,7 +22,7 @@ struct repairing {
     bool is_of_data; /* firn db repair */
 };
 
-/* Callbacks share one context: what notices want to know is passed on to them. */
+/* Callbacks share one context; the handler of notices is called from here. */
 static void
 on_notice(void *ctx, const firn_notice *notice)
 {

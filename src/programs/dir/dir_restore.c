@@ -2,10 +2,9 @@
  *
  * dir/dir_restore.c: firn restore and firn undo.
  *
- * The first word is always the checkpoint, all others are paths. Without a checkpoint nothing is
- * done, but for --resume, which goes on with an earlier one: there is no default state to which
- * a user's files may be set back. Output that cannot be written does not stop a restore that has
- * begun.
+ * The first word is always the checkpoint, all others are paths. A checkpoint is required, except
+ * with --resume, which continues an earlier restore: no default is safe when a user's files are
+ * replaced. Output that cannot be written does not stop a restore that has begun.
  */
 #include "dir/dir.h"
 
@@ -69,7 +68,7 @@ counts_of(const firn_workspace_restore_result *result)
     return (struct firn_show_counts){result->added, result->changed, result->removed};
 }
 
-/* What was done, or would be. */
+/* The actions that were done, or would be. */
 static void
 print_what(const struct request *request)
 {
@@ -214,8 +213,7 @@ ask_about_journal(struct firn_cli *cli, struct request *request)
     request->options.trust_journal = firn_command_report_ask("continue it?");
 }
 
-/* Makes the restore that is asked for, and shows what came of it. Sets the callbacks. Returns an
- * exit code. */
+/* Runs the requested restore and shows its result. Sets the callbacks. Returns an exit code. */
 static int
 perform(struct firn_cli *cli, struct request *request)
 {

@@ -2,9 +2,9 @@
  *
  * dir/dir_revert.c: firn revert.
  *
- * The first word is a checkpoint, or two with ".." between them, the older one first; all others are
- * paths. Names of tags may hold two dots, but here they always stand between two checkpoints.
- * Conflicts come first and are all that comes, if there are any.
+ * The first word is a checkpoint, or two with ".." between them, the older one first; all others
+ * are paths. Names of tags may contain two dots, but here the dots always separate two checkpoints.
+ * If there are conflicts, only these are printed.
  */
 #include "dir/dir.h"
 
@@ -21,8 +21,8 @@
 
 /* ---- paths that cannot be merged ----
  *
- * For people what came since is shown, with the lines of the file as it lies on the disk, where they
- * would look; in JSON all three sides.
+ * People see the later changes, with line numbers of the file on disk, where they would look; JSON
+ * has all three sides.
  *
  * A row for people is a message: it goes to standard error, because nothing was done.
  */
@@ -372,7 +372,7 @@ perform(struct firn_cli *cli, struct request *request)
     return exit_code;
 }
 
-/* Reads "REF" or "REF..REF"; *out_copy, on the heap, is what the options borrow. */
+/* Parses "REF" or "REF..REF". The options borrow *out_copy, which is on the heap. */
 static int
 read_references(struct firn_cli *cli, firn_workspace_revert_options *options, char **out_copy)
 {

@@ -105,7 +105,7 @@ look(struct looking *looking, firn_workspace *workspace, const firn_workspace_sa
     end_directory(looking);
 }
 
-/* Whether a file lies in a directory that is named before it. */
+/* Whether a file is in a directory that is named before it. */
 static bool
 is_covered(const struct looking *looking, size_t i)
 {
@@ -153,9 +153,9 @@ print(const struct looking *looking, const firn_workspace_save_result *result)
         "PATH\nremoves it from this one; firn config save.warn-size sets when this is shown\n");
 }
 
-/* Tells which files and which directories of the root are the largest of what a save has added, and
- * how to leave them out; with --json an array "large" of what is so. Says nothing (an empty array) if
- * is_large is false. Unknown facts are not reported. */
+/* Reports the largest files, and directories of the root, that a save has added, and how to exclude
+ * them; with --json as an array "large". If is_large is false, reports nothing (an empty array).
+ * Unknown facts are not reported. */
 static void
 tell_large(struct firn_cli *cli, firn_workspace *workspace,
            const firn_workspace_save_result *result, bool is_large)
@@ -276,7 +276,7 @@ check_root(struct firn_cli *cli, firn_workspace *workspace)
     return FIRN_EXIT_FAILED;
 }
 
-/* Where one stands in the root it goes without saying. */
+/* The root need not be named if it is the current directory. */
 static bool
 is_elsewhere(const struct firn_cli *cli, const firn_workspace *workspace)
 {

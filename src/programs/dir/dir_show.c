@@ -3,8 +3,8 @@
  * dir/dir_show.c: firn show.
  *
  * The changes of a checkpoint are the differences between it and the one before it that still
- * exists; the first one is compared with nothing. They are counted before any of them is printed, by
- * a comparison of its own, which costs little: so the counts stand where a reader looks for them.
+ * exists; the first one is compared with nothing. A separate comparison, which costs little, counts
+ * them before any of them is printed. So the counts come first, where a reader looks for them.
  */
 #include "dir/dir.h"
 
@@ -251,7 +251,7 @@ show_changes(struct firn_cli *cli, firn_workspace *workspace, struct firn_show_d
     return FIRN_EXIT_OK;
 }
 
-/* Counts what the checkpoint changed, and shows it in the form that was asked for. */
+/* Counts the changes of the checkpoint, and shows them in the requested form. */
 static int
 show_difference(struct firn_cli *cli, firn_workspace *workspace, const char *id,
                 struct firn_show_difference *shown, const firn_workspace_diff_options *options)

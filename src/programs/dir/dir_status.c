@@ -2,10 +2,10 @@
  *
  * dir/dir_status.c: firn status.
  *
- * Differences are printed as they come. Excluded entries come before them, in the order in which
- * the threads of the scan meet them; with --ignored they are collected, sorted, and printed at the
- * end, so that two runs print the same. Entries left out for a reserved name, such as the .git of
- * each repository, come first then: one row for all of a name, but in --short and --json.
+ * Differences are printed as they come. Excluded entries are printed before them, in the order in
+ * which the threads of the scan find them. With --ignored they are collected, sorted, and printed
+ * at the end, so two runs print the same. Then entries left out for a reserved name, such as the
+ * .git of each repository, come first: one row for each name, except in --short and --json.
  */
 #include "dir/dir.h"
 
@@ -61,7 +61,7 @@ is_at_or_below(firn_slice path, firn_slice ancestor)
            (path.size == ancestor.size || path.data[ancestor.size] == '/');
 }
 
-/* Whether it lies in what is compared, or holds some of it. */
+/* Whether it is inside a compared path, or contains one. */
 static bool
 is_asked_for(const struct shown *shown, firn_slice path)
 {

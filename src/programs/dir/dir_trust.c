@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * dir/dir_trust.c: firn trust: which stores inside of trees are used when they are found there.
+ * dir/dir_trust.c: firn trust: which of the stores that are found inside trees may be used.
  */
 #include "dir/dir.h"
 

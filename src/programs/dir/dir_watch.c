@@ -2,8 +2,8 @@
  *
  * dir/dir_watch.c: firn watch.
  *
- * It stays in the foreground, so that a terminal or a service manager can end it by a
- * signal; --stop does the same from elsewhere. A line for each checkpoint goes out at once.
+ * It stays in the foreground, so a terminal or a service manager can end it by a signal; --stop
+ * ends it from elsewhere. A line for each checkpoint is printed at once.
  */
 #include "dir/dir.h"
 
@@ -78,7 +78,8 @@ on_tick(void *ctx)
     return stops ? FIRN_CANCELLED : FIRN_OK;
 }
 
-/* With a hint where there is no checkpoint yet, or something lies where the watch is asked. */
+/* With a hint if there is no checkpoint yet, or if another file is at the place of the watch's
+ * socket. */
 static int
 fail(struct watching *watching, int code, firn_error *err)
 {
@@ -94,7 +95,7 @@ static int
 attempt_watch(void *ctx, firn_error *err)
 {
     struct watching *watching = ctx;
-    firn_term_meter_stop(); /* it ends by itself when it is asked to */
+    firn_term_meter_stop(); /* a request to stop is a normal end */
     return firn_workspace_watch(watching->workspace, &watching->options, err);
 }
 

@@ -2,7 +2,7 @@
  *
  * dir/dir_workspaces.c: firn workspaces list, remove, relocate.
  *
- * A root that is named here need not exist any more, so the file system cannot always resolve it: the
+ * A root that is named here may no longer exist, so the file system cannot always resolve it. The
  * part that exists is replaced by its real path, and "." and ".." are removed from the rest.
  */
 #include "dir/dir.h"
@@ -103,7 +103,7 @@ static const struct firn_command list = {
 
 /* ---- roots ---- */
 
-/* Takes `path` and gives the real path of what it leads to, or `path` where there is nothing. */
+/* Takes over `path` and returns its real path, or `path` itself if nothing is there. */
 static char *
 resolved(char *path)
 {
@@ -119,7 +119,8 @@ resolved(char *path)
     return real;
 }
 
-/* Takes the path of a directory, and gives that of a name in it, or of what a link of that name leads to. */
+/* Takes over the path of a directory and returns that of a name in it; a link of that name is
+ * followed. */
 static char *
 step(char *path, const char *name, size_t size, bool follows)
 {
@@ -216,8 +217,8 @@ is_confirmed(const char *root)
     return firn_command_report_ask("remove them?");
 }
 
-/* A store in the usual place goes with its last workspace. One that was named stays, and its garbage
- * too; any directory will do to open it. */
+/* A store in the usual place is removed with its last workspace, unless an application has data in
+ * it. A named store stays with its garbage; it can be opened from any directory. */
 static void
 collect_if_due(const char *store_path)
 {
@@ -296,7 +297,8 @@ static const struct firn_command remove_command = {
     .help = "ROOT is the directory of the workspace, as firn workspaces shows it. The\n"
             "directory itself is not touched. This cannot be undone: firn asks on a terminal,\n"
             "and needs --yes elsewhere. The store is deleted too, unless it has other\n"
-            "workspaces or was given by --store; then firn gc frees the space.",
+            "workspaces, keyspaces or tables, or was given by --store; then firn gc frees the\n"
+            "space.",
     .examples = remove_examples,
     .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK,
     .run = run_remove,

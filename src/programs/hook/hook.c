@@ -2,8 +2,8 @@
  *
  * hook/hook.c: firn hook: a coding agent's turns, each with a checkpoint before and after it.
  *
- * `install` puts two commands into the agent's settings; `run` is what they are. Exit code 2 would
- * stop an agent's turn, so run always ends with 0 or 1.
+ * `install` writes two `run` commands into the agent's settings. Exit code 2 would stop an agent's
+ * turn, so `run` always exits with 0 or 1.
  */
 #include "hook/hook_internal.h"
 
@@ -125,7 +125,7 @@ read_input(void)
     return event;
 }
 
-/* Whether a directory is another one, or lies below it. */
+/* Whether a directory is the other one, or is below it. */
 static bool
 is_within(const char *path, const char *other)
 {
@@ -208,7 +208,7 @@ event_deinit(struct event *event)
 
 enum { COMMAND_SIZE = 64, OPTIONS_SIZE = 4300 };
 
-/* What a command is to do with settings. */
+/* The change that a command makes to settings. */
 struct change {
     const struct firn_hook_agent *agent;
     char path[PATH_MAX];

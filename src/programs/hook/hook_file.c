@@ -112,7 +112,7 @@ sync_directory(const char *directory)
     return is_synced;
 }
 
-/* What a file lies in: out[PATH_MAX]. */
+/* The directory of a file: out[PATH_MAX]. */
 static void
 directory_of(const char *path, char *out)
 {

@@ -23,7 +23,7 @@ struct firn_hook_agent {
     const char *file;               /* of settings, below the project's directory or the home */
     const char *events[2];          /* by enum firn_hook_agent_when */
     const char *directory_variable; /* in the environment of its hooks */
-    const char *answers[2];         /* what a hook prints, so that the turn goes on */
+    const char *answers[2];         /* output that lets the turn continue */
     long timeout;    /* in the agent's unit, for ten minutes; 0: it is left to the agent */
     long version;    /* the member "version" that the file has to have; 0: none */
     bool has_groups; /* an event has groups of hooks, not hooks */
@@ -43,20 +43,20 @@ enum { FIRN_HOOK_FILE_SIZE_MAX = 16 << 20 };
  * larger than FIRN_HOOK_FILE_SIZE_MAX. */
 FIRN_MUST_CHECK int firn_hook_file_read(const char *path, char **out, size_t *out_size,
                                         firn_error *err);
-/* Replaces a file, or makes it, and the directory that it lies in: readers see the old content or
- * the new one, also after a power cut. Its mode stays. Of a symbolic link the file that it leads to
- * is replaced. */
+/* Replaces or creates a file, and creates its directory if necessary: readers see the old or the
+ * new content, also after a power cut. The mode is kept. For a symbolic link the file that it
+ * points to is replaced. */
 FIRN_MUST_CHECK int firn_hook_file_replace(const char *path, const char *text, firn_error *err);
-/* Removes a file; one that is not a plain file, or has other names, gets `text` instead.
- * *out_removed tells which. */
+/* Removes a file; a file that is not regular, or has other names, gets `text` as its content
+ * instead. *out_removed reports which. */
 FIRN_MUST_CHECK int firn_hook_file_remove(const char *path, const char *text, bool *out_removed,
                                           firn_error *err);
 
 /* ---- firn's hooks in an agent's settings, which are JSON that others wrote ---- */
 
-/* Reads settings; nothing but spaces is an empty object. FIRN_INVALID, with line and column, for
- * what is no JSON object, and for one that could not be written again as it is. To be given back with
- * json_decref. `name` is the file's, for the message. */
+/* Parses settings; a blank text is an empty object. FIRN_INVALID, with line and column, if it is
+ * not a JSON object or could not be written again unchanged. Free it with json_decref. `name` is
+ * the file's, for the message. */
 FIRN_MUST_CHECK int firn_hook_settings_read(firn_slice text, const char *name, json_t **out,
                                             firn_error *err);
 
@@ -75,9 +75,9 @@ firn_hook_settings_change(firn_slice text, const char *name,
                           struct firn_hook_settings_changed *out, firn_error *err);
 void firn_hook_settings_changed_deinit(struct firn_hook_settings_changed *changed);
 
-/* Puts firn's hooks into settings; the command of each is `command`, then "before" or "after", then
- * `options`. They replace hooks of firn that are there already. FIRN_INVALID, with nothing
- * changed, where something else stands in the place of a list. */
+/* Adds firn's hooks to settings; the command of each is `command`, then "before" or "after", then
+ * `options`. They replace existing hooks of firn. FIRN_INVALID, with nothing changed, if a list has
+ * another type. */
 FIRN_MUST_CHECK int firn_hook_settings_install(json_t *settings,
                                                const struct firn_hook_agent *agent,
                                                const char *command, const char *options,
@@ -85,7 +85,7 @@ FIRN_MUST_CHECK int firn_hook_settings_install(json_t *settings,
 /* Takes firn's hooks out, and the lists that only they were in. */
 FIRN_MUST_CHECK int firn_hook_settings_remove(json_t *settings, const struct firn_hook_agent *agent,
                                               firn_error *err);
-/* Whether a command of firn's hooks stands anywhere in the text of settings. */
+/* Whether a command of firn's hooks is anywhere in the text of settings. */
 bool firn_hook_settings_mention(firn_slice text);
 /* Whether nothing is left in settings but what installing puts around the hooks. */
 bool firn_hook_settings_say_nothing(const json_t *settings, const struct firn_hook_agent *agent);

@@ -2,12 +2,12 @@
  *
  * hook/hook_json.c: changing a JSON document without reformatting it.
  *
- * Before a change, a walk through the text and through the values that were read from it notes where
- * each value stands. After it, a second walk copies the text of what is still the same value, leaves
- * out what is gone, and writes what is new. The text is known to be valid: the scanner only has to
- * find where a value ends. Where it loses its way it gives up, and never reads beyond the end.
+ * Before a change, a walk through the text and the values that were parsed from it notes the place
+ * of each value. After the change, a second walk copies the text of unchanged values, leaves out
+ * removed ones, and writes new ones. The text is known to be valid, so the scanner only has to find
+ * the end of each value. If the scanner fails, it gives up; it never reads beyond the end.
  *
- * Each noted value is held by a reference, so that no new value can stand at its address (I1).
+ * Each noted value is kept alive by a reference, so no new value can have its address (I1).
  */
 #include "hook/hook_internal.h"
 
@@ -251,7 +251,7 @@ copy(struct writer *writer, size_t from, size_t to)
     put(writer, writer->edit->text + from, to - from);
 }
 
-/* The spaces that begin the line on which a place of the old text stands. */
+/* The indentation of the line of a place in the old text. */
 static size_t
 line_indent(const struct firn_hook_json *edit, size_t at, size_t *out_start)
 {

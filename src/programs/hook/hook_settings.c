@@ -2,9 +2,9 @@
  *
  * hook/hook_settings.c: firn's hooks in an agent's settings.
  *
- * The file belongs to the agent: every byte that is not firn's stays (hook_json.c), a byte order
- * mark at its start too. Files that cannot be read exactly are refused: comments, members that
- * occur twice, numbers beyond 64 bits.
+ * The file belongs to the agent: every byte that is not firn's stays (hook_json.c), including a
+ * byte order mark at its start. Files that cannot be reproduced exactly are refused: those with
+ * comments, repeated members, or numbers beyond 64 bits.
  *
  *     {"hooks": {EVENT: [{"hooks": [{"type": "command", "command": ...}]}]}}   with groups
  *     {"version": 1, "hooks": {EVENT: [{"command": ...}]}}                     without

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * import/import.h: the commands that bring in what other programs have made, and firn export.
+ * import/import.h: the commands that import data of other programs, and firn export.
  */
 #ifndef FIRN_IMPORT_IMPORT_H
 #define FIRN_IMPORT_IMPORT_H

@@ -40,6 +40,7 @@ take(firn_slice *rest, size_t size)
 static bool
 unpack_shared(firn_slice *rest, uint8_t *out, size_t count, unsigned base)
 {
+    assert(base >= 2 && base <= 16);
     const unsigned in_one = base == 16 ? 2 : base == 6 ? 3 : base == 4 ? 4 : base == 3 ? 5 : 8;
     const uint8_t *packed = take(rest, count / in_one + (count % in_one != 0));
     if (packed == NULL) {
@@ -99,6 +100,7 @@ unpack_bytes(firn_slice *rest, uint8_t *out, size_t count)
 static uint64_t
 load(const uint8_t *data, size_t width)
 {
+    assert(width <= 8);
     uint64_t value = 0;
     for (size_t i = width; i > 0; i--) {
         value = value << 8 | data[i - 1];

@@ -6,8 +6,8 @@
  *                              or the same bytes in parts: pack-<...>.dat.part-000000, ...
  *   pack-<...>.idx             count x { hash | u64 offset | u64 size }, sorted
  *
- * The .idx is not read: the .dat says the same, and where it is damaged what comes before is found all the same. An object
- * is decoded as a stream and compared with its hash.
+ * The .idx is not read: the .dat has the same facts, and objects before a damaged part are still
+ * found. An object is decoded as a stream and compared with its hash.
  */
 #include <assert.h>
 #include <dirent.h>
@@ -62,6 +62,7 @@ struct firn_import_chkl {
 static int
 grow(void **array, size_t *capacity, size_t count, size_t size, firn_error *err)
 {
+    assert(count <= *capacity && size > 0);
     if (count < *capacity) {
         return FIRN_OK;
     }
@@ -114,6 +115,7 @@ static int
 add_part(struct pack *pack, int folder, const char *name, size_t *capacity, bool *out_is_there,
          firn_error *err)
 {
+    assert(folder >= 0);
     struct stat stat;
     int fd = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     *out_is_there = false;
@@ -165,6 +167,7 @@ close_pack(struct pack *pack)
 static int
 scan_pack(struct firn_import_chkl *set, uint32_t number, firn_error *err)
 {
+    assert(number < set->pack_count);
     const struct pack *pack = &set->packs[number];
     uint8_t header[ENTRY_SIZE];
     uint64_t at = HEADER_SIZE;
@@ -217,6 +220,7 @@ int
 firn_import_chkl_open(int folder, void (*tell)(void *ctx, const char *name, const char *text),
                       void *ctx, struct firn_import_chkl **out, firn_error *err)
 {
+    assert(folder >= 0 && tell != NULL);
     struct firn_import_chkl *set = calloc(1, sizeof(*set));
     size_t capacity = 0;
     if (set == NULL) {
@@ -292,6 +296,7 @@ static int
 decode(const struct pack *pack, const struct object *object, LZ4F_dctx *decoder,
        XXH3_state_t *state, int (*sink)(void *ctx, firn_slice data), void *ctx, firn_error *err)
 {
+    assert(decoder != NULL && state != NULL);
     uint8_t in[CHUNK];
     uint8_t out[CHUNK];
     size_t expects = 1;

@@ -8,9 +8,10 @@
  *   trees/trees.dat  directories (import_bitcode.c): "CKTR", u32 1, u32 count, or since 0.3 "CKTL", u32 count; then of each
  *                    its hash, u64 size, its bytes
  *
- * The list of files in the catalogue counts, as for chkpt itself; where a snapshot has none, its directories. The catalogue is
- * copied before it is opened, because SQLite would write beside it. One tree on disk is changed from snapshot to
- * snapshot; a file that could not be brought in is tried again in each, and named for each that lacks it.
+ * As in chkpt itself, the list of files in the catalogue decides; the directories are used only for
+ * a snapshot without such a list. The catalogue is copied before it is opened, because SQLite would
+ * write beside it. One tree on disk is changed from snapshot to snapshot. A file that could not be
+ * imported is tried again for each snapshot that has it, and each failure is reported.
  */
 #include <assert.h>
 #include <errno.h>

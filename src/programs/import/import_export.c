@@ -2,15 +2,18 @@
  *
  * import/import_export.c: firn export tar: a checkpoint as a tar archive.
  *
- * The checkpoint is restored into a private directory, verified on the way, and its files are read from there. What an
- * entry is comes from the checkpoint: so owners, modes and attributes are exact, whoever runs the command.
+ * The checkpoint is restored into a private directory, verified on the way, and its files are read
+ * from there. The attributes of an entry come from the checkpoint. So owners and modes are exact
+ * for every user who runs the command.
  *
- * The archive depends on the checkpoint alone (I1; not checked: tests compare two exports): entries come in the order of the tree, headers contain no name of a
- * user and no time of the export, and which parts of a file are left out as zeros follows from its bytes, not from where
- * its file system has holes. Whatever does not fit a header of ustar is in an extended header (pax).
+ * The archive depends on the checkpoint alone (I1; not checked: tests compare two exports): entries
+ * come in the order of the tree, headers contain no name of a user and no time of the export, and
+ * which parts of a file are left out as zeros follows from its bytes, not from where its file
+ * system has holes. Values that do not fit a ustar header are in an extended header (pax).
  *
- * Of a file with several names, the one that comes first has the content, and the others are links to it. The tree
- * knows the first in byte order of paths, which may come later: "a.b" is before "a/b", but comes after it.
+ * If a file has several names, the first entry has the content, and the others are links to it. The
+ * tree knows the first name in byte order of paths, which may come later in the archive: "a.b" is
+ * less than "a/b", but comes after it.
  */
 #include <assert.h>
 #include <errno.h>
@@ -64,6 +67,7 @@ struct exporting {
 static int
 put(struct exporting *exporting, const void *data, size_t size)
 {
+    assert(data != NULL || size == 0);
     exporting->size += size;
     if (exporting->file != NULL) {
         return firn_task_file_write(exporting->file, firn_bytes(data, size), &exporting->err);
@@ -117,6 +121,7 @@ struct header {
 static int
 put_header(struct exporting *exporting, const struct header *header)
 {
+    assert(header->type != '\0');
     static const uint8_t magic[8] = {'u', 's', 't', 'a', 'r', 0, '0', '0'};
     uint8_t block[BLOCK] = {0};
     uint32_t sum = 0;
@@ -146,6 +151,7 @@ put_header(struct exporting *exporting, const struct header *header)
 static int
 append(struct exporting *exporting, const void *data, size_t size)
 {
+    assert(exporting->pax.size <= exporting->pax.capacity);
     struct firn_import_tar_text *pax = &exporting->pax;
     if (pax->size + size > pax->capacity) {
         size_t capacity = 2 * (pax->size + size);
@@ -167,6 +173,7 @@ append(struct exporting *exporting, const void *data, size_t size)
 static int
 add_record(struct exporting *exporting, const char *prefix, firn_slice key, firn_slice value)
 {
+    assert(key.size > 0);
     size_t rest = strlen(prefix) + key.size + value.size + 3; /* blank, =, \n */
     size_t digits = 1;
     for (size_t most = 10; rest + digits >= most; most *= 10) {
@@ -278,6 +285,7 @@ static int
 put_headers(struct exporting *exporting, const struct header *header,
             const firn_workspace_entry *entry, bool is_sparse)
 {
+    assert(!is_sparse || header->type == '0');
     int code = add_records(exporting, header, entry, is_sparse);
     if (code == FIRN_OK && exporting->pax.size > FIRN_IMPORT_TAR_PAX_MAX) {
         code =
@@ -300,6 +308,7 @@ put_headers(struct exporting *exporting, const struct header *header,
 static int
 read_exactly(struct exporting *exporting, int fd, uint64_t offset, size_t size, firn_slice path)
 {
+    assert(fd >= 0 && size <= CHUNK);
     for (size_t done = 0; done < size;) {
         ssize_t got = pread(fd, exporting->chunk + done, size - done, (off_t)(offset + done));
         if (got < 0 && errno == EINTR) {
@@ -354,6 +363,7 @@ add_segment(struct exporting *exporting, uint64_t offset, uint64_t size)
 static int
 find_segments(struct exporting *exporting, int fd, const firn_workspace_entry *entry)
 {
+    assert(fd >= 0 && CHUNK % ZERO_UNIT == 0);
     uint64_t at = 0;
     int code = FIRN_OK;
     exporting->segment_count = 0;
@@ -393,6 +403,7 @@ is_sparse(const struct exporting *exporting, uint64_t size)
 static int
 put_data(struct exporting *exporting, int fd, uint64_t offset, uint64_t size, firn_slice path)
 {
+    assert(fd >= 0);
     int code = FIRN_OK;
     while (size > 0 && code == FIRN_OK) {
         size_t part = size < CHUNK ? (size_t)size : CHUNK;
@@ -409,6 +420,7 @@ put_data(struct exporting *exporting, int fd, uint64_t offset, uint64_t size, fi
 static int
 make_map(struct exporting *exporting, struct firn_import_tar_text *out)
 {
+    assert(exporting->segment_count <= exporting->segment_capacity);
     struct firn_import_tar_text kept = exporting->pax; /* append() works on it */
     exporting->pax = *out;
     exporting->pax.size = 0;
@@ -433,6 +445,7 @@ static int
 put_sparse(struct exporting *exporting, int fd, struct header *header,
            const firn_workspace_entry *entry)
 {
+    assert(fd >= 0 && entry->size >= ZERO_RUN_MIN);
     struct firn_import_tar_text map = {.size = 0};
     uint64_t sum = 0;
     /* GNU tar wants a segment at the end of a file that ends in zeros. */
@@ -463,6 +476,7 @@ put_sparse(struct exporting *exporting, int fd, struct header *header,
 static char *
 path_text(struct exporting *exporting, firn_slice path)
 {
+    assert(memchr(path.data, '\0', path.size) == NULL);
     char *text = strndup((const char *)path.data, path.size);
     if (text == NULL) {
         (void)firn_import_tree_error(&exporting->err, FIRN_NO_MEMORY, "out of memory");

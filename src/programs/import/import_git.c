@@ -2,12 +2,13 @@
  *
  * import/import_git.c: firn import git: the first-parent history of a repository as checkpoints.
  *
- * The program git lists the commits and hands out objects (cat-file --batch); what they are is read here. Two commits
- * are compared by their trees, where equal hashes are passed over, and what differs is changed in the tree on disk. So
- * the work for a commit is what it changes, and a walk by the save.
+ * The program git lists the commits and returns objects (cat-file --batch), which are parsed here.
+ * Two commits are compared by their trees; subtrees with equal hashes are skipped, and differences
+ * are applied to the tree on disk. So the cost of a commit is that of its changes, and of the
+ * save's walk.
  *
- * Files and directories get the time of the commit that changed them last. So that a second run gives the same as one
- * long one, it begins with the state that the last checkpoint has.
+ * Files and directories get the time of the commit that changed them last. A second run begins with
+ * the state of the last checkpoint, so two runs give the same result as one.
  */
 #include <assert.h>
 #include <errno.h>
@@ -63,6 +64,7 @@ struct git {
 static int
 ask(struct git *git, const char *name, const char *type, uint64_t *out_size, firn_error *err)
 {
+    assert(git->process.in >= 0);
     char line[HEX_SIZE_MAX + 64];
     char question[HEX_SIZE_MAX + 2];
     char given[16];
@@ -109,6 +111,7 @@ read_object(struct git *git, const char *name, const char *type, uint8_t **out, 
 static struct hex
 hex_of(const struct git *git, const uint8_t *hash)
 {
+    assert(git->hash_size > 0 && 2 * git->hash_size <= HEX_SIZE_MAX);
     struct hex hex;
     for (size_t i = 0; i < git->hash_size; i++) {
         (void)snprintf(hex.text + 2 * i, 3, "%02x", hash[i]);
@@ -172,6 +175,7 @@ list(struct git *git, const uint8_t *hash, struct listing *out, firn_error *err)
 static int
 put_blob(struct git *git, firn_slice path, const struct item *item, firn_error *err)
 {
+    assert(item->mode != MODE_TREE && item->mode != MODE_MODULE);
     const struct firn_import_attributes attributes = {
         .mode = (item->mode & 0100) != 0 ? 0755 : 0644, .mtime_ns = git->time_ns};
     uint8_t chunk[CHUNK];
@@ -265,6 +269,7 @@ static int
 change(struct git *git, size_t size, const uint8_t *old, const uint8_t *new, unsigned depth,
        firn_error *err)
 {
+    assert(size < sizeof(git->path));
     struct listing before = {.data = NULL};
     struct listing after;
     if (depth > DEPTH_MAX) {
@@ -329,6 +334,7 @@ static int
 save_commit(struct git *git, const char *tag, const uint8_t *old, const uint8_t *new,
             firn_error *err)
 {
+    assert(git->target != NULL && new != NULL);
     firn_workspace_save_result result = FIRN_WORKSPACE_SAVE_RESULT_INIT;
     const struct firn_import_state state = {
         .message = git->message, .created_ns = git->time_ns, .tag = tag};

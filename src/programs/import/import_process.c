@@ -2,8 +2,8 @@
  *
  * import/import_process.c: another program, whose output is read, and which may be asked.
  *
- * It is found in PATH and started without a shell. What it says on standard error goes where ours goes. A child that is
- * not needed any more finds its pipes closed, and ends; it is waited for.
+ * It is found in PATH and started without a shell. It shares our standard error. A child that is no
+ * longer needed finds its pipes closed and ends; then it is reaped.
  */
 #include <assert.h>
 #include <errno.h>
@@ -25,6 +25,7 @@ static int
 spawn(struct firn_import_process *process, char *const *arguments, const int in[2],
       const int out[2])
 {
+    assert(process->pid == -1 && arguments[0] != NULL);
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
     sigset_t none;
@@ -58,6 +59,7 @@ spawn(struct firn_import_process *process, char *const *arguments, const int in[
 static void
 close_pair(const int pair[2], int keep)
 {
+    assert(keep >= -1 && keep < 2);
     for (int i = 0; i < 2; i++) {
         if (i != keep && pair[i] >= 0) {
             (void)close(pair[i]);
@@ -110,6 +112,7 @@ int
 firn_import_process_read(struct firn_import_process *process, uint8_t *data, size_t size,
                          size_t *out_size, firn_error *err)
 {
+    assert(process->out >= 0 && process->at <= process->filled);
     *out_size = 0;
     while (process->at == process->filled) {
         ssize_t got = read(process->out, process->buffer, BUFFER_SIZE);
@@ -139,6 +142,7 @@ int
 firn_import_process_take(struct firn_import_process *process, uint8_t *data, size_t size,
                          firn_error *err)
 {
+    assert(process->buffer != NULL);
     for (size_t done = 0; done < size;) {
         size_t got = 0;
         int code = firn_import_process_read(process, data + done, size - done, &got, err);
@@ -184,6 +188,7 @@ firn_import_process_line(struct firn_import_process *process, char *line, size_t
 int
 firn_import_process_ask(struct firn_import_process *process, const char *text, firn_error *err)
 {
+    assert(process->in >= 0);
     size_t size = strlen(text);
     while (size > 0) {
         ssize_t written = write(process->in, text, size);

@@ -6,9 +6,9 @@
  * An archive is blocks of 512 bytes: a header with a checksum, then the data, padded to a block. Headers of the types x
  * and g (pax) and L and K (GNU) describe the entry after them. Two blocks of zeros end the archive.
  *
- * Everything here is foreign. Sizes are checked before they are used, extended headers and maps of sparse files have a
- * most that is kept, and what is wrong is told and passed over: after a header whose checksum is wrong the reader
- * searches, block by block, for the next one that is right.
+ * All bytes are from outside. Sizes are checked before they are used, and extended headers and maps
+ * of sparse files have a limit. Damage is reported and skipped: after a header with a wrong
+ * checksum the reader searches, block by block, for the next valid one.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -83,6 +83,7 @@ set(struct firn_import_tar_text *text, const void *data, size_t size, firn_error
 static void
 tell(struct firn_import_tar *tar, firn_slice path, const char *text)
 {
+    assert(tar->tell != NULL && text[0] != '\0');
     tar->tell(tar->ctx, path, text);
 }
 
@@ -133,6 +134,7 @@ skip(struct firn_import_tar *tar, uint64_t size, firn_error *err)
 static int
 skip_entry(struct firn_import_tar *tar, firn_error *err)
 {
+    assert(tar->padding < BLOCK);
     uint64_t size = tar->left + tar->padding;
     tar->left = tar->padding = 0;
     return skip(tar, size, err);
@@ -184,6 +186,7 @@ number(const uint8_t *field, size_t size, uint64_t *out, bool *out_is_negative)
 static bool
 unsigned_number(const uint8_t *field, size_t size, uint64_t most, uint64_t *out)
 {
+    assert(size > 0);
     bool is_negative;
     return number(field, size, out, &is_negative) && !is_negative && *out <= most;
 }

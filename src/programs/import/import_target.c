@@ -2,9 +2,10 @@
  *
  * import/import_target.c: the history that an import adds to.
  *
- * A foreign state is known by a tag, which is set after its checkpoint was made. So a second run imports only what the
- * first did not. A run that was killed between the two leaves a checkpoint without its tag: it is the newest, and is
- * recognised by its message and time.
+ * A foreign state is recognised by a tag, which is set after its checkpoint was made. So a second
+ * run imports only states that the first did not. A run that is killed between the two steps leaves
+ * a checkpoint without its tag. That checkpoint is the newest, and is recognised by its message and
+ * time.
  */
 #include <assert.h>
 #include <stdarg.h>
@@ -80,6 +81,7 @@ firn_import_target_open(struct firn_import_target *target, struct firn_cli *cli)
 void
 firn_import_target_close(struct firn_import_target *target)
 {
+    assert(target->tag_count <= target->tag_capacity);
     for (size_t i = 0; i < target->tag_count; i++) {
         free(target->tags[i]);
     }
@@ -112,6 +114,7 @@ look_at_newest(void *ctx, const firn_workspace_checkpoint *checkpoint)
 static int
 look_at_tag(void *ctx, const firn_workspace_tag *tag)
 {
+    assert(((struct newest *)ctx)->is_it);
     struct newest *newest = ctx;
     newest->has_tag = newest->has_tag || strcmp(tag->id, newest->id) == 0;
     return FIRN_OK;
@@ -128,6 +131,7 @@ int
 firn_import_target_has(struct firn_import_target *target, const char *tag, firn_slice message,
                        int64_t created_ns, bool *out, firn_error *err)
 {
+    assert(target->workspace != NULL && tag != NULL);
     *out = has_tag(target, tag);
     if (*out || !target->has_old || target->made > 0) {
         target->had += *out;
@@ -186,6 +190,7 @@ int
 firn_import_target_begin_with(struct firn_import_target *target, struct firn_import_tree *tree,
                               const char *tag, bool *out_has, firn_error *err)
 {
+    assert(tree->root[0] != '\0');
     firn_error ignored;
     firn_workspace_restore_options options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT;
     options.to_dir = tree->root;
@@ -256,6 +261,7 @@ firn_import_target_go_on(const char *phase, uint64_t done, uint64_t total, firn_
 int
 firn_import_target_finish(struct firn_import_target *target, const char *one, const char *many)
 {
+    assert((target->first_number == 0) == (target->last_number == 0));
     struct firn_cli *cli = target->cli;
     char number[FIRN_TERM_TEXT_NUMBER_SIZE];
     firn_term_json_u64("imported", target->made);

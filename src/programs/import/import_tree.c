@@ -2,12 +2,13 @@
  *
  * import/import_tree.c: a tree on disk, built entry by entry from what an archive says.
  *
- * The tree lies in a directory that only its user can enter. Names and links in it come from outside, so every path is
- * walked from the root, one component at a time, and no link is followed (I1; not checked: tests attack it): a link that an archive makes leads
- * nothing out of the tree. Only the parent of the last path stays open, because entries of a directory come together.
+ * The tree is in a directory that only its user can enter. Names and links come from outside. So
+ * every path is walked from the root, one component at a time, and no link is followed (I1; not
+ * checked: tests attack it): no link of an archive can make firn write outside the tree. Only the
+ * parent of the last path stays open, because entries of a directory come together.
  *
- * Directories are writable while the tree is built. Their attributes are kept, and set in the end from the deepest
- * upward, because every entry that is made changes the time of its directory.
+ * Directories are writable while the tree is built. Their attributes are collected, and set at the
+ * end from the deepest upward, because each new entry changes the time of its directory.
  */
 #include <assert.h>
 #include <dirent.h>
@@ -58,6 +59,7 @@ firn_import_tree_error(firn_error *err, int code, const char *format, ...)
 int
 firn_import_tree_fail(firn_error *err, const char *what, firn_slice path)
 {
+    assert(what[0] != '\0');
     const int error = errno;
     int size = (int)(path.size < SHOWN_MAX ? path.size : SHOWN_MAX);
     int code = error == EACCES || error == EPERM    ? FIRN_DENIED
@@ -78,6 +80,7 @@ int
 firn_import_tree_create(struct firn_import_tree *tree, struct firn_task_notices *notices,
                         firn_error *err)
 {
+    assert(notices != NULL);
     memset(tree, 0, sizeof(*tree));
     tree->notices = notices;
     tree->place_fd = tree->root_fd = tree->parent_fd = -1;
@@ -109,6 +112,7 @@ firn_import_tree_create(struct firn_import_tree *tree, struct firn_task_notices 
 static int
 remove_all(int parent, const char *name, unsigned depth)
 {
+    assert(parent >= 0 && strchr(name, '/') == NULL);
     if (unlinkat(parent, name, 0) == 0 || errno == ENOENT) {
         return 0;
     }
@@ -146,6 +150,7 @@ remove_all(int parent, const char *name, unsigned depth)
 static void
 forget_parent(struct firn_import_tree *tree)
 {
+    assert((tree->parent_fd >= 0) == (tree->parent != NULL));
     if (tree->parent_fd >= 0) {
         (void)close(tree->parent_fd);
     }
@@ -158,6 +163,7 @@ forget_parent(struct firn_import_tree *tree)
 static void
 forget_dirs(struct firn_import_tree *tree)
 {
+    assert(tree->dir_count <= tree->dir_capacity);
     for (size_t i = 0; i < tree->dir_count; i++) {
         free(tree->dirs[i].path);
         free(tree->dirs[i].xattrs);
@@ -236,6 +242,7 @@ static int
 open_parent(struct firn_import_tree *tree, firn_slice path, bool makes,
             char out_name[NAME_SIZE_MAX + 1], firn_error *err)
 {
+    assert(tree->root_fd >= 0 && path.size > 0);
     const uint8_t *last = memrchr(path.data, '/', path.size);
     size_t size = last == NULL ? 0 : (size_t)(last - path.data);
     size_t name_at = last == NULL ? 0 : size + 1;
@@ -298,6 +305,7 @@ open_parent(struct firn_import_tree *tree, firn_slice path, bool makes,
 static void
 tell(struct firn_import_tree *tree, firn_slice path, const char *text)
 {
+    assert(tree->notices != NULL);
     firn_callbacks callbacks = firn_task_notices_callbacks(tree->notices);
     firn_notice notice = {.kind = FIRN_NOTICE_METADATA, .path = path, .text = text};
     callbacks.on_notice(callbacks.ctx, &notice);
@@ -328,6 +336,7 @@ take_sized(firn_slice *rest, firn_slice *out)
 static void
 set_xattrs(struct firn_import_tree *tree, firn_slice path, int fd, firn_slice xattrs)
 {
+    assert(fd >= 0);
     firn_slice name;
     firn_slice value;
     while (take_sized(&xattrs, &name) && take_sized(&xattrs, &value)) {
@@ -389,6 +398,7 @@ static int
 make_room(struct firn_import_tree *tree, firn_slice path, char name[NAME_SIZE_MAX + 1],
           firn_error *err)
 {
+    assert(tree->root_fd >= 0);
     int code = check_path(path, err);
     if (code == FIRN_OK) {
         code = open_parent(tree, path, true, name, err);
@@ -465,6 +475,7 @@ int
 firn_import_tree_directory(struct firn_import_tree *tree, firn_slice path,
                            const struct firn_import_attributes *given, firn_error *err)
 {
+    assert(given != NULL);
     char name[NAME_SIZE_MAX + 1];
     struct stat found;
     if (path.size == 0) {
@@ -623,6 +634,7 @@ compare_dirs(const void *a, const void *b)
 static int
 settle_dir(struct firn_import_tree *tree, const struct firn_import_tree_dirs *dir, firn_error *err)
 {
+    assert(tree->root_fd >= 0);
     char name[NAME_SIZE_MAX + 1];
     firn_slice path = firn_bytes(dir->path, dir->path_size);
     if (path.size == 0) {

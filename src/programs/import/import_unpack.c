@@ -2,8 +2,9 @@
  *
  * import/import_unpack.c: firn import tar: an archive becomes a checkpoint.
  *
- * The archive is unpacked into a tree on disk (import_tree.c), which is saved. An entry that cannot be made is told and
- * left out; the others come in. Where the disk is full, or the archive cannot be read, nothing is saved.
+ * The archive is unpacked into a tree on disk (import_tree.c), which is saved. An entry that cannot
+ * be created is reported and left out; the others are imported. If the disk is full or the archive
+ * cannot be read, nothing is saved.
  */
 #include <assert.h>
 #include <errno.h>

@@ -2,14 +2,14 @@
  *
  * mcp/mcp.c: a server of the Model Context Protocol on standard input and output.
  *
- * Two threads: the one that called reads lines and answers what needs no work, another one works.
- * Reading goes on while work is done; a client that does not read its answers stops both, at a write,
- * and costs no memory.
+ * Two threads: the caller's reads lines and answers requests that need no work; the other one
+ * works. Reading continues during work. A client that does not read its answers blocks both threads
+ * at a write, and costs no memory.
  *
- * The end. When the input ends, what was asked for is finished and answered. A signal that asks the
- * program to stop cancels it instead. Signals are let in only while the reading thread waits for
- * input, or for the work to end: none can come between looking for it and going to sleep. A client
- * that has gone is noticed at the next write, and work for it is cancelled.
+ * The end. When the input ends, pending requests are finished and answered. A signal that asks the
+ * program to stop cancels them instead. Signals are unblocked only while the reading thread waits
+ * for input or for the work to end, so none can arrive between the check and the sleep. A client
+ * that has gone is noticed at the next write, and its work is cancelled.
  *
  * Either descriptor may be non-blocking: both are waited for with poll.
  */

@@ -16,8 +16,8 @@ struct firn_mcp_options {
     bool has_wait;
     int (*stop_asked)(void);       /* not 0 once the program should end; any thread */
     void (*log)(const char *text); /* one line for people; the calling thread */
-    /* Called for a workspace whose store may be worth a garbage collection: finds out, and starts
-     * one in another process if the settings want that. One call at a time, any thread. NULL: no
+    /* Called for a workspace whose store may need a garbage collection: checks, and starts one in
+     * another process if the settings allow it. One call at a time, any thread. NULL: no
      * collections. */
     void (*collect)(firn_workspace *workspace);
 };

@@ -3,8 +3,8 @@
  * mcp/mcp_arguments.c: the parameters of a tool, as a schema and as a check.
  *
  * Unknown members are refused: if a misspelled dry_run were ignored, a call that should only look
- * would write. A null is taken as "not given", because some clients fill in all members that they
- * know. A number like 5.0 is a whole one, as JSON Schema has it.
+ * would write. A null counts as "not given", because some clients fill in all members that they
+ * know. A number like 5.0 is an integer, as in JSON Schema.
  */
 #include "mcp/mcp_internal.h"
 

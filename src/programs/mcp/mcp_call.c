@@ -3,13 +3,12 @@
  * mcp/mcp_call.c: one call of a tool: opening the workspace, waiting, progress, and the parts that
  * results have in common.
  *
- * A call holds a workspace's handle, which is no lock and no open file, and the library takes the
- * store's lock for each writing call alone: an idle server blocks no other process. While it waits
- * for a lock the library makes no callbacks; so it waits in slices, between which the call looks
- * whether it has been cancelled and says that it waits.
+ * A call holds a handle of the workspace, which is neither a lock nor an open file. The library
+ * takes the store's lock only for each writing call, so an idle server blocks no other process. The
+ * library makes no callbacks while it waits for a lock. So the call waits in slices; between these
+ * it checks for cancellation and reports that it is waiting.
  *
- * Results are bounded: so many rows, and no more once the text has a size that no client wants.
- * What is not shown is counted.
+ * Results are bounded in rows and in bytes of text. Rows that are not shown are counted.
  *
  * Progress is one number that only grows, as the protocol demands: what is done in the phases so
  * far, files and 64 KiB pieces.
@@ -215,7 +214,7 @@ firn_mcp_call_collect(struct firn_mcp_call *call)
     }
 }
 
-/* Brings a writer back to what it was; it keeps its memory. */
+/* Resets a writer to an earlier state; it keeps its memory. */
 static void
 take_back(struct firn_term_writer *writer, const struct firn_term_writer *before)
 {

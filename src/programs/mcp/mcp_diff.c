@@ -2,9 +2,8 @@
  *
  * mcp/mcp_diff.c: checkpoint_diff.
  *
- * With patch every text file has its hunks, as long as they are not larger than a client wants to
- * read; the head lines of a patch are left out, because the path and the kind of change stand
- * beside.
+ * With `patch`, every text file has its hunks, up to a limit of size. The header lines of a patch
+ * are left out, because the path and the kind of change are members beside the hunks.
  */
 #include "mcp/mcp_internal.h"
 
@@ -74,7 +73,7 @@ count_lines(firn_slice text)
     return side.line;
 }
 
-/* How many hunks from this one on stand under one head. */
+/* The number of hunks from this one on that share one header. */
 static size_t
 group_size(const firn_hunk *hunks, size_t count)
 {

@@ -164,20 +164,21 @@ struct firn_mcp_arguments_param {
 void firn_mcp_arguments_schema(struct firn_term_writer *json, const char *key,
                                const struct firn_mcp_arguments_param *params);
 
-/* Whether these arguments (NULL is none) are what the table says; else why not, in `why`. A null
+/* Whether these arguments (NULL is none) match the table; otherwise `why` gets the reason. A null
  * counts as not given. */
 bool firn_mcp_arguments_check(const struct firn_mcp_arguments_param *params,
                               const json_t *arguments, char *why, size_t why_size);
 
-/* Of checked arguments; what was not given is NULL or the fallback. */
+/* Of checked arguments; a missing one is NULL or the fallback. */
 const char *firn_mcp_arguments_string(const json_t *arguments, const char *name);
 bool firn_mcp_arguments_bool(const json_t *arguments, const char *name, bool fallback);
 uint64_t firn_mcp_arguments_count(const json_t *arguments, const char *name, uint64_t fallback);
 
 /* ---- one call of a tool: what it was given, and what comes of it ---- */
 
-/* A call belongs to the thread that performs it, but for what the library tells meanwhile: it does
- * that from any thread, one at a time, into members that the others do not touch. */
+/* A call belongs to the thread that performs it, except for the members that the library's
+ * callbacks use. Callbacks come from any thread, one at a time, and other code does not touch these
+ * members. */
 
 /* Rows of changes, entries and notices in one answer; the rest is counted. */
 enum { FIRN_MCP_CALL_ROWS_MAX = 1000, FIRN_MCP_CALL_RESULT_SIZE_MAX = 4 << 20 };

@@ -6,9 +6,9 @@
  * numbers as 64-bit integers, and not deeper than 2,048. An object that has a member twice is
  * refused: two readers would see two messages in it. Numbers beyond 64 bits are refused likewise.
  *
- * MCP narrows JSON-RPC: params is an object, an id is a string or a number. An id of null is refused
- * with the id null, 0 and "" are ids like any other. Reading an id takes no memory, so that want of
- * it does not keep a request from being answered.
+ * MCP narrows JSON-RPC: params is an object, an id is a string or a number. An id of null is
+ * refused with the id null, 0 and "" are ids like any other. Reading an id allocates nothing, so a
+ * request can be answered even when memory is out.
  */
 #include "mcp/mcp_internal.h"
 
@@ -170,7 +170,7 @@ skip_string(firn_slice line, size_t at)
     return at < line.size ? at + 1 : line.size;
 }
 
-/* Whole and not large: found without memory, for this is asked where there may be none. */
+/* An integer that is not large. Found without allocating, because memory may be out. */
 static bool
 is_plain_number(firn_slice text)
 {
@@ -182,7 +182,7 @@ is_plain_number(firn_slice text)
     return digits == text.size && digits < 16 && (digits == 1 || text.data[0] != '0');
 }
 
-/* The id that stands at `at`, if it is a whole one. */
+/* The id at `at`, if it is complete. */
 static bool
 take_id(firn_slice line, size_t at, char *out)
 {

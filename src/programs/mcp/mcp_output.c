@@ -3,13 +3,13 @@
  * mcp/mcp_output.c: what answers look like, and sending them, alone or gathered into the answer to a
  * batch.
  *
- * A message is made whole in memory and sent under the lock, so that those of two threads do not
- * mix. For want of memory a client still learns which of its requests came to nothing: that answer
- * is put together on the stack.
+ * A message is composed in memory and sent under the lock, so messages of two threads do not mix.
+ * If memory runs out, a client still learns which of its requests failed: that answer is composed
+ * on the stack.
  *
  * Invariant
- * (I1) A batch is sent once, when its last share is given back, and not at all if nothing in it
- *      wanted an answer.
+ * (I1) A batch is sent once, when its last share is released, and not at all if no message in it
+ *      wants an answer.
  */
 #include "mcp/mcp_internal.h"
 

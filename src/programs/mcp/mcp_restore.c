@@ -2,8 +2,8 @@
  *
  * mcp/mcp_restore.c: checkpoint_restore and checkpoint_undo.
  *
- * A restore that was cancelled or cut off half way stays pending, each file whole; an undo takes it
- * back, and a whole restore goes on from there.
+ * A restore that was cancelled or interrupted stays pending, with each file whole. An undo takes it
+ * back; another restore of everything continues from there.
  */
 #include "mcp/mcp_internal.h"
 

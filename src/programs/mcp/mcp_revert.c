@@ -2,9 +2,8 @@
  *
  * mcp/mcp_revert.c: checkpoint_revert.
  *
- * Where what came later does not allow it, nothing is changed, and the call fails with the first
- * paths that stand in the way in its message: the model that called it can settle those by hand, or
- * revert the other paths alone.
+ * If later changes conflict with it, nothing is changed, and the message of the failure names the
+ * first conflicting paths. The model can resolve these by hand, or revert only the other paths.
  */
 #include "mcp/mcp_internal.h"
 

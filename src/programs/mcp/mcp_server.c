@@ -1,29 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * mcp/mcp_server.c: the protocol: from a message to an answer, or to work that is done apart.
+ * mcp/mcp_server.c: the protocol: turns a message into an answer, or into a job for the working
+ * thread.
  *
- * The Model Context Protocol is JSON-RPC 2.0. Requests that are answered at once (initialize, ping,
- * tools/list, every error) is answered by the thread that reads, so that a ping is answered while a
- * long save runs. Calls of tools wait in a queue and are done one after the other, in the order in
- * which they came, by the thread that works: a client may send a save and the restore after it
- * without waiting in between.
+ * The Model Context Protocol is JSON-RPC 2.0. The reading thread answers requests that need no work
+ * (initialize, ping, tools/list, every error), so a ping is answered during a long save. Calls of
+ * tools are queued, and the working thread runs them one after the other in their order: a client
+ * may send a save and then a restore without waiting in between.
  *
- * Cancelled calls: one that waits is taken off the queue, the one that runs notices at its next
- * progress. Neither is answered, as the protocol wants it.
+ * A cancelled call that waits is taken off the queue; one that runs notices at its next progress.
+ * Neither is answered, as the protocol demands.
  *
- * Versions. Those up to 2025-11-25 begin with initialize, which says the version for all that
- * follows; members that an older client does not know it skips, and batches, which only 2025-03-26
- * has, are understood always. Since 2025-11-25 arguments that a tool does not take are a result of
- * the tool, which the model reads and mends, and no error of the protocol. 2026-07-28 has no
- * initialize: each request names its version, and nothing is inferred from an earlier one. A request
- * that names one is answered so; both kinds may come through one pipe.
+ * Versions. Versions up to 2025-11-25 begin with initialize, which sets the version of all later
+ * messages. Older clients skip members that they do not know. Batches, which only 2025-03-26 has,
+ * are always understood. Since 2025-11-25, wrong arguments are reported in the result of the tool,
+ * where the model can read and correct them, and not as an error of the protocol. 2026-07-28 has no
+ * initialize: each request names its version, and nothing is inferred from an earlier one. A
+ * request that names a version is answered in that version; both kinds may come through one pipe.
  *
  * Limits: a line (mcp_internal.h), the messages of a batch, the calls that wait. Beyond them a request
  * is answered with an error, and costs nothing more.
  *
  * Invariants
- * (I1) Every request is answered once, unless it was cancelled; a notification and a response never. (Not checked:
- *      each way through a method has one answer; the fuzz test counts them.)
+ * (I1) Every request is answered once, unless it was cancelled; notifications and responses are
+ *      never answered. (Not checked: each way through a method has one answer; the fuzz test counts
+ *      them.)
  * (I2) A job has a share of its batch from before it waits until it has been answered. (Not checked here:
  *      mcp_output.c asserts that a batch to which an answer goes was not sent.)
  */

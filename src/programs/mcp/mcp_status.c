@@ -22,7 +22,7 @@ attempt_status(void *ctx, firn_error *err)
                                  firn_mcp_call_visit_change, attempt->call, &attempt->result, err);
 }
 
-/* Beside a restore that is under way what was found is of before and after it. */
+/* During a running restore the findings mix the states before and after it. */
 static int
 write_pending(struct firn_mcp_call *call, bool was_running)
 {

@@ -3,9 +3,9 @@
  * report/report.c: firn report: a history as one page of HTML.
  *
  * The checkpoints are listed first, for the chart above them; then each is compared with the one
- * before it. The first one of all has nothing before it: what it holds is counted, not listed.
+ * before it. The contents of the very first checkpoint are counted, not listed.
  *
- * Memory: the list, and what one comparison takes. The page is written as it grows.
+ * Memory: the list, and one comparison. The page is written as it grows.
  */
 #include "report/report.h"
 

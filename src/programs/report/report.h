@@ -19,9 +19,9 @@ extern const struct firn_command firn_report;
 /* The first bytes of every page: by them a page is known that may be written over. */
 extern const char firn_report_html_mark[];
 
-/* Begins a page that is to stand in a file, or, for NULL, goes to standard output. A file that is
- * there is replaced if it begins with the mark, or replaces is set; else FIRN_EXISTS. Nothing of it
- * changes before the end. */
+/* Begins a page in a file, or, for NULL, on standard output. An existing file is replaced if it
+ * begins with the mark or `replaces` is set; otherwise FIRN_EXISTS. It does not change before the
+ * page is complete. */
 FIRN_MUST_CHECK int firn_report_html_begin(const char *path, bool replaces, firn_error *err);
 /* The file is whole, and has its name, when this returns FIRN_OK. Otherwise nothing has changed. */
 FIRN_MUST_CHECK int firn_report_html_end(firn_error *err);

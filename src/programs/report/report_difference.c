@@ -5,12 +5,12 @@
  * Each is a <details>: it opens and closes without a script. A change without lines to show is a
  * row without one.
  *
- * A page must stay one that a phone can open. So of a file at most LINES_MAX lines are shown and of
- * a line LINE_SIZE_MAX bytes, of a checkpoint FIRN_REPORT_DIFFERENCE_ENTRIES_MAX files, and after
- * page_bytes_max bytes of a page no more lines at all; each time the page says so.
+ * A phone must be able to open the page. So it shows at most LINES_MAX lines of a file,
+ * LINE_SIZE_MAX bytes of a line, and FIRN_REPORT_DIFFERENCE_ENTRIES_MAX files of a checkpoint.
+ * After page_bytes_max bytes it shows no more lines at all. The page says where something was cut.
  *
- * The lines are found as in show_patch.c: by walking along both texts once. Hunks that lie close
- * together are shown as one, as equal lines must not be shown twice.
+ * The lines are found as in show_patch.c, by one walk along both texts. Adjacent hunks are shown as
+ * one, because equal lines must not be shown twice.
  */
 #include "report/report.h"
 

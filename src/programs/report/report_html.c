@@ -3,11 +3,11 @@
  * report/report_html.c: writing a page of HTML.
  *
  * Names, messages and contents come from outside, and a page is opened where scripts can run. So
- * there are two ways into a page and no third: markup, which stands in the source of this program,
- * and text. Of text the five characters that mean something to HTML become entities (I1), and what is
- * not printable UTF-8, moves a cursor or turns the direction of what is read becomes an escape as on a
- * terminal (term.h) (I2). So no name can close a tag, and none looks like another one.
- * (Not checked: tests look at pages with hostile names.)
+ * there are only two ways into a page: markup, which is in the source of this program, and text. In
+ * text the five characters that HTML interprets become entities (I1). Bytes that are not printable
+ * UTF-8, and characters that move a cursor or change the direction of reading, become escapes as on
+ * a terminal (term.h) (I2). So no name can close a tag, and no two names look alike. (Not checked:
+ * tests look at pages with hostile names.)
  *
  * A page gets its name when it is complete (task_file.c): until then a browser sees the old page. Only
  * a page of firn's own is replaced unasked.
@@ -120,7 +120,7 @@ firn_report_html_end(firn_error *err)
 {
     flush();
     if (page.path == NULL) {
-        return FIRN_OK; /* what standard output has to say is asked for by others */
+        return FIRN_OK; /* command.c reports failures of standard output */
     }
     if (page.has_failed) {
         *err = page.first_error;

@@ -2,10 +2,11 @@
  *
  * report/report_page.c: the frame of a report.
  *
- * One file that needs no other: style, script and chart stand in it, and a policy in its head forbids
- * the browser to load or send anything, and to run any script but the one that is here, by its
- * SHA-256 (I1; not checked here: a change of the script changes the hash, which the browser test notices). All contents are
- * there without the script, which adds a filter and a button that opens and closes everything.
+ * The page is one self-contained file with style, script and chart. A policy in its head forbids
+ * the browser to load or send anything, and to run any script except this one, which is named by
+ * its SHA-256 (I1; not checked here: a change of the script changes the hash, which the browser
+ * test notices). All contents are readable without the script, which adds a filter and a button
+ * that opens and closes everything.
  *
  * Colours follow the reader's choice of light or dark. The layout is one column that fits a phone;
  * only code scrolls sideways.

@@ -121,7 +121,7 @@ compare(firn_slice a, firn_slice b)
     return order != 0 ? order : (a.size > b.size) - (a.size < b.size);
 }
 
-/* Whether the cursor stands within the bounds. */
+/* Whether the cursor is within the bounds. */
 static bool
 is_inside(const struct listing *listing, const firn_alxs_cursor *cursor)
 {
@@ -338,7 +338,7 @@ static const struct firn_command verify = {
  * since what does not come sorted would have to be kept.
  */
 
-/* What the reader takes by default. */
+/* The defaults of the reader. */
 enum { KEY_SIZE_MAX = 16 << 20, VALUE_SIZE_MAX = 256 << 20 };
 
 static const char order_hint[] = "rows of --hex are put in order by: LC_ALL=C sort -s -k 1,1";

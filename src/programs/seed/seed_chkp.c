@@ -264,7 +264,7 @@ struct rebuilding {
     firn_error problem;
 };
 
-/* Goes on with the other packs: verify names what is wrong with this one. */
+/* Continues with the other packs: verify reports the damage of this one. */
 static int
 rebuild(void *ctx, const char *name)
 {

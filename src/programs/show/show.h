@@ -69,7 +69,7 @@ struct firn_show_counts {
 
 /* "1,200 changed, 1 added, 0 removed" */
 void firn_show_change_counts_print(const struct firn_show_counts *counts);
-/* One more: the number, a space, and what was counted. */
+/* One count: the number, a space, and the thing counted. */
 void firn_show_change_counts_print_one(uint64_t count, const char *what);
 
 /* The members of these names. */
@@ -146,8 +146,8 @@ struct firn_show_difference {
         "color", 0, "WHEN", "color a patch: always, never or auto (on a terminal)"     \
     }
 
-/* Reads them; form is that where none is given. Sets what the library has to be asked for. Returns an
- * exit code. *out is to be deinited. */
+/* Reads them; `form` is the default. Sets the options for the library. Returns an exit code. *out
+ * must be deinited. */
 int firn_show_difference_init(struct firn_show_difference *out, struct firn_cli *cli,
                               enum firn_show_difference_form form,
                               firn_workspace_diff_options *options);
@@ -155,7 +155,7 @@ void firn_show_difference_deinit(struct firn_show_difference *difference);
 
 /* Shows one; ctx is the struct. With --json it is an object in an array. */
 int firn_show_difference_visit(void *ctx, const firn_workspace_difference *difference);
-/* Shows what is shown when all have been visited: the rows of --stat. */
+/* Prints the rows that need all differences: those of --stat. */
 void firn_show_difference_finish(const struct firn_show_difference *difference);
 
 /* "5 changed, 1 added, 0 removed": without a line's end. */

@@ -3,8 +3,8 @@
  * show/show_change.c: how a difference between two states of a workspace is shown: as a row for
  * people, as one letter and a path, and in JSON.
  *
- * A directory's path ends in a slash in rows, so that it can be told from a file without looking;
- * in JSON the type says it.
+ * In rows the path of a directory ends in a slash; in JSON the member `type` tells directories from
+ * files.
  */
 #include "show/show.h"
 

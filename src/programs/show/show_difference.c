@@ -3,8 +3,8 @@
  * show/show_difference.c: a list of differences in the form that the options of diff and show ask
  * for.
  *
- * Rows with line counts are collected, because their columns are known at the end; all else is
- * printed as it comes.
+ * Rows with line counts are collected, because the widths of their columns are known at the end;
+ * all others are printed as they come.
  */
 #include "show/show.h"
 
@@ -74,7 +74,7 @@ make_row(struct firn_show_stat_row *row, const firn_workspace_difference *differ
     return true;
 }
 
-/* Keeps what the row of a difference needs. Returns false when memory is out. */
+/* Keeps the data for the row of a difference. Returns false if memory runs out. */
 static bool
 stat_add(struct firn_show_stat *stat, const firn_workspace_difference *difference)
 {

@@ -230,7 +230,7 @@ print_range_line(const struct firn_show_patch *patch, uint32_t before_at, uint32
     firn_term_out_text("\n");
 }
 
-/* The hunks from `first` on that stand together; returns the one after them. */
+/* The hunks from `first` on that form one group; returns the hunk after them. */
 static size_t
 end_of_group(const struct firn_show_patch *patch, const firn_hunk *hunks, size_t count,
              size_t first)
@@ -245,7 +245,7 @@ end_of_group(const struct firn_show_patch *patch, const firn_hunk *hunks, size_t
     return end;
 }
 
-/* Prints a group; the walks stand at or before its first line, and then after its last. */
+/* Prints a group. The walks are at or before its first line, and afterwards after its last. */
 static void
 print_group(const struct firn_show_patch *patch, const firn_hunk *hunks, size_t count,
             struct firn_show_lines *before, struct firn_show_lines *after)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * show/show_remark.c: what there is to say about a difference beside the lines that differ.
+ * show/show_remark.c: remarks about a difference, besides the lines that differ.
  *
- * Text is put together in one static buffer, because firn_term_text_escape has no context; so this is for
- * one thread, as the whole program is.
+ * Text is composed in one static buffer, because the callback of firn_term_text_escape has no
+ * context. So only one thread may use this file.
  */
 #include "show/show.h"
 

@@ -2,9 +2,9 @@
  *
  * sqlshell/sqlshell.c: firn db sql: SQL over a store, by the system's SQLite with firn's extension in it.
  *
- * Statements come from arguments; without any from standard input, or from who sits at a terminal. The connection's own
- * database is in memory; the tables of the store are virtual tables beside it, attached for reading until a statement
- * wants to write (sqlshell_session.c).
+ * Statements come from arguments, or, without arguments, from standard input or a terminal. The
+ * connection's own database is in memory; the tables of the store are virtual tables beside it,
+ * attached for reading until a statement wants to write (sqlshell_session.c).
  *
  * A build without SQLite's headers has the command, too: it says so.
  */

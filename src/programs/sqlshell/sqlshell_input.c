@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * sqlshell/sqlshell_input.c: statements from a file, from standard input, and from who types.
+ * sqlshell/sqlshell_input.c: statements from a file, from standard input, and from a terminal.
  *
- * Lines are collected until they are whole statements, by SQLite's own rule; it is asked only where a line has a
- * semicolon. A line that begins with a dot, where no statement has begun, is for the shell. A script ends at the
- * first failure; who types goes on. At a prompt an interrupt throws away what was typed.
+ * Lines are collected until they are whole statements, by SQLite's own rule; it is asked only where
+ * a line has a semicolon. A line that begins with a dot, where no statement has begun, is for the
+ * shell. A script ends at the first failure; a terminal session continues. At a prompt an interrupt
+ * discards what was typed.
  */
 #include "sqlshell/sqlshell_internal.h"
 
@@ -79,7 +80,7 @@ is_only_comments(const struct text *text)
     return true;
 }
 
-/* Takes a line, with its end, and runs what is whole. Returns an exit code. */
+/* Takes a line, with its line feed, and runs complete statements. Returns an exit code. */
 static int
 take_line(struct firn_sqlshell *shell, struct text *statement, const char *line, size_t size)
 {

@@ -48,7 +48,7 @@ struct firn_sqlshell {
     bool is_writable;    /* for writing */
     bool is_interactive; /* statements come from a terminal */
     bool shows_time;
-    bool pages;   /* long results, where somebody types */
+    bool pages;   /* long results at a terminal */
     bool is_over; /* .quit */
     int depth;    /* of files that are read by .read */
 };
@@ -81,7 +81,7 @@ bool firn_sqlshell_print_find_mode(const char *word, enum firn_sqlshell_mode *ou
 
 /* ---- long results: sqlshell_pager.c ---- */
 
-/* Starts a pager if one is wanted, and sends it what is printed. Returns whether it did. */
+/* Starts a pager if one is wanted, and redirects output to it. Returns whether it did. */
 bool firn_sqlshell_pager_open(const struct firn_sqlshell *shell);
 /* Waits until the pager is left. */
 void firn_sqlshell_pager_close(struct firn_sqlshell *shell);
@@ -93,7 +93,8 @@ int firn_sqlshell_dot_run(struct firn_sqlshell *shell, const char *line);
 
 /* ---- where statements come from: sqlshell_input.c ---- */
 
-/* Runs what a descriptor gives, up to its end or the first failure. Returns an exit code. */
+/* Runs the statements read from a descriptor, up to its end or the first failure. Returns an exit
+ * code. */
 int firn_sqlshell_input_read(struct firn_sqlshell *shell, int fd, const char *name);
 /* Runs statements from a terminal. Returns an exit code. */
 int firn_sqlshell_input_type(struct firn_sqlshell *shell);

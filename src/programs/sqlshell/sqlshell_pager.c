@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * sqlshell/sqlshell_pager.c: results that are longer than the screen, for somebody who types.
+ * sqlshell/sqlshell_pager.c: results that are longer than the screen, at a terminal.
  *
  * While the result of one statement is printed, output goes to $FIRN_PAGER, $PAGER or less, through a pipe. less is
  * told, unless the environment says otherwise, to end by itself where a result fits on the screen, and to leave it

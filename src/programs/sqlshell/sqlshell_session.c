@@ -495,7 +495,7 @@ begins_transaction(const char *text)
     return is_word(word, size, "begin") || is_word(word, size, "savepoint");
 }
 
-/* Prints the one row of EXPLAIN of what a scan answers. */
+/* Prints the one row of EXPLAIN of a statement that a scan answers. */
 static int
 explain_scan(struct firn_sqlshell *shell, const char *what)
 {

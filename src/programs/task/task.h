@@ -14,7 +14,7 @@
 /* ---- what firn config says, as the commands take it ---- */
 
 /* Fills cli->settings, and the time to wait, for a command that writes, unless it has --no-config.
- * Tells of files that cannot be read, and goes on. Returns an exit code. */
+ * Reports files that cannot be read, and continues. Returns an exit code. */
 int firn_task_settings_take(struct firn_cli *cli, firn_workspace *workspace);
 
 /* Takes one setting, if it is one that a command that writes follows. Returns a code of the library. */
@@ -111,9 +111,9 @@ const char *firn_task_pending_hint(firn_workspace *workspace);
 /* The lock_timeout_ms for handles whose calls are made through firn_task_patience_run. */
 int64_t firn_task_patience_slice_ms(const struct firn_cli *cli);
 
-/* Calls attempt, again and again while it returns FIRN_BUSY and --wait allows. Returns what it
- * returned last; FIRN_CANCELLED if a signal came in between. Where it waits for a restore of the
- * workspace that is open, it says so. */
+/* Calls attempt, and repeats it while it returns FIRN_BUSY and --wait allows. Returns its last
+ * result, or FIRN_CANCELLED if a signal came in between. If it waits for a restore of the open
+ * workspace, it says so. */
 int firn_task_patience_run(const struct firn_cli *cli, int (*attempt)(void *ctx, firn_error *err),
                            void *ctx, firn_error *err);
 
@@ -205,17 +205,17 @@ FIRN_MUST_CHECK int firn_task_file_create(struct firn_task_file *file, const cha
 /* Appends to it. */
 FIRN_MUST_CHECK int firn_task_file_write(struct firn_task_file *file, firn_slice bytes,
                                          firn_error *err);
-/* Puts it at its path. When this returns FIRN_OK the file is there, durably; otherwise what was there
- * is unchanged (unless the text of the error says that only the directory could not be synced). */
+/* Puts it at its path. After FIRN_OK the file is there, durably; otherwise the path is unchanged
+ * (unless the text of the error says that only the directory could not be synced). */
 FIRN_MUST_CHECK int firn_task_file_finish(struct firn_task_file *file, firn_error *err);
 /* Gives it up. Fine after firn_task_file_finish, and on a zeroed one. */
 void firn_task_file_discard(struct firn_task_file *file);
 
 /* ---- a garbage collection in the background ---- */
 
-/* Starts firn gc --auto for the store of a workspace, in a process of its own, if the settings want
- * that and it would do something. For commands that have made garbage, or that a save has told that
- * there is enough. Reports nothing, also no failure. */
+/* Starts firn gc --auto for the store of a workspace, in a process of its own, if the settings
+ * allow it and there is enough garbage. For commands that have made garbage, and after a save that
+ * reports enough of it. Reports nothing, not even a failure. */
 void firn_task_collect_if_due(firn_workspace *workspace);
 
 /* ---- SQLite databases that differ ---- */
@@ -232,8 +232,9 @@ struct firn_task_databases {
 /* Notes a difference, from the callback that is given it. Returns false when memory is out. */
 bool firn_task_databases_note(struct firn_task_databases *databases,
                               const firn_workspace_difference *difference);
-/* Shows which rows of those that are databases differ between two checkpoints, or (after NULL) one and the disk. One that
- * cannot be compared is told, with FIRN_OK. FIRN_CANCELLED when a signal came. */
+/* Shows which rows of the databases differ between two checkpoints, or (after NULL) between one and
+ * the disk. A database that cannot be compared is reported, with FIRN_OK. FIRN_CANCELLED if a
+ * signal came. */
 int firn_task_databases_compare(const struct firn_task_databases *databases,
                                 firn_workspace *workspace, const char *before, const char *after,
                                 struct firn_sqlitefile_show *show, firn_error *err);

@@ -2,18 +2,17 @@
  *
  * task/task_collect.c: a garbage collection in the background.
  *
- * It is `firn gc --auto` of this very program, in a detached process: in a session of its own, so that
- * neither Ctrl-C nor a terminal that is closed ends it; without any file that we have open or were
- * given, so that a pipe that we write to ends with us; not in a directory that a user may want to
- * unmount; and of low priority. The command that started it does not learn how it
- * ends: it is housekeeping, and if it fails the next one tries again (catalog_due.c).
+ * It runs this program as `firn gc --auto` in a detached process. The process has a session of its
+ * own, so neither Ctrl-C nor a closed terminal ends it. It inherits no open file, so a pipe that we
+ * write to is closed when we exit. It leaves the current directory, which a user may want to
+ * unmount, and has low priority. The command that started it does not learn its result: if it
+ * fails, the next one tries again (catalog_due.c).
  *
- * Whether there is enough garbage is asked here, by a look that locks nothing, so that commands
- * which delete need not know it and no process is begun in vain. Nor is one where the setting
- * gc.auto is false.
+ * A check without locks decides here whether there is enough garbage, so the deleting commands need
+ * not know, and no process is started in vain. None is started if the setting gc.auto is false.
  *
- * It is started by way of a child that exits at once, so that it is no child of a program that runs
- * for long. Between fork and exec only calls of the system are made: other threads may be running.
+ * The process is forked by a child that exits at once, so it is no child of a program that runs for
+ * long. Between fork and exec only system calls are made, because other threads may be running.
  */
 #include "task/task.h"
 

@@ -2,13 +2,14 @@
  *
  * task/task_databases.c: which rows of SQLite databases differ between two states of a workspace.
  *
- * While the library compares, no other call may use the workspace, so files that may be databases are noted by their paths then,
- * and compared afterwards. Each is fetched from both states into a directory of its own, of which this program alone knows,
- * together with a write-ahead log beside it, and goes when it has been compared. A file that turns out not to be a database is given
- * up after its first bytes.
+ * No other call may use the workspace while the library compares. So the paths of possible
+ * databases are noted then, and the files are compared afterwards. Each file, with its write-ahead
+ * log, is fetched from both states into a private directory, and removed after the comparison. A
+ * file that is not a database is given up after its first bytes.
  *
- * On the disk a database that a process has open is copied through SQLite (sqlitefile.h), any other file by file. A rollback
- * journal that has not been played back is reason not to compare: playing it back could touch other files.
+ * On disk, a database that a process has open is copied through SQLite (sqlitefile.h); others are
+ * copied as files. A database with a rollback journal that was not played back is not compared: the
+ * playback could touch other files.
  */
 #include "task/task.h"
 
@@ -142,7 +143,7 @@ receive(const struct fetching *fetching, const char *suffix, struct receiving *r
     return receiving->is_other || code == FIRN_NOT_FOUND || code == FIRN_INVALID ? FIRN_OK : code;
 }
 
-/* Whether beside a database in a checkpoint lies a journal that has not been played back. */
+/* Whether a database in a checkpoint has a journal beside it that was not played back. */
 static int
 look_for_journal(const struct fetching *fetching, bool *out)
 {
@@ -212,7 +213,8 @@ copy_file(const struct fetching *fetching, const char *from, const char *suffix)
     return got == 0 && is_closed ? 1 : -1;
 }
 
-/* What a file of the disk is: whether it is a database, in use, or with a journal to be played back. */
+/* The state of a file on disk: whether it is a database, in use, or with a journal to be played
+ * back. */
 static enum fetched
 look_at_disk(const struct fetching *fetching, const char *from, bool *out_is_in_use)
 {

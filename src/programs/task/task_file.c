@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * task/task_file.c: a file that a command writes, which others see whole or not at all.
+ * task/task_file.c: a file that a command writes atomically.
  *
  * The content goes to a temporary file beside the path. The temporary file is synced and renamed when it
  * is complete, and then its directory is synced. So a command that fails, is interrupted or loses power
@@ -53,7 +53,7 @@ mode_of_new(void)
     return MODE_NEW & ~mask;
 }
 
-/* Fills file->path: without symbolic links. *out_is_there tells whether anything is there. */
+/* Fills file->path: without symbolic links. *out_is_there reports whether anything is there. */
 static int
 resolve(struct firn_task_file *file, bool *out_is_there, firn_error *err)
 {

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * task/task_notices.c: what the library tells while it works: things left out, damage, progress.
+ * task/task_notices.c: notices of the library: entries that were left out, damage, progress.
  *
- * A notice that a person should act on is printed as a warning the moment it comes. Entries that rules
- * leave out are only counted, and the first few names kept for the summary: they were meant to be left
- * out. With --json all notices are kept until the end, because the object on standard output may be in the
- * middle of an array; their number has a limit, beyond which they are counted. They come in the
- * order in which threads meet them, and are kept in that of their paths.
+ * A notice that needs action is printed as a warning at once. Entries that rules leave out are only
+ * counted, with the first few names for the summary: they were meant to be left out. With --json
+ * all notices are kept until the end, because the object on standard output may be in the middle of
+ * an array. Notices beyond a limit are counted only. They arrive in any order, and are kept in the
+ * order of their paths.
  *
- * Where many repositories lie in a workspace, each of them has a .git. Entries that are left out for a
- * reserved name are named one by one only with --json: the summary names one of them by its path, and
- * several of one name by that name and their number.
+ * A workspace of many repositories has many entries with the reserved name .git. These are listed
+ * one by one only with --json. The summary names a single one by its path, and several of one name
+ * by that name and their number.
  *
- * Entries that a restore left as they are because of rules are named in its summary in the same way.
- * Entries that it could not restore are printed as they come, but only the first few: a directory of
- * another user may hold any number of files.
+ * Entries that a restore left unchanged because of rules are summarised in the same way. Of the
+ * entries that it could not restore only the first few are printed: a directory of another user may
+ * contain any number of files.
  *
  * These entries count as "left out" for the exit code: files that should be in the checkpoint and
  * are not (unreadable, always changing), entries that were not restored, restored ones that lack an

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * task/task_patience.c: waiting for another writer as long as --wait says, and not longer than a signal
- * allows.
+ * task/task_patience.c: waiting for another writer, until --wait is over or a signal comes.
  *
- * The library can wait for a lock by itself, but it makes no callbacks while it waits: a program that
- * handed it the whole minute would not notice Ctrl-C. So the library waits in slices of a fifth of
- * a second and the program counts. A writing call takes the lock first, so most do nothing twice but
- * wait. A restore that meets a store within its tree that is being written looks at the tree again
- * after each slice: what it found out before the store changed is of no use.
+ * The library can wait for a lock, but makes no callbacks meanwhile: in a wait of a minute the
+ * program would not notice Ctrl-C. So the library waits in slices of a fifth of a second, and the
+ * program counts them. A writing call takes the lock first, so most calls repeat only the waiting.
+ * A restore that finds a busy store inside its tree scans the tree again after each slice, because
+ * the store may have changed.
  */
 #include "task/task.h"
 

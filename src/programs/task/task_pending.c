@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * task/task_pending.c: a restore that was interrupted, or is under way, told by the commands that only
- * look.
+ * task/task_pending.c: reports, in commands that only read, a restore that was interrupted or is
+ * running.
  *
  * A crash in the middle of a restore leaves a tree that is partly the old state and partly the new,
- * file by file. A user who looks at it next, with list, status or show, would wonder; so these say
- * what happened and how to end it. They do not end it themselves: they were only asked to look. The
- * command that fails half way says it as well.
+ * file by file. So list, status and show say what happened and how to finish it. They do not finish
+ * it themselves: reading commands change nothing. The command that fails half way says the same.
  *
- * Beside a restore that is under way the same tree looks the same. What compares with it asks
- * before and afterwards: a restore that ended in between was in what was seen too.
+ * During a restore the tree looks the same. So commands that compare the tree ask before and after
+ * the comparison: a restore that ended in between may have affected it.
  */
 #include "task/task.h"
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * task/task_settings.c: what firn config says, as the commands take it.
+ * task/task_settings.c: the settings of firn config, as commands use them.
  *
- * Commands that only look take no settings but those that say what a save would leave out. Commands
- * that write take them all, and must not fail because of them: a restore is called for when things have
- * gone wrong, and a save by an agent at every turn. A file that cannot be read is named on standard
- * error with its line, counts as empty, and is kept for the notices that a command prints with --json.
- * The library sees to it that nothing expires meanwhile.
+ * Commands that only read use only the settings that say what a save would leave out. Commands that
+ * write use them all, and must not fail because of them: users need a restore when things have gone
+ * wrong, and agents save at every turn. An unreadable file of settings counts as empty. It is
+ * reported on standard error with its line, and in the notices of --json. Meanwhile the library
+ * lets nothing expire.
  */
 #include "task/task.h"
 

@@ -9,10 +9,10 @@
  * between. In a directory below the root relative paths begin there; no path means all of the
  * workspace.
  *
- * The library recognises a directory that was moved, and refuses to work on it until its user has said
- * what it is. On a terminal that question is asked here, before the command runs, and so is whether a
- * store that was found in the tree is to be trusted. Commands that run by themselves (hook, watch) ask
- * neither.
+ * The library recognises a directory that was moved, and refuses to work on it until the user has
+ * said whether to continue its history. On a terminal this question is asked here, before the
+ * command runs. So is the question whether to trust a store that was found in the tree. Commands
+ * that run unattended (hook, watch) ask neither.
  */
 #include "task/task.h"
 

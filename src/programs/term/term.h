@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * term/term.h: standard output as text and as JSON, what foreign bytes look like there, the progress
- * line, and being asked to stop. It knows nothing of commands.
+ * term/term.h: standard output as text and as JSON, escaping of foreign bytes, the progress line,
+ * and requests to stop. It knows nothing of commands.
  */
 #ifndef FIRN_TERM_TERM_H
 #define FIRN_TERM_TERM_H
@@ -70,7 +70,8 @@ const char *firn_term_text_time(int64_t since_epoch_ns, char *out);
 /* RFC 3339 with nanoseconds: "2026-11-20T14:00:03.000000000Z". Returns out[FIRN_TERM_TEXT_TIME_SIZE]. */
 const char *firn_term_text_rfc3339(int64_t since_epoch_ns, char *out);
 
-/* How far a phase has come: "1,200 of 80,000 files, 14 MB", or what is known of that; may be empty. */
+/* The progress of a phase: "1,200 of 80,000 files, 14 MB", or the known part of it; may be
+ * empty. */
 void firn_term_text_progress(const firn_progress *progress, char *out, size_t size);
 
 /* "file" or "files", as the number asks. */
@@ -152,10 +153,10 @@ void firn_term_writer_put(struct firn_term_writer *writer, const void *data, siz
 
 /* ---- the JSON object on standard output ---- */
 
-/* It is always valid, also when a command fails half way: the object is opened before the command
- * runs and closed after it. In between a command names members and fills arrays. While it is not
- * open, which is without --json, these do nothing: a command shows what it has as members and as
- * lines, and does not ask which of them are wanted. */
+/* The object is always valid, also if a command fails half way: it is opened before the command
+ * runs and closed after it. In between the command adds members and fills arrays. Without --json
+ * the object is not open and these calls do nothing: a command emits its results as members and as
+ * lines, and need not ask which of them are wanted. */
 
 /* Opens the object, if that has not been done. */
 void firn_term_json_begin(void);

@@ -3,13 +3,13 @@
  * term/term_json.c: one JSON object on standard output, always valid, also when a command fails half
  * way.
  *
- * A command shows what it has found once, as members and as lines. With --json the object is open
- * while it runs: members are written, and standard output takes no lines (term_out.c). Without, it is
- * not, and members are passed over (I1). So no command asks which of the two is wanted, unless the
- * two say different things, or making unused text would take long.
+ * A command emits each result once, as members and as lines. With --json the object is open while
+ * the command runs: members are written, and lines are dropped (term_out.c). Without --json, lines
+ * are written and members are dropped (I1). So a command need not ask which of the two is wanted,
+ * unless their contents differ, or composing unused text would take long.
  *
- * Failing commands do not leave broken text: firn_term_json_unwind closes what is open and
- * the error becomes one more member of the outermost object.
+ * A failing command leaves valid JSON: firn_term_json_unwind closes all open values, and the error
+ * becomes one more member of the outermost object.
  *
  * Invariants
  * (I1) Between firn_term_json_begin and firn_term_json_finish nothing but the object goes to standard

@@ -3,19 +3,19 @@
  * term/term_meter.c: one changing line on a terminal that shows how far long work has come, and the answer
  * to an interrupt.
  *
- * The line is drawn on standard error, so that standard output stays what it is in a pipe; not before
- * the work has taken a second, because most commands are over by then; at most five times a second. It
- * is cut to the width of the terminal: a line that wraps cannot be taken back. Code that
- * prints something else clears the line first (command_report.c does).
+ * The line is drawn on standard error, so that standard output stays what it is in a pipe; not
+ * before the work has taken a second, because most commands are over by then; at most five times a
+ * second. It is cut to the width of the terminal, because a line that wraps cannot be erased. Code
+ * that prints something else clears the line first (command_report.c does).
  *
- * The library tells how far it has come where it can. A sync of a file system tells nothing for as
- * long as the disk needs. So a thread of its own draws the line again, with the time that the phase
- * has taken, until it is cleared.
+ * The library reports its progress where it can, but a sync of a file system reports nothing until
+ * the disk is done. So a separate thread redraws the line, with the time that the phase has taken,
+ * until the line is cleared.
  *
  * An interrupt is answered by that thread, because the others may be waiting for the disk. Work
- * that can still be cancelled ends itself, mostly at once; if it has not after a second, the answer is that
- * it is stopping. Work that is finishing, because files have begun to change places, is not stopped by
- * the first interrupt: the answer comes at once, and says how far it is and what a second one does.
+ * that can still be cancelled usually ends at once; if it has not ended after a second, the answer
+ * is that it is stopping. Work that has begun to exchange files is finished in spite of the first
+ * interrupt: the answer comes at once, and says how far it is and what a second interrupt does.
  * Each answer is given once.
  *
  * Threads: everything below is guarded by one mutex, but for the signal's number (term_signals.c). The
@@ -176,8 +176,8 @@ tick(void *ctx)
     return NULL;
 }
 
-/* Without it, where the system gives no thread, the line is drawn as the library tells, and an interrupt
- * is answered then. */
+/* If the system refuses the thread, the line is drawn by the library's callbacks, and an interrupt
+ * is answered there. */
 static void
 start_thread_locked(void)
 {

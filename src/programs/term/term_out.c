@@ -2,9 +2,9 @@
  *
  * term/term_out.c: standard output, buffered, with a memory for the first failure.
  *
- * The C library's streams remember that a write failed but not why, and a program that says "done"
- * after its words went to a full disk has lied. So the program has one small writer of its own: a
- * fixed buffer, whole writes, and the errno of the first one that failed, after which everything is
+ * The C library's streams remember that a write failed but not why, and a program must not say
+ * "done" after its output went to a full disk. So the program has a small writer of its own: a
+ * fixed buffer, whole writes, and the errno of the first failed write, after which everything is
  * dropped. command.c turns that errno into a message and an exit code when the command is over;
  * commands that print much ask firn_term_out_error between lines.
  *

@@ -4,11 +4,12 @@
  *
  * SIGINT, SIGTERM and SIGHUP set a flag. Long work asks for the flag a few times a second (the
  * library's on_progress) and cancels itself, so that temporary files go and the exit code says what
- * happened. Where it is too late for that it goes on to its end, and says so (term_meter.c). The second
- * signal of a kind ends the program at once, which the store survives like any crash. One that comes
- * right after the first is the same request: timeout(1), shells and process managers signal a process
- * and its group, which one keystroke should not count as two. System calls are restarted; the one place that waits for a person,
- * reading standard input, polls first and poll is never restarted.
+ * happened. Work that can no longer be cancelled is finished, and a message says so (term_meter.c).
+ * The second signal of a kind ends the program at once, which the store survives like any crash.
+ * One that comes right after the first is the same request: timeout(1), shells and process managers
+ * signal a process and its group, which one keystroke should not count as two. System calls are
+ * restarted; the one place that waits for a person, reading standard input, polls first and poll is
+ * never restarted.
  *
  * SIGPIPE and SIGXFSZ are ignored: they would kill a restore in the middle because the user closed
  * a pager. The failed write is noticed instead (term_out.c). A program whose reader has gone should

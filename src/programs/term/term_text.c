@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * term/term_text.c: how numbers, sizes, times and foreign names look in what people read.
+ * term/term_text.c: numbers, sizes, times and foreign names as text for people.
  *
  * Names of files, messages of checkpoints, keys and error texts come from outside and may hold
  * anything: newlines that break the one-row-one-thing rule, terminal sequences that retitle a

@@ -2,10 +2,10 @@
  *
  * term/term_writer.c: JSON text, written piece by piece: at once, or into memory.
  *
- * A writer only: it knows how deep it stands and whether a comma is due. Output that is handed on
- * at once (struct firn_term_writer.put) needs no memory, however long a listing is. Output into
- * memory grows; a writer that has failed for want of memory stays failed and takes no more, so that
- * callers write all they have and ask once.
+ * A writer only knows its depth and whether a comma is due. Output that is passed on at once
+ * (struct firn_term_writer.put) needs no memory, however long a listing is. Output into memory
+ * grows. A writer that has run out of memory stays failed and takes no more, so callers write
+ * everything and check once.
  *
  * Bytes that are not UTF-8 have no place in JSON, and lone surrogates are refused by strict parsers.
  * So the readable member is made valid with U+FFFD, and a twin with the suffix _hex carries the exact

@@ -61,18 +61,6 @@ out:
     return rc;
 }
 
-/* Takes the front of *rest; false: *rest is too short. */
-static bool
-take(firn_slice *rest, size_t size, const uint8_t **out)
-{
-    if (size > rest->size) {
-        return false;
-    }
-    *out = rest->data;
-    *rest = firn_bytes(rest->data + size, rest->size - size);
-    return true;
-}
-
 /* Decodes a record into buf; its bytes are borrowed. False: the bytes are no valid
  * record. */
 static bool
@@ -82,14 +70,14 @@ decode(struct firn_aggregate *aggregate, firn_slice bytes)
     uint64_t *words = (uint64_t *)(void *)record;
     const uint8_t *at;
     DCHECK(aggregate->buf.size == aggregate->table.record_size);
-    if (!take(&bytes, aggregate->table.record_size, &at)) {
+    if (!firn_row_spill_take(&bytes, aggregate->table.record_size, &at)) {
         return false;
     }
     memcpy(record, at, aggregate->table.record_size);
     for (size_t k = 0; k < aggregate->key_count; k++) {
         const struct firn_aggregate_key *key = &aggregate->keys[k];
         if (is_long_key(key, words)) {
-            if (!take(&bytes, firn_aggregate_words_size(words + key->word), &at)) {
+            if (!firn_row_spill_take(&bytes, firn_aggregate_words_size(words + key->word), &at)) {
                 return false;
             }
             words[key->word + 1] = (uintptr_t)at;
@@ -100,7 +88,7 @@ decode(struct firn_aggregate *aggregate, firn_slice bytes)
         if (call->state_kind == FIRN_AGGREGATE_STATE_BYTES) {
             struct firn_aggregate_bytes state;
             memcpy(&state, record + call->offset, sizeof state);
-            if (!take(&bytes, state.size, &at)) {
+            if (!firn_row_spill_take(&bytes, state.size, &at)) {
                 return false;
             }
             /* Combining copies bytes, and never writes to them. */

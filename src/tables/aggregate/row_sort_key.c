@@ -167,18 +167,6 @@ out:
     return rc;
 }
 
-/* Takes the front of *rest; false: *rest is too short. */
-static bool
-take(firn_slice *rest, size_t size, const uint8_t **out)
-{
-    if (size > rest->size) {
-        return false;
-    }
-    *out = rest->data;
-    *rest = firn_bytes(rest->data + size, rest->size - size);
-    return true;
-}
-
 bool
 firn_row_sort_key_read(const struct firn_row_sort *sort, const uint8_t *record, size_t size,
                        size_t at)
@@ -187,8 +175,9 @@ firn_row_sort_key_read(const struct firn_row_sort *sort, const uint8_t *record, 
     const uint8_t *nulls;
     const uint8_t *bytes;
     DCHECK(at < FIRN_AGGREGATE_ROWS);
-    if (!take(&rest, FIRN_ROW_SORT_KEY_AT, &bytes) || !take(&rest, firn_load_le32(bytes), &bytes) ||
-        !take(&rest, nulls_size(sort), &nulls)) {
+    if (!firn_row_spill_take(&rest, FIRN_ROW_SORT_KEY_AT, &bytes) ||
+        !firn_row_spill_take(&rest, firn_load_le32(bytes), &bytes) ||
+        !firn_row_spill_take(&rest, nulls_size(sort), &nulls)) {
         return false;
     }
     for (size_t i = 0; i < sort->column_count; i++) {
@@ -198,18 +187,18 @@ firn_row_sort_key_read(const struct firn_row_sort *sort, const uint8_t *record, 
         if (sort->kinds[i] == FIRN_PHYSICAL_BYTES) {
             out->as.bytes[at] = firn_bytes(record, 0);
             if (!is_null) {
-                if (!take(&rest, 4, &bytes)) {
+                if (!firn_row_spill_take(&rest, 4, &bytes)) {
                     return false;
                 }
                 size_t bytes_size = firn_load_le32(bytes);
-                if (!take(&rest, bytes_size, &bytes)) {
+                if (!firn_row_spill_take(&rest, bytes_size, &bytes)) {
                     return false;
                 }
                 out->as.bytes[at] = firn_bytes(bytes, bytes_size);
             }
             continue;
         }
-        if (!is_null && !take(&rest, NUMBER_SIZE, &bytes)) {
+        if (!is_null && !firn_row_spill_take(&rest, NUMBER_SIZE, &bytes)) {
             return false;
         }
         firn_aggregate_keys_put(out, sort->kinds[i], at, is_null ? 0 : firn_load_le64(bytes));

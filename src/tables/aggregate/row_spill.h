@@ -4,13 +4,14 @@
  *
  * A file has blocks of records; each block has its size and checksum. A file is written to its
  * end, then read in stretches, and removed when it is closed. The caller chooses its name, and so
- * can recognize files that a crash left behind. Nothing is synced.
+ * can recognize files that a crash has left. Nothing is synced.
  *
  * One thread at a time.
  */
 #ifndef FIRN_AGGREGATE_ROW_SPILL_H
 #define FIRN_AGGREGATE_ROW_SPILL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/buf.h"
@@ -61,5 +62,17 @@ void firn_row_spill_reader_deinit(struct firn_row_spill_reader *reader);
  * the file and the offset of the block. */
 FIRN_MUST_CHECK int firn_row_spill_next(struct firn_row_spill_reader *reader, firn_slice *out,
                                         bool *out_is_end, firn_error *err);
+
+/* Takes the front of *rest, the end of a record; false: *rest is too short. */
+static inline bool
+firn_row_spill_take(firn_slice *rest, size_t size, const uint8_t **out)
+{
+    if (size > rest->size) {
+        return false;
+    }
+    *out = rest->data;
+    *rest = firn_bytes(rest->data + size, rest->size - size);
+    return true;
+}
 
 #endif

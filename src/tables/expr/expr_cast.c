@@ -104,29 +104,11 @@ fail_fit(const struct firn_expr_type *type, firn_error *err)
                           firn_expr_type_text(type, name));
 }
 
-static double
-real_of(const struct firn_expr_type *from, const struct firn_cell *cell)
-{
-    switch (cell->kind) {
-    case FIRN_PHYSICAL_F32:
-        return (double)cell->as.f32;
-    case FIRN_PHYSICAL_F64:
-        return cell->as.f64;
-    case FIRN_PHYSICAL_U64:
-        return (double)cell->as.u64;
-    default:
-        DCHECK(cell->kind == FIRN_PHYSICAL_I64);
-        return from->type == FIRN_TYPE_DECIMAL && from->scale > 0
-                   ? (double)cell->as.i64 / (double)firn_expr_power(from->scale)
-                   : (double)cell->as.i64;
-    }
-}
-
 static int
 cast_to_real(const struct firn_expr_type *from, const struct firn_cell *cell,
              const struct firn_expr_type *to, struct firn_cell *out, firn_error *err)
 {
-    double real = real_of(from, cell);
+    double real = firn_expr_order_real(from, cell);
     if (to->type == FIRN_TYPE_F64) {
         *out = (struct firn_cell){.kind = FIRN_PHYSICAL_F64, .as.f64 = real};
         return FIRN_OK;
@@ -172,7 +154,7 @@ cast_to_whole(const struct firn_expr_type *from, const struct firn_cell *cell,
     DCHECK(firn_expr_is_number(to->type) && cell->kind != FIRN_PHYSICAL_BYTES);
     firn_expr_order_limits(to, &min, &max);
     if (cell->kind == FIRN_PHYSICAL_F32 || cell->kind == FIRN_PHYSICAL_F64) {
-        double real = real_of(from, cell);
+        double real = firn_expr_order_real(from, cell);
         int64_t power = firn_expr_power(scale);
         if (!(real * (double)power > -2e19 && real * (double)power < 2e19)) {
             return fail_fit(to, err);

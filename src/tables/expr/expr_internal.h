@@ -187,6 +187,8 @@ int64_t firn_expr_power(uint32_t exponent); /* of ten; Requires: exponent <= 18 
 
 /* ==== expr_order.c: numbers in order ==== */
 
+/* A number of any kind as a double. */
+double firn_expr_order_real(const struct firn_expr_type *type, const struct firn_cell *cell);
 /* Compares two cells of one kind: -1, 0 or 1. */
 int firn_expr_order_same(const struct firn_cell *a, const struct firn_cell *b);
 /* The values of a type that fulfil a comparison with a constant: a <= x <= b, or all others. */

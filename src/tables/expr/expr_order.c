@@ -22,8 +22,8 @@ static const uint32_t sign_32 = UINT32_C(1) << 31;
 
 /* ---- comparing ---- */
 
-static double
-real_of(const struct firn_expr_type *type, const struct firn_cell *cell)
+double
+firn_expr_order_real(const struct firn_expr_type *type, const struct firn_cell *cell)
 {
     switch (cell->kind) {
     case FIRN_PHYSICAL_F32:
@@ -71,7 +71,7 @@ compare(const struct firn_expr_type *a_type, const struct firn_cell *a,
 {
     DCHECK(a->kind != FIRN_PHYSICAL_NONE && b->kind != FIRN_PHYSICAL_NONE);
     if (firn_expr_is_float(a_type->type) || firn_expr_is_float(b_type->type)) {
-        return order_reals(real_of(a_type, a), real_of(b_type, b));
+        return order_reals(firn_expr_order_real(a_type, a), firn_expr_order_real(b_type, b));
     }
     bool is_time = firn_expr_is_time(a_type->type) && firn_expr_is_time(b_type->type);
     uint32_t a_scale = a_type->type == FIRN_TYPE_DECIMAL ? a_type->scale : 0;

@@ -4,8 +4,8 @@
  *
  * A table is created in steps, each a commit: the keyspaces of its indexes, the record of its schema, and
  * last its name, which makes it visible. It is dropped in the reverse order. So every view that has the
- * name has the rest. What a crash or a failure leaves behind, records that no table has and keyspaces of
- * indexes without a record, is dropped when the next table is created.
+ * name has the rest. A crash or a failure can leave records that no table has, and keyspaces of indexes
+ * without a record: these are dropped when the next table is created.
  *
  * One thread of the process creates or changes tables at a time (struct firn_rows_catalog, kept with the keyspace of
  * the schemas); no other process can. A restore of the store also changes schemas, and may come between any
@@ -477,7 +477,7 @@ out:
     return rc;
 }
 
-/* Drops what a crash between two steps left behind. */
+/* Drops what a crash between two steps has left. */
 static int
 drop_strays(struct firn_db *db, struct firn_db_keyspace *schemas, firn_error *err)
 {

@@ -10,6 +10,7 @@
  */
 #include "schema/schema.h"
 
+#include <stddef.h>
 #include <string.h>
 
 #include "base/check.h"
@@ -17,11 +18,17 @@
 
 enum { STRUCT_SIZE_MAX = 4096 };
 
-/* All versions have at least these sizes. */
+/* The size that a structure has if `last` is its last member. A member that is added later must begin at this size or
+ * after it, never in the padding. */
+#define SIZE_TO(type, last)                                                                     \
+    ((offsetof(type, last) + sizeof(((type *)0)->last) + sizeof(void *) - 1) / sizeof(void *) * \
+     sizeof(void *))
+
+/* The sizes of the first version. */
 enum {
-    DEF_SIZE_MIN = sizeof(firn_table_def),
-    COLUMN_SIZE_MIN = sizeof(firn_table_column),
-    INDEX_SIZE_MIN = sizeof(firn_table_index)
+    DEF_SIZE_MIN = SIZE_TO(firn_table_def, index_count),
+    COLUMN_SIZE_MIN = SIZE_TO(firn_table_column, default_value),
+    INDEX_SIZE_MIN = SIZE_TO(firn_table_index, is_unique)
 };
 
 /* Members that a newer version added to a structure must be 0. */

@@ -73,10 +73,10 @@ out:
 }
 
 /* Adds the deletion of the oldest turn to a batch if there are FIRN_CATALOG_TURNS_MAX already
- * (I1). */
+ * (I1), unless the new turn replaces the one with its key. */
 static int
-make_room(struct firn_db_keyspace *turns, uint32_t workspace, struct firn_db_batch *batch,
-          firn_error *err)
+make_room(struct firn_db_keyspace *turns, uint32_t workspace, firn_slice key,
+          struct firn_db_batch *batch, firn_error *err)
 {
     uint8_t number[WORKSPACE_SIZE];
     firn_store_be32(number, workspace);
@@ -86,11 +86,13 @@ make_room(struct firn_db_keyspace *turns, uint32_t workspace, struct firn_db_bat
     struct firn_buf oldest = {0};
     int64_t oldest_ns = INT64_MAX;
     size_t count = 0;
+    bool is_replaced = false;
     int rc;
     FIRN_TRY(firn_db_cursor_open(turns, &options, &cursor, err));
     for (rc = firn_db_cursor_first(cursor, err); rc == FIRN_OK && firn_db_cursor_valid(cursor);
          rc = firn_db_cursor_next(cursor, err), count++) {
         firn_workspace_turn turn;
+        is_replaced |= firn_slice_equal(firn_db_cursor_key(cursor), key);
         int64_t time_ns = INT64_MIN; /* unreadable turns are deleted first */
         if (decode(firn_db_cursor_value(cursor), &time_ns, &turn, NULL) != FIRN_OK) {
             time_ns = INT64_MIN;
@@ -103,7 +105,7 @@ make_room(struct firn_db_keyspace *turns, uint32_t workspace, struct firn_db_bat
                          : firn_error_no_memory(err, "a turn"));
         }
     }
-    if (rc == FIRN_OK && count >= FIRN_CATALOG_TURNS_MAX) {
+    if (rc == FIRN_OK && count >= FIRN_CATALOG_TURNS_MAX && !is_replaced) {
         DCHECK(oldest.size >= WORKSPACE_SIZE); /* (I1): one was found */
         rc = firn_db_batch_delete(batch, turns, firn_buf_slice(&oldest), err);
     }
@@ -141,7 +143,7 @@ firn_catalog_turns_put(struct firn_catalog *catalog, uint32_t workspace,
                                                      : firn_error_no_memory(err, "a turn"));
     FIRN_TRY(firn_db_keyspace_open(db, keyspace_name, &turns, err));
     FIRN_TRY(firn_db_batch_create(&batch, err));
-    FIRN_TRY(make_room(turns, workspace, batch, err));
+    FIRN_TRY(make_room(turns, workspace, firn_buf_slice(&key), batch, err));
     FIRN_TRY(firn_db_batch_put(batch, turns, firn_buf_slice(&key), firn_buf_slice(&value), err));
     FIRN_TRY(firn_db_write(db, batch, FIRN_DURABILITY_OS, err));
 out:

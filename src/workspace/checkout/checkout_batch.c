@@ -185,16 +185,6 @@ work_off(struct batch *batch, firn_error *err)
     return rc;
 }
 
-static bool
-copy_slice(struct firn_arena *arena, firn_slice *slice)
-{
-    if (slice->size == 0) {
-        return true;
-    }
-    slice->data = firn_arena_copy(arena, slice->data, slice->size);
-    return slice->data != NULL;
-}
-
 /* The visitor of firn_checkout_walk gets the checkout and finds the batch being filled through
  * it. */
 static int
@@ -210,10 +200,11 @@ collect(void *ctx, const struct firn_difference_walk_change *change, firn_error 
     item->path = change->path;
     item->entry = *change->after;
     item->entry.hard_link = firn_checkout_batch_link_of(apply, change->after);
-    if (!copy_slice(&batch->arena, &item->path) || !copy_slice(&batch->arena, &item->entry.name) ||
-        !copy_slice(&batch->arena, &item->entry.target) ||
-        !copy_slice(&batch->arena, &item->entry.xattrs) ||
-        !copy_slice(&batch->arena, &item->entry.hard_link)) {
+    if (!firn_checkout_copy_slice(&batch->arena, &item->path) ||
+        !firn_checkout_copy_slice(&batch->arena, &item->entry.name) ||
+        !firn_checkout_copy_slice(&batch->arena, &item->entry.target) ||
+        !firn_checkout_copy_slice(&batch->arena, &item->entry.xattrs) ||
+        !firn_checkout_copy_slice(&batch->arena, &item->entry.hard_link)) {
         return firn_error_no_memory(err, "a batch of changes");
     }
     item->place = (struct firn_objects_place){0};

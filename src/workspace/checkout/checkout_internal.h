@@ -308,6 +308,15 @@ FIRN_MUST_CHECK int firn_checkout_look_equal(const struct firn_checkout_look *lo
                                              const struct firn_tree_entry *entry, bool *out,
                                              firn_error *err);
 
+/* Copies the bytes of a slice; an empty one gets no data. False if memory runs out. */
+static inline bool
+firn_checkout_copy_slice(struct firn_arena *arena, firn_slice *slice)
+{
+    *slice = firn_bytes(slice->size == 0 ? NULL : firn_arena_copy(arena, slice->data, slice->size),
+                        slice->size);
+    return slice->size == 0 || slice->data != NULL;
+}
+
 /* ---- databases of SQLite: checkout_sqlite.c ---- */
 
 /* To be called before a change: FIRN_BUSY for a database that a process has open, or a file beside

@@ -37,17 +37,6 @@ firn_checkout_record_deinit(struct firn_checkout_record *record)
     *record = (struct firn_checkout_record){0};
 }
 
-static bool
-copy_slice(struct firn_arena *arena, firn_slice *slice)
-{
-    if (slice->size == 0) {
-        *slice = firn_bytes(NULL, 0);
-        return true;
-    }
-    slice->data = firn_arena_copy(arena, slice->data, slice->size);
-    return slice->data != NULL;
-}
-
 /* *out is a copy, or NULL for none. path is the entry's path and lives as long as the record; the
  * copy's name is the end of path. */
 static bool
@@ -69,8 +58,9 @@ copy_entry(struct firn_arena *arena, const struct firn_tree_entry *entry, firn_s
         is_end && entry->name.size > 0 ? path.data + (path.size - entry->name.size) : NULL,
         is_end ? entry->name.size : 0);
     DCHECK(path.size == 0 || firn_slice_equal(copy->name, entry->name));
-    return copy_slice(arena, &copy->target) && copy_slice(arena, &copy->xattrs) &&
-           copy_slice(arena, &copy->hard_link);
+    return firn_checkout_copy_slice(arena, &copy->target) &&
+           firn_checkout_copy_slice(arena, &copy->xattrs) &&
+           firn_checkout_copy_slice(arena, &copy->hard_link);
 }
 
 int
@@ -87,7 +77,7 @@ firn_checkout_record_add(struct firn_checkout_record *record,
     }
     *recorded = (struct firn_checkout_recorded){.change = *change};
     struct firn_difference_walk_change *copy = &recorded->change;
-    if (!copy_slice(&record->arena, &copy->path) ||
+    if (!firn_checkout_copy_slice(&record->arena, &copy->path) ||
         !copy_entry(&record->arena, change->before, copy->path, &copy->before) ||
         !copy_entry(&record->arena, change->after, copy->path, &copy->after)) {
         return firn_error_no_memory(err, "a list of changes");

@@ -9,7 +9,7 @@
  * time, and then its checkpoints and tags from the catalog, in one durable commit (I1; not checked,
  * like (I2): only a power cut shows it). The directory tree itself is not touched. If other
  * workspaces use the store, the next gc frees the space. A store in the usual place that holds no
- * workspace any more is removed whole: under its lock it is renamed to a name that no workspace
+ * workspace any more, and nothing of an application, is removed whole: under its lock it is renamed to a name that no workspace
  * leads to, and then deleted, file by file. After a crash the next removal deletes the rest (I2).
  * When a continued history needs the place of another store, that store is removed in the same way,
  * but only if nothing was ever saved in it (I3; not checked: holds_anything is the rule).
@@ -230,6 +230,34 @@ out:
     return rc;
 }
 
+static int
+see_keyspace(void *ctx, const char *name)
+{
+    size_t size = strlen(FIRN_DB_SYSTEM_PREFIX);
+    bool *has_own = ctx;
+    *has_own = *has_own || strncmp(name, FIRN_DB_SYSTEM_PREFIX, size) != 0;
+    return FIRN_OK;
+}
+
+static int
+see_store_checkpoint(void *ctx, const struct firn_db_checkpoint_info *info)
+{
+    (void)info;
+    *(bool *)ctx = true;
+    return FIRN_OK;
+}
+
+/* Whether the store has anything of an application: keyspaces, tables, or checkpoints of those. */
+static int
+has_application_data(struct firn_db *db, bool *out, firn_error *err)
+{
+    const struct firn_db_checkpoint_visitor visitor = {
+        .include_safety = true, .visit = see_store_checkpoint, .ctx = out};
+    *out = false;
+    int rc = firn_db_keyspace_list(db, see_keyspace, out, err);
+    return rc == FIRN_OK && !*out ? firn_db_checkpoint_list(db, &visitor, err) : rc;
+}
+
 int
 firn_ws_workspaces_remove(struct firn_os *os, const char *root,
                           const firn_workspace_options *options, firn_error *err)
@@ -241,6 +269,7 @@ firn_ws_workspaces_remove(struct firn_os *os, const char *root,
     struct firn_os_dir *dir = NULL;
     struct firn_db *db = NULL;
     bool is_put_aside = false;
+    bool is_shared = true;
     size_t left;
     int rc;
     FIRN_TRY(find_store(root, options->store_path, &roots, &found, err));
@@ -248,6 +277,9 @@ firn_ws_workspaces_remove(struct firn_os *os, const char *root,
     FIRN_TRY(firn_db_open(dir, &db_options, &db, err));
     FIRN_TRY(remove_from_catalog(db, found->catalog_root, &left, err));
     if (left == 0 && options->store_path == NULL) {
+        FIRN_TRY(has_application_data(db, &is_shared, err));
+    }
+    if (!is_shared) {
         FIRN_TRY(put_aside(os, found->store_path, err));
         is_put_aside = true;
     }
@@ -283,15 +315,6 @@ has_checkpoints(struct firn_catalog *catalog, uint32_t number, bool *out, firn_e
     return *out ? FIRN_OK : rc;
 }
 
-static int
-see_keyspace(void *ctx, const char *name)
-{
-    size_t size = strlen(FIRN_DB_SYSTEM_PREFIX);
-    bool *has_own = ctx;
-    *has_own = *has_own || strncmp(name, FIRN_DB_SYSTEM_PREFIX, size) != 0;
-    return FIRN_OK;
-}
-
 /* A damaged store may have nothing left but packs. */
 static int
 has_packs(struct firn_os_dir *dir, bool *out, firn_error *err)
@@ -307,7 +330,7 @@ has_packs(struct firn_os_dir *dir, bool *out, firn_error *err)
     return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
 }
 
-/* Whether the store has anything: checkpoints of any workspace, packs, an application's keyspaces,
+/* Whether the store has anything: checkpoints of any workspace, packs, an application's data,
  * settings. */
 static int
 holds_anything(struct firn_os_dir *dir, struct firn_db *db, bool *out, firn_error *err)
@@ -325,7 +348,9 @@ holds_anything(struct firn_os_dir *dir, struct firn_db *db, bool *out, firn_erro
     }
     FIRN_TRY(firn_catalog_open(db, &catalog, err));
     FIRN_TRY(has_checkpoints(catalog, 0, out, err));
-    FIRN_TRY(firn_db_keyspace_list(db, see_keyspace, out, err));
+    if (!*out) {
+        FIRN_TRY(has_application_data(db, out, err));
+    }
 out:
     firn_catalog_close(catalog);
     return rc;

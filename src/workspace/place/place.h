@@ -293,7 +293,7 @@ FIRN_MUST_CHECK int firn_place_trust_refuse(const char *real_root,
 FIRN_MUST_CHECK int firn_place_trust_enter(struct firn_os *os, const char *real_root,
                                            firn_error *err);
 /* To be called before the directory `to` replaces the store's directory `from`: `to` becomes
- * trusted if `from` is, unless the file system has no birth times. */
+ * trusted if `from` is. */
 FIRN_MUST_CHECK int firn_place_trust_carry(struct firn_os *os, struct firn_os_dir *from,
                                            struct firn_os_dir *to, firn_error *err);
 

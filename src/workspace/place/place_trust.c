@@ -322,6 +322,29 @@ out:
     return rc;
 }
 
+/* The path of the directory that has the store inside; "" if it is not the usual place. It is in
+ * `path`, which the caller frees. */
+static int
+root_around(struct firn_os_dir *store, struct firn_buf *path, const char **out, firn_error *err)
+{
+    static const char inside[] = "/" FIRN_PLACE_INSIDE;
+    const size_t size = sizeof inside - 1;
+    int rc;
+    DCHECK(path->size == 0);
+    FIRN_TRY(firn_os_dir_real_path(store, path, err));
+    bool is_inside =
+        path->size >= size && memcmp(path->data + path->size - size, inside, size) == 0;
+    if (is_inside && path->size > size) {
+        path->size -= size;
+    } else {
+        path->size = is_inside; /* of "/.firn" the "/" */
+    }
+    *out = firn_buf_text(path);
+    rc = *out == NULL ? out_of_memory(err) : FIRN_OK;
+out:
+    return rc;
+}
+
 int
 firn_place_trust_carry(struct firn_os *os, struct firn_os_dir *from, struct firn_os_dir *to,
                        firn_error *err)
@@ -329,18 +352,24 @@ firn_place_trust_carry(struct firn_os *os, struct firn_os_dir *from, struct firn
     struct firn_place_trust_look look = {.has_store = true};
     char id[ID_LETTERS + 1];
     struct firn_buf entry = {0};
+    struct firn_buf around = {0};
+    const char *real_root = "";
     const char *root;
     int rc;
     FIRN_TRY(firn_os_dir_stat(from, &look.stat, err));
-    /* Without a birth time the path is part of the name of the entry, and is unknown here. */
-    rc = look.stat.btime_ns == 0 ? FIRN_NOT_FOUND : read_entry(os, &look.stat, "", &entry, err);
+    if (look.stat.btime_ns == 0) { /* the path is a part of the name of the entry */
+        FIRN_TRY(root_around(from, &around, &real_root, err));
+        if (real_root[0] != '/') {
+            goto out;
+        }
+    }
+    rc = read_entry(os, &look.stat, real_root, &entry, err);
     if (rc == FIRN_NOT_FOUND || rc == FIRN_DENIED || rc == FIRN_INVALID || rc == FIRN_LIMIT) {
         rc = FIRN_OK;
         goto out;
     }
     FIRN_TRY(rc);
-    DCHECK(look.stat.btime_ns != 0); /* otherwise the path would have to match */
-    if (!agrees(&entry, &look, "") || !root_of(&entry, id, &root)) {
+    if (!agrees(&entry, &look, real_root) || !root_of(&entry, id, &root)) {
         goto out;
     }
     FIRN_TRY(firn_os_dir_stat(to, &look.stat, err));
@@ -349,6 +378,7 @@ firn_place_trust_carry(struct firn_os *os, struct firn_os_dir *from, struct firn
         rc = write_entry(os, &look, root, err);
     }
 out:
+    firn_buf_deinit(&around);
     firn_buf_deinit(&entry);
     return rc;
 }

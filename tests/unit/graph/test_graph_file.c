@@ -520,6 +520,13 @@ test_headers_that_make_no_sense_are_refused(void **state)
             fail_msg("lie %zu opens", i);
         }
     }
+    /* The last block of the vectors begins in the body and ends outside of it. */
+    assert_int_equal(firn_buf_assign(&bad, firn_buf_slice(&good)), FIRN_OK);
+    firn_store_le64(bad.data + header + 96, (bad.size - 6200) & ~(uint64_t)63);
+    test_seal(bad.data, bad.size);
+    test_file_write(file.dir, "bad", bad.data, bad.size);
+    assert_true(walk_file(&file, &opens));
+    assert_false(opens);
     /* A version that is not known. */
     firn_store_le32(good.data + header, 2);
     test_seal(good.data, good.size);

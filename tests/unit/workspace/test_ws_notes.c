@@ -246,6 +246,51 @@ a_store_is_trusted_where_it_was_entered(void **state)
     ws_world_close(&world);
 }
 
+/* The store in `by` takes the place of that in `root`, as a repaired one does. */
+static void
+replace_store(struct ws_world *world, const char *root, const char *by)
+{
+    struct firn_os_dir *old_root = open_dir(world, root);
+    struct firn_os_dir *new_root = open_dir(world, by);
+    struct firn_os_dir *from;
+    struct firn_os_dir *to;
+    must(world, firn_os_dir_open(old_root, ".firn", &from, &world->err));
+    must(world, firn_os_dir_open(new_root, ".firn", &to, &world->err));
+    must(world, firn_place_trust_carry(world->tree.os, from, to, &world->err));
+    must(world, firn_os_rename(new_root, ".firn", old_root, ".firn", FIRN_OS_RENAME_EXCHANGE,
+                               &world->err));
+    firn_os_dir_close(to);
+    firn_os_dir_close(from);
+    firn_os_dir_close(new_root);
+    firn_os_dir_close(old_root);
+}
+
+static void
+assert_is_carried(bool has_births, uint64_t seed)
+{
+    static const char *const roots[] = {IN, OUT, NEW, TO};
+    struct ws_world world;
+    ws_world_open_memory(&world, seed);
+    firn_sim_memory_set_hide_births(world.tree.os, !has_births);
+    for (size_t i = 0; i < sizeof roots / sizeof *roots; i++) {
+        put_store(&world, roots[i]);
+    }
+    must(&world, firn_place_trust_enter(world.tree.os, IN, &world.err));
+    replace_store(&world, IN, TO);
+    replace_store(&world, OUT, NEW);
+    assert_true(is_trusted(&world, IN));
+    assert_false(is_trusted(&world, OUT));
+    ws_world_close(&world);
+}
+
+static void
+a_store_that_replaces_a_trusted_one_is_trusted(void **state)
+{
+    (void)state;
+    assert_is_carried(true, 21);
+    assert_is_carried(false, 22);
+}
+
 static void
 a_note_counts_for_its_journal_its_root_and_its_machine(void **state)
 {
@@ -690,6 +735,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_store_is_trusted_where_it_was_entered),
+        cmocka_unit_test(a_store_that_replaces_a_trusted_one_is_trusted),
         cmocka_unit_test(a_note_counts_for_its_journal_its_root_and_its_machine),
         cmocka_unit_test(a_note_that_is_not_exactly_as_documented_vouches_for_nothing),
         cmocka_unit_test(any_call_may_fail),

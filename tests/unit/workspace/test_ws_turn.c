@@ -128,12 +128,13 @@ old_conversations_make_room(void **state)
         snprintf(session, sizeof session, "session %u", i);
         begin(&world, session, session);
     }
+    begin(&world, session, "once more"); /* replaces its own turn, and deletes none */
     const firn_workspace_checkpoint *after = end(&world, "session 9", "");
     assert_turn(after, "session 9", 0, "", "after");
     after = end(&world, "session 10", "");
     assert_turn(after, "session 10", 1, "session 10", "after: session 10");
     after = end(&world, session, "");
-    assert_int_equal(after->turn.number, 1);
+    assert_turn(after, session, 2, "once more", "after: once more");
     ws_world_close(&world);
 }
 
