@@ -276,7 +276,7 @@ Options before the command count too; help wins over mistakes after it.
     undo         Undo the last restore of a store's data
     clone        Make a copy of a store
     export       Write one checkpoint of a store's data into a single file
-    import       Make a store from a file written by firn db export
+    import       Make a store from an export, or import another database
     flush        Write everything in a store's log to sorted files
     compact      Merge a store's files, to free the space of deleted data
     stats        Show levels, sizes and entry counts of a store's files

@@ -17,6 +17,7 @@ import itertools
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -42,15 +43,17 @@ def run_round(program, disk, choice, seed):
     """None, or what went wrong."""
     memory, value, deletes = choice
     store = os.path.join(disk.root, "store")
-    try:
-        done = subprocess.run([program, store, str(memory << 20), str(value), deletes, str(seed)], check=False,
-                              capture_output=True, text=True, timeout=ROUND_SECONDS_MAX)
-        said = (done.stdout + done.stderr).strip()
-        return None if done.returncode == 0 and said == "ok" else f"{said or done.returncode}"
-    except subprocess.TimeoutExpired:
-        return "it did not end"
-    finally:
-        shutil.rmtree(store, ignore_errors=True)
+    command = [program, store, str(memory << 20), str(value), deletes, str(seed)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True) as done:
+        try:
+            said = done.communicate(timeout=ROUND_SECONDS_MAX)[0].strip()
+            return None if done.returncode == 0 and said == "ok" else f"{said or done.returncode}"
+        except subprocess.TimeoutExpired:
+            os.killpg(done.pid, signal.SIGKILL)  # it may have a second process, which would go on writing
+            return "it did not end"
+        finally:
+            done.wait()
+            shutil.rmtree(store, ignore_errors=True)
 
 
 class Refused(Exception):

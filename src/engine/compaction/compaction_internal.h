@@ -15,9 +15,18 @@
 /* At most this many history runs go into one compaction. */
 enum { FIRN_COMPACTION_HISTORY_MAX = 64 };
 
+/* At most this many value files are emptied together if space is short. */
+enum { FIRN_COMPACTION_LEAVING_MAX = 64 };
+
+/* The value files that values may leave. */
+struct firn_compaction_leaving {
+    enum { FIRN_COMPACTION_LEAVE_ANY, FIRN_COMPACTION_LEAVE_LISTED } from;
+    unsigned count; /* of listed ones */
+    uint64_t numbers[FIRN_COMPACTION_LEAVING_MAX];
+};
+
 /* For each level l of a version with from <= l <= to, the runs [begin[l], end[l]) go to level `to`;
  * if `to` is the last level or history, some history runs too. */
-#define FIRN_LSM_NO_VALUES UINT64_MAX
 
 struct firn_compaction_plan {
     unsigned from;
@@ -31,8 +40,7 @@ struct firn_compaction_plan {
     firn_slice upper;
     bool is_move;     /* nothing needs to be written */
     bool is_thorough; /* values leave every value file that has garbage: see compaction_work.c */
-    /* The one value file that values may leave; 0: any, FIRN_LSM_NO_VALUES: none. */
-    uint64_t values_of;
+    struct firn_compaction_leaving leaving;
 };
 
 /* A flush or a compaction that has been picked. */
@@ -183,10 +191,10 @@ void firn_compaction_adopt_end(struct firn_compaction_adopt *adopt);
 
 struct firn_compaction_values_options {
     struct firn_lsm *lsm;
-    bool separates;     /* large values go to value files */
-    bool is_of_cells;   /* those of cells of rows: builders get the placer */
-    bool is_thorough;   /* live values leave every file with garbage */
-    uint64_t values_of; /* as in struct firn_compaction_plan */
+    bool separates;   /* large values go to value files */
+    bool is_of_cells; /* those of cells of rows: builders get the placer */
+    bool is_thorough; /* live values leave every file with garbage */
+    const struct firn_compaction_leaving *leaving; /* outlives this; NULL: any */
     enum firn_codec codec;
     const struct firn_compaction_adopt *adopt; /* of a flush; may be NULL */
     struct firn_block_publisher *publisher;    /* as in struct firn_run_builder_options */
@@ -308,11 +316,11 @@ struct firn_compaction_output_options {
     struct firn_run_file *const *history;
     size_t history_count;
     bool without_filter;
-    uint64_t *found;                           /* as in struct firn_run_builder_options */
-    bool separates;                            /* large values go to value files */
-    const struct firn_compaction_adopt *adopt; /* where they are already; may be NULL */
-    bool is_thorough;                          /* as in struct firn_compaction_plan */
-    uint64_t values_of;                        /* likewise */
+    uint64_t *found;                               /* as in struct firn_run_builder_options */
+    bool separates;                                /* large values go to value files */
+    const struct firn_compaction_adopt *adopt;     /* where they are already; may be NULL */
+    bool is_thorough;                              /* as in struct firn_compaction_plan */
+    const struct firn_compaction_leaving *leaving; /* likewise */
     uint64_t run_bytes_target; /* a new run starts above this; 0: there is one run */
     /* The level below the output's: a run ends before it overlaps too much there. NULL: none. */
     const struct firn_version_level *next_level;

@@ -407,7 +407,7 @@ firn_compaction_output_write(const struct firn_compaction_output_options *option
                                                           .separates = options->separates,
                                                           .is_of_cells = options->kind->has_layout,
                                                           .is_thorough = options->is_thorough,
-                                                          .values_of = options->values_of,
+                                                          .leaving = options->leaving,
                                                           .adopt = options->adopt,
                                                           .codec = codec_of(options),
                                                           .publisher = options->publisher};

@@ -381,7 +381,8 @@ offer(struct search *search, uint64_t urgency, const struct firn_compaction_plan
     search->pick->plan.is_move = may_move(search->version, search->options, plan);
     /* If space is short, values stay where they are: moving them takes space
      * (compaction_work.c). */
-    search->pick->plan.values_of = search->room_bytes == 0 ? 0 : FIRN_LSM_NO_VALUES;
+    search->pick->plan.leaving.from =
+        search->room_bytes == 0 ? FIRN_COMPACTION_LEAVE_ANY : FIRN_COMPACTION_LEAVE_LISTED;
     return true;
 }
 

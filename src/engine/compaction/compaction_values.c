@@ -76,6 +76,16 @@ add_tally(struct firn_compaction_values *output, struct firn_run_file *file, boo
     return firn_hash_map_insert(&output->tallies, file->info.number, &tally);
 }
 
+static bool
+may_leave(const struct firn_compaction_leaving *leaving, uint64_t number)
+{
+    bool is_one = leaving == NULL || leaving->from == FIRN_COMPACTION_LEAVE_ANY;
+    for (unsigned i = 0; !is_one && i < leaving->count; i++) {
+        is_one = leaving->numbers[i] == number;
+    }
+    return is_one;
+}
+
 /* (I3) */
 static bool
 is_to_be_left(const struct firn_compaction_values *output, const struct firn_run_file *file)
@@ -88,9 +98,7 @@ is_to_be_left(const struct firn_compaction_values *output, const struct firn_run
     bool is_left = firn_lsm_collect_is_worth_moving_locked(lsm, file, output->options.is_thorough);
     bool is_small = file->info.content_bytes < lsm->options.value_file_bytes_small;
     firn_os_mutex_unlock(&lsm->mutex);
-    bool may_leave =
-        output->options.values_of == 0 || output->options.values_of == file->info.number;
-    return (is_left || is_small) && may_leave;
+    return (is_left || is_small) && may_leave(output->options.leaving, file->info.number);
 }
 
 /* The file of an input's reference; values belongs to the run with the reference. */

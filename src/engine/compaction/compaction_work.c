@@ -34,10 +34,10 @@
  * Runs of level 0 are left alone: their values are as new as they are, and the compaction into the
  * next level comes anyway.
  *
- * If space is short (a full disk), files are emptied one after the other, beginning with the one
- * with the fewest live bytes: only its values move, out of all runs that refer to it, and it is
- * removed before the next one is begun. So the space needed is that of the live values of one file,
- * not of all.
+ * If space is short (a full disk), files are emptied a few at a time, beginning with those with the
+ * fewest live bytes: only their values move, out of all runs that refer to them. The live values of
+ * all of these take at most half of the free space, or there is only one file. So they can always be
+ * emptied, and removed, before others are begun.
  *
  * The search looks at all runs of a tree, so it is made only if some file has become worth emptying
  * since the last search that found nothing (may_have_sparse).
@@ -58,33 +58,82 @@ refers_to_sparse_locked(const struct firn_lsm *lsm, const struct firn_run_file *
     return false;
 }
 
-/* The file with the fewest live bytes among those worth emptying; NULL if there is none. */
-static const struct firn_run_file *
+/* Value files in ascending order of their live bytes. */
+struct emptiest {
+    const struct firn_run_file *files[FIRN_COMPACTION_LEAVING_MAX];
+    unsigned count;
+};
+
+static bool
+has_file(const struct emptiest *emptiest, const struct firn_run_file *file)
+{
+    bool is_there = false;
+    for (unsigned i = 0; i < emptiest->count && !is_there; i++) {
+        is_there = emptiest->files[i] == file;
+    }
+    return is_there;
+}
+
+/* Takes the file in if it is among the emptiest. */
+static void
+offer_file(struct emptiest *emptiest, const struct firn_run_file *file)
+{
+    unsigned at = emptiest->count;
+    if (at == FIRN_COMPACTION_LEAVING_MAX) {
+        if (file->live_bytes >= emptiest->files[at - 1]->live_bytes) {
+            return;
+        }
+        at--;
+    } else {
+        emptiest->count++;
+    }
+    for (; at > 0 && emptiest->files[at - 1]->live_bytes > file->live_bytes; at--) {
+        emptiest->files[at] = emptiest->files[at - 1];
+    }
+    emptiest->files[at] = file;
+}
+
+/* The files with the fewest live bytes among those worth emptying. */
+static void
 find_emptiest_locked(const struct firn_lsm *lsm, const struct firn_version *version,
-                     bool is_thorough)
+                     bool is_thorough, struct emptiest *out)
 {
     firn_os_mutex_assert_held(&lsm->mutex);
-    const struct firn_run_file *found = NULL;
+    out->count = 0;
     for (unsigned level = 1; level < FIRN_VERSION_LEVELS_ALL; level++) {
         for (size_t i = 0; i < version->levels[level].count; i++) {
             const struct firn_run_file *run = firn_version_file(&version->levels[level], i);
             for (size_t j = 0; j < run->info.reference_count; j++) {
                 const struct firn_run_file *values = run->value_files[j];
                 if (firn_lsm_collect_is_worth_moving_locked(lsm, values, is_thorough) &&
-                    (found == NULL || values->live_bytes < found->live_bytes)) {
-                    found = values;
+                    !has_file(out, values)) {
+                    offer_file(out, values);
                 }
             }
         }
     }
-    return found;
+}
+
+/* Shortens the list to what may be emptied with so much space; it may be empty then. */
+static void
+keep_fitting(struct emptiest *emptiest, uint64_t room_bytes)
+{
+    uint64_t bytes = 0;
+    unsigned fitting = 0;
+    for (; fitting < emptiest->count; fitting++) {
+        bytes += emptiest->files[fitting]->live_bytes;
+        if (bytes > (fitting == 0 ? room_bytes : room_bytes / 2)) {
+            break;
+        }
+    }
+    emptiest->count = fitting;
 }
 
 static bool
-refers_to(const struct firn_run_file *run, const struct firn_run_file *values)
+refers_to_any(const struct firn_run_file *run, const struct emptiest *emptiest)
 {
     for (size_t i = 0; i < run->info.reference_count; i++) {
-        if (run->value_files[i] == values) {
+        if (has_file(emptiest, run->value_files[i])) {
             return true;
         }
     }
@@ -100,17 +149,19 @@ pick_within_room_locked(struct firn_lsm_tree *tree, enum firn_compaction_pick_mo
     const struct firn_version *version =
         atomic_load_explicit(&tree->state, memory_order_relaxed)->version;
     bool is_thorough = mode != FIRN_COMPACTION_PICK_DEMANDED;
-    const struct firn_run_file *values = find_emptiest_locked(tree->lsm, version, is_thorough);
-    if (values == NULL || values->live_bytes > room_bytes) {
-        return false;
-    }
+    struct emptiest emptiest;
+    find_emptiest_locked(tree->lsm, version, is_thorough, &emptiest);
+    keep_fitting(&emptiest, room_bytes);
     for (unsigned level = 1; level < FIRN_VERSION_LEVELS_ALL; level++) {
         for (size_t i = 0; i < version->levels[level].count; i++) {
             const struct firn_run_file *run = firn_version_file(&version->levels[level], i);
-            if (refers_to(run, values) && run->info.file_bytes <= room_bytes &&
+            if (refers_to_any(run, &emptiest) && run->info.file_bytes <= room_bytes &&
                 firn_compaction_pick_rewrite_locked(tree, mode, level, i, out)) {
                 out->is_thorough = is_thorough;
-                out->values_of = values->info.number;
+                out->leaving.from = FIRN_COMPACTION_LEAVE_LISTED;
+                for (unsigned k = 0; k < emptiest.count; k++) {
+                    out->leaving.numbers[out->leaving.count++] = emptiest.files[k]->info.number;
+                }
                 return true;
             }
         }
@@ -119,7 +170,7 @@ pick_within_room_locked(struct firn_lsm_tree *tree, enum firn_compaction_pick_mo
 }
 
 /* Picks a compaction that rewrites a run in place for that; false: there is none to run now. If
- * room_bytes is not 0, it empties one file, with at most that many live bytes. */
+ * room_bytes is not 0, it empties a few files, with at most that many live bytes. */
 static bool
 sparse_pick_locked(struct firn_lsm_tree *tree, enum firn_compaction_pick_mode mode,
                    uint64_t room_bytes, struct firn_compaction_plan *out)
@@ -475,7 +526,8 @@ pick_garbage(struct firn_lsm *lsm, const struct firn_compaction_work_wish *wish,
         bool is_found;
         FIRN_TRY(plan_suspect(suspect, mode, &is_found, err));
         if (is_found) {
-            suspect->plan.values_of = wish->room_bytes == 0 ? 0 : FIRN_LSM_NO_VALUES;
+            suspect->plan.leaving.from =
+                wish->room_bytes == 0 ? FIRN_COMPACTION_LEAVE_ANY : FIRN_COMPACTION_LEAVE_LISTED;
             *out = suspect;
             return FIRN_OK;
         }

@@ -11,6 +11,7 @@
 
 #include <assert.h>
 
+#include "migrate/migrate.h"
 #include "task/task.h"
 #include "term/term.h"
 
@@ -247,6 +248,23 @@ tell_imported(const struct firn_cli *cli, const firn_store_checkpoint *checkpoin
     }
 }
 
+/* From a database of another engine. Returns an exit code. */
+static int
+migrate_from(struct firn_cli *cli, const char *kind)
+{
+    firn_store *store = NULL;
+    struct firn_migrate *migrate = NULL;
+    int exit_code = firn_migrate_open(cli, kind, cli->arguments[0], &migrate);
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = firn_data_store_open(cli, cli->arguments[1], FIRN_DATA_STORE_LOAD, &store);
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = firn_migrate_load(migrate, store);
+    }
+    firn_migrate_close(migrate);
+    return firn_data_store_close(cli, store, exit_code);
+}
+
 static int
 run_import(struct firn_cli *cli)
 {
@@ -257,6 +275,10 @@ run_import(struct firn_cli *cli)
     firn_store_checkpoint checkpoint = {.size = sizeof(checkpoint)};
     if (cli->arguments[0][0] == '\0' || cli->arguments[1][0] == '\0') {
         return firn_command_misused(cli, "a path is empty");
+    }
+    const char *kind = firn_command_value(cli, "from");
+    if (kind != NULL) {
+        return migrate_from(cli, kind);
     }
     firn_task_notices_init(&notices, cli);
     options.callbacks = firn_task_notices_callbacks(&notices);
@@ -390,15 +412,38 @@ const struct firn_command firn_data_checkpoint_export = {
 
 const struct firn_command firn_data_checkpoint_import = {
     .name = "import",
-    .summary = "Make a store from a file written by firn db export",
-    .arguments = "FILE STORE",
-    .help = "STORE is a directory that is empty or does not exist. It gets the data, and the\n"
-            "checkpoint with its number, id and name. Every byte is verified first.",
+    .summary = "Make a store from an export, or import another database",
+    .arguments = "SOURCE STORE",
+    .options =
+        (const struct firn_command_option[]){
+            {"from", 0, "KIND", "what SOURCE is: rocksdb, leveldb, lmdb, sqlite"},
+            {NULL, 0, NULL, NULL},
+        },
+    .help = "Without --from, SOURCE is a file written by firn db export, and STORE is a\n"
+            "directory that is empty or does not exist. It gets the data, and the checkpoint\n"
+            "with its number, id and name. Every byte is verified first.\n"
+            "\n"
+            "With --from, keyspaces and tables are added to STORE, which is created if there\n"
+            "is none. Column families of RocksDB and named databases of LMDB become\n"
+            "keyspaces; the keyspace of LevelDB, and of entries that belong to no named\n"
+            "database, is called default. Tables of SQLite become tables. None of them may\n"
+            "exist yet. Each is loaded in one commit, and its entries are counted and\n"
+            "compared; if the import fails nothing of it remains. docs/import.md says how\n"
+            "types and keys are mapped.\n"
+            "\n"
+            "SOURCE is only read, with the library of its engine: librocksdb, libleveldb,\n"
+            "liblmdb or libsqlite3, which must be installed. LevelDB and SQLite read a copy\n"
+            "below TMPDIR (/var/tmp). Virtual tables of SQLite are left out and named, and\n"
+            "the exit code is 6; with --strict nothing is imported.",
     .examples =
         (const struct firn_command_example[]){
             {"firn db import app.firnx copy.firn", "make a store that can be written"},
+            {"firn db import --from sqlite app.db app.firn", "import the tables of a database"},
+            {"firn db import --from rocksdb /var/lib/app/db app.firn",
+             "import the column families of a database"},
             {NULL, NULL},
         },
+    .uses = FIRN_COMMAND_USES_LOCK | FIRN_COMMAND_USES_STRICT,
     .run = run_import,
 };
 

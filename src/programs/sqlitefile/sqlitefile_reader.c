@@ -72,7 +72,8 @@ value_of(const struct firn_sqlitefile_library *library, sqlite3_stmt *statement,
     case SQLITE_BLOB: {
         bool is_text = library->column_type(statement, column) == SQLITE_TEXT;
         value.type = is_text ? FIRN_SQLITEFILE_TEXT : FIRN_SQLITEFILE_BLOB;
-        const void *bytes = library->column_blob(statement, column);
+        const void *bytes = is_text ? library->column_text(statement, column) /* as UTF-8 */
+                                    : library->column_blob(statement, column);
         value.bytes = firn_bytes(bytes, (size_t)library->column_bytes(statement, column));
         break;
     }

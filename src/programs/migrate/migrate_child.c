@@ -1,0 +1,429 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * migrate/migrate_child.c: the process that reads a database with the library of its engine, and sends what it reads.
+ *
+ * These libraries trust their files: LMDB follows page numbers in a mapping, and a truncated file is a SIGBUS; RocksDB ends the
+ * process where C++ throws. So the library runs in a child, and a child that dies is a damaged database. The child has no store open
+ * (it is forked before), no message of it reaches the terminal, and its memory is bounded.
+ *
+ * What comes through the pipe is frames: a header and, by its kind, a name, a key and a value, or the text of an error. The parent trusts
+ * none of their numbers: a library that was led astray by a damaged file may have written over the child's memory.
+ * (I1) The frames are OPENED, then for each keyspace KEYSPACE, ENTRY..., END, then DONE; anything else is damage. ERROR may come
+ * at any time, and is the last.
+ */
+#include <assert.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "migrate/migrate_internal.h"
+#include "sqlitefile/sqlitefile.h"
+#include "term/term.h"
+
+enum frame_kind {
+    FRAME_OPENED = 1,
+    FRAME_KEYSPACE,
+    FRAME_ENTRY,
+    FRAME_END,
+    FRAME_DONE,
+    FRAME_ERROR
+};
+
+struct frame {
+    uint32_t kind;
+    uint32_t flag;   /* KEYSPACE: is sorted. END: has a count. ERROR: the code, negated */
+    uint64_t first;  /* the size of a name, key or text; END: the count */
+    uint64_t second; /* ENTRY: the size of the value */
+};
+
+enum {
+    BUFFER_SIZE = 256 << 10,
+    POLL_MS = 200,
+    NAME_SIZE_MAX = 64 << 10,
+    NOFILE_MAX = 4096,
+    MEMORY_MIB_MAX = 4096
+};
+
+/* ---- in the child ---- */
+
+struct firn_migrate_pipe {
+    int fd;
+    size_t filled;
+    uint8_t buffer[BUFFER_SIZE];
+};
+
+/* Nobody reads any more: there is nobody to tell. */
+static void
+write_all(int fd, const uint8_t *data, size_t size)
+{
+    while (size > 0) {
+        ssize_t written = write(fd, data, size);
+        if (written < 0 && errno != EINTR) {
+            _exit(EXIT_FAILURE);
+        }
+        data += written > 0 ? written : 0;
+        size -= written > 0 ? (size_t)written : 0;
+    }
+}
+
+static void
+flush(struct firn_migrate_pipe *pipe)
+{
+    write_all(pipe->fd, pipe->buffer, pipe->filled);
+    pipe->filled = 0;
+}
+
+static void
+append(struct firn_migrate_pipe *pipe, const void *data, size_t size)
+{
+    if (size > BUFFER_SIZE - pipe->filled) {
+        flush(pipe);
+    }
+    if (size > BUFFER_SIZE) {
+        write_all(pipe->fd, data, size);
+    } else if (size > 0) {
+        memcpy(pipe->buffer + pipe->filled, data, size);
+        pipe->filled += size;
+    }
+}
+
+static void
+put(struct firn_migrate_pipe *pipe, const struct frame *frame, const void *first,
+    const void *second)
+{
+    append(pipe, frame, sizeof(*frame));
+    if (frame->kind != FRAME_END) {
+        append(pipe, first, (size_t)frame->first);
+        append(pipe, second, (size_t)frame->second);
+    }
+}
+
+void
+firn_migrate_pipe_opened(struct firn_migrate_pipe *pipe)
+{
+    const struct frame frame = {.kind = FRAME_OPENED};
+    put(pipe, &frame, NULL, NULL);
+    flush(pipe);
+}
+
+void
+firn_migrate_pipe_keyspace(struct firn_migrate_pipe *pipe, const char *name, bool is_sorted)
+{
+    const struct frame frame = {.kind = FRAME_KEYSPACE, .flag = is_sorted, .first = strlen(name)};
+    put(pipe, &frame, name, NULL);
+}
+
+void
+firn_migrate_pipe_entry(struct firn_migrate_pipe *pipe, firn_slice key, firn_slice value)
+{
+    const struct frame frame = {.kind = FRAME_ENTRY, .first = key.size, .second = value.size};
+    put(pipe, &frame, key.data, value.data);
+}
+
+void
+firn_migrate_pipe_end(struct firn_migrate_pipe *pipe, bool has_count, uint64_t count)
+{
+    const struct frame frame = {.kind = FRAME_END, .flag = has_count, .first = count};
+    put(pipe, &frame, NULL, NULL);
+    flush(pipe);
+}
+
+static void
+lower_limit(int resource, rlim_t most)
+{
+    struct rlimit limit;
+    if (getrlimit((__rlimit_resource_t)resource, &limit) == 0 && limit.rlim_cur > most) {
+        limit.rlim_cur = most;
+        (void)setrlimit((__rlimit_resource_t)resource, &limit);
+    }
+}
+
+/* No message of a library, no core, no signal handler of ours, no end later than the parent's. */
+static void
+isolate(pid_t parent)
+{
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0 ||
+        dup2(null, STDERR_FILENO) < 0) {
+        _exit(EXIT_FAILURE);
+    }
+    (void)signal(SIGPIPE, SIG_DFL);
+    (void)signal(SIGINT, SIG_IGN); /* the parent decides */
+    (void)signal(SIGHUP, SIG_IGN);
+    (void)signal(SIGTERM, SIG_DFL);
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent) {
+        _exit(EXIT_FAILURE);
+    }
+    lower_limit(RLIMIT_CORE, 0);
+    lower_limit(RLIMIT_NOFILE, NOFILE_MAX);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+    lower_limit(RLIMIT_DATA, (rlim_t)MEMORY_MIB_MAX << 20);
+#endif
+}
+
+/* Does not return. */
+static void
+be_child(int fd, firn_migrate_reader *reader, const char *path, const char *place)
+{
+    firn_error err = {.code = FIRN_OK};
+    struct firn_migrate_pipe *pipe = malloc(sizeof(*pipe));
+    if (pipe == NULL) {
+        _exit(EXIT_FAILURE);
+    }
+    pipe->fd = fd;
+    pipe->filled = 0;
+    int code = reader(pipe, path, place, &err);
+    struct frame frame = {.kind = FRAME_DONE};
+    if (code != FIRN_OK) {
+        frame =
+            (struct frame){.kind = FRAME_ERROR, .flag = (uint32_t)-code, .first = strlen(err.text)};
+    }
+    put(pipe, &frame, err.text, NULL);
+    flush(pipe);
+    _exit(EXIT_SUCCESS);
+}
+
+/* ---- in the parent ---- */
+
+static int
+start(struct firn_migrate_child *child, firn_migrate_reader *reader, const char *path,
+      firn_error *err)
+{
+    int fds[2];
+    if (pipe2(fds, O_CLOEXEC) != 0) {
+        return firn_migrate_fail(err, FIRN_IO, "could not make a pipe: %s", strerror(errno));
+    }
+    pid_t parent = getpid();
+    child->pid = fork();
+    if (child->pid == 0) {
+        isolate(parent);
+        be_child(fds[1], reader, path, child->place);
+    }
+    (void)close(fds[1]);
+    child->fd = fds[0];
+    return child->pid > 0
+               ? FIRN_OK
+               : firn_migrate_fail(err, FIRN_IO, "could not start a process: %s", strerror(errno));
+}
+
+/* The child has gone without a word: says why. */
+static int
+report_end(struct firn_migrate_child *child, firn_error *err)
+{
+    int status = 0;
+    while (waitpid(child->pid, &status, 0) < 0 && errno == EINTR) {
+    }
+    child->pid = -1;
+    if (firn_term_signals_caught() != 0) {
+        return firn_migrate_fail(err, FIRN_CANCELLED, "cancelled");
+    }
+    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) {
+        return firn_migrate_fail(err, FIRN_NO_MEMORY,
+                                 "the process that reads the database was killed");
+    }
+    return WIFSIGNALED(status)
+               ? firn_migrate_fail(err, FIRN_CORRUPT,
+                                   "the database is damaged: the library that reads it died of "
+                                   "signal %d (%s)",
+                                   WTERMSIG(status), strsignal(WTERMSIG(status)))
+               : firn_migrate_fail(err, FIRN_CORRUPT,
+                                   "the database is damaged: the library that reads it ended");
+}
+
+static int
+fill(struct firn_migrate_child *child, firn_error *err)
+{
+    struct pollfd poll_fd = {.fd = child->fd, .events = POLLIN};
+    for (;;) {
+        int code = firn_command_go_on(err);
+        if (code != FIRN_OK) {
+            return code;
+        }
+        if (poll(&poll_fd, 1, POLL_MS) <= 0) {
+            continue;
+        }
+        ssize_t got = read(child->fd, child->buffer, BUFFER_SIZE);
+        if (got == 0) {
+            return report_end(child, err);
+        }
+        if (got < 0 && errno != EINTR) {
+            return firn_migrate_fail(err, FIRN_IO, "could not read from a process: %s",
+                                     strerror(errno));
+        }
+        if (got > 0) {
+            child->at = 0;
+            child->filled = (size_t)got;
+            return FIRN_OK;
+        }
+    }
+}
+
+static int
+take(struct firn_migrate_child *child, void *data, size_t size, firn_error *err)
+{
+    for (size_t done = 0; done < size;) {
+        int code = child->at == child->filled ? fill(child, err) : FIRN_OK;
+        if (code != FIRN_OK) {
+            return code;
+        }
+        size_t left = child->filled - child->at;
+        size_t part = left < size - done ? left : size - done;
+        memcpy((uint8_t *)data + done, child->buffer + child->at, part);
+        child->at += part;
+        done += part;
+    }
+    return FIRN_OK;
+}
+
+static int
+refuse(firn_error *err)
+{
+    return firn_migrate_fail(err, FIRN_CORRUPT,
+                             "the database is damaged: the library that reads it has lost its way");
+}
+
+/* Takes what follows the header, with a NUL after each of the two. */
+static int
+take_body(struct firn_migrate_child *child, uint64_t first, uint64_t second, firn_error *err)
+{
+    assert(first <= FIRN_VALUE_SIZE_MAX && second <= FIRN_VALUE_SIZE_MAX);
+    size_t wanted = (size_t)first + (size_t)second + 2;
+    if (wanted > child->frame_capacity) {
+        uint8_t *grown = realloc(child->frame, wanted);
+        if (grown == NULL) {
+            return firn_migrate_fail(err, FIRN_NO_MEMORY, "out of memory");
+        }
+        child->frame = grown;
+        child->frame_capacity = wanted;
+    }
+    int code = take(child, child->frame, (size_t)first, err);
+    child->frame[first] = '\0';
+    code = code == FIRN_OK ? take(child, child->frame + first + 1, (size_t)second, err) : code;
+    child->frame[first + 1 + second] = '\0';
+    return code;
+}
+
+static int
+take_frame(struct firn_migrate_child *child, struct frame *frame, firn_error *err)
+{
+    int code = take(child, frame, sizeof(*frame), err);
+    if (code != FIRN_OK || frame->kind == FRAME_END) {
+        return code;
+    }
+    if (frame->kind == FRAME_ENTRY) {
+        if (frame->first > FIRN_KEY_SIZE_MAX || frame->second > FIRN_VALUE_SIZE_MAX) {
+            return firn_migrate_fail(err, FIRN_LIMIT,
+                                     "an entry has a key of %llu and a value of %llu bytes; a "
+                                     "store takes %d and %d",
+                                     (unsigned long long)frame->first,
+                                     (unsigned long long)frame->second, FIRN_KEY_SIZE_MAX,
+                                     FIRN_VALUE_SIZE_MAX);
+        }
+    } else if (frame->first > NAME_SIZE_MAX || frame->second > 0) {
+        return refuse(err);
+    }
+    code = take_body(child, frame->first, frame->second, err);
+    if (code == FIRN_OK && frame->kind == FRAME_ERROR) {
+        code = frame->flag > 0 && frame->flag < 100 ? -(int)frame->flag : FIRN_CORRUPT;
+        return firn_migrate_fail(err, code, "%.480s", (const char *)child->frame);
+    }
+    return code;
+}
+
+int
+firn_migrate_child_start(struct firn_migrate_child *child, firn_migrate_reader *reader,
+                         const char *path, firn_error *err)
+{
+    struct frame frame = {.kind = 0};
+    child->buffer = malloc(BUFFER_SIZE);
+    if (child->buffer == NULL) {
+        return firn_migrate_fail(err, FIRN_NO_MEMORY, "out of memory");
+    }
+    (void)snprintf(child->place, sizeof(child->place), "%s/firn-migrate-XXXXXX",
+                   firn_sqlitefile_place());
+    if (mkdtemp(child->place) == NULL) {
+        child->place[0] = '\0';
+        return firn_migrate_fail(err, FIRN_IO, "could not create a directory in %.400s: %s",
+                                 firn_sqlitefile_place(), strerror(errno));
+    }
+    int code = start(child, reader, path, err);
+    code = code == FIRN_OK ? take_frame(child, &frame, err) : code;
+    return code == FIRN_OK && frame.kind != FRAME_OPENED ? refuse(err) : code;
+}
+
+int
+firn_migrate_child_read(struct firn_migrate_child *child, struct firn_migrate_sink *sink,
+                        firn_error *err)
+{
+    struct frame frame = {.kind = 0};
+    bool is_inside = false;
+    int code = FIRN_OK;
+    while (code == FIRN_OK && (code = take_frame(child, &frame, err)) == FIRN_OK) {
+        if (frame.kind == FRAME_ENTRY && is_inside) {
+            code = firn_migrate_sink_entry(
+                sink, firn_bytes(child->frame, (size_t)frame.first),
+                firn_bytes(child->frame + frame.first + 1, (size_t)frame.second), err);
+        } else if (frame.kind == FRAME_KEYSPACE && !is_inside &&
+                   strlen((const char *)child->frame) == frame.first) {
+            code =
+                firn_migrate_sink_keyspace(sink, (const char *)child->frame, frame.flag != 0, err);
+            is_inside = true;
+        } else if (frame.kind == FRAME_END && is_inside) {
+            code = firn_migrate_sink_end(sink, frame.flag != 0, frame.first, err);
+            is_inside = false;
+        } else if (frame.kind == FRAME_DONE && !is_inside) {
+            return FIRN_OK;
+        } else {
+            code = refuse(err);
+        }
+    }
+    return code;
+}
+
+/* Removes the private directory: files only, no directory is made in it but one that LevelDB may make. */
+static void
+remove_place(const char *place)
+{
+    DIR *directory = opendir(place);
+    struct dirent *entry;
+    while (directory != NULL && (entry = readdir(directory)) != NULL) {
+        (void)unlinkat(dirfd(directory), entry->d_name, 0); /* fails for . and .. */
+    }
+    if (directory != NULL) {
+        (void)closedir(directory);
+    }
+    (void)rmdir(place);
+}
+
+void
+firn_migrate_child_end(struct firn_migrate_child *child)
+{
+    if (child->pid > 0) {
+        (void)kill(child->pid, SIGKILL);
+        while (waitpid(child->pid, NULL, 0) < 0 && errno == EINTR) {
+        }
+        child->pid = -1;
+    }
+    if (child->fd >= 0) {
+        (void)close(child->fd);
+        child->fd = -1;
+    }
+    if (child->place[0] != '\0') {
+        remove_place(child->place);
+        child->place[0] = '\0';
+    }
+    free(child->buffer);
+    free(child->frame);
+    child->buffer = NULL;
+    child->frame = NULL;
+}

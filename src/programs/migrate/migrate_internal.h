@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * migrate/migrate_internal.h: what the files of this room share. Only files of this folder include it.
+ */
+#ifndef FIRN_MIGRATE_MIGRATE_INTERNAL_H
+#define FIRN_MIGRATE_MIGRATE_INTERNAL_H
+
+#include <limits.h>
+#include <stdio.h>
+#include <sys/types.h>
+
+#include "firn/firn.h"
+#include "migrate/migrate.h"
+
+/* Fills *err. Returns the code. */
+int firn_migrate_fail(firn_error *err, int code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Copies a file. FIRN_NOT_FOUND if there is none; FIRN_CORRUPT if it is not a regular file. */
+FIRN_MUST_CHECK int firn_migrate_copy(const char *from, const char *to, firn_error *err);
+
+/* Whether there are only files and directories in a directory: a library would wait for a fifo for ever. FIRN_CORRUPT. */
+FIRN_MUST_CHECK int firn_migrate_check_files(const char *path, firn_error *err);
+
+/* ---- what is loaded: migrate_sink.c ---- */
+
+struct firn_migrate_sink;
+
+FIRN_MUST_CHECK int firn_migrate_sink_create(firn_store *store, struct firn_migrate_sink **out,
+                                             firn_error *err);
+/* Begins a keyspace or a table, which must not exist yet: FIRN_EXISTS. is_sorted: the keys ascend. */
+FIRN_MUST_CHECK int firn_migrate_sink_keyspace(struct firn_migrate_sink *sink, const char *name,
+                                               bool is_sorted, firn_error *err);
+FIRN_MUST_CHECK int firn_migrate_sink_table(struct firn_migrate_sink *sink, const char *name,
+                                            const firn_table_def *def, firn_error *err);
+/* Adds to it. */
+FIRN_MUST_CHECK int firn_migrate_sink_entry(struct firn_migrate_sink *sink, firn_slice key,
+                                            firn_slice value, firn_error *err);
+FIRN_MUST_CHECK int firn_migrate_sink_row(struct firn_migrate_sink *sink, const firn_value *values,
+                                          size_t count, firn_error *err);
+/* Commits it, and counts what is in the store: FIRN_CORRUPT unless that is what was added and, if has_count, `count`. */
+FIRN_MUST_CHECK int firn_migrate_sink_end(struct firn_migrate_sink *sink, bool has_count,
+                                          uint64_t count, firn_error *err);
+/* Shows what was loaded, as lines and as members. */
+void firn_migrate_sink_show(const struct firn_migrate_sink *sink, const struct firn_cli *cli);
+/* Drops all that was begun. FIRN_OK if it is gone. */
+FIRN_MUST_CHECK int firn_migrate_sink_undo(struct firn_migrate_sink *sink, firn_error *err);
+/* NULL is allowed. */
+void firn_migrate_sink_destroy(struct firn_migrate_sink *sink);
+
+/* ---- a process that reads: migrate_child.c ---- */
+
+/* What the process writes to. Its functions do not return if that is not possible. */
+struct firn_migrate_pipe;
+void firn_migrate_pipe_opened(struct firn_migrate_pipe *pipe);
+void firn_migrate_pipe_keyspace(struct firn_migrate_pipe *pipe, const char *name, bool is_sorted);
+void firn_migrate_pipe_entry(struct firn_migrate_pipe *pipe, firn_slice key, firn_slice value);
+void firn_migrate_pipe_end(struct firn_migrate_pipe *pipe, bool has_count, uint64_t count);
+
+/* Reads a database in the process: calls opened once, then for each keyspace keyspace, entries, end. place: a private
+ * directory, which is removed later. */
+typedef int firn_migrate_reader(struct firn_migrate_pipe *pipe, const char *path, const char *place,
+                                firn_error *err);
+firn_migrate_reader firn_migrate_sorted_rocksdb;
+firn_migrate_reader firn_migrate_sorted_leveldb;
+firn_migrate_reader firn_migrate_lmdb_read;
+
+struct firn_migrate_child {
+    pid_t pid; /* -1: none */
+    int fd;
+    char place[PATH_MAX]; /* "": none */
+    uint8_t *buffer;
+    size_t at;
+    size_t filled;
+    uint8_t *frame;
+    size_t frame_capacity;
+};
+/* Starts it, and waits until the database is open. *child is to be ended in any case. */
+FIRN_MUST_CHECK int firn_migrate_child_start(struct firn_migrate_child *child,
+                                             firn_migrate_reader *reader, const char *path,
+                                             firn_error *err);
+/* Hands on all that it reads. */
+FIRN_MUST_CHECK int firn_migrate_child_read(struct firn_migrate_child *child,
+                                            struct firn_migrate_sink *sink, firn_error *err);
+/* Ends the process, and removes its directory. Fine on one that was not started. */
+void firn_migrate_child_end(struct firn_migrate_child *child);
+
+/* ---- libraries: migrate_library.c ---- */
+
+struct firn_migrate_library {
+    const char *product; /* "LMDB" */
+    const char *package; /* Debian's */
+    const char *soname;  /* "liblmdb.so.0", or up to ".so." where the version follows */
+    unsigned major_max;  /* versions to try: 0: soname is whole */
+    unsigned minor_max;
+    const char *const *symbols; /* end with NULL */
+};
+/* Loads a library, and finds its functions, in their order. FIRN_UNSUPPORTED where that is not possible. */
+FIRN_MUST_CHECK int firn_migrate_library_load(const struct firn_migrate_library *library,
+                                              void (**out)(void), firn_error *err);
+
+/* ---- SQLite: migrate_sqlite.c ---- */
+
+struct firn_migrate_sqlite;
+/* FIRN_CORRUPT where it is none. *out is to be closed in any case. */
+FIRN_MUST_CHECK int firn_migrate_sqlite_open(const char *path, struct firn_migrate_sqlite **out,
+                                             firn_error *err);
+/* Hands on all tables. Each that is left out is told, and counted. */
+FIRN_MUST_CHECK int firn_migrate_sqlite_read(struct firn_migrate_sqlite *sqlite,
+                                             struct firn_migrate_sink *sink, bool is_strict,
+                                             uint64_t *out_left_out, firn_error *err);
+/* NULL is allowed. */
+void firn_migrate_sqlite_close(struct firn_migrate_sqlite *sqlite);
+
+#endif
