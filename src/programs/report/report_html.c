@@ -4,10 +4,10 @@
  *
  * Names, messages and contents come from outside, and a page is opened where scripts can run. So
  * there are only two ways into a page: markup, which is in the source of this program, and text. In
- * text the five characters that HTML interprets become entities (I1). Bytes that are not printable
- * UTF-8, and characters that move a cursor or change the direction of reading, become escapes as on
- * a terminal (term.h) (I2). So no name can close a tag, and no two names look alike. (Not checked:
- * tests look at pages with hostile names.)
+ * text the five characters that HTML interprets become entities (I1; not checked: tests look at
+ * pages with hostile names). Bytes that are not printable UTF-8, and characters that move a cursor
+ * or change the direction of reading, become escapes as on a terminal (term.h) (I2). So no name can
+ * close a tag, and no two names look alike. (Not checked: tests look at pages with hostile names.)
  *
  * A page gets its name when it is complete (task_file.c): until then a browser sees the old page. Only
  * a page of firn's own is replaced unasked.

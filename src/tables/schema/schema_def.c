@@ -18,11 +18,9 @@
 
 enum { STRUCT_SIZE_MAX = 4096 };
 
-/* The size that a structure has if `last` is its last member. A member that is added later must begin at this size or
- * after it, never in the padding. */
-#define SIZE_TO(type, last)                                                                     \
-    ((offsetof(type, last) + sizeof(((type *)0)->last) + sizeof(void *) - 1) / sizeof(void *) * \
-     sizeof(void *))
+/* The size of a structure whose last member is `last`, of at most a pointer's size. A member that is added later begins
+ * there or after it, never in padding. */
+#define SIZE_TO(type, last) (offsetof(type, last) + sizeof(void *))
 
 /* The sizes of the first version. */
 enum {
@@ -30,6 +28,10 @@ enum {
     COLUMN_SIZE_MIN = SIZE_TO(firn_table_column, default_value),
     INDEX_SIZE_MIN = SIZE_TO(firn_table_index, is_unique)
 };
+_Static_assert(DEF_SIZE_MIN <= sizeof(firn_table_def) &&
+                   COLUMN_SIZE_MIN <= sizeof(firn_table_column) &&
+                   INDEX_SIZE_MIN <= sizeof(firn_table_index),
+               "members are only added");
 
 /* Members that a newer version added to a structure must be 0. */
 static int
