@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * bench/big.c: makes what the benchmarks of saves need and no archive brings: large files, a
- * changed version of one, and a tree of very many small files. All of it follows from fixed seeds.
+ * bench/big.c: makes data for the benchmarks of saves that no archive has: large files, a changed
+ * version of one, and a tree of very many small files. All of it follows from fixed seeds.
  *
  * usage: big touch BYTES               writes that much memory and gives it back: the host then has pages
  *                                      at hand, and the next command's writes do not wait for them

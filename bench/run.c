@@ -5,9 +5,9 @@
  *
  * CPU seconds and peak memory are the kernel's own accounting of the child and of those it waited
  * for (wait4); the peak is that of the largest single process. Wall time is the monotonic clock
- * around fork and wait, so it holds the start of the program as well. With -s the wall time goes on
- * until `syncfs` on a directory has returned: what it costs to have the result on disk. The child's
- * standard output is thrown away, or kept with -o; its standard error stays.
+ * around fork and wait, so it holds the start of the program as well. With -s the wall time
+ * includes a `syncfs` of a directory: the cost of having the result on disk. The child's standard
+ * output is discarded, or kept with -o; its standard error is inherited.
  *
  * usage: run [-C DIR] [-o FILE] [-s DIR] COMMAND [ARGUMENT...]
  */

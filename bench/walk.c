@@ -5,9 +5,9 @@
  * basic fields and the birth time). Nothing is kept, sorted or compared. Prints "seconds entries
  * directories bytes".
  *
- * Directories to be listed wait on one stack under one mutex, as paths from the root; a thread
- * takes one, lists it, and puts back what it found. The walk is over when the stack is empty and
- * nobody lists.
+ * Directories to be listed are on one stack under one mutex, as paths from the root. A thread takes
+ * one, lists it, and pushes its subdirectories. The walk is over when the stack is empty and no
+ * thread is listing.
  *
  * usage: walk DIR [THREADS]
  */

@@ -2,13 +2,13 @@
  *
  * kv.h: the interface that each engine of the key-value benchmark implements.
  *
- * A program has one engine: engine_*.c defines kv_engine, the other sources drive it. What goes
- * wrong ends the process with a message (kv_die), so that no call below has a result that says so:
- * a benchmark has nothing to rescue, and a row that failed must not look like one that was slow.
+ * A program has one engine: engine_*.c defines kv_engine, the other sources drive it. Failures end
+ * the process with a message (kv_die), so no function below returns an error: a failed row must not
+ * look like a slow one.
  *
- * A store may be used by several threads, a worker by one. What get and the cursor give is borrowed
- * until the next call on the same worker. A worker has one cursor, and no other call comes between
- * cursor_seek and cursor_end.
+ * A store may be used by several threads, a worker by one. Results of get and of the cursor are
+ * borrowed until the next call on the same worker. A worker has one cursor, and no other call comes
+ * between cursor_seek and cursor_end.
  */
 #ifndef BENCH_KV_H
 #define BENCH_KV_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * kv_check.c: whether an adapter does what kv.h says, before its figures are believed: puts, puts
- * over, batches and removals of 1,000 entries are compared with an array that knows what must be
- * there, by get and by cursor, in the same process and after opening again.
+ * kv_check.c: whether an adapter does what kv.h says, before its figures are believed: puts,
+ * overwrites, batches and deletes of 1,000 entries are compared with an array of the expected
+ * entries, by get and by cursor, in the same process and after reopening.
  */
 #include <string.h>
 

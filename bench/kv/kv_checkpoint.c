@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * kv_checkpoint.c: making checkpoints of a filled store, going back to them, comparing two; and what
- * a long history costs those who read what is there now.
+ * kv_checkpoint.c: making checkpoints of a filled store, restoring them, comparing two; and the
+ * cost of a long history for reads of the present state.
  *
- * Times. Before each checkpoint and each restore one entry is put, so that none is of a state that
- * has one already. The comparison is of two checkpoints between which a thousandth of the entries
- * was overwritten, 100 side by side at each of many places; it is given by a scan of everything,
- * both done once before for warmth.
+ * Times. One entry is put before each checkpoint and each restore, so no state has two checkpoints.
+ * The comparison is of two checkpoints between which a thousandth of the entries was overwritten,
+ * 100 side by side at each of many places; it is given by a scan of everything, both done once
+ * before for warmth.
  *
  * History. Two stores get the same puts: a thousand times a tenth of their entries. One of them
  * gets a checkpoint after each tenth as well; later it is restored a thousand times, with puts in

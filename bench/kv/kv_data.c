@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * kv_data.c: keys and values that can be made and checked in some ten nanoseconds.
+ * kv_data.c: keys and values that take some ten nanoseconds to make and check.
  *
  * A value begins with its version and with a word mixed from the key's number and the version. Half
  * of its bytes, these two words included, are random, cut from a pool at a place that the word
  * names; the rest is one letter. The pool is small enough to stay in the processor's second cache
  * and larger than any block that an engine might compress, so that it does not show as repetition
  * there. A check compares every byte, so a value of another key, of a lost version mixed with a new
- * one, or with a flipped bit does not pass. A whole value that is merely old does: the rows that
- * know what version there must be compare it.
+ * one, or with a flipped bit does not pass. An intact value of an old version passes; rows that
+ * know the expected version compare it.
  */
 #include "kv_data.h"
 

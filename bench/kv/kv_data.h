@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * kv_data.h: the entries of the key-value benchmark, and the orders in which they are asked for; the
+ * kv_data.h: the entries of the key-value benchmark, and the orders in which they are read; the
  * same for every engine.
  */
 #ifndef BENCH_KV_DATA_H

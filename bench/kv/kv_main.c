@@ -5,11 +5,11 @@
  * usage: bench_kv_ENGINE WORKLOAD DIRECTORY [-n ENTRIES] [-m MIB] [-t SECONDS] [-s SEED]
  *        bench_kv_ENGINE version
  *
- * Results are lines on standard output (kv_print in kv_measure.h). The workloads stand in a table
- * below; those that read expect a store that "put" or, for some, another one made with the same -n.
- * Exit codes: 0; 1 for a failure, a wrong value included; 2 for usage; 77 if this engine cannot do
- * the workload. The kernel's accounting of the whole process (peak memory above all) is taken from
- * outside, by bench/run.c.
+ * Results are lines on standard output (kv_print in kv_measure.h). The workloads are in a table
+ * below. Those that read expect a store that "put", or for some another workload, has made with the
+ * same -n. Exit codes: 0; 1 for a failure, a wrong value included; 2 for usage; 77 if this engine
+ * cannot do the workload. The kernel's accounting of the whole process (peak memory above all) is
+ * taken from outside, by bench/run.c.
  */
 #include <inttypes.h>
 #include <stdarg.h>

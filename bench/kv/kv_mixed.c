@@ -3,8 +3,8 @@
  * kv_mixed.c: the core workloads A to F of YCSB (Cooper et al., "Benchmarking cloud serving systems
  * with YCSB", SoCC 2010), in one thread, on entries of the benchmark's own size.
  *
- * Which entry is asked for goes by Zipf's law; the popular ones lie anywhere in the order of keys,
- * in D the youngest are. An update writes the whole entry; F gets it first. A scan of E starts at
+ * Entries are chosen by Zipf's law; the popular ones are spread over the order of keys, and in D
+ * they are the youngest. An update writes the whole entry; F gets it first. A scan of E starts at
  * such an entry and takes 1 to 100; the entries that D and E add lie between the others.
  */
 #include "kv_run.h"

@@ -2,7 +2,7 @@
  *
  * kv_read.c: workloads of one thread that only read, on a store that is warm: before the clock
  * starts, every eighth entry is read in key order, which touches every block even if an engine's
- * cache thinks of scans, and then the engine comes to rest.
+ * cache treats scans apart, and then the engine becomes idle.
  */
 #include <stdlib.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * kv_threads.c: workloads that go by time: synced puts of one thread and of eight, and a reader
+ * kv_threads.c: workloads of a fixed duration: synced puts of one thread and of eight, and a reader
  * beside a writer.
  *
  * Threads make their workers first and meet at a barrier; each stops at the first call that ends

@@ -2,10 +2,10 @@
  *
  * kv_write.c: workloads of one thread that only write.
  *
- * The time of a row is that of the calls; its CPU seconds go on until the engine has come to rest,
- * so that work put off to later is counted, and so do the bytes written. Latencies are taken from
- * one clock reading a call: each holds the making of key and value (kv_life_control measures how
- * much that is), and a stop cannot hide between two readings.
+ * The time of a row is that of the calls. Its CPU seconds and the bytes written are counted until
+ * the engine is idle, so deferred work is included. Latencies are taken from one clock reading a
+ * call: each holds the making of key and value (kv_life_control measures how much that is), and a
+ * stop cannot hide between two readings.
  *
  * Many keyspaces: a fifteenth of the entries, each into the next of 200 keyspaces, with little
  * memory: all of them have something in it, and none has much.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * bench/row/row_bench.c: what one run of rows costs: building it, gets, missing gets, seeks with ten
- * steps, walks. Keys of 16 random bytes, values of 100, half of them zeros.
+ * bench/row/row_bench.c: the costs of one run of rows: building it, gets, missing gets, seeks with
+ * ten steps, walks. Keys of 16 random bytes, values of 100, half of them zeros.
  *
  * bench_row [entries (1,000,000) [codec (0) [cache MiB (2048)]]]. Prints nanoseconds of processor time
  * an operation, the best of several rounds. The file goes to $TMPDIR or /tmp.

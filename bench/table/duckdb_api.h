@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * duckdb_api.h: what the benchmark uses of DuckDB's C interface, found at run time.
+ * duckdb_api.h: the part of DuckDB's C interface that the benchmark uses, loaded at run time.
  *
  * Debian has no DuckDB. The extension module in its wheel on PyPI exports the C interface beside Python's, so that no
  * header and no library is needed to build: the declarations are those of DuckDB's documentation of the C

@@ -2,9 +2,9 @@
  *
  * table.h: the interface that each engine of the table benchmark implements.
  *
- * A program has one engine: table_<engine>.c defines table_engine, table_main.c drives it. What goes
- * wrong ends the process with a message (table_die): a benchmark has nothing to rescue, and a row that
- * failed must not look like one that was slow. One thread calls.
+ * A program has one engine: table_<engine>.c defines table_engine, table_main.c drives it. Failures
+ * end the process with a message (table_die): a failed row must not look like a slow one. One
+ * thread calls.
  */
 #ifndef BENCH_TABLE_H
 #define BENCH_TABLE_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * table_firn_scan.c: the queries as scans. Each is opened, its texts parsed, and closed within the time that is
- * measured: a scan is not prepared.
+ * table_firn_scan.c: the queries as scans. The measured time includes opening each scan, parsing
+ * its texts, and closing it: scans are not prepared.
  */
 #include <firn/scan.h>
 

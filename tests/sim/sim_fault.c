@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * sim/sim_fault.c: the plan of what goes wrong, the counting, and the table.
+ * sim/sim_fault.c: the plan of failures, the counting, and the table.
  *
  * Between a caller and the inner implementation each call passes judge: it is counted, the hook
  * sees it, and the plan decides. The entries (sim_fault_dir.c, sim_fault_name.c, sim_fault_file.c,
@@ -9,8 +9,8 @@
  * (I1) The counts are atomic, since a store's threads call at once; plan and hook are set while
  *      none calls. With threads, which call is the n-th may differ from run to run; with the inner
  *      machine in memory it does not.
- * (I2) What the hook itself calls is judged as any call, but does not come to the hook again: a
- *   thread-local mark.
+ * (I2) Calls that the hook makes are judged like others, but do not reach the hook again: a
+ *      thread-local mark prevents it.
  */
 #include "sim/sim_fault.h"
 

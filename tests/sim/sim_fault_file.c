@@ -3,9 +3,9 @@
  * sim/sim_fault_file.c: calls on files that may be made to fail, to move half of what was asked, or
  * to tear.
  *
- * A short transfer of one byte cannot be halved and moves that byte, so that a plan of short
- * transfers for ever still comes to an end. A sync that fails loses what was not durable where the
- * inner machine can do that: nobody may then trust what it reads, or a later sync that succeeds.
+ * A short transfer of one byte cannot be halved and moves that byte, so a plan of endless short
+ * transfers still ends. If the inner machine can, a failed sync loses what was not durable: then
+ * neither later reads nor a later successful sync may be trusted.
  */
 #include "sim/sim_fault_ops.h"
 

@@ -2,8 +2,8 @@
  *
  * sim/sim_memory_name.c: operations on names in memory: create, remove, rename, link.
  *
- * Each looks at what the machine sees, decides as Linux would, makes room for the entries it needs,
- * and only then changes anything: an operation that fails, for want of memory too, has changed
+ * Each looks at the cached state, decides as Linux would, allocates the entries that it needs, and
+ * only then changes anything: a failed operation, even one that ran out of memory, has changed
  * nothing.
  *
  * Changes of names stay in the cache until a sync; now and then, as a journal is committed every

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * support/test_os.h: what tests do with directories and files of any implementation of the seam. A
- * failure fails the test, with the error's text. The test links firn_test_support_os and has os
+ * support/test_os.h: helpers of tests for directories and files of any implementation of the seam.
+ * A failure fails the test, with the error's text. The test links firn_test_support_os and has os
  * among its folders.
  */
 #ifndef FIRN_TEST_OS_H

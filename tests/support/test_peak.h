@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * support/test_peak.h: an allocator that knows how much memory is in use and was at most. Any
- * thread may allocate; the functions below are for a moment at which one alone does. The test links
- * folder base.
+ * support/test_peak.h: an allocator that counts the memory in use and its peak. Any thread may
+ * allocate; the functions below require that only one thread does. The test links folder base.
  */
 #ifndef FIRN_TEST_PEAK_H
 #define FIRN_TEST_PEAK_H

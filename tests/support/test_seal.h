@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * support/test_seal.h: makes the checksums of a sealed block file in memory right again after its
- * bytes were changed, so that tests and fuzz targets reach what lies after them. Nothing is
- * assumed of the bytes. Links base and codec, and folder block for blocks.
+ * support/test_seal.h: corrects the checksums of a sealed block file in memory after its bytes were
+ * changed, so that tests and fuzz targets reach the code after the checks. The bytes may be
+ * anything. Links base and codec, and folder block for blocks.
  */
 #ifndef FIRN_TEST_SEAL_H
 #define FIRN_TEST_SEAL_H

@@ -2,10 +2,10 @@
  *
  * support/test_share.h: the share of a loop's points that one of several builds takes.
  *
- * A loop that breaks an operation at its first, second, n-th call is long, and most of what it finds
- * it finds in every build. So scripts/test shares the points out: FIRN_TEST_SHARE=I/N takes the I-th
- * of each N of them, and another one in each loop of a program. The optimized build has all of them,
- * those with sanitizers a sixth each. Without the variable, and in a long run, every point is
+ * A loop that breaks an operation at its first, second, n-th call is long, and finds most of its
+ * failures in every build. So scripts/test shares the points out: FIRN_TEST_SHARE=I/N takes the
+ * I-th of each N of them, and another one in each loop of a program. The optimized build has all of
+ * them, those with sanitizers a sixth each. Without the variable, and in a long run, every point is
  * taken.
  */
 #ifndef FIRN_TEST_SHARE_H
