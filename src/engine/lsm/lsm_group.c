@@ -192,25 +192,35 @@ read_cell(struct firn_lsm_group *group, struct firn_lsm_group_column *column, ui
     return FIRN_OK;
 }
 
+/* Appends column i of the key of a row to out. */
+static int
+add_key_part(struct firn_lsm_group *group, size_t i, uint32_t row, struct firn_buf *out,
+             firn_error *err)
+{
+    struct firn_cell cell = {.kind = FIRN_PHYSICAL_NONE};
+    int rc = read_cell(group, &group->keys[i], row, &cell, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    if (cell.kind == FIRN_PHYSICAL_NONE) {
+        return refuse(group, group->keys[i].id, "a key has a null", err);
+    }
+    if (firn_tuple_key_add(out, group->keys[i].type, false, &cell) != FIRN_OK) {
+        return firn_error_no_memory(err, "a key");
+    }
+    return FIRN_OK;
+}
+
 int
 firn_lsm_group_key(struct firn_lsm_group *group, uint32_t row, struct firn_buf *out,
                    firn_error *err)
 {
+    int rc = FIRN_OK;
     firn_buf_clear(out);
-    for (size_t i = 0; i < group->key_count; i++) {
-        struct firn_cell cell = {.kind = FIRN_PHYSICAL_NONE};
-        int rc = read_cell(group, &group->keys[i], row, &cell, err);
-        if (rc != FIRN_OK) {
-            return rc;
-        }
-        if (cell.kind == FIRN_PHYSICAL_NONE) {
-            return refuse(group, group->keys[i].id, "a key has a null", err);
-        }
-        if (firn_tuple_key_add(out, group->keys[i].type, false, &cell) != FIRN_OK) {
-            return firn_error_no_memory(err, "a key");
-        }
+    for (size_t i = 0; rc == FIRN_OK && i < group->key_count; i++) {
+        rc = add_key_part(group, i, row, out, err);
     }
-    return FIRN_OK;
+    return rc;
 }
 
 /* (I2) */
@@ -259,6 +269,67 @@ out:
     return rc;
 }
 
+/* ---- searching ---- */
+
+/* Appends the first column of the key of a block's first row to out, if it is known without decoding the block: keys
+ * ascend, so it is the smallest of its block. */
+static bool
+add_block_start(const struct firn_lsm_group *group, uint32_t row, struct firn_buf *out)
+{
+    const struct firn_lsm_group_column *column = &group->keys[0];
+    struct firn_chunk_bounds bounds;
+    if (row % FIRN_CHUNK_BLOCK != 0 || column->is_constant) {
+        return false;
+    }
+    firn_chunk_block_bounds(&column->pin.chunk, row / FIRN_CHUNK_BLOCK, &bounds);
+    return bounds.null_count == 0 &&
+           (bounds.min.kind == FIRN_PHYSICAL_I64 || bounds.min.kind == FIRN_PHYSICAL_U64) &&
+           firn_tuple_key_add(out, column->type, false, &bounds.min) == FIRN_OK;
+}
+
+/* Whether the key of a row is below `key`. Reads only as many of its columns as that takes. */
+static int
+is_below(struct firn_lsm_group *group, uint32_t row, firn_slice key, struct firn_buf *memory,
+         bool *out, firn_error *err)
+{
+    int rc = FIRN_OK;
+    firn_buf_clear(memory);
+    *out = false;
+    for (size_t i = 0; i < group->key_count; i++) {
+        if (i > 0 || !add_block_start(group, row, memory)) {
+            rc = add_key_part(group, i, row, memory, err);
+        }
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+        const firn_slice begun = firn_buf_slice(memory);
+        *out = firn_slice_compare(begun, key) < 0;
+        if (!firn_slice_has_prefix(key, begun) || begun.size == key.size) {
+            return FIRN_OK; /* the other columns do not matter */
+        }
+    }
+    return rc;
+}
+
+/* The row to compare next: the start of a block, as long as there is one after `first`. */
+static uint32_t
+choose_middle(struct firn_lsm_group *group, uint32_t first, uint32_t high)
+{
+    const uint32_t middle = first + (high - first) / 2;
+    const uint32_t start = middle - middle % FIRN_CHUNK_BLOCK;
+    DCHECK(first < high);
+    if (start > first) {
+        return start;
+    }
+    if (start + FIRN_CHUNK_BLOCK < high) {
+        return start + FIRN_CHUNK_BLOCK;
+    }
+    for (size_t i = 0; i < group->key_count && high - first > 2; i++) {
+        group->keys[i].asked = middle / FIRN_CHUNK_BLOCK; /* more rows of it will be */
+    }
+    return middle;
+}
+
 int
 firn_lsm_group_find(struct firn_lsm_group *group, firn_slice key, uint32_t first, uint32_t end,
                     struct firn_buf *memory, uint32_t *out, firn_error *err)
@@ -266,12 +337,13 @@ firn_lsm_group_find(struct firn_lsm_group *group, firn_slice key, uint32_t first
     DCHECK(group->is_open && first <= end && end <= group->info.rows);
     uint32_t high = end;
     while (first < high) {
-        uint32_t middle = first + (high - first) / 2;
-        int rc = firn_lsm_group_key(group, middle, memory, err);
+        uint32_t middle = choose_middle(group, first, high);
+        bool is_lower;
+        int rc = is_below(group, middle, key, memory, &is_lower, err);
         if (rc != FIRN_OK) {
             return rc;
         }
-        if (firn_slice_compare(firn_buf_slice(memory), key) < 0) {
+        if (is_lower) {
             first = middle + 1;
         } else {
             high = middle;

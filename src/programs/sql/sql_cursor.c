@@ -43,6 +43,11 @@ firn_sql_cursor_open(sqlite3_vtab *vtab, sqlite3_vtab_cursor **out)
 static void
 drop_rows(struct firn_sql_cursor *cursor)
 {
+    if (cursor->source == FIRN_SQL_FROM_LOOKUP) {
+        cursor->has_other = false;
+        cursor->source = FIRN_SQL_AT_END; /* there is nothing else */
+        return;
+    }
     sqlite3_free(cursor->keys);
     firn_search_result_destroy(cursor->near);
     cursor->near = NULL;
@@ -76,7 +81,9 @@ note_asked(struct firn_sql_keep *keep, size_t number)
 static void
 note_cells(struct firn_sql_cursor *cursor)
 {
-    for (size_t i = 0; cursor->keep != NULL && i < cursor->read_count; i++) {
+    const bool has_asked = cursor->has_asked && cursor->keep != NULL;
+    cursor->has_asked = cursor->has_asked && !has_asked;
+    for (size_t i = 0; has_asked && i < cursor->read_count; i++) {
         struct firn_sql_cell *cell = &cursor->cells[cursor->columns[i]];
         if (cell->is_asked) {
             note_asked(cursor->keep, cursor->columns[i]);
@@ -355,7 +362,9 @@ firn_sql_cursor_filter(sqlite3_vtab_cursor *base, int number, const char *plan, 
     struct firn_sql_cursor *cursor = (struct firn_sql_cursor *)base;
     firn_error err;
     drop_rows(cursor);
-    firn_sql_table_check(firn_sql_cursor_table(cursor));
+    if (cursor->keep == NULL || cursor->keep->lookup == NULL) {
+        firn_sql_table_check(firn_sql_cursor_table(cursor));
+    }
     int rc = filter_rows(cursor, number, plan, count, values, &err);
     if (rc != FIRN_OK) {
         release_rows(cursor);

@@ -285,6 +285,7 @@ firn_sql_cursor_scan_next(struct firn_sql_cursor *cursor, firn_error *err)
         return rc;
     }
     cursor->batch_rows = firn_scan_batch_rows(cursor->batch);
+    cursor->has_asked = true;
     cursor->few_left -= cursor->few_left < UINT64_MAX ? cursor->batch_rows : 0;
     if (cursor->keep != NULL) {
         firn_sql_keep_spend(cursor->keep, &cursor->plan, cursor->batch_rows);

@@ -376,6 +376,8 @@ struct firn_sql_order {
     uint32_t columns[FIRN_TABLE_KEY_COLUMNS_MAX];
 };
 
+enum { FIRN_SQL_KEEP_WORTHY = 8 };
+
 struct firn_sql_table {
     sqlite3_vtab base;
     struct firn_sql_store *store; /* a reference */
@@ -393,6 +395,7 @@ struct firn_sql_table {
     struct firn_sql_order *orders; /* the first is the primary key */
     size_t order_count;
     bool can_write;
+    bool has_vectors;
     /* What was known when, by the monotonic clock. */
     uint64_t generation;
     uint64_t checked_ms;
@@ -401,9 +404,10 @@ struct firn_sql_table {
     int64_t rows_written;             /* since */
     struct firn_sql_writing *writing; /* of sql_update.c; NULL: nothing was written yet */
     sqlite3_vtab_cursor *spare;       /* of sql_cursor.c: one that may be used again */
-    struct firn_sql_keep *keeps;      /* of sql_keep.c */
-    struct firn_sql_dates *dates;     /* NULL: none yet */
-    struct firn_sql_texts *texts;     /* the same */
+    struct firn_sql_keep *keeps;      /* of sql_keep.c, as the next */
+    uint64_t worthy[FIRN_SQL_KEEP_WORTHY];
+    struct firn_sql_dates *dates; /* NULL: none yet */
+    struct firn_sql_texts *texts; /* the same */
 };
 
 /* Whether a column of a scan is still the one that SQLite was told of: not one that was dropped and made anew with another
@@ -546,6 +550,9 @@ struct firn_sql_keep {
     double spent;
     size_t found;
     uint64_t asked;
+    double price; /* what a lookup has cost on average, and the rows, when they were read */
+    double rows;
+    bool is_worthy;     /* it was so for an earlier statement */
     size_t missed;      /* how often the lookup did not have a column that was asked for */
     bool has_no_lookup; /* the table is too large for one */
     bool is_empty;      /* the constants are true of no row */
@@ -712,6 +719,7 @@ struct firn_sql_cursor {
     uint64_t skip;      /* FROM_SKIPPED: how many rows the scan has skipped */
     uint64_t skip_left; /* those of them that SQLite has not counted yet, this one included */
     uint64_t few_left;  /* rows until the scan's limit; UINT64_MAX: it has none */
+    bool has_asked;     /* cells may have is_asked set */
     bool is_not_bare;   /* other columns than those of the key were asked for by the plan */
 };
 

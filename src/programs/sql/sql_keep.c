@@ -7,6 +7,10 @@
  * (sql_lookup.c). A correlated subquery opens its cursor anew for each row of the outer statement, so what was spent and read
  * belongs not to a cursor but to the table, until all cursors over the store are closed: the end of the statement, or of several.
  *
+ * That spends about twice what reading the table at the first lookup would have cost. So the table remembers for a few plans
+ * that reading was worth it, and the next statement with such a plan reads after an eighth of the lookups. If it turns
+ * out to make fewer lookups than would pay, the plan is forgotten.
+ *
  * Cursors share what is kept if they read the same snapshot, with the same plan, and with the same constants: two subqueries of
  * a statement may have plans that look alike, and differ in a constant.
  *
@@ -21,9 +25,53 @@
 SQLITE_EXTENSION_INIT3
 
 /* What lookups cost, in rows that are put into memory; looked at every so many lookups, after the first few. */
-enum { ROWS_PER_GET = 64, ROWS_PER_RANGE = 3000, GETS = 16 };
+enum { ROWS_PER_GET = 64, ROWS_PER_RANGE = 1000, GETS = 16 };
+/* Of what reading costs, a plan that was worth it spends this part on lookups. */
+enum { WORTHY_PART = 8 };
 /* So many rows have shown which columns are asked for; so many of which one was missing make the table be read again. */
 enum { FOUND_MIN = 4, MISSED_MAX = 64 };
+
+/* ---- plans that were worth it ---- */
+
+static uint64_t
+hash_of(const char *plan)
+{
+    uint64_t hash = UINT64_C(14695981039346656037); /* FNV-1a */
+    for (; *plan != '\0'; plan++) {
+        hash = (hash ^ (uint8_t)*plan) * UINT64_C(1099511628211);
+    }
+    return hash;
+}
+
+/* Where the table has a plan; FIRN_SQL_KEEP_WORTHY: nowhere. */
+static size_t
+find_worthy(const struct firn_sql_table *table, uint64_t hash)
+{
+    size_t i = 0;
+    while (i < FIRN_SQL_KEEP_WORTHY && table->worthy[i] != hash) {
+        i++;
+    }
+    return i;
+}
+
+/* Remembers whether reading the rows was worth it. The plans that were used last come first. */
+static void
+judge(struct firn_sql_table *table, const struct firn_sql_keep *keep)
+{
+    const uint64_t hash = hash_of(keep->plan);
+    size_t at = find_worthy(table, hash);
+    if (keep->rows == 0) {
+        return; /* they were not read */
+    }
+    const bool is_worthy = keep->price * (double)keep->gets >= keep->rows;
+    at = at == FIRN_SQL_KEEP_WORTHY ? at - 1 : at;
+    if (is_worthy) {
+        memmove(table->worthy + 1, table->worthy, at * sizeof table->worthy[0]);
+        table->worthy[0] = hash;
+    } else if (table->worthy[at] == hash) {
+        table->worthy[at] = 0;
+    }
+}
 
 static void
 destroy(struct firn_sql_keep *keep)
@@ -45,6 +93,7 @@ forget(struct firn_sql_table *table, uint64_t serial)
         if (keep->users == 0 && keep->serial != serial) {
             *at = keep->next;
             table->store->keep_count--;
+            judge(table, keep);
             destroy(keep);
         } else {
             at = &keep->next;
@@ -128,6 +177,7 @@ create(struct firn_sql_table *table, uint64_t serial, const char *plan_text)
         sqlite3_free(keep);
         return NULL;
     }
+    keep->is_worthy = find_worthy(table, hash_of(plan_text)) < FIRN_SQL_KEEP_WORTHY;
     forget(table, serial);
     keep->next = table->keeps;
     table->keeps = keep;
@@ -193,16 +243,22 @@ firn_sql_keep_is_worth(struct firn_sql_keep *keep, struct firn_sql_table *table,
         keep->lookup = NULL;
         keep->missed = 0;
     }
+    keep->gets++;
     if (keep->lookup != NULL || keep->has_no_lookup || keep->is_empty) {
         return !keep->has_no_lookup;
     }
     const double rows = firn_sql_table_rows(table);
-    keep->gets++;
     keep->spent += plan->is_point ? ROWS_PER_GET
                    : has_bounds(plan)
                        ? ROWS_PER_RANGE
                        : ROWS_PER_RANGE + rows * firn_sql_plan_test_cost(table, rows);
-    return (keep->gets <= GETS || keep->gets % GETS == 0) && keep->gets > 2 && keep->spent >= rows;
+    const bool is_worth = (keep->gets <= GETS || keep->gets % GETS == 0) && keep->gets > 2 &&
+                          keep->spent >= (keep->is_worthy ? rows / WORTHY_PART : rows);
+    if (is_worth) {
+        keep->price = keep->spent / (double)keep->gets;
+        keep->rows = rows;
+    }
+    return is_worth;
 }
 
 struct reading {

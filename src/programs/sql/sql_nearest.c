@@ -17,17 +17,6 @@
 #include "sqlparse/sqlparse.h"
 SQLITE_EXTENSION_INIT3
 
-static bool
-has_vectors(const struct firn_sql_table *table)
-{
-    size_t i = 0;
-    while (table->keyspace == NULL && i < table->def->column_count &&
-           table->def->columns[i].type != FIRN_TYPE_VECTOR) {
-        i++;
-    }
-    return table->keyspace == NULL && i < table->def->column_count;
-}
-
 /* The one statement that is running; NULL: there are several. */
 static sqlite3_stmt *
 running(sqlite3 *db)
@@ -104,7 +93,7 @@ firn_sql_nearest_find(const struct firn_sql_table *table, const struct firn_sql_
     firn_search_result *found = NULL;
     struct firn_sqlparse_nearest nearest;
     char reason[FIRN_SQLPARSE_REASON_SIZE];
-    sqlite3_stmt *statement = has_vectors(table) ? running(db) : NULL;
+    sqlite3_stmt *statement = table->has_vectors ? running(db) : NULL;
     if (statement == NULL || !may_ask(sqlite3_sql(statement))) {
         return NULL;
     }

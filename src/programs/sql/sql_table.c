@@ -109,6 +109,9 @@ open_table(struct firn_sql_table *table, const struct firn_sql_connecting *in, f
     if (rc == FIRN_OK) {
         rc = firn_table_def_parse(table->text, &table->def, err);
     }
+    for (size_t i = 0; rc == FIRN_OK && i < table->def->column_count; i++) {
+        table->has_vectors = table->has_vectors || table->def->columns[i].type == FIRN_TYPE_VECTOR;
+    }
     if (rc == FIRN_OK) {
         rc = list_orders(table, err);
     }
