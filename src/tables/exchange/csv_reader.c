@@ -406,9 +406,12 @@ static int
 make_fields(struct firn_csv_reader *reader, firn_slice raw)
 {
     const firn_slice null_text = reader->format.null_text;
-    for (uint32_t i = 0, doubled = 0; i < reader->count; i++) {
-        const struct span *span = &reader->spans[i];
-        struct firn_csv_field *field = &reader->fields[i];
+    const struct span *const spans = reader->spans;
+    struct firn_csv_field *const fields = reader->fields;
+    const uint32_t count = reader->count;
+    for (uint32_t i = 0, doubled = 0; i < count; i++) {
+        const struct span *span = &spans[i];
+        struct firn_csv_field *field = &fields[i];
         DCHECK(span->start <= span->end && span->end <= raw.size);
         field->text = firn_bytes(raw.data + span->start, span->end - span->start);
         field->is_quoted = span->is_quoted;

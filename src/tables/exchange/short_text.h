@@ -21,17 +21,26 @@
 
 enum { FIRN_SHORT_TEXT_DIGITS = 8, FIRN_SHORT_TEXT_DATE_SIZE = 10 };
 
-/* A word of eight characters, the first one in the lowest byte, as a number. */
+/* Whether a word has eight digits. *out: the pairs of them, the first one lowest, as numbers of 16 bits. */
 static inline bool
-firn_short_text_word(uint64_t word, uint64_t *out)
+firn_short_text_pairs(uint64_t word, uint64_t *out)
 {
     const uint64_t high = UINT64_C(0xf0f0f0f0f0f0f0f0);
     /* '0' to '9', and also when six is added, are 0x30 to 0x3f. */
     const uint64_t nibbles = (word & high) | ((word + UINT64_C(0x0606060606060606)) & high) >> 4;
-    word = (word & ~high) * (10 * 0x100 + 1) >> 8;
-    word = (word & UINT64_C(0x00ff00ff00ff00ff)) * (100 * 0x10000 + 1) >> 16;
-    *out = (word & UINT64_C(0x0000ffff0000ffff)) * (10000 * UINT64_C(0x100000000) + 1) >> 32;
+    *out = ((word & ~high) * (10 * 0x100 + 1) >> 8) & UINT64_C(0x00ff00ff00ff00ff);
     return nibbles == UINT64_C(0x3333333333333333);
+}
+
+/* Eight digits, the first one in the lowest byte, as a number. */
+static inline bool
+firn_short_text_word(uint64_t word, uint64_t *out)
+{
+    uint64_t pairs;
+    const bool is_number = firn_short_text_pairs(word, &pairs);
+    pairs = (pairs * (100 * 0x10000 + 1) >> 16) & UINT64_C(0x0000ffff0000ffff);
+    *out = pairs * (10000 * UINT64_C(0x100000000) + 1) >> 32;
+    return is_number;
 }
 
 /* 1 to 8 digits. */
@@ -82,60 +91,65 @@ firn_short_text_integer(firn_slice text, bool *out_is_negative, uint64_t *out)
     return firn_short_text_digits(text.data + first, text.size - first, out);
 }
 
-/* A decimal that has as many digits after its point as its scale, at most 8. *out: in units of 10^-scale. */
+/* A decimal that has as many digits after its point as its scale. *out: in units of 10^-scale. */
 static inline bool
 firn_short_text_decimal(firn_slice text, unsigned precision, unsigned scale, int64_t *out)
 {
-    static const uint32_t powers[] = {1,      10,      100,      1000,     10000,
-                                      100000, 1000000, 10000000, 100000000};
     const size_t after = scale > 0 ? scale + 1 : 0; /* bytes of the point and what follows it */
     uint64_t number;
-    uint64_t fraction = 0;
     bool is_negative;
-    if (scale > FIRN_SHORT_TEXT_DIGITS || text.size <= after ||
+    if (text.size <= after ||
         !firn_short_text_integer(firn_bytes(text.data, text.size - after), &is_negative, &number)) {
         return false;
     }
-    const size_t digits = text.size - is_negative - (scale > 0);
     const uint8_t *point = text.data + text.size - after;
-    if (digits > precision ||
-        (scale > 0 && (*point != '.' || !firn_short_text_eight(point + 1, scale, &fraction)))) {
+    if (text.size - is_negative - (scale > 0) > precision || (scale > 0 && *point != '.')) {
         return false;
     }
-    DCHECK(digits <= 18);
-    number = number * powers[scale] + fraction;
+    DCHECK(precision <= 18); /* so that nothing overflows */
+    uint32_t largest = 0;
+    for (unsigned i = 1; i <= scale; i++) {
+        const uint32_t digit = (uint8_t)(point[i] - '0');
+        largest = digit > largest ? digit : largest;
+        number = number * 10 + digit;
+    }
     *out = is_negative ? -(int64_t)number : (int64_t)number;
-    return true;
+    return largest <= 9;
 }
 
 /* A date like 2026-11-23, as days since 1970-01-01; see time_text.c. */
 static inline bool
 firn_short_text_date(firn_slice text, int64_t *out_days)
 {
-    static const uint8_t lengths[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    uint64_t number;
+    /* Of a year without a leap day. */
+    static const uint16_t starts[] = {0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334, 365};
+    uint64_t pairs;
     if (text.size != FIRN_SHORT_TEXT_DATE_SIZE) {
         return false;
     }
     const uint64_t word = firn_load_le64(text.data);
     const uint64_t digits = (word & UINT64_C(0xffffffff)) | (word >> 8 & UINT64_C(0xffff00000000)) |
-                            (uint64_t)text.data[8] << 48 | (uint64_t)text.data[9] << 56;
+                            (uint64_t)firn_load_le16(text.data + 8) << 48;
     if ((word & UINT64_C(0xff0000ff00000000)) != UINT64_C(0x2d00002d00000000) ||
-        !firn_short_text_word(digits, &number)) {
+        !firn_short_text_pairs(digits, &pairs)) {
         return false;
     }
-    const uint32_t month = (uint32_t)number / 100 % 100;
-    const uint32_t day = (uint32_t)number % 100;
-    uint32_t year = (uint32_t)number / 10000;
-    const bool is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    if (month - 1 >= 12 || day - 1 >= (uint32_t)lengths[month - 1] + (month == 2 && is_leap)) {
+    const uint32_t century = pairs & 0xff;
+    const uint32_t year = pairs >> 16 & 0xff; /* of the century */
+    const uint32_t month = pairs >> 32 & 0xff;
+    const uint32_t day = pairs >> 48 & 0xff;
+    const bool is_leap = year % 4 == 0 && (year != 0 || century % 4 == 0);
+    if (month - 1 >= 12 ||
+        day - 1 >= (uint32_t)starts[month] - starts[month - 1] + (month == 2 && is_leap)) {
         return false;
     }
-    /* Years begin in March, and an era earlier: no number is below 0. */
-    year = year + 400 - (month <= 2);
-    const uint32_t day_of_year = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1;
-    const uint32_t days = 365 * year + year / 4 - year / 100 + year / 400 + day_of_year;
-    *out_days = (int64_t)days - 146097 - 719468;
+    /* The days since year 0, which is one of 366 days, began. */
+    const uint32_t years = 100 * century + year;
+    const uint32_t leap_days =
+        (years + 3) / 4 - (century + (year > 0)) + (century / 4 + (century % 4 > 0 || year > 0));
+    const uint32_t days =
+        365 * years + leap_days + starts[month - 1] + (month > 2 && is_leap) + day - 1;
+    *out_days = (int64_t)days - 719528;
     return true;
 }
 
