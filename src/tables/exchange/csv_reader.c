@@ -18,6 +18,9 @@
  * machine continues where it was: no byte is read twice, however small the pieces are. Only fields
  * with doubled quotes are copied once more, to `unquoted`.
  *
+ * The kernel also finds bytes that are not ASCII. Text needs no other check for UTF-8 if all blocks that have a part of its
+ * record are ASCII.
+ *
  * Invariants.
  * (I1) While a record that began in an earlier piece is read, carry has all of it up to the current
  * piece, and `from` is 0.
@@ -65,6 +68,7 @@ struct firn_csv_reader {
     size_t from;
     size_t block;
     uint64_t mask;
+    bool block_is_ascii; /* the block before it; true if there is none */
     bool is_finished;
     int failed;         /* FIRN_OK, or the code that next always returns */
     size_t bom_matched; /* bytes of a mark at the start of the text; BOM_SIZE + 1: past the start */
@@ -74,6 +78,7 @@ struct firn_csv_reader {
     enum state state;
     size_t start;   /* of the field */
     size_t largest; /* of the fields that have ended, in bytes */
+    bool is_ascii;  /* all blocks that have a part of the record are */
     bool has_doubled;
     size_t quote_at;     /* CLOSED: the quote */
     size_t return_at;    /* QUOTED: one after the last CR */
@@ -119,6 +124,8 @@ firn_csv_reader_create(const struct firn_csv_reader_options *options, struct fir
         options->record_size_max != 0 ? options->record_size_max : record_size_default;
     reader->line = 1;
     reader->first_line = 1;
+    reader->is_ascii = true;
+    reader->block_is_ascii = true;
     reader->spans = firn_alloc_array(FIRN_CSV_FIELDS_MAX, sizeof *reader->spans);
     reader->fields = firn_alloc_array(FIRN_CSV_FIELDS_MAX, sizeof *reader->fields);
     rc = firn_buf_assign(&reader->null_text, format->null_text);
@@ -154,6 +161,7 @@ firn_csv_reader_feed(struct firn_csv_reader *reader, firn_slice piece)
     reader->from = 0;
     reader->block = 0;
     reader->mask = 0;
+    reader->block_is_ascii = true;
 }
 
 void
@@ -187,19 +195,23 @@ load_block(struct firn_csv_reader *reader)
 {
     uint8_t quote = reader->quote == NO_QUOTE ? reader->delimiter : (uint8_t)reader->quote;
     size_t left = reader->size - reader->block;
+    bool is_ascii = true;
     if (left == 0) {
         return false;
     }
     if (left >= FIRN_CSV_MASK_BYTES) {
-        reader->mask = firn_csv_mask(reader->piece + reader->block, reader->delimiter, quote);
-        reader->block += FIRN_CSV_MASK_BYTES;
-        return true;
+        reader->mask =
+            firn_csv_mask(reader->piece + reader->block, reader->delimiter, quote, &is_ascii);
+    } else {
+        /* The last block is copied: nothing is read past the piece. */
+        uint8_t last[FIRN_CSV_MASK_BYTES] = {0};
+        memcpy(last, reader->piece + reader->block, left);
+        reader->mask =
+            firn_csv_mask(last, reader->delimiter, quote, &is_ascii) & ((UINT64_C(1) << left) - 1);
     }
-    /* The last block is copied: nothing is read past the piece. */
-    uint8_t last[FIRN_CSV_MASK_BYTES] = {0};
-    memcpy(last, reader->piece + reader->block, left);
-    reader->mask = firn_csv_mask(last, reader->delimiter, quote) & ((UINT64_C(1) << left) - 1);
     reader->block += FIRN_CSV_MASK_BYTES;
+    reader->block_is_ascii = is_ascii;
+    reader->is_ascii &= is_ascii;
     return true;
 }
 
@@ -236,16 +248,50 @@ take_beside_plain(struct firn_csv_reader *reader, uint8_t byte, size_t at)
     return is_end && reader->state != QUOTED;
 }
 
+/* Ends the unquoted fields whose delimiters are the next special bytes of the block: those of most fields. */
+static inline void
+take_delimiters(struct firn_csv_reader *reader)
+{
+    /* The place in the piece of the block's first byte, and that in the record of the piece's. */
+    const size_t block = reader->block - FIRN_CSV_MASK_BYTES;
+    const size_t before = reader->carry.size - reader->from;
+    uint64_t mask = reader->mask;
+    uint32_t count = reader->count;
+    size_t start = reader->start;
+    size_t largest = reader->largest;
+    DCHECK(reader->state == PLAIN && !reader->has_doubled);
+    while (mask != 0 && count < FIRN_CSV_FIELDS_MAX) {
+        const size_t i = block + (size_t)__builtin_ctzll(mask);
+        if (reader->piece[i] != reader->delimiter) {
+            break;
+        }
+        const size_t at = i + before;
+        DCHECK(at >= start);
+        reader->spans[count++] = (struct span){.start = start, .end = at};
+        largest = at - start > largest ? at - start : largest;
+        start = at + 1;
+        mask &= mask - 1;
+    }
+    reader->mask = mask;
+    reader->count = count;
+    reader->start = start;
+    reader->largest = largest;
+}
+
 /* Continues to the end of the record; false: it is not in the piece. *out is its place in the piece. */
 static bool
 scan(struct firn_csv_reader *reader, size_t *out)
 {
     for (;;) {
-        while (reader->mask == 0) {
-            /* The bits are those of [block - 64, block). */
+        /* The bits are those of [block - 64, block). */
+        if (reader->mask != 0 && reader->state == PLAIN) {
+            take_delimiters(reader);
+        }
+        if (reader->mask == 0) {
             if (reader->block >= reader->size || !load_block(reader)) {
                 return false;
             }
+            continue;
         }
         size_t i = reader->block - FIRN_CSV_MASK_BYTES + (size_t)__builtin_ctzll(reader->mask);
         reader->mask &= reader->mask - 1;
@@ -299,6 +345,7 @@ begin_record(struct firn_csv_reader *reader)
     reader->state = PLAIN;
     reader->start = 0;
     reader->largest = 0;
+    reader->is_ascii = reader->block_is_ascii;
     reader->has_doubled = false;
     reader->has_too_many = false;
     reader->count = 0;
@@ -319,7 +366,8 @@ skip_bom(struct firn_csv_reader *reader)
         if (reader->from == reader->size && !reader->is_finished) {
             return FIRN_OK;
         }
-        /* It was no mark. */
+        /* It was no mark, but the beginning of the record. */
+        reader->is_ascii &= reader->bom_matched == 0;
         int rc = firn_buf_append(&reader->carry, bom, reader->bom_matched);
         if (rc != FIRN_OK) {
             return rc;
@@ -358,9 +406,12 @@ static int
 make_fields(struct firn_csv_reader *reader, firn_slice raw)
 {
     const firn_slice null_text = reader->format.null_text;
-    for (uint32_t i = 0, doubled = 0; i < reader->count; i++) {
-        const struct span *span = &reader->spans[i];
-        struct firn_csv_field *field = &reader->fields[i];
+    const struct span *const spans = reader->spans;
+    struct firn_csv_field *const fields = reader->fields;
+    const uint32_t count = reader->count;
+    for (uint32_t i = 0, doubled = 0; i < count; i++) {
+        const struct span *span = &spans[i];
+        struct firn_csv_field *field = &fields[i];
         DCHECK(span->start <= span->end && span->end <= raw.size);
         field->text = firn_bytes(raw.data + span->start, span->end - span->start);
         field->is_quoted = span->is_quoted;
@@ -439,6 +490,7 @@ give(struct firn_csv_reader *reader, firn_slice raw, struct firn_csv_record *out
     }
     out->fields = reader->fields;
     out->count = reader->count;
+    out->is_ascii = reader->is_ascii;
     return FIRN_OK;
 }
 
@@ -545,6 +597,10 @@ firn_csv_reader_values(const struct firn_csv_record *record,
         const struct firn_csv_field *field = &record->fields[i];
         if (field->is_null || columns[i].type.type == FIRN_TYPE_NULL) {
             out[i] = firn_null();
+            continue;
+        }
+        if (columns[i].type.type == FIRN_TYPE_TEXT && record->is_ascii) {
+            out[i] = firn_text_bytes(field->text);
             continue;
         }
         int rc = firn_value_text_read(&columns[i].type, field->text, memory, &out[i], err);

@@ -47,6 +47,7 @@ struct firn_csv_record {
     uint32_t count; /* 0: there is no record yet, or no more */
     uint64_t line;  /* of its first byte, from 1 */
     firn_slice raw; /* all of it, without the end of the line */
+    bool is_ascii;  /* all of it is; false may mean that the bytes beside it are not */
 };
 
 struct firn_csv_reader;

@@ -19,8 +19,9 @@ contains_marks(const struct firn_csv_format *format, firn_slice text)
     const uint8_t delimiter = (uint8_t)firn_csv_format_delimiter(format);
     const uint8_t quote = (uint8_t)firn_csv_format_quote(format);
     size_t at = 0;
+    bool is_ascii = true; /* not needed here */
     for (; text.size - at >= FIRN_CSV_MASK_BYTES; at += FIRN_CSV_MASK_BYTES) {
-        if (firn_csv_mask(text.data + at, delimiter, quote) != 0) {
+        if (firn_csv_mask(text.data + at, delimiter, quote, &is_ascii) != 0) {
             return true;
         }
     }

@@ -149,36 +149,11 @@ take_date(struct cursor *cursor, int64_t *out)
     return days_of(year, month, day, out) ? NULL : out_of_range;
 }
 
-/* A fast path for most dates: 2026-11-23. False: the text needs a closer look. */
-static bool
-take_plain_date(firn_slice text, int64_t *out)
-{
-    static const uint8_t places[] = {0, 1, 2, 3, 5, 6, 8, 9};
-    int number = 0;
-    if (text.size != 10 || text.data[4] != '-' || text.data[7] != '-') {
-        return false;
-    }
-    for (size_t i = 0; i < sizeof places; i++) {
-        const int digit = text.data[places[i]] - '0';
-        if (digit < 0 || digit > 9) {
-            return false;
-        }
-        number = number * 10 + digit;
-    }
-    const int month = number / 100 % 100;
-    const int day = number % 100;
-    return month >= 1 && month <= 12 && day >= 1 && day <= days_of_month(number / 10000, month) &&
-           days_of(number / 10000, month, day, out);
-}
-
 const char *
 firn_time_text_read_date(firn_slice text, int64_t *out_days)
 {
     static const uint8_t nothing[1] = {0};
     const uint8_t *data = text.size == 0 ? nothing : text.data;
-    if (take_plain_date(text, out_days)) {
-        return NULL;
-    }
     struct cursor cursor = {data, data + text.size};
     int64_t days;
     const char *defect = take_date(&cursor, &days);

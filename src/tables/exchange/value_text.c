@@ -21,6 +21,7 @@
 #include "codec/hex.h"
 #include "codec/utf8.h"
 #include "exchange/float_text.h"
+#include "exchange/short_text.h"
 #include "exchange/time_text.h"
 
 enum { UUID_SIZE = 16, UUID_TEXT_SIZE = 36 };
@@ -208,7 +209,7 @@ take_decimal(firn_slice text, struct decimal *out)
     return is_too_long ? too_many_digits : NULL;
 }
 
-/* A fast path for most decimals: so few digits that all of them fit, and a point. False: needs a closer look. */
+/* So few digits that all of them fit, and a point. False: the text needs a closer look. */
 static bool
 take_plain_decimal(const struct firn_value_text_type *type, firn_slice text, int64_t *out)
 {
@@ -473,11 +474,48 @@ refuse(const struct firn_value_text_type *type, firn_slice text, const char *def
                           defect);
 }
 
+/* Reads most numbers and dates; false: the text needs a closer look. */
+static inline bool
+read_short(const struct firn_value_text_type *type, firn_slice text, firn_value *out)
+{
+    bool is_negative;
+    uint64_t number;
+    unsigned bits;
+    switch (type->type) {
+    case FIRN_TYPE_I8:
+    case FIRN_TYPE_I16:
+    case FIRN_TYPE_I32:
+    case FIRN_TYPE_I64:
+    case FIRN_TYPE_U8:
+    case FIRN_TYPE_U16:
+    case FIRN_TYPE_U32:
+    case FIRN_TYPE_U64:
+        bits = 8U << (type->type - FIRN_TYPE_I8) % 4;
+        if (!firn_short_text_integer(text, &is_negative, &number) || number >> (bits - 1) != 0 ||
+            (is_negative && type->type >= FIRN_TYPE_U8)) {
+            return false;
+        }
+        *out = firn_typed_i64(type->type, is_negative ? -(int64_t)number : (int64_t)number);
+        return true;
+    case FIRN_TYPE_DECIMAL:
+        out->type = type->type;
+        return firn_short_text_decimal(text, type->precision, type->scale, &out->as.i64);
+    case FIRN_TYPE_DATE:
+        out->type = type->type;
+        return firn_short_text_date(text, &out->as.i64);
+    default:
+        return false;
+    }
+}
+
 int
 firn_value_text_read(const struct firn_value_text_type *type, firn_slice text,
                      struct firn_buf *memory, firn_value *out, firn_error *err)
 {
     DCHECK(type_is_valid(type));
+    if (read_short(type, text, out)) {
+        return FIRN_OK;
+    }
     *out = firn_null();
     if (type->type == FIRN_TYPE_TEXT) {
         if (!firn_utf8_is_valid(text)) {

@@ -324,14 +324,81 @@ the_kernel_finds_what_its_twin_finds(void **state)
         uint8_t delimiter = i % 3 == 0 ? ',' : (uint8_t)test_random_below(&random, 128);
         uint8_t quote = i % 5 == 0 ? '"' : (uint8_t)test_random_below(&random, 128);
         uint64_t expected = 0;
+        bool is_ascii = true;
+        bool found = true;
+        bool found_plain = true;
+        for (size_t b = 0; b < FIRN_CSV_MASK_BYTES && i % 7 == 0; b++) {
+            bytes[b + 1] &= i % 2 == 0 || b != (size_t)i % FIRN_CSV_MASK_BYTES ? 0x7f : 0xff;
+        }
         for (size_t b = 0; b < FIRN_CSV_MASK_BYTES; b++) {
             uint8_t byte = bytes[b + 1];
+            is_ascii = is_ascii && byte < 0x80;
             if (byte == delimiter || byte == quote || byte == '\n' || byte == '\r') {
                 expected |= UINT64_C(1) << b;
             }
         }
-        assert_true(firn_csv_mask(bytes + 1, delimiter, quote) == expected);
-        assert_true(firn_csv_mask_plain(bytes + 1, delimiter, quote) == expected);
+        assert_true(firn_csv_mask(bytes + 1, delimiter, quote, &found) == expected);
+        assert_true(firn_csv_mask_plain(bytes + 1, delimiter, quote, &found_plain) == expected);
+        assert_true(found == is_ascii && found_plain == is_ascii);
+    }
+}
+
+/* Reads the values of all records of the piece, and counts those that are refused. */
+static void
+drain_values(struct firn_csv_reader *reader, const struct firn_value_text_column *columns,
+             size_t *refused)
+{
+    struct firn_buf memory = {0};
+    struct firn_csv_record record;
+    firn_value values[2];
+    firn_error err;
+    for (;;) {
+        assert_int_equal(firn_csv_reader_next(reader, &record, &err), FIRN_OK);
+        if (record.count == 0) {
+            break;
+        }
+        assert_int_equal(record.count, 2);
+        *refused += firn_csv_reader_values(&record, columns, &memory, values, &err) != FIRN_OK;
+    }
+    firn_buf_deinit(&memory);
+}
+
+/* Wherever the bytes are among blocks and pieces, a text that is not UTF-8 is no value. */
+static void
+text_is_checked_in_every_place(void **state)
+{
+    (void)state;
+    const struct firn_value_text_column columns[] = {{firn_str("a"), {FIRN_TYPE_TEXT, 0, 0, 0}},
+                                                     {firn_str("b"), {FIRN_TYPE_TEXT, 0, 0, 0}}};
+    enum { SIZE = 190 }; /* of almost three blocks */
+    for (size_t piece = 1; piece <= SIZE; piece += piece < 8 ? 1 : 23) {
+        for (size_t wrong = 0; wrong < SIZE; wrong++) {
+            char text[SIZE];
+            struct firn_csv_reader *reader;
+            size_t refused = 0;
+            firn_error err;
+            for (size_t i = 0; i < SIZE; i++) {
+                text[i] = "abc,defgh\n"[i % 10];
+            }
+            if (text[wrong] == ',' || text[wrong] == '\n') {
+                continue;
+            }
+            text[wrong] = wrong % 2 == 0 ? '\xef' : '\x80';
+            assert_int_equal(firn_csv_reader_create(&defaults, &reader, &err), FIRN_OK);
+            for (size_t at = 0; at <= SIZE; at += piece) {
+                if (at < SIZE) {
+                    firn_csv_reader_feed(reader, firn_bytes((const uint8_t *)text + at,
+                                                            SIZE - at < piece ? SIZE - at : piece));
+                }
+                if (at + piece > SIZE) { /* it was the last one */
+                    drain_values(reader, columns, &refused);
+                    firn_csv_reader_finish(reader);
+                }
+                drain_values(reader, columns, &refused);
+            }
+            assert_int_equal(refused, 1);
+            firn_csv_reader_destroy(reader);
+        }
     }
 }
 
@@ -768,6 +835,7 @@ main(void)
         cmocka_unit_test(errors_say_the_line_and_reading_goes_on),
         cmocka_unit_test(records_and_fields_have_limits),
         cmocka_unit_test(options_that_mean_nothing_are_refused),
+        cmocka_unit_test(text_is_checked_in_every_place),
         cmocka_unit_test(the_kernel_finds_what_its_twin_finds),
         cmocka_unit_test(random_texts_are_read_alike_in_all_pieces),
         cmocka_unit_test(one_byte_at_a_time_is_not_slow),

@@ -407,6 +407,76 @@ random_values_are_read_as_they_were_written(void **state)
     firn_buf_deinit(&read);
 }
 
+/* A text that mostly is a number or a date. */
+static size_t
+make_text(struct test_random *random, char out[static 32])
+{
+    static const char often[] = "0123456789012345678901234567890123456789-+.: e/\x80\xb0";
+    size_t size = test_random_below(random, 21);
+    if (test_random_below(random, 4) == 0) {
+        return (size_t)snprintf(out, 32, "%04d-%02d-%02d", (int)test_random_below(random, 10000),
+                                (int)test_random_below(random, 14),
+                                (int)test_random_below(random, 33));
+    }
+    for (size_t i = 0; i < size; i++) {
+        out[i] = (char)('0' + test_random_below(random, 10));
+    }
+    if (size > 0 && test_random_below(random, 3) == 0) {
+        out[0] = '-';
+    }
+    if (size > 2 && test_random_below(random, 2) == 0) {
+        out[size - 3] = '.';
+    }
+    for (uint64_t i = test_random_below(random, 3); size > 0 && i > 1; i--) {
+        out[test_random_below(random, size)] = often[test_random_below(random, sizeof often - 1)];
+    }
+    return size;
+}
+
+/* A space before a text is ignored, but then the text is read character by character. */
+static void
+texts_that_are_read_at_once_mean_what_their_characters_mean(void **state)
+{
+    (void)state;
+    static const struct firn_value_text_type types[] = {
+        {FIRN_TYPE_I8, 0, 0, 0},       {FIRN_TYPE_I16, 0, 0, 0},      {FIRN_TYPE_I32, 0, 0, 0},
+        {FIRN_TYPE_I64, 0, 0, 0},      {FIRN_TYPE_U8, 0, 0, 0},       {FIRN_TYPE_U16, 0, 0, 0},
+        {FIRN_TYPE_U32, 0, 0, 0},      {FIRN_TYPE_U64, 0, 0, 0},      {FIRN_TYPE_DECIMAL, 5, 2, 0},
+        {FIRN_TYPE_DECIMAL, 18, 2, 0}, {FIRN_TYPE_DECIMAL, 18, 0, 0}, {FIRN_TYPE_DECIMAL, 3, 0, 0},
+        {FIRN_TYPE_DECIMAL, 18, 8, 0}, {FIRN_TYPE_DECIMAL, 18, 9, 0}, {FIRN_TYPE_DECIMAL, 2, 2, 0},
+        {FIRN_TYPE_DATE, 0, 0, 0},
+    };
+    struct test_random random;
+    struct firn_buf memory = {0};
+    size_t counts[2] = {0};
+    uint64_t rounds = getenv("FIRN_TEST_LONG") != NULL ? 10000000 : 100000;
+    test_random_init(&random, "short_text", 1);
+    for (uint64_t i = 0; i < rounds; i++) {
+        char text[33] = " ";
+        const size_t size = make_text(&random, text + 1);
+        for (size_t t = 0; t < sizeof types / sizeof types[0]; t++) {
+            /* The text has no bytes around it that may be read. */
+            uint8_t *exact = malloc(size + (size == 0));
+            firn_value value;
+            firn_value slow;
+            assert_non_null(exact);
+            memcpy(exact, text + 1, size);
+            int rc =
+                firn_value_text_read(&types[t], firn_bytes(exact, size), &memory, &value, NULL);
+            free(exact);
+            int slow_rc =
+                firn_value_text_read(&types[t], firn_bytes(text, size + 1), &memory, &slow, NULL);
+            if (rc != slow_rc || value.type != slow.type || value.as.i64 != slow.as.i64) {
+                fail_msg("\"%.*s\" as type %zu: %d %lld, not %d %lld", (int)size, text + 1, t, rc,
+                         (long long)value.as.i64, slow_rc, (long long)slow.as.i64);
+            }
+            counts[rc == FIRN_OK]++;
+        }
+    }
+    assert_true(counts[0] > rounds && counts[1] > rounds);
+    firn_buf_deinit(&memory);
+}
+
 static void
 values_that_were_read_do_not_move_where_room_was_reserved(void **state)
 {
@@ -483,6 +553,7 @@ main(void)
         cmocka_unit_test(other_types_are_read_as_they_are_written),
         cmocka_unit_test(messages_say_type_text_and_what_is_wrong),
         cmocka_unit_test(random_values_are_read_as_they_were_written),
+        cmocka_unit_test(texts_that_are_read_at_once_mean_what_their_characters_mean),
         cmocka_unit_test(values_that_were_read_do_not_move_where_room_was_reserved),
         cmocka_unit_test(failed_allocations_are_told_and_change_nothing),
     };

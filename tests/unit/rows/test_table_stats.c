@@ -78,6 +78,38 @@ an_empty_table_has_nothing(void **state)
     OK(firn_store_close(store, &err));
 }
 
+/* Values in value files do not count for the size of the runs that refer to them. */
+static void
+large_values_do_not_make_small_runs(void **state)
+{
+    (void)state;
+    enum { LARGE = 1500, SIZE = 10000 };
+    static uint8_t bytes[SIZE];
+    firn_store_options options = FIRN_STORE_OPTIONS_INIT;
+    struct test_random random;
+    firn_table_def *def;
+    options.memory_bytes = FIRN_STORE_MEMORY_MIN;
+    test_random_init(&random, "large values", 1);
+    OK(firn_store_open_memory(256 << 20, &options, &store, &err));
+    OK(firn_table_def_parse("id i32 primary key, data blob", &def, &err));
+    OK(firn_table_create(store, "t", def, &table, &err));
+    firn_release(def);
+    for (int i = 0; i < LARGE; i++) {
+        test_random_fill(&random, bytes, sizeof bytes);
+        /* Out of order: all runs overlap, so they are merged. */
+        const firn_value row[] = {firn_i64(i * 677 % LARGE),
+                                  firn_blob(firn_bytes(bytes, sizeof bytes))};
+        OK(firn_table_insert(table, NULL, row, 2, &err));
+    }
+    OK(firn_store_flush(store, &err));
+    OK(firn_store_compact(store, NULL, &err));
+    firn_table_statistics *stats = stats_of(NULL, true);
+    assert_int_equal(stats->rows, LARGE);
+    assert_int_equal(stats->runs, 1);
+    firn_release(stats);
+    OK(firn_store_close(store, &err));
+}
+
 enum { ROWS = 5000 };
 
 static void
@@ -338,6 +370,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_empty_table_has_nothing),
+        cmocka_unit_test(large_values_do_not_make_small_runs),
         cmocka_unit_test(columns_have_what_was_written),
         cmocka_unit_test(large_text_is_bounded_by_whole_characters),
         cmocka_unit_test(rows_are_counted_where_that_is_wanted),

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * exchange/short_text.h: reads numbers of at most 16 digits and dates, eight characters at once.
+ *
+ * Most values in files are such. Each function returns false if a text is written in another way, is out of range or
+ * is malformed; the readers of value_text.c and time_text.c then look at it again, character by character. A text that is
+ * read here is read there with the same value. No byte outside of the text is read. Any thread.
+ *
+ * The digits of a word are added up in pairs, then in fours, then in eights (D. Lemire, "Quickly parsing eight digits").
+ */
+#ifndef FIRN_EXCHANGE_SHORT_TEXT_H
+#define FIRN_EXCHANGE_SHORT_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/bytes.h"
+#include "base/check.h"
+#include "firn/types.h"
+
+enum { FIRN_SHORT_TEXT_DIGITS = 8, FIRN_SHORT_TEXT_DATE_SIZE = 10 };
+
+/* Whether a word has eight digits. *out: the pairs of them, the first one lowest, as numbers of 16 bits. */
+static inline bool
+firn_short_text_pairs(uint64_t word, uint64_t *out)
+{
+    const uint64_t high = UINT64_C(0xf0f0f0f0f0f0f0f0);
+    /* '0' to '9', and also when six is added, are 0x30 to 0x3f. */
+    const uint64_t nibbles = (word & high) | ((word + UINT64_C(0x0606060606060606)) & high) >> 4;
+    *out = ((word & ~high) * (10 * 0x100 + 1) >> 8) & UINT64_C(0x00ff00ff00ff00ff);
+    return nibbles == UINT64_C(0x3333333333333333);
+}
+
+/* Eight digits, the first one in the lowest byte, as a number. */
+static inline bool
+firn_short_text_word(uint64_t word, uint64_t *out)
+{
+    uint64_t pairs;
+    const bool is_number = firn_short_text_pairs(word, &pairs);
+    pairs = (pairs * (100 * 0x10000 + 1) >> 16) & UINT64_C(0x0000ffff0000ffff);
+    *out = pairs * (10000 * UINT64_C(0x100000000) + 1) >> 32;
+    return is_number;
+}
+
+/* 1 to 8 digits. */
+static inline bool
+firn_short_text_eight(const uint8_t *at, size_t size, uint64_t *out)
+{
+    uint64_t word;
+    DCHECK(size > 0 && size <= FIRN_SHORT_TEXT_DIGITS);
+    /* Loads that overlap read the same bytes to the same places. */
+    if (size >= 4) {
+        word = firn_load_le32(at) | (uint64_t)firn_load_le32(at + size - 4) << 8 * (size - 4);
+    } else {
+        word = at[0] | (uint64_t)at[size / 2] << 8 * (size / 2) |
+               (uint64_t)at[size - 1] << 8 * (size - 1);
+    }
+    /* Zeros go in front. */
+    word = word << 8 * (FIRN_SHORT_TEXT_DIGITS - size) |
+           UINT64_C(0x3030303030303030) >> 8 * (size - 1) >> 8;
+    return firn_short_text_word(word, out);
+}
+
+/* 1 to 16 digits. */
+static inline bool
+firn_short_text_digits(const uint8_t *at, size_t size, uint64_t *out)
+{
+    uint64_t low;
+    if (size - 1 < FIRN_SHORT_TEXT_DIGITS) {
+        return firn_short_text_eight(at, size, out);
+    }
+    const size_t rest = size - FIRN_SHORT_TEXT_DIGITS;
+    if (rest - 1 >= FIRN_SHORT_TEXT_DIGITS || !firn_short_text_eight(at, rest, out) ||
+        !firn_short_text_word(firn_load_le64(at + rest), &low)) {
+        return false;
+    }
+    *out = *out * 100000000 + low;
+    return true;
+}
+
+/* An integer: digits, perhaps after a minus. *out is its absolute value. */
+static inline bool
+firn_short_text_integer(firn_slice text, bool *out_is_negative, uint64_t *out)
+{
+    if (text.size == 0) {
+        return false;
+    }
+    const size_t first = text.data[0] == '-';
+    *out_is_negative = first > 0;
+    return firn_short_text_digits(text.data + first, text.size - first, out);
+}
+
+/* A decimal that has as many digits after its point as its scale. *out: in units of 10^-scale. */
+static inline bool
+firn_short_text_decimal(firn_slice text, unsigned precision, unsigned scale, int64_t *out)
+{
+    const size_t after = scale > 0 ? scale + 1 : 0; /* bytes of the point and what follows it */
+    uint64_t number;
+    bool is_negative;
+    if (text.size <= after ||
+        !firn_short_text_integer(firn_bytes(text.data, text.size - after), &is_negative, &number)) {
+        return false;
+    }
+    const uint8_t *point = text.data + text.size - after;
+    if (text.size - is_negative - (scale > 0) > precision || (scale > 0 && *point != '.')) {
+        return false;
+    }
+    DCHECK(precision <= 18); /* so that nothing overflows */
+    uint32_t largest = 0;
+    for (unsigned i = 1; i <= scale; i++) {
+        const uint32_t digit = (uint8_t)(point[i] - '0');
+        largest = digit > largest ? digit : largest;
+        number = number * 10 + digit;
+    }
+    *out = is_negative ? -(int64_t)number : (int64_t)number;
+    return largest <= 9;
+}
+
+/* A date like 2026-11-23, as days since 1970-01-01; see time_text.c. */
+static inline bool
+firn_short_text_date(firn_slice text, int64_t *out_days)
+{
+    /* Of a year without a leap day. */
+    static const uint16_t starts[] = {0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334, 365};
+    uint64_t pairs;
+    if (text.size != FIRN_SHORT_TEXT_DATE_SIZE) {
+        return false;
+    }
+    const uint64_t word = firn_load_le64(text.data);
+    const uint64_t digits = (word & UINT64_C(0xffffffff)) | (word >> 8 & UINT64_C(0xffff00000000)) |
+                            (uint64_t)firn_load_le16(text.data + 8) << 48;
+    if ((word & UINT64_C(0xff0000ff00000000)) != UINT64_C(0x2d00002d00000000) ||
+        !firn_short_text_pairs(digits, &pairs)) {
+        return false;
+    }
+    const uint32_t century = pairs & 0xff;
+    const uint32_t year = pairs >> 16 & 0xff; /* of the century */
+    const uint32_t month = pairs >> 32 & 0xff;
+    const uint32_t day = pairs >> 48 & 0xff;
+    const bool is_leap = year % 4 == 0 && (year != 0 || century % 4 == 0);
+    if (month - 1 >= 12 ||
+        day - 1 >= (uint32_t)starts[month] - starts[month - 1] + (month == 2 && is_leap)) {
+        return false;
+    }
+    /* The days since year 0, which is one of 366 days, began. */
+    const uint32_t years = 100 * century + year;
+    const uint32_t leap_days =
+        (years + 3) / 4 - (century + (year > 0)) + (century / 4 + (century % 4 > 0 || year > 0));
+    const uint32_t days =
+        365 * years + leap_days + starts[month - 1] + (month > 2 && is_leap) + day - 1;
+    *out_days = (int64_t)days - 719528;
+    return true;
+}
+
+#endif
