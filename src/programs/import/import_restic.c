@@ -315,7 +315,7 @@ const struct firn_command firn_import_restic = {
     .summary = "Make checkpoints of the snapshots of a restic repository",
     .arguments = "REPOSITORY",
     .options = options,
-    .help = "Makes a checkpoint of each snapshot, the oldest first, with its time. The message\n"
+    .help = "Makes a checkpoint of each snapshot, oldest first, with its time. The message\n"
             "names its paths, its host and its tags. Each gets the tag restic/<id>. If a\n"
             "snapshot is of one directory, the checkpoint has what is in that directory. The\n"
             "files of the workspace are not touched.\n"

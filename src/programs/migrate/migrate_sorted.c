@@ -229,7 +229,7 @@ check_lock(const char *path, firn_error *err)
     (void)snprintf(name, sizeof(name), "%s/LOCK", path);
     int fd = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0) {
-        return FIRN_OK; /* whoever has it open has made one */
+        return FIRN_OK; /* a process that has the database open has made one */
     }
     bool is_locked = fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
     (void)close(fd);
