@@ -6,8 +6,8 @@
 
 #include "import/import_internal.h"
 
-static const struct firn_command *const imports[] = {&firn_import_git, &firn_import_chkpt,
-                                                     &firn_import_unpack, NULL};
+static const struct firn_command *const imports[] = {
+    &firn_import_git, &firn_import_chkpt, &firn_import_unpack, &firn_import_restic, NULL};
 
 const struct firn_command firn_import = {
     .name = "import",

@@ -17,6 +17,7 @@
 extern const struct firn_command firn_import_unpack;
 extern const struct firn_command firn_import_git;
 extern const struct firn_command firn_import_chkpt;
+extern const struct firn_command firn_import_restic;
 extern const struct firn_command firn_import_export_tar;
 
 /* Fills *err from errno: "could not <what> '<path>': <reason>". Returns its code. */

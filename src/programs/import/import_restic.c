@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * import/import_restic.c: firn import restic: the snapshots of a repository as checkpoints.
+ *
+ * The program restic lists the snapshots and writes each as a tar archive (dump --archive tar), which is unpacked and
+ * saved like any other. Two snapshots in a row with the same tree are unpacked once. restic asks for nothing: its standard
+ * input is empty, so the password comes from its own environment (RESTIC_PASSWORD_FILE and the like).
+ *
+ * A snapshot of one directory becomes a checkpoint of what is in it, one of several paths a checkpoint of all that is
+ * above them. restic keeps that directory under its whole path, under its last name, or as the root, depending on how it
+ * was called: the first of these that exists is taken.
+ */
+#include <assert.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "import/import_internal.h"
+#include "term/term.h"
+
+enum {
+    ID_SIZE = 64,
+    LIST_SIZE_MAX = 256 << 20, /* what restic says of all snapshots */
+    MESSAGE_SIZE = 4096
+};
+
+static const char prefix[] = "restic/";
+
+struct restic {
+    struct firn_import_target *target;
+    const char *repository;
+    struct firn_import_process process;
+    struct firn_import_tree tree;
+    json_t *snapshots;          /* an array */
+    char unpacked[ID_SIZE + 1]; /* the tree of restic that is on disk; "": none */
+    firn_error err;
+};
+
+static const char *
+text_of(const json_t *object, const char *key)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+    return text != NULL ? text : "";
+}
+
+static bool
+is_id(const char *text)
+{
+    return strlen(text) == ID_SIZE && strspn(text, "0123456789abcdef") == ID_SIZE;
+}
+
+/* ---- the list of snapshots ---- */
+
+struct listing {
+    struct restic *restic;
+    size_t size;
+    int code;
+};
+
+static size_t
+read_list(void *buffer, size_t size, void *ctx)
+{
+    struct listing *listing = ctx;
+    struct restic *restic = listing->restic;
+    size_t got = 0;
+    listing->code = firn_import_process_read(&restic->process, buffer, size, &got, &restic->err);
+    listing->size += got;
+    return listing->code == FIRN_OK && listing->size <= LIST_SIZE_MAX ? got : (size_t)-1;
+}
+
+/* They come in the order of their times. */
+static int
+list_snapshots(struct restic *restic)
+{
+    static const char *const filters[] = {"host", "path", "tag"};
+    char text[3][PATH_MAX];
+    const char *words[16] = {"restic",    "-r",     restic->repository,
+                             "--no-lock", "--json", "snapshots"};
+    for (size_t i = 0, at = 6; i < 3; i++) {
+        const char *value = firn_command_value(restic->target->cli, filters[i]);
+        if (value != NULL && snprintf(text[i], PATH_MAX, "--%s=%s", filters[i], value) < PATH_MAX) {
+            words[at++] = text[i];
+        }
+    }
+    firn_error ended;
+    struct listing listing = {.restic = restic};
+    int code = firn_import_process_start(&restic->process, words, false, &restic->err);
+    if (code == FIRN_OK) {
+        restic->snapshots = json_load_callback(read_list, &listing, JSON_ALLOW_NUL, NULL);
+        code = listing.code;
+    }
+    int end = firn_import_process_end(&restic->process, code == FIRN_OK ? &restic->err : &ended);
+    code = code == FIRN_OK ? end : code;
+    bool is_right = json_is_array(restic->snapshots);
+    for (size_t i = 0; is_right && i < json_array_size(restic->snapshots); i++) {
+        const json_t *snapshot = json_array_get(restic->snapshots, i);
+        is_right = is_id(text_of(snapshot, "id")) && is_id(text_of(snapshot, "tree"));
+    }
+    return code == FIRN_OK && !is_right
+               ? firn_import_tree_error(&restic->err, FIRN_CORRUPT,
+                                        "restic gives no list of snapshots")
+               : code;
+}
+
+/* ---- one snapshot ---- */
+
+static int
+read_archive(void *ctx, uint8_t *data, size_t size, size_t *out_size, firn_error *err)
+{
+    struct restic *restic = ctx;
+    return firn_import_process_read(&restic->process, data, size, out_size, err);
+}
+
+static void
+tell_archive(void *ctx, firn_slice path, const char *text)
+{
+    const struct restic *restic = ctx;
+    firn_import_target_tell(restic->target, path, "%s", text);
+}
+
+/* Puts the snapshot on disk. */
+static int
+unpack(struct restic *restic, const char *id)
+{
+    const char *const words[] = {
+        "restic", "-r", restic->repository, "--no-lock", "dump", "--archive", "tar", id, "/", NULL};
+    struct firn_import_tar tar = {.read = read_archive, .tell = tell_archive, .ctx = restic};
+    uint64_t made = restic->target->made; /* unpacking counts entries */
+    uint8_t rest[512];
+    firn_error ended;
+    restic->unpacked[0] = '\0';
+    firn_import_tree_destroy(&restic->tree);
+    int code = firn_import_tree_create(&restic->tree, &restic->target->notices, &restic->err);
+    restic->tree.drops_owners = firn_command_has(restic->target->cli, "no-owner");
+    code = code == FIRN_OK ? firn_import_process_start(&restic->process, words, false, &restic->err)
+                           : code;
+    code = code == FIRN_OK
+               ? firn_import_unpack_tar(&tar, restic->target, &restic->tree, &restic->err)
+               : code;
+    for (size_t got = 1; code == FIRN_OK && got > 0;) {
+        code = firn_import_process_read(&restic->process, rest, sizeof(rest), &got, &restic->err);
+    }
+    int end = firn_import_process_end(&restic->process, code == FIRN_OK ? &restic->err : &ended);
+    if (code == FIRN_OK && end != FIRN_OK) {
+        restic->err.code = FIRN_CORRUPT; /* this snapshot is lost, others may not be */
+        code = FIRN_CORRUPT;
+    }
+    firn_import_tar_deinit(&tar);
+    restic->target->made = made;
+    return code;
+}
+
+/* Makes the tree's root that of a directory in it, if it is there and no link leads to it. */
+static bool
+enter(struct firn_import_tree *tree, const char *path)
+{
+    char entered[PATH_MAX];
+    struct stat info;
+    size_t size = strlen(tree->root);
+    memcpy(entered, tree->root, size + 1);
+    for (path += strspn(path, "/"); *path != '\0'; path += strspn(path, "/")) {
+        size_t part = strcspn(path, "/");
+        if ((part == 2 && path[0] == '.' && path[1] == '.') || size + part + 2 > PATH_MAX) {
+            return false;
+        }
+        (void)snprintf(entered + size, part + 2, "/%s", path);
+        size += part + 1;
+        if (lstat(entered, &info) != 0 || !S_ISDIR(info.st_mode)) {
+            return false;
+        }
+        path += part;
+    }
+    memcpy(tree->root, entered, size + 1);
+    return true;
+}
+
+static int
+save(struct restic *restic, const json_t *snapshot, const struct firn_import_state *state)
+{
+    char root[PATH_MAX];
+    const json_t *paths = json_object_get(snapshot, "paths");
+    const char *path = json_string_value(json_array_get(paths, 0));
+    firn_workspace_save_result result = FIRN_WORKSPACE_SAVE_RESULT_INIT;
+    memcpy(root, restic->tree.root, sizeof(root));
+    if (json_array_size(paths) == 1 && path != NULL && !enter(&restic->tree, path)) {
+        const char *last = strrchr(path, '/');
+        (void)enter(&restic->tree, last != NULL ? last + 1 : path);
+    }
+    int code = firn_import_target_save(restic->target, &restic->tree, state, &result, &restic->err);
+    memcpy(restic->tree.root, root, sizeof(root));
+    firn_release(result.checkpoint);
+    return code;
+}
+
+/* Adds texts, with commas between them; what there is no room for is left out. */
+static void
+add(char out[MESSAGE_SIZE], const char *before, const json_t *texts, const char *after)
+{
+    for (size_t i = 0; i < json_array_size(texts); i++) {
+        const char *text = json_string_value(json_array_get(texts, i));
+        size_t size = strlen(out);
+        (void)snprintf(out + size, MESSAGE_SIZE - size, "%s%s%s", i > 0 ? ", " : before,
+                       text != NULL ? text : "", i + 1 < json_array_size(texts) ? "" : after);
+    }
+}
+
+/* "/home/ada, /etc on host [tag, tag]" */
+static firn_slice
+message_of(const json_t *snapshot, char out[MESSAGE_SIZE])
+{
+    out[0] = '\0';
+    add(out, "", json_object_get(snapshot, "paths"), " on ");
+    size_t size = strlen(out);
+    (void)snprintf(out + size, MESSAGE_SIZE - size, "%s", text_of(snapshot, "hostname"));
+    add(out, " [", json_object_get(snapshot, "tags"), "]");
+    return firn_str(out);
+}
+
+static int
+import_snapshot(struct restic *restic, const json_t *snapshot)
+{
+    char message[MESSAGE_SIZE];
+    char tag[sizeof(prefix) + ID_SIZE];
+    bool is_had = false;
+    const char *tree = text_of(snapshot, "tree");
+    struct firn_import_state state = {
+        .message = message_of(snapshot, message),
+        .created_ns = firn_import_target_time_of(firn_str(text_of(snapshot, "time"))),
+        .tag = tag};
+    (void)snprintf(tag, sizeof(tag), "%s%s", prefix, text_of(snapshot, "id"));
+    int code = firn_import_target_has(restic->target, tag, state.message, state.created_ns, &is_had,
+                                      &restic->err);
+    if (code != FIRN_OK || is_had) {
+        return code;
+    }
+    if (!firn_command_has(restic->target->cli, "dry-run")) {
+        code =
+            strcmp(restic->unpacked, tree) == 0 ? FIRN_OK : unpack(restic, text_of(snapshot, "id"));
+        if (code == FIRN_OK && restic->target->cli->strict &&
+            restic->target->notices.left_out > 0) {
+            return firn_import_tree_error(&restic->err, FIRN_INVALID,
+                                          "not everything can be imported");
+        }
+        code = code == FIRN_OK ? save(restic, snapshot, &state) : code;
+        if (code == FIRN_OK) {
+            memcpy(restic->unpacked, tree, sizeof(restic->unpacked));
+        }
+    }
+    if (code == FIRN_CORRUPT) {
+        firn_import_target_tell(restic->target, firn_str(tag), "%s", restic->err.text);
+        restic->target->failed++;
+        return FIRN_OK;
+    }
+    restic->target->made += code == FIRN_OK;
+    return code;
+}
+
+/* ---- the command ---- */
+
+static int
+run(struct firn_cli *cli)
+{
+    assert(cli->argument_count == 1);
+    struct firn_import_target target;
+    int exit_code = firn_import_target_open(&target, cli);
+    struct restic *restic = exit_code == FIRN_EXIT_OK ? calloc(1, sizeof(*restic)) : NULL;
+    if (restic == NULL) {
+        exit_code = exit_code == FIRN_EXIT_OK ? firn_command_report_no_memory(cli) : exit_code;
+        firn_import_target_close(&target);
+        return exit_code;
+    }
+    restic->target = &target;
+    restic->repository = cli->arguments[0];
+    restic->tree.place_fd = restic->tree.root_fd = restic->tree.parent_fd = -1;
+    int code = list_snapshots(restic);
+    size_t count = json_array_size(restic->snapshots);
+    for (size_t i = 0; i < count && code == FIRN_OK; i++) {
+        code = import_snapshot(restic, json_array_get(restic->snapshots, i));
+        code = code == FIRN_OK ? firn_import_target_go_on("snapshots", i + 1, count, &restic->err)
+                               : code;
+    }
+    cli->is_done = code == FIRN_OK;
+    exit_code = firn_import_target_finish(&target, "snapshot", "snapshots");
+    if (code != FIRN_OK) {
+        exit_code = firn_command_report_failure(
+            cli, &restic->err,
+            target.made > 0 ? "the same command goes on where it stopped" : NULL);
+    }
+    firn_import_tree_destroy(&restic->tree);
+    json_decref(restic->snapshots);
+    free(restic);
+    firn_import_target_close(&target);
+    return exit_code;
+}
+
+static const struct firn_command_option options[] = {
+    {"host", 0, "HOST", "only snapshots of this host"},
+    {"path", 0, "PATH", "only snapshots of this path"},
+    {"tag", 0, "TAG", "only snapshots with this tag of restic"},
+    {"no-owner", 0, NULL, "everything belongs to you, whatever the snapshots say"},
+    {"dry-run", 'n', NULL, "count the snapshots, and import nothing"},
+    {NULL, 0, NULL, NULL},
+};
+
+static const struct firn_command_example examples[] = {
+    {"RESTIC_PASSWORD_FILE=pass firn import restic /srv/backup --path ~/project",
+     "import the snapshots of a directory"},
+    {NULL, NULL},
+};
+
+const struct firn_command firn_import_restic = {
+    .name = "restic",
+    .summary = "Make checkpoints of the snapshots of a restic repository",
+    .arguments = "REPOSITORY",
+    .options = options,
+    .help = "Makes a checkpoint of each snapshot, oldest first, with its time. The message\n"
+            "names its paths, its host and its tags. Each gets the tag restic/<id>. If a\n"
+            "snapshot is of one directory, the checkpoint has what is in that directory. The\n"
+            "files of the workspace are not touched.\n"
+            "\n"
+            "A second run imports only what is new. One that was interrupted goes on where it\n"
+            "stopped. A snapshot that restic cannot read is named, and the others come in.\n"
+            "\n"
+            "The program restic reads the repository, without a lock. It takes the password\n"
+            "from its own environment, such as RESTIC_PASSWORD_FILE, and cannot ask for it.",
+    .examples = examples,
+    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK | FIRN_COMMAND_USES_STRICT,
+    .run = run,
+};
