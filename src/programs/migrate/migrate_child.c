@@ -108,7 +108,7 @@ put(struct firn_migrate_pipe *pipe, const struct frame *frame, const void *first
 }
 
 void
-firn_migrate_child_opened(struct firn_migrate_pipe *pipe)
+firn_migrate_child_put_opened(struct firn_migrate_pipe *pipe)
 {
     const struct frame frame = {.kind = FRAME_OPENED};
     put(pipe, &frame, NULL, NULL);
@@ -116,21 +116,21 @@ firn_migrate_child_opened(struct firn_migrate_pipe *pipe)
 }
 
 void
-firn_migrate_child_keyspace(struct firn_migrate_pipe *pipe, const char *name, bool is_sorted)
+firn_migrate_child_put_keyspace(struct firn_migrate_pipe *pipe, const char *name, bool is_sorted)
 {
     const struct frame frame = {.kind = FRAME_KEYSPACE, .flag = is_sorted, .first = strlen(name)};
     put(pipe, &frame, name, NULL);
 }
 
 void
-firn_migrate_child_entry(struct firn_migrate_pipe *pipe, firn_slice key, firn_slice value)
+firn_migrate_child_put_entry(struct firn_migrate_pipe *pipe, firn_slice key, firn_slice value)
 {
     const struct frame frame = {.kind = FRAME_ENTRY, .first = key.size, .second = value.size};
     put(pipe, &frame, key.data, value.data);
 }
 
 void
-firn_migrate_child_end(struct firn_migrate_pipe *pipe, bool has_count, uint64_t count)
+firn_migrate_child_put_end(struct firn_migrate_pipe *pipe, bool has_count, uint64_t count)
 {
     const struct frame frame = {.kind = FRAME_END, .flag = has_count, .first = count};
     put(pipe, &frame, NULL, NULL);

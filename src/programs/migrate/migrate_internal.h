@@ -52,10 +52,11 @@ void firn_migrate_sink_destroy(struct firn_migrate_sink *sink);
 
 /* What the process writes to. Its functions do not return if that is not possible. */
 struct firn_migrate_pipe;
-void firn_migrate_child_opened(struct firn_migrate_pipe *pipe);
-void firn_migrate_child_keyspace(struct firn_migrate_pipe *pipe, const char *name, bool is_sorted);
-void firn_migrate_child_entry(struct firn_migrate_pipe *pipe, firn_slice key, firn_slice value);
-void firn_migrate_child_end(struct firn_migrate_pipe *pipe, bool has_count, uint64_t count);
+void firn_migrate_child_put_opened(struct firn_migrate_pipe *pipe);
+void firn_migrate_child_put_keyspace(struct firn_migrate_pipe *pipe, const char *name,
+                                     bool is_sorted);
+void firn_migrate_child_put_entry(struct firn_migrate_pipe *pipe, firn_slice key, firn_slice value);
+void firn_migrate_child_put_end(struct firn_migrate_pipe *pipe, bool has_count, uint64_t count);
 
 /* Reads a database in the process: calls opened once, then for each keyspace keyspace, entries, end. place: a private
  * directory, which is removed later. */

@@ -174,8 +174,8 @@ find_database(struct reading *reading, const struct lmdb_value *key, const struc
 static int
 send_entry(struct reading *reading, const struct lmdb_value *key, const struct lmdb_value *value)
 {
-    firn_migrate_child_entry(reading->pipe, firn_bytes(key->data, key->size),
-                             firn_bytes(value->data, value->size));
+    firn_migrate_child_put_entry(reading->pipe, firn_bytes(key->data, key->size),
+                                 firn_bytes(value->data, value->size));
     return FIRN_OK;
 }
 
@@ -212,7 +212,7 @@ send_duplicate(struct reading *reading, const struct lmdb_value *key,
     firn_key_add_text(&built, firn_bytes(key->data, key->size));
     firn_key_add_text(&built, firn_bytes(value->data, value->size));
     assert(firn_key_is_valid(&built));
-    firn_migrate_child_entry(reading->pipe, firn_key_slice(&built), firn_str(""));
+    firn_migrate_child_put_entry(reading->pipe, firn_key_slice(&built), firn_str(""));
     return FIRN_OK;
 }
 
@@ -231,13 +231,13 @@ send_database(struct reading *reading, unsigned database, const char *name)
     if (is_main && skipped > 0 && stat.entries <= skipped) {
         return FIRN_OK; /* it has names only */
     }
-    firn_migrate_child_keyspace(reading->pipe, name, (flags & ODD_ORDER) == 0);
+    firn_migrate_child_put_keyspace(reading->pipe, name, (flags & ODD_ORDER) == 0);
     int code = walk(reading, database,
                     (flags & FLAG_DUPLICATES) != 0 ? send_duplicate
                     : is_main && skipped > 0       ? send_unnamed
                                                    : send_entry);
     if (code == FIRN_OK) {
-        firn_migrate_child_end(reading->pipe, true, stat.entries - skipped);
+        firn_migrate_child_put_end(reading->pipe, true, stat.entries - skipped);
     }
     return code;
 }
@@ -302,7 +302,7 @@ firn_migrate_lmdb_read(struct firn_migrate_pipe *pipe, const char *path, const c
     if (code != FIRN_OK) {
         return code;
     }
-    firn_migrate_child_opened(pipe);
+    firn_migrate_child_put_opened(pipe);
     code = send_database(&reading, reading.main, "default");
     for (size_t i = 0; i < reading.count && code == FIRN_OK; i++) {
         unsigned database;

@@ -140,7 +140,8 @@ send_all(struct firn_migrate_pipe *pipe, const struct iterators *iterators,
         size_t value_size = 0;
         const char *key = iterators->key(iterator, &key_size);
         const char *value = iterators->value(iterator, &value_size);
-        firn_migrate_child_entry(pipe, firn_bytes(key, key_size), firn_bytes(value, value_size));
+        firn_migrate_child_put_entry(pipe, firn_bytes(key, key_size),
+                                     firn_bytes(value, value_size));
     }
     iterators->get_error(iterator, &error);
     iterators->destroy(iterator);
@@ -160,12 +161,12 @@ send_families(struct firn_migrate_pipe *pipe, const struct rocksdb *rocksdb,
     rocksdb->readoptions_set_total_order_seek(options, 1);
     int code = FIRN_OK;
     for (size_t i = 0; i < count && code == FIRN_OK; i++) {
-        firn_migrate_child_keyspace(pipe, names[i], true);
+        firn_migrate_child_put_keyspace(pipe, names[i], true);
         code =
             send_all(pipe, &rocksdb->iterators,
                      rocksdb->create_iterator_cf(database, options, families[i]), "RocksDB", err);
         if (code == FIRN_OK) {
-            firn_migrate_child_end(pipe, false, 0);
+            firn_migrate_child_put_end(pipe, false, 0);
         }
     }
     return code;
@@ -214,7 +215,7 @@ firn_migrate_sorted_rocksdb(struct firn_migrate_pipe *pipe, const char *path, co
     if (error != NULL) {
         return fail("RocksDB", error, err);
     }
-    firn_migrate_child_opened(pipe);
+    firn_migrate_child_put_opened(pipe);
     return send_families(pipe, rocksdb, database, families, names, count, err);
 }
 
@@ -307,15 +308,15 @@ firn_migrate_sorted_leveldb(struct firn_migrate_pipe *pipe, const char *path, co
     if (error != NULL) {
         return fail("LevelDB", error, err);
     }
-    firn_migrate_child_opened(pipe);
+    firn_migrate_child_put_opened(pipe);
     struct read_options *reading = leveldb->readoptions_create();
     leveldb->readoptions_set_fill_cache(reading, 0);
     leveldb->readoptions_set_verify_checksums(reading, 1);
-    firn_migrate_child_keyspace(pipe, "default", true);
+    firn_migrate_child_put_keyspace(pipe, "default", true);
     code = send_all(pipe, &leveldb->iterators, leveldb->create_iterator(database, reading),
                     "LevelDB", err);
     if (code == FIRN_OK) {
-        firn_migrate_child_end(pipe, false, 0);
+        firn_migrate_child_put_end(pipe, false, 0);
     }
     return code;
 }
