@@ -33,7 +33,7 @@
 #include "base/mem.h"
 #include "base/search.h"
 
-enum { CACHE_LINE = 64, PREFETCHED_MAX = 512 };
+enum { CACHE_LINE = 64, PREFETCHED_MAX = 1024 };
 
 /* ---- room ---- */
 

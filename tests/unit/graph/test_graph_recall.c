@@ -6,7 +6,10 @@
 #include "unit/graph/graph_fixture.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
+#include "graph/graph_internal.h"
 #include "support/test_share.h"
 #include "support/test_threads.h"
 
@@ -298,6 +301,41 @@ test_odd_numbers_do_no_harm(void **state)
     }
 }
 
+/* With the largest codes in all places, too. */
+static void
+test_the_code_of_a_node_becomes_a_query(void **state)
+{
+    const uint32_t numbers[] = {1, 7, 8, 15, 1023, 1024, 1031, 3000, FIRN_VECTOR_DIMENSIONS_MAX};
+    struct test_random random;
+    (void)state;
+    test_random_init(&random, "code", 13);
+    for (size_t n = 0; n < 2 * sizeof numbers / sizeof *numbers; n++) {
+        struct firn_graph graph = {.numbers = numbers[n / 2]};
+        graph.codes.stride = (uint32_t)firn_graph_code_stride(graph.numbers);
+        graph.measured = firn_graph_measured(graph.numbers, graph.codes.stride);
+        const float tail[] = {2, 3};
+        struct firn_graph_query query = {.codes = malloc(graph.measured)};
+        uint8_t *record = malloc(graph.codes.stride);
+        int32_t sum = 0;
+        assert_non_null(query.codes);
+        assert_non_null(record);
+        for (uint32_t i = 0; i < graph.codes.stride; i++) {
+            record[i] = (uint8_t)(n % 2 == 0 ? 255 : test_random_below(&random, 256));
+        }
+        memcpy(record + graph.codes.stride - 8, tail, sizeof tail);
+        firn_graph_code_query_of(&graph, record, &query);
+        for (uint32_t i = 0; i < graph.measured; i++) {
+            const int32_t code = i < graph.numbers ? record[i] - 128 : 0;
+            assert_int_equal(query.codes[i], code);
+            sum += code;
+        }
+        assert_int_equal(query.bias, 128 * sum);
+        assert_true(query.scale >= 2 && query.scale <= 2 && query.norm >= 3 && query.norm <= 3);
+        free(query.codes);
+        free(record);
+    }
+}
+
 static void
 test_impossible_parameters_are_refused(void **state)
 {
@@ -339,6 +377,7 @@ main(void)
         cmocka_unit_test(test_threads_make_the_same_graph),
         cmocka_unit_test(test_small_graphs_find_all),
         cmocka_unit_test(test_odd_numbers_do_no_harm),
+        cmocka_unit_test(test_the_code_of_a_node_becomes_a_query),
         cmocka_unit_test(test_impossible_parameters_are_refused),
     };
     test_threads_only();
