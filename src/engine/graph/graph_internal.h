@@ -239,8 +239,8 @@ FIRN_MUST_CHECK int firn_graph_walk(const struct firn_graph *graph,
                                     struct firn_graph_scratch *scratch, uint32_t level,
                                     const struct firn_graph_filter *filter, uint64_t evaluated_max,
                                     firn_error *err);
-/* Goes from the entry down to a level, each time to the nearest node: the pool has that one alone. Requires: the
- * graph is not empty. */
+/* Goes from the entry down to a level, each time to the nearest nodes: the pool has a few of them. Requires: the
+ * graph is not empty, and room was made for walks. */
 FIRN_MUST_CHECK int firn_graph_walk_descend(const struct firn_graph *graph,
                                             struct firn_graph_scratch *scratch, uint32_t from,
                                             uint32_t level, firn_error *err);

@@ -22,6 +22,10 @@
  *      by number. So a walk always finds the same nodes. (Not checked: tests compare the answers of graphs
  *      that were built alike.)
  *
+ * Descent. The paper keeps one node above the level that a walk is for. With clusters, that one often is the nearest of a
+ * wrong cluster, from which no link leads on: then the walk finds none of the nearest. After merges of graphs this
+ * happened to 0.6 % of the queries among 20 clusters. With four nodes it is 0.02 %, for 3 % more codes that are compared.
+ *
  * Choosing neighbours: from the nearest on, a candidate is taken if it is nearer to the node than to each that was
  * taken before (algorithm 4). Remaining places go to the nearest of the others, as the paper allows: with the data that
  * was tried, this finds a little more for the same number of compared codes.
@@ -33,7 +37,11 @@
 #include "base/mem.h"
 #include "base/search.h"
 
-enum { CACHE_LINE = 64, PREFETCHED_MAX = 1024 };
+enum {
+    CACHE_LINE = 64,
+    PREFETCHED_MAX = 1024,
+    DESCENT = 4 /* nodes of a pool above the level that a walk is for */
+};
 
 /* ---- room ---- */
 
@@ -85,6 +93,7 @@ firn_graph_walk_prepare(const struct firn_graph *graph, struct firn_graph_scratc
     size_t chosen = (size_t)graph->link_width + 1;
     chosen = chosen > graph->parameters.m ? chosen : graph->parameters.m;
     DCHECK(limit > 0);
+    limit = limit > DESCENT ? limit : DESCENT;
     FIRN_TRY(grow_visited(graph, scratch));
     FIRN_TRY(grow_u64(&scratch->pool.items, &scratch->pool.room, limit));
     FIRN_TRY(grow_u64(&scratch->chosen, &scratch->chosen_room, chosen));
@@ -493,13 +502,16 @@ firn_graph_walk_descend(const struct firn_graph *graph, struct firn_graph_scratc
     int rc;
     uint32_t node = graph->entry;
     DCHECK(graph->count > 0 && from <= graph->top_level);
-    firn_graph_walk_begin(scratch, 1);
+    firn_graph_walk_begin(scratch, DESCENT);
     FIRN_TRY(firn_graph_walk_enter(graph, scratch, node, err));
     for (uint32_t at = from; at > level; at--) {
         FIRN_TRY(firn_graph_walk(graph, scratch, at, NULL, UINT64_MAX, err));
-        scratch->pool.items[0] &= ~UINT64_C(1);
+        for (size_t i = 0; i < scratch->pool.count; i++) {
+            scratch->pool.items[i] &= ~UINT64_C(1);
+        }
         scratch->pool.next = 0;
     }
+    DCHECK(scratch->pool.count > 0 && scratch->pool.count <= DESCENT);
 out:
     return rc;
 }

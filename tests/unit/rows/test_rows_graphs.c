@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * unit/rows: graphs are built over the runs of a table, and attached: with power cut at each call to the system, each call
- * failing, and allocations failing. What is left is a whole store, with the graph or without; then it can be built.
+ * failing, and allocations failing. What is left is a whole store, with the graph or without; then it can be built. So are
+ * runs that are joined to have one graph.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
+#include "codec/xxh3.h"
 #include "compaction/compaction.h"
 #include "inspect/inspect.h"
 #include "rows_show.h"
@@ -19,7 +22,7 @@
 #include "support/test_random.h"
 #include "support/test_share.h"
 
-enum { ROWS = 4200, DIMENSIONS = 3 };
+enum { ROWS = 4200, DIMENSIONS = 3, PARTS = 3 };
 
 /* Every 16th row gets another vector. */
 static int
@@ -128,21 +131,98 @@ make_store_with_graph(struct db_support *support)
     DB_OK(firn_db_close(db, &err));
 }
 
-/* The store is whole; the graph can be built, and then there is one. */
+struct rows_to_put {
+    struct firn_table *table;
+    int64_t first;
+    int64_t end;
+};
+
+static int
+put_some(struct firn_db_txn *txn, void *ctx, firn_error *err)
+{
+    const struct rows_to_put *what = ctx;
+    int rc = FIRN_OK;
+    for (int64_t i = what->first; i < what->end && rc == FIRN_OK; i++) {
+        const float numbers[DIMENSIONS] = {(float)(i % 100), (float)(i % 77), (float)i};
+        firn_value vector = firn_blob(firn_bytes(numbers, sizeof numbers));
+        vector.type = FIRN_TYPE_VECTOR;
+        const firn_value values[] = {firn_i64(i), vector};
+        rc = rows_put(what->table, txn, FIRN_ROWS_UPSERT, values, 2, err);
+    }
+    return rc;
+}
+
 static void
-verify(struct firn_os_dir *dir)
+put_range(struct firn_db *db, int64_t first, int64_t end)
+{
+    firn_error err;
+    struct rows_to_put what = {.first = first, .end = end};
+    const struct firn_db_txn_run run = {.attempts_max = 3, .work = put_some, .ctx = &what};
+    DB_OK(firn_rows_open(db, "t", &what.table, &err));
+    DB_OK(firn_db_txn_run(db, &run, &err));
+}
+
+/* A store with three runs in the last level, which no index has made one. */
+static void
+make_store_with_parts(struct db_support *support)
 {
     firn_error err;
     struct firn_db *db;
+    firn_store_statistics stats = FIRN_STORE_STATISTICS_INIT;
+    make_store(support);
+    for (int64_t part = 1; part < PARTS; part++) {
+        DB_OK(firn_db_open(support->dir, &db_support_existing, &db, &err));
+        put_range(db, part * ROWS, part * ROWS + ROWS);
+        DB_OK(firn_db_maintain_compact(db, NULL, &err));
+        DB_OK(firn_db_stats(db, &stats, &err));
+        DB_OK(firn_db_close(db, &err));
+    }
+    assert_true(stats.levels[FIRN_STORE_LEVELS - 1].files >= PARTS);
+}
+
+/* A number that depends on all rows, and on their order. */
+static uint64_t
+sum_rows(struct firn_db *db)
+{
+    firn_error err;
     struct firn_table *table;
+    struct firn_table_cursor *cursor;
+    const struct firn_row *row;
+    const struct firn_rows_cursor_options options = {.is_descending = false};
+    struct firn_buf all = {0};
+    size_t count;
+    DB_OK(firn_rows_open(db, "t", &table, &err));
+    DB_OK(firn_rows_read_cursor_open(table, &options, &cursor, &err));
+    DB_OK(firn_rows_read_cursor_next(cursor, &row, &err));
+    for (; row != NULL;) {
+        const firn_value *values = firn_rows_read_row_values(row, &count);
+        assert_int_equal(count, 2);
+        assert_int_equal(firn_buf_append(&all, &values[0].as.i64, 8), FIRN_OK);
+        assert_int_equal(firn_buf_append(&all, values[1].as.bytes.data, values[1].as.bytes.size),
+                         FIRN_OK);
+        DB_OK(firn_rows_read_cursor_next(cursor, &row, &err));
+    }
+    firn_rows_read_cursor_close(cursor);
+    uint64_t sum = firn_xxh3(all.data, all.size, 0);
+    firn_buf_deinit(&all);
+    return sum;
+}
+
+/* The store is whole, with the rows that it had; the graph can be built, and then there is one. */
+static void
+verify(struct firn_os_dir *dir, uint64_t sum)
+{
+    firn_error err;
+    struct firn_db *db;
     firn_store_check_result report = FIRN_STORE_CHECK_RESULT_INIT;
     DB_OK(firn_db_open(dir, &db_support_existing, &db, &err));
     DB_OK(firn_db_check(db, NULL, &report, &err));
-    DB_OK(firn_rows_open(db, "t", &table, &err));
+    assert_true(sum_rows(db) == sum);
     DB_OK(firn_db_close(db, &err));
     DB_OK(index_and_build(dir, &err));
     DB_OK(firn_db_open(dir, &db_support_existing, &db, &err));
     DB_OK(firn_db_check(db, NULL, &report, &err));
+    assert_true(sum_rows(db) == sum);
     DB_OK(firn_db_close(db, &err));
     assert_int_equal(count_graphs(dir), 1);
 }
@@ -155,6 +235,19 @@ open_clone(const struct db_support *from, struct db_support *out)
     DB_OK(firn_os_dir_open_path(out->os, "/store", &out->dir, &err));
 }
 
+/* Leaves the store alone: opening it may change its files. */
+static uint64_t
+sum_store(const struct db_support *support)
+{
+    struct db_support clone;
+    open_clone(support, &clone);
+    struct firn_db *db = db_support_open(clone.dir);
+    uint64_t sum = sum_rows(db);
+    firn_db_abandon(db);
+    db_support_deinit(&clone);
+    return sum;
+}
+
 static void
 cut_everywhere(void (*make)(struct db_support *support))
 {
@@ -163,6 +256,7 @@ cut_everywhere(void (*make)(struct db_support *support))
     bool is_reached = true;
     uint64_t cuts = 0;
     make(&base);
+    const uint64_t sum = sum_store(&base);
     for (uint64_t n = share.first; is_reached; n += share.step, cuts++) {
         struct db_support support;
         firn_error err;
@@ -173,7 +267,7 @@ cut_everywhere(void (*make)(struct db_support *support))
         assert_true(rc == FIRN_OK || is_reached);
         firn_sim_memory_set_cut_at(support.os, 0);
         db_support_cut(&support, 17 * n);
-        verify(support.dir);
+        verify(support.dir, sum);
         db_support_deinit(&support);
     }
     print_message("count: %llu power cuts while a graph is built and attached\n",
@@ -204,6 +298,7 @@ fail_everywhere(void (*make)(struct db_support *support))
     bool was_hit = true;
     uint64_t calls = 0;
     make(&base);
+    const uint64_t sum = sum_store(&base);
     for (uint64_t n = share.first; was_hit; n += share.step, calls++) {
         struct db_support support;
         struct firn_os *faulty;
@@ -224,7 +319,7 @@ fail_everywhere(void (*make)(struct db_support *support))
         firn_sim_fault_set_plan(faulty, NULL);
         firn_os_dir_close(dir);
         firn_sim_fault_destroy(faulty);
-        verify(support.dir);
+        verify(support.dir, sum);
         db_support_deinit(&support);
     }
     db_support_deinit(&base);
@@ -253,6 +348,7 @@ run_out_everywhere(void (*make)(struct db_support *support))
     test_alloc_install();
     struct db_support base;
     make(&base);
+    const uint64_t sum = sum_store(&base);
     for (uint64_t n = share.first; rc != FIRN_OK; n += share.step * (1 + n / 60), failed++) {
         struct db_support support;
         firn_error err;
@@ -263,7 +359,7 @@ run_out_everywhere(void (*make)(struct db_support *support))
         test_alloc_fail_at(0, false);
         assert_true(rc == FIRN_OK || was_hit);
         if (failed % 4 == 0) {
-            verify(support.dir);
+            verify(support.dir, sum);
         }
         db_support_deinit(&support);
         rc = was_hit ? FIRN_NO_MEMORY : rc;
@@ -285,6 +381,45 @@ an_allocation_of_a_merge_that_fails_leaves_the_old_or_the_new(void **state)
 {
     (void)state;
     run_out_everywhere(make_store_with_graph);
+}
+
+static void
+a_power_cut_at_any_call_of_a_join_leaves_all_rows(void **state)
+{
+    (void)state;
+    cut_everywhere(make_store_with_parts);
+}
+
+static void
+a_call_of_a_join_that_fails_leaves_all_rows(void **state)
+{
+    (void)state;
+    fail_everywhere(make_store_with_parts);
+}
+
+static void
+an_allocation_of_a_join_that_fails_leaves_all_rows(void **state)
+{
+    (void)state;
+    run_out_everywhere(make_store_with_parts);
+}
+
+/* Runs that are older than the index become one, with one graph. */
+static void
+runs_of_a_table_that_gets_an_index_become_one(void **state)
+{
+    struct db_support support;
+    struct firn_db *db;
+    firn_error err;
+    (void)state;
+    make_store_with_parts(&support);
+    const uint64_t sum = sum_store(&support);
+    DB_OK(index_and_build(support.dir, &err));
+    DB_OK(firn_db_open(support.dir, &db_support_existing, &db, &err));
+    assert_int_equal(count_graphs(support.dir), 1);
+    assert_true(sum_rows(db) == sum);
+    DB_OK(firn_db_close(db, &err));
+    db_support_deinit(&support);
 }
 
 static void
@@ -358,37 +493,6 @@ open_db(const struct db_support *support)
     struct firn_db *db;
     DB_OK(firn_db_open(support->dir, &db_support_existing, &db, &err));
     return db;
-}
-
-struct rows_to_put {
-    struct firn_table *table;
-    int64_t first;
-    int64_t end;
-};
-
-static int
-put_some(struct firn_db_txn *txn, void *ctx, firn_error *err)
-{
-    const struct rows_to_put *what = ctx;
-    int rc = FIRN_OK;
-    for (int64_t i = what->first; i < what->end && rc == FIRN_OK; i++) {
-        const float numbers[DIMENSIONS] = {(float)(i % 100), (float)(i % 77), (float)i};
-        firn_value vector = firn_blob(firn_bytes(numbers, sizeof numbers));
-        vector.type = FIRN_TYPE_VECTOR;
-        const firn_value values[] = {firn_i64(i), vector};
-        rc = rows_put(what->table, txn, FIRN_ROWS_UPSERT, values, 2, err);
-    }
-    return rc;
-}
-
-static void
-put_range(struct firn_db *db, int64_t first, int64_t end)
-{
-    firn_error err;
-    struct rows_to_put what = {.first = first, .end = end};
-    const struct firn_db_txn_run run = {.attempts_max = 3, .work = put_some, .ctx = &what};
-    DB_OK(firn_rows_open(db, "t", &what.table, &err));
-    DB_OK(firn_db_txn_run(db, &run, &err));
 }
 
 static firn_store_statistics
@@ -596,6 +700,7 @@ a_graph_is_handed_on_until_one_is_built(void **state)
                 compact_runs(db);
             }
         }
+        const uint64_t sum = sum_rows(db);
         build_all(db); /* a graph's forerunner goes when no graph is missing any more */
         firn_store_statistics stats = stats_of(db);
         /* One that was built, and not written any more, counts too. */
@@ -603,7 +708,7 @@ a_graph_is_handed_on_until_one_is_built(void **state)
         assert_int_equal(stats.graphs_damaged, 0);
         DB_OK(firn_db_close(db, &err));
         assert_int_equal(count_graphs(support.dir), 1);
-        verify(support.dir);
+        verify(support.dir, sum);
         db_support_deinit(&support);
         assert_true(n < 1000);
     }
@@ -621,6 +726,10 @@ main(void)
         cmocka_unit_test(a_graph_is_handed_on_until_one_is_built),
         cmocka_unit_test(a_merge_keeps_the_graph),
         cmocka_unit_test(a_full_disk_keeps_no_run_for_its_graph),
+        cmocka_unit_test(runs_of_a_table_that_gets_an_index_become_one),
+        cmocka_unit_test(a_power_cut_at_any_call_of_a_join_leaves_all_rows),
+        cmocka_unit_test(a_call_of_a_join_that_fails_leaves_all_rows),
+        cmocka_unit_test(an_allocation_of_a_join_that_fails_leaves_all_rows),
         cmocka_unit_test(a_power_cut_at_any_call_leaves_the_old_or_the_new),
         cmocka_unit_test(a_power_cut_at_any_call_of_a_merge_leaves_the_old_or_the_new),
         cmocka_unit_test(a_call_of_a_merge_that_fails_leaves_the_old_or_the_new),
