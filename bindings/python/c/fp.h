@@ -136,6 +136,7 @@ typedef struct fp_store {
     PyObject_HEAD struct fp_core *core; /* NULL: closed */
     struct fp_child *children;
     Py_ssize_t users;    /* calls that run now */
+    Py_ssize_t endings;  /* native handles that are being closed now */
     uint64_t generation; /* of definitions of tables: changes may have been made when it grows */
     PyObject *path;      /* str or None */
     bool is_read_only;
@@ -148,9 +149,10 @@ typedef struct fp_child {
     PyObject_HEAD fp_store *store; /* a reference; NULL: never opened */
     struct fp_child *via;  /* a reference: the transaction or snapshot that it reads; NULL: none */
     struct fp_child *next; /* of the store's list */
-    struct fp_child **place;               /* what points to it there; NULL: closed */
-    void (*close)(struct fp_child *child); /* closes the native handle; the GIL is held */
-    const char *what;                      /* "transaction": for messages */
+    struct fp_child **place; /* what points to it there; NULL: closed */
+    void (*close)(
+        struct fp_child *child); /* closes the native handle; may release the GIL meanwhile */
+    const char *what;            /* "transaction": for messages */
     Py_ssize_t users;
     bool is_exclusive; /* one thread at a time */
 } fp_child;

@@ -6,7 +6,8 @@
  *   (I1) a child is in its store's list from fp_child_init until it is closed, and only then is its native handle open;
  *   (I2) a handle with users > 0 is never closed, neither alone nor with its store;
  *   (I3) an exclusive child has at most one user;
- *   (I4) a child is closed before the child that it reads through.
+ *   (I4) a child is closed before the child that it reads through;
+ *   (I5) a store with endings > 0 is not closed: another thread is ending the native handle of an object that was collected.
  * All of it is guarded by the GIL; only a core's count and its list of streams are used without it.
  */
 #include "fp.h"
@@ -87,6 +88,17 @@ unlink_child(fp_child *child)
     child->place = NULL;
 }
 
+/* Ends the native handle, perhaps without the GIL: (I5). */
+static void
+end_child(fp_child *child)
+{
+    fp_store *store = child->store;
+    unlink_child(child);
+    store->endings++;
+    child->close(child);
+    store->endings--;
+}
+
 bool
 fp_child_close(fp_child *child)
 {
@@ -100,8 +112,7 @@ fp_child_close(fp_child *child)
     if (!fp_child_close_readers(child)) { /* (I4) */
         return false;
     }
-    unlink_child(child);
-    child->close(child);
+    end_child(child);
     return true;
 }
 
@@ -125,8 +136,7 @@ fp_child_deinit(fp_child *child)
 {
     if (fp_child_is_open(child)) {
         assert(child->users == 0); /* a call holds a reference */
-        unlink_child(child);
-        child->close(child);
+        end_child(child);
     }
     Py_CLEAR(child->via);
     Py_CLEAR(child->store);

@@ -96,6 +96,17 @@ store_dealloc(PyObject *object)
     fp_free(object);
 }
 
+/* Lets others run for a moment; false with an exception if a signal came. */
+static bool
+pause_a_moment(void)
+{
+    PyThreadState *thread = PyEval_SaveThread();
+    const struct timespec moment = {0, 200000};
+    nanosleep(&moment, NULL);
+    PyEval_RestoreThread(thread);
+    return PyErr_CheckSignals() == 0;
+}
+
 /* Waits until no call uses the store; new ones are refused by then. False with an exception. */
 static bool
 wait_for_users(fp_store *self)
@@ -106,11 +117,7 @@ wait_for_users(fp_store *self)
         return false;
     }
     while (self->users > 0) {
-        PyThreadState *thread = PyEval_SaveThread();
-        const struct timespec moment = {0, 200000};
-        nanosleep(&moment, NULL);
-        PyEval_RestoreThread(thread);
-        if (PyErr_CheckSignals() != 0) {
+        if (!pause_a_moment()) {
             return false;
         }
     }
@@ -134,6 +141,15 @@ close_users(fp_store *self)
         fp_raise_text(FIRN_MISUSE,
                       "the store is in use: another thread is reading an Arrow stream of it");
         return false;
+    }
+    while (self->endings > 0) {
+        if (fp_callback_depth > 0) {
+            fp_raise_text(FIRN_MISUSE, "the store is in use: an object of it is being closed");
+            return false;
+        }
+        if (!pause_a_moment()) {
+            return false;
+        }
     }
     return true;
 }
