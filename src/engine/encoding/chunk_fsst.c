@@ -235,12 +235,14 @@ count_units(const struct firn_chunk_fsst *table, struct training *training)
 static uint64_t
 unit_symbol(const struct firn_chunk_fsst *table, size_t unit)
 {
+    DCHECK(unit != ESCAPE);
     return unit < 256 ? table->symbols[unit] : unit - 256;
 }
 
 static uint32_t
 unit_size(const struct firn_chunk_fsst *table, size_t unit)
 {
+    DCHECK(unit != ESCAPE);
     return unit < 256 ? table->sizes[unit] : 1;
 }
 
@@ -250,10 +252,10 @@ find_candidates(const struct firn_chunk_fsst *table, struct training *training)
 {
     size_t count = 0;
     for (size_t a = 0; a < UNITS; a++) {
-        uint32_t size = unit_size(table, a);
-        /* An escaped byte takes two, so a byte of its own saves more than its size. */
-        uint64_t weight = size == 1 ? 2 : size;
         if (training->counts[a] > 0) {
+            uint32_t size = unit_size(table, a);
+            /* An escaped byte takes two, so a byte of its own saves more than its size. */
+            uint64_t weight = size == 1 ? 2 : size;
             training->candidates[count++] =
                 (struct candidate){unit_symbol(table, a), weight * training->counts[a], size};
         }
