@@ -29,6 +29,19 @@
 #include "sqlitefile/sqlitefile.h"
 #include "term/term.h"
 
+/* Sanitizers map far more memory than they use. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+enum { IS_SANITIZED = 1 };
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+enum { IS_SANITIZED = 1 };
+#else
+enum { IS_SANITIZED = 0 };
+#endif
+#else
+enum { IS_SANITIZED = 0 };
+#endif
+
 enum frame_kind {
     FRAME_OPENED = 1,
     FRAME_KEYSPACE,
@@ -166,9 +179,9 @@ isolate(pid_t parent)
     }
     lower_limit(RLIMIT_CORE, 0);
     lower_limit(RLIMIT_NOFILE, NOFILE_MAX);
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-    lower_limit(RLIMIT_DATA, (rlim_t)MEMORY_MIB_MAX << 20);
-#endif
+    if (!IS_SANITIZED) {
+        lower_limit(RLIMIT_DATA, (rlim_t)MEMORY_MIB_MAX << 20);
+    }
 }
 
 /* Does not return. */
