@@ -172,7 +172,7 @@ send_families(struct firn_migrate_pipe *pipe, const struct rocksdb *rocksdb,
     return code;
 }
 
-/* The memory is given back by the end of the process. */
+/* The end of the process frees the rest of the memory. */
 int
 firn_migrate_sorted_rocksdb(struct firn_migrate_pipe *pipe, const char *path, const char *place,
                             firn_error *err)
@@ -202,9 +202,11 @@ firn_migrate_sorted_rocksdb(struct firn_migrate_pipe *pipe, const char *path, co
         return firn_migrate_fail(err, FIRN_LIMIT, "there are more than %d column families",
                                  KEYSPACES_MAX);
     }
-    struct family **families = calloc(count + 1, sizeof(*families));
-    const struct options **each = calloc(count + 1, sizeof(*each));
+    struct family **families = calloc(count + 1, sizeof(struct family *));
+    const struct options **each = calloc(count + 1, sizeof(struct options *));
     if (families == NULL || each == NULL) {
+        free(families);
+        free(each);
         return firn_migrate_fail(err, FIRN_NO_MEMORY, "out of memory");
     }
     for (size_t i = 0; i < count; i++) {
