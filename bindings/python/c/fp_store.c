@@ -171,6 +171,7 @@ store_close(PyObject *object, PyObject *ignored)
     if (!is_free) {
         return NULL;
     }
+    assert(self->users == 0 && self->endings == 0 && self->children == NULL); /* (I2), (I5) */
     struct fp_core *core = self->core;
     self->core = NULL; /* from here on every call raises Closed */
     firn_error err;

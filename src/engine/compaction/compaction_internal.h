@@ -18,7 +18,7 @@ enum { FIRN_COMPACTION_HISTORY_MAX = 64 };
 /* At most this many value files are emptied together if space is short. */
 enum { FIRN_COMPACTION_LEAVING_MAX = 64 };
 
-/* The value files that values may leave. */
+/* The value files that values may leave: any, or those listed, which may be none. */
 struct firn_compaction_leaving {
     enum { FIRN_COMPACTION_LEAVE_ANY, FIRN_COMPACTION_LEAVE_LISTED } from;
     unsigned count; /* of listed ones */
@@ -27,7 +27,6 @@ struct firn_compaction_leaving {
 
 /* For each level l of a version with from <= l <= to, the runs [begin[l], end[l]) go to level `to`;
  * if `to` is the last level or history, some history runs too. */
-
 struct firn_compaction_plan {
     unsigned from;
     unsigned to;

@@ -74,7 +74,7 @@ struct firn_migrate_pipe {
     uint8_t buffer[BUFFER_SIZE];
 };
 
-/* Nobody reads any more: there is nobody to tell. */
+/* Ends the process if the parent no longer reads. */
 static void
 write_all(int fd, const uint8_t *data, size_t size)
 {
@@ -91,6 +91,7 @@ write_all(int fd, const uint8_t *data, size_t size)
 static void
 flush(struct firn_migrate_pipe *pipe)
 {
+    assert(pipe->filled <= BUFFER_SIZE);
     write_all(pipe->fd, pipe->buffer, pipe->filled);
     pipe->filled = 0;
 }
@@ -98,6 +99,7 @@ flush(struct firn_migrate_pipe *pipe)
 static void
 append(struct firn_migrate_pipe *pipe, const void *data, size_t size)
 {
+    assert(pipe->filled <= BUFFER_SIZE && (data != NULL || size == 0));
     if (size > BUFFER_SIZE - pipe->filled) {
         flush(pipe);
     }
@@ -113,6 +115,7 @@ static void
 put(struct firn_migrate_pipe *pipe, const struct frame *frame, const void *first,
     const void *second)
 {
+    assert(frame->kind >= FRAME_OPENED && frame->kind <= FRAME_ERROR);
     append(pipe, frame, sizeof(*frame));
     if (frame->kind != FRAME_END) {
         append(pipe, first, (size_t)frame->first);
@@ -185,7 +188,7 @@ isolate(pid_t parent)
 }
 
 /* Does not return. */
-static void
+static _Noreturn void
 be_child(int fd, firn_migrate_reader *reader, const char *path, const char *place)
 {
     firn_error err = {.code = FIRN_OK};
@@ -229,11 +232,12 @@ start(struct firn_migrate_child *child, firn_migrate_reader *reader, const char 
                : firn_migrate_fail(err, FIRN_IO, "could not start a process: %s", strerror(errno));
 }
 
-/* The child has gone without a word: says why. */
+/* Says why the child ended without DONE or ERROR. */
 static int
 report_end(struct firn_migrate_child *child, firn_error *err)
 {
     int status = 0;
+    assert(child->pid > 0);
     while (waitpid(child->pid, &status, 0) < 0 && errno == EINTR) {
     }
     child->pid = -1;
@@ -257,6 +261,7 @@ static int
 fill(struct firn_migrate_child *child, firn_error *err)
 {
     struct pollfd poll_fd = {.fd = child->fd, .events = POLLIN};
+    assert(child->fd >= 0 && child->at == child->filled);
     for (;;) {
         int code = firn_command_go_on(err);
         if (code != FIRN_OK) {
@@ -284,6 +289,7 @@ fill(struct firn_migrate_child *child, firn_error *err)
 static int
 take(struct firn_migrate_child *child, void *data, size_t size, firn_error *err)
 {
+    assert(child->at <= child->filled && child->filled <= BUFFER_SIZE);
     for (size_t done = 0; done < size;) {
         int code = child->at == child->filled ? fill(child, err) : FIRN_OK;
         if (code != FIRN_OK) {
@@ -301,8 +307,9 @@ take(struct firn_migrate_child *child, void *data, size_t size, firn_error *err)
 static int
 refuse(firn_error *err)
 {
-    return firn_migrate_fail(err, FIRN_CORRUPT,
-                             "the database is damaged: the library that reads it has lost its way");
+    return firn_migrate_fail(
+        err, FIRN_CORRUPT,
+        "the database is damaged: what the process that reads it sent is malformed");
 }
 
 /* Takes what follows the header, with a NUL after each of the two. */
@@ -358,6 +365,7 @@ firn_migrate_child_start(struct firn_migrate_child *child, firn_migrate_reader *
                          const char *path, firn_error *err)
 {
     struct frame frame = {.kind = 0};
+    assert(child->pid < 0 && child->fd < 0 && child->buffer == NULL && reader != NULL);
     child->buffer = malloc(BUFFER_SIZE);
     if (child->buffer == NULL) {
         return firn_migrate_fail(err, FIRN_NO_MEMORY, "out of memory");
@@ -381,6 +389,7 @@ firn_migrate_child_read(struct firn_migrate_child *child, struct firn_migrate_si
     struct frame frame = {.kind = 0};
     bool is_inside = false;
     int code = FIRN_OK;
+    assert(child->buffer != NULL && sink != NULL); /* it was started */
     while (code == FIRN_OK && (code = take_frame(child, &frame, err)) == FIRN_OK) {
         if (frame.kind == FRAME_ENTRY && is_inside) {
             code = firn_migrate_sink_entry(

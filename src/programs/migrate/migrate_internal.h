@@ -80,7 +80,7 @@ struct firn_migrate_child {
 FIRN_MUST_CHECK int firn_migrate_child_start(struct firn_migrate_child *child,
                                              firn_migrate_reader *reader, const char *path,
                                              firn_error *err);
-/* Hands on all that it reads. */
+/* Loads all that the process reads. */
 FIRN_MUST_CHECK int firn_migrate_child_read(struct firn_migrate_child *child,
                                             struct firn_migrate_sink *sink, firn_error *err);
 /* Ends the process, and removes its directory. Fine on one that was not started. */
@@ -103,10 +103,10 @@ FIRN_MUST_CHECK int firn_migrate_library_load(const struct firn_migrate_library 
 /* ---- SQLite: migrate_sqlite.c ---- */
 
 struct firn_migrate_sqlite;
-/* FIRN_CORRUPT where it is none. *out is to be closed in any case. */
+/* FIRN_CORRUPT if the file is not a database of SQLite. *out is to be closed in any case. */
 FIRN_MUST_CHECK int firn_migrate_sqlite_open(const char *path, struct firn_migrate_sqlite **out,
                                              firn_error *err);
-/* Hands on all tables. Each that is left out is told, and counted. */
+/* Loads all tables. Reports and counts those that are left out. */
 FIRN_MUST_CHECK int firn_migrate_sqlite_read(struct firn_migrate_sqlite *sqlite,
                                              struct firn_migrate_sink *sink, bool is_strict,
                                              uint64_t *out_left_out, firn_error *err);

@@ -2,8 +2,8 @@
  *
  * migrate/migrate_lmdb.c: LMDB: one environment, whose named databases become keyspaces.
  *
- * All is read in one transaction. A process that has the environment open is told of it through LMDB's lock file, as every reader does; where
- * there is none, nobody has it open, and none is made.
+ * All is read in one transaction. LMDB's lock file tells a process that has the environment open of this reader. If there
+ * is no lock file, no process has the environment open, and none is created.
  *
  * The database without a name lists the named ones: such an entry is no data. What else it has becomes the keyspace
  * "default". A database in which a key has several values (MDB_DUPSORT) becomes a keyspace whose keys are key and value

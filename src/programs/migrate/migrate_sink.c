@@ -36,6 +36,7 @@ struct firn_migrate_sink {
 int
 firn_migrate_sink_create(firn_store *store, struct firn_migrate_sink **out, firn_error *err)
 {
+    assert(store != NULL);
     *out = calloc(1, sizeof(**out));
     if (*out == NULL) {
         return firn_migrate_fail(err, FIRN_NO_MEMORY, "out of memory");
@@ -71,21 +72,14 @@ reserve(struct firn_migrate_sink *sink, const char *name, bool is_table, firn_er
 static int
 settle(struct firn_migrate_sink *sink, int code)
 {
+    assert(sink->count < sink->capacity); /* reserve */
     if (code == FIRN_OK) {
         sink->count++;
-    } else if (sink->count < sink->capacity) {
+    } else {
         free(sink->parts[sink->count].name);
         sink->parts[sink->count].name = NULL;
     }
     return code;
-}
-
-static int
-go_on(void *ctx, const firn_progress *progress)
-{
-    (void)ctx;
-    (void)progress;
-    return firn_term_signals_caught() == 0 ? FIRN_OK : FIRN_CANCELLED;
 }
 
 int
@@ -95,7 +89,7 @@ firn_migrate_sink_keyspace(struct firn_migrate_sink *sink, const char *name, boo
     firn_bulk_options options = FIRN_BULK_OPTIONS_INIT;
     firn_keyspace_options create = FIRN_KEYSPACE_OPTIONS_INIT;
     options.unsorted = !is_sorted;
-    options.callbacks.on_progress = go_on;
+    options.callbacks.on_progress = firn_command_on_progress;
     create.fail_if_exists = true;
     int code = reserve(sink, name, false, err);
     if (code != FIRN_OK) {
@@ -110,7 +104,7 @@ firn_migrate_sink_table(struct firn_migrate_sink *sink, const char *name, const 
                         firn_error *err)
 {
     firn_table_bulk_options options = FIRN_TABLE_BULK_OPTIONS_INIT;
-    options.callbacks.on_progress = go_on;
+    options.callbacks.on_progress = firn_command_on_progress;
     int code = reserve(sink, name, true, err);
     if (code != FIRN_OK) {
         return code;
@@ -232,6 +226,7 @@ firn_migrate_sink_end(struct firn_migrate_sink *sink, bool has_count, uint64_t c
         code = is_table ? count_rows(sink->table, &found, err)
                         : count_entries(sink->keyspace, &found, err);
     }
+    assert(sink->bulk == NULL && sink->table_bulk == NULL);
     if (code == FIRN_OK && found != added) {
         code = firn_migrate_fail(err, FIRN_CORRUPT,
                                  "%llu entries of '%.255s' were read, but the store has %llu: keys "

@@ -32,7 +32,7 @@
 #include "sqlitefile/sqlitefile.h"
 #include "term/term.h"
 
-enum { TABLES_MAX = 65536, QUERY_SIZE = 1 << 20, HEADER_SIZE = 100, TELL_EVERY = 4096 };
+enum { TABLES_MAX = 65536, HEADER_SIZE = 100, TELL_EVERY = 4096 };
 
 enum seen {
     SEEN_NULL = 1,
@@ -74,8 +74,7 @@ struct firn_migrate_sqlite {
     struct table *table; /* the one at hand */
     struct firn_migrate_sink *sink;
     firn_error *err;
-    size_t query_size;
-    char query[QUERY_SIZE];
+    struct firn_sqlitefile_text query;
 };
 
 /* ---- the copy ---- */
@@ -225,51 +224,27 @@ firn_migrate_sqlite_close(struct firn_migrate_sqlite *sqlite)
     }
     free(sqlite->tables);
     free(sqlite->virtual_tables);
+    free(sqlite->query.data);
     free(sqlite);
 }
 
 /* ---- queries ---- */
 
-/* Adds to the query. One that is too long is cut, and SQLite refuses it. */
-static void
-say(struct firn_migrate_sqlite *sqlite, const char *text)
-{
-    size_t size = strlen(text);
-    if (size < sizeof(sqlite->query) - sqlite->query_size) {
-        memcpy(sqlite->query + sqlite->query_size, text, size + 1);
-        sqlite->query_size += size;
-    } else {
-        sqlite->query_size = sizeof(sqlite->query); /* nothing more is added */
-        sqlite->query[0] = '(';
-    }
-}
-
 static void
 begin_query(struct firn_migrate_sqlite *sqlite)
 {
-    sqlite->query[0] = '\0';
-    sqlite->query_size = 0;
-}
-
-/* Adds a name in double quotes. */
-static void
-say_name(struct firn_migrate_sqlite *sqlite, const char *name)
-{
-    char piece[2] = "";
-    say(sqlite, "\"");
-    for (; *name != '\0'; name++) {
-        piece[0] = *name;
-        say(sqlite, *name == '"' ? "\"\"" : piece);
-    }
-    say(sqlite, "\"");
+    sqlite->query.size = 0;
+    firn_sqlitefile_text_add(&sqlite->query, "SELECT ");
 }
 
 static int
 query(struct firn_migrate_sqlite *sqlite, const char *parameter,
       int (*on_row)(void *ctx, const struct firn_sqlitefile_value *values, size_t count))
 {
-    return firn_sqlitefile_reader_query(sqlite->reader, sqlite->query, parameter, on_row, sqlite,
-                                        sqlite->err);
+    return sqlite->query.has_failed
+               ? no_memory(sqlite)
+               : firn_sqlitefile_reader_query(sqlite->reader, sqlite->query.data, parameter, on_row,
+                                              sqlite, sqlite->err);
 }
 
 /* All rows: the rowid first, if the table has one that is needed. */
@@ -279,17 +254,16 @@ query_rows(struct firn_migrate_sqlite *sqlite,
 {
     const struct table *table = sqlite->table;
     begin_query(sqlite);
-    say(sqlite, "SELECT ");
     if (table->rowid != NULL) {
-        say(sqlite, table->rowid);
-        say(sqlite, ", ");
+        firn_sqlitefile_text_add(&sqlite->query, table->rowid);
+        firn_sqlitefile_text_add(&sqlite->query, ", ");
     }
     for (size_t i = 0; i < table->count; i++) {
-        say(sqlite, i > 0 ? ", " : "");
-        say_name(sqlite, table->columns[i].name);
+        firn_sqlitefile_text_add(&sqlite->query, i > 0 ? ", " : "");
+        firn_sqlitefile_text_add_name(&sqlite->query, table->columns[i].name);
     }
-    say(sqlite, " FROM ");
-    say_name(sqlite, table->name);
+    firn_sqlitefile_text_add(&sqlite->query, " FROM ");
+    firn_sqlitefile_text_add_name(&sqlite->query, table->name);
     return query(sqlite, NULL, on_row);
 }
 
@@ -339,12 +313,14 @@ find_rowid(struct firn_migrate_sqlite *sqlite)
         }
         firn_error ignored;
         begin_query(sqlite);
-        say(sqlite, "SELECT ");
-        say(sqlite, names[i]);
-        say(sqlite, " FROM ");
-        say_name(sqlite, table->name);
-        say(sqlite, " LIMIT 0");
-        table->has_rowid = firn_sqlitefile_reader_query(sqlite->reader, sqlite->query, NULL,
+        firn_sqlitefile_text_add(&sqlite->query, names[i]);
+        firn_sqlitefile_text_add(&sqlite->query, " FROM ");
+        firn_sqlitefile_text_add_name(&sqlite->query, table->name);
+        firn_sqlitefile_text_add(&sqlite->query, " LIMIT 0");
+        if (sqlite->query.has_failed) {
+            return no_memory(sqlite);
+        }
+        table->has_rowid = firn_sqlitefile_reader_query(sqlite->reader, sqlite->query.data, NULL,
                                                         on_nothing, sqlite, &ignored) == FIRN_OK;
         table->rowid = table->has_rowid ? strdup(names[i]) : NULL;
         return !table->has_rowid || table->rowid != NULL ? FIRN_OK : no_memory(sqlite);
@@ -553,9 +529,11 @@ static int
 import_table(struct firn_migrate_sqlite *sqlite)
 {
     struct table *table = sqlite->table;
+    assert(table != NULL && table->count == 0 && table->rows == 0);
     /* hidden: 1 is a column of a virtual table; 2 and 3 are generated. */
-    (void)snprintf(sqlite->query, sizeof(sqlite->query),
-                   "SELECT name, type, pk FROM pragma_table_xinfo(?1) WHERE hidden <> 1");
+    begin_query(sqlite);
+    firn_sqlitefile_text_add(&sqlite->query,
+                             "name, type, pk FROM pragma_table_xinfo(?1) WHERE hidden <> 1");
     table->numbers = calloc(FIRN_TABLE_COLUMNS_MAX, sizeof(*table->numbers));
     int code = table->numbers == NULL ? no_memory(sqlite) : query(sqlite, table->name, on_column);
     code = code == FIRN_OK ? find_rowid(sqlite) : code;
@@ -585,6 +563,7 @@ firn_migrate_sqlite_read(struct firn_migrate_sqlite *sqlite, struct firn_migrate
                          bool is_strict, uint64_t *out_left_out, firn_error *err)
 {
     int code = FIRN_OK;
+    assert(sqlite->reader != NULL && sink != NULL);
     sqlite->sink = sink;
     sqlite->err = err;
     for (size_t i = 0; i < sqlite->virtual_count; i++) {

@@ -58,11 +58,11 @@ find_worthy(const struct firn_sql_table *table, uint64_t hash)
 static void
 judge(struct firn_sql_table *table, const struct firn_sql_keep *keep)
 {
-    const uint64_t hash = hash_of(keep->plan);
-    size_t at = find_worthy(table, hash);
     if (keep->rows == 0) {
         return; /* they were not read */
     }
+    const uint64_t hash = hash_of(keep->plan);
+    size_t at = find_worthy(table, hash);
     const bool is_worthy = keep->price * (double)keep->gets >= keep->rows;
     at = at == FIRN_SQL_KEEP_WORTHY ? at - 1 : at;
     if (is_worthy) {

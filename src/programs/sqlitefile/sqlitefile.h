@@ -74,6 +74,20 @@ int firn_sqlitefile_reader_query(
     int (*on_row)(void *ctx, const struct firn_sqlitefile_value *values, size_t count), void *ctx,
     firn_error *err);
 
+/* A statement that is put together: zeroed it is empty. The caller frees data. If memory ran out, has_failed is set and nothing
+ * more is added. */
+struct firn_sqlitefile_text {
+    char *data; /* ends with a NUL; NULL: empty */
+    size_t size;
+    size_t capacity;
+    bool has_failed;
+};
+void firn_sqlitefile_text_add_bytes(struct firn_sqlitefile_text *text, const void *data,
+                                    size_t size);
+void firn_sqlitefile_text_add(struct firn_sqlitefile_text *text, const char *more);
+/* Adds a name in double quotes. */
+void firn_sqlitefile_text_add_name(struct firn_sqlitefile_text *text, const char *name);
+
 /* The directory for copies: TMPDIR, else /var/tmp, which lies on a disk, else /tmp. */
 const char *firn_sqlitefile_place(void);
 

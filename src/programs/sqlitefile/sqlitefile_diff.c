@@ -27,52 +27,6 @@ static const char virtual_table[] = "CREATE VIRTUAL";
 
 enum { OPERATIONS_BETWEEN_LOOKS = 10000, OBJECTS_MAX = 100000, OBJECTS_BYTES_MAX = 16 << 20 };
 
-/* ---- text of any length ---- */
-
-struct text {
-    char *data;
-    size_t size;
-    size_t capacity;
-    bool has_failed;
-};
-
-static void
-add_bytes(struct text *text, const void *data, size_t size)
-{
-    assert(text->capacity == 0 || text->size < text->capacity);
-    if (!text->has_failed && text->size + size + 1 > text->capacity) {
-        size_t capacity = 2 * (text->size + size + 1);
-        char *grown = realloc(text->data, capacity);
-        text->has_failed = grown == NULL;
-        text->data = grown != NULL ? grown : text->data;
-        text->capacity = grown != NULL ? capacity : text->capacity;
-    }
-    if (!text->has_failed) {
-        memcpy(text->data + text->size, data, size);
-        text->size += size;
-        text->data[text->size] = '\0';
-    }
-}
-
-static void
-add(struct text *text, const char *more)
-{
-    add_bytes(text, more, strlen(more));
-}
-
-static void
-add_name(struct text *text, const char *name)
-{
-    add(text, "\"");
-    for (; *name != '\0'; name++) {
-        add_bytes(text, name, 1);
-        if (*name == '"') {
-            add(text, "\"");
-        }
-    }
-    add(text, "\"");
-}
-
 /* ---- lists of texts ---- */
 
 struct object {
@@ -309,16 +263,16 @@ static int
 read_columns(const struct comparing *comparing, const struct side *side, const char *table,
              struct objects *out)
 {
-    struct text sql = {.data = NULL};
-    add(&sql, "SELECT pk, name, hidden FROM pragma_table_xinfo(");
-    add(&sql, "'");
+    struct firn_sqlitefile_text sql = {.data = NULL};
+    firn_sqlitefile_text_add(&sql, "SELECT pk, name, hidden FROM pragma_table_xinfo(");
+    firn_sqlitefile_text_add(&sql, "'");
     for (const char *at = table; *at != '\0'; at++) {
-        add_bytes(&sql, at, 1);
+        firn_sqlitefile_text_add_bytes(&sql, at, 1);
         if (*at == '\'') {
-            add(&sql, "'");
+            firn_sqlitefile_text_add(&sql, "'");
         }
     }
-    add(&sql, "') WHERE hidden = 0 ORDER BY pk = 0, pk, cid");
+    firn_sqlitefile_text_add(&sql, "') WHERE hidden = 0 ORDER BY pk = 0, pk, cid");
     int code =
         sql.has_failed ? no_memory(comparing) : read_objects(comparing, side->db, sql.data, out);
     free(sql.data);
@@ -372,22 +326,23 @@ has_same_key(const struct objects *a, const struct objects *b)
 /* The statement that reads the columns that both have, in the order of the key. *out_columns are their names. */
 static int
 make_statement(const struct comparing *comparing, const char *table, const struct objects *a,
-               const struct objects *b, struct text *out, struct firn_sqlitefile_columns *columns)
+               const struct objects *b, struct firn_sqlitefile_text *out,
+               struct firn_sqlitefile_columns *columns)
 {
-    struct text order = {.data = NULL};
+    struct firn_sqlitefile_text order = {.data = NULL};
     const char *rowid = NULL;
     bool has_key = a->count > 0 && is_key(&a->items[0]);
     columns->count = 0;
     columns->key_count = 0;
-    add(out, "SELECT ");
+    firn_sqlitefile_text_add(out, "SELECT ");
     if (!has_key) {
         rowid = rowid_name(a, b);
         if (rowid == NULL) {
             free(order.data);
             return firn_sqlitefile_fail(comparing->err, FIRN_UNSUPPORTED, "its rows have no key");
         }
-        add(out, rowid);
-        add(&order, rowid);
+        firn_sqlitefile_text_add(out, rowid);
+        firn_sqlitefile_text_add(&order, rowid);
         columns->names[columns->count++] = rowid;
         columns->key_count = 1;
     }
@@ -396,20 +351,20 @@ make_statement(const struct comparing *comparing, const char *table, const struc
         if (find_name(b, name) == NULL) {
             continue;
         }
-        add(out, columns->count > 0 ? ", " : "");
-        add_name(out, name);
+        firn_sqlitefile_text_add(out, columns->count > 0 ? ", " : "");
+        firn_sqlitefile_text_add_name(out, name);
         if (is_key(&a->items[i])) {
-            add(&order, columns->key_count > 0 ? ", " : "");
-            add_name(&order, name);
-            add(&order, " COLLATE BINARY");
+            firn_sqlitefile_text_add(&order, columns->key_count > 0 ? ", " : "");
+            firn_sqlitefile_text_add_name(&order, name);
+            firn_sqlitefile_text_add(&order, " COLLATE BINARY");
             columns->key_count++;
         }
         columns->names[columns->count++] = name;
     }
-    add(out, " FROM main.");
-    add_name(out, table);
-    add(out, " ORDER BY ");
-    add(out, order.data != NULL ? order.data : "1");
+    firn_sqlitefile_text_add(out, " FROM main.");
+    firn_sqlitefile_text_add_name(out, table);
+    firn_sqlitefile_text_add(out, " ORDER BY ");
+    firn_sqlitefile_text_add(out, order.data != NULL ? order.data : "1");
     int code = out->has_failed || order.has_failed ? no_memory(comparing) : FIRN_OK;
     free(order.data);
     return code;
@@ -475,7 +430,7 @@ compare_rows(struct comparing *comparing, const char *table, bool has_before, bo
     assert(has_before || has_after);
     struct objects a = {.items = NULL};
     struct objects b = {.items = NULL};
-    struct text sql = {.data = NULL};
+    struct firn_sqlitefile_text sql = {.data = NULL};
     struct firn_sqlitefile_columns *columns = calloc(1, sizeof *columns);
     int code = columns == NULL ? no_memory(comparing) : FIRN_OK;
     if (code == FIRN_OK && has_before) {

@@ -478,6 +478,9 @@ refuse(const struct firn_value_text_type *type, firn_slice text, const char *def
 static inline bool
 read_short(const struct firn_value_text_type *type, firn_slice text, firn_value *out)
 {
+    _Static_assert(FIRN_TYPE_I64 - FIRN_TYPE_I8 == 3 && FIRN_TYPE_U8 - FIRN_TYPE_I8 == 4 &&
+                       FIRN_TYPE_U64 - FIRN_TYPE_U8 == 3,
+                   "integers by size");
     bool is_negative;
     uint64_t number;
     unsigned bits;

@@ -9,8 +9,9 @@
  * time, and then its checkpoints and tags from the catalog, in one durable commit (I1; not checked,
  * like (I2): only a power cut shows it). The directory tree itself is not touched. If other
  * workspaces use the store, the next gc frees the space. A store in the usual place that holds no
- * workspace any more, and nothing of an application, is removed whole: under its lock it is renamed to a name that no workspace
- * leads to, and then deleted, file by file. After a crash the next removal deletes the rest (I2).
+ * workspace any more, and nothing of an application, is removed whole: under its lock it is renamed
+ * to a name that no workspace leads to, and then deleted, file by file. After a crash the next
+ * removal deletes the rest (I2).
  * When a continued history needs the place of another store, that store is removed in the same way,
  * but only if nothing was ever saved in it (I3; not checked: holds_anything is the rule).
  */
