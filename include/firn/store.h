@@ -531,7 +531,7 @@ FIRN_API FIRN_MUST_CHECK int firn_batch_create(firn_batch **out, firn_error *err
 /* NULL is allowed. */
 FIRN_API void firn_batch_destroy(firn_batch *batch);
 FIRN_API void firn_batch_clear(firn_batch *batch);
-/* The number of writes, and an upper bound of their size in the log, in bytes. */
+/* The number of writes that firn_batch_iterate visits, and an upper bound of their size in the log, in bytes. */
 FIRN_API size_t firn_batch_count(const firn_batch *batch);
 FIRN_API size_t firn_batch_size(const firn_batch *batch);
 /* These copy keys and values. */
@@ -572,7 +572,8 @@ typedef struct firn_batch_write {
     uint64_t expires_ms;           /* when a put expires, ms since 1970; 0: never */
 } firn_batch_write;
 /* Visits the writes in the order in which they were collected. A merge is shown combined with what the
- * batch did to its key before. Requires: the store is open; visit does not change the batch. */
+ * batch did to its key before, and those earlier writes are not visited: repeating the visited writes has
+ * the effect of the batch. Requires: the store is open; visit does not change the batch. */
 FIRN_API FIRN_MUST_CHECK int
 firn_batch_iterate(const firn_batch *batch, int (*visit)(void *ctx, const firn_batch_write *write),
                    void *ctx, firn_error *err);
@@ -581,7 +582,8 @@ firn_batch_iterate(const firn_batch *batch, int (*visit)(void *ctx, const firn_b
  * Requires: the store is open. */
 FIRN_API FIRN_MUST_CHECK int firn_batch_append(firn_batch *batch, const firn_batch *from,
                                                firn_error *err);
-/* Commits the whole batch or none of it. The batch is not changed. An empty batch succeeds. */
+/* Commits the whole batch or none of it. The batch is not changed. An empty batch
+ * succeeds, except in a store that was opened read-only. */
 FIRN_API FIRN_MUST_CHECK int firn_store_write(firn_store *store, const firn_batch *batch,
                                               const firn_write_options *options, firn_error *err);
 

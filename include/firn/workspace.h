@@ -362,7 +362,7 @@ typedef struct firn_workspace_watch_options {
     const firn_workspace_save_options *save;
     int64_t quiet_ms;        /* save when nothing has changed for this long; default 2 s */
     int64_t interval_max_ms; /* save at the latest this long after a change; default 1 min */
-    int64_t rescan_ms;       /* how often to visit every directory; default 5 min */
+    int64_t rescan_ms;       /* how often to visit every directory, > 0; default 5 min */
     bool only_watch;         /* never save; only make other saves fast */
     /* Both come from the calling thread. During SAVED, on_event may call
      * firn_workspace_gc. on_tick is called at least once a second: the watch ends, and its call returns

@@ -257,8 +257,9 @@ firn_workspace_watch(firn_workspace *workspace, const firn_workspace_watch_optio
     firn_workspace_save_options save = FIRN_WORKSPACE_SAVE_OPTIONS_INIT;
     API_OWN(workspace, "workspace", err);
     API_READ_OPTIONS(given, options, err);
-    API_REQUIRE(given.quiet_ms >= 0 && given.interval_max_ms >= 0 && given.rescan_ms > 0, err,
-                "times must not be negative");
+    API_REQUIRE(given.quiet_ms >= 0 && given.interval_max_ms >= 0, err,
+                "quiet_ms and interval_max_ms must not be negative");
+    API_REQUIRE(given.rescan_ms > 0, err, "rescan_ms must be positive");
     save.message = firn_str("watch");
     int rc = given.save == NULL ? FIRN_OK : api_options_read(&save, sizeof save, given.save, err);
     given.save = &save;

@@ -440,11 +440,12 @@ place_runs(struct firn_bulk_load *bulk)
 }
 
 int
-firn_bulk_load_install(struct firn_bulk_load *const *loads, size_t count, firn_error *err)
+firn_bulk_load_install(struct firn_bulk_load *const *loads, size_t count, bool *out_is_certain,
+                       firn_error *err)
 {
-    bool is_certain = true;
     size_t used = 0;
     DCHECK(count > 0);
+    *out_is_certain = true;
     struct firn_lsm_install_change *changes = firn_alloc_zeroed(count * sizeof *changes);
     if (changes == NULL) {
         return firn_error_no_memory(err, "a load");
@@ -459,9 +460,9 @@ firn_bulk_load_install(struct firn_bulk_load *const *loads, size_t count, firn_e
         }
     }
     CHECK(used > 0);
-    int rc = firn_lsm_install_all(loads[0]->tree->lsm, changes, used, &is_certain, err);
+    int rc = firn_lsm_install_all(loads[0]->tree->lsm, changes, used, out_is_certain, err);
     for (size_t i = 0; i < count; i++) {
-        loads[i]->is_installed = rc == FIRN_OK || !is_certain;
+        loads[i]->is_installed = rc == FIRN_OK || !*out_is_certain;
     }
     firn_free(changes);
     return rc;

@@ -223,7 +223,7 @@ end_of(const struct firn_db_op *op)
     return (size_t)op->value_offset + op->value_size;
 }
 
-/* The size of the operation and of the gap after it. */
+/* The offset at which the operation and the gap after it end. */
 static size_t
 room_end(const struct firn_db_batch *batch, size_t i)
 {
@@ -371,6 +371,7 @@ add_merged(struct firn_db_batch *batch, struct firn_db_keyspace *keyspace,
     int rc = firn_db_batch_append(batch, keyspace->db, keyspace->tree, op, err);
     if (rc == FIRN_OK && before != NULL) {
         firn_db_batch_op(batch, at)->is_replaced = true;
+        batch->has_replaced = true;
         firn_db_batch_leave_gap(batch, grows ? op->value.size : 0);
     }
     return rc;
@@ -436,6 +437,7 @@ firn_db_batch_clear(struct firn_db_batch *batch)
     clear_newest(batch);
     batch->gap_bytes = 0;
     batch->has_puts = false;
+    batch->has_replaced = false;
     batch->frees_space = false;
     batch->db = NULL;
 }
@@ -466,7 +468,14 @@ firn_db_batch_frees_space(struct firn_db_batch *batch)
 size_t
 firn_db_batch_count(const struct firn_db_batch *batch)
 {
-    return firn_db_batch_op_count(batch);
+    size_t count = 0;
+    if (!batch->has_replaced) {
+        return firn_db_batch_op_count(batch);
+    }
+    for (size_t i = 0; i < firn_db_batch_op_count(batch); i++) {
+        count += !firn_db_batch_op(batch, i)->is_replaced;
+    }
+    return count;
 }
 
 size_t
@@ -667,6 +676,9 @@ firn_db_batch_iterate(const struct firn_db_batch *batch,
 {
     for (size_t i = 0; i < firn_db_batch_op_count(batch); i++) {
         firn_batch_write write;
+        if (firn_db_batch_op(batch, i)->is_replaced) {
+            continue;
+        }
         describe(batch, firn_db_batch_op(batch, i), &write);
         int rc = visit(ctx, &write);
         if (rc != FIRN_OK) {
@@ -687,6 +699,7 @@ copy_op(struct firn_db_batch *batch, const struct firn_db_batch *from, size_t i,
     int rc = firn_db_batch_append(batch, from->db, op->tree, &format, err);
     if (rc == FIRN_OK) {
         firn_db_batch_op(batch, firn_db_batch_op_count(batch) - 1)->is_replaced = op->is_replaced;
+        batch->has_replaced |= op->is_replaced;
     }
     return rc;
 }

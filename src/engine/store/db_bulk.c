@@ -34,8 +34,10 @@
  *      the sequence up to which the tree counts as flushed. What the log has of the tree was flushed in
  *      step 1 and is left out, and what comes later has a sequence above this one.
  *
- * Failure: what was written is removed when the load is closed, or after a crash by the next opening. If
- * it is unknown whether MANIFEST has the edit, the handle is latched as after a failed sync.
+ * Failure: what was written is removed when the load is closed, or after a crash by the next opening.
+ *
+ * (I2) If MANIFEST has the edit, or may have it, and the load fails all the same, the handle is latched
+ *      as after a failed sync: a later commit would get the load's sequence, or one below it.
  */
 #include "store/db_internal.h"
 
@@ -402,7 +404,6 @@ add(struct part *part, enum firn_entry_kind kind, firn_slice key, firn_slice val
     return rc;
 }
 
-/* Writes the sorted entries to runs; settles their sequence. */
 struct giving {
     struct part *part;
     struct firn_bulk_load *load;
@@ -785,13 +786,15 @@ install(struct firn_db_bulk *bulk, struct firn_bulk_load **loads, firn_error *er
 {
     struct firn_db *db = bulk->db;
     CHECK(db->commits.last_sequence < bulk->sequence);
+    bool is_certain = true;
     int rc;
     for (size_t i = 0; i < bulk->part_count; i++) {
         loads[i] = bulk->parts[i].inner;
         DCHECK(firn_db_is_led(db) && firn_bulk_load_is_clear(loads[i])); /* (I1) */
     }
     FIRN_TRY(firn_log_sync(db->log, err));
-    FIRN_TRY(firn_bulk_load_install(loads, bulk->part_count, err));
+    FIRN_TRY(firn_bulk_load_install(loads, bulk->part_count, &is_certain, err));
+    is_certain = false; /* (I2) */
     FIRN_TRY(firn_db_replay_vouch_write(db, err));
     FIRN_TRY(firn_log_sync(db->log, err));
     DCHECK(firn_log_unsynced_bytes(db->log) == 0);
@@ -804,8 +807,9 @@ install(struct firn_db_bulk *bulk, struct firn_bulk_load **loads, firn_error *er
     firn_db_count(&db->counters.commits, 1);
     /* Pairs with the acquire load in firn_db_published: a reader that sees it finds the runs. */
     atomic_store_explicit(&db->published, bulk->sequence, memory_order_release);
+    is_certain = true;
 out:
-    if (rc == FIRN_FAILED || firn_log_has_failed(db->log)) {
+    if (!is_certain || firn_log_has_failed(db->log)) {
         firn_db_write_latch(db, err);
     }
     return rc;

@@ -158,6 +158,7 @@ struct firn_db_batch {
     struct firn_buf ops;              /* of struct firn_db_op */
     struct firn_db_ranges ranges;
     bool has_puts;               /* anything that needs space permanently */
+    bool has_replaced;           /* operations that a later one includes; not reset by a rollback */
     bool frees_space;            /* puts count as deletes: the caller frees more space by them */
     struct firn_hash_map newest; /* see db_batch.c; not initialised before the first merge */
     size_t newest_count;         /* the number of operations in it */

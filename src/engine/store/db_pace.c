@@ -285,13 +285,16 @@ run_watch(void *arg)
         goes_on = wait(db, REST_NS / 2);
     }
     atomic_store(&db->rest.is_watching, false);
+    firn_os_mutex_lock(&db->jobs.mutex);
+    uint64_t seen = db->rest.published;
+    firn_os_mutex_unlock(&db->jobs.mutex);
     /* A turn in between did not start another watch. */
-    if (goes_on && firn_db_published(db) != db->rest.published) {
+    if (goes_on && firn_db_published(db) != seen) {
         pace_rest_watch(db);
     }
 }
 
-/* Starts watching for the store to become idle, unless a job does. For the leader only. */
+/* Starts watching for the store to become idle, unless a job does. Any thread. */
 static void
 pace_rest_watch(struct firn_db *db)
 {

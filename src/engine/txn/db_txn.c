@@ -37,7 +37,6 @@
 /* ==== merge operands among the writes of a transaction ====
  *
  * A commit has one version of a key. So a merge is combined with the transaction's last write to
- * A commit has one version of a key. So a merge is combined with the transaction's last write to
  * its key, as in a batch (db_batch.c), but as another operation after that write, so that rolling
  * back to a savepoint brings the write back. If the transaction has not written the key, the merge
  * stays a merge. The commit then adds to the present value, which is the one that the transaction

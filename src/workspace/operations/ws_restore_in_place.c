@@ -381,6 +381,7 @@ scan(struct refresh *refresh, const struct firn_ws_save_request *request, firn_e
     struct firn_scan_result result = {0};
     int rc;
     options.gitignore = request->gitignore;
+    options.file_size_max = request->file_size_max;
     options.stored_rules = request->stored_rules;
     options.confines = &confines;
     FIRN_TRY(firn_statcache_open(opened->db, &stat_options, &options.stat, err));

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -486,6 +487,33 @@ results_belong_to_the_caller(void **state)
     firn_release(reverted.before);
 }
 
+/* The texts of an entry are its own, extended attributes included. */
+static void
+an_entry_has_its_attributes_after_the_handle(void **state)
+{
+    (void)state;
+    static const char expected[] = "\x06user.k\x05value";
+    struct scene scene;
+    char path[TEST_TEMP_SIZE + 32];
+    firn_workspace_entry *entry = NULL;
+    scene_open(&scene);
+    put_text(scene.tree, "a", "1");
+    snprintf(path, sizeof path, "%s/a", scene.tree);
+    if (setxattr(path, "user.k", "value", 5, 0) != 0) {
+        scene_close(&scene);
+        printf("SKIPPED: the file system has no extended attributes of users\n");
+        skip();
+    }
+    scene_save(&scene, "one", "1");
+    assert_int_equal(firn_workspace_cat(scene.workspace, "1", firn_str("a"), take_content, NULL,
+                                        &entry, &scene.err),
+                     FIRN_OK);
+    scene_close(&scene);
+    assert_int_equal(entry->xattrs.size, sizeof expected - 1);
+    assert_memory_equal(entry->xattrs.data, expected, sizeof expected - 1);
+    firn_release(entry);
+}
+
 static void
 a_call_that_fails_gives_nothing(void **state)
 {
@@ -732,6 +760,7 @@ main(void)
         cmocka_unit_test(tags_and_lists_of_workspaces_check_their_arguments),
         cmocka_unit_test(arguments_are_checked),
         cmocka_unit_test(results_belong_to_the_caller),
+        cmocka_unit_test(an_entry_has_its_attributes_after_the_handle),
         cmocka_unit_test(a_call_that_fails_gives_nothing),
         cmocka_unit_test(results_of_other_versions_are_filled_as_far_as_they_go),
         cmocka_unit_test(no_memory_is_lost_where_it_runs_out),

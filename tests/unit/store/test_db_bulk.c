@@ -451,6 +451,9 @@ a_load_counts_as_a_write_of_its_keys(void **state)
 
 /* ---- faults ---- */
 
+/* Whether the last run wrote key 4 after its load had failed. */
+static bool has_written_after;
+
 /* Some of everything, then a load of keys 0 to 39. *out_is_certain: it returned FIRN_OK. */
 static int
 run_program(struct firn_os_dir *dir, bool *out_is_certain)
@@ -462,6 +465,7 @@ run_program(struct firn_os_dir *dir, bool *out_is_certain)
     char key[16];
     int rc;
     *out_is_certain = false;
+    has_written_after = false;
     FIRN_TRY(firn_db_open(dir, &db_support_create, &db, &err));
     FIRN_TRY(firn_db_keyspace_open(db, "k", &keyspace, &err));
     for (unsigned i = 0; i < 60; i += 5) {
@@ -471,7 +475,12 @@ run_program(struct firn_os_dir *dir, bool *out_is_certain)
     FIRN_TRY(load(bulk, 0, 40, 1, "loaded", &err));
     FIRN_TRY(
         firn_db_put(keyspace, key_of(50, key), firn_str("meanwhile"), FIRN_DURABILITY_OS, &err));
-    FIRN_TRY(firn_db_bulk_commit(bulk, &err));
+    rc = firn_db_bulk_commit(bulk, &err);
+    if (rc != FIRN_OK) {
+        has_written_after = firn_db_put(keyspace, key_of(4, key), firn_str("after"),
+                                        FIRN_DURABILITY_FULL, &err) == FIRN_OK;
+        goto out;
+    }
     *out_is_certain = true;
     FIRN_TRY(firn_db_put(keyspace, key_of(3, key), firn_str("later"), FIRN_DURABILITY_OS, &err));
 out:
@@ -489,10 +498,17 @@ check_state(struct firn_os_dir *dir, bool is_certain)
     struct firn_db_keyspace *keyspace = db_support_keyspace(db, "k");
     bool has_load = get_number(keyspace, 39) != NULL;
     assert_true(has_load || !is_certain);
+    /* A failed load that MANIFEST has must have latched its handle. */
+    assert_false(has_load && has_written_after);
     for (unsigned i = 0; i < 40; i++) {
         const char *value = get_number(keyspace, i);
         bool is_old = value == NULL || strcmp(value, "old") == 0;
         bool is_later = i == 3 && value != NULL && strcmp(value, "later") == 0;
+        if (i == 4 && has_written_after) {
+            assert_non_null(value);
+            assert_string_equal(value, "after");
+            continue;
+        }
         assert_true(has_load ? (is_later || (value != NULL && strcmp(value, "loaded") == 0))
                              : is_old);
     }
