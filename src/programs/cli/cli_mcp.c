@@ -24,10 +24,6 @@ run(struct firn_cli *cli)
     struct firn_mcp_options options = {cli->store_path, cli->wait_ms,
                                        cli->has_wait,   firn_term_signals_caught,
                                        log_line,        firn_task_collect_if_due};
-    if (cli->json) {
-        return firn_command_misused(
-            cli, "--json cannot be used with this command, which always prints JSON");
-    }
     if (!cli->has_wait) {
         options.wait_ms = (int64_t)WAIT_SECONDS * 1000;
     }
@@ -65,6 +61,6 @@ const struct firn_command firn_cli_mcp = {
             "seconds for another writer, unless --wait or firn config says otherwise.",
     .examples = examples,
     .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK,
-    .refuses_json = true,
+    .refuses_json = ", which always prints JSON",
     .run = run,
 };

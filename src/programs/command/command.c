@@ -364,8 +364,12 @@ run_command(struct parse *parse, int argc, char **argv)
         }
         exit_code = firn_command_enter_directory(cli);
     }
+    const char *refused = cli->json ? cli->command->refuses_json : NULL;
     if (exit_code == FIRN_EXIT_OK) {
-        exit_code = cli->command->run(cli);
+        exit_code =
+            refused != NULL
+                ? firn_command_misused(cli, "--json cannot be used with this command%s", refused)
+                : cli->command->run(cli);
     }
 out:
     cli->arguments = NULL;

@@ -56,7 +56,8 @@ struct firn_command {
     const struct firn_command_example *examples;
     const char *missing_hint; /* what to say below "missing X"; may be NULL */
     unsigned uses;            /* of enum firn_command_uses */
-    bool refuses_json;        /* it speaks to programs anyhow: --json is not offered */
+    const char
+        *refuses_json; /* --json is not offered: what follows the refusal, may be ""; NULL: it is */
     /* Returns the exit code, of enum firn_exit. NULL for a group. */
     int (*run)(struct firn_cli *cli);
     /* A group's commands, ending with NULL; NULL for a command. */

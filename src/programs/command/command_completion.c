@@ -431,9 +431,6 @@ run(struct firn_cli *cli)
         const char *shell;
         const char *script;
     } scripts[] = {{"bash", bash_script}, {"zsh", zsh_script}, {"fish", fish_script}};
-    if (cli->json) {
-        return firn_command_misused(cli, "--json cannot be used with this command");
-    }
     for (size_t i = 0; i < sizeof(scripts) / sizeof(scripts[0]); i++) {
         if (strcmp(cli->arguments[0], scripts[i].shell) == 0) {
             firn_term_out_text(scripts[i].script);
@@ -459,6 +456,6 @@ const struct firn_command firn_command_completion = {
             "nothing to do.",
     .examples = examples,
     .missing_hint = "one of bash, zsh, fish",
-    .refuses_json = true,
+    .refuses_json = "",
     .run = run,
 };

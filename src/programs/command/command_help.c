@@ -47,7 +47,7 @@ firn_command_help_options(
     }
     for (const struct firn_command_global *at = program->globals; at->option.name != NULL; at++) {
         bool is_for_all = at->uses == 0 && strcmp(at->option.name, "version") != 0;
-        if (command->refuses_json && strcmp(at->option.name, "json") == 0) {
+        if (command->refuses_json != NULL && strcmp(at->option.name, "json") == 0) {
             continue;
         }
         if (is_for_all || (at->uses & command->uses) != 0) {
@@ -174,9 +174,6 @@ static int
 run(struct firn_cli *cli)
 {
     assert(cli->argument_count <= 3);
-    if (cli->json) {
-        return firn_command_misused(cli, "--json cannot be used with this command");
-    }
     if (cli->argument_count == 0) {
         firn_command_help_overview(cli->program);
         return FIRN_EXIT_OK;
@@ -221,6 +218,6 @@ const struct firn_command firn_command_help = {
     .summary = "Explain the program or a command",
     .arguments = "[COMMAND] [COMMAND] [COMMAND]",
     .examples = examples,
-    .refuses_json = true,
+    .refuses_json = "",
     .run = run,
 };

@@ -198,17 +198,15 @@ firn_command_report_failure(struct firn_cli *cli, const firn_error *err, const c
     if (hint != NULL) {
         firn_command_report_more("hint", hint);
     }
-    if (cli->json) {
-        firn_term_json_unwind();
-        firn_term_json_object("error");
-        firn_term_json_string("code", firn_code_name(err->code));
-        firn_term_json_bytes("message", firn_str(text));
-        if (hint != NULL) {
-            firn_term_json_string("hint", hint);
-        }
-        firn_term_json_u64("exit", (uint64_t)exit_code);
-        firn_term_json_end();
+    firn_term_json_unwind();
+    firn_term_json_object("error");
+    firn_term_json_string("code", firn_code_name(err->code));
+    firn_term_json_bytes("message", firn_str(text));
+    if (hint != NULL) {
+        firn_term_json_string("hint", hint);
     }
+    firn_term_json_u64("exit", (uint64_t)exit_code);
+    firn_term_json_end();
     return exit_code;
 }
 

@@ -97,21 +97,16 @@ void
 firn_data_output_row(struct firn_data_output *output, const firn_value *values)
 {
     assert(values != NULL && output->column_count > 0);
-    if (output->cli->json) {
-        firn_term_json_object(NULL);
-    }
+    firn_term_json_object(NULL);
     for (size_t i = 0; i < output->column_count; i++) {
-        if (output->cli->json) {
+        if (output->cli->json) { /* the text of a value is composed once */
             firn_data_values_json(output->cli, &output->columns[i], &values[i]);
         } else {
             print_cell(output, i, &values[i]);
         }
     }
-    if (output->cli->json) {
-        firn_term_json_end();
-    } else if (!output->is_grid) {
-        firn_term_out_text("\n");
-    }
+    firn_term_json_end();
+    firn_term_out_text(output->is_grid ? "" : "\n");
 }
 
 int

@@ -205,8 +205,8 @@ show_column_json(struct firn_cli *cli, const firn_table_def *def, const firn_tab
     firn_term_json_string("name", column->name);
     firn_term_json_string("type", type_of(column, type));
     firn_term_json_bool("not_null", column->not_null || place > 0);
-    if (has_text && firn_term_json_writer() != NULL) {
-        firn_term_writer_text(firn_term_json_writer(), "default", firn_data_bytes_slice(&text));
+    if (has_text) {
+        firn_term_json_text("default", firn_data_bytes_slice(&text));
     } else {
         firn_term_json_null("default");
     }

@@ -169,7 +169,7 @@ firn_data_values_json(struct firn_cli *cli, const firn_table_column *column,
     assert(column->name != NULL);
     struct firn_data_bytes text = {NULL, 0, 0};
     struct firn_term_writer *writer = firn_term_json_writer();
-    if (writer == NULL) {
+    if (writer == NULL) { /* the text is not composed in vain */
         return;
     }
     if (firn_is_null(*value)) {

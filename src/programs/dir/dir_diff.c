@@ -40,11 +40,9 @@ static int
 show_rows(const struct listing *listing, firn_workspace *workspace,
           const firn_workspace_diff_result *result, firn_error *err)
 {
-    const struct firn_cli *cli = listing->shown.cli;
     struct firn_sqlitefile_show show = {.is_patch =
                                             listing->shown.form == FIRN_SHOW_DIFFERENCE_PATCH,
-                                        .rows_max = listing->rows_max,
-                                        .json = cli->json ? firn_term_json_writer() : NULL};
+                                        .rows_max = listing->rows_max};
     if (!listing->wants_rows || result->before == NULL) {
         return FIRN_OK;
     }

@@ -32,12 +32,11 @@ on_event(void *ctx, const firn_workspace_watch_event *event)
 {
     assert(event->kind != FIRN_WATCH_SAVED || event->saved != NULL);
     struct watching *watching = ctx;
-    bool prints = !watching->cli->json;
     char number[FIRN_TERM_TEXT_NUMBER_SIZE];
     switch (event->kind) {
     case FIRN_WATCH_STARTED:
         watching->directories = event->directories;
-        if (prints && !watching->cli->quiet) {
+        if (!watching->cli->quiet) {
             firn_term_out_text("watching ");
             firn_term_text_escape(firn_str(firn_workspace_root(watching->workspace)),
                                   firn_term_out_write);
@@ -49,9 +48,9 @@ on_event(void *ctx, const firn_workspace_watch_event *event)
         if (event->saved->gc_is_due && !firn_command_has(watching->cli, "no-config")) {
             firn_task_collect_if_due(watching->workspace);
         }
-        if (prints && watching->cli->quiet) {
+        if (watching->cli->quiet) {
             firn_term_out_format("%llu\n", (unsigned long long)event->saved->checkpoint->number);
-        } else if (prints) {
+        } else {
             firn_dir_save_print(event->saved);
             firn_term_out_format("\n");
         }

@@ -506,9 +506,8 @@ run_run(struct firn_cli *cli)
         return FIRN_EXIT_FAILED;
     }
     bool is_before = strcmp(cli->arguments[1], "before") == 0;
-    if ((!is_before && strcmp(cli->arguments[1], "after") != 0) || cli->json) {
-        (void)firn_command_misused(cli, cli->json ? "--json cannot be used with this command"
-                                                  : "WHEN is before or after");
+    if (!is_before && strcmp(cli->arguments[1], "after") != 0) {
+        (void)firn_command_misused(cli, "WHEN is before or after");
         return FIRN_EXIT_FAILED;
     }
     enum firn_hook_agent_when when = is_before ? FIRN_HOOK_AGENT_BEFORE : FIRN_HOOK_AGENT_AFTER;
@@ -611,7 +610,7 @@ static const struct firn_command run_command = {
     .examples = run_examples,
     .missing_hint = agents_hint,
     .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK,
-    .refuses_json = true,
+    .refuses_json = "",
     .run = run_run,
 };
 

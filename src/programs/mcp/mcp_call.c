@@ -344,7 +344,7 @@ void
 firn_mcp_call_write_not_shown(struct firn_mcp_call *call, const char *key)
 {
     if (call->rows_not_shown > 0) {
-        firn_term_writer_u64(&call->result, key, call->rows_not_shown);
+        firn_term_json_u64(key, call->rows_not_shown);
     }
 }
 
@@ -352,31 +352,31 @@ void
 firn_mcp_call_write_notices(struct firn_mcp_call *call)
 {
     call->result.has_failed = call->result.has_failed || call->notices.has_failed;
-    firn_term_writer_array(&call->result, "notices");
+    firn_term_json_array("notices");
     firn_term_writer_raw(&call->result, NULL, firn_term_writer_slice(&call->notices));
-    firn_term_writer_end(&call->result);
+    firn_term_json_end();
     if (call->notices_not_shown > 0) {
-        firn_term_writer_u64(&call->result, "notices_not_shown", call->notices_not_shown);
+        firn_term_json_u64("notices_not_shown", call->notices_not_shown);
     }
 }
 
 void
-firn_mcp_call_write_name(struct firn_mcp_call *call, const firn_workspace_checkpoint *checkpoint)
+firn_mcp_call_write_name(const firn_workspace_checkpoint *checkpoint)
 {
     assert(checkpoint != NULL);
-    firn_term_writer_string(&call->result, "snapshot_id", checkpoint->id);
-    firn_term_writer_u64_if(&call->result, "number", checkpoint->number, checkpoint->number != 0);
+    firn_term_json_string("snapshot_id", checkpoint->id);
+    firn_term_json_u64_if("number", checkpoint->number, checkpoint->number != 0);
 }
 
 void
-firn_mcp_call_write_stats(struct firn_mcp_call *call, const firn_workspace_checkpoint *checkpoint)
+firn_mcp_call_write_stats(const firn_workspace_checkpoint *checkpoint)
 {
     assert(checkpoint != NULL);
-    firn_term_writer_object(&call->result, "stats");
-    firn_term_writer_u64(&call->result, "total_files", checkpoint->files);
-    firn_term_writer_u64(&call->result, "total_bytes", checkpoint->bytes);
-    firn_term_writer_u64(&call->result, "new_objects", checkpoint->new_objects);
-    firn_term_writer_end(&call->result);
+    firn_term_json_object("stats");
+    firn_term_json_u64("total_files", checkpoint->files);
+    firn_term_json_u64("total_bytes", checkpoint->bytes);
+    firn_term_json_u64("new_objects", checkpoint->new_objects);
+    firn_term_json_end();
 }
 
 void
@@ -391,13 +391,13 @@ firn_mcp_call_hint_pending(struct firn_mcp_call *call)
 }
 
 void
-firn_mcp_call_begin_change(struct firn_mcp_call *call, const firn_workspace_change *change)
+firn_mcp_call_begin_change(const firn_workspace_change *change)
 {
     assert(change->before != NULL || change->after != NULL);
     const firn_workspace_entry *entry = change->after != NULL ? change->after : change->before;
-    firn_term_writer_object(&call->result, NULL);
-    firn_show_change_write(&call->result, change);
-    firn_term_writer_bool(&call->result, "directory", entry->type == FIRN_TYPE_DIRECTORY);
+    firn_term_json_object(NULL);
+    firn_show_change_json_path(change);
+    firn_term_json_bool("directory", entry->type == FIRN_TYPE_DIRECTORY);
 }
 
 int
@@ -405,8 +405,8 @@ firn_mcp_call_visit_change(void *ctx, const firn_workspace_change *change)
 {
     struct firn_mcp_call *call = ctx;
     if (firn_mcp_call_has_room(call)) {
-        firn_mcp_call_begin_change(call, change);
-        firn_term_writer_end(&call->result);
+        firn_mcp_call_begin_change(change);
+        firn_term_json_end();
     }
     return FIRN_OK;
 }

@@ -16,13 +16,13 @@ struct attempt {
 static int
 visit(void *ctx, const firn_workspace_checkpoint *checkpoint)
 {
-    struct attempt *attempt = ctx;
+    (void)ctx;
     char text[160];
     (void)snprintf(text, sizeof(text), "checkpoint %s is deleted; firn gc frees its space",
                    checkpoint->id);
-    firn_term_writer_bool(&attempt->call->result, "deleted", true);
-    firn_mcp_call_write_name(attempt->call, checkpoint);
-    firn_term_writer_string(&attempt->call->result, "message", text);
+    firn_term_json_bool("deleted", true);
+    firn_mcp_call_write_name(checkpoint);
+    firn_term_json_string("message", text);
     return FIRN_OK;
 }
 

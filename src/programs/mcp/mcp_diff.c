@@ -160,9 +160,9 @@ write_patch(struct firn_mcp_call *call, const firn_workspace_difference *differe
     struct firn_term_writer patch = {0};
     bool has_room = call->result.size < PATCHES_SIZE_MAX;
     if (has_room && write_hunks(&patch, difference, PATCH_SIZE_MAX)) {
-        firn_term_writer_bytes(&call->result, "patch", firn_term_writer_slice(&patch));
+        firn_term_json_bytes("patch", firn_term_writer_slice(&patch));
     } else {
-        firn_term_writer_bool(&call->result, "patch_too_large", true);
+        firn_term_json_bool("patch_too_large", true);
     }
     call->result.has_failed = call->result.has_failed || patch.has_failed;
     firn_term_writer_deinit(&patch);
@@ -179,19 +179,18 @@ visit(void *ctx, const firn_workspace_difference *difference)
     if (!firn_mcp_call_has_room(call)) {
         return FIRN_OK;
     }
-    firn_mcp_call_begin_change(call, &difference->change);
+    firn_mcp_call_begin_change(&difference->change);
     if (attempt->options.with_lines) {
-        firn_term_writer_string(&call->result, "lines",
-                                firn_workspace_lines_kind_name(difference->lines));
+        firn_term_json_string("lines", firn_workspace_lines_kind_name(difference->lines));
     }
     if (difference->lines == FIRN_LINES_COUNTED) {
-        firn_term_writer_u64(&call->result, "lines_added", difference->lines_added);
-        firn_term_writer_u64(&call->result, "lines_removed", difference->lines_removed);
+        firn_term_json_u64("lines_added", difference->lines_added);
+        firn_term_json_u64("lines_removed", difference->lines_removed);
         if (firn_mcp_arguments_bool(call->arguments, "patch", false)) {
             write_patch(call, difference);
         }
     }
-    firn_term_writer_end(&call->result);
+    firn_term_json_end();
     return FIRN_OK;
 }
 
@@ -209,16 +208,15 @@ static int
 write_rows(struct firn_mcp_call *call, const struct attempt *attempt)
 {
     const firn_workspace_diff_result *result = &attempt->result;
-    struct firn_sqlitefile_show show = {
-        .rows_max = ROWS_MAX, .json = &call->result, .json_max = PATCHES_SIZE_MAX};
+    struct firn_sqlitefile_show show = {.rows_max = ROWS_MAX, .json_max = PATCHES_SIZE_MAX};
     if (!attempt->wants_rows || attempt->databases.size == 0) {
         return FIRN_OK;
     }
-    firn_term_writer_array(&call->result, "databases");
+    firn_term_json_array("databases");
     int code = firn_task_databases_compare(&attempt->databases, call->workspace, result->before->id,
                                            result->after != NULL ? result->after->id : NULL, &show,
                                            &call->error);
-    firn_term_writer_end(&call->result);
+    firn_term_json_end();
     return code;
 }
 
@@ -227,21 +225,20 @@ write_result(struct firn_mcp_call *call, const struct attempt *attempt)
 {
     const firn_workspace_diff_result *result = &attempt->result;
     assert(result->before != NULL);
-    firn_term_writer_end(&call->result);
+    firn_term_json_end();
     firn_mcp_call_write_not_shown(call, "changes_not_shown");
     int code = write_rows(call, attempt);
     if (code != FIRN_OK) {
         return code;
     }
-    firn_mcp_call_write_name(call, result->before);
-    firn_term_writer_string_if(&call->result, "to_snapshot_id",
-                               result->after != NULL ? result->after->id : "",
-                               result->after != NULL);
-    firn_term_writer_u64(&call->result, "files_added", result->added);
-    firn_term_writer_u64(&call->result, "files_changed", result->changed);
-    firn_term_writer_u64(&call->result, "files_removed", result->removed);
-    firn_term_writer_u64(&call->result, "lines_added", result->lines_added);
-    firn_term_writer_u64(&call->result, "lines_removed", result->lines_removed);
+    firn_mcp_call_write_name(result->before);
+    firn_term_json_string_if("to_snapshot_id", result->after != NULL ? result->after->id : "",
+                             result->after != NULL);
+    firn_term_json_u64("files_added", result->added);
+    firn_term_json_u64("files_changed", result->changed);
+    firn_term_json_u64("files_removed", result->removed);
+    firn_term_json_u64("lines_added", result->lines_added);
+    firn_term_json_u64("lines_removed", result->lines_removed);
     firn_mcp_call_write_notices(call);
     return FIRN_OK;
 }
@@ -265,7 +262,7 @@ run(struct firn_mcp_call *call)
     attempt.options.with_lines = true;
     attempt.wants_rows = firn_mcp_arguments_bool(call->arguments, "patch", false);
     attempt.options.callbacks = firn_mcp_call_callbacks(call);
-    firn_term_writer_array(&call->result, "changes");
+    firn_term_json_array("changes");
     code = firn_mcp_call_attempt(call, attempt_diff, &attempt);
     if (code == FIRN_OK) {
         code = write_result(call, &attempt);

@@ -254,13 +254,11 @@ void firn_mcp_call_write_not_shown(struct firn_mcp_call *call, const char *key);
 void firn_mcp_call_write_notices(struct firn_mcp_call *call);
 
 /* snapshot_id and number. */
-void firn_mcp_call_write_name(struct firn_mcp_call *call,
-                              const firn_workspace_checkpoint *checkpoint);
+void firn_mcp_call_write_name(const firn_workspace_checkpoint *checkpoint);
 /* The object stats. */
-void firn_mcp_call_write_stats(struct firn_mcp_call *call,
-                               const firn_workspace_checkpoint *checkpoint);
+void firn_mcp_call_write_stats(const firn_workspace_checkpoint *checkpoint);
 /* One row of an array of changes; another member may follow before firn_term_writer_end. */
-void firn_mcp_call_begin_change(struct firn_mcp_call *call, const firn_workspace_change *change);
+void firn_mcp_call_begin_change(const firn_workspace_change *change);
 /* A visitor for the library that writes such rows. */
 int firn_mcp_call_visit_change(void *ctx, const firn_workspace_change *change);
 
@@ -276,7 +274,8 @@ struct firn_mcp_tool {
     bool is_read_only;    /* changes nothing at all */
     bool is_destructive;  /* may take away what is there */
     bool is_idempotent;   /* a second time changes nothing more */
-    /* Writes call->result, or fills call->error and returns its code. */
+    /* Writes call->result, which is the open object of term.h meanwhile, or fills call->error and returns its
+     * code. */
     int (*run)(struct firn_mcp_call *call);
 };
 

@@ -8,26 +8,25 @@ static int
 visit(void *ctx, const firn_workspace_checkpoint *checkpoint)
 {
     struct firn_mcp_call *call = ctx;
-    struct firn_term_writer *json = &call->result;
     if (call->host->is_cancelled(call->host->ctx)) {
         return FIRN_CANCELLED;
     }
-    if (json->size > FIRN_MCP_CALL_RESULT_SIZE_MAX) {
+    if (call->result.size > FIRN_MCP_CALL_RESULT_SIZE_MAX) {
         call->rows_not_shown++;
         return FIRN_OK;
     }
-    firn_term_writer_object(json, NULL);
-    firn_term_writer_string(json, "id", checkpoint->id);
-    firn_term_writer_u64_if(json, "number", checkpoint->number, !checkpoint->is_safety);
-    firn_term_writer_time(json, "created_at", checkpoint->created_ns);
+    firn_term_json_object(NULL);
+    firn_term_json_string("id", checkpoint->id);
+    firn_term_json_u64_if("number", checkpoint->number, !checkpoint->is_safety);
+    firn_term_json_time("created_at", checkpoint->created_ns);
     if (checkpoint->message.size > 0) {
-        firn_term_writer_bytes(json, "message", checkpoint->message);
+        firn_term_json_bytes("message", checkpoint->message);
     } else {
-        firn_term_writer_null(json, "message");
+        firn_term_json_null("message");
     }
-    firn_show_checkpoint_write_turn(json, &checkpoint->turn);
-    firn_mcp_call_write_stats(call, checkpoint);
-    firn_term_writer_end(json);
+    firn_show_checkpoint_json_turn(&checkpoint->turn);
+    firn_mcp_call_write_stats(checkpoint);
+    firn_term_json_end();
     return FIRN_OK;
 }
 
@@ -41,9 +40,9 @@ run(struct firn_mcp_call *call)
     }
     options.limit = firn_mcp_arguments_count(call->arguments, "limit", options.limit);
     options.include_safety = firn_mcp_arguments_bool(call->arguments, "include_safety", false);
-    firn_term_writer_array(&call->result, "checkpoints");
+    firn_term_json_array("checkpoints");
     code = firn_workspace_list(call->workspace, &options, visit, call, &call->error);
-    firn_term_writer_end(&call->result);
+    firn_term_json_end();
     firn_mcp_call_write_not_shown(call, "checkpoints_not_shown");
     return code;
 }

@@ -76,20 +76,19 @@ write_result(struct attempt *attempt)
     assert(attempt->call->workspace != NULL);
     struct firn_mcp_call *call = attempt->call;
     const firn_workspace_revert_result *result = &attempt->result;
-    firn_term_writer_end(&call->result);
+    firn_term_json_end();
     firn_mcp_call_write_not_shown(call, "changes_not_shown");
-    firn_mcp_call_write_name(call, result->after);
-    firn_term_writer_string(&call->result, "since", result->before->id);
-    firn_term_writer_bool(&call->result, "dry_run", attempt->options.dry_run);
-    firn_term_writer_u64(&call->result, "files_added", result->added);
-    firn_term_writer_u64(&call->result, "files_changed", result->changed);
-    firn_term_writer_u64(&call->result, "files_removed", result->removed);
-    firn_term_writer_u64(&call->result, "files_merged", result->merged);
-    firn_term_writer_u64(&call->result, "left_alone", result->left_alone);
-    firn_term_writer_u64(&call->result, "incomplete", result->incomplete);
-    firn_term_writer_u64(&call->result, "not_restored", result->not_restored);
-    firn_term_writer_string_if(&call->result, "safety_id", result->safety_id,
-                               result->safety_id[0] != '\0');
+    firn_mcp_call_write_name(result->after);
+    firn_term_json_string("since", result->before->id);
+    firn_term_json_bool("dry_run", attempt->options.dry_run);
+    firn_term_json_u64("files_added", result->added);
+    firn_term_json_u64("files_changed", result->changed);
+    firn_term_json_u64("files_removed", result->removed);
+    firn_term_json_u64("files_merged", result->merged);
+    firn_term_json_u64("left_alone", result->left_alone);
+    firn_term_json_u64("incomplete", result->incomplete);
+    firn_term_json_u64("not_restored", result->not_restored);
+    firn_term_json_string_if("safety_id", result->safety_id, result->safety_id[0] != '\0');
     firn_mcp_call_tell_hooks(call);
     firn_mcp_call_write_notices(call);
 }
@@ -132,7 +131,7 @@ run_revert(struct firn_mcp_call *call)
     attempt.options.callbacks = firn_mcp_call_callbacks(call);
     attempt.options.on_conflict = note_conflict;
     attempt.options.on_change = firn_mcp_call_visit_change;
-    firn_term_writer_array(&call->result, "changes");
+    firn_term_json_array("changes");
     code = firn_mcp_call_attempt(call, attempt_revert, &attempt);
     if (code != FIRN_OK) {
         return explain(&attempt, code);

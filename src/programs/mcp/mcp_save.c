@@ -23,16 +23,15 @@ static void
 write_result(struct firn_mcp_call *call, const firn_workspace_save_result *result)
 {
     assert(result->checkpoint != NULL);
-    struct firn_term_writer *json = &call->result;
-    firn_mcp_call_write_name(call, result->checkpoint);
-    firn_mcp_call_write_stats(call, result->checkpoint);
-    firn_term_writer_bool(json, "made", result->is_made);
-    firn_term_writer_bool(json, "unchanged", result->is_unchanged);
-    firn_term_writer_u64(json, "files_added", result->added);
-    firn_term_writer_u64(json, "files_changed", result->changed);
-    firn_term_writer_u64(json, "files_removed", result->removed);
-    firn_term_writer_u64(json, "excluded", result->checkpoint->excluded);
-    firn_term_writer_u64(json, "skipped", result->checkpoint->skipped);
+    firn_mcp_call_write_name(result->checkpoint);
+    firn_mcp_call_write_stats(result->checkpoint);
+    firn_term_json_bool("made", result->is_made);
+    firn_term_json_bool("unchanged", result->is_unchanged);
+    firn_term_json_u64("files_added", result->added);
+    firn_term_json_u64("files_changed", result->changed);
+    firn_term_json_u64("files_removed", result->removed);
+    firn_term_json_u64("excluded", result->checkpoint->excluded);
+    firn_term_json_u64("skipped", result->checkpoint->skipped);
     firn_mcp_call_write_notices(call);
 }
 

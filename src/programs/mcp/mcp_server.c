@@ -444,7 +444,9 @@ perform(struct firn_mcp_server *server, struct job *job)
                                       options->collect};
     struct firn_mcp_call call;
     firn_mcp_call_init(&call, &host, job->arguments);
+    firn_term_json_into(&call.result);
     int code = options->run != NULL ? options->run(job->tool, &call) : job->tool->run(&call);
+    firn_term_json_into(NULL);
     if (code != FIRN_OK && call.error.code == FIRN_OK) {
         code = firn_mcp_call_fail(&call, code, "%s", firn_code_text(code));
     }

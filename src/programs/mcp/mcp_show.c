@@ -38,14 +38,14 @@ visit(void *ctx, const firn_workspace_entry *entry)
     if (!is_asked_for(call, entry->path) || !firn_mcp_call_has_room(call)) {
         return FIRN_OK;
     }
-    firn_term_writer_object(&call->result, NULL);
-    firn_show_checkpoint_write_entry(&call->result, entry);
+    firn_term_json_object(NULL);
+    firn_show_checkpoint_json_entry(entry);
     if (entry->type == FIRN_TYPE_SYMLINK) {
-        firn_term_writer_bytes(&call->result, "target", entry->link_target);
+        firn_term_json_bytes("target", entry->link_target);
     } else if (entry->type == FIRN_TYPE_FILE) {
-        firn_term_writer_u64(&call->result, "size", entry->size);
+        firn_term_json_u64("size", entry->size);
     }
-    firn_term_writer_end(&call->result);
+    firn_term_json_end();
     return FIRN_OK;
 }
 
@@ -62,16 +62,16 @@ run(struct firn_mcp_call *call)
     if (code != FIRN_OK) {
         return code;
     }
-    firn_mcp_call_write_name(call, checkpoint);
-    firn_term_writer_time(&call->result, "created_at", checkpoint->created_ns);
-    firn_term_writer_bytes(&call->result, "message", checkpoint->message);
-    firn_mcp_call_write_stats(call, checkpoint);
-    firn_term_writer_u64(&call->result, "directories", checkpoint->directories);
-    firn_term_writer_u64(&call->result, "excluded", checkpoint->excluded);
-    firn_term_writer_u64(&call->result, "skipped", checkpoint->skipped);
-    firn_term_writer_array(&call->result, "entries");
+    firn_mcp_call_write_name(checkpoint);
+    firn_term_json_time("created_at", checkpoint->created_ns);
+    firn_term_json_bytes("message", checkpoint->message);
+    firn_mcp_call_write_stats(checkpoint);
+    firn_term_json_u64("directories", checkpoint->directories);
+    firn_term_json_u64("excluded", checkpoint->excluded);
+    firn_term_json_u64("skipped", checkpoint->skipped);
+    firn_term_json_array("entries");
     code = firn_workspace_entries(call->workspace, checkpoint->id, visit, call, &call->error);
-    firn_term_writer_end(&call->result);
+    firn_term_json_end();
     firn_release(checkpoint);
     firn_mcp_call_write_not_shown(call, "entries_not_shown");
     return code;

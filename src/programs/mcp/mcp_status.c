@@ -29,8 +29,8 @@ write_pending(struct firn_mcp_call *call, bool was_running)
     firn_workspace_pending_restore pending = FIRN_WORKSPACE_PENDING_RESTORE_INIT;
     int code = firn_workspace_pending(call->workspace, &pending, &call->error);
     if (code == FIRN_OK) {
-        firn_term_writer_bool(&call->result, "restore_pending", pending.is_pending);
-        firn_term_writer_bool(&call->result, "restore_running", pending.is_running || was_running);
+        firn_term_json_bool("restore_pending", pending.is_pending);
+        firn_term_json_bool("restore_running", pending.is_running || was_running);
     }
     return code;
 }
@@ -40,14 +40,14 @@ write_result(struct firn_mcp_call *call, const firn_workspace_status_result *res
              bool was_running)
 {
     assert(call->workspace != NULL);
-    firn_term_writer_end(&call->result);
+    firn_term_json_end();
     firn_mcp_call_write_not_shown(call, "changes_not_shown");
-    firn_mcp_call_write_name(call, result->checkpoint);
-    firn_term_writer_u64(&call->result, "files_added", result->added);
-    firn_term_writer_u64(&call->result, "files_changed", result->changed);
-    firn_term_writer_u64(&call->result, "files_removed", result->removed);
-    firn_term_writer_u64(&call->result, "files_unchanged", result->unchanged);
-    firn_term_writer_u64(&call->result, "skipped", result->skipped);
+    firn_mcp_call_write_name(result->checkpoint);
+    firn_term_json_u64("files_added", result->added);
+    firn_term_json_u64("files_changed", result->changed);
+    firn_term_json_u64("files_removed", result->removed);
+    firn_term_json_u64("files_unchanged", result->unchanged);
+    firn_term_json_u64("skipped", result->skipped);
     firn_mcp_call_write_notices(call);
     return write_pending(call, was_running);
 }
@@ -70,7 +70,7 @@ run(struct firn_mcp_call *call)
     firn_workspace_pending_restore earlier = FIRN_WORKSPACE_PENDING_RESTORE_INIT;
     bool was_running =
         firn_workspace_pending(call->workspace, &earlier, NULL) == FIRN_OK && earlier.is_running;
-    firn_term_writer_array(&call->result, "changes");
+    firn_term_json_array("changes");
     code = firn_mcp_call_attempt(call, attempt_status, &attempt);
     if (code == FIRN_OK) {
         code = write_result(call, &attempt.result, was_running);

@@ -32,9 +32,8 @@ const char *firn_show_checkpoint_names(const firn_workspace_checkpoint *checkpoi
 
 /* What --json and MCP have in common: the member "turn", if there was one; an entry's path, type and
  * mode. */
-void firn_show_checkpoint_write_turn(struct firn_term_writer *out, const firn_workspace_turn *turn);
-void firn_show_checkpoint_write_entry(struct firn_term_writer *out,
-                                      const firn_workspace_entry *entry);
+void firn_show_checkpoint_json_turn(const firn_workspace_turn *turn);
+void firn_show_checkpoint_json_entry(const firn_workspace_entry *entry);
 /* The object of a checkpoint or an entry. key is NULL inside an array. */
 void firn_show_checkpoint_json(const char *key, const firn_workspace_checkpoint *checkpoint);
 void firn_show_checkpoint_entry_json(const char *key, const firn_workspace_entry *entry);
@@ -50,7 +49,7 @@ void firn_show_change_print(const firn_workspace_change *change);
 void firn_show_change_print_short(const firn_workspace_change *change);
 
 /* The members of a change that --json and MCP have in common: change, path. */
-void firn_show_change_write(struct firn_term_writer *out, const firn_workspace_change *change);
+void firn_show_change_json_path(const firn_workspace_change *change);
 /* The object of a change, in an array. */
 void firn_show_change_json(const firn_workspace_change *change);
 /* The members of that object, for an object that has more. */

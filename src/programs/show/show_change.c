@@ -85,21 +85,16 @@ firn_show_change_json_what(unsigned what)
 }
 
 void
-firn_show_change_write(struct firn_term_writer *out, const firn_workspace_change *change)
+firn_show_change_json_path(const firn_workspace_change *change)
 {
-    assert(out != NULL);
-    firn_term_writer_string(out, "change", firn_workspace_change_kind_name(change->kind));
-    firn_term_writer_bytes(out, "path", entry_of(change)->path);
+    firn_term_json_string("change", firn_workspace_change_kind_name(change->kind));
+    firn_term_json_bytes("path", entry_of(change)->path);
 }
 
 void
 firn_show_change_json_members(const firn_workspace_change *change)
 {
-    struct firn_term_writer *out = firn_term_json_writer();
-    if (out == NULL) {
-        return;
-    }
-    firn_show_change_write(out, change);
+    firn_show_change_json_path(change);
     if (change->before != NULL && change->after != NULL) {
         firn_show_change_json_what(change->what);
     }

@@ -34,45 +34,39 @@ firn_show_checkpoint_names(const firn_workspace_checkpoint *checkpoint, char *ou
 }
 
 void
-firn_show_checkpoint_write_turn(struct firn_term_writer *out, const firn_workspace_turn *turn)
+firn_show_checkpoint_json_turn(const firn_workspace_turn *turn)
 {
-    assert(out != NULL);
     if (turn->agent.size == 0) {
         return;
     }
-    firn_term_writer_object(out, "turn");
-    firn_term_writer_bytes(out, "agent", turn->agent);
-    firn_term_writer_bytes(out, "session", turn->session);
-    firn_term_writer_u64_if(out, "number", turn->number, turn->number != 0);
-    firn_term_writer_bytes(out, "prompt", turn->prompt);
-    firn_term_writer_end(out);
+    firn_term_json_object("turn");
+    firn_term_json_bytes("agent", turn->agent);
+    firn_term_json_bytes("session", turn->session);
+    firn_term_json_u64_if("number", turn->number, turn->number != 0);
+    firn_term_json_bytes("prompt", turn->prompt);
+    firn_term_json_end();
 }
 
 void
-firn_show_checkpoint_write_entry(struct firn_term_writer *out, const firn_workspace_entry *entry)
+firn_show_checkpoint_json_entry(const firn_workspace_entry *entry)
 {
-    assert(out != NULL);
     char mode[8];
     (void)snprintf(mode, sizeof(mode), "%04o", (unsigned)(entry->mode & 07777));
-    firn_term_writer_bytes(out, "path", entry->path);
-    firn_term_writer_string(out, "type", firn_workspace_entry_type_name(entry->type));
-    firn_term_writer_string(out, "mode", mode);
+    firn_term_json_bytes("path", entry->path);
+    firn_term_json_string("type", firn_workspace_entry_type_name(entry->type));
+    firn_term_json_string("mode", mode);
 }
 
 void
 firn_show_checkpoint_json(const char *key, const firn_workspace_checkpoint *checkpoint)
 {
-    struct firn_term_writer *out = firn_term_json_writer();
-    if (out == NULL) {
-        return;
-    }
     firn_term_json_object(key);
     firn_term_json_u64_if("number", checkpoint->number, !checkpoint->is_safety);
     firn_term_json_string("id", checkpoint->id);
     firn_term_json_bool("safety", checkpoint->is_safety);
     firn_term_json_time("created", checkpoint->created_ns);
     firn_term_json_bytes("message", checkpoint->message);
-    firn_show_checkpoint_write_turn(out, &checkpoint->turn);
+    firn_show_checkpoint_json_turn(&checkpoint->turn);
     firn_term_json_hash("root", &checkpoint->root);
     firn_term_json_u64("files", checkpoint->files);
     firn_term_json_u64("directories", checkpoint->directories);
@@ -95,12 +89,8 @@ firn_show_checkpoint_safety_json(const char *id)
 void
 firn_show_checkpoint_entry_json(const char *key, const firn_workspace_entry *entry)
 {
-    struct firn_term_writer *out = firn_term_json_writer();
-    if (out == NULL) {
-        return;
-    }
     firn_term_json_object(key);
-    firn_show_checkpoint_write_entry(out, entry);
+    firn_show_checkpoint_json_entry(entry);
     firn_term_json_u64("uid", entry->uid);
     firn_term_json_u64("gid", entry->gid);
     firn_term_json_time("mtime", entry->mtime_ns);

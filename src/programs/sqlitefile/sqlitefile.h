@@ -18,13 +18,13 @@
 int firn_sqlitefile_copy(void *ctx, const char *path, char *out_copy, size_t copy_size,
                          firn_error *err);
 
-/* Where and how the differences of a database are shown. Zeroed but for the first four it is ready. */
+/* How the differences of a database are shown: as text, and as an object in an array that is open (term.h). Zeroed but
+ * for the first four it is ready. */
 struct firn_sqlitefile_show {
     firn_slice path;
-    bool is_patch;                 /* text that a patch may contain, with paths from the root */
-    uint64_t rows_max;             /* so many of each table; all are counted */
-    struct firn_term_writer *json; /* an object, in an array; NULL: text on standard output */
-    size_t json_max;               /* no more rows when it has so many bytes; 0: no limit */
+    bool is_patch;     /* text that a patch may contain, with paths from the root */
+    uint64_t rows_max; /* so many of each table; all are counted */
+    size_t json_max;   /* no more rows when the open object has so many bytes; 0: no limit */
     struct {
         uint64_t added;
         uint64_t changed;
@@ -33,7 +33,7 @@ struct firn_sqlitefile_show {
     struct firn_term_writer rows; /* its rows, as text */
     firn_slice table;             /* its name; borrowed */
     bool has_any;
-    bool has_rows; /* of the table at hand, in JSON */
+    bool has_rows; /* of the table at hand */
 };
 
 /* Shows what differs between the databases in two files, which this program has made: a -wal file beside one is applied

@@ -526,7 +526,7 @@ compare(struct comparing *comparing)
                                         after != NULL ? after->sql : NULL);
         }
     }
-    firn_sqlitefile_show_schema_end(comparing->show);
+    firn_sqlitefile_show_schema_end();
     for (size_t i = 0, j = 0;
          code != FIRN_CANCELLED && code != FIRN_NO_MEMORY &&
          next_pair(&comparing->before.schema, &comparing->after.schema, &i, &j, &before, &after);) {

@@ -68,7 +68,7 @@ struct firn_sqlitefile_columns {
 void firn_sqlitefile_show_begin(struct firn_sqlitefile_show *show);
 void firn_sqlitefile_show_schema(struct firn_sqlitefile_show *show, const char *type,
                                  const char *name, const char *before, const char *after);
-void firn_sqlitefile_show_schema_end(struct firn_sqlitefile_show *show);
+void firn_sqlitefile_show_schema_end(void);
 void firn_sqlitefile_show_table(struct firn_sqlitefile_show *show, const char *name);
 void firn_sqlitefile_show_row(struct firn_sqlitefile_show *show,
                               const struct firn_sqlitefile_library *library,

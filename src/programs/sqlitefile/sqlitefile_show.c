@@ -158,6 +158,9 @@ put_row(struct firn_sqlitefile_show *show, const struct firn_sqlitefile_library 
 {
     struct firn_term_writer *out = &show->rows;
     const char head[] = {' ', ' ', sign, ' ', '(', '\0'};
+    if (row == NULL) {
+        return;
+    }
     put_text(out, begin_of(show));
     put_text(out, head);
     for (size_t i = 0; i < columns->count; i++) {
@@ -168,8 +171,7 @@ put_row(struct firn_sqlitefile_show *show, const struct firn_sqlitefile_library 
 }
 
 static void
-json_value(struct firn_term_writer *out, const char *key,
-           const struct firn_sqlitefile_library *library, sqlite3_stmt *row, int column)
+json_value(const struct firn_sqlitefile_library *library, sqlite3_stmt *row, int column)
 {
     assert(column >= 0 && column <= FIRN_SQLITEFILE_COLUMNS_MAX);
     char number[40];
@@ -179,57 +181,56 @@ json_value(struct firn_term_writer *out, const char *key,
     case SQLITE_INTEGER:
         (void)snprintf(number, sizeof number, "%lld",
                        (long long)library->column_int64(row, column));
-        firn_term_writer_raw(out, key, firn_str(number));
+        firn_term_writer_raw(firn_term_json_writer(), NULL, firn_str(number));
         break;
     case SQLITE_FLOAT:
         number_text(library->column_double(row, column), number);
         if (isfinite(library->column_double(row, column))) {
-            firn_term_writer_raw(out, key, firn_str(number));
+            firn_term_writer_raw(firn_term_json_writer(), NULL, firn_str(number));
         } else {
-            firn_term_writer_string(out, key, number);
+            firn_term_json_string(NULL, number);
         }
         break;
     case SQLITE_TEXT:
     case SQLITE_BLOB:
         bytes = bytes_of(library, row, column);
         if (type == SQLITE_TEXT && bytes.size <= JSON_SHOWN_MAX) {
-            firn_term_writer_text(out, key, bytes);
+            firn_term_json_text(NULL, bytes);
             break;
         }
-        firn_term_writer_object(out, key);
+        firn_term_json_object(NULL);
         if (type == SQLITE_TEXT) {
-            firn_term_writer_text(out, "text", cut(bytes, JSON_SHOWN_MAX));
+            firn_term_json_text("text", cut(bytes, JSON_SHOWN_MAX));
         } else {
             struct firn_term_writer hex = {.put = NULL};
             size_t size = bytes.size < JSON_SHOWN_MAX ? bytes.size : JSON_SHOWN_MAX;
             put_hex(&hex, firn_bytes(bytes.data, size));
-            firn_term_writer_text(out, "blob", firn_term_writer_slice(&hex));
+            firn_term_json_text("blob", firn_term_writer_slice(&hex));
             firn_term_writer_deinit(&hex);
         }
-        firn_term_writer_u64(out, "size", bytes.size);
-        firn_term_writer_end(out);
+        firn_term_json_u64("size", bytes.size);
+        firn_term_json_end();
         break;
     default:
-        firn_term_writer_null(out, key);
+        firn_term_json_null(NULL);
         break;
     }
 }
 
 static void
-json_row(struct firn_term_writer *out, const char *key,
-         const struct firn_sqlitefile_library *library,
+json_row(const char *key, const struct firn_sqlitefile_library *library,
          const struct firn_sqlitefile_columns *columns, sqlite3_stmt *row)
 {
     assert(columns->key_count > 0 && columns->key_count <= columns->count);
     if (row == NULL) {
-        firn_term_writer_null(out, key);
+        firn_term_json_null(key);
         return;
     }
-    firn_term_writer_array(out, key);
+    firn_term_json_array(key);
     for (size_t i = 0; i < columns->count; i++) {
-        json_value(out, NULL, library, row, (int)i);
+        json_value(library, row, (int)i);
     }
-    firn_term_writer_end(out);
+    firn_term_json_end();
 }
 
 /* ---- text ---- */
@@ -279,11 +280,9 @@ firn_sqlitefile_show_begin(struct firn_sqlitefile_show *show)
 {
     assert(show->rows.size == 0);
     show->has_any = false;
-    if (show->json != NULL) {
-        firn_term_writer_object(show->json, NULL);
-        firn_term_writer_bytes(show->json, "path", show->path);
-        firn_term_writer_array(show->json, "schema");
-    }
+    firn_term_json_object(NULL);
+    firn_term_json_bytes("path", show->path);
+    firn_term_json_array("schema");
 }
 
 void
@@ -292,15 +291,12 @@ firn_sqlitefile_show_schema(struct firn_sqlitefile_show *show, const char *type,
 {
     assert(before != NULL || after != NULL);
     show->has_any = true;
-    if (show->json != NULL) {
-        firn_term_writer_object(show->json, NULL);
-        firn_term_writer_text(show->json, "type", firn_str(type));
-        firn_term_writer_text(show->json, "name", firn_str(name));
-        firn_term_writer_string_if(show->json, "before", before, before != NULL);
-        firn_term_writer_string_if(show->json, "after", after, after != NULL);
-        firn_term_writer_end(show->json);
-        return;
-    }
+    firn_term_json_object(NULL);
+    firn_term_json_text("type", firn_str(type));
+    firn_term_json_text("name", firn_str(name));
+    firn_term_json_string_if("before", before, before != NULL);
+    firn_term_json_string_if("after", after, after != NULL);
+    firn_term_json_end();
     print_head(show);
     firn_term_text_escape(firn_str(type), firn_term_out_write);
     firn_term_out_text(" ");
@@ -315,12 +311,10 @@ firn_sqlitefile_show_schema(struct firn_sqlitefile_show *show, const char *type,
 }
 
 void
-firn_sqlitefile_show_schema_end(struct firn_sqlitefile_show *show)
+firn_sqlitefile_show_schema_end(void)
 {
-    if (show->json != NULL) {
-        firn_term_writer_end(show->json);
-        firn_term_writer_array(show->json, "tables");
-    }
+    firn_term_json_end();
+    firn_term_json_array("tables");
 }
 
 void
@@ -330,10 +324,8 @@ firn_sqlitefile_show_table(struct firn_sqlitefile_show *show, const char *name)
     firn_term_writer_clear(&show->rows);
     show->table = firn_str(name);
     show->has_rows = false;
-    if (show->json != NULL) {
-        firn_term_writer_object(show->json, NULL);
-        firn_term_writer_text(show->json, "name", show->table);
-    }
+    firn_term_json_object(NULL);
+    firn_term_json_text("name", show->table);
 }
 
 void
@@ -342,36 +334,27 @@ firn_sqlitefile_show_row(struct firn_sqlitefile_show *show,
                          const struct firn_sqlitefile_columns *columns, sqlite3_stmt *before,
                          sqlite3_stmt *after)
 {
-    bool is_first = show->counts.added + show->counts.changed + show->counts.removed == 1;
     assert(before != NULL || after != NULL);
-    if (show->json == NULL) {
-        if (is_first) {
-            print_columns(show, columns);
-        }
-        if (before != NULL) {
-            put_row(show, library, '-', columns, before);
-        }
-        if (after != NULL) {
-            put_row(show, library, '+', columns, after);
-        }
-        return;
-    }
-    if (show->json_max > 0 && show->json->size > show->json_max) {
+    const struct firn_term_writer *json = firn_term_json_writer();
+    if (show->json_max > 0 && json != NULL && json->size > show->json_max) {
         return;
     }
     if (!show->has_rows) {
         show->has_rows = true;
-        firn_term_writer_array(show->json, "columns");
+        print_columns(show, columns);
+        firn_term_json_array("columns");
         for (size_t i = 0; i < columns->count; i++) {
-            firn_term_writer_text(show->json, NULL, firn_str(columns->names[i]));
+            firn_term_json_text(NULL, firn_str(columns->names[i]));
         }
-        firn_term_writer_end(show->json);
-        firn_term_writer_array(show->json, "rows");
+        firn_term_json_end();
+        firn_term_json_array("rows");
     }
-    firn_term_writer_object(show->json, NULL);
-    json_row(show->json, "before", library, columns, before);
-    json_row(show->json, "after", library, columns, after);
-    firn_term_writer_end(show->json);
+    firn_term_json_object(NULL);
+    json_row("before", library, columns, before);
+    json_row("after", library, columns, after);
+    firn_term_json_end();
+    put_row(show, library, '-', columns, before);
+    put_row(show, library, '+', columns, after);
 }
 
 static void
@@ -410,16 +393,15 @@ firn_sqlitefile_show_table_end(struct firn_sqlitefile_show *show, const char *wh
 {
     uint64_t told = show->counts.added + show->counts.changed + show->counts.removed;
     show->has_any = show->has_any || told > 0 || why != NULL;
-    if (show->json != NULL) {
-        if (show->has_rows) {
-            firn_term_writer_end(show->json);
-        }
-        firn_term_writer_u64(show->json, "rows_added", show->counts.added);
-        firn_term_writer_u64(show->json, "rows_changed", show->counts.changed);
-        firn_term_writer_u64(show->json, "rows_removed", show->counts.removed);
-        firn_term_writer_string_if(show->json, "not_compared", why, why != NULL);
-        firn_term_writer_end(show->json);
-    } else if (told > 0 || why != NULL) {
+    if (show->has_rows) {
+        firn_term_json_end();
+    }
+    firn_term_json_u64("rows_added", show->counts.added);
+    firn_term_json_u64("rows_changed", show->counts.changed);
+    firn_term_json_u64("rows_removed", show->counts.removed);
+    firn_term_json_string_if("not_compared", why, why != NULL);
+    firn_term_json_end();
+    if (told > 0 || why != NULL) {
         print_table(show, why, told);
     }
 }
@@ -427,10 +409,9 @@ firn_sqlitefile_show_table_end(struct firn_sqlitefile_show *show, const char *wh
 void
 firn_sqlitefile_show_end(struct firn_sqlitefile_show *show)
 {
-    if (show->json != NULL) {
-        firn_term_writer_end(show->json);
-        firn_term_writer_end(show->json);
-    } else if (!show->has_any) {
+    firn_term_json_end();
+    firn_term_json_end();
+    if (!show->has_any) {
         print_head(show);
         firn_term_out_text("no row differs\n");
     }

@@ -31,7 +31,8 @@ enum firn_sqlshell_mode {
     FIRN_SQLSHELL_CSV,
     FIRN_SQLSHELL_JSON,
     FIRN_SQLSHELL_MARKDOWN,
-    FIRN_SQLSHELL_LINE
+    FIRN_SQLSHELL_LINE,
+    FIRN_SQLSHELL_MEMBERS /* of the object of --json: no mode by name */
 };
 
 struct firn_sqlshell {

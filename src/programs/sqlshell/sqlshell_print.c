@@ -413,19 +413,11 @@ static void
 put_names(struct firn_sqlshell_print *print, sqlite3_stmt *statement)
 {
     const enum firn_sqlshell_mode mode = print->mode;
-    if (firn_term_json_is_open()) {
-        firn_term_json_object(NULL);
-        firn_term_json_array("columns");
-        for (int i = 0; i < print->columns; i++) {
-            firn_term_writer_text(firn_term_json_writer(), NULL,
-                                  firn_str(sqlite3_column_name(statement, i)));
-        }
-        firn_term_json_end();
-        firn_term_json_array("rows");
-        return;
-    }
+    firn_term_json_object(NULL);
+    firn_term_json_array("columns");
     for (int i = 0; i < print->columns; i++) {
         firn_slice name = firn_str(sqlite3_column_name(statement, i));
+        firn_term_json_text(NULL, name);
         print->size = mode == FIRN_SQLSHELL_TABLE ? print->size : 0;
         size_t from = print->size;
         collecting = print;
@@ -450,6 +442,8 @@ put_names(struct firn_sqlshell_print *print, sqlite3_stmt *statement)
         }
         firn_term_out_text("|\n");
     }
+    firn_term_json_end();
+    firn_term_json_array("rows");
 }
 
 struct firn_sqlshell_print *
@@ -461,7 +455,7 @@ firn_sqlshell_print_begin(struct firn_sqlshell *shell, sqlite3_stmt *statement)
         return NULL;
     }
     print->shell = shell;
-    print->mode = shell->mode;
+    print->mode = firn_term_json_is_open() ? FIRN_SQLSHELL_MEMBERS : shell->mode;
     print->columns = sqlite3_column_count(statement);
     print->is_on_terminal = isatty(STDOUT_FILENO) == 1;
     print->writer.escapes_controls = print->is_on_terminal;
@@ -480,13 +474,10 @@ bool
 firn_sqlshell_print_row(struct firn_sqlshell_print *print, sqlite3_stmt *statement)
 {
     static void (*const add[])(struct firn_sqlshell_print *, sqlite3_stmt *) = {
-        add_table_row, add_tabs_row, add_csv_row, add_json_row, add_markdown_row, add_line_row};
+        add_table_row,    add_tabs_row, add_csv_row,   add_json_row,
+        add_markdown_row, add_line_row, add_member_row};
     assert((size_t)print->mode < sizeof add / sizeof add[0]);
-    if (firn_term_json_is_open()) {
-        add_member_row(print, statement);
-    } else {
-        add[print->mode](print, statement);
-    }
+    add[print->mode](print, statement);
     print->rows++;
     return !print->has_no_memory;
 }
@@ -497,7 +488,7 @@ firn_sqlshell_print_end(struct firn_sqlshell_print *print)
     if (print == NULL) {
         return;
     }
-    if (!print->has_no_memory && firn_term_json_is_open()) {
+    if (!print->has_no_memory && print->mode == FIRN_SQLSHELL_MEMBERS) {
         firn_term_json_end();
         firn_term_json_end();
     } else if (!print->has_no_memory && print->mode == FIRN_SQLSHELL_TABLE) {

@@ -308,13 +308,10 @@ remove_all(const char *place)
 static void
 show_why(const struct firn_sqlitefile_show *show, const firn_error *err)
 {
-    if (show->json != NULL) {
-        firn_term_writer_object(show->json, NULL);
-        firn_term_writer_bytes(show->json, "path", show->path);
-        firn_term_writer_text(show->json, "not_compared", firn_str(err->text));
-        firn_term_writer_end(show->json);
-        return;
-    }
+    firn_term_json_object(NULL);
+    firn_term_json_bytes("path", show->path);
+    firn_term_json_text("not_compared", firn_str(err->text));
+    firn_term_json_end();
     firn_term_out_text(show->is_patch ? "# " : "");
     if (show->is_patch) {
         firn_term_text_escape(show->path, firn_term_out_write);

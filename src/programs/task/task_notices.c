@@ -535,14 +535,13 @@ firn_task_notices_print_left(const struct firn_task_notices *notices)
 void
 firn_task_notices_json(const struct firn_task_notices *notices)
 {
-    struct firn_term_writer *out = firn_term_json_writer();
     firn_term_json_array("notices");
-    for (size_t i = 0; out != NULL && i < notices->kept_count; i++) {
+    for (size_t i = 0; i < notices->kept_count; i++) {
         const struct firn_task_notices_kept *kept = &notices->kept[i];
         const struct firn_show_notice shown = {
             firn_notice_kind_name(kept->kind), firn_bytes(kept->path, kept->path_size), kept->text,
             kept->checkpoint[0] != '\0' ? kept->checkpoint : NULL};
-        firn_show_notice_write(out, &shown);
+        firn_show_notice_write(firn_term_json_writer(), &shown);
     }
     firn_term_json_end();
     if (notices->not_kept > 0) {

@@ -118,7 +118,8 @@ void firn_term_writer_deinit(struct firn_term_writer *writer);
 void firn_term_writer_clear(struct firn_term_writer *writer);
 firn_slice firn_term_writer_slice(const struct firn_term_writer *writer);
 
-/* key is NULL inside an array. Calls that do not fit together abort the program. */
+/* key is NULL inside an array. Calls that do not fit together abort the program. Without a writer (NULL)
+ * nothing is written. */
 void firn_term_writer_object(struct firn_term_writer *writer, const char *key);
 void firn_term_writer_array(struct firn_term_writer *writer, const char *key);
 /* Closes the innermost object or array. */
@@ -161,7 +162,10 @@ void firn_term_writer_put(struct firn_term_writer *writer, const void *data, siz
 /* Opens the object, if that has not been done. */
 void firn_term_json_begin(void);
 bool firn_term_json_is_open(void);
-/* The writer of the object, for members that others write as well; NULL while it is not open. */
+/* From now on another writer counts as the open object: members go into it, and lines are dropped. NULL ends
+ * that. */
+void firn_term_json_into(struct firn_term_writer *result);
+/* The writer of the object, NULL while it is not open. */
 struct firn_term_writer *firn_term_json_writer(void);
 /* Closes what is open, down to the outermost object. */
 void firn_term_json_unwind(void);
@@ -176,6 +180,7 @@ void firn_term_json_u64(const char *key, uint64_t value);
 void firn_term_json_bool(const char *key, bool value);
 void firn_term_json_null(const char *key);
 void firn_term_json_string(const char *key, const char *value);
+void firn_term_json_text(const char *key, firn_slice value);
 void firn_term_json_bytes(const char *key, firn_slice value);
 void firn_term_json_hash(const char *key, const firn_hash *value);
 void firn_term_json_time(const char *key, int64_t since_epoch_ns);

@@ -183,10 +183,13 @@ put_hex(struct firn_term_writer *writer, firn_slice value)
 
 /* ---- structure ---- */
 
-/* The comma that is due, and the name of the member. */
-static void
+/* The comma that is due, and the name of the member. False without a writer: nothing is to be written. */
+static bool
 begin_value(struct firn_term_writer *writer, const char *key)
 {
+    if (writer == NULL) {
+        return false;
+    }
     assert(writer->depth >= 0 && writer->depth <= FIRN_TERM_WRITER_DEPTH_MAX); /* (I1) */
     int depth = writer->depth;
     require(depth == 0 || (key != NULL) == (writer->closing[depth] == '}'));
@@ -198,17 +201,19 @@ begin_value(struct firn_term_writer *writer, const char *key)
         (void)put_string(writer, firn_str(key));
         put_text(writer, ":");
     }
+    return true;
 }
 
 static void
 open_bracket(struct firn_term_writer *writer, const char *key, const char *opening, char closing)
 {
-    begin_value(writer, key);
-    put_text(writer, opening);
-    require(writer->depth < FIRN_TERM_WRITER_DEPTH_MAX);
-    writer->depth++;
-    writer->closing[writer->depth] = closing;
-    writer->has_value[writer->depth] = false;
+    if (begin_value(writer, key)) {
+        put_text(writer, opening);
+        require(writer->depth < FIRN_TERM_WRITER_DEPTH_MAX);
+        writer->depth++;
+        writer->closing[writer->depth] = closing;
+        writer->has_value[writer->depth] = false;
+    }
 }
 
 void
@@ -226,9 +231,11 @@ firn_term_writer_array(struct firn_term_writer *writer, const char *key)
 void
 firn_term_writer_end(struct firn_term_writer *writer)
 {
-    require(writer->depth > 0);
-    firn_term_writer_put(writer, &writer->closing[writer->depth], 1);
-    writer->depth--;
+    if (writer != NULL) {
+        require(writer->depth > 0);
+        firn_term_writer_put(writer, &writer->closing[writer->depth], 1);
+        writer->depth--;
+    }
 }
 
 /* ---- values ---- */
@@ -236,12 +243,12 @@ firn_term_writer_end(struct firn_term_writer *writer)
 void
 firn_term_writer_raw(struct firn_term_writer *writer, const char *key, firn_slice value)
 {
-    if (value.size > 0) {
+    if (value.size > 0 && writer != NULL) {
         bool is_members = key == NULL && writer->depth > 0 && writer->closing[writer->depth] == '}';
         if (is_members && writer->has_value[writer->depth]) {
             put_text(writer, ",");
         } else if (!is_members) {
-            begin_value(writer, key);
+            (void)begin_value(writer, key);
         }
         writer->has_value[writer->depth] = true;
         firn_term_writer_put(writer, value.data, value.size);
@@ -252,16 +259,19 @@ static void
 constant(struct firn_term_writer *writer, const char *key, const char *text)
 {
     assert(text != NULL);
-    begin_value(writer, key);
-    put_text(writer, text);
+    if (begin_value(writer, key)) {
+        put_text(writer, text);
+    }
 }
 
 void
 firn_term_writer_u64(struct firn_term_writer *writer, const char *key, uint64_t value)
 {
     char text[24];
-    (void)snprintf(text, sizeof(text), "%" PRIu64, value);
-    constant(writer, key, text);
+    if (begin_value(writer, key)) {
+        (void)snprintf(text, sizeof(text), "%" PRIu64, value);
+        put_text(writer, text);
+    }
 }
 
 void
@@ -279,8 +289,9 @@ firn_term_writer_null(struct firn_term_writer *writer, const char *key)
 void
 firn_term_writer_text(struct firn_term_writer *writer, const char *key, firn_slice value)
 {
-    begin_value(writer, key);
-    (void)put_string(writer, value);
+    if (begin_value(writer, key)) {
+        (void)put_string(writer, value);
+    }
 }
 
 void
@@ -295,10 +306,9 @@ firn_term_writer_bytes(struct firn_term_writer *writer, const char *key, firn_sl
 {
     char hex_key[64];
     require(key != NULL && strlen(key) + sizeof("_hex") <= sizeof(hex_key));
-    begin_value(writer, key);
-    if (!put_string(writer, value)) {
+    if (begin_value(writer, key) && !put_string(writer, value)) {
         (void)snprintf(hex_key, sizeof(hex_key), "%s_hex", key);
-        begin_value(writer, hex_key);
+        (void)begin_value(writer, hex_key);
         put_hex(writer, value);
     }
 }
@@ -327,8 +337,9 @@ firn_term_writer_string_if(struct firn_term_writer *writer, const char *key, con
 void
 firn_term_writer_hash(struct firn_term_writer *writer, const char *key, const firn_hash *value)
 {
-    begin_value(writer, key);
-    put_hex(writer, firn_bytes(value->bytes, sizeof(value->bytes)));
+    if (begin_value(writer, key)) {
+        put_hex(writer, firn_bytes(value->bytes, sizeof(value->bytes)));
+    }
 }
 
 void
