@@ -153,7 +153,15 @@ compact(const struct rig *rig)
     return count;
 }
 
-/* No row is compared but those that a walk leads to. */
+/* All of it is in the last level then, so what is merged later does not depend on threads. */
+static void
+fill_without_index(struct rig *rig, int64_t count)
+{
+    fill(rig, count, 1);
+    assert_int_equal(compact(rig), 0);
+}
+
+/* Only a run of fewer than 4,096 rows may have no graph. */
 static void
 assert_graphs_serve(const struct rig *rig)
 {
@@ -167,7 +175,7 @@ assert_graphs_serve(const struct rig *rig)
     firn_search_result_get_stats(found, &stats);
     assert_int_equal(firn_search_result_count(found), K);
     firn_search_result_destroy(found);
-    assert_true(stats.rows_walked > 0 && stats.rows_measured < 1000);
+    assert_true(stats.rows_walked > 0 && stats.rows_measured < 5000);
 }
 
 /* Its graph takes 3 of the cache's 8 MiB, its rows take 6; building takes 4 beside the graph that was there. */
@@ -177,8 +185,8 @@ a_run_is_as_large_as_its_graph_may_be(void **state)
     struct rig rig;
     (void)state;
     begin(&rig, 64, 0);
+    fill_without_index(&rig, 26000);
     add_index(&rig);
-    fill(&rig, 26000, 1);
     assert_int_equal(compact(&rig), 1);
     assert_graphs_serve(&rig);
     fill(&rig, 26000, 30);
@@ -195,8 +203,8 @@ a_larger_table_has_another_graph(void **state)
     struct rig rig;
     (void)state;
     begin(&rig, 64, 0);
+    fill_without_index(&rig, 40000);
     add_index(&rig);
-    fill(&rig, 40000, 1);
     assert_int_equal(compact(&rig), 2);
     assert_graphs_serve(&rig);
     end(&rig);
@@ -210,8 +218,7 @@ runs_too_small_for_graphs_are_merged(void **state)
     (void)state;
     for (int i = 0; i < 2; i++) {
         begin(&rig, 256, 0);
-        fill(&rig, 8000, 1);
-        assert_int_equal(compact(&rig), 0);
+        fill_without_index(&rig, 8000);
         assert_true(stats_of(&rig).levels[FIRN_STORE_LEVELS - 1].files >= 3);
         add_index(&rig);
         if (i == 1) {
@@ -233,8 +240,8 @@ a_merge_of_a_large_run_takes_no_more_memory(void **state)
     (void)state;
     test_peak_install();
     begin(&rig, 64, NOTE_SIZE);
+    fill_without_index(&rig, 17500);
     add_index(&rig);
-    fill(&rig, 17500, 1);
     assert_int_equal(compact(&rig), 1);
     (void)test_peak_take();
     fill(&rig, 17500, 10);
