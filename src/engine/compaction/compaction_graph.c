@@ -166,7 +166,7 @@ firn_compaction_graph_limits_of(const struct firn_lsm *lsm, const struct firn_co
             .dimensions = dimensions_of(layout, layout->graphs[i].column),
             .m = layout->graphs[i].m};
         const uint64_t own = firn_graph_build_bytes(&parameters, SAMPLE);
-        open += firn_graph_open_bytes(&parameters, SAMPLE);
+        open += firn_graph_read_bytes_of(&parameters, SAMPLE);
         building = building < own ? own : building;
     }
     const uint64_t row = (open + building + SAMPLE - 1) / SAMPLE;

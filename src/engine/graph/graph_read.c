@@ -538,7 +538,7 @@ array_bytes(const struct firn_graph_array *array)
 
 /* As firn_graph_read_bytes, for graphs without twins. A node is in one list above level 0 with the chance 1 / m or less. */
 uint64_t
-firn_graph_open_bytes(const struct firn_graph_parameters *parameters, uint64_t rows)
+firn_graph_read_bytes_of(const struct firn_graph_parameters *parameters, uint64_t rows)
 {
     struct firn_graph_array codes = {.place = NULL};
     struct firn_graph_array links = {.place = NULL};

@@ -243,7 +243,7 @@ test_the_memory_of_an_open_graph_is_known_before(void **state)
         const struct firn_run_env env = env_of(&file);
         assert_int_equal(firn_graph_read_kind.open(&env, "good", &run, &err), FIRN_OK);
         const uint64_t bytes = firn_graph_read_bytes(firn_graph_read_of(run));
-        const uint64_t foretold = firn_graph_open_bytes(&file.fixture.parameters, rows);
+        const uint64_t foretold = firn_graph_read_bytes_of(&file.fixture.parameters, rows);
         (void)printf("%u numbers, %u links: %zu of %zu bytes\n", cases[i].dimensions, cases[i].m,
                      (size_t)foretold, (size_t)bytes);
         assert_true(foretold >= bytes - bytes / 20 && foretold <= bytes + bytes / 20);
