@@ -119,11 +119,8 @@ out:
 static int
 open_room(struct firn_bulk_load *bulk, firn_error *err)
 {
-    const struct firn_run_kind *kind = bulk->tree->kind;
-    uint64_t target = bulk->tree->lsm->options.run_bytes_target;
     int rc = FIRN_OK;
-    target = target < bulk->run.bytes_least ? bulk->run.bytes_least : target;
-    if (bulk->run.builder != NULL && kind->builder_size_bytes(bulk->run.builder) >= target) {
+    if (firn_run_writer_is_full(&bulk->run, bulk->tree->lsm->options.run_bytes_target)) {
         FIRN_TRY(end_run(bulk, false, err));
     }
     if (bulk->run.builder == NULL) {

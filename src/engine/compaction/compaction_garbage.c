@@ -15,8 +15,9 @@
  *
  * If the table has an index of vectors, each run has a graph, and a search walks all of them. So
  * neighbouring runs are merged if one graph over them is not too large, and none of them is more
- * than half of the result: so a version is rewritten only when its run doubles. Loads that are
- * older than the index have runs of the usual size.
+ * than half of the result: so a version is rewritten only when its run doubles. If no work is
+ * urgent, two thirds of the result suffice. Loads that are older than the index have runs of the
+ * usual size.
  */
 #include "compaction/compaction_internal.h"
 
@@ -360,10 +361,6 @@ expires_enough(const struct firn_manifest_run *info, enum firn_compaction_pick_m
                : expired_of(info, time_ms) > 0 && has_enough_garbage(info, mode, time_ms);
 }
 
-static bool find_joint_locked(const struct firn_lsm_tree *tree,
-                              const struct firn_version_level *level, size_t *out_begin,
-                              size_t *out_end);
-
 bool
 firn_compaction_garbage_is_likely_locked(const struct firn_lsm_tree *tree,
                                          enum firn_compaction_pick_mode mode)
@@ -382,9 +379,7 @@ firn_compaction_garbage_is_likely_locked(const struct firn_lsm_tree *tree,
             return true;
         }
     }
-    size_t begin;
-    size_t end;
-    return find_joint_locked(tree, level, &begin, &end);
+    return firn_compaction_garbage_has_joint_locked(tree);
 }
 
 /* Whether now does not see at least half of the run's sequences; if no work is urgent, any of them. */
@@ -467,28 +462,23 @@ judge_run_locked(const struct firn_lsm_tree *tree, const struct firn_version *ve
 
 /* ==== runs whose graphs would be small ==== */
 
-enum { JOINED_PART = 3 }; /* of the cache's budget, as in run_writer.c */
-
-/* Whether runs with that many bytes and rows together may be merged. A quarter of the bytes is
- * allowed for the codes. */
+/* Whether runs with that many bytes and rows together may be merged. */
 static bool
 may_be_one_locked(const struct firn_lsm_tree *tree, uint64_t bytes, uint64_t rows)
 {
     firn_os_mutex_assert_held(&tree->lsm->mutex);
-    const uint64_t budget = firn_block_cache_budget_bytes(tree->lsm->options.cache);
-    return bytes <= budget / JOINED_PART && rows <= budget &&
-           bytes / 4 + rows * tree->graph_row_bytes <= budget / 2;
+    return bytes <= tree->graph_limits.bytes && rows <= tree->graph_limits.rows;
 }
 
 /* The first neighbours, up to *out_end, that should be merged into one run; false: there are
  * none. */
 static bool
 find_joint_locked(const struct firn_lsm_tree *tree, const struct firn_version_level *level,
-                  size_t *out_begin, size_t *out_end)
+                  enum firn_compaction_pick_mode mode, size_t *out_begin, size_t *out_end)
 {
     firn_os_mutex_assert_held(&tree->lsm->mutex);
     bool is_found = false;
-    for (size_t i = 0; i < level->count && tree->graph_row_bytes > 0 && !is_found; i++) {
+    for (size_t i = 0; i < level->count && tree->graph_limits.rows > 0 && !is_found; i++) {
         uint64_t bytes = 0;
         uint64_t rows = 0;
         uint64_t largest = 0;
@@ -504,11 +494,25 @@ find_joint_locked(const struct firn_lsm_tree *tree, const struct firn_version_le
             rows += file->info.entry_count;
             largest = largest > file->info.file_bytes ? largest : file->info.file_bytes;
         }
-        is_found = end >= i + 2 && bytes >= 2 * largest;
+        is_found =
+            end >= i + 2 && (mode == FIRN_COMPACTION_PICK_DEMANDED ? bytes >= 2 * largest
+                                                                   : 2 * bytes >= 3 * largest);
         *out_begin = i;
         *out_end = end;
     }
     return is_found;
+}
+
+bool
+firn_compaction_garbage_has_joint_locked(const struct firn_lsm_tree *tree)
+{
+    firn_os_mutex_assert_held(&tree->lsm->mutex);
+    const struct firn_version *version =
+        atomic_load_explicit(&tree->state, memory_order_relaxed)->version;
+    size_t begin;
+    size_t end;
+    return find_joint_locked(tree, &version->levels[LEVEL_LAST], FIRN_COMPACTION_PICK_DEMANDED,
+                             &begin, &end);
 }
 
 int
@@ -541,7 +545,7 @@ firn_compaction_garbage_pick_locked(struct firn_lsm_tree *tree, enum firn_compac
     }
     size_t begin;
     size_t end;
-    if (!*out_found && find_joint_locked(tree, level, &begin, &end)) {
+    if (!*out_found && find_joint_locked(tree, level, mode, &begin, &end)) {
         firn_compaction_pick_plan(version, LEVEL_LAST, begin, end, LEVEL_LAST, out);
         *out_found = firn_compaction_pick_may_run_locked(tree, version, mode, out);
     }

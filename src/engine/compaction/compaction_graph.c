@@ -29,9 +29,13 @@
  * MANIFEST does not name it: so after an opening or a crash, the graph is built from the rows
  * alone. A run that is compacted before it has a graph passes its forerunner on to the output.
  *
- * Searches walk each graph, so there should be few: runs that will have a graph take a third of the
- * cache's budget or more (run_writer.c), smaller ones are merged (compaction_garbage.c), and no
- * graph is built if it and the open graphs would need more memory than may be held.
+ * Searches walk each graph, so there should be few: a run ends when its graphs are as large as they
+ * may be (run_writer.c), smaller ones are merged (compaction_garbage.c), and no graph is built if it
+ * and the open graphs would need more memory than may be held, seven eighths of the cache's budget.
+ * Graphs may be so large that one can be built while its forerunner and the run's other graphs are
+ * open: in larger ones no compaction could take over links. A run may have twice the budget's bytes,
+ * so that a table of long texts does not become one run that each compaction rewrites. That limits
+ * no run of vectors alone: the old and the new graph together take at least half of their bytes.
  *
  * (I1) Only runs whose graphs are all there, or cannot be built, are marked as seen. (Not checked:
  *      note_seen is called right after that was found.)
@@ -54,7 +58,8 @@
 
 enum {
     ROWS_MIN = 4096,
-    ROW_BYTES = 100 /* at most, for building, for each row beside its code and links */
+    SAMPLE = 1 << 16, /* rows of which the memory for one is computed */
+    BUDGET_FACTOR = 2 /* how large a run may be, by the cache's budget */
 };
 
 /* What is to be built. */
@@ -65,7 +70,8 @@ struct graph_work {
     struct firn_column_layout *layout;
     struct firn_run_file *file; /* in the version; NULL: nothing is to be built */
     const struct firn_column_graph *graph;
-    bool is_over; /* the run or its tree has gone meanwhile */
+    bool is_over;   /* the run or its tree has gone meanwhile */
+    bool has_joint; /* of a tree that was looked at, runs should be merged first */
 };
 
 /* ---- which graphs a run has ---- */
@@ -137,6 +143,40 @@ out:
     return rc;
 }
 
+/* ---- how large runs may be ---- */
+
+static uint32_t
+dimensions_of(const struct firn_column_layout *layout, uint32_t column)
+{
+    uint32_t size = 0;
+    for (size_t i = 0; i < layout->count; i++) {
+        size = layout->columns[i].id == column ? layout->columns[i].fixed_size : size;
+    }
+    return size / 4;
+}
+
+struct firn_lsm_graph_limits
+firn_compaction_graph_limits_of(const struct firn_lsm *lsm, const struct firn_column_layout *layout)
+{
+    const uint64_t budget = firn_block_cache_budget_bytes(lsm->options.cache);
+    uint64_t open = 0;
+    uint64_t building = 0;
+    for (size_t i = 0; i < layout->graph_count; i++) {
+        const struct firn_graph_parameters parameters = {
+            .dimensions = dimensions_of(layout, layout->graphs[i].column),
+            .m = layout->graphs[i].m};
+        const uint64_t own = firn_graph_build_bytes(&parameters, SAMPLE);
+        open += firn_graph_read_bytes_of(&parameters, SAMPLE);
+        building = building < own ? own : building;
+    }
+    const uint64_t row = (open + building + SAMPLE - 1) / SAMPLE;
+    const uint64_t rows = row == 0 ? 0 : budget / 8 * 7 / row;
+    return (struct firn_lsm_graph_limits){.rows = rows < ROWS_MIN              ? 0
+                                                  : rows > FIRN_GRAPH_ROWS_MAX ? FIRN_GRAPH_ROWS_MAX
+                                                                               : rows,
+                                          .bytes = BUDGET_FACTOR * budget};
+}
+
 /* ---- which run lacks one ---- */
 
 static bool
@@ -146,7 +186,8 @@ may_have_graphs(const struct firn_run_file *file)
            !atomic_load_explicit(&file->is_damaged, memory_order_relaxed);
 }
 
-/* Whether the newest version has a run that is not marked as having all its graphs. */
+/* Whether the newest version has a run that may lack a graph, or small runs that may be merged into
+ * one that may. */
 static bool
 is_suspect_locked(const struct firn_lsm_tree *tree)
 {
@@ -160,7 +201,7 @@ is_suspect_locked(const struct firn_lsm_tree *tree)
             }
         }
     }
-    return false;
+    return version->levels[FIRN_VERSION_LEVELS - 1].count >= 2;
 }
 
 /* The first tree with a number from *id on that has such a run, as a work; *id is advanced. */
@@ -198,7 +239,7 @@ let_go(struct graph_work *graph)
 {
     firn_compaction_work_discard(graph->work);
     firn_free(graph->layout);
-    *graph = (struct graph_work){.lsm = graph->lsm};
+    *graph = (struct graph_work){.lsm = graph->lsm, .has_joint = graph->has_joint};
 }
 
 /* Makes a plan of the run alone in the newest version; false: it is not there, or a compaction has
@@ -340,18 +381,16 @@ out:
     return rc;
 }
 
-/* Sets tree->graph_row_bytes, by which small runs are merged: see compaction_garbage.c. */
+/* Sets tree->graph_limits, by which small runs are merged: see compaction_garbage.c. */
 static void
-note_layout(const struct graph_work *graph)
+note_layout(struct graph_work *graph)
 {
-    const struct firn_column_layout *layout = graph->layout;
-    uint32_t bytes = 0;
-    for (size_t i = 0; i < layout->graph_count; i++) {
-        const uint32_t own = ROW_BYTES + 8 * layout->graphs[i].m;
-        bytes = own > bytes ? own : bytes;
-    }
+    struct firn_lsm_tree *tree = graph->work->tree;
+    const struct firn_lsm_graph_limits limits =
+        firn_compaction_graph_limits_of(graph->lsm, graph->layout);
     firn_os_mutex_lock(&graph->lsm->mutex);
-    graph->work->tree->graph_row_bytes = bytes;
+    tree->graph_limits = limits;
+    graph->has_joint = graph->has_joint || firn_compaction_garbage_has_joint_locked(tree);
     firn_os_mutex_unlock(&graph->lsm->mutex);
 }
 
@@ -389,7 +428,7 @@ firn_compaction_graph_is_due(struct firn_lsm *lsm, bool *out, firn_error *err)
         return FIRN_OK;
     }
     int rc = find(&graph, NULL, err);
-    *out = graph.work != NULL;
+    *out = graph.work != NULL || graph.has_joint;
     let_go(&graph);
     return rc;
 }

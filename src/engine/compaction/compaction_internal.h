@@ -66,6 +66,13 @@ struct firn_compaction_work {
 struct firn_compaction_work *firn_compaction_work_make_locked(struct firn_lsm_tree *tree)
     __attribute__((warn_unused_result));
 
+struct firn_column_layout;
+struct firn_lsm_graph_limits
+firn_compaction_graph_limits_of(const struct firn_lsm *lsm,
+                                const struct firn_column_layout *layout);
+/* Whether neighbours of the last level should be merged, so that they have one graph. The mutex is
+ * held. */
+bool firn_compaction_garbage_has_joint_locked(const struct firn_lsm_tree *tree);
 /* For runs that are not installed yet: notes for each the input whose graphs may be taken over. */
 struct firn_compaction_output;
 void firn_compaction_graph_inherit(struct firn_lsm *lsm, struct firn_run_file *const *inputs,
@@ -248,12 +255,12 @@ struct firn_compaction_output {
 struct firn_run_writer {
     struct firn_lsm *lsm;
     const struct firn_run_kind *kind;
-    struct firn_run_builder *builder;  /* NULL: no run is open */
-    struct firn_run_attacher attacher; /* the builder's */
-    uint64_t number;                   /* of its file */
-    uint64_t entry_count;              /* in it */
-    uint64_t bytes_least;              /* of the run, if more entries come; see run_writer.c */
-    struct firn_manifest_run expiry;   /* of its expiring puts, and nothing else */
+    struct firn_run_builder *builder;          /* NULL: no run is open */
+    struct firn_run_attacher attacher;         /* the builder's */
+    uint64_t number;                           /* of its file */
+    uint64_t entry_count;                      /* in it */
+    struct firn_lsm_graph_limits graph_limits; /* of the run */
+    struct firn_manifest_run expiry;           /* of its expiring puts, and nothing else */
 };
 
 /* Opens a file with the next number for a run of that kind. tree: the tree that the run is for;
@@ -263,6 +270,8 @@ FIRN_MUST_CHECK int firn_run_writer_begin(struct firn_run_writer *writer, struct
                                           const struct firn_lsm_tree *tree,
                                           const struct firn_run_builder_options *options,
                                           firn_error *err);
+/* Whether the open run should end before the next entry; false if no run is open. */
+bool firn_run_writer_is_full(const struct firn_run_writer *writer, uint64_t bytes_target);
 /* Adds a placed entry to the open run: its value may be in a value file. */
 FIRN_MUST_CHECK int firn_run_writer_add(struct firn_run_writer *writer,
                                         const struct firn_entry *entry,

@@ -235,14 +235,22 @@ advance_next_level(struct writing *writing, firn_slice key)
     }
 }
 
+/* Runs that get graphs may overlap as much as they may be large. */
+static bool
+overlaps_much(const struct writing *writing)
+{
+    uint64_t target = writing->options->run_bytes_target;
+    const struct firn_lsm_graph_limits *limits = &writing->run.graph_limits;
+    target = limits->rows > 0 && target < limits->bytes ? limits->bytes : target;
+    return writing->next_bytes > OVERLAP_FACTOR * target;
+}
+
 static bool
 is_large_enough(const struct writing *writing)
 {
     uint64_t target = writing->options->run_bytes_target;
-    target = target > 0 && target < writing->run.bytes_least ? writing->run.bytes_least : target;
     return target > 0 && writing->run.builder != NULL &&
-           (writing->next_bytes > OVERLAP_FACTOR * target ||
-            writing->run.builder->kind->builder_size_bytes(writing->run.builder) >= target);
+           (overlaps_much(writing) || firn_run_writer_is_full(&writing->run, target));
 }
 
 /* ---- all of it ---- */

@@ -8,9 +8,8 @@
  * The caller decides when a run ends, its level, and what else is in it.
  *
  * Runs that will have graphs (compaction_graph.c) should be few and large: a search walks each
- * graph, and walking one of twice the size takes hardly longer. But they must not be so large that
- * no graph can be built: building takes about as much memory as vectors of 100 dimensions do, out
- * of the half of the cache that may be held.
+ * graph, and walking one of twice the size takes hardly longer. So such a run ends when its graph
+ * is as large as one may be, or the run is twice the cache's budget.
  *
  * Failure: a builder removes its unfinished file; a finished file that cannot be added to the
  * output is removed here.
@@ -20,8 +19,6 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "column/column.h"
-
-enum { GRAPH_PART = 3 }; /* of the cache's budget: a run that will have graphs */
 
 /* For struct firn_run_attacher. */
 static uint64_t
@@ -52,14 +49,27 @@ firn_run_writer_begin(struct firn_run_writer *writer, struct firn_lsm *lsm,
     if (kind->has_layout) {
         FIRN_TRY(host->take_layout(host->ctx, tree->id, &layout, err));
         own.layout = layout;
-        writer->bytes_least = layout->graph_count > 0
-                                  ? firn_block_cache_budget_bytes(lsm->files.env.cache) / GRAPH_PART
-                                  : 0;
+        writer->graph_limits = firn_compaction_graph_limits_of(lsm, layout);
     }
     FIRN_TRY(kind->builder_create(&lsm->files.env, name, &own, &writer->builder, err));
 out:
     firn_free(layout);
     return rc;
+}
+
+bool
+firn_run_writer_is_full(const struct firn_run_writer *writer, uint64_t bytes_target)
+{
+    const struct firn_lsm_graph_limits *limits = &writer->graph_limits;
+    if (writer->builder == NULL) {
+        return false;
+    }
+    if (limits->rows > 0 && writer->entry_count < limits->rows) {
+        bytes_target = bytes_target < limits->bytes ? limits->bytes : bytes_target;
+    } else if (limits->rows > 0) {
+        return true;
+    }
+    return writer->builder->kind->builder_size_bytes(writer->builder) >= bytes_target;
 }
 
 int

@@ -76,8 +76,10 @@ struct firn_graph_build_counts {
     uint64_t compared; /* distances of codes that were computed */
     bool is_damaged;   /* the old graph was */
 };
-/* The approximate memory that building a graph over so many rows takes. */
+/* The approximate memory that building a graph over so many rows takes, and that the graph takes
+ * when it is open. */
 uint64_t firn_graph_build_bytes(const struct firn_graph_parameters *parameters, uint64_t rows);
+uint64_t firn_graph_read_bytes_of(const struct firn_graph_parameters *parameters, uint64_t rows);
 /* A graph in memory. FIRN_INVALID for parameters beyond the limits; or the error of read or step. A vector
  * with a number that is not finite, and under COSINE a zero vector, is left out. */
 FIRN_MUST_CHECK int firn_graph_build(const struct firn_graph_source *source,

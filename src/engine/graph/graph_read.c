@@ -536,6 +536,23 @@ array_bytes(const struct firn_graph_array *array)
     return array->blocks * (block + sizeof *array->place + sizeof *array->pin);
 }
 
+/* As firn_graph_read_bytes, for graphs without twins. A node is in one list above level 0 with the chance 1 / m or less. */
+uint64_t
+firn_graph_read_bytes_of(const struct firn_graph_parameters *parameters, uint64_t rows)
+{
+    struct firn_graph_array codes = {.place = NULL};
+    struct firn_graph_array links = {.place = NULL};
+    struct firn_graph_array vectors = {.place = NULL};
+    const uint64_t counted = rows < FIRN_GRAPH_ROWS_MAX ? rows : FIRN_GRAPH_ROWS_MAX;
+    const uint32_t count = (uint32_t)counted;
+    firn_graph_read_array_set(&codes, firn_graph_code_stride(parameters->dimensions), count);
+    firn_graph_read_array_set(&links, 8 * (size_t)parameters->m, count);
+    firn_graph_read_array_set(&vectors, 4 * (size_t)parameters->dimensions, count);
+    return array_bytes(&codes) + array_bytes(&links) +
+           vectors.blocks * sizeof(struct firn_block_guide) + 8 * counted / parameters->m +
+           4 * counted + 4 * (uint64_t)parameters->dimensions + firn_graph_memo_bytes(counted);
+}
+
 uint64_t
 firn_graph_read_bytes(const struct firn_graph *graph)
 {

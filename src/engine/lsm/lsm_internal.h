@@ -75,6 +75,13 @@ void firn_lsm_state_retire(struct firn_epoch *epoch, struct firn_lsm_state *stat
 
 struct firn_compaction_work;
 
+/* How large a run may be that gets graphs (compaction_graph.c): a run that has reached one of both is
+ * large enough. No rows: runs get no graphs. */
+struct firn_lsm_graph_limits {
+    uint64_t rows;
+    uint64_t bytes;
+};
+
 struct firn_lsm_tree {
     struct firn_lsm *lsm;
     uint32_t id;
@@ -91,10 +98,9 @@ struct firn_lsm_tree {
     bool is_flushing;
     bool has_gaps;        /* a work has seen a "now" of more than one interval: after a restore */
     unsigned overwritten; /* of the last 1,000 entries in the last level: replaced others */
-    struct firn_lsm_value_stats values; /* of the newest version */
-    bool may_have_sparse;               /* some value file may be worth rewriting */
-    uint32_t
-        graph_row_bytes; /* memory that a row takes in a graph, without its code; 0: there are no graphs */
+    struct firn_lsm_value_stats values;        /* of the newest version */
+    bool may_have_sparse;                      /* some value file may be worth rewriting */
+    struct firn_lsm_graph_limits graph_limits; /* of runs; no rows: they are not known yet, too */
     struct firn_compaction_work *works;
     struct firn_lsm_state *spare; /* room for the state that an edit will install */
 };

@@ -213,6 +213,45 @@ search_some(void *arg)
 }
 
 /* All of them read blocks for the first time. */
+/* What is foretold of a graph's memory is at most a twentieth too little or too much. */
+static void
+test_the_memory_of_an_open_graph_is_known_before(void **state)
+{
+    const struct {
+        uint32_t dimensions;
+        uint32_t m;
+    } cases[] = {{3, 16}, {64, 4}, {100, 16}, {768, 16}, {1100, 64}};
+    firn_error err;
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct file file;
+        struct firn_run *run;
+        struct test_random random;
+        const uint32_t rows = cases[i].dimensions > 500 ? 1500 : 12000;
+        test_random_init(&random, "memory", 8);
+        graph_fixture_init(&file.fixture, GRAPH_UNIFORM, FIRN_VECTOR_L2, rows, cases[i].dimensions,
+                           &random);
+        file.fixture.parameters.m = cases[i].m;
+        file.fixture.parameters.ef_construction = 4;
+        assert_int_equal(firn_sim_memory_create(5, &file.os, NULL), FIRN_OK);
+        assert_int_equal(firn_os_dir_open_path(file.os, "/", &file.dir, NULL), FIRN_OK);
+        assert_int_equal(firn_block_cache_create(file.os, 64 << 20, &file.cache, NULL), FIRN_OK);
+        assert_int_equal(graph_fixture_build(&file.fixture, file.os, 1, &err), FIRN_OK);
+        assert_int_equal(
+            graph_fixture_write(&file.fixture, file.dir, "good", &file.bytes, &file.identity, &err),
+            FIRN_OK);
+        const struct firn_run_env env = env_of(&file);
+        assert_int_equal(firn_graph_read_kind.open(&env, "good", &run, &err), FIRN_OK);
+        const uint64_t bytes = firn_graph_read_bytes(firn_graph_read_of(run));
+        const uint64_t foretold = firn_graph_read_bytes_of(&file.fixture.parameters, rows);
+        (void)printf("%u numbers, %u links: %zu of %zu bytes\n", cases[i].dimensions, cases[i].m,
+                     (size_t)foretold, (size_t)bytes);
+        assert_true(foretold >= bytes - bytes / 20 && foretold <= bytes + bytes / 20);
+        firn_graph_read_kind.close(run);
+        close_file(&file);
+    }
+}
+
 static void
 test_threads_share_an_open_graph(void **state)
 {
@@ -548,6 +587,7 @@ main(void)
         cmocka_unit_test(test_without_room_in_the_cache_all_is_found),
         cmocka_unit_test(test_small_files_are_whole),
         cmocka_unit_test(test_the_budget_is_given_back),
+        cmocka_unit_test(test_the_memory_of_an_open_graph_is_known_before),
         cmocka_unit_test(test_threads_share_an_open_graph),
         cmocka_unit_test(test_conditions_are_remembered),
         cmocka_unit_test(test_every_flipped_bit_is_seen),

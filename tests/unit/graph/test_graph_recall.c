@@ -184,6 +184,57 @@ test_after_deletes_there_are_others(void **state)
     graph_fixture_deinit(&fixture);
 }
 
+/* ---- walks that begin in the right place ---- */
+
+/* A vector beside the centre of a cluster. */
+static void
+fill_near(const float *centre, uint32_t dimensions, struct test_random *random, float *out)
+{
+    for (uint32_t i = 0; i < dimensions; i++) {
+        out[i] = centre[i] + graph_fixture_number(random) / 50;
+    }
+}
+
+/* Many small clusters that lie far apart: level 0 has no links from one to another, so a walk that descends into a wrong cluster
+ * finds no neighbour. If a descent keeps one node, 4 % of the queries end
+ * so. */
+static void
+test_walks_descend_into_the_right_cluster(void **state)
+{
+    enum { CLUSTERS = 100, EACH = 150, WIDTH = 64, ASKED = 4000 };
+    struct graph_fixture fixture;
+    struct test_random random;
+    firn_error err;
+    float centres[CLUSTERS][WIDTH];
+    size_t missed = 0;
+    (void)state;
+    test_random_init(&random, "descent", 18);
+    graph_fixture_init(&fixture, GRAPH_UNIFORM, FIRN_VECTOR_L2, CLUSTERS * EACH, WIDTH, &random);
+    fixture.parameters.m = 8;
+    fixture.parameters.ef_construction = 40;
+    for (size_t i = 0; i < (size_t)CLUSTERS * WIDTH; i++) {
+        centres[i / WIDTH][i % WIDTH] = graph_fixture_number(&random);
+    }
+    for (uint32_t row = 0; row < fixture.rows; row++) {
+        fill_near(centres[row % CLUSTERS], WIDTH, &random, fixture.vectors + (size_t)row * WIDTH);
+    }
+    assert_int_equal(graph_fixture_build(&fixture, fixture.os, 2, &err), FIRN_OK);
+    for (size_t q = 0; q < ASKED; q++) {
+        const struct firn_graph_search_options options = {.wanted = K, .ef = K};
+        struct firn_graph_candidate found[K];
+        float query[WIDTH];
+        size_t count;
+        fill_near(centres[q % CLUSTERS], WIDTH, &random, query);
+        assert_int_equal(firn_graph_search(fixture.graph, query, &options, fixture.scratch, found,
+                                           &count, NULL, &err),
+                         FIRN_OK);
+        missed += count == 0 || found[0].row % CLUSTERS != q % CLUSTERS;
+    }
+    (void)printf("%zu of %d miss their cluster\n", missed, ASKED);
+    assert_true(missed <= ASKED / 500);
+    graph_fixture_deinit(&fixture);
+}
+
 /* ---- the same graph ---- */
 
 static void
@@ -374,6 +425,7 @@ main(void)
         cmocka_unit_test(test_long_vectors_are_found),
         cmocka_unit_test(test_all_equal_vectors_are_reached),
         cmocka_unit_test(test_after_deletes_there_are_others),
+        cmocka_unit_test(test_walks_descend_into_the_right_cluster),
         cmocka_unit_test(test_threads_make_the_same_graph),
         cmocka_unit_test(test_small_graphs_find_all),
         cmocka_unit_test(test_odd_numbers_do_no_harm),
