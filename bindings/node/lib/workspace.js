@@ -61,8 +61,14 @@ class Workspace extends Handle {
     return this.#restore(RESTORE, reference, options)
   }
 
+  /** Takes back what was not saved, else the last save or restore. */
   async undo (options) {
     return this.#restore(UNDO, undefined, options)
+  }
+
+  /** Brings back what the last undo() took away. */
+  async redo (options) {
+    return this.#restore(REDO, undefined, options)
   }
 
   /** Finishes a restore that was interrupted. */

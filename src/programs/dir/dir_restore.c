@@ -81,11 +81,12 @@ print_what(const struct request *request)
     (void)firn_show_checkpoint_name(request->result.checkpoint, name);
     switch (request->what) {
     case RESTORE_UNDO:
-        firn_term_out_format("%s%s; back at %s", is_dry ? "would be undone" : "undone",
-                             request->result.is_unsaved ? " what was not saved" : "", name);
+        firn_term_out_format("%s %s, back at %s", is_dry ? "would undo" : "undid",
+                             request->result.is_unsaved ? "unsaved changes" : "the last step",
+                             name);
         break;
     case RESTORE_REDO:
-        firn_term_out_format("%s; at %s", is_dry ? "would be redone" : "redone", name);
+        firn_term_out_format("%s, now at %s", is_dry ? "would redo" : "redone", name);
         break;
     case RESTORE_RESUME:
         firn_term_out_format("%s restoring %s", is_dry ? "would finish" : "finished", name);
