@@ -44,9 +44,16 @@ firn_catalog_line_at(const struct firn_catalog_line *line, size_t i)
 bool
 firn_catalog_line_find(const struct firn_catalog_line *line, uint64_t order, size_t *out)
 {
-    for (size_t i = firn_catalog_line_count(line); i-- > 0;) {
-        if (firn_catalog_line_at(line, i) == order) {
-            *out = i;
+    size_t count = firn_catalog_line_count(line);
+    for (size_t distance = 0; distance < count; distance++) {
+        if (distance <= line->cursor &&
+            firn_catalog_line_at(line, line->cursor - distance) == order) {
+            *out = line->cursor - distance;
+            return true;
+        }
+        if (line->cursor + distance < count &&
+            firn_catalog_line_at(line, line->cursor + distance) == order) {
+            *out = line->cursor + distance;
             return true;
         }
     }

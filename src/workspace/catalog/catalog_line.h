@@ -30,7 +30,7 @@ void firn_catalog_line_deinit(struct firn_catalog_line *line);
 size_t firn_catalog_line_count(const struct firn_catalog_line *line);
 /* Requires: i is smaller than the count. */
 uint64_t firn_catalog_line_at(const struct firn_catalog_line *line, size_t i);
-/* The index of the last state with an order; false if there is none. */
+/* The index of the state with an order that is nearest to the cursor; false if there is none. */
 bool firn_catalog_line_find(const struct firn_catalog_line *line, uint64_t order, size_t *out);
 /* Drops the states after the cursor, and adds one that becomes the present state. */
 FIRN_MUST_CHECK int firn_catalog_line_add(struct firn_catalog_line *line, uint64_t order,

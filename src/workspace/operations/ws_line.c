@@ -86,22 +86,24 @@ is_new_state(struct firn_ws_opened *opened, const struct firn_catalog_line *line
 /* Adds a state, unless it is that at the cursor. */
 static int
 add_state(struct firn_ws_opened *opened, struct firn_catalog_line *line,
-          const struct firn_catalog_record *record, firn_error *err)
+          const struct firn_catalog_record *record, bool *out_added, firn_error *err)
 {
-    bool is_new;
-    int rc = is_new_state(opened, line, &record->root, &is_new, err);
-    return rc == FIRN_OK && is_new ? firn_catalog_line_add(line, record->order, err) : rc;
+    *out_added = false;
+    int rc = is_new_state(opened, line, &record->root, out_added, err);
+    return rc == FIRN_OK && *out_added ? firn_catalog_line_add(line, record->order, err) : rc;
 }
 
+/* A checkpoint that is gone is not added. */
 static int
 add_state_of_id(struct firn_ws_opened *opened, struct firn_catalog_line *line, const uint8_t *id,
-                firn_error *err)
+                bool *out_added, firn_error *err)
 {
     struct firn_catalog_record record;
     struct firn_buf bytes = {0};
+    *out_added = false;
     int rc = firn_checkout_recover_record(opened, id, &bytes, &record, err);
     if (rc == FIRN_OK) {
-        rc = add_state(opened, line, &record, err);
+        rc = add_state(opened, line, &record, out_added, err);
     }
     firn_buf_deinit(&bytes);
     return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
@@ -143,12 +145,13 @@ add_newer(struct firn_ws_opened *opened, struct firn_catalog_line *line, uint64_
 {
     struct firn_catalog_record record;
     struct firn_buf bytes = {0};
+    bool is_added;
     int rc = read_state(opened, order, &bytes, &record, err);
     if (rc == FIRN_OK) {
-        rc = add_state(opened, line, &record, err);
+        rc = add_state(opened, line, &record, &is_added, err);
     }
     if (rc == FIRN_OK && record.is_safety && journal->path_count == 0) {
-        rc = add_state_of_id(opened, line, journal->target, err);
+        rc = add_state_of_id(opened, line, journal->target, &is_added, err);
     }
     firn_buf_deinit(&bytes);
     return rc;
@@ -329,11 +332,15 @@ static int
 move(struct firn_ws_opened *opened, struct firn_catalog_line *line, size_t to,
      const uint8_t *before, bool is_clean, firn_error *err)
 {
-    uint64_t order = firn_catalog_line_at(line, to);
-    bool keeps = is_clean || to > line->cursor;
-    int rc = keeps ? FIRN_OK : add_state_of_id(opened, line, before, err);
-    if (rc == FIRN_OK && firn_catalog_line_find(line, order, &to)) {
-        line->cursor = to;
+    bool is_full = line->cursor + 1 == FIRN_CATALOG_LINE_STATES_MAX;
+    bool is_added = false;
+    int rc = FIRN_OK;
+    DCHECK(to < firn_catalog_line_count(line));
+    if (!is_clean && to <= line->cursor) {
+        rc = add_state_of_id(opened, line, before, &is_added, err);
+    }
+    if (rc == FIRN_OK) { /* the oldest state may have been dropped */
+        line->cursor = to - (is_added && is_full && to > 0 ? 1 : 0);
     }
     return rc;
 }
@@ -343,12 +350,12 @@ static int
 take_back(struct firn_ws_opened *opened, struct firn_catalog_line *line,
           const struct firn_catalog_journal *journal, firn_error *err)
 {
+    bool is_added;
     int rc;
-    FIRN_TRY(add_state_of_id(opened, line, journal->target, err));
+    FIRN_TRY(add_state_of_id(opened, line, journal->target, &is_added, err));
     if (firn_catalog_line_count(line) > 0) {
-        uint64_t order = firn_catalog_line_at(line, line->cursor);
-        FIRN_TRY(add_state_of_id(opened, line, journal->safety, err));
-        line->cursor -= firn_catalog_line_at(line, line->cursor) != order ? 1 : 0;
+        FIRN_TRY(add_state_of_id(opened, line, journal->safety, &is_added, err));
+        line->cursor -= is_added ? 1 : 0;
     }
 out:
     return rc;
@@ -376,6 +383,7 @@ firn_ws_line_put(struct firn_ws_restoring *restoring, struct firn_db_batch *batc
     size_t to = restoring->step_to;
     uint64_t target = 0;
     bool is_known = restoring->is_step;
+    bool is_added;
     int rc = FIRN_OK;
     if (journal->is_undo && is_whole && !is_known) {
         FIRN_TRY(order_of(opened, journal->target, &target, err));
@@ -385,8 +393,9 @@ firn_ws_line_put(struct firn_ws_restoring *restoring, struct firn_db_batch *batc
         FIRN_TRY(is_known ? move(opened, line, to, journal->safety, restoring->is_clean, err)
                           : take_back(opened, line, journal, err));
     } else {
-        FIRN_TRY(add_state_of_id(opened, line, journal->safety, err));
-        FIRN_TRY(is_whole ? add_state_of_id(opened, line, journal->target, err) : FIRN_OK);
+        FIRN_TRY(add_state_of_id(opened, line, journal->safety, &is_added, err));
+        FIRN_TRY(is_whole ? add_state_of_id(opened, line, journal->target, &is_added, err)
+                          : FIRN_OK);
     }
     if (opened->workspace.next_order > line->through) {
         line->through = opened->workspace.next_order - 1;

@@ -40,6 +40,7 @@ struct model {
     struct state *states;
     size_t count;
     size_t cursor;
+    bool is_written; /* nothing was saved since the entry of the line was written */
     uint64_t undone;
     uint64_t redone;
 };
@@ -148,6 +149,7 @@ save(struct model *model)
     assert_non_null(model->saved);
     model->saved[model->saved_count++] = ws_dump(&model->world);
     add(model, model->saved[model->saved_count - 1], model->saved_count);
+    model->is_written = false;
 }
 
 static size_t
@@ -177,6 +179,7 @@ restore(struct model *model)
     if (result.safety_id[0] != '\0') {
         add(model, before, 0);
         add(model, model->saved[i], i + 1);
+        model->is_written = true;
     }
     free(before);
 }
@@ -199,8 +202,11 @@ revert(struct model *model)
     if (rc == FIRN_OK && result.safety_id[0] != '\0') {
         add(model, before, 0);
         add(model, after, 0);
+        model->is_written = true;
     } else {
-        assert_true(rc == FIRN_OK || rc == FIRN_CONFLICT);
+        if (rc != FIRN_CONFLICT) {
+            must(model, rc);
+        }
         assert_string_equal(before, after);
     }
     free(before);
@@ -246,18 +252,21 @@ step(struct model *model, bool forward)
             add(model, now, 0);
         }
         model->cursor = to;
+        model->is_written = true;
         *(forward ? &model->redone : &model->undone) += 1;
     }
     free(now);
 }
 
+/* Only after the line was written: else a later checkpoint of the same tree takes the place of the
+ * deleted one. */
 static void
 delete_one(struct model *model)
 {
     size_t i = choose(model);
     char text[16];
     const char *reference = text;
-    if (i == SIZE_MAX) {
+    if (i == SIZE_MAX || !model->is_written) {
         return;
     }
     snprintf(text, sizeof text, "%u", (unsigned)i + 1);
