@@ -21,7 +21,8 @@ The program explains itself, and every command does.
     cat        Print a file as it is in a checkpoint
     report     Write the history as an HTML page
     restore    Restore the workspace to a checkpoint
-    undo       Undo the last restore
+    undo       Go one state back
+    redo       Go one state forward, after an undo
     revert     Undo what one checkpoint changed and keep later changes
     watch      Save the workspace whenever changes pause
     delete     Delete checkpoints
@@ -83,7 +84,7 @@ The program explains itself, and every command does.
 
 The same words whichever way they are asked for, in at most 80 columns; each command is in the overview.
 
-  $ for command in save list show status diff cat report restore undo revert watch delete forget gc tag pin unpin check repair init config mcp completion help version; do
+  $ for command in save list show status diff cat report restore undo redo revert watch delete forget gc tag pin unpin check repair init config mcp completion help version; do
   >     firn help | grep -q "^  $command " || echo "$command is not listed"
   >     firn help $command >a && firn $command --help >b && cmp a b
   >     head -n 1 a | grep -q "^usage: firn $command" || echo "$command has another usage"

@@ -10,6 +10,7 @@ const { Handle } = require('./store')
 
 const RESTORE = 0
 const UNDO = 1
+const REDO = 3
 const RESUME = 2
 
 const DELETE = 0

@@ -57,7 +57,7 @@ const struct firn_command firn_cli_mcp = {
             "The tools are checkpoint_save, checkpoint_list, checkpoint_show,\n"
             "checkpoint_status, checkpoint_diff, checkpoint_restore, checkpoint_undo,\n"
             "checkpoint_redo, checkpoint_revert and checkpoint_delete. Each takes\n"
-            "workspace_path, the directory; a relative path is relative to the directory in which the server was\n"
+            "workspace_path, the directory; a relative path is relative to the directory in which\n"
             "started, or to --workspace.\n"
             "\n"
             "The store is locked during each call that writes, never between calls, so any\n"

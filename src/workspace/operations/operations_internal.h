@@ -64,6 +64,7 @@ struct firn_ws_restoring {
     struct firn_catalog_record here; /* if has_here: the present state of the line */
     struct firn_buf here_bytes;
     size_t step_to; /* the state to restore */
+    bool is_idle;   /* nothing, not even a directory, had to change */
 };
 
 /* Reads the undo line, for a restore that does not step on it. */

@@ -65,6 +65,8 @@ firn_ws_restore_report(struct firn_ws_restoring *restoring, const struct firn_ch
     result->unchanged = restoring->filter.count > 0 ? counts->same
                                                     : restoring->record.files - counts->added -
                                                           counts->changed - counts->left_files;
+    restoring->is_idle =
+        counts->added + counts->changed + counts->removed + counts->directories == 0;
     result->incomplete = counts->incomplete;
     result->left_alone = counts->left_alone;
     result->not_restored = counts->not_restored;
@@ -680,24 +682,19 @@ choose(struct firn_ws_restoring *restoring, const struct request *request, firn_
                                              : firn_ws_line_choose(restoring, err);
 }
 
-/* Whether a step had nothing to change, although there is another state to go to. */
-static bool
-is_idle_step(const struct firn_ws_restoring *restoring)
-{
-    const firn_workspace_restore_result *result = restoring->result;
-    return restoring->is_step && restoring->has_next && restoring->path_count == 0 &&
-           result->safety_id[0] == '\0' && result->added + result->changed + result->removed == 0;
-}
-
+/* A step to a state that is the same as the present one goes on to the next. */
 static int
 restore_in_place(struct firn_ws_restoring *restoring, firn_error *err)
 {
-    int rc = firn_ws_restore_in_place(restoring, err);
-    while (rc == FIRN_OK && is_idle_step(restoring)) {
+    int (*once)(struct firn_ws_restoring * restoring, firn_error * err) =
+        restoring->options->dry_run ? dry_run : firn_ws_restore_in_place;
+    int rc = once(restoring, err);
+    while (rc == FIRN_OK && restoring->is_step && restoring->is_idle && restoring->has_next &&
+           restoring->path_count == 0) {
         firn_ws_given_release(restoring->ws);
         restoring->result->checkpoint = NULL;
         rc = firn_ws_line_choose_next(restoring, err);
-        rc = rc == FIRN_OK ? firn_ws_restore_in_place(restoring, err) : rc;
+        rc = rc == FIRN_OK ? once(restoring, err) : rc;
     }
     return rc;
 }
@@ -718,7 +715,7 @@ run(struct firn_ws_restoring *restoring, const struct request *request, firn_err
     }
     if (only_reads) {
         rc = restoring->options->to_dir != NULL ? into_directory(restoring, err)
-                                                : dry_run(restoring, err);
+                                                : restore_in_place(restoring, err);
         goto out;
     }
     if (firn_catalog_journal_is_pending(&restoring->journal)) {

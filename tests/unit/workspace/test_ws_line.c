@@ -116,14 +116,15 @@ add(struct model *model, const char *dump, uint64_t number)
     model->cursor = model->count++;
 }
 
-/* The nearest state before or after the cursor; SIZE_MAX if there is none. */
+/* The nearest state before or after the cursor that is not the present one; SIZE_MAX if there is
+ * none. */
 static size_t
-next_of(const struct model *model, bool forward)
+next_of(const struct model *model, const char *now, bool forward)
 {
     size_t at = model->cursor;
     while (forward ? at + 1 < model->count : at > 0) {
         at = forward ? at + 1 : at - 1;
-        if (!model->states[at].is_deleted) {
+        if (!model->states[at].is_deleted && strcmp(model->states[at].dump, now) != 0) {
             return at;
         }
     }
@@ -230,7 +231,7 @@ expect(const struct model *model, const char *now, bool forward)
 {
     bool is_here = is_at_cursor(model, now);
     if (model->count == 0 || is_here || model->states[model->cursor].is_deleted) {
-        return next_of(model, forward);
+        return next_of(model, now, forward);
     }
     return forward ? SIZE_MAX : model->cursor;
 }
