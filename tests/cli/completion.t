@@ -55,7 +55,7 @@ Completions and manual pages are made from the same table as the help.
   $ bash complete firn db put dir ''
   
   $ bash complete firn help r
-  report restore revert repair
+  report restore redo revert repair
   $ bash complete firn nonsense ''
   
 

@@ -112,8 +112,8 @@ One that lost its log is told as well, and comes back; its lock is never saved.
   $ firn restore 4 2>/dev/null && firn db get app.firn users ada && echo
   restored 4: 0 changed, 1 added, 0 removed; take this back with: firn undo
   1
-  $ firn undo && ls app.firn && firn undo -q 2>/dev/null && firn db get app.firn users ada && echo
-  undid the last step, back at <id>: 0 changed, 0 added, 1 removed; redo with: firn redo
+  $ firn undo && ls app.firn && firn redo -q 2>/dev/null && firn db get app.firn users ada && echo
+  undid the last step, back at 5: 0 changed, 0 added, 1 removed; redo with: firn redo
   FIRN
   LOCK
   manifest-000001.log

@@ -57,7 +57,7 @@ The main thing: save, change, look, restore, undo.
   added     n.txt
   metadata  src/
   removed   src/m.c
-  would undo the last restore: 1 changed, 1 added, 1 removed
+  would undo the last step, back at <id>: 1 changed, 1 added, 1 removed
   $ firn undo
   undid the last step, back at <id>: 1 changed, 1 added, 1 removed; redo with: firn redo
   $ ls && cat a.txt; echo
@@ -65,8 +65,8 @@ The main thing: save, change, look, restore, undo.
   n.txt
   src
   changed
-  $ firn undo
-  undid the last step, back at <id>: 1 changed, 1 added, 1 removed; redo with: firn redo
+  $ firn redo
+  redone, now at 2: 1 changed, 1 added, 1 removed; take this back with: firn undo
   $ diff -r . ../kept
   $ firn restore 1
   restored 1: nothing had to change
