@@ -156,13 +156,15 @@ The same words whichever way they are asked for, in at most 80 columns; each com
   $ firn help undo
   usage: firn undo [options]
   
-  Undo the last restore.
+  Go one state back.
   
-  Brings back the state of the workspace before the last restore, or of the part
-  of it that was restored. Like every restore, this takes a safety checkpoint
-  first, so a second undo takes back the first one. An interrupted restore is
-  taken back from the point it had reached. firn list --all lists safety
-  checkpoints.
+  Takes back the last thing that happened to the workspace: edits that were not
+  saved; else a save (or an agent's turn), a restore, or a revert. Another undo
+  goes one state further back, and firn redo forward again. Like every restore,
+  this first takes a safety checkpoint of what was not saved, so nothing is lost:
+  firn list --all lists all states. The last 1,000 can be undone, less those
+  whose checkpoints were deleted or have expired. An interrupted restore is taken
+  back from the point it had reached.
   
   Options:
     -n, --dry-run         show what would change, and change nothing
@@ -179,7 +181,7 @@ The same words whichever way they are asked for, in at most 80 columns; each com
   
   Examples:
     firn undo
-        bring back the state before the last restore
+        take back the last change of the workspace
     firn undo -n
         show what would change
 

@@ -73,6 +73,7 @@ A restore, a restore of some paths and a revert are steps, too.
 A state whose checkpoint was deleted is passed over.
 
   $ firn undo -q && firn delete 2 -q && firn undo
+  2
   undid the last step, back at 1: 1 changed, 0 added, 0 removed; redo with: firn redo
   $ firn redo -q && cat a
   four
