@@ -89,10 +89,10 @@ without_times(const char *dump)
 static bool
 is_at_cursor(const struct model *model, const char *dump)
 {
-    const struct state *here = &model->states[model->cursor];
-    if (model->count == 0 || here->is_deleted) {
+    if (model->count == 0 || model->states[model->cursor].is_deleted) {
         return false;
     }
+    const struct state *here = &model->states[model->cursor];
     char *a = without_times(here->dump);
     char *b = without_times(dump);
     bool is_same = strcmp(a, b) == 0;
