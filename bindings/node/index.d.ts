@@ -572,6 +572,7 @@ export class Workspace implements Closable {
   diff (options?: LongOptions & { before?: string, after?: string, paths?: string[], lines?: boolean, renames?: boolean, againstPrevious?: boolean, gitignore?: boolean }): Promise<Counts & { before?: WorkspaceCheckpoint, after?: WorkspaceCheckpoint, renamed: number, skipped: number, linesAdded: number, linesRemoved: number, changes: Change[] }>
   restore (reference: string, options?: RestoreOptions): Promise<RestoreResult>
   undo (options?: RestoreOptions): Promise<RestoreResult>
+  redo (options?: RestoreOptions): Promise<RestoreResult>
   resume (options?: RestoreOptions): Promise<RestoreResult>
   /** Takes back what one checkpoint changed, and keeps later changes. FIRN_CONFLICT, with `conflicts`, if they overlap. */
   revert (options?: string | LongOptions & { after?: string, before?: string, paths?: string[], dryRun?: boolean, gitignore?: boolean }): Promise<Counts & { after: WorkspaceCheckpoint, before: WorkspaceCheckpoint, safetyId: string, merged: number, leftAlone: number, incomplete: number, notRestored: number, conflicts: RevertConflict[], changes: Change[] }>

@@ -1867,7 +1867,7 @@ class workspace
                     err);
         return out;
     }
-    // Undoes the last restore; a second call undoes the undo.
+    // Goes one state back: takes back edits that were not saved, a save or a restore.
     restore_result
     undo(const firn_workspace_restore_options &options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT)
     {
@@ -1876,6 +1876,17 @@ class workspace
         restore_result out(FIRN_WORKSPACE_RESTORE_RESULT_INIT);
         detail::guard guard(given);
         guard.check(firn_workspace_undo(handle_.get(), &given, out.owner_.get(), &err), err);
+        return out;
+    }
+    // Goes one state forward, after an undo.
+    restore_result
+    redo(const firn_workspace_restore_options &options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT)
+    {
+        firn_error err;
+        firn_workspace_restore_options given = options;
+        restore_result out(FIRN_WORKSPACE_RESTORE_RESULT_INIT);
+        detail::guard guard(given);
+        guard.check(firn_workspace_redo(handle_.get(), &given, out.owner_.get(), &err), err);
         return out;
     }
     // Finishes a restore that was interrupted.

@@ -695,10 +695,11 @@ typedef struct firn_workspace_restore_result {
     int64_t written_ns;    /* time from the start of the call until everything was in place */
     uint64_t left_alone;   /* entries that differ, not touched: rules exclude them today */
     uint64_t not_restored; /* not touched: permission, in use, not saved; the notice says why */
+    bool is_unsaved;       /* undo: what it took back had not been saved before */
 } firn_workspace_restore_result;
-#define FIRN_WORKSPACE_RESTORE_RESULT_INIT                                       \
-    {                                                                            \
-        sizeof(firn_workspace_restore_result), NULL, {0}, 0, 0, 0, 0, 0, 0, 0, 0 \
+#define FIRN_WORKSPACE_RESTORE_RESULT_INIT                                              \
+    {                                                                                   \
+        sizeof(firn_workspace_restore_result), NULL, {0}, 0, 0, 0, 0, 0, 0, 0, 0, false \
     }
 
 /* Makes the workspace, or to_dir, equal to a checkpoint. In place this happens in four steps:
@@ -737,10 +738,21 @@ FIRN_API FIRN_MUST_CHECK int firn_workspace_restore(firn_workspace *workspace,
                                                     const firn_workspace_restore_options *options,
                                                     firn_workspace_restore_result *out,
                                                     firn_error *err);
-/* Takes back the last restore that changed something: restores its safety checkpoint, for the same paths
- * unless others are given. It takes a safety checkpoint itself, so a second undo takes back the first.
+/* Goes one state back. The states of a workspace are those that were saved, those that restores and
+ * reverts made, and those that they replaced; firn remembers the last 1,000 of them. If the directory
+ * differs from the present one of these states, undo brings that state back: it takes back edits that
+ * were not saved, or a restore of some paths. Otherwise it goes to the state before, and a further undo
+ * to the one before that. A state whose checkpoint was deleted is passed over. With paths only these are
+ * taken from the state. Like a restore, undo first takes a safety checkpoint of what was not saved.
  * FIRN_NOT_FOUND if there is nothing to undo. */
 FIRN_API FIRN_MUST_CHECK int firn_workspace_undo(firn_workspace *workspace,
+                                                 const firn_workspace_restore_options *options,
+                                                 firn_workspace_restore_result *out,
+                                                 firn_error *err);
+
+/* Goes one state forward, after an undo. FIRN_NOT_FOUND if there is nothing to redo, because no undo came
+ * before or because something was saved, restored or edited after it; all states remain checkpoints. */
+FIRN_API FIRN_MUST_CHECK int firn_workspace_redo(firn_workspace *workspace,
                                                  const firn_workspace_restore_options *options,
                                                  firn_workspace_restore_result *out,
                                                  firn_error *err);

@@ -457,6 +457,14 @@ run_undo(struct firn_ws *ws, const char *reference, const firn_workspace_restore
 }
 
 static int
+run_redo(struct firn_ws *ws, const char *reference, const firn_workspace_restore_options *options,
+         firn_workspace_restore_result *out, firn_error *err)
+{
+    (void)reference;
+    return firn_ws_restore_redo(ws, options, out, err);
+}
+
+static int
 run_resume(struct firn_ws *ws, const char *reference, const firn_workspace_restore_options *options,
            firn_workspace_restore_result *out, firn_error *err)
 {
@@ -489,6 +497,14 @@ firn_workspace_undo(firn_workspace *workspace, const firn_workspace_restore_opti
 {
     API_ANY_ERROR(err);
     return api_check_told(run_restore(workspace, NULL, run_undo, options, out, err), err);
+}
+
+int
+firn_workspace_redo(firn_workspace *workspace, const firn_workspace_restore_options *options,
+                    firn_workspace_restore_result *out, firn_error *err)
+{
+    API_ANY_ERROR(err);
+    return api_check_told(run_restore(workspace, NULL, run_redo, options, out, err), err);
 }
 
 int

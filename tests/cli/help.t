@@ -21,7 +21,8 @@ The program explains itself, and every command does.
     cat        Print a file as it is in a checkpoint
     report     Write the history as an HTML page
     restore    Restore the workspace to a checkpoint
-    undo       Undo the last restore
+    undo       Go one state back
+    redo       Go one state forward, after an undo
     revert     Undo what one checkpoint changed and keep later changes
     watch      Save the workspace whenever changes pause
     delete     Delete checkpoints
@@ -83,7 +84,7 @@ The program explains itself, and every command does.
 
 The same words whichever way they are asked for, in at most 80 columns; each command is in the overview.
 
-  $ for command in save list show status diff cat report restore undo revert watch delete forget gc tag pin unpin check repair init config mcp completion help version; do
+  $ for command in save list show status diff cat report restore undo redo revert watch delete forget gc tag pin unpin check repair init config mcp completion help version; do
   >     firn help | grep -q "^  $command " || echo "$command is not listed"
   >     firn help $command >a && firn $command --help >b && cmp a b
   >     head -n 1 a | grep -q "^usage: firn $command" || echo "$command has another usage"
@@ -155,13 +156,15 @@ The same words whichever way they are asked for, in at most 80 columns; each com
   $ firn help undo
   usage: firn undo [options]
   
-  Undo the last restore.
+  Go one state back.
   
-  Brings back the state of the workspace before the last restore, or of the part
-  of it that was restored. Like every restore, this takes a safety checkpoint
-  first, so a second undo takes back the first one. An interrupted restore is
-  taken back from the point it had reached. firn list --all lists safety
-  checkpoints.
+  Takes back the last thing that happened to the workspace: edits that were not
+  saved; else a save (or an agent's turn), a restore, or a revert. Another undo
+  goes one state further back, and firn redo forward again. Like every restore,
+  this first takes a safety checkpoint of what was not saved, so nothing is lost:
+  firn list --all lists all states. The last 1,000 can be undone, less those
+  whose checkpoints were deleted or have expired. An interrupted restore is taken
+  back from the point it had reached.
   
   Options:
     -n, --dry-run         show what would change, and change nothing
@@ -178,7 +181,7 @@ The same words whichever way they are asked for, in at most 80 columns; each com
   
   Examples:
     firn undo
-        bring back the state before the last restore
+        take back the last change of the workspace
     firn undo -n
         show what would change
 
@@ -331,4 +334,4 @@ What refuses --json does not offer it.
   hook run: 0
   save: 1
   $ firn help mcp | tr -s ' \n' ' ' | grep -o 'checkpoint_[a-z]*' | sort -u | wc -l
-  9
+  10

@@ -78,7 +78,7 @@ A restore over it is refused as long as it is open, a dry run too, and so are an
   firn: conflict: app.db: changed since as well, and cannot be merged line by line
   firn: 1 path was changed since in a way that cannot be merged: nothing was changed
   hint: revert only some paths (firn revert REF PATH...), or bring back what was there before with firn cat or firn restore
-  $ firn restore 1 -q && python3 ../with.py wal 'INSERT INTO t VALUES (6)' 'firn undo --wait 0' && firn undo -q; python3 ../rows.py app.db
+  $ firn restore 1 -q && python3 ../with.py wal 'INSERT INTO t VALUES (6)' 'firn undo --wait 0' && firn undo -q && firn undo -q; python3 ../rows.py app.db
   firn: cannot restore the SQLite database 'app.db': process PID has it open
   hint: wait longer with --wait SECONDS
   6 rows, ok

@@ -36,7 +36,7 @@ While a program has it open for writing its store is not changed, nor anything e
   restored 1: 2 changed, 0 added, 0 removed; take this back with: firn undo
   1815
   $ firn undo && firn db get app.firn users ada && echo
-  undone: 2 changed, 0 added, 0 removed; redo with: firn undo
+  undid the last step, back at <id>: 2 changed, 0 added, 0 removed; redo with: firn redo
   1900
 
 A restore waits for it, as for a process that writes to the store of the workspace.
@@ -112,8 +112,8 @@ One that lost its log is told as well, and comes back; its lock is never saved.
   $ firn restore 4 2>/dev/null && firn db get app.firn users ada && echo
   restored 4: 0 changed, 1 added, 0 removed; take this back with: firn undo
   1
-  $ firn undo && ls app.firn && firn undo -q 2>/dev/null && firn db get app.firn users ada && echo
-  undone: 0 changed, 0 added, 1 removed; redo with: firn undo
+  $ firn undo && ls app.firn && firn redo -q 2>/dev/null && firn db get app.firn users ada && echo
+  undid the last step, back at 5: 0 changed, 0 added, 1 removed; redo with: firn redo
   FIRN
   LOCK
   manifest-000001.log

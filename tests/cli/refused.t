@@ -38,7 +38,7 @@ A directory of another user, as a program in a container leaves it: the dry run 
 
 Nothing waits: a save is a save of what is there. Undo brings back exactly what was there, and the rest can be restored later.
 
-  $ as firn list | wc -l; as firn undo -q; cat own/a top; as firn undo -q; cat own/a top
+  $ as firn list | wc -l; as firn undo -q; cat own/a top; as firn redo -q 2>/dev/null; cat own/a top
   1
   22
   22

@@ -39,10 +39,10 @@ What would it change? The lines of 2 go, those of 3 stay.
   reverting 2
   before reverting 2
   $ firn undo
-  undone: 2 changed, 1 added, 1 removed; redo with: firn undo
+  undid the last step, back at 3: 2 changed, 1 added, 1 removed; redo with: firn redo
   $ firn diff 3
   from 3 to the disk: 0 changed, 0 added, 0 removed
-  $ firn undo -q && sed -n 3p text
+  $ firn redo -q && sed -n 3p text
   3
 
 A second time there is nothing to do; only some paths; a range.

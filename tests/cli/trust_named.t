@@ -72,7 +72,7 @@ In place, into another directory, and what each would do.
 
 What is there stays, when it is the other way round, too.
 
-  $ mkdir .git && echo mine >.git/config && echo mine >d/.svn && firn --store ../store restore 2 -q 2>/dev/null; echo $?; cat .git/config d/.svn sound; firn --store ../store undo -q 2>/dev/null; firn --store ../store undo -q 2>/dev/null; cat .git/config d/.svn sound; find . | sort
+  $ mkdir .git && echo mine >.git/config && echo mine >d/.svn && firn --store ../store restore 2 -q 2>/dev/null; echo $?; cat .git/config d/.svn sound; firn --store ../store undo -q 2>/dev/null; firn --store ../store redo -q 2>/dev/null; cat .git/config d/.svn sound; find . | sort
   6
   mine
   mine

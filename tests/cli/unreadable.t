@@ -69,7 +69,7 @@ What could not be read is no business of the checkpoint: a restore of it, or an 
   "od[d":
   "a b*\nc"
   "a bx"
-  $ as bash -c 'chmod 0 secret; echo 3 >a; rm od*/*; firn restore 5 -q 2>/dev/null; chmod 600 secret; echo 4 >a; firn undo -q'; cat a secret; ls -Q od*
+  $ as bash -c 'chmod 0 secret; echo 3 >a; rm od*/*; firn restore 5 -q 2>/dev/null; chmod 600 secret; echo 4 >a; firn undo -q; firn undo -q'; cat a secret; ls -Q od*
   3
   secret
 

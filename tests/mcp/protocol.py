@@ -24,10 +24,10 @@ VERSIONS = ["2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05", "2024-10-07"
 TOOLS = {"checkpoint_save": {"workspace_path"}, "checkpoint_list": {"workspace_path"},
          "checkpoint_show": {"workspace_path", "snapshot_id"}, "checkpoint_status": {"workspace_path"},
          "checkpoint_diff": {"workspace_path"}, "checkpoint_restore": {"workspace_path", "snapshot_id"},
-         "checkpoint_undo": {"workspace_path"}, "checkpoint_revert": {"workspace_path", "snapshot_id"},
+         "checkpoint_undo": {"workspace_path"}, "checkpoint_redo": {"workspace_path"}, "checkpoint_revert": {"workspace_path", "snapshot_id"},
          "checkpoint_delete": {"workspace_path", "snapshot_id"}}
 READ_ONLY = {"checkpoint_list", "checkpoint_show", "checkpoint_status", "checkpoint_diff"}
-DESTRUCTIVE = {"checkpoint_restore", "checkpoint_undo", "checkpoint_revert", "checkpoint_delete"}
+DESTRUCTIVE = {"checkpoint_restore", "checkpoint_undo", "checkpoint_redo", "checkpoint_revert", "checkpoint_delete"}
 FIRN = os.path.abspath(sys.argv[1])
 messages_seen = 0
 signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in a background job, and servers inherit that
@@ -376,6 +376,15 @@ def test_a_day(home):
     assert undone["dry_run"] and tree(w) == before
     client.call("checkpoint_undo", workspace_path=w)
     assert tree(w) == edited
+    client.call("checkpoint_undo", workspace_path=w)
+    assert tree(w) == before
+    client.failed("FIRN_NOT_FOUND", "checkpoint_undo", workspace_path=w)
+    client.call("checkpoint_redo", workspace_path=w)
+    assert tree(w) == edited
+    client.call("checkpoint_redo", workspace_path=w)
+    assert tree(w) == before
+    client.failed("FIRN_NOT_FOUND", "checkpoint_redo", workspace_path=w)
+    client.call("checkpoint_undo", workspace_path=w)
     listed = client.call("checkpoint_list", workspace_path=w)["checkpoints"]
     assert [one["message"] for one in listed] == ["second \u00e9", "first"] and listed[0]["id"] == second["snapshot_id"]
     assert all(one["created_at"].endswith("Z") and one["created_at"][10] == "T" for one in listed)

@@ -10,6 +10,7 @@ const { Handle } = require('./store')
 
 const RESTORE = 0
 const UNDO = 1
+const REDO = 3
 const RESUME = 2
 
 const DELETE = 0
@@ -61,8 +62,14 @@ class Workspace extends Handle {
     return this.#restore(RESTORE, reference, options)
   }
 
+  /** Takes back what was not saved, else the last save or restore. */
   async undo (options) {
     return this.#restore(UNDO, undefined, options)
+  }
+
+  /** Brings back what the last undo() took away. */
+  async redo (options) {
+    return this.#restore(REDO, undefined, options)
   }
 
   /** Finishes a restore that was interrupted. */

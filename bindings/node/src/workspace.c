@@ -379,7 +379,7 @@ ws_diff_release(struct call *call)
 
 /* ---- restore, undo, resume ---- */
 
-enum { RESTORE_TO, RESTORE_UNDO, RESTORE_RESUME, RESTORE_KINDS };
+enum { RESTORE_TO, RESTORE_UNDO, RESTORE_RESUME, RESTORE_REDO, RESTORE_KINDS };
 
 static bool
 ws_restore_parse(struct args *args, struct call *call)
@@ -418,6 +418,9 @@ ws_restore_run(struct call *call, firn_error *err)
     switch (self->as.restore.what) {
     case RESTORE_UNDO:
         return firn_workspace_undo(workspace, &self->as.restore.options, &self->as.restore.result,
+                                   err);
+    case RESTORE_REDO:
+        return firn_workspace_redo(workspace, &self->as.restore.options, &self->as.restore.result,
                                    err);
     case RESTORE_RESUME:
         return firn_workspace_resume(workspace, &self->as.restore.options, &self->as.restore.result,

@@ -300,7 +300,7 @@ workspace_diff(PyObject *self, PyObject *args, PyObject *keywords)
 
 /* ---- going back ---- */
 
-enum back { RESTORE, UNDO, RESUME };
+enum back { RESTORE, UNDO, REDO, RESUME };
 
 /* The ctx of the callbacks of a restore is one for all: changes come from the calling thread, the rest from any. */
 static int
@@ -358,8 +358,9 @@ go_back(PyObject *self, enum back back, PyObject *args, PyObject *keywords)
         int code;
         FP_UNLOCKED(code, back == RESTORE
                               ? firn_workspace_restore(workspace, wanted, &options, &result, &err)
-                          : back == UNDO
-                              ? firn_workspace_undo(workspace, &options, &result, &err)
+                          : back == UNDO ? firn_workspace_undo(workspace, &options, &result, &err)
+                          : back == REDO
+                              ? firn_workspace_redo(workspace, &options, &result, &err)
                               : firn_workspace_resume(workspace, &options, &result, &err));
         fp_workspace_end(self);
         out = call_end(&call, code, &err) ? fp_saved_restored(&result, call.visit.list) : NULL;
@@ -380,6 +381,12 @@ static PyObject *
 workspace_undo(PyObject *self, PyObject *args, PyObject *keywords)
 {
     return go_back(self, UNDO, args, keywords);
+}
+
+static PyObject *
+workspace_redo(PyObject *self, PyObject *args, PyObject *keywords)
+{
+    return go_back(self, REDO, args, keywords);
 }
 
 static PyObject *
@@ -607,7 +614,9 @@ static PyMethodDef methods[] = {
     FP_METHOD("undo", workspace_undo, FP_KEYWORDS,
               "undo(paths=None, *, to=None, dry_run=False, gitignore=False, threads=0, "
               "progress=None, notice=None) -> RestoredTree\n\nTakes "
-              "back the last restore."),
+              "back unsaved edits, else the last save or restore."),
+    FP_METHOD("redo", workspace_redo, FP_KEYWORDS,
+              "redo(...) -> RestoredTree\n\nBrings back what the last undo() took away."),
     FP_METHOD("resume", workspace_resume, FP_KEYWORDS,
               "resume(...) -> RestoredTree\n\nFinishes an interrupted restore."),
     FP_METHOD("revert", workspace_revert, FP_KEYWORDS,

@@ -423,6 +423,17 @@ class Workspace:
         progress: _OnProgress = None,
         notice: _OnNotice = None,
     ) -> RestoredTree: ...
+    def redo(
+        self,
+        paths: _Paths = None,
+        *,
+        to: Optional[_Path] = None,
+        dry_run: bool = False,
+        gitignore: bool = False,
+        threads: int = 0,
+        progress: _OnProgress = None,
+        notice: _OnNotice = None,
+    ) -> RestoredTree: ...
     def resume(
         self,
         paths: _Paths = None,

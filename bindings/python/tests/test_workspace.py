@@ -53,6 +53,8 @@ def test_save_change_restore_undo(ws, tree):
     assert ws.status(1) == [] and len(ws.checkpoints(safety=True)) == 3
     ws.undo()
     assert (tree / "new").exists() and ws.status(2) == []
+    assert ws.redo().checkpoint.number == 1 and not (tree / "new").exists()
+    ws.undo()
     ws.restore(1, ["a.txt"], to=tree.parent / "out")
     assert os.listdir(tree.parent / "out") == ["a.txt"]
     reverted = ws.revert(2)

@@ -36,6 +36,7 @@ static const struct firn_command *const commands[] = {
     &firn_report,
     &firn_dir_restore,
     &firn_dir_restore_undo,
+    &firn_dir_restore_redo,
     &firn_dir_revert,
     &firn_dir_watch,
     &firn_dir_delete,

@@ -15,6 +15,7 @@ extern const struct firn_command firn_dir_diff;
 extern const struct firn_command firn_dir_cat;
 extern const struct firn_command firn_dir_restore;
 extern const struct firn_command firn_dir_restore_undo;
+extern const struct firn_command firn_dir_restore_redo;
 extern const struct firn_command firn_dir_watch;
 extern const struct firn_command firn_dir_revert;
 extern const struct firn_command firn_dir_delete;

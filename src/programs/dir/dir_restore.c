@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * dir/dir_restore.c: firn restore and firn undo.
+ * dir/dir_restore.c: firn restore, firn undo and firn redo.
  *
  * The first word is always the checkpoint, all others are paths. A checkpoint is required, except
  * with --resume, which continues an earlier restore: no default is safe when a user's files are
@@ -18,7 +18,8 @@
 enum what {
     RESTORE_CHECKPOINT,
     RESTORE_RESUME, /* what was interrupted */
-    RESTORE_UNDO
+    RESTORE_UNDO,
+    RESTORE_REDO
 };
 
 struct request {
@@ -38,6 +39,8 @@ attempt_restore(void *ctx, firn_error *err)
     switch (request->what) {
     case RESTORE_UNDO:
         return firn_workspace_undo(request->workspace, &request->options, &request->result, err);
+    case RESTORE_REDO:
+        return firn_workspace_redo(request->workspace, &request->options, &request->result, err);
     case RESTORE_RESUME:
         return firn_workspace_resume(request->workspace, &request->options, &request->result, err);
     case RESTORE_CHECKPOINT:
@@ -78,7 +81,12 @@ print_what(const struct request *request)
     (void)firn_show_checkpoint_name(request->result.checkpoint, name);
     switch (request->what) {
     case RESTORE_UNDO:
-        firn_term_out_text(is_dry ? "would undo the last restore" : "undone");
+        firn_term_out_format("%s %s, back at %s", is_dry ? "would undo" : "undid",
+                             request->result.is_unsaved ? "unsaved changes" : "the last step",
+                             name);
+        break;
+    case RESTORE_REDO:
+        firn_term_out_format("%s, now at %s", is_dry ? "would redo" : "redone", name);
         break;
     case RESTORE_RESUME:
         firn_term_out_format("%s restoring %s", is_dry ? "would finish" : "finished", name);
@@ -108,7 +116,7 @@ print_result(const struct request *request)
         firn_show_change_counts_print(&counts);
     }
     if (result->safety_id[0] != '\0') {
-        firn_term_out_text(request->what == RESTORE_UNDO ? "; redo with: firn undo"
+        firn_term_out_text(request->what == RESTORE_UNDO ? "; redo with: firn redo"
                                                          : "; take this back with: firn undo");
     }
     firn_term_out_text("\n");
@@ -362,13 +370,13 @@ const struct firn_command firn_dir_restore = {
     .run = run,
 };
 
-/* ---- firn undo ---- */
+/* ---- firn undo and firn redo ---- */
 
 static int
-run_undo(struct firn_cli *cli)
+run_step(struct firn_cli *cli, enum what what)
 {
     assert(cli->argument_count == 0);
-    struct request request = {.what = RESTORE_UNDO,
+    struct request request = {.what = what,
                               .options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT,
                               .result = FIRN_WORKSPACE_RESTORE_RESULT_INIT};
     request.options.dry_run = firn_command_has(cli, "dry-run");
@@ -382,6 +390,18 @@ run_undo(struct firn_cli *cli)
     return exit_code;
 }
 
+static int
+run_undo(struct firn_cli *cli)
+{
+    return run_step(cli, RESTORE_UNDO);
+}
+
+static int
+run_redo(struct firn_cli *cli)
+{
+    return run_step(cli, RESTORE_REDO);
+}
+
 static const struct firn_command_option undo_options[] = {
     {"dry-run", 'n', NULL, "show what would change, and change nothing"},
     {"trust-journal", 0, NULL, "even an interrupted restore that was not started here"},
@@ -389,22 +409,44 @@ static const struct firn_command_option undo_options[] = {
 };
 
 static const struct firn_command_example undo_examples[] = {
-    {"firn undo", "bring back the state before the last restore"},
+    {"firn undo", "take back the last change of the workspace"},
     {"firn undo -n", "show what would change"},
+    {NULL, NULL},
+};
+
+static const struct firn_command_example redo_examples[] = {
+    {"firn redo", "bring back what the last undo took away"},
+    {"firn redo -n", "show what would change"},
     {NULL, NULL},
 };
 
 const struct firn_command firn_dir_restore_undo = {
     .name = "undo",
-    .summary = "Undo the last restore",
+    .summary = "Go one state back",
     .arguments = "",
     .options = undo_options,
-    .help = "Brings back the state of the workspace before the last restore, or of the part\n"
-            "of it that was restored. Like every restore, this takes a safety checkpoint\n"
-            "first, so a second undo takes back the first one. An interrupted restore is\n"
-            "taken back from the point it had reached. firn list --all lists safety\n"
-            "checkpoints.",
+    .help = "Takes back the last thing that happened to the workspace: edits that were not\n"
+            "saved; else a save (or an agent's turn), a restore, or a revert. Another undo\n"
+            "goes one state further back, and firn redo forward again. Like every restore,\n"
+            "this first takes a safety checkpoint of what was not saved, so nothing is lost:\n"
+            "firn list --all lists all states. The last 1,000 can be undone, less those\n"
+            "whose checkpoints were deleted or have expired. An interrupted restore is taken\n"
+            "back from the point it had reached.",
     .examples = undo_examples,
     .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK | FIRN_COMMAND_USES_STRICT,
     .run = run_undo,
+};
+
+const struct firn_command firn_dir_restore_redo = {
+    .name = "redo",
+    .summary = "Go one state forward, after an undo",
+    .arguments = "",
+    .options = undo_options,
+    .help = "Brings back what the last firn undo took away; another redo brings back what\n"
+            "the undo before that took away. Anything that is edited, saved or restored\n"
+            "after an undo ends this. Nothing is lost then: firn list --all lists all\n"
+            "states, and firn restore REF goes to any of them.",
+    .examples = redo_examples,
+    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK | FIRN_COMMAND_USES_STRICT,
+    .run = run_redo,
 };

@@ -286,6 +286,7 @@ extern const struct firn_mcp_tool firn_mcp_list_tool;
 extern const struct firn_mcp_tool firn_mcp_delete_tool;
 extern const struct firn_mcp_tool firn_mcp_restore_tool;
 extern const struct firn_mcp_tool firn_mcp_restore_undo_tool;
+extern const struct firn_mcp_tool firn_mcp_restore_redo_tool;
 extern const struct firn_mcp_tool firn_mcp_revert_tool;
 extern const struct firn_mcp_tool firn_mcp_show_tool;
 extern const struct firn_mcp_tool firn_mcp_status_tool;

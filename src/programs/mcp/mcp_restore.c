@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * mcp/mcp_restore.c: checkpoint_restore and checkpoint_undo.
+ * mcp/mcp_restore.c: checkpoint_restore, checkpoint_undo and checkpoint_redo.
  *
  * A restore that was cancelled or interrupted stays pending, with each file whole. An undo takes it
  * back; another restore of everything continues from there.
@@ -13,7 +13,8 @@ static const char list_hint[] = "checkpoint_list shows the checkpoints";
 
 struct attempt {
     struct firn_mcp_call *call;
-    const char *reference; /* NULL: undo */
+    const char *reference; /* NULL: undo, or redo */
+    bool is_redo;
     firn_workspace_restore_options options;
     firn_workspace_restore_result result;
 };
@@ -24,7 +25,9 @@ attempt_restore(void *ctx, firn_error *err)
     struct attempt *attempt = ctx;
     firn_workspace *workspace = attempt->call->workspace;
     if (attempt->reference == NULL) {
-        return firn_workspace_undo(workspace, &attempt->options, &attempt->result, err);
+        return attempt->is_redo
+                   ? firn_workspace_redo(workspace, &attempt->options, &attempt->result, err)
+                   : firn_workspace_undo(workspace, &attempt->options, &attempt->result, err);
     }
     return firn_workspace_restore(workspace, attempt->reference, &attempt->options,
                                   &attempt->result, err);
@@ -98,6 +101,16 @@ run_undo(struct firn_mcp_call *call)
     return perform(call, &attempt);
 }
 
+static int
+run_redo(struct firn_mcp_call *call)
+{
+    struct attempt attempt = {.call = call,
+                              .is_redo = true,
+                              .options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT,
+                              .result = FIRN_WORKSPACE_RESTORE_RESULT_INIT};
+    return perform(call, &attempt);
+}
+
 #define DRY_RUN_PARAM                                           \
     {                                                           \
         "dry_run", FIRN_MCP_ARGUMENTS_BOOL, false,              \
@@ -145,12 +158,27 @@ const struct firn_mcp_tool firn_mcp_restore_tool = {
 
 const struct firn_mcp_tool firn_mcp_restore_undo_tool = {
     .name = "checkpoint_undo",
-    .title = "Undo the last restore",
-    .text = "Undo the last restore or revert of a workspace. The present state is saved first here "
-            "too: a second undo undoes the first.",
+    .title = "Go one state back",
+    .text =
+        "Take back the last change of a workspace: edits that were not saved; else the last save, "
+        "restore or revert. A further undo goes one state further back. What was not saved is "
+        "saved first, so that checkpoint_redo can bring it back.",
     .params = undo_params,
     .output = RESULT,
     .required = REQUIRED,
     .is_destructive = true,
     .run = run_undo,
+};
+
+const struct firn_mcp_tool firn_mcp_restore_redo_tool = {
+    .name = "checkpoint_redo",
+    .title = "Go one state forward",
+    .text =
+        "Bring back what the last checkpoint_undo took away. Fails with FIRN_NOT_FOUND if no undo "
+        "came before, or if the workspace was edited, saved or restored after it.",
+    .params = undo_params,
+    .output = RESULT,
+    .required = REQUIRED,
+    .is_destructive = true,
+    .run = run_redo,
 };

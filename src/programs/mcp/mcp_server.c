@@ -226,9 +226,10 @@ queue_close(struct queue *queue)
  */
 
 static const struct firn_mcp_tool *const tools[] = {
-    &firn_mcp_save_tool,         &firn_mcp_list_tool,   &firn_mcp_show_tool,
-    &firn_mcp_status_tool,       &firn_mcp_diff_tool,   &firn_mcp_restore_tool,
-    &firn_mcp_restore_undo_tool, &firn_mcp_revert_tool, &firn_mcp_delete_tool,
+    &firn_mcp_save_tool,         &firn_mcp_list_tool,         &firn_mcp_show_tool,
+    &firn_mcp_status_tool,       &firn_mcp_diff_tool,         &firn_mcp_restore_tool,
+    &firn_mcp_restore_undo_tool, &firn_mcp_restore_redo_tool, &firn_mcp_revert_tool,
+    &firn_mcp_delete_tool,
 };
 
 /* By name; NULL if there is none. */
@@ -316,8 +317,9 @@ static const char instructions[] =
     "firn saves the state of whole directories as checkpoints and restores them exactly. Save with "
     "checkpoint_save before changes that you may have to undo; compare with checkpoint_status and "
     "checkpoint_diff; go back with checkpoint_restore, which first saves the present state, so "
-    "that "
-    "checkpoint_undo can undo the restore. Every tool takes workspace_path, the directory.";
+    "that checkpoint_undo, which goes one state back, can undo the restore, and checkpoint_redo "
+    "the "
+    "undo. Every tool takes workspace_path, the directory.";
 
 struct firn_mcp_server {
     struct firn_mcp_server_options options;

@@ -26,7 +26,7 @@ static const char *const owned_keyspaces[] = {
     FIRN_DB_SYSTEM_PREFIX "unpacked",   FIRN_DB_SYSTEM_PREFIX "tags",
     FIRN_DB_SYSTEM_PREFIX "stat",       FIRN_DB_SYSTEM_PREFIX "restores",
     FIRN_DB_SYSTEM_PREFIX "pins",       FIRN_DB_SYSTEM_PREFIX "turns",
-    FIRN_DB_SYSTEM_PREFIX "told"};
+    FIRN_DB_SYSTEM_PREFIX "told",       FIRN_DB_SYSTEM_PREFIX "undo"};
 
 static bool
 decode_body(struct firn_reader *reader, uint8_t format, firn_slice *out_root,

@@ -78,6 +78,13 @@ FIRN_MUST_CHECK int firn_ws_restore(struct firn_ws *ws, const char *reference,
 FIRN_MUST_CHECK int firn_ws_restore_undo(struct firn_ws *ws,
                                          const firn_workspace_restore_options *options,
                                          firn_workspace_restore_result *out, firn_error *err);
+FIRN_MUST_CHECK int firn_ws_restore_redo(struct firn_ws *ws,
+                                         const firn_workspace_restore_options *options,
+                                         firn_workspace_restore_result *out, firn_error *err);
+/* Takes back the last restore, whatever was saved since; taking back again does it again. */
+FIRN_MUST_CHECK int firn_ws_restore_take_back(struct firn_ws *ws,
+                                              const firn_workspace_restore_options *options,
+                                              firn_workspace_restore_result *out, firn_error *err);
 FIRN_MUST_CHECK int firn_ws_restore_resume(struct firn_ws *ws,
                                            const firn_workspace_restore_options *options,
                                            firn_workspace_restore_result *out, firn_error *err);

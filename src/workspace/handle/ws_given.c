@@ -105,8 +105,8 @@ int
 firn_ws_given_entry(struct firn_ws *ws, const firn_workspace_entry *entry,
                     firn_workspace_entry **out, firn_error *err)
 {
-    size_t size = entry->path.size + entry->link_target.size + entry->hard_link.size +
-                  entry->xattrs.size;
+    size_t size =
+        entry->path.size + entry->link_target.size + entry->hard_link.size + entry->xattrs.size;
     *out = allocate(ws, sizeof *entry + size, err);
     if (*out == NULL) {
         return FIRN_NO_MEMORY;

@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/hash_map.h"
 #include "catalog/catalog_journal.h"
+#include "catalog/catalog_line.h"
 #include "checkout/checkout.h"
 #include "difference/difference.h"
 #include "firn/workspace.h"
@@ -52,7 +53,39 @@ struct firn_ws_restoring {
     struct firn_tree_filter filter; /* of paths */
     firn_workspace_restore_result *result;
     int64_t begun_ns;
+
+    /* Undo and redo (ws_line.c). */
+    struct firn_catalog_line line; /* before this restore */
+    bool is_step;                  /* to another state of the line */
+    bool is_forward;               /* a redo */
+    bool is_clean;                 /* the directory was at the present state of the line */
+    bool has_here;
+    bool has_next;
+    struct firn_catalog_record here; /* if has_here: the present state of the line */
+    struct firn_buf here_bytes;
+    size_t step_to; /* the state to restore */
+    bool is_idle;   /* nothing, not even a directory, had to change */
 };
+
+/* Reads the undo line, for a restore that does not step on it. */
+FIRN_MUST_CHECK int firn_ws_line_load(struct firn_ws_restoring *restoring, firn_error *err);
+void firn_ws_line_deinit(struct firn_ws_restoring *restoring);
+/* Chooses the state that an undo or a redo (is_forward) restores if the directory is at the present
+ * state of the line. FIRN_NOT_FOUND if there is none. Requires: no restore is pending. */
+FIRN_MUST_CHECK int firn_ws_line_choose(struct firn_ws_restoring *restoring, firn_error *err);
+/* Chooses the state after the one chosen, in the same direction. */
+FIRN_MUST_CHECK int firn_ws_line_choose_next(struct firn_ws_restoring *restoring, firn_error *err);
+/* The directory was scanned: chooses anew if it is not at the present state of the line, and sets
+ * the checkpoint of the result. Does nothing for a restore that is no step. options are those of
+ * the checkout to come. */
+FIRN_MUST_CHECK int firn_ws_line_settle(struct firn_ws_restoring *restoring,
+                                        const struct firn_difference_walk_side *before,
+                                        const struct firn_checkout_options *options,
+                                        firn_error *err);
+/* Adds the line after a restore to the commit that ends it. */
+FIRN_MUST_CHECK int firn_ws_line_put(struct firn_ws_restoring *restoring,
+                                     struct firn_db_batch *batch,
+                                     const struct firn_catalog_journal *journal, firn_error *err);
 
 /* The options of the checkout for a restore; firn_ws_restore_report fills result from the
  * checkout's counts. */

@@ -10,12 +10,12 @@
  * A dry run compares in memory and stores nothing. Another directory must be empty or missing;
  * nothing in it can be lost, so nothing is saved first.
  *
- * Undo restores what the journal names: the safety checkpoint of the last restore that changed
- * something, with the paths of that restore. The undo is recorded in the journal too, so that a
- * second undo brings back what the first took away. A safety checkpoint that the journal does not
- * name belongs to a restore that came to nothing, and undo does not use it. With an empty journal
- * there is nothing to undo. The undo of a pending restore takes that restore back; the undo of a
- * pending undo finishes it.
+ * Undo and redo restore a state of the undo line (ws_line.c). The undo of a pending restore takes
+ * that restore back; the undo of a pending undo finishes it, and so does a redo. Taking back restores
+ * what the journal names: the safety checkpoint of the last restore that changed something, with the
+ * paths of that restore. It is recorded in the journal too, so that taking back again brings back
+ * what was taken away. A safety checkpoint that the journal does not name belongs to a restore that
+ * came to nothing.
  */
 #include "operations/operations_internal.h"
 
@@ -65,6 +65,8 @@ firn_ws_restore_report(struct firn_ws_restoring *restoring, const struct firn_ch
     result->unchanged = restoring->filter.count > 0 ? counts->same
                                                     : restoring->record.files - counts->added -
                                                           counts->changed - counts->left_files;
+    restoring->is_idle =
+        counts->added + counts->changed + counts->removed + counts->directories == 0;
     result->incomplete = counts->incomplete;
     result->left_alone = counts->left_alone;
     result->not_restored = counts->not_restored;
@@ -144,15 +146,18 @@ dry_run(struct firn_ws_restoring *restoring, firn_error *err)
     firn_ws_restore_unsaved_init(&unsaved, &restoring->options->callbacks, &callbacks);
     const struct firn_ws_compare_options given = {restoring->options->threads,
                                                   firn_ws_restore_today(restoring), &callbacks};
-    FIRN_TRY(firn_ws_compare_init_for_restore(&compare, restoring->ws, restoring->opened,
-                                              &restoring->record, NULL, &given, err));
+    FIRN_TRY(firn_ws_compare_init_for_restore(
+        &compare, restoring->ws, restoring->opened, &restoring->record,
+        restoring->has_here ? &restoring->here : NULL, &given, err));
     FIRN_TRY(firn_ws_restore_unsaved_check(&unsaved, err));
     struct firn_checkout_options options = firn_ws_restore_apply_options(
         restoring, restoring->opened->root, &compare.disk_side, &compare.checkpoint_side);
-    FIRN_TRY(firn_checkout_stores_find(&stores, firn_buf_slice(&compare.scan.stores), err));
-    options.stores = &stores;
     options.unsaved_why = firn_ws_restore_unsaved_why;
     options.unsaved = &unsaved;
+    FIRN_TRY(firn_ws_line_settle(restoring, &compare.disk_side, &options, err));
+    options.after.root = &restoring->record.root;
+    FIRN_TRY(firn_checkout_stores_find(&stores, firn_buf_slice(&compare.scan.stores), err));
+    options.stores = &stores;
     FIRN_TRY(firn_checkout_create(&options, &apply, err));
     FIRN_TRY(firn_checkout_plan(apply, err));
     FIRN_TRY(firn_checkout_verify(apply, err));
@@ -223,7 +228,7 @@ out:
 
 /* ---- what to restore ---- */
 
-enum operation { RESTORE, UNDO, RESUME };
+enum operation { RESTORE, TAKE_BACK, UNDO, REDO, RESUME };
 
 struct request {
     enum operation operation;
@@ -238,7 +243,7 @@ take_paths(struct firn_ws_restoring *restoring, const firn_slice *paths, size_t 
 }
 
 static int
-choose_undo(struct firn_ws_restoring *restoring, firn_error *err)
+choose_take_back(struct firn_ws_restoring *restoring, firn_error *err)
 {
     struct firn_ws_opened *opened = restoring->opened;
     const struct firn_catalog_journal *journal = &restoring->journal;
@@ -441,6 +446,27 @@ is_lasting(int code)
            code == FIRN_INVALID;
 }
 
+/* The state before the restore joins the undo line; the tree is neither that nor the target. */
+static int
+write_set_aside(struct firn_ws_restoring *restoring, firn_error *err)
+{
+    struct firn_ws_opened *opened = restoring->opened;
+    struct firn_catalog_journal before = restoring->journal; /* borrows */
+    struct firn_db_batch *batch = NULL;
+    int rc;
+    memcpy(before.target, before.safety, sizeof before.target);
+    before.is_undo = false;
+    FIRN_TRY(firn_ws_line_load(restoring, err));
+    FIRN_TRY(firn_db_batch_create(&batch, err));
+    FIRN_TRY(firn_catalog_journal_put(opened->db, batch, opened->workspace.number,
+                                      &restoring->journal, err));
+    FIRN_TRY(firn_ws_line_put(restoring, batch, &before, err));
+    FIRN_TRY(firn_db_write(opened->db, batch, FIRN_DURABILITY_FULL, err));
+out:
+    firn_db_batch_destroy(batch);
+    return rc;
+}
+
 /* Leaves the tree as it is and marks the restore as done. */
 static int
 set_aside(struct firn_ws_restoring *restoring, const firn_error *cause, firn_error *err)
@@ -459,8 +485,7 @@ set_aside(struct firn_ws_restoring *restoring, const firn_error *cause, firn_err
     FIRN_TRY(pending_rest(restoring, err));
     restoring->journal.state = FIRN_CATALOG_JOURNAL_DONE;
     restoring->journal.previous = firn_bytes(NULL, 0);
-    FIRN_TRY(
-        firn_catalog_journal_write(opened->db, opened->workspace.number, &restoring->journal, err));
+    FIRN_TRY(write_set_aside(restoring, err));
     FIRN_IGNORE(firn_ws_begun_clear(restoring->ws, opened, NULL));
     (void)snprintf(text, sizeof text,
                    "an interrupted restore could not be finished and is left as it is; undo brings "
@@ -519,6 +544,7 @@ firn_ws_restore_pending_finish(struct firn_ws *ws, struct firn_ws_opened *opened
         rc = moved ? finish(&restoring, err) : drop(&restoring, err);
     }
 out:
+    firn_ws_line_deinit(&restoring);
     firn_catalog_journal_deinit(&restoring.journal);
     return rc;
 }
@@ -644,10 +670,33 @@ choose(struct firn_ws_restoring *restoring, const struct request *request, firn_
         return rc;
     case RESUME:
         return pending_choose(restoring, true, err);
+    case REDO:
+        restoring->is_forward = true;
+        return is_pending ? pending_choose(restoring, true, err)
+                          : firn_ws_line_choose(restoring, err);
     default:
-        return is_pending ? pending_choose(restoring, restoring->journal.is_undo, err)
-                          : choose_undo(restoring, err);
+        break;
     }
+    return is_pending ? pending_choose(restoring, restoring->journal.is_undo, err)
+           : request->operation == TAKE_BACK ? choose_take_back(restoring, err)
+                                             : firn_ws_line_choose(restoring, err);
+}
+
+/* A step to a state that is the same as the present one goes on to the next. */
+static int
+restore_in_place(struct firn_ws_restoring *restoring, firn_error *err)
+{
+    int (*once)(struct firn_ws_restoring * restoring, firn_error * err) =
+        restoring->options->dry_run ? dry_run : firn_ws_restore_in_place;
+    int rc = once(restoring, err);
+    while (rc == FIRN_OK && restoring->is_step && restoring->is_idle && restoring->has_next &&
+           restoring->path_count == 0) {
+        firn_ws_given_release(restoring->ws);
+        restoring->result->checkpoint = NULL;
+        rc = firn_ws_line_choose_next(restoring, err);
+        rc = rc == FIRN_OK ? once(restoring, err) : rc;
+    }
+    return rc;
 }
 
 static int
@@ -660,19 +709,22 @@ run(struct firn_ws_restoring *restoring, const struct request *request, firn_err
     }
     FIRN_TRY(choose(restoring, request, err));
     FIRN_TRY(init_filter(restoring, err));
-    FIRN_TRY(firn_ws_given_checkpoint(restoring->ws, &restoring->record,
-                                      &restoring->result->checkpoint, err));
+    if (!restoring->is_step || restoring->options->to_dir != NULL) {
+        FIRN_TRY(firn_ws_given_checkpoint(restoring->ws, &restoring->record,
+                                          &restoring->result->checkpoint, err));
+    }
     if (only_reads) {
         rc = restoring->options->to_dir != NULL ? into_directory(restoring, err)
-                                                : dry_run(restoring, err);
+                                                : restore_in_place(restoring, err);
         goto out;
     }
     if (firn_catalog_journal_is_pending(&restoring->journal)) {
         FIRN_TRY(pending_rest(restoring, err));
     }
-    FIRN_TRY(firn_ws_restore_in_place(restoring, err));
+    FIRN_TRY(restore_in_place(restoring, err));
 out:
     firn_tree_filter_deinit(&restoring->filter);
+    firn_ws_line_deinit(restoring);
     firn_catalog_journal_deinit(&restoring->journal);
     return rc;
 }
@@ -737,6 +789,22 @@ firn_ws_restore_undo(struct firn_ws *ws, const firn_workspace_restore_options *o
                      firn_workspace_restore_result *out, firn_error *err)
 {
     const struct request request = {.operation = UNDO};
+    return restore(ws, &request, options, out, err);
+}
+
+int
+firn_ws_restore_redo(struct firn_ws *ws, const firn_workspace_restore_options *options,
+                     firn_workspace_restore_result *out, firn_error *err)
+{
+    const struct request request = {.operation = REDO};
+    return restore(ws, &request, options, out, err);
+}
+
+int
+firn_ws_restore_take_back(struct firn_ws *ws, const firn_workspace_restore_options *options,
+                          firn_workspace_restore_result *out, firn_error *err)
+{
+    const struct request request = {.operation = TAKE_BACK};
     return restore(ws, &request, options, out, err);
 }
 

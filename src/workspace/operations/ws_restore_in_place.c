@@ -9,7 +9,7 @@
  *   prepare   everything new, beside its place, durable
  *   commit    the journal: BEGUN
  *   finish    everything in its place, durable
- *   commit    the journal: DONE, with the safety checkpoint for an undo
+ *   commit    the journal: DONE; and the undo line (ws_line.c)
  *
  * The tree to restore may be made from the present state (a target: ws_revert.c). Then a check
  * between scan and seal finds out whether the tree can be made, and the first commit enters that
@@ -132,8 +132,18 @@ set_state(struct in_place *in_place, enum firn_catalog_journal_state state, firn
     in_place->journal.is_partial = state == FIRN_CATALOG_JOURNAL_DONE &&
                                    firn_checkout_counts(in_place->apply)->not_restored > 0;
     in_place->journal.previous = firn_bytes(NULL, 0);
-    return firn_catalog_journal_write(opened->db, opened->workspace.number, &in_place->journal,
-                                      err);
+    struct firn_db_batch *batch = NULL;
+    int rc;
+    FIRN_TRY(firn_db_batch_create(&batch, err));
+    FIRN_TRY(firn_catalog_journal_put(opened->db, batch, opened->workspace.number,
+                                      &in_place->journal, err));
+    if (state == FIRN_CATALOG_JOURNAL_DONE) {
+        FIRN_TRY(firn_ws_line_put(in_place->restoring, batch, &in_place->journal, err));
+    }
+    FIRN_TRY(firn_db_write(opened->db, batch, FIRN_DURABILITY_FULL, err));
+out:
+    firn_db_batch_destroy(batch);
+    return rc;
 }
 
 /* Best effort: a note without a journal has no effect. */
@@ -432,11 +442,13 @@ apply_tree(struct in_place *in_place, firn_error *err)
                                                    .root = &restoring->record.root};
     struct firn_checkout_options options =
         firn_ws_restore_apply_options(restoring, opened->root, &before_side, &after_side);
-    FIRN_TRY(begin_journal(in_place, err));
-    memcpy(options.tag, in_place->journal.tag, sizeof options.tag);
-    options.scanned_ns = in_place->scanned_ns;
     options.unsaved_why = firn_ws_restore_unsaved_why;
     options.unsaved = &in_place->unsaved;
+    FIRN_TRY(firn_ws_line_settle(restoring, &before_side, &options, err));
+    FIRN_TRY(begin_journal(in_place, err));
+    memcpy(in_place->running.target, restoring->record.id, sizeof in_place->running.target);
+    memcpy(options.tag, in_place->journal.tag, sizeof options.tag);
+    options.scanned_ns = in_place->scanned_ns;
     in_place->stores.root = opened->root;
     in_place->stores.lock_timeout_ms = restoring->ws->lock_timeout_ms;
     FIRN_TRY(firn_checkout_stores_find(&in_place->stores,
@@ -500,14 +512,19 @@ firn_ws_restore_in_place(struct firn_ws_restoring *restoring, firn_error *err)
     firn_ws_restore_unsaved_init(&in_place.unsaved, &restoring->options->callbacks,
                                  &in_place.request.callbacks);
     const struct firn_ws_rules_today today = firn_ws_restore_today(restoring);
-    struct firn_ws_rules rules;
+    struct firn_ws_rules rules = {0};
     int rc;
     CHECK(!restoring->options->dry_run && restoring->options->to_dir == NULL);
     DCHECK(restoring->opened->workspace.number != 0);
     tell_others(&in_place);
-    FIRN_TRY(firn_ws_rules_load_today(
-        restoring->opened, &restoring->record,
-        restoring->target != NULL ? restoring->target->also_rules : NULL, &today, &rules, err));
+    if (!restoring->is_step) {
+        FIRN_TRY(firn_ws_line_load(restoring, err));
+    }
+    FIRN_TRY(firn_ws_rules_load_today(restoring->opened, &restoring->record,
+                                      restoring->target != NULL ? restoring->target->also_rules
+                                      : restoring->has_here     ? &restoring->here
+                                                                : NULL,
+                                      &today, &rules, err));
     in_place.request.include_deps = rules.include_deps;
     in_place.request.gitignore = rules.gitignore;
     in_place.request.file_size_max = rules.file_size_max;

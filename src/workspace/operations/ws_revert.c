@@ -523,6 +523,7 @@ run(struct firn_ws_revert *revert, firn_error *err)
     FIRN_TRY(merge_trees(revert, err));
     report(revert);
 out:
+    firn_ws_line_deinit(restoring);
     firn_catalog_journal_deinit(&restoring->journal);
     firn_objects_treesink_destroy(revert->merged);
     firn_hash_map_deinit(&revert->made);

@@ -505,6 +505,7 @@ write_bytes(void *ctx, firn_slice bytes, firn_error *error)
       &(firn_workspace_pending_restore)FIRN_WORKSPACE_PENDING_RESTORE_INIT)                        \
     X(firn_workspace_pin_list, opened.workspace, VISIT(const firn_workspace_pin *), NULL)          \
     X(firn_workspace_pin_set, opened.workspace, references, 1, true, NULL, NULL)                   \
+    X(firn_workspace_redo, opened.workspace, NULL, NULL)                                           \
     X(firn_workspace_repair, opened.workspace, NULL, NULL)                                         \
     X(firn_workspace_restore, opened.workspace, "1", NULL, NULL)                                   \
     X(firn_workspace_resume, opened.workspace, NULL, NULL)                                         \

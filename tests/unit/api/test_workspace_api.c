@@ -68,6 +68,7 @@ arguments_are_checked(void **state)
     assert_int_equal(firn_workspace_restore(NULL, "1", NULL, NULL, &err), FIRN_INVALID);
     assert_int_equal(firn_workspace_restore(NULL, NULL, NULL, NULL, &err), FIRN_INVALID);
     assert_int_equal(firn_workspace_undo(NULL, NULL, NULL, &err), FIRN_INVALID);
+    assert_int_equal(firn_workspace_redo(NULL, NULL, NULL, &err), FIRN_INVALID);
     firn_workspace_pending_restore pending = FIRN_WORKSPACE_PENDING_RESTORE_INIT;
     assert_int_equal(firn_workspace_resume(NULL, NULL, NULL, &err), FIRN_INVALID);
     assert_int_equal(firn_workspace_revert(NULL, NULL, NULL, &err), FIRN_INVALID);
@@ -426,6 +427,7 @@ results_belong_to_the_caller(void **state)
     firn_workspace_diff_result diff = FIRN_WORKSPACE_DIFF_RESULT_INIT;
     firn_workspace_restore_result restored = FIRN_WORKSPACE_RESTORE_RESULT_INIT;
     firn_workspace_restore_result undone = FIRN_WORKSPACE_RESTORE_RESULT_INIT;
+    firn_workspace_restore_result redone = FIRN_WORKSPACE_RESTORE_RESULT_INIT;
     firn_workspace_revert_result reverted = FIRN_WORKSPACE_REVERT_RESULT_INIT;
     firn_workspace_save_options save = FIRN_WORKSPACE_SAVE_OPTIONS_INIT;
     int changes = 0;
@@ -453,6 +455,9 @@ results_belong_to_the_caller(void **state)
     assert_int_equal(firn_workspace_diff(workspace, &range, NULL, NULL, &diff, err), FIRN_OK);
     assert_int_equal(firn_workspace_restore(workspace, first->id, NULL, &restored, err), FIRN_OK);
     assert_int_equal(firn_workspace_undo(workspace, NULL, &undone, err), FIRN_OK);
+    assert_int_equal(firn_workspace_redo(workspace, NULL, &redone, err), FIRN_OK);
+    assert_int_equal(firn_workspace_redo(workspace, NULL, NULL, err), FIRN_NOT_FOUND);
+    assert_int_equal(firn_workspace_undo(workspace, NULL, NULL, err), FIRN_OK);
     firn_workspace_revert_options revert = FIRN_WORKSPACE_REVERT_OPTIONS_INIT;
     revert.after = "2";
     revert.dry_run = true;
@@ -471,7 +476,9 @@ results_belong_to_the_caller(void **state)
     assert_int_equal(diff.before->number, 1);
     assert_true(is_text(diff.after->message, "two: make it 2"));
     assert_string_equal(restored.checkpoint->id, first->id);
-    assert_true(undone.checkpoint->is_safety);
+    assert_int_equal(undone.checkpoint->number, 2);
+    assert_false(undone.is_unsaved);
+    assert_string_equal(redone.checkpoint->id, first->id);
     assert_int_equal(reverted.after->number, 2);
     assert_int_equal(reverted.before->number, 1);
     firn_release(first);
@@ -483,6 +490,7 @@ results_belong_to_the_caller(void **state)
     firn_release(diff.after);
     firn_release(restored.checkpoint);
     firn_release(undone.checkpoint);
+    firn_release(redone.checkpoint);
     firn_release(reverted.after);
     firn_release(reverted.before);
 }

@@ -475,7 +475,7 @@ go_on(struct ws_world *world, unsigned way)
     case 0:
         return ws_try_save(world, NULL);
     case 1:
-        return firn_ws_restore_undo(world->ws, &options, &result, &world->err);
+        return firn_ws_restore_take_back(world->ws, &options, &result, &world->err);
     case 2:
         return firn_ws_restore_resume(world->ws, &options, &result, &world->err);
     default:

@@ -184,7 +184,7 @@ ws_try_undo(struct ws_world *world, firn_workspace_restore_result *out)
     firn_workspace_restore_result result;
     options.threads = world->threads;
     options.callbacks = callbacks(world);
-    return firn_ws_restore_undo(world->ws, &options, out == NULL ? &result : out, &world->err);
+    return firn_ws_restore_take_back(world->ws, &options, out == NULL ? &result : out, &world->err);
 }
 
 int

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * catalog/catalog_line.c: the undo line of a workspace as an entry of the store.
+ *
+ * The entry holds orders of checkpoints only, and no save writes it: whoever reads the line adds the
+ * checkpoints that are newer than `through` (operations/ws_line.c). A checkpoint that was deleted
+ * meanwhile is a state that undo passes over. So the entry is never wrong, only incomplete, and one
+ * that is missing or malformed counts as missing.
+ */
+#include "catalog/catalog_line.h"
+
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/check.h"
+#include "base/reader.h"
+#include "base/slice.h"
+
+enum { FORMAT = 1, KEY_SIZE = 4 };
+
+static const char KEYSPACE[] = "firn.undo";
+
+void
+firn_catalog_line_deinit(struct firn_catalog_line *line)
+{
+    firn_buf_deinit(&line->orders);
+    *line = (struct firn_catalog_line){0};
+}
+
+size_t
+firn_catalog_line_count(const struct firn_catalog_line *line)
+{
+    return line->orders.size / sizeof(uint64_t);
+}
+
+uint64_t
+firn_catalog_line_at(const struct firn_catalog_line *line, size_t i)
+{
+    DCHECK(i < firn_catalog_line_count(line));
+    const uint64_t *orders = (const void *)line->orders.data;
+    return orders[i];
+}
+
+bool
+firn_catalog_line_find(const struct firn_catalog_line *line, uint64_t order, size_t *out)
+{
+    size_t count = firn_catalog_line_count(line);
+    for (size_t distance = 0; distance < count; distance++) {
+        if (distance <= line->cursor &&
+            firn_catalog_line_at(line, line->cursor - distance) == order) {
+            *out = line->cursor - distance;
+            return true;
+        }
+        if (line->cursor + distance < count &&
+            firn_catalog_line_at(line, line->cursor + distance) == order) {
+            *out = line->cursor + distance;
+            return true;
+        }
+    }
+    return false;
+}
+
+int
+firn_catalog_line_add(struct firn_catalog_line *line, uint64_t order, firn_error *err)
+{
+    size_t count = firn_catalog_line_count(line);
+    DCHECK(count == 0 ? line->cursor == 0 : line->cursor < count);
+    count = count == 0 ? 0 : line->cursor + 1;
+    line->orders.size = count * sizeof order;
+    if (count == FIRN_CATALOG_LINE_STATES_MAX) {
+        count--;
+        memmove(line->orders.data, line->orders.data + sizeof order, count * sizeof order);
+        line->orders.size = count * sizeof order;
+    }
+    if (firn_buf_append(&line->orders, &order, sizeof order) != FIRN_OK) {
+        line->cursor = count == 0 ? 0 : count - 1;
+        return firn_error_no_memory(err, "an undo line");
+    }
+    line->cursor = count;
+    return FIRN_OK;
+}
+
+/* ---- bytes ---- */
+
+static int
+encode(const struct firn_catalog_line *line, struct firn_buf *out)
+{
+    size_t count = firn_catalog_line_count(line);
+    int rc;
+    FIRN_TRY(firn_buf_append_u8(out, FORMAT));
+    FIRN_TRY(firn_buf_append_varint(out, line->through));
+    FIRN_TRY(firn_buf_append_varint(out, line->cursor));
+    FIRN_TRY(firn_buf_append_varint(out, count));
+    for (size_t i = 0; i < count; i++) {
+        FIRN_TRY(firn_buf_append_varint(out, firn_catalog_line_at(line, i)));
+    }
+out:
+    return rc;
+}
+
+/* *out_is_valid is false for bytes that are no entry of this version. */
+static int
+decode(firn_slice bytes, struct firn_catalog_line *out, bool *out_is_valid, firn_error *err)
+{
+    struct firn_reader reader = firn_reader_of(bytes);
+    uint8_t format;
+    uint64_t cursor;
+    uint64_t count;
+    *out_is_valid = false;
+    if (!firn_reader_u8(&reader, &format) || format != FORMAT ||
+        !firn_reader_varint(&reader, &out->through) || !firn_reader_varint(&reader, &cursor) ||
+        !firn_reader_varint_max(&reader, FIRN_CATALOG_LINE_STATES_MAX, &count) ||
+        (count == 0 ? cursor != 0 : cursor >= count)) {
+        return FIRN_OK;
+    }
+    out->cursor = (size_t)cursor;
+    for (uint64_t i = 0; i < count; i++) {
+        uint64_t order;
+        if (!firn_reader_varint(&reader, &order)) {
+            return FIRN_OK;
+        }
+        if (firn_buf_append(&out->orders, &order, sizeof order) != FIRN_OK) {
+            return firn_error_no_memory(err, "an undo line");
+        }
+    }
+    *out_is_valid = firn_reader_left(&reader) == 0;
+    return FIRN_OK;
+}
+
+/* ---- the keyspace ---- */
+
+int
+firn_catalog_line_read(struct firn_db *db, uint32_t workspace, struct firn_catalog_line *out,
+                       bool *out_is_there, firn_error *err)
+{
+    *out = (struct firn_catalog_line){0};
+    *out_is_there = false;
+    uint8_t key[KEY_SIZE];
+    struct firn_db_keyspace *keyspace;
+    struct firn_buf value = {0};
+    firn_error cause;
+    firn_store_be32(key, workspace);
+    int rc = firn_db_keyspace_open(db, KEYSPACE, &keyspace, &cause);
+    if (rc == FIRN_OK) {
+        rc = firn_db_get(keyspace, firn_bytes(key, sizeof key), &value, &cause);
+    }
+    if (rc == FIRN_OK) {
+        rc = decode(firn_buf_slice(&value), out, out_is_there, &cause);
+    } else if (rc == FIRN_NOT_FOUND || rc == FIRN_CORRUPT) {
+        rc = FIRN_OK;
+    }
+    if (rc != FIRN_OK) {
+        firn_error_copy(err, &cause);
+    }
+    if (!*out_is_there) {
+        firn_catalog_line_deinit(out);
+    }
+    firn_buf_deinit(&value);
+    return rc;
+}
+
+int
+firn_catalog_line_put(struct firn_db *db, struct firn_db_batch *batch, uint32_t workspace,
+                      const struct firn_catalog_line *line, firn_error *err)
+{
+    uint8_t key[KEY_SIZE];
+    struct firn_db_keyspace *keyspace;
+    struct firn_buf value = {0};
+    int rc;
+    DCHECK(workspace != 0);
+    firn_store_be32(key, workspace);
+    FIRN_TRY(firn_db_keyspace_open(db, KEYSPACE, &keyspace, err));
+    rc = encode(line, &value);
+    rc = rc != FIRN_OK ? firn_error_no_memory(err, "an undo line")
+                       : firn_db_batch_put(batch, keyspace, firn_bytes(key, sizeof key),
+                                           firn_buf_slice(&value), err);
+out:
+    firn_buf_deinit(&value);
+    return rc;
+}

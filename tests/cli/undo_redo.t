@@ -1,0 +1,80 @@
+Undo and redo, state after state.
+
+  $ mkdir w && cd w && echo one >a && firn save -q && echo two >a && firn save -q && echo three >a && echo new >n
+  1
+  2
+
+What was not saved goes first, then one state after the other.
+
+  $ firn undo -n
+  changed   a
+  removed   n
+  would undo unsaved changes, back at 2: 1 changed, 0 added, 1 removed
+  $ cat a
+  three
+  $ firn undo
+  undid unsaved changes, back at 2: 1 changed, 0 added, 1 removed; redo with: firn redo
+  $ firn undo
+  undid the last step, back at 1: 1 changed, 0 added, 0 removed; redo with: firn redo
+  $ cat a
+  one
+  $ firn undo
+  ! firn: there is nothing to undo
+  ! hint: firn restore REF brings back a checkpoint, firn list --all shows them
+  [3]
+
+Forward again.
+
+  $ firn redo && firn redo && cat a n
+  redone, now at 2: 1 changed, 0 added, 0 removed; take this back with: firn undo
+  redone, now at <id>: 1 changed, 1 added, 0 removed; take this back with: firn undo
+  three
+  new
+  $ firn redo
+  ! firn: there is nothing to redo
+  ! hint: firn restore REF brings back a checkpoint, firn list --all shows them
+  [3]
+
+New work after an undo ends what could be redone, and loses nothing.
+
+  $ firn undo -q && echo four >a && firn redo
+  ! firn: there is nothing to redo: files were changed after the undo
+  ! hint: firn restore REF brings back a checkpoint, firn list --all shows them
+  [3]
+  $ firn save -q && firn redo
+  3
+  ! firn: there is nothing to redo
+  ! hint: firn restore REF brings back a checkpoint, firn list --all shows them
+  [3]
+  $ lost=$(firn list --all --json | python3 -c 'import json, sys; print([c["id"] for c in json.load(sys.stdin)["checkpoints"] if c["files"] == 2][0])')
+  $ firn restore -q $lost && cat a n
+  three
+  new
+
+A restore, a restore of some paths and a revert are steps, too.
+
+  $ firn undo && cat a
+  undid the last step, back at 3: 1 changed, 0 added, 1 removed; redo with: firn redo
+  four
+  $ firn restore 1 a -q && cat a && firn undo && cat a
+  one
+  undid unsaved changes, back at 3: 1 changed, 0 added, 0 removed; redo with: firn redo
+  four
+  $ firn redo -q && cat a && firn undo -q
+  one
+  $ firn revert 3 -q && cat a && firn undo && cat a
+  two
+  undid the last step, back at 3: 1 changed, 0 added, 0 removed; redo with: firn redo
+  four
+  $ firn redo && cat a
+  redone, now at <id>: 1 changed, 0 added, 0 removed; take this back with: firn undo
+  two
+
+A state whose checkpoint was deleted is passed over.
+
+  $ firn undo -q && firn delete 2 -q && firn undo
+  2
+  undid the last step, back at 1: 1 changed, 0 added, 0 removed; redo with: firn redo
+  $ firn redo -q && cat a
+  four
+  $ firn check -q
