@@ -36,8 +36,9 @@
  *
  * Failure: what was written is removed when the load is closed, or after a crash by the next opening.
  *
- * (I2) If MANIFEST has the edit, or may have it, and the load fails all the same, the handle is latched
- *      as after a failed sync: a later commit would get the load's sequence, or one below it.
+ * (I2; not checked: the end of install() latches) If MANIFEST has the edit, or may have it, and the load
+ *      fails all the same, the handle is latched as after a failed sync: a later commit would get the
+ *      load's sequence, or one below it.
  */
 #include "store/db_internal.h"
 
@@ -808,6 +809,7 @@ install(struct firn_db_bulk *bulk, struct firn_bulk_load **loads, firn_error *er
     /* Pairs with the acquire load in firn_db_published: a reader that sees it finds the runs. */
     atomic_store_explicit(&db->published, bulk->sequence, memory_order_release);
     is_certain = true;
+    DCHECK(rc == FIRN_OK);
 out:
     if (!is_certain || firn_log_has_failed(db->log)) {
         firn_db_write_latch(db, err);

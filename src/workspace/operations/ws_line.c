@@ -5,14 +5,16 @@
  * The line lists the states of the workspace, each by a checkpoint. A save adds one; a restore or
  * revert adds the state before it, if that was not saved, and the one that it made. The line is
  * brought up to date with the saves when it is read, and it is written in the commit that ends a
- * restore (I1): a restore that comes to nothing leaves it alone, and one that is pending will write
- * it. Without an entry the line is derived from the catalog and the journal of the last restore.
+ * restore (I1; not checked: there is no other caller that writes it). A restore that comes to nothing
+ * leaves it alone, and one that is pending will write it. Without an entry the line is derived from
+ * the catalog and the journal of the last restore.
  *
  * An undo of a directory that differs from the present state of the line brings that state back:
  * what it takes back are edits that were not saved, or a restore of some paths. Its safety
  * checkpoint becomes the next state, so that a redo brings the edits back. Otherwise the undo goes
  * to the state before. A redo goes to the next state, and only if the directory is as the undo left
- * it: new work ends the states that could be redone (I2). Their checkpoints stay.
+ * it: new work ends the states that could be redone (I2; not checked: firn_ws_line_settle refuses).
+ * Their checkpoints stay.
  *
  * "Differs" means that restoring the state would change something. Entries that rules exclude or
  * that cannot be restored do not count, nor does the time of a directory.

@@ -239,7 +239,8 @@ pieces_fixture_load(struct pieces_fixture *fixture, unsigned first, unsigned las
     }
     TEST_OK(firn_bulk_load_finish(load, &err), &err);
     firn_bulk_load_hold(load);
-    TEST_OK(firn_bulk_load_install(&load, 1, &err), &err);
+    bool is_certain;
+    TEST_OK(firn_bulk_load_install(&load, 1, &is_certain, &err), &err);
     firn_bulk_load_release(load);
     firn_bulk_load_destroy(load);
     firn_buf_deinit(&key);

@@ -224,7 +224,9 @@ a_load_sorts_in_rows_and_ends_in_the_kind_of_the_tree(void **state)
     firn_bulk_sort_destroy(sort);
     TEST_OK(firn_bulk_load_finish(load, &err), &err);
     firn_bulk_load_hold(load);
-    TEST_OK(firn_bulk_load_install(&load, 1, &err), &err);
+    bool is_certain;
+    TEST_OK(firn_bulk_load_install(&load, 1, &is_certain, &err), &err);
+    assert_true(is_certain);
     firn_bulk_load_release(load);
     firn_bulk_load_destroy(load);
     assert_int_equal(count_files(fixture.dir, ".row"), 0);

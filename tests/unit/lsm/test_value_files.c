@@ -346,7 +346,8 @@ a_load_separates_values_too(void **state)
         assert_int_equal(value_files().count, 1);
         if (is_installed) {
             firn_bulk_load_hold(bulk);
-            TEST_OK(firn_bulk_load_install(&bulk, 1, &err), &err);
+            bool is_certain;
+            TEST_OK(firn_bulk_load_install(&bulk, 1, &is_certain, &err), &err);
             firn_bulk_load_release(bulk);
         }
         firn_bulk_load_destroy(bulk);
