@@ -169,10 +169,13 @@ class Rig:
                 return
         raise Broken("what was written meanwhile is lost")
 
+    def is_half_done(self):
+        pending = json.loads(self.must("status", "--json").stdout)["pending"]
+        return pending is not None and pending["begun"]
+
     def expect_told(self):
         """A command that fails half way says so, and no other command."""
-        pending = json.loads(self.must("status", "--json").stdout)["pending"]
-        is_half_done = pending is not None and pending["begun"]
+        is_half_done = self.is_half_done()
         if "firn: " in self.said and ("half done" in self.said) != is_half_done:
             raise Broken(f"half done: {is_half_done}, and it says: {self.said.strip()}")
 
@@ -188,6 +191,8 @@ class Rig:
         self.must("check", "--data", "-q")
         self.expect_told()
         self.expect_whole_files()
+        is_half_done = self.is_half_done()
+        found = {name: entry for name, entry in tree_of(self.tree).items() if ".firn-" not in name}
         self.write_precious()
         old, new = (self.first, self.second) if is_undo else (self.second, self.first)
         done = self.run(*way, "-q")
@@ -195,6 +200,8 @@ class Rig:
             raise Broken(f"{' '.join(way)}: exit {done.returncode}: {done.stderr.strip()}")
         if done.returncode == 3 or way[0] == "save" or (way[0] == "undo" and is_undo):
             self.expect(old, new, self.mixed(old, new))
+        elif way[0] == "undo" and not is_half_done:
+            self.expect(found)  # what was not saved is undone first
         else:
             self.expect({"undo": old, "restore": new}[way[0]])
         self.expect_precious()
