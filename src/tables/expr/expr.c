@@ -19,7 +19,7 @@
 #include "base/slice.h"
 #include "expr/expr_bind.h"
 
-enum { TABLE_SIZE_MIN = 64 };
+enum { TABLE_SIZE_MIN = 64, COLUMN_ARENA_SIZE = 256 };
 
 enum firn_physical
 firn_expr_physical(firn_type type)
@@ -426,7 +426,25 @@ firn_expr_create_column(const struct firn_schema *schema, uint32_t place, struct
                                            .scale = column->scale,
                                            .dimensions = column->dimensions,
                                            .is_nullable = column->is_nullable}};
-    return firn_expr_extract(&node, 0, out, err);
+    int rc;
+    *out = NULL;
+    struct firn_expr *expr = firn_alloc_zeroed(sizeof *expr);
+    if (expr == NULL) {
+        return firn_error_no_memory(err, "an expression");
+    }
+    expr->arena.chunk_size = COLUMN_ARENA_SIZE;
+    expr->nodes = firn_alloc(sizeof node);
+    if (expr->nodes == NULL || !copy_node(&expr->arena, &node)) {
+        rc = firn_error_no_memory(err, "an expression");
+        goto out;
+    }
+    expr->nodes[expr->count++] = node;
+    FIRN_TRY(list_columns(expr, err));
+    *out = expr;
+    expr = NULL;
+out:
+    firn_expr_destroy(expr);
+    return rc;
 }
 
 int

@@ -112,6 +112,20 @@ find_selected(struct firn_expr_binder *binder, const struct firn_expr_syntax *sy
     return FIRN_OK;
 }
 
+/* A name that is just that of a column, which needs no binding; *out is NULL for another tree. */
+static int
+create_plain(const struct firn_expr_binder *binder, const struct firn_expr_syntax *syntax,
+             struct firn_expr **out)
+{
+    const struct firn_schema *schema = binder->env->schema;
+    const struct firn_schema_column *column =
+        syntax->kind == FIRN_EXPR_SYNTAX_NAME ? firn_schema_find(schema, syntax->text) : NULL;
+    *out = NULL;
+    return column != NULL ? firn_expr_create_column(schema, (uint32_t)(column - schema->columns),
+                                                    out, binder->err)
+                          : FIRN_OK;
+}
+
 static int
 add_item(struct firn_expr_binder *binder, const struct firn_expr_syntax_item *syntax,
          enum firn_expr_list_kind kind, struct firn_expr_item *item)
@@ -130,7 +144,10 @@ add_item(struct firn_expr_binder *binder, const struct firn_expr_syntax_item *sy
         }
         FIRN_TRY(firn_expr_extract(expr->nodes, firn_expr_root(expr), &item->expr, binder->err));
     } else {
-        FIRN_TRY(firn_expr_bind_expression(binder, syntax->root, &item->expr));
+        FIRN_TRY(create_plain(binder, syntax->root, &item->expr));
+        if (item->expr == NULL) {
+            FIRN_TRY(firn_expr_bind_expression(binder, syntax->root, &item->expr));
+        }
     }
     DCHECK(item->expr != NULL);
     if (syntax->name.data != NULL) {

@@ -133,6 +133,15 @@ out:
     return rc;
 }
 
+/* Whether a query reads no more rows than a block has: a limit ends it, and no condition leaves rows out. */
+static bool
+reads_few(const struct firn_query_plan *plan, const struct firn_query_options *options)
+{
+    return options->limit != 0 && options->limit <= FIRN_CHUNK_BLOCK &&
+           options->offset <= FIRN_CHUNK_BLOCK - options->limit && plan->where == NULL &&
+           !plan->is_grouped && plan->order.count == 0;
+}
+
 /* Whether the chunks that are read may stay in the cache. If they do not all fit, they evict each other, and the next
  * scan finds none of them there. */
 static enum firn_block_cache_use
@@ -169,7 +178,7 @@ open_input(struct firn_scan *scan, const struct firn_query_options *options,
     }
     int rc = open_pieces(scan, options, view, err);
     if (rc == FIRN_OK) {
-        scan->input.use = choose_use(scan);
+        scan->input.use = reads_few(scan->plan, options) ? FIRN_BLOCK_CACHE_DATA : choose_use(scan);
     }
     return rc;
 }
