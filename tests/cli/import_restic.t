@@ -84,6 +84,12 @@ A restic that lies leads nowhere.
   1 snapshot imported, as 2 to 2
   ! firn: left out: the archive ends in the middle of an entry
   [6]
+  $ mkdir ../strict && cd ../strict && firn import restic x --strict; echo $?; firn list; cd ../lies
+  0 snapshots imported
+  ! firn: left out: the archive ends in the middle of an entry
+  ! firn: not everything can be imported
+  1
+  no checkpoints
   $ sed -i 's/cat .*archive/& \&\& exit 1/' ../bin/restic && sed -i "s/0000002\"/0000003\"/g" ../list && firn import restic x
   0 snapshots imported; 1 lost
   ! firn: left out: the archive ends in the middle of an entry

@@ -173,7 +173,7 @@ import_snapshot(struct restic *restic, const struct firn_import_snapshot *snapsh
             strcmp(restic->unpacked, snapshot->tree) == 0 ? FIRN_OK : unpack(restic, snapshot->id);
         if (code == FIRN_OK && restic->target->cli->strict &&
             restic->target->notices.left_out > 0) {
-            return firn_import_tree_error(&restic->err, FIRN_INVALID,
+            return firn_import_tree_error(&restic->err, FIRN_UNSUPPORTED,
                                           "not everything can be imported");
         }
         code = code == FIRN_OK ? save(restic, snapshot, &state) : code;
