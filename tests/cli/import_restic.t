@@ -71,7 +71,8 @@ A restic that lies leads nowhere.
   > esac
   > END
   $ chmod +x ../bin/restic && PATH=$(realpath ../bin):$PATH && id=$(printf '%064d' 1) && mkdir ../made && ln -s / ../made/up && tar -C ../made -cf ../archive up
-  $ for list in 'nonsense' '{}' '[{"id": "../x", "tree": "'$id'"}]' '[{"id": "'$id'"}]' '[null]'; do echo "$list" >../list; firn import restic x 2>&1 | grep '^firn: '; done
+  $ for list in 'nonsense' '{}' '[{"id": "../x", "tree": "'$id'"}]' '[{"id": "'$id'"}]' '[{"id": "'$id'\u0000", "tree": "'$id'"}]' '[null]'; do printf '%s\n' "$list" >../list; firn import restic x 2>&1 | grep '^firn: '; done
+  firn: restic gives no list of snapshots
   firn: restic gives no list of snapshots
   firn: restic gives no list of snapshots
   firn: restic gives no list of snapshots
