@@ -86,8 +86,9 @@ What is no repository, lacks objects or has hostile trees.
   $ firn check --data | sed 's/: .*//'; firn show 4 --files | grep -c many/
   4 checkpoints<any>
   3051
-  $ mkdir ../strict ../tmp && cd ../strict && TMPDIR=$PWD/../tmp firn import git ../repo --strict; firn list; ls -A ../tmp
+  $ mkdir ../strict ../tmp && cd ../strict && TMPDIR=$PWD/../tmp firn import git ../repo --strict; echo $?; firn list; ls -A ../tmp
   0 commits imported
   ! firn: left out: tool: git has no blob <hex>
   ! firn: not everything can be imported
+  1
   no checkpoints

@@ -71,7 +71,8 @@ A restic that lies leads nowhere.
   > esac
   > END
   $ chmod +x ../bin/restic && PATH=$(realpath ../bin):$PATH && id=$(printf '%064d' 1) && mkdir ../made && ln -s / ../made/up && tar -C ../made -cf ../archive up
-  $ for list in 'nonsense' '{}' '[{"id": "../x", "tree": "'$id'"}]' '[{"id": "'$id'"}]' '[null]'; do echo "$list" >../list; firn import restic x 2>&1 | grep '^firn: '; done
+  $ for list in 'nonsense' '{}' '[{"id": "../x", "tree": "'$id'"}]' '[{"id": "'$id'"}]' '[{"id": "'$id'\u0000", "tree": "'$id'"}]' '[null]'; do printf '%s\n' "$list" >../list; firn import restic x 2>&1 | grep '^firn: '; done
+  firn: restic gives no list of snapshots
   firn: restic gives no list of snapshots
   firn: restic gives no list of snapshots
   firn: restic gives no list of snapshots
@@ -84,6 +85,12 @@ A restic that lies leads nowhere.
   1 snapshot imported, as 2 to 2
   ! firn: left out: the archive ends in the middle of an entry
   [6]
+  $ mkdir ../strict && cd ../strict && firn import restic x --strict; echo $?; firn list; cd ../lies
+  0 snapshots imported
+  ! firn: left out: the archive ends in the middle of an entry
+  ! firn: not everything can be imported
+  1
+  no checkpoints
   $ sed -i 's/cat .*archive/& \&\& exit 1/' ../bin/restic && sed -i "s/0000002\"/0000003\"/g" ../list && firn import restic x
   0 snapshots imported; 1 lost
   ! firn: left out: the archive ends in the middle of an entry

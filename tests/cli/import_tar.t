@@ -93,8 +93,9 @@ What is hostile or damaged is left out and named, the rest comes in, and nothing
   $ firn show 1 --files | sed 's/.* //'; ls -A . ../outside; ls /tmp/firn-owned /etc/firn-owned ../up 2>&1 | grep -c 'cannot access'
   ...
   3
-  $ firn cat 1 twice && echo; firn import tar ../bad.tar --strict 2>&1 | tail -n 1; firn list | wc -l
+  $ firn cat 1 twice && echo; firn import tar ../bad.tar --strict 2>../said; echo $?; tail -n 1 ../said; firn list | wc -l
   2
+  1
   firn: not everything can be imported: nothing was
   1
 

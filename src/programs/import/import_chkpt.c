@@ -600,7 +600,8 @@ import_snapshot(struct chkpt *chkpt, size_t i, const char *tag, firn_slice messa
     code = code == FIRN_OK ? list_files(chkpt, chkpt->snapshot) : code;
     code = code == FIRN_OK ? change(chkpt) : code;
     if (code == FIRN_OK && chkpt->target->cli->strict && chkpt->target->notices.left_out > 0) {
-        code = firn_import_tree_error(&chkpt->err, FIRN_INVALID, "not everything can be imported");
+        code =
+            firn_import_tree_error(&chkpt->err, FIRN_UNSUPPORTED, "not everything can be imported");
     }
     code = code == FIRN_OK ? firn_import_tree_settle(&chkpt->tree, &chkpt->err) : code;
     code = code == FIRN_OK

@@ -735,7 +735,7 @@ static int export(struct firn_cli *cli, struct firn_import_target *target, const
         code = put_archive(&exporting, target->workspace, checkpoint->id);
     }
     if (code == FIRN_OK && cli->strict && target->notices.left_out > 0) {
-        code = firn_import_tree_error(err, FIRN_INVALID, "not everything could be exported");
+        code = firn_import_tree_error(err, FIRN_UNSUPPORTED, "not everything could be exported");
     }
     if (code == FIRN_OK && path != NULL) {
         code = firn_task_file_finish(&file, err);

@@ -340,7 +340,7 @@ save_commit(struct git *git, const char *tag, const uint8_t *old, const uint8_t 
         .message = git->message, .created_ns = git->time_ns, .tag = tag};
     int code = change(git, 0, old, new, 0, err);
     if (code == FIRN_OK && git->target->cli->strict && git->target->notices.left_out > 0) {
-        return firn_import_tree_error(err, FIRN_INVALID, "not everything can be imported");
+        return firn_import_tree_error(err, FIRN_UNSUPPORTED, "not everything can be imported");
     }
     code = code == FIRN_OK ? firn_import_tree_settle(&git->tree, err) : code;
     code = code == FIRN_OK ? firn_import_target_save(git->target, &git->tree, &state, &result, err)

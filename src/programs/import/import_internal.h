@@ -202,6 +202,36 @@ FIRN_MUST_CHECK int firn_import_chkl_stream(struct firn_import_chkl *set, const 
 /* Whether it is the hash of these bytes. */
 bool firn_import_chkl_is_hash(const uint8_t *hash, firn_slice bytes);
 
+/* ---- snapshots of restic ---- */
+
+enum { FIRN_IMPORT_SNAPSHOTS_MESSAGE_SIZE = 4096 };
+
+struct json_t;
+
+struct firn_import_snapshots {
+    struct json_t *list;
+    size_t count;
+};
+
+/* Texts are borrowed from the list. */
+struct firn_import_snapshot {
+    const char *id; /* 64 hexadecimal digits */
+    const char *tree;
+    const char *path;   /* if there is one path; else NULL */
+    int64_t created_ns; /* 0: unknown */
+    char message[FIRN_IMPORT_SNAPSHOTS_MESSAGE_SIZE];
+};
+
+/* Reads what restic prints; *out_size of `read` is 0 at the end. FIRN_CORRUPT if it is no list of snapshots. */
+FIRN_MUST_CHECK int firn_import_snapshots_read(struct firn_import_snapshots *snapshots,
+                                               int (*read)(void *ctx, uint8_t *data, size_t size,
+                                                           size_t *out_size, firn_error *err),
+                                               void *ctx, firn_error *err);
+void firn_import_snapshots_get(const struct firn_import_snapshots *snapshots, size_t i,
+                               struct firn_import_snapshot *out);
+/* Fine on a zeroed one. */
+void firn_import_snapshots_deinit(struct firn_import_snapshots *snapshots);
+
 /* ---- other programs ---- */
 
 struct firn_import_process {

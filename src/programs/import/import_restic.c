@@ -11,7 +11,6 @@
  * was called: the first of these that exists is taken.
  */
 #include <assert.h>
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -20,11 +19,7 @@
 #include "import/import_internal.h"
 #include "term/term.h"
 
-enum {
-    ID_SIZE = 64,
-    LIST_SIZE_MAX = 256 << 20, /* what restic says of all snapshots */
-    MESSAGE_SIZE = 4096
-};
+enum { ID_SIZE = 64 };
 
 static const char prefix[] = "restic/";
 
@@ -33,42 +28,19 @@ struct restic {
     const char *repository;
     struct firn_import_process process;
     struct firn_import_tree tree;
-    json_t *snapshots;          /* an array */
+    struct firn_import_snapshots snapshots;
     char unpacked[ID_SIZE + 1]; /* the tree of restic that is on disk; "": none */
     firn_error err;
 };
 
-static const char *
-text_of(const json_t *object, const char *key)
+static int
+read_output(void *ctx, uint8_t *data, size_t size, size_t *out_size, firn_error *err)
 {
-    const char *text = json_string_value(json_object_get(object, key));
-    return text != NULL ? text : "";
-}
-
-static bool
-is_id(const char *text)
-{
-    return strlen(text) == ID_SIZE && strspn(text, "0123456789abcdef") == ID_SIZE;
+    struct restic *restic = ctx;
+    return firn_import_process_read(&restic->process, data, size, out_size, err);
 }
 
 /* ---- the list of snapshots ---- */
-
-struct listing {
-    struct restic *restic;
-    size_t size;
-    int code;
-};
-
-static size_t
-read_list(void *buffer, size_t size, void *ctx)
-{
-    struct listing *listing = ctx;
-    struct restic *restic = listing->restic;
-    size_t got = 0;
-    listing->code = firn_import_process_read(&restic->process, buffer, size, &got, &restic->err);
-    listing->size += got;
-    return listing->code == FIRN_OK && listing->size <= LIST_SIZE_MAX ? got : (size_t)-1;
-}
 
 /* They come in the order of their times. */
 static int
@@ -85,33 +57,22 @@ list_snapshots(struct restic *restic)
         }
     }
     firn_error ended;
-    struct listing listing = {.restic = restic};
     int code = firn_import_process_start(&restic->process, words, false, &restic->err);
-    if (code == FIRN_OK) {
-        restic->snapshots = json_load_callback(read_list, &listing, JSON_ALLOW_NUL, NULL);
-        code = listing.code;
+    if (code != FIRN_OK) {
+        return code;
     }
-    int end = firn_import_process_end(&restic->process, code == FIRN_OK ? &restic->err : &ended);
-    code = code == FIRN_OK ? end : code;
-    bool is_right = json_is_array(restic->snapshots);
-    for (size_t i = 0; is_right && i < json_array_size(restic->snapshots); i++) {
-        const json_t *snapshot = json_array_get(restic->snapshots, i);
-        is_right = is_id(text_of(snapshot, "id")) && is_id(text_of(snapshot, "tree"));
+    code = firn_import_snapshots_read(&restic->snapshots, read_output, restic, &restic->err);
+    /* A restic that fails, as with a wrong password, prints no list: what it says of that comes first. */
+    bool is_told = code == FIRN_OK || code == FIRN_CORRUPT;
+    int end = firn_import_process_end(&restic->process, &ended);
+    if (is_told && end != FIRN_OK) {
+        restic->err = ended;
+        code = end;
     }
-    return code == FIRN_OK && !is_right
-               ? firn_import_tree_error(&restic->err, FIRN_CORRUPT,
-                                        "restic gives no list of snapshots")
-               : code;
+    return code;
 }
 
 /* ---- one snapshot ---- */
-
-static int
-read_archive(void *ctx, uint8_t *data, size_t size, size_t *out_size, firn_error *err)
-{
-    struct restic *restic = ctx;
-    return firn_import_process_read(&restic->process, data, size, out_size, err);
-}
 
 static void
 tell_archive(void *ctx, firn_slice path, const char *text)
@@ -126,7 +87,7 @@ unpack(struct restic *restic, const char *id)
 {
     const char *const words[] = {
         "restic", "-r", restic->repository, "--no-lock", "dump", "--archive", "tar", id, "/", NULL};
-    struct firn_import_tar tar = {.read = read_archive, .tell = tell_archive, .ctx = restic};
+    struct firn_import_tar tar = {.read = read_output, .tell = tell_archive, .ctx = restic};
     uint64_t made = restic->target->made; /* unpacking counts entries */
     uint8_t rest[512];
     firn_error ended;
@@ -177,14 +138,14 @@ enter(struct firn_import_tree *tree, const char *path)
 }
 
 static int
-save(struct restic *restic, const json_t *snapshot, const struct firn_import_state *state)
+save(struct restic *restic, const struct firn_import_snapshot *snapshot,
+     const struct firn_import_state *state)
 {
     char root[PATH_MAX];
-    const json_t *paths = json_object_get(snapshot, "paths");
-    const char *path = json_string_value(json_array_get(paths, 0));
+    const char *path = snapshot->path;
     firn_workspace_save_result result = FIRN_WORKSPACE_SAVE_RESULT_INIT;
     memcpy(root, restic->tree.root, sizeof(root));
-    if (json_array_size(paths) == 1 && path != NULL && !enter(&restic->tree, path)) {
+    if (path != NULL && !enter(&restic->tree, path)) {
         const char *last = strrchr(path, '/');
         (void)enter(&restic->tree, last != NULL ? last + 1 : path);
     }
@@ -194,42 +155,14 @@ save(struct restic *restic, const json_t *snapshot, const struct firn_import_sta
     return code;
 }
 
-/* Adds texts, with commas between them; what there is no room for is left out. */
-static void
-add(char out[MESSAGE_SIZE], const char *before, const json_t *texts, const char *after)
-{
-    for (size_t i = 0; i < json_array_size(texts); i++) {
-        const char *text = json_string_value(json_array_get(texts, i));
-        size_t size = strlen(out);
-        (void)snprintf(out + size, MESSAGE_SIZE - size, "%s%s%s", i > 0 ? ", " : before,
-                       text != NULL ? text : "", i + 1 < json_array_size(texts) ? "" : after);
-    }
-}
-
-/* "/home/ada, /etc on host [tag, tag]" */
-static firn_slice
-message_of(const json_t *snapshot, char out[MESSAGE_SIZE])
-{
-    out[0] = '\0';
-    add(out, "", json_object_get(snapshot, "paths"), " on ");
-    size_t size = strlen(out);
-    (void)snprintf(out + size, MESSAGE_SIZE - size, "%s", text_of(snapshot, "hostname"));
-    add(out, " [", json_object_get(snapshot, "tags"), "]");
-    return firn_str(out);
-}
-
 static int
-import_snapshot(struct restic *restic, const json_t *snapshot)
+import_snapshot(struct restic *restic, const struct firn_import_snapshot *snapshot)
 {
-    char message[MESSAGE_SIZE];
     char tag[sizeof(prefix) + ID_SIZE];
     bool is_had = false;
-    const char *tree = text_of(snapshot, "tree");
     struct firn_import_state state = {
-        .message = message_of(snapshot, message),
-        .created_ns = firn_import_target_time_of(firn_str(text_of(snapshot, "time"))),
-        .tag = tag};
-    (void)snprintf(tag, sizeof(tag), "%s%s", prefix, text_of(snapshot, "id"));
+        .message = firn_str(snapshot->message), .created_ns = snapshot->created_ns, .tag = tag};
+    (void)snprintf(tag, sizeof(tag), "%s%s", prefix, snapshot->id);
     int code = firn_import_target_has(restic->target, tag, state.message, state.created_ns, &is_had,
                                       &restic->err);
     if (code != FIRN_OK || is_had) {
@@ -237,15 +170,15 @@ import_snapshot(struct restic *restic, const json_t *snapshot)
     }
     if (!firn_command_has(restic->target->cli, "dry-run")) {
         code =
-            strcmp(restic->unpacked, tree) == 0 ? FIRN_OK : unpack(restic, text_of(snapshot, "id"));
+            strcmp(restic->unpacked, snapshot->tree) == 0 ? FIRN_OK : unpack(restic, snapshot->id);
         if (code == FIRN_OK && restic->target->cli->strict &&
             restic->target->notices.left_out > 0) {
-            return firn_import_tree_error(&restic->err, FIRN_INVALID,
+            return firn_import_tree_error(&restic->err, FIRN_UNSUPPORTED,
                                           "not everything can be imported");
         }
         code = code == FIRN_OK ? save(restic, snapshot, &state) : code;
         if (code == FIRN_OK) {
-            memcpy(restic->unpacked, tree, sizeof(restic->unpacked));
+            memcpy(restic->unpacked, snapshot->tree, sizeof(restic->unpacked));
         }
     }
     if (code == FIRN_CORRUPT) {
@@ -275,9 +208,11 @@ run(struct firn_cli *cli)
     restic->repository = cli->arguments[0];
     restic->tree.place_fd = restic->tree.root_fd = restic->tree.parent_fd = -1;
     int code = list_snapshots(restic);
-    size_t count = json_array_size(restic->snapshots);
+    size_t count = restic->snapshots.count;
     for (size_t i = 0; i < count && code == FIRN_OK; i++) {
-        code = import_snapshot(restic, json_array_get(restic->snapshots, i));
+        struct firn_import_snapshot snapshot;
+        firn_import_snapshots_get(&restic->snapshots, i, &snapshot);
+        code = import_snapshot(restic, &snapshot);
         code = code == FIRN_OK ? firn_import_target_go_on("snapshots", i + 1, count, &restic->err)
                                : code;
     }
@@ -289,7 +224,7 @@ run(struct firn_cli *cli)
             target.made > 0 ? "the same command goes on where it stopped" : NULL);
     }
     firn_import_tree_destroy(&restic->tree);
-    json_decref(restic->snapshots);
+    firn_import_snapshots_deinit(&restic->snapshots);
     free(restic);
     firn_import_target_close(&target);
     return exit_code;

@@ -239,7 +239,7 @@ import(struct firn_cli *cli, struct firn_import_target *target, struct source *s
         code = firn_import_unpack_tar(&tar, target, is_dry ? NULL : &tree, &err);
     }
     if (code == FIRN_OK && cli->strict && target->notices.left_out > 0) {
-        code = firn_import_tree_error(&err, FIRN_INVALID,
+        code = firn_import_tree_error(&err, FIRN_UNSUPPORTED,
                                       "not everything can be imported: nothing was");
     }
     if (code == FIRN_OK && !is_dry) {

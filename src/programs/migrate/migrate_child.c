@@ -6,10 +6,7 @@
  * process where C++ throws. So the library runs in a child, and a child that dies is a damaged database. The child has no store open
  * (it is forked before), no message of it reaches the terminal, and its memory is bounded.
  *
- * What comes through the pipe is frames: a header and, by its kind, a name, a key and a value, or the text of an error. The parent trusts
- * none of their numbers: a library that was led astray by a damaged file may have written over the child's memory.
- * (I1) The frames are OPENED, then for each keyspace KEYSPACE, ENTRY..., END, then DONE; anything else is damage. ERROR may come
- * at any time, and is the last.
+ * What comes through the pipe is frames (migrate_frames.c), which the parent does not trust.
  */
 #include <assert.h>
 #include <dirent.h>
@@ -42,29 +39,7 @@ enum { IS_SANITIZED = 0 };
 enum { IS_SANITIZED = 0 };
 #endif
 
-enum frame_kind {
-    FRAME_OPENED = 1,
-    FRAME_KEYSPACE,
-    FRAME_ENTRY,
-    FRAME_END,
-    FRAME_DONE,
-    FRAME_ERROR
-};
-
-struct frame {
-    uint32_t kind;
-    uint32_t flag;   /* KEYSPACE: is sorted. END: has a count. ERROR: the code, negated */
-    uint64_t first;  /* the size of a name, key or text; END: the count */
-    uint64_t second; /* ENTRY: the size of the value */
-};
-
-enum {
-    BUFFER_SIZE = 256 << 10,
-    POLL_MS = 200,
-    NAME_SIZE_MAX = 64 << 10,
-    NOFILE_MAX = 4096,
-    MEMORY_MIB_MAX = 4096
-};
+enum { BUFFER_SIZE = 256 << 10, POLL_MS = 200, NOFILE_MAX = 4096, MEMORY_MIB_MAX = 4096 };
 
 /* ---- in the child ---- */
 
@@ -112,44 +87,47 @@ append(struct firn_migrate_pipe *pipe, const void *data, size_t size)
 }
 
 static void
-put(struct firn_migrate_pipe *pipe, const struct frame *frame, const void *first,
+put(struct firn_migrate_pipe *pipe, const struct firn_migrate_header *header, const void *first,
     const void *second)
 {
-    assert(frame->kind >= FRAME_OPENED && frame->kind <= FRAME_ERROR);
-    append(pipe, frame, sizeof(*frame));
-    if (frame->kind != FRAME_END) {
-        append(pipe, first, (size_t)frame->first);
-        append(pipe, second, (size_t)frame->second);
+    assert(header->kind >= FIRN_MIGRATE_OPENED && header->kind <= FIRN_MIGRATE_ERROR);
+    append(pipe, header, sizeof(*header));
+    if (header->kind != FIRN_MIGRATE_END) {
+        append(pipe, first, (size_t)header->first);
+        append(pipe, second, (size_t)header->second);
     }
 }
 
 void
 firn_migrate_child_put_opened(struct firn_migrate_pipe *pipe)
 {
-    const struct frame frame = {.kind = FRAME_OPENED};
-    put(pipe, &frame, NULL, NULL);
+    const struct firn_migrate_header header = {.kind = FIRN_MIGRATE_OPENED};
+    put(pipe, &header, NULL, NULL);
     flush(pipe);
 }
 
 void
 firn_migrate_child_put_keyspace(struct firn_migrate_pipe *pipe, const char *name, bool is_sorted)
 {
-    const struct frame frame = {.kind = FRAME_KEYSPACE, .flag = is_sorted, .first = strlen(name)};
-    put(pipe, &frame, name, NULL);
+    const struct firn_migrate_header header = {
+        .kind = FIRN_MIGRATE_KEYSPACE, .flag = is_sorted, .first = strlen(name)};
+    put(pipe, &header, name, NULL);
 }
 
 void
 firn_migrate_child_put_entry(struct firn_migrate_pipe *pipe, firn_slice key, firn_slice value)
 {
-    const struct frame frame = {.kind = FRAME_ENTRY, .first = key.size, .second = value.size};
-    put(pipe, &frame, key.data, value.data);
+    const struct firn_migrate_header header = {
+        .kind = FIRN_MIGRATE_ENTRY, .first = key.size, .second = value.size};
+    put(pipe, &header, key.data, value.data);
 }
 
 void
 firn_migrate_child_put_end(struct firn_migrate_pipe *pipe, bool has_count, uint64_t count)
 {
-    const struct frame frame = {.kind = FRAME_END, .flag = has_count, .first = count};
-    put(pipe, &frame, NULL, NULL);
+    const struct firn_migrate_header header = {
+        .kind = FIRN_MIGRATE_END, .flag = has_count, .first = count};
+    put(pipe, &header, NULL, NULL);
     flush(pipe);
 }
 
@@ -199,12 +177,12 @@ be_child(int fd, firn_migrate_reader *reader, const char *path, const char *plac
     pipe->fd = fd;
     pipe->filled = 0;
     int code = reader(pipe, path, place, &err);
-    struct frame frame = {.kind = FRAME_DONE};
+    struct firn_migrate_header header = {.kind = FIRN_MIGRATE_DONE};
     if (code != FIRN_OK) {
-        frame =
-            (struct frame){.kind = FRAME_ERROR, .flag = (uint32_t)-code, .first = strlen(err.text)};
+        header = (struct firn_migrate_header){
+            .kind = FIRN_MIGRATE_ERROR, .flag = (uint32_t)-code, .first = strlen(err.text)};
     }
-    put(pipe, &frame, err.text, NULL);
+    put(pipe, &header, err.text, NULL);
     flush(pipe);
     _exit(EXIT_SUCCESS);
 }
@@ -257,11 +235,13 @@ report_end(struct firn_migrate_child *child, firn_error *err)
                                    "the database is damaged: the library that reads it ended");
 }
 
+/* Of the frames: waits for bytes, at most until a signal. */
 static int
-fill(struct firn_migrate_child *child, firn_error *err)
+read_pipe(void *ctx, uint8_t *data, size_t size, size_t *out_size, firn_error *err)
 {
+    struct firn_migrate_child *child = ctx;
     struct pollfd poll_fd = {.fd = child->fd, .events = POLLIN};
-    assert(child->fd >= 0 && child->at == child->filled);
+    assert(child->fd >= 0 && size > 0);
     for (;;) {
         int code = firn_command_go_on(err);
         if (code != FIRN_OK) {
@@ -270,7 +250,7 @@ fill(struct firn_migrate_child *child, firn_error *err)
         if (poll(&poll_fd, 1, POLL_MS) <= 0) {
             continue;
         }
-        ssize_t got = read(child->fd, child->buffer, BUFFER_SIZE);
+        ssize_t got = read(child->fd, data, size);
         if (got == 0) {
             return report_end(child, err);
         }
@@ -279,96 +259,21 @@ fill(struct firn_migrate_child *child, firn_error *err)
                                      strerror(errno));
         }
         if (got > 0) {
-            child->at = 0;
-            child->filled = (size_t)got;
+            *out_size = (size_t)got;
             return FIRN_OK;
         }
     }
-}
-
-static int
-take(struct firn_migrate_child *child, void *data, size_t size, firn_error *err)
-{
-    assert(child->at <= child->filled && child->filled <= BUFFER_SIZE);
-    for (size_t done = 0; done < size;) {
-        int code = child->at == child->filled ? fill(child, err) : FIRN_OK;
-        if (code != FIRN_OK) {
-            return code;
-        }
-        size_t left = child->filled - child->at;
-        size_t part = left < size - done ? left : size - done;
-        memcpy((uint8_t *)data + done, child->buffer + child->at, part);
-        child->at += part;
-        done += part;
-    }
-    return FIRN_OK;
-}
-
-static int
-refuse(firn_error *err)
-{
-    return firn_migrate_fail(
-        err, FIRN_CORRUPT,
-        "the database is damaged: what the process that reads it sent is malformed");
-}
-
-/* Takes what follows the header, with a NUL after each of the two. */
-static int
-take_body(struct firn_migrate_child *child, uint64_t first, uint64_t second, firn_error *err)
-{
-    assert(first <= FIRN_VALUE_SIZE_MAX && second <= FIRN_VALUE_SIZE_MAX);
-    size_t wanted = (size_t)first + (size_t)second + 2;
-    if (wanted > child->frame_capacity) {
-        uint8_t *grown = realloc(child->frame, wanted);
-        if (grown == NULL) {
-            return firn_migrate_fail(err, FIRN_NO_MEMORY, "out of memory");
-        }
-        child->frame = grown;
-        child->frame_capacity = wanted;
-    }
-    int code = take(child, child->frame, (size_t)first, err);
-    child->frame[first] = '\0';
-    code = code == FIRN_OK ? take(child, child->frame + first + 1, (size_t)second, err) : code;
-    child->frame[first + 1 + second] = '\0';
-    return code;
-}
-
-static int
-take_frame(struct firn_migrate_child *child, struct frame *frame, firn_error *err)
-{
-    int code = take(child, frame, sizeof(*frame), err);
-    if (code != FIRN_OK || frame->kind == FRAME_END) {
-        return code;
-    }
-    if (frame->kind == FRAME_ENTRY) {
-        if (frame->first > FIRN_KEY_SIZE_MAX || frame->second > FIRN_VALUE_SIZE_MAX) {
-            return firn_migrate_fail(err, FIRN_LIMIT,
-                                     "an entry has a key of %llu and a value of %llu bytes; a "
-                                     "store takes %d and %d",
-                                     (unsigned long long)frame->first,
-                                     (unsigned long long)frame->second, FIRN_KEY_SIZE_MAX,
-                                     FIRN_VALUE_SIZE_MAX);
-        }
-    } else if (frame->first > NAME_SIZE_MAX || frame->second > 0) {
-        return refuse(err);
-    }
-    code = take_body(child, frame->first, frame->second, err);
-    if (code == FIRN_OK && frame->kind == FRAME_ERROR) {
-        code = frame->flag > 0 && frame->flag < 100 ? -(int)frame->flag : FIRN_CORRUPT;
-        return firn_migrate_fail(err, code, "%.480s", (const char *)child->frame);
-    }
-    return code;
 }
 
 int
 firn_migrate_child_start(struct firn_migrate_child *child, firn_migrate_reader *reader,
                          const char *path, firn_error *err)
 {
-    struct frame frame = {.kind = 0};
-    assert(child->pid < 0 && child->fd < 0 && child->buffer == NULL && reader != NULL);
-    child->buffer = malloc(BUFFER_SIZE);
-    if (child->buffer == NULL) {
-        return firn_migrate_fail(err, FIRN_NO_MEMORY, "out of memory");
+    struct firn_migrate_frame frame;
+    assert(child->pid < 0 && child->fd < 0 && reader != NULL);
+    int code = firn_migrate_frames_init(&child->frames, read_pipe, child, err);
+    if (code != FIRN_OK) {
+        return code;
     }
     (void)snprintf(child->place, sizeof(child->place), "%s/firn-migrate-XXXXXX",
                    firn_sqlitefile_place());
@@ -377,37 +282,28 @@ firn_migrate_child_start(struct firn_migrate_child *child, firn_migrate_reader *
         return firn_migrate_fail(err, FIRN_IO, "could not create a directory in %.400s: %s",
                                  firn_sqlitefile_place(), strerror(errno));
     }
-    int code = start(child, reader, path, err);
-    code = code == FIRN_OK ? take_frame(child, &frame, err) : code;
-    return code == FIRN_OK && frame.kind != FRAME_OPENED ? refuse(err) : code;
+    code = start(child, reader, path, err);
+    /* The first frame is OPENED: (I1) of migrate_frames.c. */
+    return code == FIRN_OK ? firn_migrate_frames_next(&child->frames, &frame, err) : code;
 }
 
 int
 firn_migrate_child_read(struct firn_migrate_child *child, struct firn_migrate_sink *sink,
                         firn_error *err)
 {
-    struct frame frame = {.kind = 0};
-    bool is_inside = false;
+    struct firn_migrate_frame frame;
     int code = FIRN_OK;
-    assert(child->buffer != NULL && sink != NULL); /* it was started */
-    while (code == FIRN_OK && (code = take_frame(child, &frame, err)) == FIRN_OK) {
-        if (frame.kind == FRAME_ENTRY && is_inside) {
-            code = firn_migrate_sink_entry(
-                sink, firn_bytes(child->frame, (size_t)frame.first),
-                firn_bytes(child->frame + frame.first + 1, (size_t)frame.second), err);
-        } else if (frame.kind == FRAME_KEYSPACE && !is_inside &&
-                   strlen((const char *)child->frame) == frame.first) {
-            code =
-                firn_migrate_sink_keyspace(sink, (const char *)child->frame, frame.flag != 0, err);
-            is_inside = true;
-        } else if (frame.kind == FRAME_END && is_inside) {
-            code = firn_migrate_sink_end(sink, frame.flag != 0, frame.first, err);
-            is_inside = false;
-        } else if (frame.kind == FRAME_DONE && !is_inside) {
-            return FIRN_OK;
-        } else {
-            code = refuse(err);
+    assert(child->fd >= 0 && sink != NULL); /* it was started */
+    while (code == FIRN_OK) {
+        code = firn_migrate_frames_next(&child->frames, &frame, err);
+        if (code != FIRN_OK || frame.kind == FIRN_MIGRATE_DONE) {
+            break;
         }
+        code = frame.kind == FIRN_MIGRATE_KEYSPACE
+                   ? firn_migrate_sink_keyspace(sink, frame.name, frame.is_set, err)
+               : frame.kind == FIRN_MIGRATE_ENTRY
+                   ? firn_migrate_sink_entry(sink, frame.key, frame.value, err)
+                   : firn_migrate_sink_end(sink, frame.is_set, frame.count, err);
     }
     return code;
 }
@@ -444,8 +340,5 @@ firn_migrate_child_end(struct firn_migrate_child *child)
         remove_place(child->place);
         child->place[0] = '\0';
     }
-    free(child->buffer);
-    free(child->frame);
-    child->buffer = NULL;
-    child->frame = NULL;
+    firn_migrate_frames_deinit(&child->frames);
 }

@@ -48,6 +48,59 @@ FIRN_MUST_CHECK int firn_migrate_sink_undo(struct firn_migrate_sink *sink, firn_
 /* NULL is allowed. */
 void firn_migrate_sink_destroy(struct firn_migrate_sink *sink);
 
+/* ---- what a process sends: migrate_frames.c ---- */
+
+enum firn_migrate_kind {
+    FIRN_MIGRATE_OPENED = 1,
+    FIRN_MIGRATE_KEYSPACE,
+    FIRN_MIGRATE_ENTRY,
+    FIRN_MIGRATE_END,
+    FIRN_MIGRATE_DONE,
+    FIRN_MIGRATE_ERROR
+};
+
+enum { FIRN_MIGRATE_NAME_SIZE_MAX = 64 << 10 };
+
+/* A header as it is sent; the two texts follow. */
+struct firn_migrate_header {
+    uint32_t kind;
+    uint32_t flag;   /* KEYSPACE: is sorted. END: has a count. ERROR: the code, negated */
+    uint64_t first;  /* the size of a name, key or text; END: the count */
+    uint64_t second; /* ENTRY: the size of the value */
+};
+
+/* A frame as it is received; texts are borrowed until the next. */
+struct firn_migrate_frame {
+    enum firn_migrate_kind kind; /* not ERROR */
+    bool is_set;                 /* KEYSPACE: the keys ascend. END: there is a count */
+    const char *name;            /* KEYSPACE */
+    firn_slice key;              /* ENTRY */
+    firn_slice value;
+    uint64_t count; /* END */
+};
+
+struct firn_migrate_frames {
+    /* Reads at least one byte and at most size. The end is an error. */
+    int (*read)(void *ctx, uint8_t *data, size_t size, size_t *out_size, firn_error *err);
+    void *ctx;
+    enum firn_migrate_kind before; /* the kind of the last frame; 0: none */
+    uint8_t *buffer;
+    size_t at;
+    size_t filled;
+    uint8_t *body;
+    size_t body_capacity;
+};
+FIRN_MUST_CHECK int firn_migrate_frames_init(struct firn_migrate_frames *frames,
+                                             int (*read)(void *ctx, uint8_t *data, size_t size,
+                                                         size_t *out_size, firn_error *err),
+                                             void *ctx, firn_error *err);
+/* The next frame. FIRN_CORRUPT if it is malformed or may not come here, FIRN_LIMIT for an entry that no store takes, and
+ * for ERROR its code. After a failure, and after DONE, there is no next. */
+FIRN_MUST_CHECK int firn_migrate_frames_next(struct firn_migrate_frames *frames,
+                                             struct firn_migrate_frame *out, firn_error *err);
+/* Fine on a zeroed one. */
+void firn_migrate_frames_deinit(struct firn_migrate_frames *frames);
+
 /* ---- a process that reads: migrate_child.c ---- */
 
 /* What the process writes to. Its functions do not return if that is not possible. */
@@ -70,11 +123,7 @@ struct firn_migrate_child {
     pid_t pid; /* -1: none */
     int fd;
     char place[PATH_MAX]; /* "": none */
-    uint8_t *buffer;
-    size_t at;
-    size_t filled;
-    uint8_t *frame;
-    size_t frame_capacity;
+    struct firn_migrate_frames frames;
 };
 /* Starts it, and waits until the database is open. *child is to be ended in any case. */
 FIRN_MUST_CHECK int firn_migrate_child_start(struct firn_migrate_child *child,
