@@ -87,7 +87,7 @@ What is hostile or damaged is left out and named, the rest comes in, and nothing
   ! firn: left out: self: it is a link to itself
   ! firn: left out: a\000b: it has a name that is too long or contains NUL
   ! firn: left out: sparse: it is described by a damaged header
-  1  <id>  6 files, <n> B; 6 new, <n> B added
+  1  <id>  6 files, <n> B; 6 new, <any> added
   left out by rule: .git
   [6]
   $ firn show 1 --files | sed 's/.* //'; ls -A . ../outside; ls /tmp/firn-owned /etc/firn-owned ../up 2>&1 | grep -c 'cannot access'
