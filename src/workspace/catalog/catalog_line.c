@@ -2,10 +2,9 @@
  *
  * catalog/catalog_line.c: the undo line of a workspace as an entry of the store.
  *
- * The entry holds orders of checkpoints only, and no save writes it: whoever reads the line adds the
- * checkpoints that are newer than `through` (operations/ws_line.c). A checkpoint that was deleted
- * meanwhile is a state that undo passes over. So the entry is never wrong, only incomplete, and one
- * that is missing or malformed counts as missing.
+ * The entry holds only the orders of checkpoints. Saves do not write it: ws_line.c adds the checkpoints
+ * that are newer than `through` each time it reads the line. Undo passes over checkpoints that have
+ * been deleted. So an entry can be incomplete but never wrong, and a malformed one counts as missing.
  */
 #include "catalog/catalog_line.h"
 

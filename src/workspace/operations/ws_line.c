@@ -5,7 +5,7 @@
  * The line lists the states of the workspace, each by a checkpoint. A save adds one; a restore or
  * revert adds the state before it, if that was not saved, and the one that it made. The line is
  * brought up to date with the saves when it is read, and it is written in the commit that ends a
- * restore (I1; not checked: there is no other caller that writes it). A restore that comes to nothing
+ * restore (I1; not checked: nothing else writes it). A restore that comes to nothing
  * leaves it alone, and one that is pending will write it. Without an entry the line is derived from
  * the catalog and the journal of the last restore.
  *
