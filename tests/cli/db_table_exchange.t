@@ -174,3 +174,12 @@ Wrong uses.
   ! firn: shop.firn has no table 'nothing'
   ! hint: firn db table list STORE prints the names of tables
   [3]
+
+Only --create makes a store.
+
+  $ firn db table import nowhere.firn goods goods.csv
+  ! firn: could not open directory 'nowhere.firn': No such file or directory
+  ! hint: firn db put makes a store and a keyspace
+  [3]
+  $ ls -d nowhere.firn 2>/dev/null
+  [2]

@@ -14,8 +14,9 @@ extern const struct firn_command firn_data;
 enum firn_data_store_access {
     FIRN_DATA_STORE_READ,
     FIRN_DATA_STORE_WRITE,
+    FIRN_DATA_STORE_LOAD, /* the same, with as much memory as the library takes by itself */
     FIRN_DATA_STORE_WRITE_OR_MAKE,
-    FIRN_DATA_STORE_LOAD /* the same, with as much memory as the library takes by itself */
+    FIRN_DATA_STORE_LOAD_OR_MAKE
 };
 
 /* Opens the store at `path`, and waits for another writer as long as --wait says. Returns an exit

@@ -256,7 +256,8 @@ migrate_from(struct firn_cli *cli, const char *kind)
     struct firn_migrate *migrate = NULL;
     int exit_code = firn_migrate_open(cli, kind, cli->arguments[0], &migrate);
     if (exit_code == FIRN_EXIT_OK) {
-        exit_code = firn_data_store_open(cli, cli->arguments[1], FIRN_DATA_STORE_LOAD, &store);
+        exit_code =
+            firn_data_store_open(cli, cli->arguments[1], FIRN_DATA_STORE_LOAD_OR_MAKE, &store);
     }
     if (exit_code == FIRN_EXIT_OK) {
         exit_code = firn_migrate_load(migrate, store);

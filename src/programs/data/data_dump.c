@@ -620,8 +620,8 @@ firn_data_dump_load(struct firn_cli *cli)
     int exit_code = firn_data_rows_open(cli, "-", FIRN_DATA_ROWS_TEXT, &loading->rows);
     loading->rows.value_size_max = text_size_max;
     if (exit_code == FIRN_EXIT_OK) {
-        exit_code =
-            firn_data_store_open(cli, cli->arguments[0], FIRN_DATA_STORE_LOAD, &loading->store);
+        exit_code = firn_data_store_open(cli, cli->arguments[0], FIRN_DATA_STORE_LOAD_OR_MAKE,
+                                         &loading->store);
     }
     if (exit_code == FIRN_EXIT_OK) {
         exit_code = load_lines(loading);

@@ -452,6 +452,15 @@ import_vectors_into(struct firn_cli *cli, firn_store *store, struct source *sour
     return exit_code;
 }
 
+/* Only --create makes a store, too. Returns an exit code. */
+static int
+open_store(struct firn_cli *cli, firn_store **out)
+{
+    bool creates = firn_command_has(cli, "create");
+    return firn_data_store_open(cli, cli->arguments[0],
+                                creates ? FIRN_DATA_STORE_LOAD_OR_MAKE : FIRN_DATA_STORE_LOAD, out);
+}
+
 /* Returns an exit code. */
 static int
 import_vectors(struct firn_cli *cli, const char *path, firn_vectors_kind kind)
@@ -476,7 +485,7 @@ import_vectors(struct firn_cli *cli, const char *path, firn_vectors_kind kind)
     options.column = firn_command_value(cli, "columns");
     int exit_code = open_source(cli, path, &source);
     if (exit_code == FIRN_EXIT_OK) {
-        exit_code = firn_data_store_open(cli, cli->arguments[0], FIRN_DATA_STORE_LOAD, &store);
+        exit_code = open_store(cli, &store);
     }
     if (exit_code == FIRN_EXIT_OK && firn_command_has(cli, "create")) {
         exit_code = create_vectors(cli, store, &source, kind);
@@ -575,7 +584,7 @@ run_import(struct firn_cli *cli)
         exit_code = open_rejects(cli, &source, &rejects);
     }
     if (exit_code == FIRN_EXIT_OK) {
-        exit_code = firn_data_store_open(cli, cli->arguments[0], FIRN_DATA_STORE_LOAD, &store);
+        exit_code = open_store(cli, &store);
     }
     if (exit_code == FIRN_EXIT_OK && creates) {
         exit_code = create_table(cli, store, &source, &options.form, &columns, &def);

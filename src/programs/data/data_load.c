@@ -99,7 +99,8 @@ run_load(struct firn_cli *cli)
         exit_code = firn_data_rows_open(cli, path, form, &rows);
     }
     if (exit_code == FIRN_EXIT_OK) {
-        exit_code = firn_data_store_open(cli, cli->arguments[0], FIRN_DATA_STORE_LOAD, &store);
+        exit_code =
+            firn_data_store_open(cli, cli->arguments[0], FIRN_DATA_STORE_LOAD_OR_MAKE, &store);
     }
     if (exit_code == FIRN_EXIT_OK) {
         exit_code = firn_data_open_keyspace(cli, store, true, &keyspace);

@@ -68,7 +68,8 @@ firn_data_store_open(struct firn_cli *cli, const char *path, enum firn_data_stor
     attempt.options.read_only = access == FIRN_DATA_STORE_READ;
     bool may_make = access >= FIRN_DATA_STORE_WRITE_OR_MAKE;
     attempt.options.create_if_missing = may_make;
-    attempt.options.memory_bytes = access == FIRN_DATA_STORE_LOAD ? 0 : MEMORY_BYTES;
+    bool loads = access == FIRN_DATA_STORE_LOAD || access == FIRN_DATA_STORE_LOAD_OR_MAKE;
+    attempt.options.memory_bytes = loads ? 0 : MEMORY_BYTES;
     attempt.options.lock_timeout_ms = firn_task_patience_slice_ms(cli);
     int code = firn_task_patience_run(cli, attempt_open, &attempt, &err);
     firn_term_meter_clear();

@@ -549,7 +549,8 @@ run_load(struct firn_cli *cli)
     struct firn_data_store_loader loader = {.bulk = NULL};
     int exit_code = open_whole(cli, &table, &info);
     if (exit_code == FIRN_EXIT_OK) {
-        exit_code = firn_data_store_open(cli, cli->arguments[1], FIRN_DATA_STORE_LOAD, &store);
+        exit_code =
+            firn_data_store_open(cli, cli->arguments[1], FIRN_DATA_STORE_LOAD_OR_MAKE, &store);
     }
     if (exit_code == FIRN_EXIT_OK) {
         int code = firn_keyspace_open(store, cli->arguments[2], NULL, &keyspace, &err);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * exchange/short_text.h: reads numbers of at most 16 digits and dates, eight characters at once.
+ * exchange/short_text.h: reads numbers of at most 16 digits, dates and timestamps, eight characters at once.
  *
  * Most values in files are such. Each function returns false if a text is written in another way, is out of range or
  * is malformed; the readers of value_text.c and time_text.c then look at it again, character by character. A text that is
@@ -19,7 +19,11 @@
 #include "base/check.h"
 #include "firn/types.h"
 
-enum { FIRN_SHORT_TEXT_DIGITS = 8, FIRN_SHORT_TEXT_DATE_SIZE = 10 };
+enum {
+    FIRN_SHORT_TEXT_DIGITS = 8,
+    FIRN_SHORT_TEXT_DATE_SIZE = 10,
+    FIRN_SHORT_TEXT_SECOND_SIZE = 19
+};
 
 /* Whether a word has eight digits. *out: the pairs of them, the first one lowest, as numbers of 16 bits. */
 static inline bool
@@ -150,6 +154,52 @@ firn_short_text_date(firn_slice text, int64_t *out_days)
     const uint32_t days =
         365 * years + leap_days + starts[month - 1] + (month > 2 && is_leap) + day - 1;
     *out_days = (int64_t)days - 719528;
+    return true;
+}
+
+/* A clock like 23:59:59, as seconds. `word` has its characters, the first one in the lowest byte. */
+static inline bool
+firn_short_text_clock(uint64_t word, uint32_t *out)
+{
+    uint64_t pairs;
+    const uint64_t digits = (word & UINT64_C(0xffff)) | (word >> 8 & UINT64_C(0xffff0000)) |
+                            (word >> 16 & UINT64_C(0xffff00000000)) | UINT64_C(0x3030) << 48;
+    if ((word & UINT64_C(0x0000ff0000ff0000)) != UINT64_C(0x00003a00003a0000) ||
+        !firn_short_text_pairs(digits, &pairs)) {
+        return false;
+    }
+    const uint32_t hour = pairs & 0xff;
+    const uint32_t minute = pairs >> 16 & 0xff;
+    const uint32_t second = pairs >> 32 & 0xff;
+    *out = (hour * 60 + minute) * 60 + second;
+    return hour < 24 && minute < 60 && second < 60;
+}
+
+/* A timestamp like 2026-11-23 23:59:59 or, with 1 to 6 more digits, 2026-11-23 23:59:59.5, as microseconds since
+ * 1970-01-01; see time_text.c. */
+static inline bool
+firn_short_text_timestamp(firn_slice text, int64_t *out_us)
+{
+    static const uint32_t units[] = {0, 100000, 10000, 1000, 100, 10, 1};
+    const size_t rest =
+        text.size - FIRN_SHORT_TEXT_SECOND_SIZE; /* of the fraction, with its point */
+    uint64_t fraction = 0;
+    uint32_t seconds;
+    int64_t days;
+    if (text.size < FIRN_SHORT_TEXT_SECOND_SIZE || rest == 1 || rest > 7 ||
+        (text.data[10] != ' ' && text.data[10] != 'T') ||
+        !firn_short_text_date(firn_bytes(text.data, FIRN_SHORT_TEXT_DATE_SIZE), &days) ||
+        !firn_short_text_clock(firn_load_le64(text.data + 11), &seconds)) {
+        return false;
+    }
+    if (rest > 1) {
+        const uint8_t *point = text.data + FIRN_SHORT_TEXT_SECOND_SIZE;
+        if (*point != '.' || !firn_short_text_eight(point + 1, rest - 1, &fraction)) {
+            return false;
+        }
+        fraction *= units[rest - 1];
+    }
+    *out_us = (days * 86400 + seconds) * 1000000 + (int64_t)fraction;
     return true;
 }
 

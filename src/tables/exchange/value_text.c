@@ -474,7 +474,7 @@ refuse(const struct firn_value_text_type *type, firn_slice text, const char *def
                           defect);
 }
 
-/* Reads most numbers and dates; false: the text needs a closer look. */
+/* Reads most numbers, dates and timestamps; false: the text needs a closer look. */
 static inline bool
 read_short(const struct firn_value_text_type *type, firn_slice text, firn_value *out)
 {
@@ -506,6 +506,9 @@ read_short(const struct firn_value_text_type *type, firn_slice text, firn_value 
     case FIRN_TYPE_DATE:
         out->type = type->type;
         return firn_short_text_date(text, &out->as.i64);
+    case FIRN_TYPE_TIMESTAMP:
+        out->type = type->type;
+        return firn_short_text_timestamp(text, &out->as.i64);
     default:
         return false;
     }

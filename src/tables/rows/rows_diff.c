@@ -15,8 +15,9 @@
  * (I1) A column of both states has one type, one physical kind and one initial value.
  * (I2) A column that only the later state has is compared if it is younger than the earlier state: then all rows
  *      of that state had its initial value. An older one was dropped there, or belongs to a history that a restore
- *      has left: whether rows still have its values depends on when they were written last. (Not checked: it is
- *      the rule by which counts() decides.)
+ *      has left: whether rows still have its values depends on when they were written last, and a row of the
+ *      earlier state may have none although the column is not null. (Not checked: it is the rule by which counts()
+ *      decides.)
  *
  * Both views are copies of the caller's, who may close theirs.
  */
@@ -50,7 +51,9 @@ struct firn_table_diff {
     struct firn_arena arena; /* what follows, and the sides' arrays */
     struct firn_table_diff_column *columns;
     size_t column_count;
-    struct firn_cell *old_cells; /* by the later schema */
+    uint32_t *compared; /* places of the columns of the later schema that are compared (I2) */
+    size_t compared_count;
+    struct firn_cell *old_cells; /* of these columns */
     struct firn_cell *new_cells;
     bool *changed;
     struct firn_buf old_memory;
@@ -151,6 +154,25 @@ join_both(struct firn_table_diff *diff, size_t before, size_t after)
     diff->columns[at].before_name = (const char *)old->name.data;
 }
 
+/* Whether a column of the later state is compared (I2). */
+static bool
+counts(const struct firn_table_diff *diff, size_t place)
+{
+    return diff->columns[diff->after.places[place]].before_name != NULL ||
+           diff->after.schema->columns[place].id >= diff->before.schema->next_column;
+}
+
+/* Finds the columns that are compared in rows of both states. */
+static void
+choose_compared(struct firn_table_diff *diff)
+{
+    for (size_t i = 0; diff->is_one_table && i < diff->after.schema->column_count; i++) {
+        if (counts(diff, i)) {
+            diff->compared[diff->compared_count++] = (uint32_t)i;
+        }
+    }
+}
+
 /* Joins the columns of both states by number, or lists those of one table after the other. */
 static void
 join(struct firn_table_diff *diff)
@@ -198,11 +220,13 @@ allocate(struct firn_table_diff *diff, firn_error *err)
     allocate_side(diff, all, &diff->before);
     allocate_side(diff, all, &diff->after);
     diff->columns = take(diff, all, sizeof *diff->columns);
+    diff->compared = take(diff, new_count, sizeof *diff->compared);
     diff->old_cells = take(diff, new_count, sizeof *diff->old_cells);
     diff->new_cells = take(diff, new_count, sizeof *diff->new_cells);
     diff->changed = take(diff, all, sizeof *diff->changed);
     bool has_all = has_arrays(&diff->before) && has_arrays(&diff->after) && diff->columns != NULL &&
-                   diff->old_cells != NULL && diff->new_cells != NULL && diff->changed != NULL;
+                   diff->compared != NULL && diff->old_cells != NULL && diff->new_cells != NULL &&
+                   diff->changed != NULL;
     return has_all ? FIRN_OK : firn_error_no_memory(err, "a comparison");
 }
 
@@ -227,6 +251,7 @@ open_all(struct firn_table_diff *diff, const char *name,
     diff->walks_left = diff->is_one_table ? 1 : 2;
     FIRN_TRY(allocate(diff, err));
     join(diff);
+    choose_compared(diff);
 out:
     return rc;
 }
@@ -327,30 +352,23 @@ is_same(const struct firn_cell *a, const struct firn_cell *b)
     }
 }
 
-/* Whether a column of the later state is compared (I2). */
-static bool
-counts(const struct firn_table_diff *diff, size_t place)
-{
-    return diff->columns[diff->after.places[place]].before_name != NULL ||
-           diff->after.schema->columns[place].id >= diff->before.schema->next_column;
-}
-
 /* Marks the columns that differ in a row of both states; *out: at least one does. */
 static int
 compare(struct firn_table_diff *diff, const struct firn_db_diff_key *key, bool *out,
         firn_error *err)
 {
     const struct side *after = &diff->after;
+    const struct firn_schema_wanted wanted = {diff->compared, diff->compared_count};
     int rc;
     *out = false;
     memset(diff->changed, 0, diff->column_count * sizeof *diff->changed);
-    FIRN_TRY(firn_schema_row_read(after->schema, key->key, key->before, NULL, &diff->old_memory,
+    FIRN_TRY(firn_schema_row_read(after->schema, key->key, key->before, &wanted, &diff->old_memory,
                                   diff->old_cells, err));
-    FIRN_TRY(firn_schema_row_read(after->schema, key->key, key->after, NULL, &diff->after.memory,
+    FIRN_TRY(firn_schema_row_read(after->schema, key->key, key->after, &wanted, &diff->after.memory,
                                   diff->new_cells, err));
-    for (size_t i = 0; i < after->schema->column_count; i++) {
-        bool differs = counts(diff, i) && !is_same(&diff->old_cells[i], &diff->new_cells[i]);
-        diff->changed[after->places[i]] = differs;
+    for (size_t i = 0; i < diff->compared_count; i++) {
+        bool differs = !is_same(&diff->old_cells[i], &diff->new_cells[i]);
+        diff->changed[after->places[diff->compared[i]]] = differs;
         *out |= differs;
     }
 out:

@@ -407,16 +407,49 @@ random_values_are_read_as_they_were_written(void **state)
     firn_buf_deinit(&read);
 }
 
-/* A text that mostly is a number or a date. */
+/* A date that may not exist. */
+static size_t
+make_date(struct test_random *random, char out[static 32])
+{
+    return (size_t)snprintf(out, 32, "%04d-%02d-%02d", (int)test_random_below(random, 10000),
+                            (int)test_random_below(random, 14), (int)test_random_below(random, 33));
+}
+
+/* A timestamp that may not exist, as it is or with another character. */
+static size_t
+make_timestamp(struct test_random *random, char out[static 32])
+{
+    static const char often[] = " T0:.-Z\x80";
+    size_t size = make_date(random, out);
+    size += (size_t)snprintf(out + size, 32 - size, "%c%02d:%02d:%02d",
+                             test_random_below(random, 2) == 0 ? ' ' : 'T',
+                             (int)test_random_below(random, 25), (int)test_random_below(random, 61),
+                             (int)test_random_below(random, 61));
+    if (test_random_below(random, 3) > 0) {
+        const size_t digits = test_random_below(random, 9);
+        (void)snprintf(out + size, 32 - size, ".%08d", (int)test_random_below(random, 100000000));
+        size += 1 + digits;
+    }
+    if (test_random_below(random, 3) == 0) {
+        out[test_random_below(random, size)] = often[test_random_below(random, sizeof often - 1)];
+    }
+    return size;
+}
+
+/* A text that mostly is a number, a date or a timestamp. */
 static size_t
 make_text(struct test_random *random, char out[static 32])
 {
     static const char often[] = "0123456789012345678901234567890123456789-+.: e/\x80\xb0";
     size_t size = test_random_below(random, 21);
-    if (test_random_below(random, 4) == 0) {
-        return (size_t)snprintf(out, 32, "%04d-%02d-%02d", (int)test_random_below(random, 10000),
-                                (int)test_random_below(random, 14),
-                                (int)test_random_below(random, 33));
+    switch (test_random_below(random, 8)) {
+    case 0:
+        return make_date(random, out);
+    case 1:
+    case 2:
+        return make_timestamp(random, out);
+    default:
+        break;
     }
     for (size_t i = 0; i < size; i++) {
         out[i] = (char)('0' + test_random_below(random, 10));
@@ -439,12 +472,12 @@ texts_that_are_read_at_once_mean_what_their_characters_mean(void **state)
 {
     (void)state;
     static const struct firn_value_text_type types[] = {
-        {FIRN_TYPE_I8, 0, 0, 0},       {FIRN_TYPE_I16, 0, 0, 0},      {FIRN_TYPE_I32, 0, 0, 0},
-        {FIRN_TYPE_I64, 0, 0, 0},      {FIRN_TYPE_U8, 0, 0, 0},       {FIRN_TYPE_U16, 0, 0, 0},
-        {FIRN_TYPE_U32, 0, 0, 0},      {FIRN_TYPE_U64, 0, 0, 0},      {FIRN_TYPE_DECIMAL, 5, 2, 0},
-        {FIRN_TYPE_DECIMAL, 18, 2, 0}, {FIRN_TYPE_DECIMAL, 18, 0, 0}, {FIRN_TYPE_DECIMAL, 3, 0, 0},
-        {FIRN_TYPE_DECIMAL, 18, 8, 0}, {FIRN_TYPE_DECIMAL, 18, 9, 0}, {FIRN_TYPE_DECIMAL, 2, 2, 0},
-        {FIRN_TYPE_DATE, 0, 0, 0},
+        {FIRN_TYPE_I8, 0, 0, 0},       {FIRN_TYPE_I16, 0, 0, 0},       {FIRN_TYPE_I32, 0, 0, 0},
+        {FIRN_TYPE_I64, 0, 0, 0},      {FIRN_TYPE_U8, 0, 0, 0},        {FIRN_TYPE_U16, 0, 0, 0},
+        {FIRN_TYPE_U32, 0, 0, 0},      {FIRN_TYPE_U64, 0, 0, 0},       {FIRN_TYPE_DECIMAL, 5, 2, 0},
+        {FIRN_TYPE_DECIMAL, 18, 2, 0}, {FIRN_TYPE_DECIMAL, 18, 0, 0},  {FIRN_TYPE_DECIMAL, 3, 0, 0},
+        {FIRN_TYPE_DECIMAL, 18, 8, 0}, {FIRN_TYPE_DECIMAL, 18, 9, 0},  {FIRN_TYPE_DECIMAL, 2, 2, 0},
+        {FIRN_TYPE_DATE, 0, 0, 0},     {FIRN_TYPE_TIMESTAMP, 0, 0, 0},
     };
     struct test_random random;
     struct firn_buf memory = {0};

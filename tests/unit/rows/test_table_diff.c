@@ -37,6 +37,7 @@ enum {
 struct column {
     unsigned number;
     firn_type type;
+    bool not_null;
     char name[NAME_SIZE];
 };
 
@@ -108,12 +109,12 @@ value_of(firn_type type, int n, char memory[TEXT_SIZE])
 }
 
 static int
-make_number(struct rig *rig, firn_type type)
+make_number(struct rig *rig, const struct column *column)
 {
-    if (below(rig, 4) == 0) {
+    if (!column->not_null && below(rig, 4) == 0) {
         return NO_VALUE;
     }
-    return (int)below(rig, type == FIRN_TYPE_BOOL ? 2 : 6);
+    return (int)below(rig, column->type == FIRN_TYPE_BOOL ? 2 : 6);
 }
 
 static bool
@@ -177,10 +178,13 @@ add_column(struct rig *rig)
     make_name(rig, column->name);
     column->type = types[below(rig, sizeof types / sizeof types[0])];
     column->number = rig->next_number++;
-    int initial = make_number(rig, column->type);
+    column->not_null = below(rig, 3) == 0;
+    int initial = make_number(rig, column);
     firn_value value = value_of(column->type, initial, memory);
-    const firn_table_column added = {
-        .name = column->name, .type = column->type, .default_value = &value};
+    const firn_table_column added = {.name = column->name,
+                                     .type = column->type,
+                                     .not_null = column->not_null,
+                                     .default_value = &value};
     OK(firn_table_add_column(table_of(rig), &added, &err));
     rig->initial[column->number] = initial;
     for (unsigned i = 0; i < KEYS; i++) {
@@ -238,7 +242,7 @@ write_row(struct rig *rig)
         if (is_update && below(rig, 2) == 0) {
             continue;
         }
-        row->values[i] = make_number(rig, now->columns[i].type);
+        row->values[i] = make_number(rig, &now->columns[i]);
         names[count] = now->columns[i].name;
         values[count++] = value_of(now->columns[i].type, row->values[i], memory[i]);
     }
@@ -267,12 +271,15 @@ static void
 create(struct rig *rig)
 {
     firn_table_def *def;
-    OK(firn_table_def_parse("id i32 primary key", &def, &err));
+    OK(firn_table_def_parse("id i32 primary key, first i32 not null", &def, &err));
     OK(firn_table_create(rig->store, "t", def, NULL, &err));
     firn_release(def);
     memset(&rig->now, 0, sizeof rig->now);
     rig->now.has_table = true;
     rig->now.table = ++rig->next_table;
+    rig->now.columns[0] = (struct column){rig->next_number, FIRN_TYPE_I32, true, "first"};
+    rig->now.column_count = 1;
+    rig->initial[rig->next_number++] = NO_VALUE; /* there is no row that is older */
     add_column(rig);
     add_column(rig);
 }
