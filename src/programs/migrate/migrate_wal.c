@@ -42,7 +42,9 @@ struct wal {
     uint64_t segment_size;
     uint64_t ring_size;
     uint64_t floor;  /* entries up to this number are not given on */
-    uint64_t number; /* of the entry before */
+    bool is_lost;    /* where it begins and ends: entries come in any order */
+    bool is_damaged; /* an entry */
+    uint64_t number; /* of the entry before; 0 if is_lost */
     struct firn_migrate_room entry;
     uint8_t near[NEAR_SIZE]; /* of the file, for small reads */
     uint64_t near_at;
@@ -292,7 +294,7 @@ search(struct wal *wal, uint64_t at, uint64_t left, uint64_t *out_skipped)
 
 /* ---- the log ---- */
 
-/* Reads `left` bytes of the ring from `at` on. is_told: what is no entry was told of. */
+/* Reads the entries that begin in `left` bytes of the ring from `at` on. */
 static int
 read_entries(struct wal *wal, uint64_t at, uint64_t left, bool is_told)
 {
@@ -303,12 +305,15 @@ read_entries(struct wal *wal, uint64_t at, uint64_t left, bool is_told)
         uint64_t end;
         bool is_body;
         firn_slice body;
-        code = read_entry(wal, at, left, &size, &number, &body);
+        uint64_t room =
+            wal->is_lost ? wal->ring_size : left; /* the last one may go on at the front */
+        code = read_entry(wal, at, room, &size, &number, &body);
         if (code == FIRN_OK && body.size > 0) {
-            wal->number = number;
+            wal->number = wal->is_lost ? 0 : number;
             code = number > wal->floor ? walk_body(wal, body, number, wal->taker, &is_body) : code;
         } else if (code == FIRN_OK) {
-            code = search(wal, at, left, &size);
+            wal->is_damaged = true;
+            code = search(wal, at, room, &size);
             if (code == FIRN_OK && !is_told) {
                 firn_migrate_span_tell(
                     wal->span, place(wal, at, &end), wal->taker,
@@ -318,7 +323,7 @@ read_entries(struct wal *wal, uint64_t at, uint64_t left, bool is_told)
             }
         }
         at += size;
-        left -= size;
+        left -= size < left ? size : left;
     }
     return code;
 }
@@ -375,6 +380,7 @@ read_wal(struct wal *wal)
         firn_migrate_span_tell(
             wal->span, 0, wal->taker,
             "the log's header is damaged: all entries that can be found are read");
+        wal->is_lost = true;
         return read_entries(wal, 0, wal->ring_size, true);
     }
     int code = read_entries(wal, start, size, false);
@@ -387,6 +393,11 @@ read_wal(struct wal *wal)
             wal->span, 0, wal->taker,
             "the log goes on after the end that its header gives: this is read, too");
         code = read_entries(wal, start + size, left, true);
+    }
+    if (code == FIRN_OK && wal->is_damaged && wal->header_size == OLD_HEADER_SIZE) {
+        wal->is_lost = true; /* perhaps it is the header, which has no checksum */
+        wal->number = 0;
+        code = read_entries(wal, 0, wal->ring_size, true);
     }
     return code;
 }

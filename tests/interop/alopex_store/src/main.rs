@@ -9,7 +9,10 @@
 //   hold PATH                             the same, closed; then opens it again and waits for the end of standard input
 //   table PATH none|lz4|zstd              a table of the LSM tree, with several versions of keys
 //   alxs PATH                             a sorted table of the memory store
+//   log PATH SIZE SEGMENTS                a log of segments of this size; nothing is printed for entries that it has no room for
+//   small DIRECTORY                       files for tests/formats/alopex
 use alopex_core::lsm::sstable::{CompressionType, SSTableConfig, SSTableEntry, SSTableWriter};
+use alopex_core::lsm::wal::{SyncMode, WalBatchOp, WalConfig, WalEntry, WalOpType, WalWriter};
 use alopex_core::storage::sstable::SstableWriter;
 use alopex_embedded::{Database, TxnMode};
 use std::collections::BTreeMap;
@@ -140,6 +143,75 @@ fn alxs(path: &str) -> Outcome {
     Ok(())
 }
 
+fn log(path: &str, segment_size: usize, max_segments: usize) -> Outcome {
+    let config = WalConfig { segment_size, max_segments, sync_mode: SyncMode::NoSync };
+    let mut writer = WalWriter::create(Path::new(path), config, 1, 1)?;
+    let mut model = Model::new();
+    for i in 1..1000u64 {
+        let (key, value) = (format!("key {}", i % 50).into_bytes(), format!("value {i}").into_bytes());
+        let put = |key: &Vec<u8>, value: &Vec<u8>| WalBatchOp { op_type: WalOpType::Put, key: key.clone(), value: Some(value.clone()) };
+        let entry = match i % 3 {
+            0 => WalEntry::put(i, key.clone(), value.clone()),
+            1 => WalEntry::batch(i, vec![put(&b"count".to_vec(), &value), put(&key, &value)]),
+            _ => WalEntry::delete(i, key.clone()),
+        };
+        if writer.append(&entry).is_err() {
+            break;
+        }
+        if i % 3 == 1 {
+            model.insert(b"count".to_vec(), value.clone());
+        }
+        match i % 3 {
+            2 => model.remove(&key),
+            _ => model.insert(key, value),
+        };
+    }
+    print(&model);
+    Ok(())
+}
+
+fn small(directory: &str) -> Outcome {
+    let place = Path::new(directory);
+    for (name, compression) in
+        [("small.sst", CompressionType::None), ("lz4.sst", CompressionType::Lz4), ("zstd.sst", CompressionType::Zstd { level: 3 })]
+    {
+        let config = SSTableConfig { block_size: 80, compression, ..SSTableConfig::default() };
+        let mut writer = SSTableWriter::create(&place.join(name), config)?;
+        for (key, value, timestamp) in
+            [("ada", Some("1815"), 3), ("alan", Some("1912"), 2), ("grace", None, 4), ("grace", Some("19061906190619061906"), 1)]
+        {
+            writer.append(SSTableEntry {
+                key: key.as_bytes().to_vec(),
+                value: value.map(|value: &str| value.as_bytes().to_vec()),
+                timestamp,
+                sequence: 0,
+            })?;
+        }
+        writer.finish()?;
+    }
+    // A ring of 372 bytes: the second log has used its beginning again.
+    for name in ["small.wal", "wrapped.wal"] {
+        let config = WalConfig { segment_size: 152, max_segments: 3, sync_mode: SyncMode::NoSync };
+        let mut writer = WalWriter::create(&place.join(name), config, 1, 1)?;
+        let entry = |i: u64| WalEntry::put(i, format!("key {}", i % 3).into_bytes(), format!("value {i}").repeat(4).into_bytes());
+        for i in 1..8 {
+            writer.append(&entry(i))?;
+        }
+        if name == "wrapped.wal" {
+            let size = entry(1).encode()?.len() as u64;
+            writer.advance_start(3 * size)?;
+            writer.append(&WalEntry::delete(8, b"key 1".to_vec()))?;
+            writer.append(&entry(9))?;
+        }
+    }
+    let database = Database::open(&place.join("small.alopex"))?;
+    let mut model = Model::new();
+    commit(&database, &mut model, vec![(b"ada".to_vec(), Some(b"1815".to_vec())), (b"alan".to_vec(), Some(b"1911".to_vec()))])?;
+    database.flush()?;
+    commit(&database, &mut model, vec![(b"alan".to_vec(), Some(b"1912".to_vec())), (b"ada".to_vec(), None), (b"".to_vec(), Some(vec![48]))])?;
+    Ok(())
+}
+
 fn run(words: &[String]) -> Outcome {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     match words[..] {
@@ -148,6 +220,8 @@ fn run(words: &[String]) -> Outcome {
         ["hold", path] => hold(path),
         ["table", path, compression] => table(path, compression),
         ["alxs", path] => alxs(path),
+        ["log", path, size, segments] => log(path, size.parse()?, segments.parse()?),
+        ["small", directory] => small(directory),
         _ => Err("see the head of this program for its commands".into()),
     }
 }
