@@ -388,7 +388,8 @@ firn_migrate_alopex_open(struct firn_cli *cli, enum firn_migrate_alopex_kind kin
     }
     firn_task_notices_json(&alopex->notices);
     const char *hint =
-        code == FIRN_CORRUPT && kind == FIRN_MIGRATE_ALOPEX_ALXS
+        code == FIRN_BUSY ? "close it there, or end that process"
+        : code == FIRN_CORRUPT && kind == FIRN_MIGRATE_ALOPEX_ALXS
             ? "records that can be read are imported with --damaged; they may be wrong"
             : NULL;
     return firn_command_report_failure(cli, &err, hint);

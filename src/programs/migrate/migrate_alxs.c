@@ -37,7 +37,7 @@ next_record(struct records *records, struct firn_migrate_version *out, bool *out
     if (size > records->limit - records->at - sizeof(head) || size > FIRN_MIGRATE_ALOPEX_PART_MAX) {
         return FIRN_OK;
     }
-    int code = firn_migrate_room_reserve(&records->record, (size_t)size + 1, err);
+    int code = firn_migrate_span_room_reserve(&records->record, (size_t)size + 1, err);
     if (code != FIRN_OK || !firn_migrate_span_read(records->span, records->at + sizeof(head),
                                                    records->record.data, (size_t)size)) {
         return code;
@@ -50,7 +50,7 @@ next_record(struct records *records, struct firn_migrate_version *out, bool *out
     if (order > 0 || (order == 0 && records->before_size > out->key.size)) {
         return FIRN_OK;
     }
-    code = firn_migrate_room_reserve(&records->before, out->key.size + 1, err);
+    code = firn_migrate_span_room_reserve(&records->before, out->key.size + 1, err);
     if (code == FIRN_OK) {
         memcpy(records->before.data, out->key.data, out->key.size);
         records->before_size = out->key.size;
@@ -83,7 +83,7 @@ firn_migrate_alxs_read(const struct firn_migrate_span *span, uint64_t limit,
     } else if (code == FIRN_OK && checksum == NULL && !is_whole && limit > HEADER_SIZE) {
         firn_migrate_span_tell(span, records.at, taker, "no record can be read from here on");
     }
-    firn_migrate_room_deinit(&records.record);
-    firn_migrate_room_deinit(&records.before);
+    firn_migrate_span_room_deinit(&records.record);
+    firn_migrate_span_room_deinit(&records.before);
     return code;
 }

@@ -193,7 +193,8 @@ firn_migrate_container_read(const struct firn_migrate_span *span,
         firn_migrate_span_tell(span, 0, taker, "the header is damaged");
     } else if (memcmp(header + 4, (const uint8_t[]){0, 0, 1, 0, 0, 0}, 6) != 0) {
         return firn_migrate_fail(
-            err, FIRN_NEWER, "it has version %u.%u.%u of the format; this firn reads 0.1.0",
+            err, FIRN_UNSUPPORTED,
+            "the file has version %u.%u.%u of its format; this firn reads 0.1.0",
             header[4] | (unsigned)header[5] << 8, header[6] | (unsigned)header[7] << 8,
             header[8] | (unsigned)header[9] << 8);
     }

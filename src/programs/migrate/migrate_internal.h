@@ -193,9 +193,9 @@ struct firn_migrate_room {
     size_t capacity;
 };
 /* Makes room for `size` bytes; what was in it is lost. */
-FIRN_MUST_CHECK int firn_migrate_room_reserve(struct firn_migrate_room *room, size_t size,
-                                              firn_error *err);
-void firn_migrate_room_deinit(struct firn_migrate_room *room);
+FIRN_MUST_CHECK int firn_migrate_span_room_reserve(struct firn_migrate_room *room, size_t size,
+                                                   firn_error *err);
+void firn_migrate_span_room_deinit(struct firn_migrate_room *room);
 
 /* A value that a key had, or that it was deleted. Borrowed. */
 struct firn_migrate_version {
@@ -226,7 +226,7 @@ FIRN_MUST_CHECK int firn_migrate_table_read(const struct firn_migrate_span *span
 /* A write-ahead log; what it has up to the number `floor` is in tables. */
 FIRN_MUST_CHECK int firn_migrate_wal_read(const struct firn_migrate_span *span, uint64_t floor,
                                           const struct firn_migrate_taker *taker, firn_error *err);
-/* A container. *out_tables: how many tables it has. FIRN_NEWER. */
+/* A container. *out_tables: how many tables it has. FIRN_UNSUPPORTED for another version. */
 FIRN_MUST_CHECK int firn_migrate_container_read(const struct firn_migrate_span *span,
                                                 const struct firn_migrate_taker *taker,
                                                 uint64_t *out_tables, firn_error *err);

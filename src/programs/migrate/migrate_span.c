@@ -84,7 +84,7 @@ firn_migrate_span_tell(const struct firn_migrate_span *span, uint64_t offset,
 }
 
 int
-firn_migrate_room_reserve(struct firn_migrate_room *room, size_t size, firn_error *err)
+firn_migrate_span_room_reserve(struct firn_migrate_room *room, size_t size, firn_error *err)
 {
     if (size <= room->capacity) {
         return FIRN_OK;
@@ -100,7 +100,7 @@ firn_migrate_room_reserve(struct firn_migrate_room *room, size_t size, firn_erro
 }
 
 void
-firn_migrate_room_deinit(struct firn_migrate_room *room)
+firn_migrate_span_room_deinit(struct firn_migrate_room *room)
 {
     free(room->data);
     memset(room, 0, sizeof(*room));

@@ -103,7 +103,7 @@ decode(struct table *table, size_t size, firn_slice *out, bool *out_is_block)
     if (*out_is_block || (!is_lz4 && !is_zstd) || plain_size > FIRN_MIGRATE_ALOPEX_PART_MAX) {
         return FIRN_OK;
     }
-    int code = firn_migrate_room_reserve(&table->plain, plain_size, table->err);
+    int code = firn_migrate_span_room_reserve(&table->plain, plain_size, table->err);
     if (code != FIRN_OK) {
         return code;
     }
@@ -138,7 +138,7 @@ read_block(struct table *table, uint64_t offset, uint32_t size, bool *out_is_blo
     if (size < BLOCK_HEADER_SIZE + CRC_SIZE || size > FIRN_MIGRATE_ALOPEX_PART_MAX) {
         return FIRN_OK;
     }
-    int code = firn_migrate_room_reserve(&table->block, size, table->err);
+    int code = firn_migrate_span_room_reserve(&table->block, size, table->err);
     if (code != FIRN_OK || !firn_migrate_span_read(table->span, offset, table->block.data, size) ||
         firn_migrate_span_crc_of(0, table->block.data, size - CRC_SIZE) !=
             firn_migrate_span_u32(table->block.data + size - CRC_SIZE)) {
@@ -164,7 +164,7 @@ find_block(struct table *table, uint64_t offset, uint64_t limit, size_t *out_siz
     most += most / 128 + 1024; /* the most that a compressor adds */
     most = most < limit - offset ? most : limit - offset;
     most = most < FIRN_MIGRATE_ALOPEX_PART_MAX ? most : FIRN_MIGRATE_ALOPEX_PART_MAX;
-    int code = firn_migrate_room_reserve(&table->block, (size_t)most, table->err);
+    int code = firn_migrate_span_room_reserve(&table->block, (size_t)most, table->err);
     if (code != FIRN_OK ||
         !firn_migrate_span_read(table->span, offset, table->block.data, (size_t)most)) {
         return code;
@@ -406,7 +406,7 @@ firn_migrate_table_read(const struct firn_migrate_span *span,
     uint64_t end;
     struct table table = {.span = span, .taker = taker, .err = err};
     int code = read_table(&table, out_end != NULL ? out_end : &end);
-    firn_migrate_room_deinit(&table.block);
-    firn_migrate_room_deinit(&table.plain);
+    firn_migrate_span_room_deinit(&table.block);
+    firn_migrate_span_room_deinit(&table.plain);
     return code;
 }

@@ -8,6 +8,8 @@
  */
 #include <assert.h>
 #include <errno.h>
+#include <ftw.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,7 +17,7 @@
 #include "migrate/migrate_internal.h"
 #include "sqlitefile/sqlitefile.h"
 
-enum { SUFFIX_SIZE = 17, MEMORY_MIB = 64 };
+enum { SUFFIX_SIZE = 17, MEMORY_MIB = 64, DESCRIPTORS = 8 };
 
 struct firn_migrate_versions {
     char place[PATH_MAX - 16]; /* "": none */
@@ -73,8 +75,8 @@ firn_migrate_versions_put(struct firn_migrate_versions *versions,
         return firn_migrate_fail(err, FIRN_LIMIT, "a key of %zu and a value of %zu bytes",
                                  version->key.size, version->value.size);
     }
-    int code =
-        firn_migrate_room_reserve(&versions->built, 2 * version->key.size + 2 + SUFFIX_SIZE, err);
+    int code = firn_migrate_span_room_reserve(&versions->built,
+                                              2 * version->key.size + 2 + SUFFIX_SIZE, err);
     if (code != FIRN_OK) {
         return code;
     }
@@ -109,7 +111,7 @@ keep_other(struct firn_migrate_versions *versions, firn_slice key, bool *out, fi
     if (!*out) {
         return FIRN_OK;
     }
-    int code = firn_migrate_room_reserve(&versions->before, size, err);
+    int code = firn_migrate_span_room_reserve(&versions->before, size, err);
     if (code == FIRN_OK) {
         memcpy(versions->before.data, key.data, size);
         versions->before_size = size;
@@ -140,7 +142,7 @@ firn_migrate_versions_next(struct firn_migrate_versions *versions, firn_slice *o
         }
         if (is_other && key.data[key.size - 1] == 0) {
             size_t size = 0;
-            code = firn_migrate_room_reserve(&versions->key, key.size, err);
+            code = firn_migrate_span_room_reserve(&versions->key, key.size, err);
             code = code == FIRN_OK
                        ? firn_key_read_text(&key, versions->key.data, versions->key.capacity, &size)
                        : code;
@@ -151,6 +153,16 @@ firn_migrate_versions_next(struct firn_migrate_versions *versions, firn_slice *o
     }
 }
 
+static int
+remove_one(const char *path, const struct stat *stat, int kind, struct FTW *walk)
+{
+    (void)stat;
+    (void)kind;
+    (void)walk;
+    (void)remove(path); /* what cannot be removed stays */
+    return 0;
+}
+
 void
 firn_migrate_versions_destroy(struct firn_migrate_versions *versions)
 {
@@ -159,15 +171,13 @@ firn_migrate_versions_destroy(struct firn_migrate_versions *versions)
     }
     firn_cursor_close(versions->cursor);
     firn_bulk_close(versions->bulk);
-    bool is_gone = versions->store == NULL || firn_store_close(versions->store, NULL) == FIRN_OK;
+    bool is_closed = versions->store == NULL || firn_store_close(versions->store, NULL) == FIRN_OK;
+    (void)is_closed; /* it is removed */
     if (versions->place[0] != '\0') {
-        is_gone = firn_store_destroy(versions->path, NULL) == FIRN_OK && is_gone;
-        (void)rmdir(versions->path);
-        (void)rmdir(versions->place); /* what could not be removed stays */
+        (void)nftw(versions->place, remove_one, DESCRIPTORS, FTW_DEPTH | FTW_PHYS);
     }
-    (void)is_gone;
-    firn_migrate_room_deinit(&versions->built);
-    firn_migrate_room_deinit(&versions->before);
-    firn_migrate_room_deinit(&versions->key);
+    firn_migrate_span_room_deinit(&versions->built);
+    firn_migrate_span_room_deinit(&versions->before);
+    firn_migrate_span_room_deinit(&versions->key);
     free(versions);
 }

@@ -11,7 +11,7 @@
  * All segments have one size, which is not in the file: they are found by their headers (find_segments). Keys and values have their size
  * before them, 7 bits a byte. The number of an entry is the timestamp of what it wrote.
  *
- * (I1) Only an entry whose checksum is right, all of whose bytes make sense and whose number is larger than the one before is given on
+ * (I1) Only an entry whose checksum is right, all of whose bytes make sense and whose number follows the one before is given on
  * (read_entry). After a damaged entry the next intact one is looked for: where its size says, then byte by byte, so that a copy of a log in
  * a value is not taken for the log. The search has a limit (SEARCH_MAX, WORK_MAX).
  */
@@ -30,10 +30,12 @@ enum {
     CRC_SIZE = 4,
     NEAR_SIZE = 64 << 10,
     SEARCH_MAX = 64 << 20, /* bytes after a damaged entry */
-    WORK_MAX = 256 << 20,  /* bytes whose checksum is computed in a search */
+    WORK_MAX = 1 << 30,    /* bytes whose checksum was wrong, before searches end */
     VERSION_MAX = 2
 };
 #define HIGHEST_BIT (UINT64_C(1) << 63)
+#define STEP_MAX (UINT64_C(1) << 32)   /* between the numbers of two entries */
+#define NUMBER_MAX (UINT64_C(1) << 40) /* of the first */
 
 struct wal {
     const struct firn_migrate_span *span;
@@ -44,6 +46,7 @@ struct wal {
     uint64_t floor;  /* entries up to this number are not given on */
     bool is_lost;    /* where it begins and ends: entries come in any order */
     bool is_damaged; /* an entry */
+    uint64_t work;   /* bytes of what turned out to be no entries */
     uint64_t number; /* of the entry before; 0 if is_lost */
     struct firn_migrate_room entry;
     uint8_t near[NEAR_SIZE]; /* of the file, for small reads */
@@ -243,11 +246,13 @@ read_entry(struct wal *wal, uint64_t at, uint64_t left, uint64_t *out_size, uint
     bool is_body = false;
     *out_body = firn_bytes(NULL, 0);
     *out_size = size_at(wal, at, left, out_number);
-    if (*out_size == 0 || *out_number <= wal->number || *out_size > FIRN_BATCH_SIZE_MAX) {
+    if (*out_size == 0 || *out_size > FIRN_BATCH_SIZE_MAX || *out_number <= wal->number ||
+        *out_number - wal->number > (wal->number > 0 ? STEP_MAX : NUMBER_MAX)) {
         return FIRN_OK;
     }
+    wal->work += *out_size;
     size_t size = (size_t)*out_size;
-    int code = firn_migrate_room_reserve(&wal->entry, size, wal->err);
+    int code = firn_migrate_span_room_reserve(&wal->entry, size, wal->err);
     if (code != FIRN_OK || !read_ring(wal, at, wal->entry.data, size) ||
         firn_migrate_span_crc_of(0, wal->entry.data, size - CRC_SIZE) !=
             firn_migrate_span_u32(wal->entry.data + size - CRC_SIZE)) {
@@ -256,7 +261,10 @@ read_entry(struct wal *wal, uint64_t at, uint64_t left, uint64_t *out_size, uint
     firn_slice body =
         firn_bytes(wal->entry.data + ENTRY_HEAD_SIZE, size - ENTRY_HEAD_SIZE - CRC_SIZE);
     code = walk_body(wal, body, *out_number, NULL, &is_body);
-    *out_body = is_body ? body : *out_body;
+    if (is_body) {
+        *out_body = body;
+        wal->work -= *out_size;
+    }
     return code;
 }
 
@@ -264,7 +272,6 @@ read_entry(struct wal *wal, uint64_t at, uint64_t left, uint64_t *out_size, uint
 static int
 search(struct wal *wal, uint64_t at, uint64_t left, uint64_t *out_skipped)
 {
-    uint64_t work = 0;
     uint64_t size;
     uint64_t number;
     firn_slice body;
@@ -280,13 +287,13 @@ search(struct wal *wal, uint64_t at, uint64_t left, uint64_t *out_skipped)
         }
     }
     uint64_t limit = left < SEARCH_MAX ? left : SEARCH_MAX;
-    for (uint64_t skipped = 1; skipped < limit && work < WORK_MAX; skipped++) {
+    limit = limit < wal->span->size ? limit : wal->span->size; /* the ring may be larger */
+    for (uint64_t skipped = 1; skipped < limit && wal->work < WORK_MAX; skipped++) {
         code = read_entry(wal, at + skipped, left - skipped, &size, &number, &body);
         *out_skipped = skipped;
         if (code != FIRN_OK || body.size > 0) {
             return code;
         }
-        work += number > wal->number ? size : 0;
     }
     *out_skipped = left;
     return FIRN_OK;
@@ -409,6 +416,6 @@ firn_migrate_wal_read(const struct firn_migrate_span *span, uint64_t floor,
     struct wal wal = {.span = span, .taker = taker, .floor = floor, .err = err};
     assert(taker != NULL);
     int code = read_wal(&wal);
-    firn_migrate_room_deinit(&wal.entry);
+    firn_migrate_span_room_deinit(&wal.entry);
     return code;
 }
