@@ -25,7 +25,13 @@
 #include "task/task.h"
 #include "term/term.h"
 
-enum { TELL_EVERY = 1024, FILE_MIN = 128 /* of a container */, META_SIZE = 24, ALXS_FOOTER = 16 };
+enum {
+    TELL_EVERY = 1024,
+    FILE_MIN = 128 /* of a container */,
+    META_SIZE = 24,
+    ALXS_FOOTER = 16,
+    ALXS_MIN = 32
+};
 
 struct firn_migrate_alopex {
     struct firn_cli *cli;
@@ -145,7 +151,7 @@ read_part(struct firn_migrate_alopex *alopex, int directory, const char *name, b
 {
     firn_error open_err;
     int fd;
-    struct firn_migrate_span span;
+    struct firn_migrate_span span = {.size = 0};
     const struct firn_migrate_taker taker = {take_version, take_damage, alopex};
     const char *outer = alopex->name;
     alopex->name = name;
@@ -173,7 +179,7 @@ read_floor(struct firn_migrate_alopex *alopex, int directory)
 {
     int fd;
     uint8_t meta[META_SIZE];
-    struct firn_migrate_span span;
+    struct firn_migrate_span span = {.size = 0};
     if (open_file(directory, "checkpoint.meta", O_NOFOLLOW, &fd, &span, NULL) != FIRN_OK) {
         return 0;
     }
@@ -244,7 +250,7 @@ read_single(struct firn_migrate_alopex *alopex, const char *path, firn_error *er
     int fd;
     uint8_t head[24] = {0};
     uint8_t tail[4] = {0};
-    struct firn_migrate_span span;
+    struct firn_migrate_span span = {.size = 0};
     const struct firn_migrate_taker taker = {take_version, take_damage, alopex};
     int code = open_file(AT_FDCWD, path, 0, &fd, &span, err);
     if (code != FIRN_OK) {
@@ -324,7 +330,7 @@ read_alxs(struct firn_migrate_alopex *alopex, const char *path, firn_error *err)
 {
     int fd;
     uint8_t footer[ALXS_FOOTER];
-    struct firn_migrate_span span;
+    struct firn_migrate_span span = {.size = 0};
     firn_alxs_info info = FIRN_ALXS_INFO_INIT;
     firn_alxs_verify_options options = FIRN_ALXS_VERIFY_OPTIONS_INIT;
     const struct firn_migrate_taker taker = {take_version, take_damage, alopex};
@@ -342,7 +348,7 @@ read_alxs(struct firn_migrate_alopex *alopex, const char *path, firn_error *err)
     }
     if (code == FIRN_OK) {
         bool has_footer =
-            span.size >= 2 * ALXS_FOOTER &&
+            span.size >= ALXS_MIN &&
             firn_migrate_span_read(&span, span.size - ALXS_FOOTER, footer, sizeof(footer)) &&
             memcmp(footer, "SSTF", 4) == 0;
         alopex->tables = 1;

@@ -111,7 +111,7 @@ read_sections(const struct firn_migrate_span *span, const struct index *index,
 {
     int code = FIRN_OK;
     for (uint64_t i = 0; code == FIRN_OK && i < index->count; i++) {
-        struct section section;
+        struct section section = {.kind = KIND_LIST};
         uint32_t crc = 0;
         bool is_read = get_section(span, index, i, &section);
         if (is_read && index->has_checksums &&

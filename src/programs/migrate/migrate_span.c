@@ -73,8 +73,8 @@ firn_migrate_span_tell(const struct firn_migrate_span *span, uint64_t offset,
                        const struct firn_migrate_taker *taker, const char *format, ...)
 {
     char text[FIRN_ERROR_TEXT_SIZE];
-    int size = snprintf(text, sizeof(text),
-                        "at offset %llu: ", (unsigned long long)(span->begin + offset));
+    unsigned long long at = span->begin + offset;
+    int size = snprintf(text, sizeof(text), "at offset %llu: ", at);
     assert(size > 0 && (size_t)size < sizeof(text));
     va_list values;
     va_start(values, format);

@@ -63,12 +63,13 @@ next_entry(firn_slice *rest, struct firn_migrate_version *out)
     if (key_size > left || value_size > left - key_size) {
         return false;
     }
-    *out =
-        (struct firn_migrate_version){.key = firn_bytes(data + ENTRY_SIZE, key_size),
-                                      .value = firn_bytes(data + ENTRY_SIZE + key_size, value_size),
-                                      .is_deleted = data[0] == 1,
-                                      .timestamp = firn_migrate_span_u64(data + 1),
-                                      .sequence = firn_migrate_span_u64(data + 9)};
+    bool is_deleted = data[0] == 1;
+    *out = (struct firn_migrate_version){
+        .key = firn_bytes(data + ENTRY_SIZE, key_size),
+        .value = firn_bytes(data + ENTRY_SIZE + key_size, is_deleted ? 0 : value_size),
+        .is_deleted = is_deleted,
+        .timestamp = firn_migrate_span_u64(data + 1),
+        .sequence = firn_migrate_span_u64(data + 9)};
     *rest = firn_bytes(data + ENTRY_SIZE + key_size + value_size, left - key_size - value_size);
     return true;
 }
