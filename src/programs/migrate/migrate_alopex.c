@@ -51,7 +51,11 @@ struct firn_migrate_alopex {
 static void
 take_damage(void *ctx, const char *text)
 {
+    firn_error err;
     struct firn_migrate_alopex *alopex = ctx;
+    if (firn_command_go_on(&err) != FIRN_OK) {
+        return; /* it was stopped, and is not damaged */
+    }
     firn_callbacks callbacks = firn_task_notices_callbacks(&alopex->notices);
     firn_notice notice = {
         .kind = FIRN_NOTICE_UNREADABLE, .path = firn_str(alopex->name), .text = text};
@@ -92,11 +96,16 @@ take_version(void *ctx, const struct firn_migrate_version *version, firn_error *
 
 /* ---- files ---- */
 
+/* Reads nothing after a signal. */
 static bool
 read_file(void *ctx, uint64_t offset, uint8_t *data, size_t size)
 {
+    firn_error err;
     const int *fd = ctx;
     while (size > 0) {
+        if (firn_command_go_on(&err) != FIRN_OK) {
+            return false;
+        }
         ssize_t got = pread(*fd, data, size, (off_t)offset);
         if (got <= 0 && !(got < 0 && errno == EINTR)) {
             return false;
@@ -379,6 +388,7 @@ firn_migrate_alopex_open(struct firn_cli *cli, enum firn_migrate_alopex_kind kin
         code = kind == FIRN_MIGRATE_ALOPEX_ALXS ? read_alxs(alopex, path, &err)
                                                 : read_store(alopex, path, &err);
     }
+    code = firn_command_go_on(&err) != FIRN_OK ? FIRN_CANCELLED : code;
     if (alopex->lock >= 0) {
         (void)close(alopex->lock);
         alopex->lock = -1;
