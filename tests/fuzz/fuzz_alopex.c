@@ -3,7 +3,7 @@
  * fuzz_alopex: tables, logs and containers of Alopex, and records of ALXS, as anybody wrote them.
  *
  * The first byte chooses the reader. Checksums are hard to guess, so the harness
- * can set those of a table's blocks and of a log's entries right (the second byte). What is given on lies in memory, no delete has a
+ * can set those of a table's blocks and of logs' entries right (the second byte). What is given on lies in memory, no delete has a
  * value, a second reading finds the same, and nothing is read outside of the span.
  */
 #include <stdint.h>
@@ -57,11 +57,11 @@ tell(void *ctx, const char *text)
 }
 
 static void
-put_crc(struct file *file, uint64_t at, uint64_t size)
+put_crc(struct file *file, uint64_t at, uint64_t size, uint64_t to)
 {
     uint32_t crc = firn_migrate_span_crc_of(0, file->data + at, (size_t)size);
     for (size_t i = 0; i < 4; i++) {
-        file->data[at + size + i] = (uint8_t)(crc >> 8 * i);
+        file->data[to + i] = (uint8_t)(crc >> 8 * i);
     }
 }
 
@@ -77,12 +77,25 @@ mend(struct file *file, bool is_log)
         if (size < 4 || size > file->size - at - head) {
             break;
         }
-        put_crc(file, at, head + size - 4);
+        put_crc(file, at, head + size - 4, at + head + size - 4);
         at += head + (size_t)size;
     }
     if (is_log && file->size >= LOG_HEADER) {
-        put_crc(file, 0, 16);
-        put_crc(file, 20, 22);
+        put_crc(file, 0, 16, 16);
+        put_crc(file, 20, 22, 42);
+    }
+}
+
+static void
+mend_journal(struct file *file)
+{
+    for (size_t at = 0; file->size - at >= 8;) {
+        size_t size = firn_migrate_span_u32(file->data + at);
+        if (size > file->size - at - 8) {
+            break;
+        }
+        put_crc(file, at + 8, size, at + 4);
+        at += 8 + size;
     }
 }
 
@@ -97,6 +110,7 @@ read_as(int reader, struct file *file)
     int code = reader == 0   ? firn_migrate_table_read(&span, &taker, &end, &err)
                : reader == 1 ? firn_migrate_wal_read(&span, 0, &taker, &err)
                : reader == 2 ? firn_migrate_container_read(&span, &taker, &end, &err)
+               : reader == 4 ? firn_migrate_journal_read(&span, &taker, &err)
                              : firn_migrate_alxs_read(&span, file->size, NULL, &taker, &err);
     CHECK(code == FIRN_OK || code == err.code);
     CHECK(reader != 0 || code != FIRN_OK || end <= file->size);
@@ -112,9 +126,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct file file = {.data = malloc(size - HEAD), .size = size - HEAD};
     CHECK(file.data != NULL);
     memcpy(file.data, data + HEAD, file.size);
-    int reader = data[0] & 3;
+    int reader = data[0] % 5;
     if ((data[1] & 1) != 0 && reader < 2) {
         mend(&file, reader == 1);
+    } else if ((data[1] & 1) != 0 && reader == 4) {
+        mend_journal(&file);
     }
     int code = read_as(reader, &file);
     CHECK(code == FIRN_OK || (reader == 2 && code == FIRN_UNSUPPORTED));

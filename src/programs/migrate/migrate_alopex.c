@@ -275,6 +275,9 @@ read_single(struct firn_migrate_alopex *alopex, const char *path, firn_error *er
     } else if (memcmp(head + 16, "AWAL", 4) == 0 || memcmp(head + 20, "AWAL", 4) == 0) {
         alopex->has_log = true;
         code = firn_migrate_wal_read(&span, 0, &taker, err);
+    } else if (firn_migrate_journal_is_one(&span)) {
+        alopex->has_log = true;
+        code = firn_migrate_journal_read(&span, &taker, err);
     } else {
         code = firn_migrate_fail(err, FIRN_CORRUPT, "'%.400s' is no file of Alopex%s", path,
                                  memcmp(head, "ALXS", 4) == 0 ? ": it is a sorted table" : "");

@@ -180,6 +180,16 @@ struct firn_migrate_span {
 /* offset is within the span. False also for what is not inside. */
 bool firn_migrate_span_read(const struct firn_migrate_span *span, uint64_t offset, void *data,
                             size_t size);
+/* The same through a buffer, for small reads of what lies close together. A zeroed one, with its span, is empty. */
+enum { FIRN_MIGRATE_NEAR_SIZE = 32 << 10 };
+struct firn_migrate_near {
+    const struct firn_migrate_span *span;
+    uint64_t at; /* of the span */
+    size_t size;
+    uint8_t bytes[FIRN_MIGRATE_NEAR_SIZE];
+};
+bool firn_migrate_span_near(struct firn_migrate_near *near, uint64_t offset, void *data,
+                            size_t size);
 /* The CRC-32 of the first `size` bytes. */
 bool firn_migrate_span_crc(const struct firn_migrate_span *span, uint64_t size, uint32_t *out);
 /* Continues the CRC-32 of IEEE 802.3; 0 to begin with. */
@@ -226,6 +236,11 @@ FIRN_MUST_CHECK int firn_migrate_table_read(const struct firn_migrate_span *span
 /* A write-ahead log; what it has up to the number `floor` is in tables. */
 FIRN_MUST_CHECK int firn_migrate_wal_read(const struct firn_migrate_span *span, uint64_t floor,
                                           const struct firn_migrate_taker *taker, firn_error *err);
+/* The log of a memory store, which has no mark: whether it begins like one. */
+bool firn_migrate_journal_is_one(const struct firn_migrate_span *span);
+FIRN_MUST_CHECK int firn_migrate_journal_read(const struct firn_migrate_span *span,
+                                              const struct firn_migrate_taker *taker,
+                                              firn_error *err);
 /* A container. *out_tables: how many tables it has. FIRN_UNSUPPORTED for another version. */
 FIRN_MUST_CHECK int firn_migrate_container_read(const struct firn_migrate_span *span,
                                                 const struct firn_migrate_taker *taker,

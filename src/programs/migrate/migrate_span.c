@@ -21,6 +21,25 @@ firn_migrate_span_read(const struct firn_migrate_span *span, uint64_t offset, vo
            (size == 0 || span->read(span->ctx, span->begin + offset, data, size));
 }
 
+bool
+firn_migrate_span_near(struct firn_migrate_near *near, uint64_t offset, void *data, size_t size)
+{
+    assert(size <= FIRN_MIGRATE_NEAR_SIZE);
+    if (offset < near->at || offset - near->at > near->size ||
+        size > near->size - (size_t)(offset - near->at)) {
+        uint64_t left = offset < near->span->size ? near->span->size - offset : 0;
+        near->at = offset;
+        near->size = left < sizeof(near->bytes) ? (size_t)left : sizeof(near->bytes);
+        if (size > near->size ||
+            !firn_migrate_span_read(near->span, offset, near->bytes, near->size)) {
+            near->size = 0;
+            return false;
+        }
+    }
+    memcpy(data, near->bytes + (size_t)(offset - near->at), size);
+    return true;
+}
+
 uint32_t
 firn_migrate_span_crc_of(uint32_t crc, const uint8_t *data, size_t size)
 {

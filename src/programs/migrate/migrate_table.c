@@ -33,7 +33,6 @@ enum {
     ENTRY_SIZE = 25,
     INDEX_HEAD_SIZE = 12,
     KEY_SHOWN = 24,
-    WINDOW_SIZE = 16 << 10,
     TRIES_MAX =
         4 /* of checksums that are right in the middle of a block, by chance or on purpose */
 };
@@ -193,39 +192,20 @@ find_block(struct table *table, uint64_t offset, uint64_t limit, size_t *out_siz
 /* ---- the index ---- */
 
 struct window {
-    const struct firn_migrate_span *span;
+    struct firn_migrate_near near;
     uint64_t at; /* what comes next */
     uint64_t end;
-    size_t used; /* of the buffer */
-    size_t filled;
-    uint8_t buffer[WINDOW_SIZE];
 };
 
-/* data may be NULL. */
+/* data is NULL: passes over it. */
 static bool
 take(struct window *window, uint8_t *data, size_t size)
 {
-    if (size > window->end - window->at) {
+    if (size > window->end - window->at ||
+        (data != NULL && !firn_migrate_span_near(&window->near, window->at, data, size))) {
         return false;
     }
-    for (size_t done = 0; done < size;) {
-        if (window->used == window->filled) {
-            uint64_t left = window->end - window->at;
-            window->filled = left < WINDOW_SIZE ? (size_t)left : WINDOW_SIZE;
-            window->used = 0;
-            if (!firn_migrate_span_read(window->span, window->at, window->buffer, window->filled)) {
-                return false;
-            }
-        }
-        size_t part = window->filled - window->used;
-        part = part < size - done ? part : size - done;
-        if (data != NULL) {
-            memcpy(data + done, window->buffer + window->used, part);
-        }
-        window->used += part;
-        window->at += part;
-        done += part;
-    }
+    window->at += size;
     return true;
 }
 
@@ -271,7 +251,7 @@ open_index(struct index *index, const struct firn_migrate_span *span, const uint
     if (offset < HEADER_SIZE || offset > room || size > room - offset) {
         return false;
     }
-    index->window.span = span;
+    index->window.near.span = span;
     index->window.at = offset;
     index->window.end = offset + size;
     bool is_there = take(&index->window, count, sizeof(count));

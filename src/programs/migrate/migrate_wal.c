@@ -28,7 +28,6 @@ enum {
     SEGMENTS_MAX = 4096,
     ENTRY_HEAD_SIZE = 12,
     CRC_SIZE = 4,
-    NEAR_SIZE = 64 << 10,
     SEARCH_MAX = 64 << 20, /* bytes after a damaged entry */
     WORK_MAX = 1 << 30,    /* bytes whose checksum was wrong, before searches end */
     VERSION_MAX = 2
@@ -49,31 +48,11 @@ struct wal {
     uint64_t work;   /* bytes of what turned out to be no entries */
     uint64_t number; /* of the entry before; 0 if is_lost */
     struct firn_migrate_room entry;
-    uint8_t near[NEAR_SIZE]; /* of the file, for small reads */
-    uint64_t near_at;
-    size_t near_size;
+    struct firn_migrate_near near;
     firn_error *err;
 };
 
 /* ---- the ring ---- */
-
-static bool
-read_near(struct wal *wal, uint64_t offset, uint8_t *data, size_t size)
-{
-    if (offset < wal->near_at || offset - wal->near_at > wal->near_size ||
-        size > wal->near_size - (size_t)(offset - wal->near_at)) {
-        uint64_t left = offset < wal->span->size ? wal->span->size - offset : 0;
-        wal->near_at = offset;
-        wal->near_size = left < NEAR_SIZE ? (size_t)left : NEAR_SIZE;
-        if (size > wal->near_size ||
-            !firn_migrate_span_read(wal->span, offset, wal->near, wal->near_size)) {
-            wal->near_size = 0;
-            return false;
-        }
-    }
-    memcpy(data, wal->near + (size_t)(offset - wal->near_at), size);
-    return true;
-}
 
 /* Where a place in the ring is in the file. *out_left: bytes up to the end of its segment. */
 static uint64_t
@@ -93,7 +72,7 @@ read_ring(struct wal *wal, uint64_t at, uint8_t *data, size_t size)
         uint64_t offset = place(wal, at, &left);
         size_t part = size < left ? size : (size_t)left;
         bool is_read = part <= ENTRY_HEAD_SIZE
-                           ? read_near(wal, offset, data, part)
+                           ? firn_migrate_span_near(&wal->near, offset, data, part)
                            : firn_migrate_span_read(wal->span, offset, data, part);
         if (!is_read) {
             return false;
@@ -413,7 +392,8 @@ int
 firn_migrate_wal_read(const struct firn_migrate_span *span, uint64_t floor,
                       const struct firn_migrate_taker *taker, firn_error *err)
 {
-    struct wal wal = {.span = span, .taker = taker, .floor = floor, .err = err};
+    struct wal wal = {
+        .span = span, .taker = taker, .near = {.span = span}, .floor = floor, .err = err};
     assert(taker != NULL);
     int code = read_wal(&wal);
     firn_migrate_span_room_deinit(&wal.entry);

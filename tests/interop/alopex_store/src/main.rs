@@ -9,11 +9,13 @@
 //   hold PATH                             the same, closed; then opens it again and waits for the end of standard input
 //   table PATH none|lz4|zstd              a table of the LSM tree, with several versions of keys
 //   alxs PATH                             a sorted table of the memory store
+//   memory PATH                           a memory store with its log PATH, which is not closed
 //   log PATH SIZE SEGMENTS                a log of segments of this size; nothing is printed for entries that it has no room for
 //   small DIRECTORY                       files for tests/formats/alopex
 use alopex_core::lsm::sstable::{CompressionType, SSTableConfig, SSTableEntry, SSTableWriter};
 use alopex_core::lsm::wal::{SyncMode, WalBatchOp, WalConfig, WalEntry, WalOpType, WalWriter};
 use alopex_core::storage::sstable::SstableWriter;
+use alopex_core::{KVStore, KVTransaction, MemoryKV};
 use alopex_embedded::{Database, TxnMode};
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -143,6 +145,31 @@ fn alxs(path: &str) -> Outcome {
     Ok(())
 }
 
+// The same changes as a transaction each, one half of them before the store writes its table.
+fn memory(path: &str, count: u32) -> Outcome {
+    let store = MemoryKV::open(Path::new(path))?;
+    let mut model = Model::new();
+    for i in 0..count {
+        let mut transaction = store.begin(TxnMode::ReadWrite)?;
+        for (key, is_put) in [(i, true), (i / 2, i % 3 != 0), (i / 3, i % 5 != 0)] {
+            let (key, value) = (format!("key {key:05}").into_bytes(), format!("value {i}").into_bytes());
+            if is_put {
+                transaction.put(key.clone(), value.clone())?;
+                model.insert(key, value);
+            } else {
+                transaction.delete(key.clone())?;
+                model.remove(&key);
+            }
+        }
+        transaction.commit_self()?;
+        if i == count / 2 {
+            store.flush()?;
+        }
+    }
+    print(&model);
+    Ok(())
+}
+
 fn log(path: &str, segment_size: usize, max_segments: usize) -> Outcome {
     let config = WalConfig { segment_size, max_segments, sync_mode: SyncMode::NoSync };
     let mut writer = WalWriter::create(Path::new(path), config, 1, 1)?;
@@ -204,6 +231,7 @@ fn small(directory: &str) -> Outcome {
             writer.append(&entry(9))?;
         }
     }
+    memory(place.join("small.log").to_str().ok_or("a path")?, 4)?;
     let database = Database::open(&place.join("small.alopex"))?;
     let mut model = Model::new();
     commit(&database, &mut model, vec![(b"ada".to_vec(), Some(b"1815".to_vec())), (b"alan".to_vec(), Some(b"1911".to_vec()))])?;
@@ -220,6 +248,7 @@ fn run(words: &[String]) -> Outcome {
         ["hold", path] => hold(path),
         ["table", path, compression] => table(path, compression),
         ["alxs", path] => alxs(path),
+        ["memory", path] => memory(path, 500),
         ["log", path, size, segments] => log(path, size.parse()?, segments.parse()?),
         ["small", directory] => small(directory),
         _ => Err("see the head of this program for its commands".into()),
