@@ -88,10 +88,11 @@ const struct firn_command firn_import_alopex = {
             {NULL, 0, NULL, NULL},
         },
     .help = "FILE is a database NAME.alopex, its directory (of any version, with tables and a\n"
-            "log), or one table or log of it. Its keys, each with its newest value, become a\n"
-            "keyspace, which must not exist yet, of STORE (default: NAME.firn in the current\n"
-            "directory), which is created if there is none. Keys and values are copied byte for\n"
-            "byte; rows of SQL tables are the entries by which Alopex stores them.\n"
+            "log), one table or log of it, or the log of a memory store. Its keys, each with its\n"
+            "newest value, become a keyspace, which must not exist yet, of STORE (default:\n"
+            "NAME.firn in the current directory), which is created if there is none. Keys and\n"
+            "values are copied byte for byte; rows of SQL tables are the entries by which Alopex\n"
+            "stores them.\n"
             "\n"
             "FILE is only read, and must not be open in another process. Every block of a table\n"
             "and every entry of the log has its checksum: what is damaged is left out and named,\n"
