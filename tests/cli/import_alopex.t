@@ -28,7 +28,7 @@ by the command small of tests/interop/alopex_store.
   $ firn db scan all.firn log
   key 0	value 9value 9value 9value 9
   key 2	value 5value 5value 5value 5
-  $ firn import alopex small.log all.firn -k memory
+  $ firn import alopex memory.log all.firn -k memory
   memory: 4 entries
   read: 8 versions in 0 tables and the log
   $ firn db scan all.firn memory

@@ -18,9 +18,9 @@
 
 enum { FILE_MAX = 64 << 10, VERSIONS_MAX = 256, TEXT_SIZE = 128, STOPPED = FIRN_CANCELLED };
 
-static const char *const names[] = {"small.sst", "old.sst",   "lz4.sst",     "zstd.sst",
-                                    "small.wal", "old.wal",   "wrapped.wal", "small.alopex",
-                                    "small.log", "small.alxs"};
+static const char *const names[] = {"small.sst",  "old.sst",   "lz4.sst",     "zstd.sst",
+                                    "small.wal",  "old.wal",   "wrapped.wal", "small.alopex",
+                                    "memory.log", "small.alxs"};
 enum { FILES = sizeof(names) / sizeof(names[0]) };
 
 /* ---- allocations that fail ---- */

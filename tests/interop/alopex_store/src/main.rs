@@ -231,7 +231,7 @@ fn small(directory: &str) -> Outcome {
             writer.append(&entry(9))?;
         }
     }
-    memory(place.join("small.log").to_str().ok_or("a path")?, 4)?;
+    memory(place.join("memory.log").to_str().ok_or("a path")?, 4)?;
     let database = Database::open(&place.join("small.alopex"))?;
     let mut model = Model::new();
     commit(&database, &mut model, vec![(b"ada".to_vec(), Some(b"1815".to_vec())), (b"alan".to_vec(), Some(b"1911".to_vec()))])?;
