@@ -87,6 +87,11 @@ Damage is named, and the rest comes in.
   ! firn: left out: 3.sst: could not open '3.sst': Too many levels of symbolic links
   ! firn: left out: 4.sst: '4.sst' is not a regular file
   [6]
+  $ mkdir -p nolog/sst && cp small.sst nolog/sst && firn import alopex nolog
+  default: 2 entries
+  read: 4 versions in 1 table
+  ! firn: left out: nolog: it has no log (lsm.wal): what was only there is lost
+  [6]
   $ printf '\002' | dd of=small.alopex bs=1 seek=6 conv=notrunc status=none
   $ firn import alopex small.alopex newer.firn
   ! firn: the file has version 0.2.0 of its format; this firn reads 0.1.0

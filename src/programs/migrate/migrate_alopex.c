@@ -243,6 +243,9 @@ read_directory(struct firn_migrate_alopex *alopex, int directory, firn_error *er
         code = read_part(alopex, directory, "lsm.wal", true, read_floor(alopex, directory), err);
     }
     code = code == FIRN_OK ? read_tables(alopex, directory, err) : code;
+    if (code == FIRN_OK && !alopex->has_log && alopex->tables > 0) {
+        take_damage(alopex, "it has no log (lsm.wal): what was only there is lost");
+    }
     return code == FIRN_OK && !alopex->has_log && alopex->tables == 0
                ? firn_migrate_fail(err, FIRN_CORRUPT,
                                    "'%.400s' is no database of Alopex: it has neither "
