@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""tests/crash/import_faults.py FIRN: firn import tar, import git and export tar while their system calls fail.
+"""tests/crash/import_faults.py FIRN: firn import tar, git and alopex, and export tar, while their system calls fail.
 
 strace makes one call fail (EIO, ENOSPC) or kills the process in it: of each kind the ones at a few places. After each fault the
 store has no damage, no checkpoint has half of a tree, and the same command, without a fault, gives what a run without faults
-gives, once. After an error nothing is left below TMPDIR. Prints "count: N faults ..." or "SKIPPED: why".
+gives, once. After an error nothing is left below TMPDIR. A keyspace is there with all of its entries or empty or not at all. Prints "count: N faults ..." or "SKIPPED: why".
 """
 import json
 import os
@@ -26,6 +26,50 @@ def history(firn, place, env):
     listed = json.loads(run([firn, "list", "--json"], place, env).stdout)["checkpoints"]
     tags = json.loads(run([firn, "tag", "--json"], place, env).stdout)["tags"]
     return [(c["root"], c["message"]) for c in listed], sorted(t["name"] for t in tags)
+
+
+def alopex(firn, work, env, failures):
+    """A database of Alopex: what of it cannot be read is named, and what cannot be written leaves nothing."""
+    formats = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../formats/alopex")
+    source = f"{work}/app.alopex.d"
+    os.makedirs(f"{source}/sst")
+    for name, place in (("small.sst", "sst/1.sst"), ("lz4.sst", "sst/2.sst"), ("wrapped.wal", "lsm.wal")):
+        shutil.copy(f"{formats}/{name}", f"{source}/{place}")
+    faults = 0
+    words = [firn, "import", "alopex", source]
+    scan = [firn, "db", "scan"]
+    assert run(words + ["sound"], work, env).returncode == 0
+    wanted = run(scan + ["sound", "default"], work, env).stdout
+    for call in ["openat", "read", "pread64", "write", "pwrite64", "fdatasync", "fsync", "ftruncate", "mkdir", "mkdirat", "renameat", "renameat2",
+                 "unlinkat", "getdents64"]:
+        for fault in ("error=EIO", "error=ENOSPC", "signal=KILL"):
+            for at in (1, 3, 8, 21, 55):
+                where = f"alopex: {call} {at} {fault}"
+                done = run(["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"inject={call}:{fault}:when={at}"] + words + ["store"], work, env,
+                           timeout=120)
+                faults += done.returncode != 0
+                if done.returncode in (1, 3, 4, 5, 6) and not done.stderr:
+                    failures.append(f"{where}: {done.returncode} and not a word")
+                if fault != "signal=KILL" and os.listdir(env["TMPDIR"]) and call not in ("unlinkat", "openat", "getdents64"):
+                    failures.append(f"{where}: left behind {os.listdir(env['TMPDIR'])}: {done.stderr!r}")
+                shutil.rmtree(env["TMPDIR"])
+                os.mkdir(env["TMPDIR"])
+                if os.path.exists(f"{work}/store") and done.returncode not in (1, 2, 3, 4, 5, 6):  # killed, or done
+                    check = run([firn, "db", "check", "store"], work, env)
+                    found = run(scan + ["store", "default"], work, env)
+                    if check.returncode not in (0, 3) or (found.returncode == 0 and found.stdout not in (wanted, b"")):
+                        failures.append(f"{where}: {done.returncode} {check.stderr!r} {found.stdout!r}")
+                elif os.path.exists(f"{work}/store") and done.returncode != 6:
+                    names = run([firn, "db", "keyspaces", "store"], work, env).stdout
+                    if names and b"could not remove what was imported" not in done.stderr:
+                        failures.append(f"{where}: {done.returncode}, but there is {names!r}: {done.stderr!r}")
+                if done.returncode == 0 and run(scan + ["store", "default"], work, env).stdout != wanted:
+                    failures.append(f"{where}: it was done, but is not all there")
+                if run(words + ["other"], work, env).returncode != 0 or run(scan + ["other", "default"], work, env).stdout != wanted:
+                    failures.append(f"{where}: another import is not right afterwards")
+                for name in ("store", "other"):
+                    shutil.rmtree(f"{work}/{name}", ignore_errors=True)
+    return faults
 
 
 def main():
@@ -76,6 +120,7 @@ def main():
                     elif history(firn, place, env) != wanted and first.returncode not in (0, 6):
                         failures.append(f"{where}: another history: {first.returncode} {first.stderr!r}")
                     shutil.rmtree(place)
+    faults += alopex(firn, work, env, failures)
     # An export that fails leaves no file.
     for at in (1, 2, 5):
         out = f"{work}/out.tar"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * get_in_c STORE COUNT: the same gets as bench/compare.py makes, as calls in C: nanoseconds for each.
+ * get_in_c STORE COUNT: the same gets as bench/compare.py makes, as calls in C: nanoseconds for each, in the fastest of many rounds.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,7 +29,9 @@ main(int argc, char **argv)
         return 1;
     }
     double best = 1e9;
-    for (int round = 0; round < 5; round++) {
+    double best_empty = 1e9;
+    unsigned long rounds = 5 + 5000000 / count;
+    for (unsigned long round = 0; round < rounds; round++) {
         double begun = seconds();
         for (unsigned long i = 0; i < count; i++) {
             char key[32];
@@ -48,9 +50,10 @@ main(int argc, char **argv)
             (void)snprintf(key, sizeof key, "k%08lu", (i * 7919) % count);
             __asm__ volatile("" : : "r"(key) : "memory");
         }
-        double spent = (middle - begun) - (seconds() - middle);
-        best = spent < best ? spent : best;
+        double end = seconds();
+        best = middle - begun < best ? middle - begun : best;
+        best_empty = end - middle < best_empty ? end - middle : best_empty;
     }
-    (void)printf("%.0f\n", best / (double)count * 1e9);
+    (void)printf("%.0f\n", (best - best_empty) / (double)count * 1e9);
     return firn_store_close(store, &err) == FIRN_OK ? 0 : 1;
 }

@@ -18,6 +18,8 @@ extern const struct firn_command firn_import_unpack;
 extern const struct firn_command firn_import_git;
 extern const struct firn_command firn_import_chkpt;
 extern const struct firn_command firn_import_restic;
+extern const struct firn_command firn_import_alopex;
+extern const struct firn_command firn_import_alopex_alexs;
 extern const struct firn_command firn_import_export_tar;
 
 /* Fills *err from errno: "could not <what> '<path>': <reason>". Returns its code. */

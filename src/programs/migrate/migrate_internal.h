@@ -162,4 +162,112 @@ FIRN_MUST_CHECK int firn_migrate_sqlite_read(struct firn_migrate_sqlite *sqlite,
 /* NULL is allowed. */
 void firn_migrate_sqlite_close(struct firn_migrate_sqlite *sqlite);
 
+/* ---- Alopex: what its readers share ---- */
+
+enum {
+    FIRN_MIGRATE_ALOPEX_PART_MAX =
+        FIRN_KEY_SIZE_MAX + FIRN_VALUE_SIZE_MAX + 4096 /* what is in memory at once */
+};
+
+/* Bytes of a file, or a part of it. */
+struct firn_migrate_span {
+    /* Reads exactly so many bytes. False if that is not possible. */
+    bool (*read)(void *ctx, uint64_t offset, uint8_t *data, size_t size);
+    void *ctx;
+    uint64_t begin;
+    uint64_t size;
+};
+/* offset is within the span. False also for what is not inside. */
+bool firn_migrate_span_read(const struct firn_migrate_span *span, uint64_t offset, void *data,
+                            size_t size);
+/* The same through a buffer, for small reads of what lies close together. A zeroed one, with its span, is empty. */
+enum { FIRN_MIGRATE_NEAR_SIZE = 32 << 10 };
+struct firn_migrate_near {
+    const struct firn_migrate_span *span;
+    uint64_t at; /* of the span */
+    size_t size;
+    uint8_t bytes[FIRN_MIGRATE_NEAR_SIZE];
+};
+bool firn_migrate_span_near(struct firn_migrate_near *near, uint64_t offset, void *data,
+                            size_t size);
+/* The CRC-32 of the first `size` bytes. */
+bool firn_migrate_span_crc(const struct firn_migrate_span *span, uint64_t size, uint32_t *out);
+/* Continues the CRC-32 of IEEE 802.3; 0 to begin with. */
+uint32_t firn_migrate_span_crc_of(uint32_t crc, const uint8_t *data, size_t size);
+uint32_t firn_migrate_span_u32(const uint8_t *data);
+uint64_t firn_migrate_span_u64(const uint8_t *data);
+
+/* A buffer that grows; a zeroed one is empty. */
+struct firn_migrate_room {
+    uint8_t *data;
+    size_t capacity;
+};
+/* Makes room for `size` bytes; what was in it is lost. */
+FIRN_MUST_CHECK int firn_migrate_span_room_reserve(struct firn_migrate_room *room, size_t size,
+                                                   firn_error *err);
+void firn_migrate_span_room_deinit(struct firn_migrate_room *room);
+
+/* A value that a key had, or that it was deleted. Borrowed. */
+struct firn_migrate_version {
+    firn_slice key;
+    firn_slice value;
+    bool is_deleted;
+    uint64_t timestamp;
+    uint64_t sequence; /* among equal timestamps */
+};
+
+/* Who gets what a reader finds. */
+struct firn_migrate_taker {
+    int (*version)(void *ctx, const struct firn_migrate_version *version, firn_error *err);
+    void (*damage)(void *ctx, const char *text);
+    void *ctx;
+};
+/* Tells of what cannot be read at an offset of the span. */
+void firn_migrate_span_tell(const struct firn_migrate_span *span, uint64_t offset,
+                            const struct firn_migrate_taker *taker, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* These read all that is intact, and tell of the rest. They fail if memory is out, or with what the taker returns. */
+
+/* A table of the LSM tree. *out_end (may be NULL): the end of its blocks. */
+FIRN_MUST_CHECK int firn_migrate_table_read(const struct firn_migrate_span *span,
+                                            const struct firn_migrate_taker *taker,
+                                            uint64_t *out_end, firn_error *err);
+/* A write-ahead log; what it has up to the number `floor` is in tables. */
+FIRN_MUST_CHECK int firn_migrate_wal_read(const struct firn_migrate_span *span, uint64_t floor,
+                                          const struct firn_migrate_taker *taker, firn_error *err);
+/* The log of a memory store, which has no mark: whether it begins like one. */
+bool firn_migrate_journal_is_one(const struct firn_migrate_span *span);
+FIRN_MUST_CHECK int firn_migrate_journal_read(const struct firn_migrate_span *span,
+                                              const struct firn_migrate_taker *taker,
+                                              firn_error *err);
+/* A container. *out_tables: how many tables it has. FIRN_UNSUPPORTED for another version. */
+FIRN_MUST_CHECK int firn_migrate_container_read(const struct firn_migrate_span *span,
+                                                const struct firn_migrate_taker *taker,
+                                                uint64_t *out_tables, firn_error *err);
+/* The records of an ALXS table. limit: of the bytes that have records; checksum: NULL for a damaged table, which is read
+ * as far as its sizes lead. */
+FIRN_MUST_CHECK int firn_migrate_alxs_read(const struct firn_migrate_span *span, uint64_t limit,
+                                           const uint32_t *checksum,
+                                           const struct firn_migrate_taker *taker, firn_error *err);
+
+/* ---- versions in any order, of which the newest counts: migrate_versions.c ---- */
+
+struct firn_migrate_versions;
+FIRN_MUST_CHECK int firn_migrate_versions_create(struct firn_migrate_versions **out,
+                                                 firn_error *err);
+/* FIRN_LIMIT for a key or a value that is too large: then the version is not kept. */
+FIRN_MUST_CHECK int firn_migrate_versions_put(struct firn_migrate_versions *versions,
+                                              const struct firn_migrate_version *version,
+                                              firn_error *err);
+/* After all were put, and before the first is taken. */
+FIRN_MUST_CHECK int firn_migrate_versions_sort(struct firn_migrate_versions *versions,
+                                               firn_error *err);
+/* The next key that is not deleted, with its newest value; borrowed until the next call. */
+FIRN_MUST_CHECK int firn_migrate_versions_next(struct firn_migrate_versions *versions,
+                                               firn_slice *out_key, firn_slice *out_value,
+                                               bool *out_is_end, firn_error *err);
+/* NULL is allowed. */
+void firn_migrate_versions_destroy(struct firn_migrate_versions *versions);
+
 #endif
