@@ -72,11 +72,11 @@ typedef struct firn_import_reject {
 
 /* What to do with a row if another row has the same key, or the same values in a unique index. */
 typedef enum firn_import_conflict {
-    FIRN_IMPORT_FAIL = 0, /* FIRN_EXISTS, and nothing is imported */
-    FIRN_IMPORT_SKIP = 1, /* the new row is left out, and the existing one stays */
+    FIRN_IMPORT_CONFLICT_FAIL = 0, /* FIRN_EXISTS, and nothing is imported */
+    FIRN_IMPORT_CONFLICT_SKIP = 1, /* the new row is left out, and the existing one stays */
     /* The new row replaces the one with the same key; FIRN_EXISTS if a third row has the same values in a
      * unique index. */
-    FIRN_IMPORT_REPLACE = 2
+    FIRN_IMPORT_CONFLICT_REPLACE = 2
 } firn_import_conflict;
 
 typedef struct firn_import_options {
@@ -98,8 +98,8 @@ typedef struct firn_import_options {
     void *reject_ctx;
     uint64_t bytes_total; /* for callbacks.on_progress; 0: unknown */
     firn_callbacks callbacks;
-    /* This also applies to rows of the text: of two with one key, FIRN_IMPORT_SKIP takes the first and
-     * FIRN_IMPORT_REPLACE the last. Except for FIRN_IMPORT_REPLACE into a table without indexes, both read
+    /* This also applies to rows of the text: of two with one key, FIRN_IMPORT_CONFLICT_SKIP takes the first and
+     * FIRN_IMPORT_CONFLICT_REPLACE the last. Except for FIRN_IMPORT_CONFLICT_REPLACE into a table without indexes, both read
      * each row that may exist, and write one transaction: FIRN_LIMIT if that does not fit into a
      * transaction's share of the store's memory (firn/txn.h). */
     firn_import_conflict on_conflict;
@@ -107,7 +107,7 @@ typedef struct firn_import_options {
 #define FIRN_IMPORT_OPTIONS_INIT                                                         \
     {                                                                                    \
         sizeof(firn_import_options), FIRN_TEXT_FORM_INIT, NULL, 0, false, NULL, NULL, 0, \
-            FIRN_CALLBACKS_INIT, FIRN_IMPORT_FAIL                                        \
+            FIRN_CALLBACKS_INIT, FIRN_IMPORT_CONFLICT_FAIL                               \
     }
 
 typedef struct firn_import_statistics {
@@ -115,7 +115,7 @@ typedef struct firn_import_statistics {
     uint64_t rows; /* rows that were read; the table contains them if the import returned FIRN_OK */
     uint64_t rejected; /* calls of on_reject */
     uint64_t bytes;    /* of the text */
-    uint64_t skipped;  /* left out because of FIRN_IMPORT_SKIP */
+    uint64_t skipped;  /* left out because of FIRN_IMPORT_CONFLICT_SKIP */
 } firn_import_statistics;
 #define FIRN_IMPORT_STATISTICS_INIT                \
     {                                              \

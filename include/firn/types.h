@@ -15,6 +15,10 @@
  * - Requires: a child that was forked inside a callback ends without returning from it.
  * exec closes everything; vfork and posix_spawn are safe.
  *
+ * Names: the name of an enumerator begins with that of its enum, without "workspace" and without "kind",
+ * "type", "algorithm" or "operator" at the end: FIRN_ENTRY_FILE of firn_workspace_entry_type. So no two
+ * enums share a prefix. (The codes of error.h are the exception.)
+ *
  * Structures of options, and of results that the caller provides, start with their own size: fill them
  * with their FIRN_..._INIT macro. NULL options mean all defaults. Structures without a size never change their
  * layout: values (firn_slice, firn_value, firn_hash, firn_error and the like) and parts of other structures.

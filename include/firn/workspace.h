@@ -202,9 +202,9 @@ FIRN_API FIRN_MUST_CHECK int firn_trust_list(int (*on_store)(void *ctx,
 /* ---- settings ---- */
 
 typedef enum firn_config_source {
-    FIRN_SETTING_DEFAULT = 0,
-    FIRN_SETTING_USER = 1, /* $XDG_CONFIG_HOME/firn/config, or ~/.config/firn/config */
-    FIRN_SETTING_STORE = 2 /* "config" in the store's directory; overrides the user's */
+    FIRN_CONFIG_SOURCE_DEFAULT = 0,
+    FIRN_CONFIG_SOURCE_USER = 1, /* $XDG_CONFIG_HOME/firn/config, or ~/.config/firn/config */
+    FIRN_CONFIG_SOURCE_STORE = 2 /* "config" in the store's directory; overrides the user's */
 } firn_config_source;
 /* The name of a source ("user"), constant; never NULL. Any thread. */
 FIRN_API const char *firn_config_source_name(firn_config_source source);
@@ -339,11 +339,11 @@ FIRN_API FIRN_MUST_CHECK int firn_workspace_save(firn_workspace *workspace,
 /* ---- watching ---- */
 
 typedef enum firn_workspace_watch_event_kind {
-    FIRN_WATCH_STARTED = 1, /* the watch runs; unless only_watch is set, it has saved */
-    FIRN_WATCH_SAVED = 2,   /* a checkpoint was created */
-    FIRN_WATCH_LOST = 3,    /* too many changes at once: the next save visits every directory */
-    FIRN_WATCH_LIMITED = 4, /* some directories cannot be watched: every save visits them */
-    FIRN_WATCH_FAILED = 5   /* a save failed; it will be retried */
+    FIRN_WATCH_EVENT_STARTED = 1, /* the watch runs; unless only_watch is set, it has saved */
+    FIRN_WATCH_EVENT_SAVED = 2,   /* a checkpoint was created */
+    FIRN_WATCH_EVENT_LOST = 3, /* too many changes at once: the next save visits every directory */
+    FIRN_WATCH_EVENT_LIMITED = 4, /* some directories cannot be watched: every save visits them */
+    FIRN_WATCH_EVENT_FAILED = 5   /* a save failed; it will be retried */
 } firn_workspace_watch_event_kind;
 /* The name of a kind ("started"), constant; never NULL. Any thread. */
 FIRN_API const char *firn_workspace_watch_event_kind_name(firn_workspace_watch_event_kind kind);
@@ -473,9 +473,9 @@ FIRN_API FIRN_MUST_CHECK int firn_workspace_tag_list(firn_workspace *workspace,
 /* ---- contents and differences ---- */
 
 typedef enum firn_workspace_entry_type {
-    FIRN_TYPE_FILE = 1,
-    FIRN_TYPE_DIRECTORY = 2,
-    FIRN_TYPE_SYMLINK = 3
+    FIRN_ENTRY_FILE = 1,
+    FIRN_ENTRY_DIRECTORY = 2,
+    FIRN_ENTRY_SYMLINK = 3
 } firn_workspace_entry_type;
 /* The name of a type ("symlink"), constant; never NULL. Any thread. */
 FIRN_API const char *firn_workspace_entry_type_name(firn_workspace_entry_type type);
@@ -524,7 +524,7 @@ typedef enum firn_workspace_change_kind {
 FIRN_API const char *firn_workspace_change_kind_name(firn_workspace_change_kind kind);
 
 /* Bits: what differs between two entries of one path. */
-typedef enum firn_workspace_change_what {
+typedef enum firn_workspace_changed {
     FIRN_CHANGED_TYPE = 1,
     FIRN_CHANGED_CONTENT = 2, /* of a file, or the target of a symbolic link */
     FIRN_CHANGED_LINKS = 4,   /* hard_link */
@@ -532,13 +532,13 @@ typedef enum firn_workspace_change_what {
     FIRN_CHANGED_OWNER = 16,
     FIRN_CHANGED_MTIME = 32,
     FIRN_CHANGED_XATTRS = 64
-} firn_workspace_change_what;
+} firn_workspace_changed;
 
 typedef struct firn_workspace_change {
     firn_workspace_change_kind kind;
     const firn_workspace_entry *before; /* NULL for ADDED */
     const firn_workspace_entry *after;  /* NULL for REMOVED */
-    unsigned what;                      /* of firn_workspace_change_what; 0 for ADDED and REMOVED */
+    unsigned what;                      /* of firn_workspace_changed; 0 for ADDED and REMOVED */
 } firn_workspace_change;
 
 typedef struct firn_workspace_status_options {
@@ -798,14 +798,15 @@ FIRN_API FIRN_MUST_CHECK int firn_workspace_resume(firn_workspace *workspace,
 
 /* Why a path could not be merged. "Later" means: after the checkpoint that is reverted. */
 typedef enum firn_workspace_revert_conflict_kind {
-    FIRN_REVERT_LINES = 1,   /* the same or adjacent lines changed later */
-    FIRN_REVERT_CONTENT = 2, /* a link target, or content that is binary or large, changed later */
-    FIRN_REVERT_REMOVED = 3, /* it would be changed back, but was removed later */
-    FIRN_REVERT_CHANGED = 4, /* it would be removed, but was changed later */
-    FIRN_REVERT_ADDED = 5,   /* it would come back, but something else has its name now */
-    FIRN_REVERT_KIND = 6,    /* it is another type (file, directory, link) on one side */
-    FIRN_REVERT_ATTRIBUTES = 7, /* mode, owner or extended attributes changed later, too */
-    FIRN_REVERT_HARD_LINKS = 8  /* hard links of one file would come to differ */
+    FIRN_REVERT_CONFLICT_LINES = 1, /* the same or adjacent lines changed later */
+    FIRN_REVERT_CONFLICT_CONTENT =
+        2, /* a link target, or content that is binary or large, changed later */
+    FIRN_REVERT_CONFLICT_REMOVED = 3, /* it would be changed back, but was removed later */
+    FIRN_REVERT_CONFLICT_CHANGED = 4, /* it would be removed, but was changed later */
+    FIRN_REVERT_CONFLICT_ADDED = 5,   /* it would come back, but something else has its name now */
+    FIRN_REVERT_CONFLICT_KIND = 6,    /* it is another type (file, directory, link) on one side */
+    FIRN_REVERT_CONFLICT_ATTRIBUTES = 7, /* mode, owner or extended attributes changed later, too */
+    FIRN_REVERT_CONFLICT_HARD_LINKS = 8  /* hard links of one file would come to differ */
 } firn_workspace_revert_conflict_kind;
 /* The name of a kind ("hard_links"), constant; never NULL. Any thread. */
 FIRN_API const char *
@@ -814,7 +815,7 @@ firn_workspace_revert_conflict_kind_name(firn_workspace_revert_conflict_kind kin
 typedef struct firn_workspace_revert_conflict {
     firn_workspace_revert_conflict_kind kind;
     firn_slice path;
-    unsigned what;                      /* ATTRIBUTES: which, of firn_workspace_change_what */
+    unsigned what;                      /* ATTRIBUTES: which, of firn_workspace_changed */
     const firn_workspace_entry *after;  /* in the checkpoint that is reverted; NULL: none */
     const firn_workspace_entry *now;    /* on the disk; NULL: none */
     const firn_workspace_entry *before; /* in the older checkpoint; NULL: none */
@@ -1108,9 +1109,9 @@ FIRN_API FIRN_MUST_CHECK int firn_workspace_check(firn_workspace *workspace,
                                                   firn_error *err);
 
 typedef enum firn_workspace_repair_state {
-    FIRN_REPAIR_INTACT = 0, /* nothing of it is lost */
-    FIRN_REPAIR_PARTLY = 1, /* some paths are lost; the rest of it stays */
-    FIRN_REPAIR_LOST = 2    /* all of it is lost; it is removed from the catalog */
+    FIRN_REPAIR_STATE_INTACT = 0, /* nothing of it is lost */
+    FIRN_REPAIR_STATE_PARTLY = 1, /* some paths are lost; the rest of it stays */
+    FIRN_REPAIR_STATE_LOST = 2    /* all of it is lost; it is removed from the catalog */
 } firn_workspace_repair_state;
 /* The name of a state ("intact"), constant; never NULL. Any thread. */
 FIRN_API const char *firn_workspace_repair_state_name(firn_workspace_repair_state state);

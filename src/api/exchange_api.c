@@ -114,7 +114,7 @@ firn_table_import(firn_table *table, firn_read_bytes read, void *ctx,
     }
     API_REQUIRE(api_check_are_names(given.columns, given.column_count), err,
                 "names of columns must not be NULL");
-    API_REQUIRE((unsigned)given.on_conflict <= FIRN_IMPORT_REPLACE, err,
+    API_REQUIRE((unsigned)given.on_conflict <= FIRN_IMPORT_CONFLICT_REPLACE, err,
                 "on_conflict is none of firn_import_conflict");
     struct reading reading = {read, ctx};
     struct rejecting rejecting = {given.on_reject, given.reject_ctx};

@@ -143,7 +143,7 @@ item_entry(napi_env env, const struct item *item)
     set_number(env, object, "mode", entry->mode);
     set_number(env, object, "size", (double)entry->size);
     set_bigint(env, object, "mtimeNs", entry->mtime_ns);
-    if (entry->type == FIRN_TYPE_SYMLINK) {
+    if (entry->type == FIRN_ENTRY_SYMLINK) {
         set_slice(env, object, "target", entry->link_target);
     } else {
         firn_hash_to_hex(&entry->hash, hex);

@@ -109,7 +109,7 @@ fp_saved_entry(const firn_workspace_entry *entry)
     }
     char hash[FIRN_HASH_HEX_SIZE];
     firn_hash_to_hex(&entry->hash, hash);
-    bool is_link = entry->type == FIRN_TYPE_SYMLINK;
+    bool is_link = entry->type == FIRN_ENTRY_SYMLINK;
     return fp_result(
         "Entry", Py_BuildValue("(NsIIILKzNN)", text_of(entry->path),
                                firn_workspace_entry_type_name(entry->type), entry->mode, entry->uid,

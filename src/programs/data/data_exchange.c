@@ -506,10 +506,11 @@ read_conflict(struct firn_cli *cli, firn_import_conflict *out)
     if (given != NULL) {
         return firn_command_misused(cli, "--on-conflict is fail, skip or replace");
     }
-    if (upserts && firn_command_value(cli, "on-conflict") != NULL && *out != FIRN_IMPORT_REPLACE) {
+    if (upserts && firn_command_value(cli, "on-conflict") != NULL &&
+        *out != FIRN_IMPORT_CONFLICT_REPLACE) {
         return firn_command_misused(cli, "--upsert is --on-conflict replace");
     }
-    *out = upserts ? FIRN_IMPORT_REPLACE : *out;
+    *out = upserts ? FIRN_IMPORT_CONFLICT_REPLACE : *out;
     return FIRN_EXIT_OK;
 }
 

@@ -72,7 +72,7 @@ meet(void *ctx, const firn_workspace_difference *difference)
     const firn_workspace_change *change = &difference->change;
     const firn_workspace_entry *after = change->after;
     assert(change->before != NULL || after != NULL);
-    if (after == NULL || after->type != FIRN_TYPE_FILE ||
+    if (after == NULL || after->type != FIRN_ENTRY_FILE ||
         (change->before != NULL &&
          (change->what & (FIRN_CHANGED_CONTENT | FIRN_CHANGED_TYPE)) == 0)) {
         return FIRN_OK;

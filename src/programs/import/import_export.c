@@ -627,7 +627,7 @@ put_entry(struct exporting *exporting, const firn_workspace_entry *entry)
         .gid = entry->gid,
         .seconds = entry->mtime_ns > 0 ? (uint64_t)(entry->mtime_ns / NS_A_SECOND) : 0};
     exporting->entries++;
-    if (entry->type == FIRN_TYPE_DIRECTORY) {
+    if (entry->type == FIRN_ENTRY_DIRECTORY) {
         return put_directory(exporting, &header, entry);
     }
     int code = find_written(exporting, entry, &header.target);
@@ -638,7 +638,7 @@ put_entry(struct exporting *exporting, const firn_workspace_entry *entry)
         header.type = '1';
         return put_headers(exporting, &header, entry, false);
     }
-    if (entry->type == FIRN_TYPE_SYMLINK) {
+    if (entry->type == FIRN_ENTRY_SYMLINK) {
         header.type = '2';
         header.target = entry->link_target;
         return put_headers(exporting, &header, entry, false);

@@ -1300,13 +1300,13 @@ enumerators_have_names(void **state)
     assert_string_equal(firn_store_difference_kind_name(FIRN_STORE_DIFFERENCE_KEYSPACE_REMOVED),
                         "keyspace removed");
     assert_string_equal(firn_workspace_change_kind_name(FIRN_CHANGE_CONTENT), "changed");
-    assert_string_equal(firn_workspace_entry_type_name(FIRN_TYPE_SYMLINK), "symlink");
+    assert_string_equal(firn_workspace_entry_type_name(FIRN_ENTRY_SYMLINK), "symlink");
     assert_string_equal(firn_workspace_lines_kind_name(FIRN_LINES_NONE), "none");
-    assert_string_equal(firn_workspace_revert_conflict_kind_name(FIRN_REVERT_HARD_LINKS),
+    assert_string_equal(firn_workspace_revert_conflict_kind_name(FIRN_REVERT_CONFLICT_HARD_LINKS),
                         "hard_links");
-    assert_string_equal(firn_workspace_repair_state_name(FIRN_REPAIR_LOST), "lost");
+    assert_string_equal(firn_workspace_repair_state_name(FIRN_REPAIR_STATE_LOST), "lost");
     assert_string_equal(firn_workspace_repair_data_name(FIRN_REPAIR_DATA_KEPT), "kept");
-    assert_string_equal(firn_config_source_name(FIRN_SETTING_DEFAULT), "default");
+    assert_string_equal(firn_config_source_name(FIRN_CONFIG_SOURCE_DEFAULT), "default");
     assert_string_equal(firn_merge_operator_name(FIRN_MERGE_MAX), "max");
     assert_string_equal(firn_merge_operator_name((firn_merge_operator)0), "unknown");
     assert_string_equal(firn_batch_kind_name(FIRN_BATCH_DELETE_RANGE), "delete range");
@@ -1316,7 +1316,7 @@ enumerators_have_names(void **state)
     assert_string_equal(firn_compression_name((firn_compression)-1), "unknown");
     assert_string_equal(firn_isolation_name(FIRN_ISOLATION_SERIALIZABLE), "serializable");
     assert_string_equal(firn_batch_kind_name((firn_batch_kind)5), "unknown");
-    assert_string_equal(firn_workspace_watch_event_kind_name(FIRN_WATCH_FAILED), "failed");
+    assert_string_equal(firn_workspace_watch_event_kind_name(FIRN_WATCH_EVENT_FAILED), "failed");
     assert_string_equal(firn_workspace_watch_event_kind_name((firn_workspace_watch_event_kind)0),
                         "unknown");
 }

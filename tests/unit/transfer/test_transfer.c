@@ -481,12 +481,12 @@ rows_that_are_there_fail_stay_or_are_replaced(void **state)
                           &err));
         const firn_slice more = firn_str("s,id\nd,4\nB,2\ne,4\n");
         DB_FAILS(import_text(table, more, &options, &statistics, &err), FIRN_EXISTS, "the key (");
-        options.on_conflict = FIRN_IMPORT_SKIP;
+        options.on_conflict = FIRN_IMPORT_CONFLICT_SKIP;
         DB_OK(import_text(table, more, &options, &statistics, &err));
         assert_int_equal(statistics.rows, 1);
         assert_int_equal(statistics.skipped, 2);
         assert_string_equal(show(table), "1,a,1\n2,b,2\n3,c,3\n4,d,\n");
-        options.on_conflict = FIRN_IMPORT_REPLACE;
+        options.on_conflict = FIRN_IMPORT_CONFLICT_REPLACE;
         DB_OK(import_text(table, more, &options, &statistics, &err));
         assert_int_equal(statistics.rows, 3);
         assert_int_equal(statistics.skipped, 0);
@@ -500,7 +500,7 @@ rows_that_are_there_fail_stay_or_are_replaced(void **state)
                              &statistics, &err),
                  is_indexed ? FIRN_EXISTS : FIRN_INVALID, is_indexed ? "line 1" : "line 2");
         assert_string_equal(show(table), "1,x,\n2,B,\n3,c,3\n4,e,\n5,z,9\n");
-        options.on_conflict = FIRN_IMPORT_SKIP;
+        options.on_conflict = FIRN_IMPORT_CONFLICT_SKIP;
         DB_OK(import_text(table, firn_str("{\"id\":9,\"s\":\"x\"}\n{\"id\":7,\"s\":\"y\"}\n"),
                           &options, &statistics, &err));
         assert_int_equal(statistics.skipped, is_indexed);
@@ -511,10 +511,10 @@ rows_that_are_there_fail_stay_or_are_replaced(void **state)
     firn_import_options options = FIRN_IMPORT_OPTIONS_INIT;
     firn_import_statistics statistics;
     struct firn_table *table = make_table("t", "id i64 auto, s text, primary key (id)");
-    options.on_conflict = FIRN_IMPORT_REPLACE;
+    options.on_conflict = FIRN_IMPORT_CONFLICT_REPLACE;
     DB_OK(import_text(table, firn_str("s\na\nb\n"), &options, &statistics, &err));
     DB_OK(import_text(table, firn_str("id,s\n2,c\n,d\n"), &options, &statistics, &err));
-    options.on_conflict = FIRN_IMPORT_SKIP;
+    options.on_conflict = FIRN_IMPORT_CONFLICT_SKIP;
     DB_OK(import_text(table, firn_str("id,s\n2,e\n,f\n"), &options, &statistics, &err));
     assert_string_equal(show(table), "1,a\n2,c\n3,d\n4,f\n");
 }
@@ -587,10 +587,10 @@ run_program(struct firn_os_dir *dir, bool *out_is_certain)
     *out_is_certain = true;
     options.form.kind = FIRN_TEXT_JSON_LINES;
     FIRN_TRY(import_text(table, firn_str("{\"id\":100}\n"), &options, &statistics, &err));
-    options.on_conflict = FIRN_IMPORT_SKIP;
+    options.on_conflict = FIRN_IMPORT_CONFLICT_SKIP;
     FIRN_TRY(
         import_text(table, firn_str("{\"id\":1}\n{\"id\":101}\n"), &options, &statistics, &err));
-    options.on_conflict = FIRN_IMPORT_REPLACE;
+    options.on_conflict = FIRN_IMPORT_CONFLICT_REPLACE;
     FIRN_TRY(import_text(table, firn_str("{\"id\":101,\"n\":8}\n{\"id\":102}\n"), &options,
                          &statistics, &err));
     const struct firn_transfer_sink sink = {write_text, &out};
