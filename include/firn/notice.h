@@ -70,11 +70,15 @@ typedef struct firn_notice {
 /* The name of a kind ("left alone"), constant; never NULL. Any thread. */
 FIRN_API const char *firn_notice_kind_name(firn_notice_kind kind);
 
+/* The phases that operations report, for a table of a program. Later versions may have more. */
+#define FIRN_PROGRESS_PHASES                                                                   \
+    "scan", "read", "compare", "verify", "write", "sync", "look", "place", "remove", "finish", \
+        "refresh", "make", "mark", "count", "wait", "collect", "move", "recompress", "merge",  \
+        "check", "packs", "salvage"
+
 /* How far a long operation has come. */
 typedef struct firn_progress {
-    /* "scan", "compare", "verify", "write", "sync", "look", "place", "remove", "finish", "refresh",
-     * "read", "check", "mark", "count", "move", "recompress", "merge" */
-    const char *phase;
+    const char *phase; /* one of FIRN_PROGRESS_PHASES, constant */
     uint64_t files_done;
     uint64_t files_total; /* 0 while unknown */
     uint64_t bytes_done;

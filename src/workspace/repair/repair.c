@@ -98,6 +98,7 @@ firn_repair_progress(struct firn_repair *repair, const char *phase, uint64_t don
 {
     const firn_callbacks *callbacks = &repair->options->callbacks;
     const firn_progress progress = {.phase = phase, .files_done = done};
+    DCHECK(firn_os_callback_is_phase(phase));
     if (callbacks->on_progress == NULL ||
         firn_os_callback_progress(callbacks, &progress) == FIRN_OK) {
         return FIRN_OK;
