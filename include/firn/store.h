@@ -66,6 +66,13 @@
  *   reappear. Operands merged into such a value do not expire with it: afterwards they are applied
  *   as if there had been no value. If the clock is set back, expired values may reappear.
  *
+ * Ranges
+ * - A range [lower, upper) contains the keys from lower to before upper, in byte order; it is empty unless
+ *   lower is less than upper. A bound whose data is NULL is no bound; an empty key with an address, like
+ *   firn_str(""), is one.
+ * - Deletes of ranges return FIRN_INVALID without an upper bound, so that a forgotten bound does not delete
+ *   everything to the end. firn_keyspace_drop deletes everything.
+ *
  * Limits
  * - A key has at most 512 KiB (524,288 bytes) and may be empty. Keep keys short: the smallest and the
  *   largest key of each file stay in memory, beyond the budget, and indexes contain whole keys if
@@ -204,8 +211,8 @@ typedef struct firn_store_maintenance_options {
 FIRN_API FIRN_MUST_CHECK int firn_store_compact(firn_store *store,
                                                 const firn_store_maintenance_options *options,
                                                 firn_error *err);
-/* Does the same for the keys in [lower, upper) of one keyspace; a slice with data NULL is no bound.
- * Merges the files that overlap the range down to the last level and leaves the others alone. */
+/* Does the same for the keys in [lower, upper) of one keyspace. Merges the files that overlap the range
+ * down to the last level and leaves the others alone. */
 FIRN_API FIRN_MUST_CHECK int firn_keyspace_compact(firn_keyspace *keyspace, firn_slice lower,
                                                    firn_slice upper,
                                                    const firn_store_maintenance_options *options,
@@ -347,10 +354,9 @@ typedef struct firn_keyspace_size {
     {                                             \
         sizeof(firn_keyspace_size), 0, 0, 0, 0, 0 \
     }
-/* Estimates the number and size of the entries in [lower, upper); a slice with data NULL is no bound.
- * Memtables are counted exactly, in time proportional to their entries. In each table file that crosses
- * a bound (one per level, plus those of level 0) the bound may be off by one block: 4 KiB before
- * compression, or one larger entry. Entries and large values count as if they were spread evenly over
+/* Estimates the number and size of the entries in [lower, upper). Memtables are counted exactly, in time
+ * proportional to their entries. In each table file that crosses a bound (one per level, plus those of
+ * level 0) the bound may be off by one block: 4 KiB before compression, or one larger entry. Entries and large values count as if they were spread evenly over
  * their file. Entries that only checkpoints and snapshots still see are left out. */
 FIRN_API FIRN_MUST_CHECK int firn_keyspace_approximate_size(firn_keyspace *keyspace,
                                                             firn_slice lower, firn_slice upper,
@@ -451,8 +457,7 @@ FIRN_API FIRN_MUST_CHECK int firn_merge(firn_keyspace *keyspace, firn_slice key,
 /* Deleting a missing key succeeds. */
 FIRN_API FIRN_MUST_CHECK int firn_delete(firn_keyspace *keyspace, firn_slice key,
                                          const firn_write_options *options, firn_error *err);
-/* Deletes all keys in [lower, upper): one small commit, however much the range contains. Does nothing
- * unless lower is less than upper. */
+/* Deletes all keys in [lower, upper): one small commit, however much the range contains. */
 FIRN_API FIRN_MUST_CHECK int firn_delete_range(firn_keyspace *keyspace, firn_slice lower,
                                                firn_slice upper, const firn_write_options *options,
                                                firn_error *err);
@@ -537,7 +542,7 @@ FIRN_API size_t firn_batch_size(const firn_batch *batch);
 /* These copy keys and values. */
 FIRN_API FIRN_MUST_CHECK int firn_batch_put(firn_batch *batch, firn_keyspace *keyspace,
                                             firn_slice key, firn_slice value, firn_error *err);
-/* The time to live starts with this call. */
+/* The time to live starts with this call; 0: the value never expires. */
 FIRN_API FIRN_MUST_CHECK int firn_batch_put_ttl(firn_batch *batch, firn_keyspace *keyspace,
                                                 firn_slice key, firn_slice value, uint64_t ttl_ms,
                                                 firn_error *err);
@@ -548,7 +553,7 @@ FIRN_API FIRN_MUST_CHECK int firn_batch_merge(firn_batch *batch, firn_keyspace *
                                               firn_slice operand, firn_error *err);
 FIRN_API FIRN_MUST_CHECK int firn_batch_delete(firn_batch *batch, firn_keyspace *keyspace,
                                                firn_slice key, firn_error *err);
-/* Does nothing unless lower is less than upper. */
+/* Like firn_delete_range. */
 FIRN_API FIRN_MUST_CHECK int firn_batch_delete_range(firn_batch *batch, firn_keyspace *keyspace,
                                                      firn_slice lower, firn_slice upper,
                                                      firn_error *err);

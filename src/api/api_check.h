@@ -73,6 +73,10 @@ api_check_end_visits(int rc, firn_error *err)
         }                                                             \
     } while (0)
 
+/* The same unless a range that is to be deleted has an upper bound. */
+#define API_REQUIRE_UPPER(upper, err) \
+    API_REQUIRE((upper).data != NULL, (err), "a delete of a range needs an upper bound")
+
 /* Gives the enclosing function an error to fill if its caller wants none. So the functions that it calls may
  * read back what they have filled in. */
 #define API_ANY_ERROR(err) \

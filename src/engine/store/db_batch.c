@@ -613,6 +613,9 @@ firn_db_batch_put_ttl(struct firn_db_batch *batch, struct firn_db_keyspace *keys
 {
     struct firn_buf stored = {0};
     int rc;
+    if (ttl_ms == 0) {
+        return firn_db_batch_put(batch, keyspace, key, value, err);
+    }
     FIRN_TRY(firn_db_batch_encode_expiring(keyspace->db, value, ttl_ms, &stored, err));
     const struct firn_storefile_op op = {keyspace->id, FIRN_ENTRY_EXPIRING, key,
                                          firn_buf_slice(&stored)};

@@ -113,9 +113,7 @@ put_if(struct firn_db_txn *txn, void *ctx, firn_error *err)
     if (!putting->is_put) {
         return FIRN_OK;
     }
-    return what->ttl_ms == 0 ? firn_db_txn_put(txn, putting->keyspace, what->key, what->value, err)
-                             : firn_db_txn_put_ttl(txn, putting->keyspace, what->key, what->value,
-                                                   what->ttl_ms, err);
+    return firn_db_txn_put_ttl(txn, putting->keyspace, what->key, what->value, what->ttl_ms, err);
 }
 
 int
