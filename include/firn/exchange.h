@@ -52,14 +52,6 @@ typedef struct firn_text_form {
         sizeof(firn_text_form), FIRN_TEXT_CSV, false, '\0', '\0', false, NULL \
     }
 
-/* Puts the next bytes into buffer, at most `capacity`, and their number into *out_size; 0 means the end of
- * the text. Any return value but FIRN_OK ends the import, which returns that value; describe the error in
- * *err. */
-typedef int (*firn_read_bytes)(void *ctx, void *buffer, size_t capacity, size_t *out_size,
-                               firn_error *err);
-/* Takes all of the next bytes. Any return value but FIRN_OK ends the export, which returns that value. */
-typedef int (*firn_write_bytes)(void *ctx, firn_slice bytes, firn_error *err);
-
 /* ---- import ---- */
 
 /* A line, or several lines of one record, that cannot become a row of the table. Borrowed until on_reject
@@ -95,7 +87,6 @@ typedef struct firn_import_options {
      * with FIRN_INVALID or FIRN_LIMIT. A row whose key the table contains already is not rejected: see
      * on_conflict. */
     int (*on_reject)(void *ctx, const firn_import_reject *reject);
-    void *reject_ctx;
     uint64_t bytes_total; /* for callbacks.on_progress; 0: unknown */
     firn_callbacks callbacks;
     /* This also applies to rows of the text: of two with one key, FIRN_IMPORT_CONFLICT_SKIP takes the first and
@@ -104,10 +95,10 @@ typedef struct firn_import_options {
      * transaction's share of the store's memory (firn/txn.h). */
     firn_import_conflict on_conflict;
 } firn_import_options;
-#define FIRN_IMPORT_OPTIONS_INIT                                                         \
-    {                                                                                    \
-        sizeof(firn_import_options), FIRN_TEXT_FORM_INIT, NULL, 0, false, NULL, NULL, 0, \
-            FIRN_CALLBACKS_INIT, FIRN_IMPORT_CONFLICT_FAIL                               \
+#define FIRN_IMPORT_OPTIONS_INIT                                                   \
+    {                                                                              \
+        sizeof(firn_import_options), FIRN_TEXT_FORM_INIT, NULL, 0, false, NULL, 0, \
+            FIRN_CALLBACKS_INIT, FIRN_IMPORT_CONFLICT_FAIL                         \
     }
 
 typedef struct firn_import_statistics {
@@ -146,9 +137,8 @@ typedef enum firn_vectors_kind {
     FIRN_VECTORS_F32 = 5
 } firn_vectors_kind;
 
-/* Calls visit for each vector of a file, in order. `number` counts from 1; `vector` is borrowed until visit returns.
- * If visit returns anything but FIRN_OK, the call ends and returns that value. dimensions: the length that all
- * vectors must have; 0: that of the first vector, but F32 requires a length. FIRN_INVALID names the vector at which
+/* Calls visit for each vector of a file, in order. `number` counts from 1. dimensions: the length that all vectors
+ * must have; 0: that of the first vector, but F32 requires a length. FIRN_INVALID names the vector at which
  * the file is damaged, truncated, or not of this kind. The numbers may be infinite or NaN. Only one piece of the file
  * and one vector are in memory. Any thread. */
 FIRN_API FIRN_MUST_CHECK int

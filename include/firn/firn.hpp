@@ -126,6 +126,11 @@ template <typename Given, typename Item> class callback
             return FIRN_CANCELLED;
         }
     }
+    static int
+    write(void *ctx, Given given, firn_error *) noexcept
+    {
+        return call(ctx, given);
+    }
     // Rethrows the exception of the caller's function, or throws the error of the call.
     void
     check(int code, const firn_error &err) const
@@ -2030,7 +2035,7 @@ class workspace
         firn_error err;
         detail::callback<firn_slice, std::string_view> callback(each);
         callback.check(firn_workspace_cat(handle_.get(), reference.c_str(), detail::slice(path),
-                                          &decltype(callback)::call, &callback, nullptr, &err),
+                                          &decltype(callback)::write, &callback, nullptr, &err),
                        err);
     }
     std::string

@@ -1,11 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * firn/notice.h: what a long operation reports while it runs: progress, and notices.
+ * firn/notice.h: functions of the program that the library calls (callbacks); what a long operation
+ * reports while it runs: progress, and notices.
  *
- * Every options structure of a long operation has a member `callbacks`. The rules for other
- * callbacks of workspaces are in firn/workspace.h. Functions of stores that list or compare take a
- * function `visit` and its ctx as arguments: if visit returns anything but FIRN_OK, the call ends
- * and returns that value.
+ * Callbacks
+ * - The first argument of every callback is a ctx. A callback that is an argument of a call is followed by
+ *   its ctx. A callback that is a member of options gets callbacks.ctx of these options, or their ctx if
+ *   they have no member `callbacks`. The options of every long operation have it.
+ * - If a callback returns anything but FIRN_OK, the call ends and returns that value. (After on_progress it
+ *   returns FIRN_CANCELLED; after on_tick of a watch, FIRN_OK.)
+ * - A callback that does work which may fail (it reads, writes or copies, or is the work of a transaction) also
+ *   gets an error, as its last argument: it is never NULL, and may be filled.
+ * - The other arguments are borrowed until the callback returns.
  *
  * Requires of every callback: it returns. It must not throw an exception, call longjmp, or end its thread:
  * the stack of libfirn cannot be unwound. (firn.hpp catches what functions of its caller throw.)
@@ -104,6 +110,12 @@ typedef struct firn_callbacks {
     {                       \
         NULL, NULL, NULL    \
     }
+
+/* Puts the next bytes into buffer, at most `capacity`, and their number into *out_size; 0 means the end. */
+typedef int (*firn_read_bytes)(void *ctx, void *buffer, size_t capacity, size_t *out_size,
+                               firn_error *err);
+/* Takes all of the next bytes. */
+typedef int (*firn_write_bytes)(void *ctx, firn_slice bytes, firn_error *err);
 
 #ifdef __cplusplus
 }

@@ -17,9 +17,8 @@
  * - Close cursors, snapshots, transactions and bulk loads, and release pins, before the store;
  *   otherwise firn_store_close fails with FIRN_MISUSE and changes nothing. Keyspace handles are owned by
  *   the store and are released with it.
- * - If a function `visit` returns anything but FIRN_OK, the visits end (firn/notice.h). It may call any
- *   function, except that it must not close the store or the snapshot that is visited, and must not
- *   change the batch that is visited.
+ * - A function `visit` (firn/notice.h) may call any function, except that it must not close the store or
+ *   the snapshot that is visited, and must not change the batch that is visited.
  * - In a child of fork every use of a handle of the parent returns FIRN_MISUSE (types.h).
  * - Using a closed handle is undefined behaviour. Debug builds of the library
  *   (-DCMAKE_BUILD_TYPE=Debug) detect most such uses: closed handles of this header and of cursor.h,

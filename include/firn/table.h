@@ -163,8 +163,7 @@ FIRN_API FIRN_MUST_CHECK int firn_snapshot_table_open(firn_snapshot *snapshot, c
                                                       firn_table **out, firn_error *err);
 /* Drops a table with all its rows and indexes. Snapshots and checkpoints keep it. */
 FIRN_API FIRN_MUST_CHECK int firn_table_drop(firn_store *store, const char *name, firn_error *err);
-/* Calls visit with the name of each table, in byte order. If visit returns anything but FIRN_OK, the
- * listing ends and that is returned. */
+/* Calls visit with the name of each table, in byte order. */
 FIRN_API FIRN_MUST_CHECK int firn_table_list(firn_store *store,
                                              int (*visit)(void *ctx, const char *name), void *ctx,
                                              firn_error *err);
@@ -371,8 +370,7 @@ typedef struct firn_table_keys {
     size_t count;             /* the number of keys */
 } firn_table_keys;
 /* Reads the rows with many keys, all from one state. Calls visit for each key in order: i counts keys from 0, and
- * row is NULL if there is no such row. The row is borrowed until visit returns. If visit returns anything but
- * FIRN_OK, the call ends and returns that value. Requires: visit does not use the transaction of the options.
+ * row is NULL if there is no such row. Requires: visit does not use the transaction of the options.
  * FIRN_INVALID for a key that firn_table_get refuses; earlier keys may have been visited by then. Outside of
  * transactions this is faster than separate calls of firn_table_get, because cache misses overlap. */
 FIRN_API FIRN_MUST_CHECK int firn_table_get_many(

@@ -24,14 +24,7 @@
  *   function says otherwise. A result that is refused because its size is not set stays as it is.
  *
  * Callbacks
- * - A callback is a function `on_<what>` and a `ctx`, which becomes its first argument. A function takes
- *   its main callback and ctx as arguments. Restore, undo, resume, revert, watch and repair, and the
- *   members `callbacks`, take them in the options: there one ctx (`callbacks.ctx`, if there are
- *   `callbacks`) is given to all of them, and each may be NULL.
- * - The arguments of a callback are borrowed until it returns.
- * - A callback that returns int returns FIRN_OK to continue. Any other value ends the call, which returns
- *   that value. There are two exceptions: after on_progress the call returns FIRN_CANCELLED (notice.h),
- *   after on_tick FIRN_OK.
+ * - The rules of notice.h apply. Callbacks that are members of options may be NULL.
  * - Callbacks may come from any thread of the call, one at a time. on_notice and on_progress cannot use
  *   handles: FIRN_MISUSE (notice.h). Requires: any other callback uses no handle of the same workspace,
  *   unless the function says otherwise. If one does, the behaviour is undefined: the results of the
@@ -90,7 +83,7 @@ typedef struct firn_workspace_options {
      * is reported (FIRN_NOTICE_SQLITE). NULL: as if it always failed, but not reported. */
     int (*copy_sqlite)(void *ctx, const char *path, char *out_copy, size_t copy_size,
                        firn_error *err);
-    void *copy_sqlite_ctx;
+    void *ctx; /* of copy_sqlite */
 } firn_workspace_options;
 #define FIRN_WORKSPACE_OPTIONS_INIT                                    \
     {                                                                  \
@@ -503,15 +496,13 @@ firn_workspace_entries(firn_workspace *workspace, const char *reference,
                        int (*on_entry)(void *ctx, const firn_workspace_entry *entry), void *ctx,
                        firn_error *err);
 
-/* Reads a file of a checkpoint: on_data gets its content piece by piece, in order, each piece verified.
+/* Reads a file of a checkpoint: `write` gets its content piece by piece, in order, each piece verified.
  * Memory does not grow with the file. out, the entry, may be NULL. FIRN_NOT_FOUND if the checkpoint does
  * not contain the path. FIRN_INVALID if it is a directory or a symbolic link. FIRN_CORRUPT if it is
  * damaged. */
 FIRN_API FIRN_MUST_CHECK int firn_workspace_cat(firn_workspace *workspace, const char *reference,
-                                                firn_slice path,
-                                                int (*on_data)(void *ctx, firn_slice data),
-                                                void *ctx, firn_workspace_entry **out,
-                                                firn_error *err);
+                                                firn_slice path, firn_write_bytes write, void *ctx,
+                                                firn_workspace_entry **out, firn_error *err);
 
 typedef enum firn_workspace_change_kind {
     FIRN_CHANGE_ADDED = 1,

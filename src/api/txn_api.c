@@ -218,7 +218,7 @@ struct running {
 };
 
 static int
-work_once(firn_txn *txn, void *ctx, firn_error *err)
+work_once(void *ctx, firn_txn *txn, firn_error *err)
 {
     const struct running *running = ctx;
     firn_api_handle_opened(txn, FIRN_API_HANDLE_TXN, NULL);

@@ -94,7 +94,7 @@ struct firn_db_txn_run {
     struct firn_db_txn_options options;
     firn_durability durability;
     unsigned attempts_max; /* at least 1 */
-    int (*work)(struct firn_db_txn *txn, void *ctx, firn_error *err);
+    int (*work)(void *ctx, struct firn_db_txn *txn, firn_error *err);
     void *ctx;
 };
 /* As firn_txn_run. */

@@ -21,6 +21,7 @@
 #include "base/slice.h"
 #include "exchange/csv_reader.h"
 #include "exchange/json_reader.h"
+#include "threads/os_callback.h"
 
 enum { PIECE_SIZE = 1 << 18 }; /* stays in the processor's cache */
 
@@ -95,7 +96,9 @@ reject(struct import *import, uint64_t line, firn_slice text, int rc, firn_error
         return rc;
     }
     const firn_import_reject rejected = {.line = line, .text = text, .why = err->text};
-    rc = import->options->on_reject(import->options->reject_ctx, &rejected);
+    unsigned begun = firn_os_callback_begin();
+    rc = import->options->on_reject(import->options->callbacks.ctx, &rejected);
+    firn_os_callback_end(begun);
     import->statistics->rejected++;
     if (rc != FIRN_OK) {
         err->code = rc;

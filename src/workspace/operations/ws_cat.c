@@ -18,7 +18,7 @@
 enum { SCRATCH_FRAMES = 4 };
 
 struct cat {
-    int (*on_data)(void *ctx, firn_slice data);
+    firn_write_bytes write;
     void *ctx;
     uint64_t at; /* passed to the caller up to here */
 };
@@ -27,7 +27,7 @@ static int
 hand_over(struct cat *cat, firn_slice data, firn_error *err)
 {
     cat->at += data.size;
-    return firn_error_stopped(err, cat->on_data(cat->ctx, data));
+    return cat->write(cat->ctx, data, err);
 }
 
 static int
@@ -116,12 +116,11 @@ out:
 }
 
 int
-firn_ws_cat(struct firn_ws *ws, const char *reference, firn_slice path,
-            int (*on_data)(void *ctx, firn_slice data), void *ctx, firn_workspace_entry **out,
-            firn_error *err)
+firn_ws_cat(struct firn_ws *ws, const char *reference, firn_slice path, firn_write_bytes write,
+            void *ctx, firn_workspace_entry **out, firn_error *err)
 {
     *out = NULL;
-    struct cat cat = {.on_data = on_data, .ctx = ctx};
+    struct cat cat = {.write = write, .ctx = ctx};
     struct firn_ws_opened opened;
     struct firn_catalog_record record;
     int rc = firn_ws_opened_open(ws, FIRN_WS_READ, &opened, err);

@@ -291,16 +291,18 @@ work(void *ctx, firn_txn *txn, firn_error *error)
 }
 
 static int
-source(void *ctx, uint8_t *data, size_t room, size_t *got)
+source(void *ctx, void *buffer, size_t capacity, size_t *out_size, firn_error *error)
 {
-    (void)room;
-    (void)got;
-    return visit(ctx, data);
+    (void)capacity;
+    (void)out_size;
+    (void)error;
+    return visit(ctx, buffer);
 }
 
 static int
-sink(void *ctx, firn_slice data)
+sink(void *ctx, firn_slice data, firn_error *error)
 {
+    (void)error;
     return visit(ctx, data.data);
 }
 

@@ -761,7 +761,7 @@ callbacks_of_imports_and_exports_cannot_use_handles(void **state)
     OK(firn_table_create(within.store, "t", def, &table, &err));
     firn_release(def);
     options.on_reject = use_handles_in_reject;
-    options.reject_ctx = &within;
+    options.callbacks.ctx = &within;
     OK(firn_table_import(table, use_handles_in_read, &within, &options, NULL, &err));
     assert_int_equal(within.notice_count, 1);
     assert_refused(&within);

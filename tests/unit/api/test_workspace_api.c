@@ -36,9 +36,22 @@ visit_entry(void *ctx, const firn_workspace_entry *entry)
     return FIRN_OK;
 }
 
+/* Fails, and says why if ctx is a text. */
 static int
-take_content(void *ctx, firn_slice data)
+refuse(void *ctx, firn_slice data, firn_error *error)
 {
+    (void)data;
+    if (ctx != NULL) {
+        error->code = FIRN_CANCELLED;
+        (void)snprintf(error->text, sizeof error->text, "%s", (const char *)ctx);
+    }
+    return FIRN_CANCELLED;
+}
+
+static int
+take_content(void *ctx, firn_slice data, firn_error *error)
+{
+    (void)error;
     (void)ctx;
     (void)data;
     return FIRN_OK;
@@ -548,6 +561,15 @@ a_call_that_fails_gives_nothing(void **state)
     assert_int_equal(firn_workspace_cat(workspace, "1", missing, take_content, NULL, &entry, err),
                      FIRN_NOT_FOUND);
     assert_null(entry);
+    entry = &old;
+    assert_int_equal(
+        firn_workspace_cat(workspace, "1", firn_str("a"), refuse, "no room", &entry, err),
+        FIRN_CANCELLED);
+    assert_string_equal(err->text, "no room");
+    assert_null(entry);
+    assert_int_equal(firn_workspace_cat(workspace, "1", firn_str("a"), refuse, NULL, NULL, err),
+                     FIRN_CANCELLED);
+    assert_string_equal(err->text, "stopped by the caller");
     /* What a result had before is not released, and not kept either. */
     restored.checkpoint = &before;
     restored.added = 5;

@@ -297,7 +297,7 @@ expect_rejects(const char *text, firn_text_kind kind, const char *rows, const ch
         assert_string_equal(show(table), "");
     }
     options.on_reject = on_reject;
-    options.reject_ctx = &rejects;
+    options.callbacks.ctx = &rejects;
     DB_OK(import_text(table, firn_str(text), &options, &statistics, &err));
     assert_string_equal(show(table), rows);
     assert_int_equal(statistics.rejected, rejects.count);
@@ -358,7 +358,7 @@ deep_and_large_texts_are_refused(void **state)
     struct firn_buf text = {0};
     struct firn_table *table = make_table("t", "id i64, s text, primary key (id)");
     options.on_reject = on_reject;
-    options.reject_ctx = &rejects;
+    options.callbacks.ctx = &rejects;
     options.form.kind = FIRN_TEXT_JSON_LINES;
     for (unsigned depth = 1; depth < 100000; depth *= 10) {
         firn_buf_clear(&text);
@@ -398,7 +398,7 @@ whoever_rejects_may_end_the_import(void **state)
     struct rejects rejects = {.rc = FIRN_CANCELLED};
     struct firn_table *table = make_table("t", "id i64, s text, primary key (id)");
     options.on_reject = on_reject;
-    options.reject_ctx = &rejects;
+    options.callbacks.ctx = &rejects;
     int rc = import_text(table, firn_str("id,s\n1,a\nb,b\nc,c\n"), &options, &statistics, &err);
     assert_int_equal(rc, FIRN_CANCELLED);
     assert_int_equal(err.code, FIRN_CANCELLED);
@@ -578,7 +578,7 @@ run_program(struct firn_os_dir *dir, bool *out_is_certain)
     int rc;
     *out_is_certain = false;
     options.on_reject = on_reject;
-    options.reject_ctx = &rejects;
+    options.callbacks.ctx = &rejects;
     FIRN_TRY(firn_db_open(dir, &db_support_create, &own, &err));
     FIRN_TRY(try_make_table(
         own, "t", "id i64, code text, n i64, primary key (id), unique index by_code (code)", &table,

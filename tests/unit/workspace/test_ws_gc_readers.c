@@ -66,8 +66,9 @@ struct content {
 };
 
 static int
-take_content(void *ctx, firn_slice data)
+take_content(void *ctx, firn_slice data, firn_error *error)
 {
+    (void)error;
     struct content *content = ctx;
     content->size += data.size;
     content->letter = data.size > 0 ? data.data[data.size - 1] : content->letter;
