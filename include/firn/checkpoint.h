@@ -147,7 +147,6 @@ FIRN_API const char *firn_store_difference_kind_name(firn_store_difference_kind 
 
 /* Borrowed until the visit returns. */
 typedef struct firn_store_difference {
-    size_t size; /* sizeof(firn_store_difference), of the library */
     firn_store_difference_kind kind;
     const char *keyspace;
     firn_slice key;

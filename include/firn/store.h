@@ -567,7 +567,6 @@ typedef enum firn_batch_kind {
 FIRN_API const char *firn_batch_kind_name(firn_batch_kind kind);
 /* One write of a batch, borrowed until the visit returns. */
 typedef struct firn_batch_write {
-    size_t size; /* sizeof(firn_batch_write), of the library */
     firn_batch_kind kind;
     firn_keyspace *keyspace;
     firn_slice key;                /* of a range delete the lower bound */

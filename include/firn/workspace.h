@@ -12,9 +12,8 @@
  *   do not even update access times, where the system allows that.
  *
  * Options and results
- * - Structures of options and results begin with their own size. Initialise them with their
- *   FIRN_..._INIT macro. NULL options mean all defaults. A result may be NULL if it is not wanted. Where
- *   a function requires options or a result, it says so.
+ * - The rules of types.h apply. A result may be NULL if it is not wanted. Where a function requires options
+ *   or a result, it says so.
  * - A checkpoint, entry or path that a result points to, or that a call returns through an argument
  *   (`firn_workspace_checkpoint **out`), belongs to the caller, who releases it with firn_release. Each
  *   is one allocation, texts included. It stays valid when the handle is used again or closed.
@@ -473,7 +472,6 @@ typedef enum firn_workspace_entry_type {
 /* The name of a type ("symlink"), constant; never NULL. Any thread. */
 FIRN_API const char *firn_workspace_entry_type_name(firn_workspace_entry_type type);
 
-/* Only the library makes these: `size` is not that of the structure. */
 typedef struct firn_workspace_entry {
     firn_slice path;
     firn_workspace_entry_type type;
@@ -481,8 +479,8 @@ typedef struct firn_workspace_entry {
     uint32_t uid;
     uint32_t gid;
     int64_t mtime_ns;
-    uint64_t size;  /* of a file's content */
-    firn_hash hash; /* of a file's content or a directory's object; zero for a symbolic link */
+    uint64_t size_bytes; /* of a file's content */
+    firn_hash hash;      /* of a file's content or a directory's object; zero for a symbolic link */
     firn_slice link_target; /* of a symbolic link */
     firn_slice hard_link;   /* the first path of the same file, unless this is it; else empty */
     /* Extended attributes: of each the size of its name, its name, the size of its value, its value. Sizes are

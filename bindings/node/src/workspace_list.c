@@ -141,7 +141,7 @@ item_entry(napi_env env, const struct item *item)
     set_slice(env, object, "path", entry->path);
     set_text(env, object, "type", firn_workspace_entry_type_name(entry->type));
     set_number(env, object, "mode", entry->mode);
-    set_number(env, object, "size", (double)entry->size);
+    set_number(env, object, "size", (double)entry->size_bytes);
     set_bigint(env, object, "mtimeNs", entry->mtime_ns);
     if (entry->type == FIRN_ENTRY_SYMLINK) {
         set_slice(env, object, "target", entry->link_target);

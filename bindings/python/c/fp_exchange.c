@@ -282,7 +282,7 @@ side_object(const firn_table_diff *diff, const firn_value *values, size_t count,
         if (name == NULL) {
             continue;
         }
-        PyObject *value = fp_value_object(&values[i], column->definition.scale);
+        PyObject *value = fp_value_object(&values[i], column->definition->scale);
         if (value == NULL || PyDict_SetItemString(dict, name, value) != 0) {
             Py_CLEAR(dict);
         }
@@ -297,7 +297,7 @@ changed_object(const firn_table_diff *diff, const firn_row_difference *row)
     PyObject *list = PyList_New(0);
     for (size_t i = 0; list != NULL && row->changed != NULL && i < row->column_count; i++) {
         const firn_table_diff_column *column = firn_table_diff_column_at(diff, i);
-        PyObject *name = row->changed[i] ? PyUnicode_FromString(column->definition.name) : NULL;
+        PyObject *name = row->changed[i] ? PyUnicode_FromString(column->definition->name) : NULL;
         if (row->changed[i] && (name == NULL || PyList_Append(list, name) != 0)) {
             Py_CLEAR(list);
         }

@@ -114,7 +114,7 @@ fp_saved_entry(const firn_workspace_entry *entry)
         "Entry", Py_BuildValue("(NsIIILKzNN)", text_of(entry->path),
                                firn_workspace_entry_type_name(entry->type), entry->mode, entry->uid,
                                entry->gid, (long long)entry->mtime_ns,
-                               (unsigned long long)entry->size, is_link ? NULL : hash,
+                               (unsigned long long)entry->size_bytes, is_link ? NULL : hash,
                                text_or_none(entry->link_target), text_or_none(entry->hard_link)));
 }
 

@@ -87,8 +87,8 @@ meet(void *ctx, const firn_workspace_difference *difference)
         looking->directory_size = size;
         looking->directory_bytes = 0;
     }
-    looking->directory_bytes += after->size;
-    keep(looking, path, after->path.size, after->size);
+    looking->directory_bytes += after->size_bytes;
+    keep(looking, path, after->path.size, after->size_bytes);
     return FIRN_OK;
 }
 

@@ -57,7 +57,7 @@ print_entry(const firn_workspace_entry *entry)
     char time[FIRN_TERM_TEXT_TIME_SIZE];
     print_mode(entry);
     firn_term_out_format("  %5u %5u  %12llu  %s  ", (unsigned)entry->uid, (unsigned)entry->gid,
-                         (unsigned long long)entry->size,
+                         (unsigned long long)entry->size_bytes,
                          firn_term_text_time(entry->mtime_ns, time));
     firn_term_path_print(entry->path);
     if (entry->type == FIRN_ENTRY_DIRECTORY) {

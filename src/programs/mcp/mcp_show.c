@@ -43,7 +43,7 @@ visit(void *ctx, const firn_workspace_entry *entry)
     if (entry->type == FIRN_ENTRY_SYMLINK) {
         firn_term_json_bytes("target", entry->link_target);
     } else if (entry->type == FIRN_ENTRY_FILE) {
-        firn_term_json_u64("size", entry->size);
+        firn_term_json_u64("size", entry->size_bytes);
     }
     firn_term_json_end();
     return FIRN_OK;

@@ -108,12 +108,12 @@ remark_content(const firn_workspace_difference *difference)
     bool was_file = change->before != NULL && change->before->type == FIRN_ENTRY_FILE;
     bool is_file = change->after != NULL && change->after->type == FIRN_ENTRY_FILE;
     if (was_file && is_file) {
-        grow_format(", %" PRIu64 " -> %" PRIu64 " bytes", change->before->size,
-                    change->after->size);
+        grow_format(", %" PRIu64 " -> %" PRIu64 " bytes", change->before->size_bytes,
+                    change->after->size_bytes);
     } else if (was_file) {
-        grow_format(", %" PRIu64 " bytes", change->before->size);
+        grow_format(", %" PRIu64 " bytes", change->before->size_bytes);
     } else if (is_file) {
-        grow_format(", %" PRIu64 " bytes", change->after->size);
+        grow_format(", %" PRIu64 " bytes", change->after->size_bytes);
     }
 }
 

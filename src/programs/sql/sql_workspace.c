@@ -53,7 +53,7 @@ add_size(struct firn_sql_rows *rows, const firn_workspace_entry *entry)
     if (entry == NULL || entry->type != FIRN_ENTRY_FILE) {
         firn_sql_rows_null(rows);
     } else {
-        firn_sql_rows_integer(rows, (sqlite3_int64)entry->size);
+        firn_sql_rows_integer(rows, (sqlite3_int64)entry->size_bytes);
     }
 }
 

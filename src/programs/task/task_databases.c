@@ -43,8 +43,8 @@ firn_task_databases_note(struct firn_task_databases *databases,
     const firn_workspace_entry *after = change->after;
     if (change->kind != FIRN_CHANGE_CONTENT || before == NULL || after == NULL ||
         before->type != FIRN_ENTRY_FILE || after->type != FIRN_ENTRY_FILE ||
-        before->size < PAGE_SIZE_MIN || after->size < PAGE_SIZE_MIN ||
-        before->size % PAGE_SIZE_MIN != 0 || after->size % PAGE_SIZE_MIN != 0) {
+        before->size_bytes < PAGE_SIZE_MIN || after->size_bytes < PAGE_SIZE_MIN ||
+        before->size_bytes % PAGE_SIZE_MIN != 0 || after->size_bytes % PAGE_SIZE_MIN != 0) {
         return true;
     }
     if (databases->size + after->path.size + 1 > databases->capacity) {

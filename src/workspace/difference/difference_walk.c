@@ -332,7 +332,7 @@ firn_difference_walk_to_info(firn_slice path, const struct firn_tree_entry *entr
                                   .uid = entry->uid,
                                   .gid = entry->gid,
                                   .mtime_ns = entry->mtime_ns,
-                                  .size = entry->size,
+                                  .size_bytes = entry->size,
                                   .hash = entry->hash,
                                   .link_target = entry->target,
                                   .hard_link = entry->hard_link,

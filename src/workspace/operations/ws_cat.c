@@ -103,8 +103,9 @@ stream(struct firn_ws *ws, struct firn_ws_opened *opened, const struct firn_cata
     FIRN_TRY(check_is_file(path, entry, err));
     firn_difference_walk_to_info(path, entry, &info);
     FIRN_TRY(firn_ws_given_entry(ws, &info, out, err));
-    rc = firn_objects_stream(opened->objects, scratch, &info.hash, info.size, take_piece, cat, err);
-    DCHECK(rc != FIRN_OK || cat->at == info.size);
+    rc = firn_objects_stream(opened->objects, scratch, &info.hash, info.size_bytes, take_piece, cat,
+                             err);
+    DCHECK(rc != FIRN_OK || cat->at == info.size_bytes);
     if (rc == FIRN_CORRUPT) {
         (void)firn_error_prefix(err, "%.*s", (int)(path.size < 256 ? path.size : 256),
                                 (const char *)path.data);

@@ -484,7 +484,7 @@ results_belong_to_the_caller(void **state)
     assert_true(is_text(saved.checkpoint->turn.agent, "an agent"));
     assert_true(is_text(saved.checkpoint->turn.prompt, "make it 2"));
     assert_string_equal(tagged->id, saved.checkpoint->id);
-    assert_true(is_text(entry->path, "a") && entry->size == 1);
+    assert_true(is_text(entry->path, "a") && entry->size_bytes == 1);
     assert_int_equal(status.checkpoint->number, 1);
     assert_int_equal(diff.before->number, 1);
     assert_true(is_text(diff.after->message, "two: make it 2"));
@@ -542,7 +542,7 @@ a_call_that_fails_gives_nothing(void **state)
     struct scene scene;
     firn_error *err = &scene.err;
     firn_workspace_checkpoint before = {.number = 7};
-    firn_workspace_entry old = {.size = 7};
+    firn_workspace_entry old = {.size_bytes = 7};
     firn_workspace_checkpoint *found = &before;
     firn_workspace_entry *entry = &old;
     firn_workspace_restore_result restored = FIRN_WORKSPACE_RESTORE_RESULT_INIT;

@@ -426,7 +426,7 @@ assert_cat(struct ws_world *world, const char *reference, const char *path, cons
     assert_true(content.bytes.size == 0 ||
                 memcmp(content.bytes.data, expected, content.bytes.size) == 0);
     assert_int_equal(entry->type, FIRN_ENTRY_FILE);
-    assert_int_equal(entry->size, strlen(expected));
+    assert_int_equal(entry->size_bytes, strlen(expected));
     assert_true(firn_slice_equal(entry->path, firn_str(path)));
     firn_buf_deinit(&content.bytes);
 }

@@ -87,7 +87,7 @@ static int
 count_entry(void *ctx, const firn_workspace_entry *entry)
 {
     size_t *count = ctx;
-    *count += entry->type == FIRN_ENTRY_FILE && entry->size == FILE_SIZE ? 1 : 0;
+    *count += entry->type == FIRN_ENTRY_FILE && entry->size_bytes == FILE_SIZE ? 1 : 0;
     return FIRN_OK;
 }
 

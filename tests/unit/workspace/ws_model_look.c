@@ -84,7 +84,7 @@ print_entry(void *ctx, const firn_workspace_entry *entry)
     print_escaped(out, entry->path);
     fprintf(out, " kind=%d mode=%o uid=%" PRIu32 " gid=%" PRIu32 " mtime=%" PRId64,
             kinds[entry->type], (unsigned)entry->mode, entry->uid, entry->gid, entry->mtime_ns);
-    fprintf(out, " size=%" PRIu64 " hash=", entry->size);
+    fprintf(out, " size=%" PRIu64 " hash=", entry->size_bytes);
     for (size_t i = 0; entry->type == FIRN_ENTRY_FILE && i < sizeof entry->hash.bytes; i++) {
         fprintf(out, "%02x", entry->hash.bytes[i]);
     }
