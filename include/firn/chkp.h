@@ -124,8 +124,8 @@ FIRN_API uint64_t firn_chkp_count(const firn_chkp *pack);
 FIRN_API FIRN_MUST_CHECK int firn_chkp_contains(firn_chkp *pack, const firn_hash *hash, bool *out,
                                                 firn_error *err);
 /* Finds an object without reading its frame. If the call fails, *out is zeroed except for its size.
- * Requires: *out was filled with FIRN_CHKP_ENTRY_INIT. Returns FIRN_NOT_FOUND if the pack does not contain the
- * object, FIRN_CORRUPT if the .idx points outside the .dat or at another object. */
+ * Returns FIRN_NOT_FOUND if the pack does not contain the object, FIRN_CORRUPT if the .idx points outside
+ * the .dat or at another object. */
 FIRN_API FIRN_MUST_CHECK int firn_chkp_locate(firn_chkp *pack, const firn_hash *hash,
                                               firn_chkp_entry *out, firn_error *err);
 /* Reads a whole object and verifies it. The caller frees *out with firn_release. Returns FIRN_LIMIT

@@ -159,10 +159,10 @@ typedef struct firn_vectors_import_options {
         sizeof(firn_vectors_import_options), FIRN_VECTORS_FVECS, NULL, 0, 0, FIRN_CALLBACKS_INIT \
     }
 
-/* Inserts a row for each vector of a file, in one commit: all rows or none. Requires: the table's key is one column of
- * whole numbers. The table numbers the rows (auto), or they get the numbers from options->first on. Other columns get
- * their defaults. statistics as in firn_table_import. FIRN_INVALID also if a number is not finite, or if the table does
- * not have such columns. */
+/* Inserts a row for each vector of a file, in one commit: all rows or none. The table's key is one column of whole
+ * numbers: the table numbers the rows (auto), or they get the numbers from options->first on. Other columns get their
+ * defaults. statistics as in firn_table_import. FIRN_INVALID also if a number is not finite, or if the table does not
+ * have such columns. */
 FIRN_API FIRN_MUST_CHECK int firn_table_import_vectors(firn_table *table, firn_read_bytes read,
                                                        void *ctx,
                                                        const firn_vectors_import_options *options,

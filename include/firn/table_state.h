@@ -73,7 +73,7 @@ typedef struct firn_table_diff_options {
         sizeof(firn_table_diff_options), NULL, NULL, FIRN_CALLBACKS_INIT \
     }
 
-/* One thread at a time; must be closed before the store. */
+/* One thread at a time. firn_store_close returns FIRN_MISUSE while it is open. */
 typedef struct firn_table_diff firn_table_diff;
 /* Compares the tables that two states have under one name. With options NULL the present state is compared
  * with itself. FIRN_NOT_FOUND if neither state has a table with the name (a keyspace does not count). */

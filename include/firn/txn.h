@@ -93,7 +93,7 @@ FIRN_API FIRN_MUST_CHECK int firn_txn_delete_range(firn_txn *txn, firn_keyspace 
                                                    firn_slice lower, firn_slice upper,
                                                    firn_error *err);
 /* Opens a cursor over what the transaction sees. Each move takes account of the writes made up to then.
- * Requires: options->snapshot is NULL. */
+ * FIRN_INVALID unless options->snapshot is NULL. */
 FIRN_API FIRN_MUST_CHECK int firn_txn_cursor_open(firn_txn *txn, firn_keyspace *keyspace,
                                                   const firn_cursor_options *options,
                                                   firn_cursor **out, firn_error *err);

@@ -15,6 +15,10 @@
  * - Requires: a child that was forked inside a callback ends without returning from it.
  * exec closes everything; vfork and posix_spawn are safe.
  *
+ * Arguments: a function returns FIRN_INVALID for NULL where it needs a pointer, for a slice that has a size but
+ * data NULL, and for a structure whose size is not set. The comment of a function names what else it refuses, and
+ * with which code. `Requires:` is for what it does not check: if that is not so, the behaviour is undefined.
+ *
  * Names: the name of an enumerator begins with that of its enum, without "workspace" and without "kind",
  * "type", "algorithm" or "operator" at the end: FIRN_ENTRY_FILE of firn_workspace_entry_type. So no two
  * enums share a prefix. (The codes of error.h are the exception.)

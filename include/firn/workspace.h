@@ -399,7 +399,7 @@ typedef struct firn_workspace_watch_info {
         sizeof(firn_workspace_watch_info), 0, 0, 0, 0, false \
     }
 
-/* Describes the watch of the workspace. FIRN_NOT_FOUND if it is not watched. Requires: out is given. */
+/* Describes the watch of the workspace. FIRN_NOT_FOUND if it is not watched; FIRN_INVALID without out. */
 FIRN_API FIRN_MUST_CHECK int firn_workspace_watch_look(firn_workspace *workspace,
                                                        firn_workspace_watch_info *out,
                                                        firn_error *err);
@@ -580,7 +580,7 @@ typedef struct firn_workspace_diff_options {
      * RENAMED. If more than 131,072 files were added or removed, no renames are found. */
     bool find_renames;
     /* Compare `after`, whose default is then "latest", with the checkpoint before it. If `after` is the
-     * first checkpoint, everything in it counts as added. Requires: `before` is NULL. */
+     * first checkpoint, everything in it counts as added. FIRN_INVALID unless `before` is NULL. */
     bool against_previous;
     firn_diff_algorithm algorithm; /* with_lines */
     bool gitignore;                /* if `after` is the disk: as for firn_workspace_status */
@@ -771,7 +771,7 @@ typedef struct firn_workspace_pending_restore {
         sizeof(firn_workspace_pending_restore), false, false, false, false, false, false, 0, {0}, \
             {0}, 0, 0, NULL, 0, 0                                                                 \
     }
-/* Tells whether a restore is pending or running. Read-only. Requires: out is given. */
+/* Tells whether a restore is pending or running. Read-only. FIRN_INVALID without out. */
 FIRN_API FIRN_MUST_CHECK int firn_workspace_pending(firn_workspace *workspace,
                                                     firn_workspace_pending_restore *out,
                                                     firn_error *err);
@@ -985,7 +985,7 @@ typedef struct firn_workspace_forget_result {
  * stay.
  *
  * on_forgotten (may be NULL) gets each checkpoint afterwards, newest first: if it ends the call, the
- * paths are removed nevertheless. Requires: options are given. FIRN_NOT_FOUND if no checkpoint
+ * paths are removed nevertheless. FIRN_INVALID without options. FIRN_NOT_FOUND if no checkpoint
  * contains a path. FIRN_CONFLICT while a restore is pending. FIRN_LIMIT if a path has more than about
  * 4,000 bytes, or if a checkpoint has forgotten 256 paths already. */
 FIRN_API FIRN_MUST_CHECK int

@@ -418,14 +418,15 @@ write_put(struct writing *writing, void *ctx, firn_error *err)
     const struct put_work *work = ctx;
     DCHECK(work->table == writing->table);
     int rc = write_row(writing, work->put, err);
-    if (rc == FIRN_OK && work->out_auto != NULL) {
-        const struct firn_schema_column *column = firn_rows_auto_column(writing->schema);
-        *work->out_auto =
-            column == NULL
-                ? firn_null()
-                : firn_schema_value_of(column, &writing->cells[writing->schema->key_places[0]]);
+    if (rc != FIRN_OK || work->out_auto == NULL) {
+        return rc;
     }
-    return rc;
+    const struct firn_schema_column *column = firn_rows_auto_column(writing->schema);
+    if (column == NULL) {
+        return firn_error_set(err, FIRN_INVALID, "the table has no auto column");
+    }
+    *work->out_auto = firn_schema_value_of(column, &writing->cells[writing->schema->key_places[0]]);
+    return FIRN_OK;
 }
 
 static int
