@@ -4,11 +4,12 @@
  * reports while it runs: progress, and notices.
  *
  * Callbacks
- * - The first argument of every callback is a ctx. A callback that is an argument of a call is followed by
- *   its ctx. A callback that is a member of options gets callbacks.ctx of these options, or their ctx if
- *   they have no member `callbacks`. The options of every long operation have it.
- * - If a callback returns anything but FIRN_OK, the call ends and returns that value. (After on_progress it
- *   returns FIRN_CANCELLED; after on_tick of a watch, FIRN_OK.)
+ * - The first argument of every callback is a ctx. Callbacks that are arguments of a call are followed by
+ *   their ctx. Callbacks that are members of options get callbacks.ctx of these options, or their ctx if they
+ *   have no member `callbacks`. The options of long operations have it.
+ * - If a callback returns anything but FIRN_OK, the call ends and returns that value, unless the comment of the
+ *   callback says otherwise. (After on_progress it returns FIRN_CANCELLED; after on_tick of a watch, FIRN_OK.)
+ *   A callback that returns nothing cannot end the call.
  * - A callback that does work which may fail (it reads, writes or copies, or is the work of a transaction) also
  *   gets an error, as its last argument: it is never NULL, and may be filled.
  * - The other arguments are borrowed until the callback returns.

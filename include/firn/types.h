@@ -25,14 +25,14 @@
  *
  * Structures
  * - A structure that a program provides (options, and results that the library fills in) begins with the member
- *   `size`: its own size, as the program was compiled. Its FIRN_..._INIT macro sets that and the defaults. NULL
+ *   `size`: its own size when the program was compiled. Its FIRN_..._INIT macro sets that and the defaults. NULL
  *   options mean all defaults. Later versions may add members at the end.
- * - A structure that only the library makes has no size. A program gets pointers to it. Later versions may add
+ * - A structure that only the library makes has no size: a program gets pointers to it. Later versions may add
  *   members at the end.
  * - Values (firn_slice, firn_hash, firn_value, firn_error and the like), parts of other structures, and elements
  *   of arrays never change, unless the structure around them says how large they are (firn_table_def). In
  *   firn_slice and firn_key, `size` is the number of bytes of the data.
- * So a program works with the version that it was compiled for, and with all later ones.
+ * So a program works with the version that it was compiled with, and with all later ones.
  */
 #ifndef FIRN_TYPES_H
 #define FIRN_TYPES_H

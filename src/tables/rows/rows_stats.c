@@ -307,9 +307,9 @@ pack_all(struct packing *packing, const struct gathering *gathering,
     firn_table_index_statistics *own =
         pack(packing, indexes, schema->index_count * sizeof *indexes);
     const firn_table_column_statistics **column_places =
-        reserve(packing, schema->column_count * sizeof *column_places);
+        reserve(packing, schema->column_count * sizeof(void *));
     const firn_table_index_statistics **index_places =
-        reserve(packing, schema->index_count * sizeof *index_places);
+        reserve(packing, schema->index_count * sizeof(void *));
     for (size_t i = 0; i < schema->column_count; i++) {
         bool is_cut;
         const struct firn_schema_column *column = &schema->columns[i];
