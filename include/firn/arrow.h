@@ -84,8 +84,8 @@ struct ArrowArrayStream {
  * stream owns the scan from then on, even if the call fails; releasing the stream closes the scan. Schemas and
  * arrays stay valid after the stream is released, and even after the store is closed; some arrays then still hold
  * memory of its cache. Each array, and each of its columns, can be released on its own, in any order, by any thread.
- * The stream itself follows the thread rules of the scan. Requires: the stream is released before the store is
- * closed. */
+ * The stream itself follows the thread rules of the scan. firn_store_close returns FIRN_MISUSE until the stream is
+ * released. */
 FIRN_API FIRN_MUST_CHECK int firn_scan_to_arrow(firn_scan *scan, struct ArrowArrayStream *out,
                                                 firn_error *err);
 

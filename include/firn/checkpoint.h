@@ -23,8 +23,7 @@
  *   does not contain give FIRN_MISUSE, as if the keyspaces had been dropped. Dropped keyspaces that it
  *   does contain are back, and their handles work again.
  * - Any thread may call these functions at any time while the store is open.
- * - If a function `visit` returns anything but FIRN_OK, the visits end (firn/notice.h). It may call any
- *   function except firn_store_close on this store.
+ * - A function `visit` (firn/notice.h) may call any function except firn_store_close on this store.
  *
  * A reference names a checkpoint. It is one of
  * - its name;
@@ -148,7 +147,6 @@ FIRN_API const char *firn_store_difference_kind_name(firn_store_difference_kind 
 
 /* Borrowed until the visit returns. */
 typedef struct firn_store_difference {
-    size_t size; /* sizeof(firn_store_difference), of the library */
     firn_store_difference_kind kind;
     const char *keyspace;
     firn_slice key;

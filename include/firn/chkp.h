@@ -64,13 +64,11 @@ FIRN_API FIRN_MUST_CHECK int firn_chkp_writer_create(const char *folder, firn_ch
 FIRN_API FIRN_MUST_CHECK int firn_chkp_writer_add(firn_chkp_writer *writer, firn_slice content,
                                                   firn_hash *out_hash, bool *out_is_new,
                                                   firn_error *err);
-/* Adds an object supplied by source, in bounded memory. Each call of source puts up to size bytes
- * at data and their number in *out_size; 0 means the end. If source returns anything but FIRN_OK,
- * the object is discarded and that code is returned. */
-FIRN_API FIRN_MUST_CHECK int
-firn_chkp_writer_add_stream(firn_chkp_writer *writer,
-                            int (*source)(void *ctx, uint8_t *data, size_t size, size_t *out_size),
-                            void *ctx, firn_hash *out_hash, bool *out_is_new, firn_error *err);
+/* Adds an object that `read` supplies, in bounded memory. If `read` fails, the object is discarded. */
+FIRN_API FIRN_MUST_CHECK int firn_chkp_writer_add_stream(firn_chkp_writer *writer,
+                                                         firn_read_bytes read, void *ctx,
+                                                         firn_hash *out_hash, bool *out_is_new,
+                                                         firn_error *err);
 /* Adds an object read from a file descriptor, from its current offset to the end. */
 FIRN_API FIRN_MUST_CHECK int firn_chkp_writer_add_fd(firn_chkp_writer *writer, int fd,
                                                      firn_hash *out_hash, bool *out_is_new,
@@ -126,8 +124,8 @@ FIRN_API uint64_t firn_chkp_count(const firn_chkp *pack);
 FIRN_API FIRN_MUST_CHECK int firn_chkp_contains(firn_chkp *pack, const firn_hash *hash, bool *out,
                                                 firn_error *err);
 /* Finds an object without reading its frame. If the call fails, *out is zeroed except for its size.
- * Requires: *out was filled with FIRN_CHKP_ENTRY_INIT. Returns FIRN_NOT_FOUND if the pack does not contain the
- * object, FIRN_CORRUPT if the .idx points outside the .dat or at another object. */
+ * Returns FIRN_NOT_FOUND if the pack does not contain the object, FIRN_CORRUPT if the .idx points outside
+ * the .dat or at another object. */
 FIRN_API FIRN_MUST_CHECK int firn_chkp_locate(firn_chkp *pack, const firn_hash *hash,
                                               firn_chkp_entry *out, firn_error *err);
 /* Reads a whole object and verifies it. The caller frees *out with firn_release. Returns FIRN_LIMIT
@@ -135,14 +133,11 @@ FIRN_API FIRN_MUST_CHECK int firn_chkp_locate(firn_chkp *pack, const firn_hash *
 FIRN_API FIRN_MUST_CHECK int firn_chkp_read(firn_chkp *pack, const firn_hash *hash, size_t size_max,
                                             uint8_t **out, size_t *out_size, firn_error *err);
 /* Reads an object piece by piece, in bounded memory. The object is verified only at its end: unless
- * FIRN_OK is returned, discard everything sink has received. If sink returns anything but FIRN_OK,
- * reading ends and that code is returned. */
+ * FIRN_OK is returned, discard everything that was written. */
 FIRN_API FIRN_MUST_CHECK int firn_chkp_stream(firn_chkp *pack, const firn_hash *hash,
-                                              int (*sink)(void *ctx, firn_slice data), void *ctx,
-                                              firn_error *err);
+                                              firn_write_bytes write, void *ctx, firn_error *err);
 /* Calls visit for every entry, in the order of hashes. Packs written by other programs may contain
- * an object twice; both entries are listed. If visit returns anything but FIRN_OK, the walk ends
- * and that code is returned. */
+ * an object twice; both entries are listed. */
 FIRN_API FIRN_MUST_CHECK int firn_chkp_list(firn_chkp *pack,
                                             int (*visit)(void *ctx, const firn_chkp_entry *entry),
                                             void *ctx, firn_error *err);
@@ -220,13 +215,13 @@ FIRN_API FIRN_MUST_CHECK int firn_chkp_set_locate(firn_chkp_set *set, const firn
                                                   firn_chkp_entry *out, const char **out_name,
                                                   firn_error *err);
 /* If the copy in one pack is damaged and a later pack has the object too, that one is read instead;
- * for stream, only if sink has not received anything yet. */
+ * for stream, only if nothing was written yet. */
 FIRN_API FIRN_MUST_CHECK int firn_chkp_set_read(firn_chkp_set *set, const firn_hash *hash,
                                                 size_t size_max, uint8_t **out, size_t *out_size,
                                                 firn_error *err);
 FIRN_API FIRN_MUST_CHECK int firn_chkp_set_stream(firn_chkp_set *set, const firn_hash *hash,
-                                                  int (*sink)(void *ctx, firn_slice data),
-                                                  void *ctx, firn_error *err);
+                                                  firn_write_bytes write, void *ctx,
+                                                  firn_error *err);
 /* Calls visit for every entry, one pack after the other. A pack that cannot be read is skipped, and
  * its error is returned at the end. */
 FIRN_API FIRN_MUST_CHECK int firn_chkp_set_list(firn_chkp_set *set,

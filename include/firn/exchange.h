@@ -52,14 +52,6 @@ typedef struct firn_text_form {
         sizeof(firn_text_form), FIRN_TEXT_CSV, false, '\0', '\0', false, NULL \
     }
 
-/* Puts the next bytes into buffer, at most `capacity`, and their number into *out_size; 0 means the end of
- * the text. Any return value but FIRN_OK ends the import, which returns that value; describe the error in
- * *err. */
-typedef int (*firn_read_bytes)(void *ctx, void *buffer, size_t capacity, size_t *out_size,
-                               firn_error *err);
-/* Takes all of the next bytes. Any return value but FIRN_OK ends the export, which returns that value. */
-typedef int (*firn_write_bytes)(void *ctx, firn_slice bytes, firn_error *err);
-
 /* ---- import ---- */
 
 /* A line, or several lines of one record, that cannot become a row of the table. Borrowed until on_reject
@@ -72,11 +64,11 @@ typedef struct firn_import_reject {
 
 /* What to do with a row if another row has the same key, or the same values in a unique index. */
 typedef enum firn_import_conflict {
-    FIRN_IMPORT_FAIL = 0, /* FIRN_EXISTS, and nothing is imported */
-    FIRN_IMPORT_SKIP = 1, /* the new row is left out, and the existing one stays */
+    FIRN_IMPORT_CONFLICT_FAIL = 0, /* FIRN_EXISTS, and nothing is imported */
+    FIRN_IMPORT_CONFLICT_SKIP = 1, /* the new row is left out, and the existing one stays */
     /* The new row replaces the one with the same key; FIRN_EXISTS if a third row has the same values in a
      * unique index. */
-    FIRN_IMPORT_REPLACE = 2
+    FIRN_IMPORT_CONFLICT_REPLACE = 2
 } firn_import_conflict;
 
 typedef struct firn_import_options {
@@ -95,19 +87,18 @@ typedef struct firn_import_options {
      * with FIRN_INVALID or FIRN_LIMIT. A row whose key the table contains already is not rejected: see
      * on_conflict. */
     int (*on_reject)(void *ctx, const firn_import_reject *reject);
-    void *reject_ctx;
     uint64_t bytes_total; /* for callbacks.on_progress; 0: unknown */
     firn_callbacks callbacks;
-    /* This also applies to rows of the text: of two with one key, FIRN_IMPORT_SKIP takes the first and
-     * FIRN_IMPORT_REPLACE the last. Except for FIRN_IMPORT_REPLACE into a table without indexes, both read
+    /* This also applies to rows of the text: of two with one key, FIRN_IMPORT_CONFLICT_SKIP takes the first and
+     * FIRN_IMPORT_CONFLICT_REPLACE the last. Except for FIRN_IMPORT_CONFLICT_REPLACE into a table without indexes, both read
      * each row that may exist, and write one transaction: FIRN_LIMIT if that does not fit into a
      * transaction's share of the store's memory (firn/txn.h). */
     firn_import_conflict on_conflict;
 } firn_import_options;
-#define FIRN_IMPORT_OPTIONS_INIT                                                         \
-    {                                                                                    \
-        sizeof(firn_import_options), FIRN_TEXT_FORM_INIT, NULL, 0, false, NULL, NULL, 0, \
-            FIRN_CALLBACKS_INIT, FIRN_IMPORT_FAIL                                        \
+#define FIRN_IMPORT_OPTIONS_INIT                                                   \
+    {                                                                              \
+        sizeof(firn_import_options), FIRN_TEXT_FORM_INIT, NULL, 0, false, NULL, 0, \
+            FIRN_CALLBACKS_INIT, FIRN_IMPORT_CONFLICT_FAIL                         \
     }
 
 typedef struct firn_import_statistics {
@@ -115,7 +106,7 @@ typedef struct firn_import_statistics {
     uint64_t rows; /* rows that were read; the table contains them if the import returned FIRN_OK */
     uint64_t rejected; /* calls of on_reject */
     uint64_t bytes;    /* of the text */
-    uint64_t skipped;  /* left out because of FIRN_IMPORT_SKIP */
+    uint64_t skipped;  /* left out because of FIRN_IMPORT_CONFLICT_SKIP */
 } firn_import_statistics;
 #define FIRN_IMPORT_STATISTICS_INIT                \
     {                                              \
@@ -146,9 +137,8 @@ typedef enum firn_vectors_kind {
     FIRN_VECTORS_F32 = 5
 } firn_vectors_kind;
 
-/* Calls visit for each vector of a file, in order. `number` counts from 1; `vector` is borrowed until visit returns.
- * If visit returns anything but FIRN_OK, the call ends and returns that value. dimensions: the length that all
- * vectors must have; 0: that of the first vector, but F32 requires a length. FIRN_INVALID names the vector at which
+/* Calls visit for each vector of a file, in order. `number` counts from 1. dimensions: the length that all vectors
+ * must have; 0: that of the first vector, but F32 requires a length. FIRN_INVALID names the vector at which
  * the file is damaged, truncated, or not of this kind. The numbers may be infinite or NaN. Only one piece of the file
  * and one vector are in memory. Any thread. */
 FIRN_API FIRN_MUST_CHECK int
@@ -169,10 +159,10 @@ typedef struct firn_vectors_import_options {
         sizeof(firn_vectors_import_options), FIRN_VECTORS_FVECS, NULL, 0, 0, FIRN_CALLBACKS_INIT \
     }
 
-/* Inserts a row for each vector of a file, in one commit: all rows or none. Requires: the table's key is one column of
- * whole numbers. The table numbers the rows (auto), or they get the numbers from options->first on. Other columns get
- * their defaults. statistics as in firn_table_import. FIRN_INVALID also if a number is not finite, or if the table does
- * not have such columns. */
+/* Inserts a row for each vector of a file, in one commit: all rows or none. The table's key is one column of whole
+ * numbers: the table numbers the rows (auto), or they get the numbers from options->first on. Other columns get their
+ * defaults. statistics as in firn_table_import. FIRN_INVALID also if a number is not finite, or if the table does not
+ * have such columns. */
 FIRN_API FIRN_MUST_CHECK int firn_table_import_vectors(firn_table *table, firn_read_bytes read,
                                                        void *ctx,
                                                        const firn_vectors_import_options *options,

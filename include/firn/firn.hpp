@@ -76,7 +76,8 @@ namespace detail
 inline firn_slice
 slice(std::string_view bytes) noexcept
 {
-    return firn_bytes(bytes.data(), bytes.size());
+    // Without an address a bound would be no bound.
+    return firn_bytes(bytes.data() != nullptr ? bytes.data() : "", bytes.size());
 }
 
 inline std::string_view
@@ -124,6 +125,11 @@ template <typename Given, typename Item> class callback
             it->thrown_ = std::current_exception();
             return FIRN_CANCELLED;
         }
+    }
+    static int
+    write(void *ctx, Given given, firn_error *) noexcept
+    {
+        return call(ctx, given);
     }
     // Rethrows the exception of the caller's function, or throws the error of the call.
     void
@@ -384,17 +390,12 @@ class cursor
     options(const range &range)
     {
         firn_cursor_options out = FIRN_CURSOR_OPTIONS_INIT;
-        out.lower = range.lower ? bound(*range.lower) : out.lower;
-        out.upper = range.upper ? bound(*range.upper) : out.upper;
-        out.prefix = range.prefix ? bound(*range.prefix) : out.prefix;
+        out.lower = range.lower ? detail::slice(*range.lower) : out.lower;
+        out.upper = range.upper ? detail::slice(*range.upper) : out.upper;
+        out.prefix = range.prefix ? detail::slice(*range.prefix) : out.prefix;
         out.snapshot = range.snapshot != nullptr ? range.snapshot->raw() : nullptr;
         out.keys_only = range.keys_only;
         return out;
-    }
-    static firn_slice
-    bound(std::string_view bytes) noexcept
-    {
-        return bytes.data() != nullptr ? detail::slice(bytes) : firn_bytes("", 0);
     }
     bool
     moved(int (*move)(firn_cursor *, firn_error *))
@@ -2034,7 +2035,7 @@ class workspace
         firn_error err;
         detail::callback<firn_slice, std::string_view> callback(each);
         callback.check(firn_workspace_cat(handle_.get(), reference.c_str(), detail::slice(path),
-                                          &decltype(callback)::call, &callback, nullptr, &err),
+                                          &decltype(callback)::write, &callback, nullptr, &err),
                        err);
     }
     std::string

@@ -1,11 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * firn/notice.h: what a long operation reports while it runs: progress, and notices.
+ * firn/notice.h: functions of the program that the library calls (callbacks); what a long operation
+ * reports while it runs: progress, and notices.
  *
- * Every options structure of a long operation has a member `callbacks`. The rules for other
- * callbacks of workspaces are in firn/workspace.h. Functions of stores that list or compare take a
- * function `visit` and its ctx as arguments: if visit returns anything but FIRN_OK, the call ends
- * and returns that value.
+ * Callbacks
+ * - The first argument of every callback is a ctx. Callbacks that are arguments of a call are followed by
+ *   their ctx. Callbacks that are members of options get callbacks.ctx of these options, or their ctx if they
+ *   have no member `callbacks`. The options of long operations have it.
+ * - If a callback returns anything but FIRN_OK, the call ends and returns that value, unless the comment of the
+ *   callback says otherwise. (After on_progress it returns FIRN_CANCELLED; after on_tick of a watch, FIRN_OK.)
+ *   A callback that returns nothing cannot end the call.
+ * - A callback that does work which may fail (it reads, writes or copies, or is the work of a transaction) also
+ *   gets an error, as its last argument: it is never NULL, and may be filled.
+ * - The other arguments are borrowed until the callback returns.
  *
  * Requires of every callback: it returns. It must not throw an exception, call longjmp, or end its thread:
  * the stack of libfirn cannot be unwound. (firn.hpp catches what functions of its caller throw.)
@@ -70,11 +77,15 @@ typedef struct firn_notice {
 /* The name of a kind ("left alone"), constant; never NULL. Any thread. */
 FIRN_API const char *firn_notice_kind_name(firn_notice_kind kind);
 
+/* The phases that operations report, for a table of a program. Later versions may have more. */
+#define FIRN_PROGRESS_PHASES                                                                   \
+    "scan", "read", "compare", "verify", "write", "sync", "look", "place", "remove", "finish", \
+        "refresh", "make", "mark", "count", "wait", "collect", "move", "recompress", "merge",  \
+        "check", "packs", "salvage"
+
 /* How far a long operation has come. */
 typedef struct firn_progress {
-    /* "scan", "compare", "verify", "write", "sync", "look", "place", "remove", "finish", "refresh",
-     * "read", "check", "mark", "count", "move", "recompress", "merge" */
-    const char *phase;
+    const char *phase; /* one of FIRN_PROGRESS_PHASES, constant */
     uint64_t files_done;
     uint64_t files_total; /* 0 while unknown */
     uint64_t bytes_done;
@@ -100,6 +111,12 @@ typedef struct firn_callbacks {
     {                       \
         NULL, NULL, NULL    \
     }
+
+/* Puts the next bytes into buffer, at most `capacity`, and their number into *out_size; 0 means the end. */
+typedef int (*firn_read_bytes)(void *ctx, void *buffer, size_t capacity, size_t *out_size,
+                               firn_error *err);
+/* Takes all of the next bytes. */
+typedef int (*firn_write_bytes)(void *ctx, firn_slice bytes, firn_error *err);
 
 #ifdef __cplusplus
 }

@@ -61,13 +61,11 @@ FIRN_API FIRN_MUST_CHECK int firn_pack_size_of(firn_pack *pack, const firn_hash 
 FIRN_API FIRN_MUST_CHECK int firn_pack_read(firn_pack *pack, const firn_hash *hash, size_t size_max,
                                             uint8_t **out, size_t *out_size, firn_error *err);
 /* Reads an object piece by piece, in bounded memory. Each piece is verified before it is passed to
- * sink, and the whole object after the last piece: on FIRN_CORRUPT, discard everything sink has
- * received. */
+ * write, and the whole object after the last piece: on FIRN_CORRUPT, discard everything that was
+ * written. */
 FIRN_API FIRN_MUST_CHECK int firn_pack_stream(firn_pack *pack, const firn_hash *hash,
-                                              int (*sink)(void *ctx, firn_slice data), void *ctx,
-                                              firn_error *err);
-/* Calls visit for every object, in the order of hashes. If visit returns anything but FIRN_OK, the
- * walk ends and that code is returned. */
+                                              firn_write_bytes write, void *ctx, firn_error *err);
+/* Calls visit for every object, in the order of hashes. */
 FIRN_API FIRN_MUST_CHECK int
 firn_pack_list(firn_pack *pack, int (*visit)(void *ctx, const firn_hash *hash, uint64_t size),
                void *ctx, firn_error *err);

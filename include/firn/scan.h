@@ -87,8 +87,8 @@ typedef struct firn_scan_options {
             {NULL, 0, false}, {NULL, 0, false}, false, 0, 0, FIRN_CALLBACKS_INIT            \
     }
 
-/* One thread at a time; in a transaction, the transaction's thread. Requires: a scan is closed before its
- * transaction ends, and before the store. */
+/* One thread at a time; in a transaction, the transaction's thread. firn_store_close returns FIRN_MISUSE while a
+ * scan is open. Requires: a scan is closed before its transaction ends. */
 typedef struct firn_scan firn_scan;
 typedef struct firn_scan_batch firn_scan_batch;
 
@@ -114,7 +114,7 @@ typedef struct firn_scan_column {
     }
 /* How many columns the batches of a scan have. */
 FIRN_API size_t firn_scan_column_count(const firn_scan *scan);
-/* Requires: i < firn_scan_column_count(scan). */
+/* The i-th column, from 0; beyond the last one *out is as its macro makes it. */
 FIRN_API void firn_scan_column_at(const firn_scan *scan, size_t i, firn_scan_column *out);
 
 /* Returns the next batch of 1 to 1,024 rows; *out is NULL at the end. The batch belongs to the scan and is valid until

@@ -17,9 +17,8 @@
  * - Close cursors, snapshots, transactions and bulk loads, and release pins, before the store;
  *   otherwise firn_store_close fails with FIRN_MISUSE and changes nothing. Keyspace handles are owned by
  *   the store and are released with it.
- * - If a function `visit` returns anything but FIRN_OK, the visits end (firn/notice.h). It may call any
- *   function, except that it must not close the store or the snapshot that is visited, and must not
- *   change the batch that is visited.
+ * - A function `visit` (firn/notice.h) may call any function, except that it must not close the store or
+ *   the snapshot that is visited, and must not change the batch that is visited.
  * - In a child of fork every use of a handle of the parent returns FIRN_MISUSE (types.h).
  * - Using a closed handle is undefined behaviour. Debug builds of the library
  *   (-DCMAKE_BUILD_TYPE=Debug) detect most such uses: closed handles of this header and of cursor.h,
@@ -65,6 +64,13 @@
  *   checkpoint by the time of its creation (firn/checkpoint.h). The value that it replaced does not
  *   reappear. Operands merged into such a value do not expire with it: afterwards they are applied
  *   as if there had been no value. If the clock is set back, expired values may reappear.
+ *
+ * Ranges
+ * - A range [lower, upper) contains the keys from lower to before upper, in byte order; it is empty unless
+ *   lower is less than upper. A bound whose data is NULL is no bound; an empty key with an address, like
+ *   firn_str(""), is one.
+ * - Deletes of ranges return FIRN_INVALID without an upper bound, so that a forgotten bound does not delete
+ *   everything to the end. firn_keyspace_drop deletes everything.
  *
  * Limits
  * - A key has at most 512 KiB (524,288 bytes) and may be empty. Keep keys short: the smallest and the
@@ -204,8 +210,8 @@ typedef struct firn_store_maintenance_options {
 FIRN_API FIRN_MUST_CHECK int firn_store_compact(firn_store *store,
                                                 const firn_store_maintenance_options *options,
                                                 firn_error *err);
-/* Does the same for the keys in [lower, upper) of one keyspace; a slice with data NULL is no bound.
- * Merges the files that overlap the range down to the last level and leaves the others alone. */
+/* Does the same for the keys in [lower, upper) of one keyspace. Merges the files that overlap the range
+ * down to the last level and leaves the others alone. */
 FIRN_API FIRN_MUST_CHECK int firn_keyspace_compact(firn_keyspace *keyspace, firn_slice lower,
                                                    firn_slice upper,
                                                    const firn_store_maintenance_options *options,
@@ -347,10 +353,9 @@ typedef struct firn_keyspace_size {
     {                                             \
         sizeof(firn_keyspace_size), 0, 0, 0, 0, 0 \
     }
-/* Estimates the number and size of the entries in [lower, upper); a slice with data NULL is no bound.
- * Memtables are counted exactly, in time proportional to their entries. In each table file that crosses
- * a bound (one per level, plus those of level 0) the bound may be off by one block: 4 KiB before
- * compression, or one larger entry. Entries and large values count as if they were spread evenly over
+/* Estimates the number and size of the entries in [lower, upper). Memtables are counted exactly, in time
+ * proportional to their entries. In each table file that crosses a bound (one per level, plus those of
+ * level 0) the bound may be off by one block: 4 KiB before compression, or one larger entry. Entries and large values count as if they were spread evenly over
  * their file. Entries that only checkpoints and snapshots still see are left out. */
 FIRN_API FIRN_MUST_CHECK int firn_keyspace_approximate_size(firn_keyspace *keyspace,
                                                             firn_slice lower, firn_slice upper,
@@ -451,8 +456,7 @@ FIRN_API FIRN_MUST_CHECK int firn_merge(firn_keyspace *keyspace, firn_slice key,
 /* Deleting a missing key succeeds. */
 FIRN_API FIRN_MUST_CHECK int firn_delete(firn_keyspace *keyspace, firn_slice key,
                                          const firn_write_options *options, firn_error *err);
-/* Deletes all keys in [lower, upper): one small commit, however much the range contains. Does nothing
- * unless lower is less than upper. */
+/* Deletes all keys in [lower, upper): one small commit, however much the range contains. */
 FIRN_API FIRN_MUST_CHECK int firn_delete_range(firn_keyspace *keyspace, firn_slice lower,
                                                firn_slice upper, const firn_write_options *options,
                                                firn_error *err);
@@ -537,7 +541,7 @@ FIRN_API size_t firn_batch_size(const firn_batch *batch);
 /* These copy keys and values. */
 FIRN_API FIRN_MUST_CHECK int firn_batch_put(firn_batch *batch, firn_keyspace *keyspace,
                                             firn_slice key, firn_slice value, firn_error *err);
-/* The time to live starts with this call. */
+/* The time to live starts with this call; 0: the value never expires. */
 FIRN_API FIRN_MUST_CHECK int firn_batch_put_ttl(firn_batch *batch, firn_keyspace *keyspace,
                                                 firn_slice key, firn_slice value, uint64_t ttl_ms,
                                                 firn_error *err);
@@ -548,7 +552,7 @@ FIRN_API FIRN_MUST_CHECK int firn_batch_merge(firn_batch *batch, firn_keyspace *
                                               firn_slice operand, firn_error *err);
 FIRN_API FIRN_MUST_CHECK int firn_batch_delete(firn_batch *batch, firn_keyspace *keyspace,
                                                firn_slice key, firn_error *err);
-/* Does nothing unless lower is less than upper. */
+/* Like firn_delete_range. */
 FIRN_API FIRN_MUST_CHECK int firn_batch_delete_range(firn_batch *batch, firn_keyspace *keyspace,
                                                      firn_slice lower, firn_slice upper,
                                                      firn_error *err);
@@ -563,7 +567,6 @@ typedef enum firn_batch_kind {
 FIRN_API const char *firn_batch_kind_name(firn_batch_kind kind);
 /* One write of a batch, borrowed until the visit returns. */
 typedef struct firn_batch_write {
-    size_t size; /* sizeof(firn_batch_write), of the library */
     firn_batch_kind kind;
     firn_keyspace *keyspace;
     firn_slice key;                /* of a range delete the lower bound */

@@ -48,7 +48,11 @@ enum {
     FIRN_TABLE_DEF_TEXT_MAX = 1 << 20       /* bytes of a definition as text */
 };
 
-/* A zeroed column needs only a name and a type; its values may be null:
+/* Columns and indexes have no size of their own, so that arrays of them are easy to write. Later versions may add
+ * members at the end nevertheless: a definition says how large its elements are, and inline functions pass the size
+ * of a single one on.
+ *
+ * A zeroed column needs only a name and a type; its values may be null:
  *     firn_table_column columns[] = {{.name = "id", .type = FIRN_TYPE_I64, .is_auto = true},
  *                                    {.name = "name", .type = FIRN_TYPE_TEXT}}; */
 typedef struct firn_table_column {
@@ -114,8 +118,15 @@ typedef struct firn_table_def {
  *
  * *out is one allocation; free it with firn_release. FIRN_INVALID and FIRN_LIMIT give the position in the
  * text. The definition as a whole is checked only by firn_table_create. Any thread. */
-FIRN_API FIRN_MUST_CHECK int firn_table_def_parse(const char *text, firn_table_def **out,
-                                                  firn_error *err);
+FIRN_API FIRN_MUST_CHECK int firn_table_def_parse_sized(const char *text, size_t column_size,
+                                                        size_t index_size, firn_table_def **out,
+                                                        firn_error *err);
+static inline FIRN_MUST_CHECK int
+firn_table_def_parse(const char *text, firn_table_def **out, firn_error *err)
+{
+    return firn_table_def_parse_sized(text, sizeof(firn_table_column), sizeof(firn_table_index),
+                                      out, err);
+}
 
 /* ---- values as text ----
  *
@@ -130,7 +141,8 @@ FIRN_API FIRN_MUST_CHECK int firn_table_def_parse(const char *text, firn_table_d
  *     uuid               8-4-4-4-12 hexadecimal digits
  *     vector(n)          [1.0,2.5]
  *
- * Null has no text form. Of the column, only the type (with precision, scale, dimensions) is used. */
+ * Null has no text form. Of the column, only the type (with precision, scale, dimensions) is used, in every
+ * version. */
 
 /* Parses a text as a value of a column. The value refers to `text` and to *out_memory (which may be NULL): the
  * caller frees *out_memory with firn_release when the value is no longer needed. FIRN_INVALID describes what is
@@ -163,8 +175,7 @@ FIRN_API FIRN_MUST_CHECK int firn_snapshot_table_open(firn_snapshot *snapshot, c
                                                       firn_table **out, firn_error *err);
 /* Drops a table with all its rows and indexes. Snapshots and checkpoints keep it. */
 FIRN_API FIRN_MUST_CHECK int firn_table_drop(firn_store *store, const char *name, firn_error *err);
-/* Calls visit with the name of each table, in byte order. If visit returns anything but FIRN_OK, the
- * listing ends and that is returned. */
+/* Calls visit with the name of each table, in byte order. */
 FIRN_API FIRN_MUST_CHECK int firn_table_list(firn_store *store,
                                              int (*visit)(void *ctx, const char *name), void *ctx,
                                              firn_error *err);
@@ -184,8 +195,14 @@ FIRN_API FIRN_MUST_CHECK int firn_table_describe(firn_table *table, firn_snapsho
  * the change. No row is rewritten, so adding, dropping and renaming columns takes the same time for any table. */
 
 /* Adds a column. Existing rows get its default; a column that may not be null needs one. */
-FIRN_API FIRN_MUST_CHECK int
-firn_table_add_column(firn_table *table, const firn_table_column *column, firn_error *err);
+FIRN_API FIRN_MUST_CHECK int firn_table_add_column_sized(firn_table *table,
+                                                         const firn_table_column *column,
+                                                         size_t column_size, firn_error *err);
+static inline FIRN_MUST_CHECK int
+firn_table_add_column(firn_table *table, const firn_table_column *column, firn_error *err)
+{
+    return firn_table_add_column_sized(table, column, sizeof *column, err);
+}
 /* FIRN_INVALID for a column of the key, or of an index, which must be dropped first. */
 FIRN_API FIRN_MUST_CHECK int firn_table_drop_column(firn_table *table, const char *name,
                                                     firn_error *err);
@@ -200,8 +217,14 @@ FIRN_API FIRN_MUST_CHECK int firn_table_set_bloom_filter(firn_table *table, cons
                                                          bool has_filter, firn_error *err);
 /* Builds an index over all rows. FIRN_EXISTS if it is to be unique and rows have the same values;
  * FIRN_CONFLICT if rows were written again and again meanwhile. */
-FIRN_API FIRN_MUST_CHECK int firn_table_add_index(firn_table *table, const firn_table_index *index,
-                                                  firn_error *err);
+FIRN_API FIRN_MUST_CHECK int firn_table_add_index_sized(firn_table *table,
+                                                        const firn_table_index *index,
+                                                        size_t index_size, firn_error *err);
+static inline FIRN_MUST_CHECK int
+firn_table_add_index(firn_table *table, const firn_table_index *index, firn_error *err)
+{
+    return firn_table_add_index_sized(table, index, sizeof *index, err);
+}
 FIRN_API FIRN_MUST_CHECK int firn_table_drop_index(firn_table *table, const char *name,
                                                    firn_error *err);
 
@@ -228,7 +251,7 @@ typedef struct firn_row_options {
 FIRN_API FIRN_MUST_CHECK int firn_table_insert(firn_table *table, const firn_row_options *options,
                                                const firn_value *values, size_t count,
                                                firn_error *err);
-/* The same, and *out_number is the number in the auto column. Requires: the table has one. */
+/* The same, and *out_number is the number in the auto column. FIRN_INVALID if the table has none. */
 FIRN_API FIRN_MUST_CHECK int firn_table_insert_auto(firn_table *table,
                                                     const firn_row_options *options,
                                                     const firn_value *values, size_t count,
@@ -257,8 +280,7 @@ FIRN_API FIRN_MUST_CHECK int firn_table_delete(firn_table *table, const firn_row
  *   accept all but DECIMAL, and round; FIRN_LIMIT if the sum of finite numbers would be infinite.
  * - Null plus anything is null.
  * - options->ttl_ms applies to the whole row, as in an update: with 0 the row no longer expires.
- *   options->columns must be NULL.
- * - FIRN_NOT_FOUND if there is no such row or column. FIRN_INVALID if the column belongs to the key, or if
+ * - FIRN_NOT_FOUND if there is no such row or column. FIRN_INVALID unless options->columns is NULL, or if the column belongs to the key, or if
  *   column or value is not a number. */
 FIRN_API FIRN_MUST_CHECK int firn_table_add_number(firn_table *table,
                                                    const firn_row_options *options,
@@ -300,7 +322,7 @@ FIRN_API FIRN_MUST_CHECK int firn_table_delete_range(firn_table *table,
  * - Other commits continue while a load is open. If one changes the table's definition, the commit of the load
  *   returns FIRN_CONFLICT. An open transaction that wrote one of the load's rows conflicts with the load.
  * - A store has at most one open load, of a table or a keyspace (FIRN_BUSY). It belongs to one thread at a
- *   time. Requires: it is closed before the store. */
+ *   time. firn_store_close returns FIRN_MISUSE while it is open. */
 
 typedef struct firn_table_bulk firn_table_bulk;
 typedef struct firn_table_bulk_options {
@@ -371,8 +393,7 @@ typedef struct firn_table_keys {
     size_t count;             /* the number of keys */
 } firn_table_keys;
 /* Reads the rows with many keys, all from one state. Calls visit for each key in order: i counts keys from 0, and
- * row is NULL if there is no such row. The row is borrowed until visit returns. If visit returns anything but
- * FIRN_OK, the call ends and returns that value. Requires: visit does not use the transaction of the options.
+ * row is NULL if there is no such row. Requires: visit does not use the transaction of the options.
  * FIRN_INVALID for a key that firn_table_get refuses; earlier keys may have been visited by then. Outside of
  * transactions this is faster than separate calls of firn_table_get, because cache misses overlap. */
 FIRN_API FIRN_MUST_CHECK int firn_table_get_many(
@@ -394,7 +415,7 @@ typedef struct firn_table_cursor_options {
 
 /* A cursor over rows, in the order of the primary key or of the index that the options name. It shows the state
  * of the moment when it was opened. In a transaction it also shows what the transaction writes later. One thread
- * at a time; in a transaction, the transaction's thread. Requires: it is closed before the store. */
+ * at a time; in a transaction, the transaction's thread. firn_store_close returns FIRN_MISUSE while it is open. */
 typedef struct firn_table_cursor firn_table_cursor;
 FIRN_API FIRN_MUST_CHECK int firn_table_cursor_open(firn_table *table,
                                                     const firn_table_cursor_options *options,
@@ -451,8 +472,8 @@ typedef struct firn_struct_layout {
     }
 
 /* Like firn_table_insert and firn_table_upsert; the values are the members of the struct at `from`. Columns without
- * a member get their defaults, and an auto column that is null gets the next number. Requires: options->columns
- * is NULL. */
+ * a member get their defaults, and an auto column that is null gets the next number. FIRN_INVALID unless
+ * options->columns is NULL. */
 FIRN_API FIRN_MUST_CHECK int firn_table_insert_struct(firn_table *table,
                                                       const firn_row_options *options,
                                                       const firn_struct_layout *layout,
@@ -465,7 +486,7 @@ FIRN_API FIRN_MUST_CHECK int firn_table_upsert_struct(firn_table *table,
  * in it refer to `row`, and are valid until the next read into it, or until it is destroyed. A member that is null
  * is zeroed. An integer column can be read into a member of any integer type: FIRN_LIMIT if the number does not
  * fit. Otherwise member and column must have the same type (FIRN_INVALID), except that F64 accepts F32. After a
- * failure the members are undefined. Bytes of the struct outside of members are unchanged. Requires:
+ * failure the members are undefined. Bytes of the struct outside of members are unchanged. FIRN_INVALID unless
  * options->columns is NULL. */
 FIRN_API FIRN_MUST_CHECK int firn_table_get_struct(firn_table *table,
                                                    const firn_read_options *options,

@@ -44,7 +44,6 @@ FIRN_API const char *firn_row_difference_kind_name(firn_row_difference_kind kind
 
 /* A row that differs. Everything in it is borrowed until the next call for the comparison. */
 typedef struct firn_row_difference {
-    size_t size; /* sizeof(firn_row_difference) in the library */
     firn_row_difference_kind kind;
     size_t column_count; /* of the comparison: see firn_table_diff_column_at */
     /* A value for each column; null if the state does not have the column. NULL if the state does not have
@@ -56,11 +55,10 @@ typedef struct firn_row_difference {
 
 /* A column that at least one of the states has. */
 typedef struct firn_table_diff_column {
-    size_t size;                  /* sizeof(firn_table_diff_column) in the library */
-    const char *before_name;      /* NULL: that state does not have the column */
-    const char *after_name;       /* the same */
-    firn_table_column definition; /* by its later name; without a default */
-    size_t key_place;             /* 1 for the first column of the primary key, and so on; else 0 */
+    const char *before_name;             /* NULL: that state does not have the column */
+    const char *after_name;              /* the same */
+    const firn_table_column *definition; /* by its later name; without a default */
+    size_t key_place; /* 1 for the first column of the primary key, and so on; else 0 */
 } firn_table_diff_column;
 
 typedef struct firn_table_diff_options {
@@ -75,7 +73,7 @@ typedef struct firn_table_diff_options {
         sizeof(firn_table_diff_options), NULL, NULL, FIRN_CALLBACKS_INIT \
     }
 
-/* One thread at a time; must be closed before the store. */
+/* One thread at a time. firn_store_close returns FIRN_MISUSE while it is open. */
 typedef struct firn_table_diff firn_table_diff;
 /* Compares the tables that two states have under one name. With options NULL the present state is compared
  * with itself. FIRN_NOT_FOUND if neither state has a table with the name (a keyspace does not count). */
@@ -99,8 +97,7 @@ enum { FIRN_TABLE_ENCODINGS_MAX = 16 };
 /* One column in the table's files, where it consists of chunks. Overwritten and deleted rows are included
  * until compactions drop them; rows that are only in memory are not included. */
 typedef struct firn_table_column_statistics {
-    size_t size;                  /* sizeof(firn_table_column_statistics) in the library */
-    firn_table_column definition; /* without a default */
+    const firn_table_column *definition; /* without a default */
     uint64_t chunks;
     uint64_t values; /* nulls included */
     uint64_t nulls;
@@ -117,7 +114,6 @@ typedef struct firn_table_column_statistics {
 } firn_table_column_statistics;
 
 typedef struct firn_table_index_statistics {
-    size_t size; /* sizeof(firn_table_index_statistics) in the library */
     const char *name;
     bool is_unique;
     uint64_t entries; /* exact if rows_are_exact */
@@ -126,7 +122,6 @@ typedef struct firn_table_index_statistics {
 } firn_table_index_statistics;
 
 typedef struct firn_table_statistics {
-    size_t size;          /* sizeof(firn_table_statistics) in the library */
     uint64_t rows;        /* an estimate unless rows_are_exact */
     bool rows_are_exact;  /* rows were counted, or no estimate was needed */
     uint64_t runs;        /* files that contain columns */
@@ -135,9 +130,9 @@ typedef struct firn_table_statistics {
     uint64_t memory_rows; /* rows that are not in files yet */
     uint64_t memory_bytes;
     size_t column_count;
-    const firn_table_column_statistics *columns; /* in the order in which they were added */
+    const firn_table_column_statistics *const *columns; /* in the order in which they were added */
     size_t index_count;
-    const firn_table_index_statistics *indexes;
+    const firn_table_index_statistics *const *indexes;
 } firn_table_statistics;
 
 typedef struct firn_table_stats_options {

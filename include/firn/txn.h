@@ -76,7 +76,7 @@ FIRN_API FIRN_MUST_CHECK int firn_txn_get(firn_txn *txn, firn_keyspace *keyspace
                                           uint8_t **out, size_t *out_size, firn_error *err);
 FIRN_API FIRN_MUST_CHECK int firn_txn_put(firn_txn *txn, firn_keyspace *keyspace, firn_slice key,
                                           firn_slice value, firn_error *err);
-/* The time to live starts with this call. */
+/* The time to live starts with this call; 0: the value never expires. */
 FIRN_API FIRN_MUST_CHECK int firn_txn_put_ttl(firn_txn *txn, firn_keyspace *keyspace,
                                               firn_slice key, firn_slice value, uint64_t ttl_ms,
                                               firn_error *err);
@@ -88,12 +88,12 @@ FIRN_API FIRN_MUST_CHECK int firn_txn_merge(firn_txn *txn, firn_keyspace *keyspa
                                             firn_error *err);
 FIRN_API FIRN_MUST_CHECK int firn_txn_delete(firn_txn *txn, firn_keyspace *keyspace, firn_slice key,
                                              firn_error *err);
-/* Counts as a write to every key of the range, missing ones included. */
+/* Like firn_delete_range. Counts as a write to every key of the range, missing ones included. */
 FIRN_API FIRN_MUST_CHECK int firn_txn_delete_range(firn_txn *txn, firn_keyspace *keyspace,
                                                    firn_slice lower, firn_slice upper,
                                                    firn_error *err);
 /* Opens a cursor over what the transaction sees. Each move takes account of the writes made up to then.
- * Requires: options->snapshot is NULL. */
+ * FIRN_INVALID unless options->snapshot is NULL. */
 FIRN_API FIRN_MUST_CHECK int firn_txn_cursor_open(firn_txn *txn, firn_keyspace *keyspace,
                                                   const firn_cursor_options *options,
                                                   firn_cursor **out, firn_error *err);

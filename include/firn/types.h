@@ -15,9 +15,24 @@
  * - Requires: a child that was forked inside a callback ends without returning from it.
  * exec closes everything; vfork and posix_spawn are safe.
  *
- * Structures of options, and of results that the caller provides, start with their own size: fill them
- * with their FIRN_..._INIT macro. NULL options mean all defaults. Structures without a size never change their
- * layout: values (firn_slice, firn_value, firn_hash, firn_error and the like) and parts of other structures.
+ * Arguments: a function returns FIRN_INVALID for NULL where it needs a pointer, for a slice that has a size but
+ * data NULL, and for a structure whose size is not set. The comment of a function names what else it refuses, and
+ * with which code. `Requires:` is for what it does not check: if that is not so, the behaviour is undefined.
+ *
+ * Names: the name of an enumerator begins with that of its enum, without "workspace" and without "kind",
+ * "type", "algorithm" or "operator" at the end: FIRN_ENTRY_FILE of firn_workspace_entry_type. So no two
+ * enums share a prefix. (The codes of error.h are the exception.)
+ *
+ * Structures
+ * - A structure that a program provides (options, and results that the library fills in) begins with the member
+ *   `size`: its own size when the program was compiled. Its FIRN_..._INIT macro sets that and the defaults. NULL
+ *   options mean all defaults. Later versions may add members at the end.
+ * - A structure that only the library makes has no size: a program gets pointers to it. Later versions may add
+ *   members at the end.
+ * - Values (firn_slice, firn_hash, firn_value, firn_error and the like), parts of other structures, and elements
+ *   of arrays never change, unless the structure around them says how large they are (firn_table_def). In
+ *   firn_slice and firn_key, `size` is the number of bytes of the data.
+ * So a program works with the version that it was compiled with, and with all later ones.
  */
 #ifndef FIRN_TYPES_H
 #define FIRN_TYPES_H

@@ -12,9 +12,8 @@
  *   do not even update access times, where the system allows that.
  *
  * Options and results
- * - Structures of options and results begin with their own size. Initialise them with their
- *   FIRN_..._INIT macro. NULL options mean all defaults. A result may be NULL if it is not wanted. Where
- *   a function requires options or a result, it says so.
+ * - The rules of types.h apply. A result may be NULL if it is not wanted. Where a function requires options
+ *   or a result, it says so.
  * - A checkpoint, entry or path that a result points to, or that a call returns through an argument
  *   (`firn_workspace_checkpoint **out`), belongs to the caller, who releases it with firn_release. Each
  *   is one allocation, texts included. It stays valid when the handle is used again or closed.
@@ -24,14 +23,7 @@
  *   function says otherwise. A result that is refused because its size is not set stays as it is.
  *
  * Callbacks
- * - A callback is a function `on_<what>` and a `ctx`, which becomes its first argument. A function takes
- *   its main callback and ctx as arguments. Restore, undo, resume, revert, watch and repair, and the
- *   members `callbacks`, take them in the options: there one ctx (`callbacks.ctx`, if there are
- *   `callbacks`) is given to all of them, and each may be NULL.
- * - The arguments of a callback are borrowed until it returns.
- * - A callback that returns int returns FIRN_OK to continue. Any other value ends the call, which returns
- *   that value. There are two exceptions: after on_progress the call returns FIRN_CANCELLED (notice.h),
- *   after on_tick FIRN_OK.
+ * - The rules of notice.h apply. Callbacks that are members of options may be NULL.
  * - Callbacks may come from any thread of the call, one at a time. on_notice and on_progress cannot use
  *   handles: FIRN_MISUSE (notice.h). Requires: any other callback uses no handle of the same workspace,
  *   unless the function says otherwise. If one does, the behaviour is undefined: the results of the
@@ -90,7 +82,7 @@ typedef struct firn_workspace_options {
      * is reported (FIRN_NOTICE_SQLITE). NULL: as if it always failed, but not reported. */
     int (*copy_sqlite)(void *ctx, const char *path, char *out_copy, size_t copy_size,
                        firn_error *err);
-    void *copy_sqlite_ctx;
+    void *ctx; /* of copy_sqlite */
 } firn_workspace_options;
 #define FIRN_WORKSPACE_OPTIONS_INIT                                    \
     {                                                                  \
@@ -202,9 +194,9 @@ FIRN_API FIRN_MUST_CHECK int firn_trust_list(int (*on_store)(void *ctx,
 /* ---- settings ---- */
 
 typedef enum firn_config_source {
-    FIRN_SETTING_DEFAULT = 0,
-    FIRN_SETTING_USER = 1, /* $XDG_CONFIG_HOME/firn/config, or ~/.config/firn/config */
-    FIRN_SETTING_STORE = 2 /* "config" in the store's directory; overrides the user's */
+    FIRN_CONFIG_SOURCE_DEFAULT = 0,
+    FIRN_CONFIG_SOURCE_USER = 1, /* $XDG_CONFIG_HOME/firn/config, or ~/.config/firn/config */
+    FIRN_CONFIG_SOURCE_STORE = 2 /* "config" in the store's directory; overrides the user's */
 } firn_config_source;
 /* The name of a source ("user"), constant; never NULL. Any thread. */
 FIRN_API const char *firn_config_source_name(firn_config_source source);
@@ -339,11 +331,11 @@ FIRN_API FIRN_MUST_CHECK int firn_workspace_save(firn_workspace *workspace,
 /* ---- watching ---- */
 
 typedef enum firn_workspace_watch_event_kind {
-    FIRN_WATCH_STARTED = 1, /* the watch runs; unless only_watch is set, it has saved */
-    FIRN_WATCH_SAVED = 2,   /* a checkpoint was created */
-    FIRN_WATCH_LOST = 3,    /* too many changes at once: the next save visits every directory */
-    FIRN_WATCH_LIMITED = 4, /* some directories cannot be watched: every save visits them */
-    FIRN_WATCH_FAILED = 5   /* a save failed; it will be retried */
+    FIRN_WATCH_EVENT_STARTED = 1, /* the watch runs; unless only_watch is set, it has saved */
+    FIRN_WATCH_EVENT_SAVED = 2,   /* a checkpoint was created */
+    FIRN_WATCH_EVENT_LOST = 3, /* too many changes at once: the next save visits every directory */
+    FIRN_WATCH_EVENT_LIMITED = 4, /* some directories cannot be watched: every save visits them */
+    FIRN_WATCH_EVENT_FAILED = 5   /* a save failed; it will be retried */
 } firn_workspace_watch_event_kind;
 /* The name of a kind ("started"), constant; never NULL. Any thread. */
 FIRN_API const char *firn_workspace_watch_event_kind_name(firn_workspace_watch_event_kind kind);
@@ -407,7 +399,7 @@ typedef struct firn_workspace_watch_info {
         sizeof(firn_workspace_watch_info), 0, 0, 0, 0, false \
     }
 
-/* Describes the watch of the workspace. FIRN_NOT_FOUND if it is not watched. Requires: out is given. */
+/* Describes the watch of the workspace. FIRN_NOT_FOUND if it is not watched; FIRN_INVALID without out. */
 FIRN_API FIRN_MUST_CHECK int firn_workspace_watch_look(firn_workspace *workspace,
                                                        firn_workspace_watch_info *out,
                                                        firn_error *err);
@@ -473,14 +465,13 @@ FIRN_API FIRN_MUST_CHECK int firn_workspace_tag_list(firn_workspace *workspace,
 /* ---- contents and differences ---- */
 
 typedef enum firn_workspace_entry_type {
-    FIRN_TYPE_FILE = 1,
-    FIRN_TYPE_DIRECTORY = 2,
-    FIRN_TYPE_SYMLINK = 3
+    FIRN_ENTRY_FILE = 1,
+    FIRN_ENTRY_DIRECTORY = 2,
+    FIRN_ENTRY_SYMLINK = 3
 } firn_workspace_entry_type;
 /* The name of a type ("symlink"), constant; never NULL. Any thread. */
 FIRN_API const char *firn_workspace_entry_type_name(firn_workspace_entry_type type);
 
-/* Only the library makes these: `size` is not that of the structure. */
 typedef struct firn_workspace_entry {
     firn_slice path;
     firn_workspace_entry_type type;
@@ -488,8 +479,8 @@ typedef struct firn_workspace_entry {
     uint32_t uid;
     uint32_t gid;
     int64_t mtime_ns;
-    uint64_t size;  /* of a file's content */
-    firn_hash hash; /* of a file's content or a directory's object; zero for a symbolic link */
+    uint64_t size_bytes; /* of a file's content */
+    firn_hash hash;      /* of a file's content or a directory's object; zero for a symbolic link */
     firn_slice link_target; /* of a symbolic link */
     firn_slice hard_link;   /* the first path of the same file, unless this is it; else empty */
     /* Extended attributes: of each the size of its name, its name, the size of its value, its value. Sizes are
@@ -503,15 +494,13 @@ firn_workspace_entries(firn_workspace *workspace, const char *reference,
                        int (*on_entry)(void *ctx, const firn_workspace_entry *entry), void *ctx,
                        firn_error *err);
 
-/* Reads a file of a checkpoint: on_data gets its content piece by piece, in order, each piece verified.
+/* Reads a file of a checkpoint: `write` gets its content piece by piece, in order, each piece verified.
  * Memory does not grow with the file. out, the entry, may be NULL. FIRN_NOT_FOUND if the checkpoint does
  * not contain the path. FIRN_INVALID if it is a directory or a symbolic link. FIRN_CORRUPT if it is
  * damaged. */
 FIRN_API FIRN_MUST_CHECK int firn_workspace_cat(firn_workspace *workspace, const char *reference,
-                                                firn_slice path,
-                                                int (*on_data)(void *ctx, firn_slice data),
-                                                void *ctx, firn_workspace_entry **out,
-                                                firn_error *err);
+                                                firn_slice path, firn_write_bytes write, void *ctx,
+                                                firn_workspace_entry **out, firn_error *err);
 
 typedef enum firn_workspace_change_kind {
     FIRN_CHANGE_ADDED = 1,
@@ -524,7 +513,7 @@ typedef enum firn_workspace_change_kind {
 FIRN_API const char *firn_workspace_change_kind_name(firn_workspace_change_kind kind);
 
 /* Bits: what differs between two entries of one path. */
-typedef enum firn_workspace_change_what {
+typedef enum firn_workspace_changed {
     FIRN_CHANGED_TYPE = 1,
     FIRN_CHANGED_CONTENT = 2, /* of a file, or the target of a symbolic link */
     FIRN_CHANGED_LINKS = 4,   /* hard_link */
@@ -532,13 +521,13 @@ typedef enum firn_workspace_change_what {
     FIRN_CHANGED_OWNER = 16,
     FIRN_CHANGED_MTIME = 32,
     FIRN_CHANGED_XATTRS = 64
-} firn_workspace_change_what;
+} firn_workspace_changed;
 
 typedef struct firn_workspace_change {
     firn_workspace_change_kind kind;
     const firn_workspace_entry *before; /* NULL for ADDED */
     const firn_workspace_entry *after;  /* NULL for REMOVED */
-    unsigned what;                      /* of firn_workspace_change_what; 0 for ADDED and REMOVED */
+    unsigned what;                      /* of firn_workspace_changed; 0 for ADDED and REMOVED */
 } firn_workspace_change;
 
 typedef struct firn_workspace_status_options {
@@ -591,7 +580,7 @@ typedef struct firn_workspace_diff_options {
      * RENAMED. If more than 131,072 files were added or removed, no renames are found. */
     bool find_renames;
     /* Compare `after`, whose default is then "latest", with the checkpoint before it. If `after` is the
-     * first checkpoint, everything in it counts as added. Requires: `before` is NULL. */
+     * first checkpoint, everything in it counts as added. FIRN_INVALID unless `before` is NULL. */
     bool against_previous;
     firn_diff_algorithm algorithm; /* with_lines */
     bool gitignore;                /* if `after` is the disk: as for firn_workspace_status */
@@ -782,7 +771,7 @@ typedef struct firn_workspace_pending_restore {
         sizeof(firn_workspace_pending_restore), false, false, false, false, false, false, 0, {0}, \
             {0}, 0, 0, NULL, 0, 0                                                                 \
     }
-/* Tells whether a restore is pending or running. Read-only. Requires: out is given. */
+/* Tells whether a restore is pending or running. Read-only. FIRN_INVALID without out. */
 FIRN_API FIRN_MUST_CHECK int firn_workspace_pending(firn_workspace *workspace,
                                                     firn_workspace_pending_restore *out,
                                                     firn_error *err);
@@ -798,14 +787,15 @@ FIRN_API FIRN_MUST_CHECK int firn_workspace_resume(firn_workspace *workspace,
 
 /* Why a path could not be merged. "Later" means: after the checkpoint that is reverted. */
 typedef enum firn_workspace_revert_conflict_kind {
-    FIRN_REVERT_LINES = 1,   /* the same or adjacent lines changed later */
-    FIRN_REVERT_CONTENT = 2, /* a link target, or content that is binary or large, changed later */
-    FIRN_REVERT_REMOVED = 3, /* it would be changed back, but was removed later */
-    FIRN_REVERT_CHANGED = 4, /* it would be removed, but was changed later */
-    FIRN_REVERT_ADDED = 5,   /* it would come back, but something else has its name now */
-    FIRN_REVERT_KIND = 6,    /* it is another type (file, directory, link) on one side */
-    FIRN_REVERT_ATTRIBUTES = 7, /* mode, owner or extended attributes changed later, too */
-    FIRN_REVERT_HARD_LINKS = 8  /* hard links of one file would come to differ */
+    FIRN_REVERT_CONFLICT_LINES = 1, /* the same or adjacent lines changed later */
+    FIRN_REVERT_CONFLICT_CONTENT =
+        2, /* a link target, or content that is binary or large, changed later */
+    FIRN_REVERT_CONFLICT_REMOVED = 3, /* it would be changed back, but was removed later */
+    FIRN_REVERT_CONFLICT_CHANGED = 4, /* it would be removed, but was changed later */
+    FIRN_REVERT_CONFLICT_ADDED = 5,   /* it would come back, but something else has its name now */
+    FIRN_REVERT_CONFLICT_KIND = 6,    /* it is another type (file, directory, link) on one side */
+    FIRN_REVERT_CONFLICT_ATTRIBUTES = 7, /* mode, owner or extended attributes changed later, too */
+    FIRN_REVERT_CONFLICT_HARD_LINKS = 8  /* hard links of one file would come to differ */
 } firn_workspace_revert_conflict_kind;
 /* The name of a kind ("hard_links"), constant; never NULL. Any thread. */
 FIRN_API const char *
@@ -814,7 +804,7 @@ firn_workspace_revert_conflict_kind_name(firn_workspace_revert_conflict_kind kin
 typedef struct firn_workspace_revert_conflict {
     firn_workspace_revert_conflict_kind kind;
     firn_slice path;
-    unsigned what;                      /* ATTRIBUTES: which, of firn_workspace_change_what */
+    unsigned what;                      /* ATTRIBUTES: which, of firn_workspace_changed */
     const firn_workspace_entry *after;  /* in the checkpoint that is reverted; NULL: none */
     const firn_workspace_entry *now;    /* on the disk; NULL: none */
     const firn_workspace_entry *before; /* in the older checkpoint; NULL: none */
@@ -995,7 +985,7 @@ typedef struct firn_workspace_forget_result {
  * stay.
  *
  * on_forgotten (may be NULL) gets each checkpoint afterwards, newest first: if it ends the call, the
- * paths are removed nevertheless. Requires: options are given. FIRN_NOT_FOUND if no checkpoint
+ * paths are removed nevertheless. FIRN_INVALID without options. FIRN_NOT_FOUND if no checkpoint
  * contains a path. FIRN_CONFLICT while a restore is pending. FIRN_LIMIT if a path has more than about
  * 4,000 bytes, or if a checkpoint has forgotten 256 paths already. */
 FIRN_API FIRN_MUST_CHECK int
@@ -1108,9 +1098,9 @@ FIRN_API FIRN_MUST_CHECK int firn_workspace_check(firn_workspace *workspace,
                                                   firn_error *err);
 
 typedef enum firn_workspace_repair_state {
-    FIRN_REPAIR_INTACT = 0, /* nothing of it is lost */
-    FIRN_REPAIR_PARTLY = 1, /* some paths are lost; the rest of it stays */
-    FIRN_REPAIR_LOST = 2    /* all of it is lost; it is removed from the catalog */
+    FIRN_REPAIR_STATE_INTACT = 0, /* nothing of it is lost */
+    FIRN_REPAIR_STATE_PARTLY = 1, /* some paths are lost; the rest of it stays */
+    FIRN_REPAIR_STATE_LOST = 2    /* all of it is lost; it is removed from the catalog */
 } firn_workspace_repair_state;
 /* The name of a state ("intact"), constant; never NULL. Any thread. */
 FIRN_API const char *firn_workspace_repair_state_name(firn_workspace_repair_state state);

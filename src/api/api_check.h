@@ -7,7 +7,7 @@
 
 #include "base/check.h"
 #include "base/error.h"
-#include "firn/types.h"
+#include "firn/notice.h"
 
 /* Bytes for a caller who may pass them to functions that take no NULL: empty bytes have an address, too. */
 static inline firn_slice
@@ -62,7 +62,31 @@ api_check_begin_visits(firn_error *err)
 static inline int
 api_check_end_visits(int rc, firn_error *err)
 {
-    return api_check_is_told(rc, err) ? rc : firn_error_set(err, rc, "stopped by the caller");
+    return api_check_is_told(rc, err) ? rc : firn_error_stopped(err, rc);
+}
+
+/* A function that the program reads or writes with. The two below call it, and fill the error if it fails
+ * without doing so. */
+struct api_check_stream {
+    firn_read_bytes read;
+    firn_write_bytes write;
+    void *ctx;
+};
+
+static inline int
+api_check_read(void *ctx, uint8_t *data, size_t size, size_t *out_size, firn_error *err)
+{
+    const struct api_check_stream *stream = (const struct api_check_stream *)ctx;
+    api_check_begin_visits(err);
+    return api_check_end_visits(stream->read(stream->ctx, data, size, out_size, err), err);
+}
+
+static inline int
+api_check_write(void *ctx, firn_slice bytes, firn_error *err)
+{
+    const struct api_check_stream *stream = (const struct api_check_stream *)ctx;
+    api_check_begin_visits(err);
+    return api_check_end_visits(stream->write(stream->ctx, bytes, err), err);
 }
 
 /* Returns FIRN_INVALID from the enclosing function unless the condition holds. */
@@ -72,6 +96,10 @@ api_check_end_visits(int rc, firn_error *err)
             return firn_error_set((err), FIRN_INVALID, "%s", (text)); \
         }                                                             \
     } while (0)
+
+/* The same unless a range that is to be deleted has an upper bound. */
+#define API_REQUIRE_UPPER(upper, err) \
+    API_REQUIRE((upper).data != NULL, (err), "a delete of a range needs an upper bound")
 
 /* Gives the enclosing function an error to fill if its caller wants none. So the functions that it calls may
  * read back what they have filled in. */

@@ -155,6 +155,7 @@ firn_batch_delete_range(firn_batch *batch, firn_keyspace *keyspace, firn_slice l
     API_REQUIRE(batch != NULL && keyspace != NULL && api_check_is_slice(lower) &&
                     api_check_is_slice(upper),
                 err, "batch, keyspace, lower and upper must not be NULL");
+    API_REQUIRE_UPPER(upper, err);
     API_OPEN(keyspace, KEYSPACE, err);
     API_ENTER(batch, BATCH, err);
     return firn_api_handle_left(

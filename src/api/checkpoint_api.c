@@ -195,8 +195,7 @@ static int
 visit_keyspace(void *ctx, const char *name, bool is_added)
 {
     const struct diffing *diffing = ctx;
-    const firn_store_difference difference = {.size = sizeof difference,
-                                              .kind = is_added
+    const firn_store_difference difference = {.kind = is_added
                                                           ? FIRN_STORE_DIFFERENCE_KEYSPACE_ADDED
                                                           : FIRN_STORE_DIFFERENCE_KEYSPACE_REMOVED,
                                               .keyspace = name};
@@ -207,8 +206,7 @@ static int
 visit_difference(void *ctx, const char *keyspace, const struct firn_db_diff_key *found)
 {
     const struct diffing *diffing = ctx;
-    firn_store_difference difference = {.size = sizeof difference,
-                                        .kind = FIRN_STORE_DIFFERENCE_CHANGED,
+    firn_store_difference difference = {.kind = FIRN_STORE_DIFFERENCE_CHANGED,
                                         .keyspace = keyspace,
                                         .key = api_check_with_address(found->key)};
     if (found->is_before) {

@@ -62,34 +62,18 @@ firn_chkp_writer_add(firn_chkp_writer *writer, firn_slice content, firn_hash *ou
         err);
 }
 
-/* A source of the caller's; it does not fill errors. */
-struct source {
-    int (*give)(void *ctx, uint8_t *data, size_t size, size_t *out_size);
-    void *ctx;
-};
-
-static int
-ask_source(void *ctx, uint8_t *data, size_t size, size_t *out_size, firn_error *err)
-{
-    struct source *source = ctx;
-    int rc = source->give(source->ctx, data, size, out_size);
-    return rc == FIRN_OK
-               ? FIRN_OK
-               : firn_error_set(err, rc, "the source of an object for a pack ended the adding");
-}
-
 int
-firn_chkp_writer_add_stream(firn_chkp_writer *writer,
-                            int (*source)(void *ctx, uint8_t *data, size_t size, size_t *out_size),
-                            void *ctx, firn_hash *out_hash, bool *out_is_new, firn_error *err)
+firn_chkp_writer_add_stream(firn_chkp_writer *writer, firn_read_bytes read, void *ctx,
+                            firn_hash *out_hash, bool *out_is_new, firn_error *err)
 {
     API_ANY_ERROR(err);
-    API_REQUIRE(writer != NULL && source != NULL, err,
-                "adding to a pack takes a writer and a source");
+    API_REQUIRE(writer != NULL && read != NULL, err,
+                "adding to a pack takes a writer and a function that reads");
     API_OWN(writer, "pack writer", err);
-    struct source asked = {source, ctx};
+    struct api_check_stream from = {.read = read, .ctx = ctx};
     return api_check_told(
-        firn_chkpv1_writer_add_stream(writer, ask_source, &asked, out_hash, out_is_new, err), err);
+        firn_chkpv1_writer_add_stream(writer, api_check_read, &from, out_hash, out_is_new, err),
+        err);
 }
 
 static int
@@ -262,14 +246,15 @@ firn_chkp_read(firn_chkp *pack, const firn_hash *hash, size_t size_max, uint8_t 
 }
 
 int
-firn_chkp_stream(firn_chkp *pack, const firn_hash *hash, int (*sink)(void *ctx, firn_slice data),
-                 void *ctx, firn_error *err)
+firn_chkp_stream(firn_chkp *pack, const firn_hash *hash, firn_write_bytes write, void *ctx,
+                 firn_error *err)
 {
     API_ANY_ERROR(err);
-    API_REQUIRE(pack != NULL && hash != NULL && sink != NULL, err,
+    API_REQUIRE(pack != NULL && hash != NULL && write != NULL, err,
                 "reading an object takes a pack, a hash and a receiver");
     API_OWN(pack, "pack", err);
-    return api_check_told(firn_chkpv1_stream(pack, hash, sink, ctx, err), err);
+    struct api_check_stream to = {.write = write, .ctx = ctx};
+    return api_check_told(firn_chkpv1_stream(pack, hash, api_check_write, &to, err), err);
 }
 
 struct listing {
@@ -485,14 +470,15 @@ firn_chkp_set_read(firn_chkp_set *set, const firn_hash *hash, size_t size_max, u
 }
 
 int
-firn_chkp_set_stream(firn_chkp_set *set, const firn_hash *hash,
-                     int (*sink)(void *ctx, firn_slice data), void *ctx, firn_error *err)
+firn_chkp_set_stream(firn_chkp_set *set, const firn_hash *hash, firn_write_bytes write, void *ctx,
+                     firn_error *err)
 {
     API_ANY_ERROR(err);
-    API_REQUIRE(set != NULL && hash != NULL && sink != NULL, err,
+    API_REQUIRE(set != NULL && hash != NULL && write != NULL, err,
                 "reading an object takes a set, a hash and a receiver");
     API_OWN(set, "set of packs", err);
-    return api_check_told(firn_chkpv1_set_stream(set, hash, sink, ctx, err), err);
+    struct api_check_stream to = {.write = write, .ctx = ctx};
+    return api_check_told(firn_chkpv1_set_stream(set, hash, api_check_write, &to, err), err);
 }
 
 int

@@ -48,21 +48,6 @@ write_within(void *ctx, firn_slice bytes, firn_error *err)
     return rc;
 }
 
-struct rejecting {
-    int (*on_reject)(void *ctx, const firn_import_reject *reject);
-    void *ctx;
-};
-
-static int
-reject_within(void *ctx, const firn_import_reject *reject)
-{
-    const struct rejecting *rejecting = ctx;
-    unsigned begun = firn_os_callback_begin();
-    int rc = rejecting->on_reject(rejecting->ctx, reject);
-    firn_os_callback_end(begun);
-    return rc;
-}
-
 /* ---- import and export ---- */
 
 static int
@@ -114,16 +99,11 @@ firn_table_import(firn_table *table, firn_read_bytes read, void *ctx,
     }
     API_REQUIRE(api_check_are_names(given.columns, given.column_count), err,
                 "names of columns must not be NULL");
-    API_REQUIRE((unsigned)given.on_conflict <= FIRN_IMPORT_REPLACE, err,
+    API_REQUIRE((unsigned)given.on_conflict <= FIRN_IMPORT_CONFLICT_REPLACE, err,
                 "on_conflict is none of firn_import_conflict");
     struct reading reading = {read, ctx};
-    struct rejecting rejecting = {given.on_reject, given.reject_ctx};
     const struct firn_transfer_source source = {read_within, &reading};
     struct firn_storefile_progress progress = api_store_progress_of(&given.callbacks);
-    if (given.on_reject != NULL) {
-        given.on_reject = reject_within;
-        given.reject_ctx = &rejecting;
-    }
     api_check_begin_visits(err);
     rc = firn_transfer_import(table, &source, &given, &progress, &report, err);
     if (statistics != NULL) {

@@ -190,28 +190,16 @@ firn_pack_read(firn_pack *pack, const firn_hash *hash, size_t size_max, uint8_t 
     return FIRN_OK;
 }
 
-struct public_sink {
-    int (*sink)(void *ctx, firn_slice data);
-    void *ctx;
-};
-
-static int
-pass_on(void *ctx, firn_slice data, firn_error *err)
-{
-    struct public_sink *public = ctx;
-    return firn_error_stopped(err, public->sink(public->ctx, data));
-}
-
 int
-firn_pack_stream(firn_pack *pack, const firn_hash *hash, int (*sink)(void *ctx, firn_slice data),
-                 void *ctx, firn_error *err)
+firn_pack_stream(firn_pack *pack, const firn_hash *hash, firn_write_bytes write, void *ctx,
+                 firn_error *err)
 {
     API_ANY_ERROR(err);
-    API_REQUIRE(pack != NULL && hash != NULL && sink != NULL, err,
-                "pack, hash and sink must not be NULL");
+    API_REQUIRE(pack != NULL && hash != NULL && write != NULL, err,
+                "pack, hash and write must not be NULL");
     API_OWN(pack, "pack", err);
-    struct public_sink public = {.sink = sink, .ctx = ctx};
-    return api_check_told(stream(pack, hash, pass_on, &public, err), err);
+    struct api_check_stream to = {.write = write, .ctx = ctx};
+    return api_check_told(stream(pack, hash, api_check_write, &to, err), err);
 }
 
 struct public_list {

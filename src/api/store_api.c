@@ -477,9 +477,7 @@ firn_put(firn_keyspace *keyspace, firn_slice key, firn_slice value,
     if (rc != FIRN_OK) {
         return rc;
     }
-    rc = given.ttl_ms == 0
-             ? firn_db_put(keyspace, key, value, given.durability, err)
-             : firn_db_put_ttl(keyspace, key, value, given.ttl_ms, given.durability, err);
+    rc = firn_db_put_ttl(keyspace, key, value, given.ttl_ms, given.durability, err);
     return api_check_told(rc, err);
 }
 
@@ -557,6 +555,7 @@ firn_delete_range(firn_keyspace *keyspace, firn_slice lower, firn_slice upper,
     firn_durability durability;
     API_REQUIRE(keyspace != NULL && api_check_is_slice(lower) && api_check_is_slice(upper), err,
                 "keyspace, lower and upper must not be NULL");
+    API_REQUIRE_UPPER(upper, err);
     API_OPEN(keyspace, KEYSPACE, err);
     int rc = api_store_read_write_options(options, &durability, err);
     rc = rc != FIRN_OK ? rc : firn_db_delete_range(keyspace, lower, upper, durability, err);

@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "firn/table.h"
 #include "rows/rows.h"
+#include "schema/schema.h"
 
 /* ---- tables ---- */
 
@@ -194,11 +195,17 @@ alter(firn_table *table,
 }
 
 int
-firn_table_add_column(firn_table *table, const firn_table_column *column, firn_error *err)
+firn_table_add_column_sized(firn_table *table, const firn_table_column *column, size_t column_size,
+                            firn_error *err)
 {
     API_ANY_ERROR(err);
-    struct change change = {.column = column};
+    firn_table_column given;
+    struct change change = {.column = &given};
     API_REQUIRE(table != NULL && column != NULL, err, "table and column must not be NULL");
+    int rc = firn_schema_def_read_column(column, column_size, &given, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
     return api_check_told(alter(table, add_column, &change, err), err);
 }
 
@@ -241,12 +248,16 @@ firn_table_set_bloom_filter(firn_table *table, const char *column, bool has_filt
 }
 
 int
-firn_table_add_index(firn_table *table, const firn_table_index *index, firn_error *err)
+firn_table_add_index_sized(firn_table *table, const firn_table_index *index, size_t index_size,
+                           firn_error *err)
 {
     API_ANY_ERROR(err);
+    firn_table_index given;
     API_REQUIRE(table != NULL && index != NULL, err, "table and index must not be NULL");
     API_OPEN(table, TABLE, err);
-    return api_check_told(firn_rows_index_add(table, index, err), err);
+    int rc = firn_schema_def_read_index(index, index_size, &given, err);
+    rc = rc == FIRN_OK ? firn_rows_index_add(table, &given, err) : rc;
+    return api_check_told(rc, err);
 }
 
 int

@@ -154,6 +154,7 @@ firn_txn_delete_range(firn_txn *txn, firn_keyspace *keyspace, firn_slice lower, 
     API_REQUIRE(txn != NULL && keyspace != NULL && api_check_is_slice(lower) &&
                     api_check_is_slice(upper),
                 err, "txn, keyspace, lower and upper must not be NULL");
+    API_REQUIRE_UPPER(upper, err);
     API_OPEN(keyspace, KEYSPACE, err);
     API_ENTER(txn, TXN, err);
     return firn_api_handle_left(txn, firn_db_txn_delete_range(txn, keyspace, lower, upper, err),
@@ -217,7 +218,7 @@ struct running {
 };
 
 static int
-work_once(firn_txn *txn, void *ctx, firn_error *err)
+work_once(void *ctx, firn_txn *txn, firn_error *err)
 {
     const struct running *running = ctx;
     firn_api_handle_opened(txn, FIRN_API_HANDLE_TXN, NULL);

@@ -165,9 +165,9 @@ const char *
 firn_workspace_watch_event_kind_name(firn_workspace_watch_event_kind kind)
 {
     static const char names[][8] = {
-        [FIRN_WATCH_STARTED] = "started", [FIRN_WATCH_SAVED] = "saved",
-        [FIRN_WATCH_LOST] = "lost",       [FIRN_WATCH_LIMITED] = "limited",
-        [FIRN_WATCH_FAILED] = "failed",
+        [FIRN_WATCH_EVENT_STARTED] = "started", [FIRN_WATCH_EVENT_SAVED] = "saved",
+        [FIRN_WATCH_EVENT_LOST] = "lost",       [FIRN_WATCH_EVENT_LIMITED] = "limited",
+        [FIRN_WATCH_EVENT_FAILED] = "failed",
     };
     return NAME_OF(names, kind);
 }
@@ -176,9 +176,9 @@ const char *
 firn_config_source_name(firn_config_source source)
 {
     static const char names[][8] = {
-        [FIRN_SETTING_DEFAULT] = "default",
-        [FIRN_SETTING_USER] = "user",
-        [FIRN_SETTING_STORE] = "store",
+        [FIRN_CONFIG_SOURCE_DEFAULT] = "default",
+        [FIRN_CONFIG_SOURCE_USER] = "user",
+        [FIRN_CONFIG_SOURCE_STORE] = "store",
     };
     return NAME_OF(names, source);
 }
@@ -187,9 +187,9 @@ const char *
 firn_workspace_entry_type_name(firn_workspace_entry_type type)
 {
     static const char names[][10] = {
-        [FIRN_TYPE_FILE] = "file",
-        [FIRN_TYPE_DIRECTORY] = "directory",
-        [FIRN_TYPE_SYMLINK] = "symlink",
+        [FIRN_ENTRY_FILE] = "file",
+        [FIRN_ENTRY_DIRECTORY] = "directory",
+        [FIRN_ENTRY_SYMLINK] = "symlink",
     };
     return NAME_OF(names, type);
 }
@@ -222,10 +222,14 @@ const char *
 firn_workspace_revert_conflict_kind_name(firn_workspace_revert_conflict_kind kind)
 {
     static const char names[][11] = {
-        [FIRN_REVERT_LINES] = "lines",           [FIRN_REVERT_CONTENT] = "content",
-        [FIRN_REVERT_REMOVED] = "removed",       [FIRN_REVERT_CHANGED] = "changed",
-        [FIRN_REVERT_ADDED] = "added",           [FIRN_REVERT_KIND] = "kind",
-        [FIRN_REVERT_ATTRIBUTES] = "attributes", [FIRN_REVERT_HARD_LINKS] = "hard_links",
+        [FIRN_REVERT_CONFLICT_LINES] = "lines",
+        [FIRN_REVERT_CONFLICT_CONTENT] = "content",
+        [FIRN_REVERT_CONFLICT_REMOVED] = "removed",
+        [FIRN_REVERT_CONFLICT_CHANGED] = "changed",
+        [FIRN_REVERT_CONFLICT_ADDED] = "added",
+        [FIRN_REVERT_CONFLICT_KIND] = "kind",
+        [FIRN_REVERT_CONFLICT_ATTRIBUTES] = "attributes",
+        [FIRN_REVERT_CONFLICT_HARD_LINKS] = "hard_links",
     };
     return NAME_OF(names, kind);
 }
@@ -234,9 +238,9 @@ const char *
 firn_workspace_repair_state_name(firn_workspace_repair_state state)
 {
     static const char names[][7] = {
-        [FIRN_REPAIR_INTACT] = "intact",
-        [FIRN_REPAIR_PARTLY] = "partly",
-        [FIRN_REPAIR_LOST] = "lost",
+        [FIRN_REPAIR_STATE_INTACT] = "intact",
+        [FIRN_REPAIR_STATE_PARTLY] = "partly",
+        [FIRN_REPAIR_STATE_LOST] = "lost",
     };
     return NAME_OF(names, state);
 }

@@ -408,19 +408,19 @@ firn_workspace_diff(firn_workspace *workspace, const firn_workspace_diff_options
 
 int
 firn_workspace_cat(firn_workspace *workspace, const char *reference, firn_slice path,
-                   int (*on_data)(void *ctx, firn_slice data), void *ctx,
-                   firn_workspace_entry **out, firn_error *err)
+                   firn_write_bytes write, void *ctx, firn_workspace_entry **out, firn_error *err)
 {
     API_ANY_ERROR(err);
     firn_workspace_entry *entry = NULL;
     if (out != NULL) {
         *out = NULL;
     }
-    API_REQUIRE(workspace != NULL && reference != NULL && on_data != NULL, err,
-                "workspace, reference and on_data must not be NULL");
+    API_REQUIRE(workspace != NULL && reference != NULL && write != NULL, err,
+                "workspace, reference and write must not be NULL");
     API_OWN(workspace, "workspace", err);
     API_REQUIRE(path.size == 0 || path.data != NULL, err, "path must not be NULL");
-    int rc = firn_ws_cat(workspace, reference, path, on_data, ctx, &entry, err);
+    struct api_check_stream to = {.write = write, .ctx = ctx};
+    int rc = firn_ws_cat(workspace, reference, path, api_check_write, &to, &entry, err);
     if (rc == FIRN_OK && out != NULL) {
         firn_ws_given_take(workspace, entry);
         *out = entry;

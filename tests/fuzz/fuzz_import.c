@@ -123,7 +123,7 @@ try_import(struct firn_db *db, const firn_import_options *options, size_t piece,
     strict.on_reject = NULL;
     firn_import_options lenient = *options;
     lenient.on_reject = reject;
-    lenient.reject_ctx = &rejected;
+    lenient.callbacks.ctx = &rejected;
     firn_text_form lines = FIRN_TEXT_FORM_INIT;
     lines.kind = FIRN_TEXT_JSON_LINES;
     int strict_rc = import_text(second, text, piece, &strict, &rows);

@@ -141,9 +141,9 @@ item_entry(napi_env env, const struct item *item)
     set_slice(env, object, "path", entry->path);
     set_text(env, object, "type", firn_workspace_entry_type_name(entry->type));
     set_number(env, object, "mode", entry->mode);
-    set_number(env, object, "size", (double)entry->size);
+    set_number(env, object, "size", (double)entry->size_bytes);
     set_bigint(env, object, "mtimeNs", entry->mtime_ns);
-    if (entry->type == FIRN_TYPE_SYMLINK) {
+    if (entry->type == FIRN_ENTRY_SYMLINK) {
         set_slice(env, object, "target", entry->link_target);
     } else {
         firn_hash_to_hex(&entry->hash, hex);
@@ -168,9 +168,10 @@ ws_cat_parse(struct args *args, struct call *call)
 }
 
 static int
-on_data(void *ctx, firn_slice data)
+keep_piece(void *ctx, firn_slice data, firn_error *err)
 {
     struct ws_call *self = ctx;
+    (void)err;
     if (data.size > self->as.cat.capacity - self->as.cat.size) {
         size_t capacity = self->as.cat.capacity < 65536 ? 65536 : 2 * self->as.cat.capacity;
         uint8_t *grown;
@@ -192,7 +193,7 @@ static int
 ws_cat_run(struct call *call, firn_error *err)
 {
     struct ws_call *self = (struct ws_call *)(void *)call;
-    return firn_workspace_cat(self->handle->object, self->reference, self->as.cat.path, on_data,
+    return firn_workspace_cat(self->handle->object, self->reference, self->as.cat.path, keep_piece,
                               self, NULL, err);
 }
 

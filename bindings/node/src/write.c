@@ -70,11 +70,7 @@ write_in_txn(const struct write_call *self, firn_error *err)
     firn_keyspace *keyspace = self->keyspace->object;
     switch (self->operation) {
     case WRITE_PUT:
-        if (self->options.ttl_ms > 0) {
-            return firn_txn_put_ttl(txn, keyspace, self->key, self->value, self->options.ttl_ms,
-                                    err);
-        }
-        return firn_txn_put(txn, keyspace, self->key, self->value, err);
+        return firn_txn_put_ttl(txn, keyspace, self->key, self->value, self->options.ttl_ms, err);
     case WRITE_DELETE:
         return firn_txn_delete(txn, keyspace, self->key, err);
     case WRITE_MERGE:
@@ -149,11 +145,9 @@ write_batch_of(struct call *first)
         firn_keyspace *keyspace = write->keyspace->object;
         if (write->operation == WRITE_DELETE) {
             code = firn_batch_delete(batch, keyspace, write->key, NULL);
-        } else if (write->options.ttl_ms > 0) {
+        } else {
             code = firn_batch_put_ttl(batch, keyspace, write->key, write->value,
                                       write->options.ttl_ms, NULL);
-        } else {
-            code = firn_batch_put(batch, keyspace, write->key, write->value, NULL);
         }
     }
     if (code == FIRN_OK) {
@@ -288,11 +282,8 @@ batch_add_operation(firn_batch *batch, const struct write_call *write, firn_erro
     firn_keyspace *keyspace = write->keyspace->object;
     switch (write->operation) {
     case WRITE_PUT:
-        if (write->options.ttl_ms > 0) {
-            return firn_batch_put_ttl(batch, keyspace, write->key, write->value,
-                                      write->options.ttl_ms, err);
-        }
-        return firn_batch_put(batch, keyspace, write->key, write->value, err);
+        return firn_batch_put_ttl(batch, keyspace, write->key, write->value, write->options.ttl_ms,
+                                  err);
     case WRITE_DELETE:
         return firn_batch_delete(batch, keyspace, write->key, err);
     case WRITE_MERGE:

@@ -74,8 +74,7 @@ add_native(fp_batch *self, firn_keyspace *keyspace, const struct added *added, f
 {
     switch (added->write) {
     case PUT:
-        return ttl_ms != 0 ? firn_batch_put_ttl(self->batch, keyspace, key, value, ttl_ms, err)
-                           : firn_batch_put(self->batch, keyspace, key, value, err);
+        return firn_batch_put_ttl(self->batch, keyspace, key, value, ttl_ms, err);
     case DELETE:
         return firn_batch_delete(self->batch, keyspace, key, err);
     case DELETE_RANGE:

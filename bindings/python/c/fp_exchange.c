@@ -13,7 +13,8 @@
 
 /* One import or export. */
 struct text {
-    struct fp_visit visit; /* what the file object and on_reject raise */
+    struct fp_progress progress; /* first: its callbacks and reject have one ctx */
+    struct fp_visit visit;       /* what the file object and on_reject raise */
     PyObject *file;
     PyObject *on_reject;
     PyObject *rest; /* bytes that were read and did not fit yet */
@@ -146,14 +147,13 @@ fp_exchange_import(PyObject *object, PyObject *args, PyObject *keywords)
     const char *kind = NULL, *delimiter = ",", *null_text = NULL, *on_conflict = NULL;
     int header = 1, ignore_unknown = 0;
     struct text text = {.on_reject = Py_None};
-    struct fp_progress progress;
     struct fp_texts texts;
     firn_import_options options = FIRN_IMPORT_OPTIONS_INIT;
     if (!PyArg_ParseTupleAndKeywords(args, keywords, "O|$zpszOpzOO", names, &source, &kind, &header,
                                      &delimiter, &null_text, &columns, &ignore_unknown,
                                      &on_conflict, &text.on_reject, &on_progress) ||
         !form_of(kind, header, delimiter, null_text, &options.form) ||
-        !fp_progress_init(&progress, on_progress, NULL)) {
+        !fp_progress_init(&text.progress, on_progress, NULL)) {
         return NULL;
     }
     int conflict = fp_choice("on_conflict", on_conflict, conflicts);
@@ -172,8 +172,7 @@ fp_exchange_import(PyObject *object, PyObject *args, PyObject *keywords)
         options.ignore_unknown = ignore_unknown != 0;
         options.on_conflict = (firn_import_conflict)conflict;
         options.on_reject = text.on_reject != Py_None ? reject : NULL;
-        options.reject_ctx = &text;
-        options.callbacks = fp_progress_callbacks(&progress);
+        options.callbacks = fp_progress_callbacks(&text.progress);
         firn_import_statistics statistics = FIRN_IMPORT_STATISTICS_INIT;
         firn_error err;
         int code;
@@ -181,7 +180,7 @@ fp_exchange_import(PyObject *object, PyObject *args, PyObject *keywords)
                    firn_table_import(self->table, read_text, &text, &options, &statistics, &err));
         fp_leave(self->store, self->via);
         if (text.visit.type != NULL ? fp_visit_end(&text.visit, code, &err)
-                                    : fp_progress_end(&progress, code, &err)) {
+                                    : fp_progress_end(&text.progress, code, &err)) {
             out = fp_result("ImportResult",
                             Py_BuildValue("(KKKK)", (unsigned long long)statistics.rows,
                                           (unsigned long long)statistics.rejected,
@@ -233,14 +232,13 @@ fp_exchange_export(PyObject *object, PyObject *args, PyObject *keywords)
     const char *kind = NULL, *delimiter = ",", *null_text = NULL;
     int header = 1;
     struct text text = {.on_reject = NULL};
-    struct fp_progress progress;
     struct fp_texts texts;
     firn_export_options options = FIRN_EXPORT_OPTIONS_INIT;
     if (!PyArg_ParseTupleAndKeywords(args, keywords, "O|$zpszOzO", names, &target, &kind, &header,
                                      &delimiter, &null_text, &columns, &options.read.index,
                                      &on_progress) ||
         !form_of(kind, header, delimiter, null_text, &options.form) ||
-        !fp_progress_init(&progress, on_progress, NULL) || !fp_texts_take(columns, &texts)) {
+        !fp_progress_init(&text.progress, on_progress, NULL) || !fp_texts_take(columns, &texts)) {
         return NULL;
     }
     bool is_ours;
@@ -250,7 +248,7 @@ fp_exchange_export(PyObject *object, PyObject *args, PyObject *keywords)
         options.read.snapshot = self->snapshot;
         options.read.columns = texts.items;
         options.read.column_count = texts.count;
-        options.callbacks = fp_progress_callbacks(&progress);
+        options.callbacks = fp_progress_callbacks(&text.progress);
         firn_export_statistics statistics = {.size = sizeof statistics};
         firn_error err;
         int code;
@@ -258,7 +256,7 @@ fp_exchange_export(PyObject *object, PyObject *args, PyObject *keywords)
                    firn_table_export(self->table, write_text, &text, &options, &statistics, &err));
         fp_leave(self->store, self->via);
         if (text.visit.type != NULL ? fp_visit_end(&text.visit, code, &err)
-                                    : fp_progress_end(&progress, code, &err)) {
+                                    : fp_progress_end(&text.progress, code, &err)) {
             out = PyLong_FromUnsignedLongLong(statistics.rows);
         }
     }
@@ -284,7 +282,7 @@ side_object(const firn_table_diff *diff, const firn_value *values, size_t count,
         if (name == NULL) {
             continue;
         }
-        PyObject *value = fp_value_object(&values[i], column->definition.scale);
+        PyObject *value = fp_value_object(&values[i], column->definition->scale);
         if (value == NULL || PyDict_SetItemString(dict, name, value) != 0) {
             Py_CLEAR(dict);
         }
@@ -299,7 +297,7 @@ changed_object(const firn_table_diff *diff, const firn_row_difference *row)
     PyObject *list = PyList_New(0);
     for (size_t i = 0; list != NULL && row->changed != NULL && i < row->column_count; i++) {
         const firn_table_diff_column *column = firn_table_diff_column_at(diff, i);
-        PyObject *name = row->changed[i] ? PyUnicode_FromString(column->definition.name) : NULL;
+        PyObject *name = row->changed[i] ? PyUnicode_FromString(column->definition->name) : NULL;
         if (row->changed[i] && (name == NULL || PyList_Append(list, name) != 0)) {
             Py_CLEAR(list);
         }

@@ -301,9 +301,7 @@ write_value(fp_keyspace *self, firn_slice key, firn_slice value, const firn_writ
     if (self->txn == NULL) {
         return firn_put(self->keyspace, key, value, options, err);
     }
-    return options->ttl_ms != 0
-               ? firn_txn_put_ttl(self->txn, self->keyspace, key, value, options->ttl_ms, err)
-               : firn_txn_put(self->txn, self->keyspace, key, value, err);
+    return firn_txn_put_ttl(self->txn, self->keyspace, key, value, options->ttl_ms, err);
 }
 
 static int

@@ -109,12 +109,12 @@ fp_saved_entry(const firn_workspace_entry *entry)
     }
     char hash[FIRN_HASH_HEX_SIZE];
     firn_hash_to_hex(&entry->hash, hash);
-    bool is_link = entry->type == FIRN_TYPE_SYMLINK;
+    bool is_link = entry->type == FIRN_ENTRY_SYMLINK;
     return fp_result(
         "Entry", Py_BuildValue("(NsIIILKzNN)", text_of(entry->path),
                                firn_workspace_entry_type_name(entry->type), entry->mode, entry->uid,
                                entry->gid, (long long)entry->mtime_ns,
-                               (unsigned long long)entry->size, is_link ? NULL : hash,
+                               (unsigned long long)entry->size_bytes, is_link ? NULL : hash,
                                text_or_none(entry->link_target), text_or_none(entry->hard_link)));
 }
 

@@ -441,9 +441,10 @@ workspace_revert(PyObject *self, PyObject *args, PyObject *keywords)
 
 /* Pieces of a file, joined at the end: a list of bytes, or each to a function. */
 static int
-visit_data(void *ctx, firn_slice data)
+visit_data(void *ctx, firn_slice data, firn_error *err)
 {
     struct fp_visit *visit = ctx;
+    (void)err;
     fp_visit_lock(visit);
     PyObject *piece = fp_bytes_of(data);
     if (visit->ctx == NULL || piece == NULL) {

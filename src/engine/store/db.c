@@ -563,6 +563,9 @@ int
 firn_db_put_ttl(struct firn_db_keyspace *keyspace, firn_slice key, firn_slice value,
                 uint64_t ttl_ms, firn_durability durability, firn_error *err)
 {
+    if (ttl_ms == 0) {
+        return firn_db_put(keyspace, key, value, durability, err);
+    }
     struct firn_db_batch batch = {0};
     int rc = firn_db_batch_put_ttl(&batch, keyspace, key, value, ttl_ms, err);
     return write_alone(keyspace->db, &batch, rc, durability, err);

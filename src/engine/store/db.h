@@ -231,7 +231,8 @@ struct firn_db_get_many {
 FIRN_MUST_CHECK int firn_db_get_many(struct firn_db_keyspace *keyspace,
                                      const struct firn_db_get_many *what, firn_error *err);
 
-/* One commit each. */
+/* One commit each. ttl_ms: how long the value lives from this call on, by the system's clock, here and below;
+ * 0: it never expires. */
 FIRN_MUST_CHECK int firn_db_put(struct firn_db_keyspace *keyspace, firn_slice key, firn_slice value,
                                 firn_durability durability, firn_error *err);
 FIRN_MUST_CHECK int firn_db_put_ttl(struct firn_db_keyspace *keyspace, firn_slice key,
@@ -264,7 +265,6 @@ FIRN_MUST_CHECK int firn_db_batch_append_all(struct firn_db_batch *batch,
 FIRN_MUST_CHECK int firn_db_batch_put(struct firn_db_batch *batch,
                                       struct firn_db_keyspace *keyspace, firn_slice key,
                                       firn_slice value, firn_error *err);
-/* The value expires ttl_ms after this call, by the system's clock. */
 FIRN_MUST_CHECK int firn_db_batch_put_ttl(struct firn_db_batch *batch,
                                           struct firn_db_keyspace *keyspace, firn_slice key,
                                           firn_slice value, uint64_t ttl_ms, firn_error *err);

@@ -613,6 +613,9 @@ firn_db_batch_put_ttl(struct firn_db_batch *batch, struct firn_db_keyspace *keys
 {
     struct firn_buf stored = {0};
     int rc;
+    if (ttl_ms == 0) {
+        return firn_db_batch_put(batch, keyspace, key, value, err);
+    }
     FIRN_TRY(firn_db_batch_encode_expiring(keyspace->db, value, ttl_ms, &stored, err));
     const struct firn_storefile_op op = {keyspace->id, FIRN_ENTRY_EXPIRING, key,
                                          firn_buf_slice(&stored)};
@@ -649,8 +652,7 @@ describe(const struct firn_db_batch *batch, const struct firn_db_op *op, firn_ba
 {
     firn_slice value = firn_db_batch_value(batch, op);
     DCHECK(value.size >= firn_entry_head_size((enum firn_entry_kind)op->kind));
-    *out = (firn_batch_write){.size = sizeof *out,
-                              .kind = FIRN_BATCH_PUT,
+    *out = (firn_batch_write){.kind = FIRN_BATCH_PUT,
                               .keyspace = firn_db_keyspace_of_id(batch->db, op->tree->id),
                               .key = firn_db_batch_key(batch, op)};
     if (op->kind == FIRN_ENTRY_DELETE) {

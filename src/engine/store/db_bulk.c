@@ -519,6 +519,9 @@ int
 firn_db_bulk_put_ttl(struct firn_db_bulk *bulk, firn_slice key, firn_slice value, uint64_t ttl_ms,
                      firn_error *err)
 {
+    if (ttl_ms == 0) {
+        return firn_db_bulk_put(bulk, key, value, err);
+    }
     int rc = check_put(bulk, key, value, err);
     if (rc == FIRN_OK) {
         rc = firn_db_batch_encode_expiring(bulk->db, value, ttl_ms, &bulk->expiring, err);

@@ -722,7 +722,7 @@ FIRN_MUST_CHECK int firn_db_cursor_open_overlaid(struct firn_db_keyspace *keyspa
 
 /* For a batch in the caller's memory (zeroed is empty). */
 void firn_db_batch_deinit(struct firn_db_batch *batch);
-/* When a value expires that has ttl_ms to live from now on. */
+/* When a value expires that has ttl_ms (not 0) to live from now on. */
 uint64_t firn_db_batch_end_ms(struct firn_db *db, uint64_t ttl_ms);
 /* Encodes a value that expires at a moment, or ttl_ms from now; replaces the contents of out. */
 FIRN_MUST_CHECK int firn_db_batch_encode_until(firn_slice value, uint64_t expires_ms,

@@ -46,7 +46,8 @@ int
 firn_storefile_progress_begin(struct firn_storefile_progress *progress, const char *phase,
                               uint64_t files_total, uint64_t bytes_total, firn_error *err)
 {
-    DCHECK(phase != NULL && (progress->on_progress == NULL || progress->os != NULL));
+    DCHECK(firn_os_callback_is_phase(phase) &&
+           (progress->on_progress == NULL || progress->os != NULL));
     progress->now =
         (firn_progress){.phase = phase, .files_total = files_total, .bytes_total = bytes_total};
     progress->untold_bytes = 0;

@@ -586,6 +586,9 @@ firn_db_txn_put_ttl(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace, 
 {
     struct firn_buf stored = {0};
     int rc;
+    if (ttl_ms == 0) {
+        return firn_db_txn_put(txn, keyspace, key, value, err);
+    }
     FIRN_TRY(check_use(txn, keyspace, err));
     FIRN_TRY(firn_db_batch_encode_expiring(txn->db, value, ttl_ms, &stored, err));
     FIRN_TRY(put_expiring(txn, keyspace, key, &stored, err));

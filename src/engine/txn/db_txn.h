@@ -41,7 +41,7 @@ FIRN_MUST_CHECK int firn_db_txn_put(struct firn_db_txn *txn, struct firn_db_keys
 FIRN_MUST_CHECK int firn_db_txn_put_ttl(struct firn_db_txn *txn, struct firn_db_keyspace *keyspace,
                                         firn_slice key, firn_slice value, uint64_t ttl_ms,
                                         firn_error *err);
-/* When a value expires that has ttl_ms to live from now on: the same time for several puts. Requires: the
+/* When a value expires that has ttl_ms (not 0) to live from now on: the same time for several puts. Requires: the
  * transaction is open. */
 uint64_t firn_db_txn_end_ms(const struct firn_db_txn *txn, uint64_t ttl_ms);
 FIRN_MUST_CHECK int firn_db_txn_put_until(struct firn_db_txn *txn,
@@ -94,7 +94,7 @@ struct firn_db_txn_run {
     struct firn_db_txn_options options;
     firn_durability durability;
     unsigned attempts_max; /* at least 1 */
-    int (*work)(struct firn_db_txn *txn, void *ctx, firn_error *err);
+    int (*work)(void *ctx, struct firn_db_txn *txn, firn_error *err);
     void *ctx;
 };
 /* As firn_txn_run. */

@@ -35,7 +35,7 @@ attempt(struct firn_db *db, const struct firn_db_txn_run *run, firn_error *err)
     int rc;
     FIRN_TRY(firn_db_txn_begin(db, &run->options, &txn, err));
     txn->is_lent = true;
-    rc = run->work(txn, run->ctx, err);
+    rc = run->work(run->ctx, txn, err);
     txn->is_lent = false;
     FIRN_TRY(rc);
     /* The work may have ended it already. */
@@ -92,7 +92,7 @@ struct putting {
 };
 
 static int
-put_if(struct firn_db_txn *txn, void *ctx, firn_error *err)
+put_if(void *ctx, struct firn_db_txn *txn, firn_error *err)
 {
     struct putting *putting = ctx;
     const struct firn_db_txn_run_put_if *what = putting->what;
@@ -113,9 +113,7 @@ put_if(struct firn_db_txn *txn, void *ctx, firn_error *err)
     if (!putting->is_put) {
         return FIRN_OK;
     }
-    return what->ttl_ms == 0 ? firn_db_txn_put(txn, putting->keyspace, what->key, what->value, err)
-                             : firn_db_txn_put_ttl(txn, putting->keyspace, what->key, what->value,
-                                                   what->ttl_ms, err);
+    return firn_db_txn_put_ttl(txn, putting->keyspace, what->key, what->value, what->ttl_ms, err);
 }
 
 int

@@ -8,6 +8,7 @@
 #include "threads/os_callback.h"
 
 #include <stddef.h>
+#include <string.h>
 
 #include "base/check.h"
 #include "threads/os_lock_check.h"
@@ -42,10 +43,21 @@ firn_os_callback_notice(const firn_callbacks *callbacks, const firn_notice *noti
     firn_os_callback_end(begun);
 }
 
+bool
+firn_os_callback_is_phase(const char *phase)
+{
+    static const char *const phases[] = {FIRN_PROGRESS_PHASES};
+    size_t i = 0;
+    while (i < sizeof phases / sizeof *phases && strcmp(phase, phases[i]) != 0) {
+        i++;
+    }
+    return i < sizeof phases / sizeof *phases;
+}
+
 int
 firn_os_callback_progress(const firn_callbacks *callbacks, const firn_progress *progress)
 {
-    DCHECK(progress != NULL && progress->phase != NULL);
+    DCHECK(progress != NULL && firn_os_callback_is_phase(progress->phase));
     if (callbacks->on_progress == NULL) {
         return FIRN_OK;
     }

@@ -203,7 +203,8 @@ firn_chkpv1_contains(struct firn_chkpv1 *pack, const firn_hash *hash, bool *out,
 
 int
 firn_chkpv1_stream(struct firn_chkpv1 *pack, const firn_hash *hash,
-                   int (*sink)(void *ctx, firn_slice data), void *ctx, firn_error *err)
+                   int (*sink)(void *ctx, firn_slice data, firn_error *err), void *ctx,
+                   firn_error *err)
 {
     int rc = FIRN_OK;
     struct firn_chkpv1_entry entry;
@@ -215,9 +216,10 @@ out:
 }
 
 static int
-append_to_buf(void *ctx, firn_slice data)
+append_to_buf(void *ctx, firn_slice data, firn_error *err)
 {
-    return firn_buf_append_slice(ctx, data);
+    return firn_buf_append_slice(ctx, data) == FIRN_OK ? FIRN_OK
+                                                       : firn_error_no_memory(err, "an object");
 }
 
 int

@@ -66,13 +66,11 @@ FIRN_MUST_CHECK int firn_chkpv1_scan_next(struct firn_chkpv1_scan *scan,
 #define FIRN_CHKPV1_OBJECT_SIZE_MAX ((uint64_t)1024 << 30)
 
 /* Decodes the frame of an entry, gives the content to sink (may be NULL), and compares it with the
- * entry's hash. Requires: the entry is inside the file. FIRN_LIMIT beyond size_max. Errors name
+ * entry's hash. Here and below sink also fills the error that it returns. Requires: the entry is inside the file. FIRN_LIMIT beyond size_max. Errors name
  * file, offset and object. */
-FIRN_MUST_CHECK int firn_chkpv1_object_stream(struct firn_os_file *file,
-                                              const struct firn_chkpv1_entry *entry,
-                                              uint64_t size_max,
-                                              int (*sink)(void *ctx, firn_slice data), void *ctx,
-                                              firn_error *err);
+FIRN_MUST_CHECK int firn_chkpv1_object_stream(
+    struct firn_os_file *file, const struct firn_chkpv1_entry *entry, uint64_t size_max,
+    int (*sink)(void *ctx, firn_slice data, firn_error *err), void *ctx, firn_error *err);
 /* Whether a frame in memory holds the object of this hash; FIRN_CORRUPT if not. */
 FIRN_MUST_CHECK int firn_chkpv1_object_check_frame(firn_slice frame, const firn_hash *hash,
                                                    firn_error *err);
@@ -199,8 +197,8 @@ FIRN_MUST_CHECK int firn_chkpv1_read(struct firn_chkpv1 *pack, const firn_hash *
                                      size_t size_max, uint8_t **out, size_t *out_size,
                                      firn_error *err);
 FIRN_MUST_CHECK int firn_chkpv1_stream(struct firn_chkpv1 *pack, const firn_hash *hash,
-                                       int (*sink)(void *ctx, firn_slice data), void *ctx,
-                                       firn_error *err);
+                                       int (*sink)(void *ctx, firn_slice data, firn_error *err),
+                                       void *ctx, firn_error *err);
 FIRN_MUST_CHECK int firn_chkpv1_list(struct firn_chkpv1 *pack,
                                      int (*visit)(void *ctx, const struct firn_chkpv1_entry *entry),
                                      void *ctx, firn_error *err);
@@ -235,8 +233,8 @@ FIRN_MUST_CHECK int firn_chkpv1_set_read(struct firn_chkpv1_set *set, const firn
                                          size_t size_max, uint8_t **out, size_t *out_size,
                                          firn_error *err);
 FIRN_MUST_CHECK int firn_chkpv1_set_stream(struct firn_chkpv1_set *set, const firn_hash *hash,
-                                           int (*sink)(void *ctx, firn_slice data), void *ctx,
-                                           firn_error *err);
+                                           int (*sink)(void *ctx, firn_slice data, firn_error *err),
+                                           void *ctx, firn_error *err);
 FIRN_MUST_CHECK int firn_chkpv1_set_list(struct firn_chkpv1_set *set,
                                          int (*visit)(void *ctx, const char *name,
                                                       const struct firn_chkpv1_entry *entry),

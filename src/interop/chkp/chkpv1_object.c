@@ -29,7 +29,7 @@ enum { PIECE_SIZE = 128 << 10 };
 
 struct receiver {
     struct firn_blake3_hash hash;
-    int (*sink)(void *ctx, firn_slice data);
+    int (*sink)(void *ctx, firn_slice data, firn_error *err);
     void *ctx;
     bool has_ended; /* the sink returned an error */
 };
@@ -39,11 +39,8 @@ receive(void *ctx, firn_slice data, firn_error *err)
 {
     struct receiver *receiver = ctx;
     firn_blake3_hash_update(&receiver->hash, data.data, data.size);
-    int rc = receiver->sink == NULL ? FIRN_OK : receiver->sink(receiver->ctx, data);
-    if (rc != FIRN_OK) {
-        receiver->has_ended = true;
-        (void)firn_error_set(err, rc, "the receiver of the data ended the reading");
-    }
+    int rc = receiver->sink == NULL ? FIRN_OK : receiver->sink(receiver->ctx, data, err);
+    receiver->has_ended = rc != FIRN_OK;
     return rc;
 }
 
@@ -85,7 +82,8 @@ out:
 
 int
 firn_chkpv1_object_stream(struct firn_os_file *file, const struct firn_chkpv1_entry *entry,
-                          uint64_t size_max, int (*sink)(void *ctx, firn_slice data), void *ctx,
+                          uint64_t size_max,
+                          int (*sink)(void *ctx, firn_slice data, firn_error *err), void *ctx,
                           firn_error *err)
 {
     int rc = FIRN_OK;

@@ -299,7 +299,7 @@ struct question {
     uint8_t **out;
     size_t *out_size;
     /* of stream */
-    int (*sink)(void *ctx, firn_slice data);
+    int (*sink)(void *ctx, firn_slice data, firn_error *err);
     void *ctx;
 };
 
@@ -415,11 +415,11 @@ firn_chkpv1_set_read(struct firn_chkpv1_set *set, const firn_hash *hash, size_t 
 }
 
 static int
-pass_to_sink(void *ctx, firn_slice data)
+pass_to_sink(void *ctx, firn_slice data, firn_error *err)
 {
     struct question *question = ctx;
     question->is_final = true;
-    return question->sink(question->ctx, data);
+    return question->sink(question->ctx, data, err);
 }
 
 static int
@@ -430,7 +430,8 @@ ask_for_stream(struct question *question, struct firn_chkpv1 *pack, firn_error *
 
 int
 firn_chkpv1_set_stream(struct firn_chkpv1_set *set, const firn_hash *hash,
-                       int (*sink)(void *ctx, firn_slice data), void *ctx, firn_error *err)
+                       int (*sink)(void *ctx, firn_slice data, firn_error *err), void *ctx,
+                       firn_error *err)
 {
     struct question question = {.hash = hash, .ask = ask_for_stream, .sink = sink, .ctx = ctx};
     return ask_all(set, &question, err);

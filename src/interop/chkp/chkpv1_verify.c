@@ -30,8 +30,7 @@ struct findings {
     void (*on_damage)(void *ctx, const char *text);
     void *ctx;
     const struct firn_step *step; /* or NULL */
-    firn_error *err;              /* of a step that failed */
-    bool is_ended;                /* by that */
+    bool is_ended;                /* by a step that failed */
     firn_error first;             /* the first damage, or else the first object beyond the limit */
     int code;                     /* FIRN_OK as long as nothing is wrong */
 };
@@ -59,10 +58,10 @@ note(struct findings *findings, int rc, const firn_error *problem, firn_error *e
 
 /* A piece of an object. */
 static int
-tell_step(void *ctx, firn_slice data)
+tell_step(void *ctx, firn_slice data, firn_error *err)
 {
     struct findings *findings = ctx;
-    int rc = firn_step_tell(findings->step, 0, data.size, findings->err);
+    int rc = firn_step_tell(findings->step, 0, data.size, err);
     findings->is_ended = rc != FIRN_OK;
     return rc;
 }
@@ -73,13 +72,11 @@ check_object(struct firn_chkpv1 *pack, struct findings *findings,
 {
     DCHECK(!findings->is_ended);
     firn_error problem;
-    firn_error ended;
-    findings->err = &ended;
     int rc =
         firn_chkpv1_object_stream(pack->dat, entry, pack->options.object_size_max,
                                   findings->step != NULL ? tell_step : NULL, findings, &problem);
     if (findings->is_ended) {
-        return firn_error_set(err, rc, "%s", ended.text);
+        return firn_error_set(err, rc, "%s", problem.text);
     }
     return note(findings, rc, &problem, err);
 }

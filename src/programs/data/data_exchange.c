@@ -102,6 +102,7 @@ struct source {
 };
 
 struct rejects {
+    struct firn_task_notices notices; /* first: on_reject and its callbacks have one ctx */
     struct firn_task_file file;
     bool skips;    /* rejected lines do not end the import */
     bool has_file; /* rejected lines are written to the file */
@@ -327,14 +328,16 @@ close_file(struct firn_cli *cli, struct firn_task_file *file, bool is_begun, int
 /* Returns a code of the library. */
 static int
 import_rows(struct firn_cli *cli, firn_table *table, struct source *source,
-            firn_import_options *options, firn_import_statistics *statistics, firn_error *err)
+            const firn_import_options *given, struct rejects *rejects,
+            firn_import_statistics *statistics, firn_error *err)
 {
-    struct firn_task_notices notices;
-    firn_task_notices_init(&notices, cli);
-    options->callbacks = firn_task_notices_callbacks(&notices);
-    int code = firn_table_import(table, read_source, source, options, statistics, err);
+    firn_import_options options = *given;
+    firn_task_notices_init(&rejects->notices, cli);
+    options.callbacks = firn_task_notices_callbacks(&rejects->notices);
+    options.on_reject = rejects->skips ? on_reject : NULL;
+    int code = firn_table_import(table, read_source, source, &options, statistics, err);
     firn_term_meter_clear();
-    firn_task_notices_deinit(&notices);
+    firn_task_notices_deinit(&rejects->notices);
     return code;
 }
 
@@ -515,10 +518,11 @@ read_conflict(struct firn_cli *cli, firn_import_conflict *out)
     if (given != NULL) {
         return firn_command_misused(cli, "--on-conflict is fail, skip or replace");
     }
-    if (upserts && firn_command_value(cli, "on-conflict") != NULL && *out != FIRN_IMPORT_REPLACE) {
+    if (upserts && firn_command_value(cli, "on-conflict") != NULL &&
+        *out != FIRN_IMPORT_CONFLICT_REPLACE) {
         return firn_command_misused(cli, "--upsert is --on-conflict replace");
     }
-    *out = upserts ? FIRN_IMPORT_REPLACE : *out;
+    *out = upserts ? FIRN_IMPORT_CONFLICT_REPLACE : *out;
     return FIRN_EXIT_OK;
 }
 
@@ -532,10 +536,8 @@ import_into(struct firn_cli *cli, firn_store *store, struct source *source,
     struct firn_data_table table = {.name = NULL};
     int exit_code = firn_data_table_open(cli, store, NULL, &table);
     if (exit_code == FIRN_EXIT_OK) {
-        options->on_reject = rejects->skips ? on_reject : NULL;
-        options->reject_ctx = rejects;
         options->ignore_unknown = firn_command_has(cli, "ignore-unknown");
-        if (import_rows(cli, table.table, source, options, &statistics, &err) != FIRN_OK) {
+        if (import_rows(cli, table.table, source, options, rejects, &statistics, &err) != FIRN_OK) {
             const bool is_of_file = rejects->err.code != FIRN_OK;
             const char *hint = !is_of_file && err.code == FIRN_EXISTS
                                    ? "--on-conflict says what becomes of rows that are there"

@@ -149,14 +149,14 @@ firn_data_store_loader_begin(struct firn_data_store_loader *loader, firn_keyspac
     return firn_bulk_open(keyspace, &options, &loader->bulk, err);
 }
 
-/* How long it is until then; 0 where it is past. */
+/* How long it is until then, at least 1 ms: what has expired does so again. */
 static uint64_t
 left_until(uint64_t expires_ms)
 {
     struct timespec now = {0, 0};
     (void)clock_gettime(CLOCK_REALTIME, &now);
     uint64_t now_ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-    return expires_ms > now_ms ? expires_ms - now_ms : 0;
+    return expires_ms > now_ms ? expires_ms - now_ms : 1;
 }
 
 int

@@ -42,7 +42,7 @@ print_field(struct printing *printing, const firn_table_diff_column *column,
         return;
     }
     int exit_code =
-        firn_data_values_text(printing->cli, &column->definition, value, &printing->text);
+        firn_data_values_text(printing->cli, column->definition, value, &printing->text);
     if (exit_code == FIRN_EXIT_OK) {
         firn_term_text_escape(firn_data_bytes_slice(&printing->text), firn_term_out_write);
     } else if (printing->exit_code == FIRN_EXIT_OK) {
@@ -109,7 +109,7 @@ print_changes(struct printing *printing, const firn_row_difference *row)
             print_head(printing, "~");
             print_key(printing, row);
             firn_term_out_text("\t");
-            firn_term_text_escape(firn_str(column->definition.name), firn_term_out_write);
+            firn_term_text_escape(firn_str(column->definition->name), firn_term_out_write);
             print_field(printing, column, &row->before[i]);
             print_field(printing, column, &row->after[i]);
             firn_term_out_text("\n");
@@ -144,7 +144,7 @@ put_values(const struct printing *printing, const char *member, const firn_value
     firn_term_json_object(member);
     for (size_t i = 0; column_at(printing, i) != NULL; i++) {
         const firn_table_diff_column *column = column_at(printing, i);
-        firn_table_column named = column->definition;
+        firn_table_column named = *column->definition;
         named.name = is_after ? column->after_name : column->before_name;
         if (named.name != NULL && (changed == NULL || changed[i])) {
             firn_data_values_json(printing->cli, &named, &values[i]);
@@ -165,14 +165,14 @@ put_json(const struct printing *printing, const firn_row_difference *row)
     firn_term_json_string("table", printing->table);
     firn_term_json_object("key");
     for (size_t n = 1; (at = find_key(printing, is_after, n)) != SIZE_MAX; n++) {
-        firn_data_values_json(printing->cli, &column_at(printing, at)->definition, &values[at]);
+        firn_data_values_json(printing->cli, column_at(printing, at)->definition, &values[at]);
     }
     firn_term_json_end();
     if (row->changed != NULL) {
         firn_term_json_array("columns");
         for (size_t i = 0; i < row->column_count; i++) {
             if (row->changed[i]) {
-                firn_term_json_string(NULL, column_at(printing, i)->definition.name);
+                firn_term_json_string(NULL, column_at(printing, i)->definition->name);
             }
         }
         firn_term_json_end();

@@ -76,7 +76,7 @@ add_bound(struct firn_data_grid *grid, const firn_table_column_statistics *colum
     assert(grid->cli != NULL);
     static const char ellipsis[] = "\xE2\x80\xA6";
     struct firn_data_bytes text = {NULL, 0, 0};
-    int exit_code = firn_data_values_text(grid->cli, &column->definition, value, &text);
+    int exit_code = firn_data_values_text(grid->cli, column->definition, value, &text);
     if (exit_code == FIRN_EXIT_OK && is_cut) {
         exit_code = firn_data_bytes_reserve(grid->cli, &text, sizeof(ellipsis));
     }
@@ -111,8 +111,8 @@ show_columns(struct firn_cli *cli, const firn_table_statistics *stats)
     firn_data_grid_init(&grid, cli, sizeof(titles) / sizeof(titles[0]));
     add_titles(&grid, titles, sizeof(titles) / sizeof(titles[0]), 1, 5);
     for (size_t i = 0; i < stats->column_count && exit_code == FIRN_EXIT_OK; i++) {
-        const firn_table_column_statistics *column = &stats->columns[i];
-        firn_data_grid_add(&grid, firn_str(column->definition.name));
+        const firn_table_column_statistics *column = stats->columns[i];
+        firn_data_grid_add(&grid, firn_str(column->definition->name));
         add_size(&grid, column->stored_bytes);
         add_size(&grid, column->raw_bytes);
         add_ratio(&grid, column);
@@ -137,10 +137,10 @@ show_indexes(struct firn_cli *cli, const firn_table_statistics *stats)
     firn_data_grid_init(&grid, cli, sizeof(titles) / sizeof(titles[0]));
     add_titles(&grid, titles, sizeof(titles) / sizeof(titles[0]), 1, 3);
     for (size_t i = 0; i < stats->index_count; i++) {
-        firn_data_grid_add(&grid, firn_str(stats->indexes[i].name));
-        add_number(&grid, stats->indexes[i].entries);
-        add_size(&grid, stats->indexes[i].file_bytes);
-        add_size(&grid, stats->indexes[i].memory_bytes);
+        firn_data_grid_add(&grid, firn_str(stats->indexes[i]->name));
+        add_number(&grid, stats->indexes[i]->entries);
+        add_size(&grid, stats->indexes[i]->file_bytes);
+        add_size(&grid, stats->indexes[i]->memory_bytes);
     }
     return firn_data_grid_finish(&grid);
 }
@@ -169,12 +169,12 @@ show_table(const firn_table_statistics *stats)
 static void
 put_column(struct firn_cli *cli, const firn_table_column_statistics *column)
 {
-    firn_table_column smallest = column->definition;
-    firn_table_column largest = column->definition;
+    firn_table_column smallest = *column->definition;
+    firn_table_column largest = *column->definition;
     smallest.name = "smallest";
     largest.name = "largest";
     firn_term_json_object(NULL);
-    firn_term_json_string("name", column->definition.name);
+    firn_term_json_string("name", column->definition->name);
     firn_term_json_u64("values", column->values);
     firn_term_json_u64("nulls", column->nulls);
     firn_term_json_u64("stored_bytes", column->stored_bytes);
@@ -207,17 +207,17 @@ put_json(struct firn_cli *cli, const char *name, const firn_table_statistics *st
     firn_term_json_u64("memory_bytes", stats->memory_bytes);
     firn_term_json_array("columns");
     for (size_t i = 0; i < stats->column_count; i++) {
-        put_column(cli, &stats->columns[i]);
+        put_column(cli, stats->columns[i]);
     }
     firn_term_json_end();
     firn_term_json_array("indexes");
     for (size_t i = 0; i < stats->index_count; i++) {
         firn_term_json_object(NULL);
-        firn_term_json_string("name", stats->indexes[i].name);
-        firn_term_json_bool("unique", stats->indexes[i].is_unique);
-        firn_term_json_u64("entries", stats->indexes[i].entries);
-        firn_term_json_u64("file_bytes", stats->indexes[i].file_bytes);
-        firn_term_json_u64("memory_bytes", stats->indexes[i].memory_bytes);
+        firn_term_json_string("name", stats->indexes[i]->name);
+        firn_term_json_bool("unique", stats->indexes[i]->is_unique);
+        firn_term_json_u64("entries", stats->indexes[i]->entries);
+        firn_term_json_u64("file_bytes", stats->indexes[i]->file_bytes);
+        firn_term_json_u64("memory_bytes", stats->indexes[i]->memory_bytes);
         firn_term_json_end();
     }
     firn_term_json_end();

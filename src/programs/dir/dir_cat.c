@@ -24,16 +24,18 @@ struct content {
 };
 
 static int
-print_piece(void *ctx, firn_slice data)
+print_piece(void *ctx, firn_slice data, firn_error *err)
 {
     (void)ctx;
+    (void)err;
     firn_term_out_write(data.data, data.size);
     return firn_term_out_error() == 0 && firn_term_signals_caught() == 0 ? FIRN_OK : FIRN_CANCELLED;
 }
 
 static int
-keep_piece(void *ctx, firn_slice data)
+keep_piece(void *ctx, firn_slice data, firn_error *err)
 {
+    (void)err;
     struct content *content = ctx;
     if (data.size > JSON_CONTENT_MAX - content->size) {
         content->failure = FIRN_LIMIT;

@@ -53,7 +53,7 @@ print_checkpoint(const firn_workspace_repair_checkpoint *checkpoint)
     firn_term_out_format("%-6s  %s  %.*s  ", firn_workspace_repair_state_name(checkpoint->state),
                          name, FIRN_CHECKPOINT_ID_SHORT, checkpoint->checkpoint->id);
     firn_term_text_escape(firn_str(checkpoint->root), firn_term_out_write);
-    if (checkpoint->state == FIRN_REPAIR_PARTLY) {
+    if (checkpoint->state == FIRN_REPAIR_STATE_PARTLY) {
         firn_term_out_format(": without %s lost %s",
                              firn_term_text_number(checkpoint->lost_paths, number),
                              firn_term_text_plural(checkpoint->lost_paths, "path", "paths"));

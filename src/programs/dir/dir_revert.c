@@ -33,21 +33,21 @@ static const char *
 meaning_of(firn_workspace_revert_conflict_kind kind)
 {
     switch (kind) {
-    case FIRN_REVERT_LINES:
+    case FIRN_REVERT_CONFLICT_LINES:
         return "changed since as well: ";
-    case FIRN_REVERT_CONTENT:
+    case FIRN_REVERT_CONFLICT_CONTENT:
         return "changed since as well, and cannot be merged line by line";
-    case FIRN_REVERT_REMOVED:
+    case FIRN_REVERT_CONFLICT_REMOVED:
         return "removed since";
-    case FIRN_REVERT_CHANGED:
+    case FIRN_REVERT_CONFLICT_CHANGED:
         return "would be removed, and was changed since";
-    case FIRN_REVERT_ADDED:
+    case FIRN_REVERT_CONFLICT_ADDED:
         return "would come back, and something else is there since";
-    case FIRN_REVERT_KIND:
+    case FIRN_REVERT_CONFLICT_KIND:
         return "became something else (file, directory or link) while the other side was changed";
-    case FIRN_REVERT_ATTRIBUTES:
+    case FIRN_REVERT_CONFLICT_ATTRIBUTES:
         return "changed since as well: ";
-    case FIRN_REVERT_HARD_LINKS:
+    case FIRN_REVERT_CONFLICT_HARD_LINKS:
         return "is another name (hard link) of a file that would become something else";
     }
     return "cannot be merged";
@@ -90,7 +90,7 @@ static void
 append_attributes(char *text, unsigned what)
 {
     static const struct {
-        firn_workspace_change_what bit;
+        firn_workspace_changed bit;
         const char *name;
     } names[] = {{FIRN_CHANGED_MODE, "mode"},
                  {FIRN_CHANGED_OWNER, "owner"},
@@ -111,9 +111,9 @@ conflict_report(const firn_workspace_revert_conflict *conflict)
 {
     char text[TEXT_SIZE] = "";
     append(text, meaning_of(conflict->kind));
-    if (conflict->kind == FIRN_REVERT_LINES) {
+    if (conflict->kind == FIRN_REVERT_CONFLICT_LINES) {
         append_regions(text, conflict);
-    } else if (conflict->kind == FIRN_REVERT_ATTRIBUTES) {
+    } else if (conflict->kind == FIRN_REVERT_CONFLICT_ATTRIBUTES) {
         append_attributes(text, conflict->what);
     }
     firn_command_report_path("conflict", conflict->path, text);
@@ -136,7 +136,7 @@ conflict_json(const firn_workspace_revert_conflict *conflict)
     firn_term_json_object(NULL);
     firn_term_json_string("conflict", firn_workspace_revert_conflict_kind_name(conflict->kind));
     firn_term_json_bytes("path", conflict->path);
-    if (conflict->kind == FIRN_REVERT_ATTRIBUTES) {
+    if (conflict->kind == FIRN_REVERT_CONFLICT_ATTRIBUTES) {
         firn_show_change_json_what(conflict->what);
     }
     if (conflict->before != NULL) {
@@ -148,7 +148,7 @@ conflict_json(const firn_workspace_revert_conflict *conflict)
     if (conflict->now != NULL) {
         firn_show_checkpoint_entry_json("now", conflict->now);
     }
-    if (conflict->kind == FIRN_REVERT_LINES) {
+    if (conflict->kind == FIRN_REVERT_CONFLICT_LINES) {
         firn_term_json_array("regions");
         for (size_t i = 0; i < conflict->region_count; i++) {
             const firn_merge_region *region = &conflict->regions[i];

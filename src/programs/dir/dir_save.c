@@ -72,7 +72,7 @@ meet(void *ctx, const firn_workspace_difference *difference)
     const firn_workspace_change *change = &difference->change;
     const firn_workspace_entry *after = change->after;
     assert(change->before != NULL || after != NULL);
-    if (after == NULL || after->type != FIRN_TYPE_FILE ||
+    if (after == NULL || after->type != FIRN_ENTRY_FILE ||
         (change->before != NULL &&
          (change->what & (FIRN_CHANGED_CONTENT | FIRN_CHANGED_TYPE)) == 0)) {
         return FIRN_OK;
@@ -87,8 +87,8 @@ meet(void *ctx, const firn_workspace_difference *difference)
         looking->directory_size = size;
         looking->directory_bytes = 0;
     }
-    looking->directory_bytes += after->size;
-    keep(looking, path, after->path.size, after->size);
+    looking->directory_bytes += after->size_bytes;
+    keep(looking, path, after->path.size, after->size_bytes);
     return FIRN_OK;
 }
 

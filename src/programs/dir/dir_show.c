@@ -18,11 +18,11 @@ static char
 type_letter(firn_workspace_entry_type type)
 {
     switch (type) {
-    case FIRN_TYPE_DIRECTORY:
+    case FIRN_ENTRY_DIRECTORY:
         return 'd';
-    case FIRN_TYPE_SYMLINK:
+    case FIRN_ENTRY_SYMLINK:
         return 'l';
-    case FIRN_TYPE_FILE:
+    case FIRN_ENTRY_FILE:
         break;
     }
     return '-';
@@ -57,12 +57,12 @@ print_entry(const firn_workspace_entry *entry)
     char time[FIRN_TERM_TEXT_TIME_SIZE];
     print_mode(entry);
     firn_term_out_format("  %5u %5u  %12llu  %s  ", (unsigned)entry->uid, (unsigned)entry->gid,
-                         (unsigned long long)entry->size,
+                         (unsigned long long)entry->size_bytes,
                          firn_term_text_time(entry->mtime_ns, time));
     firn_term_path_print(entry->path);
-    if (entry->type == FIRN_TYPE_DIRECTORY) {
+    if (entry->type == FIRN_ENTRY_DIRECTORY) {
         firn_term_out_text("/");
-    } else if (entry->type == FIRN_TYPE_SYMLINK) {
+    } else if (entry->type == FIRN_ENTRY_SYMLINK) {
         firn_term_out_text(" -> ");
         firn_term_text_escape(entry->link_target, firn_term_out_write);
     } else if (entry->hard_link.size > 0) {

@@ -30,11 +30,11 @@ struct watching {
 static void
 on_event(void *ctx, const firn_workspace_watch_event *event)
 {
-    assert(event->kind != FIRN_WATCH_SAVED || event->saved != NULL);
+    assert(event->kind != FIRN_WATCH_EVENT_SAVED || event->saved != NULL);
     struct watching *watching = ctx;
     char number[FIRN_TERM_TEXT_NUMBER_SIZE];
     switch (event->kind) {
-    case FIRN_WATCH_STARTED:
+    case FIRN_WATCH_EVENT_STARTED:
         watching->directories = event->directories;
         if (!watching->cli->quiet) {
             firn_term_out_text("watching ");
@@ -43,7 +43,7 @@ on_event(void *ctx, const firn_workspace_watch_event *event)
             firn_term_out_text("\n");
         }
         break;
-    case FIRN_WATCH_SAVED:
+    case FIRN_WATCH_EVENT_SAVED:
         watching->checkpoints++;
         if (event->saved->gc_is_due && !firn_command_has(watching->cli, "no-config")) {
             firn_task_collect_if_due(watching->workspace);
@@ -55,14 +55,14 @@ on_event(void *ctx, const firn_workspace_watch_event *event)
             firn_term_out_format("\n");
         }
         break;
-    case FIRN_WATCH_LIMITED:
+    case FIRN_WATCH_EVENT_LIMITED:
         firn_command_report_line(
             "%s %s looked at by each save: %s", firn_term_text_number(event->directories, number),
             firn_term_text_plural(event->directories, "directory is", "directories are"),
             event->text);
         break;
-    case FIRN_WATCH_LOST:
-    case FIRN_WATCH_FAILED:
+    case FIRN_WATCH_EVENT_LOST:
+    case FIRN_WATCH_EVENT_FAILED:
         firn_command_report_line("%s", event->text);
         break;
     }

@@ -294,7 +294,7 @@ firn_import_chkl_is_hash(const uint8_t *hash, firn_slice bytes)
 /* Decodes one copy of an object. */
 static int
 decode(const struct pack *pack, const struct object *object, LZ4F_dctx *decoder,
-       XXH3_state_t *state, int (*sink)(void *ctx, firn_slice data), void *ctx, firn_error *err)
+       XXH3_state_t *state, firn_write_bytes write, void *ctx, firn_error *err)
 {
     assert(decoder != NULL && state != NULL);
     uint8_t in[CHUNK];
@@ -318,7 +318,7 @@ decode(const struct pack *pack, const struct object *object, LZ4F_dctx *decoder,
             }
             done += taken;
             (void)XXH3_128bits_update(state, out, made);
-            code = sink(ctx, firn_bytes(out, made));
+            code = write(ctx, firn_bytes(out, made), err);
         }
         if (code == FIRN_OK && done < part) {
             return firn_import_tree_error(err, FIRN_CORRUPT,
@@ -336,8 +336,8 @@ decode(const struct pack *pack, const struct object *object, LZ4F_dctx *decoder,
 }
 
 int
-firn_import_chkl_stream(struct firn_import_chkl *set, const uint8_t *hash,
-                        int (*sink)(void *ctx, firn_slice data), void *ctx, firn_error *err)
+firn_import_chkl_stream(struct firn_import_chkl *set, const uint8_t *hash, firn_write_bytes write,
+                        void *ctx, firn_error *err)
 {
     struct object wanted;
     LZ4F_dctx *decoder = NULL;
@@ -353,7 +353,7 @@ firn_import_chkl_stream(struct firn_import_chkl *set, const uint8_t *hash,
         (void)XXH3_freeState(state);
         return firn_import_tree_error(err, FIRN_NO_MEMORY, "out of memory");
     }
-    int code = decode(&set->packs[object->pack], object, decoder, state, sink, ctx, err);
+    int code = decode(&set->packs[object->pack], object, decoder, state, write, ctx, err);
     (void)LZ4F_freeDecompressionContext(decoder);
     (void)XXH3_freeState(state);
     return code;

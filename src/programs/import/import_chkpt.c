@@ -407,16 +407,15 @@ struct output {
     char target[PATH_MAX];
     size_t size;
     firn_slice path;
-    firn_error *err;
 };
 
 static int
-put(void *ctx, firn_slice data)
+put(void *ctx, firn_slice data, firn_error *err)
 {
     struct output *output = ctx;
     if (output->fd < 0) {
         if (data.size > sizeof(output->target) - output->size) {
-            return firn_import_tree_error(output->err, FIRN_INVALID, "its target is too long");
+            return firn_import_tree_error(err, FIRN_INVALID, "its target is too long");
         }
         if (data.size > 0) {
             memcpy(output->target + output->size, data.data, data.size);
@@ -427,7 +426,7 @@ put(void *ctx, firn_slice data)
     while (data.size > 0) {
         ssize_t written = write(output->fd, data.data, data.size);
         if (written < 0 && errno != EINTR) {
-            return firn_import_tree_fail(output->err, "write", output->path);
+            return firn_import_tree_fail(err, "write", output->path);
         }
         written = written < 0 ? 0 : written;
         data = firn_bytes(data.data + written, data.size - (size_t)written);
@@ -438,20 +437,12 @@ put(void *ctx, firn_slice data)
 static int
 stream(struct chkpt *chkpt, const uint8_t *hash, struct output *output)
 {
-    firn_error err = {.code = FIRN_OK};
-    output->err = &err;
-    int code;
     if (chkpt->hash_size == HASH_SIZE_MAX) {
         firn_hash name;
         memcpy(name.bytes, hash, sizeof(name.bytes));
-        code = firn_chkp_set_stream(chkpt->old_packs, &name, put, output, &chkpt->err);
-    } else {
-        code = firn_import_chkl_stream(chkpt->packs, hash, put, output, &chkpt->err);
+        return firn_chkp_set_stream(chkpt->old_packs, &name, put, output, &chkpt->err);
     }
-    if (code != FIRN_OK && err.code != FIRN_OK) {
-        chkpt->err = err;
-    }
-    return code;
+    return firn_import_chkl_stream(chkpt->packs, hash, put, output, &chkpt->err);
 }
 
 /* Puts a file on disk. FIRN_NOT_FOUND, FIRN_CORRUPT, FIRN_INVALID and FIRN_LIMIT are of this file alone. */

@@ -258,7 +258,8 @@ add_records(struct exporting *exporting, const struct header *header,
                    : code;
         code = code == FIRN_OK ? add_record(exporting, "", firn_str("GNU.sparse.name"), entry->path)
                                : code;
-        code = code == FIRN_OK ? add_number(exporting, "GNU.sparse.realsize", entry->size) : code;
+        code = code == FIRN_OK ? add_number(exporting, "GNU.sparse.realsize", entry->size_bytes)
+                               : code;
     } else if (header->path.size > SHORT_TEXT) {
         code = add_record(exporting, "", firn_str("path"), header->path);
     }
@@ -367,13 +368,13 @@ find_segments(struct exporting *exporting, int fd, const firn_workspace_entry *e
     uint64_t at = 0;
     int code = FIRN_OK;
     exporting->segment_count = 0;
-    while (at < entry->size && code == FIRN_OK) {
+    while (at < entry->size_bytes && code == FIRN_OK) {
         off_t data = lseek(fd, (off_t)at, SEEK_DATA);
         if (data < 0 && errno == ENXIO) {
             break;
         }
         at = data < 0 ? at : (uint64_t)data / ZERO_UNIT * ZERO_UNIT;
-        uint64_t left = entry->size - at;
+        uint64_t left = entry->size_bytes - at;
         size_t part = left < CHUNK ? (size_t)left : CHUNK;
         code = read_exactly(exporting, fd, at, part, entry->path);
         for (size_t i = 0; i < part && code == FIRN_OK; i += ZERO_UNIT) {
@@ -445,16 +446,17 @@ static int
 put_sparse(struct exporting *exporting, int fd, struct header *header,
            const firn_workspace_entry *entry)
 {
-    assert(fd >= 0 && entry->size >= ZERO_RUN_MIN);
+    assert(fd >= 0 && entry->size_bytes >= ZERO_RUN_MIN);
     struct firn_import_tar_text map = {.size = 0};
     uint64_t sum = 0;
     /* GNU tar wants a segment at the end of a file that ends in zeros. */
     int code = FIRN_OK;
     const struct firn_import_tar_segment *last =
         exporting->segment_count > 0 ? &exporting->segments[exporting->segment_count - 1] : NULL;
-    if (last == NULL || last->offset + last->size < entry->size) {
-        bool is_apart = last == NULL || entry->size - (last->offset + last->size) >= ZERO_RUN_MIN;
-        code = is_apart ? add_segment(exporting, entry->size, 0) : FIRN_OK;
+    if (last == NULL || last->offset + last->size < entry->size_bytes) {
+        bool is_apart =
+            last == NULL || entry->size_bytes - (last->offset + last->size) >= ZERO_RUN_MIN;
+        code = is_apart ? add_segment(exporting, entry->size_bytes, 0) : FIRN_OK;
     }
     for (size_t i = 0; i < exporting->segment_count; i++) {
         sum += exporting->segments[i].size;
@@ -505,16 +507,17 @@ put_file(struct exporting *exporting, struct header *header, const firn_workspac
     }
     int code = FIRN_OK;
     exporting->segment_count = 0;
-    if (entry->size >= ZERO_RUN_MIN) {
+    if (entry->size_bytes >= ZERO_RUN_MIN) {
         code = find_segments(exporting, fd, entry);
     }
-    if (code == FIRN_OK && entry->size >= ZERO_RUN_MIN && is_sparse(exporting, entry->size)) {
+    if (code == FIRN_OK && entry->size_bytes >= ZERO_RUN_MIN &&
+        is_sparse(exporting, entry->size_bytes)) {
         code = put_sparse(exporting, fd, header, entry);
     } else if (code == FIRN_OK) {
-        header->size = entry->size;
+        header->size = entry->size_bytes;
         code = put_headers(exporting, header, entry, false);
-        code = code == FIRN_OK ? put_data(exporting, fd, 0, entry->size, entry->path) : code;
-        code = code == FIRN_OK ? pad(exporting, entry->size) : code;
+        code = code == FIRN_OK ? put_data(exporting, fd, 0, entry->size_bytes, entry->path) : code;
+        code = code == FIRN_OK ? pad(exporting, entry->size_bytes) : code;
     }
     (void)close(fd);
     return code;
@@ -627,7 +630,7 @@ put_entry(struct exporting *exporting, const firn_workspace_entry *entry)
         .gid = entry->gid,
         .seconds = entry->mtime_ns > 0 ? (uint64_t)(entry->mtime_ns / NS_A_SECOND) : 0};
     exporting->entries++;
-    if (entry->type == FIRN_TYPE_DIRECTORY) {
+    if (entry->type == FIRN_ENTRY_DIRECTORY) {
         return put_directory(exporting, &header, entry);
     }
     int code = find_written(exporting, entry, &header.target);
@@ -638,7 +641,7 @@ put_entry(struct exporting *exporting, const firn_workspace_entry *entry)
         header.type = '1';
         return put_headers(exporting, &header, entry, false);
     }
-    if (entry->type == FIRN_TYPE_SYMLINK) {
+    if (entry->type == FIRN_ENTRY_SYMLINK) {
         header.type = '2';
         header.target = entry->link_target;
         return put_headers(exporting, &header, entry, false);

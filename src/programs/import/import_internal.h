@@ -197,10 +197,9 @@ firn_import_chkl_open(int folder, void (*tell)(void *ctx, const char *name, cons
                       void *ctx, struct firn_import_chkl **out, firn_error *err);
 /* NULL is allowed. */
 void firn_import_chkl_close(struct firn_import_chkl *set);
-/* Decodes an object in bounded memory; what sink got counts only if FIRN_OK is returned. FIRN_NOT_FOUND, FIRN_CORRUPT. */
+/* Decodes an object in bounded memory; what was written counts only if FIRN_OK is returned. FIRN_NOT_FOUND, FIRN_CORRUPT. */
 FIRN_MUST_CHECK int firn_import_chkl_stream(struct firn_import_chkl *set, const uint8_t *hash,
-                                            int (*sink)(void *ctx, firn_slice data), void *ctx,
-                                            firn_error *err);
+                                            firn_write_bytes write, void *ctx, firn_error *err);
 /* Whether it is the hash of these bytes. */
 bool firn_import_chkl_is_hash(const uint8_t *hash, firn_slice bytes);
 

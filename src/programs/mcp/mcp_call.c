@@ -89,7 +89,7 @@ take_setting(void *ctx, const firn_config_setting *setting)
 {
     struct firn_mcp_call *call = ctx;
     if (strcmp(setting->key, "wait") == 0 && !call->host->has_wait &&
-        setting->source != FIRN_SETTING_DEFAULT) {
+        setting->source != FIRN_CONFIG_SOURCE_DEFAULT) {
         call->wait_ms = strtoll(setting->value, NULL, 10) * 1000;
     }
     return firn_task_settings_set(&call->settings, setting);
@@ -397,7 +397,7 @@ firn_mcp_call_begin_change(const firn_workspace_change *change)
     const firn_workspace_entry *entry = change->after != NULL ? change->after : change->before;
     firn_term_json_object(NULL);
     firn_show_change_json_path(change);
-    firn_term_json_bool("directory", entry->type == FIRN_TYPE_DIRECTORY);
+    firn_term_json_bool("directory", entry->type == FIRN_ENTRY_DIRECTORY);
 }
 
 int

@@ -25,21 +25,21 @@ static const char *
 reason(firn_workspace_revert_conflict_kind kind)
 {
     switch (kind) {
-    case FIRN_REVERT_LINES:
+    case FIRN_REVERT_CONFLICT_LINES:
         return "the same lines changed since";
-    case FIRN_REVERT_CONTENT:
+    case FIRN_REVERT_CONFLICT_CONTENT:
         return "its content changed since";
-    case FIRN_REVERT_REMOVED:
+    case FIRN_REVERT_CONFLICT_REMOVED:
         return "it was removed since";
-    case FIRN_REVERT_CHANGED:
+    case FIRN_REVERT_CONFLICT_CHANGED:
         return "it would be removed, and changed since";
-    case FIRN_REVERT_ADDED:
+    case FIRN_REVERT_CONFLICT_ADDED:
         return "something else has its name since";
-    case FIRN_REVERT_KIND:
+    case FIRN_REVERT_CONFLICT_KIND:
         return "it became something else";
-    case FIRN_REVERT_ATTRIBUTES:
+    case FIRN_REVERT_CONFLICT_ATTRIBUTES:
         return "its attributes changed since";
-    case FIRN_REVERT_HARD_LINKS:
+    case FIRN_REVERT_CONFLICT_HARD_LINKS:
         return "names of one file would come to differ";
     }
     return "it changed since";

@@ -40,10 +40,10 @@ visit(void *ctx, const firn_workspace_entry *entry)
     }
     firn_term_json_object(NULL);
     firn_show_checkpoint_json_entry(entry);
-    if (entry->type == FIRN_TYPE_SYMLINK) {
+    if (entry->type == FIRN_ENTRY_SYMLINK) {
         firn_term_json_bytes("target", entry->link_target);
-    } else if (entry->type == FIRN_TYPE_FILE) {
-        firn_term_json_u64("size", entry->size);
+    } else if (entry->type == FIRN_ENTRY_FILE) {
+        firn_term_json_u64("size", entry->size_bytes);
     }
     firn_term_json_end();
     return FIRN_OK;

@@ -199,17 +199,19 @@ run_list(struct firn_cli *cli)
 /* ---- cat ---- */
 
 static int
-drop(void *ctx, firn_slice data)
+drop(void *ctx, firn_slice data, firn_error *err)
 {
     (void)ctx;
     (void)data;
+    (void)err;
     return go_on();
 }
 
 static int
-print(void *ctx, firn_slice data)
+print(void *ctx, firn_slice data, firn_error *err)
 {
     (void)ctx;
+    (void)err;
     firn_term_out_write(data.data, data.size);
     return go_on();
 }
@@ -369,15 +371,16 @@ struct input {
 };
 
 static int
-read_input(void *ctx, uint8_t *data, size_t size, size_t *out_size)
+read_input(void *ctx, void *buffer, size_t capacity, size_t *out_size, firn_error *err)
 {
     struct input *input = ctx;
+    (void)err;
     ssize_t got;
     do {
         if (firn_term_signals_caught() != 0) {
             return FIRN_CANCELLED;
         }
-        got = read(input->fd, data, size);
+        got = read(input->fd, buffer, capacity);
     } while (got < 0 && errno == EINTR);
     if (got < 0) {
         input->failed_errno = errno;

@@ -55,7 +55,7 @@ void firn_show_change_json(const firn_workspace_change *change);
 /* The members of that object, for an object that has more. */
 void firn_show_change_json_members(const firn_workspace_change *change);
 
-/* The member "what": names of bits of firn_workspace_change_what. */
+/* The member "what": names of bits of firn_workspace_changed. */
 void firn_show_change_json_what(unsigned what);
 
 /* ---- how many entries of a tree differ, or were written ---- */

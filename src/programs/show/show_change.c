@@ -46,7 +46,7 @@ print_paths(const firn_workspace_change *change)
         firn_term_out_text(" -> ");
     }
     firn_term_path_print(entry_of(change)->path);
-    firn_term_out_text(entry_of(change)->type == FIRN_TYPE_DIRECTORY ? "/\n" : "\n");
+    firn_term_out_text(entry_of(change)->type == FIRN_ENTRY_DIRECTORY ? "/\n" : "\n");
 }
 
 void
@@ -67,7 +67,7 @@ void
 firn_show_change_json_what(unsigned what)
 {
     static const struct {
-        firn_workspace_change_what bit;
+        firn_workspace_changed bit;
         const char *name;
     } names[] = {
         {FIRN_CHANGED_TYPE, "type"},     {FIRN_CHANGED_CONTENT, "content"},

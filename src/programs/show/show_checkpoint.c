@@ -94,10 +94,10 @@ firn_show_checkpoint_entry_json(const char *key, const firn_workspace_entry *ent
     firn_term_json_u64("uid", entry->uid);
     firn_term_json_u64("gid", entry->gid);
     firn_term_json_time("mtime", entry->mtime_ns);
-    if (entry->type == FIRN_TYPE_SYMLINK) {
+    if (entry->type == FIRN_ENTRY_SYMLINK) {
         firn_term_json_bytes("target", entry->link_target);
     } else {
-        firn_term_json_u64("size", entry->size);
+        firn_term_json_u64("size", entry->size_bytes);
         firn_term_json_hash("hash", &entry->hash);
     }
     if (entry->hard_link.size > 0) {

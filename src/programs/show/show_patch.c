@@ -278,7 +278,7 @@ print_group(const struct firn_show_patch *patch, const firn_hunk *hunks, size_t 
 static unsigned
 mode_of(const firn_workspace_entry *entry)
 {
-    return entry->type == FIRN_TYPE_SYMLINK ? MODE_LINK : MODE_FILE | (unsigned)entry->mode;
+    return entry->type == FIRN_ENTRY_SYMLINK ? MODE_LINK : MODE_FILE | (unsigned)entry->mode;
 }
 
 static void
@@ -403,8 +403,8 @@ is_sayable(const firn_workspace_difference *difference)
     /* A new content has a new time; that need not be said. */
     const unsigned unsaid = ~(sayable | FIRN_CHANGED_MTIME);
     const firn_workspace_change *change = &difference->change;
-    bool has_dir = of_type(change->before, FIRN_TYPE_DIRECTORY) != NULL ||
-                   of_type(change->after, FIRN_TYPE_DIRECTORY) != NULL;
+    bool has_dir = of_type(change->before, FIRN_ENTRY_DIRECTORY) != NULL ||
+                   of_type(change->after, FIRN_ENTRY_DIRECTORY) != NULL;
     bool is_unread =
         difference->lines != FIRN_LINES_NONE && difference->lines != FIRN_LINES_COUNTED;
     bool is_there_still = change->before != NULL && change->after != NULL;
@@ -419,10 +419,10 @@ firn_show_patch_print(const struct firn_show_patch *patch,
                       const firn_workspace_difference *difference)
 {
     const firn_workspace_change *change = &difference->change;
-    const firn_workspace_entry *old_file = of_type(change->before, FIRN_TYPE_FILE);
-    const firn_workspace_entry *new_file = of_type(change->after, FIRN_TYPE_FILE);
-    const firn_workspace_entry *old_link = of_type(change->before, FIRN_TYPE_SYMLINK);
-    const firn_workspace_entry *new_link = of_type(change->after, FIRN_TYPE_SYMLINK);
+    const firn_workspace_entry *old_file = of_type(change->before, FIRN_ENTRY_FILE);
+    const firn_workspace_entry *new_file = of_type(change->after, FIRN_ENTRY_FILE);
+    const firn_workspace_entry *old_link = of_type(change->before, FIRN_ENTRY_SYMLINK);
+    const firn_workspace_entry *new_link = of_type(change->after, FIRN_ENTRY_SYMLINK);
     bool is_complete = is_sayable(difference) || print_remark(patch, difference);
     if (change->kind == FIRN_CHANGE_RENAMED) {
         print_rename(patch, change);

@@ -105,15 +105,15 @@ remark_content(const firn_workspace_difference *difference)
     case FIRN_LINES_COUNTED:
         return;
     }
-    bool was_file = change->before != NULL && change->before->type == FIRN_TYPE_FILE;
-    bool is_file = change->after != NULL && change->after->type == FIRN_TYPE_FILE;
+    bool was_file = change->before != NULL && change->before->type == FIRN_ENTRY_FILE;
+    bool is_file = change->after != NULL && change->after->type == FIRN_ENTRY_FILE;
     if (was_file && is_file) {
-        grow_format(", %" PRIu64 " -> %" PRIu64 " bytes", change->before->size,
-                    change->after->size);
+        grow_format(", %" PRIu64 " -> %" PRIu64 " bytes", change->before->size_bytes,
+                    change->after->size_bytes);
     } else if (was_file) {
-        grow_format(", %" PRIu64 " bytes", change->before->size);
+        grow_format(", %" PRIu64 " bytes", change->before->size_bytes);
     } else if (is_file) {
-        grow_format(", %" PRIu64 " bytes", change->after->size);
+        grow_format(", %" PRIu64 " bytes", change->after->size_bytes);
     }
 }
 
@@ -121,10 +121,10 @@ static void
 remark_came_or_went(const firn_workspace_entry *entry, const char *what)
 {
     assert(entry != NULL);
-    if (entry->type == FIRN_TYPE_FILE) {
+    if (entry->type == FIRN_ENTRY_FILE) {
         remark(what);
     } else {
-        remark(entry->type == FIRN_TYPE_DIRECTORY ? "directory " : "link ");
+        remark(entry->type == FIRN_ENTRY_DIRECTORY ? "directory " : "link ");
         grow_text(what);
     }
 }
@@ -139,7 +139,7 @@ remark_change(const firn_workspace_change *change)
         remark(firn_workspace_entry_type_name(before->type));
         grow_format(" -> %s", firn_workspace_entry_type_name(after->type));
     }
-    if ((what & FIRN_CHANGED_CONTENT) != 0 && after->type == FIRN_TYPE_SYMLINK) {
+    if ((what & FIRN_CHANGED_CONTENT) != 0 && after->type == FIRN_ENTRY_SYMLINK) {
         remark("link to ");
         firn_term_text_escape(before->link_target, grow);
         grow_text(" -> ");
@@ -210,7 +210,7 @@ firn_show_remark_name(const firn_workspace_change *change)
     }
     const firn_workspace_entry *entry = change->after != NULL ? change->after : change->before;
     firn_term_path_escape(entry->path, grow);
-    grow_text(entry->type == FIRN_TYPE_DIRECTORY ? "/" : "");
+    grow_text(entry->type == FIRN_ENTRY_DIRECTORY ? "/" : "");
     return take_grown();
 }
 

@@ -126,7 +126,7 @@ place_of(const struct firn_sql_table *table, uint32_t column, sqlite3_value *con
     if (constant == NULL || table->stats == NULL || column >= table->stats->column_count) {
         return -1;
     }
-    const firn_table_column_statistics *stats = &table->stats->columns[column];
+    const firn_table_column_statistics *stats = table->stats->columns[column];
     const firn_table_column *definition = &table->def->columns[column];
     struct firn_sql_scratch scratch = {.memory = NULL};
     firn_value value;
@@ -181,7 +181,7 @@ values_of(const struct firn_sql_table *table, uint32_t column)
     if (table->stats == NULL || column >= table->stats->column_count) {
         return 0;
     }
-    const firn_table_column_statistics *stats = &table->stats->columns[column];
+    const firn_table_column_statistics *stats = table->stats->columns[column];
     uint64_t dictionaries = 0;
     for (unsigned i = 1; i < FIRN_TABLE_ENCODINGS_MAX; i++) {
         const char *name = stats->encodings[i] > 0 ? firn_table_encoding_name(i) : NULL;

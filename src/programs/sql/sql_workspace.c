@@ -39,7 +39,7 @@ static void
 add_hash(struct firn_sql_rows *rows, const firn_workspace_entry *entry)
 {
     char hex[FIRN_HASH_HEX_SIZE];
-    if (entry == NULL || entry->type != FIRN_TYPE_FILE) {
+    if (entry == NULL || entry->type != FIRN_ENTRY_FILE) {
         firn_sql_rows_null(rows);
         return;
     }
@@ -50,10 +50,10 @@ add_hash(struct firn_sql_rows *rows, const firn_workspace_entry *entry)
 static void
 add_size(struct firn_sql_rows *rows, const firn_workspace_entry *entry)
 {
-    if (entry == NULL || entry->type != FIRN_TYPE_FILE) {
+    if (entry == NULL || entry->type != FIRN_ENTRY_FILE) {
         firn_sql_rows_null(rows);
     } else {
-        firn_sql_rows_integer(rows, (sqlite3_int64)entry->size);
+        firn_sql_rows_integer(rows, (sqlite3_int64)entry->size_bytes);
     }
 }
 
@@ -79,7 +79,7 @@ add_entry(void *ctx, const firn_workspace_entry *entry)
     firn_sql_rows_integer(rows, entry->uid);
     firn_sql_rows_integer(rows, entry->gid);
     add_hash(rows, entry);
-    if (entry->type == FIRN_TYPE_SYMLINK) {
+    if (entry->type == FIRN_ENTRY_SYMLINK) {
         firn_sql_rows_bytes(rows, entry->link_target);
     } else {
         firn_sql_rows_null(rows);

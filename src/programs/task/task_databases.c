@@ -42,9 +42,9 @@ firn_task_databases_note(struct firn_task_databases *databases,
     const firn_workspace_entry *before = change->before;
     const firn_workspace_entry *after = change->after;
     if (change->kind != FIRN_CHANGE_CONTENT || before == NULL || after == NULL ||
-        before->type != FIRN_TYPE_FILE || after->type != FIRN_TYPE_FILE ||
-        before->size < PAGE_SIZE_MIN || after->size < PAGE_SIZE_MIN ||
-        before->size % PAGE_SIZE_MIN != 0 || after->size % PAGE_SIZE_MIN != 0) {
+        before->type != FIRN_ENTRY_FILE || after->type != FIRN_ENTRY_FILE ||
+        before->size_bytes < PAGE_SIZE_MIN || after->size_bytes < PAGE_SIZE_MIN ||
+        before->size_bytes % PAGE_SIZE_MIN != 0 || after->size_bytes % PAGE_SIZE_MIN != 0) {
         return true;
     }
     if (databases->size + after->path.size + 1 > databases->capacity) {
@@ -101,8 +101,9 @@ struct receiving {
 };
 
 static int
-on_data(void *ctx, firn_slice data)
+take(void *ctx, firn_slice data, firn_error *err)
 {
+    (void)err;
     struct receiving *receiving = ctx;
     assert(receiving->head == NULL || receiving->head_size > 0);
     if (receiving->size == 0 && receiving->head != NULL) {
@@ -138,7 +139,7 @@ receive(const struct fetching *fetching, const char *suffix, struct receiving *r
     int size = snprintf(path, sizeof path, "%s%s", fetching->path, suffix);
     int code = size < (int)sizeof path
                    ? firn_workspace_cat(fetching->workspace, fetching->reference, firn_str(path),
-                                        on_data, receiving, NULL, fetching->err)
+                                        take, receiving, NULL, fetching->err)
                    : FIRN_NOT_FOUND;
     return receiving->is_other || code == FIRN_NOT_FOUND || code == FIRN_INVALID ? FIRN_OK : code;
 }
@@ -204,7 +205,7 @@ copy_file(const struct fetching *fetching, const char *from, const char *suffix)
     receiving.file = create(fetching, suffix);
     uint8_t *block = malloc(BLOCK);
     ssize_t got = receiving.file >= 0 && block != NULL ? read(file, block, BLOCK) : -1;
-    while (got > 0 && on_data(&receiving, firn_bytes(block, (size_t)got)) == FIRN_OK) {
+    while (got > 0 && take(&receiving, firn_bytes(block, (size_t)got), NULL) == FIRN_OK) {
         got = read(file, block, BLOCK);
     }
     free(block);

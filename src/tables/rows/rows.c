@@ -458,7 +458,7 @@ out:
 
 /* Deletes records that no table has. If the store is restored meanwhile, nothing is deleted. */
 static int
-delete_stray_records(struct firn_db_txn *txn, void *ctx, firn_error *err)
+delete_stray_records(void *ctx, struct firn_db_txn *txn, firn_error *err)
 {
     struct firn_db_keyspace *schemas = ctx;
     struct owners owners = {.view = firn_db_txn_view(txn), .err = err};
@@ -641,7 +641,7 @@ check_own_name(void *ctx, firn_error *err)
 
 /* Deletes the record, unless a restore has brought the table back. */
 static int
-delete_record(struct firn_db_txn *txn, void *ctx, firn_error *err)
+delete_record(void *ctx, struct firn_db_txn *txn, firn_error *err)
 {
     const struct firn_table *table = ctx;
     struct firn_db_keyspace *found;
@@ -808,7 +808,7 @@ struct altering {
 
 /* Rewrites the record (I1). */
 static int
-alter(struct firn_db_txn *txn, void *ctx, firn_error *err)
+alter(void *ctx, struct firn_db_txn *txn, firn_error *err)
 {
     const struct altering *altering = ctx;
     struct firn_schema *made;

@@ -119,7 +119,7 @@ struct firn_rows_put {
     uint64_t ttl_ms; /* 0: for ever */
 };
 /* txn NULL: a transaction of its own, with that durability, repeated while it conflicts. *out_auto (may be
- * NULL) is the number that an auto column got, or was given. FIRN_EXISTS also if another row has the same
+ * NULL) is the number that an auto column got, or was given; FIRN_INVALID if there is no such column. FIRN_EXISTS also if another row has the same
  * values in a unique index. A failed call has written nothing; earlier writes of the caller's transaction
  * stay. */
 FIRN_MUST_CHECK int firn_rows_write_put(struct firn_table *table, struct firn_db_txn *txn,

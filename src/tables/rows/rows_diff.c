@@ -50,6 +50,7 @@ struct firn_table_diff {
     struct firn_storefile_progress progress;
     struct firn_arena arena; /* what follows, and the sides' arrays */
     struct firn_table_diff_column *columns;
+    firn_table_column *definitions; /* of these columns */
     size_t column_count;
     uint32_t *compared; /* places of the columns of the later schema that are compared (I2) */
     size_t compared_count;
@@ -107,40 +108,39 @@ place_in_key(const struct firn_schema *schema, uint32_t id)
     return place;
 }
 
-static struct firn_table_diff_column
-describe(const struct firn_schema *schema, const struct firn_schema_column *column)
+/* Appends a column of a state. */
+static struct firn_table_diff_column *
+join_one(struct firn_table_diff *diff, struct side *side, size_t place)
 {
-    return (struct firn_table_diff_column){
-        .size = sizeof(struct firn_table_diff_column),
-        .definition = {.name = (const char *)column->name.data,
-                       .type = column->type,
-                       .precision = column->precision,
-                       .scale = column->scale,
-                       .dimensions = column->dimensions,
-                       .not_null = !column->is_nullable,
-                       .is_auto = column->is_auto,
-                       .has_bloom_filter = column->has_bloom_filter},
-        .key_place = place_in_key(schema, column->id)};
+    const struct firn_schema_column *column = &side->schema->columns[place];
+    struct firn_table_diff_column *joined = &diff->columns[diff->column_count];
+    firn_table_column *definition = &diff->definitions[diff->column_count];
+    *definition = (firn_table_column){.name = (const char *)column->name.data,
+                                      .type = column->type,
+                                      .precision = column->precision,
+                                      .scale = column->scale,
+                                      .dimensions = column->dimensions,
+                                      .not_null = !column->is_nullable,
+                                      .is_auto = column->is_auto,
+                                      .has_bloom_filter = column->has_bloom_filter};
+    *joined = (struct firn_table_diff_column){.definition = definition,
+                                              .key_place = place_in_key(side->schema, column->id)};
+    side->places[place] = diff->column_count++;
+    return joined;
 }
 
 static void
 join_before(struct firn_table_diff *diff, size_t place)
 {
-    struct side *side = &diff->before;
-    struct firn_table_diff_column *joined = &diff->columns[diff->column_count];
-    *joined = describe(side->schema, &side->schema->columns[place]);
-    joined->before_name = joined->definition.name;
-    side->places[place] = diff->column_count++;
+    struct firn_table_diff_column *joined = join_one(diff, &diff->before, place);
+    joined->before_name = joined->definition->name;
 }
 
 static void
 join_after(struct firn_table_diff *diff, size_t place)
 {
-    struct side *side = &diff->after;
-    struct firn_table_diff_column *joined = &diff->columns[diff->column_count];
-    *joined = describe(side->schema, &side->schema->columns[place]);
-    joined->after_name = joined->definition.name;
-    side->places[place] = diff->column_count++;
+    struct firn_table_diff_column *joined = join_one(diff, &diff->after, place);
+    joined->after_name = joined->definition->name;
 }
 
 static void
@@ -221,12 +221,13 @@ allocate(struct firn_table_diff *diff, firn_error *err)
     allocate_side(diff, all, &diff->after);
     diff->columns = take(diff, all, sizeof *diff->columns);
     diff->compared = take(diff, new_count, sizeof *diff->compared);
+    diff->definitions = take(diff, all, sizeof *diff->definitions);
     diff->old_cells = take(diff, new_count, sizeof *diff->old_cells);
     diff->new_cells = take(diff, new_count, sizeof *diff->new_cells);
     diff->changed = take(diff, all, sizeof *diff->changed);
     bool has_all = has_arrays(&diff->before) && has_arrays(&diff->after) && diff->columns != NULL &&
-                   diff->compared != NULL && diff->old_cells != NULL && diff->new_cells != NULL &&
-                   diff->changed != NULL;
+                   diff->definitions != NULL && diff->compared != NULL && diff->old_cells != NULL &&
+                   diff->new_cells != NULL && diff->changed != NULL;
     return has_all ? FIRN_OK : firn_error_no_memory(err, "a comparison");
 }
 
@@ -395,8 +396,7 @@ look(struct firn_table_diff *diff, const struct firn_db_diff_key *key, bool *out
     if (key->is_after) {
         FIRN_TRY(show(&diff->after, diff->column_count, key->key, key->after, err));
     }
-    diff->found = (firn_row_difference){.size = sizeof diff->found,
-                                        .kind = is_changed       ? FIRN_ROW_DIFFERENCE_CHANGED
+    diff->found = (firn_row_difference){.kind = is_changed       ? FIRN_ROW_DIFFERENCE_CHANGED
                                                 : key->is_before ? FIRN_ROW_DIFFERENCE_REMOVED
                                                                  : FIRN_ROW_DIFFERENCE_ADDED,
                                         .column_count = diff->column_count,

@@ -37,6 +37,7 @@ struct gathering {
     const struct firn_schema *schema;
     firn_table_statistics stats;
     firn_table_column_statistics *columns; /* of the schema's */
+    firn_table_column *definitions;
     struct bound *smallest;
     struct bound *largest;
     uint64_t versions;   /* newest ones of their keys that are no tombstones */
@@ -211,8 +212,8 @@ look_at_index(struct firn_table *table, const struct firn_rows_stats_options *op
     struct gathering parts = {.schema = &nothing};
     struct firn_db_keyspace *keyspace;
     int rc;
-    *out = (firn_table_index_statistics){
-        .size = sizeof *out, .name = (const char *)index->name.data, .is_unique = index->is_unique};
+    *out = (firn_table_index_statistics){.name = (const char *)index->name.data,
+                                         .is_unique = index->is_unique};
     FIRN_TRY(firn_rows_index_keyspace(table, options->view, index, &keyspace, err));
     FIRN_TRY(firn_db_stats_visit_parts(keyspace, options->view, visit_part, &parts, err));
     out->entries = estimate(&parts);
@@ -234,16 +235,21 @@ struct packing {
 };
 
 static void *
-pack(struct packing *packing, const void *data, size_t size)
+reserve(struct packing *packing, size_t size)
 {
     size_t aligned = (size + 15) / 16 * 16;
     uint8_t *at = packing->at;
     packing->size += aligned;
-    if (at != NULL) {
-        if (size > 0) {
-            memcpy(at, data, size);
-        }
-        packing->at = at + aligned;
+    packing->at = at != NULL ? at + aligned : NULL;
+    return at;
+}
+
+static void *
+pack(struct packing *packing, const void *data, size_t size)
+{
+    void *at = reserve(packing, size);
+    if (at != NULL && size > 0) {
+        memcpy(at, data, size);
     }
     return at;
 }
@@ -296,8 +302,14 @@ pack_all(struct packing *packing, const struct gathering *gathering,
     firn_table_statistics *out = pack(packing, &gathering->stats, sizeof *out);
     firn_table_column_statistics *columns =
         pack(packing, gathering->columns, schema->column_count * sizeof *columns);
+    firn_table_column *definitions =
+        pack(packing, gathering->definitions, schema->column_count * sizeof *definitions);
     firn_table_index_statistics *own =
         pack(packing, indexes, schema->index_count * sizeof *indexes);
+    const firn_table_column_statistics **column_places =
+        reserve(packing, schema->column_count * sizeof(void *));
+    const firn_table_index_statistics **index_places =
+        reserve(packing, schema->index_count * sizeof(void *));
     for (size_t i = 0; i < schema->column_count; i++) {
         bool is_cut;
         const struct firn_schema_column *column = &schema->columns[i];
@@ -305,7 +317,9 @@ pack_all(struct packing *packing, const struct gathering *gathering,
         firn_value smallest = pack_bound(packing, column, &gathering->smallest[i], &is_cut);
         firn_value largest = pack_bound(packing, column, &gathering->largest[i], &is_cut);
         if (columns != NULL) {
-            columns[i].definition.name = name;
+            definitions[i].name = name;
+            columns[i].definition = &definitions[i];
+            column_places[i] = &columns[i];
             columns[i].smallest = smallest;
             columns[i].largest = largest;
             columns[i].largest_is_cut = is_cut;
@@ -315,11 +329,12 @@ pack_all(struct packing *packing, const struct gathering *gathering,
         const char *name = pack_name(packing, indexes[i].name);
         if (own != NULL) {
             own[i].name = name;
+            index_places[i] = &own[i];
         }
     }
     if (out != NULL) {
-        out->columns = columns;
-        out->indexes = own;
+        out->columns = column_places;
+        out->indexes = index_places;
     }
     return out;
 }
@@ -346,26 +361,27 @@ begin(struct gathering *gathering, struct firn_arena *arena, firn_error *err)
 {
     size_t count = gathering->schema->column_count;
     gathering->columns = firn_arena_alloc(arena, count * sizeof *gathering->columns);
+    gathering->definitions = firn_arena_alloc(arena, count * sizeof *gathering->definitions);
     gathering->smallest = firn_arena_alloc(arena, count * sizeof *gathering->smallest);
     gathering->largest = firn_arena_alloc(arena, count * sizeof *gathering->largest);
-    if (gathering->columns == NULL || gathering->smallest == NULL || gathering->largest == NULL) {
+    if (gathering->columns == NULL || gathering->definitions == NULL ||
+        gathering->smallest == NULL || gathering->largest == NULL) {
         return firn_error_no_memory(err, "statistics");
     }
+    memset(gathering->columns, 0, count * sizeof *gathering->columns);
     memset(gathering->smallest, 0, count * sizeof *gathering->smallest);
     memset(gathering->largest, 0, count * sizeof *gathering->largest);
     for (size_t i = 0; i < count; i++) {
         const struct firn_schema_column *column = &gathering->schema->columns[i];
-        gathering->columns[i] = (firn_table_column_statistics){
-            .size = sizeof gathering->columns[i],
-            .definition = {.type = column->type,
-                           .precision = column->precision,
-                           .scale = column->scale,
-                           .dimensions = column->dimensions,
-                           .not_null = !column->is_nullable,
-                           .is_auto = column->is_auto,
-                           .has_bloom_filter = column->has_bloom_filter}};
+        gathering->definitions[i] =
+            (firn_table_column){.type = column->type,
+                                .precision = column->precision,
+                                .scale = column->scale,
+                                .dimensions = column->dimensions,
+                                .not_null = !column->is_nullable,
+                                .is_auto = column->is_auto,
+                                .has_bloom_filter = column->has_bloom_filter};
     }
-    gathering->stats.size = sizeof gathering->stats;
     gathering->stats.column_count = count;
     gathering->stats.index_count = gathering->schema->index_count;
     return FIRN_OK;

@@ -418,18 +418,19 @@ write_put(struct writing *writing, void *ctx, firn_error *err)
     const struct put_work *work = ctx;
     DCHECK(work->table == writing->table);
     int rc = write_row(writing, work->put, err);
-    if (rc == FIRN_OK && work->out_auto != NULL) {
-        const struct firn_schema_column *column = firn_rows_auto_column(writing->schema);
-        *work->out_auto =
-            column == NULL
-                ? firn_null()
-                : firn_schema_value_of(column, &writing->cells[writing->schema->key_places[0]]);
+    if (rc != FIRN_OK || work->out_auto == NULL) {
+        return rc;
     }
-    return rc;
+    const struct firn_schema_column *column = firn_rows_auto_column(writing->schema);
+    if (column == NULL) {
+        return firn_error_set(err, FIRN_INVALID, "the table has no auto column");
+    }
+    *work->out_auto = firn_schema_value_of(column, &writing->cells[writing->schema->key_places[0]]);
+    return FIRN_OK;
 }
 
 static int
-put_in(struct firn_db_txn *txn, void *ctx, firn_error *err)
+put_in(void *ctx, struct firn_db_txn *txn, firn_error *err)
 {
     struct put_work *work = ctx;
     struct writing writing = {.table = work->table, .txn = txn, .ttl_ms = work->put->ttl_ms};
@@ -441,10 +442,10 @@ put_in(struct firn_db_txn *txn, void *ctx, firn_error *err)
 /* In the caller's transaction, or in one of its own. */
 static int
 run(struct firn_table *table, struct firn_db_txn *txn, firn_durability durability,
-    int (*work)(struct firn_db_txn *txn, void *ctx, firn_error *err), void *ctx, firn_error *err)
+    int (*work)(void *ctx, struct firn_db_txn *txn, firn_error *err), void *ctx, firn_error *err)
 {
     if (txn != NULL) {
-        return work(txn, ctx, err);
+        return work(ctx, txn, err);
     }
     if (firn_db_is_read_only(table->db)) {
         return firn_error_set(err, FIRN_READ_ONLY, "the store was opened read-only");
@@ -518,7 +519,7 @@ out:
 }
 
 static int
-add_in(struct firn_db_txn *txn, void *ctx, firn_error *err)
+add_in(void *ctx, struct firn_db_txn *txn, firn_error *err)
 {
     struct add_work *work = ctx;
     struct writing writing = {.table = work->table, .txn = txn, .ttl_ms = work->add->ttl_ms};
@@ -560,7 +561,7 @@ out:
 }
 
 static int
-delete_in(struct firn_db_txn *txn, void *ctx, firn_error *err)
+delete_in(void *ctx, struct firn_db_txn *txn, firn_error *err)
 {
     struct delete_work *work = ctx;
     struct writing writing = {.table = work->table, .txn = txn};
@@ -782,7 +783,7 @@ out:
 }
 
 static int
-delete_range_in(struct firn_db_txn *txn, void *ctx, firn_error *err)
+delete_range_in(void *ctx, struct firn_db_txn *txn, firn_error *err)
 {
     struct range_work *work = ctx;
     struct writing writing = {.table = work->table, .txn = txn};

@@ -143,6 +143,14 @@ bool firn_schema_is_name(firn_slice name);
  * FIRN_UNSUPPORTED (fields of a newer version are set). */
 FIRN_MUST_CHECK int firn_schema_def_create(const firn_table_def *def, struct firn_schema **out,
                                            firn_error *err);
+/* Whether a column, or an index, of any version may have this size in a program. */
+bool firn_schema_def_is_column_size(size_t size);
+bool firn_schema_def_is_index_size(size_t size);
+/* Reads one that has this size in the program. FIRN_INVALID if none may have it. */
+FIRN_MUST_CHECK int firn_schema_def_read_column(const firn_table_column *given, size_t size,
+                                                firn_table_column *out, firn_error *err);
+FIRN_MUST_CHECK int firn_schema_def_read_index(const firn_table_index *given, size_t size,
+                                               firn_table_index *out, firn_error *err);
 /* Makes a column of a schema from one of a definition, without a number; its parts are borrowed. The type is
  * checked and the default converted; the initial value is null. */
 FIRN_MUST_CHECK int firn_schema_def_column(const firn_table_column *column,

@@ -57,13 +57,46 @@ read_struct(void *out, size_t size, const void *given, size_t given_size, firn_e
     return check_rest(size, given, given_size, err);
 }
 
+bool
+firn_schema_def_is_column_size(size_t size)
+{
+    return size >= COLUMN_SIZE_MIN && size <= STRUCT_SIZE_MAX && size % sizeof(void *) == 0;
+}
+
+bool
+firn_schema_def_is_index_size(size_t size)
+{
+    return size >= INDEX_SIZE_MIN && size <= STRUCT_SIZE_MAX && size % sizeof(void *) == 0;
+}
+
+static int
+refuse_size(size_t size, firn_error *err)
+{
+    return firn_error_set(err, FIRN_INVALID, "%zu is not the size of a column or an index", size);
+}
+
+int
+firn_schema_def_read_column(const firn_table_column *given, size_t size, firn_table_column *out,
+                            firn_error *err)
+{
+    return firn_schema_def_is_column_size(size) ? read_struct(out, sizeof *out, given, size, err)
+                                                : refuse_size(size, err);
+}
+
+int
+firn_schema_def_read_index(const firn_table_index *given, size_t size, firn_table_index *out,
+                           firn_error *err)
+{
+    return firn_schema_def_is_index_size(size) ? read_struct(out, sizeof *out, given, size, err)
+                                               : refuse_size(size, err);
+}
+
 static int
 check_def(const firn_table_def *def, firn_error *err)
 {
     if (def == NULL || def->size < DEF_SIZE_MIN || def->size > STRUCT_SIZE_MAX ||
-        def->column_size < COLUMN_SIZE_MIN || def->column_size > STRUCT_SIZE_MAX ||
-        def->index_size < INDEX_SIZE_MIN || def->index_size > STRUCT_SIZE_MAX ||
-        def->column_size % sizeof(void *) != 0 || def->index_size % sizeof(void *) != 0) {
+        !firn_schema_def_is_column_size(def->column_size) ||
+        !firn_schema_def_is_index_size(def->index_size)) {
         return firn_error_set(
             err, FIRN_INVALID,
             "the definition of a table has no sizes: begin it with FIRN_TABLE_DEF_INIT");

@@ -18,6 +18,7 @@
 #include "base/check.h"
 #include "base/error.h"
 #include "base/mem.h"
+#include "schema/schema.h"
 #include "schema/schema_literal.h"
 
 enum token_kind {
@@ -597,9 +598,30 @@ smaller(size_t a, size_t b)
     return a < b ? a : b;
 }
 
+static size_t
+larger(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+/* Moves the elements of an array, which are `from` bytes long, to where a program expects them whose elements are
+ * `to` bytes long. What it does not know is cut off, and what is unknown here is 0. */
+static void
+respace(void *array, size_t count, size_t from, size_t to)
+{
+    uint8_t *bytes = array;
+    for (size_t i = 0; i < count && to < from; i++) {
+        memmove(bytes + i * to, bytes + i * from, to);
+    }
+    for (size_t i = count; i > 0 && to > from; i--) {
+        memmove(bytes + (i - 1) * to, bytes + (i - 1) * from, from);
+        memset(bytes + (i - 1) * to + from, 0, to - from);
+    }
+}
+
 /* One piece of memory for a definition from a text with so many commas. NULL: there is no memory. */
 static firn_table_def *
-make_room(firn_slice text, struct pool *pool)
+make_room(firn_slice text, size_t column_size, size_t index_size, struct pool *pool)
 {
     size_t items = 1;
     for (size_t i = 0; i < text.size; i++) {
@@ -610,9 +632,9 @@ make_room(firn_slice text, struct pool *pool)
     pool->name_max =
         smaller(items, (FIRN_TABLE_INDEXES_MAX + (size_t)1) * FIRN_TABLE_KEY_COLUMNS_MAX) + 1;
     pool->byte_max = 2 * text.size + 16;
-    size_t columns_size = pool->column_max * sizeof *pool->columns;
+    size_t columns_size = pool->column_max * larger(column_size, sizeof *pool->columns);
     size_t values_size = pool->column_max * sizeof *pool->values;
-    size_t indexes_size = pool->index_max * sizeof *pool->indexes;
+    size_t indexes_size = pool->index_max * larger(index_size, sizeof *pool->indexes);
     size_t names_size = pool->name_max * sizeof *pool->names;
     uint8_t *memory = firn_alloc(sizeof(firn_table_def) + columns_size + values_size +
                                  indexes_size + names_size + pool->byte_max);
@@ -633,7 +655,8 @@ make_room(firn_slice text, struct pool *pool)
 }
 
 int
-firn_table_def_parse(const char *text, firn_table_def **out, firn_error *err)
+firn_table_def_parse_sized(const char *text, size_t column_size, size_t index_size,
+                           firn_table_def **out, firn_error *err)
 {
     struct parser parser = {.err = err};
     if (out != NULL) {
@@ -642,13 +665,19 @@ firn_table_def_parse(const char *text, firn_table_def **out, firn_error *err)
     if (text == NULL || out == NULL) {
         return firn_error_set(err, FIRN_INVALID, "no definition of a table, or nowhere to put it");
     }
+    if (!firn_schema_def_is_column_size(column_size) ||
+        !firn_schema_def_is_index_size(index_size)) {
+        return firn_error_set(err, FIRN_INVALID,
+                              "%zu and %zu are not the sizes of a column and an index", column_size,
+                              index_size);
+    }
     parser.text = firn_str(text);
     if (parser.text.size > FIRN_TABLE_DEF_TEXT_MAX) {
         return firn_error_set(err, FIRN_LIMIT,
                               "the definition of a table has %zu bytes; at most %d are allowed",
                               parser.text.size, FIRN_TABLE_DEF_TEXT_MAX);
     }
-    parser.def = make_room(parser.text, &parser.pool);
+    parser.def = make_room(parser.text, column_size, index_size, &parser.pool);
     if (parser.def == NULL) {
         return firn_error_no_memory(err, "a definition of a table");
     }
@@ -657,6 +686,11 @@ firn_table_def_parse(const char *text, firn_table_def **out, firn_error *err)
         firn_free(parser.def);
         return rc;
     }
+    respace(parser.pool.columns, parser.def->column_count, sizeof *parser.pool.columns,
+            column_size);
+    respace(parser.pool.indexes, parser.def->index_count, sizeof *parser.pool.indexes, index_size);
+    parser.def->column_size = column_size;
+    parser.def->index_size = index_size;
     *out = parser.def;
     return FIRN_OK;
 }

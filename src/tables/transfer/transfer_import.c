@@ -21,6 +21,7 @@
 #include "base/slice.h"
 #include "exchange/csv_reader.h"
 #include "exchange/json_reader.h"
+#include "threads/os_callback.h"
 
 enum { PIECE_SIZE = 1 << 18 }; /* stays in the processor's cache */
 
@@ -95,7 +96,9 @@ reject(struct import *import, uint64_t line, firn_slice text, int rc, firn_error
         return rc;
     }
     const firn_import_reject rejected = {.line = line, .text = text, .why = err->text};
-    rc = import->options->on_reject(import->options->reject_ctx, &rejected);
+    unsigned begun = firn_os_callback_begin();
+    rc = import->options->on_reject(import->options->callbacks.ctx, &rejected);
+    firn_os_callback_end(begun);
     import->statistics->rejected++;
     if (rc != FIRN_OK) {
         err->code = rc;
@@ -107,7 +110,7 @@ reject(struct import *import, uint64_t line, firn_slice text, int rc, firn_error
 static int
 write_row(struct import *import, const firn_value *values, const bool *is_given, firn_error *err)
 {
-    bool skips = import->options->on_conflict == FIRN_IMPORT_SKIP;
+    bool skips = import->options->on_conflict == FIRN_IMPORT_CONFLICT_SKIP;
     struct firn_rows_put put = {.mode = skips ? FIRN_ROWS_INSERT : FIRN_ROWS_UPSERT,
                                 .columns = import->given_names,
                                 .values = import->given};
@@ -296,10 +299,10 @@ begin_txn(struct import *import, firn_error *err)
     struct firn_schema *schema;
     int rc = firn_rows_schema(import->table, NULL, &schema, err);
     if (rc == FIRN_OK) {
-        import->replaces = conflict == FIRN_IMPORT_REPLACE && schema->index_count == 0;
+        import->replaces = conflict == FIRN_IMPORT_CONFLICT_REPLACE && schema->index_count == 0;
         firn_schema_unref(schema);
     }
-    return rc == FIRN_OK && conflict != FIRN_IMPORT_FAIL && !import->replaces
+    return rc == FIRN_OK && conflict != FIRN_IMPORT_CONFLICT_FAIL && !import->replaces
                ? firn_db_txn_begin(firn_rows_db(import->table), &defaults, &import->txn, err)
                : rc;
 }

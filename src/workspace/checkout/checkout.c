@@ -624,6 +624,7 @@ tell_progress_locked(struct firn_checkout *apply, int64_t now)
 static int
 begin_phase(struct firn_checkout *apply, const firn_progress *progress, firn_error *err)
 {
+    DCHECK(firn_os_callback_is_phase(progress->phase));
     firn_os_mutex_lock(&apply->mutex);
     bool is_finishing = apply->progress.is_finishing;
     apply->progress = *progress;

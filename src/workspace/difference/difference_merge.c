@@ -273,7 +273,7 @@ merge_lines(struct merge *merge, const struct firn_difference_merge_entry_sides 
 {
     const struct firn_line_merge *lines = &merge->content.merge;
     enum firn_difference_merge_content_outcome outcome;
-    firn_workspace_revert_conflict conflict = {.kind = FIRN_REVERT_CONTENT};
+    firn_workspace_revert_conflict conflict = {.kind = FIRN_REVERT_CONFLICT_CONTENT};
     int rc = content_run(&merge->content, path_of(merge), sides, &outcome, err);
     if (rc != FIRN_OK) {
         return rc;
@@ -282,7 +282,7 @@ merge_lines(struct merge *merge, const struct firn_difference_merge_entry_sides 
         return put_text(merge, entry, err);
     }
     if (outcome == FIRN_DIFFERENCE_MERGE_CONTENT_CONFLICT) {
-        conflict.kind = FIRN_REVERT_LINES;
+        conflict.kind = FIRN_REVERT_CONFLICT_LINES;
         conflict.regions = lines->conflicts;
         conflict.region_count = lines->conflict_count;
     }
@@ -297,7 +297,7 @@ merge_leaf(struct merge *merge, const struct firn_difference_merge_entry_sides *
            firn_error *err)
 {
     struct firn_tree_entry entry;
-    firn_workspace_revert_conflict conflict = {.kind = FIRN_REVERT_ATTRIBUTES};
+    firn_workspace_revert_conflict conflict = {.kind = FIRN_REVERT_CONFLICT_ATTRIBUTES};
     enum firn_difference_merge_entry_content content =
         firn_difference_merge_entry_make(sides, &entry, &conflict.what);
     int rc;
@@ -305,7 +305,8 @@ merge_leaf(struct merge *merge, const struct firn_difference_merge_entry_sides *
     DCHECK(sides->theirs != NULL && sides->ours->kind == sides->theirs->kind);
     if (content == FIRN_DIFFERENCE_MERGE_ENTRY_CONTENT_CONFLICT) {
         bool is_new = sides->base == NULL;
-        FIRN_TRY(tell_kind(merge, sides, is_new ? FIRN_REVERT_ADDED : FIRN_REVERT_CONTENT, err));
+        FIRN_TRY(tell_kind(
+            merge, sides, is_new ? FIRN_REVERT_CONFLICT_ADDED : FIRN_REVERT_CONFLICT_CONTENT, err));
     } else if (conflict.what != 0) {
         FIRN_TRY(tell(merge, sides, &conflict, err));
     } else if (content == FIRN_DIFFERENCE_MERGE_ENTRY_CONTENT_BOTH) {
@@ -369,7 +370,7 @@ enter(struct merge *merge, const struct firn_difference_merge_entry_sides *sides
     const struct firn_tree_entry *entries[SIDES] = {sides->base, sides->ours, sides->theirs};
     struct level level = {.path_size = merge->path.size,
                           .may_vanish = sides->ours == NULL || sides->theirs == NULL};
-    firn_workspace_revert_conflict conflict = {.kind = FIRN_REVERT_ATTRIBUTES};
+    firn_workspace_revert_conflict conflict = {.kind = FIRN_REVERT_CONFLICT_ATTRIBUTES};
     int rc;
     FIRN_TRY(reserve_level(merge, err));
     (void)firn_difference_merge_entry_make(sides, &level.entry, &conflict.what);

@@ -73,7 +73,8 @@ judge_dirs(const struct firn_difference_merge_entry_sides *sides)
     struct firn_difference_merge_entry_ruling result = ruling(FIRN_DIFFERENCE_MERGE_ENTRY_DESCEND);
     bool is_gone = sides->ours == NULL || sides->theirs == NULL;
     if (is_gone && !is_dir(sides->base)) {
-        result = conflict(sides->ours == NULL ? FIRN_REVERT_REMOVED : FIRN_REVERT_CHANGED);
+        result = conflict(sides->ours == NULL ? FIRN_REVERT_CONFLICT_REMOVED
+                                              : FIRN_REVERT_CONFLICT_CHANGED);
     }
     result.asks_disk = sides->ours == NULL;
     return result;
@@ -88,7 +89,8 @@ judge_removed(const struct firn_difference_merge_entry_sides *sides)
     bool is_touched = !is_dir(sides->base) && is_only_touched(sides->base, left);
     struct firn_difference_merge_entry_ruling result =
         is_touched ? ruling(FIRN_DIFFERENCE_MERGE_ENTRY_NOTHING)
-                   : conflict(sides->ours == NULL ? FIRN_REVERT_REMOVED : FIRN_REVERT_CHANGED);
+                   : conflict(sides->ours == NULL ? FIRN_REVERT_CONFLICT_REMOVED
+                                                  : FIRN_REVERT_CONFLICT_CHANGED);
     result.asks_disk = sides->ours == NULL;
     return result;
 }
@@ -99,12 +101,12 @@ judge_kinds(const struct firn_difference_merge_entry_sides *sides)
 {
     const struct firn_tree_entry *base = sides->base;
     if (base == NULL) {
-        return conflict(FIRN_REVERT_ADDED);
+        return conflict(FIRN_REVERT_CONFLICT_ADDED);
     }
     DCHECK(sides->ours->kind != sides->theirs->kind);
     bool ours_kept = sides->ours->kind == base->kind;
     bool theirs_kept = sides->theirs->kind == base->kind;
-    struct firn_difference_merge_entry_ruling result = conflict(FIRN_REVERT_KIND);
+    struct firn_difference_merge_entry_ruling result = conflict(FIRN_REVERT_CONFLICT_KIND);
     if (is_dir(base) && ours_kept) {
         result.verdict = FIRN_DIFFERENCE_MERGE_ENTRY_THEIRS_OF_DIR;
     } else if (is_dir(base) && theirs_kept) {

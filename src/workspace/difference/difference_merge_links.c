@@ -30,7 +30,7 @@ tell(struct checking *checking, const struct firn_difference_walk_change *change
     firn_workspace_entry now;
     firn_difference_walk_to_info(change->path, change->after, &now);
     const firn_workspace_revert_conflict conflict = {
-        .kind = FIRN_REVERT_HARD_LINKS, .path = change->path, .now = &now};
+        .kind = FIRN_REVERT_CONFLICT_HARD_LINKS, .path = change->path, .now = &now};
     return checking->on_conflict(checking->ctx, &conflict, err);
 }
 

@@ -332,14 +332,14 @@ firn_difference_walk_to_info(firn_slice path, const struct firn_tree_entry *entr
                                   .uid = entry->uid,
                                   .gid = entry->gid,
                                   .mtime_ns = entry->mtime_ns,
-                                  .size = entry->size,
+                                  .size_bytes = entry->size,
                                   .hash = entry->hash,
                                   .link_target = entry->target,
                                   .hard_link = entry->hard_link,
                                   .xattrs = entry->xattrs};
-    out->type = entry->kind == FIRN_TREE_DIR       ? FIRN_TYPE_DIRECTORY
-                : entry->kind == FIRN_TREE_SYMLINK ? FIRN_TYPE_SYMLINK
-                                                   : FIRN_TYPE_FILE;
+    out->type = entry->kind == FIRN_TREE_DIR       ? FIRN_ENTRY_DIRECTORY
+                : entry->kind == FIRN_TREE_SYMLINK ? FIRN_ENTRY_SYMLINK
+                                                   : FIRN_ENTRY_FILE;
 }
 
 void

@@ -97,7 +97,7 @@ firn_ws_open(struct firn_os *os, const char *path, const firn_workspace_options 
     ws->os = os;
     ws->lock_timeout_ms = options->lock_timeout_ms;
     ws->is_exact = options->is_root;
-    ws->sqlite = (struct firn_scan_sqlite){options->copy_sqlite, options->copy_sqlite_ctx};
+    ws->sqlite = (struct firn_scan_sqlite){options->copy_sqlite, options->ctx};
     ws->path = firn_strdup(path);
     bool has_store = options->store_path != NULL;
     ws->named_store_path = has_store ? firn_strdup(options->store_path) : NULL;

@@ -70,8 +70,8 @@ firn_ws_difference(struct firn_ws *ws, const firn_workspace_diff_options *option
                    int (*visit)(void *ctx, const firn_workspace_difference *difference), void *ctx,
                    firn_workspace_diff_result *out, firn_error *err);
 FIRN_MUST_CHECK int firn_ws_cat(struct firn_ws *ws, const char *reference, firn_slice path,
-                                int (*on_data)(void *ctx, firn_slice data), void *ctx,
-                                firn_workspace_entry **out, firn_error *err);
+                                firn_write_bytes write, void *ctx, firn_workspace_entry **out,
+                                firn_error *err);
 FIRN_MUST_CHECK int firn_ws_restore(struct firn_ws *ws, const char *reference,
                                     const firn_workspace_restore_options *options,
                                     firn_workspace_restore_result *out, firn_error *err);

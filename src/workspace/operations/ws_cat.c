@@ -18,7 +18,7 @@
 enum { SCRATCH_FRAMES = 4 };
 
 struct cat {
-    int (*on_data)(void *ctx, firn_slice data);
+    firn_write_bytes write;
     void *ctx;
     uint64_t at; /* passed to the caller up to here */
 };
@@ -27,7 +27,7 @@ static int
 hand_over(struct cat *cat, firn_slice data, firn_error *err)
 {
     cat->at += data.size;
-    return firn_error_stopped(err, cat->on_data(cat->ctx, data));
+    return cat->write(cat->ctx, data, err);
 }
 
 static int
@@ -103,8 +103,9 @@ stream(struct firn_ws *ws, struct firn_ws_opened *opened, const struct firn_cata
     FIRN_TRY(check_is_file(path, entry, err));
     firn_difference_walk_to_info(path, entry, &info);
     FIRN_TRY(firn_ws_given_entry(ws, &info, out, err));
-    rc = firn_objects_stream(opened->objects, scratch, &info.hash, info.size, take_piece, cat, err);
-    DCHECK(rc != FIRN_OK || cat->at == info.size);
+    rc = firn_objects_stream(opened->objects, scratch, &info.hash, info.size_bytes, take_piece, cat,
+                             err);
+    DCHECK(rc != FIRN_OK || cat->at == info.size_bytes);
     if (rc == FIRN_CORRUPT) {
         (void)firn_error_prefix(err, "%.*s", (int)(path.size < 256 ? path.size : 256),
                                 (const char *)path.data);
@@ -116,12 +117,11 @@ out:
 }
 
 int
-firn_ws_cat(struct firn_ws *ws, const char *reference, firn_slice path,
-            int (*on_data)(void *ctx, firn_slice data), void *ctx, firn_workspace_entry **out,
-            firn_error *err)
+firn_ws_cat(struct firn_ws *ws, const char *reference, firn_slice path, firn_write_bytes write,
+            void *ctx, firn_workspace_entry **out, firn_error *err)
 {
     *out = NULL;
-    struct cat cat = {.on_data = on_data, .ctx = ctx};
+    struct cat cat = {.write = write, .ctx = ctx};
     struct firn_ws_opened opened;
     struct firn_catalog_record record;
     int rc = firn_ws_opened_open(ws, FIRN_WS_READ, &opened, err);

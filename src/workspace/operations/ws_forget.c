@@ -84,6 +84,7 @@ progress(struct forgetting *forgetting, const char *phase, uint64_t done, firn_e
 {
     const firn_callbacks *callbacks = &forgetting->options->callbacks;
     firn_progress state = {.phase = phase, .files_done = done};
+    DCHECK(firn_os_callback_is_phase(phase));
     if (callbacks->on_progress == NULL) {
         return FIRN_OK;
     }

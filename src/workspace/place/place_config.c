@@ -524,15 +524,16 @@ setting_of(const struct files *files, enum firn_place_config_key key, char *valu
     const char *cautious = text_cautious(key);
     firn_config_setting setting = {.key = text_name(key),
                                    .value = value,
-                                   .source = files->of_store.is_set[key]  ? FIRN_SETTING_STORE
-                                             : files->of_user.is_set[key] ? FIRN_SETTING_USER
-                                                                          : FIRN_SETTING_DEFAULT};
+                                   .source = files->of_store.is_set[key] ? FIRN_CONFIG_SOURCE_STORE
+                                             : files->of_user.is_set[key]
+                                                 ? FIRN_CONFIG_SOURCE_USER
+                                                 : FIRN_CONFIG_SOURCE_DEFAULT};
     firn_place_config_text_show(files->of_store.is_set[key] ? &files->of_store : &files->of_user,
                                 key, value);
     /* Either file might have had a setting that overrides the other one's. */
-    if (files->is_any_unread && cautious != NULL && setting.source != FIRN_SETTING_STORE) {
+    if (files->is_any_unread && cautious != NULL && setting.source != FIRN_CONFIG_SOURCE_STORE) {
         setting.value = cautious;
-        setting.source = FIRN_SETTING_DEFAULT;
+        setting.source = FIRN_CONFIG_SOURCE_DEFAULT;
     }
     return setting;
 }

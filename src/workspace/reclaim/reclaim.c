@@ -64,6 +64,7 @@ firn_reclaim_progress_now(struct firn_reclaim *gc, const char *phase, uint64_t o
                           firn_error *err)
 {
     const firn_callbacks *callbacks = &gc->options->callbacks;
+    DCHECK(firn_os_callback_is_phase(phase));
     if (callbacks->on_progress == NULL) {
         return FIRN_OK;
     }

@@ -98,6 +98,7 @@ firn_repair_progress(struct firn_repair *repair, const char *phase, uint64_t don
 {
     const firn_callbacks *callbacks = &repair->options->callbacks;
     const firn_progress progress = {.phase = phase, .files_done = done};
+    DCHECK(firn_os_callback_is_phase(phase));
     if (callbacks->on_progress == NULL ||
         firn_os_callback_progress(callbacks, &progress) == FIRN_OK) {
         return FIRN_OK;
@@ -651,11 +652,11 @@ static void
 count_record(struct firn_repair *repair, const struct firn_repair_record *record)
 {
     firn_workspace_repair_result *result = repair->result;
-    result->intact += record->state == FIRN_REPAIR_INTACT;
-    result->partly += record->state == FIRN_REPAIR_PARTLY;
-    result->lost += record->state == FIRN_REPAIR_LOST;
-    result->found += record->state != FIRN_REPAIR_LOST && !record->is_listed;
-    result->lost_paths += record->state == FIRN_REPAIR_PARTLY ? record->lost_paths : 0;
+    result->intact += record->state == FIRN_REPAIR_STATE_INTACT;
+    result->partly += record->state == FIRN_REPAIR_STATE_PARTLY;
+    result->lost += record->state == FIRN_REPAIR_STATE_LOST;
+    result->found += record->state != FIRN_REPAIR_STATE_LOST && !record->is_listed;
+    result->lost_paths += record->state == FIRN_REPAIR_STATE_PARTLY ? record->lost_paths : 0;
 }
 
 static int

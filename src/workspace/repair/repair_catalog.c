@@ -442,7 +442,7 @@ put_record(struct writing *writing, const struct firn_repair_record *record, fir
     firn_store_be32(key_bytes, record->workspace);
     firn_store_be64(key_bytes + 4, record->order);
     firn_blake3_hash_of(record->bytes.data, record->bytes.size, &hash);
-    if (record->state == FIRN_REPAIR_LOST) {
+    if (record->state == FIRN_REPAIR_STATE_LOST) {
         FIRN_TRY(firn_db_batch_delete(writing->batch, writing->checkpoints, key, err));
         FIRN_TRY(firn_db_batch_delete(writing->batch, writing->unpacked, key, err));
         FIRN_TRY(firn_catalog_tags_batch_remove(repair->opened.catalog, record->workspace,
@@ -466,7 +466,7 @@ by_id(const struct firn_repair *repair, const uint8_t *id)
     for (size_t i = 0; i < firn_repair_record_count(repair); i++) {
         const struct firn_repair_record *record = firn_repair_record_at(repair, i);
         if (memcmp(record->record.id, id, sizeof record->record.id) == 0 &&
-            record->state != FIRN_REPAIR_LOST) {
+            record->state != FIRN_REPAIR_STATE_LOST) {
             return record;
         }
     }
@@ -573,7 +573,7 @@ has_checkpoint(const struct sweeping *sweeping, const struct firn_catalog_pins_p
         const struct firn_repair_record *record = firn_repair_record_at(sweeping->repair, i);
         if (record->workspace == sweeping->workspace && record->order == pin->order &&
             memcmp(record->record.id, pin->id, sizeof pin->id) == 0) { /* (I4) */
-            return record->state != FIRN_REPAIR_LOST;
+            return record->state != FIRN_REPAIR_STATE_LOST;
         }
     }
     return false;

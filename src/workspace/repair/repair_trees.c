@@ -451,7 +451,7 @@ look_at_tree(struct repairing *repairing, struct firn_repair_record *record, fir
     FIRN_TRY(look_at_rules(repairing, record, err));
     FIRN_TRY(walk(repairing, &root, &is_lost, err));
     if (is_lost) {
-        record->state = FIRN_REPAIR_LOST;
+        record->state = FIRN_REPAIR_STATE_LOST;
     } else if (!firn_hash_equal(&root, &record->record.root.hash)) {
         record->is_changed = true;
         record->record.root.hash = root;
@@ -505,7 +505,7 @@ finish_record(struct repairing *repairing, struct firn_repair_record *record, fi
     firn_hash root = record->record.root.hash;
     bool is_lost = false;
     int rc;
-    DCHECK(repairing->looks_at_links && record->state != FIRN_REPAIR_LOST);
+    DCHECK(repairing->looks_at_links && record->state != FIRN_REPAIR_STATE_LOST);
     repairing->record = record;
     FIRN_TRY(walk(repairing, &root, &is_lost, err));
     if (is_lost || repairing->lost > 0) {
@@ -521,7 +521,7 @@ finish_record(struct repairing *repairing, struct firn_repair_record *record, fi
     record->record.files = repairing->files;
     record->record.directories = repairing->directories;
     record->record.bytes = repairing->bytes;
-    record->state = FIRN_REPAIR_PARTLY;
+    record->state = FIRN_REPAIR_STATE_PARTLY;
     FIRN_TRY(write_message(record, err));
 out:
     return rc;
@@ -541,7 +541,7 @@ repair_all(struct repairing *repairing, firn_error *err)
     for (size_t i = 0; i < firn_repair_record_count(repair); i++) {
         struct firn_repair_record *record = firn_repair_record_at(repair, i);
         bool is_to_be_read = record->lost_paths > 0 || repair->is_thorough;
-        if (record->state != FIRN_REPAIR_LOST && is_to_be_read) {
+        if (record->state != FIRN_REPAIR_STATE_LOST && is_to_be_read) {
             FIRN_TRY(finish_record(repairing, record, err));
         }
     }

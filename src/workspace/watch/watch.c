@@ -190,7 +190,7 @@ take_in(struct watching *watching, firn_error *err)
     }
     if (watching->is_lost) {
         const firn_workspace_watch_event lost = {
-            .kind = FIRN_WATCH_LOST,
+            .kind = FIRN_WATCH_EVENT_LOST,
             .text = "changes were lost: all directories are looked at again"};
         tell_event(watching, &lost);
     }
@@ -261,7 +261,7 @@ tell(void *ctx, firn_slice report)
     }
     firn_watch_set_info(watching->set, &info);
     if (info.unwatched > 0 && !watching->has_told_limit) {
-        const firn_workspace_watch_event limited = {.kind = FIRN_WATCH_LIMITED,
+        const firn_workspace_watch_event limited = {.kind = FIRN_WATCH_EVENT_LIMITED,
                                                     .directories = info.unwatched,
                                                     .text = info.unwatched_error.text};
         watching->has_told_limit = true;
@@ -333,7 +333,8 @@ save(struct watching *watching)
         watching->is_full_asked = false;
         firn_watch_new_clear(&watching->fresh); /* they have been visited */
         if (result.is_made) {
-            const firn_workspace_watch_event saved = {.kind = FIRN_WATCH_SAVED, .saved = &result};
+            const firn_workspace_watch_event saved = {.kind = FIRN_WATCH_EVENT_SAVED,
+                                                      .saved = &result};
             tell_event(watching, &saved);
         }
         firn_ws_given_release(watching->ws);
@@ -345,7 +346,8 @@ save(struct watching *watching)
     if (rc != FIRN_BUSY && rc != FIRN_CANCELLED &&
         strcmp(watching->last_failure.text, err.text) != 0) {
         watching->last_failure = err;
-        const firn_workspace_watch_event failed = {.kind = FIRN_WATCH_FAILED, .text = err.text};
+        const firn_workspace_watch_event failed = {.kind = FIRN_WATCH_EVENT_FAILED,
+                                                   .text = err.text};
         tell_event(watching, &failed);
     }
 }
@@ -451,7 +453,7 @@ loop(struct watching *watching, firn_error *err)
         struct firn_watch_set_info info;
         firn_watch_set_info(watching->set, &info);
         if (!has_started && (watching->options->only_watch || info.directories > 0)) {
-            const firn_workspace_watch_event started = {.kind = FIRN_WATCH_STARTED,
+            const firn_workspace_watch_event started = {.kind = FIRN_WATCH_EVENT_STARTED,
                                                         .directories = info.directories};
             tell_event(watching, &started);
             has_started = true;

@@ -51,10 +51,11 @@ tear_down(void **state)
 }
 
 static int
-give_nothing(void *ctx, uint8_t *data, size_t size, size_t *out_size)
+give_nothing(void *ctx, void *buffer, size_t capacity, size_t *out_size, firn_error *error)
 {
-    (void)data;
-    assert_true(size > 0);
+    (void)buffer;
+    (void)error;
+    assert_true(capacity > 0);
     *out_size = 0;
     return *(int *)ctx;
 }
@@ -79,6 +80,7 @@ write_vector(void)
     assert_true(is_new);
     assert_int_equal(firn_chkp_writer_add_stream(writer, give_nothing, &answer, NULL, NULL, &err),
                      FIRN_CANCELLED);
+    assert_string_equal(err.text, "stopped by the caller");
     answer = FIRN_OK;
     OK(firn_chkp_writer_add_stream(writer, give_nothing, &answer, NULL, NULL, &err));
     OK(firn_chkp_writer_add(writer, firn_str("hello\n"), NULL, &is_new, &err));
@@ -89,9 +91,22 @@ write_vector(void)
     firn_chkp_writer_destroy(writer);
 }
 
+/* Fails, and says why if ctx is a text. */
 static int
-count_data(void *ctx, firn_slice data)
+refuse(void *ctx, firn_slice data, firn_error *error)
 {
+    (void)data;
+    if (ctx != NULL) {
+        error->code = FIRN_CANCELLED;
+        (void)snprintf(error->text, sizeof error->text, "%s", (const char *)ctx);
+    }
+    return FIRN_CANCELLED;
+}
+
+static int
+count_data(void *ctx, firn_slice data, firn_error *error)
+{
+    (void)error;
     *(size_t *)ctx += data.size;
     return FIRN_OK;
 }
@@ -143,6 +158,10 @@ a_pack_is_written_and_read(void **state)
     firn_release(data);
     OK(firn_chkp_stream(pack, &hello, count_data, &count, &err));
     assert_int_equal(count, 6);
+    assert_int_equal(firn_chkp_stream(pack, &hello, refuse, NULL, &err), FIRN_CANCELLED);
+    assert_string_equal(err.text, "stopped by the caller");
+    assert_int_equal(firn_chkp_stream(pack, &hello, refuse, "no room", &err), FIRN_CANCELLED);
+    assert_string_equal(err.text, "no room");
     count = 0;
     OK(firn_chkp_list(pack, count_entry, &count, &err));
     assert_int_equal(count, 2);

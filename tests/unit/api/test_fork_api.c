@@ -291,16 +291,18 @@ work(void *ctx, firn_txn *txn, firn_error *error)
 }
 
 static int
-source(void *ctx, uint8_t *data, size_t room, size_t *got)
+source(void *ctx, void *buffer, size_t capacity, size_t *out_size, firn_error *error)
 {
-    (void)room;
-    (void)got;
-    return visit(ctx, data);
+    (void)capacity;
+    (void)out_size;
+    (void)error;
+    return visit(ctx, buffer);
 }
 
 static int
-sink(void *ctx, firn_slice data)
+sink(void *ctx, firn_slice data, firn_error *error)
 {
+    (void)error;
     return visit(ctx, data.data);
 }
 
@@ -429,8 +431,8 @@ write_bytes(void *ctx, firn_slice bytes, firn_error *error)
     X(firn_scan_next, opened.scan, OUT(const firn_scan_batch))                                     \
     X(firn_scan_open, opened.table, NULL, OUT(firn_scan))                                          \
     X(firn_scan_to_arrow, opened.scan, &arrow_stream)                                              \
-    X(firn_table_add_column, opened.table, &column)                                                \
-    X(firn_table_add_index, opened.table, &table_index)                                            \
+    X(firn_table_add_column_sized, opened.table, &column, sizeof(firn_table_column))               \
+    X(firn_table_add_index_sized, opened.table, &table_index, sizeof(firn_table_index))            \
     X(firn_table_add_number, opened.table, NULL, &number_one, 1, "v", number_one, NULL)            \
     X(firn_table_add_vector_index, opened.table, &vector_index)                                    \
     X(firn_table_bulk_commit, opened.table_bulk)                                                   \
@@ -646,7 +648,7 @@ static const char *const free_ones[] = {"firn_alxs_open",
                                         "firn_store_import",
                                         "firn_store_open",
                                         "firn_store_open_memory",
-                                        "firn_table_def_parse",
+                                        "firn_table_def_parse_sized",
                                         "firn_table_encoding_name",
                                         "firn_trust_add",
                                         "firn_trust_find",

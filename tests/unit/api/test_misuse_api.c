@@ -16,6 +16,7 @@
 #include <cmocka.h>
 
 #include "api/api_handle.h"
+#include "firn/arrow.h"
 #include "firn/firn.h"
 #include "support/test_temp.h"
 
@@ -303,6 +304,38 @@ work_that_closes_its_transaction_rolls_it_back(void **state)
     OK(firn_txn_run(store, NULL, commit_and_close_inside, keyspace, &err));
     OK(firn_get(keyspace, key, &value, &size, &err));
     firn_release(value);
+    OK(firn_store_close(store, &err));
+}
+
+static void
+a_store_is_not_closed_while_its_tables_are_read_or_loaded(void **state)
+{
+    (void)state;
+    firn_store *store = open_store();
+    firn_table_def *def;
+    firn_table *table;
+    firn_table_cursor *cursor;
+    firn_table_bulk *bulk;
+    firn_table_diff *diff;
+    firn_scan *scan;
+    struct ArrowArrayStream stream;
+    OK(firn_table_def_parse("id i64 primary key", &def, &err));
+    OK(firn_table_create(store, "t", def, &table, &err));
+    firn_release(def);
+    OK(firn_table_cursor_open(table, NULL, &cursor, &err));
+    MISUSED(firn_store_close(store, &err));
+    firn_table_cursor_close(cursor);
+    OK(firn_table_bulk_open(table, NULL, &bulk, &err));
+    MISUSED(firn_store_close(store, &err));
+    firn_table_bulk_close(bulk);
+    OK(firn_table_diff_open(store, "t", NULL, &diff, &err));
+    MISUSED(firn_store_close(store, &err));
+    firn_table_diff_close(diff);
+    OK(firn_scan_open(table, NULL, &scan, &err));
+    MISUSED(firn_store_close(store, &err));
+    OK(firn_scan_to_arrow(scan, &stream, &err));
+    MISUSED(firn_store_close(store, &err));
+    stream.release(&stream);
     OK(firn_store_close(store, &err));
 }
 
@@ -761,7 +794,7 @@ callbacks_of_imports_and_exports_cannot_use_handles(void **state)
     OK(firn_table_create(within.store, "t", def, &table, &err));
     firn_release(def);
     options.on_reject = use_handles_in_reject;
-    options.reject_ctx = &within;
+    options.callbacks.ctx = &within;
     OK(firn_table_import(table, use_handles_in_read, &within, &options, NULL, &err));
     assert_int_equal(within.notice_count, 1);
     assert_refused(&within);
@@ -829,6 +862,7 @@ main(void)
         cmocka_unit_test(a_batch_of_a_closed_store_is_refused_by_the_next),
         cmocka_unit_test(handles_of_two_stores_do_not_mix),
         cmocka_unit_test(work_that_closes_its_transaction_rolls_it_back),
+        cmocka_unit_test(a_store_is_not_closed_while_its_tables_are_read_or_loaded),
         cmocka_unit_test(closing_nothing_is_fine),
         cmocka_unit_test(callbacks_of_stores_cannot_use_handles),
         cmocka_unit_test(callbacks_of_imports_and_exports_cannot_use_handles),

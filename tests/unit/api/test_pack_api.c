@@ -53,17 +53,22 @@ count_object(void *ctx, const firn_hash *hash, uint64_t size)
 }
 
 static int
-count_bytes(void *ctx, firn_slice data)
+count_bytes(void *ctx, firn_slice data, firn_error *error)
 {
+    (void)error;
     ((struct seen *)ctx)->bytes += data.size;
     return FIRN_OK;
 }
 
+/* Fails, and says why if ctx is a text. */
 static int
-refuse(void *ctx, firn_slice data)
+refuse(void *ctx, firn_slice data, firn_error *error)
 {
-    (void)ctx;
     (void)data;
+    if (ctx != NULL) {
+        error->code = FIRN_CANCELLED;
+        (void)snprintf(error->text, sizeof error->text, "%s", (const char *)ctx);
+    }
     return FIRN_CANCELLED;
 }
 
@@ -145,6 +150,10 @@ objects_of_any_size_come_back(void **state)
     assert_int_equal(firn_pack_stream(pack, &large, count_bytes, &seen, &err), FIRN_OK);
     assert_int_equal(seen.bytes, 9 << 20);
     assert_int_equal(firn_pack_stream(pack, &large, refuse, NULL, &err), FIRN_CANCELLED);
+    assert_string_equal(err.text, "stopped by the caller");
+    assert_int_equal(firn_pack_stream(pack, &large, refuse, "no room", &err), FIRN_CANCELLED);
+    assert_string_equal(err.text, "no room");
+    assert_int_equal(firn_pack_stream(pack, &large, refuse, "no room", NULL), FIRN_CANCELLED);
     seen = (struct seen){0};
     assert_int_equal(firn_pack_list(pack, count_object, &seen, &err), FIRN_OK);
     assert_int_equal(seen.count, firn_pack_count(pack));

@@ -36,9 +36,22 @@ visit_entry(void *ctx, const firn_workspace_entry *entry)
     return FIRN_OK;
 }
 
+/* Fails, and says why if ctx is a text. */
 static int
-take_content(void *ctx, firn_slice data)
+refuse(void *ctx, firn_slice data, firn_error *error)
 {
+    (void)data;
+    if (ctx != NULL) {
+        error->code = FIRN_CANCELLED;
+        (void)snprintf(error->text, sizeof error->text, "%s", (const char *)ctx);
+    }
+    return FIRN_CANCELLED;
+}
+
+static int
+take_content(void *ctx, firn_slice data, firn_error *error)
+{
+    (void)error;
     (void)ctx;
     (void)data;
     return FIRN_OK;
@@ -471,7 +484,7 @@ results_belong_to_the_caller(void **state)
     assert_true(is_text(saved.checkpoint->turn.agent, "an agent"));
     assert_true(is_text(saved.checkpoint->turn.prompt, "make it 2"));
     assert_string_equal(tagged->id, saved.checkpoint->id);
-    assert_true(is_text(entry->path, "a") && entry->size == 1);
+    assert_true(is_text(entry->path, "a") && entry->size_bytes == 1);
     assert_int_equal(status.checkpoint->number, 1);
     assert_int_equal(diff.before->number, 1);
     assert_true(is_text(diff.after->message, "two: make it 2"));
@@ -529,7 +542,7 @@ a_call_that_fails_gives_nothing(void **state)
     struct scene scene;
     firn_error *err = &scene.err;
     firn_workspace_checkpoint before = {.number = 7};
-    firn_workspace_entry old = {.size = 7};
+    firn_workspace_entry old = {.size_bytes = 7};
     firn_workspace_checkpoint *found = &before;
     firn_workspace_entry *entry = &old;
     firn_workspace_restore_result restored = FIRN_WORKSPACE_RESTORE_RESULT_INIT;
@@ -548,6 +561,15 @@ a_call_that_fails_gives_nothing(void **state)
     assert_int_equal(firn_workspace_cat(workspace, "1", missing, take_content, NULL, &entry, err),
                      FIRN_NOT_FOUND);
     assert_null(entry);
+    entry = &old;
+    assert_int_equal(
+        firn_workspace_cat(workspace, "1", firn_str("a"), refuse, "no room", &entry, err),
+        FIRN_CANCELLED);
+    assert_string_equal(err->text, "no room");
+    assert_null(entry);
+    assert_int_equal(firn_workspace_cat(workspace, "1", firn_str("a"), refuse, NULL, NULL, err),
+                     FIRN_CANCELLED);
+    assert_string_equal(err->text, "stopped by the caller");
     /* What a result had before is not released, and not kept either. */
     restored.checkpoint = &before;
     restored.added = 5;

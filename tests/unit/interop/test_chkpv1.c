@@ -665,8 +665,9 @@ limits_on_an_object_are_kept(void **state)
 }
 
 static int
-take_some(void *ctx, firn_slice data)
+take_some(void *ctx, firn_slice data, firn_error *error)
 {
+    (void)error;
     size_t *left = ctx;
     if (*left < data.size) {
         return FIRN_CANCELLED;

@@ -101,8 +101,9 @@ count_set_entry(void *ctx, const char *name, const struct firn_chkpv1_entry *ent
 }
 
 static int
-drop(void *ctx, firn_slice data)
+drop(void *ctx, firn_slice data, firn_error *error)
 {
+    (void)error;
     (void)ctx;
     (void)data;
     return FIRN_OK;

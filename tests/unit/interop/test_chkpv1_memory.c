@@ -53,8 +53,9 @@ give(void *ctx, uint8_t *data, size_t size, size_t *out_size, firn_error *err)
 }
 
 static int
-add_up(void *ctx, firn_slice data)
+add_up(void *ctx, firn_slice data, firn_error *error)
 {
+    (void)error;
     *(uint64_t *)ctx += data.size;
     return FIRN_OK;
 }

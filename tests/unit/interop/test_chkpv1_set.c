@@ -275,8 +275,9 @@ place_of(const char *name, const char *text)
 }
 
 static int
-append(void *ctx, firn_slice data)
+append(void *ctx, firn_slice data, firn_error *error)
 {
+    (void)error;
     return firn_buf_append_slice(ctx, data);
 }
 

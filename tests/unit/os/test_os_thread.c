@@ -23,6 +23,7 @@
 
 #include "os/os_ops.h"
 #include "support/test_alloc.h"
+#include "threads/os_callback.h"
 #include "threads/os_scheduler.h"
 #include "threads/os_thread.h"
 
@@ -486,7 +487,37 @@ a_wrong_order_of_locks_is_reported_in_debug_builds(void **state)
     assert_true(ends_by_check(unlock_what_is_not_held));
     assert_true(ends_by_check(end_a_job_with_a_mutex_held));
 }
+
+static void
+report_a_phase_that_is_not_listed(void)
+{
+    const firn_callbacks callbacks = FIRN_CALLBACKS_INIT;
+    const firn_progress progress = {.phase = "ponder"};
+    (void)firn_os_callback_progress(&callbacks, &progress);
+}
+
+/* So every test of a debug build that reaches a phase also tests that firn/notice.h lists it. */
+static void
+a_phase_that_is_not_listed_is_reported_in_debug_builds(void **state)
+{
+    (void)state;
+    assert_true(ends_by_check(report_a_phase_that_is_not_listed));
+}
 #endif
+
+static void
+phases_are_listed_once(void **state)
+{
+    (void)state;
+    static const char *const phases[] = {FIRN_PROGRESS_PHASES};
+    for (size_t i = 0; i < sizeof phases / sizeof *phases; i++) {
+        assert_true(firn_os_callback_is_phase(phases[i]));
+        for (size_t j = 0; j < i; j++) {
+            assert_string_not_equal(phases[i], phases[j]);
+        }
+    }
+    assert_false(firn_os_callback_is_phase("ponder"));
+}
 
 struct locks {
     struct firn_os_mutex low;
@@ -642,7 +673,9 @@ main(void)
         cmocka_unit_test(a_deadlock_in_simulation_is_reported),
 #ifdef FIRN_DEBUG
         cmocka_unit_test(a_wrong_order_of_locks_is_reported_in_debug_builds),
+        cmocka_unit_test(a_phase_that_is_not_listed_is_reported_in_debug_builds),
 #endif
+        cmocka_unit_test(phases_are_listed_once),
         cmocka_unit_test(locks_in_order_are_fine_under_a_wait),
         cmocka_unit_test(failed_allocations_leave_nothing_behind),
         cmocka_unit_test(a_first_thread_that_cannot_start_is_an_error),

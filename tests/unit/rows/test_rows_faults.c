@@ -52,7 +52,7 @@ make_points(struct life *life, firn_error *err)
 
 /* Several rows in one transaction. */
 static int
-in_transaction(const struct life *life, int (*work)(struct firn_db_txn *, void *, firn_error *),
+in_transaction(const struct life *life, int (*work)(void *, struct firn_db_txn *, firn_error *),
                const char *name, firn_error *err)
 {
     struct firn_table *table;
@@ -62,7 +62,7 @@ in_transaction(const struct life *life, int (*work)(struct firn_db_txn *, void *
 }
 
 static int
-put_people(struct firn_db_txn *txn, void *ctx, firn_error *err)
+put_people(void *ctx, struct firn_db_txn *txn, firn_error *err)
 {
     static const char *const names[] = {"ada", "grace", "alan", "konrad", "edsger", "barbara"};
     int rc = FIRN_OK;
@@ -81,7 +81,7 @@ insert_people(struct life *life, firn_error *err)
 }
 
 static int
-put_points(struct firn_db_txn *txn, void *ctx, firn_error *err)
+put_points(void *ctx, struct firn_db_txn *txn, firn_error *err)
 {
     int rc = FIRN_OK;
     for (int i = 0; i < 20 && rc == FIRN_OK; i++) {
@@ -118,7 +118,7 @@ compact(struct life *life, firn_error *err)
 
 /* Of the first three columns, whatever the others are. */
 static int
-change_some(struct firn_db_txn *txn, void *ctx, firn_error *err)
+change_some(void *ctx, struct firn_db_txn *txn, firn_error *err)
 {
     static const char *const id_and_name[] = {"id", "name"};
     const firn_value renamed[] = {firn_i64(1), firn_text("Grace")};
@@ -284,7 +284,7 @@ drop_by_city(struct life *life, firn_error *err)
 }
 
 static int
-put_passing(struct firn_db_txn *txn, void *ctx, firn_error *err)
+put_passing(void *ctx, struct firn_db_txn *txn, firn_error *err)
 {
     static const char *const columns[] = {"id", "name"};
     int rc = FIRN_OK;
@@ -317,7 +317,7 @@ let_time_pass(struct life *life, firn_error *err)
 }
 
 static int
-delete_range(struct firn_db_txn *txn, void *ctx, firn_error *err)
+delete_range(void *ctx, struct firn_db_txn *txn, firn_error *err)
 {
     struct firn_table *table = ctx;
     return firn_db_txn_delete_range(txn, firn_rows_keyspace(table), firn_str("point 05"),
@@ -437,7 +437,7 @@ make_people_again(struct life *life, firn_error *err)
 }
 
 static int
-put_photos(struct firn_db_txn *txn, void *ctx, firn_error *err)
+put_photos(void *ctx, struct firn_db_txn *txn, firn_error *err)
 {
     static uint8_t photo[3000];
     const firn_value values[] = {firn_text("ada"), firn_blob(firn_bytes(photo, sizeof photo))};

@@ -26,7 +26,7 @@ enum { ROWS = 4200, DIMENSIONS = 3, PARTS = 3 };
 
 /* Every 16th row gets another vector. */
 static int
-change_rows(struct firn_db_txn *txn, void *ctx, firn_error *err)
+change_rows(void *ctx, struct firn_db_txn *txn, firn_error *err)
 {
     int rc = FIRN_OK;
     for (int64_t i = 0; i < ROWS && rc == FIRN_OK; i += 16) {
@@ -40,7 +40,7 @@ change_rows(struct firn_db_txn *txn, void *ctx, firn_error *err)
 }
 
 static int
-put_rows(struct firn_db_txn *txn, void *ctx, firn_error *err)
+put_rows(void *ctx, struct firn_db_txn *txn, firn_error *err)
 {
     struct test_random random = {7};
     int rc = FIRN_OK;
@@ -138,7 +138,7 @@ struct rows_to_put {
 };
 
 static int
-put_some(struct firn_db_txn *txn, void *ctx, firn_error *err)
+put_some(void *ctx, struct firn_db_txn *txn, firn_error *err)
 {
     const struct rows_to_put *what = ctx;
     int rc = FIRN_OK;

@@ -364,7 +364,7 @@ compare_columns(const firn_table_diff *diff, const struct state *before, const s
         old_count += joined->before_name != NULL;
         new_count += joined->after_name != NULL;
         assert_true(joined->before_name != NULL || joined->after_name != NULL);
-        assert_int_equal(joined->key_place, strcmp(joined->definition.name, "id") == 0);
+        assert_int_equal(joined->key_place, strcmp(joined->definition->name, "id") == 0);
         assert_true(is_key || old != NULL || new != NULL);
         if (old != NULL && new != NULL) {
             assert_true(is_one && old->number == new->number);
@@ -373,9 +373,9 @@ compare_columns(const firn_table_diff *diff, const struct state *before, const s
             const struct column *one = old != NULL ? old : new;
             assert_null(find_number(old != NULL ? after : before, one->number, &place));
         }
-        assert_string_equal(joined->definition.name,
+        assert_string_equal(joined->definition->name,
                             joined->after_name != NULL ? joined->after_name : joined->before_name);
-        assert_int_equal(joined->definition.type,
+        assert_int_equal(joined->definition->type,
                          is_key ? FIRN_TYPE_I32 : (new != NULL ? new : old)->type);
     }
     assert_int_equal(old_count, before->has_table ? before->column_count + 1 : 0);
@@ -401,7 +401,8 @@ compare_side(const firn_table_diff *diff, const struct state *state, bool is_aft
             wanted = value_of(column->type, state->rows[key].values[place], memory);
         }
         if (!same_value(&values[i], &wanted)) {
-            fail_msg("row %u, column %s: not the value of the model", key, joined->definition.name);
+            fail_msg("row %u, column %s: not the value of the model", key,
+                     joined->definition->name);
         }
     }
 }

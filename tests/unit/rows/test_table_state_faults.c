@@ -105,7 +105,7 @@ ask(struct firn_db *db, unsigned question, uint64_t *out)
         const struct firn_rows_stats_options options = {.counts = true};
         rc = firn_rows_stats(table, &options, &stats, &err);
         if (rc == FIRN_OK) {
-            *out = stats->rows + stats->indexes[0].entries;
+            *out = stats->rows + stats->indexes[0]->entries;
             firn_free(stats);
         }
     } else if (rc == FIRN_OK) {

@@ -784,7 +784,7 @@ struct increment {
 };
 
 static int
-increment(struct firn_db_txn *txn, void *ctx, firn_error *err)
+increment(void *ctx, struct firn_db_txn *txn, firn_error *err)
 {
     struct increment *increment = ctx;
     uint8_t value[8];
@@ -841,7 +841,7 @@ running_a_transaction_tries_again_after_conflicts(void **state)
 }
 
 static int
-end_inside(struct firn_db_txn *txn, void *ctx, firn_error *err)
+end_inside(void *ctx, struct firn_db_txn *txn, firn_error *err)
 {
     assert_int_equal(firn_db_txn_put(txn, scene.k, firn_str("z"), firn_str("1"), err), FIRN_OK);
     return *(bool *)ctx ? firn_db_txn_commit(txn, FIRN_DURABILITY_DEFAULT, err)

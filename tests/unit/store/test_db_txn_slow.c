@@ -41,7 +41,7 @@ be_late(void *ctx, const struct firn_sim_fault_call *call)
 }
 
 static int
-read_and_write(struct firn_db_txn *txn, void *ctx, firn_error *err)
+read_and_write(void *ctx, struct firn_db_txn *txn, firn_error *err)
 {
     struct shared *shared = ctx;
     struct firn_buf found = {0};

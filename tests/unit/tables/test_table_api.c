@@ -107,6 +107,75 @@ rows_are_written_and_read(void **state)
     assert_string_equal(firn_table_name(table), "people");
 }
 
+/* Columns and indexes of a program that was compiled with a later version. */
+struct later_column {
+    firn_table_column column;
+    uint64_t more;
+};
+struct later_index {
+    firn_table_index index;
+    uint64_t more[2];
+};
+
+static void
+a_parsed_definition_has_the_sizes_that_a_program_knows(void **state)
+{
+    (void)state;
+    firn_table_def *def;
+    firn_table *table;
+    OK(firn_table_def_parse_sized("id i64 primary key, b text default 'x', c bool, index by_b (b), "
+                                  "unique index by_c (c, b)",
+                                  sizeof(struct later_column), sizeof(struct later_index), &def,
+                                  &err));
+    assert_int_equal(def->column_size, sizeof(struct later_column));
+    assert_int_equal(def->index_size, sizeof(struct later_index));
+    const struct later_column *columns = (const struct later_column *)(const void *)def->columns;
+    const struct later_index *indexes = (const struct later_index *)(const void *)def->indexes;
+    assert_string_equal(columns[0].column.name, "id");
+    assert_string_equal(columns[1].column.name, "b");
+    assert_memory_equal(columns[1].column.default_value->as.bytes.data, "x", 1);
+    assert_string_equal(columns[2].column.name, "c");
+    assert_int_equal(columns[2].column.type, FIRN_TYPE_BOOL);
+    assert_true(columns[0].more == 0 && columns[2].more == 0);
+    assert_string_equal(indexes[0].index.name, "by_b");
+    assert_string_equal(indexes[1].index.columns[1], "b");
+    assert_true(indexes[1].index.is_unique && indexes[1].more[1] == 0);
+    OK(firn_table_create(store, "later", def, &table, &err));
+    firn_release(def);
+    assert_int_equal(firn_table_def_parse_sized("a i64", 8, sizeof(firn_table_index), &def, &err),
+                     FIRN_INVALID);
+    assert_null(def);
+    assert_int_equal(firn_table_def_parse_sized("a i64", sizeof(firn_table_column), 7, &def, &err),
+                     FIRN_INVALID);
+}
+
+static void
+columns_and_indexes_are_added_with_the_sizes_that_a_program_knows(void **state)
+{
+    (void)state;
+    char *text;
+    struct later_column column = {{.name = "d", .type = FIRN_TYPE_I32}, 0};
+    const char *const names[] = {"d"};
+    struct later_index index = {{.name = "by_d", .columns = names, .column_count = 1}, {0, 0}};
+    firn_table *table = make_table("later", "id i64 primary key");
+    OK(firn_table_add_column_sized(table, &column.column, sizeof column, &err));
+    OK(firn_table_add_index_sized(table, &index.index, sizeof index, &err));
+    OK(firn_table_describe(table, NULL, &text, &err));
+    assert_non_null(strstr(text, "d i32"));
+    assert_non_null(strstr(text, "index by_d (d)"));
+    firn_release(text);
+    column.column.name = "e";
+    column.more = 1;
+    index.index.name = "by_e";
+    index.more[1] = 1;
+    assert_int_equal(firn_table_add_column_sized(table, &column.column, sizeof column, &err),
+                     FIRN_UNSUPPORTED);
+    assert_int_equal(firn_table_add_index_sized(table, &index.index, sizeof index, &err),
+                     FIRN_UNSUPPORTED);
+    assert_int_equal(firn_table_add_column_sized(table, &column.column, 8, &err), FIRN_INVALID);
+    assert_int_equal(firn_table_add_index_sized(table, &index.index, 0, &err), FIRN_INVALID);
+}
+
 static void
 numbers_are_given_once(void **state)
 {
@@ -129,6 +198,12 @@ numbers_are_given_once(void **state)
     firn_txn_close(txn);
     OK(firn_table_insert_auto(table, NULL, fresh, 2, &number, &err));
     assert_int_equal(number, 102);
+    /* Without such a column there is no number, and nothing is inserted. */
+    table = make_table("plain", "id i64, v text, primary key (id)");
+    assert_int_equal(firn_table_insert_auto(table, NULL, given, 2, &number, &err), FIRN_INVALID);
+    assert_string_equal(err.text, "the table has no auto column");
+    assert_int_equal(number, 0);
+    OK(firn_table_insert(table, NULL, given, 2, &err));
     /* A transaction's own number counts before it is committed. */
     table = make_table("own", "id i64 auto, v text, primary key (id)");
     OK(firn_txn_begin(store, NULL, &txn, &err));
@@ -482,6 +557,8 @@ main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(rows_are_written_and_read),
+        TEST(a_parsed_definition_has_the_sizes_that_a_program_knows),
+        TEST(columns_and_indexes_are_added_with_the_sizes_that_a_program_knows),
         TEST(numbers_are_given_once),
         TEST(a_unique_index_keeps_values_apart),
         TEST(of_two_transactions_that_take_one_name_the_first_wins),

@@ -297,7 +297,7 @@ expect_rejects(const char *text, firn_text_kind kind, const char *rows, const ch
         assert_string_equal(show(table), "");
     }
     options.on_reject = on_reject;
-    options.reject_ctx = &rejects;
+    options.callbacks.ctx = &rejects;
     DB_OK(import_text(table, firn_str(text), &options, &statistics, &err));
     assert_string_equal(show(table), rows);
     assert_int_equal(statistics.rejected, rejects.count);
@@ -358,7 +358,7 @@ deep_and_large_texts_are_refused(void **state)
     struct firn_buf text = {0};
     struct firn_table *table = make_table("t", "id i64, s text, primary key (id)");
     options.on_reject = on_reject;
-    options.reject_ctx = &rejects;
+    options.callbacks.ctx = &rejects;
     options.form.kind = FIRN_TEXT_JSON_LINES;
     for (unsigned depth = 1; depth < 100000; depth *= 10) {
         firn_buf_clear(&text);
@@ -398,7 +398,7 @@ whoever_rejects_may_end_the_import(void **state)
     struct rejects rejects = {.rc = FIRN_CANCELLED};
     struct firn_table *table = make_table("t", "id i64, s text, primary key (id)");
     options.on_reject = on_reject;
-    options.reject_ctx = &rejects;
+    options.callbacks.ctx = &rejects;
     int rc = import_text(table, firn_str("id,s\n1,a\nb,b\nc,c\n"), &options, &statistics, &err);
     assert_int_equal(rc, FIRN_CANCELLED);
     assert_int_equal(err.code, FIRN_CANCELLED);
@@ -481,12 +481,12 @@ rows_that_are_there_fail_stay_or_are_replaced(void **state)
                           &err));
         const firn_slice more = firn_str("s,id\nd,4\nB,2\ne,4\n");
         DB_FAILS(import_text(table, more, &options, &statistics, &err), FIRN_EXISTS, "the key (");
-        options.on_conflict = FIRN_IMPORT_SKIP;
+        options.on_conflict = FIRN_IMPORT_CONFLICT_SKIP;
         DB_OK(import_text(table, more, &options, &statistics, &err));
         assert_int_equal(statistics.rows, 1);
         assert_int_equal(statistics.skipped, 2);
         assert_string_equal(show(table), "1,a,1\n2,b,2\n3,c,3\n4,d,\n");
-        options.on_conflict = FIRN_IMPORT_REPLACE;
+        options.on_conflict = FIRN_IMPORT_CONFLICT_REPLACE;
         DB_OK(import_text(table, more, &options, &statistics, &err));
         assert_int_equal(statistics.rows, 3);
         assert_int_equal(statistics.skipped, 0);
@@ -500,7 +500,7 @@ rows_that_are_there_fail_stay_or_are_replaced(void **state)
                              &statistics, &err),
                  is_indexed ? FIRN_EXISTS : FIRN_INVALID, is_indexed ? "line 1" : "line 2");
         assert_string_equal(show(table), "1,x,\n2,B,\n3,c,3\n4,e,\n5,z,9\n");
-        options.on_conflict = FIRN_IMPORT_SKIP;
+        options.on_conflict = FIRN_IMPORT_CONFLICT_SKIP;
         DB_OK(import_text(table, firn_str("{\"id\":9,\"s\":\"x\"}\n{\"id\":7,\"s\":\"y\"}\n"),
                           &options, &statistics, &err));
         assert_int_equal(statistics.skipped, is_indexed);
@@ -511,10 +511,10 @@ rows_that_are_there_fail_stay_or_are_replaced(void **state)
     firn_import_options options = FIRN_IMPORT_OPTIONS_INIT;
     firn_import_statistics statistics;
     struct firn_table *table = make_table("t", "id i64 auto, s text, primary key (id)");
-    options.on_conflict = FIRN_IMPORT_REPLACE;
+    options.on_conflict = FIRN_IMPORT_CONFLICT_REPLACE;
     DB_OK(import_text(table, firn_str("s\na\nb\n"), &options, &statistics, &err));
     DB_OK(import_text(table, firn_str("id,s\n2,c\n,d\n"), &options, &statistics, &err));
-    options.on_conflict = FIRN_IMPORT_SKIP;
+    options.on_conflict = FIRN_IMPORT_CONFLICT_SKIP;
     DB_OK(import_text(table, firn_str("id,s\n2,e\n,f\n"), &options, &statistics, &err));
     assert_string_equal(show(table), "1,a\n2,c\n3,d\n4,f\n");
 }
@@ -578,7 +578,7 @@ run_program(struct firn_os_dir *dir, bool *out_is_certain)
     int rc;
     *out_is_certain = false;
     options.on_reject = on_reject;
-    options.reject_ctx = &rejects;
+    options.callbacks.ctx = &rejects;
     FIRN_TRY(firn_db_open(dir, &db_support_create, &own, &err));
     FIRN_TRY(try_make_table(
         own, "t", "id i64, code text, n i64, primary key (id), unique index by_code (code)", &table,
@@ -587,10 +587,10 @@ run_program(struct firn_os_dir *dir, bool *out_is_certain)
     *out_is_certain = true;
     options.form.kind = FIRN_TEXT_JSON_LINES;
     FIRN_TRY(import_text(table, firn_str("{\"id\":100}\n"), &options, &statistics, &err));
-    options.on_conflict = FIRN_IMPORT_SKIP;
+    options.on_conflict = FIRN_IMPORT_CONFLICT_SKIP;
     FIRN_TRY(
         import_text(table, firn_str("{\"id\":1}\n{\"id\":101}\n"), &options, &statistics, &err));
-    options.on_conflict = FIRN_IMPORT_REPLACE;
+    options.on_conflict = FIRN_IMPORT_CONFLICT_REPLACE;
     FIRN_TRY(import_text(table, firn_str("{\"id\":101,\"n\":8}\n{\"id\":102}\n"), &options,
                          &statistics, &err));
     const struct firn_transfer_sink sink = {write_text, &out};

@@ -197,8 +197,9 @@ plant(struct ws_plant *planting, firn_hash (*what)(struct ws_plant *planting))
 }
 
 static int
-take_some(void *ctx, firn_slice data)
+take_some(void *ctx, firn_slice data, firn_error *error)
 {
+    (void)error;
     uint64_t *left = ctx;
     *left -= data.size < *left ? data.size : *left;
     return *left == 0 ? FIRN_CANCELLED : FIRN_OK;

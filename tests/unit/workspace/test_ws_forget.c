@@ -155,8 +155,9 @@ entries_of(struct ws_world *world, const char *reference)
 }
 
 static int
-take_nothing(void *ctx, firn_slice data)
+take_nothing(void *ctx, firn_slice data, firn_error *error)
 {
+    (void)error;
     (void)ctx;
     (void)data;
     return FIRN_OK;

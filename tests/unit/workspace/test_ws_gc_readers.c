@@ -66,8 +66,9 @@ struct content {
 };
 
 static int
-take_content(void *ctx, firn_slice data)
+take_content(void *ctx, firn_slice data, firn_error *error)
 {
+    (void)error;
     struct content *content = ctx;
     content->size += data.size;
     content->letter = data.size > 0 ? data.data[data.size - 1] : content->letter;
@@ -86,7 +87,7 @@ static int
 count_entry(void *ctx, const firn_workspace_entry *entry)
 {
     size_t *count = ctx;
-    *count += entry->type == FIRN_TYPE_FILE && entry->size == FILE_SIZE ? 1 : 0;
+    *count += entry->type == FIRN_ENTRY_FILE && entry->size_bytes == FILE_SIZE ? 1 : 0;
     return FIRN_OK;
 }
 

@@ -29,7 +29,7 @@ collect_path(void *ctx, const firn_workspace_entry *entry)
 {
     struct firn_buf *out = ctx;
     assert_int_equal(firn_buf_append_slice(out, entry->path), FIRN_OK);
-    assert_int_equal(firn_buf_append_str(out, entry->type == FIRN_TYPE_DIRECTORY ? "/\n" : "\n"),
+    assert_int_equal(firn_buf_append_str(out, entry->type == FIRN_ENTRY_DIRECTORY ? "/\n" : "\n"),
                      FIRN_OK);
     return FIRN_OK;
 }

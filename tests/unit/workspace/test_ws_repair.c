@@ -421,18 +421,20 @@ judge(struct prepared *prepared, struct ws_world *world, const char *what, const
     for (size_t i = 0; i < prepared->count; i++) {
         const struct truth *truth = &prepared->truths[i];
         const firn_workspace_repair_state *state = state_of(&told, truth->id);
-        bool is_intact = told.result.was_intact || (state != NULL && *state == FIRN_REPAIR_INTACT);
+        bool is_intact =
+            told.result.was_intact || (state != NULL && *state == FIRN_REPAIR_STATE_INTACT);
         if (must[i] && !is_intact) {
             fail_msg("%s: checkpoint %llu of %s is told to be %s", what,
                      (unsigned long long)truth->number, truth->is_neighbours ? "/n" : "/w",
-                     state == NULL                ? "unknown"
-                     : *state == FIRN_REPAIR_LOST ? "lost"
-                                                  : "partly");
+                     state == NULL                      ? "unknown"
+                     : *state == FIRN_REPAIR_STATE_LOST ? "lost"
+                                                        : "partly");
         }
         sums->intact += is_intact;
-        sums->partly += state != NULL && *state == FIRN_REPAIR_PARTLY;
-        sums->lost += !told.result.was_intact && (state == NULL || *state == FIRN_REPAIR_LOST);
-        bool is_there = is_intact || (state != NULL && *state == FIRN_REPAIR_PARTLY);
+        sums->partly += state != NULL && *state == FIRN_REPAIR_STATE_PARTLY;
+        sums->lost +=
+            !told.result.was_intact && (state == NULL || *state == FIRN_REPAIR_STATE_LOST);
+        bool is_there = is_intact || (state != NULL && *state == FIRN_REPAIR_STATE_PARTLY);
         if (!is_there) {
             continue;
         }

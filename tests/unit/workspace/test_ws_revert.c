@@ -419,7 +419,7 @@ static int
 edit_at_conflict(void *ctx, const firn_workspace_revert_conflict *conflict)
 {
     struct ws_world *world = ctx;
-    assert_int_equal(conflict->kind, FIRN_REVERT_LINES);
+    assert_int_equal(conflict->kind, FIRN_REVERT_CONFLICT_LINES);
     scan_put_text(&world->tree, "text", "somebody else's\n");
     return FIRN_OK;
 }

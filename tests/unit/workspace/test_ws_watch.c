@@ -49,11 +49,11 @@ static void
 on_event(void *ctx, const firn_workspace_watch_event *event)
 {
     struct watcher *watcher = ctx;
-    if (event->kind == FIRN_WATCH_STARTED) {
+    if (event->kind == FIRN_WATCH_EVENT_STARTED) {
         atomic_store(&watcher->has_started, true);
-    } else if (event->kind == FIRN_WATCH_SAVED) {
+    } else if (event->kind == FIRN_WATCH_EVENT_SAVED) {
         atomic_fetch_add(&watcher->saved, 1);
-    } else if (event->kind == FIRN_WATCH_LOST) {
+    } else if (event->kind == FIRN_WATCH_EVENT_LOST) {
         atomic_fetch_add(&watcher->lost, 1);
     }
 }

@@ -237,7 +237,7 @@ meet_repaired(void *ctx, const firn_workspace_repair_checkpoint *found)
     const firn_workspace_checkpoint *checkpoint = found->checkpoint;
     if (!checkpoint->is_safety && checkpoint->number - 1 < repairing->model->count) {
         repairing->must_be_there[checkpoint->number - 1] =
-            found->state == FIRN_REPAIR_INTACT && !found->was_found;
+            found->state == FIRN_REPAIR_STATE_INTACT && !found->was_found;
     }
 }
 

@@ -80,15 +80,15 @@ print_entry(void *ctx, const firn_workspace_entry *entry)
 {
     FILE *out = ctx;
     static const int kinds[] = {
-        [FIRN_TYPE_FILE] = 1, [FIRN_TYPE_DIRECTORY] = 2, [FIRN_TYPE_SYMLINK] = 3};
+        [FIRN_ENTRY_FILE] = 1, [FIRN_ENTRY_DIRECTORY] = 2, [FIRN_ENTRY_SYMLINK] = 3};
     print_escaped(out, entry->path);
     fprintf(out, " kind=%d mode=%o uid=%" PRIu32 " gid=%" PRIu32 " mtime=%" PRId64,
             kinds[entry->type], (unsigned)entry->mode, entry->uid, entry->gid, entry->mtime_ns);
-    fprintf(out, " size=%" PRIu64 " hash=", entry->size);
-    for (size_t i = 0; entry->type == FIRN_TYPE_FILE && i < sizeof entry->hash.bytes; i++) {
+    fprintf(out, " size=%" PRIu64 " hash=", entry->size_bytes);
+    for (size_t i = 0; entry->type == FIRN_ENTRY_FILE && i < sizeof entry->hash.bytes; i++) {
         fprintf(out, "%02x", entry->hash.bytes[i]);
     }
-    fputs(entry->type == FIRN_TYPE_FILE ? " target=" : "- target=", out);
+    fputs(entry->type == FIRN_ENTRY_FILE ? " target=" : "- target=", out);
     print_escaped(out, entry->link_target);
     fputs(" link=", out);
     print_escaped(out, entry->hard_link);
