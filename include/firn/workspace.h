@@ -658,6 +658,28 @@ firn_workspace_diff(firn_workspace *workspace, const firn_workspace_diff_options
 
 /* ---- restoring ---- */
 
+/* How a workspace got from one of its states to the next. */
+typedef enum firn_workspace_step_kind {
+    FIRN_STEP_SAVE = 1,
+    FIRN_STEP_RESTORE = 2,
+    FIRN_STEP_REVERT = 3,
+    FIRN_STEP_EDITS = 4 /* edits that were not saved */
+} firn_workspace_step_kind;
+/* The name of a kind ("edits"), constant; never NULL. Any thread. */
+FIRN_API const char *firn_workspace_step_kind_name(firn_workspace_step_kind kind);
+
+typedef struct firn_workspace_step {
+    firn_workspace_step_kind kind;
+    /* Of the state that the step led to. NULL: the edits are only on the disk, or it was deleted. */
+    const firn_workspace_checkpoint *checkpoint;
+    const firn_workspace_turn *turn; /* of the agent that made the step; NULL: none is known */
+    int64_t time_ns;                 /* since 1970; 0: the edits are only on the disk */
+    bool is_counted;                 /* the counts are known */
+    uint64_t added;                  /* files, by the undo of the step, or by its redo */
+    uint64_t changed;
+    uint64_t removed;
+} firn_workspace_step;
+
 typedef struct firn_workspace_restore_options {
     size_t size;             /* sizeof(firn_workspace_restore_options) */
     const firn_slice *paths; /* restore only these and what is below them */
@@ -675,11 +697,14 @@ typedef struct firn_workspace_restore_options {
      * files also count if they did for the checkpoint or the newest checkpoint. */
     bool gitignore;
     uint64_t file_size_max;
+    /* Undo and redo: gets each step that is taken back (newest first) or brought back (oldest first),
+     * before anything is changed. None for an interrupted restore. */
+    int (*on_step)(void *ctx, const firn_workspace_step *step);
 } firn_workspace_restore_options;
 #define FIRN_WORKSPACE_RESTORE_OPTIONS_INIT                                                   \
     {                                                                                         \
         sizeof(firn_workspace_restore_options), NULL, 0, NULL, false, 0, FIRN_CALLBACKS_INIT, \
-            NULL, false, false, 0                                                             \
+            NULL, false, false, 0, NULL                                                       \
     }
 typedef struct firn_workspace_restore_result {
     size_t size;                             /* sizeof(firn_workspace_restore_result) */
@@ -695,11 +720,12 @@ typedef struct firn_workspace_restore_result {
     int64_t written_ns;    /* time from the start of the call until everything was in place */
     uint64_t left_alone;   /* entries that differ, not touched: rules exclude them today */
     uint64_t not_restored; /* not touched: permission, in use, not saved; the notice says why */
-    bool is_unsaved;       /* undo: what it took back had not been saved before */
+    bool is_unsaved;       /* undo: it took back edits that had not been saved before */
+    uint64_t steps;        /* undo and redo: as many were taken or brought back (on_step) */
 } firn_workspace_restore_result;
-#define FIRN_WORKSPACE_RESTORE_RESULT_INIT                                              \
-    {                                                                                   \
-        sizeof(firn_workspace_restore_result), NULL, {0}, 0, 0, 0, 0, 0, 0, 0, 0, false \
+#define FIRN_WORKSPACE_RESTORE_RESULT_INIT                                                 \
+    {                                                                                      \
+        sizeof(firn_workspace_restore_result), NULL, {0}, 0, 0, 0, 0, 0, 0, 0, 0, false, 0 \
     }
 
 /* Makes the workspace, or to_dir, equal to a checkpoint. In place this happens in four steps:
@@ -724,8 +750,9 @@ typedef struct firn_workspace_restore_result {
  *
  * Interrupted restores. If the process dies, or the restore fails after files have begun to move, the
  * restore is pending. Every file is whole then, either old or new.
- * - firn_workspace_resume finishes it, and firn_workspace_undo takes it back. A restore of everything
- *   continues with its own checkpoint.
+ * - firn_workspace_resume finishes it, and firn_workspace_undo takes it back. An undo that was
+ *   interrupted is finished by firn_workspace_undo and taken back by firn_workspace_redo. A restore of
+ *   everything continues with its own checkpoint.
  * - A save or a restore of some paths finishes it first. A save drops it instead if nothing had moved.
  *
  * Foreign restores. Before anything is changed, the restore is recorded in the user's data directory; if
@@ -750,7 +777,8 @@ FIRN_API FIRN_MUST_CHECK int firn_workspace_undo(firn_workspace *workspace,
                                                  firn_workspace_restore_result *out,
                                                  firn_error *err);
 
-/* Goes one state forward, after an undo. FIRN_NOT_FOUND if there is nothing to redo, because no undo came
+/* Goes forward to where the last undo was done; again, to where the undo before that was done.
+ * FIRN_NOT_FOUND if there is nothing to redo, because no undo came
  * before or because something was saved, restored or edited after it; all states remain checkpoints. */
 FIRN_API FIRN_MUST_CHECK int firn_workspace_redo(firn_workspace *workspace,
                                                  const firn_workspace_restore_options *options,
@@ -764,7 +792,7 @@ typedef struct firn_workspace_pending_restore {
     bool is_pending; /* it was interrupted */
     bool is_running; /* it is running at this moment */
     bool is_undo;
-    bool is_revert;  /* set only while it is running */
+    bool is_revert;
     bool has_begun;  /* files have moved; else the tree is unchanged */
     bool is_foreign; /* pending: see firn_workspace_restore */
     uint64_t number; /* of the checkpoint that is restored; 0: safety, or deleted */
@@ -776,11 +804,12 @@ typedef struct firn_workspace_pending_restore {
     const char *phase;   /* as in firn_progress; constant */
     uint64_t files_done; /* in this phase; 0 in phases that do not count files */
     uint64_t files_total;
+    bool is_redo;
 } firn_workspace_pending_restore;
 #define FIRN_WORKSPACE_PENDING_RESTORE_INIT                                                       \
     {                                                                                             \
         sizeof(firn_workspace_pending_restore), false, false, false, false, false, false, 0, {0}, \
-            {0}, 0, 0, NULL, 0, 0                                                                 \
+            {0}, 0, 0, NULL, 0, 0, false                                                          \
     }
 /* Tells whether a restore is pending or running. Read-only. Requires: out is given. */
 FIRN_API FIRN_MUST_CHECK int firn_workspace_pending(firn_workspace *workspace,

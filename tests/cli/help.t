@@ -163,8 +163,11 @@ The same words whichever way they are asked for, in at most 80 columns; each com
   goes one state further back, and firn redo forward again. Like every restore,
   this first takes a safety checkpoint of what was not saved, so nothing is lost:
   firn list --all lists all states. The last 1,000 can be undone, less those
-  whose checkpoints were deleted or have expired. An interrupted restore is taken
-  back from the point it had reached.
+  whose checkpoints were deleted or have expired. It says which step it took back,
+  and with -n which it would take back.
+  
+  An interrupted restore, or redo, is taken back from the point it had reached; an
+  interrupted undo is finished.
   
   Options:
     -n, --dry-run         show what would change, and change nothing

@@ -45,6 +45,7 @@ struct firn_ws_restoring {
     size_t path_count;
     bool is_undo;
     bool was_foreign_told; /* a pending foreign restore was reported earlier */
+    bool is_revert;        /* of a pending restore: it was one */
     bool is_resumed;       /* finishes an interrupted restore, or what one had to leave out */
     /* The checkpoint that an undo of this restore brings back, where that is not the present
      * state. */
@@ -57,14 +58,16 @@ struct firn_ws_restoring {
     /* Undo and redo (ws_line.c). */
     struct firn_catalog_line line; /* before this restore */
     bool is_step;                  /* to another state of the line */
-    bool is_forward;               /* a redo */
+    bool is_forward;               /* a redo; also one that is resumed */
     bool is_clean;                 /* the directory was at the present state of the line */
     bool has_here;
     bool has_next;
     struct firn_catalog_record here; /* if has_here: the present state of the line */
     struct firn_buf here_bytes;
-    size_t step_to; /* the state to restore */
-    bool is_idle;   /* nothing, not even a directory, had to change */
+    size_t step_to;            /* the state to restore */
+    size_t told_to;            /* steps up to this state have been told */
+    firn_workspace_step edits; /* how many files differ from the present state of the line */
+    bool is_idle;              /* nothing, not even a directory, had to change */
 };
 
 /* Reads the undo line, for a restore that does not step on it. */

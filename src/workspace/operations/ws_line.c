@@ -2,8 +2,8 @@
  *
  * operations/ws_line.c: undo and redo: the undo line, and which of its states is restored.
  *
- * The line lists the states of the workspace, each by a checkpoint. A save adds one; a restore or
- * revert adds the state before it, if that was not saved, and the one that it made. The line is
+ * The line lists the states of the workspace, each by a checkpoint and the kind of step that led to
+ * it. A save adds one; a restore or revert adds the state before it, if that was not saved, and the one that it made. The line is
  * brought up to date with the saves when it is read, and it is written in the commit that ends a
  * restore (I1; not checked: nothing else writes it). A restore that comes to nothing
  * leaves it alone, and one that is pending will write it. Without an entry the line is derived from
@@ -28,14 +28,15 @@
 
 /* ---- comparing states ---- */
 
+/* Ends the walk at the first difference. */
 static int
 find_difference(void *ctx, const struct firn_difference_walk_change *change, firn_error *err)
 {
     (void)err;
     bool *is_different = ctx;
-    *is_different = *is_different || (change->kind != FIRN_DIFFERENCE_WALK_SAME &&
-                                      !firn_difference_walk_is_dir_time(change));
-    return FIRN_OK;
+    *is_different =
+        change->kind != FIRN_DIFFERENCE_WALK_SAME && !firn_difference_walk_is_dir_time(change);
+    return *is_different ? FIRN_EXISTS : FIRN_OK;
 }
 
 static int
@@ -44,7 +45,8 @@ compare_sides(const struct firn_difference_walk_side *a, const struct firn_diffe
 {
     const struct firn_difference_walk_options options = {0};
     *out_is_different = false;
-    return firn_difference_walk(a, b, &options, find_difference, out_is_different, err);
+    int rc = firn_difference_walk(a, b, &options, find_difference, out_is_different, err);
+    return *out_is_different ? FIRN_OK : rc;
 }
 
 /* The record of a state, or of the one at the cursor; FIRN_NOT_FOUND if it was deleted. */
@@ -69,7 +71,8 @@ is_new_state(struct firn_ws_opened *opened, const struct firn_catalog_line *line
     if (firn_catalog_line_count(line) == 0) {
         return FIRN_OK;
     }
-    int rc = read_state(opened, firn_catalog_line_at(line, line->cursor), &bytes, &here, &cause);
+    int rc =
+        read_state(opened, firn_catalog_line_at(line, line->cursor)->order, &bytes, &here, &cause);
     if (rc == FIRN_OK) {
         const struct firn_difference_walk_side a = {.source = trees, .root = &here.root};
         const struct firn_difference_walk_side b = {.source = trees, .root = root};
@@ -88,27 +91,39 @@ is_new_state(struct firn_ws_opened *opened, const struct firn_catalog_line *line
 /* Adds a state, unless it is that at the cursor. */
 static int
 add_state(struct firn_ws_opened *opened, struct firn_catalog_line *line,
-          const struct firn_catalog_record *record, bool *out_added, firn_error *err)
+          const struct firn_catalog_record *record, firn_workspace_step_kind kind, int64_t time_ns,
+          bool *out_added, firn_error *err)
 {
+    const struct firn_catalog_line_state state = {record->order, time_ns, kind, false};
     *out_added = false;
     int rc = is_new_state(opened, line, &record->root, out_added, err);
-    return rc == FIRN_OK && *out_added ? firn_catalog_line_add(line, record->order, err) : rc;
+    return rc == FIRN_OK && *out_added ? firn_catalog_line_add(line, &state, err) : rc;
 }
 
-/* A checkpoint that is gone is not added. */
+/* A checkpoint that is gone is not added. A checkpoint that a restore goes to may be older than that
+ * restore, which is made now; any other is as old as its step. */
 static int
 add_state_of_id(struct firn_ws_opened *opened, struct firn_catalog_line *line, const uint8_t *id,
-                bool *out_added, firn_error *err)
+                firn_workspace_step_kind kind, bool *out_added, firn_error *err)
 {
     struct firn_catalog_record record;
     struct firn_buf bytes = {0};
     *out_added = false;
     int rc = firn_checkout_recover_record(opened, id, &bytes, &record, err);
     if (rc == FIRN_OK) {
-        rc = add_state(opened, line, &record, out_added, err);
+        rc = add_state(opened, line, &record, kind,
+                       kind == FIRN_STEP_RESTORE ? firn_os_now_ns(firn_db_os(opened->db))
+                                                 : record.created_ns,
+                       out_added, err);
     }
     firn_buf_deinit(&bytes);
     return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
+}
+
+static firn_workspace_step_kind
+kind_of_restore(const struct firn_catalog_journal *journal)
+{
+    return journal->is_revert ? FIRN_STEP_REVERT : FIRN_STEP_RESTORE;
 }
 
 /* ---- reading ---- */
@@ -150,10 +165,12 @@ add_newer(struct firn_ws_opened *opened, struct firn_catalog_line *line, uint64_
     bool is_added;
     int rc = read_state(opened, order, &bytes, &record, err);
     if (rc == FIRN_OK) {
-        rc = add_state(opened, line, &record, &is_added, err);
+        rc = add_state(opened, line, &record, record.is_safety ? FIRN_STEP_EDITS : FIRN_STEP_SAVE,
+                       record.created_ns, &is_added, err);
     }
     if (rc == FIRN_OK && record.is_safety && journal->path_count == 0) {
-        rc = add_state_of_id(opened, line, journal->target, &is_added, err);
+        rc = add_state_of_id(opened, line, journal->target, kind_of_restore(journal), &is_added,
+                             err);
     }
     firn_buf_deinit(&bytes);
     return rc;
@@ -212,19 +229,36 @@ nothing_to(const struct firn_ws_restoring *restoring, firn_error *err)
                           restoring->is_forward ? "redo" : "undo");
 }
 
-/* Finds the nearest state before or after index *at that was not deleted, and moves *at there. */
+/* Finds the nearest state before or after index *at that was not deleted, and moves *at there. With
+ * only_stops not one that an undo has passed over. */
 static int
-find_next(struct firn_ws_restoring *restoring, size_t *at, firn_error *err)
+find_next_of(struct firn_ws_restoring *restoring, bool only_stops, size_t *at, firn_error *err)
 {
     const struct firn_catalog_line *line = &restoring->line;
     size_t count = firn_catalog_line_count(line);
+    size_t i = *at;
     int rc = FIRN_NOT_FOUND;
-    while (rc == FIRN_NOT_FOUND && (restoring->is_forward ? *at + 1 < count : *at > 0)) {
-        *at = restoring->is_forward ? *at + 1 : *at - 1;
-        rc = read_state(restoring->opened, firn_catalog_line_at(line, *at), &restoring->ws->record,
-                        &restoring->record, err);
+    while (rc == FIRN_NOT_FOUND && (restoring->is_forward ? i + 1 < count : i > 0)) {
+        i = restoring->is_forward ? i + 1 : i - 1;
+        const struct firn_catalog_line_state *state = firn_catalog_line_at(line, i);
+        if (only_stops && state->is_passed) {
+            continue;
+        }
+        rc = read_state(restoring->opened, state->order, &restoring->ws->record, &restoring->record,
+                        err);
+        *at = rc == FIRN_OK ? i : *at;
     }
     return rc;
+}
+
+/* A redo goes to where the undo was done (I3; not checked: firn_catalog_line_move marks the states
+ * in between), or to the nearest state if that one was deleted. */
+static int
+find_next(struct firn_ws_restoring *restoring, size_t *at, firn_error *err)
+{
+    int rc = find_next_of(restoring, restoring->is_forward, at, err);
+    return rc == FIRN_NOT_FOUND && restoring->is_forward ? find_next_of(restoring, false, at, err)
+                                                         : rc;
 }
 
 int
@@ -236,11 +270,13 @@ firn_ws_line_choose(struct firn_ws_restoring *restoring, firn_error *err)
     restoring->is_step = true;
     FIRN_TRY(firn_ws_line_load(restoring, err));
     restoring->step_to = restoring->line.cursor;
+    restoring->told_to = restoring->line.cursor;
     if (firn_catalog_line_count(&restoring->line) == 0) {
         rc = nothing_to(restoring, err);
         goto out;
     }
-    rc = read_state(restoring->opened, firn_catalog_line_at(&restoring->line, restoring->step_to),
+    rc = read_state(restoring->opened,
+                    firn_catalog_line_at(&restoring->line, restoring->step_to)->order,
                     &restoring->here_bytes, &restoring->here, err);
     restoring->has_here = rc == FIRN_OK;
     FIRN_TRY(rc == FIRN_NOT_FOUND ? FIRN_OK : rc);
@@ -262,6 +298,139 @@ firn_ws_line_choose_next(struct firn_ws_restoring *restoring, firn_error *err)
     }
     restoring->record = restoring->here; /* if the directory differs from it */
     return FIRN_OK;
+}
+
+/* ---- telling ---- */
+
+static int
+count_change(void *ctx, const struct firn_difference_walk_change *change, firn_error *err)
+{
+    (void)err;
+    firn_workspace_step *step = ctx;
+    enum firn_difference_walk_kind kind = firn_difference_walk_of_file(change);
+    step->added += kind == FIRN_DIFFERENCE_WALK_ADDED;
+    step->changed += kind == FIRN_DIFFERENCE_WALK_CHANGED;
+    step->removed += kind == FIRN_DIFFERENCE_WALK_REMOVED;
+    return FIRN_OK;
+}
+
+/* Trees that cannot be read are not counted. */
+static int
+count_step(struct firn_ws_opened *opened, const struct firn_tree_entry *before,
+           const struct firn_tree_entry *after, firn_workspace_step *step, firn_error *err)
+{
+    const struct firn_tree_source *trees = firn_objects_trees(opened->objects);
+    const struct firn_difference_walk_side a = {.source = trees, .root = before};
+    const struct firn_difference_walk_side b = {.source = trees, .root = after};
+    const struct firn_difference_walk_options options = {0};
+    firn_error cause;
+    int rc = firn_difference_walk(&a, &b, &options, count_change, step, &cause);
+    if (rc == FIRN_NO_MEMORY) {
+        firn_error_copy(err, &cause);
+        return rc;
+    }
+    step->is_counted = rc == FIRN_OK;
+    if (!step->is_counted) {
+        step->added = step->changed = step->removed = 0;
+    }
+    return FIRN_OK;
+}
+
+/* The nearest state before one that was not deleted; FIRN_NOT_FOUND. */
+static int
+read_base(struct firn_ws_opened *opened, const struct firn_catalog_line *line, size_t i,
+          struct firn_buf *bytes, struct firn_catalog_record *out, firn_error *err)
+{
+    int rc = FIRN_NOT_FOUND;
+    while (rc == FIRN_NOT_FOUND && i > 0) {
+        rc = read_state(opened, firn_catalog_line_at(line, --i)->order, bytes, out, err);
+    }
+    return rc;
+}
+
+/* A state, and the one before it, as a visitor gets them. */
+struct told {
+    firn_workspace_step step;
+    firn_workspace_checkpoint checkpoint;
+    struct firn_catalog_record record;
+    struct firn_catalog_record base;
+    struct firn_buf bytes;
+    struct firn_buf base_bytes;
+};
+
+static void
+told_deinit(struct told *told)
+{
+    firn_buf_deinit(&told->bytes);
+    firn_buf_deinit(&told->base_bytes);
+}
+
+/* Describes the step that led to a state, and counts what an undo, or a redo, of it changes. */
+static int
+tell_state(struct firn_ws_opened *opened, const struct firn_catalog_line *line, size_t i,
+           bool is_forward, struct told *told, firn_error *err)
+{
+    const struct firn_catalog_line_state *state = firn_catalog_line_at(line, i);
+    firn_workspace_step *step = &told->step;
+    firn_error cause;
+    *step = (firn_workspace_step){.kind = state->kind, .time_ns = state->time_ns};
+    int rc = read_state(opened, state->order, &told->bytes, &told->record, &cause);
+    if (rc == FIRN_OK) {
+        firn_catalog_record_to_checkpoint(&told->record, &told->checkpoint);
+        step->checkpoint = &told->checkpoint;
+        step->turn = state->kind == FIRN_STEP_SAVE && told->checkpoint.turn.agent.size > 0
+                         ? &told->checkpoint.turn
+                         : NULL;
+        rc = read_base(opened, line, i, &told->base_bytes, &told->base, &cause);
+    }
+    if (rc == FIRN_OK) {
+        return count_step(opened, is_forward ? &told->base.root : &told->record.root,
+                          is_forward ? &told->record.root : &told->base.root, step, err);
+    }
+    if (rc == FIRN_NO_MEMORY) {
+        firn_error_copy(err, &cause);
+        return rc;
+    }
+    return FIRN_OK;
+}
+
+static int
+visit_step(struct firn_ws_restoring *restoring, const firn_workspace_step *step, firn_error *err)
+{
+    const firn_workspace_restore_options *options = restoring->options;
+    restoring->result->steps++;
+    return options->on_step == NULL
+               ? FIRN_OK
+               : firn_error_stopped(err, options->on_step(options->callbacks.ctx, step));
+}
+
+/* Tells the steps from the state that was told last to the one that is to be restored. */
+static int
+tell_steps(struct firn_ws_restoring *restoring, firn_error *err)
+{
+    struct told told = {.step = {0}};
+    size_t to = restoring->step_to;
+    bool is_forward = restoring->is_forward;
+    int rc = FIRN_OK;
+    while (rc == FIRN_OK && restoring->told_to != to) {
+        size_t i = is_forward ? restoring->told_to + 1 : restoring->told_to;
+        restoring->told_to = is_forward ? i : i - 1;
+        rc = tell_state(restoring->opened, &restoring->line, i, is_forward, &told, err);
+        rc = rc == FIRN_OK ? visit_step(restoring, &told.step, err) : rc;
+    }
+    told_deinit(&told);
+    return rc;
+}
+
+/* Tells of edits that are only on the disk. */
+static int
+tell_edits(struct firn_ws_restoring *restoring, firn_error *err)
+{
+    firn_workspace_step step = restoring->edits;
+    step.kind = FIRN_STEP_EDITS;
+    step.is_counted = true;
+    restoring->result->is_unsaved = true;
+    return visit_step(restoring, &step, err);
 }
 
 /* Whether restoring the present state of the line would change the directory. */
@@ -289,6 +458,9 @@ differs_from_here(struct firn_ws_restoring *restoring,
     FIRN_TRY(firn_checkout_plan(apply, err));
     const struct firn_checkout_counts *counts = firn_checkout_counts(apply);
     *out = counts->added + counts->changed + counts->removed + counts->directories > 0;
+    restoring->edits.added = counts->added;
+    restoring->edits.changed = counts->changed;
+    restoring->edits.removed = counts->removed;
 out:
     firn_checkout_destroy(apply);
     return rc;
@@ -316,7 +488,10 @@ firn_ws_line_settle(struct firn_ws_restoring *restoring,
     } else {
         restoring->record = restoring->here;
         restoring->step_to = restoring->line.cursor;
-        restoring->result->is_unsaved = true;
+        rc = tell_edits(restoring, err);
+    }
+    if (rc == FIRN_OK) {
+        rc = tell_steps(restoring, err);
     }
     if (rc == FIRN_OK) {
         rc = firn_ws_given_checkpoint(restoring->ws, &restoring->record,
@@ -339,24 +514,29 @@ move(struct firn_ws_opened *opened, struct firn_catalog_line *line, size_t to,
     int rc = FIRN_OK;
     DCHECK(to < firn_catalog_line_count(line));
     if (!is_clean && to <= line->cursor) {
-        rc = add_state_of_id(opened, line, before, &is_added, err);
+        rc = add_state_of_id(opened, line, before, FIRN_STEP_EDITS, &is_added, err);
     }
     if (rc == FIRN_OK) { /* the oldest state may have been dropped */
-        line->cursor = to - (is_added && is_full && to > 0 ? 1 : 0);
+        firn_catalog_line_move(line, to - (is_added && is_full && to > 0 ? 1 : 0));
     }
     return rc;
 }
 
-/* An interrupted restore was taken back: a redo does it again. */
+/* An interrupted restore was taken back: a redo does it again. An interrupted step of the line was
+ * taken back: the line is as it was, unless the directory had edits. */
 static int
-take_back(struct firn_ws_opened *opened, struct firn_catalog_line *line,
-          const struct firn_catalog_journal *journal, firn_error *err)
+take_back(struct firn_ws_restoring *restoring, const struct firn_catalog_journal *journal,
+          firn_error *err)
 {
+    struct firn_ws_opened *opened = restoring->opened;
+    struct firn_catalog_line *line = &restoring->line;
+    bool was_step = restoring->journal.is_undo;
     bool is_added;
     int rc;
-    FIRN_TRY(add_state_of_id(opened, line, journal->target, &is_added, err));
-    if (firn_catalog_line_count(line) > 0) {
-        FIRN_TRY(add_state_of_id(opened, line, journal->safety, &is_added, err));
+    FIRN_TRY(add_state_of_id(opened, line, journal->target, FIRN_STEP_EDITS, &is_added, err));
+    if (!was_step && firn_catalog_line_count(line) > 0) {
+        FIRN_TRY(add_state_of_id(opened, line, journal->safety,
+                                 kind_of_restore(&restoring->journal), &is_added, err));
         line->cursor -= is_added ? 1 : 0;
     }
 out:
@@ -389,14 +569,16 @@ firn_ws_line_put(struct firn_ws_restoring *restoring, struct firn_db_batch *batc
     int rc = FIRN_OK;
     if (journal->is_undo && is_whole && !is_known) {
         FIRN_TRY(order_of(opened, journal->target, &target, err));
-        is_known = firn_catalog_line_find(line, target, &to);
+        is_known = journal->is_redo ? firn_catalog_line_find_ahead(line, target, &to)
+                                    : firn_catalog_line_find_back(line, target, &to);
     }
     if (journal->is_undo && is_whole) {
         FIRN_TRY(is_known ? move(opened, line, to, journal->safety, restoring->is_clean, err)
-                          : take_back(opened, line, journal, err));
+                          : take_back(restoring, journal, err));
     } else {
-        FIRN_TRY(add_state_of_id(opened, line, journal->safety, &is_added, err));
-        FIRN_TRY(is_whole ? add_state_of_id(opened, line, journal->target, &is_added, err)
+        FIRN_TRY(add_state_of_id(opened, line, journal->safety, FIRN_STEP_EDITS, &is_added, err));
+        FIRN_TRY(is_whole ? add_state_of_id(opened, line, journal->target, kind_of_restore(journal),
+                                            &is_added, err)
                           : FIRN_OK);
     }
     if (opened->workspace.next_order > line->through) {

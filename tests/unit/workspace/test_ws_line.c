@@ -28,7 +28,16 @@
 struct state {
     char *dump;
     uint64_t number; /* of its checkpoint; 0: a safety checkpoint */
+    firn_workspace_step_kind kind;
     bool is_deleted;
+};
+
+/* Steps that an undo or a redo told. */
+struct told {
+    firn_workspace_step_kind kinds[1000];
+    uint64_t numbers[1000]; /* 0: a safety checkpoint, or none */
+    bool has_checkpoint[1000];
+    size_t count;
 };
 
 struct model {
@@ -102,7 +111,7 @@ is_at_cursor(const struct model *model, const char *dump)
 }
 
 static void
-add(struct model *model, const char *dump, uint64_t number)
+add(struct model *model, const char *dump, uint64_t number, firn_workspace_step_kind kind)
 {
     if (is_at_cursor(model, dump)) {
         return;
@@ -112,7 +121,7 @@ add(struct model *model, const char *dump, uint64_t number)
     }
     model->states = realloc(model->states, (model->count + 1) * sizeof *model->states);
     assert_non_null(model->states);
-    model->states[model->count] = (struct state){strdup(dump), number, false};
+    model->states[model->count] = (struct state){strdup(dump), number, kind, false};
     model->cursor = model->count++;
 }
 
@@ -149,7 +158,7 @@ save(struct model *model)
     model->saved = realloc(model->saved, (model->saved_count + 1) * sizeof *model->saved);
     assert_non_null(model->saved);
     model->saved[model->saved_count++] = ws_dump(&model->world);
-    add(model, model->saved[model->saved_count - 1], model->saved_count);
+    add(model, model->saved[model->saved_count - 1], model->saved_count, FIRN_STEP_SAVE);
     model->is_written = false;
 }
 
@@ -178,8 +187,8 @@ restore(struct model *model)
     firn_workspace_restore_result result = ws_restore(&model->world, reference);
     ws_assert_dump(&model->world, model->saved[i]);
     if (result.safety_id[0] != '\0') {
-        add(model, before, 0);
-        add(model, model->saved[i], i + 1);
+        add(model, before, 0, FIRN_STEP_EDITS);
+        add(model, model->saved[i], i + 1, FIRN_STEP_RESTORE);
         model->is_written = true;
     }
     free(before);
@@ -201,8 +210,8 @@ revert(struct model *model)
     int rc = firn_ws_revert(model->world.ws, &options, &result, &model->world.err);
     char *after = ws_dump(&model->world);
     if (rc == FIRN_OK && result.safety_id[0] != '\0') {
-        add(model, before, 0);
-        add(model, after, 0);
+        add(model, before, 0, FIRN_STEP_EDITS);
+        add(model, after, 0, FIRN_STEP_REVERT);
         model->is_written = true;
     } else {
         if (rc != FIRN_CONFLICT) {
@@ -215,14 +224,42 @@ revert(struct model *model)
 }
 
 static int
-try_step(struct model *model, bool forward, bool is_dry)
+take_step(void *ctx, const firn_workspace_step *step)
+{
+    struct told *told = ctx;
+    assert_true(told->count < sizeof told->kinds / sizeof told->kinds[0]);
+    told->kinds[told->count] = step->kind;
+    told->has_checkpoint[told->count] = step->checkpoint != NULL;
+    told->numbers[told->count++] = step->checkpoint != NULL ? step->checkpoint->number : 0;
+    assert_true(step->time_ns != 0 || (step->kind == FIRN_STEP_EDITS && step->checkpoint == NULL));
+    return FIRN_OK;
+}
+
+static int
+try_step_telling(struct model *model, bool forward, bool is_dry, struct told *told)
 {
     firn_workspace_restore_options options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT;
     firn_workspace_restore_result result;
     options.dry_run = is_dry;
     options.threads = model->world.threads;
-    return forward ? firn_ws_restore_redo(model->world.ws, &options, &result, &model->world.err)
-                   : firn_ws_restore_undo(model->world.ws, &options, &result, &model->world.err);
+    options.on_step = take_step;
+    options.callbacks.ctx = told;
+    told->count = 0;
+    int rc = forward ? firn_ws_restore_redo(model->world.ws, &options, &result, &model->world.err)
+                     : firn_ws_restore_undo(model->world.ws, &options, &result, &model->world.err);
+    if (rc == FIRN_OK) {
+        assert_int_equal(result.steps, told->count);
+        assert_true(!result.is_unsaved ||
+                    (told->kinds[0] == FIRN_STEP_EDITS && !told->has_checkpoint[0]));
+    }
+    return rc;
+}
+
+static int
+try_step(struct model *model, bool forward, bool is_dry)
+{
+    struct told told;
+    return try_step_telling(model, forward, is_dry, &told);
 }
 
 /* The index of the state that a step must reach; SIZE_MAX: none. */
@@ -236,13 +273,40 @@ expect(const struct model *model, const char *now, bool forward)
     return forward ? SIZE_MAX : model->cursor;
 }
 
+/* What was told are the steps from the cursor to a state; before it, edits on the disk. */
+static void
+assert_told(const struct model *model, const struct told *told, size_t to, bool has_edits)
+{
+    size_t at = 0;
+    if (has_edits) {
+        assert_true(told->count > 0 && told->kinds[0] == FIRN_STEP_EDITS);
+        assert_false(told->has_checkpoint[0]);
+        at++;
+    }
+    for (size_t i = model->cursor; i != to; at++) {
+        const struct state *state = &model->states[to > i ? i + 1 : i];
+        assert_true(at < told->count);
+        assert_int_equal(told->kinds[at], state->kind);
+        assert_int_equal(told->has_checkpoint[at], !state->is_deleted);
+        assert_int_equal(told->numbers[at], state->is_deleted ? 0 : state->number);
+        i = to > i ? i + 1 : i - 1;
+    }
+    assert_int_equal(at, told->count);
+}
+
 static void
 step(struct model *model, bool forward)
 {
     char *now = ws_dump(&model->world);
     size_t to = expect(model, now, forward);
     bool is_dry = below(model, 4) == 0;
-    int rc = try_step(model, forward, is_dry);
+    struct told told;
+    bool has_edits =
+        model->count > 0 && !model->states[model->cursor].is_deleted && !is_at_cursor(model, now);
+    int rc = try_step_telling(model, forward, is_dry, &told);
+    if (to != SIZE_MAX) {
+        assert_told(model, &told, to, has_edits);
+    }
     if (to == SIZE_MAX || is_dry) {
         assert_int_equal(rc, to == SIZE_MAX ? FIRN_NOT_FOUND : FIRN_OK);
         ws_assert_dump(&model->world, now);
@@ -250,7 +314,7 @@ step(struct model *model, bool forward)
         must(model, rc);
         ws_assert_dump(&model->world, model->states[to].dump);
         if (!forward) {
-            add(model, now, 0);
+            add(model, now, 0, FIRN_STEP_EDITS);
         }
         model->cursor = to;
         model->is_written = true;
@@ -405,8 +469,10 @@ static void
 a_line_that_is_lost_is_derived_from_history(void **state)
 {
     (void)state;
-    /* Nothing; another format; a cursor beyond the end; a line that is cut short. */
-    static const char *const entries[] = {NULL, "\2\1\1\1\1", "\1\1\3\2\1\2", "\1\1\1\5\1\2"};
+    /* Nothing; another format; a cursor beyond the end; a line that is cut short; a step of no
+     * kind. */
+    static const char *const entries[] = {NULL, "\1\1\1\1\1", "\2\1\3\2\1\2", "\2\1\1\5\1\2",
+                                          "\2\1\1\1\5\1\1\1\1\1\1\1\1\1"};
     for (size_t i = 0; i < sizeof entries / sizeof entries[0]; i++) {
         struct model model = {.count = 0};
         char *dumps[4];
@@ -454,19 +520,85 @@ a_line_has_its_newest_states(void **state)
     struct firn_catalog_line line = {0};
     size_t at;
     firn_error err;
-    for (uint64_t order = 1; order <= FIRN_CATALOG_LINE_STATES_MAX + 5; order++) {
-        assert_int_equal(firn_catalog_line_add(&line, order, &err), FIRN_OK);
-        assert_int_equal(firn_catalog_line_at(&line, line.cursor), order);
+    struct firn_catalog_line_state item = {.kind = FIRN_STEP_SAVE};
+    for (item.order = 1; item.order <= FIRN_CATALOG_LINE_STATES_MAX + 5; item.order++) {
+        assert_int_equal(firn_catalog_line_add(&line, &item, &err), FIRN_OK);
+        assert_int_equal(firn_catalog_line_at(&line, line.cursor)->order, item.order);
     }
     assert_int_equal(firn_catalog_line_count(&line), FIRN_CATALOG_LINE_STATES_MAX);
-    assert_int_equal(firn_catalog_line_at(&line, 0), 6);
-    assert_false(firn_catalog_line_find(&line, 5, &at));
-    assert_true(firn_catalog_line_find(&line, 9, &at));
+    assert_int_equal(firn_catalog_line_at(&line, 0)->order, 6);
+    assert_false(firn_catalog_line_find_back(&line, 5, &at));
+    assert_true(firn_catalog_line_find_back(&line, 9, &at));
     assert_int_equal(at, 3);
     line.cursor = 3;
-    assert_int_equal(firn_catalog_line_add(&line, 7777, &err), FIRN_OK);
+    assert_int_equal(firn_catalog_line_add(&line, &item, &err), FIRN_OK);
     assert_int_equal(firn_catalog_line_count(&line), 5);
     assert_int_equal(line.cursor, 4);
+    firn_catalog_line_deinit(&line);
+}
+
+static void
+a_state_is_found_in_the_direction_of_the_step(void **state)
+{
+    (void)state;
+    struct firn_catalog_line line = {0};
+    static const uint64_t orders[] = {1, 5, 1};
+    size_t at;
+    firn_error err;
+    for (size_t i = 0; i < 3; i++) {
+        const struct firn_catalog_line_state item = {orders[i], 7, FIRN_STEP_RESTORE, false};
+        assert_int_equal(firn_catalog_line_add(&line, &item, &err), FIRN_OK);
+    }
+    line.cursor = 1;
+    assert_true(firn_catalog_line_find_back(&line, 1, &at));
+    assert_int_equal(at, 0);
+    assert_true(firn_catalog_line_find_ahead(&line, 1, &at));
+    assert_int_equal(at, 2);
+    assert_true(firn_catalog_line_find_back(&line, 5, &at));
+    assert_false(firn_catalog_line_find_ahead(&line, 5, &at));
+    firn_catalog_line_deinit(&line);
+    assert_false(firn_catalog_line_find_back(&line, 1, &at));
+    assert_false(firn_catalog_line_find_ahead(&line, 1, &at));
+}
+
+static void
+a_line_is_read_as_it_was_written(void **state)
+{
+    (void)state;
+    struct firn_catalog_line line = {.through = 300};
+    struct firn_catalog_line read = {0};
+    struct firn_buf bytes = {0};
+    bool is_valid;
+    firn_error err;
+    for (uint64_t i = 0; i < 4; i++) {
+        const struct firn_catalog_line_state item = {
+            200 + i, (int64_t)i - 1, (firn_workspace_step_kind)(FIRN_STEP_SAVE + i), false};
+        assert_int_equal(firn_catalog_line_add(&line, &item, &err), FIRN_OK);
+    }
+    firn_catalog_line_move(&line, 0);
+    assert_int_equal(firn_catalog_line_encode(&line, &bytes), FIRN_OK);
+    assert_int_equal(firn_catalog_line_decode(firn_buf_slice(&bytes), &read, &is_valid, &err),
+                     FIRN_OK);
+    assert_true(is_valid);
+    assert_int_equal(read.through, 300);
+    assert_int_equal(read.cursor, 0);
+    assert_int_equal(firn_catalog_line_count(&read), 4);
+    for (size_t i = 0; i < 4; i++) {
+        const struct firn_catalog_line_state *item = firn_catalog_line_at(&read, i);
+        assert_int_equal(item->order, 200 + i);
+        assert_int_equal(item->time_ns, (int64_t)i - 1);
+        assert_int_equal(item->kind, FIRN_STEP_SAVE + i);
+        assert_int_equal(item->is_passed, i == 1 || i == 2);
+    }
+    firn_catalog_line_deinit(&read);
+    for (size_t size = 0; size < bytes.size; size++) { /* cut short: derived anew */
+        assert_int_equal(
+            firn_catalog_line_decode(firn_bytes(bytes.data, size), &read, &is_valid, &err),
+            FIRN_OK);
+        assert_false(is_valid);
+        firn_catalog_line_deinit(&read);
+    }
+    firn_buf_deinit(&bytes);
     firn_catalog_line_deinit(&line);
 }
 
@@ -474,6 +606,8 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_state_is_found_in_the_direction_of_the_step),
+        cmocka_unit_test(a_line_is_read_as_it_was_written),
         cmocka_unit_test(undo_and_redo_are_what_the_list_says),
         cmocka_unit_test(a_line_that_is_lost_is_derived_from_history),
         cmocka_unit_test(a_line_has_its_newest_states),
