@@ -674,11 +674,44 @@ typedef struct firn_workspace_step {
     const firn_workspace_checkpoint *checkpoint;
     const firn_workspace_turn *turn; /* of the agent that made the step; NULL: none is known */
     int64_t time_ns;                 /* since 1970; 0: the edits are only on the disk */
+    bool is_redo;                    /* it was undone; else it can be undone */
+    bool is_joined;                  /* is_redo: a redo brings back the next newer step with it */
     bool is_counted;                 /* the counts are known */
     uint64_t added;                  /* files, by the undo of the step, or by its redo */
     uint64_t changed;
     uint64_t removed;
 } firn_workspace_step;
+
+typedef struct firn_workspace_steps_options {
+    size_t size;    /* sizeof(firn_workspace_steps_options) */
+    uint64_t limit; /* of the nearest steps, in each direction; default UINT64_MAX: all */
+    unsigned threads;
+    firn_callbacks callbacks;
+    bool gitignore; /* these two as for firn_workspace_restore */
+    uint64_t file_size_max;
+} firn_workspace_steps_options;
+#define FIRN_WORKSPACE_STEPS_OPTIONS_INIT                                                  \
+    {                                                                                      \
+        sizeof(firn_workspace_steps_options), UINT64_MAX, 0, FIRN_CALLBACKS_INIT, false, 0 \
+    }
+typedef struct firn_workspace_steps_result {
+    size_t size;                           /* sizeof(firn_workspace_steps_result) */
+    firn_workspace_checkpoint *checkpoint; /* the present state; NULL: none, or it was deleted */
+    bool is_unsaved;                       /* the disk differs from it: the first step to undo */
+    uint64_t undo_steps;                   /* in all, without regard to the limit */
+    uint64_t redo_steps;
+} firn_workspace_steps_result;
+#define FIRN_WORKSPACE_STEPS_RESULT_INIT                       \
+    {                                                          \
+        sizeof(firn_workspace_steps_result), NULL, false, 0, 0 \
+    }
+/* Lists the steps that firn_workspace_undo and firn_workspace_redo would take, newest first: those that
+ * were undone, then those that can be undone, which may begin with edits that are only on the disk. Read-only.
+ * A workspace that was never saved has none; that is no error. */
+FIRN_API FIRN_MUST_CHECK int
+firn_workspace_steps(firn_workspace *workspace, const firn_workspace_steps_options *options,
+                     int (*on_step)(void *ctx, const firn_workspace_step *step), void *ctx,
+                     firn_workspace_steps_result *out, firn_error *err);
 
 typedef struct firn_workspace_restore_options {
     size_t size;             /* sizeof(firn_workspace_restore_options) */

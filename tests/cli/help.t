@@ -90,6 +90,8 @@ The same words whichever way they are asked for, in at most 80 columns; each com
   >     head -n 1 a | grep -q "^usage: firn $command" || echo "$command has another usage"
   >     awk 'length > 80' a
   > done
+        --limit N         with --list: the N nearest in each direction (default 20)
+  takes workspace_path, the directory; a relative path is relative to the directory in
   $ for group in workspaces hook db chkp alxs; do
   >     firn help $group >a && firn $group --help >b && cmp a b
   >     for command in $(sed -n '/^Commands:/,/^$/{s/^  table \([a-z]*\) .*/table_\1/p;t
@@ -166,10 +168,16 @@ The same words whichever way they are asked for, in at most 80 columns; each com
   whose checkpoints were deleted or have expired. It says which step it took back,
   and with -n which it would take back.
   
+  --list shows the steps, newest first, with the files that each undo would
+  change: above the line "now" those that redo brings back, below it those that
+  undo takes back. The number is how often it has to be run.
+  
   An interrupted restore, or redo, is taken back from the point it had reached; an
   interrupted undo is finished.
   
   Options:
+    -l, --list            list the steps that undo and redo would take
+        --limit N         with --list: the N nearest in each direction (default 20)
     -n, --dry-run         show what would change, and change nothing
         --trust-journal   even an interrupted restore that was not started here
   
@@ -187,6 +195,8 @@ The same words whichever way they are asked for, in at most 80 columns; each com
         take back the last change of the workspace
     firn undo -n
         show what would change
+    firn undo --list
+        list what each further undo, or redo, would change
 
 Options before the command count too; help wins over mistakes after it.
 
@@ -337,4 +347,4 @@ What refuses --json does not offer it.
   hook run: 0
   save: 1
   $ firn help mcp | tr -s ' \n' ' ' | grep -o 'checkpoint_[a-z]*' | sort -u | wc -l
-  10
+  11

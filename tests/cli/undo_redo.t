@@ -98,3 +98,61 @@ Each says what it takes back, and --json has more.
   ! hint: firn restore REF brings back a checkpoint, firn list --all shows them
   $ firn undo --json -n >../undo && python3 -c 'import json; u = json.load(open("../undo")); s = u["steps"]; print(u["dry_run"], len(s), s[0]["kind"], s[0]["checkpoint"]["number"])'
   True 1 restore 2
+
+The steps, newest first: what was undone, where one is, what can be undone.
+
+  $ mkdir ../u && cd ../u && firn undo --list && ls -A
+  there is nothing to undo
+  $ echo one >a && firn save -q -m first && firn undo --list
+  1
+  now       at 1
+  there is nothing to undo
+  $ echo two >a && firn save -q -m second && echo three >a && echo new >n && firn undo --list
+  2
+  now       at 2
+  undo 1    not saved                unsaved changes: 1 changed, 0 added, 1 removed
+  undo 2    <time>  the save of 2 (second): 1 changed, 0 added, 0 removed
+  $ firn restore 1 -q && firn undo -q && firn undo -q && firn undo --list
+  redo 2    <time>  the restore of 1 (first): 1 changed, 0 added, 1 removed
+  redo 1    <time>  unsaved changes: 1 changed, 1 added, 0 removed
+  now       at 2
+  undo 1    <time>  the save of 2 (second): 1 changed, 0 added, 0 removed
+  $ firn undo --list --limit 1; firn undo --list --limit 0
+  1 more to redo: --limit N shows them
+  redo 1    <time>  unsaved changes: 1 changed, 1 added, 0 removed
+  now       at 2
+  undo 1    <time>  the save of 2 (second): 1 changed, 0 added, 0 removed
+  2 more to redo: --limit N shows them
+  now       at 2
+  1 more to undo: --limit N shows them
+  $ firn undo --list --json >../list && python3 -c 'import json
+  > u = json.load(open("../list"))
+  > print([(s["redo"], s["times"], s["kind"], s["changed"], s["checkpoint"]["number"]) for s in u["steps"]], u["checkpoint"]["number"], u["unsaved"], u["undo_steps"], u["redo_steps"])'
+  [(True, 2, 'restore', 1, 1), (True, 1, 'edits', 1, None), (False, 1, 'save', 1, 2)] 2 False 1 2
+  $ echo four >a && firn undo --list
+  now       at 2
+  undo 1    not saved                unsaved changes: 1 changed, 0 added, 0 removed
+  undo 2    <time>  the save of 2 (second): 1 changed, 0 added, 0 removed
+  $ firn undo --list -n; firn undo --limit 3; firn undo --list --limit x
+  ! firn: undo: --list changes nothing: it goes with --limit only
+  ! usage: firn undo [options]
+  ! help: firn help undo
+  ! firn: undo: --limit needs --list
+  ! usage: firn undo [options]
+  ! help: firn help undo
+  ! firn: undo: --limit takes a whole number, not 'x'
+  ! usage: firn undo [options]
+  ! help: firn help undo
+  [2]
+  $ firn undo -l -q && cat a
+  four
+
+Steps whose checkpoint is gone are still named.
+
+  $ firn save -q -m third && echo five >a && firn save -q && firn delete 3 -q && firn undo --list
+  3
+  4
+  3
+  now       at 4
+  undo 1    <time>  the save of 4: 1 changed, 0 added, 0 removed
+  undo 2    <time>  the save of 2 (second): 1 changed, 0 added, 0 removed

@@ -25,8 +25,8 @@ TOOLS = {"checkpoint_save": {"workspace_path"}, "checkpoint_list": {"workspace_p
          "checkpoint_show": {"workspace_path", "snapshot_id"}, "checkpoint_status": {"workspace_path"},
          "checkpoint_diff": {"workspace_path"}, "checkpoint_restore": {"workspace_path", "snapshot_id"},
          "checkpoint_undo": {"workspace_path"}, "checkpoint_redo": {"workspace_path"}, "checkpoint_revert": {"workspace_path", "snapshot_id"},
-         "checkpoint_delete": {"workspace_path", "snapshot_id"}}
-READ_ONLY = {"checkpoint_list", "checkpoint_show", "checkpoint_status", "checkpoint_diff"}
+         "checkpoint_delete": {"workspace_path", "snapshot_id"}, "checkpoint_steps": {"workspace_path"}}
+READ_ONLY = {"checkpoint_steps", "checkpoint_list", "checkpoint_show", "checkpoint_status", "checkpoint_diff"}
 DESTRUCTIVE = {"checkpoint_restore", "checkpoint_undo", "checkpoint_redo", "checkpoint_revert", "checkpoint_delete"}
 FIRN = os.path.abspath(sys.argv[1])
 messages_seen = 0
@@ -388,6 +388,11 @@ def test_a_day(home):
     assert tree(w) == before
     client.failed("FIRN_NOT_FOUND", "checkpoint_redo", workspace_path=w)
     client.call("checkpoint_undo", workspace_path=w)
+    steps = client.call("checkpoint_steps", workspace_path=w)
+    assert [(step["by"], step["kind"]) for step in steps["steps"]] == [("checkpoint_redo", "restore"), ("checkpoint_undo", "save")]
+    assert steps["number"] == 2 and not steps["unsaved"] and steps["undo_steps"] == steps["redo_steps"] == 1
+    nearest = client.call("checkpoint_steps", workspace_path=w, limit=0)
+    assert nearest["steps"] == [] and nearest["undo_steps"] == 1
     listed = client.call("checkpoint_list", workspace_path=w)["checkpoints"]
     assert [one["message"] for one in listed] == ["second \u00e9", "first"] and listed[0]["id"] == second["snapshot_id"]
     assert all(one["created_at"].endswith("Z") and one["created_at"][10] == "T" for one in listed)

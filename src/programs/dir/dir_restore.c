@@ -468,6 +468,12 @@ run_step(struct firn_cli *cli, enum what what)
 static int
 run_undo(struct firn_cli *cli)
 {
+    if (firn_command_has(cli, "list")) {
+        return firn_dir_steps_list(cli);
+    }
+    if (firn_command_has(cli, "limit")) {
+        return firn_command_misused(cli, "--limit needs --list");
+    }
     return run_step(cli, RESTORE_UNDO);
 }
 
@@ -478,6 +484,14 @@ run_redo(struct firn_cli *cli)
 }
 
 static const struct firn_command_option undo_options[] = {
+    {"list", 'l', NULL, "list the steps that undo and redo would take"},
+    {"limit", 0, "N", "with --list: the N nearest in each direction (default 20)"},
+    {"dry-run", 'n', NULL, "show what would change, and change nothing"},
+    {"trust-journal", 0, NULL, "even an interrupted restore that was not started here"},
+    {NULL, 0, NULL, NULL},
+};
+
+static const struct firn_command_option redo_options[] = {
     {"dry-run", 'n', NULL, "show what would change, and change nothing"},
     {"trust-journal", 0, NULL, "even an interrupted restore that was not started here"},
     {NULL, 0, NULL, NULL},
@@ -486,6 +500,7 @@ static const struct firn_command_option undo_options[] = {
 static const struct firn_command_example undo_examples[] = {
     {"firn undo", "take back the last change of the workspace"},
     {"firn undo -n", "show what would change"},
+    {"firn undo --list", "list what each further undo, or redo, would change"},
     {NULL, NULL},
 };
 
@@ -508,6 +523,10 @@ const struct firn_command firn_dir_restore_undo = {
             "whose checkpoints were deleted or have expired. It says which step it took back,\n"
             "and with -n which it would take back.\n"
             "\n"
+            "--list shows the steps, newest first, with the files that each undo would\n"
+            "change: above the line \"now\" those that redo brings back, below it those that\n"
+            "undo takes back. The number is how often it has to be run.\n"
+            "\n"
             "An interrupted restore, or redo, is taken back from the point it had reached; an\n"
             "interrupted undo is finished.",
     .examples = undo_examples,
@@ -519,7 +538,7 @@ const struct firn_command firn_dir_restore_redo = {
     .name = "redo",
     .summary = "Go one state forward, after an undo",
     .arguments = "",
-    .options = undo_options,
+    .options = redo_options,
     .help = "Brings back what the last firn undo took away; another redo brings back what\n"
             "the undo before that took away. Anything that is edited, saved or restored\n"
             "after an undo ends this. Nothing is lost then: firn list --all lists all\n"

@@ -46,24 +46,6 @@ attempt_restore(void *ctx, firn_error *err)
                                   &attempt->result, err);
 }
 
-static void
-write_step(const firn_workspace_step *step)
-{
-    char text[FIRN_SHOW_STEP_TEXT_SIZE];
-    firn_term_json_object(NULL);
-    firn_term_json_string("kind", firn_workspace_step_kind_name(step->kind));
-    firn_term_json_string("text", firn_show_step_text(step, text));
-    if (step->checkpoint != NULL) {
-        firn_mcp_call_write_name(step->checkpoint);
-    }
-    if (step->is_counted) {
-        firn_term_json_u64("files_added", step->added);
-        firn_term_json_u64("files_changed", step->changed);
-        firn_term_json_u64("files_removed", step->removed);
-    }
-    firn_term_json_end();
-}
-
 /* What was undone or redone, and how to get back. */
 static void
 write_steps(const struct attempt *attempt)
@@ -73,7 +55,9 @@ write_steps(const struct attempt *attempt)
     firn_term_json_bool("unsaved", attempt->result.is_unsaved);
     firn_term_json_array("steps");
     for (size_t i = 0; i < attempt->steps.count && i < SHOWN_MAX; i++) {
-        write_step(attempt->steps.items[i]);
+        firn_term_json_object(NULL);
+        firn_mcp_steps_write(attempt->steps.items[i]);
+        firn_term_json_end();
     }
     firn_term_json_end();
     firn_term_json_u64("steps_in_all", attempt->steps.count);
@@ -175,13 +159,10 @@ run_redo(struct firn_mcp_call *call)
     "," FIRN_MCP_TOOL_INTEGER("files_unchanged") "," FIRN_MCP_TOOL_BOOL("dry_run") "," FIRN_MCP_TOOL_INTEGER("incomplete") "," FIRN_MCP_TOOL_INTEGER( \
         "left_alone") "," FIRN_MCP_TOOL_INTEGER("not_restored") "," FIRN_MCP_TOOL_STRING_OR_NULL("safety_id") "," FIRN_MCP_TOOL_CHANGES               \
                                                                                                               "," FIRN_MCP_TOOL_NOTICES
-#define STEPS                                                  \
-    FIRN_MCP_TOOL_BOOL("unsaved")                              \
-    "," FIRN_MCP_TOOL_OBJECTS(                                 \
-        "steps",                                               \
-        FIRN_MCP_TOOL_STRING("kind") "," FIRN_MCP_TOOL_STRING( \
-            "text") "," FIRN_MCP_TOOL_NAME                     \
-                    "," FIRN_MCP_TOOL_COUNTS) "," FIRN_MCP_TOOL_INTEGER("steps_in_all") "," FIRN_MCP_TOOL_STRING_OR_NULL("back_with")
+#define STEPS                                                                         \
+    FIRN_MCP_TOOL_BOOL("unsaved")                                                     \
+    "," FIRN_MCP_TOOL_OBJECTS("steps", FIRN_MCP_TOOL_STEP) "," FIRN_MCP_TOOL_INTEGER( \
+        "steps_in_all") "," FIRN_MCP_TOOL_STRING_OR_NULL("back_with")
 #define REQUIRED                                                                        \
     "[\"snapshot_id\",\"dry_run\",\"files_added\",\"files_changed\",\"files_removed\"," \
     "\"files_unchanged\"]"

@@ -261,6 +261,17 @@ find_next(struct firn_ws_restoring *restoring, size_t *at, firn_error *err)
                                                          : rc;
 }
 
+/* Reads the record of the present state of the line, if it was not deleted. */
+static int
+read_here(struct firn_ws_restoring *restoring, firn_error *err)
+{
+    const struct firn_catalog_line *line = &restoring->line;
+    int rc = read_state(restoring->opened, firn_catalog_line_at(line, line->cursor)->order,
+                        &restoring->here_bytes, &restoring->here, err);
+    restoring->has_here = rc == FIRN_OK;
+    return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
+}
+
 int
 firn_ws_line_choose(struct firn_ws_restoring *restoring, firn_error *err)
 {
@@ -275,11 +286,7 @@ firn_ws_line_choose(struct firn_ws_restoring *restoring, firn_error *err)
         rc = nothing_to(restoring, err);
         goto out;
     }
-    rc = read_state(restoring->opened,
-                    firn_catalog_line_at(&restoring->line, restoring->step_to)->order,
-                    &restoring->here_bytes, &restoring->here, err);
-    restoring->has_here = rc == FIRN_OK;
-    FIRN_TRY(rc == FIRN_NOT_FOUND ? FIRN_OK : rc);
+    FIRN_TRY(read_here(restoring, err));
     FIRN_TRY(firn_ws_line_choose_next(restoring, err));
 out:
     return rc;
@@ -373,7 +380,10 @@ tell_state(struct firn_ws_opened *opened, const struct firn_catalog_line *line, 
     const struct firn_catalog_line_state *state = firn_catalog_line_at(line, i);
     firn_workspace_step *step = &told->step;
     firn_error cause;
-    *step = (firn_workspace_step){.kind = state->kind, .time_ns = state->time_ns};
+    *step = (firn_workspace_step){.kind = state->kind,
+                                  .time_ns = state->time_ns,
+                                  .is_redo = is_forward,
+                                  .is_joined = is_forward && state->is_passed};
     int rc = read_state(opened, state->order, &told->bytes, &told->record, &cause);
     if (rc == FIRN_OK) {
         firn_catalog_record_to_checkpoint(&told->record, &told->checkpoint);
@@ -587,4 +597,158 @@ firn_ws_line_put(struct firn_ws_restoring *restoring, struct firn_db_batch *batc
     rc = firn_catalog_line_put(opened->db, batch, opened->workspace.number, line, err);
 out:
     return rc;
+}
+
+/* ---- listing ---- */
+
+struct listing {
+    struct firn_ws_restoring restoring; /* to the present state, as a dry run */
+    const firn_workspace_steps_options *options;
+    int (*visit)(void *ctx, const firn_workspace_step *step);
+    void *ctx;
+    firn_workspace_steps_result *result;
+};
+
+/* Finds out whether the directory has edits that are not in the present state of the line. */
+static int
+look_at_disk(struct listing *listing, firn_error *err)
+{
+    struct firn_ws_restoring *restoring = &listing->restoring;
+    struct firn_ws_compare compare = {0};
+    struct firn_ws_restore_unsaved unsaved;
+    firn_callbacks callbacks;
+    int rc;
+    firn_ws_restore_unsaved_init(&unsaved, &listing->options->callbacks, &callbacks);
+    const struct firn_ws_compare_options given = {listing->options->threads,
+                                                  firn_ws_restore_today(restoring), &callbacks};
+    FIRN_TRY(firn_ws_compare_init_for_restore(&compare, restoring->ws, restoring->opened,
+                                              &restoring->here, NULL, &given, err));
+    FIRN_TRY(firn_ws_restore_unsaved_check(&unsaved, err));
+    struct firn_checkout_options options = firn_ws_restore_apply_options(
+        restoring, restoring->opened->root, &compare.disk_side, &compare.checkpoint_side);
+    options.unsaved_why = firn_ws_restore_unsaved_why;
+    options.unsaved = &unsaved;
+    rc = differs_from_here(restoring, &compare.disk_side, &options, &listing->result->is_unsaved,
+                           err);
+out:
+    firn_ws_restore_unsaved_deinit(&unsaved);
+    firn_ws_compare_deinit(&compare);
+    return rc;
+}
+
+/* The index of the oldest state that was not deleted. */
+static int
+find_oldest(struct firn_ws_restoring *restoring, size_t *out, firn_error *err)
+{
+    const struct firn_catalog_line *line = &restoring->line;
+    struct firn_catalog_record record;
+    struct firn_buf bytes = {0};
+    int rc = FIRN_NOT_FOUND;
+    for (*out = 0; *out <= line->cursor; ++*out) {
+        rc = read_state(restoring->opened, firn_catalog_line_at(line, *out)->order, &bytes, &record,
+                        err);
+        if (rc != FIRN_NOT_FOUND) {
+            break;
+        }
+    }
+    firn_buf_deinit(&bytes);
+    return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
+}
+
+static int
+list_step(struct listing *listing, size_t i, bool is_forward, struct told *told, firn_error *err)
+{
+    int rc =
+        tell_state(listing->restoring.opened, &listing->restoring.line, i, is_forward, told, err);
+    return rc == FIRN_OK ? firn_error_stopped(err, listing->visit(listing->ctx, &told->step)) : rc;
+}
+
+static int
+list_edits(struct listing *listing, firn_error *err)
+{
+    firn_workspace_step step = listing->restoring.edits;
+    step.kind = FIRN_STEP_EDITS;
+    step.is_counted = true;
+    return firn_error_stopped(err, listing->visit(listing->ctx, &step));
+}
+
+static int
+list_steps(struct listing *listing, firn_error *err)
+{
+    const struct firn_catalog_line *line = &listing->restoring.line;
+    const size_t cursor = line->cursor;
+    const uint64_t limit = listing->options->limit;
+    firn_workspace_steps_result *result = listing->result;
+    struct told told = {.step = {0}};
+    size_t oldest;
+    int rc;
+    FIRN_TRY(find_oldest(&listing->restoring, &oldest, err));
+    result->redo_steps =
+        result->is_unsaved ? 0 : firn_catalog_line_count(line) - 1 - cursor; /* (I2) */
+    result->undo_steps = (oldest < cursor ? cursor - oldest : 0) + (result->is_unsaved ? 1 : 0);
+    size_t ahead = (size_t)(result->redo_steps < limit ? result->redo_steps : limit);
+    size_t back = (size_t)(result->undo_steps < limit ? result->undo_steps : limit);
+    for (size_t i = cursor + ahead; i > cursor; i--) {
+        FIRN_TRY(list_step(listing, i, true, &told, err));
+    }
+    if (result->is_unsaved && back > 0) {
+        FIRN_TRY(list_edits(listing, err));
+        back--;
+    }
+    for (size_t i = cursor; i > cursor - back; i--) {
+        FIRN_TRY(list_step(listing, i, false, &told, err));
+    }
+out:
+    told_deinit(&told);
+    return rc;
+}
+
+static int
+list_opened(struct listing *listing, firn_error *err)
+{
+    struct firn_ws_restoring *restoring = &listing->restoring;
+    struct firn_ws_opened *opened = restoring->opened;
+    int rc;
+    FIRN_TRY(
+        firn_catalog_journal_read(opened->db, opened->workspace.number, &restoring->journal, err));
+    FIRN_TRY(firn_ws_line_load(restoring, err));
+    if (firn_catalog_line_count(&restoring->line) == 0) {
+        goto out;
+    }
+    FIRN_TRY(read_here(restoring, err));
+    if (restoring->has_here) {
+        FIRN_TRY(firn_ws_given_checkpoint(restoring->ws, &restoring->here,
+                                          &listing->result->checkpoint, err));
+        FIRN_TRY(look_at_disk(listing, err));
+    }
+    rc = list_steps(listing, err);
+out:
+    firn_ws_line_deinit(restoring);
+    firn_catalog_journal_deinit(&restoring->journal);
+    return rc;
+}
+
+int
+firn_ws_line_list(struct firn_ws *ws, const firn_workspace_steps_options *options,
+                  int (*visit)(void *ctx, const firn_workspace_step *step), void *ctx,
+                  firn_workspace_steps_result *out, firn_error *err)
+{
+    *out = (firn_workspace_steps_result)FIRN_WORKSPACE_STEPS_RESULT_INIT;
+    const firn_workspace_restore_options restore = {.dry_run = true,
+                                                    .threads = options->threads,
+                                                    .callbacks = options->callbacks,
+                                                    .gitignore = options->gitignore,
+                                                    .file_size_max = options->file_size_max};
+    struct firn_ws_opened opened;
+    struct listing listing = {.restoring = {.ws = ws, .opened = &opened, .options = &restore},
+                              .options = options,
+                              .visit = visit,
+                              .ctx = ctx,
+                              .result = out};
+    int rc = firn_ws_opened_open(ws, FIRN_WS_READ, &opened, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    rc = opened.workspace.number == 0 ? FIRN_OK : list_opened(&listing, err);
+    return firn_ws_opened_close(ws, &opened, rc, err);
 }

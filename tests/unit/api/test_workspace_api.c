@@ -570,6 +570,52 @@ undo_and_redo_tell_their_steps(void **state)
     scene_close(&scene);
 }
 
+static int
+count_steps(void *ctx, const firn_workspace_step *step)
+{
+    int *counts = ctx;
+    counts[step->is_redo ? 1 : 0]++;
+    return FIRN_OK;
+}
+
+static void
+steps_are_listed(void **state)
+{
+    (void)state;
+    struct scene scene;
+    int counts[2] = {0, 0};
+    firn_error *err = &scene.err;
+    scene_open(&scene);
+    firn_workspace *workspace = scene.workspace;
+    firn_workspace_steps_options options = FIRN_WORKSPACE_STEPS_OPTIONS_INIT;
+    firn_workspace_steps_result result = FIRN_WORKSPACE_STEPS_RESULT_INIT;
+    assert_int_equal(firn_workspace_steps(workspace, NULL, NULL, NULL, NULL, err), FIRN_INVALID);
+    assert_int_equal(firn_workspace_steps(workspace, NULL, count_steps, counts, &result, err),
+                     FIRN_OK);
+    assert_true(result.checkpoint == NULL && result.undo_steps == 0 && result.redo_steps == 0);
+    scene_save(&scene, "one", "1");
+    scene_save(&scene, "two", "2");
+    scene_save(&scene, "three", "3");
+    assert_int_equal(firn_workspace_undo(workspace, NULL, NULL, err), FIRN_OK);
+    assert_int_equal(firn_workspace_steps(workspace, NULL, count_steps, counts, &result, err),
+                     FIRN_OK);
+    assert_true(counts[0] == 1 && counts[1] == 1 && !result.is_unsaved);
+    assert_int_equal(result.checkpoint->number, 2);
+    assert_true(result.undo_steps == 1 && result.redo_steps == 1);
+    firn_release(result.checkpoint);
+    put_text(scene.tree, "b", "new");
+    options.limit = 1;
+    assert_int_equal(firn_workspace_steps(workspace, &options, count_steps, counts, &result, err),
+                     FIRN_OK);
+    assert_true(counts[0] == 2 && counts[1] == 1 && result.is_unsaved);
+    assert_true(result.undo_steps == 2 && result.redo_steps == 0);
+    firn_release(result.checkpoint);
+    struct told_step told = {.count = 0};
+    assert_int_equal(firn_workspace_steps(workspace, NULL, end_at_step, &told, &result, err), 42);
+    assert_true(told.count == 1 && result.checkpoint == NULL);
+    scene_close(&scene);
+}
+
 /* The texts of an entry are its own, extended attributes included. */
 static void
 an_entry_has_its_attributes_after_the_handle(void **state)
@@ -844,6 +890,7 @@ main(void)
         cmocka_unit_test(arguments_are_checked),
         cmocka_unit_test(results_belong_to_the_caller),
         cmocka_unit_test(undo_and_redo_tell_their_steps),
+        cmocka_unit_test(steps_are_listed),
         cmocka_unit_test(an_entry_has_its_attributes_after_the_handle),
         cmocka_unit_test(a_call_that_fails_gives_nothing),
         cmocka_unit_test(results_of_other_versions_are_filled_as_far_as_they_go),

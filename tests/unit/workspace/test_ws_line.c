@@ -323,6 +323,41 @@ step(struct model *model, bool forward)
     free(now);
 }
 
+/* The list of steps, with or without a limit. */
+static void
+look(struct model *model)
+{
+    firn_workspace_steps_options options = FIRN_WORKSPACE_STEPS_OPTIONS_INIT;
+    firn_workspace_steps_result result;
+    struct told told = {.count = 0};
+    char *now = ws_dump(&model->world);
+    options.threads = model->world.threads;
+    options.limit = below(model, 2) == 0 ? below(model, 5) : UINT64_MAX;
+    must(model, firn_ws_line_list(model->world.ws, &options, take_step, &told, &result,
+                                  &model->world.err));
+    ws_assert_dump(&model->world, now);
+    bool has_here = model->count > 0 && !model->states[model->cursor].is_deleted;
+    bool has_edits = has_here && !is_at_cursor(model, now);
+    size_t oldest = 0;
+    while (oldest < model->cursor && model->states[oldest].is_deleted) {
+        oldest++;
+    }
+    assert_int_equal(result.is_unsaved, has_edits);
+    assert_int_equal(result.checkpoint != NULL, has_here);
+    assert_int_equal(result.redo_steps, has_edits ? 0 : model->count - 1 - model->cursor);
+    assert_int_equal(result.undo_steps, model->cursor - oldest + (has_edits ? 1 : 0));
+    size_t ahead = result.redo_steps < options.limit ? result.redo_steps : options.limit;
+    size_t back = result.undo_steps < options.limit ? result.undo_steps : options.limit;
+    assert_int_equal(told.count, ahead + back);
+    for (size_t at = 0; at < told.count; at++) {
+        bool is_edits = has_edits && at == ahead;
+        size_t i = model->cursor + ahead - at + (has_edits && at > ahead ? 1 : 0);
+        assert_int_equal(told.kinds[at], is_edits ? FIRN_STEP_EDITS : model->states[i].kind);
+        assert_int_equal(told.has_checkpoint[at], !is_edits && !model->states[i].is_deleted);
+    }
+    free(now);
+}
+
 /* Only after the line was written: else a later checkpoint of the same tree takes the place of the
  * deleted one. */
 static void
@@ -371,6 +406,7 @@ any_step(struct model *model)
         break;
     case 7:
         ws_world_reopen(&model->world);
+        look(model);
         break;
     case 8:
     case 9:
@@ -380,8 +416,10 @@ any_step(struct model *model)
     case 11:
     case 12:
     case 13:
-    case 14:
         step(model, true);
+        break;
+    case 14:
+        look(model);
         break;
     default:
         step(model, false);
