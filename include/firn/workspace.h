@@ -733,11 +733,12 @@ typedef struct firn_workspace_restore_options {
     /* Undo and redo: gets each step that is taken back (newest first) or brought back (oldest first),
      * before anything is changed. None for an interrupted restore. */
     int (*on_step)(void *ctx, const firn_workspace_step *step);
+    bool last_turn; /* firn_workspace_undo: go back to before the last turn of an agent */
 } firn_workspace_restore_options;
 #define FIRN_WORKSPACE_RESTORE_OPTIONS_INIT                                                   \
     {                                                                                         \
         sizeof(firn_workspace_restore_options), NULL, 0, NULL, false, 0, FIRN_CALLBACKS_INIT, \
-            NULL, false, false, 0, NULL                                                       \
+            NULL, false, false, 0, NULL, false                                                \
     }
 typedef struct firn_workspace_restore_result {
     size_t size;                             /* sizeof(firn_workspace_restore_result) */
@@ -804,6 +805,12 @@ FIRN_API FIRN_MUST_CHECK int firn_workspace_restore(firn_workspace *workspace,
  * were not saved, or a restore of some paths. Otherwise it goes to the state before, and a further undo
  * to the one before that. A state whose checkpoint was deleted is passed over. With paths only these are
  * taken from the state. Like a restore, undo first takes a safety checkpoint of what was not saved.
+ *
+ * With last_turn, undo goes to the state in which the last turn of a coding agent began
+ * (firn_workspace_save_options), and takes back whatever came after that: the turn, later steps, and
+ * edits that were not saved. A turn that never ended counts too. A redo goes back to where this undo was
+ * done.
+ *
  * FIRN_NOT_FOUND if there is nothing to undo. */
 FIRN_API FIRN_MUST_CHECK int firn_workspace_undo(firn_workspace *workspace,
                                                  const firn_workspace_restore_options *options,

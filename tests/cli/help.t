@@ -90,6 +90,7 @@ The same words whichever way they are asked for, in at most 80 columns; each com
   >     head -n 1 a | grep -q "^usage: firn $command" || echo "$command has another usage"
   >     awk 'length > 80' a
   > done
+  --turn goes back to where the last turn of a coding agent began (firn help hook),
         --limit N         with --list: the N nearest in each direction (default 20)
   takes workspace_path, the directory; a relative path is relative to the directory in
   $ for group in workspaces hook db chkp alxs; do
@@ -168,6 +169,11 @@ The same words whichever way they are asked for, in at most 80 columns; each com
   whose checkpoints were deleted or have expired. It says which step it took back,
   and with -n which it would take back.
   
+  --turn goes back to where the last turn of a coding agent began (firn help hook),
+  whatever came after that: the turn, also one that was interrupted, later steps,
+  and edits that were not saved. One firn redo brings all of it back. Another
+  firn undo --turn goes back to before the turn before.
+  
   --list shows the steps, newest first, with the files that each undo would
   change: above the line "now" those that redo brings back, below it those that
   undo takes back. The number is how often it has to be run.
@@ -176,6 +182,7 @@ The same words whichever way they are asked for, in at most 80 columns; each com
   interrupted undo is finished.
   
   Options:
+    -t, --turn            go back to before the last turn of a coding agent
     -l, --list            list the steps that undo and redo would take
         --limit N         with --list: the N nearest in each direction (default 20)
     -n, --dry-run         show what would change, and change nothing
@@ -195,6 +202,8 @@ The same words whichever way they are asked for, in at most 80 columns; each com
         take back the last change of the workspace
     firn undo -n
         show what would change
+    firn undo --turn
+        take back what the coding agent did last
     firn undo --list
         list what each further undo, or redo, would change
 

@@ -456,6 +456,7 @@ run_step(struct firn_cli *cli, enum what what)
                               .result = FIRN_WORKSPACE_RESTORE_RESULT_INIT};
     request.options.dry_run = firn_command_has(cli, "dry-run");
     request.options.trust_journal = firn_command_has(cli, "trust-journal");
+    request.options.last_turn = what == RESTORE_UNDO && firn_command_has(cli, "turn");
     int exit_code = firn_task_workspace_open(cli, &request.workspace);
     if (exit_code == FIRN_EXIT_OK) {
         exit_code = perform(cli, &request);
@@ -468,8 +469,11 @@ run_step(struct firn_cli *cli, enum what what)
 static int
 run_undo(struct firn_cli *cli)
 {
-    if (firn_command_has(cli, "list")) {
+    if (firn_command_has(cli, "list") && !firn_command_has(cli, "turn")) {
         return firn_dir_steps_list(cli);
+    }
+    if (firn_command_has(cli, "list")) {
+        return firn_command_misused(cli, "--list and --turn exclude each other");
     }
     if (firn_command_has(cli, "limit")) {
         return firn_command_misused(cli, "--limit needs --list");
@@ -484,6 +488,7 @@ run_redo(struct firn_cli *cli)
 }
 
 static const struct firn_command_option undo_options[] = {
+    {"turn", 't', NULL, "go back to before the last turn of a coding agent"},
     {"list", 'l', NULL, "list the steps that undo and redo would take"},
     {"limit", 0, "N", "with --list: the N nearest in each direction (default 20)"},
     {"dry-run", 'n', NULL, "show what would change, and change nothing"},
@@ -500,6 +505,7 @@ static const struct firn_command_option redo_options[] = {
 static const struct firn_command_example undo_examples[] = {
     {"firn undo", "take back the last change of the workspace"},
     {"firn undo -n", "show what would change"},
+    {"firn undo --turn", "take back what the coding agent did last"},
     {"firn undo --list", "list what each further undo, or redo, would change"},
     {NULL, NULL},
 };
@@ -522,6 +528,11 @@ const struct firn_command firn_dir_restore_undo = {
             "firn list --all lists all states. The last 1,000 can be undone, less those\n"
             "whose checkpoints were deleted or have expired. It says which step it took back,\n"
             "and with -n which it would take back.\n"
+            "\n"
+            "--turn goes back to where the last turn of a coding agent began (firn help hook),\n"
+            "whatever came after that: the turn, also one that was interrupted, later steps,\n"
+            "and edits that were not saved. One firn redo brings all of it back. Another\n"
+            "firn undo --turn goes back to before the turn before.\n"
             "\n"
             "--list shows the steps, newest first, with the files that each undo would\n"
             "change: above the line \"now\" those that redo brings back, below it those that\n"

@@ -135,6 +135,7 @@ run_undo(struct firn_mcp_call *call)
     struct attempt attempt = {.call = call,
                               .options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT,
                               .result = FIRN_WORKSPACE_RESTORE_RESULT_INIT};
+    attempt.options.last_turn = firn_mcp_arguments_bool(call->arguments, "last_turn", false);
     return perform(call, &attempt);
 }
 
@@ -178,6 +179,14 @@ static const struct firn_mcp_arguments_param restore_params[] = {
 static const struct firn_mcp_arguments_param undo_params[] = {
     FIRN_MCP_TOOL_WORKSPACE_PARAM,
     DRY_RUN_PARAM,
+    {"last_turn", FIRN_MCP_ARGUMENTS_BOOL, false,
+     "Go back to before the last turn of a coding agent, over whatever came after it"},
+    FIRN_MCP_TOOL_END_PARAM,
+};
+
+static const struct firn_mcp_arguments_param redo_params[] = {
+    FIRN_MCP_TOOL_WORKSPACE_PARAM,
+    DRY_RUN_PARAM,
     FIRN_MCP_TOOL_END_PARAM,
 };
 
@@ -218,7 +227,7 @@ const struct firn_mcp_tool firn_mcp_restore_redo_tool = {
     .text =
         "Bring back what the last checkpoint_undo took away. Fails with FIRN_NOT_FOUND if no undo "
         "came before, or if the workspace was edited, saved or restored after it.",
-    .params = undo_params,
+    .params = redo_params,
     .output = RESULT "," STEPS,
     .required = REQUIRED,
     .is_destructive = true,

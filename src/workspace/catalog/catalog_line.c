@@ -107,6 +107,7 @@ firn_catalog_line_encode(const struct firn_catalog_line *line, struct firn_buf *
     int rc;
     FIRN_TRY(firn_buf_append_u8(out, FORMAT));
     FIRN_TRY(firn_buf_append_varint(out, line->through));
+    FIRN_TRY(firn_buf_append_le64(out, (uint64_t)line->turn_ns));
     FIRN_TRY(firn_buf_append_varint(out, line->cursor));
     FIRN_TRY(firn_buf_append_varint(out, count));
     for (size_t i = 0; i < count; i++) {
@@ -143,16 +144,19 @@ firn_catalog_line_decode(firn_slice bytes, struct firn_catalog_line *out, bool *
 {
     struct firn_reader reader = firn_reader_of(bytes);
     uint8_t format;
+    uint64_t turn;
     uint64_t cursor;
     uint64_t count;
     DCHECK(firn_catalog_line_count(out) == 0);
     *out_is_valid = false;
     if (!firn_reader_u8(&reader, &format) || format != FORMAT ||
-        !firn_reader_varint(&reader, &out->through) || !firn_reader_varint(&reader, &cursor) ||
+        !firn_reader_varint(&reader, &out->through) || !firn_reader_le64(&reader, &turn) ||
+        !firn_reader_varint(&reader, &cursor) ||
         !firn_reader_varint_max(&reader, FIRN_CATALOG_LINE_STATES_MAX, &count) ||
         (count == 0 ? cursor != 0 : cursor >= count)) {
         return FIRN_OK;
     }
+    out->turn_ns = (int64_t)turn;
     out->cursor = (size_t)cursor;
     for (uint64_t i = 0; i < count; i++) {
         struct firn_catalog_line_state state = {0};

@@ -3,8 +3,8 @@
  * catalog/catalog_line.h: the undo line of a workspace: its states, oldest first, and the one at
  * which it stands. An undo goes to the state before that one, a redo to the one after it.
  *
- *   "firn.undo":  be32 workspace → u8 format (2) | varint through | varint cursor | varint count |
- *                                  state*, oldest first
+ *   "firn.undo":  be32 workspace → u8 format (2) | varint through | le64 turn |
+ *                                  varint cursor | varint count | state*, oldest first
  *   state := u8 kind (firn_workspace_step_kind; plus 128: passed over) | varint order of its
  *            checkpoint | le64 time in ns
  */
@@ -31,6 +31,7 @@ struct firn_catalog_line_state {
 /* A zeroed struct is an empty line. */
 struct firn_catalog_line {
     uint64_t through;       /* checkpoints up to this order are in the line, or are no states */
+    int64_t turn_ns;        /* when the last interrupted turn began that was undone; 0: none */
     size_t cursor;          /* the index of the present state; 0 if the line is empty */
     struct firn_buf states; /* of struct firn_catalog_line_state */
 };

@@ -122,6 +122,7 @@ void firn_ws_tell_damage(const firn_callbacks *callbacks, const char *text);
 struct firn_ws_save_request {
     firn_slice message;
     firn_workspace_turn turn; /* a turn that has ended; its agent is empty if there is none */
+    int64_t turn_begun_ns;    /* 0: not known */
     bool is_safety;
     bool include_deps;
     bool gitignore;

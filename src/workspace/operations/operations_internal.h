@@ -58,14 +58,20 @@ struct firn_ws_restoring {
     /* Undo and redo (ws_line.c). */
     struct firn_catalog_line line; /* before this restore */
     bool is_step;                  /* to another state of the line */
+    bool is_turn;                  /* to where the last turn of an agent began */
     bool is_forward;               /* a redo; also one that is resumed */
     bool is_clean;                 /* the directory was at the present state of the line */
     bool has_here;
     bool has_next;
     struct firn_catalog_record here; /* if has_here: the present state of the line */
     struct firn_buf here_bytes;
-    size_t step_to;            /* the state to restore */
-    size_t told_to;            /* steps up to this state have been told */
+    size_t step_to; /* the state to restore */
+    size_t told_to; /* steps up to this state have been told */
+    /* If open_ns is not 0: when an interrupted turn began, and in which state. */
+    int64_t open_ns;
+    size_t open_to;
+    firn_workspace_turn open_turn; /* borrows from open_bytes */
+    struct firn_buf open_bytes;
     firn_workspace_step edits; /* how many files differ from the present state of the line */
     bool is_idle;              /* nothing, not even a directory, had to change */
 };

@@ -16,6 +16,10 @@
  * it: new work ends the states that could be redone (I2; not checked: firn_ws_line_settle refuses).
  * Their checkpoints stay.
  *
+ * The undo of a turn goes to the state in which the last turn of an agent began, by the times of the
+ * states. A turn that is over is known from the checkpoint after it, one that was interrupted from
+ * the note of its beginning (catalog_turns.c).
+ *
  * "Differs" means that restoring the state would change something. Entries that rules exclude or
  * that cannot be restored do not count, nor does the time of a directory.
  */
@@ -218,6 +222,7 @@ firn_ws_line_deinit(struct firn_ws_restoring *restoring)
 {
     firn_catalog_line_deinit(&restoring->line);
     firn_buf_deinit(&restoring->here_bytes);
+    firn_buf_deinit(&restoring->open_bytes);
 }
 
 /* ---- choosing ---- */
@@ -225,8 +230,10 @@ firn_ws_line_deinit(struct firn_ws_restoring *restoring)
 static int
 nothing_to(const struct firn_ws_restoring *restoring, firn_error *err)
 {
-    return firn_error_set(err, FIRN_NOT_FOUND, "there is nothing to %s",
-                          restoring->is_forward ? "redo" : "undo");
+    return firn_error_set(err, FIRN_NOT_FOUND, "there is %s",
+                          restoring->is_turn      ? "no turn of an agent to undo"
+                          : restoring->is_forward ? "nothing to redo"
+                                                  : "nothing to undo");
 }
 
 /* Finds the nearest state before or after index *at that was not deleted, and moves *at there. With
@@ -272,6 +279,124 @@ read_here(struct firn_ws_restoring *restoring, firn_error *err)
     return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
 }
 
+/* Moves *at to the newest state, at or before it, that was made no later than a time and was not
+ * deleted. */
+static int
+find_by_time(struct firn_ws_restoring *restoring, int64_t time_ns, size_t *at, firn_error *err)
+{
+    const struct firn_catalog_line *line = &restoring->line;
+    int rc = FIRN_NOT_FOUND;
+    for (size_t i = *at + 1; rc == FIRN_NOT_FOUND && i-- > 0;) {
+        const struct firn_catalog_line_state *state = firn_catalog_line_at(line, i);
+        if (state->time_ns > time_ns) {
+            continue;
+        }
+        rc = read_state(restoring->opened, state->order, &restoring->ws->record, &restoring->record,
+                        err);
+        *at = rc == FIRN_OK ? i : *at;
+    }
+    return rc;
+}
+
+/* Moves *at to the newest state, at or before it, that an agent's turn ended with. *out_begun_ns is 0
+ * if the beginning of the turn is not known. */
+static int
+find_turn(struct firn_ws_restoring *restoring, size_t *at, int64_t *out_begun_ns, firn_error *err)
+{
+    const struct firn_catalog_line *line = &restoring->line;
+    struct firn_catalog_record record;
+    struct firn_buf bytes = {0};
+    int rc = FIRN_NOT_FOUND;
+    for (size_t i = *at + 1; rc == FIRN_NOT_FOUND && i-- > 0;) {
+        const struct firn_catalog_line_state *state = firn_catalog_line_at(line, i);
+        if (state->kind != FIRN_STEP_SAVE) {
+            continue;
+        }
+        rc = read_state(restoring->opened, state->order, &bytes, &record, err);
+        if (rc == FIRN_OK && record.turn.agent.size > 0) {
+            *at = i;
+            *out_begun_ns = record.turn_begun_ns;
+        } else if (rc == FIRN_OK) {
+            rc = FIRN_NOT_FOUND;
+        }
+    }
+    firn_buf_deinit(&bytes);
+    return rc;
+}
+
+/* Chooses the state in which the last turn that is over began, of those that ended at or before a
+ * state. *out_begun_ns is when it began, as far as that is known. */
+static int
+choose_turn(struct firn_ws_restoring *restoring, size_t from, int64_t *out_begun_ns,
+            firn_error *err)
+{
+    size_t at = from;
+    int rc = find_turn(restoring, &at, out_begun_ns, err);
+    if (rc == FIRN_OK && at == 0) {
+        rc = FIRN_NOT_FOUND;
+    }
+    if (rc == FIRN_OK) {
+        bool is_known = *out_begun_ns != 0;
+        *out_begun_ns =
+            is_known ? *out_begun_ns : firn_catalog_line_at(&restoring->line, at)->time_ns;
+        restoring->step_to = at - 1;
+        rc =
+            find_by_time(restoring, is_known ? *out_begun_ns : INT64_MAX, &restoring->step_to, err);
+    }
+    restoring->has_next = rc == FIRN_OK;
+    return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
+}
+
+/* Finds the turn that has begun and is not over, unless one that is over began later, or it was
+ * undone. */
+static int
+find_open_turn(struct firn_ws_restoring *restoring, int64_t newer_than_ns, firn_error *err)
+{
+    const struct firn_catalog_line *line = &restoring->line;
+    const struct firn_ws_opened *opened = restoring->opened;
+    int64_t begun_ns;
+    firn_error cause;
+    int rc =
+        firn_catalog_turns_newest(opened->catalog, opened->workspace.number, &restoring->open_bytes,
+                                  &restoring->open_turn, &begun_ns, &cause);
+    if (rc == FIRN_OK && begun_ns > newer_than_ns && begun_ns > line->turn_ns) {
+        restoring->open_to = line->cursor;
+        rc = find_by_time(restoring, begun_ns, &restoring->open_to, &cause);
+        restoring->open_ns = rc == FIRN_OK ? begun_ns : 0;
+    }
+    if (rc != FIRN_OK && rc != FIRN_NOT_FOUND) {
+        firn_error_copy(err, &cause);
+        return rc;
+    }
+    return FIRN_OK;
+}
+
+/* If nothing was saved since an interrupted turn began, only a look at the disk can tell whether the
+ * turn changed anything; firn_ws_line_settle decides. */
+static int
+choose_last_turn(struct firn_ws_restoring *restoring, firn_error *err)
+{
+    const struct firn_catalog_line *line = &restoring->line;
+    int64_t begun_ns;
+    int rc;
+    restoring->is_turn = true;
+    FIRN_TRY(choose_turn(restoring, line->cursor, &begun_ns, err));
+    FIRN_TRY(find_open_turn(restoring, restoring->has_next ? begun_ns : INT64_MIN, err));
+    if (restoring->open_ns != 0 && restoring->open_to < line->cursor) {
+        restoring->step_to = restoring->open_to;
+        restoring->has_next = true;
+    } else if (restoring->has_next) {
+        rc = read_state(restoring->opened, firn_catalog_line_at(line, restoring->step_to)->order,
+                        &restoring->ws->record, &restoring->record, err);
+    } else if (restoring->open_ns != 0 && restoring->has_here) {
+        restoring->record = restoring->here; /* if the directory differs from it */
+    } else {
+        rc = nothing_to(restoring, err);
+    }
+out:
+    return rc;
+}
+
 int
 firn_ws_line_choose(struct firn_ws_restoring *restoring, firn_error *err)
 {
@@ -287,14 +412,28 @@ firn_ws_line_choose(struct firn_ws_restoring *restoring, firn_error *err)
         goto out;
     }
     FIRN_TRY(read_here(restoring, err));
-    FIRN_TRY(firn_ws_line_choose_next(restoring, err));
+    FIRN_TRY(restoring->options->last_turn && !restoring->is_forward
+                 ? choose_last_turn(restoring, err)
+                 : firn_ws_line_choose_next(restoring, err));
 out:
     return rc;
+}
+
+static int
+choose_next_turn(struct firn_ws_restoring *restoring, firn_error *err)
+{
+    int64_t begun_ns;
+    restoring->open_ns = 0;
+    int rc = choose_turn(restoring, restoring->step_to, &begun_ns, err);
+    return rc != FIRN_OK || restoring->has_next ? rc : nothing_to(restoring, err);
 }
 
 int
 firn_ws_line_choose_next(struct firn_ws_restoring *restoring, firn_error *err)
 {
+    if (restoring->is_turn) {
+        return choose_next_turn(restoring, err);
+    }
     int rc = find_next(restoring, &restoring->step_to, err);
     restoring->has_next = rc == FIRN_OK;
     if (rc != FIRN_NOT_FOUND) {
@@ -426,10 +565,21 @@ tell_steps(struct firn_ws_restoring *restoring, firn_error *err)
         size_t i = is_forward ? restoring->told_to + 1 : restoring->told_to;
         restoring->told_to = is_forward ? i : i - 1;
         rc = tell_state(restoring->opened, &restoring->line, i, is_forward, &told, err);
+        if (restoring->open_ns != 0 && restoring->told_to == restoring->open_to &&
+            told.step.turn == NULL) {
+            told.step.turn = &restoring->open_turn; /* what was saved first since it began */
+        }
         rc = rc == FIRN_OK ? visit_step(restoring, &told.step, err) : rc;
     }
     told_deinit(&told);
     return rc;
+}
+
+/* Whether edits on the disk are all that an interrupted turn made. */
+static bool
+is_of_open_turn(const struct firn_ws_restoring *restoring)
+{
+    return restoring->open_ns != 0 && restoring->open_to == restoring->line.cursor;
 }
 
 /* Tells of edits that are only on the disk. */
@@ -439,6 +589,7 @@ tell_edits(struct firn_ws_restoring *restoring, firn_error *err)
     firn_workspace_step step = restoring->edits;
     step.kind = FIRN_STEP_EDITS;
     step.is_counted = true;
+    step.turn = is_of_open_turn(restoring) ? &restoring->open_turn : NULL;
     restoring->result->is_unsaved = true;
     return visit_step(restoring, &step, err);
 }
@@ -476,6 +627,23 @@ out:
     return rc;
 }
 
+/* The directory has edits: an undo takes back those alone, the undo of a turn what it has chosen. */
+static int
+settle_edits(struct firn_ws_restoring *restoring, firn_error *err)
+{
+    if (restoring->is_forward) { /* (I2) */
+        return firn_error_set(err, FIRN_NOT_FOUND,
+                              "there is nothing to redo: files were changed after the undo");
+    }
+    if (!restoring->is_turn || is_of_open_turn(restoring)) {
+        restoring->record = restoring->here;
+        restoring->step_to = restoring->line.cursor;
+    } else if (!restoring->has_next) {
+        return nothing_to(restoring, err);
+    }
+    return tell_edits(restoring, err);
+}
+
 int
 firn_ws_line_settle(struct firn_ws_restoring *restoring,
                     const struct firn_difference_walk_side *before,
@@ -490,23 +658,18 @@ firn_ws_line_settle(struct firn_ws_restoring *restoring,
         FIRN_TRY(differs_from_here(restoring, before, options, &differs, err));
     }
     restoring->is_clean = !differs;
-    if (!differs || !restoring->has_here) {
-        rc = restoring->has_next ? FIRN_OK : nothing_to(restoring, err);
-    } else if (restoring->is_forward) { /* (I2) */
-        rc = firn_error_set(err, FIRN_NOT_FOUND,
-                            "there is nothing to redo: files were changed after the undo");
-    } else {
-        restoring->record = restoring->here;
-        restoring->step_to = restoring->line.cursor;
-        rc = tell_edits(restoring, err);
+    if (differs && restoring->has_here) {
+        FIRN_TRY(settle_edits(restoring, err));
+    } else if (!restoring->has_next) {
+        rc = nothing_to(restoring, err);
+        goto out;
     }
-    if (rc == FIRN_OK) {
-        rc = tell_steps(restoring, err);
+    if (restoring->step_to != restoring->open_to) {
+        restoring->open_ns = 0; /* the interrupted turn had changed nothing */
     }
-    if (rc == FIRN_OK) {
-        rc = firn_ws_given_checkpoint(restoring->ws, &restoring->record,
-                                      &restoring->result->checkpoint, err);
-    }
+    FIRN_TRY(tell_steps(restoring, err));
+    FIRN_TRY(firn_ws_given_checkpoint(restoring->ws, &restoring->record,
+                                      &restoring->result->checkpoint, err));
 out:
     return rc;
 }
@@ -590,6 +753,11 @@ firn_ws_line_put(struct firn_ws_restoring *restoring, struct firn_db_batch *batc
         FIRN_TRY(is_whole ? add_state_of_id(opened, line, journal->target, kind_of_restore(journal),
                                             &is_added, err)
                           : FIRN_OK);
+    }
+    if (restoring->is_step && restoring->open_ns != 0) {
+        line->turn_ns = restoring->open_ns;
+    } else if (journal->is_redo) {
+        line->turn_ns = 0;
     }
     if (opened->workspace.next_order > line->through) {
         line->through = opened->workspace.next_order - 1;

@@ -700,7 +700,7 @@ restore_in_place(struct firn_ws_restoring *restoring, firn_error *err)
         restoring->options->dry_run ? dry_run : firn_ws_restore_in_place;
     int rc = once(restoring, err);
     while (rc == FIRN_OK && restoring->is_step && restoring->is_idle && restoring->has_next &&
-           restoring->path_count == 0) {
+           (restoring->is_clean || !restoring->has_here) && restoring->path_count == 0) {
         firn_ws_given_release(restoring->ws);
         restoring->result->checkpoint = NULL;
         rc = firn_ws_line_choose_next(restoring, err);

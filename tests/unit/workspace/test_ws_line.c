@@ -2,7 +2,8 @@
  *
  * unit/workspace: undo and redo against a plain list of states. Random trees are edited, saved,
  * restored, reverted, undone and redone, and checkpoints are deleted, in any order. The list says
- * which state each undo and redo brings back, and when there is none. Also the entry of the line: its
+ * which state each undo and redo brings back, and when there is none; so it does for turns of agents,
+ * which begin and end, or are interrupted, in between. Also the entry of the line: its
  * limit, and one that is missing or damaged.
  *
  * FIRN_TEST_SEED runs one seed; FIRN_TEST_LONG=1 runs many steps.
@@ -29,14 +30,27 @@ struct state {
     char *dump;
     uint64_t number; /* of its checkpoint; 0: a safety checkpoint */
     firn_workspace_step_kind kind;
+    int64_t time_ns;
+    int64_t begun_ns; /* of the turn that ended with it */
+    bool has_turn;
+    bool is_passed; /* by an undo */
     bool is_deleted;
 };
+
+/* Of one conversation. */
+struct turn {
+    int64_t begun_ns; /* 0: there was none yet */
+    bool is_open;
+};
+
+enum what { BACK, AHEAD, TURN };
 
 /* Steps that an undo or a redo told. */
 struct told {
     firn_workspace_step_kind kinds[1000];
     uint64_t numbers[1000]; /* 0: a safety checkpoint, or none */
     bool has_checkpoint[1000];
+    bool has_turn[1000];
     size_t count;
 };
 
@@ -50,8 +64,11 @@ struct model {
     size_t count;
     size_t cursor;
     bool is_written; /* nothing was saved since the entry of the line was written */
+    struct turn turns[2];
+    int64_t undone_turn_ns; /* when the last interrupted turn began that was undone */
     uint64_t undone;
     uint64_t redone;
+    uint64_t turns_undone;
 };
 
 static uint64_t
@@ -121,8 +138,23 @@ add(struct model *model, const char *dump, uint64_t number, firn_workspace_step_
     }
     model->states = realloc(model->states, (model->count + 1) * sizeof *model->states);
     assert_non_null(model->states);
-    model->states[model->count] = (struct state){strdup(dump), number, kind, false};
+    model->states[model->count] = (struct state){
+        .dump = strdup(dump), .number = number, .kind = kind, .time_ns = model->now_ns};
     model->cursor = model->count++;
+}
+
+/* The nearest state before or after another that was not deleted; with only_stops, that no undo passed
+ * over. SIZE_MAX if there is none. */
+static size_t
+neighbour(const struct model *model, size_t at, bool forward, bool only_stops)
+{
+    while (forward ? at + 1 < model->count : at > 0) {
+        at = forward ? at + 1 : at - 1;
+        if (!model->states[at].is_deleted && !(only_stops && model->states[at].is_passed)) {
+            return at;
+        }
+    }
+    return SIZE_MAX;
 }
 
 /* The nearest state before or after the cursor that is not the present one; SIZE_MAX if there is
@@ -131,13 +163,79 @@ static size_t
 next_of(const struct model *model, const char *now, bool forward)
 {
     size_t at = model->cursor;
-    while (forward ? at + 1 < model->count : at > 0) {
-        at = forward ? at + 1 : at - 1;
-        if (!model->states[at].is_deleted && strcmp(model->states[at].dump, now) != 0) {
-            return at;
+    do {
+        size_t stop = neighbour(model, at, forward, forward);
+        at = stop != SIZE_MAX ? stop : neighbour(model, at, forward, false);
+    } while (at != SIZE_MAX && strcmp(model->states[at].dump, now) == 0);
+    return at;
+}
+
+/* The newest state, not after index `from`, that is no younger than a time. */
+static size_t
+state_of_time(const struct model *model, size_t from, int64_t time_ns)
+{
+    for (size_t i = from + 1; i-- > 0;) {
+        if (!model->states[i].is_deleted && model->states[i].time_ns <= time_ns) {
+            return i;
         }
     }
     return SIZE_MAX;
+}
+
+/* Where the last turn began that ended not after index `from`, and when. */
+static size_t
+ended_turn(const struct model *model, size_t from, int64_t *out_begun_ns)
+{
+    *out_begun_ns = INT64_MIN;
+    for (size_t i = from + 1; i-- > 1;) {
+        const struct state *state = &model->states[i];
+        if (state->has_turn && !state->is_deleted) {
+            bool is_known = state->begun_ns != 0;
+            *out_begun_ns = is_known ? state->begun_ns : state->time_ns;
+            return state_of_time(model, i - 1, is_known ? state->begun_ns : INT64_MAX);
+        }
+    }
+    return SIZE_MAX;
+}
+
+/* Where the last turn began; *out_open_ns is when, if it has not ended, else 0. */
+static size_t
+last_turn(const struct model *model, const char *now, bool has_edits, int64_t *out_open_ns)
+{
+    int64_t ended_ns;
+    int64_t open_ns = 0;
+    size_t to = ended_turn(model, model->cursor, &ended_ns);
+    for (size_t i = 0; i < 2; i++) {
+        if (model->turns[i].is_open && model->turns[i].begun_ns > open_ns) {
+            open_ns = model->turns[i].begun_ns;
+        }
+    }
+    *out_open_ns = 0;
+    if (open_ns > (to != SIZE_MAX ? ended_ns : INT64_MIN) && open_ns > model->undone_turn_ns) {
+        size_t open_to = state_of_time(model, model->cursor, open_ns);
+        if (open_to != SIZE_MAX && (open_to < model->cursor || has_edits)) {
+            *out_open_ns = open_ns;
+            to = open_to;
+        }
+    }
+    while (!has_edits && to != SIZE_MAX && strcmp(model->states[to].dump, now) == 0) {
+        *out_open_ns = 0;
+        to = ended_turn(model, to, &ended_ns);
+    }
+    return to;
+}
+
+/* The cursor moves, and what it passes over is not reached by a redo. */
+static void
+move(struct model *model, size_t to)
+{
+    for (size_t i = 0; i < model->count; i++) {
+        if ((i > to && i < model->cursor) || (i < to && i > model->cursor)) {
+            model->states[i].is_passed = true;
+        }
+    }
+    model->states[to].is_passed = false;
+    model->cursor = to;
 }
 
 /* ---- steps ---- */
@@ -160,6 +258,46 @@ save(struct model *model)
     model->saved[model->saved_count++] = ws_dump(&model->world);
     add(model, model->saved[model->saved_count - 1], model->saved_count, FIRN_STEP_SAVE);
     model->is_written = false;
+}
+
+static void
+pass_time(struct model *model)
+{
+    model->now_ns += INT64_C(10) * 1000000000;
+    firn_sim_memory_set_time(model->world.tree.os, model->now_ns);
+}
+
+/* A turn of an agent begins or ends: with a save, if something has changed. */
+static void
+save_turn(struct model *model, bool begins)
+{
+    size_t which = below(model, 2);
+    struct turn *turn = &model->turns[which];
+    firn_workspace_save_options options = FIRN_WORKSPACE_SAVE_OPTIONS_INIT;
+    firn_workspace_save_result result;
+    options.threads = model->world.threads;
+    options.if_changed = true;
+    options.turn.agent = firn_str("agent");
+    options.turn.session = firn_str(which == 0 ? "a" : "b");
+    options.turn_begins = begins;
+    must(model, firn_ws_save(model->world.ws, &options, &result, &model->world.err));
+    if (result.is_made) {
+        size_t count = model->count;
+        size_t cursor = model->cursor;
+        model->saved = realloc(model->saved, (model->saved_count + 1) * sizeof *model->saved);
+        assert_non_null(model->saved);
+        model->saved[model->saved_count++] = ws_dump(&model->world);
+        assert_int_equal(result.checkpoint->number, model->saved_count);
+        add(model, model->saved[model->saved_count - 1], model->saved_count, FIRN_STEP_SAVE);
+        if (!begins && (model->count != count || model->cursor != cursor)) {
+            model->states[model->cursor].has_turn = true;
+            model->states[model->cursor].begun_ns = turn->begun_ns;
+        }
+        model->is_written = false;
+    }
+    turn->is_open = begins;
+    turn->begun_ns = begins ? model->now_ns : turn->begun_ns;
+    pass_time(model); /* what comes next is later than the beginning */
 }
 
 static size_t
@@ -230,13 +368,14 @@ take_step(void *ctx, const firn_workspace_step *step)
     assert_true(told->count < sizeof told->kinds / sizeof told->kinds[0]);
     told->kinds[told->count] = step->kind;
     told->has_checkpoint[told->count] = step->checkpoint != NULL;
+    told->has_turn[told->count] = step->turn != NULL;
     told->numbers[told->count++] = step->checkpoint != NULL ? step->checkpoint->number : 0;
     assert_true(step->time_ns != 0 || (step->kind == FIRN_STEP_EDITS && step->checkpoint == NULL));
     return FIRN_OK;
 }
 
 static int
-try_step_telling(struct model *model, bool forward, bool is_dry, struct told *told)
+try_step_telling(struct model *model, enum what what, bool is_dry, struct told *told)
 {
     firn_workspace_restore_options options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT;
     firn_workspace_restore_result result;
@@ -244,9 +383,11 @@ try_step_telling(struct model *model, bool forward, bool is_dry, struct told *to
     options.threads = model->world.threads;
     options.on_step = take_step;
     options.callbacks.ctx = told;
+    options.last_turn = what == TURN;
     told->count = 0;
-    int rc = forward ? firn_ws_restore_redo(model->world.ws, &options, &result, &model->world.err)
-                     : firn_ws_restore_undo(model->world.ws, &options, &result, &model->world.err);
+    int rc = what == AHEAD
+                 ? firn_ws_restore_redo(model->world.ws, &options, &result, &model->world.err)
+                 : firn_ws_restore_undo(model->world.ws, &options, &result, &model->world.err);
     if (rc == FIRN_OK) {
         assert_int_equal(result.steps, told->count);
         assert_true(!result.is_unsaved ||
@@ -259,7 +400,7 @@ static int
 try_step(struct model *model, bool forward, bool is_dry)
 {
     struct told told;
-    return try_step_telling(model, forward, is_dry, &told);
+    return try_step_telling(model, forward ? AHEAD : BACK, is_dry, &told);
 }
 
 /* The index of the state that a step must reach; SIZE_MAX: none. */
@@ -295,17 +436,21 @@ assert_told(const struct model *model, const struct told *told, size_t to, bool 
 }
 
 static void
-step(struct model *model, bool forward)
+step(struct model *model, enum what what)
 {
     char *now = ws_dump(&model->world);
-    size_t to = expect(model, now, forward);
     bool is_dry = below(model, 4) == 0;
     struct told told;
     bool has_edits =
         model->count > 0 && !model->states[model->cursor].is_deleted && !is_at_cursor(model, now);
-    int rc = try_step_telling(model, forward, is_dry, &told);
+    int64_t open_ns = 0;
+    size_t to = model->count == 0 ? SIZE_MAX
+                : what == TURN    ? last_turn(model, now, has_edits, &open_ns)
+                                  : expect(model, now, what == AHEAD);
+    int rc = try_step_telling(model, what, is_dry, &told);
     if (to != SIZE_MAX) {
         assert_told(model, &told, to, has_edits);
+        assert_true(what != TURN || open_ns == 0 || told.has_turn[told.count - 1]);
     }
     if (to == SIZE_MAX || is_dry) {
         assert_int_equal(rc, to == SIZE_MAX ? FIRN_NOT_FOUND : FIRN_OK);
@@ -313,12 +458,18 @@ step(struct model *model, bool forward)
     } else {
         must(model, rc);
         ws_assert_dump(&model->world, model->states[to].dump);
-        if (!forward) {
+    }
+    bool is_idle = to != SIZE_MAX && strcmp(model->states[to].dump, now) == 0;
+    if (to != SIZE_MAX && !is_dry && !is_idle) {
+        if (what != AHEAD) {
             add(model, now, 0, FIRN_STEP_EDITS);
         }
-        model->cursor = to;
+        move(model, to);
         model->is_written = true;
-        *(forward ? &model->redone : &model->undone) += 1;
+        model->undone_turn_ns = what == AHEAD ? 0 : open_ns != 0 ? open_ns : model->undone_turn_ns;
+        *(what == AHEAD  ? &model->redone
+          : what == TURN ? &model->turns_undone
+                         : &model->undone) += 1;
     }
     free(now);
 }
@@ -385,10 +536,23 @@ static void
 any_step(struct model *model)
 {
     if (below(model, 2) == 0) {
-        model->now_ns += INT64_C(10) * 1000000000;
-        firn_sim_memory_set_time(model->world.tree.os, model->now_ns);
+        pass_time(model);
     }
-    switch (below(model, 20)) {
+    switch (below(model, 28)) {
+    case 20:
+    case 21:
+    case 22:
+        save_turn(model, true);
+        break;
+    case 23:
+    case 24:
+    case 25:
+        save_turn(model, false);
+        break;
+    case 26:
+    case 27:
+        step(model, TURN);
+        break;
     case 0:
     case 1:
     case 2:
@@ -416,13 +580,13 @@ any_step(struct model *model)
     case 11:
     case 12:
     case 13:
-        step(model, true);
+        step(model, AHEAD);
         break;
     case 14:
         look(model);
         break;
     default:
-        step(model, false);
+        step(model, BACK);
         break;
     }
 }
@@ -448,6 +612,7 @@ run_model(uint64_t seed, struct model *counts)
     ws_assert_check_clean(&model.world);
     counts->undone += model.undone;
     counts->redone += model.redone;
+    counts->turns_undone += model.turns_undone;
     for (size_t i = 0; i < model.saved_count; i++) {
         free(model.saved[i]);
     }
@@ -464,13 +629,14 @@ undo_and_redo_are_what_the_list_says(void **state)
 {
     (void)state;
     struct model counts = {.undone = 0};
-    uint64_t seeds = getenv("FIRN_TEST_SEED") != NULL ? 1 : is_long() ? 40 : 6;
+    uint64_t seeds = getenv("FIRN_TEST_SEED") != NULL ? 1 : is_long() ? 40 : 8;
     for (uint64_t seed = 1; seed <= seeds; seed++) {
         run_model(seed, &counts);
     }
-    assert_true(counts.undone > 20 && counts.redone > 5);
-    printf("count: %llu steps of undo and redo against a list of states\n",
-           (unsigned long long)(counts.undone + counts.redone));
+    printf("count: %llu steps of undo and redo against a list of states, %llu of them of turns\n",
+           (unsigned long long)(counts.undone + counts.redone + counts.turns_undone),
+           (unsigned long long)counts.turns_undone);
+    assert_true(seeds == 1 || (counts.undone > 20 && counts.redone > 5 && counts.turns_undone > 3));
 }
 
 /* ---- the entry ---- */
