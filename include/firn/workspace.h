@@ -706,7 +706,8 @@ typedef struct firn_workspace_steps_result {
         sizeof(firn_workspace_steps_result), NULL, false, 0, 0 \
     }
 /* Lists the steps that firn_workspace_undo and firn_workspace_redo would take, newest first: those that
- * were undone, then those that can be undone, which may begin with edits that are only on the disk. Read-only.
+ * were undone, then those that can be undone, which may begin with edits that are only on the disk.
+ * on_step may be NULL, if only the result is wanted. Read-only.
  * A workspace that was never saved has none; that is no error. */
 FIRN_API FIRN_MUST_CHECK int
 firn_workspace_steps(firn_workspace *workspace, const firn_workspace_steps_options *options,

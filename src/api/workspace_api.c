@@ -438,10 +438,9 @@ firn_workspace_steps(firn_workspace *workspace, const firn_workspace_steps_optio
     firn_workspace_steps_options given = FIRN_WORKSPACE_STEPS_OPTIONS_INIT;
     firn_workspace_steps_result result;
     BEGIN_RESULT(out, firn_workspace_steps_result, checkpoint, err);
-    API_REQUIRE(workspace != NULL && on_step != NULL, err,
-                "workspace and on_step must not be NULL");
     API_OWN(workspace, "workspace", err);
     API_READ_OPTIONS(given, options, err);
+    given.limit = on_step != NULL ? given.limit : 0;
     int rc = firn_ws_line_list(workspace, &given, on_step, ctx, &result, err);
     return api_check_told(
         give_result(workspace, rc, out, &result, sizeof result, result.checkpoint, NULL), err);

@@ -589,7 +589,8 @@ steps_are_listed(void **state)
     firn_workspace *workspace = scene.workspace;
     firn_workspace_steps_options options = FIRN_WORKSPACE_STEPS_OPTIONS_INIT;
     firn_workspace_steps_result result = FIRN_WORKSPACE_STEPS_RESULT_INIT;
-    assert_int_equal(firn_workspace_steps(workspace, NULL, NULL, NULL, NULL, err), FIRN_INVALID);
+    assert_int_equal(firn_workspace_steps(NULL, NULL, count_steps, counts, NULL, err),
+                     FIRN_INVALID);
     assert_int_equal(firn_workspace_steps(workspace, NULL, count_steps, counts, &result, err),
                      FIRN_OK);
     assert_true(result.checkpoint == NULL && result.undo_steps == 0 && result.redo_steps == 0);
@@ -600,6 +601,7 @@ steps_are_listed(void **state)
     assert_int_equal(firn_workspace_steps(workspace, NULL, count_steps, counts, &result, err),
                      FIRN_OK);
     assert_true(counts[0] == 1 && counts[1] == 1 && !result.is_unsaved);
+    assert_int_equal(firn_workspace_steps(workspace, NULL, NULL, NULL, NULL, err), FIRN_OK);
     assert_int_equal(result.checkpoint->number, 2);
     assert_true(result.undo_steps == 1 && result.redo_steps == 1);
     firn_release(result.checkpoint);
