@@ -441,7 +441,7 @@ firn_workspace_steps(firn_workspace *workspace, const firn_workspace_steps_optio
     API_OWN(workspace, "workspace", err);
     API_READ_OPTIONS(given, options, err);
     given.limit = on_step != NULL ? given.limit : 0;
-    int rc = firn_ws_line_list(workspace, &given, on_step, ctx, &result, err);
+    int rc = firn_ws_steps_list(workspace, &given, on_step, ctx, &result, err);
     return api_check_told(
         give_result(workspace, rc, out, &result, sizeof result, result.checkpoint, NULL), err);
 }

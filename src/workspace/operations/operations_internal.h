@@ -91,10 +91,26 @@ FIRN_MUST_CHECK int firn_ws_line_settle(struct firn_ws_restoring *restoring,
                                         const struct firn_difference_walk_side *before,
                                         const struct firn_checkout_options *options,
                                         firn_error *err);
+/* Reads the record of the present state of the line, if it was not deleted (has_here). Requires: the
+ * line is loaded and not empty. */
+FIRN_MUST_CHECK int firn_ws_line_read_here(struct firn_ws_restoring *restoring, firn_error *err);
+/* Whether restoring the present state of the line would change the directory; how many files is in
+ * restoring->edits. */
+FIRN_MUST_CHECK int firn_ws_line_differs(struct firn_ws_restoring *restoring,
+                                         const struct firn_difference_walk_side *before,
+                                         const struct firn_checkout_options *options, bool *out,
+                                         firn_error *err);
+/* Whether edits on the disk are all that an interrupted turn made. */
+bool firn_ws_line_is_open_turn(const struct firn_ws_restoring *restoring);
 /* Adds the line after a restore to the commit that ends it. */
 FIRN_MUST_CHECK int firn_ws_line_put(struct firn_ws_restoring *restoring,
                                      struct firn_db_batch *batch,
                                      const struct firn_catalog_journal *journal, firn_error *err);
+
+/* Tells edits that are only on the disk to the caller (on_step), and counts them as a step. */
+FIRN_MUST_CHECK int firn_ws_steps_tell_edits(struct firn_ws_restoring *restoring, firn_error *err);
+/* The same with the steps from the state that was told last to the one that is to be restored. */
+FIRN_MUST_CHECK int firn_ws_steps_tell(struct firn_ws_restoring *restoring, firn_error *err);
 
 /* The options of the checkout for a restore; firn_ws_restore_report fills result from the
  * checkout's counts. */

@@ -3,11 +3,11 @@
  * operations/ws_line.c: undo and redo: the undo line, and which of its states is restored.
  *
  * The line lists the states of the workspace, each by a checkpoint and the kind of step that led to
- * it. A save adds one; a restore or revert adds the state before it, if that was not saved, and the one that it made. The line is
- * brought up to date with the saves when it is read, and it is written in the commit that ends a
- * restore (I1; not checked: nothing else writes it). A restore that comes to nothing
- * leaves it alone, and one that is pending will write it. Without an entry the line is derived from
- * the catalog and the journal of the last restore.
+ * it. A save adds one; a restore or revert adds the state before it, if that was not saved, and the
+ * one that it made. The line is brought up to date with the saves when it is read, and it is written
+ * in the commit that ends a restore (I1; not checked: nothing else writes it). A restore that comes
+ * to nothing leaves it alone, and one that is pending will write it. Without an entry the line is
+ * derived from the catalog and the journal of the last restore.
  *
  * An undo of a directory that differs from the present state of the line brings that state back:
  * what it takes back are edits that were not saved, or a restore of some paths. Its safety
@@ -268,9 +268,8 @@ find_next(struct firn_ws_restoring *restoring, size_t *at, firn_error *err)
                                                          : rc;
 }
 
-/* Reads the record of the present state of the line, if it was not deleted. */
-static int
-read_here(struct firn_ws_restoring *restoring, firn_error *err)
+int
+firn_ws_line_read_here(struct firn_ws_restoring *restoring, firn_error *err)
 {
     const struct firn_catalog_line *line = &restoring->line;
     int rc = read_state(restoring->opened, firn_catalog_line_at(line, line->cursor)->order,
@@ -411,7 +410,7 @@ firn_ws_line_choose(struct firn_ws_restoring *restoring, firn_error *err)
         rc = nothing_to(restoring, err);
         goto out;
     }
-    FIRN_TRY(read_here(restoring, err));
+    FIRN_TRY(firn_ws_line_read_here(restoring, err));
     FIRN_TRY(restoring->options->last_turn && !restoring->is_forward
                  ? choose_last_turn(restoring, err)
                  : firn_ws_line_choose_next(restoring, err));
@@ -446,159 +445,18 @@ firn_ws_line_choose_next(struct firn_ws_restoring *restoring, firn_error *err)
     return FIRN_OK;
 }
 
-/* ---- telling ---- */
+/* ---- settling ---- */
 
-static int
-count_change(void *ctx, const struct firn_difference_walk_change *change, firn_error *err)
-{
-    (void)err;
-    firn_workspace_step *step = ctx;
-    enum firn_difference_walk_kind kind = firn_difference_walk_of_file(change);
-    step->added += kind == FIRN_DIFFERENCE_WALK_ADDED;
-    step->changed += kind == FIRN_DIFFERENCE_WALK_CHANGED;
-    step->removed += kind == FIRN_DIFFERENCE_WALK_REMOVED;
-    return FIRN_OK;
-}
-
-/* Trees that cannot be read are not counted. */
-static int
-count_step(struct firn_ws_opened *opened, const struct firn_tree_entry *before,
-           const struct firn_tree_entry *after, firn_workspace_step *step, firn_error *err)
-{
-    const struct firn_tree_source *trees = firn_objects_trees(opened->objects);
-    const struct firn_difference_walk_side a = {.source = trees, .root = before};
-    const struct firn_difference_walk_side b = {.source = trees, .root = after};
-    const struct firn_difference_walk_options options = {0};
-    firn_error cause;
-    int rc = firn_difference_walk(&a, &b, &options, count_change, step, &cause);
-    if (rc == FIRN_NO_MEMORY) {
-        firn_error_copy(err, &cause);
-        return rc;
-    }
-    step->is_counted = rc == FIRN_OK;
-    if (!step->is_counted) {
-        step->added = step->changed = step->removed = 0;
-    }
-    return FIRN_OK;
-}
-
-/* The nearest state before one that was not deleted; FIRN_NOT_FOUND. */
-static int
-read_base(struct firn_ws_opened *opened, const struct firn_catalog_line *line, size_t i,
-          struct firn_buf *bytes, struct firn_catalog_record *out, firn_error *err)
-{
-    int rc = FIRN_NOT_FOUND;
-    while (rc == FIRN_NOT_FOUND && i > 0) {
-        rc = read_state(opened, firn_catalog_line_at(line, --i)->order, bytes, out, err);
-    }
-    return rc;
-}
-
-/* A state, and the one before it, as a visitor gets them. */
-struct told {
-    firn_workspace_step step;
-    firn_workspace_checkpoint checkpoint;
-    struct firn_catalog_record record;
-    struct firn_catalog_record base;
-    struct firn_buf bytes;
-    struct firn_buf base_bytes;
-};
-
-static void
-told_deinit(struct told *told)
-{
-    firn_buf_deinit(&told->bytes);
-    firn_buf_deinit(&told->base_bytes);
-}
-
-/* Describes the step that led to a state, and counts what an undo, or a redo, of it changes. */
-static int
-tell_state(struct firn_ws_opened *opened, const struct firn_catalog_line *line, size_t i,
-           bool is_forward, struct told *told, firn_error *err)
-{
-    const struct firn_catalog_line_state *state = firn_catalog_line_at(line, i);
-    firn_workspace_step *step = &told->step;
-    firn_error cause;
-    *step = (firn_workspace_step){.kind = state->kind,
-                                  .time_ns = state->time_ns,
-                                  .is_redo = is_forward,
-                                  .is_joined = is_forward && state->is_passed};
-    int rc = read_state(opened, state->order, &told->bytes, &told->record, &cause);
-    if (rc == FIRN_OK) {
-        firn_catalog_record_to_checkpoint(&told->record, &told->checkpoint);
-        step->checkpoint = &told->checkpoint;
-        step->turn = state->kind == FIRN_STEP_SAVE && told->checkpoint.turn.agent.size > 0
-                         ? &told->checkpoint.turn
-                         : NULL;
-        rc = read_base(opened, line, i, &told->base_bytes, &told->base, &cause);
-    }
-    if (rc == FIRN_OK) {
-        return count_step(opened, is_forward ? &told->base.root : &told->record.root,
-                          is_forward ? &told->record.root : &told->base.root, step, err);
-    }
-    if (rc == FIRN_NO_MEMORY) {
-        firn_error_copy(err, &cause);
-        return rc;
-    }
-    return FIRN_OK;
-}
-
-static int
-visit_step(struct firn_ws_restoring *restoring, const firn_workspace_step *step, firn_error *err)
-{
-    const firn_workspace_restore_options *options = restoring->options;
-    restoring->result->steps++;
-    return options->on_step == NULL
-               ? FIRN_OK
-               : firn_error_stopped(err, options->on_step(options->callbacks.ctx, step));
-}
-
-/* Tells the steps from the state that was told last to the one that is to be restored. */
-static int
-tell_steps(struct firn_ws_restoring *restoring, firn_error *err)
-{
-    struct told told = {.step = {0}};
-    size_t to = restoring->step_to;
-    bool is_forward = restoring->is_forward;
-    int rc = FIRN_OK;
-    while (rc == FIRN_OK && restoring->told_to != to) {
-        size_t i = is_forward ? restoring->told_to + 1 : restoring->told_to;
-        restoring->told_to = is_forward ? i : i - 1;
-        rc = tell_state(restoring->opened, &restoring->line, i, is_forward, &told, err);
-        if (restoring->open_ns != 0 && restoring->told_to == restoring->open_to &&
-            told.step.turn == NULL) {
-            told.step.turn = &restoring->open_turn; /* what was saved first since it began */
-        }
-        rc = rc == FIRN_OK ? visit_step(restoring, &told.step, err) : rc;
-    }
-    told_deinit(&told);
-    return rc;
-}
-
-/* Whether edits on the disk are all that an interrupted turn made. */
-static bool
-is_of_open_turn(const struct firn_ws_restoring *restoring)
+bool
+firn_ws_line_is_open_turn(const struct firn_ws_restoring *restoring)
 {
     return restoring->open_ns != 0 && restoring->open_to == restoring->line.cursor;
 }
 
-/* Tells of edits that are only on the disk. */
-static int
-tell_edits(struct firn_ws_restoring *restoring, firn_error *err)
-{
-    firn_workspace_step step = restoring->edits;
-    step.kind = FIRN_STEP_EDITS;
-    step.is_counted = true;
-    step.turn = is_of_open_turn(restoring) ? &restoring->open_turn : NULL;
-    restoring->result->is_unsaved = true;
-    return visit_step(restoring, &step, err);
-}
-
-/* Whether restoring the present state of the line would change the directory. */
-static int
-differs_from_here(struct firn_ws_restoring *restoring,
-                  const struct firn_difference_walk_side *before,
-                  const struct firn_checkout_options *options, bool *out, firn_error *err)
+int
+firn_ws_line_differs(struct firn_ws_restoring *restoring,
+                     const struct firn_difference_walk_side *before,
+                     const struct firn_checkout_options *options, bool *out, firn_error *err)
 {
     const struct firn_difference_walk_side here = {
         .source = firn_objects_trees(restoring->opened->objects), .root = &restoring->here.root};
@@ -635,13 +493,13 @@ settle_edits(struct firn_ws_restoring *restoring, firn_error *err)
         return firn_error_set(err, FIRN_NOT_FOUND,
                               "there is nothing to redo: files were changed after the undo");
     }
-    if (!restoring->is_turn || is_of_open_turn(restoring)) {
+    if (!restoring->is_turn || firn_ws_line_is_open_turn(restoring)) {
         restoring->record = restoring->here;
         restoring->step_to = restoring->line.cursor;
     } else if (!restoring->has_next) {
         return nothing_to(restoring, err);
     }
-    return tell_edits(restoring, err);
+    return firn_ws_steps_tell_edits(restoring, err);
 }
 
 int
@@ -655,7 +513,7 @@ firn_ws_line_settle(struct firn_ws_restoring *restoring,
         return FIRN_OK;
     }
     if (restoring->has_here) {
-        FIRN_TRY(differs_from_here(restoring, before, options, &differs, err));
+        FIRN_TRY(firn_ws_line_differs(restoring, before, options, &differs, err));
     }
     restoring->is_clean = !differs;
     if (differs && restoring->has_here) {
@@ -667,7 +525,7 @@ firn_ws_line_settle(struct firn_ws_restoring *restoring,
     if (restoring->step_to != restoring->open_to) {
         restoring->open_ns = 0; /* the interrupted turn had changed nothing */
     }
-    FIRN_TRY(tell_steps(restoring, err));
+    FIRN_TRY(firn_ws_steps_tell(restoring, err));
     FIRN_TRY(firn_ws_given_checkpoint(restoring->ws, &restoring->record,
                                       &restoring->result->checkpoint, err));
 out:
@@ -765,158 +623,4 @@ firn_ws_line_put(struct firn_ws_restoring *restoring, struct firn_db_batch *batc
     rc = firn_catalog_line_put(opened->db, batch, opened->workspace.number, line, err);
 out:
     return rc;
-}
-
-/* ---- listing ---- */
-
-struct listing {
-    struct firn_ws_restoring restoring; /* to the present state, as a dry run */
-    const firn_workspace_steps_options *options;
-    int (*visit)(void *ctx, const firn_workspace_step *step);
-    void *ctx;
-    firn_workspace_steps_result *result;
-};
-
-/* Finds out whether the directory has edits that are not in the present state of the line. */
-static int
-look_at_disk(struct listing *listing, firn_error *err)
-{
-    struct firn_ws_restoring *restoring = &listing->restoring;
-    struct firn_ws_compare compare = {0};
-    struct firn_ws_restore_unsaved unsaved;
-    firn_callbacks callbacks;
-    int rc;
-    firn_ws_restore_unsaved_init(&unsaved, &listing->options->callbacks, &callbacks);
-    const struct firn_ws_compare_options given = {listing->options->threads,
-                                                  firn_ws_restore_today(restoring), &callbacks};
-    FIRN_TRY(firn_ws_compare_init_for_restore(&compare, restoring->ws, restoring->opened,
-                                              &restoring->here, NULL, &given, err));
-    FIRN_TRY(firn_ws_restore_unsaved_check(&unsaved, err));
-    struct firn_checkout_options options = firn_ws_restore_apply_options(
-        restoring, restoring->opened->root, &compare.disk_side, &compare.checkpoint_side);
-    options.unsaved_why = firn_ws_restore_unsaved_why;
-    options.unsaved = &unsaved;
-    rc = differs_from_here(restoring, &compare.disk_side, &options, &listing->result->is_unsaved,
-                           err);
-out:
-    firn_ws_restore_unsaved_deinit(&unsaved);
-    firn_ws_compare_deinit(&compare);
-    return rc;
-}
-
-/* The index of the oldest state that was not deleted. */
-static int
-find_oldest(struct firn_ws_restoring *restoring, size_t *out, firn_error *err)
-{
-    const struct firn_catalog_line *line = &restoring->line;
-    struct firn_catalog_record record;
-    struct firn_buf bytes = {0};
-    int rc = FIRN_NOT_FOUND;
-    for (*out = 0; *out <= line->cursor; ++*out) {
-        rc = read_state(restoring->opened, firn_catalog_line_at(line, *out)->order, &bytes, &record,
-                        err);
-        if (rc != FIRN_NOT_FOUND) {
-            break;
-        }
-    }
-    firn_buf_deinit(&bytes);
-    return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
-}
-
-static int
-list_step(struct listing *listing, size_t i, bool is_forward, struct told *told, firn_error *err)
-{
-    int rc =
-        tell_state(listing->restoring.opened, &listing->restoring.line, i, is_forward, told, err);
-    return rc == FIRN_OK ? firn_error_stopped(err, listing->visit(listing->ctx, &told->step)) : rc;
-}
-
-static int
-list_edits(struct listing *listing, firn_error *err)
-{
-    firn_workspace_step step = listing->restoring.edits;
-    step.kind = FIRN_STEP_EDITS;
-    step.is_counted = true;
-    return firn_error_stopped(err, listing->visit(listing->ctx, &step));
-}
-
-static int
-list_steps(struct listing *listing, firn_error *err)
-{
-    const struct firn_catalog_line *line = &listing->restoring.line;
-    const size_t cursor = line->cursor;
-    const uint64_t limit = listing->options->limit;
-    firn_workspace_steps_result *result = listing->result;
-    struct told told = {.step = {0}};
-    size_t oldest;
-    int rc;
-    FIRN_TRY(find_oldest(&listing->restoring, &oldest, err));
-    result->redo_steps =
-        result->is_unsaved ? 0 : firn_catalog_line_count(line) - 1 - cursor; /* (I2) */
-    result->undo_steps = (oldest < cursor ? cursor - oldest : 0) + (result->is_unsaved ? 1 : 0);
-    size_t ahead = (size_t)(result->redo_steps < limit ? result->redo_steps : limit);
-    size_t back = (size_t)(result->undo_steps < limit ? result->undo_steps : limit);
-    for (size_t i = cursor + ahead; i > cursor; i--) {
-        FIRN_TRY(list_step(listing, i, true, &told, err));
-    }
-    if (result->is_unsaved && back > 0) {
-        FIRN_TRY(list_edits(listing, err));
-        back--;
-    }
-    for (size_t i = cursor; i > cursor - back; i--) {
-        FIRN_TRY(list_step(listing, i, false, &told, err));
-    }
-out:
-    told_deinit(&told);
-    return rc;
-}
-
-static int
-list_opened(struct listing *listing, firn_error *err)
-{
-    struct firn_ws_restoring *restoring = &listing->restoring;
-    struct firn_ws_opened *opened = restoring->opened;
-    int rc;
-    FIRN_TRY(
-        firn_catalog_journal_read(opened->db, opened->workspace.number, &restoring->journal, err));
-    FIRN_TRY(firn_ws_line_load(restoring, err));
-    if (firn_catalog_line_count(&restoring->line) == 0) {
-        goto out;
-    }
-    FIRN_TRY(read_here(restoring, err));
-    if (restoring->has_here) {
-        FIRN_TRY(firn_ws_given_checkpoint(restoring->ws, &restoring->here,
-                                          &listing->result->checkpoint, err));
-        FIRN_TRY(look_at_disk(listing, err));
-    }
-    rc = list_steps(listing, err);
-out:
-    firn_ws_line_deinit(restoring);
-    firn_catalog_journal_deinit(&restoring->journal);
-    return rc;
-}
-
-int
-firn_ws_line_list(struct firn_ws *ws, const firn_workspace_steps_options *options,
-                  int (*visit)(void *ctx, const firn_workspace_step *step), void *ctx,
-                  firn_workspace_steps_result *out, firn_error *err)
-{
-    *out = (firn_workspace_steps_result)FIRN_WORKSPACE_STEPS_RESULT_INIT;
-    const firn_workspace_restore_options restore = {.dry_run = true,
-                                                    .threads = options->threads,
-                                                    .callbacks = options->callbacks,
-                                                    .gitignore = options->gitignore,
-                                                    .file_size_max = options->file_size_max};
-    struct firn_ws_opened opened;
-    struct listing listing = {.restoring = {.ws = ws, .opened = &opened, .options = &restore},
-                              .options = options,
-                              .visit = visit,
-                              .ctx = ctx,
-                              .result = out};
-    int rc = firn_ws_opened_open(ws, FIRN_WS_READ, &opened, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
-    rc = opened.workspace.number == 0 ? FIRN_OK : list_opened(&listing, err);
-    return firn_ws_opened_close(ws, &opened, rc, err);
 }

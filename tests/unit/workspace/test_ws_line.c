@@ -484,8 +484,8 @@ look(struct model *model)
     char *now = ws_dump(&model->world);
     options.threads = model->world.threads;
     options.limit = below(model, 2) == 0 ? below(model, 5) : UINT64_MAX;
-    must(model, firn_ws_line_list(model->world.ws, &options, take_step, &told, &result,
-                                  &model->world.err));
+    must(model, firn_ws_steps_list(model->world.ws, &options, take_step, &told, &result,
+                                   &model->world.err));
     ws_assert_dump(&model->world, now);
     bool has_here = model->count > 0 && !model->states[model->cursor].is_deleted;
     bool has_edits = has_here && !is_at_cursor(model, now);

@@ -133,7 +133,7 @@ try_list(struct ws_world *world)
     firn_workspace_steps_options options = FIRN_WORKSPACE_STEPS_OPTIONS_INIT;
     firn_workspace_steps_result result;
     options.threads = world->threads;
-    return firn_ws_line_list(world->ws, &options, ignore_step, NULL, &result, &world->err);
+    return firn_ws_steps_list(world->ws, &options, ignore_step, NULL, &result, &world->err);
 }
 
 static void
