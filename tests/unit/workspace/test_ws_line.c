@@ -669,14 +669,20 @@ damage(struct model *model, const char *bytes)
     must(model, firn_ws_opened_close(model->world.ws, &opened, FIRN_OK, err));
 }
 
+#define TIME "\1\1\1\1\1\1\1\1"
+
 static void
 a_line_that_is_lost_is_derived_from_history(void **state)
 {
     (void)state;
     /* Nothing; another format; a cursor beyond the end; a line that is cut short; a step of no
      * kind. */
-    static const char *const entries[] = {NULL, "\1\1\1\1\1", "\2\1\3\2\1\2", "\2\1\1\5\1\2",
-                                          "\2\1\1\1\5\1\1\1\1\1\1\1\1\1"};
+    static const char *const entries[] = {NULL, "\1\1\1\1\1",
+                                          "\2\1" TIME "\1\1"
+                                          "\1\1" TIME,
+                                          "\2\1" TIME "\1\5\1\2",
+                                          "\2\1" TIME "\1\2"
+                                          "\1\1" TIME "\5\1" TIME};
     for (size_t i = 0; i < sizeof entries / sizeof entries[0]; i++) {
         struct model model = {.count = 0};
         char *dumps[4];
@@ -802,6 +808,13 @@ a_line_is_read_as_it_was_written(void **state)
         assert_false(is_valid);
         firn_catalog_line_deinit(&read);
     }
+    line.cursor = 4; /* beyond the end */
+    firn_buf_clear(&bytes);
+    assert_int_equal(firn_catalog_line_encode(&line, &bytes), FIRN_OK);
+    assert_int_equal(firn_catalog_line_decode(firn_buf_slice(&bytes), &read, &is_valid, &err),
+                     FIRN_OK);
+    assert_false(is_valid);
+    firn_catalog_line_deinit(&read);
     firn_buf_deinit(&bytes);
     firn_catalog_line_deinit(&line);
 }
