@@ -538,7 +538,20 @@ export interface RestoreOptions extends LongOptions {
   trustJournal?: boolean
 }
 
-export type RestoreResult = Counts & { checkpoint: WorkspaceCheckpoint, safetyId: string, unchanged: number, incomplete: number, leftAlone: number, notRestored: number, changes: Change[] }
+/** A step that undo or redo took, or would take. */
+export interface Step extends Partial<Counts> {
+  kind: 'save' | 'restore' | 'revert' | 'edits'
+  /** Of the state that it led to; missing if that was deleted, and for edits that are only on the disk. */
+  checkpoint?: WorkspaceCheckpoint
+  /** The coding agent whose turn it was, and the prompt. */
+  agent?: string
+  prompt?: string
+  createdAt?: Date
+  createdNs?: bigint
+  isRedo: boolean
+}
+
+export type RestoreResult = Counts & { checkpoint: WorkspaceCheckpoint, safetyId: string, unchanged: number, incomplete: number, leftAlone: number, notRestored: number, isUnsaved: boolean, steps: Step[], changes: Change[] }
 
 export interface SaveOptions extends LongOptions {
   message?: string
@@ -571,8 +584,11 @@ export class Workspace implements Closable {
   status (options?: LongOptions & { reference?: string, paths?: string[], gitignore?: boolean, fileSizeMax?: number }): Promise<Counts & { checkpoint: WorkspaceCheckpoint, unchanged: number, skipped: number, isWatched: boolean, changes: Change[] }>
   diff (options?: LongOptions & { before?: string, after?: string, paths?: string[], lines?: boolean, renames?: boolean, againstPrevious?: boolean, gitignore?: boolean }): Promise<Counts & { before?: WorkspaceCheckpoint, after?: WorkspaceCheckpoint, renamed: number, skipped: number, linesAdded: number, linesRemoved: number, changes: Change[] }>
   restore (reference: string, options?: RestoreOptions): Promise<RestoreResult>
-  undo (options?: RestoreOptions): Promise<RestoreResult>
+  /** With `lastTurn`, takes back whatever came since an agent's last turn began. */
+  undo (options?: RestoreOptions & { lastTurn?: boolean }): Promise<RestoreResult>
   redo (options?: RestoreOptions): Promise<RestoreResult>
+  /** The steps that undo and redo would take, newest first; `limit` in each direction. */
+  steps (options?: LongOptions & { limit?: number, gitignore?: boolean, fileSizeMax?: number }): Promise<{ checkpoint?: WorkspaceCheckpoint, isUnsaved: boolean, undoSteps: number, redoSteps: number, steps: Step[] }>
   resume (options?: RestoreOptions): Promise<RestoreResult>
   /** Takes back what one checkpoint changed, and keeps later changes. FIRN_CONFLICT, with `conflicts`, if they overlap. */
   revert (options?: string | LongOptions & { after?: string, before?: string, paths?: string[], dryRun?: boolean, gitignore?: boolean }): Promise<Counts & { after: WorkspaceCheckpoint, before: WorkspaceCheckpoint, safetyId: string, merged: number, leftAlone: number, incomplete: number, notRestored: number, conflicts: RevertConflict[], changes: Change[] }>

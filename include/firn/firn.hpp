@@ -1670,6 +1670,11 @@ release(const firn_workspace_restore_result &result) noexcept
     firn_release(result.checkpoint);
 }
 inline void
+release(const firn_workspace_steps_result &result) noexcept
+{
+    firn_release(result.checkpoint);
+}
+inline void
 release(const firn_workspace_revert_result &result) noexcept
 {
     firn_release(result.after);
@@ -1692,6 +1697,7 @@ class guard
     {
         on_change_ =
             std::exchange(options.on_change, options.on_change != nullptr ? &change : nullptr);
+        on_step_ = std::exchange(options.on_step, options.on_step != nullptr ? &step : nullptr);
     }
     explicit guard(firn_workspace_revert_options &options) noexcept : guard(options.callbacks)
     {
@@ -1744,6 +1750,12 @@ class guard
         return it->run([&] { return it->on_change_(it->given_.ctx, given); });
     }
     static int
+    step(void *ctx, const firn_workspace_step *given) noexcept
+    {
+        guard *it = static_cast<guard *>(ctx);
+        return it->run([&] { return it->on_step_(it->given_.ctx, given); });
+    }
+    static int
     conflict(void *ctx, const firn_workspace_revert_conflict *given) noexcept
     {
         guard *it = static_cast<guard *>(ctx);
@@ -1765,6 +1777,7 @@ class guard
     }
     firn_callbacks given_;
     int (*on_change_)(void *, const firn_workspace_change *) = nullptr;
+    int (*on_step_)(void *, const firn_workspace_step *) = nullptr;
     int (*on_conflict_)(void *, const firn_workspace_revert_conflict *) = nullptr;
     std::exception_ptr thrown_;
 };
@@ -1816,6 +1829,7 @@ using save_result = result<firn_workspace_save_result>;
 using status_result = result<firn_workspace_status_result>;
 using diff_result = result<firn_workspace_diff_result>;
 using restore_result = result<firn_workspace_restore_result>;
+using steps_result = result<firn_workspace_steps_result>;
 using revert_result = result<firn_workspace_revert_result>;
 
 // A directory tree whose states are saved (firn/workspace.h). References are numbers, ids, tags, "latest".
@@ -1868,7 +1882,8 @@ class workspace
                     err);
         return out;
     }
-    // Goes one state back: takes back edits that were not saved, a save or a restore.
+    // Goes one state back: takes back edits that were not saved, a save or a restore. With options.last_turn: to before
+    // the last turn of an agent.
     restore_result
     undo(const firn_workspace_restore_options &options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT)
     {
@@ -1888,6 +1903,23 @@ class workspace
         restore_result out(FIRN_WORKSPACE_RESTORE_RESULT_INIT);
         detail::guard guard(given);
         guard.check(firn_workspace_redo(handle_.get(), &given, out.owner_.get(), &err), err);
+        return out;
+    }
+    // The steps that undo and redo would take, newest first. `each` may be an empty function.
+    steps_result
+    steps(const std::function<void(const firn_workspace_step &)> &each = nullptr,
+          const firn_workspace_steps_options &options = FIRN_WORKSPACE_STEPS_OPTIONS_INIT)
+    {
+        firn_error err;
+        firn_workspace_steps_options given = options;
+        steps_result out(FIRN_WORKSPACE_STEPS_RESULT_INIT);
+        detail::callback<const firn_workspace_step *, const firn_workspace_step &> callback(each);
+        detail::guard guard(given.callbacks);
+        int code =
+            firn_workspace_steps(handle_.get(), &given, each ? &decltype(callback)::call : nullptr,
+                                 &callback, out.owner_.get(), &err);
+        guard.rethrow();
+        callback.check(code, err);
         return out;
     }
     // Finishes a restore that was interrupted.

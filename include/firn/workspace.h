@@ -647,6 +647,62 @@ firn_workspace_diff(firn_workspace *workspace, const firn_workspace_diff_options
 
 /* ---- restoring ---- */
 
+/* How a workspace got from one of its states to the next. */
+typedef enum firn_workspace_step_kind {
+    FIRN_STEP_SAVE = 1,
+    FIRN_STEP_RESTORE = 2,
+    FIRN_STEP_REVERT = 3,
+    FIRN_STEP_EDITS = 4 /* edits that were not saved */
+} firn_workspace_step_kind;
+/* The name of a kind ("edits"), constant; never NULL. Any thread. */
+FIRN_API const char *firn_workspace_step_kind_name(firn_workspace_step_kind kind);
+
+typedef struct firn_workspace_step {
+    firn_workspace_step_kind kind;
+    /* Of the state that the step led to. NULL: the edits are only on the disk, or it was deleted. */
+    const firn_workspace_checkpoint *checkpoint;
+    const firn_workspace_turn *turn; /* of the agent that made the step; NULL: none is known */
+    int64_t time_ns;                 /* since 1970; 0: the edits are only on the disk */
+    bool is_redo;                    /* it was undone; else it can be undone */
+    bool is_joined;                  /* is_redo: a redo brings back the next newer step with it */
+    bool is_counted;                 /* the counts are known */
+    uint64_t added;                  /* files, by the undo of the step, or by its redo */
+    uint64_t changed;
+    uint64_t removed;
+} firn_workspace_step;
+
+typedef struct firn_workspace_steps_options {
+    size_t size;    /* sizeof(firn_workspace_steps_options) */
+    uint64_t limit; /* of the nearest steps, in each direction; default UINT64_MAX: all */
+    unsigned threads;
+    firn_callbacks callbacks;
+    bool gitignore; /* these two as for firn_workspace_restore */
+    uint64_t file_size_max;
+} firn_workspace_steps_options;
+#define FIRN_WORKSPACE_STEPS_OPTIONS_INIT                                                  \
+    {                                                                                      \
+        sizeof(firn_workspace_steps_options), UINT64_MAX, 0, FIRN_CALLBACKS_INIT, false, 0 \
+    }
+typedef struct firn_workspace_steps_result {
+    size_t size;                           /* sizeof(firn_workspace_steps_result) */
+    firn_workspace_checkpoint *checkpoint; /* the present state; NULL: none, or it was deleted */
+    bool is_unsaved;                       /* the disk differs from it: the first step to undo */
+    uint64_t undo_steps;                   /* in all, without regard to the limit */
+    uint64_t redo_steps;
+} firn_workspace_steps_result;
+#define FIRN_WORKSPACE_STEPS_RESULT_INIT                       \
+    {                                                          \
+        sizeof(firn_workspace_steps_result), NULL, false, 0, 0 \
+    }
+/* Lists the steps that firn_workspace_undo and firn_workspace_redo would take, newest first: those that
+ * were undone, then those that can be undone, which may begin with edits that are only on the disk.
+ * on_step may be NULL, if only the result is wanted. Read-only.
+ * A workspace that was never saved has none; that is no error. */
+FIRN_API FIRN_MUST_CHECK int
+firn_workspace_steps(firn_workspace *workspace, const firn_workspace_steps_options *options,
+                     int (*on_step)(void *ctx, const firn_workspace_step *step), void *ctx,
+                     firn_workspace_steps_result *out, firn_error *err);
+
 typedef struct firn_workspace_restore_options {
     size_t size;             /* sizeof(firn_workspace_restore_options) */
     const firn_slice *paths; /* restore only these and what is below them */
@@ -664,11 +720,15 @@ typedef struct firn_workspace_restore_options {
      * files also count if they did for the checkpoint or the newest checkpoint. */
     bool gitignore;
     uint64_t file_size_max;
+    /* Undo and redo: gets each step that is taken back (newest first) or brought back (oldest first),
+     * before anything is changed. None for an interrupted restore. */
+    int (*on_step)(void *ctx, const firn_workspace_step *step);
+    bool last_turn; /* firn_workspace_undo: go back to before the last turn of an agent */
 } firn_workspace_restore_options;
 #define FIRN_WORKSPACE_RESTORE_OPTIONS_INIT                                                   \
     {                                                                                         \
         sizeof(firn_workspace_restore_options), NULL, 0, NULL, false, 0, FIRN_CALLBACKS_INIT, \
-            NULL, false, false, 0                                                             \
+            NULL, false, false, 0, NULL, false                                                \
     }
 typedef struct firn_workspace_restore_result {
     size_t size;                             /* sizeof(firn_workspace_restore_result) */
@@ -684,11 +744,12 @@ typedef struct firn_workspace_restore_result {
     int64_t written_ns;    /* time from the start of the call until everything was in place */
     uint64_t left_alone;   /* entries that differ, not touched: rules exclude them today */
     uint64_t not_restored; /* not touched: permission, in use, not saved; the notice says why */
-    bool is_unsaved;       /* undo: what it took back had not been saved before */
+    bool is_unsaved;       /* undo: it took back edits that had not been saved before */
+    uint64_t steps;        /* undo and redo: as many were taken or brought back (on_step) */
 } firn_workspace_restore_result;
-#define FIRN_WORKSPACE_RESTORE_RESULT_INIT                                              \
-    {                                                                                   \
-        sizeof(firn_workspace_restore_result), NULL, {0}, 0, 0, 0, 0, 0, 0, 0, 0, false \
+#define FIRN_WORKSPACE_RESTORE_RESULT_INIT                                                 \
+    {                                                                                      \
+        sizeof(firn_workspace_restore_result), NULL, {0}, 0, 0, 0, 0, 0, 0, 0, 0, false, 0 \
     }
 
 /* Makes the workspace, or to_dir, equal to a checkpoint. In place this happens in four steps:
@@ -713,8 +774,9 @@ typedef struct firn_workspace_restore_result {
  *
  * Interrupted restores. If the process dies, or the restore fails after files have begun to move, the
  * restore is pending. Every file is whole then, either old or new.
- * - firn_workspace_resume finishes it, and firn_workspace_undo takes it back. A restore of everything
- *   continues with its own checkpoint.
+ * - firn_workspace_resume finishes it, and firn_workspace_undo takes it back. An undo that was
+ *   interrupted is finished by firn_workspace_undo and taken back by firn_workspace_redo. A restore of
+ *   everything continues with its own checkpoint.
  * - A save or a restore of some paths finishes it first. A save drops it instead if nothing had moved.
  *
  * Foreign restores. Before anything is changed, the restore is recorded in the user's data directory; if
@@ -733,13 +795,20 @@ FIRN_API FIRN_MUST_CHECK int firn_workspace_restore(firn_workspace *workspace,
  * were not saved, or a restore of some paths. Otherwise it goes to the state before, and a further undo
  * to the one before that. A state whose checkpoint was deleted is passed over. With paths only these are
  * taken from the state. Like a restore, undo first takes a safety checkpoint of what was not saved.
+ *
+ * With last_turn, undo goes to the state in which the last turn of a coding agent began
+ * (firn_workspace_save_options), and takes back whatever came after that: the turn, later steps, and
+ * edits that were not saved. A turn that never ended counts too. A redo goes back to where this undo was
+ * done.
+ *
  * FIRN_NOT_FOUND if there is nothing to undo. */
 FIRN_API FIRN_MUST_CHECK int firn_workspace_undo(firn_workspace *workspace,
                                                  const firn_workspace_restore_options *options,
                                                  firn_workspace_restore_result *out,
                                                  firn_error *err);
 
-/* Goes one state forward, after an undo. FIRN_NOT_FOUND if there is nothing to redo, because no undo came
+/* Goes forward to where the last undo was done; again, to where the undo before that was done.
+ * FIRN_NOT_FOUND if there is nothing to redo, because no undo came
  * before or because something was saved, restored or edited after it; all states remain checkpoints. */
 FIRN_API FIRN_MUST_CHECK int firn_workspace_redo(firn_workspace *workspace,
                                                  const firn_workspace_restore_options *options,
@@ -753,7 +822,7 @@ typedef struct firn_workspace_pending_restore {
     bool is_pending; /* it was interrupted */
     bool is_running; /* it is running at this moment */
     bool is_undo;
-    bool is_revert;  /* set only while it is running */
+    bool is_revert;
     bool has_begun;  /* files have moved; else the tree is unchanged */
     bool is_foreign; /* pending: see firn_workspace_restore */
     uint64_t number; /* of the checkpoint that is restored; 0: safety, or deleted */
@@ -765,11 +834,12 @@ typedef struct firn_workspace_pending_restore {
     const char *phase;   /* as in firn_progress; constant */
     uint64_t files_done; /* in this phase; 0 in phases that do not count files */
     uint64_t files_total;
+    bool is_redo;
 } firn_workspace_pending_restore;
 #define FIRN_WORKSPACE_PENDING_RESTORE_INIT                                                       \
     {                                                                                             \
         sizeof(firn_workspace_pending_restore), false, false, false, false, false, false, 0, {0}, \
-            {0}, 0, 0, NULL, 0, 0                                                                 \
+            {0}, 0, 0, NULL, 0, 0, false                                                          \
     }
 /* Tells whether a restore is pending or running. Read-only. FIRN_INVALID without out. */
 FIRN_API FIRN_MUST_CHECK int firn_workspace_pending(firn_workspace *workspace,

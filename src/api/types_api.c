@@ -206,6 +206,18 @@ firn_workspace_change_kind_name(firn_workspace_change_kind kind)
 }
 
 const char *
+firn_workspace_step_kind_name(firn_workspace_step_kind kind)
+{
+    static const char names[][8] = {
+        [FIRN_STEP_SAVE] = "save",
+        [FIRN_STEP_RESTORE] = "restore",
+        [FIRN_STEP_REVERT] = "revert",
+        [FIRN_STEP_EDITS] = "edits",
+    };
+    return NAME_OF(names, kind);
+}
+
+const char *
 firn_workspace_lines_kind_name(firn_workspace_lines_kind kind)
 {
     static const char names[][11] = {

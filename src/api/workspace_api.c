@@ -429,6 +429,23 @@ firn_workspace_cat(firn_workspace *workspace, const char *reference, firn_slice 
     return api_check_told(rc, err);
 }
 
+int
+firn_workspace_steps(firn_workspace *workspace, const firn_workspace_steps_options *options,
+                     int (*on_step)(void *ctx, const firn_workspace_step *step), void *ctx,
+                     firn_workspace_steps_result *out, firn_error *err)
+{
+    API_ANY_ERROR(err);
+    firn_workspace_steps_options given = FIRN_WORKSPACE_STEPS_OPTIONS_INIT;
+    firn_workspace_steps_result result;
+    BEGIN_RESULT(out, firn_workspace_steps_result, checkpoint, err);
+    API_OWN(workspace, "workspace", err);
+    API_READ_OPTIONS(given, options, err);
+    given.limit = on_step != NULL ? given.limit : 0;
+    int rc = firn_ws_steps_list(workspace, &given, on_step, ctx, &result, err);
+    return api_check_told(
+        give_result(workspace, rc, out, &result, sizeof result, result.checkpoint, NULL), err);
+}
+
 /* Restores, undoes and resumes take the same options and give the same result. */
 static int
 run_restore(firn_workspace *workspace, const char *reference,

@@ -111,7 +111,7 @@ So what brings data back works, and so do the hooks of agents and firn mcp. Noth
   ! firn: settings: <T>/data/firn/w-<hex>/config: line 3: a setting is written as key = value
   ! hint: until it is corrected nothing in it counts, and nothing expires: edit it, or set anything with firn config KEY VALUE
   $ firn undo
-  undid the last step, back at <id>: 0 changed, 1 added, 0 removed; redo with: firn redo
+  undid the restore of 5, back at <id>: 0 changed, 1 added, 0 removed; redo with: firn redo
   ! firn: settings: <T>/data/firn/w-<hex>/config: line 3: a setting is written as key = value
   ! hint: until it is corrected nothing in it counts, and nothing expires: edit it, or set anything with firn config KEY VALUE
   $ firn revert 1..2 -q 2>/dev/null && firn save -q 2>/dev/null && firn delete --expired 2>/dev/null

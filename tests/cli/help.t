@@ -90,6 +90,9 @@ The same words whichever way they are asked for, in at most 80 columns; each com
   >     head -n 1 a | grep -q "^usage: firn $command" || echo "$command has another usage"
   >     awk 'length > 80' a
   > done
+  --turn goes back to where the last turn of a coding agent began (firn help hook),
+        --limit N         with --list: the N nearest in each direction (default 20)
+  takes workspace_path, the directory; a relative path is relative to the directory in
   $ for group in workspaces hook db chkp alxs; do
   >     firn help $group >a && firn $group --help >b && cmp a b
   >     for command in $(sed -n '/^Commands:/,/^$/{s/^  table \([a-z]*\) .*/table_\1/p;t
@@ -163,10 +166,25 @@ The same words whichever way they are asked for, in at most 80 columns; each com
   goes one state further back, and firn redo forward again. Like every restore,
   this first takes a safety checkpoint of what was not saved, so nothing is lost:
   firn list --all lists all states. The last 1,000 can be undone, less those
-  whose checkpoints were deleted or have expired. An interrupted restore is taken
-  back from the point it had reached.
+  whose checkpoints were deleted or have expired. It says which step it took back,
+  and with -n which it would take back.
+  
+  --turn goes back to where the last turn of a coding agent began (firn help hook),
+  whatever came after that: the turn, also one that was interrupted, later steps,
+  and edits that were not saved. One firn redo brings all of it back. Another
+  firn undo --turn goes back to before the turn before.
+  
+  --list shows the steps, newest first, with the files that each undo would
+  change: above the line "now" those that redo brings back, below it those that
+  undo takes back. The number is how often it has to be run.
+  
+  An interrupted restore, or redo, is taken back from the point it had reached; an
+  interrupted undo is finished.
   
   Options:
+    -t, --turn            go back to before the last turn of a coding agent
+    -l, --list            list the steps that undo and redo would take
+        --limit N         with --list: the N nearest in each direction (default 20)
     -n, --dry-run         show what would change, and change nothing
         --trust-journal   even an interrupted restore that was not started here
   
@@ -184,6 +202,10 @@ The same words whichever way they are asked for, in at most 80 columns; each com
         take back the last change of the workspace
     firn undo -n
         show what would change
+    firn undo --turn
+        take back what the coding agent did last
+    firn undo --list
+        list what each further undo, or redo, would change
 
 Options before the command count too; help wins over mistakes after it.
 
@@ -334,4 +356,4 @@ What refuses --json does not offer it.
   hook run: 0
   save: 1
   $ firn help mcp | tr -s ' \n' ' ' | grep -o 'checkpoint_[a-z]*' | sort -u | wc -l
-  10
+  11

@@ -277,7 +277,7 @@ A restore to a checkpoint from before hook install says that the hooks are gone.
   ! firn: .claude/settings.json: firn's hooks are no longer in it, so the turns of Claude Code are not saved any more; firn hook install claude puts them back
   ! firn: .cursor/hooks.json: firn's hooks are no longer in it, so the turns of Cursor are not saved any more; firn hook install cursor puts them back
   $ firn undo
-  undid the last step, back at <id>: 0 changed, 2 added, 0 removed; redo with: firn redo
+  undid the restore of 1, back at <id>: 0 changed, 2 added, 0 removed; redo with: firn redo
   $ firn restore 1 --json 2>/dev/null | grep -o '"hooks_removed".*'
   "hooks_removed":[".claude/settings.json",".cursor/hooks.json"]}
   $ firn undo -q && firn restore 1 a && firn restore 1 -n | tail -n 1

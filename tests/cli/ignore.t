@@ -48,7 +48,7 @@ A restore leaves alone what the rules exclude now, and what they excluded when t
   src
   x.log
   $ firn undo | cut -d';' -f1; cat secrets/key; ls -A | grep -e firnignore -e new
-  undid the last step, back at <id>: 0 changed, 1 added, 1 removed
+  undid the restore of 3, back at <id>: 0 changed, 1 added, 1 removed
   mine
   new
   ! firn: bad rule: .firnignore: line 2 is not used: a '[' without its ']'

@@ -52,9 +52,29 @@ Taken back while it is half done; the undo itself interrupted.
   $ firn restore 1 -q && diff -r d ../old
   $ killed 2 undo; firn status -q >../seen
   ! firn: an undo was interrupted half way
-  ! hint: firn restore --resume finishes it, firn undo takes it back
+  ! hint: firn restore --resume finishes it, firn redo takes it back
   $ firn restore --resume -q && diff -r d ../new && ls -A
   d
+
+The same command again finishes an undo or a redo, the other one takes it back.
+
+  $ firn restore 1 -q && diff -r d ../old
+  $ killed 2 undo; firn redo && diff -r d ../old && ls -A
+  redid what was interrupted, now at <id>: <any>
+  d
+  $ firn undo -q && diff -r d ../new
+  $ killed 2 redo; firn status --json 2>../seen | python3 -c 'import json, sys; p = json.load(sys.stdin)["pending"]; print(p["undo"], p["redo"], p["revert"])'; cat ../seen
+  False True False
+  firn: a redo was interrupted half way
+  hint: firn restore --resume finishes it, firn undo takes it back
+  $ firn undo && diff -r d ../new && ls -A
+  undid what was interrupted, back at <id>: <any>
+  d
+  $ killed 2 redo; firn redo && diff -r d ../old && ls -A
+  redid what was interrupted, now at 1: <any>
+  d
+  $ firn undo && diff -r d ../new
+  undid the restore of 1, back at 2: <any>; redo with: firn redo
 
 A save finishes it first; what was edited meanwhile is in a safety checkpoint.
 

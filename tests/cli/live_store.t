@@ -36,7 +36,7 @@ While a program has it open for writing its store is not changed, nor anything e
   restored 1: 2 changed, 0 added, 0 removed; take this back with: firn undo
   1815
   $ firn undo && firn db get app.firn users ada && echo
-  undid the last step, back at <id>: 2 changed, 0 added, 0 removed; redo with: firn redo
+  undid the restore of 1, back at <id>: 2 changed, 0 added, 0 removed; redo with: firn redo
   1900
 
 A restore waits for it, as for a process that writes to the store of the workspace.
@@ -113,7 +113,7 @@ One that lost its log is told as well, and comes back; its lock is never saved.
   restored 4: 0 changed, 1 added, 0 removed; take this back with: firn undo
   1
   $ firn undo && ls app.firn && firn redo -q 2>/dev/null && firn db get app.firn users ada && echo
-  undid the last step, back at 5: 0 changed, 0 added, 1 removed; redo with: firn redo
+  undid the restore of 4, back at 5: 0 changed, 0 added, 1 removed; redo with: firn redo
   FIRN
   LOCK
   manifest-000001.log

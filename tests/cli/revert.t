@@ -39,7 +39,7 @@ What would it change? The lines of 2 go, those of 3 stay.
   reverting 2
   before reverting 2
   $ firn undo
-  undid the last step, back at 3: 2 changed, 1 added, 1 removed; redo with: firn redo
+  undid the revert of 2, back at 3: 2 changed, 1 added, 1 removed; redo with: firn redo
   $ firn diff 3
   from 3 to the disk: 0 changed, 0 added, 0 removed
   $ firn redo -q && sed -n 3p text

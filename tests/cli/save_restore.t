@@ -57,16 +57,16 @@ The main thing: save, change, look, restore, undo.
   added     n.txt
   metadata  src/
   removed   src/m.c
-  would undo the last step, back at <id>: 1 changed, 1 added, 1 removed
+  would undo the restore of 2, back at <id>: 1 changed, 1 added, 1 removed
   $ firn undo
-  undid the last step, back at <id>: 1 changed, 1 added, 1 removed; redo with: firn redo
+  undid the restore of 2, back at <id>: 1 changed, 1 added, 1 removed; redo with: firn redo
   $ ls && cat a.txt; echo
   a.txt
   n.txt
   src
   changed
   $ firn redo
-  redone, now at 2: 1 changed, 1 added, 1 removed; take this back with: firn undo
+  redid the restore of 2, now at 2: 1 changed, 1 added, 1 removed; take this back with: firn undo
   $ diff -r . ../kept
   $ firn restore 1
   restored 1: nothing had to change
@@ -185,6 +185,6 @@ Where nothing but directories differed no file had to change, and it can be take
   restored 3: no file had to change; take this back with: firn undo
   f
   $ firn undo && ls && rmdir only
-  undid the last step, back at <id>: no file had to change; redo with: firn redo
+  undid the restore of 3, back at <id>: no file had to change; redo with: firn redo
   f
   only

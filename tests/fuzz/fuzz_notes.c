@@ -283,7 +283,7 @@ hold(const struct machine *machine, firn_slice bytes, bool is_sealed)
               FIRN_OK);
         CHECK(!is_running ||
               (holder.size == 48 && running.workspace == workspace &&
-               running.kind >= FIRN_WS_RUNNING_RESTORE && running.kind <= FIRN_WS_RUNNING_REVERT &&
+               running.kind >= FIRN_WS_RUNNING_RESTORE && running.kind <= FIRN_WS_RUNNING_REDO &&
                running.phase != NULL && running.process == holder.process));
     }
 }

@@ -509,7 +509,30 @@ saves_a_directory(const std::filesystem::path &beside)
     with_first.reference = "1";
     require(restored->changed == 1 && project.status(nullptr, with_first)->unchanged == 2,
             "restore");
-    require(project.undo()->changed == 1 && project.status()->unchanged == 2, "undo");
+    std::string steps;
+    auto add_step = [](void *ctx, const firn_workspace_step *step) {
+        *static_cast<std::string *>(ctx) +=
+            std::string(firn_workspace_step_kind_name(step->kind)) + " ";
+        return static_cast<int>(FIRN_OK);
+    };
+    firn_workspace_restore_options telling = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT;
+    telling.on_step = add_step;
+    telling.callbacks.ctx = &steps;
+    require(project.undo(telling)->changed == 1 && project.status()->unchanged == 2, "undo");
+    require(steps == "restore ", "a step of an undo");
+    require(project.steps([&](const firn_workspace_step &step) {
+                       steps += step.is_redo ? "redo " : "undo ";
+                   })->redo_steps == 1 &&
+                steps.find("restore redo undo ") == 0,
+            "steps");
+    telling.on_step = [](void *, const firn_workspace_step *) -> int {
+        throw std::runtime_error("step");
+    };
+    try {
+        (void)project.redo(telling);
+        require(false, "an exception at a step");
+    } catch (const std::runtime_error &) {
+    }
     require(project.redo()->checkpoint->number == 1, "an undo is undone");
     (void)project.restore("2");
     require(project.revert("2")->changed == 1 && project.cat("2", "notes") == "two", "revert");

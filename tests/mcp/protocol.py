@@ -25,8 +25,8 @@ TOOLS = {"checkpoint_save": {"workspace_path"}, "checkpoint_list": {"workspace_p
          "checkpoint_show": {"workspace_path", "snapshot_id"}, "checkpoint_status": {"workspace_path"},
          "checkpoint_diff": {"workspace_path"}, "checkpoint_restore": {"workspace_path", "snapshot_id"},
          "checkpoint_undo": {"workspace_path"}, "checkpoint_redo": {"workspace_path"}, "checkpoint_revert": {"workspace_path", "snapshot_id"},
-         "checkpoint_delete": {"workspace_path", "snapshot_id"}}
-READ_ONLY = {"checkpoint_list", "checkpoint_show", "checkpoint_status", "checkpoint_diff"}
+         "checkpoint_delete": {"workspace_path", "snapshot_id"}, "checkpoint_steps": {"workspace_path"}}
+READ_ONLY = {"checkpoint_steps", "checkpoint_list", "checkpoint_show", "checkpoint_status", "checkpoint_diff"}
 DESTRUCTIVE = {"checkpoint_restore", "checkpoint_undo", "checkpoint_redo", "checkpoint_revert", "checkpoint_delete"}
 FIRN = os.path.abspath(sys.argv[1])
 messages_seen = 0
@@ -374,10 +374,13 @@ def test_a_day(home):
     assert kinds == ["added", "changed", "removed"], done
     undone = client.call("checkpoint_undo", workspace_path=w, dry_run=True)
     assert undone["dry_run"] and tree(w) == before
-    client.call("checkpoint_undo", workspace_path=w)
-    assert tree(w) == edited
-    client.call("checkpoint_undo", workspace_path=w)
-    assert tree(w) == before
+    assert undone["steps_in_all"] == len(undone["steps"]) == 1 and undone["back_with"] is None, undone
+    assert set(undone["steps"][0]) >= {"kind", "text", "files_added", "files_changed", "files_removed"}
+    taken = client.call("checkpoint_undo", workspace_path=w)
+    assert tree(w) == edited and taken["back_with"] == "checkpoint_redo" and not taken["unsaved"]
+    assert [step["text"] for step in taken["steps"]] == ["the restore of 1 (first)"], taken
+    taken = client.call("checkpoint_undo", workspace_path=w)
+    assert tree(w) == before and taken["steps"][0]["number"] == 2 and taken["steps"][0]["kind"] == "save", taken
     client.failed("FIRN_NOT_FOUND", "checkpoint_undo", workspace_path=w)
     client.call("checkpoint_redo", workspace_path=w)
     assert tree(w) == edited
@@ -385,6 +388,11 @@ def test_a_day(home):
     assert tree(w) == before
     client.failed("FIRN_NOT_FOUND", "checkpoint_redo", workspace_path=w)
     client.call("checkpoint_undo", workspace_path=w)
+    steps = client.call("checkpoint_steps", workspace_path=w)
+    assert [(step["by"], step["kind"]) for step in steps["steps"]] == [("checkpoint_redo", "restore"), ("checkpoint_undo", "save")]
+    assert steps["number"] == 2 and not steps["unsaved"] and steps["undo_steps"] == steps["redo_steps"] == 1
+    nearest = client.call("checkpoint_steps", workspace_path=w, limit=0)
+    assert nearest["steps"] == [] and nearest["undo_steps"] == 1
     listed = client.call("checkpoint_list", workspace_path=w)["checkpoints"]
     assert [one["message"] for one in listed] == ["second \u00e9", "first"] and listed[0]["id"] == second["snapshot_id"]
     assert all(one["created_at"].endswith("Z") and one["created_at"][10] == "T" for one in listed)
@@ -526,10 +534,10 @@ def test_a_restore_that_is_under_way(home):
     assert states() == (False, False)
     lock = hold_lock(home)
     assert states() == (False, False)  # another writer, which says nothing of a restore
-    for kind, begun in ((1, 0), (1, 1), (2, 1), (3, 1)):
+    for kind, begun in ((1, 0), (1, 1), (2, 1), (3, 1), (4, 1)):
         tell(lock, running_note(saved, kind, begun))
         assert states() == (True, False)
-    for note in (b"", b"x" * 48, running_note(saved, kind=4), running_note(saved, begun=2), running_note(saved)[:-1]):
+    for note in (b"", b"x" * 48, running_note(saved, kind=5), running_note(saved, begun=2), running_note(saved)[:-1]):
         tell(lock, note)
         assert states() == (False, False), note
     tell(lock, running_note(saved, workspace=2))

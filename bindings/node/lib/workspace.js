@@ -54,7 +54,7 @@ class Workspace extends Handle {
   async #restore (what, reference, options) {
     options = object(options)
     return monitored(options, (monitor) => native.wsRestore(this[handle], what, reference, options.paths, options.toDirectory, options.dryRun, options.gitignore,
-      options.trustJournal, monitor))
+      options.trustJournal, options.lastTurn, monitor))
   }
 
   /** Makes the directory what a checkpoint has. What it was before is saved first: undo() takes the restore back. */
@@ -62,7 +62,7 @@ class Workspace extends Handle {
     return this.#restore(RESTORE, reference, options)
   }
 
-  /** Takes back what was not saved, else the last save or restore. */
+  /** Takes back what was not saved, else the last save or restore; with `lastTurn` whatever came since an agent's last turn began. */
   async undo (options) {
     return this.#restore(UNDO, undefined, options)
   }
@@ -70,6 +70,12 @@ class Workspace extends Handle {
   /** Brings back what the last undo() took away. */
   async redo (options) {
     return this.#restore(REDO, undefined, options)
+  }
+
+  /** The steps that undo() and redo() would take, newest first. */
+  async steps (options) {
+    options = object(options)
+    return monitored(options, (monitor) => native.wsSteps(this[handle], options.limit, options.gitignore, options.fileSizeMax, monitor))
   }
 
   /** Finishes a restore that was interrupted. */

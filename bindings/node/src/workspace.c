@@ -71,6 +71,7 @@ ws_begin(struct args *args, struct ws_call *self)
 {
     self->end_change = &self->first_change;
     self->end_conflict = &self->first_conflict;
+    self->end_step = &self->first_step;
     self->end_item = &self->first_item;
     return arg_handle(args, 0, HANDLE_WORKSPACE, &self->handle);
 }
@@ -377,6 +378,114 @@ ws_diff_release(struct call *call)
     firn_release(self->as.diff.result.after);
 }
 
+/* ---- steps of undo and redo ---- */
+
+static int
+on_step(void *ctx, const firn_workspace_step *from)
+{
+    struct ws_call *self = ctx;
+    struct step *step = arena_take(&self->call.arena, sizeof(*step));
+    bool is_kept = step != NULL;
+    if (!is_kept) {
+        return FIRN_NO_MEMORY;
+    }
+    memset(step, 0, sizeof(*step));
+    step->step = *from;
+    if (from->checkpoint != NULL) {
+        step->checkpoint = *from->checkpoint;
+        is_kept = ws_keep(self, from->checkpoint->message, &step->checkpoint.message);
+    }
+    if (from->turn != NULL) {
+        is_kept = is_kept && ws_keep(self, from->turn->agent, &step->turn.agent) &&
+                  ws_keep(self, from->turn->prompt, &step->turn.prompt);
+    }
+    *self->end_step = step;
+    self->end_step = &step->next;
+    return is_kept ? FIRN_OK : FIRN_NO_MEMORY;
+}
+
+static napi_value
+step_to_js(napi_env env, const struct step *step)
+{
+    const firn_workspace_step *from = &step->step;
+    napi_value object = NULL;
+    (void)napi_create_object(env, &object);
+    set_text(env, object, "kind", firn_workspace_step_kind_name(from->kind));
+    set_checkpoint(env, object, "checkpoint", from->checkpoint != NULL ? &step->checkpoint : NULL);
+    if (from->turn != NULL) {
+        set_slice(env, object, "agent", step->turn.agent);
+        set_slice(env, object, "prompt", step->turn.prompt);
+    }
+    if (from->time_ns != 0) {
+        set_time(env, object, from->time_ns);
+    }
+    set_bool(env, object, "isRedo", from->is_redo);
+    if (from->is_counted) {
+        set_counts(env, object, from->added, from->changed, from->removed);
+    }
+    return object;
+}
+
+static napi_value
+steps_to_js(napi_env env, const struct ws_call *self)
+{
+    const struct step *step;
+    napi_value array = NULL;
+    uint32_t i = 0;
+    (void)napi_create_array(env, &array);
+    for (step = self->first_step; step != NULL && array != NULL; step = step->next) {
+        napi_handle_scope scope = NULL;
+        (void)napi_open_handle_scope(env, &scope);
+        (void)napi_set_element(env, array, i++, step_to_js(env, step));
+        (void)napi_close_handle_scope(env, scope);
+    }
+    return array;
+}
+
+static bool
+ws_steps_parse(struct args *args, struct call *call)
+{
+    struct ws_call *self = (struct ws_call *)(void *)call;
+    firn_workspace_steps_options options = FIRN_WORKSPACE_STEPS_OPTIONS_INIT;
+    firn_workspace_steps_result result = FIRN_WORKSPACE_STEPS_RESULT_INIT;
+    self->as.steps.options = options;
+    self->as.steps.result = result;
+    return ws_begin(args, self) &&
+           arg_u64(args, 1, "limit", UINT64_MAX, &self->as.steps.options.limit) &&
+           arg_bool(args, 2, &self->as.steps.options.gitignore) &&
+           arg_u64(args, 3, "fileSizeMax", 0, &self->as.steps.options.file_size_max) &&
+           arg_monitor(args, 4, &self->as.steps.options.callbacks);
+}
+
+static int
+ws_steps_run(struct call *call, firn_error *err)
+{
+    struct ws_call *self = (struct ws_call *)(void *)call;
+    return firn_workspace_steps(self->handle->object, &self->as.steps.options, on_step, self,
+                                &self->as.steps.result, err);
+}
+
+static napi_value
+ws_steps_finish(napi_env env, struct call *call)
+{
+    struct ws_call *self = (struct ws_call *)(void *)call;
+    const firn_workspace_steps_result *result = &self->as.steps.result;
+    napi_value object = NULL;
+    (void)napi_create_object(env, &object);
+    set_checkpoint(env, object, "checkpoint", result->checkpoint);
+    set_bool(env, object, "isUnsaved", result->is_unsaved);
+    set_number(env, object, "undoSteps", (double)result->undo_steps);
+    set_number(env, object, "redoSteps", (double)result->redo_steps);
+    set_value(env, object, "steps", steps_to_js(env, self));
+    return object;
+}
+
+static void
+ws_steps_release(struct call *call)
+{
+    firn_release(((struct ws_call *)(void *)call)->as.steps.result.checkpoint);
+}
+
 /* ---- restore, undo, resume ---- */
 
 enum { RESTORE_TO, RESTORE_UNDO, RESTORE_RESUME, RESTORE_REDO, RESTORE_KINDS };
@@ -388,6 +497,7 @@ ws_restore_parse(struct args *args, struct call *call)
     firn_workspace_restore_options options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT;
     firn_workspace_restore_result result = FIRN_WORKSPACE_RESTORE_RESULT_INIT;
     options.on_change = on_change;
+    options.on_step = on_step;
     options.callbacks.on_notice = pass_notice;
     options.callbacks.on_progress = pass_progress;
     options.callbacks.ctx = self;
@@ -401,7 +511,8 @@ ws_restore_parse(struct args *args, struct call *call)
         !arg_bool(args, 5, &self->as.restore.options.dry_run) ||
         !arg_bool(args, 6, &self->as.restore.options.gitignore) ||
         !arg_bool(args, 7, &self->as.restore.options.trust_journal) ||
-        !arg_monitor(args, 8, &self->callbacks)) {
+        !arg_bool(args, 8, &self->as.restore.options.last_turn) ||
+        !arg_monitor(args, 9, &self->callbacks)) {
         return false;
     }
     self->as.restore.options.paths = self->paths;
@@ -445,6 +556,8 @@ ws_restore_finish(napi_env env, struct call *call)
     set_number(env, object, "incomplete", (double)result->incomplete);
     set_number(env, object, "leftAlone", (double)result->left_alone);
     set_number(env, object, "notRestored", (double)result->not_restored);
+    set_bool(env, object, "isUnsaved", result->is_unsaved);
+    set_value(env, object, "steps", steps_to_js(env, self));
     set_value(env, object, "changes", changes_to_js(env, self));
     return object;
 }
@@ -565,6 +678,8 @@ const struct call_kind workspace_calls[] = {
      ws_diff_release},
     {"wsRestore", sizeof(struct ws_call), CALL_IN_LANE, ws_restore_parse, ws_restore_run,
      ws_restore_finish, ws_restore_release},
+    {"wsSteps", sizeof(struct ws_call), CALL_IN_LANE, ws_steps_parse, ws_steps_run, ws_steps_finish,
+     ws_steps_release},
     {"wsRevert", sizeof(struct ws_call), CALL_IN_LANE, ws_revert_parse, ws_revert_run,
      ws_revert_finish, ws_revert_release},
     {NULL, 0, 0, NULL, NULL, NULL, NULL}};

@@ -24,6 +24,13 @@ struct conflict {
     firn_slice path;
 };
 
+struct step {
+    struct step *next;
+    firn_workspace_step step; /* its texts are in the call */
+    firn_workspace_checkpoint checkpoint;
+    firn_workspace_turn turn;
+};
+
 struct item {
     struct item *next;
     firn_workspace_checkpoint checkpoint;
@@ -44,6 +51,8 @@ struct ws_call {
     size_t change_count;
     struct conflict *first_conflict;
     struct conflict **end_conflict;
+    struct step *first_step;
+    struct step **end_step;
     struct item *first_item;
     struct item **end_item;
     firn_workspace_checkpoint *checkpoint;
@@ -65,6 +74,10 @@ struct ws_call {
             firn_workspace_restore_result result;
             int what;
         } restore;
+        struct {
+            firn_workspace_steps_options options;
+            firn_workspace_steps_result result;
+        } steps;
         struct {
             firn_workspace_revert_options options;
             firn_workspace_revert_result result;

@@ -148,17 +148,47 @@ fp_saved_difference(const firn_workspace_difference *difference)
 }
 
 PyObject *
-fp_saved_restored(const firn_workspace_restore_result *result, PyObject *changes)
+fp_saved_step(const firn_workspace_step *step)
+{
+    const firn_workspace_turn *turn = step->turn;
+    const firn_slice none = {NULL, 0};
+    PyObject *counts[3] = {Py_None, Py_None, Py_None};
+    PyObject *time = Py_None;
+    if (step->is_counted) {
+        counts[0] = PyLong_FromUnsignedLongLong(step->added);
+        counts[1] = PyLong_FromUnsignedLongLong(step->changed);
+        counts[2] = PyLong_FromUnsignedLongLong(step->removed);
+    } else {
+        for (size_t i = 0; i < 3; i++) {
+            Py_INCREF(Py_None);
+        }
+    }
+    if (step->time_ns != 0) {
+        time = PyLong_FromLongLong(step->time_ns);
+    } else {
+        Py_INCREF(Py_None);
+    }
+    return fp_result("Step", Py_BuildValue("(sNNNNONNN)", firn_workspace_step_kind_name(step->kind),
+                                           fp_saved_checkpoint(step->checkpoint),
+                                           text_or_none(turn != NULL ? turn->agent : none),
+                                           text_or_none(turn != NULL ? turn->prompt : none), time,
+                                           step->is_redo ? Py_True : Py_False, counts[0], counts[1],
+                                           counts[2]));
+}
+
+PyObject *
+fp_saved_restored(const firn_workspace_restore_result *result, PyObject *changes, PyObject *steps)
 {
     return fp_result(
         "RestoredTree",
-        Py_BuildValue("(NzKKKKKKKO)", fp_saved_checkpoint(result->checkpoint),
+        Py_BuildValue("(NzKKKKKKKOOO)", fp_saved_checkpoint(result->checkpoint),
                       result->safety_id[0] != '\0' ? result->safety_id : NULL,
                       (unsigned long long)result->added, (unsigned long long)result->changed,
                       (unsigned long long)result->removed, (unsigned long long)result->unchanged,
                       (unsigned long long)result->incomplete,
                       (unsigned long long)result->left_alone,
-                      (unsigned long long)result->not_restored, changes));
+                      (unsigned long long)result->not_restored, changes,
+                      result->is_unsaved ? Py_True : Py_False, steps));
 }
 
 PyObject *

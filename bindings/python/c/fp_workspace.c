@@ -118,6 +118,7 @@ workspace_exit(PyObject *self, PyObject *args)
 struct call {
     struct fp_progress progress;
     struct fp_visit visit; /* collects changes */
+    PyObject *steps;       /* of an undo or a redo */
     PyObject *reference_keep, *before_keep;
     const char *reference, *before;
     struct fp_paths paths;
@@ -131,7 +132,8 @@ call_init(struct call *call, PyObject *reference, PyObject *before, PyObject *pa
     return fp_progress_init(&call->progress, on_progress, on_notice) &&
            fp_reference_text(reference, &call->reference_keep, &call->reference) &&
            fp_reference_text(before, &call->before_keep, &call->before) &&
-           fp_paths_take(paths, &call->paths) && (call->visit.list = PyList_New(0)) != NULL;
+           fp_paths_take(paths, &call->paths) && (call->visit.list = PyList_New(0)) != NULL &&
+           (call->steps = PyList_New(0)) != NULL;
 }
 
 static void
@@ -140,6 +142,7 @@ call_deinit(struct call *call)
     Py_CLEAR(call->reference_keep);
     Py_CLEAR(call->before_keep);
     Py_CLEAR(call->visit.list);
+    Py_CLEAR(call->steps);
     fp_paths_release(&call->paths);
 }
 
@@ -302,40 +305,62 @@ workspace_diff(PyObject *self, PyObject *args, PyObject *keywords)
 
 enum back { RESTORE, UNDO, REDO, RESUME };
 
-/* The ctx of the callbacks of a restore is one for all: changes come from the calling thread, the rest from any. */
+/* Adds an item, which it takes, to a list. Requires: the interpreter is locked. */
+static int
+note(struct call *call, PyObject *list, PyObject *item)
+{
+    int rc = item != NULL ? PyList_Append(list, item) : -1;
+    Py_XDECREF(item);
+    if (rc != 0 && call->progress.type == NULL) {
+        PyErr_Fetch(&call->progress.type, &call->progress.value, &call->progress.traceback);
+    }
+    return rc == 0 ? FIRN_OK : FIRN_CANCELLED;
+}
+
+/* The ctx of the callbacks of a restore is one for all: changes and steps come from the calling thread, the rest from any. */
 static int
 note_change(void *ctx, const firn_workspace_change *change)
 {
     struct call *call = (struct call *)ctx; /* progress is its first member */
     PyGILState_STATE state = PyGILState_Ensure();
-    PyObject *item = fp_saved_change(change);
-    int rc = item != NULL ? PyList_Append(call->visit.list, item) : -1;
-    Py_XDECREF(item);
-    if (rc != 0 && call->progress.type == NULL) {
-        PyErr_Fetch(&call->progress.type, &call->progress.value, &call->progress.traceback);
-    }
+    int code = note(call, call->visit.list, fp_saved_change(change));
     PyGILState_Release(state);
-    return rc == 0 ? FIRN_OK : FIRN_CANCELLED;
+    return code;
+}
+
+static int
+note_step(void *ctx, const firn_workspace_step *step)
+{
+    struct call *call = (struct call *)ctx;
+    PyGILState_STATE state = PyGILState_Ensure();
+    int code = note(call, call->steps, fp_saved_step(step));
+    PyGILState_Release(state);
+    return code;
 }
 
 static PyObject *
 go_back(PyObject *self, enum back back, PyObject *args, PyObject *keywords)
 {
-    static char *names[] = {"reference", "paths",    "to",     "dry_run", "gitignore",
-                            "threads",   "progress", "notice", NULL};
+    static char *without_turn[] = {"reference", "paths",    "to",     "dry_run", "gitignore",
+                                   "threads",   "progress", "notice", NULL};
+    static char *names[] = {"reference", "paths",    "to",     "dry_run",   "gitignore",
+                            "threads",   "progress", "notice", "last_turn", NULL};
     PyObject *reference = Py_None, *paths = Py_None, *to = Py_None, *on_progress = Py_None,
              *on_notice = Py_None;
     PyObject *to_bytes = NULL, *out = NULL;
-    int dry_run = 0, gitignore = 0;
+    int dry_run = 0, gitignore = 0, last_turn = 0;
     unsigned threads = 0;
     struct call call;
     const int parsed =
-        back == RESTORE
-            ? PyArg_ParseTupleAndKeywords(args, keywords, "O|O$OppIOO", names, &reference, &paths,
-                                          &to, &dry_run, &gitignore, &threads, &on_progress,
-                                          &on_notice)
-            : PyArg_ParseTupleAndKeywords(args, keywords, "|O$OppIOO", names + 1, &paths, &to,
-                                          &dry_run, &gitignore, &threads, &on_progress, &on_notice);
+        back == RESTORE ? PyArg_ParseTupleAndKeywords(args, keywords, "O|O$OppIOO", without_turn,
+                                                      &reference, &paths, &to, &dry_run, &gitignore,
+                                                      &threads, &on_progress, &on_notice)
+        : back == UNDO  ? PyArg_ParseTupleAndKeywords(args, keywords, "|O$OppIOOp", names + 1,
+                                                      &paths, &to, &dry_run, &gitignore, &threads,
+                                                      &on_progress, &on_notice, &last_turn)
+                        : PyArg_ParseTupleAndKeywords(args, keywords, "|O$OppIOO", without_turn + 1,
+                                                      &paths, &to, &dry_run, &gitignore, &threads,
+                                                      &on_progress, &on_notice);
     if (!parsed) {
         return NULL;
     }
@@ -353,6 +378,8 @@ go_back(PyObject *self, enum back back, PyObject *args, PyObject *keywords)
         options.threads = threads;
         options.callbacks = fp_progress_callbacks(&call.progress);
         options.on_change = note_change;
+        options.on_step = note_step;
+        options.last_turn = last_turn != 0;
         const char *wanted = call.reference != NULL ? call.reference : "latest";
         firn_error err;
         int code;
@@ -363,7 +390,8 @@ go_back(PyObject *self, enum back back, PyObject *args, PyObject *keywords)
                               ? firn_workspace_redo(workspace, &options, &result, &err)
                               : firn_workspace_resume(workspace, &options, &result, &err));
         fp_workspace_end(self);
-        out = call_end(&call, code, &err) ? fp_saved_restored(&result, call.visit.list) : NULL;
+        out = call_end(&call, code, &err) ? fp_saved_restored(&result, call.visit.list, call.steps)
+                                          : NULL;
         firn_release(result.checkpoint);
     }
     Py_XDECREF(to_bytes);
@@ -387,6 +415,56 @@ static PyObject *
 workspace_redo(PyObject *self, PyObject *args, PyObject *keywords)
 {
     return go_back(self, REDO, args, keywords);
+}
+
+static int
+visit_step(void *ctx, const firn_workspace_step *step)
+{
+    struct fp_visit *visit = ctx;
+    fp_visit_lock(visit);
+    return fp_visit_append(visit, fp_saved_step(step));
+}
+
+static PyObject *
+workspace_steps(PyObject *self, PyObject *args, PyObject *keywords)
+{
+    static char *names[] = {"limit",    "gitignore", "max_size", "threads",
+                            "progress", "notice",    NULL};
+    PyObject *limit = Py_None, *on_progress = Py_None, *on_notice = Py_None, *out = NULL;
+    int gitignore = 0;
+    unsigned long long max_size = 0;
+    unsigned threads = 0;
+    struct call call;
+    firn_workspace_steps_options options = FIRN_WORKSPACE_STEPS_OPTIONS_INIT;
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|O$pKIOO", names, &limit, &gitignore,
+                                     &max_size, &threads, &on_progress, &on_notice)) {
+        return NULL;
+    }
+    if (limit != Py_None) {
+        options.limit = PyLong_AsUnsignedLongLong(limit);
+        if (PyErr_Occurred() != NULL) {
+            return NULL;
+        }
+    }
+    firn_workspace *workspace = NULL;
+    if (call_init(&call, NULL, NULL, NULL, on_progress, on_notice) &&
+        (workspace = fp_workspace_begin(self)) != NULL) {
+        options.gitignore = gitignore != 0;
+        options.file_size_max = max_size;
+        options.threads = threads;
+        options.callbacks = fp_progress_callbacks(&call.progress);
+        firn_error err;
+        int code;
+        FP_VISITED(code, &call.visit,
+                   firn_workspace_steps(workspace, &options, visit_step, &call.visit, NULL, &err));
+        fp_workspace_end(self);
+        if (call_end(&call, code, &err)) {
+            out = call.visit.list;
+            call.visit.list = NULL;
+        }
+    }
+    call_deinit(&call);
+    return out;
 }
 
 static PyObject *
@@ -614,10 +692,15 @@ static PyMethodDef methods[] = {
               "undo() takes it back."),
     FP_METHOD("undo", workspace_undo, FP_KEYWORDS,
               "undo(paths=None, *, to=None, dry_run=False, gitignore=False, threads=0, "
-              "progress=None, notice=None) -> RestoredTree\n\nTakes "
-              "back unsaved edits, else the last save or restore."),
+              "progress=None, notice=None, last_turn=False) -> RestoredTree\n\nTakes "
+              "back unsaved edits, else the last save or restore; with last_turn whatever came "
+              "since an agent's last turn began."),
     FP_METHOD("redo", workspace_redo, FP_KEYWORDS,
               "redo(...) -> RestoredTree\n\nBrings back what the last undo() took away."),
+    FP_METHOD("steps", workspace_steps, FP_KEYWORDS,
+              "steps(limit=None, *, gitignore=False, max_size=0, threads=0, progress=None, "
+              "notice=None) -> list[Step]\n\nThe steps that undo() and redo() would take, newest "
+              "first; limit is in each direction."),
     FP_METHOD("resume", workspace_resume, FP_KEYWORDS,
               "resume(...) -> RestoredTree\n\nFinishes an interrupted restore."),
     FP_METHOD("revert", workspace_revert, FP_KEYWORDS,

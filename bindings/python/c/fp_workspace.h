@@ -43,7 +43,9 @@ PyObject *fp_saved_entry(const firn_workspace_entry *entry);
 PyObject *fp_saved_change(const firn_workspace_change *change);
 PyObject *fp_saved_difference(const firn_workspace_difference *difference);
 /* `changes` is a list that was collected. */
-PyObject *fp_saved_restored(const firn_workspace_restore_result *result, PyObject *changes);
+PyObject *fp_saved_step(const firn_workspace_step *step);
+PyObject *fp_saved_restored(const firn_workspace_restore_result *result, PyObject *changes,
+                            PyObject *steps);
 PyObject *fp_saved_reverted(const firn_workspace_revert_result *result, PyObject *changes);
 
 #endif

@@ -72,6 +72,7 @@ from ._results import (
     RowDifference,
     Saved,
     SavedTree,
+    Step,
     Tag,
 )
 from ._store import Store, load_sqlite, memory, open
@@ -83,6 +84,6 @@ __all__ = [
     "Denied", "Difference", "Entry", "Error", "Exists", "Failed", "Hit", "ImportResult", "InputOutput", "Internal", "Invalid",
     "Iterator", "Keyspace", "KeyspaceSize", "Limit", "Locked", "Misuse", "Newer", "NoMemory", "NoSpace", "NotFound", "Notice",
     "Progress", "ReadOnly", "Restored", "RestoredTree", "Reverted", "RowDifference", "Saved", "SavedTree", "Scan", "Snapshot",
-    "Store", "Table", "Tag", "Transaction", "Unsupported", "Untrusted", "Workspace", "destroy", "import_store", "load_sqlite", "memory",
-    "number", "number_of", "open", "version",
+    "Step", "Store", "Table", "Tag", "Transaction", "Unsupported", "Untrusted", "Workspace", "destroy", "import_store", "load_sqlite",
+    "memory", "number", "number_of", "open", "version",
 ]

@@ -26,6 +26,7 @@ from ._results import (
     RowDifference,
     Saved,
     SavedTree,
+    Step,
     Tag,
 )
 
@@ -422,6 +423,7 @@ class Workspace:
         threads: int = 0,
         progress: _OnProgress = None,
         notice: _OnNotice = None,
+        last_turn: bool = False,
     ) -> RestoredTree: ...
     def redo(
         self,
@@ -434,6 +436,16 @@ class Workspace:
         progress: _OnProgress = None,
         notice: _OnNotice = None,
     ) -> RestoredTree: ...
+    def steps(
+        self,
+        limit: Optional[int] = None,
+        *,
+        gitignore: bool = False,
+        max_size: int = 0,
+        threads: int = 0,
+        progress: _OnProgress = None,
+        notice: _OnNotice = None,
+    ) -> list[Step]: ...
     def resume(
         self,
         paths: _Paths = None,

@@ -189,8 +189,25 @@ class Change(NamedTuple):
     lines_removed: Optional[int]
 
 
+class Step(NamedTuple):
+    """A step that undo() or redo() took or would take: kind is save, restore, revert or edits. checkpoint is that of the state
+    that it led to: None if it was deleted, and for edits that are only on the disk, which also have no time_ns. agent and prompt
+    are those of the coding agent's turn that it was, if it was one. The counts are None where they are not known."""
+
+    kind: str
+    checkpoint: Optional[SavedTree]
+    agent: Optional[str]
+    prompt: Optional[str]
+    time_ns: Optional[int]
+    is_redo: bool
+    added: Optional[int]
+    changed: Optional[int]
+    removed: Optional[int]
+
+
 class RestoredTree(NamedTuple):
-    """What a restore did; safety_id is the checkpoint of the state before, None if nothing changed."""
+    """What a restore did; safety_id is the checkpoint of the state before, None if nothing changed. Of undo() and redo() steps are
+    those that were taken or brought back; is_unsaved: among them are edits that had not been saved."""
 
     checkpoint: SavedTree
     safety_id: Optional[str]
@@ -202,6 +219,8 @@ class RestoredTree(NamedTuple):
     left_alone: int
     not_restored: int
     changes: list[Change]
+    is_unsaved: bool
+    steps: list[Step]
 
 
 class Reverted(NamedTuple):

@@ -51,8 +51,14 @@ def test_save_change_restore_undo(ws, tree):
     done = ws.restore(1)
     assert (done.added, done.changed, done.removed) == (1, 1, 1) and done.checkpoint == first.checkpoint and not (tree / "new").exists()
     assert ws.status(1) == [] and len(ws.checkpoints(safety=True)) == 3
-    ws.undo()
+    undone = ws.undo()
     assert (tree / "new").exists() and ws.status(2) == []
+    (step,) = undone.steps
+    assert (step.kind, step.checkpoint.number, step.is_redo, step.agent, undone.is_unsaved) == ("restore", 1, False, None, False)
+    assert (step.added, step.changed, step.removed) == (1, 1, 1) and step.time_ns > first.checkpoint.created_ns
+    assert [(each.kind, each.is_redo) for each in ws.steps()] == [("restore", True), ("save", False)] and ws.steps(0) == []
+    with pytest.raises(firn.NotFound):
+        ws.undo(last_turn=True)
     assert ws.redo().checkpoint.number == 1 and not (tree / "new").exists()
     ws.undo()
     ws.restore(1, ["a.txt"], to=tree.parent / "out")

@@ -42,6 +42,9 @@ void firn_dir_restore_hint_rest(const char *safety_id);
  * "hooks_removed" of the result. */
 void firn_dir_restore_tell_hooks(const firn_workspace *workspace, unsigned before);
 
+/* firn undo --list. Returns an exit code. */
+int firn_dir_steps_list(struct firn_cli *cli);
+
 /* The result of a save as one line, without a line feed. */
 void firn_dir_save_print(const firn_workspace_save_result *result);
 

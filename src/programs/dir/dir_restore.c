@@ -28,7 +28,11 @@ struct request {
     const char *reference; /* of a checkpoint */
     firn_workspace_restore_options options;
     firn_workspace_restore_result result;
+    struct firn_show_steps steps; /* of an undo or a redo */
 };
+
+/* The callbacks of a restore have one ctx, the notices. */
+static struct request *running;
 
 static int
 attempt_restore(void *ctx, firn_error *err)
@@ -36,6 +40,7 @@ attempt_restore(void *ctx, firn_error *err)
     struct request *request = ctx;
     assert((request->what == RESTORE_CHECKPOINT) == (request->reference != NULL));
     firn_task_notices_again(request->options.callbacks.ctx);
+    firn_show_step_clear(&request->steps);
     switch (request->what) {
     case RESTORE_UNDO:
         return firn_workspace_undo(request->workspace, &request->options, &request->result, err);
@@ -65,10 +70,58 @@ on_change(void *ctx, const firn_workspace_change *change)
     return FIRN_OK;
 }
 
+static int
+on_step(void *ctx, const firn_workspace_step *step)
+{
+    (void)ctx;
+    return firn_show_step_add(&running->steps, step);
+}
+
 static struct firn_show_counts
 counts_of(const firn_workspace_restore_result *result)
 {
     return (struct firn_show_counts){result->added, result->changed, result->removed};
+}
+
+/* "the save of 12 (message) and 2 other steps". An interrupted restore has no steps. */
+static void
+print_steps_name(const struct request *request)
+{
+    char text[FIRN_SHOW_STEP_TEXT_SIZE];
+    size_t count = request->steps.count;
+    const firn_workspace_step *main = firn_show_step_main(&request->steps);
+    firn_term_out_text(main != NULL ? firn_show_step_text(main, text) : "what was interrupted");
+    if (count > 1) {
+        firn_term_out_format(" and %zu other %s", count - 1,
+                             firn_term_text_plural(count - 1, "step", "steps"));
+    }
+}
+
+/* The other steps that went with it, in lines of their own. */
+static void
+print_other_steps(const struct request *request)
+{
+    enum { SHOWN_MAX = 10 };
+    char text[FIRN_SHOW_STEP_TEXT_SIZE];
+    const firn_workspace_step *main = firn_show_step_main(&request->steps);
+    size_t shown = 0;
+    for (size_t i = 0; i < request->steps.count && shown < SHOWN_MAX; i++) {
+        const firn_workspace_step *step = request->steps.items[i];
+        const struct firn_show_counts counts = {step->added, step->changed, step->removed};
+        if (step == main) {
+            continue;
+        }
+        firn_term_out_format("  also %s", firn_show_step_text(step, text));
+        if (step->is_counted) {
+            firn_term_out_text(": ");
+            firn_show_change_counts_print(&counts);
+        }
+        firn_term_out_text("\n");
+        shown++;
+    }
+    if (request->steps.count > shown + 1) {
+        firn_term_out_format("  and %zu more\n", request->steps.count - shown - 1);
+    }
 }
 
 /* The actions that were done, or would be. */
@@ -81,12 +134,14 @@ print_what(const struct request *request)
     (void)firn_show_checkpoint_name(request->result.checkpoint, name);
     switch (request->what) {
     case RESTORE_UNDO:
-        firn_term_out_format("%s %s, back at %s", is_dry ? "would undo" : "undid",
-                             request->result.is_unsaved ? "unsaved changes" : "the last step",
-                             name);
+        firn_term_out_text(is_dry ? "would undo " : "undid ");
+        print_steps_name(request);
+        firn_term_out_format(", back at %s", name);
         break;
     case RESTORE_REDO:
-        firn_term_out_format("%s, now at %s", is_dry ? "would redo" : "redone", name);
+        firn_term_out_text(is_dry ? "would redo " : "redid ");
+        print_steps_name(request);
+        firn_term_out_format(", now at %s", name);
         break;
     case RESTORE_RESUME:
         firn_term_out_format("%s restoring %s", is_dry ? "would finish" : "finished", name);
@@ -120,6 +175,20 @@ print_result(const struct request *request)
                                                          : "; take this back with: firn undo");
     }
     firn_term_out_text("\n");
+    print_other_steps(request);
+}
+
+static void
+steps_json(const struct request *request)
+{
+    firn_term_json_bool("unsaved", request->result.is_unsaved);
+    firn_term_json_array("steps");
+    for (size_t i = 0; i < request->steps.count; i++) {
+        firn_term_json_object(NULL);
+        firn_show_step_json_members(request->steps.items[i]);
+        firn_term_json_end();
+    }
+    firn_term_json_end();
 }
 
 void
@@ -169,6 +238,9 @@ show_result(struct firn_cli *cli, const struct request *request,
     firn_term_json_u64("written_ns", (uint64_t)result->written_ns);
     firn_term_json_u64("left_alone", result->left_alone);
     firn_term_json_u64("not_restored", result->not_restored);
+    if (request->what == RESTORE_UNDO || request->what == RESTORE_REDO) {
+        steps_json(request);
+    }
     firn_task_notices_json(notices);
 }
 
@@ -236,6 +308,8 @@ perform(struct firn_cli *cli, struct request *request)
     request->options.gitignore = cli->settings.gitignore;
     request->options.file_size_max = cli->settings.max_file_size;
     request->options.callbacks = firn_task_notices_callbacks(&notices);
+    request->options.on_step = on_step;
+    running = request;
     if (cli->json || request->options.dry_run) {
         request->options.on_change = on_change;
     }
@@ -257,6 +331,7 @@ perform(struct firn_cli *cli, struct request *request)
         exit_code = firn_task_notices_exit(&notices);
     }
     firn_task_notices_deinit(&notices);
+    firn_show_step_clear(&request->steps);
     return exit_code;
 }
 
@@ -381,6 +456,7 @@ run_step(struct firn_cli *cli, enum what what)
                               .result = FIRN_WORKSPACE_RESTORE_RESULT_INIT};
     request.options.dry_run = firn_command_has(cli, "dry-run");
     request.options.trust_journal = firn_command_has(cli, "trust-journal");
+    request.options.last_turn = what == RESTORE_UNDO && firn_command_has(cli, "turn");
     int exit_code = firn_task_workspace_open(cli, &request.workspace);
     if (exit_code == FIRN_EXIT_OK) {
         exit_code = perform(cli, &request);
@@ -393,6 +469,15 @@ run_step(struct firn_cli *cli, enum what what)
 static int
 run_undo(struct firn_cli *cli)
 {
+    if (firn_command_has(cli, "list") && !firn_command_has(cli, "turn")) {
+        return firn_dir_steps_list(cli);
+    }
+    if (firn_command_has(cli, "list")) {
+        return firn_command_misused(cli, "--list and --turn exclude each other");
+    }
+    if (firn_command_has(cli, "limit")) {
+        return firn_command_misused(cli, "--limit needs --list");
+    }
     return run_step(cli, RESTORE_UNDO);
 }
 
@@ -403,6 +488,15 @@ run_redo(struct firn_cli *cli)
 }
 
 static const struct firn_command_option undo_options[] = {
+    {"turn", 't', NULL, "go back to before the last turn of a coding agent"},
+    {"list", 'l', NULL, "list the steps that undo and redo would take"},
+    {"limit", 0, "N", "with --list: the N nearest in each direction (default 20)"},
+    {"dry-run", 'n', NULL, "show what would change, and change nothing"},
+    {"trust-journal", 0, NULL, "even an interrupted restore that was not started here"},
+    {NULL, 0, NULL, NULL},
+};
+
+static const struct firn_command_option redo_options[] = {
     {"dry-run", 'n', NULL, "show what would change, and change nothing"},
     {"trust-journal", 0, NULL, "even an interrupted restore that was not started here"},
     {NULL, 0, NULL, NULL},
@@ -411,6 +505,8 @@ static const struct firn_command_option undo_options[] = {
 static const struct firn_command_example undo_examples[] = {
     {"firn undo", "take back the last change of the workspace"},
     {"firn undo -n", "show what would change"},
+    {"firn undo --turn", "take back what the coding agent did last"},
+    {"firn undo --list", "list what each further undo, or redo, would change"},
     {NULL, NULL},
 };
 
@@ -430,8 +526,20 @@ const struct firn_command firn_dir_restore_undo = {
             "goes one state further back, and firn redo forward again. Like every restore,\n"
             "this first takes a safety checkpoint of what was not saved, so nothing is lost:\n"
             "firn list --all lists all states. The last 1,000 can be undone, less those\n"
-            "whose checkpoints were deleted or have expired. An interrupted restore is taken\n"
-            "back from the point it had reached.",
+            "whose checkpoints were deleted or have expired. It says which step it took back,\n"
+            "and with -n which it would take back.\n"
+            "\n"
+            "--turn goes back to where the last turn of a coding agent began (firn help hook),\n"
+            "whatever came after that: the turn, also one that was interrupted, later steps,\n"
+            "and edits that were not saved. One firn redo brings all of it back. Another\n"
+            "firn undo --turn goes back to before the turn before.\n"
+            "\n"
+            "--list shows the steps, newest first, with the files that each undo would\n"
+            "change: above the line \"now\" those that redo brings back, below it those that\n"
+            "undo takes back. The number is how often it has to be run.\n"
+            "\n"
+            "An interrupted restore, or redo, is taken back from the point it had reached; an\n"
+            "interrupted undo is finished.",
     .examples = undo_examples,
     .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK | FIRN_COMMAND_USES_STRICT,
     .run = run_undo,
@@ -441,11 +549,12 @@ const struct firn_command firn_dir_restore_redo = {
     .name = "redo",
     .summary = "Go one state forward, after an undo",
     .arguments = "",
-    .options = undo_options,
+    .options = redo_options,
     .help = "Brings back what the last firn undo took away; another redo brings back what\n"
             "the undo before that took away. Anything that is edited, saved or restored\n"
             "after an undo ends this. Nothing is lost then: firn list --all lists all\n"
-            "states, and firn restore REF goes to any of them.",
+            "states, and firn restore REF goes to any of them. An interrupted undo is taken\n"
+            "back; an interrupted redo is finished.",
     .examples = redo_examples,
     .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK | FIRN_COMMAND_USES_STRICT,
     .run = run_redo,

@@ -386,7 +386,9 @@ firn_mcp_call_hint_pending(struct firn_mcp_call *call)
     firn_workspace_pending_restore pending = FIRN_WORKSPACE_PENDING_RESTORE_INIT;
     if (firn_workspace_pending(call->workspace, &pending, NULL) == FIRN_OK && pending.is_pending &&
         pending.has_begun && !pending.is_foreign) {
-        call->hint = "files were changed already: checkpoint_undo takes that back";
+        call->hint = pending.is_undo
+                         ? "files were changed already: checkpoint_redo takes that back"
+                         : "files were changed already: checkpoint_undo takes that back";
     }
 }
 

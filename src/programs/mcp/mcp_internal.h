@@ -287,6 +287,7 @@ extern const struct firn_mcp_tool firn_mcp_delete_tool;
 extern const struct firn_mcp_tool firn_mcp_restore_tool;
 extern const struct firn_mcp_tool firn_mcp_restore_undo_tool;
 extern const struct firn_mcp_tool firn_mcp_restore_redo_tool;
+extern const struct firn_mcp_tool firn_mcp_steps_tool;
 extern const struct firn_mcp_tool firn_mcp_revert_tool;
 extern const struct firn_mcp_tool firn_mcp_show_tool;
 extern const struct firn_mcp_tool firn_mcp_status_tool;
@@ -339,9 +340,16 @@ extern const struct firn_mcp_tool firn_mcp_diff_tool;
 #define FIRN_MCP_TOOL_COUNTS             \
     FIRN_MCP_TOOL_INTEGER("files_added") \
     "," FIRN_MCP_TOOL_INTEGER("files_changed") "," FIRN_MCP_TOOL_INTEGER("files_removed")
+#define FIRN_MCP_TOOL_STEP                                                                   \
+    FIRN_MCP_TOOL_STRING("kind")                                                             \
+    "," FIRN_MCP_TOOL_STRING("text") "," FIRN_MCP_TOOL_STRING("time") "," FIRN_MCP_TOOL_NAME \
+                                                                      "," FIRN_MCP_TOOL_COUNTS
 #define FIRN_MCP_TOOL_CHANGES                              \
     FIRN_MCP_TOOL_OBJECTS("changes", FIRN_MCP_TOOL_CHANGE) \
     "," FIRN_MCP_TOOL_INTEGER("changes_not_shown")
+
+/* The members of the object of a step, FIRN_MCP_TOOL_STEP. mcp_steps.c. */
+void firn_mcp_steps_write(const firn_workspace_step *step);
 
 /* ---- the protocol: from a message to an answer, or to work that is done apart ---- */
 

@@ -17,13 +17,26 @@ struct attempt {
     bool is_redo;
     firn_workspace_restore_options options;
     firn_workspace_restore_result result;
+    struct firn_show_steps steps; /* of an undo or a redo */
 };
+
+/* The callbacks of a restore have one ctx, the call. Calls are executed one at a time. */
+static struct firn_show_steps *running;
+
+static int
+on_step(void *ctx, const firn_workspace_step *step)
+{
+    (void)ctx;
+    return firn_show_step_add(running, step);
+}
 
 static int
 attempt_restore(void *ctx, firn_error *err)
 {
     struct attempt *attempt = ctx;
     firn_workspace *workspace = attempt->call->workspace;
+    firn_show_step_clear(&attempt->steps);
+    running = &attempt->steps;
     if (attempt->reference == NULL) {
         return attempt->is_redo
                    ? firn_workspace_redo(workspace, &attempt->options, &attempt->result, err)
@@ -31,6 +44,25 @@ attempt_restore(void *ctx, firn_error *err)
     }
     return firn_workspace_restore(workspace, attempt->reference, &attempt->options,
                                   &attempt->result, err);
+}
+
+/* What was undone or redone, and how to get back. */
+static void
+write_steps(const struct attempt *attempt)
+{
+    enum { SHOWN_MAX = 100 };
+    bool is_done = !attempt->options.dry_run && attempt->result.safety_id[0] != '\0';
+    firn_term_json_bool("unsaved", attempt->result.is_unsaved);
+    firn_term_json_array("steps");
+    for (size_t i = 0; i < attempt->steps.count && i < SHOWN_MAX; i++) {
+        firn_term_json_object(NULL);
+        firn_mcp_steps_write(attempt->steps.items[i]);
+        firn_term_json_end();
+    }
+    firn_term_json_end();
+    firn_term_json_u64("steps_in_all", attempt->steps.count);
+    firn_term_json_string_if("back_with", attempt->is_redo ? "checkpoint_undo" : "checkpoint_redo",
+                             is_done);
 }
 
 static void
@@ -51,6 +83,9 @@ write_result(struct attempt *attempt)
     firn_term_json_u64("left_alone", result->left_alone);
     firn_term_json_u64("not_restored", result->not_restored);
     firn_term_json_string_if("safety_id", result->safety_id, result->safety_id[0] != '\0');
+    if (attempt->reference == NULL) {
+        write_steps(attempt);
+    }
     firn_mcp_call_tell_hooks(call);
     firn_mcp_call_write_notices(call);
 }
@@ -70,6 +105,7 @@ perform(struct firn_mcp_call *call, struct attempt *attempt)
     attempt->options.dry_run = firn_mcp_arguments_bool(call->arguments, "dry_run", false);
     attempt->options.callbacks = firn_mcp_call_callbacks(call);
     attempt->options.on_change = firn_mcp_call_visit_change;
+    attempt->options.on_step = on_step;
     firn_term_json_array("changes");
     code = firn_mcp_call_attempt(call, attempt_restore, attempt);
     if (code == FIRN_OK) {
@@ -79,6 +115,7 @@ perform(struct firn_mcp_call *call, struct attempt *attempt)
         call->hint = code == FIRN_NOT_FOUND && attempt->reference != NULL ? list_hint : NULL;
         firn_mcp_call_hint_pending(call);
     }
+    firn_show_step_clear(&attempt->steps);
     return code;
 }
 
@@ -98,6 +135,7 @@ run_undo(struct firn_mcp_call *call)
     struct attempt attempt = {.call = call,
                               .options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT,
                               .result = FIRN_WORKSPACE_RESTORE_RESULT_INIT};
+    attempt.options.last_turn = firn_mcp_arguments_bool(call->arguments, "last_turn", false);
     return perform(call, &attempt);
 }
 
@@ -122,6 +160,10 @@ run_redo(struct firn_mcp_call *call)
     "," FIRN_MCP_TOOL_INTEGER("files_unchanged") "," FIRN_MCP_TOOL_BOOL("dry_run") "," FIRN_MCP_TOOL_INTEGER("incomplete") "," FIRN_MCP_TOOL_INTEGER( \
         "left_alone") "," FIRN_MCP_TOOL_INTEGER("not_restored") "," FIRN_MCP_TOOL_STRING_OR_NULL("safety_id") "," FIRN_MCP_TOOL_CHANGES               \
                                                                                                               "," FIRN_MCP_TOOL_NOTICES
+#define STEPS                                                                         \
+    FIRN_MCP_TOOL_BOOL("unsaved")                                                     \
+    "," FIRN_MCP_TOOL_OBJECTS("steps", FIRN_MCP_TOOL_STEP) "," FIRN_MCP_TOOL_INTEGER( \
+        "steps_in_all") "," FIRN_MCP_TOOL_STRING_OR_NULL("back_with")
 #define REQUIRED                                                                        \
     "[\"snapshot_id\",\"dry_run\",\"files_added\",\"files_changed\",\"files_removed\"," \
     "\"files_unchanged\"]"
@@ -135,6 +177,14 @@ static const struct firn_mcp_arguments_param restore_params[] = {
 };
 
 static const struct firn_mcp_arguments_param undo_params[] = {
+    FIRN_MCP_TOOL_WORKSPACE_PARAM,
+    DRY_RUN_PARAM,
+    {"last_turn", FIRN_MCP_ARGUMENTS_BOOL, false,
+     "Go back to before the last turn of a coding agent, over whatever came after it"},
+    FIRN_MCP_TOOL_END_PARAM,
+};
+
+static const struct firn_mcp_arguments_param redo_params[] = {
     FIRN_MCP_TOOL_WORKSPACE_PARAM,
     DRY_RUN_PARAM,
     FIRN_MCP_TOOL_END_PARAM,
@@ -162,9 +212,10 @@ const struct firn_mcp_tool firn_mcp_restore_undo_tool = {
     .text =
         "Take back the last change of a workspace: edits that were not saved; else the last save, "
         "restore or revert. A further undo goes one state further back. What was not saved is "
-        "saved first, so that checkpoint_redo can bring it back.",
+        "saved first, so that checkpoint_redo can bring it back. The result's steps say what was "
+        "taken back; with dry_run, what would be.",
     .params = undo_params,
-    .output = RESULT,
+    .output = RESULT "," STEPS,
     .required = REQUIRED,
     .is_destructive = true,
     .run = run_undo,
@@ -176,8 +227,8 @@ const struct firn_mcp_tool firn_mcp_restore_redo_tool = {
     .text =
         "Bring back what the last checkpoint_undo took away. Fails with FIRN_NOT_FOUND if no undo "
         "came before, or if the workspace was edited, saved or restored after it.",
-    .params = undo_params,
-    .output = RESULT,
+    .params = redo_params,
+    .output = RESULT "," STEPS,
     .required = REQUIRED,
     .is_destructive = true,
     .run = run_redo,

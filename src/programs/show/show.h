@@ -41,6 +41,27 @@ void firn_show_checkpoint_entry_json(const char *key, const firn_workspace_entry
 /* The member "safety": the id of the safety checkpoint that was taken, null where it is "". */
 void firn_show_checkpoint_safety_json(const char *id);
 
+/* ---- steps of undo and redo ---- */
+
+/* "the save of 12 (message)", "the turn of Claude Code (prompt)", "unsaved changes". Returns
+ * out[FIRN_SHOW_STEP_TEXT_SIZE]. */
+enum { FIRN_SHOW_STEP_TEXT_SIZE = 1024 };
+const char *firn_show_step_text(const firn_workspace_step *step, char *out);
+/* The members of its object. */
+void firn_show_step_json_members(const firn_workspace_step *step);
+
+/* Copies of steps, in order. A zeroed struct has none. */
+struct firn_show_steps {
+    firn_workspace_step **items;
+    size_t count;
+    size_t capacity;
+};
+int firn_show_step_add(struct firn_show_steps *steps, const firn_workspace_step *step);
+void firn_show_step_clear(struct firn_show_steps *steps);
+/* What was asked to be undone: the oldest turn of an agent, else the first. NULL if there are
+ * none. */
+const firn_workspace_step *firn_show_step_main(const struct firn_show_steps *steps);
+
 /* ---- how a difference between two states of a workspace is shown ---- */
 
 /* "changed   src/main.c"; "renamed   old.c -> src/new.c". */

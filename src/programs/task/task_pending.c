@@ -38,6 +38,8 @@ pending_json(const firn_workspace_pending_restore *pending)
     firn_term_json_object("pending");
     checkpoint_json(pending);
     firn_term_json_bool("undo", pending->is_undo);
+    firn_term_json_bool("redo", pending->is_redo);
+    firn_term_json_bool("revert", pending->is_revert);
     firn_term_json_bool("begun", pending->has_begun);
     firn_term_json_string("safety", pending->safety_id);
     firn_term_json_bool("foreign", pending->is_foreign);
@@ -54,6 +56,7 @@ running_json(const firn_workspace_pending_restore *pending)
     firn_term_json_object("running");
     checkpoint_json(pending);
     firn_term_json_bool("undo", pending->is_undo);
+    firn_term_json_bool("redo", pending->is_redo);
     firn_term_json_bool("revert", pending->is_revert);
     firn_term_json_bool("begun", pending->has_begun);
     firn_term_json_u64("process", pending->process);
@@ -64,18 +67,28 @@ running_json(const firn_workspace_pending_restore *pending)
     firn_term_json_end();
 }
 
-/* "a restore of 3", "an undo", "a revert". */
+/* "a restore of 3", "an undo", "a redo", "a revert". */
 static const char *
 what_text(const firn_workspace_pending_restore *pending, char *out, size_t size)
 {
-    if (pending->is_undo || pending->is_revert) {
-        (void)snprintf(out, size, pending->is_undo ? "an undo" : "a revert");
+    if (pending->is_undo || pending->is_redo || pending->is_revert) {
+        (void)snprintf(out, size, "%s",
+                       pending->is_undo   ? "an undo"
+                       : pending->is_redo ? "a redo"
+                                          : "a revert");
     } else if (pending->number != 0) {
         (void)snprintf(out, size, "a restore of %llu", (unsigned long long)pending->number);
     } else {
         (void)snprintf(out, size, "a restore of %.*s", FIRN_CHECKPOINT_ID_SHORT, pending->id);
     }
     return out;
+}
+
+static const char *
+way_out(const firn_workspace_pending_restore *pending)
+{
+    return pending->is_undo ? "firn restore --resume finishes it, firn redo takes it back"
+                            : "firn restore --resume finishes it, firn undo takes it back";
 }
 
 static void
@@ -89,11 +102,17 @@ tell_pending(const firn_workspace_pending_restore *pending)
         firn_command_report_line(
             "you did not start it in this directory on this machine, so it is left alone");
     }
-    firn_command_report_more("hint",
-                             pending->is_foreign
-                                 ? "if you know what it is, firn restore --resume --trust-journal "
-                                   "finishes it, firn undo --trust-journal takes it back"
-                                 : "firn restore --resume finishes it, firn undo takes it back");
+    if (pending->is_foreign) {
+        firn_command_report_more(
+            "hint", pending->is_undo ? "if you know what it is, firn restore --resume "
+                                       "--trust-journal finishes it, firn redo --trust-journal "
+                                       "takes it back"
+                                     : "if you know what it is, firn restore --resume "
+                                       "--trust-journal finishes it, firn undo --trust-journal "
+                                       "takes it back");
+    } else {
+        firn_command_report_more("hint", way_out(pending));
+    }
 }
 
 /* How far it is. */
@@ -199,7 +218,8 @@ firn_task_pending_hint(firn_workspace *workspace)
     firn_workspace_pending_restore pending = FIRN_WORKSPACE_PENDING_RESTORE_INIT;
     bool is_half_done = firn_workspace_pending(workspace, &pending, NULL) == FIRN_OK &&
                         pending.is_pending && pending.has_begun && !pending.is_foreign;
-    return is_half_done
-               ? "it is half done: firn restore --resume finishes it, firn undo takes it back"
-               : NULL;
+    return !is_half_done ? NULL
+           : pending.is_undo
+               ? "it is half done: firn restore --resume finishes it, firn redo takes it back"
+               : "it is half done: firn restore --resume finishes it, firn undo takes it back";
 }

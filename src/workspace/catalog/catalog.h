@@ -338,7 +338,9 @@ FIRN_MUST_CHECK int firn_catalog_told_join(void *ctx, struct firn_db_batch *batc
 /* The turns of coding agents that have begun.
  *
  *   "firn.turns":   be32 workspace | sized agent | session
- *                   → u8 format (1) | le64 time in ns | varint number | sized prompt
+ *                   → u8 format (2) | le64 when it began, in ns | varint number | sized prompt |
+ *                     u8 1 if it is over, else 0
+ *                   format 1 has no such byte
  *
  * An agent gives the prompt when a turn begins, and not every agent gives it again at the end. An
  * entry stays until the session's next turn, so that a turn that ends twice has its prompt both
@@ -346,15 +348,19 @@ FIRN_MUST_CHECK int firn_catalog_told_join(void *ctx, struct firn_db_batch *batc
 
 enum { FIRN_CATALOG_TURNS_MAX = 64 }; /* of a workspace; the oldest are deleted */
 
-/* The last turn that an agent and session began: its bytes replace the contents of out, *turn
- * borrows from them. FIRN_NOT_FOUND if there is none. */
+/* The last turn that an agent and session began, and when: its bytes replace the contents of out,
+ * *turn borrows from them. FIRN_NOT_FOUND if there is none. */
 FIRN_MUST_CHECK int firn_catalog_turns_get(struct firn_catalog *catalog, uint32_t workspace,
                                            firn_slice agent, firn_slice session,
                                            struct firn_buf *out, firn_workspace_turn *turn,
-                                           firn_error *err);
-/* Notes that a turn has begun, in a commit of its own that is not synced. */
+                                           int64_t *out_begun_ns, firn_error *err);
+/* The turn that began last of those that are not over; the same otherwise. */
+FIRN_MUST_CHECK int firn_catalog_turns_newest(struct firn_catalog *catalog, uint32_t workspace,
+                                              struct firn_buf *out, firn_workspace_turn *turn,
+                                              int64_t *out_begun_ns, firn_error *err);
+/* Notes that a turn has begun, or that it is over, in a commit of its own that is not synced. */
 FIRN_MUST_CHECK int firn_catalog_turns_put(struct firn_catalog *catalog, uint32_t workspace,
-                                           const firn_workspace_turn *turn, int64_t now_ns,
-                                           firn_error *err);
+                                           const firn_workspace_turn *turn, int64_t begun_ns,
+                                           bool is_over, firn_error *err);
 
 #endif

@@ -27,6 +27,8 @@ enum {
     FORMAT = 1,
     FLAG_UNDO = 1,
     FLAG_PARTIAL = 2,
+    FLAG_REDO = 4,
+    FLAG_REVERT = 8,
     KEY_SIZE = 4,
     PATHS_MAX = 1 << 20,
     PREVIOUS_SIZE_MAX = 64 << 20
@@ -51,13 +53,16 @@ firn_catalog_journal_encode(const struct firn_catalog_journal *journal, struct f
     size_t begin = out->size;
     DCHECK(journal->state >= FIRN_CATALOG_JOURNAL_DONE &&
            journal->state <= FIRN_CATALOG_JOURNAL_BEGUN);
+    DCHECK(journal->is_undo ? !journal->is_revert : !journal->is_redo);
     if (journal->path_count > PATHS_MAX) {
         return FIRN_LIMIT;
     }
     FIRN_TRY(firn_buf_append_u8(out, FORMAT));
     FIRN_TRY(firn_buf_append_u8(out, (uint8_t)journal->state));
-    FIRN_TRY(firn_buf_append_u8(out, (uint8_t)((journal->is_undo ? FLAG_UNDO : 0) |
-                                               (journal->is_partial ? FLAG_PARTIAL : 0))));
+    FIRN_TRY(firn_buf_append_u8(
+        out,
+        (uint8_t)((journal->is_undo ? FLAG_UNDO : 0) | (journal->is_partial ? FLAG_PARTIAL : 0) |
+                  (journal->is_redo ? FLAG_REDO : 0) | (journal->is_revert ? FLAG_REVERT : 0))));
     FIRN_TRY(firn_buf_append(out, journal->tag, sizeof journal->tag));
     FIRN_TRY(firn_buf_append(out, journal->safety, sizeof journal->safety));
     FIRN_TRY(firn_buf_append(out, journal->before, sizeof journal->before));
@@ -136,16 +141,19 @@ firn_catalog_journal_decode(firn_slice bytes, struct firn_catalog_journal *out, 
         if (state < FIRN_CATALOG_JOURNAL_DONE || state > FIRN_CATALOG_JOURNAL_BEGUN) {
             return newer(err, "state", state);
         }
-        if ((flags & ~(unsigned)(FLAG_UNDO | FLAG_PARTIAL)) != 0) {
+        if ((flags & ~(unsigned)(FLAG_UNDO | FLAG_PARTIAL | FLAG_REDO | FLAG_REVERT)) != 0) {
             return newer(err, "flags", flags);
         }
         out->state = (enum firn_catalog_journal_state)state;
         out->is_undo = (flags & FLAG_UNDO) != 0;
         out->is_partial = (flags & FLAG_PARTIAL) != 0;
+        out->is_redo = (flags & FLAG_REDO) != 0;
+        out->is_revert = (flags & FLAG_REVERT) != 0;
         if (firn_reader_copy(&reader, out->tag, sizeof out->tag) &&
             firn_reader_copy(&reader, out->safety, sizeof out->safety) &&
             firn_reader_copy(&reader, out->before, sizeof out->before) &&
             firn_reader_copy(&reader, out->target, sizeof out->target) &&
+            (out->is_undo ? !out->is_revert : !out->is_redo) &&
             read_paths(&reader, out, &no_memory) &&
             firn_reader_sized(&reader, PREVIOUS_SIZE_MAX, &out->previous) &&
             firn_reader_varint(&reader, &end)) {

@@ -4,9 +4,9 @@
  * (docs/formats/catalog.md, "firn.restores"): whether the restore was finished, from which state it
  * began, its target, and what an undo brings back.
  *
- *   be32 workspace → u8 format (1) | u8 state | u8 flags (1: an undo, 2: it left out entries that
- *                    it could not change) | 8 tag | 16 safety |
- *                    16 before | 16 target | varint count | count sized paths | sized previous
+ *   be32 workspace → u8 format (1) | u8 state | u8 flags (1: an undo or a redo, 2: it left out
+ *                    entries that it could not change, 4: a redo, 8: a revert) | 8 tag |
+ *                    16 safety | 16 before | 16 target | varint count | count sized paths | sized previous
  *                    entry, or empty | varint 0 (end; a tag of a later version is refused)
  */
 #ifndef FIRN_CATALOG_CATALOG_JOURNAL_H
@@ -33,7 +33,9 @@ enum firn_catalog_journal_state {
 /* A zeroed struct is an entry of state NONE. */
 struct firn_catalog_journal {
     enum firn_catalog_journal_state state;
-    bool is_undo;
+    bool is_undo;    /* or a redo, or a restore that was taken back */
+    bool is_redo;    /* only if is_undo */
+    bool is_revert;  /* not if is_undo */
     bool is_partial; /* DONE, except for entries that could not be changed */
     uint8_t tag[FIRN_CATALOG_JOURNAL_TAG_SIZE];  /* of its temporary names */
     uint8_t safety[FIRN_CATALOG_RECORD_ID_SIZE]; /* what an undo brings back */

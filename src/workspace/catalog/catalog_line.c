@@ -2,7 +2,7 @@
  *
  * catalog/catalog_line.c: the undo line of a workspace as an entry of the store.
  *
- * The entry holds only the orders of checkpoints. Saves do not write it: ws_line.c adds the checkpoints
+ * The entry refers to checkpoints by their orders. Saves do not write it: ws_line.c adds the checkpoints
  * that are newer than `through` each time it reads the line. Undo passes over checkpoints that have
  * been deleted. So an entry can be incomplete but never wrong, and a malformed one counts as missing.
  */
@@ -15,44 +15,50 @@
 #include "base/reader.h"
 #include "base/slice.h"
 
-enum { FORMAT = 1, KEY_SIZE = 4 };
+enum { FORMAT = 2, KEY_SIZE = 4, FLAG_PASSED = 128 };
 
 static const char KEYSPACE[] = "firn.undo";
 
 void
 firn_catalog_line_deinit(struct firn_catalog_line *line)
 {
-    firn_buf_deinit(&line->orders);
+    firn_buf_deinit(&line->states);
     *line = (struct firn_catalog_line){0};
 }
 
 size_t
 firn_catalog_line_count(const struct firn_catalog_line *line)
 {
-    return line->orders.size / sizeof(uint64_t);
+    return line->states.size / sizeof(struct firn_catalog_line_state);
 }
 
-uint64_t
+struct firn_catalog_line_state *
 firn_catalog_line_at(const struct firn_catalog_line *line, size_t i)
 {
     DCHECK(i < firn_catalog_line_count(line));
-    const uint64_t *orders = (const void *)line->orders.data;
-    return orders[i];
+    return (struct firn_catalog_line_state *)(void *)line->states.data + i;
 }
 
 bool
-firn_catalog_line_find(const struct firn_catalog_line *line, uint64_t order, size_t *out)
+firn_catalog_line_find_back(const struct firn_catalog_line *line, uint64_t order, size_t *out)
 {
     size_t count = firn_catalog_line_count(line);
-    for (size_t distance = 0; distance < count; distance++) {
-        if (distance <= line->cursor &&
-            firn_catalog_line_at(line, line->cursor - distance) == order) {
-            *out = line->cursor - distance;
+    for (size_t i = count == 0 ? 0 : line->cursor + 1; i-- > 0;) {
+        if (firn_catalog_line_at(line, i)->order == order) {
+            *out = i;
             return true;
         }
-        if (line->cursor + distance < count &&
-            firn_catalog_line_at(line, line->cursor + distance) == order) {
-            *out = line->cursor + distance;
+    }
+    return false;
+}
+
+bool
+firn_catalog_line_find_ahead(const struct firn_catalog_line *line, uint64_t order, size_t *out)
+{
+    size_t count = firn_catalog_line_count(line);
+    for (size_t i = line->cursor + 1; i < count; i++) {
+        if (firn_catalog_line_at(line, i)->order == order) {
+            *out = i;
             return true;
         }
     }
@@ -60,18 +66,18 @@ firn_catalog_line_find(const struct firn_catalog_line *line, uint64_t order, siz
 }
 
 int
-firn_catalog_line_add(struct firn_catalog_line *line, uint64_t order, firn_error *err)
+firn_catalog_line_add(struct firn_catalog_line *line, const struct firn_catalog_line_state *state,
+                      firn_error *err)
 {
     size_t count = firn_catalog_line_count(line);
     DCHECK(count == 0 ? line->cursor == 0 : line->cursor < count);
     count = count == 0 ? 0 : line->cursor + 1;
-    line->orders.size = count * sizeof order;
     if (count == FIRN_CATALOG_LINE_STATES_MAX) {
         count--;
-        memmove(line->orders.data, line->orders.data + sizeof order, count * sizeof order);
-        line->orders.size = count * sizeof order;
+        memmove(line->states.data, line->states.data + sizeof *state, count * sizeof *state);
     }
-    if (firn_buf_append(&line->orders, &order, sizeof order) != FIRN_OK) {
+    line->states.size = count * sizeof *state;
+    if (firn_buf_append(&line->states, state, sizeof *state) != FIRN_OK) {
         line->cursor = count == 0 ? 0 : count - 1;
         return firn_error_no_memory(err, "an undo line");
     }
@@ -79,46 +85,85 @@ firn_catalog_line_add(struct firn_catalog_line *line, uint64_t order, firn_error
     return FIRN_OK;
 }
 
+void
+firn_catalog_line_move(struct firn_catalog_line *line, size_t to)
+{
+    size_t low = to < line->cursor ? to : line->cursor;
+    size_t high = to < line->cursor ? line->cursor : to;
+    DCHECK(to < firn_catalog_line_count(line));
+    for (size_t i = low + 1; i < high; i++) {
+        firn_catalog_line_at(line, i)->is_passed = true;
+    }
+    firn_catalog_line_at(line, to)->is_passed = false;
+    line->cursor = to;
+}
+
 /* ---- bytes ---- */
 
-static int
-encode(const struct firn_catalog_line *line, struct firn_buf *out)
+int
+firn_catalog_line_encode(const struct firn_catalog_line *line, struct firn_buf *out)
 {
     size_t count = firn_catalog_line_count(line);
     int rc;
     FIRN_TRY(firn_buf_append_u8(out, FORMAT));
     FIRN_TRY(firn_buf_append_varint(out, line->through));
+    FIRN_TRY(firn_buf_append_le64(out, (uint64_t)line->turn_ns));
     FIRN_TRY(firn_buf_append_varint(out, line->cursor));
     FIRN_TRY(firn_buf_append_varint(out, count));
     for (size_t i = 0; i < count; i++) {
-        FIRN_TRY(firn_buf_append_varint(out, firn_catalog_line_at(line, i)));
+        const struct firn_catalog_line_state *state = firn_catalog_line_at(line, i);
+        DCHECK(state->kind >= FIRN_STEP_SAVE && state->kind <= FIRN_STEP_EDITS);
+        FIRN_TRY(firn_buf_append_u8(
+            out, (uint8_t)((unsigned)state->kind | (state->is_passed ? FLAG_PASSED : 0))));
+        FIRN_TRY(firn_buf_append_varint(out, state->order));
+        FIRN_TRY(firn_buf_append_le64(out, (uint64_t)state->time_ns));
     }
 out:
     return rc;
 }
 
-/* *out_is_valid is false for bytes that are no entry of this version. */
-static int
-decode(firn_slice bytes, struct firn_catalog_line *out, bool *out_is_valid, firn_error *err)
+static bool
+decode_state(struct firn_reader *reader, struct firn_catalog_line_state *out)
+{
+    uint8_t kind;
+    uint64_t time;
+    if (!firn_reader_u8(reader, &kind) || (kind & ~FLAG_PASSED) < FIRN_STEP_SAVE ||
+        (kind & ~FLAG_PASSED) > FIRN_STEP_EDITS || !firn_reader_varint(reader, &out->order) ||
+        !firn_reader_le64(reader, &time)) {
+        return false;
+    }
+    out->kind = (firn_workspace_step_kind)(kind & ~FLAG_PASSED);
+    out->is_passed = (kind & FLAG_PASSED) != 0;
+    out->time_ns = (int64_t)time;
+    return true;
+}
+
+int
+firn_catalog_line_decode(firn_slice bytes, struct firn_catalog_line *out, bool *out_is_valid,
+                         firn_error *err)
 {
     struct firn_reader reader = firn_reader_of(bytes);
     uint8_t format;
+    uint64_t turn;
     uint64_t cursor;
     uint64_t count;
+    DCHECK(firn_catalog_line_count(out) == 0);
     *out_is_valid = false;
     if (!firn_reader_u8(&reader, &format) || format != FORMAT ||
-        !firn_reader_varint(&reader, &out->through) || !firn_reader_varint(&reader, &cursor) ||
+        !firn_reader_varint(&reader, &out->through) || !firn_reader_le64(&reader, &turn) ||
+        !firn_reader_varint(&reader, &cursor) ||
         !firn_reader_varint_max(&reader, FIRN_CATALOG_LINE_STATES_MAX, &count) ||
         (count == 0 ? cursor != 0 : cursor >= count)) {
         return FIRN_OK;
     }
+    out->turn_ns = (int64_t)turn;
     out->cursor = (size_t)cursor;
     for (uint64_t i = 0; i < count; i++) {
-        uint64_t order;
-        if (!firn_reader_varint(&reader, &order)) {
+        struct firn_catalog_line_state state = {0};
+        if (!decode_state(&reader, &state)) {
             return FIRN_OK;
         }
-        if (firn_buf_append(&out->orders, &order, sizeof order) != FIRN_OK) {
+        if (firn_buf_append(&out->states, &state, sizeof state) != FIRN_OK) {
             return firn_error_no_memory(err, "an undo line");
         }
     }
@@ -144,7 +189,7 @@ firn_catalog_line_read(struct firn_db *db, uint32_t workspace, struct firn_catal
         rc = firn_db_get(keyspace, firn_bytes(key, sizeof key), &value, &cause);
     }
     if (rc == FIRN_OK) {
-        rc = decode(firn_buf_slice(&value), out, out_is_there, &cause);
+        rc = firn_catalog_line_decode(firn_buf_slice(&value), out, out_is_there, &cause);
     } else if (rc == FIRN_NOT_FOUND || rc == FIRN_CORRUPT) {
         rc = FIRN_OK;
     }
@@ -169,7 +214,7 @@ firn_catalog_line_put(struct firn_db *db, struct firn_db_batch *batch, uint32_t 
     DCHECK(workspace != 0);
     firn_store_be32(key, workspace);
     FIRN_TRY(firn_db_keyspace_open(db, KEYSPACE, &keyspace, err));
-    rc = encode(line, &value);
+    rc = firn_catalog_line_encode(line, &value);
     rc = rc != FIRN_OK ? firn_error_no_memory(err, "an undo line")
                        : firn_db_batch_put(batch, keyspace, firn_bytes(key, sizeof key),
                                            firn_buf_slice(&value), err);

@@ -3,8 +3,10 @@
  * catalog/catalog_line.h: the undo line of a workspace: its states, oldest first, and the one at
  * which it stands. An undo goes to the state before that one, a redo to the one after it.
  *
- *   "firn.undo":  be32 workspace → u8 format (1) | varint through | varint cursor | varint count |
- *                                  count varint orders of checkpoints
+ *   "firn.undo":  be32 workspace → u8 format (2) | varint through | le64 turn |
+ *                                  varint cursor | varint count | state*, oldest first
+ *   state := u8 kind (firn_workspace_step_kind; plus 128: passed over) | varint order of its
+ *            checkpoint | le64 time in ns
  */
 #ifndef FIRN_CATALOG_CATALOG_LINE_H
 #define FIRN_CATALOG_CATALOG_LINE_H
@@ -19,22 +21,39 @@
 
 enum { FIRN_CATALOG_LINE_STATES_MAX = 1000 }; /* the oldest are dropped */
 
+struct firn_catalog_line_state {
+    uint64_t order;                /* of its checkpoint */
+    int64_t time_ns;               /* when the step that led to it was made */
+    firn_workspace_step_kind kind; /* of that step */
+    bool is_passed;                /* an undo passed over it: a redo does too */
+};
+
 /* A zeroed struct is an empty line. */
 struct firn_catalog_line {
     uint64_t through;       /* checkpoints up to this order are in the line, or are no states */
+    int64_t turn_ns;        /* when the last interrupted turn began that was undone; 0: none */
     size_t cursor;          /* the index of the present state; 0 if the line is empty */
-    struct firn_buf orders; /* of uint64_t: the checkpoint of each state */
+    struct firn_buf states; /* of struct firn_catalog_line_state */
 };
 
 void firn_catalog_line_deinit(struct firn_catalog_line *line);
 size_t firn_catalog_line_count(const struct firn_catalog_line *line);
-/* Requires: i is smaller than the count. */
-uint64_t firn_catalog_line_at(const struct firn_catalog_line *line, size_t i);
-/* The index of the state with an order that is nearest to the cursor; false if there is none. */
-bool firn_catalog_line_find(const struct firn_catalog_line *line, uint64_t order, size_t *out);
+/* The state may be changed; the next change of the line's length invalidates it. Requires: i is
+ * smaller than the count. */
+struct firn_catalog_line_state *firn_catalog_line_at(const struct firn_catalog_line *line,
+                                                     size_t i);
+/* The index of the state with an order that is nearest to the cursor, at or before it (back) or after
+ * it (ahead); false if there is none. */
+bool firn_catalog_line_find_back(const struct firn_catalog_line *line, uint64_t order, size_t *out);
+bool firn_catalog_line_find_ahead(const struct firn_catalog_line *line, uint64_t order,
+                                  size_t *out);
 /* Drops the states after the cursor, and adds one that becomes the present state. */
-FIRN_MUST_CHECK int firn_catalog_line_add(struct firn_catalog_line *line, uint64_t order,
+FIRN_MUST_CHECK int firn_catalog_line_add(struct firn_catalog_line *line,
+                                          const struct firn_catalog_line_state *state,
                                           firn_error *err);
+/* Moves the cursor to another state. The states that it passes over are marked, and the one that
+ * it reaches is not: a redo goes back to where the undo was done. */
+void firn_catalog_line_move(struct firn_catalog_line *line, size_t to);
 
 /* Fills *out; *out_is_there is false, and *out empty, if there is no entry, or one that cannot be
  * read: it can be derived again. The caller deinits *out, also after a failure. */
@@ -45,5 +64,12 @@ FIRN_MUST_CHECK int firn_catalog_line_read(struct firn_db *db, uint32_t workspac
 FIRN_MUST_CHECK int firn_catalog_line_put(struct firn_db *db, struct firn_db_batch *batch,
                                           uint32_t workspace, const struct firn_catalog_line *line,
                                           firn_error *err);
+
+/* For tests. *out_is_valid is false for bytes that are no entry of this version. Requires: *out is
+ * empty. The caller deinits it, also after a failure. */
+FIRN_MUST_CHECK int firn_catalog_line_decode(firn_slice bytes, struct firn_catalog_line *out,
+                                             bool *out_is_valid, firn_error *err);
+FIRN_MUST_CHECK int firn_catalog_line_encode(const struct firn_catalog_line *line,
+                                             struct firn_buf *out);
 
 #endif

@@ -28,6 +28,8 @@ enum {
     TAG_FORGOTTEN = 2,
     TAG_DEFAULTS = 3,
     TAG_TURN = 4,
+    TAG_TURN_BEGUN = 5,
+    TIME_SIZE = 8,
     DEFAULTS_NARROW = 2, /* version of the default exclusions; version 1 is not written */
     FIELD_SIZE_MAX = 64 << 10
 };
@@ -85,6 +87,12 @@ encode_fields(const struct firn_catalog_record *record, struct firn_buf *out)
     }
     if (record->turn.agent.size > 0) {
         FIRN_TRY(encode_turn(&record->turn, out));
+    }
+    if (record->turn_begun_ns != 0) {
+        DCHECK(record->turn.agent.size > 0);
+        FIRN_TRY(firn_buf_append_varint(out, TAG_TURN_BEGUN));
+        FIRN_TRY(firn_buf_append_varint(out, TIME_SIZE));
+        FIRN_TRY(firn_buf_append_le64(out, (uint64_t)record->turn_begun_ns));
     }
     FIRN_TRY(firn_buf_append_varint(out, TAG_END));
 out:
@@ -253,6 +261,18 @@ decode_turn(firn_slice field, struct firn_catalog_record *record)
 }
 
 static bool
+decode_turn_begun(firn_slice field, struct firn_catalog_record *record)
+{
+    struct firn_reader reader = firn_reader_of(field);
+    uint64_t time;
+    if (field.size != TIME_SIZE || !firn_reader_le64(&reader, &time) || time == 0) {
+        return false;
+    }
+    record->turn_begun_ns = (int64_t)time;
+    return record->turn.agent.size > 0;
+}
+
+static bool
 decode_field(uint64_t tag, firn_slice field, struct firn_catalog_record *record)
 {
     switch (tag) {
@@ -263,9 +283,11 @@ decode_field(uint64_t tag, firn_slice field, struct firn_catalog_record *record)
     case TAG_DEFAULTS:
         record->is_narrow = true;
         return field.size == 1 && field.data[0] == DEFAULTS_NARROW;
-    default:
-        DCHECK(tag == TAG_TURN);
+    case TAG_TURN:
         return decode_turn(field, record);
+    default:
+        DCHECK(tag == TAG_TURN_BEGUN);
+        return decode_turn_begun(field, record);
     }
 }
 
@@ -319,7 +341,7 @@ decode_fields(struct firn_reader *reader, struct firn_catalog_record *record, fi
         if (tag == TAG_END) {
             return FIRN_OK;
         }
-        if (tag != TAG_RULES && tag != TAG_FORGOTTEN && tag != TAG_DEFAULTS && tag != TAG_TURN) {
+        if (tag > TAG_TURN_BEGUN) {
             return firn_error_set(err, FIRN_NEWER,
                                   "a checkpoint's record has a field of type %llu, which this "
                                   "version does not know",

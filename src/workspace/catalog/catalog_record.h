@@ -14,6 +14,7 @@
  *   tag 2: sized path, each (1 to 256 in all): what was forgotten; ascending, none below another
  *   tag 4: sized agent (1 to 256) | sized session (0 to 256) | varint number | sized prompt (0 to
  *   16 KiB): the turn of a coding agent that the checkpoint was made after
+ *   tag 5, only with tag 4: le64 when that turn began, in ns; not 0
  */
 #ifndef FIRN_CATALOG_CATALOG_RECORD_H
 #define FIRN_CATALOG_CATALOG_RECORD_H
@@ -59,6 +60,7 @@ struct firn_catalog_record {
     firn_hash rules;      /* the object that holds the rules of the save; zeros unless has_rules */
     firn_slice forgotten; /* paths, encoded; firn_catalog_record_forgotten_next */
     firn_workspace_turn turn; /* its agent is empty if there was none */
+    int64_t turn_begun_ns;    /* 0: there was none, or its beginning is not known */
 };
 
 /* Removes the next path from *forgotten, which begins as record->forgotten; false at the end. */

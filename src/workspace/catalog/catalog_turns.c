@@ -12,7 +12,7 @@
 #include "base/check.h"
 #include "base/reader.h"
 
-enum { TURN_FORMAT = 1, WORKSPACE_SIZE = 4 };
+enum { TURN_FORMAT = 2, TURN_FORMAT_OLD = 1, WORKSPACE_SIZE = 4 };
 
 static const char keyspace_name[] = FIRN_DB_SYSTEM_PREFIX "turns";
 
@@ -33,21 +33,30 @@ make_key(uint32_t workspace, firn_slice agent, firn_slice session, struct firn_b
     return firn_error_no_memory(err, "a turn");
 }
 
+struct noted {
+    int64_t begun_ns;
+    firn_workspace_turn turn; /* only its number and prompt */
+    bool is_over;
+};
+
 static int
-decode(firn_slice value, int64_t *out_time_ns, firn_workspace_turn *out, firn_error *err)
+decode(firn_slice value, struct noted *out, firn_error *err)
 {
     struct firn_reader reader = firn_reader_of(value);
     uint8_t format = 0;
+    uint8_t is_over = 0;
     uint64_t time = 0;
-    if (firn_reader_u8(&reader, &format) && format != TURN_FORMAT) {
+    *out = (struct noted){0};
+    if (firn_reader_u8(&reader, &format) && (format == 0 || format > TURN_FORMAT)) {
         return firn_error_set(err, FIRN_NEWER, "a turn has format %u, this version knows %u",
                               format, TURN_FORMAT);
     }
-    if (format == TURN_FORMAT && firn_reader_le64(&reader, &time) &&
-        firn_reader_varint(&reader, &out->number) &&
-        firn_reader_sized(&reader, FIRN_CATALOG_RECORD_PROMPT_SIZE_MAX, &out->prompt) &&
+    if (firn_reader_le64(&reader, &time) && firn_reader_varint(&reader, &out->turn.number) &&
+        firn_reader_sized(&reader, FIRN_CATALOG_RECORD_PROMPT_SIZE_MAX, &out->turn.prompt) &&
+        (format == TURN_FORMAT_OLD || (firn_reader_u8(&reader, &is_over) && is_over <= 1)) &&
         firn_reader_left(&reader) == 0) {
-        *out_time_ns = (int64_t)time;
+        out->begun_ns = (int64_t)time;
+        out->is_over = is_over == 1;
         return FIRN_OK;
     }
     return firn_error_set(err, FIRN_CORRUPT, "a turn's entry in the catalog is malformed");
@@ -56,19 +65,89 @@ decode(firn_slice value, int64_t *out_time_ns, firn_workspace_turn *out, firn_er
 int
 firn_catalog_turns_get(struct firn_catalog *catalog, uint32_t workspace, firn_slice agent,
                        firn_slice session, struct firn_buf *out, firn_workspace_turn *turn,
-                       firn_error *err)
+                       int64_t *out_begun_ns, firn_error *err)
 {
     struct firn_db_keyspace *turns;
     struct firn_buf key = {0};
-    int64_t time_ns;
+    struct noted noted;
     int rc;
     FIRN_TRY(make_key(workspace, agent, session, &key, err));
     FIRN_TRY(firn_db_keyspace_open(firn_catalog_db(catalog), keyspace_name, &turns, err));
     FIRN_TRY(firn_db_get(turns, firn_buf_slice(&key), out, err));
-    *turn = (firn_workspace_turn){.agent = agent, .session = session};
-    FIRN_TRY(decode(firn_buf_slice(out), &time_ns, turn, err));
+    FIRN_TRY(decode(firn_buf_slice(out), &noted, err));
+    *turn = (firn_workspace_turn){.agent = agent,
+                                  .session = session,
+                                  .number = noted.turn.number,
+                                  .prompt = noted.turn.prompt};
+    *out_begun_ns = noted.begun_ns;
 out:
     firn_buf_deinit(&key);
+    return rc;
+}
+
+/* Copies an entry: its key, then its value. */
+static int
+copy_entry(firn_slice key, firn_slice value, struct firn_buf *out, firn_error *err)
+{
+    firn_buf_clear(out);
+    return firn_buf_append_slice(out, key) == FIRN_OK &&
+                   firn_buf_append_slice(out, value) == FIRN_OK
+               ? FIRN_OK
+               : firn_error_no_memory(err, "a turn");
+}
+
+/* Fills *turn from a copied entry, of which key_size bytes are its key. False for a malformed one. */
+static bool
+turn_of(const struct firn_buf *entry, size_t key_size, firn_workspace_turn *turn)
+{
+    struct noted noted;
+    struct firn_reader reader =
+        firn_reader_of(firn_bytes(entry->data + WORKSPACE_SIZE, key_size - WORKSPACE_SIZE));
+    if (!firn_reader_sized(&reader, FIRN_CATALOG_RECORD_TURN_NAME_SIZE_MAX, &turn->agent) ||
+        decode(firn_bytes(entry->data + key_size, entry->size - key_size), &noted, NULL) !=
+            FIRN_OK) {
+        return false;
+    }
+    size_t left = firn_reader_left(&reader);
+    turn->session = firn_bytes(entry->data + key_size - left, left);
+    turn->number = noted.turn.number;
+    turn->prompt = noted.turn.prompt;
+    return turn->agent.size > 0;
+}
+
+int
+firn_catalog_turns_newest(struct firn_catalog *catalog, uint32_t workspace, struct firn_buf *out,
+                          firn_workspace_turn *turn, int64_t *out_begun_ns, firn_error *err)
+{
+    uint8_t number[WORKSPACE_SIZE];
+    firn_store_be32(number, workspace);
+    firn_slice prefix = firn_bytes(number, sizeof number);
+    struct firn_db_cursor_options options = {.prefix = &prefix};
+    struct firn_db_cursor *cursor = NULL;
+    struct firn_db_keyspace *turns;
+    size_t key_size = 0;
+    int rc;
+    *turn = (firn_workspace_turn){.number = 0};
+    *out_begun_ns = 0;
+    FIRN_TRY(firn_db_keyspace_open(firn_catalog_db(catalog), keyspace_name, &turns, err));
+    FIRN_TRY(firn_db_cursor_open(turns, &options, &cursor, err));
+    for (rc = firn_db_cursor_first(cursor, err); rc == FIRN_OK && firn_db_cursor_valid(cursor);
+         rc = firn_db_cursor_next(cursor, err)) {
+        struct noted noted;
+        firn_slice key = firn_db_cursor_key(cursor);
+        firn_slice value = firn_db_cursor_value(cursor);
+        if (decode(value, &noted, NULL) == FIRN_OK && !noted.is_over &&
+            noted.begun_ns > *out_begun_ns) {
+            FIRN_TRY(copy_entry(key, value, out, err));
+            *out_begun_ns = noted.begun_ns;
+            key_size = key.size;
+        }
+    }
+    if (rc == FIRN_OK && (key_size == 0 || !turn_of(out, key_size, turn))) {
+        rc = firn_error_set(err, FIRN_NOT_FOUND, "no turn of an agent is under way");
+    }
+out:
+    firn_db_cursor_close(cursor);
     return rc;
 }
 
@@ -91,12 +170,11 @@ make_room(struct firn_db_keyspace *turns, uint32_t workspace, firn_slice key,
     FIRN_TRY(firn_db_cursor_open(turns, &options, &cursor, err));
     for (rc = firn_db_cursor_first(cursor, err); rc == FIRN_OK && firn_db_cursor_valid(cursor);
          rc = firn_db_cursor_next(cursor, err), count++) {
-        firn_workspace_turn turn;
+        struct noted noted;
         is_replaced |= firn_slice_equal(firn_db_cursor_key(cursor), key);
-        int64_t time_ns = INT64_MIN; /* unreadable turns are deleted first */
-        if (decode(firn_db_cursor_value(cursor), &time_ns, &turn, NULL) != FIRN_OK) {
-            time_ns = INT64_MIN;
-        }
+        int64_t time_ns = decode(firn_db_cursor_value(cursor), &noted, NULL) == FIRN_OK
+                              ? noted.begun_ns
+                              : INT64_MIN; /* unreadable turns are deleted first */
         if (time_ns <= oldest_ns) {
             oldest_ns = time_ns;
             firn_buf_clear(&oldest);
@@ -116,21 +194,23 @@ out:
 }
 
 static int
-encode(const firn_workspace_turn *turn, int64_t now_ns, struct firn_buf *out)
+encode(const firn_workspace_turn *turn, int64_t begun_ns, bool is_over, struct firn_buf *out)
 {
     DCHECK(turn->prompt.size <= FIRN_CATALOG_RECORD_PROMPT_SIZE_MAX);
     int rc;
     FIRN_TRY(firn_buf_append_u8(out, TURN_FORMAT));
-    FIRN_TRY(firn_buf_append_le64(out, (uint64_t)now_ns));
+    FIRN_TRY(firn_buf_append_le64(out, (uint64_t)begun_ns));
     FIRN_TRY(firn_buf_append_varint(out, turn->number));
     FIRN_TRY(firn_buf_append_sized(out, turn->prompt));
+    FIRN_TRY(firn_buf_append_u8(out, is_over ? 1 : 0));
 out:
     return rc;
 }
 
 int
 firn_catalog_turns_put(struct firn_catalog *catalog, uint32_t workspace,
-                       const firn_workspace_turn *turn, int64_t now_ns, firn_error *err)
+                       const firn_workspace_turn *turn, int64_t begun_ns, bool is_over,
+                       firn_error *err)
 {
     struct firn_db *db = firn_catalog_db(catalog);
     struct firn_db_keyspace *turns;
@@ -139,8 +219,9 @@ firn_catalog_turns_put(struct firn_catalog *catalog, uint32_t workspace,
     struct firn_buf value = {0};
     int rc;
     FIRN_TRY(make_key(workspace, turn->agent, turn->session, &key, err));
-    FIRN_TRY(encode(turn, now_ns, &value) == FIRN_OK ? FIRN_OK
-                                                     : firn_error_no_memory(err, "a turn"));
+    FIRN_TRY(encode(turn, begun_ns, is_over, &value) == FIRN_OK
+                 ? FIRN_OK
+                 : firn_error_no_memory(err, "a turn"));
     FIRN_TRY(firn_db_keyspace_open(db, keyspace_name, &turns, err));
     FIRN_TRY(firn_db_batch_create(&batch, err));
     FIRN_TRY(make_room(turns, workspace, firn_buf_slice(&key), batch, err));

@@ -81,6 +81,12 @@ FIRN_MUST_CHECK int firn_ws_restore_undo(struct firn_ws *ws,
 FIRN_MUST_CHECK int firn_ws_restore_redo(struct firn_ws *ws,
                                          const firn_workspace_restore_options *options,
                                          firn_workspace_restore_result *out, firn_error *err);
+/* The steps of the undo line; ws_steps.c. */
+FIRN_MUST_CHECK int firn_ws_steps_list(struct firn_ws *ws,
+                                       const firn_workspace_steps_options *options,
+                                       int (*visit)(void *ctx, const firn_workspace_step *step),
+                                       void *ctx, firn_workspace_steps_result *out,
+                                       firn_error *err);
 /* Takes back the last restore, whatever was saved since; taking back again does it again. */
 FIRN_MUST_CHECK int firn_ws_restore_take_back(struct firn_ws *ws,
                                               const firn_workspace_restore_options *options,

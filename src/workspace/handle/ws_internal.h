@@ -122,6 +122,7 @@ void firn_ws_tell_damage(const firn_callbacks *callbacks, const char *text);
 struct firn_ws_save_request {
     firn_slice message;
     firn_workspace_turn turn; /* a turn that has ended; its agent is empty if there is none */
+    int64_t turn_begun_ns;    /* 0: not known */
     bool is_safety;
     bool include_deps;
     bool gitignore;
@@ -248,7 +249,8 @@ FIRN_MUST_CHECK int firn_ws_rules_add(struct firn_objects_session *session, firn
 enum firn_ws_running_kind {
     FIRN_WS_RUNNING_RESTORE = 1,
     FIRN_WS_RUNNING_UNDO = 2,
-    FIRN_WS_RUNNING_REVERT = 3
+    FIRN_WS_RUNNING_REVERT = 3,
+    FIRN_WS_RUNNING_REDO = 4
 };
 
 /* What a restore in place is doing. A struct with its kind and zeros is a restore that has just

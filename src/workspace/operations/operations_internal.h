@@ -45,6 +45,7 @@ struct firn_ws_restoring {
     size_t path_count;
     bool is_undo;
     bool was_foreign_told; /* a pending foreign restore was reported earlier */
+    bool is_revert;        /* of a pending restore: it was one */
     bool is_resumed;       /* finishes an interrupted restore, or what one had to leave out */
     /* The checkpoint that an undo of this restore brings back, where that is not the present
      * state. */
@@ -57,14 +58,22 @@ struct firn_ws_restoring {
     /* Undo and redo (ws_line.c). */
     struct firn_catalog_line line; /* before this restore */
     bool is_step;                  /* to another state of the line */
-    bool is_forward;               /* a redo */
+    bool is_turn;                  /* to where the last turn of an agent began */
+    bool is_forward;               /* a redo; also one that is resumed */
     bool is_clean;                 /* the directory was at the present state of the line */
     bool has_here;
     bool has_next;
     struct firn_catalog_record here; /* if has_here: the present state of the line */
     struct firn_buf here_bytes;
     size_t step_to; /* the state to restore */
-    bool is_idle;   /* nothing, not even a directory, had to change */
+    size_t told_to; /* steps up to this state have been told */
+    /* If open_ns is not 0: when an interrupted turn began, and in which state. */
+    int64_t open_ns;
+    size_t open_to;
+    firn_workspace_turn open_turn; /* borrows from open_bytes */
+    struct firn_buf open_bytes;
+    firn_workspace_step edits; /* how many files differ from the present state of the line */
+    bool is_idle;              /* nothing, not even a directory, had to change */
 };
 
 /* Reads the undo line, for a restore that does not step on it. */
@@ -82,10 +91,26 @@ FIRN_MUST_CHECK int firn_ws_line_settle(struct firn_ws_restoring *restoring,
                                         const struct firn_difference_walk_side *before,
                                         const struct firn_checkout_options *options,
                                         firn_error *err);
+/* Reads the record of the present state of the line, if it was not deleted (has_here). Requires: the
+ * line is loaded and not empty. */
+FIRN_MUST_CHECK int firn_ws_line_read_here(struct firn_ws_restoring *restoring, firn_error *err);
+/* Whether restoring the present state of the line would change the directory; how many files is in
+ * restoring->edits. */
+FIRN_MUST_CHECK int firn_ws_line_differs(struct firn_ws_restoring *restoring,
+                                         const struct firn_difference_walk_side *before,
+                                         const struct firn_checkout_options *options, bool *out,
+                                         firn_error *err);
+/* Whether edits on the disk are all that an interrupted turn made. */
+bool firn_ws_line_is_open_turn(const struct firn_ws_restoring *restoring);
 /* Adds the line after a restore to the commit that ends it. */
 FIRN_MUST_CHECK int firn_ws_line_put(struct firn_ws_restoring *restoring,
                                      struct firn_db_batch *batch,
                                      const struct firn_catalog_journal *journal, firn_error *err);
+
+/* Tells edits that are only on the disk to the caller (on_step), and counts them as a step. */
+FIRN_MUST_CHECK int firn_ws_steps_tell_edits(struct firn_ws_restoring *restoring, firn_error *err);
+/* The same with the steps from the state that was told last to the one that is to be restored. */
+FIRN_MUST_CHECK int firn_ws_steps_tell(struct firn_ws_restoring *restoring, firn_error *err);
 
 /* The options of the checkout for a restore; firn_ws_restore_report fills result from the
  * checkout's counts. */

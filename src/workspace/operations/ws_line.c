@@ -2,12 +2,12 @@
  *
  * operations/ws_line.c: undo and redo: the undo line, and which of its states is restored.
  *
- * The line lists the states of the workspace, each by a checkpoint. A save adds one; a restore or
- * revert adds the state before it, if that was not saved, and the one that it made. The line is
- * brought up to date with the saves when it is read, and it is written in the commit that ends a
- * restore (I1; not checked: nothing else writes it). A restore that comes to nothing
- * leaves it alone, and one that is pending will write it. Without an entry the line is derived from
- * the catalog and the journal of the last restore.
+ * The line lists the states of the workspace, each by a checkpoint and the kind of step that led to
+ * it. A save adds one; a restore or revert adds the state before it, if that was not saved, and the
+ * one that it made. The line is brought up to date with the saves when it is read, and it is written
+ * in the commit that ends a restore (I1; not checked: nothing else writes it). A restore that comes
+ * to nothing leaves it alone, and one that is pending will write it. Without an entry the line is
+ * derived from the catalog and the journal of the last restore.
  *
  * An undo of a directory that differs from the present state of the line brings that state back:
  * what it takes back are edits that were not saved, or a restore of some paths. Its safety
@@ -15,6 +15,10 @@
  * to the state before. A redo goes to the next state, and only if the directory is as the undo left
  * it: new work ends the states that could be redone (I2; not checked: firn_ws_line_settle refuses).
  * Their checkpoints stay.
+ *
+ * The undo of a turn goes to the state in which the last turn of an agent began, by the times of the
+ * states. A turn that is over is known from the checkpoint after it, one that was interrupted from
+ * the note of its beginning (catalog_turns.c).
  *
  * "Differs" means that restoring the state would change something. Entries that rules exclude or
  * that cannot be restored do not count, nor does the time of a directory.
@@ -28,14 +32,15 @@
 
 /* ---- comparing states ---- */
 
+/* Ends the walk at the first difference. */
 static int
 find_difference(void *ctx, const struct firn_difference_walk_change *change, firn_error *err)
 {
     (void)err;
     bool *is_different = ctx;
-    *is_different = *is_different || (change->kind != FIRN_DIFFERENCE_WALK_SAME &&
-                                      !firn_difference_walk_is_dir_time(change));
-    return FIRN_OK;
+    *is_different =
+        change->kind != FIRN_DIFFERENCE_WALK_SAME && !firn_difference_walk_is_dir_time(change);
+    return *is_different ? FIRN_EXISTS : FIRN_OK;
 }
 
 static int
@@ -44,7 +49,8 @@ compare_sides(const struct firn_difference_walk_side *a, const struct firn_diffe
 {
     const struct firn_difference_walk_options options = {0};
     *out_is_different = false;
-    return firn_difference_walk(a, b, &options, find_difference, out_is_different, err);
+    int rc = firn_difference_walk(a, b, &options, find_difference, out_is_different, err);
+    return *out_is_different ? FIRN_OK : rc;
 }
 
 /* The record of a state, or of the one at the cursor; FIRN_NOT_FOUND if it was deleted. */
@@ -69,7 +75,8 @@ is_new_state(struct firn_ws_opened *opened, const struct firn_catalog_line *line
     if (firn_catalog_line_count(line) == 0) {
         return FIRN_OK;
     }
-    int rc = read_state(opened, firn_catalog_line_at(line, line->cursor), &bytes, &here, &cause);
+    int rc =
+        read_state(opened, firn_catalog_line_at(line, line->cursor)->order, &bytes, &here, &cause);
     if (rc == FIRN_OK) {
         const struct firn_difference_walk_side a = {.source = trees, .root = &here.root};
         const struct firn_difference_walk_side b = {.source = trees, .root = root};
@@ -88,27 +95,39 @@ is_new_state(struct firn_ws_opened *opened, const struct firn_catalog_line *line
 /* Adds a state, unless it is that at the cursor. */
 static int
 add_state(struct firn_ws_opened *opened, struct firn_catalog_line *line,
-          const struct firn_catalog_record *record, bool *out_added, firn_error *err)
+          const struct firn_catalog_record *record, firn_workspace_step_kind kind, int64_t time_ns,
+          bool *out_added, firn_error *err)
 {
+    const struct firn_catalog_line_state state = {record->order, time_ns, kind, false};
     *out_added = false;
     int rc = is_new_state(opened, line, &record->root, out_added, err);
-    return rc == FIRN_OK && *out_added ? firn_catalog_line_add(line, record->order, err) : rc;
+    return rc == FIRN_OK && *out_added ? firn_catalog_line_add(line, &state, err) : rc;
 }
 
-/* A checkpoint that is gone is not added. */
+/* A checkpoint that is gone is not added. A checkpoint that a restore goes to may be older than that
+ * restore, which is made now; any other is as old as its step. */
 static int
 add_state_of_id(struct firn_ws_opened *opened, struct firn_catalog_line *line, const uint8_t *id,
-                bool *out_added, firn_error *err)
+                firn_workspace_step_kind kind, bool *out_added, firn_error *err)
 {
     struct firn_catalog_record record;
     struct firn_buf bytes = {0};
     *out_added = false;
     int rc = firn_checkout_recover_record(opened, id, &bytes, &record, err);
     if (rc == FIRN_OK) {
-        rc = add_state(opened, line, &record, out_added, err);
+        rc = add_state(opened, line, &record, kind,
+                       kind == FIRN_STEP_RESTORE ? firn_os_now_ns(firn_db_os(opened->db))
+                                                 : record.created_ns,
+                       out_added, err);
     }
     firn_buf_deinit(&bytes);
     return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
+}
+
+static firn_workspace_step_kind
+kind_of_restore(const struct firn_catalog_journal *journal)
+{
+    return journal->is_revert ? FIRN_STEP_REVERT : FIRN_STEP_RESTORE;
 }
 
 /* ---- reading ---- */
@@ -150,10 +169,12 @@ add_newer(struct firn_ws_opened *opened, struct firn_catalog_line *line, uint64_
     bool is_added;
     int rc = read_state(opened, order, &bytes, &record, err);
     if (rc == FIRN_OK) {
-        rc = add_state(opened, line, &record, &is_added, err);
+        rc = add_state(opened, line, &record, record.is_safety ? FIRN_STEP_EDITS : FIRN_STEP_SAVE,
+                       record.created_ns, &is_added, err);
     }
     if (rc == FIRN_OK && record.is_safety && journal->path_count == 0) {
-        rc = add_state_of_id(opened, line, journal->target, &is_added, err);
+        rc = add_state_of_id(opened, line, journal->target, kind_of_restore(journal), &is_added,
+                             err);
     }
     firn_buf_deinit(&bytes);
     return rc;
@@ -201,6 +222,7 @@ firn_ws_line_deinit(struct firn_ws_restoring *restoring)
 {
     firn_catalog_line_deinit(&restoring->line);
     firn_buf_deinit(&restoring->here_bytes);
+    firn_buf_deinit(&restoring->open_bytes);
 }
 
 /* ---- choosing ---- */
@@ -208,22 +230,169 @@ firn_ws_line_deinit(struct firn_ws_restoring *restoring)
 static int
 nothing_to(const struct firn_ws_restoring *restoring, firn_error *err)
 {
-    return firn_error_set(err, FIRN_NOT_FOUND, "there is nothing to %s",
-                          restoring->is_forward ? "redo" : "undo");
+    return firn_error_set(err, FIRN_NOT_FOUND, "there is %s",
+                          restoring->is_turn      ? "no turn of an agent to undo"
+                          : restoring->is_forward ? "nothing to redo"
+                                                  : "nothing to undo");
 }
 
-/* Finds the nearest state before or after index *at that was not deleted, and moves *at there. */
+/* Finds the nearest state before or after index *at that was not deleted, and moves *at there. With
+ * only_stops not one that an undo has passed over. */
 static int
-find_next(struct firn_ws_restoring *restoring, size_t *at, firn_error *err)
+find_next_of(struct firn_ws_restoring *restoring, bool only_stops, size_t *at, firn_error *err)
 {
     const struct firn_catalog_line *line = &restoring->line;
     size_t count = firn_catalog_line_count(line);
+    size_t i = *at;
     int rc = FIRN_NOT_FOUND;
-    while (rc == FIRN_NOT_FOUND && (restoring->is_forward ? *at + 1 < count : *at > 0)) {
-        *at = restoring->is_forward ? *at + 1 : *at - 1;
-        rc = read_state(restoring->opened, firn_catalog_line_at(line, *at), &restoring->ws->record,
-                        &restoring->record, err);
+    while (rc == FIRN_NOT_FOUND && (restoring->is_forward ? i + 1 < count : i > 0)) {
+        i = restoring->is_forward ? i + 1 : i - 1;
+        const struct firn_catalog_line_state *state = firn_catalog_line_at(line, i);
+        if (only_stops && state->is_passed) {
+            continue;
+        }
+        rc = read_state(restoring->opened, state->order, &restoring->ws->record, &restoring->record,
+                        err);
+        *at = rc == FIRN_OK ? i : *at;
     }
+    return rc;
+}
+
+/* A redo goes to where the undo was done (I3; not checked: firn_catalog_line_move marks the states
+ * in between), or to the nearest state if that one was deleted. */
+static int
+find_next(struct firn_ws_restoring *restoring, size_t *at, firn_error *err)
+{
+    int rc = find_next_of(restoring, restoring->is_forward, at, err);
+    return rc == FIRN_NOT_FOUND && restoring->is_forward ? find_next_of(restoring, false, at, err)
+                                                         : rc;
+}
+
+int
+firn_ws_line_read_here(struct firn_ws_restoring *restoring, firn_error *err)
+{
+    const struct firn_catalog_line *line = &restoring->line;
+    int rc = read_state(restoring->opened, firn_catalog_line_at(line, line->cursor)->order,
+                        &restoring->here_bytes, &restoring->here, err);
+    restoring->has_here = rc == FIRN_OK;
+    return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
+}
+
+/* Moves *at to the newest state, at or before it, that was made no later than a time and was not
+ * deleted. */
+static int
+find_by_time(struct firn_ws_restoring *restoring, int64_t time_ns, size_t *at, firn_error *err)
+{
+    const struct firn_catalog_line *line = &restoring->line;
+    int rc = FIRN_NOT_FOUND;
+    for (size_t i = *at + 1; rc == FIRN_NOT_FOUND && i-- > 0;) {
+        const struct firn_catalog_line_state *state = firn_catalog_line_at(line, i);
+        if (state->time_ns > time_ns) {
+            continue;
+        }
+        rc = read_state(restoring->opened, state->order, &restoring->ws->record, &restoring->record,
+                        err);
+        *at = rc == FIRN_OK ? i : *at;
+    }
+    return rc;
+}
+
+/* Moves *at to the newest state, at or before it, that an agent's turn ended with. *out_begun_ns is 0
+ * if the beginning of the turn is not known. */
+static int
+find_turn(struct firn_ws_restoring *restoring, size_t *at, int64_t *out_begun_ns, firn_error *err)
+{
+    const struct firn_catalog_line *line = &restoring->line;
+    struct firn_catalog_record record;
+    struct firn_buf bytes = {0};
+    int rc = FIRN_NOT_FOUND;
+    for (size_t i = *at + 1; rc == FIRN_NOT_FOUND && i-- > 0;) {
+        const struct firn_catalog_line_state *state = firn_catalog_line_at(line, i);
+        if (state->kind != FIRN_STEP_SAVE) {
+            continue;
+        }
+        rc = read_state(restoring->opened, state->order, &bytes, &record, err);
+        if (rc == FIRN_OK && record.turn.agent.size > 0) {
+            *at = i;
+            *out_begun_ns = record.turn_begun_ns;
+        } else if (rc == FIRN_OK) {
+            rc = FIRN_NOT_FOUND;
+        }
+    }
+    firn_buf_deinit(&bytes);
+    return rc;
+}
+
+/* Chooses the state in which the last turn that is over began, of those that ended at or before a
+ * state. *out_begun_ns is when it began, as far as that is known. */
+static int
+choose_turn(struct firn_ws_restoring *restoring, size_t from, int64_t *out_begun_ns,
+            firn_error *err)
+{
+    size_t at = from;
+    int rc = find_turn(restoring, &at, out_begun_ns, err);
+    if (rc == FIRN_OK && at == 0) {
+        rc = FIRN_NOT_FOUND;
+    }
+    if (rc == FIRN_OK) {
+        bool is_known = *out_begun_ns != 0;
+        *out_begun_ns =
+            is_known ? *out_begun_ns : firn_catalog_line_at(&restoring->line, at)->time_ns;
+        restoring->step_to = at - 1;
+        rc =
+            find_by_time(restoring, is_known ? *out_begun_ns : INT64_MAX, &restoring->step_to, err);
+    }
+    restoring->has_next = rc == FIRN_OK;
+    return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
+}
+
+/* Finds the turn that has begun and is not over, unless one that is over began later, or it was
+ * undone. */
+static int
+find_open_turn(struct firn_ws_restoring *restoring, int64_t newer_than_ns, firn_error *err)
+{
+    const struct firn_catalog_line *line = &restoring->line;
+    const struct firn_ws_opened *opened = restoring->opened;
+    int64_t begun_ns;
+    firn_error cause;
+    int rc =
+        firn_catalog_turns_newest(opened->catalog, opened->workspace.number, &restoring->open_bytes,
+                                  &restoring->open_turn, &begun_ns, &cause);
+    if (rc == FIRN_OK && begun_ns > newer_than_ns && begun_ns > line->turn_ns) {
+        restoring->open_to = line->cursor;
+        rc = find_by_time(restoring, begun_ns, &restoring->open_to, &cause);
+        restoring->open_ns = rc == FIRN_OK ? begun_ns : 0;
+    }
+    if (rc != FIRN_OK && rc != FIRN_NOT_FOUND) {
+        firn_error_copy(err, &cause);
+        return rc;
+    }
+    return FIRN_OK;
+}
+
+/* If nothing was saved since an interrupted turn began, only a look at the disk can tell whether the
+ * turn changed anything; firn_ws_line_settle decides. */
+static int
+choose_last_turn(struct firn_ws_restoring *restoring, firn_error *err)
+{
+    const struct firn_catalog_line *line = &restoring->line;
+    int64_t begun_ns;
+    int rc;
+    restoring->is_turn = true;
+    FIRN_TRY(choose_turn(restoring, line->cursor, &begun_ns, err));
+    FIRN_TRY(find_open_turn(restoring, restoring->has_next ? begun_ns : INT64_MIN, err));
+    if (restoring->open_ns != 0 && restoring->open_to < line->cursor) {
+        restoring->step_to = restoring->open_to;
+        restoring->has_next = true;
+    } else if (restoring->has_next) {
+        rc = read_state(restoring->opened, firn_catalog_line_at(line, restoring->step_to)->order,
+                        &restoring->ws->record, &restoring->record, err);
+    } else if (restoring->open_ns != 0 && restoring->has_here) {
+        restoring->record = restoring->here; /* if the directory differs from it */
+    } else {
+        rc = nothing_to(restoring, err);
+    }
+out:
     return rc;
 }
 
@@ -236,22 +405,34 @@ firn_ws_line_choose(struct firn_ws_restoring *restoring, firn_error *err)
     restoring->is_step = true;
     FIRN_TRY(firn_ws_line_load(restoring, err));
     restoring->step_to = restoring->line.cursor;
+    restoring->told_to = restoring->line.cursor;
     if (firn_catalog_line_count(&restoring->line) == 0) {
         rc = nothing_to(restoring, err);
         goto out;
     }
-    rc = read_state(restoring->opened, firn_catalog_line_at(&restoring->line, restoring->step_to),
-                    &restoring->here_bytes, &restoring->here, err);
-    restoring->has_here = rc == FIRN_OK;
-    FIRN_TRY(rc == FIRN_NOT_FOUND ? FIRN_OK : rc);
-    FIRN_TRY(firn_ws_line_choose_next(restoring, err));
+    FIRN_TRY(firn_ws_line_read_here(restoring, err));
+    FIRN_TRY(restoring->options->last_turn && !restoring->is_forward
+                 ? choose_last_turn(restoring, err)
+                 : firn_ws_line_choose_next(restoring, err));
 out:
     return rc;
+}
+
+static int
+choose_next_turn(struct firn_ws_restoring *restoring, firn_error *err)
+{
+    int64_t begun_ns;
+    restoring->open_ns = 0;
+    int rc = choose_turn(restoring, restoring->step_to, &begun_ns, err);
+    return rc != FIRN_OK || restoring->has_next ? rc : nothing_to(restoring, err);
 }
 
 int
 firn_ws_line_choose_next(struct firn_ws_restoring *restoring, firn_error *err)
 {
+    if (restoring->is_turn) {
+        return choose_next_turn(restoring, err);
+    }
     int rc = find_next(restoring, &restoring->step_to, err);
     restoring->has_next = rc == FIRN_OK;
     if (rc != FIRN_NOT_FOUND) {
@@ -264,11 +445,18 @@ firn_ws_line_choose_next(struct firn_ws_restoring *restoring, firn_error *err)
     return FIRN_OK;
 }
 
-/* Whether restoring the present state of the line would change the directory. */
-static int
-differs_from_here(struct firn_ws_restoring *restoring,
-                  const struct firn_difference_walk_side *before,
-                  const struct firn_checkout_options *options, bool *out, firn_error *err)
+/* ---- settling ---- */
+
+bool
+firn_ws_line_is_open_turn(const struct firn_ws_restoring *restoring)
+{
+    return restoring->open_ns != 0 && restoring->open_to == restoring->line.cursor;
+}
+
+int
+firn_ws_line_differs(struct firn_ws_restoring *restoring,
+                     const struct firn_difference_walk_side *before,
+                     const struct firn_checkout_options *options, bool *out, firn_error *err)
 {
     const struct firn_difference_walk_side here = {
         .source = firn_objects_trees(restoring->opened->objects), .root = &restoring->here.root};
@@ -289,9 +477,29 @@ differs_from_here(struct firn_ws_restoring *restoring,
     FIRN_TRY(firn_checkout_plan(apply, err));
     const struct firn_checkout_counts *counts = firn_checkout_counts(apply);
     *out = counts->added + counts->changed + counts->removed + counts->directories > 0;
+    restoring->edits.added = counts->added;
+    restoring->edits.changed = counts->changed;
+    restoring->edits.removed = counts->removed;
 out:
     firn_checkout_destroy(apply);
     return rc;
+}
+
+/* The directory has edits: an undo takes back those alone, the undo of a turn what it has chosen. */
+static int
+settle_edits(struct firn_ws_restoring *restoring, firn_error *err)
+{
+    if (restoring->is_forward) { /* (I2) */
+        return firn_error_set(err, FIRN_NOT_FOUND,
+                              "there is nothing to redo: files were changed after the undo");
+    }
+    if (!restoring->is_turn || firn_ws_line_is_open_turn(restoring)) {
+        restoring->record = restoring->here;
+        restoring->step_to = restoring->line.cursor;
+    } else if (!restoring->has_next) {
+        return nothing_to(restoring, err);
+    }
+    return firn_ws_steps_tell_edits(restoring, err);
 }
 
 int
@@ -305,23 +513,21 @@ firn_ws_line_settle(struct firn_ws_restoring *restoring,
         return FIRN_OK;
     }
     if (restoring->has_here) {
-        FIRN_TRY(differs_from_here(restoring, before, options, &differs, err));
+        FIRN_TRY(firn_ws_line_differs(restoring, before, options, &differs, err));
     }
     restoring->is_clean = !differs;
-    if (!differs || !restoring->has_here) {
-        rc = restoring->has_next ? FIRN_OK : nothing_to(restoring, err);
-    } else if (restoring->is_forward) { /* (I2) */
-        rc = firn_error_set(err, FIRN_NOT_FOUND,
-                            "there is nothing to redo: files were changed after the undo");
-    } else {
-        restoring->record = restoring->here;
-        restoring->step_to = restoring->line.cursor;
-        restoring->result->is_unsaved = true;
+    if (differs && restoring->has_here) {
+        FIRN_TRY(settle_edits(restoring, err));
+    } else if (!restoring->has_next) {
+        rc = nothing_to(restoring, err);
+        goto out;
     }
-    if (rc == FIRN_OK) {
-        rc = firn_ws_given_checkpoint(restoring->ws, &restoring->record,
-                                      &restoring->result->checkpoint, err);
+    if (restoring->step_to != restoring->open_to) {
+        restoring->open_ns = 0; /* the interrupted turn had changed nothing */
     }
+    FIRN_TRY(firn_ws_steps_tell(restoring, err));
+    FIRN_TRY(firn_ws_given_checkpoint(restoring->ws, &restoring->record,
+                                      &restoring->result->checkpoint, err));
 out:
     return rc;
 }
@@ -339,24 +545,29 @@ move(struct firn_ws_opened *opened, struct firn_catalog_line *line, size_t to,
     int rc = FIRN_OK;
     DCHECK(to < firn_catalog_line_count(line));
     if (!is_clean && to <= line->cursor) {
-        rc = add_state_of_id(opened, line, before, &is_added, err);
+        rc = add_state_of_id(opened, line, before, FIRN_STEP_EDITS, &is_added, err);
     }
     if (rc == FIRN_OK) { /* the oldest state may have been dropped */
-        line->cursor = to - (is_added && is_full && to > 0 ? 1 : 0);
+        firn_catalog_line_move(line, to - (is_added && is_full && to > 0 ? 1 : 0));
     }
     return rc;
 }
 
-/* An interrupted restore was taken back: a redo does it again. */
+/* An interrupted restore was taken back: a redo does it again. An interrupted step of the line was
+ * taken back: the line is as it was, unless the directory had edits. */
 static int
-take_back(struct firn_ws_opened *opened, struct firn_catalog_line *line,
-          const struct firn_catalog_journal *journal, firn_error *err)
+take_back(struct firn_ws_restoring *restoring, const struct firn_catalog_journal *journal,
+          firn_error *err)
 {
+    struct firn_ws_opened *opened = restoring->opened;
+    struct firn_catalog_line *line = &restoring->line;
+    bool was_step = restoring->journal.is_undo;
     bool is_added;
     int rc;
-    FIRN_TRY(add_state_of_id(opened, line, journal->target, &is_added, err));
-    if (firn_catalog_line_count(line) > 0) {
-        FIRN_TRY(add_state_of_id(opened, line, journal->safety, &is_added, err));
+    FIRN_TRY(add_state_of_id(opened, line, journal->target, FIRN_STEP_EDITS, &is_added, err));
+    if (!was_step && firn_catalog_line_count(line) > 0) {
+        FIRN_TRY(add_state_of_id(opened, line, journal->safety,
+                                 kind_of_restore(&restoring->journal), &is_added, err));
         line->cursor -= is_added ? 1 : 0;
     }
 out:
@@ -389,15 +600,22 @@ firn_ws_line_put(struct firn_ws_restoring *restoring, struct firn_db_batch *batc
     int rc = FIRN_OK;
     if (journal->is_undo && is_whole && !is_known) {
         FIRN_TRY(order_of(opened, journal->target, &target, err));
-        is_known = firn_catalog_line_find(line, target, &to);
+        is_known = journal->is_redo ? firn_catalog_line_find_ahead(line, target, &to)
+                                    : firn_catalog_line_find_back(line, target, &to);
     }
     if (journal->is_undo && is_whole) {
         FIRN_TRY(is_known ? move(opened, line, to, journal->safety, restoring->is_clean, err)
-                          : take_back(opened, line, journal, err));
+                          : take_back(restoring, journal, err));
     } else {
-        FIRN_TRY(add_state_of_id(opened, line, journal->safety, &is_added, err));
-        FIRN_TRY(is_whole ? add_state_of_id(opened, line, journal->target, &is_added, err)
+        FIRN_TRY(add_state_of_id(opened, line, journal->safety, FIRN_STEP_EDITS, &is_added, err));
+        FIRN_TRY(is_whole ? add_state_of_id(opened, line, journal->target, kind_of_restore(journal),
+                                            &is_added, err)
                           : FIRN_OK);
+    }
+    if (restoring->is_step && restoring->open_ns != 0) {
+        line->turn_ns = restoring->open_ns;
+    } else if (journal->is_redo) {
+        line->turn_ns = 0;
     }
     if (opened->workspace.next_order > line->through) {
         line->through = opened->workspace.next_order - 1;

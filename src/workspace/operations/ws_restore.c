@@ -11,7 +11,7 @@
  * nothing in it can be lost, so nothing is saved first.
  *
  * Undo and redo restore a state of the undo line (ws_line.c). The undo of a pending restore takes
- * that restore back; the undo of a pending undo finishes it, and so does a redo. Taking back restores
+ * that restore back; the undo of a pending undo finishes it. Taking back restores
  * what the journal names: the safety checkpoint of the last restore that changed something, with the
  * paths of that restore. It is recorded in the journal too, so that taking back again brings back
  * what was taken away. A safety checkpoint that the journal does not name belongs to a restore that
@@ -273,6 +273,8 @@ go_on_with_pending(struct firn_ws_restoring *restoring)
         journal->path_count == 0 &&
         memcmp(journal->target, restoring->record.id, sizeof journal->target) == 0) {
         restoring->is_undo = journal->is_undo;
+        restoring->is_forward = journal->is_redo;
+        restoring->is_revert = journal->is_revert;
         restoring->has_undo_to = true;
         memcpy(restoring->undo_to, journal->safety, sizeof restoring->undo_to);
     }
@@ -289,8 +291,10 @@ go_on_with_pending(struct firn_ws_restoring *restoring)
  *   resume, save                           the target
  *   resume of one that is done but had     the target; undo brings back what was there before the
  *   to leave entries as they are           first try
- *   undo of a restore                      what was there before it; then undo brings the target
- *   undo of an undo                        its target: the same command again finishes it
+ *   undo of a restore, or of a redo        what was there before it; a redo brings the target
+ *   undo of an undo, redo of a redo        its target: the same command again finishes it
+ *   redo of an undo                        what was there before it
+ *   redo of a restore                      the target
  *   the same restore again                 the target; it continues
  *   a restore of another whole checkpoint  that checkpoint; undo brings back what is there now
  *
@@ -331,6 +335,8 @@ pending_choose(struct firn_ws_restoring *restoring, bool resume, firn_error *err
     restoring->paths = journal->paths;
     restoring->path_count = journal->path_count;
     restoring->is_undo = !resume || journal->is_undo;
+    restoring->is_forward = resume ? journal->is_redo : restoring->is_forward;
+    restoring->is_revert = resume && journal->is_revert;
     restoring->has_undo_to = true;
     memcpy(restoring->undo_to, resume ? journal->safety : journal->target,
            sizeof restoring->undo_to);
@@ -575,6 +581,7 @@ fill_running(struct firn_ws *ws, struct firn_ws_opened *opened,
     *out = (firn_workspace_pending_restore){.size = sizeof *out,
                                             .is_running = true,
                                             .is_undo = running->kind == FIRN_WS_RUNNING_UNDO,
+                                            .is_redo = running->kind == FIRN_WS_RUNNING_REDO,
                                             .is_revert = running->kind == FIRN_WS_RUNNING_REVERT,
                                             .has_begun = running->has_begun,
                                             .process = running->process,
@@ -607,7 +614,9 @@ look(struct firn_ws *ws, struct firn_ws_opened *opened, firn_workspace_pending_r
         goto out;
     }
     out->is_pending = true;
-    out->is_undo = journal.is_undo;
+    out->is_undo = journal.is_undo && !journal.is_redo;
+    out->is_redo = journal.is_redo;
+    out->is_revert = journal.is_revert;
     memcpy(tag, journal.tag, sizeof journal.tag);
     FIRN_TRY(firn_ws_begun_is_foreign(ws, opened, &journal, &out->is_foreign, err));
     FIRN_TRY(has_moved(&journal, &out->has_begun, err));
@@ -657,9 +666,11 @@ firn_ws_restore_pending(struct firn_ws *ws, firn_workspace_pending_restore *out,
 static int
 choose(struct firn_ws_restoring *restoring, const struct request *request, firn_error *err)
 {
-    bool is_pending = firn_catalog_journal_is_pending(&restoring->journal);
+    const struct firn_catalog_journal *journal = &restoring->journal;
+    bool is_pending_undo = journal->is_undo && !journal->is_redo;
     int rc;
     take_paths(restoring, restoring->options->paths, restoring->options->path_count);
+    restoring->is_forward = request->operation == REDO;
     switch (request->operation) {
     case RESTORE:
         rc = firn_ws_find_record(restoring->ws, restoring->opened, request->reference,
@@ -670,16 +681,15 @@ choose(struct firn_ws_restoring *restoring, const struct request *request, firn_
         return rc;
     case RESUME:
         return pending_choose(restoring, true, err);
-    case REDO:
-        restoring->is_forward = true;
-        return is_pending ? pending_choose(restoring, true, err)
-                          : firn_ws_line_choose(restoring, err);
     default:
         break;
     }
-    return is_pending ? pending_choose(restoring, restoring->journal.is_undo, err)
-           : request->operation == TAKE_BACK ? choose_take_back(restoring, err)
-                                             : firn_ws_line_choose(restoring, err);
+    if (firn_catalog_journal_is_pending(journal)) {
+        return pending_choose(restoring, restoring->is_forward ? !is_pending_undo : is_pending_undo,
+                              err);
+    }
+    return request->operation == TAKE_BACK ? choose_take_back(restoring, err)
+                                           : firn_ws_line_choose(restoring, err);
 }
 
 /* A step to a state that is the same as the present one goes on to the next. */
@@ -690,7 +700,7 @@ restore_in_place(struct firn_ws_restoring *restoring, firn_error *err)
         restoring->options->dry_run ? dry_run : firn_ws_restore_in_place;
     int rc = once(restoring, err);
     while (rc == FIRN_OK && restoring->is_step && restoring->is_idle && restoring->has_next &&
-           restoring->path_count == 0) {
+           (restoring->is_clean || !restoring->has_here) && restoring->path_count == 0) {
         firn_ws_given_release(restoring->ws);
         restoring->result->checkpoint = NULL;
         rc = firn_ws_line_choose_next(restoring, err);

@@ -110,6 +110,8 @@ begin_journal(struct in_place *in_place, firn_error *err)
     DCHECK(journal->state == FIRN_CATALOG_JOURNAL_NONE && journal->previous.size == 0);
     journal->state = FIRN_CATALOG_JOURNAL_PREPARED;
     journal->is_undo = restoring->is_undo;
+    journal->is_redo = restoring->is_undo && restoring->is_forward;
+    journal->is_revert = restoring->is_revert || restoring->target != NULL;
     journal->paths = restoring->paths;
     journal->path_count = restoring->path_count;
     memcpy(journal->target, restoring->record.id, sizeof journal->target);
@@ -188,6 +190,7 @@ tell_others(struct in_place *in_place)
     const struct firn_ws_restoring *restoring = in_place->restoring;
     in_place->running =
         (struct firn_ws_running){.kind = restoring->target != NULL ? FIRN_WS_RUNNING_REVERT
+                                         : restoring->is_forward   ? FIRN_WS_RUNNING_REDO
                                          : restoring->is_undo      ? FIRN_WS_RUNNING_UNDO
                                                                    : FIRN_WS_RUNNING_RESTORE,
                                  .workspace = restoring->opened->workspace.number,

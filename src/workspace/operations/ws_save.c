@@ -67,6 +67,7 @@ firn_ws_save_record(struct firn_ws *ws, struct firn_ws_opened *opened,
         .workspace_path = firn_str(ws->place.root),
         .message = request->message,
         .turn = request->turn,
+        .turn_begun_ns = request->turn_begun_ns,
         .root = tree->scan.root,
         .files = tree->scan.files,
         .directories = tree->scan.directories,
@@ -128,8 +129,10 @@ compare_with_previous(struct firn_ws_opened *opened, const struct firn_catalog_r
 struct turn {
     const firn_workspace_turn *given; /* no turn if its agent is empty */
     bool begins;
-    struct firn_buf begun;   /* bytes of the turn that began */
-    struct firn_buf message; /* with the first line of the prompt */
+    struct firn_buf begun;     /* bytes of the turn that began */
+    firn_workspace_turn noted; /* that turn; its agent is empty if there is none */
+    int64_t begun_ns;          /* when it began */
+    struct firn_buf message;   /* with the first line of the prompt */
 };
 
 /* The size of the longest start of a text with at most `limit` bytes that ends between UTF-8
@@ -196,24 +199,27 @@ static int
 complete_turn(struct turn *turn, struct firn_ws_opened *opened,
               struct firn_ws_save_request *request, firn_error *err)
 {
-    firn_workspace_turn begun = {.number = 0};
+    firn_workspace_turn *begun = &turn->noted;
     if (turn->given->agent.size == 0) {
         return FIRN_OK;
     }
     request->turn = *turn->given;
     request->turn.prompt.size = cut_size(turn->given->prompt, FIRN_CATALOG_RECORD_PROMPT_SIZE_MAX);
-    int rc = firn_catalog_turns_get(opened->catalog, opened->workspace.number, turn->given->agent,
-                                    turn->given->session, &turn->begun, &begun, err);
+    int rc =
+        firn_catalog_turns_get(opened->catalog, opened->workspace.number, turn->given->agent,
+                               turn->given->session, &turn->begun, begun, &turn->begun_ns, err);
     /* With a damaged note only its prompt is lost; the save succeeds. */
     if (rc == FIRN_NOT_FOUND || rc == FIRN_CORRUPT || rc == FIRN_NEWER) {
-        begun = (firn_workspace_turn){.number = 0};
+        *begun = (firn_workspace_turn){.number = 0};
+        turn->begun_ns = 0;
     } else if (rc != FIRN_OK) {
         return rc;
     }
     if (!turn->begins && request->turn.prompt.size == 0) {
-        request->turn.prompt = begun.prompt;
+        request->turn.prompt = begun->prompt;
     }
-    request->turn.number = begun.number + (turn->begins ? 1 : 0);
+    request->turn.number = begun->number + (turn->begins ? 1 : 0);
+    request->turn_begun_ns = turn->begins ? 0 : turn->begun_ns;
     return complete_message(turn, request->turn.prompt, &request->message, err);
 }
 
@@ -610,6 +616,23 @@ out:
     return rc;
 }
 
+/* Notes that the turn has begun, or is over. Best effort: only its prompt would be missing later, or
+ * it would count as interrupted. */
+static void
+note_turn(struct saving *saving, const firn_workspace_turn *turn)
+{
+    const struct turn *known = &saving->turn;
+    struct firn_catalog *catalog = saving->opened->catalog;
+    uint32_t workspace = saving->opened->workspace.number;
+    if (known->begins) {
+        FIRN_IGNORE(firn_catalog_turns_put(catalog, workspace, turn, firn_os_now_ns(saving->ws->os),
+                                           false, NULL));
+    } else if (known->noted.agent.size > 0) {
+        FIRN_IGNORE(
+            firn_catalog_turns_put(catalog, workspace, &known->noted, known->begun_ns, true, NULL));
+    }
+}
+
 static int
 save_opened(struct saving *saving, firn_error *err)
 {
@@ -635,12 +658,7 @@ save_opened(struct saving *saving, firn_error *err)
     FIRN_TRY(saving->only_if_changed && saving->result->is_unchanged
                  ? settle_for_previous(saving, err)
                  : make_checkpoint(saving, err));
-    if (saving->turn.begins) {
-        /* Only its prompt would be missing later. */
-        FIRN_IGNORE(firn_catalog_turns_put(saving->opened->catalog,
-                                           saving->opened->workspace.number, &turn,
-                                           firn_os_now_ns(saving->ws->os), NULL));
-    }
+    note_turn(saving, &turn);
 out:
     firn_ws_save_tree_deinit(&saving->tree);
     firn_watchlink_end(saving->request.watched);

@@ -517,6 +517,7 @@ write_bytes(void *ctx, firn_slice bytes, firn_error *error)
     X(firn_workspace_tag_list, opened.workspace, VISIT(const firn_workspace_tag *), NULL)          \
     X(firn_workspace_tag_remove, opened.workspace, "t")                                            \
     X(firn_workspace_tag_set, opened.workspace, "t", "1", false, NULL)                             \
+    X(firn_workspace_steps, opened.workspace, NULL, NULL, NULL, NULL)                              \
     X(firn_workspace_undo, opened.workspace, NULL, NULL)                                           \
     X(firn_workspace_watch, opened.workspace, NULL)                                                \
     X(firn_workspace_watch_look, opened.workspace,                                                 \
@@ -667,6 +668,7 @@ static const char *const free_ones[] = {"firn_alxs_open",
                                         "firn_workspace_repair_data_name",
                                         "firn_workspace_repair_state_name",
                                         "firn_workspace_revert_conflict_kind_name",
+                                        "firn_workspace_step_kind_name",
                                         "firn_workspace_watch_event_kind_name",
                                         "firn_workspaces_list",
                                         "firn_workspaces_remove"};

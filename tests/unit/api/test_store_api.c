@@ -1430,6 +1430,8 @@ enumerators_have_names(void **state)
     assert_string_equal(firn_workspace_change_kind_name(FIRN_CHANGE_CONTENT), "changed");
     assert_string_equal(firn_workspace_entry_type_name(FIRN_ENTRY_SYMLINK), "symlink");
     assert_string_equal(firn_workspace_lines_kind_name(FIRN_LINES_NONE), "none");
+    assert_string_equal(firn_workspace_step_kind_name(FIRN_STEP_SAVE), "save");
+    assert_string_equal(firn_workspace_step_kind_name(FIRN_STEP_EDITS), "edits");
     assert_string_equal(firn_workspace_revert_conflict_kind_name(FIRN_REVERT_CONFLICT_HARD_LINKS),
                         "hard_links");
     assert_string_equal(firn_workspace_repair_state_name(FIRN_REPAIR_STATE_LOST), "lost");

@@ -508,6 +508,129 @@ results_belong_to_the_caller(void **state)
     firn_release(reverted.before);
 }
 
+/* The one step that an undo or a redo tells. */
+struct told_step {
+    firn_workspace_step step;
+    uint64_t number;
+    char agent[16];
+    int count;
+};
+
+static int
+take_step(void *ctx, const firn_workspace_step *step)
+{
+    struct told_step *told = ctx;
+    told->step = *step;
+    told->number = step->checkpoint != NULL ? step->checkpoint->number : 0;
+    snprintf(told->agent, sizeof told->agent, "%.*s",
+             step->turn != NULL ? (int)step->turn->agent.size : 0,
+             step->turn != NULL ? (const char *)step->turn->agent.data : "");
+    told->count++;
+    return FIRN_OK;
+}
+
+static int
+end_at_step(void *ctx, const firn_workspace_step *step)
+{
+    (void)take_step(ctx, step);
+    return 42;
+}
+
+static void
+undo_and_redo_tell_their_steps(void **state)
+{
+    (void)state;
+    struct scene scene;
+    struct told_step told = {.count = 0};
+    firn_error *err = &scene.err;
+    scene_open(&scene);
+    firn_workspace *workspace = scene.workspace;
+    firn_workspace_save_options save = FIRN_WORKSPACE_SAVE_OPTIONS_INIT;
+    firn_workspace_restore_options options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT;
+    firn_workspace_restore_result result = FIRN_WORKSPACE_RESTORE_RESULT_INIT;
+    options.callbacks.ctx = &told;
+    options.on_step = take_step;
+    scene_save(&scene, "one", "1");
+    put_text(scene.tree, "a", "2");
+    save.turn.agent = firn_str("an agent");
+    assert_int_equal(firn_workspace_save(workspace, &save, NULL, err), FIRN_OK);
+    put_text(scene.tree, "b", "new");
+
+    assert_int_equal(firn_workspace_undo(workspace, &options, &result, err), FIRN_OK);
+    assert_true(result.is_unsaved && result.steps == 1 && told.count == 1);
+    assert_int_equal(told.step.kind, FIRN_STEP_EDITS);
+    assert_null(told.step.checkpoint);
+    assert_int_equal(told.step.time_ns, 0);
+    assert_true(told.step.is_counted && told.step.removed == 1 && told.step.changed == 0);
+    firn_release(result.checkpoint);
+    assert_int_equal(firn_workspace_undo(workspace, &options, &result, err), FIRN_OK);
+    assert_true(!result.is_unsaved && result.steps == 1 && told.count == 2);
+    assert_int_equal(told.step.kind, FIRN_STEP_SAVE);
+    assert_int_equal(told.number, 2);
+    assert_string_equal(told.agent, "an agent");
+    assert_true(told.step.is_counted && told.step.changed == 1 && told.step.added == 0);
+    firn_release(result.checkpoint);
+    assert_int_equal(firn_workspace_redo(workspace, &options, NULL, err), FIRN_OK);
+    assert_true(told.count == 3 && told.number == 2 && told.step.changed == 1);
+    options.on_step = end_at_step;
+    assert_int_equal(firn_workspace_redo(workspace, &options, &result, err), 42);
+    assert_true(told.count == 4 && told.step.kind == FIRN_STEP_EDITS && told.step.added == 1);
+    assert_true(result.checkpoint == NULL && result.steps == 0);
+    options.on_step = take_step;
+    options.dry_run = true; /* the call that was ended changed nothing */
+    assert_int_equal(firn_workspace_redo(workspace, &options, NULL, err), FIRN_OK);
+    assert_true(told.count == 5 && told.step.kind == FIRN_STEP_EDITS);
+    scene_close(&scene);
+}
+
+static int
+count_steps(void *ctx, const firn_workspace_step *step)
+{
+    int *counts = ctx;
+    counts[step->is_redo ? 1 : 0]++;
+    return FIRN_OK;
+}
+
+static void
+steps_are_listed(void **state)
+{
+    (void)state;
+    struct scene scene;
+    int counts[2] = {0, 0};
+    firn_error *err = &scene.err;
+    scene_open(&scene);
+    firn_workspace *workspace = scene.workspace;
+    firn_workspace_steps_options options = FIRN_WORKSPACE_STEPS_OPTIONS_INIT;
+    firn_workspace_steps_result result = FIRN_WORKSPACE_STEPS_RESULT_INIT;
+    assert_int_equal(firn_workspace_steps(NULL, NULL, count_steps, counts, NULL, err),
+                     FIRN_INVALID);
+    assert_int_equal(firn_workspace_steps(workspace, NULL, count_steps, counts, &result, err),
+                     FIRN_OK);
+    assert_true(result.checkpoint == NULL && result.undo_steps == 0 && result.redo_steps == 0);
+    scene_save(&scene, "one", "1");
+    scene_save(&scene, "two", "2");
+    scene_save(&scene, "three", "3");
+    assert_int_equal(firn_workspace_undo(workspace, NULL, NULL, err), FIRN_OK);
+    assert_int_equal(firn_workspace_steps(workspace, NULL, count_steps, counts, &result, err),
+                     FIRN_OK);
+    assert_true(counts[0] == 1 && counts[1] == 1 && !result.is_unsaved);
+    assert_int_equal(firn_workspace_steps(workspace, NULL, NULL, NULL, NULL, err), FIRN_OK);
+    assert_int_equal(result.checkpoint->number, 2);
+    assert_true(result.undo_steps == 1 && result.redo_steps == 1);
+    firn_release(result.checkpoint);
+    put_text(scene.tree, "b", "new");
+    options.limit = 1;
+    assert_int_equal(firn_workspace_steps(workspace, &options, count_steps, counts, &result, err),
+                     FIRN_OK);
+    assert_true(counts[0] == 2 && counts[1] == 1 && result.is_unsaved);
+    assert_true(result.undo_steps == 2 && result.redo_steps == 0);
+    firn_release(result.checkpoint);
+    struct told_step told = {.count = 0};
+    assert_int_equal(firn_workspace_steps(workspace, NULL, end_at_step, &told, &result, err), 42);
+    assert_true(told.count == 1 && result.checkpoint == NULL);
+    scene_close(&scene);
+}
+
 /* The texts of an entry are its own, extended attributes included. */
 static void
 an_entry_has_its_attributes_after_the_handle(void **state)
@@ -790,6 +913,8 @@ main(void)
         cmocka_unit_test(tags_and_lists_of_workspaces_check_their_arguments),
         cmocka_unit_test(arguments_are_checked),
         cmocka_unit_test(results_belong_to_the_caller),
+        cmocka_unit_test(undo_and_redo_tell_their_steps),
+        cmocka_unit_test(steps_are_listed),
         cmocka_unit_test(an_entry_has_its_attributes_after_the_handle),
         cmocka_unit_test(a_call_that_fails_gives_nothing),
         cmocka_unit_test(results_of_other_versions_are_filled_as_far_as_they_go),

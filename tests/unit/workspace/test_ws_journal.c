@@ -20,6 +20,7 @@
 static const struct firn_catalog_journal EXAMPLE = {
     .state = FIRN_CATALOG_JOURNAL_PREPARED,
     .is_undo = true,
+    .is_redo = true,
     .tag = {1, 2, 3, 4, 5, 6, 7, 8},
     .safety = {0x11},
     .before = {0x22},
@@ -60,7 +61,7 @@ an_entry_comes_back_as_it_was_written(void **state)
     encode(&journal, &bytes);
     assert_int_equal(firn_catalog_journal_decode(firn_buf_slice(&bytes), &found, NULL), FIRN_OK);
     assert_int_equal(found.state, journal.state);
-    assert_true(found.is_undo);
+    assert_true(found.is_undo && found.is_redo && !found.is_revert);
     assert_memory_equal(found.tag, journal.tag, sizeof found.tag);
     assert_memory_equal(found.safety, journal.safety, sizeof found.safety);
     assert_memory_equal(found.before, journal.before, sizeof found.before);
@@ -80,13 +81,34 @@ an_entry_comes_back_as_it_was_written(void **state)
 }
 
 static void
+a_revert_is_neither_an_undo_nor_a_redo(void **state)
+{
+    (void)state;
+    struct firn_catalog_journal journal = EXAMPLE;
+    struct firn_catalog_journal found = {0};
+    struct firn_buf bytes = {0};
+    journal.is_undo = journal.is_redo = false;
+    journal.is_revert = true;
+    encode(&journal, &bytes);
+    assert_int_equal(firn_catalog_journal_decode(firn_buf_slice(&bytes), &found, NULL), FIRN_OK);
+    assert_true(found.is_revert && !found.is_undo && !found.is_redo);
+    firn_catalog_journal_deinit(&found);
+    for (uint8_t flags = 0; flags < 16; flags++) {
+        bool is_sound = (flags & 1) != 0 ? (flags & 8) == 0 : (flags & 4) == 0;
+        bytes.data[2] = flags;
+        assert_int_equal(decode(firn_buf_slice(&bytes)), is_sound ? FIRN_OK : FIRN_CORRUPT);
+    }
+    firn_buf_deinit(&bytes);
+}
+
+static void
 what_a_later_version_writes_is_refused_as_newer(void **state)
 {
     (void)state;
     const struct {
         size_t at;
         uint8_t value;
-    } changes[] = {{0, 2}, {1, 0}, {1, 4}, {2, 4}};
+    } changes[] = {{0, 2}, {1, 0}, {1, 4}, {2, 16}};
     struct firn_buf bytes = {0};
     encode(&EXAMPLE, &bytes);
     for (size_t i = 0; i < sizeof changes / sizeof changes[0]; i++) {
@@ -192,6 +214,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_entry_comes_back_as_it_was_written),
+        cmocka_unit_test(a_revert_is_neither_an_undo_nor_a_redo),
         cmocka_unit_test(what_a_later_version_writes_is_refused_as_newer),
         cmocka_unit_test(a_count_that_lies_is_refused_without_the_memory_for_it),
         cmocka_unit_test(an_entry_needs_what_an_undo_and_a_recovery_need),

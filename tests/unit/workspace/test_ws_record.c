@@ -102,7 +102,7 @@ static void
 a_field_of_a_later_version_is_refused_as_newer(void **state)
 {
     (void)state;
-    static const uint8_t unknown[] = {5, 1, 'x', 0};
+    static const uint8_t unknown[] = {6, 1, 'x', 0};
     static const uint8_t far[] = {0xff, 0x7f, 0, 0};
     assert_int_equal(decode_with_end(unknown, sizeof unknown), FIRN_NEWER);
     assert_int_equal(decode_with_end(far, sizeof far), FIRN_NEWER);
@@ -186,6 +186,13 @@ a_turn_has_an_agent_and_its_sizes(void **state)
     assert_int_equal(decode_with_end(nobody, sizeof nobody), FIRN_CORRUPT);
     assert_int_equal(decode_with_end(longer, sizeof longer), FIRN_CORRUPT);
     assert_int_equal(decode_with_end(torn, sizeof torn), FIRN_CORRUPT);
+    static const uint8_t begun[] = {4, 5, 1, 'a', 0, 0, 0, 5, 8, 1, 0, 0, 0, 0, 0, 0, 0, 0};
+    static const uint8_t never[] = {4, 5, 1, 'a', 0, 0, 0, 5, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0};
+    static const uint8_t brief[] = {4, 5, 1, 'a', 0, 0, 0, 5, 7, 1, 0, 0, 0, 0, 0, 0, 0};
+    assert_int_equal(decode_with_end(begun, sizeof begun), FIRN_OK);
+    assert_int_equal(decode_with_end(begun + 7, sizeof begun - 7), FIRN_CORRUPT); /* of no turn */
+    assert_int_equal(decode_with_end(never, sizeof never), FIRN_CORRUPT);
+    assert_int_equal(decode_with_end(brief, sizeof brief), FIRN_CORRUPT);
 
     struct firn_catalog_record record = sample(true);
     struct firn_catalog_record read;
@@ -195,10 +202,12 @@ a_turn_has_an_agent_and_its_sizes(void **state)
                                         .session = firn_str("abc"),
                                         .prompt = firn_str("make it\nshorter"),
                                         .number = 300};
+    record.turn_begun_ns = INT64_C(1700000000123456789);
     encode(&record, &bytes);
     assert_int_equal(firn_catalog_record_decode(firn_buf_slice(&bytes), &read, &err), FIRN_OK);
     assert_true(firn_slice_equal(read.turn.prompt, record.turn.prompt));
     assert_int_equal(read.turn.number, 300);
+    assert_int_equal(read.turn_begun_ns, record.turn_begun_ns);
     for (size_t size = 0; size < bytes.size; size++) {
         assert_int_equal(firn_catalog_record_decode(firn_bytes(bytes.data, size), &read, &err),
                          FIRN_CORRUPT);

@@ -13,8 +13,11 @@
 
 #include <cmocka.h>
 
+#include "base/bytes.h"
 #include "base/slice.h"
 #include "catalog/catalog.h"
+#include "handle/ws_internal.h"
+#include "sim/sim_memory.h"
 #include "support/test_alloc.h"
 #include "ws_break.h"
 
@@ -190,6 +193,119 @@ a_turn_without_an_agent_is_refused(void **state)
     ws_world_close(&world);
 }
 
+/* ---- notes of turns ---- */
+
+/* Puts a note of a turn of the session "s" in place of the one that is there. */
+static void
+put_note(struct ws_world *world, firn_slice note)
+{
+    static const char agent[] = "Claude Code";
+    struct firn_ws_opened opened;
+    struct firn_db_keyspace *keyspace;
+    struct firn_db_batch *batch;
+    struct firn_buf key = {0};
+    uint8_t number[4];
+    firn_error *err = &world->err;
+    assert_int_equal(firn_ws_opened_open(world->ws, FIRN_WS_WRITE, &opened, err), FIRN_OK);
+    firn_store_be32(number, opened.workspace.number);
+    assert_int_equal(firn_buf_append(&key, number, sizeof number), FIRN_OK);
+    assert_int_equal(firn_buf_append_sized(&key, firn_str(agent)), FIRN_OK);
+    assert_int_equal(firn_buf_append_slice(&key, firn_str("s")), FIRN_OK);
+    assert_int_equal(firn_db_keyspace_open(opened.db, "firn.turns", &keyspace, err), FIRN_OK);
+    assert_int_equal(firn_db_batch_create(&batch, err), FIRN_OK);
+    assert_int_equal(firn_db_batch_put(batch, keyspace, firn_buf_slice(&key), note, err), FIRN_OK);
+    assert_int_equal(firn_db_write(opened.db, batch, FIRN_DURABILITY_FULL, err), FIRN_OK);
+    firn_db_batch_destroy(batch);
+    firn_buf_deinit(&key);
+    assert_int_equal(firn_ws_opened_close(world->ws, &opened, FIRN_OK, err), FIRN_OK);
+}
+
+static int
+take_prompt(void *ctx, const firn_workspace_step *step)
+{
+    char *out = ctx;
+    if (step->turn != NULL) {
+        snprintf(out, 32, "%.*s", (int)step->turn->prompt.size,
+                 (const char *)step->turn->prompt.data);
+    }
+    return FIRN_OK;
+}
+
+/* Undoes the last turn, and says whose prompt it was; "" if there is none. */
+static const char *
+undo_turn(struct ws_world *world)
+{
+    static char prompt[32];
+    firn_workspace_restore_options options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT;
+    firn_workspace_restore_result result;
+    options.threads = 1;
+    options.last_turn = true;
+    options.on_step = take_prompt;
+    options.callbacks.ctx = prompt;
+    prompt[0] = '\0';
+    int rc = firn_ws_restore_undo(world->ws, &options, &result, &world->err);
+    assert_true(rc == FIRN_OK || (rc == FIRN_NOT_FOUND && prompt[0] == '\0'));
+    return prompt;
+}
+
+static void
+notes_of_turns_have_two_formats(void **state)
+{
+    (void)state;
+    static const uint8_t first[] = {1, 1, 0, 0, 0, 0, 0, 0, 0x20, 7, 3, 'o', 'l', 'd'};
+    static const uint8_t open[] = {2, 1, 0, 0, 0, 0, 0, 0, 0x20, 7, 3, 'n', 'e', 'w', 0};
+    static const uint8_t over[] = {2, 1, 0, 0, 0, 0, 0, 0, 0x20, 7, 3, 'n', 'e', 'w', 1};
+    static const uint8_t cut[] = {2, 1, 0, 0, 0, 0, 0, 0, 0x20, 7, 3, 'n', 'e', 'w'};
+    static const uint8_t neither[] = {2, 1, 0, 0, 0, 0, 0, 0, 0x20, 7, 3, 'n', 'e', 'w', 2};
+    static const uint8_t newer[] = {3, 1, 0, 0, 0, 0, 0, 0, 0x20, 7, 3, 'n', 'e', 'w', 0};
+    const struct {
+        firn_slice note;
+        const char *prompt; /* of the turn that is under way; "": none is */
+        uint64_t number;
+    } notes[] = {
+        {firn_bytes(first, sizeof first), "old", 7},  {firn_bytes(open, sizeof open), "new", 7},
+        {firn_bytes(over, sizeof over), "", 7},       {firn_bytes(cut, sizeof cut), "", 0},
+        {firn_bytes(neither, sizeof neither), "", 0}, {firn_bytes(newer, sizeof newer), "", 0}};
+    for (size_t i = 0; i < sizeof notes / sizeof notes[0]; i++) {
+        struct ws_world world;
+        ws_world_open_memory(&world, 10 + i);
+        scan_put_text(&world.tree, "file", "first");
+        begin(&world, "s", "before");
+        put_note(&world, notes[i].note);
+        scan_put_text(&world.tree, "other", "made in the turn");
+        assert_string_equal(undo_turn(&world), notes[i].prompt);
+        const firn_workspace_checkpoint *after = end(&world, "s", "");
+        assert_int_equal(after->turn.number, notes[i].number);
+        assert_string_equal(undo_turn(&world), notes[i].number == 7 ? i == 0 ? "old" : "new" : "");
+        ws_assert_check_clean(&world);
+        ws_world_close(&world);
+    }
+}
+
+/* Two turns at once: the checkpoint after one of them is before neither. */
+static void
+turns_may_go_on_at_once(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    int64_t now_ns = INT64_C(1800000000) * 1000000000;
+    ws_world_open_memory(&world, 8);
+    struct firn_os *os = world.tree.os;
+    scan_put_text(&world.tree, "file", "first");
+    firn_sim_memory_set_time(os, now_ns);
+    begin(&world, "a", "of a");
+    firn_sim_memory_set_time(os, now_ns += 1000000000);
+    begin(&world, "b", "of b");
+    firn_sim_memory_set_time(os, now_ns += 1000000000);
+    scan_put_text(&world.tree, "other", "by both");
+    end(&world, "a", "");
+    firn_sim_memory_set_time(os, now_ns += 1000000000);
+    assert_string_equal(undo_turn(&world), "of a"); /* its checkpoint has what b did, too */
+    assert_false(ws_dump_has(&world, "other"));
+    ws_assert_check_clean(&world);
+    ws_world_close(&world);
+}
+
 /* ---- faults ---- */
 
 enum { BEGIN, END, OPERATIONS };
@@ -284,6 +400,8 @@ main(void)
         cmocka_unit_test(old_conversations_make_room),
         cmocka_unit_test(a_long_prompt_is_cut_between_characters),
         cmocka_unit_test(a_turn_without_an_agent_is_refused),
+        cmocka_unit_test(notes_of_turns_have_two_formats),
+        cmocka_unit_test(turns_may_go_on_at_once),
         cmocka_unit_test(any_call_may_fail),
         cmocka_unit_test(any_allocation_may_fail),
         cmocka_unit_test(the_power_may_go_at_any_moment),

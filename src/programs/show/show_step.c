@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * show/show_step.c: the steps that undo and redo take: what each was, in words and in JSON.
+ *
+ * Text is composed in one static buffer, because the callback of firn_term_text_cut has no context.
+ * So only one thread may use this file.
+ */
+#include "show/show.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "term/term.h"
+
+enum { MESSAGE_COLUMNS = 40 };
+
+static char composed[FIRN_SHOW_STEP_TEXT_SIZE];
+static size_t composed_size;
+
+/* Cut if there is no room. */
+static void
+compose(const void *data, size_t size)
+{
+    size_t room = sizeof(composed) - 1 - composed_size;
+    assert(composed_size < sizeof(composed));
+    size = size < room ? size : room;
+    memcpy(composed + composed_size, data, size);
+    composed_size += size;
+    composed[composed_size] = '\0';
+}
+
+static void
+compose_text(const char *text)
+{
+    compose(text, strlen(text));
+}
+
+/* " (message)" */
+static void
+compose_message(firn_slice message)
+{
+    if (message.size > 0) {
+        compose_text(" (");
+        firn_term_text_cut(message, MESSAGE_COLUMNS, compose);
+        compose_text(")");
+    }
+}
+
+static void
+compose_turn(const firn_workspace_turn *turn)
+{
+    compose_text("the turn of ");
+    firn_term_text_cut(turn->agent, MESSAGE_COLUMNS, compose);
+    compose_message(turn->prompt);
+}
+
+/* The message of a checkpoint that a revert made is "reverting 3". */
+static void
+compose_revert(const firn_workspace_checkpoint *made)
+{
+    static const char reverting[] = "reverting ";
+    const firn_slice message = made->message;
+    size_t size = sizeof(reverting) - 1;
+    if (message.size > size && memcmp(message.data, reverting, size) == 0) {
+        compose_text("the revert of ");
+        firn_term_text_cut(firn_bytes(message.data + size, message.size - size), MESSAGE_COLUMNS,
+                           compose);
+    } else {
+        compose_text("a revert");
+    }
+}
+
+static void
+compose_checkpoint(const char *what, const firn_workspace_checkpoint *checkpoint)
+{
+    char name[FIRN_SHOW_CHECKPOINT_NAME_SIZE];
+    compose_text(what);
+    compose_text(firn_show_checkpoint_name(checkpoint, name));
+    if (!checkpoint->is_safety) {
+        compose_message(checkpoint->message);
+    }
+}
+
+static const char *
+deleted_text(firn_workspace_step_kind kind)
+{
+    switch (kind) {
+    case FIRN_STEP_RESTORE:
+        return "a restore whose checkpoint is gone";
+    case FIRN_STEP_REVERT:
+        return "a revert whose checkpoint is gone";
+    case FIRN_STEP_EDITS:
+        return "unsaved changes whose checkpoint is gone";
+    case FIRN_STEP_SAVE:
+        break;
+    }
+    return "a save whose checkpoint is gone";
+}
+
+const char *
+firn_show_step_text(const firn_workspace_step *step, char *out)
+{
+    const firn_workspace_checkpoint *checkpoint = step->checkpoint;
+    composed_size = 0;
+    composed[0] = '\0';
+    if (step->turn != NULL) {
+        compose_turn(step->turn);
+    } else if (checkpoint == NULL && step->time_ns != 0) {
+        compose_text(deleted_text(step->kind));
+    } else if (step->kind == FIRN_STEP_EDITS) {
+        compose_text("unsaved changes");
+    } else if (step->kind == FIRN_STEP_REVERT) {
+        compose_revert(checkpoint);
+    } else {
+        compose_checkpoint(step->kind == FIRN_STEP_RESTORE ? "the restore of " : "the save of ",
+                           checkpoint);
+    }
+    memcpy(out, composed, composed_size + 1);
+    return out;
+}
+
+void
+firn_show_step_json_members(const firn_workspace_step *step)
+{
+    const struct firn_show_counts counts = {step->added, step->changed, step->removed};
+    firn_term_json_string("kind", firn_workspace_step_kind_name(step->kind));
+    if (step->time_ns != 0) {
+        firn_term_json_time("time", step->time_ns);
+    } else {
+        firn_term_json_null("time");
+    }
+    if (step->checkpoint != NULL) {
+        firn_show_checkpoint_json("checkpoint", step->checkpoint);
+    } else {
+        firn_term_json_null("checkpoint");
+    }
+    if (step->turn != NULL) {
+        firn_show_checkpoint_json_turn(step->turn);
+    }
+    if (step->is_counted) {
+        firn_show_change_counts_json(&counts);
+    }
+}
+
+/* ---- steps that are kept ---- */
+
+static void
+copy_slice(firn_slice *slice, uint8_t **room)
+{
+    if (slice->size > 0) {
+        memcpy(*room, slice->data, slice->size);
+    }
+    slice->data = *room;
+    *room += slice->size;
+}
+
+static void
+copy_turn(firn_workspace_turn *turn, uint8_t **room)
+{
+    copy_slice(&turn->agent, room);
+    copy_slice(&turn->session, room);
+    copy_slice(&turn->prompt, room);
+}
+
+static size_t
+turn_size(const firn_workspace_turn *turn)
+{
+    return turn->agent.size + turn->session.size + turn->prompt.size;
+}
+
+/* One allocation: the step, its checkpoint and its turn, and their texts. */
+struct kept {
+    firn_workspace_step step;
+    firn_workspace_checkpoint checkpoint;
+    firn_workspace_turn turn;
+};
+
+static firn_workspace_step *
+copy_step(const firn_workspace_step *step)
+{
+    size_t size = sizeof(struct kept);
+    if (step->checkpoint != NULL) {
+        size += step->checkpoint->message.size + turn_size(&step->checkpoint->turn);
+    }
+    size += step->turn != NULL ? turn_size(step->turn) : 0;
+    struct kept *kept = calloc(1, size);
+    if (kept == NULL) {
+        return NULL;
+    }
+    uint8_t *room = (uint8_t *)(kept + 1);
+    kept->step = *step;
+    if (step->checkpoint != NULL) {
+        kept->checkpoint = *step->checkpoint;
+        copy_slice(&kept->checkpoint.message, &room);
+        copy_turn(&kept->checkpoint.turn, &room);
+        kept->step.checkpoint = &kept->checkpoint;
+    }
+    if (step->turn != NULL) {
+        kept->turn = *step->turn;
+        copy_turn(&kept->turn, &room);
+        kept->step.turn = &kept->turn;
+    }
+    return &kept->step;
+}
+
+int
+firn_show_step_add(struct firn_show_steps *steps, const firn_workspace_step *step)
+{
+    if (steps->count == steps->capacity) {
+        size_t capacity = steps->capacity == 0 ? 8 : 2 * steps->capacity;
+        firn_workspace_step **items = realloc(steps->items, capacity * sizeof(*items));
+        if (items == NULL) {
+            return FIRN_NO_MEMORY;
+        }
+        steps->items = items;
+        steps->capacity = capacity;
+    }
+    firn_workspace_step *kept = copy_step(step);
+    if (kept == NULL) {
+        return FIRN_NO_MEMORY;
+    }
+    steps->items[steps->count++] = kept;
+    return FIRN_OK;
+}
+
+void
+firn_show_step_clear(struct firn_show_steps *steps)
+{
+    for (size_t i = 0; i < steps->count; i++) {
+        free(steps->items[i]);
+    }
+    free(steps->items);
+    *steps = (struct firn_show_steps){NULL, 0, 0};
+}
+
+/* Whether a step is older than another; those that are only on the disk are the newest. */
+static bool
+is_older(const firn_workspace_step *a, const firn_workspace_step *b)
+{
+    return a->time_ns != 0 && (b->time_ns == 0 || a->time_ns < b->time_ns);
+}
+
+const firn_workspace_step *
+firn_show_step_main(const struct firn_show_steps *steps)
+{
+    const firn_workspace_step *main = NULL;
+    for (size_t i = 0; i < steps->count; i++) {
+        const firn_workspace_step *step = steps->items[i];
+        main = step->turn != NULL && (main == NULL || is_older(step, main)) ? step : main;
+    }
+    return main != NULL || steps->count == 0 ? main : steps->items[0];
+}
