@@ -131,7 +131,8 @@ tell_of_columns(void *ctx, const char *text)
 {
     const struct checking *checking = ctx;
     char named[FIRN_ERROR_TEXT_SIZE];
-    (void)snprintf(named, sizeof named, FIRN_MEND_KEYSPACE "%" PRIu32 ": %s", checking->tree, text);
+    (void)snprintf(named, sizeof named, FIRN_LSM_DAMAGE_KEYSPACE "%" PRIu32 ": %s", checking->tree,
+                   text);
     checking->on_damage(checking->ctx, named);
 }
 

@@ -87,7 +87,8 @@ tell_loss(void *ctx, const char *text)
 {
     const struct telling *telling = ctx;
     char named[FIRN_ERROR_TEXT_SIZE];
-    (void)snprintf(named, sizeof named, FIRN_MEND_KEYSPACE "%u: %s", (unsigned)telling->tree, text);
+    (void)snprintf(named, sizeof named, FIRN_LSM_DAMAGE_KEYSPACE "%u: %s", (unsigned)telling->tree,
+                   text);
     telling->mending->on_damage(telling->mending->ctx, named);
 }
 

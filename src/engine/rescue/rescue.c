@@ -32,6 +32,7 @@
 #include "history/history_format.h"
 #include "inspect/inspect.h"
 #include "log/log.h"
+#include "mend/mend.h"
 #include "os/os_clone.h"
 #include "store/db_internal.h"
 

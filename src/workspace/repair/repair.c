@@ -128,7 +128,7 @@ static void
 on_run_damage(void *ctx, const char *text)
 {
     struct firn_repair *repair = ctx;
-    if (!firn_slice_has_prefix(firn_str(text), firn_str(FIRN_MEND_KEYSPACE)) ||
+    if (!firn_slice_has_prefix(firn_str(text), firn_str(FIRN_LSM_DAMAGE_KEYSPACE)) ||
         firn_buf_append(&repair->losses, text, strlen(text) + 1) != FIRN_OK) {
         on_store_damage(ctx, text);
     }

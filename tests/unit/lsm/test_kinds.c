@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "codec/xxh3.h"
 #include "lsm/lsm_internal.h"
+#include "mend/mend.h"
 #include "row/row.h"
 #include "sim/sim_memory.h"
 #include "support/test_file.h"
