@@ -122,15 +122,16 @@ void firn_db_space_settle(struct firn_db *db);
 /* 128 random bits, generated at creation. */
 const uint8_t *firn_db_id(const struct firn_db *db);
 
-/* System names are allowed here. The first function creates a missing keyspace (read-only:
- * FIRN_NOT_FOUND), the second never does; the third returns FIRN_EXISTS if the keyspace exists. */
+/* System names are allowed here. Creates a missing keyspace (read-only: FIRN_NOT_FOUND). */
 FIRN_MUST_CHECK int firn_db_keyspace_open(struct firn_db *db, const char *name,
                                           struct firn_db_keyspace **out, firn_error *err);
 /* As firn_db_keyspace_open, but in a read-only store a missing keyspace is NULL. */
 FIRN_MUST_CHECK int firn_db_keyspace_open_if_any(struct firn_db *db, const char *name,
                                                  struct firn_db_keyspace **out, firn_error *err);
+/* FIRN_NOT_FOUND if the keyspace is missing. */
 FIRN_MUST_CHECK int firn_db_keyspace_open_existing(struct firn_db *db, const char *name,
                                                    struct firn_db_keyspace **out, firn_error *err);
+/* FIRN_EXISTS if there is one. */
 FIRN_MUST_CHECK int firn_db_keyspace_create(struct firn_db *db, const char *name,
                                             struct firn_db_keyspace **out, firn_error *err);
 FIRN_MUST_CHECK int firn_db_keyspace_list(struct firn_db *db,
