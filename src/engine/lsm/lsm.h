@@ -212,7 +212,7 @@ enum { FIRN_LSM_PREFETCH_MAX = 16 };
 void firn_lsm_tree_get_prefetch(struct firn_lsm_tree *tree, const firn_slice *keys, size_t count);
 
 /* The keys k with lower <= k < *upper; NULL: no upper bound. */
-struct firn_lsm_bounds {
+struct firn_lsm_range {
     firn_slice lower;
     const firn_slice *upper;
 };
@@ -225,7 +225,7 @@ FIRN_MUST_CHECK int firn_lsm_tree_newer_key(struct firn_lsm_tree *tree, firn_sli
 /* The same for any key of the range. *out_key (NULL: not wanted) gets one such key, or the lower
  * bound of a range delete. Walks all entries of the range in memtables. */
 FIRN_MUST_CHECK int firn_lsm_tree_newer_range(struct firn_lsm_tree *tree,
-                                              const struct firn_lsm_bounds *bounds,
+                                              const struct firn_lsm_range *range,
                                               const struct firn_view_interval *written,
                                               struct firn_buf *out_key, bool *out, firn_error *err);
 
@@ -240,7 +240,7 @@ struct firn_lsm_size {
 /* Reads the indexes of runs that cross an end of the range, and walks the entries of the range in
  * memtables. Any thread. */
 FIRN_MUST_CHECK int firn_lsm_tree_size(struct firn_lsm_tree *tree,
-                                       const struct firn_lsm_bounds *bounds,
+                                       const struct firn_lsm_range *range,
                                        struct firn_lsm_size *out, firn_error *err);
 
 /* ---- what a tree reads, part by part ---- */
@@ -372,12 +372,6 @@ FIRN_MUST_CHECK int firn_lsm_diff_next(struct firn_lsm_diff *diff, struct firn_l
                                        bool *out_found, firn_error *err);
 
 /* ---- what is left of files ---- */
-
-/* Keys [*lower, *upper); NULL is no bound. */
-struct firn_lsm_range {
-    const firn_slice *lower;
-    const firn_slice *upper;
-};
 
 /* Removes the files that no version and no reader uses any more. Works and close do this too; any
  * thread may do it after a cursor or a reader has closed. */

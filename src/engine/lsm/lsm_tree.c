@@ -43,7 +43,7 @@
  */
 
 static void
-add_memtable(const struct firn_memtable *table, const struct firn_lsm_bounds *bounds,
+add_memtable(const struct firn_memtable *table, const struct firn_lsm_range *bounds,
              struct firn_lsm_size *out)
 {
     struct firn_memtable_cursor cursor;
@@ -92,7 +92,7 @@ value_bytes_of(const struct firn_run_file *file)
 }
 
 static int
-add_run(struct firn_run_file *file, const struct firn_lsm_bounds *bounds, struct firn_lsm_size *out,
+add_run(struct firn_run_file *file, const struct firn_lsm_range *bounds, struct firn_lsm_size *out,
         firn_error *err)
 {
     struct firn_run_place lower;
@@ -112,7 +112,7 @@ out:
 }
 
 int
-firn_lsm_tree_size(struct firn_lsm_tree *tree, const struct firn_lsm_bounds *bounds,
+firn_lsm_tree_size(struct firn_lsm_tree *tree, const struct firn_lsm_range *bounds,
                    struct firn_lsm_size *out, firn_error *err)
 {
     int rc = FIRN_OK;

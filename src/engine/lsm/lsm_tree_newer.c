@@ -263,7 +263,7 @@ ask_state_for_range(struct question *question, const struct firn_lsm_state *stat
 }
 
 int
-firn_lsm_tree_newer_range(struct firn_lsm_tree *tree, const struct firn_lsm_bounds *bounds,
+firn_lsm_tree_newer_range(struct firn_lsm_tree *tree, const struct firn_lsm_range *bounds,
                           const struct firn_view_interval *written, struct firn_buf *out_key,
                           bool *out, firn_error *err)
 {
