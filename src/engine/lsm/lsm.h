@@ -266,7 +266,8 @@ FIRN_MUST_CHECK int firn_lsm_tree_visit_parts(
  * is to be read without the attachment. */
 FIRN_MUST_CHECK int firn_lsm_tree_pin_attachment(const struct firn_lsm_part *part, size_t i,
                                                  struct firn_run **out,
-                                                 struct firn_lsm_handle **out_pin, firn_error *err);
+                                                 struct firn_run_file_handle **out_pin,
+                                                 firn_error *err);
 
 /* ---- cursors ---- */
 

@@ -140,7 +140,7 @@ static int
 check_file(struct checking *checking, struct firn_run_file *file, firn_error *err)
 {
     firn_error local;
-    struct firn_lsm_handle *pin = NULL;
+    struct firn_run_file_handle *pin = NULL;
     int rc = firn_run_file_pin(file, &pin, &local);
     if (rc != FIRN_OK) {
         return note(checking, rc, &local, err);

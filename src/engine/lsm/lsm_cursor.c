@@ -47,7 +47,7 @@ struct firn_lsm_cursor {
     /* Of the sources with range deletes, and pins of those that are runs. */
     const struct firn_range_set **ranges;
     size_t range_set_count;
-    struct firn_lsm_handle **pins;
+    struct firn_run_file_handle **pins;
     size_t pin_count;
     struct firn_version_source_refused refused;
 };
@@ -110,7 +110,7 @@ add_memtables(struct firn_lsm_cursor *cursor, firn_error *err)
 static int
 add_ranges(struct firn_lsm_cursor *cursor, struct firn_run_file *file, firn_error *err)
 {
-    struct firn_lsm_handle *pin;
+    struct firn_run_file_handle *pin;
     int rc = firn_run_file_pin(file, &pin, err);
     if (rc == FIRN_CORRUPT) {
         cursor->refused.files[cursor->refused.count++] = file;

@@ -115,7 +115,7 @@ struct firn_lsm {
     struct firn_os_dir *runs_dir;    /* NULL: there is none */
     struct firn_lsm_options options; /* zeros replaced by defaults */
     struct firn_epoch epoch;
-    struct firn_lsm_files files;
+    struct firn_run_files files;
     struct firn_memtable_pool memtable_pool;
     _Atomic size_t memtable_bytes;
     _Atomic uint64_t version;  /* of MANIFEST; the holder of the token writes it */

@@ -62,7 +62,7 @@ static int
 place_of(struct firn_run_file *file, const firn_slice *key, struct firn_run_place *out,
          firn_error *err)
 {
-    struct firn_lsm_handle *pin = NULL;
+    struct firn_run_file_handle *pin = NULL;
     *out =
         (struct firn_run_place){.offset = file->info.file_bytes, .entries = file->info.entry_count};
     if (key == NULL || firn_slice_compare(*key, file->info.upper) >= 0) {
@@ -628,7 +628,7 @@ visit_run(struct firn_run_file *file, unsigned level,
           int (*visit)(void *ctx, const struct firn_lsm_part *part, firn_error *err), void *ctx,
           firn_error *err)
 {
-    struct firn_lsm_handle *pin;
+    struct firn_run_file_handle *pin;
     int rc = firn_run_file_pin(file, &pin, err);
     if (rc == FIRN_OK) {
         const struct firn_lsm_part part = {.run = pin->run, .file = file, .level = level};
@@ -676,7 +676,7 @@ out:
 
 int
 firn_lsm_tree_pin_attachment(const struct firn_lsm_part *part, size_t i, struct firn_run **out,
-                             struct firn_lsm_handle **out_pin, firn_error *err)
+                             struct firn_run_file_handle **out_pin, firn_error *err)
 {
     DCHECK(part->file != NULL && i < part->file->info.attachment_count);
     int rc = firn_run_file_pin(part->file->attachments[i], out_pin, err);

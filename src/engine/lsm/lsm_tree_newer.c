@@ -216,7 +216,7 @@ ask_file_for_range(struct question *question, struct firn_run_file *file)
 {
     static const struct firn_run_cursor_options options = {.is_sequential = true,
                                                            .keeps_references = true};
-    struct firn_lsm_handle *pin = NULL;
+    struct firn_run_file_handle *pin = NULL;
     struct firn_run_cursor *cursor = NULL;
     int rc;
     FIRN_TRY(firn_run_file_pin(file, &pin, question->err));

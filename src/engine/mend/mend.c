@@ -138,7 +138,7 @@ static int
 check_run(struct mending *mending, struct firn_run_file *file, struct lost *lost, bool *out_is_lost,
           firn_error *err)
 {
-    struct firn_lsm_handle *pin = NULL;
+    struct firn_run_file_handle *pin = NULL;
     firn_error found;
     int rc = firn_run_file_pin(file, &pin, &found);
     DCHECK((rc == FIRN_OK) == (pin != NULL));
@@ -177,7 +177,7 @@ check_attachments(struct mending *mending, const struct firn_run_file *file, boo
 {
     *out_are_sound = true;
     for (size_t i = 0; i < file->info.attachment_count; i++) {
-        struct firn_lsm_handle *pin = NULL;
+        struct firn_run_file_handle *pin = NULL;
         firn_error found;
         int rc = firn_run_file_pin(file->attachments[i], &pin, &found);
         if (rc == FIRN_OK) {
