@@ -34,7 +34,6 @@
 #include "base/search.h"
 #include "base/slice.h"
 #include "base/sort.h"
-#include "version/run_file.h"
 
 /* ==== applying the edits of MANIFEST one after the other ====
  *

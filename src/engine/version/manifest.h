@@ -79,6 +79,13 @@ enum {
     FIRN_MANIFEST_FORMAT_VERSION = 5
 };
 
+/* Level 0 to 6, and after them history: versions that now does not read (version.h). */
+enum {
+    FIRN_VERSION_LEVELS = 7,
+    FIRN_VERSION_HISTORY = FIRN_VERSION_LEVELS,
+    FIRN_VERSION_LEVELS_ALL
+};
+
 /* A key of the largest size with a zero byte after it. */
 enum { FIRN_MANIFEST_BOUND_SIZE_MAX = (512 << 10) + 1 };
 /* Versions and numbers of files stay below this, so that adding to them never overflows. */

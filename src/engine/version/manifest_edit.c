@@ -21,7 +21,6 @@
 #include "base/check.h"
 #include "base/reader.h"
 #include "base/slice.h"
-#include "version/run_file.h"
 
 enum {
     TREE_DROPPED = 1,

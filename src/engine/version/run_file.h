@@ -148,13 +148,4 @@ FIRN_MUST_CHECK int firn_run_file_pin(struct firn_run_file *file, struct firn_ru
 /* NULL is fine. */
 void firn_run_file_unpin(struct firn_run_file_handle *handle);
 
-/* ==== the levels of a tree ==== */
-
-/* Level 0 to 6, and after them history: versions that now does not read (version.h). */
-enum {
-    FIRN_VERSION_LEVELS = 7,
-    FIRN_VERSION_HISTORY = FIRN_VERSION_LEVELS,
-    FIRN_VERSION_LEVELS_ALL
-};
-
 #endif
