@@ -27,7 +27,7 @@ firn_run_pieces_check_locator(firn_slice locator, firn_error *err)
         return firn_error_set(err, FIRN_CORRUPT, "the locator of a value is too short");
     }
     firn_run_pieces_locator(locator, &fields);
-    if (fields.value_size == 0 || fields.value_size > FIRN_RUN_VALUE_SIZE_MAX ||
+    if (fields.value_size == 0 || fields.value_size > FIRN_ENTRY_VALUE_SIZE_MAX ||
         locator.size - FIRN_RUN_LOCATOR_SIZE != 4 * firn_run_pieces_count(fields.value_size)) {
         return firn_error_set(err, FIRN_CORRUPT, "the locator of a value does not fit its size");
     }

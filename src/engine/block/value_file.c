@@ -185,7 +185,7 @@ bare_read(struct bare *bare, const struct firn_value_file_reference *reference,
     bool is_there = false;
     firn_slice value;
     DCHECK(reference->is_bare && reference->value_size > 0 &&
-           reference->value_size <= FIRN_VALUE_FILE_VALUE_SIZE_MAX);
+           reference->value_size <= FIRN_ENTRY_VALUE_SIZE_MAX);
     int rc;
     if (!firn_range_inside(reference->offset, reference->value_size, bare->size_bytes)) {
         return firn_error_set(err, FIRN_CORRUPT, "'%s': a value at %llu lies outside the file",
@@ -309,8 +309,7 @@ firn_value_file_decode(firn_slice bytes, struct firn_value_file_reference *out)
     out->value_size = firn_load_le64(bytes.data + 8);
     out->offset = offset & ~BARE_FLAG;
     out->is_bare = (offset & BARE_FLAG) != 0;
-    if (out->file == 0 || out->value_size == 0 ||
-        out->value_size > FIRN_VALUE_FILE_VALUE_SIZE_MAX) {
+    if (out->file == 0 || out->value_size == 0 || out->value_size > FIRN_ENTRY_VALUE_SIZE_MAX) {
         return false;
     }
     if (out->is_bare) {
@@ -327,7 +326,7 @@ void
 firn_value_file_encode_bare(const struct firn_value_file_reference *reference, uint8_t *out)
 {
     CHECK(reference->file != 0 && reference->value_size > 0 &&
-          reference->value_size <= FIRN_VALUE_FILE_VALUE_SIZE_MAX &&
+          reference->value_size <= FIRN_ENTRY_VALUE_SIZE_MAX &&
           reference->offset < BARE_FLAG); /* what decode would refuse is lost */
     firn_store_le64(out, reference->file);
     firn_store_le64(out + 8, reference->value_size);

@@ -41,8 +41,7 @@ enum {
     FIRN_VALUE_FILE_HEAD_SIZE = 128,
     FIRN_VALUE_FILE_PIECE_SIZE = 1 << 20,
     FIRN_VALUE_FILE_CACHED_MAX = 64 << 10,
-    FIRN_VALUE_FILE_VALUE_SIZE_MAX = 256 << 20,
-    FIRN_VALUE_FILE_PIECES_MAX = FIRN_VALUE_FILE_VALUE_SIZE_MAX / FIRN_VALUE_FILE_PIECE_SIZE
+    FIRN_VALUE_FILE_PIECES_MAX = FIRN_ENTRY_VALUE_SIZE_MAX / FIRN_VALUE_FILE_PIECE_SIZE
 };
 
 /* A value file as seen by an LSM tree: a file with a number that can be opened and closed. It has
@@ -142,7 +141,7 @@ struct firn_value_writer_options {
 FIRN_MUST_CHECK int firn_value_writer_create(const struct firn_run_env *env, const char *name,
                                              const struct firn_value_writer_options *options,
                                              struct firn_value_writer **out, firn_error *err);
-/* Adds a value, of 1 to FIRN_VALUE_FILE_VALUE_SIZE_MAX bytes, and appends its reference to out. */
+/* Adds a value, of 1 to FIRN_ENTRY_VALUE_SIZE_MAX bytes, and appends its reference to out. */
 FIRN_MUST_CHECK int firn_value_writer_add(struct firn_value_writer *writer, firn_slice value,
                                           struct firn_buf *out, firn_error *err);
 /* Bytes that values take up in the file so far. */

@@ -84,7 +84,7 @@ int
 firn_value_writer_add(struct firn_value_writer *writer, firn_slice value, struct firn_buf *out,
                       firn_error *err)
 {
-    CHECK(value.size > 0 && value.size <= FIRN_VALUE_FILE_VALUE_SIZE_MAX);
+    CHECK(value.size > 0 && value.size <= FIRN_ENTRY_VALUE_SIZE_MAX);
     size_t count = (value.size + PIECE_SIZE - 1) / PIECE_SIZE;
     size_t at = out->size;
     if (firn_buf_set_size(out, at + FIRN_VALUE_FILE_REFERENCE_SIZE + 4 * count) != FIRN_OK) {

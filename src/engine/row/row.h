@@ -15,8 +15,6 @@
 
 #include "block/run_kind.h"
 
-enum { FIRN_ROW_KEY_SIZE_MAX = 512 << 10, FIRN_ROW_VALUE_SIZE_MAX = 256 << 20 };
-
 extern const struct firn_run_kind firn_row_kind;
 
 #endif

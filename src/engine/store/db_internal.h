@@ -142,6 +142,9 @@ struct firn_db_op {
     uint32_t is_replaced : 1; /* a later one of its batch includes it: db_batch.c */
 };
 _Static_assert(sizeof(struct firn_db_op) <= 3 * sizeof(uint64_t), "there are many of them");
+_Static_assert((int)FIRN_KEY_SIZE_MAX == (int)FIRN_ENTRY_KEY_SIZE_MAX &&
+                   (int)FIRN_VALUE_SIZE_MAX == (int)FIRN_ENTRY_VALUE_SIZE_MAX,
+               "what the interface permits has its place in the files");
 _Static_assert(FIRN_KEY_SIZE_MAX < 1 << 24, "a key's size fits an operation");
 
 /* The range deletes of a batch, by tree: see db_apply.c. Zeroed is empty. */

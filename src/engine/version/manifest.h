@@ -86,8 +86,6 @@ enum {
     FIRN_VERSION_LEVELS_ALL
 };
 
-/* A key of the largest size with a zero byte after it. */
-enum { FIRN_MANIFEST_BOUND_SIZE_MAX = (512 << 10) + 1 };
 /* Versions and numbers of files stay below this, so that adding to them never overflows. */
 #define FIRN_MANIFEST_NUMBER_MAX (UINT64_C(1) << 62)
 

@@ -31,6 +31,14 @@ enum firn_entry_kind {
 enum { FIRN_ENTRY_MERGE_HEAD_SIZE = 1, FIRN_ENTRY_EXPIRING_HEAD_SIZE = 8 };
 enum { FIRN_ENTRY_LOGGED_SIZE = 24 };
 
+/* Everywhere, and of foreign bytes too. A bound of a range is at most a key with a zero byte after
+ * it. firn/store.h promises the same. */
+enum {
+    FIRN_ENTRY_KEY_SIZE_MAX = 512 << 10,
+    FIRN_ENTRY_BOUND_SIZE_MAX = FIRN_ENTRY_KEY_SIZE_MAX + 1,
+    FIRN_ENTRY_VALUE_SIZE_MAX = 256 << 20
+};
+
 /* Where references lead: see block/run_kind.h. */
 struct firn_run_values;
 
