@@ -755,6 +755,8 @@ void firn_db_batch_close_gaps(struct firn_db_batch *batch);
 /* Copies a batch into an empty one, without gaps and without the values of replaced operations. */
 FIRN_MUST_CHECK int firn_db_batch_copy_to_commit(struct firn_db_batch *batch,
                                                  const struct firn_db_batch *from, firn_error *err);
+/* FIRN_LIMIT if one of them is too large. */
+FIRN_MUST_CHECK int firn_db_batch_check_sizes(firn_slice key, firn_slice value, firn_error *err);
 /* A write of any kind. On failure the batch is unchanged. */
 FIRN_MUST_CHECK int firn_db_batch_append(struct firn_db_batch *batch, struct firn_db *db,
                                          struct firn_db_tree *tree,
