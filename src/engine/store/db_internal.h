@@ -872,6 +872,10 @@ FIRN_MUST_CHECK int firn_db_jobs_finish(struct firn_db *db,
 
 /* ---- db_space.c ---- */
 
+/* The space that files of a directory take up, of those with a name that counts (NULL: all). What
+ * cannot be read counts nothing. */
+uint64_t firn_db_space_of(struct firn_os_dir *parent, const char *name,
+                          bool (*counts)(const char *name));
 /* Determines how large the store can become, and limits what it writes at once accordingly. Requires, for
  * this function and the next two: no other thread knows the handle. */
 void firn_db_space_fit(struct firn_db *db);

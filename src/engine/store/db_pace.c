@@ -175,33 +175,11 @@ rotate_end(struct firn_db *db)
 
 /* ---- what can be freed ---- */
 
-struct survey {
-    struct firn_os_dir *dir;
-    uint64_t bytes;
-};
-
-static int
-add_file(void *ctx, const struct firn_os_dirent *entry)
-{
-    struct survey *survey = ctx;
-    struct firn_os_stat stat;
-    if (firn_db_log_is_name(entry->name) &&
-        firn_os_stat(survey->dir, entry->name, &stat, NULL) == FIRN_OK) {
-        survey->bytes += stat.allocated_bytes;
-    }
-    return FIRN_OK;
-}
-
 /* Whether the files of the log take up enough space to be worth the work. */
 static bool
 is_worth_it(struct firn_db *db)
 {
-    struct survey survey = {0};
-    if (firn_os_dir_open_beneath(db->dir, "", &survey.dir, NULL) == FIRN_OK) {
-        FIRN_IGNORE(firn_os_dir_list(survey.dir, add_file, &survey, NULL));
-    }
-    firn_os_dir_close(survey.dir);
-    return survey.bytes > LEAST_BYTES;
+    return firn_db_space_of(db->dir, "", firn_db_log_is_name) > LEAST_BYTES;
 }
 
 /* ---- freeing ---- */
