@@ -115,6 +115,7 @@ set(FIRN_COLD_FILES
     graph/graph_read.c
     graph/graph_search.c
     graph/graph_write.c
+    log/log_capture.c
     log/log_recover.c
     log/log_rotate.c
     log/log_segment.c
