@@ -26,9 +26,9 @@
 #include "base/range_set.h"
 #include "base/step.h"
 #include "base/view.h"
-#include "block/run_kind.h"
 #include "log/log.h"
 #include "os/os.h"
+#include "run/run_kind.h"
 #include "version/run_file.h"
 
 struct firn_lsm;
@@ -196,7 +196,7 @@ FIRN_MUST_CHECK int firn_lsm_tree_freeze(struct firn_lsm_tree *tree, firn_error 
 FIRN_MUST_CHECK int firn_lsm_tree_get(struct firn_lsm_tree *tree, firn_slice key,
                                       const struct firn_view *view, struct firn_buf *out,
                                       firn_error *err);
-/* The same at a time. columns: what the value of a row needs, as in block/run_kind.h; NULL: all. */
+/* The same at a time. columns: what the value of a row needs, as in run/run_kind.h; NULL: all. */
 FIRN_MUST_CHECK int firn_lsm_tree_get_at(struct firn_lsm_tree *tree, firn_slice key,
                                          const struct firn_view *view, uint64_t time_ms,
                                          const struct firn_run_projection *columns,
@@ -286,7 +286,7 @@ struct firn_lsm_cursor_options {
     uint64_t time_ms; /* of the read; FIRN_LSM_TIME_NOW: when the cursor is created */
     bool
         keys_only; /* the values of entries are undefined, and values in value files are not read at all */
-    /* As in block/run_kind.h; borrowed as long as the cursor. NULL: all. Memtables give whole
+    /* As in run/run_kind.h; borrowed as long as the cursor. NULL: all. Memtables give whole
      * values. */
     const struct firn_run_projection *projection;
 };

@@ -21,8 +21,8 @@
  *
  * One thread; the view is borrowed.
  */
-#include "block/value_file.h"
 #include "lsm/lsm_internal.h"
+#include "run/value_file.h"
 
 #include "base/check.h"
 #include "base/mem.h"

@@ -217,7 +217,7 @@ FIRN_MUST_CHECK int firn_lsm_install_all(struct firn_lsm *lsm,
 
 /* ==== the origins of new runs ====
  *
- * What a run records about its origin (block/run_kind.h). Part of that is the list of files that
+ * What a run records about its origin (run/run_kind.h). Part of that is the list of files that
  * were replaced but are not yet removed.
  */
 

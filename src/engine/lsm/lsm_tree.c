@@ -26,7 +26,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/search.h"
-#include "block/value_file.h"
+#include "run/value_file.h"
 
 /* ==== estimating the size of a range of keys ====
  *

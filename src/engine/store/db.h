@@ -195,7 +195,7 @@ FIRN_MUST_CHECK int firn_db_get(struct firn_db_keyspace *keyspace, firn_slice ke
 FIRN_MUST_CHECK int firn_db_get_at(struct firn_db_keyspace *keyspace, struct firn_db_view *view,
                                    firn_slice key, struct firn_buf *out, firn_error *err);
 struct firn_run_projection;
-/* As firn_db_get, for a table's row of which only these columns are needed (block/run_kind.h; NULL: all):
+/* As firn_db_get, for a table's row of which only these columns are needed (run/run_kind.h; NULL: all):
  * other columns may be damaged. */
 FIRN_MUST_CHECK int firn_db_get_columns(struct firn_db_keyspace *keyspace,
                                         struct firn_db_view *view, firn_slice key,
@@ -347,7 +347,7 @@ struct firn_db_cursor_options {
     const firn_slice *prefix;  /* NULL: none */
     struct firn_db_view *view; /* NULL: now; used only while the cursor is opened */
     bool keys_only;            /* values are not read; they appear as empty */
-    /* As in block/run_kind.h: the columns of a table's rows that are needed. Borrowed until the cursor is
+    /* As in run/run_kind.h: the columns of a table's rows that are needed. Borrowed until the cursor is
      * closed; NULL: all. */
     const struct firn_run_projection *projection;
 };

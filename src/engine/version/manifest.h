@@ -14,10 +14,10 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/error.h"
-#include "block/run_kind.h"
 #include "firn/types.h"
 #include "log/log.h"
 #include "os/os.h"
+#include "run/run_kind.h"
 
 /* ==== the bytes of MANIFEST's records ====
  *
@@ -108,7 +108,7 @@ struct firn_manifest_group {
     uint64_t newer_last;
 };
 
-/* A run as MANIFEST names it: what its builder counted (block/run_kind.h), and what the tree knows
+/* A run as MANIFEST names it: what its builder counted (run/run_kind.h), and what the tree knows
  * in addition. */
 struct firn_manifest_run {
     uint64_t number; /* of its file, from 1 */

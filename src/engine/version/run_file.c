@@ -25,12 +25,12 @@
  *      While a reader stays in the epoch for long, no more handles are detached; otherwise the same
  *      files would be opened again and again, each time with another descriptor.
  *
- * Value files (block/value_file.h) are represented in the same way, but runs refer to them instead
+ * Value files (run/value_file.h) are represented in the same way, but runs refer to them instead
  * of versions: each run holds one reference to each of its value files as long as the run exists.
  * So a value file is unused once the last run that refers to it has been destroyed. It may then be
  * removed unless one of these runs, as far as is known, stays in the store.
  *
- * Attachments (block/run_kind.h) are represented in the same way too, each with one reference,
+ * Attachments (run/run_kind.h) are represented in the same way too, each with one reference,
  * which its run holds. When the run is destroyed they are unused; they are gone if the run is.
  *
  * A run that gets an attachment later becomes another struct firn_run_file for the same file on
@@ -59,7 +59,7 @@
 #include "base/mem.h"
 #include "base/search.h"
 #include "base/slice.h"
-#include "block/value_file.h"
+#include "run/value_file.h"
 
 static int pin_values(void *ctx, uint64_t number, struct firn_run **out, void **out_pin,
                       firn_error *err);

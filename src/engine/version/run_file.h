@@ -12,8 +12,8 @@
 #include <stdbool.h>
 
 #include "base/epoch.h"
-#include "block/run_kind.h"
 #include "os/os.h"
+#include "run/run_kind.h"
 #include "threads/os_thread.h"
 #include "version/manifest.h"
 

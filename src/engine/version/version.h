@@ -120,7 +120,7 @@ struct firn_version_source_runs {
     size_t begin;
     size_t end;
     bool is_sequential;           /* read from the first to the last */
-    const struct firn_view *only; /* as in block/run_kind.h, and the next */
+    const struct firn_view *only; /* as in run/run_kind.h, and the next */
     uint64_t *found;
     const struct firn_run_projection *projection;
 };

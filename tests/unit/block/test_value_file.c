@@ -15,7 +15,7 @@
 
 #include "base/bytes.h"
 #include "base/mem.h"
-#include "block/value_file.h"
+#include "run/value_file.h"
 #include "sim/sim_fault.h"
 #include "sim/sim_memory.h"
 #include "support/test_alloc.h"

@@ -7,9 +7,9 @@
 
 #include "base/bytes.h"
 #include "base/slice.h"
-#include "block/value_file.h"
 #include "row/row_format.h"
 #include "row/row_internal.h"
+#include "run/value_file.h"
 #include "support/test_alloc.h"
 
 enum { NUMBER = 9, ENTRIES = 60 };

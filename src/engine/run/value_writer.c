@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * block/value_writer.c: writes large values, one after the other, to a sealed file.
+ * run/value_writer.c: writes large values, one after the other, to a sealed file.
  *
  * A value is cut into pieces of 1 MiB. Each is compressed on its own, or stored uncompressed if
  * compression would save less than a 32nd, so that reading it costs no decoding. So memory stays
  * within two pieces, for values of any size. The block writer takes care of checksums, order and
  * durability.
  */
-#include "block/value_file.h"
+#include "run/value_file.h"
 
 #include "base/bytes.h"
 #include "base/check.h"

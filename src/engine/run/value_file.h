@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * block/value_file.h: large values outside of runs, in sealed files to which any number of runs
+ * run/value_file.h: large values outside of runs, in sealed files to which any number of runs
  * refer (docs/formats/value.md).
  *
  * In place of such a value a run has a reference, so merging runs does not write the value again.
@@ -30,10 +30,10 @@
  *   checksum = XXH3-64(value; seed: its offset) xor the file's identity
  *   identity = XXH3-64(the first 128 bytes of the file; seed 0)
  */
-#ifndef FIRN_BLOCK_VALUE_FILE_H
-#define FIRN_BLOCK_VALUE_FILE_H
+#ifndef FIRN_RUN_VALUE_FILE_H
+#define FIRN_RUN_VALUE_FILE_H
 
-#include "block/run_kind.h"
+#include "run/run_kind.h"
 
 enum {
     FIRN_VALUE_FILE_REFERENCE_SIZE = 24, /* without the stored sizes, or the checksum */
@@ -85,7 +85,7 @@ FIRN_MUST_CHECK int firn_value_file_resolve(const struct firn_run_values *values
 FIRN_MUST_CHECK int firn_value_file_pin(const struct firn_run_values *values, firn_slice reference,
                                         struct firn_block_pin *out, firn_error *err);
 
-/* ==== cells of rows that refer to value files (block/value_cell.c) ====
+/* ==== cells of rows that refer to value files (run/value_cell.c) ====
  *
  * A column of a run of columns may have a reference in place of one value of a row. On the way into
  * runs, and out of them if a cursor keeps references, a tuple has it as a cell of
@@ -124,7 +124,7 @@ FIRN_MUST_CHECK int firn_value_cell_each(
     int (*visit)(void *ctx, const struct firn_value_file_reference *reference, firn_error *err),
     void *ctx, firn_error *err);
 
-/* ==== writes a value file (block/value_file.h) ====
+/* ==== writes a value file (run/value_file.h) ====
  *
  * One thread. After a failure only destroy is left.
  */

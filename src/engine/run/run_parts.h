@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * block/run_parts.h: what kinds of runs have in common: the parts of a run other than its entries,
+ * run/run_parts.h: what kinds of runs have in common: the parts of a run other than its entries,
  * and how they are written, read and checked. Only rooms that implement a kind of run include it,
  * and tests.
  *
@@ -10,8 +10,8 @@
  *
  * Threads: any for functions on bytes and readers; an output and a check belong to one.
  */
-#ifndef FIRN_BLOCK_RUN_PARTS_H
-#define FIRN_BLOCK_RUN_PARTS_H
+#ifndef FIRN_RUN_RUN_PARTS_H
+#define FIRN_RUN_RUN_PARTS_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -22,8 +22,8 @@
 #include "base/range_set.h"
 #include "base/step.h"
 #include "base/view.h"
-#include "block/run_kind.h"
 #include "codec/xxh3.h"
+#include "run/run_kind.h"
 
 /* Returns FIRN_NOT_FOUND, for a get: it is an answer and not a failure, so no text is made. */
 static inline int
@@ -43,7 +43,7 @@ enum firn_run_section {
     FIRN_RUN_SECTION_INDEX = 2,   /* one */
     FIRN_RUN_SECTION_FILTER = 3,  /* at most one */
     FIRN_RUN_SECTION_RANGES = 4,  /* any number */
-    FIRN_RUN_SECTION_ORIGIN = 5,  /* at most one: block/run_kind.h */
+    FIRN_RUN_SECTION_ORIGIN = 5,  /* at most one: run/run_kind.h */
     FIRN_RUN_SECTION_FILTERS = 6  /* at most one, of runs of columns */
 };
 

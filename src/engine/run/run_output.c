@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * block/run_output.c: writes what runs of all kinds have: blocks, range deletes, the filter, the
+ * run/run_output.c: writes what runs of all kinds have: blocks, range deletes, the filter, the
  * origin, the summary.
  *
  * A kind of run adds the blocks of its entries as they fill up, and its index at the end, between
@@ -19,7 +19,7 @@
  * Memory: one block compressed, a chunk of the block writer, 8 bytes a key for the filter, a block of
  * ranges.
  */
-#include "block/run_parts.h"
+#include "run/run_parts.h"
 
 #include "base/check.h"
 #include "base/mem.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * block/value_file.c: reading values that are stored outside of runs.
+ * run/value_file.c: reading values that are stored outside of runs.
  *
  * A value file is a sealed block file that contains only pieces of values: no sections, no index. A
  * reference names the place of a value. Without references, values cannot be distinguished, and
@@ -22,13 +22,12 @@
  *
  * Threads: any number at once; nothing changes after opening.
  */
-#include "block/value_file.h"
+#include "run/value_file.h"
 
 #include "base/bytes.h"
 #include "base/check.h"
 #include "base/checked.h"
 #include "base/mem.h"
-#include "block/block_format.h"
 #include "codec/xxh3.h"
 
 /* ==== reading values out of a file that has no blocks ====

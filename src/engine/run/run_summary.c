@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * block/run_summary.c: the summary and the ranges of a run of any kind.
+ * run/run_summary.c: the summary and the ranges of a run of any kind.
  *
  * Both are small. They are decoded when a run is opened, into memory that the run owns; their bytes
  * are never used in place. The summary carries the version of the format of its kind, which covers
@@ -10,7 +10,7 @@
  * has a lower bound below its upper one. Whether the summary matches the entries is for the check
  * of the run to find out.
  */
-#include "block/run_parts.h"
+#include "run/run_parts.h"
 
 #include "base/check.h"
 #include "base/reader.h"

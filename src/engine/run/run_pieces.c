@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * block/run_pieces.c: values that are too large to share a block.
+ * run/run_pieces.c: values that are too large to share a block.
  *
  * Such a value is cut into pieces of 1 MiB, each a block of the file, one directly after the other.
  * In place of the value the run has a locator: size, offset of the first piece, stored size of
@@ -13,7 +13,7 @@
  *
  * Failure: FIRN_CORRUPT names file and offset of the piece.
  */
-#include "block/run_parts.h"
+#include "run/run_parts.h"
 
 #include "base/check.h"
 
