@@ -19,7 +19,8 @@
  *      where the old one ends. So bytes that remain after that offset can never become records
  *      again.
  * (I8) When open returns a log to append to, everything it showed is durable. After a clean close
- *      this needs no sync (I6); after a crash the part above the marks is settled first.
+ *      this needs no sync (I6); after a crash the part above the marks is written
+ *      again and synced first.
  * (I9) Files of segments that are no longer needed are removed only after the header of a newer
  *      segment has said, durably, that the log begins later. So removal takes place with the next
  *      segment; closing a log with an outstanding removal begins one. If the gate says that a
@@ -409,7 +410,7 @@ out:
 
 /* Makes durable what recovery has shown (I8). */
 static int
-settle(struct firn_log *log, bool was_closed_cleanly, firn_error *err)
+sync_recovered(struct firn_log *log, bool was_closed_cleanly, firn_error *err)
 {
     int rc = FIRN_OK;
     DCHECK(log->durable <= log->end);
@@ -421,7 +422,7 @@ settle(struct firn_log *log, bool was_closed_cleanly, firn_error *err)
     if (log->end > FIRN_LOG_FORMAT_SEGMENT_SIZE) {
         uint64_t start = log->durable > FIRN_LOG_FORMAT_SEGMENT_SIZE ? log->durable
                                                                      : FIRN_LOG_FORMAT_SEGMENT_SIZE;
-        FIRN_TRY(firn_log_writer_settle(&log->writer, log->file, start, log->end, err));
+        FIRN_TRY(firn_log_writer_rewrite(&log->writer, log->file, start, log->end, err));
     }
     log->durable = log->end;
 out:
@@ -436,7 +437,7 @@ prepare_to_append(struct firn_log *log, const struct firn_log_recover *recovered
     struct firn_log_format_segment segment;
     FIRN_TRY(firn_log_segment_open(log->dir, log->prefix, log->segment.number,
                                    FIRN_OS_READ | FIRN_OS_WRITE, &log->file, &segment, err));
-    FIRN_TRY(settle(log, recovered->found.was_closed_cleanly, err));
+    FIRN_TRY(sync_recovered(log, recovered->found.was_closed_cleanly, err));
     /* Not before: the header that excludes segments may have had no durable name yet (I9). */
     uint64_t stale = firn_log_may_remove(log) ? log->segment.oldest : 0;
     FIRN_TRY(firn_log_segment_tidy(log->dir, log->prefix, stale, err));

@@ -71,9 +71,9 @@ void firn_log_writer_enter(struct firn_log_writer *writer, uint64_t ready_end);
 FIRN_MUST_CHECK int firn_log_writer_seal(struct firn_os_file *file, uint64_t salt, uint64_t offset,
                                          uint8_t type, firn_error *err);
 /* Writes the bytes [start, end) of a file over themselves and syncs it. */
-FIRN_MUST_CHECK int firn_log_writer_settle(struct firn_log_writer *writer,
-                                           struct firn_os_file *file, uint64_t start, uint64_t end,
-                                           firn_error *err);
+FIRN_MUST_CHECK int firn_log_writer_rewrite(struct firn_log_writer *writer,
+                                            struct firn_os_file *file, uint64_t start, uint64_t end,
+                                            firn_error *err);
 
 /* A file that is kept for the next segment. */
 enum firn_log_spare {

@@ -118,7 +118,7 @@ FIRN_MUST_CHECK int firn_db_reader_advance(struct firn_db *db, firn_error *err);
  * full disk counts them. Requires: the handle writes. Any thread. */
 void firn_db_space_beside(struct firn_db *db, uint64_t bytes);
 /* Called after files were removed: on a full disk, makes sure that this frees space. Any thread. */
-void firn_db_space_settle(struct firn_db *db);
+void firn_db_space_sync_removals(struct firn_db *db);
 /* 128 random bits, generated at creation. */
 const uint8_t *firn_db_id(const struct firn_db *db);
 

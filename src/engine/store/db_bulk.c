@@ -427,7 +427,7 @@ end_probing(struct part *part, firn_error *err)
 
 /* Decides where an entry of an insertion goes. */
 static int
-settle_order(struct part *part, firn_slice key, firn_error *err)
+choose_order(struct part *part, firn_slice key, firn_error *err)
 {
     int rc = FIRN_OK;
     if (!part->is_sorted) {
@@ -454,7 +454,7 @@ firn_db_bulk_insert(struct firn_db_bulk *bulk, size_t part, firn_slice key, firn
     int rc;
     DCHECK(bulk->inserts && part < bulk->part_count);
     FIRN_TRY(check_entry(bulk, key, value, err));
-    rc = settle_order(&bulk->parts[part], key, err);
+    rc = choose_order(&bulk->parts[part], key, err);
     bulk->is_over = rc != FIRN_OK;
     FIRN_TRY(rc);
     rc = add(&bulk->parts[part], FIRN_ENTRY_PUT, key, value, err);

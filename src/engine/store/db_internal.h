@@ -827,7 +827,7 @@ void firn_db_write_end_exclusive(struct firn_db *db);
 FIRN_MUST_CHECK int firn_db_pace_admit(struct firn_db *db, size_t bytes, firn_error *err);
 /* Called after a group has written to the trees of a list (linked by next_touched): freezes memtables that
  * have grown too large. Failures are noted. */
-void firn_db_pace_settle(struct firn_db *db, struct firn_db_tree *touched);
+void firn_db_pace_follow_up(struct firn_db *db, struct firn_db_tree *touched);
 /* Freezes all memtables that are not empty, and begins a new segment of the log. */
 FIRN_MUST_CHECK int firn_db_pace_freeze_all(struct firn_db *db, firn_error *err);
 /* Removes segments of the log that are no longer needed. */

@@ -668,7 +668,7 @@ freeze_early(struct firn_db *db, bool *has_frozen, firn_error *err)
 }
 
 static int
-settle(struct firn_db *db, struct firn_db_tree *touched, firn_error *err)
+freeze_full(struct firn_db *db, struct firn_db_tree *touched, firn_error *err)
 {
     bool has_frozen = false;
     bool has_more = false;
@@ -716,14 +716,14 @@ prepare_memory(struct firn_db *db)
 }
 
 void
-firn_db_pace_settle(struct firn_db *db, struct firn_db_tree *touched)
+firn_db_pace_follow_up(struct firn_db *db, struct firn_db_tree *touched)
 {
     firn_error err;
     prepare_memory(db);
     if (firn_lsm_memtable_bytes(firn_db_image(db)->lsm) > memtables_limit(db)) {
         firn_db_pace_borrow(db);
     }
-    if (settle(db, touched, &err) != FIRN_OK) {
+    if (freeze_full(db, touched, &err) != FIRN_OK) {
         firn_db_jobs_note_failure(db, &err);
     }
     uint64_t log_bytes = firn_log_size_bytes(db->log);

@@ -23,7 +23,7 @@
  * reopened.
  *
  * The last LAST_BYTES of the file are kept for what must not fail: opening writes a segment's header
- * and may have to settle the log, and a drain that finds no other space begins with them.
+ * and may have to make the log durable, and a drain that finds no other space begins with them.
  *
  * Deleting the files of other rooms in the store's directory (packs of a workspace) takes commits and
  * small merges of the store: the reserve has a 128th of their size for that, 64 KiB to 1 MiB.
@@ -352,7 +352,7 @@ give_up(struct firn_db *db, uint64_t left)
         has = remove_file(db);
     }
     end(db, has);
-    firn_db_space_settle(db);
+    firn_db_space_sync_removals(db);
     return is_news || had > has;
 }
 
@@ -376,12 +376,12 @@ firn_db_space_give_up_at_open(struct firn_db *db)
     if (firn_os_remove_file(db->dir, FIRN_STOREFILE_RESERVE_NAME, NULL) != FIRN_OK) {
         return false;
     }
-    firn_db_space_settle(db);
+    firn_db_space_sync_removals(db);
     return true;
 }
 
 void
-firn_db_space_settle(struct firn_db *db)
+firn_db_space_sync_removals(struct firn_db *db)
 {
     if (atomic_load(&db->space.is_full)) {
         FIRN_IGNORE(firn_os_dir_sync_filesystem(db->dir, NULL));

@@ -332,7 +332,7 @@ firn_run_file_set_values(struct firn_run_file *file, size_t i, struct firn_run_f
 }
 
 void
-firn_run_file_settle_values(struct firn_run_file *file)
+firn_run_file_set_value_totals(struct firn_run_file *file)
 {
     struct firn_manifest_reference *references = references_of(file);
     for (size_t i = 0; i < file->info.reference_count; i++) {

@@ -41,7 +41,7 @@ struct firn_run_file {
     /* Guarded by the mutex of the trees. Of a history run: a group that some view was found to read. Of a run
      * in the last level: the beginning of the line of now for which rewriting it is useless. */
     size_t needed_by;
-    uint64_t settled_for;
+    uint64_t useless_for;
 
     /* Of a run: the value files that info.references names, with a reference to each, and how they
      * are found. */
@@ -118,7 +118,7 @@ struct firn_run_file *firn_run_file_find_values(const struct firn_run_file *file
 /* Sets the i-th value file, once, and takes a reference to it. */
 void firn_run_file_set_values(struct firn_run_file *file, size_t i, struct firn_run_file *values);
 /* For a run that no version names yet, once the contents of its value files are known. */
-void firn_run_file_settle_values(struct firn_run_file *file);
+void firn_run_file_set_value_totals(struct firn_run_file *file);
 /* The same run with one more attachment, to replace it in versions. Requires: the attachment's
  * number is larger than those of the run's others, and the run refers to no value files. The caller
  * has the only reference. NULL: memory is out. */

@@ -257,8 +257,10 @@ FIRN_MUST_CHECK int firn_catalog_forgotten_note(struct firn_db *db, const struct
 FIRN_MUST_CHECK int firn_catalog_forgotten_load(struct firn_db *db, struct firn_hash_map *set,
                                                 firn_error *err);
 /* Removes from the store's list the objects of a set that the index no longer has. */
-FIRN_MUST_CHECK int firn_catalog_forgotten_settle(struct firn_objects *objects, struct firn_db *db,
-                                                  const struct firn_hash_map *set, firn_error *err);
+FIRN_MUST_CHECK int firn_catalog_forgotten_remove_gone(struct firn_objects *objects,
+                                                       struct firn_db *db,
+                                                       const struct firn_hash_map *set,
+                                                       firn_error *err);
 
 /* Which checkpoints are kept: a policy, its text, and the walk that applies it.
  *

@@ -169,8 +169,8 @@ out:
 }
 
 int
-firn_catalog_forgotten_settle(struct firn_objects *objects, struct firn_db *db,
-                              const struct firn_hash_map *set, firn_error *err)
+firn_catalog_forgotten_remove_gone(struct firn_objects *objects, struct firn_db *db,
+                                   const struct firn_hash_map *set, firn_error *err)
 {
     struct firn_db_keyspace *forgotten;
     struct firn_db_batch *batch = NULL;

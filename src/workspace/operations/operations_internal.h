@@ -105,7 +105,7 @@ FIRN_MUST_CHECK int firn_ws_restore_foretell_store(const struct firn_ws_opened *
 struct firn_ws_rules_today firn_ws_restore_today(const struct firn_ws_restoring *restoring);
 void firn_ws_restore_report(struct firn_ws_restoring *restoring, const struct firn_checkout *apply);
 
-/* Brings the workspace to restoring->record. Requires: a pending restore has been settled. */
+/* Brings the workspace to restoring->record. Requires: what a pending restore left has been recovered. */
 FIRN_MUST_CHECK int firn_ws_restore_in_place(struct firn_ws_restoring *restoring, firn_error *err);
 
 /* Finishes a pending restore of an opened workspace. A restore that had moved nothing yet is

@@ -3,7 +3,7 @@
  * operations/ws_restore.c: bringing a workspace, or another directory, to the state of a
  * checkpoint: what is restored, and where.
  *
- * For restores in place see ws_restore_in_place.c. If an earlier restore is pending, it is settled
+ * For restores in place see ws_restore_in_place.c. If an earlier restore is pending, it is recovered
  * first. A restore of the whole tree then starts from what is there; before a restore of some paths
  * the pending one is finished, so that the rest of the tree does not stay half done.
  *
@@ -281,7 +281,7 @@ go_on_with_pending(struct firn_ws_restoring *restoring)
 /* A restore that was interrupted.
  *
  * Commands that only read report it. Those that write handle it first: files under temporary names
- * are settled (checkout_recover.c), and then an ordinary restore continues from what is there, a
+ * are removed or put back (checkout_recover.c), and then an ordinary restore continues from what is there, a
  * mix of the old state, the new one and later edits. As always it first takes a safety checkpoint
  * of all that, so an edit that is displaced is never the only copy (I1; checked where things move,
  * ws_restore_in_place.c).

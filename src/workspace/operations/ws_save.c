@@ -557,7 +557,7 @@ firn_ws_save_tree(struct firn_ws_opened *opened, const struct firn_ws_save_reque
 
 /* Makes no checkpoint: the tree has one already. */
 static int
-settle_for_previous(struct saving *saving, firn_error *err)
+return_previous(struct saving *saving, firn_error *err)
 {
     int rc;
     DCHECK(saving->has_previous && saving->result->is_unchanged && !saving->result->is_made);
@@ -633,7 +633,7 @@ save_opened(struct saving *saving, firn_error *err)
     FIRN_TRY(firn_ws_save_tree_scan(saving->opened, &saving->request, &saving->tree, err));
     compare(saving);
     FIRN_TRY(saving->only_if_changed && saving->result->is_unchanged
-                 ? settle_for_previous(saving, err)
+                 ? return_previous(saving, err)
                  : make_checkpoint(saving, err));
     if (saving->turn.begins) {
         /* Only its prompt would be missing later. */

@@ -161,7 +161,7 @@ firn_reclaim_collect(struct firn_reclaim *gc, firn_error *err)
 {
     struct firn_objects_retire_result collected;
     int rc = firn_objects_retire_collect(gc->opened->objects, &collected, err);
-    firn_db_space_settle(gc->opened->db);
+    firn_db_space_sync_removals(gc->opened->db);
     gc->result->packs_waiting = collected.waiting;
     gc->result->bytes_waiting = collected.waiting_bytes;
     return rc;
@@ -378,8 +378,8 @@ run(struct firn_reclaim *gc, firn_error *err)
         FIRN_TRY(rc);
     }
     if (gc->forgotten.count > 0) {
-        FIRN_TRY(firn_catalog_forgotten_settle(gc->opened->objects, gc->opened->db, &gc->forgotten,
-                                               err));
+        FIRN_TRY(firn_catalog_forgotten_remove_gone(gc->opened->objects, gc->opened->db,
+                                                    &gc->forgotten, err));
     }
     FIRN_TRY(firn_reclaim_collect(gc, err));
     const struct firn_catalog_due due = {.deleted_bytes = result->bytes_dead};
