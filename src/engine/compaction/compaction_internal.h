@@ -7,7 +7,7 @@
 
 #include "base/hash_map.h"
 #include "compaction/compaction.h"
-#include "lsm/lsm_internal.h"
+#include "lsm/lsm_handle.h"
 #include "memtable/memtable.h"
 #include "merge/merge.h"
 #include "run/value_file.h"

@@ -4,7 +4,7 @@
  * readers.
  *
  * Changes are made one at a time, in the order of MANIFEST's versions, by the holder of the token
- * (lsm_internal.h). The steps:
+ * (lsm_handle.h). The steps:
  *
  *   1. take the token; only now does the tree's newest version stay the same
  *   2. make the new versions and the memory for the new states: a failure does no harm yet

@@ -23,7 +23,7 @@
 #include "base/mem.h"
 #include "base/sort.h"
 #include "log/log_format.h"
-#include "lsm/lsm_internal.h"
+#include "lsm/lsm_handle.h"
 #include "mend/mend_internal.h"
 
 struct mending {
