@@ -20,7 +20,7 @@
 #include "base/slice.h"
 #include "codec/crc32c.h"
 #include "codec/hex.h"
-#include "handle/ws_internal.h"
+#include "handle/ws_opened.h"
 #include "place/place.h"
 #include "sim/sim_memory.h"
 #include "store/db.h"

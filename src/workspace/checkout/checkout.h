@@ -17,7 +17,7 @@
 #include "catalog/catalog_journal.h"
 #include "difference/difference.h"
 #include "firn/workspace.h"
-#include "handle/ws_internal.h"
+#include "handle/ws_opened.h"
 #include "objects/objects.h"
 #include "os/os.h"
 #include "tree/tree.h"

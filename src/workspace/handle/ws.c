@@ -28,7 +28,7 @@
 #include "base/mem.h"
 #include "base/slice.h"
 #include "catalog/catalog.h"
-#include "handle/ws_internal.h"
+#include "handle/ws_opened.h"
 #include "objects/objects.h"
 #include "place/place.h"
 #include "store/db.h"

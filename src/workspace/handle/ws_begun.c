@@ -24,7 +24,7 @@
  * user began its restore. (I2) The note is removed only after the journal is no longer pending. A
  * crash in between leaves a note for a tag that no journal has; the next restore replaces it.
  */
-#include "handle/ws_internal.h"
+#include "handle/ws_opened.h"
 
 #include <inttypes.h>
 #include <string.h>

@@ -24,7 +24,6 @@
 #include "base/check.h"
 #include "base/slice.h"
 #include "checkout/checkout.h"
-#include "handle/ws_internal.h"
 #include "reclaim/reclaim.h"
 #include "threads/os_callback.h"
 #include "tree/tree.h"

@@ -32,7 +32,6 @@
 #include "base/sort.h"
 #include "checkout/checkout.h"
 #include "codec/xxh3.h"
-#include "handle/ws_internal.h"
 #include "operations/operations_internal.h"
 #include "statcache/statcache.h"
 #include "threads/os_callback.h"

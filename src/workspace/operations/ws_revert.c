@@ -24,7 +24,6 @@
 #include "base/slice.h"
 #include "checkout/checkout.h"
 #include "difference/difference.h"
-#include "handle/ws_internal.h"
 #include "operations/operations_internal.h"
 #include "reclaim/reclaim.h"
 #include "threads/os_callback.h"

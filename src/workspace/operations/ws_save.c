@@ -29,7 +29,6 @@
 #include "base/slice.h"
 #include "catalog/catalog.h"
 #include "codec/blake3_hash.h"
-#include "handle/ws_internal.h"
 #include "operations/operations_internal.h"
 #include "reclaim/reclaim.h"
 #include "statcache/statcache.h"

@@ -23,7 +23,7 @@
 #include "base/sort.h"
 #include "catalog/catalog.h"
 #include "codec/hex.h"
-#include "handle/ws_internal.h"
+#include "handle/ws_opened.h"
 #include "objects/objects.h"
 #include "place/place.h"
 #include "repair/repair.h"

@@ -43,7 +43,6 @@
 #include "base/slice.h"
 #include "base/sort.h"
 #include "catalog/catalog.h"
-#include "reclaim/reclaim.h"
 #include "statcache/statcache.h"
 #include "threads/os_callback.h"
 

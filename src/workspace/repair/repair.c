@@ -32,12 +32,10 @@
 #include "base/mem.h"
 #include "base/slice.h"
 #include "copy/copy_capture.h"
-#include "handle/ws.h"
 #include "lsm/lsm.h"
 #include "objects/objects.h"
 #include "os/os_clone.h"
 #include "place/place.h"
-#include "repair/repair.h"
 #include "rows/rows.h"
 #include "threads/os_callback.h"
 

@@ -35,7 +35,8 @@
 
 #include "base/check.h"
 #include "base/mem.h"
-#include "handle/ws_internal.h"
+#include "handle/ws_opened.h"
+#include "operations/operations.h"
 #include "watch/watch_internal.h"
 #include "watchlink/watchlink.h"
 

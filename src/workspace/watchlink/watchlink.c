@@ -45,7 +45,7 @@
 #include "base/slice.h"
 #include "codec/xxh3.h"
 #include "firn/workspace.h"
-#include "handle/ws_internal.h"
+#include "handle/ws_opened.h"
 #include "os/os_socket.h"
 #include "threads/os_callback.h"
 #include "threads/os_thread.h"

@@ -16,7 +16,7 @@
 #include "base/slice.h"
 #include "catalog/catalog.h"
 #include "gc_support.h"
-#include "handle/ws_internal.h"
+#include "handle/ws_opened.h"
 #include "reclaim/reclaim_internal.h"
 #include "sim/sim_memory.h"
 

@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "handle/ws_internal.h"
+#include "handle/ws_opened.h"
 #include "sim/sim_memory.h"
 #include "support/test_alloc.h"
 #include "watch/watch_internal.h"

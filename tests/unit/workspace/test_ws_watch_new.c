@@ -15,7 +15,7 @@
 #include <cmocka.h>
 
 #include "base/slice.h"
-#include "handle/ws_internal.h"
+#include "handle/ws_opened.h"
 #include "support/test_alloc.h"
 #include "watch/watch_internal.h"
 #include "ws_support.h"

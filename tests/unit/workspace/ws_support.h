@@ -7,6 +7,9 @@
 #define FIRN_TEST_WS_SUPPORT_H
 
 #include "handle/ws.h"
+#include "operations/operations.h"
+#include "reclaim/reclaim.h"
+#include "repair/repair.h"
 #include "scan_support.h"
 #include "watch/watch_internal.h"
 #include "watchlink/watchlink.h"
