@@ -35,9 +35,10 @@ firn_catalog_open(struct firn_db *db, struct firn_catalog **out, firn_error *err
     }
     catalog->db = db;
     int rc;
-    FIRN_TRY(firn_db_keyspace_open_if_any(db, "firn.workspaces", &catalog->workspaces, err));
-    FIRN_TRY(firn_db_keyspace_open_if_any(db, "firn.checkpoints", &catalog->checkpoints, err));
-    FIRN_TRY(firn_db_keyspace_open_if_any(db, "firn.unpacked", &catalog->unpacked, err));
+    FIRN_TRY(firn_db_keyspace_open_if_any(db, FIRN_CATALOG_WORKSPACES, &catalog->workspaces, err));
+    FIRN_TRY(
+        firn_db_keyspace_open_if_any(db, FIRN_CATALOG_CHECKPOINTS, &catalog->checkpoints, err));
+    FIRN_TRY(firn_db_keyspace_open_if_any(db, FIRN_CATALOG_UNPACKED, &catalog->unpacked, err));
     *out = catalog;
     return FIRN_OK;
 out:
@@ -59,11 +60,13 @@ firn_catalog_db(const struct firn_catalog *catalog)
 
 /* ---- checkpoints ---- */
 
-static void
-checkpoint_key(uint32_t workspace, uint64_t order, uint8_t *out)
+/* The key of a checkpoint, and of its pin. */
+static firn_slice
+make_key(uint32_t workspace, uint64_t order, uint8_t out[CHECKPOINT_KEY_SIZE])
 {
     firn_store_be32(out, workspace);
-    firn_store_be64(out + 4, order);
+    firn_store_be64(out + WORKSPACE_KEY_SIZE, order);
+    return firn_bytes(out, CHECKPOINT_KEY_SIZE);
 }
 
 int
@@ -103,8 +106,7 @@ firn_catalog_get(struct firn_catalog *catalog, uint32_t workspace, uint64_t orde
     if (catalog->checkpoints == NULL) {
         return firn_error_set(err, FIRN_NOT_FOUND, "there is no checkpoint yet");
     }
-    checkpoint_key(workspace, order, key);
-    int rc = firn_db_get(catalog->checkpoints, firn_bytes(key, sizeof key), out, err);
+    int rc = firn_db_get(catalog->checkpoints, make_key(workspace, order, key), out, err);
     return rc == FIRN_OK ? firn_catalog_record_decode(firn_buf_slice(out), record, err) : rc;
 }
 
@@ -179,24 +181,45 @@ out:
     return rc;
 }
 
+int
+firn_catalog_put(struct firn_catalog *catalog, struct firn_db_batch *batch, uint32_t workspace,
+                 uint64_t order, firn_slice bytes, firn_error *err)
+{
+    uint8_t key_bytes[CHECKPOINT_KEY_SIZE];
+    firn_slice key = make_key(workspace, order, key_bytes);
+    int rc;
+    DCHECK(workspace != 0); /* numbers begin at 1: 0 means all workspaces */
+    FIRN_TRY(firn_db_batch_put(batch, catalog->checkpoints, key, bytes, err));
+    FIRN_TRY(firn_db_batch_put(batch, catalog->unpacked, key, firn_bytes(NULL, 0), err));
+out:
+    return rc;
+}
+
+int
+firn_catalog_delete(struct firn_catalog *catalog, struct firn_db_batch *batch, uint32_t workspace,
+                    const struct firn_catalog_record *record, firn_error *err)
+{
+    uint8_t key_bytes[CHECKPOINT_KEY_SIZE];
+    firn_slice key = make_key(workspace, record->order, key_bytes);
+    int rc;
+    DCHECK(workspace != 0);
+    FIRN_TRY(firn_db_batch_delete(batch, catalog->checkpoints, key, err));
+    FIRN_TRY(firn_db_batch_delete(batch, catalog->unpacked, key, err));
+    FIRN_TRY(firn_catalog_tags_batch_remove(catalog, workspace, record->id, batch, err));
+    FIRN_TRY(firn_catalog_pins_remove(catalog, batch, workspace, record->order, err));
+out:
+    return rc;
+}
+
 static int
 batch_put_record(struct firn_catalog *catalog, struct firn_db_batch *batch, uint32_t workspace,
                  const struct firn_catalog_record *record, firn_error *err)
 {
-    DCHECK(workspace != 0); /* numbers begin at 1: 0 means all workspaces */
-    uint8_t key_bytes[CHECKPOINT_KEY_SIZE];
-    checkpoint_key(workspace, record->order, key_bytes);
-    firn_slice key = firn_bytes(key_bytes, sizeof key_bytes);
     struct firn_buf value = {0};
     int rc = firn_catalog_record_encode(record, &value);
-    if (rc != FIRN_OK) {
-        rc = firn_error_no_memory(err, "a checkpoint's record");
-    } else {
-        rc = firn_db_batch_put(batch, catalog->checkpoints, key, firn_buf_slice(&value), err);
-    }
-    if (rc == FIRN_OK) {
-        rc = firn_db_batch_put(batch, catalog->unpacked, key, firn_bytes(NULL, 0), err);
-    }
+    rc = rc == FIRN_OK ? firn_catalog_put(catalog, batch, workspace, record->order,
+                                          firn_buf_slice(&value), err)
+                       : firn_error_no_memory(err, "a checkpoint's record");
     firn_buf_deinit(&value);
     return rc;
 }
@@ -439,17 +462,7 @@ out:
  *
  * A store in which nothing was pinned may have no such keyspace: a reader finds no pins. */
 
-enum { PIN_FORMAT = 1, WORKSPACE_SIZE = 4, KEY_SIZE = 12 };
-
-static const char keyspace_name[] = FIRN_DB_SYSTEM_PREFIX "pins";
-
-static firn_slice
-make_key(uint32_t workspace, uint64_t order, uint8_t out[KEY_SIZE])
-{
-    firn_store_be32(out, workspace);
-    firn_store_be64(out + WORKSPACE_SIZE, order);
-    return firn_bytes(out, KEY_SIZE);
-}
+enum { PIN_FORMAT = 1 };
 
 static int
 decode(firn_slice key, firn_slice value, struct firn_catalog_pins_pin *out, firn_error *err)
@@ -461,10 +474,10 @@ decode(firn_slice key, firn_slice value, struct firn_catalog_pins_pin *out, firn
         return firn_error_set(err, FIRN_NEWER, "a pin has format %u, this version knows %u", format,
                               PIN_FORMAT);
     }
-    if (key.size == KEY_SIZE && format == PIN_FORMAT &&
+    if (key.size == CHECKPOINT_KEY_SIZE && format == PIN_FORMAT &&
         firn_reader_copy(&reader, out->id, sizeof out->id) && firn_reader_le64(&reader, &created) &&
         firn_reader_left(&reader) == 0) {
-        out->order = firn_load_be64(key.data + WORKSPACE_SIZE);
+        out->order = firn_load_be64(key.data + WORKSPACE_KEY_SIZE);
         out->created_ns = (int64_t)created;
         return FIRN_OK;
     }
@@ -478,11 +491,11 @@ firn_catalog_pins_has(struct firn_catalog *catalog, uint32_t workspace,
     struct firn_db_keyspace *pins;
     struct firn_catalog_pins_pin pin;
     struct firn_buf value = {0};
-    uint8_t bytes[KEY_SIZE];
+    uint8_t bytes[CHECKPOINT_KEY_SIZE];
     firn_slice key = make_key(workspace, record->order, bytes);
     int rc;
     *out = false;
-    FIRN_TRY(firn_db_keyspace_open_if_any(catalog->db, keyspace_name, &pins, err));
+    FIRN_TRY(firn_db_keyspace_open_if_any(catalog->db, FIRN_CATALOG_PINS, &pins, err));
     rc = pins == NULL ? FIRN_NOT_FOUND : firn_db_get(pins, key, &value, err);
     if (rc == FIRN_NOT_FOUND) {
         rc = FIRN_OK;
@@ -504,12 +517,12 @@ firn_catalog_pins_put(struct firn_catalog *catalog, struct firn_db_batch *batch,
                       const struct firn_catalog_pins_pin *pin, firn_error *err)
 {
     uint8_t value[1 + FIRN_CATALOG_RECORD_ID_SIZE + 8] = {PIN_FORMAT};
-    uint8_t bytes[KEY_SIZE];
+    uint8_t bytes[CHECKPOINT_KEY_SIZE];
     struct firn_db_keyspace *pins;
     int rc;
     memcpy(value + 1, pin->id, sizeof pin->id);
     firn_store_le64(value + 1 + sizeof pin->id, (uint64_t)pin->created_ns);
-    FIRN_TRY(firn_db_keyspace_open_if_any(catalog->db, keyspace_name, &pins, err));
+    FIRN_TRY(firn_db_keyspace_open_if_any(catalog->db, FIRN_CATALOG_PINS, &pins, err));
     DCHECK(pins != NULL && workspace != 0);
     rc = firn_db_batch_put(batch, pins, make_key(workspace, pin->order, bytes),
                            firn_bytes(value, sizeof value), err);
@@ -521,10 +534,10 @@ int
 firn_catalog_pins_remove(struct firn_catalog *catalog, struct firn_db_batch *batch,
                          uint32_t workspace, uint64_t order, firn_error *err)
 {
-    uint8_t bytes[KEY_SIZE];
+    uint8_t bytes[CHECKPOINT_KEY_SIZE];
     struct firn_db_keyspace *pins;
     int rc;
-    FIRN_TRY(firn_db_keyspace_open_if_any(catalog->db, keyspace_name, &pins, err));
+    FIRN_TRY(firn_db_keyspace_open_if_any(catalog->db, FIRN_CATALOG_PINS, &pins, err));
     DCHECK(pins != NULL);
     rc = firn_db_batch_delete(batch, pins, make_key(workspace, order, bytes), err);
 out:
@@ -537,14 +550,14 @@ firn_catalog_pins_list(struct firn_catalog *catalog, uint32_t workspace,
                                     firn_error *err),
                        void *ctx, firn_error *err)
 {
-    uint8_t number[WORKSPACE_SIZE];
+    uint8_t number[WORKSPACE_KEY_SIZE];
     firn_store_be32(number, workspace);
     firn_slice prefix = firn_bytes(number, sizeof number);
     struct firn_db_cursor_options options = {.prefix = &prefix};
     struct firn_db_keyspace *pins;
     struct firn_db_cursor *cursor = NULL;
     int rc;
-    FIRN_TRY(firn_db_keyspace_open_if_any(catalog->db, keyspace_name, &pins, err));
+    FIRN_TRY(firn_db_keyspace_open_if_any(catalog->db, FIRN_CATALOG_PINS, &pins, err));
     if (pins == NULL) {
         return FIRN_OK;
     }

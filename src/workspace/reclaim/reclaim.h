@@ -38,16 +38,11 @@ size_t firn_reclaim_join_choose(const uint64_t *sizes, size_t count);
 
 /* Deleting checkpoints from the catalog. */
 
-#define FIRN_RECLAIM_DELETE_CHECKPOINTS "firn.checkpoints"
-#define FIRN_RECLAIM_DELETE_UNPACKED "firn.unpacked"
-
 /* A commit that deletes checkpoints, with everything that the catalog holds about each. */
 struct firn_reclaim_delete_batch {
     struct firn_db *db;
     struct firn_catalog *catalog;
     struct firn_db_batch *batch;
-    struct firn_db_keyspace *checkpoints;
-    struct firn_db_keyspace *unpacked;
     bool knows_due;
     struct firn_catalog_due due; /* with what was added */
 };
