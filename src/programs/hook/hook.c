@@ -267,7 +267,7 @@ make_change(struct firn_cli *cli, struct change *out)
         return exit_code;
     }
     if (is_user && (file != NULL || cli->directory != NULL)) {
-        return firn_command_misused(cli, "--user and --file or --workspace exclude each other");
+        return firn_command_misused(cli, "--user and --file or --directory exclude each other");
     }
     if (is_user && (home == NULL || home[0] == '\0')) {
         return firn_command_report_error(cli, FIRN_NOT_FOUND, NULL, "HOME is not set");
@@ -540,7 +540,7 @@ static const struct firn_command install_command = {
     .arguments = "AGENT",
     .options = options,
     .help = "AGENT is claude (Claude Code), gemini (Gemini CLI) or cursor. Adds two hooks to\n"
-            "its settings in the current directory, or in the one given by --workspace: one\n"
+            "its settings in the current directory, or in the one given by --directory: one\n"
             "saves before each turn, one after it. Everything else in the file stays. A file\n"
             "that is not a JSON object, or has comments, is not changed, and the command\n"
             "fails. Installing again changes nothing.\n"
@@ -602,7 +602,7 @@ static const struct firn_command run_command = {
     .help = "The agent runs this, with WHEN being before or after, and describes the turn on\n"
             "standard input. A checkpoint is made if something has changed since the previous\n"
             "one; its message contains the beginning of the prompt, also after the turn. The\n"
-            "directories are those that the agent names, or the one given by --workspace. The\n"
+            "directories are those that the agent names, or the one given by --directory. The\n"
             "home directory and the root directory are saved only if they were saved before.\n"
             "\n"
             "The answer, in the agent's own format, lets the turn go on. The exit code is 0,\n"

@@ -37,7 +37,7 @@ void firn_task_settings_unread(void (*on_notice)(void *ctx, const firn_notice *n
 
 /* ---- the workspace that a command is about ---- */
 
-/* Opens the workspace that the command line names: --workspace, else the current directory.
+/* Opens the workspace that the command line names: --directory, else the current directory.
  * Returns an exit code; unless it is FIRN_EXIT_OK the failure has been reported. */
 int firn_task_workspace_open(struct firn_cli *cli, firn_workspace **out);
 /* The same for commands that run in the background and ask no question. *out_is_untrusted: a store in the
