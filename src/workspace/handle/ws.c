@@ -236,7 +236,7 @@ open_store(struct firn_ws *ws, enum firn_ws_open_mode mode, struct firn_ws_opene
 {
     struct firn_db_options options = {.create_if_missing = mode == FIRN_WS_CREATE,
                                       .read_only = mode == FIRN_WS_READ,
-                                      .lock_timeout_ms = ws->lock_timeout_ms,
+                                      .lock_timeout_ms = ws->never_waits ? 0 : ws->lock_timeout_ms,
                                       .memory_bytes = STORE_MEMORY_BYTES};
     DCHECK(opened->store_dir == NULL && opened->db == NULL);
     int rc;

@@ -29,11 +29,14 @@ struct firn_ws {
     bool is_new; /* a new history was requested, even if the directory was moved here */
     struct firn_place_located place;
     int64_t lock_timeout_ms;
+    bool
+        never_waits; /* for the store's lock, whatever lock_timeout_ms says: a watch runs (watch.c) */
     struct firn_scan_sqlite sqlite;
-    const struct firn_watch_link *watch; /* in this process; NULL: there may be one elsewhere */
-    struct firn_buf record;              /* bytes of the last record looked up */
-    struct firn_buf texts; /* char * each: texts of earlier places; callers may hold them */
-    struct firn_buf given; /* void * each: memory of results; ws_given.c */
+    const struct firn_watch_link
+        *watch;             /* in this process; NULL: there may be one elsewhere */
+    struct firn_buf record; /* bytes of the last record looked up */
+    struct firn_buf texts;  /* char * each: texts of earlier places; callers may hold them */
+    struct firn_buf given;  /* void * each: memory of results; ws_given.c */
 };
 
 /* A store opened for one operation of a workspace. */

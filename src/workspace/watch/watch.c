@@ -322,7 +322,7 @@ save(struct watching *watching)
     firn_error err;
     options.if_changed = true;
     DCHECK(watching->ws->watch == NULL && !watching->options->only_watch);
-    DCHECK(watching->ws->lock_timeout_ms == 0); /* (I2) */
+    DCHECK(watching->ws->never_waits); /* (I2) */
     watching->ws->watch = &watching->link;
     int rc = firn_ws_save(watching->ws, &options, &result, &err);
     watching->ws->watch = NULL;
@@ -490,11 +490,10 @@ firn_watch(struct firn_ws *ws, const firn_workspace_watch_options *options, firn
         .include_deps = options->save->include_deps, .gitignore = options->save->gitignore};
     watching.full_ns = now_of(&watching);
     int rc = start(&watching, err);
-    int64_t lock_timeout_ms = ws->lock_timeout_ms;
     if (rc == FIRN_OK) {
-        ws->lock_timeout_ms = 0; /* (I2) */
+        ws->never_waits = true; /* (I2), for the host's collections too */
         rc = loop(&watching, err);
-        ws->lock_timeout_ms = lock_timeout_ms;
+        ws->never_waits = false;
     }
     finish(&watching);
     return rc;
