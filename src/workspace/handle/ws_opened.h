@@ -18,7 +18,7 @@
 #include "rules/rules.h"
 #include "scan/scan.h"
 
-struct firn_watch_link;
+struct firn_watchlink_local;
 
 struct firn_ws {
     struct firn_os_process_mark mark; /* first: see api_process.h */
@@ -32,7 +32,7 @@ struct firn_ws {
     bool
         never_waits; /* for the store's lock, whatever lock_timeout_ms says: a watch runs (watch.c) */
     struct firn_scan_sqlite sqlite;
-    const struct firn_watch_link
+    const struct firn_watchlink_local
         *watch;             /* in this process; NULL: there may be one elsewhere */
     struct firn_buf record; /* bytes of the last record looked up */
     struct firn_buf texts;  /* char * each: texts of earlier places; callers may hold them */

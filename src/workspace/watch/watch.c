@@ -53,7 +53,7 @@ struct watching {
     struct firn_os_watch *kernel;
     struct firn_watch_set *set;
     struct firn_watch_new fresh;
-    struct firn_watch_link link; /* for our own saves */
+    struct firn_watchlink_local link; /* for our own saves */
     bool is_stopping;
     bool is_lost;       /* events were lost: start again */
     bool is_full_asked; /* the last question was that of a save which visits everything */
@@ -484,7 +484,7 @@ int
 firn_watch(struct firn_ws *ws, const firn_workspace_watch_options *options, firn_error *err)
 {
     struct watching watching = {.ws = ws, .options = options};
-    watching.link = (struct firn_watch_link){ask_ourselves, enter, tell, &watching};
+    watching.link = (struct firn_watchlink_local){ask_ourselves, enter, tell, &watching};
     watching.fresh.os = ws->os;
     watching.fresh.rules = (struct firn_rules_walk_options){
         .include_deps = options->save->include_deps, .gitignore = options->save->gitignore};

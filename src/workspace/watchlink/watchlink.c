@@ -68,7 +68,7 @@ struct passed {
 };
 
 struct firn_watchlink {
-    const struct firn_watch_link *link; /* NULL: by the socket */
+    const struct firn_watchlink_local *link; /* NULL: by the socket */
     struct firn_os_dir *store_dir;
     uint32_t workspace;
     struct firn_watch_question question;
