@@ -342,7 +342,7 @@ visit_base(void *ctx, firn_slice bytes, const struct firn_catalog_record *record
 }
 
 static int
-ambiguous(const struct wanted *wanted, const char *text, firn_error *err)
+refuse_ambiguous(const struct wanted *wanted, const char *text, firn_error *err)
 {
     DCHECK(wanted->found > 1 && wanted->reference->kind == FIRN_REFERENCE_ID);
     int letters = (int)wanted->reference->id_size + 1;
@@ -356,7 +356,7 @@ ambiguous(const struct wanted *wanted, const char *text, firn_error *err)
 }
 
 static int
-none(const struct firn_reference *reference, const char *text, firn_error *err)
+refuse_missing(const struct firn_reference *reference, const char *text, firn_error *err)
 {
     switch (reference->kind) {
     case FIRN_REFERENCE_LATEST:
@@ -388,10 +388,10 @@ find_base(struct firn_catalog *catalog, uint32_t workspace, const char *text,
         goto out;
     }
     if (wanted.found == 0) {
-        return none(reference, text, err);
+        return refuse_missing(reference, text, err);
     }
     if (wanted.found > 1) {
-        return ambiguous(&wanted, text, err);
+        return refuse_ambiguous(&wanted, text, err);
     }
     rc = firn_catalog_record_decode(firn_buf_slice(out), record, err);
 out:

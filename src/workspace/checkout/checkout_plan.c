@@ -96,7 +96,7 @@ leave_unsaved(struct firn_checkout *apply, firn_slice path, const struct firn_os
 /* Refuses the whole restore if an entry would be displaced whose attributes no checkpoint has (I1):
  * an undo could not bring them back. */
 static int
-is_not_saved(firn_slice path, firn_error *err)
+refuse_unsaved(firn_slice path, firn_error *err)
 {
     return firn_error_set(
         err, FIRN_CONFLICT,
@@ -108,7 +108,7 @@ is_not_saved(firn_slice path, firn_error *err)
 /* Fails because an entry above one of the named paths is not a directory and is not restored
  * itself. */
 static int
-has_no_directory(firn_slice path, firn_error *err)
+refuse_no_directory(firn_slice path, firn_error *err)
 {
     return firn_error_set(err, FIRN_CONFLICT,
                           "'%.*s' could not be restored: its directory does not exist; restore "
@@ -148,7 +148,7 @@ open_above(struct firn_checkout *apply, firn_slice path, struct firn_checkout_pl
         return rc;
     }
     rc = firn_os_dir_open_beneath(apply->options.root, (const char *)place->dir.data, out, err);
-    return rc == FIRN_NOT_FOUND ? has_no_directory(path, err) : rc;
+    return rc == FIRN_NOT_FOUND ? refuse_no_directory(path, err) : rc;
 }
 
 static int
@@ -521,7 +521,7 @@ look_at_vanishing(void *ctx, const struct firn_difference_walk_change *change, f
     const enum firn_checkout_unsaved why = why_unsaved(vanishing->apply, change->path, &size);
     FIRN_TRY(prepare_store(vanishing->apply, change, err));
     if (why == FIRN_CHECKOUT_WITHOUT_ATTRIBUTES) {
-        return is_not_saved(change->path, err);
+        return refuse_unsaved(change->path, err);
     }
     char not_able[WHY_SIZE];
     FIRN_TRY(able_ask(&vanishing->able, change, not_able, err));
@@ -678,7 +678,7 @@ check_room(struct plan *plan, const struct firn_difference_walk_change *change, 
     } else if (change->kind != FIRN_DIFFERENCE_WALK_SAME || change->is_entered) {
         enum firn_checkout_unsaved why = why_unsaved(apply, change->path, &size);
         if (why == FIRN_CHECKOUT_WITHOUT_ATTRIBUTES && change->kind != FIRN_DIFFERENCE_WALK_SAME) {
-            return is_not_saved(change->path, err);
+            return refuse_unsaved(change->path, err);
         } else if (why == FIRN_CHECKOUT_UNREAD) {
             FIRN_TRY(firn_checkout_left_behind(apply, change->path,
                                                "it could not be read: make it readable, or move it "

@@ -56,7 +56,7 @@ open_final(struct firn_checkout *apply, firn_slice path, firn_error *err)
 /* ---- nothing was touched meanwhile ---- */
 
 static int
-is_touched(firn_slice path, firn_error *err)
+refuse_touched(firn_slice path, firn_error *err)
 {
     return firn_error_set(err, FIRN_CONFLICT,
                           "'%.*s' was changed by another process during the restore; nothing was "
@@ -79,7 +79,7 @@ check_still_free(struct firn_checkout *apply, firn_slice path, firn_error *err)
     FIRN_TRY(open_final(apply, path, err));
     rc = firn_os_stat(swapping->dir, swapping->final.name, &stat, err);
     if (rc == FIRN_OK) {
-        return is_touched(path, err);
+        return refuse_touched(path, err);
     }
 out:
     return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
@@ -254,7 +254,7 @@ check_untouched(void *ctx, const struct firn_difference_walk_change *change, fir
         (void)displaced_cut(apply, change, &stat);
     }
     if (rc == FIRN_NOT_FOUND || (rc == FIRN_OK && !displaced_is_as_before(&stat, change->before))) {
-        return is_touched(change->path, err);
+        return refuse_touched(change->path, err);
     }
     return rc;
 }

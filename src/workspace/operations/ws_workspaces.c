@@ -468,7 +468,7 @@ choose_store(const struct adopting *adopting, char **out, firn_error *err)
 }
 
 static int
-unknown(const struct adopting *adopting, firn_error *err)
+refuse_unknown(const struct adopting *adopting, firn_error *err)
 {
     const char *root = adopting->ws->place.root;
     if (adopting->old_root == NULL) {
@@ -491,7 +491,7 @@ open_store(struct adopting *adopting, const char *store_path, firn_error *err)
         rc = firn_db_open(adopting->store_dir, &options, &adopting->db, err);
     }
     if (rc == FIRN_NOT_FOUND) {
-        return unknown(adopting, err);
+        return refuse_unknown(adopting, err);
     }
     if (rc != FIRN_OK) {
         return rc;
@@ -531,7 +531,7 @@ find_known(struct adopting *adopting, firn_error *err)
         }
     }
     if (adopting->known == NULL) {
-        return unknown(adopting, err);
+        return refuse_unknown(adopting, err);
     }
     const struct firn_place_roots_root *own =
         firn_place_roots_find(&adopting->roots, ws->place.root);

@@ -456,12 +456,11 @@ go_up(char *path)
     return true;
 }
 
-/* Calls `is_root` for the path and the directories above it, until that fills in out->root or
+/* Calls `find` for the path and the directories above it, until that fills in out->root or
  * fails. If the request is exact, only for the path itself. */
 static int
 walk_up(struct locating *locating,
-        int (*is_root)(struct locating *locating, const char *path, firn_error *err),
-        firn_error *err)
+        int (*find)(struct locating *locating, const char *path, firn_error *err), firn_error *err)
 {
     char *path = firn_strdup((const char *)locating->path.data);
     if (path == NULL) {
@@ -469,7 +468,7 @@ walk_up(struct locating *locating,
     }
     int rc;
     do {
-        rc = is_root(locating, path, err);
+        rc = find(locating, path, err);
     } while (rc == FIRN_OK && locating->out->root == NULL && !locating->request->is_exact &&
              go_up(path));
     firn_free(path);
@@ -477,7 +476,7 @@ walk_up(struct locating *locating,
 }
 
 static int
-has_store(struct locating *locating, const char *path, firn_error *err)
+find_store(struct locating *locating, const char *path, firn_error *err)
 {
     struct firn_place_located *out = locating->out;
     struct firn_place_trust_look look;
@@ -533,14 +532,14 @@ out:
 }
 
 static int
-is_known(struct locating *locating, const char *path, firn_error *err)
+find_known(struct locating *locating, const char *path, firn_error *err)
 {
     const struct firn_place_roots_root *known = firn_place_roots_find(&locating->roots, path);
     return known == NULL ? FIRN_OK : take_known(locating, known, err);
 }
 
 static int
-is_moved(struct locating *locating, const char *path, firn_error *err)
+find_moved(struct locating *locating, const char *path, firn_error *err)
 {
     struct firn_os_dir *dir;
     struct firn_os_stat stat;
@@ -607,7 +606,7 @@ static int
 by_place(struct locating *locating, firn_error *err)
 {
     int rc;
-    FIRN_TRY(walk_up(locating, has_store, err));
+    FIRN_TRY(walk_up(locating, find_store, err));
     if (locating->out->root != NULL) {
         return FIRN_OK;
     }
@@ -615,9 +614,9 @@ by_place(struct locating *locating, firn_error *err)
     if (locating->is_out_of_memory) {
         return firn_error_no_memory(err, "a workspace");
     }
-    FIRN_TRY(walk_up(locating, is_known, err));
+    FIRN_TRY(walk_up(locating, find_known, err));
     if (locating->out->root == NULL) {
-        FIRN_TRY(walk_up(locating, is_moved, err));
+        FIRN_TRY(walk_up(locating, find_moved, err));
     }
     if (locating->out->root != NULL) {
         firn_free(locating->out->unread_store);
@@ -638,9 +637,9 @@ by_store(struct locating *locating, firn_error *err)
         return rc;
     }
     out->is_sure = rc == FIRN_OK || rc == FIRN_NOT_FOUND;
-    FIRN_TRY(walk_up(locating, is_known, err));
+    FIRN_TRY(walk_up(locating, find_known, err));
     if (out->root == NULL) {
-        FIRN_TRY(walk_up(locating, is_moved, err));
+        FIRN_TRY(walk_up(locating, find_moved, err));
     }
     if (out->root == NULL) {
         FIRN_TRY(copy(&out->root, (const char *)locating->path.data, err));

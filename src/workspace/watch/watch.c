@@ -171,7 +171,7 @@ on_event(void *ctx, const struct firn_os_watch_event *event)
 }
 
 static int
-has_lost_root(const struct watching *watching, firn_error *err)
+refuse_lost_root(const struct watching *watching, firn_error *err)
 {
     return firn_error_set(err, FIRN_NOT_FOUND, "'%.900s' was moved or removed",
                           watching->ws->place.root);
@@ -186,7 +186,7 @@ take_in(struct watching *watching, firn_error *err)
     FIRN_TRY(firn_os_watch_read(watching->kernel, on_event, watching, err));
     firn_watch_set_info(watching->set, &info);
     if (info.has_lost_root) {
-        rc = has_lost_root(watching, err);
+        rc = refuse_lost_root(watching, err);
         goto out;
     }
     if (watching->is_lost) {
@@ -384,7 +384,7 @@ check_root(struct watching *watching, firn_error *err)
     }
 out:
     firn_os_dir_close(now);
-    return rc == FIRN_NOT_FOUND ? has_lost_root(watching, err) : rc;
+    return rc == FIRN_NOT_FOUND ? refuse_lost_root(watching, err) : rc;
 }
 
 static int
