@@ -341,7 +341,7 @@ static bool
 may_be_replaced(const void *ctx, firn_slice path)
 {
     (void)ctx;
-    firn_slice name = firn_checkout_swap_displaced_name(path);
+    firn_slice name = firn_checkout_name_in(path);
     char text[FIRN_TREE_NAME_SIZE_MAX + 1];
     memcpy(text, name.data, name.size);
     text[name.size] = '\0';

@@ -169,7 +169,8 @@ FIRN_MUST_CHECK int firn_ws_restore_foretell_store(const struct firn_ws_opened *
                                                    firn_error *err);
 /* The rules of today's saves, from the options of the restore. */
 struct firn_ws_rules_today firn_ws_restore_today(const struct firn_ws_restoring *restoring);
-void firn_ws_restore_report(struct firn_ws_restoring *restoring, const struct firn_checkout *apply);
+void firn_ws_restore_report(struct firn_ws_restoring *restoring,
+                            const struct firn_checkout *checkout);
 
 /* Brings the workspace to restoring->record. Requires: what a pending restore left has been recovered. */
 FIRN_MUST_CHECK int firn_ws_restore_in_place(struct firn_ws_restoring *restoring, firn_error *err);

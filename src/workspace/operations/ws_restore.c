@@ -54,9 +54,9 @@ firn_ws_restore_today(const struct firn_ws_restoring *restoring)
 }
 
 void
-firn_ws_restore_report(struct firn_ws_restoring *restoring, const struct firn_checkout *apply)
+firn_ws_restore_report(struct firn_ws_restoring *restoring, const struct firn_checkout *checkout)
 {
-    const struct firn_checkout_counts *counts = firn_checkout_counts(apply);
+    const struct firn_checkout_counts *counts = firn_checkout_counts(checkout);
     firn_workspace_restore_result *result = restoring->result;
     result->added = counts->added;
     result->changed = counts->changed;
@@ -139,7 +139,7 @@ dry_run(struct firn_ws_restoring *restoring, firn_error *err)
     struct firn_checkout_stores stores = {.root = restoring->opened->root,
                                           .lock_timeout_ms = restoring->ws->lock_timeout_ms,
                                           .is_dry = true};
-    struct firn_checkout *apply = NULL;
+    struct firn_checkout *checkout = NULL;
     int rc;
     DCHECK(restoring->options->dry_run && restoring->target == NULL);
     firn_ws_restore_unsaved_init(&unsaved, &restoring->options->callbacks, &callbacks);
@@ -157,15 +157,15 @@ dry_run(struct firn_ws_restoring *restoring, firn_error *err)
     options.after.root = &restoring->record.root;
     FIRN_TRY(firn_checkout_stores_find(&stores, firn_buf_slice(&compare.scan.stores), err));
     options.stores = &stores;
-    FIRN_TRY(firn_checkout_create(&options, &apply, err));
-    FIRN_TRY(firn_checkout_plan(apply, err));
-    FIRN_TRY(firn_checkout_verify(apply, err));
-    firn_ws_restore_report(restoring, apply);
+    FIRN_TRY(firn_checkout_create(&options, &checkout, err));
+    FIRN_TRY(firn_checkout_plan(checkout, err));
+    FIRN_TRY(firn_checkout_verify(checkout, err));
+    firn_ws_restore_report(restoring, checkout);
     rc = firn_ws_restore_foretell_store(restoring->opened, err);
 out:
     firn_checkout_stores_deinit(&stores);
     firn_ws_restore_unsaved_deinit(&unsaved);
-    firn_checkout_destroy(apply);
+    firn_checkout_destroy(checkout);
     firn_ws_compare_deinit(&compare);
     return rc;
 }
@@ -202,7 +202,7 @@ into_directory(struct firn_ws_restoring *restoring, firn_error *err)
 {
     const struct firn_tree_source *trees = firn_objects_trees(restoring->opened->objects);
     struct firn_os_dir *target = NULL;
-    struct firn_checkout *apply = NULL;
+    struct firn_checkout *checkout = NULL;
     int rc;
     FIRN_TRY(open_target(restoring, &target, err));
     DCHECK(target != NULL || restoring->options->dry_run);
@@ -210,17 +210,17 @@ into_directory(struct firn_ws_restoring *restoring, firn_error *err)
     struct firn_difference_walk_side after = {.source = trees, .root = &restoring->record.root};
     struct firn_checkout_options options = firn_ws_restore_apply_options(
         restoring, target != NULL ? target : restoring->opened->root, &nothing, &after);
-    FIRN_TRY(firn_checkout_create(&options, &apply, err));
-    FIRN_TRY(firn_checkout_plan(apply, err));
+    FIRN_TRY(firn_checkout_create(&options, &checkout, err));
+    FIRN_TRY(firn_checkout_plan(checkout, err));
     if (restoring->options->dry_run) {
-        FIRN_TRY(firn_checkout_verify(apply, err));
+        FIRN_TRY(firn_checkout_verify(checkout, err));
     } else {
-        FIRN_TRY(firn_checkout_prepare(apply, err));
-        FIRN_TRY(firn_checkout_finish(apply, err));
+        FIRN_TRY(firn_checkout_prepare(checkout, err));
+        FIRN_TRY(firn_checkout_finish(checkout, err));
     }
-    firn_ws_restore_report(restoring, apply);
+    firn_ws_restore_report(restoring, checkout);
 out:
-    firn_checkout_destroy(apply);
+    firn_checkout_destroy(checkout);
     firn_os_dir_close(target);
     return rc;
 }

@@ -448,7 +448,7 @@ dry_run(struct firn_ws_revert *revert, firn_error *err)
     struct firn_ws_compare compare = {0};
     struct firn_ws_restore_unsaved unsaved;
     firn_callbacks callbacks;
-    struct firn_checkout *apply = NULL;
+    struct firn_checkout *checkout = NULL;
     int rc;
     firn_ws_restore_unsaved_init(&unsaved, &restoring->options->callbacks, &callbacks);
     const struct firn_ws_compare_options given = {restoring->options->threads,
@@ -468,14 +468,14 @@ dry_run(struct firn_ws_revert *revert, firn_error *err)
     options.stores = &stores;
     options.unsaved_why = firn_ws_restore_unsaved_why;
     options.unsaved = &unsaved;
-    FIRN_TRY(firn_checkout_create(&options, &apply, err));
-    FIRN_TRY(firn_checkout_plan(apply, err));
-    FIRN_TRY(firn_checkout_verify(apply, err));
-    firn_ws_restore_report(restoring, apply);
+    FIRN_TRY(firn_checkout_create(&options, &checkout, err));
+    FIRN_TRY(firn_checkout_plan(checkout, err));
+    FIRN_TRY(firn_checkout_verify(checkout, err));
+    firn_ws_restore_report(restoring, checkout);
 out:
     firn_checkout_stores_deinit(&stores);
     firn_ws_restore_unsaved_deinit(&unsaved);
-    firn_checkout_destroy(apply);
+    firn_checkout_destroy(checkout);
     firn_ws_compare_deinit(&compare);
     return rc;
 }
