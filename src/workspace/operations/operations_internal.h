@@ -18,7 +18,7 @@
 #include "handle/ws_opened.h"
 #include "operations/operations.h"
 
-/* ==== saves (ws_save.c) ==== */
+/* ==== saves (ws_save.c, ws_save_tree.c) ==== */
 
 struct firn_statcache;
 struct firn_watchlink;
@@ -71,6 +71,8 @@ FIRN_MUST_CHECK int firn_ws_save_tree_scan(struct firn_ws_opened *opened,
 FIRN_MUST_CHECK int firn_ws_save_tree_seal(struct firn_ws_opened *opened,
                                            struct firn_ws_save_tree *tree, firn_error *err);
 void firn_ws_save_tree_deinit(struct firn_ws_save_tree *tree);
+/* Whether all of a scanned tree is in the store already. */
+bool firn_ws_save_tree_is_stored(const struct firn_ws_save_tree *tree);
 /* The directories of a scanned tree. Requires: is_to_be_compared was set, and the tree is not
  * sealed. stored reads the directories that are in the store. */
 struct firn_tree_source firn_ws_save_tree_source(struct firn_ws_save_tree *tree,
