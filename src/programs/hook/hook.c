@@ -216,7 +216,7 @@ struct change {
     char options[OPTIONS_SIZE];
 };
 
-static const char agents_hint[] = "one of claude, gemini, cursor";
+#define AGENTS "one of claude, gemini, cursor"
 
 static int
 find_agent(struct firn_cli *cli, const struct firn_hook_agent **out)
@@ -224,8 +224,7 @@ find_agent(struct firn_cli *cli, const struct firn_hook_agent **out)
     assert(cli->argument_count > 0);
     *out = firn_hook_agent_find(cli->arguments[0]);
     if (*out == NULL) {
-        return firn_command_misused(cli, "'%s' is not one of claude, gemini, cursor",
-                                    cli->arguments[0]);
+        return firn_command_misused(cli, "'%s' is not " AGENTS, cli->arguments[0]);
     }
     return FIRN_EXIT_OK;
 }
@@ -549,7 +548,7 @@ static const struct firn_command install_command = {
             "and .cursor/hooks.json. A store given by --store or FIRN_STORE is written into\n"
             "the hooks.",
     .examples = install_examples,
-    .missing_hint = agents_hint,
+    .missing_hint = AGENTS,
     .uses = FIRN_COMMAND_USES_WORKSPACE,
     .run = run_install,
 };
@@ -567,7 +566,7 @@ static const struct firn_command print_command = {
     .help = "Prints what firn hook install writes into empty settings, for reading or\n"
             "copying. Nothing is changed.",
     .examples = print_examples,
-    .missing_hint = agents_hint,
+    .missing_hint = AGENTS,
     .uses = FIRN_COMMAND_USES_WORKSPACE,
     .run = run_print,
 };
@@ -585,7 +584,7 @@ static const struct firn_command remove_command = {
     .help = "Removes what firn hook install added, and nothing else. A file that would be\n"
             "empty afterwards is deleted. Checkpoints stay.",
     .examples = remove_examples,
-    .missing_hint = agents_hint,
+    .missing_hint = AGENTS,
     .uses = FIRN_COMMAND_USES_WORKSPACE,
     .run = run_remove,
 };
@@ -608,7 +607,7 @@ static const struct firn_command run_command = {
             "The answer, in the agent's own format, lets the turn go on. The exit code is 0,\n"
             "or 1 after a failure, which agents show as a warning.",
     .examples = run_examples,
-    .missing_hint = agents_hint,
+    .missing_hint = AGENTS,
     .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK,
     .refuses_json = "",
     .run = run_run,

@@ -9,8 +9,8 @@
  *
  * Codes: functions that return `int` and take a firn_error return codes of firn; those that say so return codes of SQLite.
  */
-#ifndef FIRN_SQL_INTERNAL_H
-#define FIRN_SQL_INTERNAL_H
+#ifndef FIRN_SQL_SQL_INTERNAL_H
+#define FIRN_SQL_SQL_INTERNAL_H
 
 #include <sqlite3ext.h> /* each .c but sql.c has SQLITE_EXTENSION_INIT3 after this header */
 
