@@ -419,12 +419,8 @@ save(struct firn_cli *cli, struct firn_task_patience_saving *saving)
     firn_error err;
     struct firn_task_notices notices;
     firn_task_notices_init(&notices, cli);
+    firn_task_settings_save(&cli->settings, &saving->options);
     saving->options.if_changed = true;
-    saving->options.include_deps = cli->settings.include_deps;
-    saving->options.gitignore = cli->settings.gitignore;
-    saving->options.strict = cli->settings.strict;
-    saving->options.file_size_max = cli->settings.max_file_size;
-    saving->options.keep = cli->settings.keep[0] != '\0' ? cli->settings.keep : NULL;
     saving->options.callbacks = firn_task_notices_callbacks(&notices);
     int code = firn_task_patience_run(cli, firn_task_patience_save, saving, &err);
     firn_term_meter_clear();

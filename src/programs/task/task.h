@@ -21,6 +21,10 @@ int firn_task_settings_take(struct firn_cli *cli, firn_workspace *workspace);
 int firn_task_settings_set(struct firn_command_settings *settings,
                            const firn_config_setting *setting);
 
+/* How to save by the settings. out->keep is borrowed from them. */
+void firn_task_settings_save(const struct firn_command_settings *settings,
+                             firn_workspace_save_options *out);
+
 /* How saves are made today, for a command that compares the disk as a save would see it. */
 struct firn_task_settings_today {
     bool gitignore;
