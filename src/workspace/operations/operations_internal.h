@@ -165,10 +165,6 @@ firn_ws_restore_apply_options(struct firn_ws_restoring *restoring, struct firn_o
  * for writing, the message says why that is needed. */
 FIRN_MUST_CHECK int firn_ws_restore_open_store(struct firn_ws *ws, bool is_dry,
                                                struct firn_ws_opened *out, firn_error *err);
-/* After a dry run, fails as the restore would if the store cannot be written to: FIRN_READ_ONLY or
- * FIRN_DENIED. */
-FIRN_MUST_CHECK int firn_ws_restore_foretell_store(const struct firn_ws_opened *opened,
-                                                   firn_error *err);
 /* The rules of today's saves, from the options of the restore. */
 struct firn_ws_rules_today firn_ws_restore_today(const struct firn_ws_restoring *restoring);
 void firn_ws_restore_report(struct firn_ws_restoring *restoring,
@@ -265,5 +261,21 @@ FIRN_MUST_CHECK int firn_ws_compare_init_for_restore(
     const struct firn_catalog_record *record, const struct firn_catalog_record *second,
     const struct firn_ws_compare_options *options, firn_error *err);
 void firn_ws_compare_deinit(struct firn_ws_compare *compare);
+
+/* ==== dry runs (ws_restore.c) ==== */
+
+struct firn_ws_restore_dry {
+    const struct firn_catalog_record *record; /* its rules apply */
+    const struct firn_catalog_record *second; /* and so do its; may be NULL */
+    /* Says what is to be restored, once the disk has been scanned: the `after` of the options, which is
+     * the tree of `record` else, and what else depends on it. */
+    int (*choose)(void *ctx, const struct firn_ws_compare *compare,
+                  struct firn_checkout_options *options, firn_error *err);
+    void *ctx;
+};
+/* Fills restoring->result, and changes nothing. Fails as the restore would, also if the store could
+ * not be written to: FIRN_READ_ONLY or FIRN_DENIED. */
+FIRN_MUST_CHECK int firn_ws_restore_dry_run(struct firn_ws_restoring *restoring,
+                                            const struct firn_ws_restore_dry *dry, firn_error *err);
 
 #endif

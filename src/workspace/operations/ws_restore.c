@@ -115,8 +115,9 @@ firn_ws_restore_open_store(struct firn_ws *ws, bool is_dry, struct firn_ws_opene
     return is_dry ? rc : explain_store(rc, err);
 }
 
-int
-firn_ws_restore_foretell_store(const struct firn_ws_opened *opened, firn_error *err)
+/* Fails as the restore would if the store cannot be written to: FIRN_READ_ONLY or FIRN_DENIED. */
+static int
+foretell_store(const struct firn_ws_opened *opened, firn_error *err)
 {
     firn_error cause;
     int rc =
@@ -130,8 +131,9 @@ firn_ws_restore_foretell_store(const struct firn_ws_opened *opened, firn_error *
 
 /* ---- dry run ---- */
 
-static int
-dry_run(struct firn_ws_restoring *restoring, firn_error *err)
+int
+firn_ws_restore_dry_run(struct firn_ws_restoring *restoring, const struct firn_ws_restore_dry *dry,
+                        firn_error *err)
 {
     struct firn_ws_compare compare = {0};
     struct firn_ws_restore_unsaved unsaved;
@@ -142,32 +144,51 @@ dry_run(struct firn_ws_restoring *restoring, firn_error *err)
     struct firn_checkout *checkout = NULL;
     int rc;
     DCHECK(restoring->options->dry_run && restoring->target == NULL);
+    DCHECK(dry->record != NULL && dry->choose != NULL);
     firn_ws_restore_unsaved_init(&unsaved, &restoring->options->callbacks, &callbacks);
     const struct firn_ws_compare_options given = {restoring->options->threads,
                                                   firn_ws_restore_today(restoring), &callbacks};
-    FIRN_TRY(firn_ws_compare_init_for_restore(
-        &compare, restoring->ws, restoring->opened, &restoring->record,
-        restoring->has_here ? &restoring->here : NULL, &given, err));
+    FIRN_TRY(firn_ws_compare_init_for_restore(&compare, restoring->ws, restoring->opened,
+                                              dry->record, dry->second, &given, err));
     FIRN_TRY(firn_ws_restore_unsaved_check(&unsaved, err));
     struct firn_checkout_options options = firn_ws_restore_apply_options(
         restoring, restoring->opened->root, &compare.disk_side, &compare.checkpoint_side);
     options.unsaved_why = firn_ws_restore_unsaved_why;
     options.unsaved = &unsaved;
-    FIRN_TRY(firn_ws_line_settle(restoring, &compare.disk_side, &options, err));
-    options.after.root = &restoring->record.root;
+    FIRN_TRY(dry->choose(dry->ctx, &compare, &options, err));
     FIRN_TRY(firn_checkout_stores_find(&stores, firn_buf_slice(&compare.scan.stores), err));
     options.stores = &stores;
     FIRN_TRY(firn_checkout_create(&options, &checkout, err));
     FIRN_TRY(firn_checkout_plan(checkout, err));
     FIRN_TRY(firn_checkout_verify(checkout, err));
     firn_ws_restore_report(restoring, checkout);
-    rc = firn_ws_restore_foretell_store(restoring->opened, err);
+    rc = foretell_store(restoring->opened, err);
 out:
     firn_checkout_stores_deinit(&stores);
     firn_ws_restore_unsaved_deinit(&unsaved);
     firn_checkout_destroy(checkout);
     firn_ws_compare_deinit(&compare);
     return rc;
+}
+
+static int
+choose_after(void *ctx, const struct firn_ws_compare *compare,
+             struct firn_checkout_options *options, firn_error *err)
+{
+    struct firn_ws_restoring *restoring = ctx;
+    int rc = firn_ws_line_settle(restoring, &compare->disk_side, options, err);
+    options->after.root = &restoring->record.root;
+    return rc;
+}
+
+static int
+dry_run(struct firn_ws_restoring *restoring, firn_error *err)
+{
+    const struct firn_ws_restore_dry dry = {.record = &restoring->record,
+                                            .second = restoring->has_here ? &restoring->here : NULL,
+                                            .choose = choose_after,
+                                            .ctx = restoring};
+    return firn_ws_restore_dry_run(restoring, &dry, err);
 }
 
 /* ---- into another directory ---- */
