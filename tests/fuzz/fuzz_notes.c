@@ -21,6 +21,7 @@
 #include "codec/crc32c.h"
 #include "codec/hex.h"
 #include "handle/ws_opened.h"
+#include "operations/operations.h"
 #include "place/place.h"
 #include "sim/sim_memory.h"
 #include "store/db.h"
