@@ -32,7 +32,7 @@
 /* ==== a temporary directory beside the target ====
  *
  * Its name is .firn-export-<16 hex digits>.tmp, and a file LOCK in it is locked while its process
- * works (storefile.c). Creating another one in the same place first removes those whose lock is free,
+ * works (storefile_lock.c). Creating another one in the same place first removes those whose lock is free,
  * because no process uses them any more.
  *
  * (I1) A process that has locked the file with the name LOCK in a directory has the directory to
