@@ -210,6 +210,7 @@ set(FIRN_COLD_FILES
     reclaim/reclaim_auto.c
     reclaim/reclaim_delete.c
     reclaim/reclaim_expire.c
+    reclaim/reclaim_join.c
     reclaim/reclaim_mark.c
     reclaim/reclaim_move.c
     reclaim/reclaim_plan.c

@@ -8,7 +8,7 @@
  *   seal     the pack becomes durable, and is entered in the index and the stat cache
  *   commit   one commit with full durability names the tree: from here on the checkpoint exists
  *            (catalog.c)
- *   join     packs of many small saves become few (reclaim.c); if that fails, they stay
+ *   join     packs of many small saves become few (reclaim_join.c); if that fails, they stay
  *
  * Tree and record are made by separate functions: a restore takes its safety checkpoint in the same
  * way, but looks at the tree before it decides whether to make a record.
