@@ -794,7 +794,7 @@ a_writer_who_does_not_go_is_not_waited_for_for_ever(void **state)
     prepared.world.ws->never_waits = true;
     began = firn_os_monotonic_ns(prepared.world.tree.os);
     assert_int_equal(gc_try_auto(&prepared.world, NULL, NULL), FIRN_BUSY);
-    assert_int_equal(firn_os_monotonic_ns(prepared.world.tree.os), began);
+    assert_true(firn_os_monotonic_ns(prepared.world.tree.os) - began < INT64_C(1000000));
     prepared.world.ws->never_waits = false;
     assert_int_equal(firn_ws_opened_close(other.ws, &opened, false, NULL), FIRN_OK);
     assert_true(gc_run_auto(&prepared.world).is_finished);
