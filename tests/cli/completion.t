@@ -27,7 +27,7 @@ Completions and manual pages are made from the same table as the help.
   $ bash complete firn -C dir sh
   show
   $ bash complete firn --store dir restore --d
-  --dry-run
+  --dry-run --directory
   $ bash complete firn restore ''
   latest 1
   $ bash complete firn diff 1 ''
