@@ -2,10 +2,11 @@
 """A process writes to an SQLite database while firn saves it: each checkpoint has a prefix of its commits.
 
 Usage: sqlite_writers.py FIRN [SAVES [SEED]]. In each journal mode a writer commits batches of 50 rows, changes old rows and, now and then, removes
-most of them, with a cache so small that pages get into the file before the commit. Of each checkpoint the database must pass
-integrity_check, have whole batches only, and no batch may be missing that an earlier checkpoint has; no file beside
-the database is in a checkpoint.
+most of them, with a cache so small that pages get into the file before the commit. Of each checkpoint the database, with the
+files beside it that the checkpoint has, must pass integrity_check, have whole batches only, and no batch may be missing that an
+earlier checkpoint has. A checkpoint has files beside the database only if no process was in a transaction.
 """
+import json
 import os
 import sqlite3
 import subprocess
@@ -73,17 +74,19 @@ def run(firn, mode, saves, seed):
         writer.wait()
     assert os.listdir(copies) == [], os.listdir(copies)
     last = 0
-    number = 0
+    number = beside = 0
     for number in range(1, saves + 1):
-        names = call("show", str(number), "--files", "--json")
-        assert b"app.db-" not in names, names
-        path = os.path.join(top, "copy.db")
-        with open(path, "wb") as copy:
-            copy.write(call("cat", str(number), "app.db"))
-        last = check(path, last)
+        names = [entry["path"] for entry in json.loads(call("show", str(number), "--files", "--json"))["entries"]]
+        assert "app.db" in names, names
+        with tempfile.TemporaryDirectory(dir=top) as there:
+            for name in names:
+                with open(os.path.join(there, name), "wb") as copy:
+                    copy.write(call("cat", str(number), name))
+            last = check(os.path.join(there, "app.db"), last)
+        beside += len(names) - 1
     assert last > 0
     temporary.cleanup()
-    print(f"{mode}: {number} checkpoints beside a writer, up to batch {last}; seed {seed}")
+    print(f"{mode}: {number} checkpoints beside a writer, up to batch {last}, {beside} files beside it; seed {seed}")
 
 
 def main():

@@ -365,14 +365,15 @@ out:
 static int
 search_group(struct search *search, bool *out_goes_on, firn_error *err)
 {
+    int order;
     uint32_t row;
     uint64_t sequence;
     struct firn_column_keys *keys = &search->keys;
     *out_goes_on = false;
     int rc = firn_column_keys_find(keys, search->key, search->walk.at, &search->memory, &row, err);
     for (; rc == FIRN_OK && row < keys->info.rows; row++) {
-        FIRN_TRY(firn_column_keys_key(keys, row, &search->memory, err));
-        if (!firn_slice_equal(firn_buf_slice(&search->memory), search->key)) {
+        FIRN_TRY(firn_column_keys_compare(keys, row, search->key, &search->memory, &order, err));
+        if (order != 0) {
             return FIRN_NOT_FOUND;
         }
         FIRN_TRY(firn_column_keys_sequence(keys, row, &sequence, err));

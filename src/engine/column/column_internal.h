@@ -284,6 +284,12 @@ bool firn_column_filter_has(firn_slice filter, const struct firn_cell *cell);
 
 /* ==== keys of rows, and the search for them (column_keys.c) ==== */
 
+/* Rows from low to before high. */
+struct firn_column_rows {
+    uint32_t low;
+    uint32_t high;
+};
+
 /* The key columns and the hidden columns of one group. Made by firn_column_keys_init. */
 struct firn_column_keys {
     struct firn_column_run *run;
@@ -294,6 +300,7 @@ struct firn_column_keys {
     struct firn_column_slot parts[FIRN_COLUMN_KEY_MAX];
     struct firn_column_slot sequence;
     struct firn_column_slot kind;
+    struct firn_column_rows equal; /* known to have the key that was last searched for */
 };
 void firn_column_keys_init(struct firn_column_keys *keys, struct firn_column_run *run,
                            enum firn_block_cache_use use);
@@ -308,6 +315,11 @@ FIRN_MUST_CHECK int firn_column_keys_decode(struct firn_column_keys *keys, uint3
 /* Replaces the contents of out. */
 FIRN_MUST_CHECK int firn_column_keys_key(struct firn_column_keys *keys, uint32_t row,
                                          struct firn_buf *out, firn_error *err);
+/* *out_order is below, equal to or above 0 as the key of a row is to the given one. Requires: the key is
+ * that of the last firn_column_keys_find in the open group. Replaces the contents of memory. */
+FIRN_MUST_CHECK int firn_column_keys_compare(struct firn_column_keys *keys, uint32_t row,
+                                             firn_slice key, struct firn_buf *memory,
+                                             int *out_order, firn_error *err);
 FIRN_MUST_CHECK int firn_column_keys_sequence(struct firn_column_keys *keys, uint32_t row,
                                               uint64_t *out, firn_error *err);
 FIRN_MUST_CHECK int firn_column_keys_kind(struct firn_column_keys *keys, uint32_t row,

@@ -78,6 +78,7 @@ firn_column_keys_init(struct firn_column_keys *keys, struct firn_column_run *run
     keys->run = run;
     keys->use = use;
     keys->is_open = false;
+    keys->equal = (struct firn_column_rows){0, 0};
     each_slot(keys, firn_column_read_init);
 }
 
@@ -193,14 +194,8 @@ firn_column_keys_kind(struct firn_column_keys *keys, uint32_t row, enum firn_ent
 
 enum { DECODED_MIN = 16 }; /* rows that are left, below which a block is not decoded for them */
 
-/* Rows that may be the place: all before lie before it, all from high on at or after it. */
-struct narrowed {
-    uint32_t low;
-    uint32_t high;
-};
-
 static bool
-is_one_block(const struct narrowed *rows)
+is_one_block(const struct firn_column_rows *rows)
 {
     return rows->low < rows->high &&
            rows->low / FIRN_CHUNK_BLOCK == (rows->high - 1) / FIRN_CHUNK_BLOCK;
@@ -218,13 +213,13 @@ is_whole_block(const struct firn_chunk *chunk, size_t block, enum firn_chunk_tes
            FIRN_CHUNK_ALL;
 }
 
-/* By the bounds of blocks, or by numbers where they lie. */
-static struct narrowed
+/* By the bounds of blocks, or by numbers where they lie. Sets the equal rows of keys, if it finds them. */
+static struct firn_column_rows
 narrow(struct firn_column_keys *keys, firn_slice key, struct firn_buf *memory)
 {
     struct firn_column_slot *slot = &keys->parts[0];
     const struct firn_column_owned *layout = &keys->run->layout;
-    struct narrowed found = {0, keys->info.rows};
+    struct firn_column_rows found = {0, keys->info.rows};
     struct firn_cell cell;
     firn_buf_clear(memory);
     if (slot->is_constant ||
@@ -235,8 +230,12 @@ narrow(struct firn_column_keys *keys, firn_slice key, struct firn_buf *memory)
     const struct firn_chunk *chunk = &slot->pin.chunk;
     size_t first;
     size_t end;
-    if (firn_chunk_get_place(chunk, &cell, &first, &end)) {
-        return (struct narrowed){(uint32_t)first, (uint32_t)end};
+    bool is_exact;
+    if (firn_chunk_get_place(chunk, &cell, &first, &end, &is_exact)) {
+        if (is_exact && layout->layout.key_count == 1 && key.size == 0) {
+            keys->equal = (struct firn_column_rows){(uint32_t)first, (uint32_t)end};
+        }
+        return (struct firn_column_rows){(uint32_t)first, (uint32_t)end};
     }
     size_t low = 0;
     size_t high = firn_chunk_block_count(chunk);
@@ -270,18 +269,31 @@ narrow(struct firn_column_keys *keys, firn_slice key, struct firn_buf *memory)
     return found;
 }
 
+int
+firn_column_keys_compare(struct firn_column_keys *keys, uint32_t row, firn_slice key,
+                         struct firn_buf *memory, int *out_order, firn_error *err)
+{
+    *out_order = 0;
+    DCHECK(keys->is_open && row < keys->info.rows);
+    if (row >= keys->equal.low && row < keys->equal.high) {
+        return FIRN_OK;
+    }
+    int rc = firn_column_keys_key(keys, row, memory, err);
+    if (rc == FIRN_OK) {
+        *out_order = firn_slice_compare(firn_buf_slice(memory), key);
+    }
+    return rc;
+}
+
 /* Whether a row lies before (key, sequence). */
 static int
 lies_before(struct firn_column_keys *keys, uint32_t row, firn_slice key, uint64_t sequence,
             struct firn_buf *memory, bool *out, firn_error *err)
 {
-    int rc = firn_column_keys_key(keys, row, memory, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
-    int order = firn_slice_compare(firn_buf_slice(memory), key);
+    int order;
     uint64_t found = 0;
-    if (order == 0) {
+    int rc = firn_column_keys_compare(keys, row, key, memory, &order, err);
+    if (rc == FIRN_OK && order == 0) {
         rc = firn_column_keys_sequence(keys, row, &found, err);
     }
     *out = order < 0 || (order == 0 && found > sequence);
@@ -290,7 +302,7 @@ lies_before(struct firn_column_keys *keys, uint32_t row, firn_slice key, uint64_
 
 /* Decodes the one block of numbers that is left. */
 static int
-decode_narrowed(struct firn_column_keys *keys, const struct narrowed *left, firn_error *err)
+decode_narrowed(struct firn_column_keys *keys, const struct firn_column_rows *left, firn_error *err)
 {
     const struct firn_column_layout *layout = &keys->run->layout.layout;
     if (!is_one_block(left) || left->high - left->low < DECODED_MIN) {
@@ -312,7 +324,8 @@ firn_column_keys_find(struct firn_column_keys *keys, firn_slice key, uint64_t se
                       struct firn_buf *memory, uint32_t *out, firn_error *err)
 {
     DCHECK(keys->is_open);
-    struct narrowed left = narrow(keys, key, memory);
+    keys->equal = (struct firn_column_rows){0, 0};
+    struct firn_column_rows left = narrow(keys, key, memory);
     int rc = decode_narrowed(keys, &left, err);
     while (rc == FIRN_OK && left.low < left.high) {
         uint32_t middle = left.low + (left.high - left.low) / 2;

@@ -209,6 +209,9 @@ firn_column_layout_wants(const struct firn_run_projection *projection, uint32_t 
 {
     size_t low = 0;
     size_t high = projection != NULL ? projection->count : 0;
+    if (high > 0 && projection->columns[high - 1] - projection->columns[0] == high - 1) {
+        return column - projection->columns[0] < high; /* all from the first to the last */
+    }
     while (low < high) {
         size_t middle = low + (high - low) / 2;
         if (projection->columns[middle] < column) {

@@ -155,6 +155,37 @@ find_line(const struct firn_chunk *chunk, const struct firn_chunk_block *view, s
     return false;
 }
 
+/* Among the values of a block of differences, which are added up until they reach the number. false:
+ * the block is not sound. */
+static bool
+find_in_delta(const struct firn_chunk *chunk, const struct firn_chunk_block *view, uint64_t wanted,
+              size_t *out_first, size_t *out_end)
+{
+    uint64_t steps[FIRN_CHUNK_BLOCK];
+    size_t head = chunk->parts.field_size + (size_t)8;
+    uint64_t divisor = chunk->parts.divisor;
+    const uint8_t *at = view->data.data;
+    DCHECK(chunk->encoding == FIRN_ENCODING_DELTA && view->count <= FIRN_CHUNK_BLOCK);
+    if (view->data.size != head + firn_bit_pack_size(view->count, view->width)) {
+        return false;
+    }
+    uint64_t number =
+        chunk->parts.minimum + divisor * firn_chunk_load_field(at, chunk->parts.field_size);
+    firn_bit_pack_decode(at + head, view->count, view->width,
+                         divisor * firn_load_le64(at + head - 8), divisor, steps);
+    size_t i = 0;
+    while (number < wanted && ++i < view->count) {
+        number += steps[i];
+    }
+    *out_first = i;
+    while (i < view->count && number == wanted) {
+        i++;
+        number += i < view->count ? steps[i] : 0;
+    }
+    *out_end = i;
+    return true;
+}
+
 /* Among the values of one block; false: only decoding tells. */
 static bool
 find_in_block(const struct firn_chunk *chunk, size_t block, uint64_t wanted, size_t *out_first,
@@ -162,9 +193,12 @@ find_in_block(const struct firn_chunk *chunk, size_t block, uint64_t wanted, siz
 {
     struct firn_chunk_block view;
     struct line line;
-    if (firn_chunk_block_at(chunk, block, &view, NULL) != FIRN_OK ||
-        !find_line(chunk, &view, &line)) {
+    if (firn_chunk_block_at(chunk, block, &view, NULL) != FIRN_OK) {
         return false;
+    }
+    if (!find_line(chunk, &view, &line)) {
+        return chunk->encoding == FIRN_ENCODING_DELTA &&
+               find_in_delta(chunk, &view, wanted, out_first, out_end);
     }
     size_t low = 0;
     for (size_t high = view.count; low < high;) {
@@ -203,8 +237,9 @@ find_block(const struct firn_chunk *chunk, size_t low, bool by_largest, uint64_t
 
 bool
 firn_chunk_get_place(const struct firn_chunk *chunk, const struct firn_cell *number,
-                     size_t *out_first, size_t *out_end)
+                     size_t *out_first, size_t *out_end, bool *out_is_exact)
 {
+    *out_is_exact = false;
     bool has_order = chunk->encoding == FIRN_ENCODING_FRAME ||
                      chunk->encoding == FIRN_ENCODING_DELTA || chunk->encoding == FIRN_ENCODING_RLE;
     if (!has_order || chunk->parts.has_nulls || number->kind != chunk->kind ||
@@ -222,6 +257,7 @@ firn_chunk_get_place(const struct firn_chunk *chunk, const struct firn_cell *num
     if (after == block + 1 && find_in_block(chunk, block, wanted, out_first, out_end)) {
         *out_first += start;
         *out_end += start;
+        *out_is_exact = true;
     }
     DCHECK(*out_first <= *out_end && *out_end <= count);
     return true;

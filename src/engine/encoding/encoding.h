@@ -162,10 +162,11 @@ FIRN_MUST_CHECK int firn_chunk_get(const struct firn_chunk *chunk, size_t i,
                                    firn_error *err);
 
 /* The range that may contain a number, among ascending values of I64 or U64: all before *out_first
- * are below it, all from *out_end on above it. No block is decoded. If the values do not ascend,
- * these are any positions in the chunk, in order. false: not known for this chunk. */
+ * are below it, all from *out_end on above it; if *out_is_exact, all in it are equal to it. At most one
+ * block is read. If the values do not ascend, these are any positions in the chunk, in order, but those
+ * of an exact range are equal to the number. false: not known for this chunk. */
 bool firn_chunk_get_place(const struct firn_chunk *chunk, const struct firn_cell *number,
-                          size_t *out_first, size_t *out_end);
+                          size_t *out_first, size_t *out_end, bool *out_is_exact);
 
 /* Starts to prefetch into the processor's cache what firn_chunk_get of a value will read, as far as
  * that is known without reading it. The first call fetches what has the value's position; the

@@ -26,12 +26,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "sqlitefile/sqlitefile_internal.h"
 
 enum {
     BUSY_TIMEOUT_MS = 5000,
+    ROLLBACK_TIMEOUT_MS = 250,  /* for which a journal may look hot though it is not */
     PAGES_BETWEEN_LOOKS = 4096, /* at signals */
     PAGE_SIZE_MIN = 512,
     PAGE_SIZE_MAX = 65536,
@@ -189,11 +191,9 @@ fail(const struct copying *copying, int rc, sqlite3 *db)
                                       copying->path, why);
 }
 
-/* Begins the read transaction that all is read in, and reads the schema's cookie. */
 static int
-begin(const struct copying *copying, uint32_t *out_cookie)
+try_begin(const struct copying *copying, uint32_t *out_cookie)
 {
-    assert(copying->from != NULL);
     const struct firn_sqlitefile_library *library = copying->library;
     sqlite3_stmt *statement = NULL;
     int rc = library->exec(copying->from, "BEGIN", NULL, NULL, NULL);
@@ -205,7 +205,44 @@ begin(const struct copying *copying, uint32_t *out_cookie)
         *out_cookie = rc == SQLITE_ROW ? (uint32_t)library->column_int64(statement, 0) : 0;
         rc = library->finalize(statement);
     }
-    return rc == SQLITE_OK ? FIRN_OK : fail(copying, rc, copying->from);
+    return rc;
+}
+
+static int64_t
+now_ms(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* Begins the read transaction that all is read in, and reads the schema's cookie. A writer whose commits follow each other
+ * closely leaves a reader only short gaps. SQLite's own busy handler soon waits 100 ms between two tries and may miss them
+ * for long, so this tries again each few milliseconds. SQLITE_READONLY is tried again too: a connection that may not roll
+ * back gets it for a hot journal, but also if a writer begins or ends between SQLite's looks at the lock and at the journal
+ * (hasHotJournal in its pager.c). */
+static int
+begin(const struct copying *copying, uint32_t *out_cookie)
+{
+    assert(copying->from != NULL);
+    int64_t begun = now_ms();
+    int rc = try_begin(copying, out_cookie);
+    for (int tries = 0; rc != SQLITE_OK; tries++) {
+        int64_t waited = now_ms() - begun;
+        bool is_rollback = (rc & 0xff) == SQLITE_READONLY;
+        const struct timespec pause = {.tv_nsec = (1 + tries % 3) * 1000000L};
+        if (!(code_of(rc) == FIRN_BUSY && waited < BUSY_TIMEOUT_MS) &&
+            !(is_rollback && waited < ROLLBACK_TIMEOUT_MS)) {
+            return fail(copying, rc, copying->from);
+        }
+        if (firn_term_signals_caught() != 0) {
+            return firn_sqlitefile_fail(copying->err, FIRN_CANCELLED, "cancelled");
+        }
+        (void)copying->library->exec(copying->from, "ROLLBACK", NULL, NULL, NULL);
+        (void)nanosleep(&pause, NULL);
+        rc = try_begin(copying, out_cookie);
+    }
+    return FIRN_OK;
 }
 
 static int
@@ -261,7 +298,6 @@ copy_to(struct copying *copying, int file, const char *copy)
     if (rc != SQLITE_OK) {
         return fail(copying, rc, copying->from);
     }
-    (void)library->busy_timeout(copying->from, BUSY_TIMEOUT_MS);
     rc = firn_sqlitefile_open(library, copy, SQLITE_OPEN_READWRITE, &copying->to);
     if (rc != SQLITE_OK) {
         return fail(copying, rc, copying->to);

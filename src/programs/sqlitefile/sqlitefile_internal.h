@@ -18,7 +18,6 @@ struct firn_sqlitefile_library {
     int (*db_config)(sqlite3 *db, int op, ...);
     int (*limit)(sqlite3 *db, int id, int value);
     int (*drop_modules)(sqlite3 *db, const char **keep);
-    int (*busy_timeout)(sqlite3 *db, int ms);
     int (*exec)(sqlite3 *db, const char *sql, int (*callback)(void *, int, char **, char **),
                 void *ctx, char **message);
     int (*prepare_v2)(sqlite3 *db, const char *sql, int size, sqlite3_stmt **out,

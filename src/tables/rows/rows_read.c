@@ -15,6 +15,24 @@
 #include "rows/rows_internal.h"
 #include "run/run_kind.h"
 
+/* What a read needs of its table: the schema, and the columns and the index that were chosen. */
+struct reading {
+    struct firn_table *table;
+    struct firn_db_txn *txn;
+    struct firn_db_view *view; /* NULL: what the transaction sees, or now */
+    struct firn_schema *schema;
+    const struct firn_schema_index *index; /* NULL: the primary key */
+    struct firn_db_keyspace *index_keyspace;
+    uint32_t
+        *places; /* of the columns, ascending, none twice; NULL: all, in the order of the row */
+    size_t place_count;
+    uint32_t *order; /* value i of the row is that of places[order[i]]; NULL: as above */
+    size_t column_count;
+    firn_value *decoded; /* of each place; NULL: as above */
+    uint32_t *ids;       /* of the places, without the key's, which every row has */
+    struct firn_run_projection projection; /* of ids; gets use it only if columns are named */
+};
+
 struct firn_row {
     firn_value *values;
     size_t count;
@@ -24,6 +42,7 @@ struct firn_row {
     struct firn_buf tuple;
     struct firn_buf memory;
     struct firn_schema *schema;
+    struct reading reading; /* of the last get, for another one of the same columns */
 };
 
 int
@@ -34,6 +53,17 @@ firn_rows_read_row_create(struct firn_row **out, firn_error *err)
 }
 
 static void
+reading_deinit(struct reading *reading)
+{
+    firn_schema_unref(reading->schema);
+    firn_free(reading->places);
+    firn_free(reading->order);
+    firn_free(reading->decoded);
+    firn_free(reading->ids);
+    *reading = (struct reading){.table = NULL};
+}
+
+static void
 row_deinit(struct firn_row *row)
 {
     firn_free(row->values);
@@ -41,6 +71,7 @@ row_deinit(struct firn_row *row)
     firn_buf_deinit(&row->tuple);
     firn_buf_deinit(&row->memory);
     firn_schema_unref(row->schema);
+    reading_deinit(&row->reading);
 }
 
 void
@@ -60,34 +91,6 @@ firn_rows_read_row_values(const struct firn_row *row, size_t *out_count)
 }
 
 /* ---- columns, schema and state of a read ---- */
-
-struct reading {
-    struct firn_table *table;
-    struct firn_db_txn *txn;
-    struct firn_db_view *view; /* NULL: what the transaction sees, or now */
-    struct firn_schema *schema;
-    const struct firn_schema_index *index; /* NULL: the primary key */
-    struct firn_db_keyspace *index_keyspace;
-    uint32_t
-        *places; /* of the columns, ascending, none twice; NULL: all, in the order of the row */
-    size_t place_count;
-    uint32_t *order; /* value i of the row is that of places[order[i]]; NULL: as above */
-    size_t column_count;
-    firn_value *decoded; /* of each place; NULL: as above */
-    uint32_t *ids;       /* of the places, without the key's, which every row has */
-    struct firn_run_projection projection; /* of ids; gets use it only if columns are named */
-};
-
-static void
-reading_deinit(struct reading *reading)
-{
-    firn_schema_unref(reading->schema);
-    firn_free(reading->places);
-    firn_free(reading->order);
-    firn_free(reading->decoded);
-    firn_free(reading->ids);
-    *reading = (struct reading){.table = NULL};
-}
 
 static size_t
 find_place(const struct reading *reading, uint32_t place)
@@ -184,30 +187,65 @@ choose_index(struct reading *reading, const char *name, firn_error *err)
                                     err);
 }
 
-/* After a failure there is nothing to deinit. */
-static int
-reading_init(struct reading *reading, struct firn_table *table, const struct firn_rows_read *read,
-             firn_error *err)
+/* Whether the columns that were chosen are those of a read of the same schema. */
+static bool
+has_same_columns(const struct reading *reading, const struct firn_rows_read *read)
 {
-    DCHECK(read->txn == NULL || read->view == NULL);
-    *reading = (struct reading){.table = table, .txn = read->txn, .view = read->view};
+    if (read->columns == NULL || reading->order == NULL) {
+        return read->columns == NULL && reading->order == NULL;
+    }
+    bool is_same = reading->column_count == read->column_count;
+    for (size_t i = 0; is_same && i < read->column_count; i++) {
+        size_t place = reading->places[reading->order[i]];
+        is_same =
+            firn_slice_equal(reading->schema->columns[place].name, firn_str(read->columns[i]));
+    }
+    return is_same;
+}
+
+/* Makes a reading fit a read. What an earlier read of it chose is kept if the schema and the columns
+ * are the same. After a failure there is nothing to deinit. */
+static int
+reading_renew(struct reading *reading, struct firn_table *table, const struct firn_rows_read *read,
+              firn_error *err)
+{
+    struct firn_schema *schema = NULL;
     struct firn_db_view *view = read->view;
     int rc;
+    DCHECK(read->txn == NULL || read->view == NULL);
     if (read->txn != NULL) {
         FIRN_TRY(firn_db_txn_check_open(read->txn, err));
         view = firn_db_txn_view(read->txn);
     }
-    FIRN_TRY(firn_rows_schema(table, view, &reading->schema, err));
-    FIRN_TRY(choose_columns(reading, read, err));
-    if (read->columns != NULL) {
-        FIRN_TRY(choose_projection(reading, err));
+    FIRN_TRY(firn_rows_schema(table, view, &schema, err));
+    if (schema == reading->schema && has_same_columns(reading, read)) {
+        firn_schema_unref(schema);
+    } else {
+        reading_deinit(reading);
+        reading->schema = schema;
+        FIRN_TRY(choose_columns(reading, read, err));
+        if (read->columns != NULL) {
+            FIRN_TRY(choose_projection(reading, err));
+        }
     }
+    reading->table = table;
+    reading->txn = read->txn;
+    reading->view = read->view;
+    reading->index = NULL;
     FIRN_TRY(choose_index(reading, read->index, err));
 out:
     if (rc != FIRN_OK) {
         reading_deinit(reading);
     }
     return rc;
+}
+
+static int
+reading_init(struct reading *reading, struct firn_table *table, const struct firn_rows_read *read,
+             firn_error *err)
+{
+    *reading = (struct reading){.table = NULL};
+    return reading_renew(reading, table, read, err);
 }
 
 /* NULL without a projection. Entries of an index have no columns. */
@@ -342,26 +380,25 @@ static int
 get_row(struct firn_table *table, const struct firn_rows_read *read, const firn_value *key,
         size_t key_count, struct firn_row *row, firn_error *err)
 {
-    struct reading reading;
-    int rc = reading_init(&reading, table, read, err);
+    struct reading *reading = &row->reading;
+    int rc = reading_renew(reading, table, read, err);
     if (rc != FIRN_OK) {
         return rc;
     }
-    rc = reading.index != NULL ? find_by_index(&reading, key, key_count, &row->key, err)
-                               : find_by_key(&reading, key, key_count, &row->key, err);
+    rc = reading->index != NULL ? find_by_index(reading, key, key_count, &row->key, err)
+                                : find_by_key(reading, key, key_count, &row->key, err);
     if (rc == FIRN_OK) {
-        rc = get(&reading, table->rows, firn_buf_slice(&row->key), &row->tuple, err);
+        rc = get(reading, table->rows, firn_buf_slice(&row->key), &row->tuple, err);
     }
     if (rc == FIRN_OK) {
-        rc = decode(&reading, row, err);
+        rc = decode(reading, row, err);
     } else if (rc == FIRN_NOT_FOUND) {
-        rc = say_missing(&reading, err);
+        rc = say_missing(reading, err);
     } else if (rc == FIRN_MISUSE) { /* it was dropped after its schema was read */
         rc = firn_rows_say_missing(firn_rows_name(table), err);
     } else {
-        explain(&reading, rc, err);
+        explain(reading, rc, err);
     }
-    reading_deinit(&reading);
     return rc;
 }
 

@@ -95,6 +95,8 @@ fill_entry(const struct firn_scan_worker *worker, enum firn_tree_kind kind,
 
 /* One attempt at an open file. */
 struct attempt {
+    struct firn_scan_node *node; /* the directory */
+    struct firn_os_dir *dir;
     struct firn_scan_beginning *earlier; /* what an earlier attempt read; size 0: nothing */
     struct firn_os_stat stat;            /* of the look before reading */
     bool is_last;
@@ -220,8 +222,8 @@ prove(struct firn_scan_worker *worker, struct firn_os_file *file, const firn_has
 
 /* The look after reading; hash is that of the content. */
 static int
-look_again(struct firn_scan_worker *worker, struct firn_os_file *file, const firn_hash *hash,
-           struct attempt *attempt, firn_error *err)
+look_again(struct firn_scan_worker *worker, struct firn_os_file *file, const char *name,
+           const firn_hash *hash, struct attempt *attempt, firn_error *err)
 {
     const struct firn_os_stat *before = &attempt->stat;
     struct firn_os_stat after;
@@ -233,7 +235,8 @@ look_again(struct firn_scan_worker *worker, struct firn_os_file *file, const fir
         return FIRN_OK;
     }
     if (attempt->minds_use && before->nlink == 1) { /* before the look: (I1) of scan_sqlite.c */
-        FIRN_TRY(firn_scan_sqlite_is_in_use(file, before->size_bytes, &attempt->is_in_use, err));
+        FIRN_TRY(firn_scan_sqlite_look_again(attempt->node, attempt->dir, name, file,
+                                             before->size_bytes, &attempt->is_in_use, err));
     }
     FIRN_TRY(firn_os_file_stat(file, &after, err));
     if (attempt->is_in_use) {
@@ -277,7 +280,7 @@ read_open(struct firn_scan_worker *worker, struct firn_os_file *file, const char
     }
     FIRN_TRY(firn_scan_xattrs_read(worker, (struct firn_os_node){.file = file},
                                    &attempt->missing_attributes, err));
-    FIRN_TRY(look_again(worker, file, &entry->hash, attempt,
+    FIRN_TRY(look_again(worker, file, name, &entry->hash, attempt,
                         err)); /* on success err still says which attribute is missing */
     fill_entry(worker, FIRN_TREE_FILE, stat, entry);
     entry->size = stat->size_bytes;
@@ -422,7 +425,11 @@ save_once(struct firn_scan_worker *worker, struct firn_scan_node *node, struct f
         goto out;
     }
     FIRN_TRY(read_open(worker, file, name, &attempt, &out->entry, err));
-    if (attempt.is_stable) {
+    if (attempt.minds_use) {
+        FIRN_TRY(firn_scan_sqlite_judge_beside(worker, node, name, file, &attempt.stat,
+                                               &attempt.is_stable, &out->is_left_out, err));
+    }
+    if (attempt.is_stable && !out->is_left_out) {
         if (attempt.missing_attributes > 0) {
             FIRN_TRY(firn_scan_report_incomplete(worker, node, name, err));
         }
@@ -480,7 +487,9 @@ firn_scan_file_save(struct firn_scan_worker *worker, struct firn_scan_node *node
             }
         }
         *out = (struct firn_scan_found){0};
-        const struct attempt begun = {.earlier = &earlier,
+        const struct attempt begun = {.node = node,
+                                      .dir = dir,
+                                      .earlier = &earlier,
                                       .is_last = i + 1 == FIRN_SCAN_READ_TRIES,
                                       .is_stable = true,
                                       .part = firn_scan_store_judge(node, name),

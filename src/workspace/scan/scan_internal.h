@@ -509,6 +509,20 @@ FIRN_MUST_CHECK int firn_scan_sqlite_copy_late(struct firn_scan_worker *worker,
                                                struct firn_scan_node *node, struct firn_os_dir *dir,
                                                const char *name, struct firn_os_file **out,
                                                firn_error *err);
+/* Whether an open file is a database in use, asked after it was read: as firn_scan_sqlite_is_in_use, and
+ * if it is not, but there are files beside it, notes which of them belong to what was read. */
+FIRN_MUST_CHECK int firn_scan_sqlite_look_again(struct firn_scan_node *node,
+                                                struct firn_os_dir *dir, const char *name,
+                                                struct firn_os_file *file, uint64_t size,
+                                                bool *out_is_in_use, firn_error *err);
+/* After an attempt to read a file: whether it is to be left out because it is beside a database that
+ * it does not belong to as that was read; stat is of the look before reading. If it is, *is_stable
+ * becomes true: it needs no other attempt. */
+FIRN_MUST_CHECK int firn_scan_sqlite_judge_beside(struct firn_scan_worker *worker,
+                                                  const struct firn_scan_node *node,
+                                                  const char *name, struct firn_os_file *file,
+                                                  const struct firn_os_stat *stat, bool *is_stable,
+                                                  bool *out_is_left_out, firn_error *err);
 /* Closes the copies of a node. */
 void firn_scan_sqlite_leave(struct firn_scan_node *node);
 

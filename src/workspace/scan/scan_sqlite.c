@@ -27,13 +27,22 @@
  * another worker be reading them; there all files are saved as they are, and this is reported.
  *
  * A database that no process has open is a file like any other. So are the files beside it, from
- * which the next process that opens it recovers: they do not change, so they fit together. A
- * database with several names is treated as a plain file too: SQLite does not support these, and
+ * which the next process that opens it recovers: they do not change, so they fit together. But a
+ * process may open it between the reading of the database and of its journal or log. So it is
+ * noted, at a moment when no lock is held and the database as it is read is complete, which of these
+ * files is live: a log that is not empty, or a journal that has a header. One that was not live then
+ * holds nothing of that database, and if it is live, or changes, when it is read, it is left out (I3; not
+ * checked: another process decides). One that was live was left by a process that ended without
+ * closing the database. If it has changed since then, somebody has recovered the database; the files
+ * are saved as they are, and this is reported.
+ *
+ * A database with several names is treated as a plain file too: SQLite does not support these, and
  * closing one name would release the locks of another.
  *
  * The copies of a directory stay open until its object has been made. They have no print: no look
  * at the file of a database in use can show its state (I2).
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/check.h"
@@ -43,12 +52,24 @@
 #include "scan/scan_internal.h"
 #include "threads/os_callback.h"
 
+/* A file that can make a database another one. */
+enum { LOG, JOURNAL, LIVE_COUNT };
+struct note {
+    bool is_taken;
+    struct beside {
+        struct firn_os_stat stat; /* if it is live */
+        bool is_live;
+    } beside[LIVE_COUNT];
+};
+
 struct firn_scan_database {
     firn_slice name; /* of the listing */
     enum firn_scan_sqlite_state state;
     struct firn_os_file *copy; /* if it is COPIED */
+    struct note note;          /* if it is PLAIN */
 };
 
+static const char *const suffixes[] = {[LOG] = "-wal", [JOURNAL] = "-journal", "-shm"};
 static const uint8_t magic[16] = "SQLite format 3";
 static const uint64_t locking_byte = UINT64_C(1) << 30;
 enum { PAGE_SIZE_MIN = 512, LOCKING_SIZE = 512, COPY_PATH_SIZE = 4096 };
@@ -56,7 +77,6 @@ enum { PAGE_SIZE_MIN = 512, LOCKING_SIZE = 512, COPY_PATH_SIZE = 4096 };
 size_t
 firn_scan_sqlite_beside_size(const char *name, size_t size)
 {
-    static const char *const suffixes[] = {"-wal", "-shm", "-journal"};
     if (!firn_scan_sqlite_may_be_beside(name, size)) {
         return 0;
     }
@@ -69,8 +89,8 @@ firn_scan_sqlite_beside_size(const char *name, size_t size)
     return 0;
 }
 
-int
-firn_scan_sqlite_is_in_use(struct firn_os_file *file, uint64_t size, bool *out, firn_error *err)
+static int
+is_database(struct firn_os_file *file, uint64_t size, bool *out, firn_error *err)
 {
     uint8_t head[sizeof magic];
     size_t got = 0;
@@ -79,10 +99,24 @@ firn_scan_sqlite_is_in_use(struct firn_os_file *file, uint64_t size, bool *out, 
         return FIRN_OK;
     }
     int rc = firn_os_file_read(file, 0, head, sizeof head, &got, err);
-    if (rc == FIRN_OK && got == sizeof head && memcmp(head, magic, sizeof magic) == 0) {
-        /* A file system without locks counts as no lock held. */
-        FIRN_IGNORE(firn_os_file_is_range_held(file, locking_byte, LOCKING_SIZE, out, NULL));
-    }
+    *out = rc == FIRN_OK && got == sizeof head && memcmp(head, magic, sizeof magic) == 0;
+    return rc;
+}
+
+static bool
+is_locked(struct firn_os_file *file)
+{
+    bool is_held = false;
+    /* A file system without locks counts as no lock held. */
+    FIRN_IGNORE(firn_os_file_is_range_held(file, locking_byte, LOCKING_SIZE, &is_held, NULL));
+    return is_held;
+}
+
+int
+firn_scan_sqlite_is_in_use(struct firn_os_file *file, uint64_t size, bool *out, firn_error *err)
+{
+    int rc = is_database(file, size, out, err);
+    *out = *out && is_locked(file);
     return rc;
 }
 
@@ -153,22 +187,121 @@ find(const struct firn_scan_node *node, const char *name, size_t size)
                : firn_hash_map_find(&node->databases, database_hash(&key), &key);
 }
 
+/* Whether a database may be recovered from a file beside it, by its size and its first byte. A
+ * journal that its transaction has left has zeros for a header. What cannot be read counts as live. */
+static bool
+is_live(unsigned kind, struct firn_os_file *file, uint64_t size)
+{
+    uint8_t first = 0;
+    size_t got = 0;
+    DCHECK(kind < LIVE_COUNT);
+    return size > 0 && (kind == LOG ||
+                        firn_os_file_read(file, 0, &first, sizeof first, &got, NULL) != FIRN_OK ||
+                        (got > 0 && first != 0));
+}
+
+/* Notes the files beside a database (I3); false if none is live. */
+static bool
+note_beside(struct firn_os_dir *dir, firn_slice name, struct note *out)
+{
+    char path[FIRN_TREE_NAME_SIZE_MAX + 16];
+    bool is_any_live = false;
+    for (unsigned i = 0; i < LIVE_COUNT; i++) {
+        struct firn_os_file *file = NULL;
+        struct beside *beside = &out->beside[i];
+        int size = snprintf(path, sizeof path, "%.*s%s", (int)name.size, (const char *)name.data,
+                            suffixes[i]);
+        if (size < 0 || (size_t)size >= sizeof path) {
+            continue; /* no such name exists */
+        }
+        int rc = firn_os_file_open_stat(dir, path, FIRN_OS_READ | FIRN_OS_NO_ATIME, 0, &file,
+                                        &beside->stat, NULL);
+        beside->is_live =
+            rc == FIRN_OK ? is_live(i, file, beside->stat.size_bytes) : rc != FIRN_NOT_FOUND;
+        is_any_live = is_any_live || beside->is_live;
+        firn_os_file_close(file);
+    }
+    return is_any_live;
+}
+
+/* Whether an open file is a database in use; if it is one that is not, the files beside it are noted
+ * (I3). A live one may have been begun since the first test, so the lock is tested once more. */
+static int
+test_use(const struct firn_scan_database *database, struct firn_os_dir *dir,
+         struct firn_os_file *file, uint64_t size, struct note *out_note, bool *out_is_in_use,
+         firn_error *err)
+{
+    *out_note = (struct note){.is_taken = false};
+    int rc = is_database(file, size, &out_note->is_taken, err);
+    *out_is_in_use =
+        out_note->is_taken &&
+        (is_locked(file) || (note_beside(dir, database->name, out_note) && is_locked(file)));
+    return rc;
+}
+
 /* Whether a file with a single name is a database in use; false if it cannot be read. */
 static bool
 look(const struct firn_scan *scan, const struct firn_scan_node *node, struct firn_os_dir *dir,
-     const char *name)
+     struct firn_scan_database *database)
 {
     struct firn_os_file *file = NULL;
     struct firn_os_stat stat;
     bool is_in_use = false;
-    if (firn_os_file_open_stat(dir, name, FIRN_OS_READ | FIRN_OS_NO_ATIME, 0, &file, &stat, NULL) ==
-            FIRN_OK &&
+    if (firn_os_file_open_stat(dir, (const char *)database->name.data,
+                               FIRN_OS_READ | FIRN_OS_NO_ATIME, 0, &file, &stat, NULL) == FIRN_OK &&
         stat.nlink == 1 && !firn_scan_is_too_large(scan, node, &stat) &&
-        firn_scan_sqlite_is_in_use(file, stat.size_bytes, &is_in_use, NULL) != FIRN_OK) {
+        test_use(database, dir, file, stat.size_bytes, &database->note, &is_in_use, NULL) !=
+            FIRN_OK) {
         is_in_use = false; /* the attempt to read it will report the cause */
     }
     firn_os_file_close(file); /* before SQLite opens it: closing would release SQLite's locks */
     return is_in_use;
+}
+
+int
+firn_scan_sqlite_look_again(struct firn_scan_node *node, struct firn_os_dir *dir, const char *name,
+                            struct firn_os_file *file, uint64_t size, bool *out_is_in_use,
+                            firn_error *err)
+{
+    struct firn_scan_database *database = find(node, name, strlen(name));
+    struct note note;
+    if (database == NULL || database->state != FIRN_SCAN_SQLITE_PLAIN) {
+        return firn_scan_sqlite_is_in_use(file, size, out_is_in_use, err);
+    }
+    int rc = test_use(database, dir, file, size, &note, out_is_in_use, err);
+    if (rc == FIRN_OK && node->segment_count == 1) { /* else other workers read the note */
+        database->note = note;
+    }
+    return rc;
+}
+
+int
+firn_scan_sqlite_judge_beside(struct firn_scan_worker *worker, const struct firn_scan_node *node,
+                              const char *name, struct firn_os_file *file,
+                              const struct firn_os_stat *stat, bool *is_stable,
+                              bool *out_is_left_out, firn_error *err)
+{
+    size_t size = node->databases.count == 0 ? 0 : firn_scan_sqlite_beside_size(name, strlen(name));
+    const struct firn_scan_database *database = size == 0 ? NULL : find(node, name, size);
+    *out_is_left_out = false;
+    if (database == NULL || database->state != FIRN_SCAN_SQLITE_PLAIN || !database->note.is_taken) {
+        return FIRN_OK;
+    }
+    for (unsigned i = 0; i < LIVE_COUNT; i++) {
+        const struct beside *noted = &database->note.beside[i];
+        if (strcmp(name + size, suffixes[i]) != 0) {
+            continue;
+        }
+        if (!noted->is_live) {
+            *out_is_left_out = !*is_stable || is_live(i, file, stat->size_bytes); /* (I3) */
+            *is_stable = true;
+        } else if (*is_stable && !firn_scan_file_is_same(&noted->stat, stat)) {
+            int rc = firn_error_set(err, FIRN_CONFLICT, "it was opened while its files were read");
+            return firn_scan_report_sqlite(worker, node, (const char *)database->name.data, rc,
+                                           err);
+        }
+    }
+    return FIRN_OK;
 }
 
 int
@@ -188,7 +321,7 @@ firn_scan_sqlite_enter(struct firn_scan_worker *worker, struct firn_scan_node *n
     if (database == NULL) {
         return firn_error_no_memory(err, "a database");
     }
-    if (!look(worker->scan, node, dir, name)) {
+    if (!look(worker->scan, node, dir, database)) {
         return FIRN_OK;
     }
     node->has_more_to_tell = true; /* (I2) */

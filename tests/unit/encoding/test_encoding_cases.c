@@ -206,6 +206,76 @@ too_many_bytes_are_refused(void **state)
     firn_buf_deinit(&out);
 }
 
+/* Compares the place of a number with a walk over all values. */
+static void
+check_place(const struct firn_chunk *chunk, const uint64_t *values, uint64_t wanted)
+{
+    const struct firn_cell cell = {.kind = FIRN_PHYSICAL_U64, .as.u64 = wanted};
+    size_t first;
+    size_t end;
+    bool is_exact;
+    size_t below = 0;
+    size_t equal = 0;
+    for (size_t i = 0; i < chunk->count; i++) {
+        below += values[i] < wanted ? 1 : 0;
+        equal += values[i] == wanted ? 1 : 0;
+    }
+    if (!firn_chunk_get_place(chunk, &cell, &first, &end, &is_exact)) {
+        assert_false(is_exact);
+        return;
+    }
+    assert_true(first <= below && end >= below + equal);
+    assert_true(!is_exact || (first == below && end == below + equal));
+    if (chunk->encoding == FIRN_ENCODING_DELTA && equal == 1) {
+        assert_true(is_exact);
+    }
+}
+
+static void
+numbers_are_found_in_ascending_values(void **state)
+{
+    (void)state;
+    static uint64_t values[3000];
+    struct test_random random;
+    unsigned encoded = 0;
+    test_random_init(&random, "places", 0);
+    for (unsigned round = 0; round < 60; round++) {
+        struct firn_buf out = {0};
+        struct firn_chunk chunk;
+        struct sample sample;
+        firn_error err;
+        size_t count = 1 + test_random_below(&random, 3000);
+        uint64_t step = 1 + test_random_below(&random, round % 3 == 0 ? 3 : 1000);
+        uint64_t factor = round % 2 == 0 ? 1 : 12;
+        uint64_t number = round % 5 == 0 ? 0 : UINT64_MAX - 3000 * 1000 * 12 - 12;
+        for (size_t i = 0; i < count; i++) {
+            values[i] = number;
+            number += factor * test_random_below(&random, step);
+        }
+        sample_of_bits(&sample, FIRN_PHYSICAL_U64, values, count);
+        enum firn_encoding encoding = round % 4 == 0   ? FIRN_ENCODING_FRAME
+                                      : round % 4 == 1 ? FIRN_ENCODING_RLE
+                                                       : FIRN_ENCODING_DELTA;
+        if (firn_chunk_encode_as(&sample.values, encoding, &out, NULL, &err) == FIRN_OK) {
+            assert_int_equal(firn_chunk_open(firn_buf_slice(&out), FIRN_PHYSICAL_U64, 0,
+                                             (uint32_t)count, &chunk, &err),
+                             FIRN_OK);
+            for (unsigned i = 0; i < 40; i++) {
+                uint64_t near = values[test_random_below(&random, count)];
+                check_place(&chunk, values, near + test_random_below(&random, 3) - 1);
+            }
+            check_place(&chunk, values, values[0]);
+            check_place(&chunk, values, values[count - 1]);
+            check_place(&chunk, values, 0);
+            check_place(&chunk, values, UINT64_MAX);
+            encoded++;
+        }
+        firn_buf_deinit(&out);
+        sample_deinit(&sample);
+    }
+    assert_true(encoded > 40);
+}
+
 static void
 every_encoding_has_a_name(void **state)
 {
@@ -227,6 +297,7 @@ main(void)
         cmocka_unit_test(the_same_values_give_the_same_bytes),
         cmocka_unit_test(cut_bounds_leave_nothing_out),
         cmocka_unit_test(too_many_bytes_are_refused),
+        cmocka_unit_test(numbers_are_found_in_ascending_values),
         cmocka_unit_test(every_encoding_has_a_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -712,6 +712,58 @@ fail_each_allocation(firn_table *table, int (*act)(firn_table *table), const cha
     print_message("count: %" PRIu64 " allocations of %s that failed\n", failed, what);
 }
 
+/* A row keeps what its last read chose; no later read may find anything of it that does not fit. */
+static void
+one_row_serves_reads_of_any_columns_and_tables(void **state)
+{
+    (void)state;
+    static const char *const some[] = {"c", "a", "c"};
+    static const char *const other[] = {"c", "b", "c"};
+    static const char *const unknown[] = {"c", "z", "c"};
+    firn_table *first = make_table("first", "id i64 primary key, a i64, b text, c i64");
+    firn_table *second = make_table("second", "id i64 primary key, c text, a i64, b i64");
+    const firn_value key = firn_i64(1);
+    const firn_value of_first[] = {firn_i64(1), firn_i64(10), firn_text("ten"), firn_i64(30)};
+    const firn_value of_second[] = {firn_i64(1), firn_text("c"), firn_i64(11), firn_i64(12)};
+    OK(firn_table_insert(first, NULL, of_first, 4, &err));
+    OK(firn_table_insert(second, NULL, of_second, 4, &err));
+    firn_read_options options = FIRN_READ_OPTIONS_INIT;
+    firn_row *row;
+    OK(firn_row_create(&row, &err));
+    options.column_count = 3;
+    for (unsigned round = 0; round < 3; round++) {
+        options.columns = some;
+        for (unsigned i = 0; i < 2; i++) {
+            OK(firn_table_get(first, &options, &key, 1, row, &err));
+            assert_int_equal(firn_row_count(row), 3);
+            assert_int_equal(firn_row_values(row)[0].as.i64, 30);
+            assert_int_equal(firn_row_values(row)[1].as.i64, 10);
+            assert_int_equal(firn_row_values(row)[2].as.i64, 30);
+        }
+        options.columns = other;
+        OK(firn_table_get(first, &options, &key, 1, row, &err));
+        assert_memory_equal(firn_row_values(row)[1].as.bytes.data, "ten", 3);
+        OK(firn_table_get(second, &options, &key, 1, row, &err));
+        assert_memory_equal(firn_row_values(row)[0].as.bytes.data, "c", 1);
+        assert_int_equal(firn_row_values(row)[1].as.i64, 12);
+        options.columns = unknown;
+        assert_int_equal(firn_table_get(second, &options, &key, 1, row, &err), FIRN_NOT_FOUND);
+        assert_int_equal(firn_row_count(row), 0);
+        OK(firn_table_get(second, NULL, &key, 1, row, &err));
+        assert_int_equal(firn_row_count(row), 4);
+        assert_int_equal(firn_row_values(row)[2].as.i64, 11);
+    }
+    options.columns = other;
+    OK(firn_table_get(first, &options, &key, 1, row, &err));
+    OK(firn_table_rename_column(first, "b", "d", &err));
+    OK(firn_table_rename_column(first, "a", "b", &err));
+    OK(firn_table_get(first, &options, &key, 1, row, &err));
+    assert_int_equal(firn_row_values(row)[1].as.i64, 10);
+    firn_row_destroy(row);
+    firn_release(first);
+    firn_release(second);
+}
+
 static void
 everything_bears_failed_allocations(void **state)
 {
@@ -745,6 +797,7 @@ main(void)
         TEST(numbers_are_added_exactly),
         TEST(an_index_follows_what_is_added),
         TEST(no_addition_is_lost),
+        TEST(one_row_serves_reads_of_any_columns_and_tables),
         cmocka_unit_test(everything_bears_failed_allocations),
     };
     return cmocka_run_group_tests_name("table_points", tests, NULL, NULL);

@@ -18,6 +18,7 @@
 #include "base/slice.h"
 #include "handle/ws_opened.h"
 #include "scan/scan_internal.h"
+#include "sim/sim_fault.h"
 #include "support/test_os.h"
 #include "ws_support.h"
 
@@ -312,6 +313,131 @@ each_of_many_is_found_by_its_name(void **state)
     ws_world_close(&world);
 }
 
+/* Another process works on app.db beside a save. */
+struct meanwhile {
+    struct ws_world *world;
+    const char *before; /* the file whose opening it comes before */
+    const char *name;   /* what it writes */
+    const char *text;
+    unsigned count; /* how often it has come */
+    unsigned skips; /* openings that it lets pass */
+    bool is_again;  /* each time, with other bytes */
+};
+
+static void
+write_meanwhile(void *ctx, const struct firn_sim_fault_call *call)
+{
+    struct meanwhile *meanwhile = ctx;
+    bool is_it = call->name != NULL && strcmp(call->name, meanwhile->before) == 0 &&
+                 (meanwhile->is_again || strncmp(call->operation, "file_open", 9) == 0);
+    if (!is_it || (!meanwhile->is_again && meanwhile->count > meanwhile->skips)) {
+        return;
+    }
+    if (meanwhile->count++ >= meanwhile->skips) {
+        char text[64];
+        (void)snprintf(text, sizeof text, "%s%u", meanwhile->text, meanwhile->count);
+        scan_put_text(&meanwhile->world->tree, meanwhile->name,
+                      meanwhile->is_again ? text : meanwhile->text);
+    }
+}
+
+/* Saves with a journal beside app.db, and meanwhile; the journal is opened once for the note at the
+ * visit, once for that after the database was read, and then to be read. */
+static firn_workspace_save_result
+save_meanwhile(struct ws_world *world, struct copying *copying, struct meanwhile *meanwhile)
+{
+    scan_world_wrap(&world->tree);
+    ws_world_reopen(world);
+    world->ws->sqlite = (struct firn_scan_sqlite){copy, copying};
+    world->threads = 1;
+    meanwhile->world = world;
+    firn_sim_fault_set_hook(world->tree.outer, write_meanwhile, meanwhile);
+    firn_workspace_save_result saved = ws_save(world);
+    firn_sim_fault_set_hook(world->tree.outer, NULL, NULL);
+    assert_true(meanwhile->count > meanwhile->skips);
+    return saved;
+}
+
+static void
+a_journal_that_a_transaction_begins_after_the_database_was_read_is_left_out(void **state)
+{
+    (void)state;
+    for (int is_log = 0; is_log < 2; is_log++) {
+        struct ws_world world;
+        struct copying copying;
+        struct meanwhile meanwhile = {.before = is_log ? "app.db-wal" : "app.db-journal",
+                                      .name = is_log ? "app.db-wal" : "app.db-journal",
+                                      .text = "pages of a later state",
+                                      .skips = 2};
+        begin(&world, &copying, 429);
+        scan_put_text(&world.tree, "app.db-wal", "");
+        scan_put_file(&world.tree, "app.db-journal", "\0\0\0\0", 4);
+        firn_workspace_save_result saved = save_meanwhile(&world, &copying, &meanwhile);
+        assert_int_equal(copying.count, 0);
+        assert_int_equal(saved.checkpoint->files, 4); /* of five */
+        assert_int_equal(saved.checkpoint->skipped, 0);
+        assert_false(ws_is_kept(&world, "", "pages of a later state"));
+        ws_world_close(&world);
+    }
+}
+
+static void
+a_journal_that_changes_each_time_it_is_read_is_left_out_too(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    struct copying copying;
+    struct meanwhile meanwhile = {.before = "app.db-journal",
+                                  .name = "app.db-journal",
+                                  .text = "pages ",
+                                  .skips = 8,
+                                  .is_again = true};
+    begin(&world, &copying, 430);
+    scan_put_file(&world.tree, "app.db-journal", "\0\0\0\0", 4);
+    firn_workspace_save_result saved = save_meanwhile(&world, &copying, &meanwhile);
+    assert_int_equal(saved.checkpoint->files, 4);
+    assert_int_equal(saved.checkpoint->skipped, 0);
+    ws_world_close(&world);
+}
+
+static void
+a_journal_that_was_left_and_is_recovered_meanwhile_is_reported(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    struct copying copying;
+    struct meanwhile meanwhile = {.before = "app.db-journal",
+                                  .name = "app.db-journal",
+                                  .text = "another journal",
+                                  .skips = 2};
+    begin(&world, &copying, 431);
+    scan_put_text(&world.tree, "app.db-journal", "a journal");
+    firn_workspace_save_result saved = save_meanwhile(&world, &copying, &meanwhile);
+    assert_int_equal(saved.checkpoint->files, 5);
+    assert_int_equal(world.notices.counts[FIRN_NOTICE_SQLITE], 1);
+    assert_true(ws_is_kept(&world, "", "another journal"));
+    ws_world_close(&world);
+}
+
+/* What is beside a file that is no database is nobody's journal. */
+static void
+a_file_named_like_a_journal_is_saved_beside_what_is_no_database(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    struct copying copying;
+    struct meanwhile meanwhile = {
+        .before = "notes-journal", .name = "notes-journal", .text = "dear diary"};
+    begin(&world, &copying, 432);
+    scan_put_text(&world.tree, "notes", "no database");
+    scan_put_text(&world.tree, "notes-journal", "");
+    firn_workspace_save_result saved = save_meanwhile(&world, &copying, &meanwhile);
+    assert_int_equal(saved.checkpoint->files, 6);
+    assert_int_equal(world.notices.counts[FIRN_NOTICE_SQLITE], 0);
+    assert_true(ws_is_kept(&world, "", "dear diary"));
+    ws_world_close(&world);
+}
+
 static void *
 ask_without_locks(void *arg)
 {
@@ -356,6 +482,11 @@ main(void)
         cmocka_unit_test(a_restore_begins_anew_where_one_was_in_use_until_then),
         cmocka_unit_test(rules_decide_about_the_database_and_not_about_its_log),
         cmocka_unit_test(each_of_many_is_found_by_its_name),
+        cmocka_unit_test(
+            a_journal_that_a_transaction_begins_after_the_database_was_read_is_left_out),
+        cmocka_unit_test(a_journal_that_changes_each_time_it_is_read_is_left_out_too),
+        cmocka_unit_test(a_journal_that_was_left_and_is_recovered_meanwhile_is_reported),
+        cmocka_unit_test(a_file_named_like_a_journal_is_saved_beside_what_is_no_database),
         cmocka_unit_test(where_there_are_no_locks_a_database_is_a_file_like_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
