@@ -760,8 +760,6 @@ one_row_serves_reads_of_any_columns_and_tables(void **state)
     OK(firn_table_get(first, &options, &key, 1, row, &err));
     assert_int_equal(firn_row_values(row)[1].as.i64, 10);
     firn_row_destroy(row);
-    firn_release(first);
-    firn_release(second);
 }
 
 static void
