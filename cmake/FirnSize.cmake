@@ -32,7 +32,7 @@ if(CMAKE_C_COMPILER_ID STREQUAL "GNU" AND CMAKE_BUILD_TYPE MATCHES "^Rel" AND NO
 endif()
 
 # Rooms in which inlining is not limited, and those whose loops are aligned, too.
-set(FIRN_HOT_ROOMS base codec log block row memtable merge lsm store txn tree)
+set(FIRN_HOT_ROOMS base codec log block run row memtable merge lsm store txn tree)
 set(FIRN_LOOP_ROOMS column encoding vector graph aggregate expr query search)
 
 # Rooms of which each file is cold.
@@ -86,13 +86,13 @@ set(FIRN_COLD_FILES
     block/block_publisher.c
     block/block_salvage.c
     block/block_writer.c
-    block/run_check.c
-    block/run_origin.c
-    block/run_output.c
-    block/run_summary.c
-    block/run_text.c
-    block/value_cell.c
-    block/value_file.c
+    run/run_check.c
+    run/run_origin.c
+    run/run_output.c
+    run/run_summary.c
+    run/run_text.c
+    run/value_cell.c
+    run/value_file.c
     column/column_check.c
     column/column_chunks.c
     column/column_filter.c
@@ -115,6 +115,7 @@ set(FIRN_COLD_FILES
     graph/graph_read.c
     graph/graph_search.c
     graph/graph_write.c
+    log/log_capture.c
     log/log_recover.c
     log/log_rotate.c
     log/log_segment.c
@@ -209,6 +210,7 @@ set(FIRN_COLD_FILES
     reclaim/reclaim_auto.c
     reclaim/reclaim_delete.c
     reclaim/reclaim_expire.c
+    reclaim/reclaim_join.c
     reclaim/reclaim_mark.c
     reclaim/reclaim_move.c
     reclaim/reclaim_plan.c

@@ -198,7 +198,7 @@ firn_keyspace_compact(firn_keyspace *keyspace, firn_slice lower, firn_slice uppe
     if (rc != FIRN_OK) {
         return rc;
     }
-    const struct firn_lsm_range range = {lower.data == NULL ? NULL : &lower,
+    const struct firn_lsm_range range = {lower.data == NULL ? firn_str("") : lower,
                                          upper.data == NULL ? NULL : &upper};
     rc = firn_db_maintain_compact_range(keyspace, &range, &progress, err);
     return api_check_told(rc, err);

@@ -16,6 +16,8 @@
 #include "handle/ws.h"
 #include "operations/operations.h"
 #include "place/place.h"
+#include "reclaim/reclaim.h"
+#include "repair/repair.h"
 #include "watch/watch.h"
 
 /* Returns from the enclosing function if the caller's result has no size, or ends before `last`, the last

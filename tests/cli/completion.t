@@ -27,7 +27,7 @@ Completions and manual pages are made from the same table as the help.
   $ bash complete firn -C dir sh
   show
   $ bash complete firn --store dir restore --d
-  --dry-run
+  --dry-run --directory
   $ bash complete firn restore ''
   latest 1
   $ bash complete firn diff 1 ''
@@ -36,7 +36,7 @@ Completions and manual pages are made from the same table as the help.
   latest begin 1
   $ bash complete firn cat b
   begin
-  $ here=$PWD && (cd / && bash $here/complete firn -C $here restore '' && bash $here/complete firn restore --workspace $here '')
+  $ here=$PWD && (cd / && bash $here/complete firn -C $here restore '' && bash $here/complete firn restore --directory $here '')
   latest begin 1
   latest begin 1
   $ firn tag -d begin -q

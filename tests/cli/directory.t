@@ -101,8 +101,8 @@ An agent's relative paths, too.
 Every other command takes no -C.
 
   $ for command in 'db get s k a' 'chkp list x' 'alxs list x' version help; do firn -C w $command 2>&1 | head -n 1; done
-  firn: db get: --workspace cannot be used with this command
-  firn: chkp list: --workspace cannot be used with this command
-  firn: alxs list: --workspace cannot be used with this command
-  firn: version: --workspace cannot be used with this command
-  firn: help: --workspace cannot be used with this command
+  firn: db get: --directory cannot be used with this command
+  firn: chkp list: --directory cannot be used with this command
+  firn: alxs list: --directory cannot be used with this command
+  firn: version: --directory cannot be used with this command
+  firn: help: --directory cannot be used with this command

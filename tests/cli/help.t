@@ -49,7 +49,7 @@ The program explains itself, and every command does.
     version    Print the version
   
   Options:
-    -C, --workspace DIR   run as if started in DIR
+    -C, --directory DIR   run as if started in DIR
         --store DIR       use the store in DIR
         --wait SECONDS    wait for another writer (default 60; 0: do not wait)
         --strict          fail if anything would be left out
@@ -189,7 +189,7 @@ The same words whichever way they are asked for, in at most 80 columns; each com
         --trust-journal   even an interrupted restore that was not started here
   
   Options shared with other commands:
-    -C, --workspace DIR   run as if started in DIR
+    -C, --directory DIR   run as if started in DIR
         --store DIR       use the store in DIR
         --wait SECONDS    wait for another writer (default 60; 0: do not wait)
         --strict          fail if anything would be left out
@@ -247,7 +247,7 @@ Options before the command count too; help wins over mistakes after it.
         --trust-journal   with --resume: even one that was not started here
   
   Options shared with other commands:
-    -C, --workspace DIR   run as if started in DIR
+    -C, --directory DIR   run as if started in DIR
         --store DIR       use the store in DIR
         --wait SECONDS    wait for another writer (default 60; 0: do not wait)
         --strict          fail if anything would be left out

@@ -193,7 +193,7 @@ What cannot be changed without loss is left alone.
   ! help: firn help hook install
   [2]
   $ firn -C real hook install claude --user 2>&1 | head -n 1
-  firn: hook install: --user and --file or --workspace exclude each other
+  firn: hook install: --user and --file or --directory exclude each other
   $ firn hook install gemini --user && firn -C dir hook install cursor
   <T>/home/.gemini/settings.json: every turn is saved from now on
   .cursor/hooks.json: every turn is saved from now on

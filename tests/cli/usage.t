@@ -31,7 +31,7 @@ What is wrong on the command line ends in exit code 2, says why, and changes not
   ! help: firn help
   [2]
   $ firn -C '' list
-  ! firn: --workspace needs a directory
+  ! firn: --directory needs a directory
   ! help: firn help
   [2]
   $ firn list --store ''
@@ -86,7 +86,7 @@ Options are written out: an abbreviation may mean another option one day.
 An option that means nothing to the command is refused.
 
   $ firn db get -C . s k a
-  ! firn: db get: --workspace cannot be used with this command
+  ! firn: db get: --directory cannot be used with this command
   ! usage: firn db get [options] STORE KEYSPACE|TABLE KEY...
   ! help: firn help db get
   [2]

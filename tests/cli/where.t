@@ -1,7 +1,7 @@
 Which workspace, and where its store is.
 
   $ mkdir one two && echo 1 >one/f && echo 2 >two/f
-  $ firn -C one save -q && firn --workspace two save -q
+  $ firn -C one save -q && firn --directory two save -q
   1
   1
   $ ls $XDG_DATA_HOME/firn | sed 's/[0-9a-f]\{16\}$/digits/'

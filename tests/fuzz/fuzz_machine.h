@@ -8,7 +8,7 @@
 
 #include "base/check.h"
 #include "block/block_cache.h"
-#include "block/run_kind.h"
+#include "run/run_kind.h"
 #include "sim/sim_memory.h"
 
 static inline const struct firn_run_env *

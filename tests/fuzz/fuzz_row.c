@@ -27,9 +27,9 @@ enum { STEPS_MAX = 3000, LARGE_MAX = 4 << 20 };
 
 /* The whole key of an entry, or of a separator. */
 static firn_slice
-join(firn_slice prefix, firn_slice rest, uint8_t buffer[FIRN_ROW_KEY_SIZE_MAX])
+join(firn_slice prefix, firn_slice rest, uint8_t buffer[FIRN_ENTRY_KEY_SIZE_MAX])
 {
-    CHECK(prefix.size + rest.size <= FIRN_ROW_KEY_SIZE_MAX);
+    CHECK(prefix.size + rest.size <= FIRN_ENTRY_KEY_SIZE_MAX);
     memcpy(buffer, prefix.data, prefix.size);
     memcpy(buffer + prefix.size, rest.data, rest.size);
     return firn_bytes(buffer, prefix.size + rest.size);
@@ -38,7 +38,7 @@ join(firn_slice prefix, firn_slice rest, uint8_t buffer[FIRN_ROW_KEY_SIZE_MAX])
 static void
 read_block(firn_slice raw)
 {
-    static uint8_t buffer[FIRN_ROW_KEY_SIZE_MAX];
+    static uint8_t buffer[FIRN_ENTRY_KEY_SIZE_MAX];
     if (firn_row_block_check(raw, NULL) != FIRN_OK) {
         return;
     }
@@ -63,7 +63,7 @@ read_block(firn_slice raw)
 static void
 read_index(firn_slice raw)
 {
-    static uint8_t buffer[FIRN_ROW_KEY_SIZE_MAX];
+    static uint8_t buffer[FIRN_ENTRY_KEY_SIZE_MAX];
     if (firn_row_index_check(raw, NULL) != FIRN_OK) {
         return;
     }

@@ -15,8 +15,8 @@
 #include "base/check.h"
 #include "base/checked.h"
 #include "base/slice.h"
-#include "block/value_file.h"
 #include "fuzz/fuzz_machine.h"
+#include "run/value_file.h"
 #include "support/test_seal.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

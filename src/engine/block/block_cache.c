@@ -39,179 +39,6 @@
 #include "base/mem.h"
 #include "block/block_cache_internal.h"
 
-/* ==== memory of the budget that is lent while no block needs it ====
- *
- * What is lent counts as used (block_cache_memory.c). A block that finds no room because of that is
- * not kept, and the loan is recalled. Once it is back, the cache keeps for itself
- * what it uses and a quarter of the budget more, so it recalls at most four loans while it grows to
- * all of its budget.
- *
- * Any thread. Nothing here fails: there is memory to lend or not.
- */
-
-size_t
-firn_block_cache_lend(struct firn_block_cache *cache, size_t wanted_bytes)
-{
-    firn_os_mutex_lock(&cache->memory.mutex);
-    size_t lent = firn_block_cache_lend_bytes(cache);
-    size_t own = atomic_load_explicit(&cache->memory.used_bytes, memory_order_relaxed) - lent;
-    size_t kept = own > cache->memory.kept_bytes ? own : cache->memory.kept_bytes;
-    size_t most = firn_block_cache_lend_is_recalled(cache) || cache->budget_bytes - kept < lent
-                      ? lent
-                      : cache->budget_bytes - kept;
-    lent = wanted_bytes < most ? wanted_bytes : most;
-    DCHECK(own + lent <= cache->budget_bytes); /* (I1) */
-    atomic_store_explicit(&cache->memory.used_bytes, own + lent, memory_order_relaxed);
-    atomic_store_explicit(&cache->memory.lent_bytes, lent, memory_order_relaxed);
-    if (lent == 0 && firn_block_cache_lend_is_recalled(cache)) {
-        kept = own + cache->budget_bytes / 4;
-        cache->memory.kept_bytes = kept < cache->budget_bytes ? kept : cache->budget_bytes;
-        atomic_store_explicit(&cache->memory.is_recalled, false, memory_order_relaxed);
-    }
-    firn_os_mutex_unlock(&cache->memory.mutex);
-    return lent;
-}
-
-size_t
-firn_block_cache_lend_bytes(const struct firn_block_cache *cache)
-{
-    return atomic_load_explicit(&cache->memory.lent_bytes, memory_order_relaxed);
-}
-
-bool
-firn_block_cache_lend_is_recalled(const struct firn_block_cache *cache)
-{
-    return atomic_load_explicit(&cache->memory.is_recalled, memory_order_relaxed);
-}
-
-/* ==== what stays in the cache for as long as a file is open ====
- *
- * A file that is asked often should have its index, its filter and tables of its own at hand,
- * without asking the cache each time: they are pinned when the file is opened. A block that is pinned
- * cannot give way, so pins of that kind are counted, and together they may have half of the budget:
- * the other half is left for what comes and goes. A file that is refused pins for the time of an
- * operation, as all others do. Graphs are useless if they come and go: with them it may be seven eighths.
- *
- * (I4) held_bytes <= 7/8 of budget_bytes, always. It counts what its users mean to keep, not where
- *      that is: the memory itself is charged as it is taken (block_cache_memory.c).
- *
- * Memory that is taken here lies in a frame that is owned and never published: the table does not
- * know it and the clock passes it by.
- *
- * Any thread; no mutex but those of block_cache_memory.c. Nothing here fails: there is room or not.
- */
-
-static bool
-hold(struct firn_block_cache *cache, size_t bytes, size_t most)
-{
-    /* Relaxed: a count, by which nothing is published. */
-    size_t held = atomic_load_explicit(&cache->held_bytes, memory_order_relaxed);
-    DCHECK(held <= cache->budget_bytes / 8 * 7); /* (I4) */
-    do {
-        if (held > most || bytes > most - held) { /* (I4) */
-            return false;
-        }
-    } while (!atomic_compare_exchange_weak_explicit(&cache->held_bytes, &held, held + bytes,
-                                                    memory_order_relaxed, memory_order_relaxed));
-    return true;
-}
-
-bool
-firn_block_cache_hold(struct firn_block_cache *cache, size_t bytes)
-{
-    return hold(cache, bytes, cache->budget_bytes / 2);
-}
-
-bool
-firn_block_cache_hold_graph(struct firn_block_cache *cache, size_t bytes)
-{
-    return hold(cache, bytes, cache->budget_bytes / 8 * 7);
-}
-
-void
-firn_block_cache_hold_release(struct firn_block_cache *cache, size_t bytes)
-{
-    size_t held = atomic_fetch_sub_explicit(&cache->held_bytes, bytes, memory_order_relaxed);
-    DCHECK(bytes <= held); /* else (I4) would not hold any more */
-}
-
-bool
-firn_block_cache_hold_take(struct firn_block_cache *cache, size_t size,
-                           struct firn_block_memory *out)
-{
-    struct firn_block_cache_frame *frame = NULL;
-    *out = (struct firn_block_memory){NULL, NULL};
-    if (size <= FIRN_BLOCK_SIZE_MAX) {
-        frame = firn_block_cache_memory_take(cache, (uint32_t)size);
-    }
-    if (frame == NULL) {
-        return false;
-    }
-    memset(frame->data, 0, size);
-    *out = (struct firn_block_memory){frame->data, frame};
-    return true;
-}
-
-void
-firn_block_cache_hold_give(struct firn_block_cache *cache, struct firn_block_memory *memory)
-{
-    if (memory->frame != NULL) {
-        DCHECK(firn_block_cache_has_frame(cache, memory->frame));
-        DCHECK(firn_block_cache_frame_is_owned(memory->frame));
-        firn_block_cache_memory_give(cache, memory->frame);
-    }
-    *memory = (struct firn_block_memory){NULL, NULL};
-}
-
-/* ==== blocks that stay when the cache has gone ====
- *
- * To use the bytes of a block after its file was closed, a caller takes a lease: a share of the
- * block's memory, if the block has memory of its own. The frame has a share, too, and releases it
- * when its block is evicted. So a lease neither pins the frame nor refers to the cache, and ends
- * without a mutex, in any thread.
- *
- * Leased blocks that were evicted are beyond the budget. All leases of a process, of blocks that
- * caches keep, have at most half of the budget of the cache that is asked. Blocks that are not kept
- * do not count: a copy would take the same memory.
- */
-
-/* Relaxed, as all counts here: nothing is published by it. */
-static _Atomic size_t leased_bytes;
-
-struct firn_block_lease *
-firn_block_cache_lease(const struct firn_block_cache *cache, const struct firn_block_pin *pin)
-{
-    const struct firn_block_cache_frame *frame = pin->frame;
-    DCHECK(frame != NULL);
-    if (frame->memory == NULL) {
-        return NULL;
-    }
-    struct firn_block_lease *lease = firn_block_cache_lease_of(frame);
-    size_t counted = lease->counted_bytes;
-    size_t before = atomic_fetch_add_explicit(&leased_bytes, counted, memory_order_relaxed);
-    if (counted > 0 && before + counted > cache->budget_bytes / 2) {
-        atomic_fetch_sub_explicit(&leased_bytes, counted, memory_order_relaxed);
-        return NULL;
-    }
-    /* Relaxed: the pin keeps the frame's share. */
-    size_t refs = atomic_fetch_add_explicit(&lease->refs, 1, memory_order_relaxed);
-    DCHECK(refs > 0);
-    (void)refs;
-    return lease;
-}
-
-void
-firn_block_cache_lease_end(struct firn_block_lease *lease)
-{
-    if (lease != NULL) {
-        size_t counted = lease->counted_bytes;
-        size_t before = atomic_fetch_sub_explicit(&leased_bytes, counted, memory_order_relaxed);
-        DCHECK(counted <= before);
-        (void)before;
-        firn_block_cache_lease_unref(lease);
-    }
-}
-
 /* ==== what a thread reads blocks with: a decompression context and buffers ====
  *
  * They are expensive to make (zstd's context alone is some 100 KiB), so idle ones are kept: at most
@@ -842,4 +669,177 @@ firn_block_cache_stats(struct firn_block_cache *cache, struct firn_block_cache_s
     DCHECK(out->used_bytes + out->lent_bytes <= cache->budget_bytes); /* (I1) */
     firn_os_mutex_unlock(&cache->memory.mutex);
     out->beyond_bytes = atomic_load_explicit(&cache->beyond_bytes, memory_order_relaxed);
+}
+
+/* ==== memory of the budget that is lent while no block needs it ====
+ *
+ * What is lent counts as used (block_cache_memory.c). A block that finds no room because of that is
+ * not kept, and the loan is recalled. Once it is back, the cache keeps for itself
+ * what it uses and a quarter of the budget more, so it recalls at most four loans while it grows to
+ * all of its budget.
+ *
+ * Any thread. Nothing here fails: there is memory to lend or not.
+ */
+
+size_t
+firn_block_cache_lend(struct firn_block_cache *cache, size_t wanted_bytes)
+{
+    firn_os_mutex_lock(&cache->memory.mutex);
+    size_t lent = firn_block_cache_lend_bytes(cache);
+    size_t own = atomic_load_explicit(&cache->memory.used_bytes, memory_order_relaxed) - lent;
+    size_t kept = own > cache->memory.kept_bytes ? own : cache->memory.kept_bytes;
+    size_t most = firn_block_cache_lend_is_recalled(cache) || cache->budget_bytes - kept < lent
+                      ? lent
+                      : cache->budget_bytes - kept;
+    lent = wanted_bytes < most ? wanted_bytes : most;
+    DCHECK(own + lent <= cache->budget_bytes); /* (I1) */
+    atomic_store_explicit(&cache->memory.used_bytes, own + lent, memory_order_relaxed);
+    atomic_store_explicit(&cache->memory.lent_bytes, lent, memory_order_relaxed);
+    if (lent == 0 && firn_block_cache_lend_is_recalled(cache)) {
+        kept = own + cache->budget_bytes / 4;
+        cache->memory.kept_bytes = kept < cache->budget_bytes ? kept : cache->budget_bytes;
+        atomic_store_explicit(&cache->memory.is_recalled, false, memory_order_relaxed);
+    }
+    firn_os_mutex_unlock(&cache->memory.mutex);
+    return lent;
+}
+
+size_t
+firn_block_cache_lend_bytes(const struct firn_block_cache *cache)
+{
+    return atomic_load_explicit(&cache->memory.lent_bytes, memory_order_relaxed);
+}
+
+bool
+firn_block_cache_lend_is_recalled(const struct firn_block_cache *cache)
+{
+    return atomic_load_explicit(&cache->memory.is_recalled, memory_order_relaxed);
+}
+
+/* ==== what stays in the cache for as long as a file is open ====
+ *
+ * A file that is asked often should have its index, its filter and tables of its own at hand,
+ * without asking the cache each time: they are pinned when the file is opened. A block that is pinned
+ * cannot give way, so pins of that kind are counted, and together they may have half of the budget:
+ * the other half is left for what comes and goes. A file that is refused pins for the time of an
+ * operation, as all others do. Graphs are useless if they come and go: with them it may be seven eighths.
+ *
+ * (I4) held_bytes <= 7/8 of budget_bytes, always. It counts what its users mean to keep, not where
+ *      that is: the memory itself is charged as it is taken (block_cache_memory.c).
+ *
+ * Memory that is taken here lies in a frame that is owned and never published: the table does not
+ * know it and the clock passes it by.
+ *
+ * Any thread; no mutex but those of block_cache_memory.c. Nothing here fails: there is room or not.
+ */
+
+static bool
+hold(struct firn_block_cache *cache, size_t bytes, size_t most)
+{
+    /* Relaxed: a count, by which nothing is published. */
+    size_t held = atomic_load_explicit(&cache->held_bytes, memory_order_relaxed);
+    DCHECK(held <= cache->budget_bytes / 8 * 7); /* (I4) */
+    do {
+        if (held > most || bytes > most - held) { /* (I4) */
+            return false;
+        }
+    } while (!atomic_compare_exchange_weak_explicit(&cache->held_bytes, &held, held + bytes,
+                                                    memory_order_relaxed, memory_order_relaxed));
+    return true;
+}
+
+bool
+firn_block_cache_hold(struct firn_block_cache *cache, size_t bytes)
+{
+    return hold(cache, bytes, cache->budget_bytes / 2);
+}
+
+bool
+firn_block_cache_hold_graph(struct firn_block_cache *cache, size_t bytes)
+{
+    return hold(cache, bytes, cache->budget_bytes / 8 * 7);
+}
+
+void
+firn_block_cache_hold_release(struct firn_block_cache *cache, size_t bytes)
+{
+    size_t held = atomic_fetch_sub_explicit(&cache->held_bytes, bytes, memory_order_relaxed);
+    DCHECK(bytes <= held); /* else (I4) would not hold any more */
+}
+
+bool
+firn_block_cache_hold_take(struct firn_block_cache *cache, size_t size,
+                           struct firn_block_memory *out)
+{
+    struct firn_block_cache_frame *frame = NULL;
+    *out = (struct firn_block_memory){NULL, NULL};
+    if (size <= FIRN_BLOCK_SIZE_MAX) {
+        frame = firn_block_cache_memory_take(cache, (uint32_t)size);
+    }
+    if (frame == NULL) {
+        return false;
+    }
+    memset(frame->data, 0, size);
+    *out = (struct firn_block_memory){frame->data, frame};
+    return true;
+}
+
+void
+firn_block_cache_hold_give(struct firn_block_cache *cache, struct firn_block_memory *memory)
+{
+    if (memory->frame != NULL) {
+        DCHECK(firn_block_cache_has_frame(cache, memory->frame));
+        DCHECK(firn_block_cache_frame_is_owned(memory->frame));
+        firn_block_cache_memory_give(cache, memory->frame);
+    }
+    *memory = (struct firn_block_memory){NULL, NULL};
+}
+
+/* ==== blocks that stay when the cache has gone ====
+ *
+ * To use the bytes of a block after its file was closed, a caller takes a lease: a share of the
+ * block's memory, if the block has memory of its own. The frame has a share, too, and releases it
+ * when its block is evicted. So a lease neither pins the frame nor refers to the cache, and ends
+ * without a mutex, in any thread.
+ *
+ * Leased blocks that were evicted are beyond the budget. All leases of a process, of blocks that
+ * caches keep, have at most half of the budget of the cache that is asked. Blocks that are not kept
+ * do not count: a copy would take the same memory.
+ */
+
+/* Relaxed, as all counts here: nothing is published by it. */
+static _Atomic size_t leased_bytes;
+
+struct firn_block_lease *
+firn_block_cache_lease(const struct firn_block_cache *cache, const struct firn_block_pin *pin)
+{
+    const struct firn_block_cache_frame *frame = pin->frame;
+    DCHECK(frame != NULL);
+    if (frame->memory == NULL) {
+        return NULL;
+    }
+    struct firn_block_lease *lease = firn_block_cache_lease_of(frame);
+    size_t counted = lease->counted_bytes;
+    size_t before = atomic_fetch_add_explicit(&leased_bytes, counted, memory_order_relaxed);
+    if (counted > 0 && before + counted > cache->budget_bytes / 2) {
+        atomic_fetch_sub_explicit(&leased_bytes, counted, memory_order_relaxed);
+        return NULL;
+    }
+    /* Relaxed: the pin keeps the frame's share. */
+    size_t refs = atomic_fetch_add_explicit(&lease->refs, 1, memory_order_relaxed);
+    DCHECK(refs > 0);
+    (void)refs;
+    return lease;
+}
+
+void
+firn_block_cache_lease_end(struct firn_block_lease *lease)
+{
+    if (lease != NULL) {
+        size_t counted = lease->counted_bytes;
+        size_t before = atomic_fetch_sub_explicit(&leased_bytes, counted, memory_order_relaxed);
+        DCHECK(counted <= before);
+        (void)before;
+        firn_block_cache_lease_unref(lease);
+    }
 }

@@ -128,6 +128,8 @@ const struct firn_block_section *firn_block_reader_section(const struct firn_blo
 uint64_t firn_block_reader_body_end(const struct firn_block_reader *reader);
 uint64_t firn_block_reader_span(const struct firn_block_ref *ref);
 enum { FIRN_BLOCK_BODY_START = 128 };
+/* Whether a file with these first bytes begins as a sealed file does; the rest may be damaged. */
+bool firn_block_format_is_header(const uint8_t bytes[FIRN_BLOCK_BODY_START]);
 
 /* Reads, verifies and decodes one block; replaces the contents of out, which also holds the stored
  * bytes meanwhile. ref is not trusted: FIRN_CORRUPT if it does not name a block of this file. Any

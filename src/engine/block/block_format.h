@@ -64,8 +64,6 @@ struct firn_block_format_prefix {
     uint64_t checksum;
 };
 
-/* Whether the file begins as a sealed file does, even if the rest is damaged. */
-bool firn_block_format_is_header(const uint8_t bytes[FIRN_BLOCK_FORMAT_HEADER_SIZE]);
 void firn_block_format_encode_header(enum firn_block_file_kind kind,
                                      const struct firn_block_file_id *id,
                                      uint8_t out[FIRN_BLOCK_FORMAT_HEADER_SIZE]);

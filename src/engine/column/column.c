@@ -6,7 +6,7 @@
  * The functions in the order of a run's life: column_builder.c writes it; this file opens it and
  * looks up keys in it; column_cursor.c walks it; column_check.c verifies it. They all use
  * column_layout.c and column_index.c for the run's structure, column_read.c and column_keys.c to
- * fetch its data, and block/run_parts.h for what runs of all kinds have.
+ * fetch its data, and run/run_parts.h for what runs of all kinds have.
  */
 #include "column/column_internal.h"
 

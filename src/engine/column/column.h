@@ -6,14 +6,14 @@
  * As a kind of run it reads and writes entries whose values are tuples (tuple/tuple.h). The
  * functions below also give access to the columns themselves, chunk by chunk.
  *
- * In addition to block/run_kind.h:
+ * In addition to run/run_kind.h:
  * - get leaves the text of *err empty with FIRN_NOT_FOUND, which is a normal and frequent answer.
  * - FIRN_CORRUPT of get and of cursors names file, column, row group and its keys. Columns that a
  *   projection leaves out are not read.
  * - A cursor keeps the chunks of one row group pinned, and one block of each decoded.
  * - builder_add: FIRN_INVALID for entries out of order, for a key that does not fit the layout or
  *   is not as tuple/tuple.h writes it, and for a value that is no tuple or has cells of other
- *   types. FIRN_LIMIT beyond the limits of block/run_parts.h. The builder is unchanged. After any
+ *   types. FIRN_LIMIT beyond the limits of run/run_parts.h. The builder is unchanged. After any
  *   other failure all calls but destroy return FIRN_FAILED.
  * - If the whole value of an entry is in a value file, builder_add reads it and stores it in the
  *   run. References in cells are kept, and large values get references, as the placer decides.
@@ -25,8 +25,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "block/run_kind.h"
 #include "encoding/encoding.h"
+#include "run/run_kind.h"
 #include "tuple/tuple.h"
 
 /* Runs may have graphs (graph/graph.h) as attachments. */

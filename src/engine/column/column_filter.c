@@ -4,7 +4,7 @@
  *
  * Bounds do not help with values that are spread over all groups: names, hashes, order numbers of
  * another table. A column of the layout that asks for it gets a filter in each row group, of the
- * same form as that of keys (block/run_filter.c): of the group's distinct values, without nulls. It
+ * same form as that of keys (run/run_filter.c): of the group's distinct values, without nulls. It
  * is a block after the chunk. There is no filter if it would have more than half of the bytes of
  * the chunk, because reading the chunk is as cheap. A chunk with references to value files has none
  * either: searches for equal texts of many kilobytes are rare.

@@ -2,7 +2,7 @@
  *
  * column/column_format.h: the bytes of the index of a column run, drawn once. The prose twin is
  * docs/formats/column.md. The file around is a sealed block file (block/block_file.h); its other sections
- * are those of all runs (block/run_parts.h), its other blocks are chunks (encoding/encoding.h).
+ * are those of all runs (run/run_parts.h), its other blocks are chunks (encoding/encoding.h).
  *
  * The index, n row groups, c columns, k of them in the key:
  *
@@ -57,7 +57,7 @@ enum {
 
     /* First byte of each value of such a chunk that is not null. */
     FIRN_COLUMN_FORMAT_TAG_INLINE = 0,    /* the value follows */
-    FIRN_COLUMN_FORMAT_TAG_REFERENCE = 1, /* a cell that refers to it, as in block/value_file.h */
+    FIRN_COLUMN_FORMAT_TAG_REFERENCE = 1, /* a cell that refers to it, as in run/value_file.h */
 
     FIRN_COLUMN_FORMAT_IN_PIECES = 0, /* in the place of an encoding */
 

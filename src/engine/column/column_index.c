@@ -352,7 +352,7 @@ check_group(struct opening *opening, size_t i)
     }
     if (!take_rest(opening, firn_load_le32(record + 32), firn_load_le32(record + 36), &lower) ||
         !take_rest(opening, firn_load_le32(record + 40), firn_load_le32(record + 44), &upper) ||
-        lower.size > FIRN_RUN_KEY_SIZE_MAX || upper.size > FIRN_RUN_KEY_SIZE_MAX) {
+        lower.size > FIRN_ENTRY_KEY_SIZE_MAX || upper.size > FIRN_ENTRY_KEY_SIZE_MAX) {
         return refuse("the place of a key", opening->err);
     }
     firn_column_index_group(index, i, &group);

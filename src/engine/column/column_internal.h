@@ -10,11 +10,11 @@
 #include "base/buf.h"
 #include "base/check.h"
 #include "base/entry.h"
-#include "block/run_kind.h"
-#include "block/run_parts.h"
-#include "block/value_file.h"
 #include "column/column.h"
 #include "column/column_format.h"
+#include "run/run_kind.h"
+#include "run/run_parts.h"
+#include "run/value_file.h"
 
 /* ==== a layout with an owner, and its slots (column_layout.c) ====
  *
@@ -509,7 +509,7 @@ void firn_column_chunks_destroy(struct firn_column_chunks *chunks);
 /* Writes the chunks of the collected values, and fills the builder's chunks. */
 FIRN_MUST_CHECK int firn_column_chunks_write(struct firn_column_builder *builder, firn_error *err);
 
-/* ==== the functions of the table (block/run_kind.h) ==== */
+/* ==== the functions of the table (run/run_kind.h) ==== */
 
 FIRN_MUST_CHECK int firn_column_builder_create(const struct firn_run_env *env, const char *name,
                                                const struct firn_run_builder_options *options,

@@ -141,7 +141,7 @@ firn_column_keys_key(struct firn_column_keys *keys, uint32_t row, struct firn_bu
         if (firn_tuple_key_add(out, layout->columns[slot].type, false, &cell) != FIRN_OK) {
             return firn_error_no_memory(err, "a key");
         }
-        if (out->size > FIRN_RUN_KEY_SIZE_MAX) {
+        if (out->size > FIRN_ENTRY_KEY_SIZE_MAX) {
             return firn_column_read_refuse(run, keys->group, slot, "a key is too large", err);
         }
     }

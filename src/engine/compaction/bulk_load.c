@@ -190,7 +190,7 @@ out:
 
 struct firn_bulk_load_keys {
     const struct firn_bulk_load *bulk;
-    struct firn_lsm_handle *handle; /* of the run that is read */
+    struct firn_run_file_handle *handle; /* of the run that is read */
     struct firn_run_cursor *cursor;
     size_t next; /* the run after it */
     size_t end;

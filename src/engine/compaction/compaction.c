@@ -384,7 +384,7 @@ struct inputs {
     uint64_t entries_above; /* of levels above the output's */
     uint64_t found;         /* what readers look for: see struct firn_run_builder_options */
     /* Pins of the runs with range deletes, and their range deletes. */
-    struct firn_lsm_handle **pins;
+    struct firn_run_file_handle **pins;
     const struct firn_range_set **ranges;
     size_t range_set_count;
     struct firn_compaction_span *older;
@@ -421,7 +421,7 @@ list_files(const struct firn_compaction_work *work, struct inputs *inputs, firn_
     }
     inputs->files = firn_alloc_array(count, sizeof(struct firn_run_file *));
     inputs->sources = firn_alloc_array(count, sizeof *inputs->sources);
-    inputs->pins = firn_alloc_array(count, sizeof(struct firn_lsm_handle *));
+    inputs->pins = firn_alloc_array(count, sizeof(struct firn_run_file_handle *));
     inputs->ranges = firn_alloc_array(count, sizeof(struct firn_range_set *));
     if (inputs->files == NULL || inputs->sources == NULL || inputs->pins == NULL ||
         inputs->ranges == NULL) {
@@ -452,7 +452,7 @@ static int
 add_ranges(struct inputs *inputs, firn_error *err)
 {
     for (size_t i = 0; i < inputs->file_count; i++) {
-        struct firn_lsm_handle *pin;
+        struct firn_run_file_handle *pin;
         if (inputs->files[i]->info.range_count == 0) {
             continue;
         }
@@ -668,7 +668,7 @@ mark_damaged(struct firn_lsm *lsm, const struct inputs *inputs)
 {
     for (size_t i = 0; i < inputs->file_count; i++) {
         struct firn_run_file *file = inputs->files[i];
-        struct firn_lsm_handle *pin = NULL;
+        struct firn_run_file_handle *pin = NULL;
         int rc = firn_run_file_pin(file, &pin, NULL);
         if (rc == FIRN_OK) {
             rc = pin->run->kind->check(pin->run, ignore_damage, NULL, NULL, NULL);

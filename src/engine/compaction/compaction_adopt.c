@@ -6,7 +6,7 @@
  * A large value that was committed is in the log and, for readers, in a memtable, which records its
  * place in the log. A flush would write the value a second time, into a value file. But if a
  * segment of the log has hardly anything but values that the flush keeps, its file gets a second
- * name among the runs, and is a value file from then on (block/value_file.c): the run refers to the
+ * name among the runs, and is a value file from then on (run/value_file.c): the run refers to the
  * values in place. The log drops the segment as any other.
  *
  * Crashes are handled as before. Until MANIFEST names the run, the log has everything, and nothing

@@ -431,7 +431,7 @@ is_suspect(const struct firn_run_file *file, enum firn_compaction_pick_mode mode
     return has_enough_garbage(&file->info, mode, UINT64_MAX) ||
            mode != FIRN_COMPACTION_PICK_DEMANDED ||
            (is_unseen(&file->info, mode, views->now) &&
-            file->settled_for != firn_view_at(views->now, views->now->count - 1).first);
+            file->useless_for != firn_view_at(views->now, views->now->count - 1).first);
 }
 
 static int
@@ -455,7 +455,7 @@ judge_run_locked(const struct firn_lsm_tree *tree, const struct firn_version *ve
     }
     int rc = find_use_locked(tree, version, file, has_expired, views, out, err);
     if (rc == FIRN_OK && !*out && may_leave) {
-        file->settled_for = firn_view_at(views->now, views->now->count - 1).first;
+        file->useless_for = firn_view_at(views->now, views->now->count - 1).first;
     }
     return rc;
 }

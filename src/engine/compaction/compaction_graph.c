@@ -96,7 +96,7 @@ is_graph(const struct firn_run *attachment, const struct firn_column_graph *want
 /* Pins the graph of the run, if it has one that can be opened; else NULL. */
 static int
 pin_graph(const struct firn_run_file *file, const struct firn_column_graph *wanted,
-          struct firn_lsm_handle **out, bool *out_is_damaged, firn_error *err)
+          struct firn_run_file_handle **out, bool *out_is_damaged, firn_error *err)
 {
     *out = NULL;
     for (size_t i = 0; i < file->info.attachment_count && *out == NULL; i++) {
@@ -117,7 +117,7 @@ static int
 has_graph(const struct firn_run_file *file, const struct firn_column_graph *wanted, bool *out,
           firn_error *err)
 {
-    struct firn_lsm_handle *pin;
+    struct firn_run_file_handle *pin;
     bool is_damaged;
     int rc = pin_graph(file, wanted, &pin, &is_damaged, err);
     *out = pin != NULL;
@@ -490,7 +490,7 @@ out:
  * released. */
 static int
 pin_old(const struct graph_work *graph, struct firn_run_file **out_file,
-        struct firn_lsm_handle **out_pin, const struct firn_graph **out, firn_error *err)
+        struct firn_run_file_handle **out_pin, const struct firn_graph **out, firn_error *err)
 {
     struct firn_lsm *lsm = graph->lsm;
     bool is_damaged = false;
@@ -535,9 +535,9 @@ make_graph(struct graph_work *graph, const struct firn_compaction_graph_options 
     struct firn_block_cache *cache = graph->lsm->files.env.cache;
     struct watch watch = {.graph = graph, .step = options->step};
     const struct firn_step step = {watch_told, &watch};
-    struct firn_lsm_handle *pin = NULL;
+    struct firn_run_file_handle *pin = NULL;
     struct firn_run_file *old = NULL;
-    struct firn_lsm_handle *old_pin = NULL;
+    struct firn_run_file_handle *old_pin = NULL;
     struct firn_lsm_vectors vectors = {.run = NULL};
     size_t held = 0;
     int rc;

@@ -6,11 +6,11 @@
 #define FIRN_COMPACTION_COMPACTION_INTERNAL_H
 
 #include "base/hash_map.h"
-#include "block/value_file.h"
 #include "compaction/compaction.h"
-#include "lsm/lsm_internal.h"
+#include "lsm/lsm_handle.h"
 #include "memtable/memtable.h"
 #include "merge/merge.h"
+#include "run/value_file.h"
 
 /* At most this many history runs go into one compaction. */
 enum { FIRN_COMPACTION_HISTORY_MAX = 64 };

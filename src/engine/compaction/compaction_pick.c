@@ -658,7 +658,7 @@ search_by_tombstones(struct search *search)
 static bool
 reaches_into(const struct firn_version_level *level, size_t i, const struct firn_lsm_range *range)
 {
-    return firn_version_run_overlaps(&level->runs[i], range->lower, range->upper);
+    return firn_version_run_overlaps(&level->runs[i], &range->lower, range->upper);
 }
 
 static bool
@@ -726,7 +726,7 @@ firn_compaction_pick_locked(struct firn_lsm_tree *tree, enum firn_compaction_pic
                             uint64_t room_bytes, struct firn_compaction_pick *pick)
 {
     firn_os_mutex_assert_held(&tree->lsm->mutex);
-    const struct firn_lsm_range everything = {NULL, NULL};
+    const struct firn_lsm_range everything = {firn_str(""), NULL};
     struct search search = begin_search(tree, mode, room_bytes, pick);
     search_by_size(&search);
     search_by_tombstones(&search);

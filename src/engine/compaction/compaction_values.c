@@ -410,7 +410,7 @@ firn_compaction_values_finish(struct firn_compaction_values *output,
     int rc = end_file(output, err);
     DCHECK(rc != FIRN_OK || output->writer == NULL); /* (I1) */
     for (size_t i = 0; rc == FIRN_OK && i < count; i++) {
-        firn_run_file_settle_values(runs[i].file);
+        firn_run_file_set_value_totals(runs[i].file);
     }
     return rc;
 }

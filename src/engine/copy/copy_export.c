@@ -26,13 +26,13 @@
 #include "merge/merge.h"
 #include "os/os.h"
 #include "os/os_user_path.h"
-#include "store/db_internal.h"
+#include "store/db_handle.h"
 #include "storefile/archive.h"
 
 /* ==== a temporary directory beside the target ====
  *
  * Its name is .firn-export-<16 hex digits>.tmp, and a file LOCK in it is locked while its process
- * works (storefile.c). Creating another one in the same place first removes those whose lock is free,
+ * works (storefile_lock.c). Creating another one in the same place first removes those whose lock is free,
  * because no process uses them any more.
  *
  * (I1) A process that has locked the file with the name LOCK in a directory has the directory to

@@ -22,7 +22,7 @@
 
 #include "base/error.h"
 #include "base/slice.h"
-#include "block/run_kind.h"
+#include "run/run_kind.h"
 #include "vector/vector_distance.h"
 
 struct firn_graph;

@@ -92,7 +92,7 @@ firn_graph_code_survey(const struct firn_graph_parameters *parameters,
 }
 
 FIRN_GRAPH_SMALL void
-firn_graph_code_settle(struct firn_graph *graph, const struct firn_graph_survey *survey)
+firn_graph_code_set_scale(struct firn_graph *graph, const struct firn_graph_survey *survey)
 {
     double count = survey->count > 0 ? (double)survey->count : 1;
     bool is_scaled = graph->parameters.metric != FIRN_VECTOR_COSINE && survey->largest > 0;

@@ -198,7 +198,7 @@ bool firn_graph_code_accepts(const struct firn_graph_parameters *parameters, con
 void firn_graph_code_survey(const struct firn_graph_parameters *parameters,
                             struct firn_graph_survey *survey, const uint8_t *vector);
 /* Sets scale and mean of the graph. */
-void firn_graph_code_settle(struct firn_graph *graph, const struct firn_graph_survey *survey);
+void firn_graph_code_set_scale(struct firn_graph *graph, const struct firn_graph_survey *survey);
 /* Writes the record of a vector. transformed: room for the numbers of a code. */
 void firn_graph_code_write(const struct firn_graph *graph, const uint8_t *vector,
                            float *transformed, uint8_t *record);
@@ -290,8 +290,8 @@ FIRN_MUST_CHECK int firn_graph_merge_match(struct firn_graph_merge *merge, uint6
                                                             const uint8_t *fingerprint),
                                            const void *ctx, firn_error *err);
 /* Makes nodes of these rows. Requires: graph->rows_of is there. FIRN_NO_MEMORY. */
-FIRN_MUST_CHECK int firn_graph_merge_settle(struct firn_graph_merge *merge,
-                                            const struct firn_graph *graph);
+FIRN_MUST_CHECK int firn_graph_merge_keep(struct firn_graph_merge *merge,
+                                          const struct firn_graph *graph);
 /* The links that a node that is kept has at a level, as many as it had at most, into list, in which there is room for as many as a
  * list of the old graph has. Reads what does not change; any thread with a scratch that is prepared. Fails where the old
  * graph is damaged. */

@@ -6,7 +6,7 @@
  * links, and only the others are searched for neighbours. Codes are made anew: mean and scale are those of all vectors.
  *
  *   1. The vectors of the old graph's file are read. Fingerprints say which rows have the same vectors (match).
- *   2. If more than a fifth of the old nodes are gone, the rest has too many gaps, and nothing is kept (settle).
+ *   2. If more than a fifth of the old nodes are gone, the rest has too many gaps, and nothing is kept (firn_graph_merge_keep).
  *   3. Each node that is kept gets the links of its old node (links). In place of each neighbour that is gone it gets one
  *      of the neighbours of that neighbour, chosen as in a plain build among those that are nearest (after Singh et al.,
  *      "FreshDiskANN", 2021, where all are chosen together). So a link that leads far away, to another cluster, is
@@ -93,7 +93,7 @@ firn_graph_merge_match(struct firn_graph_merge *merge, uint64_t seed,
 }
 
 int
-firn_graph_merge_settle(struct firn_graph_merge *merge, const struct firn_graph *graph)
+firn_graph_merge_keep(struct firn_graph_merge *merge, const struct firn_graph *graph)
 {
     uint32_t kept = 0;
     if (merge->old == NULL) {

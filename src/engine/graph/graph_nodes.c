@@ -107,7 +107,7 @@ find_row(const void *ctx, const uint8_t *fingerprint)
 
 /* Gives nodes to the first rows of each vector; the others are their twins (I1). */
 static int
-settle_rows(struct firn_graph *graph, struct survey *survey, struct firn_graph_merge *merge)
+make_nodes(struct firn_graph *graph, struct survey *survey, struct firn_graph_merge *merge)
 {
     struct survey_row *rows = (struct survey_row *)(void *)survey->rows.data;
     size_t count = survey->rows.size / sizeof *rows;
@@ -140,7 +140,7 @@ settle_rows(struct firn_graph *graph, struct survey *survey, struct firn_graph_m
         }
     }
     CHECK(node == graph->count && graph->twin_count == twins); /* (I1) */
-    return firn_graph_merge_settle(merge, graph);
+    return firn_graph_merge_keep(merge, graph);
 }
 
 struct encoding {
@@ -273,8 +273,8 @@ firn_graph_nodes_make(const struct firn_graph_source *source,
         goto out;
     }
     FIRN_TRY(read_all(graph, source, take_survey, &survey, err));
-    firn_graph_code_settle(graph, &survey.all);
-    if (settle_rows(graph, &survey, merge) != FIRN_OK) {
+    firn_graph_code_set_scale(graph, &survey.all);
+    if (make_nodes(graph, &survey, merge) != FIRN_OK) {
         rc = firn_error_no_memory(err, "a graph");
         goto out;
     }

@@ -18,7 +18,7 @@
  * reading.
  */
 #include "base/check.h"
-#include "store/db_internal.h"
+#include "store/db_handle.h"
 
 #include <inttypes.h>
 

@@ -13,7 +13,7 @@
  * was allocated after the end of the newest one.
  */
 #include "base/check.h"
-#include "store/db_internal.h"
+#include "store/db_handle.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -410,7 +410,7 @@ int
 firn_db_stats_range(const struct firn_db_keyspace *keyspace, firn_slice lower,
                     const firn_slice *upper, firn_keyspace_size *out, firn_error *err)
 {
-    const struct firn_lsm_bounds bounds = {lower.data == NULL ? firn_str("") : lower, upper};
+    const struct firn_lsm_range bounds = {lower.data == NULL ? firn_str("") : lower, upper};
     struct firn_lsm_size found = {0};
     struct firn_db_view *view = NULL;
     struct firn_db_tree *tree;

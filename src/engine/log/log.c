@@ -19,7 +19,8 @@
  *      where the old one ends. So bytes that remain after that offset can never become records
  *      again.
  * (I8) When open returns a log to append to, everything it showed is durable. After a clean close
- *      this needs no sync (I6); after a crash the part above the marks is settled first.
+ *      this needs no sync (I6); after a crash the part above the marks is written
+ *      again and synced first.
  * (I9) Files of segments that are no longer needed are removed only after the header of a newer
  *      segment has said, durably, that the log begins later. So removal takes place with the next
  *      segment; closing a log with an outstanding removal begins one. If the gate says that a
@@ -53,203 +54,6 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "log/log_internal.h"
-
-/* ==== how far the segments of a log go that another process may be writing ====
- *
- * A log is only appended to, so what was read of it is a log of its own: the same segments, each up to
- * its end, the newest one up to the last record that stood there whole. Bytes after an end are not part
- * of the log, may change at any time, and are left out. A copy is therefore an earlier state of the
- * log, even while records are appended; without appends, reading again gives the same.
- *
- * Nothing is copied here. To copy, keep the log's gate shut (log.h) from before the call until the
- * files have been read: then all that is listed stays where it is, with the bytes that it has.
- * Otherwise a file may go, or be used for another segment, which its header tells.
- *
- * The walk and the listing are two looks. If they do not fit together, the caller must try again
- * (FIRN_BUSY).
- */
-
-/* What the previous segment recorded about itself. */
-struct chain {
-    uint64_t salt;
-    uint64_t end;
-};
-
-static int
-refuse_changed(struct firn_os_dir *dir, const char *prefix, uint64_t number, firn_error *err)
-{
-    char name[FIRN_LOG_SEGMENT_NAME_SIZE];
-    firn_log_segment_name(prefix, number, name);
-    return firn_error_set(err, FIRN_BUSY, "%s/%s changed while it was read", firn_os_dir_path(dir),
-                          name);
-}
-
-/* Whether the segment continues the chain, and has all of its bytes. */
-static int
-check_segment(struct firn_log *log, const struct firn_log_format_segment *header,
-              struct firn_os_file *file, uint64_t end, const struct chain *before, firn_error *err)
-{
-    struct firn_os_stat stat;
-    bool is_first = header->number == log->segment.oldest;
-    bool is_last = header->number == log->segment.number;
-    int rc = firn_os_file_stat(file, &stat, err);
-    if (rc == FIRN_OK && (stat.size_bytes < end || (is_last && header->salt != log->segment.salt) ||
-                          (!is_first && (header->previous_salt != before->salt ||
-                                         header->previous_end != before->end)))) {
-        rc = refuse_changed(log->dir, log->prefix, header->number, err);
-    }
-    return rc;
-}
-
-static int
-add_segment(struct firn_log *log, uint64_t number, struct chain *chain, struct firn_buf *out,
-            firn_error *err)
-{
-    struct firn_log_capture_segment found = {.number = number};
-    struct firn_log_format_segment header;
-    struct firn_os_file *file = NULL;
-    DCHECK(log->is_read_only && number <= log->segment.number);
-    int rc =
-        firn_log_segment_open(log->dir, log->prefix, number, FIRN_OS_READ, &file, &header, err);
-    if (rc == FIRN_NOT_FOUND) {
-        rc = refuse_changed(log->dir, log->prefix, number, err);
-    }
-    FIRN_TRY(rc);
-    found.size_bytes = number == log->segment.number
-                           ? log->end
-                           : FIRN_LOG_FORMAT_SEGMENT_SIZE + firn_log_lend_bytes(log, number);
-    FIRN_TRY(check_segment(log, &header, file, found.size_bytes, chain, err));
-    DCHECK(found.size_bytes >= FIRN_LOG_FORMAT_SEGMENT_SIZE);
-    firn_log_format_put_segment(&header, found.header);
-    *chain = (struct chain){.salt = header.salt, .end = found.size_bytes};
-    if (firn_buf_append(out, &found, sizeof found) != FIRN_OK) {
-        rc = firn_error_no_memory(err, "a log's segments");
-    }
-out:
-    firn_os_file_close(file);
-    return rc;
-}
-
-int
-firn_log_capture(struct firn_os_dir *dir, const struct firn_log_options *options,
-                 int (*visit)(void *ctx, uint8_t type, firn_slice record,
-                              struct firn_log_position position, firn_error *err),
-                 void *ctx, struct firn_buf *out, firn_error *err)
-{
-    struct firn_log_options reading = *options;
-    struct firn_log *log = NULL;
-    struct chain chain = {0};
-    int rc;
-    reading.read_only = true;
-    firn_buf_clear(out);
-    FIRN_TRY(firn_log_open(dir, &reading, visit, ctx, &log, NULL, err));
-    for (uint64_t number = log->segment.oldest; number <= log->segment.number; number++) {
-        FIRN_TRY(add_segment(log, number, &chain, out, err));
-    }
-out:
-    firn_log_abandon(log);
-    return rc;
-}
-
-/* ==== a second name for the file of a segment that is whole ====
- *
- * A segment that holds hardly anything but large values is worth keeping when the log needs it no
- * more: to keep the values elsewhere is to write them once more. So its file may be lent. It then
- * has two names, and lives until both are gone; the log goes on as if nothing had happened, and
- * removes its own name in its time.
- *
- * This is safe because of (I14) of log_rotate.c: such a file is not written any more. Only what
- * lies after its last record is cut off here, which has no part in the log. Readers beside the
- * writer do not look there either.
- *
- * Locking: all of it with the token, so no segment is given up meanwhile.
- *
- * Failure: nothing has changed but, perhaps, that the file will be no spare. Where the turn to the
- * next segment had yet to be finished, and that fails, the log is latched.
- */
-
-/* The place of a segment's end among older_ends; false where it has none. The caller holds the
- * token. */
-static bool
-find_older(struct firn_log *log, uint64_t segment, size_t *out)
-{
-    DCHECK(firn_log_has_token(log));
-    if (segment < log->first_file || segment >= log->segment.number) {
-        return false;
-    }
-    *out = (size_t)(segment - log->first_file);
-    DCHECK(*out < log->older_ends.size / 8);
-    return true;
-}
-
-uint64_t
-firn_log_lend_bytes(struct firn_log *log, uint64_t segment)
-{
-    size_t i;
-    uint64_t bytes = 0;
-    firn_log_take_token(log);
-    if (find_older(log, segment, &i)) {
-        bytes = firn_load_le64(log->older_ends.data + 8 * i) - FIRN_LOG_FORMAT_SEGMENT_SIZE;
-        DCHECK(bytes <= FIRN_LOG_FORMAT_OFFSET_MAX);
-    }
-    firn_log_give_token(log);
-    return bytes;
-}
-
-/* Bytes after NEXT mean nothing, and would be kept with the file. */
-static int
-cut_off_rest(struct firn_log *log, uint64_t segment, uint64_t end, firn_error *err)
-{
-    DCHECK(segment < log->segment.number && end >= FIRN_LOG_FORMAT_SEGMENT_SIZE); /* (I14) */
-    struct firn_os_file *file = NULL;
-    struct firn_log_format_segment header;
-    struct firn_os_stat stat;
-    uint64_t size_bytes = end + FIRN_LOG_FORMAT_RECORD_SIZE;
-    int rc;
-    FIRN_TRY(firn_log_segment_open(log->dir, log->prefix, segment, FIRN_OS_READ | FIRN_OS_WRITE,
-                                   &file, &header, err));
-    FIRN_TRY(firn_os_file_stat(file, &stat, err));
-    if (stat.size_bytes > size_bytes) {
-        FIRN_TRY(firn_os_file_truncate(file, size_bytes, err));
-    }
-out:
-    firn_os_file_close(file);
-    return rc;
-}
-
-static int
-lend_with_token(struct firn_log *log, uint64_t segment, struct firn_os_dir *to_dir, const char *to,
-                firn_error *err)
-{
-    char name[FIRN_LOG_SEGMENT_NAME_SIZE];
-    size_t i;
-    int rc;
-    FIRN_TRY(firn_log_check_writable(log, err));
-    FIRN_TRY(firn_log_rotate_finish_with_token(log, err)); /* (I14) */
-    DCHECK(log->old_file == NULL && !log->is_read_only);
-    if (!find_older(log, segment, &i)) {
-        return firn_error_set(err, FIRN_NOT_FOUND, "the log '%s' has no whole segment %llu",
-                              log->prefix, (unsigned long long)segment);
-    }
-    FIRN_TRY(cut_off_rest(log, segment, firn_load_le64(log->older_ends.data + 8 * i), err));
-    log->lent_last = segment > log->lent_last ? segment : log->lent_last;
-    firn_log_segment_name(log->prefix, segment, name);
-    FIRN_TRY(firn_os_link(log->dir, name, to_dir, to, err));
-out:
-    return rc;
-}
-
-int
-firn_log_lend(struct firn_log *log, uint64_t segment, struct firn_os_dir *to_dir, const char *to,
-              firn_error *err)
-{
-    firn_log_take_token(log);
-    int rc = lend_with_token(log, segment, to_dir, to, err);
-    firn_log_give_token(log);
-    return rc;
-}
-
-/* ==== the record log: appending, syncing, segment after segment ==== */
 
 #define SEGMENT_SIZE_DEFAULT (UINT64_C(64) << 20)
 #define SEGMENT_SIZE_MAX (UINT64_C(16) << 30)
@@ -606,7 +410,7 @@ out:
 
 /* Makes durable what recovery has shown (I8). */
 static int
-settle(struct firn_log *log, bool was_closed_cleanly, firn_error *err)
+sync_recovered(struct firn_log *log, bool was_closed_cleanly, firn_error *err)
 {
     int rc = FIRN_OK;
     DCHECK(log->durable <= log->end);
@@ -618,7 +422,7 @@ settle(struct firn_log *log, bool was_closed_cleanly, firn_error *err)
     if (log->end > FIRN_LOG_FORMAT_SEGMENT_SIZE) {
         uint64_t start = log->durable > FIRN_LOG_FORMAT_SEGMENT_SIZE ? log->durable
                                                                      : FIRN_LOG_FORMAT_SEGMENT_SIZE;
-        FIRN_TRY(firn_log_writer_settle(&log->writer, log->file, start, log->end, err));
+        FIRN_TRY(firn_log_writer_rewrite(&log->writer, log->file, start, log->end, err));
     }
     log->durable = log->end;
 out:
@@ -633,7 +437,7 @@ prepare_to_append(struct firn_log *log, const struct firn_log_recover *recovered
     struct firn_log_format_segment segment;
     FIRN_TRY(firn_log_segment_open(log->dir, log->prefix, log->segment.number,
                                    FIRN_OS_READ | FIRN_OS_WRITE, &log->file, &segment, err));
-    FIRN_TRY(settle(log, recovered->found.was_closed_cleanly, err));
+    FIRN_TRY(sync_recovered(log, recovered->found.was_closed_cleanly, err));
     /* Not before: the header that excludes segments may have had no durable name yet (I9). */
     uint64_t stale = firn_log_may_remove(log) ? log->segment.oldest : 0;
     FIRN_TRY(firn_log_segment_tidy(log->dir, log->prefix, stale, err));

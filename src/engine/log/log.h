@@ -171,60 +171,23 @@ FIRN_MUST_CHECK int firn_log_close(struct firn_log *log, firn_error *err);
 /* Frees the handle without writing anything, as if the process had crashed. NULL is allowed. */
 void firn_log_abandon(struct firn_log *log);
 
-/* segments as files of a directory: their names, which are there, opening and creating one. */
+/* ==== segments as files of a directory ==== */
 
 /* The longest prefix of a log's files, and room for a whole name with its NUL. */
 enum { FIRN_LOG_SEGMENT_PREFIX_MAX = 64, FIRN_LOG_SEGMENT_NAME_SIZE = 96 };
 
-/* FIRN_INVALID unless the prefix has 1 to FIRN_LOG_SEGMENT_PREFIX_MAX bytes. */
-FIRN_MUST_CHECK int firn_log_segment_check_prefix(const char *prefix, firn_error *err);
 /* Writes "<prefix>-<number>.log", the number with at least six digits. */
 void firn_log_segment_name(const char *prefix, uint64_t number, char *out);
 
 /* The largest number among the log's segments in dir; 0 where there is none. */
 FIRN_MUST_CHECK int firn_log_segment_newest(struct firn_os_dir *dir, const char *prefix,
                                             uint64_t *out, firn_error *err);
-/* Appends the numbers of all existing segments to out, as uint64_t, ascending. */
-FIRN_MUST_CHECK int firn_log_segment_list(struct firn_os_dir *dir, const char *prefix,
-                                          struct firn_buf *out, firn_error *err);
-/* Removes files that are not part of the log: segments numbered below oldest, and files of segments
- * that were never finished. */
-FIRN_MUST_CHECK int firn_log_segment_tidy(struct firn_os_dir *dir, const char *prefix,
-                                          uint64_t oldest, firn_error *err);
-/* Removes one segment. Succeeds if the segment does not exist. */
-FIRN_MUST_CHECK int firn_log_segment_remove(struct firn_os_dir *dir, const char *prefix,
-                                            uint64_t number, firn_error *err);
-
 /* Opens a segment and checks its header. flags as for firn_os_file_open. FIRN_NOT_FOUND if there is
  * no such file. */
 FIRN_MUST_CHECK int firn_log_segment_open(struct firn_os_dir *dir, const char *prefix,
                                           uint64_t number, unsigned flags,
                                           struct firn_os_file **out_file,
                                           struct firn_log_format_segment *out, firn_error *err);
-/* Creates a segment without records and opens it for reading and writing. It is durable when this
- * returns, except for its name. The salt of *segment is chosen here. FIRN_EXISTS if the name is
- * taken. After a failure *out_is_harmless says whether everything is unchanged: no sync failed, and
- * no segment of that name can exist. */
-FIRN_MUST_CHECK int firn_log_segment_create(struct firn_os_dir *dir, const char *prefix,
-                                            struct firn_log_format_segment *segment,
-                                            struct firn_os_file **out, bool *out_is_harmless,
-                                            firn_error *err);
-
-/* ---- the spare: a file for a future segment ---- */
-
-/* Creates a spare that contains zeros, durably. A failure leaves no file. */
-FIRN_MUST_CHECK int firn_log_segment_make_spare(struct firn_os_dir *dir, const char *prefix,
-                                                size_t size_bytes);
-/* Turns a segment that was given up into the spare. */
-FIRN_MUST_CHECK int firn_log_segment_recycle(struct firn_os_dir *dir, const char *prefix,
-                                             uint64_t number);
-/* Like firn_log_segment_create, from the spare; but the name is not durable when this returns. */
-FIRN_MUST_CHECK int firn_log_segment_use_spare(struct firn_os_dir *dir, const char *prefix,
-                                               struct firn_log_format_segment *segment,
-                                               struct firn_os_file **out, bool *out_is_harmless,
-                                               firn_error *err);
-/* Removes the spare. If that fails, the file stays until the log is opened again. */
-void firn_log_segment_remove_spare(struct firn_os_dir *dir, const char *prefix);
 
 /* ==== which bytes of which files are a log, for copying it beside its writer ==== */
 

@@ -71,9 +71,9 @@ void firn_log_writer_enter(struct firn_log_writer *writer, uint64_t ready_end);
 FIRN_MUST_CHECK int firn_log_writer_seal(struct firn_os_file *file, uint64_t salt, uint64_t offset,
                                          uint8_t type, firn_error *err);
 /* Writes the bytes [start, end) of a file over themselves and syncs it. */
-FIRN_MUST_CHECK int firn_log_writer_settle(struct firn_log_writer *writer,
-                                           struct firn_os_file *file, uint64_t start, uint64_t end,
-                                           firn_error *err);
+FIRN_MUST_CHECK int firn_log_writer_rewrite(struct firn_log_writer *writer,
+                                            struct firn_os_file *file, uint64_t start, uint64_t end,
+                                            firn_error *err);
 
 /* A file that is kept for the next segment. */
 enum firn_log_spare {
@@ -157,6 +157,46 @@ FIRN_MUST_CHECK int firn_log_rotate_now(struct firn_log *log, bool *out_is_harml
 FIRN_MUST_CHECK int firn_log_rotate_finish_with_token(struct firn_log *log, firn_error *err);
 /* Removes the file that was prepared for the next segment. */
 void firn_log_rotate_drop_spare(struct firn_log *log);
+
+/* ==== segments as files of a directory: log_segment.c ==== */
+
+/* FIRN_INVALID unless the prefix has 1 to FIRN_LOG_SEGMENT_PREFIX_MAX bytes. */
+FIRN_MUST_CHECK int firn_log_segment_check_prefix(const char *prefix, firn_error *err);
+/* Appends the numbers of all existing segments to out, as uint64_t, ascending. */
+FIRN_MUST_CHECK int firn_log_segment_list(struct firn_os_dir *dir, const char *prefix,
+                                          struct firn_buf *out, firn_error *err);
+/* Removes files that are not part of the log: segments numbered below oldest, and files of segments
+ * that were never finished. */
+FIRN_MUST_CHECK int firn_log_segment_tidy(struct firn_os_dir *dir, const char *prefix,
+                                          uint64_t oldest, firn_error *err);
+/* Removes one segment. Succeeds if the segment does not exist. */
+FIRN_MUST_CHECK int firn_log_segment_remove(struct firn_os_dir *dir, const char *prefix,
+                                            uint64_t number, firn_error *err);
+
+/* Creates a segment without records and opens it for reading and writing. It is durable when this
+ * returns, except for its name. The salt of *segment is chosen here. FIRN_EXISTS if the name is
+ * taken. After a failure *out_is_harmless says whether everything is unchanged: no sync failed, and
+ * no segment of that name can exist. */
+FIRN_MUST_CHECK int firn_log_segment_create(struct firn_os_dir *dir, const char *prefix,
+                                            struct firn_log_format_segment *segment,
+                                            struct firn_os_file **out, bool *out_is_harmless,
+                                            firn_error *err);
+
+/* ---- the spare: a file for a future segment ---- */
+
+/* Creates a spare that contains zeros, durably. A failure leaves no file. */
+FIRN_MUST_CHECK int firn_log_segment_make_spare(struct firn_os_dir *dir, const char *prefix,
+                                                size_t size_bytes);
+/* Turns a segment that was given up into the spare. */
+FIRN_MUST_CHECK int firn_log_segment_recycle(struct firn_os_dir *dir, const char *prefix,
+                                             uint64_t number);
+/* Like firn_log_segment_create, from the spare; but the name is not durable when this returns. */
+FIRN_MUST_CHECK int firn_log_segment_use_spare(struct firn_os_dir *dir, const char *prefix,
+                                               struct firn_log_format_segment *segment,
+                                               struct firn_os_file **out, bool *out_is_harmless,
+                                               firn_error *err);
+/* Removes the spare. If that fails, the file stays until the log is opened again. */
+void firn_log_segment_remove_spare(struct firn_os_dir *dir, const char *prefix);
 
 /* ==== reading the records of one segment, and searching for records after bad bytes ==== */
 

@@ -15,7 +15,7 @@
  * Names are "<prefix>-<number>.log" with the number in decimal, six digits or more, and no needless
  * leading zero: one number has one name. Other files of the directory are ignored.
  */
-#include "log/log.h"
+#include "log/log_internal.h"
 
 #include <inttypes.h>
 #include <stdio.h>

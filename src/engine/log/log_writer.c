@@ -311,8 +311,8 @@ firn_log_writer_seal(struct firn_os_file *file, uint64_t salt, uint64_t offset, 
 }
 
 int
-firn_log_writer_settle(struct firn_log_writer *writer, struct firn_os_file *file, uint64_t start,
-                       uint64_t end, firn_error *err)
+firn_log_writer_rewrite(struct firn_log_writer *writer, struct firn_os_file *file, uint64_t start,
+                        uint64_t end, firn_error *err)
 {
     DCHECK(start >= FIRN_LOG_FORMAT_SEGMENT_SIZE && start <= end);
     int rc = FIRN_OK;

@@ -45,8 +45,8 @@
 
 #include "base/check.h"
 #include "base/mem.h"
-#include "block/value_file.h"
 #include "lsm/lsm_internal.h"
+#include "run/value_file.h"
 
 #include <stdio.h>
 

@@ -26,9 +26,9 @@
 #include "base/range_set.h"
 #include "base/step.h"
 #include "base/view.h"
-#include "block/run_kind.h"
 #include "log/log.h"
 #include "os/os.h"
+#include "run/run_kind.h"
 #include "version/run_file.h"
 
 struct firn_lsm;
@@ -196,7 +196,7 @@ FIRN_MUST_CHECK int firn_lsm_tree_freeze(struct firn_lsm_tree *tree, firn_error 
 FIRN_MUST_CHECK int firn_lsm_tree_get(struct firn_lsm_tree *tree, firn_slice key,
                                       const struct firn_view *view, struct firn_buf *out,
                                       firn_error *err);
-/* The same at a time. columns: what the value of a row needs, as in block/run_kind.h; NULL: all. */
+/* The same at a time. columns: what the value of a row needs, as in run/run_kind.h; NULL: all. */
 FIRN_MUST_CHECK int firn_lsm_tree_get_at(struct firn_lsm_tree *tree, firn_slice key,
                                          const struct firn_view *view, uint64_t time_ms,
                                          const struct firn_run_projection *columns,
@@ -212,7 +212,7 @@ enum { FIRN_LSM_PREFETCH_MAX = 16 };
 void firn_lsm_tree_get_prefetch(struct firn_lsm_tree *tree, const firn_slice *keys, size_t count);
 
 /* The keys k with lower <= k < *upper; NULL: no upper bound. */
-struct firn_lsm_bounds {
+struct firn_lsm_range {
     firn_slice lower;
     const firn_slice *upper;
 };
@@ -225,7 +225,7 @@ FIRN_MUST_CHECK int firn_lsm_tree_newer_key(struct firn_lsm_tree *tree, firn_sli
 /* The same for any key of the range. *out_key (NULL: not wanted) gets one such key, or the lower
  * bound of a range delete. Walks all entries of the range in memtables. */
 FIRN_MUST_CHECK int firn_lsm_tree_newer_range(struct firn_lsm_tree *tree,
-                                              const struct firn_lsm_bounds *bounds,
+                                              const struct firn_lsm_range *range,
                                               const struct firn_view_interval *written,
                                               struct firn_buf *out_key, bool *out, firn_error *err);
 
@@ -240,7 +240,7 @@ struct firn_lsm_size {
 /* Reads the indexes of runs that cross an end of the range, and walks the entries of the range in
  * memtables. Any thread. */
 FIRN_MUST_CHECK int firn_lsm_tree_size(struct firn_lsm_tree *tree,
-                                       const struct firn_lsm_bounds *bounds,
+                                       const struct firn_lsm_range *range,
                                        struct firn_lsm_size *out, firn_error *err);
 
 /* ---- what a tree reads, part by part ---- */
@@ -266,7 +266,8 @@ FIRN_MUST_CHECK int firn_lsm_tree_visit_parts(
  * is to be read without the attachment. */
 FIRN_MUST_CHECK int firn_lsm_tree_pin_attachment(const struct firn_lsm_part *part, size_t i,
                                                  struct firn_run **out,
-                                                 struct firn_lsm_handle **out_pin, firn_error *err);
+                                                 struct firn_run_file_handle **out_pin,
+                                                 firn_error *err);
 
 /* ---- cursors ---- */
 
@@ -285,7 +286,7 @@ struct firn_lsm_cursor_options {
     uint64_t time_ms; /* of the read; FIRN_LSM_TIME_NOW: when the cursor is created */
     bool
         keys_only; /* the values of entries are undefined, and values in value files are not read at all */
-    /* As in block/run_kind.h; borrowed as long as the cursor. NULL: all. Memtables give whole
+    /* As in run/run_kind.h; borrowed as long as the cursor. NULL: all. Memtables give whole
      * values. */
     const struct firn_run_projection *projection;
 };
@@ -342,61 +343,6 @@ FIRN_MUST_CHECK int firn_lsm_capture(struct firn_os_dir *dir,
                                      char out_missing[FIRN_LSM_CAPTURE_MISSING_SIZE],
                                      firn_error *err);
 
-/* ---- mending (mend.c) ---- */
-
-struct firn_mend_result {
-    uint64_t runs;      /* in all */
-    uint64_t runs_lost; /* of these: no longer named by MANIFEST */
-};
-/* Requires: no other process uses the directory. Reads every run that the MANIFEST names, reports
- * damage as firn_lsm_check does, and durably makes a MANIFEST without the damaged runs. The
- * versions in these are lost, and older versions that they hid may show again. The files stay.
- * options as for opening read-only. FIRN_CORRUPT, FIRN_NEWER or FIRN_NOT_FOUND if the MANIFEST
- * itself cannot be read. */
-FIRN_MUST_CHECK int firn_mend(struct firn_os_dir *dir, const struct firn_lsm_options *options,
-                              void (*on_damage)(void *ctx, const char *text), void *ctx,
-                              struct firn_mend_result *out, firn_error *err);
-
-/* A report of a damaged run by columns begins with this, the number of the tree's keyspace and a
- * colon. rows_mend.c adds the names of table and column. */
-#define FIRN_MEND_KEYSPACE "keyspace "
-
-/* What the MANIFEST in a directory says, and how the run files and value files compare to it. */
-struct firn_mend_found {
-    uint64_t version;
-    struct firn_log_position log_end; /* segment 0: not known */
-    uint64_t unnamed; /* finished files that it does not name: left by a crash, or, where
-                                         it was cut short, lost with what it said */
-    uint64_t missing; /* files that it names and that are not there */
-};
-FIRN_MUST_CHECK int firn_mend_look(struct firn_os_dir *dir, struct firn_mend_found *out,
-                                   firn_error *err);
-
-/* ---- a new MANIFEST (mend_gather.c) ---- */
-
-struct firn_mend_gather_options {
-    struct firn_lsm_options lsm; /* kinds and cache */
-    bool is_newest;              /* MANIFEST is whole: nothing else counts */
-    uint64_t log_sequence;       /* of the oldest commit in the log; UINT64_MAX: none */
-    void (*on_damage)(void *ctx, const char *text); /* never NULL */
-    void *ctx;
-};
-struct firn_mend_gather_result {
-    uint64_t runs_taken;     /* that MANIFEST did not name */
-    uint64_t runs_lost;      /* missing, or left out because nothing says what they are */
-    uint64_t doubts;         /* decisions that were reported because they may be wrong */
-    uint64_t sequence;       /* the largest that anything names */
-    struct firn_buf history; /* the store's, as MANIFEST has it; the caller deinits it */
-};
-/* Makes a MANIFEST in the directory `to`, which has none and shares the runs of `from`. Its sources
- * are the records of the MANIFEST in `from` that can still be read, and what the runs record about
- * themselves. Doubtful cases are reported, and decided so that nothing is lost that can be kept
- * without bringing back what was deleted. Afterwards firn_mend should verify what it names.
- * FIRN_NEWER if anything was made by a newer firn. */
-FIRN_MUST_CHECK int firn_mend_gather(struct firn_os_dir *from, struct firn_os_dir *to,
-                                     const struct firn_mend_gather_options *options,
-                                     struct firn_mend_gather_result *out, firn_error *err);
-
 /* ---- differences ---- */
 
 /* Walks the keys for which two views see different things, in order. The two views may read the
@@ -427,12 +373,6 @@ FIRN_MUST_CHECK int firn_lsm_diff_next(struct firn_lsm_diff *diff, struct firn_l
                                        bool *out_found, firn_error *err);
 
 /* ---- what is left of files ---- */
-
-/* Keys [*lower, *upper); NULL is no bound. */
-struct firn_lsm_range {
-    const firn_slice *lower;
-    const firn_slice *upper;
-};
 
 /* Removes the files that no version and no reader uses any more. Works and close do this too; any
  * thread may do it after a cursor or a reader has closed. */
@@ -489,5 +429,8 @@ void firn_lsm_pressure(struct firn_lsm *lsm, unsigned *out_frozen, unsigned *out
 FIRN_MUST_CHECK int firn_lsm_check(struct firn_lsm *lsm,
                                    void (*on_damage)(void *ctx, const char *text), void *ctx,
                                    const struct firn_step *step, firn_error *err);
+/* A report of a damaged run by columns begins with this, the number of the tree's keyspace and a
+ * colon. rows_mend.c adds the names of table and column. */
+#define FIRN_LSM_DAMAGE_KEYSPACE "keyspace "
 
 #endif

@@ -23,8 +23,8 @@
 
 #include "base/search.h"
 #include "base/sort.h"
-#include "block/value_file.h"
 #include "lsm/lsm_internal.h"
+#include "run/value_file.h"
 
 /* A file of the directory of runs. */
 struct found {

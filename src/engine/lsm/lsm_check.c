@@ -131,7 +131,8 @@ tell_of_columns(void *ctx, const char *text)
 {
     const struct checking *checking = ctx;
     char named[FIRN_ERROR_TEXT_SIZE];
-    (void)snprintf(named, sizeof named, FIRN_MEND_KEYSPACE "%" PRIu32 ": %s", checking->tree, text);
+    (void)snprintf(named, sizeof named, FIRN_LSM_DAMAGE_KEYSPACE "%" PRIu32 ": %s", checking->tree,
+                   text);
     checking->on_damage(checking->ctx, named);
 }
 
@@ -139,7 +140,7 @@ static int
 check_file(struct checking *checking, struct firn_run_file *file, firn_error *err)
 {
     firn_error local;
-    struct firn_lsm_handle *pin = NULL;
+    struct firn_run_file_handle *pin = NULL;
     int rc = firn_run_file_pin(file, &pin, &local);
     if (rc != FIRN_OK) {
         return note(checking, rc, &local, err);

@@ -32,8 +32,8 @@
 #include "base/mem.h"
 #include "base/search.h"
 #include "base/sort.h"
-#include "block/value_file.h"
 #include "lsm/lsm_internal.h"
+#include "run/value_file.h"
 
 /* A file that MANIFEST names. */
 struct named {

@@ -21,8 +21,8 @@
  *
  * One thread; the view is borrowed.
  */
-#include "block/value_file.h"
 #include "lsm/lsm_internal.h"
+#include "run/value_file.h"
 
 #include "base/check.h"
 #include "base/mem.h"
@@ -47,7 +47,7 @@ struct firn_lsm_cursor {
     /* Of the sources with range deletes, and pins of those that are runs. */
     const struct firn_range_set **ranges;
     size_t range_set_count;
-    struct firn_lsm_handle **pins;
+    struct firn_run_file_handle **pins;
     size_t pin_count;
     struct firn_version_source_refused refused;
 };
@@ -110,7 +110,7 @@ add_memtables(struct firn_lsm_cursor *cursor, firn_error *err)
 static int
 add_ranges(struct firn_lsm_cursor *cursor, struct firn_run_file *file, firn_error *err)
 {
-    struct firn_lsm_handle *pin;
+    struct firn_run_file_handle *pin;
     int rc = firn_run_file_pin(file, &pin, err);
     if (rc == FIRN_CORRUPT) {
         cursor->refused.files[cursor->refused.count++] = file;
@@ -316,7 +316,7 @@ firn_lsm_cursor_destroy(struct firn_lsm_cursor *cursor)
 /* ---- moves ---- */
 
 static int
-settle(struct firn_lsm_cursor *cursor, int rc)
+show(struct firn_lsm_cursor *cursor, int rc)
 {
     cursor->entry = rc == FIRN_OK ? firn_merge_resolve_entry(cursor->resolve) : NULL;
     return rc;
@@ -324,7 +324,7 @@ settle(struct firn_lsm_cursor *cursor, int rc)
 
 /* The same for a cursor over all versions. */
 static int
-settle_version(struct firn_lsm_cursor *cursor, int rc)
+show_version(struct firn_lsm_cursor *cursor, int rc)
 {
     const struct firn_entry *entry = rc == FIRN_OK ? firn_merge_entry(cursor->merge) : NULL;
     bool is_inside = entry != NULL && (cursor->upper_bound == NULL ||
@@ -336,7 +336,7 @@ settle_version(struct firn_lsm_cursor *cursor, int rc)
 static int
 first_version(struct firn_lsm_cursor *cursor, firn_error *err)
 {
-    return settle_version(
+    return show_version(
         cursor, cursor->lower_bound == NULL
                     ? firn_merge_first(cursor->merge, err)
                     : firn_merge_seek(cursor->merge, *cursor->lower_bound, UINT64_MAX, err));
@@ -348,13 +348,13 @@ seek_version(struct firn_lsm_cursor *cursor, firn_slice key, firn_error *err)
     if (cursor->lower_bound != NULL && firn_slice_compare(key, *cursor->lower_bound) < 0) {
         key = *cursor->lower_bound;
     }
-    return settle_version(cursor, firn_merge_seek(cursor->merge, key, UINT64_MAX, err));
+    return show_version(cursor, firn_merge_seek(cursor->merge, key, UINT64_MAX, err));
 }
 
 int
 firn_lsm_cursor_first(struct firn_lsm_cursor *cursor, firn_error *err)
 {
-    return cursor->resolve != NULL ? settle(cursor, firn_merge_resolve_first(cursor->resolve, err))
+    return cursor->resolve != NULL ? show(cursor, firn_merge_resolve_first(cursor->resolve, err))
                                    : first_version(cursor, err);
 }
 
@@ -362,14 +362,14 @@ int
 firn_lsm_cursor_last(struct firn_lsm_cursor *cursor, firn_error *err)
 {
     DCHECK(cursor->resolve != NULL);
-    return settle(cursor, firn_merge_resolve_last(cursor->resolve, err));
+    return show(cursor, firn_merge_resolve_last(cursor->resolve, err));
 }
 
 int
 firn_lsm_cursor_seek(struct firn_lsm_cursor *cursor, firn_slice key, firn_error *err)
 {
     return cursor->resolve != NULL
-               ? settle(cursor, firn_merge_resolve_seek(cursor->resolve, key, err))
+               ? show(cursor, firn_merge_resolve_seek(cursor->resolve, key, err))
                : seek_version(cursor, key, err);
 }
 
@@ -377,22 +377,22 @@ int
 firn_lsm_cursor_seek_before(struct firn_lsm_cursor *cursor, firn_slice key, firn_error *err)
 {
     DCHECK(cursor->resolve != NULL);
-    return settle(cursor, firn_merge_resolve_seek_before(cursor->resolve, key, err));
+    return show(cursor, firn_merge_resolve_seek_before(cursor->resolve, key, err));
 }
 
 int
 firn_lsm_cursor_next(struct firn_lsm_cursor *cursor, firn_error *err)
 {
     DCHECK(cursor->entry != NULL);
-    return cursor->resolve != NULL ? settle(cursor, firn_merge_resolve_next(cursor->resolve, err))
-                                   : settle_version(cursor, firn_merge_next(cursor->merge, err));
+    return cursor->resolve != NULL ? show(cursor, firn_merge_resolve_next(cursor->resolve, err))
+                                   : show_version(cursor, firn_merge_next(cursor->merge, err));
 }
 
 int
 firn_lsm_cursor_prev(struct firn_lsm_cursor *cursor, firn_error *err)
 {
     DCHECK(cursor->resolve != NULL && cursor->entry != NULL);
-    return settle(cursor, firn_merge_resolve_prev(cursor->resolve, err));
+    return show(cursor, firn_merge_resolve_prev(cursor->resolve, err));
 }
 
 bool

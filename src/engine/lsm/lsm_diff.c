@@ -54,7 +54,7 @@ struct firn_lsm_diff {
     struct firn_buf stretches; /* of struct stretch, ascending, apart */
     size_t next_stretch;
     struct firn_lsm_state *state;
-    struct firn_buf pins; /* of struct firn_lsm_handle * */
+    struct firn_buf pins; /* of struct firn_run_file_handle * */
     struct firn_buf from;
 };
 
@@ -147,7 +147,7 @@ keep_range(void *ctx, const struct firn_range *range, firn_error *err)
 static int
 keep_ranges_of_run(struct firn_lsm_diff *diff, struct firn_run_file *file, firn_error *err)
 {
-    struct firn_lsm_handle *pin;
+    struct firn_run_file_handle *pin;
     const struct firn_manifest_run *info = &file->info;
     if (info->range_count == 0 ||
         !firn_view_sees_any(&diff->set, info->sequence_min, info->sequence_max)) {
@@ -155,7 +155,7 @@ keep_ranges_of_run(struct firn_lsm_diff *diff, struct firn_run_file *file, firn_
     }
     int rc;
     FIRN_TRY(firn_run_file_pin(file, &pin, err));
-    if (firn_buf_append(&diff->pins, &pin, sizeof(struct firn_lsm_handle *)) != FIRN_OK) {
+    if (firn_buf_append(&diff->pins, &pin, sizeof(struct firn_run_file_handle *)) != FIRN_OK) {
         firn_run_file_unpin(pin);
         return firn_error_no_memory(err, "a comparison");
     }
@@ -292,8 +292,8 @@ firn_lsm_diff_destroy(struct firn_lsm_diff *diff)
     firn_lsm_cursor_destroy(diff->before.cursor);
     firn_lsm_cursor_destroy(diff->after.cursor);
     firn_lsm_cursor_destroy(diff->changes);
-    for (size_t i = 0; i < diff->pins.size / sizeof(struct firn_lsm_handle *); i++) {
-        firn_run_file_unpin(((struct firn_lsm_handle **)(void *)diff->pins.data)[i]);
+    for (size_t i = 0; i < diff->pins.size / sizeof(struct firn_run_file_handle *); i++) {
+        firn_run_file_unpin(((struct firn_run_file_handle **)(void *)diff->pins.data)[i]);
     }
     firn_lsm_state_unref(diff->state);
     firn_buf_deinit(&diff->pins);

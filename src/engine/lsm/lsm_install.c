@@ -4,9 +4,9 @@
  * readers.
  *
  * Changes are made one at a time, in the order of MANIFEST's versions, by the holder of the token
- * (lsm_internal.h). The steps:
+ * (lsm_handle.h). The steps:
  *
- *   1. take the token; only now is the tree's newest version settled
+ *   1. take the token; only now does the tree's newest version stay the same
  *   2. make the new versions and the memory for the new states: a failure does no harm yet
  *   3. append the edit to MANIFEST and sync it: I/O, without the mutex
  *   4. publish the new states under the mutex; this cannot fail
@@ -394,7 +394,7 @@ count_values_locked(const struct firn_lsm_install_change *change)
 
 /* Brings counters and marks up to date before readers find the new state. */
 static void
-settle_tree_locked(const struct edit *edit, uint64_t version)
+update_tree_locked(const struct edit *edit, uint64_t version)
 {
     firn_os_mutex_assert_held(&edit->change->tree->lsm->mutex);
     struct firn_lsm_tree *tree = edit->change->tree;
@@ -440,7 +440,7 @@ publish_locked(struct firn_lsm *lsm, struct edits *edits)
     uint64_t version =
         atomic_load_explicit(&lsm->version, memory_order_relaxed) + (edits->tree_count > 0 ? 1 : 0);
     for (size_t i = 0; i < edits->count; i++) {
-        settle_tree_locked(&edits->all[i], version);
+        update_tree_locked(&edits->all[i], version);
     }
     atomic_store_explicit(&lsm->sequence, edits->sequence, memory_order_relaxed);
     /* Release pairs with the acquire in firn_lsm_version: a thread that knows the version finds the

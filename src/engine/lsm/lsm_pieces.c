@@ -141,7 +141,7 @@ add_ranges(struct firn_lsm_pieces *pieces, const struct firn_range_set *set)
 static int
 add_run(struct firn_lsm_pieces *pieces, struct firn_run_file *file, firn_error *err)
 {
-    struct firn_lsm_handle *pin;
+    struct firn_run_file_handle *pin;
     int rc;
     if (!firn_view_sees_any(pieces->view, file->info.sequence_min, file->info.sequence_max)) {
         return FIRN_OK;
@@ -153,7 +153,7 @@ add_run(struct firn_lsm_pieces *pieces, struct firn_run_file *file, firn_error *
     if (rc != FIRN_OK) {
         return rc;
     }
-    if (firn_buf_append(&pieces->pins, &pin, sizeof(struct firn_lsm_handle *)) != FIRN_OK) {
+    if (firn_buf_append(&pieces->pins, &pin, sizeof(struct firn_run_file_handle *)) != FIRN_OK) {
         firn_run_file_unpin(pin);
         return firn_error_no_memory(err, "the pieces of a scan");
     }
@@ -588,7 +588,7 @@ firn_lsm_pieces_shows(struct firn_lsm_pieces *pieces, struct firn_lsm_group *gro
     }
     for (size_t i = 0; i < count && !is_hidden; i++) {
         const struct firn_run_file *file = ((struct firn_run_file **)(void *)pieces->files.data)[i];
-        struct firn_run *run = ((struct firn_lsm_handle **)(void *)pieces->pins.data)[i]->run;
+        struct firn_run *run = ((struct firn_run_file_handle **)(void *)pieces->pins.data)[i]->run;
         FIRN_TRY(has_newer(pieces, run, &file->info, key, version.sequence, &is_hidden, err));
     }
     *out = !is_hidden;
@@ -605,7 +605,7 @@ pin_graph(struct firn_lsm_pieces *pieces, const struct firn_run_file *file, uint
 {
     *out = NULL;
     for (size_t i = 0; i < file->info.attachment_count && *out == NULL; i++) {
-        struct firn_lsm_handle *pin;
+        struct firn_run_file_handle *pin;
         int rc = firn_run_file_pin(file->attachments[i], &pin, err);
         if (rc == FIRN_CORRUPT || rc == FIRN_NEWER) {
             ++*damaged;
@@ -623,7 +623,8 @@ pin_graph(struct firn_lsm_pieces *pieces, const struct firn_run_file *file, uint
             firn_run_file_unpin(pin);
             continue;
         }
-        if (firn_buf_append(&pieces->pins, &pin, sizeof(struct firn_lsm_handle *)) != FIRN_OK) {
+        if (firn_buf_append(&pieces->pins, &pin, sizeof(struct firn_run_file_handle *)) !=
+            FIRN_OK) {
             firn_run_file_unpin(pin);
             return firn_error_no_memory(err, "the pieces of a scan");
         }
@@ -643,7 +644,7 @@ firn_lsm_pieces_graphs(struct firn_lsm_pieces *pieces, uint32_t column, uint32_t
     for (size_t i = 0; i < count; i++) {
         const struct firn_run_file *file = ((struct firn_run_file **)(void *)pieces->files.data)[i];
         struct firn_lsm_pieces_graph found = {
-            .run = ((struct firn_lsm_handle **)(void *)pieces->pins.data)[i]->run};
+            .run = ((struct firn_run_file_handle **)(void *)pieces->pins.data)[i]->run};
         if (found.run->kind != &firn_column_kind) {
             continue;
         }
@@ -753,8 +754,8 @@ firn_lsm_pieces_close(struct firn_lsm_pieces *pieces)
     if (pieces == NULL) {
         return;
     }
-    struct firn_lsm_handle **pins = (void *)pieces->pins.data;
-    for (size_t i = 0; i < pieces->pins.size / sizeof(struct firn_lsm_handle *); i++) {
+    struct firn_run_file_handle **pins = (void *)pieces->pins.data;
+    for (size_t i = 0; i < pieces->pins.size / sizeof(struct firn_run_file_handle *); i++) {
         firn_run_file_unpin(pins[i]);
     }
     firn_lsm_state_unref(pieces->state);

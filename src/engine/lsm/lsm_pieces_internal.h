@@ -37,7 +37,7 @@ struct firn_lsm_pieces {
     firn_slice lower; /* copies, in the arena */
     firn_slice upper;
     struct firn_arena arena;
-    struct firn_buf pins;  /* of struct firn_lsm_handle *: of runs, then of graphs */
+    struct firn_buf pins;  /* of struct firn_run_file_handle *: of runs, then of graphs */
     struct firn_buf files; /* of struct firn_run_file *: those of the first pins */
     struct firn_buf parts; /* of struct firn_lsm_pieces_part, by lower */
     struct firn_buf list;  /* of struct firn_lsm_piece */

@@ -26,7 +26,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/search.h"
-#include "block/value_file.h"
+#include "run/value_file.h"
 
 /* ==== estimating the size of a range of keys ====
  *
@@ -43,7 +43,7 @@
  */
 
 static void
-add_memtable(const struct firn_memtable *table, const struct firn_lsm_bounds *bounds,
+add_memtable(const struct firn_memtable *table, const struct firn_lsm_range *bounds,
              struct firn_lsm_size *out)
 {
     struct firn_memtable_cursor cursor;
@@ -62,7 +62,7 @@ static int
 place_of(struct firn_run_file *file, const firn_slice *key, struct firn_run_place *out,
          firn_error *err)
 {
-    struct firn_lsm_handle *pin = NULL;
+    struct firn_run_file_handle *pin = NULL;
     *out =
         (struct firn_run_place){.offset = file->info.file_bytes, .entries = file->info.entry_count};
     if (key == NULL || firn_slice_compare(*key, file->info.upper) >= 0) {
@@ -92,7 +92,7 @@ value_bytes_of(const struct firn_run_file *file)
 }
 
 static int
-add_run(struct firn_run_file *file, const struct firn_lsm_bounds *bounds, struct firn_lsm_size *out,
+add_run(struct firn_run_file *file, const struct firn_lsm_range *bounds, struct firn_lsm_size *out,
         firn_error *err)
 {
     struct firn_run_place lower;
@@ -112,7 +112,7 @@ out:
 }
 
 int
-firn_lsm_tree_size(struct firn_lsm_tree *tree, const struct firn_lsm_bounds *bounds,
+firn_lsm_tree_size(struct firn_lsm_tree *tree, const struct firn_lsm_range *bounds,
                    struct firn_lsm_size *out, firn_error *err)
 {
     int rc = FIRN_OK;
@@ -628,7 +628,7 @@ visit_run(struct firn_run_file *file, unsigned level,
           int (*visit)(void *ctx, const struct firn_lsm_part *part, firn_error *err), void *ctx,
           firn_error *err)
 {
-    struct firn_lsm_handle *pin;
+    struct firn_run_file_handle *pin;
     int rc = firn_run_file_pin(file, &pin, err);
     if (rc == FIRN_OK) {
         const struct firn_lsm_part part = {.run = pin->run, .file = file, .level = level};
@@ -676,7 +676,7 @@ out:
 
 int
 firn_lsm_tree_pin_attachment(const struct firn_lsm_part *part, size_t i, struct firn_run **out,
-                             struct firn_lsm_handle **out_pin, firn_error *err)
+                             struct firn_run_file_handle **out_pin, firn_error *err)
 {
     DCHECK(part->file != NULL && i < part->file->info.attachment_count);
     int rc = firn_run_file_pin(part->file->attachments[i], out_pin, err);

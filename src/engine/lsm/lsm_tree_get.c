@@ -450,8 +450,8 @@ out:
 
 /* The newest version alone does not give the value. Few gets come here. */
 __attribute__((noinline)) static int
-settle(struct firn_lsm *lsm, uint64_t time_ms, const struct query *query,
-       const struct firn_lsm_state *state, enum answer *answer)
+resolve(struct firn_lsm *lsm, uint64_t time_ms, const struct query *query,
+        const struct firn_lsm_state *state, enum answer *answer)
 {
     DCHECK(*answer > ANSWER_VALUE);
     if (*answer == ANSWER_OPERAND) {
@@ -466,15 +466,15 @@ settle(struct firn_lsm *lsm, uint64_t time_ms, const struct query *query,
  * value, unless the result is too long, which only a full read finds out; an expiring value is
  * judged by its head. */
 __attribute__((noinline)) static int
-settle_unwanted(struct firn_lsm *lsm, uint64_t time_ms, const struct query *query,
-                const struct firn_lsm_state *state, enum answer *answer)
+resolve_unwanted(struct firn_lsm *lsm, uint64_t time_ms, const struct query *query,
+                 const struct firn_lsm_state *state, enum answer *answer)
 {
     struct firn_buf unwanted = {0};
     struct query again = *query;
     again.out = &unwanted;
     int rc = ask_state(&again, state, answer);
     if (rc == FIRN_OK && *answer > ANSWER_VALUE) {
-        rc = settle(lsm, time_ms, &again, state, answer);
+        rc = resolve(lsm, time_ms, &again, state, answer);
     }
     firn_buf_deinit(&unwanted);
     return rc;
@@ -491,8 +491,8 @@ get(struct firn_lsm_tree *tree, uint64_t time_ms, struct query *query)
     const struct firn_lsm_state *state = atomic_load_explicit(&tree->state, memory_order_seq_cst);
     int rc = ask_state(query, state, &answer);
     if (rc == FIRN_OK && answer > ANSWER_VALUE) {
-        rc = query->out != NULL ? settle(lsm, time_ms, query, state, &answer)
-                                : settle_unwanted(lsm, time_ms, query, state, &answer);
+        rc = query->out != NULL ? resolve(lsm, time_ms, query, state, &answer)
+                                : resolve_unwanted(lsm, time_ms, query, state, &answer);
     }
     DCHECK(rc != FIRN_OK || answer <= ANSWER_VALUE);
     firn_epoch_leave(&lsm->epoch, slot);

@@ -216,7 +216,7 @@ ask_file_for_range(struct question *question, struct firn_run_file *file)
 {
     static const struct firn_run_cursor_options options = {.is_sequential = true,
                                                            .keeps_references = true};
-    struct firn_lsm_handle *pin = NULL;
+    struct firn_run_file_handle *pin = NULL;
     struct firn_run_cursor *cursor = NULL;
     int rc;
     FIRN_TRY(firn_run_file_pin(file, &pin, question->err));
@@ -263,7 +263,7 @@ ask_state_for_range(struct question *question, const struct firn_lsm_state *stat
 }
 
 int
-firn_lsm_tree_newer_range(struct firn_lsm_tree *tree, const struct firn_lsm_bounds *bounds,
+firn_lsm_tree_newer_range(struct firn_lsm_tree *tree, const struct firn_lsm_range *bounds,
                           const struct firn_view_interval *written, struct firn_buf *out_key,
                           bool *out, firn_error *err)
 {

@@ -758,7 +758,7 @@ firn_memtable_prepare(struct firn_memtable *table, firn_slice key, uint64_t sequ
 int
 firn_memtable_add(struct firn_memtable *table, const struct firn_entry *entry, firn_error *err)
 {
-    DCHECK(entry->key.size <= FIRN_MEMTABLE_KEY_SIZE_MAX);
+    DCHECK(entry->key.size <= FIRN_ENTRY_KEY_SIZE_MAX);
     DCHECK(entry->value.size <= FIRN_MEMTABLE_VALUE_SIZE_MAX);
     if (entry->kind == FIRN_ENTRY_RANGE_DELETE) {
         return add_range(table, entry, err);

@@ -26,7 +26,6 @@
 struct firn_memtable;
 struct firn_memtable_pool;
 
-enum { FIRN_MEMTABLE_KEY_SIZE_MAX = 512 << 10 };
 #define FIRN_MEMTABLE_VALUE_SIZE_MAX UINT32_MAX
 
 FIRN_MUST_CHECK int firn_memtable_create(struct firn_memtable **out, firn_error *err);

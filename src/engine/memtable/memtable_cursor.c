@@ -164,7 +164,7 @@ memtable_seek_before(const struct firn_memtable *table, const struct firn_memtab
 enum { PREFETCH_DISTANCE = 6 };
 
 static void
-settle(struct firn_memtable_cursor *cursor, const struct firn_memtable_position *position)
+show(struct firn_memtable_cursor *cursor, const struct firn_memtable_position *position)
 {
     DCHECK(position->entry == NULL || position->slot < FIRN_MEMTABLE_FANOUT);
     cursor->is_valid = position->entry != NULL;
@@ -181,7 +181,7 @@ seek(struct firn_memtable_cursor *cursor, struct firn_memtable_probe probe)
 {
     struct firn_memtable_position position;
     firn_memtable_cursor_place(cursor->table, &probe, &position);
-    settle(cursor, &position);
+    show(cursor, &position);
 }
 
 static void
@@ -189,7 +189,7 @@ seek_before(struct firn_memtable_cursor *cursor, struct firn_memtable_probe prob
 {
     struct firn_memtable_position position;
     memtable_seek_before(cursor->table, &probe, &position);
-    settle(cursor, &position);
+    show(cursor, &position);
 }
 
 void
@@ -250,7 +250,7 @@ firn_memtable_cursor_next(struct firn_memtable_cursor *cursor)
         }
     }
     if (is_known) {
-        settle(cursor, &position);
+        show(cursor, &position);
         return;
     }
     seek(cursor, (struct firn_memtable_probe){.key = cursor->entry.key,
@@ -277,7 +277,7 @@ firn_memtable_cursor_prev(struct firn_memtable_cursor *cursor)
         is_known = seek_prev_leaf(leaf, cursor->version, &position);
     }
     if (is_known) {
-        settle(cursor, &position);
+        show(cursor, &position);
         return;
     }
     seek_before(cursor, (struct firn_memtable_probe){.key = cursor->entry.key,

@@ -23,7 +23,7 @@
 #include "base/mem.h"
 #include "base/sort.h"
 #include "log/log_format.h"
-#include "lsm/lsm_internal.h"
+#include "lsm/lsm_handle.h"
 #include "mend/mend_internal.h"
 
 struct mending {
@@ -87,7 +87,8 @@ tell_loss(void *ctx, const char *text)
 {
     const struct telling *telling = ctx;
     char named[FIRN_ERROR_TEXT_SIZE];
-    (void)snprintf(named, sizeof named, FIRN_MEND_KEYSPACE "%u: %s", (unsigned)telling->tree, text);
+    (void)snprintf(named, sizeof named, FIRN_LSM_DAMAGE_KEYSPACE "%u: %s", (unsigned)telling->tree,
+                   text);
     telling->mending->on_damage(telling->mending->ctx, named);
 }
 
@@ -137,7 +138,7 @@ static int
 check_run(struct mending *mending, struct firn_run_file *file, struct lost *lost, bool *out_is_lost,
           firn_error *err)
 {
-    struct firn_lsm_handle *pin = NULL;
+    struct firn_run_file_handle *pin = NULL;
     firn_error found;
     int rc = firn_run_file_pin(file, &pin, &found);
     DCHECK((rc == FIRN_OK) == (pin != NULL));
@@ -176,7 +177,7 @@ check_attachments(struct mending *mending, const struct firn_run_file *file, boo
 {
     *out_are_sound = true;
     for (size_t i = 0; i < file->info.attachment_count; i++) {
-        struct firn_lsm_handle *pin = NULL;
+        struct firn_run_file_handle *pin = NULL;
         firn_error found;
         int rc = firn_run_file_pin(file->attachments[i], &pin, &found);
         if (rc == FIRN_OK) {

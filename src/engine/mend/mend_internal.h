@@ -7,7 +7,8 @@
 
 #include "base/arena.h"
 #include "base/hash_map.h"
-#include "lsm/lsm_internal.h"
+#include "lsm/lsm_handle.h"
+#include "mend/mend.h"
 
 /* Whether the cause of a failure is the file that is read, and not the machine. */
 static inline bool

@@ -44,7 +44,7 @@
 #include "base/search.h"
 #include "base/slice.h"
 #include "base/sort.h"
-#include "block/value_file.h"
+#include "run/value_file.h"
 
 /* ==== making a run's entry in MANIFEST from the run itself ====
  *

@@ -67,7 +67,7 @@ source_destroy(struct firn_merge_source *source)
 /* ---- memtables ---- */
 
 static int
-memtable_settle(struct memtable_source *memtable)
+memtable_show(struct memtable_source *memtable)
 {
     memtable->source.entry = memtable->cursor.is_valid ? &memtable->cursor.entry : NULL;
     return FIRN_OK;
@@ -79,7 +79,7 @@ memtable_first(struct firn_merge_source *source, firn_error *err)
     (void)err;
     struct memtable_source *memtable = (struct memtable_source *)source;
     firn_memtable_cursor_first(&memtable->cursor);
-    return memtable_settle(memtable);
+    return memtable_show(memtable);
 }
 
 static int
@@ -88,7 +88,7 @@ memtable_last(struct firn_merge_source *source, firn_error *err)
     (void)err;
     struct memtable_source *memtable = (struct memtable_source *)source;
     firn_memtable_cursor_last(&memtable->cursor);
-    return memtable_settle(memtable);
+    return memtable_show(memtable);
 }
 
 static int
@@ -97,7 +97,7 @@ memtable_seek(struct firn_merge_source *source, firn_slice key, uint64_t sequenc
     (void)err;
     struct memtable_source *memtable = (struct memtable_source *)source;
     firn_memtable_cursor_seek(&memtable->cursor, key, sequence);
-    return memtable_settle(memtable);
+    return memtable_show(memtable);
 }
 
 static int
@@ -107,7 +107,7 @@ memtable_seek_before(struct firn_merge_source *source, firn_slice key, uint64_t 
     (void)err;
     struct memtable_source *memtable = (struct memtable_source *)source;
     firn_memtable_cursor_seek_before(&memtable->cursor, key, sequence);
-    return memtable_settle(memtable);
+    return memtable_show(memtable);
 }
 
 static int
@@ -117,7 +117,7 @@ memtable_next(struct firn_merge_source *source, firn_error *err)
     (void)err;
     struct memtable_source *memtable = (struct memtable_source *)source;
     firn_memtable_cursor_next(&memtable->cursor);
-    return memtable_settle(memtable);
+    return memtable_show(memtable);
 }
 
 static int
@@ -127,7 +127,7 @@ memtable_prev(struct firn_merge_source *source, firn_error *err)
     (void)err;
     struct memtable_source *memtable = (struct memtable_source *)source;
     firn_memtable_cursor_prev(&memtable->cursor);
-    return memtable_settle(memtable);
+    return memtable_show(memtable);
 }
 
 static int
@@ -186,7 +186,7 @@ firn_merge_source_create_memtable(const struct firn_memtable *table, uint64_t se
 /* ---- runs ---- */
 
 static int
-run_settle(struct run_source *run, int rc)
+run_show(struct run_source *run, int rc)
 {
     run->source.entry = rc == FIRN_OK && run->cursor->is_valid ? &run->cursor->entry : NULL;
     return rc;
@@ -196,21 +196,21 @@ static int
 run_first(struct firn_merge_source *source, firn_error *err)
 {
     struct run_source *run = (struct run_source *)source;
-    return run_settle(run, run->cursor->kind->cursor_first(run->cursor, err));
+    return run_show(run, run->cursor->kind->cursor_first(run->cursor, err));
 }
 
 static int
 run_last(struct firn_merge_source *source, firn_error *err)
 {
     struct run_source *run = (struct run_source *)source;
-    return run_settle(run, run->cursor->kind->cursor_last(run->cursor, err));
+    return run_show(run, run->cursor->kind->cursor_last(run->cursor, err));
 }
 
 static int
 run_seek(struct firn_merge_source *source, firn_slice key, uint64_t sequence, firn_error *err)
 {
     struct run_source *run = (struct run_source *)source;
-    return run_settle(run, run->cursor->kind->cursor_seek(run->cursor, key, sequence, err));
+    return run_show(run, run->cursor->kind->cursor_seek(run->cursor, key, sequence, err));
 }
 
 static void
@@ -228,7 +228,7 @@ run_seek_before(struct firn_merge_source *source, firn_slice key, uint64_t seque
                 firn_error *err)
 {
     struct run_source *run = (struct run_source *)source;
-    return run_settle(run, run->cursor->kind->cursor_seek_before(run->cursor, key, sequence, err));
+    return run_show(run, run->cursor->kind->cursor_seek_before(run->cursor, key, sequence, err));
 }
 
 static int
@@ -236,7 +236,7 @@ run_next(struct firn_merge_source *source, firn_error *err)
 {
     DCHECK(source->entry != NULL);
     struct run_source *run = (struct run_source *)source;
-    return run_settle(run, run->cursor->kind->cursor_next(run->cursor, err));
+    return run_show(run, run->cursor->kind->cursor_next(run->cursor, err));
 }
 
 static int
@@ -244,7 +244,7 @@ run_prev(struct firn_merge_source *source, firn_error *err)
 {
     DCHECK(source->entry != NULL);
     struct run_source *run = (struct run_source *)source;
-    return run_settle(run, run->cursor->kind->cursor_prev(run->cursor, err));
+    return run_show(run, run->cursor->kind->cursor_prev(run->cursor, err));
 }
 
 static int

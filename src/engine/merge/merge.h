@@ -17,9 +17,9 @@
 #include "base/range_set.h"
 #include "base/step.h"
 #include "base/view.h"
-#include "block/run_kind.h"
 #include "firn/store.h"
 #include "memtable/memtable.h"
+#include "run/run_kind.h"
 
 /* ==== sources of a merge ====
  *
@@ -40,7 +40,7 @@ struct firn_merge_source_ops {
                 firn_error *err);
     int (*seek_before)(struct firn_merge_source *source, firn_slice key, uint64_t sequence,
                        firn_error *err);
-    /* Before seek, as cursor_prepare of block/run_kind.h. A failure is ignored, since the seek will
+    /* Before seek, as cursor_prepare of run/run_kind.h. A failure is ignored, since the seek will
      * report it. NULL: nothing to prepare. The source has no position afterwards. */
     void (*prepare)(struct firn_merge_source *source, firn_slice key, uint64_t sequence,
                     unsigned step);
@@ -57,7 +57,7 @@ struct firn_merge_source_ops {
     int (*skip_back)(struct firn_merge_source *source, firn_slice key, uint64_t sequence,
                      firn_error *err);
     void (*destroy)(struct firn_merge_source *source);
-    /* Requires: the source is on an entry. cursor_batch of block/run_kind.h, if the cursor is of
+    /* Requires: the source is on an entry. cursor_batch of run/run_kind.h, if the cursor is of
      * that kind. NULL: there are never any batches. */
     int (*batch)(struct firn_merge_source *source, const struct firn_run_kind *kind,
                  const firn_slice *limit, uint64_t max, struct firn_run_batch *out,

@@ -80,7 +80,7 @@ skip_unwanted(const struct level_source *level, size_t at)
 /* Shows the cursor's entry, or else the first entry of the following runs. rc is the result of the
  * move. */
 static int
-settle(struct level_source *level, int rc, firn_error *err)
+show(struct level_source *level, int rc, firn_error *err)
 {
     while (rc == FIRN_OK && !level->cursor->is_valid) {
         size_t next = skip_unwanted(level, level->at + 1);
@@ -99,7 +99,7 @@ settle(struct level_source *level, int rc, firn_error *err)
 
 /* Likewise backwards. */
 static int
-settle_back(struct level_source *level, int rc, firn_error *err)
+show_back(struct level_source *level, int rc, firn_error *err)
 {
     while (rc == FIRN_OK && !level->cursor->is_valid) {
         size_t at = level->at;
@@ -131,9 +131,8 @@ static int
 enter_first(struct level_source *level, size_t at, firn_error *err)
 {
     int rc = enter(level, at, err);
-    return rc != FIRN_OK
-               ? rc
-               : settle(level, level->cursor->kind->cursor_first(level->cursor, err), err);
+    return rc != FIRN_OK ? rc
+                         : show(level, level->cursor->kind->cursor_first(level->cursor, err), err);
 }
 
 static int
@@ -142,7 +141,7 @@ enter_last(struct level_source *level, size_t at, firn_error *err)
     int rc = enter(level, at, err);
     return rc != FIRN_OK
                ? rc
-               : settle_back(level, level->cursor->kind->cursor_last(level->cursor, err), err);
+               : show_back(level, level->cursor->kind->cursor_last(level->cursor, err), err);
 }
 
 static int
@@ -151,7 +150,7 @@ enter_at(struct level_source *level, size_t at, firn_slice key, uint64_t sequenc
     int rc;
     FIRN_TRY(enter(level, at, err));
     rc = level->cursor->kind->cursor_seek(level->cursor, key, sequence, err);
-    rc = settle(level, rc, err);
+    rc = show(level, rc, err);
 out:
     return rc;
 }
@@ -163,7 +162,7 @@ enter_before(struct level_source *level, size_t at, firn_slice key, uint64_t seq
     int rc;
     FIRN_TRY(enter(level, at, err));
     rc = level->cursor->kind->cursor_seek_before(level->cursor, key, sequence, err);
-    rc = settle_back(level, rc, err);
+    rc = show_back(level, rc, err);
 out:
     return rc;
 }
@@ -233,7 +232,7 @@ level_next(struct firn_merge_source *source, firn_error *err)
 {
     DCHECK(source->entry != NULL);
     struct level_source *level = (struct level_source *)source;
-    return settle(level, level->cursor->kind->cursor_next(level->cursor, err), err);
+    return show(level, level->cursor->kind->cursor_next(level->cursor, err), err);
 }
 
 static int
@@ -241,7 +240,7 @@ level_prev(struct firn_merge_source *source, firn_error *err)
 {
     DCHECK(source->entry != NULL);
     struct level_source *level = (struct level_source *)source;
-    return settle_back(level, level->cursor->kind->cursor_prev(level->cursor, err), err);
+    return show_back(level, level->cursor->kind->cursor_prev(level->cursor, err), err);
 }
 
 static int
@@ -308,7 +307,7 @@ level_batch(struct firn_merge_source *source, const struct firn_run_kind *kind,
 static int
 level_batch_taken(struct firn_merge_source *source, firn_error *err)
 {
-    return settle((struct level_source *)source, FIRN_OK, err);
+    return show((struct level_source *)source, FIRN_OK, err);
 }
 
 static void

@@ -42,7 +42,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
-#include "block/value_file.h"
+#include "run/value_file.h"
 
 /* After this many steps without success a seek is tried, which costs about as much. */
 enum { STEPS_MAX = 8, LOADED_KEPT_MAX = 4 << 20 };

@@ -32,8 +32,9 @@
 #include "history/history_format.h"
 #include "inspect/inspect.h"
 #include "log/log.h"
+#include "mend/mend.h"
 #include "os/os_clone.h"
-#include "store/db_internal.h"
+#include "store/db_handle.h"
 
 /* ==== matching the log and MANIFEST of a damaged store ====
  *

@@ -16,7 +16,7 @@
 
 #include "log/log.h"
 #include "rescue/rescue.h"
-#include "store/db_internal.h"
+#include "store/db_handle.h"
 
 enum { CACHE_BYTES = 4 << 20 };
 

@@ -5,7 +5,7 @@
  *
  * The functions in the order of a run's life: row_builder.c writes it; this file opens it and looks
  * up keys in it; row_cursor.c walks it; row_check.c verifies it. They all use row_block.c and
- * row_index.c to decode bytes, row_read.c and row_value.c to fetch them, and block/run_parts.h for
+ * row_index.c to decode bytes, row_read.c and row_value.c to fetch them, and run/run_parts.h for
  * what runs of all kinds have.
  */
 #include "base/mem.h"

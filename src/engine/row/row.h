@@ -3,7 +3,7 @@
  * row/row.h: runs that keep each entry whole: key, sequence, kind and value side by side
  * (docs/formats/row.md).
  *
- * block/run_kind.h describes how runs are used, and by which threads. In addition:
+ * run/run_kind.h describes how runs are used, and by which threads. In addition:
  * - get leaves the text of *err empty with FIRN_NOT_FOUND, which is a normal and frequent answer.
  * - FIRN_CORRUPT of get and of cursors names file, offset and the keys that cannot be read.
  * - A cursor keeps up to one block of the cache pinned; a sequential one has 256 KiB of its own.
@@ -13,9 +13,7 @@
 #ifndef FIRN_ROW_ROW_H
 #define FIRN_ROW_ROW_H
 
-#include "block/run_kind.h"
-
-enum { FIRN_ROW_KEY_SIZE_MAX = 512 << 10, FIRN_ROW_VALUE_SIZE_MAX = 256 << 20 };
+#include "run/run_kind.h"
 
 extern const struct firn_run_kind firn_row_kind;
 

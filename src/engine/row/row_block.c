@@ -21,7 +21,7 @@
  * what they write passes it):
  * (I1) There is at least one entry. Header, tags, offsets, heads, prefix and entries fill the block
  *      exactly, in this order; each entry's fields are inside it; unused bytes are zero.
- * (I2) Keys have at most FIRN_ROW_KEY_SIZE_MAX bytes; entries ascend strictly in the order of
+ * (I2) Keys have at most FIRN_ENTRY_KEY_SIZE_MAX bytes; entries ascend strictly in the order of
  *      base/entry.h; no sequence wraps around.
  * (I3) A tombstone has no value, and a merge operand or an expiring put at least its head. A
  *      locator or a reference has as many pieces as its size requires, and its offsets do not wrap
@@ -101,10 +101,10 @@ check_entry(const struct firn_row_block *block, firn_slice bytes, struct firn_ro
         return refuse("the sequence of an entry is too short or too large", err);
     }
     if (!firn_reader_varint_max(&reader,
-                                ((uint64_t)FIRN_ROW_KEY_SIZE_MAX << FIRN_ROW_FORMAT_KIND_BITS) |
+                                ((uint64_t)FIRN_ENTRY_KEY_SIZE_MAX << FIRN_ROW_FORMAT_KIND_BITS) |
                                     FIRN_ROW_FORMAT_KIND_MASK,
                                 &word) ||
-        block->prefix.size + (word >> FIRN_ROW_FORMAT_KIND_BITS) > FIRN_ROW_KEY_SIZE_MAX ||
+        block->prefix.size + (word >> FIRN_ROW_FORMAT_KIND_BITS) > FIRN_ENTRY_KEY_SIZE_MAX ||
         !firn_reader_bytes(&reader, (size_t)(word >> FIRN_ROW_FORMAT_KIND_BITS), &out->rest)) {
         return refuse("the key of an entry is too long", err);
     }

@@ -42,8 +42,8 @@
 
 #include "base/entry.h"
 #include "block/block_cache.h"
-#include "block/run_parts.h"
 #include "row/row.h"
+#include "run/run_parts.h"
 
 enum {
     FIRN_ROW_FORMAT_VERSION_PLAIN = 1, /* puts and deletes alone */

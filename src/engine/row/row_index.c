@@ -62,7 +62,7 @@ check_separator(const struct firn_row_index *index, size_t i, size_t rest_at, si
     uint64_t rest_size = firn_load_le32(bytes + 12);
     if (firn_load_le32(bytes + 8) != rest_at ||
         !firn_range_inside(rest_at, rest_size, rests_size) ||
-        index->prefix.size + rest_size > FIRN_ROW_KEY_SIZE_MAX) {
+        index->prefix.size + rest_size > FIRN_ENTRY_KEY_SIZE_MAX) {
         return refuse("a separator is too long or not in its place", err);
     }
     struct firn_row_index_separator separator;

@@ -12,11 +12,11 @@
 #include "base/check.h"
 #include "base/entry.h"
 #include "base/error.h"
-#include "block/run_kind.h"
-#include "block/run_parts.h"
-#include "block/value_file.h"
 #include "row/row.h"
 #include "row/row_format.h"
+#include "run/run_kind.h"
+#include "run/run_parts.h"
+#include "run/value_file.h"
 
 /* ==== reading a data block ====
  *
@@ -345,7 +345,7 @@ int firn_row_read_explain(const struct firn_row *run, const struct firn_row_inde
 
 enum { FIRN_ROW_WINDOW_SIZE_MAX = 256 << 10 }; /* what a cursor reads ahead at most */
 
-/* writing a run. See block/run_kind.h. */
+/* writing a run. See run/run_kind.h. */
 
 FIRN_MUST_CHECK int firn_row_builder_create(const struct firn_run_env *env, const char *name,
                                             const struct firn_run_builder_options *options,
@@ -362,7 +362,7 @@ FIRN_MUST_CHECK int firn_row_builder_finish(struct firn_run_builder *builder,
                                             struct firn_run_summary *out, firn_error *err);
 void firn_row_builder_destroy(struct firn_run_builder *builder);
 
-/* walking over all versions in a run. See block/run_kind.h. */
+/* walking over all versions in a run. See run/run_kind.h. */
 
 FIRN_MUST_CHECK int firn_row_cursor_create(struct firn_run *run,
                                            const struct firn_run_cursor_options *options,
@@ -379,7 +379,7 @@ FIRN_MUST_CHECK int firn_row_cursor_last(struct firn_run_cursor *cursor, firn_er
 FIRN_MUST_CHECK int firn_row_cursor_next(struct firn_run_cursor *cursor, firn_error *err);
 FIRN_MUST_CHECK int firn_row_cursor_prev(struct firn_run_cursor *cursor, firn_error *err);
 
-/* reading all of a run and judging it. See check in block/run_kind.h. */
+/* reading all of a run and judging it. See check in run/run_kind.h. */
 
 FIRN_MUST_CHECK int firn_row_check(struct firn_run *run,
                                    void (*on_damage)(void *ctx, const char *text), void *ctx,
@@ -433,7 +433,7 @@ FIRN_MUST_CHECK int firn_row_pending_add(struct firn_row_pending *pending,
 FIRN_MUST_CHECK int firn_row_pending_encode(const struct firn_row_pending *pending,
                                             struct firn_buf *out);
 
-/* ==== entries whose values lie in value files (block/value_file.h) ====
+/* ==== entries whose values lie in value files (run/value_file.h) ====
  *
  * In a block such an entry is a tombstone with the flag ELSEWHERE, a combination that nothing else
  * has. In place of the value it contains:

@@ -6,12 +6,9 @@
  * Only puts and expiring puts have references: merge operands are read and written together with
  * their neighbours anyway.
  *
- * Failure: FIRN_CORRUPT, as in block/value_file.c.
+ * Failure: FIRN_CORRUPT, as in run/value_file.c.
  */
 #include "row/row_internal.h"
-
-_Static_assert((int)FIRN_VALUE_FILE_VALUE_SIZE_MAX == (int)FIRN_ROW_VALUE_SIZE_MAX,
-               "a value that a run may have may lie in a value file");
 
 static bool
 may_refer(enum firn_entry_kind kind)
@@ -26,7 +23,7 @@ decode(enum firn_entry_kind kind, firn_slice value, struct firn_value_file_refer
     size_t head = firn_entry_head_size(kind);
     return value.size >= head &&
            firn_value_file_decode(firn_bytes(value.data + head, value.size - head), out) &&
-           out->value_size <= FIRN_ROW_VALUE_SIZE_MAX - head;
+           out->value_size <= FIRN_ENTRY_VALUE_SIZE_MAX - head;
 }
 
 bool

@@ -213,7 +213,7 @@ destroy(struct firn_db *db)
     firn_epoch_deinit(&db->epoch);
     firn_block_cache_destroy(db->cache);
     firn_os_file_close(db->readers);
-    /* The last file: the next holder of the lock must find everything settled. */
+    /* The last file: the next holder of the lock must find everything finished. */
     firn_os_file_close(db->lock);
     firn_os_dir_close(db->owned_dir);
     firn_os_cond_deinit(&db->jobs.closing);
@@ -292,7 +292,7 @@ open_readers_file(struct firn_db *db, firn_error *err)
                              err);
 }
 
-/* Opening writes a little: a segment's header, and what recovery settles. */
+/* Opening writes a little: a segment's header, and what recovery makes durable. */
 static int
 recover(struct firn_db *db, firn_error *err)
 {

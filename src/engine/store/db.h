@@ -118,19 +118,20 @@ FIRN_MUST_CHECK int firn_db_reader_advance(struct firn_db *db, firn_error *err);
  * full disk counts them. Requires: the handle writes. Any thread. */
 void firn_db_space_beside(struct firn_db *db, uint64_t bytes);
 /* Called after files were removed: on a full disk, makes sure that this frees space. Any thread. */
-void firn_db_space_settle(struct firn_db *db);
+void firn_db_space_sync_removals(struct firn_db *db);
 /* 128 random bits, generated at creation. */
 const uint8_t *firn_db_id(const struct firn_db *db);
 
-/* System names are allowed here. The first function creates a missing keyspace (read-only:
- * FIRN_NOT_FOUND), the second never does; the third returns FIRN_EXISTS if the keyspace exists. */
+/* System names are allowed here. Creates a missing keyspace (read-only: FIRN_NOT_FOUND). */
 FIRN_MUST_CHECK int firn_db_keyspace_open(struct firn_db *db, const char *name,
                                           struct firn_db_keyspace **out, firn_error *err);
 /* As firn_db_keyspace_open, but in a read-only store a missing keyspace is NULL. */
 FIRN_MUST_CHECK int firn_db_keyspace_open_if_any(struct firn_db *db, const char *name,
                                                  struct firn_db_keyspace **out, firn_error *err);
+/* FIRN_NOT_FOUND if the keyspace is missing. */
 FIRN_MUST_CHECK int firn_db_keyspace_open_existing(struct firn_db *db, const char *name,
                                                    struct firn_db_keyspace **out, firn_error *err);
+/* FIRN_EXISTS if there is one. */
 FIRN_MUST_CHECK int firn_db_keyspace_create(struct firn_db *db, const char *name,
                                             struct firn_db_keyspace **out, firn_error *err);
 FIRN_MUST_CHECK int firn_db_keyspace_list(struct firn_db *db,
@@ -194,7 +195,7 @@ FIRN_MUST_CHECK int firn_db_get(struct firn_db_keyspace *keyspace, firn_slice ke
 FIRN_MUST_CHECK int firn_db_get_at(struct firn_db_keyspace *keyspace, struct firn_db_view *view,
                                    firn_slice key, struct firn_buf *out, firn_error *err);
 struct firn_run_projection;
-/* As firn_db_get, for a table's row of which only these columns are needed (block/run_kind.h; NULL: all):
+/* As firn_db_get, for a table's row of which only these columns are needed (run/run_kind.h; NULL: all):
  * other columns may be damaged. */
 FIRN_MUST_CHECK int firn_db_get_columns(struct firn_db_keyspace *keyspace,
                                         struct firn_db_view *view, firn_slice key,
@@ -346,7 +347,7 @@ struct firn_db_cursor_options {
     const firn_slice *prefix;  /* NULL: none */
     struct firn_db_view *view; /* NULL: now; used only while the cursor is opened */
     bool keys_only;            /* values are not read; they appear as empty */
-    /* As in block/run_kind.h: the columns of a table's rows that are needed. Borrowed until the cursor is
+    /* As in run/run_kind.h: the columns of a table's rows that are needed. Borrowed until the cursor is
      * closed; NULL: all. */
     const struct firn_run_projection *projection;
 };

@@ -61,19 +61,13 @@ struct wanted {
     firn_slice key;
 };
 
-static int batch_check_store(const struct firn_db_batch *batch, const struct firn_db *db,
-                             firn_error *err);
-
-static firn_slice
-key_of(const struct firn_db_batch *batch, const struct firn_db_op *op)
+/* FIRN_INVALID unless firn_db_batch_is_of. */
+static int
+batch_check_store(const struct firn_db_batch *batch, const struct firn_db *db, firn_error *err)
 {
-    return firn_bytes(batch->body.data + op->key_offset, op->key_size);
-}
-
-static firn_slice
-value_of(const struct firn_db_batch *batch, const struct firn_db_op *op)
-{
-    return firn_bytes(batch->body.data + op->value_offset, op->value_size);
+    return firn_db_batch_is_of(batch, db)
+               ? FIRN_OK
+               : firn_error_set(err, FIRN_INVALID, "a batch cannot write into two stores");
 }
 
 static uint64_t
@@ -87,7 +81,7 @@ hash_record(const void *record)
 {
     const struct newest *newest = record;
     const struct firn_db_op *op = firn_db_batch_op(newest->batch, newest->op);
-    return hash_key(op->tree, key_of(newest->batch, op));
+    return hash_key(op->tree, firn_db_batch_key(newest->batch, op));
 }
 
 static bool
@@ -96,7 +90,8 @@ equals_record(const void *record, const void *key)
     const struct newest *newest = record;
     const struct wanted *wanted = key;
     const struct firn_db_op *op = firn_db_batch_op(newest->batch, newest->op);
-    return op->tree == wanted->tree && firn_slice_equal(key_of(newest->batch, op), wanted->key);
+    return op->tree == wanted->tree &&
+           firn_slice_equal(firn_db_batch_key(newest->batch, op), wanted->key);
 }
 
 /* Called when the operations of the batch are cleared. */
@@ -124,7 +119,7 @@ look_through(struct firn_db_batch *batch)
         if (op->kind == FIRN_ENTRY_RANGE_DELETE) {
             continue;
         }
-        const struct wanted wanted = {op->tree, key_of(batch, op)};
+        const struct wanted wanted = {op->tree, firn_db_batch_key(batch, op)};
         uint64_t hash = hash_key(wanted.tree, wanted.key);
         struct newest *found = firn_hash_map_find(&batch->newest, hash, &wanted);
         if (found != NULL) {
@@ -174,12 +169,12 @@ add_up(const struct firn_db_batch *batch, const struct firn_db_op *before, bool 
     if (is_deleted || (before != NULL && before->kind == FIRN_ENTRY_DELETE)) {
         FIRN_TRY(firn_merge_fold_apply(&fold, NULL, value, err));
     } else if (before != NULL && before->kind == FIRN_ENTRY_PUT) {
-        firn_slice base = value_of(batch, before);
+        firn_slice base = firn_db_batch_value(batch, before);
         FIRN_TRY(firn_merge_fold_apply(&fold, &base, value, err));
     } else {
         *kind = FIRN_ENTRY_MERGE;
         if (before != NULL) {
-            firn_slice operand = value_of(batch, before);
+            firn_slice operand = firn_db_batch_value(batch, before);
             if (before->kind != FIRN_ENTRY_MERGE ||
                 !firn_merge_fold_joins(&fold, operand, FIRN_VALUE_SIZE_MAX)) {
                 rc = refuse_mixture(err);
@@ -280,7 +275,8 @@ static bool
 takes_appends(const struct firn_db_batch *batch, const struct firn_db_op *op)
 {
     return op->kind == FIRN_ENTRY_PUT ||
-           (op->kind == FIRN_ENTRY_MERGE && value_of(batch, op).data[0] == FIRN_MERGE_APPEND);
+           (op->kind == FIRN_ENTRY_MERGE &&
+            firn_db_batch_value(batch, op).data[0] == FIRN_MERGE_APPEND);
 }
 
 int
@@ -319,7 +315,8 @@ replace_last(struct firn_db_batch *batch, struct firn_db_keyspace *keyspace,
 {
     size_t count = firn_db_batch_op_count(batch);
     const struct firn_db_op *last = firn_db_batch_op(batch, count - 1);
-    DCHECK(last->tree == keyspace->tree && firn_slice_equal(key_of(batch, last), op->key));
+    DCHECK(last->tree == keyspace->tree &&
+           firn_slice_equal(firn_db_batch_key(batch, last), op->key));
     const struct firn_db_batch before = *batch;
     batch->gap_bytes -= gap_after(batch, count - 1);
     batch->body.size = begin_of(last);
@@ -348,7 +345,7 @@ append_in_place(struct firn_db_batch *batch, const struct wanted *wanted, firn_s
     const struct firn_db_op *op = count == 0 ? NULL : firn_db_batch_op(batch, count - 1);
     bool is_deleted = false;
     if (op != NULL && (op->tree != wanted->tree || op->kind == FIRN_ENTRY_RANGE_DELETE ||
-                       !firn_slice_equal(key_of(batch, op), wanted->key))) {
+                       !firn_slice_equal(firn_db_batch_key(batch, op), wanted->key))) {
         if (look_through(batch) != FIRN_OK) {
             return FIRN_NO_MEMORY;
         }
@@ -491,13 +488,15 @@ refuse_size(const char *what, size_t size, size_t limit, firn_error *err)
                           what, size, limit);
 }
 
-/* FIRN_INVALID unless firn_db_batch_is_of. */
-static int
-batch_check_store(const struct firn_db_batch *batch, const struct firn_db *db, firn_error *err)
+int
+firn_db_batch_check_sizes(firn_slice key, firn_slice value, firn_error *err)
 {
-    return firn_db_batch_is_of(batch, db)
+    if (key.size > FIRN_KEY_SIZE_MAX) {
+        return refuse_size("key", key.size, FIRN_KEY_SIZE_MAX, err);
+    }
+    return value.size <= FIRN_VALUE_SIZE_MAX
                ? FIRN_OK
-               : firn_error_set(err, FIRN_INVALID, "a batch cannot write into two stores");
+               : refuse_size("value", value.size, FIRN_VALUE_SIZE_MAX, err);
 }
 
 static bool
@@ -512,14 +511,11 @@ check_limits(const struct firn_db_batch *batch, const struct firn_db *db,
              const struct firn_storefile_op *op, firn_error *err)
 {
     bool is_range = op->kind == FIRN_ENTRY_RANGE_DELETE;
-    size_t value_max = is_range ? FIRN_KEY_SIZE_MAX : FIRN_VALUE_SIZE_MAX;
     int rc;
     FIRN_TRY(batch_check_store(batch, db, err));
-    if (op->key.size > FIRN_KEY_SIZE_MAX) {
-        return refuse_size("key", op->key.size, FIRN_KEY_SIZE_MAX, err);
-    }
-    if (op->value.size > value_max) {
-        return refuse_size(is_range ? "key" : "value", op->value.size, value_max, err);
+    FIRN_TRY(firn_db_batch_check_sizes(op->key, is_range ? firn_str("") : op->value, err));
+    if (is_range) {
+        FIRN_TRY(firn_db_batch_check_sizes(op->value, firn_str(""), err));
     }
     if (is_full_for(batch, op)) {
         return firn_error_set(err, FIRN_LIMIT, "a batch would have more than %d bytes",

@@ -328,25 +328,10 @@ firn_db_bulk_close(struct firn_db_bulk *bulk)
 /* ---- filling ---- */
 
 static int
-refuse_size(const char *what, size_t size, size_t limit, firn_error *err)
-{
-    return firn_error_set(err, FIRN_LIMIT, "a %s of %zu bytes is too long; at most %zu are allowed",
-                          what, size, limit);
-}
-
-static int
 check_entry(const struct firn_db_bulk *bulk, firn_slice key, firn_slice value, firn_error *err)
 {
-    if (bulk->is_over) {
-        return firn_error_set(err, FIRN_MISUSE, "the load is over");
-    }
-    if (key.size > FIRN_KEY_SIZE_MAX) {
-        return refuse_size("key", key.size, FIRN_KEY_SIZE_MAX, err);
-    }
-    if (value.size > FIRN_VALUE_SIZE_MAX) {
-        return refuse_size("value", value.size, FIRN_VALUE_SIZE_MAX, err);
-    }
-    return FIRN_OK;
+    return bulk->is_over ? firn_error_set(err, FIRN_MISUSE, "the load is over")
+                         : firn_db_batch_check_sizes(key, value, err);
 }
 
 static int
@@ -442,7 +427,7 @@ end_probing(struct part *part, firn_error *err)
 
 /* Decides where an entry of an insertion goes. */
 static int
-settle_order(struct part *part, firn_slice key, firn_error *err)
+choose_order(struct part *part, firn_slice key, firn_error *err)
 {
     int rc = FIRN_OK;
     if (!part->is_sorted) {
@@ -469,7 +454,7 @@ firn_db_bulk_insert(struct firn_db_bulk *bulk, size_t part, firn_slice key, firn
     int rc;
     DCHECK(bulk->inserts && part < bulk->part_count);
     FIRN_TRY(check_entry(bulk, key, value, err));
-    rc = settle_order(&bulk->parts[part], key, err);
+    rc = choose_order(&bulk->parts[part], key, err);
     bulk->is_over = rc != FIRN_OK;
     FIRN_TRY(rc);
     rc = add(&bulk->parts[part], FIRN_ENTRY_PUT, key, value, err);

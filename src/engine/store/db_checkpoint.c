@@ -350,7 +350,7 @@ change_history(struct firn_db *db, struct firn_history_record *record, firn_erro
     DCHECK(firn_db_image_has_room(firn_db_image(db)));
     FIRN_TRY(write_record(db, record, &position, err));
     publish(db, &change, position);
-    firn_db_pace_settle(db, NULL);
+    firn_db_pace_follow_up(db, NULL);
 out:
     firn_history_discard(&change);
     return rc;

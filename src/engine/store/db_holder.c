@@ -2,7 +2,7 @@
  *
  * store/db_holder.c: the process that has a store locked, and its note on what it is doing.
  *
- * The lock itself (storefile.c) shows that a process writes, and the text in its file shows which one. After
+ * The lock itself (storefile_lock.c) shows that a process writes, and the text in its file shows which one. After
  * that text and the fence (db_log.c) comes a note. The layer above writes it for other processes while it
  * holds the lock: for instance which checkpoint it is restoring, and how far the restore is.
  *
@@ -24,7 +24,7 @@
 #include "store/db_internal.h"
 
 enum {
-    TEXT_SIZE = 24, /* storefile.c */
+    TEXT_SIZE = 24, /* storefile_lock.c */
     NOTE_OFFSET = 64,
     HEAD_SIZE = 8,
     RECORD_SIZE = HEAD_SIZE + FIRN_DB_HOLDER_NOTE_SIZE_MAX,

@@ -1,400 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * store/db_internal.h: the structures that the files of store/ share with each other, and with the
- * rooms txn/, copy/ and rescue/, which use the internals of an open store.
+ * store/db_internal.h: what only the files of store/ share. Only files of this folder and tests
+ * include it.
  */
 #ifndef FIRN_STORE_DB_INTERNAL_H
 #define FIRN_STORE_DB_INTERNAL_H
 
-#include <stdatomic.h>
-
-#include "base/arena.h"
-#include "base/buf.h"
-#include "base/epoch.h"
-#include "base/error.h"
-#include "base/hash_map.h"
-#include "base/range_set.h"
-#include "block/block_cache.h"
-#include "compaction/compaction.h"
-#include "history/history.h"
-#include "log/log.h"
-#include "lsm/lsm.h"
-#include "os/os_process.h"
-#include "store/db.h"
-#include "storefile/storefile.h"
-#include "threads/os_thread.h"
-
-/* Keyspace 0 maps the names of the others to their ids (varints). The empty name, which no keyspace
- * has, maps to the next id. */
-enum { FIRN_DB_KEYSPACE_LIST = 0 };
-
-/* What came later under the name of a keyspace: see db_visible.c. */
-struct firn_db_name_end {
-    uint64_t sequence;
-    _Atomic(struct firn_db_name_end *) newer;
-};
-
-/* A keyspace's data in one image. */
-struct firn_db_tree {
-    struct firn_lsm_tree *lsm_tree;
-    uint32_t id;
-    bool is_system; /* outside views */
-    enum firn_keyspace_entry_type type;
-    uint64_t schema;                 /* of a table: both as in the list of keyspaces */
-    bool has_schemas;                /* the keyspace FIRN_DB_SCHEMAS */
-    struct firn_schema *last_schema; /* see db_layout.c; the state mutex guards it */
-    _Atomic bool is_out;             /* now does not have the keyspace */
-    _Atomic(struct firn_db_name_end *) ends;
-
-    /* The newest commit through this handle that wrote to it; only the leader writes it. Relaxed: a thread
-     * that has seen a sequence published sees it here too. */
-    _Atomic uint64_t written_at;
-
-    /* For the leader of commits only. */
-    uint64_t created_at;    /* the sequence of the commit; 0: not yet */
-    bool is_dropping;       /* its drop is in the log, or is_out */
-    bool is_removed;        /* from the MANIFEST */
-    uint64_t first_segment; /* of the log, with data of the active memtable; 0: none */
-    struct firn_db_tree *next_touched;
-    size_t pending_count;
-    size_t pending_bytes;
-    size_t pending_range_count;
-    size_t pending_range_bytes;
-    const struct firn_range_set *later; /* range deletes of the commit that is being applied */
-};
-
-/* The number of commits in a segment of the log. */
-struct firn_db_segment {
-    uint64_t number;
-    uint64_t commit_count;
-};
-
-/* The state that an opening found; a handle that writes keeps it up to date. A read-only handle gets
- * another one with each refresh. */
-struct firn_db_image {
-    struct firn_db *db;
-    struct firn_lsm *lsm;
-    struct firn_os_file *reader_lock; /* of a reader: see db_reader.c */
-    struct firn_buf trees;            /* of struct firn_db_tree *, ids ascending */
-    struct firn_arena ends;           /* of names; the leader's */
-    struct firn_history history;      /* the state mutex guards it: see history.h */
-    struct firn_db_tree *list;        /* number 0 */
-    bool is_listed;                   /* the trees are in order */
-    uint64_t next_id;                 /* of the next keyspace */
-    uint64_t last_sequence;           /* when it was opened */
-    uint64_t log_bytes;               /* likewise; of a reader */
-    struct firn_buf segments;         /* of struct firn_db_segment, numbers ascending */
-    uint64_t user_count;              /* views and cursors; the state mutex guards it */
-    struct firn_epoch_node retired;
-};
-
-/* A handle, as users have it. */
-struct firn_db_keyspace {
-    struct firn_os_process_mark mark; /* first: see api_process.h */
-    struct firn_db *db;
-    struct firn_db_tree *tree; /* NULL where the handle is read-only: see db_image.c */
-    char *name;                /* "" for the list of keyspaces */
-    uint32_t id;
-    bool is_system;
-    enum firn_keyspace_entry_type type;
-    uint64_t schema; /* of a table: see keyspace_entry.h */
-    /* An object of a room above, and its destructor; the state mutex guards both. */
-    void *attached;
-    void (*destroy_attached)(void *object);
-};
-
-/* An open view: a public one, a cursor's, or one for a read. */
-struct firn_db_view_node {
-    struct firn_db_view_node *next;
-    struct firn_db_view_node *previous;
-    struct firn_db_image *image;
-    struct firn_db_line *line;       /* it is on this line; NULL: outside views */
-    uint64_t sequence;               /* it sees its line up to this */
-    struct firn_view view;           /* what it sees */
-    uint64_t time_ms;                /* it does not see what expires at or before this time */
-    const struct firn_db_tree *tree; /* it reads only this; NULL: all but system trees */
-    bool keeps_tombstones;           /* a transaction that may write: see db_txn.c */
-    void (*destroy)(struct firn_db_view_node *node); /* for giving up the store */
-};
-
-struct firn_db_view {
-    struct firn_os_process_mark mark; /* first: see api_process.h */
-    struct firn_db *db;
-    struct firn_db_view_node node;
-};
-
-/* A value that was read without a copy: see db_get.c. */
-struct firn_db_pin {
-    struct firn_os_process_mark mark; /* first: see api_process.h */
-    struct firn_db *db;
-    struct firn_run_pinned pinned;
-    struct firn_buf copy; /* of a value that could not be pinned */
-};
-
-/* One write of a batch; key and value are offsets into the batch's body. */
-struct firn_db_op {
-    struct firn_db_tree *tree;
-    uint32_t key_offset;
-    uint32_t value_offset;
-    uint32_t value_size;
-    uint32_t key_size : 24;
-    uint32_t kind : 7;
-    uint32_t is_replaced : 1; /* a later one of its batch includes it: db_batch.c */
-};
-_Static_assert(sizeof(struct firn_db_op) <= 3 * sizeof(uint64_t), "there are many of them");
-_Static_assert(FIRN_KEY_SIZE_MAX < 1 << 24, "a key's size fits an operation");
-
-/* The range deletes of a batch, by tree: see db_apply.c. Zeroed is empty. */
-struct firn_db_ranges {
-    struct firn_buf sets; /* of struct firn_db_ranges_set * */
-};
-
-struct firn_db_batch {
-    struct firn_os_process_mark mark; /* first: see api_process.h */
-    struct firn_db *db;               /* of the first write; NULL while empty */
-    uint64_t db_serial;               /* likewise: a batch may outlive the store */
-    struct firn_buf body;             /* encoded as in a commit record, after its header */
-    size_t gap_bytes;                 /* of it, after values that grow: db_batch.c */
-    struct firn_buf ops;              /* of struct firn_db_op */
-    struct firn_db_ranges ranges;
-    bool has_puts;               /* anything that needs space permanently */
-    bool has_replaced;           /* operations that a later one includes; not reset by a rollback */
-    bool frees_space;            /* puts count as deletes: the caller frees more space by them */
-    struct firn_hash_map newest; /* see db_batch.c; not initialised before the first merge */
-    size_t newest_count;         /* the number of operations in it */
-};
-
-/* A commit on its way into the trees. */
-struct firn_db_apply {
-    const struct firn_db_op *ops;
-    size_t count;
-    const uint8_t *body;
-    const struct firn_db_ranges *ranges;
-    uint64_t sequence;
-    uint64_t segment;     /* of the log; contains the commit */
-    uint64_t body_offset; /* in the segment's file */
-    bool is_replay;       /* leave out what is in runs */
-};
-
-/* How the memory budget is divided, and other limits that follow from it. */
-struct firn_db_limits {
-    uint64_t memory;
-    size_t memtable;      /* a larger one is frozen */
-    size_t memtables;     /* of all together: above it one is frozen early */
-    size_t memtables_max; /* above it commits wait */
-    size_t cache;
-    uint64_t log;        /* above it, memtables with data of its oldest segment are frozen */
-    size_t replay_max;   /* as memtables_max, while the log is replayed */
-    uint64_t disk_bytes; /* the largest size of the store; UINT64_MAX: no limit */
-};
-
-/* Background work: see db_jobs.c. The mutex guards all of it. */
-struct firn_db_jobs {
-    struct firn_os_mutex mutex; /* rank DB_JOBS */
-    struct firn_os_cond changed;
-    struct firn_os_jobs *flush_pool;
-    struct firn_os_jobs *compaction_pool;
-    struct firn_os_jobs *log_pool;
-    struct firn_os_jobs *rest_pool;
-    struct firn_os_jobs *graph_pool;
-    struct firn_os_cond closing;
-    unsigned compaction_threads;
-    bool is_flushing;      /* a job is submitted or runs */
-    unsigned compacting;   /* the number of jobs */
-    bool is_graphing;      /* as is_flushing: a job builds graphs */
-    uint64_t flush_wishes; /* counters; a job that sees a new wish begins again */
-    uint64_t compaction_wishes;
-    uint64_t graph_wishes;
-    bool is_closing;
-    atomic_bool has_failure; /* that no commit has returned; read without the mutex */
-    firn_error failure;
-    uint64_t failure_count;
-    int last_code;
-    char last_text[256];
-};
-
-/* Space on the disk: see db_space.c. The mutex of jobs guards what is not atomic. */
-struct firn_db_space {
-    atomic_bool is_full;
-    bool is_busy; /* a thread is changing the file */
-    uint64_t reserve_bytes;
-    uint64_t next_look_bytes;      /* of the log: the leader's */
-    uint64_t failed_at;            /* the newest commit when freeing space failed; 0: it did not */
-    _Atomic uint64_t beside_bytes; /* of files beside the store's that belong to it */
-};
-
-/* Whether the store is idle: see db_pace.c. The mutex of jobs guards what is not atomic. */
-struct firn_db_rest {
-    atomic_bool is_watching;    /* a job waits for that */
-    atomic_bool is_giving_back; /* it is idle */
-    uint64_t published;         /* the newest commit at the last look, … */
-    int64_t since_ns;           /* … and since when it is the newest */
-};
-
-/* Counters for firn_db_stats; relaxed. */
-struct firn_db_counters {
-    _Atomic uint64_t commits;
-    _Atomic uint64_t commit_bytes;
-    _Atomic uint64_t log_bytes;
-    _Atomic uint64_t slowdowns;
-    _Atomic uint64_t slowdown_ns;
-    _Atomic uint64_t stalls;
-    _Atomic uint64_t stall_ns;
-    _Atomic uint64_t conflicts;
-};
-
-/* How many commits to expect in a group: see db_write.c. Guarded by the mutex of commits. */
-struct firn_db_gather {
-    unsigned queued;   /* commits in the queue */
-    unsigned expected; /* to wait for; 0: unknown */
-};
-
-/* A waiting commit: see db_write.c. */
-struct firn_db_write;
-/* A transaction: see db_txn.h. */
-struct firn_db_txn;
-
-/* Committers, and which of them leads: see db_write.c. */
-struct firn_db_commits {
-    struct firn_os_mutex mutex; /* rank DB_COMMIT */
-    struct firn_os_cond lead_ended;
-    struct firn_db_write *head;
-    struct firn_db_write *tail;
-    struct firn_db_gather gather;
-    unsigned exclusive_waiting; /* threads that want the leader's place without a commit */
-    bool is_leading;
-    bool has_failed;
-    uint64_t last_sequence; /* the leader's while it has a group */
-    firn_error failure;     /* the first one, if has_failed */
-};
-
-/* Only the leader reads and writes these, except for the two that are atomic. */
-struct firn_db_lead {
-    uint64_t log_floor; /* the log was told to remove what is older */
-    uint64_t vouched;   /* the newest version of MANIFEST that the log names: see db_replay.c */
-    struct firn_log_position fence; /* as LOCK has it: see db_log.c */
-    int64_t slowdown_debt_ns;
-    atomic_int rotate_phase;         /* see db_pace.c */
-    atomic_bool is_preparing_memory; /* a job is queued or runs */
-    uint64_t restored_at; /* the newest commit that counts as a write to every key; 0: none */
-    uint64_t out_count;   /* trees that now does not have and that are not removed */
-};
-
-struct firn_db {
-    struct firn_os_process_mark mark; /* first: see api_process.h */
-    uint64_t serial;                  /* unique among the handles of this process */
-    struct firn_os *os;
-    struct firn_os *owned_os;     /* of a store in memory */
-    struct firn_archive *archive; /* of a store in a single file: see archive.h */
-    struct firn_os_dir *dir;
-    struct firn_os_dir *owned_dir;  /* closed with the handle; NULL if the caller lent it */
-    struct firn_os_file *lock;      /* NULL if read-only */
-    struct firn_os_file *readers;   /* the file FIRN, to ask for readers' locks; likewise */
-    struct firn_log *log;           /* likewise */
-    struct firn_block_cache *cache; /* of all images */
-    struct firn_storefile_identity identity;
-    struct firn_db_limits limits;
-    unsigned threads;
-    firn_compression compression;
-    bool is_read_only;
-    bool shows_pending;         /* read-only: also shows what the writer has not acknowledged */
-    firn_durability durability; /* FULL or OS */
-
-    /* Reads are inside the epoch while they use the image of a read-only handle, or the intervals of
-     * now of a handle that writes. */
-    _Atomic(struct firn_db_image *) image;
-    struct firn_epoch epoch;
-
-    /* The newest sequence that readers see. Release in db_write.c pairs with acquire in
-     * firn_db_published. */
-    _Atomic uint64_t published;
-    /* Grows whenever a flush or compaction asks for the list of views: see db_get.c. */
-    _Atomic uint64_t views_taken;
-
-    struct firn_db_commits commits;
-    struct firn_db_lead lead;
-
-    /* Used only while opening. */
-    bool was_at_rest;                   /* the opening found a log that was closed, … */
-    struct firn_log_position found_end; /* … which ended here, … */
-    uint64_t found_version;             /* … and MANIFEST at this version */
-    struct firn_db_image *replayed;     /* while the log is replayed, what it is replayed into */
-
-    struct firn_os_mutex state_mutex; /* rank DB_STATE */
-    struct firn_os_cond list_changed;
-    bool is_changing_list;           /* a thread is creating or dropping a keyspace */
-    struct firn_hash_map keyspaces;  /* of struct firn_db_keyspace *, by id */
-    struct firn_db_bulk *bulk;       /* the load that is open, or NULL */
-    struct firn_db_view_node *views; /* open ones */
-    uint64_t view_count;
-    _Atomic uint64_t pin_count; /* struct firn_db_pin, that are held */
-
-    struct firn_db_jobs jobs;
-    struct firn_db_space space;
-    struct firn_db_rest rest;
-    struct firn_db_counters counters;
-};
-
-static inline uint64_t
-firn_db_published(const struct firn_db *db)
-{
-    return atomic_load_explicit(&db->published, memory_order_acquire);
-}
-
-/* Whether the leader's place is taken, or no other thread can want it: the handle is being opened or closed,
- * or only reads. For assertions of the leader, which has set is_leading itself and so needs no mutex
- * to read it. */
-static inline bool
-firn_db_is_led(const struct firn_db *db)
-{
-    return db->commits.is_leading || db->jobs.flush_pool == NULL || db->jobs.is_closing;
-}
-
-/* The image of a handle that writes, or of a read-only one whose image cannot change meanwhile. */
-static inline struct firn_db_image *
-firn_db_image(struct firn_db *db)
-{
-    return atomic_load_explicit(&db->image, memory_order_seq_cst);
-}
-
-static inline void
-firn_db_count(_Atomic uint64_t *counter, uint64_t by)
-{
-    atomic_fetch_add_explicit(counter, by, memory_order_relaxed);
-}
-
-/* Whether all writes of the batch, if any, are for this store: a store may have the address of an
- * earlier one, so serials are compared too. */
-static inline bool
-firn_db_batch_is_of(const struct firn_db_batch *batch, const struct firn_db *db)
-{
-    return batch->db == NULL || (batch->db == db && batch->db_serial == db->serial);
-}
-
-static inline size_t
-firn_db_batch_op_count(const struct firn_db_batch *batch)
-{
-    return batch->ops.size / sizeof(struct firn_db_op);
-}
-
-static inline struct firn_db_op *
-firn_db_batch_op(const struct firn_db_batch *batch, size_t i)
-{
-    return (struct firn_db_op *)(void *)batch->ops.data + i;
-}
-
-/* Borrowed until the batch changes. */
-static inline firn_slice
-firn_db_batch_key(const struct firn_db_batch *batch, const struct firn_db_op *op)
-{
-    return firn_bytes(batch->body.data + op->key_offset, op->key_size);
-}
-
-static inline firn_slice
-firn_db_batch_value(const struct firn_db_batch *batch, const struct firn_db_op *op)
-{
-    return firn_bytes(batch->body.data + op->value_offset, op->value_size);
-}
+#include "store/db_handle.h"
 
 /* ---- db.c ---- */
 
@@ -402,9 +14,6 @@ firn_db_batch_value(const struct firn_db_batch *batch, const struct firn_db_op *
 FIRN_MUST_CHECK int firn_db_open_owned(struct firn_os_dir *dir,
                                        const struct firn_db_options *options, struct firn_db **out,
                                        firn_error *err);
-/* The kinds of runs that stores have, as in struct firn_lsm_options. Tests set another list before they
- * open a store, and restore this one afterwards. */
-extern const struct firn_run_kind *const *firn_db_kinds;
 /* Closes a replaced image that has no users, once all reads have left it. */
 void firn_db_refresh_retire(struct firn_db *db, struct firn_db_image *image);
 
@@ -429,76 +38,26 @@ FIRN_MUST_CHECK int firn_db_create_look(struct firn_os_dir *dir, struct firn_db_
 FIRN_MUST_CHECK int firn_db_create_allowed(struct firn_os_dir *dir,
                                            const struct firn_db_create_survey *survey,
                                            firn_error *err);
-/* The same for a directory that was not surveyed yet; FIRN_EXISTS if it is a store already. */
-FIRN_MUST_CHECK int firn_db_create_may(struct firn_os_dir *dir, firn_error *err);
-/* Whether a name in a store's directory belongs to its data, as a file or a directory of files. */
-bool firn_db_create_is_data(const char *name);
-/* Reads the file FIRN; FIRN_NOT_FOUND if there is none. */
-FIRN_MUST_CHECK int firn_db_create_read_identity(struct firn_os_dir *dir,
-                                                 struct firn_storefile_identity *out,
-                                                 firn_error *err);
-/* The first and the last step of creating a store in a directory whose lock is held. The first clears what an
- * earlier attempt left, and writes an identity under its temporary name; the last one renames it, durably. */
-FIRN_MUST_CHECK int firn_db_create_begin(struct firn_os_dir *dir,
-                                         struct firn_storefile_identity *out, firn_error *err);
-FIRN_MUST_CHECK int firn_db_create_end(struct firn_os_dir *dir, firn_error *err);
-/* Removes the data of a store that has no identity yet. Requires: its lock is held. */
-FIRN_MUST_CHECK int firn_db_create_clear(struct firn_os_dir *dir, firn_error *err);
 /* Creates a store in db->dir: identity, log and image. Requires: the lock is held. */
 FIRN_MUST_CHECK int firn_db_create_store(struct firn_db *db, firn_error *err);
 /* Upgrades a store of an older version to this one. Requires: nothing has been opened. */
 FIRN_MUST_CHECK int firn_db_create_raise_version(struct firn_db *db, firn_error *err);
 
-/* ---- db_path.c ---- */
-
-/* Opens the directory at a user's path, and creates its last component (0700) if necessary. */
-FIRN_MUST_CHECK int firn_db_path_make(struct firn_os *os, const char *path,
-                                      struct firn_os_dir **out, firn_error *err);
-
 /* ---- db_reader.c ---- */
 
 /* Whether any process reads the store now. */
 FIRN_MUST_CHECK int firn_db_reader_is_any(struct firn_os_dir *dir, bool *out, firn_error *err);
-/* Keeps every file of the store from being removed. */
-FIRN_MUST_CHECK int firn_db_reader_lock_all(struct firn_os_dir *dir, struct firn_os_file **out,
-                                            firn_error *err);
 /* From now on keeps only the files that this version of MANIFEST, and newer ones, use. */
 FIRN_MUST_CHECK int firn_db_reader_lock_version(struct firn_os_file *file, uint64_t version,
                                                 firn_error *err);
-
 /* The gate for the logs of a store that is written: shut while a process may be reading them. */
 struct firn_log_gate firn_db_reader_gate(struct firn_db *db);
 
 /* ---- db_log.c ---- */
 
-/* How the store's log is opened. */
-struct firn_log_options firn_db_log_options(bool read_only);
-bool firn_db_log_is_name(const char *name);
-
 /* The sequence of a load is the next multiple of this, which limits the commits while one is open. */
 #define FIRN_DB_LOAD_STEP (UINT64_C(1) << 28)
 
-/* Called while the whole log is read. */
-struct firn_db_log_visitor {
-    int (*restart)(void *ctx, firn_error *err); /* reading begins again: forget everything */
-    int (*visit)(void *ctx, uint8_t type, firn_slice record, struct firn_log_position position,
-                 firn_error *err);
-    void *ctx;
-    uint64_t *log_bytes; /* its length; may be NULL */
-    bool is_fenced;      /* leave out what is not acknowledged: see db_log.c */
-    /* As in struct firn_log_options; NULL: no call. */
-    int (*judge)(void *ctx, const struct firn_log_found *found, firn_error *err);
-    void *judge_ctx;
-};
-/* Reads the log without writing anything, also while another process writes it. */
-FIRN_MUST_CHECK int firn_db_log_read(struct firn_os_dir *dir,
-                                     const struct firn_db_log_visitor *visitor, firn_error *err);
-/* Whether a load (db_bulk.c) seems to have come between the newest known sequence and that of a record in
- * the log: loads take multiples of a large step. */
-bool firn_db_log_lacks_load(uint64_t known, uint64_t sequence);
-/* FIRN_CORRUPT (or code) for a record, naming file and offset; returns the code. */
-int firn_db_log_error(firn_error *err, int code, struct firn_os_dir *dir,
-                      struct firn_log_position position, const char *what);
 /* Called before a group of commits that wants a sync is appended: readers stop here. For the leader only. */
 void firn_db_log_fence_raise(struct firn_db *db);
 /* Called when a group is acknowledged: readers see it. For the leader only. */
@@ -538,8 +97,6 @@ struct firn_db_tree *firn_db_image_find(const struct firn_db_image *image, uint6
 FIRN_MUST_CHECK int firn_db_image_add(struct firn_db_image *image, firn_slice name,
                                       const struct firn_keyspace_entry *entry,
                                       struct firn_db_tree **out, firn_error *err);
-size_t firn_db_image_tree_count(const struct firn_db_image *image);
-struct firn_db_tree *firn_db_image_tree(const struct firn_db_image *image, size_t i);
 /* The tree for an entry of the list, which gives its number to a name. FIRN_CORRUPT if another entry
  * gave the number a different type or schema. */
 FIRN_MUST_CHECK int firn_db_image_name(struct firn_db_image *image,
@@ -570,10 +127,6 @@ FIRN_MUST_CHECK int firn_db_apply_ranges_add(struct firn_db_ranges *ranges,
                                              struct firn_db_tree *tree, firn_slice lower,
                                              firn_slice upper, size_t index, firn_error *err);
 void firn_db_apply_ranges_deinit(struct firn_db_ranges *ranges);
-/* The range deletes of one tree, with the number of the operation plus one as sequence; NULL if there
- * are none. */
-const struct firn_range_set *firn_db_apply_ranges_of(const struct firn_db_ranges *ranges,
-                                                     const struct firn_db_tree *tree);
 /* Whether an operation from number `index` on deletes a range of the tree that contains the key. For
  * the batch's owner. */
 bool firn_db_apply_ranges_deletes(const struct firn_db_ranges *ranges,
@@ -591,26 +144,9 @@ struct firn_db_get_what {
 FIRN_MUST_CHECK int firn_db_get_newest(struct firn_db *db, struct firn_db_tree *tree,
                                        bool is_outside, const struct firn_db_get_what *what,
                                        struct firn_buf *out, firn_error *err);
-/* Milliseconds since 1970. */
-uint64_t firn_db_get_time_ms(struct firn_db *db);
-/* The tree of a keyspace in an image, for reading by a view. *out is NULL if the image is older than
- * the keyspace; FIRN_MISUSE if the keyspace was dropped in the view. */
-FIRN_MUST_CHECK int firn_db_get_tree(const struct firn_db_keyspace *keyspace,
-                                     const struct firn_db_image *image,
-                                     const struct firn_view *view, struct firn_db_tree **out,
-                                     firn_error *err);
-/* Sets and returns FIRN_NOT_FOUND. */
-int firn_db_get_refuse_missing(const struct firn_db_keyspace *keyspace, firn_error *err);
-/* FIRN_MISUSE for a keyspace that does not exist now. */
-int firn_db_get_refuse_dropped(const struct firn_db_keyspace *keyspace, firn_error *err);
 
 /* ---- db_view.c ---- */
 
-/* The entry of a name in the list of keyspaces, as the view sees it; replaces the contents of *bytes, into
- * which *out points. FIRN_NOT_FOUND. */
-FIRN_MUST_CHECK int firn_db_view_keyspace_entry(struct firn_db_view *view, const char *name,
-                                                struct firn_buf *bytes,
-                                                struct firn_keyspace_entry *out, firn_error *err);
 /* The view of now, up to what is published; for an image of a read-only handle, up to its end.
  * is_outside: what is outside views. It is not registered as a view. Requires: is_outside, or the
  * handle is read-only and its image stays. */
@@ -623,20 +159,11 @@ void firn_db_view_leave_now(struct firn_db *db, size_t slot);
 /* The view of now in an image, up to a sequence. For the leader, or if no other thread knows the
  * image. */
 struct firn_view firn_db_view_now_in(const struct firn_db_image *image, uint64_t sequence);
-/* Opens a view of what is published now. node is the caller's memory, zeroed except for the fields that
- * the caller sets. */
-void firn_db_view_register(struct firn_db *db, struct firn_db_view_node *node,
-                           const struct firn_db_tree *tree, bool is_outside);
 /* Opens another view of what a view sees, which must stay open during the call; is_outside: of what is
  * outside views, in the same image. */
 void firn_db_view_register_at(struct firn_db *db, struct firn_db_view_node *node,
                               const struct firn_db_tree *tree, const struct firn_db_view_node *view,
                               bool is_outside);
-/* As firn_db_view_open, at a checkpoint. */
-FIRN_MUST_CHECK int firn_db_view_open_checkpoint(struct firn_db *db,
-                                                 const uint8_t id[FIRN_HISTORY_ID_SIZE],
-                                                 struct firn_db_view **out, firn_error *err);
-void firn_db_view_unregister(struct firn_db *db, struct firn_db_view_node *node);
 void firn_db_view_destroy_all(struct firn_db *db);
 /* For struct firn_lsm_host. */
 FIRN_MUST_CHECK int firn_db_view_take(void *db, uint32_t tree_id, struct firn_view_list *out,
@@ -660,14 +187,11 @@ int firn_db_keyspace_refuse_missing(struct firn_db *db, const char *name, firn_e
 /* Decodes a value of the list; other fields of the result point into value. */
 FIRN_MUST_CHECK int firn_db_keyspace_decode(struct firn_db *db, firn_slice value,
                                             struct firn_keyspace_entry *out, firn_error *err);
-bool firn_db_keyspace_is_system(firn_slice name);
 /* Visits the names in the list as a view sees it, of keyspaces of one type (NULL: all). */
 FIRN_MUST_CHECK int firn_db_keyspace_list_at(struct firn_db_view *view,
                                              const enum firn_keyspace_entry_type *type,
                                              int (*visit)(void *ctx, const char *name), void *ctx,
                                              firn_error *err);
-/* The name of a keyspace for which there is a handle; lives as long as the store. */
-const char *firn_db_keyspace_name_of(struct firn_db *db, uint32_t id);
 /* The handle for a number, or NULL if none was given out. */
 struct firn_db_keyspace *firn_db_keyspace_of_id(struct firn_db *db, uint32_t id);
 void firn_db_keyspace_init(struct firn_db *db);
@@ -685,77 +209,13 @@ FIRN_MUST_CHECK int firn_db_cursor_open_list(struct firn_db *db, bool is_outside
                                              const struct firn_db_cursor_options *options,
                                              struct firn_db_cursor **out, firn_error *err);
 
-/* What a cursor shows in place of the layer below it: a transaction merges its writes into what its
- * view has (db_txn_cursor.c). The functions match those of cursors in store/db.h. */
-struct firn_db_cursor_overlay {
-    const struct firn_db_cursor_overlay_kind *kind;
-};
-struct firn_db_cursor_overlay_kind {
-    void (*destroy)(struct firn_db_cursor_overlay *overlay);
-    int (*first)(struct firn_db_cursor_overlay *overlay, firn_error *err);
-    int (*last)(struct firn_db_cursor_overlay *overlay, firn_error *err);
-    int (*seek)(struct firn_db_cursor_overlay *overlay, firn_slice key, firn_error *err);
-    int (*seek_before)(struct firn_db_cursor_overlay *overlay, firn_slice key, firn_error *err);
-    int (*next)(struct firn_db_cursor_overlay *overlay, firn_error *err);
-    int (*prev)(struct firn_db_cursor_overlay *overlay, firn_error *err);
-    bool (*valid)(const struct firn_db_cursor_overlay *overlay);
-    firn_slice (*key)(const struct firn_db_cursor_overlay *overlay);
-    firn_slice (*value)(const struct firn_db_cursor_overlay *overlay);
-};
-/* The layer below an overlay, which outlives it. */
-struct firn_db_cursor_base {
-    struct firn_db_keyspace *keyspace;
-    struct firn_lsm_cursor *inner; /* NULL: nothing is within the bounds */
-    firn_slice lower;
-    const firn_slice *upper; /* NULL: no bound; a copy of the caller's */
-};
-/* As firn_db_cursor_open. Before that returns, make(ctx) creates the overlay, which the cursor
- * owns. */
-typedef int firn_db_cursor_overlay_make(void *ctx, const struct firn_db_cursor_base *base,
-                                        struct firn_db_cursor_overlay **out, firn_error *err);
-FIRN_MUST_CHECK int firn_db_cursor_open_overlaid(struct firn_db_keyspace *keyspace,
-                                                 const struct firn_db_cursor_options *options,
-                                                 firn_db_cursor_overlay_make *make, void *ctx,
-                                                 struct firn_db_cursor **out, firn_error *err);
-
 /* ---- db_batch.c ---- */
 
-/* For a batch in the caller's memory (zeroed is empty). */
-void firn_db_batch_deinit(struct firn_db_batch *batch);
-/* When a value expires that has ttl_ms (not 0) to live from now on. */
-uint64_t firn_db_batch_end_ms(struct firn_db *db, uint64_t ttl_ms);
-/* Encodes a value that expires at a moment, or ttl_ms from now; replaces the contents of out. */
-FIRN_MUST_CHECK int firn_db_batch_encode_until(firn_slice value, uint64_t expires_ms,
-                                               struct firn_buf *out, firn_error *err);
-FIRN_MUST_CHECK int firn_db_batch_encode_expiring(struct firn_db *db, firn_slice value,
-                                                  uint64_t ttl_ms, struct firn_buf *out,
-                                                  firn_error *err);
-/* A position in a batch. */
-struct firn_db_batch_mark {
-    size_t op_count;
-    bool has_puts;
-};
-struct firn_db_batch_mark firn_db_batch_mark(const struct firn_db_batch *batch);
-/* Takes back what came after the mark. Requires: no merge is among that, because merges may have changed
- * what precedes the mark. FIRN_NO_MEMORY: nothing is taken back. */
-FIRN_MUST_CHECK int firn_db_batch_rewind(struct firn_db_batch *batch,
-                                         const struct firn_db_batch_mark *mark, firn_error *err);
-/* Appends to the value of operation i, if that is a put or an append and has room, in time that depends
- * on the operand alone; the last operation has room. FIRN_NOT_FOUND: it is something else, or has no
- * room; FIRN_NO_MEMORY. On failure the batch is unchanged. */
-FIRN_MUST_CHECK int firn_db_batch_extend(struct firn_db_batch *batch, size_t i, firn_slice operand);
-/* Leaves a gap of at most size bytes after the last operation, into which its value can grow: none if
- * there is no room or memory. */
-void firn_db_batch_leave_gap(struct firn_db_batch *batch, size_t size);
-/* Removes all gaps. */
-void firn_db_batch_close_gaps(struct firn_db_batch *batch);
 /* Copies a batch into an empty one, without gaps and without the values of replaced operations. */
 FIRN_MUST_CHECK int firn_db_batch_copy_to_commit(struct firn_db_batch *batch,
                                                  const struct firn_db_batch *from, firn_error *err);
-/* A write of any kind. On failure the batch is unchanged. */
-FIRN_MUST_CHECK int firn_db_batch_append(struct firn_db_batch *batch, struct firn_db *db,
-                                         struct firn_db_tree *tree,
-                                         const struct firn_storefile_op *format, firn_error *err);
+/* FIRN_LIMIT if one of them is too large. */
+FIRN_MUST_CHECK int firn_db_batch_check_sizes(firn_slice key, firn_slice value, firn_error *err);
 /* A write to the list of keyspaces; put NULL: deletes the name. */
 FIRN_MUST_CHECK int firn_db_batch_list(struct firn_db_batch *batch, struct firn_db *db,
                                        firn_slice name, const struct firn_keyspace_entry *put,
@@ -765,8 +225,6 @@ FIRN_MUST_CHECK int firn_db_batch_list(struct firn_db_batch *batch, struct firn_
 
 /* Whether the keyspace has ended in a view. Any thread. */
 bool firn_db_visible_is_ended(const struct firn_db_tree *tree, const struct firn_view *view);
-/* Whether the keyspace exists in a view. For the leader only. */
-bool firn_db_visible_in(const struct firn_db_tree *tree, const struct firn_view *view);
 /* Notes that a commit ended the keyspace. For the leader only. */
 void firn_db_visible_end(struct firn_db_tree *tree, struct firn_db_name_end *end,
                          uint64_t sequence);
@@ -792,39 +250,17 @@ struct firn_db_write_change {
 /* As firn_db_write, for a batch that names or drops a tree. */
 FIRN_MUST_CHECK int firn_db_write_list(struct firn_db *db, const struct firn_db_batch *batch,
                                        const struct firn_db_write_change *change, firn_error *err);
-/* Decides whether a commit may take its place in the order: the leader calls it when all earlier commits
- * have been applied. Its failure fails the commit. */
-struct firn_db_write_check {
-    int (*check)(const void *ctx, struct firn_db *db, firn_error *err);
-    const void *ctx;
-};
-/* As firn_db_write, for a batch of this store that is not empty. */
-FIRN_MUST_CHECK int firn_db_write_checked(struct firn_db *db, const struct firn_db_batch *batch,
-                                          const struct firn_db_write_check *check,
-                                          firn_durability durability, firn_error *err);
-/* Waits until all commits that are queued now have ended; those that succeeded are then published.
- * Never fails: refused commits have ended too. Requires: the handle may write. */
-void firn_db_write_barrier(struct firn_db *db);
-int firn_db_write_refuse_read_only(struct firn_db *db, firn_error *err);
-/* FIRN_FAILED if the handle is latched. */
-FIRN_MUST_CHECK int firn_db_write_refuse_failed(struct firn_db *db, firn_error *err);
 /* Latches the handle: remembers the first failure; later commits are refused. */
 void firn_db_write_latch(struct firn_db *db, const firn_error *err);
-/* Take the leader's place without a commit, and give it back. */
-void firn_db_write_begin_exclusive(struct firn_db *db);
-void firn_db_write_end_exclusive(struct firn_db *db);
 
 /* ---- db_pace.c ---- */
 
-/* The next four are for the leader only. */
-
-/* Called before bytes are committed: waits until there is room, or fails with the reason. */
+/* Called before bytes are committed: waits until there is room, or fails with the reason. For the leader
+ * only, as the next two. */
 FIRN_MUST_CHECK int firn_db_pace_admit(struct firn_db *db, size_t bytes, firn_error *err);
 /* Called after a group has written to the trees of a list (linked by next_touched): freezes memtables that
  * have grown too large. Failures are noted. */
-void firn_db_pace_settle(struct firn_db *db, struct firn_db_tree *touched);
-/* Freezes all memtables that are not empty, and begins a new segment of the log. */
-FIRN_MUST_CHECK int firn_db_pace_freeze_all(struct firn_db *db, firn_error *err);
+void firn_db_pace_follow_up(struct firn_db *db, struct firn_db_tree *touched);
 /* Removes segments of the log that are no longer needed. */
 FIRN_MUST_CHECK int firn_db_pace_trim(struct firn_db *db, bool *out_has_more, firn_error *err);
 /* Borrows memory of the block cache for what memtables use beyond their own share, as far as the cache
@@ -848,8 +284,6 @@ void firn_db_jobs_wake_graphs(struct firn_db *db);
 FIRN_MUST_CHECK int firn_db_jobs_finish_graphs(struct firn_db *db, const struct firn_lsm_tree *tree,
                                                const struct firn_step *step, firn_error *err);
 void firn_db_jobs_wake_compactions(struct firn_db *db);
-/* Called after a cursor was closed: asks for the removal of files that only it used. */
-void firn_db_jobs_wake_collection(struct firn_db *db);
 /* Takes the failure that no commit has returned yet, if there is one. Requires: err is not NULL. */
 FIRN_MUST_CHECK int firn_db_jobs_take_failure(struct firn_db *db, firn_error *err);
 void firn_db_jobs_note_failure(struct firn_db *db, const firn_error *err);
@@ -859,14 +293,13 @@ bool firn_db_jobs_submit_log(struct firn_db *db, void (*run)(void *arg));
 bool firn_db_jobs_submit_rest(struct firn_db *db, void (*run)(void *arg));
 /* Waits for progress of background work; false if there is none. */
 bool firn_db_jobs_wait(struct firn_db *db);
-/* Flushes and compacts in this thread, and waits for other threads that do, until nothing is left to
- * do, or wish->step ends it. */
-FIRN_MUST_CHECK int firn_db_jobs_finish(struct firn_db *db,
-                                        const struct firn_compaction_work_wish *wish,
-                                        firn_error *err);
 
 /* ---- db_space.c ---- */
 
+/* The space that files of a directory take up, of those with a name that counts (NULL: all). What
+ * cannot be read counts nothing. */
+uint64_t firn_db_space_of(struct firn_os_dir *parent, const char *name,
+                          bool (*counts)(const char *name));
 /* Determines how large the store can become, and limits what it writes at once accordingly. Requires, for
  * this function and the next two: no other thread knows the handle. */
 void firn_db_space_fit(struct firn_db *db);
@@ -874,7 +307,6 @@ void firn_db_space_fit(struct firn_db *db);
 void firn_db_space_look(struct firn_db *db);
 /* Opening found no space: frees everything that is reserved for it. False if nothing was. */
 bool firn_db_space_give_up_at_open(struct firn_db *db);
-
 /* FIRN_NO_SPACE while the disk is full, for a commit that puts anything. Also for a commit that does not,
  * if it leaves too little for the compactions that free space, unless is_urgent. For the leader only. */
 FIRN_MUST_CHECK int firn_db_space_admit(struct firn_db *db, bool has_puts, bool is_urgent,

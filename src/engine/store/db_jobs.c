@@ -114,7 +114,7 @@ do_work(struct firn_db *db, const struct firn_compaction_work_wish *wish, bool *
     if (*out_did) {
         bool is_flush = firn_compaction_work_kind(work) == FIRN_COMPACTION_WORK_FLUSH;
         rc = firn_compaction_run(work, err);
-        firn_db_space_settle(db);
+        firn_db_space_sync_removals(db);
         if (is_flush) {
             firn_db_pace_borrow(db);
         }

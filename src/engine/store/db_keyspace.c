@@ -92,7 +92,7 @@ firn_db_keyspace_remove_dropped(struct firn_db *db, firn_error *err)
         tree->first_segment = 0;
         DCHECK(db->lead.out_count > 0);
         db->lead.out_count--;
-        firn_db_space_settle(db);
+        firn_db_space_sync_removals(db);
     }
 out:
     return rc;

@@ -48,7 +48,7 @@
  *
  * The record, 24 bytes at offset 32 of LOCK: segment and offset, 8 bytes each, 4 zeros, and the
  * CRC-32C of these 20 bytes. Segment 0 means that there is no fence. An opening truncates the file,
- * which removes the fence with the text before it (storefile.c).
+ * which removes the fence with the text before it (storefile_lock.c).
  */
 
 enum { FENCE_OFFSET = 32, FENCE_SIZE = 24, CHECKED_SIZE = 20, READS_MAX = 100 };

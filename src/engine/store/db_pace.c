@@ -175,33 +175,11 @@ rotate_end(struct firn_db *db)
 
 /* ---- what can be freed ---- */
 
-struct survey {
-    struct firn_os_dir *dir;
-    uint64_t bytes;
-};
-
-static int
-add_file(void *ctx, const struct firn_os_dirent *entry)
-{
-    struct survey *survey = ctx;
-    struct firn_os_stat stat;
-    if (firn_db_log_is_name(entry->name) &&
-        firn_os_stat(survey->dir, entry->name, &stat, NULL) == FIRN_OK) {
-        survey->bytes += stat.allocated_bytes;
-    }
-    return FIRN_OK;
-}
-
 /* Whether the files of the log take up enough space to be worth the work. */
 static bool
 is_worth_it(struct firn_db *db)
 {
-    struct survey survey = {0};
-    if (firn_os_dir_open_beneath(db->dir, "", &survey.dir, NULL) == FIRN_OK) {
-        FIRN_IGNORE(firn_os_dir_list(survey.dir, add_file, &survey, NULL));
-    }
-    firn_os_dir_close(survey.dir);
-    return survey.bytes > LEAST_BYTES;
+    return firn_db_space_of(db->dir, "", firn_db_log_is_name) > LEAST_BYTES;
 }
 
 /* ---- freeing ---- */
@@ -690,7 +668,7 @@ freeze_early(struct firn_db *db, bool *has_frozen, firn_error *err)
 }
 
 static int
-settle(struct firn_db *db, struct firn_db_tree *touched, firn_error *err)
+freeze_full(struct firn_db *db, struct firn_db_tree *touched, firn_error *err)
 {
     bool has_frozen = false;
     bool has_more = false;
@@ -738,14 +716,14 @@ prepare_memory(struct firn_db *db)
 }
 
 void
-firn_db_pace_settle(struct firn_db *db, struct firn_db_tree *touched)
+firn_db_pace_follow_up(struct firn_db *db, struct firn_db_tree *touched)
 {
     firn_error err;
     prepare_memory(db);
     if (firn_lsm_memtable_bytes(firn_db_image(db)->lsm) > memtables_limit(db)) {
         firn_db_pace_borrow(db);
     }
-    if (settle(db, touched, &err) != FIRN_OK) {
+    if (freeze_full(db, touched, &err) != FIRN_OK) {
         firn_db_jobs_note_failure(db, &err);
     }
     uint64_t log_bytes = firn_log_size_bytes(db->log);

@@ -135,7 +135,7 @@ firn_db_path_open(struct firn_os *os, const char *path, const struct firn_db_opt
 
 /* Refuses a directory that is no store, or more than one. FIRN.tmp alone is an unfinished destruction. */
 static int
-may_destroy(struct firn_os_dir *dir, firn_error *err)
+check_destroyable(struct firn_os_dir *dir, firn_error *err)
 {
     struct firn_db_create_survey survey;
     struct firn_os_stat stat;
@@ -205,9 +205,9 @@ firn_db_path_destroy(struct firn_os *os, const char *path, firn_error *err)
     firn_error found;
     int rc;
     FIRN_TRY(firn_os_dir_open_path(os, path, &dir, err));
-    FIRN_TRY(may_destroy(dir, err));
+    FIRN_TRY(check_destroyable(dir, err));
     FIRN_TRY(firn_storefile_lock_acquire(dir, 0, &lock, err));
-    FIRN_TRY(may_destroy(dir, err));
+    FIRN_TRY(check_destroyable(dir, err));
     rc = firn_os_rename(dir, FIRN_STOREFILE_IDENTITY_NAME, dir, FIRN_STOREFILE_IDENTITY_TMP_NAME,
                         FIRN_OS_RENAME_REPLACE, &found);
     if (rc != FIRN_OK && rc != FIRN_NOT_FOUND) {

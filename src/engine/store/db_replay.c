@@ -35,7 +35,7 @@
  * Memory. Commits that are not in runs fit into memory, because they did when they were written; but the store
  * may now be opened with a smaller budget. Flushing during a replay is not allowed while the log's tail
  * may not be on the disk: a power cut could take the tail and leave what one tree, but not another,
- * has flushed of it. So if memory runs short, everything is dropped, the log is opened and settled,
+ * has flushed of it. So if memory runs short, everything is dropped, the log is made durable by an opening,
  * and a second replay flushes on its way.
  */
 #include "store/db_internal.h"
@@ -232,7 +232,7 @@ struct replay {
     uint64_t sequence;      /* of the last record */
     uint64_t log_bytes;     /* read by a reader */
     unsigned attempts;      /* to read the whole log */
-    bool may_flush;         /* the log is settled */
+    bool may_flush;         /* the log is durable */
     bool is_short;          /* of memory: the first replay was given up */
 };
 
@@ -661,9 +661,9 @@ writing_options(struct replay *replay)
     return options;
 }
 
-/* Replays when memory is short: settles the log first, then reads it beside its handle. */
+/* Replays when memory is short: makes the log durable first, then reads it beside its handle. */
 static int
-replay_settled(struct replay *replay, firn_error *err)
+replay_durable(struct replay *replay, firn_error *err)
 {
     struct firn_db *db = replay->db;
     const struct firn_db_log_visitor visitor = {
@@ -696,7 +696,7 @@ replay_log(struct replay *replay, firn_error *err)
         rc = firn_log_open(db->dir, &options, visit_record, replay, &db->log, &recovery, err);
         db->was_at_rest = recovery.was_closed_cleanly;
     }
-    return rc == FIRN_CANCELLED && replay->is_short ? replay_settled(replay, err) : rc;
+    return rc == FIRN_CANCELLED && replay->is_short ? replay_durable(replay, err) : rc;
 }
 
 int

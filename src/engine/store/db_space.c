@@ -23,7 +23,7 @@
  * reopened.
  *
  * The last LAST_BYTES of the file are kept for what must not fail: opening writes a segment's header
- * and may have to settle the log, and a drain that finds no other space begins with them.
+ * and may have to make the log durable, and a drain that finds no other space begins with them.
  *
  * Deleting the files of other rooms in the store's directory (packs of a workspace) takes commits and
  * small merges of the store: the reserve has a 128th of their size for that, 64 KiB to 1 MiB.
@@ -74,6 +74,7 @@ static const char runs_name[] = "runs";
 
 struct survey {
     struct firn_os_dir *dir;
+    bool (*counts)(const char *name);
     uint64_t bytes;
 };
 
@@ -82,17 +83,18 @@ add_file(void *ctx, const struct firn_os_dirent *entry)
 {
     struct survey *survey = ctx;
     struct firn_os_stat stat;
-    if (firn_os_stat(survey->dir, entry->name, &stat, NULL) == FIRN_OK &&
+    if ((survey->counts == NULL || survey->counts(entry->name)) &&
+        firn_os_stat(survey->dir, entry->name, &stat, NULL) == FIRN_OK &&
         stat.kind == FIRN_OS_FILE) {
-        survey->bytes += stat.size_bytes;
+        survey->bytes += stat.allocated_bytes;
     }
     return FIRN_OK;
 }
 
-static uint64_t
-bytes_of_directory(struct firn_os_dir *parent, const char *name)
+uint64_t
+firn_db_space_of(struct firn_os_dir *parent, const char *name, bool (*counts)(const char *name))
 {
-    struct survey survey = {0};
+    struct survey survey = {.counts = counts};
     if (firn_os_dir_open_beneath(parent, name, &survey.dir, NULL) == FIRN_OK) {
         FIRN_IGNORE(firn_os_dir_list(survey.dir, add_file, &survey, NULL));
     }
@@ -111,8 +113,8 @@ firn_db_space_fit(struct firn_db *db)
     if (firn_os_dir_free_bytes(db->dir, &free_bytes, NULL) != FIRN_OK || free_bytes >= enough) {
         return;
     }
-    uint64_t most =
-        free_bytes + bytes_of_directory(db->dir, "") + bytes_of_directory(db->dir, runs_name);
+    uint64_t most = free_bytes + firn_db_space_of(db->dir, "", NULL) +
+                    firn_db_space_of(db->dir, runs_name, NULL);
     size_t memtable =
         most / MEMTABLE_PART < MEMTABLE_LEAST ? MEMTABLE_LEAST : (size_t)(most / MEMTABLE_PART);
     limits->disk_bytes = most;
@@ -350,7 +352,7 @@ give_up(struct firn_db *db, uint64_t left)
         has = remove_file(db);
     }
     end(db, has);
-    firn_db_space_settle(db);
+    firn_db_space_sync_removals(db);
     return is_news || had > has;
 }
 
@@ -374,12 +376,12 @@ firn_db_space_give_up_at_open(struct firn_db *db)
     if (firn_os_remove_file(db->dir, FIRN_STOREFILE_RESERVE_NAME, NULL) != FIRN_OK) {
         return false;
     }
-    firn_db_space_settle(db);
+    firn_db_space_sync_removals(db);
     return true;
 }
 
 void
-firn_db_space_settle(struct firn_db *db)
+firn_db_space_sync_removals(struct firn_db *db)
 {
     if (atomic_load(&db->space.is_full)) {
         FIRN_IGNORE(firn_os_dir_sync_filesystem(db->dir, NULL));

@@ -486,7 +486,7 @@ lead(struct firn_db *db, struct group *group, bool *out_latched, firn_error *err
     }
     uint64_t last = publish_group(db, group);
     firn_db_log_fence_lower(db, group->wants_sync);
-    firn_db_pace_settle(db, group->touched);
+    firn_db_pace_follow_up(db, group->touched);
     return last;
 }
 

@@ -104,7 +104,7 @@ look_at_key(const struct look *look, struct firn_db_tree *tree, firn_slice key,
 
 static int
 look_at_range(const struct look *look, struct firn_db_tree *tree,
-              const struct firn_lsm_bounds *bounds, enum relation relation)
+              const struct firn_lsm_range *bounds, enum relation relation)
 {
     bool is_written;
     if (is_untouched(look, tree)) {
@@ -140,7 +140,7 @@ look_at_deleted_ranges(const struct look *look)
         const struct firn_db_op *op = firn_db_batch_op(batch, i);
         if (op->kind == FIRN_ENTRY_RANGE_DELETE) {
             const firn_slice upper = firn_db_batch_value(batch, op);
-            const struct firn_lsm_bounds bounds = {firn_db_batch_key(batch, op), &upper};
+            const struct firn_lsm_range bounds = {firn_db_batch_key(batch, op), &upper};
             rc = look_at_range(look, op->tree, &bounds, WRITTEN);
         }
     }
@@ -156,8 +156,8 @@ look_at_reads(const struct look *look)
     for (size_t i = 0; i < count && rc == FIRN_OK; i++) {
         const struct firn_db_txn_reads_range *range = firn_db_txn_reads_at(reads, i);
         struct firn_db_tree *tree = range->keyspace->tree;
-        const struct firn_lsm_bounds bounds = {range->lower,
-                                               range->has_upper ? &range->upper : NULL};
+        const struct firn_lsm_range bounds = {range->lower,
+                                              range->has_upper ? &range->upper : NULL};
         rc = firn_db_txn_reads_is_key(range) ? look_at_key(look, tree, range->lower, READ)
                                              : look_at_range(look, tree, &bounds, READ);
     }

@@ -363,7 +363,7 @@ compare_candidates(const struct firn_db_txn_cursor *cursor)
 
 /* Moves from the candidates to the next entry to be shown (I1). */
 static int
-settle(struct firn_db_txn_cursor *cursor, firn_error *err)
+show(struct firn_db_txn_cursor *cursor, firn_error *err)
 {
     const struct firn_db_txn_writes *writes = writes_of(cursor);
     int rc = FIRN_OK;
@@ -476,7 +476,7 @@ place_forwards(struct firn_db_txn_cursor *cursor, firn_slice key, firn_error *er
     int rc = firn_lsm_cursor_seek(cursor->inner, key, err);
     if (rc == FIRN_OK) {
         seek_own(cursor, key);
-        rc = settle(cursor, err);
+        rc = show(cursor, err);
     }
     return rc;
 }
@@ -491,7 +491,7 @@ place_backwards(struct firn_db_txn_cursor *cursor, const firn_slice *key, firn_e
                          : firn_lsm_cursor_seek_before(cursor->inner, *key, err);
     if (rc == FIRN_OK) {
         seek_own_before(cursor, key);
-        rc = settle(cursor, err);
+        rc = show(cursor, err);
     }
     return rc;
 }
@@ -668,7 +668,7 @@ next(struct firn_db_cursor_overlay *overlay, firn_error *err)
     int rc;
     FIRN_TRY(begin_step(cursor, err));
     rc = is_lost(cursor, FORWARDS) ? find_after(cursor, err) : pass_shown(cursor, err);
-    rc = end_move(cursor, rc == FIRN_OK ? settle(cursor, err) : rc, err);
+    rc = end_move(cursor, rc == FIRN_OK ? show(cursor, err) : rc, err);
 out:
     return rc;
 }
@@ -680,7 +680,7 @@ prev(struct firn_db_cursor_overlay *overlay, firn_error *err)
     int rc;
     FIRN_TRY(begin_step(cursor, err));
     rc = is_lost(cursor, BACKWARDS) ? find_before(cursor, err) : pass_shown(cursor, err);
-    rc = end_move(cursor, rc == FIRN_OK ? settle(cursor, err) : rc, err);
+    rc = end_move(cursor, rc == FIRN_OK ? show(cursor, err) : rc, err);
 out:
     return rc;
 }

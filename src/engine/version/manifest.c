@@ -34,7 +34,6 @@
 #include "base/search.h"
 #include "base/slice.h"
 #include "base/sort.h"
-#include "version/run_file.h"
 
 /* ==== applying the edits of MANIFEST one after the other ====
  *
@@ -52,7 +51,7 @@
  *      may be named by more than one run. Tested after all records have been read.
  *
  * (I3) to (I6) are not asserted but tested, with errors, because records come from a file. The
- * writers assert the same (manifest.c, lsm_install.c).
+ * writers assert the same.
  *
  * Runs are kept by ascending number, which is nearly the order in which they are added, so most
  * additions go to the end.

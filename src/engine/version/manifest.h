@@ -14,10 +14,10 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/error.h"
-#include "block/run_kind.h"
 #include "firn/types.h"
 #include "log/log.h"
 #include "os/os.h"
+#include "run/run_kind.h"
 
 /* ==== the bytes of MANIFEST's records ====
  *
@@ -79,8 +79,13 @@ enum {
     FIRN_MANIFEST_FORMAT_VERSION = 5
 };
 
-/* A key of the largest size with a zero byte after it. */
-enum { FIRN_MANIFEST_BOUND_SIZE_MAX = (512 << 10) + 1 };
+/* Level 0 to 6, and after them history: versions that now does not read (version.h). */
+enum {
+    FIRN_VERSION_LEVELS = 7,
+    FIRN_VERSION_HISTORY = FIRN_VERSION_LEVELS,
+    FIRN_VERSION_LEVELS_ALL
+};
+
 /* Versions and numbers of files stay below this, so that adding to them never overflows. */
 #define FIRN_MANIFEST_NUMBER_MAX (UINT64_C(1) << 62)
 
@@ -103,7 +108,7 @@ struct firn_manifest_group {
     uint64_t newer_last;
 };
 
-/* A run as MANIFEST names it: what its builder counted (block/run_kind.h), and what the tree knows
+/* A run as MANIFEST names it: what its builder counted (run/run_kind.h), and what the tree knows
  * in addition. */
 struct firn_manifest_run {
     uint64_t number; /* of its file, from 1 */

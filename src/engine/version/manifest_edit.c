@@ -21,7 +21,6 @@
 #include "base/check.h"
 #include "base/reader.h"
 #include "base/slice.h"
-#include "version/run_file.h"
 
 enum {
     TREE_DROPPED = 1,
@@ -488,8 +487,8 @@ get_runs(struct decoder *decoder, struct firn_manifest_tree *tree)
         FIRN_TRY(get_references(decoder, &runs[i]));
         FIRN_TRY(get_attachments(decoder, &runs[i]));
         FIRN_TRY(get_groups(decoder, &runs[i]));
-        if (!firn_reader_sized(&decoder->reader, FIRN_MANIFEST_BOUND_SIZE_MAX, &runs[i].lower) ||
-            !firn_reader_sized(&decoder->reader, FIRN_MANIFEST_BOUND_SIZE_MAX, &runs[i].upper) ||
+        if (!firn_reader_sized(&decoder->reader, FIRN_ENTRY_BOUND_SIZE_MAX, &runs[i].lower) ||
+            !firn_reader_sized(&decoder->reader, FIRN_ENTRY_BOUND_SIZE_MAX, &runs[i].upper) ||
             !run_makes_sense(decoder->edit, &runs[i]) || !groups_make_sense(&runs[i]) ||
             (i > 0 && runs[i].number <= runs[i - 1].number)) {
             return refuse(decoder, "run");

@@ -25,12 +25,12 @@
  *      While a reader stays in the epoch for long, no more handles are detached; otherwise the same
  *      files would be opened again and again, each time with another descriptor.
  *
- * Value files (block/value_file.h) are represented in the same way, but runs refer to them instead
+ * Value files (run/value_file.h) are represented in the same way, but runs refer to them instead
  * of versions: each run holds one reference to each of its value files as long as the run exists.
  * So a value file is unused once the last run that refers to it has been destroyed. It may then be
  * removed unless one of these runs, as far as is known, stays in the store.
  *
- * Attachments (block/run_kind.h) are represented in the same way too, each with one reference,
+ * Attachments (run/run_kind.h) are represented in the same way too, each with one reference,
  * which its run holds. When the run is destroyed they are unused; they are gone if the run is.
  *
  * A run that gets an attachment later becomes another struct firn_run_file for the same file on
@@ -45,7 +45,7 @@
  *
  * Locking: the mutex guards the ring. Opening and closing are I/O and happen without it. References
  * of versions are counted without it; releasing the last one moves the file to the list of unused
- * files, which firn_lsm_collect empties.
+ * files, which the owner of the trees empties.
  *
  * Failure: if a run could not be opened, the next reader tries again.
  */
@@ -59,14 +59,14 @@
 #include "base/mem.h"
 #include "base/search.h"
 #include "base/slice.h"
-#include "block/value_file.h"
+#include "run/value_file.h"
 
 static int pin_values(void *ctx, uint64_t number, struct firn_run **out, void **out_pin,
                       firn_error *err);
 static void unpin_values(void *pin);
 
 void
-firn_run_file_init_all(struct firn_lsm_files *files, struct firn_os *os)
+firn_run_file_init_all(struct firn_run_files *files, struct firn_os *os)
 {
     firn_os_mutex_init(os, &files->mutex, FIRN_LOCK_LSM_FILES);
     atomic_init(&files->unused, NULL);
@@ -76,7 +76,7 @@ firn_run_file_init_all(struct firn_lsm_files *files, struct firn_os *os)
 }
 
 void
-firn_run_file_deinit_all(struct firn_lsm_files *files)
+firn_run_file_deinit_all(struct firn_run_files *files)
 {
     DCHECK(atomic_load_explicit(&files->unused, memory_order_relaxed) == NULL);
     DCHECK(atomic_load_explicit(&files->leaving, memory_order_relaxed) == 0);
@@ -137,7 +137,7 @@ makes_sense(const struct firn_manifest_run *info)
 }
 
 static struct firn_run_file *
-create(struct firn_lsm_files *files, const struct firn_run_kind *kind,
+create(struct firn_run_files *files, const struct firn_run_kind *kind,
        const struct firn_manifest_run *info)
 {
     size_t count = info->reference_count;
@@ -209,7 +209,7 @@ create_attachments(struct firn_run_file *file)
 }
 
 struct firn_run_file *
-firn_run_file_create(struct firn_lsm_files *files, const struct firn_run_kind *kind,
+firn_run_file_create(struct firn_run_files *files, const struct firn_run_kind *kind,
                      const struct firn_manifest_run *info)
 {
     DCHECK(info->number > 0 && makes_sense(info));
@@ -282,7 +282,7 @@ firn_run_file_unref(struct firn_run_file *file)
     if (before != 1) {
         return;
     }
-    struct firn_lsm_files *files = file->files;
+    struct firn_run_files *files = file->files;
     file->next_unused = atomic_load_explicit(&files->unused, memory_order_relaxed);
     /* Release pairs with the acquire in take_unused. */
     while (!atomic_compare_exchange_weak_explicit(&files->unused, &file->next_unused, file,
@@ -291,7 +291,7 @@ firn_run_file_unref(struct firn_run_file *file)
 }
 
 struct firn_run_file *
-firn_run_file_take_unused(struct firn_lsm_files *files)
+firn_run_file_take_unused(struct firn_run_files *files)
 {
     return atomic_exchange_explicit(&files->unused, NULL, memory_order_acquire);
 }
@@ -299,7 +299,7 @@ firn_run_file_take_unused(struct firn_lsm_files *files)
 /* ---- value files ---- */
 
 struct firn_run_file *
-firn_run_file_create_values(struct firn_lsm_files *files,
+firn_run_file_create_values(struct firn_run_files *files,
                             const struct firn_manifest_reference *reference)
 {
     const struct firn_manifest_run info = {.number = reference->number,
@@ -332,7 +332,7 @@ firn_run_file_set_values(struct firn_run_file *file, size_t i, struct firn_run_f
 }
 
 void
-firn_run_file_settle_values(struct firn_run_file *file)
+firn_run_file_set_value_totals(struct firn_run_file *file)
 {
     struct firn_manifest_reference *references = references_of(file);
     for (size_t i = 0; i < file->info.reference_count; i++) {
@@ -348,7 +348,7 @@ pin_values(void *ctx, uint64_t number, struct firn_run **out, void **out_pin, fi
 {
     const struct firn_run_file *file = ctx;
     struct firn_run_file *values = firn_run_file_find_values(file, number);
-    struct firn_lsm_handle *pin;
+    struct firn_run_file_handle *pin;
     if (values == NULL) {
         return firn_error_set(err, FIRN_CORRUPT,
                               "run %" PRIu64 " may not refer to the value file %" PRIu64,
@@ -397,7 +397,7 @@ drop_attachments(struct firn_run_file *file)
 }
 
 static void
-leave_ring_locked(struct firn_lsm_files *files, struct firn_run_file *file)
+leave_ring_locked(struct firn_run_files *files, struct firn_run_file *file)
 {
     firn_os_mutex_assert_held(&files->mutex);
     DCHECK(files->open_count > 0 && files->hand != NULL && file->ring_next != NULL);
@@ -416,7 +416,7 @@ leave_ring_locked(struct firn_lsm_files *files, struct firn_run_file *file)
 }
 
 static void
-enter_ring_locked(struct firn_lsm_files *files, struct firn_run_file *file)
+enter_ring_locked(struct firn_run_files *files, struct firn_run_file *file)
 {
     firn_os_mutex_assert_held(&files->mutex);
     DCHECK(file->ring_next == NULL && (files->hand == NULL) == (files->open_count == 0));
@@ -438,10 +438,10 @@ enter_ring_locked(struct firn_lsm_files *files, struct firn_run_file *file)
 void
 firn_run_file_destroy(struct firn_run_file *file)
 {
-    struct firn_lsm_files *files = file->files;
+    struct firn_run_files *files = file->files;
     CHECK(atomic_load_explicit(&file->refs, memory_order_relaxed) == 0);
     firn_os_mutex_lock(&files->mutex);
-    struct firn_lsm_handle *handle = atomic_load_explicit(&file->handle, memory_order_relaxed);
+    struct firn_run_file_handle *handle = atomic_load_explicit(&file->handle, memory_order_relaxed);
     if (handle != NULL) {
         leave_ring_locked(files, file);
     }
@@ -463,7 +463,7 @@ firn_run_file_destroy(struct firn_run_file *file)
 /* ---- handles ---- */
 
 void
-firn_run_file_unpin(struct firn_lsm_handle *handle)
+firn_run_file_unpin(struct firn_run_file_handle *handle)
 {
     if (handle == NULL) {
         return;
@@ -480,7 +480,7 @@ static void
 release_handle(struct firn_epoch_node *node)
 {
     /* The node is the handle's first member. */
-    struct firn_lsm_handle *handle = (struct firn_lsm_handle *)(void *)node;
+    struct firn_run_file_handle *handle = (struct firn_run_file_handle *)(void *)node;
     size_t before = atomic_fetch_sub_explicit(&handle->files->leaving, 1, memory_order_relaxed);
     DCHECK(before > 0);
     firn_run_file_unpin(handle);
@@ -488,13 +488,14 @@ release_handle(struct firn_epoch_node *node)
 
 /* Detaches a handle; false if none can be detached after two rounds. */
 static bool
-close_one_locked(struct firn_lsm_files *files)
+close_one_locked(struct firn_run_files *files)
 {
     firn_os_mutex_assert_held(&files->mutex);
     for (size_t i = 0; i < 2 * files->open_count; i++) {
         struct firn_run_file *file = files->hand;
         files->hand = file->ring_next;
-        struct firn_lsm_handle *handle = atomic_load_explicit(&file->handle, memory_order_relaxed);
+        struct firn_run_file_handle *handle =
+            atomic_load_explicit(&file->handle, memory_order_relaxed);
         DCHECK(handle != NULL);
         if (atomic_exchange_explicit(&file->was_used, false, memory_order_relaxed) ||
             atomic_load_explicit(&handle->refs, memory_order_relaxed) > 1) {
@@ -512,7 +513,7 @@ close_one_locked(struct firn_lsm_files *files)
 
 /* Reduces the number of attached handles to count, as far as pins allow. */
 static void
-shrink_locked(struct firn_lsm_files *files, size_t count)
+shrink_locked(struct firn_run_files *files, size_t count)
 {
     firn_os_mutex_assert_held(&files->mutex);
     /* (I4) */
@@ -525,7 +526,7 @@ shrink_locked(struct firn_lsm_files *files, size_t count)
 }
 
 void
-firn_run_file_shrink(struct firn_lsm_files *files)
+firn_run_file_shrink(struct firn_run_files *files)
 {
     size_t before;
     size_t after;
@@ -541,9 +542,9 @@ firn_run_file_shrink(struct firn_lsm_files *files)
 
 /* Attaches it to the file, unless another thread was faster. */
 static bool
-hang(struct firn_run_file *file, struct firn_lsm_handle *handle)
+hang(struct firn_run_file *file, struct firn_run_file_handle *handle)
 {
-    struct firn_lsm_files *files = file->files;
+    struct firn_run_files *files = file->files;
     firn_os_mutex_lock(&files->mutex);
     bool is_mine = atomic_load_explicit(&file->handle, memory_order_relaxed) == NULL;
     if (is_mine) {
@@ -674,9 +675,9 @@ open_run(struct firn_run_file *file, struct firn_run **out, firn_error *err)
 
 /* Inside the epoch. */
 static int
-make_handle(struct firn_run_file *file, struct firn_lsm_handle **out, firn_error *err)
+make_handle(struct firn_run_file *file, struct firn_run_file_handle **out, firn_error *err)
 {
-    struct firn_lsm_handle *handle = firn_alloc(sizeof *handle);
+    struct firn_run_file_handle *handle = firn_alloc(sizeof *handle);
     if (handle == NULL) {
         return firn_error_no_memory(err, "an open run");
     }
@@ -700,11 +701,12 @@ make_handle(struct firn_run_file *file, struct firn_lsm_handle **out, firn_error
 
 /* Inside the epoch. */
 static int
-find_handle(struct firn_run_file *file, struct firn_lsm_handle **out, firn_error *err)
+find_handle(struct firn_run_file *file, struct firn_run_file_handle **out, firn_error *err)
 {
     for (;;) {
         /* Pairs with the stores in hang and close_one_locked. */
-        struct firn_lsm_handle *handle = atomic_load_explicit(&file->handle, memory_order_seq_cst);
+        struct firn_run_file_handle *handle =
+            atomic_load_explicit(&file->handle, memory_order_seq_cst);
         if (handle == NULL) {
             int rc = make_handle(file, &handle, err);
             if (rc != FIRN_OK) {
@@ -726,7 +728,7 @@ find_handle(struct firn_run_file *file, struct firn_lsm_handle **out, firn_error
 int
 firn_run_file_open(struct firn_run_file *file, struct firn_run **out, firn_error *err)
 {
-    struct firn_lsm_handle *handle;
+    struct firn_run_file_handle *handle;
     int rc = find_handle(file, &handle, err);
     if (rc == FIRN_OK) {
         *out = handle->run;
@@ -738,16 +740,16 @@ const struct firn_run *
 firn_run_file_peek(const struct firn_run_file *file)
 {
     /* As in find_handle. */
-    const struct firn_lsm_handle *handle =
+    const struct firn_run_file_handle *handle =
         atomic_load_explicit(&file->handle, memory_order_seq_cst);
     return handle == NULL ? NULL : handle->run;
 }
 
 int
-firn_run_file_pin(struct firn_run_file *file, struct firn_lsm_handle **out, firn_error *err)
+firn_run_file_pin(struct firn_run_file *file, struct firn_run_file_handle **out, firn_error *err)
 {
     struct firn_epoch *epoch = file->files->epoch;
-    struct firn_lsm_handle *handle;
+    struct firn_run_file_handle *handle;
     size_t slot = firn_epoch_enter(epoch);
     int rc = find_handle(file, &handle, err);
     if (rc == FIRN_OK) {

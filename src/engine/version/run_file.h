@@ -12,17 +12,17 @@
 #include <stdbool.h>
 
 #include "base/epoch.h"
-#include "block/run_kind.h"
 #include "os/os.h"
+#include "run/run_kind.h"
 #include "threads/os_thread.h"
 #include "version/manifest.h"
 
 /* A run that is open. Readers inside the epoch may use it until they leave; other readers hold a
  * reference. */
-struct firn_lsm_handle {
+struct firn_run_file_handle {
     struct firn_epoch_node node;
     struct firn_run *run;
-    struct firn_lsm_files *files;
+    struct firn_run_files *files;
     _Atomic size_t refs; /* one for the file that it is attached to, one for each pin */
 };
 
@@ -30,18 +30,18 @@ struct firn_run_file {
     struct firn_manifest_run info; /* immutable; its level is the one that the run was made for */
     uint64_t history_last;         /* of a history run: the newest sequence in its groups */
     const struct firn_run_kind *kind;
-    struct firn_lsm_files *files;
+    struct firn_run_files *files;
     _Atomic size_t refs; /* versions that name it */
-    _Atomic(struct firn_lsm_handle *) handle;
+    _Atomic(struct firn_run_file_handle *) handle;
     _Atomic bool was_used;   /* since the clock's hand passed */
     _Atomic bool is_damaged; /* a compaction could not read it */
     /* Until the file is first opened: the number under which its blocks are in the cache; or 0. */
     _Atomic uint64_t cache_file;
     _Atomic uint64_t skipped_by; /* of a history run: see run_history.c */
-    /* Guarded by lsm's mutex. Of a history run: a group that some view was found to read. Of a run
+    /* Guarded by the mutex of the trees. Of a history run: a group that some view was found to read. Of a run
      * in the last level: the beginning of the line of now for which rewriting it is useless. */
     size_t needed_by;
-    uint64_t settled_for;
+    uint64_t useless_for;
 
     /* Of a run: the value files that info.references names, with a reference to each, and how they
      * are found. */
@@ -54,13 +54,13 @@ struct firn_run_file {
     /* Of a run that got attachments: its replacement, with a reference, so that the file they share
      * stays. */
     struct firn_run_file *successor;
-    /* Of a run that a compaction wrote, guarded by the mutex of lsm: one of its inputs, with a
+    /* Of a run that a compaction wrote, guarded by the mutex of the trees: one of its inputs, with a
      * reference, from whose graphs those of this run may be made (compaction_graph.c). NULL:
      * none. */
     struct firn_run_file *forerunner;
     _Atomic uint64_t
         graphs_seen; /* of a run: what it was found to need no more; see compaction_graph.c */
-    /* Of a value file, under the mutex of lsm: the bytes that runs of the newest version refer
+    /* Of a value file, under the mutex of the trees: the bytes that runs of the newest version refer
      * to. */
     uint64_t live_bytes;
     size_t live_runs;
@@ -76,8 +76,8 @@ struct firn_run_file {
     struct firn_run_file *next_unused;
 };
 
-/* What all files of an lsm share. */
-struct firn_lsm_files {
+/* What all files of a store's trees share. */
+struct firn_run_files {
     struct firn_run_env env; /* dir is NULL where there is none */
     struct firn_epoch *epoch;
     size_t open_max;                        /* at least 1 */
@@ -88,12 +88,12 @@ struct firn_lsm_files {
     size_t open_count;
 };
 
-void firn_run_file_init_all(struct firn_lsm_files *files, struct firn_os *os);
+void firn_run_file_init_all(struct firn_run_files *files, struct firn_os *os);
 /* No file may be left. */
-void firn_run_file_deinit_all(struct firn_lsm_files *files);
+void firn_run_file_deinit_all(struct firn_run_files *files);
 
 /* Closes runs in excess of the number that may be open, and reclaims the epoch for that. */
-void firn_run_file_shrink(struct firn_lsm_files *files);
+void firn_run_file_shrink(struct firn_run_files *files);
 
 /* "<number>.<name of the kind>". */
 void firn_run_file_name(uint64_t number, const struct firn_run_kind *kind,
@@ -101,7 +101,7 @@ void firn_run_file_name(uint64_t number, const struct firn_run_kind *kind,
 
 /* Copies info, and makes files for its attachments. Requires: their kinds are known. The caller has
  * the only reference. NULL: memory is out. */
-struct firn_run_file *firn_run_file_create(struct firn_lsm_files *files,
+struct firn_run_file *firn_run_file_create(struct firn_run_files *files,
                                            const struct firn_run_kind *kind,
                                            const struct firn_manifest_run *info)
     __attribute__((warn_unused_result));
@@ -110,7 +110,7 @@ struct firn_run_file *firn_run_file_create(struct firn_lsm_files *files,
 void firn_run_file_set_cache_file(struct firn_run_file *file, uint64_t cache_file);
 /* A value file, durable or about to be. The caller has the only reference. It counts as gone until
  * a run refers to it. NULL: memory is out. */
-struct firn_run_file *firn_run_file_create_values(struct firn_lsm_files *files,
+struct firn_run_file *firn_run_file_create_values(struct firn_run_files *files,
                                                   const struct firn_manifest_reference *reference)
     __attribute__((warn_unused_result));
 /* The value file with that number among those that the run refers to; NULL: there is none. */
@@ -118,7 +118,7 @@ struct firn_run_file *firn_run_file_find_values(const struct firn_run_file *file
 /* Sets the i-th value file, once, and takes a reference to it. */
 void firn_run_file_set_values(struct firn_run_file *file, size_t i, struct firn_run_file *values);
 /* For a run that no version names yet, once the contents of its value files are known. */
-void firn_run_file_settle_values(struct firn_run_file *file);
+void firn_run_file_set_value_totals(struct firn_run_file *file);
 /* The same run with one more attachment, to replace it in versions. Requires: the attachment's
  * number is larger than those of the run's others, and the run refers to no value files. The caller
  * has the only reference. NULL: memory is out. */
@@ -134,7 +134,7 @@ void firn_run_file_unref(struct firn_run_file *file);
 /* Closes an unused file and frees its memory. */
 void firn_run_file_destroy(struct firn_run_file *file);
 /* Takes all unused files, linked by next_unused. */
-struct firn_run_file *firn_run_file_take_unused(struct firn_lsm_files *files);
+struct firn_run_file *firn_run_file_take_unused(struct firn_run_files *files);
 
 /* The open run, for use inside the epoch only. FIRN_CORRUPT if it is missing or damaged; the text
  * names the file and the range of keys. A later call tries again. */
@@ -143,18 +143,9 @@ FIRN_MUST_CHECK int firn_run_file_open(struct firn_run_file *file, struct firn_r
 /* The run if it is open; NULL: opening it would need I/O. Inside the epoch only. */
 const struct firn_run *firn_run_file_peek(const struct firn_run_file *file);
 /* As open, for use until unpin. */
-FIRN_MUST_CHECK int firn_run_file_pin(struct firn_run_file *file, struct firn_lsm_handle **out,
+FIRN_MUST_CHECK int firn_run_file_pin(struct firn_run_file *file, struct firn_run_file_handle **out,
                                       firn_error *err);
 /* NULL is fine. */
-void firn_run_file_unpin(struct firn_lsm_handle *handle);
-
-/* ==== the levels of a tree ==== */
-
-/* Level 0 to 6, and after them history: versions that now does not read (version.h). */
-enum {
-    FIRN_VERSION_LEVELS = 7,
-    FIRN_VERSION_HISTORY = FIRN_VERSION_LEVELS,
-    FIRN_VERSION_LEVELS_ALL
-};
+void firn_run_file_unpin(struct firn_run_file_handle *handle);
 
 #endif

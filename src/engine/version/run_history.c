@@ -24,7 +24,7 @@
  *   and its group has its own sequence among the newer ones. A view that reads any of the older
  *   versions reads the run, and so finds the tombstone. A view that skips the run finds no version
  *   instead, as there are no older versions elsewhere (merge_stream.c).
- * The view must be live, or be opened from a live view (lsm.h: host.take_views): then the same
+ * The view must be live, or be opened from a live view (as the list that a compaction takes): then the same
  * holds for it. Each read decides this when it begins, so a restore rewrites nothing: afterwards
  * now may have to read history, until compactions have sorted it again (compaction_garbage.c).
  *

@@ -51,7 +51,7 @@ is_equal(const void *record, const void *key)
 }
 
 void
-firn_version_values_init(struct firn_version_values *names, struct firn_lsm_files *files)
+firn_version_values_init(struct firn_version_values *names, struct firn_run_files *files)
 {
     names->files = files;
     firn_hash_map_init(&names->map, sizeof(struct firn_run_file *), number_of, is_equal);

@@ -87,11 +87,11 @@ bool firn_version_run_overlaps(const struct firn_merge_level_run *run, const fir
  */
 
 struct firn_version_values {
-    struct firn_lsm_files *files;
+    struct firn_run_files *files;
     struct firn_hash_map map; /* of struct firn_run_file *, by number */
 };
 
-void firn_version_values_init(struct firn_version_values *names, struct firn_lsm_files *files);
+void firn_version_values_init(struct firn_version_values *names, struct firn_run_files *files);
 /* Releases the files, which their runs keep. */
 void firn_version_values_deinit(struct firn_version_values *names);
 /* Gives a run its value files. FIRN_CORRUPT if another run disagrees about one of them. */
@@ -108,7 +108,7 @@ struct firn_version_source_refused {
 
 /* Owned by the owner of the merge, and must live as long as the merge. Zeroed at first. */
 struct firn_version_source {
-    struct firn_lsm_handle *handle;                    /* of the run that the source is in */
+    struct firn_run_file_handle *handle;               /* of the run that the source is in */
     const struct firn_version_source_refused *refused; /* NULL: none */
 };
 
@@ -120,7 +120,7 @@ struct firn_version_source_runs {
     size_t begin;
     size_t end;
     bool is_sequential;           /* read from the first to the last */
-    const struct firn_view *only; /* as in block/run_kind.h, and the next */
+    const struct firn_view *only; /* as in run/run_kind.h, and the next */
     uint64_t *found;
     const struct firn_run_projection *projection;
 };
@@ -142,7 +142,7 @@ bool firn_run_history_is_file_skipped(struct firn_run_file *file, const struct f
 bool firn_run_history_is_all_skipped(struct firn_version *version, const struct firn_view *view);
 
 /* Whether some live view reads a history run. Begins with the group that some view read the last
- * time. Requires: mutex, that of lsm, is held. */
+ * time. Requires: mutex, which guards needed_by, is held. */
 bool firn_run_history_is_needed_locked(struct firn_run_file *file,
                                        const struct firn_os_mutex *mutex,
                                        const struct firn_merge_view_map *views);

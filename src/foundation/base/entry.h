@@ -31,7 +31,15 @@ enum firn_entry_kind {
 enum { FIRN_ENTRY_MERGE_HEAD_SIZE = 1, FIRN_ENTRY_EXPIRING_HEAD_SIZE = 8 };
 enum { FIRN_ENTRY_LOGGED_SIZE = 24 };
 
-/* Where references lead: see block/run_kind.h. */
+/* Everywhere, and of foreign bytes too. A bound of a range is at most a key with a zero byte after
+ * it. firn/store.h promises the same. */
+enum {
+    FIRN_ENTRY_KEY_SIZE_MAX = 512 << 10,
+    FIRN_ENTRY_BOUND_SIZE_MAX = FIRN_ENTRY_KEY_SIZE_MAX + 1,
+    FIRN_ENTRY_VALUE_SIZE_MAX = 256 << 20
+};
+
+/* Where references lead: see run/run_kind.h. */
 struct firn_run_values;
 
 struct firn_entry {
@@ -40,14 +48,14 @@ struct firn_entry {
     uint64_t sequence;
     enum firn_entry_kind kind;
     /* NULL; or resolves the reference that replaces the bytes of the value after its head, in a put
-     * or an expiring put (block/value_file.h). Valid as long as the run. */
+     * or an expiring put (run/value_file.h). Valid as long as the run. */
     const struct firn_run_values *values;
     /* NULL; or, for a put or an expiring put in a memtable, FIRN_ENTRY_LOGGED_SIZE bytes that say
      * where the log has its value (memtable/memtable.h). They come right after the value, so a
      * value at another address was replaced. */
     const uint8_t *logged;
     /* If values is not NULL: the value is a tuple, and references replace some of its cells
-     * (block/value_file.h), not all of it. */
+     * (run/value_file.h), not all of it. */
     bool has_cells;
 };
 

@@ -372,7 +372,7 @@ enum { LEVEL = 3, WINDOW_LOG_MIN = 10 };
 
 static int encoder_of(ZSTD_CCtx **encoder, firn_error *err);
 static int decoder_of(struct firn_compress *context, firn_error *err);
-static int is_one_frame(firn_slice input, firn_error *err);
+static int check_one_frame(firn_slice input, firn_error *err);
 
 /* Zstd's window is a power of two. */
 static int
@@ -439,7 +439,7 @@ firn_compress_delta_decode(struct firn_compress *context, firn_slice base, firn_
                            void *out, size_t raw_size, firn_error *err)
 {
     DCHECK(base.size > 0);
-    int rc = is_one_frame(frame, err);
+    int rc = check_one_frame(frame, err);
     if (rc == FIRN_OK) {
         rc = decoder_of(context, err);
     }
@@ -617,7 +617,7 @@ firn_compress_encode(struct firn_compress *context, enum firn_codec codec, int l
 
 /* (I3) */
 static int
-is_one_frame(firn_slice input, firn_error *err)
+check_one_frame(firn_slice input, firn_error *err)
 {
     bool is_one = input.size >= 4 && firn_load_le32(input.data) == ZSTD_MAGICNUMBER &&
                   ZSTD_findFrameCompressedSize(input.data, input.size) == input.size;
@@ -630,7 +630,7 @@ static int
 decode_zstd(struct firn_compress *context, firn_slice input, void *out, size_t raw_size,
             firn_error *err)
 {
-    int rc = is_one_frame(input, err);
+    int rc = check_one_frame(input, err);
     if (rc == FIRN_OK) {
         rc = decoder_of(context, err);
     }

@@ -146,7 +146,7 @@ firn_os_ram_tree_find_locked(const struct firn_os_ram_node *dir, const char *nam
 
 /* Whether this name could be created in the directory. */
 static int
-may_name(const struct firn_os_ram_node *dir, const char *name)
+check_name(const struct firn_os_ram_node *dir, const char *name)
 {
     if (strlen(name) > NAME_SIZE_MAX) {
         return ENAMETOOLONG;
@@ -174,7 +174,7 @@ add_locked(struct firn_os_ram_node *dir, const char *name, struct firn_os_ram_no
 {
     firn_os_mutex_assert_held(&dir->fs->tree);
     bool is_there;
-    int error_number = may_name(dir, name);
+    int error_number = check_name(dir, name);
     if (error_number != 0) {
         return error_number;
     }
@@ -555,8 +555,8 @@ lies_in_locked(const struct firn_os_ram_node *dir, const struct firn_os_ram_node
 
 /* Whether `moved` may replace `target`, which may be NULL, in the directory `to`. */
 static int
-may_move_locked(const struct firn_os_ram_node *moved, const struct firn_os_ram_node *target,
-                const struct firn_os_ram_node *to, enum firn_os_rename_mode mode)
+check_move_locked(const struct firn_os_ram_node *moved, const struct firn_os_ram_node *target,
+                  const struct firn_os_ram_node *to, enum firn_os_rename_mode mode)
 {
     firn_os_mutex_assert_held(&moved->fs->tree);
     if (moved->kind == FIRN_OS_DIR && lies_in_locked(to, moved)) {
@@ -601,12 +601,12 @@ rename_locked(const struct renaming *names, struct firn_os_ram_node **out_orphan
     struct firn_os_ram_node *moved = source->node;
     struct firn_os_ram_entry *destination = find_entry_locked(names->to_dir, names->to);
     struct firn_os_ram_node *target = destination != NULL ? destination->node : NULL;
-    int error_number = may_name(names->to_dir, names->to);
+    int error_number = check_name(names->to_dir, names->to);
     if (error_number == 0) {
-        error_number = may_move_locked(moved, target, names->to_dir, names->mode);
+        error_number = check_move_locked(moved, target, names->to_dir, names->mode);
     }
     if (error_number == 0 && names->mode == FIRN_OS_RENAME_EXCHANGE) {
-        error_number = may_move_locked(target, moved, names->from_dir, names->mode);
+        error_number = check_move_locked(target, moved, names->from_dir, names->mode);
     }
     if (error_number != 0 || target == moved) {
         return error_number; /* two names of one file: nothing happens */

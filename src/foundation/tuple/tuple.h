@@ -17,7 +17,7 @@
  *       5 BYTES: varint size, the bytes   6 the U64 0   7 the U64 1
  *
  * During a flush or a compaction a tuple may also have cells that refer to bytes stored elsewhere
- * (block/value_file.h). Such a cell is form 2 with the varint 0, which no other has, then as
+ * (run/value_file.h). Such a cell is form 2 with the varint 0, which no other has, then as
  * form 5; a reader refuses it unless takes_references is set.
  */
 #ifndef FIRN_TUPLE_TUPLE_H
@@ -41,7 +41,7 @@ enum firn_physical {
     FIRN_PHYSICAL_BYTES = 5 /* TEXT, BLOB; UUID and VECTOR, all of one size */
 };
 /* For a cell of a tuple that is being written to a run: as.bytes is described in
- * block/value_file.h. No other cell has it, so it is not one of the kinds. */
+ * run/value_file.h. No other cell has it, so it is not one of the kinds. */
 #define FIRN_PHYSICAL_REFERENCE ((enum firn_physical)6)
 /* Requires: a type from 1 to FIRN_TYPE_MAX. */
 static inline enum firn_physical

@@ -54,7 +54,7 @@ const struct firn_command firn_cli_mcp = {
             "checkpoint_status, checkpoint_diff, checkpoint_restore, checkpoint_undo,\n"
             "checkpoint_redo, checkpoint_steps, checkpoint_revert and checkpoint_delete. Each\n"
             "takes workspace_path, the directory; a relative path is relative to the directory in\n"
-            "which the server was started, or to --workspace.\n"
+            "which the server was started, or to --directory.\n"
             "\n"
             "The store is locked during each call that writes, never between calls, so any\n"
             "number of servers, commands and people can work on a workspace. A call waits 30\n"

@@ -66,7 +66,7 @@ static const struct firn_command *const commands[] = {
 /* clang-format on */
 
 static const struct firn_command_global globals[] = {
-    {{"workspace", 'C', "DIR", "run as if started in DIR"}, FIRN_COMMAND_USES_WORKSPACE},
+    {{"directory", 'C', "DIR", "run as if started in DIR"}, FIRN_COMMAND_USES_WORKSPACE},
     {{"store", 0, "DIR", "use the store in DIR"}, FIRN_COMMAND_USES_WORKSPACE},
     {{"wait", 0, "SECONDS", "wait for another writer (default 60; 0: do not wait)"},
      FIRN_COMMAND_USES_LOCK},

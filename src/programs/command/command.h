@@ -23,7 +23,7 @@ enum { FIRN_COMMAND_OPTIONS_MAX = 24, FIRN_COMMAND_WAIT_SECONDS = 60 };
  * do. */
 enum firn_command_uses {
     FIRN_COMMAND_USES_NOTHING = 0,
-    FIRN_COMMAND_USES_WORKSPACE = 1, /* --workspace and --store */
+    FIRN_COMMAND_USES_WORKSPACE = 1, /* --directory and --store */
     FIRN_COMMAND_USES_LOCK = 2,      /* --wait */
     FIRN_COMMAND_USES_STRICT = 4     /* --strict */
 };
@@ -112,7 +112,7 @@ struct firn_cli {
     const struct firn_command *group;   /* NULL at top level */
     const struct firn_command *command; /* NULL before it is known */
     const char *store_path;             /* --store, else FIRN_STORE, else NULL */
-    char *directory;                    /* --workspace, which is the current one then; else NULL */
+    char *directory;                    /* --directory, which is the current one then; else NULL */
     const char *workspace_path;         /* what to open, where it is not the current directory */
     firn_workspace *workspace;          /* opened last by firn_task_workspace_open; NULL: none */
     bool json;

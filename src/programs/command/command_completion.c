@@ -11,7 +11,7 @@
  * The line is parsed as in command.c, but mistakes in it are ignored. What can follow: a command,
  * inside a group a second word, options after a dash, and for an argument or a value what its name
  * in the table says. REF is latest, a tag or one of the newest checkpoints of the workspace that
- * --workspace and --store on the line name; TABLE and KEYSPACE are those of the store that the
+ * --directory and --store on the line name; TABLE and KEYSPACE are those of the store that the
  * first argument names. The shell has not expanded the words yet; only a leading ~ is expanded
  * here. Words that bash splits at a "=" are joined again.
  */
@@ -201,7 +201,7 @@ take_value(struct typed *typed, const struct firn_command_option *option, const 
     if (expanded == NULL) {
         return;
     }
-    if (strcmp(option->name, "workspace") == 0) {
+    if (strcmp(option->name, "directory") == 0) {
         (void)firn_command_take_directory(typed->cli, expanded);
     } else if (strcmp(option->name, "store") == 0) {
         free(typed->store);

@@ -2,8 +2,8 @@
  *
  * dir/dir.h: the commands about workspaces.
  */
-#ifndef FIRN_DIR_WORK_H
-#define FIRN_DIR_WORK_H
+#ifndef FIRN_DIR_DIR_H
+#define FIRN_DIR_DIR_H
 
 #include "command/command.h"
 

@@ -291,8 +291,9 @@ run(struct firn_cli *cli)
     struct firn_task_patience_saving attempt = {NULL, FIRN_WORKSPACE_SAVE_OPTIONS_INIT,
                                                 FIRN_WORKSPACE_SAVE_RESULT_INIT};
     struct firn_task_notices notices;
+    uint64_t size_max = 0;
     const char *most = firn_command_value(cli, "max-file-size");
-    if (most != NULL && firn_config_size(most, &attempt.options.file_size_max, &err) != FIRN_OK) {
+    if (most != NULL && firn_config_size(most, &size_max, &err) != FIRN_OK) {
         return firn_command_misused(cli, "--max-file-size: %s", err.text);
     }
     int exit_code = firn_task_workspace_open(cli, &attempt.workspace);
@@ -306,17 +307,15 @@ run(struct firn_cli *cli)
     firn_task_notices_init(&notices, cli);
     notices.tells_special = true;
     const struct firn_command_settings *settings = &cli->settings;
-    if (most == NULL) {
-        attempt.options.file_size_max = settings->max_file_size;
-    }
-    attempt.options.keep = settings->keep[0] != '\0' ? settings->keep : NULL;
+    firn_task_settings_save(settings, &attempt.options);
+    attempt.options.file_size_max = most != NULL ? size_max : attempt.options.file_size_max;
     const char *message = firn_command_value(cli, "message");
     attempt.options.message = firn_str(message != NULL ? message : "");
-    attempt.options.include_deps = firn_command_has(cli, "include-deps") || settings->include_deps;
+    attempt.options.include_deps |= firn_command_has(cli, "include-deps");
     attempt.options.full = firn_command_has(cli, "full");
     attempt.options.if_changed = firn_command_has(cli, "if-changed");
-    attempt.options.gitignore = firn_command_has(cli, "gitignore") || settings->gitignore;
-    attempt.options.strict = cli->strict || settings->strict;
+    attempt.options.gitignore |= firn_command_has(cli, "gitignore");
+    attempt.options.strict |= cli->strict;
     attempt.options.callbacks = firn_task_notices_callbacks(&notices);
     attempt.options.marks_told = !cli->json && !cli->quiet;
     firn_term_meter_set_interrupted("then no checkpoint is made");

@@ -215,14 +215,12 @@ static void
 fill_save(struct watching *watching)
 {
     struct firn_cli *cli = watching->cli;
-    const struct firn_command_settings *settings = &cli->settings;
     const char *message = firn_command_value(cli, "message");
     watching->save.message = firn_str(message != NULL ? message : "watch");
-    watching->save.include_deps = firn_command_has(cli, "include-deps") || settings->include_deps;
-    watching->save.gitignore = firn_command_has(cli, "gitignore") || settings->gitignore;
-    watching->save.strict = cli->strict || settings->strict;
-    watching->save.file_size_max = settings->max_file_size;
-    watching->save.keep = settings->keep[0] != '\0' ? settings->keep : NULL;
+    firn_task_settings_save(&cli->settings, &watching->save);
+    watching->save.include_deps |= firn_command_has(cli, "include-deps");
+    watching->save.gitignore |= firn_command_has(cli, "gitignore");
+    watching->save.strict |= cli->strict;
     /* Entries that a save leaves out are not reported each time; a signal ends the watch. */
     watching->save.callbacks = firn_task_notices_callbacks(&watching->notices);
     watching->save.callbacks.on_notice = NULL;

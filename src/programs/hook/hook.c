@@ -216,7 +216,7 @@ struct change {
     char options[OPTIONS_SIZE];
 };
 
-static const char agents_hint[] = "one of claude, gemini, cursor";
+#define AGENTS "one of claude, gemini, cursor"
 
 static int
 find_agent(struct firn_cli *cli, const struct firn_hook_agent **out)
@@ -224,8 +224,7 @@ find_agent(struct firn_cli *cli, const struct firn_hook_agent **out)
     assert(cli->argument_count > 0);
     *out = firn_hook_agent_find(cli->arguments[0]);
     if (*out == NULL) {
-        return firn_command_misused(cli, "'%s' is not one of claude, gemini, cursor",
-                                    cli->arguments[0]);
+        return firn_command_misused(cli, "'%s' is not " AGENTS, cli->arguments[0]);
     }
     return FIRN_EXIT_OK;
 }
@@ -267,7 +266,7 @@ make_change(struct firn_cli *cli, struct change *out)
         return exit_code;
     }
     if (is_user && (file != NULL || cli->directory != NULL)) {
-        return firn_command_misused(cli, "--user and --file or --workspace exclude each other");
+        return firn_command_misused(cli, "--user and --file or --directory exclude each other");
     }
     if (is_user && (home == NULL || home[0] == '\0')) {
         return firn_command_report_error(cli, FIRN_NOT_FOUND, NULL, "HOME is not set");
@@ -420,12 +419,8 @@ save(struct firn_cli *cli, struct firn_task_patience_saving *saving)
     firn_error err;
     struct firn_task_notices notices;
     firn_task_notices_init(&notices, cli);
+    firn_task_settings_save(&cli->settings, &saving->options);
     saving->options.if_changed = true;
-    saving->options.include_deps = cli->settings.include_deps;
-    saving->options.gitignore = cli->settings.gitignore;
-    saving->options.strict = cli->settings.strict;
-    saving->options.file_size_max = cli->settings.max_file_size;
-    saving->options.keep = cli->settings.keep[0] != '\0' ? cli->settings.keep : NULL;
     saving->options.callbacks = firn_task_notices_callbacks(&notices);
     int code = firn_task_patience_run(cli, firn_task_patience_save, saving, &err);
     firn_term_meter_clear();
@@ -540,7 +535,7 @@ static const struct firn_command install_command = {
     .arguments = "AGENT",
     .options = options,
     .help = "AGENT is claude (Claude Code), gemini (Gemini CLI) or cursor. Adds two hooks to\n"
-            "its settings in the current directory, or in the one given by --workspace: one\n"
+            "its settings in the current directory, or in the one given by --directory: one\n"
             "saves before each turn, one after it. Everything else in the file stays. A file\n"
             "that is not a JSON object, or has comments, is not changed, and the command\n"
             "fails. Installing again changes nothing.\n"
@@ -549,7 +544,7 @@ static const struct firn_command install_command = {
             "and .cursor/hooks.json. A store given by --store or FIRN_STORE is written into\n"
             "the hooks.",
     .examples = install_examples,
-    .missing_hint = agents_hint,
+    .missing_hint = AGENTS,
     .uses = FIRN_COMMAND_USES_WORKSPACE,
     .run = run_install,
 };
@@ -567,7 +562,7 @@ static const struct firn_command print_command = {
     .help = "Prints what firn hook install writes into empty settings, for reading or\n"
             "copying. Nothing is changed.",
     .examples = print_examples,
-    .missing_hint = agents_hint,
+    .missing_hint = AGENTS,
     .uses = FIRN_COMMAND_USES_WORKSPACE,
     .run = run_print,
 };
@@ -585,7 +580,7 @@ static const struct firn_command remove_command = {
     .help = "Removes what firn hook install added, and nothing else. A file that would be\n"
             "empty afterwards is deleted. Checkpoints stay.",
     .examples = remove_examples,
-    .missing_hint = agents_hint,
+    .missing_hint = AGENTS,
     .uses = FIRN_COMMAND_USES_WORKSPACE,
     .run = run_remove,
 };
@@ -602,13 +597,13 @@ static const struct firn_command run_command = {
     .help = "The agent runs this, with WHEN being before or after, and describes the turn on\n"
             "standard input. A checkpoint is made if something has changed since the previous\n"
             "one; its message contains the beginning of the prompt, also after the turn. The\n"
-            "directories are those that the agent names, or the one given by --workspace. The\n"
+            "directories are those that the agent names, or the one given by --directory. The\n"
             "home directory and the root directory are saved only if they were saved before.\n"
             "\n"
             "The answer, in the agent's own format, lets the turn go on. The exit code is 0,\n"
             "or 1 after a failure, which agents show as a warning.",
     .examples = run_examples,
-    .missing_hint = agents_hint,
+    .missing_hint = AGENTS,
     .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK,
     .refuses_json = "",
     .run = run_run,

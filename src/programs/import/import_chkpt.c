@@ -594,7 +594,7 @@ import_snapshot(struct chkpt *chkpt, size_t i, const char *tag, firn_slice messa
         code =
             firn_import_tree_error(&chkpt->err, FIRN_UNSUPPORTED, "not everything can be imported");
     }
-    code = code == FIRN_OK ? firn_import_tree_settle(&chkpt->tree, &chkpt->err) : code;
+    code = code == FIRN_OK ? firn_import_tree_finish(&chkpt->tree, &chkpt->err) : code;
     code = code == FIRN_OK
                ? firn_import_target_save(chkpt->target, &chkpt->tree, &state, &result, &chkpt->err)
                : code;

@@ -342,7 +342,7 @@ save_commit(struct git *git, const char *tag, const uint8_t *old, const uint8_t 
     if (code == FIRN_OK && git->target->cli->strict && git->target->notices.left_out > 0) {
         return firn_import_tree_error(err, FIRN_UNSUPPORTED, "not everything can be imported");
     }
-    code = code == FIRN_OK ? firn_import_tree_settle(&git->tree, err) : code;
+    code = code == FIRN_OK ? firn_import_tree_finish(&git->tree, err) : code;
     code = code == FIRN_OK ? firn_import_target_save(git->target, &git->tree, &state, &result, err)
                            : code;
     firn_release(result.checkpoint);

@@ -87,7 +87,7 @@ FIRN_MUST_CHECK int firn_import_tree_file(struct firn_import_tree *tree, firn_sl
 FIRN_MUST_CHECK int firn_import_tree_file_end(struct firn_import_tree *tree, firn_slice path,
                                               int fd, const struct firn_import_attributes *given,
                                               firn_error *err);
-/* Makes a directory, unless there is one. It gets its attributes from firn_import_tree_settle. */
+/* Makes a directory, unless there is one. It gets its attributes from firn_import_tree_finish. */
 FIRN_MUST_CHECK int firn_import_tree_directory(struct firn_import_tree *tree, firn_slice path,
                                                const struct firn_import_attributes *given,
                                                firn_error *err);
@@ -110,7 +110,7 @@ FIRN_MUST_CHECK int firn_import_tree_stamp(struct firn_import_tree *tree, firn_s
                                            const struct firn_import_attributes *given,
                                            firn_error *err);
 /* Gives directories their attributes. The last call before the tree is saved. */
-FIRN_MUST_CHECK int firn_import_tree_settle(struct firn_import_tree *tree, firn_error *err);
+FIRN_MUST_CHECK int firn_import_tree_finish(struct firn_import_tree *tree, firn_error *err);
 
 /* ---- checkpoints of such a tree ---- */
 

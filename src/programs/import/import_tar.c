@@ -717,7 +717,7 @@ clean(const struct firn_import_tar_text *text)
 
 /* Whether the type of entry can be imported; otherwise why not. */
 static const char *
-settle_type(struct firn_import_tar *tar, struct header *header)
+set_type(struct firn_import_tar *tar, struct header *header)
 {
     switch (tar->block[TYPE_AT]) {
     case '0':
@@ -812,7 +812,7 @@ firn_import_tar_next(struct firn_import_tar *tar, struct firn_import_tar_entry *
         if (code != FIRN_OK) {
             return code;
         }
-        const char *refused = settle_type(tar, &header);
+        const char *refused = set_type(tar, &header);
         header.entry.path = clean(&tar->path);
         header.entry.target = header.entry.type == FIRN_IMPORT_HARD_LINK
                                   ? clean(&tar->target)

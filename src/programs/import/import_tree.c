@@ -632,7 +632,7 @@ compare_dirs(const void *a, const void *b)
 }
 
 static int
-settle_dir(struct firn_import_tree *tree, const struct firn_import_tree_dirs *dir, firn_error *err)
+finish_dir(struct firn_import_tree *tree, const struct firn_import_tree_dirs *dir, firn_error *err)
 {
     assert(tree->root_fd >= 0);
     char name[NAME_SIZE_MAX + 1];
@@ -657,7 +657,7 @@ settle_dir(struct firn_import_tree *tree, const struct firn_import_tree_dirs *di
 }
 
 int
-firn_import_tree_settle(struct firn_import_tree *tree, firn_error *err)
+firn_import_tree_finish(struct firn_import_tree *tree, firn_error *err)
 {
     int code = FIRN_OK;
     forget_parent(tree);
@@ -668,7 +668,7 @@ firn_import_tree_settle(struct firn_import_tree *tree, firn_error *err)
         const struct firn_import_tree_dirs *dir = &tree->dirs[i];
         bool is_again = i > 0 && dir->path_size == dir[-1].path_size &&
                         memcmp(dir->path, dir[-1].path, dir->path_size) == 0;
-        code = is_again ? FIRN_OK : settle_dir(tree, dir, err);
+        code = is_again ? FIRN_OK : finish_dir(tree, dir, err);
     }
     forget_parent(tree);
     forget_dirs(tree);

@@ -156,7 +156,7 @@ firn_import_unpack_tar(struct firn_import_tar *tar, struct firn_import_target *t
         }
     }
     free(chunk);
-    return code == FIRN_OK && tree != NULL ? firn_import_tree_settle(tree, err) : code;
+    return code == FIRN_OK && tree != NULL ? firn_import_tree_finish(tree, err) : code;
 }
 
 /* ---- the command ---- */

@@ -3,6 +3,7 @@
  * mcp/mcp_save.c: checkpoint_save.
  */
 #include "mcp/mcp_internal.h"
+#include "task/task.h"
 
 #include <assert.h>
 
@@ -60,15 +61,12 @@ run(struct firn_mcp_call *call)
     code = code == FIRN_OK ? check_root(call) : code;
     if (code == FIRN_OK) {
         attempt.workspace = call->workspace;
+        firn_task_settings_save(&call->settings, &attempt.options);
         attempt.options.message =
             firn_bytes(json_string_value(message), json_string_length(message));
         attempt.options.include_deps =
-            firn_mcp_arguments_bool(call->arguments, "include_deps", call->settings.include_deps);
+            firn_mcp_arguments_bool(call->arguments, "include_deps", attempt.options.include_deps);
         attempt.options.if_changed = firn_mcp_arguments_bool(call->arguments, "if_changed", false);
-        attempt.options.gitignore = call->settings.gitignore;
-        attempt.options.strict = call->settings.strict;
-        attempt.options.file_size_max = call->settings.max_file_size;
-        attempt.options.keep = call->settings.keep[0] != '\0' ? call->settings.keep : NULL;
         attempt.options.callbacks = firn_mcp_call_callbacks(call);
         code = firn_mcp_call_attempt(call, attempt_save, &attempt);
     }

@@ -70,7 +70,7 @@ reserve(struct firn_migrate_sink *sink, const char *name, bool is_table, firn_er
 
 /* Keeps what was reserved, or not. Returns the code. */
 static int
-settle(struct firn_migrate_sink *sink, int code)
+end_reserve(struct firn_migrate_sink *sink, int code)
 {
     assert(sink->count < sink->capacity); /* reserve */
     if (code == FIRN_OK) {
@@ -95,7 +95,7 @@ firn_migrate_sink_keyspace(struct firn_migrate_sink *sink, const char *name, boo
     if (code != FIRN_OK) {
         return code;
     }
-    code = settle(sink, firn_keyspace_open(sink->store, name, &create, &sink->keyspace, err));
+    code = end_reserve(sink, firn_keyspace_open(sink->store, name, &create, &sink->keyspace, err));
     return code == FIRN_OK ? firn_bulk_open(sink->keyspace, &options, &sink->bulk, err) : code;
 }
 
@@ -109,7 +109,7 @@ firn_migrate_sink_table(struct firn_migrate_sink *sink, const char *name, const 
     if (code != FIRN_OK) {
         return code;
     }
-    code = settle(sink, firn_table_create(sink->store, name, def, &sink->table, err));
+    code = end_reserve(sink, firn_table_create(sink->store, name, def, &sink->table, err));
     return code == FIRN_OK ? firn_table_bulk_open(sink->table, &options, &sink->table_bulk, err)
                            : code;
 }

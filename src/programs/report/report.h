@@ -2,8 +2,8 @@
  *
  * report/report.h: a history as a page of HTML.
  */
-#ifndef FIRN_COMMAND_REPORT_REPORT_H
-#define FIRN_COMMAND_REPORT_REPORT_H
+#ifndef FIRN_REPORT_REPORT_H
+#define FIRN_REPORT_REPORT_H
 
 #include <stdbool.h>
 #include <stddef.h>

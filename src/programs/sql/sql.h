@@ -2,8 +2,8 @@
  *
  * sql/sql.h: tables and keyspaces of firn's stores in SQLite. Documentation for users: docs/sql.md.
  */
-#ifndef FIRN_SQL_H
-#define FIRN_SQL_H
+#ifndef FIRN_SQL_SQL_H
+#define FIRN_SQL_SQL_H
 
 #include <sqlite3.h>
 #include <stdbool.h>

@@ -374,7 +374,7 @@ change(struct firn_sql *sql, const struct firn_sql_create *create, const char *s
 {
     struct firn_sql_store *store;
     int rc = firn_sql_store_find(sql, store_name != NULL ? store_name : create->store, &store, err);
-    rc = rc == FIRN_OK ? firn_sql_store_may_change(store, what, err) : rc;
+    rc = rc == FIRN_OK ? firn_sql_store_check_change(store, what, err) : rc;
     if (rc != FIRN_OK) {
         return rc;
     }

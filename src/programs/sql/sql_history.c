@@ -324,7 +324,7 @@ find_to_change(sqlite3_context *ctx, sqlite3_value *name, const char *what,
 {
     struct firn_sql *sql = sqlite3_user_data(ctx);
     int code = firn_sql_store_find(sql, firn_sql_rows_argument(name), out, err);
-    return code != FIRN_OK ? code : firn_sql_store_may_change(*out, what, err);
+    return code != FIRN_OK ? code : firn_sql_store_check_change(*out, what, err);
 }
 
 /* firn_checkpoint(name = NULL, store = NULL): the number of the checkpoint. */

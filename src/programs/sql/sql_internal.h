@@ -9,8 +9,8 @@
  *
  * Codes: functions that return `int` and take a firn_error return codes of firn; those that say so return codes of SQLite.
  */
-#ifndef FIRN_SQL_INTERNAL_H
-#define FIRN_SQL_INTERNAL_H
+#ifndef FIRN_SQL_SQL_INTERNAL_H
+#define FIRN_SQL_SQL_INTERNAL_H
 
 #include <sqlite3ext.h> /* each .c but sql.c has SQLITE_EXTENSION_INIT3 after this header */
 
@@ -186,7 +186,7 @@ void firn_sql_view_renew(struct firn_sql_store *store);
 int firn_sql_view_write(struct firn_sql_store *store, firn_txn **out, firn_error *err);
 /* FIRN_MISUSE with a text ("cannot NAME inside a transaction") if the connection is in BEGIN … COMMIT, else FIRN_OK: for
  * what is a commit of its own (checkpoint, restore, undo, create, drop). FIRN_READ_ONLY where the store is. */
-int firn_sql_store_may_change(struct firn_sql_store *store, const char *what, firn_error *err);
+int firn_sql_store_check_change(struct firn_sql_store *store, const char *what, firn_error *err);
 /* Say that definitions or rows were changed otherwise than through the transaction (restore, undo, create, alter): later
  * statements see the new state, virtual tables read their definitions again, and those of new tables are made. A code of SQLite. */
 int firn_sql_store_changed(struct firn_sql_store *store);

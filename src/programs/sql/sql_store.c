@@ -628,7 +628,7 @@ firn_sql_store_find_table(struct firn_sql *sql, const char *name, struct firn_sq
 }
 
 int
-firn_sql_store_may_change(struct firn_sql_store *store, const char *what, firn_error *err)
+firn_sql_store_check_change(struct firn_sql_store *store, const char *what, firn_error *err)
 {
     assert(what[0] != '\0');
     if (store->read_only) {

@@ -17,8 +17,8 @@
  * function. Rows are firn's; an expression over rows is recognised only where firn gives what SQLite gives. A
  * statement whose answer might differ is not recognised, and the reason is given.
  */
-#ifndef FIRN_SQLPARSE_H
-#define FIRN_SQLPARSE_H
+#ifndef FIRN_SQLPARSE_SQLPARSE_H
+#define FIRN_SQLPARSE_SQLPARSE_H
 
 #include <sqlite3.h>
 #include <stdbool.h>

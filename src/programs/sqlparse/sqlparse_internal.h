@@ -4,8 +4,8 @@
  * expressions as they are written), sqlparse_rows.c and sqlparse_where.c (values and conditions over rows, in firn's
  * language) share.
  */
-#ifndef FIRN_SQLPARSE_INTERNAL_H
-#define FIRN_SQLPARSE_INTERNAL_H
+#ifndef FIRN_SQLPARSE_SQLPARSE_INTERNAL_H
+#define FIRN_SQLPARSE_SQLPARSE_INTERNAL_H
 
 #include <sqlite3ext.h> /* each .c has SQLITE_EXTENSION_INIT3 after this header */
 #include <stdint.h>

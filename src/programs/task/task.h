@@ -21,6 +21,10 @@ int firn_task_settings_take(struct firn_cli *cli, firn_workspace *workspace);
 int firn_task_settings_set(struct firn_command_settings *settings,
                            const firn_config_setting *setting);
 
+/* How to save by the settings. out->keep is borrowed from them. */
+void firn_task_settings_save(const struct firn_command_settings *settings,
+                             firn_workspace_save_options *out);
+
 /* How saves are made today, for a command that compares the disk as a save would see it. */
 struct firn_task_settings_today {
     bool gitignore;
@@ -37,7 +41,7 @@ void firn_task_settings_unread(void (*on_notice)(void *ctx, const firn_notice *n
 
 /* ---- the workspace that a command is about ---- */
 
-/* Opens the workspace that the command line names: --workspace, else the current directory.
+/* Opens the workspace that the command line names: --directory, else the current directory.
  * Returns an exit code; unless it is FIRN_EXIT_OK the failure has been reported. */
 int firn_task_workspace_open(struct firn_cli *cli, firn_workspace **out);
 /* The same for commands that run in the background and ask no question. *out_is_untrusted: a store in the

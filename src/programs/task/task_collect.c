@@ -83,7 +83,7 @@ start(const firn_workspace *workspace)
                          (char *)(uintptr_t) "gc",
                          (char *)(uintptr_t) "--auto",
                          (char *)(uintptr_t) "--quiet",
-                         (char *)(uintptr_t) "--workspace",
+                         (char *)(uintptr_t) "--directory",
                          (char *)(uintptr_t)firn_workspace_root(workspace),
                          (char *)(uintptr_t) "--store",
                          store,

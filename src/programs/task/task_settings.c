@@ -145,6 +145,18 @@ firn_task_settings_take(struct firn_cli *cli, firn_workspace *workspace)
     return firn_command_report_failure(cli, &err, NULL);
 }
 
+void
+firn_task_settings_save(const struct firn_command_settings *settings,
+                        firn_workspace_save_options *out)
+{
+    assert(out->size > 0); /* initialised */
+    out->include_deps = settings->include_deps;
+    out->gitignore = settings->gitignore;
+    out->strict = settings->strict;
+    out->file_size_max = settings->max_file_size;
+    out->keep = settings->keep[0] != '\0' ? settings->keep : NULL;
+}
+
 static int
 look_at_setting(void *ctx, const firn_config_setting *setting)
 {

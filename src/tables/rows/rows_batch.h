@@ -7,7 +7,7 @@
 #ifndef FIRN_ROWS_ROWS_BATCH_H
 #define FIRN_ROWS_ROWS_BATCH_H
 
-#include "block/run_kind.h"
+#include "run/run_kind.h"
 #include "schema/schema.h"
 
 struct firn_rows_batch;

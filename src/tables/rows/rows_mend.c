@@ -211,10 +211,10 @@ firn_rows_mend_name(struct firn_db *db, const char *text, char out[FIRN_ERROR_TE
     (void)snprintf(copy, sizeof copy, "%s", text);
     (void)snprintf(out, FIRN_ERROR_TEXT_SIZE, "%s", copy);
     text = copy;
-    if (!firn_slice_has_prefix(firn_str(text), firn_str(FIRN_MEND_KEYSPACE))) {
+    if (!firn_slice_has_prefix(firn_str(text), firn_str(FIRN_LSM_DAMAGE_KEYSPACE))) {
         return;
     }
-    const char *at = text + sizeof FIRN_MEND_KEYSPACE - 1;
+    const char *at = text + sizeof FIRN_LSM_DAMAGE_KEYSPACE - 1;
     struct naming naming = {.db = db, .number = read_number(&at), .out = out};
     naming.text = at + strspn(at, ": ");
     if (firn_db_view_open(db, &view, NULL) == FIRN_OK) {

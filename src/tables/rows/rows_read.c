@@ -12,8 +12,8 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
-#include "block/run_kind.h"
 #include "rows/rows_internal.h"
+#include "run/run_kind.h"
 
 /* What a read needs of its table: the schema, and the columns and the index that were chosen. */
 struct reading {

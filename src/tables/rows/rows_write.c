@@ -16,8 +16,8 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
-#include "block/run_kind.h"
 #include "rows/rows_internal.h"
+#include "run/run_kind.h"
 
 enum { CELLS_ON_STACK = 32 };
 

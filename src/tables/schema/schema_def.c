@@ -126,7 +126,7 @@ check_def(const firn_table_def *def, firn_error *err)
 
 /* Makes every NaN the same one: the text of a definition does not keep their bits. */
 static void
-settle_nan(struct firn_cell *cell)
+normalize_nan(struct firn_cell *cell)
 {
     static const uint32_t nan_f32 = 0x7fc00000;
     static const uint64_t nan_f64 = (uint64_t)0x7ff8 << 48;
@@ -178,7 +178,7 @@ firn_schema_def_column(const firn_table_column *column, struct firn_schema_colum
                                                          : 0;
     if (column->default_value != NULL && !firn_is_null(*column->default_value)) {
         rc = firn_schema_value_to_cell(out, column->default_value, &out->default_value, err);
-        settle_nan(&out->default_value);
+        normalize_nan(&out->default_value);
     }
     return rc;
 }

@@ -24,6 +24,19 @@
 #include "objects/objects.h"
 #include "store/db.h"
 
+/* The keyspaces of the catalog. */
+#define FIRN_CATALOG_WORKSPACES FIRN_DB_SYSTEM_PREFIX "workspaces"
+#define FIRN_CATALOG_CHECKPOINTS FIRN_DB_SYSTEM_PREFIX "checkpoints"
+#define FIRN_CATALOG_UNPACKED FIRN_DB_SYSTEM_PREFIX "unpacked"
+#define FIRN_CATALOG_TAGS FIRN_DB_SYSTEM_PREFIX "tags"
+#define FIRN_CATALOG_PINS FIRN_DB_SYSTEM_PREFIX "pins"
+#define FIRN_CATALOG_TURNS FIRN_DB_SYSTEM_PREFIX "turns"
+#define FIRN_CATALOG_TOLD FIRN_DB_SYSTEM_PREFIX "told"
+#define FIRN_CATALOG_UNDO FIRN_DB_SYSTEM_PREFIX "undo"
+#define FIRN_CATALOG_RESTORES FIRN_DB_SYSTEM_PREFIX "restores"
+#define FIRN_CATALOG_FORGOTTEN FIRN_DB_SYSTEM_PREFIX "purge"
+#define FIRN_CATALOG_DUE FIRN_DB_SYSTEM_PREFIX "gc"
+
 struct firn_catalog;
 
 /* db is borrowed. Works over a read-only db that has no catalog yet. */
@@ -68,6 +81,15 @@ FIRN_MUST_CHECK int firn_catalog_unpacked(struct firn_catalog *catalog,
                                           int (*visit)(void *ctx, firn_slice bytes,
                                                        firn_error *err),
                                           void *ctx, firn_error *err);
+/* Adds a checkpoint to a batch, or another record of it. bytes are the encoded record, which is in no
+ * pack yet. */
+FIRN_MUST_CHECK int firn_catalog_put(struct firn_catalog *catalog, struct firn_db_batch *batch,
+                                     uint32_t workspace, uint64_t order, firn_slice bytes,
+                                     firn_error *err);
+/* Adds the deletion of a checkpoint, with its tags and its pin, to a batch. */
+FIRN_MUST_CHECK int firn_catalog_delete(struct firn_catalog *catalog, struct firn_db_batch *batch,
+                                        uint32_t workspace,
+                                        const struct firn_catalog_record *record, firn_error *err);
 /* Further content of a commit: join adds it to the batch. record is the one that the commit
  * enters. */
 struct firn_catalog_joint {
@@ -257,8 +279,10 @@ FIRN_MUST_CHECK int firn_catalog_forgotten_note(struct firn_db *db, const struct
 FIRN_MUST_CHECK int firn_catalog_forgotten_load(struct firn_db *db, struct firn_hash_map *set,
                                                 firn_error *err);
 /* Removes from the store's list the objects of a set that the index no longer has. */
-FIRN_MUST_CHECK int firn_catalog_forgotten_settle(struct firn_objects *objects, struct firn_db *db,
-                                                  const struct firn_hash_map *set, firn_error *err);
+FIRN_MUST_CHECK int firn_catalog_forgotten_remove_gone(struct firn_objects *objects,
+                                                       struct firn_db *db,
+                                                       const struct firn_hash_map *set,
+                                                       firn_error *err);
 
 /* Which checkpoints are kept: a policy, its text, and the walk that applies it.
  *

@@ -29,7 +29,6 @@
 
 enum { VALUE_VERSION = 1, VALUE_SIZE = 17, PART = 4 };
 static const uint64_t PAUSE_NS = UINT64_C(3600) * 1000000000;
-static const char keyspace_name[] = FIRN_DB_SYSTEM_PREFIX "gc";
 static const char key_name[] = "due";
 
 /* ---- in the store ---- */
@@ -50,7 +49,7 @@ firn_catalog_due_read(struct firn_db *db, struct firn_catalog_due *out, firn_err
     struct firn_db_keyspace *keyspace;
     struct firn_buf value = {0};
     *out = (struct firn_catalog_due){0};
-    int rc = firn_db_keyspace_open(db, keyspace_name, &keyspace, err);
+    int rc = firn_db_keyspace_open(db, FIRN_CATALOG_DUE, &keyspace, err);
     if (rc == FIRN_OK) {
         rc = firn_db_get(keyspace, firn_str(key_name), &value, err);
     }
@@ -69,7 +68,7 @@ firn_catalog_due_put(struct firn_db *db, struct firn_db_batch *batch,
     uint8_t value[VALUE_SIZE] = {VALUE_VERSION};
     firn_store_le64(value + 1, due->deleted_bytes);
     firn_store_le64(value + 9, (uint64_t)due->tried_ns);
-    int rc = firn_db_keyspace_open(db, keyspace_name, &keyspace, err);
+    int rc = firn_db_keyspace_open(db, FIRN_CATALOG_DUE, &keyspace, err);
     return rc == FIRN_OK ? firn_db_batch_put(batch, keyspace, firn_str(key_name),
                                              firn_bytes(value, sizeof value), err)
                          : rc;

@@ -20,8 +20,6 @@
 
 enum { BATCH_SIZE = 1 << 20, SCRATCH_FRAMES = 4 };
 
-static const char keyspace_name[] = FIRN_DB_SYSTEM_PREFIX "purge";
-
 /* ---- sets ---- */
 
 static uint64_t
@@ -126,7 +124,7 @@ firn_catalog_forgotten_note(struct firn_db *db, const struct firn_hash_map *set,
     struct firn_db_batch *batch = NULL;
     int rc;
     DCHECK(!firn_db_is_read_only(db));
-    FIRN_TRY(firn_db_keyspace_open_if_any(db, keyspace_name, &forgotten, err));
+    FIRN_TRY(firn_db_keyspace_open_if_any(db, FIRN_CATALOG_FORGOTTEN, &forgotten, err));
     FIRN_TRY(firn_db_batch_create(&batch, err));
     for (size_t i = 0; i < set->count; i++) {
         FIRN_TRY(firn_db_batch_put(batch, forgotten, key_of(firn_hash_map_at(set, i)),
@@ -147,7 +145,7 @@ firn_catalog_forgotten_load(struct firn_db *db, struct firn_hash_map *set, firn_
     struct firn_db_keyspace *forgotten;
     struct firn_db_cursor *cursor = NULL;
     int rc;
-    FIRN_TRY(firn_db_keyspace_open_if_any(db, keyspace_name, &forgotten, err));
+    FIRN_TRY(firn_db_keyspace_open_if_any(db, FIRN_CATALOG_FORGOTTEN, &forgotten, err));
     if (forgotten == NULL) {
         return FIRN_OK;
     }
@@ -169,14 +167,14 @@ out:
 }
 
 int
-firn_catalog_forgotten_settle(struct firn_objects *objects, struct firn_db *db,
-                              const struct firn_hash_map *set, firn_error *err)
+firn_catalog_forgotten_remove_gone(struct firn_objects *objects, struct firn_db *db,
+                                   const struct firn_hash_map *set, firn_error *err)
 {
     struct firn_db_keyspace *forgotten;
     struct firn_db_batch *batch = NULL;
     int rc;
     DCHECK(!firn_db_is_read_only(db));
-    FIRN_TRY(firn_db_keyspace_open_if_any(db, keyspace_name, &forgotten, err));
+    FIRN_TRY(firn_db_keyspace_open_if_any(db, FIRN_CATALOG_FORGOTTEN, &forgotten, err));
     FIRN_TRY(firn_db_batch_create(&batch, err));
     for (size_t i = 0; i < set->count; i++) {
         const firn_hash *hash = firn_hash_map_at(set, i);

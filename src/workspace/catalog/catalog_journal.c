@@ -22,6 +22,7 @@
 #include "base/mem.h"
 #include "base/reader.h"
 #include "base/slice.h"
+#include "catalog/catalog.h"
 
 enum {
     FORMAT = 1,
@@ -33,8 +34,6 @@ enum {
     PATHS_MAX = 1 << 20,
     PREVIOUS_SIZE_MAX = 64 << 20
 };
-
-static const char KEYSPACE[] = "firn.restores";
 
 void
 firn_catalog_journal_deinit(struct firn_catalog_journal *journal)
@@ -180,7 +179,7 @@ firn_catalog_journal_read(struct firn_db *db, uint32_t workspace, struct firn_ca
     firn_store_be32(key, workspace);
     struct firn_db_keyspace *keyspace;
     firn_error none;
-    int rc = firn_db_keyspace_open(db, KEYSPACE, &keyspace, &none);
+    int rc = firn_db_keyspace_open(db, FIRN_CATALOG_RESTORES, &keyspace, &none);
     if (rc == FIRN_OK) {
         rc = firn_db_get(keyspace, firn_bytes(key, sizeof key), &out->bytes, &none);
     }
@@ -202,7 +201,7 @@ put_bytes(struct firn_db *db, struct firn_db_batch *batch, uint32_t workspace, f
     uint8_t key[KEY_SIZE];
     firn_store_be32(key, workspace);
     struct firn_db_keyspace *keyspace;
-    int rc = firn_db_keyspace_open(db, KEYSPACE, &keyspace, err);
+    int rc = firn_db_keyspace_open(db, FIRN_CATALOG_RESTORES, &keyspace, err);
     if (rc != FIRN_OK) {
         return rc;
     }

@@ -14,10 +14,9 @@
 #include "base/check.h"
 #include "base/reader.h"
 #include "base/slice.h"
+#include "catalog/catalog.h"
 
 enum { FORMAT = 2, KEY_SIZE = 4, FLAG_PASSED = 128 };
-
-static const char KEYSPACE[] = "firn.undo";
 
 void
 firn_catalog_line_deinit(struct firn_catalog_line *line)
@@ -184,7 +183,7 @@ firn_catalog_line_read(struct firn_db *db, uint32_t workspace, struct firn_catal
     struct firn_buf value = {0};
     firn_error cause;
     firn_store_be32(key, workspace);
-    int rc = firn_db_keyspace_open(db, KEYSPACE, &keyspace, &cause);
+    int rc = firn_db_keyspace_open(db, FIRN_CATALOG_UNDO, &keyspace, &cause);
     if (rc == FIRN_OK) {
         rc = firn_db_get(keyspace, firn_bytes(key, sizeof key), &value, &cause);
     }
@@ -213,7 +212,7 @@ firn_catalog_line_put(struct firn_db *db, struct firn_db_batch *batch, uint32_t 
     int rc;
     DCHECK(workspace != 0);
     firn_store_be32(key, workspace);
-    FIRN_TRY(firn_db_keyspace_open(db, KEYSPACE, &keyspace, err));
+    FIRN_TRY(firn_db_keyspace_open(db, FIRN_CATALOG_UNDO, &keyspace, err));
     rc = firn_catalog_line_encode(line, &value);
     rc = rc != FIRN_OK ? firn_error_no_memory(err, "an undo line")
                        : firn_db_batch_put(batch, keyspace, firn_bytes(key, sizeof key),

@@ -19,8 +19,6 @@
 
 enum { TAG_FORMAT = 1, WORKSPACE_SIZE = 4 };
 
-static const char keyspace_name[] = FIRN_DB_SYSTEM_PREFIX "tags";
-
 static int
 make_key(uint32_t workspace, firn_slice name, struct firn_buf *out, firn_error *err)
 {
@@ -70,7 +68,7 @@ firn_catalog_tags_find(struct firn_catalog *catalog, uint32_t workspace, firn_sl
     struct firn_buf key = {0};
     struct firn_buf value = {0};
     int rc;
-    FIRN_TRY(firn_db_keyspace_open_if_any(firn_catalog_db(catalog), keyspace_name, &tags, err));
+    FIRN_TRY(firn_db_keyspace_open_if_any(firn_catalog_db(catalog), FIRN_CATALOG_TAGS, &tags, err));
     if (tags == NULL) {
         rc = FIRN_NOT_FOUND;
     } else {
@@ -113,7 +111,7 @@ firn_catalog_tags_put(struct firn_catalog *catalog, uint32_t workspace, firn_sli
     firn_store_le64(value + 1 + sizeof tag->id, tag->order);
     firn_store_le64(value + 1 + sizeof tag->id + 8, (uint64_t)tag->created_ns);
     FIRN_TRY(make_key(workspace, name, &key, err));
-    FIRN_TRY(firn_db_keyspace_open_if_any(firn_catalog_db(catalog), keyspace_name, &tags, err));
+    FIRN_TRY(firn_db_keyspace_open_if_any(firn_catalog_db(catalog), FIRN_CATALOG_TAGS, &tags, err));
     DCHECK(tags != NULL && workspace != 0);
     rc = firn_db_put(tags, firn_buf_slice(&key), firn_bytes(value, sizeof value),
                      FIRN_DURABILITY_FULL, err);
@@ -138,7 +136,7 @@ firn_catalog_tags_remove(struct firn_catalog *catalog, uint32_t workspace, firn_
         return rc;
     }
     FIRN_TRY(make_key(workspace, name, &key, err));
-    FIRN_TRY(firn_db_keyspace_open_if_any(firn_catalog_db(catalog), keyspace_name, &tags, err));
+    FIRN_TRY(firn_db_keyspace_open_if_any(firn_catalog_db(catalog), FIRN_CATALOG_TAGS, &tags, err));
     DCHECK(tags != NULL);
     rc = firn_db_delete(tags, firn_buf_slice(&key), FIRN_DURABILITY_FULL, err);
 out:
@@ -159,7 +157,7 @@ firn_catalog_tags_list(struct firn_catalog *catalog, uint32_t workspace,
     struct firn_db_keyspace *tags;
     struct firn_db_cursor *cursor = NULL;
     int rc;
-    FIRN_TRY(firn_db_keyspace_open_if_any(firn_catalog_db(catalog), keyspace_name, &tags, err));
+    FIRN_TRY(firn_db_keyspace_open_if_any(firn_catalog_db(catalog), FIRN_CATALOG_TAGS, &tags, err));
     if (tags == NULL) {
         return FIRN_OK;
     }
@@ -202,8 +200,8 @@ meet_tag(void *ctx, firn_slice name, const struct firn_catalog_tags_tag *tag, fi
     struct firn_db_keyspace *tags;
     struct firn_buf key = {0};
     int rc;
-    FIRN_TRY(
-        firn_db_keyspace_open_if_any(firn_catalog_db(wanted->catalog), keyspace_name, &tags, err));
+    FIRN_TRY(firn_db_keyspace_open_if_any(firn_catalog_db(wanted->catalog), FIRN_CATALOG_TAGS,
+                                          &tags, err));
     FIRN_TRY(make_key(wanted->workspace, name, &key, err));
     rc = firn_db_batch_delete(wanted->batch, tags, firn_buf_slice(&key), err);
 out:

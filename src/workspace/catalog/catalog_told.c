@@ -25,8 +25,6 @@
 
 enum { FORMAT = 1, KEY_SIZE = 4, HASH_SIZE = 8, HASHES_MAX = 4096 };
 
-static const char KEYSPACE[] = "firn.told";
-
 static bool
 is_known(const struct firn_catalog_told *told, uint64_t hash)
 {
@@ -65,7 +63,7 @@ read_known(struct firn_catalog_told *told, firn_error *err)
     struct firn_buf value = {0};
     int rc;
     firn_store_be32(key, told->workspace);
-    FIRN_TRY(firn_db_keyspace_open(told->db, KEYSPACE, &keyspace, err));
+    FIRN_TRY(firn_db_keyspace_open(told->db, FIRN_CATALOG_TOLD, &keyspace, err));
     rc = firn_db_get(keyspace, firn_bytes(key, sizeof key), &value, err);
     if (rc == FIRN_NOT_FOUND || rc == FIRN_CORRUPT) {
         rc = FIRN_OK;
@@ -123,7 +121,7 @@ put(struct firn_catalog_told *told, struct firn_db_batch *batch, firn_error *err
     int rc;
     DCHECK(told->workspace != 0 && !told->is_lost);
     firn_store_be32(key, told->workspace);
-    FIRN_TRY(firn_db_keyspace_open(told->db, KEYSPACE, &keyspace, err));
+    FIRN_TRY(firn_db_keyspace_open(told->db, FIRN_CATALOG_TOLD, &keyspace, err));
     rc = firn_buf_append_u8(&value, FORMAT);
     for (size_t i = 0; i < told->now.size / sizeof *hashes && rc == FIRN_OK; i++) {
         rc = firn_buf_append_le64(&value, hashes[i]);

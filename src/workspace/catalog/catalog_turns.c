@@ -14,8 +14,6 @@
 
 enum { TURN_FORMAT = 2, TURN_FORMAT_OLD = 1, WORKSPACE_SIZE = 4 };
 
-static const char keyspace_name[] = FIRN_DB_SYSTEM_PREFIX "turns";
-
 static int
 make_key(uint32_t workspace, firn_slice agent, firn_slice session, struct firn_buf *out,
          firn_error *err)
@@ -72,7 +70,7 @@ firn_catalog_turns_get(struct firn_catalog *catalog, uint32_t workspace, firn_sl
     struct noted noted;
     int rc;
     FIRN_TRY(make_key(workspace, agent, session, &key, err));
-    FIRN_TRY(firn_db_keyspace_open(firn_catalog_db(catalog), keyspace_name, &turns, err));
+    FIRN_TRY(firn_db_keyspace_open(firn_catalog_db(catalog), FIRN_CATALOG_TURNS, &turns, err));
     FIRN_TRY(firn_db_get(turns, firn_buf_slice(&key), out, err));
     FIRN_TRY(decode(firn_buf_slice(out), &noted, err));
     *turn = (firn_workspace_turn){.agent = agent,
@@ -129,7 +127,7 @@ firn_catalog_turns_newest(struct firn_catalog *catalog, uint32_t workspace, stru
     int rc;
     *turn = (firn_workspace_turn){.number = 0};
     *out_begun_ns = 0;
-    FIRN_TRY(firn_db_keyspace_open(firn_catalog_db(catalog), keyspace_name, &turns, err));
+    FIRN_TRY(firn_db_keyspace_open(firn_catalog_db(catalog), FIRN_CATALOG_TURNS, &turns, err));
     FIRN_TRY(firn_db_cursor_open(turns, &options, &cursor, err));
     for (rc = firn_db_cursor_first(cursor, err); rc == FIRN_OK && firn_db_cursor_valid(cursor);
          rc = firn_db_cursor_next(cursor, err)) {
@@ -222,7 +220,7 @@ firn_catalog_turns_put(struct firn_catalog *catalog, uint32_t workspace,
     FIRN_TRY(encode(turn, begun_ns, is_over, &value) == FIRN_OK
                  ? FIRN_OK
                  : firn_error_no_memory(err, "a turn"));
-    FIRN_TRY(firn_db_keyspace_open(db, keyspace_name, &turns, err));
+    FIRN_TRY(firn_db_keyspace_open(db, FIRN_CATALOG_TURNS, &turns, err));
     FIRN_TRY(firn_db_batch_create(&batch, err));
     FIRN_TRY(make_room(turns, workspace, firn_buf_slice(&key), batch, err));
     FIRN_TRY(firn_db_batch_put(batch, turns, firn_buf_slice(&key), firn_buf_slice(&value), err));

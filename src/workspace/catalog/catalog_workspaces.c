@@ -22,11 +22,10 @@ enum { FORMAT_WITHOUT_BTIME = 1, FORMAT = 2, KEY_SIZE = 4 };
 
 /* The keyspaces whose keys begin with the number of a workspace. */
 static const char *const owned_keyspaces[] = {
-    FIRN_DB_SYSTEM_PREFIX "workspaces", FIRN_DB_SYSTEM_PREFIX "checkpoints",
-    FIRN_DB_SYSTEM_PREFIX "unpacked",   FIRN_DB_SYSTEM_PREFIX "tags",
-    FIRN_DB_SYSTEM_PREFIX "stat",       FIRN_DB_SYSTEM_PREFIX "restores",
-    FIRN_DB_SYSTEM_PREFIX "pins",       FIRN_DB_SYSTEM_PREFIX "turns",
-    FIRN_DB_SYSTEM_PREFIX "told",       FIRN_DB_SYSTEM_PREFIX "undo"};
+    FIRN_CATALOG_WORKSPACES, FIRN_CATALOG_CHECKPOINTS,     FIRN_CATALOG_UNPACKED, FIRN_CATALOG_TAGS,
+    FIRN_CATALOG_PINS,       FIRN_CATALOG_TURNS,           FIRN_CATALOG_TOLD,     FIRN_CATALOG_UNDO,
+    FIRN_CATALOG_RESTORES,   FIRN_DB_SYSTEM_PREFIX "stat", /* statcache.h */
+};
 
 static bool
 decode_body(struct firn_reader *reader, uint8_t format, firn_slice *out_root,

@@ -70,11 +70,11 @@ path_item_equal(const void *record, const void *key)
 static void
 on_incomplete(void *ctx, firn_slice path, const char *text)
 {
-    struct firn_checkout *apply = ctx;
-    firn_checkout_notice(apply, FIRN_NOTICE_METADATA, path, text);
-    firn_os_mutex_lock(&apply->mutex);
-    apply->counts.incomplete++;
-    firn_os_mutex_unlock(&apply->mutex);
+    struct firn_checkout *checkout = ctx;
+    firn_checkout_notice(checkout, FIRN_NOTICE_METADATA, path, text);
+    firn_os_mutex_lock(&checkout->mutex);
+    checkout->counts.incomplete++;
+    firn_os_mutex_unlock(&checkout->mutex);
 }
 
 static int
@@ -85,49 +85,49 @@ on_bytes(void *ctx, uint64_t bytes, firn_error *err)
 
 /* What all writers share. */
 static int
-create_spread(struct firn_checkout *apply, firn_error *err)
+create_spread(struct firn_checkout *checkout, firn_error *err)
 {
-    DCHECK(apply->writer_count > 0 && apply->jobs != NULL);
+    DCHECK(checkout->writer_count > 0 && checkout->jobs != NULL);
     struct firn_packfile_scratch **scratches =
-        firn_alloc_array(apply->writer_count, sizeof(struct firn_packfile_scratch *));
+        firn_alloc_array(checkout->writer_count, sizeof(struct firn_packfile_scratch *));
     if (scratches == NULL) {
         return firn_error_no_memory(err, "a restore");
     }
-    for (unsigned i = 0; i < apply->writer_count; i++) {
-        scratches[i] = apply->writers[i].scratch;
+    for (unsigned i = 0; i < checkout->writer_count; i++) {
+        scratches[i] = checkout->writers[i].scratch;
     }
-    apply->spread = (struct firn_objects_spread){.objects = apply->options.objects,
-                                                 .jobs = apply->jobs,
-                                                 .scratches = scratches,
-                                                 .thread_count = apply->writer_count,
-                                                 .on_bytes = on_bytes,
-                                                 .ctx = apply};
+    checkout->spread = (struct firn_objects_spread){.objects = checkout->options.objects,
+                                                    .jobs = checkout->jobs,
+                                                    .scratches = scratches,
+                                                    .thread_count = checkout->writer_count,
+                                                    .on_bytes = on_bytes,
+                                                    .ctx = checkout};
     return FIRN_OK;
 }
 
 static int
-create_writers(struct firn_checkout *apply, firn_error *err)
+create_writers(struct firn_checkout *checkout, firn_error *err)
 {
-    unsigned threads =
-        apply->options.threads != 0 ? apply->options.threads : firn_os_cpu_count(apply->os);
+    unsigned threads = checkout->options.threads != 0 ? checkout->options.threads
+                                                      : firn_os_cpu_count(checkout->os);
     threads = threads > THREADS_MAX ? THREADS_MAX : threads;
     DCHECK(threads > 0);
-    apply->writers = firn_alloc_array(threads, sizeof *apply->writers);
-    if (apply->writers == NULL) {
+    checkout->writers = firn_alloc_array(threads, sizeof *checkout->writers);
+    if (checkout->writers == NULL) {
         return firn_error_no_memory(err, "a restore");
     }
-    for (; apply->writer_count < threads; apply->writer_count++) {
-        struct firn_checkout_write *write = &apply->writers[apply->writer_count];
-        int rc = firn_checkout_stage_write_init(write, apply->options.objects, err);
+    for (; checkout->writer_count < threads; checkout->writer_count++) {
+        struct firn_checkout_write *write = &checkout->writers[checkout->writer_count];
+        int rc = firn_checkout_stage_write_init(write, checkout->options.objects, err);
         if (rc != FIRN_OK) {
             return rc;
         }
-        write->is_foreign = apply->options.is_foreign;
+        write->is_foreign = checkout->options.is_foreign;
         write->on_incomplete = on_incomplete;
-        write->ctx = apply;
+        write->ctx = checkout;
     }
-    int rc = firn_os_jobs_create(apply->os, threads, &apply->jobs, err);
-    return rc == FIRN_OK ? create_spread(apply, err) : rc;
+    int rc = firn_os_jobs_create(checkout->os, threads, &checkout->jobs, err);
+    return rc == FIRN_OK ? create_spread(checkout, err) : rc;
 }
 
 /* What a restore leaves as it is.
@@ -163,27 +163,27 @@ left_equal(const void *record, const void *key)
 }
 
 static void
-left_init(struct firn_checkout *apply)
+left_init(struct firn_checkout *checkout)
 {
-    firn_hash_map_init(&apply->left, sizeof(struct left), left_hash, left_equal);
+    firn_hash_map_init(&checkout->left, sizeof(struct left), left_hash, left_equal);
 }
 
 static const struct left *
-find(const struct firn_checkout *apply, firn_slice path)
+find(const struct firn_checkout *checkout, firn_slice path)
 {
     const struct left key = {.path = path};
-    return firn_hash_map_find(&apply->left, left_hash(&key), &key);
+    return firn_hash_map_find(&checkout->left, left_hash(&key), &key);
 }
 
 bool
-firn_checkout_left_has_whole(const struct firn_checkout *apply, firn_slice path)
+firn_checkout_left_has_whole(const struct firn_checkout *checkout, firn_slice path)
 {
-    if (apply->left.count == 0) {
+    if (checkout->left.count == 0) {
         return false;
     }
     for (size_t end = 1; end <= path.size; end++) {
         if (end == path.size || path.data[end] == '/') {
-            const struct left *left = find(apply, firn_bytes(path.data, end));
+            const struct left *left = find(checkout, firn_bytes(path.data, end));
             if (left != NULL && left->is_whole) {
                 return true;
             }
@@ -193,56 +193,56 @@ firn_checkout_left_has_whole(const struct firn_checkout *apply, firn_slice path)
 }
 
 bool
-firn_checkout_left_has(const struct firn_checkout *apply, firn_slice path)
+firn_checkout_left_has(const struct firn_checkout *checkout, firn_slice path)
 {
-    return apply->left.count > 0 &&
-           (find(apply, path) != NULL || firn_checkout_left_has_whole(apply, path));
+    return checkout->left.count > 0 &&
+           (find(checkout, path) != NULL || firn_checkout_left_has_whole(checkout, path));
 }
 
 static int
-add(struct firn_checkout *apply, firn_slice path, bool is_whole, firn_error *err)
+add(struct firn_checkout *checkout, firn_slice path, bool is_whole, firn_error *err)
 {
     DCHECK(path.size > 0 || !is_whole); /* without the root nothing would be restored */
-    DCHECK(find(apply, path) == NULL);
+    DCHECK(find(checkout, path) == NULL);
     struct left left = {.path = {.size = path.size}, .is_whole = is_whole};
-    left.path.data = firn_arena_copy(&apply->arena, path.data, path.size);
+    left.path.data = firn_arena_copy(&checkout->arena, path.data, path.size);
     if (left.path.data == NULL ||
-        firn_hash_map_insert(&apply->left, left_hash(&left), &left) == NULL) {
+        firn_hash_map_insert(&checkout->left, left_hash(&left), &left) == NULL) {
         return firn_error_no_memory(err, "a list of paths");
     }
-    DCHECK(firn_checkout_left_has(apply, path)); /* (I5) */
+    DCHECK(firn_checkout_left_has(checkout, path)); /* (I5) */
     return FIRN_OK;
 }
 
 int
-firn_checkout_left_itself(struct firn_checkout *apply, firn_slice path, firn_error *err)
+firn_checkout_left_itself(struct firn_checkout *checkout, firn_slice path, firn_error *err)
 {
-    DCHECK(apply->batch == NULL); /* no other thread */
-    return add(apply, path, false, err);
+    DCHECK(checkout->batch == NULL); /* no other thread */
+    return add(checkout, path, false, err);
 }
 
 int
-firn_checkout_left_excluded(struct firn_checkout *apply, firn_slice path, size_t excluded_size,
+firn_checkout_left_excluded(struct firn_checkout *checkout, firn_slice path, size_t excluded_size,
                             firn_error *err)
 {
     DCHECK(excluded_size > 0 && excluded_size <= path.size);
-    DCHECK(apply->batch == NULL); /* no other thread */
+    DCHECK(checkout->batch == NULL); /* no other thread */
     const firn_slice excluded = firn_bytes(path.data, excluded_size);
     /* The entries of one directory come one after the other. */
-    const bool is_told = firn_slice_equal(firn_buf_slice(&apply->excluded), excluded);
-    int rc = add(apply, path, true, err);
+    const bool is_told = firn_slice_equal(firn_buf_slice(&checkout->excluded), excluded);
+    int rc = add(checkout, path, true, err);
     if (rc != FIRN_OK) {
         return rc;
     }
-    apply->counts.left_alone++;
-    if (is_told || apply->is_silent) {
+    checkout->counts.left_alone++;
+    if (is_told || checkout->is_silent) {
         return FIRN_OK;
     }
-    firn_buf_clear(&apply->excluded);
-    if (firn_buf_append_slice(&apply->excluded, excluded) != FIRN_OK) {
+    firn_buf_clear(&checkout->excluded);
+    if (firn_buf_append_slice(&checkout->excluded, excluded) != FIRN_OK) {
         return firn_error_no_memory(err, "a path");
     }
-    firn_checkout_notice(apply, FIRN_NOTICE_LEFT_ALONE, excluded,
+    firn_checkout_notice(checkout, FIRN_NOTICE_LEFT_ALONE, excluded,
                          excluded_size == path.size
                              ? "rules exclude it now: it stays as it is"
                              : "rules exclude it now: its other content stays");
@@ -250,31 +250,31 @@ firn_checkout_left_excluded(struct firn_checkout *apply, firn_slice path, size_t
 }
 
 static int
-leave(struct firn_checkout *apply, firn_slice path, bool is_whole, const char *text,
+leave(struct firn_checkout *checkout, firn_slice path, bool is_whole, const char *text,
       firn_error *err)
 {
-    firn_os_mutex_lock(&apply->mutex);
-    int rc = add(apply, path, is_whole, err);
-    apply->counts.not_restored += rc == FIRN_OK ? 1 : 0;
-    firn_os_mutex_unlock(&apply->mutex);
-    if (rc == FIRN_OK && !apply->is_silent) {
-        firn_checkout_notice(apply, FIRN_NOTICE_NOT_RESTORED, path, text);
+    firn_os_mutex_lock(&checkout->mutex);
+    int rc = add(checkout, path, is_whole, err);
+    checkout->counts.not_restored += rc == FIRN_OK ? 1 : 0;
+    firn_os_mutex_unlock(&checkout->mutex);
+    if (rc == FIRN_OK && !checkout->is_silent) {
+        firn_checkout_notice(checkout, FIRN_NOTICE_NOT_RESTORED, path, text);
     }
     return rc;
 }
 
 int
-firn_checkout_left_behind(struct firn_checkout *apply, firn_slice path, const char *text,
+firn_checkout_left_behind(struct firn_checkout *checkout, firn_slice path, const char *text,
                           firn_error *err)
 {
-    return leave(apply, path, true, text, err);
+    return leave(checkout, path, true, text, err);
 }
 
 int
-firn_checkout_left_attributes(struct firn_checkout *apply, firn_slice path, const char *text,
+firn_checkout_left_attributes(struct firn_checkout *checkout, firn_slice path, const char *text,
                               firn_error *err)
 {
-    return leave(apply, path, false, text, err);
+    return leave(checkout, path, false, text, err);
 }
 
 int
@@ -283,62 +283,62 @@ firn_checkout_create(const struct firn_checkout_options *options, struct firn_ch
 {
     *out = NULL;
     DCHECK(options->objects != NULL && options->after.root != NULL);
-    struct firn_checkout *apply = firn_alloc_zeroed(sizeof *apply);
-    if (apply == NULL) {
+    struct firn_checkout *checkout = firn_alloc_zeroed(sizeof *checkout);
+    if (checkout == NULL) {
         return firn_error_no_memory(err, "a restore");
     }
-    apply->options = *options;
-    apply->os = firn_os_dir_os(options->root);
-    apply->into_empty = options->before.root == NULL;
-    firn_os_mutex_init(apply->os, &apply->mutex, FIRN_LOCK_WORKSPACE_TREE);
-    firn_hash_map_init(&apply->new_roots, sizeof(struct path_item), path_item_hash,
+    checkout->options = *options;
+    checkout->os = firn_os_dir_os(options->root);
+    checkout->into_empty = options->before.root == NULL;
+    firn_os_mutex_init(checkout->os, &checkout->mutex, FIRN_LOCK_WORKSPACE_TREE);
+    firn_hash_map_init(&checkout->new_roots, sizeof(struct path_item), path_item_hash,
                        path_item_equal);
-    left_init(apply);
-    apply->is_superuser = firn_os_user_id(apply->os) == 0;
+    left_init(checkout);
+    checkout->is_superuser = firn_os_user_id(checkout->os) == 0;
     int rc;
-    FIRN_TRY(create_writers(apply, err));
-    *out = apply;
+    FIRN_TRY(create_writers(checkout, err));
+    *out = checkout;
     return FIRN_OK;
 out:
-    firn_checkout_destroy(apply);
+    firn_checkout_destroy(checkout);
     return rc;
 }
 
 void
-firn_checkout_destroy(struct firn_checkout *apply)
+firn_checkout_destroy(struct firn_checkout *checkout)
 {
-    if (apply == NULL) {
+    if (checkout == NULL) {
         return;
     }
-    firn_os_jobs_destroy(apply->jobs);
-    for (unsigned i = 0; i < apply->writer_count; i++) {
-        firn_checkout_stage_write_deinit(&apply->writers[i]);
+    firn_os_jobs_destroy(checkout->jobs);
+    for (unsigned i = 0; i < checkout->writer_count; i++) {
+        firn_checkout_stage_write_deinit(&checkout->writers[i]);
     }
-    firn_free(apply->writers);
-    firn_free(apply->spread.scratches);
-    firn_hash_map_deinit(&apply->new_roots);
-    firn_hash_map_deinit(&apply->left);
-    firn_checkout_record_deinit(&apply->record);
-    firn_buf_deinit(&apply->excluded);
-    firn_buf_deinit(&apply->path);
-    firn_buf_deinit(&apply->removed_dirs);
-    firn_arena_deinit(&apply->arena);
-    firn_os_mutex_deinit(&apply->mutex);
-    firn_free(apply);
+    firn_free(checkout->writers);
+    firn_free(checkout->spread.scratches);
+    firn_hash_map_deinit(&checkout->new_roots);
+    firn_hash_map_deinit(&checkout->left);
+    firn_checkout_record_deinit(&checkout->record);
+    firn_buf_deinit(&checkout->excluded);
+    firn_buf_deinit(&checkout->path);
+    firn_buf_deinit(&checkout->removed_dirs);
+    firn_arena_deinit(&checkout->arena);
+    firn_os_mutex_deinit(&checkout->mutex);
+    firn_free(checkout);
 }
 
 const struct firn_checkout_counts *
-firn_checkout_counts(const struct firn_checkout *apply)
+firn_checkout_counts(const struct firn_checkout *checkout)
 {
-    return &apply->counts;
+    return &checkout->counts;
 }
 
 /* Passes come one after the other. */
 static bool
-is_between_passes(const struct firn_checkout *apply)
+is_between_passes(const struct firn_checkout *checkout)
 {
-    return apply->batch == NULL && apply->staging == NULL && apply->swapping == NULL &&
-           apply->verifying == NULL;
+    return checkout->batch == NULL && checkout->staging == NULL && checkout->swapping == NULL &&
+           checkout->verifying == NULL;
 }
 
 /* Making durable what the passes did.
@@ -350,13 +350,13 @@ is_between_passes(const struct firn_checkout *apply)
  * synced with a handle: the attributes of a symbolic link, and a file that its owner may not read.
  * If such a thing changes, the whole file system is synced after all. */
 
-static int walk_with(struct firn_checkout *apply,
+static int walk_with(struct firn_checkout *checkout,
                      int (*visit)(void *ctx, const struct firn_difference_walk_change *change,
                                   firn_error *err),
                      void *ctx, firn_error *err);
 
 struct syncing {
-    struct firn_checkout *apply;
+    struct firn_checkout *checkout;
     struct firn_checkout_place place;
     struct firn_os_dir *dir; /* opened last */
     struct firn_buf dir_path;
@@ -368,7 +368,7 @@ static int
 take_dir(struct syncing *syncing, bool sync, firn_error *err)
 {
     firn_slice path = firn_buf_slice(&syncing->place.dir);
-    DCHECK(syncing->apply->syncs_each);
+    DCHECK(syncing->checkout->syncs_each);
     if (syncing->dir != NULL && firn_slice_equal(path, firn_buf_slice(&syncing->dir_path))) {
         return FIRN_OK;
     }
@@ -378,7 +378,7 @@ take_dir(struct syncing *syncing, bool sync, firn_error *err)
     if (firn_buf_append_slice(&syncing->dir_path, path) != FIRN_OK) {
         return firn_error_no_memory(err, "a path");
     }
-    int rc = firn_os_dir_open_beneath(syncing->apply->options.root,
+    int rc = firn_os_dir_open_beneath(syncing->checkout->options.root,
                                       (const char *)syncing->place.dir.data, &syncing->dir, err);
     return rc == FIRN_OK && sync ? firn_os_dir_sync(syncing->dir, err) : rc;
 }
@@ -393,7 +393,7 @@ sync_staged_one(void *ctx, const struct firn_difference_walk_change *change, fir
     if (!firn_checkout_needs_content(change) && !(makes_dir && change->path.size > 0)) {
         return FIRN_OK;
     }
-    int rc = firn_checkout_staged_place(syncing->apply, change->path, &syncing->place, err);
+    int rc = firn_checkout_staged_place(syncing->checkout, change->path, &syncing->place, err);
     return rc == FIRN_OK ? take_dir(syncing, true, err) : rc;
 }
 
@@ -404,7 +404,7 @@ sync_attributes(struct syncing *syncing, firn_error *err)
     struct firn_os_file *file;
     int rc = firn_os_file_open(syncing->dir, syncing->place.name, FIRN_OS_READ, 0, &file, err);
     if (rc == FIRN_DENIED) {
-        return firn_os_dir_sync_filesystem(syncing->apply->options.root, err);
+        return firn_os_dir_sync_filesystem(syncing->checkout->options.root, err);
     }
     if (rc == FIRN_OK) {
         rc = firn_os_file_sync_all(file, err);
@@ -423,7 +423,7 @@ sync_swapped_one(void *ctx, const struct firn_difference_walk_change *change, fi
     int rc;
     FIRN_TRY(firn_checkout_final_place(change->path, &syncing->place, err));
     /* A directory of the walk is synced when it has got its attributes. */
-    FIRN_TRY(take_dir(syncing, syncing->apply->options.filter != NULL, err));
+    FIRN_TRY(take_dir(syncing, syncing->checkout->options.filter != NULL, err));
     if (change->kind == FIRN_DIFFERENCE_WALK_CHANGED && change->after->kind == FIRN_TREE_FILE &&
         !firn_checkout_needs_content(change)) {
         rc = sync_attributes(syncing, err);
@@ -434,12 +434,12 @@ out:
 }
 
 static int
-walk(struct firn_checkout *apply,
+walk(struct firn_checkout *checkout,
      int (*visit)(void *ctx, const struct firn_difference_walk_change *change, firn_error *err),
      firn_error *err)
 {
-    struct syncing syncing = {.apply = apply};
-    int rc = walk_with(apply, visit, &syncing, err);
+    struct syncing syncing = {.checkout = checkout};
+    int rc = walk_with(checkout, visit, &syncing, err);
     firn_os_dir_close(syncing.dir);
     firn_buf_deinit(&syncing.dir_path);
     firn_buf_deinit(&syncing.place.dir);
@@ -447,13 +447,13 @@ walk(struct firn_checkout *apply,
 }
 
 static int
-sync_finished_dirs(struct firn_checkout *apply, firn_error *err)
+sync_finished_dirs(struct firn_checkout *checkout, firn_error *err)
 {
     int rc = FIRN_OK;
-    for (const struct firn_checkout_dir *item = apply->dirs; item != NULL && rc == FIRN_OK;
+    for (const struct firn_checkout_dir *item = checkout->dirs; item != NULL && rc == FIRN_OK;
          item = item->next) {
         struct firn_os_dir *dir;
-        rc = firn_os_dir_open_beneath(apply->options.root, item->path, &dir, err);
+        rc = firn_os_dir_open_beneath(checkout->options.root, item->path, &dir, err);
         if (rc == FIRN_OK) {
             rc = firn_os_dir_sync(dir, err);
             firn_os_dir_close(dir);
@@ -464,73 +464,73 @@ sync_finished_dirs(struct firn_checkout *apply, firn_error *err)
 
 /* Makes durable what stage made, and what swap did. */
 static int
-sync_staged(struct firn_checkout *apply, firn_error *err)
+sync_staged(struct firn_checkout *checkout, firn_error *err)
 {
-    DCHECK(!apply->into_empty && !apply->progress.is_finishing);
-    return apply->syncs_each ? walk(apply, sync_staged_one, err)
-                             : firn_os_dir_sync_filesystem(apply->options.root, err);
+    DCHECK(!checkout->into_empty && !checkout->progress.is_finishing);
+    return checkout->syncs_each ? walk(checkout, sync_staged_one, err)
+                                : firn_os_dir_sync_filesystem(checkout->options.root, err);
 }
 
 static int
-sync_swapped(struct firn_checkout *apply, firn_error *err)
+sync_swapped(struct firn_checkout *checkout, firn_error *err)
 {
-    DCHECK(apply->progress.is_finishing && apply->removed_dirs.size == 0);
-    if (!apply->syncs_each) {
-        return firn_os_dir_sync_filesystem(apply->options.root, err);
+    DCHECK(checkout->progress.is_finishing && checkout->removed_dirs.size == 0);
+    if (!checkout->syncs_each) {
+        return firn_os_dir_sync_filesystem(checkout->options.root, err);
     }
-    int rc = walk(apply, sync_swapped_one, err);
-    return rc == FIRN_OK ? sync_finished_dirs(apply, err) : rc;
+    int rc = walk(checkout, sync_swapped_one, err);
+    return rc == FIRN_OK ? sync_finished_dirs(checkout, err) : rc;
 }
 
 int
-firn_checkout_prepare(struct firn_checkout *apply, firn_error *err)
+firn_checkout_prepare(struct firn_checkout *checkout, firn_error *err)
 {
-    DCHECK(is_between_passes(apply) && !apply->is_undone);
-    for (unsigned i = 0; i < apply->writer_count; i++) {
-        apply->writers[i].sync = apply->syncs_each;
+    DCHECK(is_between_passes(checkout) && !checkout->is_undone);
+    for (unsigned i = 0; i < checkout->writer_count; i++) {
+        checkout->writers[i].sync = checkout->syncs_each;
     }
-    int rc = firn_checkout_stage(apply, err);
-    if (rc == FIRN_OK && !apply->into_empty) {
-        rc = firn_checkout_phase(apply, "sync", 0, 0, err);
-        rc = rc == FIRN_OK ? sync_staged(apply, err) : rc;
+    int rc = firn_checkout_stage(checkout, err);
+    if (rc == FIRN_OK && !checkout->into_empty) {
+        rc = firn_checkout_phase(checkout, "sync", 0, 0, err);
+        rc = rc == FIRN_OK ? sync_staged(checkout, err) : rc;
     }
     if (rc == FIRN_OK) { /* the caller may cancel here, before the journal records more */
-        rc = firn_checkout_phase(apply, "look", 0, 0, err);
+        rc = firn_checkout_phase(checkout, "look", 0, 0, err);
     }
     if (rc != FIRN_OK) {
-        firn_checkout_stage_undo(apply);
+        firn_checkout_stage_undo(checkout);
     }
     return rc;
 }
 
 int
-firn_checkout_finish(struct firn_checkout *apply, firn_error *err)
+firn_checkout_finish(struct firn_checkout *checkout, firn_error *err)
 {
-    DCHECK(is_between_passes(apply) && !apply->is_undone); /* the staged entries exist */
-    int rc = firn_checkout_swap(apply, err);
+    DCHECK(is_between_passes(checkout) && !checkout->is_undone); /* the staged entries exist */
+    int rc = firn_checkout_swap(checkout, err);
     if (rc != FIRN_OK) {
         return rc;
     }
-    apply->counts.written_at_ns = firn_os_monotonic_ns(apply->os);
-    DCHECK(!apply->is_undone && apply->counts.not_restored >= apply->planned_left);
-    rc = firn_checkout_phase(apply, "sync", 0, 0, err);
-    rc = rc == FIRN_OK ? sync_swapped(apply, err) : rc;
-    return rc == FIRN_OK && apply->counts.not_restored > apply->planned_left
-               ? firn_checkout_plan_recount(apply, err)
+    checkout->counts.written_at_ns = firn_os_monotonic_ns(checkout->os);
+    DCHECK(!checkout->is_undone && checkout->counts.not_restored >= checkout->planned_left);
+    rc = firn_checkout_phase(checkout, "sync", 0, 0, err);
+    rc = rc == FIRN_OK ? sync_swapped(checkout, err) : rc;
+    return rc == FIRN_OK && checkout->counts.not_restored > checkout->planned_left
+               ? firn_checkout_plan_recount(checkout, err)
                : rc;
 }
 
 void
-firn_checkout_give_up(struct firn_checkout *apply)
+firn_checkout_give_up(struct firn_checkout *checkout)
 {
-    DCHECK(is_between_passes(apply) && !apply->progress.is_finishing); /* (I1) */
-    firn_checkout_stage_undo(apply);
+    DCHECK(is_between_passes(checkout) && !checkout->progress.is_finishing); /* (I1) */
+    firn_checkout_stage_undo(checkout);
 }
 
 bool
-firn_checkout_is_undone(const struct firn_checkout *apply)
+firn_checkout_is_undone(const struct firn_checkout *checkout)
 {
-    return apply->is_undone;
+    return checkout->is_undone;
 }
 
 static bool
@@ -540,17 +540,17 @@ has_tail(const void *ctx, firn_slice path)
 }
 
 struct firn_difference_walk_options
-firn_checkout_diff_options(const struct firn_checkout *apply)
+firn_checkout_diff_options(const struct firn_checkout *checkout)
 {
     return (struct firn_difference_walk_options){
-        .filter = apply->options.filter,
-        .is_to_replace = apply->options.stores != NULL ? has_tail : NULL,
-        .ctx = apply->options.stores,
+        .filter = checkout->options.filter,
+        .is_to_replace = checkout->options.stores != NULL ? has_tail : NULL,
+        .ctx = checkout->options.stores,
         .without_reserved = true};
 }
 
 struct walking {
-    struct firn_checkout *apply;
+    struct firn_checkout *checkout;
     int (*visit)(void *ctx, const struct firn_difference_walk_change *change, firn_error *err);
     void *ctx;
 };
@@ -560,120 +560,122 @@ static int
 visit_unless_left(void *ctx, const struct firn_difference_walk_change *change, firn_error *err)
 {
     struct walking *walking = ctx;
-    return firn_checkout_left_has(walking->apply, change->path)
+    return firn_checkout_left_has(walking->checkout, change->path)
                ? FIRN_OK
                : walking->visit(walking->ctx, change, err);
 }
 
 /* The same with a context for visit that is not the checkout. */
 static int
-walk_with(struct firn_checkout *apply,
+walk_with(struct firn_checkout *checkout,
           int (*visit)(void *ctx, const struct firn_difference_walk_change *change,
                        firn_error *err),
           void *ctx, firn_error *err)
 {
-    struct firn_difference_walk_options options = firn_checkout_diff_options(apply);
-    struct walking walking = {.apply = apply, .visit = visit, .ctx = ctx};
-    if (apply->record.is_whole) {
-        return firn_checkout_record_replay(&apply->record, visit_unless_left, &walking, err);
+    struct firn_difference_walk_options options = firn_checkout_diff_options(checkout);
+    struct walking walking = {.checkout = checkout, .visit = visit, .ctx = ctx};
+    if (checkout->record.is_whole) {
+        return firn_checkout_record_replay(&checkout->record, visit_unless_left, &walking, err);
     }
-    return firn_difference_walk(&apply->options.before, &apply->options.after, &options,
+    return firn_difference_walk(&checkout->options.before, &checkout->options.after, &options,
                                 visit_unless_left, &walking, err);
 }
 
 int
-firn_checkout_walk(struct firn_checkout *apply,
+firn_checkout_walk(struct firn_checkout *checkout,
                    int (*visit)(void *ctx, const struct firn_difference_walk_change *change,
                                 firn_error *err),
                    firn_error *err)
 {
-    return walk_with(apply, visit, apply, err);
+    return walk_with(checkout, visit, checkout, err);
 }
 
 /* ---- reporting ---- */
 
 void
-firn_checkout_notice(struct firn_checkout *apply, firn_notice_kind kind, firn_slice path,
+firn_checkout_notice(struct firn_checkout *checkout, firn_notice_kind kind, firn_slice path,
                      const char *text)
 {
-    const firn_callbacks *callbacks = &apply->options.callbacks;
+    const firn_callbacks *callbacks = &checkout->options.callbacks;
     if (callbacks->on_notice == NULL) {
         return;
     }
     firn_notice notice = {.kind = kind, .path = path, .text = text};
-    firn_os_mutex_lock(&apply->mutex);
+    firn_os_mutex_lock(&checkout->mutex);
     firn_os_callback_notice(callbacks, &notice);
-    firn_os_mutex_unlock(&apply->mutex);
+    firn_os_mutex_unlock(&checkout->mutex);
 }
 
 static int
-tell_progress_locked(struct firn_checkout *apply, int64_t now)
+tell_progress_locked(struct firn_checkout *checkout, int64_t now)
 {
-    firn_os_mutex_assert_held(&apply->mutex);
-    const struct firn_checkout_options *options = &apply->options;
+    firn_os_mutex_assert_held(&checkout->mutex);
+    const struct firn_checkout_options *options = &checkout->options;
     const firn_callbacks *callbacks = &options->callbacks;
-    apply->progress_due_ns = now + PROGRESS_INTERVAL_NS;
+    checkout->progress_due_ns = now + PROGRESS_INTERVAL_NS;
     if (options->on_step != NULL) {
-        options->on_step(options->step_ctx, &apply->progress);
+        options->on_step(options->step_ctx, &checkout->progress);
     }
-    int rc = callbacks->on_progress != NULL ? firn_os_callback_progress(callbacks, &apply->progress)
-                                            : FIRN_OK;
-    return apply->progress.is_finishing ? FIRN_OK : rc;
+    int rc = callbacks->on_progress != NULL
+                 ? firn_os_callback_progress(callbacks, &checkout->progress)
+                 : FIRN_OK;
+    return checkout->progress.is_finishing ? FIRN_OK : rc;
 }
 
 static int
-begin_phase(struct firn_checkout *apply, const firn_progress *progress, firn_error *err)
+begin_phase(struct firn_checkout *checkout, const firn_progress *progress, firn_error *err)
 {
     DCHECK(firn_os_callback_is_phase(progress->phase));
-    firn_os_mutex_lock(&apply->mutex);
-    bool is_finishing = apply->progress.is_finishing;
-    apply->progress = *progress;
-    apply->progress.is_finishing = is_finishing;
-    int rc = tell_progress_locked(apply, firn_os_monotonic_ns(apply->os));
-    firn_os_mutex_unlock(&apply->mutex);
+    firn_os_mutex_lock(&checkout->mutex);
+    bool is_finishing = checkout->progress.is_finishing;
+    checkout->progress = *progress;
+    checkout->progress.is_finishing = is_finishing;
+    int rc = tell_progress_locked(checkout, firn_os_monotonic_ns(checkout->os));
+    firn_os_mutex_unlock(&checkout->mutex);
     return rc == FIRN_OK ? FIRN_OK : firn_error_set(err, FIRN_CANCELLED, "cancelled");
 }
 
 int
-firn_checkout_phase(struct firn_checkout *apply, const char *phase, uint64_t files_total,
+firn_checkout_phase(struct firn_checkout *checkout, const char *phase, uint64_t files_total,
                     uint64_t bytes_total, firn_error *err)
 {
     const firn_progress progress = {
         .phase = phase, .files_total = files_total, .bytes_total = bytes_total};
-    return begin_phase(apply, &progress, err);
+    return begin_phase(checkout, &progress, err);
 }
 
 int
-firn_checkout_phase_next(struct firn_checkout *apply, const char *phase, firn_error *err)
+firn_checkout_phase_next(struct firn_checkout *checkout, const char *phase, firn_error *err)
 {
-    firn_progress progress = apply->progress;
+    firn_progress progress = checkout->progress;
     progress.phase = phase;
-    return begin_phase(apply, &progress, err);
+    return begin_phase(checkout, &progress, err);
 }
 
 void
-firn_checkout_finishing(struct firn_checkout *apply)
+firn_checkout_finishing(struct firn_checkout *checkout)
 {
-    firn_os_mutex_lock(&apply->mutex);
-    apply->progress.is_finishing = true;
-    firn_os_mutex_unlock(&apply->mutex);
+    firn_os_mutex_lock(&checkout->mutex);
+    checkout->progress.is_finishing = true;
+    firn_os_mutex_unlock(&checkout->mutex);
 }
 
 int
-firn_checkout_progress(struct firn_checkout *apply, uint64_t files, uint64_t bytes, firn_error *err)
+firn_checkout_progress(struct firn_checkout *checkout, uint64_t files, uint64_t bytes,
+                       firn_error *err)
 {
-    if (apply->options.callbacks.on_progress == NULL && apply->options.on_step == NULL) {
+    if (checkout->options.callbacks.on_progress == NULL && checkout->options.on_step == NULL) {
         return FIRN_OK;
     }
     int rc = FIRN_OK;
-    firn_os_mutex_lock(&apply->mutex);
-    apply->progress.files_done += files;
-    apply->progress.bytes_done += bytes;
-    int64_t now = firn_os_monotonic_ns(apply->os);
-    if (now >= apply->progress_due_ns) {
-        rc = tell_progress_locked(apply, now);
+    firn_os_mutex_lock(&checkout->mutex);
+    checkout->progress.files_done += files;
+    checkout->progress.bytes_done += bytes;
+    int64_t now = firn_os_monotonic_ns(checkout->os);
+    if (now >= checkout->progress_due_ns) {
+        rc = tell_progress_locked(checkout, now);
     }
-    firn_os_mutex_unlock(&apply->mutex);
+    firn_os_mutex_unlock(&checkout->mutex);
     return rc == FIRN_OK ? FIRN_OK : firn_error_set(err, FIRN_CANCELLED, "cancelled");
 }
 
@@ -699,20 +701,20 @@ firn_checkout_aside_name(const uint8_t *tag, firn_slice path, char *out)
 }
 
 bool
-firn_checkout_is_new_root(struct firn_checkout *apply, firn_slice path)
+firn_checkout_is_new_root(struct firn_checkout *checkout, firn_slice path)
 {
     struct path_item key = {.path = path.data, .size = path.size};
-    return firn_hash_map_find(&apply->new_roots, path_item_hash(&key), &key) != NULL;
+    return firn_hash_map_find(&checkout->new_roots, path_item_hash(&key), &key) != NULL;
 }
 
 int
-firn_checkout_add_new_root(struct firn_checkout *apply, firn_slice path, firn_error *err)
+firn_checkout_add_new_root(struct firn_checkout *checkout, firn_slice path, firn_error *err)
 {
-    DCHECK(!apply->into_empty && !firn_checkout_is_new_root(apply, path));
+    DCHECK(!checkout->into_empty && !firn_checkout_is_new_root(checkout, path));
     struct path_item item = {.size = path.size};
-    item.path = firn_arena_copy(&apply->arena, path.data, path.size);
+    item.path = firn_arena_copy(&checkout->arena, path.data, path.size);
     if (item.path == NULL ||
-        firn_hash_map_insert(&apply->new_roots, path_item_hash(&item), &item) == NULL) {
+        firn_hash_map_insert(&checkout->new_roots, path_item_hash(&item), &item) == NULL) {
         return firn_error_no_memory(err, "a list of paths");
     }
     return FIRN_OK;
@@ -722,11 +724,7 @@ firn_checkout_add_new_root(struct firn_checkout *apply, firn_slice path, firn_er
 static size_t
 name_offset(firn_slice path)
 {
-    size_t at = path.size;
-    while (at > 0 && path.data[at - 1] != '/') {
-        at--;
-    }
-    return at;
+    return path.size - firn_checkout_name_in(path).size;
 }
 
 /* The parent of a path, without its slash; empty for a name in the root. */
@@ -784,7 +782,7 @@ firn_checkout_final_place(firn_slice path, struct firn_checkout_place *out, firn
 }
 
 int
-firn_checkout_moved_place(struct firn_checkout *apply, firn_slice path, size_t root_size,
+firn_checkout_moved_place(struct firn_checkout *checkout, firn_slice path, size_t root_size,
                           struct firn_checkout_place *out, firn_error *err)
 {
     CHECK(root_size < path.size);
@@ -792,7 +790,7 @@ firn_checkout_moved_place(struct firn_checkout *apply, firn_slice path, size_t r
     firn_slice root = firn_bytes(path.data, root_size);
     firn_slice rest = firn_bytes(path.data + root_size, path.size - root_size);
     char temporary[FIRN_CHECKOUT_NAME_SIZE];
-    firn_checkout_temporary_name(apply->options.tag, root, temporary);
+    firn_checkout_temporary_name(checkout->options.tag, root, temporary);
     struct firn_buf moved = {0};
     int rc;
     FIRN_TRY(firn_buf_append_slice(&moved, firn_bytes(root.data, name_offset(root))));
@@ -807,20 +805,20 @@ out:
 }
 
 int
-firn_checkout_staged_place(struct firn_checkout *apply, firn_slice path,
+firn_checkout_staged_place(struct firn_checkout *checkout, firn_slice path,
                            struct firn_checkout_place *out, firn_error *err)
 {
-    if (apply->into_empty) {
+    if (checkout->into_empty) {
         return firn_checkout_final_place(path, out, err);
     }
     for (size_t size = 1; size < path.size; size++) {
         if (path.data[size] == '/' &&
-            firn_checkout_is_new_root(apply, firn_bytes(path.data, size))) {
-            return firn_checkout_moved_place(apply, path, size, out, err);
+            firn_checkout_is_new_root(checkout, firn_bytes(path.data, size))) {
+            return firn_checkout_moved_place(checkout, path, size, out, err);
         }
     }
     char temporary[FIRN_CHECKOUT_NAME_SIZE];
-    firn_checkout_temporary_name(apply->options.tag, path, temporary);
+    firn_checkout_temporary_name(checkout->options.tag, path, temporary);
     out->is_direct = false;
     return set_place(out, parent_of(path), firn_str(temporary), err);
 }
@@ -831,43 +829,43 @@ firn_checkout_staged_place(struct firn_checkout *apply, firn_slice path,
 enum { MAY_CHANGE_NAMES = 0300 };
 
 static int
-loosen(struct firn_checkout *apply, struct firn_os_dir *dir, const char *path, firn_error *err)
+loosen(struct firn_checkout *checkout, struct firn_os_dir *dir, const char *path, firn_error *err)
 {
-    DCHECK(!apply->is_superuser && !apply->into_empty);
+    DCHECK(!checkout->is_superuser && !checkout->into_empty);
     struct firn_os_stat stat;
     int rc = firn_os_dir_stat(dir, &stat, err);
     if (rc != FIRN_OK || (stat.mode & MAY_CHANGE_NAMES) == MAY_CHANGE_NAMES ||
-        stat.uid != firn_os_user_id(apply->os)) {
+        stat.uid != firn_os_user_id(checkout->os)) {
         return rc;
     }
-    firn_os_mutex_lock(&apply->mutex);
-    struct firn_checkout_loosened *loosened = firn_arena_alloc(&apply->arena, sizeof *loosened);
+    firn_os_mutex_lock(&checkout->mutex);
+    struct firn_checkout_loosened *loosened = firn_arena_alloc(&checkout->arena, sizeof *loosened);
     if (loosened != NULL) {
-        *loosened = (struct firn_checkout_loosened){.mode = stat.mode, .next = apply->loosened};
-        loosened->path = firn_arena_str(&apply->arena, path, strlen(path));
+        *loosened = (struct firn_checkout_loosened){.mode = stat.mode, .next = checkout->loosened};
+        loosened->path = firn_arena_str(&checkout->arena, path, strlen(path));
     }
     if (loosened == NULL || loosened->path == NULL) {
         rc = firn_error_no_memory(err, "a list of directories");
     } else {
-        apply->loosened = loosened;
+        checkout->loosened = loosened;
     }
-    firn_os_mutex_unlock(&apply->mutex);
+    firn_os_mutex_unlock(&checkout->mutex);
     const struct firn_os_node node = {.dir = dir};
     return rc == FIRN_OK ? firn_os_set_mode(node, stat.mode | MAY_CHANGE_NAMES, err) : rc;
 }
 
 int
-firn_checkout_tighten(struct firn_checkout *apply, bool all, firn_error *err)
+firn_checkout_tighten(struct firn_checkout *checkout, bool all, firn_error *err)
 {
-    struct firn_tree_filter *filter = apply->options.filter;
+    struct firn_tree_filter *filter = checkout->options.filter;
     int rc = FIRN_OK;
-    for (const struct firn_checkout_loosened *item = apply->loosened; item != NULL && rc == FIRN_OK;
-         item = item->next) {
+    for (const struct firn_checkout_loosened *item = checkout->loosened;
+         item != NULL && rc == FIRN_OK; item = item->next) {
         if (!all && (filter == NULL || firn_tree_filter_selects(filter, firn_str(item->path)))) {
             continue;
         }
         struct firn_os_dir *dir;
-        rc = firn_os_dir_open_beneath(apply->options.root, item->path, &dir, err);
+        rc = firn_os_dir_open_beneath(checkout->options.root, item->path, &dir, err);
         if (rc == FIRN_OK) {
             rc = firn_os_set_mode((struct firn_os_node){.dir = dir}, item->mode, err);
             firn_os_dir_close(dir);
@@ -878,7 +876,7 @@ firn_checkout_tighten(struct firn_checkout *apply, bool all, firn_error *err)
 }
 
 int
-firn_checkout_open_dir(struct firn_checkout *apply, const struct firn_buf *dir,
+firn_checkout_open_dir(struct firn_checkout *checkout, const struct firn_buf *dir,
                        struct firn_os_dir **cache, struct firn_buf *cache_path, firn_error *err)
 {
     DCHECK(dir->capacity > dir->size && dir->data[dir->size] == '\0');
@@ -892,7 +890,7 @@ firn_checkout_open_dir(struct firn_checkout *apply, const struct firn_buf *dir,
         return firn_error_no_memory(err, "a path");
     }
     const char *path = (const char *)dir->data;
-    int rc = firn_os_dir_open_beneath(apply->options.root, path, cache, err);
-    bool may_need_it = rc == FIRN_OK && !apply->is_superuser && !apply->into_empty;
-    return may_need_it ? loosen(apply, *cache, path, err) : rc;
+    int rc = firn_os_dir_open_beneath(checkout->options.root, path, cache, err);
+    bool may_need_it = rc == FIRN_OK && !checkout->is_superuser && !checkout->into_empty;
+    return may_need_it ? loosen(checkout, *cache, path, err) : rc;
 }

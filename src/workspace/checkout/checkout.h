@@ -17,7 +17,7 @@
 #include "catalog/catalog_journal.h"
 #include "difference/difference.h"
 #include "firn/workspace.h"
-#include "handle/ws_internal.h"
+#include "handle/ws_opened.h"
 #include "objects/objects.h"
 #include "os/os.h"
 #include "tree/tree.h"
@@ -80,27 +80,27 @@ struct firn_checkout_counts {
 
 FIRN_MUST_CHECK int firn_checkout_create(const struct firn_checkout_options *options,
                                          struct firn_checkout **out, firn_error *err);
-void firn_checkout_destroy(struct firn_checkout *apply);
-const struct firn_checkout_counts *firn_checkout_counts(const struct firn_checkout *apply);
+void firn_checkout_destroy(struct firn_checkout *checkout);
+const struct firn_checkout_counts *firn_checkout_counts(const struct firn_checkout *checkout);
 
 /* Reports every change to `visit`, and counts; nothing is written. An entry that is in the way and
  * in neither tree stays, and nothing is restored in its place: the entry is reported
  * (FIRN_NOTICE_LEFT_ALONE, FIRN_NOTICE_NOT_RESTORED) and counted. */
-FIRN_MUST_CHECK int firn_checkout_plan(struct firn_checkout *apply, firn_error *err);
+FIRN_MUST_CHECK int firn_checkout_plan(struct firn_checkout *checkout, firn_error *err);
 /* Reads and verifies every object that will be needed. After FIRN_CORRUPT err names object and
  * path. */
-FIRN_MUST_CHECK int firn_checkout_verify(struct firn_checkout *apply, firn_error *err);
+FIRN_MUST_CHECK int firn_checkout_verify(struct firn_checkout *checkout, firn_error *err);
 /* Writes everything new beside its target, durably. After a failure see firn_checkout_is_undone. */
-FIRN_MUST_CHECK int firn_checkout_prepare(struct firn_checkout *apply, firn_error *err);
+FIRN_MUST_CHECK int firn_checkout_prepare(struct firn_checkout *checkout, firn_error *err);
 /* Moves everything new to its place and removes what has to go, durably. A failure before the first
  * rename takes back what was prepared; a later one leaves the restore half done. An entry that
  * another process changed after the first rename is kept, reported and counted. */
-FIRN_MUST_CHECK int firn_checkout_finish(struct firn_checkout *apply, firn_error *err);
+FIRN_MUST_CHECK int firn_checkout_finish(struct firn_checkout *checkout, firn_error *err);
 /* Takes back what was prepared, instead of finishing it. */
-void firn_checkout_give_up(struct firn_checkout *apply);
+void firn_checkout_give_up(struct firn_checkout *checkout);
 /* After a failure, or after firn_checkout_give_up: whether everything is as it was before, with
  * nothing left under temporary names. */
-bool firn_checkout_is_undone(const struct firn_checkout *apply);
+bool firn_checkout_is_undone(const struct firn_checkout *checkout);
 
 /* The temporary name beside a path: ".firn-<tag>-<16 hex digits of the path's hash>"; and the name
  * that the old entry has for a moment if two names cannot be exchanged in one step. Both are

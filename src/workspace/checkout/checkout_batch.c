@@ -29,7 +29,7 @@ struct item {
 };
 
 struct batch {
-    struct firn_checkout *apply;
+    struct firn_checkout *checkout;
     int (*work)(struct firn_checkout_worker *worker, firn_slice path,
                 const struct firn_tree_entry *entry, firn_error *err);
     struct firn_arena arena;
@@ -38,18 +38,18 @@ struct batch {
     struct firn_checkout_worker *workers;
     atomic_size_t next;
     atomic_bool failed; /* a hint to stop; rc and err are read after all jobs have ended */
-    int rc;             /* under apply->mutex */
+    int rc;             /* under checkout->mutex */
     firn_error err;
 };
 
 firn_slice
-firn_checkout_batch_link_of(struct firn_checkout *apply, const struct firn_tree_entry *entry)
+firn_checkout_batch_link_of(struct firn_checkout *checkout, const struct firn_tree_entry *entry)
 {
-    struct firn_tree_filter *filter = apply->options.filter;
+    struct firn_tree_filter *filter = checkout->options.filter;
     bool is_left_out = entry->hard_link.size > 0 &&
                        ((filter != NULL && !firn_tree_filter_selects(filter, entry->hard_link)) ||
                         firn_tree_reserved_path(entry->hard_link) != NULL ||
-                        firn_checkout_left_has_whole(apply, entry->hard_link));
+                        firn_checkout_left_has_whole(checkout, entry->hard_link));
     return is_left_out ? firn_bytes(NULL, 0) : entry->hard_link;
 }
 
@@ -57,12 +57,12 @@ static void
 fail(struct batch *batch, int rc, const firn_error *err)
 {
     DCHECK(rc != FIRN_OK);
-    firn_os_mutex_lock(&batch->apply->mutex);
+    firn_os_mutex_lock(&batch->checkout->mutex);
     if (batch->rc == FIRN_OK) {
         batch->rc = rc;
         batch->err = *err;
     }
-    firn_os_mutex_unlock(&batch->apply->mutex);
+    firn_os_mutex_unlock(&batch->checkout->mutex);
     atomic_store_explicit(&batch->failed, true, memory_order_relaxed);
 }
 
@@ -105,7 +105,7 @@ run_worker(void *arg)
             bytes += item->entry.size;
         }
         if (rc == FIRN_OK) {
-            rc = firn_checkout_progress(batch->apply, files, bytes, &err);
+            rc = firn_checkout_progress(batch->checkout, files, bytes, &err);
         }
         if (rc != FIRN_OK) {
             fail(batch, rc, &err);
@@ -130,18 +130,18 @@ compare_places(const void *a, const void *b)
 static int
 work_off_small(struct batch *batch, firn_error *err)
 {
-    struct firn_checkout *apply = batch->apply;
-    struct job *jobs = firn_alloc_array(apply->writer_count, sizeof *jobs);
+    struct firn_checkout *checkout = batch->checkout;
+    struct job *jobs = firn_alloc_array(checkout->writer_count, sizeof *jobs);
     if (jobs == NULL) {
         return firn_error_no_memory(err, "a restore");
     }
     atomic_store(&batch->next, 0);
     int rc = FIRN_OK;
-    for (unsigned i = 0; i < apply->writer_count && rc == FIRN_OK; i++) {
+    for (unsigned i = 0; i < checkout->writer_count && rc == FIRN_OK; i++) {
         jobs[i] = (struct job){.batch = batch, .worker = &batch->workers[i]};
-        rc = firn_os_jobs_submit(apply->jobs, run_worker, &jobs[i], err);
+        rc = firn_os_jobs_submit(checkout->jobs, run_worker, &jobs[i], err);
     }
-    firn_os_jobs_wait(apply->jobs);
+    firn_os_jobs_wait(checkout->jobs);
     firn_free(jobs);
     DCHECK(atomic_load(&batch->failed) == (batch->rc != FIRN_OK));
     DCHECK(rc != FIRN_OK || batch->rc != FIRN_OK || atomic_load(&batch->next) >= batch->count);
@@ -159,12 +159,12 @@ work_off_large(struct batch *batch, firn_error *err)
     struct firn_checkout_worker *worker = &batch->workers[0];
     int rc = FIRN_OK;
     DCHECK(worker->write->spread == NULL);
-    worker->write->spread = &batch->apply->spread;
+    worker->write->spread = &batch->checkout->spread;
     for (size_t i = 0; i < batch->count && rc == FIRN_OK; i++) {
         const struct item *item = &batch->items[i];
         if (is_large(item)) {
             rc = batch->work(worker, item->path, &item->entry, err);
-            rc = rc == FIRN_OK ? firn_checkout_progress(batch->apply, 1, 0, err) : rc;
+            rc = rc == FIRN_OK ? firn_checkout_progress(batch->checkout, 1, 0, err) : rc;
         }
     }
     worker->write->spread = NULL;
@@ -190,8 +190,8 @@ work_off(struct batch *batch, firn_error *err)
 static int
 collect(void *ctx, const struct firn_difference_walk_change *change, firn_error *err)
 {
-    struct firn_checkout *apply = ctx;
-    struct batch *batch = apply->batch;
+    struct firn_checkout *checkout = ctx;
+    struct batch *batch = checkout->batch;
     if (!firn_checkout_needs_content(change)) {
         return FIRN_OK;
     }
@@ -199,7 +199,7 @@ collect(void *ctx, const struct firn_difference_walk_change *change, firn_error 
     struct item *item = &batch->items[batch->count];
     item->path = change->path;
     item->entry = *change->after;
-    item->entry.hard_link = firn_checkout_batch_link_of(apply, change->after);
+    item->entry.hard_link = firn_checkout_batch_link_of(checkout, change->after);
     if (!firn_checkout_copy_slice(&batch->arena, &item->path) ||
         !firn_checkout_copy_slice(&batch->arena, &item->entry.name) ||
         !firn_checkout_copy_slice(&batch->arena, &item->entry.target) ||
@@ -209,7 +209,7 @@ collect(void *ctx, const struct firn_difference_walk_change *change, firn_error 
     }
     item->place = (struct firn_objects_place){0};
     if (item->entry.kind == FIRN_TREE_FILE && item->entry.hard_link.size == 0) {
-        int rc = firn_objects_find(apply->options.objects, &item->entry.hash, &item->place, err);
+        int rc = firn_objects_find(checkout->options.objects, &item->entry.hash, &item->place, err);
         if (rc != FIRN_OK && rc != FIRN_NOT_FOUND) {
             return rc; /* work reports an object that is not found, with its path */
         }
@@ -222,22 +222,22 @@ collect(void *ctx, const struct firn_difference_walk_change *change, firn_error 
 }
 
 static int
-create_batch(struct firn_checkout *apply, struct batch **out, firn_error *err)
+create_batch(struct firn_checkout *checkout, struct batch **out, firn_error *err)
 {
     struct batch *batch = firn_alloc_zeroed(sizeof *batch);
     *out = batch;
     if (batch == NULL) {
         return firn_error_no_memory(err, "a batch of changes");
     }
-    batch->apply = apply;
+    batch->checkout = checkout;
     batch->items = firn_alloc_array(BATCH_CHANGES, sizeof *batch->items);
-    batch->workers = firn_alloc_zeroed(apply->writer_count * sizeof *batch->workers);
+    batch->workers = firn_alloc_zeroed(checkout->writer_count * sizeof *batch->workers);
     if (batch->items == NULL || batch->workers == NULL) {
         return firn_error_no_memory(err, "a batch of changes");
     }
-    for (unsigned i = 0; i < apply->writer_count; i++) {
+    for (unsigned i = 0; i < checkout->writer_count; i++) {
         batch->workers[i] =
-            (struct firn_checkout_worker){.apply = apply, .write = &apply->writers[i]};
+            (struct firn_checkout_worker){.checkout = checkout, .write = &checkout->writers[i]};
     }
     return FIRN_OK;
 }
@@ -248,7 +248,7 @@ destroy_batch(struct batch *batch)
     if (batch == NULL) {
         return;
     }
-    for (unsigned i = 0; batch->workers != NULL && i < batch->apply->writer_count; i++) {
+    for (unsigned i = 0; batch->workers != NULL && i < batch->checkout->writer_count; i++) {
         firn_os_dir_close(batch->workers[i].dir);
         firn_buf_deinit(&batch->workers[i].dir_path);
         firn_buf_deinit(&batch->workers[i].place.dir);
@@ -260,23 +260,23 @@ destroy_batch(struct batch *batch)
 }
 
 int
-firn_checkout_batch_run(struct firn_checkout *apply, const char *phase,
+firn_checkout_batch_run(struct firn_checkout *checkout, const char *phase,
                         int (*work)(struct firn_checkout_worker *worker, firn_slice path,
                                     const struct firn_tree_entry *entry, firn_error *err),
                         firn_error *err)
 {
-    DCHECK(apply->batch == NULL);
+    DCHECK(checkout->batch == NULL);
     struct batch *batch = NULL;
     int rc;
-    FIRN_TRY(firn_checkout_phase(apply, phase, apply->counts.added + apply->counts.changed,
-                                 apply->counts.bytes, err));
-    FIRN_TRY(create_batch(apply, &batch, err));
+    FIRN_TRY(firn_checkout_phase(checkout, phase, checkout->counts.added + checkout->counts.changed,
+                                 checkout->counts.bytes, err));
+    FIRN_TRY(create_batch(checkout, &batch, err));
     batch->work = work;
-    apply->batch = batch;
-    FIRN_TRY(firn_checkout_walk(apply, collect, err));
+    checkout->batch = batch;
+    FIRN_TRY(firn_checkout_walk(checkout, collect, err));
     FIRN_TRY(work_off(batch, err));
 out:
-    apply->batch = NULL;
+    checkout->batch = NULL;
     destroy_batch(batch);
     return rc;
 }

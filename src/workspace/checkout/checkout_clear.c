@@ -109,13 +109,13 @@ out:
 }
 
 int
-firn_checkout_clear_place(struct firn_checkout *apply, const struct firn_checkout_place *place,
+firn_checkout_clear_place(struct firn_checkout *checkout, const struct firn_checkout_place *place,
                           firn_error *err)
 {
     struct firn_buf path = {0};
     int rc = append_place(&path, place, err);
     if (rc == FIRN_OK) {
-        rc = firn_checkout_clear_tree(apply->options.root, &path, path.size, err);
+        rc = firn_checkout_clear_tree(checkout->options.root, &path, path.size, err);
     }
     firn_buf_deinit(&path);
     return rc;

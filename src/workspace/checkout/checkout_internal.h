@@ -80,15 +80,15 @@ enum { FIRN_CHECKOUT_FEW = 32 };
 
 /* A directory whose metadata is set at the end, deepest first. */
 struct firn_checkout_dir {
-    const char *path;             /* in apply->arena, NUL-terminated */
-    struct firn_tree_entry entry; /* xattrs in apply->arena */
+    const char *path;             /* in checkout->arena, NUL-terminated */
+    struct firn_tree_entry entry; /* xattrs in checkout->arena */
     bool only_time;               /* an unchanged directory: changes inside moved its time */
     struct firn_checkout_dir *next;
 };
 
 /* A directory that was made writable temporarily. */
 struct firn_checkout_loosened {
-    const char *path; /* in apply->arena, NUL-terminated */
+    const char *path; /* in checkout->arena, NUL-terminated */
     uint32_t mode;    /* its own mode */
     struct firn_checkout_loosened *next;
 };
@@ -131,8 +131,8 @@ struct firn_checkout {
 
 /* Whether a change makes a new directory that is built under a temporary name: one whose parent
  * is there already. */
-bool firn_checkout_is_new_root(struct firn_checkout *apply, firn_slice path);
-FIRN_MUST_CHECK int firn_checkout_add_new_root(struct firn_checkout *apply, firn_slice path,
+bool firn_checkout_is_new_root(struct firn_checkout *checkout, firn_slice path);
+FIRN_MUST_CHECK int firn_checkout_add_new_root(struct firn_checkout *checkout, firn_slice path,
                                                firn_error *err);
 
 /* Where the new entry for a path is built before the swap. Inside a new root that is the final name
@@ -142,11 +142,11 @@ struct firn_checkout_place {
     char name[FIRN_TREE_NAME_SIZE_MAX + 1];
     bool is_direct; /* under its own name: nothing to swap */
 };
-FIRN_MUST_CHECK int firn_checkout_staged_place(struct firn_checkout *apply, firn_slice path,
+FIRN_MUST_CHECK int firn_checkout_staged_place(struct firn_checkout *checkout, firn_slice path,
                                                struct firn_checkout_place *out, firn_error *err);
 /* Where an entry is while a directory above it has its temporary name; root_size is the size of
  * that directory's path within path. */
-FIRN_MUST_CHECK int firn_checkout_moved_place(struct firn_checkout *apply, firn_slice path,
+FIRN_MUST_CHECK int firn_checkout_moved_place(struct firn_checkout *checkout, firn_slice path,
                                               size_t root_size, struct firn_checkout_place *out,
                                               firn_error *err);
 /* The final place of a path. */
@@ -158,11 +158,12 @@ FIRN_MUST_CHECK int firn_checkout_final_place(firn_slice path, struct firn_check
 /* Calls visit for each change that is not left alone: those of the plan's record or, without one,
  * of a walk over the trees. */
 FIRN_MUST_CHECK int firn_checkout_walk(
-    struct firn_checkout *apply,
+    struct firn_checkout *checkout,
     int (*visit)(void *ctx, const struct firn_difference_walk_change *change, firn_error *err),
     firn_error *err);
 /* The options of that walk. */
-struct firn_difference_walk_options firn_checkout_diff_options(const struct firn_checkout *apply);
+struct firn_difference_walk_options
+firn_checkout_diff_options(const struct firn_checkout *checkout);
 
 /* Whether a change needs new content on disk (a file or link to be written or linked). */
 static inline bool
@@ -177,7 +178,7 @@ firn_checkout_needs_content(const struct firn_difference_walk_change *change)
 
 /* One thread's part in a batch. */
 struct firn_checkout_worker {
-    struct firn_checkout *apply;
+    struct firn_checkout *checkout;
     struct firn_checkout_write *write;
     struct firn_os_dir *dir; /* the last directory, and its path */
     struct firn_buf dir_path;
@@ -188,12 +189,12 @@ struct firn_checkout_worker {
  * threads. A hard link is dropped, and the entry becomes a file of its own, if the link names a
  * path that the filter leaves out, a reserved name, or an entry that is left as it is. */
 FIRN_MUST_CHECK int
-firn_checkout_batch_run(struct firn_checkout *apply, const char *phase,
+firn_checkout_batch_run(struct firn_checkout *checkout, const char *phase,
                         int (*work)(struct firn_checkout_worker *worker, firn_slice path,
                                     const struct firn_tree_entry *entry, firn_error *err),
                         firn_error *err);
 /* The path that an entry must be linked to, or an empty slice. */
-firn_slice firn_checkout_batch_link_of(struct firn_checkout *apply,
+firn_slice firn_checkout_batch_link_of(struct firn_checkout *checkout,
                                        const struct firn_tree_entry *entry);
 
 /* Exchanges temporary and final. FIRN_NOT_FOUND if one of them does not exist. */
@@ -205,70 +206,77 @@ FIRN_MUST_CHECK int firn_checkout_clear_tree(struct firn_os_dir *root, struct fi
                                              size_t base_size, firn_error *err);
 
 /* The same for the directory that was built at a place. */
-FIRN_MUST_CHECK int firn_checkout_clear_place(struct firn_checkout *apply,
+FIRN_MUST_CHECK int firn_checkout_clear_place(struct firn_checkout *checkout,
                                               const struct firn_checkout_place *place,
                                               firn_error *err);
 
 /* Opens the directory of a place, or keeps the open one if it is the same. A directory that is not
  * writable is made writable until firn_checkout_tighten. */
-FIRN_MUST_CHECK int firn_checkout_open_dir(struct firn_checkout *apply, const struct firn_buf *dir,
-                                           struct firn_os_dir **cache, struct firn_buf *cache_path,
-                                           firn_error *err);
+FIRN_MUST_CHECK int firn_checkout_open_dir(struct firn_checkout *checkout,
+                                           const struct firn_buf *dir, struct firn_os_dir **cache,
+                                           struct firn_buf *cache_path, firn_error *err);
 
 /* Sets back the modes of directories that were made writable: of all, or only of those that the
  * filter leaves out, if the directories of the walk have their final modes already. */
-FIRN_MUST_CHECK int firn_checkout_tighten(struct firn_checkout *apply, bool all, firn_error *err);
+FIRN_MUST_CHECK int firn_checkout_tighten(struct firn_checkout *checkout, bool all,
+                                          firn_error *err);
 
 /* ---- what no pass changes: checkout.c ---- */
 
 /* Whether the entry at a path, or one above it, is left as it is with everything below. */
-bool firn_checkout_left_has_whole(const struct firn_checkout *apply, firn_slice path);
+bool firn_checkout_left_has_whole(const struct firn_checkout *checkout, firn_slice path);
 /* The same, or the entry at the path is left by itself. */
-bool firn_checkout_left_has(const struct firn_checkout *apply, firn_slice path);
+bool firn_checkout_left_has(const struct firn_checkout *checkout, firn_slice path);
 /* Leaves an existing entry alone, but not what is below it. Reports nothing. */
-FIRN_MUST_CHECK int firn_checkout_left_itself(struct firn_checkout *apply, firn_slice path,
+FIRN_MUST_CHECK int firn_checkout_left_itself(struct firn_checkout *checkout, firn_slice path,
                                               firn_error *err);
 /* Leaves an entry and everything below it alone, because rules exclude it now; reported as the
  * first excluded_size bytes of its path. */
-FIRN_MUST_CHECK int firn_checkout_left_excluded(struct firn_checkout *apply, firn_slice path,
+FIRN_MUST_CHECK int firn_checkout_left_excluded(struct firn_checkout *checkout, firn_slice path,
                                                 size_t excluded_size, firn_error *err);
 /* The same for a reason that makes the restore incomplete; text is one line. Any thread, but not
  * during a walk on another thread. */
-FIRN_MUST_CHECK int firn_checkout_left_behind(struct firn_checkout *apply, firn_slice path,
+FIRN_MUST_CHECK int firn_checkout_left_behind(struct firn_checkout *checkout, firn_slice path,
                                               const char *text, firn_error *err);
 /* The same for a directory's own attributes only: what is in it is changed. */
-FIRN_MUST_CHECK int firn_checkout_left_attributes(struct firn_checkout *apply, firn_slice path,
+FIRN_MUST_CHECK int firn_checkout_left_attributes(struct firn_checkout *checkout, firn_slice path,
                                                   const char *text, firn_error *err);
 
 /* Begins a phase and reports it. FIRN_CANCELLED if the caller cancels, unless it is too late for
  * that (firn_checkout_finishing). */
-FIRN_MUST_CHECK int firn_checkout_phase(struct firn_checkout *apply, const char *phase,
+FIRN_MUST_CHECK int firn_checkout_phase(struct firn_checkout *checkout, const char *phase,
                                         uint64_t files_total, uint64_t bytes_total,
                                         firn_error *err);
 /* The same, without resetting the counts. */
-FIRN_MUST_CHECK int firn_checkout_phase_next(struct firn_checkout *apply, const char *phase,
+FIRN_MUST_CHECK int firn_checkout_phase_next(struct firn_checkout *checkout, const char *phase,
                                              firn_error *err);
 /* From here on the restore cannot be cancelled. */
-void firn_checkout_finishing(struct firn_checkout *apply);
+void firn_checkout_finishing(struct firn_checkout *checkout);
 /* Reports progress, a few times a second; FIRN_CANCELLED as above. Any thread. */
-FIRN_MUST_CHECK int firn_checkout_progress(struct firn_checkout *apply, uint64_t files,
+FIRN_MUST_CHECK int firn_checkout_progress(struct firn_checkout *checkout, uint64_t files,
                                            uint64_t bytes, firn_error *err);
-void firn_checkout_notice(struct firn_checkout *apply, firn_notice_kind kind, firn_slice path,
+void firn_checkout_notice(struct firn_checkout *checkout, firn_notice_kind kind, firn_slice path,
                           const char *text);
 
-/* ---- displaced entries: checkout_swap.c ---- */
-
 /* The last component of a path. */
-firn_slice firn_checkout_swap_displaced_name(firn_slice path);
+static inline firn_slice
+firn_checkout_name_in(firn_slice path)
+{
+    size_t at = path.size;
+    while (at > 0 && path.data[at - 1] != '/') {
+        at--;
+    }
+    return firn_bytes(path.data + at, path.size - at);
+}
 
 /* ---- the passes ---- */
 
-FIRN_MUST_CHECK int firn_checkout_stage(struct firn_checkout *apply, firn_error *err);
-/* Removes what stage made, and sets apply->is_undone if all of it is gone. */
-void firn_checkout_stage_undo(struct firn_checkout *apply);
-FIRN_MUST_CHECK int firn_checkout_swap(struct firn_checkout *apply, firn_error *err);
+FIRN_MUST_CHECK int firn_checkout_stage(struct firn_checkout *checkout, firn_error *err);
+/* Removes what stage made, and sets checkout->is_undone if all of it is gone. */
+void firn_checkout_stage_undo(struct firn_checkout *checkout);
+FIRN_MUST_CHECK int firn_checkout_swap(struct firn_checkout *checkout, firn_error *err);
 /* Counts the changes again, after more entries were left alone than planned. */
-FIRN_MUST_CHECK int firn_checkout_plan_recount(struct firn_checkout *apply, firn_error *err);
+FIRN_MUST_CHECK int firn_checkout_plan_recount(struct firn_checkout *checkout, firn_error *err);
 
 /* Changes that the system does not permit. */
 

@@ -46,9 +46,9 @@ struct firn_checkout_able {
 
 /* Why what is at a path, or a part of it, is in no checkpoint. */
 static enum firn_checkout_unsaved
-why_unsaved(const struct firn_checkout *apply, firn_slice path, size_t *out_size)
+why_unsaved(const struct firn_checkout *checkout, firn_slice path, size_t *out_size)
 {
-    const struct firn_checkout_options *options = &apply->options;
+    const struct firn_checkout_options *options = &checkout->options;
     *out_size = path.size;
     const enum firn_checkout_unsaved why =
         options->unsaved_why != NULL ? options->unsaved_why(options->unsaved, path, out_size)
@@ -59,9 +59,9 @@ why_unsaved(const struct firn_checkout *apply, firn_slice path, size_t *out_size
 
 /* Whether the caller named this path. */
 static bool
-is_asked_for(const struct firn_checkout *apply, firn_slice path)
+is_asked_for(const struct firn_checkout *checkout, firn_slice path)
 {
-    const struct firn_tree_filter *filter = apply->options.filter;
+    const struct firn_tree_filter *filter = checkout->options.filter;
     for (size_t i = 0; filter != NULL && i < filter->count; i++) {
         if (firn_slice_equal(filter->paths[i], path)) {
             return true;
@@ -72,18 +72,18 @@ is_asked_for(const struct firn_checkout *apply, firn_slice path)
 
 /* Leaves alone an entry that is in no checkpoint. */
 static int
-leave_unsaved(struct firn_checkout *apply, firn_slice path, const struct firn_os_stat *stat,
+leave_unsaved(struct firn_checkout *checkout, firn_slice path, const struct firn_os_stat *stat,
               firn_error *err)
 {
     size_t size;
-    const enum firn_checkout_unsaved why = why_unsaved(apply, path, &size);
-    if (why == FIRN_CHECKOUT_EXCLUDED && !is_asked_for(apply, path)) {
-        return firn_checkout_left_excluded(apply, path, size, err);
+    const enum firn_checkout_unsaved why = why_unsaved(checkout, path, &size);
+    if (why == FIRN_CHECKOUT_EXCLUDED && !is_asked_for(checkout, path)) {
+        return firn_checkout_left_excluded(checkout, path, size, err);
     }
     const bool is_special =
         stat->kind != FIRN_OS_FILE && stat->kind != FIRN_OS_DIR && stat->kind != FIRN_OS_SYMLINK;
     return firn_checkout_left_behind(
-        apply, path,
+        checkout, path,
         why == FIRN_CHECKOUT_EXCLUDED
             ? "today's rules exclude the entry that is there: move it away first"
         : why == FIRN_CHECKOUT_UNREAD ? "the file there could not be read, so no checkpoint has "
@@ -96,7 +96,7 @@ leave_unsaved(struct firn_checkout *apply, firn_slice path, const struct firn_os
 /* Refuses the whole restore if an entry would be displaced whose attributes no checkpoint has (I1):
  * an undo could not bring them back. */
 static int
-is_not_saved(firn_slice path, firn_error *err)
+refuse_unsaved(firn_slice path, firn_error *err)
 {
     return firn_error_set(
         err, FIRN_CONFLICT,
@@ -108,7 +108,7 @@ is_not_saved(firn_slice path, firn_error *err)
 /* Fails because an entry above one of the named paths is not a directory and is not restored
  * itself. */
 static int
-has_no_directory(firn_slice path, firn_error *err)
+refuse_no_directory(firn_slice path, firn_error *err)
 {
     return firn_error_set(err, FIRN_CONFLICT,
                           "'%.*s' could not be restored: its directory does not exist; restore "
@@ -132,27 +132,27 @@ may_stay(const struct firn_checkout_look *look, const struct firn_tree_entry *af
 /* Whether the entry to add is the lock of a store. Locks are never restored: a restore of a store
  * creates the lock when it takes it. */
 static bool
-is_lock(const struct firn_checkout *apply, const struct firn_difference_walk_change *change)
+is_lock(const struct firn_checkout *checkout, const struct firn_difference_walk_change *change)
 {
-    return apply->options.stores != NULL && change->after->kind != FIRN_TREE_DIR &&
-           firn_checkout_stores_is_lock(apply->options.stores, change->path);
+    return checkout->options.stores != NULL && change->after->kind != FIRN_TREE_DIR &&
+           firn_checkout_stores_is_lock(checkout->options.stores, change->path);
 }
 
 /* Opens the directory of an entry. */
 static int
-open_above(struct firn_checkout *apply, firn_slice path, struct firn_checkout_place *place,
+open_above(struct firn_checkout *checkout, firn_slice path, struct firn_checkout_place *place,
            struct firn_os_dir **out, firn_error *err)
 {
     int rc = firn_checkout_final_place(path, place, err);
     if (rc != FIRN_OK) {
         return rc;
     }
-    rc = firn_os_dir_open_beneath(apply->options.root, (const char *)place->dir.data, out, err);
-    return rc == FIRN_NOT_FOUND ? has_no_directory(path, err) : rc;
+    rc = firn_os_dir_open_beneath(checkout->options.root, (const char *)place->dir.data, out, err);
+    return rc == FIRN_NOT_FOUND ? refuse_no_directory(path, err) : rc;
 }
 
 static int
-pass_on(void *ctx, uint64_t bytes, firn_error *err)
+tick(void *ctx, uint64_t bytes, firn_error *err)
 {
     (void)bytes;
     return firn_checkout_progress(ctx, 0, 0, err);
@@ -161,35 +161,35 @@ pass_on(void *ctx, uint64_t bytes, firn_error *err)
 /* The name of an entry to add must be free, or taken by an equal entry; otherwise the existing
  * entry stays. */
 static int
-check_is_free(struct firn_checkout *apply, const struct firn_difference_walk_change *change,
+check_is_free(struct firn_checkout *checkout, const struct firn_difference_walk_change *change,
               firn_error *err)
 {
-    DCHECK(change->before == NULL && !apply->into_empty);
+    DCHECK(change->before == NULL && !checkout->into_empty);
     struct firn_checkout_place place = {0};
     struct firn_os_dir *dir = NULL;
     struct firn_os_stat stat;
     size_t size;
     bool is_equal = false;
     int rc;
-    if (is_lock(apply, change)) {
-        return firn_checkout_left_itself(apply, change->path, err);
+    if (is_lock(checkout, change)) {
+        return firn_checkout_left_itself(checkout, change->path, err);
     }
-    FIRN_TRY(open_above(apply, change->path, &place, &dir, err));
+    FIRN_TRY(open_above(checkout, change->path, &place, &dir, err));
     rc = firn_os_stat(dir, place.name, &stat, err);
     if (rc == FIRN_OK) {
         struct firn_checkout_look look = {.dir = dir,
                                           .name = place.name,
                                           .stat = &stat,
-                                          .buf = &apply->path,
-                                          .objects = apply->options.objects,
-                                          .tick = pass_on,
-                                          .ctx = apply};
-        if (why_unsaved(apply, change->path, &size) != FIRN_CHECKOUT_UNREAD) {
+                                          .buf = &checkout->path,
+                                          .objects = checkout->options.objects,
+                                          .tick = tick,
+                                          .ctx = checkout};
+        if (why_unsaved(checkout, change->path, &size) != FIRN_CHECKOUT_UNREAD) {
             FIRN_TRY(may_stay(&look, change->after, &is_equal, err));
         }
-        rc = is_equal ? firn_checkout_left_itself(apply, change->path, err)
-                      : leave_unsaved(apply, change->path, &stat, err);
-        DCHECK(rc != FIRN_OK || firn_checkout_left_has(apply, change->path)); /* (I1), (I3) */
+        rc = is_equal ? firn_checkout_left_itself(checkout, change->path, err)
+                      : leave_unsaved(checkout, change->path, &stat, err);
+        DCHECK(rc != FIRN_OK || firn_checkout_left_has(checkout, change->path)); /* (I1), (I3) */
     } else if (rc == FIRN_NOT_FOUND) {
         rc = FIRN_OK;
     }
@@ -201,10 +201,10 @@ out:
 
 /* To be called before a change is reported, and before an existing entry is examined. */
 static int
-prepare_store(struct firn_checkout *apply, const struct firn_difference_walk_change *change,
+prepare_store(struct firn_checkout *checkout, const struct firn_difference_walk_change *change,
               firn_error *err)
 {
-    struct firn_checkout_stores *stores = apply->options.stores;
+    struct firn_checkout_stores *stores = checkout->options.stores;
     if (stores == NULL || change->kind == FIRN_DIFFERENCE_WALK_SAME) {
         return FIRN_OK;
     }
@@ -215,7 +215,7 @@ prepare_store(struct firn_checkout *apply, const struct firn_difference_walk_cha
 /* ---- a directory that becomes something else ---- */
 
 struct names {
-    struct firn_checkout *apply;
+    struct firn_checkout *checkout;
     struct firn_os_dir *dir;
     struct firn_buf path; /* of the directory, and then of an entry */
     size_t path_size;
@@ -228,7 +228,7 @@ static int
 count_name(void *ctx, const struct firn_os_dirent *entry)
 {
     struct names *names = ctx;
-    const struct firn_checkout_stores *stores = names->apply->options.stores;
+    const struct firn_checkout_stores *stores = names->checkout->options.stores;
     const firn_slice dir = firn_bytes(names->path.data, names->path_size);
     size_t size;
     if (stores != NULL && firn_checkout_stores_is_leftover(stores, names->dir, dir, entry->name)) {
@@ -241,20 +241,20 @@ count_name(void *ctx, const struct firn_os_dirent *entry)
     }
     names->count++;
     names->excluded +=
-        why_unsaved(names->apply, firn_buf_slice(&names->path), &size) == FIRN_CHECKOUT_EXCLUDED;
+        why_unsaved(names->checkout, firn_buf_slice(&names->path), &size) == FIRN_CHECKOUT_EXCLUDED;
     DCHECK(names->excluded <= names->count);
     return FIRN_OK;
 }
 
 static int
-count_entries(struct firn_checkout *apply, const struct firn_tree_entry *directory, uint64_t *out,
-              firn_error *err)
+count_entries(struct firn_checkout *checkout, const struct firn_tree_entry *directory,
+              uint64_t *out, firn_error *err)
 {
     struct firn_tree_iterator *iterator = NULL;
     int rc;
     *out = 0;
-    FIRN_TRY(
-        firn_tree_iterator_create(apply->options.before.source, &directory->hash, &iterator, err));
+    FIRN_TRY(firn_tree_iterator_create(checkout->options.before.source, &directory->hash, &iterator,
+                                       err));
     for (;;) {
         const struct firn_tree_entry *entry;
         bool is_end;
@@ -274,19 +274,19 @@ enum hindrance { NO_HINDRANCE, EXCLUDED_INSIDE, UNSAVED_INSIDE, FIXED_INSIDE };
 
 /* Checks one directory: it may hold only what its tree has. */
 static int
-look_inside(struct firn_checkout *apply, firn_slice path, const struct firn_tree_entry *directory,
-            enum hindrance *out, firn_error *err)
+look_inside(struct firn_checkout *checkout, firn_slice path,
+            const struct firn_tree_entry *directory, enum hindrance *out, firn_error *err)
 {
-    struct names names = {.apply = apply, .path_size = path.size, .err = err};
+    struct names names = {.checkout = checkout, .path_size = path.size, .err = err};
     uint64_t known;
     int rc;
     DCHECK(directory->kind == FIRN_TREE_DIR);
-    FIRN_TRY(count_entries(apply, directory, &known, err));
+    FIRN_TRY(count_entries(checkout, directory, &known, err));
     if (firn_buf_append_slice(&names.path, path) != FIRN_OK || firn_buf_text(&names.path) == NULL) {
         rc = firn_error_no_memory(err, "a path");
         goto out;
     }
-    FIRN_TRY(firn_os_dir_open_beneath(apply->options.root, (const char *)names.path.data,
+    FIRN_TRY(firn_os_dir_open_beneath(checkout->options.root, (const char *)names.path.data,
                                       &names.dir, err));
     FIRN_TRY(firn_os_dir_list(names.dir, count_name, &names, err));
     if (names.count > known) {
@@ -299,7 +299,7 @@ out:
 }
 
 struct vanishing {
-    struct firn_checkout *apply;
+    struct firn_checkout *checkout;
     struct firn_checkout_able able;
     firn_slice root;
     enum hindrance hindrance;
@@ -518,10 +518,10 @@ look_at_vanishing(void *ctx, const struct firn_difference_walk_change *change, f
     if (!is_inside || change->before == NULL) {
         return FIRN_OK;
     }
-    const enum firn_checkout_unsaved why = why_unsaved(vanishing->apply, change->path, &size);
-    FIRN_TRY(prepare_store(vanishing->apply, change, err));
+    const enum firn_checkout_unsaved why = why_unsaved(vanishing->checkout, change->path, &size);
+    FIRN_TRY(prepare_store(vanishing->checkout, change, err));
     if (why == FIRN_CHECKOUT_WITHOUT_ATTRIBUTES) {
-        return is_not_saved(change->path, err);
+        return refuse_unsaved(change->path, err);
     }
     char not_able[WHY_SIZE];
     FIRN_TRY(able_ask(&vanishing->able, change, not_able, err));
@@ -530,7 +530,7 @@ look_at_vanishing(void *ctx, const struct firn_difference_walk_change *change, f
     } else if (why != FIRN_CHECKOUT_SAVED) {
         found = UNSAVED_INSIDE;
     } else if (change->before->kind == FIRN_TREE_DIR) {
-        FIRN_TRY(look_inside(vanishing->apply, change->path, change->before, &found, err));
+        FIRN_TRY(look_inside(vanishing->checkout, change->path, change->before, &found, err));
     }
     vanishing->hindrance = found > vanishing->hindrance ? found : vanishing->hindrance;
 out:
@@ -540,13 +540,13 @@ out:
 /* Whether everything in a directory that becomes something else may be removed; if not, the
  * directory stays. To be called before the change is reported. */
 static int
-check_may_vanish(struct firn_checkout *apply, const struct firn_difference_walk_change *change,
+check_may_vanish(struct firn_checkout *checkout, const struct firn_difference_walk_change *change,
                  firn_error *err)
 {
     DCHECK(change->before->kind == FIRN_TREE_DIR && change->after->kind != FIRN_TREE_DIR);
     struct vanishing vanishing = {
-        .apply = apply,
-        .able = {.root = apply->options.root, .user = firn_os_user_id(apply->os)},
+        .checkout = checkout,
+        .able = {.root = checkout->options.root, .user = firn_os_user_id(checkout->os)},
         .root = change->path};
     struct firn_tree_filter filter;
     int rc = firn_tree_filter_init(&filter, &change->path, 1, err);
@@ -554,16 +554,16 @@ check_may_vanish(struct firn_checkout *apply, const struct firn_difference_walk_
         return rc;
     }
     struct firn_difference_walk_options options = {.filter = &filter};
-    rc = firn_difference_walk(&apply->options.before, &apply->options.after, &options,
+    rc = firn_difference_walk(&checkout->options.before, &checkout->options.after, &options,
                               look_at_vanishing, &vanishing, err);
     firn_tree_filter_deinit(&filter);
     able_deinit(&vanishing.able);
     if (rc == FIRN_OK && vanishing.hindrance == EXCLUDED_INSIDE &&
-        !is_asked_for(apply, change->path)) {
-        rc = firn_checkout_left_excluded(apply, change->path, change->path.size, err);
+        !is_asked_for(checkout, change->path)) {
+        rc = firn_checkout_left_excluded(checkout, change->path, change->path.size, err);
     } else if (rc == FIRN_OK && vanishing.hindrance != NO_HINDRANCE) {
         rc = firn_checkout_left_behind(
-            apply, change->path,
+            checkout, change->path,
             vanishing.hindrance == FIXED_INSIDE
                 ? "the directory there contains something that cannot be removed"
                 : "the directory there contains something that is in no checkpoint: move it away "
@@ -576,12 +576,12 @@ check_may_vanish(struct firn_checkout *apply, const struct firn_difference_walk_
 /* ---- counting and reporting ---- */
 
 static void
-count_file(struct firn_checkout *apply, const struct firn_difference_walk_change *change)
+count_file(struct firn_checkout *checkout, const struct firn_difference_walk_change *change)
 {
-    DCHECK(!firn_checkout_left_has(apply, change->path));
+    DCHECK(!firn_checkout_left_has(checkout, change->path));
     bool was_file = change->before != NULL && change->before->kind != FIRN_TREE_DIR;
     bool is_file = change->after != NULL && change->after->kind != FIRN_TREE_DIR;
-    struct firn_checkout_counts *counts = &apply->counts;
+    struct firn_checkout_counts *counts = &checkout->counts;
     if (change->kind == FIRN_DIFFERENCE_WALK_SAME) {
         counts->same += is_file ? 1 : 0;
         return;
@@ -604,9 +604,10 @@ count_file(struct firn_checkout *apply, const struct firn_difference_walk_change
 }
 
 static int
-tell(struct firn_checkout *apply, const struct firn_difference_walk_change *change, firn_error *err)
+tell(struct firn_checkout *checkout, const struct firn_difference_walk_change *change,
+     firn_error *err)
 {
-    if (apply->options.visit == NULL || change->kind == FIRN_DIFFERENCE_WALK_SAME ||
+    if (checkout->options.visit == NULL || change->kind == FIRN_DIFFERENCE_WALK_SAME ||
         change->path.size == 0) {
         return FIRN_OK;
     }
@@ -614,21 +615,21 @@ tell(struct firn_checkout *apply, const struct firn_difference_walk_change *chan
     firn_workspace_entry before;
     firn_workspace_entry after;
     firn_difference_walk_to_change(change, &before, &after, &told);
-    return firn_error_stopped(err, apply->options.visit(apply->options.callbacks.ctx, &told));
+    return firn_error_stopped(err, checkout->options.visit(checkout->options.callbacks.ctx, &told));
 }
 
 static void
 on_reserved(void *ctx, firn_slice path, const char *reason)
 {
-    struct firn_checkout *apply = ctx;
+    struct firn_checkout *checkout = ctx;
     char text[128];
     (void)snprintf(text, sizeof text, "never restored: it %s", reason);
-    firn_checkout_notice(apply, FIRN_NOTICE_RESERVED, path, text);
-    apply->counts.incomplete++;
+    firn_checkout_notice(checkout, FIRN_NOTICE_RESERVED, path, text);
+    checkout->counts.incomplete++;
 }
 
 struct plan {
-    struct firn_checkout *apply;
+    struct firn_checkout *checkout;
     struct firn_buf coming; /* path of the directory that is added, if inside one */
     struct firn_tree_lookup links;
     struct firn_checkout_able able;
@@ -646,24 +647,24 @@ is_inside(const struct firn_buf *root, firn_slice path)
  * attributes are left. If only its time would change, nothing is reported: the time moves with
  * every change inside. */
 static int
-leave_refused(struct firn_checkout *apply, const struct firn_difference_walk_change *change,
+leave_refused(struct firn_checkout *checkout, const struct firn_difference_walk_change *change,
               const char *why, firn_error *err)
 {
     DCHECK(why[0] != '\0' && change->path.size > 0);
     if (change->before == NULL || change->after == NULL || change->before->kind != FIRN_TREE_DIR ||
         change->after->kind != FIRN_TREE_DIR) {
-        return firn_checkout_left_behind(apply, change->path, why, err);
+        return firn_checkout_left_behind(checkout, change->path, why, err);
     }
     return firn_difference_walk_is_dir_time(change)
-               ? firn_checkout_left_itself(apply, change->path, err)
-               : firn_checkout_left_attributes(apply, change->path, why, err);
+               ? firn_checkout_left_itself(checkout, change->path, err)
+               : firn_checkout_left_attributes(checkout, change->path, why, err);
 }
 
 /* Finds out whether a change can be made; if not, leaves the entry alone. */
 static int
 check_room(struct plan *plan, const struct firn_difference_walk_change *change, firn_error *err)
 {
-    struct firn_checkout *apply = plan->apply;
+    struct firn_checkout *checkout = plan->checkout;
     bool type_changes = change->kind == FIRN_DIFFERENCE_WALK_CHANGED &&
                         (change->what & FIRN_DIFFERENCE_WALK_TYPE) != 0;
     bool comes = change->after != NULL && change->after->kind == FIRN_TREE_DIR &&
@@ -674,30 +675,30 @@ check_room(struct plan *plan, const struct firn_difference_walk_change *change, 
         return FIRN_OK;
     }
     if (change->kind == FIRN_DIFFERENCE_WALK_ADDED) {
-        FIRN_TRY(check_is_free(apply, change, err));
+        FIRN_TRY(check_is_free(checkout, change, err));
     } else if (change->kind != FIRN_DIFFERENCE_WALK_SAME || change->is_entered) {
-        enum firn_checkout_unsaved why = why_unsaved(apply, change->path, &size);
+        enum firn_checkout_unsaved why = why_unsaved(checkout, change->path, &size);
         if (why == FIRN_CHECKOUT_WITHOUT_ATTRIBUTES && change->kind != FIRN_DIFFERENCE_WALK_SAME) {
-            return is_not_saved(change->path, err);
+            return refuse_unsaved(change->path, err);
         } else if (why == FIRN_CHECKOUT_UNREAD) {
-            FIRN_TRY(firn_checkout_left_behind(apply, change->path,
+            FIRN_TRY(firn_checkout_left_behind(checkout, change->path,
                                                "it could not be read: make it readable, or move it "
                                                "away",
                                                err));
         }
     }
-    if (!firn_checkout_left_has(apply, change->path)) {
+    if (!firn_checkout_left_has(checkout, change->path)) {
         char why[WHY_SIZE];
         FIRN_TRY(able_ask(&plan->able, change, why, err));
         if (why[0] != '\0') {
-            FIRN_TRY(leave_refused(apply, change, why, err));
+            FIRN_TRY(leave_refused(checkout, change, why, err));
         }
     }
     if (type_changes && change->before->kind == FIRN_TREE_DIR &&
-        !firn_checkout_left_has(apply, change->path)) {
-        FIRN_TRY(check_may_vanish(apply, change, err));
+        !firn_checkout_left_has(checkout, change->path)) {
+        FIRN_TRY(check_may_vanish(checkout, change, err));
     }
-    if (comes && !firn_checkout_left_has(apply, change->path)) {
+    if (comes && !firn_checkout_left_has(checkout, change->path)) {
         firn_buf_clear(&plan->coming);
         if (firn_buf_append_slice(&plan->coming, change->path) != FIRN_OK) {
             return firn_error_no_memory(err, "a path");
@@ -708,71 +709,72 @@ out:
 }
 
 static bool
-is_left(struct firn_checkout *apply, const struct firn_difference_walk_change *change)
+is_left(struct firn_checkout *checkout, const struct firn_difference_walk_change *change)
 {
-    bool is_whole = firn_checkout_left_has_whole(apply, change->path);
+    bool is_whole = firn_checkout_left_has_whole(checkout, change->path);
     bool is_file = change->after != NULL && change->after->kind != FIRN_TREE_DIR;
-    apply->counts.left_files += is_whole && is_file ? 1 : 0;
-    return is_whole || firn_checkout_left_has(apply, change->path);
+    checkout->counts.left_files += is_whole && is_file ? 1 : 0;
+    return is_whole || firn_checkout_left_has(checkout, change->path);
 }
 
 static int
 plan_change(void *ctx, const struct firn_difference_walk_change *change, firn_error *err)
 {
     struct plan *plan = ctx;
-    struct firn_checkout *apply = plan->apply;
+    struct firn_checkout *checkout = plan->checkout;
     int rc;
-    if (!apply->is_silent && (change->kind != FIRN_DIFFERENCE_WALK_SAME || change->is_entered)) {
-        FIRN_TRY(firn_checkout_record_add(&apply->record, change, err));
+    if (!checkout->is_silent && (change->kind != FIRN_DIFFERENCE_WALK_SAME || change->is_entered)) {
+        FIRN_TRY(firn_checkout_record_add(&checkout->record, change, err));
     }
-    if (is_left(apply, change)) { /* below an entry that is left alone */
+    if (is_left(checkout, change)) { /* below an entry that is left alone */
         return FIRN_OK;
     }
-    DCHECK(!apply->into_empty || change->before == NULL);
-    FIRN_TRY(firn_checkout_progress(apply, change->kind != FIRN_DIFFERENCE_WALK_SAME, 0, err));
-    FIRN_TRY(change->before != NULL ? prepare_store(apply, change, err) : FIRN_OK);
-    if (!apply->into_empty) {
+    DCHECK(!checkout->into_empty || change->before == NULL);
+    FIRN_TRY(firn_checkout_progress(checkout, change->kind != FIRN_DIFFERENCE_WALK_SAME, 0, err));
+    FIRN_TRY(change->before != NULL ? prepare_store(checkout, change, err) : FIRN_OK);
+    if (!checkout->into_empty) {
         FIRN_TRY(check_room(plan, change, err));
-        if (is_left(apply, change)) {
+        if (is_left(checkout, change)) {
             return FIRN_OK;
         }
     }
-    FIRN_TRY(change->before == NULL ? prepare_store(apply, change, err) : FIRN_OK);
-    count_file(apply, change);
+    FIRN_TRY(change->before == NULL ? prepare_store(checkout, change, err) : FIRN_OK);
+    count_file(checkout, change);
     plan->has_symlinks =
         plan->has_symlinks || (change->kind != FIRN_DIFFERENCE_WALK_SAME && change->after != NULL &&
                                change->after->kind == FIRN_TREE_SYMLINK);
     if (firn_checkout_needs_content(change) &&
-        firn_checkout_batch_link_of(apply, change->after).size > 0) {
+        firn_checkout_batch_link_of(checkout, change->after).size > 0) {
         /* (I2) */
         FIRN_TRY(firn_tree_lookup_check_link(&plan->links, change->path, change->after, err));
     }
-    rc = apply->is_silent ? FIRN_OK : tell(apply, change, err);
+    rc = checkout->is_silent ? FIRN_OK : tell(checkout, change, err);
 out:
     return rc;
 }
 
 static int
-pass(struct firn_checkout *apply, bool is_silent, firn_error *err)
+pass(struct firn_checkout *checkout, bool is_silent, firn_error *err)
 {
-    struct plan plan = {.apply = apply,
-                        .able = {.root = apply->options.root, .user = firn_os_user_id(apply->os)}};
+    struct plan plan = {
+        .checkout = checkout,
+        .able = {.root = checkout->options.root, .user = firn_os_user_id(checkout->os)}};
     /* Entries left by an earlier pass would be skipped as if they had been reported. */
-    DCHECK(apply->left.count == 0 && apply->new_roots.count == 0 && apply->batch == NULL);
-    apply->is_silent = is_silent;
-    struct firn_difference_walk_options options = firn_checkout_diff_options(apply);
-    options.with_same = apply->options.count_same;
+    DCHECK(checkout->left.count == 0 && checkout->new_roots.count == 0 && checkout->batch == NULL);
+    checkout->is_silent = is_silent;
+    struct firn_difference_walk_options options = firn_checkout_diff_options(checkout);
+    options.with_same = checkout->options.count_same;
     options.on_reserved = is_silent ? NULL : on_reserved;
-    options.reserved_ctx = apply;
-    firn_tree_lookup_init(&plan.links, apply->options.after.source,
-                          &apply->options.after.root->hash);
-    int rc = firn_difference_walk(&apply->options.before, &apply->options.after, &options,
+    options.reserved_ctx = checkout;
+    firn_tree_lookup_init(&plan.links, checkout->options.after.source,
+                          &checkout->options.after.root->hash);
+    int rc = firn_difference_walk(&checkout->options.before, &checkout->options.after, &options,
                                   plan_change, &plan, err);
-    const struct firn_checkout_counts *counts = &apply->counts;
-    apply->syncs_each = !plan.has_symlinks &&
-                        counts->added + counts->changed + counts->removed + counts->directories <=
-                            FIRN_CHECKOUT_FEW;
-    apply->is_silent = false;
+    const struct firn_checkout_counts *counts = &checkout->counts;
+    checkout->syncs_each = !plan.has_symlinks && counts->added + counts->changed + counts->removed +
+                                                         counts->directories <=
+                                                     FIRN_CHECKOUT_FEW;
+    checkout->is_silent = false;
     able_deinit(&plan.able);
     firn_buf_deinit(&plan.coming);
     firn_tree_lookup_deinit(&plan.links);
@@ -780,22 +782,22 @@ pass(struct firn_checkout *apply, bool is_silent, firn_error *err)
 }
 
 int
-firn_checkout_plan(struct firn_checkout *apply, firn_error *err)
+firn_checkout_plan(struct firn_checkout *checkout, firn_error *err)
 {
-    const struct firn_checkout_stores *stores = apply->options.stores;
-    int rc = firn_checkout_phase(apply, "compare", 0, 0, err);
+    const struct firn_checkout_stores *stores = checkout->options.stores;
+    int rc = firn_checkout_phase(checkout, "compare", 0, 0, err);
     if (rc == FIRN_OK && stores != NULL && stores->stores.count > 0) { /* (I4) */
-        rc = pass(apply, true, err);
-        apply->counts = (struct firn_checkout_counts){0};
-        firn_hash_map_clear(&apply->left);
+        rc = pass(checkout, true, err);
+        checkout->counts = (struct firn_checkout_counts){0};
+        firn_hash_map_clear(&checkout->left);
     }
-    rc = rc == FIRN_OK ? pass(apply, false, err) : rc;
+    rc = rc == FIRN_OK ? pass(checkout, false, err) : rc;
     if (rc == FIRN_OK) {
-        firn_checkout_record_finish(&apply->record);
+        firn_checkout_record_finish(&checkout->record);
     }
-    apply->planned_left = apply->counts.not_restored;
-    if (rc == FIRN_OK && apply->options.filter != NULL) {
-        rc = firn_tree_filter_check_met(apply->options.filter, err);
+    checkout->planned_left = checkout->counts.not_restored;
+    if (rc == FIRN_OK && checkout->options.filter != NULL) {
+        rc = firn_tree_filter_check_met(checkout->options.filter, err);
     }
     return rc;
 }
@@ -803,23 +805,23 @@ firn_checkout_plan(struct firn_checkout *apply, firn_error *err)
 static int
 count_change(void *ctx, const struct firn_difference_walk_change *change, firn_error *err)
 {
-    struct firn_checkout *apply = ctx;
+    struct firn_checkout *checkout = ctx;
     (void)err;
-    if (!is_left(apply, change)) {
-        count_file(apply, change);
+    if (!is_left(checkout, change)) {
+        count_file(checkout, change);
     }
     return FIRN_OK;
 }
 
 int
-firn_checkout_plan_recount(struct firn_checkout *apply, firn_error *err)
+firn_checkout_plan_recount(struct firn_checkout *checkout, firn_error *err)
 {
-    struct firn_checkout_counts *counts = &apply->counts;
-    DCHECK(counts->not_restored > apply->planned_left && apply->swapping == NULL);
-    struct firn_difference_walk_options options = firn_checkout_diff_options(apply);
-    options.with_same = apply->options.count_same;
+    struct firn_checkout_counts *counts = &checkout->counts;
+    DCHECK(counts->not_restored > checkout->planned_left && checkout->swapping == NULL);
+    struct firn_difference_walk_options options = firn_checkout_diff_options(checkout);
+    options.with_same = checkout->options.count_same;
     counts->added = counts->changed = counts->removed = 0;
     counts->same = counts->directories = counts->left_files = 0;
-    return firn_difference_walk(&apply->options.before, &apply->options.after, &options,
-                                count_change, apply, err);
+    return firn_difference_walk(&checkout->options.before, &checkout->options.after, &options,
+                                count_change, checkout, err);
 }

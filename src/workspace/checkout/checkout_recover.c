@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * checkout/checkout_recover.c: settling what an interrupted restore left on the disk.
+ * checkout/checkout_recover.c: recovering what an interrupted restore left on the disk.
  *
  * The journal names a tag and two trees, the one before and the target. Their difference is walked
  * once more. Beside each path that differs there may be an entry under the temporary name, or under
- * the third name of an exchange. Such an entry is settled:
+ * the third name of an exchange. What happens to such an entry:
  *
  *   prepared  Nothing had moved yet, so the entry is the restore's own, perhaps incomplete: it is
  *             removed.
@@ -116,10 +116,10 @@ keep_beside(struct recovering *recovering, const char *name, firn_error *err)
 }
 
 /* Requires: both names are taken, name by a file. *out_again: the two were exchanged, and the entry
- * under name is to be settled again. */
+ * under name is to be recovered again. */
 static int
-settle_file(struct recovering *recovering, const char *name, const struct firn_os_stat *stat,
-            const struct firn_os_stat *final, bool *out_again, firn_error *err)
+recover_file(struct recovering *recovering, const char *name, const struct firn_os_stat *stat,
+             const struct firn_os_stat *final, bool *out_again, firn_error *err)
 {
     bool known;
     int rc = is_known(recovering, name, stat, &known, err);
@@ -138,8 +138,8 @@ settle_file(struct recovering *recovering, const char *name, const struct firn_o
 }
 
 static int
-settle_dir(struct recovering *recovering, const char *name, const struct firn_os_stat *final,
-           bool *out_again, firn_error *err)
+recover_dir(struct recovering *recovering, const char *name, const struct firn_os_stat *final,
+            bool *out_again, firn_error *err)
 {
     bool known;
     int rc = is_known(recovering, recovering->place.name, final, &known, err);
@@ -150,9 +150,9 @@ settle_dir(struct recovering *recovering, const char *name, const struct firn_os
     return firn_checkout_swap_exchange(recovering->dir, name, recovering->place.name, err);
 }
 
-/* Settles the entry under a temporary name of a restore that had begun. */
+/* Recovers the entry under a temporary name of a restore that had begun. */
 static int
-settle(struct recovering *recovering, const char *name, firn_error *err)
+recover_entry(struct recovering *recovering, const char *name, firn_error *err)
 {
     bool again = false;
     CHECK(recovering->journal->state == FIRN_CATALOG_JOURNAL_BEGUN); /* (I1) */
@@ -174,8 +174,8 @@ settle(struct recovering *recovering, const char *name, firn_error *err)
                                   FIRN_OS_RENAME_NO_REPLACE, err);
         }
         FIRN_TRY(stat.kind == FIRN_OS_DIR
-                     ? settle_dir(recovering, name, &final, &again, err)
-                     : settle_file(recovering, name, &stat, &final, &again, err));
+                     ? recover_dir(recovering, name, &final, &again, err)
+                     : recover_file(recovering, name, &stat, &final, &again, err));
         if (again == was_again) {
             return FIRN_OK;
         }
@@ -185,11 +185,11 @@ settle(struct recovering *recovering, const char *name, firn_error *err)
     }
 }
 
-/* Settles the entry under the third name of an exchange by three renames: it was on its way to the
+/* Recovers the entry under the third name of an exchange by three renames: it was on its way to the
  * temporary name, or back. */
 static int
-settle_aside(struct recovering *recovering, const char *aside, const char *temporary,
-             firn_error *err)
+recover_aside(struct recovering *recovering, const char *aside, const char *temporary,
+              firn_error *err)
 {
     struct firn_os_stat stat;
     struct firn_os_stat other;
@@ -299,8 +299,8 @@ rest_one(void *ctx, const struct firn_difference_walk_change *change, firn_error
     if (recovering->journal->state == FIRN_CATALOG_JOURNAL_PREPARED) {
         return discard(recovering, temporary, err);
     }
-    rc = settle_aside(recovering, aside, temporary, err);
-    return rc == FIRN_OK ? settle(recovering, temporary, err) : rc;
+    rc = recover_aside(recovering, aside, temporary, err);
+    return rc == FIRN_OK ? recover_entry(recovering, temporary, err) : rc;
 }
 
 /* Sets back the mode of a directory that was made writable. */
@@ -341,7 +341,7 @@ static bool
 may_be_replaced(const void *ctx, firn_slice path)
 {
     (void)ctx;
-    firn_slice name = firn_checkout_swap_displaced_name(path);
+    firn_slice name = firn_checkout_name_in(path);
     char text[FIRN_TREE_NAME_SIZE_MAX + 1];
     memcpy(text, name.data, name.size);
     text[name.size] = '\0';

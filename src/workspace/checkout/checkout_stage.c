@@ -36,7 +36,7 @@ makes_dir(const struct firn_difference_walk_change *change)
 }
 
 struct staging {
-    struct firn_checkout *apply;
+    struct firn_checkout *checkout;
     struct firn_checkout_place place;
     struct firn_checkout_place source;
     struct firn_os_dir *dir; /* opened last */
@@ -54,48 +54,48 @@ staging_deinit(struct staging *staging)
 }
 
 static struct staging *
-staging_create(struct firn_checkout *apply, firn_error *err)
+staging_create(struct firn_checkout *checkout, firn_error *err)
 {
     struct staging *staging = firn_alloc_zeroed(sizeof *staging);
     if (staging == NULL) {
         (void)firn_error_no_memory(err, "a restore");
         return NULL;
     }
-    staging->apply = apply;
+    staging->checkout = checkout;
     return staging;
 }
 
-/* Walks with a new staging, which the visitors find in apply->staging. */
+/* Walks with a new staging, which the visitors find in checkout->staging. */
 static int
-walk(struct firn_checkout *apply,
+walk(struct firn_checkout *checkout,
      int (*visit)(void *ctx, const struct firn_difference_walk_change *change, firn_error *err),
      firn_error *err)
 {
-    DCHECK(apply->staging == NULL && apply->batch == NULL);
-    apply->staging = staging_create(apply, err);
-    if (apply->staging == NULL) {
+    DCHECK(checkout->staging == NULL && checkout->batch == NULL);
+    checkout->staging = staging_create(checkout, err);
+    if (checkout->staging == NULL) {
         return FIRN_NO_MEMORY;
     }
-    int rc = firn_checkout_walk(apply, visit, err);
-    staging_deinit(apply->staging);
-    apply->staging = NULL;
+    int rc = firn_checkout_walk(checkout, visit, err);
+    staging_deinit(checkout->staging);
+    checkout->staging = NULL;
     return rc;
 }
 
 static int
 open_place(struct staging *staging, const struct firn_checkout_place *place, firn_error *err)
 {
-    return firn_checkout_open_dir(staging->apply, &place->dir, &staging->dir, &staging->dir_path,
+    return firn_checkout_open_dir(staging->checkout, &place->dir, &staging->dir, &staging->dir_path,
                                   err);
 }
 
 /* If the system refuses an entry, it stays as it is, and everything else continues. */
 static int
-leave_if_refused(struct firn_checkout *apply, firn_slice path, int rc, const firn_error *cause,
+leave_if_refused(struct firn_checkout *checkout, firn_slice path, int rc, const firn_error *cause,
                  firn_error *err)
 {
-    if (!apply->into_empty && firn_checkout_plan_is_refusal(rc)) {
-        return firn_checkout_left_behind(apply, path, cause->text, err);
+    if (!checkout->into_empty && firn_checkout_plan_is_refusal(rc)) {
+        return firn_checkout_left_behind(checkout, path, cause->text, err);
     }
     if (rc != FIRN_OK && err != NULL) {
         *err = *cause;
@@ -106,24 +106,24 @@ leave_if_refused(struct firn_checkout *apply, firn_slice path, int rc, const fir
 static int
 make_dir(void *ctx, const struct firn_difference_walk_change *change, firn_error *err)
 {
-    struct firn_checkout *apply = ctx;
-    struct staging *staging = apply->staging;
+    struct firn_checkout *checkout = ctx;
+    struct staging *staging = checkout->staging;
     if (!makes_dir(change) || change->path.size == 0) {
         return FIRN_OK;
     }
     int rc;
-    DCHECK(!firn_checkout_left_has(apply, change->path)); /* (I5) of checkout.c */
-    FIRN_TRY(firn_checkout_progress(apply, 0, 0, err));
-    FIRN_TRY(firn_checkout_staged_place(apply, change->path, &staging->place, err));
+    DCHECK(!firn_checkout_left_has(checkout, change->path)); /* (I5) of checkout.c */
+    FIRN_TRY(firn_checkout_progress(checkout, 0, 0, err));
+    FIRN_TRY(firn_checkout_staged_place(checkout, change->path, &staging->place, err));
     if (!staging->place.is_direct) {
-        FIRN_TRY(firn_checkout_add_new_root(apply, change->path, err));
+        FIRN_TRY(firn_checkout_add_new_root(checkout, change->path, err));
     }
     firn_error cause;
     rc = open_place(staging, &staging->place, &cause);
     if (rc == FIRN_OK) {
         rc = firn_os_make_dir(staging->dir, staging->place.name, 0700, &cause);
     }
-    rc = leave_if_refused(apply, change->path, rc, &cause, err);
+    rc = leave_if_refused(checkout, change->path, rc, &cause, err);
 out:
     return rc;
 }
@@ -535,13 +535,14 @@ write_one(struct firn_checkout_worker *worker, firn_slice path, const struct fir
     if (entry->hard_link.size > 0) {
         return FIRN_OK;
     }
-    struct firn_checkout *apply = worker->apply;
+    struct firn_checkout *checkout = worker->checkout;
     int rc;
-    FIRN_TRY(firn_checkout_staged_place(apply, path, &worker->place, err));
+    FIRN_TRY(firn_checkout_staged_place(checkout, path, &worker->place, err));
     firn_error cause;
-    rc = firn_checkout_open_dir(apply, &worker->place.dir, &worker->dir, &worker->dir_path, &cause);
+    rc = firn_checkout_open_dir(checkout, &worker->place.dir, &worker->dir, &worker->dir_path,
+                                &cause);
     if (rc != FIRN_OK) {
-        return leave_if_refused(apply, path, rc, &cause, err);
+        return leave_if_refused(checkout, path, rc, &cause, err);
     }
     DCHECK(worker->place.is_direct ||
            firn_tree_reserved_is_temporary(firn_str(worker->place.name))); /* (I2) of checkout.c */
@@ -550,7 +551,7 @@ write_one(struct firn_checkout_worker *worker, firn_slice path, const struct fir
                                                 .path = path,
                                                 .may_inherit = !worker->place.is_direct};
     rc = write_entry(worker->write, &target, entry, &cause);
-    rc = leave_if_refused(apply, path, rc, &cause, err);
+    rc = leave_if_refused(checkout, path, rc, &cause, err);
 out:
     return rc;
 }
@@ -561,7 +562,7 @@ link_places(struct staging *staging, firn_error *err)
 {
     struct firn_os_dir *source = NULL;
     int rc;
-    FIRN_TRY(firn_os_dir_open_beneath(staging->apply->options.root,
+    FIRN_TRY(firn_os_dir_open_beneath(staging->checkout->options.root,
                                       (const char *)staging->source.dir.data, &source, err));
     FIRN_TRY(open_place(staging, &staging->place, err));
     FIRN_TRY(firn_os_link(source, staging->source.name, staging->dir, staging->place.name, err));
@@ -578,11 +579,11 @@ check_was_written(struct staging *staging, const struct firn_difference_walk_cha
 {
     struct firn_os_stat stat;
     int rc;
-    FIRN_TRY(firn_checkout_staged_place(staging->apply, change->path, &staging->place, err));
+    FIRN_TRY(firn_checkout_staged_place(staging->checkout, change->path, &staging->place, err));
     FIRN_TRY(open_place(staging, &staging->place, err));
     rc = firn_os_stat(staging->dir, staging->place.name, &stat, err);
     if (rc == FIRN_NOT_FOUND) {
-        rc = firn_checkout_left_behind(staging->apply, change->path,
+        rc = firn_checkout_left_behind(staging->checkout, change->path,
                                        "the first name of the file could not be restored", err);
     }
 out:
@@ -592,38 +593,39 @@ out:
 static int
 link_one(void *ctx, const struct firn_difference_walk_change *change, firn_error *err)
 {
-    struct firn_checkout *apply = ctx;
-    struct staging *staging = apply->staging;
+    struct firn_checkout *checkout = ctx;
+    struct staging *staging = checkout->staging;
     if (!firn_checkout_needs_content(change)) {
         return FIRN_OK;
     }
-    firn_slice first = firn_checkout_batch_link_of(apply, change->after);
+    firn_slice first = firn_checkout_batch_link_of(checkout, change->after);
     if (first.size == 0) {
         return change->after->hard_link.size > 0 ? check_was_written(staging, change, err)
                                                  : FIRN_OK;
     }
     int rc;
     firn_error cause;
-    FIRN_TRY(firn_checkout_staged_place(apply, change->path, &staging->place, err));
-    FIRN_TRY(firn_checkout_staged_place(apply, first, &staging->source, err));
+    FIRN_TRY(firn_checkout_staged_place(checkout, change->path, &staging->place, err));
+    FIRN_TRY(firn_checkout_staged_place(checkout, first, &staging->source, err));
     rc = link_places(staging, &cause);
     if (rc == FIRN_NOT_FOUND && !staging->source.is_direct) {
         FIRN_TRY(firn_checkout_final_place(first, &staging->source, err));
         rc = link_places(staging, &cause);
     }
-    rc = leave_if_refused(apply, change->path, rc, &cause, err);
+    rc = leave_if_refused(checkout, change->path, rc, &cause, err);
 out:
     return rc;
 }
 
 int
-firn_checkout_stage(struct firn_checkout *apply, firn_error *err)
+firn_checkout_stage(struct firn_checkout *checkout, firn_error *err)
 {
-    DCHECK(apply->new_roots.count == 0 && apply->dirs == NULL && apply->removed_dirs.size == 0);
+    DCHECK(checkout->new_roots.count == 0 && checkout->dirs == NULL &&
+           checkout->removed_dirs.size == 0);
     int rc;
-    FIRN_TRY(walk(apply, make_dir, err));
-    FIRN_TRY(firn_checkout_batch_run(apply, "write", write_one, err));
-    FIRN_TRY(walk(apply, link_one, err));
+    FIRN_TRY(walk(checkout, make_dir, err));
+    FIRN_TRY(firn_checkout_batch_run(checkout, "write", write_one, err));
+    FIRN_TRY(walk(checkout, link_one, err));
 out:
     return rc;
 }
@@ -633,20 +635,20 @@ out:
 static int
 remove_staged(void *ctx, const struct firn_difference_walk_change *change, firn_error *err)
 {
-    struct firn_checkout *apply = ctx;
-    struct staging *staging = apply->staging;
-    bool is_new_root = makes_dir(change) && firn_checkout_is_new_root(apply, change->path);
+    struct firn_checkout *checkout = ctx;
+    struct staging *staging = checkout->staging;
+    bool is_new_root = makes_dir(change) && firn_checkout_is_new_root(checkout, change->path);
     if (!is_new_root && !firn_checkout_needs_content(change)) {
         return FIRN_OK;
     }
     int rc;
-    FIRN_TRY(firn_checkout_staged_place(apply, change->path, &staging->place, err));
+    FIRN_TRY(firn_checkout_staged_place(checkout, change->path, &staging->place, err));
     if (staging->place.is_direct) {
         return FIRN_OK;
     }
     CHECK(firn_tree_reserved_is_temporary(firn_str(staging->place.name))); /* ours alone */
     if (is_new_root) {
-        rc = firn_checkout_clear_place(apply, &staging->place, err);
+        rc = firn_checkout_clear_place(checkout, &staging->place, err);
     } else {
         FIRN_TRY(open_place(staging, &staging->place, err));
         rc = firn_os_remove_file(staging->dir, staging->place.name, err);
@@ -660,8 +662,8 @@ out:
 static int
 set_time_back(void *ctx, const struct firn_difference_walk_change *change, firn_error *err)
 {
-    struct firn_checkout *apply = ctx;
-    struct staging *staging = apply->staging;
+    struct firn_checkout *checkout = ctx;
+    struct staging *staging = checkout->staging;
     if (change->before == NULL || change->before->kind != FIRN_TREE_DIR || !change->is_entered) {
         return FIRN_OK;
     }
@@ -679,20 +681,20 @@ set_time_back(void *ctx, const struct firn_difference_walk_change *change, firn_
 }
 
 void
-firn_checkout_stage_undo(struct firn_checkout *apply)
+firn_checkout_stage_undo(struct firn_checkout *checkout)
 {
     int rc;
-    DCHECK(!apply->progress.is_finishing); /* moved entries cannot be taken back here */
-    if (apply->into_empty) {
-        CHECK(apply->options.before.root == NULL); /* everything there is removed */
+    DCHECK(!checkout->progress.is_finishing); /* moved entries cannot be taken back here */
+    if (checkout->into_empty) {
+        CHECK(checkout->options.before.root == NULL); /* everything there is removed */
         struct firn_buf path = {0};
-        rc = firn_checkout_clear_tree(apply->options.root, &path, 0, NULL);
+        rc = firn_checkout_clear_tree(checkout->options.root, &path, 0, NULL);
         firn_buf_deinit(&path);
     } else {
-        FIRN_TRY(walk(apply, remove_staged, NULL));
-        FIRN_TRY(walk(apply, set_time_back, NULL));
-        FIRN_TRY(firn_checkout_tighten(apply, true, NULL));
+        FIRN_TRY(walk(checkout, remove_staged, NULL));
+        FIRN_TRY(walk(checkout, set_time_back, NULL));
+        FIRN_TRY(firn_checkout_tighten(checkout, true, NULL));
     }
 out:
-    apply->is_undone = rc == FIRN_OK;
+    checkout->is_undone = rc == FIRN_OK;
 }

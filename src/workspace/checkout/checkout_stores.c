@@ -127,7 +127,7 @@ store_at(const struct firn_checkout_stores *stores, firn_slice path)
 /* ---- keeping writers out ---- */
 
 static int
-was_being_written(const struct store *store, firn_error *err)
+refuse_written(const struct store *store, firn_error *err)
 {
     return firn_error_set(err, FIRN_BUSY,
                           "'%s' was being written until now; nothing was changed, run it again",
@@ -148,7 +148,7 @@ find_state(const struct firn_checkout_stores *stores, struct store *store, struc
     firn_copy_capture_let_go(store->capture);
     return stores->is_dry || firn_copy_capture_print(store->capture) == store->print
                ? FIRN_OK
-               : was_being_written(store, err);
+               : refuse_written(store, err);
 }
 
 struct looking {
@@ -203,7 +203,7 @@ lock(const struct firn_checkout_stores *stores, struct store *store, struct firn
     if (rc == FIRN_OK) {
         firn_os_file_close(store->lock);
         store->lock = NULL;
-        return was_being_written(store, err);
+        return refuse_written(store, err);
     }
     return rc == FIRN_BUSY
                ? firn_error_prefix(err, "cannot restore a firn store that is being written")

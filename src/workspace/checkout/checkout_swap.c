@@ -42,21 +42,21 @@ changes_type(const struct firn_difference_walk_change *change)
 }
 
 static int
-open_final(struct firn_checkout *apply, firn_slice path, firn_error *err)
+open_final(struct firn_checkout *checkout, firn_slice path, firn_error *err)
 {
-    struct swapping *swapping = apply->swapping;
+    struct swapping *swapping = checkout->swapping;
     int rc = firn_checkout_final_place(path, &swapping->final, err);
     if (rc != FIRN_OK) {
         return rc;
     }
-    return firn_checkout_open_dir(apply, &swapping->final.dir, &swapping->dir, &swapping->dir_path,
-                                  err);
+    return firn_checkout_open_dir(checkout, &swapping->final.dir, &swapping->dir,
+                                  &swapping->dir_path, err);
 }
 
 /* ---- nothing was touched meanwhile ---- */
 
 static int
-is_touched(firn_slice path, firn_error *err)
+refuse_touched(firn_slice path, firn_error *err)
 {
     return firn_error_set(err, FIRN_CONFLICT,
                           "'%.*s' was changed by another process during the restore; nothing was "
@@ -67,19 +67,19 @@ is_touched(firn_slice path, firn_error *err)
 /* The name of an entry to add must be free; entries inside a new directory come with that
  * directory. */
 static int
-check_still_free(struct firn_checkout *apply, firn_slice path, firn_error *err)
+check_still_free(struct firn_checkout *checkout, firn_slice path, firn_error *err)
 {
-    struct swapping *swapping = apply->swapping;
+    struct swapping *swapping = checkout->swapping;
     struct firn_os_stat stat;
     int rc;
-    FIRN_TRY(firn_checkout_staged_place(apply, path, &swapping->staged, err));
+    FIRN_TRY(firn_checkout_staged_place(checkout, path, &swapping->staged, err));
     if (swapping->staged.is_direct) {
         return FIRN_OK;
     }
-    FIRN_TRY(open_final(apply, path, err));
+    FIRN_TRY(open_final(checkout, path, err));
     rc = firn_os_stat(swapping->dir, swapping->final.name, &stat, err);
     if (rc == FIRN_OK) {
-        return is_touched(path, err);
+        return refuse_touched(path, err);
     }
 out:
     return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
@@ -121,12 +121,12 @@ displaced_is_as_before(const struct firn_os_stat *stat, const struct firn_tree_e
 
 /* Of a store's file only the saved part counts; bytes after it are ignored. */
 static bool
-displaced_cut(const struct firn_checkout *apply, const struct firn_difference_walk_change *change,
-              struct firn_os_stat *stat)
+displaced_cut(const struct firn_checkout *checkout,
+              const struct firn_difference_walk_change *change, struct firn_os_stat *stat)
 {
     const struct firn_tree_entry *before = change->before;
-    bool is_cut = apply->options.stores != NULL && before->kind == FIRN_TREE_FILE &&
-                  firn_checkout_stores_is_cut(apply->options.stores, change->path);
+    bool is_cut = checkout->options.stores != NULL && before->kind == FIRN_TREE_FILE &&
+                  firn_checkout_stores_is_cut(checkout->options.stores, change->path);
     if (is_cut && stat->size_bytes > before->size) {
         stat->size_bytes = before->size;
     }
@@ -147,50 +147,39 @@ is_still_as_before(const struct firn_os_stat *stat, const struct firn_tree_entry
                : stat->kind == FIRN_OS_FILE && stat->size_bytes == before->size;
 }
 
-/* The last component of a path. */
-firn_slice
-firn_checkout_swap_displaced_name(firn_slice path)
-{
-    size_t at = path.size;
-    while (at > 0 && path.data[at - 1] != '/') {
-        at--;
-    }
-    return firn_bytes(path.data + at, path.size - at);
-}
-
 /* Gives a kept entry whose own name is taken a visible name. */
 static int
-displaced_set_aside(struct firn_checkout *apply, struct firn_os_dir *dir, const char *name,
+displaced_set_aside(struct firn_checkout *checkout, struct firn_os_dir *dir, const char *name,
                     firn_slice path, firn_error *err)
 {
     char kept[FIRN_TREE_NAME_SIZE_MAX + 1];
-    int rc = firn_checkout_swap_set_aside(dir, name, firn_checkout_swap_displaced_name(path),
-                                          apply->options.tag, kept, err);
+    int rc = firn_checkout_swap_set_aside(dir, name, firn_checkout_name_in(path),
+                                          checkout->options.tag, kept, err);
     if (rc == FIRN_OK) {
         char text[FIRN_TREE_NAME_SIZE_MAX + 128];
         (void)snprintf(
             text, sizeof text,
             "kept beside it as '%s': it was changed by another process during the restore", kept);
-        firn_checkout_notice(apply, FIRN_NOTICE_KEPT, path, text);
-        apply->counts.kept++;
+        firn_checkout_notice(checkout, FIRN_NOTICE_KEPT, path, text);
+        checkout->counts.kept++;
     }
     return rc;
 }
 
 /* Whether a write after the scan may have left size and time unchanged. */
 static bool
-may_hide_a_write(const struct firn_checkout *apply, const struct firn_os_stat *stat)
+may_hide_a_write(const struct firn_checkout *checkout, const struct firn_os_stat *stat)
 {
-    if (apply->syncs_each && stat->size_bytes <= READ_AGAIN_SIZE_MAX) {
+    if (checkout->syncs_each && stat->size_bytes <= READ_AGAIN_SIZE_MAX) {
         return true;
     }
     int64_t tick = stat->mtime_ns % NS_A_SECOND == 0 ? SECOND_TICK_NS : TICK_NS;
-    return stat->mtime_ns >= apply->options.scanned_ns - tick;
+    return stat->mtime_ns >= checkout->options.scanned_ns - tick;
 }
 
 /* Whether the displaced entry, which is now under `name`, is what was saved. */
 static int
-displaced_look(struct firn_checkout *apply, struct firn_os_dir *dir, const char *name,
+displaced_look(struct firn_checkout *checkout, struct firn_os_dir *dir, const char *name,
                const struct firn_difference_walk_change *change, bool *out_is_same, firn_error *err)
 {
     const struct firn_tree_entry *before = change->before;
@@ -199,12 +188,12 @@ displaced_look(struct firn_checkout *apply, struct firn_os_dir *dir, const char 
     if (rc != FIRN_OK) {
         return rc;
     }
-    bool is_cut = displaced_cut(apply, change, &stat);
+    bool is_cut = displaced_cut(checkout, change, &stat);
     *out_is_same = is_still_as_before(&stat, before);
     bool is_file = before->kind == FIRN_TREE_FILE && stat.size_bytes > 0;
     DCHECK(!*out_is_same ||
            (before->kind == FIRN_TREE_DIR) == (stat.kind == FIRN_OS_DIR)); /* (I6) */
-    if (!*out_is_same || (is_file && !may_hide_a_write(apply, &stat)) ||
+    if (!*out_is_same || (is_file && !may_hide_a_write(checkout, &stat)) ||
         before->kind == FIRN_TREE_DIR) {
         return FIRN_OK;
     }
@@ -214,7 +203,7 @@ displaced_look(struct firn_checkout *apply, struct firn_os_dir *dir, const char 
                                       .stat = &stat,
                                       .is_cut = is_cut,
                                       .buf = &buf,
-                                      .objects = apply->options.objects};
+                                      .objects = checkout->options.objects};
     rc = firn_checkout_look_equal(&look, before, out_is_same, err);
     firn_buf_deinit(&buf);
     return rc;
@@ -222,39 +211,39 @@ displaced_look(struct firn_checkout *apply, struct firn_os_dir *dir, const char 
 
 /* Reports an entry that another process changed too late for the restore to be given up. */
 static void
-displaced_tell(struct firn_checkout *apply, firn_slice path)
+displaced_tell(struct firn_checkout *checkout, firn_slice path)
 {
-    DCHECK(apply->swapping != NULL && apply->batch == NULL); /* no other thread counts */
-    apply->counts.kept++;
-    firn_checkout_notice(apply, FIRN_NOTICE_KEPT, path,
+    DCHECK(checkout->swapping != NULL && checkout->batch == NULL); /* no other thread counts */
+    checkout->counts.kept++;
+    firn_checkout_notice(checkout, FIRN_NOTICE_KEPT, path,
                          "it was changed by another process during the restore");
 }
 
 static int
 check_untouched(void *ctx, const struct firn_difference_walk_change *change, firn_error *err)
 {
-    struct firn_checkout *apply = ctx;
+    struct firn_checkout *checkout = ctx;
     if (change->path.size == 0 || change->kind == FIRN_DIFFERENCE_WALK_SAME) {
         return FIRN_OK;
     }
-    DCHECK(!apply->progress.is_finishing); /* nothing has moved yet */
-    int rc = firn_checkout_progress(apply, 1, 0, err);
+    DCHECK(!checkout->progress.is_finishing); /* nothing has moved yet */
+    int rc = firn_checkout_progress(checkout, 1, 0, err);
     if (rc != FIRN_OK) {
         return rc;
     }
     if (change->before == NULL) {
-        return check_still_free(apply, change->path, err);
+        return check_still_free(checkout, change->path, err);
     }
     struct firn_os_stat stat;
-    rc = open_final(apply, change->path, err);
+    rc = open_final(checkout, change->path, err);
     if (rc == FIRN_OK) {
-        rc = firn_os_stat(apply->swapping->dir, apply->swapping->final.name, &stat, err);
+        rc = firn_os_stat(checkout->swapping->dir, checkout->swapping->final.name, &stat, err);
     }
     if (rc == FIRN_OK) {
-        (void)displaced_cut(apply, change, &stat);
+        (void)displaced_cut(checkout, change, &stat);
     }
     if (rc == FIRN_NOT_FOUND || (rc == FIRN_OK && !displaced_is_as_before(&stat, change->before))) {
-        return is_touched(change->path, err);
+        return refuse_touched(change->path, err);
     }
     return rc;
 }
@@ -263,34 +252,34 @@ check_untouched(void *ctx, const struct firn_difference_walk_change *change, fir
 
 /* Removes what was staged for an entry that stays, and reports why it stays. */
 static int
-leave_refused(struct firn_checkout *apply, const struct firn_difference_walk_change *change,
+leave_refused(struct firn_checkout *checkout, const struct firn_difference_walk_change *change,
               const firn_error *cause, firn_error *err)
 {
-    struct swapping *swapping = apply->swapping;
+    struct swapping *swapping = checkout->swapping;
     CHECK(firn_tree_reserved_is_temporary(firn_str(swapping->staged.name))); /* (I3) */
     int rc = change->after->kind == FIRN_TREE_DIR
-                 ? firn_checkout_clear_place(apply, &swapping->staged, err)
+                 ? firn_checkout_clear_place(checkout, &swapping->staged, err)
                  : firn_os_remove_file(swapping->dir, swapping->staged.name, err);
     rc = rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
-    return rc == FIRN_OK ? firn_checkout_left_behind(apply, change->path, cause->text, err) : rc;
+    return rc == FIRN_OK ? firn_checkout_left_behind(checkout, change->path, cause->text, err) : rc;
 }
 
-/* Passes on a failure whose text is in cause. */
+/* Returns rc; a failure has its text in cause. */
 static int
-pass_on(int rc, const firn_error *cause, firn_error *err)
+fail_with(int rc, const firn_error *cause, firn_error *err)
 {
-    if (rc != FIRN_OK && err != NULL) {
-        *err = *cause;
+    if (rc != FIRN_OK) {
+        firn_error_copy(err, cause);
     }
     return rc;
 }
 
 /* Replaces the old file by the staged one, unless the old one was changed meanwhile. */
 static int
-replace(struct firn_checkout *apply, const struct firn_difference_walk_change *change,
+replace(struct firn_checkout *checkout, const struct firn_difference_walk_change *change,
         firn_error *err)
 {
-    struct swapping *swapping = apply->swapping;
+    struct swapping *swapping = checkout->swapping;
     const char *staged = swapping->staged.name;
     const char *final = swapping->final.name;
     bool is_same = true;
@@ -298,18 +287,18 @@ replace(struct firn_checkout *apply, const struct firn_difference_walk_change *c
     DCHECK(change->before->kind != FIRN_TREE_DIR && change->after->kind != FIRN_TREE_DIR);
     int rc = firn_checkout_swap_exchange(swapping->dir, staged, final, &cause);
     if (firn_checkout_plan_is_refusal(rc)) {
-        return leave_refused(apply, change, &cause, err);
+        return leave_refused(checkout, change, &cause, err);
     }
-    rc = pass_on(rc, &cause, err);
+    rc = fail_with(rc, &cause, err);
     if (rc == FIRN_NOT_FOUND) { /* gone: nothing can be overwritten */
         return firn_os_rename(swapping->dir, staged, swapping->dir, final,
                               FIRN_OS_RENAME_NO_REPLACE, err);
     }
     if (rc == FIRN_OK) {
-        rc = displaced_look(apply, apply->swapping->dir, staged, change, &is_same, err);
+        rc = displaced_look(checkout, checkout->swapping->dir, staged, change, &is_same, err);
     }
     if (rc == FIRN_OK && !is_same) {
-        displaced_tell(apply, change->path);
+        displaced_tell(checkout, change->path);
         rc = firn_checkout_swap_exchange(swapping->dir, staged, final, err);
     }
     if (rc != FIRN_OK) {
@@ -319,27 +308,27 @@ replace(struct firn_checkout *apply, const struct firn_difference_walk_change *c
     if (firn_checkout_plan_is_refusal(rc) && is_same) { /* the old one cannot be removed: exchange
                                                          * back */
         rc = firn_checkout_swap_exchange(swapping->dir, staged, final, err);
-        return rc == FIRN_OK ? leave_refused(apply, change, &cause, err) : rc;
+        return rc == FIRN_OK ? leave_refused(checkout, change, &cause, err) : rc;
     }
-    return pass_on(rc, &cause, err);
+    return fail_with(rc, &cause, err);
 }
 
 static int
-put_in_place(struct firn_checkout *apply, const struct firn_difference_walk_change *change,
+put_in_place(struct firn_checkout *checkout, const struct firn_difference_walk_change *change,
              firn_error *err)
 {
-    struct swapping *swapping = apply->swapping;
+    struct swapping *swapping = checkout->swapping;
     int rc;
-    DCHECK(apply->progress.is_finishing && !firn_checkout_left_has(apply, change->path));
-    FIRN_TRY(firn_checkout_staged_place(apply, change->path, &swapping->staged, err));
+    DCHECK(checkout->progress.is_finishing && !firn_checkout_left_has(checkout, change->path));
+    FIRN_TRY(firn_checkout_staged_place(checkout, change->path, &swapping->staged, err));
     if (swapping->staged.is_direct) {
         return FIRN_OK;
     }
-    FIRN_TRY(open_final(apply, change->path, err));
+    FIRN_TRY(open_final(checkout, change->path, err));
     DCHECK(firn_slice_equal(firn_buf_slice(&swapping->staged.dir),
                             firn_buf_slice(&swapping->final.dir))); /* both names are in dir */
     if (change->kind == FIRN_DIFFERENCE_WALK_CHANGED && !changes_type(change)) {
-        return replace(apply, change, err);
+        return replace(checkout, change, err);
     }
     firn_error cause;
     if (changes_type(change)) {
@@ -349,53 +338,54 @@ put_in_place(struct firn_checkout *apply, const struct firn_difference_walk_chan
         rc = firn_os_rename(swapping->dir, swapping->staged.name, swapping->dir,
                             swapping->final.name, FIRN_OS_RENAME_NO_REPLACE, &cause);
         if (rc == FIRN_EXISTS && change->after->kind != FIRN_TREE_DIR) {
-            displaced_tell(apply, change->path);
+            displaced_tell(checkout, change->path);
             rc = firn_os_remove_file(swapping->dir, swapping->staged.name, &cause);
         }
     }
-    rc = firn_checkout_plan_is_refusal(rc) ? leave_refused(apply, change, &cause, err)
-                                           : pass_on(rc, &cause, err);
+    rc = firn_checkout_plan_is_refusal(rc) ? leave_refused(checkout, change, &cause, err)
+                                           : fail_with(rc, &cause, err);
 out:
     return rc;
 }
 
 /* Whether none of the remembered directories is below this one. */
 static bool
-is_deepest(const struct firn_checkout *apply, firn_slice path)
+is_deepest(const struct firn_checkout *checkout, firn_slice path)
 {
     const firn_slice newest =
-        apply->dirs == NULL ? firn_bytes(NULL, 0) : firn_str(apply->dirs->path);
+        checkout->dirs == NULL ? firn_bytes(NULL, 0) : firn_str(checkout->dirs->path);
     return newest.size <= path.size || !(firn_slice_has_prefix(newest, path) &&
                                          (path.size == 0 || newest.data[path.size] == '/'));
 }
 
 static int
-remember_dir(struct firn_checkout *apply, const struct firn_difference_walk_change *change,
+remember_dir(struct firn_checkout *checkout, const struct firn_difference_walk_change *change,
              firn_error *err)
 {
-    DCHECK(change->after->kind == FIRN_TREE_DIR && is_deepest(apply, change->path));
-    DCHECK(!firn_checkout_left_has(apply, change->path)); /* it exists and gets its attributes */
-    struct firn_checkout_dir *dir = firn_arena_alloc(&apply->arena, sizeof *dir);
+    DCHECK(change->after->kind == FIRN_TREE_DIR && is_deepest(checkout, change->path));
+    DCHECK(!firn_checkout_left_has(checkout, change->path)); /* it exists and gets its attributes */
+    struct firn_checkout_dir *dir = firn_arena_alloc(&checkout->arena, sizeof *dir);
     if (dir == NULL) {
         return firn_error_no_memory(err, "a list of directories");
     }
     *dir = (struct firn_checkout_dir){.entry = *change->after,
                                       .only_time = change->kind == FIRN_DIFFERENCE_WALK_SAME};
-    dir->path = firn_arena_str(&apply->arena, (const char *)change->path.data, change->path.size);
+    dir->path =
+        firn_arena_str(&checkout->arena, (const char *)change->path.data, change->path.size);
     dir->entry.xattrs.data =
-        firn_arena_copy(&apply->arena, change->after->xattrs.data, change->after->xattrs.size);
+        firn_arena_copy(&checkout->arena, change->after->xattrs.data, change->after->xattrs.size);
     if (dir->path == NULL || dir->entry.xattrs.data == NULL) {
         return firn_error_no_memory(err, "a list of directories");
     }
-    dir->next = apply->dirs;
-    apply->dirs = dir;
+    dir->next = checkout->dirs;
+    checkout->dirs = dir;
     return FIRN_OK;
 }
 
 static int
 swap_one(void *ctx, const struct firn_difference_walk_change *change, firn_error *err)
 {
-    struct firn_checkout *apply = ctx;
+    struct firn_checkout *checkout = ctx;
     if (change->after == NULL) {
         return FIRN_OK;
     }
@@ -404,19 +394,19 @@ swap_one(void *ctx, const struct firn_difference_walk_change *change, firn_error
     if (firn_checkout_needs_content(change) ||
         (is_dir && change->path.size > 0 &&
          (change->kind == FIRN_DIFFERENCE_WALK_ADDED || changes_type(change)))) {
-        FIRN_TRY(put_in_place(apply, change, err));
+        FIRN_TRY(put_in_place(checkout, change, err));
     } else if (!is_dir && change->kind == FIRN_DIFFERENCE_WALK_CHANGED) {
-        FIRN_TRY(open_final(apply, change->path, err));
-        struct firn_os_node node = {.dir = apply->swapping->dir,
-                                    .name = apply->swapping->final.name};
-        FIRN_TRY(firn_checkout_stage_write_metadata(&apply->writers[0], node, change->path,
+        FIRN_TRY(open_final(checkout, change->path, err));
+        struct firn_os_node node = {.dir = checkout->swapping->dir,
+                                    .name = checkout->swapping->final.name};
+        FIRN_TRY(firn_checkout_stage_write_metadata(&checkout->writers[0], node, change->path,
                                                     change->after, err));
     }
     if (!is_dir) {
-        return firn_checkout_progress(apply, change->kind != FIRN_DIFFERENCE_WALK_SAME, 0, err);
+        return firn_checkout_progress(checkout, change->kind != FIRN_DIFFERENCE_WALK_SAME, 0, err);
     }
-    if (!firn_checkout_left_has(apply, change->path)) { /* a refused one is not there */
-        rc = remember_dir(apply, change, err);
+    if (!firn_checkout_left_has(checkout, change->path)) { /* a refused one is not there */
+        rc = remember_dir(checkout, change, err);
     }
 out:
     return rc;
@@ -426,9 +416,9 @@ out:
 
 /* Whether a path is below a directory that became something else, and so has been moved. */
 static bool
-is_in_vanishing(const struct firn_checkout *apply, firn_slice path)
+is_in_vanishing(const struct firn_checkout *checkout, firn_slice path)
 {
-    const struct firn_buf *vanishing = &apply->swapping->vanishing;
+    const struct firn_buf *vanishing = &checkout->swapping->vanishing;
     return vanishing->size > 0 && path.size > vanishing->size &&
            path.data[vanishing->size] == '/' &&
            memcmp(path.data, vanishing->data, vanishing->size) == 0;
@@ -437,31 +427,31 @@ is_in_vanishing(const struct firn_checkout *apply, firn_slice path)
 /* Opens the directory that an entry to be removed is in now: its own, or, inside a directory that
  * became something else, one below that directory's temporary name. */
 static int
-open_removed(struct firn_checkout *apply, const struct firn_difference_walk_change *change,
+open_removed(struct firn_checkout *checkout, const struct firn_difference_walk_change *change,
              firn_error *err)
 {
-    struct swapping *swapping = apply->swapping;
+    struct swapping *swapping = checkout->swapping;
     firn_slice path = change->path;
     int rc;
     if (changes_type(change)) {
-        FIRN_TRY(firn_checkout_staged_place(apply, path, &swapping->final, err));
-    } else if (is_in_vanishing(apply, path)) {
-        FIRN_TRY(firn_checkout_moved_place(apply, path, swapping->vanishing.size, &swapping->final,
-                                           err));
+        FIRN_TRY(firn_checkout_staged_place(checkout, path, &swapping->final, err));
+    } else if (is_in_vanishing(checkout, path)) {
+        FIRN_TRY(firn_checkout_moved_place(checkout, path, swapping->vanishing.size,
+                                           &swapping->final, err));
     } else {
         FIRN_TRY(firn_checkout_final_place(path, &swapping->final, err));
     }
-    FIRN_TRY(firn_checkout_open_dir(apply, &swapping->final.dir, &swapping->dir,
+    FIRN_TRY(firn_checkout_open_dir(checkout, &swapping->final.dir, &swapping->dir,
                                     &swapping->dir_path, err));
 out:
     return rc;
 }
 
 static int
-remember_removed_dir(struct firn_checkout *apply, firn_slice path, firn_error *err)
+remember_removed_dir(struct firn_checkout *checkout, firn_slice path, firn_error *err)
 {
-    const struct firn_checkout_place *place = &apply->swapping->final;
-    struct firn_buf *list = &apply->removed_dirs;
+    const struct firn_checkout_place *place = &checkout->swapping->final;
+    struct firn_buf *list = &checkout->removed_dirs;
     int rc;
     /* Three texts: parent, name, and the path for messages. */
     FIRN_TRY(firn_buf_append(list, place->dir.data, place->dir.size + 1));
@@ -475,49 +465,49 @@ out:
 
 /* Removes a file that no path of the user's reaches any more, unless it was changed before that. */
 static int
-remove_displaced(struct firn_checkout *apply, const struct firn_difference_walk_change *change,
+remove_displaced(struct firn_checkout *checkout, const struct firn_difference_walk_change *change,
                  const char *name, bool *out_keep, firn_error *err)
 {
     bool is_same = false;
-    int rc = displaced_look(apply, apply->swapping->dir, name, change, &is_same, err);
+    int rc = displaced_look(checkout, checkout->swapping->dir, name, change, &is_same, err);
     *out_keep = rc == FIRN_OK && !is_same;
     if (*out_keep) {
         return FIRN_OK;
     }
     CHECK(rc != FIRN_OK || is_same); /* (I1) and (I7) */
-    return rc == FIRN_OK ? firn_os_remove_file(apply->swapping->dir, name, err) : rc;
+    return rc == FIRN_OK ? firn_os_remove_file(checkout->swapping->dir, name, err) : rc;
 }
 
 /* Renames a file so that other processes cannot reach it, and then removes it. */
 static int
-remove_in_place(struct firn_checkout *apply, const struct firn_difference_walk_change *change,
+remove_in_place(struct firn_checkout *checkout, const struct firn_difference_walk_change *change,
                 firn_error *err)
 {
-    struct firn_os_dir *dir = apply->swapping->dir;
-    const char *final = apply->swapping->final.name;
+    struct firn_os_dir *dir = checkout->swapping->dir;
+    const char *final = checkout->swapping->final.name;
     char aside[FIRN_CHECKOUT_NAME_SIZE];
     bool is_kept;
     int rc;
     firn_error cause;
-    DCHECK(!firn_checkout_left_has(apply, change->path)); /* (I5) of checkout.c */
-    firn_checkout_temporary_name(apply->options.tag, change->path, aside);
+    DCHECK(!firn_checkout_left_has(checkout, change->path)); /* (I5) of checkout.c */
+    firn_checkout_temporary_name(checkout->options.tag, change->path, aside);
     rc = firn_os_rename(dir, final, dir, aside, FIRN_OS_RENAME_NO_REPLACE, &cause);
     if (firn_checkout_plan_is_refusal(rc)) {
-        return firn_checkout_left_behind(apply, change->path, cause.text, err);
+        return firn_checkout_left_behind(checkout, change->path, cause.text, err);
     }
-    FIRN_TRY(pass_on(rc, &cause, err));
-    rc = remove_displaced(apply, change, aside, &is_kept, &cause);
+    FIRN_TRY(fail_with(rc, &cause, err));
+    rc = remove_displaced(checkout, change, aside, &is_kept, &cause);
     if (firn_checkout_plan_is_refusal(rc)) {
         FIRN_TRY(firn_os_rename(dir, aside, dir, final, FIRN_OS_RENAME_NO_REPLACE, err));
-        return firn_checkout_left_behind(apply, change->path, cause.text, err);
+        return firn_checkout_left_behind(checkout, change->path, cause.text, err);
     }
-    FIRN_TRY(pass_on(rc, &cause, err));
+    FIRN_TRY(fail_with(rc, &cause, err));
     if (is_kept) {
         rc = firn_os_rename(dir, aside, dir, final, FIRN_OS_RENAME_NO_REPLACE, err);
         if (rc == FIRN_OK) {
-            displaced_tell(apply, change->path);
+            displaced_tell(checkout, change->path);
         } else if (rc == FIRN_EXISTS) { /* (I2) */
-            rc = displaced_set_aside(apply, dir, aside, change->path, err);
+            rc = displaced_set_aside(checkout, dir, aside, change->path, err);
         }
     }
 out:
@@ -527,39 +517,39 @@ out:
 static int
 remove_one(void *ctx, const struct firn_difference_walk_change *change, firn_error *err)
 {
-    struct firn_checkout *apply = ctx;
+    struct firn_checkout *checkout = ctx;
     bool is_type_change = changes_type(change);
     if (change->kind != FIRN_DIFFERENCE_WALK_REMOVED && !is_type_change) {
         return FIRN_OK;
     }
     int rc;
-    FIRN_TRY(open_removed(apply, change, err));
+    FIRN_TRY(open_removed(checkout, change, err));
     if (change->before->kind == FIRN_TREE_DIR) {
         if (is_type_change) {
-            firn_buf_clear(&apply->swapping->vanishing);
-            if (firn_buf_append_slice(&apply->swapping->vanishing, change->path) != FIRN_OK) {
+            firn_buf_clear(&checkout->swapping->vanishing);
+            if (firn_buf_append_slice(&checkout->swapping->vanishing, change->path) != FIRN_OK) {
                 return firn_error_no_memory(err, "a path");
             }
         }
-        return remember_removed_dir(apply, change->path, err);
+        return remember_removed_dir(checkout, change->path, err);
     }
     bool is_kept;
-    if (is_type_change || is_in_vanishing(apply, change->path)) {
+    if (is_type_change || is_in_vanishing(checkout, change->path)) {
         firn_error cause;
-        rc = remove_displaced(apply, change, apply->swapping->final.name, &is_kept, &cause);
+        rc = remove_displaced(checkout, change, checkout->swapping->final.name, &is_kept, &cause);
         is_kept = is_kept || firn_checkout_plan_is_refusal(rc);
-        FIRN_TRY(firn_checkout_plan_is_refusal(rc) ? FIRN_OK : pass_on(rc, &cause, err));
+        FIRN_TRY(firn_checkout_plan_is_refusal(rc) ? FIRN_OK : fail_with(rc, &cause, err));
         if (is_kept && is_type_change) {
-            rc = displaced_set_aside(apply, apply->swapping->dir, apply->swapping->final.name,
-                                     change->path, err);
+            rc = displaced_set_aside(checkout, checkout->swapping->dir,
+                                     checkout->swapping->final.name, change->path, err);
         } else if (is_kept) { /* so its directory stays too */
-            displaced_tell(apply, change->path);
+            displaced_tell(checkout, change->path);
         }
     } else {
-        FIRN_TRY(remove_in_place(apply, change, err));
+        FIRN_TRY(remove_in_place(checkout, change, err));
     }
     if (rc == FIRN_OK) {
-        rc = firn_checkout_progress(apply, change->kind == FIRN_DIFFERENCE_WALK_REMOVED, 0, err);
+        rc = firn_checkout_progress(checkout, change->kind == FIRN_DIFFERENCE_WALK_REMOVED, 0, err);
     }
 out:
     return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
@@ -581,16 +571,16 @@ take_last(struct firn_buf *list)
 
 /* Removes an empty directory. Files of a store that were not saved are removed with it. */
 static int
-remove_dir(struct firn_checkout *apply, struct firn_os_dir *parent, const char *name,
+remove_dir(struct firn_checkout *checkout, struct firn_os_dir *parent, const char *name,
            firn_slice path, firn_error *err)
 {
     struct firn_os_dir *dir = NULL;
     int rc = firn_os_remove_dir(parent, name, err);
-    if (rc != FIRN_EXISTS || apply->options.stores == NULL) {
+    if (rc != FIRN_EXISTS || checkout->options.stores == NULL) {
         return rc;
     }
     FIRN_TRY(firn_os_dir_open_beneath(parent, name, &dir, err));
-    FIRN_TRY(firn_checkout_stores_clear(apply->options.stores, dir, path, err));
+    FIRN_TRY(firn_checkout_stores_clear(checkout->options.stores, dir, path, err));
     rc = firn_os_remove_dir(parent, name, err);
 out:
     firn_os_dir_close(dir);
@@ -598,32 +588,32 @@ out:
 }
 
 static int
-remove_dirs(struct firn_checkout *apply, firn_error *err)
+remove_dirs(struct firn_checkout *checkout, firn_error *err)
 {
     int rc = FIRN_OK;
-    while (rc == FIRN_OK && apply->removed_dirs.size > 0) {
-        const char *path = take_last(&apply->removed_dirs);
-        const char *name = take_last(&apply->removed_dirs);
-        const char *parent = take_last(&apply->removed_dirs);
+    while (rc == FIRN_OK && checkout->removed_dirs.size > 0) {
+        const char *path = take_last(&checkout->removed_dirs);
+        const char *name = take_last(&checkout->removed_dirs);
+        const char *parent = take_last(&checkout->removed_dirs);
         struct firn_os_dir *dir;
-        rc = firn_os_dir_open_beneath(apply->options.root, parent, &dir, err);
+        rc = firn_os_dir_open_beneath(checkout->options.root, parent, &dir, err);
         if (rc != FIRN_OK) {
             break;
         }
         firn_error cause;
-        rc = remove_dir(apply, dir, name, firn_str(path), &cause);
+        rc = remove_dir(checkout, dir, name, firn_str(path), &cause);
         bool is_displaced =
-            !firn_slice_equal(firn_str(name), firn_checkout_swap_displaced_name(firn_str(path)));
+            !firn_slice_equal(firn_str(name), firn_checkout_name_in(firn_str(path)));
         if ((rc == FIRN_EXISTS || firn_checkout_plan_is_refusal(rc)) && is_displaced) {
-            rc = displaced_set_aside(apply, dir, name, firn_str(path), err);
+            rc = displaced_set_aside(checkout, dir, name, firn_str(path), err);
         } else if (firn_checkout_plan_is_refusal(rc)) {
-            rc = firn_checkout_left_behind(apply, firn_str(path), cause.text, err);
+            rc = firn_checkout_left_behind(checkout, firn_str(path), cause.text, err);
         } else {
-            rc = pass_on(rc, &cause, err);
+            rc = fail_with(rc, &cause, err);
         }
         firn_os_dir_close(dir);
         if (rc == FIRN_EXISTS) {
-            firn_checkout_notice(apply, FIRN_NOTICE_KEPT, firn_str(path),
+            firn_checkout_notice(checkout, FIRN_NOTICE_KEPT, firn_str(path),
                                  "it contains something that stays");
             rc = FIRN_OK;
         }
@@ -634,15 +624,15 @@ remove_dirs(struct firn_checkout *apply, firn_error *err)
 /* ---- directories last ---- */
 
 static int
-finish_dir(struct firn_checkout *apply, const struct firn_checkout_dir *item, firn_error *err)
+finish_dir(struct firn_checkout *checkout, const struct firn_checkout_dir *item, firn_error *err)
 {
     struct firn_os_dir *dir;
-    int rc = firn_os_dir_open_beneath(apply->options.root, item->path, &dir, err);
+    int rc = firn_os_dir_open_beneath(checkout->options.root, item->path, &dir, err);
     if (rc != FIRN_OK) {
         return rc;
     }
     struct firn_os_node node = {.dir = dir};
-    if (item->only_time && apply->loosened != NULL) {
+    if (item->only_time && checkout->loosened != NULL) {
         rc = firn_os_set_mode(node, item->entry.mode, err);
         rc = firn_checkout_plan_is_refusal(rc) ? FIRN_OK : rc;
     }
@@ -654,7 +644,7 @@ finish_dir(struct firn_checkout *apply, const struct firn_checkout_dir *item, fi
         rc = firn_os_set_mtime(node, item->entry.mtime_ns, err);
         rc = firn_checkout_plan_is_refusal(rc) ? FIRN_OK : rc;
     } else {
-        rc = firn_checkout_stage_write_metadata(&apply->writers[0], node, firn_str(item->path),
+        rc = firn_checkout_stage_write_metadata(&checkout->writers[0], node, firn_str(item->path),
                                                 &item->entry, err);
     }
     firn_os_dir_close(dir);
@@ -662,37 +652,38 @@ finish_dir(struct firn_checkout *apply, const struct firn_checkout_dir *item, fi
 }
 
 int
-firn_checkout_swap(struct firn_checkout *apply, firn_error *err)
+firn_checkout_swap(struct firn_checkout *checkout, firn_error *err)
 {
     struct swapping *swapping = firn_alloc_zeroed(sizeof *swapping);
     if (swapping == NULL) {
-        firn_checkout_stage_undo(apply);
+        firn_checkout_stage_undo(checkout);
         return firn_error_no_memory(err, "a restore");
     }
-    DCHECK(apply->swapping == NULL && apply->dirs == NULL && apply->removed_dirs.size == 0);
-    apply->swapping = swapping;
-    const struct firn_checkout_counts *counts = &apply->counts;
+    DCHECK(checkout->swapping == NULL && checkout->dirs == NULL &&
+           checkout->removed_dirs.size == 0);
+    checkout->swapping = swapping;
+    const struct firn_checkout_counts *counts = &checkout->counts;
     const uint64_t total = counts->added + counts->changed + counts->removed;
-    int rc = firn_checkout_phase(apply, "look", total, 0, err);
-    if (rc == FIRN_OK && !apply->into_empty) {
-        rc = firn_checkout_walk(apply, check_untouched, err);
+    int rc = firn_checkout_phase(checkout, "look", total, 0, err);
+    if (rc == FIRN_OK && !checkout->into_empty) {
+        rc = firn_checkout_walk(checkout, check_untouched, err);
     }
     if (rc != FIRN_OK) {
-        firn_checkout_stage_undo(apply);
+        firn_checkout_stage_undo(checkout);
         goto out;
     }
-    firn_checkout_finishing(apply);
-    FIRN_TRY(firn_checkout_phase(apply, "place", total, 0, err));
-    FIRN_TRY(firn_checkout_walk(apply, swap_one, err));
-    FIRN_TRY(firn_checkout_phase_next(apply, "remove", err));
-    FIRN_TRY(firn_checkout_walk(apply, remove_one, err));
-    FIRN_TRY(remove_dirs(apply, err));
-    FIRN_TRY(firn_checkout_phase(apply, "finish", counts->directories, 0, err));
-    for (const struct firn_checkout_dir *dir = apply->dirs; dir != NULL; dir = dir->next) {
-        FIRN_TRY(finish_dir(apply, dir, err));
-        FIRN_TRY(firn_checkout_progress(apply, 1, 0, err));
+    firn_checkout_finishing(checkout);
+    FIRN_TRY(firn_checkout_phase(checkout, "place", total, 0, err));
+    FIRN_TRY(firn_checkout_walk(checkout, swap_one, err));
+    FIRN_TRY(firn_checkout_phase_next(checkout, "remove", err));
+    FIRN_TRY(firn_checkout_walk(checkout, remove_one, err));
+    FIRN_TRY(remove_dirs(checkout, err));
+    FIRN_TRY(firn_checkout_phase(checkout, "finish", counts->directories, 0, err));
+    for (const struct firn_checkout_dir *dir = checkout->dirs; dir != NULL; dir = dir->next) {
+        FIRN_TRY(finish_dir(checkout, dir, err));
+        FIRN_TRY(firn_checkout_progress(checkout, 1, 0, err));
     }
-    FIRN_TRY(firn_checkout_tighten(apply, false, err));
+    FIRN_TRY(firn_checkout_tighten(checkout, false, err));
 out:
     firn_os_dir_close(swapping->dir);
     firn_buf_deinit(&swapping->dir_path);
@@ -700,7 +691,7 @@ out:
     firn_buf_deinit(&swapping->final.dir);
     firn_buf_deinit(&swapping->vanishing);
     firn_free(swapping);
-    apply->swapping = NULL;
+    checkout->swapping = NULL;
     return rc;
 }
 

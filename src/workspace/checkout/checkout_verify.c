@@ -16,7 +16,7 @@
 enum { TOLD_MAX = 100 };
 
 struct verifying {
-    /* Under apply->mutex. */
+    /* Under checkout->mutex. */
     uint64_t count;
     struct firn_buf path; /* of the first one in the order of paths */
     firn_error error;
@@ -30,24 +30,24 @@ is_finding(int rc)
 
 /* *out_is_told is false once enough has been reported. */
 static int
-note(struct firn_checkout *apply, firn_slice path, const firn_error *found, bool *out_is_told)
+note(struct firn_checkout *checkout, firn_slice path, const firn_error *found, bool *out_is_told)
 {
     DCHECK(is_finding(found->code)); /* the error for all of them is one of these */
-    struct verifying *verifying = apply->verifying;
+    struct verifying *verifying = checkout->verifying;
     int rc = FIRN_OK;
-    firn_os_mutex_lock(&apply->mutex);
+    firn_os_mutex_lock(&checkout->mutex);
     *out_is_told = verifying->count < TOLD_MAX;
     if (verifying->count++ == 0 || firn_slice_compare(path, firn_buf_slice(&verifying->path)) < 0) {
         firn_buf_clear(&verifying->path);
         rc = firn_buf_append_slice(&verifying->path, path);
         verifying->error = *found;
     }
-    firn_os_mutex_unlock(&apply->mutex);
+    firn_os_mutex_unlock(&checkout->mutex);
     return rc;
 }
 
 static int
-pass_on(void *ctx, uint64_t bytes, firn_error *err)
+tick_unseen(void *ctx, uint64_t bytes, firn_error *err)
 {
     (void)ctx;
     (void)bytes; /* not a large file: reported when done */
@@ -59,8 +59,8 @@ static int
 verify_one(struct firn_checkout_worker *worker, firn_slice path,
            const struct firn_tree_entry *entry, firn_error *err)
 {
-    struct firn_checkout *apply = worker->apply;
-    const struct firn_checkout_options *options = &apply->options;
+    struct firn_checkout *checkout = worker->checkout;
+    const struct firn_checkout_options *options = &checkout->options;
     firn_error found;
     bool is_told;
     if (entry->kind != FIRN_TREE_FILE || entry->hard_link.size > 0 ||
@@ -72,16 +72,16 @@ verify_one(struct firn_checkout_worker *worker, firn_slice path,
         write->spread != NULL
             ? firn_objects_spread_read(write->spread, &entry->hash, entry->size, NULL, NULL, &found)
             : firn_objects_stream_verify(options->objects, write->scratch, &entry->hash,
-                                         entry->size, pass_on, NULL, &found);
+                                         entry->size, tick_unseen, NULL, &found);
     if (!is_finding(rc)) {
         *err = rc == FIRN_OK ? *err : found;
         return rc;
     }
-    if (note(apply, path, &found, &is_told) != FIRN_OK) {
+    if (note(checkout, path, &found, &is_told) != FIRN_OK) {
         return firn_error_no_memory(err, "a path");
     }
     if (is_told) {
-        firn_checkout_notice(apply, FIRN_NOTICE_DAMAGED, path, found.text);
+        firn_checkout_notice(checkout, FIRN_NOTICE_DAMAGED, path, found.text);
     }
     return FIRN_OK;
 }
@@ -107,16 +107,16 @@ judge(const struct verifying *verifying, firn_error *err)
 }
 
 int
-firn_checkout_verify(struct firn_checkout *apply, firn_error *err)
+firn_checkout_verify(struct firn_checkout *checkout, firn_error *err)
 {
     struct verifying verifying = {0};
-    DCHECK(apply->verifying == NULL);
-    apply->verifying = &verifying;
-    int rc = firn_checkout_batch_run(apply, "verify", verify_one, err);
+    DCHECK(checkout->verifying == NULL);
+    checkout->verifying = &verifying;
+    int rc = firn_checkout_batch_run(checkout, "verify", verify_one, err);
     if (rc == FIRN_OK) {
         rc = judge(&verifying, err);
     }
-    apply->verifying = NULL;
+    checkout->verifying = NULL;
     firn_buf_deinit(&verifying.path);
     return rc;
 }

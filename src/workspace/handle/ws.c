@@ -28,7 +28,7 @@
 #include "base/mem.h"
 #include "base/slice.h"
 #include "catalog/catalog.h"
-#include "handle/ws_internal.h"
+#include "handle/ws_opened.h"
 #include "objects/objects.h"
 #include "place/place.h"
 #include "store/db.h"
@@ -236,7 +236,7 @@ open_store(struct firn_ws *ws, enum firn_ws_open_mode mode, struct firn_ws_opene
 {
     struct firn_db_options options = {.create_if_missing = mode == FIRN_WS_CREATE,
                                       .read_only = mode == FIRN_WS_READ,
-                                      .lock_timeout_ms = ws->lock_timeout_ms,
+                                      .lock_timeout_ms = ws->never_waits ? 0 : ws->lock_timeout_ms,
                                       .memory_bytes = STORE_MEMORY_BYTES};
     DCHECK(opened->store_dir == NULL && opened->db == NULL);
     int rc;

@@ -24,7 +24,7 @@
  * user began its restore. (I2) The note is removed only after the journal is no longer pending. A
  * crash in between leaves a note for a tag that no journal has; the next restore replaces it.
  */
-#include "handle/ws_internal.h"
+#include "handle/ws_opened.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -152,7 +152,7 @@ vouches(const struct firn_buf *note, size_t head_size, const uint8_t *tag)
 
 /* Whether the journal no longer needs its note; also true if the journal cannot be read. */
 static bool
-is_settled(const struct firn_ws_opened *opened)
+is_unneeded(const struct firn_ws_opened *opened)
 {
     struct firn_catalog_journal journal;
     bool is_pending = firn_catalog_journal_read(opened->db, opened->workspace.number, &journal,
@@ -201,7 +201,7 @@ firn_ws_begun_clear(struct firn_ws *ws, const struct firn_ws_opened *opened, fir
     struct firn_os_dir *dir = NULL;
     struct firn_buf head = {0};
     int rc;
-    DCHECK(is_settled(opened)); /* (I2) */
+    DCHECK(is_unneeded(opened)); /* (I2) */
     FIRN_TRY(make_head(ws, opened, &head, name, err));
     FIRN_TRY(firn_place_private_open(ws->os, FIRN_PLACE_PRIVATE_RESTORING, false, &dir, err));
     FIRN_TRY(firn_place_private_remove(dir, name, err));

@@ -17,7 +17,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
-#include "handle/ws_internal.h"
+#include "handle/ws_opened.h"
 
 int
 firn_ws_given_expect(struct firn_ws *ws, firn_error *err)

@@ -20,7 +20,7 @@
  * checkpoint had excluded. A restore into another directory removes nothing and does not need the
  * rules.
  */
-#include "handle/ws_internal.h"
+#include "handle/ws_opened.h"
 
 #include "base/check.h"
 #include "base/slice.h"

@@ -92,10 +92,8 @@ FIRN_MUST_CHECK int firn_objects_retire_note(struct firn_objects *objects,
                                              firn_error *err);
 /* Whether the list has a pack of that number that is not in use. */
 bool firn_objects_retire_has(const struct firn_objects *objects, uint32_t number);
-/* Belongs to one thread; its memory is allocated when it is first needed. objects is borrowed. */
-struct firn_objects_session_delta;
 
-/* Content that lists of cells name (pack/packfile_cells.h), read cell by cell. */
+/* ---- objects_cells.c: content that lists of cells name (pack/packfile_cells.h) ---- */
 
 /* A walk over the cells of one content that are not zeros, in order. */
 struct firn_objects_cells {

@@ -44,7 +44,7 @@ struct firn_objects_session_lane {
     struct firn_objects_session *session;
     struct firn_packfile_lane *contents;
     struct firn_packfile_lane *trees; /* and records */
-    struct firn_objects_session_delta *delta;
+    struct delta *delta;
 };
 
 /* Opens the folder of packs, creating it at the first save. */
@@ -143,7 +143,7 @@ enum {
     QUICK_LEVEL = 1
 };
 
-struct firn_objects_session_delta {
+struct delta {
     struct firn_objects *objects;
     struct firn_packfile_scratch *scratch; /* of the pool, while a delta is made */
     struct firn_compress *compress;        /* NULL until it is needed */
@@ -152,7 +152,7 @@ struct firn_objects_session_delta {
 };
 
 static int
-delta_create(struct firn_objects *objects, struct firn_objects_session_delta **out, firn_error *err)
+delta_create(struct firn_objects *objects, struct delta **out, firn_error *err)
 {
     *out = firn_alloc_zeroed(sizeof **out);
     if (*out == NULL) {
@@ -164,7 +164,7 @@ delta_create(struct firn_objects *objects, struct firn_objects_session_delta **o
 
 /* NULL is fine. */
 static void
-delta_destroy(struct firn_objects_session_delta *delta)
+delta_destroy(struct delta *delta)
 {
     if (delta != NULL) {
         firn_compress_destroy(delta->compress);
@@ -175,7 +175,7 @@ delta_destroy(struct firn_objects_session_delta *delta)
 }
 
 static int
-prepare(struct firn_objects_session_delta *delta, firn_error *err)
+prepare(struct delta *delta, firn_error *err)
 {
     int rc = delta->compress != NULL ? FIRN_OK : firn_compress_create(&delta->compress, err);
     return rc == FIRN_OK
@@ -185,7 +185,7 @@ prepare(struct firn_objects_session_delta *delta, firn_error *err)
 
 /* Finds the whole object for a name: the object itself or, if it is a delta, its base. */
 static int
-find_base(struct firn_objects_session_delta *delta, const firn_hash *name, firn_hash *out_hash,
+find_base(struct delta *delta, const firn_hash *name, firn_hash *out_hash,
           struct firn_objects_place *out, firn_error *err)
 {
     *out_hash = *name;
@@ -213,8 +213,8 @@ size_max_for(uint64_t whole)
 
 /* The same, estimated from how well the base was compressed (I5). */
 static int
-size_max_of(struct firn_objects_session_delta *delta, const struct firn_objects_place *base,
-            size_t content_size, size_t *out, firn_error *err)
+size_max_of(struct delta *delta, const struct firn_objects_place *base, size_t content_size,
+            size_t *out, firn_error *err)
 {
     struct firn_packfile *file;
     *out = 0;
@@ -231,8 +231,7 @@ out:
 
 /* Whether the delta pays, compared with the object compressed by itself (I6). */
 static int
-compare_with_alone(struct firn_objects_session_delta *delta, firn_slice content, bool *out_pays,
-                   firn_error *err)
+compare_with_alone(struct delta *delta, firn_slice content, bool *out_pays, firn_error *err)
 {
     DCHECK(delta->compress != NULL && delta->bytes.size > 0);
     int rc = firn_compress_encode(delta->compress, FIRN_CODEC_ZSTD, QUICK_LEVEL, content,
@@ -242,8 +241,7 @@ compare_with_alone(struct firn_objects_session_delta *delta, firn_slice content,
 }
 
 static int
-make(struct firn_objects_session_delta *delta, const struct firn_objects_object *object,
-     bool *out_made, firn_error *err)
+make(struct delta *delta, const struct firn_objects_object *object, bool *out_made, firn_error *err)
 {
     struct firn_objects_place place;
     struct firn_packfile_delta_base base;
@@ -279,8 +277,8 @@ out:
  * if the object is better stored whole, or its base cannot be read. Fails only if memory runs
  * out. */
 static int
-delta_make(struct firn_objects_session_delta *delta, const struct firn_objects_object *object,
-           firn_slice *out, firn_error *err)
+delta_make(struct delta *delta, const struct firn_objects_object *object, firn_slice *out,
+           firn_error *err)
 {
     bool is_made = false;
     *out = firn_bytes(NULL, 0);

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * operations/operations.h: the workspaces of all stores. include/firn/workspace.h is the public
- * twin.
+ * operations/operations.h: the operations on a workspace, and the workspaces of all stores.
+ * include/firn/workspace.h describes each function.
  */
 #ifndef FIRN_OPERATIONS_OPERATIONS_H
 #define FIRN_OPERATIONS_OPERATIONS_H
 
 #include "base/error.h"
-#include "catalog/catalog.h"
 #include "firn/workspace.h"
+#include "handle/ws.h"
 #include "os/os.h"
 
 FIRN_MUST_CHECK int firn_ws_workspaces_list(struct firn_os *os, const char *store_path,
@@ -18,5 +18,73 @@ FIRN_MUST_CHECK int firn_ws_workspaces_list(struct firn_os *os, const char *stor
 FIRN_MUST_CHECK int firn_ws_workspaces_remove(struct firn_os *os, const char *root,
                                               const firn_workspace_options *options,
                                               firn_error *err);
+FIRN_MUST_CHECK int firn_ws_workspaces_adopt(struct firn_ws *ws, const char *old_root,
+                                             firn_error *err);
+
+FIRN_MUST_CHECK int firn_ws_save(struct firn_ws *ws, const firn_workspace_save_options *options,
+                                 firn_workspace_save_result *out, firn_error *err);
+
+FIRN_MUST_CHECK int firn_ws_list(struct firn_ws *ws, const firn_workspace_list_options *options,
+                                 int (*visit)(void *ctx,
+                                              const firn_workspace_checkpoint *checkpoint),
+                                 void *ctx, firn_error *err);
+FIRN_MUST_CHECK int firn_ws_tag_set(struct firn_ws *ws, const char *name, const char *reference,
+                                    bool may_replace, firn_workspace_checkpoint **out,
+                                    firn_error *err);
+FIRN_MUST_CHECK int firn_ws_tag_remove(struct firn_ws *ws, const char *name, firn_error *err);
+FIRN_MUST_CHECK int firn_ws_tag_list(struct firn_ws *ws,
+                                     int (*visit)(void *ctx, const firn_workspace_tag *tag),
+                                     void *ctx, firn_error *err);
+FIRN_MUST_CHECK int
+firn_ws_pin_set(struct firn_ws *ws, const char *const *references, size_t count, bool is_pinned,
+                int (*visit)(void *ctx, const firn_workspace_checkpoint *checkpoint), void *ctx,
+                firn_error *err);
+FIRN_MUST_CHECK int firn_ws_pin_list(struct firn_ws *ws,
+                                     int (*visit)(void *ctx, const firn_workspace_pin *pin),
+                                     void *ctx, firn_error *err);
+FIRN_MUST_CHECK int firn_ws_entries(struct firn_ws *ws, const char *reference,
+                                    int (*visit)(void *ctx, const firn_workspace_entry *entry),
+                                    void *ctx, firn_error *err);
+
+FIRN_MUST_CHECK int firn_ws_status(struct firn_ws *ws, const firn_workspace_status_options *options,
+                                   int (*visit)(void *ctx, const firn_workspace_change *change),
+                                   void *ctx, firn_workspace_status_result *out, firn_error *err);
+FIRN_MUST_CHECK int
+firn_ws_difference(struct firn_ws *ws, const firn_workspace_diff_options *options,
+                   int (*visit)(void *ctx, const firn_workspace_difference *difference), void *ctx,
+                   firn_workspace_diff_result *out, firn_error *err);
+FIRN_MUST_CHECK int firn_ws_cat(struct firn_ws *ws, const char *reference, firn_slice path,
+                                firn_write_bytes write, void *ctx, firn_workspace_entry **out,
+                                firn_error *err);
+FIRN_MUST_CHECK int firn_ws_restore(struct firn_ws *ws, const char *reference,
+                                    const firn_workspace_restore_options *options,
+                                    firn_workspace_restore_result *out, firn_error *err);
+FIRN_MUST_CHECK int firn_ws_restore_undo(struct firn_ws *ws,
+                                         const firn_workspace_restore_options *options,
+                                         firn_workspace_restore_result *out, firn_error *err);
+FIRN_MUST_CHECK int firn_ws_restore_redo(struct firn_ws *ws,
+                                         const firn_workspace_restore_options *options,
+                                         firn_workspace_restore_result *out, firn_error *err);
+/* The steps of the undo line. */
+FIRN_MUST_CHECK int firn_ws_steps_list(struct firn_ws *ws,
+                                       const firn_workspace_steps_options *options,
+                                       int (*visit)(void *ctx, const firn_workspace_step *step),
+                                       void *ctx, firn_workspace_steps_result *out,
+                                       firn_error *err);
+/* Takes back the last restore, whatever was saved since; taking back again does it again. */
+FIRN_MUST_CHECK int firn_ws_restore_take_back(struct firn_ws *ws,
+                                              const firn_workspace_restore_options *options,
+                                              firn_workspace_restore_result *out, firn_error *err);
+FIRN_MUST_CHECK int firn_ws_restore_resume(struct firn_ws *ws,
+                                           const firn_workspace_restore_options *options,
+                                           firn_workspace_restore_result *out, firn_error *err);
+FIRN_MUST_CHECK int firn_ws_revert(struct firn_ws *ws, const firn_workspace_revert_options *options,
+                                   firn_workspace_revert_result *out, firn_error *err);
+FIRN_MUST_CHECK int firn_ws_restore_pending(struct firn_ws *ws, firn_workspace_pending_restore *out,
+                                            firn_error *err);
+FIRN_MUST_CHECK int firn_ws_forget(struct firn_ws *ws, const firn_workspace_forget_options *options,
+                                   int (*visit)(void *ctx,
+                                                const firn_workspace_forgotten *forgotten),
+                                   void *ctx, firn_workspace_forget_result *out, firn_error *err);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * operations/operations_internal.h: what restore, revert and compare share. ws_restore.c decides
- * what to restore and where; ws_restore_in_place.c changes a workspace.
+ * operations/operations_internal.h: what save, restore, revert and compare share. ws_restore.c
+ * decides what to restore and where; ws_restore_in_place.c changes a workspace.
  */
 #ifndef FIRN_OPERATIONS_OPERATIONS_INTERNAL_H
 #define FIRN_OPERATIONS_OPERATIONS_INTERNAL_H
@@ -15,7 +15,76 @@
 #include "checkout/checkout.h"
 #include "difference/difference.h"
 #include "firn/workspace.h"
-#include "handle/ws_internal.h"
+#include "handle/ws_opened.h"
+#include "operations/operations.h"
+
+/* ==== saves (ws_save.c, ws_save_tree.c) ==== */
+
+struct firn_statcache;
+struct firn_watchlink;
+
+/* One save, normal or safety, of an opened workspace. message is borrowed. */
+struct firn_ws_save_request {
+    firn_slice message;
+    firn_workspace_turn turn; /* a turn that has ended; its agent is empty if there is none */
+    int64_t turn_begun_ns;    /* 0: not known */
+    bool is_safety;
+    bool include_deps;
+    bool gitignore;
+    const struct firn_ignore_rules *stored_rules; /* see scan.h; may be NULL */
+    bool strict;
+    uint64_t file_size_max; /* see scan.h */
+    bool is_full;           /* the stat cache is not used */
+    bool is_to_be_compared; /* compared between scan and seal */
+    unsigned threads;
+    const char *tree_path; /* the directory to scan; NULL: the workspace's root */
+    int64_t created_ns;    /* 0: now */
+    firn_callbacks callbacks;
+    const struct firn_catalog_joint *joint; /* other parts of the commit; may be NULL */
+    struct firn_watchlink *watched;         /* the watch's report of what to visit; may be NULL */
+};
+/* The tree of the newest checkpoint, for a scan; *out is zeros if there is none. */
+FIRN_MUST_CHECK int firn_ws_save_tree_last(struct firn_ws_opened *opened,
+                                           struct firn_scan_last *out, firn_error *err);
+/* The result of a scan into the store; its root's attributes are owned by scan. */
+struct firn_ws_save_tree {
+    struct firn_scan_result scan;
+    uint64_t added_bytes;
+    bool records_were_packed;
+    bool has_rules;
+    firn_hash rules; /* of the rules object; zeros if there is none */
+    /* Until it is sealed: */
+    struct firn_objects_session *session;
+    struct firn_statcache *stat;
+    struct firn_objects_treesink *fresh; /* NULL unless is_to_be_compared */
+};
+/* Scans the workspace and puts what is new into a sealed pack. The caller releases *out with
+ * firn_scan_result_deinit(&out->scan), also after a failure. */
+FIRN_MUST_CHECK int firn_ws_save_tree(struct firn_ws_opened *opened,
+                                      const struct firn_ws_save_request *request,
+                                      struct firn_ws_save_tree *out, firn_error *err);
+/* The two halves of firn_ws_save_tree. If the caller releases the tree between them, with
+ * firn_ws_save_tree_deinit, nothing was saved. After the second half, even if it failed, the tree
+ * is released with that function or as above. */
+FIRN_MUST_CHECK int firn_ws_save_tree_scan(struct firn_ws_opened *opened,
+                                           const struct firn_ws_save_request *request,
+                                           struct firn_ws_save_tree *out, firn_error *err);
+FIRN_MUST_CHECK int firn_ws_save_tree_seal(struct firn_ws_opened *opened,
+                                           struct firn_ws_save_tree *tree, firn_error *err);
+void firn_ws_save_tree_deinit(struct firn_ws_save_tree *tree);
+/* Whether all of a scanned tree is in the store already. */
+bool firn_ws_save_tree_is_stored(const struct firn_ws_save_tree *tree);
+/* The directories of a scanned tree. Requires: is_to_be_compared was set, and the tree is not
+ * sealed. stored reads the directories that are in the store. */
+struct firn_tree_source firn_ws_save_tree_source(struct firn_ws_save_tree *tree,
+                                                 const struct firn_tree_source *stored);
+/* Commits a checkpoint of that tree. *out borrows from tree, request and ws. */
+FIRN_MUST_CHECK int firn_ws_save_record(struct firn_ws *ws, struct firn_ws_opened *opened,
+                                        const struct firn_ws_save_request *request,
+                                        const struct firn_ws_save_tree *tree,
+                                        struct firn_catalog_record *out, firn_error *err);
+
+/* ==== restores ==== */
 
 /* A tree that is made from what is on the disk, to be restored in place. */
 struct firn_ws_restore_target {
@@ -122,15 +191,12 @@ firn_ws_restore_apply_options(struct firn_ws_restoring *restoring, struct firn_o
  * for writing, the message says why that is needed. */
 FIRN_MUST_CHECK int firn_ws_restore_open_store(struct firn_ws *ws, bool is_dry,
                                                struct firn_ws_opened *out, firn_error *err);
-/* After a dry run, fails as the restore would if the store cannot be written to: FIRN_READ_ONLY or
- * FIRN_DENIED. */
-FIRN_MUST_CHECK int firn_ws_restore_foretell_store(const struct firn_ws_opened *opened,
-                                                   firn_error *err);
 /* The rules of today's saves, from the options of the restore. */
 struct firn_ws_rules_today firn_ws_restore_today(const struct firn_ws_restoring *restoring);
-void firn_ws_restore_report(struct firn_ws_restoring *restoring, const struct firn_checkout *apply);
+void firn_ws_restore_report(struct firn_ws_restoring *restoring,
+                            const struct firn_checkout *checkout);
 
-/* Brings the workspace to restoring->record. Requires: a pending restore has been settled. */
+/* Brings the workspace to restoring->record. Requires: what a pending restore left has been recovered. */
 FIRN_MUST_CHECK int firn_ws_restore_in_place(struct firn_ws_restoring *restoring, firn_error *err);
 
 /* Finishes a pending restore of an opened workspace. A restore that had moved nothing yet is
@@ -221,5 +287,21 @@ FIRN_MUST_CHECK int firn_ws_compare_init_for_restore(
     const struct firn_catalog_record *record, const struct firn_catalog_record *second,
     const struct firn_ws_compare_options *options, firn_error *err);
 void firn_ws_compare_deinit(struct firn_ws_compare *compare);
+
+/* ==== dry runs (ws_restore.c) ==== */
+
+struct firn_ws_restore_dry {
+    const struct firn_catalog_record *record; /* its rules apply */
+    const struct firn_catalog_record *second; /* and so do its; may be NULL */
+    /* Says what is to be restored, once the disk has been scanned: the `after` of the options, which is
+     * the tree of `record` else, and what else depends on it. */
+    int (*choose)(void *ctx, const struct firn_ws_compare *compare,
+                  struct firn_checkout_options *options, firn_error *err);
+    void *ctx;
+};
+/* Fills restoring->result, and changes nothing. Fails as the restore would, also if the store could
+ * not be written to: FIRN_READ_ONLY or FIRN_DENIED. */
+FIRN_MUST_CHECK int firn_ws_restore_dry_run(struct firn_ws_restoring *restoring,
+                                            const struct firn_ws_restore_dry *dry, firn_error *err);
 
 #endif

@@ -12,7 +12,8 @@
  */
 #include "base/check.h"
 #include "base/mem.h"
-#include "handle/ws_internal.h"
+#include "handle/ws_opened.h"
+#include "operations/operations.h"
 #include "tree/tree.h"
 
 enum { SCRATCH_FRAMES = 4 };

@@ -3,7 +3,8 @@
  * operations/ws_entries.c: everything that is in a checkpoint: its difference from an empty tree.
  */
 #include "base/check.h"
-#include "handle/ws_internal.h"
+#include "handle/ws_opened.h"
+#include "operations/operations.h"
 
 struct entries {
     int (*visit)(void *ctx, const firn_workspace_entry *entry);

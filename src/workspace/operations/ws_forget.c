@@ -28,8 +28,8 @@
 #include "catalog/catalog.h"
 #include "catalog/catalog_journal.h"
 #include "difference/difference.h"
-#include "handle/ws_internal.h"
-#include "reclaim/reclaim.h"
+#include "handle/ws_opened.h"
+#include "operations/operations.h"
 #include "rules/rules.h"
 #include "threads/os_callback.h"
 
@@ -230,12 +230,11 @@ less(uint64_t from, uint64_t what)
 }
 
 static int
-change_record(struct forgetting *forgetting, struct firn_reclaim_delete_batch *batch, size_t i,
+change_record(struct forgetting *forgetting, struct firn_db_batch *batch, size_t i,
               struct firn_buf *paths, firn_error *err)
 {
     const struct found *found = found_at(forgetting, i);
     size_t start = forgetting->changed.size;
-    uint8_t key[12];
     uint8_t size[4] = {0};
     struct firn_catalog_record record;
     int rc;
@@ -255,13 +254,9 @@ change_record(struct forgetting *forgetting, struct firn_reclaim_delete_batch *b
                                   forgetting->changed.size - start - sizeof size);
     CHECK(bytes.size <= UINT32_MAX);
     firn_store_le32(forgetting->changed.data + start, (uint32_t)bytes.size);
-    firn_store_be32(key, forgetting->opened.workspace.number);
-    firn_store_be64(key + 4, record.order);
-    FIRN_TRY(firn_db_batch_put(batch->batch, batch->checkpoints, firn_bytes(key, sizeof key), bytes,
-                               err));
-    /* The copy in a pack is of the old record. */
-    FIRN_TRY(firn_db_batch_put(batch->batch, batch->unpacked, firn_bytes(key, sizeof key),
-                               firn_bytes(NULL, 0), err));
+    /* A copy in a pack is of the old record. */
+    FIRN_TRY(firn_catalog_put(forgetting->opened.catalog, batch,
+                              forgetting->opened.workspace.number, record.order, bytes, err));
 out:
     return rc;
 }
@@ -270,18 +265,19 @@ out:
 static int
 commit(struct forgetting *forgetting, firn_error *err)
 {
-    struct firn_reclaim_delete_batch batch;
+    struct firn_db_batch *batch = NULL;
     struct firn_buf paths = {0};
-    int rc = firn_reclaim_delete_batch_init(&batch, &forgetting->opened, err);
-    for (size_t i = 0; rc == FIRN_OK && i < found_count(forgetting); i++) {
-        rc = change_record(forgetting, &batch, i, &paths, err);
+    int rc;
+    FIRN_TRY(firn_db_batch_create(&batch, err));
+    firn_db_batch_frees_space(batch);
+    for (size_t i = 0; i < found_count(forgetting); i++) {
+        FIRN_TRY(change_record(forgetting, batch, i, &paths, err));
     }
-    if (rc == FIRN_OK) {
-        /* (I2): all of them, and no more. */
-        DCHECK(firn_db_batch_count(batch.batch) == 2 * found_count(forgetting));
-        rc = firn_db_write(forgetting->opened.db, batch.batch, FIRN_DURABILITY_FULL, err);
-    }
-    firn_reclaim_delete_batch_deinit(&batch);
+    /* (I2): all of them, and no more. */
+    DCHECK(firn_db_batch_count(batch) == 2 * found_count(forgetting));
+    FIRN_TRY(firn_db_write(forgetting->opened.db, batch, FIRN_DURABILITY_FULL, err));
+out:
+    firn_db_batch_destroy(batch);
     firn_buf_deinit(&paths);
     return rc;
 }

@@ -3,7 +3,8 @@
  * operations/ws_list.c: the checkpoints of a workspace, newest first. Only the catalog is read.
  */
 #include "base/check.h"
-#include "handle/ws_internal.h"
+#include "handle/ws_opened.h"
+#include "operations/operations.h"
 
 /* What visit returns when enough was listed; no error code of firn is positive. */
 enum { ENOUGH = 1 };

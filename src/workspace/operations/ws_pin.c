@@ -10,7 +10,8 @@
 #include "base/mem.h"
 #include "base/slice.h"
 #include "catalog/catalog.h"
-#include "handle/ws_internal.h"
+#include "handle/ws_opened.h"
+#include "operations/operations.h"
 
 struct pinning {
     struct firn_ws *ws;

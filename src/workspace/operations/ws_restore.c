@@ -3,7 +3,7 @@
  * operations/ws_restore.c: bringing a workspace, or another directory, to the state of a
  * checkpoint: what is restored, and where.
  *
- * For restores in place see ws_restore_in_place.c. If an earlier restore is pending, it is settled
+ * For restores in place see ws_restore_in_place.c. If an earlier restore is pending, it is recovered
  * first. A restore of the whole tree then starts from what is there; before a restore of some paths
  * the pending one is finished, so that the rest of the tree does not stay half done.
  *
@@ -24,7 +24,6 @@
 #include "base/check.h"
 #include "base/slice.h"
 #include "checkout/checkout.h"
-#include "handle/ws_internal.h"
 #include "reclaim/reclaim.h"
 #include "threads/os_callback.h"
 #include "tree/tree.h"
@@ -55,9 +54,9 @@ firn_ws_restore_today(const struct firn_ws_restoring *restoring)
 }
 
 void
-firn_ws_restore_report(struct firn_ws_restoring *restoring, const struct firn_checkout *apply)
+firn_ws_restore_report(struct firn_ws_restoring *restoring, const struct firn_checkout *checkout)
 {
-    const struct firn_checkout_counts *counts = firn_checkout_counts(apply);
+    const struct firn_checkout_counts *counts = firn_checkout_counts(checkout);
     firn_workspace_restore_result *result = restoring->result;
     result->added = counts->added;
     result->changed = counts->changed;
@@ -116,8 +115,9 @@ firn_ws_restore_open_store(struct firn_ws *ws, bool is_dry, struct firn_ws_opene
     return is_dry ? rc : explain_store(rc, err);
 }
 
-int
-firn_ws_restore_foretell_store(const struct firn_ws_opened *opened, firn_error *err)
+/* Fails as the restore would if the store cannot be written to: FIRN_READ_ONLY or FIRN_DENIED. */
+static int
+foretell_store(const struct firn_ws_opened *opened, firn_error *err)
 {
     firn_error cause;
     int rc =
@@ -131,8 +131,9 @@ firn_ws_restore_foretell_store(const struct firn_ws_opened *opened, firn_error *
 
 /* ---- dry run ---- */
 
-static int
-dry_run(struct firn_ws_restoring *restoring, firn_error *err)
+int
+firn_ws_restore_dry_run(struct firn_ws_restoring *restoring, const struct firn_ws_restore_dry *dry,
+                        firn_error *err)
 {
     struct firn_ws_compare compare = {0};
     struct firn_ws_restore_unsaved unsaved;
@@ -140,35 +141,54 @@ dry_run(struct firn_ws_restoring *restoring, firn_error *err)
     struct firn_checkout_stores stores = {.root = restoring->opened->root,
                                           .lock_timeout_ms = restoring->ws->lock_timeout_ms,
                                           .is_dry = true};
-    struct firn_checkout *apply = NULL;
+    struct firn_checkout *checkout = NULL;
     int rc;
     DCHECK(restoring->options->dry_run && restoring->target == NULL);
+    DCHECK(dry->record != NULL && dry->choose != NULL);
     firn_ws_restore_unsaved_init(&unsaved, &restoring->options->callbacks, &callbacks);
     const struct firn_ws_compare_options given = {restoring->options->threads,
                                                   firn_ws_restore_today(restoring), &callbacks};
-    FIRN_TRY(firn_ws_compare_init_for_restore(
-        &compare, restoring->ws, restoring->opened, &restoring->record,
-        restoring->has_here ? &restoring->here : NULL, &given, err));
+    FIRN_TRY(firn_ws_compare_init_for_restore(&compare, restoring->ws, restoring->opened,
+                                              dry->record, dry->second, &given, err));
     FIRN_TRY(firn_ws_restore_unsaved_check(&unsaved, err));
     struct firn_checkout_options options = firn_ws_restore_apply_options(
         restoring, restoring->opened->root, &compare.disk_side, &compare.checkpoint_side);
     options.unsaved_why = firn_ws_restore_unsaved_why;
     options.unsaved = &unsaved;
-    FIRN_TRY(firn_ws_line_settle(restoring, &compare.disk_side, &options, err));
-    options.after.root = &restoring->record.root;
+    FIRN_TRY(dry->choose(dry->ctx, &compare, &options, err));
     FIRN_TRY(firn_checkout_stores_find(&stores, firn_buf_slice(&compare.scan.stores), err));
     options.stores = &stores;
-    FIRN_TRY(firn_checkout_create(&options, &apply, err));
-    FIRN_TRY(firn_checkout_plan(apply, err));
-    FIRN_TRY(firn_checkout_verify(apply, err));
-    firn_ws_restore_report(restoring, apply);
-    rc = firn_ws_restore_foretell_store(restoring->opened, err);
+    FIRN_TRY(firn_checkout_create(&options, &checkout, err));
+    FIRN_TRY(firn_checkout_plan(checkout, err));
+    FIRN_TRY(firn_checkout_verify(checkout, err));
+    firn_ws_restore_report(restoring, checkout);
+    rc = foretell_store(restoring->opened, err);
 out:
     firn_checkout_stores_deinit(&stores);
     firn_ws_restore_unsaved_deinit(&unsaved);
-    firn_checkout_destroy(apply);
+    firn_checkout_destroy(checkout);
     firn_ws_compare_deinit(&compare);
     return rc;
+}
+
+static int
+choose_after(void *ctx, const struct firn_ws_compare *compare,
+             struct firn_checkout_options *options, firn_error *err)
+{
+    struct firn_ws_restoring *restoring = ctx;
+    int rc = firn_ws_line_settle(restoring, &compare->disk_side, options, err);
+    options->after.root = &restoring->record.root;
+    return rc;
+}
+
+static int
+dry_run(struct firn_ws_restoring *restoring, firn_error *err)
+{
+    const struct firn_ws_restore_dry dry = {.record = &restoring->record,
+                                            .second = restoring->has_here ? &restoring->here : NULL,
+                                            .choose = choose_after,
+                                            .ctx = restoring};
+    return firn_ws_restore_dry_run(restoring, &dry, err);
 }
 
 /* ---- into another directory ---- */
@@ -203,7 +223,7 @@ into_directory(struct firn_ws_restoring *restoring, firn_error *err)
 {
     const struct firn_tree_source *trees = firn_objects_trees(restoring->opened->objects);
     struct firn_os_dir *target = NULL;
-    struct firn_checkout *apply = NULL;
+    struct firn_checkout *checkout = NULL;
     int rc;
     FIRN_TRY(open_target(restoring, &target, err));
     DCHECK(target != NULL || restoring->options->dry_run);
@@ -211,17 +231,17 @@ into_directory(struct firn_ws_restoring *restoring, firn_error *err)
     struct firn_difference_walk_side after = {.source = trees, .root = &restoring->record.root};
     struct firn_checkout_options options = firn_ws_restore_apply_options(
         restoring, target != NULL ? target : restoring->opened->root, &nothing, &after);
-    FIRN_TRY(firn_checkout_create(&options, &apply, err));
-    FIRN_TRY(firn_checkout_plan(apply, err));
+    FIRN_TRY(firn_checkout_create(&options, &checkout, err));
+    FIRN_TRY(firn_checkout_plan(checkout, err));
     if (restoring->options->dry_run) {
-        FIRN_TRY(firn_checkout_verify(apply, err));
+        FIRN_TRY(firn_checkout_verify(checkout, err));
     } else {
-        FIRN_TRY(firn_checkout_prepare(apply, err));
-        FIRN_TRY(firn_checkout_finish(apply, err));
+        FIRN_TRY(firn_checkout_prepare(checkout, err));
+        FIRN_TRY(firn_checkout_finish(checkout, err));
     }
-    firn_ws_restore_report(restoring, apply);
+    firn_ws_restore_report(restoring, checkout);
 out:
-    firn_checkout_destroy(apply);
+    firn_checkout_destroy(checkout);
     firn_os_dir_close(target);
     return rc;
 }
@@ -283,7 +303,7 @@ go_on_with_pending(struct firn_ws_restoring *restoring)
 /* A restore that was interrupted.
  *
  * Commands that only read report it. Those that write handle it first: files under temporary names
- * are settled (checkout_recover.c), and then an ordinary restore continues from what is there, a
+ * are removed or put back (checkout_recover.c), and then an ordinary restore continues from what is there, a
  * mix of the old state, the new one and later edits. As always it first takes a safety checkpoint
  * of all that, so an edit that is displaced is never the only copy (I1; checked where things move,
  * ws_restore_in_place.c).

@@ -32,7 +32,6 @@
 #include "base/sort.h"
 #include "checkout/checkout.h"
 #include "codec/xxh3.h"
-#include "handle/ws_internal.h"
 #include "operations/operations_internal.h"
 #include "statcache/statcache.h"
 #include "threads/os_callback.h"
@@ -45,16 +44,16 @@ struct in_place {
     struct firn_checkout_stores stores;  /* changed by the restore; no writers until it is done */
     struct firn_catalog_journal journal; /* of this restore; borrows its paths and previous */
     struct firn_buf previous;            /* what the journal held */
-    struct firn_checkout *apply;
+    struct firn_checkout *checkout;
     struct firn_ws_running running; /* for other processes */
     int64_t scanned_ns;
     char safety_message[64];
 };
 
 static bool
-changes_something(const struct firn_checkout *apply)
+changes_something(const struct firn_checkout *checkout)
 {
-    const struct firn_checkout_counts *counts = firn_checkout_counts(apply);
+    const struct firn_checkout_counts *counts = firn_checkout_counts(checkout);
     return counts->added + counts->changed + counts->removed + counts->directories > 0;
 }
 
@@ -132,7 +131,7 @@ set_state(struct in_place *in_place, enum firn_catalog_journal_state state, firn
             in_place->journal.state == FIRN_CATALOG_JOURNAL_PREPARED));
     in_place->journal.state = state;
     in_place->journal.is_partial = state == FIRN_CATALOG_JOURNAL_DONE &&
-                                   firn_checkout_counts(in_place->apply)->not_restored > 0;
+                                   firn_checkout_counts(in_place->checkout)->not_restored > 0;
     in_place->journal.previous = firn_bytes(NULL, 0);
     struct firn_db_batch *batch = NULL;
     int rc;
@@ -162,7 +161,7 @@ put_journal_back(struct in_place *in_place)
 {
     struct firn_ws_opened *opened = in_place->restoring->opened;
     DCHECK(in_place->journal.state != FIRN_CATALOG_JOURNAL_DONE);
-    if (firn_checkout_is_undone(in_place->apply) &&
+    if (firn_checkout_is_undone(in_place->checkout) &&
         firn_catalog_journal_write_bytes(opened->db, opened->workspace.number,
                                          firn_buf_slice(&in_place->previous), NULL) == FIRN_OK &&
         !firn_catalog_journal_is_pending(&in_place->restoring->journal)) {
@@ -247,16 +246,16 @@ change_tree(struct in_place *in_place, firn_error *err)
 {
     CHECK(in_place->restoring->result->safety_id[0] != '\0'); /* (I2), (I1) of ws_restore.c */
     DCHECK(in_place->journal.state == FIRN_CATALOG_JOURNAL_PREPARED);
-    int rc = firn_checkout_prepare(in_place->apply, err);
+    int rc = firn_checkout_prepare(in_place->checkout, err);
     if (rc == FIRN_OK) {
         rc = set_state(in_place, FIRN_CATALOG_JOURNAL_BEGUN, err);
         if (rc != FIRN_OK) {
-            firn_checkout_give_up(in_place->apply);
+            firn_checkout_give_up(in_place->checkout);
         }
     }
     if (rc == FIRN_OK) {
         CHECK(in_place->journal.state == FIRN_CATALOG_JOURNAL_BEGUN); /* (I1) */
-        rc = firn_checkout_finish(in_place->apply, err);
+        rc = firn_checkout_finish(in_place->checkout, err);
     }
     if (rc != FIRN_OK) {
         put_journal_back(in_place);
@@ -275,7 +274,7 @@ close_pending(struct in_place *in_place, firn_error *err)
 {
     struct firn_ws_restoring *restoring = in_place->restoring;
     const struct firn_catalog_journal *found = &restoring->journal;
-    DCHECK(!changes_something(in_place->apply));
+    DCHECK(!changes_something(in_place->checkout));
     if (!firn_catalog_journal_is_pending(found) && !(found->is_partial && restoring->is_resumed)) {
         return FIRN_OK;
     }
@@ -459,10 +458,10 @@ apply_tree(struct in_place *in_place, firn_error *err)
     options.stores = &in_place->stores;
     options.on_step = on_step;
     options.step_ctx = in_place;
-    FIRN_TRY(firn_checkout_create(&options, &in_place->apply, err));
-    FIRN_TRY(firn_checkout_plan(in_place->apply, err));
-    FIRN_TRY(firn_checkout_verify(in_place->apply, err));
-    if (changes_something(in_place->apply)) {
+    FIRN_TRY(firn_checkout_create(&options, &in_place->checkout, err));
+    FIRN_TRY(firn_checkout_plan(in_place->checkout, err));
+    FIRN_TRY(firn_checkout_verify(in_place->checkout, err));
+    if (changes_something(in_place->checkout)) {
         FIRN_TRY(firn_ws_begun_note(restoring->ws, opened, in_place->journal.tag,
                                     &restoring->journal, err));
         FIRN_TRY(commit_safety(in_place, err));
@@ -472,10 +471,10 @@ apply_tree(struct in_place *in_place, firn_error *err)
     } else {
         FIRN_TRY(close_pending(in_place, err));
     }
-    firn_ws_restore_report(restoring, in_place->apply);
-    rc = say_kept(firn_checkout_counts(in_place->apply)->kept, err);
+    firn_ws_restore_report(restoring, in_place->checkout);
+    rc = say_kept(firn_checkout_counts(in_place->checkout)->kept, err);
 out:
-    firn_checkout_destroy(in_place->apply);
+    firn_checkout_destroy(in_place->checkout);
     return rc;
 }
 

@@ -24,7 +24,6 @@
 #include "base/slice.h"
 #include "checkout/checkout.h"
 #include "difference/difference.h"
-#include "handle/ws_internal.h"
 #include "operations/operations_internal.h"
 #include "reclaim/reclaim.h"
 #include "threads/os_callback.h"
@@ -440,44 +439,16 @@ out:
 /* ---- a dry run ---- */
 
 static int
-dry_run(struct firn_ws_revert *revert, firn_error *err)
+choose_merged(void *ctx, const struct firn_ws_compare *compare,
+              struct firn_checkout_options *options, firn_error *err)
 {
-    struct firn_ws_restoring *restoring = &revert->restoring;
-    struct firn_checkout_stores stores = {.root = restoring->opened->root,
-                                          .lock_timeout_ms = restoring->ws->lock_timeout_ms,
-                                          .is_dry = true};
-    struct firn_ws_compare compare = {0};
-    struct firn_ws_restore_unsaved unsaved;
-    firn_callbacks callbacks;
-    struct firn_checkout *apply = NULL;
-    int rc;
-    firn_ws_restore_unsaved_init(&unsaved, &restoring->options->callbacks, &callbacks);
-    const struct firn_ws_compare_options given = {restoring->options->threads,
-                                                  firn_ws_restore_today(restoring), &callbacks};
-    FIRN_TRY(firn_ws_compare_init_for_restore(&compare, restoring->ws, restoring->opened,
-                                              &revert->after, &revert->before, &given, err));
-    FIRN_TRY(firn_ws_restore_unsaved_check(&unsaved, err));
-    FIRN_TRY(check_merge(revert, &compare.now, &compare.scan.root, err));
-    restoring->record.files = revert->counts.files;
-    const struct firn_difference_walk_side merged = {.source = &revert->merged_source,
-                                                     .root = &revert->merge.root};
-    struct firn_checkout_options options = firn_ws_restore_apply_options(
-        restoring, restoring->opened->root, &compare.disk_side, &merged);
-    options.is_at_hand = is_at_hand;
-    options.at_hand = revert;
-    FIRN_TRY(firn_checkout_stores_find(&stores, firn_buf_slice(&compare.scan.stores), err));
-    options.stores = &stores;
-    options.unsaved_why = firn_ws_restore_unsaved_why;
-    options.unsaved = &unsaved;
-    FIRN_TRY(firn_checkout_create(&options, &apply, err));
-    FIRN_TRY(firn_checkout_plan(apply, err));
-    FIRN_TRY(firn_checkout_verify(apply, err));
-    firn_ws_restore_report(restoring, apply);
-out:
-    firn_checkout_stores_deinit(&stores);
-    firn_ws_restore_unsaved_deinit(&unsaved);
-    firn_checkout_destroy(apply);
-    firn_ws_compare_deinit(&compare);
+    struct firn_ws_revert *revert = ctx;
+    int rc = check_merge(revert, &compare->now, &compare->scan.root, err);
+    revert->restoring.record.files = revert->counts.files;
+    options->after = (struct firn_difference_walk_side){.source = &revert->merged_source,
+                                                        .root = &revert->merge.root};
+    options->is_at_hand = is_at_hand;
+    options->at_hand = revert;
     return rc;
 }
 
@@ -495,7 +466,11 @@ merge_trees(struct firn_ws_revert *revert, firn_error *err)
                                                   .make = make,
                                                   .ctx = revert};
     if (revert->options->dry_run) {
-        return dry_run(revert, err);
+        const struct firn_ws_restore_dry dry = {.record = &revert->after,
+                                                .second = &revert->before,
+                                                .choose = choose_merged,
+                                                .ctx = revert};
+        return firn_ws_restore_dry_run(&revert->restoring, &dry, err);
     }
     DCHECK(revert->restoring.target == NULL && revert->before.order < revert->after.order);
     revert->restoring.record = revert->after;
@@ -583,7 +558,6 @@ firn_ws_revert(struct firn_ws *ws, const firn_workspace_revert_options *options,
         return rc;
     }
     rc = revert_opened(&revert, err);
-    rc = rc == FIRN_OK && options->dry_run ? firn_ws_restore_foretell_store(&opened, err) : rc;
     if (rc != FIRN_OK) { /* what the result names is gone; the number of conflicts is reported */
         *out = (firn_workspace_revert_result){.size = sizeof *out, .conflicts = out->conflicts};
     }

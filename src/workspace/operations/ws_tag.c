@@ -9,7 +9,8 @@
 #include "base/check.h"
 #include "base/slice.h"
 #include "catalog/catalog.h"
-#include "handle/ws_internal.h"
+#include "handle/ws_opened.h"
+#include "operations/operations.h"
 #include "reference/reference.h"
 
 static int

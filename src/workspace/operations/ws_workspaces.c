@@ -23,11 +23,10 @@
 #include "base/sort.h"
 #include "catalog/catalog.h"
 #include "codec/hex.h"
-#include "handle/ws_internal.h"
+#include "handle/ws_opened.h"
 #include "objects/objects.h"
 #include "place/place.h"
 #include "repair/repair.h"
-#include "statcache/statcache.h"
 
 enum { CATALOG_MEMORY_BYTES = 8 << 20, TAIL_BYTES = 4 };
 
@@ -189,18 +188,6 @@ find_store(const char *root, const char *named, struct firn_place_roots *roots,
                : firn_error_set(err, FIRN_NOT_FOUND, "no store knows a workspace '%.700s'", root);
 }
 
-/* Deletes one workspace from a catalog, durably. */
-static int
-remove_workspace(struct firn_db *db, struct firn_catalog *catalog, uint32_t number, firn_error *err)
-{
-    int rc;
-    DCHECK(number != 0);
-    FIRN_TRY(firn_statcache_sweep_workspace(db, number, err));
-    FIRN_TRY(firn_catalog_workspaces_remove(catalog, number, err));
-out:
-    return rc;
-}
-
 static int
 count_root(void *ctx, firn_slice root, const struct firn_catalog_workspace *workspace,
            firn_error *err)
@@ -223,7 +210,7 @@ remove_from_catalog(struct firn_db *db, const char *catalog_root, size_t *out_le
     FIRN_TRY(firn_catalog_open(db, &catalog, err));
     FIRN_TRY(firn_catalog_workspaces_find(catalog, firn_str(catalog_root), &workspace, err));
     if (workspace.number != 0) {
-        FIRN_TRY(remove_workspace(db, catalog, workspace.number, err));
+        FIRN_TRY(firn_catalog_workspaces_remove(catalog, workspace.number, err));
     }
     FIRN_TRY(firn_catalog_workspaces_list(catalog, count_root, out_left, err));
 out:
@@ -395,7 +382,7 @@ out:
  *
  * If other workspaces use such a store too, by its path, it is not renamed: the call fails, and the
  * message says that the store must be named from now on. A directory that has checkpoints of its
- * own keeps them: two histories are never joined (I5; not checked: check_empty refuses). A
+ * own keeps them: two histories are never joined (I5). A
  * workspace without checkpoints may exist there. Its store in the usual place, if that holds
  * nothing else, is removed just before the other one gets its name, and its entry in a catalog just
  * before the root in that catalog changes. So a crash in between leaves a directory that was moved,
@@ -481,7 +468,7 @@ choose_store(const struct adopting *adopting, char **out, firn_error *err)
 }
 
 static int
-unknown(const struct adopting *adopting, firn_error *err)
+refuse_unknown(const struct adopting *adopting, firn_error *err)
 {
     const char *root = adopting->ws->place.root;
     if (adopting->old_root == NULL) {
@@ -504,7 +491,7 @@ open_store(struct adopting *adopting, const char *store_path, firn_error *err)
         rc = firn_db_open(adopting->store_dir, &options, &adopting->db, err);
     }
     if (rc == FIRN_NOT_FOUND) {
-        return unknown(adopting, err);
+        return refuse_unknown(adopting, err);
     }
     if (rc != FIRN_OK) {
         return rc;
@@ -544,7 +531,7 @@ find_known(struct adopting *adopting, firn_error *err)
         }
     }
     if (adopting->known == NULL) {
-        return unknown(adopting, err);
+        return refuse_unknown(adopting, err);
     }
     const struct firn_place_roots_root *own =
         firn_place_roots_find(&adopting->roots, ws->place.root);
@@ -648,7 +635,12 @@ change_root(struct adopting *adopting, firn_error *err)
     DCHECK(!firn_db_is_read_only(adopting->db));
     struct firn_catalog_workspace workspace = adopting->known->workspace;
     if (adopting->begun != 0) {
-        int rc = remove_workspace(adopting->db, adopting->catalog, adopting->begun, err);
+        bool has_any;
+        int rc = has_checkpoints(adopting->catalog, adopting->begun, &has_any, err);
+        if (rc == FIRN_OK) {
+            CHECK(!has_any); /* (I5): check_empty has refused */
+            rc = firn_catalog_workspaces_remove(adopting->catalog, adopting->begun, err);
+        }
         if (rc != FIRN_OK) {
             return rc;
         }

@@ -1,12 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * reclaim/reclaim.h: keeps the number of packs small, and deletes checkpoints.
+ * reclaim/reclaim.h: garbage collections, deleting checkpoints, and keeping the number of packs
+ * small.
  */
 #ifndef FIRN_RECLAIM_RECLAIM_H
 #define FIRN_RECLAIM_RECLAIM_H
 
 #include "catalog/catalog.h"
-#include "handle/ws_internal.h"
+#include "handle/ws_opened.h"
+
+/* include/firn/workspace.h describes these three. */
+FIRN_MUST_CHECK int firn_reclaim(struct firn_ws *ws, const firn_workspace_gc_options *options,
+                                 firn_workspace_gc_result *out, firn_error *err);
+FIRN_MUST_CHECK int firn_reclaim_delete(struct firn_ws *ws, const char *const *references,
+                                        size_t count, const firn_workspace_delete_options *options,
+                                        int (*visit)(void *ctx,
+                                                     const firn_workspace_checkpoint *checkpoint),
+                                        void *ctx, firn_error *err);
+FIRN_MUST_CHECK int
+firn_reclaim_expire_request(struct firn_ws *ws, const firn_workspace_expire_options *options,
+                            int (*visit)(void *ctx, const firn_workspace_checkpoint *checkpoint),
+                            void *ctx, firn_error *err);
 
 /* Packs to be joined: fewer small packs than this are left alone. */
 enum { FIRN_RECLAIM_JOIN_PACKS = 5 };
@@ -24,16 +38,11 @@ size_t firn_reclaim_join_choose(const uint64_t *sizes, size_t count);
 
 /* Deleting checkpoints from the catalog. */
 
-#define FIRN_RECLAIM_DELETE_CHECKPOINTS "firn.checkpoints"
-#define FIRN_RECLAIM_DELETE_UNPACKED "firn.unpacked"
-
 /* A commit that deletes checkpoints, with everything that the catalog holds about each. */
 struct firn_reclaim_delete_batch {
     struct firn_db *db;
     struct firn_catalog *catalog;
     struct firn_db_batch *batch;
-    struct firn_db_keyspace *checkpoints;
-    struct firn_db_keyspace *unpacked;
     bool knows_due;
     struct firn_catalog_due due; /* with what was added */
 };

@@ -8,7 +8,7 @@
  *   end     the record of garbage is reset, except for what was not worth moving
  *
  * So a writer waits for one slice at most. The pause is longer than the polling interval of a
- * writer that waits for the lock (storefile.c), so that writer gets the lock before the next slice
+ * writer that waits for the lock (storefile_lock.c), so that writer gets the lock before the next slice
  * begins.
  *
  * (I1) A mark is valid only while no other process has committed since: when a slice has the lock,
@@ -58,7 +58,7 @@ struct automatic {
     struct firn_reclaim_place at;
 };
 
-/* Waits for another writer for a while. */
+/* Waits for another writer for a while, unless a watch runs. */
 static int
 open_store(struct automatic *automatic, enum firn_ws_open_mode mode, firn_error *err)
 {
@@ -66,9 +66,10 @@ open_store(struct automatic *automatic, enum firn_ws_open_mode mode, firn_error 
     struct firn_os *os = gc->ws->os;
     DCHECK(automatic->opened.root == NULL); /* nothing is open */
     int64_t began_ns = firn_os_monotonic_ns(os);
+    int64_t patience_ns = gc->ws->never_waits ? 0 : gc->limits->patience_ns;
     for (;;) {
         int rc = firn_ws_opened_open(gc->ws, mode, &automatic->opened, err);
-        if (rc != FIRN_BUSY || firn_os_monotonic_ns(os) - began_ns >= gc->limits->patience_ns) {
+        if (rc != FIRN_BUSY || firn_os_monotonic_ns(os) - began_ns >= patience_ns) {
             return rc;
         }
         rc = firn_reclaim_progress_now(gc, "wait", gc->result->slices, err);

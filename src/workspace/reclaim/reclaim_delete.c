@@ -11,14 +11,11 @@
  */
 #include "reclaim/reclaim.h"
 
-#include "base/bytes.h"
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
 #include "catalog/catalog.h"
 #include "catalog/catalog_journal.h"
-
-enum { KEY_SIZE = 12 };
 
 int
 firn_reclaim_delete_batch_init(struct firn_reclaim_delete_batch *out, struct firn_ws_opened *opened,
@@ -26,9 +23,6 @@ firn_reclaim_delete_batch_init(struct firn_reclaim_delete_batch *out, struct fir
 {
     *out = (struct firn_reclaim_delete_batch){.db = opened->db, .catalog = opened->catalog};
     int rc;
-    FIRN_TRY(
-        firn_db_keyspace_open(opened->db, FIRN_RECLAIM_DELETE_CHECKPOINTS, &out->checkpoints, err));
-    FIRN_TRY(firn_db_keyspace_open(opened->db, FIRN_RECLAIM_DELETE_UNPACKED, &out->unpacked, err));
     FIRN_TRY(firn_db_batch_create(&out->batch, err));
     firn_db_batch_frees_space(out->batch);
 out:
@@ -60,16 +54,8 @@ int
 firn_reclaim_delete_batch_add(struct firn_reclaim_delete_batch *batch, uint32_t workspace,
                               const struct firn_catalog_record *record, firn_error *err)
 {
-    uint8_t key_bytes[KEY_SIZE];
-    firn_store_be32(key_bytes, workspace);
-    firn_store_be64(key_bytes + 4, record->order);
-    firn_slice key = firn_bytes(key_bytes, sizeof key_bytes);
     int rc;
-    FIRN_TRY(firn_db_batch_delete(batch->batch, batch->checkpoints, key, err));
-    FIRN_TRY(firn_db_batch_delete(batch->batch, batch->unpacked, key, err));
-    FIRN_TRY(
-        firn_catalog_tags_batch_remove(batch->catalog, workspace, record->id, batch->batch, err));
-    FIRN_TRY(firn_catalog_pins_remove(batch->catalog, batch->batch, workspace, record->order, err));
+    FIRN_TRY(firn_catalog_delete(batch->catalog, batch->batch, workspace, record, err));
     FIRN_TRY(note_garbage(batch, record->added_bytes, err));
 out:
     return rc;

@@ -110,7 +110,7 @@ firn_reclaim_expire_list(struct firn_ws_opened *opened, const struct firn_reclai
     firn_store_be32(prefix_bytes, rule->workspace);
     firn_slice prefix = firn_bytes(prefix_bytes, sizeof prefix_bytes);
     struct firn_db_cursor_options options = {.prefix = rule->workspace == 0 ? NULL : &prefix};
-    int rc = firn_db_keyspace_open(opened->db, FIRN_RECLAIM_DELETE_CHECKPOINTS, &checkpoints, err);
+    int rc = firn_db_keyspace_open(opened->db, FIRN_CATALOG_CHECKPOINTS, &checkpoints, err);
     if (rc != FIRN_OK) {
         return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
     }

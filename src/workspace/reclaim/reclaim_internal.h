@@ -7,8 +7,8 @@
 #define FIRN_RECLAIM_RECLAIM_INTERNAL_H
 
 #include "catalog/catalog.h"
-#include "handle/ws_internal.h"
 #include "objects/objects.h"
+#include "reclaim/reclaim.h"
 
 /* One small entry for each object of the index, with marks: what a garbage collection holds in
  * memory. */

@@ -18,7 +18,7 @@
  *      objects already moved keep their places in the new pack. This is reported, and the
  *      collection continues.
  *
- * Without a table (reclaim.c) everything that the index has in the packs counts as alive.
+ * Without a table (reclaim_join.c) everything that the index has in the packs counts as alive.
  * (I3) Then a pack is retired only if all objects that it has were visited, and the index has none
  *      of them at another place in this pack.
  *

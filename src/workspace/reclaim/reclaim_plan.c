@@ -14,7 +14,7 @@
  *   an object that the index            likewise: an interrupted collection had begun to empty the
  *   does not have there                 pack, and how much of it is dead is unknown
  *   small, and not the only one         likewise: many small packs become one; an automatic
- *                                       collection leaves that to saves (reclaim.c)
+ *                                       collection leaves that to saves (reclaim_join.c)
  *   compressed at a lower level than    likewise, if that was requested
  *   was requested
  *   its file is missing                 the pack is left alone while it has live objects: the file

@@ -32,12 +32,10 @@
 #include "base/mem.h"
 #include "base/slice.h"
 #include "copy/copy_capture.h"
-#include "handle/ws.h"
 #include "lsm/lsm.h"
 #include "objects/objects.h"
 #include "os/os_clone.h"
 #include "place/place.h"
-#include "repair/repair.h"
 #include "rows/rows.h"
 #include "threads/os_callback.h"
 
@@ -129,7 +127,7 @@ static void
 on_run_damage(void *ctx, const char *text)
 {
     struct firn_repair *repair = ctx;
-    if (!firn_slice_has_prefix(firn_str(text), firn_str(FIRN_MEND_KEYSPACE)) ||
+    if (!firn_slice_has_prefix(firn_str(text), firn_str(FIRN_LSM_DAMAGE_KEYSPACE)) ||
         firn_buf_append(&repair->losses, text, strlen(text) + 1) != FIRN_OK) {
         on_store_damage(ctx, text);
     }

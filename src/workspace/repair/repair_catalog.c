@@ -527,9 +527,8 @@ firn_repair_catalog_write(struct firn_repair *repair, firn_error *err)
     struct writing writing = {.repair = repair};
     struct firn_db *db = repair->opened.db;
     int rc;
-    FIRN_TRY(
-        firn_db_keyspace_open(db, FIRN_DB_SYSTEM_PREFIX "checkpoints", &writing.checkpoints, err));
-    FIRN_TRY(firn_db_keyspace_open(db, FIRN_DB_SYSTEM_PREFIX "unpacked", &writing.unpacked, err));
+    FIRN_TRY(firn_db_keyspace_open(db, FIRN_CATALOG_CHECKPOINTS, &writing.checkpoints, err));
+    FIRN_TRY(firn_db_keyspace_open(db, FIRN_CATALOG_UNPACKED, &writing.unpacked, err));
     FIRN_TRY(firn_db_batch_create(&writing.batch, err));
     for (size_t i = 0; i < firn_repair_workspace_count(repair); i++) {
         const struct firn_repair_workspace *workspace = firn_repair_workspace_at(repair, i);

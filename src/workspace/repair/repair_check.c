@@ -30,11 +30,11 @@
 #include "base/slice.h"
 #include "catalog/catalog.h"
 #include "codec/hex.h"
-#include "handle/ws_internal.h"
 #include "inspect/inspect.h"
 #include "objects/objects.h"
 #include "pack/packfile_cells.h"
 #include "place/place.h"
+#include "repair/repair_internal.h"
 #include "rows/rows.h"
 #include "storefile/storefile.h"
 #include "threads/os_callback.h"
@@ -156,7 +156,8 @@ is_newer(struct checking *checking, firn_slice path, int rc, const firn_error *f
 /* FIRN_OK for data of a newer firn, which is reported; other failures are returned and end the
  * check. */
 static int
-settle(struct checking *checking, firn_slice path, int rc, const firn_error *found, firn_error *err)
+report_newer(struct checking *checking, firn_slice path, int rc, const firn_error *found,
+             firn_error *err)
 {
     if (is_newer(checking, path, rc, found)) {
         return FIRN_OK;
@@ -189,7 +190,8 @@ check_store(struct checking *checking, firn_error *err)
         .on_damage = on_store_damage, .ctx = checking, .progress = &progress};
     firn_error found;
     int rc = firn_db_check(checking->opened->db, &options, &report, &found);
-    return rc == FIRN_CORRUPT ? FIRN_OK : settle(checking, firn_bytes(NULL, 0), rc, &found, err);
+    return rc == FIRN_CORRUPT ? FIRN_OK
+                              : report_newer(checking, firn_bytes(NULL, 0), rc, &found, err);
 }
 
 /* ---- packs ---- */
@@ -284,7 +286,7 @@ check_pack(struct checking *checking, uint32_t number, firn_error *err)
         tell(checking, firn_bytes(NULL, 0), found.text);
         return FIRN_OK;
     }
-    return settle(checking, firn_bytes(NULL, 0), rc, &found, err);
+    return report_newer(checking, firn_bytes(NULL, 0), rc, &found, err);
 }
 
 static int
@@ -603,7 +605,7 @@ check_content(struct checking *checking, firn_slice path, const struct firn_tree
     if (rc == FIRN_OK && check.why != NULL) {
         tell_lost(checking, path, check.why);
     }
-    return settle(checking, path, rc, &found, err);
+    return report_newer(checking, path, rc, &found, err);
 }
 
 static int
@@ -617,7 +619,7 @@ check_link(struct checking *checking, firn_slice path, const struct firn_tree_en
         tell_lost(checking, path, found.text);
         return FIRN_OK;
     }
-    return settle(checking, path, rc, &found, err);
+    return report_newer(checking, path, rc, &found, err);
 }
 
 /* Reports an entry that a restore will leave out. It may be as old as firn, so it is not damage. */
@@ -673,7 +675,7 @@ check_rules(struct checking *checking, const struct firn_catalog_record *record,
         tell_lost(checking, firn_bytes(NULL, 0), found.text);
         return FIRN_OK;
     }
-    return settle(checking, firn_bytes(NULL, 0), rc, &found, err);
+    return report_newer(checking, firn_bytes(NULL, 0), rc, &found, err);
 }
 
 static int
@@ -697,7 +699,7 @@ walk_checkpoint(struct checking *checking, const struct firn_catalog_record *rec
         rc = FIRN_OK;
     }
     firn_tree_lookup_deinit(&checking->links);
-    return settle(checking, firn_bytes(NULL, 0), rc, &found, err);
+    return report_newer(checking, firn_bytes(NULL, 0), rc, &found, err);
 }
 
 static int
@@ -737,7 +739,7 @@ check_checkpoints(struct checking *checking, firn_error *err)
         tell(checking, firn_bytes(NULL, 0), found.text);
         return FIRN_OK;
     }
-    return settle(checking, firn_bytes(NULL, 0), rc, &found, err);
+    return report_newer(checking, firn_bytes(NULL, 0), rc, &found, err);
 }
 
 /* ---- what else the catalog has ---- */
@@ -774,18 +776,19 @@ check_workspace(void *ctx, firn_slice root, const struct firn_catalog_workspace 
     rc = rc == FIRN_OK || rc == FIRN_CORRUPT
              ? firn_catalog_pins_list(catalog, workspace->number, pass_pin, NULL, &found)
              : rc;
-    return rc == FIRN_CORRUPT ? FIRN_OK : settle(checking, firn_bytes(NULL, 0), rc, &found, err);
+    return rc == FIRN_CORRUPT ? FIRN_OK
+                              : report_newer(checking, firn_bytes(NULL, 0), rc, &found, err);
 }
 
-/* As settle, for a whole list; damage of the list is a finding, too. */
+/* As report_newer, for a whole list; damage of the list is a finding, too. */
 static int
-settle_whole(struct checking *checking, int rc, const firn_error *found, firn_error *err)
+report_whole(struct checking *checking, int rc, const firn_error *found, firn_error *err)
 {
     if (is_finding(rc)) {
         tell(checking, firn_bytes(NULL, 0), found->text);
         return FIRN_OK;
     }
-    return settle(checking, firn_bytes(NULL, 0), rc, found, err);
+    return report_newer(checking, firn_bytes(NULL, 0), rc, found, err);
 }
 
 static int
@@ -794,7 +797,7 @@ check_workspaces(struct checking *checking, firn_error *err)
     firn_error found;
     int rc =
         firn_catalog_workspaces_list(checking->opened->catalog, check_workspace, checking, &found);
-    return settle_whole(checking, rc, &found, err);
+    return report_whole(checking, rc, &found, err);
 }
 
 /* Called right after opening, before another process can have made new packs. */
@@ -803,7 +806,7 @@ check_pack_list(struct checking *checking, firn_error *err)
 {
     firn_error found;
     int rc = firn_objects_leftovers_check(checking->opened->objects, &found);
-    return settle_whole(checking, rc, &found, err);
+    return report_whole(checking, rc, &found, err);
 }
 
 static int

@@ -6,7 +6,8 @@
 #define FIRN_REPAIR_REPAIR_INTERNAL_H
 
 #include "base/hash_map.h"
-#include "handle/ws_internal.h"
+#include "handle/ws_opened.h"
+#include "repair/repair.h"
 #include "rescue/rescue.h"
 
 /* Where a repair works (repair.c). */
@@ -109,7 +110,12 @@ void firn_repair_tell(struct firn_repair *repair, firn_slice path, const char *t
 FIRN_MUST_CHECK int firn_repair_progress(struct firn_repair *repair, const char *phase,
                                          uint64_t done, firn_error *err);
 
-/* ---- repair.c ---- */
+/* ---- repair_check.c ---- */
+
+/* Does what firn_repair_check does. Requires: db, objects and catalog are open. */
+FIRN_MUST_CHECK int firn_repair_check_opened(struct firn_ws *ws, struct firn_ws_opened *opened,
+                                             const firn_workspace_check_options *options,
+                                             firn_workspace_check_result *out, firn_error *err);
 
 /* ---- repair_packs.c ---- */
 
@@ -135,9 +141,6 @@ FIRN_MUST_CHECK int firn_repair_records_add_workspace(struct firn_repair *repair
 FIRN_MUST_CHECK int firn_repair_catalog_assign(struct firn_repair *repair, firn_error *err);
 /* Writes all remaining checkpoints to the catalog, durably. */
 FIRN_MUST_CHECK int firn_repair_catalog_write(struct firn_repair *repair, firn_error *err);
-
-/* ---- repair_catalog.c ---- */
-
 /* Removes the pins of checkpoints that do not exist, durably. Requires: the catalog is written. */
 FIRN_MUST_CHECK int firn_repair_catalog_pins(struct firn_repair *repair, firn_error *err);
 

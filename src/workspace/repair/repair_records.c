@@ -396,8 +396,8 @@ firn_repair_records_collect(struct firn_repair *repair, firn_error *err)
     int rc;
     DCHECK(repair->records.size == 0 && repair->workspaces.size == 0 && repair->tags.size == 0);
     firn_hash_map_init(&collecting.ids, sizeof(struct known), id_hash, id_equal);
-    FIRN_TRY(read_keyspace(&collecting, FIRN_DB_SYSTEM_PREFIX "workspaces", take_workspace, err));
-    FIRN_TRY(read_keyspace(&collecting, FIRN_DB_SYSTEM_PREFIX "checkpoints", take_checkpoint, err));
+    FIRN_TRY(read_keyspace(&collecting, FIRN_CATALOG_WORKSPACES, take_workspace, err));
+    FIRN_TRY(read_keyspace(&collecting, FIRN_CATALOG_CHECKPOINTS, take_checkpoint, err));
     if (!repair->is_current) {
         FIRN_TRY(firn_rescue_salvage(repair->place.from, meet, &collecting, err));
         FIRN_TRY(read_packs(&collecting, err));

@@ -27,7 +27,6 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
-#include "handle/ws_internal.h"
 #include "repair/repair_internal.h"
 #include "tree/tree.h"
 

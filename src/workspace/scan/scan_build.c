@@ -490,8 +490,8 @@ firn_scan_build_due(struct firn_scan_worker *worker, struct firn_scan_node *node
 }
 
 int
-firn_scan_build_settle(struct firn_scan_worker *worker, struct firn_scan_node *node,
-                       firn_error *err)
+firn_scan_build_finish_part(struct firn_scan_worker *worker, struct firn_scan_node *node,
+                            firn_error *err)
 {
     return count_down(worker->scan, node) ? firn_scan_build_due(worker, node, err) : FIRN_OK;
 }
@@ -523,5 +523,5 @@ firn_scan_build_segment(struct firn_scan_worker *worker, struct firn_scan_node *
     if (rc != FIRN_OK) {
         return firn_error_no_memory(err, "the entries of a directory");
     }
-    return firn_scan_build_settle(worker, node, err);
+    return firn_scan_build_finish_part(worker, node, err);
 }

@@ -607,7 +607,7 @@ drop(struct firn_scan_worker *worker, struct firn_scan_node *node, firn_error *e
     parent->has_more_to_tell = true;
     firn_os_mutex_unlock(&worker->scan->mutex);
     firn_scan_node_destroy(worker->scan, node);
-    return firn_scan_build_settle(worker, parent, err);
+    return firn_scan_build_finish_part(worker, parent, err);
 }
 
 /* Handles a directory that is not kept (code FIRN_OK, with a reason) or could not be read (code and
@@ -749,7 +749,7 @@ find_segment(const struct firn_scan_worker *worker, const struct firn_scan_node 
     return listing;
 }
 
-/* Works through one segment of an open directory, and settles the segment. */
+/* Works through one segment of an open directory, and finishes the segment. */
 static int
 entries_work(struct firn_scan_worker *worker, struct firn_scan_node *node, struct firn_os_dir *dir,
              size_t segment, firn_error *err)

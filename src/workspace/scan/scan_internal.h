@@ -335,7 +335,7 @@ FIRN_MUST_CHECK int firn_scan_dir_visit(struct firn_scan_worker *worker,
                                         struct firn_scan_node *parent, uint32_t index,
                                         firn_error *err);
 
-/* scan_confined.c. If a subdirectory of parent is outside of the scan's confines, settles it
+/* scan_confined.c. If a subdirectory of parent is outside of the scan's confines, finishes it
  * without a visit; *out_is_passed is true then. */
 FIRN_MUST_CHECK int firn_scan_confined_pass(struct firn_scan_worker *worker,
                                             struct firn_scan_node *parent, uint32_t index,
@@ -414,9 +414,9 @@ void firn_scan_file_version_deinit(struct firn_scan_worker *worker);
 
 /* scan_build.c. Notes that one thing that the directory waited for is done. If it was the last one,
  * builds the directory, and then the directories above it that are complete. */
-FIRN_MUST_CHECK int firn_scan_build_settle(struct firn_scan_worker *worker,
-                                           struct firn_scan_node *node, firn_error *err);
-/* Joins worker->part to the directory as one of its segments, and settles that. */
+FIRN_MUST_CHECK int firn_scan_build_finish_part(struct firn_scan_worker *worker,
+                                                struct firn_scan_node *node, firn_error *err);
+/* Joins worker->part to the directory as one of its segments, and finishes that segment. */
 FIRN_MUST_CHECK int firn_scan_build_segment(struct firn_scan_worker *worker,
                                             struct firn_scan_node *node, size_t segment,
                                             firn_error *err);

@@ -558,7 +558,7 @@ put_list(void *ctx, const firn_hash *hash, firn_slice list, firn_error *err)
 
 /* Waits for the names of all cells of the current list, and passes them to the builder. (I3) */
 static int
-settle(struct cell_stream *stream, firn_error *err)
+finish_cells(struct cell_stream *stream, firn_error *err)
 {
     struct firn_scan_worker *worker = stream->worker;
     int rc = FIRN_OK;
@@ -601,7 +601,7 @@ put_cell(struct cell_stream *stream, struct firn_scan_cell_walk *walk, firn_erro
     DCHECK(walk->offset % CELL_SIZE == 0);
     DCHECK(stream->count == 0 || stream->numbers[stream->count - 1] < number);
     if (stream->count > 0 && stream->numbers[stream->count - 1] / IN_LIST != number / IN_LIST) {
-        FIRN_TRY(settle(stream, err));
+        FIRN_TRY(finish_cells(stream, err));
     }
     FIRN_TRY(firn_scan_window_choose(worker, &stream->has_window, &stream->own, stream->pieces,
                                      &slot, err));
@@ -641,7 +641,7 @@ cells_put_all(struct cell_stream *stream, struct firn_scan_cell_walk *walk, firn
     }
     stream->is_stable = stream->is_stable && !walk->is_shorter;
     if (stream->is_stable) {
-        FIRN_TRY(settle(stream, err));
+        FIRN_TRY(finish_cells(stream, err));
         FIRN_TRY(firn_packfile_cells_builder_finish(&stream->builder, out_hash, err));
     }
 out:

@@ -166,8 +166,5 @@ FIRN_MUST_CHECK int firn_statcache_sweep(struct firn_db *db,
                                          int (*is_live)(void *ctx, const firn_hash *tree, bool *out,
                                                         firn_error *err),
                                          void *ctx, uint64_t *out_removed, firn_error *err);
-/* Removes all memos of a workspace. */
-FIRN_MUST_CHECK int firn_statcache_sweep_workspace(struct firn_db *db, uint32_t workspace,
-                                                   firn_error *err);
 
 #endif

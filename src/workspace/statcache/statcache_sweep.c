@@ -129,20 +129,3 @@ firn_statcache_sweep(struct firn_db *db,
     *out_removed = sweep.removed;
     return rc;
 }
-
-int
-firn_statcache_sweep_workspace(struct firn_db *db, uint32_t workspace, firn_error *err)
-{
-    struct firn_db_keyspace *keyspace;
-    uint8_t lower[WS_STAT_KEY_PREFIX_SIZE];
-    uint8_t upper[WS_STAT_KEY_PREFIX_SIZE];
-    DCHECK(workspace != 0 && !firn_db_is_read_only(db));
-    firn_store_be32(lower, workspace);
-    firn_store_be32(upper, workspace + 1);
-    int rc = firn_db_keyspace_open(db, FIRN_STATCACHE_KEYSPACE, &keyspace, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
-    return firn_db_delete_range(keyspace, firn_bytes(lower, sizeof lower),
-                                firn_bytes(upper, sizeof upper), FIRN_DURABILITY_OS, err);
-}

@@ -24,7 +24,7 @@ enum {
     TREE_TAG_XATTRS = 1,
     TREE_TAG_HARD_LINK = 2,
     /* A body of at most TREE_PART_SIZE_MAX bytes is one object. A larger one is cut after each
-     * name whose XXH3-64 has its low TREE_CUT_BITS bits zero once the part has
+     * name whose XXH3-64 has none of the bits of TREE_CUT_MASK once the part has
      * TREE_PART_SIZE_MIN bytes, and in any case before it would exceed TREE_PART_SIZE_MAX. */
     TREE_PART_SIZE_MIN = 8 << 10,
     TREE_PART_SIZE_MAX = 64 << 10,

@@ -35,7 +35,8 @@
 
 #include "base/check.h"
 #include "base/mem.h"
-#include "handle/ws_internal.h"
+#include "handle/ws_opened.h"
+#include "operations/operations.h"
 #include "watch/watch_internal.h"
 #include "watchlink/watchlink.h"
 
@@ -52,7 +53,7 @@ struct watching {
     struct firn_os_watch *kernel;
     struct firn_watch_set *set;
     struct firn_watch_new fresh;
-    struct firn_watch_link link; /* for our own saves */
+    struct firn_watchlink_local link; /* for our own saves */
     bool is_stopping;
     bool is_lost;       /* events were lost: start again */
     bool is_full_asked; /* the last question was that of a save which visits everything */
@@ -170,7 +171,7 @@ on_event(void *ctx, const struct firn_os_watch_event *event)
 }
 
 static int
-has_lost_root(const struct watching *watching, firn_error *err)
+refuse_lost_root(const struct watching *watching, firn_error *err)
 {
     return firn_error_set(err, FIRN_NOT_FOUND, "'%.900s' was moved or removed",
                           watching->ws->place.root);
@@ -185,7 +186,7 @@ take_in(struct watching *watching, firn_error *err)
     FIRN_TRY(firn_os_watch_read(watching->kernel, on_event, watching, err));
     firn_watch_set_info(watching->set, &info);
     if (info.has_lost_root) {
-        rc = has_lost_root(watching, err);
+        rc = refuse_lost_root(watching, err);
         goto out;
     }
     if (watching->is_lost) {
@@ -321,7 +322,7 @@ save(struct watching *watching)
     firn_error err;
     options.if_changed = true;
     DCHECK(watching->ws->watch == NULL && !watching->options->only_watch);
-    DCHECK(watching->ws->lock_timeout_ms == 0); /* (I2) */
+    DCHECK(watching->ws->never_waits); /* (I2) */
     watching->ws->watch = &watching->link;
     int rc = firn_ws_save(watching->ws, &options, &result, &err);
     watching->ws->watch = NULL;
@@ -385,7 +386,7 @@ check_root(struct watching *watching, firn_error *err)
     }
 out:
     firn_os_dir_close(now);
-    return rc == FIRN_NOT_FOUND ? has_lost_root(watching, err) : rc;
+    return rc == FIRN_NOT_FOUND ? refuse_lost_root(watching, err) : rc;
 }
 
 static int
@@ -485,17 +486,16 @@ int
 firn_watch(struct firn_ws *ws, const firn_workspace_watch_options *options, firn_error *err)
 {
     struct watching watching = {.ws = ws, .options = options};
-    watching.link = (struct firn_watch_link){ask_ourselves, enter, tell, &watching};
+    watching.link = (struct firn_watchlink_local){ask_ourselves, enter, tell, &watching};
     watching.fresh.os = ws->os;
     watching.fresh.rules = (struct firn_rules_walk_options){
         .include_deps = options->save->include_deps, .gitignore = options->save->gitignore};
     watching.full_ns = now_of(&watching);
     int rc = start(&watching, err);
-    int64_t lock_timeout_ms = ws->lock_timeout_ms;
     if (rc == FIRN_OK) {
-        ws->lock_timeout_ms = 0; /* (I2) */
+        ws->never_waits = true; /* (I2), for the host's collections too */
         rc = loop(&watching, err);
-        ws->lock_timeout_ms = lock_timeout_ms;
+        ws->never_waits = false;
     }
     finish(&watching);
     return rc;

@@ -45,7 +45,7 @@
 #include "base/slice.h"
 #include "codec/xxh3.h"
 #include "firn/workspace.h"
-#include "handle/ws_internal.h"
+#include "handle/ws_opened.h"
 #include "os/os_socket.h"
 #include "threads/os_callback.h"
 #include "threads/os_thread.h"
@@ -68,7 +68,7 @@ struct passed {
 };
 
 struct firn_watchlink {
-    const struct firn_watch_link *link; /* NULL: by the socket */
+    const struct firn_watchlink_local *link; /* NULL: by the socket */
     struct firn_os_dir *store_dir;
     uint32_t workspace;
     struct firn_watch_question question;

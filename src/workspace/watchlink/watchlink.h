@@ -123,7 +123,7 @@ struct firn_ws_opened;
 struct firn_watchlink;
 
 /* A watch in this process; other processes use the socket instead. */
-struct firn_watch_link {
+struct firn_watchlink_local {
     int (*ask)(void *ctx, const struct firn_watch_question *question, struct firn_buf *out_answer,
                firn_error *err);
     void (*enter)(void *ctx, struct firn_os_dir *dir, firn_slice path); /* any thread */

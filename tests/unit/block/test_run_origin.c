@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "base/slice.h"
-#include "block/run_kind.h"
+#include "run/run_kind.h"
 
 static const uint64_t inputs[] = {3, 7, 300};
 static const uint64_t gone[] = {1, 2};

@@ -16,8 +16,8 @@
 
 #include "base/bytes.h"
 #include "base/slice.h"
-#include "block/value_file.h"
 #include "codec/xxh3.h"
+#include "run/value_file.h"
 #include "sim/sim_fault.h"
 #include "sim/sim_memory.h"
 #include "support/test_alloc.h"

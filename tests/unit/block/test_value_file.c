@@ -15,7 +15,7 @@
 
 #include "base/bytes.h"
 #include "base/mem.h"
-#include "block/value_file.h"
+#include "run/value_file.h"
 #include "sim/sim_fault.h"
 #include "sim/sim_memory.h"
 #include "support/test_alloc.h"
@@ -237,7 +237,7 @@ references_that_lie_are_refused(void **state)
         bytes->data[i / 8] ^= (uint8_t)(1 << i % 8);
         bool is_number = i < 64;
         if (!is_number && firn_value_file_decode(firn_buf_slice(bytes), &reference)) {
-            assert_true(reference.value_size <= FIRN_VALUE_FILE_VALUE_SIZE_MAX);
+            assert_true(reference.value_size <= FIRN_ENTRY_VALUE_SIZE_MAX);
             assert_int_equal(
                 firn_value_file_read(world.file, &reference, FIRN_BLOCK_CACHE_SCAN, &out, &err),
                 FIRN_CORRUPT);
@@ -251,7 +251,7 @@ references_that_lie_are_refused(void **state)
         uint64_t value;
     } lies[] = {{0, 0},
                 {8, 0},
-                {8, FIRN_VALUE_FILE_VALUE_SIZE_MAX + 1},
+                {8, FIRN_ENTRY_VALUE_SIZE_MAX + 1},
                 {8, UINT64_MAX},
                 {16, (uint64_t)INT64_MAX + 1},
                 {16, UINT64_MAX}};
@@ -268,7 +268,7 @@ references_that_lie_are_refused(void **state)
         FIRN_OK);
     memset(large.data, 0xff, large.size);
     firn_store_le64(large.data, NUMBER);
-    firn_store_le64(large.data + 8, FIRN_VALUE_FILE_VALUE_SIZE_MAX);
+    firn_store_le64(large.data + 8, FIRN_ENTRY_VALUE_SIZE_MAX);
     firn_store_le64(large.data + 16, FIRN_BLOCK_BODY_START);
     assert_true(firn_value_file_decode(firn_buf_slice(&large), &reference));
     assert_int_equal(
@@ -276,7 +276,7 @@ references_that_lie_are_refused(void **state)
         FIRN_CORRUPT);
     assert_true(out.capacity < 8 << 20);
     /* One byte more, and a piece for it. */
-    firn_store_le64(large.data + 8, FIRN_VALUE_FILE_VALUE_SIZE_MAX + 1);
+    firn_store_le64(large.data + 8, FIRN_ENTRY_VALUE_SIZE_MAX + 1);
     assert_int_equal(firn_buf_append(&large, "\0\0\0\1", 4), FIRN_OK);
     assert_false(firn_value_file_decode(firn_buf_slice(&large), &reference));
     firn_buf_deinit(&large);

@@ -6,7 +6,7 @@
 #include "unit/column/column_fixture.h"
 
 #include "base/slice.h"
-#include "block/value_file.h"
+#include "run/value_file.h"
 
 static struct firn_view_interval all_interval = {1, UINT64_MAX};
 static const struct firn_view all = {&all_interval, 1, 0, NULL};

@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "log/log.h"
+#include "log/log_internal.h"
 #include "log_support.h"
 #include "sim/sim_memory.h"
 

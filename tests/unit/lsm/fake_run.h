@@ -6,7 +6,7 @@
 #ifndef FIRN_TEST_FAKE_RUN_H
 #define FIRN_TEST_FAKE_RUN_H
 
-#include "block/run_kind.h"
+#include "run/run_kind.h"
 
 struct fake_run {
     struct firn_run run; /* first */

@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "codec/xxh3.h"
 #include "lsm/lsm_internal.h"
+#include "mend/mend.h"
 #include "row/row.h"
 #include "sim/sim_memory.h"
 #include "support/test_file.h"
@@ -429,7 +430,7 @@ visit_part(void *ctx, const struct firn_lsm_part *part, firn_error *err)
                      part->file->info.entry_count);
     for (size_t i = 0; i < part->file->info.attachment_count; i++) {
         struct firn_run *graph;
-        struct firn_lsm_handle *pin;
+        struct firn_run_file_handle *pin;
         uint64_t count;
         int rc = firn_lsm_tree_pin_attachment(part, i, &graph, &pin, err);
         if (rc == FIRN_CORRUPT) {

@@ -9,7 +9,7 @@
 #ifndef FIRN_TESTS_TWIN_KIND_H
 #define FIRN_TESTS_TWIN_KIND_H
 
-#include "block/run_kind.h"
+#include "run/run_kind.h"
 
 /* Of the number of columns. */
 extern const struct firn_run_kind twin_kind;

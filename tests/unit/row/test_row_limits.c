@@ -101,7 +101,7 @@ the_longest_keys_and_values_around_every_edge_come_back(void **state)
                       i % 2 == 0 ? FIRN_ENTRY_PUT : FIRN_ENTRY_EXPIRING,
                       firn_bytes(bytes, sizes[i]));
         row_model_add(&model, firn_str(key), 4, FIRN_ENTRY_PUT, firn_str("older"));
-        row_model_add(&model, firn_bytes(bytes, i < 3 ? sizes[i] : FIRN_ROW_KEY_SIZE_MAX), i + 1,
+        row_model_add(&model, firn_bytes(bytes, i < 3 ? sizes[i] : FIRN_ENTRY_KEY_SIZE_MAX), i + 1,
                       FIRN_ENTRY_PUT, firn_bytes(bytes + i, sizes[i % 4]));
     }
     row_model_sort(&model);
@@ -168,8 +168,8 @@ long_keys_that_differ_late_do_not_blow_up_the_index(void **state)
     compare_keys_that_differ_late(65537, 100, 4000000, 6);
     compare_keys_that_differ_late(65538, 100, 4000000, 6);
     /* Here 32 keys, whole, end a block. */
-    compare_keys_that_differ_late(FIRN_ROW_KEY_SIZE_MAX, 200, 15 * FIRN_ROW_KEY_SIZE_MAX + 800000,
-                                  2);
+    compare_keys_that_differ_late(FIRN_ENTRY_KEY_SIZE_MAX, 200,
+                                  15 * FIRN_ENTRY_KEY_SIZE_MAX + 800000, 2);
 }
 
 /* Keys of all sizes around those that the header of a block and varints can just tell. */
@@ -185,9 +185,9 @@ keys_around_the_bounds_of_fields_come_back(void **state)
                                    (1 << 18) - 1,
                                    1 << 18,
                                    (1 << 18) + 1,
-                                   FIRN_ROW_KEY_SIZE_MAX - 1,
-                                   FIRN_ROW_KEY_SIZE_MAX};
-    static uint8_t key[FIRN_ROW_KEY_SIZE_MAX];
+                                   FIRN_ENTRY_KEY_SIZE_MAX - 1,
+                                   FIRN_ENTRY_KEY_SIZE_MAX};
+    static uint8_t key[FIRN_ENTRY_KEY_SIZE_MAX];
     for (int shares = 0; shares < 2; shares++) {
         struct row_fixture fixture;
         struct row_model model = {0};
@@ -259,7 +259,7 @@ what_a_run_cannot_hold_is_refused_and_changes_nothing(void **state)
     struct row_fixture fixture;
     struct row_model model = {0};
     row_fixture_init(&fixture, 1 << 20);
-    uint8_t *bytes = firn_alloc_zeroed(FIRN_ROW_KEY_SIZE_MAX + 1);
+    uint8_t *bytes = firn_alloc_zeroed(FIRN_ENTRY_KEY_SIZE_MAX + 1);
     assert_non_null(bytes);
     row_model_add(&model, firn_str("m"), 9, FIRN_ENTRY_PUT, firn_str("1"));
     row_model_add(&model, firn_str("z"), 9, FIRN_ENTRY_PUT, firn_str("2"));
@@ -295,11 +295,11 @@ what_a_run_cannot_hold_is_refused_and_changes_nothing(void **state)
          {firn_str("n"), firn_str(""), UINT64_MAX, FIRN_ENTRY_PUT, NULL, NULL, false},
          FIRN_INVALID},
         {"a long key",
-         {firn_bytes(bytes, FIRN_ROW_KEY_SIZE_MAX + 1), firn_str(""), 1, FIRN_ENTRY_PUT, NULL, NULL,
-          false},
+         {firn_bytes(bytes, FIRN_ENTRY_KEY_SIZE_MAX + 1), firn_str(""), 1, FIRN_ENTRY_PUT, NULL,
+          NULL, false},
          FIRN_LIMIT},
         {"a long value",
-         {firn_str("n"), firn_bytes(bytes, FIRN_ROW_VALUE_SIZE_MAX + 1), 1, FIRN_ENTRY_PUT, NULL,
+         {firn_str("n"), firn_bytes(bytes, FIRN_ENTRY_VALUE_SIZE_MAX + 1), 1, FIRN_ENTRY_PUT, NULL,
           NULL, false},
          FIRN_LIMIT},
     };
@@ -323,7 +323,7 @@ what_a_run_cannot_hold_is_refused_and_changes_nothing(void **state)
         assert_int_equal(firn_row_kind.builder_add_range(builder, &ranges[i], &err), FIRN_INVALID);
     }
     const struct firn_range long_range = {firn_str(""),
-                                          firn_bytes(bytes, FIRN_ROW_KEY_SIZE_MAX + 2), 1};
+                                          firn_bytes(bytes, FIRN_ENTRY_KEY_SIZE_MAX + 2), 1};
     assert_int_equal(firn_row_kind.builder_add_range(builder, &long_range, &err), FIRN_LIMIT);
     assert_int_equal(firn_row_kind.builder_add(builder, &model.entries[1], &err), FIRN_OK);
     assert_int_equal(firn_row_kind.builder_finish(builder, &summary, &err), FIRN_OK);

@@ -7,9 +7,9 @@
 
 #include "base/bytes.h"
 #include "base/slice.h"
-#include "block/value_file.h"
 #include "row/row_format.h"
 #include "row/row_internal.h"
+#include "run/value_file.h"
 #include "support/test_alloc.h"
 
 enum { NUMBER = 9, ENTRIES = 60 };
@@ -352,7 +352,7 @@ blocks_with_references_that_lie_are_refused(void **state)
     value[0] = FIRN_ENTRY_EXPIRING;
     memmove(value + 9, value + 1, 28);
     assert_int_equal(firn_row_block_check(firn_bytes(raw, size + 8), &err), FIRN_OK);
-    firn_store_le64(value + 17, FIRN_ROW_VALUE_SIZE_MAX);
+    firn_store_le64(value + 17, FIRN_ENTRY_VALUE_SIZE_MAX);
     assert_int_equal(firn_row_block_check(firn_bytes(raw, size + 8), &err), FIRN_CORRUPT);
 }
 

@@ -664,7 +664,7 @@ compact_runs(struct firn_db *db)
 {
     firn_error err;
     struct firn_table *table;
-    const struct firn_lsm_range all = {.lower = NULL};
+    const struct firn_lsm_range all = {firn_str(""), NULL};
     DB_OK(firn_rows_open(db, "t", &table, &err));
     DB_OK(firn_db_maintain_compact_range(firn_rows_keyspace(table), &all, NULL, &err));
 }

@@ -383,7 +383,7 @@ compact_range(struct rig *rig)
     uint8_t high[8] = {0x80, 0, 0, 0, 0, 0, 0, (uint8_t)(low[7] + 1 + below(rig, KEYS))};
     const firn_slice lower = firn_bytes(low, sizeof low);
     const firn_slice upper = firn_bytes(high, sizeof high);
-    const struct firn_lsm_range range = {&lower, &upper};
+    const struct firn_lsm_range range = {lower, &upper};
     DB_OK(firn_db_maintain_compact_range(firn_rows_keyspace(rig->table), &range, NULL, &err));
 }
 

@@ -232,7 +232,7 @@ use_ranges(struct life *life, struct firn_db *db)
     firn_keyspace_size size;
     const firn_slice lower = firn_str("k01");
     const firn_slice upper = firn_str("k08");
-    const struct firn_lsm_range range = {&lower, &upper};
+    const struct firn_lsm_range range = {lower, &upper};
     int rc = firn_db_keyspace_open(db, "a", &a, &err);
     note(life, rc, &err);
     if (rc == FIRN_OK) {

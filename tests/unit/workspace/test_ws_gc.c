@@ -14,7 +14,7 @@
 
 #include "base/slice.h"
 #include "gc_support.h"
-#include "handle/ws_internal.h"
+#include "handle/ws_opened.h"
 #include "inspect/inspect.h"
 #include "objects/objects.h"
 #include "sim/sim_memory.h"

@@ -16,7 +16,7 @@
 #include "base/slice.h"
 #include "catalog/catalog.h"
 #include "gc_support.h"
-#include "handle/ws_internal.h"
+#include "handle/ws_opened.h"
 #include "reclaim/reclaim_internal.h"
 #include "sim/sim_memory.h"
 
@@ -790,6 +790,12 @@ a_writer_who_does_not_go_is_not_waited_for_for_ever(void **state)
     assert_int_equal(gc_try_auto(&prepared.world, NULL, NULL), FIRN_BUSY);
     int64_t took = firn_os_monotonic_ns(prepared.world.tree.os) - began;
     assert_true(took >= 2 * INT64_C(1000000000) && took < 3 * INT64_C(1000000000));
+    /* A watch that collects must not wait: the writer may be asking it. */
+    prepared.world.ws->never_waits = true;
+    began = firn_os_monotonic_ns(prepared.world.tree.os);
+    assert_int_equal(gc_try_auto(&prepared.world, NULL, NULL), FIRN_BUSY);
+    assert_true(firn_os_monotonic_ns(prepared.world.tree.os) - began < INT64_C(1000000));
+    prepared.world.ws->never_waits = false;
     assert_int_equal(firn_ws_opened_close(other.ws, &opened, false, NULL), FIRN_OK);
     assert_true(gc_run_auto(&prepared.world).is_finished);
     gc_neighbour_close(&other);

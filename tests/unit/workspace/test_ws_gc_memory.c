@@ -18,7 +18,7 @@
 #include "base/slice.h"
 #include "codec/blake3_hash.h"
 #include "gc_support.h"
-#include "handle/ws_internal.h"
+#include "handle/ws_opened.h"
 #include "support/test_peak.h"
 
 static void

@@ -15,7 +15,7 @@
 
 #include "base/slice.h"
 #include "gc_support.h"
-#include "handle/ws_internal.h"
+#include "handle/ws_opened.h"
 #include "objects/objects_internal.h"
 #include "sim/sim_memory.h"
 #include "support/test_random.h"

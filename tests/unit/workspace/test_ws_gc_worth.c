@@ -14,7 +14,7 @@
 
 #include "catalog/catalog.h"
 #include "gc_support.h"
-#include "handle/ws_internal.h"
+#include "handle/ws_opened.h"
 
 static const size_t MIB = 1 << 20;
 static const size_t KB = 1000;

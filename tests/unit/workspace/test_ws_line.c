@@ -21,7 +21,7 @@
 #include "base/bytes.h"
 #include "base/slice.h"
 #include "catalog/catalog_line.h"
-#include "handle/ws_internal.h"
+#include "handle/ws_opened.h"
 #include "sim/sim_memory.h"
 #include "ws_edit.h"
 #include "ws_support.h"

@@ -15,7 +15,7 @@
 #include <cmocka.h>
 
 #include "base/slice.h"
-#include "handle/ws_internal.h"
+#include "handle/ws_opened.h"
 #include "place/place.h"
 #include "repair/repair.h"
 #include "sim/sim_memory.h"

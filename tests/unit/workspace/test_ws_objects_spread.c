@@ -17,7 +17,7 @@
 #include "base/slice.h"
 #include "codec/blake3_hash.h"
 #include "codec/hex.h"
-#include "handle/ws_internal.h"
+#include "handle/ws_opened.h"
 #include "objects/objects.h"
 #include "objects/objects_internal.h"
 #include "support/test_alloc.h"

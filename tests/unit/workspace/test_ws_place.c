@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-#include "handle/ws_internal.h"
+#include "handle/ws_opened.h"
 #include "place/place.h"
 #include "sim/sim_fault.h"
 #include "sim/sim_memory.h"

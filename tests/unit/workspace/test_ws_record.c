@@ -13,7 +13,7 @@
 #include "base/mem.h"
 #include "base/slice.h"
 #include "catalog/catalog_record.h"
-#include "handle/ws_internal.h"
+#include "handle/ws_opened.h"
 
 static struct firn_catalog_record
 sample(bool has_rules)

@@ -15,7 +15,7 @@
 
 #include "base/slice.h"
 #include "checkout/checkout.h"
-#include "handle/ws_internal.h"
+#include "handle/ws_opened.h"
 #include "sim/sim_memory.h"
 #include "tree/tree.h"
 #include "ws_support.h"

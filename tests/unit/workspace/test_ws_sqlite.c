@@ -16,7 +16,7 @@
 #include <cmocka.h>
 
 #include "base/slice.h"
-#include "handle/ws_internal.h"
+#include "handle/ws_opened.h"
 #include "scan/scan_internal.h"
 #include "sim/sim_fault.h"
 #include "support/test_os.h"

@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "base/slice.h"
+#include "catalog/catalog.h"
 #include "sim/sim_memory.h"
 #include "statcache/statcache.h"
 #include "statcache/statcache_internal.h"
@@ -621,19 +622,22 @@ sweeping_takes_what_names_a_dead_object_and_parts_of_nothing(void **state)
 }
 
 static void
-a_workspace_is_forgotten_alone(void **state)
+a_workspace_is_removed_alone(void **state)
 {
     (void)state;
     struct world world;
+    struct firn_catalog *catalog;
     open_world(&world);
     note_few(&world, "");
     note_few(&world, "d");
     commit(&world);
-    must(&world, firn_statcache_sweep_workspace(world.db, 2, &world.err));
-    must(&world, firn_statcache_sweep_workspace(world.db, 4, &world.err));
+    must(&world, firn_catalog_open(world.db, &catalog, &world.err));
+    must(&world, firn_catalog_workspaces_remove(catalog, 2, &world.err));
+    must(&world, firn_catalog_workspaces_remove(catalog, 4, &world.err));
     assert_int_equal(look(&world, NULL, NULL).keys, 2);
-    must(&world, firn_statcache_sweep_workspace(world.db, 3, &world.err));
+    must(&world, firn_catalog_workspaces_remove(catalog, 3, &world.err));
     assert_int_equal(look(&world, NULL, NULL).keys, 0);
+    firn_catalog_close(catalog);
     close_world(&world);
 }
 
@@ -655,7 +659,7 @@ main(void)
         cmocka_unit_test(a_directory_is_forgotten_with_all_below_it_and_nothing_else),
         cmocka_unit_test(a_path_too_long_for_a_key_is_not_remembered),
         cmocka_unit_test(sweeping_takes_what_names_a_dead_object_and_parts_of_nothing),
-        cmocka_unit_test(a_workspace_is_forgotten_alone),
+        cmocka_unit_test(a_workspace_is_removed_alone),
     };
     return cmocka_run_group_tests_name("ws_stat", tests, NULL, NULL);
 }

@@ -295,17 +295,23 @@ is_live_by_chance(void *ctx, const firn_hash *tree, bool *out, firn_error *err)
     return FIRN_OK;
 }
 
+static int
+is_none_live(void *ctx, const firn_hash *tree, bool *out, firn_error *err)
+{
+    (void)ctx;
+    (void)tree;
+    (void)err;
+    *out = false;
+    return FIRN_OK;
+}
+
 static void
 thin_cache(struct model *model)
 {
     uint64_t removed;
     struct firn_db *db = open_store(model);
-    if (below(model, 4) == 0) {
-        must(model, firn_statcache_sweep_workspace(db, 1, &model->world.err));
-    } else {
-        must(model,
-             firn_statcache_sweep(db, is_live_by_chance, model, &removed, &model->world.err));
-    }
+    must(model, firn_statcache_sweep(db, below(model, 4) == 0 ? is_none_live : is_live_by_chance,
+                                     model, &removed, &model->world.err));
     must(model, firn_db_close(db, &model->world.err));
 }
 

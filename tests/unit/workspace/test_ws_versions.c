@@ -16,7 +16,7 @@
 #include "base/slice.h"
 #include "codec/blake3_hash.h"
 #include "gc_support.h"
-#include "handle/ws_internal.h"
+#include "handle/ws_opened.h"
 #include "reclaim/reclaim.h"
 #include "sim/sim_memory.h"
 #include "support/test_file.h"

@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "handle/ws_internal.h"
+#include "handle/ws_opened.h"
 #include "sim/sim_memory.h"
 #include "support/test_alloc.h"
 #include "watch/watch_internal.h"
@@ -24,7 +24,7 @@ static const int64_t SECOND_NS = 1000000000;
 
 /* A watch whose events are made by hand. */
 struct link {
-    struct firn_watch_link link;
+    struct firn_watchlink_local link;
     struct firn_watch_set *set;
     char paths[IDS_MAX][32];
     int count;
@@ -122,7 +122,7 @@ root_of_full_save(struct ws_world *world)
 {
     firn_workspace_save_options options = FIRN_WORKSPACE_SAVE_OPTIONS_INIT;
     firn_workspace_save_result result;
-    const struct firn_watch_link *watch = world->ws->watch;
+    const struct firn_watchlink_local *watch = world->ws->watch;
     options.full = true;
     options.threads = 1;
     world->ws->watch = NULL;
@@ -262,7 +262,7 @@ static void
 disturb(struct link *link, void (*before_enter)(struct link *link, const char *path))
 {
     link->before_enter = before_enter;
-    link->link = (struct firn_watch_link){ask_set, enter_set, tell_set, link};
+    link->link = (struct firn_watchlink_local){ask_set, enter_set, tell_set, link};
 }
 
 /* As the second of a and c is about to be listed, what lies in the other one gets a name there. */

@@ -15,7 +15,7 @@
 #include <cmocka.h>
 
 #include "base/slice.h"
-#include "handle/ws_internal.h"
+#include "handle/ws_opened.h"
 #include "support/test_alloc.h"
 #include "watch/watch_internal.h"
 #include "ws_support.h"
@@ -25,7 +25,7 @@ enum { IDS_MAX = 4096, PATH_SIZE = 32, MANY = 1500, TEXT_SIZE = 1024 };
 /* A watch whose events are made by hand. */
 struct bench {
     struct ws_world world;
-    struct firn_watch_link link;
+    struct firn_watchlink_local link;
     struct firn_watch_set *set;
     struct firn_watch_new fresh;
     char paths[IDS_MAX][PATH_SIZE]; /* by id; "-" when removed */

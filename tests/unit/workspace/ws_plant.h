@@ -9,7 +9,7 @@
 #define FIRN_TEST_WS_PLANT_H
 
 #include "catalog/catalog_journal.h"
-#include "handle/ws_internal.h"
+#include "handle/ws_opened.h"
 #include "ws_support.h"
 
 struct ws_plant {

@@ -149,10 +149,10 @@ tell(void *ctx, firn_slice report)
     FIRN_IGNORE(firn_watch_set_tell(ctx, report, NULL));
 }
 
-struct firn_watch_link
+struct firn_watchlink_local
 ws_watch_link_of(struct firn_watch_set *set)
 {
-    return (struct firn_watch_link){ask, enter, tell, set};
+    return (struct firn_watchlink_local){ask, enter, tell, set};
 }
 
 int

@@ -7,6 +7,9 @@
 #define FIRN_TEST_WS_SUPPORT_H
 
 #include "handle/ws.h"
+#include "operations/operations.h"
+#include "reclaim/reclaim.h"
+#include "repair/repair.h"
 #include "scan_support.h"
 #include "watch/watch_internal.h"
 #include "watchlink/watchlink.h"
@@ -35,7 +38,7 @@ void ws_world_reopen(struct ws_world *world);
 void ws_world_move(struct ws_world *world, const char *to);
 
 /* Has saves ask a set directly, as if it were that of a watch in another process. */
-struct firn_watch_link ws_watch_link_of(struct firn_watch_set *set);
+struct firn_watchlink_local ws_watch_link_of(struct firn_watch_set *set);
 
 /* Return what the operation returns; world->err and world->notices tell more. out may be NULL. */
 int ws_try_save(struct ws_world *world, firn_workspace_save_result *out);

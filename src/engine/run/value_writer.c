@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * block/value_writer.c: writes large values, one after the other, to a sealed file.
+ * run/value_writer.c: writes large values, one after the other, to a sealed file.
  *
  * A value is cut into pieces of 1 MiB. Each is compressed on its own, or stored uncompressed if
  * compression would save less than a 32nd, so that reading it costs no decoding. So memory stays
  * within two pieces, for values of any size. The block writer takes care of checksums, order and
  * durability.
  */
-#include "block/value_file.h"
+#include "run/value_file.h"
 
 #include "base/bytes.h"
 #include "base/check.h"
@@ -84,7 +84,7 @@ int
 firn_value_writer_add(struct firn_value_writer *writer, firn_slice value, struct firn_buf *out,
                       firn_error *err)
 {
-    CHECK(value.size > 0 && value.size <= FIRN_VALUE_FILE_VALUE_SIZE_MAX);
+    CHECK(value.size > 0 && value.size <= FIRN_ENTRY_VALUE_SIZE_MAX);
     size_t count = (value.size + PIECE_SIZE - 1) / PIECE_SIZE;
     size_t at = out->size;
     if (firn_buf_set_size(out, at + FIRN_VALUE_FILE_REFERENCE_SIZE + 4 * count) != FIRN_OK) {

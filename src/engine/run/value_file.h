@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * block/value_file.h: large values outside of runs, in sealed files to which any number of runs
+ * run/value_file.h: large values outside of runs, in sealed files to which any number of runs
  * refer (docs/formats/value.md).
  *
  * In place of such a value a run has a reference, so merging runs does not write the value again.
@@ -30,10 +30,10 @@
  *   checksum = XXH3-64(value; seed: its offset) xor the file's identity
  *   identity = XXH3-64(the first 128 bytes of the file; seed 0)
  */
-#ifndef FIRN_BLOCK_VALUE_FILE_H
-#define FIRN_BLOCK_VALUE_FILE_H
+#ifndef FIRN_RUN_VALUE_FILE_H
+#define FIRN_RUN_VALUE_FILE_H
 
-#include "block/run_kind.h"
+#include "run/run_kind.h"
 
 enum {
     FIRN_VALUE_FILE_REFERENCE_SIZE = 24, /* without the stored sizes, or the checksum */
@@ -41,8 +41,7 @@ enum {
     FIRN_VALUE_FILE_HEAD_SIZE = 128,
     FIRN_VALUE_FILE_PIECE_SIZE = 1 << 20,
     FIRN_VALUE_FILE_CACHED_MAX = 64 << 10,
-    FIRN_VALUE_FILE_VALUE_SIZE_MAX = 256 << 20,
-    FIRN_VALUE_FILE_PIECES_MAX = FIRN_VALUE_FILE_VALUE_SIZE_MAX / FIRN_VALUE_FILE_PIECE_SIZE
+    FIRN_VALUE_FILE_PIECES_MAX = FIRN_ENTRY_VALUE_SIZE_MAX / FIRN_VALUE_FILE_PIECE_SIZE
 };
 
 /* A value file as seen by an LSM tree: a file with a number that can be opened and closed. It has
@@ -86,7 +85,7 @@ FIRN_MUST_CHECK int firn_value_file_resolve(const struct firn_run_values *values
 FIRN_MUST_CHECK int firn_value_file_pin(const struct firn_run_values *values, firn_slice reference,
                                         struct firn_block_pin *out, firn_error *err);
 
-/* ==== cells of rows that refer to value files (block/value_cell.c) ====
+/* ==== cells of rows that refer to value files (run/value_cell.c) ====
  *
  * A column of a run of columns may have a reference in place of one value of a row. On the way into
  * runs, and out of them if a cursor keeps references, a tuple has it as a cell of
@@ -125,7 +124,7 @@ FIRN_MUST_CHECK int firn_value_cell_each(
     int (*visit)(void *ctx, const struct firn_value_file_reference *reference, firn_error *err),
     void *ctx, firn_error *err);
 
-/* ==== writes a value file (block/value_file.h) ====
+/* ==== writes a value file (run/value_file.h) ====
  *
  * One thread. After a failure only destroy is left.
  */
@@ -142,7 +141,7 @@ struct firn_value_writer_options {
 FIRN_MUST_CHECK int firn_value_writer_create(const struct firn_run_env *env, const char *name,
                                              const struct firn_value_writer_options *options,
                                              struct firn_value_writer **out, firn_error *err);
-/* Adds a value, of 1 to FIRN_VALUE_FILE_VALUE_SIZE_MAX bytes, and appends its reference to out. */
+/* Adds a value, of 1 to FIRN_ENTRY_VALUE_SIZE_MAX bytes, and appends its reference to out. */
 FIRN_MUST_CHECK int firn_value_writer_add(struct firn_value_writer *writer, firn_slice value,
                                           struct firn_buf *out, firn_error *err);
 /* Bytes that values take up in the file so far. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * block/value_cell.c: references to value files in single cells of a row.
+ * run/value_cell.c: references to value files in single cells of a row.
  *
  * Rows of a table are tuples, from which columns are made. A large text or blob of a row goes to a
  * value file alone, so a cell refers to it, not the entry. A tuple with such cells is never stored:
@@ -8,13 +8,13 @@
  * cursor and a reader that wants the row as it was written. Readers of tuples refuse these cells
  * unless they ask for them.
  *
- * Failure: FIRN_CORRUPT, as in block/value_file.c.
+ * Failure: FIRN_CORRUPT, as in run/value_file.c.
  */
-#include "block/value_file.h"
+#include "run/value_file.h"
 
 #include "base/check.h"
 #include "base/slice.h"
-#include "block/run_parts.h"
+#include "run/run_parts.h"
 #include "tuple/tuple.h"
 
 static firn_slice

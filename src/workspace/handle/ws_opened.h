@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * handle/ws_internal.h: what the operations on a workspace share: the handle, and a store opened
- * for one operation.
+ * handle/ws_opened.h: what the operations on a workspace share: the handle, and a store opened for
+ * one operation. For the rooms that carry out operations; others use ws.h.
  */
-#ifndef FIRN_HANDLE_WS_INTERNAL_H
-#define FIRN_HANDLE_WS_INTERNAL_H
+#ifndef FIRN_HANDLE_WS_OPENED_H
+#define FIRN_HANDLE_WS_OPENED_H
 
 #include "base/buf.h"
 #include "catalog/catalog.h"
@@ -18,8 +18,7 @@
 #include "rules/rules.h"
 #include "scan/scan.h"
 
-struct firn_watch_link;
-struct firn_watchlink;
+struct firn_watchlink_local;
 
 struct firn_ws {
     struct firn_os_process_mark mark; /* first: see api_process.h */
@@ -30,11 +29,14 @@ struct firn_ws {
     bool is_new; /* a new history was requested, even if the directory was moved here */
     struct firn_place_located place;
     int64_t lock_timeout_ms;
+    bool
+        never_waits; /* for the store's lock, whatever lock_timeout_ms says: a watch runs (watch.c) */
     struct firn_scan_sqlite sqlite;
-    const struct firn_watch_link *watch; /* in this process; NULL: there may be one elsewhere */
-    struct firn_buf record;              /* bytes of the last record looked up */
-    struct firn_buf texts; /* char * each: texts of earlier places; callers may hold them */
-    struct firn_buf given; /* void * each: memory of results; ws_given.c */
+    const struct firn_watchlink_local
+        *watch;             /* in this process; NULL: there may be one elsewhere */
+    struct firn_buf record; /* bytes of the last record looked up */
+    struct firn_buf texts;  /* char * each: texts of earlier places; callers may hold them */
+    struct firn_buf given;  /* void * each: memory of results; ws_given.c */
 };
 
 /* A store opened for one operation of a workspace. */
@@ -108,75 +110,10 @@ size_t firn_ws_given_text_size(firn_slice message, const firn_workspace_turn *tu
 FIRN_MUST_CHECK int firn_ws_given_expect(struct firn_ws *ws, firn_error *err);
 void firn_ws_given_own(struct firn_ws *ws, void *memory);
 
-/* Does what firn_repair_check does. Requires: db, objects and catalog are open. */
-FIRN_MUST_CHECK int firn_repair_check_opened(struct firn_ws *ws, struct firn_ws_opened *opened,
-                                             const firn_workspace_check_options *options,
-                                             firn_workspace_check_result *out, firn_error *err);
-
 /* Locates the workspace and its store again. */
 FIRN_MUST_CHECK int firn_ws_relocate(struct firn_ws *ws, firn_error *err);
 /* Reports damage by a notice; text is borrowed for the call. */
 void firn_ws_tell_damage(const firn_callbacks *callbacks, const char *text);
-
-/* One save, normal or safety, of an opened workspace. message is borrowed. */
-struct firn_ws_save_request {
-    firn_slice message;
-    firn_workspace_turn turn; /* a turn that has ended; its agent is empty if there is none */
-    int64_t turn_begun_ns;    /* 0: not known */
-    bool is_safety;
-    bool include_deps;
-    bool gitignore;
-    const struct firn_ignore_rules *stored_rules; /* see scan.h; may be NULL */
-    bool strict;
-    uint64_t file_size_max; /* see scan.h */
-    bool is_full;           /* the stat cache is not used */
-    bool is_to_be_compared; /* compared between scan and seal */
-    unsigned threads;
-    const char *tree_path; /* the directory to scan; NULL: the workspace's root */
-    int64_t created_ns;    /* 0: now */
-    firn_callbacks callbacks;
-    const struct firn_catalog_joint *joint; /* other parts of the commit; may be NULL */
-    struct firn_watchlink *watched;         /* the watch's report of what to visit; may be NULL */
-};
-/* The tree of the newest checkpoint, for a scan; *out is zeros if there is none. ws_save.c. */
-FIRN_MUST_CHECK int firn_ws_save_tree_last(struct firn_ws_opened *opened,
-                                           struct firn_scan_last *out, firn_error *err);
-/* The result of a scan into the store; its root's attributes are owned by scan. ws_save.c. */
-struct firn_statcache;
-struct firn_ws_save_tree {
-    struct firn_scan_result scan;
-    uint64_t added_bytes;
-    bool records_were_packed;
-    bool has_rules;
-    firn_hash rules; /* of the rules object; zeros if there is none */
-    /* Until it is sealed: */
-    struct firn_objects_session *session;
-    struct firn_statcache *stat;
-    struct firn_objects_treesink *fresh; /* NULL unless is_to_be_compared */
-};
-/* Scans the workspace and puts what is new into a sealed pack. The caller releases *out with
- * firn_scan_result_deinit(&out->scan), also after a failure. */
-FIRN_MUST_CHECK int firn_ws_save_tree(struct firn_ws_opened *opened,
-                                      const struct firn_ws_save_request *request,
-                                      struct firn_ws_save_tree *out, firn_error *err);
-/* The two halves of firn_ws_save_tree. If the caller releases the tree between them, with
- * firn_ws_save_tree_deinit, nothing was saved. After the second half, even if it failed, the tree
- * is released with that function or as above. */
-FIRN_MUST_CHECK int firn_ws_save_tree_scan(struct firn_ws_opened *opened,
-                                           const struct firn_ws_save_request *request,
-                                           struct firn_ws_save_tree *out, firn_error *err);
-FIRN_MUST_CHECK int firn_ws_save_tree_seal(struct firn_ws_opened *opened,
-                                           struct firn_ws_save_tree *tree, firn_error *err);
-void firn_ws_save_tree_deinit(struct firn_ws_save_tree *tree);
-/* The directories of a scanned tree. Requires: is_to_be_compared was set, and the tree is not
- * sealed. stored reads the directories that are in the store. */
-struct firn_tree_source firn_ws_save_tree_source(struct firn_ws_save_tree *tree,
-                                                 const struct firn_tree_source *stored);
-/* Commits a checkpoint of that tree. *out borrows from tree, request and ws. */
-FIRN_MUST_CHECK int firn_ws_save_record(struct firn_ws *ws, struct firn_ws_opened *opened,
-                                        const struct firn_ws_save_request *request,
-                                        const struct firn_ws_save_tree *tree,
-                                        struct firn_catalog_record *out, firn_error *err);
 
 /* The options of a scan of an opened workspace. */
 struct firn_scan_options firn_ws_scan_options_of(const struct firn_ws_opened *opened,

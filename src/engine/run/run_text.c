@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * block/run_text.c: places in runs, for texts of errors.
+ * run/run_text.c: places in runs, for texts of errors.
  *
  * Errors of the block reader begin with the path of the file and contain the offset; errors of
  * decoders contain neither. A key becomes one printable line of bounded size.
  */
-#include "block/run_parts.h"
+#include "run/run_parts.h"
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * block/run_parts.h: what kinds of runs have in common: the parts of a run other than its entries,
+ * run/run_parts.h: what kinds of runs have in common: the parts of a run other than its entries,
  * and how they are written, read and checked. Only rooms that implement a kind of run include it,
  * and tests.
  *
@@ -10,8 +10,8 @@
  *
  * Threads: any for functions on bytes and readers; an output and a check belong to one.
  */
-#ifndef FIRN_BLOCK_RUN_PARTS_H
-#define FIRN_BLOCK_RUN_PARTS_H
+#ifndef FIRN_RUN_RUN_PARTS_H
+#define FIRN_RUN_RUN_PARTS_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -22,8 +22,8 @@
 #include "base/range_set.h"
 #include "base/step.h"
 #include "base/view.h"
-#include "block/run_kind.h"
 #include "codec/xxh3.h"
+#include "run/run_kind.h"
 
 /* Returns FIRN_NOT_FOUND, for a get: it is an answer and not a failure, so no text is made. */
 static inline int
@@ -37,15 +37,13 @@ firn_run_not_found(firn_error *err)
     return FIRN_NOT_FOUND;
 }
 
-enum { FIRN_RUN_KEY_SIZE_MAX = 512 << 10, FIRN_RUN_VALUE_SIZE_MAX = 256 << 20 };
-
 /* Sections of the file. */
 enum firn_run_section {
     FIRN_RUN_SECTION_SUMMARY = 1, /* one */
     FIRN_RUN_SECTION_INDEX = 2,   /* one */
     FIRN_RUN_SECTION_FILTER = 3,  /* at most one */
     FIRN_RUN_SECTION_RANGES = 4,  /* any number */
-    FIRN_RUN_SECTION_ORIGIN = 5,  /* at most one: block/run_kind.h */
+    FIRN_RUN_SECTION_ORIGIN = 5,  /* at most one: run/run_kind.h */
     FIRN_RUN_SECTION_FILTERS = 6  /* at most one, of runs of columns */
 };
 
@@ -129,8 +127,6 @@ enum {
     FIRN_RUN_SUMMARY_SIZE = 64,    /* without the keys */
     FIRN_RUN_RANGES_SIZE = 1 << 20 /* a block of ranges ends beyond it */
 };
-/* The largest bound of a range: a key with a zero byte after it. */
-enum { FIRN_RUN_BOUND_SIZE_MAX = (512 << 10) + 1 };
 
 /* Appends the summary (all but file_bytes, which it cannot know). The version is that of the kind's
  * format, from 1. */
@@ -325,7 +321,7 @@ FIRN_MUST_CHECK int firn_run_output_finish(struct firn_run_output *output, uint3
 enum {
     FIRN_RUN_PIECE_SIZE = 1 << 20,
     FIRN_RUN_LOCATOR_SIZE = 16, /* without the stored sizes */
-    FIRN_RUN_PIECES_MAX = FIRN_RUN_VALUE_SIZE_MAX / FIRN_RUN_PIECE_SIZE
+    FIRN_RUN_PIECES_MAX = FIRN_ENTRY_VALUE_SIZE_MAX / FIRN_RUN_PIECE_SIZE
 };
 
 /* Pieces of a value. */
@@ -352,7 +348,7 @@ firn_run_pieces_locator(firn_slice locator, struct firn_run_locator *out)
 /* The check of a locator, whose bytes must not be trusted before this has returned FIRN_OK; then
  * the number of pieces and the size are right. The signature is that of firn_block_cache_check. */
 FIRN_MUST_CHECK int firn_run_pieces_check_locator(firn_slice locator, firn_error *err);
-/* Writes a value of 1 to FIRN_RUN_VALUE_SIZE_MAX bytes; replaces the contents of out_locator. */
+/* Writes a value of 1 to FIRN_ENTRY_VALUE_SIZE_MAX bytes; replaces the contents of out_locator. */
 FIRN_MUST_CHECK int firn_run_pieces_write(struct firn_run_output *output, firn_slice value,
                                           struct firn_buf *out_locator, firn_error *err);
 /* Replaces the contents of out with the value. Requires: the locator has passed the check.

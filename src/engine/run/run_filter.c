@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * block/run_filter.c: building the Bloom filter of a run.
+ * run/run_filter.c: building the Bloom filter of a run.
  *
  * A key sets eight bits of one line of 64 bytes, one in each 8-byte word. So a lookup costs one
  * cache line and, if the key is absent, about two words of it. The upper half of the key's hash
@@ -13,7 +13,7 @@
  *
  * Limits: beyond FIRN_BLOCK_SIZE_MAX bytes, 53 million keys, a key gets fewer bits.
  */
-#include "block/run_parts.h"
+#include "run/run_parts.h"
 
 #include "base/check.h"
 

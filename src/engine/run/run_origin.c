@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * block/run_origin.c: encoding and decoding the origin of a run.
+ * run/run_origin.c: encoding and decoding the origin of a run.
  *
  * The bytes are not trusted. Every origin has one encoding: bytes that decode are encoded to the
  * same bytes again.
  */
-#include "block/run_kind.h"
+#include "run/run_kind.h"
 
 #include "base/bytes.h"
 #include "base/check.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * block/run_output.c: writes what runs of all kinds have: blocks, range deletes, the filter, the
+ * run/run_output.c: writes what runs of all kinds have: blocks, range deletes, the filter, the
  * origin, the summary.
  *
  * A kind of run adds the blocks of its entries as they fill up, and its index at the end, between
@@ -19,7 +19,7 @@
  * Memory: one block compressed, a chunk of the block writer, 8 bytes a key for the filter, a block of
  * ranges.
  */
-#include "block/run_parts.h"
+#include "run/run_parts.h"
 
 #include "base/check.h"
 #include "base/mem.h"
@@ -146,12 +146,13 @@ is_whole(const struct firn_entry *entry)
 int
 firn_run_output_check_entry(const struct firn_entry *entry, firn_error *err)
 {
-    if (entry->key.size > FIRN_RUN_KEY_SIZE_MAX || entry->value.size > FIRN_RUN_VALUE_SIZE_MAX) {
+    if (entry->key.size > FIRN_ENTRY_KEY_SIZE_MAX ||
+        entry->value.size > FIRN_ENTRY_VALUE_SIZE_MAX) {
         return firn_error_set(err, FIRN_LIMIT,
                               "a key of %zu bytes with a value of %zu exceeds the limits of a run, "
                               "%d and %d",
-                              entry->key.size, entry->value.size, FIRN_RUN_KEY_SIZE_MAX,
-                              FIRN_RUN_VALUE_SIZE_MAX);
+                              entry->key.size, entry->value.size, FIRN_ENTRY_KEY_SIZE_MAX,
+                              FIRN_ENTRY_VALUE_SIZE_MAX);
     }
     return (entry->values != NULL || is_whole(entry)) && entry->sequence < UINT64_MAX
                ? FIRN_OK
@@ -215,10 +216,10 @@ firn_run_output_add_range(struct firn_run_output *output, const struct firn_rang
 {
     int rc;
     FIRN_TRY(firn_run_output_check_usable(output, err));
-    if (range->lower.size > FIRN_RUN_BOUND_SIZE_MAX ||
-        range->upper.size > FIRN_RUN_BOUND_SIZE_MAX) {
+    if (range->lower.size > FIRN_ENTRY_BOUND_SIZE_MAX ||
+        range->upper.size > FIRN_ENTRY_BOUND_SIZE_MAX) {
         return firn_error_set(err, FIRN_LIMIT, "a bound of a range delete exceeds %d bytes",
-                              FIRN_RUN_BOUND_SIZE_MAX);
+                              FIRN_ENTRY_BOUND_SIZE_MAX);
     }
     if (firn_slice_compare(range->lower, range->upper) >= 0 || range->sequence == UINT64_MAX) {
         return firn_error_set(err, FIRN_INVALID,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * block/run_sections.c: finds the sections of a run, and reads the small ones.
+ * run/run_sections.c: finds the sections of a run, and reads the small ones.
  *
  * Summary and ranges are decoded when a run is opened. Index, filter and origin are only located;
  * the kind of the run reads them when it needs them. The summary and the ranges must agree where
@@ -12,7 +12,7 @@
  *
  * Memory: one section, while it is decoded.
  */
-#include "block/run_parts.h"
+#include "run/run_parts.h"
 
 #include "base/check.h"
 

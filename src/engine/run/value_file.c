@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * block/value_file.c: reading values that are stored outside of runs.
+ * run/value_file.c: reading values that are stored outside of runs.
  *
  * A value file is a sealed block file that contains only pieces of values: no sections, no index. A
  * reference names the place of a value. Without references, values cannot be distinguished, and
@@ -22,13 +22,12 @@
  *
  * Threads: any number at once; nothing changes after opening.
  */
-#include "block/value_file.h"
+#include "run/value_file.h"
 
 #include "base/bytes.h"
 #include "base/check.h"
 #include "base/checked.h"
 #include "base/mem.h"
-#include "block/block_format.h"
 #include "codec/xxh3.h"
 
 /* ==== reading values out of a file that has no blocks ====
@@ -185,7 +184,7 @@ bare_read(struct bare *bare, const struct firn_value_file_reference *reference,
     bool is_there = false;
     firn_slice value;
     DCHECK(reference->is_bare && reference->value_size > 0 &&
-           reference->value_size <= FIRN_VALUE_FILE_VALUE_SIZE_MAX);
+           reference->value_size <= FIRN_ENTRY_VALUE_SIZE_MAX);
     int rc;
     if (!firn_range_inside(reference->offset, reference->value_size, bare->size_bytes)) {
         return firn_error_set(err, FIRN_CORRUPT, "'%s': a value at %llu lies outside the file",
@@ -309,8 +308,7 @@ firn_value_file_decode(firn_slice bytes, struct firn_value_file_reference *out)
     out->value_size = firn_load_le64(bytes.data + 8);
     out->offset = offset & ~BARE_FLAG;
     out->is_bare = (offset & BARE_FLAG) != 0;
-    if (out->file == 0 || out->value_size == 0 ||
-        out->value_size > FIRN_VALUE_FILE_VALUE_SIZE_MAX) {
+    if (out->file == 0 || out->value_size == 0 || out->value_size > FIRN_ENTRY_VALUE_SIZE_MAX) {
         return false;
     }
     if (out->is_bare) {
@@ -327,7 +325,7 @@ void
 firn_value_file_encode_bare(const struct firn_value_file_reference *reference, uint8_t *out)
 {
     CHECK(reference->file != 0 && reference->value_size > 0 &&
-          reference->value_size <= FIRN_VALUE_FILE_VALUE_SIZE_MAX &&
+          reference->value_size <= FIRN_ENTRY_VALUE_SIZE_MAX &&
           reference->offset < BARE_FLAG); /* what decode would refuse is lost */
     firn_store_le64(out, reference->file);
     firn_store_le64(out + 8, reference->value_size);

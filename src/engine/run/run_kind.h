@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * block/run_kind.h: the interface between the LSM tree and a kind of run.
+ * run/run_kind.h: the interface between the LSM tree and a kind of run.
  *
  * A run is a sealed block file with versions of keys in the order of base/entry.h, and range
  * deletes. Rows and columns store them differently; the tree uses only this table of functions.
@@ -9,8 +9,8 @@
  * Threads: a run is shared by any number of threads; a cursor and a builder belong to one at a
  * time.
  */
-#ifndef FIRN_BLOCK_RUN_KIND_H
-#define FIRN_BLOCK_RUN_KIND_H
+#ifndef FIRN_RUN_RUN_KIND_H
+#define FIRN_RUN_RUN_KIND_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -88,7 +88,7 @@ struct firn_os_jobs;       /* threads/os_thread.h */
  *
  * The content of an attachment can also be derived from the run itself, more slowly. So a repair
  * removes a damaged attachment and keeps the run: readers must work without attachments. Files
- * of large values (block/value_file.h) are not attachments, because they contain what is nowhere
+ * of large values (run/value_file.h) are not attachments, because they contain what is nowhere
  * else and because many runs share one. Filters are too small to be worth a file; they are in
  * the runs. */
 struct firn_run_attachment {
@@ -111,7 +111,7 @@ struct firn_run_attacher {
                      char out_name[FIRN_RUN_FILE_NAME_SIZE]);
 };
 
-/* How a run finds the files of its large values (block/value_file.h). Any thread. */
+/* How a run finds the files of its large values (run/value_file.h). Any thread. */
 struct firn_run_values {
     void *ctx;
     /* The file with that number, readable until unpin; FIRN_CORRUPT if the run may not refer to it,

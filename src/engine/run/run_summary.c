@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * block/run_summary.c: the summary and the ranges of a run of any kind.
+ * run/run_summary.c: the summary and the ranges of a run of any kind.
  *
  * Both are small. They are decoded when a run is opened, into memory that the run owns; their bytes
  * are never used in place. The summary carries the version of the format of its kind, which covers
@@ -9,18 +9,12 @@
  * Checks: sizes fill the bytes exactly; no count contradicts another; bounds are in order; a range
  * has a lower bound below its upper one. Whether the summary matches the entries is for the check
  * of the run to find out.
- *
- * Limits: a key has FIRN_RUN_KEY_SIZE_MAX bytes, a bound one more: the place right after the
- * largest key.
  */
-#include "block/run_parts.h"
+#include "run/run_parts.h"
 
 #include "base/check.h"
 #include "base/reader.h"
 #include "base/slice.h"
-
-_Static_assert((int)FIRN_RUN_BOUND_SIZE_MAX == (int)FIRN_RUN_KEY_SIZE_MAX + 1,
-               "a bound is a key with a zero byte after it, at most");
 
 /* No run has more of anything: what MANIFEST may say of it. */
 #define COUNT_MAX (UINT64_C(1) << 48)
@@ -28,7 +22,7 @@ _Static_assert((int)FIRN_RUN_BOUND_SIZE_MAX == (int)FIRN_RUN_KEY_SIZE_MAX + 1,
 static bool
 is_sound(const struct firn_run_summary *summary, firn_slice lower, firn_slice upper)
 {
-    return lower.size <= FIRN_RUN_BOUND_SIZE_MAX && upper.size <= FIRN_RUN_BOUND_SIZE_MAX &&
+    return lower.size <= FIRN_ENTRY_BOUND_SIZE_MAX && upper.size <= FIRN_ENTRY_BOUND_SIZE_MAX &&
            firn_slice_compare(lower, upper) < 0 &&
            summary->tombstone_count <= summary->entry_count &&
            (summary->entry_count > 0 || summary->range_count > 0) &&
@@ -181,8 +175,8 @@ firn_run_summary_decode_ranges(firn_slice raw,
     struct firn_reader reader = firn_reader_of(raw);
     while (firn_reader_left(&reader) > 0) {
         struct firn_range range;
-        if (!firn_reader_sized(&reader, FIRN_RUN_BOUND_SIZE_MAX, &range.lower) ||
-            !firn_reader_sized(&reader, FIRN_RUN_BOUND_SIZE_MAX, &range.upper) ||
+        if (!firn_reader_sized(&reader, FIRN_ENTRY_BOUND_SIZE_MAX, &range.lower) ||
+            !firn_reader_sized(&reader, FIRN_ENTRY_BOUND_SIZE_MAX, &range.upper) ||
             !firn_reader_varint(&reader, &range.sequence) ||
             firn_slice_compare(range.lower, range.upper) >= 0 || range.sequence == UINT64_MAX) {
             return firn_error_set(err, FIRN_CORRUPT,

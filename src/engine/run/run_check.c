@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * block/run_check.c: what checks of runs of all kinds have in common: reports of damage, the parts
+ * run/run_check.c: what checks of runs of all kinds have in common: reports of damage, the parts
  * other than the entries, and at the end the summary and every byte.
  *
  * Everything is read from the disk, past the cache. Damage is reported, and the check continues
@@ -13,7 +13,7 @@
  *
  * Memory: the filter of the run, one block, and one byte for each MiB of the file.
  */
-#include "block/run_parts.h"
+#include "run/run_parts.h"
 
 #include "base/check.h"
 #include "base/mem.h"

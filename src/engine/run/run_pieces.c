@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * block/run_pieces.c: values that are too large to share a block.
+ * run/run_pieces.c: values that are too large to share a block.
  *
  * Such a value is cut into pieces of 1 MiB, each a block of the file, one directly after the other.
  * In place of the value the run has a locator: size, offset of the first piece, stored size of
@@ -13,7 +13,7 @@
  *
  * Failure: FIRN_CORRUPT names file and offset of the piece.
  */
-#include "block/run_parts.h"
+#include "run/run_parts.h"
 
 #include "base/check.h"
 
@@ -27,7 +27,7 @@ firn_run_pieces_check_locator(firn_slice locator, firn_error *err)
         return firn_error_set(err, FIRN_CORRUPT, "the locator of a value is too short");
     }
     firn_run_pieces_locator(locator, &fields);
-    if (fields.value_size == 0 || fields.value_size > FIRN_RUN_VALUE_SIZE_MAX ||
+    if (fields.value_size == 0 || fields.value_size > FIRN_ENTRY_VALUE_SIZE_MAX ||
         locator.size - FIRN_RUN_LOCATOR_SIZE != 4 * firn_run_pieces_count(fields.value_size)) {
         return firn_error_set(err, FIRN_CORRUPT, "the locator of a value does not fit its size");
     }

@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * reference/reference_time.c: parsing points in time.
+ *
+ * A time selects the newest checkpoint that is not younger. Lists print times to the second, but a
+ * checkpoint was made somewhere within its second. So a time means all of its second, and a printed
+ * time finds the checkpoint for which it was printed (I2).
+ *
+ * Nothing here uses a locale or the machine's time zone: what a reference means must not depend on
+ * where it is typed. The text is parsed from left to right by small readers, each of which either
+ * takes its part and advances, or fails; at the end nothing may be left over (I3). Every number has
+ * few digits, so sums stay far within 64 bits; the one multiplication that could overflow is
+ * preceded by a comparison.
+ *
+ * Days are counted in the Gregorian calendar with years that begin in March, so a leap year's
+ * additional day is the last one (after H. Hinnant, "chrono-Compatible Low-Level Date
+ * Algorithms").
+ */
+#include <stddef.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "reference/reference.h"
+
+enum {
+    MINUTE_SECONDS = 60,
+    HOUR_SECONDS = 3600,
+    DAY_SECONDS = 86400,
+    MONTHS_A_YEAR = 12,
+    YEAR_MIN = 1970,
+    YEAR_MAX = 2261,
+    COUNT_DIGITS_MAX = 9,
+    FRACTION_DIGITS_MAX = 9
+};
+
+static const int64_t second_ns = INT64_C(1000000000);
+
+struct date {
+    int64_t year;
+    int64_t month; /* 1 to 12 */
+    int64_t day;
+};
+
+/* ---- the calendar ---- */
+
+static int64_t
+days_of_month(int64_t year, int64_t month)
+{
+    static const int64_t days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    bool is_leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+    return days[month - 1] + (month == 2 && is_leap ? 1 : 0);
+}
+
+static int64_t
+days_of_date(const struct date *date)
+{
+    DCHECK(date->year >= YEAR_MIN && date->month >= 1 && date->month <= MONTHS_A_YEAR);
+    DCHECK(date->day >= 1 && date->day <= days_of_month(date->year, date->month));
+    int64_t year = date->month > 2 ? date->year : date->year - 1;
+    int64_t month = date->month > 2 ? date->month - 3 : date->month + 9;
+    int64_t era = year / 400; /* years are positive here */
+    int64_t year_of_era = year - era * 400;
+    int64_t day_of_year = (153 * month + 2) / 5 + date->day - 1;
+    int64_t day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    return era * 146097 + day_of_era - 719468;
+}
+
+static struct date
+date_of_days(int64_t days)
+{
+    days += 719468;
+    int64_t era = days / 146097;
+    int64_t day_of_era = days - era * 146097;
+    int64_t year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+    int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    int64_t month = (5 * day_of_year + 2) / 153;
+    struct date date = {.day = day_of_year - (153 * month + 2) / 5 + 1,
+                        .month = month < 10 ? month + 3 : month - 9};
+    date.year = year_of_era + era * 400 + (date.month <= 2 ? 1 : 0);
+    DCHECK(days_of_date(&date) == days - 719468);
+    return date;
+}
+
+/* That many months earlier, at the same time of day; 0 before 1970. */
+static int64_t
+months_before(int64_t now_ns, int64_t months)
+{
+    int64_t day_ns = DAY_SECONDS * second_ns;
+    DCHECK(now_ns >= 0 && months >= 0);
+    struct date date = date_of_days(now_ns / day_ns);
+    int64_t month = date.year * MONTHS_A_YEAR + date.month - 1 - months;
+    if (month < (int64_t)YEAR_MIN * MONTHS_A_YEAR) {
+        return 0;
+    }
+    date.year = month / MONTHS_A_YEAR;
+    date.month = month % MONTHS_A_YEAR + 1;
+    int64_t last = days_of_month(date.year, date.month);
+    date.day = date.day < last ? date.day : last;
+    int64_t before_ns = days_of_date(&date) * day_ns + now_ns % day_ns;
+    DCHECK(before_ns >= 0 && before_ns <= now_ns);
+    return before_ns;
+}
+
+/* ---- small readers ---- */
+
+static bool
+take(const char **at, const char *word)
+{
+    size_t size = strlen(word);
+    if (strncmp(*at, word, size) != 0) {
+        return false;
+    }
+    *at += size;
+    return true;
+}
+
+/* Takes between min and max digits; *out_count is how many. */
+static bool
+take_digits(const char **at, int min, int max, int64_t *out, int *out_count)
+{
+    int64_t number = 0;
+    int count = 0;
+    DCHECK(min > 0 && min <= max && max <= FRACTION_DIGITS_MAX);
+    for (; count < max && (*at)[count] >= '0' && (*at)[count] <= '9'; count++) {
+        number = number * 10 + ((*at)[count] - '0');
+    }
+    if (count < min) {
+        return false;
+    }
+    *at += count;
+    *out = number;
+    if (out_count != NULL) {
+        *out_count = count;
+    }
+    return true;
+}
+
+static bool
+take_two(const char **at, int64_t max, int64_t *out)
+{
+    return take_digits(at, 2, 2, out, NULL) && *out <= max;
+}
+
+/* ---- "ago" ---- */
+
+struct unit {
+    const char *names[5];
+    int64_t seconds; /* 0: the unit is counted in months */
+    int64_t months;
+};
+
+static const struct unit units[] = {
+    {{"seconds", "second", "secs", "sec", "s"}, 1, 0},
+    {{"minutes", "minute", "mins", "min", "m"}, MINUTE_SECONDS, 0},
+    {{"hours", "hour", "hrs", "hr", "h"}, HOUR_SECONDS, 0},
+    {{"days", "day", "d"}, DAY_SECONDS, 0},
+    {{"weeks", "week", "w"}, (int64_t)7 * DAY_SECONDS, 0},
+    {{"months", "month"}, 0, 1},
+    {{"years", "year"}, 0, MONTHS_A_YEAR},
+};
+
+/* Takes "minutes ago", to the end of the text. */
+static const struct unit *
+take_unit_ago(const char **at)
+{
+    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
+        for (size_t j = 0; j < 5 && units[i].names[j] != NULL; j++) {
+            const char *rest = *at;
+            if (take(&rest, units[i].names[j]) && strcmp(rest, " ago") == 0) {
+                *at = rest + strlen(" ago");
+                return &units[i];
+            }
+        }
+    }
+    return NULL;
+}
+
+static bool
+read_ago(const char *at, int64_t now_ns, int64_t *out)
+{
+    int64_t count = 1;
+    if (take_digits(&at, 1, COUNT_DIGITS_MAX, &count, NULL)) {
+        (void)take(&at, " ");
+    } else if (!take(&at, "a ") && !take(&at, "an ")) {
+        return false;
+    }
+    const struct unit *unit = take_unit_ago(&at);
+    if (unit == NULL || now_ns < 0) {
+        return false;
+    }
+    if (unit->seconds == 0) {
+        *out = months_before(now_ns, count * unit->months);
+    } else if (count > now_ns / second_ns / unit->seconds) {
+        *out = 0;
+    } else {
+        *out = now_ns - count * unit->seconds * second_ns;
+    }
+    DCHECK(*out >= 0 && *at == '\0'); /* (I3) */
+    return true;
+}
+
+/* ---- a date and a clock ---- */
+
+static bool
+take_date(const char **at, int64_t *out_days)
+{
+    struct date date;
+    if (!take_digits(at, 4, 4, &date.year, NULL) || !take(at, "-") ||
+        !take_two(at, MONTHS_A_YEAR, &date.month) || !take(at, "-") ||
+        !take_two(at, 31, &date.day)) {
+        return false;
+    }
+    if (date.year < YEAR_MIN || date.year > YEAR_MAX || date.month == 0 || date.day == 0 ||
+        date.day > days_of_month(date.year, date.month)) {
+        return false;
+    }
+    *out_days = days_of_date(&date);
+    return true;
+}
+
+/* *out_ns is the last instant of the time given. */
+static bool
+take_clock(const char **at, int64_t *out_ns)
+{
+    int64_t hour;
+    int64_t minute;
+    int64_t second = 0;
+    int64_t fraction = second_ns - 1;
+    if (!take_two(at, 23, &hour) || !take(at, ":") || !take_two(at, 59, &minute)) {
+        return false;
+    }
+    if (take(at, ":")) {
+        int count;
+        if (!take_two(at, 59, &second)) {
+            return false;
+        }
+        if (take(at, ".")) {
+            if (!take_digits(at, 1, FRACTION_DIGITS_MAX, &fraction, &count)) {
+                return false;
+            }
+            for (; count < FRACTION_DIGITS_MAX; count++) {
+                fraction *= 10;
+            }
+        }
+    }
+    *out_ns = (hour * HOUR_SECONDS + minute * MINUTE_SECONDS + second) * second_ns + fraction;
+    DCHECK(fraction < second_ns && *out_ns < DAY_SECONDS * second_ns); /* (I2) */
+    return true;
+}
+
+/* *out_seconds is what must be subtracted from the clock to get UTC. */
+static bool
+take_zone(const char **at, int64_t *out_seconds)
+{
+    int64_t hours;
+    int64_t minutes = 0;
+    *out_seconds = 0;
+    if (**at == '\0') {
+        return true;
+    }
+    (void)take(at, " ");
+    if (take(at, "Z") || take(at, "UTC")) {
+        return true;
+    }
+    int64_t sign = take(at, "-") ? -1 : take(at, "+") ? 1 : 0;
+    if (sign == 0 || !take_two(at, 23, &hours)) {
+        return false;
+    }
+    if ((take(at, ":") || **at != '\0') && !take_two(at, 59, &minutes)) {
+        return false;
+    }
+    *out_seconds = sign * (hours * HOUR_SECONDS + minutes * MINUTE_SECONDS);
+    return true;
+}
+
+static bool
+read_date(const char *at, int64_t *out)
+{
+    int64_t days;
+    int64_t clock_ns = second_ns - 1;
+    int64_t zone_seconds = 0;
+    if (!take_date(&at, &days)) {
+        return false;
+    }
+    if (take(&at, " ") || take(&at, "T")) {
+        if (!take_clock(&at, &clock_ns) || !take_zone(&at, &zone_seconds)) {
+            return false;
+        }
+    }
+    if (*at != '\0') {
+        return false;
+    }
+    *out = (days * DAY_SECONDS - zone_seconds) * second_ns + clock_ns;
+    return true;
+}
+
+bool
+firn_reference_time_read(const char *text, int64_t now_ns, int64_t *out)
+{
+    if (strcmp(text, "now") == 0) {
+        *out = now_ns;
+        return true;
+    }
+    if (strcmp(text, "yesterday") == 0) {
+        return read_ago("1 day ago", now_ns, out);
+    }
+    return read_date(text, out) || read_ago(text, now_ns, out);
+}

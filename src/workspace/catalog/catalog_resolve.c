@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * catalog/catalog_resolve.c: resolving what a user types to one checkpoint. Every command uses this
+ * one resolver.
+ *
+ * reference.c says what kind of reference a text is. Here the checkpoint is looked up: first the
+ * base, then, for "~N", the N-th before it. Except for a tag, both are walks from the newest record
+ * to older ones. A walk ends as soon as the answer is known; an id and a time need all of it,
+ * because an older record may have the same prefix, or a later time after a clock was set back. The
+ * error for an ambiguous prefix names two candidates with enough letters to tell them apart.
+ *
+ * A time selects the checkpoint with the latest time that is not after it; of equal times, the one
+ * saved last. Times, "latest" and "~N" skip safety checkpoints.
+ */
+#include "base/check.h"
+#include "base/slice.h"
+#include "catalog/catalog.h"
+#include "os/os.h"
+#include "reference/reference.h"
+
+/* What visit returns to end a walk; no error code of firn is positive. */
+enum { ENOUGH = 1, ID_LETTERS = FIRN_CHECKPOINT_ID_SIZE - 1 };
+
+struct wanted {
+    const struct firn_reference *reference;
+    struct firn_buf *out;
+    size_t found;
+    int64_t found_ns;                       /* for a time: of the checkpoint found so far */
+    char first_id[FIRN_CHECKPOINT_ID_SIZE]; /* the first two ids found */
+    char second_id[FIRN_CHECKPOINT_ID_SIZE];
+};
+
+static bool
+matches(const struct wanted *wanted, const struct firn_catalog_record *record, const char *id)
+{
+    const struct firn_reference *reference = wanted->reference;
+    switch (reference->kind) {
+    case FIRN_REFERENCE_NUMBER:
+        return record->number == reference->number;
+    case FIRN_REFERENCE_ID:
+        return memcmp(id, reference->id, reference->id_size) == 0;
+    case FIRN_REFERENCE_LATEST:
+        return !record->is_safety;
+    case FIRN_REFERENCE_TIME:
+        return !record->is_safety && record->created_ns <= reference->time_ns &&
+               (wanted->found == 0 || record->created_ns > wanted->found_ns);
+    case FIRN_REFERENCE_NAME:
+        break; /* found without a walk */
+    }
+    return false;
+}
+
+static int
+keep(struct firn_buf *out, firn_slice bytes, firn_error *err)
+{
+    firn_buf_clear(out);
+    int rc = firn_buf_append_slice(out, bytes);
+    return rc == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "a checkpoint's record");
+}
+
+static int
+visit_base(void *ctx, firn_slice bytes, const struct firn_catalog_record *record, firn_error *err)
+{
+    struct wanted *wanted = ctx;
+    char id[FIRN_CHECKPOINT_ID_SIZE];
+    firn_catalog_record_id_text(record->id, id);
+    if (!matches(wanted, record, id)) {
+        return FIRN_OK;
+    }
+    if (wanted->reference->kind == FIRN_REFERENCE_TIME) {
+        wanted->found = 1;
+        wanted->found_ns = record->created_ns;
+        return keep(wanted->out, bytes, err);
+    }
+    wanted->found++;
+    if (wanted->found == 2) {
+        memcpy(wanted->second_id, id, sizeof id);
+    }
+    if (wanted->found > 1) {
+        return FIRN_OK;
+    }
+    memcpy(wanted->first_id, id, sizeof id);
+    int rc = keep(wanted->out, bytes, err);
+    bool is_sure = wanted->reference->kind != FIRN_REFERENCE_ID;
+    return rc == FIRN_OK && is_sure ? ENOUGH : rc;
+}
+
+static int
+refuse_ambiguous(const struct wanted *wanted, const char *text, firn_error *err)
+{
+    DCHECK(wanted->found > 1 && wanted->reference->kind == FIRN_REFERENCE_ID);
+    int letters = (int)wanted->reference->id_size + 1;
+    while (letters < ID_LETTERS &&
+           strncmp(wanted->first_id, wanted->second_id, (size_t)letters) == 0) {
+        letters++;
+    }
+    return firn_error_set(
+        err, FIRN_CONFLICT, "'%s' is ambiguous: %zu checkpoints begin so, among them %.*s and %.*s",
+        text, wanted->found, letters, wanted->first_id, letters, wanted->second_id);
+}
+
+static int
+refuse_missing(const struct firn_reference *reference, const char *text, firn_error *err)
+{
+    switch (reference->kind) {
+    case FIRN_REFERENCE_LATEST:
+        return firn_error_set(err, FIRN_NOT_FOUND, "there is no checkpoint yet");
+    case FIRN_REFERENCE_TIME:
+        return firn_error_set(err, FIRN_NOT_FOUND, "there is no checkpoint as old as '%s'", text);
+    case FIRN_REFERENCE_NAME:
+    case FIRN_REFERENCE_NUMBER:
+    case FIRN_REFERENCE_ID:
+        break;
+    }
+    return firn_error_set(err, FIRN_NOT_FOUND, "there is no checkpoint '%s'", text);
+}
+
+static int
+find_base(struct firn_catalog *catalog, uint32_t workspace, const char *text,
+          const struct firn_reference *reference, struct firn_buf *out,
+          struct firn_catalog_record *record, firn_error *err)
+{
+    struct wanted wanted = {.reference = reference, .out = out};
+    struct firn_catalog_tags_tag tag;
+    int rc;
+    if (reference->kind == FIRN_REFERENCE_NAME) {
+        FIRN_TRY(firn_catalog_tags_find(catalog, workspace, reference->name, &tag, err));
+        return firn_catalog_tags_follow(catalog, workspace, &tag, out, record, err);
+    }
+    rc = firn_catalog_list(catalog, workspace, visit_base, &wanted, err);
+    if (rc != FIRN_OK && rc != ENOUGH) {
+        goto out;
+    }
+    if (wanted.found == 0) {
+        return refuse_missing(reference, text, err);
+    }
+    if (wanted.found > 1) {
+        return refuse_ambiguous(&wanted, text, err);
+    }
+    rc = firn_catalog_record_decode(firn_buf_slice(out), record, err);
+out:
+    return rc;
+}
+
+/* ---- the N-th before ---- */
+
+struct earlier {
+    uint64_t order; /* of the base */
+    uint64_t left;
+    struct firn_buf *out;
+};
+
+static int
+visit_earlier(void *ctx, firn_slice bytes, const struct firn_catalog_record *record,
+              firn_error *err)
+{
+    struct earlier *earlier = ctx;
+    if (record->is_safety || record->order >= earlier->order) {
+        return FIRN_OK;
+    }
+    DCHECK(earlier->left > 0); /* the walk ends at 0 */
+    earlier->left--;
+    if (earlier->left > 0) {
+        return FIRN_OK;
+    }
+    int rc = keep(earlier->out, bytes, err);
+    return rc == FIRN_OK ? ENOUGH : rc;
+}
+
+static int
+go_back(struct firn_catalog *catalog, uint32_t workspace, const char *text, uint64_t back,
+        struct firn_buf *out, struct firn_catalog_record *record, firn_error *err)
+{
+    struct earlier earlier = {.order = record->order, .left = back, .out = out};
+    int rc = firn_catalog_list(catalog, workspace, visit_earlier, &earlier, err);
+    if (rc == FIRN_OK) {
+        return firn_error_set(err, FIRN_NOT_FOUND,
+                              "there is no checkpoint '%s': there are only %llu before it", text,
+                              (unsigned long long)(back - earlier.left));
+    }
+    return rc == ENOUGH ? firn_catalog_record_decode(firn_buf_slice(out), record, err) : rc;
+}
+
+int
+firn_catalog_resolve(struct firn_catalog *catalog, uint32_t workspace, const char *reference,
+                     struct firn_buf *out, struct firn_catalog_record *record, firn_error *err)
+{
+    struct firn_reference read;
+    int64_t now_ns = firn_os_now_ns(firn_db_os(firn_catalog_db(catalog)));
+    int rc;
+    CHECK(workspace != 0);
+    FIRN_TRY(firn_reference_read(reference, now_ns, &read, err));
+    FIRN_TRY(find_base(catalog, workspace, reference, &read, out, record, err));
+    if (read.back > 0) {
+        FIRN_TRY(go_back(catalog, workspace, reference, read.back, out, record, err));
+    }
+out:
+    return rc;
+}

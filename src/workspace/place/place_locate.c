@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * place/place_locate.c: from a path to a workspace and its store.
+ *
+ * A workspace is identified by the real path of its root, so links to it and other spellings lead
+ * to it. A path inside a workspace means that workspace, and the rest of the path is kept as the
+ * sub-path. Going upward from the path, the first directory that has a store is the root: one with
+ * ".firn" in it, or one whose store is in the folder of stores. If a store was named, its catalog
+ * says which directories are roots, and the nearest is used. If no directory has a store, the path
+ * itself is the root of a workspace that was never saved.
+ *
+ * A ".firn" that this user has not made there may have come with the tree (place_trust.c). It does
+ * not hide the directory's store in the folder of stores. If there is no such store, it is an error
+ * and the search does not go further up: the user would not expect to save a directory above.
+ *
+ * Only if nothing was found are all stores searched for this directory, or one above it, under
+ * another path: it may have been moved. The result is reported as moved_from and not used until the
+ * user confirms it: a guess must not join two histories (I1).
+ *
+ * In the catalog of a store inside, the root is called "." and has no path: the store belongs to
+ * the directory that it is in, even after that was moved, copied, or brought to another machine.
+ *
+ * Nothing is created or changed here (I2; not checked: stores are opened read-only). A search of
+ * all stores skips those that cannot be read; if nothing is found, the first of them is reported,
+ * as it may be the right one. If a named store cannot be read, the root is unknown: the path is
+ * used for it and is_sure is false, so that the next operation searches again and fails with the
+ * reason (I3).
+ */
+#include "base/check.h"
+#include "base/mem.h"
+#include "place/place.h"
+
+struct locating {
+    struct firn_os *os;
+    const struct firn_place_locate_request *request;
+    struct firn_buf path; /* real path of the request, with a NUL after its end */
+    struct firn_place_roots roots;
+    struct firn_place_located *out;
+    bool is_out_of_memory;
+};
+
+void
+firn_place_locate_deinit(struct firn_place_located *located)
+{
+    firn_free(located->root);
+    firn_free(located->sub_path);
+    firn_free(located->store_path);
+    firn_free(located->catalog_root);
+    firn_free(located->moved_from);
+    firn_free(located->moved_store);
+    firn_free(located->unread_store);
+    *located = (struct firn_place_located){0};
+}
+
+static int
+copy(char **out, const char *text, firn_error *err)
+{
+    firn_free(*out);
+    *out = firn_strdup(text);
+    return *out == NULL ? firn_error_no_memory(err, "a workspace") : FIRN_OK;
+}
+
+/* ---- going upward ---- */
+
+/* Removes the last component; false if there is none. */
+static bool
+go_up(char *path)
+{
+    char *slash = strrchr(path, '/');
+    DCHECK(path[0] == '/');
+    if (slash == NULL || path[1] == '\0') {
+        return false;
+    }
+    slash[slash == path ? 1 : 0] = '\0';
+    return true;
+}
+
+/* Calls `find` for the path and the directories above it, until that fills in out->root or
+ * fails. If the request is exact, only for the path itself. */
+static int
+walk_up(struct locating *locating,
+        int (*find)(struct locating *locating, const char *path, firn_error *err), firn_error *err)
+{
+    char *path = firn_strdup((const char *)locating->path.data);
+    if (path == NULL) {
+        return firn_error_no_memory(err, "a workspace");
+    }
+    int rc;
+    do {
+        rc = find(locating, path, err);
+    } while (rc == FIRN_OK && locating->out->root == NULL && !locating->request->is_exact &&
+             go_up(path));
+    firn_free(path);
+    return rc;
+}
+
+static int
+find_store(struct locating *locating, const char *path, firn_error *err)
+{
+    struct firn_place_located *out = locating->out;
+    struct firn_place_trust_look look;
+    struct firn_buf inside = {0};
+    char *store = NULL;
+    bool has;
+    int rc;
+    FIRN_TRY(firn_place_trust_look(locating->os, path, &look, err));
+    if (look.has_store && look.is_trusted) {
+        const char *slash = path[1] == '\0' ? "" : "/";
+        if (firn_buf_append_format(&inside, "%s%s" FIRN_PLACE_INSIDE, path, slash) != FIRN_OK ||
+            firn_buf_text(&inside) == NULL) {
+            rc = firn_error_no_memory(err, "the path of the store");
+            goto out;
+        }
+        FIRN_TRY(copy(&out->store_path, (const char *)inside.data, err));
+        FIRN_TRY(copy(&out->catalog_root, FIRN_PLACE_ROOTS_INSIDE, err));
+        rc = copy(&out->root, path, err);
+        goto out;
+    }
+    rc = firn_place_default_store(locating->os, path, &store, err);
+    if (rc ==
+        FIRN_INVALID) { /* there is no folder of stores: an error if nothing is found inside */
+        rc = look.has_store ? firn_place_trust_refuse(path, &look, err) : FIRN_OK;
+        goto out;
+    }
+    if (rc == FIRN_OK) {
+        rc = firn_place_is_store(locating->os, store, &has, err);
+    }
+    if (rc == FIRN_OK && has) {
+        out->store_path = store;
+        store = NULL;
+        FIRN_TRY(copy(&out->catalog_root, path, err));
+        rc = copy(&out->root, path, err);
+    } else if (rc == FIRN_OK && look.has_store) {
+        rc = firn_place_trust_refuse(path, &look, err);
+    }
+out:
+    firn_buf_deinit(&inside);
+    firn_free(store);
+    return rc;
+}
+
+static int
+take_known(struct locating *locating, const struct firn_place_roots_root *known, firn_error *err)
+{
+    int rc;
+    FIRN_TRY(copy(&locating->out->store_path, known->store_path, err));
+    FIRN_TRY(copy(&locating->out->catalog_root, known->catalog_root, err));
+    FIRN_TRY(copy(&locating->out->root, known->root, err));
+out:
+    return rc;
+}
+
+static int
+find_known(struct locating *locating, const char *path, firn_error *err)
+{
+    const struct firn_place_roots_root *known = firn_place_roots_find(&locating->roots, path);
+    return known == NULL ? FIRN_OK : take_known(locating, known, err);
+}
+
+static int
+find_moved(struct locating *locating, const char *path, firn_error *err)
+{
+    struct firn_os_dir *dir;
+    struct firn_os_stat stat;
+    const struct firn_place_roots_root *known;
+    int rc = firn_os_dir_open_path(locating->os, path, &dir, err);
+    if (rc != FIRN_OK) {
+        return rc == FIRN_NOT_FOUND || rc == FIRN_DENIED ? FIRN_OK : rc;
+    }
+    rc = firn_os_dir_stat(dir, &stat, err);
+    firn_os_dir_close(dir);
+    if (rc == FIRN_OK) {
+        rc = firn_place_roots_find_moved(&locating->roots, &stat, &known, err);
+    }
+    if (rc != FIRN_OK || known == NULL) {
+        return rc;
+    }
+    DCHECK(locating->out->store_path == NULL && locating->out->catalog_root == NULL); /* (I1) */
+    FIRN_TRY(copy(&locating->out->moved_from, known->root, err));
+    FIRN_TRY(copy(&locating->out->moved_store, known->store_path, err));
+    FIRN_TRY(copy(&locating->out->root, path, err));
+out:
+    return rc;
+}
+
+/* ---- both ways ---- */
+
+/* Fills in defaults for what was not found, and the sub-path. */
+static int
+complete(struct locating *locating, firn_error *err)
+{
+    struct firn_place_located *out = locating->out;
+    const char *path = (const char *)locating->path.data;
+    int rc;
+    if (out->root == NULL) {
+        FIRN_TRY(copy(&out->root, path, err));
+    }
+    if (out->store_path == NULL && locating->request->store_path == NULL) {
+        FIRN_TRY(firn_place_default_store(locating->os, out->root, &out->store_path, err));
+    } else if (out->store_path == NULL) {
+        FIRN_TRY(copy(&out->store_path, locating->request->store_path, err));
+    }
+    if (out->catalog_root == NULL) {
+        FIRN_TRY(copy(&out->catalog_root, out->root, err));
+    }
+    CHECK(strncmp(path, out->root, strlen(out->root)) == 0); /* the root is the path or above it */
+    const char *rest = path + strlen(out->root);
+    FIRN_TRY(copy(&out->sub_path, *rest == '/' ? rest + 1 : rest, err));
+out:
+    return rc;
+}
+
+static void
+note_unread(void *ctx, const char *store_path, const firn_error *why)
+{
+    struct locating *locating = ctx;
+    (void)why;
+    if (locating->out->unread_store == NULL) {
+        locating->out->unread_store = firn_strdup(store_path);
+        locating->is_out_of_memory = locating->out->unread_store == NULL;
+    }
+}
+
+static int
+by_place(struct locating *locating, firn_error *err)
+{
+    int rc;
+    FIRN_TRY(walk_up(locating, find_store, err));
+    if (locating->out->root != NULL) {
+        return FIRN_OK;
+    }
+    FIRN_TRY(firn_place_roots_add_all(&locating->roots, note_unread, locating, err));
+    if (locating->is_out_of_memory) {
+        return firn_error_no_memory(err, "a workspace");
+    }
+    FIRN_TRY(walk_up(locating, find_known, err));
+    if (locating->out->root == NULL) {
+        FIRN_TRY(walk_up(locating, find_moved, err));
+    }
+    if (locating->out->root != NULL) {
+        firn_free(locating->out->unread_store);
+        locating->out->unread_store = NULL;
+    }
+out:
+    return rc;
+}
+
+static int
+by_store(struct locating *locating, firn_error *err)
+{
+    const char *store_path = locating->request->store_path;
+    struct firn_place_located *out = locating->out;
+    char *parent = NULL;
+    int rc = firn_place_roots_add_store(&locating->roots, store_path, err);
+    if (rc == FIRN_NO_MEMORY) {
+        return rc;
+    }
+    out->is_sure = rc == FIRN_OK || rc == FIRN_NOT_FOUND;
+    FIRN_TRY(walk_up(locating, find_known, err));
+    if (out->root == NULL) {
+        FIRN_TRY(walk_up(locating, find_moved, err));
+    }
+    if (out->root == NULL) {
+        FIRN_TRY(copy(&out->root, (const char *)locating->path.data, err));
+    }
+    if (out->catalog_root == NULL) {
+        FIRN_TRY(firn_place_roots_inside_of(locating->os, store_path, &parent, err));
+        bool is_inside = parent != NULL && strcmp(parent, out->root) == 0;
+        FIRN_TRY(copy(&out->catalog_root, is_inside ? FIRN_PLACE_ROOTS_INSIDE : out->root, err));
+    }
+out:
+    firn_free(parent);
+    return rc;
+}
+
+int
+firn_place_locate(struct firn_os *os, const struct firn_place_locate_request *request,
+                  struct firn_place_located *out, firn_error *err)
+{
+    *out = (struct firn_place_located){.is_sure = true};
+    struct locating locating = {.os = os, .request = request, .roots = {.os = os}, .out = out};
+    struct firn_os_dir *dir = NULL;
+    int rc;
+    FIRN_TRY(firn_os_dir_open_path(os, request->path, &dir, err));
+    FIRN_TRY(firn_os_dir_real_path(dir, &locating.path, err));
+    if (firn_buf_text(&locating.path) == NULL) {
+        rc = firn_error_no_memory(err, "a workspace");
+        goto out;
+    }
+    FIRN_TRY(request->store_path == NULL ? by_place(&locating, err) : by_store(&locating, err));
+    FIRN_TRY(complete(&locating, err));
+    DCHECK((out->moved_from == NULL) == (out->moved_store == NULL));
+    DCHECK(out->is_sure || request->store_path != NULL); /* (I3) */
+out:
+    firn_os_dir_close(dir);
+    firn_buf_deinit(&locating.path);
+    firn_place_roots_deinit(&locating.roots);
+    if (rc != FIRN_OK) {
+        firn_place_locate_deinit(out);
+    }
+    return rc;
+}
