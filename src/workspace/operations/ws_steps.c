@@ -14,7 +14,7 @@
 #include "base/check.h"
 #include "base/slice.h"
 #include "catalog/catalog_line.h"
-#include "handle/ws_internal.h"
+#include "handle/ws_opened.h"
 #include "operations/operations_internal.h"
 
 static int

@@ -16,7 +16,7 @@
 #include "base/bytes.h"
 #include "base/slice.h"
 #include "catalog/catalog.h"
-#include "handle/ws_internal.h"
+#include "handle/ws_opened.h"
 #include "sim/sim_memory.h"
 #include "support/test_alloc.h"
 #include "ws_break.h"
