@@ -55,7 +55,7 @@ run(struct firn_cli *cli, enum firn_migrate_alopex_kind kind, bool is_damaged_ta
     int exit_code =
         firn_migrate_alopex_open(cli, kind, cli->arguments[0], is_damaged_taken, &alopex);
     if (exit_code == FIRN_EXIT_OK && !is_dry) {
-        exit_code = firn_data_store_open(cli, path, FIRN_DATA_STORE_LOAD, &store);
+        exit_code = firn_data_store_open(cli, path, FIRN_DATA_STORE_LOAD_OR_MAKE, &store);
     }
     if (exit_code == FIRN_EXIT_OK) {
         exit_code =
