@@ -2,7 +2,7 @@
 """arrow_firn.py: as much of libfirn through ctypes as arrow_streams.py needs, and the structs of Arrow's C interfaces."""
 
 import ctypes
-from ctypes import POINTER, Structure, Union, byref, c_bool, c_char, c_char_p, c_double, c_float, c_int, c_int64, c_size_t
+from ctypes import POINTER, Structure, Union, byref, c_bool, c_char, c_char_p, c_double, c_float, c_int, c_int64, c_size_t, c_uint32
 from ctypes import c_uint, c_uint64, c_void_p
 
 TEXT_SIZE = 1016
@@ -15,6 +15,15 @@ class Error(Structure):
 
 class Slice(Structure):
     _fields_ = [("data", c_void_p), ("size", c_size_t)]
+
+
+class Column(Structure):
+    _fields_ = [("name", c_char_p), ("type", c_int), ("precision", c_uint32), ("scale", c_uint32), ("dimensions", c_uint32),
+                ("not_null", c_bool), ("is_auto", c_bool), ("has_bloom_filter", c_bool), ("default_value", c_void_p)]
+
+
+class Index(Structure):
+    _fields_ = [("name", c_char_p), ("columns", POINTER(c_char_p)), ("column_count", c_size_t), ("is_unique", c_bool)]
 
 
 class As(Union):
@@ -137,7 +146,8 @@ class Store:
     def create(self, name, text):
         definition = c_void_p()
         table = c_void_p()
-        self.library.call("firn_table_def_parse", text.encode(), byref(definition))
+        self.library.call("firn_table_def_parse_sized", text.encode(), c_size_t(ctypes.sizeof(Column)),
+                          c_size_t(ctypes.sizeof(Index)), byref(definition))
         self.library.call("firn_table_create", self.handle, name.encode(), definition, byref(table))
         self.library.c.firn_release(definition)
         return Table(self, table)
