@@ -224,7 +224,7 @@ what_is_no_note_is_none(void **state)
     for (size_t size = 0; size < sizeof note; size++) {
         assert_false(firn_ws_running_decode(firn_bytes(note, size), &out));
     }
-    static const uint8_t most[] = {1, 3, 8, 1};
+    static const uint8_t most[] = {1, FIRN_WS_RUNNING_REDO, 8, 1};
     for (size_t at = 0; at < sizeof most; at++) {
         uint8_t kept = note[at];
         note[at] = (uint8_t)(most[at] + 1);
