@@ -319,6 +319,7 @@ is_now(struct rig *rig, const struct model *model)
         const struct model_row *wanted = &model->rows[at];
         int64_t expires_ms = (int64_t)firn_rows_read_cursor_expires_ms(cursor);
         is_same = values[0].as.i64 == (int64_t)at && values[1].as.i64 == wanted->value &&
+                  firn_slice_equal(values[2].as.bytes, text_of(wanted->text)) &&
                   (count == 3 || values[3].as.i64 == wanted->extra) &&
                   llabs(expires_ms - wanted->expires_ms) < 100000;
         at++;

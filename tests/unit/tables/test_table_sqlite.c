@@ -36,7 +36,7 @@ enum {
     STATES_MAX = 4,
     TEXT_SIZE = 8192,
     NAME_SIZE = 16,
-    SQL_SIZE = 4096,
+    SQL_SIZE = 3 * TEXT_SIZE, /* a default is a literal, twice as long as a blob */
     LIFE_MS = 1000 * 3600 * 24
 };
 
@@ -265,7 +265,7 @@ execute(struct rig *rig, const char *sql)
     char *message = NULL;
     int rc = sqlite3_exec(rig->sqlite, sql, NULL, NULL, &message);
     if (rc != SQLITE_OK && rc != SQLITE_CONSTRAINT) {
-        fail_msg("%s: %s", sql, message);
+        fail_msg("%s: %.800s", message, sql);
     }
     sqlite3_free(message);
     return rc;
