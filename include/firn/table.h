@@ -184,10 +184,11 @@ FIRN_API FIRN_MUST_CHECK int firn_snapshot_table_list(firn_snapshot *snapshot,
                                                       void *ctx, firn_error *err);
 /* The name of the table, owned by it. */
 FIRN_API const char *firn_table_name(const firn_table *table);
-/* The definition of the table in a snapshot (NULL: the present state), as text for firn_table_def_parse. The
- * caller frees it with firn_release. */
-FIRN_API FIRN_MUST_CHECK int firn_table_describe(firn_table *table, firn_snapshot *snapshot,
-                                                 char **out, firn_error *err);
+/* The definition of the table, as text for firn_table_def_parse, in the state that a transaction or a snapshot
+ * reads; both NULL: the present one. The caller frees it with firn_release. */
+FIRN_API FIRN_MUST_CHECK int firn_table_describe(firn_table *table, firn_txn *txn,
+                                                 firn_snapshot *snapshot, char **out,
+                                                 firn_error *err);
 
 /* ---- changing a table ----
  *

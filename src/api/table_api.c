@@ -113,16 +113,23 @@ firn_table_name(const firn_table *table)
 }
 
 int
-firn_table_describe(firn_table *table, firn_snapshot *snapshot, char **out, firn_error *err)
+firn_table_describe(firn_table *table, firn_txn *txn, firn_snapshot *snapshot, char **out,
+                    firn_error *err)
 {
     API_ANY_ERROR(err);
     struct firn_schema *schema;
     struct firn_buf text = {0};
     API_REQUIRE(out != NULL, err, "out must not be NULL");
     *out = NULL;
+    API_REQUIRE(txn == NULL || snapshot == NULL, err, "txn and snapshot exclude each other");
     API_OPEN(table, TABLE, err);
     API_OPEN_IF_ANY(snapshot, SNAPSHOT, err);
-    int rc = firn_rows_schema(table, snapshot, &schema, err);
+    API_ENTER_IF_ANY(txn, TXN, err);
+    int rc = txn == NULL ? FIRN_OK : firn_db_txn_check_open(txn, err);
+    if (rc == FIRN_OK) {
+        rc = firn_rows_schema(table, txn != NULL ? firn_db_txn_view(txn) : snapshot, &schema, err);
+    }
+    rc = firn_api_handle_left(txn, rc, err);
     if (rc != FIRN_OK) {
         return rc;
     }

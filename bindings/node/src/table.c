@@ -28,7 +28,7 @@ static int
 def_read(firn_table *table, firn_snapshot *snapshot, firn_table_def **out, firn_error *err)
 {
     char *text = NULL;
-    int code = firn_table_describe(table, snapshot, &text, err);
+    int code = firn_table_describe(table, NULL, snapshot, &text, err);
     if (code == FIRN_OK) {
         code = firn_table_def_parse(text, out, err);
     }
@@ -236,7 +236,7 @@ alter_run(struct call *call, firn_error *err)
     firn_snapshot *snapshot = self->snapshot == NULL ? NULL : self->snapshot->object;
     int code = alter_do(self, table, err);
     if (code == FIRN_OK) {
-        code = firn_table_describe(table, snapshot, &self->text, err);
+        code = firn_table_describe(table, NULL, snapshot, &self->text, err);
     }
     return code == FIRN_OK ? firn_table_def_parse(self->text, &self->def, err) : code;
 }

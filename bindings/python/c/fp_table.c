@@ -149,7 +149,7 @@ static int
 read_definition(fp_table *self, firn_table_def **out, firn_error *err)
 {
     char *text = NULL;
-    int code = firn_table_describe(self->table, self->snapshot, &text, err);
+    int code = firn_table_describe(self->table, self->txn, self->snapshot, &text, err);
     if (code == FIRN_OK) {
         code = firn_table_def_parse(text, out, err);
     }
@@ -160,7 +160,9 @@ read_definition(fp_table *self, firn_table_def **out, firn_error *err)
 struct fp_columns *
 fp_table_columns(fp_table *self)
 {
-    if (self->columns == NULL || self->generation != self->store->generation) {
+    /* What a transaction reads has one definition from its beginning to its end. */
+    if (self->columns == NULL ||
+        (self->txn == NULL && self->generation != self->store->generation)) {
         uint64_t generation = self->store->generation;
         if (fp_enter(self->store, self->via) == NULL) {
             return NULL;
@@ -625,7 +627,7 @@ table_get_definition(PyObject *object, void *ctx)
     char *text = NULL;
     firn_error err;
     int code;
-    FP_UNLOCKED(code, firn_table_describe(self->table, self->snapshot, &text, &err));
+    FP_UNLOCKED(code, firn_table_describe(self->table, self->txn, self->snapshot, &text, &err));
     fp_leave(self->store, self->via);
     PyObject *out = code == FIRN_OK ? PyUnicode_FromString(text) : fp_raise(code, &err);
     firn_release(text);

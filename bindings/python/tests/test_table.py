@@ -112,6 +112,24 @@ def test_scans(goods):
     assert empty.fetchone() is None and empty.fetchone() is None
 
 
+def test_a_transaction_reads_the_definition_that_it_began_with(store, goods):
+    store.create_table("changing", "id i64 primary key, a i64, b text")
+    changing = store.table("changing")
+    changing.upsert({"id": 1, "a": 2, "b": "three"})
+    with store.transaction() as txn:
+        mine = txn.table("changing")
+        before = mine.get(1)
+        changing.drop_column("b")
+        changing.add_column("c i64")
+        late = txn.table("changing")
+        for table in (mine, late):
+            assert table.get(1) == before == {"id": 1, "a": 2, "b": "three"}
+            assert table.get_many([1, 2]) == [before, None]
+            assert table.get(1, columns=["b"]) == {"b": "three"}
+            assert "b text" in table.definition and "c i64" not in table.definition
+    assert changing.get(1) == {"id": 1, "a": 2, "c": None}
+
+
 def test_transactions_and_snapshots(store, goods):
     with store.snapshot() as snapshot, pytest.raises(ZeroDivisionError), store.transaction() as txn:
         mine = txn.table(goods)

@@ -109,7 +109,8 @@ dump_table(void *ctx, const char *name)
     firn_table_def *def = NULL;
     char *text = NULL;
     int code = firn_snapshot_table_open(dumping->view, name, &table, &dumping->err);
-    code = code == FIRN_OK ? firn_table_describe(table, dumping->view, &text, &dumping->err) : code;
+    code = code == FIRN_OK ? firn_table_describe(table, NULL, dumping->view, &text, &dumping->err)
+                           : code;
     code = code == FIRN_OK ? firn_table_def_parse(text, &def, &dumping->err) : code;
     if (code == FIRN_OK) {
         print_line("table", firn_str(name));

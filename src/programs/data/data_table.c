@@ -31,7 +31,7 @@ firn_data_table_find(struct firn_cli *cli, firn_store *store, firn_snapshot *vie
         return FIRN_EXIT_OK; /* a keyspace, or nothing: opening that reports it */
     }
     if (code == FIRN_OK) {
-        code = firn_table_describe(out->table, view, &out->text, &err);
+        code = firn_table_describe(out->table, NULL, view, &out->text, &err);
     }
     if (code == FIRN_OK) {
         code = firn_table_def_parse(out->text, &out->def, &err);

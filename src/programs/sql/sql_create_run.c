@@ -29,7 +29,7 @@ has_index(firn_table *table, const char *name, bool *out, firn_error *err)
 {
     firn_table_def *def = NULL;
     char *text = NULL;
-    int rc = firn_table_describe(table, NULL, &text, err);
+    int rc = firn_table_describe(table, NULL, NULL, &text, err);
     rc = rc == FIRN_OK ? firn_table_def_parse(text, &def, err) : rc;
     for (size_t i = 0; rc == FIRN_OK && i < def->index_count; i++) {
         *out = *out || strcmp(def->indexes[i].name, name) == 0;

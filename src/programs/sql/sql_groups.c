@@ -36,8 +36,9 @@ firn_sql_groups_open_table(const struct firn_sql_query *query, const struct firn
     int code = view->snapshot != NULL
                    ? firn_snapshot_table_open(view->snapshot, query->table, out_table, err)
                    : firn_table_open(query->store->store, query->table, out_table, err);
-    return code != FIRN_OK ? code
-                           : firn_table_describe(*out_table, view->snapshot, out_definition, err);
+    return code != FIRN_OK
+               ? code
+               : firn_table_describe(*out_table, NULL, view->snapshot, out_definition, err);
 }
 
 enum { GROUP_COLUMNS = FIRN_SQLPARSE_AFFINITIES * FIRN_SQLPARSE_VALUES_MAX };

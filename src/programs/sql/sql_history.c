@@ -193,7 +193,7 @@ read_version(struct history *history, const firn_store_checkpoint *checkpoint, c
         code = firn_snapshot_table_open(snapshot, history->table, &table, err);
     }
     if (code == FIRN_OK) {
-        code = firn_table_describe(table, snapshot, &text, err);
+        code = firn_table_describe(table, NULL, snapshot, &text, err);
     }
     if (code == FIRN_OK) {
         code = firn_table_def_parse(text, &def, err);

@@ -104,7 +104,7 @@ open_table(struct firn_sql_table *table, const struct firn_sql_connecting *in, f
                  ? firn_snapshot_table_open(store->snapshot, table->table_name, &table->table, err)
                  : firn_table_open(store->store, table->table_name, &table->table, err);
     if (rc == FIRN_OK) {
-        rc = firn_table_describe(table->table, store->snapshot, &table->text, err);
+        rc = firn_table_describe(table->table, NULL, store->snapshot, &table->text, err);
     }
     if (rc == FIRN_OK) {
         rc = firn_table_def_parse(table->text, &table->def, err);
@@ -209,7 +209,7 @@ firn_sql_table_check(struct firn_sql_table *table)
     int rc = firn_table_open(store->store, table->table_name, &found, &ignored);
     if (rc == FIRN_OK) {
         table->table = found;
-        rc = firn_table_describe(found, NULL, &text, &ignored);
+        rc = firn_table_describe(found, NULL, NULL, &text, &ignored);
     }
     if (rc == FIRN_OK && strcmp(text, table->text) != 0 && !firn_sql_reset(store->sql)) {
         now -= CHECK_MS; /* once more, soon */

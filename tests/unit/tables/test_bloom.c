@@ -238,7 +238,7 @@ added_columns_are_found(void **state)
             OK(firn_store_compact(rig.store, NULL, &err));
         }
     }
-    OK(firn_table_describe(rig.table, NULL, &text, &err));
+    OK(firn_table_describe(rig.table, NULL, NULL, &text, &err));
     assert_non_null(strstr(text,
                            "code u64 bloom, name text not null bloom, real f64 bloom, plain u64, "
                            "later text not null default 'as it was' bloom"));

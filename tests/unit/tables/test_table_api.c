@@ -160,7 +160,7 @@ columns_and_indexes_are_added_with_the_sizes_that_a_program_knows(void **state)
     firn_table *table = make_table("later", "id i64 primary key");
     OK(firn_table_add_column_sized(table, &column.column, sizeof column, &err));
     OK(firn_table_add_index_sized(table, &index.index, sizeof index, &err));
-    OK(firn_table_describe(table, NULL, &text, &err));
+    OK(firn_table_describe(table, NULL, NULL, &text, &err));
     assert_non_null(strstr(text, "d i32"));
     assert_non_null(strstr(text, "index by_d (d)"));
     firn_release(text);
@@ -354,9 +354,33 @@ rows_have_what_a_column_was_added_with(void **state)
         assert_int_equal(firn_row_values(row)[2].as.i64, 9);
         OK(firn_store_compact(store, NULL, &err));
     }
-    OK(firn_table_describe(table, NULL, &text, &err));
+    OK(firn_table_describe(table, NULL, NULL, &text, &err));
     assert_non_null(strstr(text, "default 9"));
     firn_release(text);
+}
+
+static void
+a_transaction_and_a_snapshot_have_their_definition(void **state)
+{
+    (void)state;
+    firn_table *table = make_table("t", "id i64, v text, primary key (id)");
+    firn_txn *txn;
+    firn_snapshot *snapshot;
+    char *text;
+    OK(firn_txn_begin(store, NULL, &txn, &err));
+    OK(firn_snapshot_open(store, &snapshot, &err));
+    OK(firn_table_drop_column(table, "v", &err));
+    for (int in_txn = 0; in_txn < 2; in_txn++) {
+        OK(firn_table_describe(table, in_txn ? txn : NULL, in_txn ? NULL : snapshot, &text, &err));
+        assert_non_null(strstr(text, "v text"));
+        firn_release(text);
+    }
+    OK(firn_table_describe(table, NULL, NULL, &text, &err));
+    assert_null(strstr(text, "v text"));
+    firn_release(text);
+    FAILS(firn_table_describe(table, txn, snapshot, &text, &err), FIRN_INVALID, "exclude");
+    firn_snapshot_close(snapshot);
+    firn_txn_close(txn);
 }
 
 /* A column of another type gets another number, though the one before was given in a history that a restore
@@ -565,6 +589,7 @@ main(void)
         TEST(a_write_that_fails_leaves_its_transaction_as_it_was),
         TEST(a_table_that_is_changed_conflicts_with_transactions_that_wrote_it),
         TEST(rows_have_what_a_column_was_added_with),
+        TEST(a_transaction_and_a_snapshot_have_their_definition),
         TEST(no_history_takes_the_columns_of_another),
         TEST(tables_and_keyspaces_share_names_and_nothing_else),
         TEST(a_dropped_table_is_back_with_its_checkpoint),
