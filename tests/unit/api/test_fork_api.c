@@ -444,7 +444,7 @@ write_bytes(void *ctx, firn_slice bytes, firn_error *error)
     X(firn_table_cursor_open, opened.table, NULL, OUT(firn_table_cursor))                          \
     X(firn_table_delete, opened.table, NULL, &number_one, 1)                                       \
     X(firn_table_delete_range, opened.table, NULL, NULL, NULL)                                     \
-    X(firn_table_describe, opened.table, NULL, NULL, OUT(char))                                          \
+    X(firn_table_describe, opened.table, NULL, NULL, OUT(char))                                    \
     X(firn_table_diff_next, opened.table_diff, &difference_out)                                    \
     X(firn_table_diff_open, opened.store, "t", NULL, OUT(firn_table_diff))                         \
     X(firn_table_drop, opened.store, "t")                                                          \

@@ -368,7 +368,7 @@ a_transaction_and_a_snapshot_have_their_definition(void **state)
     firn_snapshot *snapshot;
     char *text;
     OK(firn_txn_begin(store, NULL, &txn, &err));
-    OK(firn_snapshot_open(store, &snapshot, &err));
+    OK(firn_snapshot_open(store, NULL, &snapshot, &err));
     OK(firn_table_drop_column(table, "v", &err));
     for (int in_txn = 0; in_txn < 2; in_txn++) {
         OK(firn_table_describe(table, in_txn ? txn : NULL, in_txn ? NULL : snapshot, &text, &err));
