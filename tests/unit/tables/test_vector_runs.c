@@ -153,7 +153,7 @@ compact(const struct rig *rig)
     return count;
 }
 
-/* All of it is in the last level then, so what is merged later does not depend on threads. */
+/* All of it is in the last level then: only where its runs end depends on threads. */
 static void
 fill_without_index(struct rig *rig, int64_t count)
 {
@@ -197,6 +197,7 @@ a_run_is_as_large_as_its_graph_may_be(void **state)
     end(&rig);
 }
 
+/* Its rows take two runs, or three if one was written in the background while they were put. */
 static void
 a_larger_table_has_another_graph(void **state)
 {
@@ -205,7 +206,8 @@ a_larger_table_has_another_graph(void **state)
     begin(&rig, 64, 0);
     fill_without_index(&rig, 40000);
     add_index(&rig);
-    assert_int_equal(compact(&rig), 2);
+    size_t graphs = compact(&rig);
+    assert_true(graphs == 2 || graphs == 3);
     assert_graphs_serve(&rig);
     end(&rig);
 }
