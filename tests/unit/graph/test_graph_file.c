@@ -124,8 +124,11 @@ check_whole(enum firn_vector_metric metric, uint32_t rows, uint32_t dimensions, 
     struct firn_run_env env = env_of(&file);
     assert_int_equal(firn_graph_read_kind.open(&env, "good", &run, &err), FIRN_OK);
     const struct firn_graph *graph = firn_graph_read_of(run);
-    assert_memory_equal(firn_graph_search_parameters(graph), &file.fixture.parameters,
-                        sizeof file.fixture.parameters);
+    const struct firn_graph_parameters *read = firn_graph_search_parameters(graph);
+    const struct firn_graph_parameters *given = &file.fixture.parameters;
+    assert_true(read->metric == given->metric && read->dimensions == given->dimensions &&
+                read->column == given->column && read->m == given->m &&
+                read->ef_construction == given->ef_construction && read->seed == given->seed);
     assert_int_equal(firn_graph_search_rows(graph), rows);
     assert_int_equal(firn_graph_search_count(graph), firn_graph_search_count(file.fixture.graph));
     assert_int_equal(firn_graph_read_kind.summary(run)->file_bytes, file.bytes);
