@@ -107,10 +107,10 @@ firn_show_step_text(const firn_workspace_step *step, char *out)
     composed[0] = '\0';
     if (step->turn != NULL) {
         compose_turn(step->turn);
-    } else if (checkpoint == NULL && step->time_ns != 0) {
-        compose_text(deleted_text(step->kind));
-    } else if (step->kind == FIRN_STEP_EDITS) {
+    } else if (step->kind == FIRN_STEP_EDITS && (checkpoint != NULL || step->time_ns == 0)) {
         compose_text("unsaved changes");
+    } else if (checkpoint == NULL) {
+        compose_text(deleted_text(step->kind));
     } else if (step->kind == FIRN_STEP_REVERT) {
         compose_revert(checkpoint);
     } else {
@@ -210,7 +210,7 @@ firn_show_step_add(struct firn_show_steps *steps, const firn_workspace_step *ste
 {
     if (steps->count == steps->capacity) {
         size_t capacity = steps->capacity == 0 ? 8 : 2 * steps->capacity;
-        firn_workspace_step **items = realloc(steps->items, capacity * sizeof(*items));
+        firn_workspace_step **items = realloc(steps->items, capacity * sizeof(firn_workspace_step *));
         if (items == NULL) {
             return FIRN_NO_MEMORY;
         }

@@ -218,6 +218,7 @@ reading_renew(struct reading *reading, struct firn_table *table, const struct fi
         view = firn_db_txn_view(read->txn);
     }
     FIRN_TRY(firn_rows_schema(table, view, &schema, err));
+    DCHECK(schema != NULL);
     if (schema == reading->schema && has_same_columns(reading, read)) {
         firn_schema_unref(schema);
     } else {
