@@ -29,6 +29,8 @@
  * Locking: none; the leader has the leader's place. Failure: FIRN_CONFLICT, or the error of a run that
  * could not be read: a commit that could not be checked is refused.
  */
+#include <string.h>
+
 #include "base/check.h"
 #include "base/slice.h"
 #include "txn/db_txn_internal.h"
@@ -75,11 +77,26 @@ refuse(const struct look *look, const struct firn_db_tree *tree, firn_slice key,
        enum relation relation)
 {
     char shown[4 * KEY_SHOWN_MAX + 8];
+    const char *did = relation == READ ? "read" : "written";
+    const char *name = firn_db_keyspace_name_of(look->db, tree->id);
+    if (tree->has_schemas) {
+        return firn_error_set(look->err, FIRN_CONFLICT,
+                              "the definition of a table, which the transaction has %s, was "
+                              "changed by another commit since it began",
+                              did);
+    }
+    if (strncmp(name, FIRN_DB_TABLE_PREFIX, strlen(FIRN_DB_TABLE_PREFIX)) == 0) {
+        return firn_error_set(look->err, FIRN_CONFLICT,
+                              "entry \"%s\" of an index, which the transaction has %s, was written "
+                              "by another commit since it began",
+                              show_key(key, shown), did);
+    }
+    bool is_table = tree->type == FIRN_KEYSPACE_ENTRY_TABLE;
     return firn_error_set(look->err, FIRN_CONFLICT,
-                          "key \"%s\" of keyspace '%s', which the transaction has %s, was written "
-                          "by another commit since it began",
-                          show_key(key, shown), firn_db_keyspace_name_of(look->db, tree->id),
-                          relation == READ ? "read" : "written");
+                          "%s \"%s\" of %s '%s', which the transaction has %s, was written by "
+                          "another commit since it began",
+                          is_table ? "the row with the key" : "key", show_key(key, shown),
+                          is_table ? "table" : "keyspace", name, did);
 }
 
 /* ---- searching ---- */

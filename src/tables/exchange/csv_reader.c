@@ -334,7 +334,7 @@ fail(struct firn_csv_reader *reader, int code, firn_error *err)
         return firn_error_no_memory(err, "a record of CSV");
     }
     return firn_error_set(
-        err, code, "line %llu: a field or a record is larger than %zu or %zu bytes",
+        err, code, "line %llu: a field is larger than %zu bytes, or the record larger than %zu",
         (unsigned long long)reader->first_line, reader->field_size_max, reader->record_size_max);
 }
 

@@ -268,7 +268,8 @@ a_serializable_transaction_depends_on_what_it_scanned(void **state)
     assert_int_equal(count(&rig, NULL, NULL, txn), 100);
     put(&rig, NULL, 500); /* by another */
     put(&rig, txn, 501);
-    assert_int_equal(firn_txn_commit(txn, NULL, &err), FIRN_CONFLICT);
+    FAILS(firn_txn_commit(txn, NULL, &err), FIRN_CONFLICT,
+          "of table 't', which the transaction has");
     firn_txn_close(txn);
     assert_int_equal(count(&rig, NULL, NULL, NULL), 101);
     end(&rig);

@@ -266,7 +266,8 @@ of_two_transactions_that_take_one_name_the_first_wins(void **state)
     OK(firn_table_insert(table, &options, two, 2, &err));
     assert_string_equal(text_at(table, second, 2), "Ada");
     OK(firn_txn_commit(first, NULL, &err));
-    FAILS(firn_txn_commit(second, NULL, &err), FIRN_CONFLICT, "firn:index");
+    FAILS(firn_txn_commit(second, NULL, &err), FIRN_CONFLICT,
+          "of an index, which the transaction has");
     firn_txn_close(first);
     firn_txn_close(second);
     assert_null(text_at(table, NULL, 2));
@@ -322,7 +323,7 @@ a_table_that_is_changed_conflicts_with_transactions_that_wrote_it(void **state)
     options.txn = beside;
     OK(firn_table_insert(other, &options, values, 2, &err));
     OK(firn_table_add_column(table, &column, &err));
-    FAILS(firn_txn_commit(txn, NULL, &err), FIRN_CONFLICT, "firn:schemas");
+    FAILS(firn_txn_commit(txn, NULL, &err), FIRN_CONFLICT, "the definition of a table, which");
     OK(firn_txn_commit(beside, NULL, &err));
     firn_txn_close(txn);
     firn_txn_close(beside);
