@@ -113,8 +113,8 @@ typedef struct firn_table_def {
  *
  * Literals: null, true, false, numbers, 'text' (a quote in it is written twice), '2000-01-31',
  * '2000-01-31 23:59:59.000001', 'c0ffee00-0000-4000-8000-000000000000' for a uuid, x'00ff' for blob,
- * uuid and vector. A floating-point number of more than 15 digits is written as 0x1.999999999999ap-4. The
- * words nan, infinity and -infinity are floating-point literals, too.
+ * uuid and vector. A floating-point literal is the number nearest to it; nan, inf and infinity, in any
+ * case and with a sign, are some, too.
  *
  * *out is one allocation; free it with firn_release. FIRN_INVALID and FIRN_LIMIT give the position in the
  * text. The definition as a whole is checked only by firn_table_create. Any thread. */

@@ -210,7 +210,8 @@ firn_show_step_add(struct firn_show_steps *steps, const firn_workspace_step *ste
 {
     if (steps->count == steps->capacity) {
         size_t capacity = steps->capacity == 0 ? 8 : 2 * steps->capacity;
-        firn_workspace_step **items = realloc(steps->items, capacity * sizeof(firn_workspace_step *));
+        firn_workspace_step **items =
+            realloc(steps->items, capacity * sizeof(firn_workspace_step *));
         if (items == NULL) {
             return FIRN_NO_MEMORY;
         }

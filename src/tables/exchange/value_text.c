@@ -20,9 +20,9 @@
 #include "base/check.h"
 #include "codec/hex.h"
 #include "codec/utf8.h"
-#include "exchange/float_text.h"
 #include "exchange/short_text.h"
 #include "exchange/time_text.h"
+#include "schema/float_text.h"
 
 enum { UUID_SIZE = 16, UUID_TEXT_SIZE = 36 };
 

@@ -4,7 +4,7 @@
  *
  *   bool          true false t f 1 0, in any case; true and false are written
  *   i8 … u64      a sign and digits
- *   f32 f64       see exchange/float_text.h
+ *   f32 f64       see schema/float_text.h
  *   decimal(p,s)  a sign, digits with at most one point, an exponent; it must fit without rounding
  *   date, timestamp   see exchange/time_text.h
  *   text          UTF-8, as it is

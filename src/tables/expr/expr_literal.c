@@ -7,8 +7,8 @@
  * count as digits.
  */
 #include "base/check.h"
-#include "exchange/float_text.h"
 #include "expr/expr_bind.h"
+#include "schema/float_text.h"
 
 const char *
 firn_expr_literal_number(firn_slice text, bool is_negative, struct firn_expr_type *out_type,

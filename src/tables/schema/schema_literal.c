@@ -2,11 +2,7 @@
  *
  * schema/schema_literal.c: constants in definitions of tables.
  *
- * A number that was written is read back with the same bits. So a floating-point number is written as a decimal
- * number if at most 15 digits are enough, else in hexadecimal, 0x1.999999999999ap-4. A decimal number is only
- * read if one multiplication or division, which rounds once, finds its nearest F64: its digits are below 2^53,
- * and its power of ten fits an F64. This covers the numbers that people write; others are refused, and can be
- * written in hexadecimal. So there is no long arithmetic here, and nothing depends on a locale.
+ * A number that was written is read back with the same bits.
  */
 #include "schema/schema_literal.h"
 
@@ -16,20 +12,10 @@
 #include "base/check.h"
 #include "base/slice.h"
 #include "codec/hex.h"
+#include "schema/float_text.h"
 
-enum {
-    EXACT_POWER_MAX = 22, /* 10^22 is an F64 */
-    DIGITS_MAX = 15,      /* an F64 keeps any 15 digits */
-    FRACTION_BITS = 52,
-    FRACTION_DIGITS = 13, /* hexadecimal */
-    EXPONENT_BIAS = 1023,
-    NUMBER_SIZE_MAX = 1000,
-    UUID_SIZE = 16,
-    UUID_TEXT_SIZE = 36,
-    YEAR_MAX = 9999
-};
+enum { NUMBER_SIZE_MAX = 1000, UUID_SIZE = 16, UUID_TEXT_SIZE = 36, YEAR_MAX = 9999 };
 
-static const uint64_t exact_max = (uint64_t)1 << 53;
 static const int64_t day_us = INT64_C(86400) * 1000000;
 
 bool
@@ -104,118 +90,22 @@ read_decimal(firn_slice text, struct decimal *out)
     return at == text.size ? NULL : no_number;
 }
 
-static double
-exact_power(int32_t exponent)
-{
-    double power = 1;
-    DCHECK(exponent >= 0 && exponent <= EXACT_POWER_MAX);
-    for (int32_t i = 0; i < exponent; i++) {
-        power *= 10; /* never rounds */
-    }
-    return power;
-}
-
-/* Reads the bits of 0x1.999999999999ap-4. False: the text is no such number. */
-static bool
-read_hexadecimal(firn_slice text, double *out)
-{
-    size_t at = text.size > 0 && (text.data[0] == '-' || text.data[0] == '+') ? 1 : 0;
-    uint64_t sign = at > 0 && text.data[0] == '-' ? (uint64_t)1 << 63 : 0;
-    uint64_t fraction = 0;
-    unsigned digits = 0;
-    int exponent = 0;
-    if (text.size - at < 6 || text.data[at] != '0' || (text.data[at + 1] | 0x20) != 'x' ||
-        (text.data[at + 2] != '0' && text.data[at + 2] != '1') || text.data[at + 3] != '.') {
-        return false;
-    }
-    bool is_normal = text.data[at + 2] == '1';
-    for (at += 4; at < text.size && digits < FRACTION_DIGITS; at++, digits++) {
-        uint8_t byte = text.data[at] | 0x20;
-        if (!is_digit(text.data[at]) && (byte < 'a' || byte > 'f')) {
-            break;
-        }
-        fraction =
-            fraction << 4 | (uint64_t)(is_digit(text.data[at]) ? byte - '0' : byte - 'a' + 10);
-    }
-    fraction <<= 4 * (FRACTION_DIGITS - digits);
-    if (at == text.size || (text.data[at] | 0x20) != 'p') {
-        return false;
-    }
-    bool is_down = ++at < text.size && text.data[at] == '-';
-    at += at < text.size && (text.data[at] == '-' || text.data[at] == '+') ? 1 : 0;
-    if (at == text.size || text.size - at > 4) {
-        return false;
-    }
-    for (; at < text.size && is_digit(text.data[at]); at++) {
-        exponent = exponent * 10 + (text.data[at] - '0');
-    }
-    exponent = is_down ? -exponent : exponent;
-    if (at < text.size || exponent > EXPONENT_BIAS || exponent < 1 - EXPONENT_BIAS ||
-        (!is_normal && exponent != 1 - EXPONENT_BIAS)) {
-        return false;
-    }
-    uint64_t biased = is_normal ? (uint64_t)(exponent + EXPONENT_BIAS) : 0;
-    uint64_t bits = sign | biased << FRACTION_BITS | fraction;
-    memcpy(out, &bits, sizeof bits);
-    return true;
-}
-
-static const char *
-read_real(firn_slice text, double *out)
-{
-    bool is_negative = text.size > 0 && text.data[0] == '-';
-    struct decimal decimal;
-    if (firn_schema_literal_is_word(text, "nan")) {
-        uint64_t bits = (uint64_t)0x7ff8 << 48;
-        memcpy(out, &bits, sizeof bits);
-        return NULL;
-    }
-    if (firn_schema_literal_is_word(text, "infinity") ||
-        firn_schema_literal_is_word(text, "-infinity")) {
-        uint64_t bits = (uint64_t)(is_negative ? 0xfff0 : 0x7ff0) << 48;
-        memcpy(out, &bits, sizeof bits);
-        return NULL;
-    }
-    if (read_hexadecimal(text, out)) {
-        return NULL;
-    }
-    const char *wrong = read_decimal(text, &decimal);
-    if (wrong != NULL) {
-        return wrong;
-    }
-    while (decimal.digits > 0 && decimal.digits % 10 == 0) {
-        decimal.digits /= 10;
-        decimal.exponent++;
-    }
-    while (decimal.exponent > EXACT_POWER_MAX && decimal.digits > 0 &&
-           decimal.digits <= exact_max / 10) {
-        decimal.digits *= 10;
-        decimal.exponent--;
-    }
-    if (decimal.digits == 0) {
-        decimal.exponent = 0;
-    }
-    if (decimal.digits > exact_max || decimal.exponent > EXACT_POWER_MAX ||
-        decimal.exponent < -EXACT_POWER_MAX) {
-        return "has too many digits: write it as in 0x1.8p-100";
-    }
-    *out = (double)decimal.digits;
-    *out = decimal.exponent < 0 ? *out / exact_power(-decimal.exponent)
-                                : *out * exact_power(decimal.exponent);
-    *out = is_negative ? -*out : *out;
-    return NULL;
-}
-
 static const char *
 read_number(firn_slice text, firn_type type, uint32_t scale, firn_value *out)
 {
     DCHECK(out != NULL);
     struct decimal decimal;
-    double real;
     const char *wrong;
-    if (type == FIRN_TYPE_F32 || type == FIRN_TYPE_F64) {
-        wrong = read_real(text, &real);
-        *out = wrong == NULL ? firn_f64(real) : firn_null();
+    if (type == FIRN_TYPE_F32) {
+        float single = 0;
+        wrong = firn_float_text_read32(text, &single);
+        *out = firn_f64(single);
+        return wrong;
+    }
+    if (type == FIRN_TYPE_F64) {
+        double real = 0;
+        wrong = firn_float_text_read64(text, &real);
+        *out = firn_f64(real);
         return wrong;
     }
     wrong = read_decimal(text, &decimal);
@@ -417,7 +307,8 @@ read_word(firn_slice text, firn_type type, firn_value *out)
     }
     return (type == FIRN_TYPE_F32 || type == FIRN_TYPE_F64) &&
                    (firn_schema_literal_is_word(text, "nan") ||
-                    firn_schema_literal_is_word(text, "infinity"))
+                    firn_schema_literal_is_word(text, "infinity") ||
+                    firn_schema_literal_is_word(text, "inf"))
                ? read_number(text, type, 0, out)
                : "is not a value: a text must be in single quotes";
 }
@@ -458,82 +349,13 @@ firn_schema_literal_read(const struct firn_schema_literal *literal, firn_type ty
 
 /* ---- to text ---- */
 
-/* The digits of snprintf's "%.*e" without its decimal point, which is the locale's. */
-static void
-scientific(double number, int digits, char out[32], int *exponent)
-{
-    DCHECK(digits > 0);
-    char text[64];
-    size_t count = 0;
-    size_t at = 0;
-    int size = snprintf(text, sizeof text, "%.*e", digits - 1, number);
-    CHECK(size > 0 && (size_t)size < sizeof text);
-    for (; text[at] != 'e'; at++) {
-        if (is_digit((uint8_t)text[at])) {
-            out[count++] = text[at];
-        }
-    }
-    out[count] = '\0';
-    *exponent = 0;
-    for (size_t i = at + 2; text[i] != '\0'; i++) {
-        *exponent = *exponent * 10 + (text[i] - '0');
-    }
-    *exponent = text[at + 1] == '-' ? -*exponent : *exponent;
-}
-
-/* The fewest digits that are read back as the number; false: 15 are not enough. */
-static bool
-shortest(double number, bool is_f32, char out[64])
-{
-    const char *sign = number < 0 ? "-" : "";
-    for (int digits = 1; digits <= DIGITS_MAX; digits++) {
-        char text[32];
-        int exponent;
-        double again = 0;
-        scientific(number < 0 ? -number : number, digits, text, &exponent);
-        (void)snprintf(out, 64, "%s%c%s%se%d", sign, text[0], digits > 1 ? "." : "", text + 1,
-                       exponent);
-        if (exponent == 0) {
-            *strchr(out, 'e') = '\0';
-        } else if (exponent > 0 && exponent < digits) {
-            (void)snprintf(out, 64, "%s%.*s%s%s", sign, exponent + 1, text,
-                           exponent + 1 < digits ? "." : "", text + exponent + 1);
-        } else if (exponent < 0 && exponent > -5) {
-            (void)snprintf(out, 64, "%s0.%.*s%s", sign, -exponent - 1, "0000", text);
-        }
-        const char *wrong = read_real(firn_str(out), &again);
-        bool is_same = is_f32 ? (float)again == (float)number : again == number;
-        if (wrong == NULL && is_same) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static int
 append_real(double number, bool is_f32, struct firn_buf *out)
 {
-    uint64_t bits;
-    char text[64];
-    memcpy(&bits, &number, sizeof bits);
-    bool is_negative = bits >> 63 != 0;
-    if (number != number) {
-        return firn_buf_append_str(out, "nan");
-    }
-    if (number - number != 0) {
-        return firn_buf_append_str(out, is_negative ? "-infinity" : "infinity");
-    }
-    if (number == 0) {
-        return firn_buf_append_str(out, is_negative ? "-0" : "0");
-    }
-    if (shortest(number, is_f32, text)) {
-        return firn_buf_append_str(out, text);
-    }
-    uint64_t biased = bits >> FRACTION_BITS & 0x7ff;
-    uint64_t fraction = bits & (((uint64_t)1 << FRACTION_BITS) - 1);
-    return firn_buf_append_format(out, "%s0x%d.%013llxp%d", is_negative ? "-" : "",
-                                  biased > 0 ? 1 : 0, (unsigned long long)fraction,
-                                  biased > 0 ? (int)biased - EXPONENT_BIAS : 1 - EXPONENT_BIAS);
+    char text[FIRN_FLOAT_TEXT_SIZE_MAX];
+    size_t size = is_f32 ? firn_float_text_write32((float)number, text)
+                         : firn_float_text_write64(number, text);
+    return firn_buf_append(out, text, size);
 }
 
 static int

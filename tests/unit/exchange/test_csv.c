@@ -242,7 +242,8 @@ records_and_fields_have_limits(void **state)
 {
     (void)state;
     const struct firn_csv_reader_options small = {.field_size_max = 5, .record_size_max = 20};
-    static const char limit[] = "line 2: a field is larger than 5 bytes, or the record larger than 20";
+    static const char limit[] =
+        "line 2: a field is larger than 5 bytes, or the record larger than 20";
     char expected[200];
     (void)snprintf(expected, sizeof expected, "1:[12345]<12345>|0!-7 %s{}|", limit);
     assert_reads_options(&small, "12345,\"12345\"\n123456,1\n1,2\n", 27, expected);

@@ -206,7 +206,8 @@ many_rows_are_of_one_state(void **state)
         assert_int_equal(answers.values[1], 20);
         assert_int_equal(answers.values[2], -1);
         fill(table, NULL, 3, 4);
-        FAILS(firn_txn_commit(options.txn, NULL, &err), FIRN_CONFLICT, ", which the transaction has");
+        FAILS(firn_txn_commit(options.txn, NULL, &err), FIRN_CONFLICT,
+              ", which the transaction has");
         firn_txn_close(options.txn);
         OK(firn_table_delete(table, NULL, &values[2], 1, &err));
     }
@@ -429,7 +430,8 @@ a_deleted_range_conflicts_with_what_comes_into_it(void **state)
     options.txn = begin(FIRN_ISOLATION_SERIALIZABLE);
     OK(firn_table_delete_range(table, &options, NULL, NULL, &err));
     insert_numbered(table, NULL, 30, 31);
-    FAILS(firn_txn_commit(options.txn, NULL, &err), FIRN_CONFLICT, "of an index, which the transaction has read");
+    FAILS(firn_txn_commit(options.txn, NULL, &err), FIRN_CONFLICT,
+          "of an index, which the transaction has read");
     firn_txn_close(options.txn);
 }
 

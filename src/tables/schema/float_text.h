@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * exchange/float_text.h: floating-point numbers as text.
+ * schema/float_text.h: floating-point numbers as text.
  *
  * Reading rounds to the nearest number, ties to even, for texts of any length. Writing gives
  * the shortest text that is read as the same number, and of those the nearest. Nothing depends on the
  * locale or on the processor's rounding mode. Any thread.
  */
-#ifndef FIRN_EXCHANGE_FLOAT_TEXT_H
-#define FIRN_EXCHANGE_FLOAT_TEXT_H
+#ifndef FIRN_SCHEMA_FLOAT_TEXT_H
+#define FIRN_SCHEMA_FLOAT_TEXT_H
 
 #include <stddef.h>
 

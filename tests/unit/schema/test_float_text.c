@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-#include "exchange/float_text.h"
+#include "schema/float_text.h"
 #include "support/test_random.h"
 
 static uint64_t
