@@ -55,6 +55,7 @@ enum {
     X(connect, int(void *database, void **out))                                                  \
     X(disconnect, void(void **connection))                                                       \
     X(query, int(void *connection, const char *sql, struct duckdb_result *out))                  \
+    X(rows_changed, uint64_t(struct duckdb_result *result))                                      \
     X(result_error, const char *(struct duckdb_result * result))                                 \
     X(destroy_result, void(struct duckdb_result * result))                                       \
     X(prepare, int(void *connection, const char *sql, void **out))                               \

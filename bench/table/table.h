@@ -70,6 +70,8 @@ struct table_engine {
     void (*close)(struct table_store *store);
     /* Creates the table and fills it; all rows are on disk when this returns. */
     void (*load)(struct table_store *store, const struct table_data *data);
+    /* The same from a file of CSV with a header; returns the number of rows. NULL: the engine has no such call. */
+    uint64_t (*import_csv)(struct table_store *store, const char *path);
     void (*query)(struct table_store *store, enum table_query query, const int64_t bounds[2],
                   struct table_answer *answer);
     /* The whole row as typed values; texts are borrowed until the next call. False: there is none. */

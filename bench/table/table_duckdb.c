@@ -258,6 +258,23 @@ store_load(struct table_store *store, const struct table_data *data)
     execute(store, "checkpoint");
 }
 
+static uint64_t
+store_import_csv(struct table_store *store, const char *path)
+{
+    char sql[8192];
+    struct duckdb_result result;
+    create_table(store, store->setup->schema);
+    (void)snprintf(sql, sizeof(sql), "copy %s from '%s' (format csv, header)",
+                   store->setup->schema->name, path);
+    if (duckdb.query(store->connection, sql, &result) != 0) {
+        table_die("%s: %s", sql, duckdb.result_error(&result));
+    }
+    uint64_t rows = duckdb.rows_changed(&result);
+    duckdb.destroy_result(&result);
+    execute(store, "checkpoint");
+    return rows;
+}
+
 static struct table_text
 text_at(void *vector, uint64_t row)
 {
@@ -431,6 +448,7 @@ const struct table_engine table_engine = {.name = "duckdb",
                                           .open = store_open,
                                           .close = store_close,
                                           .load = store_load,
+                                          .import_csv = store_import_csv,
                                           .query = store_query,
                                           .lookup = store_lookup,
                                           .insert = store_insert,

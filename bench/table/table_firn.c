@@ -138,6 +138,30 @@ store_load(struct table_store *store, const struct table_data *data)
     insert_all(store, data);
 }
 
+static int
+read_file(void *ctx, void *to, size_t size, size_t *out_size, firn_error *err)
+{
+    (void)err;
+    *out_size = fread(to, 1, size, ctx);
+    return ferror(ctx) ? FIRN_IO : FIRN_OK;
+}
+
+static uint64_t
+store_import_csv(struct table_store *store, const char *path)
+{
+    firn_error err = {0};
+    firn_import_statistics statistics = FIRN_IMPORT_STATISTICS_INIT;
+    FILE *file = fopen(path, "r");
+    if (file == NULL) {
+        table_die("cannot open %s", path);
+    }
+    create_table(store, store->setup->schema);
+    table_firn_check(firn_table_import(store->table, read_file, file, NULL, &statistics, &err),
+                     &err);
+    (void)fclose(file);
+    return statistics.rows;
+}
+
 static struct table_text
 text_of(const firn_value *value)
 {
@@ -218,6 +242,7 @@ const struct table_engine table_engine = {.name = "firn",
                                           .open = store_open,
                                           .close = store_close,
                                           .load = store_load,
+                                          .import_csv = store_import_csv,
                                           .query = table_firn_query,
                                           .lookup = store_lookup,
                                           .insert = store_insert,

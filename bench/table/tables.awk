@@ -10,7 +10,7 @@
 function short(x) { return x >= 100 ? sprintf("%.0f", x) : x >= 10 ? sprintf("%.1f", x) : x >= 1 ? sprintf("%.2f", x) : sprintf("%.3f", x) }
 function of(row, engine) { return row SUBSEP engine SUBSEP "value" }
 function cpu(row, engine) { return median(row SUBSEP engine SUBSEP "cpu") }
-function more(kind) { return kind == "rate" || kind == "load" }
+function more(kind) { return kind == "rate" || kind == "load" || kind == "mb" }
 function best(kind, key) { return more(kind) ? maximum(key) : minimum(key) }
 function cell(kind, row, engine,   k) {
     k = of(row, engine)
@@ -19,6 +19,8 @@ function cell(kind, row, engine,   k) {
     if (kind == "ms") return sprintf("%s (%s; %s)", short(median(k)), short(best(kind, k)), short(cpu(row, engine) * 1e3))
     if (kind == "rate") return sprintf("%s (%s; %s)", short(median(k) / 1e3), short(best(kind, k) / 1e3), short(cpu(row, engine) * 1e6))
     if (kind == "load") return sprintf("%s (%s; %s)", short(median(k)), short(best(kind, k)), short(cpu(row, engine)))
+    if (kind == "mb") return sprintf("%s (%s; %s)", short(median(k)), short(best(kind, k)), \
+        short(median(k) * median(row SUBSEP engine SUBSEP "wall") / cpu(row, engine)))
     if (kind == "bytes") return bytes(median(k))
     return sprintf("%.2f", median(k))
 }
@@ -89,6 +91,7 @@ END {
         "ms=top=top 10 of the users;ms=range=1 % range of the key"
     rates = "rate=lookup=point lookup by key, typed row;rate=insert=insert, a transaction a row, unsynced;" \
         "rate=update=update by key, a transaction a row, unsynced"
+    texts = "mb=csv_lineitem=CSV in, durable, lineitem;mb=csv_events=CSV in, durable, events"
     loads = "load=load_lineitem=durable load, lineitem;load=load_events=durable load, events"
     through = "ms=sql_scan=through SQL: four columns of lineitem;ms=sql_scan_all=through SQL: all columns of lineitem;" \
         "ms=sql_texts=through SQL: four texts of orders;" \
@@ -105,13 +108,14 @@ END {
     table("milliseconds: median (least; CPU)", queries ";" through)
     table("thousands a second: median (best; CPU µs)", rates ";" through_rates)
     table("millions of rows a second: median (best; CPU s of all)", loads ";" through_loads)
+    table("megabytes of CSV a second: median (best; of one processor)", texts)
     table("bytes on disk", sizes)
     table("by the space before", space)
     if ("firn" in known) {
         gsub(/bytes=size_lineitem=/, "bytes=size_lineitem=size of ", sizes)
         gsub(/bytes=size_events=/, "bytes=size_events=size of ", sizes)
         gsub(/bytes=size_sql=/, "bytes=size_sql=size of ", sizes)
-        ratios("firn by peer, more is better", queries ";" through ";" rates ";" through_rates ";" loads ";" through_loads ";" sizes ";" space)
+        ratios("firn by peer, more is better", queries ";" through ";" rates ";" through_rates ";" loads ";" through_loads ";" texts ";" sizes ";" space)
         longer()
     }
 }
