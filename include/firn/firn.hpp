@@ -1985,7 +1985,7 @@ class workspace
     untag(const std::string &name)
     {
         firn_error err;
-        detail::check(firn_workspace_tag_remove(handle_.get(), name.c_str(), &err), err);
+        detail::check(firn_workspace_tag_delete(handle_.get(), name.c_str(), &err), err);
     }
     void
     tags(const std::function<void(const firn_workspace_tag &)> &each)

@@ -356,8 +356,8 @@ typedef struct firn_workspace_watch_options {
     int64_t interval_max_ms; /* save at the latest this long after a change; default 1 min */
     int64_t rescan_ms;       /* how often to visit every directory, > 0; default 5 min */
     bool only_watch;         /* never save; only make other saves fast */
-    /* Both come from the calling thread. During SAVED, on_event may call
-     * firn_workspace_gc. on_tick is called at least once a second: the watch ends, and its call returns
+    /* Both come from the calling thread. During SAVED, on_event may call firn_workspace_gc: an automatic
+     * collection does not wait for another one there, but returns FIRN_BUSY. on_tick is called at least once a second: the watch ends, and its call returns
      * FIRN_OK, when on_tick returns anything but FIRN_OK. */
     void (*on_event)(void *ctx, const firn_workspace_watch_event *event);
     int (*on_tick)(void *ctx);
@@ -453,8 +453,8 @@ FIRN_API FIRN_MUST_CHECK int firn_workspace_tag_set(firn_workspace *workspace, c
                                                     const char *reference, bool may_replace,
                                                     firn_workspace_checkpoint **out,
                                                     firn_error *err);
-/* Removes a tag; the checkpoint stays. FIRN_NOT_FOUND if there is no such tag. */
-FIRN_API FIRN_MUST_CHECK int firn_workspace_tag_remove(firn_workspace *workspace, const char *name,
+/* Deletes a tag; the checkpoint stays. FIRN_NOT_FOUND if there is no such tag. */
+FIRN_API FIRN_MUST_CHECK int firn_workspace_tag_delete(firn_workspace *workspace, const char *name,
                                                        firn_error *err);
 /* Lists the tags in byte order of their names. */
 FIRN_API FIRN_MUST_CHECK int firn_workspace_tag_list(firn_workspace *workspace,

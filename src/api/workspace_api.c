@@ -341,12 +341,12 @@ firn_workspace_tag_set(firn_workspace *workspace, const char *name, const char *
 }
 
 int
-firn_workspace_tag_remove(firn_workspace *workspace, const char *name, firn_error *err)
+firn_workspace_tag_delete(firn_workspace *workspace, const char *name, firn_error *err)
 {
     API_ANY_ERROR(err);
     API_REQUIRE(workspace != NULL && name != NULL, err, "workspace and name must not be NULL");
     API_OWN(workspace, "workspace", err);
-    return api_check_told(firn_ws_tag_remove(workspace, name, err), err);
+    return api_check_told(firn_ws_tag_delete(workspace, name, err), err);
 }
 
 int

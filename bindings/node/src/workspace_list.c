@@ -226,7 +226,7 @@ ws_tag_run(struct call *call, firn_error *err)
 {
     struct ws_call *self = (struct ws_call *)(void *)call;
     if (self->reference == NULL) {
-        return firn_workspace_tag_remove(self->handle->object, self->other, err);
+        return firn_workspace_tag_delete(self->handle->object, self->other, err);
     }
     return firn_workspace_tag_set(self->handle->object, self->other, self->reference,
                                   self->as.other.replace, &self->checkpoint, err);

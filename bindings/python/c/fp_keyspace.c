@@ -375,7 +375,7 @@ change_in_txn(fp_keyspace *self, enum change change, firn_slice key, firn_slice 
     } else if (change == INSERT && code == FIRN_NOT_FOUND) {
         code = FIRN_OK;
     } else if (change == COMPARE_AND_PUT && code == FIRN_OK &&
-               (size != expected.size || memcmp(old, expected.data, size) != 0)) {
+               (size != expected.size || (size > 0 && memcmp(old, expected.data, size) != 0))) {
         code = FIRN_CONFLICT;
     }
     firn_release(old);

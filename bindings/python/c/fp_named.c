@@ -140,7 +140,7 @@ change_one(PyObject *self, enum one one, const char *reference, const char *name
         code = firn_workspace_tag_set(workspace, name, reference, may_replace, &checkpoint, &err);
         break;
     case UNTAG:
-        code = firn_workspace_tag_remove(workspace, name, &err);
+        code = firn_workspace_tag_delete(workspace, name, &err);
         break;
     default:
         code = firn_workspace_pin_set(workspace, &reference, 1, one == PIN, NULL, NULL, &err);

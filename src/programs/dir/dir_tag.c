@@ -24,7 +24,7 @@ attempt(void *ctx, firn_error *err)
 {
     struct tagging *tagging = ctx;
     return tagging->reference == NULL
-               ? firn_workspace_tag_remove(tagging->workspace, tagging->name, err)
+               ? firn_workspace_tag_delete(tagging->workspace, tagging->name, err)
                : firn_workspace_tag_set(tagging->workspace, tagging->name, tagging->reference,
                                         tagging->may_replace, &tagging->checkpoint, err);
 }

@@ -31,7 +31,7 @@ FIRN_MUST_CHECK int firn_ws_list(struct firn_ws *ws, const firn_workspace_list_o
 FIRN_MUST_CHECK int firn_ws_tag_set(struct firn_ws *ws, const char *name, const char *reference,
                                     bool may_replace, firn_workspace_checkpoint **out,
                                     firn_error *err);
-FIRN_MUST_CHECK int firn_ws_tag_remove(struct firn_ws *ws, const char *name, firn_error *err);
+FIRN_MUST_CHECK int firn_ws_tag_delete(struct firn_ws *ws, const char *name, firn_error *err);
 FIRN_MUST_CHECK int firn_ws_tag_list(struct firn_ws *ws,
                                      int (*visit)(void *ctx, const firn_workspace_tag *tag),
                                      void *ctx, firn_error *err);

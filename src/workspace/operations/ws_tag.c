@@ -78,7 +78,7 @@ out:
 }
 
 int
-firn_ws_tag_remove(struct firn_ws *ws, const char *name, firn_error *err)
+firn_ws_tag_delete(struct firn_ws *ws, const char *name, firn_error *err)
 {
     struct firn_ws_opened opened;
     int rc = firn_ws_opened_open(ws, FIRN_WS_WRITE, &opened, err);

@@ -136,9 +136,9 @@ firn_tree_encode_entry(struct firn_buf *out, const struct firn_tree_entry *entry
     } else {
         FIRN_TRY(firn_buf_append(out, entry->hash.bytes, sizeof entry->hash.bytes));
     }
-    FIRN_TRY(append_tagged(out, TREE_TAG_XATTRS, entry->xattrs));
-    FIRN_TRY(append_tagged(out, TREE_TAG_HARD_LINK, entry->hard_link));
-    FIRN_TRY(firn_buf_append_varint(out, TREE_TAG_END));
+    FIRN_TRY(append_tagged(out, FIRN_TREE_TAG_XATTRS, entry->xattrs));
+    FIRN_TRY(append_tagged(out, FIRN_TREE_TAG_HARD_LINK, entry->hard_link));
+    FIRN_TRY(firn_buf_append_varint(out, FIRN_TREE_TAG_END));
     DCHECK(is_canonical(firn_bytes(out->data + start, out->size - start)));
     return FIRN_OK;
 out:
@@ -150,19 +150,19 @@ out:
 static int
 decode_tags(struct firn_reader *reader, struct firn_tree_entry *entry, firn_error *err)
 {
-    uint64_t last = TREE_TAG_END;
+    uint64_t last = FIRN_TREE_TAG_END;
     for (;;) {
         uint64_t tag;
         if (!firn_reader_varint(reader, &tag)) {
             return firn_error_set(err, FIRN_CORRUPT, "directory entry is cut short");
         }
-        if (tag == TREE_TAG_END) {
+        if (tag == FIRN_TREE_TAG_END) {
             return FIRN_OK;
         }
         firn_slice *field;
-        if (tag == TREE_TAG_XATTRS) {
+        if (tag == FIRN_TREE_TAG_XATTRS) {
             field = &entry->xattrs;
-        } else if (tag == TREE_TAG_HARD_LINK) {
+        } else if (tag == FIRN_TREE_TAG_HARD_LINK) {
             field = &entry->hard_link;
         } else {
             return firn_error_set(err, FIRN_NEWER,
@@ -307,16 +307,17 @@ firn_tree_references(firn_slice object,
                      void *ctx, firn_error *err)
 {
     const struct references references = {visit, ctx};
-    if (object.size < TREE_HEADER_SIZE || object.size > FIRN_TREE_OBJECT_SIZE_MAX ||
+    if (object.size < FIRN_TREE_HEADER_SIZE || object.size > FIRN_TREE_OBJECT_SIZE_MAX ||
         object.data[1] >= FIRN_TREE_LEVELS_MAX) {
         return firn_error_set(err, FIRN_CORRUPT, "a directory object is malformed");
     }
-    if (object.data[0] != TREE_FORMAT) {
+    if (object.data[0] != FIRN_TREE_FORMAT) {
         return firn_error_set(err, FIRN_NEWER,
                               "a directory object has format %u, this version knows %u",
-                              object.data[0], TREE_FORMAT);
+                              object.data[0], FIRN_TREE_FORMAT);
     }
-    firn_slice body = firn_bytes(object.data + TREE_HEADER_SIZE, object.size - TREE_HEADER_SIZE);
+    firn_slice body =
+        firn_bytes(object.data + FIRN_TREE_HEADER_SIZE, object.size - FIRN_TREE_HEADER_SIZE);
     return object.data[1] == 0 ? visit_entries(&references, body, err)
                                : visit_items(&references, body, err);
 }

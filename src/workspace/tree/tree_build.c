@@ -73,7 +73,7 @@ put_object(struct builder *builder, unsigned level, firn_slice body, firn_hash *
 {
     firn_buf_clear(&builder->object);
     int rc;
-    FIRN_TRY(firn_buf_append_u8(&builder->object, TREE_FORMAT));
+    FIRN_TRY(firn_buf_append_u8(&builder->object, FIRN_TREE_FORMAT));
     FIRN_TRY(firn_buf_append_u8(&builder->object, (uint8_t)level));
     FIRN_TRY(firn_buf_append_slice(&builder->object, body));
     firn_blake3_hash_of(builder->object.data, builder->object.size, out_hash);
@@ -104,7 +104,7 @@ out:
 static bool
 name_cuts(firn_slice name)
 {
-    return (firn_xxh3(name.data, name.size, 0) & TREE_CUT_MASK) == 0;
+    return (firn_xxh3(name.data, name.size, 0) & FIRN_TREE_CUT_MASK) == 0;
 }
 
 /* Cuts one level into parts; their items are collected in builder->upper. */
@@ -119,7 +119,7 @@ put_parts(struct builder *builder, unsigned level, firn_slice body, firn_error *
         firn_slice element;
         firn_slice name;
         CHECK(next_element(&rest, level, &element, &name));
-        if (part.size > 0 && part.size + element.size > TREE_PART_SIZE_MAX) {
+        if (part.size > 0 && part.size + element.size > FIRN_TREE_PART_SIZE_MAX) {
             int rc = put_part(builder, level, part, last_name, err);
             if (rc != FIRN_OK) {
                 return rc;
@@ -128,7 +128,7 @@ put_parts(struct builder *builder, unsigned level, firn_slice body, firn_error *
         }
         part.size += element.size;
         last_name = name;
-        if (part.size >= TREE_PART_SIZE_MIN && rest.size > 0 && name_cuts(name)) {
+        if (part.size >= FIRN_TREE_PART_SIZE_MIN && rest.size > 0 && name_cuts(name)) {
             int rc = put_part(builder, level, part, last_name, err);
             if (rc != FIRN_OK) {
                 return rc;
@@ -151,7 +151,7 @@ firn_tree_build(firn_slice encoded_entries,
     int rc = FIRN_OK;
     /* A single element may be larger than a part: then it is a part of its own, and more levels
      * would not help. */
-    while (bytes.size > TREE_PART_SIZE_MAX) {
+    while (bytes.size > FIRN_TREE_PART_SIZE_MAX) {
         CHECK(level + 1 < FIRN_TREE_LEVELS_MAX);
         firn_buf_clear(&builder.upper);
         FIRN_TRY(put_parts(&builder, level, bytes, err));

@@ -18,17 +18,17 @@
 #define FIRN_TREE_TREE_FORMAT_H
 
 enum {
-    TREE_FORMAT = 1,
-    TREE_HEADER_SIZE = 2,
-    TREE_TAG_END = 0,
-    TREE_TAG_XATTRS = 1,
-    TREE_TAG_HARD_LINK = 2,
-    /* A body of at most TREE_PART_SIZE_MAX bytes is one object. A larger one is cut after each
-     * name whose XXH3-64 has none of the bits of TREE_CUT_MASK once the part has
-     * TREE_PART_SIZE_MIN bytes, and in any case before it would exceed TREE_PART_SIZE_MAX. */
-    TREE_PART_SIZE_MIN = 8 << 10,
-    TREE_PART_SIZE_MAX = 64 << 10,
-    TREE_CUT_MASK = 0xff
+    FIRN_TREE_FORMAT = 1,
+    FIRN_TREE_HEADER_SIZE = 2,
+    FIRN_TREE_TAG_END = 0,
+    FIRN_TREE_TAG_XATTRS = 1,
+    FIRN_TREE_TAG_HARD_LINK = 2,
+    /* A body of at most FIRN_TREE_PART_SIZE_MAX bytes is one object. A larger one is cut after each
+     * name whose XXH3-64 has none of the bits of FIRN_TREE_CUT_MASK once the part has
+     * FIRN_TREE_PART_SIZE_MIN bytes, and in any case before it would exceed FIRN_TREE_PART_SIZE_MAX. */
+    FIRN_TREE_PART_SIZE_MIN = 8 << 10,
+    FIRN_TREE_PART_SIZE_MAX = 64 << 10,
+    FIRN_TREE_CUT_MASK = 0xff
 };
 
 #endif

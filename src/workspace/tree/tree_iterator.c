@@ -48,17 +48,18 @@ load(struct firn_tree_iterator *iterator, const firn_hash *hash, struct level *i
 {
     int rc;
     FIRN_TRY(iterator->source.read(iterator->source.ctx, hash, &into->object, err));
-    if (into->object.size < TREE_HEADER_SIZE || into->object.size > FIRN_TREE_OBJECT_SIZE_MAX) {
+    if (into->object.size < FIRN_TREE_HEADER_SIZE ||
+        into->object.size > FIRN_TREE_OBJECT_SIZE_MAX) {
         return corrupt(iterator, err, "its size is out of range");
     }
-    if (into->object.data[0] != TREE_FORMAT) {
+    if (into->object.data[0] != FIRN_TREE_FORMAT) {
         firn_error_set(err, FIRN_NEWER, "directory object has format %u, this version knows %u",
-                       into->object.data[0], TREE_FORMAT);
+                       into->object.data[0], FIRN_TREE_FORMAT);
         return FIRN_NEWER;
     }
     *out_level = into->object.data[1];
-    into->rest =
-        firn_bytes(into->object.data + TREE_HEADER_SIZE, into->object.size - TREE_HEADER_SIZE);
+    into->rest = firn_bytes(into->object.data + FIRN_TREE_HEADER_SIZE,
+                            into->object.size - FIRN_TREE_HEADER_SIZE);
     if (*out_level >= FIRN_TREE_LEVELS_MAX) {
         return corrupt(iterator, err, "it has too many levels");
     }

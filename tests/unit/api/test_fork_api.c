@@ -515,7 +515,7 @@ write_bytes(void *ctx, firn_slice bytes, firn_error *error)
     X(firn_workspace_save, opened.workspace, NULL, NULL)                                           \
     X(firn_workspace_status, opened.workspace, NULL, NULL, NULL, NULL)                             \
     X(firn_workspace_tag_list, opened.workspace, VISIT(const firn_workspace_tag *), NULL)          \
-    X(firn_workspace_tag_remove, opened.workspace, "t")                                            \
+    X(firn_workspace_tag_delete, opened.workspace, "t")                                            \
     X(firn_workspace_tag_set, opened.workspace, "t", "1", false, NULL)                             \
     X(firn_workspace_steps, opened.workspace, NULL, NULL, NULL, NULL)                              \
     X(firn_workspace_undo, opened.workspace, NULL, NULL)                                           \

@@ -226,8 +226,8 @@ tags_and_lists_of_workspaces_check_their_arguments(void **state)
     assert_int_equal(firn_workspace_tag_set(workspace, "1", "1", false, NULL, &err), FIRN_INVALID);
     assert_int_equal(firn_workspace_tag_set(workspace, "a", "1", false, NULL, &err),
                      FIRN_NOT_FOUND);
-    assert_int_equal(firn_workspace_tag_remove(workspace, NULL, &err), FIRN_INVALID);
-    assert_int_equal(firn_workspace_tag_remove(workspace, "a", &err), FIRN_NOT_FOUND);
+    assert_int_equal(firn_workspace_tag_delete(workspace, NULL, &err), FIRN_INVALID);
+    assert_int_equal(firn_workspace_tag_delete(workspace, "a", &err), FIRN_NOT_FOUND);
     assert_int_equal(firn_workspace_tag_list(workspace, NULL, NULL, &err), FIRN_INVALID);
     assert_int_equal(firn_workspace_tag_list(workspace, visit_tag, &seen, &err), FIRN_OK);
 

@@ -263,7 +263,7 @@ a_tag_keeps_a_safety_checkpoint_and_goes_with_its_checkpoint(void **state)
     ws_assert_dump(&world, lost);
     gc_delete(&world, "keep");
     assert_int_equal(gc_try_delete(&world, "keep"), FIRN_NOT_FOUND);
-    assert_int_equal(firn_ws_tag_remove(world.ws, "keep", &world.err), FIRN_NOT_FOUND);
+    assert_int_equal(firn_ws_tag_delete(world.ws, "keep", &world.err), FIRN_NOT_FOUND);
     free(lost);
     ws_world_close(&world);
 }

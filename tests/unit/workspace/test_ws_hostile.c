@@ -649,7 +649,7 @@ newer_record(struct ws_plant *planting)
 static void
 newer_directory(struct ws_plant *planting)
 {
-    const uint8_t object[] = {TREE_FORMAT + 1, 0, 1, 2, 3};
+    const uint8_t object[] = {FIRN_TREE_FORMAT + 1, 0, 1, 2, 3};
     ws_plant_begin(planting);
     struct ws_plant_entry raw = {.name = "b", .kind = FIRN_TREE_DIR};
     raw.hash = ws_plant_object(planting, FIRN_PACKFILE_TREE, firn_bytes(object, sizeof object),
@@ -665,7 +665,7 @@ newer_field_of_an_entry(struct ws_plant *planting)
     struct ws_plant_entry raw = {.name = "b", .kind = FIRN_TREE_FILE, .size = 5};
     ws_plant_begin(planting);
     raw.hash = ws_plant_blob(planting, "first");
-    assert_int_equal(firn_buf_append_u8(&object, TREE_FORMAT), FIRN_OK);
+    assert_int_equal(firn_buf_append_u8(&object, FIRN_TREE_FORMAT), FIRN_OK);
     assert_int_equal(firn_buf_append_u8(&object, 0), FIRN_OK);
     ws_plant_append(&object, &raw);
     object.size--; /* the end */

@@ -344,8 +344,8 @@ tags_name_checkpoints(void **state)
     assert_int_equal(firn_ws_find(world.ws, "v2", &found, &world.err), FIRN_OK);
     assert_int_equal(found->number, 1);
     assert_int_equal(firn_ws_find(world.ws, "V2", &found, &world.err), FIRN_NOT_FOUND);
-    assert_int_equal(firn_ws_tag_remove(world.ws, "v2", &world.err), FIRN_OK);
-    assert_int_equal(firn_ws_tag_remove(world.ws, "v2", &world.err), FIRN_NOT_FOUND);
+    assert_int_equal(firn_ws_tag_delete(world.ws, "v2", &world.err), FIRN_OK);
+    assert_int_equal(firn_ws_tag_delete(world.ws, "v2", &world.err), FIRN_NOT_FOUND);
     assert_tags(&world, "abc=1 ");
     ws_assert_check_clean(&world);
     ws_world_close(&world);
@@ -443,7 +443,7 @@ run(struct ws_world *world, enum operation operation)
         return set_tag(world, "new", "1", false);
     }
     if (operation == UNTAG) {
-        return firn_ws_tag_remove(world->ws, "old", &world->err);
+        return firn_ws_tag_delete(world->ws, "old", &world->err);
     }
     rc = try_open(world, path, operation == INIT_INNER, &ws);
     if (rc == FIRN_OK && operation == ADOPT) {

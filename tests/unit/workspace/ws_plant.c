@@ -121,21 +121,21 @@ ws_plant_append(struct firn_buf *out, const struct ws_plant_entry *entry)
                          FIRN_OK);
     }
     if (entry->xattrs.size > 0) {
-        assert_int_equal(firn_buf_append_varint(out, TREE_TAG_XATTRS), FIRN_OK);
+        assert_int_equal(firn_buf_append_varint(out, FIRN_TREE_TAG_XATTRS), FIRN_OK);
         append(out, entry->xattrs.data, entry->xattrs.size);
     }
     if (entry->hard_link != NULL) {
-        assert_int_equal(firn_buf_append_varint(out, TREE_TAG_HARD_LINK), FIRN_OK);
+        assert_int_equal(firn_buf_append_varint(out, FIRN_TREE_TAG_HARD_LINK), FIRN_OK);
         append(out, entry->hard_link, strlen(entry->hard_link));
     }
-    assert_int_equal(firn_buf_append_varint(out, TREE_TAG_END), FIRN_OK);
+    assert_int_equal(firn_buf_append_varint(out, FIRN_TREE_TAG_END), FIRN_OK);
 }
 
 firn_hash
 ws_plant_dir(struct ws_plant *planting, const struct ws_plant_entry *entries, size_t count)
 {
     struct firn_buf object = {0};
-    assert_int_equal(firn_buf_append_u8(&object, TREE_FORMAT), FIRN_OK);
+    assert_int_equal(firn_buf_append_u8(&object, FIRN_TREE_FORMAT), FIRN_OK);
     assert_int_equal(firn_buf_append_u8(&object, 0), FIRN_OK);
     for (size_t i = 0; i < count; i++) {
         ws_plant_append(&object, &entries[i]);
