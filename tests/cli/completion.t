@@ -15,9 +15,9 @@ Completions and manual pages are made from the same table as the help.
   $ mkdir dir && touch file && firn save -q
   1
   $ bash complete firn ''
-  save list show status diff cat report restore undo redo revert watch delete forget gc tag pin unpin check repair init workspaces trust config mcp hook db import export chkp alxs completion help version
+  save status diff undo redo restore revert watch list show cat report tag pin unpin delete forget hook mcp init config workspaces trust gc check repair db import export chkp alxs help completion version
   $ bash complete firn s
-  save show status
+  save status show
   $ bash complete firn db ''
   put get del scan count search table insert sql load dump delrange keyspaces drop checkpoint checkpoints diff restore undo clone export import flush compact stats check repair destroy
   $ bash complete firn chkp v
@@ -55,7 +55,7 @@ Completions and manual pages are made from the same table as the help.
   $ bash complete firn db put dir ''
   
   $ bash complete firn help r
-  report restore redo revert repair
+  redo restore revert report repair
   $ bash complete firn nonsense ''
   
 
@@ -153,7 +153,7 @@ The program prints them too, for where it was copied on its own.
 Every command has a page, and the pages are valid.
 
   $ if [ -e $PAGES/man/firn.1 ]; then
-  >     for command in $(firn help | sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p'); do
+  >     for command in $(firn help | sed -n '/ commands:$/,/^$/s/^  \([a-z]*\) .*/\1/p'); do
   >         test -s $PAGES/man/firn-$command.1 || echo "no page for $command"
   >     done
   >     for page in $PAGES/man/*.1; do

@@ -12,40 +12,52 @@ The program explains itself, and every command does.
   they are relative to the root of the workspace. With -C DIR a command runs as if
   started in DIR, and relative paths of --store and FIRN_STORE begin there too.
   
-  Commands:
+  Everyday commands:
     save       Save the state of the workspace as a new checkpoint
-    list       List the checkpoints of the workspace, newest first
-    show       Show a checkpoint, or list its files
     status     Show what changed in the workspace since a checkpoint
     diff       Show differences between checkpoints, or one and the disk
-    cat        Print a file as it is in a checkpoint
-    report     Write the history as an HTML page
-    restore    Restore the workspace to a checkpoint
     undo       Go one state back
     redo       Go one state forward, after an undo
+    restore    Restore the workspace to a checkpoint
     revert     Undo what one checkpoint changed and keep later changes
     watch      Save the workspace whenever changes pause
-    delete     Delete checkpoints
-    forget     Remove a file or directory from every checkpoint, for good
-    gc         Delete data that no checkpoint refers to
+  
+  History commands:
+    list       List the checkpoints of the workspace, newest first
+    show       Show a checkpoint, or list its files
+    cat        Print a file as it is in a checkpoint
+    report     Write the history as an HTML page
     tag        Add, list or delete tags (names of checkpoints)
     pin        Protect checkpoints from deletion, or list protected ones
     unpin      Remove pins
-    check      Check that everything saved is present and undamaged
-    repair     Repair a damaged store
+    delete     Delete checkpoints
+    forget     Remove a file or directory from every checkpoint, for good
+  
+  Agent commands:
+    hook       Save before and after each turn of a coding agent
+    mcp        Serve coding agents by the Model Context Protocol
+  
+  Maintenance commands:
     init       Make a store for the workspace, and print where it is
+    config     Show or change settings
     workspaces List, remove or relocate workspaces
     trust      Trust a store that is inside a directory
-    config     Show or change settings
-    mcp        Serve coding agents by the Model Context Protocol
-    hook       Save before and after each turn of a coding agent
+    gc         Delete data that no checkpoint refers to
+    check      Check that everything saved is present and undamaged
+    repair     Repair a damaged store
+  
+  Database commands:
     db         Read and write key-value data and tables in a store
+  
+  Import and export commands:
     import     Bring in what other programs have saved
     export     Write checkpoints for other programs
     chkp       Read and write packs of chkpt
     alxs       Read and write sorted tables of Alopex
-    completion Print a completion script for a shell
+  
+  Help commands:
     help       Explain the program or a command
+    completion Print a completion script for a shell
     version    Print the version
   
   Options:
@@ -73,6 +85,7 @@ The program explains itself, and every command does.
     XDG_DATA_HOME  stores are in firn/ in here (default: ~/.local/share)
     XDG_CONFIG_HOME settings are in firn/config in here (default: ~/.config)
   
+  A beginning of a command's name is enough if no other begins so.
   More about a command: firn help COMMAND
   [2]
   $ firn help | head -n 3

@@ -43,19 +43,14 @@ Listing and showing.
   -rws--x--x uid gid 3000 TIME UTC z = dir/large
   $ firn show 1 --files --json | python3 -c 'import json, sys; print([e["path"] for e in json.load(sys.stdin)["entries"]])'
   ['f']
-  $ firn show
-  ! firn: show: missing REF
-  ! hint: name a checkpoint by its number, by at least four letters of its id, or as latest; firn list shows them
-  ! usage: firn show [options] REF
-  ! help: firn help show
-  [2]
+  $ firn show | cmp - <(firn show latest)
   $ firn show 9
   ! firn: there is no checkpoint '9'
   ! hint: firn list shows the checkpoints
   [3]
   $ firn show 1 2
   ! firn: show: unexpected argument '2'
-  ! usage: firn show [options] REF
+  ! usage: firn show [options] [REF]
   ! help: firn help show
   [2]
 

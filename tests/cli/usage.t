@@ -2,14 +2,25 @@ What is wrong on the command line ends in exit code 2, says why, and changes not
 
   $ echo one >a.txt && firn save -q
   1
-  $ firn sav
-  ! firn: unknown command 'sav'; the nearest is save
+  $ firn saev
+  ! firn: unknown command 'saev'; the nearest is save
   ! help: firn help
   [2]
   $ firn xyzzy
   ! firn: unknown command 'xyzzy'
   ! help: firn help
   [2]
+  $ firn re
+  ! firn: 're' could be redo, restore, revert, report, repair
+  ! help: firn help
+  [2]
+  $ firn checkout 1
+  ! firn: unknown command 'checkout': use 'firn restore'
+  ! help: firn help
+  [2]
+  $ firn stat -s
+  $ firn hel versio | head -n 1
+  usage: firn version
   $ firn ''
   ! firn: unknown command ''
   ! help: firn help
@@ -152,8 +163,8 @@ With --json there is an object even so, and only one.
   firn: list: --limit takes a whole number, not 'abc'
   usage: firn list [options]
   help: firn help list
-  $ firn --json sav 2>errors
-  {"error":{"code":"FIRN_INVALID","message":"unknown command 'sav'; the nearest is save","exit":2}}
+  $ firn --json saev 2>errors
+  {"error":{"code":"FIRN_INVALID","message":"unknown command 'saev'; the nearest is save","exit":2}}
   [2]
   $ firn --json 2>errors
   {"error":{"code":"FIRN_INVALID","message":"missing command","exit":2}}

@@ -28,42 +28,74 @@ static const char about[] =
 /* clang-format off */
 static const struct firn_command *const commands[] = {
     &firn_dir_save,
-    &firn_dir_list,
-    &firn_dir_show,
     &firn_dir_status,
     &firn_dir_diff,
-    &firn_dir_cat,
-    &firn_report,
-    &firn_dir_restore,
     &firn_dir_restore_undo,
     &firn_dir_restore_redo,
+    &firn_dir_restore,
     &firn_dir_revert,
     &firn_dir_watch,
-    &firn_dir_delete,
-    &firn_dir_forget,
-    &firn_dir_gc,
+
+    &firn_dir_list,
+    &firn_dir_show,
+    &firn_dir_cat,
+    &firn_report,
     &firn_dir_tag,
     &firn_dir_pin,
     &firn_dir_pin_remove,
-    &firn_dir_check,
-    &firn_dir_repair,
+    &firn_dir_delete,
+    &firn_dir_forget,
+
+    &firn_hook,
+    &firn_cli_mcp,
+
     &firn_dir_init,
+    &firn_dir_config,
     &firn_dir_workspaces,
     &firn_dir_trust,
-    &firn_dir_config,
-    &firn_cli_mcp,
-    &firn_hook,
+    &firn_dir_gc,
+    &firn_dir_check,
+    &firn_dir_repair,
+
     &firn_data,
+
     &firn_import,
     &firn_import_export,
     &firn_seed_chkp,
     &firn_seed_alxs,
-    &firn_command_completion,
+
     &firn_command_help,
+    &firn_command_completion,
     &firn_command_version,
     NULL,
 };
 /* clang-format on */
+
+static const struct firn_command_section sections[] = {
+    {"Everyday", &firn_dir_save}, {"History", &firn_dir_list},
+    {"Agent", &firn_hook},        {"Maintenance", &firn_dir_init},
+    {"Database", &firn_data},     {"Import and export", &firn_import},
+    {"Help", &firn_command_help}, {NULL, NULL},
+};
+
+/* git's, jj's and restic's, where no command of ours has the name. */
+static const struct firn_command_note foreign[] = {
+    {"add", "firn saves every file; rules exclude some ('firn help save')"},
+    {"backup", "use 'firn save'"},
+    {"branch", "there are no branches; 'firn tag' names a checkpoint"},
+    {"checkout", "use 'firn restore'"},
+    {"clean", "'firn restore' also removes files that the checkpoint does not have"},
+    {"commit", "use 'firn save'"},
+    {"fsck", "use 'firn check'"},
+    {"ls", "use 'firn list', or 'firn show REF --files' for the files of a checkpoint"},
+    {"prune", "use 'firn gc'"},
+    {"reset", "use 'firn undo', or 'firn restore' to go to a checkpoint"},
+    {"rm", "use 'firn delete' for checkpoints, or 'firn forget' for a file in all of them"},
+    {"snapshots", "use 'firn list'"},
+    {"stash", "use 'firn save' and then 'firn restore'; nothing needs to be put aside"},
+    {"switch", "use 'firn restore'"},
+    {NULL, NULL},
+};
 
 static const struct firn_command_global globals[] = {
     {{"directory", 'C', "DIR", "run as if started in DIR"}, FIRN_COMMAND_USES_WORKSPACE},
@@ -100,6 +132,8 @@ static const struct firn_command_note environment[] = {
 const struct firn_command_program firn_cli_table = {
     .about = about,
     .commands = commands,
+    .sections = sections,
+    .foreign = foreign,
     .globals = globals,
     .exit_codes = exit_codes,
     .environment = environment,

@@ -410,7 +410,7 @@ run_named(struct parse *parse, int argc, char **argv)
 {
     assert(argc > 0);
     struct firn_cli *cli = parse->cli;
-    const struct firn_command *command = firn_command_find(cli->program->commands, argv[0]);
+    const struct firn_command *command = firn_command_find_typed(cli->program->commands, argv[0]);
     if (command == NULL) {
         return firn_command_unknown(cli, cli->program->commands, argv[0]);
     }
@@ -643,12 +643,32 @@ firn_command_unknown(struct firn_cli *cli, const struct firn_command *const *com
     assert(commands[0] != NULL);
     const char *nearest = NULL;
     unsigned smallest = 3;
-    for (; *commands != NULL; commands++) {
-        unsigned found = distance(name, (*commands)->name);
-        if (found < smallest && found < strlen((*commands)->name)) {
-            smallest = found;
-            nearest = (*commands)->name;
+    char list[FIRN_ERROR_TEXT_SIZE] = "";
+    size_t size = 0;
+    unsigned beginnings = 0;
+    const bool is_top = commands == cli->program->commands;
+    for (const struct firn_command_note *at = cli->program->foreign; is_top && at->name != NULL;
+         at++) {
+        if (strcmp(at->name, name) == 0) {
+            return firn_command_misused(cli, "unknown command '%s': %s", name, at->text);
         }
+    }
+    for (; *commands != NULL; commands++) {
+        const char *known = (*commands)->name;
+        unsigned found = distance(name, known);
+        if (found < smallest && found < strlen(known)) {
+            smallest = found;
+            nearest = known;
+        }
+        if (is_top && name[0] != '\0' && strncmp(name, known, strlen(name)) == 0 &&
+            size < sizeof(list)) {
+            size += (size_t)snprintf(list + size, sizeof(list) - size, "%s%s",
+                                     beginnings > 0 ? ", " : "", known);
+            beginnings++;
+        }
+    }
+    if (beginnings > 1) {
+        return firn_command_misused(cli, "'%s' could be %s", name, list);
     }
     return nearest != NULL
                ? firn_command_misused(cli, "unknown command '%s'; the nearest is %s", name, nearest)
@@ -685,6 +705,25 @@ firn_command_find(const struct firn_command *const *commands, const char *name)
         }
     }
     return NULL;
+}
+
+const struct firn_command *
+firn_command_find_typed(const struct firn_command *const *commands, const char *word)
+{
+    const struct firn_command *found = firn_command_find(commands, word);
+    if (found != NULL) {
+        return found;
+    }
+    size_t size = strlen(word);
+    for (; *commands != NULL; commands++) {
+        if (size > 0 && strncmp((*commands)->name, word, size) == 0) {
+            if (found != NULL) {
+                return NULL;
+            }
+            found = *commands;
+        }
+    }
+    return found;
 }
 
 const char *

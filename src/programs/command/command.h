@@ -78,10 +78,19 @@ struct firn_command_note {
     const char *text;
 };
 
+/* A heading of the list of commands. */
+struct firn_command_section {
+    const char *title;
+    const struct firn_command *first; /* stands above this one */
+};
+
 /* All commands, and what they share. Lists end with a NULL pointer or a NULL name. */
 struct firn_command_program {
     const char *about;                          /* what the program is, in two or three sentences */
     const struct firn_command *const *commands; /* in the order in which the help lists them */
+    const struct firn_command_section *sections; /* in the same order; the first begins the list */
+    /* Commands of other programs, and what is to be said to a user who types one. */
+    const struct firn_command_note *foreign;
     const struct firn_command_global *globals;
     const struct firn_command_note *exit_codes;
     const struct firn_command_note *environment;

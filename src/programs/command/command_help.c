@@ -99,11 +99,17 @@ name_column(const struct firn_command *const *commands)
     return column;
 }
 
+/* sections may be NULL. */
 static void
-print_commands(const struct firn_command *const *commands)
+print_commands(const struct firn_command *const *commands,
+               const struct firn_command_section *sections)
 {
     const size_t column = name_column(commands);
     for (; *commands != NULL; commands++) {
+        if (sections != NULL && *commands == sections->first) {
+            firn_term_out_format("\n%s commands:\n", sections->title);
+            sections++;
+        }
         firn_term_out_format("  %s", (*commands)->name);
         pad(strlen((*commands)->name), column);
         firn_term_out_format("%s\n", (*commands)->summary);
@@ -124,16 +130,16 @@ print_notes(const char *title, const struct firn_command_note *notes)
 void
 firn_command_help_overview(const struct firn_command_program *program)
 {
-    firn_term_out_format("usage: firn COMMAND [options] [arguments]\n\n%s\n\nCommands:\n",
-                         program->about);
-    print_commands(program->commands);
+    firn_term_out_format("usage: firn COMMAND [options] [arguments]\n\n%s\n", program->about);
+    print_commands(program->commands, program->sections);
     firn_term_out_text("\nOptions:\n");
     for (const struct firn_command_global *at = program->globals; at->option.name != NULL; at++) {
         print_option(NULL, &at->option, true);
     }
     print_notes("Exit codes", program->exit_codes);
     print_notes("Environment", program->environment);
-    firn_term_out_text("\nMore about a command: firn help COMMAND\n");
+    firn_term_out_text("\nA beginning of a command's name is enough if no other begins so.\n"
+                       "More about a command: firn help COMMAND\n");
 }
 
 void
@@ -142,7 +148,7 @@ firn_command_help_group(const struct firn_command *group)
     assert(group->members != NULL);
     firn_term_out_format("usage: firn %s COMMAND [options] [arguments]\n\n%s\n\nCommands:\n",
                          group->name, group->help);
-    print_commands(group->members);
+    print_commands(group->members, NULL);
     firn_term_out_format("\nMore about a command: firn help %s COMMAND\n", group->name);
 }
 
@@ -178,7 +184,8 @@ run(struct firn_cli *cli)
         firn_command_help_overview(cli->program);
         return FIRN_EXIT_OK;
     }
-    const struct firn_command *first = firn_command_find(cli->program->commands, cli->arguments[0]);
+    const struct firn_command *first =
+        firn_command_find_typed(cli->program->commands, cli->arguments[0]);
     if (first == NULL) {
         cli->command = NULL; /* the mistake is not one in the use of help */
         return firn_command_unknown(cli, cli->program->commands, cli->arguments[0]);

@@ -10,6 +10,9 @@
 /* A command by name; NULL if there is none. */
 const struct firn_command *firn_command_find(const struct firn_command *const *commands,
                                              const char *name);
+/* The same as a user types it: the name, or a beginning of one name alone. */
+const struct firn_command *firn_command_find_typed(const struct firn_command *const *commands,
+                                                   const char *word);
 
 /* The member of a group that the first of the words names, or the first two; *out_used says how many. NULL if there
  * is none. */

@@ -159,7 +159,12 @@ print_overview(const struct firn_command_program *program)
     firn_term_out_text("*firn* _COMMAND_ \\[options\\] \\[arguments\\]\n\n# DESCRIPTION\n\n");
     print_paragraphs(program->about);
     firn_term_out_text("\n# COMMANDS\n\n");
+    const struct firn_command_section *section = program->sections;
     for (const struct firn_command *const *at = program->commands; *at != NULL; at++) {
+        if (*at == section->first) {
+            firn_term_out_format("## %s commands\n\n", section->title);
+            section++;
+        }
         firn_term_out_format("*firn-%s*(1)\n\t", (*at)->name);
         print_escaped((*at)->summary, strlen((*at)->summary));
         firn_term_out_text(".\n\n");

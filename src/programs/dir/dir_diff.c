@@ -157,11 +157,7 @@ run(struct firn_cli *cli)
     firn_workspace *workspace = NULL;
     struct firn_task_workspace_paths paths = {NULL, 0};
     firn_workspace_diff_options options = FIRN_WORKSPACE_DIFF_OPTIONS_INIT;
-    int references = cli->arguments_before_dashes;
-    if (references > 2) {
-        return firn_command_misused(cli, "more than two checkpoints before the paths: write -- "
-                                         "between them");
-    }
+    struct firn_task_references references = {0};
     int exit_code = firn_show_difference_init(shown, cli, FIRN_SHOW_DIFFERENCE_NAMES, &options);
     if (exit_code != FIRN_EXIT_OK) {
         return exit_code;
@@ -175,11 +171,14 @@ run(struct firn_cli *cli)
     if (rows == NULL && shown->form == FIRN_SHOW_DIFFERENCE_STAT) {
         listing.rows_max = 0; /* they are counted */
     }
-    options.before = references > 0 ? cli->arguments[0] : NULL;
-    options.after = references > 1 ? cli->arguments[1] : NULL;
     exit_code = firn_task_workspace_open(cli, &workspace);
     if (exit_code == FIRN_EXIT_OK) {
-        exit_code = firn_task_workspace_paths_init(cli, workspace, references, &paths);
+        exit_code = firn_task_references_init(cli, workspace, 2, &references);
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        options.before = references.first;
+        options.after = references.second;
+        exit_code = firn_task_workspace_paths_init(cli, workspace, references.words, &paths);
     }
     if (exit_code == FIRN_EXIT_OK) {
         options.paths = paths.slices;
@@ -192,6 +191,7 @@ run(struct firn_cli *cli)
     firn_show_difference_deinit(shown);
     firn_task_databases_deinit(&listing.databases);
     firn_task_workspace_paths_deinit(&paths);
+    firn_task_references_deinit(&references);
     firn_workspace_close(workspace);
     return exit_code;
 }
@@ -219,9 +219,12 @@ const struct firn_command firn_dir_diff = {
             "Prints one row for each difference: added, changed (content, link target or\n"
             "kind), metadata (only mode, owner, time or attributes), removed or renamed.\n"
             "Times of directories are ignored. The exit code is 0 whether or not there are\n"
-            "differences. PATHs come after -- and limit the comparison to themselves and\n"
-            "everything below them. Paths are relative to the current directory, except in a\n"
-            "patch, where they are relative to the root of the workspace.\n"
+            "differences. A..B are two checkpoints, too; a missing one is the latest.\n"
+            "\n"
+            "PATHs limit the comparison to themselves and everything below them. A word that\n"
+            "names no checkpoint, but a file or directory, is a path; after -- every word is\n"
+            "one. Paths are relative to the current directory, except in a patch, where they\n"
+            "are relative to the root of the workspace.\n"
             "\n"
             "A removed and an added file with exactly the same content, if they are not\n"
             "empty, are shown as one renamed file with both paths.\n"

@@ -300,7 +300,7 @@ show(struct firn_cli *cli, firn_workspace *workspace, struct firn_show_differenc
 {
     firn_error err;
     firn_workspace_checkpoint *checkpoint;
-    const char *reference = cli->arguments[0];
+    const char *reference = cli->argument_count > 0 ? cli->arguments[0] : "latest";
     bool with_files = firn_command_has(cli, "files");
     int code = firn_workspace_find(workspace, reference, &checkpoint, &err);
     if (code != FIRN_OK) {
@@ -325,7 +325,7 @@ show(struct firn_cli *cli, firn_workspace *workspace, struct firn_show_differenc
 static int
 run(struct firn_cli *cli)
 {
-    assert(cli->argument_count == 1);
+    assert(cli->argument_count <= 1);
     firn_workspace *workspace = NULL;
     struct firn_task_notices notices;
     struct firn_show_difference shown;
@@ -371,11 +371,11 @@ static const struct firn_command_example examples[] = {
 const struct firn_command firn_dir_show = {
     .name = "show",
     .summary = "Show a checkpoint, or list its files",
-    .arguments = "REF",
+    .arguments = "[REF]",
     .options = options,
     .help = "REF names a checkpoint: its number; its id, or at least the first four letters\n"
             "of it (in any case); a tag; latest; the Nth before another (latest~2); or a time\n"
-            "(\"10 minutes ago\").\n"
+            "(\"10 minutes ago\"). Without it the newest is shown.\n"
             "\n"
             "Changes are counted against the previous checkpoint; in the first one everything\n"
             "is new. --names, --stat and --patch show them as firn diff does.\n"
@@ -384,7 +384,6 @@ const struct firn_command firn_dir_show = {
             "of modification (UTC) and path. -> precedes the target of a symbolic link, and =\n"
             "the first name of a file that has several.",
     .examples = examples,
-    .missing_hint = firn_task_workspace_choose_hint,
     .uses = FIRN_COMMAND_USES_WORKSPACE,
     .run = run,
 };

@@ -324,7 +324,7 @@ run(struct firn_cli *cli)
 {
     firn_workspace *workspace = NULL;
     struct firn_task_workspace_paths paths = {NULL, 0};
-    bool has_reference = cli->arguments_before_dashes > 0;
+    struct firn_task_references references = {0};
     const char *most = firn_command_value(cli, "max-file-size");
     uint64_t file_size_max = 0;
     firn_error err;
@@ -333,15 +333,18 @@ run(struct firn_cli *cli)
     }
     int exit_code = firn_task_workspace_open(cli, &workspace);
     if (exit_code == FIRN_EXIT_OK) {
-        exit_code = firn_task_workspace_paths_init(cli, workspace, has_reference ? 1 : 0, &paths);
+        exit_code = firn_task_references_init(cli, workspace, 1, &references);
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = firn_task_workspace_paths_init(cli, workspace, references.words, &paths);
     }
     if (exit_code == FIRN_EXIT_OK) {
         struct firn_task_settings_today today = firn_task_settings_look(workspace);
         today.file_size_max = most != NULL ? file_size_max : today.file_size_max;
-        exit_code =
-            compare(cli, workspace, has_reference ? cli->arguments[0] : NULL, &paths, &today);
+        exit_code = compare(cli, workspace, references.first, &paths, &today);
     }
     firn_task_workspace_paths_deinit(&paths);
+    firn_task_references_deinit(&references);
     firn_workspace_close(workspace);
     return exit_code;
 }
@@ -355,9 +358,9 @@ static const struct firn_command_option options[] = {
 
 static const struct firn_command_example examples[] = {
     {"firn status", "show what changed since the newest checkpoint"},
-    {"firn status -- .", "the same, only in the current directory"},
+    {"firn status .", "the same, only in the current directory"},
     {"firn status 12 src", "show what changed in src since checkpoint 12"},
-    {"firn status -s -- src", "the same since the newest checkpoint, in short form"},
+    {"firn status -s src", "the same since the newest checkpoint, in short form"},
     {NULL, NULL},
 };
 
@@ -379,8 +382,9 @@ const struct firn_command firn_dir_status = {
             "config save.max-file-size count as excluded, not as added, and are named at the\n"
             "end.\n"
             "\n"
-            "Paths are relative to the current directory. To give paths without REF, write --\n"
-            "before them. Nothing is written anywhere.",
+            "Paths are relative to the current directory. A first word that names no\n"
+            "checkpoint, but a file or directory, is a path; after -- every word is one.\n"
+            "Nothing is written anywhere.",
     .examples = examples,
     .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_STRICT,
     .run = run,

@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "sqlitefile/sqlitefile.h"
 #include "term/term.h"
@@ -51,6 +52,71 @@ firn_task_workspace_check_reference(struct firn_cli *cli)
     }
     return firn_command_misused(cli,
                                 cli->argument_count == 0 ? "missing REF" : "missing REF before --");
+}
+
+/* ---- checkpoints and paths ---- */
+
+static bool
+is_path(const char *word)
+{
+    struct stat status;
+    return lstat(word, &status) == 0;
+}
+
+/* A reference may also be ambiguous, for example: then the command says so. */
+static bool
+is_reference(firn_workspace *workspace, const char *word)
+{
+    int code = firn_workspace_find(workspace, word, NULL, NULL);
+    return code != FIRN_NOT_FOUND && code != FIRN_INVALID;
+}
+
+/* "3..5" */
+static int
+split_range(struct firn_cli *cli, const char *word, struct firn_task_references *out)
+{
+    static const char latest[] = "latest";
+    assert(out->memory == NULL);
+    size_t size = (size_t)(strstr(word, "..") - word);
+    const char *second = word + size + 2;
+    out->memory = malloc(size + 1);
+    if (out->memory == NULL) {
+        return firn_command_report_no_memory(cli);
+    }
+    memcpy(out->memory, word, size);
+    out->memory[size] = '\0';
+    out->first = size > 0 ? out->memory : latest;
+    out->second = *second != '\0' ? second : latest;
+    out->words = 1;
+    return FIRN_EXIT_OK;
+}
+
+int
+firn_task_references_init(struct firn_cli *cli, firn_workspace *workspace, int most,
+                          struct firn_task_references *out)
+{
+    assert(most >= 1 && most <= 2);
+    *out = (struct firn_task_references){0};
+    const int given = cli->arguments_before_dashes;
+    for (; out->words < given && out->words < most; out->words++) {
+        const char *word = cli->arguments[out->words];
+        if (is_path(word) && !is_reference(workspace, word)) {
+            return FIRN_EXIT_OK;
+        }
+        bool may_be_range = out->words == 0 && most == 2 && strstr(word, "..") != NULL;
+        if (may_be_range && !is_reference(workspace, word)) {
+            return split_range(cli, word, out);
+        }
+        *(out->words == 0 ? &out->first : &out->second) = word;
+    }
+    return FIRN_EXIT_OK;
+}
+
+void
+firn_task_references_deinit(struct firn_task_references *references)
+{
+    free(references->memory);
+    *references = (struct firn_task_references){0};
 }
 
 const char *
