@@ -157,7 +157,7 @@ run(struct firn_cli *cli)
     firn_workspace *workspace = NULL;
     struct firn_task_workspace_paths paths = {NULL, 0};
     firn_workspace_diff_options options = FIRN_WORKSPACE_DIFF_OPTIONS_INIT;
-    struct firn_task_references references = {0};
+    struct firn_task_workspace_references references = {0};
     int exit_code = firn_show_difference_init(shown, cli, FIRN_SHOW_DIFFERENCE_NAMES, &options);
     if (exit_code != FIRN_EXIT_OK) {
         return exit_code;
@@ -173,7 +173,7 @@ run(struct firn_cli *cli)
     }
     exit_code = firn_task_workspace_open(cli, &workspace);
     if (exit_code == FIRN_EXIT_OK) {
-        exit_code = firn_task_references_init(cli, workspace, 2, &references);
+        exit_code = firn_task_workspace_references_init(cli, workspace, 2, &references);
     }
     if (exit_code == FIRN_EXIT_OK) {
         options.before = references.first;
@@ -191,7 +191,7 @@ run(struct firn_cli *cli)
     firn_show_difference_deinit(shown);
     firn_task_databases_deinit(&listing.databases);
     firn_task_workspace_paths_deinit(&paths);
-    firn_task_references_deinit(&references);
+    firn_task_workspace_references_deinit(&references);
     firn_workspace_close(workspace);
     return exit_code;
 }

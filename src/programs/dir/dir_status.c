@@ -324,7 +324,7 @@ run(struct firn_cli *cli)
 {
     firn_workspace *workspace = NULL;
     struct firn_task_workspace_paths paths = {NULL, 0};
-    struct firn_task_references references = {0};
+    struct firn_task_workspace_references references = {0};
     const char *most = firn_command_value(cli, "max-file-size");
     uint64_t file_size_max = 0;
     firn_error err;
@@ -333,7 +333,7 @@ run(struct firn_cli *cli)
     }
     int exit_code = firn_task_workspace_open(cli, &workspace);
     if (exit_code == FIRN_EXIT_OK) {
-        exit_code = firn_task_references_init(cli, workspace, 1, &references);
+        exit_code = firn_task_workspace_references_init(cli, workspace, 1, &references);
     }
     if (exit_code == FIRN_EXIT_OK) {
         exit_code = firn_task_workspace_paths_init(cli, workspace, references.words, &paths);
@@ -344,7 +344,7 @@ run(struct firn_cli *cli)
         exit_code = compare(cli, workspace, references.first, &paths, &today);
     }
     firn_task_workspace_paths_deinit(&paths);
-    firn_task_references_deinit(&references);
+    firn_task_workspace_references_deinit(&references);
     firn_workspace_close(workspace);
     return exit_code;
 }

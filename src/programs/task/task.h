@@ -78,7 +78,7 @@ int firn_task_workspace_paths_init(struct firn_cli *cli, const firn_workspace *w
 void firn_task_workspace_paths_deinit(struct firn_task_workspace_paths *paths);
 
 /* The checkpoints among the words of a command that takes paths after them. */
-struct firn_task_references {
+struct firn_task_workspace_references {
     const char *first, *second; /* NULL: not given */
     int words;                  /* how many arguments they are; the others are paths */
     char *memory;
@@ -87,9 +87,9 @@ struct firn_task_references {
 /* Tells checkpoints from paths: of the words before "--", at most `most` (1 or 2) name checkpoints, and they come
  * first. A word that names no checkpoint, but a file or directory that exists, is a path. If most is 2, A..B are
  * two checkpoints in one word; a missing one is latest. Returns an exit code. */
-int firn_task_references_init(struct firn_cli *cli, firn_workspace *workspace, int most,
-                              struct firn_task_references *out);
-void firn_task_references_deinit(struct firn_task_references *references);
+int firn_task_workspace_references_init(struct firn_cli *cli, firn_workspace *workspace, int most,
+                                        struct firn_task_workspace_references *out);
+void firn_task_workspace_references_deinit(struct firn_task_workspace_references *references);
 
 /* For a command whose first word is a checkpoint and all others paths: a usage error without one.
  * Returns an exit code. */

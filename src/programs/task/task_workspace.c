@@ -73,7 +73,7 @@ is_reference(firn_workspace *workspace, const char *word)
 
 /* "3..5" */
 static int
-split_range(struct firn_cli *cli, const char *word, struct firn_task_references *out)
+split_range(struct firn_cli *cli, const char *word, struct firn_task_workspace_references *out)
 {
     static const char latest[] = "latest";
     assert(out->memory == NULL);
@@ -92,11 +92,11 @@ split_range(struct firn_cli *cli, const char *word, struct firn_task_references 
 }
 
 int
-firn_task_references_init(struct firn_cli *cli, firn_workspace *workspace, int most,
-                          struct firn_task_references *out)
+firn_task_workspace_references_init(struct firn_cli *cli, firn_workspace *workspace, int most,
+                                    struct firn_task_workspace_references *out)
 {
     assert(most >= 1 && most <= 2);
-    *out = (struct firn_task_references){0};
+    *out = (struct firn_task_workspace_references){0};
     const int given = cli->arguments_before_dashes;
     for (; out->words < given && out->words < most; out->words++) {
         const char *word = cli->arguments[out->words];
@@ -113,10 +113,10 @@ firn_task_references_init(struct firn_cli *cli, firn_workspace *workspace, int m
 }
 
 void
-firn_task_references_deinit(struct firn_task_references *references)
+firn_task_workspace_references_deinit(struct firn_task_workspace_references *references)
 {
     free(references->memory);
-    *references = (struct firn_task_references){0};
+    *references = (struct firn_task_workspace_references){0};
 }
 
 const char *
