@@ -581,8 +581,8 @@ export class Workspace implements Closable {
   close (): Promise<void>
   closeSync (): void
   save (options?: SaveOptions | string): Promise<Counts & { checkpoint: WorkspaceCheckpoint, previous: number, isMade: boolean, isUnchanged: boolean, expired: number, gcIsDue: boolean }>
-  status (options?: LongOptions & { reference?: string, paths?: string[], gitignore?: boolean, fileSizeMax?: number }): Promise<Counts & { checkpoint: WorkspaceCheckpoint, unchanged: number, skipped: number, isWatched: boolean, changes: Change[] }>
-  diff (options?: LongOptions & { before?: string, after?: string, paths?: string[], lines?: boolean, renames?: boolean, againstPrevious?: boolean, gitignore?: boolean }): Promise<Counts & { before?: WorkspaceCheckpoint, after?: WorkspaceCheckpoint, renamed: number, skipped: number, linesAdded: number, linesRemoved: number, changes: Change[] }>
+  status (options?: LongOptions & { reference?: string, paths?: string[], gitignore?: boolean, fileSizeMax?: number }): Promise<Counts & { checkpoint: WorkspaceCheckpoint, timesOnly: number, unchanged: number, skipped: number, isWatched: boolean, changes: Change[] }>
+  diff (options?: LongOptions & { before?: string, after?: string, paths?: string[], lines?: boolean, renames?: boolean, againstPrevious?: boolean, gitignore?: boolean }): Promise<Counts & { before?: WorkspaceCheckpoint, after?: WorkspaceCheckpoint, timesOnly: number, renamed: number, skipped: number, linesAdded: number, linesRemoved: number, changes: Change[] }>
   restore (reference: string, options?: RestoreOptions): Promise<RestoreResult>
   /** With `lastTurn`, takes back whatever came since an agent's last turn began. */
   undo (options?: RestoreOptions & { lastTurn?: boolean }): Promise<RestoreResult>

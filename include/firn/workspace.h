@@ -540,24 +540,27 @@ typedef struct firn_workspace_status_options {
     /* Set these as for saves, so that entries that saves leave out do not count as added. */
     uint64_t file_size_max;
     bool gitignore;
+    bool without_times; /* do not report files of which only the modification time differs */
 } firn_workspace_status_options;
-#define FIRN_WORKSPACE_STATUS_OPTIONS_INIT                                                     \
-    {                                                                                          \
-        sizeof(firn_workspace_status_options), NULL, NULL, 0, 0, FIRN_CALLBACKS_INIT, 0, false \
+#define FIRN_WORKSPACE_STATUS_OPTIONS_INIT                                                      \
+    {                                                                                           \
+        sizeof(firn_workspace_status_options), NULL, NULL, 0, 0, FIRN_CALLBACKS_INIT, 0, false, \
+            false                                                                               \
     }
 typedef struct firn_workspace_status_result {
     size_t size;                           /* sizeof(firn_workspace_status_result) */
     firn_workspace_checkpoint *checkpoint; /* the one that was compared with the disk */
     uint64_t added;                        /* files that only the disk contains */
-    uint64_t changed;
+    uint64_t changed;                      /* more than the modification time differs */
     uint64_t removed;
     uint64_t unchanged;
-    uint64_t skipped; /* entries that could not be read */
-    bool is_watched;  /* a watch of the workspace runs, and has answered */
+    uint64_t skipped;    /* entries that could not be read */
+    bool is_watched;     /* a watch of the workspace runs, and has answered */
+    uint64_t times_only; /* files of which only the modification time differs */
 } firn_workspace_status_result;
-#define FIRN_WORKSPACE_STATUS_RESULT_INIT                                \
-    {                                                                    \
-        sizeof(firn_workspace_status_result), NULL, 0, 0, 0, 0, 0, false \
+#define FIRN_WORKSPACE_STATUS_RESULT_INIT                                   \
+    {                                                                       \
+        sizeof(firn_workspace_status_result), NULL, 0, 0, 0, 0, 0, false, 0 \
     }
 /* Compares a checkpoint (before) with the disk (after), by content. Modification times of directories
  * are ignored. on_change may be NULL. FIRN_NOT_FOUND, after the changes, if neither side contains a
@@ -585,11 +588,12 @@ typedef struct firn_workspace_diff_options {
     firn_diff_algorithm algorithm; /* with_lines */
     bool gitignore;                /* if `after` is the disk: as for firn_workspace_status */
     uint64_t file_size_max;
+    bool without_times; /* do not report files of which only the modification time differs */
 } firn_workspace_diff_options;
 #define FIRN_WORKSPACE_DIFF_OPTIONS_INIT                                                         \
     {                                                                                            \
         sizeof(firn_workspace_diff_options), NULL, NULL, NULL, 0, false, 0, FIRN_CALLBACKS_INIT, \
-            false, false, FIRN_DIFF_MYERS, false, 0                                              \
+            false, false, FIRN_DIFF_MYERS, false, 0, false                                       \
     }
 
 typedef enum firn_workspace_lines_kind {
@@ -624,16 +628,17 @@ typedef struct firn_workspace_diff_result {
     firn_workspace_checkpoint *before; /* NULL: there is none (against_previous) */
     firn_workspace_checkpoint *after;  /* NULL: the disk */
     uint64_t added;                    /* files that only `after` contains */
-    uint64_t changed;
+    uint64_t changed;                  /* more than the modification time differs */
     uint64_t removed;
     uint64_t skipped;     /* entries of the disk that could not be read */
     uint64_t lines_added; /* the sum over all files whose lines were counted */
     uint64_t lines_removed;
-    uint64_t renamed; /* counted neither as added nor as removed */
+    uint64_t renamed;    /* counted neither as added nor as removed */
+    uint64_t times_only; /* files of which only the modification time differs */
 } firn_workspace_diff_result;
-#define FIRN_WORKSPACE_DIFF_RESULT_INIT                                     \
-    {                                                                       \
-        sizeof(firn_workspace_diff_result), NULL, NULL, 0, 0, 0, 0, 0, 0, 0 \
+#define FIRN_WORKSPACE_DIFF_RESULT_INIT                                        \
+    {                                                                          \
+        sizeof(firn_workspace_diff_result), NULL, NULL, 0, 0, 0, 0, 0, 0, 0, 0 \
     }
 /* Compares two checkpoints, or a checkpoint and the disk. Reads only directories that differ. Reports
  * differences in byte order of names, a directory before its contents; modification times of

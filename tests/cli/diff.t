@@ -135,12 +135,12 @@ Large files, and those that are no text; names of a file, owners and attributes.
    large | too large to count lines, 41943040 bytes, added
    mode2 | 1 + added
    zero  | binary, 2 bytes, added
-  $ rm large zero mode2 l && touch -d 2001-02-03 bin && firn diff --stat -q
+  $ rm large zero mode2 l && touch -d 2001-02-03 bin && firn diff --stat -q --times
    bin | time
 
 In JSON.
 
-  $ echo more >>big && firn diff --stat --json | python3 -c '
+  $ echo more >>big && firn diff --stat --json --times | python3 -c '
   > import json, sys
   > o = json.load(sys.stdin)
   > for c in o["changes"]:
@@ -148,7 +148,7 @@ In JSON.
   > print(o["before"]["number"], o["after"], {k: o[k] for k in ("added", "changed", "removed", "skipped", "lines_added", "lines_removed")})'
   changed big ['content', 'mtime'] {'kind': 'counted', 'added': 1, 'removed': 0, 'minimal': True}
   metadata bin ['mtime'] {'kind': 'none'}
-  2 None {'added': 0, 'changed': 2, 'removed': 0, 'skipped': 0, 'lines_added': 1, 'lines_removed': 0}
+  2 None {'added': 0, 'changed': 1, 'removed': 0, 'skipped': 0, 'lines_added': 1, 'lines_removed': 0}
   $ firn diff 1 2 --json | python3 -c '
   > import json, sys
   > o = json.load(sys.stdin)

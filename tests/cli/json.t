@@ -151,12 +151,12 @@ Every command prints one object, whether it succeeds or fails; nothing comes twi
   0 save -m text checkpoint previous made unchanged added changed removed expired notices large
   0 save checkpoint previous made unchanged added changed removed expired notices large
   0 list checkpoints pending running
-  0 status changes checkpoint added changed removed unchanged skipped watched notices pending running
-  0 show latest checkpoint tags previous added changed removed renamed skipped pending running
+  0 status changes checkpoint added changed removed times_only unchanged skipped watched notices pending running
+  0 show latest checkpoint tags previous added changed removed times_only renamed skipped pending running
   0 show 1 --files checkpoint entries pending running
   3 show 9 --files error
-  0 diff 1 changes before after added changed removed renamed skipped notices pending running
-  0 diff 1 2 --stat changes databases before after added changed removed renamed skipped lines_added lines_removed notices
+  0 diff 1 changes before after added changed removed times_only renamed skipped notices pending running
+  0 diff 1 2 --stat changes databases before after added changed removed times_only renamed skipped lines_added lines_removed notices
   3 diff 9 changes error
   0 cat 1 f entry content
   3 cat 1 nothing error

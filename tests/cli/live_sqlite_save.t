@@ -41,8 +41,7 @@ In WAL mode everything that was committed is in it. Saved again, it is the same;
   $ rows 1 && ls && firn status
   2 rows, ok
   app.db
-  metadata  app.db
-  compared with 1: 1 changed, 0 added, 0 removed; 0 unchanged
+  compared with 1: 0 changed (1 times only), 0 added, 0 removed; 0 unchanged
 
 A transaction that is not committed is not in it, not even where its pages are in the file already.
 

@@ -6,7 +6,7 @@ Differences as a patch, which git can apply.
   $ sed -i '5,9s/$/x/;20d;50d' src/main.c && chmod 755 mode && rm gone && ln -sf other link && rm type && mkdir type && rm -r d
   $ printf 'aa\0bc' >bin && touch e/empty && printf x >'odd
   > name' && rm l2f f2l && echo now >l2f && ln -s there f2l && echo b >'sp ace' && printf '"\303\251\n' >'"é' && printf 'a\n\nb' >tail
-  $ touch -d 2001-02-03 time && firn diff -p | tee ../patch
+  $ touch -d 2001-02-03 time && firn diff -p --times | tee ../patch
   diff --git "a/\"é" "b/\"é"
   new file mode 100644
   --- /dev/null
@@ -192,7 +192,7 @@ Lines of context; what patches may say beside.
    49
   -50
    51
-  $ firn diff -p -- time mode
+  $ firn diff -p --times -- time mode
   diff --git a/mode b/mode
   old mode 100644
   new mode 100755

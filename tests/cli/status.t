@@ -15,9 +15,11 @@ Every kind of difference.
   changed   link
   added     made/
   metadata  mode
-  metadata  time
   changed   type/
-  compared with 1: 4 changed, 1 added, 3 removed; 1 unchanged
+  compared with 1: 3 changed (1 times only), 1 added, 3 removed; 1 unchanged
+  $ firn status --times | grep -w time; firn status --times --short | grep -w time
+  metadata  time
+  m time
   $ firn status --short
   M content
   D d/
@@ -27,7 +29,6 @@ Every kind of difference.
   M link
   A made/
   m mode
-  m time
   T type/
   $ firn status --json | python3 -c '
   > import json, sys
@@ -43,9 +44,8 @@ Every kind of difference.
   changed link symlink symlink content mtime
   added made None directory
   metadata mode file file mode
-  metadata time file file mtime
   changed type file directory type
-  {'added': 1, 'changed': 4, 'removed': 3, 'unchanged': 1, 'skipped': 0} 1
+  {'added': 1, 'changed': 3, 'removed': 3, 'unchanged': 1, 'skipped': 0} 1
   $ firn status latest d e
   removed   d/
   removed   d/f

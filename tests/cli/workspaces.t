@@ -105,7 +105,6 @@ Relocating: what is elsewhere now, under another inode.
   2
   1
   $ firn -C copy status --quiet 1; firn -C copy save -q
-  metadata  f
   3
   $ mkdir own && touch own/f && firn -C own save -q
   1

@@ -293,6 +293,7 @@ ws_status_finish(napi_env env, struct call *call)
     (void)napi_create_object(env, &object);
     set_checkpoint(env, object, "checkpoint", result->checkpoint);
     set_counts(env, object, result->added, result->changed, result->removed);
+    set_number(env, object, "timesOnly", (double)result->times_only);
     set_number(env, object, "unchanged", (double)result->unchanged);
     set_number(env, object, "skipped", (double)result->skipped);
     set_bool(env, object, "isWatched", result->is_watched);
@@ -362,6 +363,7 @@ ws_diff_finish(napi_env env, struct call *call)
     set_checkpoint(env, object, "before", result->before);
     set_checkpoint(env, object, "after", result->after);
     set_counts(env, object, result->added, result->changed, result->removed);
+    set_number(env, object, "timesOnly", (double)result->times_only);
     set_number(env, object, "renamed", (double)result->renamed);
     set_number(env, object, "skipped", (double)result->skipped);
     set_number(env, object, "linesAdded", (double)result->lines_added);

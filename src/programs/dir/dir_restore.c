@@ -80,7 +80,7 @@ on_step(void *ctx, const firn_workspace_step *step)
 static struct firn_show_counts
 counts_of(const firn_workspace_restore_result *result)
 {
-    return (struct firn_show_counts){result->added, result->changed, result->removed};
+    return (struct firn_show_counts){result->added, result->changed, result->removed, 0};
 }
 
 /* "the save of 12 (message) and 2 other steps". An interrupted restore has no steps. */
@@ -107,7 +107,7 @@ print_other_steps(const struct request *request)
     size_t shown = 0;
     for (size_t i = 0; i < request->steps.count && shown < SHOWN_MAX; i++) {
         const firn_workspace_step *step = request->steps.items[i];
-        const struct firn_show_counts counts = {step->added, step->changed, step->removed};
+        const struct firn_show_counts counts = {step->added, step->changed, step->removed, 0};
         if (step == main) {
             continue;
         }

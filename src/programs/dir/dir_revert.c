@@ -232,7 +232,7 @@ on_change(void *ctx, const firn_workspace_change *change)
 static struct firn_show_counts
 counts_of(const firn_workspace_revert_result *result)
 {
-    return (struct firn_show_counts){result->added, result->changed, result->removed};
+    return (struct firn_show_counts){result->added, result->changed, result->removed, 0};
 }
 
 static void

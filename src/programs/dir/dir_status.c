@@ -238,14 +238,14 @@ print_summary(const firn_workspace_status_result *result)
 {
     char name[FIRN_SHOW_CHECKPOINT_NAME_SIZE];
     char number[FIRN_TERM_TEXT_NUMBER_SIZE];
-    bool is_equal = result->added + result->changed + result->removed == 0;
+    const struct firn_show_counts counts = {result->added, result->changed, result->removed,
+                                            result->times_only};
+    bool is_equal = result->added + result->changed + result->removed + result->times_only == 0;
     firn_term_out_format("compared with %s: ", firn_show_checkpoint_name(result->checkpoint, name));
     if (is_equal) {
         firn_term_out_text("no change");
     } else {
-        firn_term_out_format("%s changed, ", firn_term_text_number(result->changed, number));
-        firn_term_out_format("%s added, ", firn_term_text_number(result->added, number));
-        firn_term_out_format("%s removed", firn_term_text_number(result->removed, number));
+        firn_show_change_counts_print(&counts);
     }
     firn_term_out_format("; %s unchanged\n", firn_term_text_number(result->unchanged, number));
 }
@@ -261,6 +261,7 @@ show_result(struct shown *shown, const firn_workspace_status_result *result)
     firn_term_json_u64("added", result->added);
     firn_term_json_u64("changed", result->changed);
     firn_term_json_u64("removed", result->removed);
+    firn_term_json_u64("times_only", result->times_only);
     firn_term_json_u64("unchanged", result->unchanged);
     firn_term_json_u64("skipped", result->skipped);
     firn_term_json_bool("watched", result->is_watched);
@@ -295,6 +296,7 @@ compare(struct firn_cli *cli, firn_workspace *workspace, const char *reference,
     options.path_count = paths->count;
     options.file_size_max = today->file_size_max;
     options.gitignore = today->gitignore;
+    options.without_times = !firn_command_has(cli, "times");
     options.callbacks = (firn_callbacks){on_notice, on_progress, &shown};
     firn_term_json_array("changes");
     firn_workspace_pending_restore earlier = FIRN_WORKSPACE_PENDING_RESTORE_INIT;
@@ -352,6 +354,7 @@ run(struct firn_cli *cli)
 static const struct firn_command_option options[] = {
     {"short", 's', NULL, "print a letter and the path only, and no summary"},
     {"ignored", 0, NULL, "also list what rules exclude"},
+    {"times", 0, NULL, "also list files of which only the time differs"},
     {"max-file-size", 0, "SIZE", "exclude larger files, as a save does (none: no limit)"},
     {NULL, 0, NULL, NULL},
 };
@@ -372,7 +375,8 @@ const struct firn_command firn_dir_status = {
     .help = "Compares the workspace, or only the given PATHs and everything below them, with\n"
             "the checkpoint REF (default: latest), and prints one row for each difference:\n"
             "added, changed (content, link target or kind), metadata (only mode, owner, time\n"
-            "or attributes) or removed. Times of directories are ignored. The exit code is 0\n"
+            "or attributes) or removed. Files of which only the time differs are counted, and\n"
+            "listed with --times; times of directories are ignored. The exit code is 0\n"
             "whether or not there are differences.\n"
             "\n"
             "With --short a letter stands for each kind of difference: A added, M changed, T\n"

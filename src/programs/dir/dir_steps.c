@@ -47,7 +47,7 @@ print_step(const firn_workspace_step *step, size_t way)
 {
     char text[FIRN_SHOW_STEP_TEXT_SIZE];
     char time[FIRN_TERM_TEXT_TIME_SIZE] = "not saved";
-    const struct firn_show_counts counts = {step->added, step->changed, step->removed};
+    const struct firn_show_counts counts = {step->added, step->changed, step->removed, 0};
     if (step->time_ns != 0) {
         (void)firn_term_text_time(step->time_ns, time);
     }

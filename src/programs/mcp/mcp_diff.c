@@ -236,6 +236,7 @@ write_result(struct firn_mcp_call *call, const struct attempt *attempt)
                              result->after != NULL);
     firn_term_json_u64("files_added", result->added);
     firn_term_json_u64("files_changed", result->changed);
+    firn_term_json_u64("files_times_only", result->times_only);
     firn_term_json_u64("files_removed", result->removed);
     firn_term_json_u64("lines_added", result->lines_added);
     firn_term_json_u64("lines_removed", result->lines_removed);
@@ -256,6 +257,7 @@ run(struct firn_mcp_call *call)
     attempt.options.before = firn_mcp_arguments_string(call->arguments, "snapshot_id");
     attempt.options.after = firn_mcp_arguments_string(call->arguments, "to_snapshot_id");
     attempt.options.gitignore = call->settings.gitignore;
+    attempt.options.without_times = true;
     attempt.options.file_size_max = call->settings.max_file_size;
     attempt.options.paths = call->paths;
     attempt.options.path_count = call->path_count;
@@ -296,7 +298,7 @@ const struct firn_mcp_tool firn_mcp_diff_tool = {
             "nothing.",
     .params = params,
     .output = FIRN_MCP_TOOL_NAME
-    "," FIRN_MCP_TOOL_STRING_OR_NULL("to_snapshot_id") "," FIRN_MCP_TOOL_COUNTS "," FIRN_MCP_TOOL_INTEGER("lines_added") "," FIRN_MCP_TOOL_INTEGER(
+    "," FIRN_MCP_TOOL_STRING_OR_NULL("to_snapshot_id") "," FIRN_MCP_TOOL_COUNTS "," FIRN_MCP_TOOL_INTEGER("files_times_only") "," FIRN_MCP_TOOL_INTEGER("lines_added") "," FIRN_MCP_TOOL_INTEGER(
         "lines"
         "_remo"
         "ved") "," FIRN_MCP_TOOL_OBJECTS("changes", FIRN_MCP_TOOL_CHANGE

@@ -45,6 +45,7 @@ write_result(struct firn_mcp_call *call, const firn_workspace_status_result *res
     firn_mcp_call_write_name(result->checkpoint);
     firn_term_json_u64("files_added", result->added);
     firn_term_json_u64("files_changed", result->changed);
+    firn_term_json_u64("files_times_only", result->times_only);
     firn_term_json_u64("files_removed", result->removed);
     firn_term_json_u64("files_unchanged", result->unchanged);
     firn_term_json_u64("skipped", result->skipped);
@@ -64,6 +65,7 @@ run(struct firn_mcp_call *call)
     attempt.options.reference = firn_mcp_arguments_string(call->arguments, "snapshot_id");
     attempt.options.paths = call->paths;
     attempt.options.path_count = call->path_count;
+    attempt.options.without_times = true;
     attempt.options.file_size_max = call->settings.max_file_size;
     attempt.options.gitignore = call->settings.gitignore;
     attempt.options.callbacks = firn_mcp_call_callbacks(call);
@@ -93,13 +95,15 @@ const struct firn_mcp_tool firn_mcp_status_tool = {
     .name = "checkpoint_status",
     .title = "Show what changed since a checkpoint",
     .text = "List the files of a workspace that were added, changed or removed since a checkpoint. "
+            "files_times_only counts files of which only the time differs; they are not listed. "
             "Changes nothing.",
     .params = params,
     .output = FIRN_MCP_TOOL_NAME
     "," FIRN_MCP_TOOL_COUNTS
-    "," FIRN_MCP_TOOL_INTEGER("files_unchanged") "," FIRN_MCP_TOOL_INTEGER("skipped") "," FIRN_MCP_TOOL_BOOL(
-        "restore_pending") "," FIRN_MCP_TOOL_BOOL("restore_running") "," FIRN_MCP_TOOL_CHANGES
-                                                                     "," FIRN_MCP_TOOL_NOTICES,
+    "," FIRN_MCP_TOOL_INTEGER("files_times_only") "," FIRN_MCP_TOOL_INTEGER("files_unchanged") "," FIRN_MCP_TOOL_INTEGER(
+        "skipped") "," FIRN_MCP_TOOL_BOOL("restore_pending") "," FIRN_MCP_TOOL_BOOL("restore_"
+                                                                                    "running") "," FIRN_MCP_TOOL_CHANGES
+                                                                                               "," FIRN_MCP_TOOL_NOTICES,
     .required = "[\"snapshot_id\",\"files_added\",\"files_changed\",\"files_removed\","
                 "\"files_unchanged\",\"changes\"]",
     .is_read_only = true,

@@ -176,8 +176,13 @@ show_counts(const firn_workspace_diff_result *result, bool with_lines)
 {
     assert(result != NULL);
     char number[FIRN_TERM_TEXT_NUMBER_SIZE];
-    firn_report_html_format("<p class=\"facts\">%s changed, ",
+    firn_report_html_format("<p class=\"facts\">%s changed",
                             firn_term_text_number(result->changed, number));
+    if (result->times_only > 0) {
+        firn_report_html_format(" (%s times only)",
+                                firn_term_text_number(result->times_only, number));
+    }
+    firn_report_html_raw(", ");
     firn_report_html_format("%s added, ", firn_term_text_number(result->added, number));
     firn_report_html_format("%s removed", firn_term_text_number(result->removed, number));
     if (result->renamed > 0) {
@@ -203,6 +208,7 @@ show_changes(struct reporting *reporting, const firn_workspace_checkpoint *check
     options.after = checkpoint->id;
     options.against_previous = true;
     options.find_renames = true;
+    options.without_times = true;
     options.with_lines = shown->with_lines && firn_report_html_bytes() < shown->page_bytes_max;
     options.callbacks = firn_task_notices_callbacks(&reporting->notices);
     shown->entries = 0;

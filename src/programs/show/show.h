@@ -85,9 +85,10 @@ struct firn_show_counts {
     uint64_t added;
     uint64_t changed;
     uint64_t removed;
+    uint64_t times_only;
 };
 
-/* "1,200 changed, 1 added, 0 removed" */
+/* "1,200 changed, 1 added, 0 removed"; "0 changed (1,679 times only), 1 added, 0 removed" */
 void firn_show_change_counts_print(const struct firn_show_counts *counts);
 /* One count: the number, a space, and the thing counted. */
 void firn_show_change_counts_print_one(uint64_t count, const char *what);
@@ -161,6 +162,7 @@ struct firn_show_difference {
         {"patch", 'p', NULL, "show changed lines, as git diff does"},                  \
         {"unified", 'U', "N", "like --patch, with N lines of context (default 3)"},    \
         {"no-renames", 0, NULL, "show a renamed file as removed and added"},           \
+        {"times", 0, NULL, "also show files of which only the time differs"},          \
         {"diff-algorithm", 0, "NAME", "compare lines by myers (default) or patience"}, \
     {                                                                                  \
         "color", 0, "WHEN", "color a patch: always, never or auto (on a terminal)"     \

@@ -127,7 +127,12 @@ firn_show_change_counts_print_one(uint64_t count, const char *what)
 void
 firn_show_change_counts_print(const struct firn_show_counts *counts)
 {
-    firn_show_change_counts_print_one(counts->changed, "changed, ");
+    firn_show_change_counts_print_one(counts->changed, "changed");
+    if (counts->times_only > 0) {
+        firn_term_out_text(" (");
+        firn_show_change_counts_print_one(counts->times_only, "times only)");
+    }
+    firn_term_out_text(", ");
     firn_show_change_counts_print_one(counts->added, "added, ");
     firn_show_change_counts_print_one(counts->removed, "removed");
 }

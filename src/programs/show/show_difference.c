@@ -305,7 +305,8 @@ firn_show_difference_finish(const struct firn_show_difference *difference)
 static struct firn_show_counts
 counts_of(const firn_workspace_diff_result *result)
 {
-    return (struct firn_show_counts){result->added, result->changed, result->removed};
+    return (struct firn_show_counts){result->added, result->changed, result->removed,
+                                     result->times_only};
 }
 
 void
@@ -333,6 +334,7 @@ firn_show_difference_json_counts(const firn_workspace_diff_result *result,
 {
     const struct firn_show_counts counts = counts_of(result);
     firn_show_change_counts_json(&counts);
+    firn_term_json_u64("times_only", result->times_only);
     firn_term_json_u64("renamed", result->renamed);
     firn_term_json_u64("skipped", result->skipped);
     if (has_lines(form)) {
@@ -373,6 +375,7 @@ firn_show_difference_init(struct firn_show_difference *out, struct firn_cli *cli
                            : form;
     options->with_lines = has_lines(out->form);
     options->find_renames = !firn_command_has(cli, "no-renames");
+    options->without_times = !firn_command_has(cli, "times");
     return FIRN_EXIT_OK;
 }
 

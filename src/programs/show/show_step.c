@@ -124,7 +124,7 @@ firn_show_step_text(const firn_workspace_step *step, char *out)
 void
 firn_show_step_json_members(const firn_workspace_step *step)
 {
-    const struct firn_show_counts counts = {step->added, step->changed, step->removed};
+    const struct firn_show_counts counts = {step->added, step->changed, step->removed, 0};
     firn_term_json_string("kind", firn_workspace_step_kind_name(step->kind));
     if (step->time_ns != 0) {
         firn_term_json_time("time", step->time_ns);

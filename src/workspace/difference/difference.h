@@ -73,6 +73,14 @@ firn_difference_walk_is_dir_time(const struct firn_difference_walk_change *chang
            change->what == FIRN_DIFFERENCE_WALK_MTIME && change->after->kind == FIRN_TREE_DIR;
 }
 
+/* Whether only the time of a file or link differs: nothing that people call a change. */
+static inline bool
+firn_difference_walk_is_times_only(const struct firn_difference_walk_change *change)
+{
+    return change->kind == FIRN_DIFFERENCE_WALK_CHANGED &&
+           change->what == FIRN_DIFFERENCE_WALK_MTIME && change->after->kind != FIRN_TREE_DIR;
+}
+
 struct firn_difference_walk_side {
     const struct firn_tree_source *source;
     const struct firn_tree_entry *root; /* NULL: an empty side, on which not even the root exists */

@@ -63,7 +63,9 @@ count(firn_workspace_diff_result *result, const struct firn_difference_walk_chan
     enum firn_difference_walk_kind kind = firn_difference_walk_of_file(change);
     DCHECK(kind != FIRN_DIFFERENCE_WALK_SAME);
     result->added += kind == FIRN_DIFFERENCE_WALK_ADDED;
-    result->changed += kind == FIRN_DIFFERENCE_WALK_CHANGED;
+    bool is_times_only = firn_difference_walk_is_times_only(change);
+    result->changed += kind == FIRN_DIFFERENCE_WALK_CHANGED && !is_times_only;
+    result->times_only += is_times_only;
     result->removed += kind == FIRN_DIFFERENCE_WALK_REMOVED;
 }
 
@@ -127,6 +129,9 @@ tell_change(void *ctx, const struct firn_difference_walk_change *change, firn_er
     }
     count(result, change);
     difference->files_done++;
+    if (difference->options->without_times && firn_difference_walk_is_times_only(change)) {
+        goto out;
+    }
     if (difference->options->with_lines) {
         FIRN_TRY(firn_difference_lines_compare(&difference->lines, change, &told, err));
         result->lines_added += told.lines_added;

@@ -10,6 +10,7 @@
 
 struct status {
     firn_workspace_status_result *result;
+    bool without_times;
     int (*visit)(void *ctx, const firn_workspace_change *change);
     void *ctx;
 };
@@ -20,7 +21,9 @@ count(firn_workspace_status_result *result, const struct firn_difference_walk_ch
     enum firn_difference_walk_kind kind = firn_difference_walk_of_file(change);
     result->unchanged += kind == FIRN_DIFFERENCE_WALK_SAME;
     result->added += kind == FIRN_DIFFERENCE_WALK_ADDED;
-    result->changed += kind == FIRN_DIFFERENCE_WALK_CHANGED;
+    bool is_times_only = firn_difference_walk_is_times_only(change);
+    result->changed += kind == FIRN_DIFFERENCE_WALK_CHANGED && !is_times_only;
+    result->times_only += is_times_only;
     result->removed += kind == FIRN_DIFFERENCE_WALK_REMOVED;
 }
 
@@ -30,7 +33,8 @@ tell_change(void *ctx, const struct firn_difference_walk_change *change, firn_er
     struct status *status = ctx;
     count(status->result, change);
     if (status->visit == NULL || change->kind == FIRN_DIFFERENCE_WALK_SAME ||
-        firn_difference_walk_is_dir_time(change) || change->path.size == 0) {
+        firn_difference_walk_is_dir_time(change) || change->path.size == 0 ||
+        (status->without_times && firn_difference_walk_is_times_only(change))) {
         return FIRN_OK;
     }
     firn_workspace_change told;
@@ -61,7 +65,8 @@ compare(struct firn_ws *ws, struct firn_ws_opened *opened,
     FIRN_TRY(firn_tree_filter_check_met(&filter, err));
     if (filter.count == 0) {
         firn_workspace_status_result *result = status->result;
-        result->unchanged = compare.scan.files - result->added - result->changed;
+        result->unchanged =
+            compare.scan.files - result->added - result->changed - result->times_only;
     }
 out:
     firn_ws_compare_deinit(&compare);
@@ -75,7 +80,8 @@ firn_ws_status(struct firn_ws *ws, const firn_workspace_status_options *options,
                firn_workspace_status_result *out, firn_error *err)
 {
     *out = (firn_workspace_status_result)FIRN_WORKSPACE_STATUS_RESULT_INIT;
-    struct status status = {.result = out, .visit = visit, .ctx = ctx};
+    struct status status = {
+        .result = out, .without_times = options->without_times, .visit = visit, .ctx = ctx};
     const char *reference = options->reference == NULL ? "latest" : options->reference;
     struct firn_ws_opened opened;
     struct firn_catalog_record record;

@@ -33,6 +33,7 @@ struct ws_edit_counts {
     uint64_t changed;
     uint64_t removed;
     uint64_t unchanged;
+    uint64_t times_only; /* of `changed`: nothing but the time differs */
 };
 
 /* Files, not directories, of the one tree against the other. */

@@ -77,6 +77,32 @@ split_sorted(const char *text)
     return lines;
 }
 
+/* The field " mtime=..." of a line. */
+static firn_slice
+time_of(const struct line *line)
+{
+    static const char name[] = " mtime=";
+    const char *at = line->text + line->path_size;
+    const char *field = memmem(at, line->size - line->path_size, name, sizeof name - 1);
+    assert_non_null(field);
+    const char *end = memchr(field + 1, ' ', line->size - (size_t)(field + 1 - line->text));
+    end = end != NULL ? end : line->text + line->size;
+    return firn_bytes(field, (size_t)(end - field));
+}
+
+static bool
+is_times_only(const struct line *before, const struct line *after)
+{
+    firn_slice old = time_of(before);
+    firn_slice new = time_of(after);
+    size_t left = (size_t)((const char *)old.data - before->text);
+    size_t right = before->size - left - old.size;
+    return left == (size_t)((const char *)new.data - after->text) &&
+           right == after->size - left - new.size &&memcmp(before->text, after->text, left) == 0 &&
+           memcmp(before->text + before->size - right, after->text + after->size - right, right) ==
+               0;
+}
+
 static void
 count_pair(struct ws_edit_counts *counts, const struct line *before, const struct line *after)
 {
@@ -86,6 +112,7 @@ count_pair(struct ws_edit_counts *counts, const struct line *before, const struc
                    memcmp(before->text, after->text, before->size) == 0;
     counts->unchanged += is_same ? 1 : 0;
     counts->changed += was_file && is_file && !is_same ? 1 : 0;
+    counts->times_only += was_file && is_file && !is_same && is_times_only(before, after) ? 1 : 0;
     counts->added += !was_file && is_file ? 1 : 0;
     counts->removed += was_file && !is_file ? 1 : 0;
 }

@@ -36,7 +36,8 @@ ws_model_status(struct ws_model *model)
     assert_int_equal(ws_model_calls(model), calls_before);
     struct ws_edit_counts counts = ws_edit_compare(model->checkpoints[index].dump, now);
     assert_int_equal(result.added, counts.added);
-    assert_int_equal(result.changed, counts.changed);
+    assert_int_equal(result.changed + result.times_only, counts.changed);
+    assert_int_equal(result.times_only, counts.times_only);
     assert_int_equal(result.removed, counts.removed);
     assert_int_equal(result.unchanged, counts.unchanged);
     free(now);
@@ -159,6 +160,7 @@ ws_model_diff(struct ws_model *model)
         ws_edit_compare(model->checkpoints[from].dump, is_disk ? now : model->checkpoints[to].dump);
     assert_int_equal(result.added + result.renamed, counts.added);
     assert_int_equal(result.removed + result.renamed, counts.removed);
-    assert_int_equal(result.changed, counts.changed);
+    assert_int_equal(result.changed + result.times_only, counts.changed);
+    assert_int_equal(result.times_only, counts.times_only);
     free(now);
 }
