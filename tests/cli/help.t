@@ -14,6 +14,7 @@ The program explains itself, and every command does.
   
   Commands:
     save       Save the state of the workspace as a new checkpoint
+    log        Show what each checkpoint changed, newest first
     list       List the checkpoints of the workspace, newest first
     show       Show a checkpoint, or list its files
     status     Show what changed in the workspace since a checkpoint

@@ -28,6 +28,7 @@ static const char about[] =
 /* clang-format off */
 static const struct firn_command *const commands[] = {
     &firn_dir_save,
+    &firn_dir_log,
     &firn_dir_list,
     &firn_dir_show,
     &firn_dir_status,

@@ -14,6 +14,7 @@ extern const struct firn_command firn_dir_status;
 extern const struct firn_command firn_dir_diff;
 extern const struct firn_command firn_dir_cat;
 extern const struct firn_command firn_dir_restore;
+extern const struct firn_command firn_dir_log;
 extern const struct firn_command firn_dir_restore_undo;
 extern const struct firn_command firn_dir_restore_redo;
 extern const struct firn_command firn_dir_watch;
@@ -31,6 +32,41 @@ extern const struct firn_command firn_dir_init;
 extern const struct firn_command firn_dir_trust;
 extern const struct firn_command firn_dir_config;
 extern const struct firn_command firn_dir_workspaces;
+
+/* The tags and pins of all checkpoints. Zeroed, there are none. */
+struct firn_dir_labels_tag;
+struct firn_dir_labels {
+    struct firn_dir_labels_tag *tags; /* by id */
+    size_t count;
+    size_t capacity;
+};
+int firn_dir_labels_read(struct firn_dir_labels *labels, firn_workspace *workspace,
+                         firn_error *err);
+/* "  [v1.0, before]  (pinned)", if there are any. */
+void firn_dir_labels_print(const struct firn_dir_labels *labels, const char *id);
+void firn_dir_labels_deinit(struct firn_dir_labels *labels);
+
+/* A walk through the history of a workspace, newest first; firn_workspace_log, which also follows one file
+ * through renames. */
+struct firn_dir_history {
+    firn_workspace *workspace;
+    /* Its functions get `ctx`. on_checkpoint must be given; it may be called twice for a checkpoint, and
+     * then nothing was told of it before. */
+    firn_workspace_log_options options;
+    int (*on_compared)(void *ctx, const firn_workspace_diff_result *result);
+    void *ctx;
+    char *path; /* the file to follow, on the heap, as it is called at the moment; NULL: none */
+};
+/* Returns a code of the library. The caller frees the path. */
+int firn_dir_history_walk(struct firn_dir_history *history, firn_error *err);
+
+/* Reads "A..B", "A.." or "..B" into *out_before and *out_after, which borrow from *out_copy, on the heap. A word
+ * without a range sets nothing; nor does a path like "../src". Returns false when memory is out. */
+bool firn_dir_history_range(const char *word, char **out_copy, const char **out_before,
+                            const char **out_after);
+
+/* Prints "Claude Code: rename it", or else the message, cut to so many columns. */
+void firn_dir_history_print_title(const firn_workspace_checkpoint *checkpoint, size_t columns);
 
 /* Calls put for each tag and for the newest checkpoints, for struct firn_command_program. */
 void firn_dir_tag_references(struct firn_cli *cli, void (*put)(firn_slice reference));
