@@ -20,6 +20,7 @@ The program explains itself, and every command does.
     status     Show what changed in the workspace since a checkpoint
     diff       Show differences between checkpoints, or one and the disk
     cat        Print a file as it is in a checkpoint
+    blame      Show which checkpoint last changed each line of a file
     report     Write the history as an HTML page
     restore    Restore the workspace to a checkpoint
     undo       Go one state back

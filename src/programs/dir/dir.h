@@ -15,6 +15,7 @@ extern const struct firn_command firn_dir_diff;
 extern const struct firn_command firn_dir_cat;
 extern const struct firn_command firn_dir_restore;
 extern const struct firn_command firn_dir_log;
+extern const struct firn_command firn_dir_blame;
 extern const struct firn_command firn_dir_restore_undo;
 extern const struct firn_command firn_dir_restore_redo;
 extern const struct firn_command firn_dir_watch;
@@ -65,8 +66,9 @@ int firn_dir_history_walk(struct firn_dir_history *history, firn_error *err);
 bool firn_dir_history_range(const char *word, char **out_copy, const char **out_before,
                             const char **out_after);
 
-/* Prints "Claude Code: rename it", or else the message, cut to so many columns. */
-void firn_dir_history_print_title(const firn_workspace_checkpoint *checkpoint, size_t columns);
+/* Calls put with "Claude Code: rename it", or else the message, cut to so many columns, and escaped. */
+void firn_dir_history_put_title(const firn_workspace_checkpoint *checkpoint, size_t columns,
+                                void (*put)(const void *data, size_t size));
 
 /* Calls put for each tag and for the newest checkpoints, for struct firn_command_program. */
 void firn_dir_tag_references(struct firn_cli *cli, void (*put)(firn_slice reference));

@@ -176,7 +176,7 @@ print_row(const struct log *log, bool has_changes)
                          firn_term_text_ago(checkpoint->created_ns, log->now_ns, ago));
     if (checkpoint->message.size > 0 || checkpoint->turn.agent.size > 0) {
         firn_term_out_text("  ");
-        firn_dir_history_print_title(checkpoint, columns);
+        firn_dir_history_put_title(checkpoint, columns, firn_term_out_write);
         firn_term_out_text(has_changes ? " " : "");
     }
     firn_term_out_format("%s%s", has_changes ? "  " : "", stats);

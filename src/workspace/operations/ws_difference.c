@@ -207,7 +207,8 @@ check_paths(const struct firn_tree_filter *filter, const struct firn_difference_
             return firn_error_set(err, FIRN_NOT_FOUND, "'%.*s' is %s",
                                   (int)(path.size < 256 ? path.size : 256), (const char *)path.data,
                                   after_is_disk ? "neither in the workspace nor in the checkpoint"
-                                                : "in neither of the checkpoints");
+                                  : before->root == NULL ? "not in the checkpoint"
+                                                         : "in neither of the checkpoints");
         }
     }
     return FIRN_OK;
