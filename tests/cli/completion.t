@@ -15,7 +15,7 @@ Completions and manual pages are made from the same table as the help.
   $ mkdir dir && touch file && firn save -q
   1
   $ bash complete firn ''
-  save log list show status diff cat blame report restore undo redo revert watch delete forget gc tag pin unpin check repair init workspaces trust config mcp hook db import export chkp alxs completion help version
+  save log list show status diff cat blame grep report restore undo redo revert watch delete forget gc tag pin unpin check repair init workspaces trust config mcp hook db import export chkp alxs completion help version
   $ bash complete firn s
   save show status
   $ bash complete firn db ''

@@ -21,6 +21,7 @@ The program explains itself, and every command does.
     diff       Show differences between checkpoints, or one and the disk
     cat        Print a file as it is in a checkpoint
     blame      Show which checkpoint last changed each line of a file
+    grep       Search the files of a checkpoint
     report     Write the history as an HTML page
     restore    Restore the workspace to a checkpoint
     undo       Go one state back

@@ -35,6 +35,7 @@ static const struct firn_command *const commands[] = {
     &firn_dir_diff,
     &firn_dir_cat,
     &firn_dir_blame,
+    &firn_dir_grep,
     &firn_report,
     &firn_dir_restore,
     &firn_dir_restore_undo,

@@ -5,7 +5,10 @@
 #ifndef FIRN_DIR_DIR_H
 #define FIRN_DIR_DIR_H
 
+#include <regex.h>
+
 #include "command/command.h"
+#include "show/show.h"
 
 extern const struct firn_command firn_dir_save;
 extern const struct firn_command firn_dir_list;
@@ -14,6 +17,7 @@ extern const struct firn_command firn_dir_status;
 extern const struct firn_command firn_dir_diff;
 extern const struct firn_command firn_dir_cat;
 extern const struct firn_command firn_dir_restore;
+extern const struct firn_command firn_dir_grep;
 extern const struct firn_command firn_dir_log;
 extern const struct firn_command firn_dir_blame;
 extern const struct firn_command firn_dir_restore_undo;
@@ -69,6 +73,23 @@ bool firn_dir_history_range(const char *word, char **out_copy, const char **out_
 /* Calls put with "Claude Code: rename it", or else the message, cut to so many columns, and escaped. */
 void firn_dir_history_put_title(const firn_workspace_checkpoint *checkpoint, size_t columns,
                                 void (*put)(const void *data, size_t size));
+
+/* What a line is searched for. Zeroed, there is none. */
+struct firn_dir_pattern {
+    const char *literal; /* searched for as it is; NULL: the regular expression is */
+    bool has_regex;
+    regex_t regex;
+    bool is_out_of_memory; /* a search failed, and what it returned may be wrong */
+};
+/* `text`, which is borrowed, is a POSIX extended regular expression, or fixed. Returns an exit code. */
+int firn_dir_pattern_init(struct firn_dir_pattern *out, struct firn_cli *cli, const char *text,
+                          bool is_fixed, bool ignores_case);
+void firn_dir_pattern_deinit(struct firn_dir_pattern *pattern);
+/* Whether it occurs in a line. */
+bool firn_dir_pattern_matches(struct firn_dir_pattern *pattern, firn_slice line);
+/* The next line with a match, without its end; walk is after it then. Returns false if there is none. */
+bool firn_dir_pattern_next(struct firn_dir_pattern *pattern, struct firn_show_lines *walk,
+                           firn_slice *out_line);
 
 /* Calls put for each tag and for the newest checkpoints, for struct firn_command_program. */
 void firn_dir_tag_references(struct firn_cli *cli, void (*put)(firn_slice reference));

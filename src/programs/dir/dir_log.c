@@ -13,7 +13,6 @@
 
 #include <assert.h>
 #include <ctype.h>
-#include <regex.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,7 +28,6 @@ enum {
     COLUMNS_MIN = 10,          /* of a title */
     COLUMNS_BEFORE = 34,       /* of a row, before the title */
     STATS_SIZE = 160,
-    PATTERN_SIZE_MAX = 4096,
     FLUSH_INTERVAL_MS = 50
 };
 
@@ -50,7 +48,7 @@ struct log {
     struct firn_dir_labels labels;
     bool has_paths;
     bool has_pattern;
-    regex_t pattern;
+    struct firn_dir_pattern pattern;
     const char *agent; /* NULL: any, or none */
     bool has_since;
     bool has_until;
@@ -75,12 +73,13 @@ is_listing(const struct log *log)
 
 /* ---- which checkpoints ---- */
 
+/* Whether a line of the text matches. */
 static bool
-has_match(const struct log *log, firn_slice text)
+has_match(struct log *log, firn_slice text)
 {
-    regmatch_t match = {.rm_so = 0, .rm_eo = (regoff_t)text.size};
-    const char *data = text.size == 0 ? "" : (const char *)text.data;
-    return regexec(&log->pattern, data, 1, &match, REG_STARTEND) == 0;
+    struct firn_show_lines walk = {text, 0};
+    firn_slice line;
+    return firn_dir_pattern_next(&log->pattern, &walk, &line);
 }
 
 /* Whether `part` occurs in the text, in any case. */
@@ -97,7 +96,7 @@ contains(firn_slice text, const char *part)
 }
 
 static bool
-is_wanted(const struct log *log, const firn_workspace_checkpoint *checkpoint)
+is_wanted(struct log *log, const firn_workspace_checkpoint *checkpoint)
 {
     const firn_workspace_turn *turn = &checkpoint->turn;
     return (!log->has_since || checkpoint->created_ns > log->since_ns) &&
@@ -116,7 +115,7 @@ on_checkpoint(void *ctx, const firn_workspace_checkpoint *checkpoint, bool *is_c
     log->has_begun = false;
     log->changes = (struct changes){0};
     *is_compared = log->is_wanted || log->history.path != NULL;
-    return FIRN_OK;
+    return log->pattern.is_out_of_memory ? FIRN_NO_MEMORY : FIRN_OK;
 }
 
 /* ---- rows ---- */
@@ -346,37 +345,13 @@ read_times(struct log *log)
     return exit_code;
 }
 
-static int
-read_pattern(struct log *log)
-{
-    const char *pattern = firn_command_value(log->cli, "grep");
-    char text[256];
-    if (pattern == NULL) {
-        return FIRN_EXIT_OK;
-    }
-    if (strlen(pattern) > PATTERN_SIZE_MAX) {
-        return firn_command_misused(log->cli, "the pattern has more than %d bytes",
-                                    PATTERN_SIZE_MAX);
-    }
-    int flags =
-        REG_EXTENDED | REG_NEWLINE | (firn_command_has(log->cli, "ignore-case") ? REG_ICASE : 0);
-    int rc = regcomp(&log->pattern, pattern, flags);
-    if (rc != 0) {
-        (void)regerror(rc, &log->pattern, text, sizeof(text));
-        return firn_command_misused(log->cli, "'%s' is not a regular expression: %s", pattern,
-                                    text);
-    }
-    log->has_pattern = true;
-    return FIRN_EXIT_OK;
-}
-
 /* ---- the whole ---- */
 
 static int
 report(struct log *log, const char *before, const char *after, const firn_error *err)
 {
     firn_workspace *workspace = log->history.workspace;
-    if (log->shown.is_out_of_memory) {
+    if (log->shown.is_out_of_memory || log->pattern.is_out_of_memory) {
         return firn_command_report_no_memory(log->cli);
     }
     const char *hint =
@@ -494,6 +469,7 @@ run(struct firn_cli *cli)
     struct timespec now = {0};
     firn_workspace_diff_options asked = FIRN_WORKSPACE_DIFF_OPTIONS_INIT;
     const char *limit = firn_command_value(cli, "limit");
+    const char *pattern = firn_command_value(cli, "grep");
     (void)clock_gettime(CLOCK_REALTIME, &now);
     log.now_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
     log.agent = firn_command_value(cli, "agent");
@@ -502,7 +478,10 @@ run(struct firn_cli *cli)
     }
     int exit_code = firn_show_difference_init(&log.shown, cli, FIRN_SHOW_DIFFERENCE_COUNTS, &asked);
     if (exit_code == FIRN_EXIT_OK) {
-        exit_code = read_pattern(&log);
+        log.has_pattern = pattern != NULL;
+        exit_code = pattern == NULL ? FIRN_EXIT_OK
+                                    : firn_dir_pattern_init(&log.pattern, cli, pattern, false,
+                                                            firn_command_has(cli, "ignore-case"));
     }
     if (exit_code != FIRN_EXIT_OK) {
         return exit_code;
@@ -519,9 +498,7 @@ run(struct firn_cli *cli)
     exit_code = open_and_run(&log);
     firn_dir_labels_deinit(&log.labels);
     firn_show_difference_deinit(&log.shown);
-    if (log.has_pattern) {
-        regfree(&log.pattern);
-    }
+    firn_dir_pattern_deinit(&log.pattern);
     return exit_code;
 }
 
