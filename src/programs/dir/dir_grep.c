@@ -375,7 +375,7 @@ static const struct firn_command_option options[] = {
 };
 
 static const struct firn_command_example examples[] = {
-    {"firn grep TODO", "find TODO in the newest checkpoint"},
+    {"firn grep hello", "find hello in the newest checkpoint"},
     {"firn grep -n 'int (main|start)' 12 -- src", "search src as it was in checkpoint 12"},
     {"firn grep -lF 'a.b[0]' yesterday", "list the files that contained a.b[0] then"},
     {NULL, NULL},
