@@ -2049,6 +2049,56 @@ class workspace
         callback.check(code, err);
         return out;
     }
+    // Compares each checkpoint with the one before it, newest first (firn_workspace_log). `compared` gets the sums of
+    // each after `each` got its differences; it returns whether to go on. `each` may be an empty function.
+    void
+    log(const std::function<bool(const firn_workspace_diff_result &)> &compared,
+        const std::function<void(const firn_workspace_difference &)> &each = nullptr,
+        const firn_workspace_log_options &options = FIRN_WORKSPACE_LOG_OPTIONS_INIT)
+    {
+        struct told {
+            const std::function<bool(const firn_workspace_diff_result &)> &compared;
+            const std::function<void(const firn_workspace_difference &)> &each;
+            std::exception_ptr thrown;
+            bool is_enough;
+            static int
+            on_compared(void *ctx, const firn_workspace_diff_result *result) noexcept
+            {
+                told *it = static_cast<told *>(ctx);
+                try {
+                    it->is_enough = !it->compared(*result);
+                } catch (...) {
+                    it->thrown = std::current_exception();
+                }
+                return it->thrown || it->is_enough ? FIRN_CANCELLED : FIRN_OK;
+            }
+            static int
+            on_difference(void *ctx, const firn_workspace_difference *difference) noexcept
+            {
+                told *it = static_cast<told *>(ctx);
+                try {
+                    it->each(*difference);
+                } catch (...) {
+                    it->thrown = std::current_exception();
+                }
+                return it->thrown ? FIRN_CANCELLED : FIRN_OK;
+            }
+        };
+        firn_error err;
+        firn_workspace_log_options given = options;
+        told ctx = {compared, each, nullptr, false};
+        detail::guard guard(given.callbacks);
+        given.on_checkpoint = nullptr;
+        given.on_difference = each ? &told::on_difference : nullptr;
+        int code = firn_workspace_log(handle_.get(), &given, &told::on_compared, &ctx, &err);
+        guard.rethrow();
+        if (ctx.thrown) {
+            std::rethrow_exception(ctx.thrown);
+        }
+        if (!ctx.is_enough) {
+            detail::check(code, err);
+        }
+    }
     void
     entries(const std::string &reference,
             const std::function<void(const firn_workspace_entry &)> &each)

@@ -588,12 +588,15 @@ typedef struct firn_workspace_diff_options {
     firn_diff_algorithm algorithm; /* with_lines */
     bool gitignore;                /* if `after` is the disk: as for firn_workspace_status */
     uint64_t file_size_max;
+    /* Compare `after`, whose default is then "latest", with an empty tree: everything in it counts as
+     * added. FIRN_INVALID unless `before` is NULL. */
+    bool against_nothing;
     bool without_times; /* do not report files of which only the modification time differs */
 } firn_workspace_diff_options;
 #define FIRN_WORKSPACE_DIFF_OPTIONS_INIT                                                         \
     {                                                                                            \
         sizeof(firn_workspace_diff_options), NULL, NULL, NULL, 0, false, 0, FIRN_CALLBACKS_INIT, \
-            false, false, FIRN_DIFF_MYERS, false, 0, false                                       \
+            false, false, FIRN_DIFF_MYERS, false, 0, false, false                                \
     }
 
 typedef enum firn_workspace_lines_kind {
@@ -649,6 +652,45 @@ FIRN_API FIRN_MUST_CHECK int
 firn_workspace_diff(firn_workspace *workspace, const firn_workspace_diff_options *options,
                     int (*on_difference)(void *ctx, const firn_workspace_difference *difference),
                     void *ctx, firn_workspace_diff_result *out, firn_error *err);
+
+typedef struct firn_workspace_log_options {
+    size_t size;         /* sizeof(firn_workspace_log_options) */
+    const char *after;   /* a reference: begin with this one; NULL: with the newest */
+    const char *before;  /* a reference: end before this one; NULL: after the oldest */
+    bool include_safety; /* safety checkpoints, too */
+    /* Compare only these and what is below them; none: everything. They are read again for each
+     * checkpoint: the functions below may change what `paths` points to. */
+    const firn_slice *paths;
+    size_t path_count;
+    bool with_lines; /* these three as for firn_workspace_diff */
+    bool find_renames;
+    firn_diff_algorithm algorithm;
+    /* with_lines: so many bytes of contents are read for one checkpoint; files that come when there is no
+     * room for them are TOO_LARGE. 0: no limit. */
+    uint64_t lines_bytes_max;
+    /* Gets each checkpoint before it is compared. *is_compared is true; set to false, the checkpoint is
+     * passed over. */
+    int (*on_checkpoint)(void *ctx, const firn_workspace_checkpoint *checkpoint, bool *is_compared);
+    int (*on_difference)(void *ctx, const firn_workspace_difference *difference);
+    firn_callbacks callbacks;
+} firn_workspace_log_options;
+#define FIRN_WORKSPACE_LOG_OPTIONS_INIT                                               \
+    {                                                                                 \
+        sizeof(firn_workspace_log_options), NULL, NULL, false, NULL, 0, false, false, \
+            FIRN_DIFF_MYERS, 0, NULL, NULL, FIRN_CALLBACKS_INIT                       \
+    }
+/* Walks through the history of the workspace, newest first, and compares each checkpoint with the one
+ * before it that exists today and is no safety checkpoint; the oldest with an empty tree. For each,
+ * on_checkpoint is called, then on_difference as by firn_workspace_diff, then on_compared with the sums;
+ * all three get ctx. The checkpoints are
+ * borrowed until on_compared has returned. Nothing is read ahead, so the first
+ * results come at once, and on_compared may end the walk at any time. A path that a checkpoint does not
+ * contain is no error; no checkpoints are none either. FIRN_NOT_FOUND, FIRN_INVALID or FIRN_CONFLICT for a
+ * reference as from firn_workspace_find. */
+FIRN_API FIRN_MUST_CHECK int
+firn_workspace_log(firn_workspace *workspace, const firn_workspace_log_options *options,
+                   int (*on_compared)(void *ctx, const firn_workspace_diff_result *result),
+                   void *ctx, firn_error *err);
 
 /* ---- restoring ---- */
 

@@ -400,12 +400,29 @@ firn_workspace_diff(firn_workspace *workspace, const firn_workspace_diff_options
     API_OWN(workspace, "workspace", err);
     API_READ_OPTIONS(given, options, err);
     API_REQUIRE(given.path_count == 0 || given.paths != NULL, err, "paths must not be NULL");
-    API_REQUIRE(given.before == NULL || !given.against_previous, err,
-                "before and against_previous exclude each other");
+    API_REQUIRE(given.before == NULL || !(given.against_previous || given.against_nothing), err,
+                "before and against_previous or against_nothing exclude each other");
     API_REQUIRE(given.algorithm == FIRN_DIFF_MYERS || given.algorithm == FIRN_DIFF_PATIENCE, err,
                 "algorithm must be one of firn_diff_algorithm");
     int rc = firn_ws_difference(workspace, &given, on_difference, ctx, &result, err);
     return give_result(workspace, rc, out, &result, sizeof result, result.before, result.after);
+}
+
+int
+firn_workspace_log(firn_workspace *workspace, const firn_workspace_log_options *options,
+                   int (*on_compared)(void *ctx, const firn_workspace_diff_result *result),
+                   void *ctx, firn_error *err)
+{
+    API_ANY_ERROR(err);
+    firn_workspace_log_options given = FIRN_WORKSPACE_LOG_OPTIONS_INIT;
+    API_REQUIRE(workspace != NULL && on_compared != NULL, err,
+                "workspace and on_compared must not be NULL");
+    API_OWN(workspace, "workspace", err);
+    API_READ_OPTIONS(given, options, err);
+    API_REQUIRE(given.path_count == 0 || given.paths != NULL, err, "paths must not be NULL");
+    API_REQUIRE(given.algorithm == FIRN_DIFF_MYERS || given.algorithm == FIRN_DIFF_PATIENCE, err,
+                "algorithm must be one of firn_diff_algorithm");
+    return api_check_told(firn_ws_difference_log(workspace, &given, on_compared, ctx, err), err);
 }
 
 int

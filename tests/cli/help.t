@@ -23,9 +23,12 @@ The program explains itself, and every command does.
     watch      Save the workspace whenever changes pause
   
   History commands:
+    log        Show what each checkpoint changed, newest first
     list       List the checkpoints of the workspace, newest first
     show       Show a checkpoint, or list its files
     cat        Print a file as it is in a checkpoint
+    blame      Show which checkpoint last changed each line of a file
+    grep       Search the files of a checkpoint
     report     Write the history as an HTML page
     tag        Add, list or delete tags (names of checkpoints)
     pin        Protect checkpoints from deletion, or list protected ones

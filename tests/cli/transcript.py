@@ -19,7 +19,7 @@ what it prints on both outputs; no command may fail. Ids, times, durations and b
 run or from version to version and are not compared. Blocks ```c firn-test are whole programs: compiled with $CC, linked
 with $LINK, run.
 
-In both, in the lines of output: <id> <ID> stand for a short and a whole id of a checkpoint, <time> for a time, <s> for
+In both, in the lines of output: <id> <ID> stand for a short and a whole id of a checkpoint, <time> for a time, <ago> for one some seconds or minutes ago, <s> for
 seconds, <n> for a number, <size> for one with its unit, <hex> for hexadecimal digits, <any> for anything on the line, <T>
 for the directory of this run. A line that is ... stands for any number of lines.
 
@@ -42,6 +42,7 @@ STANDS_FOR = {
     "id": r"[k-z]{8}",
     "ID": r"[k-z]{32}",
     "time": r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:\.\d{9}Z| UTC)",
+    "ago": r"(?:\d+ (?:second|minute)s? ago) *",
     "s": r"\d+\.\d\d",
     "n": r"[\d,]+",
     "size": r"[\d.]+ [KMGT]?B",
@@ -178,7 +179,7 @@ def lines_of(text):
 
 
 def pattern_of(line, folder):
-    parts = re.split(r"<(id|ID|time|s|n|size|hex|any|T)>", line)
+    parts = re.split(r"<(id|ID|time|ago|s|n|size|hex|any|T)>", line)
     for i in range(1, len(parts), 2):
         parts[i] = re.escape(folder) if parts[i] == "T" else STANDS_FOR[parts[i]]
     for i in range(0, len(parts), 2):

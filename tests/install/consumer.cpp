@@ -383,6 +383,10 @@ names_checkpoints(firn::workspace &project)
     require(diff->before == nullptr && diff->added == 2, "against_previous of the first");
     require(code_of([&] { (void)project.diff("1", "2", nullptr, previous); }) == FIRN_INVALID,
             "against_previous and before");
+    unsigned logged = 0;
+    project.log([&](const firn_workspace_diff_result &result) { return result.after != nullptr && ++logged < 1; },
+                [&](const firn_workspace_difference &difference) { logged += difference.change.after == nullptr && difference.change.before == nullptr; });
+    require(logged == 1, "a log that is ended");
 }
 
 static bool

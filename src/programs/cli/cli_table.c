@@ -36,9 +36,12 @@ static const struct firn_command *const commands[] = {
     &firn_dir_revert,
     &firn_dir_watch,
 
+    &firn_dir_log,
     &firn_dir_list,
     &firn_dir_show,
     &firn_dir_cat,
+    &firn_dir_blame,
+    &firn_dir_grep,
     &firn_report,
     &firn_dir_tag,
     &firn_dir_pin,
@@ -72,7 +75,7 @@ static const struct firn_command *const commands[] = {
 /* clang-format on */
 
 static const struct firn_command_section sections[] = {
-    {"Everyday", &firn_dir_save}, {"History", &firn_dir_list},
+    {"Everyday", &firn_dir_save}, {"History", &firn_dir_log},
     {"Agent", &firn_hook},        {"Maintenance", &firn_dir_init},
     {"Database", &firn_data},     {"Import and export", &firn_import},
     {"Help", &firn_command_help}, {NULL, NULL},

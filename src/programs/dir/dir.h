@@ -5,7 +5,10 @@
 #ifndef FIRN_DIR_DIR_H
 #define FIRN_DIR_DIR_H
 
+#include <regex.h>
+
 #include "command/command.h"
+#include "show/show.h"
 
 extern const struct firn_command firn_dir_save;
 extern const struct firn_command firn_dir_list;
@@ -14,6 +17,9 @@ extern const struct firn_command firn_dir_status;
 extern const struct firn_command firn_dir_diff;
 extern const struct firn_command firn_dir_cat;
 extern const struct firn_command firn_dir_restore;
+extern const struct firn_command firn_dir_grep;
+extern const struct firn_command firn_dir_log;
+extern const struct firn_command firn_dir_blame;
 extern const struct firn_command firn_dir_restore_undo;
 extern const struct firn_command firn_dir_restore_redo;
 extern const struct firn_command firn_dir_watch;
@@ -31,6 +37,59 @@ extern const struct firn_command firn_dir_init;
 extern const struct firn_command firn_dir_trust;
 extern const struct firn_command firn_dir_config;
 extern const struct firn_command firn_dir_workspaces;
+
+/* The tags and pins of all checkpoints. Zeroed, there are none. */
+struct firn_dir_labels_tag;
+struct firn_dir_labels {
+    struct firn_dir_labels_tag *tags; /* by id */
+    size_t count;
+    size_t capacity;
+};
+int firn_dir_labels_read(struct firn_dir_labels *labels, firn_workspace *workspace,
+                         firn_error *err);
+/* "  [v1.0, before]  (pinned)", if there are any. */
+void firn_dir_labels_print(const struct firn_dir_labels *labels, const char *id);
+void firn_dir_labels_deinit(struct firn_dir_labels *labels);
+
+/* A walk through the history of a workspace, newest first; firn_workspace_log, which also follows one file
+ * through renames. */
+struct firn_dir_history {
+    firn_workspace *workspace;
+    /* Its functions get `ctx`. on_checkpoint must be given; it may be called twice for a checkpoint, and
+     * then nothing was told of it before. */
+    firn_workspace_log_options options;
+    int (*on_compared)(void *ctx, const firn_workspace_diff_result *result);
+    void *ctx;
+    char *path; /* the file to follow, on the heap, as it is called at the moment; NULL: none */
+};
+/* Returns a code of the library. The caller frees the path. */
+int firn_dir_history_walk(struct firn_dir_history *history, firn_error *err);
+
+/* Reads "A..B", "A.." or "..B" into *out_before and *out_after, which borrow from *out_copy, on the heap. A word
+ * without a range sets nothing; nor does a path like "../src". Returns false when memory is out. */
+bool firn_dir_history_range(const char *word, char **out_copy, const char **out_before,
+                            const char **out_after);
+
+/* Calls put with "Claude Code: rename it", or else the message, cut to so many columns, and escaped. */
+void firn_dir_history_put_title(const firn_workspace_checkpoint *checkpoint, size_t columns,
+                                void (*put)(const void *data, size_t size));
+
+/* What a line is searched for. Zeroed, there is none. */
+struct firn_dir_pattern {
+    const char *literal; /* searched for as it is; NULL: the regular expression is */
+    bool has_regex;
+    regex_t regex;
+    bool is_out_of_memory; /* a search failed, and what it returned may be wrong */
+};
+/* `text`, which is borrowed, is a POSIX extended regular expression, or fixed. Returns an exit code. */
+int firn_dir_pattern_init(struct firn_dir_pattern *out, struct firn_cli *cli, const char *text,
+                          bool is_fixed, bool ignores_case);
+void firn_dir_pattern_deinit(struct firn_dir_pattern *pattern);
+/* Whether it occurs in a line. */
+bool firn_dir_pattern_matches(struct firn_dir_pattern *pattern, firn_slice line);
+/* The next line with a match, without its end; walk is after it then. Returns false if there is none. */
+bool firn_dir_pattern_next(struct firn_dir_pattern *pattern, struct firn_show_lines *walk,
+                           firn_slice *out_line);
 
 /* Calls put for each tag and for the newest checkpoints, for struct firn_command_program. */
 void firn_dir_tag_references(struct firn_cli *cli, void (*put)(firn_slice reference));

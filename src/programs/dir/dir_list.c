@@ -5,126 +5,16 @@
 #include "dir/dir.h"
 
 #include <assert.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "show/show.h"
 #include "task/task.h"
 #include "term/term.h"
 
-/* A tag, and the checkpoint that it names. */
-struct tag {
-    char id[FIRN_CHECKPOINT_ID_SIZE];
-    char *name;
-};
-
 struct listing {
     const struct firn_cli *cli;
     uint64_t count;
-    struct tag *tags; /* by id */
-    size_t tag_count;
-    size_t tag_capacity;
+    struct firn_dir_labels labels;
 };
-
-/* ---- tags ---- */
-
-static int
-keep_tag(void *ctx, const firn_workspace_tag *tag)
-{
-    struct listing *listing = ctx;
-    assert(listing->tag_count <= listing->tag_capacity);
-    if (listing->tag_count == listing->tag_capacity) {
-        size_t capacity = listing->tag_capacity == 0 ? 16 : 2 * listing->tag_capacity;
-        struct tag *tags = realloc(listing->tags, capacity * sizeof(*tags));
-        if (tags == NULL) {
-            return FIRN_NO_MEMORY;
-        }
-        listing->tags = tags;
-        listing->tag_capacity = capacity;
-    }
-    struct tag *kept = &listing->tags[listing->tag_count];
-    kept->name = strndup((const char *)tag->name.data, tag->name.size);
-    if (kept->name == NULL) {
-        return FIRN_NO_MEMORY;
-    }
-    memcpy(kept->id, tag->id, sizeof(kept->id));
-    listing->tag_count++;
-    return FIRN_OK;
-}
-
-/* Kept as a name that no tag can have, and that sorts before all of them. */
-static const char pinned[] = "(pinned)";
-
-static int
-keep_pin(void *ctx, const firn_workspace_pin *pin)
-{
-    firn_workspace_tag tag = {.name = firn_str(pinned)};
-    memcpy(tag.id, pin->id, sizeof(tag.id));
-    return keep_tag(ctx, &tag);
-}
-
-static int
-compare_tags(const void *a, const void *b)
-{
-    const struct tag *left = a;
-    const struct tag *right = b;
-    int order = strcmp(left->id, right->id);
-    return order != 0 ? order : strcmp(left->name, right->name);
-}
-
-static int
-read_tags(struct listing *listing, firn_workspace *workspace, firn_error *err)
-{
-    int code = firn_workspace_tag_list(workspace, keep_tag, listing, err);
-    if (code == FIRN_OK) {
-        code = firn_workspace_pin_list(workspace, keep_pin, listing, err);
-    }
-    if (code == FIRN_OK && listing->tag_count > 0) {
-        qsort(listing->tags, listing->tag_count, sizeof(*listing->tags), compare_tags);
-    }
-    return code;
-}
-
-static void
-free_tags(struct listing *listing)
-{
-    for (size_t i = 0; i < listing->tag_count; i++) {
-        free(listing->tags[i].name);
-    }
-    free(listing->tags);
-}
-
-/* "  [v1.0, before]  (pinned)" */
-static void
-print_tags(const struct listing *listing, const char *id)
-{
-    assert(id[0] != '\0');
-    size_t low = 0;
-    size_t high = listing->tag_count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (strcmp(listing->tags[middle].id, id) < 0) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    const char *before = "  [";
-    bool is_pinned = low < listing->tag_count && strcmp(listing->tags[low].id, id) == 0 &&
-                     strcmp(listing->tags[low].name, pinned) == 0;
-    for (low += is_pinned; low < listing->tag_count && strcmp(listing->tags[low].id, id) == 0;
-         low++) {
-        firn_term_out_text(before);
-        firn_term_text_escape(firn_str(listing->tags[low].name), firn_term_out_write);
-        before = ", ";
-    }
-    if (before[0] == ',') {
-        firn_term_out_text("]");
-    }
-    if (is_pinned) {
-        firn_term_out_format("  %s", pinned);
-    }
-}
 
 /* ---- rows ---- */
 
@@ -143,7 +33,7 @@ print_row(const struct listing *listing, const firn_workspace_checkpoint *checkp
                          firn_term_text_number(checkpoint->files, files),
                          firn_term_text_plural(checkpoint->files, "file ", "files"),
                          firn_term_text_size(checkpoint->bytes, bytes));
-    print_tags(listing, checkpoint->id);
+    firn_dir_labels_print(&listing->labels, checkpoint->id);
     if (checkpoint->message.size > 0) {
         firn_term_out_text("  ");
         firn_term_text_cut(checkpoint->message, FIRN_SHOW_CHECKPOINT_MESSAGE_MAX,
@@ -185,7 +75,8 @@ run(struct firn_cli *cli)
         return exit_code;
     }
     firn_term_json_array("checkpoints");
-    int code = cli->json || cli->quiet ? FIRN_OK : read_tags(&listing, workspace, &err);
+    int code =
+        cli->json || cli->quiet ? FIRN_OK : firn_dir_labels_read(&listing.labels, workspace, &err);
     if (code == FIRN_OK) {
         code = firn_workspace_list(workspace, &options, visit, &listing, &err);
     }
@@ -201,7 +92,7 @@ run(struct firn_cli *cli)
         }
         exit_code = firn_task_pending_tell(cli, workspace, NULL);
     }
-    free_tags(&listing);
+    firn_dir_labels_deinit(&listing.labels);
     firn_workspace_close(workspace);
     return exit_code;
 }

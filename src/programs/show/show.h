@@ -124,6 +124,9 @@ bool firn_show_patch_init(struct firn_show_patch *out, const char *colour);
 bool firn_show_patch_print(const struct firn_show_patch *patch,
                            const firn_workspace_difference *difference);
 
+/* Prints a part of a file's contents for a terminal: what would move the cursor as an escape. */
+void firn_show_patch_write_text(firn_slice bytes);
+
 /* The array "hunks" of an object of JSON. */
 void firn_show_patch_json(const firn_workspace_difference *difference);
 

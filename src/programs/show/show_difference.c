@@ -13,8 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 #include "term/term.h"
 
@@ -237,17 +235,6 @@ stat_print(const struct firn_show_stat *stat, size_t width)
     }
 }
 
-/* The columns of the terminal that standard output is, or 80. */
-static size_t
-width_of_output(void)
-{
-    struct winsize size;
-    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) {
-        return WIDTH_DEFAULT;
-    }
-    return size.ws_col;
-}
-
 /* ---- the form that was asked for ---- */
 
 static bool
@@ -299,7 +286,8 @@ firn_show_difference_visit(void *ctx, const firn_workspace_difference *differenc
 void
 firn_show_difference_finish(const struct firn_show_difference *difference)
 {
-    stat_print(&difference->stat, width_of_output());
+    size_t columns = firn_term_out_columns();
+    stat_print(&difference->stat, columns > 0 ? columns : WIDTH_DEFAULT);
 }
 
 static struct firn_show_counts

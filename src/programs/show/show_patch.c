@@ -97,9 +97,8 @@ unpaint(const struct firn_show_patch *patch)
     paint(patch, "\033[m");
 }
 
-/* Bytes for a terminal: what would move the cursor as an escape. */
-static void
-write_shown(firn_slice bytes)
+void
+firn_show_patch_write_text(firn_slice bytes)
 {
     while (bytes.size > 0) {
         uint32_t point;
@@ -125,7 +124,7 @@ print_line(const struct firn_show_patch *patch, char sign, firn_slice line)
     }
     firn_term_out_write(&sign, 1);
     if (patch->is_terminal) {
-        write_shown(text);
+        firn_show_patch_write_text(text);
     } else {
         firn_term_out_write(text.data, text.size);
     }

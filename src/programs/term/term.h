@@ -70,6 +70,10 @@ const char *firn_term_text_time(int64_t since_epoch_ns, char *out);
 /* RFC 3339 with nanoseconds: "2026-11-20T14:00:03.000000000Z". Returns out[FIRN_TERM_TEXT_TIME_SIZE]. */
 const char *firn_term_text_rfc3339(int64_t since_epoch_ns, char *out);
 
+/* "12 seconds ago", "3 days ago"; the date of what is older than four weeks or in the future. Returns
+ * out[FIRN_TERM_TEXT_TIME_SIZE]. */
+const char *firn_term_text_ago(int64_t since_epoch_ns, int64_t now_ns, char *out);
+
 /* The progress of a phase: "1,200 of 80,000 files, 14 MB", or the known part of it; may be
  * empty. */
 void firn_term_text_progress(const firn_progress *progress, char *out, size_t size);
@@ -92,6 +96,8 @@ void firn_term_out_put(const void *data, size_t size);
 /* From now on output goes to another descriptor, a pager's; with STDOUT_FILENO to standard output again. That the
  * other one could not be written to is forgotten then. */
 void firn_term_out_divert(int fd);
+/* The columns of the terminal that standard output is; 0: it is none. */
+size_t firn_term_out_columns(void);
 /* The errno of the first write that failed, or 0. A long listing asks now and then and stops. */
 int firn_term_out_error(void);
 

@@ -24,6 +24,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 enum { BUFFER_SIZE = 32 * 1024, FORMAT_SIZE = 2048 };
@@ -147,4 +148,12 @@ int
 firn_term_out_error(void)
 {
     return first_error;
+}
+
+size_t
+firn_term_out_columns(void)
+{
+    struct winsize size;
+    bool is_known = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
+    return is_known ? size.ws_col : 0;
 }

@@ -238,6 +238,31 @@ firn_term_text_rfc3339(int64_t since_epoch_ns, char *out)
 }
 
 const char *
+firn_term_text_ago(int64_t since_epoch_ns, int64_t now_ns, char *out)
+{
+    static const struct {
+        int64_t seconds;
+        int64_t below; /* so many seconds ago */
+        const char *name;
+    } units[] = {{1, 60, "second"},
+                 {60, 3600, "minute"},
+                 {3600, 86400, "hour"},
+                 {86400, 4 * 7 * 86400, "day"}};
+    int64_t seconds = now_ns / NS_A_SECOND - since_epoch_ns / NS_A_SECOND;
+    for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+        if (seconds >= 0 && seconds < units[i].below) {
+            uint64_t count = (uint64_t)(seconds / units[i].seconds);
+            (void)snprintf(out, FIRN_TERM_TEXT_TIME_SIZE, "%" PRIu64 " %s%s ago", count,
+                           units[i].name, count == 1 ? "" : "s");
+            return out;
+        }
+    }
+    (void)firn_term_text_time(since_epoch_ns, out);
+    out[sizeof("2026-11-20") - 1] = '\0';
+    return out;
+}
+
+const char *
 firn_term_text_plural(uint64_t number, const char *one, const char *many)
 {
     assert(one != NULL && many != NULL);

@@ -61,6 +61,16 @@ firn_catalog_list(struct firn_catalog *catalog, uint32_t workspace,
                                const struct firn_catalog_record *record, firn_error *err),
                   void *ctx, firn_error *err)
 {
+    return firn_catalog_list_before(catalog, workspace, UINT64_MAX, visit, ctx, err);
+}
+
+int
+firn_catalog_list_before(struct firn_catalog *catalog, uint32_t workspace, uint64_t order,
+                         int (*visit)(void *ctx, firn_slice bytes,
+                                      const struct firn_catalog_record *record, firn_error *err),
+                         void *ctx, firn_error *err)
+{
+    DCHECK(workspace != 0 || order == UINT64_MAX);
     if (catalog->checkpoints == NULL) {
         return FIRN_OK;
     }
@@ -73,8 +83,12 @@ firn_catalog_list(struct firn_catalog *catalog, uint32_t workspace,
     if (rc != FIRN_OK) {
         return rc;
     }
-    for (rc = firn_db_cursor_last(cursor, err); rc == FIRN_OK && firn_db_cursor_valid(cursor);
-         rc = firn_db_cursor_prev(cursor, err)) {
+    uint8_t key[FIRN_CATALOG_KEY_SIZE];
+    rc =
+        order == UINT64_MAX
+            ? firn_db_cursor_last(cursor, err)
+            : firn_db_cursor_seek_before(cursor, firn_catalog_make_key(workspace, order, key), err);
+    for (; rc == FIRN_OK && firn_db_cursor_valid(cursor); rc = firn_db_cursor_prev(cursor, err)) {
         struct firn_catalog_record record;
         FIRN_TRY(firn_catalog_record_decode(firn_db_cursor_value(cursor), &record, err));
         FIRN_TRY(visit(ctx, firn_db_cursor_value(cursor), &record, err));

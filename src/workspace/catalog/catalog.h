@@ -61,6 +61,12 @@ FIRN_MUST_CHECK int firn_catalog_list(struct firn_catalog *catalog, uint32_t wor
                                                    const struct firn_catalog_record *record,
                                                    firn_error *err),
                                       void *ctx, firn_error *err);
+/* The same, of those of one workspace with a smaller order; UINT64_MAX: all. */
+FIRN_MUST_CHECK int
+firn_catalog_list_before(struct firn_catalog *catalog, uint32_t workspace, uint64_t order,
+                         int (*visit)(void *ctx, firn_slice bytes,
+                                      const struct firn_catalog_record *record, firn_error *err),
+                         void *ctx, firn_error *err);
 
 /* The record with an order: its bytes replace the contents of out, *record borrows from them.
  * FIRN_NOT_FOUND if there is none. */

@@ -5,8 +5,8 @@
  *
  * reference.c says what kind of reference a text is. Here the checkpoint is looked up: first the
  * base, then, for "~N", the N-th before it. Except for a tag, both are walks from the newest record
- * to older ones. A walk ends as soon as the answer is known; an id and a time need all of it,
- * because an older record may have the same prefix, or a later time after a clock was set back. The
+ * to older ones. A walk ends as soon as the answer is known; the beginning of an id and a time need all
+ * of it, because an older record may have the same prefix, or a later time after a clock was set back. The
  * error for an ambiguous prefix names two candidates with enough letters to tell them apart.
  *
  * A time selects the checkpoint with the latest time that is not after it; of equal times, the one
@@ -81,7 +81,8 @@ visit_base(void *ctx, firn_slice bytes, const struct firn_catalog_record *record
     }
     memcpy(wanted->first_id, id, sizeof id);
     int rc = keep(wanted->out, bytes, err);
-    bool is_sure = wanted->reference->kind != FIRN_REFERENCE_ID;
+    bool is_sure =
+        wanted->reference->kind != FIRN_REFERENCE_ID || wanted->reference->id_size == ID_LETTERS;
     return rc == FIRN_OK && is_sure ? ENOUGH : rc;
 }
 
@@ -172,7 +173,8 @@ go_back(struct firn_catalog *catalog, uint32_t workspace, const char *text, uint
         struct firn_buf *out, struct firn_catalog_record *record, firn_error *err)
 {
     struct earlier earlier = {.order = record->order, .left = back, .out = out};
-    int rc = firn_catalog_list(catalog, workspace, visit_earlier, &earlier, err);
+    int rc =
+        firn_catalog_list_before(catalog, workspace, record->order, visit_earlier, &earlier, err);
     if (rc == FIRN_OK) {
         return firn_error_set(err, FIRN_NOT_FOUND,
                               "there is no checkpoint '%s': there are only %llu before it", text,

@@ -15,7 +15,7 @@
 #include "difference/difference_internal.h"
 #include "threads/os_callback.h"
 
-enum { SCRATCH_FRAMES = 4 };
+enum { SCRATCH_FRAMES = 16 };
 
 int
 firn_difference_lines_init(struct firn_difference_lines *out, struct firn_objects *objects,

@@ -53,6 +53,11 @@ FIRN_MUST_CHECK int
 firn_ws_difference(struct firn_ws *ws, const firn_workspace_diff_options *options,
                    int (*visit)(void *ctx, const firn_workspace_difference *difference), void *ctx,
                    firn_workspace_diff_result *out, firn_error *err);
+/* ws_difference.c. */
+FIRN_MUST_CHECK int
+firn_ws_difference_log(struct firn_ws *ws, const firn_workspace_log_options *options,
+                       int (*visit)(void *ctx, const firn_workspace_diff_result *result), void *ctx,
+                       firn_error *err);
 FIRN_MUST_CHECK int firn_ws_cat(struct firn_ws *ws, const char *reference, firn_slice path,
                                 firn_write_bytes write, void *ctx, firn_workspace_entry **out,
                                 firn_error *err);

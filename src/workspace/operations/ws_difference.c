@@ -34,11 +34,19 @@ struct difference {
     firn_workspace_diff_result *result;
     int (*visit)(void *ctx, const firn_workspace_difference *difference);
     void *ctx;
-    struct firn_difference_lines lines;
+    bool may_miss;                      /* a requested path need be on neither side */
+    struct firn_difference_lines lines; /* made by the first comparison */
     struct firn_difference_renames renames;
+    uint64_t lines_bytes_left; /* so much content may still be compared line by line */
     int64_t progress_due_ns;
     uint64_t files_done;
 };
+
+static bool
+has_no_before(const firn_workspace_diff_options *options)
+{
+    return options->against_previous || options->against_nothing;
+}
 
 static int
 progress(struct difference *difference, firn_error *err)
@@ -108,6 +116,25 @@ collect_rename(void *ctx, const struct firn_difference_walk_change *change, firn
     return rc == FIRN_OK ? firn_difference_renames_add(&difference->renames, change, err) : rc;
 }
 
+/* Whether the contents of the two sides of a change are not too much; takes them from what is left. */
+static bool
+has_budget(struct difference *difference, const struct firn_difference_walk_change *change)
+{
+    uint64_t bytes = 0;
+    const struct firn_tree_entry *before = change->before;
+    const struct firn_tree_entry *after = change->after;
+    if (before != NULL && after != NULL && firn_hash_equal(&before->hash, &after->hash)) {
+        return true;
+    }
+    bytes += before != NULL && before->kind == FIRN_TREE_FILE ? before->size : 0;
+    bool fits = bytes <= difference->lines_bytes_left;
+    difference->lines_bytes_left -= fits ? bytes : 0;
+    bytes = after != NULL && after->kind == FIRN_TREE_FILE ? after->size : 0;
+    fits = fits && bytes <= difference->lines_bytes_left;
+    difference->lines_bytes_left -= fits ? bytes : 0;
+    return fits;
+}
+
 static int
 tell_change(void *ctx, const struct firn_difference_walk_change *change, firn_error *err)
 {
@@ -132,7 +159,9 @@ tell_change(void *ctx, const struct firn_difference_walk_change *change, firn_er
     if (difference->options->without_times && firn_difference_walk_is_times_only(change)) {
         goto out;
     }
-    if (difference->options->with_lines) {
+    if (difference->options->with_lines && !has_budget(difference, change)) {
+        told.lines = FIRN_LINES_TOO_LARGE;
+    } else if (difference->options->with_lines) {
         FIRN_TRY(firn_difference_lines_compare(&difference->lines, change, &told, err));
         result->lines_added += told.lines_added;
         result->lines_removed += told.lines_removed;
@@ -183,7 +212,8 @@ check_paths(const struct firn_tree_filter *filter, const struct firn_difference_
             return firn_error_set(err, FIRN_NOT_FOUND, "'%.*s' is %s",
                                   (int)(path.size < 256 ? path.size : 256), (const char *)path.data,
                                   after_is_disk ? "neither in the workspace nor in the checkpoint"
-                                                : "in neither of the checkpoints");
+                                  : before->root == NULL ? "not in the checkpoint"
+                                                         : "in neither of the checkpoints");
         }
     }
     return FIRN_OK;
@@ -198,10 +228,10 @@ compare(struct difference *difference, struct firn_ws_opened *opened,
 {
     const firn_workspace_diff_options *options = difference->options;
     struct firn_tree_filter filter = {0};
-    bool is_disk = options->after == NULL && !options->against_previous;
+    bool is_disk = options->after == NULL && !has_no_before(options);
     int rc;
     FIRN_TRY(firn_tree_filter_init(&filter, options->paths, options->path_count, err));
-    if (options->with_lines) {
+    if (options->with_lines && difference->lines.scratch == NULL) {
         FIRN_TRY(firn_difference_lines_init(&difference->lines, opened->objects,
                                             is_disk ? opened->root : NULL, &options->callbacks,
                                             err));
@@ -216,9 +246,8 @@ compare(struct difference *difference, struct firn_ws_opened *opened,
         FIRN_TRY(firn_difference_renames_match(&difference->renames, err));
     }
     FIRN_TRY(firn_difference_walk(before, after, &diff_options, tell_change, difference, err));
-    rc = check_paths(&filter, before, after, is_disk, err);
+    rc = difference->may_miss ? FIRN_OK : check_paths(&filter, before, after, is_disk, err);
 out:
-    firn_difference_lines_deinit(&difference->lines);
     firn_tree_filter_deinit(&filter);
     return rc;
 }
@@ -259,7 +288,7 @@ struct sides {
     struct firn_catalog_record after;
 };
 
-/* Compares a checkpoint with the one before it, or with an empty tree. */
+/* Compares a checkpoint with the one before it, or, if there is none or nothing is asked for, with an empty tree. */
 static int
 compare_with_previous(struct difference *difference, struct firn_ws_opened *opened,
                       struct sides *sides, firn_error *err)
@@ -270,8 +299,10 @@ compare_with_previous(struct difference *difference, struct firn_ws_opened *open
     int rc;
     FIRN_TRY(firn_ws_find_own(ws, opened, after == NULL ? "latest" : after, &sides->after_bytes,
                               &sides->after, err));
-    rc =
-        firn_ws_find_previous(ws, opened, &sides->after, &sides->before_bytes, &sides->before, err);
+    rc = difference->options->against_nothing
+             ? FIRN_NOT_FOUND
+             : firn_ws_find_previous(ws, opened, &sides->after, &sides->before_bytes,
+                                     &sides->before, err);
     bool has_before = rc == FIRN_OK;
     if (rc != FIRN_OK && rc != FIRN_NOT_FOUND) {
         goto out;
@@ -315,8 +346,12 @@ firn_ws_difference(struct firn_ws *ws, const firn_workspace_diff_options *option
                    firn_workspace_diff_result *out, firn_error *err)
 {
     *out = (firn_workspace_diff_result)FIRN_WORKSPACE_DIFF_RESULT_INIT;
-    struct difference difference = {
-        .ws = ws, .options = options, .result = out, .visit = visit, .ctx = ctx};
+    struct difference difference = {.ws = ws,
+                                    .options = options,
+                                    .result = out,
+                                    .visit = visit,
+                                    .ctx = ctx,
+                                    .lines_bytes_left = UINT64_MAX};
     struct firn_ws_opened opened;
     int rc = firn_ws_opened_open(ws, FIRN_WS_READ, &opened, err);
     if (rc != FIRN_OK) {
@@ -324,13 +359,149 @@ firn_ws_difference(struct firn_ws *ws, const firn_workspace_diff_options *option
     }
     struct sides sides = {.before_bytes = {0}};
     firn_difference_renames_init(&difference.renames);
-    rc = options->against_previous ? compare_with_previous(&difference, &opened, &sides, err)
-                                   : compare_with_given(&difference, &opened, &sides, err);
+    rc = has_no_before(options) ? compare_with_previous(&difference, &opened, &sides, err)
+                                : compare_with_given(&difference, &opened, &sides, err);
     if (rc != FIRN_OK) {
         *out = (firn_workspace_diff_result)FIRN_WORKSPACE_DIFF_RESULT_INIT;
     }
     firn_difference_renames_deinit(&difference.renames);
+    firn_difference_lines_deinit(&difference.lines);
     firn_buf_deinit(&sides.before_bytes);
     firn_buf_deinit(&sides.after_bytes);
+    return firn_ws_opened_close(ws, &opened, rc, err);
+}
+
+/* ---- the history ----
+ *
+ * The records of the catalog are read from the newest on, and each is compared when it is met, so the
+ * first results come at once. */
+
+struct history {
+    struct firn_ws_opened *opened;
+    const firn_workspace_log_options *given;
+    firn_workspace_diff_options options; /* of one comparison */
+    struct difference difference;
+    int (*visit)(void *ctx, const firn_workspace_diff_result *result);
+    void *ctx;
+    uint64_t last; /* the order of the newest that is not visited any more; 0: none */
+};
+
+enum { ENOUGH = 1 }; /* ends a walk; no error code of firn is positive */
+
+static int
+keep_ordinary(void *ctx, firn_slice bytes, const struct firn_catalog_record *record,
+              firn_error *err)
+{
+    if (record->is_safety) {
+        return FIRN_OK;
+    }
+    int rc = firn_buf_append_slice(ctx, bytes);
+    return rc == FIRN_OK ? ENOUGH : firn_error_no_memory(err, "a checkpoint's record");
+}
+
+static int
+compare_record(struct history *history, const struct firn_catalog_record *after,
+               firn_workspace_checkpoint *after_checkpoint, firn_error *err)
+{
+    struct firn_buf bytes = {0};
+    struct firn_catalog_record before;
+    firn_workspace_checkpoint before_checkpoint;
+    firn_workspace_diff_result result = FIRN_WORKSPACE_DIFF_RESULT_INIT;
+    struct difference *difference = &history->difference;
+    int rc = firn_catalog_list_before(history->opened->catalog, history->opened->workspace.number,
+                                      after->order, keep_ordinary, &bytes, err);
+    bool has_before = rc == ENOUGH;
+    FIRN_TRY(has_before ? firn_catalog_record_decode(firn_buf_slice(&bytes), &before, err) : rc);
+    result.after = after_checkpoint;
+    if (has_before) {
+        DCHECK(before.order < after->order);
+        firn_catalog_record_to_checkpoint(&before, &before_checkpoint);
+        result.before = &before_checkpoint;
+    }
+    history->options.paths = history->given->paths;
+    history->options.path_count = history->given->path_count;
+    difference->result = &result;
+    difference->lines_bytes_left = history->given->lines_bytes_max;
+    if (difference->lines_bytes_left == 0) {
+        difference->lines_bytes_left = UINT64_MAX;
+    }
+    firn_difference_renames_init(&difference->renames);
+    rc = compare_stored(difference, history->opened, has_before ? &before : NULL, after, err);
+    firn_difference_renames_deinit(&difference->renames);
+    if (rc == FIRN_OK) {
+        rc = firn_error_stopped(err, history->visit(history->ctx, &result));
+    }
+out:
+    firn_buf_deinit(&bytes);
+    return rc;
+}
+
+static int
+visit_record(void *ctx, firn_slice bytes, const struct firn_catalog_record *record, firn_error *err)
+{
+    (void)bytes;
+    struct history *history = ctx;
+    const firn_workspace_log_options *given = history->given;
+    if (record->order <= history->last) {
+        return ENOUGH;
+    }
+    if (record->is_safety && !given->include_safety) {
+        return FIRN_OK;
+    }
+    firn_workspace_checkpoint checkpoint;
+    firn_catalog_record_to_checkpoint(record, &checkpoint);
+    bool is_compared = true;
+    int rc = FIRN_OK;
+    if (given->on_checkpoint != NULL) {
+        rc = firn_error_stopped(err, given->on_checkpoint(history->ctx, &checkpoint, &is_compared));
+    }
+    if (rc == FIRN_OK && is_compared) {
+        rc = compare_record(history, record, &checkpoint, err);
+    }
+    return rc == FIRN_OK ? progress(&history->difference, err) : rc;
+}
+
+int
+firn_ws_difference_log(struct firn_ws *ws, const firn_workspace_log_options *options,
+                       int (*visit)(void *ctx, const firn_workspace_diff_result *result), void *ctx,
+                       firn_error *err)
+{
+    struct firn_ws_opened opened;
+    struct history history = {.opened = &opened,
+                              .given = options,
+                              .options = FIRN_WORKSPACE_DIFF_OPTIONS_INIT,
+                              .visit = visit,
+                              .ctx = ctx};
+    struct firn_catalog_record record;
+    uint64_t first = UINT64_MAX;
+    int rc = firn_ws_opened_open(ws, FIRN_WS_READ, &opened, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    history.options.against_previous = true;
+    history.options.with_lines = options->with_lines;
+    history.options.find_renames = options->find_renames;
+    history.options.algorithm = options->algorithm;
+    history.options.callbacks = options->callbacks;
+    history.difference = (struct difference){.ws = ws,
+                                             .options = &history.options,
+                                             .visit = options->on_difference,
+                                             .ctx = ctx,
+                                             .may_miss = true};
+    if (options->after != NULL) {
+        FIRN_TRY(firn_ws_find_record(ws, &opened, options->after, &record, err));
+        first = record.order + 1;
+    }
+    if (options->before != NULL) {
+        FIRN_TRY(firn_ws_find_record(ws, &opened, options->before, &record, err));
+        history.last = record.order;
+    }
+    if (opened.workspace.number != 0) {
+        rc = firn_catalog_list_before(opened.catalog, opened.workspace.number, first, visit_record,
+                                      &history, err);
+        rc = rc == ENOUGH ? FIRN_OK : rc;
+    }
+out:
+    firn_difference_lines_deinit(&history.difference.lines);
     return firn_ws_opened_close(ws, &opened, rc, err);
 }

@@ -631,6 +631,48 @@ steps_are_listed(void **state)
     scene_close(&scene);
 }
 
+static int
+count_compared(void *ctx, const firn_workspace_diff_result *result)
+{
+    uint64_t *left = ctx;
+    assert_non_null(result->after);
+    return --*left > 0 ? FIRN_OK : 42;
+}
+
+static void
+a_log_refuses_what_it_cannot_use_and_returns_what_ended_it(void **state)
+{
+    (void)state;
+    struct scene scene;
+    firn_error *err = &scene.err;
+    uint64_t left = 5;
+    scene_open(&scene);
+    firn_workspace_log_options options = FIRN_WORKSPACE_LOG_OPTIONS_INIT;
+    assert_int_equal(firn_workspace_log(scene.workspace, NULL, NULL, NULL, err), FIRN_INVALID);
+    assert_int_equal(firn_workspace_log(scene.workspace, NULL, count_compared, &left, err),
+                     FIRN_OK);
+    scene_save(&scene, "one", "1");
+    scene_save(&scene, "two", "2");
+    assert_int_equal(firn_workspace_log(scene.workspace, &options, count_compared, &left, err),
+                     FIRN_OK);
+    assert_int_equal(left, 3);
+    left = 1;
+    assert_int_equal(firn_workspace_log(scene.workspace, &options, count_compared, &left, err), 42);
+    options.path_count = 1;
+    assert_int_equal(firn_workspace_log(scene.workspace, &options, count_compared, &left, err),
+                     FIRN_INVALID);
+    options = (firn_workspace_log_options)FIRN_WORKSPACE_LOG_OPTIONS_INIT;
+    options.algorithm = (firn_diff_algorithm)7;
+    assert_int_equal(firn_workspace_log(scene.workspace, &options, count_compared, &left, err),
+                     FIRN_INVALID);
+    firn_workspace_diff_options diff = FIRN_WORKSPACE_DIFF_OPTIONS_INIT;
+    diff.before = "1";
+    diff.against_nothing = true;
+    assert_int_equal(firn_workspace_diff(scene.workspace, &diff, NULL, NULL, NULL, err),
+                     FIRN_INVALID);
+    scene_close(&scene);
+}
+
 /* The texts of an entry are its own, extended attributes included. */
 static void
 an_entry_has_its_attributes_after_the_handle(void **state)
@@ -914,6 +956,7 @@ main(void)
         cmocka_unit_test(arguments_are_checked),
         cmocka_unit_test(results_belong_to_the_caller),
         cmocka_unit_test(undo_and_redo_tell_their_steps),
+        cmocka_unit_test(a_log_refuses_what_it_cannot_use_and_returns_what_ended_it),
         cmocka_unit_test(steps_are_listed),
         cmocka_unit_test(an_entry_has_its_attributes_after_the_handle),
         cmocka_unit_test(a_call_that_fails_gives_nothing),

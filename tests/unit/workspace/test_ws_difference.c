@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "base/buf.h"
+#include "reclaim/reclaim.h"
 #include "sim/sim_fault.h"
 #include "sim/sim_memory.h"
 #include "support/test_alloc.h"
@@ -646,11 +647,197 @@ a_checkpoint_is_compared_with_the_one_before_it(void **state)
     assert_null(result.before);
     assert_int_equal(result.added, result.after->files);
     assert_int_equal(result.changed + result.removed, 0);
+    options.against_previous = false;
+    options.against_nothing = true;
+    options.after = NULL;
+    assert_int_equal(firn_ws_difference(world.ws, &options, NULL, NULL, &result, &world.err),
+                     FIRN_OK);
+    assert_null(result.before);
+    assert_int_equal(result.after->number, 2);
+    assert_int_equal(result.added, result.after->files);
+    assert_int_equal(result.changed + result.removed, 0);
+    options.after = "1";
     options.paths = &nowhere;
     options.path_count = 1;
     assert_int_equal(firn_ws_difference(world.ws, &options, NULL, NULL, &result, &world.err),
                      FIRN_NOT_FOUND);
     ws_world_close(&world);
+}
+
+/* ---- the history ---- */
+
+struct logged {
+    char text[1024];
+    firn_slice paths[1];
+    const char *skipped; /* the message of a checkpoint that is passed over */
+    unsigned left;       /* checkpoints until the walk is ended */
+};
+
+static int
+log_checkpoint(void *ctx, const firn_workspace_checkpoint *checkpoint, bool *is_compared)
+{
+    struct logged *logged = ctx;
+    assert_true(*is_compared);
+    *is_compared =
+        logged->skipped == NULL ||
+        !(checkpoint->message.size == strlen(logged->skipped) &&
+          memcmp(checkpoint->message.data, logged->skipped, checkpoint->message.size) == 0);
+    return FIRN_OK;
+}
+
+static int
+log_difference(void *ctx, const firn_workspace_difference *difference)
+{
+    struct logged *logged = ctx;
+    const firn_workspace_change *change = &difference->change;
+    const firn_workspace_entry *entry = change->after != NULL ? change->after : change->before;
+    static const char *const kinds[] = {"?", "added", "removed", "content", "metadata", "renamed"};
+    size_t size = strlen(logged->text);
+    (void)snprintf(logged->text + size, sizeof logged->text - size, "%s %.*s +%u -%u%s, ",
+                   kinds[change->kind], (int)entry->path.size, (const char *)entry->path.data,
+                   (unsigned)difference->lines_added, (unsigned)difference->lines_removed,
+                   difference->lines == FIRN_LINES_TOO_LARGE ? " large" : "");
+    return FIRN_OK;
+}
+
+static int
+log_compared(void *ctx, const firn_workspace_diff_result *result)
+{
+    struct logged *logged = ctx;
+    size_t size = strlen(logged->text);
+    (void)snprintf(logged->text + size, sizeof logged->text - size, "%u<%u%s\n",
+                   result->before == NULL ? 0 : (unsigned)result->before->number,
+                   (unsigned)result->after->number, result->after->is_safety ? "s" : "");
+    logged->left--;
+    return logged->left > 0 ? FIRN_OK : FIRN_CANCELLED;
+}
+
+static int
+try_log(struct ws_world *world, struct logged *logged, firn_workspace_log_options *options)
+{
+    logged->text[0] = '\0';
+    options->on_checkpoint = log_checkpoint;
+    options->on_difference = log_difference;
+    return firn_ws_difference_log(world->ws, options, log_compared, logged, &world->err);
+}
+
+static void
+assert_log(struct ws_world *world, struct logged *logged, firn_workspace_log_options *options,
+           const char *expected)
+{
+    assert_int_equal(try_log(world, logged, options), FIRN_OK);
+    assert_string_equal(logged->text, expected);
+}
+
+/* Checkpoints 1 to 4; 3 is deleted, and a safety checkpoint is between 2 and 4. */
+static void
+make_history(struct ws_world *world)
+{
+    const char *third = "3";
+    firn_workspace_restore_options restore = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT;
+    firn_workspace_restore_result restored;
+    const firn_workspace_delete_options delete_options = FIRN_WORKSPACE_DELETE_OPTIONS_INIT;
+    scan_put_text(&world->tree, "a", "1\n");
+    ws_save(world);
+    scan_put_text(&world->tree, "b", "1\n2\n");
+    ws_save(world);
+    scan_put_text(&world->tree, "a", "unsaved\n");
+    assert_int_equal(firn_ws_restore(world->ws, "2", &restore, &restored, &world->err), FIRN_OK);
+    scan_put_text(&world->tree, "a", "1\n2\n");
+    ws_save(world);
+    scan_rename(&world->tree, "b", "c");
+    ws_save(world);
+    assert_int_equal(
+        firn_reclaim_delete(world->ws, &third, 1, &delete_options, NULL, NULL, &world->err),
+        FIRN_OK);
+}
+
+static void
+a_history_compares_each_checkpoint_with_the_one_before_it_that_is_left(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    struct logged logged = {.left = 100};
+    firn_workspace_log_options options = FIRN_WORKSPACE_LOG_OPTIONS_INIT;
+    ws_world_open_memory(&world, 63);
+    assert_log(&world, &logged, &options, ""); /* never saved */
+    make_history(&world);
+    options.with_lines = true;
+    assert_log(&world, &logged, &options,
+               "content a +1 -0, removed b +0 -2, added c +2 -0, 2<4\n"
+               "added b +2 -0, 1<2\n"
+               "added a +1 -0, 0<1\n");
+    options.find_renames = true;
+    options.include_safety = true;
+    options.before = "1";
+    assert_log(&world, &logged, &options,
+               "content a +1 -0, renamed c +0 -0, 2<4\n"
+               "content a +1 -1, 2<0s\n"
+               "added b +2 -0, 1<2\n");
+    options.after = "2";
+    options.before = NULL;
+    assert_log(&world, &logged, &options, "added b +2 -0, 1<2\nadded a +1 -0, 0<1\n");
+    options.lines_bytes_max = 3;
+    assert_log(&world, &logged, &options, "added b +0 -0 large, 1<2\nadded a +1 -0, 0<1\n");
+    options.after = NULL;
+    logged.paths[0] = firn_str("b");
+    options.paths = logged.paths;
+    options.path_count = 1;
+    assert_log(&world, &logged, &options,
+               "removed b +0 -0 large, 2<4\n2<0s\nadded b +0 -0 large, 1<2\n0<1\n");
+    logged.left = 1;
+    assert_int_equal(try_log(&world, &logged, &options), FIRN_CANCELLED);
+    assert_string_equal(logged.text, "removed b +0 -0 large, 2<4\n");
+    options.after = "3";
+    assert_int_equal(try_log(&world, &logged, &options), FIRN_NOT_FOUND);
+    ws_world_close(&world);
+}
+
+static void
+a_history_passes_over_what_is_not_wanted(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    struct logged logged = {.left = 100, .skipped = ""};
+    firn_workspace_log_options options = FIRN_WORKSPACE_LOG_OPTIONS_INIT;
+    ws_world_open_memory(&world, 64);
+    make_history(&world);
+    assert_log(&world, &logged, &options, "");
+    ws_world_close(&world);
+}
+
+static void
+allocations_that_fail_in_a_history_fail_clean(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    firn_workspace_log_options options = FIRN_WORKSPACE_LOG_OPTIONS_INIT;
+    uint64_t failures = 0;
+    options.with_lines = true;
+    options.find_renames = true;
+    options.include_safety = true;
+    test_alloc_install();
+    ws_world_open_memory(&world, 65);
+    make_history(&world);
+    for (uint64_t n = 1;; n++) {
+        struct logged logged = {.left = 100};
+        int64_t alive = test_alloc_alive();
+        test_alloc_fail_at(n, false);
+        int rc = try_log(&world, &logged, &options);
+        uint64_t calls = test_alloc_calls();
+        test_alloc_fail_at(0, false);
+        assert_true(rc == FIRN_OK || rc == FIRN_NO_MEMORY);
+        failures += rc != FIRN_OK;
+        assert_true(test_alloc_alive() <= alive + 2);
+        if (calls < n) {
+            assert_int_equal(rc, FIRN_OK);
+            break;
+        }
+    }
+    assert_true(failures > 10);
+    ws_world_close(&world);
+    assert_int_equal(test_alloc_alive(), 0);
+    test_alloc_uninstall();
 }
 
 /* ---- failures ---- */
@@ -834,6 +1021,9 @@ main(void)
         cmocka_unit_test(a_large_file_is_printed_in_pieces),
         cmocka_unit_test(random_trees_differ_as_their_texts_do),
         cmocka_unit_test(a_checkpoint_is_compared_with_the_one_before_it),
+        cmocka_unit_test(a_history_compares_each_checkpoint_with_the_one_before_it_that_is_left),
+        cmocka_unit_test(a_history_passes_over_what_is_not_wanted),
+        cmocka_unit_test(allocations_that_fail_in_a_history_fail_clean),
         cmocka_unit_test(allocations_that_fail_fail_clean),
         cmocka_unit_test(calls_that_fail_give_no_wrong_difference),
         cmocka_unit_test(damage_is_told_and_named),

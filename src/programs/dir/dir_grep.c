@@ -1,0 +1,405 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * dir/dir_grep.c: firn grep.
+ *
+ * The checkpoint is compared with nothing, so the library hands over the content of each text file. Files of
+ * which it compares no lines, because they are binary or very large, are noted, and are read piece by piece
+ * afterwards. A line of these that is longer than the buffer is searched in parts.
+ *
+ * The exit code is that of grep: 0 if anything matched, 1 if nothing did, and another one after a failure.
+ */
+#include "dir/dir.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "show/show.h"
+#include "task/task.h"
+#include "term/term.h"
+
+enum {
+    EXIT_NO_MATCH = 1,
+    EXIT_TROUBLE = 2,
+    LINE_SIZE_MAX = 4 << 20, /* of a file that is read piece by piece */
+    LOOK_SIZE = 8000         /* a file with a NUL before is binary, as for the library */
+};
+
+/* Paths, each with a NUL. */
+struct paths {
+    char *data;
+    size_t size;
+    size_t capacity;
+};
+
+struct grep {
+    struct firn_cli *cli;
+    firn_workspace *workspace;
+    struct firn_dir_pattern pattern;
+    bool counts;
+    bool names_only;
+    bool numbers;
+    bool is_terminal;
+    bool has_match;
+    bool is_out_of_memory;
+    struct paths later; /* files that are read piece by piece */
+    /* The file that is read piece by piece: */
+    firn_slice path;
+    uint8_t *buffer;
+    size_t buffered;
+    uint64_t offset; /* of the buffer in the file */
+    bool is_binary;
+    uint32_t line;
+    uint64_t count;
+};
+
+/* ---- results ---- */
+
+static void
+show_name(firn_slice path)
+{
+    firn_term_json_object(NULL);
+    firn_term_json_bytes("path", path);
+    firn_term_json_end();
+    firn_term_path_print(path);
+    firn_term_out_text("\n");
+}
+
+static void
+show_count(firn_slice path, uint64_t count)
+{
+    firn_term_json_object(NULL);
+    firn_term_json_bytes("path", path);
+    firn_term_json_u64("count", count);
+    firn_term_json_end();
+    firn_term_path_print(path);
+    firn_term_out_format(":%llu\n", (unsigned long long)count);
+}
+
+static void
+show_binary(firn_slice path)
+{
+    firn_term_json_object(NULL);
+    firn_term_json_bytes("path", path);
+    firn_term_json_bool("binary", true);
+    firn_term_json_end();
+    firn_term_out_text("Binary file ");
+    firn_term_path_print(path);
+    firn_term_out_text(" matches\n");
+}
+
+static void
+show_line(const struct grep *grep, firn_slice path, uint32_t line, firn_slice text)
+{
+    firn_term_json_object(NULL);
+    firn_term_json_bytes("path", path);
+    firn_term_json_u64("line", line);
+    firn_term_json_bytes("text", text);
+    firn_term_json_end();
+    firn_term_path_print(path);
+    firn_term_out_text(":");
+    if (grep->numbers) {
+        firn_term_out_format("%lu:", (unsigned long)line);
+    }
+    if (grep->is_terminal) {
+        firn_show_patch_write_text(text);
+    } else {
+        firn_term_out_write(text.data, text.size);
+    }
+    firn_term_out_text("\n");
+}
+
+/* Whether to look no further in this file, after a match. */
+static bool
+is_enough(const struct grep *grep)
+{
+    return grep->cli->quiet || grep->names_only || (grep->is_binary && !grep->counts) ||
+           firn_term_out_error() != 0 || firn_term_signals_caught() != 0;
+}
+
+/* Shows the matches in a part of the file, which begins at a line's begin. Returns whether that is enough. */
+static bool
+search(struct grep *grep, firn_slice path, firn_slice content)
+{
+    struct firn_show_lines walk = {content, grep->line};
+    firn_slice line;
+    while (firn_dir_pattern_next(&grep->pattern, &walk, &line)) {
+        if (grep->count == 0) {
+            firn_term_meter_clear();
+        }
+        grep->has_match = true;
+        grep->count++;
+        if (!grep->cli->quiet && !grep->names_only && !grep->counts && !grep->is_binary) {
+            show_line(grep, path, walk.line, line);
+        }
+        if (is_enough(grep)) {
+            return true;
+        }
+    }
+    grep->is_out_of_memory = grep->is_out_of_memory || grep->pattern.is_out_of_memory;
+    while (walk.left.size > 0) {
+        (void)firn_show_lines_next(&walk); /* only to number the lines of the next part */
+    }
+    bool is_cut = content.size > 0 && content.data[content.size - 1] != '\n';
+    grep->line = walk.line - is_cut; /* the rest of the line is in the next part */
+    return false;
+}
+
+static void
+begin_file(struct grep *grep)
+{
+    grep->is_binary = false;
+    grep->line = 0;
+    grep->count = 0;
+    grep->offset = 0;
+    grep->buffered = 0;
+}
+
+static void
+end_file(const struct grep *grep, firn_slice path)
+{
+    if (grep->count == 0 || grep->cli->quiet) {
+        return;
+    }
+    if (grep->names_only) {
+        show_name(path);
+    } else if (grep->counts) {
+        show_count(path, grep->count);
+    } else if (grep->is_binary) {
+        show_binary(path);
+    }
+}
+
+/* ---- text files ---- */
+
+static bool
+note(struct paths *paths, firn_slice path)
+{
+    size_t needed = paths->size + path.size + 1;
+    if (needed > paths->capacity) {
+        size_t capacity = 2 * needed;
+        char *data = realloc(paths->data, capacity);
+        if (data == NULL) {
+            return false;
+        }
+        paths->data = data;
+        paths->capacity = capacity;
+    }
+    memcpy(paths->data + paths->size, path.data, path.size);
+    paths->data[paths->size + path.size] = '\0';
+    paths->size = needed;
+    return true;
+}
+
+static int
+visit(void *ctx, const firn_workspace_difference *difference)
+{
+    struct grep *grep = ctx;
+    const firn_workspace_entry *entry = difference->change.after;
+    if (entry->type != FIRN_ENTRY_FILE || entry->size_bytes == 0) {
+        return FIRN_OK;
+    }
+    if (difference->lines != FIRN_LINES_COUNTED) {
+        grep->is_out_of_memory = !note(&grep->later, entry->path);
+    } else {
+        begin_file(grep);
+        (void)search(grep, entry->path, difference->content_after);
+        end_file(grep, entry->path);
+    }
+    bool is_done = grep->is_out_of_memory || (grep->has_match && grep->cli->quiet) ||
+                   firn_term_out_error() != 0;
+    return is_done ? FIRN_CANCELLED : FIRN_OK;
+}
+
+/* ---- other files ---- */
+
+/* Searches the whole lines in the buffer, or all of it, and keeps the rest. */
+static bool
+search_buffer(struct grep *grep, bool is_all)
+{
+    size_t size = grep->buffered;
+    while (!is_all && size > 0 && grep->buffer[size - 1] != '\n') {
+        size--;
+    }
+    size = size == 0 && grep->buffered == LINE_SIZE_MAX ? LINE_SIZE_MAX : size;
+    bool is_done = search(grep, grep->path, firn_bytes(grep->buffer, size));
+    memmove(grep->buffer, grep->buffer + size, grep->buffered - size);
+    grep->buffered -= size;
+    return is_done;
+}
+
+static int
+take_piece(void *ctx, firn_slice data, firn_error *err)
+{
+    (void)err;
+    struct grep *grep = ctx;
+    while (data.size > 0) {
+        size_t size = LINE_SIZE_MAX - grep->buffered;
+        size = data.size < size ? data.size : size;
+        if (grep->offset < LOOK_SIZE) {
+            size_t look = LOOK_SIZE - (size_t)grep->offset;
+            grep->is_binary =
+                grep->is_binary || memchr(data.data, '\0', size < look ? size : look) != NULL;
+        }
+        memcpy(grep->buffer + grep->buffered, data.data, size);
+        grep->buffered += size;
+        grep->offset += size;
+        data = firn_bytes(data.data + size, data.size - size);
+        if (grep->buffered == LINE_SIZE_MAX && search_buffer(grep, false)) {
+            return FIRN_CANCELLED;
+        }
+    }
+    return firn_term_signals_caught() == 0 ? FIRN_OK : FIRN_CANCELLED;
+}
+
+static int
+search_later(struct grep *grep, const char *id, firn_error *err)
+{
+    int code = FIRN_OK;
+    grep->buffer = grep->later.size == 0 ? NULL : malloc(LINE_SIZE_MAX);
+    grep->is_out_of_memory =
+        grep->is_out_of_memory || (grep->later.size > 0 && grep->buffer == NULL);
+    for (size_t at = 0; at < grep->later.size && code == FIRN_OK && !grep->is_out_of_memory;) {
+        grep->path = firn_str(grep->later.data + at);
+        begin_file(grep);
+        code = firn_workspace_cat(grep->workspace, id, grep->path, take_piece, grep, NULL, err);
+        bool is_done = code != FIRN_OK && grep->count > 0 && is_enough(grep);
+        if (code == FIRN_OK) {
+            (void)search_buffer(grep, true);
+        }
+        end_file(grep, grep->path);
+        code = is_done && firn_term_signals_caught() == 0 ? FIRN_OK : code;
+        at += grep->path.size + 1;
+        if (grep->has_match && grep->cli->quiet) {
+            break;
+        }
+    }
+    free(grep->buffer);
+    return code;
+}
+
+/* ---- the whole ---- */
+
+static int
+search_checkpoint(struct grep *grep, const char *reference,
+                  const struct firn_task_workspace_paths *paths)
+{
+    firn_error err;
+    struct firn_task_notices notices;
+    firn_workspace_diff_options options = FIRN_WORKSPACE_DIFF_OPTIONS_INIT;
+    firn_workspace_diff_result result = FIRN_WORKSPACE_DIFF_RESULT_INIT;
+    firn_workspace_checkpoint *checkpoint = NULL;
+    int code = firn_workspace_find(grep->workspace, reference, &checkpoint, &err);
+    if (code != FIRN_OK) {
+        const char *hint = firn_task_workspace_hint_or_path(grep->workspace, reference, code);
+        return firn_command_report_failure(grep->cli, &err, hint);
+    }
+    firn_task_notices_init(&notices, grep->cli);
+    options.after = checkpoint->id;
+    options.against_nothing = true;
+    options.with_lines = true;
+    options.paths = paths->slices;
+    options.path_count = paths->count;
+    options.callbacks = firn_task_notices_callbacks(&notices);
+    firn_term_json_array("matches");
+    code = firn_workspace_diff(grep->workspace, &options, visit, grep, &result, &err);
+    bool is_done = grep->has_match && grep->cli->quiet && firn_term_signals_caught() == 0;
+    if (code == FIRN_OK && !is_done) {
+        code = search_later(grep, checkpoint->id, &err);
+        is_done = grep->has_match && grep->cli->quiet && firn_term_signals_caught() == 0;
+    }
+    firn_term_meter_clear();
+    int exit_code = grep->has_match ? FIRN_EXIT_OK : EXIT_NO_MATCH;
+    if (grep->is_out_of_memory) {
+        exit_code = firn_command_report_no_memory(grep->cli);
+    } else if (code != FIRN_OK && !is_done) {
+        exit_code = firn_command_report_failure(
+            grep->cli, &err, firn_task_workspace_hint_paths(NULL, paths->count, code));
+    } else {
+        firn_term_json_end();
+        firn_show_checkpoint_json("checkpoint", checkpoint);
+    }
+    bool has_failed = grep->is_out_of_memory || (code != FIRN_OK && !is_done);
+    firn_release(result.after);
+    firn_release(checkpoint);
+    firn_task_notices_deinit(&notices);
+    return has_failed && exit_code == FIRN_EXIT_FAILED ? EXIT_TROUBLE : exit_code;
+}
+
+static int
+run(struct firn_cli *cli)
+{
+    struct grep grep = {.cli = cli};
+    struct firn_show_patch patch;
+    struct firn_task_workspace_paths paths = {NULL, 0};
+    int words = cli->arguments_before_dashes > 0 ? cli->arguments_before_dashes : 1;
+    if (words > 2) {
+        return firn_command_misused(
+            cli, "more than a pattern and a checkpoint before the paths: write -- "
+                 "between them");
+    }
+    (void)firn_show_patch_init(&patch, NULL);
+    grep.is_terminal = patch.is_terminal;
+    grep.counts = firn_command_has(cli, "count");
+    grep.names_only = firn_command_has(cli, "files-with-matches");
+    grep.numbers = firn_command_has(cli, "line-number");
+    int exit_code = firn_dir_pattern_init(&grep.pattern, cli, cli->arguments[0],
+                                          firn_command_has(cli, "fixed-strings"),
+                                          firn_command_has(cli, "ignore-case"));
+    if (exit_code != FIRN_EXIT_OK) {
+        return exit_code == FIRN_EXIT_FAILED ? EXIT_TROUBLE : exit_code;
+    }
+    exit_code = firn_task_workspace_open(cli, &grep.workspace);
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = firn_task_workspace_paths_init(cli, grep.workspace, words, &paths);
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = search_checkpoint(&grep, words > 1 ? cli->arguments[1] : "latest", &paths);
+    } else if (exit_code == FIRN_EXIT_FAILED) {
+        exit_code = EXIT_TROUBLE;
+    }
+    free(grep.later.data);
+    firn_dir_pattern_deinit(&grep.pattern);
+    firn_task_workspace_paths_deinit(&paths);
+    firn_workspace_close(grep.workspace);
+    return exit_code;
+}
+
+static const struct firn_command_option options[] = {
+    {"ignore-case", 'i', NULL, "ignore the case of letters"},
+    {"fixed-strings", 'F', NULL, "search for the text PATTERN, not a regular expression"},
+    {"line-number", 'n', NULL, "print the number of each line"},
+    {"files-with-matches", 'l', NULL, "print only the names of files with a match"},
+    {"count", 'c', NULL, "print how many lines match in each file with a match"},
+    {NULL, 0, NULL, NULL},
+};
+
+static const struct firn_command_example examples[] = {
+    {"firn grep hello", "find hello in the newest checkpoint"},
+    {"firn grep -n 'int (main|start)' 12 -- src", "search src as it was in checkpoint 12"},
+    {"firn grep -lF 'a.b[0]' yesterday", "list the files that contained a.b[0] then"},
+    {NULL, NULL},
+};
+
+const struct firn_command firn_dir_grep = {
+    .name = "grep",
+    .summary = "Search the files of a checkpoint",
+    .arguments = "PATTERN [REF] [PATH...]",
+    .options = options,
+    .help = "Prints each line of a file in a checkpoint (default: latest) that matches, after\n"
+            "the path of the file. PATTERN is a POSIX extended regular expression; it matches\n"
+            "bytes, and -i ignores the case of ASCII letters. PATHs come after -- and limit the\n"
+            "search to themselves and everything below them. The files on disk are not\n"
+            "searched.\n"
+            "\n"
+            "Of a binary file (see firn help diff) is told only that it matches. Binary files\n"
+            "and those with more than 32 MiB or 1,048,576 lines come last; their lines are\n"
+            "searched in parts of 4 MiB where they are longer.\n"
+            "\n"
+            "The exit code is 0 if a line matched, 1 if none did, and 2 or more after an error.\n"
+            "With --quiet nothing is printed, and the search ends with the first match. On a\n"
+            "terminal, control characters are shown as escapes.",
+    .examples = examples,
+    .uses = FIRN_COMMAND_USES_WORKSPACE,
+    .run = run,
+};

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * dir/dir_history.c: a walk through the history of a workspace, and what commands that walk share.
+ *
+ * A file is followed through renames. The library compares only the path that is followed, so it tells a renamed
+ * file as added. The walk is ended there; all of that checkpoint is compared, to look for the rename; and the
+ * walk begins again at the same checkpoint, with both paths if there was one. Then the library tells the
+ * rename itself, and the old path is followed from there on. Only a rename that keeps the content is found.
+ */
+#include "dir/dir.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "show/show.h"
+#include "term/term.h"
+
+enum { PATHS_MAX = 2 };
+
+struct walk {
+    struct firn_dir_history *history;
+    char id[FIRN_CHECKPOINT_ID_SIZE];        /* of the checkpoint that is compared */
+    char looked_id[FIRN_CHECKPOINT_ID_SIZE]; /* where a rename was looked for; "": nowhere yet */
+    bool is_at_rename;                       /* the walk was ended to look for one */
+    char *old_path;                          /* what the file was called before; on the heap */
+    firn_slice paths[PATHS_MAX];
+};
+
+static bool
+is_path(firn_slice slice, const char *path)
+{
+    return slice.size == strlen(path) && memcmp(slice.data, path, slice.size) == 0;
+}
+
+static int
+on_checkpoint(void *ctx, const firn_workspace_checkpoint *checkpoint, bool *is_compared)
+{
+    struct walk *walk = ctx;
+    memcpy(walk->id, checkpoint->id, sizeof(walk->id));
+    return walk->history->options.on_checkpoint(walk->history->ctx, checkpoint, is_compared);
+}
+
+static int
+on_difference(void *ctx, const firn_workspace_difference *difference)
+{
+    struct walk *walk = ctx;
+    const struct firn_dir_history *history = walk->history;
+    const firn_workspace_change *change = &difference->change;
+    if (history->path != NULL && change->kind == FIRN_CHANGE_ADDED &&
+        change->after->type == FIRN_ENTRY_FILE && is_path(change->after->path, history->path) &&
+        strcmp(walk->id, walk->looked_id) != 0) {
+        walk->is_at_rename = true;
+        return FIRN_CANCELLED;
+    }
+    return history->options.on_difference(history->ctx, difference);
+}
+
+static int
+on_compared(void *ctx, const firn_workspace_diff_result *result)
+{
+    struct walk *walk = ctx;
+    int code = walk->history->on_compared(walk->history->ctx, result);
+    if (walk->old_path != NULL) {
+        free(walk->history->path);
+        walk->history->path = walk->old_path;
+        walk->old_path = NULL;
+        walk->paths[0] = walk->paths[1] = firn_str(walk->history->path);
+    }
+    return code;
+}
+
+static int
+find_rename(void *ctx, const firn_workspace_difference *difference)
+{
+    struct walk *walk = ctx;
+    const firn_workspace_change *change = &difference->change;
+    if (change->kind == FIRN_CHANGE_RENAMED && is_path(change->after->path, walk->history->path)) {
+        free(walk->old_path);
+        walk->old_path =
+            strndup((const char *)change->before->path.data, change->before->path.size);
+        return walk->old_path == NULL ? FIRN_NO_MEMORY : FIRN_OK;
+    }
+    return FIRN_OK;
+}
+
+static int
+look_for_rename(struct walk *walk, firn_error *err)
+{
+    firn_workspace_diff_options options = FIRN_WORKSPACE_DIFF_OPTIONS_INIT;
+    memcpy(walk->looked_id, walk->id, sizeof(walk->looked_id));
+    options.after = walk->id;
+    options.against_previous = true;
+    options.find_renames = true;
+    options.callbacks = walk->history->options.callbacks;
+    int code =
+        firn_workspace_diff(walk->history->workspace, &options, find_rename, walk, NULL, err);
+    if (code == FIRN_OK && walk->old_path != NULL) {
+        walk->paths[1] = firn_str(walk->old_path);
+    }
+    return code;
+}
+
+int
+firn_dir_history_walk(struct firn_dir_history *history, firn_error *err)
+{
+    struct walk walk = {.history = history};
+    firn_workspace_log_options options = history->options;
+    int code;
+    assert(history->options.on_checkpoint != NULL && history->options.on_difference != NULL);
+    options.on_checkpoint = on_checkpoint;
+    options.on_difference = on_difference;
+    if (history->path != NULL) {
+        walk.paths[0] = walk.paths[1] = firn_str(history->path);
+        options.paths = walk.paths;
+        options.path_count = PATHS_MAX;
+        options.find_renames = true;
+    }
+    do {
+        walk.is_at_rename = false;
+        code = firn_workspace_log(history->workspace, &options, on_compared, &walk, err);
+        if (walk.is_at_rename) {
+            code = look_for_rename(&walk, err);
+            options.after = walk.looked_id;
+        }
+    } while (code == FIRN_OK && walk.is_at_rename);
+    free(walk.old_path);
+    return code;
+}
+
+/* ---- what the command line says ---- */
+
+static bool
+is_range(const char *word, const char *dots)
+{
+    bool is_component_begin = dots == word || dots[-1] == '/';
+    bool is_component_end = dots[2] == '\0' || dots[2] == '/';
+    return !(is_component_begin && is_component_end) && (dots != word || dots[2] != '\0');
+}
+
+bool
+firn_dir_history_range(const char *word, char **out_copy, const char **out_before,
+                       const char **out_after)
+{
+    const char *dots = strstr(word, "..");
+    if (dots == NULL || !is_range(word, dots)) {
+        return true;
+    }
+    *out_copy = strdup(word);
+    if (*out_copy == NULL) {
+        return false;
+    }
+    char *end = *out_copy + (dots - word);
+    *end = '\0';
+    *out_before = end == *out_copy ? NULL : *out_copy;
+    *out_after = end[2] == '\0' ? NULL : end + 2;
+    return true;
+}
+
+void
+firn_dir_history_put_title(const firn_workspace_checkpoint *checkpoint, size_t columns,
+                           void (*put)(const void *data, size_t size))
+{
+    const firn_workspace_turn *turn = &checkpoint->turn;
+    size_t width = firn_term_width_of(turn->agent) + 2;
+    if (turn->agent.size == 0 || turn->prompt.size == 0 || width >= columns) {
+        firn_term_text_cut(checkpoint->message.size > 0 ? checkpoint->message : turn->agent,
+                           columns, put);
+        return;
+    }
+    firn_term_text_escape(turn->agent, put);
+    put(": ", 2);
+    firn_term_text_cut(turn->prompt, columns - width, put);
+}

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * dir/dir_labels.c: the tags and pins of all checkpoints, for commands that list checkpoints.
+ */
+#include "dir/dir.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "term/term.h"
+
+/* A tag, and the checkpoint that it names. */
+struct firn_dir_labels_tag {
+    char id[FIRN_CHECKPOINT_ID_SIZE];
+    char *name;
+};
+
+static int
+keep_tag(void *ctx, const firn_workspace_tag *tag)
+{
+    struct firn_dir_labels *labels = ctx;
+    assert(labels->count <= labels->capacity);
+    if (labels->count == labels->capacity) {
+        size_t capacity = labels->capacity == 0 ? 16 : 2 * labels->capacity;
+        struct firn_dir_labels_tag *tags = realloc(labels->tags, capacity * sizeof(*tags));
+        if (tags == NULL) {
+            return FIRN_NO_MEMORY;
+        }
+        labels->tags = tags;
+        labels->capacity = capacity;
+    }
+    struct firn_dir_labels_tag *kept = &labels->tags[labels->count];
+    kept->name = strndup((const char *)tag->name.data, tag->name.size);
+    if (kept->name == NULL) {
+        return FIRN_NO_MEMORY;
+    }
+    memcpy(kept->id, tag->id, sizeof(kept->id));
+    labels->count++;
+    return FIRN_OK;
+}
+
+/* Kept as a name that no tag can have, and that sorts before all of them. */
+static const char pinned[] = "(pinned)";
+
+static int
+keep_pin(void *ctx, const firn_workspace_pin *pin)
+{
+    firn_workspace_tag tag = {.name = firn_str(pinned)};
+    memcpy(tag.id, pin->id, sizeof(tag.id));
+    return keep_tag(ctx, &tag);
+}
+
+static int
+compare_tags(const void *a, const void *b)
+{
+    const struct firn_dir_labels_tag *left = a;
+    const struct firn_dir_labels_tag *right = b;
+    int order = strcmp(left->id, right->id);
+    return order != 0 ? order : strcmp(left->name, right->name);
+}
+
+int
+firn_dir_labels_read(struct firn_dir_labels *labels, firn_workspace *workspace, firn_error *err)
+{
+    int code = firn_workspace_tag_list(workspace, keep_tag, labels, err);
+    if (code == FIRN_OK) {
+        code = firn_workspace_pin_list(workspace, keep_pin, labels, err);
+    }
+    if (code == FIRN_OK && labels->count > 0) {
+        qsort(labels->tags, labels->count, sizeof(*labels->tags), compare_tags);
+    }
+    return code;
+}
+
+void
+firn_dir_labels_deinit(struct firn_dir_labels *labels)
+{
+    for (size_t i = 0; i < labels->count; i++) {
+        free(labels->tags[i].name);
+    }
+    free(labels->tags);
+}
+
+void
+firn_dir_labels_print(const struct firn_dir_labels *labels, const char *id)
+{
+    assert(id[0] != '\0');
+    size_t low = 0;
+    size_t high = labels->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (strcmp(labels->tags[middle].id, id) < 0) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    const char *before = "  [";
+    bool is_pinned = low < labels->count && strcmp(labels->tags[low].id, id) == 0 &&
+                     strcmp(labels->tags[low].name, pinned) == 0;
+    for (low += is_pinned; low < labels->count && strcmp(labels->tags[low].id, id) == 0; low++) {
+        firn_term_out_text(before);
+        firn_term_text_escape(firn_str(labels->tags[low].name), firn_term_out_write);
+        before = ", ";
+    }
+    if (before[0] == ',') {
+        firn_term_out_text("]");
+    }
+    if (is_pinned) {
+        firn_term_out_format("  %s", pinned);
+    }
+}

@@ -1,0 +1,550 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * dir/dir_log.c: firn log.
+ *
+ * Each checkpoint is compared with the one before it when its row is about to be printed, so the first rows come
+ * at once, however long the history is. The contents that are read to count lines are limited for each
+ * checkpoint: beyond that a row tells only how many files changed.
+ *
+ * --since and --until take what is a reference for all other commands: a time names the newest checkpoint that
+ * was made until then, and what is newer than it was made later.
+ */
+#include "dir/dir.h"
+
+#include <assert.h>
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+
+#include "show/show.h"
+#include "task/task.h"
+#include "term/term.h"
+
+enum {
+    LINES_BYTES_MAX = 8 << 20, /* of contents, for one row */
+    COLUMNS_MIN = 10,          /* of a title */
+    COLUMNS_BEFORE = 34,       /* of a row, before the title */
+    STATS_SIZE = 160,
+    FLUSH_INTERVAL_MS = 50
+};
+
+/* What changed in a checkpoint. */
+struct changes {
+    uint64_t files;
+    uint64_t directories;
+    uint64_t times; /* entries of which only the time differs */
+    uint64_t added; /* lines */
+    uint64_t removed;
+    bool is_partial; /* lines of some files were not counted, for they are too many */
+};
+
+struct log {
+    struct firn_cli *cli;
+    struct firn_dir_history history;
+    struct firn_show_difference shown;
+    struct firn_dir_labels labels;
+    bool has_paths;
+    bool has_pattern;
+    struct firn_dir_pattern pattern;
+    const char *agent; /* NULL: any, or none */
+    bool has_since;
+    bool has_until;
+    int64_t since_ns; /* what was made later */
+    int64_t until_ns; /* what was made then or earlier */
+    uint64_t left;    /* of the limit */
+    uint64_t count;
+    int64_t now_ns;
+    int64_t flushed_ms;
+    /* The checkpoint that is compared: */
+    const firn_workspace_checkpoint *checkpoint;
+    bool is_wanted;
+    bool has_begun; /* its row was printed, or its object opened */
+    struct changes changes;
+};
+
+static bool
+is_listing(const struct log *log)
+{
+    return log->shown.form == FIRN_SHOW_DIFFERENCE_COUNTS;
+}
+
+/* ---- which checkpoints ---- */
+
+/* Whether a line of the text matches. */
+static bool
+has_match(struct log *log, firn_slice text)
+{
+    struct firn_show_lines walk = {text, 0};
+    firn_slice line;
+    return firn_dir_pattern_next(&log->pattern, &walk, &line);
+}
+
+/* Whether `part` occurs in the text, in any case. */
+static bool
+contains(firn_slice text, const char *part)
+{
+    size_t size = strlen(part);
+    for (size_t i = 0; i + size <= text.size; i++) {
+        if (strncasecmp((const char *)text.data + i, part, size) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool
+is_wanted(struct log *log, const firn_workspace_checkpoint *checkpoint)
+{
+    const firn_workspace_turn *turn = &checkpoint->turn;
+    return (!log->has_since || checkpoint->created_ns > log->since_ns) &&
+           (!log->has_until || checkpoint->created_ns <= log->until_ns) &&
+           (log->agent == NULL || (turn->agent.size > 0 && contains(turn->agent, log->agent))) &&
+           (!log->has_pattern || has_match(log, checkpoint->message) ||
+            has_match(log, turn->prompt));
+}
+
+static int
+on_checkpoint(void *ctx, const firn_workspace_checkpoint *checkpoint, bool *is_compared)
+{
+    struct log *log = ctx;
+    log->checkpoint = checkpoint;
+    log->is_wanted = is_wanted(log, checkpoint);
+    log->has_begun = false;
+    log->changes = (struct changes){0};
+    *is_compared = log->is_wanted || log->history.path != NULL;
+    return log->pattern.is_out_of_memory ? FIRN_NO_MEMORY : FIRN_OK;
+}
+
+/* ---- rows ---- */
+
+/* "3 files +12 −4" */
+static void
+describe(const struct changes *changes, char *out)
+{
+    char number[FIRN_TERM_TEXT_NUMBER_SIZE];
+    char other[FIRN_TERM_TEXT_NUMBER_SIZE];
+    uint64_t count = changes->files > 0 ? changes->files : changes->directories;
+    const char *what = changes->files > 0
+                           ? firn_term_text_plural(count, "file", "files")
+                           : firn_term_text_plural(count, "directory", "directories");
+    if (count == 0 && changes->times > 0) {
+        (void)snprintf(out, STATS_SIZE, "%s %s only", firn_term_text_number(changes->times, number),
+                       firn_term_text_plural(changes->times, "time", "times"));
+        return;
+    }
+    if (count == 0) {
+        (void)snprintf(out, STATS_SIZE, "no change");
+        return;
+    }
+    int size = snprintf(out, STATS_SIZE, "%s %s", firn_term_text_number(count, number), what);
+    if (!changes->is_partial && changes->added + changes->removed > 0) {
+        (void)snprintf(out + size, STATS_SIZE - (size_t)size, " +%s \xE2\x88\x92%s",
+                       firn_term_text_number(changes->added, number),
+                       firn_term_text_number(changes->removed, other));
+    }
+}
+
+static void
+print_row(const struct log *log, bool has_changes)
+{
+    const firn_workspace_checkpoint *checkpoint = log->checkpoint;
+    char name[FIRN_SHOW_CHECKPOINT_NAME_SIZE] = "-";
+    char ago[FIRN_TERM_TEXT_TIME_SIZE];
+    char stats[STATS_SIZE] = "";
+    if (log->cli->quiet) {
+        firn_term_out_format("%s\n", firn_show_checkpoint_name(checkpoint, name));
+        return;
+    }
+    if (!checkpoint->is_safety) {
+        (void)firn_show_checkpoint_name(checkpoint, name);
+    }
+    if (has_changes) {
+        describe(&log->changes, stats);
+    }
+    size_t columns = firn_term_out_columns();
+    size_t others = COLUMNS_BEFORE + 3 + firn_term_width_of(firn_str(stats));
+    if (columns == 0) {
+        columns = FIRN_SHOW_CHECKPOINT_MESSAGE_MAX;
+    } else {
+        columns = columns > others + COLUMNS_MIN ? columns - others : COLUMNS_MIN;
+    }
+    firn_term_out_format("%4s  %.*s  %-14s", name, FIRN_CHECKPOINT_ID_SHORT, checkpoint->id,
+                         firn_term_text_ago(checkpoint->created_ns, log->now_ns, ago));
+    if (checkpoint->message.size > 0 || checkpoint->turn.agent.size > 0) {
+        firn_term_out_text("  ");
+        firn_dir_history_put_title(checkpoint, columns, firn_term_out_write);
+        firn_term_out_text(has_changes ? " " : "");
+    }
+    firn_term_out_format("%s%s", has_changes ? "  " : "", stats);
+    firn_dir_labels_print(&log->labels, checkpoint->id);
+    firn_term_out_text("\n");
+}
+
+/* What comes before the differences: a row, or the beginning of an object. */
+static void
+begin(struct log *log)
+{
+    assert(!log->has_begun);
+    log->has_begun = true;
+    firn_term_meter_clear();
+    firn_term_json_object(NULL);
+    firn_show_checkpoint_json("checkpoint", log->checkpoint);
+    if (!is_listing(log)) {
+        firn_term_out_text(log->count > 0 ? "\n" : "");
+        firn_term_json_array("changes");
+    }
+    if (log->shown.form == FIRN_SHOW_DIFFERENCE_NAMES ||
+        log->shown.form == FIRN_SHOW_DIFFERENCE_PATCH) {
+        print_row(log, false);
+    }
+}
+
+static void
+finish(struct log *log, const firn_workspace_diff_result *result)
+{
+    const struct changes *changes = &log->changes;
+    if (is_listing(log) || log->shown.form == FIRN_SHOW_DIFFERENCE_STAT) {
+        print_row(log, true);
+    }
+    if (!is_listing(log)) {
+        firn_show_difference_finish(&log->shown);
+        firn_show_difference_deinit(&log->shown);
+        firn_term_json_end();
+    }
+    firn_term_json_u64_if("previous", result->before != NULL ? result->before->number : 0,
+                          result->before != NULL);
+    firn_term_json_u64("files", changes->files);
+    firn_term_json_u64("directories", changes->directories);
+    firn_term_json_u64("times_only", changes->times);
+    firn_term_json_u64("renamed", result->renamed);
+    firn_term_json_u64_if("lines_added", changes->added, !changes->is_partial);
+    firn_term_json_u64_if("lines_removed", changes->removed, !changes->is_partial);
+    firn_term_json_end();
+}
+
+/* ---- what changed ---- */
+
+static bool
+is_directory(const firn_workspace_change *change)
+{
+    const firn_workspace_entry *entry = change->after != NULL ? change->after : change->before;
+    return entry->type == FIRN_ENTRY_DIRECTORY;
+}
+
+static int
+on_difference(void *ctx, const firn_workspace_difference *difference)
+{
+    struct log *log = ctx;
+    struct changes *changes = &log->changes;
+    const firn_workspace_change *change = &difference->change;
+    if (change->kind == FIRN_CHANGE_METADATA && change->what == FIRN_CHANGED_MTIME) {
+        changes->times++;
+        return FIRN_OK;
+    }
+    changes->directories += is_directory(change);
+    changes->files += !is_directory(change);
+    changes->added += difference->lines_added;
+    changes->removed += difference->lines_removed;
+    changes->is_partial =
+        changes->is_partial || (difference->lines == FIRN_LINES_TOO_LARGE && is_listing(log));
+    if (is_listing(log) || !log->is_wanted) {
+        return FIRN_OK;
+    }
+    if (!log->has_begun) {
+        begin(log);
+    }
+    return firn_show_difference_visit(&log->shown, difference);
+}
+
+static int64_t
+now_ms(void)
+{
+    struct timespec now = {0};
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* A reader of a long history gets what is there from time to time. */
+static void
+flush_rows(struct log *log)
+{
+    int64_t now = now_ms();
+    if (now - log->flushed_ms >= FLUSH_INTERVAL_MS) {
+        log->flushed_ms = now;
+        firn_term_out_flush();
+    }
+}
+
+static int
+on_compared(void *ctx, const firn_workspace_diff_result *result)
+{
+    struct log *log = ctx;
+    bool has_changed = log->changes.files + log->changes.directories > 0;
+    if (!log->is_wanted || (log->has_paths && !has_changed)) {
+        return FIRN_OK;
+    }
+    if (!log->has_begun) {
+        begin(log);
+    }
+    finish(log, result);
+    log->count++;
+    log->left--;
+    flush_rows(log);
+    return log->left > 0 && firn_term_out_error() == 0 ? FIRN_OK : FIRN_CANCELLED;
+}
+
+/* ---- the command line ---- */
+
+/* A time, not a number, an id or a name. */
+static bool
+is_time(const char *text)
+{
+    return strchr(text, ' ') != NULL || strcasecmp(text, "yesterday") == 0 ||
+           (isdigit((unsigned char)text[0]) && strpbrk(text, "-:") != NULL);
+}
+
+/* Reads --since or --until: when the checkpoint was made that the text names. *out_is_first: it is a time before
+ * the first one. */
+static int
+read_time(struct log *log, const char *text, int64_t *out_ns, bool *out_is_first)
+{
+    firn_error err;
+    firn_workspace_checkpoint *checkpoint = NULL;
+    firn_workspace *workspace = log->history.workspace;
+    int code = firn_workspace_find(workspace, text, &checkpoint, &err);
+    *out_is_first = code == FIRN_NOT_FOUND && is_time(text);
+    if (code == FIRN_OK) {
+        *out_ns = checkpoint->created_ns;
+    }
+    firn_release(checkpoint);
+    return code == FIRN_OK || *out_is_first
+               ? FIRN_EXIT_OK
+               : firn_command_report_failure(log->cli, &err,
+                                             firn_task_workspace_hint(workspace, text, code));
+}
+
+static int
+read_times(struct log *log)
+{
+    const char *since = firn_command_value(log->cli, "since");
+    const char *until = firn_command_value(log->cli, "until");
+    bool is_first = false;
+    int exit_code = FIRN_EXIT_OK;
+    if (since != NULL) {
+        exit_code = read_time(log, since, &log->since_ns, &is_first);
+        log->has_since = !is_first;
+    }
+    if (until != NULL && exit_code == FIRN_EXIT_OK) {
+        exit_code = read_time(log, until, &log->until_ns, &is_first);
+        log->has_until = true;
+        log->until_ns = is_first ? INT64_MIN : log->until_ns;
+    }
+    return exit_code;
+}
+
+/* ---- the whole ---- */
+
+static int
+report(struct log *log, const char *before, const char *after, const firn_error *err)
+{
+    firn_workspace *workspace = log->history.workspace;
+    if (log->shown.is_out_of_memory || log->pattern.is_out_of_memory) {
+        return firn_command_report_no_memory(log->cli);
+    }
+    const char *hint =
+        before != NULL ? firn_task_workspace_hint(workspace, before, err->code) : NULL;
+    if (hint == NULL && after != NULL) {
+        hint = firn_task_workspace_hint(workspace, after, err->code);
+    }
+    return firn_command_report_failure(log->cli, err, hint);
+}
+
+/* Says that there is nothing to show. */
+static int
+tell_nothing(struct log *log)
+{
+    const struct firn_dir_history *history = &log->history;
+    bool is_all = !log->has_since && !log->has_until && !log->has_pattern && log->agent == NULL &&
+                  history->options.before == NULL && history->options.after == NULL;
+    if (log->has_paths && is_all) {
+        return firn_command_report_error(
+            log->cli, FIRN_NOT_FOUND, "firn show REF --files lists the files of a checkpoint",
+            "no checkpoint contains %s",
+            history->options.path_count == 1 ? "this path" : "any of these paths");
+    }
+    if (!log->cli->quiet) {
+        firn_term_out_text("no checkpoints\n");
+    }
+    firn_task_workspace_tell_unread(history->workspace);
+    return FIRN_EXIT_OK;
+}
+
+static int
+show(struct log *log)
+{
+    firn_error err;
+    struct firn_dir_history *history = &log->history;
+    const bool has_limit = log->left == 0;
+    int code = FIRN_OK;
+    log->flushed_ms = now_ms();
+    firn_term_json_array("checkpoints");
+    if (!log->cli->json && !log->cli->quiet) {
+        code = firn_dir_labels_read(&log->labels, history->workspace, &err);
+    }
+    if (code == FIRN_OK && !has_limit) {
+        code = firn_dir_history_walk(history, &err);
+    }
+    firn_term_meter_clear();
+    bool is_enough = log->left == 0 && firn_term_out_error() == 0;
+    if (code != FIRN_OK && !is_enough) {
+        return report(log, history->options.before, history->options.after, &err);
+    }
+    firn_term_json_end();
+    return log->count == 0 && !has_limit ? tell_nothing(log) : FIRN_EXIT_OK;
+}
+
+static int
+run_in(struct log *log, const struct firn_task_workspace_paths *paths)
+{
+    struct firn_dir_history *history = &log->history;
+    struct firn_task_notices notices;
+    log->has_paths = paths->count > 0;
+    history->options.paths = paths->slices;
+    history->options.path_count = paths->count;
+    history->options.include_safety = firn_command_has(log->cli, "all");
+    if (paths->count == 1 && history->options.find_renames && paths->slices[0].size > 0) {
+        history->path = strndup((const char *)paths->slices[0].data, paths->slices[0].size);
+        if (history->path == NULL) {
+            return firn_command_report_no_memory(log->cli);
+        }
+    }
+    int exit_code = read_times(log);
+    if (exit_code == FIRN_EXIT_OK) {
+        firn_task_notices_init(&notices, log->cli);
+        history->options.callbacks = firn_task_notices_callbacks(&notices);
+        exit_code = show(log);
+        if (exit_code == FIRN_EXIT_OK) {
+            exit_code = firn_task_pending_tell(log->cli, history->workspace, NULL);
+        }
+        firn_task_notices_deinit(&notices);
+    }
+    free(history->path);
+    return exit_code;
+}
+
+/* Opens the workspace, and reads the range and the paths. */
+static int
+open_and_run(struct log *log)
+{
+    struct firn_cli *cli = log->cli;
+    struct firn_dir_history *history = &log->history;
+    struct firn_task_workspace_paths paths = {NULL, 0};
+    char *range = NULL;
+    bool may_be_range = cli->argument_count > 0 && cli->arguments_before_dashes > 0;
+    if (may_be_range && !firn_dir_history_range(cli->arguments[0], &range, &history->options.before,
+                                                &history->options.after)) {
+        return firn_command_report_no_memory(cli);
+    }
+    int exit_code = firn_task_workspace_open(cli, &history->workspace);
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = firn_task_workspace_paths_init(cli, history->workspace, range != NULL, &paths);
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = run_in(log, &paths);
+    }
+    firn_task_workspace_paths_deinit(&paths);
+    firn_workspace_close(history->workspace);
+    free(range);
+    return exit_code;
+}
+
+static int
+run(struct firn_cli *cli)
+{
+    struct log log = {.cli = cli, .left = UINT64_MAX};
+    struct firn_dir_history *history = &log.history;
+    struct timespec now = {0};
+    firn_workspace_diff_options asked = FIRN_WORKSPACE_DIFF_OPTIONS_INIT;
+    const char *limit = firn_command_value(cli, "limit");
+    const char *pattern = firn_command_value(cli, "grep");
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    log.now_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+    log.agent = firn_command_value(cli, "agent");
+    if (limit != NULL && !firn_command_number(limit, UINT64_MAX, &log.left)) {
+        return firn_command_misused(cli, "--limit takes a whole number, not '%s'", limit);
+    }
+    int exit_code = firn_show_difference_init(&log.shown, cli, FIRN_SHOW_DIFFERENCE_COUNTS, &asked);
+    if (exit_code == FIRN_EXIT_OK) {
+        log.has_pattern = pattern != NULL;
+        exit_code = pattern == NULL ? FIRN_EXIT_OK
+                                    : firn_dir_pattern_init(&log.pattern, cli, pattern, false,
+                                                            firn_command_has(cli, "ignore-case"));
+    }
+    if (exit_code != FIRN_EXIT_OK) {
+        return exit_code;
+    }
+    history->options = (firn_workspace_log_options)FIRN_WORKSPACE_LOG_OPTIONS_INIT;
+    history->options.on_checkpoint = on_checkpoint;
+    history->options.on_difference = on_difference;
+    history->options.with_lines = asked.with_lines || is_listing(&log);
+    history->options.lines_bytes_max = is_listing(&log) ? LINES_BYTES_MAX : 0;
+    history->options.find_renames = asked.find_renames;
+    history->options.algorithm = asked.algorithm;
+    history->on_compared = on_compared;
+    history->ctx = &log;
+    exit_code = open_and_run(&log);
+    firn_dir_labels_deinit(&log.labels);
+    firn_show_difference_deinit(&log.shown);
+    firn_dir_pattern_deinit(&log.pattern);
+    return exit_code;
+}
+
+static const struct firn_command_option options[] = {
+    {"limit", 'n', "N", "show only the N newest"},
+    {"all", 'a', NULL, "include safety checkpoints, which restores take"},
+    {"since", 0, "TIME", "show what was made after TIME, or after checkpoint REF"},
+    {"until", 0, "TIME", "show what was made until TIME, or until checkpoint REF"},
+    {"grep", 0, "PATTERN", "show those whose message or prompt matches"},
+    {"ignore-case", 'i', NULL, "--grep ignores the case of letters"},
+    {"agent", 0, "NAME", "show turns of agents whose name contains NAME"},
+    FIRN_SHOW_DIFFERENCE_OPTIONS("also print one row for each change"),
+    {NULL, 0, NULL, NULL},
+};
+
+static const struct firn_command_example examples[] = {
+    {"firn log -n 5", "show what the five newest checkpoints changed"},
+    {"firn log src/main.c -p", "show every change of a file, through renames"},
+    {"firn log --since yesterday --agent claude", "show what Claude Code did since yesterday"},
+    {"firn log 10..12 -- src", "show what changed in src after 10, up to 12"},
+    {NULL, NULL},
+};
+
+const struct firn_command firn_dir_log = {
+    .name = "log",
+    .summary = "Show what each checkpoint changed, newest first",
+    .arguments = "[REF..REF] [PATH...]",
+    .options = options,
+    .help = "Prints one row for each checkpoint: its number, the beginning of its id, how long\n"
+            "ago it was made, its message, how many files differ from the checkpoint before\n"
+            "it, how many lines were added and removed, and its tags in []. Of an agent's turn\n"
+            "the agent and the prompt are shown in place of the message. On a terminal the\n"
+            "message is cut to fit. Files of which only the time differs are not counted.\n"
+            "\n"
+            "PATHs limit the log to checkpoints that changed them, or anything below them. A\n"
+            "single file is followed through renames that keep its content, unless\n"
+            "--no-renames is given. A..B shows what came after A, up to and including B; A..\n"
+            "and ..B leave one side open. TIME is a time as in REF (\"10 minutes ago\",\n"
+            "2026-11-20). PATTERN is a POSIX extended regular expression.\n"
+            "\n"
+            "--names, --stat and --patch show the changes as firn diff does. Otherwise up to\n"
+            "8 MiB of contents are read for one checkpoint: where more differs, lines are not\n"
+            "counted. Lines of binary files never are (see firn help diff). Each checkpoint is\n"
+            "compared with the one before it that still exists, the first with nothing.\n"
+            "firn list prints a plain list. Nothing is written.",
+    .examples = examples,
+    .uses = FIRN_COMMAND_USES_WORKSPACE,
+    .run = run,
+};

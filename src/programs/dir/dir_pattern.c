@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * dir/dir_pattern.c: regular expressions, and texts, that a line is searched for.
+ *
+ * The C library's regexec gets one line at a time: it needs memory for the text that it is given. A pattern
+ * without special characters is searched for as it is, which is much faster. The program sets no locale: a
+ * pattern matches bytes, and only ASCII letters have a case.
+ */
+#include "dir/dir.h"
+
+#include <assert.h>
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { PATTERN_SIZE_MAX = 4096, MESSAGE_SIZE = 256 };
+
+static const char special[] = "\\.[]{}()*+?^$|";
+
+/* The pattern with a backslash before each special character, on the heap. */
+static char *
+escape(const char *text)
+{
+    char *escaped = malloc(2 * strlen(text) + 1);
+    char *to = escaped;
+    for (; escaped != NULL && *text != '\0'; text++) {
+        if (strchr(special, *text) != NULL) {
+            *to++ = '\\';
+        }
+        *to++ = *text;
+    }
+    if (escaped != NULL) {
+        *to = '\0';
+    }
+    return escaped;
+}
+
+int
+firn_dir_pattern_init(struct firn_dir_pattern *out, struct firn_cli *cli, const char *text,
+                      bool is_fixed, bool ignores_case)
+{
+    char message[MESSAGE_SIZE];
+    *out = (struct firn_dir_pattern){.literal = NULL};
+    if (strlen(text) > PATTERN_SIZE_MAX) {
+        return firn_command_misused(cli, "the pattern has more than %d bytes", PATTERN_SIZE_MAX);
+    }
+    if (strchr(text, '\n') != NULL) {
+        return firn_command_misused(cli, "the pattern has more than one line");
+    }
+    bool is_plain = is_fixed || strpbrk(text, special) == NULL;
+    if (is_plain && !ignores_case) {
+        out->literal = text;
+        return FIRN_EXIT_OK;
+    }
+    char *escaped = is_fixed ? escape(text) : NULL;
+    if (is_fixed && escaped == NULL) {
+        return firn_command_report_no_memory(cli);
+    }
+    int rc = regcomp(&out->regex, is_fixed ? escaped : text,
+                     REG_EXTENDED | REG_NOSUB | (ignores_case ? REG_ICASE : 0));
+    free(escaped);
+    if (rc == REG_ESPACE) {
+        return firn_command_report_no_memory(cli);
+    }
+    if (rc != 0) {
+        (void)regerror(rc, &out->regex, message, sizeof(message));
+        return firn_command_misused(cli, "'%s' is not a regular expression: %s", text, message);
+    }
+    out->has_regex = true;
+    return FIRN_EXIT_OK;
+}
+
+void
+firn_dir_pattern_deinit(struct firn_dir_pattern *pattern)
+{
+    if (pattern->has_regex) {
+        regfree(&pattern->regex);
+    }
+    *pattern = (struct firn_dir_pattern){.literal = NULL};
+}
+
+bool
+firn_dir_pattern_matches(struct firn_dir_pattern *pattern, firn_slice line)
+{
+    assert(pattern->has_regex || pattern->literal != NULL);
+    const char *data = line.size == 0 ? "" : (const char *)line.data;
+    if (pattern->literal != NULL) {
+        return memmem(data, line.size, pattern->literal, strlen(pattern->literal)) != NULL;
+    }
+    regmatch_t match = {.rm_so = 0, .rm_eo = (regoff_t)line.size};
+    int rc = regexec(&pattern->regex, data, 0, &match, REG_STARTEND);
+    pattern->is_out_of_memory = pattern->is_out_of_memory || rc == REG_ESPACE;
+    return rc == 0;
+}
+
+bool
+firn_dir_pattern_next(struct firn_dir_pattern *pattern, struct firn_show_lines *walk,
+                      firn_slice *out_line)
+{
+    while (walk->left.size > 0 && !pattern->is_out_of_memory) {
+        if (pattern->literal != NULL && pattern->literal[0] != '\0') {
+            const uint8_t *hit = memmem(walk->left.data, walk->left.size, pattern->literal,
+                                        strlen(pattern->literal));
+            if (hit == NULL) {
+                return false;
+            }
+            while (memchr(walk->left.data, '\n', (size_t)(hit - walk->left.data)) != NULL) {
+                (void)firn_show_lines_next(walk);
+            }
+        }
+        firn_slice line = firn_show_lines_next(walk);
+        line.size -= line.data[line.size - 1] == '\n';
+        if (firn_dir_pattern_matches(pattern, line)) {
+            *out_line = line;
+            return true;
+        }
+    }
+    return false;
+}
