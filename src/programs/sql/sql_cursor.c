@@ -127,6 +127,7 @@ firn_sql_cursor_close(sqlite3_vtab_cursor *base)
     struct firn_sql_cursor *cursor = (struct firn_sql_cursor *)base;
     struct firn_sql_table *table = firn_sql_cursor_table(cursor);
     release_rows(cursor);
+    cursor->is_again = false;
     firn_sql_keep_leave(table->store);
     firn_sql_cursor_destroy(table->spare);
     table->spare = base;
@@ -183,6 +184,9 @@ prepare_lookup(struct firn_sql_cursor *cursor, int count, sqlite3_value **values
     *out = false;
     if (!cursor->may_look_up || cursor->view.snapshot == NULL) {
         return FIRN_OK;
+    }
+    if (!cursor->is_again && table->store->cursor_count == 1) {
+        return FIRN_OK; /* nothing is kept from before, and most statements look up one row */
     }
     if (cursor->keep == NULL) {
         cursor->keep =
@@ -366,6 +370,7 @@ firn_sql_cursor_filter(sqlite3_vtab_cursor *base, int number, const char *plan, 
         firn_sql_table_check(firn_sql_cursor_table(cursor));
     }
     int rc = filter_rows(cursor, number, plan, count, values, &err);
+    cursor->is_again = true;
     if (rc != FIRN_OK) {
         release_rows(cursor);
         return firn_sql_fail_table(base->pVtab, &err);

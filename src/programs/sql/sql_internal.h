@@ -716,6 +716,7 @@ struct firn_sql_cursor {
     bool has_other;
     bool has_keys_only; /* the scan: FIRN_SQL_FROM_KEYS */
     bool may_look_up;   /* the plan finds rows by equalities alone */
+    bool is_again;      /* SQLite has asked for rows since it opened the cursor */
     uint64_t skip;      /* FROM_SKIPPED: how many rows the scan has skipped */
     uint64_t skip_left; /* those of them that SQLite has not counted yet, this one included */
     uint64_t few_left;  /* rows until the scan's limit; UINT64_MAX: it has none */
