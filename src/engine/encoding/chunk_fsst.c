@@ -508,11 +508,10 @@ firn_chunk_fsst_check(const struct firn_chunk *chunk)
     return true;
 }
 
-/* Decodes a value to out, which has room for room bytes and 8 more. False where it is longer, or has codes
- * that there are not. */
-static bool
-decode_value(const struct firn_chunk *chunk, firn_slice codes, uint8_t *out, size_t room,
-             size_t *out_size)
+/* has_room: also for the longest symbols. */
+static inline __attribute__((always_inline)) bool
+decode_codes(const struct firn_chunk *chunk, firn_slice codes, uint8_t *out, size_t room,
+             bool has_room, size_t *out_size)
 {
     const uint8_t *symbols = chunk->bytes.data + chunk->parts.entry_bytes;
     const uint8_t *sizes = chunk->bytes.data + chunk->parts.entry_ends;
@@ -527,12 +526,24 @@ decode_value(const struct firn_chunk *chunk, firn_slice codes, uint8_t *out, siz
         } else {
             return false;
         }
-        if (to > room) {
+        if (!has_room && to > room) {
             return false;
         }
     }
+    DCHECK(to <= room);
     *out_size = to;
     return true;
+}
+
+/* Decodes a value to out, which has room for room bytes and 8 more. False where it is longer, or has codes
+ * that there are not. */
+static bool
+decode_value(const struct firn_chunk *chunk, firn_slice codes, uint8_t *out, size_t room,
+             size_t *out_size)
+{
+    return codes.size <= room / FIRN_CHUNK_FSST_SYMBOL_SIZE_MAX
+               ? decode_codes(chunk, codes, out, room, true, out_size)
+               : decode_codes(chunk, codes, out, room, false, out_size);
 }
 
 /* A block taken apart. */

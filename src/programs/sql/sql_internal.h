@@ -269,8 +269,10 @@ bool firn_sql_value_is_utf8(const uint8_t *text, size_t size);
 /* The texts of dates (sql_dates.c), which are good until the table goes. NULL: no memory. */
 struct firn_sql_dates *firn_sql_dates_create(void);
 void firn_sql_dates_destroy(struct firn_sql_dates *dates);
-/* The text of a date, with a NUL after it; NULL: the caller has to make it. */
-const char *firn_sql_dates_text(struct firn_sql_dates *dates, int64_t days);
+/* The text of a date, with a NUL after it; NULL: there is none yet. */
+const char *firn_sql_dates_find(const struct firn_sql_dates *dates, int64_t days);
+/* The same, made if there is none; NULL: the caller has to make it, each time. */
+const char *firn_sql_dates_make(struct firn_sql_dates *dates, int64_t days);
 
 /* Texts that come again and again (sql_texts.c), which are good until the table goes. */
 void firn_sql_texts_destroy(struct firn_sql_texts *texts);
