@@ -203,7 +203,7 @@ read_table(struct firn_sql_cursor *cursor, int count, sqlite3_value **values, fi
     struct firn_sql_table *table = firn_sql_cursor_table(cursor);
     struct firn_sql_filter filter;
     assert(cursor->keep->lookup == NULL && !cursor->is_merging);
-    if (!cursor->may_merge) {
+    if (!cursor->has_merge_key) {
         int rc = firn_sql_keep_read(cursor->keep, table, cursor->view.snapshot, &cursor->plan,
                                     &cursor->seeks, count, values, err);
         return rc == FIRN_NO_MEMORY ? FIRN_OK : rc;
@@ -256,7 +256,8 @@ look_up(struct firn_sql_cursor *cursor, int count, sqlite3_value **values, bool 
     assert(*out == false);
     struct firn_sql_filter filter;
     int rc = FIRN_OK;
-    if (cursor->may_merge) {
+    /* A cursor that is opened for each lookup, as those of subqueries are, has nothing that goes along. */
+    if (cursor->may_merge && cursor->is_again) {
         rc = firn_sql_merge_find(cursor, values, out, err);
         if (rc != FIRN_OK || *out) {
             return rc;
@@ -398,7 +399,7 @@ filter_rows(struct firn_sql_cursor *cursor, int number, const char *plan, int co
     }
     rc = rc == FIRN_OK ? take_view(cursor, err) : rc;
     if (!cursor->is_again && rc == FIRN_OK) {
-        cursor->may_merge = firn_sql_merge_is_possible(cursor);
+        cursor->may_merge = cursor->view.snapshot != NULL && firn_sql_merge_is_possible(cursor);
     }
     if (rc == FIRN_OK && firn_sql_vectors_arguments(number) > 0) {
         return search_rows(cursor, number, count, values, err);
