@@ -2,7 +2,8 @@
  *
  * sql/sql_cursor.c: cursors over a table: its rows as a statement reads them.
  *
- * A statement opens cursors. xFilter reads one row by its key, finds rows in memory (sql_keep.c), or opens a scan
+ * A statement opens cursors. xFilter reads one row by its key, finds rows in memory (sql_keep.c) or by a scan that goes along with the
+ * keys that are asked for (sql_merge.c), or opens a scan
  * (sql_cursor_scan.c), whose batches are handed out value by value: a batch is columns of up to 1,024 decoded values, so a row costs
  * SQLite one call for itself and one for each column that it asks for. A column that SQLite asks for though it did not say so is read by
  * the key.
