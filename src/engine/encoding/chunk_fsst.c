@@ -508,11 +508,10 @@ firn_chunk_fsst_check(const struct firn_chunk *chunk)
     return true;
 }
 
-/* Decodes a value to out, which has room for room bytes and 8 more. False where it is longer, or has codes
- * that there are not. */
-static bool
-decode_value(const struct firn_chunk *chunk, firn_slice codes, uint8_t *out, size_t room,
-             size_t *out_size)
+/* has_room: also for the longest symbols. */
+static inline __attribute__((always_inline)) bool
+decode_codes(const struct firn_chunk *chunk, firn_slice codes, uint8_t *out, size_t room,
+             bool has_room, size_t *out_size)
 {
     const uint8_t *symbols = chunk->bytes.data + chunk->parts.entry_bytes;
     const uint8_t *sizes = chunk->bytes.data + chunk->parts.entry_ends;
@@ -527,12 +526,24 @@ decode_value(const struct firn_chunk *chunk, firn_slice codes, uint8_t *out, siz
         } else {
             return false;
         }
-        if (to > room) {
+        if (!has_room && to > room) {
             return false;
         }
     }
+    DCHECK(to <= room);
     *out_size = to;
     return true;
+}
+
+/* Decodes a value to out, which has room for room bytes and 8 more. False where it is longer, or has codes
+ * that there are not. */
+static bool
+decode_value(const struct firn_chunk *chunk, firn_slice codes, uint8_t *out, size_t room,
+             size_t *out_size)
+{
+    return codes.size <= room / FIRN_CHUNK_FSST_SYMBOL_SIZE_MAX
+               ? decode_codes(chunk, codes, out, room, true, out_size)
+               : decode_codes(chunk, codes, out, room, false, out_size);
 }
 
 /* A block taken apart. */
@@ -567,6 +578,22 @@ make_room(struct firn_chunk_scratch *scratch, size_t size, firn_error *err)
                : firn_error_no_memory(err, "decoded values");
 }
 
+/* How many values a block has up to the last one that is wanted. */
+static size_t
+end_of_wanted(const uint64_t *wanted, size_t count)
+{
+    size_t words = (count + 63) / 64;
+    if (wanted == NULL) {
+        return count;
+    }
+    while (words > 0 && wanted[words - 1] == 0) {
+        words--;
+    }
+    const size_t end = words == 0 ? 0 : 64 * words - (size_t)__builtin_clzll(wanted[words - 1]);
+    DCHECK(end <= 64 * words);
+    return end < count ? end : count;
+}
+
 int
 firn_chunk_fsst_read(const struct firn_chunk *chunk, const struct firn_chunk_block *view,
                      const uint64_t *wanted, struct firn_chunk_scratch *scratch, firn_slice *out,
@@ -582,7 +609,8 @@ firn_chunk_fsst_read(const struct firn_chunk *chunk, const struct firn_chunk_blo
         return rc;
     }
     firn_bit_pack_decode(parts.sizes, view->count, view->width, parts.min, 1, sizes);
-    for (size_t i = 0; i < view->count; i++) {
+    const size_t end = end_of_wanted(wanted, view->count);
+    for (size_t i = 0; i < end; i++) {
         size_t size = 0;
         uint8_t *at = scratch->bytes.data + to;
         if (sizes[i] > parts.bytes.size - from) {
@@ -597,7 +625,10 @@ firn_chunk_fsst_read(const struct firn_chunk *chunk, const struct firn_chunk_blo
         from += sizes[i];
         to += size;
     }
-    return from == parts.bytes.size && (wanted != NULL || to == parts.raw)
+    for (size_t i = end; i < view->count; i++) {
+        out[i] = firn_bytes("", 0);
+    }
+    return end < view->count || (from == parts.bytes.size && (wanted != NULL || to == parts.raw))
                ? FIRN_OK
                : firn_chunk_corrupt(err, "values are shorter than their block");
 }

@@ -14,6 +14,8 @@
 #include "encoding/chunk_texts.h"
 #include "encoding/encoding_internal.h"
 
+enum { STEPS = 8 }; /* differences that are added up at once */
+
 /* ---- codes ---- */
 
 static bool
@@ -174,6 +176,16 @@ find_in_delta(const struct firn_chunk *chunk, const struct firn_chunk_block *vie
     firn_bit_pack_decode(at + head, view->count, view->width,
                          divisor * firn_load_le64(at + head - 8), divisor, steps);
     size_t i = 0;
+    for (; i + STEPS < view->count; i += STEPS) { /* over those that it lies after */
+        uint64_t sum = 0;
+        for (size_t k = 1; k <= STEPS; k++) {
+            sum += steps[i + k];
+        }
+        if (number + sum >= wanted) {
+            break;
+        }
+        number += sum;
+    }
     while (number < wanted && ++i < view->count) {
         number += steps[i];
     }

@@ -14,6 +14,8 @@
 #include "encoding/chunk_texts.h"
 #include "encoding/encoding_internal.h"
 
+enum { ENTRIES_MAX = 256 }; /* of a dictionary, that a block may have to be found only once */
+
 /* Room for `size` bytes, contents undefined. */
 static int
 make_room(struct firn_buf *buf, size_t size, firn_error *err)
@@ -92,6 +94,16 @@ read_delta(const struct firn_chunk *chunk, const struct firn_chunk_block *view, 
     return FIRN_OK;
 }
 
+/* Whether a block of packed numbers has as many as its record says. */
+static int
+check_packed(const struct firn_chunk_block *view, firn_error *err)
+{
+    DCHECK(view->count > 0 && view->count <= FIRN_CHUNK_BLOCK);
+    return view->data.size == firn_bit_pack_size(view->count, view->width)
+               ? FIRN_OK
+               : firn_chunk_corrupt(err, "a block of packed numbers has another size than these");
+}
+
 /* Decodes a block of FRAME, DELTA, RLE or DICTIONARY to numbers: base + factor * code, modulo 2^64. */
 static int
 decode_numbers(const struct firn_chunk *chunk, const struct firn_chunk_block *view, uint64_t base,
@@ -105,12 +117,12 @@ decode_numbers(const struct firn_chunk *chunk, const struct firn_chunk_block *vi
     default:
         break;
     }
-    if (view->data.size != firn_bit_pack_size(view->count, view->width)) {
-        return firn_chunk_corrupt(err, "a block of packed numbers has another size than these");
+    int rc = check_packed(view, err);
+    if (rc == FIRN_OK) {
+        firn_bit_pack_decode(view->data.data, view->count, view->width, base + factor * view->low,
+                             factor, out);
     }
-    firn_bit_pack_decode(view->data.data, view->count, view->width, base + factor * view->low,
-                         factor, out);
-    return FIRN_OK;
+    return rc;
 }
 
 /* The codes of a block of a DICTIONARY chunk, nulls' too. */
@@ -135,11 +147,9 @@ firn_chunk_read_codes(const struct firn_chunk *chunk, size_t block, uint32_t *ou
     CHECK(chunk->encoding == FIRN_ENCODING_DICTIONARY);
     DCHECK(block < firn_chunk_block_count(chunk));
     int rc = firn_chunk_block_at(chunk, block, &view, err);
+    rc = rc == FIRN_OK ? check_packed(&view, err) : rc;
     if (rc != FIRN_OK) {
         return rc;
-    }
-    if (view.data.size != firn_bit_pack_size(view.count, view.width)) {
-        return firn_chunk_corrupt(err, "a block of packed numbers has another size than these");
     }
     if (firn_bit_pack_decode_narrow(view.data.data, view.count, view.width, (uint32_t)view.low,
                                     out) > view.high - view.low) {
@@ -315,17 +325,38 @@ read_plain_bytes(const struct firn_chunk *chunk, const struct firn_chunk_block *
     return left == 0 ? FIRN_OK : firn_chunk_corrupt(err, "values are shorter than their block");
 }
 
+/* Entries lie after each other, with their ends in a list: those of a block are found once, and not for each value. */
 static int
 read_slices(const struct firn_chunk *chunk, const struct firn_chunk_block *view, firn_slice *out,
             firn_error *err)
 {
-    uint64_t codes[FIRN_CHUNK_BLOCK] = {0};
+    firn_slice entries[ENTRIES_MAX];
+    uint32_t codes[FIRN_CHUNK_BLOCK];
+    const size_t low = (size_t)view->low;
+    const size_t span = (size_t)(view->high - view->low);
     bool is_inside = true;
-    int rc = read_codes(chunk, view, codes, err);
-    for (size_t i = 0; rc == FIRN_OK && i < view->count; i++) {
-        is_inside &= firn_chunk_dictionary_bytes(chunk, (size_t)codes[i], &out[i]);
+    DCHECK(view->low <= view->high && view->high < chunk->parts.entry_count);
+    int rc = check_packed(view, err);
+    if (rc == FIRN_OK &&
+        firn_bit_pack_decode_narrow(view->data.data, view->count, view->width, 0, codes) > span) {
+        rc = firn_chunk_corrupt(err, "a code is above its block's largest");
     }
-    return is_inside ? rc : firn_chunk_corrupt(err, "an entry of its dictionary lies outside");
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    if (span >= ENTRIES_MAX) {
+        for (size_t i = 0; i < view->count; i++) {
+            is_inside &= firn_chunk_dictionary_bytes(chunk, low + codes[i], &out[i]);
+        }
+    } else {
+        for (size_t i = 0; i <= span; i++) {
+            is_inside &= firn_chunk_dictionary_bytes(chunk, low + i, &entries[i]);
+        }
+        for (size_t i = 0; i < view->count; i++) {
+            out[i] = entries[codes[i]];
+        }
+    }
+    return is_inside ? FIRN_OK : firn_chunk_corrupt(err, "an entry of its dictionary lies outside");
 }
 
 static int
@@ -408,56 +439,67 @@ firn_chunk_read_block(const struct firn_chunk *chunk, size_t block, const uint64
 
 /* ---- some values of a block ---- */
 
-/* A value of a block of differences: the first one, and the sum of the differences up to it. */
-static int
-look_up_sum(const struct firn_chunk *chunk, const struct firn_chunk_block *view, size_t row,
-            uint64_t base, uint64_t *out, firn_error *err)
+/* So many values are found one by one for less than their block is decoded for. */
+static size_t
+few_of(const struct firn_chunk *chunk)
 {
-    const size_t head = chunk->parts.field_size + (size_t)8;
-    const uint8_t *at = view->data.data;
-    if (view->data.size != head + firn_bit_pack_size(view->count, view->width)) {
-        return firn_chunk_corrupt(err, "a block of differences has another size than these");
+    switch (chunk->encoding) {
+    case FIRN_ENCODING_DELTA:
+        return 4; /* those before each are added up */
+    case FIRN_ENCODING_RLE:
+    case FIRN_ENCODING_ALP:
+        return 16;
+    default:
+        return 0;
     }
-    const uint64_t sum =
-        (uint64_t)firn_bit_pack_sum_first(at + head, view->count, view->width, row + 1) -
-        firn_bit_pack_get(at + head, view->count, view->width, 0) +
-        row * firn_load_le64(at + head - 8);
-    *out = base + chunk->parts.divisor * (firn_chunk_load_field(at, chunk->parts.field_size) + sum);
-    return FIRN_OK;
+}
+
+static int
+get_each(const struct firn_chunk *chunk, size_t block, const uint16_t *rows, size_t count,
+         struct firn_chunk_scratch *scratch, uint64_t *out, firn_error *err)
+{
+    int rc = FIRN_OK;
+    DCHECK(count <= few_of(chunk) && chunk->kind != FIRN_PHYSICAL_BYTES);
+    for (size_t i = 0; rc == FIRN_OK && i < count; i++) {
+        struct firn_cell cell;
+        rc = firn_chunk_get(chunk, block * FIRN_CHUNK_BLOCK + rows[i], scratch, &cell, err);
+        out[i] = firn_chunk_cell_bits(&cell);
+    }
+    return rc;
 }
 
 /* Looks up values of a block without nulls where they lie; *out: that can be done. */
 static int
-look_up(const struct firn_chunk *chunk, const struct firn_chunk_block *view, const uint16_t *rows,
-        size_t count, struct firn_chunk_scratch *scratch, bool *out, firn_error *err)
+look_up(const struct firn_chunk *chunk, const struct firn_chunk_block *view, size_t block,
+        const uint16_t *rows, size_t count, struct firn_chunk_scratch *scratch, bool *out,
+        firn_error *err)
 {
     const bool is_dictionary = chunk->encoding == FIRN_ENCODING_DICTIONARY;
     const bool is_bytes = chunk->kind == FIRN_PHYSICAL_BYTES;
-    const bool is_sum = chunk->encoding == FIRN_ENCODING_DELTA && count == 1;
-    *out = (is_dictionary || is_sum || chunk->encoding == FIRN_ENCODING_FRAME) &&
+    const bool is_few = count <= few_of(chunk);
+    *out = (is_dictionary || is_few || chunk->encoding == FIRN_ENCODING_FRAME) &&
            view->null_count == 0 && chunk->kind != FIRN_PHYSICAL_F32;
     if (!*out) {
         return FIRN_OK;
     }
-    if (!is_sum && view->data.size != firn_bit_pack_size(view->count, view->width)) {
-        return firn_chunk_corrupt(err, "a block of packed numbers has another size than these");
-    }
-    int rc = make_room(&scratch->numbers, count * (is_bytes ? sizeof(firn_slice) : 8), err);
+    int rc = is_few ? FIRN_OK : check_packed(view, err);
+    rc = rc == FIRN_OK
+             ? make_room(&scratch->numbers, count * (is_bytes ? sizeof(firn_slice) : 8), err)
+             : rc;
     if (rc != FIRN_OK) {
         return rc;
     }
     uint64_t codes[FIRN_CHUNK_BLOCK];
     uint64_t *numbers = (uint64_t *)(void *)scratch->numbers.data;
+    if (is_few) {
+        return get_each(chunk, block, rows, count, scratch, numbers, err);
+    }
     if (!is_dictionary) {
         const uint64_t sign = chunk->kind == FIRN_PHYSICAL_I64 ? FIRN_CHUNK_SIGN64 : 0;
         const uint64_t factor = chunk->parts.divisor;
         const uint64_t base = chunk->parts.minimum + sign;
-        if (is_sum) {
-            rc = look_up_sum(chunk, view, rows[0], base, numbers, err);
-        } else {
-            firn_bit_pack_get_list(view->data.data, view->count, view->width, rows, count,
-                                   base + factor * view->low, factor, numbers);
-        }
+        firn_bit_pack_get_list(view->data.data, view->count, view->width, rows, count,
+                               base + factor * view->low, factor, numbers);
         if (chunk->kind == FIRN_PHYSICAL_F64) {
             unorder(chunk->kind, numbers, count);
         }
@@ -519,7 +561,7 @@ firn_chunk_read_list(const struct firn_chunk *chunk, size_t block, const uint16_
     DCHECK(count > 0 && rows[count - 1] < firn_chunk_block_size(chunk, block));
     int rc = firn_chunk_block_at(chunk, block, &view, err);
     if (rc == FIRN_OK) {
-        rc = look_up(chunk, &view, rows, count, scratch, &is_done, err);
+        rc = look_up(chunk, &view, block, rows, count, scratch, &is_done, err);
     }
     if (rc != FIRN_OK) {
         return rc;

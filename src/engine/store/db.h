@@ -205,9 +205,11 @@ FIRN_MUST_CHECK int firn_db_get_columns(struct firn_db_keyspace *keyspace,
 FIRN_MUST_CHECK int firn_db_get_exists(struct firn_db_keyspace *keyspace, firn_slice key, bool *out,
                                        firn_error *err);
 
-/* A stamp for what a read finds in a keyspace now: while it stays the same, no commit or restore has changed the
- * keyspace. 0: unknown, as for a read-only handle, or while a commit is in progress. Any thread. */
-uint64_t firn_db_get_stamp(const struct firn_db_keyspace *keyspace);
+/* A stamp for what a read finds in a keyspace at a view (NULL: now): reads with the same stamp find the same, as no commit or
+ * restore has changed the keyspace between them. 0: unknown, as for a read-only handle, a view of a checkpoint, one that is older
+ * than the newest change, or while a commit is in progress. Any thread. */
+uint64_t firn_db_get_stamp(const struct firn_db_keyspace *keyspace,
+                           const struct firn_db_view *view);
 
 /* Returns the value without a copy if it is in a cached block, else as a copy; valid until
  * firn_db_get_unpin. firn_db_close fails while there are pins. FIRN_NOT_FOUND; view may be NULL:

@@ -245,20 +245,28 @@ firn_db_get(struct firn_db_keyspace *keyspace, firn_slice key, struct firn_buf *
 }
 
 uint64_t
-firn_db_get_stamp(const struct firn_db_keyspace *keyspace)
+firn_db_get_stamp(const struct firn_db_keyspace *keyspace, const struct firn_db_view *view)
 {
     struct firn_db *db = keyspace->db;
     if (db->is_read_only || keyspace->is_system ||
         atomic_load_explicit(&keyspace->tree->is_out, memory_order_acquire)) {
         return 0;
     }
-    size_t slot;
-    const struct firn_view now = firn_db_view_enter_now(db, false, &slot);
     struct firn_view_interval newest = {0};
-    if (now.count > 0) {
-        newest = firn_view_at(&now, now.count - 1);
+    if (view != NULL) {
+        /* Commits before the opening of the store are not known: of those, only a view of now has all. */
+        if (view->db != db || !view->node.was_now || view->node.view.count == 0) {
+            return 0;
+        }
+        newest = firn_view_at(&view->node.view, view->node.view.count - 1);
+    } else {
+        size_t slot;
+        const struct firn_view now = firn_db_view_enter_now(db, false, &slot);
+        if (now.count > 0) {
+            newest = firn_view_at(&now, now.count - 1);
+        }
+        firn_db_view_leave_now(db, slot);
     }
-    firn_db_view_leave_now(db, slot);
     /* A restore begins an interval. A commit that changes the keyspace appears in written_at before the view
      * includes it, and counts from then on. */
     uint64_t written = atomic_load_explicit(&keyspace->tree->written_at, memory_order_relaxed);

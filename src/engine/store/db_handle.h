@@ -108,10 +108,11 @@ struct firn_db_view_node {
     struct firn_db_view_node *next;
     struct firn_db_view_node *previous;
     struct firn_db_image *image;
-    struct firn_db_line *line;       /* it is on this line; NULL: outside views */
-    uint64_t sequence;               /* it sees its line up to this */
-    struct firn_view view;           /* what it sees */
-    uint64_t time_ms;                /* it does not see what expires at or before this time */
+    struct firn_db_line *line; /* it is on this line; NULL: outside views */
+    uint64_t sequence;         /* it sees its line up to this */
+    struct firn_view view;     /* what it sees */
+    bool was_now;     /* it sees what was now when it, or the view that it copies, was opened */
+    uint64_t time_ms; /* it does not see what expires at or before this time */
     const struct firn_db_tree *tree; /* it reads only this; NULL: all but system trees */
     bool keeps_tombstones;           /* a transaction that may write: see db_txn.c */
     void (*destroy)(struct firn_db_view_node *node); /* for giving up the store */

@@ -168,6 +168,7 @@ firn_db_view_register(struct firn_db *db, struct firn_db_view_node *node,
     node->time_ms = firn_db_get_time_ms(db);
     node->image = firn_db_image(db);
     node->tree = tree;
+    node->was_now = true;
     struct firn_db_line *line = is_outside ? NULL : node->image->history.now;
     /* The line of now has its intervals. */
     CHECK(link_locked(db, node, line, newest_sequence(db, node->image), NULL) == FIRN_OK);
@@ -186,6 +187,7 @@ firn_db_view_register_at(struct firn_db *db, struct firn_db_view_node *node,
     node->image = view->image;
     node->time_ms = view->time_ms;
     node->tree = tree;
+    node->was_now = view->was_now;
     if (is_outside) {
         line = NULL;
         sequence = newest_sequence(db, node->image);

@@ -2,7 +2,8 @@
  *
  * sql/sql_cursor.c: cursors over a table: its rows as a statement reads them.
  *
- * A statement opens cursors. xFilter reads one row by its key, finds rows in memory (sql_keep.c), or opens a scan
+ * A statement opens cursors. xFilter reads one row by its key, finds rows in memory (sql_keep.c) or by a scan that goes along with the
+ * keys that are asked for (sql_merge.c), or opens a scan
  * (sql_cursor_scan.c), whose batches are handed out value by value: a batch is columns of up to 1,024 decoded values, so a row costs
  * SQLite one call for itself and one for each column that it asks for. A column that SQLite asks for though it did not say so is read by
  * the key.
@@ -48,6 +49,11 @@ drop_rows(struct firn_sql_cursor *cursor)
         cursor->source = FIRN_SQL_AT_END; /* there is nothing else */
         return;
     }
+    if (cursor->is_merging) {
+        cursor->has_other = false;
+        cursor->source = FIRN_SQL_AT_END; /* the scan stays */
+        return;
+    }
     sqlite3_free(cursor->keys);
     firn_search_result_destroy(cursor->near);
     cursor->near = NULL;
@@ -56,9 +62,11 @@ drop_rows(struct firn_sql_cursor *cursor)
     cursor->key_at = 0;
     firn_sql_filter_free_memory(cursor->key_memory);
     cursor->key_memory = NULL;
-    firn_scan_close(cursor->scan);
+    if (cursor->scan != NULL) {
+        firn_scan_close(cursor->scan);
+        cursor->scan = NULL;
+    }
     firn_sql_ask_end(&cursor->asking);
-    cursor->scan = NULL;
     cursor->batch = NULL;
     sqlite3_free(cursor->kept);
     cursor->kept = NULL;
@@ -100,9 +108,23 @@ drop_keep(struct firn_sql_cursor *cursor)
     cursor->keep = NULL;
 }
 
+/* From now on lookups are as if keys had never ascended. */
+static void
+end_merge(struct firn_sql_cursor *cursor)
+{
+    cursor->may_merge = false;
+    cursor->has_merge_key = false;
+    if (cursor->is_merging) {
+        cursor->is_merging = false;
+        drop_rows(cursor);
+    }
+    assert(cursor->source != FIRN_SQL_FROM_MERGE);
+}
+
 static void
 release_rows(struct firn_sql_cursor *cursor)
 {
+    end_merge(cursor);
     drop_rows(cursor);
     drop_keep(cursor);
     firn_sql_view_unlink(&cursor->reader);
@@ -127,6 +149,7 @@ firn_sql_cursor_close(sqlite3_vtab_cursor *base)
     struct firn_sql_cursor *cursor = (struct firn_sql_cursor *)base;
     struct firn_sql_table *table = firn_sql_cursor_table(cursor);
     release_rows(cursor);
+    cursor->is_again = false;
     firn_sql_keep_leave(table->store);
     firn_sql_cursor_destroy(table->spare);
     table->spare = base;
@@ -174,7 +197,29 @@ get_row(struct firn_sql_cursor *cursor, const firn_value *key, size_t key_count,
 
 /* ---- lookups in memory ---- */
 
-/* Whether the rows are in memory, or it is time for that: *out. */
+/* Reads the table: along with keys that ascend, or into memory. */
+static int
+read_table(struct firn_sql_cursor *cursor, int count, sqlite3_value **values, firn_error *err)
+{
+    struct firn_sql_table *table = firn_sql_cursor_table(cursor);
+    struct firn_sql_filter filter;
+    assert(cursor->keep->lookup == NULL && !cursor->is_merging);
+    if (!cursor->has_merge_key) {
+        int rc = firn_sql_keep_read(cursor->keep, table, cursor->view.snapshot, &cursor->plan,
+                                    &cursor->seeks, count, values, err);
+        return rc == FIRN_NO_MEMORY ? FIRN_OK : rc;
+    }
+    int rc = firn_sql_filter_init_constant(&filter, table, &cursor->plan, count, values, err);
+    if (rc == FIRN_OK && filter.is_empty) {
+        cursor->keep->is_empty = true;
+    } else if (rc == FIRN_OK) {
+        rc = firn_sql_merge_begin(cursor, &filter, err);
+    }
+    firn_sql_filter_deinit(&filter);
+    return rc;
+}
+
+/* Whether the rows are in memory, or a scan goes along with keys, or it is time for that: *out. */
 static int
 prepare_lookup(struct firn_sql_cursor *cursor, int count, sqlite3_value **values, bool *out,
                firn_error *err)
@@ -183,6 +228,9 @@ prepare_lookup(struct firn_sql_cursor *cursor, int count, sqlite3_value **values
     *out = false;
     if (!cursor->may_look_up || cursor->view.snapshot == NULL) {
         return FIRN_OK;
+    }
+    if (!cursor->is_again && table->store->cursor_count == 1) {
+        return FIRN_OK; /* nothing is kept from before, and most statements look up one row */
     }
     if (cursor->keep == NULL) {
         cursor->keep =
@@ -194,23 +242,33 @@ prepare_lookup(struct firn_sql_cursor *cursor, int count, sqlite3_value **values
     }
     int rc = FIRN_OK;
     if (cursor->keep->lookup == NULL && !cursor->keep->is_empty) {
-        rc = firn_sql_keep_read(cursor->keep, table, cursor->view.snapshot, &cursor->plan,
-                                &cursor->seeks, count, values, err);
-        rc = rc == FIRN_NO_MEMORY ? FIRN_OK : rc;
+        rc = read_table(cursor, count, values, err);
     }
-    *out = rc == FIRN_OK && (cursor->keep->lookup != NULL || cursor->keep->is_empty);
+    *out = rc == FIRN_OK &&
+           (cursor->is_merging || cursor->keep->lookup != NULL || cursor->keep->is_empty);
     return rc;
 }
 
-/* Finds rows in memory, if they are there: *out. */
+/* Finds rows in memory or by a scan that goes along, if there is that: *out. */
 static int
 look_up(struct firn_sql_cursor *cursor, int count, sqlite3_value **values, bool *out,
         firn_error *err)
 {
     assert(*out == false);
     struct firn_sql_filter filter;
-    int rc = prepare_lookup(cursor, count, values, out, err);
-    if (!*out || cursor->keep->is_empty) {
+    int rc = FIRN_OK;
+    /* A cursor that is opened for each lookup, as those of subqueries are, has nothing that goes along. */
+    if (cursor->may_merge && cursor->is_again) {
+        rc = firn_sql_merge_find(cursor, values, out, err);
+        if (rc != FIRN_OK || *out) {
+            return rc;
+        }
+        if (!cursor->may_merge) {
+            end_merge(cursor);
+        }
+    }
+    rc = prepare_lookup(cursor, count, values, out, err);
+    if (!*out || cursor->is_merging || cursor->keep->is_empty) {
         return rc;
     }
     firn_sql_filter_init_keys(&filter, firn_sql_cursor_table(cursor), &cursor->plan, values);
@@ -267,6 +325,7 @@ take_view(struct firn_sql_cursor *cursor, firn_error *err)
     if (firn_sql_view_is_current(store, &cursor->view)) {
         return FIRN_OK;
     }
+    end_merge(cursor);
     firn_sql_view_unlink(&cursor->reader);
     firn_sql_view_release(store, &cursor->view);
     drop_keep(cursor);
@@ -334,10 +393,15 @@ filter_rows(struct firn_sql_cursor *cursor, int number, const char *plan, int co
     bool is_found = false;
     int rc = FIRN_OK;
     if (!firn_sql_cursor_scan_has_plan(cursor, plan)) {
+        end_merge(cursor);
         drop_keep(cursor);
         rc = firn_sql_cursor_scan_plan(cursor, plan, err);
+        cursor->is_again = false;
     }
     rc = rc == FIRN_OK ? take_view(cursor, err) : rc;
+    if (!cursor->is_again && rc == FIRN_OK) {
+        cursor->may_merge = cursor->view.snapshot != NULL && firn_sql_merge_is_possible(cursor);
+    }
     if (rc == FIRN_OK && firn_sql_vectors_arguments(number) > 0) {
         return search_rows(cursor, number, count, values, err);
     }
@@ -362,10 +426,11 @@ firn_sql_cursor_filter(sqlite3_vtab_cursor *base, int number, const char *plan, 
     struct firn_sql_cursor *cursor = (struct firn_sql_cursor *)base;
     firn_error err;
     drop_rows(cursor);
-    if (cursor->keep == NULL || cursor->keep->lookup == NULL) {
+    if (!cursor->is_merging && (cursor->keep == NULL || cursor->keep->lookup == NULL)) {
         firn_sql_table_check(firn_sql_cursor_table(cursor));
     }
     int rc = filter_rows(cursor, number, plan, count, values, &err);
+    cursor->is_again = true;
     if (rc != FIRN_OK) {
         release_rows(cursor);
         return firn_sql_fail_table(base->pVtab, &err);
@@ -383,6 +448,8 @@ next_row(struct firn_sql_cursor *cursor, firn_error *err)
     case FIRN_SQL_FROM_SCAN:
     case FIRN_SQL_FROM_KEYS:
         return cursor->at < cursor->batch_rows ? FIRN_OK : firn_sql_cursor_scan_next(cursor, err);
+    case FIRN_SQL_FROM_MERGE:
+        return firn_sql_merge_next(cursor, err);
     case FIRN_SQL_FROM_LOOKUP:
         cursor->found = firn_sql_lookup_next(cursor->keep->lookup, cursor->found);
         if (cursor->found == 0) {
@@ -450,6 +517,7 @@ read_value(const struct firn_sql_cursor *cursor, size_t place)
         return cursor->kept[cursor->at * cursor->read_count + place];
     case FIRN_SQL_FROM_SCAN:
     case FIRN_SQL_FROM_KEYS:
+    case FIRN_SQL_FROM_MERGE:
         return firn_sql_value_of_array(
             &cursor->cells[cursor->columns[place]].array,
             firn_sql_cursor_table(cursor)->def->columns[cursor->columns[place]].type, cursor->at);
@@ -581,7 +649,9 @@ firn_sql_cursor_column(sqlite3_vtab_cursor *base, sqlite3_context *ctx, int numb
 {
     struct firn_sql_cursor *cursor = (struct firn_sql_cursor *)base;
     struct firn_sql_cell *cell = &cursor->cells[number];
-    if (cursor->source == FIRN_SQL_FROM_SCAN && cell->give != NULL) {
+    const bool is_in_batch =
+        cursor->source == FIRN_SQL_FROM_SCAN || cursor->source == FIRN_SQL_FROM_MERGE;
+    if (is_in_batch && cell->give != NULL) {
         cell->is_asked = true;
         const uint64_t *valid = cell->array.valid;
         size_t row = cursor->at;

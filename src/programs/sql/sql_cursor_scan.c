@@ -330,6 +330,26 @@ open_filtered(struct firn_sql_cursor *cursor, const struct firn_sql_filter *filt
 }
 
 int
+firn_sql_cursor_scan_from(struct firn_sql_cursor *cursor, const struct firn_sql_filter *filter,
+                          int64_t key, firn_error *err)
+{
+    const struct firn_sql_table *table = firn_sql_cursor_table(cursor);
+    const firn_value lower =
+        firn_typed_i64(table->def->columns[table->orders[0].columns[0]].type, key);
+    firn_scan_options options = FIRN_SCAN_OPTIONS_INIT;
+    assert(cursor->source == FIRN_SQL_AT_END && cursor->scan == NULL && filter->fixed == 0);
+    options.snapshot = cursor->view.snapshot;
+    options.where = filter->where != NULL ? sqlite3_str_value(filter->where) : NULL;
+    options.parameters = filter->parameters;
+    options.parameter_count = filter->parameter_count;
+    options.lower = (firn_table_bound){&lower, 1, false};
+    set_keys_only(cursor, false);
+    cursor->few_left = UINT64_MAX;
+    int rc = open_scan(cursor, &options, err);
+    return rc == FIRN_OK ? firn_sql_cursor_scan_next(cursor, err) : rc;
+}
+
+int
 firn_sql_cursor_scan_open(struct firn_sql_cursor *cursor, const struct firn_sql_filter *filter,
                           uint64_t skip, firn_error *err)
 {

@@ -50,10 +50,27 @@ firn_sql_dates_destroy(struct firn_sql_dates *dates)
     sqlite3_free(dates);
 }
 
-const char *
-firn_sql_dates_text(struct firn_sql_dates *dates, int64_t days)
+static uint64_t
+place_of(int64_t days)
 {
-    const uint64_t at = (uint64_t)days - (uint64_t)(int64_t)DAY_FIRST;
+    return (uint64_t)days - (uint64_t)(int64_t)DAY_FIRST;
+}
+
+const char *
+firn_sql_dates_find(const struct firn_sql_dates *dates, int64_t days)
+{
+    const uint64_t at = place_of(days);
+    if (at >= (uint64_t)PIECES * DAYS_PER_PIECE || dates->pieces[at / DAYS_PER_PIECE] == NULL) {
+        return NULL;
+    }
+    const char *text = dates->pieces[at / DAYS_PER_PIECE][at % DAYS_PER_PIECE];
+    return text[0] != '\0' ? text : NULL;
+}
+
+const char *
+firn_sql_dates_make(struct firn_sql_dates *dates, int64_t days)
+{
+    const uint64_t at = place_of(days);
     if (at >= (uint64_t)PIECES * DAYS_PER_PIECE) {
         return NULL;
     }

@@ -269,8 +269,10 @@ bool firn_sql_value_is_utf8(const uint8_t *text, size_t size);
 /* The texts of dates (sql_dates.c), which are good until the table goes. NULL: no memory. */
 struct firn_sql_dates *firn_sql_dates_create(void);
 void firn_sql_dates_destroy(struct firn_sql_dates *dates);
-/* The text of a date, with a NUL after it; NULL: the caller has to make it. */
-const char *firn_sql_dates_text(struct firn_sql_dates *dates, int64_t days);
+/* The text of a date, with a NUL after it; NULL: there is none yet. */
+const char *firn_sql_dates_find(const struct firn_sql_dates *dates, int64_t days);
+/* The same, made if there is none; NULL: the caller has to make it, each time. */
+const char *firn_sql_dates_make(struct firn_sql_dates *dates, int64_t days);
 
 /* Texts that come again and again (sql_texts.c), which are good until the table goes. */
 void firn_sql_texts_destroy(struct firn_sql_texts *texts);
@@ -672,6 +674,7 @@ enum firn_sql_source {
     FIRN_SQL_FROM_SKIPPED, /* rows that are counted, and were not read; the scan is after them */
     FIRN_SQL_FROM_KEYS, /* a scan of the key's columns alone, until one is asked for that is not there */
     FIRN_SQL_FROM_LOOKUP,
+    FIRN_SQL_FROM_MERGE, /* a scan that goes along with keys (sql_merge.c) */
     FIRN_SQL_FROM_KEPT,
     FIRN_SQL_ABORTED
 };
@@ -716,6 +719,13 @@ struct firn_sql_cursor {
     bool has_other;
     bool has_keys_only; /* the scan: FIRN_SQL_FROM_KEYS */
     bool may_look_up;   /* the plan finds rows by equalities alone */
+    bool is_again;      /* SQLite has asked for rows since it opened the cursor */
+    /* Of sql_merge.c. */
+    bool may_merge;     /* the plan is fit for it, and keys have ascended up to now */
+    bool is_merging;    /* the scan stays open from one lookup to the next */
+    bool has_merge_key; /* merge_key is that of the last lookup */
+    int64_t merge_key;
+    size_t merge_first; /* the first row of the batch that has it */
     uint64_t skip;      /* FROM_SKIPPED: how many rows the scan has skipped */
     uint64_t skip_left; /* those of them that SQLite has not counted yet, this one included */
     uint64_t few_left;  /* rows until the scan's limit; UINT64_MAX: it has none */
@@ -749,9 +759,27 @@ int firn_sql_cursor_scan_open(struct firn_sql_cursor *cursor, const struct firn_
                               uint64_t skip, firn_error *err);
 /* Goes to the first row of the next batch. */
 int firn_sql_cursor_scan_next(struct firn_sql_cursor *cursor, firn_error *err);
+/* Opens a scan of all rows from a key on that a filter has no condition against, and goes to its first row. Requires: the first
+ * column of the key is a whole number. */
+int firn_sql_cursor_scan_from(struct firn_sql_cursor *cursor, const struct firn_sql_filter *filter,
+                              int64_t key, firn_error *err);
 /* A column is wanted of a row that was skipped, or of which only the key is scanned: reads on from there with all columns. The
  * source is FIRN_SQL_FROM_SCAN then. */
 int firn_sql_cursor_scan_widen(struct firn_sql_cursor *cursor, firn_error *err);
+
+/* ==== lookups by ascending keys (sql_merge.c) ==== */
+
+/* Whether the cursor's plan looks up rows by the first column of the key alone, a whole number. */
+bool firn_sql_merge_is_possible(const struct firn_sql_cursor *cursor);
+/* Goes to the rows that a lookup asks for, if the cursor merges: *out. Else notes the key. Where it is the wrong one, may_merge
+ * becomes false, and the caller has to end the scan if there is one. Requires: may_merge. */
+int firn_sql_merge_find(struct firn_sql_cursor *cursor, sqlite3_value **values, bool *out,
+                        firn_error *err);
+/* Begins with the key that was noted. filter: as for firn_sql_cursor_scan_from. */
+int firn_sql_merge_begin(struct firn_sql_cursor *cursor, const struct firn_sql_filter *filter,
+                         firn_error *err);
+/* Goes to the next row with the key; cursor->at was moved on. */
+int firn_sql_merge_next(struct firn_sql_cursor *cursor, firn_error *err);
 
 /* ==== searches for near vectors (sql_vectors.c) ==== */
 

@@ -7,6 +7,8 @@
  * (sql_lookup.c). A correlated subquery opens its cursor anew for each row of the outer statement, so what was spent and read
  * belongs not to a cursor but to the table, until all cursors over the store are closed: the end of the statement, or of several.
  *
+ * Lookups of one cursor by keys that ascend need no memory for that (sql_merge.c).
+ *
  * That spends about twice what reading the table at the first lookup would have cost. So the table remembers for a few plans
  * that reading was worth it, and the next statement with such a plan reads after an eighth of the lookups. If it turns
  * out to make fewer lookups than would pay, the plan is forgotten.

@@ -251,16 +251,11 @@ give_text(sqlite3_context *ctx, const struct firn_sql_cell *cell, size_t row)
     firn_sql_value_text(ctx, cell->array.as.bytes[row]);
 }
 
-static void
-give_known_text(sqlite3_context *ctx, const struct firn_sql_cell *cell, size_t row)
+/* What is rare is a function of its own, so that what is frequent saves no registers. */
+static __attribute__((noinline)) void
+give_new_text(sqlite3_context *ctx, const struct firn_sql_cell *cell, firn_slice text)
 {
-    assert(cell->known != NULL && cell->made.texts != NULL);
-    const firn_slice text = cell->array.as.bytes[row];
-    const struct firn_sql_known_text *slot = firn_sql_texts_slot(cell->known, text);
-    const char *kept = slot->data == text.data && slot->size == text.size &&
-                               slot->batch == cell->known->batch && slot->text != NULL
-                           ? slot->text
-                           : firn_sql_texts_learn(cell->made.texts, cell->known, text);
+    const char *kept = firn_sql_texts_learn(cell->made.texts, cell->known, text);
     if (kept != NULL) {
         sqlite3_result_text(ctx, kept, -1, SQLITE_STATIC);
     } else {
@@ -269,15 +264,40 @@ give_known_text(sqlite3_context *ctx, const struct firn_sql_cell *cell, size_t r
 }
 
 static void
-give_date(sqlite3_context *ctx, const struct firn_sql_cell *cell, size_t row)
+give_known_text(sqlite3_context *ctx, const struct firn_sql_cell *cell, size_t row)
 {
-    assert(cell->made.dates != NULL);
-    const int64_t days = cell->array.as.i64[row];
-    const char *text = firn_sql_dates_text(cell->made.dates, days);
+    assert(cell->known != NULL && cell->made.texts != NULL);
+    const firn_slice text = cell->array.as.bytes[row];
+    const struct firn_sql_known_text *slot = firn_sql_texts_slot(cell->known, text);
+    if (slot->data == text.data && slot->size == text.size && slot->batch == cell->known->batch &&
+        slot->text != NULL) {
+        sqlite3_result_text(ctx, slot->text, -1, SQLITE_STATIC);
+    } else {
+        give_new_text(ctx, cell, text);
+    }
+}
+
+static __attribute__((noinline)) void
+give_new_date(sqlite3_context *ctx, const struct firn_sql_cell *cell, int64_t days)
+{
+    const char *text = firn_sql_dates_make(cell->made.dates, days);
     if (text != NULL) {
         sqlite3_result_text(ctx, text, -1, SQLITE_STATIC);
     } else {
         firn_sql_value_result(ctx, cell->column, firn_typed_i64(FIRN_TYPE_DATE, days));
+    }
+}
+
+static void
+give_date(sqlite3_context *ctx, const struct firn_sql_cell *cell, size_t row)
+{
+    assert(cell->made.dates != NULL);
+    const int64_t days = cell->array.as.i64[row];
+    const char *text = firn_sql_dates_find(cell->made.dates, days);
+    if (text != NULL) {
+        sqlite3_result_text(ctx, text, -1, SQLITE_STATIC);
+    } else {
+        give_new_date(ctx, cell, days);
     }
 }
 

@@ -15,11 +15,18 @@
 static int
 set_name(struct firn_expr_item *item, firn_slice text, bool is_source)
 {
-    uint8_t *name = firn_alloc(FIRN_EXPR_NAME_SIZE_MAX + 1);
+    const bool is_copy = !is_source && text.size <= FIRN_EXPR_NAME_SIZE_MAX;
+    uint8_t *name = firn_alloc((is_copy ? text.size : FIRN_EXPR_NAME_SIZE_MAX) + 1);
     size_t size = 0;
     uint8_t quote = 0;
     if (name == NULL) {
         return FIRN_NO_MEMORY;
+    }
+    if (is_copy) {
+        memcpy(name, text.data, text.size);
+        name[text.size] = 0;
+        item->name = firn_bytes(name, text.size);
+        return FIRN_OK;
     }
     for (size_t i = 0; i < text.size; i++) {
         uint8_t byte = text.data[i];

@@ -696,6 +696,15 @@ out:
 
 /* ---- texts ---- */
 
+/* Whether the token is a name in quotes, and all of its item: a list of columns needs no grammar. */
+static bool
+is_lone_name(const struct parser *parser)
+{
+    DCHECK(parser->at <= parser->text.size);
+    return parser->token.kind == FIRN_EXPR_TOKEN_QUOTED &&
+           (parser->at == parser->text.size || parser->text.data[parser->at] == ',');
+}
+
 static int
 parse_item(struct parser *parser, const enum firn_expr_list_kind *kind,
            struct firn_expr_syntax_item *out)
@@ -706,7 +715,8 @@ parse_item(struct parser *parser, const enum firn_expr_list_kind *kind,
     if (kind != NULL && *kind == FIRN_EXPR_SELECT && is_next(parser, "*")) {
         return take_leaf(parser, FIRN_EXPR_SYNTAX_STAR, &out->root);
     }
-    FIRN_TRY(parse_expression(parser, &out->root));
+    FIRN_TRY(is_lone_name(parser) ? take_leaf(parser, FIRN_EXPR_SYNTAX_NAME, &out->root)
+                                  : parse_expression(parser, &out->root));
     out->end = (uint32_t)parser->end;
     if (kind != NULL && *kind == FIRN_EXPR_ORDER) {
         FIRN_TRY(accept(parser, "desc", &out->is_descending));

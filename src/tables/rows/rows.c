@@ -293,7 +293,7 @@ firn_rows_schema(struct firn_table *table, struct firn_db_view *view, struct fir
 {
     uint8_t memory[512];
     struct firn_buf record = firn_buf_borrowed(memory, sizeof memory);
-    uint64_t stamp = view == NULL ? firn_db_get_stamp(table->schemas) : 0;
+    uint64_t stamp = firn_db_get_stamp(table->schemas, view);
     *out = stamp != 0 ? take_stamped(table, stamp) : NULL;
     if (*out != NULL) {
         return FIRN_OK;

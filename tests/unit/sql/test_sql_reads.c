@@ -577,6 +577,60 @@ test_joins_that_run_again(void **state)
     must("SELECT firn_drop('big_t'); DROP TABLE big_plain");
 }
 
+/* Keys that ascend are looked up along with one scan. They repeat, are missing, have rows in several batches, come from other
+ * types, and at last descend. */
+static void
+test_joins_in_the_order_of_the_key(void **state)
+{
+    static const char *const keys[] = {
+        "SELECT i AS v, i %% 5 AS w FROM numbers WHERE i < 3000",
+        "SELECT i / 3 AS v, i %% 5 AS w FROM numbers WHERE i < 3000",
+        "SELECT i * 7 AS v, i AS w FROM numbers WHERE i < 900",
+        "SELECT v, i AS w FROM mixed",
+        "SELECT max(i, 40) - 40 AS v, i AS w FROM numbers WHERE i < 60",
+        "SELECT i %% 800 AS v, i AS w FROM numbers WHERE i < 2000",
+        "SELECT i - 2000 AS v, i AS w FROM numbers",
+        "SELECT 5000 + i / 2 AS v, i AS w FROM numbers WHERE i < 40",
+        "SELECT iif(i < 30, i, 500 + i / 20) AS v, i AS w FROM numbers WHERE i < 200"};
+    static const char *const rests[] = {
+        "CROSS JOIN line_%s l WHERE l.a = k.v",
+        "CROSS JOIN line_%s l WHERE l.a = k.v AND l.s LIKE '%%7' AND l.b < k.w",
+        "LEFT JOIN line_%s l ON l.a = k.v AND l.b = 1",
+        "LEFT JOIN line_%s l ON l.a = k.v AND l.s IS NULL",
+        "CROSS JOIN line_%s l CROSS JOIN line_%s m WHERE l.a = k.v AND l.b = 1 AND m.a = l.a",
+        "CROSS JOIN single_%s l WHERE l.a = k.v"};
+    char select[TEXT_MAX];
+    (void)state;
+    must("SELECT firn_create('CREATE TABLE line_t (a INT, b INT, s TEXT, PRIMARY KEY (a, b))');"
+         "SELECT firn_create('CREATE TABLE single_t (a INTEGER PRIMARY KEY, b INT, s TEXT)');"
+         "CREATE TABLE line_plain (a INT, b INT, s TEXT, PRIMARY KEY (a, b)) WITHOUT ROWID;"
+         "CREATE TABLE single_plain (a INTEGER PRIMARY KEY, b INT, s TEXT);"
+         "CREATE TABLE numbers (i INTEGER PRIMARY KEY);"
+         "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 5000) "
+         "INSERT INTO numbers SELECT i FROM n;"
+         "CREATE TABLE mixed (i INTEGER PRIMARY KEY, v);"
+         "INSERT INTO mixed SELECT i, CASE i % 9 WHEN 0 THEN NULL WHEN 1 THEN i + 0.5 WHEN 2 THEN "
+         "'x' WHEN 3 THEN i + 0.0 WHEN 4 THEN CAST(i AS TEXT) ELSE i END FROM numbers WHERE i < "
+         "1500;"
+         "INSERT INTO line_plain SELECT n.i, 1 + j.i, 'text ' || (n.i * 3 + j.i) FROM numbers n, "
+         "(SELECT i FROM numbers WHERE i < 6) j WHERE n.i % 10 <> 3 AND j.i <= n.i % 6;"
+         "INSERT INTO line_plain SELECT 502, 100 + i, 'many ' || i FROM numbers WHERE i < 2500;"
+         "INSERT INTO line_t SELECT * FROM line_plain;"
+         "INSERT INTO single_plain SELECT i, i * 3, 'text ' || i FROM numbers WHERE i % 4 <> 2;"
+         "INSERT INTO single_t SELECT * FROM single_plain");
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        for (size_t k = 0; k < sizeof rests / sizeof rests[0]; k++) {
+            (void)snprintf(select, sizeof select,
+                           "SELECT k.w, count(*), sum(l.b), min(l.s), max(l.a) FROM (%s LIMIT "
+                           "100000) k %s GROUP BY k.v, k.w ORDER BY k.v, k.w LIMIT 700",
+                           keys[i], rests[k]);
+            compare(select, NULL);
+        }
+    }
+    must("SELECT firn_drop('line_t'), firn_drop('single_t');"
+         "DROP TABLE line_plain; DROP TABLE single_plain; DROP TABLE numbers; DROP TABLE mixed");
+}
+
 int
 main(void)
 {
@@ -588,6 +642,7 @@ main(void)
         cmocka_unit_test(test_joins_of_several_columns),
         cmocka_unit_test(test_joins_with_parameters),
         cmocka_unit_test(test_joins_that_run_again),
+        cmocka_unit_test(test_joins_in_the_order_of_the_key),
         cmocka_unit_test(test_offsets),
         cmocka_unit_test(test_savepoints),
         cmocka_unit_test(test_more_savepoints_than_there_may_be),

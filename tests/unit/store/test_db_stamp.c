@@ -25,36 +25,73 @@ a_stamp_changes_with_what_is_read(void **state)
     struct firn_db_checkpoint_info restored;
     struct firn_db_checkpoint_info safety;
     db_support_put(k, "a", "1");
-    uint64_t first = firn_db_get_stamp(k);
+    uint64_t first = firn_db_get_stamp(k, NULL);
     assert_int_not_equal(first, 0);
-    assert_int_equal(firn_db_get_stamp(k), first);
+    assert_int_equal(firn_db_get_stamp(k, NULL), first);
     DB_OK(firn_db_maintain_flush(db, &err));
     DB_OK(firn_db_checkpoint_create(db, "one", NULL, &err));
     db_support_put(other, "a", "1");
-    assert_int_equal(firn_db_get_stamp(k), first);
+    assert_int_equal(firn_db_get_stamp(k, NULL), first);
     db_support_put(k, "a", "2");
-    uint64_t second = firn_db_get_stamp(k);
+    uint64_t second = firn_db_get_stamp(k, NULL);
     assert_true(second != first && second != 0);
     DB_OK(firn_db_checkpoint_restore(db, "one", &restored, &safety, &err));
-    uint64_t third = firn_db_get_stamp(k);
+    uint64_t third = firn_db_get_stamp(k, NULL);
     assert_string_equal(db_support_get(k, "a"), "1");
     assert_true(third == 0 || (third != first && third != second));
     DB_OK(firn_db_checkpoint_undo(db, &restored, &safety, &err));
-    uint64_t fourth = firn_db_get_stamp(k);
+    uint64_t fourth = firn_db_get_stamp(k, NULL);
     assert_string_equal(db_support_get(k, "a"), "2");
     assert_true(fourth == 0 || (fourth != first && fourth != second && fourth != third));
     /* A handle of a keyspace that is gone, and one that only reads. */
     DB_OK(firn_db_keyspace_drop(db, "k", &err));
-    assert_int_equal(firn_db_get_stamp(k), 0);
+    assert_int_equal(firn_db_get_stamp(k, NULL), 0);
     DB_OK(firn_db_close(db, &err));
     DB_OK(firn_db_open(support.dir, &db_support_read_only, &db, &err));
     DB_OK(firn_db_keyspace_open_existing(db, "other", &other, &err));
-    assert_int_equal(firn_db_get_stamp(other), 0);
+    assert_int_equal(firn_db_get_stamp(other, NULL), 0);
     DB_OK(firn_db_close(db, &err));
     db_support_deinit(&support);
 }
 
-enum { STEPS = 3000, STAMPS_MAX = STEPS + 1, CHECKPOINTS = 6 };
+static void
+views_have_the_stamp_of_what_they_see(void **state)
+{
+    (void)state;
+    struct db_support support;
+    struct firn_db_view *view;
+    struct firn_db_view *copy;
+    struct firn_db_view *past;
+    db_support_init(&support, 1);
+    struct firn_db *db = db_support_open(support.dir);
+    struct firn_db_keyspace *k = db_support_keyspace(db, "k");
+    db_support_put(k, "a", "1");
+    DB_OK(firn_db_checkpoint_create(db, "one", NULL, &err));
+    db_support_put(k, "a", "2");
+    DB_OK(firn_db_maintain_flush(db, &err)); /* else opening it would see the commit in the log */
+    DB_OK(firn_db_close(db, &err));
+    db = db_support_open(support.dir);
+    k = db_support_keyspace(db, "k");
+    DB_OK(firn_db_view_open(db, &view, &err));
+    DB_OK(firn_db_view_open_copy(view, &copy, &err));
+    DB_OK(firn_db_checkpoint_view(db, "one", &past, &err));
+    uint64_t now = firn_db_get_stamp(k, NULL);
+    assert_int_not_equal(now, 0);
+    assert_int_equal(firn_db_get_stamp(k, view), now);
+    assert_int_equal(firn_db_get_stamp(k, copy), now);
+    assert_int_equal(firn_db_get_stamp(k, past),
+                     0); /* this handle has not seen what came after it */
+    db_support_put(k, "a", "3");
+    assert_int_equal(firn_db_get_stamp(k, view), 0);
+    assert_int_equal(firn_db_get_stamp(k, copy), 0);
+    firn_db_view_close(past);
+    firn_db_view_close(copy);
+    firn_db_view_close(view);
+    DB_OK(firn_db_close(db, &err));
+    db_support_deinit(&support);
+}
+
+enum { STEPS = 4000, STAMPS_MAX = 2 * (STEPS + 1), CHECKPOINTS = 6, VIEWS = 4 };
 
 /* What a stamp stood for: the value of the only key. */
 struct seen {
@@ -62,21 +99,93 @@ struct seen {
     char value[16];
 };
 
+struct states {
+    struct firn_db *db;
+    struct firn_db_keyspace *k, *other;
+    struct firn_db_view *views[VIEWS]; /* NULL: none is open */
+    bool has[CHECKPOINTS];
+    struct seen seen[STAMPS_MAX];
+    size_t count;
+    unsigned known, known_of_views, reads_of_views;
+};
+
+static void
+open_states(struct states *states, struct firn_os_dir *dir)
+{
+    states->db = db_support_open(dir);
+    states->k = db_support_keyspace(states->db, "k");
+    states->other = db_support_keyspace(states->db, "other");
+    states->count = 0; /* stamps are those of a handle */
+}
+
+static void
+close_states(struct states *states)
+{
+    for (size_t i = 0; i < VIEWS; i++) {
+        firn_db_view_close(states->views[i]);
+        states->views[i] = NULL;
+    }
+    DB_OK(firn_db_close(states->db, &err));
+}
+
+/* The stamp of what a view (NULL: now) finds stands for that, and for nothing else. Returns whether there is one. */
+static bool
+check_stamp(struct states *states, struct firn_db_view *view)
+{
+    struct firn_buf found = {0};
+    char value[16] = "none";
+    uint64_t stamp = firn_db_get_stamp(states->k, view);
+    int rc = firn_db_get_at(states->k, view, firn_str("key"), &found, &err);
+    assert_true(rc == FIRN_OK || rc == FIRN_NOT_FOUND);
+    if (rc == FIRN_OK) {
+        (void)snprintf(value, sizeof value, "%.*s", (int)found.size, (const char *)found.data);
+    }
+    firn_buf_deinit(&found);
+    size_t i = 0;
+    while (i < states->count && states->seen[i].stamp != stamp) {
+        i++;
+    }
+    if (i < states->count) {
+        assert_string_equal(states->seen[i].value, value);
+    } else if (stamp != 0) {
+        assert_true(states->count < STAMPS_MAX);
+        states->seen[states->count].stamp = stamp;
+        memcpy(states->seen[states->count++].value, value, sizeof value);
+    }
+    return stamp != 0;
+}
+
+/* Closes a view that is open, or opens one of now, of a checkpoint, or of what another one sees. */
+static void
+change_view(struct states *states, struct test_random *random, const char *checkpoint)
+{
+    struct firn_db_view **view = &states->views[test_random_below(random, VIEWS)];
+    const struct firn_db_view *other = states->views[test_random_below(random, VIEWS)];
+    uint64_t dice = test_random_below(random, 4);
+    if (*view != NULL) {
+        firn_db_view_close(*view);
+        *view = NULL;
+    } else if (dice == 0 && checkpoint != NULL) {
+        DB_OK(firn_db_checkpoint_view(states->db, checkpoint, view, &err));
+        assert_int_equal(firn_db_get_stamp(states->k, *view), 0);
+    } else if (dice == 1 && other != NULL) {
+        DB_OK(firn_db_view_open_copy(other, view, &err));
+        assert_int_equal(firn_db_get_stamp(states->k, *view), firn_db_get_stamp(states->k, other));
+    } else {
+        DB_OK(firn_db_view_open(states->db, view, &err));
+    }
+}
+
 static void
 one_stamp_never_stands_for_two_states(void **state)
 {
     (void)state;
-    static struct seen seen[STAMPS_MAX];
-    size_t count = 0;
-    unsigned known = 0;
+    static struct states states;
     struct db_support support;
     struct test_random random;
-    bool has[CHECKPOINTS] = {false};
     test_random_init(&random, "one_stamp_never_stands_for_two_states", 1);
     db_support_init(&support, 1);
-    struct firn_db *db = db_support_open(support.dir);
-    struct firn_db_keyspace *k = db_support_keyspace(db, "k");
-    struct firn_db_keyspace *other = db_support_keyspace(db, "other");
+    open_states(&states, support.dir);
     for (unsigned step = 0; step < STEPS; step++) {
         char name[16];
         char value[16];
@@ -85,42 +194,41 @@ one_stamp_never_stands_for_two_states(void **state)
         (void)snprintf(name, sizeof name, "c%u", at);
         (void)snprintf(value, sizeof value, "%u", step);
         if (dice < 40) {
-            db_support_put(k, "key", value);
+            db_support_put(states.k, "key", value);
         } else if (dice < 60) {
-            db_support_put(other, "key", value);
+            db_support_put(states.other, "key", value);
         } else if (dice < 63) {
-            int rc = firn_db_delete(k, firn_str("key"), FIRN_DURABILITY_OS, &err);
+            int rc = firn_db_delete(states.k, firn_str("key"), FIRN_DURABILITY_OS, &err);
             assert_true(rc == FIRN_OK || rc == FIRN_NOT_FOUND);
-        } else if (dice < 66 && !has[at]) {
-            DB_OK(firn_db_checkpoint_create(db, name, NULL, &err));
-            has[at] = true;
-        } else if (dice < 70 && has[at]) {
+        } else if (dice < 66 && !states.has[at]) {
+            DB_OK(firn_db_checkpoint_create(states.db, name, NULL, &err));
+            states.has[at] = true;
+        } else if (dice < 70 && states.has[at]) {
             struct firn_db_checkpoint_info restored;
             struct firn_db_checkpoint_info safety;
-            DB_OK(firn_db_checkpoint_restore(db, name, &restored, &safety, &err));
+            DB_OK(firn_db_checkpoint_restore(states.db, name, &restored, &safety, &err));
         } else if (dice < 72) {
-            DB_OK(firn_db_maintain_flush(db, &err));
+            DB_OK(firn_db_maintain_flush(states.db, &err));
         } else if (dice < 73) {
-            DB_OK(firn_db_maintain_compact(db, NULL, &err));
+            DB_OK(firn_db_maintain_compact(states.db, NULL, &err));
+        } else if (dice < 83) {
+            change_view(&states, &random, states.has[at] ? name : NULL);
+        } else if (dice < 84 && step % 4 == 0) {
+            close_states(&states);
+            open_states(&states, support.dir);
         }
-        const char *now = db_support_get(k, "key");
-        now = now == NULL ? "none" : now;
-        uint64_t stamp = firn_db_get_stamp(k);
-        known += stamp != 0;
-        size_t i = 0;
-        while (i < count && seen[i].stamp != stamp) {
-            i++;
-        }
-        if (i < count) {
-            assert_string_equal(seen[i].value, now);
-        } else if (stamp != 0) {
-            seen[count].stamp = stamp;
-            (void)snprintf(seen[count++].value, sizeof seen[0].value, "%s", now);
+        states.known += check_stamp(&states, NULL);
+        struct firn_db_view *view = states.views[test_random_below(&random, VIEWS)];
+        if (view != NULL) {
+            states.reads_of_views++;
+            states.known_of_views += check_stamp(&states, view);
         }
     }
-    print_message("count: %zu stamps of %u states\n", count, (unsigned)STEPS);
-    assert_true(known > STEPS * 9 / 10); /* else nothing is saved by them */
-    DB_OK(firn_db_close(db, &err));
+    print_message("count: %u of %u states, and %u of %u of views, had a stamp\n", states.known,
+                  (unsigned)STEPS, states.known_of_views, states.reads_of_views);
+    assert_true(states.known > STEPS * 9 / 10);       /* else nothing is saved by them */
+    assert_true(states.known_of_views > STEPS / 100); /* until the next change */
+    close_states(&states);
     db_support_deinit(&support);
 }
 
@@ -129,6 +237,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_stamp_changes_with_what_is_read),
+        cmocka_unit_test(views_have_the_stamp_of_what_they_see),
         cmocka_unit_test(one_stamp_never_stands_for_two_states),
     };
     return cmocka_run_group_tests_name("db_stamp", tests, NULL, NULL);
