@@ -120,6 +120,7 @@ collect_rename(void *ctx, const struct firn_difference_walk_change *change, firn
 static bool
 has_budget(struct difference *difference, const struct firn_difference_walk_change *change)
 {
+    DCHECK(change->kind != FIRN_DIFFERENCE_WALK_SAME);
     uint64_t bytes = 0;
     const struct firn_tree_entry *before = change->before;
     const struct firn_tree_entry *after = change->after;
@@ -408,6 +409,7 @@ compare_record(struct history *history, const struct firn_catalog_record *after,
     firn_workspace_checkpoint before_checkpoint;
     firn_workspace_diff_result result = FIRN_WORKSPACE_DIFF_RESULT_INIT;
     struct difference *difference = &history->difference;
+    DCHECK(after->order > history->last && !history->options.against_nothing);
     int rc = firn_catalog_list_before(history->opened->catalog, history->opened->workspace.number,
                                       after->order, keep_ordinary, &bytes, err);
     bool has_before = rc == ENOUGH;
@@ -448,6 +450,7 @@ visit_record(void *ctx, firn_slice bytes, const struct firn_catalog_record *reco
     if (record->is_safety && !given->include_safety) {
         return FIRN_OK;
     }
+    DCHECK(history->opened->workspace.number != 0);
     firn_workspace_checkpoint checkpoint;
     firn_catalog_record_to_checkpoint(record, &checkpoint);
     bool is_compared = true;
@@ -478,6 +481,7 @@ firn_ws_difference_log(struct firn_ws *ws, const firn_workspace_log_options *opt
     if (rc != FIRN_OK) {
         return rc;
     }
+    DCHECK(visit != NULL);
     history.options.against_previous = true;
     history.options.with_lines = options->with_lines;
     history.options.find_renames = options->find_renames;
