@@ -385,6 +385,6 @@ const struct firn_command firn_dir_show = {
             "the first name of a file that has several.",
     .examples = examples,
     .missing_hint = firn_task_workspace_choose_hint,
-    .uses = FIRN_COMMAND_USES_WORKSPACE,
+    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_PAGER,
     .run = run,
 };
