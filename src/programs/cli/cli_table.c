@@ -96,7 +96,7 @@ static const struct firn_command_note exit_codes[] = {
 
 static const struct firn_command_note environment[] = {
     {"FIRN_STORE", "the store, if --store is not given"},
-    {"PAGER", "shows long results on a terminal (default: less); FIRN_PAGER outranks it"},
+    {"PAGER", "for long results on a terminal (or FIRN_PAGER; default: less)"},
     {"XDG_DATA_HOME", "stores are in firn/ in here (default: ~/.local/share)"},
     {"XDG_CONFIG_HOME", "settings are in firn/config in here (default: ~/.config)"},
     {NULL, NULL},
