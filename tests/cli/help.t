@@ -68,6 +68,7 @@ The program explains itself, and every command does.
         --store DIR       use the store in DIR
         --wait SECONDS    wait for another writer (default 60; 0: do not wait)
         --strict          fail if anything would be left out
+        --no-pager        print long results without a pager
         --json            print one JSON object
     -q, --quiet           print results only, no summaries or progress
     -h, --help            print help
@@ -85,6 +86,7 @@ The program explains itself, and every command does.
   
   Environment:
     FIRN_STORE     the store, if --store is not given
+    PAGER          for long results on a terminal (or FIRN_PAGER; default: less)
     XDG_DATA_HOME  stores are in firn/ in here (default: ~/.local/share)
     XDG_CONFIG_HOME settings are in firn/config in here (default: ~/.config)
   

@@ -139,6 +139,7 @@ def run(steps, programs, variables, folder):
         "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", ""),
         "TSAN_OPTIONS": os.environ.get("TSAN_OPTIONS", ""),
         "SIGNALLED": "env ASAN_OPTIONS=" + os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0",
+        "PAGER": "cat",
         "FIRN_TEST_SEED": os.environ.get("FIRN_TEST_SEED", "1"),
         "PYTHONDONTWRITEBYTECODE": "1",
         **variables,

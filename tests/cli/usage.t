@@ -15,7 +15,7 @@ What is wrong on the command line ends in exit code 2, says why, and changes not
   ! help: firn help
   [2]
   $ firn checkout 1
-  ! firn: unknown command 'checkout': use 'firn restore'
+  ! firn: unknown command 'checkout'; firn restore REF restores a checkpoint, firn restore REF PATH a file of one
   ! help: firn help
   [2]
   $ firn stat -s

@@ -81,31 +81,13 @@ static const struct firn_command_section sections[] = {
     {"Help", &firn_command_help}, {NULL, NULL},
 };
 
-/* git's, jj's and restic's, where no command of ours has the name. */
-static const struct firn_command_note foreign[] = {
-    {"add", "firn saves every file; rules exclude some ('firn help save')"},
-    {"backup", "use 'firn save'"},
-    {"branch", "there are no branches; 'firn tag' names a checkpoint"},
-    {"checkout", "use 'firn restore'"},
-    {"clean", "'firn restore' also removes files that the checkpoint does not have"},
-    {"commit", "use 'firn save'"},
-    {"fsck", "use 'firn check'"},
-    {"ls", "use 'firn list', or 'firn show REF --files' for the files of a checkpoint"},
-    {"prune", "use 'firn gc'"},
-    {"reset", "use 'firn undo', or 'firn restore' to go to a checkpoint"},
-    {"rm", "use 'firn delete' for checkpoints, or 'firn forget' for a file in all of them"},
-    {"snapshots", "use 'firn list'"},
-    {"stash", "use 'firn save' and then 'firn restore'; nothing needs to be put aside"},
-    {"switch", "use 'firn restore'"},
-    {NULL, NULL},
-};
-
 static const struct firn_command_global globals[] = {
     {{"directory", 'C', "DIR", "run as if started in DIR"}, FIRN_COMMAND_USES_WORKSPACE},
     {{"store", 0, "DIR", "use the store in DIR"}, FIRN_COMMAND_USES_WORKSPACE},
     {{"wait", 0, "SECONDS", "wait for another writer (default 60; 0: do not wait)"},
      FIRN_COMMAND_USES_LOCK},
     {{"strict", 0, NULL, "fail if anything would be left out"}, FIRN_COMMAND_USES_STRICT},
+    {{"no-pager", 0, NULL, "print long results without a pager"}, FIRN_COMMAND_USES_PAGER},
     {{"json", 0, NULL, "print one JSON object"}, 0},
     {{"quiet", 'q', NULL, "print results only, no summaries or progress"}, 0},
     {{"help", 'h', NULL, "print help"}, 0},
@@ -127,8 +109,34 @@ static const struct firn_command_note exit_codes[] = {
 
 static const struct firn_command_note environment[] = {
     {"FIRN_STORE", "the store, if --store is not given"},
+    {"PAGER", "for long results on a terminal (or FIRN_PAGER; default: less)"},
     {"XDG_DATA_HOME", "stores are in firn/ in here (default: ~/.local/share)"},
     {"XDG_CONFIG_HOME", "settings are in firn/config in here (default: ~/.config)"},
+    {NULL, NULL},
+};
+
+/* What people who know git or restic type. */
+static const struct firn_command_note elsewhere[] = {
+    {"add", "firn save saves every file; there is nothing to add"},
+    {"backup", "firn save saves the whole directory"},
+    {"branch", "there are no branches; firn tag names a checkpoint"},
+    {"checkout", "firn restore REF restores a checkpoint, firn restore REF PATH a file of one"},
+    {"cherry-pick", "firn restore REF PATH restores single files of a checkpoint"},
+    {"clean", "firn restore latest removes what is not in the newest checkpoint"},
+    {"clone", "firn restore REF --to DIR restores a checkpoint into another directory"},
+    {"commit", "firn save -m MESSAGE saves the whole directory"},
+    {"fsck", "firn check verifies everything that was saved"},
+    {"ls", "firn list lists the checkpoints, firn show REF --files the files of one"},
+    {"ls-files", "firn show REF --files lists the files of a checkpoint"},
+    {"merge", "there are no branches to merge; firn revert merges line by line"},
+    {"mv", "firn save recognises renamed files by itself"},
+    {"prune", "firn gc frees space, firn delete deletes checkpoints"},
+    {"reflog", "firn undo --list lists the states that can be gone back to"},
+    {"reset", "firn restore REF restores a checkpoint, firn undo goes one state back"},
+    {"rm", "firn delete deletes checkpoints, firn forget removes a path from all of them"},
+    {"snapshots", "firn list lists the checkpoints"},
+    {"stash", "firn save saves the directory, firn restore latest~1 goes back to what was before"},
+    {"switch", "firn restore REF restores a checkpoint"},
     {NULL, NULL},
 };
 
@@ -136,10 +144,10 @@ const struct firn_command_program firn_cli_table = {
     .about = about,
     .commands = commands,
     .sections = sections,
-    .foreign = foreign,
     .globals = globals,
     .exit_codes = exit_codes,
     .environment = environment,
+    .elsewhere = elsewhere,
     .references = firn_dir_tag_references,
     .tables = firn_data_store_names,
 };

@@ -184,6 +184,8 @@ take_global(struct firn_cli *cli, const char *name, const char *value, bool *out
         cli->quiet = true;
     } else if (strcmp(name, "strict") == 0) {
         cli->strict = true;
+    } else if (strcmp(name, "no-pager") == 0) {
+        cli->no_pager = true;
     } else if (strcmp(name, "wait") == 0) {
         return read_wait(cli, value);
     } else if (value[0] == '\0') {
@@ -325,6 +327,28 @@ check_argument_count(struct firn_cli *cli)
     return FIRN_EXIT_OK;
 }
 
+/* Runs the command, through a pager if it has long results and they go to a terminal. A user who leaves the pager
+ * before the end has seen enough. */
+static int
+run_paged(struct firn_cli *cli)
+{
+    bool is_armed = (cli->command->uses & FIRN_COMMAND_USES_PAGER) != 0 && !cli->no_pager &&
+                    !cli->json && !cli->quiet && firn_term_pager_arm();
+    int exit_code = cli->command->run(cli);
+    if (!is_armed) {
+        return exit_code;
+    }
+    firn_term_out_flush();
+    firn_term_out_before_first(NULL);
+    bool was_left = false;
+    if (firn_term_pager_is_open() && !firn_term_pager_close(&was_left)) {
+        return firn_command_report_error(cli, FIRN_NOT_FOUND,
+                                         "set PAGER to another program, or use --no-pager",
+                                         "the pager was not found");
+    }
+    return was_left && exit_code == FIRN_EXIT_FAILED ? FIRN_EXIT_OK : exit_code;
+}
+
 /* Reads the words after the command's name. argv[0] is that name. */
 static int
 run_command(struct parse *parse, int argc, char **argv)
@@ -369,7 +393,7 @@ run_command(struct parse *parse, int argc, char **argv)
         exit_code =
             refused != NULL
                 ? firn_command_misused(cli, "--json cannot be used with this command%s", refused)
-                : cli->command->run(cli);
+                : run_paged(cli);
     }
 out:
     cli->arguments = NULL;
@@ -642,17 +666,17 @@ firn_command_unknown(struct firn_cli *cli, const struct firn_command *const *com
 {
     assert(commands[0] != NULL);
     const char *nearest = NULL;
+    const struct firn_command_note *note = cli->program->elsewhere;
+    for (; cli->group == NULL && note != NULL && note->name != NULL; note++) {
+        if (strcmp(note->name, name) == 0) {
+            return firn_command_misused(cli, "unknown command '%s'; %s", name, note->text);
+        }
+    }
     unsigned smallest = 3;
     char list[FIRN_ERROR_TEXT_SIZE] = "";
     size_t size = 0;
     unsigned beginnings = 0;
     const bool is_top = commands == cli->program->commands;
-    for (const struct firn_command_note *at = cli->program->foreign; is_top && at->name != NULL;
-         at++) {
-        if (strcmp(at->name, name) == 0) {
-            return firn_command_misused(cli, "unknown command '%s': %s", name, at->text);
-        }
-    }
     for (; *commands != NULL; commands++) {
         const char *known = (*commands)->name;
         unsigned found = distance(name, known);

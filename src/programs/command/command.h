@@ -25,7 +25,8 @@ enum firn_command_uses {
     FIRN_COMMAND_USES_NOTHING = 0,
     FIRN_COMMAND_USES_WORKSPACE = 1, /* --directory and --store */
     FIRN_COMMAND_USES_LOCK = 2,      /* --wait */
-    FIRN_COMMAND_USES_STRICT = 4     /* --strict */
+    FIRN_COMMAND_USES_STRICT = 4,    /* --strict */
+    FIRN_COMMAND_USES_PAGER = 8      /* --no-pager: long results go through a pager */
 };
 
 /* An option of a command. A list of them ends with one whose name is NULL. */
@@ -89,11 +90,11 @@ struct firn_command_program {
     const char *about;                          /* what the program is, in two or three sentences */
     const struct firn_command *const *commands; /* in the order in which the help lists them */
     const struct firn_command_section *sections; /* in the same order; the first begins the list */
-    /* Commands of other programs, and what is to be said to a user who types one. */
-    const struct firn_command_note *foreign;
     const struct firn_command_global *globals;
     const struct firn_command_note *exit_codes;
     const struct firn_command_note *environment;
+    const struct firn_command_note
+        *elsewhere; /* commands of other programs, and what to type here; may be NULL */
     const char
         *lacks; /* how this build differs from the usual one, for firn version; NULL: in nothing */
     /* Calls put for each tag and for the newest checkpoints of the workspace that cli names, which
@@ -128,6 +129,7 @@ struct firn_cli {
     bool asks_for_json; /* "--json" is somewhere on the line, parsed or not */
     bool quiet;
     bool strict;
+    bool no_pager;
     int64_t wait_ms;
     bool has_wait; /* --wait was given */
     /* The command has made its changes, durably: the exit code is that of success even if the

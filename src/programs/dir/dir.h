@@ -79,6 +79,8 @@ struct firn_dir_pattern {
     const char *literal; /* searched for as it is; NULL: the regular expression is */
     bool has_regex;
     regex_t regex;
+    char *line; /* a copy of the line that is searched */
+    size_t capacity;
     bool is_out_of_memory; /* a search failed, and what it returned may be wrong */
 };
 /* `text`, which is borrowed, is a POSIX extended regular expression, or fixed. Returns an exit code. */

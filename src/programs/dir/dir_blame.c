@@ -506,6 +506,6 @@ const struct firn_command firn_dir_blame = {
             "lines; nor are lines told of files with more than 32 MiB or 1,048,576 lines. An\n"
             "older version of which that is true counts as the end of the history.",
     .examples = examples,
-    .uses = FIRN_COMMAND_USES_WORKSPACE,
+    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_PAGER,
     .run = run,
 };

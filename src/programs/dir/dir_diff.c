@@ -250,6 +250,6 @@ const struct firn_command firn_dir_diff = {
             "\n"
             "Nothing is written anywhere but temporary files.",
     .examples = examples,
-    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_STRICT,
+    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_STRICT | FIRN_COMMAND_USES_PAGER,
     .run = run,
 };

@@ -400,6 +400,6 @@ const struct firn_command firn_dir_grep = {
             "With --quiet nothing is printed, and the search ends with the first match. On a\n"
             "terminal, control characters are shown as escapes.",
     .examples = examples,
-    .uses = FIRN_COMMAND_USES_WORKSPACE,
+    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_PAGER,
     .run = run,
 };

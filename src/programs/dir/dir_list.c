@@ -121,6 +121,6 @@ const struct firn_command firn_dir_list = {
             "\n"
             "Nothing is created, even if nothing was ever saved.",
     .examples = examples,
-    .uses = FIRN_COMMAND_USES_WORKSPACE,
+    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_PAGER,
     .run = run,
 };

@@ -545,6 +545,6 @@ const struct firn_command firn_dir_log = {
             "compared with the one before it that still exists, the first with nothing.\n"
             "firn list prints a plain list. Nothing is written.",
     .examples = examples,
-    .uses = FIRN_COMMAND_USES_WORKSPACE,
+    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_PAGER,
     .run = run,
 };

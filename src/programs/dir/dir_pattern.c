@@ -2,7 +2,7 @@
  *
  * dir/dir_pattern.c: regular expressions, and texts, that a line is searched for.
  *
- * The C library's regexec gets one line at a time: it needs memory for the text that it is given. A pattern
+ * The C library's regexec gets one line at a time, as a string: it needs memory for the text that it is given. A pattern
  * without special characters is searched for as it is, which is much faster. The program sets no locale: a
  * pattern matches bytes, and only ASCII letters have a case.
  */
@@ -76,19 +76,44 @@ firn_dir_pattern_deinit(struct firn_dir_pattern *pattern)
     if (pattern->has_regex) {
         regfree(&pattern->regex);
     }
+    free(pattern->line);
     *pattern = (struct firn_dir_pattern){.literal = NULL};
+}
+
+/* The line as a string; a NUL in it as a line feed, which no line has. NULL if memory is out. */
+static const char *
+copy_line(struct firn_dir_pattern *pattern, firn_slice line)
+{
+    if (line.size >= pattern->capacity) {
+        size_t capacity = line.size + line.size / 2 + 256;
+        char *grown = realloc(pattern->line, capacity);
+        if (grown == NULL) {
+            return NULL;
+        }
+        pattern->line = grown;
+        pattern->capacity = capacity;
+    }
+    if (line.size > 0) {
+        memcpy(pattern->line, line.data, line.size);
+    }
+    pattern->line[line.size] = '\0';
+    for (char *nul = pattern->line;
+         (nul = memchr(nul, '\0', line.size - (size_t)(nul - pattern->line))) != NULL;) {
+        *nul = '\n';
+    }
+    return pattern->line;
 }
 
 bool
 firn_dir_pattern_matches(struct firn_dir_pattern *pattern, firn_slice line)
 {
     assert(pattern->has_regex || pattern->literal != NULL);
-    const char *data = line.size == 0 ? "" : (const char *)line.data;
     if (pattern->literal != NULL) {
+        const char *data = line.size == 0 ? "" : (const char *)line.data;
         return memmem(data, line.size, pattern->literal, strlen(pattern->literal)) != NULL;
     }
-    regmatch_t match = {.rm_so = 0, .rm_eo = (regoff_t)line.size};
-    int rc = regexec(&pattern->regex, data, 0, &match, REG_STARTEND);
+    const char *text = copy_line(pattern, line);
+    int rc = text == NULL ? REG_ESPACE : regexec(&pattern->regex, text, 0, NULL, 0);
     pattern->is_out_of_memory = pattern->is_out_of_memory || rc == REG_ESPACE;
     return rc == 0;
 }

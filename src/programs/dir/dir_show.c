@@ -384,6 +384,6 @@ const struct firn_command firn_dir_show = {
             "of modification (UTC) and path. -> precedes the target of a symbolic link, and =\n"
             "the first name of a file that has several.",
     .examples = examples,
-    .uses = FIRN_COMMAND_USES_WORKSPACE,
+    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_PAGER,
     .run = run,
 };

@@ -80,13 +80,6 @@ void firn_sqlshell_print_end(struct firn_sqlshell_print *print);
 /* The mode that a word says; false: it says none. */
 bool firn_sqlshell_print_find_mode(const char *word, enum firn_sqlshell_mode *out);
 
-/* ---- long results: sqlshell_pager.c ---- */
-
-/* Starts a pager if one is wanted, and redirects output to it. Returns whether it did. */
-bool firn_sqlshell_pager_open(const struct firn_sqlshell *shell);
-/* Waits until the pager is left. */
-void firn_sqlshell_pager_close(struct firn_sqlshell *shell);
-
 /* ---- lines that begin with a dot: sqlshell_dot.c ---- */
 
 /* Runs one. Returns an exit code. */

@@ -555,6 +555,17 @@ struct run {
     bool is_silent; /* what it returns says nothing */
 };
 
+static void
+close_pager(struct firn_sqlshell *shell)
+{
+    bool was_left;
+    if (!firn_term_pager_close(&was_left)) {
+        shell->pages = false;
+        (void)firn_command_report_error(shell->cli, FIRN_NOT_FOUND, "set PAGER to another program",
+                                        "the pager was not found; results are printed without it");
+    }
+}
+
 /* Steps to the end, and prints. Returns a code of SQLite, SQLITE_DONE at the end. */
 static int
 step_all(struct run *run)
@@ -567,7 +578,8 @@ step_all(struct run *run)
     bool has_result = !run->is_silent && sqlite3_column_count(stepped) > 0 &&
                       (rc == SQLITE_ROW || rc == SQLITE_DONE);
     firn_term_meter_clear();
-    bool is_paged = has_result && rc == SQLITE_ROW && firn_sqlshell_pager_open(shell);
+    bool is_paged = has_result && rc == SQLITE_ROW && shell->is_interactive && shell->pages &&
+                    firn_term_pager_open();
     if (has_result) {
         print = firn_sqlshell_print_begin(shell, stepped);
         rc = print != NULL ? rc : SQLITE_NOMEM;
@@ -583,7 +595,7 @@ step_all(struct run *run)
     }
     firn_sqlshell_print_end(print);
     if (is_paged) {
-        firn_sqlshell_pager_close(shell);
+        close_pager(shell);
     }
     return rc;
 }

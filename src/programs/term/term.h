@@ -96,6 +96,20 @@ void firn_term_out_put(const void *data, size_t size);
 /* From now on output goes to another descriptor, a pager's; with STDOUT_FILENO to standard output again. That the
  * other one could not be written to is forgotten then. */
 void firn_term_out_divert(int fd);
+/* Calls begin once, before the next bytes are written; NULL: does not. It writes nothing itself. */
+void firn_term_out_before_first(void (*begin)(void));
+
+/* ---- a pager ---- */
+
+/* Starts a pager if one is wanted and there is one, and diverts output to it. Returns whether it did. */
+bool firn_term_pager_open(void);
+/* Ends the output to the pager, and waits until it is left. *out_was_left: by the user, before the end. Returns
+ * false if its program was not found. */
+bool firn_term_pager_close(bool *out_was_left);
+bool firn_term_pager_is_open(void);
+/* Opens it with the first output, if standard output is a terminal. Returns whether it may be opened. */
+bool firn_term_pager_arm(void);
+
 /* The columns of the terminal that standard output is; 0: it is none. */
 size_t firn_term_out_columns(void);
 /* The errno of the first write that failed, or 0. A long listing asks now and then and stops. */
@@ -248,6 +262,9 @@ void firn_term_meter_show(const struct firn_term_meter_state *state);
 /* Removes the line, if one is there, until something is shown again. Before anything else goes to the
  * terminal. */
 void firn_term_meter_clear(void);
+
+/* Removes the line, and draws none until the next operation: something else has the terminal. */
+void firn_term_meter_silence(void);
 
 /* What to tell a user who interrupts work that is finishing: the state that a second interrupt leaves,
  * and what to do then. A constant text. NULL: nothing special. */

@@ -197,6 +197,15 @@ start_thread_locked(void)
 /* ---- what is called ---- */
 
 void
+firn_term_meter_silence(void)
+{
+    firn_term_meter_clear();
+    (void)pthread_mutex_lock(&mutex);
+    is_wanted = false;
+    (void)pthread_mutex_unlock(&mutex);
+}
+
+void
 firn_term_meter_start(bool wanted)
 {
     (void)pthread_mutex_lock(&mutex);

@@ -34,11 +34,21 @@ static size_t buffered;
 static int first_error;
 static int descriptor = STDOUT_FILENO;
 static int error_before; /* while it is another one */
+static void (*before_first)(void);
 
 /* A descriptor that another process made non-blocking is waited for. */
 static void
 write_all(const char *data, size_t size)
 {
+    if (size > 0 && before_first != NULL) {
+        void (*begin)(void) = before_first;
+        size_t waiting = buffered; /* begin() may flush: what is written now comes after it */
+        before_first = NULL;
+        buffered = 0;
+        begin();
+        assert(buffered == 0);
+        buffered = waiting;
+    }
     while (size > 0 && first_error == 0) {
         ssize_t written = write(descriptor, data, size);
         if (written >= 0) {
@@ -148,6 +158,12 @@ int
 firn_term_out_error(void)
 {
     return first_error;
+}
+
+void
+firn_term_out_before_first(void (*begin)(void))
+{
+    before_first = begin;
 }
 
 size_t

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * sqlshell/sqlshell_pager.c: results that are longer than the screen, at a terminal.
+ * term/term_pager.c: results that are longer than the screen, at a terminal.
  *
- * While the result of one statement is printed, output goes to $FIRN_PAGER, $PAGER or less, through a pipe. less is
- * told, unless the environment says otherwise, to end by itself where a result fits on the screen, and to leave it
- * there. "cat" and an empty text mean none. A user who leaves the pager before the end has seen enough: the
- * statement ends, and that is no failure.
+ * Output goes to $FIRN_PAGER, $PAGER or less, through a pipe. less is told, unless the environment says otherwise, to
+ * end by itself where a result fits on the screen, and to leave it there. "cat" and an empty text mean none. A user
+ * who leaves the pager before the end has seen enough: the writer sees a closed pipe, and ends.
  *
- * The pager is in the group of processes of the terminal, as the program is: ctrl-C reaches both. It ends the statement, and
- * the program waits until the pager is left.
+ * A command's pager starts with its first output, so a command that fails before that has none.
+ *
+ * The pager is in the group of processes of the terminal, as the program is: ctrl-C reaches both. It ends the writer's
+ * work, and the program waits until the pager is left.
  */
-#include "sqlshell/sqlshell_internal.h"
+#include "term/term.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -22,8 +23,6 @@
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include "term/term.h"
 
 enum { NOT_FOUND = 127 };
 
@@ -96,11 +95,10 @@ start(const char *command, int from)
 }
 
 bool
-firn_sqlshell_pager_open(const struct firn_sqlshell *shell)
+firn_term_pager_open(void)
 {
     int ends[2];
-    const char *command =
-        shell->is_interactive && shell->pages && pager.pid == 0 ? find_command() : NULL;
+    const char *command = pager.pid == 0 ? find_command() : NULL;
     if (command == NULL || pipe2(ends, O_CLOEXEC) != 0) {
         return false;
     }
@@ -118,19 +116,40 @@ firn_sqlshell_pager_open(const struct firn_sqlshell *shell)
     return true;
 }
 
-void
-firn_sqlshell_pager_close(struct firn_sqlshell *shell)
+bool
+firn_term_pager_close(bool *out_was_left)
 {
     int status = 0;
     assert(pager.pid > 0);
+    firn_term_out_flush();
+    *out_was_left = firn_term_out_error() == EPIPE;
     firn_term_out_divert(STDOUT_FILENO);
     (void)close(pager.to);
     while (waitpid(pager.pid, &status, 0) < 0 && errno == EINTR) {
     }
     pager.pid = 0;
-    if (WIFEXITED(status) && WEXITSTATUS(status) == NOT_FOUND) {
-        shell->pages = false;
-        (void)firn_command_report_error(shell->cli, FIRN_NOT_FOUND, "set PAGER to another program",
-                                        "the pager was not found; results are printed without it");
+    return !WIFEXITED(status) || WEXITSTATUS(status) != NOT_FOUND;
+}
+
+bool
+firn_term_pager_is_open(void)
+{
+    return pager.pid > 0;
+}
+
+static void
+open_now(void)
+{
+    firn_term_meter_silence();
+    (void)firn_term_pager_open();
+}
+
+bool
+firn_term_pager_arm(void)
+{
+    bool is_wanted = isatty(STDOUT_FILENO) == 1 && find_command() != NULL;
+    if (is_wanted) {
+        firn_term_out_before_first(open_now);
     }
+    return is_wanted;
 }
