@@ -113,7 +113,6 @@ set(FIRN_COLD_FILES
     graph/graph_merge.c
     graph/graph_nodes.c
     graph/graph_read.c
-    graph/graph_search.c
     graph/graph_write.c
     log/log_capture.c
     log/log_recover.c

@@ -313,7 +313,7 @@ compare_block(struct exact *exact, uint32_t block, const uint8_t *place, uint32_
     DCHECK(exact->pending == 0);
     for (; end - node >= 4 && is_fine; node += 4) {
         for (size_t i = 0; later != NULL && i < 4 * stride; i += 64) {
-            __builtin_prefetch(later + i);
+            __builtin_prefetch(later + i, 0, 2);
         }
         for (uint32_t i = 0; i < 4; i++) {
             exact->nodes[i] = node + i;

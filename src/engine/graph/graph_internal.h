@@ -248,6 +248,11 @@ FIRN_MUST_CHECK int firn_graph_walk_descend(const struct firn_graph *graph,
 FIRN_MUST_CHECK int firn_graph_walk_measure(const struct firn_graph *graph,
                                             struct firn_graph_scratch *scratch,
                                             const uint32_t *nodes, size_t count, firn_error *err);
+/* The same for any number of nodes, most of which are too far: some codes are on their way from memory while others are measured. */
+FIRN_MUST_CHECK int firn_graph_walk_measure_all(const struct firn_graph *graph,
+                                                struct firn_graph_scratch *scratch,
+                                                const uint32_t *nodes, size_t count,
+                                                firn_error *err);
 /* Whether a node is seen for the first time, which it no longer is. */
 bool firn_graph_walk_visit(struct firn_graph_scratch *scratch, uint32_t node);
 /* The highest level of a node. */

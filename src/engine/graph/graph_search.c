@@ -26,7 +26,8 @@ enum {
     FEW_ROWS = 8000,
     FEW_PART = 12, /* one of so many */
     HOPS_PERCENT = 40,
-    WIDER = 4 /* each time */
+    WIDER = 4, /* each time */
+    BATCH = 256
 };
 
 int
@@ -90,7 +91,7 @@ has_bit(const uint64_t *bits, uint64_t i)
 struct batch {
     const struct firn_graph *graph;
     struct firn_graph_scratch *scratch;
-    uint32_t nodes[FIRN_GRAPH_BATCH_MAX];
+    uint32_t nodes[BATCH + 64]; /* those of a word of bits may go beyond a full batch */
     size_t count;
 };
 
@@ -98,15 +99,34 @@ static int
 flush(struct batch *batch, firn_error *err)
 {
     const size_t count = batch->count;
+    DCHECK(count <= sizeof batch->nodes / sizeof batch->nodes[0]);
     batch->count = 0;
-    return firn_graph_walk_measure(batch->graph, batch->scratch, batch->nodes, count, err);
+    return firn_graph_walk_measure_all(batch->graph, batch->scratch, batch->nodes, count, err);
 }
 
 static inline int
 add(struct batch *batch, uint32_t node, firn_error *err)
 {
     batch->nodes[batch->count++] = node;
-    return batch->count == FIRN_GRAPH_BATCH_MAX ? flush(batch, err) : FIRN_OK;
+    return batch->count >= BATCH ? flush(batch, err) : FIRN_OK;
+}
+
+/* Adds the nodes base + i for each bit i. The first two are written whether there or not: in most words of a filter that is worth
+ * this there are no more, and which of none, one and two it is no processor can foresee. */
+static inline int
+add_bits(struct batch *batch, uint32_t base, uint64_t bits, firn_error *err)
+{
+    const uint64_t top = UINT64_C(1) << 63; /* of no bits, the first one is not defined */
+    const uint64_t second = bits & (bits - 1);
+    uint32_t *nodes = batch->nodes + batch->count;
+    nodes[0] = base + (uint32_t)__builtin_ctzll(bits | top);
+    nodes[1] = base + (uint32_t)__builtin_ctzll(second | top);
+    nodes += (bits != 0) + (second != 0);
+    for (uint64_t rest = second & (second - 1); rest != 0; rest &= rest - 1) {
+        *nodes++ = base + (uint32_t)__builtin_ctzll(rest);
+    }
+    batch->count = (size_t)(nodes - batch->nodes);
+    return batch->count >= BATCH ? flush(batch, err) : FIRN_OK;
 }
 
 /* Nodes whose own row is allowed. */
@@ -121,21 +141,22 @@ add_rows(struct batch *batch, const uint64_t *allowed, firn_error *err)
         /* Bits beyond the last row mean nothing. */
         const uint64_t left = graph->rows - word * 64;
         const uint64_t mask = left < 64 ? (UINT64_C(1) << left) - 1 : UINT64_MAX;
-        for (uint64_t bits = allowed[word] & mask; bits != 0; bits &= bits - 1) {
+        uint64_t bits = allowed[word] & mask;
+        if (graph->rows_of == NULL) {
+            FIRN_TRY(add_bits(batch, (uint32_t)(word * 64), bits, err));
+            continue;
+        }
+        for (; bits != 0; bits &= bits - 1) {
             const uint64_t row = word * 64 + (uint64_t)__builtin_ctzll(bits);
             uint64_t node = row - before;
-            if (graph->rows_of != NULL) {
-                node = node < graph->count ? node : graph->count;
-                while (node > 0 && graph->rows_of[node - 1] >= row) {
-                    node--;
-                }
-                before = row - node;
-                if (node == graph->count || graph->rows_of[node] != row) {
-                    continue;
-                }
+            node = node < graph->count ? node : graph->count;
+            while (node > 0 && graph->rows_of[node - 1] >= row) {
+                node--;
             }
-            DCHECK(node < graph->count && row_of(graph, (uint32_t)node) == row);
-            FIRN_TRY(add(batch, (uint32_t)node, err));
+            before = row - node;
+            if (node < graph->count && graph->rows_of[node] == row) {
+                FIRN_TRY(add(batch, (uint32_t)node, err));
+            }
         }
     }
 out:

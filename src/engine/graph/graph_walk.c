@@ -242,6 +242,61 @@ out:
     return rc;
 }
 
+/* Where the records of four nodes lie; they are on their way from memory. The first is NULL if one of them was not read. */
+static inline void
+locate_four(const struct firn_graph *graph, const uint32_t *nodes, size_t count,
+            const uint8_t *out[4])
+{
+    for (size_t k = 0; k < 4; k++) {
+        out[k] = firn_graph_array_at(&graph->codes, nodes[k < count ? k : 0]);
+        if (out[k] != NULL) {
+            prefetch(out[k], graph->codes.stride);
+        } else {
+            out[0] = NULL;
+        }
+    }
+}
+
+int
+firn_graph_walk_measure_all(const struct firn_graph *graph, struct firn_graph_scratch *scratch,
+                            const uint32_t *nodes, size_t count, firn_error *err)
+{
+    enum { LEAD = 4 }; /* fours that are on their way */
+    const uint8_t *records[LEAD][4];
+    const struct firn_graph_pool *pool = &scratch->pool;
+    const size_t fours = (count + 3) / 4;
+    int rc = FIRN_OK;
+    for (size_t i = 0; i < fours + LEAD; i++) {
+        const uint8_t **four = records[i % LEAD];
+        if (i >= LEAD) {
+            const uint32_t *measured = nodes + 4 * (i - LEAD);
+            const size_t n = count - 4 * (i - LEAD) < 4 ? count - 4 * (i - LEAD) : 4;
+            float distances[4];
+            if (four[0] == NULL) {
+                FIRN_TRY(firn_graph_walk_measure(graph, scratch, measured, n, err));
+            } else {
+                firn_graph_code_measure_four(graph, &scratch->query, four, distances);
+                scratch->evaluated += n;
+                /* None is before the last one, in most fours: one branch, which is foreseen. */
+                const float last = pool->count == pool->limit
+                                       ? firn_graph_item_distance(pool->items[pool->count - 1])
+                                       : __builtin_inff();
+                if (!((distances[0] > last) & (distances[1] > last) & (distances[2] > last) &
+                      (distances[3] > last))) {
+                    for (size_t k = 0; k < n; k++) {
+                        pool_offer(&scratch->pool, firn_graph_item(distances[k], measured[k]));
+                    }
+                }
+            }
+        }
+        if (i < fours) {
+            locate_four(graph, nodes + 4 * i, count - 4 * i, four);
+        }
+    }
+out:
+    return rc;
+}
+
 /* Measures what was gathered. */
 static int
 measure_batch(const struct firn_graph *graph, struct firn_graph_scratch *scratch, firn_error *err)
