@@ -25,8 +25,9 @@ TOOLS = {"checkpoint_save": {"workspace_path"}, "checkpoint_list": {"workspace_p
          "checkpoint_show": {"workspace_path", "snapshot_id"}, "checkpoint_status": {"workspace_path"},
          "checkpoint_diff": {"workspace_path"}, "checkpoint_restore": {"workspace_path", "snapshot_id"},
          "checkpoint_undo": {"workspace_path"}, "checkpoint_redo": {"workspace_path"}, "checkpoint_revert": {"workspace_path", "snapshot_id"},
-         "checkpoint_delete": {"workspace_path", "snapshot_id"}, "checkpoint_steps": {"workspace_path"}}
-READ_ONLY = {"checkpoint_steps", "checkpoint_list", "checkpoint_show", "checkpoint_status", "checkpoint_diff"}
+         "checkpoint_delete": {"workspace_path", "snapshot_id"}, "checkpoint_steps": {"workspace_path"},
+         "checkpoint_log": {"workspace_path"}}
+READ_ONLY = {"checkpoint_steps", "checkpoint_log", "checkpoint_list", "checkpoint_show", "checkpoint_status", "checkpoint_diff"}
 DESTRUCTIVE = {"checkpoint_restore", "checkpoint_undo", "checkpoint_redo", "checkpoint_revert", "checkpoint_delete"}
 FIRN = os.path.abspath(sys.argv[1])
 messages_seen = 0
@@ -396,6 +397,11 @@ def test_a_day(home):
     listed = client.call("checkpoint_list", workspace_path=w)["checkpoints"]
     assert [one["message"] for one in listed] == ["second \u00e9", "first"] and listed[0]["id"] == second["snapshot_id"]
     assert all(one["created_at"].endswith("Z") and one["created_at"][10] == "T" for one in listed)
+    log = client.call("checkpoint_log", workspace_path=w)["checkpoints"]
+    assert [one["number"] for one in log] == [2, 1] and log[0]["changed"] + log[0]["added"] + log[0]["removed"] > 0
+    assert [one["number"] for one in client.call("checkpoint_log", workspace_path=w, limit=1)["checkpoints"]] == [2]
+    assert client.call("checkpoint_log", workspace_path=w, limit=0) == {"checkpoints": []}
+    assert client.call("checkpoint_log", workspace_path=w, paths=["nowhere"]) == {"checkpoints": []}
     assert len(client.call("checkpoint_list", workspace_path=w, limit=1)["checkpoints"]) == 1
     assert client.call("checkpoint_list", workspace_path=w, limit=0) == {"checkpoints": []}
     assert len(client.call("checkpoint_list", workspace_path=w, include_safety=True)["checkpoints"]) > 2

@@ -28,7 +28,7 @@ enum {
     COLUMNS_MIN = 10,          /* of a title */
     COLUMNS_BEFORE = 34,       /* of a row, before the title */
     STATS_SIZE = 160,
-    FLUSH_INTERVAL_MS = 50
+    FLUSH_INTERVAL_MS = 20
 };
 
 /* What changed in a checkpoint. */

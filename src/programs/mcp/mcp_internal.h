@@ -283,6 +283,7 @@ struct firn_mcp_tool {
 
 extern const struct firn_mcp_tool firn_mcp_save_tool;
 extern const struct firn_mcp_tool firn_mcp_list_tool;
+extern const struct firn_mcp_tool firn_mcp_log_tool;
 extern const struct firn_mcp_tool firn_mcp_delete_tool;
 extern const struct firn_mcp_tool firn_mcp_restore_tool;
 extern const struct firn_mcp_tool firn_mcp_restore_undo_tool;

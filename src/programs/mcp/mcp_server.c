@@ -229,7 +229,7 @@ static const struct firn_mcp_tool *const tools[] = {
     &firn_mcp_save_tool,         &firn_mcp_list_tool,         &firn_mcp_show_tool,
     &firn_mcp_status_tool,       &firn_mcp_diff_tool,         &firn_mcp_restore_tool,
     &firn_mcp_restore_undo_tool, &firn_mcp_restore_redo_tool, &firn_mcp_revert_tool,
-    &firn_mcp_delete_tool,       &firn_mcp_steps_tool,
+    &firn_mcp_delete_tool,       &firn_mcp_steps_tool,        &firn_mcp_log_tool,
 };
 
 /* By name; NULL if there is none. */
