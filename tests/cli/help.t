@@ -110,7 +110,6 @@ The same words whichever way they are asked for, in at most 80 columns; each com
   > done
   --turn goes back to where the last turn of a coding agent began (firn help hook),
         --limit N         with --list: the N nearest in each direction (default 20)
-  takes workspace_path, the directory; a relative path is relative to the directory in
   $ for group in workspaces hook db chkp alxs; do
   >     firn help $group >a && firn $group --help >b && cmp a b
   >     for command in $(sed -n '/^Commands:/,/^$/{s/^  table \([a-z]*\) .*/table_\1/p;t
