@@ -102,7 +102,7 @@ The program explains itself, and every command does.
 
 The same words whichever way they are asked for, in at most 80 columns; each command is in the overview.
 
-  $ for command in save list show status diff cat report restore undo redo revert watch delete forget gc tag pin unpin check repair init config mcp completion help version; do
+  $ for command in save log list show status diff cat blame grep report restore undo redo revert watch delete forget gc tag pin unpin check repair init config mcp completion help version; do
   >     firn help | grep -q "^  $command " || echo "$command is not listed"
   >     firn help $command >a && firn $command --help >b && cmp a b
   >     head -n 1 a | grep -q "^usage: firn $command" || echo "$command has another usage"
@@ -373,4 +373,4 @@ What refuses --json does not offer it.
   hook run: 0
   save: 1
   $ firn help mcp | tr -s ' \n' ' ' | grep -o 'checkpoint_[a-z]*' | sort -u | wc -l
-  11
+  12

@@ -499,8 +499,8 @@ const struct firn_command firn_dir_blame = {
     .options = options,
     .help = "Prints each line of a file as it is in a checkpoint (default: latest), after the\n"
             "checkpoint that last changed the line: its number, the beginning of its id, how\n"
-            "long ago it was made, and the beginning of its message or, of an agent's turn, the\n"
-            "agent and the prompt. Changes that are not saved are not shown.\n"
+            "long ago it was made, and the beginning of its message or, of an agent's turn,\n"
+            "the agent and the prompt. Changes that are not saved are not shown.\n"
             "\n"
             "The file is followed through renames that keep its content. A binary file has no\n"
             "lines; nor are lines told of files with more than 32 MiB or 1,048,576 lines. An\n"

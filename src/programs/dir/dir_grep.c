@@ -388,17 +388,17 @@ const struct firn_command firn_dir_grep = {
     .options = options,
     .help = "Prints each line of a file in a checkpoint (default: latest) that matches, after\n"
             "the path of the file. PATTERN is a POSIX extended regular expression; it matches\n"
-            "bytes, and -i ignores the case of ASCII letters. PATHs come after -- and limit the\n"
-            "search to themselves and everything below them. The files on disk are not\n"
+            "bytes, and -i ignores the case of ASCII letters. PATHs come after -- and limit\n"
+            "the search to themselves and everything below them. The files on disk are not\n"
             "searched.\n"
             "\n"
             "Of a binary file (see firn help diff) is told only that it matches. Binary files\n"
             "and those with more than 32 MiB or 1,048,576 lines come last; their lines are\n"
             "searched in parts of 4 MiB where they are longer.\n"
             "\n"
-            "The exit code is 0 if a line matched, 1 if none did, and 2 or more after an error.\n"
-            "With --quiet nothing is printed, and the search ends with the first match. On a\n"
-            "terminal, control characters are shown as escapes.",
+            "The exit code is 0 if a line matched, 1 if none did, and 2 or more after an\n"
+            "error. With --quiet nothing is printed, and the search ends with the first\n"
+            "match. On a terminal, control characters are shown as escapes.",
     .examples = examples,
     .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_PAGER,
     .run = run,

@@ -527,11 +527,12 @@ const struct firn_command firn_dir_log = {
     .summary = "Show what each checkpoint changed, newest first",
     .arguments = "[REF..REF] [PATH...]",
     .options = options,
-    .help = "Prints one row for each checkpoint: its number, the beginning of its id, how long\n"
-            "ago it was made, its message, how many files differ from the checkpoint before\n"
-            "it, how many lines were added and removed, and its tags in []. Of an agent's turn\n"
-            "the agent and the prompt are shown in place of the message. On a terminal the\n"
-            "message is cut to fit. Files of which only the time differs are not counted.\n"
+    .help = "Prints one row for each checkpoint: its number, the beginning of its id, how\n"
+            "long ago it was made, its message, how many files differ from the checkpoint\n"
+            "before it, how many lines were added and removed, and its tags in []. Of an\n"
+            "agent's turn the agent and the prompt are shown in place of the message. On a\n"
+            "terminal the message is cut to fit. Files of which only the time differs are not\n"
+            "counted.\n"
             "\n"
             "PATHs limit the log to checkpoints that changed them, or anything below them. A\n"
             "single file is followed through renames that keep its content, unless\n"
@@ -541,8 +542,8 @@ const struct firn_command firn_dir_log = {
             "\n"
             "--names, --stat and --patch show the changes as firn diff does. Otherwise up to\n"
             "8 MiB of contents are read for one checkpoint: where more differs, lines are not\n"
-            "counted. Lines of binary files never are (see firn help diff). Each checkpoint is\n"
-            "compared with the one before it that still exists, the first with nothing.\n"
+            "counted. Lines of binary files never are (see firn help diff). Each checkpoint\n"
+            "is compared with the one before it that still exists, the first with nothing.\n"
             "firn list prints a plain list. Nothing is written.",
     .examples = examples,
     .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_PAGER,

@@ -19,6 +19,7 @@ struct log {
 static int
 on_checkpoint(void *ctx, const firn_workspace_checkpoint *checkpoint, bool *is_compared)
 {
+    (void)is_compared;
     struct log *log = ctx;
     (void)checkpoint;
     log->differing = 0;
@@ -111,14 +112,13 @@ const struct firn_mcp_tool firn_mcp_log_tool = {
     .text = "List the checkpoints, newest first, with the number of files and lines that each "
             "changed; with paths, only those that changed them, and how. Changes nothing.",
     .params = params,
-    .output =
-        FIRN_MCP_TOOL_OBJECTS(
-            "checkpoints", FIRN_MCP_TOOL_NAME
-            "," FIRN_MCP_TOOL_STRING("created_at") "," FIRN_MCP_TOOL_STRING("message") "," FIRN_MCP_TOOL_OBJECT(
-                "turn",
-                FIRN_MCP_TOOL_STRING("agent") "," FIRN_MCP_TOOL_STRING("session") "," FIRN_MCP_TOOL_NUMBER_OR_NULL("number") "," FIRN_MCP_TOOL_STRING(
-                    "prompt")) "," FIRN_MCP_TOOL_INTEGER("added") "," FIRN_MCP_TOOL_INTEGER("change"
-                                                                                            "d") "," FIRN_MCP_TOOL_INTEGER("removed") "," FIRN_MCP_TOOL_INTEGER("renamed") "," FIRN_MCP_TOOL_INTEGER("lines_added") "," FIRN_MCP_TOOL_INTEGER("lines_removed")) "," FIRN_MCP_TOOL_INTEGER("checkpoints_not_shown"),
+    .output = FIRN_MCP_TOOL_OBJECTS(
+        "checkpoints", FIRN_MCP_TOOL_NAME
+        "," FIRN_MCP_TOOL_STRING("created_at") "," FIRN_MCP_TOOL_STRING("message") "," FIRN_MCP_TOOL_OBJECT(
+            "turn",
+            FIRN_MCP_TOOL_STRING("agent") "," FIRN_MCP_TOOL_STRING("session") "," FIRN_MCP_TOOL_NUMBER_OR_NULL("number") "," FIRN_MCP_TOOL_STRING(
+                "prompt")) "," FIRN_MCP_TOOL_INTEGER("added") "," FIRN_MCP_TOOL_INTEGER("change"
+                                                                                        "d") "," FIRN_MCP_TOOL_INTEGER("removed") "," FIRN_MCP_TOOL_INTEGER("renamed") "," FIRN_MCP_TOOL_INTEGER("lines_added") "," FIRN_MCP_TOOL_INTEGER("lines_removed")) "," FIRN_MCP_TOOL_INTEGER("checkpoints_not_shown"),
     .required = "[\"checkpoints\"]",
     .is_read_only = true,
     .is_idempotent = true,
