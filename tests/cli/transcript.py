@@ -49,7 +49,7 @@ STANDS_FOR = {
     "hex": r"[0-9a-f]+",
     "any": r".*",
 }
-VARYING = re.compile(r"\b[k-z]{32}\b|\b[k-z]{8}\b|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC|\b\d+\.\d\d s\b|"
+VARYING = re.compile(r"\b\d+ (?:second|minute)s? ago\b *|\b[k-z]{32}\b|\b[k-z]{8}\b|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC|\b\d+\.\d\d s\b|"
                      r"[\d.]+ [KMGT]?B added")
 TIMEOUT_SECONDS = 600
 
