@@ -15,6 +15,12 @@ The rows whose vectors are nearest to one.
   $ firn db search v.firn t v -v '[1, 0]' -n 2
   0.0	2
   0.2928932188134524	4
+  $ firn db search v.firn t v -v '[1, 0]' --k 2 | cmp - <(firn db search v.firn t v -v '[1, 0]' -k 2)
+  $ firn db search v.firn t v -v '[1, 0]' --k 2 -n 2
+  ! firn: db search: --k and --limit are the same: give one of them
+  ! <any>
+  ! <any>
+  [2]
   $ firn db search v.firn t v -v '[1, 0]' -n 1 --exact --recall 0.5
   0.0	2
   $ firn db search v.firn t v -v '[1, 0]' --recall 1.5

@@ -234,8 +234,8 @@ Options before the command count too; help wins over mistakes after it.
   
   REF names a checkpoint: its number; its id, or at least the first four letters
   of it (in any case); a tag; latest; the Nth before another (latest~2); or a time
-  ("10 minutes ago"). The whole workspace is restored, from any directory in it,
-  unless PATHs are given: then only these, and everything below them, are
+  ("10 minutes ago", 10m). The whole workspace is restored, from any directory in
+  it, unless PATHs are given: then only these, and everything below them, are
   restored. Paths are relative to the current directory; firn restore 12 .
   restores the current directory alone.
   

@@ -52,7 +52,7 @@ bool firn_reference_is_name(firn_slice name);
 
 /* Points in time, as a user types them.
  *
- *   time := count " "? unit " ago" | ("a" | "an") " " unit " ago" | "yesterday" | "now"
+ *   time := count " "? unit " ago"? | ("a" | "an") " " unit " ago" | "yesterday" | "now"
  *         | date | date (" " | "T") clock (" "? zone)?
  *   unit := second minute hour day week month year, each also with "s"; s sec secs m min mins h hr
  *           hrs d w

@@ -160,15 +160,19 @@ static const struct unit units[] = {
     {{"years", "year"}, 0, MONTHS_A_YEAR},
 };
 
-/* Takes "minutes ago", to the end of the text. */
+/* Takes "minutes ago", to the end of the text; after a number also "minutes". */
 static const struct unit *
-take_unit_ago(const char **at)
+take_unit_ago(const char **at, bool has_number)
 {
     for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
         for (size_t j = 0; j < 5 && units[i].names[j] != NULL; j++) {
             const char *rest = *at;
-            if (take(&rest, units[i].names[j]) && strcmp(rest, " ago") == 0) {
-                *at = rest + strlen(" ago");
+            if (!take(&rest, units[i].names[j])) {
+                continue;
+            }
+            bool has_ago = take(&rest, " ago");
+            if (*rest == '\0' && (has_ago || has_number)) {
+                *at = rest;
                 return &units[i];
             }
         }
@@ -180,12 +184,13 @@ static bool
 read_ago(const char *at, int64_t now_ns, int64_t *out)
 {
     int64_t count = 1;
-    if (take_digits(&at, 1, COUNT_DIGITS_MAX, &count, NULL)) {
+    bool has_number = take_digits(&at, 1, COUNT_DIGITS_MAX, &count, NULL);
+    if (has_number) {
         (void)take(&at, " ");
     } else if (!take(&at, "a ") && !take(&at, "an ")) {
         return false;
     }
-    const struct unit *unit = take_unit_ago(&at);
+    const struct unit *unit = take_unit_ago(&at, has_number);
     if (unit == NULL || now_ns < 0) {
         return false;
     }

@@ -300,14 +300,18 @@ static int
 read_options(struct search *search)
 {
     struct firn_cli *cli = search->table->cli;
-    const char *limit = firn_command_value(cli, "limit");
+    const char *k = firn_command_value(cli, "k");
+    const char *limit = k != NULL ? k : firn_command_value(cli, "limit");
     const char *recall = firn_command_value(cli, "recall");
     double share = 0;
     char *end = NULL;
     const char *columns = firn_command_value(cli, "columns");
     firn_search_options *options = &search->options;
+    if (k != NULL && firn_command_has(cli, "limit")) {
+        return firn_command_misused(cli, "--k and --limit are the same: give one of them");
+    }
     if (limit != NULL && !firn_command_number(limit, FIRN_SEARCH_K_MAX, &options->k)) {
-        return firn_command_misused(cli, "--limit takes a number up to %d", FIRN_SEARCH_K_MAX);
+        return firn_command_misused(cli, "--k takes a number up to %d", FIRN_SEARCH_K_MAX);
     }
     if (recall != NULL) {
         share = strtod(recall, &end);
@@ -479,7 +483,8 @@ const struct firn_command firn_data_search = {
     .options =
         (const struct firn_command_option[]){
             {"vector", 'v', "VECTOR", "as [1,2.5], or a file of vectors; - is standard input"},
-            {"limit", 'n', "N", "print the N nearest rows for each vector; by default 10"},
+            {"k", 'k', "N", "print the N nearest rows for each vector; by default 10"},
+            {"limit", 'n', "N", "the same"},
             {"metric", 'm', "METRIC", "l2, dot or cosine (default)"},
             {"where", 0, "EXPR", "only rows for which this is true"},
             {"recall", 0, "SHARE", "the share of the nearest to find; by default 0.95"},

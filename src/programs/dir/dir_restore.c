@@ -417,8 +417,8 @@ const struct firn_command firn_dir_restore = {
     .options = options,
     .help = "REF names a checkpoint: its number; its id, or at least the first four letters\n"
             "of it (in any case); a tag; latest; the Nth before another (latest~2); or a time\n"
-            "(\"10 minutes ago\"). The whole workspace is restored, from any directory in it,\n"
-            "unless PATHs are given: then only these, and everything below them, are\n"
+            "(\"10 minutes ago\", 10m). The whole workspace is restored, from any directory in\n"
+            "it, unless PATHs are given: then only these, and everything below them, are\n"
             "restored. Paths are relative to the current directory; firn restore 12 .\n"
             "restores the current directory alone.\n"
             "\n"

@@ -375,7 +375,7 @@ const struct firn_command firn_dir_show = {
     .options = options,
     .help = "REF names a checkpoint: its number; its id, or at least the first four letters\n"
             "of it (in any case); a tag; latest; the Nth before another (latest~2); or a time\n"
-            "(\"10 minutes ago\"). Without it the newest is shown.\n"
+            "(\"10 minutes ago\", 10m). Without it the newest is shown.\n"
             "\n"
             "Changes are counted against the previous checkpoint; in the first one everything\n"
             "is new. --names, --stat and --patch show them as firn diff does.\n"

@@ -175,6 +175,9 @@ times_ago_are_counted_from_now(void **state)
     assert_time("90s ago", now_ns - 90 * second_ns);
     assert_time("10 minutes ago", now_ns - 10 * minute);
     assert_time("10m ago", now_ns - 10 * minute);
+    assert_time("10m", now_ns - 10 * minute);
+    assert_time("2 hours", now_ns - 120 * minute);
+    assert_time("3d", now_ns - 3 * day_ns);
     assert_time("a minute ago", now_ns - minute);
     assert_time("an hour ago", now_ns - 60 * minute);
     assert_time("2 hrs ago", now_ns - 120 * minute);
@@ -205,10 +208,12 @@ what_is_nearly_a_time_is_none(void **state)
 {
     (void)state;
     static const char *const none[] = {"ago",
-                                       "10 minutes",
                                        "minutes ago",
                                        "-1 days ago",
                                        "1.5 hours ago",
+                                       "an hour",
+                                       "5x",
+                                       "m",
                                        "10  minutes ago",
                                        "10 minutes  ago",
                                        "10 minutes ago ",
