@@ -171,6 +171,8 @@ Mistakes.
   changed   src/main.c
   from 1 to 2: 1 changed, 0 added, 0 removed
   $ firn diff 1..2 src | cmp - <(firn diff 1 2 -- src) && firn diff 1.. | cmp - <(firn diff 1 latest) && firn diff ..1 | cmp - <(firn diff latest 1)
+  $ firn diff 1 2 --name-only src
+  src/main.c
   $ firn diff 1..9
   ! firn: there is no checkpoint '9'
   ! hint: firn list shows the checkpoints
@@ -180,7 +182,7 @@ Mistakes.
   ! hint: firn list shows the checkpoints; to give paths write -- before them
   [3]
   $ firn diff --stat --names
-  ! firn: diff: --names, --stat and --patch exclude each other
+  ! firn: diff: --names, --name-only, --stat and --patch exclude each other
   ! usage: firn diff [options] [REF] [REF] [PATH...]
   ! help: firn help diff
   [2]

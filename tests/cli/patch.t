@@ -215,7 +215,7 @@ Lines of context; what patches may say beside.
   -b
   \ No newline at end of file
   $ firn diff 1 2 -p --stat
-  ! firn: diff: --names, --stat and --patch exclude each other
+  ! firn: diff: --names, --name-only, --stat and --patch exclude each other
   ! usage: firn diff [options] [REF] [REF] [PATH...]
   ! help: firn help diff
   [2]
@@ -254,6 +254,7 @@ On a terminal there are colours, and no file can move the cursor.
   <[1m+++ b/ctl<[m
   <[36m@@ -0,0 +1 @@<[m
   <[32m+a	b\c \033[2J \342\200\256 \377 é\r<[m
+  $ TERM=dumb python3 ../terminal.py firn diff | cmp - <(TERM=dumb python3 ../terminal.py firn diff -p)
   $ TERM=dumb python3 ../terminal.py firn diff -p
   diff --git a/ctl b/ctl
   new file mode 100644

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * dir/dir_diff.c: firn diff.
- *
- * References come before "--", paths after it: a word like "src" could be either, and a command
- * that guesses would guess wrong some day.
  */
 #include "dir/dir.h"
 
 #include <assert.h>
+#include <unistd.h>
 
 #include "show/show.h"
 #include "sqlitefile/sqlitefile.h"
@@ -78,7 +76,8 @@ show_result(const struct listing *listing, firn_workspace *workspace,
     if (code != FIRN_OK) {
         return code;
     }
-    if (!shown->cli->quiet && shown->form != FIRN_SHOW_DIFFERENCE_PATCH) {
+    if (!shown->cli->quiet && shown->form != FIRN_SHOW_DIFFERENCE_PATCH &&
+        shown->form != FIRN_SHOW_DIFFERENCE_PATHS) {
         print_summary(result, shown->form);
     }
     firn_show_checkpoint_json("before", result->before);
@@ -158,7 +157,9 @@ run(struct firn_cli *cli)
     struct firn_task_workspace_paths paths = {NULL, 0};
     firn_workspace_diff_options options = FIRN_WORKSPACE_DIFF_OPTIONS_INIT;
     struct firn_task_workspace_references references = {0};
-    int exit_code = firn_show_difference_init(shown, cli, FIRN_SHOW_DIFFERENCE_NAMES, &options);
+    bool is_read = isatty(STDOUT_FILENO) == 1 && !cli->json; /* by a person */
+    int exit_code = firn_show_difference_init(
+        shown, cli, is_read ? FIRN_SHOW_DIFFERENCE_PATCH : FIRN_SHOW_DIFFERENCE_NAMES, &options);
     if (exit_code != FIRN_EXIT_OK) {
         return exit_code;
     }
@@ -197,7 +198,7 @@ run(struct firn_cli *cli)
 }
 
 static const struct firn_command_option options[] = {
-    FIRN_SHOW_DIFFERENCE_OPTIONS("print one row for each difference (the default)"),
+    FIRN_SHOW_DIFFERENCE_OPTIONS("print one row for each difference"),
     {"rows", 0, "N", "show up to N rows that differ of each SQLite table"},
     {NULL, 0, NULL, NULL},
 };
@@ -216,11 +217,13 @@ const struct firn_command firn_dir_diff = {
     .arguments = "[REF] [REF] [PATH...]",
     .options = options,
     .help = "Compares two checkpoints, or one (default: latest) with the workspace on disk.\n"
-            "Prints one row for each difference: added, changed (content, link target or\n"
-            "kind), metadata (only mode, owner, time or attributes), removed or renamed.\n"
-            "Files of which only the time differs are counted, and shown with --times; times\n"
-            "of directories are ignored. The exit code is 0 whether or not there are\n"
-            "differences. A..B are two checkpoints, too; a missing one is the latest.\n"
+            "On a terminal the changed lines are shown, as with --patch. Elsewhere, and with\n"
+            "--names, one row is printed for each difference: added, changed (content, link\n"
+            "target or kind), metadata (only mode, owner, time or attributes), removed or\n"
+            "renamed. Files of which only the time differs are counted, and shown with\n"
+            "--times; times of directories are ignored. The exit code is 0 whether or not\n"
+            "there are differences. A..B are two checkpoints, too; a missing one is the\n"
+            "latest.\n"
             "\n"
             "PATHs limit the comparison to themselves and everything below them. A word that\n"
             "names no checkpoint, but a file or directory, is a path; after -- every word is\n"

@@ -197,6 +197,7 @@ begin(struct log *log)
         firn_term_json_array("changes");
     }
     if (log->shown.form == FIRN_SHOW_DIFFERENCE_NAMES ||
+        log->shown.form == FIRN_SHOW_DIFFERENCE_PATHS ||
         log->shown.form == FIRN_SHOW_DIFFERENCE_PATCH) {
         print_row(log, false);
     }

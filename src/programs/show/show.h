@@ -66,6 +66,8 @@ const firn_workspace_step *firn_show_step_main(const struct firn_show_steps *ste
 
 /* "changed   src/main.c"; "renamed   old.c -> src/new.c". */
 void firn_show_change_print(const firn_workspace_change *change);
+/* "src/main.c": of a renamed file the new path. */
+void firn_show_change_print_path(const firn_workspace_change *change);
 /* "M src/main.c": A added, D removed, M changed, T type changed, m metadata only. */
 void firn_show_change_print_short(const firn_workspace_change *change);
 
@@ -146,6 +148,7 @@ struct firn_show_stat {
 enum firn_show_difference_form {
     FIRN_SHOW_DIFFERENCE_COUNTS, /* only how many */
     FIRN_SHOW_DIFFERENCE_NAMES,
+    FIRN_SHOW_DIFFERENCE_PATHS,
     FIRN_SHOW_DIFFERENCE_STAT,
     FIRN_SHOW_DIFFERENCE_PATCH
 };
@@ -159,16 +162,16 @@ struct firn_show_difference {
 };
 
 /* Rows of a command's table of options. */
-#define FIRN_SHOW_DIFFERENCE_OPTIONS(names_help)                                       \
-    {"names", 0, NULL, names_help},                                                    \
-        {"stat", 0, NULL, "count changed lines, with a bar for each file"},            \
-        {"patch", 'p', NULL, "show changed lines, as git diff does"},                  \
-        {"unified", 'U', "N", "like --patch, with N lines of context (default 3)"},    \
-        {"no-renames", 0, NULL, "show a renamed file as removed and added"},           \
-        {"times", 0, NULL, "also show files of which only the time differs"},          \
-        {"diff-algorithm", 0, "NAME", "compare lines by myers (default) or patience"}, \
-    {                                                                                  \
-        "color", 0, "WHEN", "color a patch: always, never or auto (on a terminal)"     \
+#define FIRN_SHOW_DIFFERENCE_OPTIONS(names_help)                                                  \
+    {"names", 0, NULL, names_help}, {"name-only", 0, NULL, "print only the path of each change"}, \
+        {"stat", 0, NULL, "count changed lines, with a bar for each file"},                       \
+        {"patch", 'p', NULL, "show changed lines, as git diff does"},                             \
+        {"unified", 'U', "N", "like --patch, with N lines of context (default 3)"},               \
+        {"no-renames", 0, NULL, "show a renamed file as removed and added"},                      \
+        {"times", 0, NULL, "also show files of which only the time differs"},                     \
+        {"diff-algorithm", 0, "NAME", "compare lines by myers (default) or patience"},            \
+    {                                                                                             \
+        "color", 0, "WHEN", "color a patch: always, never or auto (on a terminal)"                \
     }
 
 /* Reads them; `form` is the default. Sets the options for the library. Returns an exit code. *out

@@ -37,6 +37,13 @@ letter_of(const firn_workspace_change *change)
     return '?';
 }
 
+void
+firn_show_change_print_path(const firn_workspace_change *change)
+{
+    firn_term_path_print(entry_of(change)->path);
+    firn_term_out_text(entry_of(change)->type == FIRN_ENTRY_DIRECTORY ? "/\n" : "\n");
+}
+
 static void
 print_paths(const firn_workspace_change *change)
 {
@@ -45,8 +52,7 @@ print_paths(const firn_workspace_change *change)
         firn_term_path_print(change->before->path);
         firn_term_out_text(" -> ");
     }
-    firn_term_path_print(entry_of(change)->path);
-    firn_term_out_text(entry_of(change)->type == FIRN_ENTRY_DIRECTORY ? "/\n" : "\n");
+    firn_show_change_print_path(change);
 }
 
 void

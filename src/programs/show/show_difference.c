@@ -276,6 +276,9 @@ firn_show_difference_visit(void *ctx, const firn_workspace_difference *differenc
     } else if (shown->form == FIRN_SHOW_DIFFERENCE_PATCH) {
         firn_term_meter_clear();
         shown->is_out_of_memory = !firn_show_patch_print(&shown->patch, difference);
+    } else if (shown->form == FIRN_SHOW_DIFFERENCE_PATHS) {
+        firn_term_meter_clear();
+        firn_show_change_print_path(&difference->change);
     } else {
         firn_term_meter_clear();
         firn_show_change_print(&difference->change);
@@ -341,9 +344,11 @@ firn_show_difference_init(struct firn_show_difference *out, struct firn_cli *cli
     bool is_patch = firn_command_has(cli, "patch") || context != NULL;
     bool is_stat = firn_command_has(cli, "stat");
     bool is_names = firn_command_has(cli, "names");
+    bool is_paths = firn_command_has(cli, "name-only");
     uint64_t lines = FIRN_SHOW_PATCH_CONTEXT_DEFAULT;
-    if (is_patch + is_stat + is_names > 1) {
-        return firn_command_misused(cli, "--names, --stat and --patch exclude each other");
+    if (is_patch + is_stat + is_names + is_paths > 1) {
+        return firn_command_misused(cli,
+                                    "--names, --name-only, --stat and --patch exclude each other");
     }
     if (!firn_show_patch_init(&out->patch, firn_command_value(cli, "color"))) {
         return firn_command_misused(cli, "--color is always, never or auto");
@@ -360,6 +365,7 @@ firn_show_difference_init(struct firn_show_difference *out, struct firn_cli *cli
     out->form = is_patch   ? FIRN_SHOW_DIFFERENCE_PATCH
                 : is_stat  ? FIRN_SHOW_DIFFERENCE_STAT
                 : is_names ? FIRN_SHOW_DIFFERENCE_NAMES
+                : is_paths ? FIRN_SHOW_DIFFERENCE_PATHS
                            : form;
     options->with_lines = has_lines(out->form);
     options->find_renames = !firn_command_has(cli, "no-renames");
