@@ -451,7 +451,7 @@ judge(struct ws_world *world, int operation, const struct ws_broken *broken)
     options.reference = "1";
     assert_int_equal(firn_ws_status(world->ws, &options, NULL, NULL, &result, &world->err),
                      FIRN_OK);
-    assert_int_equal(result.changed + result.added + result.removed, 0);
+    assert_int_equal(result.changed + result.added + result.removed + result.times_only, 0);
     ws_assert_check_clean(world);
 }
 
