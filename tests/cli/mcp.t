@@ -20,11 +20,11 @@ The MCP server as a command: its options, and answers on its output.
   $ firn mcp --json
   {"error":{"code":"FIRN_INVALID","message":"mcp: --json cannot be used with this command, which always prints JSON","exit":2}}
   ! firn: mcp: --json cannot be used with this command, which always prints JSON
-  ! usage: firn mcp
+  ! usage: firn mcp [options]
   ! help: firn help mcp
   [2]
   $ firn mcp x
   ! firn: mcp: unexpected argument 'x'
-  ! usage: firn mcp
+  ! usage: firn mcp [options]
   ! help: firn help mcp
   [2]

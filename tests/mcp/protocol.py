@@ -21,13 +21,11 @@ import time
 SLOW = float(os.environ.get("FIRN_TEST_SLOW", "1"))  # sanitizers need longer
 PATIENCE = 60 * SLOW
 VERSIONS = ["2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05", "2024-10-07"]
-TOOLS = {"checkpoint_save": {"workspace_path"}, "checkpoint_list": {"workspace_path"},
-         "checkpoint_show": {"workspace_path", "snapshot_id"}, "checkpoint_status": {"workspace_path"},
-         "checkpoint_diff": {"workspace_path"}, "checkpoint_restore": {"workspace_path", "snapshot_id"},
-         "checkpoint_undo": {"workspace_path"}, "checkpoint_redo": {"workspace_path"}, "checkpoint_revert": {"workspace_path", "snapshot_id"},
-         "checkpoint_delete": {"workspace_path", "snapshot_id"}, "checkpoint_steps": {"workspace_path"},
-         "checkpoint_log": {"workspace_path"}}
-READ_ONLY = {"checkpoint_steps", "checkpoint_log", "checkpoint_list", "checkpoint_show", "checkpoint_status", "checkpoint_diff"}
+TOOLS = {"checkpoint_save": set(), "checkpoint_list": set(), "checkpoint_show": {"snapshot_id"}, "checkpoint_status": set(),
+         "checkpoint_diff": set(), "checkpoint_restore": {"snapshot_id"}, "checkpoint_undo": set(), "checkpoint_redo": set(),
+         "checkpoint_revert": {"snapshot_id"}, "checkpoint_delete": {"snapshot_id"}, "checkpoint_steps": set(), "checkpoint_log": set(),
+         "checkpoint_cat": {"path"}}
+READ_ONLY = {"checkpoint_steps", "checkpoint_log", "checkpoint_cat", "checkpoint_list", "checkpoint_show", "checkpoint_status", "checkpoint_diff"}
 DESTRUCTIVE = {"checkpoint_restore", "checkpoint_undo", "checkpoint_redo", "checkpoint_revert", "checkpoint_delete"}
 FIRN = os.path.abspath(sys.argv[1])
 messages_seen = 0
@@ -292,8 +290,8 @@ def test_stateless(home):
     assert client.request("ping") == {} and "resultType" not in client.request("tools/list")
     assert complete(client.request("tools/list", **meta()))["tools"] == listed["tools"]
     client.refused(-32602, {"jsonrpc": "2.0", "id": 1, "method": "tools/call",
-                            "params": {"name": "checkpoint_save", "arguments": {}}}, 1)
-    assert complete(client.request("tools/call", name="checkpoint_save", arguments={}, **meta()))["isError"] is True
+                            "params": {"name": "checkpoint_cat", "arguments": {}}}, 1)
+    assert complete(client.request("tools/call", name="checkpoint_cat", arguments={}, **meta()))["isError"] is True
     assert client.close() == ([], "")
 
 
@@ -424,6 +422,10 @@ def test_show_and_diff(home):
     assert [entry["path"] for entry in shown["entries"]] == ["bin", "d", "d/deep", "d/deep/x", "link", "text"]
     part = client.call("checkpoint_show", workspace_path=w, snapshot_id="1", paths=["d/./deep/", "link"])
     assert [entry["path"] for entry in part["entries"]] == ["d/deep", "d/deep/x", "link"]
+    text = client.call("checkpoint_cat", workspace_path=w, path="./text")
+    assert text["content"] == "".join(lines) and text["path"] == "text" and "content_hex" not in text
+    assert client.call("checkpoint_cat", workspace_path=w + "/d", path="deep/x", snapshot_id="1")["content"] == "x"
+    assert client.call("checkpoint_cat", workspace_path=w, path="bin")["content"] == "a\0b"
     below = client.call("checkpoint_show", workspace_path=w + "/d", snapshot_id="1", paths=["deep/x"])
     assert [entry["path"] for entry in below["entries"]] == ["d/deep/x"]
     lines[2] = "changed\n"
@@ -632,8 +634,8 @@ def test_messages_that_are_wrong(home):
     for params in ({}, {"name": 5}, {"name": "nothing", "arguments": {}}):
         client.refused(-32602, {"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": params}, 2)
     for arguments in ([], None, "x", {}):
-        call("checkpoint_save", arguments)
-    for bad in (5, None, [], {}, True, "a\0b"):
+        call("checkpoint_cat", arguments)
+    for bad in (5, [], {}, True, "a\0b"):  # null is as if it was not there
         call("checkpoint_save", {"workspace_path": bad})
     for bad in (-1, "1", 1.5, 1e300, True, [], -0.5):
         call("checkpoint_list", {"workspace_path": w, "limit": bad})
@@ -780,6 +782,13 @@ def test_settings_and_options(home):
     assert saved["stats"]["total_files"] == 2 and saved["excluded"] == 2 and os.path.isdir(home + "/s/packs")
     assert {notice["path"] for notice in saved["notices"]} == {"x.o", "node_modules"}
     assert client.call("checkpoint_save", workspace_path="w", include_deps=True)["stats"]["total_files"] == 3
+    client.close()
+    # Where the server was started, and without the tool that deletes.
+    client = Client(home, "-C", w, "--store", home + "/s", "--no-delete")
+    assert {tool["name"] for tool in client.request("tools/list")["tools"]} == set(TOOLS) - {"checkpoint_delete"}
+    assert client.call("checkpoint_cat", path="a")["content"] == "a" and client.call("checkpoint_list")["checkpoints"][0]["number"] == 2
+    client.refused(-32602, {"jsonrpc": "2.0", "id": 77, "method": "tools/call",
+                            "params": {"name": "checkpoint_delete", "arguments": {"snapshot_id": "1"}}}, 77)
     client.close()
     done = subprocess.run([FIRN, "mcp", "--json"], check=False, capture_output=True, stdin=subprocess.DEVNULL)
     assert done.returncode == 2 and json.loads(done.stdout)["error"]["code"] == "FIRN_INVALID"

@@ -19,7 +19,7 @@ assert.equal(client.getServerVersion().name, 'firn');
 assert.ok(client.getInstructions().includes('checkpoint_save'));
 assert.deepEqual(client.getServerCapabilities(), { tools: {} });
 const { tools } = await client.listTools();
-assert.equal(tools.length, 12);
+assert.equal(tools.length, 13);
 
 let calls = 0;
 async function call(name, args, options) {

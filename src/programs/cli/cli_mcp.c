@@ -21,9 +21,13 @@ static int
 run(struct firn_cli *cli)
 {
     firn_error err;
-    struct firn_mcp_options options = {cli->store_path, cli->wait_ms,
-                                       cli->has_wait,   firn_term_signals_caught,
-                                       log_line,        firn_task_collect_if_due};
+    struct firn_mcp_options options = {.store_path = cli->store_path,
+                                       .wait_ms = cli->wait_ms,
+                                       .has_wait = cli->has_wait,
+                                       .no_delete = firn_command_has(cli, "no-delete"),
+                                       .stop_asked = firn_term_signals_caught,
+                                       .log = log_line,
+                                       .collect = firn_task_collect_if_due};
     if (!cli->has_wait) {
         options.wait_ms = (int64_t)WAIT_SECONDS * 1000;
     }
@@ -32,6 +36,7 @@ run(struct firn_cli *cli)
 }
 
 static const struct firn_command_option options[] = {
+    {"no-delete", 0, NULL, "offer no tool that deletes checkpoints"},
     {NULL, 0, NULL, NULL},
 };
 
@@ -51,10 +56,11 @@ const struct firn_command firn_cli_mcp = {
             "The server ends when its input ends.\n"
             "\n"
             "The tools are checkpoint_save, checkpoint_list, checkpoint_log, checkpoint_show,\n"
-            "checkpoint_status, checkpoint_diff, checkpoint_restore, checkpoint_undo,\n"
-            "checkpoint_redo, checkpoint_steps, checkpoint_revert and checkpoint_delete.\n"
-            "Each takes workspace_path, the directory; a relative path is relative to the\n"
-            "directory in which the server was started, or to --directory.\n"
+            "checkpoint_cat, checkpoint_status, checkpoint_diff, checkpoint_restore,\n"
+            "checkpoint_undo, checkpoint_redo, checkpoint_steps, checkpoint_revert and,\n"
+            "unless --no-delete is given, checkpoint_delete. Each takes workspace_path, the\n"
+            "directory; without it, the directory in which the server was started, or\n"
+            "--directory, is meant.\n"
             "\n"
             "The store is locked during each call that writes, never between calls, so any\n"
             "number of servers, commands and people can work on a workspace. A call waits 30\n"

@@ -246,6 +246,7 @@ firn_mcp_serve(const struct firn_mcp_options *options, firn_error *err)
     struct firn_mcp_server_options server_options = {.store_path = options->store_path,
                                                      .wait_ms = options->wait_ms,
                                                      .has_wait = options->has_wait,
+                                                     .no_delete = options->no_delete,
                                                      .send = send_message,
                                                      .is_stopping = is_stopping,
                                                      .collect = options->collect,

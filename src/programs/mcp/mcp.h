@@ -14,6 +14,7 @@ struct firn_mcp_options {
     const char *store_path; /* NULL: each workspace's own, in the usual place */
     int64_t wait_ms;        /* for another writer, where has_wait is set or firn config says none */
     bool has_wait;
+    bool no_delete;                /* there is no tool that deletes checkpoints */
     int (*stop_asked)(void);       /* not 0 once the program should end; any thread */
     void (*log)(const char *text); /* one line for people; the calling thread */
     /* Called for a workspace whose store may need a garbage collection: checks, and starts one in

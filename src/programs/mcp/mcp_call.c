@@ -95,12 +95,20 @@ take_setting(void *ctx, const firn_config_setting *setting)
     return firn_task_settings_set(&call->settings, setting);
 }
 
+/* Without it the directory in which the server was started. */
+static const char *
+workspace_path(const struct firn_mcp_call *call)
+{
+    const char *path = firn_mcp_arguments_string(call->arguments, "workspace_path");
+    return path != NULL ? path : ".";
+}
+
 int
 firn_mcp_call_open(struct firn_mcp_call *call)
 {
     assert(call->workspace == NULL);
     firn_workspace_options options = FIRN_WORKSPACE_OPTIONS_INIT;
-    const char *path = firn_mcp_arguments_string(call->arguments, "workspace_path");
+    const char *path = workspace_path(call);
     options.store_path = call->host->store_path;
     options.lock_timeout_ms = call->wait_ms < SLICE_MS ? call->wait_ms : SLICE_MS;
     options.copy_sqlite = firn_sqlitefile_copy;
@@ -160,25 +168,28 @@ take_paths(struct firn_mcp_call *call)
     assert(call->workspace != NULL && call->paths == NULL);
     const firn_slice base = firn_str(firn_workspace_subpath(call->workspace));
     const json_t *given = json_object_get(call->arguments, "paths");
-    size_t count = json_array_size(given);
+    const json_t *one = json_object_get(call->arguments, "path");
+    size_t count = one != NULL ? 1 : json_array_size(given);
     size_t text_size = base.size + 1;
+    assert(one == NULL || given == NULL); /* no tool has both */
     if (count == 0) {
         return FIRN_OK;
     }
     for (size_t i = 0; i < count; i++) {
-        text_size += base.size + 1 + json_string_length(json_array_get(given, i));
+        text_size += base.size + 1;
+        text_size += json_string_length(one != NULL ? one : json_array_get(given, i));
     }
     int code = make_paths(call, count, text_size);
     char *at = call->path_text;
     bool is_all = false;
     for (size_t i = 0; code == FIRN_OK && i < count; i++) {
-        const char *path = json_string_value(json_array_get(given, i));
+        const char *path = json_string_value(one != NULL ? one : json_array_get(given, i));
         size_t size = base.size;
         memcpy(at, base.data, base.size);
         if (!append_path(path, at, &size)) {
             return firn_mcp_call_fail(
                 call, FIRN_INVALID, "'%s' is not a path below %s: it must be relative, without ..",
-                path, firn_mcp_arguments_string(call->arguments, "workspace_path"));
+                path, workspace_path(call));
         }
         call->paths[i] = firn_bytes(at, size);
         is_all = is_all || size == 0;

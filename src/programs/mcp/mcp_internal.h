@@ -227,7 +227,7 @@ void firn_mcp_call_deinit(struct firn_mcp_call *call);
 
 /* Opens the workspace of the argument workspace_path and reads its settings. */
 FIRN_MUST_CHECK int firn_mcp_call_open(struct firn_mcp_call *call);
-/* The same, and fills paths from the argument of that name; without it, from where workspace_path points
+/* The same, and fills paths from the argument of that name, or with the one path of "path"; without them, from where workspace_path points
  * below the root. */
 FIRN_MUST_CHECK int firn_mcp_call_open_paths(struct firn_mcp_call *call);
 /* Calls attempt until it does not fail for another writer's lock, as long as may be waited. Fills
@@ -284,6 +284,7 @@ struct firn_mcp_tool {
 extern const struct firn_mcp_tool firn_mcp_save_tool;
 extern const struct firn_mcp_tool firn_mcp_list_tool;
 extern const struct firn_mcp_tool firn_mcp_log_tool;
+extern const struct firn_mcp_tool firn_mcp_cat_tool;
 extern const struct firn_mcp_tool firn_mcp_delete_tool;
 extern const struct firn_mcp_tool firn_mcp_restore_tool;
 extern const struct firn_mcp_tool firn_mcp_restore_undo_tool;
@@ -294,10 +295,11 @@ extern const struct firn_mcp_tool firn_mcp_show_tool;
 extern const struct firn_mcp_tool firn_mcp_status_tool;
 extern const struct firn_mcp_tool firn_mcp_diff_tool;
 
-#define FIRN_MCP_TOOL_WORKSPACE_PARAM                                            \
-    {                                                                            \
-        "workspace_path", FIRN_MCP_ARGUMENTS_STRING, true,                       \
-            "Path of the directory; a path inside of a workspace means that one" \
+#define FIRN_MCP_TOOL_WORKSPACE_PARAM                                              \
+    {                                                                              \
+        "workspace_path", FIRN_MCP_ARGUMENTS_STRING, false,                        \
+            "Path of the directory; a path inside of a workspace means that one. " \
+            "Without it the directory in which the server was started"             \
     }
 #define FIRN_MCP_TOOL_END_PARAM                    \
     {                                              \
@@ -365,6 +367,7 @@ struct firn_mcp_server_options {
     const char *store_path;
     int64_t wait_ms;
     bool has_wait;
+    bool no_delete; /* see mcp.h */
     /* Sends a message, its line's end included; one thread at a time. */
     void (*send)(void *ctx, const char *data, size_t size);
     bool (*is_stopping)(void *ctx); /* whether work should end soon; any thread */

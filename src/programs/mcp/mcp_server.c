@@ -230,15 +230,22 @@ static const struct firn_mcp_tool *const tools[] = {
     &firn_mcp_status_tool,       &firn_mcp_diff_tool,         &firn_mcp_restore_tool,
     &firn_mcp_restore_undo_tool, &firn_mcp_restore_redo_tool, &firn_mcp_revert_tool,
     &firn_mcp_delete_tool,       &firn_mcp_steps_tool,        &firn_mcp_log_tool,
+    &firn_mcp_cat_tool,
 };
+
+static bool
+is_offered(const struct firn_mcp_tool *tool, bool no_delete)
+{
+    return !no_delete || tool != &firn_mcp_delete_tool;
+}
 
 /* By name; NULL if there is none. */
 static const struct firn_mcp_tool *
-tool_named(const char *name)
+tool_named(const char *name, bool no_delete)
 {
     assert(name != NULL);
     for (size_t i = 0; i < sizeof(tools) / sizeof(tools[0]); i++) {
-        if (strcmp(tools[i]->name, name) == 0) {
+        if (is_offered(tools[i], no_delete) && strcmp(tools[i]->name, name) == 0) {
             return tools[i];
         }
     }
@@ -290,11 +297,13 @@ write_tool(struct firn_term_writer *json, const struct firn_mcp_tool *tool)
 
 /* The array of all, for tools/list, as a member `key` of json. */
 static void
-list_tools(struct firn_term_writer *json, const char *key)
+list_tools(struct firn_term_writer *json, const char *key, bool no_delete)
 {
     firn_term_writer_array(json, key);
     for (size_t i = 0; i < sizeof(tools) / sizeof(tools[0]); i++) {
-        write_tool(json, tools[i]);
+        if (is_offered(tools[i], no_delete)) {
+            write_tool(json, tools[i]);
+        }
     }
     firn_term_writer_end(json);
 }
@@ -319,7 +328,7 @@ static const char instructions[] =
     "checkpoint_diff; go back with checkpoint_restore, which first saves the present state, so "
     "that checkpoint_undo, which goes one state back, can undo the restore, and checkpoint_redo "
     "the "
-    "undo. Every tool takes workspace_path, the directory.";
+    "undo. Every tool takes workspace_path, the directory; without it that of the server is meant.";
 
 struct firn_mcp_server {
     struct firn_mcp_server_options options;
@@ -592,7 +601,7 @@ tools_list(const struct request *request)
         return;
     }
     firn_mcp_output_begin_result(&json, request->message->id, request->era);
-    list_tools(&json, "tools");
+    list_tools(&json, "tools", request->server->options.no_delete);
     write_caching(&json, request->era);
     firn_mcp_output_end(&json);
     answer_request(request, &json);
@@ -600,10 +609,12 @@ tools_list(const struct request *request)
 
 /* The tool, or NULL and why not. */
 static const struct firn_mcp_tool *
-find_tool(const json_t *params, char *why, size_t why_size)
+find_tool(const struct request *request, char *why, size_t why_size)
 {
+    const json_t *params = request->message->params;
     const char *name = json_string_value(json_object_get(params, "name"));
-    const struct firn_mcp_tool *tool = name != NULL ? tool_named(name) : NULL;
+    const bool no_delete = request->server->options.no_delete;
+    const struct firn_mcp_tool *tool = name != NULL ? tool_named(name, no_delete) : NULL;
     if (name == NULL) {
         (void)snprintf(why, why_size, "\"name\" is missing or not a string");
     } else if (tool == NULL) {
@@ -645,7 +656,7 @@ tools_call(const struct request *request)
     char why[400];
     const json_t *params = request->message->params;
     const json_t *arguments = json_object_get(params, "arguments");
-    const struct firn_mcp_tool *tool = find_tool(params, why, sizeof(why));
+    const struct firn_mcp_tool *tool = find_tool(request, why, sizeof(why));
     const json_t *token = json_object_get(json_object_get(params, "_meta"), "progressToken");
     if (tool == NULL) {
         refuse_request(request, FIRN_MCP_INVALID_PARAMS, why);
