@@ -92,6 +92,7 @@ go_to_key(struct firn_sql_cursor *cursor, size_t from, firn_error *err)
     while (rc == FIRN_OK && cursor->scan != NULL) {
         cursor->at = find_first(cursor, from, cursor->merge_key);
         if (cursor->at < cursor->batch_rows) {
+            assert(numbers_of(cursor)[cursor->at] >= cursor->merge_key); /* (I1) */
             break;
         }
         rc = read_batch(cursor, err);
@@ -134,6 +135,7 @@ firn_sql_merge_find(struct firn_sql_cursor *cursor, sqlite3_value **values, bool
     if (is_again && cursor->merge_first == NONE) {
         return FIRN_OK;
     }
+    assert(!is_again || cursor->merge_first < cursor->batch_rows); /* (I2) */
     return go_to_key(cursor, is_again ? cursor->merge_first : cursor->at, err);
 }
 

@@ -247,7 +247,7 @@ firn_term_text_ago(int64_t since_epoch_ns, int64_t now_ns, char *out)
     } units[] = {{1, 60, "second"},
                  {60, 3600, "minute"},
                  {3600, 86400, "hour"},
-                 {86400, 4 * 7 * 86400, "day"}};
+                 {86400, INT64_C(4) * 7 * 86400, "day"}};
     int64_t seconds = now_ns / NS_A_SECOND - since_epoch_ns / NS_A_SECOND;
     for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
         if (seconds >= 0 && seconds < units[i].below) {
