@@ -64,7 +64,7 @@ static const double for_a_moment = 1;
       (fuse_req_t, char *, size_t, const char *, const struct fuse_entry_param *, off_t)) \
     X(void, opt_free_args, (struct fuse_args *))
 
-#define DECLARE(type, name, parameters) type(*name) parameters;
+#define DECLARE(type, name, parameters) type(*name) parameters; // NOLINT
 static struct {
     FUNCTIONS(DECLARE)
 } fuse;

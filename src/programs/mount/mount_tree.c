@@ -185,7 +185,8 @@ reserve_child(struct firn_mount_node *directory, size_t *capacity)
         return true;
     }
     size_t more = *capacity == 0 ? 16 : *capacity * 2;
-    struct firn_mount_node **grown = realloc(directory->children, more * sizeof *grown);
+    struct firn_mount_node **grown =
+        realloc(directory->children, more * sizeof(struct firn_mount_node *));
     if (grown == NULL) {
         return false;
     }
@@ -534,7 +535,7 @@ replace_children(struct firn_mount_node *directory, struct firn_mount_node *cont
         directory->children[i]->parent = directory;
     }
     if (directory->child_count > 0) {
-        qsort(directory->children, directory->child_count, sizeof directory->children[0],
+        qsort(directory->children, directory->child_count, sizeof(struct firn_mount_node *),
               compare_nodes);
     }
 }
