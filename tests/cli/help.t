@@ -234,10 +234,10 @@ Options before the command count too; help wins over mistakes after it.
   
   REF names a checkpoint: its number; its id, or at least the first four letters
   of it (in any case); a tag; latest; the Nth before another (latest~2); or a time
-  ("10 minutes ago", 10m). The whole workspace is restored, from any directory in
-  it, unless PATHs are given: then only these, and everything below them, are
-  restored. Paths are relative to the current directory; firn restore 12 .
-  restores the current directory alone.
+  (10m, 14:30, "yesterday 14:30"). The whole workspace is restored, from any
+  directory in it, unless PATHs are given: then only these, and everything below
+  them, are restored. Paths are relative to the current directory; firn restore
+  12 . restores the current directory alone.
   
   Afterwards the tree is that of the checkpoint; files that it does not have are
   removed. Files that rules exclude, those of the checkpoint or today's, are not

@@ -114,10 +114,10 @@ const struct firn_command firn_dir_list = {
     .arguments = "",
     .options = options,
     .help = "Prints one row for each checkpoint: its number, the beginning of its id, when it\n"
-            "was made (UTC), how many files and bytes it contains, its tags in [], whether it\n"
-            "is pinned, and the beginning of its message (firn show REF prints all of it).\n"
-            "With --quiet only numbers are printed. A safety checkpoint, listed by --all, has\n"
-            "no number; refer to it by its id.\n"
+            "was made (local time), how many files and bytes it contains, its tags in\n"
+            "[], whether it is pinned, and the beginning of its message (firn show REF prints\n"
+            "all of it). With --quiet only numbers are printed. A safety checkpoint, listed\n"
+            "by --all, has no number; refer to it by its id.\n"
             "\n"
             "Nothing is created, even if nothing was ever saved.",
     .examples = examples,

@@ -299,14 +299,6 @@ on_compared(void *ctx, const firn_workspace_diff_result *result)
 
 /* ---- the command line ---- */
 
-/* A time, not a number, an id or a name. */
-static bool
-is_time(const char *text)
-{
-    return strchr(text, ' ') != NULL || strcasecmp(text, "yesterday") == 0 ||
-           (isdigit((unsigned char)text[0]) && strpbrk(text, "-:") != NULL);
-}
-
 /* Reads --since or --until: when the checkpoint was made that the text names. *out_is_first: it is a time before
  * the first one. */
 static int
@@ -316,7 +308,7 @@ read_time(struct log *log, const char *text, int64_t *out_ns, bool *out_is_first
     firn_workspace_checkpoint *checkpoint = NULL;
     firn_workspace *workspace = log->history.workspace;
     int code = firn_workspace_find(workspace, text, &checkpoint, &err);
-    *out_is_first = code == FIRN_NOT_FOUND && is_time(text);
+    *out_is_first = code == FIRN_NOT_FOUND && firn_task_workspace_is_time(text);
     if (code == FIRN_OK) {
         *out_ns = checkpoint->created_ns;
     }
@@ -538,7 +530,7 @@ const struct firn_command firn_dir_log = {
             "PATHs limit the log to checkpoints that changed them, or anything below them. A\n"
             "single file is followed through renames that keep its content, unless\n"
             "--no-renames is given. A..B shows what came after A, up to and including B; A..\n"
-            "and ..B leave one side open. TIME is a time as in REF (\"10 minutes ago\",\n"
+            "and ..B leave one side open. TIME is a time as in REF (10m, yesterday,\n"
             "2026-11-20). PATTERN is a POSIX extended regular expression.\n"
             "\n"
             "--names, --stat and --patch show the changes as firn diff does. Otherwise up to\n"

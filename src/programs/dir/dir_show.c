@@ -375,13 +375,13 @@ const struct firn_command firn_dir_show = {
     .options = options,
     .help = "REF names a checkpoint: its number; its id, or at least the first four letters\n"
             "of it (in any case); a tag; latest; the Nth before another (latest~2); or a time\n"
-            "(\"10 minutes ago\", 10m). Without it the newest is shown.\n"
+            "(10m, 14:30, \"yesterday 14:30\"). Without it the newest is shown.\n"
             "\n"
             "Changes are counted against the previous checkpoint; in the first one everything\n"
             "is new. --names, --stat and --patch show them as firn diff does.\n"
             "\n"
             "With --files one row is printed for each entry: mode, owner, group, size, time\n"
-            "of modification (UTC) and path. -> precedes the target of a symbolic link, and =\n"
+            "of modification and path. -> precedes the target of a symbolic link, and =\n"
             "the first name of a file that has several.",
     .examples = examples,
     .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_PAGER,

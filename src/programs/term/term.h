@@ -65,9 +65,11 @@ enum {
 const char *firn_term_text_number(uint64_t number, char *out);
 /* "512 B", "14 KB", "26.1 MB", "1.30 GB": powers of 1,000. Returns out[FIRN_TERM_TEXT_SIZE_SIZE]. */
 const char *firn_term_text_size(uint64_t bytes, char *out);
-/* "2026-11-20 14:00:03 UTC". Returns out[FIRN_TERM_TEXT_TIME_SIZE]. */
+/* Local time, "2026-11-20 14:00:03". Returns out[FIRN_TERM_TEXT_TIME_SIZE]. */
 const char *firn_term_text_time(int64_t since_epoch_ns, char *out);
-/* RFC 3339 with nanoseconds: "2026-11-20T14:00:03.000000000Z". Returns out[FIRN_TERM_TEXT_TIME_SIZE]. */
+/* How far local time was ahead of UTC then: "+01:00". Returns out[FIRN_TERM_TEXT_TIME_SIZE]. */
+const char *firn_term_text_zone(int64_t since_epoch_ns, char *out);
+/* RFC 3339, local time with nanoseconds: "2026-11-20T14:00:03.000000000+01:00", or with Z. Returns out[FIRN_TERM_TEXT_TIME_SIZE]. */
 const char *firn_term_text_rfc3339(int64_t since_epoch_ns, char *out);
 
 /* "12 seconds ago", "3 days ago"; the date of what is older than four weeks or in the future. Returns
@@ -157,7 +159,7 @@ void firn_term_writer_bytes(struct firn_term_writer *writer, const char *key, fi
 /* 64 hexadecimal digits. */
 void firn_term_writer_hash(struct firn_term_writer *writer, const char *key,
                            const firn_hash *value);
-/* RFC 3339, UTC, nanoseconds. */
+/* RFC 3339, local, nanoseconds. */
 void firn_term_writer_time(struct firn_term_writer *writer, const char *key,
                            int64_t since_epoch_ns);
 /* null where has is false. */
