@@ -49,7 +49,8 @@ struct log {
     bool has_paths;
     bool has_pattern;
     struct firn_dir_pattern pattern;
-    const char *agent; /* NULL: any, or none */
+    const char *agent;      /* NULL: any, or none */
+    firn_workspace_git git; /* as the last row with one has it */
     bool has_since;
     bool has_until;
     int64_t since_ns; /* what was made later */
@@ -178,7 +179,18 @@ print_row(const struct log *log, bool has_changes)
         firn_dir_history_put_title(checkpoint, columns, firn_term_out_write);
         firn_term_out_text(has_changes ? " " : "");
     }
-    firn_term_out_format("%s%s", has_changes ? "  " : "", stats);
+    firn_term_out_text(has_changes ? "  " : "");
+    put_stats(stats);
+    if (firn_show_checkpoint_git_is_known(&checkpoint->git) &&
+        (strcmp(log->git.branch, checkpoint->git.branch) != 0 ||
+         strcmp(log->git.commit, checkpoint->git.commit) != 0)) {
+        firn_term_out_text("  (");
+        firn_term_colour(FIRN_TERM_CYAN);
+        firn_show_checkpoint_git(&checkpoint->git);
+        firn_term_colour(FIRN_TERM_PLAIN);
+        firn_term_out_text(")");
+        log->git = checkpoint->git;
+    }
     firn_dir_labels_print(&log->labels, checkpoint->id);
     firn_term_out_text("\n");
 }
@@ -542,3 +554,6 @@ const struct firn_command firn_dir_log = {
     .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_PAGER,
     .run = run,
 };
+            "In a git repository, the first row and each row where git's HEAD was elsewhere\n"
+            "than in the row above say where, as in (main 1a2b3c4).\n"
+            "\n"

@@ -176,6 +176,13 @@ print_result(const struct request *request)
     }
     firn_term_out_text("\n");
     print_other_steps(request);
+    if (firn_show_checkpoint_git_has_moved(&result->checkpoint->git, &result->git)) {
+        firn_term_out_text("git: HEAD was at ");
+        firn_show_checkpoint_git(&result->checkpoint->git);
+        firn_term_out_text(" then and is at ");
+        firn_show_checkpoint_git(&result->git);
+        firn_term_out_text("; firn never changes .git\n");
+    }
 }
 
 static void
@@ -232,6 +239,7 @@ show_result(struct firn_cli *cli, const struct request *request,
     firn_show_checkpoint_json("checkpoint", result->checkpoint);
     firn_term_json_bool("dry_run", request->options.dry_run);
     firn_show_checkpoint_safety_json(result->safety_id);
+    firn_show_checkpoint_json_git("git", &result->git);
     firn_show_change_counts_json(&counts);
     firn_term_json_u64("unchanged", result->unchanged);
     firn_term_json_u64("incomplete", result->incomplete);

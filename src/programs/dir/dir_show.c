@@ -141,6 +141,11 @@ print_checkpoint(const firn_workspace_checkpoint *checkpoint)
     firn_term_out_format(
         "files       %s in %s %s\n", firn_term_text_number(checkpoint->files, number),
         firn_term_text_number(checkpoint->directories + 1, other),
+    if (firn_show_checkpoint_git_is_known(&checkpoint->git)) {
+        firn_term_out_text("git         ");
+        firn_show_checkpoint_git(&checkpoint->git);
+        firn_term_out_text("\n");
+    }
         firn_term_text_plural(checkpoint->directories + 1, "directory", "directories"));
     print_size("contents", checkpoint->bytes, "");
     print_size("stored", checkpoint->added_bytes, " more than before");

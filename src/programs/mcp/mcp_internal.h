@@ -317,6 +317,9 @@ extern const struct firn_mcp_tool firn_mcp_diff_tool;
 
 #define FIRN_MCP_TOOL_STRING(name) "\"" name "\":{\"type\":\"string\"}"
 #define FIRN_MCP_TOOL_INTEGER(name) "\"" name "\":{\"type\":\"integer\",\"minimum\":0}"
+#define FIRN_MCP_TOOL_GIT(name) \
+    FIRN_MCP_TOOL_OBJECT(       \
+        name, FIRN_MCP_TOOL_STRING_OR_NULL("branch") "," FIRN_MCP_TOOL_STRING_OR_NULL("commit"))
 #define FIRN_MCP_TOOL_NUMBER_OR_NULL(name) "\"" name "\":{\"type\":[\"integer\",\"null\"]}"
 #define FIRN_MCP_TOOL_STRING_OR_NULL(name) "\"" name "\":{\"type\":[\"string\",\"null\"]}"
 #define FIRN_MCP_TOOL_BOOL(name) "\"" name "\":{\"type\":\"boolean\"}"

@@ -34,6 +34,15 @@ const char *firn_show_checkpoint_names(const firn_workspace_checkpoint *checkpoi
  * mode. */
 void firn_show_checkpoint_json_turn(const firn_workspace_turn *turn);
 void firn_show_checkpoint_json_entry(const firn_workspace_entry *entry);
+/* The member with git's HEAD, if it is known. */
+void firn_show_checkpoint_json_git(const char *key, const firn_workspace_git *git);
+
+/* "main 1a2b3c4", of a detached HEAD "1a2b3c4". Requires: it is known. */
+void firn_show_checkpoint_git(const firn_workspace_git *git);
+bool firn_show_checkpoint_git_is_known(const firn_workspace_git *git);
+/* Whether both are known, and differ. */
+bool firn_show_checkpoint_git_has_moved(const firn_workspace_git *from,
+                                        const firn_workspace_git *to);
 /* The object of a checkpoint or an entry. key is NULL inside an array. */
 void firn_show_checkpoint_json(const char *key, const firn_workspace_checkpoint *checkpoint);
 void firn_show_checkpoint_entry_json(const char *key, const firn_workspace_entry *entry);

@@ -270,6 +270,10 @@ FIRN_MUST_CHECK int firn_place_roots_inside_of(struct firn_os *os, const char *s
 
 /* Whether a store inside a tree was made there by this user. */
 
+/* The branch and the commit that HEAD names in the git repository that a directory, given by its real path, is
+ * in; empty texts if there is none, or where it cannot be read. Writes nothing, needs no git, cannot fail. */
+void firn_place_git_read(struct firn_os *os, const char *root, firn_workspace_git *out);
+
 /* What was found in a directory. */
 struct firn_place_trust_look {
     bool has_store;           /* it has a store ".firn", as far as this user can see */
