@@ -809,9 +809,15 @@ typedef struct firn_workspace_restore_result {
     /* Where git's HEAD is, which nothing here changes; checkpoint->git is where it was. */
     firn_workspace_git git;
 } firn_workspace_restore_result;
-#define FIRN_WORKSPACE_RESTORE_RESULT_INIT                                                 \
-    {                                                                                      \
-        sizeof(firn_workspace_restore_result), NULL, {0}, 0, 0, 0, 0, 0, 0, 0, 0, false, 0 \
+#define FIRN_WORKSPACE_RESTORE_RESULT_INIT                                                  \
+    {                                                                                       \
+        sizeof(firn_workspace_restore_result), NULL, {0}, 0, 0, 0, 0, 0, 0, 0, 0, false, 0, \
+        {                                                                                   \
+            {0},                                                                            \
+            {                                                                               \
+                0                                                                           \
+            }                                                                               \
+        }                                                                                   \
     }
 
 /* Makes the workspace, or to_dir, equal to a checkpoint. In place this happens in four steps:

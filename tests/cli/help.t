@@ -69,6 +69,7 @@ The program explains itself, and every command does.
         --wait SECONDS    wait for another writer (default 60; 0: do not wait)
         --strict          fail if anything would be left out
         --no-pager        print long results without a pager
+        --color WHEN      use colors: always, never or auto (on a terminal)
         --json            print one JSON object
     -q, --quiet           print results only, no summaries or progress
     -h, --help            print help
@@ -87,6 +88,7 @@ The program explains itself, and every command does.
   Environment:
     FIRN_STORE     the store, if --store is not given
     PAGER          for long results on a terminal (or FIRN_PAGER; default: less)
+    NO_COLOR       if it is set, there are no colors, unless they are asked for
     XDG_DATA_HOME  stores are in firn/ in here (default: ~/.local/share)
     XDG_CONFIG_HOME settings are in firn/config in here (default: ~/.config)
   
@@ -210,6 +212,7 @@ The same words whichever way they are asked for, in at most 80 columns; each com
         --store DIR       use the store in DIR
         --wait SECONDS    wait for another writer (default 60; 0: do not wait)
         --strict          fail if anything would be left out
+        --color WHEN      use colors: always, never or auto (on a terminal)
         --json            print one JSON object
     -q, --quiet           print results only, no summaries or progress
     -h, --help            print help
@@ -268,6 +271,7 @@ Options before the command count too; help wins over mistakes after it.
         --store DIR       use the store in DIR
         --wait SECONDS    wait for another writer (default 60; 0: do not wait)
         --strict          fail if anything would be left out
+        --color WHEN      use colors: always, never or auto (on a terminal)
         --json            print one JSON object
     -q, --quiet           print results only, no summaries or progress
     -h, --help            print help

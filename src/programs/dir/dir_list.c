@@ -28,8 +28,10 @@ print_row(const struct listing *listing, const firn_workspace_checkpoint *checkp
     if (!checkpoint->is_safety) {
         (void)firn_show_checkpoint_name(checkpoint, name);
     }
-    firn_term_out_format("%4s  %.*s  %s  %9s %s  %8s", name, FIRN_CHECKPOINT_ID_SHORT,
-                         checkpoint->id, firn_term_text_time(checkpoint->created_ns, time),
+    firn_term_colour(FIRN_TERM_YELLOW);
+    firn_term_out_format("%4s  %.*s", name, FIRN_CHECKPOINT_ID_SHORT, checkpoint->id);
+    firn_term_colour(FIRN_TERM_PLAIN);
+    firn_term_out_format("  %s  %9s %s  %8s", firn_term_text_time(checkpoint->created_ns, time),
                          firn_term_text_number(checkpoint->files, files),
                          firn_term_text_plural(checkpoint->files, "file ", "files"),
                          firn_term_text_size(checkpoint->bytes, bytes));
@@ -121,6 +123,6 @@ const struct firn_command firn_dir_list = {
             "\n"
             "Nothing is created, even if nothing was ever saved.",
     .examples = examples,
-    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_PAGER,
+    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_PAGER | FIRN_COMMAND_USES_COLOUR,
     .run = run,
 };

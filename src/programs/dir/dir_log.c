@@ -12,7 +12,6 @@
 #include "dir/dir.h"
 
 #include <assert.h>
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -148,8 +147,28 @@ describe(const struct changes *changes, char *out)
     }
 }
 
+/* "3 files +12 −4", the numbers of lines in their colours. */
 static void
-print_row(const struct log *log, bool has_changes)
+put_stats(const char *stats)
+{
+    const char *added = strstr(stats, " +");
+    const char *removed = added != NULL ? strstr(added, " \xE2\x88\x92") : NULL;
+    if (removed == NULL) {
+        firn_term_out_text(stats);
+        return;
+    }
+    firn_term_out_format("%.*s", (int)(added + 1 - stats), stats);
+    firn_term_colour(FIRN_TERM_GREEN);
+    firn_term_out_format("%.*s", (int)(removed - added - 1), added + 1);
+    firn_term_colour(FIRN_TERM_PLAIN);
+    firn_term_out_text(" ");
+    firn_term_colour(FIRN_TERM_RED);
+    firn_term_out_text(removed + 1);
+    firn_term_colour(FIRN_TERM_PLAIN);
+}
+
+static void
+print_row(struct log *log, bool has_changes)
 {
     const firn_workspace_checkpoint *checkpoint = log->checkpoint;
     char name[FIRN_SHOW_CHECKPOINT_NAME_SIZE] = "-";
@@ -172,8 +191,10 @@ print_row(const struct log *log, bool has_changes)
     } else {
         columns = columns > others + COLUMNS_MIN ? columns - others : COLUMNS_MIN;
     }
-    firn_term_out_format("%4s  %.*s  %-14s", name, FIRN_CHECKPOINT_ID_SHORT, checkpoint->id,
-                         firn_term_text_ago(checkpoint->created_ns, log->now_ns, ago));
+    firn_term_colour(FIRN_TERM_YELLOW);
+    firn_term_out_format("%4s  %.*s", name, FIRN_CHECKPOINT_ID_SHORT, checkpoint->id);
+    firn_term_colour(FIRN_TERM_PLAIN);
+    firn_term_out_format("  %-14s", firn_term_text_ago(checkpoint->created_ns, log->now_ns, ago));
     if (checkpoint->message.size > 0 || checkpoint->turn.agent.size > 0) {
         firn_term_out_text("  ");
         firn_dir_history_put_title(checkpoint, columns, firn_term_out_write);
@@ -545,15 +566,15 @@ const struct firn_command firn_dir_log = {
             "and ..B leave one side open. TIME is a time as in REF (10m, yesterday,\n"
             "2026-11-20). PATTERN is a POSIX extended regular expression.\n"
             "\n"
+            "In a git repository, the first row and each row where git's HEAD was elsewhere\n"
+            "than in the row above say where, as in (main 1a2b3c4).\n"
+            "\n"
             "--names, --stat and --patch show the changes as firn diff does. Otherwise up to\n"
             "8 MiB of contents are read for one checkpoint: where more differs, lines are not\n"
             "counted. Lines of binary files never are (see firn help diff). Each checkpoint\n"
             "is compared with the one before it that still exists, the first with nothing.\n"
             "firn list prints a plain list. Nothing is written.",
     .examples = examples,
-    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_PAGER,
+    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_PAGER | FIRN_COMMAND_USES_COLOUR,
     .run = run,
 };
-            "In a git repository, the first row and each row where git's HEAD was elsewhere\n"
-            "than in the row above say where, as in (main 1a2b3c4).\n"
-            "\n"

@@ -449,7 +449,8 @@ const struct firn_command firn_dir_restore = {
             "reports it and leaves it alone, unless --resume --trust-journal is given.",
     .examples = examples,
     .missing_hint = firn_task_workspace_choose_hint,
-    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK | FIRN_COMMAND_USES_STRICT,
+    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK | FIRN_COMMAND_USES_STRICT |
+            FIRN_COMMAND_USES_COLOUR,
     .run = run,
 };
 
@@ -549,7 +550,8 @@ const struct firn_command firn_dir_restore_undo = {
             "An interrupted restore, or redo, is taken back from the point it had reached; an\n"
             "interrupted undo is finished.",
     .examples = undo_examples,
-    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK | FIRN_COMMAND_USES_STRICT,
+    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK | FIRN_COMMAND_USES_STRICT |
+            FIRN_COMMAND_USES_COLOUR,
     .run = run_undo,
 };
 
@@ -564,6 +566,7 @@ const struct firn_command firn_dir_restore_redo = {
             "states, and firn restore REF goes to any of them. An interrupted undo is taken\n"
             "back; an interrupted redo is finished.",
     .examples = redo_examples,
-    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK | FIRN_COMMAND_USES_STRICT,
+    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK | FIRN_COMMAND_USES_STRICT |
+            FIRN_COMMAND_USES_COLOUR,
     .run = run_redo,
 };

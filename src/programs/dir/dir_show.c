@@ -128,7 +128,10 @@ print_checkpoint(const firn_workspace_checkpoint *checkpoint)
     if (checkpoint->is_safety) {
         firn_term_out_text("checkpoint  taken by a restore or a revert\n");
     } else {
-        firn_term_out_format("checkpoint  %llu\n", (unsigned long long)checkpoint->number);
+        firn_term_colour(FIRN_TERM_YELLOW);
+        firn_term_out_format("checkpoint  %llu", (unsigned long long)checkpoint->number);
+        firn_term_colour(FIRN_TERM_PLAIN);
+        firn_term_out_text("\n");
     }
     firn_term_out_format("id          %s\n", checkpoint->id);
     firn_term_out_format("made        %s\n", firn_term_text_time(checkpoint->created_ns, time));
@@ -138,14 +141,14 @@ print_checkpoint(const firn_workspace_checkpoint *checkpoint)
         firn_term_out_text("\n");
     }
     print_turn(&checkpoint->turn);
-    firn_term_out_format(
-        "files       %s in %s %s\n", firn_term_text_number(checkpoint->files, number),
-        firn_term_text_number(checkpoint->directories + 1, other),
     if (firn_show_checkpoint_git_is_known(&checkpoint->git)) {
         firn_term_out_text("git         ");
         firn_show_checkpoint_git(&checkpoint->git);
         firn_term_out_text("\n");
     }
+    firn_term_out_format(
+        "files       %s in %s %s\n", firn_term_text_number(checkpoint->files, number),
+        firn_term_text_number(checkpoint->directories + 1, other),
         firn_term_text_plural(checkpoint->directories + 1, "directory", "directories"));
     print_size("contents", checkpoint->bytes, "");
     print_size("stored", checkpoint->added_bytes, " more than before");
@@ -389,6 +392,6 @@ const struct firn_command firn_dir_show = {
             "of modification and path. -> precedes the target of a symbolic link, and =\n"
             "the first name of a file that has several.",
     .examples = examples,
-    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_PAGER,
+    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_PAGER | FIRN_COMMAND_USES_COLOUR,
     .run = run,
 };

@@ -52,6 +52,8 @@ static double drawn_at;
 static const char *phase;
 static double phase_started;
 static char phase_text[LINE_SIZE_MAX];
+static double phase_share;
+static uint64_t phase_bytes;
 static bool is_finishing;
 static char finishing_text[LINE_SIZE_MAX];
 static double interrupted_at; /* 0: not yet */
@@ -88,6 +90,29 @@ clear_locked(void)
 
 /* ---- the line ---- */
 
+/* ", 31 %, 120 MB/s, 12 s left"; where it is not known how much there is to do, the seconds so far. A pace is told
+ * once it means something. */
+static void
+put_pace(double seconds, char *out, size_t size)
+{
+    assert(seconds > 0);
+    char rate[FIRN_TERM_TEXT_SIZE_SIZE] = "";
+    char share[16] = "";
+    char left[32];
+    const bool is_shared = phase_share > 0 && phase_share < 1;
+    if (phase_bytes > 0) {
+        (void)firn_term_text_size((uint64_t)((double)phase_bytes / seconds), rate);
+    }
+    if (phase_share > 0) {
+        (void)snprintf(share, sizeof(share), "%.0f %%", phase_share * 100);
+    }
+    (void)snprintf(left, sizeof(left), "%.0f s%s",
+                   is_shared ? seconds * (1 - phase_share) / phase_share : seconds,
+                   is_shared ? " left" : "");
+    (void)snprintf(out, size, "%s %s%s%s%s%s", phase_text[0] != '\0' ? "," : ":", share,
+                   share[0] != '\0' ? ", " : "", rate, rate[0] != '\0' ? "/s, " : "", left);
+}
+
 static void
 draw_locked(double time)
 {
@@ -99,8 +124,7 @@ draw_locked(double time)
     int size = snprintf(text, sizeof(text), "%s%s%s", phase, phase_text[0] != '\0' ? ": " : "",
                         phase_text);
     if (size > 0 && seconds >= slow_phase_seconds) {
-        (void)snprintf(text + size, sizeof(text) - (size_t)size, "%s %.0f s",
-                       phase_text[0] != '\0' ? "," : ":", seconds);
+        put_pace(seconds, text + size, sizeof(text) - (size_t)size);
     }
     size_t width = terminal_width() - 1;
     width = width < LINE_SIZE_MAX ? width : LINE_SIZE_MAX;
@@ -242,6 +266,8 @@ firn_term_meter_show(const struct firn_term_meter_state *state)
         phase_started = now();
     }
     (void)snprintf(phase_text, sizeof(phase_text), "%s", state->text);
+    phase_share = state->share;
+    phase_bytes = state->bytes;
     is_finishing = state->finishing != NULL;
     (void)snprintf(finishing_text, sizeof(finishing_text), "%s",
                    is_finishing ? state->finishing : "");
