@@ -359,10 +359,8 @@ read_clock(const char *at, const struct firn_reference_clock *clock, int64_t *ou
 bool
 firn_reference_time_read(const char *text, const struct firn_reference_clock *clock, int64_t *out)
 {
-    int64_t read;
-    if (strcmp(text, "now") == 0) {
-        read = clock->now_ns;
-    } else if (strcmp(text, "yesterday") == 0) {
+    int64_t read = clock->now_ns;
+    if (strcmp(text, "yesterday") == 0) {
         text = "1 day ago";
     }
     if (strcmp(text, "now") != 0 && !read_date(text, clock, &read) &&

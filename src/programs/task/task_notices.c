@@ -438,7 +438,6 @@ on_progress(void *ctx, const firn_progress *progress)
     char text[160];
     char finishing[192];
     (void)ctx;
-    bool is_sync = strcmp(progress->phase, "sync") == 0; /* its bytes were read before */
     firn_term_text_progress(progress, text, sizeof(text));
     const struct firn_term_meter_state state = {
         .phase = progress->phase,
@@ -446,7 +445,7 @@ on_progress(void *ctx, const firn_progress *progress)
         .finishing =
             progress->is_finishing ? finishing_text(progress, finishing, sizeof(finishing)) : NULL,
         .share = share_of(progress),
-        .bytes = is_sync ? 0 : progress->bytes_done};
+        .bytes = progress->bytes_done};
     firn_term_meter_show(&state);
     return firn_term_signals_caught() != 0 ? FIRN_CANCELLED : FIRN_OK;
 }
