@@ -6,7 +6,7 @@ Names are bytes: all of them come back, and none gets raw to where a person look
   $ cp -a . ../kept
   $ firn save | sed 's/;.*//'
   1  <id>  21 files, 13 B
-  $ firn show latest --files | awk '{ print substr($0, 58) }' | sed 's/^  //; s/x\{255\}/x255/'
+  $ firn show latest --files | awk '{ print substr($0, 59) }' | sed 's/^  //; s/x\{255\}/x255/'
   \033[31m
    
   "
