@@ -504,6 +504,9 @@ export interface WorkspaceCheckpoint {
   addedBytes: number
   excluded: number
   skipped: number
+  /** Where HEAD was in the git repository that the directory is in. */
+  gitBranch?: string
+  gitCommit?: string
 }
 
 export interface Change {
@@ -551,6 +554,16 @@ export interface Step extends Partial<Counts> {
   isRedo: boolean
 }
 
+/** What a checkpoint changed, compared with the one before it. Lines are counted only where they were asked for. */
+export interface Logged extends Counts {
+  checkpoint: WorkspaceCheckpoint
+  renamed: number
+  timesOnly: number
+  linesAdded?: number
+  linesRemoved?: number
+  changes: Change[]
+}
+
 export type RestoreResult = Counts & { checkpoint: WorkspaceCheckpoint, safetyId: string, unchanged: number, incomplete: number, leftAlone: number, notRestored: number, isUnsaved: boolean, steps: Step[], changes: Change[] }
 
 export interface SaveOptions extends LongOptions {
@@ -587,6 +600,8 @@ export class Workspace implements Closable {
   /** With `lastTurn`, takes back whatever came since an agent's last turn began. */
   undo (options?: RestoreOptions & { lastTurn?: boolean }): Promise<RestoreResult>
   redo (options?: RestoreOptions): Promise<RestoreResult>
+  /** What each checkpoint changed, newest first, from `after` (the newest) to the one after `before`; with paths only those that changed them. */
+  log (options?: LongOptions & { after?: string, before?: string, paths?: string[], limit?: number, lines?: boolean, renames?: boolean, safety?: boolean }): Promise<Logged[]>
   /** The steps that undo and redo would take, newest first; `limit` in each direction. */
   steps (options?: LongOptions & { limit?: number, gitignore?: boolean, fileSizeMax?: number }): Promise<{ checkpoint?: WorkspaceCheckpoint, isUnsaved: boolean, undoSteps: number, redoSteps: number, steps: Step[] }>
   resume (options?: RestoreOptions): Promise<RestoreResult>

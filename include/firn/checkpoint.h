@@ -33,7 +33,7 @@
  * - one of these with "~" and a number: "latest~2" is the second before the latest, "12~1" the one
  *   before number 12. Safety checkpoints are not counted;
  * - a time, which names the newest ordinary checkpoint created at or before it: "10 minutes ago",
- *   "yesterday", "2026-11-20 14:00" (UTC; firn/workspace.h has more).
+ *   "yesterday", "2026-11-20 14:00" (local time; firn/workspace.h has more).
  * Safety checkpoints are named by id only (their number is 0); "latest" and times pass over them.
  * FIRN_NOT_FOUND if there is no such checkpoint, FIRN_CONFLICT if several ids begin with the letters,
  * FIRN_INVALID if it is not a reference.

@@ -209,8 +209,8 @@ typedef struct firn_config_setting {
 
 /* Lists all settings, each key once, with the value in effect. Settings are for programs: firn's own
  * program follows them, the library does not. The keys are keep (a policy, see firn_workspace_expire),
- * gc.auto, save.gitignore, save.include-deps, save.strict ("true" or "false"), save.max-file-size,
- * save.warn-size (see firn_config_size) and wait (seconds). workspace NULL: the user's settings only.
+ * gc.auto, save.gitignore, save.include-deps, save.strict, ui.pager ("true" or "false"), ui.color ("always",
+ * "never", "auto"), save.max-file-size, save.warn-size (see firn_config_size) and wait (seconds). workspace NULL: the user's settings only.
  * FIRN_INVALID names the file and the line that cannot be read. */
 FIRN_API FIRN_MUST_CHECK int firn_config_list(firn_workspace *workspace,
                                               int (*on_setting)(void *ctx,
@@ -242,6 +242,18 @@ typedef struct firn_workspace_turn {
     uint64_t number;    /* of the turn in its session, from 1; 0 if the start was not recorded */
 } firn_workspace_turn;
 
+enum { FIRN_WORKSPACE_GIT_BRANCH_SIZE = 256, FIRN_WORKSPACE_GIT_COMMIT_SIZE = 65 };
+
+/* Where HEAD is in the git repository that the workspace, or a directory above it, has. It is read from git's
+ * files; git's own state is never part of a checkpoint. */
+typedef struct firn_workspace_git {
+    char branch
+        [FIRN_WORKSPACE_GIT_BRANCH_SIZE]; /* "main"; "": none (detached), or no repository. Bytes of
+                                                    any encoding, without control characters */
+    char commit
+        [FIRN_WORKSPACE_GIT_COMMIT_SIZE]; /* 40 or 64 hexadecimal digits; "": not known, or none yet */
+} firn_workspace_git;
+
 /* A saved state of the tree. A safety checkpoint is created by a restore, from what it is about to
  * change, or by a revert. It has no number, and "latest" does not count it. */
 typedef struct firn_workspace_checkpoint {
@@ -261,6 +273,7 @@ typedef struct firn_workspace_checkpoint {
     uint64_t skipped;         /* entries that could not be saved; each was reported */
     uint64_t forgotten;       /* paths that firn_workspace_forget removed */
     firn_workspace_turn turn; /* the turn that ended with it, if any */
+    firn_workspace_git git;   /* at that time */
 } firn_workspace_checkpoint;
 
 typedef struct firn_workspace_save_options {
@@ -431,8 +444,8 @@ firn_workspace_list(firn_workspace *workspace, const firn_workspace_list_options
  * - a tag; "latest", the newest that is no safety checkpoint;
  * - "latest~2", "12~1", "v1.0~3": that many before that one, safety checkpoints not counted;
  * - a time, for the newest that was created then or earlier: "10 minutes ago", "an hour ago",
- *   "yesterday", "2026-11-20", "2026-11-20 14:00", "2026-11-20T14:00:05.5+01:00". Times without a zone
- *   are UTC.
+ *   "yesterday", "yesterday 14:00", "14:00", "2026-11-20", "2026-11-20 14:00",
+ *   "2026-11-20T14:00:05.5+01:00". Times without a zone are local (TZ).
  * FIRN_NOT_FOUND if there is no such checkpoint; FIRN_INVALID if it is not a reference; FIRN_CONFLICT if
  * several ids begin with the letters: the error names some of these checkpoints. */
 FIRN_API FIRN_MUST_CHECK int firn_workspace_find(firn_workspace *workspace, const char *reference,
@@ -816,10 +829,18 @@ typedef struct firn_workspace_restore_result {
     uint64_t not_restored; /* not touched: permission, in use, not saved; the notice says why */
     bool is_unsaved;       /* undo: it took back edits that had not been saved before */
     uint64_t steps;        /* undo and redo: as many were taken or brought back (on_step) */
+    /* Where git's HEAD is, which nothing here changes; checkpoint->git is where it was. */
+    firn_workspace_git git;
 } firn_workspace_restore_result;
-#define FIRN_WORKSPACE_RESTORE_RESULT_INIT                                                 \
-    {                                                                                      \
-        sizeof(firn_workspace_restore_result), NULL, {0}, 0, 0, 0, 0, 0, 0, 0, 0, false, 0 \
+#define FIRN_WORKSPACE_RESTORE_RESULT_INIT                                                  \
+    {                                                                                       \
+        sizeof(firn_workspace_restore_result), NULL, {0}, 0, 0, 0, 0, 0, 0, 0, 0, false, 0, \
+        {                                                                                   \
+            {0},                                                                            \
+            {                                                                               \
+                0                                                                           \
+            }                                                                               \
+        }                                                                                   \
     }
 
 /* Makes the workspace, or to_dir, equal to a checkpoint. In place this happens in four steps:

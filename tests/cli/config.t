@@ -8,6 +8,8 @@ Settings: of the user, and of a store.
   save.max-file-size = none   # default
   save.strict        = false  # default
   save.warn-size     = 1G     # default
+  ui.color           = auto   # default
+  ui.pager           = true   # default
   wait               = 60     # default
   $ find $XDG_DATA_HOME $HOME -name config
   $ firn config save.gitignore true
@@ -46,7 +48,7 @@ What a save takes from them.
   5
   2
   $ firn config --json | python3 -c 'import json, sys; print([(s["key"], s["value"], s["source"]) for s in json.load(sys.stdin)["settings"]])'
-  [('gc.auto', 'true', 'default'), ('keep', 'all:1d hourly:7d daily:90d', 'default'), ('save.gitignore', 'true', 'store'), ('save.include-deps', 'true', 'store'), ('save.max-file-size', 'none', 'default'), ('save.strict', 'false', 'default'), ('save.warn-size', '1G', 'default'), ('wait', '60', 'default')]
+  [('gc.auto', 'true', 'default'), ('keep', 'all:1d hourly:7d daily:90d', 'default'), ('save.gitignore', 'true', 'store'), ('save.include-deps', 'true', 'store'), ('save.max-file-size', 'none', 'default'), ('save.strict', 'false', 'default'), ('save.warn-size', '1G', 'default'), ('ui.color', 'auto', 'default'), ('ui.pager', 'true', 'default'), ('wait', '60', 'default')]
   $ firn config --unset save.gitignore && firn config -q --user
   gc.auto = true
   keep = all:1d hourly:7d daily:90d
@@ -55,6 +57,8 @@ What a save takes from them.
   save.max-file-size = none
   save.strict = false
   save.warn-size = 1G
+  ui.color = auto
+  ui.pager = true
   wait = 60
   $ firn config save.gitignore wait --json | python3 -m json.tool >/dev/null
   ! firn: save.gitignore takes true or false
@@ -79,7 +83,7 @@ Where a line is wrong its file counts as if it said nothing. It is named, and co
   6
   firn: settings: <T>/home/.config/firn/config: line 1: a setting is written as key = value
   7
-  firn: settings: <T>/home/.config/firn/config: line 1: there is no setting 'save.git'; there are gc.auto, keep, save.gitignore, save.include-deps, save.max-file-size, save.strict, save.warn-size and wait
+  firn: settings: <T>/home/.config/firn/config: line 1: there is no setting 'save.git'; there are gc.auto, keep, save.gitignore, save.include-deps, save.max-file-size, save.strict, save.warn-size, ui.color, ui.pager and wait
   8
   firn: settings: <T>/home/.config/firn/config: line 1: wait takes a number of seconds from 0 to 2147483647
   9
@@ -87,7 +91,7 @@ Where a line is wrong its file counts as if it said nothing. It is named, and co
   10
   firn: settings: <T>/home/.config/firn/config: line 1: save.strict takes true or false
   11
-  firn: settings: <T>/home/.config/firn/config: line 1: there is no setting ''; there are gc.auto, keep, save.gitignore, save.include-deps, save.max-file-size, save.strict, save.warn-size and wait
+  firn: settings: <T>/home/.config/firn/config: line 1: there is no setting ''; there are gc.auto, keep, save.gitignore, save.include-deps, save.max-file-size, save.strict, save.warn-size, ui.color, ui.pager and wait
   12
   firn: settings: <T>/home/.config/firn/config: line 2: wait is set twice
   hint: until it is corrected nothing in it counts, and nothing expires: edit it, or set anything with firn config --user KEY VALUE
@@ -195,11 +199,11 @@ A check tells of it, and it is no damage. A repair mends it; so does setting any
   ! hint: firn config lists the settings
   [2]
   $ firn config nothing true
-  ! firn: there is no setting 'nothing'; there are gc.auto, keep, save.gitignore, save.include-deps, save.max-file-size, save.strict, save.warn-size and wait
+  ! firn: there is no setting 'nothing'; there are gc.auto, keep, save.gitignore, save.include-deps, save.max-file-size, save.strict, save.warn-size, ui.color, ui.pager and wait
   [2]
   $ firn config --unset
-  ! firn: config: --unset takes a KEY and no VALUE
-  ! usage: firn config [options] [KEY] [VALUE]
+  ! firn: config: --unset takes a SETTING and no VALUE
+  ! usage: firn config [options] [SETTING] [VALUE]
   ! help: firn help config
   [2]
 

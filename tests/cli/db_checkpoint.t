@@ -105,7 +105,7 @@ What cannot be.
   ! firn: a checkpoint cannot be called '12': a letter comes first, then letters, digits and any of ._-+/, but not 'latest', 'now' or 'yesterday', nor four or more letters of k to z alone, which would be an id
   [2]
   $ firn db get app.firn users ada --at yesterday
-  ! firn: there is no checkpoint 'yesterday'
+  ! firn: there is no checkpoint as old as 'yesterday': the first is 1
   [3]
   $ firn db restore app.firn nothing
   ! firn: there is no checkpoint 'nothing'

@@ -111,15 +111,15 @@ On a terminal rows are as wide as the terminal, at any width.
   > sys.stdout.write(text.decode().replace("\r\n", "\n"))
   > sys.exit(process.wait())
   > END
-  $ python3 ../wide.py 40 firn diff 1 2 --stat -q -- src big e
+  $ NO_COLOR=1 python3 ../wide.py 40 firn diff 1 2 --stat -q -- src big e
    big        | 281 ----------------------
    e/empty    | added
    e/new      |  30 +++ added
    src/main.c |  11 +-
-  $ python3 ../wide.py 120 firn diff 2 1 --stat -q -- src big
+  $ NO_COLOR=1 python3 ../wide.py 120 firn diff 2 1 --stat -q -- src big
    big        | 281 ++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++
    src/main.c |  11 ++--
-  $ for columns in 1 5 10 18 20 24 30; do python3 ../wide.py $columns firn diff 1 2 --stat -q -- src/main.c; done
+  $ for columns in 1 5 10 18 20 24 30; do NO_COLOR=1 python3 ../wide.py $columns firn diff 1 2 --stat -q -- src/main.c; done
    ...ain.c | 11 +++---
    ...ain.c | 11 +++---
    ...ain.c | 11 +++---

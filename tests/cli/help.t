@@ -70,6 +70,7 @@ The program explains itself, and every command does.
         --wait SECONDS    wait for another writer (default 60; 0: do not wait)
         --strict          fail if anything would be left out
         --no-pager        print long results without a pager
+        --color WHEN      use colors: always, never or auto (on a terminal)
         --json            print one JSON object
     -q, --quiet           print results only, no summaries or progress
     -h, --help            print help
@@ -88,6 +89,7 @@ The program explains itself, and every command does.
   Environment:
     FIRN_STORE     the store, if --store is not given
     PAGER          for long results on a terminal (or FIRN_PAGER; default: less)
+    NO_COLOR       if it is set, there are no colors, unless they are asked for
     XDG_DATA_HOME  stores are in firn/ in here (default: ~/.local/share)
     XDG_CONFIG_HOME settings are in firn/config in here (default: ~/.config)
   
@@ -211,6 +213,7 @@ The same words whichever way they are asked for, in at most 80 columns; each com
         --store DIR       use the store in DIR
         --wait SECONDS    wait for another writer (default 60; 0: do not wait)
         --strict          fail if anything would be left out
+        --color WHEN      use colors: always, never or auto (on a terminal)
         --json            print one JSON object
     -q, --quiet           print results only, no summaries or progress
     -h, --help            print help
@@ -235,10 +238,10 @@ Options before the command count too; help wins over mistakes after it.
   
   REF names a checkpoint: its number; its id, or at least the first four letters
   of it (in any case); a tag; latest; the Nth before another (latest~2); or a time
-  ("10 minutes ago", 10m). The whole workspace is restored, from any directory in
-  it, unless PATHs are given: then only these, and everything below them, are
-  restored. Paths are relative to the current directory; firn restore 12 .
-  restores the current directory alone.
+  (10m, 14:30, "yesterday 14:30"). The whole workspace is restored, from any
+  directory in it, unless PATHs are given: then only these, and everything below
+  them, are restored. Paths are relative to the current directory; firn restore
+  12 . restores the current directory alone.
   
   Afterwards the tree is that of the checkpoint; files that it does not have are
   removed. Files that rules exclude, those of the checkpoint or today's, are not
@@ -269,6 +272,7 @@ Options before the command count too; help wins over mistakes after it.
         --store DIR       use the store in DIR
         --wait SECONDS    wait for another writer (default 60; 0: do not wait)
         --strict          fail if anything would be left out
+        --color WHEN      use colors: always, never or auto (on a terminal)
         --json            print one JSON object
     -q, --quiet           print results only, no summaries or progress
     -h, --help            print help

@@ -17,12 +17,12 @@ The commits of a git repository become checkpoints: each as git has it, once, ho
   3 commits imported, as 4 to 6; 3 there before
   0 commits imported; 6 there before
   $ firn list
-     6  <id>  2023-11-14 22:13:26 UTC      3,008 files  <any>  many
-     5  <id>  2023-11-14 22:13:28 UTC          6 files  <any>  merged
-     4  <id>  2023-11-14 22:13:24 UTC          5 files  <any>  nothing
-     3  <id>  2023-11-14 22:13:23 UTC          5 files  <any>  types change
-     2  <id>  2023-11-14 22:13:22 UTC          5 files  <any>  second
-     1  <id>  2023-11-14 22:13:21 UTC          6 files  <any>  first<any>
+     6  <id>  2023-11-14 22:13:26      3,008 files  <any>  many
+     5  <id>  2023-11-14 22:13:28          6 files  <any>  merged
+     4  <id>  2023-11-14 22:13:24          5 files  <any>  nothing
+     3  <id>  2023-11-14 22:13:23          5 files  <any>  types change
+     2  <id>  2023-11-14 22:13:22          5 files  <any>  second
+     1  <id>  2023-11-14 22:13:21          6 files  <any>  first<any>
   $ firn show 1 | grep -A3 'with a body'; firn tag | wc -l
   ...
   6

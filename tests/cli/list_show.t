@@ -35,12 +35,12 @@ Listing and showing.
   tree        <hex>
   changes     1 changed, 3 added, 0 removed since 3
   $ firn show 4 --files | awk '{ $2 = "uid"; $3 = "gid"; print }' | sed '/ f$/!s/20..-..-.. ..:..:../TIME/'
-  drwxr-xr-x uid gid 0 TIME UTC dir/
-  drwxrwxrwt uid gid 0 TIME UTC dir/empty/
-  -rws--x--x uid gid 3000 TIME UTC dir/large
+  drwxr-xr-x uid gid 0 TIME dir/
+  drwxrwxrwt uid gid 0 TIME dir/empty/
+  -rws--x--x uid gid 3000 TIME dir/large
   -rw-r----- uid gid 2 <time> f
   lrwxrwxrwx uid gid 0 <time> link -> f
-  -rws--x--x uid gid 3000 TIME UTC z = dir/large
+  -rws--x--x uid gid 3000 TIME z = dir/large
   $ firn show 1 --files --json | python3 -c 'import json, sys; print([e["path"] for e in json.load(sys.stdin)["entries"]])'
   ['f']
   $ firn show | cmp - <(firn show latest)

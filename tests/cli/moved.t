@@ -29,7 +29,7 @@ Inside, too, commands are about the whole workspace; paths narrow them and are r
   > import json, sys
   > print([change["path"] for change in json.load(sys.stdin)["changes"]])'
   ['f', 'sub/deep/h', 'sub/g']
-  $ cd one/sub && firn diff --stat | sed '$d' && firn diff -p -- deep | sed -n '1p' && firn diff && firn show 1 --files | sed 's/.* UTC  //' && cd ../..
+  $ cd one/sub && firn diff --stat | sed '$d' && firn diff -p -- deep | sed -n '1p' && firn diff && firn show 1 --files | sed 's/.*:[0-9][0-9]  //' && cd ../..
    ../f   | 2 +-
    deep/h | 2 +-
    g      | 2 +-

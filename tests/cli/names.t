@@ -6,29 +6,29 @@ Names are bytes: all of them come back, and none gets raw to where a person look
   $ cp -a . ../kept
   $ firn save | sed 's/;.*//'
   1  <id>  21 files, 13 B
-  $ firn show latest --files | awk '{ print substr($0, 59) }' | sed 's/^ *//; s/x\{255\}/x255/'
-  UTC  \033[31m
-  UTC   
-  UTC  "
-  UTC  *
-  UTC  -rf
-  UTC  .hidden
-  UTC  \\
-  UTC  a b
-  UTC  dir\303(/
-  UTC  dir\303(/\377\376
-  UTC  é
-  UTC  new\nline
-  UTC  tab\t
-  UTC  x255
-  UTC  \177
-  UTC  \303(
-  UTC  é
-  UTC  אבג
-  UTC  \342\200\256
-  UTC  😀
-  UTC  \376
-  UTC  \377
+  $ firn show latest --files | awk '{ print substr($0, 59) }' | sed 's/^  //; s/x\{255\}/x255/'
+  \033[31m
+   
+  "
+  *
+  -rf
+  .hidden
+  \\
+  a b
+  dir\303(/
+  dir\303(/\377\376
+  é
+  new\nline
+  tab\t
+  x255
+  \177
+  \303(
+  é
+  אבג
+  \342\200\256
+  😀
+  \376
+  \377
   $ firn show latest --files | LC_ALL=C grep -c $'[\x01-\x08\x0b-\x1f\x7f]'
   0
   [1]

@@ -63,7 +63,7 @@ Commands that change something continue when the output is closed. The exit code
   config gc.auto false 0
   repair 0
   db load app.firn loaded 0
-  $ firn list -q && firn tag | tr -s ' ' | cut -d' ' -f2,7 && firn db get app.firn loaded a; echo
+  $ firn list -q && firn tag | tr -s ' ' | cut -d' ' -f2,6 && firn db get app.firn loaded a; echo
   4
   2
   1

@@ -1,6 +1,7 @@
 On a terminal long results go through a pager.
 
   ? python3 -c 'import os; os.openpty()'
+  $ export NO_COLOR=1
   $ terminal() { python3 $SOURCE/tests/cli/on_terminal.py --of o "$@"; }
   $ echo 1 >f; firn save -q; echo 2 >f; firn save -q -m 'a message that is longer than a narrow terminal'
   1
@@ -35,6 +36,17 @@ Only what prints something has one; one that is left ends the command, and that 
   0
   $ FIRN_PAGER='no-such-pager-here' terminal firn list 2>&1 | grep firn:
   firn: the pager was not found
+
+A setting turns it off. A terminal has colors, unless the environment says otherwise.
+
+  $ firn config ui.pager false; FIRN_PAGER="sed 's/^/paged /'" terminal firn list -n 1 | cut -c1-12; firn config --unset ui.pager
+     3  <any>
+  0
+  $ for with in NO_COLOR= 'NO_COLOR= TERM=dumb' NO_COLOR=1; do env $with PAGER=cat bash -c "python3 $SOURCE/tests/cli/on_terminal.py --of o firn list -n 1" | grep -c $'\e'; done
+  1
+  0
+  0
+  [1]
 
 A row of the log is cut to the terminal.
 

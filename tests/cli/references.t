@@ -119,17 +119,59 @@ Times: the newest checkpoint that is not younger. The second that a list prints 
   $ exact=$(firn show 2 --json | sed 's/.*"created":"\([^"]*\)".*/\1/') && firn show "$exact" | head -n 1
   checkpoint  2
   $ firn show "1 hour ago"
-  ! firn: there is no checkpoint as old as '1 hour ago'
-  ! hint: firn list shows the checkpoints
+  ! firn: there is no checkpoint as old as '1 hour ago': the first is 1
+  ! hint: checkpoint 1 was made <time>; firn list shows all
   [3]
   $ firn show 1999-12-31
-  ! firn: there is no checkpoint as old as '1999-12-31'
-  ! hint: firn list shows the checkpoints
+  ! firn: there is no checkpoint as old as '1999-12-31': the first is 1
+  ! hint: checkpoint 1 was made <time>; firn list shows all
   [3]
   $ firn show 2040-02-30
   ! firn: '2040-02-30' is not a reference to a checkpoint: give its number, at least 4 letters of its id, a name or tag, a time, or 'latest'
   ! hint: firn list shows the checkpoints
   [2]
+
+Local time, in and out. JSON has the offset.
+
+  $ mkdir ../zones && cd ../zones && echo 1 >f && touch -d '2026-01-15 12:00:00 UTC' f && firn save -q
+  1
+  $ for zone in UTC EST5 CET-1 AAA-5:45; do TZ=$zone firn show 1 --files; TZ=$zone firn show 1 --files --json | sed 's/.*"mtime":"\([^"]*\)".*/\1/'; done | sed 's/^-.* 2  //'
+  2026-01-15 12:00:00  f
+  2026-01-15T12:00:00.000000000Z
+  2026-01-15 07:00:00  f
+  2026-01-15T07:00:00.000000000-05:00
+  2026-01-15 13:00:00  f
+  2026-01-15T13:00:00.000000000+01:00
+  2026-01-15 17:45:00  f
+  2026-01-15T17:45:00.000000000+05:45
+  $ for zone in UTC EST5 AAA-13; do
+  >     export TZ=$zone; now=$(date +%s)
+  >     for time in "$(firn list | sed 's/^ *1  [a-z]*  \(.\{19\}\).*/\1/')" "$(date +%H:%M:%S)" "$(date -d '2 seconds' '+%F %T')" 0s; do firn show "$time" | head -n 1; done
+  >     for time in "yesterday $(date +%H:%M)" yesterday 1d "$(date -d '1 hour ago' +%H:%M)" 5m; do firn show "$time" 2>&1 | sed 's/ .[0-9y].*//'; done | sort | uniq -c
+  > done; export TZ=EST5
+  checkpoint  1
+  checkpoint  1
+  checkpoint  1
+  checkpoint  1
+        5 firn: there is no checkpoint as old as
+        5 hint: checkpoint 1 was made
+  checkpoint  1
+  checkpoint  1
+  checkpoint  1
+  checkpoint  1
+        5 firn: there is no checkpoint as old as
+        5 hint: checkpoint 1 was made
+  checkpoint  1
+  checkpoint  1
+  checkpoint  1
+  checkpoint  1
+        5 firn: there is no checkpoint as old as
+        5 hint: checkpoint 1 was made
+  $ firn log --since 1h | wc -l; firn log --until 1h; firn log --since "yesterday 00:00" -q; firn log --until "$(date -d '1 minute' '+%F %T')" -q
+  1
+  no checkpoints
+  1
+  1
 
 Twenty saves in a row: each short id, as the list prints it, is one checkpoint, in every command.
 

@@ -16,7 +16,7 @@ A history as one page of HTML.
   <any>/w
   
   <any>/w
-  3 checkpoints, from <time> to <time>
+  3 checkpoints, from <time> to <time> (UTC-05:00)
   checkpoint: 8 B, <size> added<any>
   open all
   

@@ -8,7 +8,9 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <wchar.h>
 
 #include <cmocka.h>
@@ -235,16 +237,37 @@ sizes_keep_three_places_at_most_and_never_show_1000(void **state)
 }
 
 static void
-times_are_utc_back_to_before_the_epoch(void **state)
+times_are_local_back_to_before_the_epoch(void **state)
 {
     (void)state;
     char out[FIRN_TERM_TEXT_TIME_SIZE];
-    assert_string_equal(firn_term_text_time(0, out), "1970-01-01 00:00:00 UTC");
+    assert_int_equal(setenv("TZ", "UTC", 1), 0);
+    tzset();
+    assert_string_equal(firn_term_text_time(0, out), "1970-01-01 00:00:00");
     assert_string_equal(firn_term_text_rfc3339(978307200123456789, out),
                         "2001-01-01T00:00:00.123456789Z");
     assert_string_equal(firn_term_text_rfc3339(-1, out), "1969-12-31T23:59:59.999999999Z");
     assert_string_equal(firn_term_text_rfc3339(INT64_MIN, out), "1677-09-21T00:12:43.145224192Z");
     assert_string_equal(firn_term_text_rfc3339(INT64_MAX, out), "2262-04-11T23:47:16.854775807Z");
+    assert_string_equal(firn_term_text_zone(0, out), "+00:00");
+    static const struct {
+        const char *zone;
+        const char *local;
+        const char *exact;
+    } local[] = {{"EST5", "2001-01-15 21:00:00", "2001-01-15T21:00:00.000000001-05:00"},
+                 {"CET-1CEST,M3.5.0,M10.5.0/3", "2001-01-16 03:00:00",
+                  "2001-01-16T03:00:00.000000001+01:00"},
+                 {"AAA-5:45", "2001-01-16 07:45:00", "2001-01-16T07:45:00.000000001+05:45"},
+                 {"YYY3:30", "2001-01-15 22:30:00", "2001-01-15T22:30:00.000000001-03:30"},
+                 {"no such zone", "2001-01-16 02:00:00", "2001-01-16T02:00:00.000000001Z"}};
+    for (size_t i = 0; i < sizeof(local) / sizeof(local[0]); i++) {
+        assert_int_equal(setenv("TZ", local[i].zone, 1), 0);
+        tzset();
+        assert_string_equal(firn_term_text_time(979610400000000001, out), local[i].local);
+        assert_string_equal(firn_term_text_rfc3339(979610400000000001, out), local[i].exact);
+    }
+    assert_int_equal(setenv("TZ", "UTC", 1), 0);
+    tzset();
 }
 
 static void
@@ -361,7 +384,7 @@ main(void)
         cmocka_unit_test(what_is_plain_or_text_is_told_at_every_place),
         cmocka_unit_test(numbers_have_commas),
         cmocka_unit_test(sizes_keep_three_places_at_most_and_never_show_1000),
-        cmocka_unit_test(times_are_utc_back_to_before_the_epoch),
+        cmocka_unit_test(times_are_local_back_to_before_the_epoch),
         cmocka_unit_test(only_plain_decimal_numbers_within_bounds_are_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

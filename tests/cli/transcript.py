@@ -41,7 +41,7 @@ import tempfile
 STANDS_FOR = {
     "id": r"[k-z]{8}",
     "ID": r"[k-z]{32}",
-    "time": r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:\.\d{9}Z| UTC)",
+    "time": r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:\.\d{9}(?:Z|[+-]\d\d:\d\d))?",
     "ago": r"(?:\d+ (?:second|minute)s? ago) *",
     "s": r"\d+\.\d\d",
     "n": r"[\d,]+",
@@ -49,7 +49,7 @@ STANDS_FOR = {
     "hex": r"[0-9a-f]+",
     "any": r".*",
 }
-VARYING = re.compile(r"\b\d+ (?:second|minute)s? ago\b *|\b[k-z]{32}\b|\b[k-z]{8}\b|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC|\b\d+\.\d\d s\b|"
+VARYING = re.compile(r"\b\d+ (?:second|minute)s? ago\b *|\b[k-z]{32}\b|\b[k-z]{8}\b|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d|\b\d+\.\d\d s\b|"
                      r"[\d.]+ [KMGT]?B added")
 TIMEOUT_SECONDS = 600
 

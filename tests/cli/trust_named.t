@@ -1,7 +1,7 @@
 A named store is used, whichever user made it; what belongs to version control is neither written nor removed, however
 its name is disguised. Such names are told, and what else there is, is restored.
 
-  $ $HOSTILE $PWD ../store && firn --store ../store list -q && firn --store ../store show 1 --files | awk -F'UTC  ' '{ print $2 }'
+  $ $HOSTILE $PWD ../store && firn --store ../store list -q && firn --store ../store show 1 --files | awk -F':[0-9][0-9]  ' '{ print $2 }'
   2
   1
   .GIT/

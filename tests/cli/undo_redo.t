@@ -110,7 +110,7 @@ The steps, newest first: what was undone, where one is, what can be undone.
   $ echo two >a && firn save -q -m second && echo three >a && echo new >n && firn undo --list
   2
   now       at 2
-  undo 1    not saved                unsaved changes: 1 changed, 0 added, 1 removed
+  undo 1    not saved            unsaved changes: 1 changed, 0 added, 1 removed
   undo 2    <time>  the save of 2 (second): 1 changed, 0 added, 0 removed
   $ firn restore 1 -q && firn undo -q && firn undo -q && firn undo --list
   redo 2    <time>  the restore of 1 (first): 1 changed, 0 added, 1 removed
@@ -131,7 +131,7 @@ The steps, newest first: what was undone, where one is, what can be undone.
   [(True, 2, 'restore', 1, 1), (True, 1, 'edits', 1, None), (False, 1, 'save', 1, 2)] 2 False 1 2
   $ echo four >a && firn undo --list
   now       at 2
-  undo 1    not saved                unsaved changes: 1 changed, 0 added, 0 removed
+  undo 1    not saved            unsaved changes: 1 changed, 0 added, 0 removed
   undo 2    <time>  the save of 2 (second): 1 changed, 0 added, 0 removed
   $ firn undo --list -n; firn undo --limit 3; firn undo --list --limit x
   ! firn: undo: --list changes nothing: it goes with --limit only

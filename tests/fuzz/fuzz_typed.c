@@ -17,7 +17,14 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static const int64_t now_ns = INT64_C(1795183205250000000);
+/* Local time jumps by hours at odd instants. */
+static int64_t
+zone(int64_t since_epoch_s)
+{
+    return since_epoch_s / 100000 % 2 == 0 ? -39600 : 50400;
+}
+
+static const struct firn_reference_clock typed_at = {INT64_C(1795183205250000000), zone};
 
 static void
 read_reference(firn_slice bytes)
@@ -28,7 +35,7 @@ read_reference(firn_slice bytes)
     CHECK(text != NULL);
     memcpy(text, bytes.data, bytes.size);
     text[bytes.size] = '\0';
-    int rc = firn_reference_read(text, now_ns, &read, &err);
+    int rc = firn_reference_read(text, &typed_at, &read, &err);
     bool is_name = firn_reference_is_name(firn_str(text));
     if (rc != FIRN_OK) {
         CHECK(rc == FIRN_INVALID && err.code == rc && !is_name);
@@ -42,6 +49,7 @@ read_reference(firn_slice bytes)
     if (rc == FIRN_OK && read.kind == FIRN_REFERENCE_NUMBER) {
         CHECK(read.number > 0);
     }
+    CHECK(rc != FIRN_OK || read.time_ns >= 0);
     free(text);
 }
 

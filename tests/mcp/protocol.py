@@ -8,6 +8,7 @@ every result of a tool against the schema that tools/list gave for it. Prints wh
 import fcntl
 import json
 import os
+import re
 import select
 import shutil
 import signal
@@ -394,7 +395,7 @@ def test_a_day(home):
     assert nearest["steps"] == [] and nearest["undo_steps"] == 1
     listed = client.call("checkpoint_list", workspace_path=w)["checkpoints"]
     assert [one["message"] for one in listed] == ["second \u00e9", "first"] and listed[0]["id"] == second["snapshot_id"]
-    assert all(one["created_at"].endswith("Z") and one["created_at"][10] == "T" for one in listed)
+    assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}(Z|[+-]\d\d:\d\d)", one["created_at"]) for one in listed)
     log = client.call("checkpoint_log", workspace_path=w)["checkpoints"]
     assert [one["number"] for one in log] == [2, 1] and log[0]["changed"] + log[0]["added"] + log[0]["removed"] > 0
     assert [one["number"] for one in client.call("checkpoint_log", workspace_path=w, limit=1)["checkpoints"]] == [2]

@@ -72,6 +72,13 @@ class Workspace extends Handle {
     return this.#restore(REDO, undefined, options)
   }
 
+  /** What each checkpoint changed, newest first; with paths only those that changed them. */
+  async log (options) {
+    options = object(options)
+    return monitored(options, (monitor) => native.wsLog(this[handle], options.after, options.before, options.paths, options.limit, options.lines,
+      options.renames === false, options.safety, monitor))
+  }
+
   /** The steps that undo() and redo() would take, newest first. */
   async steps (options) {
     options = object(options)

@@ -72,6 +72,7 @@ ws_begin(struct args *args, struct ws_call *self)
     self->end_change = &self->first_change;
     self->end_conflict = &self->first_conflict;
     self->end_step = &self->first_step;
+    self->end_logged = &self->first_logged;
     self->end_item = &self->first_item;
     return arg_handle(args, 0, HANDLE_WORKSPACE, &self->handle);
 }
@@ -127,13 +128,12 @@ pass_progress(void *ctx, const firn_progress *progress)
 }
 
 static napi_value
-changes_to_js(napi_env env, const struct ws_call *self)
+list_to_js(napi_env env, const struct change *change, size_t count)
 {
-    const struct change *change;
     napi_value array = NULL;
     uint32_t i = 0;
-    (void)napi_create_array_with_length(env, self->change_count, &array);
-    for (change = self->first_change; change != NULL && array != NULL; change = change->next) {
+    (void)napi_create_array_with_length(env, count, &array);
+    for (; change != NULL && array != NULL; change = change->next) {
         napi_handle_scope scope = NULL;
         napi_value object = NULL;
         (void)napi_open_handle_scope(env, &scope);
@@ -155,6 +155,12 @@ changes_to_js(napi_env env, const struct ws_call *self)
     return array;
 }
 
+static napi_value
+changes_to_js(napi_env env, const struct ws_call *self)
+{
+    return list_to_js(env, self->first_change, self->change_count);
+}
+
 napi_value
 ws_checkpoint_to_js(napi_env env, const firn_workspace_checkpoint *checkpoint)
 {
@@ -174,6 +180,12 @@ ws_checkpoint_to_js(napi_env env, const firn_workspace_checkpoint *checkpoint)
     set_number(env, object, "addedBytes", (double)checkpoint->added_bytes);
     set_number(env, object, "excluded", (double)checkpoint->excluded);
     set_number(env, object, "skipped", (double)checkpoint->skipped);
+    if (checkpoint->git.branch[0] != '\0') {
+        set_slice(env, object, "gitBranch", firn_str(checkpoint->git.branch));
+    }
+    if (checkpoint->git.commit[0] != '\0') {
+        set_text(env, object, "gitCommit", checkpoint->git.commit);
+    }
     return object;
 }
 
@@ -378,6 +390,104 @@ ws_diff_release(struct call *call)
     struct ws_call *self = (struct ws_call *)(void *)call;
     firn_release(self->as.diff.result.before);
     firn_release(self->as.diff.result.after);
+}
+
+/* ---- history ---- */
+
+static bool
+ws_log_parse(struct args *args, struct call *call)
+{
+    struct ws_call *self = (struct ws_call *)(void *)call;
+    firn_workspace_log_options options = FIRN_WORKSPACE_LOG_OPTIONS_INIT;
+    bool is_without_renames = false;
+    self->as.log.options = options;
+    if (!ws_begin(args, self) || !arg_text_or_none(args, 1, "after", &self->as.log.options.after) ||
+        !arg_text_or_none(args, 2, "before", &self->as.log.options.before) ||
+        !arg_slices(args, 3, "paths", &self->paths, &self->path_count) ||
+        !arg_u64(args, 4, "limit", UINT64_MAX, &self->as.log.left) ||
+        !arg_bool(args, 5, &self->as.log.options.with_lines) ||
+        !arg_bool(args, 6, &is_without_renames) ||
+        !arg_bool(args, 7, &self->as.log.options.include_safety) ||
+        !arg_monitor(args, 8, &self->as.log.options.callbacks)) {
+        return false;
+    }
+    self->as.log.options.find_renames = !is_without_renames;
+    self->as.log.options.paths = self->paths;
+    self->as.log.options.path_count = self->path_count;
+    self->as.log.options.on_difference = on_difference;
+    return true;
+}
+
+/* The changes since the last call become those of the checkpoint. With paths, a checkpoint that changed none of them
+ * is passed over. */
+static int
+on_compared(void *ctx, const firn_workspace_diff_result *result)
+{
+    struct ws_call *self = ctx;
+    if (self->path_count > 0 && self->change_count == 0) {
+        return FIRN_OK;
+    }
+    struct logged *logged = arena_take(&self->call.arena, sizeof(*logged));
+    if (logged == NULL) {
+        return FIRN_NO_MEMORY;
+    }
+    memset(logged, 0, sizeof(*logged));
+    logged->checkpoint = *result->after;
+    logged->result = *result;
+    logged->first_change = self->first_change;
+    logged->change_count = self->change_count;
+    self->first_change = NULL;
+    self->end_change = &self->first_change;
+    self->change_count = 0;
+    if (!ws_keep(self, result->after->message, &logged->checkpoint.message)) {
+        return FIRN_NO_MEMORY;
+    }
+    *self->end_logged = logged;
+    self->end_logged = &logged->next;
+    self->as.log.left--;
+    return self->as.log.left > 0 ? FIRN_OK : FIRN_CANCELLED;
+}
+
+static int
+ws_log_run(struct call *call, firn_error *err)
+{
+    struct ws_call *self = (struct ws_call *)(void *)call;
+    if (self->as.log.left == 0) {
+        return FIRN_OK;
+    }
+    int code =
+        firn_workspace_log(self->handle->object, &self->as.log.options, on_compared, self, err);
+    return code == FIRN_CANCELLED && self->as.log.left == 0 ? FIRN_OK : code;
+}
+
+static napi_value
+ws_log_finish(napi_env env, struct call *call)
+{
+    struct ws_call *self = (struct ws_call *)(void *)call;
+    const struct logged *logged;
+    napi_value array = NULL;
+    uint32_t i = 0;
+    (void)napi_create_array(env, &array);
+    for (logged = self->first_logged; logged != NULL && array != NULL; logged = logged->next) {
+        const firn_workspace_diff_result *result = &logged->result;
+        napi_handle_scope scope = NULL;
+        napi_value object = NULL;
+        (void)napi_open_handle_scope(env, &scope);
+        (void)napi_create_object(env, &object);
+        set_checkpoint(env, object, "checkpoint", &logged->checkpoint);
+        set_counts(env, object, result->added, result->changed, result->removed);
+        set_number(env, object, "renamed", (double)result->renamed);
+        set_number(env, object, "timesOnly", (double)result->times_only);
+        if (self->as.log.options.with_lines) {
+            set_number(env, object, "linesAdded", (double)result->lines_added);
+            set_number(env, object, "linesRemoved", (double)result->lines_removed);
+        }
+        set_value(env, object, "changes",
+                  list_to_js(env, logged->first_change, logged->change_count));
+        (void)napi_set_element(env, array, i++, object);
+        (void)napi_close_handle_scope(env, scope);
+    }
+    return array;
 }
 
 /* ---- steps of undo and redo ---- */
@@ -680,6 +790,7 @@ const struct call_kind workspace_calls[] = {
      ws_diff_release},
     {"wsRestore", sizeof(struct ws_call), CALL_IN_LANE, ws_restore_parse, ws_restore_run,
      ws_restore_finish, ws_restore_release},
+    {"wsLog", sizeof(struct ws_call), CALL_IN_LANE, ws_log_parse, ws_log_run, ws_log_finish, NULL},
     {"wsSteps", sizeof(struct ws_call), CALL_IN_LANE, ws_steps_parse, ws_steps_run, ws_steps_finish,
      ws_steps_release},
     {"wsRevert", sizeof(struct ws_call), CALL_IN_LANE, ws_revert_parse, ws_revert_run,

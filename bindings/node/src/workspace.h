@@ -31,6 +31,14 @@ struct step {
     firn_workspace_turn turn;
 };
 
+struct logged {
+    struct logged *next;
+    firn_workspace_checkpoint checkpoint; /* its message is in the call */
+    firn_workspace_diff_result result;    /* only its counts */
+    struct change *first_change;
+    size_t change_count;
+};
+
 struct item {
     struct item *next;
     firn_workspace_checkpoint checkpoint;
@@ -53,6 +61,8 @@ struct ws_call {
     struct conflict **end_conflict;
     struct step *first_step;
     struct step **end_step;
+    struct logged *first_logged;
+    struct logged **end_logged;
     struct item *first_item;
     struct item **end_item;
     firn_workspace_checkpoint *checkpoint;
@@ -69,6 +79,10 @@ struct ws_call {
             firn_workspace_diff_options options;
             firn_workspace_diff_result result;
         } diff;
+        struct {
+            firn_workspace_log_options options;
+            uint64_t left; /* of what is wanted */
+        } log;
         struct {
             firn_workspace_restore_options options;
             firn_workspace_restore_result result;

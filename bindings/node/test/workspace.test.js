@@ -55,6 +55,25 @@ test('save, status, diff, restore, undo', async (t) => {
   await assert.rejects(opened.resume(), code('FIRN_NOT_FOUND'))
 })
 
+test('log, and where HEAD of git was', async (t) => {
+  const { opened, root } = await workspace(t)
+  const { checkpoint } = await opened.save('first')
+  fs.writeFileSync(path.join(root, 'a.txt'), 'one\n2\n')
+  fs.renameSync(path.join(root, 'src', 'b.txt'), path.join(root, 'src', 'c.txt'))
+  fs.mkdirSync(path.join(root, '.git'))
+  fs.writeFileSync(path.join(root, '.git', 'HEAD'), 'ref: refs/heads/main\n')
+  const saved = (await opened.save('moved')).checkpoint
+  assert.deepStrictEqual([saved.gitBranch, saved.gitCommit, checkpoint.gitBranch], ['main', undefined, undefined])
+  const [newest, oldest] = await opened.log({ lines: true })
+  assert.deepStrictEqual([newest.checkpoint.message, newest.changed, newest.renamed, newest.linesAdded, newest.linesRemoved], ['moved', 1, 1, 1, 1])
+  assert.deepStrictEqual(newest.changes.map(({ kind, path }) => [kind, path]).sort(), [['changed', 'a.txt'], ['renamed', 'src/c.txt']])
+  assert.deepStrictEqual([oldest.checkpoint.id, oldest.added, oldest.changes.length > 1], [checkpoint.id, 2, true])
+  assert.deepStrictEqual((await opened.log({ paths: ['a.txt'], limit: 1, renames: false })).map(({ changed, linesAdded }) => [changed, linesAdded]), [[1, undefined]])
+  assert.deepStrictEqual((await opened.log({ after: '1' })).map(({ checkpoint }) => checkpoint.number), [1])
+  assert.deepStrictEqual([await opened.log({ limit: 0 }), await opened.log({ paths: ['none'] })], [[], []])
+  await assert.rejects(opened.log({ after: '99' }), code('FIRN_NOT_FOUND'))
+})
+
 test('list, find, tags, entries, contents, pins, deleting, upkeep', async (t) => {
   const { opened, root, place } = await workspace(t)
   await opened.save('one')

@@ -80,13 +80,14 @@ fp_saved_checkpoint(const firn_workspace_checkpoint *checkpoint)
     return fp_result(
         "SavedTree",
         Py_BuildValue(
-            "(KsOLNsKKKKKKK)", (unsigned long long)checkpoint->number, checkpoint->id,
+            "(KsOLNsKKKKKKKNz)", (unsigned long long)checkpoint->number, checkpoint->id,
             checkpoint->is_safety ? Py_True : Py_False, (long long)checkpoint->created_ns,
             text_of(checkpoint->message), root, (unsigned long long)checkpoint->files,
             (unsigned long long)checkpoint->directories, (unsigned long long)checkpoint->bytes,
             (unsigned long long)checkpoint->new_objects,
             (unsigned long long)checkpoint->added_bytes, (unsigned long long)checkpoint->excluded,
-            (unsigned long long)checkpoint->skipped));
+            (unsigned long long)checkpoint->skipped, text_or_none(firn_str(checkpoint->git.branch)),
+            checkpoint->git.commit[0] != '\0' ? checkpoint->git.commit : NULL));
 }
 
 PyObject *
@@ -145,6 +146,25 @@ fp_saved_difference(const firn_workspace_difference *difference)
     }
     return change_object(&difference->change, PyLong_FromUnsignedLongLong(difference->lines_added),
                          PyLong_FromUnsignedLongLong(difference->lines_removed));
+}
+
+PyObject *
+fp_saved_logged(const firn_workspace_diff_result *result, bool with_lines, PyObject *changes)
+{
+    PyObject *lines[2] = {Py_None, Py_None};
+    if (with_lines) {
+        lines[0] = PyLong_FromUnsignedLongLong(result->lines_added);
+        lines[1] = PyLong_FromUnsignedLongLong(result->lines_removed);
+    } else {
+        Py_INCREF(Py_None);
+        Py_INCREF(Py_None);
+    }
+    return fp_result(
+        "Logged",
+        Py_BuildValue("(NKKKKKNNO)", fp_saved_checkpoint(result->after),
+                      (unsigned long long)result->added, (unsigned long long)result->changed,
+                      (unsigned long long)result->removed, (unsigned long long)result->renamed,
+                      (unsigned long long)result->times_only, lines[0], lines[1], changes));
 }
 
 PyObject *

@@ -301,6 +301,106 @@ workspace_diff(PyObject *self, PyObject *args, PyObject *keywords)
     return out;
 }
 
+/* ---- history ---- */
+
+struct history {
+    struct fp_visit visit; /* collects what is logged */
+    PyObject *changes;     /* of the present checkpoint */
+    bool has_paths;
+    bool with_lines;
+    uint64_t left; /* of what is wanted */
+};
+
+static int
+log_difference(void *ctx, const firn_workspace_difference *difference)
+{
+    struct history *history = ctx;
+    fp_visit_lock(&history->visit);
+    PyObject *change = fp_saved_difference(difference);
+    int rc = change != NULL ? PyList_Append(history->changes, change) : -1;
+    Py_XDECREF(change);
+    return rc == 0 ? fp_visit_done(&history->visit) : fp_visit_fail(&history->visit);
+}
+
+static int
+log_compared(void *ctx, const firn_workspace_diff_result *result)
+{
+    struct history *history = ctx;
+    fp_visit_lock(&history->visit);
+    if (history->has_paths && PyList_Size(history->changes) == 0) {
+        return fp_visit_done(&history->visit);
+    }
+    PyObject *fresh = PyList_New(0);
+    if (fresh == NULL) {
+        return fp_visit_fail(&history->visit);
+    }
+    int code = fp_visit_append(&history->visit,
+                               fp_saved_logged(result, history->with_lines, history->changes));
+    fp_visit_lock(&history->visit);
+    Py_DECREF(history->changes);
+    history->changes = fresh;
+    (void)fp_visit_done(&history->visit);
+    history->left--;
+    return code == FIRN_OK && history->left == 0 ? FIRN_CANCELLED : code;
+}
+
+static PyObject *
+workspace_log(PyObject *self, PyObject *args, PyObject *keywords)
+{
+    static char *names[] = {"paths",   "after",  "before",   "limit",  "lines",
+                            "renames", "safety", "progress", "notice", NULL};
+    PyObject *paths = Py_None, *after = Py_None, *before = Py_None, *limit = Py_None,
+             *on_progress = Py_None, *on_notice = Py_None, *out = NULL;
+    int lines = 0, renames = 1, safety = 0;
+    struct call call;
+    struct history history = {.left = UINT64_MAX};
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|O$OOOpppOO", names, &paths, &after, &before,
+                                     &limit, &lines, &renames, &safety, &on_progress, &on_notice)) {
+        return NULL;
+    }
+    if (limit != Py_None) {
+        history.left = PyLong_AsUnsignedLongLong(limit);
+        if (PyErr_Occurred() != NULL || history.left == 0) {
+            return PyErr_Occurred() != NULL ? NULL : PyList_New(0);
+        }
+    }
+    firn_workspace *workspace = NULL;
+    if (call_init(&call, after, before, paths, on_progress, on_notice) &&
+        (history.changes = PyList_New(0)) != NULL &&
+        (workspace = fp_workspace_begin(self)) != NULL) {
+        firn_workspace_log_options options = FIRN_WORKSPACE_LOG_OPTIONS_INIT;
+        options.after = call.reference;
+        options.before = call.before;
+        options.paths = call.paths.items;
+        options.path_count = call.paths.count;
+        options.with_lines = lines != 0;
+        options.find_renames = renames != 0;
+        options.include_safety = safety != 0;
+        options.on_difference = log_difference;
+        options.callbacks = fp_progress_callbacks(&call.progress);
+        history.visit.list = call.visit.list;
+        history.has_paths = call.paths.count > 0;
+        history.with_lines = lines != 0;
+        firn_error err;
+        int code;
+        FP_VISITED(code, &history.visit,
+                   firn_workspace_log(workspace, &options, log_compared, &history, &err));
+        fp_workspace_end(self);
+        if (code == FIRN_CANCELLED && history.left == 0 && call.progress.type == NULL) {
+            code = FIRN_OK;
+        }
+        bool is_done = call.progress.type != NULL ? fp_progress_end(&call.progress, code, &err)
+                                                  : fp_visit_end(&history.visit, code, &err);
+        if (is_done) {
+            out = call.visit.list;
+            call.visit.list = NULL;
+        }
+    }
+    Py_CLEAR(history.changes);
+    call_deinit(&call);
+    return out;
+}
+
 /* ---- going back ---- */
 
 enum back { RESTORE, UNDO, REDO, RESUME };
@@ -697,6 +797,10 @@ static PyMethodDef methods[] = {
               "since an agent's last turn began."),
     FP_METHOD("redo", workspace_redo, FP_KEYWORDS,
               "redo(...) -> RestoredTree\n\nBrings back what the last undo() took away."),
+    FP_METHOD("log", workspace_log, FP_KEYWORDS,
+              "log(paths=None, *, after=None, before=None, limit=None, lines=False, renames=True, "
+              "safety=False, progress=None, notice=None) -> list[Logged]\n\nWhat each checkpoint "
+              "changed, newest first; with paths only those that changed them."),
     FP_METHOD("steps", workspace_steps, FP_KEYWORDS,
               "steps(limit=None, *, gitignore=False, max_size=0, threads=0, progress=None, "
               "notice=None) -> list[Step]\n\nThe steps that undo() and redo() would take, newest "

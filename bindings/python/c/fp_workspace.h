@@ -44,6 +44,9 @@ PyObject *fp_saved_change(const firn_workspace_change *change);
 PyObject *fp_saved_difference(const firn_workspace_difference *difference);
 /* `changes` is a list that was collected. */
 PyObject *fp_saved_step(const firn_workspace_step *step);
+/* `changes` is borrowed. */
+PyObject *fp_saved_logged(const firn_workspace_diff_result *result, bool with_lines,
+                          PyObject *changes);
 PyObject *fp_saved_restored(const firn_workspace_restore_result *result, PyObject *changes,
                             PyObject *steps);
 PyObject *fp_saved_reverted(const firn_workspace_revert_result *result, PyObject *changes);

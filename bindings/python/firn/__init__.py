@@ -64,6 +64,7 @@ from ._results import (
     Hit,
     ImportResult,
     KeyspaceSize,
+    Logged,
     Notice,
     Progress,
     Restored,
@@ -82,7 +83,7 @@ __version__ = version()
 __all__ = [
     "Batch", "Busy", "Cancelled", "Change", "CheckResult", "Checkpoint", "Closed", "Collected", "Column", "Conflict", "Corrupt",
     "Denied", "Difference", "Entry", "Error", "Exists", "Failed", "Hit", "ImportResult", "InputOutput", "Internal", "Invalid",
-    "Iterator", "Keyspace", "KeyspaceSize", "Limit", "Locked", "Misuse", "Newer", "NoMemory", "NoSpace", "NotFound", "Notice",
+    "Iterator", "Keyspace", "KeyspaceSize", "Limit", "Locked", "Logged", "Misuse", "Newer", "NoMemory", "NoSpace", "NotFound", "Notice",
     "Progress", "ReadOnly", "Restored", "RestoredTree", "Reverted", "RowDifference", "Saved", "SavedTree", "Scan", "Snapshot",
     "Step", "Store", "Table", "Tag", "Transaction", "Unsupported", "Untrusted", "Workspace", "destroy", "import_store", "load_sqlite",
     "memory", "number", "number_of", "open", "version",

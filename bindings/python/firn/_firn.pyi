@@ -18,6 +18,7 @@ from ._results import (
     Hit,
     ImportResult,
     KeyspaceSize,
+    Logged,
     Notice,
     Progress,
     Restored,
@@ -436,6 +437,19 @@ class Workspace:
         progress: _OnProgress = None,
         notice: _OnNotice = None,
     ) -> RestoredTree: ...
+    def log(
+        self,
+        paths: _Paths = None,
+        *,
+        after: Optional[_Reference] = None,
+        before: Optional[_Reference] = None,
+        limit: Optional[int] = None,
+        lines: bool = False,
+        renames: bool = True,
+        safety: bool = False,
+        progress: _OnProgress = None,
+        notice: _OnNotice = None,
+    ) -> list[Logged]: ...
     def steps(
         self,
         limit: Optional[int] = None,

@@ -127,7 +127,8 @@ class ImportResult(NamedTuple):
 
 
 class SavedTree(NamedTuple):
-    """A checkpoint of a workspace. number is 0 for a safety checkpoint."""
+    """A checkpoint of a workspace. number is 0 for a safety checkpoint. git_branch and git_commit are where HEAD was, if there was
+    a git repository."""
 
     number: int
     id: str
@@ -142,6 +143,8 @@ class SavedTree(NamedTuple):
     added_bytes: int
     excluded: int
     skipped: int
+    git_branch: Optional[str]
+    git_commit: Optional[str]
 
     @property
     def created(self) -> datetime.datetime:
@@ -187,6 +190,21 @@ class Change(NamedTuple):
     what: int
     lines_added: Optional[int]
     lines_removed: Optional[int]
+
+
+class Logged(NamedTuple):
+    """What a checkpoint changed, compared with the one before it. The counts are of files; times_only counts those of which only the
+    time differs. Lines are None unless they were asked for."""
+
+    checkpoint: SavedTree
+    added: int
+    changed: int
+    removed: int
+    renamed: int
+    times_only: int
+    lines_added: Optional[int]
+    lines_removed: Optional[int]
+    changes: list[Change]
 
 
 class Step(NamedTuple):

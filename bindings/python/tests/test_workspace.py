@@ -57,6 +57,17 @@ def test_save_change_restore_undo(ws, tree):
     assert (step.kind, step.checkpoint.number, step.is_redo, step.agent, undone.is_unsaved) == ("restore", 1, False, None, False)
     assert (step.added, step.changed, step.removed) == (1, 1, 1) and step.time_ns > first.checkpoint.created_ns
     assert [(each.kind, each.is_redo) for each in ws.steps()] == [("restore", True), ("save", False)] and ws.steps(0) == []
+    second_logged, first_logged = ws.log(lines=True)
+    assert second_logged.checkpoint.number == 2 and (second_logged.added, second_logged.changed, second_logged.removed) == (1, 1, 1)
+    assert (second_logged.lines_added, second_logged.lines_removed) == (3, 1) and len(second_logged.changes) >= 3
+    assert first_logged.checkpoint == first.checkpoint and first_logged.added == 3
+    assert [one.checkpoint.number for one in ws.log("sub")] == [2, 1] and [one.lines_added for one in ws.log(limit=1)] == [None]
+    assert ws.log(limit=0) == [] and [one.checkpoint.number for one in ws.log(after=1)] == [1]
+    assert [one.checkpoint.number for one in ws.log(before=1)] == [2] and len(ws.log(safety=True)) > 2
+    with pytest.raises(firn.NotFound):
+        ws.log(after=9)
+    with pytest.raises(ZeroDivisionError):
+        ws.log(notice=lambda _: None, progress=lambda _: 1 // 0)
     with pytest.raises(firn.NotFound):
         ws.undo(last_turn=True)
     assert ws.redo().checkpoint.number == 1 and not (tree / "new").exists()

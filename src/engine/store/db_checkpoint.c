@@ -166,6 +166,21 @@ find_time(const struct firn_history *history, int64_t time_ns)
     return found;
 }
 
+/* The first one by time that is no safety checkpoint, or NULL. */
+static const struct firn_db_checkpoint *
+find_first(const struct firn_history *history)
+{
+    const struct firn_db_checkpoint *found = NULL;
+    for (size_t i = firn_history_count(history); i > 0; i--) {
+        const struct firn_db_checkpoint *checkpoint = firn_history_at(history, i - 1);
+        if (!firn_history_is_safety(checkpoint) &&
+            (found == NULL || checkpoint->created_ns < found->created_ns)) {
+            found = checkpoint;
+        }
+    }
+    return found;
+}
+
 /* *out is NULL if there is none. */
 static int
 find_base(const struct firn_history *history, const struct firn_reference *read,
@@ -193,7 +208,8 @@ find_base(const struct firn_history *history, const struct firn_reference *read,
 
 /* As firn_db_checkpoint_find. *out belongs to the history. */
 static int
-checkpoint_name_resolve(const struct firn_history *history, const char *reference, int64_t now_ns,
+checkpoint_name_resolve(const struct firn_history *history, const char *reference,
+                        const struct firn_reference_clock *clock,
                         const struct firn_db_checkpoint **out, firn_error *err)
 {
     struct firn_reference read;
@@ -203,7 +219,7 @@ checkpoint_name_resolve(const struct firn_history *history, const char *referenc
     /* Other programs may have given names that look like another kind of reference here. */
     const struct firn_db_checkpoint *named =
         reference[0] == '\0' ? NULL : firn_history_find_name(history, firn_str(reference));
-    rc = firn_reference_read(reference, now_ns, &read, err);
+    rc = firn_reference_read(reference, clock, &read, err);
     if (rc == FIRN_INVALID && named != NULL) {
         *out = named;
         return FIRN_OK;
@@ -218,6 +234,11 @@ checkpoint_name_resolve(const struct firn_history *history, const char *referenc
                               reference, named->number, id);
     }
     FIRN_TRY(find_base(history, &read, reference, &found, err));
+    if (found == NULL && read.kind == FIRN_REFERENCE_TIME && find_first(history) != NULL) {
+        return firn_error_set(err, FIRN_NOT_FOUND,
+                              "there is no checkpoint as old as '%s': the first is %" PRIu64,
+                              reference, find_first(history)->number);
+    }
     if (found == NULL) {
         return refuse_missing(reference, err);
     }
@@ -459,9 +480,9 @@ firn_db_checkpoint_find(struct firn_db *db, const char *reference,
                         struct firn_db_checkpoint_info *out, firn_error *err)
 {
     const struct firn_db_checkpoint *found;
-    int64_t now_ns = firn_os_now_ns(db->os);
+    struct firn_reference_clock clock = {firn_os_now_ns(db->os), firn_os_zone};
     firn_os_mutex_lock(&db->state_mutex);
-    int rc = checkpoint_name_resolve(&firn_db_image(db)->history, reference, now_ns, &found, err);
+    int rc = checkpoint_name_resolve(&firn_db_image(db)->history, reference, &clock, &found, err);
     if (rc == FIRN_OK) {
         describe(found, out);
     }

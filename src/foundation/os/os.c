@@ -18,6 +18,7 @@
 #include <errno.h>
 #include <sched.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/check.h"
@@ -416,6 +417,14 @@ int64_t
 firn_os_now_ns(struct firn_os *os)
 {
     return os->ops->now_ns(os);
+}
+
+int64_t
+firn_os_zone(int64_t since_epoch_s)
+{
+    time_t seconds = (time_t)since_epoch_s;
+    struct tm parts;
+    return localtime_r(&seconds, &parts) != NULL ? parts.tm_gmtoff : 0;
 }
 
 static struct firn_os *

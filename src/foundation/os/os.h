@@ -261,7 +261,9 @@ FIRN_MUST_CHECK int firn_os_xattr_remove(struct firn_os_node node, const char *a
 
 /* ---- clocks, randomness, machine ---- */
 
-int64_t firn_os_now_ns(struct firn_os *os);       /* since the epoch */
+int64_t firn_os_now_ns(struct firn_os *os); /* since the epoch */
+/* How many seconds the local time of this process (TZ) is ahead of UTC then; 0 if unknown. */
+int64_t firn_os_zone(int64_t since_epoch_s);
 int64_t firn_os_monotonic_ns(struct firn_os *os); /* from an arbitrary start */
 void firn_os_sleep_ns(struct firn_os *os, int64_t duration_ns);
 /* Yields to other threads; false in simulation, where there are none. */

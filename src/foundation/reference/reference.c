@@ -141,10 +141,11 @@ read_base(firn_slice text, struct firn_reference *out)
 }
 
 int
-firn_reference_read(const char *text, int64_t now_ns, struct firn_reference *out, firn_error *err)
+firn_reference_read(const char *text, const struct firn_reference_clock *clock,
+                    struct firn_reference *out, firn_error *err)
 {
     *out = (struct firn_reference){0};
-    if (firn_reference_time_read(text, now_ns, &out->time_ns)) {
+    if (firn_reference_time_read(text, clock, &out->time_ns)) {
         DCHECK(count_meanings(firn_str(text)) == 0); /* (I1) */
         out->kind = FIRN_REFERENCE_TIME;
         return FIRN_OK;

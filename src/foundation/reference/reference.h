@@ -41,8 +41,15 @@ struct firn_reference {
     uint64_t back; /* how many checkpoints before the one that the base names */
 };
 
-/* now_ns is what "ago" counts from. FIRN_INVALID if the text is not a reference. */
-FIRN_MUST_CHECK int firn_reference_read(const char *text, int64_t now_ns,
+/* What times are read by. */
+struct firn_reference_clock {
+    int64_t now_ns; /* what "ago" counts from */
+    /* How many seconds local time is ahead of UTC then. NULL: local time is UTC. */
+    int64_t (*zone)(int64_t since_epoch_s);
+};
+
+/* FIRN_INVALID if the text is not a reference. */
+FIRN_MUST_CHECK int firn_reference_read(const char *text, const struct firn_reference_clock *clock,
                                         struct firn_reference *out, firn_error *err);
 
 /* Whether a checkpoint may have this name: 1 to 255 ASCII letters, digits and any of "._-+/",
@@ -53,19 +60,21 @@ bool firn_reference_is_name(firn_slice name);
 /* Points in time, as a user types them.
  *
  *   time := count " "? unit " ago"? | ("a" | "an") " " unit " ago" | "yesterday" | "now"
- *         | date | date (" " | "T") clock (" "? zone)?
+ *         | clock | "yesterday " clock | date | date (" " | "T") clock (" "? zone)?
  *   unit := second minute hour day week month year, each also with "s"; s sec secs m min mins h hr
  *           hrs d w
  *   date := YYYY-MM-DD, 1970 to 2261
  *   clock := HH:MM | HH:MM:SS | HH:MM:SS.fraction of up to nine digits
  *   zone := "Z" | "UTC" | ("+" | "-") HH | ("+" | "-") HH:MM | ("+" | "-") HHMM
  *
- * Without a zone a time is UTC. Months and years are those of the calendar: a month before the 31st
- * of May is the 30th of April. A time before 1970 counts as the first instant of
- * 1970. */
+ * Without a zone a time is local: of two instants with the same local time, when clocks are set back, the
+ * later one. A clock alone is the last such time that has begun; "yesterday" alone is 24 hours ago. Months
+ * and years are those of the calendar, in UTC: a month before the 31st of May is the 30th of April. A time
+ * before 1970 counts as the first instant of 1970. */
 
 /* The last instant that the text can mean, in nanoseconds since the epoch: a clock without a
  * fraction means all of its second. False, and nothing written, if the text is not a time. */
-bool firn_reference_time_read(const char *text, int64_t now_ns, int64_t *out);
+bool firn_reference_time_read(const char *text, const struct firn_reference_clock *clock,
+                              int64_t *out);
 
 #endif

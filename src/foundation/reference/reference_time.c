@@ -6,8 +6,11 @@
  * checkpoint was made somewhere within its second. So a time means all of its second, and a printed
  * time finds the checkpoint for which it was printed (I2).
  *
- * Nothing here uses a locale or the machine's time zone: what a reference means must not depend on
- * where it is typed. The text is parsed from left to right by small readers, each of which either
+ * Nothing here uses a locale, and the time zone is the caller's: a function that says how far local time is
+ * ahead of UTC at an instant. From a local time to an instant is the other direction. A zone changes at most
+ * once within a day, so the answers for a day before and a day after are the only two that can hold. Of an
+ * hour that clocks repeat, the later one is meant: the time means all that it can (I2). An hour that they
+ * leave out is read as if they had not. The text is parsed from left to right by small readers, each of which either
  * takes its part and advances, or fails; at the end nothing may be left over (I3). Every number has
  * few digits, so sums stay far within 64 bits; the one multiplication that could overflow is
  * preceded by a comparison.
@@ -279,36 +282,91 @@ take_zone(const char **at, int64_t *out_seconds)
     return true;
 }
 
+static int64_t
+zone_at(const struct firn_reference_clock *clock, int64_t since_epoch_s)
+{
+    return clock->zone != NULL ? clock->zone(since_epoch_s) : 0;
+}
+
+/* The instant at which local clocks show this, in seconds as if it were UTC. */
+static int64_t
+instant_of(const struct firn_reference_clock *clock, int64_t local_s)
+{
+    int64_t before = local_s - zone_at(clock, local_s - DAY_SECONDS);
+    int64_t after = local_s - zone_at(clock, local_s + DAY_SECONDS);
+    bool holds_before = before + zone_at(clock, before) == local_s;
+    bool holds_after = after + zone_at(clock, after) == local_s;
+    if (holds_before == holds_after) {
+        return before > after ? before : after;
+    }
+    return holds_before ? before : after;
+}
+
+static int64_t
+today(const struct firn_reference_clock *clock)
+{
+    int64_t now_s = clock->now_ns / second_ns;
+    return (now_s + zone_at(clock, now_s)) / DAY_SECONDS;
+}
+
 static bool
-read_date(const char *at, int64_t *out)
+read_date(const char *at, const struct firn_reference_clock *clock, int64_t *out)
 {
     int64_t days;
     int64_t clock_ns = second_ns - 1;
     int64_t zone_seconds = 0;
+    bool is_local = true;
     if (!take_date(&at, &days)) {
         return false;
     }
     if (take(&at, " ") || take(&at, "T")) {
-        if (!take_clock(&at, &clock_ns) || !take_zone(&at, &zone_seconds)) {
+        if (!take_clock(&at, &clock_ns)) {
+            return false;
+        }
+        is_local = *at == '\0';
+        if (!take_zone(&at, &zone_seconds)) {
             return false;
         }
     }
     if (*at != '\0') {
         return false;
     }
-    *out = (days * DAY_SECONDS - zone_seconds) * second_ns + clock_ns;
+    int64_t seconds = days * DAY_SECONDS + clock_ns / second_ns;
+    *out = (is_local ? instant_of(clock, seconds) : seconds - zone_seconds) * second_ns +
+           clock_ns % second_ns;
+    return true;
+}
+
+/* "14:30", "yesterday 14:30" */
+static bool
+read_clock(const char *at, const struct firn_reference_clock *clock, int64_t *out)
+{
+    int64_t clock_ns;
+    bool is_yesterday = take(&at, "yesterday ");
+    if (!take_clock(&at, &clock_ns) || *at != '\0') {
+        return false;
+    }
+    int64_t days = today(clock) - (is_yesterday ? 1 : 0);
+    int64_t local_s = days * DAY_SECONDS + clock_ns / second_ns;
+    int64_t seconds = instant_of(clock, local_s);
+    if (seconds > clock->now_ns / second_ns) {
+        seconds = instant_of(clock, local_s - DAY_SECONDS);
+    }
+    *out = seconds * second_ns + clock_ns % second_ns;
     return true;
 }
 
 bool
-firn_reference_time_read(const char *text, int64_t now_ns, int64_t *out)
+firn_reference_time_read(const char *text, const struct firn_reference_clock *clock, int64_t *out)
 {
-    if (strcmp(text, "now") == 0) {
-        *out = now_ns;
-        return true;
-    }
+    int64_t read = clock->now_ns;
     if (strcmp(text, "yesterday") == 0) {
-        return read_ago("1 day ago", now_ns, out);
+        text = "1 day ago";
     }
-    return read_date(text, out) || read_ago(text, now_ns, out);
+    if (strcmp(text, "now") != 0 && !read_date(text, clock, &read) &&
+        !read_clock(text, clock, &read) && !read_ago(text, clock->now_ns, &read)) {
+        return false;
+    }
+    *out = read > 0 ? read : 0;
+    return true;
 }

@@ -90,6 +90,8 @@ static const struct firn_command_global globals[] = {
      FIRN_COMMAND_USES_LOCK},
     {{"strict", 0, NULL, "fail if anything would be left out"}, FIRN_COMMAND_USES_STRICT},
     {{"no-pager", 0, NULL, "print long results without a pager"}, FIRN_COMMAND_USES_PAGER},
+    {{"color", 0, "WHEN", "use colors: always, never or auto (on a terminal)"},
+     FIRN_COMMAND_USES_COLOUR},
     {{"json", 0, NULL, "print one JSON object"}, 0},
     {{"quiet", 'q', NULL, "print results only, no summaries or progress"}, 0},
     {{"help", 'h', NULL, "print help"}, 0},
@@ -112,6 +114,7 @@ static const struct firn_command_note exit_codes[] = {
 static const struct firn_command_note environment[] = {
     {"FIRN_STORE", "the store, if --store is not given"},
     {"PAGER", "for long results on a terminal (or FIRN_PAGER; default: less)"},
+    {"NO_COLOR", "if it is set, there are no colors, unless they are asked for"},
     {"XDG_DATA_HOME", "stores are in firn/ in here (default: ~/.local/share)"},
     {"XDG_CONFIG_HOME", "settings are in firn/config in here (default: ~/.config)"},
     {NULL, NULL},

@@ -188,6 +188,8 @@ take_global(struct firn_cli *cli, const char *name, const char *value, bool *out
         cli->no_pager = true;
     } else if (strcmp(name, "wait") == 0) {
         return read_wait(cli, value);
+    } else if (strcmp(name, "color") == 0) {
+        cli->colour = value;
     } else if (value[0] == '\0') {
         return firn_command_misused(cli, "--%s needs a directory", name);
     } else if (strcmp(name, "store") == 0) {
@@ -381,6 +383,9 @@ run_command(struct parse *parse, int argc, char **argv)
     }
     if (exit_code == FIRN_EXIT_OK) {
         exit_code = check_argument_count(cli);
+    }
+    if (exit_code == FIRN_EXIT_OK && !firn_term_colour_choose(cli->colour)) {
+        exit_code = firn_command_misused(cli, "--color is always, never or auto");
     }
     if (exit_code == FIRN_EXIT_OK) {
         if (cli->json) {

@@ -26,7 +26,8 @@ enum firn_command_uses {
     FIRN_COMMAND_USES_WORKSPACE = 1, /* --directory and --store */
     FIRN_COMMAND_USES_LOCK = 2,      /* --wait */
     FIRN_COMMAND_USES_STRICT = 4,    /* --strict */
-    FIRN_COMMAND_USES_PAGER = 8      /* --no-pager: long results go through a pager */
+    FIRN_COMMAND_USES_PAGER = 8,     /* --no-pager: long results go through a pager */
+    FIRN_COMMAND_USES_COLOUR = 16    /* --color */
 };
 
 /* An option of a command. A list of them ends with one whose name is NULL. */
@@ -130,6 +131,7 @@ struct firn_cli {
     bool quiet;
     bool strict;
     bool no_pager;
+    const char *colour; /* --color; NULL: not given */
     int64_t wait_ms;
     bool has_wait; /* --wait was given */
     /* The command has made its changes, durably: the exit code is that of success even if the

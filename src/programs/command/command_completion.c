@@ -106,6 +106,7 @@ enum kind {
     KIND_FILE,
     KIND_DIRECTORY,
     KIND_COMMAND,
+    KIND_SETTING,
     KIND_TABLE,
     KIND_KEYSPACE /* or a table */
 };
@@ -132,6 +133,7 @@ kind_of(const char *name, size_t size)
         {"REF", KIND_REF},         {"PATH", KIND_FILE},       {"FILE", KIND_FILE},
         {"DIR", KIND_DIRECTORY},   {"STORE", KIND_DIRECTORY}, {"FOLDER", KIND_DIRECTORY},
         {"COMMAND", KIND_COMMAND}, {"TABLE", KIND_TABLE},     {"KEYSPACE", KIND_KEYSPACE},
+        {"SETTING", KIND_SETTING},
     };
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
         if (strlen(kinds[i].name) == size && memcmp(kinds[i].name, name, size) == 0) {
@@ -349,6 +351,14 @@ print_tables(const struct typed *typed, bool with_keyspaces)
     free(path);
 }
 
+static int
+print_setting(void *ctx, const firn_config_setting *setting)
+{
+    (void)ctx;
+    firn_term_out_format("%s\n", setting->key);
+    return FIRN_OK;
+}
+
 static void
 print_kind(const struct typed *typed, enum kind kind)
 {
@@ -368,6 +378,10 @@ print_kind(const struct typed *typed, enum kind kind)
         break;
     case KIND_COMMAND:
         print_commands(cli->program->commands, NULL);
+        break;
+    case KIND_SETTING:
+        firn_term_out_text("words\n");
+        (void)!firn_config_list_readable(NULL, print_setting, NULL, NULL, NULL);
         break;
     case KIND_TABLE:
     case KIND_KEYSPACE:

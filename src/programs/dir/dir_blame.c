@@ -343,7 +343,7 @@ show_lines(const struct blame *blame)
     struct firn_show_patch patch;
     struct timespec now = {0};
     struct firn_show_lines walk = {blame->content, 0};
-    (void)firn_show_patch_init(&patch, NULL);
+    firn_show_patch_init(&patch);
     (void)clock_gettime(CLOCK_REALTIME, &now);
     int64_t now_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
     firn_show_checkpoint_json("checkpoint", blame->checkpoint);

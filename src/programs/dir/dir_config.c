@@ -135,7 +135,7 @@ run(struct firn_cli *cli)
     const char *value = cli->argument_count > 1 ? cli->arguments[1] : NULL;
     int exit_code = FIRN_EXIT_OK;
     if (unsets && (key == NULL || value != NULL)) {
-        return firn_command_misused(cli, "--unset takes a KEY and no VALUE");
+        return firn_command_misused(cli, "--unset takes a SETTING and no VALUE");
     }
     if (!firn_command_has(cli, "user")) {
         exit_code = firn_task_workspace_open(cli, &workspace);
@@ -167,7 +167,7 @@ static const struct firn_command_example examples[] = {
 const struct firn_command firn_dir_config = {
     .name = "config",
     .summary = "Show or change settings",
-    .arguments = "[KEY] [VALUE]",
+    .arguments = "[SETTING] [VALUE]",
     .options = options,
     .help = "    gc.auto            true: run firn gc --auto when useful (see firn help gc)\n"
             "    keep               which checkpoints do not expire (see firn help delete)\n"
@@ -176,6 +176,8 @@ const struct firn_command firn_dir_config = {
             "    save.max-file-size save with this --max-file-size\n"
             "    save.strict        true: save with --strict\n"
             "    save.warn-size     name the largest files if a save adds this much; or none\n"
+            "    ui.color           always, never or auto: as with --color\n"
+            "    ui.pager           false: print long results without a pager\n"
             "    wait               seconds to wait for another writer, as with --wait\n"
             "\n"
             "Settings are in two files: config in the store, and $XDG_CONFIG_HOME/firn/config\n"

@@ -253,6 +253,7 @@ const struct firn_command firn_dir_diff = {
             "\n"
             "Nothing is written anywhere but temporary files.",
     .examples = examples,
-    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_STRICT | FIRN_COMMAND_USES_PAGER,
+    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_STRICT | FIRN_COMMAND_USES_PAGER |
+            FIRN_COMMAND_USES_COLOUR,
     .run = run,
 };

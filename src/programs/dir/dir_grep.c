@@ -338,7 +338,7 @@ run(struct firn_cli *cli)
             cli, "more than a pattern and a checkpoint before the paths: write -- "
                  "between them");
     }
-    (void)firn_show_patch_init(&patch, NULL);
+    firn_show_patch_init(&patch);
     grep.is_terminal = patch.is_terminal;
     grep.counts = firn_command_has(cli, "count");
     grep.names_only = firn_command_has(cli, "files-with-matches");

@@ -101,7 +101,9 @@ firn_dir_labels_print(const struct firn_dir_labels *labels, const char *id)
                      strcmp(labels->tags[low].name, pinned) == 0;
     for (low += is_pinned; low < labels->count && strcmp(labels->tags[low].id, id) == 0; low++) {
         firn_term_out_text(before);
+        firn_term_colour(FIRN_TERM_GREEN);
         firn_term_text_escape(firn_str(labels->tags[low].name), firn_term_out_write);
+        firn_term_colour(FIRN_TERM_PLAIN);
         before = ", ";
     }
     if (before[0] == ',') {

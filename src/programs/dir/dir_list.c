@@ -28,8 +28,10 @@ print_row(const struct listing *listing, const firn_workspace_checkpoint *checkp
     if (!checkpoint->is_safety) {
         (void)firn_show_checkpoint_name(checkpoint, name);
     }
-    firn_term_out_format("%4s  %.*s  %s  %9s %s  %8s", name, FIRN_CHECKPOINT_ID_SHORT,
-                         checkpoint->id, firn_term_text_time(checkpoint->created_ns, time),
+    firn_term_colour(FIRN_TERM_YELLOW);
+    firn_term_out_format("%4s  %.*s", name, FIRN_CHECKPOINT_ID_SHORT, checkpoint->id);
+    firn_term_colour(FIRN_TERM_PLAIN);
+    firn_term_out_format("  %s  %9s %s  %8s", firn_term_text_time(checkpoint->created_ns, time),
                          firn_term_text_number(checkpoint->files, files),
                          firn_term_text_plural(checkpoint->files, "file ", "files"),
                          firn_term_text_size(checkpoint->bytes, bytes));
@@ -114,13 +116,13 @@ const struct firn_command firn_dir_list = {
     .arguments = "",
     .options = options,
     .help = "Prints one row for each checkpoint: its number, the beginning of its id, when it\n"
-            "was made (UTC), how many files and bytes it contains, its tags in [], whether it\n"
-            "is pinned, and the beginning of its message (firn show REF prints all of it).\n"
-            "With --quiet only numbers are printed. A safety checkpoint, listed by --all, has\n"
-            "no number; refer to it by its id.\n"
+            "was made (local time), how many files and bytes it contains, its tags in\n"
+            "[], whether it is pinned, and the beginning of its message (firn show REF prints\n"
+            "all of it). With --quiet only numbers are printed. A safety checkpoint, listed\n"
+            "by --all, has no number; refer to it by its id.\n"
             "\n"
             "Nothing is created, even if nothing was ever saved.",
     .examples = examples,
-    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_PAGER,
+    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_PAGER | FIRN_COMMAND_USES_COLOUR,
     .run = run,
 };

@@ -12,7 +12,6 @@
 #include "dir/dir.h"
 
 #include <assert.h>
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,7 +48,8 @@ struct log {
     bool has_paths;
     bool has_pattern;
     struct firn_dir_pattern pattern;
-    const char *agent; /* NULL: any, or none */
+    const char *agent;      /* NULL: any, or none */
+    firn_workspace_git git; /* as the last row with one has it */
     bool has_since;
     bool has_until;
     int64_t since_ns; /* what was made later */
@@ -147,8 +147,28 @@ describe(const struct changes *changes, char *out)
     }
 }
 
+/* "3 files +12 −4", the numbers of lines in their colours. */
 static void
-print_row(const struct log *log, bool has_changes)
+put_stats(const char *stats)
+{
+    const char *added = strstr(stats, " +");
+    const char *removed = added != NULL ? strstr(added, " \xE2\x88\x92") : NULL;
+    if (removed == NULL) {
+        firn_term_out_text(stats);
+        return;
+    }
+    firn_term_out_format("%.*s", (int)(added + 1 - stats), stats);
+    firn_term_colour(FIRN_TERM_GREEN);
+    firn_term_out_format("%.*s", (int)(removed - added - 1), added + 1);
+    firn_term_colour(FIRN_TERM_PLAIN);
+    firn_term_out_text(" ");
+    firn_term_colour(FIRN_TERM_RED);
+    firn_term_out_text(removed + 1);
+    firn_term_colour(FIRN_TERM_PLAIN);
+}
+
+static void
+print_row(struct log *log, bool has_changes)
 {
     const firn_workspace_checkpoint *checkpoint = log->checkpoint;
     char name[FIRN_SHOW_CHECKPOINT_NAME_SIZE] = "-";
@@ -171,14 +191,27 @@ print_row(const struct log *log, bool has_changes)
     } else {
         columns = columns > others + COLUMNS_MIN ? columns - others : COLUMNS_MIN;
     }
-    firn_term_out_format("%4s  %.*s  %-14s", name, FIRN_CHECKPOINT_ID_SHORT, checkpoint->id,
-                         firn_term_text_ago(checkpoint->created_ns, log->now_ns, ago));
+    firn_term_colour(FIRN_TERM_YELLOW);
+    firn_term_out_format("%4s  %.*s", name, FIRN_CHECKPOINT_ID_SHORT, checkpoint->id);
+    firn_term_colour(FIRN_TERM_PLAIN);
+    firn_term_out_format("  %-14s", firn_term_text_ago(checkpoint->created_ns, log->now_ns, ago));
     if (checkpoint->message.size > 0 || checkpoint->turn.agent.size > 0) {
         firn_term_out_text("  ");
         firn_dir_history_put_title(checkpoint, columns, firn_term_out_write);
         firn_term_out_text(has_changes ? " " : "");
     }
-    firn_term_out_format("%s%s", has_changes ? "  " : "", stats);
+    firn_term_out_text(has_changes ? "  " : "");
+    put_stats(stats);
+    if (firn_show_checkpoint_git_is_known(&checkpoint->git) &&
+        (strcmp(log->git.branch, checkpoint->git.branch) != 0 ||
+         strcmp(log->git.commit, checkpoint->git.commit) != 0)) {
+        firn_term_out_text("  (");
+        firn_term_colour(FIRN_TERM_CYAN);
+        firn_show_checkpoint_git(&checkpoint->git);
+        firn_term_colour(FIRN_TERM_PLAIN);
+        firn_term_out_text(")");
+        log->git = checkpoint->git;
+    }
     firn_dir_labels_print(&log->labels, checkpoint->id);
     firn_term_out_text("\n");
 }
@@ -299,14 +332,6 @@ on_compared(void *ctx, const firn_workspace_diff_result *result)
 
 /* ---- the command line ---- */
 
-/* A time, not a number, an id or a name. */
-static bool
-is_time(const char *text)
-{
-    return strchr(text, ' ') != NULL || strcasecmp(text, "yesterday") == 0 ||
-           (isdigit((unsigned char)text[0]) && strpbrk(text, "-:") != NULL);
-}
-
 /* Reads --since or --until: when the checkpoint was made that the text names. *out_is_first: it is a time before
  * the first one. */
 static int
@@ -316,7 +341,7 @@ read_time(struct log *log, const char *text, int64_t *out_ns, bool *out_is_first
     firn_workspace_checkpoint *checkpoint = NULL;
     firn_workspace *workspace = log->history.workspace;
     int code = firn_workspace_find(workspace, text, &checkpoint, &err);
-    *out_is_first = code == FIRN_NOT_FOUND && is_time(text);
+    *out_is_first = code == FIRN_NOT_FOUND && firn_task_workspace_is_time(text);
     if (code == FIRN_OK) {
         *out_ns = checkpoint->created_ns;
     }
@@ -540,8 +565,11 @@ const struct firn_command firn_dir_log = {
             "PATHs limit the log to checkpoints that changed them, or anything below them. A\n"
             "single file is followed through renames that keep its content, unless\n"
             "--no-renames is given. A..B shows what came after A, up to and including B; A..\n"
-            "and ..B leave one side open. TIME is a time as in REF (\"10 minutes ago\",\n"
+            "and ..B leave one side open. TIME is a time as in REF (10m, yesterday,\n"
             "2026-11-20). PATTERN is a POSIX extended regular expression.\n"
+            "\n"
+            "In a git repository, the first row and each row where git's HEAD was elsewhere\n"
+            "than in the row above say where, as in (main 1a2b3c4).\n"
             "\n"
             "--names, --stat and --patch show the changes as firn diff does. Otherwise up to\n"
             "8 MiB of contents are read for one checkpoint: where more differs, lines are not\n"
@@ -549,6 +577,6 @@ const struct firn_command firn_dir_log = {
             "is compared with the one before it that still exists, the first with nothing.\n"
             "firn list prints a plain list. Nothing is written.",
     .examples = examples,
-    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_PAGER,
+    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_PAGER | FIRN_COMMAND_USES_COLOUR,
     .run = run,
 };

@@ -153,7 +153,7 @@ const struct firn_command firn_dir_pin = {
     .options = no_options,
     .help = "A pinned checkpoint does not expire and cannot be deleted until firn unpin.\n"
             "Without REF, lists the pinned checkpoints, newest first: number, id, and when it\n"
-            "was pinned (UTC). A tag (firn tag) also keeps a checkpoint from expiring.",
+            "was pinned. A tag (firn tag) also keeps a checkpoint from expiring.",
     .examples = pin_examples,
     .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK,
     .run = run_pin,

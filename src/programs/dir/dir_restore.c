@@ -176,6 +176,13 @@ print_result(const struct request *request)
     }
     firn_term_out_text("\n");
     print_other_steps(request);
+    if (firn_show_checkpoint_git_has_moved(&result->checkpoint->git, &result->git)) {
+        firn_term_out_text("git: HEAD was at ");
+        firn_show_checkpoint_git(&result->checkpoint->git);
+        firn_term_out_text(" then and is at ");
+        firn_show_checkpoint_git(&result->git);
+        firn_term_out_text("; firn never changes .git\n");
+    }
 }
 
 static void
@@ -232,6 +239,7 @@ show_result(struct firn_cli *cli, const struct request *request,
     firn_show_checkpoint_json("checkpoint", result->checkpoint);
     firn_term_json_bool("dry_run", request->options.dry_run);
     firn_show_checkpoint_safety_json(result->safety_id);
+    firn_show_checkpoint_json_git("git", &result->git);
     firn_show_change_counts_json(&counts);
     firn_term_json_u64("unchanged", result->unchanged);
     firn_term_json_u64("incomplete", result->incomplete);
@@ -417,10 +425,10 @@ const struct firn_command firn_dir_restore = {
     .options = options,
     .help = "REF names a checkpoint: its number; its id, or at least the first four letters\n"
             "of it (in any case); a tag; latest; the Nth before another (latest~2); or a time\n"
-            "(\"10 minutes ago\", 10m). The whole workspace is restored, from any directory in\n"
-            "it, unless PATHs are given: then only these, and everything below them, are\n"
-            "restored. Paths are relative to the current directory; firn restore 12 .\n"
-            "restores the current directory alone.\n"
+            "(10m, 14:30, \"yesterday 14:30\"). The whole workspace is restored, from any\n"
+            "directory in it, unless PATHs are given: then only these, and everything below\n"
+            "them, are restored. Paths are relative to the current directory; firn restore\n"
+            "12 . restores the current directory alone.\n"
             "\n"
             "Afterwards the tree is that of the checkpoint; files that it does not have are\n"
             "removed. Files that rules exclude, those of the checkpoint or today's, are not\n"
@@ -441,7 +449,8 @@ const struct firn_command firn_dir_restore = {
             "reports it and leaves it alone, unless --resume --trust-journal is given.",
     .examples = examples,
     .missing_hint = firn_task_workspace_choose_hint,
-    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK | FIRN_COMMAND_USES_STRICT,
+    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK | FIRN_COMMAND_USES_STRICT |
+            FIRN_COMMAND_USES_COLOUR,
     .run = run,
 };
 
@@ -541,7 +550,8 @@ const struct firn_command firn_dir_restore_undo = {
             "An interrupted restore, or redo, is taken back from the point it had reached; an\n"
             "interrupted undo is finished.",
     .examples = undo_examples,
-    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK | FIRN_COMMAND_USES_STRICT,
+    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK | FIRN_COMMAND_USES_STRICT |
+            FIRN_COMMAND_USES_COLOUR,
     .run = run_undo,
 };
 
@@ -556,6 +566,7 @@ const struct firn_command firn_dir_restore_redo = {
             "states, and firn restore REF goes to any of them. An interrupted undo is taken\n"
             "back; an interrupted redo is finished.",
     .examples = redo_examples,
-    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK | FIRN_COMMAND_USES_STRICT,
+    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK | FIRN_COMMAND_USES_STRICT |
+            FIRN_COMMAND_USES_COLOUR,
     .run = run_redo,
 };

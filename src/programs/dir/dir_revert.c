@@ -464,6 +464,7 @@ const struct firn_command firn_dir_revert = {
             "checkpoint is taken, and firn undo takes the revert back.",
     .examples = examples,
     .missing_hint = firn_task_workspace_choose_hint,
-    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK | FIRN_COMMAND_USES_STRICT,
+    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK | FIRN_COMMAND_USES_STRICT |
+            FIRN_COMMAND_USES_COLOUR,
     .run = run,
 };

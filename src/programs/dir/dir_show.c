@@ -128,7 +128,10 @@ print_checkpoint(const firn_workspace_checkpoint *checkpoint)
     if (checkpoint->is_safety) {
         firn_term_out_text("checkpoint  taken by a restore or a revert\n");
     } else {
-        firn_term_out_format("checkpoint  %llu\n", (unsigned long long)checkpoint->number);
+        firn_term_colour(FIRN_TERM_YELLOW);
+        firn_term_out_format("checkpoint  %llu", (unsigned long long)checkpoint->number);
+        firn_term_colour(FIRN_TERM_PLAIN);
+        firn_term_out_text("\n");
     }
     firn_term_out_format("id          %s\n", checkpoint->id);
     firn_term_out_format("made        %s\n", firn_term_text_time(checkpoint->created_ns, time));
@@ -138,6 +141,11 @@ print_checkpoint(const firn_workspace_checkpoint *checkpoint)
         firn_term_out_text("\n");
     }
     print_turn(&checkpoint->turn);
+    if (firn_show_checkpoint_git_is_known(&checkpoint->git)) {
+        firn_term_out_text("git         ");
+        firn_show_checkpoint_git(&checkpoint->git);
+        firn_term_out_text("\n");
+    }
     firn_term_out_format(
         "files       %s in %s %s\n", firn_term_text_number(checkpoint->files, number),
         firn_term_text_number(checkpoint->directories + 1, other),
@@ -375,15 +383,15 @@ const struct firn_command firn_dir_show = {
     .options = options,
     .help = "REF names a checkpoint: its number; its id, or at least the first four letters\n"
             "of it (in any case); a tag; latest; the Nth before another (latest~2); or a time\n"
-            "(\"10 minutes ago\", 10m). Without it the newest is shown.\n"
+            "(10m, 14:30, \"yesterday 14:30\"). Without it the newest is shown.\n"
             "\n"
             "Changes are counted against the previous checkpoint; in the first one everything\n"
             "is new. --names, --stat and --patch show them as firn diff does.\n"
             "\n"
             "With --files one row is printed for each entry: mode, owner, group, size, time\n"
-            "of modification (UTC) and path. -> precedes the target of a symbolic link, and =\n"
+            "of modification and path. -> precedes the target of a symbolic link, and =\n"
             "the first name of a file that has several.",
     .examples = examples,
-    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_PAGER,
+    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_PAGER | FIRN_COMMAND_USES_COLOUR,
     .run = run,
 };

@@ -390,6 +390,6 @@ const struct firn_command firn_dir_status = {
             "checkpoint, but a file or directory, is a path; after -- every word is one.\n"
             "Nothing is written anywhere.",
     .examples = examples,
-    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_STRICT,
+    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_STRICT | FIRN_COMMAND_USES_COLOUR,
     .run = run,
 };

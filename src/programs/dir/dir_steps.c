@@ -51,7 +51,7 @@ print_step(const firn_workspace_step *step, size_t way)
     if (step->time_ns != 0) {
         (void)firn_term_text_time(step->time_ns, time);
     }
-    firn_term_out_format("%s %-3zu  %-23s  %s", step->is_redo ? "redo" : "undo", way, time,
+    firn_term_out_format("%s %-3zu  %-19s  %s", step->is_redo ? "redo" : "undo", way, time,
                          firn_show_step_text(step, text));
     if (step->is_counted) {
         firn_term_out_text(": ");

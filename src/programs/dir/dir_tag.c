@@ -224,7 +224,7 @@ const struct firn_command firn_dir_tag = {
     .options = options,
     .help = "A tag can be used wherever a command takes a checkpoint. Tags the checkpoint REF\n"
             "(default: latest). Without NAME, lists the tags: the number and the id of the\n"
-            "checkpoint, when it was tagged (UTC), and the tag.\n"
+            "checkpoint, when it was tagged, and the tag.\n"
             "\n"
             "A tag has up to 255 letters, digits and characters of ._-+/, and begins with a\n"
             "letter. It cannot be latest, now or yesterday, nor four or more letters that are\n"

@@ -44,7 +44,7 @@ print_row(const firn_workspace_info *info, bool only_root)
     char number[FIRN_TERM_TEXT_NUMBER_SIZE];
     char time[FIRN_TERM_TEXT_TIME_SIZE];
     if (!only_root) {
-        firn_term_out_format("%6s  %-23s  ", firn_term_text_number(info->checkpoints, number),
+        firn_term_out_format("%6s  %-19s  ", firn_term_text_number(info->checkpoints, number),
                              info->newest_ns == 0 ? "-"
                                                   : firn_term_text_time(info->newest_ns, time));
     }
@@ -94,7 +94,7 @@ static const struct firn_command list = {
     .summary = "List every workspace that has a store in the usual place",
     .arguments = "",
     .help = "Prints one row for each workspace: how many checkpoints it has, when the newest\n"
-            "was made (UTC), and its directory, followed by (gone) if that does not exist.\n"
+            "was made, and its directory, followed by (gone) if that does not exist.\n"
             "With --store, lists the workspaces of that store. Stores made by firn init\n"
             "--here are inside their workspaces, known only there, and not listed.",
     .uses = FIRN_COMMAND_USES_WORKSPACE,

@@ -253,7 +253,7 @@ firn_import_target_go_on(const char *phase, uint64_t done, uint64_t total, firn_
     const firn_progress progress = {.phase = phase, .files_done = done, .files_total = total};
     char text[128];
     firn_term_text_progress(&progress, text, sizeof(text));
-    const struct firn_term_meter_state state = {phase, text, NULL};
+    const struct firn_term_meter_state state = {.phase = phase, .text = text};
     firn_term_meter_show(&state);
     return firn_command_go_on(err);
 }

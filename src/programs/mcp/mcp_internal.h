@@ -313,10 +313,13 @@ extern const struct firn_mcp_tool firn_mcp_diff_tool;
     }
 #define FIRN_MCP_TOOL_REFERENCE                                                               \
     "a number, an id or at least four letters from its start, latest, latest~2, a tag, or a " \
-    "time such as 10 minutes ago"
+    "time such as 10m, 14:30 or 2026-11-20 14:30 (local)"
 
 #define FIRN_MCP_TOOL_STRING(name) "\"" name "\":{\"type\":\"string\"}"
 #define FIRN_MCP_TOOL_INTEGER(name) "\"" name "\":{\"type\":\"integer\",\"minimum\":0}"
+#define FIRN_MCP_TOOL_GIT(name) \
+    FIRN_MCP_TOOL_OBJECT(       \
+        name, FIRN_MCP_TOOL_STRING_OR_NULL("branch") "," FIRN_MCP_TOOL_STRING_OR_NULL("commit"))
 #define FIRN_MCP_TOOL_NUMBER_OR_NULL(name) "\"" name "\":{\"type\":[\"integer\",\"null\"]}"
 #define FIRN_MCP_TOOL_STRING_OR_NULL(name) "\"" name "\":{\"type\":[\"string\",\"null\"]}"
 #define FIRN_MCP_TOOL_BOOL(name) "\"" name "\":{\"type\":\"boolean\"}"

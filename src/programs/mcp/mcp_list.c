@@ -25,6 +25,7 @@ visit(void *ctx, const firn_workspace_checkpoint *checkpoint)
         firn_term_json_null("message");
     }
     firn_show_checkpoint_json_turn(&checkpoint->turn);
+    firn_show_checkpoint_json_git("git", &checkpoint->git);
     firn_mcp_call_write_stats(checkpoint);
     firn_term_json_end();
     return FIRN_OK;
@@ -64,8 +65,8 @@ const struct firn_mcp_tool firn_mcp_list_tool = {
         "checkpoints",
         FIRN_MCP_TOOL_STRING("id") "," FIRN_MCP_TOOL_NUMBER_OR_NULL("number") "," FIRN_MCP_TOOL_STRING("created_at") "," FIRN_MCP_TOOL_STRING_OR_NULL("message") "," FIRN_MCP_TOOL_OBJECT(
             "turn",
-            FIRN_MCP_TOOL_STRING("agent") "," FIRN_MCP_TOOL_STRING("session") "," FIRN_MCP_TOOL_NUMBER_OR_NULL(
-                "number") "," FIRN_MCP_TOOL_STRING("prompt")) "," FIRN_MCP_TOOL_STATS) "," FIRN_MCP_TOOL_INTEGER("checkpoints_not_shown"),
+            FIRN_MCP_TOOL_STRING("agent") "," FIRN_MCP_TOOL_STRING("session") "," FIRN_MCP_TOOL_NUMBER_OR_NULL("number") "," FIRN_MCP_TOOL_STRING(
+                "prompt")) "," FIRN_MCP_TOOL_GIT("git") "," FIRN_MCP_TOOL_STATS) "," FIRN_MCP_TOOL_INTEGER("checkpoints_not_shown"),
     .required = "[\"checkpoints\"]",
     .is_read_only = true,
     .is_idempotent = true,

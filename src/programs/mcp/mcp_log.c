@@ -57,6 +57,7 @@ on_compared(void *ctx, const firn_workspace_diff_result *result)
     firn_term_json_time("created_at", result->after->created_ns);
     firn_term_json_bytes("message", result->after->message);
     firn_show_checkpoint_json_turn(&result->after->turn);
+    firn_show_checkpoint_json_git("git", &result->after->git);
     firn_term_json_u64("added", result->added);
     firn_term_json_u64("changed", result->changed);
     firn_term_json_u64("removed", result->removed);
@@ -117,8 +118,8 @@ const struct firn_mcp_tool firn_mcp_log_tool = {
         "," FIRN_MCP_TOOL_STRING("created_at") "," FIRN_MCP_TOOL_STRING("message") "," FIRN_MCP_TOOL_OBJECT(
             "turn",
             FIRN_MCP_TOOL_STRING("agent") "," FIRN_MCP_TOOL_STRING("session") "," FIRN_MCP_TOOL_NUMBER_OR_NULL("number") "," FIRN_MCP_TOOL_STRING(
-                "prompt")) "," FIRN_MCP_TOOL_INTEGER("added") "," FIRN_MCP_TOOL_INTEGER("change"
-                                                                                        "d") "," FIRN_MCP_TOOL_INTEGER("removed") "," FIRN_MCP_TOOL_INTEGER("renamed") "," FIRN_MCP_TOOL_INTEGER("lines_added") "," FIRN_MCP_TOOL_INTEGER("lines_removed")) "," FIRN_MCP_TOOL_INTEGER("checkpoints_not_shown"),
+                "prompt")) "," FIRN_MCP_TOOL_GIT("git") "," FIRN_MCP_TOOL_INTEGER("added") "," FIRN_MCP_TOOL_INTEGER("change"
+                                                                                                                     "d") "," FIRN_MCP_TOOL_INTEGER("removed") "," FIRN_MCP_TOOL_INTEGER("renamed") "," FIRN_MCP_TOOL_INTEGER("lines_added") "," FIRN_MCP_TOOL_INTEGER("lines_removed")) "," FIRN_MCP_TOOL_INTEGER("checkpoints_not_shown"),
     .required = "[\"checkpoints\"]",
     .is_read_only = true,
     .is_idempotent = true,

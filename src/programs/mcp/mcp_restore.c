@@ -83,6 +83,10 @@ write_result(struct attempt *attempt)
     firn_term_json_u64("left_alone", result->left_alone);
     firn_term_json_u64("not_restored", result->not_restored);
     firn_term_json_string_if("safety_id", result->safety_id, result->safety_id[0] != '\0');
+    if (firn_show_checkpoint_git_has_moved(&result->checkpoint->git, &result->git)) {
+        firn_show_checkpoint_json_git("git_then", &result->checkpoint->git);
+        firn_show_checkpoint_json_git("git_now", &result->git);
+    }
     if (attempt->reference == NULL) {
         write_steps(attempt);
     }
@@ -154,12 +158,14 @@ run_redo(struct firn_mcp_call *call)
         "dry_run", FIRN_MCP_ARGUMENTS_BOOL, false,              \
             "Only tell what would change; true changes nothing" \
     }
-#define RESULT                                                                                                                                        \
-    FIRN_MCP_TOOL_NAME                                                                                                                                \
-    "," FIRN_MCP_TOOL_COUNTS                                                                                                                          \
-    "," FIRN_MCP_TOOL_INTEGER("files_unchanged") "," FIRN_MCP_TOOL_BOOL("dry_run") "," FIRN_MCP_TOOL_INTEGER("incomplete") "," FIRN_MCP_TOOL_INTEGER( \
-        "left_alone") "," FIRN_MCP_TOOL_INTEGER("not_restored") "," FIRN_MCP_TOOL_STRING_OR_NULL("safety_id") "," FIRN_MCP_TOOL_CHANGES               \
-                                                                                                              "," FIRN_MCP_TOOL_NOTICES
+#define RESULT                                                                                                                                                                                \
+    FIRN_MCP_TOOL_NAME                                                                                                                                                                        \
+    "," FIRN_MCP_TOOL_COUNTS                                                                                                                                                                  \
+    "," FIRN_MCP_TOOL_INTEGER("files_unchanged") "," FIRN_MCP_TOOL_BOOL("dry_run") "," FIRN_MCP_TOOL_INTEGER("incomplete") "," FIRN_MCP_TOOL_INTEGER("left_alone") "," FIRN_MCP_TOOL_INTEGER( \
+        "not_restored") "," FIRN_MCP_TOOL_STRING_OR_NULL("safety_id") "," FIRN_MCP_TOOL_GIT("git_"                                                                                            \
+                                                                                            "the"                                                                                             \
+                                                                                            "n") "," FIRN_MCP_TOOL_GIT("git_now") "," FIRN_MCP_TOOL_CHANGES                                   \
+                                                                                                                                  "," FIRN_MCP_TOOL_NOTICES
 #define STEPS                                                                         \
     FIRN_MCP_TOOL_BOOL("unsaved")                                                     \
     "," FIRN_MCP_TOOL_OBJECTS("steps", FIRN_MCP_TOOL_STEP) "," FIRN_MCP_TOOL_INTEGER( \

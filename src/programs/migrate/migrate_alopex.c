@@ -87,7 +87,7 @@ take_version(void *ctx, const struct firn_migrate_version *version, firn_error *
     if (code == FIRN_OK && ++alopex->count % TELL_EVERY == 0) {
         char number[FIRN_TERM_TEXT_NUMBER_SIZE];
         const struct firn_term_meter_state state = {
-            "reading", firn_term_text_number(alopex->count, number), NULL};
+            .phase = "reading", .text = firn_term_text_number(alopex->count, number)};
         firn_term_meter_show(&state);
         code = firn_command_go_on(err);
     }

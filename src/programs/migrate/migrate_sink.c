@@ -122,8 +122,8 @@ tell(struct firn_migrate_sink *sink, firn_error *err)
         return FIRN_OK;
     }
     char text[FIRN_TERM_TEXT_NUMBER_SIZE];
-    const struct firn_term_meter_state state = {"importing",
-                                                firn_term_text_number(sink->entries, text), NULL};
+    const struct firn_term_meter_state state = {.phase = "importing",
+                                                .text = firn_term_text_number(sink->entries, text)};
     firn_term_meter_show(&state);
     return firn_command_go_on(err);
 }

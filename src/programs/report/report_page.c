@@ -148,15 +148,17 @@ show_span(const struct firn_report_page *page)
     char number[FIRN_TERM_TEXT_NUMBER_SIZE];
     char from[FIRN_TERM_TEXT_TIME_SIZE];
     char to[FIRN_TERM_TEXT_TIME_SIZE];
+    char zone[FIRN_TERM_TEXT_TIME_SIZE];
     if (page->count == 0) {
         firn_report_html_raw("<p>no checkpoints</p>\n");
         return;
     }
     firn_report_html_format(
-        "<p>%s %s, from %s to %s%s</p>\n", firn_term_text_number(page->count, number),
+        "<p>%s %s, from %s to %s (UTC%s)%s</p>\n", firn_term_text_number(page->count, number),
         firn_term_text_plural(page->count, "checkpoint", "checkpoints"),
         firn_term_text_time(page->checkpoints[page->count - 1].created_ns, from),
         firn_term_text_time(page->checkpoints[0].created_ns, to),
+        firn_term_text_zone(page->checkpoints[0].created_ns, zone),
         page->has_older ? "; there are older ones" : "");
 }
 

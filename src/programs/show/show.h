@@ -34,6 +34,15 @@ const char *firn_show_checkpoint_names(const firn_workspace_checkpoint *checkpoi
  * mode. */
 void firn_show_checkpoint_json_turn(const firn_workspace_turn *turn);
 void firn_show_checkpoint_json_entry(const firn_workspace_entry *entry);
+/* The member with git's HEAD, if it is known. */
+void firn_show_checkpoint_json_git(const char *key, const firn_workspace_git *git);
+
+/* "main 1a2b3c4", of a detached HEAD "1a2b3c4". Requires: it is known. */
+void firn_show_checkpoint_git(const firn_workspace_git *git);
+bool firn_show_checkpoint_git_is_known(const firn_workspace_git *git);
+/* Whether both are known, and differ. */
+bool firn_show_checkpoint_git_has_moved(const firn_workspace_git *from,
+                                        const firn_workspace_git *to);
 /* The object of a checkpoint or an entry. key is NULL inside an array. */
 void firn_show_checkpoint_json(const char *key, const firn_workspace_checkpoint *checkpoint);
 void firn_show_checkpoint_entry_json(const char *key, const firn_workspace_entry *entry);
@@ -113,18 +122,19 @@ enum { FIRN_SHOW_PATCH_CONTEXT_DEFAULT = 3 };
 
 struct firn_show_patch {
     uint32_t context; /* equal lines shown around those that differ */
-    bool is_coloured;
+    bool is_by_words; /* what changed within lines is marked */
     bool is_terminal; /* control characters are shown as escapes; the patch is to be read only */
 };
 
-/* What is_terminal is, and what is_coloured is by "always", "never", "auto" or NULL, which is auto:
- * on a terminal, unless NO_COLOR is set or TERM is dumb. Returns false for another word. */
-bool firn_show_patch_init(struct firn_show_patch *out, const char *colour);
+void firn_show_patch_init(struct firn_show_patch *out);
 
 /* Prints one difference, which must have been compared with lines. Returns false when memory is
  * out. */
 bool firn_show_patch_print(const struct firn_show_patch *patch,
                            const firn_workspace_difference *difference);
+
+/* Prints the newer lines with the words that were added, and removed, marked. Returns false when memory is out. */
+bool firn_show_words_print(firn_slice removed, firn_slice added, bool is_terminal);
 
 /* Prints a part of a file's contents for a terminal: what would move the cursor as an escape. */
 void firn_show_patch_write_text(firn_slice bytes);
@@ -167,11 +177,11 @@ struct firn_show_difference {
         {"stat", 0, NULL, "count changed lines, with a bar for each file"},                       \
         {"patch", 'p', NULL, "show changed lines, as git diff does"},                             \
         {"unified", 'U', "N", "like --patch, with N lines of context (default 3)"},               \
+        {"word-diff", 0, NULL, "like --patch, with changed words as [-old-]{+new+}"},             \
         {"no-renames", 0, NULL, "show a renamed file as removed and added"},                      \
         {"times", 0, NULL, "also show files of which only the time differs"},                     \
-        {"diff-algorithm", 0, "NAME", "compare lines by myers (default) or patience"},            \
     {                                                                                             \
-        "color", 0, "WHEN", "color a patch: always, never or auto (on a terminal)"                \
+        "diff-algorithm", 0, "NAME", "compare lines by myers (default) or patience"               \
     }
 
 /* Reads them; `form` is the default. Sets the options for the library. Returns an exit code. *out

@@ -37,6 +37,25 @@ letter_of(const firn_workspace_change *change)
     return '?';
 }
 
+/* That of the word or letter. */
+static const char *
+colour_of(const firn_workspace_change *change)
+{
+    switch (change->kind) {
+    case FIRN_CHANGE_ADDED:
+        return FIRN_TERM_GREEN;
+    case FIRN_CHANGE_REMOVED:
+        return FIRN_TERM_RED;
+    case FIRN_CHANGE_CONTENT:
+        return FIRN_TERM_YELLOW;
+    case FIRN_CHANGE_RENAMED:
+        return FIRN_TERM_CYAN;
+    case FIRN_CHANGE_METADATA:
+        break;
+    }
+    return FIRN_TERM_PLAIN;
+}
+
 void
 firn_show_change_print_path(const firn_workspace_change *change)
 {
@@ -58,14 +77,20 @@ print_paths(const firn_workspace_change *change)
 void
 firn_show_change_print(const firn_workspace_change *change)
 {
-    firn_term_out_format("%-8s  ", firn_workspace_change_kind_name(change->kind));
+    firn_term_colour(colour_of(change));
+    firn_term_out_format("%-8s", firn_workspace_change_kind_name(change->kind));
+    firn_term_colour(FIRN_TERM_PLAIN);
+    firn_term_out_text("  ");
     print_paths(change);
 }
 
 void
 firn_show_change_print_short(const firn_workspace_change *change)
 {
-    firn_term_out_format("%c ", letter_of(change));
+    firn_term_colour(colour_of(change));
+    firn_term_out_format("%c", letter_of(change));
+    firn_term_colour(FIRN_TERM_PLAIN);
+    firn_term_out_text(" ");
     print_paths(change);
 }
 

@@ -6,6 +6,7 @@
 
 #include <assert.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "term/term.h"
 
@@ -47,6 +48,45 @@ firn_show_checkpoint_json_turn(const firn_workspace_turn *turn)
     firn_term_json_end();
 }
 
+bool
+firn_show_checkpoint_git_is_known(const firn_workspace_git *git)
+{
+    return git->branch[0] != '\0' || git->commit[0] != '\0';
+}
+
+bool
+firn_show_checkpoint_git_has_moved(const firn_workspace_git *from, const firn_workspace_git *to)
+{
+    return firn_show_checkpoint_git_is_known(from) && firn_show_checkpoint_git_is_known(to) &&
+           (strcmp(from->branch, to->branch) != 0 || strcmp(from->commit, to->commit) != 0);
+}
+
+void
+firn_show_checkpoint_git(const firn_workspace_git *git)
+{
+    enum { COMMIT_SHORT = 7 }; /* as git abbreviates it */
+    bool has_both = git->branch[0] != '\0' && git->commit[0] != '\0';
+    assert(firn_show_checkpoint_git_is_known(git));
+    firn_term_text_escape(firn_str(git->branch), firn_term_out_write);
+    firn_term_out_format("%s%.*s", has_both ? " " : "", COMMIT_SHORT, git->commit);
+}
+
+void
+firn_show_checkpoint_json_git(const char *key, const firn_workspace_git *git)
+{
+    if (!firn_show_checkpoint_git_is_known(git)) {
+        return;
+    }
+    firn_term_json_object(key);
+    if (git->branch[0] != '\0') {
+        firn_term_json_bytes("branch", firn_str(git->branch));
+    } else {
+        firn_term_json_null("branch");
+    }
+    firn_term_json_string_if("commit", git->commit, git->commit[0] != '\0');
+    firn_term_json_end();
+}
+
 void
 firn_show_checkpoint_json_entry(const firn_workspace_entry *entry)
 {
@@ -67,6 +107,7 @@ firn_show_checkpoint_json(const char *key, const firn_workspace_checkpoint *chec
     firn_term_json_time("created", checkpoint->created_ns);
     firn_term_json_bytes("message", checkpoint->message);
     firn_show_checkpoint_json_turn(&checkpoint->turn);
+    firn_show_checkpoint_json_git("git", &checkpoint->git);
     firn_term_json_hash("root", &checkpoint->root);
     firn_term_json_u64("files", checkpoint->files);
     firn_term_json_u64("directories", checkpoint->directories);

@@ -184,9 +184,14 @@ print_name(const struct firn_show_stat_row *row, size_t width)
 static void
 print_signs(char sign, uint64_t count)
 {
+    if (count == 0) {
+        return;
+    }
+    firn_term_colour(sign == '+' ? FIRN_TERM_GREEN : FIRN_TERM_RED);
     for (uint64_t i = 0; i < count; i++) {
         firn_term_out_write(&sign, 1);
     }
+    firn_term_colour(FIRN_TERM_PLAIN);
 }
 
 /* So many of `bar` signs for so many of lines_max lines; one at least for any. */
@@ -341,7 +346,8 @@ firn_show_difference_init(struct firn_show_difference *out, struct firn_cli *cli
     *out = (struct firn_show_difference){.cli = cli, .form = form};
     const char *context = firn_command_value(cli, "unified");
     const char *algorithm = firn_command_value(cli, "diff-algorithm");
-    bool is_patch = firn_command_has(cli, "patch") || context != NULL;
+    bool is_by_words = firn_command_has(cli, "word-diff");
+    bool is_patch = firn_command_has(cli, "patch") || context != NULL || is_by_words;
     bool is_stat = firn_command_has(cli, "stat");
     bool is_names = firn_command_has(cli, "names");
     bool is_paths = firn_command_has(cli, "name-only");
@@ -350,9 +356,7 @@ firn_show_difference_init(struct firn_show_difference *out, struct firn_cli *cli
         return firn_command_misused(cli,
                                     "--names, --name-only, --stat and --patch exclude each other");
     }
-    if (!firn_show_patch_init(&out->patch, firn_command_value(cli, "color"))) {
-        return firn_command_misused(cli, "--color is always, never or auto");
-    }
+    firn_show_patch_init(&out->patch);
     if (algorithm != NULL && strcmp(algorithm, "patience") == 0) {
         options->algorithm = FIRN_DIFF_PATIENCE;
     } else if (algorithm != NULL && strcmp(algorithm, "myers") != 0) {
@@ -362,6 +366,7 @@ firn_show_difference_init(struct firn_show_difference *out, struct firn_cli *cli
         return firn_command_misused(cli, "'%s' is not a number of lines", context);
     }
     out->patch.context = (uint32_t)lines;
+    out->patch.is_by_words = is_by_words;
     out->form = is_patch   ? FIRN_SHOW_DIFFERENCE_PATCH
                 : is_stat  ? FIRN_SHOW_DIFFERENCE_STAT
                 : is_names ? FIRN_SHOW_DIFFERENCE_NAMES

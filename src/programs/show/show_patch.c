@@ -20,6 +20,8 @@
  * lines must not be shown twice. Lines are found by walking along each text once: nothing is kept
  * but how far one is.
  *
+ * By words, hunks have no column of signs (show_words.c): that is to be read only.
+ *
  * Names are quoted as git quotes them, where they need it. Content goes out byte for byte, but for a
  * terminal: there a file must not be able to move the cursor (term.h).
  */
@@ -36,25 +38,16 @@
 
 enum { MODE_FILE = 0100000, MODE_LINK = 0120000 };
 
-static const char head_colour[] = "\033[1m";
-static const char range_colour[] = "\033[36m";
-static const char removed_colour[] = "\033[31m";
-static const char added_colour[] = "\033[32m";
+static const char head_colour[] = FIRN_TERM_BOLD;
+static const char range_colour[] = FIRN_TERM_CYAN;
+static const char removed_colour[] = FIRN_TERM_RED;
+static const char added_colour[] = FIRN_TERM_GREEN;
 
-bool
-firn_show_patch_init(struct firn_show_patch *out, const char *colour)
+void
+firn_show_patch_init(struct firn_show_patch *out)
 {
-    const char *no_color = getenv("NO_COLOR");
-    const char *terminal = getenv("TERM");
     out->context = FIRN_SHOW_PATCH_CONTEXT_DEFAULT;
     out->is_terminal = isatty(STDOUT_FILENO) == 1;
-    out->is_coloured = out->is_terminal && (no_color == NULL || no_color[0] == '\0') &&
-                       (terminal == NULL || strcmp(terminal, "dumb") != 0);
-    if (colour == NULL || strcmp(colour, "auto") == 0) {
-        return true;
-    }
-    out->is_coloured = strcmp(colour, "always") == 0;
-    return out->is_coloured || strcmp(colour, "never") == 0;
 }
 
 /* ---- lines ---- */
@@ -84,17 +77,9 @@ count_left(const struct firn_show_lines *walk, uint32_t max)
 /* ---- pieces of the output ---- */
 
 static void
-paint(const struct firn_show_patch *patch, const char *colour)
+unpaint(void)
 {
-    if (patch->is_coloured) {
-        firn_term_out_text(colour);
-    }
-}
-
-static void
-unpaint(const struct firn_show_patch *patch)
-{
-    paint(patch, "\033[m");
+    firn_term_colour(FIRN_TERM_PLAIN);
 }
 
 void
@@ -120,16 +105,18 @@ print_line(const struct firn_show_patch *patch, char sign, firn_slice line)
     bool is_ended = line.size > 0 && line.data[line.size - 1] == '\n';
     firn_slice text = firn_bytes(line.data, line.size - (is_ended ? 1 : 0));
     if (sign != ' ') {
-        paint(patch, sign == '-' ? removed_colour : added_colour);
+        firn_term_colour(sign == '-' ? removed_colour : added_colour);
     }
-    firn_term_out_write(&sign, 1);
+    if (sign != ' ' || !patch->is_by_words) {
+        firn_term_out_write(&sign, 1);
+    }
     if (patch->is_terminal) {
         firn_show_patch_write_text(text);
     } else {
         firn_term_out_write(text.data, text.size);
     }
     if (sign != ' ') {
-        unpaint(patch);
+        unpaint();
     }
     firn_term_out_text(is_ended ? "\n" : "\n\\ No newline at end of file\n");
 }
@@ -187,10 +174,9 @@ print_name(const char *side, firn_slice path)
 /* "--- a/path" or "+++ b/path"; a name with a space is followed by a tab, without which patch would
  * take the end of the name for a date. */
 static void
-print_file_line(const struct firn_show_patch *patch, const char *signs, const char *side,
-                const firn_workspace_entry *entry)
+print_file_line(const char *signs, const char *side, const firn_workspace_entry *entry)
 {
-    paint(patch, head_colour);
+    firn_term_colour(head_colour);
     firn_term_out_format("%s ", signs);
     if (entry == NULL) {
         firn_term_out_text("/dev/null");
@@ -198,7 +184,7 @@ print_file_line(const struct firn_show_patch *patch, const char *signs, const ch
         print_name(side, entry->path);
         firn_term_out_text(memchr(entry->path.data, ' ', entry->path.size) != NULL ? "\t" : "");
     }
-    unpaint(patch);
+    unpaint();
     firn_term_out_text("\n");
 }
 
@@ -216,16 +202,15 @@ print_range(char sign, uint32_t at, uint32_t count)
 }
 
 static void
-print_range_line(const struct firn_show_patch *patch, uint32_t before_at, uint32_t before_count,
-                 uint32_t after_at, uint32_t after_count)
+print_range_line(uint32_t before_at, uint32_t before_count, uint32_t after_at, uint32_t after_count)
 {
-    paint(patch, range_colour);
+    firn_term_colour(range_colour);
     firn_term_out_text("@@ ");
     print_range('-', before_at, before_count);
     firn_term_out_text(" ");
     print_range('+', after_at, after_count);
     firn_term_out_text(" @@");
-    unpaint(patch);
+    unpaint();
     firn_term_out_text("\n");
 }
 
@@ -244,8 +229,9 @@ end_of_group(const struct firn_show_patch *patch, const firn_hunk *hunks, size_t
     return end;
 }
 
-/* Prints a group. The walks are at or before its first line, and afterwards after its last. */
-static void
+/* Prints a group. The walks are at or before its first line, and afterwards after its last. Returns false if memory
+ * is out. */
+static bool
 print_group(const struct firn_show_patch *patch, const firn_hunk *hunks, size_t count,
             struct firn_show_lines *before, struct firn_show_lines *after)
 {
@@ -260,16 +246,22 @@ print_group(const struct firn_show_patch *patch, const firn_hunk *hunks, size_t 
     uint32_t trail = count_left(&after_group, patch->context);
     uint32_t before_end = after_group.line + trail;
     uint32_t after_end = last->after_at + last->after_count + trail;
-    print_range_line(patch, before->line, before_end - before->line, after->line,
-                     after_end - after->line);
+    print_range_line(before->line, before_end - before->line, after->line, after_end - after->line);
     for (const firn_hunk *hunk = first; hunk <= last; hunk++) {
         print_lines(patch, ' ', before, hunk->before_at);
         (void)lines_to(after, hunk->after_at);
-        print_lines(patch, '-', before, hunk->before_at + hunk->before_count);
-        print_lines(patch, '+', after, hunk->after_at + hunk->after_count);
+        if (!patch->is_by_words) {
+            print_lines(patch, '-', before, hunk->before_at + hunk->before_count);
+            print_lines(patch, '+', after, hunk->after_at + hunk->after_count);
+        } else if (!firn_show_words_print(lines_to(before, hunk->before_at + hunk->before_count),
+                                          lines_to(after, hunk->after_at + hunk->after_count),
+                                          patch->is_terminal)) {
+            return false;
+        }
     }
     print_lines(patch, ' ', before, before_end);
     (void)lines_to(after, after_end);
+    return true;
 }
 
 /* ---- one file, or link, on either side ---- */
@@ -281,37 +273,35 @@ mode_of(const firn_workspace_entry *entry)
 }
 
 static void
-print_mode_line(const struct firn_show_patch *patch, const char *what,
-                const firn_workspace_entry *entry)
+print_mode_line(const char *what, const firn_workspace_entry *entry)
 {
-    paint(patch, head_colour);
+    firn_term_colour(head_colour);
     firn_term_out_format("%s mode %o", what, mode_of(entry));
-    unpaint(patch);
+    unpaint();
     firn_term_out_text("\n");
 }
 
 static void
-print_head(const struct firn_show_patch *patch, const firn_workspace_entry *before,
-           const firn_workspace_entry *after)
+print_head(const firn_workspace_entry *before, const firn_workspace_entry *after)
 {
-    paint(patch, head_colour);
+    firn_term_colour(head_colour);
     firn_term_out_text("diff --git ");
     print_name("a", (before != NULL ? before : after)->path);
     firn_term_out_text(" ");
     print_name("b", (after != NULL ? after : before)->path);
-    unpaint(patch);
+    unpaint();
     firn_term_out_text("\n");
     if (before == NULL) {
-        print_mode_line(patch, "new file", after);
+        print_mode_line("new file", after);
     } else if (after == NULL) {
-        print_mode_line(patch, "deleted file", before);
+        print_mode_line("deleted file", before);
     } else if (mode_of(before) != mode_of(after)) {
-        print_mode_line(patch, "old", before);
-        print_mode_line(patch, "new", after);
+        print_mode_line("old", before);
+        print_mode_line("new", after);
     }
 }
 
-static void
+static bool
 print_file(const struct firn_show_patch *patch, const firn_workspace_entry *before,
            const firn_workspace_entry *after, const firn_workspace_difference *difference)
 {
@@ -320,17 +310,20 @@ print_file(const struct firn_show_patch *patch, const firn_workspace_entry *befo
     struct firn_show_lines to = {difference->content_after, 0};
     const firn_hunk *hunks = difference->hunks;
     size_t count = difference->hunk_count;
-    print_head(patch, before, after);
+    print_head(before, after);
     if (count == 0) {
-        return;
+        return true;
     }
-    print_file_line(patch, "---", "a", before);
-    print_file_line(patch, "+++", "b", after);
+    print_file_line("---", "a", before);
+    print_file_line("+++", "b", after);
     for (size_t i = 0; i < count;) {
         size_t end = end_of_group(patch, hunks, count, i);
-        print_group(patch, &hunks[i], end - i, &from, &to);
+        if (!print_group(patch, &hunks[i], end - i, &from, &to)) {
+            return false;
+        }
         i = end;
     }
+    return true;
 }
 
 /* Links are files whose one line is the target. One of the two is NULL. */
@@ -339,34 +332,34 @@ print_link(const struct firn_show_patch *patch, const firn_workspace_entry *befo
            const firn_workspace_entry *after)
 {
     assert((before == NULL) != (after == NULL));
-    print_head(patch, before, after);
-    print_file_line(patch, "---", "a", before);
-    print_file_line(patch, "+++", "b", after);
-    print_range_line(patch, 0, before != NULL, 0, after != NULL);
+    print_head(before, after);
+    print_file_line("---", "a", before);
+    print_file_line("+++", "b", after);
+    print_range_line(0, before != NULL, 0, after != NULL);
     print_line(patch, before != NULL ? '-' : '+', (before != NULL ? before : after)->link_target);
 }
 
 static void
-print_rename_line(const struct firn_show_patch *patch, const char *what, firn_slice path)
+print_rename_line(const char *what, firn_slice path)
 {
-    paint(patch, head_colour);
+    firn_term_colour(head_colour);
     firn_term_out_format("rename %s ", what);
     print_name("", path);
-    unpaint(patch);
+    unpaint();
     firn_term_out_text("\n");
 }
 
 static void
-print_rename(const struct firn_show_patch *patch, const firn_workspace_change *change)
+print_rename(const firn_workspace_change *change)
 {
     assert(change->before != NULL && change->after != NULL);
-    print_head(patch, change->before, change->after);
-    paint(patch, head_colour);
+    print_head(change->before, change->after);
+    firn_term_colour(head_colour);
     firn_term_out_text("similarity index 100%");
-    unpaint(patch);
+    unpaint();
     firn_term_out_text("\n");
-    print_rename_line(patch, "from", change->before->path);
-    print_rename_line(patch, "to", change->after->path);
+    print_rename_line("from", change->before->path);
+    print_rename_line("to", change->after->path);
 }
 
 /* ---- a difference ---- */
@@ -378,15 +371,15 @@ of_type(const firn_workspace_entry *entry, firn_workspace_entry_type type)
 }
 
 static bool
-print_remark(const struct firn_show_patch *patch, const firn_workspace_difference *difference)
+print_remark(const firn_workspace_difference *difference)
 {
     char *name = firn_show_remark_name(&difference->change);
     char *remark = firn_show_remark(difference);
     bool is_complete = name != NULL && remark != NULL;
     if (is_complete) {
-        paint(patch, head_colour);
+        firn_term_colour(head_colour);
         firn_term_out_format("# %s: %s", name, remark);
-        unpaint(patch);
+        unpaint();
         firn_term_out_text("\n");
     }
     free(name);
@@ -422,9 +415,9 @@ firn_show_patch_print(const struct firn_show_patch *patch,
     const firn_workspace_entry *new_file = of_type(change->after, FIRN_ENTRY_FILE);
     const firn_workspace_entry *old_link = of_type(change->before, FIRN_ENTRY_SYMLINK);
     const firn_workspace_entry *new_link = of_type(change->after, FIRN_ENTRY_SYMLINK);
-    bool is_complete = is_sayable(difference) || print_remark(patch, difference);
+    bool is_complete = is_sayable(difference) || print_remark(difference);
     if (change->kind == FIRN_CHANGE_RENAMED) {
-        print_rename(patch, change);
+        print_rename(change);
         return is_complete;
     }
     if (difference->lines != FIRN_LINES_NONE && difference->lines != FIRN_LINES_COUNTED) {
@@ -441,7 +434,7 @@ firn_show_patch_print(const struct firn_show_patch *patch,
         print_link(patch, old_link, NULL);
     }
     if ((old_file != NULL || new_file != NULL) && !has_said_file) {
-        print_file(patch, old_file, new_file, difference);
+        is_complete = print_file(patch, old_file, new_file, difference) && is_complete;
     }
     if (new_link != NULL) {
         print_link(patch, NULL, new_link);

@@ -623,7 +623,7 @@ run_prepared(struct run *run)
 {
     struct firn_sqlshell *shell = run->shell;
     struct firn_sql_query_reason reason;
-    const struct firn_term_meter_state state = {"running", "", NULL};
+    const struct firn_term_meter_state state = {.phase = "running", .text = ""};
     int rc = SQLITE_OK;
     if (sqlite3_stmt_isexplain(run->statement) != 0) {
         bool is_done = false;

@@ -105,6 +105,9 @@ void firn_task_workspace_references_deinit(struct firn_task_workspace_references
 int firn_task_workspace_check_reference(struct firn_cli *cli);
 /* How to choose a checkpoint. */
 extern const char firn_task_workspace_choose_hint[];
+/* Whether a reference is a time: no number, id or name. */
+bool firn_task_workspace_is_time(const char *text);
+
 /* What to do next after a command failed: if it was because `reference` names no checkpoint,
  * where to look for one; else NULL, and the code speaks for itself. */
 const char *firn_task_workspace_hint(firn_workspace *workspace, const char *reference, int code);

@@ -422,6 +422,16 @@ finishing_text(const firn_progress *progress, char *out, size_t size)
     return out;
 }
 
+/* How much of the phase is done, by bytes where their sum is known. */
+static double
+share_of(const firn_progress *progress)
+{
+    bool has_bytes = progress->bytes_total > 0;
+    uint64_t done = has_bytes ? progress->bytes_done : progress->files_done;
+    uint64_t total = has_bytes ? progress->bytes_total : progress->files_total;
+    return total > 0 && done <= total ? (double)done / (double)total : 0;
+}
+
 static int
 on_progress(void *ctx, const firn_progress *progress)
 {
@@ -430,8 +440,12 @@ on_progress(void *ctx, const firn_progress *progress)
     (void)ctx;
     firn_term_text_progress(progress, text, sizeof(text));
     const struct firn_term_meter_state state = {
-        progress->phase, text,
-        progress->is_finishing ? finishing_text(progress, finishing, sizeof(finishing)) : NULL};
+        .phase = progress->phase,
+        .text = text,
+        .finishing =
+            progress->is_finishing ? finishing_text(progress, finishing, sizeof(finishing)) : NULL,
+        .share = share_of(progress),
+        .bytes = progress->bytes_done};
     firn_term_meter_show(&state);
     return firn_term_signals_caught() != 0 ? FIRN_CANCELLED : FIRN_OK;
 }

@@ -47,7 +47,7 @@ show_waiting(const struct firn_cli *cli)
     }
     find_restore(cli, text, sizeof(text));
     const struct firn_term_meter_state state = {
-        text[0] != '\0' ? "waiting" : "waiting for another writer", text, NULL};
+        .phase = text[0] != '\0' ? "waiting" : "waiting for another writer", .text = text};
     firn_term_meter_show(&state);
 }
 

@@ -131,6 +131,19 @@ is_without_settings(const struct firn_cli *cli)
     return false;
 }
 
+/* How results are shown: what the command line does not say. */
+static int
+take_look(void *ctx, const firn_config_setting *setting)
+{
+    const struct firn_cli *cli = ctx;
+    if (strcmp(setting->key, "ui.color") == 0 && cli->colour == NULL) {
+        (void)firn_term_colour_choose(setting->value);
+    } else if (strcmp(setting->key, "ui.pager") == 0 && strcmp(setting->value, "false") == 0) {
+        firn_term_pager_disarm();
+    }
+    return FIRN_OK;
+}
+
 int
 firn_task_settings_take(struct firn_cli *cli, firn_workspace *workspace)
 {
@@ -138,6 +151,11 @@ firn_task_settings_take(struct firn_cli *cli, firn_workspace *workspace)
     firn_error err;
     struct taking taking = {cli, workspace};
     kept_count = 0;
+    if ((cli->command->uses & (FIRN_COMMAND_USES_COLOUR | FIRN_COMMAND_USES_PAGER)) != 0 &&
+        !cli->json &&
+        firn_config_list_readable(workspace, take_look, NULL, cli, &err) == FIRN_NO_MEMORY) {
+        return firn_command_report_no_memory(cli);
+    }
     if ((cli->command->uses & FIRN_COMMAND_USES_LOCK) == 0 || is_without_settings(cli) ||
         firn_config_list_readable(workspace, take_setting, on_notice, &taking, &err) == FIRN_OK) {
         return FIRN_EXIT_OK;

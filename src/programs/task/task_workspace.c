@@ -35,11 +35,19 @@ const char firn_task_workspace_untrusted_hint[] = "if it is yours: firn trust DI
 
 static const char list_hint[] = "firn list shows the checkpoints";
 
+struct first {
+    bool has_any;
+    uint64_t number;
+    int64_t created_ns;
+};
+
 static int
-count_one(void *ctx, const firn_workspace_checkpoint *checkpoint)
+find_first(void *ctx, const firn_workspace_checkpoint *checkpoint)
 {
-    (void)checkpoint;
-    *(bool *)ctx = true;
+    struct first *first = ctx;
+    if (!first->has_any || checkpoint->created_ns < first->created_ns) {
+        *first = (struct first){true, checkpoint->number, checkpoint->created_ns};
+    }
     return FIRN_OK;
 }
 
@@ -140,18 +148,36 @@ firn_task_workspace_references_deinit(struct firn_task_workspace_references *ref
     *references = (struct firn_task_workspace_references){0};
 }
 
+bool
+firn_task_workspace_is_time(const char *text)
+{
+    size_t digits = strspn(text, "0123456789");
+    return strchr(text, ' ') != NULL || strcmp(text, "yesterday") == 0 ||
+           (digits > 0 && text[digits] != '\0' && strchr(text, '~') == NULL);
+}
+
 const char *
 firn_task_workspace_hint(firn_workspace *workspace, const char *reference, int code)
 {
+    static char first_hint[sizeof("checkpoint  was made  (firn list shows all)") +
+                           FIRN_TERM_TEXT_NUMBER_SIZE + FIRN_TERM_TEXT_TIME_SIZE];
     firn_workspace_list_options options = FIRN_WORKSPACE_LIST_OPTIONS_INIT;
-    bool has_any = false;
+    struct first first = {0};
     bool may_be_name = code == FIRN_NOT_FOUND || code == FIRN_INVALID || code == FIRN_CONFLICT;
-    options.limit = 1;
+    bool is_too_early = code == FIRN_NOT_FOUND && firn_task_workspace_is_time(reference);
+    options.limit = is_too_early ? UINT64_MAX : 1;
     if (!may_be_name || firn_workspace_find(workspace, reference, NULL, NULL) == FIRN_OK ||
-        firn_workspace_list(workspace, &options, count_one, &has_any, NULL) != FIRN_OK) {
+        firn_workspace_list(workspace, &options, find_first, &first, NULL) != FIRN_OK) {
         return NULL;
     }
-    return has_any ? list_hint : "firn save makes a checkpoint";
+    if (first.has_any && is_too_early) {
+        char time[FIRN_TERM_TEXT_TIME_SIZE];
+        (void)snprintf(
+            first_hint, sizeof(first_hint), "checkpoint %llu was made %s; firn list shows all",
+            (unsigned long long)first.number, firn_term_text_time(first.created_ns, time));
+        return first_hint;
+    }
+    return first.has_any ? list_hint : "firn save makes a checkpoint";
 }
 
 const char *

@@ -65,14 +65,31 @@ enum {
 const char *firn_term_text_number(uint64_t number, char *out);
 /* "512 B", "14 KB", "26.1 MB", "1.30 GB": powers of 1,000. Returns out[FIRN_TERM_TEXT_SIZE_SIZE]. */
 const char *firn_term_text_size(uint64_t bytes, char *out);
-/* "2026-11-20 14:00:03 UTC". Returns out[FIRN_TERM_TEXT_TIME_SIZE]. */
+/* Local time, "2026-11-20 14:00:03". Returns out[FIRN_TERM_TEXT_TIME_SIZE]. */
 const char *firn_term_text_time(int64_t since_epoch_ns, char *out);
-/* RFC 3339 with nanoseconds: "2026-11-20T14:00:03.000000000Z". Returns out[FIRN_TERM_TEXT_TIME_SIZE]. */
+/* How far local time was ahead of UTC then: "+01:00". Returns out[FIRN_TERM_TEXT_TIME_SIZE]. */
+const char *firn_term_text_zone(int64_t since_epoch_ns, char *out);
+/* RFC 3339, local time with nanoseconds: "2026-11-20T14:00:03.000000000+01:00", or with Z. Returns out[FIRN_TERM_TEXT_TIME_SIZE]. */
 const char *firn_term_text_rfc3339(int64_t since_epoch_ns, char *out);
 
 /* "12 seconds ago", "3 days ago"; the date of what is older than four weeks or in the future. Returns
  * out[FIRN_TERM_TEXT_TIME_SIZE]. */
 const char *firn_term_text_ago(int64_t since_epoch_ns, int64_t now_ns, char *out);
+
+/* ---- colours of standard output ---- */
+
+#define FIRN_TERM_BOLD "\033[1m"
+#define FIRN_TERM_RED "\033[31m"
+#define FIRN_TERM_GREEN "\033[32m"
+#define FIRN_TERM_YELLOW "\033[33m"
+#define FIRN_TERM_CYAN "\033[36m"
+#define FIRN_TERM_PLAIN "\033[m"
+
+/* "always", "never", "auto" or NULL, which is auto: on a terminal, unless NO_COLOR is set or TERM is dumb. Returns
+ * false for another word. Before this there are none. */
+bool firn_term_colour_choose(const char *when);
+/* Prints the sequence, one of those above, if there are colours. */
+void firn_term_colour(const char *colour);
 
 /* The progress of a phase: "1,200 of 80,000 files, 14 MB", or the known part of it; may be
  * empty. */
@@ -109,6 +126,8 @@ bool firn_term_pager_close(bool *out_was_left);
 bool firn_term_pager_is_open(void);
 /* Opens it with the first output, if standard output is a terminal. Returns whether it may be opened. */
 bool firn_term_pager_arm(void);
+/* There will be none after all, unless it is open. */
+void firn_term_pager_disarm(void);
 
 /* The columns of the terminal that standard output is; 0: it is none. */
 size_t firn_term_out_columns(void);
@@ -157,7 +176,7 @@ void firn_term_writer_bytes(struct firn_term_writer *writer, const char *key, fi
 /* 64 hexadecimal digits. */
 void firn_term_writer_hash(struct firn_term_writer *writer, const char *key,
                            const firn_hash *value);
-/* RFC 3339, UTC, nanoseconds. */
+/* RFC 3339, local, nanoseconds. */
 void firn_term_writer_time(struct firn_term_writer *writer, const char *key,
                            int64_t since_epoch_ns);
 /* null where has is false. */
@@ -255,6 +274,8 @@ struct firn_term_meter_state {
     const char *text;  /* what has been done in it; may be empty */
     const char
         *finishing; /* an interrupt does not stop it any more: what is said then; else NULL */
+    double share;   /* of the phase, from 0 to 1; 0: not known */
+    uint64_t bytes; /* that the phase has dealt with; 0: not known */
 };
 /* Sets the text of the line, which is drawn now or later, and again until it is cleared, with the
  * time that the phase has taken. Any thread. */

@@ -52,6 +52,11 @@ static double drawn_at;
 static const char *phase;
 static double phase_started;
 static char phase_text[LINE_SIZE_MAX];
+/* How far the phase is, and how far it was when it was told first: phases may go on counting. */
+static double phase_share;
+static double share_started;
+static uint64_t phase_bytes;
+static uint64_t bytes_started;
 static bool is_finishing;
 static char finishing_text[LINE_SIZE_MAX];
 static double interrupted_at; /* 0: not yet */
@@ -88,6 +93,29 @@ clear_locked(void)
 
 /* ---- the line ---- */
 
+/* ", 31 %, 120 MB/s, 12 s left"; where it is not known how much there is to do, the seconds so far. */
+static void
+put_pace(double seconds, char *out, size_t size)
+{
+    assert(seconds > 0);
+    char rate[FIRN_TERM_TEXT_SIZE_SIZE] = "";
+    char share[16] = "";
+    char time[32];
+    bool is_paced = phase_share > share_started && phase_share < 1;
+    if (phase_bytes > bytes_started) {
+        (void)firn_term_text_size((uint64_t)((double)(phase_bytes - bytes_started) / seconds),
+                                  rate);
+    }
+    if (phase_share > 0) {
+        (void)snprintf(share, sizeof(share), "%.0f %%", phase_share * 100);
+    }
+    (void)snprintf(time, sizeof(time), "%.0f s%s",
+                   is_paced ? seconds * (1 - phase_share) / (phase_share - share_started) : seconds,
+                   is_paced ? " left" : "");
+    (void)snprintf(out, size, "%s %s%s%s%s%s", phase_text[0] != '\0' ? "," : ":", share,
+                   share[0] != '\0' ? ", " : "", rate, rate[0] != '\0' ? "/s, " : "", time);
+}
+
 static void
 draw_locked(double time)
 {
@@ -99,8 +127,7 @@ draw_locked(double time)
     int size = snprintf(text, sizeof(text), "%s%s%s", phase, phase_text[0] != '\0' ? ": " : "",
                         phase_text);
     if (size > 0 && seconds >= slow_phase_seconds) {
-        (void)snprintf(text + size, sizeof(text) - (size_t)size, "%s %.0f s",
-                       phase_text[0] != '\0' ? "," : ":", seconds);
+        put_pace(seconds, text + size, sizeof(text) - (size_t)size);
     }
     size_t width = terminal_width() - 1;
     width = width < LINE_SIZE_MAX ? width : LINE_SIZE_MAX;
@@ -240,8 +267,12 @@ firn_term_meter_show(const struct firn_term_meter_state *state)
     if (phase == NULL || strcmp(phase, state->phase) != 0) {
         phase = state->phase;
         phase_started = now();
+        share_started = state->share;
+        bytes_started = state->bytes;
     }
     (void)snprintf(phase_text, sizeof(phase_text), "%s", state->text);
+    phase_share = state->share;
+    phase_bytes = state->bytes;
     is_finishing = state->finishing != NULL;
     (void)snprintf(finishing_text, sizeof(finishing_text), "%s",
                    is_finishing ? state->finishing : "");

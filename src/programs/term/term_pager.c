@@ -144,6 +144,14 @@ open_now(void)
     (void)firn_term_pager_open();
 }
 
+void
+firn_term_pager_disarm(void)
+{
+    if (pager.pid == 0) {
+        firn_term_out_before_first(NULL);
+    }
+}
+
 bool
 firn_term_pager_arm(void)
 {

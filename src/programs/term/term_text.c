@@ -14,14 +14,15 @@
  * (I2) Two different byte strings never escape to the same text: a backslash is always doubled, and
  *      an escape always begins with a single one.
  *
- * Times are UTC everywhere and say so: a history that is shared between machines cannot mean
- * one user's local time.
+ * People read local times, in the same form in which a time without a zone is typed. Programs get the zone with
+ * each time, as an offset.
  */
 #include "term/term.h"
 
 #include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -212,7 +213,7 @@ calendar(int64_t since_epoch_ns, int64_t *out_ns)
     time_t time = (time_t)seconds;
     struct tm parts;
     memset(&parts, 0, sizeof(parts));
-    (void)gmtime_r(&time, &parts);
+    (void)localtime_r(&time, &parts);
     return parts;
 }
 
@@ -221,9 +222,20 @@ firn_term_text_time(int64_t since_epoch_ns, char *out)
 {
     int64_t ns;
     struct tm parts = calendar(since_epoch_ns, &ns);
-    if (strftime(out, FIRN_TERM_TEXT_TIME_SIZE, "%Y-%m-%d %H:%M:%S UTC", &parts) == 0) {
+    if (strftime(out, FIRN_TERM_TEXT_TIME_SIZE, "%Y-%m-%d %H:%M:%S", &parts) == 0) {
         out[0] = '\0';
     }
+    return out;
+}
+
+const char *
+firn_term_text_zone(int64_t since_epoch_ns, char *out)
+{
+    int64_t ns;
+    struct tm parts = calendar(since_epoch_ns, &ns);
+    long minutes = parts.tm_gmtoff / 60; /* an offset is written without seconds */
+    (void)snprintf(out, FIRN_TERM_TEXT_TIME_SIZE, "%c%02ld:%02ld", minutes < 0 ? '-' : '+',
+                   labs(minutes) / 60, labs(minutes) % 60);
     return out;
 }
 
@@ -231,9 +243,11 @@ const char *
 firn_term_text_rfc3339(int64_t since_epoch_ns, char *out)
 {
     int64_t ns;
+    char zone[FIRN_TERM_TEXT_TIME_SIZE];
     struct tm parts = calendar(since_epoch_ns, &ns);
     size_t size = strftime(out, FIRN_TERM_TEXT_TIME_SIZE, "%Y-%m-%dT%H:%M:%S", &parts);
-    (void)snprintf(out + size, FIRN_TERM_TEXT_TIME_SIZE - size, ".%09" PRId64 "Z", ns);
+    (void)snprintf(out + size, FIRN_TERM_TEXT_TIME_SIZE - size, ".%09" PRId64 "%s", ns,
+                   parts.tm_gmtoff == 0 ? "Z" : firn_term_text_zone(since_epoch_ns, zone));
     return out;
 }
 

@@ -29,6 +29,7 @@ enum {
     TAG_DEFAULTS = 3,
     TAG_TURN = 4,
     TAG_TURN_BEGUN = 5,
+    TAG_GIT = 6,
     TIME_SIZE = 8,
     DEFAULTS_NARROW = 2, /* version of the default exclusions; version 1 is not written */
     FIELD_SIZE_MAX = 64 << 10
@@ -68,6 +69,20 @@ out:
 }
 
 static int
+encode_git(const firn_workspace_git *git, struct firn_buf *out)
+{
+    struct firn_buf field = {0};
+    int rc;
+    FIRN_TRY(firn_buf_append_sized(&field, firn_str(git->branch)));
+    FIRN_TRY(firn_buf_append_sized(&field, firn_str(git->commit)));
+    FIRN_TRY(firn_buf_append_varint(out, TAG_GIT));
+    FIRN_TRY(firn_buf_append_sized(out, firn_buf_slice(&field)));
+out:
+    firn_buf_deinit(&field);
+    return rc;
+}
+
+static int
 encode_fields(const struct firn_catalog_record *record, struct firn_buf *out)
 {
     int rc;
@@ -93,6 +108,9 @@ encode_fields(const struct firn_catalog_record *record, struct firn_buf *out)
         FIRN_TRY(firn_buf_append_varint(out, TAG_TURN_BEGUN));
         FIRN_TRY(firn_buf_append_varint(out, TIME_SIZE));
         FIRN_TRY(firn_buf_append_le64(out, (uint64_t)record->turn_begun_ns));
+    }
+    if (record->git.branch[0] != '\0' || record->git.commit[0] != '\0') {
+        FIRN_TRY(encode_git(&record->git, out));
     }
     FIRN_TRY(firn_buf_append_varint(out, TAG_END));
 out:
@@ -272,6 +290,35 @@ decode_turn_begun(firn_slice field, struct firn_catalog_record *record)
     return record->turn.agent.size > 0;
 }
 
+/* Reads a text without control characters, into out[room]. */
+static bool
+decode_text(struct firn_reader *reader, size_t room, char *out)
+{
+    firn_slice text;
+    if (!firn_reader_sized(reader, room - 1, &text)) {
+        return false;
+    }
+    for (size_t i = 0; i < text.size; i++) {
+        if (text.data[i] < ' ' || text.data[i] == 0x7F) {
+            return false;
+        }
+        out[i] = (char)text.data[i];
+    }
+    out[text.size] = '\0';
+    return true;
+}
+
+static bool
+decode_git(firn_slice field, firn_workspace_git *git)
+{
+    struct firn_reader reader = firn_reader_of(field);
+    return decode_text(&reader, sizeof git->branch, git->branch) &&
+           decode_text(&reader, sizeof git->commit, git->commit) &&
+           firn_reader_left(&reader) == 0 &&
+           (git->commit[0] == '\0' ? git->branch[0] != '\0'
+                                   : strlen(git->commit) == 40 || strlen(git->commit) == 64);
+}
+
 static bool
 decode_field(uint64_t tag, firn_slice field, struct firn_catalog_record *record)
 {
@@ -285,6 +332,8 @@ decode_field(uint64_t tag, firn_slice field, struct firn_catalog_record *record)
         return field.size == 1 && field.data[0] == DEFAULTS_NARROW;
     case TAG_TURN:
         return decode_turn(field, record);
+    case TAG_GIT:
+        return decode_git(field, &record->git);
     default:
         DCHECK(tag == TAG_TURN_BEGUN);
         return decode_turn_begun(field, record);
@@ -341,7 +390,7 @@ decode_fields(struct firn_reader *reader, struct firn_catalog_record *record, fi
         if (tag == TAG_END) {
             return FIRN_OK;
         }
-        if (tag > TAG_TURN_BEGUN) {
+        if (tag > TAG_GIT) {
             return firn_error_set(err, FIRN_NEWER,
                                   "a checkpoint's record has a field of type %llu, which this "
                                   "version does not know",
@@ -419,7 +468,8 @@ firn_catalog_record_to_checkpoint(const struct firn_catalog_record *record,
                                        .added_bytes = record->added_bytes,
                                        .excluded = record->excluded,
                                        .skipped = record->skipped,
-                                       .turn = record->turn};
+                                       .turn = record->turn,
+                                       .git = record->git};
     firn_slice left = record->forgotten;
     firn_slice path;
     while (firn_catalog_record_forgotten_next(&left, &path)) {

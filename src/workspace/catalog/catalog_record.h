@@ -15,6 +15,7 @@
  *   tag 4: sized agent (1 to 256) | sized session (0 to 256) | varint number | sized prompt (0 to
  *   16 KiB): the turn of a coding agent that the checkpoint was made after
  *   tag 5, only with tag 4: le64 when that turn began, in ns; not 0
+ *   tag 6: sized branch (0 to 255) | sized commit (0, 40 or 64), not both empty: git's HEAD
  */
 #ifndef FIRN_CATALOG_CATALOG_RECORD_H
 #define FIRN_CATALOG_CATALOG_RECORD_H
@@ -61,6 +62,7 @@ struct firn_catalog_record {
     firn_slice forgotten; /* paths, encoded; firn_catalog_record_forgotten_next */
     firn_workspace_turn turn; /* its agent is empty if there was none */
     int64_t turn_begun_ns;    /* 0: there was none, or its beginning is not known */
+    firn_workspace_git git;
 };
 
 /* Removes the next path from *forgotten, which begins as record->forgotten; false at the end. */

@@ -25,7 +25,9 @@ struct wanted {
     const struct firn_reference *reference;
     struct firn_buf *out;
     size_t found;
-    int64_t found_ns;                       /* for a time: of the checkpoint found so far */
+    int64_t found_ns; /* for a time: of the checkpoint found so far */
+    uint64_t oldest;  /* by time, of those seen that are no safety checkpoints; 0: none */
+    int64_t oldest_ns;
     char first_id[FIRN_CHECKPOINT_ID_SIZE]; /* the first two ids found */
     char second_id[FIRN_CHECKPOINT_ID_SIZE];
 };
@@ -64,6 +66,10 @@ visit_base(void *ctx, firn_slice bytes, const struct firn_catalog_record *record
     struct wanted *wanted = ctx;
     char id[FIRN_CHECKPOINT_ID_SIZE];
     firn_catalog_record_id_text(record->id, id);
+    if (!record->is_safety && (wanted->oldest == 0 || record->created_ns < wanted->oldest_ns)) {
+        wanted->oldest = record->number;
+        wanted->oldest_ns = record->created_ns;
+    }
     if (!matches(wanted, record, id)) {
         return FIRN_OK;
     }
@@ -101,13 +107,18 @@ refuse_ambiguous(const struct wanted *wanted, const char *text, firn_error *err)
 }
 
 static int
-refuse_missing(const struct firn_reference *reference, const char *text, firn_error *err)
+refuse_missing(const struct wanted *wanted, const char *text, firn_error *err)
 {
-    switch (reference->kind) {
+    switch (wanted->reference->kind) {
     case FIRN_REFERENCE_LATEST:
         return firn_error_set(err, FIRN_NOT_FOUND, "there is no checkpoint yet");
     case FIRN_REFERENCE_TIME:
-        return firn_error_set(err, FIRN_NOT_FOUND, "there is no checkpoint as old as '%s'", text);
+        if (wanted->oldest == 0) {
+            return firn_error_set(err, FIRN_NOT_FOUND, "there is no checkpoint yet");
+        }
+        return firn_error_set(err, FIRN_NOT_FOUND,
+                              "there is no checkpoint as old as '%s': the first is %llu", text,
+                              (unsigned long long)wanted->oldest);
     case FIRN_REFERENCE_NAME:
     case FIRN_REFERENCE_NUMBER:
     case FIRN_REFERENCE_ID:
@@ -133,7 +144,7 @@ find_base(struct firn_catalog *catalog, uint32_t workspace, const char *text,
         goto out;
     }
     if (wanted.found == 0) {
-        return refuse_missing(reference, text, err);
+        return refuse_missing(&wanted, text, err);
     }
     if (wanted.found > 1) {
         return refuse_ambiguous(&wanted, text, err);
@@ -188,10 +199,11 @@ firn_catalog_resolve(struct firn_catalog *catalog, uint32_t workspace, const cha
                      struct firn_buf *out, struct firn_catalog_record *record, firn_error *err)
 {
     struct firn_reference read;
-    int64_t now_ns = firn_os_now_ns(firn_db_os(firn_catalog_db(catalog)));
+    struct firn_reference_clock clock = {firn_os_now_ns(firn_db_os(firn_catalog_db(catalog))),
+                                         firn_os_zone};
     int rc;
     CHECK(workspace != 0);
-    FIRN_TRY(firn_reference_read(reference, now_ns, &read, err));
+    FIRN_TRY(firn_reference_read(reference, &clock, &read, err));
     FIRN_TRY(find_base(catalog, workspace, reference, &read, out, record, err));
     if (read.back > 0) {
         FIRN_TRY(go_back(catalog, workspace, reference, read.back, out, record, err));

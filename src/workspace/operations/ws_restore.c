@@ -786,6 +786,9 @@ restore(struct firn_ws *ws, const struct request *request,
     if (rc == FIRN_OK) {
         rc = run(&restoring, request, err);
     }
+    if (options->to_dir == NULL) {
+        firn_place_git_read(ws->os, ws->place.root, &out->git);
+    }
     if (rc == FIRN_OK && !only_reads) {
         /* Housekeeping: what could not be deleted now expires again at the next restore. */
         struct firn_reclaim_expire_counts expired;

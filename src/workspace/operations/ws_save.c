@@ -79,6 +79,9 @@ firn_ws_save_record(struct firn_ws *ws, struct firn_ws_opened *opened,
     CHECK(tree->session == NULL && tree->stat == NULL); /* sealed: all objects are durable */
     DCHECK(opened->workspace.number != 0 && record.root.kind == FIRN_TREE_DIR);
     DCHECK(record.workspace_path.data[0] == '/');
+    if (request->tree_path == NULL) {
+        firn_place_git_read(ws->os, ws->place.root, &record.git);
+    }
     FIRN_TRY(firn_os_random(ws->os, record.id, sizeof record.id, err));
     FIRN_TRY(set_parent(ws, opened, &record, err));
     FIRN_TRY(firn_catalog_commit(opened->catalog, firn_str(ws->place.catalog_root),

@@ -109,6 +109,8 @@ enum firn_place_config_key {
     FIRN_PLACE_CONFIG_SAVE_MAX_FILE_SIZE,
     FIRN_PLACE_CONFIG_SAVE_STRICT,
     FIRN_PLACE_CONFIG_SAVE_WARN_SIZE,
+    FIRN_PLACE_CONFIG_UI_COLOR,
+    FIRN_PLACE_CONFIG_UI_PAGER,
     FIRN_PLACE_CONFIG_WAIT,
     FIRN_PLACE_CONFIG_KEYS
 };
@@ -267,6 +269,10 @@ FIRN_MUST_CHECK int firn_place_roots_find_moved(const struct firn_place_roots *r
  * (it need not exist); otherwise *out is NULL. Allocated. */
 FIRN_MUST_CHECK int firn_place_roots_inside_of(struct firn_os *os, const char *store_path,
                                                char **out, firn_error *err);
+
+/* The branch and the commit that HEAD names in the git repository that a directory, given by its real path, is
+ * in; empty texts if there is none, or where it cannot be read. Writes nothing, needs no git, cannot fail. */
+void firn_place_git_read(struct firn_os *os, const char *root, firn_workspace_git *out);
 
 /* Whether a store inside a tree was made there by this user. */
 

@@ -54,9 +54,10 @@ struct key {
     const char *cautious; /* the value if a file cannot be read; NULL: unset */
 };
 
-/* Kinds of values other than numbers: a policy, a size. */
+/* Kinds of values other than numbers: a policy, a size, when to do something. */
 enum { MAX_POLICY = 0 };
 #define MAX_SIZE UINT64_MAX
+#define MAX_WHEN (UINT64_MAX - 1) /* always, never or auto */
 
 static const struct key keys[FIRN_PLACE_CONFIG_KEYS] = {
     [FIRN_PLACE_CONFIG_GC_AUTO] = {"gc.auto", "true", 1, "false"},
@@ -66,6 +67,8 @@ static const struct key keys[FIRN_PLACE_CONFIG_KEYS] = {
     [FIRN_PLACE_CONFIG_SAVE_MAX_FILE_SIZE] = {"save.max-file-size", "none", MAX_SIZE, NULL},
     [FIRN_PLACE_CONFIG_SAVE_WARN_SIZE] = {"save.warn-size", "1G", MAX_SIZE, NULL},
     [FIRN_PLACE_CONFIG_SAVE_STRICT] = {"save.strict", "false", 1, NULL},
+    [FIRN_PLACE_CONFIG_UI_COLOR] = {"ui.color", "auto", MAX_WHEN, NULL},
+    [FIRN_PLACE_CONFIG_UI_PAGER] = {"ui.pager", "true", 1, NULL},
     [FIRN_PLACE_CONFIG_WAIT] = {"wait", "60", WAIT_MAX, NULL},
 };
 
@@ -91,7 +94,7 @@ text_find(firn_slice name, enum firn_place_config_key *out, firn_error *err)
     return firn_error_set(err, FIRN_INVALID,
                           "there is no setting '%.*s'; there are gc.auto, keep, "
                           "save.gitignore, save.include-deps, save.max-file-size, save.strict, "
-                          "save.warn-size and wait",
+                          "save.warn-size, ui.color, ui.pager and wait",
                           name.size < 80 ? (int)name.size : 80, (const char *)name.data);
 }
 
@@ -164,6 +167,15 @@ text_value(enum firn_place_config_key key, firn_slice value, uint64_t *out, firn
         struct firn_catalog_keep keep;
         *out = 0;
         return firn_catalog_keep_read(value, &keep, err);
+    }
+    if (keys[key].max == MAX_WHEN) {
+        *out = 0;
+        return firn_slice_equal(value, firn_str("auto")) ||
+                       firn_slice_equal(value, firn_str("always")) ||
+                       firn_slice_equal(value, firn_str("never"))
+                   ? FIRN_OK
+                   : firn_error_set(err, FIRN_INVALID, "%s takes always, never or auto",
+                                    keys[key].name);
     }
     if (keys[key].max > 1) {
         if (read_number(value, keys[key].max, out)) {

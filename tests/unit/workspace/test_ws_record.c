@@ -102,7 +102,7 @@ static void
 a_field_of_a_later_version_is_refused_as_newer(void **state)
 {
     (void)state;
-    static const uint8_t unknown[] = {6, 1, 'x', 0};
+    static const uint8_t unknown[] = {7, 1, 'x', 0};
     static const uint8_t far[] = {0xff, 0x7f, 0, 0};
     assert_int_equal(decode_with_end(unknown, sizeof unknown), FIRN_NEWER);
     assert_int_equal(decode_with_end(far, sizeof far), FIRN_NEWER);
@@ -170,6 +170,45 @@ forgotten_paths_are_in_order_and_apart(void **state)
     }
     firn_buf_deinit(&whole);
     firn_buf_deinit(&bytes);
+}
+
+static int
+decode_git(const char *branch, size_t branch_size, const char *commit, size_t commit_size,
+           size_t more)
+{
+    struct firn_buf field = {0};
+    struct firn_buf bytes = {0};
+    static const uint8_t rest[8] = {0};
+    assert_int_equal(firn_buf_append_sized(&field, firn_bytes(branch, branch_size)), FIRN_OK);
+    assert_int_equal(firn_buf_append_sized(&field, firn_bytes(commit, commit_size)), FIRN_OK);
+    assert_int_equal(firn_buf_append(&field, rest, more), FIRN_OK);
+    assert_int_equal(firn_buf_append_varint(&bytes, 6), FIRN_OK);
+    assert_int_equal(firn_buf_append_sized(&bytes, firn_buf_slice(&field)), FIRN_OK);
+    assert_int_equal(firn_buf_append_varint(&bytes, 0), FIRN_OK);
+    int rc = decode_with_end(bytes.data, bytes.size);
+    firn_buf_deinit(&field);
+    firn_buf_deinit(&bytes);
+    return rc;
+}
+
+static void
+a_head_of_git_has_a_branch_or_a_commit(void **state)
+{
+    (void)state;
+    static const char hash[] = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff0";
+    char branch[256];
+    memset(branch, 'b', sizeof branch);
+    assert_int_equal(decode_git("main", 4, hash, 40, 0), FIRN_OK);
+    assert_int_equal(decode_git("", 0, hash, 64, 0), FIRN_OK);
+    assert_int_equal(decode_git("r\xe4", 2, "", 0, 0), FIRN_OK);
+    assert_int_equal(decode_git(branch, 255, hash, 40, 0), FIRN_OK);
+    assert_int_equal(decode_git(branch, 256, hash, 40, 0), FIRN_CORRUPT);
+    assert_int_equal(decode_git("", 0, "", 0, 0), FIRN_CORRUPT);
+    assert_int_equal(decode_git("main", 4, hash, 39, 0), FIRN_CORRUPT);
+    assert_int_equal(decode_git("main", 4, hash, 65, 0), FIRN_CORRUPT);
+    assert_int_equal(decode_git("a\nb", 3, hash, 40, 0), FIRN_CORRUPT);
+    assert_int_equal(decode_git("a\0b", 3, hash, 40, 0), FIRN_CORRUPT);
+    assert_int_equal(decode_git("main", 4, hash, 40, 1), FIRN_CORRUPT);
 }
 
 static void
@@ -243,6 +282,7 @@ main(void)
         cmocka_unit_test(a_field_of_a_later_version_is_refused_as_newer),
         cmocka_unit_test(fields_have_one_order_and_their_own_size),
         cmocka_unit_test(forgotten_paths_are_in_order_and_apart),
+        cmocka_unit_test(a_head_of_git_has_a_branch_or_a_commit),
         cmocka_unit_test(a_turn_has_an_agent_and_its_sizes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

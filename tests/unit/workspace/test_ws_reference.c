@@ -18,12 +18,14 @@ static const int64_t now_ns = INT64_C(1795183205250000000);
 static const int64_t second_ns = INT64_C(1000000000);
 static const int64_t day_ns = INT64_C(86400000000000);
 
+static const struct firn_reference_clock utc = {INT64_C(1795183205250000000), NULL};
+
 static enum firn_reference_kind
 kind_of(const char *text)
 {
     struct firn_reference read;
     firn_error err;
-    int rc = firn_reference_read(text, now_ns, &read, &err);
+    int rc = firn_reference_read(text, &utc, &read, &err);
     assert_true(rc == FIRN_OK || rc == FIRN_INVALID);
     return rc == FIRN_OK ? read.kind : 0;
 }
@@ -42,6 +44,8 @@ each_text_is_of_one_kind(void **state)
     assert_int_equal(kind_of("before/the-agent"), FIRN_REFERENCE_NAME);
     assert_int_equal(kind_of("2026-11-20"), FIRN_REFERENCE_TIME);
     assert_int_equal(kind_of("now"), FIRN_REFERENCE_TIME);
+    assert_int_equal(kind_of("14:30"), FIRN_REFERENCE_TIME);
+    assert_int_equal(kind_of("yesterday 14:30"), FIRN_REFERENCE_TIME);
     static const char *const none[] = {"",
                                        " ",
                                        "%",
@@ -95,15 +99,15 @@ so_many_before_is_read_after_every_base_but_a_time(void **state)
     (void)state;
     struct firn_reference read;
     firn_error err;
-    assert_int_equal(firn_reference_read("latest~0", now_ns, &read, &err), FIRN_OK);
+    assert_int_equal(firn_reference_read("latest~0", &utc, &read, &err), FIRN_OK);
     assert_int_equal(read.back, 0);
-    assert_int_equal(firn_reference_read("12~34", now_ns, &read, &err), FIRN_OK);
+    assert_int_equal(firn_reference_read("12~34", &utc, &read, &err), FIRN_OK);
     assert_int_equal(read.number, 12);
     assert_int_equal(read.back, 34);
-    assert_int_equal(firn_reference_read("KLMN~2", now_ns, &read, &err), FIRN_OK);
+    assert_int_equal(firn_reference_read("KLMN~2", &utc, &read, &err), FIRN_OK);
     assert_string_equal(read.id, "klmn");
     assert_int_equal(read.back, 2);
-    assert_int_equal(firn_reference_read("v1~999999999999999999", now_ns, &read, &err), FIRN_OK);
+    assert_int_equal(firn_reference_read("v1~999999999999999999", &utc, &read, &err), FIRN_OK);
     assert_int_equal(read.kind, FIRN_REFERENCE_NAME);
     assert_int_equal(read.name.size, 2);
     assert_true(read.back == UINT64_C(999999999999999999));
@@ -133,12 +137,18 @@ a_name_cannot_be_taken_for_another_kind(void **state)
 }
 
 static void
-assert_time(const char *text, int64_t expected)
+assert_time_by(const struct firn_reference_clock *clock, const char *text, int64_t expected)
 {
     int64_t read = -1;
-    if (!firn_reference_time_read(text, now_ns, &read) || read != expected) {
+    if (!firn_reference_time_read(text, clock, &read) || read != expected) {
         fail_msg("'%s' is read as %lld, not %lld", text, (long long)read, (long long)expected);
     }
+}
+
+static void
+assert_time(const char *text, int64_t expected)
+{
+    assert_time_by(&utc, text, expected);
 }
 
 static void
@@ -199,7 +209,8 @@ times_ago_are_counted_from_now(void **state)
     assert_time("999999999 hours ago", 0);
     int64_t read;
     int64_t end_of_may = INT64_C(1780228800) * second_ns; /* 2026-05-31 12:00 */
-    assert_true(firn_reference_time_read("3 months ago", end_of_may, &read));
+    const struct firn_reference_clock then = {end_of_may, NULL};
+    assert_true(firn_reference_time_read("3 months ago", &then, &read));
     assert_true(read == end_of_may - 92 * day_ns); /* the 28th of February */
 }
 
@@ -250,15 +261,96 @@ what_is_nearly_a_time_is_none(void **state)
                                        "2026-11-20 12:00 +01:60",
                                        "2026-11-20 12:00Zx",
                                        "2026-11-20+01",
-                                       "14:00",
+                                       "24:00",
+                                       "9:00",
+                                       "14",
+                                       "14:00 UTC",
+                                       "14:00Z",
+                                       "14:00 ago",
+                                       "yesterday ",
+                                       "yesterday 14",
+                                       "yesterday  14:00",
+                                       "yesterday 2026-11-20",
+                                       "14:00 yesterday",
                                        "Now"};
     for (size_t i = 0; i < sizeof none / sizeof none[0]; i++) {
         int64_t read = 4711;
-        if (firn_reference_time_read(none[i], now_ns, &read)) {
+        if (firn_reference_time_read(none[i], &utc, &read)) {
             fail_msg("'%s' is read as a time", none[i]);
         }
         assert_int_equal(read, 4711);
     }
+}
+
+/* New York in 2026: five hours behind UTC, four from 8 March 7:00 to 1 November 6:00 UTC. */
+static int64_t
+new_york(int64_t since_epoch_s)
+{
+    return since_epoch_s >= 1772953200 && since_epoch_s < 1793512800 ? -4 * 3600 : -5 * 3600;
+}
+
+static int64_t
+ahead(int64_t since_epoch_s)
+{
+    (void)since_epoch_s;
+    return 14 * 3600;
+}
+
+static void
+times_without_a_zone_are_local(void **state)
+{
+    (void)state;
+    const struct firn_reference_clock clock = {now_ns, new_york}; /* it is 9:00:05.25 */
+    int64_t day = INT64_C(1795132800) * second_ns;                /* 2026-11-20 00:00 UTC */
+    int64_t hour = 3600 * second_ns;
+    int64_t rest = second_ns - 1;
+    assert_time_by(&clock, "2026-11-20", day + 5 * hour + rest);
+    assert_time_by(&clock, "2026-11-20 14:00", day + 19 * hour + rest);
+    assert_time_by(&clock, "2026-11-20T14:00:05.25", day + 19 * hour + 5250 * second_ns / 1000);
+    assert_time_by(&clock, "2026-07-01 12:00", INT64_C(1782921600) * second_ns + rest);
+    assert_time_by(&clock, "2026-11-20 14:00 UTC", day + 14 * hour + rest);
+    assert_time_by(&clock, "2026-11-20T14:00+01:00", day + 13 * hour + rest);
+    /* Clocks were set back: 1:30 came twice, and the later one is meant. They were set forward: there was no
+     * 2:30. */
+    int64_t back = INT64_C(1793512800) * second_ns;
+    assert_time_by(&clock, "2026-11-01 00:59:59", back - hour - second_ns + rest);
+    assert_time_by(&clock, "2026-11-01 01:30", back + hour / 2 + rest);
+    assert_time_by(&clock, "2026-11-01 02:00", back + hour + rest);
+    int64_t forward = INT64_C(1772953200) * second_ns;
+    assert_time_by(&clock, "2026-03-08 01:59:59", forward - second_ns + rest);
+    assert_time_by(&clock, "2026-03-08 02:30", forward + hour / 2 + rest);
+    assert_time_by(&clock, "2026-03-08 03:00", forward + rest);
+}
+
+static void
+a_clock_alone_is_the_last_such_time(void **state)
+{
+    (void)state;
+    const struct firn_reference_clock clock = {now_ns, new_york}; /* it is 9:00:05.25 */
+    int64_t day = INT64_C(1795132800) * second_ns + 5 * 3600 * second_ns;
+    int64_t hour = 3600 * second_ns;
+    int64_t rest = second_ns - 1;
+    assert_time_by(&clock, "00:00", day + rest);
+    assert_time_by(&clock, "08:30", day + 17 * hour / 2 + rest);
+    assert_time_by(&clock, "09:00:05", day + 9 * hour + 5 * second_ns + rest);
+    assert_time_by(&clock, "09:00:06", day - day_ns + 9 * hour + 6 * second_ns + rest);
+    assert_time_by(&clock, "14:30", day - day_ns + 29 * hour / 2 + rest);
+    assert_time_by(&clock, "yesterday 08:30", day - day_ns + 17 * hour / 2 + rest);
+    assert_time_by(&clock, "yesterday 14:30", day - day_ns + 29 * hour / 2 + rest);
+    assert_time_by(&clock, "yesterday", now_ns - day_ns);
+    assert_time("14:00:05", now_ns - second_ns / 4 + rest);
+    assert_time("14:00:06", now_ns - second_ns / 4 + second_ns - day_ns + rest);
+    /* The day before had 25 hours. */
+    const struct firn_reference_clock monday = {(INT64_C(1793512800) + 86400) * second_ns,
+                                                new_york}; /* it is 1:00 on 2 November */
+    assert_time_by(&monday, "02:00", (INT64_C(1793512800) + 3600) * second_ns + rest);
+    assert_time_by(&monday, "yesterday 00:30", (INT64_C(1793512800) - 5400) * second_ns + rest);
+    /* Before 1970 there is nothing. */
+    const struct firn_reference_clock first = {second_ns, ahead}; /* it is 14:00:01 */
+    assert_time_by(&first, "14:00", rest);
+    assert_time_by(&first, "14:30", 0);
+    assert_time_by(&first, "yesterday 23:00", 0);
+    assert_time_by(&first, "1970-01-01", 0);
 }
 
 /* Every day from 1970 to 2261, against counting. */
@@ -291,6 +383,8 @@ main(void)
         cmocka_unit_test(a_name_cannot_be_taken_for_another_kind),
         cmocka_unit_test(times_are_read_to_the_end_of_what_they_name),
         cmocka_unit_test(times_ago_are_counted_from_now),
+        cmocka_unit_test(times_without_a_zone_are_local),
+        cmocka_unit_test(a_clock_alone_is_the_last_such_time),
         cmocka_unit_test(what_is_nearly_a_time_is_none),
         cmocka_unit_test(every_date_follows_the_one_before),
     };

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * place/place_git.c: the branch and the commit of the git repository that a directory is in.
+ *
+ * Only what git's file formats promise is read, without git: HEAD, the file of the branch, packed-refs;
+ * "gitdir: PATH" in a file .git (worktrees, submodules); "commondir" in a worktree's directory. A repository
+ * whose references are in tables (reftable) has neither of these: nothing is known of it.
+ *
+ * Whoever fills the directory writes these files, and a save must not suffer from them. So every file has a
+ * limit, is regular and no link, and names of references are checked before they become paths (I1). What is
+ * damaged, too large or not understood counts as missing, and so does what memory or the system refuses.
+ * Nothing here fails. What is found is a remark about a checkpoint, which nothing else depends on.
+ */
+#include "base/buf.h"
+#include "base/check.h"
+#include "base/slice.h"
+#include "os/os.h"
+#include "place/place.h"
+
+enum {
+    TEXT_SIZE_MAX = 4096,
+    PACKED_SIZE_MAX = 16 << 20,
+    LEVELS_MAX = 64,
+    HASH_SIZE = 40,
+    LONG_HASH_SIZE = 64
+};
+
+/* A file's text with a NUL, without the white space at its end. */
+static bool
+read_text(struct firn_os_dir *dir, const char *name, size_t size_max, struct firn_buf *out)
+{
+    struct firn_os_file *file = NULL;
+    struct firn_os_stat stat;
+    size_t size = 0;
+    firn_buf_clear(out);
+    bool is_read =
+        firn_os_file_open_stat(dir, name, FIRN_OS_READ, 0, &file, &stat, NULL) == FIRN_OK &&
+        stat.size_bytes <= size_max &&
+        firn_buf_set_size(out, (size_t)stat.size_bytes + 1) == FIRN_OK &&
+        firn_os_file_read(file, 0, out->data, (size_t)stat.size_bytes, &size, NULL) == FIRN_OK;
+    firn_os_file_close(file);
+    if (!is_read || (size > 0 && memchr(out->data, '\0', size) != NULL)) {
+        return false;
+    }
+    while (size > 0 && out->data[size - 1] <= ' ') {
+        size--;
+    }
+    out->data[size] = '\0';
+    out->size = size;
+    return size > 0;
+}
+
+/* The directory at a path that starts at another one. */
+static struct firn_os_dir *
+open_from(struct firn_os_dir *from, const char *path)
+{
+    struct firn_buf whole = {0};
+    struct firn_os_dir *dir = NULL;
+    bool is_relative = path[0] != '/';
+    if (firn_buf_append_format(&whole, "%s%s%s", is_relative ? firn_os_dir_path(from) : "",
+                               is_relative ? "/" : "", path) == FIRN_OK &&
+        firn_buf_append_u8(&whole, '\0') == FIRN_OK &&
+        firn_os_dir_open_path(firn_os_dir_os(from), (const char *)whole.data, &dir, NULL) !=
+            FIRN_OK) {
+        dir = NULL;
+    }
+    firn_buf_deinit(&whole);
+    return dir;
+}
+
+/* The directory that .git is or names; NULL if there is none. */
+static struct firn_os_dir *
+open_repository(struct firn_os_dir *dir)
+{
+    static const char name[] = ".git";
+    static const char prefix[] = "gitdir: ";
+    struct firn_os_dir *found = open_from(dir, name);
+    struct firn_buf text = {0};
+    if (found == NULL && read_text(dir, name, TEXT_SIZE_MAX, &text) &&
+        strncmp((const char *)text.data, prefix, sizeof prefix - 1) == 0) {
+        found = open_from(dir, (const char *)text.data + sizeof prefix - 1);
+    }
+    firn_buf_deinit(&text);
+    return found;
+}
+
+static bool
+is_hash(firn_slice text)
+{
+    for (size_t i = 0; i < text.size; i++) {
+        uint8_t digit = text.data[i];
+        if ((digit < '0' || digit > '9') && (digit < 'a' || digit > 'f')) {
+            return false;
+        }
+    }
+    return text.size == HASH_SIZE || text.size == LONG_HASH_SIZE;
+}
+
+static void
+keep_hash(firn_slice hash, firn_workspace_git *out)
+{
+    DCHECK(hash.size < sizeof out->commit);
+    memcpy(out->commit, hash.data, hash.size);
+    out->commit[hash.size] = '\0';
+}
+
+/* Whether it is the name of a reference, and so a path without "..", links of its own, or an empty
+ * component. */
+static bool
+is_reference(const char *name)
+{
+    const size_t size = strlen(name);
+    if (size >= FIRN_WORKSPACE_GIT_BRANCH_SIZE || strncmp(name, "refs/", 5) != 0 ||
+        name[size - 1] == '/' || strstr(name, "..") != NULL || strstr(name, "//") != NULL ||
+        strstr(name, "/.") != NULL) {
+        return false;
+    }
+    for (size_t i = 0; i < size; i++) {
+        if ((uint8_t)name[i] <= ' ' || name[i] == 0x7F || strchr("~^:?*[\\", name[i]) != NULL) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Lines "<hash> <name>". */
+static void
+find_packed(firn_slice text, const char *name, firn_workspace_git *out)
+{
+    size_t name_size = strlen(name);
+    while (text.size > 0) {
+        const uint8_t *end = memchr(text.data, '\n', text.size);
+        size_t size = end != NULL ? (size_t)(end - text.data) : text.size;
+        if (size > name_size && text.data[size - name_size - 1] == ' ' &&
+            memcmp(text.data + size - name_size, name, name_size) == 0 &&
+            is_hash(firn_bytes(text.data, size - name_size - 1))) {
+            keep_hash(firn_bytes(text.data, size - name_size - 1), out);
+            return;
+        }
+        size += end != NULL ? 1 : 0;
+        text = firn_bytes(text.data + size, text.size - size);
+    }
+}
+
+static void
+look_up(struct firn_os_dir *repository, const char *name, firn_workspace_git *out)
+{
+    DCHECK(is_reference(name)); /* (I1) */
+    char folder[FIRN_WORKSPACE_GIT_BRANCH_SIZE];
+    struct firn_os_dir *dir = NULL;
+    struct firn_buf text = {0};
+    size_t size = (size_t)(strrchr(name, '/') - name);
+    memcpy(folder, name, size);
+    folder[size] = '\0';
+    bool is_loose = firn_os_dir_open_beneath(repository, folder, &dir, NULL) == FIRN_OK &&
+                    read_text(dir, name + size + 1, TEXT_SIZE_MAX, &text);
+    if (is_loose && is_hash(firn_buf_slice(&text))) {
+        keep_hash(firn_buf_slice(&text), out);
+    } else if (!is_loose && read_text(repository, "packed-refs", PACKED_SIZE_MAX, &text)) {
+        find_packed(firn_buf_slice(&text), name, out);
+    }
+    firn_os_dir_close(dir);
+    firn_buf_deinit(&text);
+}
+
+static bool
+read_head(struct firn_os_dir *repository, firn_workspace_git *out)
+{
+    static const char prefix[] = "ref: ";
+    static const char heads[] = "refs/heads/";
+    struct firn_buf head = {0};
+    struct firn_buf common = {0};
+    struct firn_os_dir *shared = NULL;
+    bool is_read = read_text(repository, "HEAD", TEXT_SIZE_MAX, &head);
+    bool is_symbolic = is_read && strncmp((const char *)head.data, prefix, sizeof prefix - 1) == 0;
+    const char *name = is_symbolic ? (const char *)head.data + sizeof prefix - 1 : "";
+    if (is_read && is_hash(firn_buf_slice(&head))) {
+        keep_hash(firn_buf_slice(&head), out);
+    } else if (is_reference(name)) {
+        bool is_branch = strncmp(name, heads, sizeof heads - 1) == 0;
+        const char *branch = name + (is_branch ? sizeof heads - 1 : sizeof "refs/" - 1);
+        memcpy(out->branch, branch, strlen(branch) + 1);
+        if (read_text(repository, "commondir", TEXT_SIZE_MAX, &common)) {
+            shared = open_from(repository, (const char *)common.data);
+        }
+        look_up(shared != NULL ? shared : repository, name, out);
+    }
+    firn_os_dir_close(shared);
+    firn_buf_deinit(&common);
+    firn_buf_deinit(&head);
+    return out->branch[0] != '\0' || out->commit[0] != '\0';
+}
+
+void
+firn_place_git_read(struct firn_os *os, const char *root, firn_workspace_git *out)
+{
+    struct firn_buf path = {0};
+    *out = (firn_workspace_git){.branch = ""};
+    if (firn_buf_append_str(&path, root) != FIRN_OK || firn_buf_append_u8(&path, '\0') != FIRN_OK) {
+        goto out;
+    }
+    char *text = (char *)path.data;
+    bool is_found = false;
+    for (int level = 0; level < LEVELS_MAX && !is_found && text[0] == '/'; level++) {
+        struct firn_os_dir *dir = NULL;
+        struct firn_os_dir *repository = NULL;
+        if (firn_os_dir_open_path(os, text, &dir, NULL) == FIRN_OK) {
+            repository = open_repository(dir);
+        }
+        is_found = repository != NULL && read_head(repository, out);
+        firn_os_dir_close(repository);
+        firn_os_dir_close(dir);
+        char *slash = strrchr(text, '/');
+        if (slash == text && text[1] == '\0') {
+            break;
+        }
+        slash[slash == text ? 1 : 0] = '\0'; /* "/" comes last */
+    }
+out:
+    firn_buf_deinit(&path);
+}
