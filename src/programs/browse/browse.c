@@ -136,6 +136,7 @@ static void
 refresh(struct firn_browse *browse)
 {
     firn_error err;
+    browse->has_labels = false;
     if (firn_browse_read_history(browse, &err) != FIRN_OK) {
         firn_browse_fail(browse, &err, NULL);
     }
@@ -181,6 +182,12 @@ read_missing(struct firn_browse *browse)
     }
     if (firn_browse_model_is_near_end(model)) {
         read_older(browse, 0);
+        return true;
+    }
+    if (!browse->has_labels) {
+        if (firn_browse_read_labels(browse, &err) != FIRN_OK) {
+            firn_browse_fail(browse, &err, NULL);
+        }
         return true;
     }
     return false;
@@ -318,7 +325,10 @@ run(struct firn_browse *browse)
         loop(browse);
         firn_browse_screen_close();
         if (browse->told[0] != '\0') {
-            firn_term_out_format("%s\n", browse->told);
+            firn_term_out_format("%s; %s\n", browse->told,
+                                 browse->action == FIRN_BROWSE_UNDO
+                                     ? "redo with: firn redo"
+                                     : "take this back with: firn undo");
         }
         int signal = firn_term_signals_caught();
         exit_code = signal != 0 ? FIRN_EXIT_SIGNAL + signal : FIRN_EXIT_OK;

@@ -331,6 +331,7 @@ struct firn_browse {
     struct firn_browse_model model;
     struct firn_browse_cells cells;
     struct firn_task_labels labels;
+    bool has_labels;                   /* they were read */
     struct firn_term_writer printed;   /* what is composed at the moment */
     enum firn_browse_action action;    /* that was previewed */
     char told[FIRN_BROWSE_SHORT_SIZE]; /* what was done last; "": nothing */
@@ -355,7 +356,9 @@ void firn_browse_fail(struct firn_browse *browse, const firn_error *err, const c
 
 /* Reads the first checkpoints, or again as many as there are. */
 int firn_browse_read_history(struct firn_browse *browse, firn_error *err);
-/* Reads so many more. */
+/* Reads tags and pins; then, if there are any, the history again, which shows them. */
+int firn_browse_read_labels(struct firn_browse *browse, firn_error *err);
+/* Reads so many more; 0: a piece. */
 int firn_browse_read_older(struct firn_browse *browse, uint64_t count, firn_error *err);
 /* Whether another process saved something, or deleted what was newest. */
 bool firn_browse_read_is_news(struct firn_browse *browse);

@@ -3,7 +3,7 @@
  * browse/browse_read.c: what is read from the store, and when.
  *
  * The history is read in pieces, newest first, so that a long one opens as fast as a short one; the rest when somebody
- * scrolls there, or searches. What a checkpoint changed is found when it is chosen, as firn log finds it, and the lines
+ * scrolls there, or searches. Tags and pins are read when it has been drawn. What a checkpoint changed is found when it is chosen, as firn log finds it, and the lines
  * of a file when the file is. Both give way to a key: a comparison that takes long ends when one is pressed, and
  * begins again later if it is still wanted.
  *
@@ -138,20 +138,12 @@ firn_browse_read_history(struct firn_browse *browse, firn_error *err)
     const size_t before = model->history_list.count;
     struct reading reading = {.browse = browse};
     firn_workspace_list_options options = FIRN_WORKSPACE_LIST_OPTIONS_INIT;
-    struct firn_task_labels labels = {NULL, 0, 0};
     reading.left = before > PIECE_ROWS ? before : PIECE_ROWS;
     options.include_safety = model->shows_safety;
-    int code = firn_task_labels_read(&labels, browse->workspace, err);
-    if (code == FIRN_OK) {
-        firn_task_labels_deinit(&browse->labels);
-        browse->labels = labels;
-        code = model->is_single
+    int code = model->is_single
                    ? read_single(browse, &reading, err)
                    : firn_workspace_list(browse->workspace, &options, on_row, &reading, err);
-        code = outcome(&reading, code, err);
-    } else {
-        firn_task_labels_deinit(&labels);
-    }
+    code = outcome(&reading, code, err);
     if (code == FIRN_OK) {
         firn_browse_model_replace_rows(model, before);
         model->has_older = reading.has_more;
@@ -159,6 +151,22 @@ firn_browse_read_history(struct firn_browse *browse, firn_error *err)
         firn_browse_model_forget_rows(model, before);
     }
     return code;
+}
+
+int
+firn_browse_read_labels(struct firn_browse *browse, firn_error *err)
+{
+    struct firn_task_labels labels = {NULL, 0, 0};
+    int code = firn_task_labels_read(&labels, browse->workspace, err);
+    bool has_any = labels.count + browse->labels.count > 0;
+    browse->has_labels = true; /* or they cannot be read */
+    if (code != FIRN_OK) {
+        firn_task_labels_deinit(&labels);
+        return code;
+    }
+    firn_task_labels_deinit(&browse->labels);
+    browse->labels = labels;
+    return has_any ? firn_browse_read_history(browse, err) : FIRN_OK;
 }
 
 struct newest {
@@ -308,7 +316,11 @@ describe_counts(const struct comparing *comparing)
 {
     const struct firn_browse_model *model = &comparing->browse->model;
     char number[FIRN_TERM_TEXT_NUMBER_SIZE];
-    firn_term_out_text(model->is_of_disk ? "restore would change " : "");
+    if (model->is_of_disk && comparing->files + comparing->directories == 0) {
+        firn_term_out_text("a restore would change nothing");
+        return;
+    }
+    firn_term_out_text(model->is_of_disk ? "a restore would change " : "");
     if (comparing->files > 0 || comparing->directories == 0) {
         firn_term_out_format("%s %s", firn_term_text_number(comparing->files, number),
                              firn_term_text_plural(comparing->files, "file", "files"));

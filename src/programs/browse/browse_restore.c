@@ -369,7 +369,7 @@ tell(struct call *call)
     }
     bool is_whole = firn_browse_end_line(browse, browse->told, sizeof(browse->told));
     (void)snprintf(model->status, sizeof(model->status), "%.300s; %s", browse->told,
-                   browse->action == FIRN_BROWSE_UNDO ? "U redoes" : "u takes this back");
+                   browse->action == FIRN_BROWSE_UNDO ? "U redoes it" : "u takes this back");
     if (call->note_count == 0) {
         return is_whole;
     }

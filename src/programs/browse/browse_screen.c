@@ -3,8 +3,8 @@
  * browse/browse_screen.c: the terminal: ncurses, keys, and giving the terminal back in any case.
  *
  * ncurses knows what each terminal can do, sends only what changed, and tells keys from the bytes that they send. Its library
- * is loaded when it is needed (libncursesw.so.6), so no other command needs it; a program in one file has it linked in, if it
- * was there when it was built. Only the functions in `curses` are used, on a window of its own.
+ * is loaded when it is needed (libncursesw.so.6), so no other command needs it; the program in one file does without, and says
+ * so. Only the functions in `curses` are used, on a window of its own.
  *
  * Signals. SIGINT, SIGTERM and SIGHUP set a flag as everywhere (term_signals.c); the loop ends, and the terminal is given
  * back. A second one ends the program in its handler, as does SIGQUIT: then what is needed for that, which was
@@ -27,8 +27,9 @@
 int
 firn_browse_screen_open(struct firn_cli *cli, const char *instead)
 {
-    return firn_command_report_error(cli, FIRN_UNSUPPORTED, instead,
-                                     "this program was built without ncurses");
+    return firn_command_report_error(
+        cli, FIRN_UNSUPPORTED, instead,
+        "this program was built without ncurses, which draws the screen");
 }
 
 void
@@ -92,32 +93,19 @@ firn_browse_screen_has_event(void)
 /* As <term.h> declares it, which cannot be included: it has macros that are called `columns` and `lines`. */
 extern char *tigetstr(const char *name);
 
+/* clang-format off */
 #define CURSES_FUNCTIONS(X)                                                                       \
-    X(newterm)                                                                                    \
-    X(endwin)                                                                                     \
-    X(delscreen) X(newwin) X(delwin) X(cbreak) X(noecho) X(nonl) X(keypad) X(nodelay) X(curs_set) \
-        X(wget_wch) X(wmove) X(waddnwstr) X(wattr_set) X(wrefresh) X(clearok) X(resizeterm)       \
-            X(wresize) X(set_escdelay) X(has_colors) X(start_color) X(use_default_colors)         \
-                X(init_pair) X(tigetstr)
+    X(newterm) X(endwin) X(delscreen) X(newwin) X(delwin) X(cbreak) X(noecho) X(nonl) X(keypad)   \
+    X(nodelay) X(curs_set) X(wget_wch) X(wmove) X(waddnwstr) X(wattr_set) X(wrefresh) X(clearok)  \
+    X(resizeterm) X(wresize) X(set_escdelay) X(has_colors) X(start_color) X(use_default_colors)   \
+    X(init_pair) X(tigetstr)
+/* clang-format on */
 
 #define AS_MEMBER(name) __typeof__(&(name)) name;
 static struct {
     CURSES_FUNCTIONS(AS_MEMBER)
 } curses;
 #undef AS_MEMBER
-
-#ifdef FIRN_LINKS_CURSES
-
-static const char *
-load(void)
-{
-#define AS_ADDRESS(name) curses.name = name;
-    CURSES_FUNCTIONS(AS_ADDRESS)
-#undef AS_ADDRESS
-    return NULL;
-}
-
-#else
 
 static const char library_name[] = "libncursesw.so.6";
 
@@ -143,8 +131,6 @@ load(void)
     const char *why = is_whole ? NULL : dlerror();
     return is_whole || why != NULL ? why : library_name;
 }
-
-#endif
 
 /* ==== what is open ==== */
 

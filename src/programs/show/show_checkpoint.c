@@ -35,7 +35,7 @@ firn_show_checkpoint_names(const firn_workspace_checkpoint *checkpoint, char *ou
 
 void
 firn_show_checkpoint_put_title(const firn_workspace_checkpoint *checkpoint, size_t columns,
-                           void (*put)(const void *data, size_t size))
+                               void (*put)(const void *data, size_t size))
 {
     const firn_workspace_turn *turn = &checkpoint->turn;
     size_t width = firn_term_width_of(turn->agent) + 2;
