@@ -20,7 +20,7 @@ CONTROL = re.compile(
     r"|\x1b([()])([0AB])"                   # character sets
     r"|\x1b([78=>DEMc])"                    # single ones
     r"|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)"  # titles of windows
-    r"|[\x00-\x1f]|[^\x00-\x1f\x1b]")
+    r"|[\x00-\x1a\x1c-\x1f]|[^\x00-\x1f]")
 
 
 def width_of(character):

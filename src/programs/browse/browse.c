@@ -195,11 +195,28 @@ read_missing(struct firn_browse *browse)
 
 /* ---- keys ---- */
 
+/* What is typed ahead means what would have been seen: the files, and the lines, of the checkpoint. */
+static void
+catch_up(struct firn_browse *browse)
+{
+    const struct firn_browse_model *model = &browse->model;
+    browse->is_patient = true;
+    for (int i = 0; i < 2 && model->mode == FIRN_BROWSE_LOOK; i++) {
+        bool lacks_changes = model->focus != FIRN_BROWSE_HISTORY && !model->has_changes;
+        bool lacks_patch = model->focus == FIRN_BROWSE_PATCH && !model->has_patch;
+        if (lacks_changes || lacks_patch) {
+            (void)read_missing(browse);
+        }
+    }
+    browse->is_patient = false;
+}
+
 /* Returns false when the program is to end. */
 static bool
 obey(struct firn_browse *browse, uint32_t key)
 {
     struct firn_browse_model *model = &browse->model;
+    catch_up(browse);
     enum firn_browse_want want = firn_browse_model_press(model, key);
     if (want == FIRN_BROWSE_WANT_ALL) {
         read_older(browse, UINT64_MAX);

@@ -172,6 +172,7 @@ struct firn_browse_change {
     char *old_path; /* of a renamed one; else NULL */
     size_t old_path_size;
     bool has_lines;
+    bool is_removed; /* the checkpoint does not have it */
     bool is_marked;
     uint64_t added; /* lines */
     uint64_t removed;
@@ -331,9 +332,10 @@ struct firn_browse {
     struct firn_browse_model model;
     struct firn_browse_cells cells;
     struct firn_task_labels labels;
-    bool has_labels;                   /* they were read */
-    struct firn_term_writer printed;   /* what is composed at the moment */
-    enum firn_browse_action action;    /* that was previewed */
+    bool has_labels;                 /* they were read */
+    bool is_patient;                 /* what is read is needed before the next key means anything */
+    struct firn_term_writer printed; /* what is composed at the moment */
+    enum firn_browse_action action;  /* that was previewed */
     char told[FIRN_BROWSE_SHORT_SIZE]; /* what was done last; "": nothing */
     bool is_done;                      /* of one checkpoint: it was restored */
 };
@@ -352,7 +354,8 @@ void firn_browse_fail(struct firn_browse *browse, const firn_error *err, const c
 
 /* ---- reading from the store: browse_read.c ---- */
 
-/* All return a code of the library. FIRN_CANCELLED: a key was pressed meanwhile, and nothing was read. */
+/* All return a code of the library. FIRN_CANCELLED: a key was pressed meanwhile, and nothing was read; not if
+ * browse->is_patient is set. */
 
 /* Reads the first checkpoints, or again as many as there are. */
 int firn_browse_read_history(struct firn_browse *browse, firn_error *err);

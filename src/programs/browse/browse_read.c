@@ -210,13 +210,21 @@ struct comparing {
     bool is_out_of_memory;
 };
 
+/* Ends it for a key, unless that key waits for its result. ctx is the session. */
 static int
 give_way(void *ctx, const firn_progress *progress)
 {
-    (void)ctx;
+    const struct firn_browse *browse = ctx;
     (void)progress;
-    return firn_browse_screen_has_event() || firn_term_signals_caught() != 0 ? FIRN_CANCELLED
-                                                                             : FIRN_OK;
+    bool is_asked = !browse->is_patient && firn_browse_screen_has_event();
+    return is_asked || firn_term_signals_caught() != 0 ? FIRN_CANCELLED : FIRN_OK;
+}
+
+static void
+set_give_way(struct firn_browse *browse, firn_callbacks *callbacks)
+{
+    callbacks->on_progress = give_way;
+    callbacks->ctx = browse;
 }
 
 /* The difference as a restore of the checkpoint would make it: from the disk to the checkpoint. */
@@ -264,6 +272,7 @@ keep_change(struct firn_browse *browse, const firn_workspace_difference *differe
     const firn_workspace_entry *entry = entry_of(change);
     firn_slice name;
     struct firn_browse_change made = {.path = copy_of(entry->path), .path_size = entry->path.size};
+    made.is_removed = change->after == NULL;
     made.has_lines = difference->lines == FIRN_LINES_COUNTED;
     made.added = difference->lines_added;
     made.removed = difference->lines_removed;
@@ -289,7 +298,7 @@ on_difference(void *ctx, const firn_workspace_difference *given)
     const firn_workspace_difference difference =
         browse->model.is_of_disk ? reversed(given) : *given;
     const firn_workspace_change *change = &difference.change;
-    if (++comparing->seen % ASK_INTERVAL == 0 && give_way(NULL, NULL) != FIRN_OK) {
+    if (++comparing->seen % ASK_INTERVAL == 0 && give_way(browse, NULL) != FIRN_OK) {
         return FIRN_CANCELLED;
     }
     if (change->kind == FIRN_CHANGE_METADATA && change->what == FIRN_CHANGED_MTIME) {
@@ -374,7 +383,7 @@ on_compared(void *ctx, const firn_workspace_diff_result *result)
 static int
 compare_with_previous(struct comparing *comparing, const char *id, firn_error *err)
 {
-    const struct firn_browse *browse = comparing->browse;
+    struct firn_browse *browse = comparing->browse;
     firn_workspace_log_options options = FIRN_WORKSPACE_LOG_OPTIONS_INIT;
     options.after = id;
     options.include_safety = true; /* it may be one */
@@ -384,7 +393,7 @@ compare_with_previous(struct comparing *comparing, const char *id, firn_error *e
     options.lines_bytes_max = LINES_BYTES_MAX;
     options.find_renames = true;
     options.on_difference = on_difference;
-    options.callbacks.on_progress = give_way;
+    set_give_way(browse, &options.callbacks);
     int code = firn_workspace_log(browse->workspace, &options, on_compared, comparing, err);
     return code == FIRN_CANCELLED && comparing->is_compared ? FIRN_OK : code;
 }
@@ -400,14 +409,14 @@ set_disk_options(const struct firn_browse *browse, firn_workspace_diff_options *
 static int
 compare_with_disk(struct comparing *comparing, const char *id, firn_error *err)
 {
-    const struct firn_browse *browse = comparing->browse;
+    struct firn_browse *browse = comparing->browse;
     firn_workspace_diff_options options = FIRN_WORKSPACE_DIFF_OPTIONS_INIT;
     firn_workspace_diff_result result = FIRN_WORKSPACE_DIFF_RESULT_INIT;
     options.before = id;
     options.paths = browse->request->paths;
     options.path_count = browse->request->path_count;
     options.find_renames = true;
-    options.callbacks.on_progress = give_way;
+    set_give_way(browse, &options.callbacks);
     set_disk_options(browse, &options);
     int code =
         firn_workspace_diff(browse->workspace, &options, on_difference, comparing, &result, err);
@@ -488,7 +497,7 @@ static int
 print_patch(struct comparing *comparing, const char *id, const struct firn_browse_change *change,
             firn_error *err)
 {
-    const struct firn_browse *browse = comparing->browse;
+    struct firn_browse *browse = comparing->browse;
     firn_workspace_diff_options options = FIRN_WORKSPACE_DIFF_OPTIONS_INIT;
     const firn_slice paths[] = {firn_bytes(change->path, change->path_size),
                                 firn_bytes(change->old_path, change->old_path_size)};
@@ -496,7 +505,7 @@ print_patch(struct comparing *comparing, const char *id, const struct firn_brows
     options.path_count = change->old_path != NULL ? 2 : 1;
     options.with_lines = true;
     options.find_renames = change->old_path != NULL;
-    options.callbacks.on_progress = give_way;
+    set_give_way(browse, &options.callbacks);
     if (browse->model.is_of_disk) {
         options.before = id;
         set_disk_options(browse, &options);

@@ -12,14 +12,22 @@
 #include "browse/browse_internal.h"
 
 #include <assert.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "show/show.h"
 
-enum { PREVIEW_BYTES_MAX = 1 << 20, NOTES_MAX = 200, PROGRESS_MS = 200, AFTER_MS = 300 };
+enum {
+    PREVIEW_BYTES_MAX = 1 << 20,
+    LINE_BYTES = 4096,
+    NOTES_MAX = 200,
+    PROGRESS_MS = 200,
+    AFTER_MS = 300
+};
 
 /* One call, and what it tells. The callbacks of a restore have one ctx. */
 struct call {
@@ -34,6 +42,7 @@ struct call {
     int64_t drawn_ms;
     unsigned attempts;
     bool is_printing; /* changes */
+    bool is_void;     /* what is marked is neither in the checkpoint nor on the disk */
 };
 
 static int64_t
@@ -120,6 +129,27 @@ on_step(void *ctx, const firn_workspace_step *step)
 
 /* ---- the call ---- */
 
+static bool
+is_on_disk(const struct call *call, firn_slice path)
+{
+    char absolute[PATH_MAX];
+    struct stat status;
+    int size = snprintf(absolute, sizeof(absolute), "%s/%.*s",
+                        firn_workspace_root(call->browse->workspace), (int)path.size,
+                        (const char *)path.data);
+    return size < 0 || (size_t)size >= sizeof(absolute) || lstat(absolute, &status) == 0;
+}
+
+/* A path that the checkpoint does not have is only given if there is something to remove: the library takes one that
+ * neither side has for a mistake. */
+static void
+take_path(struct call *call, firn_slice path, bool is_in_checkpoint)
+{
+    if (is_in_checkpoint || is_on_disk(call, path)) {
+        call->paths[call->options.path_count++] = path;
+    }
+}
+
 /* The paths of what is marked. Returns false when memory is out. */
 static bool
 take_marked(struct call *call)
@@ -134,20 +164,20 @@ take_marked(struct call *call)
     if (call->paths == NULL) {
         return false;
     }
-    size_t count = 0;
+    call->options.paths = call->paths;
+    call->options.path_count = 0;
     for (size_t i = 0; i < model->changes_list.count; i++) {
         const struct firn_browse_change *change = &model->changes[i];
         if (!change->is_marked) {
             continue;
         }
-        call->paths[count++] = firn_bytes(change->path, change->path_size);
+        take_path(call, firn_bytes(change->path, change->path_size), !change->is_removed);
         if (change->old_path != NULL) {
-            call->paths[count++] = firn_bytes(change->old_path, change->old_path_size);
+            take_path(call, firn_bytes(change->old_path, change->old_path_size), false);
         }
     }
-    assert(count >= model->marked && count <= 2 * model->marked);
-    call->options.paths = call->paths;
-    call->options.path_count = count;
+    assert(call->options.path_count <= 2 * model->marked);
+    call->is_void = call->options.path_count == 0;
     return true;
 }
 
@@ -269,9 +299,10 @@ print_what(const struct call *call, const char *restore, const char *undo, const
     case FIRN_BROWSE_RESTORE:
         firn_term_out_text(restore);
         if (marked > 0) {
-            firn_term_out_format("%zu marked of ", marked);
+            firn_term_out_format("%zu marked %s of ", marked,
+                                 firn_term_text_plural(marked, "file", "files"));
         } else if (call->options.path_count > 0) {
-            firn_term_out_text("the paths that were named of ");
+            firn_term_out_text("the named paths of ");
         }
         firn_term_out_text(firn_show_checkpoint_name(call->result.checkpoint, name));
         break;
@@ -296,33 +327,64 @@ print_notes(const struct call *call)
 
 /* ---- the preview ---- */
 
+/* "1 changed, 2 added, 0 removed": what comes before the changes. */
+static void
+print_summary(const struct call *call)
+{
+    if (call->browse->action != FIRN_BROWSE_RESTORE) {
+        print_steps(call, call->browse->action == FIRN_BROWSE_UNDO ? "back at" : "now at");
+        firn_term_out_text(": ");
+    }
+    print_counts(call);
+    firn_term_out_text("\n\n");
+}
+
 /* After all changes were printed. */
 static bool
 show_preview(struct call *call)
 {
     struct firn_browse *browse = call->browse;
     struct firn_browse_model *model = &browse->model;
+    static const char *const questions[] = {
+        [FIRN_BROWSE_UNDO] = "undo? (y/n)", [FIRN_BROWSE_REDO] = "redo? (y/n)"};
     firn_slice printed;
     print_notes(call);
-    bool is_whole =
-        firn_browse_end(browse, &printed) && firn_browse_text_set(&model->page, printed);
-    bool has_rows = model->page.count > 0;
-    firn_browse_begin(browse);
-    if (changes_nothing(call) && !has_rows) {
-        print_what(call, "restore ", "undo ", "redo ");
-        firn_term_out_text(": nothing had to change");
-        return firn_browse_end_line(browse, model->status, sizeof(model->status)) && is_whole;
+    bool is_whole = firn_browse_end(browse, &printed);
+    bool is_nothing = changes_nothing(call) && printed.size == 0;
+    struct firn_term_writer changes = browse->printed;
+    browse->printed = (struct firn_term_writer){.put = NULL};
+    firn_browse_begin_large(browse, PREVIEW_BYTES_MAX + LINE_BYTES);
+    if (!is_nothing) {
+        print_summary(call);
     }
-    print_what(call, "restore ", "undo ", "redo ");
-    firn_term_out_text(": ");
-    print_counts(call);
-    firn_term_out_text("? (y/n)");
-    is_whole =
-        firn_browse_end_line(browse, model->page_title, sizeof(model->page_title)) && is_whole;
-    if (is_whole) {
+    firn_term_out_write(printed.data, printed.size);
+    is_whole = firn_browse_end(browse, &printed) && is_whole &&
+               firn_browse_text_set(&model->page, printed);
+    firn_term_writer_deinit(&changes);
+    firn_browse_begin(browse);
+    if (is_nothing || browse->action == FIRN_BROWSE_RESTORE) {
+        print_what(call, "restore ", "undo ", "redo ");
+        firn_term_out_text(is_nothing ? ": nothing had to change" : "? (y/n)");
+    } else {
+        firn_term_out_text(questions[browse->action]);
+    }
+    char *line = is_nothing ? model->status : model->page_title;
+    is_whole = firn_browse_end_line(browse, line, FIRN_BROWSE_SHORT_SIZE) && is_whole;
+    if (is_whole && !is_nothing) {
         firn_browse_model_show_page(model, FIRN_BROWSE_CONFIRM);
     }
     return is_whole;
+}
+
+/* Says why there is no preview. */
+static void
+fail_preview(struct firn_browse *browse, const firn_error *err)
+{
+    firn_error ignored;
+    if (err->code == FIRN_NOT_FOUND && browse->action == FIRN_BROWSE_RESTORE) {
+        (void)firn_browse_read_history(browse, &ignored); /* it was deleted */
+    }
+    firn_browse_fail(browse, err, NULL);
 }
 
 void
@@ -332,17 +394,19 @@ firn_browse_restore_preview(struct firn_browse *browse, enum firn_browse_action 
     firn_error err;
     browse->action = action;
     bool has_memory = init(&call, browse, true);
-    if (has_memory) {
+    if (call.is_void) {
+        firn_browse_model_say(&browse->model, "what is marked is not on the disk, as it should be");
+    } else if (has_memory) {
         firn_slice printed;
         firn_browse_begin_large(browse, PREVIEW_BYTES_MAX);
         call.is_printing = true;
         int code = run(&call, &err);
+        browse->model.status[0] = '\0';
         if (code == FIRN_OK) {
-            browse->model.status[0] = '\0';
             has_memory = show_preview(&call);
         } else {
             (void)firn_browse_end(browse, &printed);
-            firn_browse_fail(browse, &err, NULL);
+            fail_preview(browse, &err);
         }
     }
     if (!has_memory) {
@@ -387,7 +451,7 @@ firn_browse_restore_perform(struct firn_browse *browse)
     struct call call;
     firn_error err;
     bool has_memory = init(&call, browse, false);
-    if (has_memory) {
+    if (has_memory && !call.is_void) {
         int code = run(&call, &err);
         browse->model.status[0] = '\0';
         if (code == FIRN_OK) {
