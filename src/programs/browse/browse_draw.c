@@ -15,6 +15,7 @@ enum {
     NUMBER_COLUMNS = 4,
     AGE_COLUMNS = 4,
     AGE_FROM_COLUMNS = 28,
+    FEW_COLUMNS = 40,
     TEXT_SIZE = 256,
     NS_A_SECOND = 1000000000
 };
@@ -24,25 +25,23 @@ static const char bar[] = "\xE2\x94\x82";
 static const char rule[] = "\xE2\x94\x80";
 
 const char firn_browse_draw_help[] =
-    "Up Down PgUp PgDn Home End   move (also k j g G)\n"
-    "Tab, Left, Right             the other panes: history, files, changed lines\n"
-    "Enter                        restore this checkpoint, or the files that are marked;\n"
-    "                             first it shows what would change, and asks\n"
-    "Space                        mark a file\n"
-    "a                            mark all files, or none\n"
-    "d                            what differs from the disk now (what a restore would\n"
-    "                             change), or what this checkpoint changed\n"
-    "u                            undo: go one state back, after the same question\n"
-    "U, Ctrl-R                    redo: go forward again\n"
-    "/                            search in this pane; then n and N: next, previous\n"
-    "i                            all about this checkpoint: message, prompt, id\n"
-    "s                            safety checkpoints too, which restores take\n"
-    "r, Ctrl-L                    read everything again\n"
-    "?                            this page\n"
-    "q, Ctrl-C                    leave\n"
+    "Up Down PgUp PgDn Home End  move (also k j g G)\n"
+    "Tab Left Right              go to the history, the files, the changed lines\n"
+    "Enter                       restore all, or the marked files, after a preview\n"
+    "Space                       mark a file\n"
+    "a                           mark all files, or none\n"
+    "d                           what a restore would change now, or what the\n"
+    "                            checkpoint changed\n"
+    "u                           undo: one state back, after a preview\n"
+    "U, Ctrl-R                   redo\n"
+    "/                           search in this pane; n next, N previous\n"
+    "i                           all about the checkpoint: message, prompt, id\n"
+    "s                           also safety checkpoints, which restores take\n"
+    "r, Ctrl-L                   read everything again\n"
+    "q, Ctrl-C                   leave\n"
     "\n"
-    "Before anything is restored, a safety checkpoint of the present state is taken, so\n"
-    "nothing is lost: u brings it back, here or later with firn undo.\n";
+    "Before a restore a safety checkpoint of the present state is taken: nothing is\n"
+    "lost, and u brings it back, now or later (firn undo).\n";
 
 /* ---- pieces ---- */
 
@@ -312,10 +311,26 @@ draw_first(const struct firn_browse_model *model, struct firn_browse_cells *cell
     put_end(cells, spot, firn_str(model->root));
 }
 
+/* The same where there is no room for all of them. */
+static const char *
+few_keys_of(const struct firn_browse_model *model)
+{
+    if (model->mode == FIRN_BROWSE_PAGE) {
+        return "any key goes back";
+    }
+    if (model->mode == FIRN_BROWSE_CONFIRM) {
+        return "y yes   n no";
+    }
+    return model->focus == FIRN_BROWSE_CHANGES ? "Space mark   ? help" : "Enter restore ? help";
+}
+
 /* The keys that matter now. */
 static const char *
 keys_of(const struct firn_browse_model *model)
 {
+    if (model->columns < FEW_COLUMNS) {
+        return few_keys_of(model);
+    }
     if (model->mode == FIRN_BROWSE_PAGE) {
         return "Up Down scroll   any other key goes back";
     }
