@@ -63,7 +63,7 @@ split(struct firn_browse_cells *cells, size_t row, size_t column)
     assert(row < cells->rows && column < cells->columns);
     struct firn_browse_cell *cell = &cells->at[row * cells->columns + column];
     if (cell->width == 2) {
-        assert(column + 1 < cells->columns && cell[1].width == 0);
+        assert(column + 1 < cells->columns && cell[1].width == 0); /* (I1) */
         cell[1] = blank(cell[1].style);
     } else if (cell->width == 0) {
         assert(column > 0 && cell[-1].width == 2);

@@ -85,9 +85,9 @@ const struct firn_command firn_dir_browse = {
             "With d the files that a restore would change are listed; lines with a minus are\n"
             "on the disk now, and lines with a plus would come back.\n"
             "\n"
-            "It needs a terminal and ncurses (Debian's libncursesw6), but no colours: NO_COLOR\n"
-            "turns them off. What other processes save meanwhile appears by itself. firn log\n"
-            "shows the same as text.",
+            "It needs a terminal, and ncurses (Debian's libncursesw6), but no colours:\n"
+            "NO_COLOR turns them off. What other processes save meanwhile appears by itself.\n"
+            "firn log shows the same as text.",
     .examples = examples,
     .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK,
     .run = run,
