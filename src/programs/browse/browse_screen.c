@@ -93,19 +93,33 @@ firn_browse_screen_has_event(void)
 /* As <term.h> declares it, which cannot be included: it has macros that are called `columns` and `lines`. */
 extern char *tigetstr(const char *name);
 
-/* clang-format off */
-#define CURSES_FUNCTIONS(X)                                                                       \
-    X(newterm) X(endwin) X(delscreen) X(newwin) X(delwin) X(cbreak) X(noecho) X(nonl) X(keypad)   \
-    X(nodelay) X(curs_set) X(wget_wch) X(wmove) X(waddnwstr) X(wattr_set) X(wrefresh) X(clearok)  \
-    X(resizeterm) X(wresize) X(set_escdelay) X(has_colors) X(start_color) X(use_default_colors)   \
-    X(init_pair) X(tigetstr)
-/* clang-format on */
-
-#define AS_MEMBER(name) __typeof__(&(name)) name;
 static struct {
-    CURSES_FUNCTIONS(AS_MEMBER)
+    __typeof__(newterm) *newterm;
+    __typeof__(endwin) *endwin;
+    __typeof__(delscreen) *delscreen;
+    __typeof__(newwin) *newwin;
+    __typeof__(delwin) *delwin;
+    __typeof__(cbreak) *cbreak;
+    __typeof__(noecho) *noecho;
+    __typeof__(nonl) *nonl;
+    __typeof__(keypad) *keypad;
+    __typeof__(nodelay) *nodelay;
+    __typeof__(curs_set) *curs_set;
+    __typeof__(wget_wch) *wget_wch;
+    __typeof__(wmove) *wmove;
+    __typeof__(waddnwstr) *waddnwstr;
+    __typeof__(wattr_set) *wattr_set;
+    __typeof__(wrefresh) *wrefresh;
+    __typeof__(clearok) *clearok;
+    __typeof__(resizeterm) *resizeterm;
+    __typeof__(wresize) *wresize;
+    __typeof__(set_escdelay) *set_escdelay;
+    __typeof__(has_colors) *has_colors;
+    __typeof__(start_color) *start_color;
+    __typeof__(use_default_colors) *use_default_colors;
+    __typeof__(init_pair) *init_pair;
+    __typeof__(tigetstr) *tigetstr;
 } curses;
-#undef AS_MEMBER
 
 static const char library_name[] = "libncursesw.so.6";
 
@@ -119,15 +133,20 @@ find(void *library, const char *name, void *out)
     return symbol != NULL;
 }
 
+#define FIND(name) find(library, #name, &curses.name)
+
 /* Returns why it is not there, or NULL. */
 static const char *
 load(void)
 {
     void *library = dlopen(library_name, RTLD_NOW | RTLD_LOCAL);
-    bool is_whole = library != NULL;
-#define AS_SEARCH(name) is_whole = is_whole && find(library, #name, &curses.name);
-    CURSES_FUNCTIONS(AS_SEARCH)
-#undef AS_SEARCH
+    bool is_whole = library != NULL && FIND(newterm) && FIND(endwin) && FIND(delscreen) &&
+                    FIND(newwin) && FIND(delwin) && FIND(cbreak) && FIND(noecho) && FIND(nonl) &&
+                    FIND(keypad) && FIND(nodelay) && FIND(curs_set) && FIND(wget_wch) &&
+                    FIND(wmove) && FIND(waddnwstr) && FIND(wattr_set) && FIND(wrefresh) &&
+                    FIND(clearok) && FIND(resizeterm) && FIND(wresize) && FIND(set_escdelay) &&
+                    FIND(has_colors) && FIND(start_color) && FIND(use_default_colors) &&
+                    FIND(init_pair) && FIND(tigetstr);
     const char *why = is_whole ? NULL : dlerror();
     return is_whole || why != NULL ? why : library_name;
 }
@@ -350,7 +369,7 @@ set_style(enum firn_browse_style style)
         [FIRN_BROWSE_MARKED] = {A_BOLD, 4}};
     assert(style < FIRN_BROWSE_STYLES);
     (void)curses.wattr_set(window, styles[style].attributes,
-                           has_colours ? styles[style].pair : (short)0, NULL);
+                           (short)(has_colours ? styles[style].pair : 0), NULL);
 }
 
 static bool
@@ -490,7 +509,7 @@ wait_for_input(int timeout_ms)
     (void)pthread_sigmask(SIG_BLOCK, &signals, &before);
     int found = has_noted() ? 0 : ppoll(&input, 1, &timeout, &before);
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return found > 0 ? input.revents : 0;
+    return (short)(found > 0 ? input.revents : 0);
 }
 
 enum firn_browse_event
