@@ -243,11 +243,9 @@ obey(struct firn_browse *browse, uint32_t key)
     case FIRN_BROWSE_WANT_PERFORM:
         firn_browse_restore_perform(browse);
         if (!model->is_single) {
-            enum firn_browse_mode mode = model->mode;
             refresh(browse);
-            model->mode = model->mode == FIRN_BROWSE_LOOK ? mode : model->mode;
         }
-        return !(model->is_single && browse->is_done && model->mode == FIRN_BROWSE_LOOK);
+        break;
     case FIRN_BROWSE_WANT_DETAILS:
         firn_browse_read_details(browse);
         break;

@@ -224,7 +224,7 @@ draw_changes(const struct firn_browse_model *model, struct firn_browse_cells *ce
     }
     if (box->rows > 0 && list->count == 0 && firn_browse_model_row(model) != NULL) {
         const char *text = !model->has_changes ? "reading..."
-                           : model->has_failed ? ""
+                           : model->has_failed ? model->counts
                            : model->is_of_disk ? "the disk is like this checkpoint"
                                                : "no change";
         (void)put(

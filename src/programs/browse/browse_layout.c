@@ -38,7 +38,7 @@ take_top(struct firn_browse_box *from, size_t rows)
 
 /* Head, changes and patch. */
 static void
-lay_out_checkpoint(const struct firn_browse_model *model, struct firn_browse_box box, bool is_alone,
+lay_out_checkpoint(const struct firn_browse_model *model, struct firn_browse_box box,
                    struct firn_browse_layout *layout)
 {
     bool is_stacked = box.rows >= STACKED_ROWS;
@@ -50,7 +50,7 @@ lay_out_checkpoint(const struct firn_browse_model *model, struct firn_browse_box
         return;
     }
     layout->head = take_top(&box, head);
-    if (!is_stacked || (is_alone && model->has_failed)) {
+    if (!is_stacked) {
         layout->changes = box;
         return;
     }
@@ -76,11 +76,11 @@ firn_browse_layout_set(struct firn_browse_model *model)
         layout.bar_column = layout.history.columns;
         box.column = layout.bar_column + 1;
         box.columns -= box.column;
-        lay_out_checkpoint(model, box, false, &layout);
+        lay_out_checkpoint(model, box, &layout);
     } else if (model->focus == FIRN_BROWSE_HISTORY) {
         layout.history = box;
     } else {
-        lay_out_checkpoint(model, box, true, &layout);
+        lay_out_checkpoint(model, box, &layout);
     }
     assert(layout.patch.row + layout.patch.rows <= model->rows + 1);
     model->layout = layout;

@@ -334,6 +334,7 @@ firn_browse_screen_close(void)
     firn_term_signals_before_end(NULL);
     (void)sigaction(SIGTSTP, &stop_before, NULL);
     (void)sigaction(SIGWINCH, &resize_before, NULL);
+    (void)setlocale(LC_CTYPE, "C");
 }
 
 /* ==== showing ==== */
@@ -525,8 +526,8 @@ firn_browse_screen_wait(int timeout_ms, uint32_t *out_key)
     }
     if (result != ERR) {
         empty_reads = 0;
-        *out_key = key_of(result, read);
-        return FIRN_BROWSE_EVENT_KEY;
+        *out_key = key_of(result, read); /* the library makes a key of each new size, too */
+        return *out_key == FIRN_BROWSE_KEY_NONE ? FIRN_BROWSE_EVENT_NONE : FIRN_BROWSE_EVENT_KEY;
     }
     empty_reads += ready != 0;
     if (firn_term_signals_caught() != 0 || (ready & (POLLHUP | POLLERR | POLLNVAL)) != 0 ||
