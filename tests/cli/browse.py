@@ -7,6 +7,7 @@ terminal). Ids, times and ages are replaced by words. Prints "count: N tests", o
 they are: look at them before they are committed.
 """
 import os
+import random
 import re
 import shutil
 import signal
@@ -479,6 +480,35 @@ time.sleep(120)
     leave(program)
 
 
+def keys_at_random_while_others_save_delete_and_collect():
+    three_checkpoints()
+    seed = int(os.environ.get("FIRN_TEST_SEED", "1"))
+    random.seed(seed)
+    program = start()
+    keys = ["j", "k", "g", "G", "\t", "\x1b[Z", " ", "a", "d", "s", "i", "?", "x", "\r", "y", "n", "u", "U", "r", "/on\r", "n", "N", "l", "h",
+            "\x1b[6~", "\x1bOB"]
+    others = [["save", "-q"], ["delete", "latest~1"], ["gc", "-q"], ["save", "-q", "--if-changed"], ["undo"]]
+    process = None
+    for i in range(150):
+        if process is None or process.poll() is not None:
+            write("by another", f"{i}\n")
+            process = subprocess.Popen([FIRN, "-C", TREE, *random.choice(others)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        program.type(random.choice(keys))
+        if i % 40 == 0:
+            program.resize(random.randrange(5, 40), random.randrange(10, 120))
+        program.read(0.02)
+    process.wait()
+    for _ in range(20):  # from a page, a question or a search to the end
+        if program.code is not None or not program.is_alive():
+            break
+        program.type("\x1b")
+        program.read(0.1)
+        program.type("q")
+        program.wait_until_still()
+    end(program)
+    firn("check", "--data")
+
+
 # ---- the terminal is given back ----
 
 def signals():
@@ -526,7 +556,7 @@ def nothing_to_browse():
 TESTS = [history_and_what_each_checkpoint_changed, what_a_restore_would_change, restore_undo_and_redo, restore_of_marked_files,
          rename_is_restored_as_a_whole, one_checkpoint, narrow_terminals, terminals_that_change_their_size,
          terminals_without_colours, no_terminal_that_could_be_used, hostile_names, search, what_others_save_and_delete,
-         a_store_that_is_locked, signals, stop_and_continue, nothing_to_browse]
+         a_store_that_is_locked, keys_at_random_while_others_save_delete_and_collect, signals, stop_and_continue, nothing_to_browse]
 
 
 def main():

@@ -322,15 +322,20 @@ class Program:
             pass
         return self.screen.text()
 
+    def is_alive(self):
+        """Whether the command runs still."""
+        if self.code is None:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid:
+                self.code = os.waitstatus_to_exitcode(status)
+        return self.code is None
+
     def wait(self, seconds=20):
         """Reads until the command has ended; returns its exit code, negative for a signal."""
         end = time.monotonic() + seconds
         while self.code is None:
             self.read(0.02)
-            pid, status = os.waitpid(self.pid, os.WNOHANG)
-            if pid:
-                self.code = os.waitstatus_to_exitcode(status)
-            elif time.monotonic() > end:
+            if self.is_alive() and time.monotonic() > end:
                 os.kill(self.pid, signal.SIGKILL)
                 raise TimeoutError("it does not end\n" + self.screen.text())
         while self.read(0.02):
