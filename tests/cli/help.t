@@ -24,6 +24,7 @@ The program explains itself, and every command does.
   
   History commands:
     log        Show what each checkpoint changed, newest first
+    browse     Look at the history on a screen, and restore from it
     list       List the checkpoints of the workspace, newest first
     show       Show a checkpoint, or list its files
     cat        Print a file as it is in a checkpoint
@@ -105,7 +106,7 @@ The program explains itself, and every command does.
 
 The same words whichever way they are asked for, in at most 80 columns; each command is in the overview.
 
-  $ for command in save log list show status diff cat blame grep report restore undo redo revert watch delete forget gc tag pin unpin check repair init config mcp completion help version; do
+  $ for command in save log browse list show status diff cat blame grep report restore undo redo revert watch delete forget gc tag pin unpin check repair init config mcp completion help version; do
   >     firn help | grep -q "^  $command " || echo "$command is not listed"
   >     firn help $command >a && firn $command --help >b && cmp a b
   >     head -n 1 a | grep -q "^usage: firn $command" || echo "$command has another usage"
@@ -255,6 +256,9 @@ Options before the command count too; help wins over mistakes after it.
   that firn says how far it is and completes the restore; a second Ctrl-C ends it
   at once. Meanwhile firn status says that a restore is running.
   
+  --interactive shows, as firn browse does, which files a restore would change and
+  how; Space marks files, Enter restores these, or all.
+  
   After an interrupted restore each file is whole, old or new. --resume, without
   REF, finishes the restore, and firn undo takes it back; a save finishes it
   first. Edits made in between are kept. An interrupted restore that was not
@@ -263,6 +267,7 @@ Options before the command count too; help wins over mistakes after it.
   
   Options:
     -n, --dry-run         show what would change, and change nothing
+    -i, --interactive     choose on a screen what to restore
         --to DIR          restore into DIR, which must be empty or not exist
         --resume          finish an interrupted restore
         --trust-journal   with --resume: even one that was not started here
@@ -284,6 +289,8 @@ Options before the command count too; help wins over mistakes after it.
         show what would change
     firn restore 12 src/main.c docs
         restore only that file and that directory
+    firn restore -i 12
+        look at the differences, and choose files
     firn restore 12 --to /tmp/look
         write a copy of it to another place
     firn restore --resume

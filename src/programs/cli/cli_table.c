@@ -38,6 +38,7 @@ static const struct firn_command *const commands[] = {
     &firn_dir_watch,
 
     &firn_dir_log,
+    &firn_dir_browse,
     &firn_dir_list,
     &firn_dir_show,
     &firn_dir_cat,

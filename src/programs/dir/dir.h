@@ -20,6 +20,7 @@ extern const struct firn_command firn_dir_restore;
 extern const struct firn_command firn_dir_grep;
 extern const struct firn_command firn_dir_log;
 extern const struct firn_command firn_dir_blame;
+extern const struct firn_command firn_dir_browse;
 extern const struct firn_command firn_dir_restore_undo;
 extern const struct firn_command firn_dir_restore_redo;
 extern const struct firn_command firn_dir_watch;
@@ -38,19 +39,6 @@ extern const struct firn_command firn_dir_trust;
 extern const struct firn_command firn_dir_config;
 extern const struct firn_command firn_dir_workspaces;
 
-/* The tags and pins of all checkpoints. Zeroed, there are none. */
-struct firn_dir_labels_tag;
-struct firn_dir_labels {
-    struct firn_dir_labels_tag *tags; /* by id */
-    size_t count;
-    size_t capacity;
-};
-int firn_dir_labels_read(struct firn_dir_labels *labels, firn_workspace *workspace,
-                         firn_error *err);
-/* "  [v1.0, before]  (pinned)", if there are any. */
-void firn_dir_labels_print(const struct firn_dir_labels *labels, const char *id);
-void firn_dir_labels_deinit(struct firn_dir_labels *labels);
-
 /* A walk through the history of a workspace, newest first; firn_workspace_log, which also follows one file
  * through renames. */
 struct firn_dir_history {
@@ -64,10 +52,6 @@ struct firn_dir_history {
 };
 /* Returns a code of the library. The caller frees the path. */
 int firn_dir_history_walk(struct firn_dir_history *history, firn_error *err);
-
-/* Calls put with "Claude Code: rename it", or else the message, cut to so many columns, and escaped. */
-void firn_dir_history_put_title(const firn_workspace_checkpoint *checkpoint, size_t columns,
-                                void (*put)(const void *data, size_t size));
 
 /* What a line is searched for. Zeroed, there is none. */
 struct firn_dir_pattern {
@@ -97,6 +81,10 @@ void firn_dir_restore_hint_rest(const char *safety_id);
  * firn_hook_agent_look found them, and are not any more: on standard error, or as the member
  * "hooks_removed" of the result. */
 void firn_dir_restore_tell_hooks(const firn_workspace *workspace, unsigned before);
+
+/* firn restore --interactive: a screen with one checkpoint; the arguments from first_path on are paths. NULL: the
+ * history. Returns an exit code. */
+int firn_dir_browse_run(struct firn_cli *cli, const char *reference, int first_path);
 
 /* firn undo --list. Returns an exit code. */
 int firn_dir_steps_list(struct firn_cli *cli);

@@ -206,7 +206,7 @@ add_author(struct blame *blame)
     }
     title_size = 0;
     title[0] = '\0';
-    firn_dir_history_put_title(checkpoint, TITLE_COLUMNS, put_title);
+    firn_show_checkpoint_put_title(checkpoint, TITLE_COLUMNS, put_title);
     memcpy(author->title, title, title_size + 1);
     return (uint32_t)blame->author_count;
 }

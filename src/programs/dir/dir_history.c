@@ -127,19 +127,3 @@ firn_dir_history_walk(struct firn_dir_history *history, firn_error *err)
     free(walk.old_path);
     return code;
 }
-
-void
-firn_dir_history_put_title(const firn_workspace_checkpoint *checkpoint, size_t columns,
-                           void (*put)(const void *data, size_t size))
-{
-    const firn_workspace_turn *turn = &checkpoint->turn;
-    size_t width = firn_term_width_of(turn->agent) + 2;
-    if (turn->agent.size == 0 || turn->prompt.size == 0 || width >= columns) {
-        firn_term_text_cut(checkpoint->message.size > 0 ? checkpoint->message : turn->agent,
-                           columns, put);
-        return;
-    }
-    firn_term_text_escape(turn->agent, put);
-    put(": ", 2);
-    firn_term_text_cut(turn->prompt, columns - width, put);
-}

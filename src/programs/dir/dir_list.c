@@ -13,7 +13,7 @@
 struct listing {
     const struct firn_cli *cli;
     uint64_t count;
-    struct firn_dir_labels labels;
+    struct firn_task_labels labels;
 };
 
 /* ---- rows ---- */
@@ -35,7 +35,7 @@ print_row(const struct listing *listing, const firn_workspace_checkpoint *checkp
                          firn_term_text_number(checkpoint->files, files),
                          firn_term_text_plural(checkpoint->files, "file ", "files"),
                          firn_term_text_size(checkpoint->bytes, bytes));
-    firn_dir_labels_print(&listing->labels, checkpoint->id);
+    firn_task_labels_print(&listing->labels, checkpoint->id);
     if (checkpoint->message.size > 0) {
         firn_term_out_text("  ");
         firn_term_text_cut(checkpoint->message, FIRN_SHOW_CHECKPOINT_MESSAGE_MAX,
@@ -78,7 +78,7 @@ run(struct firn_cli *cli)
     }
     firn_term_json_array("checkpoints");
     int code =
-        cli->json || cli->quiet ? FIRN_OK : firn_dir_labels_read(&listing.labels, workspace, &err);
+        cli->json || cli->quiet ? FIRN_OK : firn_task_labels_read(&listing.labels, workspace, &err);
     if (code == FIRN_OK) {
         code = firn_workspace_list(workspace, &options, visit, &listing, &err);
     }
@@ -94,7 +94,7 @@ run(struct firn_cli *cli)
         }
         exit_code = firn_task_pending_tell(cli, workspace, NULL);
     }
-    firn_dir_labels_deinit(&listing.labels);
+    firn_task_labels_deinit(&listing.labels);
     firn_workspace_close(workspace);
     return exit_code;
 }

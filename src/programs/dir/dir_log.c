@@ -44,7 +44,7 @@ struct log {
     struct firn_cli *cli;
     struct firn_dir_history history;
     struct firn_show_difference shown;
-    struct firn_dir_labels labels;
+    struct firn_task_labels labels;
     bool has_paths;
     bool has_pattern;
     struct firn_dir_pattern pattern;
@@ -197,7 +197,7 @@ print_row(struct log *log, bool has_changes)
     firn_term_out_format("  %-14s", firn_term_text_ago(checkpoint->created_ns, log->now_ns, ago));
     if (checkpoint->message.size > 0 || checkpoint->turn.agent.size > 0) {
         firn_term_out_text("  ");
-        firn_dir_history_put_title(checkpoint, columns, firn_term_out_write);
+        firn_show_checkpoint_put_title(checkpoint, columns, firn_term_out_write);
         firn_term_out_text(has_changes ? " " : "");
     }
     firn_term_out_text(has_changes ? "  " : "");
@@ -212,7 +212,7 @@ print_row(struct log *log, bool has_changes)
         firn_term_out_text(")");
         log->git = checkpoint->git;
     }
-    firn_dir_labels_print(&log->labels, checkpoint->id);
+    firn_task_labels_print(&log->labels, checkpoint->id);
     firn_term_out_text("\n");
 }
 
@@ -418,7 +418,7 @@ show(struct log *log)
     log->flushed_ms = now_ms();
     firn_term_json_array("checkpoints");
     if (!log->cli->json && !log->cli->quiet) {
-        code = firn_dir_labels_read(&log->labels, history->workspace, &err);
+        code = firn_task_labels_read(&log->labels, history->workspace, &err);
     }
     if (code == FIRN_OK && !has_limit) {
         code = firn_dir_history_walk(history, &err);
@@ -524,7 +524,7 @@ run(struct firn_cli *cli)
     history->on_compared = on_compared;
     history->ctx = &log;
     exit_code = open_and_run(&log);
-    firn_dir_labels_deinit(&log.labels);
+    firn_task_labels_deinit(&log.labels);
     firn_show_difference_deinit(&log.shown);
     firn_dir_pattern_deinit(&log.pattern);
     return exit_code;

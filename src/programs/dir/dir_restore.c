@@ -372,6 +372,17 @@ check_arguments(struct firn_cli *cli, const struct request *request)
 }
 
 static int
+run_interactive(struct firn_cli *cli, const struct request *request)
+{
+    if (request->what == RESTORE_RESUME || request->options.to_dir != NULL ||
+        request->options.dry_run) {
+        return firn_command_misused(
+            cli, "--interactive excludes --dry-run, --to and --resume: it shows everything first");
+    }
+    return firn_dir_browse_run(cli, cli->arguments[0], 1);
+}
+
+static int
 run(struct firn_cli *cli)
 {
     struct request request = {.options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT,
@@ -383,6 +394,9 @@ run(struct firn_cli *cli)
     request.options.dry_run = firn_command_has(cli, "dry-run");
     request.options.trust_journal = firn_command_has(cli, "trust-journal");
     int exit_code = check_arguments(cli, &request);
+    if (exit_code == FIRN_EXIT_OK && firn_command_has(cli, "interactive")) {
+        return run_interactive(cli, &request);
+    }
     if (exit_code == FIRN_EXIT_OK) {
         exit_code = firn_task_workspace_open(cli, &request.workspace);
     }
@@ -403,6 +417,7 @@ run(struct firn_cli *cli)
 
 static const struct firn_command_option options[] = {
     {"dry-run", 'n', NULL, "show what would change, and change nothing"},
+    {"interactive", 'i', NULL, "choose on a screen what to restore"},
     {"to", 0, "DIR", "restore into DIR, which must be empty or not exist"},
     {"resume", 0, NULL, "finish an interrupted restore"},
     {"trust-journal", 0, NULL, "with --resume: even one that was not started here"},
@@ -413,6 +428,7 @@ static const struct firn_command_example examples[] = {
     {"firn restore 12", "restore the workspace to checkpoint 12"},
     {"firn restore latest -n", "show what would change"},
     {"firn restore 12 src/main.c docs", "restore only that file and that directory"},
+    {"firn restore -i 12", "look at the differences, and choose files"},
     {"firn restore 12 --to /tmp/look", "write a copy of it to another place"},
     {"firn restore --resume", "finish a restore that a crash interrupted"},
     {NULL, NULL},
@@ -441,6 +457,9 @@ const struct firn_command firn_dir_restore = {
             "Until files are replaced, Ctrl-C stops a restore and nothing has changed. After\n"
             "that firn says how far it is and completes the restore; a second Ctrl-C ends it\n"
             "at once. Meanwhile firn status says that a restore is running.\n"
+            "\n"
+            "--interactive shows, as firn browse does, which files a restore would change and\n"
+            "how; Space marks files, Enter restores these, or all.\n"
             "\n"
             "After an interrupted restore each file is whole, old or new. --resume, without\n"
             "REF, finishes the restore, and firn undo takes it back; a save finishes it\n"

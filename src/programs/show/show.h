@@ -30,6 +30,10 @@ const char *firn_show_checkpoint_name(const firn_workspace_checkpoint *checkpoin
 enum { FIRN_SHOW_CHECKPOINT_NAMES_SIZE = 40 };
 const char *firn_show_checkpoint_names(const firn_workspace_checkpoint *checkpoint, char *out);
 
+/* Calls put with "Claude Code: rename it", or else the message, cut to so many columns, and escaped. */
+void firn_show_checkpoint_put_title(const firn_workspace_checkpoint *checkpoint, size_t columns,
+                                    void (*put)(const void *data, size_t size));
+
 /* What --json and MCP have in common: the member "turn", if there was one; an entry's path, type and
  * mode. */
 void firn_show_checkpoint_json_turn(const firn_workspace_turn *turn);

@@ -35,6 +35,22 @@ firn_show_checkpoint_names(const firn_workspace_checkpoint *checkpoint, char *ou
 }
 
 void
+firn_show_checkpoint_put_title(const firn_workspace_checkpoint *checkpoint, size_t columns,
+                               void (*put)(const void *data, size_t size))
+{
+    const firn_workspace_turn *turn = &checkpoint->turn;
+    size_t width = firn_term_width_of(turn->agent) + 2;
+    if (turn->agent.size == 0 || turn->prompt.size == 0 || width >= columns) {
+        firn_term_text_cut(checkpoint->message.size > 0 ? checkpoint->message : turn->agent,
+                           columns, put);
+        return;
+    }
+    firn_term_text_escape(turn->agent, put);
+    put(": ", 2);
+    firn_term_text_cut(turn->prompt, columns - width, put);
+}
+
+void
 firn_show_checkpoint_json_turn(const firn_workspace_turn *turn)
 {
     if (turn->agent.size == 0) {

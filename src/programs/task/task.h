@@ -248,6 +248,21 @@ void firn_task_file_discard(struct firn_task_file *file);
  * reports enough of it. Reports nothing, not even a failure. */
 void firn_task_collect_if_due(firn_workspace *workspace);
 
+/* ---- what checkpoints are called ---- */
+
+/* The tags and pins of all checkpoints. Zeroed, there are none. */
+struct firn_task_labels_tag;
+struct firn_task_labels {
+    struct firn_task_labels_tag *tags; /* by id */
+    size_t count;
+    size_t capacity;
+};
+int firn_task_labels_read(struct firn_task_labels *labels, firn_workspace *workspace,
+                          firn_error *err);
+/* "  [v1.0, before]  (pinned)", if there are any. */
+void firn_task_labels_print(const struct firn_task_labels *labels, const char *id);
+void firn_task_labels_deinit(struct firn_task_labels *labels);
+
 /* ---- SQLite databases that differ ---- */
 
 struct firn_sqlitefile_show;

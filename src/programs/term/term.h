@@ -191,6 +191,10 @@ void firn_term_writer_raw(struct firn_term_writer *writer, const char *key, firn
 /* Bytes as they are, with no comma: what is no JSON at all. */
 void firn_term_writer_put(struct firn_term_writer *writer, const void *data, size_t size);
 
+/* From now on what is written to standard output goes to the end of this memory instead, until it has so many
+ * bytes; what comes then is dropped. NULL ends that. */
+void firn_term_out_into(struct firn_term_writer *writer, size_t size_max);
+
 /* ---- the JSON object on standard output ---- */
 
 /* The object is always valid, also if a command fails half way: it is opened before the command
@@ -249,6 +253,10 @@ void firn_term_signals_setup(void);
 
 /* The number of the signal that asked the program to stop, or 0. */
 int firn_term_signals_caught(void);
+
+/* Calls end before a signal ends the program at once: a second one, or one that asks for a core. In a signal
+ * handler; NULL: nothing is called. */
+void firn_term_signals_before_end(void (*end)(void));
 
 /* Returns when a signal has asked the program to stop since the last call, or after so long. For one
  * thread. */

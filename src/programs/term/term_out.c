@@ -35,6 +35,8 @@ static int first_error;
 static int descriptor = STDOUT_FILENO;
 static int error_before; /* while it is another one */
 static void (*before_first)(void);
+static struct firn_term_writer *memory; /* where output goes instead; NULL: nowhere else */
+static size_t memory_max;
 
 /* A descriptor that another process made non-blocking is waited for. */
 static void
@@ -75,6 +77,14 @@ void
 firn_term_out_put(const void *data, size_t size)
 {
     assert(buffered <= BUFFER_SIZE && (data != NULL || size == 0));
+    if (memory != NULL) {
+        if (size <= memory_max - memory->size) {
+            firn_term_writer_put(memory, data, size);
+        } else {
+            memory_max = memory->size; /* nothing after what is left out */
+        }
+        return;
+    }
     if (size > BUFFER_SIZE - buffered) {
         firn_term_out_flush();
     }
@@ -152,6 +162,15 @@ firn_term_out_divert(int fd)
         error_before = first_error;
     }
     descriptor = fd;
+}
+
+void
+firn_term_out_into(struct firn_term_writer *writer, size_t size_max)
+{
+    assert((writer == NULL) != (memory == NULL));
+    assert(writer == NULL || writer->size <= size_max);
+    memory = writer;
+    memory_max = size_max;
 }
 
 int

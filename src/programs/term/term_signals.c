@@ -42,6 +42,8 @@ _Static_assert(ATOMIC_INT_LOCK_FREE == 2 && ATOMIC_LLONG_LOCK_FREE == 2,
 _Static_assert(SIGINT <= SIGTERM && SIGHUP <= SIGTERM, "a place for each");
 static atomic_int caught; /* relaxed: read by any thread, and says nothing else */
 static bool may_die_of_pipe;
+/* Pairs: the release in firn_term_signals_before_end, the acquire in the handlers. */
+static void (*_Atomic before_end)(void);
 
 static sem_t was_caught; /* posted by the handler: the one thing of its kind that it may do */
 
@@ -59,6 +61,23 @@ set_disposition(int number, void (*disposition)(int))
 }
 
 static void
+call_before_end(void)
+{
+    void (*end)(void) = atomic_load_explicit(&before_end, memory_order_acquire);
+    if (end != NULL) {
+        end();
+    }
+}
+
+static void
+on_quit(int number)
+{
+    call_before_end();
+    set_disposition(number, SIG_DFL);
+    (void)raise(number); /* pending until the handler returns */
+}
+
+static void
 on_signal(int number)
 {
     static _Atomic int64_t first_ms[SIGTERM + 1]; /* by number; 0: none came */
@@ -71,6 +90,7 @@ on_signal(int number)
         atomic_store_explicit(&caught, number, memory_order_relaxed);
         (void)sem_post(&was_caught);
     } else if (now_ms - none >= SAME_REQUEST_MS) {
+        call_before_end();
         set_disposition(number, SIG_DFL);
         (void)raise(number); /* pending until the handler returns */
     }
@@ -112,6 +132,16 @@ firn_term_signals_setup(void)
         if (sigaction(asking_to_stop[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN) {
             (void)sigaction(asking_to_stop[i], &action, NULL);
         }
+    }
+}
+
+void
+firn_term_signals_before_end(void (*end)(void))
+{
+    struct sigaction before;
+    atomic_store_explicit(&before_end, end, memory_order_release);
+    if (sigaction(SIGQUIT, NULL, &before) == 0 && before.sa_handler != SIG_IGN) {
+        set_disposition(SIGQUIT, end != NULL ? on_quit : SIG_DFL);
     }
 }
 

@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * browse/browse.c: a history, or one checkpoint, on a terminal.
+ *
+ * One loop: draw; read what is missing, a piece at a time, as long as no key waits; then wait for a key. The first
+ * picture, with the newest checkpoints, is there before anything is compared. Twice a second or so the loop looks
+ * whether another process has saved something.
+ *
+ * Nothing else writes to the terminal between firn_browse_screen_open and its end: texts that the program prints
+ * elsewhere are composed in memory, notices become lines of a page, and no progress line is started.
+ *
+ * Out of memory is said in the last row, and what was shown stays; the terminal is given back in any case.
+ */
+#include "browse/browse_internal.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { WAIT_MS = 700, LINE_BYTES_MAX = 16384 };
+
+/* ---- composing a text ---- */
+
+void
+firn_browse_begin_large(struct firn_browse *browse, size_t size_max)
+{
+    firn_term_writer_clear(&browse->printed);
+    firn_term_out_into(&browse->printed, size_max);
+}
+
+void
+firn_browse_begin(struct firn_browse *browse)
+{
+    firn_browse_begin_large(browse, LINE_BYTES_MAX);
+}
+
+bool
+firn_browse_end(struct firn_browse *browse, firn_slice *out)
+{
+    firn_term_out_into(NULL, 0);
+    *out = firn_term_writer_slice(&browse->printed);
+    return !browse->printed.has_failed;
+}
+
+/* The first bytes of a text, cut between characters. */
+static void
+copy_line(firn_slice text, char *out, size_t size)
+{
+    const uint8_t *end = text.size > 0 ? memchr(text.data, '\n', text.size) : NULL;
+    size_t length = end != NULL ? (size_t)(end - text.data) : text.size;
+    assert(size > 0);
+    if (length >= size) {
+        length = size - 1;
+        while (length > 0 && (text.data[length] & 0xC0) == 0x80) {
+            length--;
+        }
+    }
+    if (length > 0) {
+        memcpy(out, text.data, length);
+    }
+    out[length] = '\0';
+}
+
+bool
+firn_browse_end_line(struct firn_browse *browse, char *out, size_t size)
+{
+    firn_slice text;
+    bool is_whole = firn_browse_end(browse, &text);
+    copy_line(is_whole ? text : firn_str(""), out, size);
+    return is_whole;
+}
+
+/* ---- the screen ---- */
+
+void
+firn_browse_redraw(struct firn_browse *browse)
+{
+    struct timespec now = {0};
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    browse->model.now_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+    firn_browse_draw(&browse->model, &browse->cells);
+    firn_browse_screen_show(&browse->cells);
+}
+
+/* The size of the terminal is that of the cells; without memory it stays what it was. */
+static void
+fit(struct firn_browse *browse)
+{
+    size_t rows;
+    size_t columns;
+    firn_browse_screen_size(&rows, &columns);
+    if (firn_browse_cells_resize(&browse->cells, rows, columns)) {
+        firn_browse_model_resize(&browse->model, browse->cells.rows, browse->cells.columns);
+    } else {
+        firn_browse_model_say(&browse->model, "out of memory");
+    }
+}
+
+void
+firn_browse_fail(struct firn_browse *browse, const firn_error *err, const char *hint)
+{
+    struct firn_browse_model *model = &browse->model;
+    firn_slice printed;
+    assert(err->text[0] != '\0');
+    firn_browse_begin(browse);
+    firn_term_text_escape(firn_str(err->text), firn_term_out_write);
+    firn_term_out_text("\n");
+    if (hint != NULL) {
+        firn_term_out_format("\n%s\n", hint);
+    }
+    (void)snprintf(model->page_title, sizeof(model->page_title), "that failed");
+    if (firn_browse_end(browse, &printed) && firn_browse_text_set(&model->page, printed)) {
+        firn_browse_model_show_page(model, FIRN_BROWSE_PAGE);
+    } else {
+        firn_browse_model_say(model, "out of memory");
+    }
+}
+
+static void
+show_help(struct firn_browse *browse)
+{
+    struct firn_browse_model *model = &browse->model;
+    (void)snprintf(model->page_title, sizeof(model->page_title), "Keys");
+    if (firn_browse_text_set(&model->page, firn_str(firn_browse_draw_help))) {
+        firn_browse_model_show_page(model, FIRN_BROWSE_PAGE);
+    } else {
+        firn_browse_model_say(model, "out of memory");
+    }
+}
+
+/* ---- reading ---- */
+
+static void
+refresh(struct firn_browse *browse)
+{
+    firn_error err;
+    browse->has_labels = false;
+    if (firn_browse_read_history(browse, &err) != FIRN_OK) {
+        firn_browse_fail(browse, &err, NULL);
+    }
+}
+
+/* Older checkpoints: so many, or 0: a piece. */
+static void
+read_older(struct firn_browse *browse, uint64_t count)
+{
+    firn_error err;
+    int code = firn_browse_read_older(browse, count, &err);
+    if (code == FIRN_NOT_FOUND) {
+        refresh(browse); /* the last one that was read has been deleted */
+    } else if (code != FIRN_OK) {
+        firn_browse_fail(browse, &err, NULL);
+    }
+}
+
+/* Reads one of the things that are missing. Returns whether anything was read. */
+static bool
+read_missing(struct firn_browse *browse)
+{
+    struct firn_browse_model *model = &browse->model;
+    firn_error err;
+    int code;
+    if (firn_browse_model_row(model) != NULL && !model->has_changes) {
+        code = firn_browse_read_changes(browse, &err);
+        if (code == FIRN_NOT_FOUND && !model->is_single) {
+            firn_browse_model_say(model, "it was deleted meanwhile");
+            refresh(browse);
+        } else if (code == FIRN_NO_MEMORY) {
+            firn_browse_model_say(model, "out of memory");
+        }
+        return code != FIRN_CANCELLED;
+    }
+    if (firn_browse_model_change(model) != NULL && !model->has_patch &&
+        model->layout.patch.rows > 0) {
+        code = firn_browse_read_patch(browse, &err);
+        if (code == FIRN_NO_MEMORY) {
+            firn_browse_model_say(model, "out of memory");
+        }
+        return code != FIRN_CANCELLED;
+    }
+    if (firn_browse_model_is_near_end(model)) {
+        read_older(browse, 0);
+        return true;
+    }
+    if (!browse->has_labels) {
+        if (firn_browse_read_labels(browse, &err) != FIRN_OK) {
+            firn_browse_fail(browse, &err, NULL);
+        }
+        return true;
+    }
+    return false;
+}
+
+/* ---- keys ---- */
+
+/* What is typed ahead means what would have been seen: the files, and the lines, of the checkpoint. */
+static void
+catch_up(struct firn_browse *browse)
+{
+    const struct firn_browse_model *model = &browse->model;
+    browse->is_patient = true;
+    for (int i = 0; i < 2 && model->mode == FIRN_BROWSE_LOOK; i++) {
+        bool lacks_changes = model->focus != FIRN_BROWSE_HISTORY && !model->has_changes;
+        bool lacks_patch = model->focus == FIRN_BROWSE_PATCH && !model->has_patch;
+        if (lacks_changes || lacks_patch) {
+            (void)read_missing(browse);
+        }
+    }
+    browse->is_patient = false;
+}
+
+/* Returns false when the program is to end. */
+static bool
+obey(struct firn_browse *browse, uint32_t key)
+{
+    struct firn_browse_model *model = &browse->model;
+    catch_up(browse);
+    enum firn_browse_want want = firn_browse_model_press(model, key);
+    if (want == FIRN_BROWSE_WANT_ALL) {
+        read_older(browse, UINT64_MAX);
+        model->has_older = false;
+        want = model->mode == FIRN_BROWSE_PAGE ? FIRN_BROWSE_WANT_NOTHING
+                                               : firn_browse_model_press(model, key);
+    }
+    switch (want) {
+    case FIRN_BROWSE_WANT_QUIT:
+        return false;
+    case FIRN_BROWSE_WANT_REFRESH:
+        firn_browse_screen_spoil();
+        refresh(browse);
+        break;
+    case FIRN_BROWSE_WANT_RESTORE:
+        firn_browse_restore_preview(browse, FIRN_BROWSE_RESTORE);
+        break;
+    case FIRN_BROWSE_WANT_UNDO:
+        firn_browse_restore_preview(browse, FIRN_BROWSE_UNDO);
+        break;
+    case FIRN_BROWSE_WANT_REDO:
+        firn_browse_restore_preview(browse, FIRN_BROWSE_REDO);
+        break;
+    case FIRN_BROWSE_WANT_PERFORM:
+        firn_browse_restore_perform(browse);
+        if (!model->is_single) {
+            refresh(browse);
+        }
+        break;
+    case FIRN_BROWSE_WANT_DETAILS:
+        firn_browse_read_details(browse);
+        break;
+    case FIRN_BROWSE_WANT_HELP:
+        show_help(browse);
+        break;
+    case FIRN_BROWSE_WANT_ALL:
+    case FIRN_BROWSE_WANT_NOTHING:
+        break;
+    }
+    return true;
+}
+
+/* Returns false when the program is to end. */
+static bool
+take_event(struct firn_browse *browse)
+{
+    uint32_t key = FIRN_BROWSE_KEY_NONE;
+    switch (firn_browse_screen_wait(WAIT_MS, &key)) {
+    case FIRN_BROWSE_EVENT_KEY:
+        return obey(browse, key);
+    case FIRN_BROWSE_EVENT_RESIZED:
+        fit(browse);
+        return true;
+    case FIRN_BROWSE_EVENT_STOP:
+        return false;
+    case FIRN_BROWSE_EVENT_NONE:
+        break;
+    }
+    if (browse->model.mode == FIRN_BROWSE_LOOK && firn_browse_read_is_news(browse)) {
+        refresh(browse);
+    }
+    return true;
+}
+
+static void
+loop(struct firn_browse *browse)
+{
+    bool goes_on = true;
+    fit(browse);
+    while (goes_on && firn_term_signals_caught() == 0) {
+        firn_browse_redraw(browse);
+        bool has_read = browse->model.mode == FIRN_BROWSE_LOOK && !firn_browse_screen_has_event() &&
+                        read_missing(browse);
+        goes_on = has_read || take_event(browse);
+        goes_on = goes_on && !(browse->is_done && browse->model.is_single &&
+                               browse->model.mode == FIRN_BROWSE_LOOK);
+    }
+}
+
+/* ---- the whole ---- */
+
+/* Reads the first checkpoints, before the terminal is taken: what fails then is an error as of any command. */
+static int
+begin(struct firn_browse *browse)
+{
+    firn_error err;
+    int code = firn_browse_read_history(browse, &err);
+    if (code != FIRN_OK) {
+        const char *reference =
+            browse->request->reference != NULL ? browse->request->reference : "latest";
+        return firn_command_report_failure(
+            browse->cli, &err, firn_task_workspace_hint(browse->workspace, reference, code));
+    }
+    if (browse->model.history_list.count == 0) {
+        firn_term_out_text("no checkpoints\n");
+        firn_task_workspace_tell_unread(browse->workspace);
+    }
+    return FIRN_EXIT_OK;
+}
+
+static int
+run(struct firn_browse *browse)
+{
+    static const char *const instead[] = {"firn log shows the history as text",
+                                          "firn restore REF -n shows what would change as text"};
+    firn_slice root;
+    int exit_code = begin(browse);
+    if (exit_code != FIRN_EXIT_OK || browse->model.history_list.count == 0) {
+        return exit_code;
+    }
+    firn_browse_begin(browse);
+    firn_term_text_escape(firn_str(firn_workspace_root(browse->workspace)), firn_term_out_write);
+    char *shown =
+        firn_browse_end(browse, &root) ? strndup((const char *)root.data, root.size) : NULL;
+    if (shown == NULL) {
+        return firn_command_report_no_memory(browse->cli);
+    }
+    browse->model.root = shown;
+    exit_code = firn_browse_screen_open(browse->cli, instead[browse->model.is_single]);
+    if (exit_code == FIRN_EXIT_OK) {
+        loop(browse);
+        firn_browse_screen_close();
+        if (browse->told[0] != '\0') {
+            firn_term_out_format("%s; %s\n", browse->told,
+                                 browse->action == FIRN_BROWSE_UNDO
+                                     ? "redo with: firn redo"
+                                     : "take this back with: firn undo");
+        }
+        int signal = firn_term_signals_caught();
+        exit_code = signal != 0 ? FIRN_EXIT_SIGNAL + signal : FIRN_EXIT_OK;
+    }
+    browse->model.root = "";
+    free(shown);
+    return exit_code;
+}
+
+int
+firn_browse_run(struct firn_cli *cli, const struct firn_browse_request *request)
+{
+    struct firn_browse browse = {.cli = cli, .request = request, .workspace = request->workspace};
+    assert(request->workspace != NULL);
+    firn_browse_model_init(&browse.model, request->reference != NULL);
+    int exit_code = run(&browse);
+    firn_browse_model_deinit(&browse.model);
+    firn_browse_cells_deinit(&browse.cells);
+    firn_task_labels_deinit(&browse.labels);
+    firn_term_writer_deinit(&browse.printed);
+    return exit_code;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * browse/browse.h: a history, or one checkpoint, on a terminal: to look at, and to restore from.
+ */
+#ifndef FIRN_BROWSE_BROWSE_H
+#define FIRN_BROWSE_BROWSE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "command/command.h"
+
+struct firn_browse_request {
+    firn_workspace *workspace;
+    const char *reference;   /* one checkpoint, to restore from; NULL: the history */
+    const firn_slice *paths; /* only these, and what is below them; none: everything */
+    size_t path_count;
+};
+
+/* Shows it until the user leaves, and does what the user wants. Then the terminal is as it was, and what was restored
+ * last is told. Requires: one thread, as term and show do. Returns an exit code. */
+int firn_browse_run(struct firn_cli *cli, const struct firn_browse_request *request);
+
+#endif

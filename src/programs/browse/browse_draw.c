@@ -1,0 +1,411 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * browse/browse_draw.c: the model as a picture.
+ *
+ * What is chosen has a > before it, and what is marked a *, so that a screen without colours, or read aloud, says the
+ * same. Texts are cut on the right, with an ellipsis; of a path the end is what one looks for, so it is cut on the left.
+ */
+#include "browse/browse_internal.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    NUMBER_COLUMNS = 4,
+    AGE_COLUMNS = 4,
+    AGE_FROM_COLUMNS = 28,
+    FEW_COLUMNS = 40,
+    TEXT_SIZE = 256,
+    NS_A_SECOND = 1000000000
+};
+
+static const char ellipsis[] = "\xE2\x80\xA6";
+static const char bar[] = "\xE2\x94\x82";
+static const char rule[] = "\xE2\x94\x80";
+
+const char firn_browse_draw_help[] =
+    "Up Down PgUp PgDn Home End  move (also k j g G)\n"
+    "Tab Left Right              go to the history, the files, the changed lines\n"
+    "Enter                       restore all, or the marked files, after a preview\n"
+    "Space                       mark a file\n"
+    "a                           mark all files, or none\n"
+    "d                           what a restore would change now, or what the\n"
+    "                            checkpoint changed\n"
+    "u                           undo: one state back, after a preview\n"
+    "U, Ctrl-R                   redo\n"
+    "/                           search in this pane; n next, N previous\n"
+    "i                           all about the checkpoint: message, prompt, id\n"
+    "s                           also safety checkpoints, which restores take\n"
+    "r, Ctrl-L                   read everything again\n"
+    "q, Ctrl-C                   leave\n"
+    "\n"
+    "Before a restore a safety checkpoint of the present state is taken: nothing is\n"
+    "lost, and u brings it back, now or later (firn undo).\n";
+
+/* ---- pieces ---- */
+
+/* A text in a spot that is filled; returns how many columns it took. */
+static size_t
+put(struct firn_browse_cells *cells, struct firn_browse_spot spot, firn_slice text)
+{
+    size_t columns = firn_browse_cells_put(cells, spot, text, 0);
+    if (firn_term_width_of(text) > spot.columns && spot.columns > 0) {
+        struct firn_browse_spot last = spot;
+        last.column += spot.columns - 1;
+        last.columns = 1;
+        (void)firn_browse_cells_put(cells, last, firn_str(ellipsis), 0);
+    }
+    return columns;
+}
+
+/* The end of it, where not all of it fits. */
+static void
+put_end(struct firn_browse_cells *cells, struct firn_browse_spot spot, firn_slice text)
+{
+    size_t width = firn_term_width_of(text);
+    if (width <= spot.columns) {
+        (void)firn_browse_cells_put(cells, spot, text, 0);
+    } else if (spot.columns > 0) {
+        struct firn_browse_spot rest = spot;
+        rest.column++;
+        rest.columns--;
+        (void)firn_browse_cells_put(cells, rest, text, width - rest.columns);
+        spot.columns = 1;
+        (void)firn_browse_cells_put(cells, spot, firn_str(ellipsis), 0);
+    }
+}
+
+static struct firn_browse_spot
+spot_of(const struct firn_browse_box *box, size_t row, enum firn_browse_style style)
+{
+    assert(row < box->rows);
+    return (struct firn_browse_spot){box->row + row, box->column, box->columns, style};
+}
+
+/* What is left of a spot after so many columns. */
+static struct firn_browse_spot
+after(struct firn_browse_spot spot, size_t columns)
+{
+    columns = columns < spot.columns ? columns : spot.columns;
+    spot.column += columns;
+    spot.columns -= columns;
+    return spot;
+}
+
+/* ---- panes ---- */
+
+/* "12s", "5m", "3h", "20d", "6w", "2y": at most four columns for a long while. */
+static void
+describe_age(int64_t since_ns, int64_t now_ns, char *out, size_t size)
+{
+    static const struct {
+        int64_t seconds;
+        int64_t below; /* so many seconds ago */
+        char letter;
+    } units[] = {{1, 60, 's'},
+                 {60, 3600, 'm'},
+                 {3600, 86400, 'h'},
+                 {86400, INT64_C(28) * 86400, 'd'},
+                 {INT64_C(7) * 86400, INT64_C(104) * 7 * 86400, 'w'},
+                 {INT64_C(365) * 86400, INT64_MAX, 'y'}};
+    int64_t seconds = now_ns / NS_A_SECOND - since_ns / NS_A_SECOND;
+    size_t unit = 0;
+    seconds = seconds > 0 ? seconds : 0;
+    while (seconds >= units[unit].below) {
+        unit++;
+    }
+    (void)snprintf(out, size, "%lld%c", (long long)(seconds / units[unit].seconds),
+                   units[unit].letter);
+}
+
+/* ">  12   2h before" */
+static void
+draw_row(const struct firn_browse_model *model, size_t index, struct firn_browse_spot spot,
+         struct firn_browse_cells *cells)
+{
+    const struct firn_browse_row *row = &model->history[index];
+    char text[TEXT_SIZE];
+    char age[FIRN_TERM_TEXT_NUMBER_SIZE];
+    char number[FIRN_TERM_TEXT_NUMBER_SIZE] = "-";
+    bool is_chosen = index == model->history_list.chosen;
+    if (row->number != 0) {
+        (void)snprintf(number, sizeof(number), "%llu", (unsigned long long)row->number);
+    }
+    (void)snprintf(text, sizeof(text), "%c%*s ", is_chosen ? '>' : ' ', NUMBER_COLUMNS, number);
+    firn_browse_cells_fill(cells, spot);
+    spot = after(spot, put(cells, spot, firn_str(text)));
+    if (spot.columns + NUMBER_COLUMNS + 2 >= AGE_FROM_COLUMNS) {
+        struct firn_browse_spot when = spot;
+        when.style = spot.style == FIRN_BROWSE_PLAIN ? FIRN_BROWSE_FAINT : spot.style;
+        describe_age(row->created_ns, model->now_ns, age, sizeof(age));
+        (void)snprintf(text, sizeof(text), "%*s ", AGE_COLUMNS, age);
+        spot = after(spot, put(cells, when, firn_str(text)));
+    }
+    (void)put(cells, spot, firn_str(row->title));
+}
+
+static enum firn_browse_style
+style_of(const struct firn_browse_model *model, const struct firn_browse_list *list, size_t index,
+         enum firn_browse_pane pane)
+{
+    if (index != list->chosen) {
+        return FIRN_BROWSE_PLAIN;
+    }
+    return model->focus == pane ? FIRN_BROWSE_CHOSEN : FIRN_BROWSE_STRONG;
+}
+
+static void
+draw_history(const struct firn_browse_model *model, struct firn_browse_cells *cells)
+{
+    const struct firn_browse_list *list = &model->history_list;
+    const struct firn_browse_box *box = &model->layout.history;
+    for (size_t i = 0; i < box->rows && list->top + i < list->count; i++) {
+        size_t index = list->top + i;
+        draw_row(model, index, spot_of(box, i, style_of(model, list, index, FIRN_BROWSE_HISTORY)),
+                 cells);
+    }
+    if (list->count == 0 && box->rows > 0) {
+        (void)put(cells, spot_of(box, 0, FIRN_BROWSE_PLAIN), firn_str("no checkpoints"));
+    }
+}
+
+static void
+draw_head(const struct firn_browse_model *model, struct firn_browse_cells *cells)
+{
+    const char *const lines[] = {model->names, model->title, model->counts};
+    static const enum firn_browse_style styles[] = {FIRN_BROWSE_STRONG, FIRN_BROWSE_PLAIN,
+                                                    FIRN_BROWSE_FAINT};
+    const struct firn_browse_box *box = &model->layout.head;
+    for (size_t i = 0; i < box->rows; i++) {
+        (void)put(cells, spot_of(box, i, styles[i]), firn_str(lines[i]));
+    }
+}
+
+/* ">*M src/main.c      +3 −1" */
+static void
+draw_change(const struct firn_browse_model *model, size_t index, struct firn_browse_spot spot,
+            struct firn_browse_cells *cells)
+{
+    const struct firn_browse_change *change = &model->changes[index];
+    char text[4] = {index == model->changes_list.chosen ? '>' : ' ', change->is_marked ? '*' : ' ',
+                    '\0'};
+    char lines[TEXT_SIZE] = "";
+    if (spot.style == FIRN_BROWSE_PLAIN && change->is_marked) {
+        spot.style = FIRN_BROWSE_MARKED;
+    }
+    if (change->has_lines) {
+        (void)snprintf(lines, sizeof(lines), " +%llu \xE2\x88\x92%llu",
+                       (unsigned long long)change->added, (unsigned long long)change->removed);
+    }
+    firn_browse_cells_fill(cells, spot);
+    size_t width = firn_term_width_of(firn_str(lines));
+    if (2 * width < spot.columns) {
+        (void)put(cells, after(spot, spot.columns - width), firn_str(lines));
+        spot.columns -= width;
+    }
+    spot = after(spot, put(cells, spot, firn_str(text)));
+    struct firn_browse_spot letter = spot;
+    letter.columns = letter.columns < 2 ? letter.columns : 2;
+    (void)firn_browse_cells_put(cells, letter, firn_str(change->name), 0);
+    spot = after(spot, letter.columns);
+    put_end(cells, spot, firn_str(change->name + strnlen(change->name, 2)));
+}
+
+static void
+draw_changes(const struct firn_browse_model *model, struct firn_browse_cells *cells)
+{
+    const struct firn_browse_list *list = &model->changes_list;
+    const struct firn_browse_box *box = &model->layout.changes;
+    for (size_t i = 0; i < box->rows && list->top + i < list->count; i++) {
+        size_t index = list->top + i;
+        draw_change(model, index,
+                    spot_of(box, i, style_of(model, list, index, FIRN_BROWSE_CHANGES)), cells);
+    }
+    if (box->rows > 0 && list->count == 0 && firn_browse_model_row(model) != NULL) {
+        const char *text = !model->has_changes ? "reading..."
+                           : model->has_failed ? model->counts
+                           : model->is_of_disk ? "the disk is like this checkpoint"
+                                               : "no change";
+        (void)put(
+            cells,
+            spot_of(box, 0,
+                    model->focus == FIRN_BROWSE_CHANGES ? FIRN_BROWSE_STRONG : FIRN_BROWSE_FAINT),
+            firn_str(text));
+    }
+}
+
+static void
+draw_rule(const struct firn_browse_model *model, struct firn_browse_cells *cells)
+{
+    const struct firn_browse_box *box = &model->layout.rule;
+    const struct firn_browse_change *change = firn_browse_model_change(model);
+    if (box->rows == 0) {
+        return;
+    }
+    bool has_focus = model->focus == FIRN_BROWSE_PATCH;
+    struct firn_browse_spot spot =
+        spot_of(box, 0, has_focus ? FIRN_BROWSE_CHOSEN : FIRN_BROWSE_FAINT);
+    for (size_t i = 0; i < box->columns; i++) {
+        (void)firn_browse_cells_put(cells, after(spot, i), firn_str(rule), 0);
+    }
+    if (change != NULL && box->columns > 4) {
+        spot = after(spot, 1);
+        spot.columns -= 1;
+        put_end(cells, spot, firn_str(change->name + strnlen(change->name, 2)));
+    }
+}
+
+static void
+draw_text(const struct firn_browse_text *text, const struct firn_browse_list *list,
+          const struct firn_browse_box *box, size_t left, struct firn_browse_cells *cells)
+{
+    for (size_t i = 0; i < box->rows && list->top + i < list->count; i++) {
+        size_t index = list->top + i;
+        (void)firn_browse_cells_put(cells, spot_of(box, i, text->lines[index].style),
+                                    firn_browse_text_line(text, index), left);
+    }
+}
+
+static void
+draw_patch(const struct firn_browse_model *model, struct firn_browse_cells *cells)
+{
+    const struct firn_browse_list *list = &model->patch_list;
+    const struct firn_browse_box *box = &model->layout.patch;
+    draw_text(&model->patch, list, box, model->patch_left, cells);
+    bool is_found =
+        model->focus == FIRN_BROWSE_PATCH && model->query_size > 0 && list->count > 0 &&
+        list->chosen - list->top < box->rows &&
+        firn_browse_search_matches(model, firn_browse_text_line(&model->patch, list->chosen));
+    if (is_found) {
+        struct firn_browse_spot spot = spot_of(box, list->chosen - list->top, FIRN_BROWSE_CHOSEN);
+        firn_browse_cells_fill(cells, spot);
+        (void)firn_browse_cells_put(cells, spot, firn_browse_text_line(&model->patch, list->chosen),
+                                    model->patch_left);
+    }
+}
+
+/* ---- the first row, and the last ---- */
+
+static void
+draw_first(const struct firn_browse_model *model, struct firn_browse_cells *cells)
+{
+    struct firn_browse_spot spot = {0, 0, cells->columns, FIRN_BROWSE_BAR};
+    char number[FIRN_TERM_TEXT_NUMBER_SIZE];
+    char count[FIRN_TERM_TEXT_NUMBER_SIZE];
+    char text[TEXT_SIZE] = "";
+    const struct firn_browse_list *list = &model->history_list;
+    if (!model->is_single && list->count > 0) {
+        (void)snprintf(text, sizeof(text), " %s of %s%s ",
+                       firn_term_text_number(list->chosen + 1, number),
+                       firn_term_text_number(list->count, count), model->has_older ? "+" : "");
+    }
+    firn_browse_cells_fill(cells, spot);
+    size_t width = firn_term_width_of(firn_str(text));
+    if (width < spot.columns) {
+        (void)put(cells, after(spot, spot.columns - width), firn_str(text));
+        spot.columns -= width;
+    }
+    spot = after(spot, 1);
+    spot = after(spot, put(cells, spot, firn_str("firn  ")));
+    put_end(cells, spot, firn_str(model->root));
+}
+
+/* The same where there is no room for all of them. */
+static const char *
+few_keys_of(const struct firn_browse_model *model)
+{
+    if (model->mode == FIRN_BROWSE_PAGE) {
+        return "any key goes back";
+    }
+    if (model->mode == FIRN_BROWSE_CONFIRM) {
+        return "y yes   n no";
+    }
+    return model->focus == FIRN_BROWSE_CHANGES ? "Space mark   ? help" : "Enter restore ? help";
+}
+
+/* The keys that matter now. */
+static const char *
+keys_of(const struct firn_browse_model *model)
+{
+    if (model->columns < FEW_COLUMNS) {
+        return few_keys_of(model);
+    }
+    if (model->mode == FIRN_BROWSE_PAGE) {
+        return "Up Down scroll   any other key goes back";
+    }
+    if (model->mode == FIRN_BROWSE_CONFIRM) {
+        return "y yes   n no   Up Down scroll";
+    }
+    if (model->focus == FIRN_BROWSE_HISTORY) {
+        return "Enter restore   Tab files   u undo   / search   d disk   ? help   q quit";
+    }
+    return model->focus == FIRN_BROWSE_CHANGES
+               ? "Space mark   Enter restore   Tab lines   u undo   / search   ? help   q quit"
+               : "Up Down scroll   Enter restore   Tab back   u undo   / search   ? help   q quit";
+}
+
+static void
+draw_last(const struct firn_browse_model *model, struct firn_browse_cells *cells)
+{
+    struct firn_browse_spot spot = {cells->rows - 1, 0, cells->columns, FIRN_BROWSE_BAR};
+    char text[FIRN_BROWSE_SHORT_SIZE + TEXT_SIZE];
+    bool is_looking = model->mode == FIRN_BROWSE_LOOK;
+    if (model->mode == FIRN_BROWSE_SEARCH) {
+        (void)snprintf(text, sizeof(text), "/%s_", model->typed);
+    } else if (is_looking && model->status[0] != '\0') {
+        (void)snprintf(text, sizeof(text), "%s", model->status);
+    } else if (is_looking && model->marked > 0) {
+        (void)snprintf(text, sizeof(text), "%zu marked   %s", model->marked, keys_of(model));
+    } else {
+        (void)snprintf(text, sizeof(text), "%s", keys_of(model));
+    }
+    firn_browse_cells_fill(cells, spot);
+    if (model->mode == FIRN_BROWSE_SEARCH) {
+        put_end(cells, spot, firn_str(text));
+    } else {
+        (void)put(cells, spot, firn_str(text));
+    }
+}
+
+/* ---- the whole ---- */
+
+static void
+draw_page(const struct firn_browse_model *model, struct firn_browse_cells *cells)
+{
+    const struct firn_browse_box *box = &model->layout.page;
+    if (cells->rows > 2) {
+        struct firn_browse_spot spot = {1, 0, cells->columns, FIRN_BROWSE_STRONG};
+        (void)put(cells, spot, firn_str(model->page_title));
+    }
+    draw_text(&model->page, &model->page_list, box, 0, cells);
+}
+
+void
+firn_browse_draw(const struct firn_browse_model *model, struct firn_browse_cells *cells)
+{
+    assert(cells->rows == 0 || cells->at != NULL);
+    firn_browse_cells_clear(cells);
+    if (cells->rows == 0 || cells->columns == 0) {
+        return;
+    }
+    if (model->mode == FIRN_BROWSE_CONFIRM || model->mode == FIRN_BROWSE_PAGE) {
+        draw_page(model, cells);
+    } else {
+        const struct firn_browse_layout *layout = &model->layout;
+        draw_history(model, cells);
+        draw_head(model, cells);
+        draw_changes(model, cells);
+        draw_rule(model, cells);
+        draw_patch(model, cells);
+        for (size_t i = 0; layout->bar_column > 0 && i < layout->history.rows; i++) {
+            struct firn_browse_spot spot = {layout->history.row + i, layout->bar_column, 1,
+                                            FIRN_BROWSE_FAINT};
+            (void)firn_browse_cells_put(cells, spot, firn_str(bar), 0);
+        }
+    }
+    if (cells->rows > 1) {
+        draw_first(model, cells);
+    }
+    draw_last(model, cells);
+}

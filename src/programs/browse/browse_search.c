@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * browse/browse_search.c: searching in the pane that has the keys.
+ */
+#include "browse/browse_internal.h"
+
+#include <assert.h>
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+bool
+firn_browse_search_matches(const struct firn_browse_model *model, firn_slice text)
+{
+    bool has_capital = false;
+    for (size_t i = 0; i < model->query_size; i++) {
+        has_capital = has_capital || isupper((unsigned char)model->query[i]) != 0;
+    }
+    for (size_t i = 0; model->query_size > 0 && i + model->query_size <= text.size; i++) {
+        const char *at = (const char *)text.data + i;
+        if (has_capital ? memcmp(at, model->query, model->query_size) == 0
+                        : strncasecmp(at, model->query, model->query_size) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool
+row_matches(const struct firn_browse_model *model, const struct firn_browse_row *row)
+{
+    char names[FIRN_CHECKPOINT_ID_SIZE + 24];
+    int size = snprintf(names, sizeof(names), "%llu %s", (unsigned long long)row->number, row->id);
+    return firn_browse_search_matches(model, firn_str(row->title)) ||
+           firn_browse_search_matches(model, firn_bytes(names, size > 0 ? (size_t)size : 0));
+}
+
+static bool
+is_match(const struct firn_browse_model *model, size_t index)
+{
+    switch (model->focus) {
+    case FIRN_BROWSE_HISTORY:
+        return row_matches(model, &model->history[index]);
+    case FIRN_BROWSE_CHANGES:
+        return firn_browse_search_matches(model, firn_str(model->changes[index].name));
+    case FIRN_BROWSE_PATCH:
+        break;
+    }
+    return firn_browse_search_matches(model, firn_browse_text_line(&model->patch, index));
+}
+
+static struct firn_browse_list *
+list_of(struct firn_browse_model *model)
+{
+    switch (model->focus) {
+    case FIRN_BROWSE_HISTORY:
+        return &model->history_list;
+    case FIRN_BROWSE_CHANGES:
+        return &model->changes_list;
+    case FIRN_BROWSE_PATCH:
+        break;
+    }
+    return &model->patch_list;
+}
+
+void
+firn_browse_search_next(struct firn_browse_model *model, bool is_forward)
+{
+    struct firn_browse_list *list = list_of(model);
+    assert(model->query_size > 0 && model->query_size < sizeof(model->query));
+    for (size_t i = 1; i <= list->count; i++) {
+        size_t index = (list->chosen + (is_forward ? i : list->count - i)) % list->count;
+        if (!is_match(model, index)) {
+            continue;
+        }
+        bool has_turned =
+            i < list->count && (is_forward ? index < list->chosen : index > list->chosen);
+        model->status[0] = '\0';
+        if (has_turned) {
+            firn_browse_model_say(model,
+                                  is_forward ? "from the beginning again" : "from the end again");
+        }
+        firn_browse_list_choose(list, index);
+        return;
+    }
+    firn_browse_model_say(model, "not found: %s", model->query);
+}

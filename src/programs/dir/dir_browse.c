@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * dir/dir_browse.c: firn browse, and firn restore --interactive: the room browse, as commands.
+ */
+#include "dir/dir.h"
+
+#include <assert.h>
+
+#include "browse/browse.h"
+#include "hook/hook.h"
+#include "task/task.h"
+
+/* Whoever calls a screen a program for scripts is told what there is for them. */
+static int
+check_output(struct firn_cli *cli)
+{
+    if (cli->json) {
+        return firn_command_misused(cli, "a screen cannot be printed as JSON; firn log --json can");
+    }
+    return FIRN_EXIT_OK;
+}
+
+int
+firn_dir_browse_run(struct firn_cli *cli, const char *reference, int first_path)
+{
+    firn_workspace *workspace = NULL;
+    struct firn_task_workspace_paths paths = {NULL, 0};
+    int exit_code = check_output(cli);
+    assert(first_path >= 0);
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = firn_task_workspace_open(cli, &workspace);
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = firn_task_workspace_paths_init(cli, workspace, first_path, &paths);
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        const struct firn_browse_request request = {workspace, reference, paths.slices,
+                                                    paths.count};
+        unsigned hooks = firn_hook_agent_look(firn_workspace_root(workspace));
+        exit_code = firn_browse_run(cli, &request);
+        firn_dir_restore_tell_hooks(workspace, hooks);
+    }
+    firn_task_workspace_paths_deinit(&paths);
+    firn_workspace_close(workspace);
+    return exit_code;
+}
+
+static int
+run(struct firn_cli *cli)
+{
+    assert(cli->argument_count == 0);
+    return firn_dir_browse_run(cli, NULL, 0);
+}
+
+static const struct firn_command_example examples[] = {
+    {"firn browse", "look at the history, and restore from it"},
+    {"firn restore -i 12", "the same for one checkpoint"},
+    {NULL, NULL},
+};
+
+static const struct firn_command_option options[] = {{NULL, 0, NULL, NULL}};
+
+const struct firn_command firn_dir_browse = {
+    .name = "browse",
+    .summary = "Look at the history on a screen, and restore from it",
+    .arguments = "",
+    .options = options,
+    .help = "Shows the history on the left; on the right what the chosen checkpoint changed,\n"
+            "and the changed lines of the chosen file. On a narrow terminal one of the three\n"
+            "fills the screen, and Tab goes to the next.\n"
+            "\n"
+            "  Up Down PgUp PgDn Home End   move (also k j g G)\n"
+            "  Tab Left Right               go to another pane\n"
+            "  Space, a                     mark a file, mark all\n"
+            "  Enter                        restore the checkpoint, or the marked files\n"
+            "  u, U                         undo, redo\n"
+            "  d                            compare with the disk, or what it changed\n"
+            "  / n N                        search in the pane, next, previous\n"
+            "  i s r                        all about it, safety checkpoints, read again\n"
+            "  ? q                          help, quit\n"
+            "\n"
+            "Enter and u first show what would change, and ask. Before anything is restored a\n"
+            "safety checkpoint of the present state is taken, as by firn restore.\n"
+            "\n"
+            "With d the files that a restore would change are listed; lines with a minus are\n"
+            "on the disk now, and lines with a plus would come back.\n"
+            "\n"
+            "It needs a terminal, and ncurses (Debian's libncursesw6), but no colours:\n"
+            "NO_COLOR turns them off. What other processes save meanwhile appears by itself.\n"
+            "firn log shows the same as text.",
+    .examples = examples,
+    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK,
+    .run = run,
+};
