@@ -131,7 +131,7 @@ list_names(struct firn_sql_store *store, struct firn_sql_name **out, firn_error 
                  : firn_keyspace_list(store->store, note_name, &listing, err);
     }
     if (rc == FIRN_NO_MEMORY) {
-        rc = firn_sql_no_memory(err);
+        rc = firn_sqlvalue_no_memory(err);
     }
     if (rc != FIRN_OK) {
         free_names(listing.names);
@@ -150,12 +150,13 @@ run(sqlite3 *db, char *text, firn_error *err)
 {
     char *problem = NULL;
     if (text == NULL) {
-        firn_sql_no_memory(err);
+        firn_sqlvalue_no_memory(err);
         return SQLITE_NOMEM;
     }
     int rc = sqlite3_exec(db, text, NULL, NULL, &problem);
     if (rc != SQLITE_OK) {
-        firn_sql_error(err, FIRN_INVALID, "%s", problem != NULL ? problem : sqlite3_errmsg(db));
+        firn_sqlvalue_error(err, FIRN_INVALID, "%s",
+                            problem != NULL ? problem : sqlite3_errmsg(db));
     }
     sqlite3_free(problem);
     sqlite3_free(text);
@@ -178,14 +179,14 @@ make_table(struct firn_sql_store *store, const struct firn_sql_name *name, firn_
                          : has_table(db, "main", name->name) ? "main"
                                                              : NULL;
     if (schema != NULL) {
-        firn_sql_error(err, FIRN_EXISTS,
-                       "there is a table %s.%s already: attach '%s' with the option prefix=",
-                       schema, name->name, store->name);
+        firn_sqlvalue_error(err, FIRN_EXISTS,
+                            "there is a table %s.%s already: attach '%s' with the option prefix=",
+                            schema, name->name, store->name);
         return SQLITE_ERROR;
     }
     char *at = store->at != NULL ? sqlite3_mprintf(", at=%Q", store->at) : sqlite3_mprintf("");
     if (at == NULL) {
-        firn_sql_no_memory(err);
+        firn_sqlvalue_no_memory(err);
         return SQLITE_NOMEM;
     }
     int rc = run(db,
@@ -293,7 +294,7 @@ check_alias(const struct firn_sql_store *store, firn_error *err)
     assert(store->name != NULL);
     for (const struct firn_sql_store *at = store->sql->stores; at != NULL; at = at->next) {
         if (at != store && at->attached && strcmp(at->name, store->name) == 0) {
-            return firn_sql_error(
+            return firn_sqlvalue_error(
                 err, FIRN_EXISTS,
                 "a store is attached as '%s' already: use the option name=", store->name);
         }
@@ -354,7 +355,8 @@ detach(sqlite3_context *ctx, int count, sqlite3_value **values)
     }
     int rc = firn_sql_store_find(sql, name, &store, &err);
     if (rc == FIRN_OK && sqlite3_get_autocommit(sql->db) == 0) {
-        rc = firn_sql_error(&err, FIRN_MISUSE, "cannot detach '%s' inside of a transaction", name);
+        rc = firn_sqlvalue_error(&err, FIRN_MISUSE, "cannot detach '%s' inside of a transaction",
+                                 name);
     }
     if (rc == FIRN_OK && drop_gone(store, NULL, &err) != SQLITE_OK) {
         rc = err.code;
@@ -369,7 +371,7 @@ detach(sqlite3_context *ctx, int count, sqlite3_value **values)
 /* ---- firn_create(STATEMENT [, STORE]), firn_drop(TABLE [, STORE]) ---- */
 
 static int
-change(struct firn_sql *sql, const struct firn_sql_create *create, const char *store_name,
+change(struct firn_sql *sql, const struct firn_sqlcreate *create, const char *store_name,
        const char *what, firn_error *err)
 {
     struct firn_sql_store *store;
@@ -378,7 +380,7 @@ change(struct firn_sql *sql, const struct firn_sql_create *create, const char *s
     if (rc != FIRN_OK) {
         return rc;
     }
-    if (create->kind == FIRN_SQL_DROP_TABLE) {
+    if (create->kind == FIRN_SQLCREATE_DROP_TABLE) {
         /* Its virtual table first: that fails if a statement is using it. */
         for (struct firn_sql_name **at = &store->names; *at != NULL; at = &(*at)->next) {
             struct firn_sql_name *name = *at;
@@ -392,12 +394,12 @@ change(struct firn_sql *sql, const struct firn_sql_create *create, const char *s
             }
         }
     }
-    rc = firn_sql_create_run(create, store, err);
+    rc = firn_sqlcreate_run(create, store->store, err);
     firn_error inner;
     if (firn_sql_store_changed(store) != SQLITE_OK && rc == FIRN_OK &&
         firn_sql_attach_refresh(store, &inner) != SQLITE_OK) {
-        rc = firn_sql_error(err, FIRN_INVALID,
-                            "done, but the virtual table could not be made: %.900s", inner.text);
+        rc = firn_sqlvalue_error(
+            err, FIRN_INVALID, "done, but the virtual table could not be made: %.900s", inner.text);
     }
     return rc;
 }
@@ -406,15 +408,15 @@ static void
 create(sqlite3_context *ctx, int count, sqlite3_value **values)
 {
     const char *texts[2] = {NULL, NULL};
-    struct firn_sql_create create;
+    struct firn_sqlcreate create;
     firn_error err;
     if (!take_texts(ctx, count, values, texts)) {
         return;
     }
-    int rc = firn_sql_create_parse(texts[0], &create, &err);
+    int rc = firn_sqlcreate_parse(texts[0], &create, &err);
     if (rc == FIRN_OK) {
         rc = change(sql_of(ctx), &create, texts[1], "change definitions", &err);
-        firn_sql_create_deinit(&create);
+        firn_sqlcreate_deinit(&create);
     }
     if (rc != FIRN_OK) {
         firn_sql_fail(ctx, &err);
@@ -429,11 +431,11 @@ drop(sqlite3_context *ctx, int count, sqlite3_value **values)
     if (!take_texts(ctx, count, values, texts)) {
         return;
     }
-    struct firn_sql_create create = {.kind = FIRN_SQL_DROP_TABLE};
+    struct firn_sqlcreate create = {.kind = FIRN_SQLCREATE_DROP_TABLE};
     create.table = sqlite3_mprintf("%s", texts[0]);
     int rc = create.table != NULL ? change(sql_of(ctx), &create, texts[1], "drop a table", &err)
-                                  : firn_sql_no_memory(&err);
-    firn_sql_create_deinit(&create);
+                                  : firn_sqlvalue_no_memory(&err);
+    firn_sqlcreate_deinit(&create);
     if (rc != FIRN_OK) {
         firn_sql_fail(ctx, &err);
     }
