@@ -32,7 +32,7 @@ if(CMAKE_C_COMPILER_ID STREQUAL "GNU" AND CMAKE_BUILD_TYPE MATCHES "^Rel" AND NO
 endif()
 
 # Rooms in which inlining is not limited, and those whose loops are aligned, too.
-set(FIRN_HOT_ROOMS base codec log block run row memtable merge lsm store txn tree)
+set(FIRN_HOT_ROOMS base codec log block run row memtable merge version lsm store txn tree)
 set(FIRN_LOOP_ROOMS column encoding vector graph aggregate expr query search)
 
 # Rooms of which each file is cold.
@@ -153,7 +153,6 @@ set(FIRN_COLD_FILES
     version/manifest_edit.c
     version/run_file.c
     version/run_history.c
-    version/version.c
     # tables
     exchange/csv_infer.c
     exchange/json_reader.c

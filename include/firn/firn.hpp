@@ -174,6 +174,13 @@ struct close_snapshot {
         firn_snapshot_close(snapshot);
     }
 };
+struct close_workspace_reader {
+    void
+    operator()(firn_workspace_reader *snapshot) const noexcept
+    {
+        firn_workspace_reader_close(snapshot);
+    }
+};
 struct release_pin {
     void
     operator()(firn_pin *pin) const noexcept
@@ -1832,6 +1839,44 @@ using restore_result = result<firn_workspace_restore_result>;
 using steps_result = result<firn_workspace_steps_result>;
 using revert_result = result<firn_workspace_revert_result>;
 
+// Directories and files of checkpoints by their hashes, with the store open once. Any threads.
+class workspace_reader
+{
+  public:
+    // The names of the entries of a directory are their paths.
+    void
+    entries(const firn_hash &directory,
+            const std::function<void(const firn_workspace_entry &)> &each) const
+    {
+        firn_error err;
+        detail::callback<const firn_workspace_entry *, const firn_workspace_entry &> callback(each);
+        callback.check(firn_workspace_reader_entries(handle_.get(), &directory,
+                                                     &decltype(callback)::call, &callback, &err),
+                       err);
+    }
+    void
+    cat(const firn_workspace_entry &file, const std::function<void(std::string_view)> &each) const
+    {
+        firn_error err;
+        detail::callback<firn_slice, std::string_view> callback(each);
+        callback.check(firn_workspace_reader_cat(handle_.get(), &file.hash, file.size_bytes,
+                                                 &decltype(callback)::write, &callback, &err),
+                       err);
+    }
+    firn_workspace_reader *
+    raw() const noexcept
+    {
+        return handle_.get();
+    }
+
+  private:
+    friend class workspace;
+    explicit workspace_reader(firn_workspace_reader *handle) noexcept : handle_(handle)
+    {
+    }
+    std::unique_ptr<firn_workspace_reader, detail::close_workspace_reader> handle_;
+};
+
 // A directory tree whose states are saved (firn/workspace.h). References are numbers, ids, tags, "latest".
 class workspace
 {
@@ -2108,6 +2153,15 @@ class workspace
         callback.check(firn_workspace_entries(handle_.get(), reference.c_str(),
                                               &decltype(callback)::call, &callback, &err),
                        err);
+    }
+    // See workspace_reader; the workspace must live longer.
+    workspace_reader
+    reader()
+    {
+        firn_error err;
+        firn_workspace_reader *handle = nullptr;
+        detail::check(firn_workspace_reader_open(handle_.get(), &handle, &err), err);
+        return workspace_reader(handle);
     }
     // The content of a file of a checkpoint, piece by piece.
     void

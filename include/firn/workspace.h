@@ -502,6 +502,29 @@ FIRN_API FIRN_MUST_CHECK int firn_workspace_cat(firn_workspace *workspace, const
                                                 firn_slice path, firn_write_bytes write, void *ctx,
                                                 firn_workspace_entry **out, firn_error *err);
 
+/* Reads many directories and files of checkpoints by their hashes, and opens the store once for it. It sees
+ * the checkpoints of the moment when it was opened. What they contain stays readable until it is closed, even
+ * if they are deleted and the store is collected meanwhile; the space is reclaimed after that. Any threads may
+ * read through it at once; one closes it when no other uses it. Requires: the workspace is closed after it,
+ * and used by one thread at a time as ever. */
+typedef struct firn_workspace_reader firn_workspace_reader;
+/* FIRN_NOT_FOUND if there is no checkpoint yet. */
+FIRN_API FIRN_MUST_CHECK int
+firn_workspace_reader_open(firn_workspace *workspace, firn_workspace_reader **out, firn_error *err);
+/* NULL is fine. */
+FIRN_API void firn_workspace_reader_close(firn_workspace_reader *reader);
+/* Lists the entries of one directory, whose hash is the root of a checkpoint or is from an entry, in byte order
+ * of their names. Their paths are the names alone. A hash that the store does not have is FIRN_CORRUPT. */
+FIRN_API FIRN_MUST_CHECK int
+firn_workspace_reader_entries(firn_workspace_reader *reader, const firn_hash *directory,
+                              int (*on_entry)(void *ctx, const firn_workspace_entry *entry),
+                              void *ctx, firn_error *err);
+/* Reads a file by the hash and the size of its entry, as firn_workspace_cat does. */
+FIRN_API FIRN_MUST_CHECK int firn_workspace_reader_cat(firn_workspace_reader *reader,
+                                                       const firn_hash *file, uint64_t size_bytes,
+                                                       firn_write_bytes write, void *ctx,
+                                                       firn_error *err);
+
 typedef enum firn_workspace_change_kind {
     FIRN_CHANGE_ADDED = 1,
     FIRN_CHANGE_REMOVED = 2,

@@ -449,6 +449,49 @@ firn_workspace_cat(firn_workspace *workspace, const char *reference, firn_slice 
 }
 
 int
+firn_workspace_reader_open(firn_workspace *workspace, firn_workspace_reader **out, firn_error *err)
+{
+    API_ANY_ERROR(err);
+    API_REQUIRE(workspace != NULL && out != NULL, err, "workspace and out must not be NULL");
+    *out = NULL;
+    API_OWN(workspace, "workspace", err);
+    return api_check_told(firn_ws_reader_open(workspace, out, err), err);
+}
+
+void
+firn_workspace_reader_close(firn_workspace_reader *reader)
+{
+    if (api_process_may_close(reader)) {
+        firn_ws_reader_close(reader);
+    }
+}
+
+int
+firn_workspace_reader_entries(firn_workspace_reader *reader, const firn_hash *directory,
+                              int (*on_entry)(void *ctx, const firn_workspace_entry *entry),
+                              void *ctx, firn_error *err)
+{
+    API_ANY_ERROR(err);
+    API_REQUIRE(reader != NULL && directory != NULL && on_entry != NULL, err,
+                "reader, directory and on_entry must not be NULL");
+    API_OWN(reader, "reader", err);
+    return api_check_told(firn_ws_reader_entries(reader, directory, on_entry, ctx, err), err);
+}
+
+int
+firn_workspace_reader_cat(firn_workspace_reader *reader, const firn_hash *file, uint64_t size_bytes,
+                          firn_write_bytes write, void *ctx, firn_error *err)
+{
+    API_ANY_ERROR(err);
+    API_REQUIRE(reader != NULL && file != NULL && write != NULL, err,
+                "reader, file and write must not be NULL");
+    API_OWN(reader, "reader", err);
+    struct api_check_stream to = {.write = write, .ctx = ctx};
+    return api_check_told(firn_ws_reader_cat(reader, file, size_bytes, api_check_write, &to, err),
+                          err);
+}
+
+int
 firn_workspace_steps(firn_workspace *workspace, const firn_workspace_steps_options *options,
                      int (*on_step)(void *ctx, const firn_workspace_step *step), void *ctx,
                      firn_workspace_steps_result *out, firn_error *err)

@@ -181,6 +181,11 @@ Mistakes.
   ! firn: <any>
   ! hint: firn list shows the checkpoints; to give paths write -- before them
   [3]
+  $ cd src; firn diff ../gone
+  ! firn: '../gone' is not a reference to a checkpoint: give its number, at least 4 letters of its id, a name or tag, a time, or 'latest'
+  ! hint: firn list shows the checkpoints; to give paths write -- before them
+  [2]
+  $ cd ..
   $ firn diff --stat --names
   ! firn: diff: --names, --name-only, --stat and --patch exclude each other
   ! usage: firn diff [options] [REF] [REF] [PATH...]

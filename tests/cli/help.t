@@ -30,6 +30,7 @@ The program explains itself, and every command does.
     blame      Show which checkpoint last changed each line of a file
     grep       Search the files of a checkpoint
     report     Write the history as an HTML page
+    mount      Show all checkpoints as read-only directories
     tag        Add, list or delete tags (names of checkpoints)
     pin        Protect checkpoints from deletion, or list protected ones
     unpin      Remove pins

@@ -335,6 +335,14 @@ compares(firn::workspace &project)
                     [&](const firn_workspace_entry &entry) { seen += firn::text(entry.path); });
     require(seen == "codenotes", "entries");
     require(project.cat("1", "notes") == "one", "cat");
+    firn::workspace_reader reader = project.reader();
+    std::string through;
+    reader.entries(project.find("1")->root, [&](const firn_workspace_entry &entry) {
+        if (entry.type == FIRN_ENTRY_FILE) {
+            reader.cat(entry, [&](std::string_view piece) { through += piece; });
+        }
+    });
+    require(through == "one", "a reader");
     require(code_of([&] { (void)project.cat("1", "nothing"); }) == FIRN_NOT_FOUND,
             "cat of what is not there");
     try {
@@ -384,8 +392,13 @@ names_checkpoints(firn::workspace &project)
     require(code_of([&] { (void)project.diff("1", "2", nullptr, previous); }) == FIRN_INVALID,
             "against_previous and before");
     unsigned logged = 0;
-    project.log([&](const firn_workspace_diff_result &result) { return result.after != nullptr && ++logged < 1; },
-                [&](const firn_workspace_difference &difference) { logged += difference.change.after == nullptr && difference.change.before == nullptr; });
+    project.log(
+        [&](const firn_workspace_diff_result &result) {
+            return result.after != nullptr && ++logged < 1;
+        },
+        [&](const firn_workspace_difference &difference) {
+            logged += difference.change.after == nullptr && difference.change.before == nullptr;
+        });
     require(logged == 1, "a log that is ended");
 }
 

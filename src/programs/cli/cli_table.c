@@ -11,6 +11,7 @@
 #include "dir/dir.h"
 #include "hook/hook.h"
 #include "import/import.h"
+#include "mount/mount.h"
 #include "report/report.h"
 #include "seed/seed.h"
 
@@ -43,6 +44,7 @@ static const struct firn_command *const commands[] = {
     &firn_dir_blame,
     &firn_dir_grep,
     &firn_report,
+    &firn_mount,
     &firn_dir_tag,
     &firn_dir_pin,
     &firn_dir_pin_remove,

@@ -65,11 +65,6 @@ struct firn_dir_history {
 /* Returns a code of the library. The caller frees the path. */
 int firn_dir_history_walk(struct firn_dir_history *history, firn_error *err);
 
-/* Reads "A..B", "A.." or "..B" into *out_before and *out_after, which borrow from *out_copy, on the heap. A word
- * without a range sets nothing; nor does a path like "../src". Returns false when memory is out. */
-bool firn_dir_history_range(const char *word, char **out_copy, const char **out_before,
-                            const char **out_after);
-
 /* Calls put with "Claude Code: rename it", or else the message, cut to so many columns, and escaped. */
 void firn_dir_history_put_title(const firn_workspace_checkpoint *checkpoint, size_t columns,
                                 void (*put)(const void *data, size_t size));

@@ -128,35 +128,6 @@ firn_dir_history_walk(struct firn_dir_history *history, firn_error *err)
     return code;
 }
 
-/* ---- what the command line says ---- */
-
-static bool
-is_range(const char *word, const char *dots)
-{
-    bool is_component_begin = dots == word || dots[-1] == '/';
-    bool is_component_end = dots[2] == '\0' || dots[2] == '/';
-    return !(is_component_begin && is_component_end) && (dots != word || dots[2] != '\0');
-}
-
-bool
-firn_dir_history_range(const char *word, char **out_copy, const char **out_before,
-                       const char **out_after)
-{
-    const char *dots = strstr(word, "..");
-    if (dots == NULL || !is_range(word, dots)) {
-        return true;
-    }
-    *out_copy = strdup(word);
-    if (*out_copy == NULL) {
-        return false;
-    }
-    char *end = *out_copy + (dots - word);
-    *end = '\0';
-    *out_before = end == *out_copy ? NULL : *out_copy;
-    *out_after = end[2] == '\0' ? NULL : end + 2;
-    return true;
-}
-
 void
 firn_dir_history_put_title(const firn_workspace_checkpoint *checkpoint, size_t columns,
                            void (*put)(const void *data, size_t size))

@@ -443,22 +443,24 @@ open_and_run(struct log *log)
     struct firn_cli *cli = log->cli;
     struct firn_dir_history *history = &log->history;
     struct firn_task_workspace_paths paths = {NULL, 0};
-    char *range = NULL;
-    bool may_be_range = cli->argument_count > 0 && cli->arguments_before_dashes > 0;
-    if (may_be_range && !firn_dir_history_range(cli->arguments[0], &range, &history->options.before,
-                                                &history->options.after)) {
+    struct firn_task_workspace_range range = {0};
+    if (cli->arguments_before_dashes > 0 &&
+        !firn_task_workspace_range_init(cli->arguments[0], &range)) {
         return firn_command_report_no_memory(cli);
     }
+    history->options.before = range.first;
+    history->options.after = range.second;
     int exit_code = firn_task_workspace_open(cli, &history->workspace);
     if (exit_code == FIRN_EXIT_OK) {
-        exit_code = firn_task_workspace_paths_init(cli, history->workspace, range != NULL, &paths);
+        exit_code =
+            firn_task_workspace_paths_init(cli, history->workspace, range.memory != NULL, &paths);
     }
     if (exit_code == FIRN_EXIT_OK) {
         exit_code = run_in(log, &paths);
     }
     firn_task_workspace_paths_deinit(&paths);
     firn_workspace_close(history->workspace);
-    free(range);
+    firn_task_workspace_range_deinit(&range);
     return exit_code;
 }
 

@@ -77,11 +77,20 @@ int firn_task_workspace_paths_init(struct firn_cli *cli, const firn_workspace *w
                                    struct firn_task_workspace_paths *out);
 void firn_task_workspace_paths_deinit(struct firn_task_workspace_paths *paths);
 
+/* Two checkpoints in one word: "A..B", "A.." or "..B". Zeroed, there is none. */
+struct firn_task_workspace_range {
+    const char *first, *second; /* NULL: not given */
+    char *memory;               /* NULL: the word is no range */
+};
+/* A word that is no range, such as the path "../src", leaves *out zeroed. Returns false when memory is out. */
+bool firn_task_workspace_range_init(const char *word, struct firn_task_workspace_range *out);
+void firn_task_workspace_range_deinit(struct firn_task_workspace_range *range);
+
 /* The checkpoints among the words of a command that takes paths after them. */
 struct firn_task_workspace_references {
     const char *first, *second; /* NULL: not given */
     int words;                  /* how many arguments they are; the others are paths */
-    char *memory;
+    struct firn_task_workspace_range range;
 };
 
 /* Tells checkpoints from paths: of the words before "--", at most `most` (1 or 2) name checkpoints, and they come

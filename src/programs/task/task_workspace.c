@@ -71,30 +71,46 @@ is_reference(firn_workspace *workspace, const char *word)
     return code != FIRN_NOT_FOUND && code != FIRN_INVALID;
 }
 
-/* "3..5" */
-static int
-split_range(struct firn_cli *cli, const char *word, struct firn_task_workspace_references *out)
+/* Whether two dots in a word stand between checkpoints. */
+static bool
+is_range(const char *word, const char *dots)
 {
-    static const char latest[] = "latest";
-    assert(out->memory == NULL);
-    size_t size = (size_t)(strstr(word, "..") - word);
-    const char *second = word + size + 2;
-    out->memory = malloc(size + 1);
-    if (out->memory == NULL) {
-        return firn_command_report_no_memory(cli);
+    bool is_component_begin = dots == word || dots[-1] == '/';
+    bool is_component_end = dots[2] == '\0' || dots[2] == '/';
+    return !(is_component_begin && is_component_end) && (dots != word || dots[2] != '\0');
+}
+
+bool
+firn_task_workspace_range_init(const char *word, struct firn_task_workspace_range *out)
+{
+    const char *dots = strstr(word, "..");
+    *out = (struct firn_task_workspace_range){0};
+    if (dots == NULL || !is_range(word, dots)) {
+        return true;
     }
-    memcpy(out->memory, word, size);
-    out->memory[size] = '\0';
-    out->first = size > 0 ? out->memory : latest;
-    out->second = *second != '\0' ? second : latest;
-    out->words = 1;
-    return FIRN_EXIT_OK;
+    out->memory = strdup(word);
+    if (out->memory == NULL) {
+        return false;
+    }
+    char *end = out->memory + (dots - word);
+    *end = '\0';
+    out->first = end > out->memory ? out->memory : NULL;
+    out->second = end[2] != '\0' ? end + 2 : NULL;
+    return true;
+}
+
+void
+firn_task_workspace_range_deinit(struct firn_task_workspace_range *range)
+{
+    free(range->memory);
+    *range = (struct firn_task_workspace_range){0};
 }
 
 int
 firn_task_workspace_references_init(struct firn_cli *cli, firn_workspace *workspace, int most,
                                     struct firn_task_workspace_references *out)
 {
+    static const char latest[] = "latest";
     assert(most >= 1 && most <= 2);
     *out = (struct firn_task_workspace_references){0};
     const int given = cli->arguments_before_dashes;
@@ -103,9 +119,14 @@ firn_task_workspace_references_init(struct firn_cli *cli, firn_workspace *worksp
         if (is_path(word) && !is_reference(workspace, word)) {
             return FIRN_EXIT_OK;
         }
-        bool may_be_range = out->words == 0 && most == 2 && strstr(word, "..") != NULL;
-        if (may_be_range && !is_reference(workspace, word)) {
-            return split_range(cli, word, out);
+        if (out->words == 0 && most == 2 && !firn_task_workspace_range_init(word, &out->range)) {
+            return firn_command_report_no_memory(cli);
+        }
+        if (out->words == 0 && out->range.memory != NULL && !is_reference(workspace, word)) {
+            out->first = out->range.first != NULL ? out->range.first : latest;
+            out->second = out->range.second != NULL ? out->range.second : latest;
+            out->words = 1;
+            return FIRN_EXIT_OK;
         }
         *(out->words == 0 ? &out->first : &out->second) = word;
     }
@@ -115,7 +136,7 @@ firn_task_workspace_references_init(struct firn_cli *cli, firn_workspace *worksp
 void
 firn_task_workspace_references_deinit(struct firn_task_workspace_references *references)
 {
-    free(references->memory);
+    firn_task_workspace_range_deinit(&references->range);
     *references = (struct firn_task_workspace_references){0};
 }
 

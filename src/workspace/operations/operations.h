@@ -46,6 +46,18 @@ FIRN_MUST_CHECK int firn_ws_entries(struct firn_ws *ws, const char *reference,
                                     int (*visit)(void *ctx, const firn_workspace_entry *entry),
                                     void *ctx, firn_error *err);
 
+/* ws_reader.c. */
+FIRN_MUST_CHECK int firn_ws_reader_open(struct firn_ws *ws, firn_workspace_reader **out,
+                                        firn_error *err);
+void firn_ws_reader_close(firn_workspace_reader *reader);
+FIRN_MUST_CHECK int
+firn_ws_reader_entries(firn_workspace_reader *reader, const firn_hash *directory,
+                       int (*visit)(void *ctx, const firn_workspace_entry *entry), void *ctx,
+                       firn_error *err);
+FIRN_MUST_CHECK int firn_ws_reader_cat(firn_workspace_reader *reader, const firn_hash *file,
+                                       uint64_t size_bytes, firn_write_bytes write, void *ctx,
+                                       firn_error *err);
+
 FIRN_MUST_CHECK int firn_ws_status(struct firn_ws *ws, const firn_workspace_status_options *options,
                                    int (*visit)(void *ctx, const firn_workspace_change *change),
                                    void *ctx, firn_workspace_status_result *out, firn_error *err);

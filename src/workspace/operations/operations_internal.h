@@ -18,6 +18,14 @@
 #include "handle/ws_opened.h"
 #include "operations/operations.h"
 
+/* ==== contents (ws_cat.c) ==== */
+
+/* Hands the content of one file over, piece by piece, each verified. */
+FIRN_MUST_CHECK int firn_ws_cat_stream(struct firn_ws_opened *opened,
+                                       struct firn_packfile_scratch *scratch, const firn_hash *hash,
+                                       uint64_t size_bytes, firn_write_bytes write, void *ctx,
+                                       firn_error *err);
+
 /* ==== saves (ws_save.c, ws_save_tree.c) ==== */
 
 struct firn_statcache;

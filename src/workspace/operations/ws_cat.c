@@ -13,7 +13,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "handle/ws_opened.h"
-#include "operations/operations.h"
+#include "operations/operations_internal.h"
 #include "tree/tree.h"
 
 enum { SCRATCH_FRAMES = 4 };
@@ -45,6 +45,17 @@ take_piece(void *ctx, uint64_t offset, firn_slice data, firn_error *err)
         rc = hand_over(cat, firn_bytes(firn_zeros(), size), err);
         left -= size;
     }
+    return rc;
+}
+
+int
+firn_ws_cat_stream(struct firn_ws_opened *opened, struct firn_packfile_scratch *scratch,
+                   const firn_hash *hash, uint64_t size_bytes, firn_write_bytes write, void *ctx,
+                   firn_error *err)
+{
+    struct cat cat = {.write = write, .ctx = ctx};
+    int rc = firn_objects_stream(opened->objects, scratch, hash, size_bytes, take_piece, &cat, err);
+    DCHECK(rc != FIRN_OK || cat.at == size_bytes);
     return rc;
 }
 
@@ -86,7 +97,8 @@ out:
 
 static int
 stream(struct firn_ws *ws, struct firn_ws_opened *opened, const struct firn_catalog_record *record,
-       firn_slice path, struct cat *cat, firn_workspace_entry **out, firn_error *err)
+       firn_slice path, firn_write_bytes write, void *ctx, firn_workspace_entry **out,
+       firn_error *err)
 {
     struct firn_packfile_scratch *scratch = NULL;
     struct firn_tree_lookup lookup = {0};
@@ -104,9 +116,7 @@ stream(struct firn_ws *ws, struct firn_ws_opened *opened, const struct firn_cata
     FIRN_TRY(check_is_file(path, entry, err));
     firn_difference_walk_to_info(path, entry, &info);
     FIRN_TRY(firn_ws_given_entry(ws, &info, out, err));
-    rc = firn_objects_stream(opened->objects, scratch, &info.hash, info.size_bytes, take_piece, cat,
-                             err);
-    DCHECK(rc != FIRN_OK || cat->at == info.size_bytes);
+    rc = firn_ws_cat_stream(opened, scratch, &info.hash, info.size_bytes, write, ctx, err);
     if (rc == FIRN_CORRUPT) {
         (void)firn_error_prefix(err, "%.*s", (int)(path.size < 256 ? path.size : 256),
                                 (const char *)path.data);
@@ -122,7 +132,6 @@ firn_ws_cat(struct firn_ws *ws, const char *reference, firn_slice path, firn_wri
             void *ctx, firn_workspace_entry **out, firn_error *err)
 {
     *out = NULL;
-    struct cat cat = {.write = write, .ctx = ctx};
     struct firn_ws_opened opened;
     struct firn_catalog_record record;
     int rc = firn_ws_opened_open(ws, FIRN_WS_READ, &opened, err);
@@ -131,7 +140,7 @@ firn_ws_cat(struct firn_ws *ws, const char *reference, firn_slice path, firn_wri
     }
     rc = firn_ws_find_record(ws, &opened, reference, &record, err);
     if (rc == FIRN_OK) {
-        rc = stream(ws, &opened, &record, path, &cat, out, err);
+        rc = stream(ws, &opened, &record, path, write, ctx, out, err);
     }
     return firn_ws_opened_close(ws, &opened, rc, err);
 }

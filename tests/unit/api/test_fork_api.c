@@ -54,6 +54,7 @@ static struct {
     firn_alxs *alxs;
     firn_alxs_cursor *alxs_cursor;
     firn_workspace *workspace;
+    firn_workspace_reader *workspace_reader;
     firn_table *table;
     firn_table_cursor *table_cursor;
     firn_scan *scan;
@@ -165,6 +166,7 @@ open_workspace(void)
     assert_int_equal(setenv("HOME", root, 1), 0);
     OK(firn_workspace_open(at("work"), &options, &opened.workspace, &err));
     OK(firn_workspace_save(opened.workspace, NULL, NULL, &err));
+    OK(firn_workspace_reader_open(opened.workspace, &opened.workspace_reader, &err));
 }
 
 static int
@@ -232,6 +234,7 @@ teardown(void **state)
     OK(firn_pack_writer_add(opened.pack_writer, firn_str("object"), NULL, NULL, &err));
     OK(firn_pack_writer_finish(opened.pack_writer, &err));
     firn_pack_writer_destroy(opened.pack_writer);
+    firn_workspace_reader_close(opened.workspace_reader);
     OK(firn_workspace_save(opened.workspace, NULL, NULL, &err));
     firn_workspace_close(opened.workspace);
     return nftw(root, remove_one, 16, FTW_DEPTH | FTW_PHYS);
@@ -508,6 +511,10 @@ write_bytes(void *ctx, firn_slice bytes, firn_error *error)
       &(firn_workspace_pending_restore)FIRN_WORKSPACE_PENDING_RESTORE_INIT)                        \
     X(firn_workspace_pin_list, opened.workspace, VISIT(const firn_workspace_pin *), NULL)          \
     X(firn_workspace_pin_set, opened.workspace, references, 1, true, NULL, NULL)                   \
+    X(firn_workspace_reader_cat, opened.workspace_reader, &object, 1, sink, NULL)                  \
+    X(firn_workspace_reader_entries, opened.workspace_reader, &object,                             \
+      VISIT(const firn_workspace_entry *), NULL)                                                   \
+    X(firn_workspace_reader_open, opened.workspace, OUT(firn_workspace_reader))                    \
     X(firn_workspace_redo, opened.workspace, NULL, NULL)                                           \
     X(firn_workspace_repair, opened.workspace, NULL, NULL)                                         \
     X(firn_workspace_restore, opened.workspace, "1", NULL, NULL)                                   \
@@ -566,26 +573,27 @@ write_bytes(void *ctx, firn_slice bytes, firn_error *error)
     X(firn_workspace_unread_store, firn_workspace_unread_store(opened.workspace) == NULL)
 
 /* In an order in which a program would: X(function, call) */
-#define CLOSING(X)                                                            \
-    X(firn_bulk_close, firn_bulk_close(opened.bulk))                          \
-    X(firn_table_bulk_close, firn_table_bulk_close(opened.table_bulk))        \
-    X(firn_txn_close, firn_txn_close(opened.txn))                             \
-    X(firn_batch_destroy, firn_batch_destroy(opened.batch))                   \
-    X(firn_cursor_close, firn_cursor_close(opened.cursor))                    \
-    X(firn_scan_close, firn_scan_close(opened.scan))                          \
-    X(firn_table_cursor_close, firn_table_cursor_close(opened.table_cursor))  \
-    X(firn_table_diff_close, firn_table_diff_close(opened.table_diff))        \
-    X(firn_pin_release, firn_pin_release(opened.pin))                         \
-    X(firn_snapshot_close, firn_snapshot_close(opened.view))                  \
-    X(firn_alxs_cursor_close, firn_alxs_cursor_close(opened.alxs_cursor))     \
-    X(firn_alxs_close, firn_alxs_close(opened.alxs))                          \
-    X(firn_alxs_writer_destroy, firn_alxs_writer_destroy(opened.alxs_writer)) \
-    X(firn_chkp_set_close, firn_chkp_set_close(opened.chkp_set))              \
-    X(firn_chkp_close, firn_chkp_close(opened.chkp))                          \
-    X(firn_chkp_writer_destroy, firn_chkp_writer_destroy(opened.chkp_writer)) \
-    X(firn_pack_close, firn_pack_close(opened.pack))                          \
-    X(firn_pack_writer_destroy, firn_pack_writer_destroy(opened.pack_writer)) \
-    X(firn_workspace_close, firn_workspace_close(opened.workspace))           \
+#define CLOSING(X)                                                                       \
+    X(firn_bulk_close, firn_bulk_close(opened.bulk))                                     \
+    X(firn_table_bulk_close, firn_table_bulk_close(opened.table_bulk))                   \
+    X(firn_txn_close, firn_txn_close(opened.txn))                                        \
+    X(firn_batch_destroy, firn_batch_destroy(opened.batch))                              \
+    X(firn_cursor_close, firn_cursor_close(opened.cursor))                               \
+    X(firn_scan_close, firn_scan_close(opened.scan))                                     \
+    X(firn_table_cursor_close, firn_table_cursor_close(opened.table_cursor))             \
+    X(firn_table_diff_close, firn_table_diff_close(opened.table_diff))                   \
+    X(firn_pin_release, firn_pin_release(opened.pin))                                    \
+    X(firn_snapshot_close, firn_snapshot_close(opened.view))                             \
+    X(firn_alxs_cursor_close, firn_alxs_cursor_close(opened.alxs_cursor))                \
+    X(firn_alxs_close, firn_alxs_close(opened.alxs))                                     \
+    X(firn_alxs_writer_destroy, firn_alxs_writer_destroy(opened.alxs_writer))            \
+    X(firn_chkp_set_close, firn_chkp_set_close(opened.chkp_set))                         \
+    X(firn_chkp_close, firn_chkp_close(opened.chkp))                                     \
+    X(firn_chkp_writer_destroy, firn_chkp_writer_destroy(opened.chkp_writer))            \
+    X(firn_pack_close, firn_pack_close(opened.pack))                                     \
+    X(firn_pack_writer_destroy, firn_pack_writer_destroy(opened.pack_writer))            \
+    X(firn_workspace_reader_close, firn_workspace_reader_close(opened.workspace_reader)) \
+    X(firn_workspace_close, firn_workspace_close(opened.workspace))                      \
     X(firn_store_close, close_stores())
 
 /* What takes no handle. */

@@ -673,6 +673,100 @@ a_log_refuses_what_it_cannot_use_and_returns_what_ended_it(void **state)
     scene_close(&scene);
 }
 
+struct through_reader {
+    firn_workspace_reader *reader;
+    char text[16]; /* of the file "a" */
+    int entries, ends_with;
+};
+
+static int
+keep_text(void *ctx, firn_slice data, firn_error *error)
+{
+    struct through_reader *through = ctx;
+    (void)error;
+    (void)strncat(through->text, (const char *)data.data, data.size);
+    return through->ends_with;
+}
+
+static int
+read_entry(void *ctx, const firn_workspace_entry *entry)
+{
+    struct through_reader *through = ctx;
+    through->entries++;
+    assert_int_equal(entry->path.size, 1);
+    return firn_workspace_reader_cat(through->reader, &entry->hash, entry->size_bytes, keep_text,
+                                     through, NULL);
+}
+
+/* A reader keeps what it saw, though it is deleted and collected, and checks what it is given. */
+static void
+a_reader_stays_in_its_time(void **state)
+{
+    (void)state;
+    struct scene scene;
+    firn_error *err = &scene.err;
+    struct through_reader through = {0};
+    firn_workspace_checkpoint *old, *new;
+    const char *const first[] = {"1"};
+    scene_open(&scene);
+    firn_workspace *workspace = scene.workspace;
+    assert_int_equal(firn_workspace_reader_open(workspace, NULL, err), FIRN_INVALID);
+    assert_int_equal(firn_workspace_reader_open(NULL, &through.reader, err), FIRN_INVALID);
+    assert_int_equal(firn_workspace_reader_open(workspace, &through.reader, err), FIRN_NOT_FOUND);
+    assert_null(through.reader);
+    firn_workspace_reader_close(NULL);
+    scene_save(&scene, "one", "1");
+    assert_int_equal(firn_workspace_find(workspace, "1", &old, err), FIRN_OK);
+    assert_int_equal(firn_workspace_reader_open(workspace, &through.reader, err), FIRN_OK);
+    scene_save(&scene, "two", "2");
+    assert_int_equal(firn_workspace_find(workspace, "2", &new, err), FIRN_OK);
+    assert_int_equal(firn_workspace_delete(workspace, first, 1, NULL, NULL, NULL, err), FIRN_OK);
+    assert_int_equal(firn_workspace_gc(workspace, NULL, NULL, err), FIRN_OK);
+    assert_int_equal(
+        firn_workspace_reader_entries(through.reader, &old->root, read_entry, &through, err),
+        FIRN_OK);
+    assert_int_equal(through.entries, 1);
+    assert_string_equal(through.text, "1");
+    through.ends_with = 42;
+    assert_int_equal(
+        firn_workspace_reader_entries(through.reader, &old->root, read_entry, &through, err), 42);
+    /* What came later, or never was, is not there; a file is no directory. */
+    assert_int_equal(
+        firn_workspace_reader_entries(through.reader, &new->root, read_entry, &through, err),
+        FIRN_CORRUPT);
+    assert_int_equal(
+        firn_workspace_reader_cat(through.reader, &new->root, 1, keep_text, &through, err),
+        FIRN_CORRUPT);
+    assert_int_equal(
+        firn_workspace_reader_cat(through.reader, &old->root, 1, keep_text, &through, err),
+        FIRN_CORRUPT);
+    assert_int_equal(firn_workspace_reader_entries(NULL, &old->root, read_entry, &through, err),
+                     FIRN_INVALID);
+    assert_int_equal(firn_workspace_reader_entries(through.reader, NULL, read_entry, &through, err),
+                     FIRN_INVALID);
+    assert_int_equal(firn_workspace_reader_entries(through.reader, &old->root, NULL, NULL, err),
+                     FIRN_INVALID);
+    assert_int_equal(firn_workspace_reader_cat(through.reader, NULL, 1, keep_text, &through, err),
+                     FIRN_INVALID);
+    assert_int_equal(firn_workspace_reader_cat(through.reader, &old->root, 1, NULL, NULL, err),
+                     FIRN_INVALID);
+    firn_workspace_reader_close(through.reader);
+    assert_int_equal(firn_workspace_gc(workspace, NULL, NULL, err), FIRN_OK);
+    assert_int_equal(firn_workspace_reader_open(workspace, &through.reader, err), FIRN_OK);
+    through = (struct through_reader){.reader = through.reader};
+    assert_int_equal(
+        firn_workspace_reader_entries(through.reader, &old->root, read_entry, &through, err),
+        FIRN_CORRUPT);
+    assert_int_equal(
+        firn_workspace_reader_entries(through.reader, &new->root, read_entry, &through, err),
+        FIRN_OK);
+    assert_string_equal(through.text, "2");
+    firn_workspace_reader_close(through.reader);
+    firn_release(old);
+    firn_release(new);
+    scene_close(&scene);
+}
+
 /* The texts of an entry are its own, extended attributes included. */
 static void
 an_entry_has_its_attributes_after_the_handle(void **state)
@@ -957,6 +1051,7 @@ main(void)
         cmocka_unit_test(results_belong_to_the_caller),
         cmocka_unit_test(undo_and_redo_tell_their_steps),
         cmocka_unit_test(a_log_refuses_what_it_cannot_use_and_returns_what_ended_it),
+        cmocka_unit_test(a_reader_stays_in_its_time),
         cmocka_unit_test(steps_are_listed),
         cmocka_unit_test(an_entry_has_its_attributes_after_the_handle),
         cmocka_unit_test(a_call_that_fails_gives_nothing),

@@ -842,6 +842,40 @@ allocations_that_fail_in_a_history_fail_clean(void **state)
 
 /* ---- failures ---- */
 
+/* Finds dir/new below the root of checkpoint 2 through a reader, and reads it. */
+struct search {
+    firn_workspace_reader *reader;
+    firn_error *err;
+    uint64_t size;
+};
+
+static int
+read_found(void *ctx, const firn_workspace_entry *entry)
+{
+    struct search *search = ctx;
+    if (entry->type == FIRN_ENTRY_DIRECTORY) {
+        return firn_ws_reader_entries(search->reader, &entry->hash, read_found, search,
+                                      search->err);
+    }
+    return entry->type != FIRN_ENTRY_FILE
+               ? FIRN_OK
+               : firn_ws_reader_cat(search->reader, &entry->hash, entry->size_bytes, drop,
+                                    &search->size, search->err);
+}
+
+static int
+try_reader(struct ws_world *world, const firn_hash *root)
+{
+    struct search search = {.err = &world->err};
+    int rc = firn_ws_reader_open(world->ws, &search.reader, &world->err);
+    if (rc == FIRN_OK) {
+        rc = firn_ws_reader_entries(search.reader, root, read_found, &search, &world->err);
+    }
+    assert_true(rc != FIRN_OK || search.size > 0);
+    firn_ws_reader_close(search.reader);
+    return rc;
+}
+
 static void
 allocations_that_fail_fail_clean(void **state)
 {
@@ -855,21 +889,27 @@ allocations_that_fail_fail_clean(void **state)
     put_before(&world.tree);
     ws_save(&world);
     put_after(&world.tree);
-    for (int what = 0; what < 3; what++) {
+    firn_hash root = {{0}};
+    for (int what = 0; what < 4; what++) {
         int rc = FIRN_NO_MEMORY;
         uint64_t failures = 0;
         if (what == 1) {
             ws_save(&world);
             asked = (struct asked){"1", "2", NULL, true};
+        } else if (what == 3) {
+            firn_workspace_checkpoint *checkpoint;
+            assert_int_equal(firn_ws_find(world.ws, "2", &checkpoint, &world.err), FIRN_OK);
+            root = checkpoint->root;
         }
         for (uint64_t n = 1;; n++) {
             firn_workspace_diff_result result;
             firn_workspace_entry *entry;
             int64_t alive = test_alloc_alive();
             test_alloc_fail_at(n, false);
-            rc = what < 2 ? try_diff(&world, &asked, NULL, &result)
-                          : firn_ws_cat(world.ws, "2", firn_str("dir/new"), drop, &size, &entry,
-                                        &world.err);
+            rc = what < 2    ? try_diff(&world, &asked, NULL, &result)
+                 : what == 2 ? firn_ws_cat(world.ws, "2", firn_str("dir/new"), drop, &size, &entry,
+                                           &world.err)
+                             : try_reader(&world, &root);
             uint64_t calls = test_alloc_calls();
             test_alloc_fail_at(0, false);
             assert_true(rc == FIRN_OK || rc == FIRN_NO_MEMORY);

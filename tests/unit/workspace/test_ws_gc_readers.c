@@ -129,6 +129,58 @@ read_file(struct reader *reader, struct firn_ws *ws)
     return rc == FIRN_OK && content.size == FILE_SIZE ? FIRN_OK : wrong(reader, "cat", rc, &err);
 }
 
+/* A walk through an open reader. */
+struct walk {
+    firn_workspace_reader *reader;
+    firn_error err;
+    size_t files;
+};
+
+static int
+walk_entry(void *ctx, const firn_workspace_entry *entry)
+{
+    struct walk *walk = ctx;
+    if (entry->type == FIRN_ENTRY_DIRECTORY) {
+        return firn_ws_reader_entries(walk->reader, &entry->hash, walk_entry, walk, &walk->err);
+    }
+    struct content content = {0};
+    int rc = firn_ws_reader_cat(walk->reader, &entry->hash, entry->size_bytes, take_content,
+                                &content, &walk->err);
+    walk->files += content.size == FILE_SIZE ? 1 : 0;
+    return rc;
+}
+
+/* What was the newest checkpoint before the reader was opened, and is it still, stays readable through it. */
+static int
+read_slowly(struct reader *reader, struct firn_ws *ws)
+{
+    firn_workspace_checkpoint *checkpoint;
+    struct walk walk = {0};
+    int rc = FIRN_OK;
+    bool is_the_same = false;
+    while (rc == FIRN_OK && !is_the_same) {
+        char id[FIRN_CHECKPOINT_ID_SIZE];
+        firn_ws_reader_close(walk.reader);
+        walk.reader = NULL;
+        rc = firn_ws_find(ws, "latest", &checkpoint, &walk.err);
+        if (rc == FIRN_OK) {
+            memcpy(id, checkpoint->id, sizeof id);
+            rc = firn_ws_reader_open(ws, &walk.reader, &walk.err);
+        }
+        if (rc == FIRN_OK) {
+            rc = firn_ws_find(ws, "latest", &checkpoint, &walk.err);
+            is_the_same = rc == FIRN_OK && memcmp(id, checkpoint->id, sizeof id) == 0;
+        }
+    }
+    for (int times = 0; rc == FIRN_OK && times < 3; times++) {
+        walk.files = 0;
+        rc = firn_ws_reader_entries(walk.reader, &checkpoint->root, walk_entry, &walk, &walk.err);
+        rc = rc == FIRN_OK && walk.files != FILES ? FIRN_CORRUPT : rc;
+    }
+    firn_ws_reader_close(walk.reader);
+    return rc == FIRN_OK ? FIRN_OK : wrong(reader, "reader", rc, &walk.err);
+}
+
 /* All files of what was restored are of one round. */
 static int
 judge_copy(struct reader *reader, struct scan_world *copy)
@@ -209,6 +261,7 @@ read_on(void *ctx)
         rc = read_list(reader, ws);
         rc = rc == FIRN_OK ? read_entries(reader, ws) : rc;
         rc = rc == FIRN_OK ? read_file(reader, ws) : rc;
+        rc = rc == FIRN_OK ? read_slowly(reader, ws) : rc;
         rc = rc == FIRN_OK ? read_difference(reader, ws) : rc;
         rc = rc == FIRN_OK ? read_copy(reader, ws) : rc;
         rc = rc == FIRN_OK ? check_store(reader, ws) : rc;

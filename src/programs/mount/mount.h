@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * mount/mount.h: all checkpoints of a workspace as read-only directories.
+ */
+#ifndef FIRN_MOUNT_MOUNT_H
+#define FIRN_MOUNT_MOUNT_H
+
+#include "command/command.h"
+
+extern const struct firn_command firn_mount;
+
+#endif

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * mount/mount_internal.h: the files and directories of a mount, their contents, and the kernel's requests
+ * for them.
+ */
+#ifndef FIRN_MOUNT_MOUNT_INTERNAL_H
+#define FIRN_MOUNT_MOUNT_INTERNAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "firn/firn.h"
+
+/* ---- the tree (mount_tree.c) ---- */
+
+enum firn_mount_place {
+    FIRN_MOUNT_ROOT,
+    FIRN_MOUNT_NUMBERS, /* the directories that list checkpoints; the store may get more of them */
+    FIRN_MOUNT_TAGS,
+    FIRN_MOUNT_TIMES,
+    FIRN_MOUNT_SAFETY,
+    FIRN_MOUNT_CONTENT /* of a checkpoint: it never changes */
+};
+
+/* A file, directory or symbolic link that the kernel may ask for. Its name and attributes never change. */
+struct firn_mount_node {
+    struct firn_mount_node *parent; /* NULL: the root, or no longer listed */
+    char *name;
+    uint64_t number; /* unique, from 1 */
+    enum firn_mount_place place;
+    firn_workspace_entry_type type;
+    uint32_t mode; /* permission bits */
+    uint32_t uid, gid;
+    int64_t mtime_ns;
+    uint64_t size_bytes;
+    firn_hash hash; /* of a file or directory of a checkpoint */
+    char *target;   /* of a symbolic link */
+    uint8_t *xattrs;
+    size_t xattrs_size; /* as in firn_workspace_entry */
+
+    uint64_t lookups;                  /* how often the kernel has got it without forgetting it */
+    struct firn_mount_node **children; /* by name; NULL until is_loaded */
+    size_t child_count;
+    size_t held_count; /* children that the kernel knows, or that have such children */
+    bool is_loaded;
+};
+
+struct firn_mount_tree;
+
+/* The workspace is borrowed; nothing else may use it until destroy. FIRN_NOT_FOUND without any checkpoint. */
+FIRN_MUST_CHECK int firn_mount_tree_create(firn_workspace *workspace, struct firn_mount_tree **out,
+                                           firn_error *err);
+/* NULL is fine. */
+void firn_mount_tree_destroy(struct firn_mount_tree *tree);
+
+/* The functions below are for any threads, and return 0 or an errno. They print the message of a failure. */
+
+/* The child of a directory, and counts one lookup of it. ENOENT. */
+int firn_mount_tree_lookup(struct firn_mount_tree *tree, struct firn_mount_node *directory,
+                           const char *name, struct firn_mount_node **out);
+void firn_mount_tree_forget(struct firn_mount_tree *tree, struct firn_mount_node *node,
+                            uint64_t lookups);
+/* Calls visit for the children from the `first` on, by name, until it returns false. If counts, each for which
+ * it returned true counts as looked up. */
+int firn_mount_tree_visit(struct firn_mount_tree *tree, struct firn_mount_node *directory,
+                          size_t first, bool counts,
+                          bool (*visit)(void *ctx, struct firn_mount_node *child), void *ctx);
+struct firn_mount_node *firn_mount_tree_root(struct firn_mount_tree *tree);
+/* Whether the children of a directory may change. */
+bool firn_mount_tree_changes(const struct firn_mount_node *directory);
+/* Reads all of a file. `write` gets its pieces in order, and may end the reading by a code. */
+int firn_mount_tree_read(struct firn_mount_tree *tree, const struct firn_mount_node *file,
+                         firn_write_bytes write, void *ctx);
+
+/* ---- parts of files (mount_content.c) ---- */
+
+/* Keeps what the kernel is going to ask for next. */
+struct firn_mount_content;
+/* The tree is borrowed. NULL: no memory. */
+struct firn_mount_content *firn_mount_content_create(struct firn_mount_tree *tree);
+/* NULL is fine. */
+void firn_mount_content_destroy(struct firn_mount_content *content);
+/* Reads up to `size` bytes from an offset. Any thread; returns 0 or an errno. */
+int firn_mount_content_read(struct firn_mount_content *content, const struct firn_mount_node *file,
+                            uint64_t offset, size_t size, uint8_t *out, size_t *out_size);
+
+/* ---- the kernel's requests, by libfuse (mount_fuse.c) ---- */
+
+/* Why libfuse cannot be used, with the name of its package; NULL: it can. */
+const char *firn_mount_fuse_missing(void);
+/* Mounts the tree at a directory and answers requests until a signal comes or somebody unmounts it. Calls
+ * on_mounted when it can be used. Returns false if it could not be mounted; libfuse has said why. */
+bool firn_mount_fuse_run(struct firn_mount_tree *tree, struct firn_mount_content *content,
+                         const char *directory, bool allows_others, void (*on_mounted)(void *ctx),
+                         void *ctx);
+
+#endif

@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * cli/test_cli_mount.c: the tree of a mount, without the kernel: threads that look up, read and forget beside saves and
+ * collections, and memory that runs out.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "mount/mount_internal.h"
+#include "support/test_temp.h"
+
+/* ---- allocations that fail ---- */
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__real_realloc(void *memory, size_t size);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_realloc(void *memory, size_t size);
+
+static _Thread_local uint64_t allocations, fail_at; /* 0: none */
+
+static bool
+fails(void)
+{
+    return ++allocations == fail_at;
+}
+
+void *
+__wrap_malloc(size_t size)
+{
+    return fails() ? NULL : __real_malloc(size);
+}
+
+void *
+__wrap_calloc(size_t count, size_t size)
+{
+    return fails() ? NULL : __real_calloc(count, size);
+}
+
+void *
+__wrap_realloc(void *memory, size_t size)
+{
+    return fails() ? NULL : __real_realloc(memory, size);
+}
+
+/* ---- a workspace ---- */
+
+enum { SMALL_SIZE = 5000, LARGE_SIZE = 6 << 20, FILES = 12, READERS = 3, DEPTH_MAX = 8 };
+
+struct scene {
+    char folder[TEST_TEMP_SIZE], tree[TEST_TEMP_SIZE + 8], store[TEST_TEMP_SIZE + 8];
+    firn_error err;
+};
+
+static void
+put_file(const struct scene *scene, const char *name, size_t size, char letter)
+{
+    char path[sizeof scene->tree + 64];
+    (void)snprintf(path, sizeof path, "%s/%s", scene->tree, name);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    for (size_t i = 0; i < size; i++) {
+        assert_int_equal(fputc(letter, file), letter);
+    }
+    assert_int_equal(fclose(file), 0);
+}
+
+static firn_workspace *
+open_workspace(struct scene *scene)
+{
+    firn_workspace_options options = FIRN_WORKSPACE_OPTIONS_INIT;
+    firn_workspace *workspace;
+    options.store_path = scene->store;
+    assert_int_equal(firn_workspace_open(scene->tree, &options, &workspace, &scene->err), FIRN_OK);
+    return workspace;
+}
+
+/* Every byte of a file is the same; those of a round are a letter. */
+static void
+put_round(const struct scene *scene, unsigned round)
+{
+    for (unsigned i = 0; i < FILES; i++) {
+        char name[64];
+        (void)snprintf(name, sizeof name, "%s/f%u", i % 2 == 0 ? "d" : "d/e", i);
+        put_file(scene, name, SMALL_SIZE + i, (char)('a' + round % 26));
+    }
+}
+
+static void
+open_scene(struct scene *scene)
+{
+    char path[sizeof scene->tree + 8];
+    test_temp_make(scene->folder, sizeof scene->folder);
+    (void)snprintf(scene->tree, sizeof scene->tree, "%s/tree", scene->folder);
+    (void)snprintf(scene->store, sizeof scene->store, "%s/store", scene->folder);
+    assert_int_equal(mkdir(scene->tree, 0700), 0);
+    (void)snprintf(path, sizeof path, "%s/d", scene->tree);
+    assert_int_equal(mkdir(path, 0700), 0);
+    (void)snprintf(path, sizeof path, "%s/d/e", scene->tree);
+    assert_int_equal(mkdir(path, 0700), 0);
+    put_round(scene, 0);
+    put_file(scene, "large", LARGE_SIZE, 'L');
+    assert_int_equal(symlink("large", (snprintf(path, sizeof path, "%s/l", scene->tree), path)), 0);
+}
+
+static void
+save(struct scene *scene, firn_workspace *workspace)
+{
+    assert_int_equal(firn_workspace_save(workspace, NULL, NULL, &scene->err), FIRN_OK);
+}
+
+static void
+close_scene(struct scene *scene)
+{
+    char command[sizeof scene->folder + 16];
+    (void)snprintf(command, sizeof command, "rm -rf '%s'", scene->folder);
+    assert_int_equal(system(command), 0); // NOLINT
+}
+
+/* ---- a kernel ---- */
+
+struct kernel {
+    struct firn_mount_tree *tree;
+    struct firn_mount_content *content;
+    uint64_t files, stale;
+    char letter; /* of the small files of one checkpoint; 0: none yet */
+    bool is_out_of_memory;
+};
+
+/* Whether an answer is what a mount may answer beside deletions, or without memory. */
+static bool
+is_fine(struct kernel *kernel, int failure)
+{
+    if (fail_at > 0 && failure == ENOMEM) {
+        kernel->is_out_of_memory = true;
+        return false;
+    }
+    kernel->stale += failure != 0 ? 1 : 0;
+    assert_true(failure == 0 || failure == ENOENT || failure == ESTALE);
+    return failure == 0;
+}
+
+static void
+read_file(struct kernel *kernel, const struct firn_mount_node *file)
+{
+    static const size_t whole = 1 << 16;
+    uint8_t *bytes = __real_malloc(whole);
+    size_t got = 0;
+    bool is_large = file->size_bytes == LARGE_SIZE;
+    uint64_t offset = is_large ? file->size_bytes - 100 : 0;
+    int failure = firn_mount_content_read(kernel->content, file, offset, whole, bytes, &got);
+    if (is_fine(kernel, failure)) {
+        char letter = is_large ? 'L' : kernel->letter == 0 ? (char)bytes[0] : kernel->letter;
+        assert_int_equal(got, file->size_bytes - offset);
+        for (size_t i = 0; i < got; i++) {
+            assert_int_equal(bytes[i], letter);
+        }
+        kernel->letter = is_large ? kernel->letter : letter;
+        kernel->files++;
+        /* A part in the middle. */
+        failure = firn_mount_content_read(kernel->content, file, offset + 10, 50, bytes, &got);
+        assert_true(!is_fine(kernel, failure) || (got == 50 && bytes[49] == (uint8_t)letter));
+    }
+    free(bytes);
+}
+
+struct children {
+    struct firn_mount_node *nodes[64];
+    size_t count;
+};
+
+static bool
+take_child(void *ctx, struct firn_mount_node *child)
+{
+    struct children *children = ctx;
+    if (children->count == sizeof children->nodes / sizeof children->nodes[0]) {
+        return false;
+    }
+    children->nodes[children->count++] = child;
+    return true;
+}
+
+/* Reads everything below a directory. */
+static void
+walk(struct kernel *kernel, struct firn_mount_node *directory, unsigned depth)
+{
+    struct children children = {.count = 0};
+    assert_true(depth < DEPTH_MAX);
+    int failure = firn_mount_tree_visit(kernel->tree, directory, 0, true, take_child, &children);
+    if (!is_fine(kernel, failure)) {
+        return;
+    }
+    for (size_t i = 0; i < children.count; i++) {
+        struct firn_mount_node *child = children.nodes[i];
+        struct firn_mount_node *again;
+        failure = firn_mount_tree_lookup(kernel->tree, directory, child->name, &again);
+        if (is_fine(kernel, failure)) {
+            firn_mount_tree_forget(kernel->tree, again, 1);
+        }
+        if (child->type == FIRN_ENTRY_DIRECTORY) {
+            kernel->letter = directory->place == FIRN_MOUNT_NUMBERS ? 0 : kernel->letter;
+            walk(kernel, child, depth + 1);
+        } else if (child->type == FIRN_ENTRY_FILE) {
+            read_file(kernel, child);
+        } else {
+            assert_non_null(child->target);
+        }
+        firn_mount_tree_forget(kernel->tree, child, 1);
+    }
+}
+
+static void
+walk_all(struct kernel *kernel)
+{
+    kernel->letter = 0;
+    walk(kernel, firn_mount_tree_root(kernel->tree), 0);
+}
+
+/* ---- threads ---- */
+
+struct beside {
+    struct kernel kernel;
+    atomic_bool *is_over;
+    uint64_t rounds;
+};
+
+static void *
+walk_on(void *ctx)
+{
+    struct beside *beside = ctx;
+    while (!atomic_load(beside->is_over)) {
+        walk_all(&beside->kernel);
+        beside->rounds++;
+    }
+    return NULL;
+}
+
+static void
+threads_read_beside_saves_and_collections(void **state)
+{
+    (void)state;
+    struct scene scene;
+    struct beside readers[READERS];
+    pthread_t threads[READERS];
+    atomic_bool is_over;
+    struct firn_mount_tree *tree;
+    open_scene(&scene);
+    firn_workspace *workspace = open_workspace(&scene), *writer = open_workspace(&scene);
+    save(&scene, writer);
+    assert_int_equal(firn_mount_tree_create(workspace, &tree, &scene.err), FIRN_OK);
+    struct firn_mount_content *content = firn_mount_content_create(tree);
+    assert_non_null(content);
+    atomic_init(&is_over, false);
+    for (int i = 0; i < READERS; i++) {
+        readers[i] =
+            (struct beside){.kernel = {.tree = tree, .content = content}, .is_over = &is_over};
+        assert_int_equal(pthread_create(&threads[i], NULL, walk_on, &readers[i]), 0);
+    }
+    const time_t end = time(NULL) + (getenv("FIRN_TEST_LONG") != NULL ? 60 : 4);
+    for (unsigned round = 1; time(NULL) < end; round++) {
+        put_round(&scene, round);
+        save(&scene, writer);
+        if (round > 3) {
+            char number[24];
+            const char *const gone[] = {number};
+            (void)snprintf(number, sizeof number, "%u", round - 3);
+            assert_int_equal(firn_workspace_delete(writer, gone, 1, NULL, NULL, NULL, &scene.err),
+                             FIRN_OK);
+            assert_int_equal(firn_workspace_gc(writer, NULL, NULL, &scene.err), FIRN_OK);
+        }
+    }
+    atomic_store(&is_over, true);
+    uint64_t files = 0;
+    for (int i = 0; i < READERS; i++) {
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+        assert_true(readers[i].rounds > 0);
+        files += readers[i].kernel.files;
+    }
+    assert_true(files > FILES);
+    printf("count: %llu files read through mounts beside collections\n", (unsigned long long)files);
+    /* Everything was forgotten: only the lists are held. */
+    assert_int_equal(firn_mount_tree_root(tree)->held_count, 4);
+    firn_mount_content_destroy(content);
+    firn_mount_tree_destroy(tree);
+    firn_workspace_close(workspace);
+    firn_workspace_close(writer);
+    close_scene(&scene);
+}
+
+/* ---- memory ---- */
+
+static void
+memory_that_runs_out_is_an_error_and_no_leak(void **state)
+{
+    (void)state;
+    struct scene scene;
+    open_scene(&scene);
+    firn_workspace *workspace = open_workspace(&scene);
+    uint64_t failures = 0;
+    save(&scene, workspace);
+    put_round(&scene, 1);
+    save(&scene, workspace);
+    assert_int_equal(firn_workspace_tag_set(workspace, "a/b", "1", false, NULL, &scene.err),
+                     FIRN_OK);
+    for (uint64_t n = 1;; n += n < 200 ? 1 : 7) {
+        struct kernel kernel = {0};
+        allocations = 0;
+        fail_at = n;
+        int code = firn_mount_tree_create(workspace, &kernel.tree, &scene.err);
+        if (code == FIRN_OK) {
+            kernel.content = firn_mount_content_create(kernel.tree);
+            if (kernel.content != NULL) {
+                walk_all(&kernel);
+            }
+        } else {
+            assert_int_equal(code, FIRN_NO_MEMORY);
+        }
+        bool was_reached = allocations >= n;
+        fail_at = 0;
+        failures += was_reached ? 1 : 0;
+        if (code == FIRN_OK && kernel.content != NULL) {
+            uint64_t before = kernel.files;
+            walk_all(&kernel); /* as if nothing had happened */
+            assert_true(kernel.files - before >= 2 * (FILES + 1));
+            assert_int_equal(firn_mount_tree_root(kernel.tree)->held_count, 4);
+        }
+        firn_mount_content_destroy(kernel.content);
+        firn_mount_tree_destroy(kernel.tree);
+        if (!was_reached) {
+            break;
+        }
+    }
+    assert_true(failures > 50);
+    printf("count: %llu allocations of a mount failed\n", (unsigned long long)failures);
+    firn_workspace_close(workspace);
+    close_scene(&scene);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(threads_read_beside_saves_and_collections),
+        cmocka_unit_test(memory_that_runs_out_is_an_error_and_no_leak),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
