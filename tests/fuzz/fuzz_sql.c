@@ -19,7 +19,7 @@
 #include "base/mem.h"
 #include "firn/firn.h"
 #include "sql/sql.h"
-#include "sql/sql_internal.h"
+#include "sqlcreate/sqlcreate.h"
 #include "sqlparse/sqlparse.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -264,17 +264,17 @@ use_statement(const char *text, size_t size)
 static void
 use_definition(const char *text)
 {
-    struct firn_sql_create create;
+    struct firn_sqlcreate create;
     firn_error err;
     err.text[0] = '\0';
     memset(&create, 0, sizeof create);
-    int rc = firn_sql_create_parse(text, &create, &err);
+    int rc = firn_sqlcreate_parse(text, &create, &err);
     CHECK(rc == FIRN_OK || err.text[0] != '\0');
     if (rc == FIRN_OK) {
         CHECK(create.table != NULL && create.column_count <= FIRN_TABLE_KEY_COLUMNS_MAX);
-        CHECK(create.kind != FIRN_SQL_CREATE_INDEX ||
+        CHECK(create.kind != FIRN_SQLCREATE_INDEX ||
               (create.name != NULL && create.column_count > 0));
-        if (create.kind == FIRN_SQL_CREATE_TABLE) {
+        if (create.kind == FIRN_SQLCREATE_TABLE) {
             firn_table_def *def = NULL;
             CHECK(create.definition != NULL);
             rc = firn_table_def_parse(create.definition, &def, &err);
@@ -282,7 +282,7 @@ use_definition(const char *text)
             firn_free(def);
         }
     }
-    firn_sql_create_deinit(&create);
+    firn_sqlcreate_deinit(&create);
 }
 
 int

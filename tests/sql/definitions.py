@@ -27,6 +27,33 @@ class Definitions(sqlcase.Case):
         self.run_sql("INSERT INTO \"odd \"\"name\" (\"first one\") VALUES (1)")
         self.assertEqual(self.one("SELECT * FROM \"odd \"\"name\""), (1, "it's", -1.5, 0, None, b"\0\xff"))
 
+    def test_virtual_tables_that_were_dropped_or_renamed(self):
+        self.create("CREATE TABLE t (id INTEGER PRIMARY KEY)")
+        self.create("CREATE TABLE u (id INTEGER PRIMARY KEY)")
+        self.run_sql("INSERT INTO t VALUES (1), (2)")
+        self.run_sql("DROP TABLE t")
+        self.create("CREATE TABLE v (id INTEGER PRIMARY KEY)")
+        self.fails(ERROR, "no such table: t", "SELECT count(*) FROM t")
+        self.run_sql("SELECT firn_attach(?)", self.path)
+        self.assertEqual(self.one("SELECT count(*) FROM t"), 2)
+        # What has the name now is left alone.
+        self.run_sql("DROP TABLE t")
+        self.run_sql("CREATE TEMP TABLE t (mine)")
+        self.run_sql("INSERT INTO t VALUES ('kept')")
+        self.run_sql("SELECT firn_attach(?)", self.path)
+        self.run_sql("SELECT firn_drop('t')")
+        self.assertEqual(self.one("SELECT mine FROM t"), "kept")
+        # A virtual table that was renamed goes with its table, or with the store.
+        self.run_sql("ALTER TABLE u RENAME TO u2")
+        self.run_sql("ALTER TABLE v RENAME TO v2")
+        self.run_sql("CREATE TEMP TABLE v (mine)")
+        self.run_sql("SELECT firn_attach(?)", self.path)
+        self.run_sql("SELECT firn_drop('u')")
+        self.fails(ERROR, "no such table: u2", "SELECT * FROM u2")
+        self.run_sql("SELECT firn_detach('app')")
+        self.assertEqual(self.run_sql("SELECT name FROM temp.sqlite_master ORDER BY name"), [("t",), ("v",)])
+        self.assertEqual(self.one("SELECT mine FROM t"), "kept")
+
     def test_what_is_refused_with_a_reason(self):
         for text, words in (
                 ("", "CREATE, ALTER or DROP is wanted, not the end"),

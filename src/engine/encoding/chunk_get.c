@@ -14,7 +14,10 @@
 #include "encoding/chunk_texts.h"
 #include "encoding/encoding_internal.h"
 
-enum { STEPS = 8 }; /* differences that are added up at once */
+enum {
+    STEPS = 8,       /* differences that are added up at once */
+    GUESS_STEPS = 24 /* at a place that was guessed */
+};
 
 /* ---- codes ---- */
 
@@ -157,6 +160,55 @@ find_line(const struct firn_chunk *chunk, const struct firn_chunk_block *view, s
     return false;
 }
 
+/* The difference of value i of a block from the one before it, in the order. Requires: i > 0; the block is sound. */
+static inline uint64_t
+step_to(const struct firn_chunk *chunk, const struct firn_chunk_block *view, size_t i)
+{
+    const uint8_t *packed = view->data.data + chunk->parts.field_size + 8;
+    return chunk->parts.divisor *
+           (firn_load_le64(packed - 8) + firn_bit_pack_get(packed, view->count, view->width, i));
+}
+
+/* Among the values of a block of differences that ascend: looks where the number would be if all differences were the same, and
+ * a few steps around that place. false: only adding them up tells. */
+static bool
+guess_in_delta(const struct firn_chunk *chunk, const struct firn_chunk_block *view, uint64_t wanted,
+               size_t *out_first, size_t *out_end)
+{
+    const uint64_t divisor = chunk->parts.divisor;
+    const uint64_t low = chunk->parts.minimum + divisor * view->low;
+    const uint64_t span = divisor * (view->high - view->low);
+    uint64_t code;
+    if (span == 0 || wanted - low > span) {
+        return false;
+    }
+    const size_t last = view->count - 1;
+    size_t i = (size_t)((double)(wanted - low) / (double)span * (double)last);
+    DCHECK(i <= last); /* rounding keeps the order, so the quotient is at most 1 */
+    if (!get_delta(chunk, view, i, &code)) {
+        return false;
+    }
+    uint64_t number = chunk->parts.minimum + divisor * code;
+    size_t left = GUESS_STEPS;
+    for (; number < wanted && i + 1 < view->count && left > 0; left--) {
+        number += step_to(chunk, view, ++i);
+    }
+    for (; i > 0 && left > 0 && number - step_to(chunk, view, i) >= wanted; left--) {
+        number -= step_to(chunk, view, i);
+        i--;
+    }
+    if (number < wanted || left == 0) {
+        return false;
+    }
+    *out_first = i;
+    while (i < view->count && number == wanted) {
+        i++;
+        number += i < view->count ? step_to(chunk, view, i) : 0;
+    }
+    *out_end = i;
+    return true;
+}
+
 /* Among the values of a block of differences, which are added up until they reach the number. false:
  * the block is not sound. */
 static bool
@@ -210,7 +262,8 @@ find_in_block(const struct firn_chunk *chunk, size_t block, uint64_t wanted, siz
     }
     if (!find_line(chunk, &view, &line)) {
         return chunk->encoding == FIRN_ENCODING_DELTA &&
-               find_in_delta(chunk, &view, wanted, out_first, out_end);
+               (guess_in_delta(chunk, &view, wanted, out_first, out_end) ||
+                find_in_delta(chunk, &view, wanted, out_first, out_end));
     }
     size_t low = 0;
     for (size_t high = view.count; low < high;) {

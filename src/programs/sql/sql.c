@@ -187,7 +187,6 @@ void
 firn_sql_fail(sqlite3_context *ctx, const firn_error *err)
 {
     assert(err->code != FIRN_OK);
-    assert(err->code != FIRN_OK);
     sqlite3_result_error(ctx, err->text, -1);
     /* A name that is taken is no constraint of a row. */
     sqlite3_result_error_code(ctx,
@@ -200,7 +199,6 @@ firn_sql_fail(sqlite3_context *ctx, const firn_error *err)
 int
 firn_sql_fail_table(sqlite3_vtab *table, const firn_error *err)
 {
-    assert(err->code != FIRN_OK);
     assert(err->code != FIRN_OK);
     if (err->code == FIRN_NO_MEMORY || err->code == FIRN_CANCELLED) {
         return firn_sql_code(err->code); /* with SQLite's own text */
@@ -235,24 +233,4 @@ firn_sql_ask_end(struct firn_sql_asking *asking)
 {
     (void)sqlite3_finalize(asking->stmt);
     asking->stmt = NULL;
-}
-
-int
-firn_sql_error(firn_error *err, int code, const char *format, ...)
-{
-    assert(code != FIRN_OK);
-    va_list arguments;
-    err->code = code;
-    err->os_errno = 0;
-    va_start(arguments, format);
-    (void)vsnprintf(err->text, sizeof(err->text), format, arguments);
-    va_end(arguments);
-    assert(code != FIRN_OK);
-    return code;
-}
-
-int
-firn_sql_no_memory(firn_error *err)
-{
-    return firn_sql_error(err, FIRN_NO_MEMORY, "out of memory");
 }

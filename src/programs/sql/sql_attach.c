@@ -131,7 +131,7 @@ list_names(struct firn_sql_store *store, struct firn_sql_name **out, firn_error 
                  : firn_keyspace_list(store->store, note_name, &listing, err);
     }
     if (rc == FIRN_NO_MEMORY) {
-        rc = firn_sql_no_memory(err);
+        rc = firn_sqlvalue_no_memory(err);
     }
     if (rc != FIRN_OK) {
         free_names(listing.names);
@@ -150,12 +150,13 @@ run(sqlite3 *db, char *text, firn_error *err)
 {
     char *problem = NULL;
     if (text == NULL) {
-        firn_sql_no_memory(err);
+        firn_sqlvalue_no_memory(err);
         return SQLITE_NOMEM;
     }
     int rc = sqlite3_exec(db, text, NULL, NULL, &problem);
     if (rc != SQLITE_OK) {
-        firn_sql_error(err, FIRN_INVALID, "%s", problem != NULL ? problem : sqlite3_errmsg(db));
+        firn_sqlvalue_error(err, FIRN_INVALID, "%s",
+                            problem != NULL ? problem : sqlite3_errmsg(db));
     }
     sqlite3_free(problem);
     sqlite3_free(text);
@@ -169,42 +170,92 @@ has_table(sqlite3 *db, const char *schema, const char *name)
            SQLITE_OK;
 }
 
+/* Where a table of that name is, which would hide the virtual table, or be hidden by it; NULL: nowhere. */
+static const char *
+schema_of(sqlite3 *db, const char *name)
+{
+    return has_table(db, "temp", name) ? "temp" : has_table(db, "main", name) ? "main" : NULL;
+}
+
+/* What the statement that makes a name's virtual table ends with, as SQLite's schema has it, too; of sqlite3_malloc. */
+static char *
+using_text(const struct firn_sql_store *store, const struct firn_sql_name *name)
+{
+    char *at = store->at != NULL ? sqlite3_mprintf(", at=%Q", store->at) : sqlite3_mprintf("");
+    char *text = at == NULL
+                     ? NULL
+                     : sqlite3_mprintf("USING %s(%Q, %Q%s%s%s)",
+                                       name->is_keyspace ? "firn_keyspace" : "firn",
+                                       firn_sql_store_path(store), name->table_name, at,
+                                       store->read_only && store->at == NULL ? ", read-only" : "",
+                                       name->is_keyspace && store->blob ? ", blob" : "");
+    sqlite3_free(at);
+    return text;
+}
+
+/* What the virtual table is called now: a statement may have renamed it, or dropped it and made something else of its name. *out is
+ * of sqlite3_malloc; NULL: it is gone. */
+static int
+find_shown(struct firn_sql_store *store, const struct firn_sql_name *name, char **out,
+           firn_error *err)
+{
+    static const char sql[] = "SELECT name FROM temp.sqlite_master WHERE type = 'table' AND "
+                              "substr(sql, -length(?1)) = ?1 ORDER BY name <> ?2 LIMIT 1";
+    sqlite3 *db = store->sql->db;
+    sqlite3_stmt *statement = NULL;
+    char *text = using_text(store, name);
+    *out = NULL;
+    int rc = text != NULL ? sqlite3_prepare_v2(db, sql, -1, &statement, NULL) : SQLITE_NOMEM;
+    rc = rc == SQLITE_OK ? sqlite3_bind_text(statement, 1, text, -1, SQLITE_STATIC) : rc;
+    rc = rc == SQLITE_OK ? sqlite3_bind_text(statement, 2, name->name, -1, SQLITE_STATIC) : rc;
+    if (rc == SQLITE_OK && sqlite3_step(statement) == SQLITE_ROW) {
+        *out = sqlite3_mprintf("%s", (const char *)sqlite3_column_text(statement, 0));
+        rc = *out != NULL ? SQLITE_OK : SQLITE_NOMEM;
+    }
+    const int end = sqlite3_finalize(statement);
+    rc = rc == SQLITE_OK ? end : rc;
+    sqlite3_free(text);
+    if (rc != SQLITE_OK) {
+        firn_sqlvalue_error(err, rc == SQLITE_NOMEM ? FIRN_NO_MEMORY : FIRN_INVALID, "%s",
+                            sqlite3_errstr(rc));
+        sqlite3_free(*out);
+        *out = NULL;
+    }
+    return rc;
+}
+
 static int
 make_table(struct firn_sql_store *store, const struct firn_sql_name *name, firn_error *err)
 {
     assert(store->attached && name->name != NULL);
     sqlite3 *db = store->sql->db;
-    const char *schema = has_table(db, "temp", name->name)   ? "temp"
-                         : has_table(db, "main", name->name) ? "main"
-                                                             : NULL;
+    const char *schema = schema_of(db, name->name);
     if (schema != NULL) {
-        firn_sql_error(err, FIRN_EXISTS,
-                       "there is a table %s.%s already: attach '%s' with the option prefix=",
-                       schema, name->name, store->name);
+        firn_sqlvalue_error(err, FIRN_EXISTS,
+                            "there is a table %s.%s already: attach '%s' with the option prefix=",
+                            schema, name->name, store->name);
         return SQLITE_ERROR;
     }
-    char *at = store->at != NULL ? sqlite3_mprintf(", at=%Q", store->at) : sqlite3_mprintf("");
-    if (at == NULL) {
-        firn_sql_no_memory(err);
+    char *text = using_text(store, name);
+    if (text == NULL) {
+        firn_sqlvalue_no_memory(err);
         return SQLITE_NOMEM;
     }
-    int rc = run(db,
-                 sqlite3_mprintf("CREATE VIRTUAL TABLE temp.\"%w\" USING %s(%Q, %Q%s%s%s)",
-                                 name->name, name->is_keyspace ? "firn_keyspace" : "firn",
-                                 firn_sql_store_path(store), name->table_name, at,
-                                 store->read_only && store->at == NULL ? ", read-only" : "",
-                                 name->is_keyspace && store->blob ? ", blob" : ""),
-                 err);
-    sqlite3_free(at);
+    int rc = run(db, sqlite3_mprintf("CREATE VIRTUAL TABLE temp.\"%w\" %s", name->name, text), err);
+    sqlite3_free(text);
     return rc;
 }
 
 static int
 drop_table(struct firn_sql_store *store, const struct firn_sql_name *name, firn_error *err)
 {
-    assert(name->name != NULL);
-    return run(store->sql->db, sqlite3_mprintf("DROP TABLE IF EXISTS temp.\"%w\"", name->name),
-               err);
+    char *shown;
+    int rc = find_shown(store, name, &shown, err);
+    if (rc == SQLITE_OK && shown != NULL) {
+        rc = run(store->sql->db, sqlite3_mprintf("DROP TABLE temp.\"%w\"", shown), err);
+    }
+    sqlite3_free(shown);
+    return rc;
 }
 
 /* Drops the virtual tables of names that are not in the list; all of them, if it is NULL. */
@@ -223,6 +274,26 @@ drop_gone(struct firn_sql_store *store, struct firn_sql_name *present, firn_erro
             *at = name->next;
             sqlite3_free(name);
         }
+    }
+    return rc;
+}
+
+/* Forgets the names whose virtual tables statements have dropped, so that they are made again, unless something else is called so. */
+static int
+forget_dropped(struct firn_sql_store *store, firn_error *err)
+{
+    int rc = SQLITE_OK;
+    for (struct firn_sql_name **at = &store->names; *at != NULL && rc == SQLITE_OK;) {
+        struct firn_sql_name *name = *at;
+        char *shown;
+        rc = find_shown(store, name, &shown, err);
+        if (rc == SQLITE_OK && shown == NULL && schema_of(store->sql->db, name->name) == NULL) {
+            *at = name->next;
+            sqlite3_free(name);
+        } else {
+            at = &name->next;
+        }
+        sqlite3_free(shown);
     }
     return rc;
 }
@@ -293,7 +364,7 @@ check_alias(const struct firn_sql_store *store, firn_error *err)
     assert(store->name != NULL);
     for (const struct firn_sql_store *at = store->sql->stores; at != NULL; at = at->next) {
         if (at != store && at->attached && strcmp(at->name, store->name) == 0) {
-            return firn_sql_error(
+            return firn_sqlvalue_error(
                 err, FIRN_EXISTS,
                 "a store is attached as '%s' already: use the option name=", store->name);
         }
@@ -325,7 +396,8 @@ attach(sqlite3_context *ctx, int count, sqlite3_value **values)
     int code = SQLITE_OK;
     if (rc == FIRN_OK) {
         store->attached = true;
-        code = firn_sql_attach_refresh(store, &err);
+        code = forget_dropped(store, &err);
+        code = code == SQLITE_OK ? firn_sql_attach_refresh(store, &err) : code;
     }
     if (rc != FIRN_OK || code != SQLITE_OK) {
         firn_error ignored;
@@ -354,7 +426,8 @@ detach(sqlite3_context *ctx, int count, sqlite3_value **values)
     }
     int rc = firn_sql_store_find(sql, name, &store, &err);
     if (rc == FIRN_OK && sqlite3_get_autocommit(sql->db) == 0) {
-        rc = firn_sql_error(&err, FIRN_MISUSE, "cannot detach '%s' inside of a transaction", name);
+        rc = firn_sqlvalue_error(&err, FIRN_MISUSE, "cannot detach '%s' inside of a transaction",
+                                 name);
     }
     if (rc == FIRN_OK && drop_gone(store, NULL, &err) != SQLITE_OK) {
         rc = err.code;
@@ -369,7 +442,7 @@ detach(sqlite3_context *ctx, int count, sqlite3_value **values)
 /* ---- firn_create(STATEMENT [, STORE]), firn_drop(TABLE [, STORE]) ---- */
 
 static int
-change(struct firn_sql *sql, const struct firn_sql_create *create, const char *store_name,
+change(struct firn_sql *sql, const struct firn_sqlcreate *create, const char *store_name,
        const char *what, firn_error *err)
 {
     struct firn_sql_store *store;
@@ -378,7 +451,7 @@ change(struct firn_sql *sql, const struct firn_sql_create *create, const char *s
     if (rc != FIRN_OK) {
         return rc;
     }
-    if (create->kind == FIRN_SQL_DROP_TABLE) {
+    if (create->kind == FIRN_SQLCREATE_DROP_TABLE) {
         /* Its virtual table first: that fails if a statement is using it. */
         for (struct firn_sql_name **at = &store->names; *at != NULL; at = &(*at)->next) {
             struct firn_sql_name *name = *at;
@@ -392,12 +465,12 @@ change(struct firn_sql *sql, const struct firn_sql_create *create, const char *s
             }
         }
     }
-    rc = firn_sql_create_run(create, store, err);
+    rc = firn_sqlcreate_run(create, store->store, err);
     firn_error inner;
     if (firn_sql_store_changed(store) != SQLITE_OK && rc == FIRN_OK &&
         firn_sql_attach_refresh(store, &inner) != SQLITE_OK) {
-        rc = firn_sql_error(err, FIRN_INVALID,
-                            "done, but the virtual table could not be made: %.900s", inner.text);
+        rc = firn_sqlvalue_error(
+            err, FIRN_INVALID, "done, but the virtual table could not be made: %.900s", inner.text);
     }
     return rc;
 }
@@ -406,15 +479,15 @@ static void
 create(sqlite3_context *ctx, int count, sqlite3_value **values)
 {
     const char *texts[2] = {NULL, NULL};
-    struct firn_sql_create create;
+    struct firn_sqlcreate create;
     firn_error err;
     if (!take_texts(ctx, count, values, texts)) {
         return;
     }
-    int rc = firn_sql_create_parse(texts[0], &create, &err);
+    int rc = firn_sqlcreate_parse(texts[0], &create, &err);
     if (rc == FIRN_OK) {
         rc = change(sql_of(ctx), &create, texts[1], "change definitions", &err);
-        firn_sql_create_deinit(&create);
+        firn_sqlcreate_deinit(&create);
     }
     if (rc != FIRN_OK) {
         firn_sql_fail(ctx, &err);
@@ -429,11 +502,11 @@ drop(sqlite3_context *ctx, int count, sqlite3_value **values)
     if (!take_texts(ctx, count, values, texts)) {
         return;
     }
-    struct firn_sql_create create = {.kind = FIRN_SQL_DROP_TABLE};
+    struct firn_sqlcreate create = {.kind = FIRN_SQLCREATE_DROP_TABLE};
     create.table = sqlite3_mprintf("%s", texts[0]);
     int rc = create.table != NULL ? change(sql_of(ctx), &create, texts[1], "drop a table", &err)
-                                  : firn_sql_no_memory(&err);
-    firn_sql_create_deinit(&create);
+                                  : firn_sqlvalue_no_memory(&err);
+    firn_sqlcreate_deinit(&create);
     if (rc != FIRN_OK) {
         firn_sql_fail(ctx, &err);
     }

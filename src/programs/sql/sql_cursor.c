@@ -92,7 +92,7 @@ note_cells(struct firn_sql_cursor *cursor)
     const bool has_asked = cursor->has_asked && cursor->keep != NULL;
     cursor->has_asked = cursor->has_asked && !has_asked;
     for (size_t i = 0; has_asked && i < cursor->read_count; i++) {
-        struct firn_sql_cell *cell = &cursor->cells[cursor->columns[i]];
+        struct firn_sqlvalue_cell *cell = &cursor->cells[cursor->columns[i]];
         if (cell->is_asked) {
             note_asked(cursor->keep, cursor->columns[i]);
             cell->is_asked = false;
@@ -276,7 +276,7 @@ look_up(struct firn_sql_cursor *cursor, int count, sqlite3_value **values, bool 
         firn_value key[FIRN_TABLE_KEY_COLUMNS_MAX];
         memcpy(key, filter.lower, filter.fixed * sizeof key[0]);
         memcpy(key + filter.fixed, filter.joined, filter.joined_count * sizeof key[0]);
-        cursor->found = firn_sql_lookup_find(cursor->keep->lookup, key);
+        cursor->found = firn_sqlvalue_lookup_find(cursor->keep->lookup, key);
         cursor->source = cursor->found != 0 ? FIRN_SQL_FROM_LOOKUP : FIRN_SQL_AT_END;
     } else {
         *out = filter.is_empty;
@@ -451,7 +451,7 @@ next_row(struct firn_sql_cursor *cursor, firn_error *err)
     case FIRN_SQL_FROM_MERGE:
         return firn_sql_merge_next(cursor, err);
     case FIRN_SQL_FROM_LOOKUP:
-        cursor->found = firn_sql_lookup_next(cursor->keep->lookup, cursor->found);
+        cursor->found = firn_sqlvalue_lookup_next(cursor->keep->lookup, cursor->found);
         if (cursor->found == 0) {
             cursor->source = FIRN_SQL_AT_END;
         }
@@ -518,11 +518,11 @@ read_value(const struct firn_sql_cursor *cursor, size_t place)
     case FIRN_SQL_FROM_SCAN:
     case FIRN_SQL_FROM_KEYS:
     case FIRN_SQL_FROM_MERGE:
-        return firn_sql_value_of_array(
+        return firn_sqlvalue_of_array(
             &cursor->cells[cursor->columns[place]].array,
             firn_sql_cursor_table(cursor)->def->columns[cursor->columns[place]].type, cursor->at);
     case FIRN_SQL_FROM_LOOKUP:
-        return firn_sql_lookup_value(cursor->keep->lookup, cursor->found, place);
+        return firn_sqlvalue_lookup_value(cursor->keep->lookup, cursor->found, place);
     default:
         return firn_null();
     }
@@ -545,7 +545,7 @@ read_other(struct firn_sql_cursor *cursor, firn_error *err)
     firn_value key[FIRN_TABLE_KEY_COLUMNS_MAX];
     const char **names = sqlite3_malloc64(table->def->column_count * sizeof names[0]);
     if (names == NULL) {
-        return firn_sql_no_memory(err);
+        return firn_sqlvalue_no_memory(err);
     }
     for (size_t i = 0; i < table->def->column_count; i++) {
         names[i] = table->def->columns[i].name;
@@ -574,8 +574,8 @@ give_key(struct firn_sql_cursor *cursor, sqlite3_context *ctx)
     size_t size;
     firn_error err;
     firn_sql_cursor_key(cursor, key);
-    if (firn_sql_value_pack_key(firn_sql_cursor_table(cursor), key, &packed, &size, &err) !=
-        FIRN_OK) {
+    if (firn_sqlvalue_pack_key(key, firn_sql_cursor_table(cursor)->orders[0].count, &packed, &size,
+                               &err) != FIRN_OK) {
         return SQLITE_NOMEM;
     }
     sqlite3_result_blob64(ctx, packed, size, sqlite3_free);
@@ -631,7 +631,7 @@ give_rare(struct firn_sql_cursor *cursor, sqlite3_context *ctx, int number)
     }
     const firn_table_column *column = &table->def->columns[number];
     if (place >= 0) {
-        firn_sql_value_result(ctx, column, read_value(cursor, (size_t)place));
+        firn_sqlvalue_result(ctx, column, read_value(cursor, (size_t)place));
         return SQLITE_OK;
     }
     if (cursor->source == FIRN_SQL_FROM_LOOKUP) {
@@ -640,7 +640,7 @@ give_rare(struct firn_sql_cursor *cursor, sqlite3_context *ctx, int number)
     if (!cursor->has_other && read_other(cursor, &err) != FIRN_OK) {
         return firn_sql_fail_table(cursor->base.pVtab, &err);
     }
-    firn_sql_value_result(ctx, column, firn_row_values(cursor->other)[number]);
+    firn_sqlvalue_result(ctx, column, firn_row_values(cursor->other)[number]);
     return SQLITE_OK;
 }
 
@@ -648,7 +648,7 @@ int
 firn_sql_cursor_column(sqlite3_vtab_cursor *base, sqlite3_context *ctx, int number)
 {
     struct firn_sql_cursor *cursor = (struct firn_sql_cursor *)base;
-    struct firn_sql_cell *cell = &cursor->cells[number];
+    struct firn_sqlvalue_cell *cell = &cursor->cells[number];
     const bool is_in_batch =
         cursor->source == FIRN_SQL_FROM_SCAN || cursor->source == FIRN_SQL_FROM_MERGE;
     if (is_in_batch && cell->give != NULL) {
@@ -696,7 +696,7 @@ keep_bytes(struct firn_sql_cursor *cursor, firn_value *value, size_t *total, fir
     *total += size;
     struct firn_sql_cursor_memory *memory = sqlite3_malloc64(sizeof *memory + size + 1);
     if (memory == NULL) {
-        return firn_sql_no_memory(err);
+        return firn_sqlvalue_no_memory(err);
     }
     memory->next = cursor->memory;
     cursor->memory = memory;
@@ -717,7 +717,7 @@ keep_row(struct firn_sql_cursor *cursor, firn_value **rows, size_t *count, size_
         size_t more = *capacity == 0 ? 64 : 2 * *capacity;
         firn_value *grown = sqlite3_realloc64(*rows, more * width * sizeof grown[0]);
         if (grown == NULL) {
-            return firn_sql_no_memory(err);
+            return firn_sqlvalue_no_memory(err);
         }
         *rows = grown;
         *capacity = more;
@@ -734,7 +734,7 @@ keep_row(struct firn_sql_cursor *cursor, firn_value **rows, size_t *count, size_
     (*count)++;
     return *total <= KEPT_BYTES_MAX
                ? FIRN_OK
-               : firn_sql_error(
+               : firn_sqlvalue_error(
                      err, FIRN_LIMIT,
                      "a statement that reads '%s' has too many rows left to commit: reset it first",
                      firn_sql_cursor_table(cursor)->name);

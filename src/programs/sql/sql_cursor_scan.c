@@ -94,11 +94,11 @@ take_seeks(struct firn_sql_cursor *cursor)
 }
 
 /* NULL where the column has none, or there is no memory. */
-static struct firn_sql_dates *
+static struct firn_sqlvalue_dates *
 dates_of(struct firn_sql_table *table, const firn_table_column *column)
 {
     if (column->type == FIRN_TYPE_DATE && table->dates == NULL) {
-        table->dates = firn_sql_dates_create();
+        table->dates = firn_sqlvalue_dates_create();
     }
     return table->dates;
 }
@@ -124,11 +124,11 @@ firn_sql_cursor_scan_plan(struct firn_sql_cursor *cursor, const char *text, firn
     cursor->cells =
         sqlite3_malloc64((count + 1 + FIRN_SQL_VECTORS_COLUMNS) * sizeof cursor->cells[0]);
     for (size_t i = 0; cursor->cells != NULL && i <= count + FIRN_SQL_VECTORS_COLUMNS; i++) {
-        cursor->cells[i] = (struct firn_sql_cell){.array = FIRN_SCAN_ARRAY_INIT};
+        cursor->cells[i] = (struct firn_sqlvalue_cell){.array = FIRN_SCAN_ARRAY_INIT};
     }
     if (cursor->places == NULL || cursor->names == NULL || cursor->columns == NULL ||
         cursor->cells == NULL) {
-        return firn_sql_no_memory(err);
+        return firn_sqlvalue_no_memory(err);
     }
     cursor->read_count = 0;
     for (size_t i = 0; i < count; i++) {
@@ -146,14 +146,14 @@ firn_sql_cursor_scan_plan(struct firn_sql_cursor *cursor, const char *text, firn
     take_seeks(cursor);
     /* Only an UPDATE leaves columns alone; it says that it uses all that there could be. */
     for (size_t i = 0; i < cursor->read_count && cursor->plan.used != UINT64_MAX; i++) {
-        struct firn_sql_cell *cell = &cursor->cells[cursor->columns[i]];
+        struct firn_sqlvalue_cell *cell = &cursor->cells[cursor->columns[i]];
         cell->column = &table->def->columns[cursor->columns[i]];
         cell->made.dates = dates_of(table, cell->column);
-        firn_sql_texts_open(table, cell);
-        firn_sql_value_set_giver(cell);
+        firn_sqlvalue_texts_open(&table->texts, cell);
+        firn_sqlvalue_set_giver(cell);
     }
     cursor->plan_text = sqlite3_mprintf("%s", text); /* last: the plan is whole */
-    return cursor->plan_text != NULL ? FIRN_OK : firn_sql_no_memory(err);
+    return cursor->plan_text != NULL ? FIRN_OK : firn_sqlvalue_no_memory(err);
 }
 
 /* How many of the columns that are read the scan has. */
@@ -191,7 +191,7 @@ make_select(struct firn_sql_cursor *cursor, firn_error *err)
         }
         cursor->select = sqlite3_str_finish(text);
     }
-    return cursor->select != NULL ? FIRN_OK : firn_sql_no_memory(err);
+    return cursor->select != NULL ? FIRN_OK : firn_sqlvalue_no_memory(err);
 }
 
 static void
@@ -291,9 +291,9 @@ firn_sql_cursor_scan_next(struct firn_sql_cursor *cursor, firn_error *err)
         firn_sql_keep_spend(cursor->keep, &cursor->plan, cursor->batch_rows);
     }
     for (size_t i = 0; i < scanned_count(cursor); i++) {
-        struct firn_sql_cell *cell = &cursor->cells[cursor->columns[i]];
+        struct firn_sqlvalue_cell *cell = &cursor->cells[cursor->columns[i]];
         firn_scan_batch_column(cursor->batch, i, &cell->array);
-        firn_sql_texts_begin(cell);
+        firn_sqlvalue_texts_begin(cell);
     }
     cursor->source = cursor->has_keys_only ? FIRN_SQL_FROM_KEYS : FIRN_SQL_FROM_SCAN;
     return FIRN_OK;
@@ -369,7 +369,7 @@ firn_sql_cursor_scan_open(struct firn_sql_cursor *cursor, const struct firn_sql_
     set_keys_only(cursor, (skip >= SKIP_MIN || is_bare) && cursor->view.snapshot != NULL &&
                               cursor->read_count > table->orders[0].count);
     if (filter->must_sort && (order = make_order(cursor)) == NULL) {
-        return firn_sql_no_memory(err);
+        return firn_sqlvalue_no_memory(err);
     }
     int rc = open_filtered(cursor, filter, order, 0, err);
     sqlite3_free(order);
@@ -382,7 +382,7 @@ firn_sql_cursor_scan_widen(struct firn_sql_cursor *cursor, firn_error *err)
     assert(cursor->source == FIRN_SQL_FROM_KEYS || cursor->source == FIRN_SQL_FROM_SKIPPED);
     int rc = go_on(cursor, false, err);
     return rc == FIRN_OK && cursor->source != FIRN_SQL_FROM_SCAN
-               ? firn_sql_error(err, FIRN_INTERNAL, "a row of '%s' is gone",
-                                firn_sql_cursor_table(cursor)->name)
+               ? firn_sqlvalue_error(err, FIRN_INTERNAL, "a row of '%s' is gone",
+                                     firn_sql_cursor_table(cursor)->name)
                : rc;
 }

@@ -109,7 +109,7 @@ declare(const firn_table_diff *diff)
         if (is_taken(diff, i, name_of(column))) {
             sqlite3_snprintf((int)sizeof number, number, ":%llu", (unsigned long long)i + 1);
         }
-        firn_sql_value_type(column->definition, type);
+        firn_sqlvalue_type(column->definition, type);
         sqlite3_str_appendf(text, ",\"before_%w%s\" %s,\"after_%w%s\" %s", name_of(column), number,
                             type, name_of(column), number, type);
     }
@@ -398,7 +398,7 @@ diff_column(sqlite3_vtab_cursor *base, sqlite3_context *ctx, int place)
     const firn_value *values = (place - 1) % 2 == 0 ? cursor->row->before : cursor->row->after;
     const firn_table_diff_column *column = firn_table_diff_column_at(cursor->diff, i);
     if (values != NULL && column != NULL) {
-        firn_sql_value_result(ctx, column->definition, values[i]);
+        firn_sqlvalue_result(ctx, column->definition, values[i]);
     }
     return SQLITE_OK;
 }

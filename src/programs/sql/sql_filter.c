@@ -2,7 +2,7 @@
  *
  * sql/sql_filter.c: the arguments of a statement as bounds and conditions of a scan.
  *
- * A comparison of SQLite is one of the values that it is shown. Of types whose order is that of a whole number sql_domain.c finds
+ * A comparison of SQLite is one of the values that it is shown. Of types whose order is that of a whole number sqlvalue_domain.c finds
  * the values for which it is true. Texts and blobs are compared byte by byte by both.
  *
  * Affinity: SQLite makes a number of a text that is compared with a column of numbers, whatever it comes from; so does this.
@@ -31,26 +31,26 @@ struct firn_sql_memory {
 };
 
 /* All values are below the argument (sign < 0), or above it. */
-static struct firn_sql_bounds
+static struct firn_sqlvalue_bounds
 compare_other_type(int op, int sign)
 {
     assert(sign != 0);
     switch (op) {
     case SQLITE_INDEX_CONSTRAINT_LT:
     case SQLITE_INDEX_CONSTRAINT_LE:
-        return firn_sql_domain_just(sign < 0 ? FIRN_SQL_NOT_NULL : FIRN_SQL_NOTHING);
+        return firn_sqlvalue_domain_just(sign < 0 ? FIRN_SQLVALUE_NOT_NULL : FIRN_SQLVALUE_NOTHING);
     case SQLITE_INDEX_CONSTRAINT_GT:
     case SQLITE_INDEX_CONSTRAINT_GE:
-        return firn_sql_domain_just(sign > 0 ? FIRN_SQL_NOT_NULL : FIRN_SQL_NOTHING);
+        return firn_sqlvalue_domain_just(sign > 0 ? FIRN_SQLVALUE_NOT_NULL : FIRN_SQLVALUE_NOTHING);
     default:
-        return firn_sql_domain_just(FIRN_SQL_NOTHING);
+        return firn_sqlvalue_domain_just(FIRN_SQLVALUE_NOTHING);
     }
 }
 
-static struct firn_sql_bounds
+static struct firn_sqlvalue_bounds
 compare_value(int op, firn_value value)
 {
-    struct firn_sql_bounds bounds = firn_sql_domain_just(FIRN_SQL_RANGE);
+    struct firn_sqlvalue_bounds bounds = firn_sqlvalue_domain_just(FIRN_SQLVALUE_RANGE);
     bounds.lower = bounds.upper = value;
     bounds.has_lower = op == SQLITE_INDEX_CONSTRAINT_EQ || op == SQLITE_INDEX_CONSTRAINT_GT ||
                        op == SQLITE_INDEX_CONSTRAINT_GE;
@@ -111,7 +111,7 @@ read_uuid(const char *text, size_t size, uint8_t out[16])
     return true;
 }
 
-static struct firn_sql_bounds
+static struct firn_sqlvalue_bounds
 compare_uuid(struct firn_sql_filter *filter, int op, sqlite3_value *argument)
 {
     assert(sqlite3_value_type(argument) == SQLITE_TEXT);
@@ -120,40 +120,40 @@ compare_uuid(struct firn_sql_filter *filter, int op, sqlite3_value *argument)
         return compare_other_type(op, -1);
     }
     if (sqlite3_value_type(argument) != SQLITE_TEXT) {
-        return firn_sql_domain_just(FIRN_SQL_UNKNOWN);
+        return firn_sqlvalue_domain_just(FIRN_SQLVALUE_UNKNOWN);
     }
     bool is_one = read_uuid((const char *)sqlite3_value_text(argument),
                             (size_t)sqlite3_value_bytes(argument), bytes);
     if (!is_one) {
-        return firn_sql_domain_just(op == SQLITE_INDEX_CONSTRAINT_EQ ? FIRN_SQL_NOTHING
-                                                                     : FIRN_SQL_UNKNOWN);
+        return firn_sqlvalue_domain_just(op == SQLITE_INDEX_CONSTRAINT_EQ ? FIRN_SQLVALUE_NOTHING
+                                                                          : FIRN_SQLVALUE_UNKNOWN);
     }
     const uint8_t *kept = keep(filter, bytes, sizeof bytes);
     if (kept == NULL) {
-        return firn_sql_domain_just(FIRN_SQL_UNKNOWN);
+        return firn_sqlvalue_domain_just(FIRN_SQLVALUE_UNKNOWN);
     }
     firn_value value = firn_blob(firn_bytes(kept, sizeof bytes));
     value.type = FIRN_TYPE_UUID;
     return compare_value(op, value);
 }
 
-static struct firn_sql_bounds
+static struct firn_sqlvalue_bounds
 compare_bytes(const firn_table_column *column, int op, sqlite3_value *argument)
 {
     int type = sqlite3_value_type(argument);
     if (column->type == FIRN_TYPE_BLOB) {
-        return type == SQLITE_BLOB ? compare_value(op, firn_sql_value_any(argument))
+        return type == SQLITE_BLOB ? compare_value(op, firn_sqlvalue_any(argument))
                                    : compare_other_type(op, 1);
     }
     if (type == SQLITE_BLOB) {
         return compare_other_type(op, -1);
     }
     if (type != SQLITE_TEXT) {
-        return firn_sql_domain_just(FIRN_SQL_UNKNOWN);
+        return firn_sqlvalue_domain_just(FIRN_SQLVALUE_UNKNOWN);
     }
-    const firn_value value = firn_sql_value_any(argument);
-    if (firn_is_null(value) || !firn_sql_value_is_utf8(value.as.bytes.data, value.as.bytes.size)) {
-        return firn_sql_domain_just(FIRN_SQL_UNKNOWN);
+    const firn_value value = firn_sqlvalue_any(argument);
+    if (firn_is_null(value) || !firn_sqlvalue_is_utf8(value.as.bytes.data, value.as.bytes.size)) {
+        return firn_sqlvalue_domain_just(FIRN_SQLVALUE_UNKNOWN);
     }
     return compare_value(op, value);
 }
@@ -161,23 +161,23 @@ compare_bytes(const firn_table_column *column, int op, sqlite3_value *argument)
 /* ---- LIKE and GLOB ---- */
 
 /* The texts that begin with a prefix, in any case of the letters of ASCII (LIKE). Wider than the pattern. */
-static struct firn_sql_bounds
+static struct firn_sqlvalue_bounds
 match_prefix(struct firn_sql_filter *filter, int op, sqlite3_value *argument)
 {
     const char *stops = op == SQLITE_INDEX_CONSTRAINT_LIKE ? "%_" : "*?[";
     if (sqlite3_value_type(argument) != SQLITE_TEXT) {
-        return firn_sql_domain_just(FIRN_SQL_UNKNOWN);
+        return firn_sqlvalue_domain_just(FIRN_SQLVALUE_UNKNOWN);
     }
     const char *pattern = (const char *)sqlite3_value_text(argument);
     size_t size = pattern != NULL ? strcspn(pattern, stops) : 0;
     if (size == 0 || size > BOUND_SIZE_MAX ||
-        !firn_sql_value_is_utf8((const uint8_t *)pattern, size)) {
-        return firn_sql_domain_just(FIRN_SQL_NOT_NULL);
+        !firn_sqlvalue_is_utf8((const uint8_t *)pattern, size)) {
+        return firn_sqlvalue_domain_just(FIRN_SQLVALUE_NOT_NULL);
     }
     uint8_t *lower = keep(filter, pattern, size);
     uint8_t *upper = keep(filter, pattern, size);
     if (lower == NULL || upper == NULL) {
-        return firn_sql_domain_just(FIRN_SQL_UNKNOWN);
+        return firn_sqlvalue_domain_just(FIRN_SQLVALUE_UNKNOWN);
     }
     for (size_t i = 0; i < size && op == SQLITE_INDEX_CONSTRAINT_LIKE; i++) {
         if (lower[i] >= 'a' && lower[i] <= 'z') {
@@ -187,7 +187,7 @@ match_prefix(struct firn_sql_filter *filter, int op, sqlite3_value *argument)
             upper[i] = (uint8_t)(upper[i] + 32);
         }
     }
-    struct firn_sql_bounds bounds = firn_sql_domain_just(FIRN_SQL_RANGE);
+    struct firn_sqlvalue_bounds bounds = firn_sqlvalue_domain_just(FIRN_SQLVALUE_RANGE);
     bounds.has_lower = true;
     bounds.lower = firn_text_bytes(firn_bytes(lower, size));
     bounds.has_upper = upper[size - 1] < 0x7f;
@@ -208,7 +208,7 @@ is_number_type(firn_type type)
 }
 
 /* A comparison of a column with a value that is not NULL. */
-static struct firn_sql_bounds
+static struct firn_sqlvalue_bounds
 compare(struct firn_sql_filter *filter, const firn_table_column *column, int op,
         sqlite3_value *argument)
 {
@@ -224,7 +224,7 @@ compare(struct firn_sql_filter *filter, const firn_table_column *column, int op,
     case FIRN_TYPE_F64:
         if (type == SQLITE_INTEGER && (sqlite3_value_int64(argument) > (INT64_C(1) << 53) ||
                                        sqlite3_value_int64(argument) < -(INT64_C(1) << 53))) {
-            return firn_sql_domain_just(FIRN_SQL_UNKNOWN);
+            return firn_sqlvalue_domain_just(FIRN_SQLVALUE_UNKNOWN);
         }
         return compare_value(op, firn_f64(sqlite3_value_double(argument)));
     case FIRN_TYPE_DATE:
@@ -233,24 +233,24 @@ compare(struct firn_sql_filter *filter, const firn_table_column *column, int op,
             return compare_other_type(op, -1);
         }
         return type == SQLITE_TEXT && sqlite3_value_text(argument) != NULL
-                   ? firn_sql_domain_compare(column, op, argument)
-                   : firn_sql_domain_just(FIRN_SQL_UNKNOWN);
+                   ? firn_sqlvalue_domain_compare(column, op, argument)
+                   : firn_sqlvalue_domain_just(FIRN_SQLVALUE_UNKNOWN);
     case FIRN_TYPE_UUID:
         return compare_uuid(filter, op, argument);
     case FIRN_TYPE_TEXT:
     case FIRN_TYPE_BLOB:
         return compare_bytes(column, op, argument);
     case FIRN_TYPE_VECTOR:
-        return firn_sql_domain_just(FIRN_SQL_UNKNOWN);
+        return firn_sqlvalue_domain_just(FIRN_SQLVALUE_UNKNOWN);
     default:
-        return firn_sql_domain_compare(column, op, argument);
+        return firn_sqlvalue_domain_compare(column, op, argument);
     }
 }
 
 static bool
-is_one_value(const struct firn_sql_bounds *bounds)
+is_one_value(const struct firn_sqlvalue_bounds *bounds)
 {
-    if (bounds->verdict != FIRN_SQL_RANGE || !bounds->has_lower || !bounds->has_upper) {
+    if (bounds->verdict != FIRN_SQLVALUE_RANGE || !bounds->has_lower || !bounds->has_upper) {
         return false;
     }
     const firn_value *a = &bounds->lower;
@@ -263,42 +263,43 @@ is_one_value(const struct firn_sql_bounds *bounds)
                                       : a->as.i64 == b->as.i64;
 }
 
-static struct firn_sql_bounds
+static struct firn_sqlvalue_bounds
 differ(struct firn_sql_filter *filter, const firn_table_column *column, sqlite3_value *argument,
        bool with_null)
 {
-    struct firn_sql_bounds bounds = compare(filter, column, SQLITE_INDEX_CONSTRAINT_EQ, argument);
-    if (bounds.verdict == FIRN_SQL_NOTHING) {
-        return firn_sql_domain_just(with_null ? FIRN_SQL_ANY : FIRN_SQL_NOT_NULL);
+    struct firn_sqlvalue_bounds bounds =
+        compare(filter, column, SQLITE_INDEX_CONSTRAINT_EQ, argument);
+    if (bounds.verdict == FIRN_SQLVALUE_NOTHING) {
+        return firn_sqlvalue_domain_just(with_null ? FIRN_SQLVALUE_ANY : FIRN_SQLVALUE_NOT_NULL);
     }
     if (!is_one_value(&bounds)) {
-        return firn_sql_domain_just(FIRN_SQL_UNKNOWN);
+        return firn_sqlvalue_domain_just(FIRN_SQLVALUE_UNKNOWN);
     }
-    bounds.verdict = with_null ? FIRN_SQL_BUT_NULL : FIRN_SQL_BUT;
+    bounds.verdict = with_null ? FIRN_SQLVALUE_BUT_NULL : FIRN_SQLVALUE_BUT;
     return bounds;
 }
 
-static struct firn_sql_bounds
+static struct firn_sqlvalue_bounds
 judge(struct firn_sql_filter *filter, const firn_table_column *column, int op,
       sqlite3_value *argument)
 {
     bool is_null = sqlite3_value_type(argument) == SQLITE_NULL;
     switch (op) {
     case SQLITE_INDEX_CONSTRAINT_ISNULL:
-        return firn_sql_domain_just(FIRN_SQL_NULLS);
+        return firn_sqlvalue_domain_just(FIRN_SQLVALUE_NULLS);
     case SQLITE_INDEX_CONSTRAINT_ISNOTNULL:
-        return firn_sql_domain_just(FIRN_SQL_NOT_NULL);
+        return firn_sqlvalue_domain_just(FIRN_SQLVALUE_NOT_NULL);
     case SQLITE_INDEX_CONSTRAINT_IS:
-        return is_null ? firn_sql_domain_just(FIRN_SQL_NULLS)
+        return is_null ? firn_sqlvalue_domain_just(FIRN_SQLVALUE_NULLS)
                        : compare(filter, column, SQLITE_INDEX_CONSTRAINT_EQ, argument);
     case SQLITE_INDEX_CONSTRAINT_ISNOT:
-        return is_null ? firn_sql_domain_just(FIRN_SQL_NOT_NULL)
+        return is_null ? firn_sqlvalue_domain_just(FIRN_SQLVALUE_NOT_NULL)
                        : differ(filter, column, argument, true);
     default:
         break;
     }
     if (is_null) {
-        return firn_sql_domain_just(FIRN_SQL_NOTHING);
+        return firn_sqlvalue_domain_just(FIRN_SQLVALUE_NOTHING);
     }
     switch (op) {
     case SQLITE_INDEX_CONSTRAINT_NE:
@@ -330,7 +331,7 @@ firn_sql_filter_is_exact(const firn_table_column *column, int op, sqlite3_value 
     case FIRN_TYPE_VECTOR:
         return false;
     case FIRN_TYPE_DECIMAL:
-        /* Of more digits than a REAL has, several are shown as one, which FIRN_SQL_BUT cannot say. */
+        /* Of more digits than a REAL has, several are shown as one, which FIRN_SQLVALUE_BUT cannot say. */
         return column->precision <= 15;
     case FIRN_TYPE_U64:
         return op != SQLITE_INDEX_CONSTRAINT_NE && op != SQLITE_INDEX_CONSTRAINT_ISNOT;
@@ -340,8 +341,8 @@ firn_sql_filter_is_exact(const firn_table_column *column, int op, sqlite3_value 
     case FIRN_TYPE_TEXT:
         return constant != NULL && sqlite3_value_type(constant) == SQLITE_TEXT &&
                sqlite3_value_bytes(constant) <= CONSTANT_SIZE_MAX &&
-               firn_sql_value_is_utf8(sqlite3_value_text(constant),
-                                      (size_t)sqlite3_value_bytes(constant));
+               firn_sqlvalue_is_utf8(sqlite3_value_text(constant),
+                                     (size_t)sqlite3_value_bytes(constant));
     case FIRN_TYPE_UUID:
         return constant != NULL && sqlite3_value_type(constant) == SQLITE_TEXT &&
                op == SQLITE_INDEX_CONSTRAINT_EQ;
@@ -369,7 +370,7 @@ add_parameter(struct firn_sql_filter *filter, firn_value value, firn_error *err)
         firn_value *grown =
             sqlite3_realloc64(filter->parameters, capacity * sizeof filter->parameters[0]);
         if (grown == NULL) {
-            return firn_sql_no_memory(err);
+            return firn_sqlvalue_no_memory(err);
         }
         filter->parameters = grown;
         filter->parameter_capacity = capacity;
@@ -399,14 +400,14 @@ add_condition(struct firn_sql_filter *filter, const firn_table_column *column, c
 
 static int
 add_bounds(struct firn_sql_filter *filter, const firn_table_column *column,
-           const struct firn_sql_bounds *bounds, firn_error *err)
+           const struct firn_sqlvalue_bounds *bounds, firn_error *err)
 {
     int rc = FIRN_OK;
     switch (bounds->verdict) {
-    case FIRN_SQL_NOTHING:
+    case FIRN_SQLVALUE_NOTHING:
         filter->is_empty = true;
         return FIRN_OK;
-    case FIRN_SQL_RANGE:
+    case FIRN_SQLVALUE_RANGE:
         if (is_one_value(bounds)) {
             return add_condition(filter, column, "= ?", &bounds->lower, err);
         }
@@ -419,20 +420,20 @@ add_bounds(struct firn_sql_filter *filter, const firn_table_column *column,
                                &bounds->upper, err);
         }
         return rc;
-    case FIRN_SQL_NOT_NULL:
+    case FIRN_SQLVALUE_NOT_NULL:
         return column->not_null ? FIRN_OK : add_condition(filter, column, "is not null", NULL, err);
-    case FIRN_SQL_NULLS:
+    case FIRN_SQLVALUE_NULLS:
         return add_condition(filter, column, "is null", NULL, err);
-    case FIRN_SQL_BUT:
+    case FIRN_SQLVALUE_BUT:
         return add_condition(filter, column, "<> ?", &bounds->lower, err);
-    case FIRN_SQL_BUT_NULL:
+    case FIRN_SQLVALUE_BUT_NULL:
         /* "is distinct from ?" takes no decimals. */
         begin_condition(filter);
         sqlite3_str_appendf(filter->where, "(\"%w\" is null or \"%w\" <> ?)", column->name,
                             column->name);
         return add_parameter(filter, bounds->lower, err);
-    case FIRN_SQL_ANY:
-    case FIRN_SQL_UNKNOWN:
+    case FIRN_SQLVALUE_ANY:
+    case FIRN_SQLVALUE_UNKNOWN:
         break;
     }
     return FIRN_OK;
@@ -468,8 +469,9 @@ take_list(struct firn_sql_filter *filter, const firn_table_column *column, sqlit
     int step = sqlite3_vtab_in_first(list, &argument);
     *out_is_known = true;
     for (; step == SQLITE_OK && rc == FIRN_OK; step = sqlite3_vtab_in_next(list, &argument)) {
-        struct firn_sql_bounds bounds = judge(filter, column, SQLITE_INDEX_CONSTRAINT_EQ, argument);
-        if (bounds.verdict == FIRN_SQL_NOTHING) {
+        struct firn_sqlvalue_bounds bounds =
+            judge(filter, column, SQLITE_INDEX_CONSTRAINT_EQ, argument);
+        if (bounds.verdict == FIRN_SQLVALUE_NOTHING) {
             continue;
         }
         if (!is_one_value(&bounds) || filter->parameter_count - first >= LIST_MAX ||
@@ -481,8 +483,8 @@ take_list(struct firn_sql_filter *filter, const firn_table_column *column, sqlit
         rc = add_parameter(filter, bounds.lower, err);
     }
     if (rc == FIRN_OK && step != SQLITE_DONE) {
-        rc = firn_sql_error(err, step == SQLITE_NOMEM ? FIRN_NO_MEMORY : FIRN_INTERNAL,
-                            "could not read a list of values");
+        rc = firn_sqlvalue_error(err, step == SQLITE_NOMEM ? FIRN_NO_MEMORY : FIRN_INTERNAL,
+                                 "could not read a list of values");
     }
     filter->is_empty = filter->is_empty || (rc == FIRN_OK && filter->parameter_count == first);
     return rc;
@@ -510,10 +512,10 @@ add_list(struct firn_sql_filter *filter, const firn_table_column *column, sqlite
 
 /* Takes the range of the column after those that are fixed; false if there is a bound already. */
 static bool
-narrow(struct firn_sql_filter *filter, size_t fixed, const struct firn_sql_bounds *bounds)
+narrow(struct firn_sql_filter *filter, size_t fixed, const struct firn_sqlvalue_bounds *bounds)
 {
     assert(fixed < FIRN_TABLE_KEY_COLUMNS_MAX);
-    bool fits = bounds->verdict == FIRN_SQL_RANGE &&
+    bool fits = bounds->verdict == FIRN_SQLVALUE_RANGE &&
                 (!bounds->has_lower || fits_bound(bounds->lower)) &&
                 (!bounds->has_upper || fits_bound(bounds->upper)) &&
                 (!bounds->has_lower || filter->lower_count == fixed) &&
@@ -548,7 +550,7 @@ use_item(struct firn_sql_filter *filter, const firn_table_column *column,
     if (item->role == FIRN_SQL_SEEK_IN) {
         return take_list(filter, column, argument, &filter->is_many, err);
     }
-    struct firn_sql_bounds bounds = judge(filter, column, item->op, argument);
+    struct firn_sqlvalue_bounds bounds = judge(filter, column, item->op, argument);
     if (item->role == FIRN_SQL_SEEK_EQUAL && !seeking->is_over) {
         if (is_one_value(&bounds) && fits_bound(bounds.lower)) {
             filter->lower[filter->lower_count++] = bounds.lower;
@@ -594,7 +596,7 @@ static int
 finish(struct firn_sql_filter *filter, int rc, firn_error *err)
 {
     return rc == FIRN_OK && filter->where != NULL && sqlite3_str_errcode(filter->where) != SQLITE_OK
-               ? firn_sql_no_memory(err)
+               ? firn_sqlvalue_no_memory(err)
                : rc;
 }
 
@@ -656,9 +658,9 @@ firn_sql_filter_init_keys(struct firn_sql_filter *filter, const struct firn_sql_
         const firn_table_column *column = &table->def->columns[item->column];
         firn_value value;
         if (item->op != SQLITE_INDEX_CONSTRAINT_EQ ||
-            !firn_sql_domain_find(column, values[i], &value)) {
-            const struct firn_sql_bounds bounds = judge(filter, column, item->op, values[i]);
-            filter->is_empty = filter->is_empty || bounds.verdict == FIRN_SQL_NOTHING;
+            !firn_sqlvalue_domain_find(column, values[i], &value)) {
+            const struct firn_sqlvalue_bounds bounds = judge(filter, column, item->op, values[i]);
+            filter->is_empty = filter->is_empty || bounds.verdict == FIRN_SQLVALUE_NOTHING;
             if (!is_one_value(&bounds)) {
                 return;
             }

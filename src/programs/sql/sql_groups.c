@@ -413,9 +413,9 @@ groups_column(sqlite3_vtab_cursor *base, sqlite3_context *ctx, int place)
         return SQLITE_OK; /* null */
     }
     size_t columns = cursor->query->parsed.value_count;
-    firn_sql_value_result(ctx, &cursor->columns[i],
-                          cursor->is_kept ? cursor->kept[cursor->row * columns + i]
-                                          : firn_scan_value(cursor->batch, i, cursor->row));
+    firn_sqlvalue_result(ctx, &cursor->columns[i],
+                         cursor->is_kept ? cursor->kept[cursor->row * columns + i]
+                                         : firn_scan_value(cursor->batch, i, cursor->row));
     return SQLITE_OK;
 }
 

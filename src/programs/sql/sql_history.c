@@ -141,20 +141,21 @@ read_row(struct history *history, firn_table *table, const firn_table_def *def,
          firn_snapshot *snapshot, char **out, firn_error *err)
 {
     firn_value key[FIRN_TABLE_KEY_COLUMNS_MAX];
-    struct firn_sql_scratch scratch[FIRN_TABLE_KEY_COLUMNS_MAX];
+    struct firn_sqlvalue_scratch scratch[FIRN_TABLE_KEY_COLUMNS_MAX];
     firn_read_options options = FIRN_READ_OPTIONS_INIT;
     firn_row *row = NULL;
     int code = FIRN_OK;
     memset(scratch, 0, sizeof scratch);
     if (def->key_count != history->key_count) {
-        return firn_sql_error(err, FIRN_INVALID,
-                              "the key of '%s' has %zu columns; values are given for %zu",
-                              history->table, def->key_count, history->key_count);
+        return firn_sqlvalue_error(err, FIRN_INVALID,
+                                   "the key of '%s' has %zu columns; values are given for %zu",
+                                   history->table, def->key_count, history->key_count);
     }
     for (size_t i = 0; i < def->key_count && code == FIRN_OK; i++) {
         const firn_table_column *column = find_column(def, def->key[i]);
-        code = column != NULL ? firn_sql_value(column, history->key[i], &scratch[i], &key[i], err)
-                              : firn_sql_error(err, FIRN_INTERNAL, "a key without a column");
+        code = column != NULL
+                   ? firn_sqlvalue_make(column, history->key[i], &scratch[i], &key[i], err)
+                   : firn_sqlvalue_error(err, FIRN_INTERNAL, "a key without a column");
     }
     if (code == FIRN_OK) {
         code = firn_row_create(&row, err);
@@ -165,13 +166,13 @@ read_row(struct history *history, firn_table *table, const firn_table_def *def,
     }
     if (code == FIRN_OK) {
         *out = row_as_json(def, firn_row_values(row), firn_row_count(row));
-        code = *out != NULL ? FIRN_OK : firn_sql_error(err, FIRN_NO_MEMORY, "out of memory");
+        code = *out != NULL ? FIRN_OK : firn_sqlvalue_error(err, FIRN_NO_MEMORY, "out of memory");
     } else if (code == FIRN_NOT_FOUND) {
         code = FIRN_OK;
     }
     firn_row_destroy(row);
     for (size_t i = 0; i < FIRN_TABLE_KEY_COLUMNS_MAX; i++) {
-        firn_sql_value_deinit(&scratch[i]);
+        firn_sqlvalue_deinit(&scratch[i]);
     }
     return code;
 }
@@ -271,15 +272,15 @@ fill_history(struct firn_sql *sql, struct firn_sql_rows *rows, sqlite3_value *co
     }
     char *table = sqlite3_mprintf("%s", history.table);
     history.table = table;
-    code = table == NULL ? firn_sql_error(err, FIRN_NO_MEMORY, "out of memory")
+    code = table == NULL ? firn_sqlvalue_error(err, FIRN_NO_MEMORY, "out of memory")
                          : firn_store_checkpoint_list(history.store, &options, note_checkpoint,
                                                       &history, err);
     if (code == FIRN_OK) {
         code = walk_history(&history, err);
     }
     if (code == FIRN_OK && !history.has_table) {
-        code = firn_sql_error(err, FIRN_NOT_FOUND, "there is no table '%s', now or at a checkpoint",
-                              history.table);
+        code = firn_sqlvalue_error(err, FIRN_NOT_FOUND,
+                                   "there is no table '%s', now or at a checkpoint", history.table);
     }
     sqlite3_free(history.before);
     sqlite3_free(history.checkpoints);
@@ -304,7 +305,7 @@ firn_sql_history_find(struct firn_sql *sql, const char *name, struct firn_sql_st
                       const char **out_table, firn_error *err)
 {
     if (name == NULL) {
-        return firn_sql_error(err, FIRN_INVALID, "a table is needed, not null");
+        return firn_sqlvalue_error(err, FIRN_INVALID, "a table is needed, not null");
     }
     int code = firn_sql_store_find_table(sql, name, out, out_table, err);
     if (code == FIRN_NOT_FOUND) { /* perhaps a table that only checkpoints have */
@@ -376,7 +377,7 @@ restore(sqlite3_context *ctx, int count, sqlite3_value **values)
     if (code == FIRN_OK) {
         code = reference != NULL
                    ? firn_store_restore(store->store, reference, &result, &err)
-                   : firn_sql_error(&err, FIRN_INVALID, "firn_restore needs a reference");
+                   : firn_sqlvalue_error(&err, FIRN_INVALID, "firn_restore needs a reference");
     }
     finish_restore(ctx, store, code, &result, &err);
 }

@@ -17,7 +17,9 @@
 #include "firn/firn.h"
 #include "firn/notice.h"
 #include "sql/sql.h"
+#include "sqlcreate/sqlcreate.h"
 #include "sqlparse/sqlparse.h"
+#include "sqlvalue/sqlvalue.h"
 
 /* ==== the connection ==== */
 
@@ -201,7 +203,6 @@ int firn_sql_code(int code);
 void firn_sql_fail(sqlite3_context *ctx, const firn_error *err);
 /* Sets zErrMsg; returns the code of SQLite, for the caller to return. */
 int firn_sql_fail_table(sqlite3_vtab *table, const firn_error *err);
-int firn_sql_no_memory(firn_error *err);
 /* Whether the connection was interrupted, for callbacks of scans: a callback's ctx is a struct that begins as
  * {.db = …}, and ends with firn_sql_ask_end. FIRN_CANCELLED, which fails as SQLite's own interrupts do. */
 struct firn_sql_asking {
@@ -210,156 +211,6 @@ struct firn_sql_asking {
 };
 int firn_sql_ask(void *ctx, const firn_progress *progress);
 void firn_sql_ask_end(struct firn_sql_asking *asking);
-/* Fills an error: for failures that are born in this room. Returns the code. */
-int firn_sql_error(firn_error *err, int code, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-
-/* ==== values (sql_value.c) ====
- *
- *     firn            SQLite, both ways          declared as           what else a column takes
- *     bool            INTEGER 0, 1               BOOLEAN               TEXT as firn_value_parse reads it
- *     i8 … i64        INTEGER                    TINYINT … BIGINT      REAL that is whole, TEXT that is a whole number
- *     u8 … u64        INTEGER; above 2^63 - 1    … UNSIGNED            the same
- *                     REAL, the nearest (as SQLite reads such literals)
- *     f32, f64        REAL; NaN is NULL          FLOAT, DOUBLE         INTEGER, TEXT
- *     decimal(p, 0)   INTEGER                    DECIMAL(p,0)          TEXT, REAL that is whole
- *     decimal(p, s)   REAL, the nearest; exact   DECIMAL(p,s)          INTEGER; TEXT exactly; REAL by its 15 digits
- *                     both ways up to 15 digits
- *     date            TEXT 2026-01-31            DATE TEXT             –
- *     timestamp       TEXT 2026-01-31 23:59:59.5 TIMESTAMP TEXT        date; T between date and time; Z
- *     text            TEXT                       TEXT                  INTEGER, REAL: their text
- *     uuid            TEXT, lower case           UUID TEXT             BLOB of 16 bytes
- *     blob            BLOB                       BLOB                  TEXT: its bytes
- *     vector(n)       BLOB, n f32 little endian  BLOB VECTOR(n)        TEXT [1.0,2.5]
- */
-
-/* Gives a value of a column to SQLite; copies bytes. `column`: type, scale (name and the rest may be unset). */
-void firn_sql_value_result(sqlite3_context *ctx, const firn_table_column *column, firn_value value);
-/* Gives a text, which may be empty; copies it. */
-void firn_sql_value_text(sqlite3_context *ctx, firn_slice text);
-/* A column of a batch, and what gives its values, which are not null, to SQLite: for types that are many, a shorter way than
- * firn_sql_value_result. */
-struct firn_sql_cell;
-struct firn_sql_dates;
-typedef void firn_sql_value_give(sqlite3_context *ctx, const struct firn_sql_cell *cell,
-                                 size_t row);
-struct firn_sql_cell {
-    firn_sql_value_give *give;
-    firn_scan_array array;
-    const firn_table_column *column;
-    union {
-        struct firn_sql_dates *dates; /* NULL: they are made each time */
-        struct firn_sql_texts *texts; /* NULL: texts are copied */
-    } made;
-    struct firn_sql_known *known; /* the cursor's own, with made.texts */
-    bool is_integer;              /* give does nothing else than sqlite3_result_int64 */
-    bool is_asked;                /* SQLite has asked for a value since this was seen last */
-};
-/* Sets what gives values of the cell's column, and is_integer. */
-void firn_sql_value_set_giver(struct firn_sql_cell *cell);
-firn_value firn_sql_value_of_array(const firn_scan_array *array, firn_type type, size_t row);
-
-/* What the types are shown as: each writes to `out`, without a NUL, and returns how much: 10, at most 26 and 36 characters. */
-size_t firn_sql_value_date(int64_t days, char *out);
-size_t firn_sql_value_timestamp(int64_t us, char *out);
-void firn_sql_value_uuid(const uint8_t *bytes, char *out);
-double firn_sql_value_decimal(int64_t units, uint32_t scale);
-bool firn_sql_value_is_utf8(const uint8_t *text, size_t size);
-
-/* The texts of dates (sql_dates.c), which are good until the table goes. NULL: no memory. */
-struct firn_sql_dates *firn_sql_dates_create(void);
-void firn_sql_dates_destroy(struct firn_sql_dates *dates);
-/* The text of a date, with a NUL after it; NULL: there is none yet. */
-const char *firn_sql_dates_find(const struct firn_sql_dates *dates, int64_t days);
-/* The same, made if there is none; NULL: the caller has to make it, each time. */
-const char *firn_sql_dates_make(struct firn_sql_dates *dates, int64_t days);
-
-/* Texts that come again and again (sql_texts.c), which are good until the table goes. */
-void firn_sql_texts_destroy(struct firn_sql_texts *texts);
-/* What a column knows of the texts of a batch, by their addresses. */
-enum { FIRN_SQL_KNOWN_BITS = 8 };
-struct firn_sql_known_text {
-    const uint8_t *data;
-    size_t size;
-    uint64_t batch;
-    const char *text; /* the kept one; NULL: it came once */
-};
-struct firn_sql_known {
-    uint64_t batch;
-    size_t misses;
-    struct firn_sql_known_text slots[1 << FIRN_SQL_KNOWN_BITS];
-};
-static inline struct firn_sql_known_text *
-firn_sql_texts_slot(struct firn_sql_known *known, firn_slice text)
-{
-    const uint64_t hash = (uint64_t)(uintptr_t)text.data * UINT64_C(0x9e3779b97f4a7c15);
-    return &known->slots[hash >> (64 - FIRN_SQL_KNOWN_BITS)];
-}
-/* The kept text with the same bytes and a NUL after them, for a text of the batch whose slot does not have it; NULL: the caller has
- * to copy it. */
-const char *firn_sql_texts_learn(struct firn_sql_texts *texts, struct firn_sql_known *known,
-                                 firn_slice text);
-/* For a cell whose column is set: cell->texts and cell->known, which is the caller's to free, if the column is of texts, and there is
- * memory. */
-void firn_sql_texts_open(struct firn_sql_table *table, struct firn_sql_cell *cell);
-/* The cell has another batch. Where knowing texts is not worth it, they are copied from now on: cell->give. */
-void firn_sql_texts_begin(struct firn_sql_cell *cell);
-
-/* Memory that values made of SQLite's refer to; zero it. One value at a time. */
-struct firn_sql_scratch {
-    void *memory; /* of firn_value_parse */
-    uint8_t bytes[64];
-};
-/* Makes a value for a column of one of SQLite's. Bytes are borrowed from `from` or `scratch`. FIRN_INVALID, FIRN_LIMIT with a
- * text that names the column. */
-int firn_sql_value(const firn_table_column *column, sqlite3_value *from,
-                   struct firn_sql_scratch *scratch, firn_value *out, firn_error *err);
-void firn_sql_value_deinit(struct firn_sql_scratch *scratch);
-/* What a parameter of any type says by itself: INTEGER i64, REAL f64, TEXT text, BLOB blob, NULL null. Borrowed. */
-firn_value firn_sql_value_any(sqlite3_value *from);
-/* The key as the blob of the hidden column firn_key, made of the values of the key's columns, and back. The blob is sqlite3_free'd. */
-int firn_sql_value_pack_key(const struct firn_sql_table *table, const firn_value *key,
-                            uint8_t **out, size_t *out_size, firn_error *err);
-int firn_sql_value_unpack_key(const struct firn_sql_table *table, firn_slice blob, firn_value *out,
-                              uint8_t **out_memory, firn_error *err);
-/* "DECIMAL(12,2)" and the like, as declared to SQLite. */
-void firn_sql_value_type(const firn_table_column *column, char out[48]);
-
-/* ==== statements that make and change tables (sql_create.c, sql_create_run.c) ==== */
-
-enum firn_sql_create_kind {
-    FIRN_SQL_CREATE_TABLE,
-    FIRN_SQL_CREATE_INDEX,
-    FIRN_SQL_CREATE_KEYSPACE,
-    FIRN_SQL_ADD_COLUMN,
-    FIRN_SQL_DROP_COLUMN,
-    FIRN_SQL_RENAME_COLUMN,
-    FIRN_SQL_DROP_TABLE,
-    FIRN_SQL_DROP_INDEX
-};
-
-/* What a statement says. */
-struct firn_sql_create {
-    enum firn_sql_create_kind kind;
-    bool may_exist; /* IF NOT EXISTS, IF EXISTS */
-    bool is_unique; /* the index */
-    char *store;    /* "app" of app.people; NULL */
-    char *table;    /* or keyspace */
-    char *name;     /* of the index, or the column */
-    char *new_name; /* of the column */
-    char *
-        definition; /* of a table, for firn_table_def_parse; of a column: the second one of a table */
-    char *columns[FIRN_TABLE_KEY_COLUMNS_MAX]; /* of the index */
-    size_t column_count;
-};
-
-/* Reads CREATE TABLE, CREATE [UNIQUE] INDEX, CREATE KEYSPACE, ALTER TABLE … ADD|DROP|RENAME COLUMN, DROP TABLE|INDEX.
- * FIRN_INVALID says what was not understood. */
-int firn_sql_create_parse(const char *text, struct firn_sql_create *out, firn_error *err);
-void firn_sql_create_deinit(struct firn_sql_create *create);
-/* Does it: commits of their own. */
-int firn_sql_create_run(const struct firn_sql_create *create, struct firn_sql_store *store,
-                        firn_error *err);
 
 /* ==== virtual tables over tables (sql_table.c) ==== */
 
@@ -408,8 +259,8 @@ struct firn_sql_table {
     sqlite3_vtab_cursor *spare;       /* of sql_cursor.c: one that may be used again */
     struct firn_sql_keep *keeps;      /* of sql_keep.c, as the next */
     uint64_t worthy[FIRN_SQL_KEEP_WORTHY];
-    struct firn_sql_dates *dates; /* NULL: none yet */
-    struct firn_sql_texts *texts; /* the same */
+    struct firn_sqlvalue_dates *dates; /* NULL: none yet */
+    struct firn_sqlvalue_texts *texts; /* the same */
 };
 
 /* Whether a column of a scan is still the one that SQLite was told of: not one that was dropped and made anew with another
@@ -465,21 +316,6 @@ int firn_sql_cursor_next(sqlite3_vtab_cursor *base);
 int firn_sql_cursor_eof(sqlite3_vtab_cursor *base);
 int firn_sql_cursor_column(sqlite3_vtab_cursor *base, sqlite3_context *ctx, int number);
 int firn_sql_cursor_rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *out);
-
-/* ==== rows of a table by some of its columns, in memory (sql_lookup.c) ==== */
-
-struct firn_sql_lookup;
-/* Reads a scan to its end. keys: places of the key's columns among those of the scan. *out is NULL if there are too many
- * rows. */
-int firn_sql_lookup_create(firn_scan *scan, const size_t *keys, size_t key_count,
-                           struct firn_sql_lookup **out, firn_error *err);
-void firn_sql_lookup_destroy(struct firn_sql_lookup *lookup);
-/* The number, from 1, of the first row with a key, whose values are of the columns' types and not null; 0: there is none. */
-size_t firn_sql_lookup_find(const struct firn_sql_lookup *lookup, const firn_value *key);
-/* The next row with the same key; 0: there is none. */
-size_t firn_sql_lookup_next(const struct firn_sql_lookup *lookup, size_t row);
-/* A value of a row, by the place of its column in the scan. Its bytes are owned by the lookup. */
-firn_value firn_sql_lookup_value(const struct firn_sql_lookup *lookup, size_t row, size_t place);
 
 /* ==== what SQLite wants of a table (sql_plan.c) ==== */
 
@@ -558,8 +394,8 @@ struct firn_sql_keep {
     size_t missed;      /* how often the lookup did not have a column that was asked for */
     bool has_no_lookup; /* the table is too large for one */
     bool is_empty;      /* the constants are true of no row */
-    struct firn_sql_lookup *lookup; /* NULL: not read yet */
-    int32_t *places;                /* of each column of the table in it; -1 */
+    struct firn_sqlvalue_lookup *lookup; /* NULL: not read yet */
+    int32_t *places;                     /* of each column of the table in it; -1 */
 };
 
 /* For xOpen and xClose: after the last one everything is given back. */
@@ -583,40 +419,6 @@ int firn_sql_keep_read(struct firn_sql_keep *keep, const struct firn_sql_table *
                        firn_error *err);
 /* Gives back what no cursor uses. */
 void firn_sql_keep_forget(struct firn_sql_table *table);
-
-/* ==== comparisons as ranges of values (sql_domain.c) ==== */
-
-/* What a constraint says of a column. */
-enum firn_sql_verdict {
-    FIRN_SQL_NOTHING,  /* true of no row */
-    FIRN_SQL_RANGE,    /* of values between two bounds */
-    FIRN_SQL_NOT_NULL, /* of all values */
-    FIRN_SQL_NULLS,    /* of null alone */
-    FIRN_SQL_BUT,      /* of all values but one (bounds.lower) */
-    FIRN_SQL_BUT_NULL, /* of all values but one, and of null */
-    FIRN_SQL_ANY,      /* of everything */
-    FIRN_SQL_UNKNOWN
-};
-
-struct firn_sql_bounds {
-    enum firn_sql_verdict verdict;
-    bool has_lower;
-    bool has_upper;
-    bool lower_exclusive;
-    bool upper_exclusive;
-    firn_value lower;
-    firn_value upper;
-};
-
-/* Bounds that a verdict needs no values for. */
-struct firn_sql_bounds firn_sql_domain_just(enum firn_sql_verdict verdict);
-/* Of which values a comparison (EQ, LT, LE, GT, GE) with an argument is true that is a number, or of a date or timestamp a text. The
- * column is of a type whose order is that of a whole number. */
-struct firn_sql_bounds firn_sql_domain_compare(const firn_table_column *column, int op,
-                                               sqlite3_value *argument);
-/* The one value that is equal to an argument, where that is simple: of integers. False: ask as above. */
-bool firn_sql_domain_find(const firn_table_column *column, sqlite3_value *argument,
-                          firn_value *out);
 
 /* ==== arguments as conditions (sql_filter.c) ==== */
 
@@ -698,7 +500,7 @@ struct firn_sql_cursor {
     firn_scan *scan;
     struct firn_sql_asking asking; /* while it reads */
     const firn_scan_batch *batch;
-    struct firn_sql_cell
+    struct firn_sqlvalue_cell
         *cells; /* of each column of the table, and hidden ones without a function */
     size_t batch_rows;
     size_t at;        /* in the batch, or of the rows that were kept */

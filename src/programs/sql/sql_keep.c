@@ -4,7 +4,7 @@
  *
  * A lookup in a store costs as much as dozens of rows of a scan, one by a range as thousands, a row by an index as dozens
  * again. A statement that has spent as much on lookups as reading the table once would cost gets the table read into memory
- * (sql_lookup.c). A correlated subquery opens its cursor anew for each row of the outer statement, so what was spent and read
+ * (sqlvalue_lookup.c). A correlated subquery opens its cursor anew for each row of the outer statement, so what was spent and read
  * belongs not to a cursor but to the table, until all cursors over the store are closed: the end of the statement, or of several.
  *
  * Lookups of one cursor by keys that ascend need no memory for that (sql_merge.c).
@@ -78,7 +78,7 @@ judge(struct firn_sql_table *table, const struct firn_sql_keep *keep)
 static void
 destroy(struct firn_sql_keep *keep)
 {
-    firn_sql_lookup_destroy(keep->lookup);
+    firn_sqlvalue_lookup_destroy(keep->lookup);
     sqlite3_free(keep->places);
     sqlite3_free(keep->plan);
     sqlite3_free(keep->constants);
@@ -118,7 +118,6 @@ firn_sql_keep_enter(struct firn_sql_store *store)
 void
 firn_sql_keep_leave(struct firn_sql_store *store)
 {
-    assert(store->cursor_count > 0);
     assert(store->cursor_count > 0);
     if (--store->cursor_count > 0 || store->keep_count == 0) {
         return;
@@ -241,7 +240,7 @@ firn_sql_keep_is_worth(struct firn_sql_keep *keep, struct firn_sql_table *table,
                        const struct firn_sql_plan *plan)
 {
     if (keep->lookup != NULL && keep->missed > MISSED_MAX && keep->users == 1) {
-        firn_sql_lookup_destroy(keep->lookup);
+        firn_sqlvalue_lookup_destroy(keep->lookup);
         keep->lookup = NULL;
         keep->missed = 0;
     }
@@ -342,7 +341,7 @@ firn_sql_keep_read(struct firn_sql_keep *keep, const struct firn_sql_table *tabl
     if (keep->places != NULL) {
         select = select_of(keep, table, keys, plan->used);
     }
-    int rc = select != NULL ? FIRN_OK : firn_sql_no_memory(err);
+    int rc = select != NULL ? FIRN_OK : firn_sqlvalue_no_memory(err);
     if (rc == FIRN_OK) {
         rc = firn_sql_filter_init_constant(&filter, table, plan, count, values, err);
     }
@@ -367,7 +366,8 @@ firn_sql_keep_read(struct firn_sql_keep *keep, const struct firn_sql_table *tabl
         assert(keep->places != NULL && keep->places[keys->columns[i]] >= 0);
         places[i] = (size_t)keep->places[keys->columns[i]];
     }
-    rc = rc == FIRN_OK ? firn_sql_lookup_create(scan, places, keys->count, &keep->lookup, err) : rc;
+    rc = rc == FIRN_OK ? firn_sqlvalue_lookup_create(scan, places, keys->count, &keep->lookup, err)
+                       : rc;
     keep->has_no_lookup = keep->lookup == NULL;
 out:
     firn_scan_close(scan);

@@ -78,7 +78,7 @@ open_keyspace(struct firn_sql_table *table, const struct firn_sql_connecting *in
                               &table->def, err);
     table->orders = rc == FIRN_OK ? sqlite3_malloc64(sizeof table->orders[0]) : NULL;
     if (rc == FIRN_OK && table->orders == NULL) {
-        return firn_sql_no_memory(err);
+        return firn_sqlvalue_no_memory(err);
     }
     if (rc == FIRN_OK) {
         table->orders[0] = (struct firn_sql_order){.is_unique = true, .count = 1, .columns = {KEY}};
@@ -177,7 +177,7 @@ get_one(struct cursor *cursor, firn_slice key, firn_error *err)
             : firn_snapshot_get(cursor->view.snapshot, table->keyspace, key, &value, &size, err);
     if (rc == FIRN_OK) {
         cursor->kept = make_entry(key, firn_bytes(value, size), 0);
-        rc = cursor->kept != NULL ? FIRN_OK : firn_sql_no_memory(err);
+        rc = cursor->kept != NULL ? FIRN_OK : firn_sqlvalue_no_memory(err);
     }
     firn_release(value);
     return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
@@ -208,12 +208,12 @@ walk_range(struct cursor *cursor, const struct firn_sql_filter *filter, firn_err
     if (filter->lower_count > 0) {
         options.lower = filter->lower_exclusive ? after(filter->lower[0].as.bytes, &lower)
                                                 : filter->lower[0].as.bytes;
-        rc = filter->lower_exclusive && lower == NULL ? firn_sql_no_memory(err) : rc;
+        rc = filter->lower_exclusive && lower == NULL ? firn_sqlvalue_no_memory(err) : rc;
     }
     if (filter->upper_count > 0) {
         options.upper = filter->upper_exclusive ? filter->upper[0].as.bytes
                                                 : after(filter->upper[0].as.bytes, &upper);
-        rc = !filter->upper_exclusive && upper == NULL ? firn_sql_no_memory(err) : rc;
+        rc = !filter->upper_exclusive && upper == NULL ? firn_sqlvalue_no_memory(err) : rc;
     }
     options.keys_only = (cursor->plan.used & ~UINT64_C(1)) == 0;
     options.snapshot = cursor->view.snapshot;
@@ -244,13 +244,13 @@ keep_rest(struct cursor *cursor, firn_error *err)
             make_entry(firn_cursor_key(cursor->walk), firn_cursor_value(cursor->walk),
                        firn_cursor_expires_ms(cursor->walk));
         if (entry == NULL) {
-            return firn_sql_no_memory(err);
+            return firn_sqlvalue_no_memory(err);
         }
         *end = entry;
         end = &entry->next;
         total += sizeof *entry + entry->key_size + entry->value_size;
         if (total > KEPT_BYTES_MAX) {
-            return firn_sql_error(
+            return firn_sqlvalue_error(
                 err, FIRN_LIMIT,
                 "a statement that reads '%s' has too many rows left to commit: reset it first",
                 table_of(cursor)->name);
@@ -363,7 +363,7 @@ static bool
 is_shown_as_text(const struct firn_sql_table *table, firn_slice value)
 {
     return !shows_blobs(table) && memchr(value.data, 0, value.size) == NULL &&
-           firn_sql_value_is_utf8(value.data, value.size);
+           firn_sqlvalue_is_utf8(value.data, value.size);
 }
 
 static int
@@ -447,13 +447,13 @@ read_entry(firn_txn *txn, firn_keyspace *keyspace, firn_slice key, struct entry 
     options.lower = key;
     options.upper = after(key, &memory);
     int rc = memory != NULL ? firn_txn_cursor_open(txn, keyspace, &options, &walk, err)
-                            : firn_sql_no_memory(err);
+                            : firn_sqlvalue_no_memory(err);
     rc = rc == FIRN_OK ? firn_cursor_first(walk, err) : rc;
     if (rc == FIRN_OK && !firn_cursor_valid(walk)) {
         rc = FIRN_NOT_FOUND;
     } else if (rc == FIRN_OK) {
         *out = make_entry(key, firn_cursor_value(walk), firn_cursor_expires_ms(walk));
-        rc = *out != NULL ? FIRN_OK : firn_sql_no_memory(err);
+        rc = *out != NULL ? FIRN_OK : firn_sqlvalue_no_memory(err);
     }
     firn_cursor_close(walk);
     sqlite3_free(memory);
@@ -472,7 +472,8 @@ check_absent(const struct firn_sql_table *table, firn_txn *txn, firn_slice key, 
     int rc = firn_txn_get(txn, table->keyspace, key, &value, &size, err);
     firn_release(value);
     if (rc == FIRN_OK) {
-        return firn_sql_error(err, FIRN_EXISTS, "UNIQUE constraint failed: %s.key", table->name);
+        return firn_sqlvalue_error(err, FIRN_EXISTS, "UNIQUE constraint failed: %s.key",
+                                   table->name);
     }
     return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
 }
@@ -486,8 +487,8 @@ take_expires(const struct firn_sql_table *table, sqlite3_value *value, uint64_t 
         return FIRN_OK;
     }
     if (sqlite3_value_numeric_type(value) != SQLITE_INTEGER || sqlite3_value_int64(value) <= 0) {
-        return firn_sql_error(err, FIRN_INVALID,
-                              "%s.expires is in milliseconds since 1970, or NULL", table->name);
+        return firn_sqlvalue_error(
+            err, FIRN_INVALID, "%s.expires is in milliseconds since 1970, or NULL", table->name);
     }
     *out = (uint64_t)sqlite3_value_int64(value);
     return FIRN_OK;
@@ -498,8 +499,8 @@ check_given(const struct firn_sql_table *table, sqlite3_value **columns, firn_er
 {
     for (int i = KEY; i <= VALUE; i++) {
         if (sqlite3_value_type(columns[i]) == SQLITE_NULL && !sqlite3_value_nochange(columns[i])) {
-            return firn_sql_error(err, FIRN_EXISTS, "NOT NULL constraint failed: %s.%s",
-                                  table->name, i == KEY ? "key" : "value");
+            return firn_sqlvalue_error(err, FIRN_EXISTS, "NOT NULL constraint failed: %s.%s",
+                                       table->name, i == KEY ? "key" : "value");
         }
     }
     return FIRN_OK;

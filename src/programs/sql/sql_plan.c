@@ -128,24 +128,24 @@ place_of(const struct firn_sql_table *table, uint32_t column, sqlite3_value *con
     }
     const firn_table_column_statistics *stats = table->stats->columns[column];
     const firn_table_column *definition = &table->def->columns[column];
-    struct firn_sql_scratch scratch = {.memory = NULL};
+    struct firn_sqlvalue_scratch scratch = {.memory = NULL};
     firn_value value;
     firn_error ignored;
     double at = -1;
     if (definition->type < FIRN_TYPE_TEXT &&
-        firn_sql_value(definition, constant, &scratch, &value, &ignored) == FIRN_OK) {
+        firn_sqlvalue_make(definition, constant, &scratch, &value, &ignored) == FIRN_OK) {
         double low = number_of(stats->smallest);
         double high = number_of(stats->largest);
         double number = number_of(value);
         if (definition->type == FIRN_TYPE_DECIMAL && value.type != FIRN_TYPE_DECIMAL) {
-            number /= firn_sql_value_decimal(1, definition->scale);
+            number /= firn_sqlvalue_decimal(1, definition->scale);
         }
         if (high > low && !firn_is_null(stats->smallest)) {
             at = (number - low) / (high - low);
             at = at < 0 ? 0 : at > 1 ? 1 : at;
         }
     }
-    firn_sql_value_deinit(&scratch);
+    firn_sqlvalue_deinit(&scratch);
     return at;
 }
 

@@ -91,8 +91,9 @@ read_definition(struct firn_sql_query *query, firn_table_def **out, firn_error *
     }
     if (code == FIRN_OK) {
         query->definition = sqlite3_mprintf("%s", text);
-        code = query->definition != NULL ? FIRN_OK
-                                         : firn_sql_error(err, FIRN_NO_MEMORY, "out of memory");
+        code = query->definition != NULL
+                   ? FIRN_OK
+                   : firn_sqlvalue_error(err, FIRN_NO_MEMORY, "out of memory");
     }
     firn_release(text);
     firn_sql_view_release(query->store, &view);

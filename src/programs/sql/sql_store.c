@@ -111,7 +111,7 @@ keep_text(char **member, const char *text, firn_error *err)
     assert(text != NULL);
     sqlite3_free(*member);
     *member = firn_sql_store_unquote(text);
-    return *member != NULL ? FIRN_OK : firn_sql_no_memory(err);
+    return *member != NULL ? FIRN_OK : firn_sqlvalue_no_memory(err);
 }
 
 static bool
@@ -140,14 +140,15 @@ read_option(struct options *options, const char *text, firn_error *err)
     if ((value = value_of(text, "memory")) != NULL) {
         long long number;
         if (!read_number(value, 1 << 20, &number) || number == 0) {
-            return firn_sql_error(err, FIRN_INVALID, "memory is a number of MiB, not %s", value);
+            return firn_sqlvalue_error(err, FIRN_INVALID, "memory is a number of MiB, not %s",
+                                       value);
         }
         options->memory_bytes = (uint64_t)number << 20;
     } else if ((value = value_of(text, "timeout")) != NULL) {
         long long number;
         if (!read_number(value, INT_MAX, &number)) {
-            return firn_sql_error(err, FIRN_INVALID, "timeout is a number of milliseconds, not %s",
-                                  value);
+            return firn_sqlvalue_error(err, FIRN_INVALID,
+                                       "timeout is a number of milliseconds, not %s", value);
         }
         options->timeout_ms = number;
     } else if ((value = value_of(text, "durability")) != NULL &&
@@ -160,7 +161,7 @@ read_option(struct options *options, const char *text, firn_error *err)
     } else if (sqlite3_stricmp(text, "blob") == 0) {
         options->blob = true;
     } else {
-        return firn_sql_error(
+        return firn_sqlvalue_error(
             err, FIRN_INVALID,
             "there is no option '%s': name=, prefix=, at=, timeout=, memory=, durability=os, "
             "read-only, create, blob",
@@ -201,8 +202,8 @@ open_store(const char *path, const struct options *options, firn_store **out, fi
     }
     int rc = firn_store_open(path, &given, out, err);
     if (rc == FIRN_NOT_FOUND && !options->create) {
-        return firn_sql_error(err, rc, "there is no store '%s'; the option 'create' makes one",
-                              path);
+        return firn_sqlvalue_error(err, rc, "there is no store '%s'; the option 'create' makes one",
+                                   path);
     }
     return rc;
 }
@@ -213,7 +214,7 @@ make_shared(const char *path, const struct options *options, struct firn_sql_sha
 {
     struct firn_sql_shared *shared = sqlite3_malloc64(sizeof *shared);
     if (shared == NULL) {
-        return firn_sql_no_memory(err);
+        return firn_sqlvalue_no_memory(err);
     }
     memset(shared, 0, sizeof *shared);
     int rc = open_store(path, options, &shared->store, err);
@@ -445,7 +446,7 @@ name_store(struct firn_sql_store *store, const char *path, struct options *optio
     if (name == NULL || prefix == NULL) {
         sqlite3_free(name);
         sqlite3_free(prefix);
-        return firn_sql_no_memory(err);
+        return firn_sqlvalue_no_memory(err);
     }
     sqlite3_free((void *)(uintptr_t)store->name);
     sqlite3_free((void *)(uintptr_t)store->prefix);
@@ -463,7 +464,7 @@ make_store(struct firn_sql *sql, const char *path, struct options *options,
     struct firn_sql_store *store = sqlite3_malloc64(sizeof *store);
     if (store == NULL) {
         release_shared(shared);
-        return firn_sql_no_memory(err);
+        return firn_sqlvalue_no_memory(err);
     }
     assert(shared != NULL);
     memset(store, 0, sizeof *store);
@@ -477,7 +478,7 @@ make_store(struct firn_sql *sql, const char *path, struct options *options,
     options->at = NULL;
     int rc = name_store(store, path, options, err);
     if (rc == FIRN_OK && store->path == NULL) {
-        rc = firn_sql_no_memory(err);
+        rc = firn_sqlvalue_no_memory(err);
     }
     if (rc == FIRN_OK && store->at != NULL) {
         firn_snapshot_options given = FIRN_SNAPSHOT_OPTIONS_INIT;
@@ -573,12 +574,14 @@ firn_sql_store_find(struct firn_sql *sql, const char *name, struct firn_sql_stor
     }
     if (*out == NULL) {
         return name == NULL
-                   ? firn_sql_error(err, FIRN_NOT_FOUND, "no store is attached: call firn_attach")
-                   : firn_sql_error(err, FIRN_NOT_FOUND, "no store '%s' is attached", name);
+                   ? firn_sqlvalue_error(err, FIRN_NOT_FOUND,
+                                         "no store is attached: call firn_attach")
+                   : firn_sqlvalue_error(err, FIRN_NOT_FOUND, "no store '%s' is attached", name);
     }
     if (name == NULL && count > 1) {
         *out = NULL;
-        return firn_sql_error(err, FIRN_NOT_FOUND, "%zu stores are attached: say which one", count);
+        return firn_sqlvalue_error(err, FIRN_NOT_FOUND, "%zu stores are attached: say which one",
+                                   count);
     }
     return FIRN_OK;
 }
@@ -624,7 +627,7 @@ firn_sql_store_find_table(struct firn_sql *sql, const char *name, struct firn_sq
             return FIRN_OK;
         }
     }
-    return firn_sql_error(err, FIRN_NOT_FOUND, "no table '%s' of an attached store", name);
+    return firn_sqlvalue_error(err, FIRN_NOT_FOUND, "no table '%s' of an attached store", name);
 }
 
 int
@@ -632,12 +635,12 @@ firn_sql_store_check_change(struct firn_sql_store *store, const char *what, firn
 {
     assert(what[0] != '\0');
     if (store->read_only) {
-        return firn_sql_error(
+        return firn_sqlvalue_error(
             err, FIRN_READ_ONLY, "cannot %s: the store '%s' %s", what, store->name,
             store->at != NULL ? "is attached at a checkpoint" : "is attached read-only");
     }
     if (sqlite3_get_autocommit(store->sql->db) == 0) {
-        return firn_sql_error(err, FIRN_MISUSE, "cannot %s inside of a transaction", what);
+        return firn_sqlvalue_error(err, FIRN_MISUSE, "cannot %s inside of a transaction", what);
     }
     return FIRN_OK;
 }

@@ -50,7 +50,7 @@ list_orders(struct firn_sql_table *table, firn_error *err)
     const firn_table_def *def = table->def;
     table->orders = sqlite3_malloc64((def->index_count + 1) * sizeof table->orders[0]);
     if (table->orders == NULL) {
-        return firn_sql_no_memory(err);
+        return firn_sqlvalue_no_memory(err);
     }
     table->order_count = def->index_count + 1;
     for (size_t i = 0; i < table->order_count; i++) {
@@ -169,7 +169,7 @@ declaration_of(const struct firn_sql_table *table)
     for (size_t i = 0; i < def->column_count; i++) {
         char type[48];
         bool is_key = table->identity != FIRN_SQL_BY_BLOB && i == key;
-        firn_sql_value_type(&def->columns[i], type);
+        firn_sqlvalue_type(&def->columns[i], type);
         sqlite3_str_appendall(text, i > 0 ? ", " : "");
         append_name(text, def, i);
         sqlite3_str_appendf(
@@ -270,9 +270,10 @@ firn_sql_table_check_column(const struct firn_sql_table *table, uint32_t number,
     firn_scan_column_at(scan, place, &column);
     return column.type == told->type && column.scale == told->scale
                ? FIRN_OK
-               : firn_sql_error(err, FIRN_INVALID,
-                                "column %s of the table '%s' was changed: run the statement again",
-                                told->name, table->table_name);
+               : firn_sqlvalue_error(
+                     err, FIRN_INVALID,
+                     "column %s of the table '%s' was changed: run the statement again", told->name,
+                     table->table_name);
 }
 
 int
@@ -302,8 +303,8 @@ firn_sql_table_disconnect(sqlite3_vtab *vtab)
     firn_release(table->def);
     firn_release(table->stats);
     firn_sql_update_deinit(table);
-    firn_sql_dates_destroy(table->dates);
-    firn_sql_texts_destroy(table->texts);
+    firn_sqlvalue_dates_destroy(table->dates);
+    firn_sqlvalue_texts_destroy(table->texts);
     sqlite3_free(table);
     return SQLITE_OK;
 }
@@ -314,13 +315,13 @@ take_arguments(struct firn_sql_table *table, const struct firn_sql_connecting *i
     assert(in->count >= 3);
     const char *const *arguments = in->arguments;
     if (in->count < 5) {
-        return firn_sql_error(err, FIRN_INVALID, "say which one: USING %s('STORE', 'NAME')",
-                              arguments[0]);
+        return firn_sqlvalue_error(err, FIRN_INVALID, "say which one: USING %s('STORE', 'NAME')",
+                                   arguments[0]);
     }
     for (int i = 5; i < in->count; i++) {
         /* Reading the schema of a database must not make a store. */
         if (sqlite3_stricmp(arguments[i], "create") == 0) {
-            return firn_sql_error(err, FIRN_INVALID, "the option 'create' is firn_attach's");
+            return firn_sqlvalue_error(err, FIRN_INVALID, "the option 'create' is firn_attach's");
         }
     }
     char *path = firn_sql_store_unquote(arguments[3]);
@@ -329,7 +330,7 @@ take_arguments(struct firn_sql_table *table, const struct firn_sql_connecting *i
     table->table_name = firn_sql_store_unquote(arguments[4]);
     int rc = FIRN_OK;
     if (path == NULL || table->schema == NULL || table->name == NULL || table->table_name == NULL) {
-        rc = firn_sql_no_memory(err);
+        rc = firn_sqlvalue_no_memory(err);
     }
     if (rc == FIRN_OK) {
         rc = firn_sql_store_open(in->sql, path, in->count - 5, arguments + 5, &table->store, err);

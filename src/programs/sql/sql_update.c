@@ -24,18 +24,18 @@ SQLITE_EXTENSION_INIT3
 
 /* What a row is written with, as long as the virtual table is connected. */
 struct firn_sql_writing {
-    size_t capacity;                  /* of columns */
-    firn_value *values;               /* that are given */
-    const char **names;               /* of their columns */
-    uint32_t *columns;                /* the same by number */
-    struct firn_sql_scratch *scratch; /* what they refer to */
+    size_t capacity;                       /* of columns */
+    firn_value *values;                    /* that are given */
+    const char **names;                    /* of their columns */
+    uint32_t *columns;                     /* the same by number */
+    struct firn_sqlvalue_scratch *scratch; /* what they refer to */
     size_t count;
     firn_row *row; /* that was there before */
     const char **all_names;
     /* The name of a row. */
     firn_value key[FIRN_TABLE_KEY_COLUMNS_MAX];
     uint8_t *key_memory;
-    struct firn_sql_scratch key_scratch;
+    struct firn_sqlvalue_scratch key_scratch;
 };
 
 struct update {
@@ -56,9 +56,9 @@ firn_sql_update_deinit(struct firn_sql_table *table)
         return;
     }
     for (size_t i = 0; i < writing->capacity && writing->scratch != NULL; i++) {
-        firn_sql_value_deinit(&writing->scratch[i]);
+        firn_sqlvalue_deinit(&writing->scratch[i]);
     }
-    firn_sql_value_deinit(&writing->key_scratch);
+    firn_sqlvalue_deinit(&writing->key_scratch);
     sqlite3_free(writing->values);
     sqlite3_free(writing->names);
     sqlite3_free(writing->columns);
@@ -77,7 +77,7 @@ make_writing(struct firn_sql_table *table, firn_error *err)
     size_t count = table->def->column_count;
     struct firn_sql_writing *writing = sqlite3_malloc64(sizeof *writing);
     if (writing == NULL) {
-        return firn_sql_no_memory(err);
+        return firn_sqlvalue_no_memory(err);
     }
     memset(writing, 0, sizeof *writing);
     table->writing = writing;
@@ -94,7 +94,7 @@ make_writing(struct firn_sql_table *table, firn_error *err)
     if (writing->values == NULL || writing->names == NULL || writing->columns == NULL ||
         writing->scratch == NULL || writing->all_names == NULL) {
         firn_sql_update_deinit(table);
-        return firn_sql_no_memory(err);
+        return firn_sqlvalue_no_memory(err);
     }
     for (size_t i = 0; i < count; i++) {
         writing->all_names[i] = table->def->columns[i].name;
@@ -115,14 +115,16 @@ take_key(struct update *update, sqlite3_value *id, firn_error *err)
         writing->key[0] = firn_i64(sqlite3_value_int64(id));
         return FIRN_OK;
     case FIRN_SQL_BY_COLUMN:
-        return firn_sql_value(column, id, &writing->key_scratch, &writing->key[0], err);
+        return firn_sqlvalue_make(column, id, &writing->key_scratch, &writing->key[0], err);
     case FIRN_SQL_BY_BLOB:
         break;
     }
     sqlite3_free(writing->key_memory);
     writing->key_memory = NULL;
-    return firn_sql_value_unpack_key(table, firn_sql_value_any(id).as.bytes, writing->key,
-                                     &writing->key_memory, err);
+    const struct firn_sqlvalue_key key = {table->table_name, table->def->columns,
+                                          table->orders[0].columns, table->orders[0].count};
+    return firn_sqlvalue_unpack_key(&key, firn_sqlvalue_any(id).as.bytes, writing->key,
+                                    &writing->key_memory, err);
 }
 
 static bool
@@ -194,8 +196,8 @@ static int
 refuse_null(const struct firn_sql_table *table, uint32_t column, firn_error *err)
 {
     assert(column < table->def->column_count);
-    return firn_sql_error(err, FIRN_EXISTS, "NOT NULL constraint failed: %s.%s", table->name,
-                          table->def->columns[column].name);
+    return firn_sqlvalue_error(err, FIRN_EXISTS, "NOT NULL constraint failed: %s.%s", table->name,
+                               table->def->columns[column].name);
 }
 
 /* The columns that an INSERT gives: those that are not NULL. */
@@ -220,7 +222,7 @@ take_inserted(struct update *update, sqlite3_value **values, sqlite3_value *rowi
             continue;
         }
         firn_value given;
-        int rc = firn_sql_value(column, value, &writing->scratch[i], &given, err);
+        int rc = firn_sqlvalue_make(column, value, &writing->scratch[i], &given, err);
         if (rc != FIRN_OK) {
             return rc;
         }
@@ -243,8 +245,8 @@ take_updated(struct update *update, sqlite3_value **values, sqlite3_value *id, b
         if (sqlite3_value_nochange(values[i])) {
             continue;
         }
-        int rc =
-            firn_sql_value(&table->def->columns[i], values[i], &writing->scratch[i], &given, err);
+        int rc = firn_sqlvalue_make(&table->def->columns[i], values[i], &writing->scratch[i],
+                                    &given, err);
         if (rc != FIRN_OK) {
             return rc;
         }
@@ -364,8 +366,8 @@ say_conflict(const struct update *update, size_t number, firn_error *err)
                             table->def->columns[order->columns[i]].name);
     }
     char *names = sqlite3_str_finish(text);
-    int rc = firn_sql_error(err, FIRN_EXISTS, "UNIQUE constraint failed: %s",
-                            names != NULL ? names : "");
+    int rc = firn_sqlvalue_error(err, FIRN_EXISTS, "UNIQUE constraint failed: %s",
+                                 names != NULL ? names : "");
     sqlite3_free(names);
     return rc;
 }

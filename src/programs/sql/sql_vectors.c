@@ -159,7 +159,7 @@ static int
 read_vector(sqlite3_value *from, float **out_numbers, size_t *out_count, firn_metric *out_metric,
             firn_error *err)
 {
-    struct firn_sql_scratch scratch = {.memory = NULL};
+    struct firn_sqlvalue_scratch scratch = {.memory = NULL};
     firn_table_column column = {.name = "vector", .type = FIRN_TYPE_VECTOR, .dimensions = 1};
     firn_value value = firn_null();
     firn_slice bytes;
@@ -170,17 +170,17 @@ read_vector(sqlite3_value *from, float **out_numbers, size_t *out_count, firn_me
         bytes = firn_bytes(sqlite3_value_blob(from), (size_t)sqlite3_value_bytes(from));
         *out_metric = metric_of(&bytes);
         if (bytes.size == 0 || bytes.size % 4 != 0 || firn_metric_name(*out_metric) == NULL) {
-            return firn_sql_error(err, FIRN_INVALID, "a blob of %zu bytes is no vector",
-                                  bytes.size);
+            return firn_sqlvalue_error(err, FIRN_INVALID, "a blob of %zu bytes is no vector",
+                                       bytes.size);
         }
     } else {
         const char *text = (const char *)sqlite3_value_text(from);
         for (size_t i = 0; text != NULL && text[i] != '\0'; i++) {
             column.dimensions += text[i] == ',';
         }
-        rc = firn_sql_value(&column, from, &scratch, &value, err);
+        rc = firn_sqlvalue_make(&column, from, &scratch, &value, err);
         if (rc == FIRN_OK && firn_is_null(value)) {
-            rc = firn_sql_error(err, FIRN_INVALID, "null is no vector");
+            rc = firn_sqlvalue_error(err, FIRN_INVALID, "null is no vector");
         }
         bytes = rc == FIRN_OK ? value.as.bytes : firn_bytes(NULL, 0);
     }
@@ -190,9 +190,9 @@ read_vector(sqlite3_value *from, float **out_numbers, size_t *out_count, firn_me
         *out_count = bytes.size / 4;
         *out_numbers = numbers;
     } else if (rc == FIRN_OK) {
-        rc = firn_sql_no_memory(err);
+        rc = firn_sqlvalue_no_memory(err);
     }
-    firn_sql_value_deinit(&scratch);
+    firn_sqlvalue_deinit(&scratch);
     return rc;
 }
 
@@ -235,12 +235,12 @@ firn_sql_vectors_search(const struct firn_sql_table *table, const struct firn_sq
     assert((number & IS_SEARCH) != 0);
     *out = NULL;
     if ((number & HAS_COUNT) == 0) {
-        return firn_sql_error(err, FIRN_INVALID,
-                              "say how many rows near to %s are wanted: AND k = N", column->name);
+        return firn_sqlvalue_error(
+            err, FIRN_INVALID, "say how many rows near to %s are wanted: AND k = N", column->name);
     }
     const sqlite3_int64 k = sqlite3_value_int64(values[1]);
     if (k < 0 || sqlite3_value_type(values[1]) != SQLITE_INTEGER) {
-        return firn_sql_error(err, FIRN_INVALID, "k is a number of rows, from 0");
+        return firn_sqlvalue_error(err, FIRN_INVALID, "k is a number of rows, from 0");
     }
     if (sqlite3_value_type(values[0]) == SQLITE_NULL) {
         return FIRN_OK; /* as every comparison with null */
@@ -289,8 +289,8 @@ read_metric(int count, sqlite3_value **values, int place, firn_metric *out, firn
     *out = (firn_metric)metric;
     return metric <= FIRN_METRIC_COSINE
                ? FIRN_OK
-               : firn_sql_error(err, FIRN_INVALID,
-                                "'%s' is no metric: there are l2, dot and cosine", name);
+               : firn_sqlvalue_error(err, FIRN_INVALID,
+                                     "'%s' is no metric: there are l2, dot and cosine", name);
 }
 
 /* firn_vector(VECTOR [, METRIC]) */
@@ -341,15 +341,15 @@ tell_distance(sqlite3_context *ctx, int count, sqlite3_value **values)
         metric = rc == FIRN_OK && own != FIRN_METRIC_COSINE ? own : metric;
         for (size_t k = 0; rc == FIRN_OK && k < counts[i]; k++) {
             if (!(numbers[i][k] - numbers[i][k] == 0)) {
-                rc = firn_sql_error(&err, FIRN_INVALID, "number %zu of a vector is not finite",
-                                    k + 1);
+                rc = firn_sqlvalue_error(&err, FIRN_INVALID, "number %zu of a vector is not finite",
+                                         k + 1);
             }
         }
     }
     rc = rc == FIRN_OK ? read_metric(count, values, 2, &metric, &err) : rc;
     if (rc == FIRN_OK && counts[0] != counts[1]) {
-        rc = firn_sql_error(&err, FIRN_INVALID, "a vector of %zu numbers and one of %zu", counts[0],
-                            counts[1]);
+        rc = firn_sqlvalue_error(&err, FIRN_INVALID, "a vector of %zu numbers and one of %zu",
+                                 counts[0], counts[1]);
     }
     if (rc == FIRN_OK) {
         sqlite3_result_double(ctx, firn_vector_distance(metric, numbers[0], numbers[1], counts[0]));

@@ -71,9 +71,9 @@ firn_sql_view_write(struct firn_sql_store *store, firn_txn **out, firn_error *er
     assert(store->sql->in_transaction);
     *out = NULL;
     if (store->read_only) {
-        return firn_sql_error(err, FIRN_READ_ONLY, "the store '%s' %s", store->name,
-                              store->at != NULL ? "is attached at a checkpoint"
-                                                : "is attached read-only");
+        return firn_sqlvalue_error(err, FIRN_READ_ONLY, "the store '%s' %s", store->name,
+                                   store->at != NULL ? "is attached at a checkpoint"
+                                                     : "is attached read-only");
     }
     int rc = store->txn == NULL ? begin_txn(store, err) : FIRN_OK;
     store->sql->joining = NULL;
@@ -196,8 +196,8 @@ firn_sql_view_savepoint(struct firn_sql *sql, int level, sqlite3_vtab *table)
     }
     if (sql->level_count == FIRN_SQL_LEVELS_MAX) {
         sql->unset_level = level + 1;
-        firn_sql_error(&err, FIRN_LIMIT, "more than %d savepoints in each other",
-                       FIRN_SQL_LEVELS_MAX);
+        firn_sqlvalue_error(&err, FIRN_LIMIT, "more than %d savepoints in each other",
+                            FIRN_SQL_LEVELS_MAX);
         return firn_sql_fail_table(table, &err);
     }
     size_t at = sql->level_count;
@@ -478,7 +478,7 @@ take_shot(struct firn_sql_store *store, struct firn_sql_view *out, firn_error *e
     if (store->shot == NULL) {
         struct firn_sql_shot *shot = sqlite3_malloc64(sizeof *shot);
         if (shot == NULL) {
-            return firn_sql_no_memory(err);
+            return firn_sqlvalue_no_memory(err);
         }
         memset(shot, 0, sizeof *shot);
         int rc = store->read_only ? firn_store_refresh(store->store, err) : FIRN_OK;

@@ -251,7 +251,7 @@ firn_query_open(struct firn_table *table, const struct firn_query_options *optio
         given.view = view;
     }
     FIRN_TRY(firn_rows_schema(table, view, &scan->schema, err));
-    FIRN_TRY(firn_query_plan_create(scan->schema, options, &scan->plan, err));
+    FIRN_TRY(firn_query_plan_open(table, scan->schema, options, &scan->plan, err));
     given.is_descending = scan->plan->is_descending;
     FIRN_TRY(open_input(scan, &given, view, err));
     FIRN_TRY(alloc_outputs(scan, err));
@@ -300,7 +300,7 @@ firn_query_close(struct firn_scan *scan)
     firn_free(scan->keys);
     firn_free(scan->results);
     firn_free(scan->batch.columns);
-    firn_query_plan_destroy(scan->plan);
+    firn_query_plan_close(scan->table, scan->plan);
     firn_schema_unref(scan->schema);
     firn_db_view_close(scan->own_view);
     firn_free(scan);

@@ -62,7 +62,9 @@ struct firn_query_value {
 };
 
 struct firn_query_plan {
-    const struct firn_schema *schema;
+    struct firn_rows_spare spare; /* first: while the table has it */
+    struct firn_schema *schema;   /* a reference */
+    char *text;                   /* of select, for the next scan; NULL: it is for this one alone */
     /* The columns of the table that are read, ascending by place, and their definitions for runs. */
     uint32_t *places;
     struct firn_column_def *columns;
@@ -87,11 +89,12 @@ struct firn_query_plan {
     struct firn_row_sort_key *sort; /* of each item of order */
     bool may_list;                  /* batches of few rows may be read as lists of them */
 };
-FIRN_MUST_CHECK int firn_query_plan_create(const struct firn_schema *schema,
-                                           const struct firn_query_options *options,
-                                           struct firn_query_plan **out, firn_error *err);
-/* NULL is fine. */
-void firn_query_plan_destroy(struct firn_query_plan *plan);
+/* Makes a plan, or takes the one that a scan of the same columns has left. */
+FIRN_MUST_CHECK int firn_query_plan_open(struct firn_table *table, struct firn_schema *schema,
+                                         const struct firn_query_options *options,
+                                         struct firn_query_plan **out, firn_error *err);
+/* Leaves the plan for the next scan of the table, if it may have the same one. NULL is fine. */
+void firn_query_plan_close(struct firn_table *table, struct firn_query_plan *plan);
 /* The plan's column of a place of the schema. Requires: the plan has it. */
 size_t firn_query_plan_find(const struct firn_query_plan *plan, uint32_t place);
 /* The expression that computes output i, for each row or for each group. */

@@ -8,7 +8,10 @@
  *
  * An item that is just a column is not computed: its values are used as they were read.
  *
- * Threads: a plan never changes after it was made.
+ * Programs ask for the same columns again and again, and for few rows the plan costs as much as reading them. So a scan that
+ * only selects leaves its plan with the table, where the next one finds it: one plan for each table, the last one.
+ *
+ * Threads: a plan never changes after it was made, but for is_descending when a scan takes it. One scan at a time has it.
  */
 #include "query/query_internal.h"
 
@@ -337,9 +340,38 @@ may_list(const struct firn_query_plan *plan)
     return has_values;
 }
 
-int
-firn_query_plan_create(const struct firn_schema *schema, const struct firn_query_options *options,
-                       struct firn_query_plan **out, firn_error *err)
+static void
+destroy_plan(struct firn_query_plan *plan)
+{
+    if (plan == NULL) {
+        return;
+    }
+    firn_expr_groups_deinit(&plan->groups);
+    firn_expr_where_deinit(&plan->split);
+    firn_expr_destroy(plan->where);
+    firn_expr_list_deinit(&plan->order);
+    firn_expr_list_deinit(&plan->group);
+    firn_expr_list_deinit(&plan->select);
+    firn_free(plan->places);
+    firn_free(plan->columns);
+    firn_free(plan->calls);
+    firn_free(plan->values);
+    firn_free(plan->outputs);
+    firn_free(plan->sort);
+    firn_free(plan->text);
+    firn_schema_unref(plan->schema);
+    firn_free(plan);
+}
+
+static void
+destroy_spare(struct firn_rows_spare *spare)
+{
+    destroy_plan((struct firn_query_plan *)spare);
+}
+
+static int
+create_plan(struct firn_schema *schema, const struct firn_query_options *options,
+            struct firn_query_plan **out, firn_error *err)
 {
     const struct firn_expr **exprs = NULL;
     int rc;
@@ -348,7 +380,9 @@ firn_query_plan_create(const struct firn_schema *schema, const struct firn_query
     if (plan == NULL) {
         return firn_error_no_memory(err, "a query");
     }
+    plan->spare.destroy = destroy_spare;
     plan->schema = schema;
+    firn_schema_ref(schema);
     FIRN_TRY(read_texts(plan, options, err));
     plan->is_grouped =
         options->group_by != NULL || has_aggregates(&plan->select) || has_aggregates(&plan->order);
@@ -379,29 +413,49 @@ firn_query_plan_create(const struct firn_schema *schema, const struct firn_query
     plan = NULL;
 out:
     firn_free(exprs);
-    firn_query_plan_destroy(plan);
+    destroy_plan(plan);
+    return rc;
+}
+
+/* Whether a plan depends on what is selected alone. */
+static bool
+is_plain(const struct firn_query_options *options)
+{
+    return options->select != NULL && options->where == NULL && options->group_by == NULL &&
+           options->order_by == NULL && options->parameter_count == 0 && !options->is_visited;
+}
+
+int
+firn_query_plan_open(struct firn_table *table, struct firn_schema *schema,
+                     const struct firn_query_options *options, struct firn_query_plan **out,
+                     firn_error *err)
+{
+    const bool may_share = is_plain(options);
+    if (may_share) {
+        struct firn_query_plan *plan = (struct firn_query_plan *)firn_rows_take_spare(table);
+        if (plan != NULL && plan->schema == schema && strcmp(plan->text, options->select) == 0) {
+            DCHECK(!plan->is_grouped && plan->order.count == 0);
+            plan->is_descending = options->is_descending;
+            *out = plan;
+            return FIRN_OK;
+        }
+        destroy_plan(plan);
+    }
+    int rc = create_plan(schema, options, out, err);
+    if (rc == FIRN_OK && may_share && !(*out)->is_grouped) {
+        (*out)->text = firn_strdup(options->select); /* without memory it is not left */
+    }
     return rc;
 }
 
 void
-firn_query_plan_destroy(struct firn_query_plan *plan)
+firn_query_plan_close(struct firn_table *table, struct firn_query_plan *plan)
 {
-    if (plan == NULL) {
-        return;
+    if (plan != NULL && plan->text != NULL) {
+        firn_rows_leave_spare(table, &plan->spare);
+    } else {
+        destroy_plan(plan);
     }
-    firn_expr_groups_deinit(&plan->groups);
-    firn_expr_where_deinit(&plan->split);
-    firn_expr_destroy(plan->where);
-    firn_expr_list_deinit(&plan->order);
-    firn_expr_list_deinit(&plan->group);
-    firn_expr_list_deinit(&plan->select);
-    firn_free(plan->places);
-    firn_free(plan->columns);
-    firn_free(plan->calls);
-    firn_free(plan->values);
-    firn_free(plan->outputs);
-    firn_free(plan->sort);
-    firn_free(plan);
 }
 
 size_t

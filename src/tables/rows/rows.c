@@ -121,6 +121,7 @@ destroy_table(void *object)
 {
     struct firn_table *table = object;
     DCHECK(table->indexes.size % sizeof(struct firn_rows_index) == 0);
+    firn_rows_leave_spare(table, NULL);
     firn_schema_unref(table->cached);
     firn_buf_deinit(&table->record);
     firn_buf_deinit(&table->indexes);
@@ -231,6 +232,22 @@ struct firn_db_keyspace *
 firn_rows_keyspace(const struct firn_table *table)
 {
     return table->rows;
+}
+
+struct firn_rows_spare *
+firn_rows_take_spare(struct firn_table *table)
+{
+    return atomic_exchange(&table->spare, NULL); /* pairs with leave */
+}
+
+void
+firn_rows_leave_spare(struct firn_table *table, struct firn_rows_spare *spare)
+{
+    DCHECK(spare == NULL || spare->destroy != NULL);
+    struct firn_rows_spare *before = atomic_exchange(&table->spare, spare); /* pairs with take */
+    if (before != NULL) {
+        before->destroy(before);
+    }
 }
 
 /* ---- schemas ---- */

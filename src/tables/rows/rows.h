@@ -48,6 +48,14 @@ FIRN_MUST_CHECK int firn_rows_drop(struct firn_db *db, const char *name, firn_er
 struct firn_db *firn_rows_db(const struct firn_table *table);
 const char *firn_rows_name(const struct firn_table *table);
 struct firn_db_keyspace *firn_rows_keyspace(const struct firn_table *table);
+/* What a reader of the table leaves for the next one: one thing for each table, which begins with this. */
+struct firn_rows_spare {
+    void (*destroy)(struct firn_rows_spare *spare);
+};
+/* The caller owns it; NULL: there is none. */
+struct firn_rows_spare *firn_rows_take_spare(struct firn_table *table);
+/* The table owns it, and destroys the one before. */
+void firn_rows_leave_spare(struct firn_table *table, struct firn_rows_spare *spare);
 /* The schema as a view (NULL: now) sees it; the caller must unref it. FIRN_NOT_FOUND: the view does not
  * have the table. */
 FIRN_MUST_CHECK int firn_rows_schema(struct firn_table *table, struct firn_db_view *view,

@@ -18,6 +18,8 @@ struct firn_table {
     struct firn_db_keyspace *schemas;
     uint8_t schema_key[FIRN_DB_SCHEMA_KEY_SIZE]; /* in schemas */
 
+    _Atomic(struct firn_rows_spare *) spare; /* NULL: there is none */
+
     struct firn_os_mutex mutex; /* rank TABLE; guards the rest */
     struct firn_schema *cached; /* the schema that was read last; NULL: none was */
     struct firn_buf record;     /* its record */

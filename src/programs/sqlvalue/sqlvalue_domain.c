@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * sql/sql_domain.c: a comparison as a range of values, for types whose order is that of a whole number.
+ * sqlvalue/sqlvalue_domain.c: a comparison as a range of values, for types whose order is that of a whole number.
  *
  * SQLite compares the values that it is shown. Integers, decimals, dates and timestamps are numbered in their order, and the
  * numbers are found at which the comparison becomes true, by halving: the first whose shown value is not below, and the first whose
  * shown value is above the argument. That is exact whatever the argument is: a REAL beside integers, '2026-01' beside dates, 12.345
  * beside decimal(8, 2). Whole numbers beside integers need no search.
  */
-#include "sql/sql_internal.h"
+#include "sqlvalue/sqlvalue.h"
 
 #include <assert.h>
 SQLITE_EXTENSION_INIT3
@@ -140,11 +140,11 @@ compare_shown(const struct domain *domain, uint64_t at, sqlite3_value *argument)
     int64_t number = number_at(domain, at);
     switch (domain->column->type) {
     case FIRN_TYPE_DATE:
-        return compare_text(text, firn_sql_value_date(number, text),
+        return compare_text(text, firn_sqlvalue_date(number, text),
                             (const char *)sqlite3_value_text(argument),
                             (size_t)sqlite3_value_bytes(argument));
     case FIRN_TYPE_TIMESTAMP:
-        return compare_text(text, firn_sql_value_timestamp(number, text),
+        return compare_text(text, firn_sqlvalue_timestamp(number, text),
                             (const char *)sqlite3_value_text(argument),
                             (size_t)sqlite3_value_bytes(argument));
     default:
@@ -154,7 +154,7 @@ compare_shown(const struct domain *domain, uint64_t at, sqlite3_value *argument)
     double real = is_real ? sqlite3_value_double(argument) : 0;
     int64_t whole = is_real ? 0 : sqlite3_value_int64(argument);
     if (domain->column->type == FIRN_TYPE_DECIMAL && domain->column->scale > 0) {
-        double shown = firn_sql_value_decimal(number, domain->column->scale);
+        double shown = firn_sqlvalue_decimal(number, domain->column->scale);
         return is_real ? compare_doubles(shown, real) : -compare_integer(whole, shown);
     }
     if (domain->column->type == FIRN_TYPE_U64 && at > INT64_MAX) {
@@ -207,29 +207,30 @@ find_first(const struct domain *domain, sqlite3_value *argument, bool is_above, 
     return true;
 }
 
-struct firn_sql_bounds
-firn_sql_domain_just(enum firn_sql_verdict verdict)
+struct firn_sqlvalue_bounds
+firn_sqlvalue_domain_just(enum firn_sqlvalue_verdict verdict)
 {
-    return (struct firn_sql_bounds){.verdict = verdict};
+    return (struct firn_sqlvalue_bounds){.verdict = verdict};
 }
 
 /* The values with numbers from `from` on and below `to`. */
-static struct firn_sql_bounds
+static struct firn_sqlvalue_bounds
 between(const struct domain *domain, bool has_from, uint64_t from, bool has_to, uint64_t to)
 {
-    struct firn_sql_bounds bounds = firn_sql_domain_just(FIRN_SQL_RANGE);
+    struct firn_sqlvalue_bounds bounds = firn_sqlvalue_domain_just(FIRN_SQLVALUE_RANGE);
     if (!has_from || (has_to && from >= to)) {
-        return firn_sql_domain_just(FIRN_SQL_NOTHING);
+        return firn_sqlvalue_domain_just(FIRN_SQLVALUE_NOTHING);
     }
     bounds.has_lower = from > 0;
     bounds.lower = value_at(domain, from);
     bounds.has_upper = has_to;
     bounds.upper = value_at(domain, has_to ? to - 1 : domain->max);
-    return bounds.has_lower || bounds.has_upper ? bounds : firn_sql_domain_just(FIRN_SQL_NOT_NULL);
+    return bounds.has_lower || bounds.has_upper ? bounds
+                                                : firn_sqlvalue_domain_just(FIRN_SQLVALUE_NOT_NULL);
 }
 
-struct firn_sql_bounds
-firn_sql_domain_compare(const firn_table_column *column, int op, sqlite3_value *argument)
+struct firn_sqlvalue_bounds
+firn_sqlvalue_domain_compare(const firn_table_column *column, int op, sqlite3_value *argument)
 {
     assert(column != NULL && argument != NULL);
     const struct domain domain = domain_of(column);
@@ -241,10 +242,10 @@ firn_sql_domain_compare(const firn_table_column *column, int op, sqlite3_value *
     case SQLITE_INDEX_CONSTRAINT_EQ:
         has_from = find_first(&domain, argument, false, &from);
         has_to = find_first(&domain, argument, true, &to);
-        struct firn_sql_bounds bounds = between(&domain, has_from, from, has_to, to);
-        if (bounds.verdict == FIRN_SQL_RANGE || bounds.verdict == FIRN_SQL_NOT_NULL) {
+        struct firn_sqlvalue_bounds bounds = between(&domain, has_from, from, has_to, to);
+        if (bounds.verdict == FIRN_SQLVALUE_RANGE || bounds.verdict == FIRN_SQLVALUE_NOT_NULL) {
             /* Both ends, also where they are the ends of the type. */
-            bounds.verdict = FIRN_SQL_RANGE;
+            bounds.verdict = FIRN_SQLVALUE_RANGE;
             bounds.lower = value_at(&domain, from);
             bounds.upper = value_at(&domain, has_to ? to - 1 : domain.max);
             bounds.has_lower = bounds.has_upper = true;
@@ -267,7 +268,7 @@ firn_sql_domain_compare(const firn_table_column *column, int op, sqlite3_value *
 }
 
 bool
-firn_sql_domain_find(const firn_table_column *column, sqlite3_value *argument, firn_value *out)
+firn_sqlvalue_domain_find(const firn_table_column *column, sqlite3_value *argument, firn_value *out)
 {
     const bool is_integer = column->type >= FIRN_TYPE_I8 && column->type <= FIRN_TYPE_U64;
     if (!is_integer || sqlite3_value_type(argument) != SQLITE_INTEGER) {

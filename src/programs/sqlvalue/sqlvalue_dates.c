@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * sql/sql_dates.c: the texts of dates, made once for each day.
+ * sqlvalue/sqlvalue_dates.c: the texts of dates, made once for each day.
  *
  * SQLite is shown a date as text. It copies a text that it is given, unless it may count on it for as long as the statement
  * runs; a batch of a scan is gone with the next one. But there are few dates, so their texts are kept as long as the virtual
@@ -15,7 +15,7 @@
  *
  * Locking: under the mutex of the connection.
  */
-#include "sql/sql_internal.h"
+#include "sqlvalue/sqlvalue.h"
 
 #include <assert.h>
 SQLITE_EXTENSION_INIT3
@@ -27,14 +27,14 @@ enum {
     TEXT_SIZE = 10
 };
 
-struct firn_sql_dates {
+struct firn_sqlvalue_dates {
     char (*pieces[PIECES])[TEXT_SIZE + 2]; /* of days from DAY_FIRST on; "" until it is asked for */
 };
 
-struct firn_sql_dates *
-firn_sql_dates_create(void)
+struct firn_sqlvalue_dates *
+firn_sqlvalue_dates_create(void)
 {
-    struct firn_sql_dates *dates = sqlite3_malloc64(sizeof *dates);
+    struct firn_sqlvalue_dates *dates = sqlite3_malloc64(sizeof *dates);
     if (dates != NULL) {
         memset(dates, 0, sizeof *dates);
     }
@@ -42,7 +42,7 @@ firn_sql_dates_create(void)
 }
 
 void
-firn_sql_dates_destroy(struct firn_sql_dates *dates)
+firn_sqlvalue_dates_destroy(struct firn_sqlvalue_dates *dates)
 {
     for (size_t i = 0; dates != NULL && i < PIECES; i++) {
         sqlite3_free(dates->pieces[i]);
@@ -57,7 +57,7 @@ place_of(int64_t days)
 }
 
 const char *
-firn_sql_dates_find(const struct firn_sql_dates *dates, int64_t days)
+firn_sqlvalue_dates_find(const struct firn_sqlvalue_dates *dates, int64_t days)
 {
     const uint64_t at = place_of(days);
     if (at >= (uint64_t)PIECES * DAYS_PER_PIECE || dates->pieces[at / DAYS_PER_PIECE] == NULL) {
@@ -68,7 +68,7 @@ firn_sql_dates_find(const struct firn_sql_dates *dates, int64_t days)
 }
 
 const char *
-firn_sql_dates_make(struct firn_sql_dates *dates, int64_t days)
+firn_sqlvalue_dates_make(struct firn_sqlvalue_dates *dates, int64_t days)
 {
     const uint64_t at = place_of(days);
     if (at >= (uint64_t)PIECES * DAYS_PER_PIECE) {
@@ -84,7 +84,7 @@ firn_sql_dates_make(struct firn_sql_dates *dates, int64_t days)
     }
     char *text = (*piece)[at % DAYS_PER_PIECE];
     if (text[0] == '\0') {
-        size_t size = firn_sql_value_date(days, text);
+        size_t size = firn_sqlvalue_date(days, text);
         assert(size == TEXT_SIZE);
         text[size] = '\0';
     }

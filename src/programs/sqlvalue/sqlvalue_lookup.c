@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * sql/sql_lookup.c: rows of a table by values of some columns, in memory: what a join asks for again and again.
+ * sqlvalue/sqlvalue_lookup.c: rows of a table by values of some columns, in memory: what a join asks for again and again.
  *
  * SQLite joins by loops: for each row of one table it looks up rows of the other by an equality. A lookup in a store finds
  * its way through blocks each time and costs as much as scanning dozens of rows by their key, or a thousand by a range. So a
@@ -18,7 +18,7 @@
  *
  * Limits: 256 MiB for a cursor's table; if that is not enough, lookups go on as before.
  */
-#include "sql/sql_internal.h"
+#include "sqlvalue/sqlvalue.h"
 
 #include <assert.h>
 SQLITE_EXTENSION_INIT3
@@ -44,7 +44,7 @@ struct column {
     uint8_t *nulls; /* 1 for each null; NULL: there is none yet */
 };
 
-struct firn_sql_lookup {
+struct firn_sqlvalue_lookup {
     size_t width;
     struct column *columns;
     uint64_t *cells; /* `width` of each row */
@@ -62,7 +62,7 @@ struct firn_sql_lookup {
 };
 
 void
-firn_sql_lookup_destroy(struct firn_sql_lookup *lookup)
+firn_sqlvalue_lookup_destroy(struct firn_sqlvalue_lookup *lookup)
 {
     if (lookup == NULL) {
         return;
@@ -97,13 +97,13 @@ text_of(uint64_t cell)
 }
 
 static uint64_t
-cell_at(const struct firn_sql_lookup *lookup, size_t row, size_t place)
+cell_at(const struct firn_sqlvalue_lookup *lookup, size_t row, size_t place)
 {
     return lookup->cells[(row - 1) * lookup->width + place];
 }
 
 firn_value
-firn_sql_lookup_value(const struct firn_sql_lookup *lookup, size_t row, size_t place)
+firn_sqlvalue_lookup_value(const struct firn_sqlvalue_lookup *lookup, size_t row, size_t place)
 {
     const struct column *column = &lookup->columns[place];
     assert(row > 0 && row <= lookup->count && place < lookup->width);
@@ -152,7 +152,7 @@ cell_of(const firn_value *value)
 }
 
 static size_t
-slot_of_row(const struct firn_sql_lookup *lookup, size_t row)
+slot_of_row(const struct firn_sqlvalue_lookup *lookup, size_t row)
 {
     uint64_t hash = 0;
     for (size_t i = 0; i < lookup->key_count; i++) {
@@ -165,7 +165,7 @@ slot_of_row(const struct firn_sql_lookup *lookup, size_t row)
 }
 
 static bool
-has_key(const struct firn_sql_lookup *lookup, size_t row, const firn_value *key)
+has_key(const struct firn_sqlvalue_lookup *lookup, size_t row, const firn_value *key)
 {
     for (size_t i = 0; i < lookup->key_count; i++) {
         const struct column *column = &lookup->columns[lookup->keys[i]];
@@ -184,7 +184,7 @@ has_key(const struct firn_sql_lookup *lookup, size_t row, const firn_value *key)
 }
 
 size_t
-firn_sql_lookup_find(const struct firn_sql_lookup *lookup, const firn_value *key)
+firn_sqlvalue_lookup_find(const struct firn_sqlvalue_lookup *lookup, const firn_value *key)
 {
     uint64_t hash = 0;
     assert(lookup->slots != NULL);
@@ -207,7 +207,7 @@ firn_sql_lookup_find(const struct firn_sql_lookup *lookup, const firn_value *key
 }
 
 size_t
-firn_sql_lookup_next(const struct firn_sql_lookup *lookup, size_t row)
+firn_sqlvalue_lookup_next(const struct firn_sqlvalue_lookup *lookup, size_t row)
 {
     assert(row >= 1);
     assert(row > 0 && row <= lookup->count);
@@ -217,7 +217,7 @@ firn_sql_lookup_next(const struct firn_sql_lookup *lookup, size_t row)
 /* ---- making it ---- */
 
 static void *
-take_bytes(struct firn_sql_lookup *lookup, size_t size)
+take_bytes(struct firn_sqlvalue_lookup *lookup, size_t size)
 {
     struct block *block = lookup->blocks;
     size = (size + 7) & ~(size_t)7;
@@ -236,7 +236,7 @@ take_bytes(struct firn_sql_lookup *lookup, size_t size)
 }
 
 static bool
-make_room(struct firn_sql_lookup *lookup, size_t more)
+make_room(struct firn_sqlvalue_lookup *lookup, size_t more)
 {
     if (lookup->capacity - lookup->count >= more) {
         return true;
@@ -269,7 +269,7 @@ is_valid(const firn_scan_array *array, size_t row)
 }
 
 static bool
-add_nulls(struct firn_sql_lookup *lookup, struct column *column, const firn_scan_array *array,
+add_nulls(struct firn_sqlvalue_lookup *lookup, struct column *column, const firn_scan_array *array,
           size_t count)
 {
     if (column->nulls == NULL && array->valid == NULL) {
@@ -289,7 +289,7 @@ add_nulls(struct firn_sql_lookup *lookup, struct column *column, const firn_scan
 }
 
 static bool
-add_texts(struct firn_sql_lookup *lookup, uint64_t *cells, const firn_scan_array *array,
+add_texts(struct firn_sqlvalue_lookup *lookup, uint64_t *cells, const firn_scan_array *array,
           size_t count)
 {
     for (size_t i = 0; i < count; i++) {
@@ -308,7 +308,7 @@ add_texts(struct firn_sql_lookup *lookup, uint64_t *cells, const firn_scan_array
 }
 
 static int
-add_batch(struct firn_sql_lookup *lookup, const firn_scan_batch *batch, firn_error *err)
+add_batch(struct firn_sqlvalue_lookup *lookup, const firn_scan_batch *batch, firn_error *err)
 {
     size_t count = firn_scan_batch_rows(batch);
     bool is_fine = make_room(lookup, count);
@@ -335,14 +335,14 @@ add_batch(struct firn_sql_lookup *lookup, const firn_scan_batch *batch, firn_err
         }
     }
     if (!is_fine) {
-        return firn_sql_no_memory(err);
+        return firn_sqlvalue_no_memory(err);
     }
     lookup->count += count;
     return FIRN_OK;
 }
 
 static bool
-has_null_key(const struct firn_sql_lookup *lookup, size_t row)
+has_null_key(const struct firn_sqlvalue_lookup *lookup, size_t row)
 {
     for (size_t i = 0; i < lookup->key_count; i++) {
         const uint8_t *nulls = lookup->columns[lookup->keys[i]].nulls;
@@ -355,7 +355,7 @@ has_null_key(const struct firn_sql_lookup *lookup, size_t row)
 
 /* Whether the key is a number, and numbers lie so close together that each can have a slot of its own. */
 static bool
-find_range(struct firn_sql_lookup *lookup, uint64_t *out_slots)
+find_range(struct firn_sqlvalue_lookup *lookup, uint64_t *out_slots)
 {
     const size_t place = lookup->key_count == 1 ? lookup->keys[0] : 0;
     const struct column *column = &lookup->columns[place];
@@ -380,7 +380,7 @@ find_range(struct firn_sql_lookup *lookup, uint64_t *out_slots)
 }
 
 static bool
-has_same_key(const struct firn_sql_lookup *lookup, size_t a, size_t b)
+has_same_key(const struct firn_sqlvalue_lookup *lookup, size_t a, size_t b)
 {
     for (size_t i = 0; i < lookup->key_count; i++) {
         const size_t place = lookup->keys[i];
@@ -400,7 +400,7 @@ has_same_key(const struct firn_sql_lookup *lookup, size_t a, size_t b)
 
 /* The slot of a row's key, which may be empty. */
 static size_t
-take_slot(const struct firn_sql_lookup *lookup, size_t row)
+take_slot(const struct firn_sqlvalue_lookup *lookup, size_t row)
 {
     if (lookup->is_dense) {
         return (size_t)(cell_at(lookup, row, lookup->keys[0]) - lookup->first);
@@ -414,7 +414,7 @@ take_slot(const struct firn_sql_lookup *lookup, size_t row)
 
 /* From the last row to the first, so that lists are in the order of rows. */
 static int
-index_rows(struct firn_sql_lookup *lookup, firn_error *err)
+index_rows(struct firn_sqlvalue_lookup *lookup, firn_error *err)
 {
     uint64_t slots = 16; /* a power of two, unless keys are dense */
     lookup->is_dense = find_range(lookup, &slots);
@@ -424,7 +424,7 @@ index_rows(struct firn_sql_lookup *lookup, firn_error *err)
     lookup->slots = sqlite3_malloc64(slots * sizeof lookup->slots[0]);
     lookup->next = sqlite3_malloc64((lookup->count + 1) * sizeof lookup->next[0]);
     if (lookup->slots == NULL || lookup->next == NULL) {
-        return firn_sql_no_memory(err);
+        return firn_sqlvalue_no_memory(err);
     }
     memset(lookup->slots, 0, slots * sizeof lookup->slots[0]);
     lookup->slot_mask = slots - 1;
@@ -441,7 +441,7 @@ index_rows(struct firn_sql_lookup *lookup, firn_error *err)
 }
 
 static int
-read_scan(struct firn_sql_lookup *lookup, firn_scan *scan, bool *out_fits, firn_error *err)
+read_scan(struct firn_sqlvalue_lookup *lookup, firn_scan *scan, bool *out_fits, firn_error *err)
 {
     const firn_scan_batch *batch = NULL;
     for (size_t i = 0; i < lookup->width; i++) {
@@ -460,16 +460,15 @@ read_scan(struct firn_sql_lookup *lookup, firn_scan *scan, bool *out_fits, firn_
 }
 
 int
-firn_sql_lookup_create(firn_scan *scan, const size_t *keys, size_t key_count,
-                       struct firn_sql_lookup **out, firn_error *err)
+firn_sqlvalue_lookup_create(firn_scan *scan, const size_t *keys, size_t key_count,
+                            struct firn_sqlvalue_lookup **out, firn_error *err)
 {
     assert(key_count <= FIRN_TABLE_KEY_COLUMNS_MAX);
     bool fits = false;
-    struct firn_sql_lookup *lookup = sqlite3_malloc64(sizeof *lookup);
+    struct firn_sqlvalue_lookup *lookup = sqlite3_malloc64(sizeof *lookup);
     *out = NULL;
-    assert(key_count <= FIRN_TABLE_KEY_COLUMNS_MAX);
     if (lookup == NULL) {
-        return firn_sql_no_memory(err);
+        return firn_sqlvalue_no_memory(err);
     }
     memset(lookup, 0, sizeof *lookup);
     lookup->width = firn_scan_column_count(scan);
@@ -478,14 +477,14 @@ firn_sql_lookup_create(firn_scan *scan, const size_t *keys, size_t key_count,
     lookup->columns = sqlite3_malloc64(lookup->width * sizeof lookup->columns[0]);
     int rc = FIRN_OK;
     if (lookup->columns == NULL) {
-        rc = firn_sql_no_memory(err);
+        rc = firn_sqlvalue_no_memory(err);
     } else {
         memset(lookup->columns, 0, lookup->width * sizeof lookup->columns[0]);
         rc = read_scan(lookup, scan, &fits, err);
     }
     rc = rc == FIRN_OK && fits ? index_rows(lookup, err) : rc;
     if (rc != FIRN_OK || !fits) {
-        firn_sql_lookup_destroy(lookup);
+        firn_sqlvalue_lookup_destroy(lookup);
         return rc;
     }
     *out = lookup;

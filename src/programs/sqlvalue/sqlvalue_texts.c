@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * sql/sql_texts.c: texts that come again and again, made once.
+ * sqlvalue/sqlvalue_texts.c: texts that come again and again, made once.
  *
  * SQLite copies a text that it is given, unless it may count on it for as long as the statement runs; a batch of a scan is
  * gone with the next one. But a column whose values are few, a status or a country, has the same texts in every batch. Such
  * texts are kept as long as the virtual table is there, which every statement that uses it holds, and SQLite is given their
- * addresses (as sql_dates.c does it).
+ * addresses (as sqlvalue_dates.c does it).
  *
  * A scan shows the values of a dictionary where they lie, so within one batch equal addresses are equal texts: a column of a
  * cursor knows by the address which kept text is meant, and compares no bytes. It forgets what it knows with each batch. A
@@ -21,7 +21,7 @@
  *
  * Locking: under the mutex of the connection.
  */
-#include "sql/sql_internal.h"
+#include "sqlvalue/sqlvalue.h"
 
 #include <assert.h>
 SQLITE_EXTENSION_INIT3
@@ -40,16 +40,16 @@ struct piece {
     char bytes[PIECE_SIZE];
 };
 
-struct firn_sql_texts {
+struct firn_sqlvalue_texts {
     struct piece *pieces; /* the first one has room */
     size_t count;
     const char *places[PLACES]; /* by their hash; NULL: empty */
 };
 
-static struct firn_sql_texts *
+static struct firn_sqlvalue_texts *
 create(void)
 {
-    struct firn_sql_texts *texts = sqlite3_malloc64(sizeof *texts);
+    struct firn_sqlvalue_texts *texts = sqlite3_malloc64(sizeof *texts);
     if (texts != NULL) {
         memset(texts, 0, sizeof *texts);
     }
@@ -57,7 +57,7 @@ create(void)
 }
 
 void
-firn_sql_texts_destroy(struct firn_sql_texts *texts)
+firn_sqlvalue_texts_destroy(struct firn_sqlvalue_texts *texts)
 {
     while (texts != NULL && texts->pieces != NULL) {
         struct piece *next = texts->pieces->next;
@@ -68,7 +68,7 @@ firn_sql_texts_destroy(struct firn_sql_texts *texts)
 }
 
 static const char *
-keep_text(struct firn_sql_texts *texts, firn_slice text)
+keep_text(struct firn_sqlvalue_texts *texts, firn_slice text)
 {
     struct piece *piece = texts->pieces;
     if (texts->count == TEXTS_MAX) {
@@ -94,7 +94,7 @@ keep_text(struct firn_sql_texts *texts, firn_slice text)
 
 /* The kept text with the same bytes, which is made if it is new; NULL: there is no room, or no memory. */
 static const char *
-find_text(struct firn_sql_texts *texts, firn_slice text)
+find_text(struct firn_sqlvalue_texts *texts, firn_slice text)
 {
     assert(text.size > 0 && text.size <= TEXT_SIZE_MAX);
     uint32_t hash = 2166136261U; /* FNV-1a */
@@ -113,31 +113,32 @@ find_text(struct firn_sql_texts *texts, firn_slice text)
 }
 
 static bool
-is_full(const struct firn_sql_known *known)
+is_full(const struct firn_sqlvalue_known *known)
 {
     assert(known->batch > 0); /* (I2): slots are zeroed */
     return known->misses >= MISSES_MAX;
 }
 
 /* The neighbour of a slot takes what collides with it. */
-static struct firn_sql_known_text *
-neighbour_of(struct firn_sql_known *known, struct firn_sql_known_text *slot)
+static struct firn_sqlvalue_known_text *
+neighbour_of(struct firn_sqlvalue_known *known, struct firn_sqlvalue_known_text *slot)
 {
     assert(slot >= known->slots);
     return &known->slots[(size_t)(slot - known->slots) ^ 1];
 }
 
 static bool
-is_known(const struct firn_sql_known *known, const struct firn_sql_known_text *slot,
+is_known(const struct firn_sqlvalue_known *known, const struct firn_sqlvalue_known_text *slot,
          firn_slice text)
 {
     return slot->data == text.data && slot->size == text.size && slot->batch == known->batch;
 }
 
 const char *
-firn_sql_texts_learn(struct firn_sql_texts *texts, struct firn_sql_known *known, firn_slice text)
+firn_sqlvalue_texts_learn(struct firn_sqlvalue_texts *texts, struct firn_sqlvalue_known *known,
+                          firn_slice text)
 {
-    struct firn_sql_known_text *slot = firn_sql_texts_slot(known, text);
+    struct firn_sqlvalue_known_text *slot = firn_sqlvalue_texts_slot(known, text);
     if (is_full(known) || text.size == 0 || text.size > TEXT_SIZE_MAX) {
         return NULL;
     }
@@ -146,7 +147,7 @@ firn_sql_texts_learn(struct firn_sql_texts *texts, struct firn_sql_known *known,
     }
     if (!is_known(known, slot, text)) {
         known->misses++;
-        *slot = (struct firn_sql_known_text){text.data, text.size, known->batch, NULL};
+        *slot = (struct firn_sqlvalue_known_text){text.data, text.size, known->batch, NULL};
         return NULL; /* the first time it is copied: it may be the last one, too */
     }
     if (slot->text == NULL && memchr(text.data, 0, text.size) == NULL) {
@@ -159,24 +160,24 @@ firn_sql_texts_learn(struct firn_sql_texts *texts, struct firn_sql_known *known,
 /* ---- columns ---- */
 
 void
-firn_sql_texts_open(struct firn_sql_table *table, struct firn_sql_cell *cell)
+firn_sqlvalue_texts_open(struct firn_sqlvalue_texts **texts, struct firn_sqlvalue_cell *cell)
 {
     assert(cell->known == NULL);
     if (cell->column->type != FIRN_TYPE_TEXT) {
         return;
     }
-    if (table->texts == NULL) {
-        table->texts = create();
+    if (*texts == NULL) {
+        *texts = create();
     }
-    cell->made.texts = table->texts;
-    cell->known = table->texts != NULL ? sqlite3_malloc64(sizeof *cell->known) : NULL;
+    cell->made.texts = *texts;
+    cell->known = *texts != NULL ? sqlite3_malloc64(sizeof *cell->known) : NULL;
     if (cell->known != NULL) {
         memset(cell->known, 0, sizeof *cell->known);
     }
 }
 
 void
-firn_sql_texts_begin(struct firn_sql_cell *cell)
+firn_sqlvalue_texts_begin(struct firn_sqlvalue_cell *cell)
 {
     if (cell->known == NULL) {
         return;
@@ -184,7 +185,7 @@ firn_sql_texts_begin(struct firn_sql_cell *cell)
     if (cell->known->batch > 0 && is_full(cell->known)) {
         sqlite3_free(cell->known);
         cell->known = NULL;
-        firn_sql_value_set_giver(cell);
+        firn_sqlvalue_set_giver(cell);
         return;
     }
     cell->known->batch++;
