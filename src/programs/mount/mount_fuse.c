@@ -142,10 +142,9 @@ fill_stat(const struct firn_mount_node *node, struct stat *out)
 static struct fuse_entry_param
 entry_of(struct firn_mount_node *node)
 {
-    bool may_go = node->parent == NULL || firn_mount_tree_changes(node->parent);
     struct fuse_entry_param entry = {.ino = (fuse_ino_t)(uintptr_t)node,
                                      .attr_timeout = for_ever,
-                                     .entry_timeout = may_go ? for_a_moment : for_ever};
+                                     .entry_timeout = node->may_go ? for_a_moment : for_ever};
     fill_stat(node, &entry.attr);
     return entry;
 }
@@ -532,7 +531,8 @@ start(struct mount *mount, pthread_t threads[THREADS])
     return count;
 }
 
-static void
+/* Returns false if there is no thread to answer. */
+static bool
 answer(struct mount *mount, void (*on_mounted)(void *ctx), void *ctx)
 {
     enum { WAIT_NS = 1000000000 };
@@ -552,6 +552,7 @@ answer(struct mount *mount, void (*on_mounted)(void *ctx), void *ctx)
         join(threads[i]);
     }
     (void)sigaction(SIGUSR1, &before, NULL);
+    return count > 0;
 }
 
 bool
@@ -570,7 +571,7 @@ firn_mount_fuse_run(struct firn_mount_tree *tree, struct firn_mount_content *con
     mount.session = fuse.session_new(&arguments, &operations, sizeof operations, &mount);
     bool is_mounted = mount.session != NULL && fuse.session_mount(mount.session, directory) == 0;
     if (is_mounted) {
-        answer(&mount, on_mounted, ctx);
+        is_mounted = answer(&mount, on_mounted, ctx);
         fuse.session_unmount(mount.session);
     }
     if (mount.session != NULL) {

@@ -23,12 +23,14 @@ enum firn_mount_place {
     FIRN_MOUNT_CONTENT /* of a checkpoint: it never changes */
 };
 
-/* A file, directory or symbolic link that the kernel may ask for. Its name and attributes never change. */
+/* A file, directory or symbolic link that the kernel may ask for. Its name and attributes never change, so they
+ * are read without the tree's mutex; the parent, and what follows `lookups`, only with it. */
 struct firn_mount_node {
     struct firn_mount_node *parent; /* NULL: the root, or no longer listed */
     char *name;
     uint64_t number; /* unique, from 1 */
     enum firn_mount_place place;
+    bool may_go; /* it is in a directory that changes */
     firn_workspace_entry_type type;
     uint32_t mode; /* permission bits */
     uint32_t uid, gid;

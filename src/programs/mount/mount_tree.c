@@ -162,6 +162,7 @@ make_node(struct firn_mount_tree *tree, struct firn_mount_node *parent, const ch
     node->parent = parent;
     node->number = tree->next_number++;
     node->place = FIRN_MOUNT_CONTENT;
+    node->may_go = parent != NULL && firn_mount_tree_changes(parent);
     node->type = FIRN_ENTRY_DIRECTORY;
     node->mode = 0555;
     node->uid = tree->uid;
