@@ -120,10 +120,10 @@ What is damaged gives an error, and the rest is read.
 
   $ python3 - <<'END'
   > import glob, os
-  > packs = glob.glob("../**/packs/*.pack", recursive=True, include_hidden=True)
-  > pack = max(packs, key=os.path.getsize)
-  > with open(pack, "r+b") as file:
-  >     file.seek(os.path.getsize(pack) // 2); byte = file.read(1); file.seek(-1, 1); file.write(bytes([byte[0] ^ 1]))
+  > for pack in glob.glob("../**/packs/*.pack", recursive=True, include_hidden=True): # some may not be in use any more
+  >     if os.path.getsize(pack) < 9000000: continue
+  >     with open(pack, "r+b") as file:
+  >         file.seek(os.path.getsize(pack) // 2); byte = file.read(1); file.seek(-1, 1); file.write(bytes([byte[0] ^ 1]))
   > END
   $ bash ../mount.sh ../m; cat ../m/latest/src/run; cat ../m/latest/large ../m/latest/small >/dev/null; bash ../unmount.sh ../m | head -n 1
   #!/bin/sh
