@@ -725,11 +725,6 @@ firn_mount_tree_destroy(struct firn_mount_tree *tree)
     if (tree == NULL) {
         return;
     }
-    for (size_t i = 0; i < LISTS; i++) { /* the root may not have them yet */
-        if (tree->lists[i] != NULL) {
-            free_all(tree->lists[i]);
-        }
-    }
     if (tree->root != NULL) {
         for (size_t i = 0; i < tree->root->child_count; i++) {
             if (tree->root->children[i]->place == FIRN_MOUNT_CONTENT) { /* the link */
@@ -738,6 +733,11 @@ firn_mount_tree_destroy(struct firn_mount_tree *tree)
         }
         tree->root->child_count = 0;
         free_all(tree->root);
+    }
+    for (size_t i = 0; i < LISTS; i++) { /* the root may not have had them yet */
+        if (tree->lists[i] != NULL) {
+            free_all(tree->lists[i]);
+        }
     }
     if (tree->reader != NULL) {
         release_reader(tree->reader);
