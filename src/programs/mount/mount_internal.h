@@ -46,6 +46,7 @@ struct firn_mount_node {
     size_t child_count;
     size_t held_count; /* children that the kernel knows, or that have such children */
     bool is_loaded;
+    struct firn_mount_node *gone_next, *gone_previous; /* of those that are listed no more */
 };
 
 struct firn_mount_tree;

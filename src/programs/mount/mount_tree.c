@@ -64,6 +64,7 @@ struct firn_mount_tree {
     uint64_t next_number;
     struct firn_mount_node *root;
     struct firn_mount_node *lists[LISTS]; /* in the order of their places */
+    struct firn_mount_node *gone;         /* listed no more, but held */
     uint32_t uid, gid;
 };
 
@@ -98,9 +99,20 @@ unload(struct firn_mount_node *directory)
     directory->is_loaded = false;
 }
 
+static void
+free_gone(struct firn_mount_tree *tree, struct firn_mount_node *node)
+{
+    *(node->gone_previous != NULL ? &node->gone_previous->gone_next : &tree->gone) =
+        node->gone_next;
+    if (node->gone_next != NULL) {
+        node->gone_next->gone_previous = node->gone_previous;
+    }
+    free_node(node);
+}
+
 /* Takes back what hold did, for a node that is held no more, and frees what nobody needs. */
 static void
-let_go(struct firn_mount_node *node)
+let_go(struct firn_mount_tree *tree, struct firn_mount_node *node)
 {
     while (!is_held(node)) {
         struct firn_mount_node *parent = node->parent;
@@ -108,7 +120,7 @@ let_go(struct firn_mount_node *node)
             unload(node);
         }
         if (parent == NULL) {
-            free_node(node); /* not listed any more: the root and the lists are always held */
+            free_gone(tree, node); /* the root and the lists are always held */
             return;
         }
         assert(parent->held_count > 0);
@@ -131,13 +143,18 @@ hold(struct firn_mount_node *node)
 
 /* Takes a node out of its directory's list. */
 static void
-detach(struct firn_mount_node *node)
+detach(struct firn_mount_tree *tree, struct firn_mount_node *node)
 {
     struct firn_mount_node *parent = node->parent;
     node->parent = NULL;
     if (is_held(node)) {
         assert(parent->held_count > 0);
         parent->held_count--;
+        node->gone_next = tree->gone;
+        if (tree->gone != NULL) {
+            tree->gone->gone_previous = node;
+        }
+        tree->gone = node;
     } else {
         unload(node);
         free_node(node);
@@ -507,7 +524,8 @@ fill_list(struct firn_mount_tree *tree, struct firn_mount_node *from, struct fir
 
 /* Gives a directory new contents. Nodes that stay are the same objects as before. */
 static void
-replace_children(struct firn_mount_node *directory, struct firn_mount_node *contents, bool is_whole)
+replace_children(struct firn_mount_tree *tree, struct firn_mount_node *directory,
+                 struct firn_mount_node *contents, bool is_whole)
 {
     struct firn_mount_node **old = directory->children;
     size_t old_count = directory->child_count;
@@ -526,7 +544,7 @@ replace_children(struct firn_mount_node *directory, struct firn_mount_node *cont
     }
     for (size_t i = 0; i < old_count; i++) {
         if (old[i]->parent == directory) { /* not taken along */
-            detach(old[i]);
+            detach(tree, old[i]);
         }
     }
     free(old);
@@ -573,7 +591,7 @@ rebuild(struct firn_mount_tree *tree)
         size_t capacity = 0;
         bool is_whole = i < LISTS ? fill_list(tree, directory, &contents, &capacity)
                                   : fill_root(tree, &contents, &capacity);
-        replace_children(directory, &contents, is_whole);
+        replace_children(tree, directory, &contents, is_whole);
         is_all_whole = is_all_whole && is_whole;
     }
     return is_all_whole;
@@ -734,6 +752,10 @@ firn_mount_tree_destroy(struct firn_mount_tree *tree)
         tree->root->child_count = 0;
         free_all(tree->root);
     }
+    for (struct firn_mount_node *next, *node = tree->gone; node != NULL; node = next) {
+        next = node->gone_next;
+        free_all(node);
+    }
     for (size_t i = 0; i < LISTS; i++) { /* the root may not have had them yet */
         if (tree->lists[i] != NULL) {
             free_all(tree->lists[i]);
@@ -800,7 +822,7 @@ firn_mount_tree_forget(struct firn_mount_tree *tree, struct firn_mount_node *nod
     if (node != tree->root) {
         assert(node->lookups >= lookups);
         node->lookups -= lookups;
-        let_go(node);
+        let_go(tree, node);
     }
     (void)pthread_mutex_unlock(&tree->mutex);
 }
