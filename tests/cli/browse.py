@@ -77,7 +77,7 @@ def plain(text):
     text = re.sub(r"^ firn  \S+ *", " firn  ROOT ", text)
     text = re.sub(r"\b[k-z]{32}\b", "ID", text)
     text = re.sub(r"\b[k-z]{8}\b", "ididid..", text)
-    text = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [^ \n]+", "TIME", text)
+    text = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", "TIME", text)
     text = re.sub(r"\d{4}-[-\d: ]*…", "TIME…", text)
     text = re.sub(r"(?m)^([> ] *[\d-]+ ) *\d+[smh] ", r"\1 AGE ", text)
     text = re.sub(r"before restoring [k-z]+…", "before restoring id…", text)

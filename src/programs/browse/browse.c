@@ -335,6 +335,7 @@ run(struct firn_browse *browse)
         return firn_command_report_no_memory(browse->cli);
     }
     browse->model.root = shown;
+    (void)firn_term_colour_choose("never"); /* the screen has its own, see browse_screen.c */
     exit_code = firn_browse_screen_open(browse->cli, instead[browse->model.is_single]);
     if (exit_code == FIRN_EXIT_OK) {
         loop(browse);
