@@ -342,7 +342,7 @@ compares(firn::workspace &project)
             reader.cat(entry, [&](std::string_view piece) { through += piece; });
         }
     });
-    require(through == "one", "a reader");
+    require(through == "aone", "a reader");
     require(code_of([&] { (void)project.cat("1", "nothing"); }) == FIRN_NOT_FOUND,
             "cat of what is not there");
     try {

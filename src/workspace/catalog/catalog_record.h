@@ -43,7 +43,8 @@ struct firn_catalog_record {
     uint8_t parent[FIRN_CATALOG_RECORD_ID_SIZE];
     bool is_safety;
     bool include_deps;
-    bool is_narrow;  /* without include_deps and rules: today's default exclusions, not the first */
+    bool is_narrow; /* without include_deps and rules: today's default exclusions, not the first */
+    bool has_rules;
     uint64_t order;  /* among all checkpoints of the workspace, from 1 */
     uint64_t number; /* 0 for safety checkpoints */
     int64_t created_ns;
@@ -57,7 +58,6 @@ struct firn_catalog_record {
     uint64_t added_bytes;
     uint64_t excluded;
     uint64_t skipped;
-    bool has_rules;
     firn_hash rules;      /* the object that holds the rules of the save; zeros unless has_rules */
     firn_slice forgotten; /* paths, encoded; firn_catalog_record_forgotten_next */
     firn_workspace_turn turn; /* its agent is empty if there was none */
