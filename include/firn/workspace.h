@@ -496,10 +496,15 @@ typedef struct firn_workspace_entry {
     firn_hash hash;      /* of a file's content or a directory's object; zero for a symbolic link */
     firn_slice link_target; /* of a symbolic link */
     firn_slice hard_link;   /* the first path of the same file, unless this is it; else empty */
-    /* Extended attributes: of each the size of its name, its name, the size of its value, its value. Sizes are
-     * LEB128; names ascend. Empty if there are none. */
+    /* Extended attributes, encoded: see firn_workspace_xattrs_next. Empty if there are none. */
     firn_slice xattrs;
 } firn_workspace_entry;
+
+/* Takes the first attribute from encoded ones, whose names ascend; the bytes of out_name and out_value stay in
+ * them. False at the end, and if what is left is malformed. Encoded are of each attribute the size of its name,
+ * its name, the size of its value, its value; sizes are LEB128. Any thread. */
+FIRN_API bool firn_workspace_xattrs_next(firn_slice *xattrs, firn_slice *out_name,
+                                         firn_slice *out_value);
 
 /* Lists the entries of a checkpoint: names in byte order, a directory before its contents. */
 FIRN_API FIRN_MUST_CHECK int
@@ -515,11 +520,11 @@ FIRN_API FIRN_MUST_CHECK int firn_workspace_cat(firn_workspace *workspace, const
                                                 firn_slice path, firn_write_bytes write, void *ctx,
                                                 firn_workspace_entry **out, firn_error *err);
 
-/* Reads many directories and files of checkpoints by their hashes, and opens the store once for it. It sees
- * the checkpoints of the moment when it was opened. What they contain stays readable until it is closed, even
- * if they are deleted and the store is collected meanwhile; the space is reclaimed after that. Any threads may
- * read through it at once; one closes it when no other uses it. Requires: the workspace is closed after it,
- * and used by one thread at a time as ever. */
+/* Reads directories and files of checkpoints by their hashes. It opens the store once, so many reads are fast,
+ * and sees the checkpoints that exist when it is opened. Their contents stay readable until it is closed, even
+ * if the checkpoints are deleted and the store is collected in the meantime; their space is reclaimed after
+ * that. Several threads may read through it at once; close it when none does. Requires: the workspace outlives
+ * it; the workspace itself is still used by one thread at a time. */
 typedef struct firn_workspace_reader firn_workspace_reader;
 /* FIRN_NOT_FOUND if there is no checkpoint yet. */
 FIRN_API FIRN_MUST_CHECK int

@@ -18,6 +18,7 @@
 #include "place/place.h"
 #include "reclaim/reclaim.h"
 #include "repair/repair.h"
+#include "tree/tree.h"
 #include "watch/watch.h"
 
 /* Returns from the enclosing function if the caller's result has no size, or ends before `last`, the last
@@ -43,6 +44,12 @@ give_result(firn_workspace *workspace, int rc, void *out, const void *result, si
     }
     firn_ws_given_release(workspace);
     return rc;
+}
+
+bool
+firn_workspace_xattrs_next(firn_slice *xattrs, firn_slice *out_name, firn_slice *out_value)
+{
+    return firn_tree_xattrs_next(xattrs, out_name, out_value);
 }
 
 static int

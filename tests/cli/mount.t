@@ -5,7 +5,7 @@ Checkpoints as read-only directories.
   > # mount.sh DIR [OPTION...]: mounts in the background and returns once it is there; unmount.sh DIR ends it by a signal.
   > mkdir -p "$1"; firn mount "$@" >"$1.out" 2>"$1.err" </dev/null &
   > echo $! >"$1.pid"
-  > for i in $(seq 600); do mountpoint -q "$1" && exit 0; kill -0 $(cat "$1.pid") 2>/dev/null || exit 1; sleep 0.1; done; exit 1
+  > for i in $(seq 600); do [ -s "$1.out" ] && exit 0; kill -0 $(cat "$1.pid") 2>/dev/null || exit 1; sleep 0.1; done; exit 1
   > END
   $ cat >../unmount.sh <<'END'
   > kill -TERM $(cat "$1.pid"); for i in $(seq 600); do kill -0 $(cat "$1.pid") 2>/dev/null || break; sleep 0.1; done

@@ -178,49 +178,62 @@ read_file(struct kernel *kernel, const struct firn_mount_node *file)
     free(bytes);
 }
 
-struct children {
-    struct firn_mount_node *nodes[64];
-    size_t count;
-};
-
 static bool
-take_child(void *ctx, struct firn_mount_node *child)
+take_one(void *ctx, struct firn_mount_node *child)
 {
-    struct children *children = ctx;
-    if (children->count == sizeof children->nodes / sizeof children->nodes[0]) {
+    struct firn_mount_node **out = ctx;
+    if (*out != NULL) {
         return false;
     }
-    children->nodes[children->count++] = child;
+    *out = child;
     return true;
 }
 
-/* Reads everything below a directory. */
+static void walk(struct kernel *kernel, struct firn_mount_node *directory, unsigned depth);
+
+static void
+look_at(struct kernel *kernel, struct firn_mount_node *directory, struct firn_mount_node *child,
+        unsigned depth)
+{
+    struct firn_mount_node *again;
+    int failure = firn_mount_tree_lookup(kernel->tree, directory, child->name, &again);
+    if (is_fine(kernel, failure)) {
+        firn_mount_tree_forget(kernel->tree, again, 1);
+    }
+    if (child->type == FIRN_ENTRY_DIRECTORY) {
+        kernel->letter = directory->place == FIRN_MOUNT_NUMBERS ? 0 : kernel->letter;
+        walk(kernel, child, depth + 1);
+    } else if (child->type == FIRN_ENTRY_FILE) {
+        read_file(kernel, child);
+    } else {
+        assert_non_null(child->target);
+    }
+}
+
+/* Reads everything below a directory. It is read entry by entry, as if each were all that the kernel has room
+ * for: what was listed stays in its place meanwhile. */
 static void
 walk(struct kernel *kernel, struct firn_mount_node *directory, unsigned depth)
 {
-    struct children children = {.count = 0};
+    struct firn_mount_listing *listing;
+    char before[256] = "";
     assert_true(depth < DEPTH_MAX);
-    int failure = firn_mount_tree_visit(kernel->tree, directory, 0, true, take_child, &children);
-    if (!is_fine(kernel, failure)) {
+    if (!is_fine(kernel, firn_mount_tree_list(kernel->tree, directory, &listing))) {
+        assert_null(listing);
         return;
     }
-    for (size_t i = 0; i < children.count; i++) {
-        struct firn_mount_node *child = children.nodes[i];
-        struct firn_mount_node *again;
-        failure = firn_mount_tree_lookup(kernel->tree, directory, child->name, &again);
-        if (is_fine(kernel, failure)) {
-            firn_mount_tree_forget(kernel->tree, again, 1);
+    for (size_t i = 0;; i++) {
+        struct firn_mount_node *child = NULL;
+        firn_mount_tree_visit(kernel->tree, listing, i, true, take_one, &child);
+        if (child == NULL) {
+            break;
         }
-        if (child->type == FIRN_ENTRY_DIRECTORY) {
-            kernel->letter = directory->place == FIRN_MOUNT_NUMBERS ? 0 : kernel->letter;
-            walk(kernel, child, depth + 1);
-        } else if (child->type == FIRN_ENTRY_FILE) {
-            read_file(kernel, child);
-        } else {
-            assert_non_null(child->target);
-        }
+        assert_true(strcmp(before, child->name) < 0);
+        (void)snprintf(before, sizeof before, "%s", child->name);
+        look_at(kernel, directory, child, depth);
         firn_mount_tree_forget(kernel->tree, child, 1);
     }
+    firn_mount_tree_list_close(kernel->tree, listing);
 }
 
 static void

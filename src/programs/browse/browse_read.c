@@ -2,15 +2,16 @@
  *
  * browse/browse_read.c: what is read from the store, and when.
  *
- * The history is read in pieces, newest first, so that a long one opens as fast as a short one; the rest when somebody
- * scrolls there, or searches. Tags and pins are read when it has been drawn. What a checkpoint changed is found when it is chosen, as firn log finds it, and the lines
- * of a file when the file is. Both give way to a key: a comparison that takes long ends when one is pressed, and
- * begins again later if it is still wanted.
+ * The history is read in pieces, newest first, so that a long one opens as fast as a short one; the rest is read when
+ * the user scrolls there or searches. Tags and pins are read after the first drawing. The changes of a checkpoint are
+ * found when it is selected, as firn log finds them, and the changed lines of a file when the file is selected. Both
+ * can be interrupted: a long comparison ends when a key is pressed, and starts again later if it is still needed.
  *
- * Between two calls the store may change: others save, and delete. Each call names its checkpoint by its id, so none shows
- * another one than was chosen; what is gone is said, and the list is read again.
+ * The store may change between two calls: other processes save and delete. Each call names its checkpoint by its id,
+ * so the screen never shows another checkpoint than the selected one. If it was deleted, the screen says so and reads
+ * the list again.
  *
- * Memory is bounded: so many changes are kept of a checkpoint, and so many bytes of a patch.
+ * Memory is bounded: the number of changes kept of a checkpoint and the bytes of a patch have a maximum.
  */
 #include "browse/browse_internal.h"
 

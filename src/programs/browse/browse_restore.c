@@ -269,15 +269,8 @@ print_counts(const struct call *call)
 static void
 print_steps(const struct call *call, const char *where)
 {
-    char text[FIRN_SHOW_STEP_TEXT_SIZE];
     char name[FIRN_SHOW_CHECKPOINT_NAME_SIZE];
-    size_t count = call->steps.count;
-    const firn_workspace_step *main = firn_show_step_main(&call->steps);
-    firn_term_out_text(main != NULL ? firn_show_step_text(main, text) : "what was interrupted");
-    if (count > 1) {
-        firn_term_out_format(" and %zu other %s", count - 1,
-                             firn_term_text_plural(count - 1, "step", "steps"));
-    }
+    firn_show_step_print_name(&call->steps);
     firn_term_out_format(", %s %s", where,
                          firn_show_checkpoint_name(call->result.checkpoint, name));
 }

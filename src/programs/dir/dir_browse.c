@@ -10,7 +10,7 @@
 #include "hook/hook.h"
 #include "task/task.h"
 
-/* Whoever calls a screen a program for scripts is told what there is for them. */
+/* A screen has no JSON; the message names the command that has. */
 static int
 check_output(struct firn_cli *cli)
 {

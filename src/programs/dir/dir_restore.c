@@ -83,20 +83,6 @@ counts_of(const firn_workspace_restore_result *result)
     return (struct firn_show_counts){result->added, result->changed, result->removed, 0};
 }
 
-/* "the save of 12 (message) and 2 other steps". An interrupted restore has no steps. */
-static void
-print_steps_name(const struct request *request)
-{
-    char text[FIRN_SHOW_STEP_TEXT_SIZE];
-    size_t count = request->steps.count;
-    const firn_workspace_step *main = firn_show_step_main(&request->steps);
-    firn_term_out_text(main != NULL ? firn_show_step_text(main, text) : "what was interrupted");
-    if (count > 1) {
-        firn_term_out_format(" and %zu other %s", count - 1,
-                             firn_term_text_plural(count - 1, "step", "steps"));
-    }
-}
-
 /* The other steps that went with it, in lines of their own. */
 static void
 print_other_steps(const struct request *request)
@@ -135,12 +121,12 @@ print_what(const struct request *request)
     switch (request->what) {
     case RESTORE_UNDO:
         firn_term_out_text(is_dry ? "would undo " : "undid ");
-        print_steps_name(request);
+        firn_show_step_print_name(&request->steps);
         firn_term_out_format(", back at %s", name);
         break;
     case RESTORE_REDO:
         firn_term_out_text(is_dry ? "would redo " : "redid ");
-        print_steps_name(request);
+        firn_show_step_print_name(&request->steps);
         firn_term_out_format(", now at %s", name);
         break;
     case RESTORE_RESUME:

@@ -209,33 +209,13 @@ add_time(struct exporting *exporting, int64_t ns)
     return add_record(exporting, "", firn_str("mtime"), firn_str(text));
 }
 
-static bool
-take_sized(firn_slice *rest, firn_slice *out)
-{
-    uint64_t size = 0;
-    size_t at = 0;
-    for (unsigned shift = 0; at < rest->size && shift < 35; shift += 7) {
-        uint8_t byte = rest->data[at++];
-        size |= (uint64_t)(byte & 0x7F) << shift;
-        if ((byte & 0x80) == 0) {
-            break;
-        }
-    }
-    if (at == 0 || size > rest->size - at) {
-        return false;
-    }
-    *out = firn_bytes(rest->data + at, (size_t)size);
-    *rest = firn_bytes(rest->data + at + size, rest->size - at - (size_t)size);
-    return true;
-}
-
 static int
 add_xattrs(struct exporting *exporting, firn_slice xattrs)
 {
     firn_slice name;
     firn_slice value;
     int code = FIRN_OK;
-    while (code == FIRN_OK && take_sized(&xattrs, &name) && take_sized(&xattrs, &value)) {
+    while (code == FIRN_OK && firn_workspace_xattrs_next(&xattrs, &name, &value)) {
         code = memchr(name.data, '=', name.size) != NULL
                    ? firn_import_tree_error(&exporting->err, FIRN_UNSUPPORTED,
                                             "an extended attribute has = in its name")

@@ -311,27 +311,6 @@ tell(struct firn_import_tree *tree, firn_slice path, const char *text)
     callbacks.on_notice(callbacks.ctx, &notice);
 }
 
-static bool
-take_sized(firn_slice *rest, firn_slice *out)
-{
-    uint64_t size = 0;
-    unsigned shift = 0;
-    size_t at = 0;
-    do {
-        if (at == rest->size || shift > 28) {
-            return false;
-        }
-        size |= (uint64_t)(rest->data[at] & 0x7F) << shift;
-        shift += 7;
-    } while ((rest->data[at++] & 0x80) != 0);
-    if (size > rest->size - at) {
-        return false;
-    }
-    *out = firn_bytes(rest->data + at, (size_t)size);
-    *rest = firn_bytes(rest->data + at + size, rest->size - at - (size_t)size);
-    return true;
-}
-
 /* Of an open file or directory. */
 static void
 set_xattrs(struct firn_import_tree *tree, firn_slice path, int fd, firn_slice xattrs)
@@ -339,7 +318,7 @@ set_xattrs(struct firn_import_tree *tree, firn_slice path, int fd, firn_slice xa
     assert(fd >= 0);
     firn_slice name;
     firn_slice value;
-    while (take_sized(&xattrs, &name) && take_sized(&xattrs, &value)) {
+    while (firn_workspace_xattrs_next(&xattrs, &name, &value)) {
         char text[ATTRIBUTE_NAME_MAX + 1];
         char reason[ATTRIBUTE_NAME_MAX + 128];
         if (name.size == 0 || name.size > ATTRIBUTE_NAME_MAX) {

@@ -173,7 +173,7 @@ const struct firn_command firn_mount = {
             "  time/...     the checkpoint that was saved at a local time\n"
             "  safety/ID/   what a safety checkpoint contains\n"
             "\n"
-            "Checkpoints that are saved meanwhile appear within a second. Nothing below DIR\n"
+            "Checkpoints that are saved meanwhile appear within two seconds. Nothing below DIR\n"
             "can be changed. Every byte is verified when it is read; a damaged file gives an\n"
             "input/output error, and this command says what is damaged. A file of more than\n"
             "4 MiB is first written whole to a temporary file in TMPDIR (/var/tmp). As long\n"

@@ -254,10 +254,35 @@ on_read(fuse_req_t request, fuse_ino_t inode, size_t size, off_t offset,
 static void
 on_opendir(fuse_req_t request, fuse_ino_t inode, struct fuse_file_info *info)
 {
-    bool stays = !firn_mount_tree_changes(node_of(request, inode));
+    struct firn_mount_tree *tree = mount_of(request)->tree;
+    struct firn_mount_node *directory = node_of(request, inode);
+    struct firn_mount_listing *listing;
+    bool stays = !firn_mount_tree_changes(directory);
+    int failure = firn_mount_tree_list(tree, directory, &listing);
+    if (failure != 0) {
+        (void)fuse.reply_err(request, failure);
+        return;
+    }
+    info->fh = (uintptr_t)listing;
     info->keep_cache = stays;
     info->cache_readdir = stays;
-    (void)fuse.reply_open(request, info);
+    if (fuse.reply_open(request, info) != 0) { /* the kernel did not get it */
+        firn_mount_tree_list_close(tree, listing);
+    }
+}
+
+static struct firn_mount_listing *
+listing_of(const struct fuse_file_info *info)
+{
+    return (struct firn_mount_listing *)(uintptr_t)info->fh; // NOLINT
+}
+
+static void
+on_releasedir(fuse_req_t request, fuse_ino_t inode, struct fuse_file_info *info)
+{
+    (void)inode;
+    firn_mount_tree_list_close(mount_of(request)->tree, listing_of(info));
+    (void)fuse.reply_err(request, 0);
 }
 
 /* A part of a directory. Offset n is after the n-th entry; "." and ".." are the first two. */
@@ -269,80 +294,68 @@ struct part {
     bool has_attributes;
 };
 
+/* Returns false if there is no room for it. */
 static bool
-add_plain(struct part *part, const char *name, const struct stat *status)
+add_entry(struct part *part, const char *name, const struct fuse_entry_param *entry)
 {
-    size_t size = fuse.add_direntry(part->request, part->bytes + part->size,
-                                    part->capacity - part->size, name, status, part->offset + 1);
-    if (size > part->capacity - part->size) {
+    char *end = part->bytes + part->size;
+    size_t room = part->capacity - part->size;
+    off_t next = part->offset + 1;
+    size_t size = part->has_attributes
+                      ? fuse.add_direntry_plus(part->request, end, room, name, entry, next)
+                      : fuse.add_direntry(part->request, end, room, name, &entry->attr, next);
+    if (size > room) {
         return false;
     }
     part->size += size;
-    part->offset++;
+    part->offset = next;
     return true;
 }
 
 static bool
 add_child(void *ctx, struct firn_mount_node *child)
 {
-    struct part *part = ctx;
     const struct fuse_entry_param entry = entry_of(child);
-    if (!part->has_attributes) {
-        return add_plain(part, child->name, &entry.attr);
-    }
-    size_t size =
-        fuse.add_direntry_plus(part->request, part->bytes + part->size, part->capacity - part->size,
-                               child->name, &entry, part->offset + 1);
-    if (size > part->capacity - part->size) {
-        return false;
-    }
-    part->size += size;
-    part->offset++;
-    return true;
+    return add_entry(ctx, child->name, &entry);
 }
 
-/* "." and "..": with attributes, inode 0 says that it is no lookup. */
-static bool
-add_dot(struct part *part, const char *name, const struct firn_mount_node *node)
+/* "." and "..": their inode 0 says that they were not looked up. */
+static void
+add_dot(struct part *part, const char *name, const struct firn_mount_node *directory)
 {
     struct fuse_entry_param entry = {0};
-    fill_stat(node, &entry.attr);
-    if (!part->has_attributes) {
-        return add_plain(part, name, &entry.attr);
-    }
-    part->size +=
-        fuse.add_direntry_plus(part->request, part->bytes + part->size, part->capacity - part->size,
-                               name, &entry, part->offset + 1);
-    part->offset++;
-    return true;
+    fill_stat(directory, &entry.attr);
+    bool is_added = add_entry(part, name, &entry);
+    assert(is_added);
+    (void)is_added;
 }
 
 static void
-read_directory(fuse_req_t request, fuse_ino_t inode, size_t size, off_t offset, bool has_attributes)
+read_directory(fuse_req_t request, fuse_ino_t inode, size_t size, off_t offset,
+               const struct fuse_file_info *info, bool has_attributes)
 {
     enum { DOTS_SIZE_MAX = 512 };
-    struct firn_mount_node *directory = node_of(request, inode);
-    struct part part = {.request = request,
-                        .capacity = size,
-                        .offset = offset,
-                        .has_attributes = has_attributes,
-                        .bytes = malloc(size)};
-    int failure = part.bytes == NULL ? ENOMEM : size < DOTS_SIZE_MAX || offset < 0 ? EINVAL : 0;
-    if (failure == 0 && part.offset == 0) {
-        (void)add_dot(&part, ".", directory);
+    const struct firn_mount_node *directory = node_of(request, inode);
+    struct part part = {
+        .request = request, .capacity = size, .offset = offset, .has_attributes = has_attributes};
+    if (size < DOTS_SIZE_MAX || offset < 0) {
+        (void)fuse.reply_err(request, EINVAL);
+        return;
     }
-    if (failure == 0 && part.offset == 1) {
-        (void)add_dot(&part, "..", directory);
+    part.bytes = malloc(size);
+    if (part.bytes == NULL) {
+        (void)fuse.reply_err(request, ENOMEM);
+        return;
     }
-    if (failure == 0) {
-        failure = firn_mount_tree_visit(mount_of(request)->tree, directory, (size_t)part.offset - 2,
-                                        has_attributes, add_child, &part);
+    if (part.offset == 0) {
+        add_dot(&part, ".", directory);
     }
-    if (failure != 0) {
-        (void)fuse.reply_err(request, failure);
-    } else {
-        (void)fuse.reply_buf(request, part.bytes, part.size);
+    if (part.offset == 1) {
+        add_dot(&part, "..", directory);
     }
+    firn_mount_tree_visit(mount_of(request)->tree, listing_of(info), (size_t)part.offset - 2,
+                          has_attributes, add_child, &part);
+    (void)fuse.reply_buf(request, part.bytes, part.size);
     free(part.bytes);
 }
 
@@ -350,16 +363,14 @@ static void
 on_readdir(fuse_req_t request, fuse_ino_t inode, size_t size, off_t offset,
            struct fuse_file_info *info)
 {
-    (void)info;
-    read_directory(request, inode, size, offset, false);
+    read_directory(request, inode, size, offset, info, false);
 }
 
 static void
 on_readdirplus(fuse_req_t request, fuse_ino_t inode, size_t size, off_t offset,
                struct fuse_file_info *info)
 {
-    (void)info;
-    read_directory(request, inode, size, offset, true);
+    read_directory(request, inode, size, offset, info, true);
 }
 
 static void
@@ -372,30 +383,6 @@ on_statfs(fuse_req_t request, fuse_ino_t inode)
 }
 
 /* ---- extended attributes ---- */
-
-static size_t
-take_size(firn_slice *encoded)
-{
-    size_t size = 0;
-    for (unsigned shift = 0; encoded->size > 0 && shift < 63; shift += 7) {
-        uint8_t byte = *encoded->data;
-        *encoded = firn_bytes(encoded->data + 1, encoded->size - 1);
-        size |= (size_t)(byte & 0x7f) << shift;
-        if (byte < 0x80) {
-            break;
-        }
-    }
-    return size < encoded->size ? size : encoded->size;
-}
-
-static firn_slice
-take_bytes(firn_slice *encoded)
-{
-    size_t size = take_size(encoded);
-    firn_slice bytes = firn_bytes(encoded->data, size);
-    *encoded = firn_bytes(encoded->data + size, encoded->size - size);
-    return bytes;
-}
 
 /* Answers with bytes, or with their size if the kernel asks for that. */
 static void
@@ -415,9 +402,8 @@ on_getxattr(fuse_req_t request, fuse_ino_t inode, const char *name, size_t size)
 {
     const struct firn_mount_node *node = node_of(request, inode);
     firn_slice left = firn_bytes(node->xattrs, node->xattrs_size);
-    while (left.size > 0) {
-        firn_slice found = take_bytes(&left);
-        firn_slice value = take_bytes(&left);
+    firn_slice found, value;
+    while (firn_workspace_xattrs_next(&left, &found, &value)) {
         if (found.size == strlen(name) && memcmp(found.data, name, found.size) == 0) {
             reply_sized(request, value, size);
             return;
@@ -431,15 +417,14 @@ on_listxattr(fuse_req_t request, fuse_ino_t inode, size_t size)
 {
     const struct firn_mount_node *node = node_of(request, inode);
     firn_slice left = firn_bytes(node->xattrs, node->xattrs_size);
-    uint8_t *names = malloc(node->xattrs_size + 1); /* a size took at least the byte of a NUL */
+    firn_slice found, value;
+    char *names = malloc(node->xattrs_size + 1); /* a size took at least the byte of a NUL */
     size_t at = 0;
     if (names == NULL) {
         (void)fuse.reply_err(request, ENOMEM);
         return;
     }
-    while (left.size > 0) {
-        firn_slice found = take_bytes(&left);
-        (void)take_bytes(&left);
+    while (firn_workspace_xattrs_next(&left, &found, &value)) {
         assert(at + found.size < node->xattrs_size);
         memcpy(names + at, found.data, found.size);
         at += found.size;
@@ -459,6 +444,7 @@ static const struct fuse_lowlevel_ops operations = {
     .open = on_open,
     .read = on_read,
     .opendir = on_opendir,
+    .releasedir = on_releasedir,
     .readdir = on_readdir,
     .readdirplus = on_readdirplus,
     .statfs = on_statfs,

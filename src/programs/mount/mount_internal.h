@@ -38,7 +38,7 @@ struct firn_mount_node {
     uint64_t size_bytes;
     firn_hash hash; /* of a file or directory of a checkpoint */
     char *target;   /* of a symbolic link */
-    uint8_t *xattrs;
+    char *xattrs;
     size_t xattrs_size; /* as in firn_workspace_entry */
 
     uint64_t lookups;                  /* how often the kernel has got it without forgetting it */
@@ -64,11 +64,18 @@ int firn_mount_tree_lookup(struct firn_mount_tree *tree, struct firn_mount_node 
                            const char *name, struct firn_mount_node **out);
 void firn_mount_tree_forget(struct firn_mount_tree *tree, struct firn_mount_node *node,
                             uint64_t lookups);
-/* Calls visit for the children from the `first` on, by name, until it returns false. If counts, each for which
- * it returned true counts as looked up. */
-int firn_mount_tree_visit(struct firn_mount_tree *tree, struct firn_mount_node *directory,
-                          size_t first, bool counts,
-                          bool (*visit)(void *ctx, struct firn_mount_node *child), void *ctx);
+/* The children of a directory at one moment, by name. It keeps them, so positions in it stay valid while the
+ * directory changes. Closed with firn_mount_tree_list_close. */
+struct firn_mount_listing;
+int firn_mount_tree_list(struct firn_mount_tree *tree, struct firn_mount_node *directory,
+                         struct firn_mount_listing **out);
+/* NULL is fine. */
+void firn_mount_tree_list_close(struct firn_mount_tree *tree, struct firn_mount_listing *listing);
+/* Calls visit for the children from the `first` on until it returns false. If counts, each for which it
+ * returned true counts as looked up. */
+void firn_mount_tree_visit(struct firn_mount_tree *tree, const struct firn_mount_listing *listing,
+                           size_t first, bool counts,
+                           bool (*visit)(void *ctx, struct firn_mount_node *child), void *ctx);
 struct firn_mount_node *firn_mount_tree_root(struct firn_mount_tree *tree);
 /* Whether the children of a directory may change. */
 bool firn_mount_tree_changes(const struct firn_mount_node *directory);

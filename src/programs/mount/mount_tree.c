@@ -5,7 +5,8 @@
  *   latest            a link to the newest checkpoint
  *   number/12/        what checkpoint 12 contains
  *   tag/v1.0          a link to the checkpoint with this tag; a slash in a tag is %2F
- *   time/2026-...     a link to the checkpoint that was saved then, in local time
+ *   time/2026-...     a link to the checkpoint that was saved then, in local time; "-2" and so on is added
+ *                     to the second of those that have the same time
  *   safety/<id>/      what a safety checkpoint contains
  *
  * The directories that list checkpoints are compared with the store when they are asked for, at most once a
@@ -51,7 +52,6 @@ struct listed {
 struct list {
     struct listed *items;
     size_t count, capacity;
-    bool is_out_of_memory;
 };
 
 struct firn_mount_tree {
@@ -213,19 +213,18 @@ reserve_child(struct firn_mount_node *directory, size_t *capacity)
     return true;
 }
 
-static bool
-copy_bytes(firn_slice bytes, void *out)
+/* Returns a copy with a NUL after it, or NULL: no memory. */
+static char *
+copy_bytes(firn_slice bytes)
 {
     char *copy = malloc(bytes.size + 1);
-    if (copy == NULL) {
-        return false;
+    if (copy != NULL) {
+        if (bytes.size > 0) {
+            memcpy(copy, bytes.data, bytes.size);
+        }
+        copy[bytes.size] = '\0';
     }
-    if (bytes.size > 0) {
-        memcpy(copy, bytes.data, bytes.size);
-    }
-    copy[bytes.size] = '\0';
-    memcpy(out, &copy, sizeof copy);
-    return true;
+    return copy;
 }
 
 static int
@@ -246,10 +245,11 @@ add_entry(void *ctx, const firn_workspace_entry *entry)
     node->size_bytes =
         entry->type == FIRN_ENTRY_SYMLINK ? entry->link_target.size : entry->size_bytes;
     node->hash = entry->hash;
-    bool is_whole =
-        (entry->link_target.size == 0 || copy_bytes(entry->link_target, &node->target)) &&
-        (entry->xattrs.size == 0 || copy_bytes(entry->xattrs, &node->xattrs)) &&
-        reserve_child(directory, &loading->capacity);
+    node->target = entry->link_target.size == 0 ? NULL : copy_bytes(entry->link_target);
+    node->xattrs = entry->xattrs.size == 0 ? NULL : copy_bytes(entry->xattrs);
+    bool is_whole = (entry->link_target.size == 0 || node->target != NULL) &&
+                    (entry->xattrs.size == 0 || node->xattrs != NULL) &&
+                    reserve_child(directory, &loading->capacity);
     if (!is_whole) {
         free_node(node);
         return FIRN_NO_MEMORY;
@@ -316,7 +316,6 @@ add_listed(struct list *list)
         size_t more = list->capacity == 0 ? 64 : list->capacity * 2;
         struct listed *grown = realloc(list->items, more * sizeof *grown);
         if (grown == NULL) {
-            list->is_out_of_memory = true;
             return NULL;
         }
         list->items = grown;
@@ -417,7 +416,8 @@ add_to_list(struct firn_mount_tree *tree, struct firn_mount_node *from,
         node->type = FIRN_ENTRY_SYMLINK;
         node->mode = 0777;
         node->size_bytes = strlen(target);
-        if (!copy_bytes(firn_str(target), &node->target)) {
+        node->target = copy_bytes(firn_str(target));
+        if (node->target == NULL) {
             free_node(node);
             return false;
         }
@@ -453,21 +453,69 @@ write_tag(char *out, size_t size, const char *tag)
     out[at] = '\0';
 }
 
-/* The local time; `nth` other checkpoints have the same. */
+enum { TIME_SIZE = 48 };
+
+/* A numbered checkpoint and its local time. */
+struct timed {
+    char text[TIME_SIZE];
+    const struct listed *item;
+};
+
 static void
-write_time(char *out, size_t size, int64_t created_ns, unsigned nth)
+write_time(char *out, size_t size, int64_t created_ns)
 {
     struct tm parts;
     int64_t seconds = created_ns / 1000000000 - (created_ns % 1000000000 < 0);
     time_t when = (time_t)seconds;
-    if (localtime_r(&when, &parts) == NULL) {
+    if (localtime_r(&when, &parts) == NULL ||
+        strftime(out, size, "%Y-%m-%dT%H:%M:%S", &parts) == 0) {
         (void)snprintf(out, size, "%" PRId64, seconds);
-        return;
     }
-    size_t written = strftime(out, size, "%Y-%m-%dT%H:%M:%S", &parts);
-    if (nth > 0) {
-        (void)snprintf(out + written, size - written, "-%u", nth + 1);
+}
+
+static int
+compare_timed(const void *a, const void *b)
+{
+    const struct timed *first = a, *second = b;
+    int order = strcmp(first->text, second->text);
+    return order != 0 ? order
+                      : (first->item->number > second->item->number) -
+                            (first->item->number < second->item->number);
+}
+
+/* Local times repeat: within a second, and in the hour that summer time ends with. */
+static bool
+fill_times(struct firn_mount_tree *tree, struct firn_mount_node *from, struct firn_mount_node *into,
+           size_t *capacity)
+{
+    const struct list *list = &tree->list;
+    char name[NAME_SIZE], target[NAME_SIZE];
+    struct timed *timed = malloc((list->count + 1) * sizeof *timed);
+    bool is_whole = timed != NULL;
+    size_t count = 0;
+    unsigned nth = 1;
+    for (size_t i = 0; is_whole && i < list->count; i++) {
+        const struct listed *item = &list->items[i];
+        if (item->number > 0 && item->tag[0] == '\0') {
+            write_time(timed[count].text, TIME_SIZE, item->created_ns);
+            timed[count++].item = item;
+        }
     }
+    if (count > 0) {
+        qsort(timed, count, sizeof *timed, compare_timed);
+    }
+    for (size_t i = 0; is_whole && i < count; i++) {
+        nth = i > 0 && strcmp(timed[i].text, timed[i - 1].text) == 0 ? nth + 1 : 1;
+        if (nth == 1) {
+            (void)snprintf(name, sizeof name, "%s", timed[i].text);
+        } else {
+            (void)snprintf(name, sizeof name, "%s-%u", timed[i].text, nth);
+        }
+        write_target(target, sizeof target, "../", timed[i].item);
+        is_whole = add_to_list(tree, from, into, capacity, name, target, timed[i].item);
+    }
+    free(timed);
+    return is_whole;
 }
 
 /* What a list is to contain. Names may come in any order. */
@@ -477,8 +525,9 @@ fill_list(struct firn_mount_tree *tree, struct firn_mount_node *from, struct fir
 {
     const struct list *list = &tree->list;
     char name[NAME_SIZE], target[NAME_SIZE];
-    unsigned nth = 0;
-    int64_t second = INT64_MIN;
+    if (from->place == FIRN_MOUNT_TIMES) {
+        return fill_times(tree, from, into, capacity);
+    }
     for (size_t i = list->count; i-- > 0;) { /* the oldest first */
         const struct listed *item = &list->items[i];
         const char *to = target;
@@ -499,20 +548,12 @@ fill_list(struct firn_mount_tree *tree, struct firn_mount_node *from, struct fir
             }
             (void)snprintf(name, sizeof name, "%s", item->id);
             break;
-        case FIRN_MOUNT_TAGS:
+        default:
+            assert(from->place == FIRN_MOUNT_TAGS);
             if (!is_tag) {
                 continue;
             }
             write_tag(name, sizeof name, item->tag);
-            break;
-        default:
-            assert(from->place == FIRN_MOUNT_TIMES);
-            if (is_tag || item->number == 0) {
-                continue;
-            }
-            nth = item->created_ns / 1000000000 == second ? nth + 1 : 0;
-            second = item->created_ns / 1000000000;
-            write_time(name, sizeof name, item->created_ns, nth);
             break;
         }
         if (!add_to_list(tree, from, into, capacity, name, to, item)) {
@@ -827,25 +868,66 @@ firn_mount_tree_forget(struct firn_mount_tree *tree, struct firn_mount_node *nod
     (void)pthread_mutex_unlock(&tree->mutex);
 }
 
+struct firn_mount_listing {
+    size_t count;
+    struct firn_mount_node *children[]; /* held */
+};
+
 int
-firn_mount_tree_visit(struct firn_mount_tree *tree, struct firn_mount_node *directory, size_t first,
-                      bool counts, bool (*visit)(void *ctx, struct firn_mount_node *child),
-                      void *ctx)
+firn_mount_tree_list(struct firn_mount_tree *tree, struct firn_mount_node *directory,
+                     struct firn_mount_listing **out)
 {
+    *out = NULL;
     (void)pthread_mutex_lock(&tree->mutex);
     assert(directory->lookups > 0);
     int failure = prepare(tree, directory);
-    for (size_t i = first; failure == 0 && i < directory->child_count; i++) {
-        struct firn_mount_node *child = directory->children[i];
-        if (!visit(ctx, child)) {
-            break;
-        }
-        if (counts) {
-            hold(child);
+    if (failure == 0) {
+        size_t count = directory->child_count;
+        struct firn_mount_listing *listing =
+            malloc(sizeof *listing + count * sizeof(struct firn_mount_node *));
+        if (listing == NULL) {
+            failure = ENOMEM;
+        } else {
+            listing->count = count;
+            for (size_t i = 0; i < count; i++) {
+                listing->children[i] = directory->children[i];
+                hold(directory->children[i]);
+            }
+            *out = listing;
         }
     }
     (void)pthread_mutex_unlock(&tree->mutex);
     return failure;
+}
+
+void
+firn_mount_tree_list_close(struct firn_mount_tree *tree, struct firn_mount_listing *listing)
+{
+    if (listing == NULL) {
+        return;
+    }
+    (void)pthread_mutex_lock(&tree->mutex);
+    for (size_t i = 0; i < listing->count; i++) {
+        assert(listing->children[i]->lookups > 0);
+        listing->children[i]->lookups--;
+        let_go(tree, listing->children[i]);
+    }
+    (void)pthread_mutex_unlock(&tree->mutex);
+    free(listing);
+}
+
+void
+firn_mount_tree_visit(struct firn_mount_tree *tree, const struct firn_mount_listing *listing,
+                      size_t first, bool counts,
+                      bool (*visit)(void *ctx, struct firn_mount_node *child), void *ctx)
+{
+    (void)pthread_mutex_lock(&tree->mutex);
+    for (size_t i = first; i < listing->count && visit(ctx, listing->children[i]); i++) {
+        if (counts) {
+            hold(listing->children[i]);
+        }
+    }
+    (void)pthread_mutex_unlock(&tree->mutex);
 }
 
 int

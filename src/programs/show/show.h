@@ -74,6 +74,8 @@ void firn_show_step_clear(struct firn_show_steps *steps);
 /* What was asked to be undone: the oldest turn of an agent, else the first. NULL if there are
  * none. */
 const firn_workspace_step *firn_show_step_main(const struct firn_show_steps *steps);
+/* Prints "the save of 12 (message) and 2 other steps". An interrupted restore has no steps. */
+void firn_show_step_print_name(const struct firn_show_steps *steps);
 
 /* ---- how a difference between two states of a workspace is shown ---- */
 

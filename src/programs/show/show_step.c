@@ -253,3 +253,16 @@ firn_show_step_main(const struct firn_show_steps *steps)
     }
     return main != NULL || steps->count == 0 ? main : steps->items[0];
 }
+
+void
+firn_show_step_print_name(const struct firn_show_steps *steps)
+{
+    char text[FIRN_SHOW_STEP_TEXT_SIZE];
+    size_t others = steps->count > 0 ? steps->count - 1 : 0;
+    const firn_workspace_step *main = firn_show_step_main(steps);
+    firn_term_out_text(main != NULL ? firn_show_step_text(main, text) : "what was interrupted");
+    if (others > 0) {
+        firn_term_out_format(" and %zu other %s", others,
+                             firn_term_text_plural(others, "step", "steps"));
+    }
+}

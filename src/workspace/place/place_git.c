@@ -6,10 +6,11 @@
  * "gitdir: PATH" in a file .git (worktrees, submodules); "commondir" in a worktree's directory. A repository
  * whose references are in tables (reftable) has neither of these: nothing is known of it.
  *
- * Whoever fills the directory writes these files, and a save must not suffer from them. So every file has a
- * limit, is regular and no link, and names of references are checked before they become paths (I1). What is
- * damaged, too large or not understood counts as missing, and so does what memory or the system refuses.
- * Nothing here fails. What is found is a remark about a checkpoint, which nothing else depends on.
+ * These files are untrusted input: anyone who can write into the directory can write them, and they must not
+ * make a save fail. So each file must be regular, not a link, and no larger than a limit, and the name of a
+ * reference is checked before it becomes a path (I1). A file that is damaged, too large or not understood counts
+ * as missing; so does one that cannot be read, or for which there is no memory. Nothing here fails. The result
+ * only labels a checkpoint; nothing else depends on it.
  */
 #include "base/buf.h"
 #include "base/check.h"

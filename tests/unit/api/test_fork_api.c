@@ -679,6 +679,7 @@ static const char *const free_ones[] = {"firn_alxs_open",
                                         "firn_workspace_revert_conflict_kind_name",
                                         "firn_workspace_step_kind_name",
                                         "firn_workspace_watch_event_kind_name",
+                                        "firn_workspace_xattrs_next",
                                         "firn_workspaces_list",
                                         "firn_workspaces_remove"};
 

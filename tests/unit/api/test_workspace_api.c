@@ -795,6 +795,34 @@ an_entry_has_its_attributes_after_the_handle(void **state)
 }
 
 static void
+encoded_attributes_are_taken_apart(void **state)
+{
+    (void)state;
+    static const char two[] = "\x01"
+                              "a\x00\x02"
+                              "bc\x03xyz";
+    /* a size beyond the end, one that has no end, one without its value, one of 2^70 */
+    static const char *const malformed[] = {"\x05"
+                                            "ab",
+                                            "\x80",
+                                            "\x01"
+                                            "a",
+                                            "\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x01"};
+    firn_slice left = firn_bytes(two, sizeof two - 1), name, value;
+    assert_true(firn_workspace_xattrs_next(&left, &name, &value));
+    assert_int_equal(name.size, 1);
+    assert_int_equal(value.size, 0);
+    assert_true(firn_workspace_xattrs_next(&left, &name, &value));
+    assert_memory_equal(name.data, "bc", 2);
+    assert_memory_equal(value.data, "xyz", 3);
+    assert_false(firn_workspace_xattrs_next(&left, &name, &value));
+    for (size_t i = 0; i < sizeof malformed / sizeof malformed[0]; i++) {
+        left = firn_str(malformed[i]);
+        assert_false(firn_workspace_xattrs_next(&left, &name, &value));
+    }
+}
+
+static void
 a_call_that_fails_gives_nothing(void **state)
 {
     (void)state;
@@ -1054,6 +1082,7 @@ main(void)
         cmocka_unit_test(a_reader_stays_in_its_time),
         cmocka_unit_test(steps_are_listed),
         cmocka_unit_test(an_entry_has_its_attributes_after_the_handle),
+        cmocka_unit_test(encoded_attributes_are_taken_apart),
         cmocka_unit_test(a_call_that_fails_gives_nothing),
         cmocka_unit_test(results_of_other_versions_are_filled_as_far_as_they_go),
         cmocka_unit_test(no_memory_is_lost_where_it_runs_out),
