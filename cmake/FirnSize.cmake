@@ -76,19 +76,19 @@ set(FIRN_COLD_FILES
     # foundation
     base/error.c
     base/range_set.c
+    codec/compress.c
     hosted/os_ram.c
     hosted/os_ram_tree.c
     hosted/os_within.c
     oswatch/os_watch.c
     reference/reference.c
+    reference/reference_time.c
     threads/os_jobs.c
     # engine
     block/block_publisher.c
     block/block_salvage.c
-    block/block_writer.c
     run/run_check.c
     run/run_origin.c
-    run/run_output.c
     run/run_summary.c
     run/run_text.c
     run/value_cell.c
@@ -106,7 +106,6 @@ set(FIRN_COLD_FILES
     compaction/compaction_garbage.c
     compaction/compaction_graph.c
     compaction/compaction_pick.c
-    compaction/compaction_values.c
     compaction/compaction_work.c
     graph/graph_build.c
     graph/graph_memo.c
@@ -138,6 +137,7 @@ set(FIRN_COLD_FILES
     store/db_create.c
     inspect/db_diff.c
     store/db_holder.c
+    store/db_image.c
     store/db_jobs.c
     store/db_keyspace.c
     store/db_layout.c
@@ -147,6 +147,7 @@ set(FIRN_COLD_FILES
     store/db_reader.c
     store/db_replay.c
     store/db_space.c
+    store/db_visible.c
     inspect/db_stats.c
     txn/db_txn_run.c
     version/manifest.c
@@ -234,8 +235,8 @@ set(FIRN_COLD_FILES
     api/table_struct_api.c
     api/txn_api.c
     api/vector_api.c
-    api/bulk_api.c
     api/arrow_api.c
+    api/bulk_api.c
     api/checkpoint_api.c
     api/chkp_api.c
     api/exchange_api.c

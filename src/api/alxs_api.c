@@ -21,7 +21,7 @@ complete_options(const firn_alxs_options *given, firn_alxs_options *out, firn_er
 {
     firn_alxs_options defaults = FIRN_ALXS_OPTIONS_INIT;
     *out = defaults;
-    return api_options_read(out, sizeof *out, given, err);
+    return firn_api_options_read(out, sizeof *out, given, err);
 }
 
 /* ---- writing ---- */
@@ -38,7 +38,7 @@ firn_alxs_writer_create(const char *path, const firn_alxs_writer_options *option
     int rc = FIRN_OK;
     struct firn_os_user_path place = {0};
     firn_alxs_writer_options complete = FIRN_ALXS_WRITER_OPTIONS_INIT;
-    FIRN_TRY(api_options_read(&complete, sizeof complete, options, err));
+    FIRN_TRY(firn_api_options_read(&complete, sizeof complete, options, err));
     FIRN_TRY(firn_os_user_path_init(&place, firn_os_default(), path, err));
     FIRN_TRY(firn_alxsv1_writer_create(place.dir, place.name, &complete, out, err));
 out:
@@ -113,7 +113,7 @@ firn_alxs_close(firn_alxs *table)
 static bool
 is_info(const firn_alxs_info *info)
 {
-    return info != NULL && api_options_is_size(info->size);
+    return info != NULL && firn_api_options_is_size(info->size);
 }
 
 int
@@ -123,7 +123,7 @@ firn_alxs_describe(const firn_alxs *table, firn_alxs_info *info, firn_error *err
     API_REQUIRE(table != NULL && is_info(info), err,
                 "describing a table takes the table and an info whose size is set");
     API_OWN(table, "table", err);
-    api_options_write(info, &table->info, sizeof table->info);
+    firn_api_options_write(info, &table->info, sizeof table->info);
     return FIRN_OK;
 }
 
@@ -168,7 +168,7 @@ firn_alxs_verify(const char *path, const firn_alxs_verify_options *options, firn
     firn_alxs_options complete = FIRN_ALXS_OPTIONS_INIT;
     firn_alxs_info found = FIRN_ALXS_INFO_INIT;
     const struct firn_step *step;
-    FIRN_TRY(api_options_read(&given, sizeof given, options, err));
+    FIRN_TRY(firn_api_options_read(&given, sizeof given, options, err));
     struct firn_storefile_progress progress = api_store_progress_of(&given.callbacks);
     complete.key_size_max = given.key_size_max;
     FIRN_TRY(firn_os_user_path_init_followed(&place, firn_os_default(), path, err));
@@ -177,7 +177,7 @@ firn_alxs_verify(const char *path, const firn_alxs_verify_options *options, firn
                                 &given.callbacks, step, &found, err));
 out:
     if (info != NULL) {
-        api_options_write(info, &found, sizeof found);
+        firn_api_options_write(info, &found, sizeof found);
     }
     firn_os_user_path_deinit(&place);
     return api_check_told(rc, err);

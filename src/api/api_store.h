@@ -62,7 +62,7 @@ api_store_read_put_options(const firn_write_options *options, firn_write_options
 {
     const firn_write_options defaults = FIRN_WRITE_OPTIONS_INIT;
     *out = defaults;
-    int rc = api_options_read(out, sizeof *out, options, err);
+    int rc = firn_api_options_read(out, sizeof *out, options, err);
     if (rc != FIRN_OK) {
         return rc;
     }
@@ -100,7 +100,7 @@ api_store_read_cursor_options(const firn_cursor_options *options,
     const firn_cursor_options defaults = FIRN_CURSOR_OPTIONS_INIT;
     firn_cursor_options *given = &out->given;
     *given = defaults;
-    int rc = api_options_read(given, sizeof *given, options, err);
+    int rc = firn_api_options_read(given, sizeof *given, options, err);
     if (rc != FIRN_OK) {
         return rc;
     }

@@ -35,7 +35,7 @@ firn_table_import_arrow(firn_table *table, struct ArrowArrayStream *stream,
                 "stream must not be NULL, nor released");
     int rc = table != NULL ? firn_api_handle_check(table, FIRN_API_HANDLE_TABLE, err)
                            : firn_error_set(err, FIRN_INVALID, "table must not be NULL");
-    rc = rc == FIRN_OK ? api_options_read(&given, sizeof given, options, err) : rc;
+    rc = rc == FIRN_OK ? firn_api_options_read(&given, sizeof given, options, err) : rc;
     if (rc != FIRN_OK) {
         stream->release(stream);
         return rc;

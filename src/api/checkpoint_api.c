@@ -36,7 +36,7 @@ hand_over(const struct firn_db_checkpoint_info *info, firn_store_checkpoint *out
 {
     firn_store_checkpoint full;
     describe(info, &full);
-    api_options_write(out, &full, sizeof full);
+    firn_api_options_write(out, &full, sizeof full);
 }
 
 int
@@ -48,7 +48,7 @@ firn_store_checkpoint_create(firn_store *store, const char *name,
     firn_store_checkpoint_options given = FIRN_STORE_CHECKPOINT_OPTIONS_INIT;
     struct firn_db_checkpoint_info info;
     API_REQUIRE(store != NULL, err, "store must not be NULL");
-    API_REQUIRE(out == NULL || api_options_is_size(out->size), err,
+    API_REQUIRE(out == NULL || firn_api_options_is_size(out->size), err,
                 "the size of out must be set to sizeof(firn_store_checkpoint)");
     API_OPEN(store, STORE, err);
     API_READ_OPTIONS(given, options, err);
@@ -102,7 +102,7 @@ firn_store_checkpoint_find(firn_store *store, const char *reference, firn_store_
     struct firn_db_checkpoint_info info;
     API_REQUIRE(store != NULL && reference != NULL && out != NULL, err,
                 "store, reference and out must not be NULL");
-    API_REQUIRE(api_options_is_size(out->size), err,
+    API_REQUIRE(firn_api_options_is_size(out->size), err,
                 "the size of out must be set to sizeof(firn_store_checkpoint)");
     API_OPEN(store, STORE, err);
     int rc = firn_db_checkpoint_find(store, reference, &info, err);
@@ -136,14 +136,14 @@ report(const struct firn_db_checkpoint_info *restored, const struct firn_db_chec
     describe(restored, &full.restored);
     describe(safety, &full.safety);
     if (out != NULL) {
-        api_options_write(out, &full, sizeof full);
+        firn_api_options_write(out, &full, sizeof full);
     }
 }
 
 static int
 check_report(const firn_store_restore_result *out, firn_error *err)
 {
-    API_REQUIRE(out == NULL || api_options_is_size(out->size), err,
+    API_REQUIRE(out == NULL || firn_api_options_is_size(out->size), err,
                 "the size of out must be set to sizeof(firn_store_restore_result)");
     return FIRN_OK;
 }
@@ -275,7 +275,7 @@ firn_store_import(const char *file, const char *path, const firn_store_import_op
     struct firn_db_checkpoint_info info;
     API_REQUIRE(file != NULL && path != NULL, err, "file and path must not be NULL");
     API_REQUIRE(file[0] != '\0' && path[0] != '\0', err, "a path must not be empty");
-    API_REQUIRE(out == NULL || api_options_is_size(out->size), err,
+    API_REQUIRE(out == NULL || firn_api_options_is_size(out->size), err,
                 "the size of out must be set to sizeof(firn_store_checkpoint)");
     API_READ_OPTIONS(given, options, err);
     struct firn_storefile_progress progress = api_store_progress_of(&given.callbacks);

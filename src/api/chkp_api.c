@@ -20,7 +20,7 @@ complete_options(const firn_chkp_options *given, firn_chkp_options *out, firn_er
 {
     firn_chkp_options defaults = FIRN_CHKP_OPTIONS_INIT;
     *out = defaults;
-    return api_options_read(out, sizeof *out, given, err);
+    return firn_api_options_read(out, sizeof *out, given, err);
 }
 
 static int
@@ -207,7 +207,7 @@ give_entry(int rc, const struct firn_chkpv1_entry *found, firn_chkp_entry *out)
 {
     if (rc == FIRN_OK) {
         const firn_chkp_entry entry = entry_of(found);
-        api_options_write(out, &entry, sizeof entry);
+        firn_api_options_write(out, &entry, sizeof entry);
     }
     return rc;
 }
@@ -219,7 +219,7 @@ firn_chkp_locate(firn_chkp *pack, const firn_hash *hash, firn_chkp_entry *out, f
     API_ANY_ERROR(err);
     API_REQUIRE(pack != NULL && hash != NULL && out != NULL, err,
                 "looking for an object takes a pack, a hash and a place for the answer");
-    int rc = api_options_begin_result(out, sizeof *out, err);
+    int rc = firn_api_options_begin_result(out, sizeof *out, err);
     if (rc != FIRN_OK) {
         return rc;
     }
@@ -302,7 +302,7 @@ static int
 begin_verify(struct public_verify *public, const firn_chkp_verify_options *options, firn_error *err)
 {
     *public = (struct public_verify){.options = FIRN_CHKP_VERIFY_OPTIONS_INIT};
-    int rc = api_options_read(&public->options, sizeof public->options, options, err);
+    int rc = firn_api_options_read(&public->options, sizeof public->options, options, err);
     if (rc != FIRN_OK) {
         return rc;
     }
@@ -380,7 +380,7 @@ firn_chkp_set_open(const char *folder, const char *const *names, size_t name_cou
     int rc = FIRN_OK;
     struct firn_os_dir *dir = NULL;
     firn_chkp_set_options given = FIRN_CHKP_SET_OPTIONS_INIT;
-    FIRN_TRY(api_options_read(&given, sizeof given, options, err));
+    FIRN_TRY(firn_api_options_read(&given, sizeof given, options, err));
     if (given.pack.size != sizeof given.pack) {
         FIRN_TRY(firn_error_set(err, FIRN_INVALID,
                                 "the options of packs have size %zu: fill them with their INIT "
@@ -443,7 +443,7 @@ firn_chkp_set_locate(firn_chkp_set *set, const firn_hash *hash, firn_chkp_entry 
     if (out_name != NULL) {
         *out_name = NULL;
     }
-    int rc = api_options_begin_result(out, sizeof *out, err);
+    int rc = firn_api_options_begin_result(out, sizeof *out, err);
     if (rc != FIRN_OK) {
         return rc;
     }

@@ -73,13 +73,13 @@ struct beginning {
 static int
 begin(const struct beginning *call, void *given, size_t given_size, firn_error *err)
 {
-    int rc = api_options_begin_result(call->statistics, sizeof(size_t), err);
+    int rc = firn_api_options_begin_result(call->statistics, sizeof(size_t), err);
     if (rc != FIRN_OK) {
         return rc;
     }
     API_REQUIRE(call->table != NULL && call->has_function, err, call->required);
     API_OPEN(call->table, TABLE, err);
-    return api_options_read(given, given_size, call->options, err);
+    return firn_api_options_read(given, given_size, call->options, err);
 }
 
 int
@@ -107,7 +107,7 @@ firn_table_import(firn_table *table, firn_read_bytes read, void *ctx,
     api_check_begin_visits(err);
     rc = firn_transfer_import(table, &source, &given, &progress, &report, err);
     if (statistics != NULL) {
-        api_options_write(statistics, &report, sizeof report);
+        firn_api_options_write(statistics, &report, sizeof report);
     }
     return api_check_end_visits(rc, err);
 }
@@ -144,7 +144,7 @@ firn_table_import_vectors(firn_table *table, firn_read_bytes read, void *ctx,
     struct firn_storefile_progress progress = api_store_progress_of(&given.callbacks);
     rc = firn_transfer_vectors_import(table, &source, &given, &progress, &report, err);
     if (statistics != NULL) {
-        api_options_write(statistics, &report, sizeof report);
+        firn_api_options_write(statistics, &report, sizeof report);
     }
     return rc;
 }
@@ -159,7 +159,7 @@ firn_import_guess(firn_read_bytes read, void *ctx, const firn_guess_options *opt
     API_REQUIRE(out != NULL, err, "out must not be NULL");
     *out = NULL;
     API_REQUIRE(read != NULL, err, "read must not be NULL");
-    int rc = api_options_read(&given, sizeof given, options, err);
+    int rc = firn_api_options_read(&given, sizeof given, options, err);
     rc = rc == FIRN_OK ? check_form(&given.form, err) : rc;
     if (rc != FIRN_OK) {
         return rc;
@@ -221,7 +221,7 @@ firn_table_export(firn_table *table, firn_write_bytes write, void *ctx,
     rc = export_from(table, &sink, &given, &report, err);
     firn_api_handle_leave(given.read.txn);
     if (statistics != NULL) {
-        api_options_write(statistics, &report, sizeof report);
+        firn_api_options_write(statistics, &report, sizeof report);
     }
     return api_check_end_visits(rc, err);
 }

@@ -287,7 +287,7 @@ firn_pack_verify(firn_pack *pack, const firn_pack_verify_options *options, firn_
     struct public_verify public = {.options = FIRN_PACK_VERIFY_OPTIONS_INIT};
     struct firn_packfile_scratch *scratch;
     API_OWN(pack, "pack", err);
-    int rc = api_options_read(&public.options, sizeof public.options, options, err);
+    int rc = firn_api_options_read(&public.options, sizeof public.options, options, err);
     if (rc == FIRN_OK) {
         rc = firn_packfile_take_scratch(pack, &scratch, err);
     }

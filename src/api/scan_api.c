@@ -50,7 +50,7 @@ firn_scan_open(firn_table *table, const firn_scan_options *options, firn_scan **
     API_REQUIRE(out != NULL, err, "out must not be NULL");
     *out = NULL;
     API_OPEN(table, TABLE, err);
-    int rc = api_options_read(&given, sizeof given, options, err);
+    int rc = firn_api_options_read(&given, sizeof given, options, err);
     rc = rc == FIRN_OK ? take_options(&given, &inner, err) : rc;
     if (rc != FIRN_OK) {
         return rc;
@@ -101,26 +101,26 @@ void
 firn_scan_column_at(const firn_scan *scan, size_t i, firn_scan_column *out)
 {
     firn_scan_column column = FIRN_SCAN_COLUMN_INIT;
-    if (out == NULL || !api_options_is_size(out->size)) {
+    if (out == NULL || !firn_api_options_is_size(out->size)) {
         return;
     }
     if (may_use(scan) && i < firn_query_column_count(scan)) {
         firn_query_column_at(scan, i, &column);
     }
-    api_options_write(out, &column, sizeof column);
+    firn_api_options_write(out, &column, sizeof column);
 }
 
 void
 firn_scan_get_stats(const firn_scan *scan, firn_scan_stats *out)
 {
     firn_scan_stats stats = FIRN_SCAN_STATS_INIT;
-    if (out == NULL || !api_options_is_size(out->size)) {
+    if (out == NULL || !firn_api_options_is_size(out->size)) {
         return;
     }
     if (may_use(scan)) {
         firn_query_get_stats(scan, &stats);
     }
-    api_options_write(out, &stats, sizeof stats);
+    firn_api_options_write(out, &stats, sizeof stats);
 }
 
 size_t
@@ -139,7 +139,7 @@ void
 firn_scan_batch_column(const firn_scan_batch *batch, size_t column, firn_scan_array *out)
 {
     firn_scan_array array = FIRN_SCAN_ARRAY_INIT;
-    if (out == NULL || !api_options_is_size(out->size)) {
+    if (out == NULL || !firn_api_options_is_size(out->size)) {
         return;
     }
     if (batch != NULL) {
@@ -147,5 +147,5 @@ firn_scan_batch_column(const firn_scan_batch *batch, size_t column, firn_scan_ar
         array.valid = values->valid;
         array.as.u64 = values->as.u64;
     }
-    api_options_write(out, &array, sizeof array);
+    firn_api_options_write(out, &array, sizeof array);
 }

@@ -138,7 +138,7 @@ read_maintenance_options(const firn_store_maintenance_options *options,
                          struct firn_storefile_progress *out, firn_error *err)
 {
     firn_store_maintenance_options given = FIRN_STORE_MAINTENANCE_OPTIONS_INIT;
-    int rc = api_options_read(&given, sizeof given, options, err);
+    int rc = firn_api_options_read(&given, sizeof given, options, err);
     *out = api_store_progress_of(&given.callbacks);
     return rc;
 }
@@ -213,12 +213,12 @@ firn_keyspace_approximate_size(firn_keyspace *keyspace, firn_slice lower, firn_s
     API_REQUIRE(keyspace != NULL && out != NULL && api_check_is_slice(lower) &&
                     api_check_is_slice(upper),
                 err, "keyspace and out must not be NULL, and no bound that has a size");
-    API_REQUIRE(api_options_is_size(out->size), err,
+    API_REQUIRE(firn_api_options_is_size(out->size), err,
                 "out->size must be set to sizeof(firn_keyspace_size)");
     API_OPEN(keyspace, KEYSPACE, err);
     int rc = firn_db_stats_range(keyspace, lower, upper.data == NULL ? NULL : &upper, &found, err);
     if (rc == FIRN_OK) {
-        api_options_write(out, &found, sizeof found);
+        firn_api_options_write(out, &found, sizeof found);
     }
     return api_check_told(rc, err);
 }
@@ -229,12 +229,12 @@ firn_store_stats(firn_store *store, firn_store_statistics *out, firn_error *err)
     API_ANY_ERROR(err);
     firn_store_statistics found;
     API_REQUIRE(store != NULL && out != NULL, err, "store and out must not be NULL");
-    API_REQUIRE(api_options_is_size(out->size), err,
+    API_REQUIRE(firn_api_options_is_size(out->size), err,
                 "out->size must be set to sizeof(firn_store_statistics)");
     API_OPEN(store, STORE, err);
     int rc = firn_db_stats(store, &found, err);
     if (rc == FIRN_OK) {
-        api_options_write(out, &found, sizeof found);
+        firn_api_options_write(out, &found, sizeof found);
     }
     return api_check_told(rc, err);
 }
@@ -283,7 +283,7 @@ firn_store_check(firn_store *store, const firn_store_check_options *options,
     firn_store_check_options given = FIRN_STORE_CHECK_OPTIONS_INIT;
     firn_store_check_result found = {.size = sizeof found};
     API_REQUIRE(store != NULL, err, "store must not be NULL");
-    API_REQUIRE(out == NULL || api_options_is_size(out->size), err,
+    API_REQUIRE(out == NULL || firn_api_options_is_size(out->size), err,
                 "out.size must be set to sizeof(firn_store_check_result)");
     API_OPEN(store, STORE, err);
     API_READ_OPTIONS(given, options, err);
@@ -298,7 +298,7 @@ firn_store_check(firn_store *store, const firn_store_check_options *options,
         firn_rows_mend_name(store, err->text, err->text);
     }
     if (out != NULL) {
-        api_options_write(out, &found, sizeof found);
+        firn_api_options_write(out, &found, sizeof found);
     }
     return api_check_told(rc, err);
 }

@@ -346,7 +346,7 @@ static int
 read_delete_options(const firn_row_options *options, firn_row_options *out, firn_error *err)
 {
     *out = (firn_row_options)FIRN_ROW_OPTIONS_INIT;
-    int rc = api_options_read(out, sizeof *out, options, err);
+    int rc = firn_api_options_read(out, sizeof *out, options, err);
     if (rc != FIRN_OK) {
         return rc;
     }
@@ -491,7 +491,7 @@ static int
 read_read_options(const firn_read_options *options, struct firn_rows_read *out, firn_error *err)
 {
     firn_read_options given = FIRN_READ_OPTIONS_INIT;
-    int rc = api_options_read(&given, sizeof given, options, err);
+    int rc = firn_api_options_read(&given, sizeof given, options, err);
     return rc == FIRN_OK ? take_read_options(&given, out, err) : rc;
 }
 
@@ -549,7 +549,7 @@ firn_table_cursor_open(firn_table *table, const firn_table_cursor_options *optio
     API_REQUIRE(out != NULL, err, "out must not be NULL");
     *out = NULL;
     API_OPEN(table, TABLE, err);
-    int rc = api_options_read(&given, sizeof given, options, err);
+    int rc = firn_api_options_read(&given, sizeof given, options, err);
     if (rc == FIRN_OK && given.read.size != sizeof given.read) {
         rc =
             firn_error_set(err, FIRN_INVALID,

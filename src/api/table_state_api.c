@@ -111,7 +111,7 @@ firn_table_check(firn_table *table, const firn_table_check_options *options,
     firn_table_check_options given = FIRN_TABLE_CHECK_OPTIONS_INIT;
     firn_table_check_result found = FIRN_TABLE_CHECK_RESULT_INIT;
     API_REQUIRE(table != NULL, err, "table must not be NULL");
-    API_REQUIRE(out == NULL || api_options_is_size(out->size), err,
+    API_REQUIRE(out == NULL || firn_api_options_is_size(out->size), err,
                 "out.size must be set to sizeof(firn_table_check_result)");
     API_OPEN(table, TABLE, err);
     API_READ_OPTIONS(given, options, err);
@@ -124,7 +124,7 @@ firn_table_check(firn_table *table, const firn_table_check_options *options,
         .progress = given.callbacks.on_progress != NULL ? &progress : NULL};
     int rc = firn_rows_check(table, &inner, &found, err);
     if (out != NULL) {
-        api_options_write(out, &found, sizeof found);
+        firn_api_options_write(out, &found, sizeof found);
     }
     return api_check_told(rc, err);
 }

@@ -240,7 +240,7 @@ write_struct(firn_table *table,
                 "table, layout and the struct must not be NULL");
     int rc = check_layout(layout, err);
     if (rc == FIRN_OK) {
-        rc = api_options_read(&given, sizeof given, options, err);
+        rc = firn_api_options_read(&given, sizeof given, options, err);
     }
     if (rc != FIRN_OK) {
         return rc;
@@ -287,7 +287,7 @@ firn_table_get_struct(firn_table *table, const firn_read_options *options, const
     API_REQUIRE(layout != NULL && out != NULL, err, "layout and out must not be NULL");
     int rc = check_layout(layout, err);
     if (rc == FIRN_OK) {
-        rc = api_options_read(&given, sizeof given, options, err);
+        rc = firn_api_options_read(&given, sizeof given, options, err);
     }
     if (rc != FIRN_OK) {
         return rc;

@@ -75,7 +75,7 @@ firn_table_search(firn_table *table, const char *column, const float *query, siz
     API_OPEN(table, TABLE, err);
     API_REQUIRE(column != NULL, err, "column must not be NULL");
     API_REQUIRE(query != NULL, err, "query must not be NULL");
-    int rc = api_options_read(&given, sizeof given, options, err);
+    int rc = firn_api_options_read(&given, sizeof given, options, err);
     rc = rc == FIRN_OK ? take_options(&given, &request, err) : rc;
     if (rc != FIRN_OK) {
         return rc;
@@ -92,7 +92,7 @@ firn_table_add_vector_index(firn_table *table, const firn_vector_index *index, f
     firn_vector_index given = FIRN_VECTOR_INDEX_INIT;
     API_REQUIRE(table != NULL && index != NULL, err, "table and index must not be NULL");
     API_OPEN(table, TABLE, err);
-    int rc = api_options_read(&given, sizeof given, index, err);
+    int rc = firn_api_options_read(&given, sizeof given, index, err);
     if (rc != FIRN_OK) {
         return rc;
     }
@@ -150,13 +150,13 @@ void
 firn_search_result_get_stats(const firn_search_result *result, firn_search_stats *out)
 {
     firn_search_stats stats = FIRN_SEARCH_STATS_INIT;
-    if (out == NULL || !api_options_is_size(out->size)) {
+    if (out == NULL || !firn_api_options_is_size(out->size)) {
         return;
     }
     if (result != NULL) {
         stats = result->stats;
     }
-    api_options_write(out, &stats, sizeof stats);
+    firn_api_options_write(out, &stats, sizeof stats);
 }
 
 double

@@ -23,13 +23,13 @@
 
 /* Returns from the enclosing function if the caller's result has no size, or ends before `last`, the last
  * pointer that the caller must release. */
-#define BEGIN_RESULT(out, type, last, err)                                                 \
-    do {                                                                                   \
-        const int begun_ =                                                                 \
-            api_options_begin_result((out), offsetof(type, last) + sizeof(void *), (err)); \
-        if (begun_ != FIRN_OK) {                                                           \
-            return begun_;                                                                 \
-        }                                                                                  \
+#define BEGIN_RESULT(out, type, last, err)                                                      \
+    do {                                                                                        \
+        const int begun_ =                                                                      \
+            firn_api_options_begin_result((out), offsetof(type, last) + sizeof(void *), (err)); \
+        if (begun_ != FIRN_OK) {                                                                \
+            return begun_;                                                                      \
+        }                                                                                       \
     } while (0)
 
 /* Ends a call that returned rc and *result, of size_bytes, which points to first and second. */
@@ -40,7 +40,7 @@ give_result(firn_workspace *workspace, int rc, void *out, const void *result, si
     if (rc == FIRN_OK && out != NULL) {
         firn_ws_given_take(workspace, first);
         firn_ws_given_take(workspace, second);
-        api_options_write(out, result, size_bytes);
+        firn_api_options_write(out, result, size_bytes);
     }
     firn_ws_given_release(workspace);
     return rc;
@@ -270,7 +270,8 @@ firn_workspace_watch(firn_workspace *workspace, const firn_workspace_watch_optio
                 "quiet_ms and interval_max_ms must not be negative");
     API_REQUIRE(given.rescan_ms > 0, err, "rescan_ms must be positive");
     save.message = firn_str("watch");
-    int rc = given.save == NULL ? FIRN_OK : api_options_read(&save, sizeof save, given.save, err);
+    int rc =
+        given.save == NULL ? FIRN_OK : firn_api_options_read(&save, sizeof save, given.save, err);
     given.save = &save;
     rc = rc == FIRN_OK ? firn_watch(workspace, &given, err) : rc;
     return api_check_told(rc, err);
@@ -614,7 +615,7 @@ firn_workspace_revert(firn_workspace *workspace, const firn_workspace_revert_opt
     API_REQUIRE(given.path_count == 0 || given.paths != NULL, err, "paths must not be NULL");
     int rc = firn_ws_revert(workspace, &given, &result, err);
     if (rc != FIRN_OK && out != NULL) { /* only the number of conflicts */
-        api_options_write(out, &result, sizeof result);
+        firn_api_options_write(out, &result, sizeof result);
     }
     return give_result(workspace, rc, out, &result, sizeof result, result.after, result.before);
 }
@@ -676,7 +677,7 @@ firn_workspace_expire(firn_workspace *workspace, const firn_workspace_expire_opt
     API_ANY_ERROR(err);
     firn_workspace_expire_options given = FIRN_WORKSPACE_EXPIRE_OPTIONS_INIT;
     API_OWN(workspace, "workspace", err);
-    int rc = api_options_read(&given, sizeof given, options, err);
+    int rc = firn_api_options_read(&given, sizeof given, options, err);
     rc = rc != FIRN_OK ? rc
                        : firn_reclaim_expire_request(workspace, &given, on_checkpoint, ctx, err);
     return api_check_told(rc, err);
@@ -693,7 +694,7 @@ firn_workspace_delete(firn_workspace *workspace, const char *const *references, 
     API_OWN(workspace, "workspace", err);
     int rc = require_references(references, count, err);
     if (rc == FIRN_OK) {
-        rc = api_options_read(&given, sizeof given, options, err);
+        rc = firn_api_options_read(&given, sizeof given, options, err);
     }
     rc = rc != FIRN_OK
              ? rc
@@ -742,7 +743,7 @@ firn_workspace_gc(firn_workspace *workspace, const firn_workspace_gc_options *op
     /* It may be called while a watch reports a save, whose results are not touched. */
     int rc = firn_reclaim(workspace, &given, &result, err);
     if (rc == FIRN_OK && out != NULL) {
-        api_options_write(out, &result, sizeof result);
+        firn_api_options_write(out, &result, sizeof result);
     }
     return api_check_told(rc, err);
 }
@@ -759,7 +760,7 @@ firn_workspace_check(firn_workspace *workspace, const firn_workspace_check_optio
     API_READ_OPTIONS(given, options, err);
     int rc = firn_repair_check(workspace, &given, &result, err);
     if (out != NULL) { /* even after a failure: it says what is damaged */
-        api_options_write(out, &result, sizeof result);
+        firn_api_options_write(out, &result, sizeof result);
     }
     return api_check_told(rc, err);
 }

@@ -681,14 +681,35 @@ commit_one(struct firn_db *db, struct firn_db_write *commit)
     }
 }
 
+static int
+write_batch(struct firn_db *db, const struct firn_db_batch *batch, firn_durability durability,
+            firn_error *err)
+{
+    firn_durability wanted = durability == FIRN_DURABILITY_DEFAULT ? db->durability : durability;
+    struct firn_db_write commit = {
+        .batch = batch, .wants_sync = wanted == FIRN_DURABILITY_FULL, .err = err};
+    commit_one(db, &commit);
+    return commit.rc;
+}
+
+/* Writes a copy of a batch that has gaps. */
+static int
+write_copy(struct firn_db *db, const struct firn_db_batch *batch, firn_durability durability,
+           firn_error *err)
+{
+    struct firn_db_batch closed_up = {0};
+    int rc;
+    FIRN_TRY(firn_db_batch_copy_to_commit(&closed_up, batch, err));
+    FIRN_TRY(write_batch(db, &closed_up, durability, err));
+out:
+    firn_db_batch_deinit(&closed_up);
+    return rc;
+}
+
 int
 firn_db_write(struct firn_db *db, const struct firn_db_batch *batch, firn_durability durability,
               firn_error *err)
 {
-    struct firn_db_batch closed_up = {0};
-    firn_durability wanted = durability == FIRN_DURABILITY_DEFAULT ? db->durability : durability;
-    struct firn_db_write commit = {
-        .batch = batch, .wants_sync = wanted == FIRN_DURABILITY_FULL, .err = err};
     if (db->is_read_only) {
         return firn_db_write_refuse_read_only(db, err);
     }
@@ -698,17 +719,8 @@ firn_db_write(struct firn_db *db, const struct firn_db_batch *batch, firn_durabi
     if (!firn_db_batch_is_of(batch, db)) {
         return firn_error_set(err, FIRN_INVALID, "the batch was made for another store");
     }
-    if (batch->gap_bytes > 0) {
-        int rc = firn_db_batch_copy_to_commit(&closed_up, batch, err);
-        if (rc != FIRN_OK) {
-            firn_db_batch_deinit(&closed_up);
-            return rc;
-        }
-        commit.batch = &closed_up;
-    }
-    commit_one(db, &commit);
-    firn_db_batch_deinit(&closed_up);
-    return commit.rc;
+    return batch->gap_bytes > 0 ? write_copy(db, batch, durability, err)
+                                : write_batch(db, batch, durability, err);
 }
 
 void

@@ -45,7 +45,7 @@ FIRN_MUST_CHECK int firn_buf_reserve(struct firn_buf *buf, size_t more);
 FIRN_MUST_CHECK int firn_buf_set_size(struct firn_buf *buf, size_t size);
 
 /* Replaces the contents with the slice, which must not be in buf. */
-FIRN_MUST_CHECK static inline int
+FIRN_MUST_CHECK inline int
 firn_buf_assign(struct firn_buf *buf, firn_slice slice)
 {
     if (slice.size > buf->capacity) {

@@ -16,7 +16,7 @@ struct firn_reader {
     const uint8_t *end;
 };
 
-static inline struct firn_reader
+inline struct firn_reader
 firn_reader_of(firn_slice slice)
 {
     /* Adding 0 to NULL is undefined, so an empty slice gets an address of its own. */
@@ -25,24 +25,24 @@ firn_reader_of(firn_slice slice)
     return (struct firn_reader){data, data + slice.size};
 }
 
-static inline size_t
+inline size_t
 firn_reader_left(const struct firn_reader *reader)
 {
     return (size_t)(reader->end - reader->at);
 }
 
-static inline bool
+inline bool
 firn_reader_bytes(struct firn_reader *reader, size_t size, firn_slice *out)
 {
     if (firn_reader_left(reader) < size) {
         return false;
     }
-    *out = firn_bytes(reader->at, size);
+    *out = (firn_slice){reader->at, size};
     reader->at += size;
     return true;
 }
 
-static inline bool
+inline bool
 firn_reader_copy(struct firn_reader *reader, void *out, size_t size)
 {
     if (firn_reader_left(reader) < size) {
@@ -53,32 +53,32 @@ firn_reader_copy(struct firn_reader *reader, void *out, size_t size)
     return true;
 }
 
-static inline bool
+inline bool
 firn_reader_u8(struct firn_reader *reader, uint8_t *out)
 {
     return firn_reader_copy(reader, out, 1);
 }
 
-static inline bool
+inline bool
 firn_reader_le16(struct firn_reader *reader, uint16_t *out)
 {
     return firn_reader_copy(reader, out, 2);
 }
 
-static inline bool
+inline bool
 firn_reader_le32(struct firn_reader *reader, uint32_t *out)
 {
     return firn_reader_copy(reader, out, 4);
 }
 
-static inline bool
+inline bool
 firn_reader_le64(struct firn_reader *reader, uint64_t *out)
 {
     return firn_reader_copy(reader, out, 8);
 }
 
 /* LEB128 in its shortest form only: a canonical encoding has one reading. */
-static inline bool
+inline bool
 firn_reader_varint(struct firn_reader *reader, uint64_t *out)
 {
     uint64_t value = 0;
@@ -106,7 +106,7 @@ firn_reader_varint(struct firn_reader *reader, uint64_t *out)
 }
 
 /* A varint that must not exceed max. */
-static inline bool
+inline bool
 firn_reader_varint_max(struct firn_reader *reader, uint64_t max, uint64_t *out)
 {
     struct firn_reader saved = *reader;
@@ -120,7 +120,7 @@ firn_reader_varint_max(struct firn_reader *reader, uint64_t max, uint64_t *out)
 }
 
 /* A varint length of at most size_max, and that many bytes. */
-static inline bool
+inline bool
 firn_reader_sized(struct firn_reader *reader, size_t size_max, firn_slice *out)
 {
     struct firn_reader saved = *reader;

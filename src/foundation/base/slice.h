@@ -13,7 +13,7 @@
 
 /* Byte order; if one slice is a prefix of the other, the shorter comes first. The order of keys and
  * names. */
-static inline int
+inline int
 firn_slice_compare(firn_slice a, firn_slice b)
 {
     size_t shared = a.size < b.size ? a.size : b.size;
@@ -24,7 +24,7 @@ firn_slice_compare(firn_slice a, firn_slice b)
     return (a.size > b.size) - (a.size < b.size);
 }
 
-static inline bool
+inline bool
 firn_slice_equal(firn_slice a, firn_slice b)
 {
     /* Neighbours in an order differ at the end. */
@@ -32,7 +32,7 @@ firn_slice_equal(firn_slice a, firn_slice b)
                                                 memcmp(a.data, b.data, a.size) == 0));
 }
 
-static inline bool
+inline bool
 firn_slice_has_prefix(firn_slice slice, firn_slice prefix)
 {
     return slice.size >= prefix.size &&
