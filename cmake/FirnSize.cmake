@@ -16,7 +16,9 @@
 # 3. Outside of the rooms that every key, row of a store, or block goes through, inlining may make the library larger by 3 %, not
 #    by gcc's 40 %: the calls that gain most are inlined first. Code without inner loops is not aligned, and code that only
 #    jumps reach is aligned nowhere.
-# 4. libfirn.so is optimized in one piece (cmake/FirnLibrary.cmake): in several, each has its own copy of small functions and of
+# 4. Inline functions of base that are more than a field have one external definition (base/inline.c): gcc does not merge the
+#    copies that static ones have in each file (8 KB).
+# 5. libfirn.so is optimized in one piece (cmake/FirnLibrary.cmake): in several, each has its own copy of small functions and of
 #    constants (8 KB). It takes one processor some seconds longer, while others compile the programs.
 
 set(FIRN_SMALL OFF)
@@ -76,7 +78,7 @@ set(FIRN_COLD_FILES
     # foundation
     base/error.c
     base/range_set.c
-    codec/compress.c
+    codec/compress.c # zstd and LZ4 take nearly all of its time
     hosted/os_ram.c
     hosted/os_ram_tree.c
     hosted/os_within.c

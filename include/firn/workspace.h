@@ -500,9 +500,9 @@ typedef struct firn_workspace_entry {
     firn_slice xattrs;
 } firn_workspace_entry;
 
-/* Takes the first attribute from encoded ones, whose names ascend; the bytes of out_name and out_value stay in
- * them. False at the end, and if what is left is malformed. Encoded are of each attribute the size of its name,
- * its name, the size of its value, its value; sizes are LEB128. Any thread. */
+/* Removes the first attribute from *xattrs, in ascending order of names. Its name and value point into the same
+ * bytes. Returns false at the end, and with bytes left if they are malformed. The encoding of an attribute is the
+ * size of its name, its name, the size of its value, its value; sizes are LEB128. Any thread. */
 FIRN_API bool firn_workspace_xattrs_next(firn_slice *xattrs, firn_slice *out_name,
                                          firn_slice *out_value);
 

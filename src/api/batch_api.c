@@ -4,12 +4,9 @@
  */
 #include "api/api_check.h"
 #include "api/api_handle.h"
-#include "api/api_options.h"
 #include "api/api_store.h"
 #include "firn/store.h"
-#include "os/os.h"
 #include "store/db.h"
-#include "storefile/storefile.h"
 
 int
 firn_batch_create(firn_batch **out, firn_error *err)

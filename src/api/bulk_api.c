@@ -7,7 +7,6 @@
 #include "api/api_options.h"
 #include "api/api_store.h"
 #include "firn/bulk.h"
-#include "os/os.h"
 #include "store/db.h"
 
 int

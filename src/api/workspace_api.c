@@ -46,12 +46,6 @@ give_result(firn_workspace *workspace, int rc, void *out, const void *result, si
     return rc;
 }
 
-bool
-firn_workspace_xattrs_next(firn_slice *xattrs, firn_slice *out_name, firn_slice *out_value)
-{
-    return firn_tree_xattrs_next(xattrs, out_name, out_value);
-}
-
 static int
 give_checkpoint(firn_workspace *workspace, int rc, firn_workspace_checkpoint **out,
                 firn_workspace_checkpoint *found)
@@ -366,6 +360,12 @@ firn_workspace_tag_list(firn_workspace *workspace,
     API_REQUIRE(workspace != NULL && on_tag != NULL, err, "workspace and on_tag must not be NULL");
     API_OWN(workspace, "workspace", err);
     return api_check_told(firn_ws_tag_list(workspace, on_tag, ctx, err), err);
+}
+
+bool
+firn_workspace_xattrs_next(firn_slice *xattrs, firn_slice *out_name, firn_slice *out_value)
+{
+    return firn_tree_xattrs_next(xattrs, out_name, out_value);
 }
 
 int

@@ -135,3 +135,19 @@ A damaged header costs its entry. An archive that was cut brings in what is whol
   ! help: firn help import tar
   [2]
   $ mkdir ../tmp && TMPDIR=$PWD/../tmp firn import tar ../whole.tar >/dev/null && ls -A ../tmp
+
+An attribute that cannot be set is named, and those after it are set.
+
+  $ mkdir ../odd && cd ../odd && python3 - <<'END'
+  > import tarfile
+  > names = {"user.a": "1", "user." + "n" * 300: "2", "user.b": "v" * (2 << 20), "user.c": "3"}
+  > with tarfile.open("../odd.tar", "w", format=tarfile.PAX_FORMAT) as archive:
+  >     entry = tarfile.TarInfo("f")
+  >     entry.pax_headers = {"SCHILY.xattr." + name: value for name, value in names.items()}
+  >     archive.addfile(entry)
+  > END
+  $ firn import tar ../odd.tar; firn export tar | python3 -c 'import sys, tarfile; print(*[dict(e.pax_headers) for e in tarfile.open(fileobj=sys.stdin.buffer, mode="r|")])'
+  ! firn: incomplete: f: an extended attribute has a name that is empty or too long
+  ! firn: incomplete: f: the extended attribute user.b could not be set: Argument list too long
+  1  <id>  1 file, 0 B; 1 new, <n> B added
+  {'SCHILY.xattr.user.a': '1', 'SCHILY.xattr.user.c': '3'}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * cli/test_cli_mount.c: the tree of a mount, without the kernel: threads that look up, read and forget beside saves and
- * collections, and memory that runs out.
+ * collections, and memory that runs out; the names of checkpoints.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -363,10 +363,74 @@ memory_that_runs_out_is_an_error_and_no_leak(void **state)
     close_scene(&scene);
 }
 
+/* ---- names ---- */
+
+struct named {
+    char text[1024]; /* "name>target item " of each entry */
+};
+
+static bool
+note_entry(void *ctx, const char *name, const char *target, const struct firn_mount_item *item)
+{
+    struct named *named = ctx;
+    size_t at = strlen(named->text);
+    (void)snprintf(named->text + at, sizeof named->text - at, "%s>%s %llu ", name,
+                   target == NULL ? "" : target, (unsigned long long)item->number);
+    return true;
+}
+
+/* What a directory of a mount contains, if the store has these items. */
+static void
+require_entries(struct firn_mount_item *items, size_t count, enum firn_mount_place place,
+                const char *expected)
+{
+    const struct firn_mount_list list = {.items = items, .count = count};
+    struct named named = {""};
+    assert_true(firn_mount_list_entries(&list, place, note_entry, &named));
+    assert_string_equal(named.text, expected);
+}
+
+static void
+equal_local_times_get_names_of_their_own(void **state)
+{
+    (void)state;
+    enum { HOUR = 3600 };
+    static const int64_t second = 1000000000;
+    /* 2026-10-25 02:30:00, in summer time and an hour later in winter time; and a time before 1970 */
+    const int64_t summer = 1792888200 * second, winter = summer + HOUR * second;
+    struct firn_mount_item items[] = {
+        {.number = 7, .created_ns = winter + second},
+        {.number = 6, .created_ns = winter + second / 2},
+        {.number = 5, .created_ns = winter},
+        {.number = 0, .created_ns = winter, .id = "safe"},
+        {.number = 4, .created_ns = summer},
+        {.number = 3, .created_ns = -second / 2},
+        {.number = 4, .created_ns = summer, .tag = "rel/1/a"},
+        {.number = 0, .created_ns = winter, .id = "safe", .tag = "kept"},
+    };
+    const size_t count = sizeof items / sizeof items[0];
+    assert_int_equal(setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3", 1), 0);
+    tzset();
+    require_entries(items, count, FIRN_MOUNT_TIMES,
+                    "1970-01-01T00:59:59>../number/3 3 2026-10-25T02:30:00>../number/4 4 "
+                    "2026-10-25T02:30:00-2>../number/5 5 2026-10-25T02:30:00-3>../number/6 6 "
+                    "2026-10-25T02:30:01>../number/7 7 ");
+    require_entries(items, count, FIRN_MOUNT_NUMBERS, "7> 7 6> 6 5> 5 4> 4 3> 3 ");
+    require_entries(items, count, FIRN_MOUNT_SAFETY, "safe> 0 ");
+    require_entries(items, count, FIRN_MOUNT_TAGS,
+                    "rel%2F1%2Fa>../number/4 4 kept>../safety/safe 0 ");
+    require_entries(items, count, FIRN_MOUNT_ROOT, "latest>number/7 7 ");
+    require_entries(items, 0, FIRN_MOUNT_ROOT, "");
+    require_entries(items, 0, FIRN_MOUNT_TIMES, "");
+    assert_int_equal(unsetenv("TZ"), 0);
+    tzset();
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(equal_local_times_get_names_of_their_own),
         cmocka_unit_test(threads_read_beside_saves_and_collections),
         cmocka_unit_test(memory_that_runs_out_is_an_error_and_no_leak),
     };

@@ -15,8 +15,6 @@
 #include "base/checked.h"
 #include "base/mem.h"
 
-extern inline int firn_buf_assign(struct firn_buf *buf, firn_slice slice);
-
 int
 firn_buf_reserve(struct firn_buf *buf, size_t more)
 {

@@ -12,8 +12,6 @@
 
 #include "firn/firn.h"
 
-/* ---- the tree (mount_tree.c) ---- */
-
 enum firn_mount_place {
     FIRN_MOUNT_ROOT,
     FIRN_MOUNT_NUMBERS, /* the directories that list checkpoints; the store may get more of them */
@@ -22,6 +20,38 @@ enum firn_mount_place {
     FIRN_MOUNT_SAFETY,
     FIRN_MOUNT_CONTENT /* of a checkpoint: it never changes */
 };
+
+/* ---- the checkpoints and tags of a workspace, by name (mount_list.c) ---- */
+
+/* A checkpoint or a tag. */
+struct firn_mount_item {
+    uint64_t number; /* 0: a safety checkpoint */
+    int64_t created_ns;
+    firn_hash root; /* of a checkpoint */
+    char id[FIRN_CHECKPOINT_ID_SIZE];
+    char tag[256]; /* empty: it is a checkpoint */
+};
+
+struct firn_mount_list {
+    struct firn_mount_item *items; /* owned */
+    size_t count, capacity;
+};
+
+/* Lists all checkpoints, newest first, and then the tags. After an error out is empty. */
+FIRN_MUST_CHECK int firn_mount_list_read(firn_workspace *workspace, struct firn_mount_list *out,
+                                         firn_error *err);
+/* Leaves it empty. */
+void firn_mount_list_deinit(struct firn_mount_list *list);
+bool firn_mount_list_equal(const struct firn_mount_list *a, const struct firn_mount_list *b);
+/* Calls add for each entry of a directory of a mount, in any order; names are unique. An entry with a target is a
+ * symbolic link, one without is the directory item->root. For the root it is the link to the newest checkpoint.
+ * Returns false if add has, or without memory. Requires: the place is not FIRN_MOUNT_CONTENT. */
+bool firn_mount_list_entries(const struct firn_mount_list *list, enum firn_mount_place place,
+                             bool (*add)(void *ctx, const char *name, const char *target,
+                                         const struct firn_mount_item *item),
+                             void *ctx);
+
+/* ---- the tree (mount_tree.c) ---- */
 
 /* A file, directory or symbolic link that the kernel may ask for. Its name and attributes never change, so they
  * are read without the tree's mutex; the parent, and what follows `lookups`, only with it. */

@@ -1,13 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * mount/mount_tree.c: the tree of a mount.
- *
- *   latest            a link to the newest checkpoint
- *   number/12/        what checkpoint 12 contains
- *   tag/v1.0          a link to the checkpoint with this tag; a slash in a tag is %2F
- *   time/2026-...     a link to the checkpoint that was saved then, in local time; "-2" and so on is added
- *                     to the second of those that have the same time
- *   safety/<id>/      what a safety checkpoint contains
+ * mount/mount_tree.c: the tree of a mount: what mount_list.c lists, and below it the contents of checkpoints.
  *
  * The directories that list checkpoints are compared with the store when they are asked for, at most once a
  * second. If anything has changed, the tree also opens a new reader, which sees the new checkpoints. A read
@@ -21,9 +14,7 @@
  */
 #include <assert.h>
 #include <errno.h>
-#include <inttypes.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -32,7 +23,7 @@
 #include "command/command.h"
 #include "mount/mount_internal.h"
 
-enum { REFRESH_NS = 1000000000, NAME_SIZE = 800, LISTS = 4 };
+enum { REFRESH_NS = 1000000000, LISTS = 4 };
 
 /* An open store. */
 struct reader {
@@ -40,25 +31,11 @@ struct reader {
     unsigned uses;
 };
 
-/* A checkpoint or a tag, as it was listed. */
-struct listed {
-    uint64_t number; /* 0: a safety checkpoint */
-    int64_t created_ns;
-    firn_hash root;
-    char id[FIRN_CHECKPOINT_ID_SIZE];
-    char tag[256]; /* empty: it is a checkpoint */
-};
-
-struct list {
-    struct listed *items;
-    size_t count, capacity;
-};
-
 struct firn_mount_tree {
     pthread_mutex_t mutex;
     firn_workspace *workspace;
     struct reader *reader; /* the newest */
-    struct list list;
+    struct firn_mount_list list;
     int64_t refreshed_ns; /* by the monotonic clock */
     bool has_warned;      /* that the list could not be read */
     uint64_t next_number;
@@ -309,68 +286,6 @@ load(struct firn_mount_tree *tree, struct firn_mount_node *directory)
 
 /* ==== lists of checkpoints ==== */
 
-static struct listed *
-add_listed(struct list *list)
-{
-    if (list->count == list->capacity) {
-        size_t more = list->capacity == 0 ? 64 : list->capacity * 2;
-        struct listed *grown = realloc(list->items, more * sizeof *grown);
-        if (grown == NULL) {
-            return NULL;
-        }
-        list->items = grown;
-        list->capacity = more;
-    }
-    struct listed *item = &list->items[list->count++];
-    memset(item, 0, sizeof *item); /* padding too: lists are compared as bytes */
-    return item;
-}
-
-static int
-list_checkpoint(void *ctx, const firn_workspace_checkpoint *checkpoint)
-{
-    struct listed *item = add_listed(ctx);
-    if (item == NULL) {
-        return FIRN_NO_MEMORY;
-    }
-    item->number = checkpoint->number;
-    item->created_ns = checkpoint->created_ns;
-    item->root = checkpoint->root;
-    memcpy(item->id, checkpoint->id, sizeof item->id);
-    return FIRN_OK;
-}
-
-static int
-list_tag(void *ctx, const firn_workspace_tag *tag)
-{
-    struct listed *item = add_listed(ctx);
-    if (item == NULL) {
-        return FIRN_NO_MEMORY;
-    }
-    assert(tag->name.size < sizeof item->tag);
-    item->number = tag->number;
-    item->created_ns = tag->created_ns;
-    memcpy(item->id, tag->id, sizeof item->id);
-    memcpy(item->tag, tag->name.data, tag->name.size);
-    return FIRN_OK;
-}
-
-static int
-read_list(struct firn_mount_tree *tree, struct list *out, firn_error *err)
-{
-    firn_workspace_list_options options = FIRN_WORKSPACE_LIST_OPTIONS_INIT;
-    options.include_safety = true;
-    int code = firn_workspace_list(tree->workspace, &options, list_checkpoint, out, err);
-    return code == FIRN_OK ? firn_workspace_tag_list(tree->workspace, list_tag, out, err) : code;
-}
-
-static bool
-is_same(const struct list *a, const struct list *b)
-{
-    return a->count == b->count &&
-           (a->count == 0 || memcmp(a->items, b->items, a->count * sizeof a->items[0]) == 0);
-}
-
 static int
 compare_nodes(const void *a, const void *b)
 {
@@ -388,25 +303,32 @@ find_child(const struct firn_mount_node *directory, const char *name)
                                                  sizeof(struct firn_mount_node *), compare_nodes);
 }
 
-/* Adds a child to the new contents of a list. `from` is the list as it was; a node of it that is the same stays
- * itself. */
+/* The new contents of a directory that lists checkpoints. */
+struct refill {
+    struct firn_mount_tree *tree;
+    const struct firn_mount_node
+        *from; /* the directory as it was; a node of it that is the same stays itself */
+    struct firn_mount_node *into;
+    size_t capacity;
+};
+
 static bool
-add_to_list(struct firn_mount_tree *tree, struct firn_mount_node *from,
-            struct firn_mount_node *into, size_t *capacity, const char *name, const char *target,
-            const struct listed *item)
+add_to_list(void *ctx, const char *name, const char *target, const struct firn_mount_item *item)
 {
-    struct firn_mount_node **same = find_child(from, name);
-    if (!reserve_child(into, capacity)) {
+    struct refill *refill = ctx;
+    struct firn_mount_node *into = refill->into;
+    struct firn_mount_node **same = find_child(refill->from, name);
+    if (!reserve_child(into, &refill->capacity)) {
         return false;
     }
-    if (same != NULL && (*same)->parent == from &&
+    if (same != NULL && (*same)->parent == refill->from &&
         (target != NULL ? (*same)->target != NULL && strcmp((*same)->target, target) == 0
                         : memcmp(&(*same)->hash, &item->root, sizeof item->root) == 0)) {
         into->children[into->child_count++] = *same;
         (*same)->parent = into; /* taken along */
         return true;
     }
-    struct firn_mount_node *node = make_node(tree, into, name, strlen(name));
+    struct firn_mount_node *node = make_node(refill->tree, into, name, strlen(name));
     if (node == NULL) {
         return false;
     }
@@ -426,139 +348,16 @@ add_to_list(struct firn_mount_tree *tree, struct firn_mount_node *from,
     return true;
 }
 
-/* "number/12", below `above`. */
-static void
-write_target(char *out, size_t size, const char *above, const struct listed *item)
-{
-    if (item->number > 0) {
-        (void)snprintf(out, size, "%snumber/%" PRIu64, above, item->number);
-    } else {
-        (void)snprintf(out, size, "%ssafety/%s", above, item->id);
-    }
-}
-
-/* A tag as a file name. */
-static void
-write_tag(char *out, size_t size, const char *tag)
-{
-    size_t at = 0;
-    for (; *tag != '\0' && at + 4 <= size; tag++) {
-        if (*tag == '/') {
-            memcpy(out + at, "%2F", 3);
-            at += 3;
-        } else {
-            out[at++] = *tag;
-        }
-    }
-    out[at] = '\0';
-}
-
-enum { TIME_SIZE = 48 };
-
-/* A numbered checkpoint and its local time. */
-struct timed {
-    char text[TIME_SIZE];
-    const struct listed *item;
-};
-
-static void
-write_time(char *out, size_t size, int64_t created_ns)
-{
-    struct tm parts;
-    int64_t seconds = created_ns / 1000000000 - (created_ns % 1000000000 < 0);
-    time_t when = (time_t)seconds;
-    if (localtime_r(&when, &parts) == NULL ||
-        strftime(out, size, "%Y-%m-%dT%H:%M:%S", &parts) == 0) {
-        (void)snprintf(out, size, "%" PRId64, seconds);
-    }
-}
-
-static int
-compare_timed(const void *a, const void *b)
-{
-    const struct timed *first = a, *second = b;
-    int order = strcmp(first->text, second->text);
-    return order != 0 ? order
-                      : (first->item->number > second->item->number) -
-                            (first->item->number < second->item->number);
-}
-
-/* Local times repeat: within a second, and in the hour that summer time ends with. */
+/* The root always has the same lists. */
 static bool
-fill_times(struct firn_mount_tree *tree, struct firn_mount_node *from, struct firn_mount_node *into,
-           size_t *capacity)
+add_lists(struct refill *refill)
 {
-    const struct list *list = &tree->list;
-    char name[NAME_SIZE], target[NAME_SIZE];
-    struct timed *timed = malloc((list->count + 1) * sizeof *timed);
-    bool is_whole = timed != NULL;
-    size_t count = 0;
-    unsigned nth = 1;
-    for (size_t i = 0; is_whole && i < list->count; i++) {
-        const struct listed *item = &list->items[i];
-        if (item->number > 0 && item->tag[0] == '\0') {
-            write_time(timed[count].text, TIME_SIZE, item->created_ns);
-            timed[count++].item = item;
-        }
-    }
-    if (count > 0) {
-        qsort(timed, count, sizeof *timed, compare_timed);
-    }
-    for (size_t i = 0; is_whole && i < count; i++) {
-        nth = i > 0 && strcmp(timed[i].text, timed[i - 1].text) == 0 ? nth + 1 : 1;
-        if (nth == 1) {
-            (void)snprintf(name, sizeof name, "%s", timed[i].text);
-        } else {
-            (void)snprintf(name, sizeof name, "%s-%u", timed[i].text, nth);
-        }
-        write_target(target, sizeof target, "../", timed[i].item);
-        is_whole = add_to_list(tree, from, into, capacity, name, target, timed[i].item);
-    }
-    free(timed);
-    return is_whole;
-}
-
-/* What a list is to contain. Names may come in any order. */
-static bool
-fill_list(struct firn_mount_tree *tree, struct firn_mount_node *from, struct firn_mount_node *into,
-          size_t *capacity)
-{
-    const struct list *list = &tree->list;
-    char name[NAME_SIZE], target[NAME_SIZE];
-    if (from->place == FIRN_MOUNT_TIMES) {
-        return fill_times(tree, from, into, capacity);
-    }
-    for (size_t i = list->count; i-- > 0;) { /* the oldest first */
-        const struct listed *item = &list->items[i];
-        const char *to = target;
-        bool is_tag = item->tag[0] != '\0';
-        write_target(target, sizeof target, "../", item);
-        switch (from->place) {
-        case FIRN_MOUNT_NUMBERS:
-            to = NULL;
-            if (is_tag || item->number == 0) {
-                continue;
-            }
-            (void)snprintf(name, sizeof name, "%" PRIu64, item->number);
-            break;
-        case FIRN_MOUNT_SAFETY:
-            to = NULL;
-            if (is_tag || item->number > 0) {
-                continue;
-            }
-            (void)snprintf(name, sizeof name, "%s", item->id);
-            break;
-        default:
-            assert(from->place == FIRN_MOUNT_TAGS);
-            if (!is_tag) {
-                continue;
-            }
-            write_tag(name, sizeof name, item->tag);
-            break;
-        }
-        if (!add_to_list(tree, from, into, capacity, name, to, item)) {
+    for (size_t i = 0; i < LISTS; i++) {
+        if (!reserve_child(refill->into, &refill->capacity)) {
             return false;
         }
+        refill->into->children[refill->into->child_count++] = refill->tree->lists[i];
+        refill->tree->lists[i]->parent = refill->into;
     }
     return true;
 }
@@ -600,28 +399,6 @@ replace_children(struct firn_mount_tree *tree, struct firn_mount_node *directory
     }
 }
 
-/* The link to the newest checkpoint is a child of the root, after the four lists. */
-static bool
-fill_root(struct firn_mount_tree *tree, struct firn_mount_node *into, size_t *capacity)
-{
-    char target[NAME_SIZE];
-    for (size_t i = 0; i < LISTS; i++) {
-        if (!reserve_child(into, capacity)) {
-            return false;
-        }
-        into->children[into->child_count++] = tree->lists[i];
-        tree->lists[i]->parent = into;
-    }
-    for (size_t i = 0; i < tree->list.count; i++) {
-        const struct listed *item = &tree->list.items[i];
-        if (item->number > 0 && item->tag[0] == '\0') {
-            write_target(target, sizeof target, "", item);
-            return add_to_list(tree, tree->root, into, capacity, "latest", target, item);
-        }
-    }
-    return true;
-}
-
 static bool
 rebuild(struct firn_mount_tree *tree)
 {
@@ -629,9 +406,10 @@ rebuild(struct firn_mount_tree *tree)
     for (size_t i = 0; i <= LISTS; i++) {
         struct firn_mount_node *directory = i < LISTS ? tree->lists[i] : tree->root;
         struct firn_mount_node contents = {.place = directory->place};
-        size_t capacity = 0;
-        bool is_whole = i < LISTS ? fill_list(tree, directory, &contents, &capacity)
-                                  : fill_root(tree, &contents, &capacity);
+        struct refill refill = {.tree = tree, .from = directory, .into = &contents};
+        bool is_whole =
+            (directory != tree->root || add_lists(&refill)) &&
+            firn_mount_list_entries(&tree->list, directory->place, add_to_list, &refill);
         replace_children(tree, directory, &contents, is_whole);
         is_all_whole = is_all_whole && is_whole;
     }
@@ -677,26 +455,25 @@ now_ns(void)
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-/* Compares the lists with the store. */
+/* Compares the list with the store. */
 static int
 refresh(struct firn_mount_tree *tree, firn_error *err)
 {
-    struct list list = {0};
-    int code = read_list(tree, &list, err);
-    if (code == FIRN_OK && (tree->reader == NULL || !is_same(&list, &tree->list))) {
+    struct firn_mount_list list;
+    int code = firn_mount_list_read(tree->workspace, &list, err);
+    if (code == FIRN_OK && (tree->reader == NULL || !firn_mount_list_equal(&list, &tree->list))) {
         code = open_reader(tree, err);
         if (code == FIRN_OK) {
-            struct list old = tree->list;
+            struct firn_mount_list old = tree->list;
             tree->list = list;
             list = old;
             if (!rebuild(tree)) {
-                free(tree->list.items); /* the next refresh does it again */
-                tree->list = (struct list){0};
+                firn_mount_list_deinit(&tree->list); /* the next refresh does it again */
                 code = FIRN_NO_MEMORY;
             }
         }
     }
-    free(list.items);
+    firn_mount_list_deinit(&list);
     return code;
 }
 
@@ -805,7 +582,7 @@ firn_mount_tree_destroy(struct firn_mount_tree *tree)
     if (tree->reader != NULL) {
         release_reader(tree->reader);
     }
-    free(tree->list.items);
+    firn_mount_list_deinit(&tree->list);
     (void)pthread_mutex_destroy(&tree->mutex);
     free(tree);
 }

@@ -250,8 +250,8 @@ bool
 firn_tree_xattrs_next(firn_slice *encoded, firn_slice *out_name, firn_slice *out_value)
 {
     struct firn_reader reader = firn_reader_of(*encoded);
-    if (!firn_reader_sized(&reader, FIRN_TREE_NAME_SIZE_MAX, out_name) ||
-        !firn_reader_sized(&reader, FIRN_TREE_XATTRS_SIZE_MAX, out_value)) {
+    if (!firn_reader_sized(&reader, SIZE_MAX, out_name) ||
+        !firn_reader_sized(&reader, SIZE_MAX, out_value)) {
         return false;
     }
     *encoded = firn_bytes(reader.at, firn_reader_left(&reader));

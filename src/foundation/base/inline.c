@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * base/slice.c: where calls of the inline functions of base/slice.h and base/reader.h lead that are not inlined: one
- * copy of each function, not one in each file.
+ * base/inline.c: the external definitions of inline functions (C11 6.7.4). Calls that the compiler does not inline
+ * lead here; a static inline function would have a copy in each file that calls it.
  */
-#include "base/slice.h"
+#include "base/buf.h"
 #include "base/reader.h"
+#include "base/slice.h"
+
+extern inline int firn_buf_assign(struct firn_buf *buf, firn_slice slice);
 
 extern inline int firn_slice_compare(firn_slice a, firn_slice b);
 extern inline bool firn_slice_equal(firn_slice a, firn_slice b);
