@@ -157,7 +157,8 @@ find_candidates(const struct firn_version *version, firn_slice key, struct candi
     out->newest = &version->levels[0];
     out->count = 0;
     for (unsigned level = 1; level < FIRN_VERSION_LEVELS; level++) {
-        struct firn_run_file *file = firn_version_find(&version->levels[level], key);
+        const struct firn_version_level *runs = &version->levels[level];
+        struct firn_run_file *file = runs->count > 0 ? firn_version_find(runs, key) : NULL;
         if (file != NULL) {
             DCHECK(firn_slice_compare(file->info.lower, key) <= 0);
             out->deeper[out->count++] = file;

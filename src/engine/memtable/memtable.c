@@ -73,18 +73,29 @@ path_root(const struct firn_memtable *table)
     return atomic_load_explicit(&table->root, memory_order_relaxed);
 }
 
-enum { CACHE_LINE = 64 };
+enum {
+    CACHE_LINE = 64,
+    LINES_OF_HEADS = sizeof(((struct firn_memtable_node *)NULL)->heads) / CACHE_LINE
+};
 
 _Static_assert(offsetof(struct firn_memtable_node, heads) == CACHE_LINE, "heads begin a line");
+_Static_assert(sizeof(struct firn_memtable_node) == CACHE_LINE * (1 + 2 * LINES_OF_HEADS),
+               "a line of fields, the heads, and as many lines of entries");
 
-/* A leaf's entries will be shifted. */
-static void
+/* A leaf's entries will be shifted. The loops are unrolled: every level of a descent comes here. */
+static inline void
 prefetch_for_insertion(const struct firn_memtable_node *node, bool is_leaf)
 {
     const char *at = (const char *)node;
-    size_t size = is_leaf ? sizeof *node : CACHE_LINE + sizeof node->heads;
-    for (size_t line = 0; line < size; line += CACHE_LINE) {
-        __builtin_prefetch(at + line, 1);
+#pragma GCC unroll 16
+    for (size_t line = 0; line <= LINES_OF_HEADS; line++) {
+        __builtin_prefetch(at + line * CACHE_LINE, 1);
+    }
+    if (is_leaf) {
+#pragma GCC unroll 16
+        for (size_t line = 1; line <= LINES_OF_HEADS; line++) {
+            __builtin_prefetch(at + (LINES_OF_HEADS + line) * CACHE_LINE, 1);
+        }
     }
 }
 
