@@ -3,7 +3,7 @@ Checkpoints as read-only directories.
   ? [ -w /dev/fuse ] && [ $(id -u) -eq 0 ] && command -v rsync >/dev/null && python3 -c 'import ctypes; ctypes.CDLL("libfuse3.so.3")'
   $ cat >../mount.sh <<'END'
   > # mount.sh DIR [OPTION...]: mounts in the background and returns once it is there; unmount.sh DIR ends it by a signal.
-  > mkdir -p "$1"; firn mount "$@" >"$1.out" 2>"$1.err" </dev/null &
+  > mkdir -p "$1"; rm -f "$1.out"; firn mount "$@" >"$1.out" 2>"$1.err" </dev/null &
   > echo $! >"$1.pid"
   > for i in $(seq 600); do [ -s "$1.out" ] && exit 0; kill -0 $(cat "$1.pid") 2>/dev/null || exit 1; sleep 0.1; done; exit 1
   > END
