@@ -70,8 +70,9 @@ grow_visited(const struct firn_graph *graph, struct firn_graph_scratch *scratch)
         scratch->visited_words = words;
         scratch->touched_count = 0; /* (I1) */
     }
-    if (words > scratch->touched_room) {
-        uint32_t *touched = firn_alloc_array(words, sizeof *touched);
+    /* One more than words: mark writes beyond the numbers that count. */
+    if (words >= scratch->touched_room) {
+        uint32_t *touched = firn_alloc_array(words + 1, sizeof *touched);
         if (touched == NULL) {
             return FIRN_NO_MEMORY;
         }
@@ -80,7 +81,7 @@ grow_visited(const struct firn_graph *graph, struct firn_graph_scratch *scratch)
         }
         firn_free(scratch->touched);
         scratch->touched = touched;
-        scratch->touched_room = words;
+        scratch->touched_room = words + 1;
     }
     return FIRN_OK;
 }
@@ -115,20 +116,24 @@ firn_graph_walk_begin(struct firn_graph_scratch *scratch, size_t limit)
     scratch->batch_count = 0;
 }
 
+/* Marks a node; false if it was marked. Without a branch, because none could be foreseen: about half of the nodes
+ * that a walk meets were visited before. */
+static inline bool
+mark(uint64_t *visited, uint32_t *touched, size_t *touched_count, uint32_t node)
+{
+    uint64_t *word = &visited[node / 64];
+    const uint64_t bits = *word;
+    touched[*touched_count] = node / 64;
+    *touched_count += bits == 0;
+    *word = bits | UINT64_C(1) << node % 64;
+    return (bits >> node % 64 & 1) == 0;
+}
+
 static inline bool
 visit(struct firn_graph_scratch *scratch, uint32_t node)
 {
-    uint64_t *word = &scratch->visited[node / 64];
-    uint64_t bit = UINT64_C(1) << node % 64;
-    if ((*word & bit) != 0) {
-        return false;
-    }
-    if (*word == 0) {
-        DCHECK(scratch->touched_count < scratch->touched_room); /* (I1) */
-        scratch->touched[scratch->touched_count++] = node / 64;
-    }
-    *word |= bit;
-    return true;
+    DCHECK(scratch->touched_count < scratch->touched_room); /* (I1) */
+    return mark(scratch->visited, scratch->touched, &scratch->touched_count, node);
 }
 
 bool
@@ -149,11 +154,15 @@ static inline void
 pool_offer(struct firn_graph_pool *pool, uint64_t item)
 {
     size_t low = 0;
-    size_t high = pool->count;
     if (pool->count == pool->limit && item >= pool->items[pool->count - 1]) {
         return;
     }
-    FIRN_SEARCH_FIRST(low, high, middle, pool->items[middle] < item);
+    /* Without a branch, because none could be foreseen. */
+    for (size_t left = pool->count; left > 0;) {
+        const size_t half = (left + 1) / 2;
+        low += half & -(size_t)(pool->items[low + half - 1] < item);
+        left -= half;
+    }
     size_t last = pool->count < pool->limit ? pool->count++ : pool->count - 1;
     memmove(&pool->items[low + 1], &pool->items[low], (last - low) * sizeof *pool->items);
     pool->items[low] = item;
@@ -406,19 +415,30 @@ gather_all(const struct firn_graph *graph, struct firn_graph_scratch *scratch, c
            size_t width, firn_error *err)
 {
     int rc = FIRN_OK;
+    /* In variables, which no store to memory can change. */
+    size_t touched_count = scratch->touched_count;
+    size_t count = scratch->batch_count;
     for (size_t k = 0; k < width; k++) {
         uint32_t node = firn_graph_link(links, k);
         if (node == FIRN_GRAPH_NONE) {
             break;
         }
         if (node >= graph->count) {
-            return refuse_link(graph, err); /* (I2) */
+            rc = refuse_link(graph, err); /* (I2) */
+            break;
         }
-        if (visit(scratch, node)) {
-            FIRN_TRY(gather(graph, scratch, node, err));
+        DCHECK(touched_count < scratch->touched_room); /* (I1) */
+        scratch->batch[count] = node;
+        count += mark(scratch->visited, scratch->touched, &touched_count, node);
+        if (count == FIRN_GRAPH_BATCH_MAX) {
+            scratch->batch_count = count;
+            FIRN_TRY(measure_batch(graph, scratch, err));
+            count = 0;
         }
     }
+    scratch->batch_count = count;
 out:
+    scratch->touched_count = touched_count;
     return rc;
 }
 
