@@ -34,6 +34,14 @@ firn_show_checkpoint_names(const firn_workspace_checkpoint *checkpoint, char *ou
     return out;
 }
 
+void
+firn_show_checkpoint_print_names(const char *name, const char *id)
+{
+    firn_term_colour(FIRN_TERM_YELLOW);
+    firn_term_out_format("%4s  %.*s", name, FIRN_CHECKPOINT_ID_SHORT, id);
+    firn_term_colour(FIRN_TERM_PLAIN);
+}
+
 /* Whether the message itself begins with the agent, and says more: "Claude Code, Bash: rename it". */
 static bool
 says_more(const firn_workspace_checkpoint *checkpoint)
