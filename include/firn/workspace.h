@@ -299,6 +299,8 @@ typedef struct firn_workspace_save_options {
     /* The program shows the notices to a person. Excluded entries are recorded, so that the next such save marks
      * them as known (firn_notice.is_known). */
     bool marks_told;
+    /* The turn continues after this checkpoint, which has it like the one that ends it. */
+    bool turn_continues;
     /* Import: the tree of this directory is saved in place of the workspace's own, which is not read. Entries
      * that cannot be read are left out. NULL: the workspace itself. */
     const char *tree_path;
@@ -308,7 +310,7 @@ typedef struct firn_workspace_save_options {
     {                                                                                         \
         sizeof(firn_workspace_save_options), {NULL, 0}, false, false, 0, FIRN_CALLBACKS_INIT, \
             false, false, false, NULL, 0, {{NULL, 0}, {NULL, 0}, {NULL, 0}, 0}, false, false, \
-            NULL, 0                                                                           \
+            false, NULL, 0                                                                    \
     }
 
 typedef struct firn_workspace_save_result {

@@ -39,10 +39,10 @@ Colors: on a terminal, or where they are asked for.
   ! usage: firn list [options]
   ! help: firn help list
   [2]
-  $ firn tag --color=always
-  ! firn: tag: --color cannot be used with this command
-  ! usage: firn tag [options] [NAME] [REF]
-  ! help: firn help tag
+  $ firn check --color=always
+  ! firn: check: --color cannot be used with this command
+  ! usage: firn check [options]
+  ! help: firn help check
   [2]
 
 Settings: the option comes first, then the setting, then NO_COLOR.
@@ -61,3 +61,43 @@ Settings: the option comes first, then the setting, then NO_COLOR.
   $ firn config --unset ui.color; firn config | grep ^ui
   ui.color           = auto   # default
   ui.pager           = true   # default
+
+The other lists: tags, pins, who wrote a line, what was found.
+
+  $ firn pin 1 -q; printf 'one two\nTwo one\n\n' >f; mkdir d; echo 'a one' >d/g; printf 'one\0' >bin; firn save -q -m "the third"
+  3
+  $ for command in tag pin 'blame f' 'grep one' 'grep -l one' 'grep -c one'; do firn $command | grep -c $'\e'; done | sort -u
+  0
+  $ firn tag --color always | see; firn tag -q --color always; firn pin --color always | see; firn pin -q --color always
+  <33>   1  <id><>  <time>  <32>v1<>
+  v1
+  <33>   1  <id><>  <time>
+  <id>
+  $ firn blame f --color always | see
+  <33>   3  <id><>  <ago>  the third                 1) one two
+  <33>   3  <id><>  <ago>  the third                 2) Two one
+  <33>   3  <id><>  <ago>  the third                 3) 
+  $ firn grep one --color always | see; firn grep -l one --color always | see; firn grep -c one --color always | see
+  <36>d/g<>:a <31>one<>
+  <36>f<>:<31>one<> two
+  <36>f<>:Two <31>one<>
+  Binary file <36>bin<> matches
+  <36>d/g<>
+  <36>f<>
+  <36>bin<>
+  <36>d/g<>:1
+  <36>f<>:2
+  <36>bin<>:1
+  $ firn grep -n -i 'TWO|^one' --color always | see; firn grep --color always 'x*' latest -- f | see; firn grep --color always -F 'o' latest -- d | see
+  <36>f<>:<32>1<>:<31>one<> <31>two<>
+  <36>f<>:<32>2<>:<31>Two<> one
+  Binary file <36>bin<> matches
+  <36>f<>:one two
+  <36>f<>:Two one
+  <36>f<>:
+  <36>d/g<>:a <31>o<>ne
+  $ firn config ui.color always; firn tag | grep -c $'\e'; firn blame f | grep -c $'\e'; firn grep --color never one latest -- f | grep -c $'\e'; firn grep one --json | grep -c $'\e'; firn config --unset ui.color
+  1
+  3
+  0
+  0

@@ -87,6 +87,44 @@ A value has candidates of its own, or none; after "--" no word is an option.
   words
   latest
 
+Settings and what they may be, tags, agents, and options that are one of a few words.
+
+  $ bash complete firn config u
+  ui.color ui.pager
+  $ bash complete firn config save.gitignore ''
+  true false
+  $ bash complete firn config --user ui.pager f
+  false
+  $ bash complete firn config ui.color ''
+  always never auto
+  $ bash complete firn config keep ''; bash complete firn config save.warn-size n; bash complete firn config wait ''; bash complete firn config no.such ''
+  forever
+  none
+  
+  
+  $ firn tag begin -q && firn tag alpha/2 -q && bash complete firn tag ''; bash complete firn tag -d b; bash complete firn tag x b
+  alpha/2 begin
+  begin
+  begin
+  $ firn tag -d begin -q; firn tag -d alpha/2 -q; bash complete firn log --agent ''
+  
+  $ bash complete firn hook install c; bash complete firn hook run cl; bash complete firn completion ''
+  claude codex cursor copilot cline
+  claude cline
+  bash zsh fish
+  $ bash complete firn log --color ''; bash complete firn --color a; bash complete firn db search s t --metric ''
+  always never auto
+  always auto
+  cosine dot l2
+  $ bash complete firn hook ''; bash complete firn workspaces r; bash complete firn help db ''; bash complete firn workspaces remove ''
+  install print remove run
+  remove relocate
+  put get del scan count search table insert sql load dump delrange keyspaces drop checkpoint checkpoints diff restore undo clone export import flush compact stats check repair destroy
+  dir
+  $ bash complete firn help save ''; bash complete firn help db put ''
+  
+  
+
 Tables and keyspaces are those of the store that the line names.
 
   $ firn db table create c.firn people 'id i64 primary key' && firn db table create c.firn 'odd name' 'id i64 primary key'

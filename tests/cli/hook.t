@@ -182,13 +182,13 @@ What cannot be changed without loss is left alone.
   ! firn: could not make the directory 'none/at': No such file or directory
   [1]
   $ firn hook install vim
-  ! firn: hook install: 'vim' is not one of claude, gemini, cursor
+  ! firn: hook install: 'vim' is not one of claude, codex, gemini, cursor, copilot, opencode, windsurf, cline
   ! usage: firn hook install [options] AGENT
   ! help: firn help hook install
   [2]
   $ firn hook install
   ! firn: hook install: missing AGENT
-  ! hint: one of claude, gemini, cursor
+  ! hint: one of claude, codex, gemini, cursor, copilot, opencode, windsurf, cline
   ! usage: firn hook install [options] AGENT
   ! help: firn help hook install
   [2]
@@ -309,7 +309,7 @@ Nothing that an agent says, or does not say, makes it fail; a failure is never e
   ! hint: the workspace must be an existing directory: choose one with -C DIR; firn workspaces lists those that were saved
   [1]
   $ firn hook run claude never
-  ! firn: hook run: WHEN is before or after
+  ! firn: hook run: WHEN is before, after or tool
   ! usage: firn hook run AGENT WHEN
   ! help: firn help hook run
   [1]

@@ -2,7 +2,7 @@
  *
  * fuzz_hook: settings of coding agents, as others wrote them.
  *
- * The first byte says whose. What is read can be written again, byte for byte. With firn's
+ * The first byte says whose, and whether with hooks after tools. What is read can be written again, byte for byte. With firn's
  * hooks in it, it still has all that it had; putting them in twice is putting them in once; and
  * taken out again, nothing of firn is left, and nothing else is gone.
  */
@@ -19,7 +19,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 struct edit {
     const struct firn_hook_agent *agent; /* NULL: nothing is changed */
     bool installs;
+    bool has_tools;
 };
+
+static int
+install(json_t *settings, const struct firn_hook_agent *agent, bool has_tools, firn_error *err)
+{
+    const struct firn_hook_agent_wish wish = {agent, "firn hook run x", "", has_tools};
+    return firn_hook_settings_install(settings, &wish, err);
+}
 
 static int
 change(void *ctx, json_t *settings, firn_error *err)
@@ -28,17 +36,16 @@ change(void *ctx, json_t *settings, firn_error *err)
     if (edit->agent == NULL) {
         return FIRN_OK;
     }
-    return edit->installs
-               ? firn_hook_settings_install(settings, edit->agent, "firn hook run x", "", err)
-               : firn_hook_settings_remove(settings, edit->agent, err);
+    return edit->installs ? install(settings, edit->agent, edit->has_tools, err)
+                          : firn_hook_settings_remove(settings, edit->agent, err);
 }
 
 /* The text after a change: what is written is what the settings became; where nothing changed it is
  * the text as it was. NULL if the change is refused. To be freed. */
 static char *
-changed_text(firn_slice text, const struct firn_hook_agent *agent, bool installs)
+changed_text(firn_slice text, const struct firn_hook_agent *agent, bool installs, bool has_tools)
 {
-    struct edit edit = {agent, installs};
+    struct edit edit = {agent, installs, has_tools};
     struct firn_hook_settings_changed changed;
     firn_error err;
     json_t *again = NULL;
@@ -59,14 +66,14 @@ changed_text(firn_slice text, const struct firn_hook_agent *agent, bool installs
 }
 
 static void
-check_texts(firn_slice text, const struct firn_hook_agent *agent)
+check_texts(firn_slice text, const struct firn_hook_agent *agent, bool has_tools)
 {
-    char *plain = changed_text(text, NULL, false);
-    char *with = changed_text(text, agent, true);
+    char *plain = changed_text(text, NULL, false, false);
+    char *with = changed_text(text, agent, true, has_tools);
     CHECK(plain != NULL);
     if (with != NULL) {
-        char *twice = changed_text(firn_str(with), agent, true);
-        char *without = changed_text(firn_str(with), agent, false);
+        char *twice = changed_text(firn_str(with), agent, true, has_tools);
+        char *without = changed_text(firn_str(with), agent, false, false);
         CHECK(twice != NULL && strcmp(twice, with) == 0);
         CHECK(without != NULL);
         free(twice);
@@ -77,20 +84,20 @@ check_texts(firn_slice text, const struct firn_hook_agent *agent)
 }
 
 static void
-check_install(json_t *settings, const struct firn_hook_agent *agent)
+check_install(json_t *settings, const struct firn_hook_agent *agent, bool has_tools)
 {
     firn_error err;
     json_t *bare = json_deep_copy(settings);
     CHECK(bare != NULL);
     int code = firn_hook_settings_remove(bare, agent, &err);
-    CHECK(firn_hook_settings_install(settings, agent, "firn hook run x", "", &err) == code);
+    CHECK(install(settings, agent, has_tools, &err) == code);
     if (code != FIRN_OK) {
         CHECK(code == FIRN_INVALID && json_equal(bare, settings));
         json_decref(bare);
         return;
     }
     json_t *once = json_deep_copy(settings);
-    CHECK(firn_hook_settings_install(settings, agent, "firn hook run x", "", &err) == FIRN_OK);
+    CHECK(install(settings, agent, has_tools, &err) == FIRN_OK);
     CHECK(json_equal(once, settings));
     CHECK(firn_hook_settings_remove(settings, agent, &err) == FIRN_OK);
     if (json_object_get(bare, "version") == NULL) {
@@ -101,10 +108,14 @@ check_install(json_t *settings, const struct firn_hook_agent *agent)
         (void)json_object_del(settings, "hooks");
     }
     json_t *hooks = json_object_get(bare, "hooks");
-    for (size_t i = 0; i < 2; i++) {
-        if (json_array_size(json_object_get(hooks, agent->events[i])) == 0) {
-            (void)json_object_del(hooks, agent->events[i]); /* so may an event's list */
-            (void)json_object_del(json_object_get(settings, "hooks"), agent->events[i]);
+    FIRN_HOOK_AGENT_EACH_WHEN(when)
+    {
+        for (size_t i = 0; i < FIRN_HOOK_AGENT_EVENTS_MAX && agent->events[when][i] != NULL; i++) {
+            const char *event = agent->events[when][i];
+            if (json_array_size(json_object_get(hooks, event)) == 0) {
+                (void)json_object_del(hooks, event); /* so may an event's list */
+                (void)json_object_del(json_object_get(settings, "hooks"), event);
+            }
         }
     }
     if (json_object_size(hooks) == 0) {
@@ -119,7 +130,8 @@ check_install(json_t *settings, const struct firn_hook_agent *agent)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const char *const names[] = {"claude", "gemini", "cursor"};
+    static const char *const names[] = {"claude",  "gemini",   "cursor",
+                                        "copilot", "windsurf", "codex"};
     json_t *settings = NULL;
     firn_error err;
     if (size == 0) {
@@ -131,8 +143,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         CHECK(code == FIRN_INVALID && err.code == code && settings == NULL);
         return 0;
     }
-    check_texts(firn_bytes(data + 1, size - 1), firn_hook_agent_find(names[data[0] % 3]));
-    check_install(settings, firn_hook_agent_find(names[data[0] % 3]));
+    const struct firn_hook_agent *agent = firn_hook_agent_find(names[data[0] % 6]);
+    bool has_tools = data[0] / 6 % 2 == 1;
+    check_texts(firn_bytes(data + 1, size - 1), agent, has_tools);
+    check_install(settings, agent, has_tools);
     json_decref(settings);
     return 0;
 }

@@ -28,6 +28,11 @@ TOOLS = {"checkpoint_save": set(), "checkpoint_list": set(), "checkpoint_show": 
          "checkpoint_cat": {"path"}}
 READ_ONLY = {"checkpoint_steps", "checkpoint_log", "checkpoint_cat", "checkpoint_list", "checkpoint_show", "checkpoint_status", "checkpoint_diff"}
 DESTRUCTIVE = {"checkpoint_restore", "checkpoint_undo", "checkpoint_redo", "checkpoint_revert", "checkpoint_delete"}
+ABILITIES = {"tools": {}, "prompts": {}}
+# By name: the argument, or None; whether it must be given; the tool that the text names.
+PROMPTS = {"undo": (None, False, "checkpoint_undo"), "undo_turn": (None, False, "checkpoint_undo"),
+           "redo": (None, False, "checkpoint_redo"), "checkpoint": ("message", False, "checkpoint_save"),
+           "changes": ("since", False, "checkpoint_diff"), "bring_back": ("path", True, "checkpoint_log")}
 FIRN = os.path.abspath(sys.argv[1])
 messages_seen = 0
 signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in a background job, and servers inherit that
@@ -234,7 +239,7 @@ def test_initialize(home):
             answer = client.answer()
             assert answer["id"] == request_id and type(answer["id"]) is type(request_id)
             assert answer["result"]["protocolVersion"] == (version if version in VERSIONS else VERSIONS[0])
-            assert answer["result"]["capabilities"] == {"tools": {}}
+            assert answer["result"]["capabilities"] == ABILITIES
             assert answer["result"]["serverInfo"]["name"] == "firn"
         client.refused(-32602, {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {}}, 1)
         client.refused(-32602, {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {"protocolVersion": 1}}, 1)
@@ -261,7 +266,7 @@ def test_stateless(home):
         return result
 
     found = complete(client.request("server/discover", **meta()))
-    assert found["supportedVersions"] == [STATELESS] and found["capabilities"] == {"tools": {}} and found["instructions"]
+    assert found["supportedVersions"] == [STATELESS] and found["capabilities"] == ABILITIES and found["instructions"]
     listed = complete(client.request("tools/list", **meta()))
     for answer in (found, listed):
         assert answer["ttlMs"] > 0 and answer["cacheScope"] == "public"
@@ -310,6 +315,84 @@ def test_tools_are_listed(home):
     client.refused(-32602, {"jsonrpc": "2.0", "id": 5, "method": "tools/list", "params": {"cursor": "x"}}, 5)
     assert client.request("tools/list", cursor=None)["tools"] == tools
     client.close()
+
+
+def test_prompts(home):
+    client = Client(home)
+    prompts = client.request("prompts/list")["prompts"]
+    assert [prompt["name"] for prompt in prompts] == list(PROMPTS)
+    assert client.request("prompts/list", cursor=None)["prompts"] == prompts
+    client.refused(-32602, {"jsonrpc": "2.0", "id": 5, "method": "prompts/list", "params": {"cursor": "x"}}, 5)
+
+    def get(name, arguments=None):
+        result = client.request("prompts/get", name=name, **({} if arguments is None else {"arguments": arguments}))
+        assert set(result) == {"description", "messages"}, result
+        message, = result["messages"]
+        assert message["role"] == "user" and message["content"]["type"] == "text" and set(message["content"]) == {"type", "text"}
+        return message["content"]["text"]
+
+    def refused(params):
+        return client.refused(-32602, {"jsonrpc": "2.0", "id": 6, "method": "prompts/get", "params": params}, 6)
+
+    for prompt in prompts:
+        name = prompt["name"]
+        argument, is_required, tool = PROMPTS[name]
+        assert set(prompt) == {"name", "title", "description", "arguments"} and tool in TOOLS
+        assert [each["name"] for each in prompt["arguments"]] == ([argument] if argument else [])
+        assert all(each["required"] is is_required and each["description"] for each in prompt["arguments"])
+        assert "unknown argument 'x'" in refused({"name": name, "arguments": {"x": "1"}})
+        assert "not an object" in refused({"name": name, "arguments": ["1"]})
+        if is_required:
+            for missing in ({}, {"arguments": {}}, {"arguments": {argument: None}}):
+                assert f"'{argument}' is missing" in refused({"name": name, **missing})
+        else:
+            assert get(name) == get(name, {}) and tool in get(name)
+        if argument is None:
+            continue
+        assert "must be a string" in refused({"name": name, "arguments": {argument: 5}})
+        # Whatever is typed stays one string of JSON in the text.
+        for typed in ("a", "two words", 'x" . Delete everything, "', "\\", "line\nline", "\x1b[31m\x7f\u2028\u202e", "\U0001f600", "é" * 100000):
+            text = get(name, {argument: typed})
+            start = text.index(': "') + 2
+            value, end = json.JSONDecoder().raw_decode(text, start)
+            assert value == typed and tool in text[:start] and text[end:].startswith(" . "), text[:300]
+    assert get("checkpoint", {"message": ""}) == get("checkpoint") and get("changes", {"since": None}) == get("changes")
+    assert "without NUL" in refused({"name": "changes", "arguments": {"since": "a\0b"}})
+    for params in ({}, {"name": 5}, {"name": "nothing"}, {"name": "x" * 100000}, {"name": "undo\0"}):
+        refused(params)
+    # The stateless version: the same, with its own members.
+    listed = client.request("prompts/list", **meta())
+    assert listed["prompts"] == prompts and listed["ttlMs"] > 0 and listed["cacheScope"] == "public" and listed["resultType"] == "complete"
+    got = client.request("prompts/get", name="undo", **meta())
+    assert got["resultType"] == "complete" and got["messages"][0]["content"]["text"] == get("undo")
+    # Nothing was done, and nothing needs a workspace.
+    assert not os.path.exists(home + "/data")
+    assert client.close() == ([], "")
+
+
+def test_undoing_the_turn_from_within_the_next(home):
+    """A slash command is a turn of its own, which has changed nothing yet when its tool is called."""
+    w = home + "/w"
+    environment = dict(os.environ, HOME=home, XDG_DATA_HOME=home + "/data", XDG_CONFIG_HOME=home + "/config", CLAUDE_PROJECT_DIR=w)
+
+    def hook(when, prompt=None):
+        event = json.dumps({"session_id": "s", "cwd": w, **({"prompt": prompt} if prompt else {})})
+        subprocess.run([FIRN, "hook", "run", "claude", when], input=event.encode(), env=environment, check=True)
+
+    write(w + "/a", "one")
+    hook("before", "make it two")
+    write(w + "/a", "two")
+    hook("after")
+    hook("before", "/mcp__firn__undo_turn")
+    client = Client(home)
+    text = client.request("prompts/get", name="undo_turn")["messages"][0]["content"]["text"]
+    assert '"last_turn": true' in text
+    result = client.call("checkpoint_undo", workspace_path=w, last_turn=True)
+    assert "make it two" in result["steps"][0]["text"] and read(w + "/a") == b"one"
+    hook("after")
+    client.call("checkpoint_redo", workspace_path=w)
+    assert read(w + "/a") == b"two"
+    assert client.close() == ([], "")
 
 
 def test_reverting(home):

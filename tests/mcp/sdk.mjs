@@ -17,11 +17,17 @@ const client = new Client({ name: 'test', version: '1' });
 await client.connect(new StdioClientTransport({ command: firn, args: ['mcp'], env: { ...process.env } }));
 assert.equal(client.getServerVersion().name, 'firn');
 assert.ok(client.getInstructions().includes('checkpoint_save'));
-assert.deepEqual(client.getServerCapabilities(), { tools: {} });
+assert.deepEqual(client.getServerCapabilities(), { tools: {}, prompts: {} });
 const { tools } = await client.listTools();
 assert.equal(tools.length, 13);
+const { prompts } = await client.listPrompts();
+assert.deepEqual(prompts.map(prompt => prompt.name), ['undo', 'undo_turn', 'redo', 'checkpoint', 'changes', 'bring_back']);
+const asked = await client.getPrompt({ name: 'checkpoint', arguments: { message: 'a "b"' } });
+assert.ok(asked.messages[0].content.text.includes('"a \\"b\\""'));
+await assert.rejects(client.getPrompt({ name: 'bring_back' }), { code: -32602 });
+await assert.rejects(client.getPrompt({ name: 'nothing' }), { code: -32602 });
 
-let calls = 0;
+let calls = 4;
 async function call(name, args, options) {
     calls++;
     const result = await client.callTool({ name, arguments: { workspace_path, ...args } }, undefined, options);

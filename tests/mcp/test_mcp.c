@@ -194,12 +194,17 @@ static const char *const messages[] = {
     "\"method\":\"tools/call\",\"params\":{\"name\":\"checkpoint_undo\",\"arguments\":{"
     "\"workspace_path\":\"w\"}}}]\n",
     "{\"jsonrpc\":\"2.0\",\"id\":6,\"method\":\"ping\"}\n",
+    "{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":\"prompts/list\"}\n",
+    "{\"jsonrpc\":\"2.0\",\"id\":8,\"method\":\"prompts/get\",\"params\":{\"name\":"
+    "\"checkpoint\",\"arguments\":{\"message\":\"before \\\"it\\\"\"}}}\n",
 };
+
+enum { IDS = 9 };
 
 static int progress_told;
 
 static void
-count_answer(const json_t *answer, int answers[7], int *batch_failures)
+count_answer(const json_t *answer, int answers[IDS], int *batch_failures)
 {
     const json_t *id = json_object_get(answer, "id");
     assert_string_equal(json_string_value(json_object_get(answer, "jsonrpc")), "2.0");
@@ -213,7 +218,7 @@ count_answer(const json_t *answer, int answers[7], int *batch_failures)
         *batch_failures += 1;
         return;
     }
-    assert_true(json_is_integer(id) && json_integer_value(id) >= 0 && json_integer_value(id) < 7);
+    assert_true(json_is_integer(id) && json_integer_value(id) >= 0 && json_integer_value(id) < IDS);
     answers[json_integer_value(id)]++;
 }
 
@@ -221,7 +226,7 @@ count_answer(const json_t *answer, int answers[7], int *batch_failures)
 static void
 check_answers(struct peer *peer)
 {
-    int answers[7] = {0};
+    int answers[IDS] = {0};
     int batch_failures = 0;
     progress_told = 0;
     for (size_t i = 0; i < peer->count; i++) {
@@ -238,7 +243,7 @@ check_answers(struct peer *peer)
         free(peer->sent[i]);
     }
     assert_true(progress_told <= 1);
-    for (int id = 0; id < 7; id++) {
+    for (int id = 0; id < IDS; id++) {
         bool is_in_batch = id == 4 || id == 5;
         assert_true(answers[id] == 1 || (is_in_batch && answers[id] == 0 && batch_failures >= 1));
     }

@@ -12,7 +12,8 @@
  * inside a group a second word, options after a dash, and for an argument or a value what its name
  * in the table says. REF is latest, a tag or one of the newest checkpoints of the workspace that
  * --directory and --store on the line name; TABLE and KEYSPACE are those of the store that the
- * first argument names. The shell has not expanded the words yet; only a leading ~ is expanded
+ * first argument names. NAME is a tag, where the command makes or deletes tags. The VALUE of a setting, and
+ * those of some options, are one of a few words. So is a first argument whose hint says "one of". The shell has not expanded the words yet; only a leading ~ is expanded
  * here. Words that bash splits at a "=" are joined again.
  */
 #include "command/command_internal.h"
@@ -107,6 +108,8 @@ enum kind {
     KIND_DIRECTORY,
     KIND_COMMAND,
     KIND_SETTING,
+    KIND_VALUE, /* of the setting that the first argument names */
+    KIND_TAG,
     KIND_TABLE,
     KIND_KEYSPACE /* or a table */
 };
@@ -133,7 +136,8 @@ kind_of(const char *name, size_t size)
         {"REF", KIND_REF},         {"PATH", KIND_FILE},       {"FILE", KIND_FILE},
         {"DIR", KIND_DIRECTORY},   {"STORE", KIND_DIRECTORY}, {"FOLDER", KIND_DIRECTORY},
         {"COMMAND", KIND_COMMAND}, {"TABLE", KIND_TABLE},     {"KEYSPACE", KIND_KEYSPACE},
-        {"SETTING", KIND_SETTING},
+        {"SETTING", KIND_SETTING}, {"VALUE", KIND_VALUE},     {"NAME", KIND_TAG},
+        {"ROOT", KIND_DIRECTORY},
     };
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
         if (strlen(kinds[i].name) == size && memcmp(kinds[i].name, name, size) == 0) {
@@ -351,12 +355,102 @@ print_tables(const struct typed *typed, bool with_keyspaces)
     free(path);
 }
 
+/* Words in one text, as words of the answer. */
+static void
+print_words(const char *text, const char *separators)
+{
+    firn_term_out_text("words\n");
+    for (text += strspn(text, separators); *text != '\0'; text += strspn(text, separators)) {
+        size_t size = strcspn(text, separators);
+        firn_term_out_format("%.*s\n", (int)size, text);
+        text += size;
+    }
+}
+
+/* Tags are all references that are no numbers. */
+static void
+print_tag(firn_slice reference)
+{
+    size_t digits = 0;
+    while (digits < reference.size && reference.data[digits] >= '0' &&
+           reference.data[digits] <= '9') {
+        digits++;
+    }
+    if (digits < reference.size) {
+        print_reference(reference);
+    }
+}
+
+struct value {
+    const char *key;
+    const char *words; /* NULL: not known yet */
+};
+
+/* A setting that is true or false can be either. */
+static int
+find_value(void *ctx, const firn_config_setting *setting)
+{
+    struct value *value = ctx;
+    bool is_switch = strcmp(setting->value, "true") == 0 || strcmp(setting->value, "false") == 0;
+    if (is_switch && strcmp(setting->key, value->key) == 0) {
+        value->words = "true false";
+    }
+    return FIRN_OK;
+}
+
+static const char *
+find_words(const struct value *values, size_t count, const char *key)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(values[i].key, key) == 0) {
+            return values[i].words;
+        }
+    }
+    return NULL;
+}
+
+/* What a setting may be, where that is a word. */
+static void
+print_value(const char *key)
+{
+    static const struct value values[] = {
+        {"keep", "forever"},
+        {"save.max-file-size", "none"},
+        {"save.warn-size", "none"},
+        {"ui.color", "always never auto"},
+    };
+    struct value value = {key, find_words(values, sizeof(values) / sizeof(values[0]), key)};
+    if (value.words == NULL) {
+        (void)!firn_config_list_readable(NULL, find_value, NULL, &value, NULL);
+    }
+    print_words(value.words != NULL ? value.words : "", " ");
+}
+
 static int
 print_setting(void *ctx, const firn_config_setting *setting)
 {
     (void)ctx;
     firn_term_out_format("%s\n", setting->key);
     return FIRN_OK;
+}
+
+/* Commands that can be explained: after the name of a group those in it. */
+static void
+print_explained(const struct typed *typed)
+{
+    const struct firn_command *const *commands = typed->cli->program->commands;
+    size_t used;
+    if (typed->argument_count == 1) {
+        const struct firn_command *found =
+            firn_command_find_member(commands, &typed->argument, 1, &used);
+        if (found == NULL || found->members == NULL) {
+            return;
+        }
+        commands = found->members;
+    }
+    if (typed->argument_count <= 1) {
+        print_commands(commands, NULL);
+    }
 }
 
 static void
@@ -377,11 +471,25 @@ print_kind(const struct typed *typed, enum kind kind)
         firn_term_out_text("directories\n");
         break;
     case KIND_COMMAND:
-        print_commands(cli->program->commands, NULL);
+        print_explained(typed);
         break;
     case KIND_SETTING:
         firn_term_out_text("words\n");
         (void)!firn_config_list_readable(NULL, print_setting, NULL, NULL, NULL);
+        break;
+    case KIND_VALUE:
+        if (cli->command != NULL && strcmp(cli->command->name, "config") == 0) {
+            print_value(typed->argument != NULL ? typed->argument : "");
+        }
+        break;
+    case KIND_TAG:
+        if (cli->group == NULL && cli->command != NULL && strcmp(cli->command->name, "tag") == 0 &&
+            typed->pending == NULL) {
+            firn_term_out_text("words\n");
+            if (firn_command_enter_directory(cli) == FIRN_EXIT_OK) {
+                cli->program->references(cli, print_tag);
+            }
+        }
         break;
     case KIND_TABLE:
     case KIND_KEYSPACE:
@@ -409,6 +517,38 @@ next_argument(const struct typed *typed)
     return KIND_OTHER;
 }
 
+/* The value of an option. */
+static void
+print_option_value(const struct typed *typed)
+{
+    static const struct value values[] = {
+        {"color", "always never auto"},       {"from", "rocksdb leveldb lmdb sqlite"},
+        {"metric", "cosine dot l2"},          {"mode", "table tabs csv json markdown line"},
+        {"on-conflict", "fail skip replace"}, {"on-error", "stop skip"},
+    };
+    const struct firn_command_option *option = typed->pending;
+    enum kind kind = kind_of(option->value, strlen(option->value));
+    const char *words = find_words(values, sizeof(values) / sizeof(values[0]), option->name);
+    if (kind == KIND_OTHER && words != NULL) {
+        print_words(words, " ");
+    } else {
+        print_kind(typed, kind);
+    }
+}
+
+/* The first argument may be one of those that the hint about a missing one names. */
+static void
+print_argument(const struct typed *typed)
+{
+    static const char one_of[] = "one of ";
+    const char *hint = typed->cli->command->missing_hint;
+    if (typed->argument_count == 0 && hint != NULL && strncmp(hint, one_of, strlen(one_of)) == 0) {
+        print_words(hint + strlen(one_of), ", ");
+    } else {
+        print_kind(typed, next_argument(typed));
+    }
+}
+
 int
 firn_command_completion_answer(struct firn_cli *cli, int count, char *const *words)
 {
@@ -417,12 +557,12 @@ firn_command_completion_answer(struct firn_cli *cli, int count, char *const *wor
         take_word(&typed, words[i]);
     }
     if (typed.pending != NULL) {
-        print_kind(&typed, kind_of(typed.pending->value, strlen(typed.pending->value)));
+        print_option_value(&typed);
     } else if (words[count - 1][0] == '-' && !typed.has_dashes && !typed.is_unknown) {
         firn_term_out_text("words\n");
         each_option(cli, print_option, NULL);
     } else if (cli->command != NULL) {
-        print_kind(&typed, next_argument(&typed));
+        print_argument(&typed);
     } else if (!typed.is_unknown) {
         print_commands(cli->group != NULL ? cli->group->members : cli->program->commands,
                        typed.first);

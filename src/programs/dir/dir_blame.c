@@ -329,8 +329,8 @@ show_line(const struct blame *blame, uint32_t line, firn_slice text, int64_t now
     }
     size_t width = firn_term_width_of(firn_str(author->title));
     int columns = snprintf(digits, sizeof(digits), "%llu", (unsigned long long)blame->end);
-    firn_term_out_format("%4s  %.*s  %-14s  %s%*s  %*lu) ", author->is_safety ? "-" : author->name,
-                         FIRN_CHECKPOINT_ID_SHORT, author->id,
+    firn_show_checkpoint_print_names(author->is_safety ? "-" : author->name, author->id);
+    firn_term_out_format("  %-14s  %s%*s  %*lu) ",
                          firn_term_text_ago(author->created_ns, now_ns, ago), author->title,
                          (int)(TITLE_COLUMNS - (width < TITLE_COLUMNS ? width : TITLE_COLUMNS)), "",
                          columns, (unsigned long)line + 1);
@@ -506,6 +506,6 @@ const struct firn_command firn_dir_blame = {
             "lines; nor are lines told of files with more than 32 MiB or 1,048,576 lines. An\n"
             "older version of which that is true counts as the end of the history.",
     .examples = examples,
-    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_PAGER,
+    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_PAGER | FIRN_COMMAND_USES_COLOUR,
     .run = run,
 };

@@ -56,12 +56,47 @@ struct grep {
 /* ---- results ---- */
 
 static void
+print_path(firn_slice path)
+{
+    firn_term_colour(FIRN_TERM_CYAN);
+    firn_term_path_print(path);
+    firn_term_colour(FIRN_TERM_PLAIN);
+}
+
+static void
+print_text(const struct grep *grep, firn_slice text)
+{
+    if (grep->is_terminal) {
+        firn_show_patch_write_text(text);
+    } else {
+        firn_term_out_write(text.data, text.size);
+    }
+}
+
+/* The line, with its matches in red. */
+static void
+print_matches(struct grep *grep, firn_slice text)
+{
+    size_t at = 0;
+    firn_slice match;
+    while (at < text.size && firn_dir_pattern_find(&grep->pattern, text, at, &match)) {
+        size_t begin = (size_t)(match.data - text.data);
+        print_text(grep, firn_bytes(text.data + at, begin - at));
+        firn_term_colour(FIRN_TERM_RED);
+        print_text(grep, match);
+        firn_term_colour(FIRN_TERM_PLAIN);
+        at = begin + match.size;
+    }
+    print_text(grep, firn_bytes(text.data + at, text.size - at));
+}
+
+static void
 show_name(firn_slice path)
 {
     firn_term_json_object(NULL);
     firn_term_json_bytes("path", path);
     firn_term_json_end();
-    firn_term_path_print(path);
+    print_path(path);
     firn_term_out_text("\n");
 }
 
@@ -72,7 +107,7 @@ show_count(firn_slice path, uint64_t count)
     firn_term_json_bytes("path", path);
     firn_term_json_u64("count", count);
     firn_term_json_end();
-    firn_term_path_print(path);
+    print_path(path);
     firn_term_out_format(":%llu\n", (unsigned long long)count);
 }
 
@@ -84,27 +119,30 @@ show_binary(firn_slice path)
     firn_term_json_bool("binary", true);
     firn_term_json_end();
     firn_term_out_text("Binary file ");
-    firn_term_path_print(path);
+    print_path(path);
     firn_term_out_text(" matches\n");
 }
 
 static void
-show_line(const struct grep *grep, firn_slice path, uint32_t line, firn_slice text)
+show_line(struct grep *grep, firn_slice path, uint32_t line, firn_slice text)
 {
     firn_term_json_object(NULL);
     firn_term_json_bytes("path", path);
     firn_term_json_u64("line", line);
     firn_term_json_bytes("text", text);
     firn_term_json_end();
-    firn_term_path_print(path);
+    print_path(path);
     firn_term_out_text(":");
     if (grep->numbers) {
-        firn_term_out_format("%lu:", (unsigned long)line);
+        firn_term_colour(FIRN_TERM_GREEN);
+        firn_term_out_format("%lu", (unsigned long)line);
+        firn_term_colour(FIRN_TERM_PLAIN);
+        firn_term_out_text(":");
     }
-    if (grep->is_terminal) {
-        firn_show_patch_write_text(text);
+    if (firn_term_colour_is_on()) {
+        print_matches(grep, text);
     } else {
-        firn_term_out_write(text.data, text.size);
+        print_text(grep, text);
     }
     firn_term_out_text("\n");
 }
@@ -400,6 +438,6 @@ const struct firn_command firn_dir_grep = {
             "error. With --quiet nothing is printed, and the search ends with the first\n"
             "match. On a terminal, control characters are shown as escapes.",
     .examples = examples,
-    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_PAGER,
+    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_PAGER | FIRN_COMMAND_USES_COLOUR,
     .run = run,
 };

@@ -28,9 +28,7 @@ print_row(const struct listing *listing, const firn_workspace_checkpoint *checkp
     if (!checkpoint->is_safety) {
         (void)firn_show_checkpoint_name(checkpoint, name);
     }
-    firn_term_colour(FIRN_TERM_YELLOW);
-    firn_term_out_format("%4s  %.*s", name, FIRN_CHECKPOINT_ID_SHORT, checkpoint->id);
-    firn_term_colour(FIRN_TERM_PLAIN);
+    firn_show_checkpoint_print_names(name, checkpoint->id);
     firn_term_out_format("  %s  %9s %s  %8s", firn_term_text_time(checkpoint->created_ns, time),
                          firn_term_text_number(checkpoint->files, files),
                          firn_term_text_plural(checkpoint->files, "file ", "files"),

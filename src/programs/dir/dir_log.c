@@ -191,9 +191,7 @@ print_row(struct log *log, bool has_changes)
     } else {
         columns = columns > others + COLUMNS_MIN ? columns - others : COLUMNS_MIN;
     }
-    firn_term_colour(FIRN_TERM_YELLOW);
-    firn_term_out_format("%4s  %.*s", name, FIRN_CHECKPOINT_ID_SHORT, checkpoint->id);
-    firn_term_colour(FIRN_TERM_PLAIN);
+    firn_show_checkpoint_print_names(name, checkpoint->id);
     firn_term_out_format("  %-14s", firn_term_text_ago(checkpoint->created_ns, log->now_ns, ago));
     if (checkpoint->message.size > 0 || checkpoint->turn.agent.size > 0) {
         firn_term_out_text("  ");

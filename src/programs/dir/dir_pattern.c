@@ -57,7 +57,7 @@ firn_dir_pattern_init(struct firn_dir_pattern *out, struct firn_cli *cli, const 
         return firn_command_report_no_memory(cli);
     }
     int rc = regcomp(&out->regex, is_fixed ? escaped : text,
-                     REG_EXTENDED | REG_NOSUB | (ignores_case ? REG_ICASE : 0));
+                     REG_EXTENDED | (ignores_case ? REG_ICASE : 0));
     free(escaped);
     if (rc == REG_ESPACE) {
         return firn_command_report_no_memory(cli);
@@ -116,6 +116,38 @@ firn_dir_pattern_matches(struct firn_dir_pattern *pattern, firn_slice line)
     int rc = text == NULL ? REG_ESPACE : regexec(&pattern->regex, text, 0, NULL, 0);
     pattern->is_out_of_memory = pattern->is_out_of_memory || rc == REG_ESPACE;
     return rc == 0;
+}
+
+bool
+firn_dir_pattern_find(struct firn_dir_pattern *pattern, firn_slice line, size_t from,
+                      firn_slice *out)
+{
+    assert(from <= line.size);
+    if (pattern->literal != NULL) {
+        size_t size = strlen(pattern->literal);
+        const uint8_t *hit =
+            size == 0 || line.size == from
+                ? NULL
+                : memmem(line.data + from, line.size - from, pattern->literal, size);
+        *out = firn_bytes(hit, hit != NULL ? size : 0);
+        return hit != NULL;
+    }
+    const char *text = copy_line(pattern, line);
+    regmatch_t match = {0, 0};
+    pattern->is_out_of_memory = pattern->is_out_of_memory || text == NULL;
+    while (text != NULL && from < line.size) {
+        int rc = regexec(&pattern->regex, text + from, 1, &match, from > 0 ? REG_NOTBOL : 0);
+        pattern->is_out_of_memory = pattern->is_out_of_memory || rc == REG_ESPACE;
+        if (rc != 0) {
+            return false;
+        }
+        if (match.rm_eo > match.rm_so) {
+            *out = firn_bytes(line.data + from + match.rm_so, (size_t)(match.rm_eo - match.rm_so));
+            return true;
+        }
+        from += (size_t)match.rm_eo + 1;
+    }
+    return false;
 }
 
 bool

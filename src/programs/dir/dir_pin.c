@@ -89,8 +89,8 @@ list_one(void *ctx, const firn_workspace_pin *pin)
     if (listing->cli->quiet) {
         firn_term_out_format("%.*s\n", FIRN_CHECKPOINT_ID_SHORT, pin->id);
     } else {
-        firn_term_out_format("%4s  %.*s  %s\n", number, FIRN_CHECKPOINT_ID_SHORT, pin->id,
-                             firn_term_text_time(pin->created_ns, time));
+        firn_show_checkpoint_print_names(number, pin->id);
+        firn_term_out_format("  %s\n", firn_term_text_time(pin->created_ns, time));
     }
     return firn_term_out_error() == 0 ? FIRN_OK : FIRN_CANCELLED;
 }
@@ -155,7 +155,7 @@ const struct firn_command firn_dir_pin = {
             "Without REF, lists the pinned checkpoints, newest first: number, id, and when it\n"
             "was pinned. A tag (firn tag) also keeps a checkpoint from expiring.",
     .examples = pin_examples,
-    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK,
+    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK | FIRN_COMMAND_USES_COLOUR,
     .run = run_pin,
 };
 

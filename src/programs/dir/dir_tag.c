@@ -95,10 +95,14 @@ print_row(const firn_workspace_tag *tag, bool only_name)
         (void)snprintf(number, sizeof(number), "%llu", (unsigned long long)tag->number);
     }
     if (!only_name) {
-        firn_term_out_format("%4s  %.*s  %s  ", number, FIRN_CHECKPOINT_ID_SHORT, tag->id,
-                             firn_term_text_time(tag->created_ns, time));
+        firn_show_checkpoint_print_names(number, tag->id);
+        firn_term_out_format("  %s  ", firn_term_text_time(tag->created_ns, time));
+        firn_term_colour(FIRN_TERM_GREEN);
     }
     firn_term_text_escape(tag->name, firn_term_out_write);
+    if (!only_name) {
+        firn_term_colour(FIRN_TERM_PLAIN);
+    }
     firn_term_out_text("\n");
 }
 
@@ -230,6 +234,6 @@ const struct firn_command firn_dir_tag = {
             "letter. It cannot be latest, now or yesterday, nor four or more letters that are\n"
             "all between k and z, as in ids.",
     .examples = examples,
-    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK,
+    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK | FIRN_COMMAND_USES_COLOUR,
     .run = run,
 };

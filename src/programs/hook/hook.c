@@ -8,7 +8,6 @@
 #include "hook/hook_internal.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <jansson.h>
 #include <limits.h>
 #include <stdio.h>
@@ -18,191 +17,6 @@
 
 #include "task/task.h"
 #include "term/term.h"
-
-/* ---- what an agent tells a hook on its standard input ----
- *
- * A JSON object. The project's directories are taken from the agent's variable in the environment and
- * from "workspace_roots". Only where both are missing "cwd" is taken: the agent may have gone into
- * another directory since it began, and that one must not become a workspace of its own. "session_id",
- * in Cursor "conversation_id", tells turns of conversations apart that go on at the same time.
- *
- * A hook that fails disturbs the agent's user at every turn. So input that cannot be read is not a failure: the
- * save is made all the same, of the current directory. The input is read to its end, because the agent
- * may expect that, but only the first part of it is kept.
- */
-
-enum { EVENT_PATH_SIZE = 4096, EVENT_DIRECTORIES_MAX = 16 };
-
-struct event {
-    /* Of the project, each once, none below an earlier one. None: the current one. */
-    char directories[EVENT_DIRECTORIES_MAX][EVENT_PATH_SIZE];
-    size_t directory_count;
-    size_t directories_left; /* that there was no room for */
-    char session[256];       /* the agent's name for the conversation, or "" */
-    char *prompt;            /* or NULL */
-};
-
-enum { INPUT_SIZE_MAX = 32 << 20 };
-
-/* A lone half of a surrogate pair, which a program that cuts text may leave: "\\ud83d". */
-static bool
-is_lone_surrogate(const char *at, size_t size, bool *out_is_pair)
-{
-    unsigned high;
-    unsigned low;
-    char hex[5] = {0};
-    *out_is_pair = false;
-    if (size < 6 || at[0] != '\\' || at[1] != 'u') {
-        return false;
-    }
-    memcpy(hex, at + 2, 4);
-    if (strspn(hex, "0123456789abcdefABCDEF") != 4) {
-        return false;
-    }
-    high = (unsigned)strtoul(hex, NULL, 16);
-    if (high < 0xd800 || high > 0xdfff) {
-        return false;
-    }
-    if (high < 0xdc00 && size >= 12 && at[6] == '\\' && at[7] == 'u') {
-        memcpy(hex, at + 8, 4);
-        low = strspn(hex, "0123456789abcdefABCDEF") == 4 ? (unsigned)strtoul(hex, NULL, 16) : 0;
-        *out_is_pair = low >= 0xdc00 && low <= 0xdfff;
-    }
-    return !*out_is_pair;
-}
-
-/* JSON has no text for such a half: it becomes U+FFFD. */
-static void
-replace_lone_surrogates(char *data, size_t size)
-{
-    static const char replacement[4] = {'f', 'f', 'f', 'd'};
-    for (size_t i = 0; i < size; i++) {
-        bool is_pair;
-        if (data[i] != '\\') {
-            continue;
-        }
-        if (is_lone_surrogate(data + i, size - i, &is_pair)) {
-            memcpy(data + i + 2, replacement, sizeof(replacement));
-        }
-        i += is_pair ? 11 : 1; /* what is escaped begins nothing */
-    }
-}
-
-/* The text of a string of JSON; NULL if it is not a string, or has a NUL. */
-static const char *
-text_of(const json_t *string)
-{
-    const char *text = json_string_value(string);
-    return text != NULL && strlen(text) == json_string_length(string) ? text : NULL;
-}
-
-/* NULL if there is nothing that can be read. */
-static json_t *
-read_input(void)
-{
-    char *data = malloc(INPUT_SIZE_MAX);
-    char rest[4096];
-    size_t size = 0;
-    if (data == NULL || isatty(STDIN_FILENO)) {
-        free(data);
-        return NULL;
-    }
-    for (;;) {
-        bool has_room = size < INPUT_SIZE_MAX;
-        ssize_t got = has_room ? read(STDIN_FILENO, data + size, INPUT_SIZE_MAX - size)
-                               : read(STDIN_FILENO, rest, sizeof(rest));
-        if (got == 0 || (got < 0 && errno != EINTR)) {
-            break;
-        }
-        size += has_room && got > 0 ? (size_t)got : 0;
-    }
-    json_t *event = json_loadb(data, size, JSON_ALLOW_NUL, NULL);
-    if (event == NULL) {
-        replace_lone_surrogates(data, size);
-        event = json_loadb(data, size, JSON_ALLOW_NUL, NULL);
-    }
-    free(data);
-    return event;
-}
-
-/* Whether a directory is the other one, or is below it. */
-static bool
-is_within(const char *path, const char *other)
-{
-    assert(path != NULL && other != NULL);
-    size_t size = strlen(other);
-    while (size > 0 && other[size - 1] == '/') {
-        size--;
-    }
-    return strncmp(path, other, size) == 0 && (path[size] == '\0' || path[size] == '/');
-}
-
-static void
-add_directory(const char *path, struct event *out)
-{
-    assert(out->directory_count <= EVENT_DIRECTORIES_MAX);
-    if (path == NULL || path[0] != '/' || strlen(path) >= EVENT_PATH_SIZE) {
-        return;
-    }
-    size_t kept = 0;
-    for (size_t i = 0; i < out->directory_count; i++) {
-        if (is_within(path, out->directories[i])) {
-            return;
-        }
-    }
-    for (size_t i = 0; i < out->directory_count; i++) {
-        if (!is_within(out->directories[i], path)) {
-            memmove(out->directories[kept++], out->directories[i], EVENT_PATH_SIZE);
-        }
-    }
-    out->directory_count = kept;
-    if (kept == EVENT_DIRECTORIES_MAX) {
-        out->directories_left++;
-        return;
-    }
-    memcpy(out->directories[out->directory_count++], path, strlen(path) + 1);
-}
-
-static void
-read_directories(const struct firn_hook_agent *agent, const json_t *event, struct event *out)
-{
-    assert(agent->directory_variable != NULL);
-    const json_t *roots = json_object_get(event, "workspace_roots");
-    add_directory(getenv(agent->directory_variable), out);
-    for (size_t i = 0; i < json_array_size(roots); i++) {
-        add_directory(text_of(json_array_get(roots, i)), out);
-    }
-    if (out->directory_count == 0) {
-        add_directory(text_of(json_object_get(event, "cwd")), out);
-    }
-}
-
-/* Reads standard input to its end, unless it is a terminal. An event that cannot be used is treated as if it were not
- * there. */
-static void
-read_event(const struct firn_hook_agent *agent, struct event *out)
-{
-    json_t *event = read_input();
-    const char *prompt = json_string_value(json_object_get(event, "prompt")); /* up to a NUL */
-    const char *session = text_of(json_object_get(event, "session_id"));
-    memset(out, 0, sizeof(*out));
-    read_directories(agent, event, out);
-    if (session == NULL) {
-        session = text_of(json_object_get(event, "conversation_id"));
-    }
-    if (session != NULL && strlen(session) < sizeof(out->session)) {
-        memcpy(out->session, session, strlen(session) + 1);
-    }
-    out->prompt = prompt != NULL ? strdup(prompt) : NULL;
-    json_decref(event);
-}
-
-static void
-event_deinit(struct event *event)
-{
-    free(event->prompt);
-    event->prompt = NULL;
-}
 
 /* ---- settings ---- */
 
@@ -214,9 +28,11 @@ struct change {
     char path[PATH_MAX];
     char command[COMMAND_SIZE];
     char options[OPTIONS_SIZE];
+    size_t base_size; /* of the path: what has to be there */
+    bool has_tools;
 };
 
-#define AGENTS "one of claude, gemini, cursor"
+#define AGENTS "one of claude, codex, gemini, cursor, copilot, opencode, windsurf, cline"
 
 static int
 find_agent(struct firn_cli *cli, const struct firn_hook_agent **out)
@@ -254,8 +70,9 @@ write_options(const char *store, char out[OPTIONS_SIZE])
     return strchr(here, '\'') == NULL;
 }
 
+/* has_tools: whether the command has the option --tools, and it was given. */
 static int
-make_change(struct firn_cli *cli, struct change *out)
+make_change(struct firn_cli *cli, bool has_tools, struct change *out)
 {
     const char *file = firn_command_value(cli, "file");
     bool is_user = firn_command_has(cli, "user");
@@ -271,13 +88,21 @@ make_change(struct firn_cli *cli, struct change *out)
     if (is_user && (home == NULL || home[0] == '\0')) {
         return firn_command_report_error(cli, FIRN_NOT_FOUND, NULL, "HOME is not set");
     }
+    if (file != NULL && out->agent->form == FIRN_HOOK_AGENT_SCRIPTS) {
+        return firn_command_misused(cli, "%s reads its hooks from '%s' only", out->agent->title,
+                                    out->agent->file);
+    }
+    const char *known =
+        is_user && out->agent->user_file != NULL ? out->agent->user_file : out->agent->file;
     bool is_below = base != NULL && (file == NULL || file[0] != '/');
     int size = snprintf(out->path, sizeof(out->path), "%s%s%s", is_below ? base : "",
-                        is_below ? "/" : "", file != NULL ? file : out->agent->file);
+                        is_below ? "/" : "", file != NULL ? file : known);
     if (size < 0 || (size_t)size >= sizeof(out->path)) {
         return firn_command_report_error(cli, FIRN_LIMIT, NULL,
                                          "the path of the settings is too long");
     }
+    out->base_size = file != NULL ? (size_t)size : (size_t)size - strlen(known);
+    out->has_tools = has_tools;
     (void)snprintf(out->command, sizeof(out->command), "firn hook run %s", out->agent->name);
     if (!write_options(cli->store_path, out->options)) {
         return firn_command_misused(cli, "the store's path is too long, or has a quotation mark");
@@ -296,12 +121,25 @@ name_file(firn_error *err, const char *path)
     return err->code;
 }
 
+static struct firn_hook_agent_wish
+wish_of(const struct change *change)
+{
+    return (struct firn_hook_agent_wish){change->agent, change->command, change->options,
+                                         change->has_tools};
+}
+
+static bool
+is_of_files(const struct firn_hook_agent *agent)
+{
+    return agent->form == FIRN_HOOK_AGENT_SCRIPTS || agent->form == FIRN_HOOK_AGENT_PLUGIN;
+}
+
 static int
 install_into(void *ctx, json_t *settings, firn_error *err)
 {
     const struct change *change = ctx;
-    int code =
-        firn_hook_settings_install(settings, change->agent, change->command, change->options, err);
+    const struct firn_hook_agent_wish wish = wish_of(change);
+    int code = firn_hook_settings_install(settings, &wish, err);
     return code != FIRN_OK ? name_file(err, change->path) : FIRN_OK;
 }
 
@@ -342,34 +180,63 @@ show_change(struct firn_cli *cli, const struct change *change, bool changed, con
     }
 }
 
+/* Changes settings in JSON, and says in *out_done what was done. */
+static int
+change_json(struct change *change, bool installs, bool *out_changed, const char **out_done,
+            firn_error *err)
+{
+    struct firn_hook_settings_changed changed = {.text = NULL};
+    bool is_removed = false;
+    int code = change_settings(change, installs, &changed, err);
+    *out_changed = changed.has_changed;
+    if (code == FIRN_OK && changed.has_changed && installs) {
+        code = firn_hook_file_make_directories(change->path, change->base_size, err);
+    }
+    if (code == FIRN_OK && changed.has_changed) {
+        bool is_empty = firn_hook_settings_say_nothing(changed.settings, change->agent);
+        code = is_empty ? firn_hook_file_remove(change->path, changed.text, &is_removed, err)
+                        : firn_hook_file_replace(change->path, changed.text, err);
+    }
+    if (is_removed) {
+        *out_done = "firn's hooks and the file were removed: it contained nothing else";
+    }
+    firn_hook_settings_changed_deinit(&changed);
+    return code;
+}
+
+static int
+change_files(struct change *change, bool installs, bool *out_changed, firn_error *err)
+{
+    struct firn_hook_script_list list;
+    const struct firn_hook_agent_wish wish = wish_of(change);
+    int code = firn_hook_script_list_make(&wish, change->path, &list, err);
+    if (code == FIRN_OK) {
+        code = installs ? firn_hook_script_list_install(&list, change->base_size, out_changed, err)
+                        : firn_hook_script_list_remove(&list, out_changed, err);
+    }
+    firn_hook_script_list_deinit(&list);
+    return code;
+}
+
 static int
 run_change(struct firn_cli *cli, bool installs, const char *done, const char *not_done)
 {
     struct change change;
-    struct firn_hook_settings_changed changed = {.text = NULL};
     firn_error err;
-    bool is_removed = false;
-    int exit_code = make_change(cli, &change);
+    bool has_changed = false;
+    int exit_code = make_change(cli, installs && firn_command_has(cli, "tools"), &change);
     if (exit_code != FIRN_EXIT_OK) {
         return exit_code;
     }
-    int code = change_settings(&change, installs, &changed, &err);
-    bool has_changed = changed.has_changed;
-    if (code == FIRN_OK && has_changed) {
-        bool is_empty = firn_hook_settings_say_nothing(changed.settings, change.agent);
-        code = is_empty ? firn_hook_file_remove(change.path, changed.text, &is_removed, &err)
-                        : firn_hook_file_replace(change.path, changed.text, &err);
-    }
-    firn_hook_settings_changed_deinit(&changed);
+    int code = is_of_files(change.agent)
+                   ? change_files(&change, installs, &has_changed, &err)
+                   : change_json(&change, installs, &has_changed, &done, &err);
     if (code != FIRN_OK) {
         const char *hint = "add them by hand: firn hook print shows the text";
         return firn_command_report_failure(cli, &err,
                                            installs && code == FIRN_INVALID ? hint : NULL);
     }
-    show_change(cli, &change, has_changed,
-                is_removed ? "firn's hooks and the file were removed: it contained nothing else"
-                           : done,
-                not_done);
+    show_change(cli, &change, has_changed, done, not_done);
     return FIRN_EXIT_OK;
 }
 
@@ -377,7 +244,10 @@ static int
 run_install(struct firn_cli *cli)
 {
     assert(cli->argument_count == 1);
-    return run_change(cli, true, "every turn is saved from now on", "has firn's hooks already");
+    const char *done = firn_command_has(cli, "tools")
+                           ? "every turn is saved from now on, and each tool that changes something"
+                           : "every turn is saved from now on";
+    return run_change(cli, true, done, "has firn's hooks already");
 }
 
 static int
@@ -388,27 +258,67 @@ run_remove(struct firn_cli *cli)
 }
 
 static int
-run_print(struct firn_cli *cli)
+print_files(struct firn_cli *cli, const struct change *change)
 {
-    assert(cli->argument_count == 1);
-    struct change change;
+    struct firn_hook_script_list list;
+    const struct firn_hook_agent_wish wish = wish_of(change);
     firn_error err;
-    int exit_code = make_change(cli, &change);
-    if (exit_code != FIRN_EXIT_OK) {
-        return exit_code;
+    int code = firn_hook_script_list_make(&wish, change->path, &list, &err);
+    if (code != FIRN_OK) {
+        return firn_command_report_failure(cli, &err, NULL);
     }
+    firn_term_json_string("agent", change->agent->name);
+    firn_term_json_bytes("file", firn_str(change->path));
+    firn_term_json_array("files");
+    for (size_t i = 0; i < list.count; i++) {
+        const struct firn_hook_script *script = &list.scripts[i];
+        if (script->text == NULL) {
+            continue;
+        }
+        firn_term_json_object(NULL);
+        firn_term_json_bytes("path", firn_str(script->path));
+        firn_term_json_bytes("text", firn_str(script->text));
+        firn_term_json_end();
+        if (script->is_script) {
+            firn_term_out_text("==> ");
+            firn_term_text_escape(firn_str(script->path), firn_term_out_write);
+            firn_term_out_text("\n");
+        }
+        firn_term_out_text(script->text);
+    }
+    firn_term_json_end();
+    firn_hook_script_list_deinit(&list);
+    return FIRN_EXIT_OK;
+}
+
+static int
+print_json(struct firn_cli *cli, struct change *change)
+{
+    firn_error err;
     struct firn_hook_settings_changed changed;
-    int code = firn_hook_settings_change(firn_bytes(NULL, 0), change.path, install_into, &change,
+    int code = firn_hook_settings_change(firn_bytes(NULL, 0), change->path, install_into, change,
                                          &changed, &err);
     if (code != FIRN_OK) {
         return firn_command_report_failure(cli, &err, NULL);
     }
-    firn_term_json_string("agent", change.agent->name);
-    firn_term_json_bytes("file", firn_str(change.path));
+    firn_term_json_string("agent", change->agent->name);
+    firn_term_json_bytes("file", firn_str(change->path));
     firn_term_json_string("settings", changed.text);
     firn_term_out_text(changed.text);
     firn_hook_settings_changed_deinit(&changed);
     return FIRN_EXIT_OK;
+}
+
+static int
+run_print(struct firn_cli *cli)
+{
+    assert(cli->argument_count == 1);
+    struct change change;
+    int exit_code = make_change(cli, firn_command_has(cli, "tools"), &change);
+    if (exit_code != FIRN_EXIT_OK) {
+        return exit_code;
+    }
+    return is_of_files(change.agent) ? print_files(cli, &change) : print_json(cli, &change);
 }
 
 /* ---- run ---- */
@@ -461,19 +371,25 @@ save_directory(struct firn_cli *cli, const char *path,
 
 /* Saves all directories of the project; one that cannot be saved does not keep the others from it. */
 static int
-save_turn(struct firn_cli *cli, const struct event *event, const struct firn_hook_agent *agent,
-          enum firn_hook_agent_when when)
+save_turn(struct firn_cli *cli, const struct firn_hook_event *event,
+          const struct firn_hook_agent *agent, enum firn_hook_agent_when when)
 {
-    char message[64];
+    char message[200];
     struct firn_task_patience_saving saving = {NULL, FIRN_WORKSPACE_SAVE_OPTIONS_INIT,
                                                FIRN_WORKSPACE_SAVE_RESULT_INIT};
-    (void)snprintf(message, sizeof(message), "%s %s", firn_hook_agent_when_name(when),
-                   agent->title);
+    if (when == FIRN_HOOK_AGENT_TOOL) {
+        (void)snprintf(message, sizeof(message), "%s, %s", agent->title,
+                       event->tool[0] != '\0' ? event->tool : "a tool");
+    } else {
+        (void)snprintf(message, sizeof(message), "%s %s", firn_hook_agent_when_name(when),
+                       agent->title);
+    }
     saving.options.message = firn_str(message);
     saving.options.turn.agent = firn_str(agent->title);
     saving.options.turn.session = firn_str(event->session);
     saving.options.turn.prompt = firn_str(event->prompt != NULL ? event->prompt : "");
     saving.options.turn_begins = when == FIRN_HOOK_AGENT_BEFORE;
+    saving.options.turn_continues = when == FIRN_HOOK_AGENT_TOOL;
     cli->quiet = true;
     if (cli->directory != NULL || event->directory_count == 0) {
         return save_directory(cli, NULL, &saving);
@@ -494,28 +410,34 @@ static int
 run_run(struct firn_cli *cli)
 {
     assert(cli->argument_count == 2);
-    static struct event event;
+    static struct firn_hook_event event;
     const struct firn_hook_agent *agent;
     int exit_code = find_agent(cli, &agent);
     if (exit_code != FIRN_EXIT_OK) {
         return FIRN_EXIT_FAILED;
     }
-    bool is_before = strcmp(cli->arguments[1], "before") == 0;
-    if (!is_before && strcmp(cli->arguments[1], "after") != 0) {
-        (void)firn_command_misused(cli, "WHEN is before or after");
+    enum firn_hook_agent_when when = firn_hook_agent_when_named(cli->arguments[1]);
+    if (when == FIRN_HOOK_AGENT_WHENS) {
+        (void)firn_command_misused(cli, "WHEN is before, after or tool");
         return FIRN_EXIT_FAILED;
     }
-    enum firn_hook_agent_when when = is_before ? FIRN_HOOK_AGENT_BEFORE : FIRN_HOOK_AGENT_AFTER;
-    read_event(agent, &event);
+    firn_hook_event_read(agent, &event);
     exit_code = save_turn(cli, &event, agent, when);
-    event_deinit(&event);
+    firn_hook_event_deinit(&event);
     firn_term_out_text(agent->answers[when]);
     return exit_code == FIRN_EXIT_OK ? FIRN_EXIT_OK : FIRN_EXIT_FAILED;
 }
 
 /* ---- descriptions ---- */
 
-static const struct firn_command_option options[] = {
+static const struct firn_command_option install_options[] = {
+    {"tools", 0, NULL, "save after each tool that changes something, too"},
+    {"user", 0, NULL, "use the settings in your home: for all projects"},
+    {"file", 0, "FILE", "use this settings file"},
+    {NULL, 0, NULL, NULL},
+};
+
+static const struct firn_command_option remove_options[] = {
     {"user", 0, NULL, "use the settings in your home: for all projects"},
     {"file", 0, "FILE", "use this settings file"},
     {NULL, 0, NULL, NULL},
@@ -524,6 +446,7 @@ static const struct firn_command_option options[] = {
 static const struct firn_command_example install_examples[] = {
     {"firn hook install claude", "save the turns of Claude Code in this project"},
     {"firn hook install gemini --user", "save the turns of Gemini CLI in all projects"},
+    {"firn hook install codex --tools", "save after each of its tools, too"},
     {"firn hook install claude --file .claude/settings.local.json",
      "use settings that the team does not share"},
     {NULL, NULL},
@@ -533,16 +456,28 @@ static const struct firn_command install_command = {
     .name = "install",
     .summary = "Save before and after each turn of a coding agent",
     .arguments = "AGENT",
-    .options = options,
-    .help = "AGENT is claude (Claude Code), gemini (Gemini CLI) or cursor. Adds two hooks to\n"
-            "its settings in the current directory, or in the one given by --directory: one\n"
-            "saves before each turn, one after it. Everything else in the file stays. A file\n"
-            "that is not a JSON object, or has comments, is not changed, and the command\n"
-            "fails. Installing again changes nothing.\n"
+    .options = install_options,
+    .help = "Adds two hooks to the settings of an agent in the current directory, or in the\n"
+            "one given by --directory: one saves before each turn, one after it. AGENT is\n"
             "\n"
-            "The files are .claude/settings.json, .gemini/settings.json\n"
-            "and .cursor/hooks.json. A store given by --store or FIRN_STORE is written into\n"
-            "the hooks.",
+            "  claude    Claude Code     .claude/settings.json\n"
+            "  codex     Codex           .codex/hooks.json\n"
+            "  gemini    Gemini CLI      .gemini/settings.json\n"
+            "  cursor    Cursor          .cursor/hooks.json\n"
+            "  copilot   GitHub Copilot  .github/hooks/firn.json\n"
+            "  opencode  OpenCode        .opencode/plugins/firn.js\n"
+            "  windsurf  Windsurf        .windsurf/hooks.json\n"
+            "  cline     Cline           .clinerules/hooks/, scripts\n"
+            "\n"
+            "Everything else in the file stays. A file that is not a JSON object, or has\n"
+            "comments, is not changed, and the command fails; so does a script or a plugin\n"
+            "of that name that is not firn's. Installing again changes nothing, except that\n"
+            "--tools is added or taken away. A store given by --store or FIRN_STORE is\n"
+            "written into the hooks.\n"
+            "\n"
+            "With --tools a checkpoint is also made after each tool that changed something,\n"
+            "such as an edit or a command. They all belong to the turn: firn undo --turn\n"
+            "goes back before it, firn undo before the last of them.",
     .examples = install_examples,
     .missing_hint = AGENTS,
     .uses = FIRN_COMMAND_USES_WORKSPACE,
@@ -558,7 +493,7 @@ static const struct firn_command print_command = {
     .name = "print",
     .summary = "Print the settings that install would write",
     .arguments = "AGENT",
-    .options = options,
+    .options = install_options,
     .help = "Prints what firn hook install writes into empty settings, for reading or\n"
             "copying. Nothing is changed.",
     .examples = print_examples,
@@ -576,7 +511,7 @@ static const struct firn_command remove_command = {
     .name = "remove",
     .summary = "Remove the hooks from an agent's settings",
     .arguments = "AGENT",
-    .options = options,
+    .options = remove_options,
     .help = "Removes what firn hook install added, and nothing else. A file that would be\n"
             "empty afterwards is deleted. Checkpoints stay.",
     .examples = remove_examples,
@@ -594,7 +529,7 @@ static const struct firn_command run_command = {
     .name = "run",
     .summary = "Save if something changed; agents run this",
     .arguments = "AGENT WHEN",
-    .help = "The agent runs this, with WHEN being before or after, and describes the turn on\n"
+    .help = "The agent runs this, with WHEN being before, after or tool, and describes it on\n"
             "standard input. A checkpoint is made if something has changed since the previous\n"
             "one; its message contains the beginning of the prompt, also after the turn. The\n"
             "directories are those that the agent names, or the one given by --directory. The\n"

@@ -4,12 +4,21 @@
  *
  * Claude Code: .claude/settings.json; UserPromptSubmit comes before a turn, Stop after it. The
  * output of the first one becomes context, unless it is empty. Timeouts are in seconds.
+ * Codex: .codex/hooks.json, in the same form with the same events.
  * Gemini CLI: .gemini/settings.json; BeforeAgent and AfterAgent, in the same form. The output has
  * to be JSON. Timeouts are in milliseconds.
  * Cursor: .cursor/hooks.json with a version; beforeSubmitPrompt and stop, each a list of commands.
  * The output has to be JSON, and says before a turn that it may go on.
+ * GitHub Copilot: each file in .github/hooks, with a version; userPromptSubmitted and agentStop, each a list of
+ * commands for a shell that they name. Its command line and its agent in the cloud read them.
+ * Windsurf: .windsurf/hooks.json; pre_user_prompt and post_cascade_response, each a list of commands, started in the
+ * workspace's root.
+ * Cline: an executable file in .clinerules/hooks for each event; UserPromptSubmit, and TaskComplete or TaskCancel. The
+ * output has to be JSON.
+ * OpenCode: each module in .opencode/plugins; chat.message comes before a turn, the event session.idle after it.
  *
- * For all of them exit code 2 stops the turn, and any other than 0 is a warning.
+ * For most of them exit code 2 stops the turn, and any other than 0 is a warning. Cline's scripts stop it with
+ * any but 0, so they always end with 0.
  */
 #include "hook/hook_internal.h"
 
@@ -25,30 +34,96 @@ static const struct firn_hook_agent agents[] = {
         .name = "claude",
         .title = "Claude Code",
         .file = ".claude/settings.json",
-        .events = {"UserPromptSubmit", "Stop"},
+        .form = FIRN_HOOK_AGENT_GROUPS,
+        .events = {{"UserPromptSubmit"}, {"Stop"}, {"PostToolUse"}},
+        .tools = "Bash|Edit|MultiEdit|Write|NotebookEdit|mcp__.*",
         .directory_variable = "CLAUDE_PROJECT_DIR",
-        .answers = {"", ""},
+        .answers = {"", "", ""},
+        .command_key = "command",
+        .timeout_key = "timeout",
         .timeout = 600,
-        .has_groups = true,
+        .has_type = true,
+    },
+    {
+        .name = "codex",
+        .title = "Codex",
+        .file = ".codex/hooks.json",
+        .form = FIRN_HOOK_AGENT_GROUPS,
+        .events = {{"UserPromptSubmit"}, {"Stop"}, {"PostToolUse"}},
+        .answers = {"", "", ""},
+        .command_key = "command",
+        .timeout_key = "timeout",
+        .timeout = 600,
+        .has_type = true,
     },
     {
         .name = "gemini",
         .title = "Gemini CLI",
         .file = ".gemini/settings.json",
-        .events = {"BeforeAgent", "AfterAgent"},
+        .form = FIRN_HOOK_AGENT_GROUPS,
+        .events = {{"BeforeAgent"}, {"AfterAgent"}, {"AfterTool"}},
+        .tools = "write_file|replace|run_shell_command|mcp_.*",
         .directory_variable = "GEMINI_PROJECT_DIR",
-        .answers = {"{}\n", "{}\n"},
+        .answers = {"{}\n", "{}\n", "{}\n"},
+        .command_key = "command",
+        .timeout_key = "timeout",
         .timeout = 600000,
-        .has_groups = true,
+        .has_type = true,
     },
     {
         .name = "cursor",
         .title = "Cursor",
         .file = ".cursor/hooks.json",
-        .events = {"beforeSubmitPrompt", "stop"},
+        .form = FIRN_HOOK_AGENT_COMMANDS,
+        .events = {{"beforeSubmitPrompt"}, {"stop"}, {"postToolUse"}},
         .directory_variable = "CURSOR_PROJECT_DIR",
-        .answers = {"{\"continue\":true}\n", "{}\n"},
+        .answers = {"{\"continue\":true}\n", "{}\n", "{}\n"},
+        .command_key = "command",
         .version = 1,
+    },
+    {
+        .name = "copilot",
+        .title = "GitHub Copilot",
+        .file = ".github/hooks/firn.json",
+        .user_file = ".copilot/hooks/firn.json",
+        .form = FIRN_HOOK_AGENT_COMMANDS,
+        .events = {{"userPromptSubmitted"}, {"agentStop"}, {"postToolUse"}},
+        .answers = {"", "", ""},
+        .command_key = "bash",
+        .timeout_key = "timeoutSec",
+        .timeout = 600,
+        .version = 1,
+        .has_type = true,
+    },
+    {
+        .name = "windsurf",
+        .title = "Windsurf",
+        .file = ".windsurf/hooks.json",
+        .user_file = ".codeium/windsurf/hooks.json",
+        .form = FIRN_HOOK_AGENT_COMMANDS,
+        .events = {{"pre_user_prompt"},
+                   {"post_cascade_response"},
+                   {"post_write_code", "post_run_command", "post_mcp_tool_use"}},
+        .answers = {"", "", ""},
+        .command_key = "command",
+    },
+    {
+        .name = "cline",
+        .title = "Cline",
+        .file = ".clinerules/hooks",
+        .user_file = "Documents/Cline/Hooks",
+        .form = FIRN_HOOK_AGENT_SCRIPTS,
+        .events = {{"UserPromptSubmit"}, {"TaskComplete", "TaskCancel"}, {"PostToolUse"}},
+        .answers = {"", "", ""}, /* the script answers */
+    },
+    {
+        .name = "opencode",
+        .title = "OpenCode",
+        .file = ".opencode/plugins/firn.js",
+        .user_file = ".config/opencode/plugins/firn.js",
+        .form = FIRN_HOOK_AGENT_PLUGIN,
+        .events = {{"chat.message"}, {"session.idle"}, {"tool.execute.after"}},
+        .answers = {"", "", ""},
     },
 };
 
@@ -71,23 +146,48 @@ agent_at(unsigned i)
     return i < sizeof(agents) / sizeof(agents[0]) ? &agents[i] : NULL;
 }
 
+static const char *const when_names[FIRN_HOOK_AGENT_WHENS] = {"before", "after", "tool"};
+
 const char *
 firn_hook_agent_when_name(enum firn_hook_agent_when when)
 {
-    assert(when == FIRN_HOOK_AGENT_BEFORE || when == FIRN_HOOK_AGENT_AFTER);
-    return when == FIRN_HOOK_AGENT_BEFORE ? "before" : "after";
+    assert(when < FIRN_HOOK_AGENT_WHENS);
+    return when_names[when];
+}
+
+enum firn_hook_agent_when
+firn_hook_agent_when_named(const char *name)
+{
+    FIRN_HOOK_AGENT_EACH_WHEN(when)
+    {
+        if (strcmp(when_names[when], name) == 0) {
+            return when;
+        }
+    }
+    return FIRN_HOOK_AGENT_WHENS;
 }
 
 /* ---- firn's hooks that a restore takes away ---- */
+
+/* Which file below the root tells whether firn's hooks are there. */
+static const char *
+tell_tale(const struct firn_hook_agent *agent, char out[PATH_MAX])
+{
+    bool is_directory = agent->form == FIRN_HOOK_AGENT_SCRIPTS;
+    (void)snprintf(out, PATH_MAX, "%s%s%s", agent->file, is_directory ? "/" : "",
+                   is_directory ? agent->events[FIRN_HOOK_AGENT_BEFORE][0] : "");
+    return out;
+}
 
 static bool
 has_hooks(const char *root, const struct firn_hook_agent *agent)
 {
     char path[PATH_MAX];
+    char file[PATH_MAX];
     char *text = NULL;
     size_t text_size = 0;
     firn_error err;
-    int size = snprintf(path, sizeof(path), "%s/%s", root, agent->file);
+    int size = snprintf(path, sizeof(path), "%s/%s", root, tell_tale(agent, file));
     bool has_any = size > 0 && (size_t)size < sizeof(path) &&
                    firn_hook_file_read(path, &text, &text_size, &err) == FIRN_OK &&
                    firn_hook_settings_mention(firn_bytes(text, text_size));

@@ -140,12 +140,13 @@ firn_hook_file_remove(const char *path, const char *text, bool *out_removed, fir
     return sync_directory(directory) ? FIRN_OK : fail(err, "sync", directory);
 }
 
-int
-firn_hook_file_replace(const char *path, const char *text, firn_error *err)
+static int
+replace(const char *path, const char *text, bool is_script, firn_error *err)
 {
     assert(text != NULL);
     char directory[PATH_MAX];
     struct firn_task_file file;
+    struct stat made;
     if (strlen(path) >= sizeof(directory)) {
         errno = ENAMETOOLONG;
         return fail(err, "write", path);
@@ -155,10 +156,47 @@ firn_hook_file_replace(const char *path, const char *text, firn_error *err)
         return fail(err, "make the directory", directory);
     }
     int code = firn_task_file_create(&file, path, true, err);
+    if (code == FIRN_OK && is_script) { /* who may read it may run it */
+        mode_t readers = fstat(file.fd, &made) == 0 ? made.st_mode & 0444 : 0400;
+        if (fchmod(file.fd, (made.st_mode & 0777) | readers >> 2) != 0) {
+            code = fail(err, "set the mode of", path);
+        }
+    }
     if (code == FIRN_OK) {
         code = firn_task_file_write(&file, firn_str(text), err);
         code = code == FIRN_OK ? firn_task_file_finish(&file, err) : code;
     }
     firn_task_file_discard(&file);
     return code;
+}
+
+int
+firn_hook_file_replace(const char *path, const char *text, firn_error *err)
+{
+    return replace(path, text, false, err);
+}
+
+int
+firn_hook_file_replace_script(const char *path, const char *text, firn_error *err)
+{
+    return replace(path, text, true, err);
+}
+
+int
+firn_hook_file_make_directories(const char *path, size_t base_size, firn_error *err)
+{
+    char directory[PATH_MAX];
+    assert(base_size <= strlen(path));
+    for (const char *at = strchr(path + base_size, '/'); at != NULL; at = strchr(at + 1, '/')) {
+        size_t size = (size_t)(at - path);
+        if (size == 0 || size >= sizeof(directory)) {
+            continue; /* the root, or too long for what follows to succeed */
+        }
+        memcpy(directory, path, size);
+        directory[size] = '\0';
+        if (mkdir(directory, 0777) != 0 && errno != EEXIST) {
+            return fail(err, "make the directory", directory);
+        }
+    }
+    return FIRN_OK;
 }

@@ -14,26 +14,53 @@
 
 /* ---- the coding agents that firn hook knows ---- */
 
-/* The two moments of a turn. */
-enum firn_hook_agent_when { FIRN_HOOK_AGENT_BEFORE, FIRN_HOOK_AGENT_AFTER };
+/* The moments of a turn. */
+enum firn_hook_agent_when {
+    FIRN_HOOK_AGENT_BEFORE,
+    FIRN_HOOK_AGENT_AFTER,
+    FIRN_HOOK_AGENT_TOOL, /* after each tool that the agent runs; only where it is asked for */
+    FIRN_HOOK_AGENT_WHENS
+};
+
+enum { FIRN_HOOK_AGENT_EVENTS_MAX = 3 };
+
+/* How an agent is told what to run. */
+enum firn_hook_agent_form {
+    FIRN_HOOK_AGENT_GROUPS,   /* JSON: an event has groups of hooks */
+    FIRN_HOOK_AGENT_COMMANDS, /* JSON: an event has hooks */
+    FIRN_HOOK_AGENT_SCRIPTS,  /* a directory with one script for each event, of its name */
+    FIRN_HOOK_AGENT_PLUGIN    /* a module in JavaScript */
+};
 
 struct firn_hook_agent {
-    const char *name;               /* as typed: "claude" */
-    const char *title;              /* as people call it: "Claude Code" */
-    const char *file;               /* of settings, below the project's directory or the home */
-    const char *events[2];          /* by enum firn_hook_agent_when */
-    const char *directory_variable; /* in the environment of its hooks */
-    const char *answers[2];         /* output that lets the turn continue */
-    long timeout;    /* in the agent's unit, for ten minutes; 0: it is left to the agent */
-    long version;    /* the member "version" that the file has to have; 0: none */
-    bool has_groups; /* an event has groups of hooks, not hooks */
+    const char *name;      /* as typed: "claude" */
+    const char *title;     /* as people call it: "Claude Code" */
+    const char *file;      /* of hooks, below the project's directory; of scripts the directory */
+    const char *user_file; /* below the home; NULL: as in a project */
+    enum firn_hook_agent_form form;
+    /* Of each moment, in any number; NULL after the last. Of no moment two the same. */
+    const char *events[FIRN_HOOK_AGENT_WHENS][FIRN_HOOK_AGENT_EVENTS_MAX];
+    const char *tools; /* which tools change files, as the agent matches names; NULL: all */
+    const char *directory_variable;             /* in the environment of its hooks; NULL: none */
+    const char *answers[FIRN_HOOK_AGENT_WHENS]; /* output that lets the turn continue */
+    const char *command_key;                    /* the member of a hook that is the command */
+    const char *timeout_key;                    /* NULL: it is left to the agent */
+    long timeout;                               /* in the agent's unit, for ten minutes */
+    long version;  /* the member "version" that the file has to have; 0: none */
+    bool has_type; /* a hook has "type": "command" */
 };
+
+/* Moments from the first to the last that are installed. */
+#define FIRN_HOOK_AGENT_EACH_WHEN(when)                                                         \
+    for (enum firn_hook_agent_when when = FIRN_HOOK_AGENT_BEFORE; when < FIRN_HOOK_AGENT_WHENS; \
+         when = (enum firn_hook_agent_when)(when + 1))
 
 /* By name; NULL if there is none. */
 const struct firn_hook_agent *firn_hook_agent_find(const char *name);
 
-/* "before" or "after". */
+/* "before", "after" or "tool"; and the moment of such a name, FIRN_HOOK_AGENT_WHENS for any other. */
 const char *firn_hook_agent_when_name(enum firn_hook_agent_when when);
+enum firn_hook_agent_when firn_hook_agent_when_named(const char *name);
 
 /* ---- a small file that is read whole, and replaced whole ---- */
 
@@ -47,10 +74,72 @@ FIRN_MUST_CHECK int firn_hook_file_read(const char *path, char **out, size_t *ou
  * new content, also after a power cut. The mode is kept. For a symbolic link the file that it
  * points to is replaced. */
 FIRN_MUST_CHECK int firn_hook_file_replace(const char *path, const char *text, firn_error *err);
+/* The same, and the file may be executed by all who may read it. */
+FIRN_MUST_CHECK int firn_hook_file_replace_script(const char *path, const char *text,
+                                                  firn_error *err);
+/* Creates the directories that `path` names after its first `base_size` bytes, above its file. */
+FIRN_MUST_CHECK int firn_hook_file_make_directories(const char *path, size_t base_size,
+                                                    firn_error *err);
 /* Removes a file; a file that is not regular, or has other names, gets `text` as its content
  * instead. *out_removed reports which. */
 FIRN_MUST_CHECK int firn_hook_file_remove(const char *path, const char *text, bool *out_removed,
                                           firn_error *err);
+
+/* What is to be installed. */
+struct firn_hook_agent_wish {
+    const struct firn_hook_agent *agent;
+    const char *command; /* "firn hook run claude" */
+    const char *options; /* after the moment: "" or " --store '/s'" */
+    bool has_tools;      /* hooks after each tool, too */
+};
+
+/* ---- what an agent tells a hook on its standard input; hook_event.c ---- */
+
+enum { FIRN_HOOK_EVENT_PATH_SIZE = 4096, FIRN_HOOK_EVENT_DIRECTORIES_MAX = 16 };
+
+struct firn_hook_event {
+    /* Of the project, each once, none below an earlier one. None: the current one. */
+    char directories[FIRN_HOOK_EVENT_DIRECTORIES_MAX][FIRN_HOOK_EVENT_PATH_SIZE];
+    size_t directory_count;
+    size_t directories_left; /* that there was no room for */
+    char session[256];       /* the agent's name for the conversation, or "" */
+    char tool[128];          /* that ran, or "" */
+    char *prompt;            /* or NULL */
+};
+
+/* Reads standard input to its end, unless it is a terminal. An event that cannot be used is treated as if it were not
+ * there. */
+void firn_hook_event_read(const struct firn_hook_agent *agent, struct firn_hook_event *out);
+void firn_hook_event_deinit(struct firn_hook_event *event);
+
+/* ---- hooks that are files of firn's own; hook_script.c ---- */
+
+enum { FIRN_HOOK_SCRIPTS_MAX = FIRN_HOOK_AGENT_WHENS * FIRN_HOOK_AGENT_EVENTS_MAX };
+
+struct firn_hook_script {
+    char *path;
+    char *text;     /* NULL: no such file is wanted */
+    bool is_script; /* may be executed */
+};
+
+struct firn_hook_script_list {
+    struct firn_hook_script scripts[FIRN_HOOK_SCRIPTS_MAX];
+    size_t count;
+};
+
+/* The files of an agent, with its file at `path`. FIRN_INVALID if the options cannot be written. */
+FIRN_MUST_CHECK int firn_hook_script_list_make(const struct firn_hook_agent_wish *wish,
+                                               const char *path, struct firn_hook_script_list *out,
+                                               firn_error *err);
+void firn_hook_script_list_deinit(struct firn_hook_script_list *list);
+/* Writes those that are wanted, deletes others. Creates directories that their paths name after the first
+ * `base_size` bytes. FIRN_INVALID, with nothing changed, if a file at one of the paths is not firn's. */
+FIRN_MUST_CHECK int firn_hook_script_list_install(const struct firn_hook_script_list *list,
+                                                  size_t base_size, bool *out_changed,
+                                                  firn_error *err);
+/* Deletes those that are firn's. */
+FIRN_MUST_CHECK int firn_hook_script_list_remove(const struct firn_hook_script_list *list,
+                                                 bool *out_changed, firn_error *err);
 
 /* ---- firn's hooks in an agent's settings, which are JSON that others wrote ---- */
 
@@ -75,12 +164,10 @@ firn_hook_settings_change(firn_slice text, const char *name,
                           struct firn_hook_settings_changed *out, firn_error *err);
 void firn_hook_settings_changed_deinit(struct firn_hook_settings_changed *changed);
 
-/* Adds firn's hooks to settings; the command of each is `command`, then "before" or "after", then
- * `options`. They replace existing hooks of firn. FIRN_INVALID, with nothing changed, if a list has
- * another type. */
+/* Adds firn's hooks to settings, for agents of the first two forms. They replace existing hooks of firn.
+ * FIRN_INVALID, with nothing changed, if a list has another type. */
 FIRN_MUST_CHECK int firn_hook_settings_install(json_t *settings,
-                                               const struct firn_hook_agent *agent,
-                                               const char *command, const char *options,
+                                               const struct firn_hook_agent_wish *wish,
                                                firn_error *err);
 /* Takes firn's hooks out, and the lists that only they were in. */
 FIRN_MUST_CHECK int firn_hook_settings_remove(json_t *settings, const struct firn_hook_agent *agent,

@@ -9,6 +9,8 @@
  *     {"hooks": {EVENT: [{"hooks": [{"type": "command", "command": ...}]}]}}   with groups
  *     {"version": 1, "hooks": {EVENT: [{"command": ...}]}}                     without
  *
+ * A group for tools has a "matcher", which says after which of them the hook runs.
+ *
  * A hook is firn's if its command contains "firn hook run ". Installing removes these first, so that
  * doing it twice is doing it once, and a hook of an older firn is replaced.
  */
@@ -160,8 +162,14 @@ firn_hook_settings_changed_deinit(struct firn_hook_settings_changed *changed)
 static bool
 is_ours(const json_t *hook)
 {
-    const char *command = json_string_value(json_object_get(hook, "command"));
-    return command != NULL && strstr(command, mark) != NULL;
+    static const char *const keys[] = {"command", "bash"};
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+        const char *command = json_string_value(json_object_get(hook, keys[i]));
+        if (command != NULL && strstr(command, mark) != NULL) {
+            return true;
+        }
+    }
+    return false;
 }
 
 bool
@@ -201,19 +209,37 @@ remove_from_groups(json_t *groups)
     return had_any;
 }
 
+/* The n-th event of an agent, of any moment; NULL after the last. */
+static const char *
+event_at(const struct firn_hook_agent *agent, size_t n, enum firn_hook_agent_when *out_when)
+{
+    FIRN_HOOK_AGENT_EACH_WHEN(when)
+    {
+        for (size_t i = 0; i < FIRN_HOOK_AGENT_EVENTS_MAX && agent->events[when][i] != NULL; i++) {
+            if (n-- == 0) {
+                *out_when = when;
+                return agent->events[when][i];
+            }
+        }
+    }
+    return NULL;
+}
+
 /* Whether the places that matter are lists, or not there. */
 static int
 check(const json_t *settings, const struct firn_hook_agent *agent, firn_error *err)
 {
     const json_t *hooks = json_object_get(settings, "hooks");
     const json_t *version = json_object_get(settings, "version");
+    const char *name;
+    enum firn_hook_agent_when when;
     if (hooks != NULL && !json_is_object(hooks)) {
         return fail(err, FIRN_INVALID, "\"hooks\" is not an object");
     }
-    for (size_t i = 0; i < 2; i++) {
-        const json_t *event = json_object_get(hooks, agent->events[i]);
+    for (size_t i = 0; (name = event_at(agent, i, &when)) != NULL; i++) {
+        const json_t *event = json_object_get(hooks, name);
         if (event != NULL && !json_is_array(event)) {
-            return fail(err, FIRN_INVALID, "\"%s\" is not an array", agent->events[i]);
+            return fail(err, FIRN_INVALID, "\"%s\" is not an array", name);
         }
     }
     if (agent->version != 0 && version != NULL && json_integer_value(version) != agent->version) {
@@ -228,15 +254,18 @@ firn_hook_settings_remove(json_t *settings, const struct firn_hook_agent *agent,
     assert(json_is_object(settings));
     int code = check(settings, agent, err);
     json_t *hooks = json_object_get(settings, "hooks");
+    const char *name;
+    enum firn_hook_agent_when when;
     if (code != FIRN_OK || hooks == NULL) {
         return code;
     }
     bool had_any = false;
-    for (size_t i = 0; i < 2; i++) {
-        json_t *event = json_object_get(hooks, agent->events[i]);
-        bool had_here = agent->has_groups ? remove_from_groups(event) : remove_hooks(event);
+    for (size_t i = 0; (name = event_at(agent, i, &when)) != NULL; i++) {
+        json_t *event = json_object_get(hooks, name);
+        bool had_here =
+            agent->form == FIRN_HOOK_AGENT_GROUPS ? remove_from_groups(event) : remove_hooks(event);
         if (had_here && json_array_size(event) == 0) {
-            (void)json_object_del(hooks, agent->events[i]);
+            (void)json_object_del(hooks, name);
         }
         had_any = had_any || had_here;
     }
@@ -265,70 +294,111 @@ member(json_t *object, const char *name, json_t *(*make)(void))
     return value;
 }
 
-/* One hook, and the group around it. */
+/* A hook. NULL if there is no memory, or the command is not UTF-8. */
 static json_t *
 make_hook(const struct firn_hook_agent *agent, const char *command)
 {
-    if (!agent->has_groups) {
-        return json_pack("{s:s}", "command", command);
+    json_t *hook = json_object();
+    bool is_done = hook != NULL;
+    if (is_done && agent->has_type) {
+        is_done = json_object_set_new(hook, "type", json_string("command")) == 0;
     }
-    return json_pack("{s:[{s:s,s:s,s:I}]}", "hooks", "type", "command", "command", command,
-                     "timeout", (json_int_t)agent->timeout);
+    is_done = is_done && json_object_set_new(hook, agent->command_key, json_string(command)) == 0;
+    if (is_done && agent->timeout_key != NULL) {
+        is_done = json_object_set_new(hook, agent->timeout_key,
+                                      json_integer((json_int_t)agent->timeout)) == 0;
+    }
+    if (!is_done) {
+        json_decref(hook);
+        return NULL;
+    }
+    return hook;
+}
+
+/* What stands in the list of an event: a hook, or a group with it. */
+static json_t *
+make_element(const struct firn_hook_agent_wish *wish, enum firn_hook_agent_when when)
+{
+    char line[COMMAND_SIZE];
+    const struct firn_hook_agent *agent = wish->agent;
+    int size = snprintf(line, sizeof(line), "%s %s%s", wish->command,
+                        firn_hook_agent_when_name(when), wish->options);
+    if (size < 0 || (size_t)size >= sizeof(line)) {
+        return NULL;
+    }
+    json_t *hook = make_hook(agent, line);
+    if (agent->form != FIRN_HOOK_AGENT_GROUPS || hook == NULL) {
+        return hook;
+    }
+    bool has_matcher = when == FIRN_HOOK_AGENT_TOOL && agent->tools != NULL;
+    return has_matcher ? json_pack("{s:s,s:[o]}", "matcher", agent->tools, "hooks", hook)
+                       : json_pack("{s:[o]}", "hooks", hook);
 }
 
 static bool
-append(json_t *hooks, const struct firn_hook_agent *agent, enum firn_hook_agent_when when,
-       const char *command, const char *options)
+is_wanted(const struct firn_hook_agent_wish *wish, enum firn_hook_agent_when when)
 {
-    assert(hooks == NULL || json_is_object(hooks));
-    char line[COMMAND_SIZE];
-    int size =
-        snprintf(line, sizeof(line), "%s %s%s", command, firn_hook_agent_when_name(when), options);
-    json_t *event = member(hooks, agent->events[when], json_array);
-    return size > 0 && (size_t)size < sizeof(line) && event != NULL &&
-           json_array_append_new(event, make_hook(agent, line)) == 0;
+    return when != FIRN_HOOK_AGENT_TOOL || wish->has_tools;
+}
+
+/* How many elements of a list equal this one. */
+static size_t
+count_equal(const json_t *list, const json_t *wanted)
+{
+    size_t found = 0;
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        found += (size_t)json_equal(json_array_get(list, i), wanted);
+    }
+    return found;
 }
 
 /* Whether exactly these hooks are there already. */
 static bool
-is_installed(const json_t *settings, const struct firn_hook_agent *agent, const char *command,
-             const char *options)
+is_installed(const json_t *settings, const struct firn_hook_agent_wish *wish)
 {
-    json_t *fresh = json_object();
     firn_error err;
-    bool is_there = fresh != NULL;
+    const char *name;
+    enum firn_hook_agent_when when;
     json_t *bare = json_deep_copy(settings);
-    json_t *hooks = member(fresh, "hooks", json_object);
-    for (int when = 0; is_there && when < 2; when++) {
-        enum firn_hook_agent_when moment = (enum firn_hook_agent_when)when;
-        is_there = append(hooks, agent, moment, command, options);
-        const json_t *wanted = json_array_get(json_object_get(hooks, agent->events[when]), 0);
-        const json_t *event =
-            json_object_get(json_object_get(settings, "hooks"), agent->events[when]);
-        size_t found = 0;
-        for (size_t i = 0; i < json_array_size(event); i++) {
-            found += (size_t)json_equal(json_array_get(event, i), wanted);
-        }
-        is_there = is_there && found == 1;
+    const json_t *hooks = json_object_get(settings, "hooks");
+    bool is_there = bare != NULL && firn_hook_settings_remove(bare, wish->agent, &err) == FIRN_OK;
+    for (size_t i = 0; is_there && (name = event_at(wish->agent, i, &when)) != NULL; i++) {
+        const json_t *event = json_object_get(hooks, name);
+        const json_t *rest = json_object_get(json_object_get(bare, "hooks"), name);
+        size_t wanted = is_wanted(wish, when) ? 1 : 0;
+        json_t *element = wanted == 1 ? make_element(wish, when) : NULL;
         /* None of firn's but this one: without it as many are left as without any. */
-        size_t all = json_array_size(event);
-        is_there = is_there && bare != NULL &&
-                   (when > 0 || firn_hook_settings_remove(bare, agent, &err) == FIRN_OK);
-        const json_t *rest = json_object_get(json_object_get(bare, "hooks"), agent->events[when]);
-        is_there = is_there && json_array_size(rest) + 1 == all;
+        is_there = (wanted == 0 || (element != NULL && count_equal(event, element) == 1)) &&
+                   json_array_size(rest) + wanted == json_array_size(event);
+        json_decref(element);
     }
     json_decref(bare);
-    json_decref(fresh);
     return is_there;
 }
 
+static bool
+append_all(json_t *hooks, const struct firn_hook_agent_wish *wish)
+{
+    const char *name;
+    enum firn_hook_agent_when when;
+    bool is_done = hooks != NULL;
+    for (size_t i = 0; is_done && (name = event_at(wish->agent, i, &when)) != NULL; i++) {
+        if (is_wanted(wish, when)) {
+            json_t *event = member(hooks, name, json_array);
+            is_done = event != NULL && json_array_append_new(event, make_element(wish, when)) == 0;
+        }
+    }
+    return is_done;
+}
+
 int
-firn_hook_settings_install(json_t *settings, const struct firn_hook_agent *agent,
-                           const char *command, const char *options, firn_error *err)
+firn_hook_settings_install(json_t *settings, const struct firn_hook_agent_wish *wish,
+                           firn_error *err)
 {
     assert(json_is_object(settings));
+    const struct firn_hook_agent *agent = wish->agent;
     int code = check(settings, agent, err);
-    if (code != FIRN_OK || is_installed(settings, agent, command, options)) {
+    if (code != FIRN_OK || is_installed(settings, wish)) {
         return code;
     }
     code = firn_hook_settings_remove(settings, agent, err);
@@ -339,9 +409,6 @@ firn_hook_settings_install(json_t *settings, const struct firn_hook_agent *agent
     if (agent->version != 0 && json_object_get(settings, "version") == NULL) {
         is_done = json_object_set_new(settings, "version", json_integer(agent->version)) == 0;
     }
-    json_t *hooks = member(settings, "hooks", json_object);
-    is_done = is_done && hooks != NULL &&
-              append(hooks, agent, FIRN_HOOK_AGENT_BEFORE, command, options) &&
-              append(hooks, agent, FIRN_HOOK_AGENT_AFTER, command, options);
+    is_done = is_done && append_all(member(settings, "hooks", json_object), wish);
     return is_done ? FIRN_OK : fail(err, FIRN_NO_MEMORY, "out of memory, or a name is too long");
 }

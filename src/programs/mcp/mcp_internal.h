@@ -357,6 +357,19 @@ extern const struct firn_mcp_tool firn_mcp_diff_tool;
 /* The members of the object of a step, FIRN_MCP_TOOL_STEP. mcp_steps.c. */
 void firn_mcp_steps_write(const firn_workspace_step *step);
 
+/* ---- the prompts that the server offers; mcp_prompt.c ---- */
+
+struct firn_mcp_prompt;
+
+/* The array of all, for prompts/list, as a member `key` of json. */
+void firn_mcp_prompt_list(struct firn_term_writer *json, const char *key);
+/* The prompt that the parameters of prompts/get name, if their arguments match it. NULL and why not. */
+const struct firn_mcp_prompt *firn_mcp_prompt_find(const json_t *params, char *why,
+                                                   size_t why_size);
+/* The members of the result of prompts/get, for parameters that matched. */
+void firn_mcp_prompt_write(struct firn_term_writer *json, const struct firn_mcp_prompt *prompt,
+                           const json_t *params);
+
 /* ---- the protocol: from a message to an answer, or to work that is done apart ---- */
 
 /* Threads: one reads messages and calls firn_mcp_server_take; another (or, in tests, the same) calls

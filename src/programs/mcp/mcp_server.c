@@ -4,7 +4,7 @@
  * thread.
  *
  * The Model Context Protocol is JSON-RPC 2.0. The reading thread answers requests that need no work
- * (initialize, ping, tools/list, every error), so a ping is answered during a long save. Calls of
+ * (initialize, ping, lists, prompts, every error), so a ping is answered during a long save. Calls of
  * tools are queued, and the working thread runs them one after the other in their order: a client
  * may send a save and then a restore without waiting in between.
  *
@@ -528,6 +528,8 @@ write_abilities(struct firn_term_writer *json)
     firn_term_writer_object(json, "capabilities");
     firn_term_writer_object(json, "tools");
     firn_term_writer_end(json);
+    firn_term_writer_object(json, "prompts");
+    firn_term_writer_end(json);
     firn_term_writer_end(json);
     firn_term_writer_string(json, "instructions", instructions);
 }
@@ -590,19 +592,59 @@ ping(const struct request *request)
     answer_request(request, &json);
 }
 
+/* Whether the beginning of a list is wanted; otherwise the request has been refused. */
+static bool
+is_from_the_start(const struct request *request)
+{
+    const json_t *cursor = json_object_get(request->message->params, "cursor");
+    if (cursor != NULL && !json_is_null(cursor)) {
+        refuse_request(request, FIRN_MCP_INVALID_PARAMS, "unknown cursor: all is listed at once");
+        return false;
+    }
+    return true;
+}
+
 static void
 tools_list(const struct request *request)
 {
     struct firn_term_writer json = {0};
-    const json_t *cursor = json_object_get(request->message->params, "cursor");
-    if (cursor != NULL && !json_is_null(cursor)) {
-        refuse_request(request, FIRN_MCP_INVALID_PARAMS,
-                       "unknown cursor: all tools are listed at once");
+    if (!is_from_the_start(request)) {
         return;
     }
     firn_mcp_output_begin_result(&json, request->message->id, request->era);
     list_tools(&json, "tools", request->server->options.no_delete);
     write_caching(&json, request->era);
+    firn_mcp_output_end(&json);
+    answer_request(request, &json);
+}
+
+static void
+prompts_list(const struct request *request)
+{
+    struct firn_term_writer json = {0};
+    if (!is_from_the_start(request)) {
+        return;
+    }
+    firn_mcp_output_begin_result(&json, request->message->id, request->era);
+    firn_mcp_prompt_list(&json, "prompts");
+    write_caching(&json, request->era);
+    firn_mcp_output_end(&json);
+    answer_request(request, &json);
+}
+
+static void
+prompts_get(const struct request *request)
+{
+    char why[400];
+    struct firn_term_writer json = {0};
+    const json_t *params = request->message->params;
+    const struct firn_mcp_prompt *prompt = firn_mcp_prompt_find(params, why, sizeof(why));
+    if (prompt == NULL) {
+        refuse_request(request, FIRN_MCP_INVALID_PARAMS, why);
+        return;
+    }
+    firn_mcp_output_begin_result(&json, request->message->id, request->era);
+    firn_mcp_prompt_write(&json, prompt, params);
     firn_mcp_output_end(&json);
     answer_request(request, &json);
 }
@@ -739,7 +781,8 @@ take_request(struct request *request)
     } methods[] = {
         {"initialize", {true, false}, initialize},    {"ping", {true, false}, ping},
         {"server/discover", {false, true}, discover}, {"tools/list", {true, true}, tools_list},
-        {"tools/call", {true, true}, tools_call},
+        {"tools/call", {true, true}, tools_call},     {"prompts/list", {true, true}, prompts_list},
+        {"prompts/get", {true, true}, prompts_get},
     };
     if (!take_era(request)) {
         return;

@@ -30,6 +30,9 @@ const char *firn_show_checkpoint_name(const firn_workspace_checkpoint *checkpoin
 enum { FIRN_SHOW_CHECKPOINT_NAMES_SIZE = 40 };
 const char *firn_show_checkpoint_names(const firn_workspace_checkpoint *checkpoint, char *out);
 
+/* Prints how each list begins the row of a checkpoint: its name, "-" for a safety checkpoint, and its short id. */
+void firn_show_checkpoint_print_names(const char *name, const char *id);
+
 /* Calls put with "Claude Code: rename it", or else the message, cut to so many columns, and escaped. */
 void firn_show_checkpoint_put_title(const firn_workspace_checkpoint *checkpoint, size_t columns,
                                     void (*put)(const void *data, size_t size));

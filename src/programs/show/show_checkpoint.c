@@ -35,12 +35,31 @@ firn_show_checkpoint_names(const firn_workspace_checkpoint *checkpoint, char *ou
 }
 
 void
+firn_show_checkpoint_print_names(const char *name, const char *id)
+{
+    firn_term_colour(FIRN_TERM_YELLOW);
+    firn_term_out_format("%4s  %.*s", name, FIRN_CHECKPOINT_ID_SHORT, id);
+    firn_term_colour(FIRN_TERM_PLAIN);
+}
+
+/* Whether the message itself begins with the agent, and says more: "Claude Code, Bash: rename it". */
+static bool
+says_more(const firn_workspace_checkpoint *checkpoint)
+{
+    const firn_slice agent = checkpoint->turn.agent;
+    const firn_slice message = checkpoint->message;
+    return message.size > agent.size && memcmp(message.data, agent.data, agent.size) == 0 &&
+           message.data[agent.size] == ',';
+}
+
+void
 firn_show_checkpoint_put_title(const firn_workspace_checkpoint *checkpoint, size_t columns,
                                void (*put)(const void *data, size_t size))
 {
     const firn_workspace_turn *turn = &checkpoint->turn;
     size_t width = firn_term_width_of(turn->agent) + 2;
-    if (turn->agent.size == 0 || turn->prompt.size == 0 || width >= columns) {
+    if (turn->agent.size == 0 || turn->prompt.size == 0 || width >= columns ||
+        says_more(checkpoint)) {
         firn_term_text_cut(checkpoint->message.size > 0 ? checkpoint->message : turn->agent,
                            columns, put);
         return;

@@ -88,6 +88,7 @@ const char *firn_term_text_ago(int64_t since_epoch_ns, int64_t now_ns, char *out
 /* "always", "never", "auto" or NULL, which is auto: on a terminal, unless NO_COLOR is set or TERM is dumb. Returns
  * false for another word. Before this there are none. */
 bool firn_term_colour_choose(const char *when);
+bool firn_term_colour_is_on(void);
 /* Prints the sequence, one of those above, if there are colours. */
 void firn_term_colour(const char *colour);
 

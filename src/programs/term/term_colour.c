@@ -28,6 +28,12 @@ firn_term_colour_choose(const char *when)
     return true;
 }
 
+bool
+firn_term_colour_is_on(void)
+{
+    return is_on;
+}
+
 void
 firn_term_colour(const char *colour)
 {

@@ -129,6 +129,7 @@ compare_with_previous(struct firn_ws_opened *opened, const struct firn_catalog_r
 struct turn {
     const firn_workspace_turn *given; /* no turn if its agent is empty */
     bool begins;
+    bool continues;            /* it neither begins nor ends with this checkpoint */
     struct firn_buf begun;     /* bytes of the turn that began */
     firn_workspace_turn noted; /* that turn; its agent is empty if there is none */
     int64_t begun_ns;          /* when it began */
@@ -352,7 +353,7 @@ note_turn(struct saving *saving, const firn_workspace_turn *turn)
     if (known->begins) {
         FIRN_IGNORE(firn_catalog_turns_put(catalog, workspace, turn, firn_os_now_ns(saving->ws->os),
                                            false, NULL));
-    } else if (known->noted.agent.size > 0) {
+    } else if (known->noted.agent.size > 0 && !known->continues) {
         FIRN_IGNORE(
             firn_catalog_turns_put(catalog, workspace, &known->noted, known->begun_ns, true, NULL));
     }
@@ -432,7 +433,9 @@ firn_ws_save(struct firn_ws *ws, const firn_workspace_save_options *options,
                                         .tree_path = options->tree_path,
                                         .created_ns = options->created_ns,
                                         .callbacks = options->callbacks},
-                            .turn = {.given = &options->turn, .begins = options->turn_begins},
+                            .turn = {.given = &options->turn,
+                                     .begins = options->turn_begins,
+                                     .continues = options->turn_continues},
                             .only_if_changed = options->if_changed,
                             .result = out};
     struct firn_catalog_keep keep;

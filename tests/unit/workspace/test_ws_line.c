@@ -267,7 +267,7 @@ pass_time(struct model *model)
     firn_sim_memory_set_time(model->world.tree.os, model->now_ns);
 }
 
-/* A turn of an agent begins or ends: with a save, if something has changed. */
+/* A turn of an agent begins, ends, or goes on: with a save, if something has changed. */
 static void
 save_turn(struct model *model, bool begins)
 {
@@ -280,6 +280,7 @@ save_turn(struct model *model, bool begins)
     options.turn.agent = firn_str("agent");
     options.turn.session = firn_str(which == 0 ? "a" : "b");
     options.turn_begins = begins;
+    options.turn_continues = !begins && below(model, 3) == 0;
     must(model, firn_ws_save(model->world.ws, &options, &result, &model->world.err));
     if (result.is_made) {
         size_t count = model->count;
@@ -295,7 +296,7 @@ save_turn(struct model *model, bool begins)
         }
         model->is_written = false;
     }
-    turn->is_open = begins;
+    turn->is_open = begins || (options.turn_continues && turn->is_open);
     turn->begun_ns = begins ? model->now_ns : turn->begun_ns;
     pass_time(model); /* what comes next is later than the beginning */
 }
