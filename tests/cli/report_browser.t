@@ -107,3 +107,19 @@ The history of a file, through renames, from any of its checkpoints. A name that
   ["2 one more", true, true]
   false
   0
+
+A page of names, contents and prompts that are made of what is special.
+
+  $ mkdir ../hostile && cd ../hostile && touch first && firn save -q && for i in 1 2 3 4 5; do python3 $SOURCE/tests/cli/report_hostile.py && firn save -q -m "$(cat ../message)" && firn hook run claude before <../event && echo $i >>first && firn hook run claude after <../event; done >../numbers
+  1
+  $ firn report -q -o ../out.html && python3 $SOURCE/tests/cli/report_page.py ../out.html --browser || cat ../seed
+  the browser shows it, has nothing to say, and asked for nothing
+  $ python3 $SOURCE/tests/cli/report_drive.py ../out.html <<'END' || cat ../seed
+  > key a
+  > show document.querySelectorAll('script').length
+  > show [...document.querySelectorAll('[data-f] button')].every(b => { b.click(); const n = document.querySelectorAll('#panel li').length; document.querySelector('#panel').close(); return b.textContent === `history (${n})`; })
+  > show document.querySelectorAll('#panel *:not(h2, ol, li, small, a, em, ins, del, button, p)').length
+  > END
+  2
+  true
+  0

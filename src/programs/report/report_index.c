@@ -222,7 +222,8 @@ firn_report_index_write(void)
 {
     firn_report_html_raw("<script type=\"application/json\" id=\"data\">{\"kinds\":[\"\"");
     for (int kind = FIRN_CHANGE_ADDED; kind <= FIRN_CHANGE_RENAMED; kind++) {
-        firn_report_html_format(",\"%s\"", firn_workspace_change_kind_name(kind));
+        firn_report_html_format(",\"%s\"",
+                                firn_workspace_change_kind_name((firn_workspace_change_kind)kind));
     }
     firn_report_html_raw("],\n\"files\":");
     firn_report_html_markup(firn_term_writer_slice(&list.files));
