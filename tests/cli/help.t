@@ -90,6 +90,7 @@ The program explains itself, and every command does.
   Environment:
     FIRN_STORE     the store, if --store is not given
     PAGER          for long results on a terminal (or FIRN_PAGER; default: less)
+    BROWSER        for firn report --open (default: xdg-open)
     NO_COLOR       if it is set, there are no colors, unless they are asked for
     XDG_DATA_HOME  stores are in firn/ in here (default: ~/.local/share)
     XDG_CONFIG_HOME settings are in firn/config in here (default: ~/.config)

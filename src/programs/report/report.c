@@ -5,11 +5,17 @@
  * The checkpoints are listed first, for the chart above them; then each is compared with the one
  * before it. The contents of the very first checkpoint are counted, not listed.
  *
- * Memory: the list, and one comparison. The page is written as it grows.
+ * The page has a limit of bytes (I1: it is kept whatever the checkpoints contain; not checked: a test
+ * looks at a page with hostile ones). What every checkpoint needs at least is measured first: its head,
+ * and a share for the names of some files. The rest goes to the newest: names and lines are shown as
+ * long as they leave that much to all that follow.
+ *
+ * Memory: the list, one comparison, and the index of the files. The page is written as it grows.
  */
 #include "report/report.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,7 +23,17 @@
 #include "task/task.h"
 #include "term/term.h"
 
-enum { LIMIT_DEFAULT = 100, PAGE_BYTES_DEFAULT = 16 << 20 };
+enum {
+    LIMIT_DEFAULT = 100,
+    PAGE_BYTES_MIN = 3000000, /* what a page may have, however few checkpoints it has */
+    PAGE_BYTES_EACH = 3000,   /* for each, if that is more */
+    NAMES_BYTES_EACH = 700,   /* of them for files, without their lines */
+    INDEX_BYTES_EACH = 200,   /* of these for the index alone */
+    TAIL_BYTES_MAX = 500,     /* what follows the head of a checkpoint, beside files and texts */
+    TITLE_COLUMNS = 120,      /* of a message or a prompt */
+    TAG_COLUMNS = 30,         /* of a tag */
+    TAGS_MAX = 8              /* of a checkpoint */
+};
 
 struct tag {
     char id[FIRN_CHECKPOINT_ID_SIZE];
@@ -30,7 +46,7 @@ struct reporting {
     const char *path; /* NULL: standard output */
     uint64_t limit;
 
-    firn_workspace_checkpoint *checkpoints; /* newest first; messages are theirs */
+    firn_workspace_checkpoint *checkpoints; /* newest first; texts are theirs */
     size_t count;
     size_t capacity;
     bool has_older;
@@ -39,7 +55,10 @@ struct reporting {
     size_t tag_capacity;
 
     struct firn_task_notices notices;
+    struct firn_report_page page;
     struct firn_report_difference shown;
+    uint64_t texts_left; /* messages and prompts that are shown in part */
+    uint64_t reserved;   /* bytes that what follows the current checkpoint needs at least */
 };
 
 /* ---- reading the list ---- */
@@ -92,16 +111,24 @@ keep_checkpoint(void *ctx, const firn_workspace_checkpoint *checkpoint)
     }
     reporting->checkpoints = checkpoints;
     firn_workspace_checkpoint *kept = &checkpoints[reporting->count];
-    uint8_t *message = malloc(checkpoint->message.size + 1);
-    if (message == NULL) {
+    *kept = *checkpoint;
+    firn_slice *texts[] = {&kept->message, &kept->turn.agent, &kept->turn.session,
+                           &kept->turn.prompt};
+    size_t size = 1;
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        size += texts[i]->size;
+    }
+    uint8_t *copy = malloc(size); /* begins with the message */
+    if (copy == NULL) {
         return FIRN_NO_MEMORY;
     }
-    *kept = *checkpoint;
-    kept->turn = (firn_workspace_turn){0}; /* borrowed, and not shown */
-    if (checkpoint->message.size > 0) {
-        memcpy(message, checkpoint->message.data, checkpoint->message.size);
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        if (texts[i]->size > 0) {
+            memcpy(copy, texts[i]->data, texts[i]->size);
+        }
+        *texts[i] = firn_bytes(copy, texts[i]->size);
+        copy += texts[i]->size;
     }
-    kept->message = firn_bytes(message, checkpoint->message.size);
     reporting->count++;
     return FIRN_OK;
 }
@@ -137,38 +164,80 @@ static void
 show_tags(const struct reporting *reporting, const char *id)
 {
     assert(id[0] != '\0');
+    size_t count = 0;
     for (size_t i = 0; i < reporting->tag_count; i++) {
-        if (strcmp(reporting->tags[i].id, id) == 0) {
+        if (strcmp(reporting->tags[i].id, id) == 0 && count++ < TAGS_MAX) {
             firn_report_html_raw(" <span class=\"tag\">");
-            firn_report_html_name(firn_str(reporting->tags[i].name));
+            (void)firn_report_html_title(firn_str(reporting->tags[i].name), TAG_COLUMNS);
             firn_report_html_raw("</span>");
         }
     }
+    if (count > TAGS_MAX) {
+        firn_report_html_format(" <span class=\"tag\">and %zu more</span>", count - TAGS_MAX);
+    }
 }
 
-static void
-show_facts(const struct reporting *reporting, const firn_workspace_checkpoint *checkpoint)
+/* What a person or an agent wrote: the prompt of the turn that ended with it, else the message. */
+static firn_slice
+text_of(const firn_workspace_checkpoint *checkpoint)
+{
+    return checkpoint->turn.prompt.size > 0 ? checkpoint->turn.prompt : checkpoint->message;
+}
+
+/* Returns whether all of its text is there. */
+static bool
+show_head(const struct reporting *reporting, const firn_workspace_checkpoint *checkpoint)
 {
     char name[FIRN_SHOW_CHECKPOINT_NAME_SIZE];
     char time[FIRN_TERM_TEXT_TIME_SIZE];
     char files[FIRN_TERM_TEXT_NUMBER_SIZE];
     char bytes[FIRN_TERM_TEXT_SIZE_SIZE];
     char added[FIRN_TERM_TEXT_SIZE_SIZE];
-    firn_report_html_format("<article id=\"%s\"><h2>%s%s", checkpoint->id,
-                            checkpoint->is_safety ? "safety " : "",
-                            firn_show_checkpoint_name(checkpoint, name));
+    bool is_whole = true;
+    const firn_slice text = text_of(checkpoint);
+    (void)firn_show_checkpoint_name(checkpoint, name);
+    firn_report_html_format("<article id=\"%s\" tabindex=\"-1\"><h3>%s%s", checkpoint->id,
+                            checkpoint->is_safety ? "safety " : "", name);
     show_tags(reporting, checkpoint->id);
-    if (checkpoint->message.size > 0) {
+    if (text.size > 0) {
         firn_report_html_raw(" ");
-        firn_report_html_name(checkpoint->message);
+        is_whole = firn_report_html_title(text, TITLE_COLUMNS);
     }
-    firn_report_html_format("</h2>\n<p class=\"facts\">%.*s · %s · %s %s · %s · %s added</p>\n",
+    firn_report_html_format("</h3>\n<p class=\"facts\">%.*s · %s · %s %s · %s · %s added · "
+                            "<code>firn restore %s</code></p>\n",
                             FIRN_CHECKPOINT_ID_SHORT, checkpoint->id,
                             firn_term_text_time(checkpoint->created_ns, time),
                             firn_term_text_number(checkpoint->files, files),
                             firn_term_text_plural(checkpoint->files, "file", "files"),
                             firn_term_text_size(checkpoint->bytes, bytes),
-                            firn_term_text_size(checkpoint->added_bytes, added));
+                            firn_term_text_size(checkpoint->added_bytes, added), name);
+    return is_whole;
+}
+
+/* All of a text of several lines, if there is room. */
+static void
+show_text(struct reporting *reporting, const firn_workspace_checkpoint *checkpoint)
+{
+    struct firn_show_lines lines = {text_of(checkpoint), 0};
+    firn_report_html_hold();
+    firn_report_html_format(
+        "<details><summary>the whole %s</summary><pre class=\"text\" tabindex=\"0\">",
+        checkpoint->turn.prompt.size > 0 ? "prompt" : "message");
+    while (lines.left.size > 0) {
+        firn_slice line = firn_show_lines_next(&lines);
+        bool has_end = line.data[line.size - 1] == '\n';
+        firn_report_html_code(firn_bytes(line.data, line.size - (has_end ? 1 : 0)));
+        firn_report_html_raw("\n");
+    }
+    firn_report_html_raw("</pre></details>\n");
+    if (firn_report_html_bytes() + firn_report_index_bytes() <= reporting->shown.lines_bytes_max) {
+        firn_report_html_keep();
+        return;
+    }
+    firn_report_html_forget();
+    firn_report_html_raw(
+        "<p class=\"cut\">The rest of the text is left out; firn show has it.</p>\n");
+    reporting->texts_left++;
 }
 
 static void
@@ -176,8 +245,7 @@ show_counts(const firn_workspace_diff_result *result, bool with_lines)
 {
     assert(result != NULL);
     char number[FIRN_TERM_TEXT_NUMBER_SIZE];
-    firn_report_html_format("<p class=\"facts\">%s changed",
-                            firn_term_text_number(result->changed, number));
+    firn_report_html_format("%s changed", firn_term_text_number(result->changed, number));
     if (result->times_only > 0) {
         firn_report_html_format(" (%s times only)",
                                 firn_term_text_number(result->times_only, number));
@@ -194,7 +262,6 @@ show_counts(const firn_workspace_diff_result *result, bool with_lines)
         firn_report_html_format(" <del>−%s</del>",
                                 firn_term_text_number(result->lines_removed, number));
     }
-    firn_report_html_raw("</p>\n");
 }
 
 static int
@@ -209,25 +276,36 @@ show_changes(struct reporting *reporting, const firn_workspace_checkpoint *check
     options.against_previous = true;
     options.find_renames = true;
     options.without_times = true;
-    options.with_lines = shown->with_lines && firn_report_html_bytes() < shown->page_bytes_max;
+    options.with_lines = shown->with_lines;
     options.callbacks = firn_task_notices_callbacks(&reporting->notices);
     shown->entries = 0;
-    firn_report_html_raw("<details><summary>what it changed</summary><div class=\"files\">\n");
+    shown->entries_shown = 0;
+    firn_report_index_checkpoint(checkpoint->id);
+    firn_report_html_hold();
     int code = firn_workspace_diff(reporting->workspace, &options, firn_report_difference_visit,
                                    shown, &result, err);
     firn_release(result.before);
     firn_release(result.after);
-    if (code != FIRN_OK) {
-        return code;
-    }
-    if (shown->entries > FIRN_REPORT_DIFFERENCE_ENTRIES_MAX) {
-        uint64_t more = shown->entries - FIRN_REPORT_DIFFERENCE_ENTRIES_MAX;
+    bool has_rows = shown->entries_shown > 0;
+    /* The counts come first, and are known last. */
+    firn_report_html_hold();
+    firn_report_html_raw(has_rows ? "<details class=\"changes\"><summary>" : "<p class=\"facts\">");
+    show_counts(&result, options.with_lines);
+    firn_report_html_raw(has_rows ? "</summary><div class=\"files\">\n" : "</p>\n");
+    firn_report_html_keep_before();
+    if (shown->entries > shown->entries_shown) {
+        uint64_t more = shown->entries - shown->entries_shown;
         firn_report_html_format("<p class=\"cut\">and %s more</p>\n",
                                 firn_term_text_number(more, number));
     }
-    firn_report_html_raw("</div></details>\n");
-    show_counts(&result, options.with_lines);
-    return FIRN_OK;
+    firn_report_html_raw(has_rows ? "</div></details>\n" : "");
+    return code;
+}
+
+static uint64_t
+difference_or_0(uint64_t a, uint64_t b)
+{
+    return a > b ? a - b : 0;
 }
 
 static int
@@ -235,39 +313,93 @@ show_checkpoint(struct reporting *reporting, size_t i, firn_error *err)
 {
     assert(i < reporting->count);
     const firn_workspace_checkpoint *checkpoint = &reporting->checkpoints[i];
+    struct firn_report_difference *shown = &reporting->shown;
     bool is_first = i + 1 == reporting->count && !reporting->has_older;
+    uint64_t page_bytes_max = (uint64_t)reporting->count * PAGE_BYTES_EACH;
+    page_bytes_max = page_bytes_max > PAGE_BYTES_MIN ? page_bytes_max : PAGE_BYTES_MIN;
+    shown->bytes_max = difference_or_0(page_bytes_max, reporting->reserved + TAIL_BYTES_MAX);
+    shown->rows_bytes_max = difference_or_0(shown->bytes_max, INDEX_BYTES_EACH);
+    shown->lines_bytes_max = difference_or_0(shown->bytes_max, NAMES_BYTES_EACH);
     int code = FIRN_OK;
-    show_facts(reporting, checkpoint);
+    firn_report_group_begin(&reporting->page, i);
+    if (!show_head(reporting, checkpoint)) {
+        show_text(reporting, checkpoint);
+    }
     if (is_first) {
         firn_report_html_raw("<p class=\"facts\">the first one</p>\n");
     } else {
         code = show_changes(reporting, checkpoint, err);
     }
     firn_report_html_raw("</article>\n");
+    firn_report_group_end(&reporting->page, i);
     return code;
 }
 
 /* ---- the page ---- */
 
+/* What the page needs for a checkpoint, its files and a long text aside. */
+static uint64_t
+measure(const struct reporting *reporting, size_t i)
+{
+    const uint64_t before = firn_report_html_bytes();
+    firn_report_html_hold();
+    firn_report_group_begin(&reporting->page, i);
+    (void)show_head(reporting, &reporting->checkpoints[i]);
+    firn_report_group_end(&reporting->page, i);
+    uint64_t bytes = firn_report_html_bytes() - before;
+    firn_report_html_forget();
+    return bytes + TAIL_BYTES_MAX + NAMES_BYTES_EACH;
+}
+
+static uint64_t
+measure_end(const struct firn_report_page *page)
+{
+    const struct firn_report_page_left most = {UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX};
+    const uint64_t before = firn_report_html_bytes();
+    firn_report_html_hold();
+    firn_report_page_end(page, &most);
+    uint64_t bytes = firn_report_html_bytes() - before;
+    firn_report_html_forget();
+    return bytes;
+}
+
+static int
+write_checkpoints(struct reporting *reporting, firn_error *err)
+{
+    int code = FIRN_OK;
+    reporting->reserved = measure_end(&reporting->page);
+    for (size_t i = 0; i < reporting->count; i++) {
+        reporting->reserved += measure(reporting, i);
+    }
+    for (size_t i = 0; code == FIRN_OK && i < reporting->count && !firn_report_html_has_failed();
+         i++) {
+        reporting->reserved -= measure(reporting, i);
+        code = show_checkpoint(reporting, i, err);
+    }
+    return code;
+}
+
 static int
 write_page(struct reporting *reporting, firn_error *err)
 {
     assert(reporting->workspace != NULL);
-    const struct firn_report_page page = {.root = firn_workspace_root(reporting->workspace),
-                                          .checkpoints = reporting->checkpoints,
-                                          .count = reporting->count,
-                                          .has_older = reporting->has_older};
+    struct firn_report_page *page = &reporting->page;
+    *page = (struct firn_report_page){.root = firn_workspace_root(reporting->workspace),
+                                      .checkpoints = reporting->checkpoints,
+                                      .count = reporting->count,
+                                      .has_older = reporting->has_older};
     int code =
         firn_report_html_begin(reporting->path, firn_command_has(reporting->cli, "replace"), err);
     if (code != FIRN_OK) {
         return code;
     }
-    firn_report_page_begin(&page);
-    for (size_t i = 0; code == FIRN_OK && i < reporting->count && !firn_report_html_has_failed();
-         i++) {
-        code = show_checkpoint(reporting, i, err);
-    }
-    firn_report_page_end(&page, reporting->shown.entries_cut);
+    firn_report_page_begin(page);
+    code = write_checkpoints(reporting, err);
+    const struct firn_report_page_left left = {.cut = reporting->shown.entries_cut,
+                                               .files = reporting->shown.entries_left,
+                                               .changes = reporting->shown.changes_left,
+                                               .texts = reporting->texts_left};
+    firn_report_page_end(page, &left);
     /* In the end the write that failed is reported, not the work that was cancelled for it. */
     return code == FIRN_OK || firn_report_html_has_failed() ? firn_report_html_end(err) : code;
 }
@@ -283,6 +415,7 @@ tell(const struct reporting *reporting)
     firn_term_json_u64("checkpoints", reporting->count);
     firn_term_json_u64("bytes", firn_report_html_bytes());
     firn_term_json_u64("cut", reporting->shown.entries_cut);
+    firn_term_json_u64("left_out", reporting->shown.entries_left);
     firn_task_notices_json(&reporting->notices);
     if (!reporting->cli->quiet) {
         firn_term_text_escape(firn_str(reporting->path), firn_term_out_write);
@@ -297,13 +430,16 @@ report(struct reporting *reporting)
 {
     assert(reporting->checkpoints == NULL && reporting->count == 0);
     firn_error err;
+    firn_report_index_init();
     int code = read_list(reporting, &err);
     if (code == FIRN_OK) {
         code = write_page(reporting, &err);
     }
+    bool is_out_of_memory = reporting->shown.is_out_of_memory || firn_report_index_has_failed();
     firn_term_meter_clear();
     firn_report_html_drop();
-    if (reporting->shown.is_out_of_memory) {
+    firn_report_index_deinit();
+    if (is_out_of_memory) {
         return firn_command_report_no_memory(reporting->cli);
     }
     if (code != FIRN_OK) {
@@ -311,7 +447,26 @@ report(struct reporting *reporting)
             reporting->cli, &err, code == FIRN_EXISTS ? "overwrite it with --replace" : NULL);
     }
     tell(reporting);
+    if (firn_command_has(reporting->cli, "open")) {
+        bool is_open = firn_report_open(reporting->cli, reporting->path);
+        firn_term_json_bool("opened", is_open);
+        return is_open ? FIRN_EXIT_OK : FIRN_EXIT_PARTIAL;
+    }
     return FIRN_EXIT_OK;
+}
+
+/* "/srv/express-history.html" of /srv/express: beside the workspace, so that no save takes it. The caller
+ * frees it. NULL when memory is out. */
+static char *
+default_path(const char *root)
+{
+    static const char end[] = "-history.html";
+    assert(root[0] == '/');
+    char *path = malloc(strlen(root) + sizeof(end) + 4);
+    if (path != NULL) {
+        (void)sprintf(path, "%s%s%s", root, root[1] == '\0' ? "root" : "", end);
+    }
+    return path;
 }
 
 static int
@@ -320,24 +475,30 @@ run(struct firn_cli *cli)
     assert(cli->argument_count == 0);
     const char *limit = firn_command_value(cli, "limit");
     const char *path = firn_command_value(cli, "output");
+    char *own_path = NULL;
     struct reporting reporting = {.cli = cli,
                                   .path = path,
                                   .limit = LIMIT_DEFAULT,
-                                  .shown = {.with_lines = !firn_command_has(cli, "no-diff"),
-                                            .page_bytes_max = PAGE_BYTES_DEFAULT}};
-    if (path == NULL || path[0] == '\0') {
+                                  .shown = {.with_lines = !firn_command_has(cli, "no-diff")}};
+    if (path != NULL && path[0] == '\0') {
         return firn_command_misused(cli, "name the file to write with -o FILE");
     }
     if (limit != NULL && !firn_command_number(limit, UINT64_MAX, &reporting.limit)) {
         return firn_command_misused(cli, "--limit takes a whole number, not '%s'", limit);
     }
-    if (strcmp(path, "-") == 0) {
-        reporting.path = NULL;
-    }
-    if (reporting.path == NULL && cli->json) {
+    bool is_output = path != NULL && strcmp(path, "-") == 0;
+    if (is_output && cli->json) {
         return firn_command_misused(cli, "--json and -o - both want standard output");
     }
+    if (is_output && firn_command_has(cli, "open")) {
+        return firn_command_misused(cli, "--open needs a file, not -o -");
+    }
     int exit_code = firn_task_workspace_open(cli, &reporting.workspace);
+    if (exit_code == FIRN_EXIT_OK && path == NULL) {
+        own_path = default_path(firn_workspace_root(reporting.workspace));
+        exit_code = own_path == NULL ? firn_command_report_no_memory(cli) : FIRN_EXIT_OK;
+    }
+    reporting.path = is_output ? NULL : path != NULL ? path : own_path;
     if (exit_code == FIRN_EXIT_OK) {
         firn_task_notices_init(&reporting.notices, cli);
         exit_code = report(&reporting);
@@ -347,12 +508,14 @@ run(struct firn_cli *cli)
         exit_code = firn_task_pending_tell(cli, reporting.workspace, NULL);
     }
     release(&reporting);
+    free(own_path);
     firn_workspace_close(reporting.workspace);
     return exit_code;
 }
 
 static const struct firn_command_option options[] = {
     {"output", 'o', "FILE", "write the page to FILE (-: standard output)"},
+    {"open", 0, NULL, "then show it with $BROWSER or xdg-open"},
     {"limit", 'n', "N", "show the N newest checkpoints (default 100)"},
     {"all", 'a', NULL, "include safety checkpoints, which restores take"},
     {"no-diff", 0, NULL, "show names of changed files, but no contents"},
@@ -361,7 +524,7 @@ static const struct firn_command_option options[] = {
 };
 
 static const struct firn_command_example examples[] = {
-    {"firn report -o history.html", "write a page that can be opened in a browser"},
+    {"firn report --open", "look at the history in a browser"},
     {"firn report --no-diff --limit 1000 -o all.html", "write a long history, without contents"},
     {NULL, NULL},
 };
@@ -371,15 +534,24 @@ const struct firn_command firn_report = {
     .summary = "Write the history as an HTML page",
     .arguments = "",
     .options = options,
-    .help = "Writes a chart of sizes, then each checkpoint, newest first, with its tags, its\n"
-            "message and what it changed since the previous one: names, line counts and,\n"
-            "unfolded by a click, the changed lines. The page is a single file, loads\n"
-            "nothing, follows the reader's choice of light or dark, and needs no scripts.\n"
+    .help = "Writes a chart of sizes, then each checkpoint, newest first, by days and by the\n"
+            "sessions of coding agents, with its tags, its message or the agent's prompt, and\n"
+            "what it changed since the previous one: names, line counts and, unfolded by a\n"
+            "click, the changed lines, with the words that differ. The page is a single file,\n"
+            "loads nothing, follows the reader's choice of light or dark, and can be read\n"
+            "without scripts. A script adds a filter, keys, the history of each file, and\n"
+            "buttons that copy the command to restore a checkpoint.\n"
+            "\n"
+            "Without -o the page of /srv/express is /srv/express-history.html, beside the\n"
+            "workspace, so that no save takes it. --open waits until the program that shows\n"
+            "the page has ended. $BROWSER is a program, with arguments if need be, or several\n"
+            "with colons between them: the first that is installed is used.\n"
             "\n"
             "It contains contents of your files. Keep that in mind before you share it, or\n"
-            "use --no-diff. To keep the page small, at most 1,000 files of a checkpoint are\n"
-            "named, at most 600 lines of a file are shown, and after 16 MiB no more lines are\n"
-            "shown. The page says where something is left out.\n"
+            "use --no-diff. It has at most 3 MB, or 3 KB for each checkpoint if there are\n"
+            "more than 1,000. At most 1,000 files of a checkpoint are named, and at most 600\n"
+            "lines of a file are shown. Lines of older checkpoints are left out first. The\n"
+            "page says where something is left out.\n"
             "\n"
             "An existing FILE is replaced in one step, once the page is complete, but only if\n"
             "it is a report of firn, or with --replace.",

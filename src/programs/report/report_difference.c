@@ -6,22 +6,28 @@
  * row without one.
  *
  * A phone must be able to open the page. So it shows at most LINES_MAX lines of a file,
- * LINE_SIZE_MAX bytes of a line, and FIRN_REPORT_DIFFERENCE_ENTRIES_MAX files of a checkpoint.
- * After page_bytes_max bytes it shows no more lines at all. The page says where something was cut.
+ * LINE_SIZE_MAX bytes of a line, and FIRN_REPORT_DIFFERENCE_ENTRIES_MAX files of a checkpoint. A row
+ * that would make the page too long loses its lines, or is left out. The page says where something
+ * was cut.
  *
  * The lines are found as in show_patch.c, by one walk along both texts. Adjacent hunks are shown as
- * one, because equal lines must not be shown twice.
+ * one, because equal lines must not be shown twice. Where lines were replaced, the words that differ
+ * are marked, unless that would be most of them.
  */
 #include "report/report.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "show/show.h"
 
-enum { CONTEXT = 3, LINES_MAX = 600, LINE_SIZE_MAX = 2000 };
-
-/* ---- lines ---- */
+enum {
+    CONTEXT = 3,
+    LINES_MAX = 600,
+    LINE_SIZE_MAX = 2000,
+    WORDS_BYTES_MAX = 64 << 10 /* of replaced lines whose words are compared */
+};
 
 static void
 skip_to(struct firn_show_lines *text, uint32_t line)
@@ -33,17 +39,46 @@ skip_to(struct firn_show_lines *text, uint32_t line)
 
 /* ---- lines ---- */
 
+/* The words that differ in the lines that a hunk removes, or adds. */
+struct marks {
+    struct firn_show_words_ranges ranges;
+    const uint8_t *text; /* their offsets count from here */
+    size_t next;         /* the first range that does not end before the current line */
+};
+
 struct showing {
     struct firn_show_lines before;
     struct firn_show_lines after;
     unsigned lines;
     bool is_cut;
+    bool is_out_of_memory;
 };
 
 static void
-show_line(struct showing *showing, const char *element, char sign, firn_slice line)
+show_marked(firn_slice line, struct marks *marks)
 {
-    assert(element != NULL);
+    size_t start = (size_t)(line.data - marks->text);
+    size_t at = 0;
+    for (; marks->next < marks->ranges.count; marks->next++) {
+        const struct firn_show_words_range *range = &marks->ranges.items[marks->next];
+        if (range->from >= start + line.size) {
+            break;
+        }
+        assert(range->from >= start + at);
+        size_t from = range->from - start;
+        size_t to = range->to - start < line.size ? range->to - start : line.size;
+        firn_report_html_code(firn_bytes(line.data + at, from - at));
+        firn_report_html_raw("<mark>");
+        firn_report_html_code(firn_bytes(line.data + from, to - from));
+        firn_report_html_raw("</mark>");
+        at = to;
+    }
+    firn_report_html_code(firn_bytes(line.data + at, line.size - at));
+}
+
+static void
+show_line(struct showing *showing, const char *element, firn_slice line, struct marks *marks)
+{
     bool has_end = line.size > 0 && line.data[line.size - 1] == '\n';
     size_t size = has_end ? line.size - 1 : line.size;
     size_t shown = size < LINE_SIZE_MAX ? size : LINE_SIZE_MAX;
@@ -52,8 +87,12 @@ show_line(struct showing *showing, const char *element, char sign, firn_slice li
         return;
     }
     showing->lines++;
-    firn_report_html_format("<%s>%c", element, sign);
-    firn_report_html_code(firn_bytes(line.data, shown));
+    firn_report_html_format("<%s>%c", element, *element == 'd' ? '-' : *element == 'i' ? '+' : ' ');
+    if (marks != NULL) {
+        show_marked(firn_bytes(line.data, shown), marks);
+    } else {
+        firn_report_html_code(firn_bytes(line.data, shown));
+    }
     if (shown < size) {
         firn_report_html_raw("<i> … cut</i>");
         showing->is_cut = true;
@@ -65,35 +104,83 @@ show_line(struct showing *showing, const char *element, char sign, firn_slice li
 }
 
 static void
-show_lines(struct showing *showing, const char *element, char sign, struct firn_show_lines *text,
-           uint32_t to)
+show_lines(struct showing *showing, const char *element, struct firn_show_lines *text, uint32_t to,
+           struct marks *marks)
 {
     while (text->line < to && text->left.size > 0 && !showing->is_cut) {
-        show_line(showing, element, sign, firn_show_lines_next(text));
+        show_line(showing, element, firn_show_lines_next(text), marks);
     }
     skip_to(text, to);
+}
+
+/* So many lines from here on. */
+static firn_slice
+text_of(struct firn_show_lines lines, uint32_t count)
+{
+    const uint8_t *start = lines.left.data;
+    skip_to(&lines, lines.line + count);
+    return firn_bytes(start, (size_t)(lines.left.data - start));
+}
+
+/* Whether the ranges are less than two thirds of the text. */
+static bool
+are_few(const struct marks *marks, firn_slice text)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < marks->ranges.count; i++) {
+        bytes += marks->ranges.items[i].to - marks->ranges.items[i].from;
+    }
+    return 3 * bytes < 2 * text.size;
+}
+
+/* Finds the marks of a hunk that begins at both texts' next lines. Returns whether there are any. The caller
+ * frees the ranges of both. */
+static bool
+find_marks(struct showing *showing, const firn_hunk *hunk, struct marks *removed,
+           struct marks *added)
+{
+    firn_slice before = text_of(showing->before, hunk->before_count);
+    firn_slice after = text_of(showing->after, hunk->after_count);
+    if (before.size == 0 || after.size == 0 || before.size > WORDS_BYTES_MAX ||
+        after.size > WORDS_BYTES_MAX) {
+        return false;
+    }
+    removed->text = before.data;
+    added->text = after.data;
+    if (!firn_show_words_find(before, after, &removed->ranges, &added->ranges)) {
+        showing->is_out_of_memory = true;
+        return false;
+    }
+    return are_few(removed, before) && are_few(added, after);
 }
 
 static void
 show_hunk(struct showing *showing, const firn_hunk *hunk, uint32_t context_to)
 {
     assert(hunk->before_count > 0 || hunk->after_count > 0);
+    struct marks removed = {0};
+    struct marks added = {0};
     uint32_t from = hunk->before_at > CONTEXT ? hunk->before_at - CONTEXT : 0;
     if (showing->before.line < from) {
         skip_to(&showing->before, from);
         unsigned long line = (unsigned long)hunk->after_at + 1 - (hunk->before_at - from);
         firn_report_html_format("<b>@@ line %lu</b>\n", line);
     }
-    show_lines(showing, "span", ' ', &showing->before, hunk->before_at);
-    show_lines(showing, "del", '-', &showing->before, hunk->before_at + hunk->before_count);
+    show_lines(showing, "span", &showing->before, hunk->before_at, NULL);
     skip_to(&showing->after, hunk->after_at);
-    show_lines(showing, "ins", '+', &showing->after, hunk->after_at + hunk->after_count);
-    show_lines(showing, "span", ' ', &showing->before, context_to);
+    bool has_marks = find_marks(showing, hunk, &removed, &added);
+    show_lines(showing, "del", &showing->before, hunk->before_at + hunk->before_count,
+               has_marks ? &removed : NULL);
+    show_lines(showing, "ins", &showing->after, hunk->after_at + hunk->after_count,
+               has_marks ? &added : NULL);
+    show_lines(showing, "span", &showing->before, context_to, NULL);
+    free(removed.ranges.items);
+    free(added.ranges.items);
 }
 
-/* Returns whether all of it was shown. */
+/* *out_is_cut: not all of it was shown. Returns false when memory is out. */
 static bool
-show_content(const firn_workspace_difference *difference)
+show_content(const firn_workspace_difference *difference, bool *out_is_cut)
 {
     struct showing showing = {.before = {difference->content_before, 0},
                               .after = {difference->content_after, 0}};
@@ -112,59 +199,134 @@ show_content(const firn_workspace_difference *difference)
         firn_report_html_raw(
             "<p class=\"cut\">The rest is left out here; firn show -p has it.</p>");
     }
-    return !showing.is_cut;
+    *out_is_cut = showing.is_cut;
+    return !showing.is_out_of_memory;
 }
 
 /* ---- a row ---- */
 
-static bool
-show_head(const firn_workspace_difference *difference)
+/* What a row shows. */
+struct row {
+    const firn_workspace_difference *difference;
+    const char *name;
+    const char *remark;
+    uint32_t file; /* in the index */
+    bool has_lines;
+};
+
+static firn_slice
+path_of(const firn_workspace_change *change, bool is_before)
 {
-    const firn_workspace_change *change = &difference->change;
-    char *name = firn_show_remark_name(change);
-    char *remark = firn_show_remark(difference);
-    bool has_memory = name != NULL && remark != NULL;
-    if (has_memory) {
-        const char *word = firn_workspace_change_kind_name(change->kind);
-        firn_report_html_format("<em class=\"%s\">%s</em> ", word, word);
-        firn_report_html_text(name);
-        if (difference->lines == FIRN_LINES_COUNTED) {
-            firn_report_html_format(" <ins>+%llu</ins> <del>−%llu</del>",
-                                    (unsigned long long)difference->lines_added,
-                                    (unsigned long long)difference->lines_removed);
-        }
-        if (remark[0] != '\0' && strcmp(remark, word) != 0) {
-            firn_report_html_raw(" <small>");
-            firn_report_html_text(remark);
-            firn_report_html_raw("</small>");
-        }
+    bool takes_before = change->after == NULL || (is_before && change->kind == FIRN_CHANGE_RENAMED);
+    return takes_before ? change->before->path : change->after->path;
+}
+
+static void
+show_head(const struct row *row)
+{
+    const firn_workspace_difference *difference = row->difference;
+    const char *word = firn_workspace_change_kind_name(difference->change.kind);
+    firn_report_html_format("<em class=\"%s\">%s</em> ", word, word);
+    firn_report_html_text(row->name);
+    if (difference->lines == FIRN_LINES_COUNTED) {
+        firn_report_html_format(" <ins>+%llu</ins> <del>−%llu</del>",
+                                (unsigned long long)difference->lines_added,
+                                (unsigned long long)difference->lines_removed);
     }
-    free(name);
-    free(remark);
-    return has_memory;
+    if (row->remark[0] != '\0' && strcmp(row->remark, word) != 0) {
+        firn_report_html_raw(" <small>");
+        firn_report_html_text(row->remark);
+        firn_report_html_raw("</small>");
+    }
+}
+
+/* Holds back the row with its lines. Returns whether there is room; otherwise there is nothing of it. */
+static bool
+hold_long(struct firn_report_difference *shown, const struct row *row)
+{
+    bool is_cut = false;
+    if (firn_report_html_bytes() + firn_report_index_bytes() > shown->lines_bytes_max) {
+        return false;
+    }
+    firn_report_html_hold();
+    firn_report_html_format("<details data-f=\"%u\"><summary>", (unsigned)row->file);
+    show_head(row);
+    firn_report_html_raw("</summary>");
+    shown->is_out_of_memory = !show_content(row->difference, &is_cut) || shown->is_out_of_memory;
+    firn_report_html_raw("</details>\n");
+    if (firn_report_html_bytes() + firn_report_index_bytes() > shown->lines_bytes_max) {
+        firn_report_html_forget();
+        return false;
+    }
+    shown->entries_cut += is_cut ? 1 : 0;
+    return true;
+}
+
+/* The same without lines. */
+static bool
+hold_short(struct firn_report_difference *shown, const struct row *row)
+{
+    bool lacks_lines = shown->with_lines && row->has_lines;
+    firn_report_html_hold();
+    firn_report_html_format("<div data-f=\"%u\">", (unsigned)row->file);
+    show_head(row);
+    firn_report_html_raw(lacks_lines ? " <small>(lines left out)</small></div>\n" : "</div>\n");
+    if (firn_report_html_bytes() + firn_report_index_bytes() > shown->rows_bytes_max) {
+        firn_report_html_forget();
+        return false;
+    }
+    shown->entries_cut += lacks_lines ? 1 : 0;
+    return true;
+}
+
+/* Returns whether there is a row. Without room for one, there may be an entry in the index. */
+static bool
+show_row(struct firn_report_difference *shown, struct row *row)
+{
+    const firn_workspace_change *change = &row->difference->change;
+    const firn_slice path = path_of(change, false);
+    const firn_slice before = path_of(change, true);
+    uint64_t least = firn_report_index_cost(path) + firn_report_index_cost(before) +
+                     FIRN_REPORT_INDEX_CHANGE_BYTES_MAX;
+    if (firn_report_html_bytes() + firn_report_index_bytes() + least > shown->bytes_max) {
+        shown->changes_left++;
+        return false;
+    }
+    const struct firn_report_index_change entry = {.file = firn_report_index_file(path),
+                                                   .before = firn_report_index_file(before),
+                                                   .difference = row->difference};
+    firn_report_index_add(&entry);
+    row->file = entry.file;
+    bool is_held =
+        (shown->with_lines && row->has_lines && hold_long(shown, row)) || hold_short(shown, row);
+    if (is_held) {
+        firn_report_html_keep();
+    }
+    return is_held;
 }
 
 int
 firn_report_difference_visit(void *ctx, const firn_workspace_difference *difference)
 {
     struct firn_report_difference *shown = ctx;
+    bool has_lines = difference->hunk_count > 0;
+    bool is_shown = false;
     shown->entries++;
     if (shown->entries > FIRN_REPORT_DIFFERENCE_ENTRIES_MAX) {
-        shown->entries_cut += difference->hunk_count > 0 ? 1 : 0;
-        return FIRN_OK;
-    }
-    bool has_lines = difference->hunk_count > 0;
-    bool has_room = firn_report_html_bytes() < shown->page_bytes_max;
-    bool shows = shown->with_lines && has_lines && has_room;
-    firn_report_html_raw(shows ? "<details><summary>" : "<div>");
-    shown->is_out_of_memory = !show_head(difference);
-    if (shows) {
-        firn_report_html_raw("</summary>");
-        shown->entries_cut += show_content(difference) ? 0 : 1;
-        firn_report_html_raw("</details>\n");
+        shown->changes_left++;
     } else {
-        shown->entries_cut += shown->with_lines && has_lines ? 1 : 0;
-        firn_report_html_raw("</div>\n");
+        char *name = firn_show_remark_name(&difference->change);
+        char *remark = firn_show_remark(difference);
+        struct row row = {difference, name, remark, 0, has_lines};
+        bool has_memory = name != NULL && remark != NULL;
+        is_shown = has_memory && show_row(shown, &row);
+        shown->is_out_of_memory =
+            shown->is_out_of_memory || !has_memory || firn_report_index_has_failed();
+        free(name);
+        free(remark);
     }
+    shown->entries_shown += is_shown ? 1 : 0;
+    shown->entries_left += is_shown ? 0 : 1;
+    shown->entries_cut += !is_shown && shown->with_lines && has_lines ? 1 : 0;
     return shown->is_out_of_memory || firn_report_html_has_failed() ? FIRN_CANCELLED : FIRN_OK;
 }

@@ -9,6 +9,9 @@
  * or change the direction of reading, become escapes as on a terminal (term.h) (I2). So no name can
  * close a tag, and no two names look alike. (Not checked: tests look at pages with hostile names.)
  *
+ * A page has a limit, and of some parts it is not known how long they become. Such a part is held back
+ * in memory, measured, and then kept or dropped. A part may hold another one.
+ *
  * A page gets its name when it is complete (task_file.c): until then a browser sees the old page. Only
  * a page of firn's own is replaced unasked.
  *
@@ -30,7 +33,7 @@
 #include "task/task.h"
 #include "term/term.h"
 
-enum { BUFFER_SIZE = 64 * 1024, FORMAT_SIZE_MAX = 1024, SHOWN_MAX = 800 };
+enum { BUFFER_SIZE = 64 * 1024, FORMAT_SIZE_MAX = 1024, SHOWN_MAX = 800, HOLDS_MAX = 2 };
 
 const char firn_report_html_mark[] = "<!DOCTYPE html>\n<!-- firn report -->\n";
 
@@ -42,6 +45,8 @@ static struct {
     uint64_t bytes;
     size_t buffered;
     char buffer[BUFFER_SIZE];
+    struct firn_term_writer held[HOLDS_MAX];
+    size_t holds;
 } page;
 
 static int
@@ -52,6 +57,14 @@ refuse(firn_error *err, int code, const char *text)
     err->code = code;
     (void)snprintf(err->text, sizeof(err->text), "'%.*s' %.200s", SHOWN_MAX, page.path, text);
     return code;
+}
+
+static int
+refuse_memory(firn_error *err)
+{
+    memset(err, 0, sizeof(*err));
+    err->code = FIRN_NO_MEMORY;
+    return err->code;
 }
 
 /* ---- beginning and end ---- */
@@ -91,6 +104,7 @@ firn_report_html_begin(const char *path, bool replaces, firn_error *err)
     page.has_failed = false;
     page.bytes = 0;
     page.buffered = 0;
+    page.holds = 0;
     if (path != NULL) {
         int code = look(replaces, err);
         code = code == FIRN_OK ? firn_task_file_create(&page.file, path, true, err) : code;
@@ -118,27 +132,33 @@ flush(void)
 int
 firn_report_html_end(firn_error *err)
 {
+    assert(page.holds == 0);
     flush();
-    if (page.path == NULL) {
-        return FIRN_OK; /* command.c reports failures of standard output */
-    }
     if (page.has_failed) {
         *err = page.first_error;
         return err->code;
     }
-    return firn_task_file_finish(&page.file, err);
+    /* command.c reports failures of standard output */
+    return page.path == NULL ? FIRN_OK : firn_task_file_finish(&page.file, err);
 }
 
 void
 firn_report_html_drop(void)
 {
     firn_task_file_discard(&page.file);
+    for (size_t i = 0; i < HOLDS_MAX; i++) {
+        firn_term_writer_deinit(&page.held[i]);
+    }
 }
 
 uint64_t
 firn_report_html_bytes(void)
 {
-    return page.bytes;
+    uint64_t bytes = page.bytes;
+    for (size_t i = 0; i < page.holds; i++) {
+        bytes += page.held[i].size;
+    }
+    return bytes;
 }
 
 bool
@@ -154,6 +174,10 @@ put(const void *data, size_t size)
 {
     assert(data != NULL || size == 0);
     const char *from = data;
+    if (page.holds > 0) {
+        firn_term_writer_put(&page.held[page.holds - 1], data, size);
+        return;
+    }
     page.bytes += size;
     while (size > 0) {
         if (page.buffered == BUFFER_SIZE) {
@@ -168,9 +192,59 @@ put(const void *data, size_t size)
 }
 
 void
+firn_report_html_hold(void)
+{
+    assert(page.holds < HOLDS_MAX);
+    firn_term_writer_clear(&page.held[page.holds]);
+    page.holds++;
+}
+
+/* Ends the innermost part. The text stays as it is until there is such a part again. */
+static firn_slice
+end_hold(void)
+{
+    assert(page.holds > 0);
+    const struct firn_term_writer *held = &page.held[--page.holds];
+    if (held->has_failed && !page.has_failed) {
+        page.has_failed = true;
+        (void)refuse_memory(&page.first_error);
+    }
+    return firn_term_writer_slice(held);
+}
+
+void
+firn_report_html_keep(void)
+{
+    firn_slice text = end_hold();
+    put(text.data, text.size);
+}
+
+void
+firn_report_html_keep_before(void)
+{
+    assert(page.holds == HOLDS_MAX);
+    firn_slice first = end_hold();
+    firn_slice second = end_hold();
+    put(first.data, first.size);
+    put(second.data, second.size);
+}
+
+void
+firn_report_html_forget(void)
+{
+    (void)end_hold();
+}
+
+void
 firn_report_html_raw(const char *markup)
 {
     put(markup, strlen(markup));
+}
+
+void
+firn_report_html_markup(firn_slice markup)
+{
+    put(markup.data, markup.size);
 }
 
 void
@@ -218,6 +292,46 @@ void
 firn_report_html_text(const char *text)
 {
     put_text(text, strlen(text));
+}
+
+static size_t counted_columns;
+
+static void
+count_columns(const void *data, size_t size)
+{
+    counted_columns += firn_term_width_of(firn_bytes(data, size));
+}
+
+/* Whether it is a single line that is short enough, with or without its end. */
+static bool
+is_title(firn_slice text, size_t columns)
+{
+    size_t size = text.size > 0 && text.data[text.size - 1] == '\n' ? text.size - 1 : text.size;
+    if (size > FIRN_REPORT_HTML_TITLE_BYTES ||
+        (size > 0 && memchr(text.data, '\n', size) != NULL)) {
+        return false;
+    }
+    counted_columns = 0;
+    firn_term_text_escape(firn_bytes(text.data, size), count_columns);
+    return counted_columns <= columns;
+}
+
+bool
+firn_report_html_title(firn_slice text, size_t columns)
+{
+    size_t size = text.size;
+    if (size > FIRN_REPORT_HTML_TITLE_BYTES) {
+        size = FIRN_REPORT_HTML_TITLE_BYTES;
+        for (int i = 0; i < 3 && (text.data[size] & 0xC0) == 0x80; i++) {
+            size--; /* to between two characters */
+        }
+    }
+    const firn_slice start = firn_bytes(text.data, size);
+    firn_term_text_cut(start, columns, put_text); /* (I2) */
+    if (size < text.size && is_title(start, columns)) {
+        firn_report_html_raw("…");
+    }
+    return is_title(text, columns);
 }
 
 void

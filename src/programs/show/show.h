@@ -145,6 +145,21 @@ bool firn_show_patch_print(const struct firn_show_patch *patch,
 /* Prints the newer lines with the words that were added, and removed, marked. Returns false when memory is out. */
 bool firn_show_words_print(firn_slice removed, firn_slice added, bool is_terminal);
 
+/* Bytes of a text, on one line of it. */
+struct firn_show_words_range {
+    size_t from;
+    size_t to; /* after the last one */
+};
+struct firn_show_words_ranges {
+    struct firn_show_words_range *items; /* ascending */
+    size_t count;
+};
+/* Finds the words that were removed and added. Returns false when memory is out. The caller frees the
+ * items of both, also then. */
+bool firn_show_words_find(firn_slice removed, firn_slice added,
+                          struct firn_show_words_ranges *out_removed,
+                          struct firn_show_words_ranges *out_added);
+
 /* Prints a part of a file's contents for a terminal: what would move the cursor as an escape. */
 void firn_show_patch_write_text(firn_slice bytes);
 

@@ -195,6 +195,68 @@ compare(struct comparison *words)
     return search(&range);
 }
 
+/* The caller releases both, also after a failure. */
+static bool
+compare_texts(firn_slice removed, firn_slice added, struct comparison *out)
+{
+    *out = (struct comparison){0};
+    return removed.size <= INT32_MAX / 2 && added.size <= INT32_MAX / 2 &&
+           split(removed, &out->before) && split(added, &out->after) && compare(out);
+}
+
+static void
+release(struct comparison *words)
+{
+    free(words->before.items);
+    free(words->after.items);
+}
+
+/* ---- where they are ---- */
+
+/* Whether white space between two words has no end of a line. */
+static bool
+is_on_line(const struct word *word, const struct word *next)
+{
+    const uint8_t *end = word->text + word->size;
+    assert(next->text > end);
+    return memchr(end, '\n', (size_t)(next->text - end)) == NULL;
+}
+
+/* The words that differ; those beside each other on a line are one range. */
+static bool
+take_ranges(const struct words *words, firn_slice text, struct firn_show_words_ranges *out)
+{
+    out->items = calloc(words->count + 1, sizeof(out->items[0]));
+    for (size_t i = 0; out->items != NULL && i < words->count; i++) {
+        const struct word *word = &words->items[i];
+        if (!word->differs) {
+            continue;
+        }
+        bool goes_on = i > 0 && word[-1].differs && is_on_line(&word[-1], word);
+        size_t from = (size_t)(word->text - text.data);
+        out->count += goes_on ? 0 : 1;
+        struct firn_show_words_range *range = &out->items[out->count - 1];
+        range->from = goes_on ? range->from : from;
+        range->to = from + word->size;
+    }
+    return out->items != NULL;
+}
+
+bool
+firn_show_words_find(firn_slice removed, firn_slice added,
+                     struct firn_show_words_ranges *out_removed,
+                     struct firn_show_words_ranges *out_added)
+{
+    struct comparison words;
+    *out_removed = (struct firn_show_words_ranges){0};
+    *out_added = (struct firn_show_words_ranges){0};
+    bool is_done = compare_texts(removed, added, &words) &&
+                   take_ranges(&words.before, removed, out_removed) &&
+                   take_ranges(&words.after, added, out_added);
+    release(&words);
+    return is_done;
+}
+
 /* ---- printing ---- */
 
 static bool shows_escapes;
@@ -313,14 +375,12 @@ print(const struct comparison *words, firn_slice removed, firn_slice added)
 bool
 firn_show_words_print(firn_slice removed, firn_slice added, bool is_terminal)
 {
-    struct comparison words = {0};
-    bool is_done = removed.size <= INT32_MAX / 2 && added.size <= INT32_MAX / 2 &&
-                   split(removed, &words.before) && split(added, &words.after) && compare(&words);
+    struct comparison words;
+    bool is_done = compare_texts(removed, added, &words);
     if (is_done) {
         shows_escapes = is_terminal;
         print(&words, removed, added);
     }
-    free(words.before.items);
-    free(words.after.items);
+    release(&words);
     return is_done;
 }
