@@ -22,6 +22,7 @@
 #include "support/test_random.h"
 #include "support/test_share.h"
 #include "support/test_temp.h"
+#include "support/test_threads.h"
 
 static firn_error err;
 
@@ -464,13 +465,21 @@ search_on(void *arg)
         float query[N];
         firn_search_result *found;
         firn_error own;
+        const int64_t most = IDS / 2 + (int64_t)test_random_below(&random, 3);
+        const firn_value parameter = firn_i64(most);
+        const uint64_t way = test_random_below(&random, 4);
         fill_vector(FOUR_CENTRES, &random, query);
+        options.exact = way == 0;
+        options.where = way == 1 ? "id < ?" : NULL; /* graphs remember the answer */
+        options.parameters = &parameter;
+        options.parameter_count = way == 1 ? 1 : 0;
         assert_int_equal(firn_table_search(searcher->table, "v", query, N, &options, &found, &own),
                          FIRN_OK);
         assert_int_equal(firn_search_result_count(found), K);
-        for (size_t i = 1; i < K; i++) {
-            assert_true(firn_search_result_distance(found, i) >=
-                        firn_search_result_distance(found, i - 1));
+        for (size_t i = 0; i < K; i++) {
+            assert_true(i == 0 || firn_search_result_distance(found, i) >=
+                                      firn_search_result_distance(found, i - 1));
+            assert_true(way != 1 || firn_search_result_key(found, i, NULL)[0].as.i64 < most);
         }
         firn_search_result_destroy(found);
         searcher->searches++;
@@ -479,7 +488,7 @@ search_on(void *arg)
 }
 
 static void
-searches_go_on_beside_merges(void **state)
+threads_search_beside_writes_and_merges(void **state)
 {
     struct rig rig;
     struct searcher searchers[2];
@@ -515,7 +524,8 @@ main(void)
         cmocka_unit_test(damaged_graphs_are_built_again),
         cmocka_unit_test(snapshots_and_openings_do_no_harm),
         cmocka_unit_test(of_many_small_runs_few_have_graphs),
-        cmocka_unit_test(searches_go_on_beside_merges),
+        cmocka_unit_test(threads_search_beside_writes_and_merges),
     };
+    test_threads_only();
     return cmocka_run_group_tests_name("vector_merge", tests, NULL, NULL);
 }
