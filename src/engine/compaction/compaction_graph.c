@@ -93,14 +93,16 @@ is_graph(const struct firn_run *attachment, const struct firn_column_graph *want
            parameters->m == wanted->m && parameters->ef_construction == wanted->ef_construction;
 }
 
-/* Pins the graph of the run, if it has one that can be opened; else NULL. */
+/* Pins the graph of the run, if it has one that can be opened, and no search has found damaged; else NULL. */
 static int
 pin_graph(const struct firn_run_file *file, const struct firn_column_graph *wanted,
           struct firn_run_file_handle **out, bool *out_is_damaged, firn_error *err)
 {
     *out = NULL;
     for (size_t i = 0; i < file->info.attachment_count && *out == NULL; i++) {
-        int rc = firn_run_file_pin(file->attachments[i], out, err);
+        int rc = atomic_load_explicit(&file->attachments[i]->is_damaged, memory_order_relaxed)
+                     ? FIRN_CORRUPT
+                     : firn_run_file_pin(file->attachments[i], out, err);
         if (rc == FIRN_CORRUPT) {
             *out_is_damaged = true;
         } else if (rc != FIRN_OK) {

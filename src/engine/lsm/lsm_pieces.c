@@ -600,15 +600,19 @@ out:
 
 /* Pins the graph of a run; *out is NULL if it has none. */
 static int
-pin_graph(struct firn_lsm_pieces *pieces, const struct firn_run_file *file, uint32_t column,
-          uint32_t metric, const struct firn_graph **out, uint64_t *damaged, firn_error *err)
+pin_graph(struct firn_lsm_pieces *pieces, uint32_t column, uint32_t metric,
+          struct firn_lsm_pieces_graph *out, uint64_t *damaged, firn_error *err)
 {
-    *out = NULL;
-    for (size_t i = 0; i < file->info.attachment_count && *out == NULL; i++) {
+    const struct firn_run_file *file = out->run_file;
+    uint64_t unreadable = 0;
+    for (size_t i = 0; i < file->info.attachment_count && out->graph == NULL; i++) {
         struct firn_run_file_handle *pin;
-        int rc = firn_run_file_pin(file->attachments[i], &pin, err);
+        out->graph_file = file->attachments[i];
+        int rc = atomic_load_explicit(&out->graph_file->is_damaged, memory_order_relaxed)
+                     ? FIRN_CORRUPT
+                     : firn_run_file_pin(out->graph_file, &pin, err);
         if (rc == FIRN_CORRUPT || rc == FIRN_NEWER) {
-            ++*damaged;
+            unreadable++;
             continue;
         }
         if (rc != FIRN_OK) {
@@ -628,9 +632,18 @@ pin_graph(struct firn_lsm_pieces *pieces, const struct firn_run_file *file, uint
             firn_run_file_unpin(pin);
             return firn_error_no_memory(err, "the pieces of a scan");
         }
-        *out = graph;
+        out->graph = graph;
     }
+    *damaged += out->graph == NULL ? unreadable : 0; /* else it was built again */
     return FIRN_OK;
+}
+
+void
+firn_lsm_pieces_graph_spoil(const struct firn_lsm_pieces_graph *graph)
+{
+    /* Read by pin_graph, and by compaction_graph.c: which of two threads comes first does not matter. */
+    atomic_store_explicit(&graph->graph_file->is_damaged, true, memory_order_relaxed);
+    atomic_store_explicit(&graph->run_file->graphs_seen, 0, memory_order_relaxed);
 }
 
 int
@@ -642,13 +655,13 @@ firn_lsm_pieces_graphs(struct firn_lsm_pieces *pieces, uint32_t column, uint32_t
     *out_damaged = 0;
     DCHECK(pieces->pins.size >= pieces->files.size);
     for (size_t i = 0; i < count; i++) {
-        const struct firn_run_file *file = ((struct firn_run_file **)(void *)pieces->files.data)[i];
         struct firn_lsm_pieces_graph found = {
-            .run = ((struct firn_run_file_handle **)(void *)pieces->pins.data)[i]->run};
+            .run = ((struct firn_run_file_handle **)(void *)pieces->pins.data)[i]->run,
+            .run_file = ((struct firn_run_file **)(void *)pieces->files.data)[i]};
         if (found.run->kind != &firn_column_kind) {
             continue;
         }
-        FIRN_TRY(pin_graph(pieces, file, column, metric, &found.graph, out_damaged, err));
+        FIRN_TRY(pin_graph(pieces, column, metric, &found, out_damaged, err));
         if (found.graph != NULL && firn_buf_append(out, &found, sizeof found) != FIRN_OK) {
             return firn_error_no_memory(err, "the pieces of a scan");
         }

@@ -86,6 +86,8 @@ FIRN_MUST_CHECK int firn_lsm_pieces_shows(struct firn_lsm_pieces *pieces,
 struct firn_lsm_pieces_graph {
     struct firn_run *run;
     const struct firn_graph *graph;
+    struct firn_run_file *run_file;
+    struct firn_run_file *graph_file;
 };
 /* Appends the graphs over that column and metric (enum firn_vector_metric) to out (of struct
  * firn_lsm_pieces_graph), at most one for each run. They are open until the pieces are closed. Runs
@@ -94,6 +96,9 @@ struct firn_lsm_pieces_graph {
 FIRN_MUST_CHECK int firn_lsm_pieces_graphs(struct firn_lsm_pieces *pieces, uint32_t column,
                                            uint32_t metric, struct firn_buf *out,
                                            uint64_t *out_damaged, firn_error *err);
+/* Notes that the graph is damaged, if that was found only when it was searched: until the store is closed it is not used
+ * any more, and the next compaction builds another one. Any thread. */
+void firn_lsm_pieces_graph_spoil(const struct firn_lsm_pieces_graph *graph);
 
 /* For a direct piece: which rows of the group lie within the bounds; there may be none. Reads keys
  * only if a bound cuts the group. Fails as firn_column_pin_chunk does. Any thread. */

@@ -878,5 +878,8 @@ firn_db_bulk_commit(struct firn_db_bulk *bulk, firn_error *err)
     }
     DCHECK(bulk->batch == NULL && bulk->is_over);
     firn_db_jobs_wake_compactions(bulk->db);
+    if (rc == FIRN_OK) {
+        firn_db_jobs_wake_graphs(bulk->db); /* also if there is nothing to compact */
+    }
     return rc;
 }

@@ -82,7 +82,11 @@ flush(struct firn_db *db, const struct request *request, firn_error *err)
 {
     (void)request;
     int rc = firn_db_maintain_flush_memtables(db, err);
-    return rc == FIRN_OK ? trim(db, err) : rc;
+    rc = rc == FIRN_OK ? trim(db, err) : rc;
+    if (rc == FIRN_OK) {
+        firn_db_jobs_wake_graphs(db);
+    }
+    return rc;
 }
 
 static int
@@ -98,6 +102,7 @@ tidy(struct firn_db *db, const struct request *request, firn_error *err)
         FIRN_TRY(firn_db_jobs_finish(db, &all, err));
     }
     FIRN_TRY(trim(db, err));
+    firn_db_jobs_wake_graphs(db);
 out:
     return rc;
 }

@@ -34,7 +34,7 @@ struct firn_run_file {
     _Atomic size_t refs; /* versions that name it */
     _Atomic(struct firn_run_file_handle *) handle;
     _Atomic bool was_used;   /* since the clock's hand passed */
-    _Atomic bool is_damaged; /* a compaction could not read it */
+    _Atomic bool is_damaged; /* a compaction, or a search of a graph, could not read it */
     /* Until the file is first opened: the number under which its blocks are in the cache; or 0. */
     _Atomic uint64_t cache_file;
     _Atomic uint64_t skipped_by; /* of a history run: see run_history.c */

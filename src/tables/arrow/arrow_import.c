@@ -255,6 +255,8 @@ check_array(const struct ArrowArray *array, const struct field *field, const cha
         const int64_t rows = array->offset + array->length;
         if (child->n_buffers != 2 || child->buffers == NULL || child->offset < 0 ||
             rows > INT64_MAX / field->size || child->length < rows * (int64_t)field->size ||
+            child->length > INT64_MAX - child->offset ||
+            (child->null_count > 0 && child->buffers[0] == NULL) ||
             (rows > 0 && child->buffers[1] == NULL)) {
             return refuse(err, name, "has vectors of a wrong length");
         }

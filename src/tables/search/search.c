@@ -8,8 +8,8 @@
  * near rows are copied.
  *
  * Threads share the smallest of their limits: a row beyond the k-th nearest of any thread is not among the k nearest
- * of all. Within a thread rows come in the order of their keys, so a row at exactly the limit cannot be a result. Its
- * distance is not computed in double precision, which saves time if many rows have the same distance.
+ * of all. Without loose pieces (below) a thread gets rows in the order of their keys, so a row at exactly its own limit
+ * cannot be a result. The row's key is not read then, which saves time if many rows have the same distance.
  *
  * A run may have a source of near rows (search_source.h), such as a graph (search_graph.c). Its rows are not compared:
  * those that fulfil the condition are noted, and the source is asked after all threads have ended. If it names too few
@@ -52,6 +52,7 @@ struct search {
     const struct firn_schema *schema;
     struct firn_search_measure measure;
     struct firn_search_source_set *sources; /* NULL: every row is measured */
+    bool is_ordered;                        /* each thread gets rows in the order of their keys */
     struct worker *workers;
     unsigned worker_count;
     uint64_t rows; /* noted without a scan */
@@ -187,7 +188,8 @@ offer(struct search *search, struct worker *worker, struct batch *batch, size_t 
                               "column %s has a vector with a number that is not finite",
                               search->request->column);
     }
-    if (distance >= firn_search_top_most(&worker->top) || distance > load_most(search)) {
+    const double own = firn_search_top_most(&worker->top);
+    if (distance > own || (distance == own && search->is_ordered) || distance > load_most(search)) {
         return FIRN_OK;
     }
     FIRN_TRY(encode_key(search, worker, batch, row, err));
@@ -515,7 +517,7 @@ search_in(struct firn_table *table, const struct firn_search_request *given, enu
     struct firn_db_pieces *pieces = NULL;
     struct firn_lsm_pieces *inner;
     struct firn_search_top top = {.k = request->k};
-    struct search search = {.request = request, .schema = schema};
+    struct search search = {.request = request, .schema = schema, .is_ordered = way == BY_ALL_ROWS};
     int rc;
     *out_lacks = false;
     /* Even if no rows are wanted, so that an invalid condition is reported. */

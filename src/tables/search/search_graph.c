@@ -158,6 +158,18 @@ out:
     return rc;
 }
 
+static void
+note_damage(struct firn_search_graphs *graphs, const struct firn_graph *graph, int rc)
+{
+    const struct firn_lsm_pieces_graph *all = (const void *)graphs->list.data;
+    for (size_t i = 0; rc == FIRN_CORRUPT && i < graphs->list.size / sizeof *all; i++) {
+        if (all[i].graph == graph) {
+            firn_lsm_pieces_graph_spoil(&all[i]);
+            graphs->damaged++;
+        }
+    }
+}
+
 static int
 find_near(void *ctx, void *source, const struct firn_search_ask *ask,
           struct firn_search_candidate *out, size_t *out_count, firn_error *err)
@@ -171,7 +183,7 @@ find_near(void *ctx, void *source, const struct firn_search_ask *ask,
     rc = ask->is_exact ? find_exact(graphs, graph, ask, &count, err)
                        : find_candidates(graphs, graph, ask, &count, err);
     if (rc != FIRN_OK) {
-        graphs->damaged += rc == FIRN_CORRUPT;
+        note_damage(graphs, graph, rc);
         return rc;
     }
     all = firn_alloc_array(count + 1, sizeof *all);

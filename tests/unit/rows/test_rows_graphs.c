@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * unit/rows: graphs are built over the runs of a table, and attached: with power cut at each call to the system, each call
- * failing, and allocations failing. What is left is a whole store, with the graph or without; then it can be built. So are
- * runs that are joined to have one graph.
+ * failing, and allocations failing. What is left is a whole store, with the graph or without, whose searches find the
+ * nearest rows; then it can be built. So are runs that are joined to have one graph. And calls that fail while a graph is
+ * searched.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +15,7 @@
 #include "inspect/inspect.h"
 #include "rows_show.h"
 #include "schema/schema.h"
+#include "search/search_run.h"
 #include "sim/sim_fault.h"
 #include "sim/sim_memory.h"
 #include "store/db_internal.h"
@@ -22,7 +24,7 @@
 #include "support/test_random.h"
 #include "support/test_share.h"
 
-enum { ROWS = 4200, DIMENSIONS = 3, PARTS = 3 };
+enum { ROWS = 4200, DIMENSIONS = 3, PARTS = 3, K = 10, SEARCHES = 3 };
 
 /* Every 16th row gets another vector. */
 static int
@@ -208,8 +210,144 @@ sum_rows(struct firn_db *db)
     return sum;
 }
 
-/* The store is whole, with the rows that it had. After every fourth point also (that takes most of the time): the graph can
- * be built, and then there is one. */
+/* ---- searches ---- */
+
+/* How searches of stores that were opened again went. */
+static struct {
+    uint64_t walks;  /* that used a graph */
+    uint64_t others; /* of stores that had none */
+    uint64_t hits;
+    uint64_t all;
+} found;
+
+static int
+search(struct firn_db *db, const float *query, bool is_exact, struct firn_search_result **out,
+       firn_error *err)
+{
+    struct firn_table *table;
+    const struct firn_search_request request = {.column = "v",
+                                                .query = query,
+                                                .dimensions = DIMENSIONS,
+                                                .k = K,
+                                                .metric = FIRN_VECTOR_L2,
+                                                .is_exact = is_exact,
+                                                .threads = 1};
+    *out = NULL;
+    int rc = firn_rows_open(db, "t", &table, err);
+    return rc == FIRN_OK ? firn_search_run(table, &request, out, err) : rc;
+}
+
+/* All rows, and the distances of the K nearest, ascending. */
+struct nearest {
+    float vectors[PARTS * ROWS][DIMENSIONS];
+    int64_t count;
+    double distances[K];
+};
+
+static void
+read_vectors(struct firn_db *db, struct nearest *out)
+{
+    firn_error err;
+    struct firn_table *table;
+    struct firn_table_cursor *cursor;
+    const struct firn_row *row;
+    const struct firn_rows_cursor_options options = {.is_descending = false};
+    size_t count;
+    out->count = 0;
+    DB_OK(firn_rows_open(db, "t", &table, &err));
+    DB_OK(firn_rows_read_cursor_open(table, &options, &cursor, &err));
+    DB_OK(firn_rows_read_cursor_next(cursor, &row, &err));
+    for (; row != NULL; out->count++) {
+        const firn_value *values = firn_rows_read_row_values(row, &count);
+        assert_true(out->count < PARTS * ROWS && values[0].as.i64 == out->count);
+        memcpy(out->vectors[out->count], values[1].as.bytes.data, sizeof out->vectors[0]);
+        DB_OK(firn_rows_read_cursor_next(cursor, &row, &err));
+    }
+    firn_rows_read_cursor_close(cursor);
+}
+
+static void
+measure_all(struct nearest *nearest, const float *query)
+{
+    size_t count = 0;
+    for (int64_t id = 0; id < nearest->count; id++) {
+        const double distance =
+            firn_vector_distance_exact(FIRN_VECTOR_L2, query, nearest->vectors[id], DIMENSIONS);
+        if (count == K && distance >= nearest->distances[K - 1]) {
+            continue;
+        }
+        size_t at = count < K ? count++ : K - 1;
+        for (; at > 0 && nearest->distances[at - 1] > distance; at--) {
+            nearest->distances[at] = nearest->distances[at - 1];
+        }
+        nearest->distances[at] = distance;
+    }
+    assert_int_equal(count, K);
+}
+
+/* What is found are rows, at their distances; exact searches find the nearest. Returns how many of these are found. */
+static uint64_t
+judge(const struct nearest *nearest, const float *query, bool is_exact,
+      const struct firn_search_result *result)
+{
+    uint64_t hits = 0;
+    assert_int_equal(result->count, K);
+    for (size_t i = 0; i < K; i++) {
+        const double distance = result->rows[i].distance;
+        const int64_t id = result->rows[i].key[0].as.i64;
+        assert_true(id >= 0 && id < nearest->count);
+        assert_true(distance == firn_vector_distance_exact(FIRN_VECTOR_L2, query,
+                                                           nearest->vectors[id], DIMENSIONS));
+        assert_true(i == 0 || distance >= result->rows[i - 1].distance);
+        assert_true(!is_exact || distance == nearest->distances[i]);
+        hits += distance <= nearest->distances[K - 1];
+    }
+    return hits;
+}
+
+/* No graph is damaged: one that is not whole is not attached. */
+static void
+check_searches(struct firn_db *db)
+{
+    static struct nearest nearest;
+    struct test_random random = {11};
+    firn_error err;
+    read_vectors(db, &nearest);
+    for (size_t i = 0; i < 2 * SEARCHES; i++) {
+        struct firn_search_result *result;
+        float query[DIMENSIONS];
+        for (size_t j = 0; j < DIMENSIONS; j++) {
+            query[j] = (float)test_random_below(&random, 1000);
+        }
+        measure_all(&nearest, query);
+        DB_OK(search(db, query, i % 2 != 0, &result, &err));
+        const uint64_t hits = judge(&nearest, query, i % 2 != 0, result);
+        assert_int_equal(result->stats.graphs_damaged, 0);
+        if (result->stats.rows_walked == 0) {
+            assert_int_equal(hits, K);
+            found.others++;
+        } else {
+            found.walks++;
+            found.hits += hits;
+            found.all += K;
+        }
+        firn_search_result_free(result);
+    }
+}
+
+static void
+expect_recall(bool has_both)
+{
+    const double recall = (double)found.hits / (double)found.all;
+    print_message("count: %llu searches by graphs, recall %.4f, and %llu without\n",
+                  (unsigned long long)found.walks, recall, (unsigned long long)found.others);
+    assert_true(found.walks > 0 && (!has_both || found.others > 0));
+    assert_true(recall >= 0.95);
+    memset(&found, 0, sizeof found);
+}
+
+/* The store is whole, with the rows that it had, and its searches find them. After every fourth point also (that takes most
+ * of the time): the graph can be built, and then there is one. */
 static void
 verify(struct firn_os_dir *dir, uint64_t sum, uint64_t point)
 {
@@ -217,6 +355,7 @@ verify(struct firn_os_dir *dir, uint64_t sum, uint64_t point)
     struct firn_db *db;
     firn_store_check_result report = FIRN_STORE_CHECK_RESULT_INIT;
     DB_OK(firn_db_open(dir, &db_support_existing, &db, &err));
+    check_searches(db);
     DB_OK(firn_db_check(db, NULL, &report, &err));
     assert_true(sum_rows(db) == sum);
     DB_OK(firn_db_close(db, &err));
@@ -227,6 +366,7 @@ verify(struct firn_os_dir *dir, uint64_t sum, uint64_t point)
     DB_OK(firn_db_open(dir, &db_support_existing, &db, &err));
     DB_OK(firn_db_check(db, NULL, &report, &err));
     assert_true(sum_rows(db) == sum);
+    check_searches(db);
     DB_OK(firn_db_close(db, &err));
     assert_int_equal(count_graphs(dir), 1);
 }
@@ -276,6 +416,7 @@ cut_everywhere(void (*make)(struct db_support *support))
     }
     print_message("count: %llu power cuts while a graph is built and attached\n",
                   (unsigned long long)cuts);
+    expect_recall(share.step == 1);
     assert_true(cuts * share.step > 20);
     db_support_deinit(&base);
 }
@@ -326,6 +467,7 @@ fail_everywhere(void (*make)(struct db_support *support))
         verify(support.dir, sum, calls);
         db_support_deinit(&support);
     }
+    expect_recall(false);
     db_support_deinit(&base);
 }
 
@@ -424,6 +566,61 @@ runs_of_a_table_that_gets_an_index_become_one(void **state)
     assert_true(sum_rows(db) == sum);
     DB_OK(firn_db_close(db, &err));
     db_support_deinit(&support);
+}
+
+/* A search of a store that was just opened reads the graph, and rows that it does not have: with one of its calls failing it
+ * fails, or finds what it should. The next one is right in any case. */
+static void
+a_call_that_fails_while_a_graph_is_searched_is_no_wrong_answer(void **state)
+{
+    static struct nearest nearest;
+    static const float query[DIMENSIONS] = {500, 400, 300};
+    struct db_support base;
+    bool was_hit = true;
+    uint64_t failed = 0;
+    (void)state;
+    make_store_with_graph(&base);
+    for (uint64_t n = 1; was_hit; n++) {
+        struct db_support support;
+        struct firn_os *faulty;
+        struct firn_os_dir *dir;
+        struct firn_db *db;
+        firn_error err;
+        open_clone(&base, &support);
+        DB_OK(firn_sim_fault_create(support.os, &faulty, &err));
+        DB_OK(firn_os_dir_open_path(faulty, "/store", &dir, &err));
+        DB_OK(firn_db_open(dir, &db_support_read_only, &db, &err));
+        const struct firn_sim_fault_plan plan = {.call = n,
+                                                 .for_ever = n % 2 == 0,
+                                                 .classes =
+                                                     FIRN_SIM_FAULT_OPENS | FIRN_SIM_FAULT_READS,
+                                                 .kind = FIRN_SIM_FAULT_FAILS,
+                                                 .error_number = 5};
+        for (int is_exact = 0; is_exact < 2; is_exact++) {
+            struct firn_search_result *result;
+            firn_sim_fault_set_plan(faulty, is_exact == 0 ? &plan : NULL);
+            int rc = search(db, query, is_exact != 0, &result, &err);
+            was_hit = is_exact == 0 ? firn_sim_fault_hits(faulty) > 0 : was_hit;
+            assert_true(rc == FIRN_OK || (rc == FIRN_IO && is_exact == 0 && was_hit));
+            assert_true((rc == FIRN_OK) == (result != NULL));
+            failed += rc != FIRN_OK;
+            if (rc == FIRN_OK) {
+                firn_sim_fault_set_plan(faulty, NULL);
+                read_vectors(db, &nearest);
+                measure_all(&nearest, query);
+                assert_true(judge(&nearest, query, is_exact != 0, result) >= K - 3);
+            }
+            firn_search_result_free(result);
+        }
+        DB_OK(firn_db_close(db, &err));
+        firn_os_dir_close(dir);
+        firn_sim_fault_destroy(faulty);
+        db_support_deinit(&support);
+        assert_true(n < 1000);
+    }
+    print_message("count: %u searches of a graph with a call that failed\n", (unsigned)failed);
+    assert_true(failed > 3);
+    db_support_deinit(&base);
 }
 
 static void
@@ -728,6 +925,7 @@ main(void)
         cmocka_unit_test(of_two_graphs_the_larger_one_is_kept),
         cmocka_unit_test(each_of_two_indexes_keeps_its_graph),
         cmocka_unit_test(a_graph_is_handed_on_until_one_is_built),
+        cmocka_unit_test(a_call_that_fails_while_a_graph_is_searched_is_no_wrong_answer),
         cmocka_unit_test(a_merge_keeps_the_graph),
         cmocka_unit_test(a_full_disk_keeps_no_run_for_its_graph),
         cmocka_unit_test(runs_of_a_table_that_gets_an_index_become_one),

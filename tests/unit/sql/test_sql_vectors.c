@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * sql: searches by MATCH give the rows that firn_distance gives, in its order, with conditions, in transactions, in joins, and
- * for keys of several columns; what is refused.
+ * for keys of several columns; what is refused. Words and vectors in one statement, against both lists fused here; and a
+ * table whose vectors have a graph.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,8 +15,10 @@
 #include <cmocka.h>
 #include <sqlite3.h>
 
+#include "firn/firn.h"
 #include "sql/sql.h"
 #include "support/test_random.h"
+#include "support/test_temp.h"
 
 enum { ROWS = 300, TEXT_MAX = 900, RESULT_MAX = 1 << 16 };
 
@@ -315,6 +318,253 @@ an_order_by_distance_is_a_search(void **state)
     }
 }
 
+/* ---- words and vectors ---- */
+
+enum { NOTES = 200, NEAR = 25 };
+
+static const char *const vocabulary[] = {"hedgehog", "lawn", "apple",  "tree", "winter",
+                                         "garden",   "snow", "summer", "path", "stone"};
+
+static void
+write_body(struct test_random *random, char out[TEXT_MAX])
+{
+    const size_t words = 3 + (size_t)test_random_below(random, 12);
+    size_t size = 0;
+    for (size_t i = 0; i < words; i++) {
+        size += (size_t)snprintf(out + size, TEXT_MAX - size, "%s%s", i > 0 ? " " : "",
+                                 vocabulary[test_random_below(random, 10)]);
+    }
+}
+
+static void
+put_note(struct test_random *random, int id)
+{
+    char text[4 * TEXT_MAX];
+    char body[TEXT_MAX];
+    char vector[TEXT_MAX];
+    write_body(random, body);
+    write_vector(random, vector);
+    (void)snprintf(text, sizeof text, "INSERT OR REPLACE INTO notes VALUES(%d, '%s', '%s')", id,
+                   body, vector);
+    must(text);
+}
+
+/* The ids of a statement's rows, in its order. */
+static size_t
+read_ids(const char *text, int *out)
+{
+    static char found[RESULT_MAX];
+    size_t count = 0;
+    read_rows(text, found);
+    for (const char *at = found; *at != '\0'; at = strchr(at, '|') + 1) {
+        assert_true(count < NOTES);
+        out[count++] = atoi(at);
+    }
+    return count;
+}
+
+/* Adds the places of the ids to those of one list. */
+static void
+note_places(uint64_t places[NOTES][2], size_t list, const int *ids, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        places[ids[i]][list] = i + 1;
+    }
+}
+
+/* One statement gives what its two lists give, fused by reciprocal ranks. */
+static void
+check_fusion(struct test_random *random)
+{
+    char vector[TEXT_MAX];
+    char near[2 * TEXT_MAX];
+    char said[2 * TEXT_MAX];
+    char both[6 * TEXT_MAX];
+    static char wanted[RESULT_MAX];
+    uint64_t places[NOTES][2] = {{0}};
+    int ids[NOTES];
+    size_t size = 0;
+    write_vector(random, vector);
+    (void)snprintf(near, sizeof near,
+                   "SELECT id, row_number() OVER (ORDER BY distance, id) AS place FROM notes "
+                   "WHERE v MATCH firn_vector('%s', 'l2') AND k = %d",
+                   vector, NEAR);
+    (void)snprintf(said, sizeof said,
+                   "SELECT rowid AS id, row_number() OVER (ORDER BY rank, rowid) AS place "
+                   "FROM words WHERE words MATCH '%s OR %s'",
+                   vocabulary[test_random_below(random, 10)],
+                   vocabulary[test_random_below(random, 10)]);
+    (void)snprintf(both, sizeof both, "SELECT id FROM (%s) ORDER BY place", near);
+    size_t count = read_ids(both, ids);
+    assert_int_equal(count, NEAR);
+    note_places(places, 0, ids, count);
+    (void)snprintf(both, sizeof both, "SELECT id FROM (%s) ORDER BY place", said);
+    count = read_ids(both, ids);
+    assert_true(count > 0);
+    note_places(places, 1, ids, count);
+    for (size_t row = 0; row < 10; row++) { /* the best ten, and of equal ones the first */
+        size_t best = 0;
+        for (size_t id = 1; id < NOTES; id++) {
+            best = firn_rrf(places[id], 2, 0) > firn_rrf(places[best], 2, 0) ? id : best;
+        }
+        size += (size_t)snprintf(wanted + size, sizeof wanted - size, "%zu|%.12f|", best,
+                                 firn_rrf(places[best], 2, 0));
+        memset(places[best], 0, sizeof places[best]);
+    }
+    (void)snprintf(both, sizeof both,
+                   "WITH near AS (%s), said AS (%s) SELECT id, printf('%%.12f', "
+                   "firn_rrf(near.place, said.place)) AS score FROM notes LEFT JOIN near "
+                   "USING (id) LEFT JOIN said USING (id) ORDER BY score DESC, id LIMIT 10",
+                   near, said);
+    gives(both, wanted);
+}
+
+static void
+words_and_vectors_are_fused_in_one_statement(void **state)
+{
+    struct test_random random;
+    (void)state;
+    test_random_init(&random, "sql_hybrid", 14);
+    must("SELECT firn_create('CREATE TABLE notes(id INTEGER PRIMARY KEY, body TEXT, "
+         "v BLOB VECTOR(3))')");
+    must("CREATE VIRTUAL TABLE temp.words USING fts5(body, content='notes', content_rowid='id')");
+    for (int round = 0; round < 4; round++) {
+        must("BEGIN");
+        for (int id = 0; id < NOTES; id += round == 0 ? 1 : 7) {
+            put_note(&random, id);
+        }
+        must("COMMIT");
+        must(
+            "INSERT INTO words(words) VALUES('delete-all')"); /* 'rebuild' reads no virtual table */
+        must("INSERT INTO words(rowid, body) SELECT id, body FROM notes");
+        for (int i = 0; i < 10; i++) {
+            check_fusion(&random);
+        }
+    }
+    must("DROP TABLE words");
+}
+
+/* ---- a graph ---- */
+
+enum { GRAPH_ROWS = 5000 };
+
+static void
+must_be_ok(int rc, const firn_error *err)
+{
+    if (rc != FIRN_OK) {
+        fail_msg("%s", err->text);
+    }
+}
+
+static void
+make_store_with_graph(const char *path, struct test_random *random)
+{
+    firn_error err;
+    firn_store *store;
+    firn_table *table;
+    firn_table_def *def;
+    firn_txn *txn;
+    firn_row_options options = FIRN_ROW_OPTIONS_INIT;
+    firn_vector_index index = FIRN_VECTOR_INDEX_INIT;
+    must_be_ok(firn_store_open(path, NULL, &store, &err), &err);
+    must_be_ok(
+        firn_table_def_parse("id i64 primary key, kind i64, v vector(3) not null", &def, &err),
+        &err);
+    must_be_ok(firn_table_create(store, "large", def, &table, &err), &err);
+    firn_release(def);
+    index.name = "near";
+    index.column = "v";
+    index.metric = FIRN_METRIC_L2;
+    must_be_ok(firn_table_add_vector_index(table, &index, &err), &err);
+    must_be_ok(firn_txn_begin(store, NULL, &txn, &err), &err);
+    options.txn = txn;
+    for (int64_t id = 0; id < GRAPH_ROWS; id++) {
+        float numbers[3];
+        for (size_t i = 0; i < 3; i++) {
+            numbers[i] = (float)test_random_below(random, 100000) / 5000 - 10;
+        }
+        firn_value vector = firn_blob(firn_bytes(numbers, sizeof numbers));
+        vector.type = FIRN_TYPE_VECTOR;
+        const firn_value row[] = {firn_i64(id), firn_i64(id % 100), vector};
+        must_be_ok(firn_table_upsert(table, &options, row, 3, &err), &err);
+    }
+    must_be_ok(firn_txn_commit(txn, NULL, &err), &err);
+    firn_txn_close(txn);
+    must_be_ok(firn_store_compact(store, NULL, &err), &err);
+    must_be_ok(firn_store_close(store, &err), &err);
+}
+
+/* How many of the ten nearest rows a statement gives. */
+static size_t
+hits_of(const char *by_index, const char *by_all)
+{
+    int found[NOTES];
+    int nearest[NOTES];
+    size_t hits = 0;
+    const size_t count = read_ids(by_index, found);
+    assert_int_equal(count, 10);
+    assert_int_equal(read_ids(by_all, nearest), 10);
+    for (size_t i = 0; i < count; i++) {
+        for (size_t k = 0; k < 10; k++) {
+            hits += found[i] == nearest[k];
+        }
+    }
+    return hits;
+}
+
+static void
+both_forms_find_the_rows_of_a_graph(void **state)
+{
+    static const char *const conditions[] = {"1", "kind < 50", "kind < 5", "kind = 7"};
+    struct test_random random;
+    char dir[TEST_TEMP_SIZE];
+    char path[2 * TEST_TEMP_SIZE];
+    char text[2 * TEXT_MAX];
+    sqlite3 *other = NULL;
+    size_t hits[2] = {0, 0};
+    firn_error err;
+    (void)state;
+    test_random_init(&random, "sql_graph", 15);
+    test_temp_make(dir, sizeof dir);
+    (void)snprintf(path, sizeof path, "%s/s.firn", dir);
+    make_store_with_graph(path, &random);
+    sqlite3 *kept = db;
+    assert_int_equal(sqlite3_open(":memory:", &other), SQLITE_OK);
+    assert_int_equal(firn_sql_register(other), SQLITE_OK);
+    db = other;
+    (void)snprintf(text, sizeof text, "SELECT firn_attach('%s')", path);
+    must(text);
+    for (size_t i = 0; i < 40; i++) {
+        char vector[TEXT_MAX];
+        char match[2 * TEXT_MAX];
+        char order[2 * TEXT_MAX];
+        char all[2 * TEXT_MAX];
+        const char *condition = conditions[i % 4];
+        write_vector(&random, vector);
+        (void)snprintf(match, sizeof match,
+                       "SELECT id FROM large WHERE v MATCH firn_vector('%s', 'l2') AND k = 10 AND "
+                       "%s ORDER BY distance",
+                       vector, condition);
+        (void)snprintf(order, sizeof order,
+                       "SELECT id FROM large WHERE %s ORDER BY firn_distance(v, '%s', 'l2') LIMIT "
+                       "10",
+                       condition, vector);
+        (void)snprintf(all, sizeof all,
+                       "SELECT id FROM large WHERE %s ORDER BY firn_distance(v, '%s', 'l2') + 0 "
+                       "LIMIT 10",
+                       condition, vector);
+        hits[0] += hits_of(match, all);
+        hits[1] += hits_of(order, all);
+    }
+    print_message("of 400 rows MATCH finds %zu, ORDER BY %zu\n", hits[0], hits[1]);
+    assert_true(hits[0] >= 380 && hits[1] >= 380);
+    is_search(true, "", "large WHERE kind < 50 ORDER BY firn_distance(v, '[1,2,3]', 'l2') LIMIT 5");
+    db = kept;
+    assert_int_equal(sqlite3_close(other), SQLITE_OK);
+    must_be_ok(firn_store_destroy(path, &err), &err);
+    assert_int_equal(remove(dir), 0);
+}
+
 static void
 what_makes_no_sense_is_refused(void **state)
 {
@@ -341,6 +591,8 @@ main(void)
         cmocka_unit_test(a_match_gives_the_nearest_rows),
         cmocka_unit_test(a_match_takes_part_in_other_statements),
         cmocka_unit_test(an_order_by_distance_is_a_search),
+        cmocka_unit_test(words_and_vectors_are_fused_in_one_statement),
+        cmocka_unit_test(both_forms_find_the_rows_of_a_graph),
         cmocka_unit_test(what_makes_no_sense_is_refused),
     };
     return cmocka_run_group_tests_name("sql_vectors", tests, begin, end);

@@ -728,6 +728,113 @@ vectors_with_nulls_in_them_are_refused(void **state)
     end(&rig);
 }
 
+/* An array of three vectors in which one thing is other than it should be. */
+struct odd_vectors {
+    const char *format;
+    const char *item_format;
+    int64_t children;
+    int64_t item_length;
+    int64_t item_offset;
+    int64_t item_buffers;
+    int64_t item_nulls;
+    float last;
+    bool has_values;
+};
+
+static int
+import_odd(struct rig *rig, const struct odd_vectors *odd)
+{
+    float floats[12] = {1, 2, 3, 4, 5, 6, 7, 8, 9};
+    const void *buffers[3] = {NULL, odd->has_values ? floats : NULL, NULL};
+    struct ArrowSchema item_schema = {.format = odd->item_format, .name = "item"};
+    struct ArrowSchema *item_schemas[2] = {&item_schema, &item_schema};
+    struct ArrowArray item = {.length = odd->item_length,
+                              .offset = odd->item_offset,
+                              .null_count = odd->item_nulls,
+                              .n_buffers = odd->item_buffers,
+                              .buffers = buffers};
+    struct ArrowArray *items[2] = {&item, &item};
+    struct forged forged;
+    floats[8] = odd->last;
+    forge(&forged, "v", odd->format);
+    forged.fields[1].n_children = 1;
+    forged.fields[1].children = item_schemas;
+    forged.arrays[1].n_buffers = 1;
+    forged.arrays[1].n_children = odd->children;
+    forged.arrays[1].children = odd->children > 0 ? items : NULL;
+    return import_forged(rig, &forged);
+}
+
+static void
+malformed_vectors_are_refused(void **state)
+{
+    const struct odd_vectors good = {.format = "+w:3",
+                                     .item_format = "f",
+                                     .children = 1,
+                                     .item_length = 9,
+                                     .item_buffers = 2,
+                                     .last = 9,
+                                     .has_values = true};
+    static const char *const wrong[] = {
+        "+w:0", "+w:-3", "+w:", "+w:3x", "+w:65536", "+w:99999999999999999999"};
+    static const char *const items[] = {"g", "e", "l", "u", ""};
+    struct rig rig;
+    (void)state;
+    begin(&rig, 1);
+    struct odd_vectors odd = good;
+    OK(import_odd(&rig, &odd));
+    forget_forged(&rig);
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        odd = good;
+        odd.format = wrong[i];
+        assert_int_equal(import_odd(&rig, &odd), FIRN_UNSUPPORTED);
+    }
+    for (size_t i = 0; i < sizeof items / sizeof items[0]; i++) {
+        odd = good;
+        odd.item_format = items[i];
+        assert_int_equal(import_odd(&rig, &odd), FIRN_UNSUPPORTED);
+    }
+    odd = good;
+    odd.format = "+w:2"; /* the column has three */
+    assert_int_equal(import_odd(&rig, &odd), FIRN_INVALID);
+    odd = good;
+    odd.children = 0;
+    assert_int_equal(import_odd(&rig, &odd), FIRN_INVALID);
+    odd = good;
+    odd.children = 2;
+    assert_int_equal(import_odd(&rig, &odd), FIRN_INVALID);
+    odd = good;
+    odd.item_length = 8;
+    assert_int_equal(import_odd(&rig, &odd), FIRN_INVALID);
+    odd.item_length = -1;
+    assert_int_equal(import_odd(&rig, &odd), FIRN_INVALID);
+    odd = good;
+    odd.item_offset = -1;
+    assert_int_equal(import_odd(&rig, &odd), FIRN_INVALID);
+    odd.item_offset = INT64_MAX;
+    assert_int_equal(import_odd(&rig, &odd), FIRN_INVALID);
+    odd = good;
+    odd.item_buffers = 3;
+    assert_int_equal(import_odd(&rig, &odd), FIRN_INVALID);
+    odd.item_buffers = 0;
+    assert_int_equal(import_odd(&rig, &odd), FIRN_INVALID);
+    odd = good;
+    odd.has_values = false;
+    assert_int_equal(import_odd(&rig, &odd), FIRN_INVALID);
+    odd = good;
+    odd.item_nulls = 1; /* without a bitmap */
+    assert_int_equal(import_odd(&rig, &odd), FIRN_INVALID);
+    static const uint32_t not_finite[] = {0x7fc00000, 0x7f800000, 0xff800000};
+    for (size_t i = 0; i < 3; i++) {
+        odd = good;
+        memcpy(&odd.last, &not_finite[i], sizeof odd.last);
+        assert_int_equal(import_odd(&rig, &odd), FIRN_INVALID);
+        assert_non_null(strstr(err.text, "infinity or a NaN"));
+    }
+    OK(import_odd(&rig, &good)); /* nothing of the others is there */
+    end(&rig);
+}
+
 /* Opens, reads and releases all; FIRN_OK or a failure. */
 static int
 read_all(struct rig *rig)
@@ -794,6 +901,7 @@ main(void)
         cmocka_unit_test(malformed_data_are_refused),
         cmocka_unit_test(a_failed_export_closes_the_scan),
         cmocka_unit_test(vectors_with_nulls_in_them_are_refused),
+        cmocka_unit_test(malformed_vectors_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -332,6 +332,28 @@ a_small_cache_gives_the_same(void **state)
     end(&rig);
 }
 
+/* All vectors are equal, and every step-th row is in a newer run than the others, or in memory. */
+static void
+rows_at_one_distance_come_by_key(void **state)
+{
+    static const float query[N_MAX] = {1};
+    (void)state;
+    begin(&rig, ONE, 3, FIRN_METRIC_L2, 0, 50);
+    for (int64_t step = 2; step < 6000; step *= 5) {
+        for (int flushes = 0; flushes < 2; flushes++) {
+            put_range(&rig, 1, rig.rows, step);
+            if (flushes != 0) {
+                OK(firn_store_flush(rig.store, &err));
+            }
+            for (size_t k = 1; k < K_MAX; k *= 4) {
+                (void)ask(&rig, FIRN_METRIC_L2, query, k, 100, NULL);
+                (void)ask(&rig, FIRN_METRIC_L2, query, k, 50, NULL);
+            }
+        }
+    }
+    end(&rig);
+}
+
 /* What is asked for does not fit the table, or the index. */
 static void
 odd_searches_of_indexed_tables(void **state)
@@ -384,6 +406,7 @@ main(void)
         cmocka_unit_test(no_row_is_missed),
         cmocka_unit_test(changes_and_snapshots_are_seen),
         cmocka_unit_test(a_small_cache_gives_the_same),
+        cmocka_unit_test(rows_at_one_distance_come_by_key),
         cmocka_unit_test(odd_searches_of_indexed_tables),
     };
     return cmocka_run_group_tests_name("search_exact", tests, NULL, NULL);

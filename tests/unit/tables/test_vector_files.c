@@ -208,6 +208,65 @@ arrays_of_numpy_of_each_type_are_read(void **state)
     free(file);
 }
 
+/* Two vectors of three numbers as each type has them, after a header of each version. */
+static void
+each_type_is_read_after_each_version_of_the_header(void **state)
+{
+    const struct {
+        const char *name;
+        const void *bytes;
+        size_t size;
+    } types[] = {
+        {"<f4", (const float[]){1, 2, -3, 4, 5, 100}, 24},
+        {"<f8", (const double[]){1, 2, -3, 4, 5, 100}, 48},
+        {"<f2", (const uint16_t[]){0x3c00, 0x4000, 0xc200, 0x4400, 0x4500, 0x5640}, 12},
+        {"|i1", (const int8_t[]){1, 2, -3, 4, 5, 100}, 6},
+        {"<i2", (const int16_t[]){1, 2, -3, 4, 5, 100}, 12},
+        {"<i4", (const int32_t[]){1, 2, -3, 4, 5, 100}, 24},
+        {"|u1", (const uint8_t[]){1, 2, 253, 4, 5, 100}, 6},
+    };
+    static const float wanted[2][3] = {{1, 2, -3}, {4, 5, 100}};
+    struct file *file = begin();
+    (void)state;
+    for (unsigned version = 1; version <= 3; version++) {
+        for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
+            char dictionary[200];
+            const bool has_sign = types[i].name[1] != 'u';
+            (void)snprintf(dictionary, sizeof dictionary,
+                           "{'descr': '%s', 'fortran_order': False, 'shape': (2, 3), }%*s",
+                           types[i].name, 17, "");
+            file->size = 0;
+            add_npy(file, version, dictionary);
+            const size_t header = file->size;
+            add(file, types[i].bytes, types[i].size);
+            OK(read_all(file, FIRN_VECTORS_NPY, 3));
+            assert_int_equal(file->count, 2);
+            for (size_t k = 0; k < 6; k++) {
+                const float number = k == 2 && !has_sign ? 253 : wanted[k / 3][k % 3];
+                assert_true(file->read[k / 3][k % 3] == number);
+            }
+            /* Cut anywhere. */
+            const size_t size = file->size;
+            for (file->size = 0; file->size < size; file->size++) {
+                assert_int_equal(read_all(file, FIRN_VECTORS_NPY, 3), FIRN_INVALID);
+                assert_int_equal(file->count, file->size < header + types[i].size / 2 ? 0 : 1);
+            }
+        }
+    }
+    /* In Fortran's order all first numbers come first: only of one vector, or of vectors of one number, these are the same. */
+    file->size = 0;
+    add_npy(file, 1, "{'descr': '<f4', 'fortran_order': True, 'shape': (1, 3)}");
+    add(file, types[0].bytes, 12);
+    OK(read_all(file, FIRN_VECTORS_NPY, 3));
+    assert_memory_equal(file->read[0], wanted[0], sizeof wanted[0]);
+    file->size = 0;
+    add_npy(file, 1, "{'descr': '<f4', 'fortran_order': True, 'shape': (2, 3)}");
+    add(file, types[0].bytes, 24);
+    assert_int_equal(read_all(file, FIRN_VECTORS_NPY, 3), FIRN_UNSUPPORTED);
+    assert_non_null(strstr(err.text, "ascontiguousarray"));
+    free(file);
+}
+
 static void
 what_is_damaged_is_refused(void **state)
 {
@@ -227,6 +286,13 @@ what_is_damaged_is_refused(void **state)
         {"{'descr': '<f4', 'fortran_order': False, 'shape': (2, 99999999999999999999)}",
          FIRN_INVALID},
         {"{'descr': '<f4', 'fortran_order': False, 'shape': (2, 0)}", FIRN_INVALID},
+        {"{'descr': '<f4', 'fortran_order': False, 'shape': (18446744073709551615, 3)}",
+         FIRN_INVALID},
+        {"{'descr': '<f4', 'fortran_order': False, 'shape': (6148914691236517206, 3)}",
+         FIRN_INVALID},
+        {"{'descr': '<f4', 'fortran_order': False, 'shape': (-2, 3)}", FIRN_INVALID},
+        {"{'descr': '<f4', 'fortran_order': False, 'shape': (2, 18446744073709551617)}",
+         FIRN_INVALID},
         {"{'descr': '<f4', 'fortran_order': False, 'shape': (2, 65536)}", FIRN_INVALID},
         {"{'descr': '<f4', 'fortran_order': False, 'shape': ()}", FIRN_UNSUPPORTED},
         {"{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3, 4)}", FIRN_UNSUPPORTED},
@@ -417,6 +483,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(vectors_of_each_kind_are_read),
         cmocka_unit_test(arrays_of_numpy_of_each_type_are_read),
+        cmocka_unit_test(each_type_is_read_after_each_version_of_the_header),
         cmocka_unit_test(what_is_damaged_is_refused),
         cmocka_unit_test(files_become_rows),
         cmocka_unit_test(without_memory_an_import_fails_and_leaks_nothing),

@@ -20,11 +20,17 @@
 #include "firn/firn.h"
 #include "support/test_ok.h"
 #include "support/test_random.h"
+#include "support/test_share.h"
 #include "support/test_temp.h"
+#include "support/test_threads.h"
 
 static firn_error err;
 
 enum { N = 16, K = 10, ROWS = 4500, IDS = 2 * ROWS, QUERIES = 40 };
+
+/* Where vectors lie: around four centres, close around a hundred, or anywhere. */
+enum style { FOUR_CENTRES, CLUSTERED, UNIFORM };
+static const char *const styles[] = {"four centres", "clustered", "uniform"};
 
 /* A store, and what its table should have. */
 struct rig {
@@ -36,6 +42,8 @@ struct rig {
     float (*model)[N];
     bool *is_there;
     size_t count;
+    size_t ids; /* rows that there may be: IDS, or more */
+    enum style style;
 };
 
 static float
@@ -45,11 +53,13 @@ number(struct test_random *random)
 }
 
 static void
-fill_vector(struct test_random *random, float *out)
+fill_vector(enum style style, struct test_random *random, float *out)
 {
-    float centre = (float)test_random_below(random, 4);
+    const float far = style == FOUR_CENTRES ? (float)test_random_below(random, 4) : 0;
+    struct test_random centre = {1 + test_random_below(random, 100)};
     for (size_t i = 0; i < N; i++) {
-        out[i] = centre + 2 * number(random);
+        out[i] =
+            style == CLUSTERED ? 4 * number(&centre) + number(random) : far + 2 * number(random);
     }
 }
 
@@ -58,8 +68,8 @@ put(struct rig *rig, firn_txn *txn, size_t id)
 {
     firn_row_options options = FIRN_ROW_OPTIONS_INIT;
     float *vector = rig->model[id];
-    size_t twin = (size_t)test_random_below(&rig->random, IDS);
-    fill_vector(&rig->random, vector);
+    size_t twin = (size_t)test_random_below(&rig->random, rig->ids);
+    fill_vector(rig->style, &rig->random, vector);
     if (id % 8 == 0 && rig->is_there[twin]) {
         memcpy(vector, rig->model[twin], sizeof rig->model[id]);
     }
@@ -83,17 +93,19 @@ remove_row(struct rig *rig, firn_txn *txn, size_t id)
     rig->is_there[id] = false;
 }
 
-/* In one transaction. */
+/* In one transaction; more in a larger table. */
 static void
 change(struct rig *rig, size_t puts, size_t deletes)
 {
     firn_txn *txn;
+    puts *= rig->ids / IDS;
+    deletes *= rig->ids / IDS;
     OK(firn_txn_begin(rig->store, NULL, &txn, &err));
     for (size_t i = 0; i < puts; i++) {
-        put(rig, txn, (size_t)test_random_below(&rig->random, IDS));
+        put(rig, txn, (size_t)test_random_below(&rig->random, rig->ids));
     }
     for (size_t i = 0; i < deletes; i++) {
-        size_t id = (size_t)test_random_below(&rig->random, IDS);
+        size_t id = (size_t)test_random_below(&rig->random, rig->ids);
         if (rig->is_there[id]) {
             remove_row(rig, txn, id);
         }
@@ -117,15 +129,15 @@ stats_of(const struct rig *rig)
 }
 
 static void
-begin(struct rig *rig, uint64_t seed)
+begin_with(struct rig *rig, enum style style, size_t ids, uint64_t seed)
 {
     firn_table_def *def;
     firn_txn *txn;
     firn_vector_index index = FIRN_VECTOR_INDEX_INIT;
-    *rig = (struct rig){.store = NULL};
+    *rig = (struct rig){.style = style, .ids = ids};
     test_random_init(&rig->random, "vector_merge", seed);
-    rig->model = calloc(IDS, sizeof *rig->model);
-    rig->is_there = calloc(IDS, sizeof *rig->is_there);
+    rig->model = calloc(ids, sizeof *rig->model);
+    rig->is_there = calloc(ids, sizeof *rig->is_there);
     assert_true(rig->model != NULL && rig->is_there != NULL);
     test_temp_make(rig->dir, sizeof rig->dir);
     (void)snprintf(rig->path, sizeof rig->path, "%s/s.firn", rig->dir);
@@ -140,13 +152,19 @@ begin(struct rig *rig, uint64_t seed)
     index.ef_construction = 40;
     OK(firn_table_add_vector_index(rig->table, &index, &err));
     OK(firn_txn_begin(rig->store, NULL, &txn, &err));
-    for (size_t id = 0; id < IDS; id += IDS / ROWS) {
+    for (size_t id = 0; id < ids; id += IDS / ROWS) {
         put(rig, txn, id);
     }
     OK(firn_txn_commit(txn, NULL, &err));
     firn_txn_close(txn);
     compact(rig);
     assert_int_equal(stats_of(rig).graphs_merged, 0);
+}
+
+static void
+begin(struct rig *rig, uint64_t seed)
+{
+    begin_with(rig, FOUR_CENTRES, IDS, seed);
 }
 
 static void
@@ -176,7 +194,7 @@ bound_of(const struct rig *rig, const float *query)
 {
     double nearest[K];
     size_t count = 0;
-    for (size_t id = 0; id < IDS; id++) {
+    for (size_t id = 0; id < rig->ids; id++) {
         double distance =
             rig->is_there[id] ? firn_vector_distance(FIRN_METRIC_L2, query, rig->model[id], N) : 0;
         if (!rig->is_there[id] || (count == K && distance >= nearest[K - 1])) {
@@ -207,7 +225,7 @@ recall_of(struct rig *rig)
         float query[N];
         firn_search_result *found;
         firn_search_stats stats = FIRN_SEARCH_STATS_INIT;
-        fill_vector(&random, query);
+        fill_vector(rig->style, &random, query);
         double bound = bound_of(rig, query);
         OK(firn_table_search(rig->table, "v", query, N, &options, &found, &err));
         firn_search_result_get_stats(found, &stats);
@@ -216,7 +234,7 @@ recall_of(struct rig *rig)
         for (size_t i = 0; i < K; i++) {
             double distance = firn_search_result_distance(found, i);
             size_t id = (size_t)firn_search_result_key(found, i, NULL)[0].as.i64;
-            assert_true(id < IDS && rig->is_there[id]);
+            assert_true(id < rig->ids && rig->is_there[id]);
             assert_true(firn_vector_distance(FIRN_METRIC_L2, query, rig->model[id], N) == distance);
             hits += distance <= bound;
         }
@@ -271,12 +289,11 @@ truncate_file(const char *path)
 /* ---- tests ---- */
 
 static void
-recall_holds_after_fifty_merges(void **state)
+check_merges(enum style style, size_t ids)
 {
     struct rig rig;
     double lowest = 1;
-    (void)state;
-    begin(&rig, 61);
+    begin_with(&rig, style, ids, 61);
     for (int round = 0; round < 50; round++) {
         change(&rig, 40, 20);
         OK(firn_store_flush(rig.store, &err));
@@ -303,12 +320,26 @@ recall_holds_after_fifty_merges(void **state)
     assert_int_equal(stats_of(&rig).graphs_merged, 0);
     assert_int_equal(stats_of(&rig).graphs_built, 1);
     double fresh = recall_of(&rig);
-    print_message("%zu rows: recall %.4f after %u merges, at least %.4f meanwhile, %.4f fresh\n",
-                  rig.count, merged, (unsigned)stats.graphs_merged, lowest, fresh);
+    print_message("%s, %zu rows: recall %.4f after %u merges, at least %.4f meanwhile, %.4f "
+                  "fresh\n",
+                  styles[style], rig.count, merged, (unsigned)stats.graphs_merged, lowest, fresh);
     assert_true(merged >= 0.97 * fresh && lowest >= 0.94 * fresh);
     change(&rig, 10, 0);
     compact(&rig); /* the damaged file goes */
     end(&rig);
+}
+
+/* A change of few rows, a flush, another change, and a compaction, 50 times over: each row is changed about twice. */
+static void
+recall_holds_after_fifty_merges(void **state)
+{
+    (void)state;
+    for (enum style style = FOUR_CENTRES; style <= UNIFORM; style++) {
+        check_merges(style, IDS);
+        if (test_is_long()) {
+            check_merges(style, (size_t)10 * IDS);
+        }
+    }
 }
 
 static void
@@ -434,13 +465,21 @@ search_on(void *arg)
         float query[N];
         firn_search_result *found;
         firn_error own;
-        fill_vector(&random, query);
+        const int64_t most = IDS / 2 + (int64_t)test_random_below(&random, 3);
+        const firn_value parameter = firn_i64(most);
+        const uint64_t way = test_random_below(&random, 4);
+        fill_vector(FOUR_CENTRES, &random, query);
+        options.exact = way == 0;
+        options.where = way == 1 ? "id < ?" : NULL; /* graphs remember the answer */
+        options.parameters = &parameter;
+        options.parameter_count = way == 1 ? 1 : 0;
         assert_int_equal(firn_table_search(searcher->table, "v", query, N, &options, &found, &own),
                          FIRN_OK);
         assert_int_equal(firn_search_result_count(found), K);
-        for (size_t i = 1; i < K; i++) {
-            assert_true(firn_search_result_distance(found, i) >=
-                        firn_search_result_distance(found, i - 1));
+        for (size_t i = 0; i < K; i++) {
+            assert_true(i == 0 || firn_search_result_distance(found, i) >=
+                                      firn_search_result_distance(found, i - 1));
+            assert_true(way != 1 || firn_search_result_key(found, i, NULL)[0].as.i64 < most);
         }
         firn_search_result_destroy(found);
         searcher->searches++;
@@ -449,7 +488,7 @@ search_on(void *arg)
 }
 
 static void
-searches_go_on_beside_merges(void **state)
+threads_search_beside_writes_and_merges(void **state)
 {
     struct rig rig;
     struct searcher searchers[2];
@@ -485,7 +524,8 @@ main(void)
         cmocka_unit_test(damaged_graphs_are_built_again),
         cmocka_unit_test(snapshots_and_openings_do_no_harm),
         cmocka_unit_test(of_many_small_runs_few_have_graphs),
-        cmocka_unit_test(searches_go_on_beside_merges),
+        cmocka_unit_test(threads_search_beside_writes_and_merges),
     };
+    test_threads_only();
     return cmocka_run_group_tests_name("vector_merge", tests, NULL, NULL);
 }

@@ -2,8 +2,8 @@
  *
  * unit/tables: how many of the nearest rows searches by graphs find, of rows of the past and of what is left of many: at
  * checkpoints, after restores and their undoing, under conditions that half, a tenth and a hundredth of the rows meet, when
- * nine rows of ten are gone; in graphs that were built and in merged ones. And a process that is killed while it builds,
- * merges and attaches graphs.
+ * nine rows of ten are gone; in graphs that were built and in merged ones; for vectors around centres, anywhere, and such as
+ * many rows have. And a process that is killed while it builds, merges and attaches graphs.
  */
 #include <setjmp.h>
 #include <signal.h>
@@ -26,7 +26,11 @@
 
 static firn_error err;
 
-enum { N = 16, K = 10, ROWS = 6000, QUERIES = 30, CENTRES = 20 };
+enum { N = 16, K = 10, ROWS = 6000, QUERIES = 30, CENTRES = 20, REPEATED = 300 };
+
+/* Where vectors lie: around 20 centres; anywhere; anywhere, but each of them is that of some 20 rows. */
+enum style { CLUSTERED, UNIFORM, DUPLICATES };
+static const char *const styles[] = {"clustered", "uniform", "duplicates"};
 
 struct rig {
     char dir[TEST_TEMP_SIZE];
@@ -34,6 +38,7 @@ struct rig {
     firn_store *store;
     firn_table *table;
     struct test_random random;
+    enum style style;
 };
 
 static float
@@ -43,12 +48,21 @@ number(struct test_random *random)
 }
 
 static void
-fill_vector(struct test_random *random, float *out)
+fill_vector(enum style style, struct test_random *random, float *out)
 {
     struct test_random centre = {1 + test_random_below(random, CENTRES)};
+    struct test_random one = {1000 + test_random_below(random, REPEATED)};
     for (size_t i = 0; i < N; i++) {
-        out[i] = 3 * number(&centre) + number(random);
+        const float own = number(style == DUPLICATES ? &one : random);
+        out[i] = style == CLUSTERED ? 3 * number(&centre) + own : own;
     }
+}
+
+/* A query is like the vectors, but not one of many rows. */
+static void
+fill_query(enum style style, struct test_random *random, float *out)
+{
+    fill_vector(style == DUPLICATES ? UNIFORM : style, random, out);
 }
 
 /* Rows [first, end), each step-th one, in one transaction; kind is the row's number modulo 1,000. */
@@ -61,7 +75,7 @@ put_range(struct rig *rig, int64_t first, int64_t end, int64_t step)
     options.txn = txn;
     for (int64_t id = first; id < end; id += step) {
         float numbers[N];
-        fill_vector(&rig->random, numbers);
+        fill_vector(rig->style, &rig->random, numbers);
         firn_value vector = firn_blob(firn_bytes(numbers, sizeof numbers));
         vector.type = FIRN_TYPE_VECTOR;
         const firn_value row[] = {firn_i64(id), firn_i64(id % 1000), vector};
@@ -111,11 +125,11 @@ stats_of(const struct rig *rig)
 
 /* A table with a graph over all its rows. */
 static void
-begin(struct rig *rig, uint64_t seed)
+begin_with(struct rig *rig, enum style style, uint64_t seed)
 {
     firn_table_def *def;
     firn_vector_index index = FIRN_VECTOR_INDEX_INIT;
-    *rig = (struct rig){.store = NULL};
+    *rig = (struct rig){.style = style};
     test_random_init(&rig->random, "vector_past", seed);
     test_temp_make(rig->dir, sizeof rig->dir);
     (void)snprintf(rig->path, sizeof rig->path, "%s/s.firn", rig->dir);
@@ -131,6 +145,12 @@ begin(struct rig *rig, uint64_t seed)
     OK(firn_table_add_vector_index(rig->table, &index, &err));
     put_range(rig, 0, ROWS, 1);
     compact(rig);
+}
+
+static void
+begin(struct rig *rig, uint64_t seed)
+{
+    begin_with(rig, CLUSTERED, seed);
 }
 
 static void
@@ -167,7 +187,7 @@ search_often(const struct rig *rig, firn_search_options options, size_t queries)
         firn_search_result *found;
         firn_search_result *exact;
         firn_search_stats stats = FIRN_SEARCH_STATS_INIT;
-        fill_vector(&random, query);
+        fill_query(rig->style, &random, query);
         options.exact = false;
         OK(firn_table_search(rig->table, "v", query, N, &options, &found, &err));
         firn_search_result_get_stats(found, &stats);
@@ -302,6 +322,56 @@ restores_and_their_undoing_bring_recall_back(void **state)
     end(&rig);
 }
 
+/* All that happens to rows in one life, for the other styles. */
+static void
+each_style_keeps_its_recall(void **state)
+{
+    (void)state;
+    for (enum style style = UNIFORM; style <= DUPLICATES; style++) {
+        struct rig rig;
+        print_message("%s:\n", styles[style]);
+        begin_with(&rig, style, 10 + (uint64_t)style);
+        expect_recalls(&rig, "built");
+        OK(firn_store_checkpoint_create(rig.store, "first", NULL, NULL, &err));
+        put_range(&rig, 0, ROWS, 2);
+        expect_recall(&rig, NULL, NULL, "half moved");
+        compact(&rig);
+        expect_recalls(&rig, "half moved and compacted");
+        delete_most(&rig);
+        expect_recall(&rig, NULL, NULL, "deleted");
+        compact(&rig);
+        expect_recalls(&rig, "deleted and compacted");
+        expect_recalls_at(&rig, "first");
+        OK(firn_store_restore(rig.store, "first", NULL, &err));
+        expect_recalls(&rig, "restored");
+        OK(firn_store_undo(rig.store, NULL, &err));
+        expect_recall(&rig, NULL, NULL, "undone");
+        OK(firn_store_undo(rig.store, NULL, &err));
+        compact(&rig);
+        expect_recalls(&rig, "undone twice and compacted");
+        end(&rig);
+    }
+}
+
+/* A condition selects all rows, a fifth, a hundredth and a thousandth: of 100,000 in a long run. */
+static void
+a_large_table_serves_conditions_of_any_share(void **state)
+{
+    static const char *const wheres[] = {NULL, "kind < 200", "kind < 10", "kind = 77"};
+    const int64_t rows = test_is_long() ? 100000 : 20000;
+    struct rig rig;
+    (void)state;
+    begin(&rig, 6);
+    for (int64_t id = ROWS; id < rows; id += 10000) {
+        put_range(&rig, id, id + 10000 < rows ? id + 10000 : rows, 1);
+    }
+    compact(&rig);
+    for (size_t i = 0; i < sizeof wheres / sizeof wheres[0]; i++) {
+        expect_recall(&rig, NULL, wheres[i], "large");
+    }
+    end(&rig);
+}
+
 static void
 a_tenth_of_the_rows_is_found_when_the_others_are_gone(void **state)
 {
@@ -416,6 +486,8 @@ main(void)
         cmocka_unit_test(merged_graphs_serve_conditions_of_any_share),
         cmocka_unit_test(old_checkpoints_keep_their_recall),
         cmocka_unit_test(restores_and_their_undoing_bring_recall_back),
+        cmocka_unit_test(each_style_keeps_its_recall),
+        cmocka_unit_test(a_large_table_serves_conditions_of_any_share),
         cmocka_unit_test(a_tenth_of_the_rows_is_found_when_the_others_are_gone),
         cmocka_unit_test(a_killed_process_leaves_the_old_graph_or_the_new_one),
     };

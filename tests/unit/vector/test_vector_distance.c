@@ -194,6 +194,111 @@ floats_of_every_set_are_near_the_sums_in_double_precision(void **state)
     }
 }
 
+/* ---- sets against the scalar one ---- */
+
+static const struct firn_vector_kernels *
+scalar_set(void)
+{
+    const struct firn_vector_kernels *found = NULL;
+    const struct firn_vector_kernels *kernels;
+    for (size_t i = 0; (kernels = firn_vector_distance_kernels_at(i)) != NULL; i++) {
+        found = kernels;
+    }
+    return found;
+}
+
+enum { CANDIDATES = 200, WANTED = 10 };
+
+/* The distances of all candidates, by metric 0 (L2), 1 (dot) or 2 (cosine). */
+static void
+rank(const struct firn_vector_kernels *kernels, unsigned metric, size_t n, const uint8_t *query,
+     uint8_t *const rows[CANDIDATES], double out[CANDIDATES])
+{
+    for (size_t i = 0; i < CANDIDATES; i += 4) {
+        const void *four[4] = {rows[i], rows[i + 1], rows[i + 2], rows[i + 3]};
+        float sums[4];
+        float norms[4] = {0};
+        if (metric == 0) {
+            kernels->l2_four(query, four, n, sums);
+        } else {
+            kernels->dot_norm_four(query, four, n, sums, norms);
+        }
+        for (size_t k = 0; k < 4; k++) {
+            out[i + k] = metric == 0   ? (double)sums[k]
+                         : metric == 1 ? -(double)sums[k]
+                                       : 1 - (double)sums[k] / sqrt((double)norms[k]);
+        }
+    }
+}
+
+static double
+tenth_of(const double distances[CANDIDATES])
+{
+    double nearest[WANTED];
+    size_t count = 0;
+    for (size_t i = 0; i < CANDIDATES; i++) {
+        if (count == WANTED && distances[i] >= nearest[WANTED - 1]) {
+            continue;
+        }
+        size_t at = count < WANTED ? count++ : WANTED - 1;
+        for (; at > 0 && nearest[at - 1] > distances[i]; at--) {
+            nearest[at] = nearest[at - 1];
+        }
+        nearest[at] = distances[i];
+    }
+    return nearest[WANTED - 1];
+}
+
+/* Numbers from -1 to 1, at an odd address. */
+static uint8_t *
+make_vector(struct test_random *random, size_t n, void **out_memory)
+{
+    const size_t shift = test_random_below(random, 8);
+    *out_memory = malloc(shift + 4 * n);
+    assert_non_null(*out_memory);
+    uint8_t *vector = (uint8_t *)*out_memory + shift;
+    for (size_t i = 0; i < n; i++) {
+        set(vector, i, uniform(random));
+    }
+    return vector;
+}
+
+/* The ten nearest of each set are those of the scalar set, but for rows whose distances are within the error of the limit. */
+static void
+each_set_finds_the_nearest_that_the_scalar_set_finds(void **state)
+{
+    struct test_random random;
+    (void)state;
+    test_random_init(&random, "vector_nearest", 3);
+    for (unsigned round = 0; round < 300; round++) {
+        const size_t n = round < 100 ? round + 1 : 1 + test_random_below(&random, N_MAX);
+        const double error = 2e-5 * (double)n;
+        uint8_t *rows[CANDIDATES];
+        void *memory[CANDIDATES + 1];
+        double wanted[CANDIDATES];
+        double got[CANDIDATES];
+        const struct firn_vector_kernels *kernels;
+        const uint8_t *query = make_vector(&random, n, &memory[CANDIDATES]);
+        for (size_t i = 0; i < CANDIDATES; i++) {
+            rows[i] = make_vector(&random, n, &memory[i]);
+        }
+        rank(scalar_set(), round % 3, n, query, rows, wanted);
+        const double limit = tenth_of(wanted);
+        for (size_t i = 0; (kernels = firn_vector_distance_kernels_at(i)) != NULL; i++) {
+            rank(kernels, round % 3, n, query, rows, got);
+            const double own = tenth_of(got);
+            for (size_t k = 0; k < CANDIDATES; k++) {
+                assert_true(fabs(got[k] - wanted[k]) <= error);
+                assert_true(fabs(wanted[k] - limit) <= error ||
+                            (got[k] <= own) == (wanted[k] <= limit));
+            }
+        }
+        for (size_t i = 0; i <= CANDIDATES; i++) {
+            free(memory[i]);
+        }
+    }
+}
+
 static void
 check_codes(const struct five *five, const struct firn_vector_kernels *kernels)
 {
@@ -285,6 +390,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_last_set_is_scalar_and_the_first_one_is_used),
         cmocka_unit_test(floats_of_every_set_are_near_the_sums_in_double_precision),
+        cmocka_unit_test(each_set_finds_the_nearest_that_the_scalar_set_finds),
         cmocka_unit_test(codes_of_every_set_give_the_same_whole_numbers),
         cmocka_unit_test(what_is_not_finite_is_found),
     };
