@@ -160,7 +160,7 @@ Every command prints one object, whether it succeeds or fails; nothing comes twi
   3 diff 9 changes error
   0 cat 1 f entry content
   3 cat 1 nothing error
-  0 report -o ../page.html file checkpoints bytes cut notices pending running
+  0 report -o ../page.html file checkpoints bytes cut left_out notices pending running
   1 report -o f error
   0 restore 1 changes checkpoint dry_run safety added changed removed unchanged incomplete written_ns left_alone not_restored notices hooks_removed
   0 restore 1 -n changes checkpoint dry_run safety added changed removed unchanged incomplete written_ns left_alone not_restored notices hooks_removed

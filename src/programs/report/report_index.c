@@ -94,7 +94,7 @@ put_escaped(const void *data, size_t size)
     for (size_t i = 0; i < size; i++) {
         char escape[8];
         if (from[i] != '\0' && strchr(special, from[i]) != NULL) {
-            (void)snprintf(escape, sizeof(escape), "\\u%04x", (unsigned)from[i]);
+            (void)snprintf(escape, sizeof(escape), "\\u%04x", (unsigned char)from[i]);
             put_text(&list.path, escape);
         } else {
             firn_term_writer_put(&list.path, &from[i], 1);
