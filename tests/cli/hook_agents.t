@@ -179,4 +179,4 @@ Nothing that they say makes a hook fail: no JSON, wrong types, deep nesting, hug
   11 after Codex: � | {'agent': 'Codex', 'session': '', 'number': 14, 'prompt': '�'}
   $ echo 8 >p/a; printf '{"tool_name":"\\u001b[31mred\\n","session_id":"\\u001b]0;x\\u0007"}' | firn hook run codex tool -C p; firn -C p list -n 1; firn -C p log -n 1 --color never
     12  <id>  <time>          1 file        2 B  Codex, \033[31mred
-    12  <id>  0 seconds ago   Codex, \033[31mred   1 file +1 −1
+    12  <id>  <ago>Codex, \033[31mred   1 file +1 −1

@@ -33,10 +33,10 @@ With --tools there is a checkpoint after each tool, and the turn is still one st
   $ after() { echo '{"session_id":"s","cwd":"'$PWD'"}' | say after; }
   $ before "rename it"; tool Read; echo 2 >a; tool Edit; tool Read; echo x >b; tool Bash; echo 3 >a; after
   $ firn log --color never
-     4  <id>  0 seconds ago   Claude Code: rename it   1 file +1 −1
-     3  <id>  0 seconds ago   Claude Code, Bash: rename it   1 file +1 −0
-     2  <id>  0 seconds ago   Claude Code, Edit: rename it   1 file +1 −1
-     1  <id>  0 seconds ago   before Claude Code: rename it   1 file +1 −0
+     4  <id>  <ago>Claude Code: rename it   1 file +1 −1
+     3  <id>  <ago>Claude Code, Bash: rename it   1 file +1 −0
+     2  <id>  <ago>Claude Code, Edit: rename it   1 file +1 −1
+     1  <id>  <ago>before Claude Code: rename it   1 file +1 −0
   $ firn show 2 | grep -e ^turn -e ^prompt -e ^message
   message     Claude Code, Edit: rename it
   turn        1 of Claude Code, session s

@@ -108,8 +108,7 @@ check_install(json_t *settings, const struct firn_hook_agent *agent, bool has_to
         (void)json_object_del(settings, "hooks");
     }
     json_t *hooks = json_object_get(bare, "hooks");
-    FIRN_HOOK_AGENT_EACH_WHEN(when)
-    {
+    for (unsigned when = 0; when < FIRN_HOOK_AGENT_WHENS; when++) {
         for (size_t i = 0; i < FIRN_HOOK_AGENT_EVENTS_MAX && agent->events[when][i] != NULL; i++) {
             const char *event = agent->events[when][i];
             if (json_array_size(json_object_get(hooks, event)) == 0) {

@@ -79,7 +79,7 @@ enum {
 };
 
 _Static_assert(offsetof(struct firn_memtable_node, heads) == CACHE_LINE, "heads begin a line");
-_Static_assert(sizeof(struct firn_memtable_node) == CACHE_LINE * (1 + 2 * LINES_OF_HEADS),
+_Static_assert(sizeof(struct firn_memtable_node) == (size_t)CACHE_LINE * (1 + 2 * LINES_OF_HEADS),
                "a line of fields, the heads, and as many lines of entries");
 
 /* A leaf's entries will be shifted. The loops are unrolled: every level of a descent comes here. */

@@ -221,7 +221,7 @@ change_files(struct change *change, bool installs, bool *out_changed, firn_error
 static int
 run_change(struct firn_cli *cli, bool installs, const char *done, const char *not_done)
 {
-    struct change change;
+    struct change change = {.agent = NULL};
     firn_error err;
     bool has_changed = false;
     int exit_code = make_change(cli, installs && firn_command_has(cli, "tools"), &change);

@@ -158,10 +158,9 @@ firn_hook_agent_when_name(enum firn_hook_agent_when when)
 enum firn_hook_agent_when
 firn_hook_agent_when_named(const char *name)
 {
-    FIRN_HOOK_AGENT_EACH_WHEN(when)
-    {
+    for (unsigned when = 0; when < FIRN_HOOK_AGENT_WHENS; when++) {
         if (strcmp(when_names[when], name) == 0) {
-            return when;
+            return (enum firn_hook_agent_when)when;
         }
     }
     return FIRN_HOOK_AGENT_WHENS;

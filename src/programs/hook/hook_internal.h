@@ -37,7 +37,6 @@ struct firn_hook_agent {
     const char *title;     /* as people call it: "Claude Code" */
     const char *file;      /* of hooks, below the project's directory; of scripts the directory */
     const char *user_file; /* below the home; NULL: as in a project */
-    enum firn_hook_agent_form form;
     /* Of each moment, in any number; NULL after the last. Of no moment two the same. */
     const char *events[FIRN_HOOK_AGENT_WHENS][FIRN_HOOK_AGENT_EVENTS_MAX];
     const char *tools; /* which tools change files, as the agent matches names; NULL: all */
@@ -46,14 +45,10 @@ struct firn_hook_agent {
     const char *command_key;                    /* the member of a hook that is the command */
     const char *timeout_key;                    /* NULL: it is left to the agent */
     long timeout;                               /* in the agent's unit, for ten minutes */
-    long version;  /* the member "version" that the file has to have; 0: none */
+    long version; /* the member "version" that the file has to have; 0: none */
+    enum firn_hook_agent_form form;
     bool has_type; /* a hook has "type": "command" */
 };
-
-/* Moments from the first to the last that are installed. */
-#define FIRN_HOOK_AGENT_EACH_WHEN(when)                                                         \
-    for (enum firn_hook_agent_when when = FIRN_HOOK_AGENT_BEFORE; when < FIRN_HOOK_AGENT_WHENS; \
-         when = (enum firn_hook_agent_when)(when + 1))
 
 /* By name; NULL if there is none. */
 const struct firn_hook_agent *firn_hook_agent_find(const char *name);

@@ -158,9 +158,9 @@ firn_hook_script_list_make(const struct firn_hook_agent_wish *wish, const char *
         code = add_plugin(wish, path, out, err);
     } else {
         assert(wish->agent->form == FIRN_HOOK_AGENT_SCRIPTS);
-        FIRN_HOOK_AGENT_EACH_WHEN(when)
-        {
-            code = code == FIRN_OK ? add_scripts(wish, path, when, out) : code;
+        for (unsigned when = 0; when < FIRN_HOOK_AGENT_WHENS; when++) {
+            code = code == FIRN_OK ? add_scripts(wish, path, (enum firn_hook_agent_when)when, out)
+                                   : code;
         }
     }
     if (code == FIRN_NO_MEMORY) {
@@ -199,8 +199,8 @@ look(const struct firn_hook_script *script, struct found *out, firn_error *err)
     int code = firn_hook_file_read(script->path, &text, &size, err);
     out->is_there = text != NULL;
     out->is_ours = code == FIRN_OK && firn_hook_settings_mention(firn_bytes(text, size));
-    out->is_equal = out->is_ours && script->text != NULL && strlen(script->text) == size &&
-                    memcmp(script->text, text, size) == 0;
+    out->is_equal = out->is_ours && text != NULL && script->text != NULL &&
+                    strlen(script->text) == size && memcmp(script->text, text, size) == 0;
     free(text);
     return code;
 }

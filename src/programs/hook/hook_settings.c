@@ -213,11 +213,10 @@ remove_from_groups(json_t *groups)
 static const char *
 event_at(const struct firn_hook_agent *agent, size_t n, enum firn_hook_agent_when *out_when)
 {
-    FIRN_HOOK_AGENT_EACH_WHEN(when)
-    {
+    for (unsigned when = 0; when < FIRN_HOOK_AGENT_WHENS; when++) {
         for (size_t i = 0; i < FIRN_HOOK_AGENT_EVENTS_MAX && agent->events[when][i] != NULL; i++) {
             if (n-- == 0) {
-                *out_when = when;
+                *out_when = (enum firn_hook_agent_when)when;
                 return agent->events[when][i];
             }
         }
