@@ -413,8 +413,9 @@ check_fusion(struct test_random *random)
     }
     (void)snprintf(both, sizeof both,
                    "WITH near AS (%s), said AS (%s) SELECT id, printf('%%.12f', "
-                   "firn_rrf(near.place, said.place)) AS score FROM notes LEFT JOIN near "
-                   "USING (id) LEFT JOIN said USING (id) ORDER BY score DESC, id LIMIT 10",
+                   "firn_rrf(near.place, said.place)) FROM notes LEFT JOIN near USING (id) LEFT "
+                   "JOIN said USING (id) ORDER BY firn_rrf(near.place, said.place) DESC, id "
+                   "LIMIT 10",
                    near, said);
     gives(both, wanted);
 }
