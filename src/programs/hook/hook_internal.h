@@ -138,6 +138,9 @@ FIRN_MUST_CHECK int firn_hook_script_list_remove(const struct firn_hook_script_l
 
 /* ---- firn's hooks in an agent's settings, which are JSON that others wrote ---- */
 
+/* Sets an error of that code; returns the code. */
+int firn_hook_settings_fail(firn_error *err, int code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 /* Parses settings; a blank text is an empty object. FIRN_INVALID, with line and column, if it is
  * not a JSON object or could not be written again unchanged. Free it with json_decref. `name` is
  * the file's, for the message. */

@@ -13,7 +13,6 @@
 #include "hook/hook_internal.h"
 
 #include <assert.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -82,22 +81,6 @@ static const char plugin_tools[] =
     "      await save(directory, \"tool\", { session_id: id, tool_name: input.tool })\n"
     "    },\n";
 
-static int fail(firn_error *err, int code, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-
-static int
-fail(firn_error *err, int code, const char *format, ...)
-{
-    assert(code != FIRN_OK);
-    va_list arguments;
-    memset(err, 0, sizeof(*err));
-    err->code = code;
-    va_start(arguments, format);
-    (void)vsnprintf(err->text, sizeof(err->text), format, arguments);
-    va_end(arguments);
-    return code;
-}
-
 /* ---- which files ---- */
 
 static bool
@@ -137,7 +120,7 @@ add_plugin(const struct firn_hook_agent_wish *wish, const char *path,
     char *options = value != NULL ? json_dumps(value, JSON_ENCODE_ANY) : NULL;
     json_decref(value);
     if (options == NULL) {
-        return fail(err, FIRN_INVALID, "the store's path is not UTF-8");
+        return firn_hook_settings_fail(err, FIRN_INVALID, "the store's path is not UTF-8");
     }
     script->path = strdup(path);
     if (asprintf(&script->text, plugin_format, wish->command, options,
@@ -164,7 +147,7 @@ firn_hook_script_list_make(const struct firn_hook_agent_wish *wish, const char *
         }
     }
     if (code == FIRN_NO_MEMORY) {
-        (void)fail(err, code, "out of memory");
+        (void)firn_hook_settings_fail(err, code, "out of memory");
     }
     if (code != FIRN_OK) {
         firn_hook_script_list_deinit(out);
@@ -238,8 +221,9 @@ firn_hook_script_list_install(const struct firn_hook_script_list *list, size_t b
             return code;
         }
         if (found.is_there && !found.is_ours && list->scripts[i].text != NULL) {
-            return fail(err, FIRN_INVALID, "'%.400s' is there already, and is not firn's",
-                        list->scripts[i].path);
+            return firn_hook_settings_fail(err, FIRN_INVALID,
+                                           "'%.400s' is there already, and is not firn's",
+                                           list->scripts[i].path);
         }
     }
     int code = firn_hook_file_make_directories(list->scripts[0].path, base_size, err);

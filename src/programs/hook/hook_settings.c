@@ -26,11 +26,8 @@ enum { COMMAND_SIZE = 4500 };
 
 static const char mark[] = "firn hook run ";
 
-static int fail(firn_error *err, int code, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-
-static int
-fail(firn_error *err, int code, const char *format, ...)
+int
+firn_hook_settings_fail(firn_error *err, int code, const char *format, ...)
 {
     assert(code != FIRN_OK);
     va_list arguments;
@@ -80,22 +77,24 @@ firn_hook_settings_read(firn_slice text, const char *name, json_t **out, firn_er
     text = without_mark(text);
     if (is_blank(text)) {
         *out = json_object();
-        return *out != NULL ? FIRN_OK : fail(err, FIRN_NO_MEMORY, "out of memory");
+        return *out != NULL ? FIRN_OK
+                            : firn_hook_settings_fail(err, FIRN_NO_MEMORY, "out of memory");
     }
     if (memchr(text.data, '\0', text.size) != NULL) { /* jansson accepts it after some numbers */
-        return fail(err, FIRN_INVALID, "'%s' is not JSON that can be changed: it has a zero byte",
-                    name);
+        return firn_hook_settings_fail(
+            err, FIRN_INVALID, "'%s' is not JSON that can be changed: it has a zero byte", name);
     }
     json_t *settings = json_loadb((const char *)text.data, text.size,
                                   JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
     if (settings == NULL) {
-        return fail(err, FIRN_INVALID,
-                    "'%s' is not JSON that can be changed: line %d, column %d: %s", name,
-                    error.line, error.column, error.text);
+        return firn_hook_settings_fail(
+            err, FIRN_INVALID, "'%s' is not JSON that can be changed: line %d, column %d: %s", name,
+            error.line, error.column, error.text);
     }
     if (!json_is_object(settings)) {
         json_decref(settings);
-        return fail(err, FIRN_INVALID, "'%s' does not contain a JSON object", name);
+        return firn_hook_settings_fail(err, FIRN_INVALID, "'%s' does not contain a JSON object",
+                                       name);
     }
     *out = settings;
     return FIRN_OK;
@@ -142,7 +141,7 @@ firn_hook_settings_change(firn_slice text, const char *name,
                                    : NULL;
         if (before == NULL || out->text == NULL) {
             firn_hook_settings_changed_deinit(out);
-            code = fail(err, FIRN_NO_MEMORY, "out of memory");
+            code = firn_hook_settings_fail(err, FIRN_NO_MEMORY, "out of memory");
         }
     }
     firn_hook_json_end(edit);
@@ -233,16 +232,16 @@ check(const json_t *settings, const struct firn_hook_agent *agent, firn_error *e
     const char *name;
     enum firn_hook_agent_when when;
     if (hooks != NULL && !json_is_object(hooks)) {
-        return fail(err, FIRN_INVALID, "\"hooks\" is not an object");
+        return firn_hook_settings_fail(err, FIRN_INVALID, "\"hooks\" is not an object");
     }
     for (size_t i = 0; (name = event_at(agent, i, &when)) != NULL; i++) {
         const json_t *event = json_object_get(hooks, name);
         if (event != NULL && !json_is_array(event)) {
-            return fail(err, FIRN_INVALID, "\"%s\" is not an array", name);
+            return firn_hook_settings_fail(err, FIRN_INVALID, "\"%s\" is not an array", name);
         }
     }
     if (agent->version != 0 && version != NULL && json_integer_value(version) != agent->version) {
-        return fail(err, FIRN_INVALID, "\"version\" is not %ld", agent->version);
+        return firn_hook_settings_fail(err, FIRN_INVALID, "\"version\" is not %ld", agent->version);
     }
     return FIRN_OK;
 }
@@ -409,5 +408,7 @@ firn_hook_settings_install(json_t *settings, const struct firn_hook_agent_wish *
         is_done = json_object_set_new(settings, "version", json_integer(agent->version)) == 0;
     }
     is_done = is_done && append_all(member(settings, "hooks", json_object), wish);
-    return is_done ? FIRN_OK : fail(err, FIRN_NO_MEMORY, "out of memory, or a name is too long");
+    return is_done ? FIRN_OK
+                   : firn_hook_settings_fail(err, FIRN_NO_MEMORY,
+                                             "out of memory, or a name is too long");
 }
