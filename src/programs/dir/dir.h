@@ -68,7 +68,8 @@ int firn_dir_pattern_init(struct firn_dir_pattern *out, struct firn_cli *cli, co
 void firn_dir_pattern_deinit(struct firn_dir_pattern *pattern);
 /* Whether it occurs in a line. */
 bool firn_dir_pattern_matches(struct firn_dir_pattern *pattern, firn_slice line);
-/* The next match in a line from this byte on that is not empty. False if there is none. */
+/* The next match from this byte on that is not empty. False if there is none. Requires: firn_dir_pattern_matches was
+ * called last with this line. */
 bool firn_dir_pattern_find(struct firn_dir_pattern *pattern, firn_slice line, size_t from,
                            firn_slice *out);
 /* The next line with a match, without its end; walk is after it then. Returns false if there is none. */

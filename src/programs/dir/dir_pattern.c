@@ -132,11 +132,11 @@ firn_dir_pattern_find(struct firn_dir_pattern *pattern, firn_slice line, size_t 
         *out = firn_bytes(hit, hit != NULL ? size : 0);
         return hit != NULL;
     }
-    const char *text = copy_line(pattern, line);
     regmatch_t match = {0, 0};
-    pattern->is_out_of_memory = pattern->is_out_of_memory || text == NULL;
-    while (text != NULL && from < line.size) {
-        int rc = regexec(&pattern->regex, text + from, 1, &match, from > 0 ? REG_NOTBOL : 0);
+    assert(pattern->line != NULL && line.size < pattern->capacity);
+    while (from < line.size) {
+        int rc =
+            regexec(&pattern->regex, pattern->line + from, 1, &match, from > 0 ? REG_NOTBOL : 0);
         pattern->is_out_of_memory = pattern->is_out_of_memory || rc == REG_ESPACE;
         if (rc != 0) {
             return false;

@@ -170,11 +170,12 @@ read_directories(const struct firn_hook_agent *agent, const json_t *event,
     }
 }
 
-/* The first of these members that is a string: of the event, or of an object in it ("object.member"). */
+/* The first of these members that is a string: of the event, or of an object in it ("object.member"). NULL is after the
+ * last. */
 static const json_t *
-find_string(const json_t *event, const char *const *paths, size_t count)
+find_string(const json_t *event, const char *const *paths)
 {
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; paths[i] != NULL; i++) {
         char object[32];
         const char *dot = strchr(paths[i], '.');
         const json_t *holder = event;
@@ -215,21 +216,20 @@ void
 firn_hook_event_read(const struct firn_hook_agent *agent, struct firn_hook_event *out)
 {
     static const char *const prompts[] = {"prompt", "tool_info.user_prompt",
-                                          "userPromptSubmit.prompt"};
-    static const char *const sessions[] = {"session_id", "conversation_id", "sessionId",
-                                           "trajectory_id", "taskId"};
+                                          "userPromptSubmit.prompt", NULL};
+    static const char *const sessions[] = {"session_id",    "conversation_id", "sessionId",
+                                           "trajectory_id", "taskId",          NULL};
     static const char *const tools[] = {"tool_name", "toolName", "postToolUse.toolName",
-                                        "agent_action_name"};
+                                        "agent_action_name", NULL};
     json_t *event = read_input();
-    const char *prompt = json_string_value(/* up to a NUL */
-                                           find_string(event, prompts, 3));
-    const char *session = text_of(find_string(event, sessions, 5));
+    const char *prompt = json_string_value(find_string(event, prompts)); /* up to a NUL */
+    const char *session = text_of(find_string(event, sessions));
     memset(out, 0, sizeof(*out));
     read_directories(agent, event, out);
     if (session != NULL && strlen(session) < sizeof(out->session)) {
         memcpy(out->session, session, strlen(session) + 1);
     }
-    take_tool(text_of(find_string(event, tools, 4)), out);
+    take_tool(text_of(find_string(event, tools)), out);
     out->prompt = prompt != NULL ? strdup(prompt) : NULL;
     json_decref(event);
 }

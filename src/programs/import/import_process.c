@@ -8,51 +8,30 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "import/import_internal.h"
-
-extern char **environ;
+#include "term/term.h"
 
 enum { BUFFER_SIZE = 64 << 10, EXIT_NO_PROGRAM = 127 };
 
+/* A program that is not asked gets an empty standard input. */
 static int
 spawn(struct firn_import_process *process, char *const *arguments, const int in[2],
       const int out[2])
 {
-    assert(process->pid == -1 && arguments[0] != NULL);
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attributes;
-    sigset_t none;
-    sigset_t defaults;
-    (void)sigemptyset(&none);
-    (void)sigemptyset(&defaults);
-    (void)sigaddset(&defaults, SIGPIPE);
-    int error = posix_spawn_file_actions_init(&actions);
-    if (error != 0) {
-        return error;
+    assert(process->pid == -1 && out[1] >= 0);
+    int nothing = in[0] >= 0 ? -1 : open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (in[0] < 0 && nothing < 0) {
+        return errno;
     }
-    error = posix_spawnattr_init(&attributes);
-    if (error == 0) {
-        (void)posix_spawnattr_setsigmask(&attributes, &none);
-        (void)posix_spawnattr_setsigdefault(&attributes, &defaults);
-        (void)posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-        error = in[0] >= 0 ? posix_spawn_file_actions_adddup2(&actions, in[0], STDIN_FILENO)
-                           : posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null",
-                                                              O_RDONLY, 0);
-        error =
-            error == 0 ? posix_spawn_file_actions_adddup2(&actions, out[1], STDOUT_FILENO) : error;
-        error = error == 0 ? posix_spawnp(&process->pid, arguments[0], &actions, &attributes,
-                                          arguments, environ)
-                           : error;
-        (void)posix_spawnattr_destroy(&attributes);
+    int error = firn_term_spawn(arguments, in[0] >= 0 ? in[0] : nothing, out[1], &process->pid);
+    if (nothing >= 0) {
+        (void)close(nothing);
     }
-    (void)posix_spawn_file_actions_destroy(&actions);
     return error;
 }
 

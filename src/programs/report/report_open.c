@@ -14,8 +14,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,8 +23,6 @@
 #include "term/term.h"
 
 enum { ARGUMENTS_MAX = 32, COMMAND_SIZE_MAX = 4096 };
-
-extern char **environ;
 
 /* A command, and its words. */
 struct browser {
@@ -58,34 +54,6 @@ split(struct browser *browser, const char *command, size_t size, char *path)
     }
     browser->arguments[count] = NULL;
     return count > 0;
-}
-
-/* Returns an errno. What it prints does not get into the program's output. */
-static int
-start(const struct browser *browser, bool keeps_output, pid_t *out)
-{
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attributes;
-    sigset_t defaults;
-    int rc = posix_spawn_file_actions_init(&actions);
-    if (rc == 0) {
-        rc = posix_spawnattr_init(&attributes);
-        if (rc == 0) {
-            (void)sigemptyset(&defaults);
-            (void)sigaddset(&defaults, SIGPIPE);
-            rc = posix_spawnattr_setsigdefault(&attributes, &defaults);
-            rc = rc == 0 ? posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF) : rc;
-            if (rc == 0 && !keeps_output) {
-                rc = posix_spawn_file_actions_adddup2(&actions, STDERR_FILENO, STDOUT_FILENO);
-            }
-            rc = rc == 0 ? posix_spawnp(out, browser->arguments[0], &actions, &attributes,
-                                        browser->arguments, environ)
-                         : rc;
-            (void)posix_spawnattr_destroy(&attributes);
-        }
-        (void)posix_spawn_file_actions_destroy(&actions);
-    }
-    return rc;
 }
 
 static bool
@@ -120,11 +88,13 @@ firn_report_open(const struct firn_cli *cli, const char *path)
         return false;
     }
     assert(absolute[0] == '/');
+    /* What the browser prints does not get into the program's output. */
+    int to = cli->json || isatty(STDOUT_FILENO) != 1 ? STDERR_FILENO : -1;
     firn_term_out_flush();
     for (const char *at = has_list ? list : "xdg-open"; pid == 0 && *at != '\0';) {
         size_t size = strcspn(at, ":");
-        bool keeps_output = !cli->json && isatty(STDOUT_FILENO) == 1;
-        if (!split(&browser, at, size, absolute) || start(&browser, keeps_output, &pid) != 0) {
+        if (!split(&browser, at, size, absolute) ||
+            firn_term_spawn(browser.arguments, -1, to, &pid) != 0) {
             pid = 0;
         }
         at += size + (at[size] == ':');

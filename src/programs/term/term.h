@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "firn/notice.h"
 
@@ -116,6 +117,12 @@ void firn_term_out_put(const void *data, size_t size);
 void firn_term_out_divert(int fd);
 /* Calls begin once, before the next bytes are written; NULL: does not. It writes nothing itself. */
 void firn_term_out_before_first(void (*begin)(void));
+
+/* ---- other programs ---- */
+
+/* Starts the program arguments[0], which is looked for in PATH, with signals as programs expect them. `from` and `to`
+ * become its standard input and output; -1: as in this program. Returns an errno. */
+int firn_term_spawn(char *const arguments[], int from, int to, pid_t *out);
 
 /* ---- a pager ---- */
 

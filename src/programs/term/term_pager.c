@@ -16,8 +16,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,8 +23,6 @@
 #include <unistd.h>
 
 enum { NOT_FOUND = 127 };
-
-extern char **environ;
 
 static struct {
     pid_t pid; /* 0: there is none */
@@ -67,29 +63,8 @@ static int
 start(const char *command, int from)
 {
     assert(from >= 0);
-    char *const arguments[] = {(char[]){"sh"}, (char[]){"-c"}, strdup(command), NULL};
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attributes;
-    sigset_t defaults;
-    if (arguments[2] == NULL) {
-        return ENOMEM;
-    }
-    int rc = posix_spawn_file_actions_init(&actions);
-    if (rc == 0) {
-        rc = posix_spawnattr_init(&attributes);
-        if (rc == 0) {
-            (void)sigemptyset(&defaults);
-            (void)sigaddset(&defaults, SIGPIPE);
-            rc = posix_spawnattr_setsigdefault(&attributes, &defaults);
-            rc = rc == 0 ? posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF) : rc;
-            rc = rc == 0 ? posix_spawn_file_actions_adddup2(&actions, from, STDIN_FILENO) : rc;
-            rc = rc == 0
-                     ? posix_spawn(&pager.pid, "/bin/sh", &actions, &attributes, arguments, environ)
-                     : rc;
-            (void)posix_spawnattr_destroy(&attributes);
-        }
-        (void)posix_spawn_file_actions_destroy(&actions);
-    }
+    char *const arguments[] = {(char[]){"/bin/sh"}, (char[]){"-c"}, strdup(command), NULL};
+    int rc = arguments[2] == NULL ? ENOMEM : firn_term_spawn(arguments, from, -1, &pager.pid);
     free(arguments[2]);
     return rc;
 }
