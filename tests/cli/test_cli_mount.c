@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * cli/test_cli_mount.c: the tree of a mount, without the kernel: threads that look up, read and forget beside saves and
- * collections, and memory that runs out; the names of checkpoints.
+ * collections; deletions while a tree is listed; memory that runs out; the names of checkpoints.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -55,6 +55,26 @@ void *
 __wrap_realloc(void *memory, size_t size)
 {
     return fails() ? NULL : __real_realloc(memory, size);
+}
+
+/* ---- what happens just before a reader is opened ---- */
+
+static void (*before_reader)(void *ctx); /* NULL: nothing */
+static void *before_reader_ctx;
+
+int __real_firn_workspace_reader_open(firn_workspace *workspace, firn_workspace_reader **out,
+                                      firn_error *err);
+int __wrap_firn_workspace_reader_open(firn_workspace *workspace, firn_workspace_reader **out,
+                                      firn_error *err);
+
+int
+__wrap_firn_workspace_reader_open(firn_workspace *workspace, firn_workspace_reader **out,
+                                  firn_error *err)
+{
+    if (before_reader != NULL) {
+        before_reader(before_reader_ctx);
+    }
+    return __real_firn_workspace_reader_open(workspace, out, err);
 }
 
 /* ---- a workspace ---- */
@@ -314,6 +334,68 @@ threads_read_beside_saves_and_collections(void **state)
     close_scene(&scene);
 }
 
+/* ---- between the list of checkpoints and the reader ---- */
+
+struct deletions {
+    struct scene *scene;
+    firn_workspace *writer;
+    unsigned saved, first, left; /* `first` is the oldest checkpoint that is still there */
+};
+
+static void
+delete_oldest(void *ctx)
+{
+    struct deletions *deletions = ctx;
+    if (deletions->left == 0) {
+        return;
+    }
+    char number[24];
+    const char *const gone[] = {number};
+    firn_error *err = &deletions->scene->err;
+    deletions->left--;
+    (void)snprintf(number, sizeof number, "%u", deletions->first++);
+    assert_int_equal(firn_workspace_delete(deletions->writer, gone, 1, NULL, NULL, NULL, err),
+                     FIRN_OK);
+    assert_int_equal(firn_workspace_gc(deletions->writer, NULL, NULL, err), FIRN_OK);
+    put_round(deletions->scene, deletions->saved++);
+    save(deletions->scene, deletions->writer);
+}
+
+static void
+everything_listed_can_be_read_after_deletions(void **state)
+{
+    (void)state;
+    struct scene scene;
+    struct firn_mount_tree *tree;
+    open_scene(&scene);
+    firn_workspace *workspace = open_workspace(&scene), *writer = open_workspace(&scene);
+    struct deletions deletions = {.scene = &scene, .writer = writer, .first = 1};
+    for (; deletions.saved < 4; deletions.saved++) {
+        put_round(&scene, deletions.saved);
+        save(&scene, writer);
+    }
+    before_reader = delete_oldest;
+    before_reader_ctx = &deletions;
+    deletions.left = 2;
+    assert_int_equal(firn_mount_tree_create(workspace, &tree, &scene.err), FIRN_OK);
+    assert_int_equal(deletions.left, 0);
+    struct kernel kernel = {.tree = tree, .content = firn_mount_content_create(tree)};
+    assert_non_null(kernel.content);
+    walk_all(&kernel);
+    assert_int_equal(kernel.stale, 0);
+    assert_int_equal(kernel.files, 4 * (FILES + 1));
+    firn_mount_content_destroy(kernel.content);
+    firn_mount_tree_destroy(tree);
+    deletions.left = 1000; /* it never stops */
+    assert_int_equal(firn_mount_tree_create(workspace, &tree, &scene.err), FIRN_BUSY);
+    assert_null(tree);
+    assert_true(deletions.left > 900);
+    before_reader = NULL;
+    firn_workspace_close(workspace);
+    firn_workspace_close(writer);
+    close_scene(&scene);
+}
+
 /* ---- memory ---- */
 
 static void
@@ -432,6 +514,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(equal_local_times_get_names_of_their_own),
         cmocka_unit_test(threads_read_beside_saves_and_collections),
+        cmocka_unit_test(everything_listed_can_be_read_after_deletions),
         cmocka_unit_test(memory_that_runs_out_is_an_error_and_no_leak),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

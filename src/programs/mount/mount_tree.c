@@ -15,6 +15,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -23,7 +24,7 @@
 #include "command/command.h"
 #include "mount/mount_internal.h"
 
-enum { REFRESH_NS = 1000000000, LISTS = 4 };
+enum { REFRESH_NS = 1000000000, LISTS = 4, ATTEMPTS = 20 };
 
 /* An open store. */
 struct reader {
@@ -426,14 +427,46 @@ release_reader(struct reader *reader)
     }
 }
 
+/* Opens a reader that has everything in a list. The list is read again after the opening: only if it is still the
+ * same, nothing was deleted meanwhile. FIRN_BUSY: it changed each time. */
 static int
-open_reader(struct firn_mount_tree *tree, firn_error *err)
+open_reader(const struct firn_mount_tree *tree, struct firn_mount_list *list,
+            firn_workspace_reader **out, firn_error *err)
+{
+    for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
+        struct firn_mount_list after;
+        int code = firn_workspace_reader_open(tree->workspace, out, err);
+        if (code != FIRN_OK) {
+            return code;
+        }
+        code = firn_mount_list_read(tree->workspace, &after, err);
+        bool is_same = code == FIRN_OK && firn_mount_list_equal(list, &after);
+        if (code == FIRN_OK) {
+            firn_mount_list_deinit(list);
+            *list = after;
+        }
+        if (is_same) {
+            return FIRN_OK;
+        }
+        firn_workspace_reader_close(*out);
+        *out = NULL;
+        if (code != FIRN_OK) {
+            return code;
+        }
+    }
+    (void)snprintf(err->text, sizeof err->text, "checkpoints come and go too fast; try again");
+    return FIRN_BUSY;
+}
+
+/* Gives the tree a new list and a reader for it. */
+static int
+replace_reader(struct firn_mount_tree *tree, struct firn_mount_list *list, firn_error *err)
 {
     struct reader *reader = calloc(1, sizeof *reader);
     if (reader == NULL) {
         return FIRN_NO_MEMORY;
     }
-    int code = firn_workspace_reader_open(tree->workspace, &reader->reader, err);
+    int code = open_reader(tree, list, &reader->reader, err);
     if (code != FIRN_OK) {
         free(reader);
         return code;
@@ -462,7 +495,7 @@ refresh(struct firn_mount_tree *tree, firn_error *err)
     struct firn_mount_list list;
     int code = firn_mount_list_read(tree->workspace, &list, err);
     if (code == FIRN_OK && (tree->reader == NULL || !firn_mount_list_equal(&list, &tree->list))) {
-        code = open_reader(tree, err);
+        code = replace_reader(tree, &list, err);
         if (code == FIRN_OK) {
             struct firn_mount_list old = tree->list;
             tree->list = list;
