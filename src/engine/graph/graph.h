@@ -123,12 +123,16 @@ FIRN_MUST_CHECK int firn_graph_search_scratch_create(struct firn_graph_scratch *
 /* NULL is allowed. */
 void firn_graph_search_scratch_destroy(struct firn_graph_scratch *scratch);
 
+struct firn_graph_memo; /* see below */
 struct firn_graph_search_options {
     size_t wanted; /* candidates, at most */
     size_t ef;     /* how many of the nearest nodes a walk keeps, at least `wanted` */
     /* A bit for each row of the run: those that may be found. NULL: all. */
     const uint64_t *allowed;
     uint64_t allowed_count; /* bits that are set; only with `allowed` */
+    /* What `allowed` is the bits of, if it is a memo's: the search may keep the codes of its rows side by side for the
+     * next one. NULL: it is none. */
+    const struct firn_graph_memo *memo;
 };
 /* A candidate. */
 struct firn_graph_candidate {

@@ -109,16 +109,53 @@ firn_graph_code_set_scale(struct firn_graph *graph, const struct firn_graph_surv
 
 /* Numbers of a transformed query beyond this count as this, so that no sum of their squares leaves single precision. Rows
  * have none: their numbers are at most 1. A query so far away has the same distance from all rows in double precision. */
-#define FAR 1e15
+#define FAR 1e15F
+
+/* Numbers side by side: the compiler makes registers of them. */
+typedef float float32x4 __attribute__((vector_size(16)));
+typedef int32_t int32x4 __attribute__((vector_size(16)));
+typedef double float64x4 __attribute__((vector_size(32)));
+
+static inline float32x4
+load4(const void *numbers)
+{
+    float32x4 value;
+    memcpy(&value, numbers, sizeof value);
+    return value;
+}
+
+/* Of each number of a where the mask is set, else of b. */
+static inline float32x4
+choose(int32x4 mask, float32x4 a, float32x4 b)
+{
+    return (float32x4)((mask & (int32x4)a) | (~mask & (int32x4)b));
+}
+
+static inline void
+transform4(const uint8_t *vector, double factor, const float *mean, float *out)
+{
+    const float64x4 exact = __builtin_convertvector(load4(vector), float64x4) * factor;
+    const float32x4 far = {FAR, FAR, FAR, FAR};
+    float32x4 value = __builtin_convertvector(exact, float32x4);
+    value = choose(value > far, far, choose(value < -far, -far, value)) - load4(mean);
+    memcpy(out, &value, sizeof value);
+}
 
 /* out = factor * vector - mean. */
 static void
 transform(const struct firn_graph *graph, const uint8_t *vector, double factor, float *out)
 {
-    for (uint32_t i = 0; i < graph->numbers; i++) {
-        double value = (double)number_at(vector, i) * factor;
-        value = value > FAR ? FAR : value < -FAR ? -FAR : value;
-        out[i] = (float)value - graph->mean[i];
+    uint32_t i = 0;
+    for (; graph->numbers - i >= 4; i += 4) {
+        transform4(vector + (size_t)4 * i, factor, graph->mean + i, out + i);
+    }
+    if (i < graph->numbers) {
+        const size_t left = (graph->numbers - i) * sizeof *out;
+        float last[3][4] = {{0}, {0}, {0}};
+        memcpy(last[0], vector + (size_t)4 * i, left);
+        memcpy(last[1], graph->mean + i, left);
+        transform4((const uint8_t *)last[0], factor, last[1], last[2]);
+        memcpy(out + i, last[2], left);
     }
 }
 
@@ -128,29 +165,67 @@ struct quantised {
     int32_t sum;
 };
 
+/* Writes offset + c for each of four numbers. */
+static inline void
+quantise4(float32x4 numbers, float inverse, uint8_t offset, int32x4 *sum, int32x4 *squares,
+          uint8_t *out)
+{
+    typedef uint8_t uint8x4 __attribute__((vector_size(4)));
+    const float32x4 half = {0.5F, 0.5F, 0.5F, 0.5F};
+    const float32x4 value = numbers * inverse;
+    const int32x4 code = __builtin_convertvector(value + choose(value < 0, -half, half), int32x4);
+    DCHECK(code[0] >= -127 && code[0] <= 127 && code[1] >= -127 && code[1] <= 127);
+    DCHECK(code[2] >= -127 && code[2] <= 127 && code[3] >= -127 && code[3] <= 127);
+    *sum += code;
+    *squares += code * code;
+    const uint8x4 bytes = __builtin_convertvector(code + offset, uint8x4);
+    memcpy(out, &bytes, sizeof bytes);
+}
+
+static float
+largest_number(const float *numbers, size_t count)
+{
+    float32x4 most = {0};
+    float largest = 0;
+    size_t i = 0;
+    for (; count - i >= 4; i += 4) {
+        const float32x4 value = load4(numbers + i);
+        const float32x4 size = choose(value < 0, -value, value);
+        most = choose(size > most, size, most);
+    }
+    for (; i < count; i++) {
+        const float size = numbers[i] < 0 ? -numbers[i] : numbers[i];
+        largest = size > largest ? size : largest;
+    }
+    for (size_t k = 0; k < 4; k++) {
+        largest = most[k] > largest ? most[k] : largest;
+    }
+    return largest;
+}
+
 /* Writes offset + c for each number. */
 static struct quantised
 quantise(const float *numbers, size_t count, uint8_t offset, uint8_t *out)
 {
-    float largest = 0;
-    for (size_t i = 0; i < count; i++) {
-        float value = numbers[i] < 0 ? -numbers[i] : numbers[i];
-        largest = value > largest ? value : largest;
+    const float scale = largest_number(numbers, count) / 127;
+    const float inverse = scale > 1e-30F ? 1 / scale : 0;
+    int32x4 sums = {0};
+    int32x4 squares = {0}; /* at most 127^2 times a quarter of the dimensions each */
+    size_t i = 0;
+    DCHECK(count > 0 && count <= FIRN_VECTOR_DIMENSIONS_MAX);
+    for (; count - i >= 4; i += 4) {
+        quantise4(load4(numbers + i), inverse, offset, &sums, &squares, out + i);
     }
-    DCHECK(count > 0 && largest >= 0);
-    float scale = largest / 127;
-    float inverse = scale > 1e-30F ? 1 / scale : 0;
-    int64_t squares = 0;
-    int32_t sum = 0;
-    for (size_t i = 0; i < count; i++) {
-        float value = numbers[i] * inverse;
-        int32_t code = (int32_t)(value < 0 ? value - 0.5F : value + 0.5F);
-        code = code > 127 ? 127 : code < -127 ? -127 : code;
-        squares += (int64_t)code * code;
-        sum += code;
-        out[i] = (uint8_t)(offset + code);
+    if (i < count) {
+        float last[4] = {0};
+        uint8_t codes[4];
+        memcpy(last, numbers + i, (count - i) * sizeof *last);
+        quantise4(load4(last), inverse, offset, &sums, &squares, codes);
+        memcpy(out + i, codes, count - i);
     }
-    return (struct quantised){scale, scale * scale * (float)squares, sum};
+    const int64_t square = (int64_t)squares[0] + squares[1] + squares[2] + squares[3];
+    return (struct quantised){scale, scale * scale * (float)square,
+                              sums[0] + sums[1] + sums[2] + sums[3]};
 }
 
 FIRN_GRAPH_SMALL void
@@ -270,10 +345,6 @@ firn_graph_code_query_of(const struct firn_graph *graph, const uint8_t *record,
 }
 
 /* ---- measuring ---- */
-
-/* Four numbers of four records: the compiler makes registers of them. */
-typedef float float32x4 __attribute__((vector_size(16)));
-typedef int32_t int32x4 __attribute__((vector_size(16)));
 
 void
 firn_graph_code_measure_four(const struct firn_graph *graph, const struct firn_graph_query *query,

@@ -297,7 +297,8 @@ next_allowed(const struct firn_graph *graph, const uint64_t *allowed, uint32_t n
     return node < graph->count ? node : graph->count;
 }
 
-/* Compares the codes of a block. (Of its own: its caller calls what is cold, so gcc would optimize this for size as well.) */
+/* Compares the codes of a block, except up to three that wait for those of the next. (Of its own: its caller calls what is cold, so
+ * gcc would optimize this for size as well.) */
 static __attribute__((noinline, hot)) bool
 compare_block(struct exact *exact, uint32_t block, const uint8_t *place, uint32_t end)
 {
@@ -308,26 +309,23 @@ compare_block(struct exact *exact, uint32_t block, const uint8_t *place, uint32_
         block + AHEAD < codes->blocks
             ? atomic_load_explicit(&codes->place[block + AHEAD], memory_order_acquire)
             : NULL;
-    uint32_t node = block * codes->per_block;
+    size_t pending = exact->pending;
     bool is_fine = true;
-    DCHECK(exact->pending == 0);
-    for (; end - node >= 4 && is_fine; node += 4) {
-        for (size_t i = 0; later != NULL && i < 4 * stride; i += 64) {
+    for (uint32_t node = block * codes->per_block; node < end && is_fine; node++) {
+        for (size_t i = 0; later != NULL && i < stride; i += 64) {
             __builtin_prefetch(later + i, 0, 2);
         }
-        for (uint32_t i = 0; i < 4; i++) {
-            exact->nodes[i] = node + i;
-            exact->records[i] = place + i * stride;
-        }
-        later = later != NULL ? later + 4 * stride : NULL;
-        place += 4 * stride;
-        is_fine = measure(exact, 4);
-    }
-    for (; node < end && is_fine; node++) {
-        is_fine = add(exact, node, place);
+        exact->nodes[pending] = node;
+        exact->records[pending++] = place;
+        later = later != NULL ? later + stride : NULL;
         place += stride;
+        if (pending == 4) {
+            pending = 0;
+            is_fine = measure(exact, 4);
+        }
     }
-    return is_fine && flush(exact);
+    exact->pending = pending;
+    return is_fine;
 }
 
 /* Compares all codes that are allowed. *out_is_over: (I2). */

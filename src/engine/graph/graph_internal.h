@@ -174,6 +174,8 @@ firn_graph_step(const struct firn_graph *graph, uint64_t left)
     return step < left ? step : (size_t)left;
 }
 
+struct firn_graph_gathered;
+
 /* ==== codes (graph_code.c) ==== */
 
 /* How many bytes of records of that stride kernels read: a multiple of 64 is fastest, and the bytes after the numbers
@@ -218,6 +220,9 @@ void firn_graph_code_measure_four(const struct firn_graph *graph,
 
 /* ==== walking (graph_walk.c) ==== */
 
+/* Makes room for pools of up to `limit` nodes, without a walk. */
+FIRN_MUST_CHECK int firn_graph_walk_prepare_pool(struct firn_graph_scratch *scratch, size_t limit,
+                                                 firn_error *err);
 /* Which nodes a walk is for. */
 struct firn_graph_filter {
     const uint64_t *allowed; /* by row; NULL: all */
@@ -253,6 +258,10 @@ FIRN_MUST_CHECK int firn_graph_walk_measure_all(const struct firn_graph *graph,
                                                 struct firn_graph_scratch *scratch,
                                                 const uint32_t *nodes, size_t count,
                                                 firn_error *err);
+/* The same for the nodes of a memo whose codes were gathered. */
+void firn_graph_walk_measure_gathered(const struct firn_graph *graph,
+                                      struct firn_graph_scratch *scratch,
+                                      const struct firn_graph_gathered *gathered);
 /* Whether a node is seen for the first time, which it no longer is. */
 bool firn_graph_walk_visit(struct firn_graph_scratch *scratch, uint32_t node);
 /* The highest level of a node. */
@@ -314,8 +323,24 @@ void firn_graph_merge_forget(struct firn_graph_merge *merge);
 struct firn_graph_memos *firn_graph_memo_create(void);
 /* No thread may be inside. NULL is fine. */
 void firn_graph_memo_destroy(struct firn_graph_memos *memos);
-/* The most memory that those of a run of so many rows take. */
-uint64_t firn_graph_memo_bytes(uint64_t rows);
+/* The most memory that those of a run of so many rows take, whose codes have that stride. */
+uint64_t firn_graph_memo_bytes(uint64_t rows, size_t stride);
+
+/* The codes of the nodes of a memo, side by side: so they come from memory several times as fast. */
+struct firn_graph_gathered {
+    size_t count;
+    size_t room;
+    uint32_t *nodes;
+    uint8_t *codes; /* of the graph's stride each, from a cache line on */
+};
+/* NULL: they were not gathered. Valid until the memo's user leaves. */
+const struct firn_graph_gathered *firn_graph_memo_gathered(const struct firn_graph_memo *memo);
+/* One to be filled by the caller, who must end it; NULL: there are too many nodes, or no memory. */
+struct firn_graph_gathered *firn_graph_memo_gather(const struct firn_graph *graph,
+                                                   const struct firn_graph_memo *memo);
+/* Gives it to the memo if all nodes are there, and it has none yet; else frees it. */
+void firn_graph_memo_gather_end(const struct firn_graph *graph, const struct firn_graph_memo *memo,
+                                struct firn_graph_gathered *gathered, bool is_whole);
 
 /* ==== nodes (graph_nodes.c) ==== */
 

@@ -8,12 +8,18 @@
  *
  * A memo is replaced by the clock algorithm: one that was found since the hand last passed stays.
  *
+ * Codes of few rows lie far from each other in the graph, and comparing all of them waits for memory most of the time. So
+ * the second search that compares those of a memo copies them side by side (firn_graph_memo_gather), for those after it.
+ * All memos of a graph together have copies of at most a sixteenth of its codes.
+ *
  * (I1) A memo never changes after its slot leads to it, except for is_found. (Not checked: it is published as const.)
  *
  * Threads: slots are read without locks. A memo that was replaced is released when all threads that may look at it have
  * left (base/epoch.h).
  *
- * Memory: at most as many bytes as the run has rows, which firn_graph_read_bytes counts. A graph whose blocks are not kept
+ * (I2) gathered_nodes is at least the room of all that was gathered and is not freed. (Not checked: threads change both.)
+ *
+ * Memory: at most as many bytes as the run has rows, and the copies, which firn_graph_read_bytes counts. A graph whose blocks are not kept
  * keeps no memos either.
  */
 #include "graph/graph_internal.h"
@@ -21,12 +27,15 @@
 #include "base/epoch.h"
 #include "base/mem.h"
 
-enum { SLOTS = 8, KEY_MAX = 2048 };
+enum { SLOTS = 8, KEY_MAX = 2048, GATHERED_PART = 16, CACHE_LINE = 64 };
 
 struct memo {
     struct firn_graph_memo base; /* first */
     struct firn_epoch_node node;
     atomic_bool is_found; /* relaxed: it only says what is worth keeping */
+    struct firn_graph_memos *memos;
+    _Atomic(struct firn_graph_gathered *)
+        gathered; /* release, acquire: what it leads to is whole. NULL: nothing */
     size_t key_size;
     uint64_t data[]; /* the bits, then the key */
 };
@@ -35,12 +44,16 @@ struct firn_graph_memos {
     struct firn_epoch epoch;
     _Atomic(struct memo *) slots[SLOTS];
     atomic_uint hand;
+    _Atomic uint64_t gathered_nodes;
 };
 
 uint64_t
-firn_graph_memo_bytes(uint64_t rows)
+firn_graph_memo_bytes(uint64_t rows, size_t stride)
 {
-    return sizeof(struct firn_graph_memos) + SLOTS * (rows / 8 + 8 + sizeof(struct memo) + KEY_MAX);
+    return sizeof(struct firn_graph_memos) +
+           SLOTS * (rows / 8 + 8 + sizeof(struct memo) + KEY_MAX + CACHE_LINE +
+                    sizeof(struct firn_graph_gathered)) +
+           rows / GATHERED_PART * (stride + sizeof(uint32_t));
 }
 
 struct firn_graph_memos *
@@ -53,12 +66,31 @@ firn_graph_memo_create(void)
     return memos;
 }
 
+static void
+free_gathered(struct firn_graph_memos *memos, struct firn_graph_gathered *gathered)
+{
+    if (gathered != NULL) {
+        (void)atomic_fetch_sub_explicit(&memos->gathered_nodes, gathered->room,
+                                        memory_order_relaxed);
+        firn_free(gathered);
+    }
+}
+
+static void
+free_memo(struct memo *memo)
+{
+    if (memo != NULL) {
+        free_gathered(memo->memos, atomic_load(&memo->gathered));
+        firn_free(memo);
+    }
+}
+
 void
 firn_graph_memo_destroy(struct firn_graph_memos *memos)
 {
     if (memos != NULL) {
         for (size_t i = 0; i < SLOTS; i++) {
-            firn_free(atomic_load(&memos->slots[i]));
+            free_memo(atomic_load(&memos->slots[i]));
         }
         firn_epoch_deinit(&memos->epoch);
         firn_free(memos);
@@ -68,7 +100,7 @@ firn_graph_memo_destroy(struct firn_graph_memos *memos)
 static void
 release(struct firn_epoch_node *node)
 {
-    firn_free((char *)node - offsetof(struct memo, node));
+    free_memo((struct memo *)(void *)((char *)node - offsetof(struct memo, node)));
 }
 
 size_t
@@ -121,6 +153,8 @@ firn_graph_memo_keep(const struct firn_graph *graph, firn_slice key, const uint6
     }
     memo->base = (struct firn_graph_memo){.bits = memo->data, .count = count};
     atomic_init(&memo->is_found, false);
+    atomic_init(&memo->gathered, NULL);
+    memo->memos = memos;
     memo->key_size = key.size;
     memcpy(memo->data, bits, words * sizeof *bits);
     memcpy(memo->data + words, key.data, key.size);
@@ -140,4 +174,55 @@ firn_graph_memo_keep(const struct firn_graph *graph, firn_slice key, const uint6
     }
     firn_epoch_leave(&memos->epoch, slot);
     firn_epoch_reclaim(&memos->epoch);
+}
+
+/* ---- codes side by side ---- */
+
+static struct memo *
+memo_of(const struct firn_graph_memo *base)
+{
+    return (struct memo *)(uintptr_t)base;
+}
+
+const struct firn_graph_gathered *
+firn_graph_memo_gathered(const struct firn_graph_memo *memo)
+{
+    return atomic_load_explicit(&memo_of(memo)->gathered, memory_order_acquire);
+}
+
+struct firn_graph_gathered *
+firn_graph_memo_gather(const struct firn_graph *graph, const struct firn_graph_memo *memo)
+{
+    struct firn_graph_memos *memos = memo_of(memo)->memos;
+    const size_t room = (size_t)memo->count;
+    DCHECK(memos == graph->memos && firn_graph_memo_gathered(memo) == NULL);
+    const uint64_t before =
+        atomic_fetch_add_explicit(&memos->gathered_nodes, room, memory_order_relaxed);
+    struct firn_graph_gathered *gathered = NULL;
+    if (before + room <= graph->rows / GATHERED_PART) {
+        gathered = firn_alloc(sizeof *gathered + room * (sizeof(uint32_t) + graph->codes.stride) +
+                              CACHE_LINE);
+    }
+    if (gathered == NULL) {
+        (void)atomic_fetch_sub_explicit(&memos->gathered_nodes, room, memory_order_relaxed);
+        return NULL;
+    }
+    uint8_t *codes = (uint8_t *)((uint32_t *)(void *)(gathered + 1) + room);
+    codes += -(uintptr_t)codes % CACHE_LINE;
+    *gathered = (struct firn_graph_gathered){
+        .room = room, .nodes = (uint32_t *)(void *)(gathered + 1), .codes = codes};
+    return gathered;
+}
+
+void
+firn_graph_memo_gather_end(const struct firn_graph *graph, const struct firn_graph_memo *memo,
+                           struct firn_graph_gathered *gathered, bool is_whole)
+{
+    struct firn_graph_gathered *none = NULL;
+    DCHECK(memo_of(memo)->memos == graph->memos && gathered->count <= gathered->room);
+    if (!is_whole ||
+        !atomic_compare_exchange_strong_explicit(&memo_of(memo)->gathered, &none, gathered,
+                                                 memory_order_acq_rel, memory_order_acquire)) {
+        free_gathered(graph->memos, gathered);
+    }
 }

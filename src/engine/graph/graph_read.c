@@ -550,7 +550,8 @@ firn_graph_read_bytes_of(const struct firn_graph_parameters *parameters, uint64_
     firn_graph_read_array_set(&vectors, 4 * (size_t)parameters->dimensions, count);
     return array_bytes(&codes) + array_bytes(&links) +
            vectors.blocks * sizeof(struct firn_block_guide) + 8 * counted / parameters->m +
-           4 * counted + 4 * (uint64_t)parameters->dimensions + firn_graph_memo_bytes(counted);
+           4 * counted + 4 * (uint64_t)parameters->dimensions +
+           firn_graph_memo_bytes(counted, codes.stride);
 }
 
 uint64_t
@@ -561,7 +562,7 @@ firn_graph_read_bytes(const struct firn_graph *graph)
            graph->vectors.blocks * sizeof *graph->guides + 8 * (uint64_t)graph->upper_count +
            4 * lists * graph->parameters.m + 4 * (uint64_t)graph->numbers +
            8 * (uint64_t)graph->twin_count + (graph->twin_count == 0 ? 0 : graph->rows / 8) +
-           firn_graph_memo_bytes(graph->rows) +
+           firn_graph_memo_bytes(graph->rows, graph->codes.stride) +
            (graph->rows_of == NULL ? 0 : 4 * (uint64_t)graph->count);
 }
 

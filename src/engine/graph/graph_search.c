@@ -93,7 +93,25 @@ struct batch {
     struct firn_graph_scratch *scratch;
     uint32_t nodes[BATCH + 64]; /* those of a word of bits may go beyond a full batch */
     size_t count;
+    struct firn_graph_gathered *gathered; /* gets copies; NULL: nobody wants them */
 };
+
+static void
+gather(struct batch *batch, size_t count)
+{
+    struct firn_graph_gathered *into = batch->gathered;
+    const size_t stride = batch->graph->codes.stride;
+    DCHECK(count <= into->room - into->count);
+    for (size_t i = 0; i < count; i++) {
+        const uint8_t *record = firn_graph_array_at(&batch->graph->codes, batch->nodes[i]);
+        if (record == NULL) { /* it was evicted */
+            batch->gathered = NULL;
+            return;
+        }
+        memcpy(into->codes + into->count * stride, record, stride);
+        into->nodes[into->count++] = batch->nodes[i];
+    }
+}
 
 static int
 flush(struct batch *batch, firn_error *err)
@@ -101,7 +119,11 @@ flush(struct batch *batch, firn_error *err)
     const size_t count = batch->count;
     DCHECK(count <= sizeof batch->nodes / sizeof batch->nodes[0]);
     batch->count = 0;
-    return firn_graph_walk_measure_all(batch->graph, batch->scratch, batch->nodes, count, err);
+    int rc = firn_graph_walk_measure_all(batch->graph, batch->scratch, batch->nodes, count, err);
+    if (rc == FIRN_OK && batch->gathered != NULL) {
+        gather(batch, count);
+    }
+    return rc;
 }
 
 static inline int
@@ -188,8 +210,19 @@ measure_allowed(const struct firn_graph *graph, const struct firn_graph_search_o
                 struct firn_graph_scratch *scratch, firn_error *err)
 {
     struct batch batch = {.graph = graph, .scratch = scratch, .count = 0};
+    struct firn_graph_gathered *gathered = NULL;
     int rc = FIRN_OK;
     firn_graph_walk_begin(scratch, options->wanted);
+    if (options->memo != NULL) {
+        DCHECK(options->allowed == options->memo->bits);
+        const struct firn_graph_gathered *copies = firn_graph_memo_gathered(options->memo);
+        if (copies != NULL) {
+            firn_graph_walk_measure_gathered(graph, scratch, copies);
+            return FIRN_OK;
+        }
+        gathered = firn_graph_memo_gather(graph, options->memo);
+        batch.gathered = gathered;
+    }
     if (options->allowed != NULL) {
         FIRN_TRY(add_rows(&batch, options->allowed, err));
         FIRN_TRY(add_twins(&batch, options->allowed, err));
@@ -199,6 +232,10 @@ measure_allowed(const struct firn_graph *graph, const struct firn_graph_search_o
     }
     rc = flush(&batch, err);
 out:
+    if (gathered != NULL) {
+        firn_graph_memo_gather_end(graph, options->memo, gathered,
+                                   rc == FIRN_OK && batch.gathered != NULL);
+    }
     return rc;
 }
 
@@ -309,7 +346,7 @@ search_filtered(const struct firn_graph *graph, const struct firn_graph_search_o
         FIRN_TRY(walk_filtered(graph, options, ef, hops, scratch, out_is_exhaustive, err));
     }
     if (*out_is_exhaustive) {
-        FIRN_TRY(firn_graph_walk_prepare(graph, scratch, options->wanted, err));
+        FIRN_TRY(firn_graph_walk_prepare_pool(scratch, options->wanted, err));
         rc = measure_allowed(graph, options, scratch, err);
     }
 out:
@@ -336,7 +373,7 @@ firn_graph_search(const struct firn_graph *graph, const void *query,
         if (options->allowed != NULL) {
             FIRN_TRY(search_filtered(graph, options, ef, scratch, &is_exhaustive, err));
         } else if (ef >= graph->count) {
-            FIRN_TRY(firn_graph_walk_prepare(graph, scratch, options->wanted, err));
+            FIRN_TRY(firn_graph_walk_prepare_pool(scratch, options->wanted, err));
             FIRN_TRY(measure_allowed(graph, options, scratch, err));
             is_exhaustive = true;
         } else {

@@ -86,6 +86,15 @@ grow_visited(const struct firn_graph *graph, struct firn_graph_scratch *scratch)
     return FIRN_OK;
 }
 
+int
+firn_graph_walk_prepare_pool(struct firn_graph_scratch *scratch, size_t limit, firn_error *err)
+{
+    DCHECK(limit > 0);
+    return grow_u64(&scratch->pool.items, &scratch->pool.room, limit) == FIRN_OK
+               ? FIRN_OK
+               : firn_error_no_memory(err, "a search among vectors");
+}
+
 FIRN_GRAPH_SMALL int
 firn_graph_walk_prepare(const struct firn_graph *graph, struct firn_graph_scratch *scratch,
                         size_t limit, firn_error *err)
@@ -266,13 +275,47 @@ locate_four(const struct firn_graph *graph, const uint32_t *nodes, size_t count,
     }
 }
 
+/* Offers the first n of four. None is before the last one, in most fours: one branch, which is foreseen. */
+static inline void
+offer_four(struct firn_graph_pool *pool, const float distances[4], const uint32_t *nodes, size_t n)
+{
+    const float last = pool->count == pool->limit
+                           ? firn_graph_item_distance(pool->items[pool->count - 1])
+                           : __builtin_inff();
+    if (!((distances[0] > last) & (distances[1] > last) & (distances[2] > last) &
+          (distances[3] > last))) {
+        for (size_t k = 0; k < n; k++) {
+            pool_offer(pool, firn_graph_item(distances[k], nodes[k]));
+        }
+    }
+}
+
+void
+firn_graph_walk_measure_gathered(const struct firn_graph *graph, struct firn_graph_scratch *scratch,
+                                 const struct firn_graph_gathered *gathered)
+{
+    const size_t stride = graph->codes.stride;
+    const uint8_t *code = gathered->codes;
+    for (size_t i = 0; i < gathered->count; i += 4) {
+        const size_t n = gathered->count - i < 4 ? gathered->count - i : 4;
+        const uint8_t *four[4];
+        float distances[4];
+        for (size_t k = 0; k < 4; k++) {
+            four[k] = k < n ? code + k * stride : code;
+        }
+        firn_graph_code_measure_four(graph, &scratch->query, four, distances);
+        offer_four(&scratch->pool, distances, gathered->nodes + i, n);
+        code += 4 * stride;
+    }
+    scratch->evaluated += gathered->count;
+}
+
 int
 firn_graph_walk_measure_all(const struct firn_graph *graph, struct firn_graph_scratch *scratch,
                             const uint32_t *nodes, size_t count, firn_error *err)
 {
     enum { LEAD = 4 }; /* fours that are on their way */
     const uint8_t *records[LEAD][4];
-    const struct firn_graph_pool *pool = &scratch->pool;
     const size_t fours = (count + 3) / 4;
     int rc = FIRN_OK;
     for (size_t i = 0; i < fours + LEAD; i++) {
@@ -286,16 +329,7 @@ firn_graph_walk_measure_all(const struct firn_graph *graph, struct firn_graph_sc
             } else {
                 firn_graph_code_measure_four(graph, &scratch->query, four, distances);
                 scratch->evaluated += n;
-                /* None is before the last one, in most fours: one branch, which is foreseen. */
-                const float last = pool->count == pool->limit
-                                       ? firn_graph_item_distance(pool->items[pool->count - 1])
-                                       : __builtin_inff();
-                if (!((distances[0] > last) & (distances[1] > last) & (distances[2] > last) &
-                      (distances[3] > last))) {
-                    for (size_t k = 0; k < n; k++) {
-                        pool_offer(&scratch->pool, firn_graph_item(distances[k], measured[k]));
-                    }
-                }
+                offer_four(&scratch->pool, distances, measured, n);
             }
         }
         if (i < fours) {

@@ -430,6 +430,7 @@ ask_part(const struct firn_search_source_set *set, struct part *part,
     const uint64_t *allowed;
     const uint64_t count = count_allowed(part, &allowed);
     const size_t wanted = count < request->k ? (size_t)count : request->k;
+    const bool is_known = allowed != NULL && part->known != NULL && allowed == part->known->bits;
     struct firn_search_ask ask = {.query = request->query,
                                   .dimensions = request->dimensions,
                                   .wanted = wanted,
@@ -437,7 +438,8 @@ ask_part(const struct firn_search_source_set *set, struct part *part,
                                   .recall = request->recall,
                                   .is_exact = request->is_exact,
                                   .allowed = allowed,
-                                  .allowed_count = count};
+                                  .allowed_count = count,
+                                  .memo = is_known ? part->known : NULL};
     struct firn_search_top own = {.k = request->k};
     struct firn_search_candidate *found = NULL;
     size_t found_count = 0;

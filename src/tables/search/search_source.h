@@ -37,6 +37,7 @@ struct firn_search_ask {
     bool is_exact;           /* none may be missed: a source that cannot promise this names none */
     const uint64_t *allowed; /* a bit for each row of the run; NULL: all may be found */
     uint64_t allowed_count;
+    const struct firn_graph_memo *memo; /* whose bits `allowed` is; NULL: it is none's */
 };
 
 /* The functions of sources. A search calls them from one thread. */

@@ -6,12 +6,14 @@
 #include "unit/graph/graph_fixture.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #include "base/buf.h"
 #include "block/block_cache.h"
 #include "graph/graph_format.h"
+#include "graph/graph_internal.h"
 #include "sim/sim_memory.h"
 #include "support/test_file.h"
 #include "support/test_seal.h"
@@ -215,7 +217,6 @@ search_some(void *arg)
     return NULL;
 }
 
-/* All of them read blocks for the first time. */
 /* What is foretold of a graph's memory is at most a twentieth too little or too much. */
 static void
 test_the_memory_of_an_open_graph_is_known_before(void **state)
@@ -255,42 +256,67 @@ test_the_memory_of_an_open_graph_is_known_before(void **state)
     }
 }
 
+/* A graph in a file of the real machine: the simulated one is of one thread. */
+struct real_file {
+    struct file file;
+    struct firn_run_env env;
+    char path[TEST_TEMP_SIZE];
+};
+
+static void
+open_real_file(struct real_file *real, uint32_t rows, bool has_missing)
+{
+    firn_error err;
+    struct firn_os *os = firn_os_default();
+    struct file *file = &real->file;
+    open_file(file, FIRN_VECTOR_L2, rows, 20, has_missing, 8 << 20);
+    real->env = (struct firn_run_env){.dir = NULL};
+    test_temp_make(real->path, sizeof real->path);
+    assert_int_equal(firn_os_dir_open_path(os, real->path, &real->env.dir, &err), FIRN_OK);
+    assert_int_equal(firn_block_cache_create(os, 8 << 20, &real->env.cache, &err), FIRN_OK);
+    assert_int_equal(graph_fixture_write(&file->fixture, real->env.dir, "good", &file->bytes,
+                                         &file->identity, &err),
+                     FIRN_OK);
+}
+
+static void
+close_real_file(struct real_file *real)
+{
+    firn_error err;
+    firn_block_cache_destroy(real->env.cache);
+    assert_int_equal(firn_os_remove_file(real->env.dir, "good", &err), FIRN_OK);
+    firn_os_dir_close(real->env.dir);
+    assert_int_equal(rmdir(real->path), 0);
+    close_file(&real->file);
+}
+
+static void
+run_threads(void *(*work)(void *ctx), const struct firn_graph *graph)
+{
+    pthread_t threads[4];
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(pthread_create(&threads[i], NULL, work, (void *)(uintptr_t)graph), 0);
+    }
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+    }
+}
+
+/* All of them read blocks for the first time. */
 static void
 test_threads_share_an_open_graph(void **state)
 {
-    struct file file;
+    struct real_file real;
     struct firn_run *run;
     firn_error err;
     (void)state;
-    open_file(&file, FIRN_VECTOR_L2, 1500, 20, false, 8 << 20);
-    /* The simulated world is of one thread. */
-    struct firn_os *os = firn_os_default();
-    struct firn_run_env env = {0};
-    char path[TEST_TEMP_SIZE];
-    test_temp_make(path, sizeof path);
-    assert_int_equal(firn_os_dir_open_path(os, path, &env.dir, &err), FIRN_OK);
-    assert_int_equal(firn_block_cache_create(os, 8 << 20, &env.cache, &err), FIRN_OK);
-    assert_int_equal(
-        graph_fixture_write(&file.fixture, env.dir, "good", &file.bytes, &file.identity, &err),
-        FIRN_OK);
+    open_real_file(&real, 1500, false);
     for (int round = 0; round < 5; round++) {
-        pthread_t threads[4];
-        assert_int_equal(firn_graph_read_kind.open(&env, "good", &run, &err), FIRN_OK);
-        for (size_t i = 0; i < 4; i++) {
-            const struct firn_graph *graph = firn_graph_read_of(run);
-            assert_int_equal(
-                pthread_create(&threads[i], NULL, search_some, (void *)(uintptr_t)graph), 0);
-        }
-        for (size_t i = 0; i < 4; i++) {
-            assert_int_equal(pthread_join(threads[i], NULL), 0);
-        }
+        assert_int_equal(firn_graph_read_kind.open(&real.env, "good", &run, &err), FIRN_OK);
+        run_threads(search_some, firn_graph_read_of(run));
         firn_graph_read_kind.close(run);
     }
-    firn_block_cache_destroy(env.cache);
-    assert_int_equal(firn_os_remove_file(env.dir, "good", &err), FIRN_OK);
-    firn_os_dir_close(env.dir);
-    assert_int_equal(rmdir(path), 0);
-    close_file(&file);
+    close_real_file(&real);
 }
 
 enum { MEMO_ROWS = 2000, MEMO_KEYS = 11 };
@@ -323,12 +349,11 @@ remember(void *arg)
 }
 
 static void
-test_conditions_are_remembered(void **state)
+test_threads_share_what_is_remembered(void **state)
 {
     struct file file;
     struct firn_run *run;
     firn_error err;
-    pthread_t threads[4];
     static const uint64_t none[MEMO_ROWS / 64 + 1];
     static char long_key[5000];
     (void)state;
@@ -336,12 +361,7 @@ test_conditions_are_remembered(void **state)
     struct firn_run_env env = env_of(&file);
     assert_int_equal(firn_graph_read_kind.open(&env, "good", &run, &err), FIRN_OK);
     const struct firn_graph *graph = firn_graph_read_of(run);
-    for (size_t i = 0; i < 4; i++) {
-        assert_int_equal(pthread_create(&threads[i], NULL, remember, (void *)(uintptr_t)graph), 0);
-    }
-    for (size_t i = 0; i < 4; i++) {
-        assert_int_equal(pthread_join(threads[i], NULL), 0);
-    }
+    run_threads(remember, graph);
     /* What is too long is not kept. */
     const firn_slice key = firn_bytes(long_key, sizeof long_key);
     const size_t place = firn_graph_memo_enter(graph);
@@ -358,6 +378,116 @@ test_conditions_are_remembered(void **state)
     firn_graph_memo_leave(graph, firn_graph_memo_enter(graph));
     firn_graph_memo_keep(graph, firn_str("key"), none, 0);
     assert_null(firn_graph_memo_find(graph, firn_str("key")));
+    firn_graph_read_kind.close(run);
+    close_file(&file);
+}
+
+static atomic_size_t copied_searches;
+
+/* A thread's searches among remembered rows: some have few enough for copies of their codes. */
+static void *
+search_remembered(void *arg)
+{
+    const struct firn_graph *graph = arg;
+    struct firn_graph_scratch *scratch;
+    struct test_random random = {11};
+    size_t copied = 0;
+    assert_int_equal(firn_graph_search_scratch_create(&scratch, NULL), FIRN_OK);
+    for (size_t i = 0; i < 600; i++) {
+        uint64_t bits[MEMO_ROWS / 64 + 1] = {0};
+        uint64_t count = 0;
+        char key[24];
+        float query[20];
+        struct firn_graph_candidate found[2][10];
+        struct firn_graph_search_counts how[2];
+        size_t counts[2];
+        const bool is_usual = test_random_below(&random, 2) == 0;
+        const uint64_t part = 40 + test_random_below(&random, 2) - (is_usual ? 0 : 5 * (i % 7));
+        for (size_t k = 0; k < 20; k++) {
+            query[k] = graph_fixture_number(&random);
+        }
+        for (uint64_t row = 0; row < MEMO_ROWS; row += part, count++) {
+            bits[row / 64] |= UINT64_C(1) << row % 64;
+        }
+        (void)snprintf(key, sizeof key, "%u", (unsigned)part);
+        const size_t place = firn_graph_memo_enter(graph);
+        const struct firn_graph_memo *memo = firn_graph_memo_find(graph, firn_str(key));
+        if (memo == NULL) {
+            firn_graph_memo_keep(graph, firn_str(key), bits, count);
+        }
+        for (size_t way = 0; way < 2; way++) {
+            const struct firn_graph_search_options options = {
+                .wanted = 10,
+                .ef = 10,
+                .allowed = way == 1 && memo != NULL ? memo->bits : bits,
+                .allowed_count = count,
+                .memo = way == 1 ? memo : NULL};
+            assert_int_equal(firn_graph_search(graph, query, &options, scratch, found[way],
+                                               &counts[way], &how[way], NULL),
+                             FIRN_OK);
+        }
+        copied += memo != NULL && firn_graph_memo_gathered(memo) != NULL;
+        assert_true(how[1].is_exhaustive && how[0].evaluated == how[1].evaluated);
+        assert_int_equal(counts[0], counts[1]);
+        for (size_t k = 0; k < counts[0]; k++) {
+            assert_int_equal(found[0][k].row, found[1][k].row);
+            assert_true(found[0][k].distance == found[1][k].distance);
+        }
+        firn_graph_memo_leave(graph, place);
+    }
+    (void)atomic_fetch_add(&copied_searches, copied);
+    firn_graph_search_scratch_destroy(scratch);
+    return NULL;
+}
+
+static void
+test_threads_share_copies_of_codes(void **state)
+{
+    struct real_file real;
+    struct firn_run *run;
+    firn_error err;
+    (void)state;
+    for (int way = 0; way < 2; way++) {
+        open_real_file(&real, MEMO_ROWS, way == 1);
+        assert_int_equal(firn_graph_read_kind.open(&real.env, "good", &run, &err), FIRN_OK);
+        atomic_store(&copied_searches, 0);
+        run_threads(search_remembered, firn_graph_read_of(run));
+        assert_true(atomic_load(&copied_searches) > 20);
+        firn_graph_read_kind.close(run);
+        close_real_file(&real);
+    }
+}
+
+/* All memos together have copies of at most a sixteenth of the rows. */
+static void
+test_copies_have_a_limit(void **state)
+{
+    struct file file;
+    struct firn_run *run;
+    firn_error err;
+    const struct firn_graph_memo *memos[3];
+    struct firn_graph_gathered *copies[3];
+    static const uint64_t bits[MEMO_ROWS / 64 + 1];
+    (void)state;
+    open_file(&file, FIRN_VECTOR_L2, MEMO_ROWS, 20, false, 8 << 20);
+    struct firn_run_env env = env_of(&file);
+    assert_int_equal(firn_graph_read_kind.open(&env, "good", &run, &err), FIRN_OK);
+    const struct firn_graph *graph = firn_graph_read_of(run);
+    const size_t place = firn_graph_memo_enter(graph);
+    for (size_t i = 0; i < 3; i++) {
+        const char *const keys[] = {"a", "b", "c"};
+        firn_graph_memo_keep(graph, firn_str(keys[i]), bits, MEMO_ROWS / 32);
+        memos[i] = firn_graph_memo_find(graph, firn_str(keys[i]));
+        copies[i] = firn_graph_memo_gather(graph, memos[i]);
+        assert_true((copies[i] != NULL) == (i < 2));
+    }
+    firn_graph_memo_gather_end(graph, memos[0], copies[0], false); /* gives its share back */
+    copies[2] = firn_graph_memo_gather(graph, memos[2]);
+    assert_non_null(copies[2]);
+    firn_graph_memo_gather_end(graph, memos[1], copies[1], true);
+    firn_graph_memo_gather_end(graph, memos[2], copies[2], true);
+    assert_ptr_equal(firn_graph_memo_gathered(memos[1]), copies[1]);
+    firn_graph_memo_leave(graph, place);
     firn_graph_read_kind.close(run);
     close_file(&file);
 }
@@ -592,7 +722,9 @@ main(void)
         cmocka_unit_test(test_the_budget_is_given_back),
         cmocka_unit_test(test_the_memory_of_an_open_graph_is_known_before),
         cmocka_unit_test(test_threads_share_an_open_graph),
-        cmocka_unit_test(test_conditions_are_remembered),
+        cmocka_unit_test(test_threads_share_what_is_remembered),
+        cmocka_unit_test(test_threads_share_copies_of_codes),
+        cmocka_unit_test(test_copies_have_a_limit),
         cmocka_unit_test(test_every_flipped_bit_is_seen),
         cmocka_unit_test(test_lies_are_survived),
         cmocka_unit_test(test_headers_that_make_no_sense_are_refused),
