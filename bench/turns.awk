@@ -31,10 +31,22 @@ END {
     print "| seconds | times | median | 90 % within | longest | CPU, median | added, median (most) |\n|---|---|---|---|---|---|---|"
     row("save, one to five files edited", "save")
     row("restore, four saves back", "restore")
-    row("undo", "undo")
+    row("undo of that", "undo")
+    row("save, nothing changed", "none")
+    row("undo of a turn that edited five files", "undo_five")
+    row("redo of it", "redo_five")
     row("status", "status")
     row("diff --stat, over five saves", "diff")
     row("the first save of all", "cold")
     row("gc, at the end", "gc")
     row("restore of the first checkpoint, at the end", "back")
+    row("restore into an empty directory", "restore_to")
+    row("reading the same through a mount", "mount")
+    printf "\nThe rest is in a tree of 2,000 files with %d checkpoints.\n\n", median("checkpoints" SUBSEP "firn" SUBSEP "value")
+    print "| seconds | times | median | 90 % within | longest | CPU, median | added, median (most) |\n|---|---|---|---|---|---|---|"
+    row("log -n 40", "log")
+    row("log of a file in a directory of 1,000, -n 40", "log_file")
+    row("list --limit 40", "list")
+    row("log, until its first screen", "screen_log")
+    row("browse, until its first screen", "screen_browse")
 }
