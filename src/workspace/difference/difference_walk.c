@@ -4,7 +4,8 @@
  *
  * Two iterators walk the entries of a directory on both sides in step. A name on one side only was
  * added or removed; a name on both is compared. The walk enters a directory only if the hashes of
- * the objects differ, or if every entry is wanted. Nothing is collected: memory is two iterators
+ * the objects differ, or if every entry is wanted. Of a large directory, which has several objects, it reads only those that
+ * differ. Nothing is collected: memory is two iterators
  * for each level.
  *
  * The walk keeps its own stack on the heap, because the depth depends on the data; it is bounded by
@@ -86,6 +87,28 @@ advance(struct side *side, firn_error *err)
     return firn_tree_iterator_next(side->iterator, &side->entry, &is_end, err);
 }
 
+/* Whether what is the same on both sides is of no interest. */
+static bool
+may_pass(const struct firn_difference_walk_options *options)
+{
+    return !options->with_same && options->is_to_replace == NULL && !options->without_reserved;
+}
+
+/* Advances both sides; what is the same on both need not be read. */
+static int
+advance_both(const struct diff *diff, struct level *level, firn_error *err)
+{
+    int rc = FIRN_OK;
+    if (level->before.iterator != NULL && level->after.iterator != NULL &&
+        may_pass(diff->options)) {
+        FIRN_TRY(firn_tree_iterator_pass_equal(level->before.iterator, level->after.iterator, err));
+    }
+    FIRN_TRY(advance(&level->before, err));
+    rc = advance(&level->after, err);
+out:
+    return rc;
+}
+
 static bool
 is_dir(const struct firn_tree_entry *entry)
 {
@@ -99,8 +122,7 @@ open_side(struct side *side, const struct firn_tree_source *source,
     if (!is_dir(directory)) {
         return FIRN_OK;
     }
-    int rc = firn_tree_iterator_create(source, &directory->hash, &side->iterator, err);
-    return rc == FIRN_OK ? advance(side, err) : rc;
+    return firn_tree_iterator_create(source, &directory->hash, &side->iterator, err);
 }
 
 static void
@@ -130,6 +152,7 @@ enter(struct diff *diff, const struct firn_tree_entry *before, const struct firn
     if (rc == FIRN_OK) {
         rc = open_side(&level.after, diff->after_source, after, err);
     }
+    rc = rc == FIRN_OK ? advance_both(diff, &level, err) : rc;
     if (rc != FIRN_OK) {
         if (diff->path.size > 0) {
             (void)firn_error_prefix(err, "%.*s",
@@ -273,12 +296,9 @@ step(struct diff *diff, firn_error *err)
     level = &diff->levels[at];
     DCHECK((order > 0 || level->before.entry == before) &&
            (order < 0 || level->after.entry == after)); /* (I2) */
-    if (order <= 0) {
-        FIRN_TRY(advance(&level->before, err));
-    }
-    if (order >= 0) {
-        FIRN_TRY(advance(&level->after, err));
-    }
+    rc = order == 0  ? advance_both(diff, level, err)
+         : order < 0 ? advance(&level->before, err)
+                     : advance(&level->after, err);
 out:
     return rc;
 }

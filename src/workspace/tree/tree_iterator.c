@@ -4,7 +4,7 @@
  *
  * The iterator holds one object for each level: the path from the directory's own object down to
  * the part it reads. Each object says its level, which must be exactly one less than its parent's,
- * so no chain of objects can be endless (I1). Names must ascend strictly over the whole directory,
+ * so no chain of objects can be endless (I1). Two iterators pass parts that are the same in both without loading them. Names must ascend strictly over the whole directory,
  * and the last name of a part must be the one that its parent gives (I2): a directory has one
  * reading, and no name twice. (Neither is asserted: both are tests of data, which refuse it.)
  */
@@ -116,28 +116,41 @@ promise_is_kept(const struct firn_tree_iterator *iterator, const struct level *l
                             firn_bytes(iterator->previous, iterator->previous_size));
 }
 
+/* An object of the next lower level, and the name of the last entry below it. */
+struct item {
+    firn_slice name;
+    firn_hash hash;
+};
+
+/* Takes an item off the rest of a level above 0. */
+static bool
+take_item(firn_slice *rest, struct item *out)
+{
+    struct firn_reader reader = firn_reader_of(*rest);
+    bool is_fine = firn_reader_sized(&reader, FIRN_TREE_NAME_SIZE_MAX, &out->name) &&
+                   firn_reader_copy(&reader, out->hash.bytes, sizeof out->hash.bytes) &&
+                   firn_tree_name_is_valid(out->name);
+    *rest = firn_bytes(reader.at, firn_reader_left(&reader));
+    return is_fine;
+}
+
 /* Takes the next item of level n and loads the object it names into level n - 1. */
 static int
 descend(struct firn_tree_iterator *iterator, unsigned n, firn_error *err)
 {
     DCHECK(n > 0 && n <= iterator->top && iterator->levels[n - 1].rest.size == 0);
-    struct level *upper = &iterator->levels[n];
     struct level *lower = &iterator->levels[n - 1];
-    struct firn_reader reader = firn_reader_of(upper->rest);
-    firn_slice name;
-    firn_hash hash;
-    if (!firn_reader_sized(&reader, FIRN_TREE_NAME_SIZE_MAX, &name) ||
-        !firn_reader_copy(&reader, hash.bytes, sizeof hash.bytes) ||
-        !firn_tree_name_is_valid(name)) {
+    struct item item;
+    if (!take_item(&iterator->levels[n].rest, &item)) {
         return corrupt(iterator, err, "its index is malformed");
     }
-    upper->rest = firn_bytes(reader.at, firn_reader_left(&reader));
+    const firn_slice name = item.name;
     DCHECK(name.size <= sizeof lower->last_name);
     memcpy(lower->last_name, name.data, name.size);
     lower->last_name_size = name.size;
     unsigned level;
     int rc;
-    FIRN_TRY(load(iterator, &hash, lower, &level, err));
+    FIRN_TRY(load(iterator, &item.hash, lower, &level, err));
     if (level != n - 1) {
         return corrupt(iterator, err, "a part has the wrong level");
     }
@@ -175,6 +188,83 @@ refill(struct firn_tree_iterator *iterator, bool *out_is_end, firn_error *err)
     }
     DCHECK(iterator->levels[0].rest.size > 0);
     return FIRN_OK;
+}
+
+/* The lowest level that is not at its end; the top one, if all are. */
+static unsigned
+pending_level(const struct firn_tree_iterator *iterator)
+{
+    unsigned n = 0;
+    while (n < iterator->top && iterator->levels[n].rest.size == 0) {
+        n++;
+    }
+    return n;
+}
+
+/* Passes the next item of level n in both iterators, if it is the same in both, and comes after what was read. */
+static bool
+pass_item(struct firn_tree_iterator *a, struct firn_tree_iterator *b, unsigned n)
+{
+    firn_slice rests[2] = {a->levels[n].rest, b->levels[n].rest};
+    struct item items[2];
+    if (!take_item(&rests[0], &items[0]) || !take_item(&rests[1], &items[1]) ||
+        !firn_hash_equal(&items[0].hash, &items[1].hash) ||
+        !firn_slice_equal(items[0].name, items[1].name)) {
+        return false;
+    }
+    for (size_t i = 0; i < 2; i++) {
+        const struct firn_tree_iterator *iterator = i == 0 ? a : b;
+        if (firn_slice_compare(firn_bytes(iterator->previous, iterator->previous_size),
+                               items[i].name) >= 0) {
+            return false;
+        }
+    }
+    for (size_t i = 0; i < 2; i++) {
+        struct firn_tree_iterator *iterator = i == 0 ? a : b;
+        iterator->levels[n].rest = rests[i];
+        memcpy(iterator->previous, items[i].name.data, items[i].name.size);
+        iterator->previous_size = items[i].name.size;
+    }
+    return true;
+}
+
+/* Whether what was read below level n ended with the names that were promised. (next says it, if not.) */
+static bool
+promises_are_kept(const struct firn_tree_iterator *iterator, unsigned n)
+{
+    bool are_kept = true;
+    for (unsigned i = 0; i < n; i++) {
+        are_kept = are_kept && promise_is_kept(iterator, &iterator->levels[i]);
+    }
+    return are_kept;
+}
+
+int
+firn_tree_iterator_pass_equal(struct firn_tree_iterator *a, struct firn_tree_iterator *b,
+                              firn_error *err)
+{
+    int rc = FIRN_OK;
+    for (;;) {
+        const unsigned n = pending_level(a);
+        if (n == 0 || n != pending_level(b) || a->levels[n].rest.size == 0 ||
+            b->levels[n].rest.size == 0 || !promises_are_kept(a, n) || !promises_are_kept(b, n)) {
+            break;
+        }
+        if (pass_item(a, b, n)) {
+            for (unsigned i = 0; i < n; i++) { /* these promises were of what was read before */
+                a->levels[i].last_name_size = 0;
+                b->levels[i].last_name_size = 0;
+            }
+            continue;
+        }
+        if (n == 1) {
+            break;
+        }
+        FIRN_TRY(descend(a, n, err));
+        FIRN_TRY(descend(b, n, err));
+    }
+out:
+    return rc;
 }
 
 int

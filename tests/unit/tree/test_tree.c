@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -30,6 +31,7 @@ struct objects {
     struct firn_buf bytes[OBJECTS_MAX];
     size_t count;
     size_t added; /* by the last build */
+    size_t reads;
 };
 
 static int
@@ -59,6 +61,7 @@ static int
 read_object(void *ctx, const firn_hash *hash, struct firn_buf *out, firn_error *err)
 {
     struct objects *objects = ctx;
+    objects->reads++;
     for (size_t i = 0; i < objects->count; i++) {
         if (firn_hash_equal(&objects->hashes[i], hash)) {
             firn_buf_clear(out);
@@ -350,6 +353,140 @@ walk_all(struct objects *objects, const firn_hash *hash, firn_error *err)
     return rc;
 }
 
+/* ---- two directories, of which equal parts are passed ---- */
+
+enum { PAIR_MAX = 30000 };
+
+/* The versions of numbered entries: 0 is not there. */
+struct pair {
+    uint8_t versions[2][PAIR_MAX];
+    size_t count;
+    unsigned name_size;
+};
+
+static void
+build_side(struct objects *objects, const struct pair *pair, size_t side, firn_hash *out)
+{
+    struct firn_buf encoded = {0};
+    for (size_t i = 0; i < pair->count; i++) {
+        char name[256];
+        const int size = (int)pair->name_size;
+        (void)snprintf(name, sizeof name, "%0*zu", size, i);
+        struct firn_tree_entry entry = file_entry(name, pair->versions[side][i]);
+        if (pair->versions[side][i] != 0) {
+            assert_int_equal(firn_tree_encode_entry(&encoded, &entry), FIRN_OK);
+        }
+    }
+    assert_int_equal(firn_tree_build(firn_buf_slice(&encoded), put_object, objects, out, NULL),
+                     FIRN_OK);
+    firn_buf_deinit(&encoded);
+}
+
+/* What a side of a walk stands at. */
+struct place {
+    struct firn_tree_iterator *iterator;
+    const struct firn_tree_entry *entry;
+};
+
+static size_t
+number_of(const struct place *place)
+{
+    char text[256];
+    if (place->entry == NULL) {
+        return SIZE_MAX;
+    }
+    memcpy(text, place->entry->name.data, place->entry->name.size);
+    text[place->entry->name.size] = '\0';
+    return (size_t)strtoull(text, NULL, 10);
+}
+
+static void
+move_on(struct place *places, bool first, bool second)
+{
+    firn_error err;
+    bool is_end;
+    if (first && second) {
+        assert_int_equal(
+            firn_tree_iterator_pass_equal(places[0].iterator, places[1].iterator, &err), FIRN_OK);
+    }
+    for (size_t i = 0; i < 2; i++) {
+        if (i == 0 ? first : second) {
+            assert_int_equal(
+                firn_tree_iterator_next(places[i].iterator, &places[i].entry, &is_end, &err),
+                FIRN_OK);
+        }
+    }
+}
+
+/* Walks both sides: each difference is met, in order. */
+static void
+walk_pair(struct objects *objects, const struct pair *pair, const firn_hash hashes[2])
+{
+    struct firn_tree_source source = {.read = read_object, .ctx = objects};
+    struct place places[2] = {{.entry = NULL}, {.entry = NULL}};
+    size_t expected = 0; /* all below it were met, or are the same */
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(firn_tree_iterator_create(&source, &hashes[i], &places[i].iterator, NULL),
+                         FIRN_OK);
+    }
+    for (move_on(places, true, true); places[0].entry != NULL || places[1].entry != NULL;) {
+        const size_t numbers[2] = {number_of(&places[0]), number_of(&places[1])};
+        const size_t met = numbers[0] < numbers[1] ? numbers[0] : numbers[1];
+        for (; expected < met; expected++) {
+            assert_int_equal(pair->versions[0][expected], pair->versions[1][expected]);
+        }
+        for (size_t i = 0; i < 2; i++) {
+            assert_int_equal(pair->versions[i][met], numbers[i] == met ? places[i].entry->size : 0);
+        }
+        expected = met + 1;
+        move_on(places, numbers[0] == met, numbers[1] == met);
+    }
+    for (; expected < pair->count; expected++) {
+        assert_int_equal(pair->versions[0][expected], pair->versions[1][expected]);
+    }
+    firn_tree_iterator_destroy(places[0].iterator);
+    firn_tree_iterator_destroy(places[1].iterator);
+}
+
+static void
+equal_parts_of_two_directories_are_passed(void **state)
+{
+    struct test_random random;
+    struct pair *pair = firn_alloc(sizeof *pair);
+    (void)state;
+    assert_non_null(pair);
+    test_random_init(&random, "pairs", 12);
+    for (size_t round = 0; round < 24; round++) {
+        struct objects *objects = objects_create();
+        firn_hash hashes[2];
+        const bool has_levels = round % 8 == 0; /* an index above the index */
+        const size_t edits = round % 4 == 3 ? 200 : round % 4;
+        pair->name_size = has_levels ? 250 : 12;
+        pair->count = has_levels ? PAIR_MAX : 1 + test_random_below(&random, 9000);
+        for (size_t i = 0; i < pair->count; i++) {
+            pair->versions[0][i] = (uint8_t)(test_random_below(&random, 20) == 0 ? 0 : 1 + i % 200);
+        }
+        memcpy(pair->versions[1], pair->versions[0], pair->count);
+        for (size_t i = 0; i < edits; i++) {
+            /* Some beside others, so that parts have other ends. */
+            const size_t at = test_random_below(&random, pair->count);
+            const size_t side = test_random_below(&random, 2);
+            for (size_t k = at; k < pair->count && k < at + test_random_below(&random, 300); k++) {
+                pair->versions[side][k] = (uint8_t)test_random_below(&random, 3);
+            }
+        }
+        build_side(objects, pair, 0, &hashes[0]);
+        build_side(objects, pair, 1, &hashes[1]);
+        walk_pair(objects, pair, hashes);
+        /* An edit leads to the indexes, and to no more than the parts that it is in. */
+        assert_true(edits != 0 || objects->reads == 2);
+        assert_true(!has_levels || objects->count > 100);
+        assert_true(edits > 2 || objects->reads <= 2 * 3 + edits * 2 * 6);
+        objects_deinit(objects);
+    }
+    firn_free(pair);
+}
+
 /* Objects whose bytes do not make sense, under names that are right: what a hostile store would
  * hold. */
 static void
@@ -476,6 +613,7 @@ main(void)
         cmocka_unit_test(an_unknown_field_is_newer_not_corrupt),
         cmocka_unit_test(directories_of_any_size_are_read_back),
         cmocka_unit_test(one_edit_in_a_huge_directory_changes_one_part),
+        cmocka_unit_test(equal_parts_of_two_directories_are_passed),
         cmocka_unit_test(hostile_directories_are_refused),
         cmocka_unit_test(a_part_under_the_wrong_index_is_refused),
         cmocka_unit_test(building_survives_failed_allocations),
