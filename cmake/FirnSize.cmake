@@ -228,6 +228,8 @@ set(FIRN_COLD_FILES
     scan/scan_store.c
     scan/scan_xattrs.c
     statcache/statcache_sweep.c
+    tree/tree_filter.c
+    tree/tree_lookup.c
     # api
     api/alxs_api.c
     api/scan_api.c

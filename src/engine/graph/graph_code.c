@@ -145,17 +145,24 @@ transform4(const uint8_t *vector, double factor, const float *mean, float *out)
 static void
 transform(const struct firn_graph *graph, const uint8_t *vector, double factor, float *out)
 {
-    uint32_t i = 0;
-    for (; graph->numbers - i >= 4; i += 4) {
-        transform4(vector + (size_t)4 * i, factor, graph->mean + i, out + i);
-    }
-    if (i < graph->numbers) {
-        const size_t left = (graph->numbers - i) * sizeof *out;
+    for (uint32_t i = 0; i < graph->numbers; i += 4) {
+        const uint8_t *from = vector + (size_t)4 * i;
+        const float *mean = graph->mean + i;
+        float *to = out + i;
         float last[3][4] = {{0}, {0}, {0}};
-        memcpy(last[0], vector + (size_t)4 * i, left);
-        memcpy(last[1], graph->mean + i, left);
-        transform4((const uint8_t *)last[0], factor, last[1], last[2]);
-        memcpy(out + i, last[2], left);
+        const bool is_last = graph->numbers - i < 4;
+        const size_t left = is_last ? (graph->numbers - i) * sizeof *out : 0;
+        if (is_last) {
+            memcpy(last[0], from, left);
+            memcpy(last[1], mean, left);
+            from = (const uint8_t *)last[0];
+            mean = last[1];
+            to = last[2];
+        }
+        transform4(from, factor, mean, to);
+        if (is_last) {
+            memcpy(out + i, last[2], left);
+        }
     }
 }
 
@@ -182,25 +189,30 @@ quantise4(float32x4 numbers, float inverse, uint8_t offset, int32x4 *sum, int32x
     memcpy(out, &bytes, sizeof bytes);
 }
 
+/* Four numbers, or the last of them and zeros. */
+static inline float32x4
+load_some(const float *numbers, size_t left)
+{
+    float last[4] = {0};
+    if (left < 4) {
+        memcpy(last, numbers, left * sizeof *last);
+        numbers = last;
+    }
+    return load4(numbers);
+}
+
 static float
 largest_number(const float *numbers, size_t count)
 {
     float32x4 most = {0};
-    float largest = 0;
-    size_t i = 0;
-    for (; count - i >= 4; i += 4) {
-        const float32x4 value = load4(numbers + i);
+    for (size_t i = 0; i < count; i += 4) {
+        const float32x4 value = load_some(numbers + i, count - i);
         const float32x4 size = choose(value < 0, -value, value);
         most = choose(size > most, size, most);
     }
-    for (; i < count; i++) {
-        const float size = numbers[i] < 0 ? -numbers[i] : numbers[i];
-        largest = size > largest ? size : largest;
-    }
-    for (size_t k = 0; k < 4; k++) {
-        largest = most[k] > largest ? most[k] : largest;
-    }
-    return largest;
+    const float one = most[0] > most[1] ? most[0] : most[1];
+    const float two = most[2] > most[3] ? most[2] : most[3];
+    return one > two ? one : two;
 }
 
 /* Writes offset + c for each number. */
@@ -211,17 +223,11 @@ quantise(const float *numbers, size_t count, uint8_t offset, uint8_t *out)
     const float inverse = scale > 1e-30F ? 1 / scale : 0;
     int32x4 sums = {0};
     int32x4 squares = {0}; /* at most 127^2 times a quarter of the dimensions each */
-    size_t i = 0;
     DCHECK(count > 0 && count <= FIRN_VECTOR_DIMENSIONS_MAX);
-    for (; count - i >= 4; i += 4) {
-        quantise4(load4(numbers + i), inverse, offset, &sums, &squares, out + i);
-    }
-    if (i < count) {
-        float last[4] = {0};
+    for (size_t i = 0; i < count; i += 4) {
         uint8_t codes[4];
-        memcpy(last, numbers + i, (count - i) * sizeof *last);
-        quantise4(load4(last), inverse, offset, &sums, &squares, codes);
-        memcpy(out + i, codes, count - i);
+        quantise4(load_some(numbers + i, count - i), inverse, offset, &sums, &squares, codes);
+        memcpy(out + i, codes, count - i < 4 ? count - i : 4);
     }
     const int64_t square = (int64_t)squares[0] + squares[1] + squares[2] + squares[3];
     return (struct quantised){scale, scale * scale * (float)square,

@@ -96,7 +96,7 @@ struct batch {
     struct firn_graph_gathered *gathered; /* gets copies; NULL: nobody wants them */
 };
 
-static void
+FIRN_GRAPH_SMALL static void
 gather(struct batch *batch, size_t count)
 {
     struct firn_graph_gathered *into = batch->gathered;
@@ -113,7 +113,7 @@ gather(struct batch *batch, size_t count)
     }
 }
 
-static int
+static __attribute__((noinline)) int
 flush(struct batch *batch, firn_error *err)
 {
     const size_t count = batch->count;

@@ -584,7 +584,8 @@ fill(struct firn_merge_view_map *map, const struct work *work)
     return FIRN_OK;
 }
 
-int
+/* Once a compaction, so it is optimized for size (cmake/FirnSize.cmake). */
+__attribute__((cold)) int
 firn_merge_view_map_init(struct firn_merge_view_map *map, const struct firn_view_list *list,
                          firn_error *err)
 {

@@ -190,8 +190,10 @@ refill(struct firn_tree_iterator *iterator, bool *out_is_end, firn_error *err)
     return FIRN_OK;
 }
 
+/* ---- two iterators ---- */
+
 /* The lowest level that is not at its end; the top one, if all are. */
-static unsigned
+static __attribute__((cold)) unsigned
 pending_level(const struct firn_tree_iterator *iterator)
 {
     unsigned n = 0;
@@ -202,7 +204,7 @@ pending_level(const struct firn_tree_iterator *iterator)
 }
 
 /* Passes the next item of level n in both iterators, if it is the same in both, and comes after what was read. */
-static bool
+static __attribute__((cold)) bool
 pass_item(struct firn_tree_iterator *a, struct firn_tree_iterator *b, unsigned n)
 {
     firn_slice rests[2] = {a->levels[n].rest, b->levels[n].rest};
@@ -229,7 +231,7 @@ pass_item(struct firn_tree_iterator *a, struct firn_tree_iterator *b, unsigned n
 }
 
 /* Whether what was read below level n ended with the names that were promised. (next says it, if not.) */
-static bool
+static __attribute__((cold)) bool
 promises_are_kept(const struct firn_tree_iterator *iterator, unsigned n)
 {
     bool are_kept = true;
@@ -239,9 +241,8 @@ promises_are_kept(const struct firn_tree_iterator *iterator, unsigned n)
     return are_kept;
 }
 
-int
-firn_tree_iterator_pass_equal(struct firn_tree_iterator *a, struct firn_tree_iterator *b,
-                              firn_error *err)
+static __attribute__((cold)) int
+pass_parts(struct firn_tree_iterator *a, struct firn_tree_iterator *b, firn_error *err)
 {
     int rc = FIRN_OK;
     for (;;) {
@@ -265,6 +266,14 @@ firn_tree_iterator_pass_equal(struct firn_tree_iterator *a, struct firn_tree_ite
     }
 out:
     return rc;
+}
+
+int
+firn_tree_iterator_pass_equal(struct firn_tree_iterator *a, struct firn_tree_iterator *b,
+                              firn_error *err)
+{
+    const bool are_inside = a->levels[0].rest.size > 0 || b->levels[0].rest.size > 0;
+    return are_inside ? FIRN_OK : pass_parts(a, b, err);
 }
 
 int
