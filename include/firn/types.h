@@ -49,9 +49,9 @@ extern "C" {
 #endif
 
 #define FIRN_VERSION_MAJOR 0
-#define FIRN_VERSION_MINOR 1
+#define FIRN_VERSION_MINOR 2
 #define FIRN_VERSION_PATCH 0
-#define FIRN_VERSION "0.1.0"
+#define FIRN_VERSION "0.2.0"
 
 /* The version of the library that is running. */
 FIRN_API const char *firn_version(void);

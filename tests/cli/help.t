@@ -364,13 +364,13 @@ Options before the command count too; help wins over mistakes after it.
   [2]
 
   $ firn version
-  firn 0.1.0
+  firn 0.2.0
   $ firn --version
-  firn 0.1.0
+  firn 0.2.0
   $ firn version --json
-  {"version":"0.1.0"}
+  {"version":"0.2.0"}
   $ firn --json version
-  {"version":"0.1.0"}
+  {"version":"0.2.0"}
   $ firn version 1
   ! firn: version: unexpected argument '1'
   ! usage: firn version

@@ -117,7 +117,7 @@ An option that means nothing to the command is refused.
   ! help: firn help save
   [2]
   $ firn --version save
-  firn 0.1.0
+  firn 0.2.0
 
 Numbers.
 
