@@ -310,7 +310,8 @@ walk_filtered(const struct firn_graph *graph, const struct firn_graph_search_opt
 {
     const struct firn_graph_filter filter = {.allowed = options->allowed, .hops = hops};
     uint64_t most = options->allowed_count;
-    size_t limit = hops ? ef : widened(graph, options, ef);
+    /* Of the pool of a walk with steps one place is for the node that it begins with, allowed or not. */
+    size_t limit = hops ? ef + 1 : widened(graph, options, ef);
     int rc = FIRN_OK;
     *out_is_over = false;
     for (;;) {

@@ -56,6 +56,43 @@ test_any_share_of_rows_is_found(void **state)
     graph_fixture_deinit(&fixture);
 }
 
+/* A walk that keeps no more nodes than are wanted finds as many, although it begins at one that is not allowed. */
+static void
+test_narrow_walks_find_enough(void **state)
+{
+    static uint64_t allowed[WORDS];
+    struct graph_fixture fixture;
+    struct test_random random;
+    firn_error err;
+    size_t walks = 0;
+    (void)state;
+    if (rows < ROWS_MAX) {
+        return; /* all rows of a small graph are compared: this is for the build with all of them */
+    }
+    test_random_init(&random, "narrow", 27);
+    graph_fixture_init(&fixture, GRAPH_UNIFORM, FIRN_VECTOR_L2, rows, DIMENSIONS, &random);
+    fixture.parameters.m = 8;
+    fixture.parameters.ef_construction = 40;
+    assert_int_equal(graph_fixture_build(&fixture, fixture.os, 2, &err), FIRN_OK);
+    const uint64_t count = choose(&random, allowed, 250);
+    for (size_t q = 0; q < QUERIES; q++) {
+        const struct firn_graph_search_options options = {
+            .wanted = K, .ef = K, .allowed = allowed, .allowed_count = count};
+        struct firn_graph_candidate found[K];
+        struct firn_graph_search_counts how;
+        size_t found_count;
+        float query[DIMENSIONS];
+        graph_fixture_query(&fixture, GRAPH_UNIFORM, &random, query);
+        assert_int_equal(firn_graph_search(fixture.graph, query, &options, fixture.scratch, found,
+                                           &found_count, &how, &err),
+                         FIRN_OK);
+        assert_int_equal(found_count, K);
+        walks += !how.is_exhaustive;
+    }
+    assert_true(walks >= QUERIES * 9 / 10);
+    graph_fixture_deinit(&fixture);
+}
+
 /* What is allowed lies far from the query: a walk alone would end before it comes there. */
 static void
 test_far_rows_are_found(void **state)
@@ -167,6 +204,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_any_share_of_rows_is_found),
+        cmocka_unit_test(test_narrow_walks_find_enough),
         cmocka_unit_test(test_far_rows_are_found),
         cmocka_unit_test(test_rows_without_vectors_are_never_found),
         cmocka_unit_test(test_nothing_wanted_is_nothing_found),
