@@ -12,6 +12,18 @@ Stores that released versions made (tests/golden): what they contain is what it 
      1  <id>  <time>      1,509 files    4.6 MB  the first
   $ firn tag -C tree --store ../store
      2  <id>  <time>  v1
+  $ { TZ=UTC firn list --all -C tree --store ../store --json; TZ=UTC firn tag -C tree --store ../store --json; } > now.json
+  $ python3 -c '
+  > import json
+  > def has(new, old):
+  >     if isinstance(old, dict):
+  >         return all(name in new and has(new[name], old[name]) for name in old)
+  >     if isinstance(old, list):
+  >         return len(new) == len(old) and all(map(has, new, old))
+  >     return new == old
+  > old, new = ([json.loads(line) for line in open(name)] for name in ("list.json", "now.json"))
+  > print("identifiers, times and sizes are what they were:", has(new, old))'
+  identifiers, times and sizes are what they were: True
   $ for n in 1 2 3; do firn restore $n -q -C tree --store ../store --to ../$n; done
   $ for n in 1 2 3; do (cd $n && find . -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum); done
   56d16bcffb7d6a3ba787c1620d262a012c5311cfd587e9180c239096bb1ce5aa  -

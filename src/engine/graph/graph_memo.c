@@ -12,15 +12,16 @@
  * the second search that compares those of a memo copies them side by side (firn_graph_memo_gather), for those after it.
  * All memos of a graph together have copies of at most a sixteenth of its codes.
  *
- * (I1) A memo never changes after its slot leads to it, except for is_found. (Not checked: it is published as const.)
+ * (I1) A memo never changes after its slot leads to it, except for is_found, and for the copies, which it gets once.
+ *      (Not checked: it is published as const.)
+ * (I2) gathered_nodes is at least the room of all copies that are not freed. (Not checked: threads change both.)
  *
- * Threads: slots are read without locks. A memo that was replaced is released when all threads that may look at it have
- * left (base/epoch.h).
+ * Threads: slots are read without locks. A memo that was replaced is released, and its copies with it, when all threads
+ * that may look at it have left (base/epoch.h). Several searches may copy the codes of one memo at once: the copies of the
+ * first that ends are kept.
  *
- * (I2) gathered_nodes is at least the room of all that was gathered and is not freed. (Not checked: threads change both.)
- *
- * Memory: at most as many bytes as the run has rows, and the copies, which firn_graph_read_bytes counts. A graph whose blocks are not kept
- * keeps no memos either.
+ * Memory: at most as many bytes as the run has rows, and the copies. firn_graph_read_bytes counts both. A graph whose
+ * blocks are not kept keeps no memos either.
  */
 #include "graph/graph_internal.h"
 
@@ -70,9 +71,9 @@ static void
 free_gathered(struct firn_graph_memos *memos, struct firn_graph_gathered *gathered)
 {
     if (gathered != NULL) {
-        (void)atomic_fetch_sub_explicit(&memos->gathered_nodes, gathered->room,
-                                        memory_order_relaxed);
+        const size_t room = gathered->room;
         firn_free(gathered);
+        (void)atomic_fetch_sub_explicit(&memos->gathered_nodes, room, memory_order_relaxed);
     }
 }
 
@@ -195,7 +196,7 @@ firn_graph_memo_gather(const struct firn_graph *graph, const struct firn_graph_m
 {
     struct firn_graph_memos *memos = memo_of(memo)->memos;
     const size_t room = (size_t)memo->count;
-    DCHECK(memos == graph->memos && firn_graph_memo_gathered(memo) == NULL);
+    DCHECK(memos == graph->memos);
     const uint64_t before =
         atomic_fetch_add_explicit(&memos->gathered_nodes, room, memory_order_relaxed);
     struct firn_graph_gathered *gathered = NULL;

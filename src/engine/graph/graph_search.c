@@ -97,17 +97,14 @@ struct batch {
 };
 
 FIRN_GRAPH_SMALL static void
-gather(struct batch *batch, size_t count)
+gather(const struct batch *batch, size_t count)
 {
     struct firn_graph_gathered *into = batch->gathered;
     const size_t stride = batch->graph->codes.stride;
     DCHECK(count <= into->room - into->count);
     for (size_t i = 0; i < count; i++) {
         const uint8_t *record = firn_graph_array_at(&batch->graph->codes, batch->nodes[i]);
-        if (record == NULL) { /* it was evicted */
-            batch->gathered = NULL;
-            return;
-        }
+        CHECK(record != NULL); /* measured before; and a graph that has memos keeps its blocks */
         memcpy(into->codes + into->count * stride, record, stride);
         into->nodes[into->count++] = batch->nodes[i];
     }
@@ -233,8 +230,7 @@ measure_allowed(const struct firn_graph *graph, const struct firn_graph_search_o
     rc = flush(&batch, err);
 out:
     if (gathered != NULL) {
-        firn_graph_memo_gather_end(graph, options->memo, gathered,
-                                   rc == FIRN_OK && batch.gathered != NULL);
+        firn_graph_memo_gather_end(graph, options->memo, gathered, rc == FIRN_OK);
     }
     return rc;
 }

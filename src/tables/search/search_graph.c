@@ -2,8 +2,8 @@
  *
  * search/search_graph.c: the graphs of runs (graph/graph.h) as sources of near rows.
  *
- * A graph is asked for twice as many candidates as are wanted (or `ef` of them, if that is fewer), because it compares codes. Their distances are
- * computed in double precision, from the vectors in its file, and the nearest are named.
+ * A graph is asked for twice as many candidates as are wanted, because it compares codes; or for `ef` of them, if that is
+ * fewer. Their distances are computed in double precision, from the vectors in its file, and the nearest are named.
  *
  * The wanted recall determines how many nodes a walk keeps (ef). The figures are those of the worst of the measured
  * data sets, and are no promise. A walk that finds fewer rows than wanted is repeated, four times as wide each
@@ -107,10 +107,10 @@ find_candidates(struct firn_search_graphs *graphs, const struct firn_graph *grap
                                                 .memo = ask->memo};
     struct firn_graph_search_counts counts;
     int rc = FIRN_OK;
-    options.wanted = options.wanted < FIRN_GRAPH_EF_MAX ? options.wanted : FIRN_GRAPH_EF_MAX;
     if (ask->ef != 0 && ask->ef < options.wanted) {
         options.wanted = ask->ef > ask->wanted ? ask->ef : ask->wanted;
     }
+    options.wanted = options.wanted < FIRN_GRAPH_EF_MAX ? options.wanted : FIRN_GRAPH_EF_MAX;
     FIRN_TRY(make_room(graphs, options.wanted, err));
     do {
         FIRN_TRY(firn_graph_search(graph, ask->query, &options, graphs->scratch, graphs->candidates,

@@ -105,7 +105,9 @@ struct firn_difference_walk_options {
 /* Calls visit for each change: names in byte order, a directory before its entries, also a removed
  * one. If a type changes to or from a directory, CHANGED comes first and then the entries of the
  * directory. Directories on both sides whose objects differ are always visited (SAME if their own
- * metadata is equal). The root is visited like any directory, unless a filter excludes it.
+ * metadata is equal). The root is visited like any directory, unless a filter excludes it. What is
+ * equal on both sides may not be read, so that damage there is not found and a filter may not
+ * meet its paths there; with_same reads everything.
  * Everything is borrowed until visit returns; a return other than FIRN_OK ends the walk. */
 FIRN_MUST_CHECK int firn_difference_walk(
     const struct firn_difference_walk_side *before, const struct firn_difference_walk_side *after,

@@ -4,9 +4,9 @@
  *
  * Two iterators walk the entries of a directory on both sides in step. A name on one side only was
  * added or removed; a name on both is compared. The walk enters a directory only if the hashes of
- * the objects differ, or if every entry is wanted. Of a large directory, which has several objects, it reads only those that
- * differ. Nothing is collected: memory is two iterators
- * for each level.
+ * the objects differ, or if every entry is wanted. Of a large directory, which has several objects,
+ * it reads only those that differ, unless an option makes equal entries matter. Nothing is
+ * collected: memory is two iterators for each level.
  *
  * The walk keeps its own stack on the heap, because the depth depends on the data; it is bounded by
  * FIRN_TREE_DEPTH_MAX (I1). An entry passed to visit is borrowed from an iterator that does not

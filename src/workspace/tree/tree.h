@@ -92,8 +92,10 @@ void firn_tree_iterator_destroy(struct firn_tree_iterator *iterator);
 FIRN_MUST_CHECK int firn_tree_iterator_next(struct firn_tree_iterator *iterator,
                                             const struct firn_tree_entry **out, bool *out_is_end,
                                             firn_error *err);
-/* Passes the next parts that are the same in two directories, without reading them: next goes on after them. It does so where
- * both iterators are at the end of a part. Entries that next gave stay valid. */
+/* Passes the next parts that are the same in two directories, without reading or checking them:
+ * next continues after them. Parts are passed only where both iterators are at the end of a part.
+ * Requires: the last entries that next gave have the same name, or next was not called yet. Entries
+ * that next gave stay valid. After a failure both iterators may only be destroyed. */
 FIRN_MUST_CHECK int firn_tree_iterator_pass_equal(struct firn_tree_iterator *a,
                                                   struct firn_tree_iterator *b, firn_error *err);
 

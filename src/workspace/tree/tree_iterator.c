@@ -4,9 +4,13 @@
  *
  * The iterator holds one object for each level: the path from the directory's own object down to
  * the part it reads. Each object says its level, which must be exactly one less than its parent's,
- * so no chain of objects can be endless (I1). Two iterators pass parts that are the same in both without loading them. Names must ascend strictly over the whole directory,
+ * so no chain of objects can be endless (I1). Names must ascend strictly over the whole directory,
  * and the last name of a part must be the one that its parent gives (I2): a directory has one
  * reading, and no name twice. (Neither is asserted: both are tests of data, which refuse it.)
+ *
+ * Two iterators that have read entries up to the same name can pass parts that are the same in
+ * both, without loading them. Such a part comes after the same name on both sides (I3). So if it
+ * breaks a rule, it does in both directories, and a walk that reads one of them whole finds it.
  */
 #include "base/check.h"
 #include "base/mem.h"
@@ -203,7 +207,8 @@ pending_level(const struct firn_tree_iterator *iterator)
     return n;
 }
 
-/* Passes the next item of level n in both iterators, if it is the same in both, and comes after what was read. */
+/* Passes the next item of level n in both iterators, if it is the same in both and comes after the
+ * entries that were read. */
 static __attribute__((cold)) bool
 pass_item(struct firn_tree_iterator *a, struct firn_tree_iterator *b, unsigned n)
 {
@@ -214,12 +219,8 @@ pass_item(struct firn_tree_iterator *a, struct firn_tree_iterator *b, unsigned n
         !firn_slice_equal(items[0].name, items[1].name)) {
         return false;
     }
-    for (size_t i = 0; i < 2; i++) {
-        const struct firn_tree_iterator *iterator = i == 0 ? a : b;
-        if (firn_slice_compare(firn_bytes(iterator->previous, iterator->previous_size),
-                               items[i].name) >= 0) {
-            return false;
-        }
+    if (firn_slice_compare(firn_bytes(a->previous, a->previous_size), items[0].name) >= 0) {
+        return false;
     }
     for (size_t i = 0; i < 2; i++) {
         struct firn_tree_iterator *iterator = i == 0 ? a : b;
@@ -230,7 +231,8 @@ pass_item(struct firn_tree_iterator *a, struct firn_tree_iterator *b, unsigned n
     return true;
 }
 
-/* Whether what was read below level n ended with the names that were promised. (next says it, if not.) */
+/* Whether each part that was read below level n ended with the name that its index gives. (If not,
+ * next fails.) */
 static __attribute__((cold)) bool
 promises_are_kept(const struct firn_tree_iterator *iterator, unsigned n)
 {
@@ -252,7 +254,7 @@ pass_parts(struct firn_tree_iterator *a, struct firn_tree_iterator *b, firn_erro
             break;
         }
         if (pass_item(a, b, n)) {
-            for (unsigned i = 0; i < n; i++) { /* these promises were of what was read before */
+            for (unsigned i = 0; i < n; i++) { /* of parts that were read before */
                 a->levels[i].last_name_size = 0;
                 b->levels[i].last_name_size = 0;
             }
@@ -273,6 +275,8 @@ firn_tree_iterator_pass_equal(struct firn_tree_iterator *a, struct firn_tree_ite
                               firn_error *err)
 {
     const bool are_inside = a->levels[0].rest.size > 0 || b->levels[0].rest.size > 0;
+    DCHECK(firn_slice_equal(firn_bytes(a->previous, a->previous_size),
+                            firn_bytes(b->previous, b->previous_size))); /* (I3) */
     return are_inside ? FIRN_OK : pass_parts(a, b, err);
 }
 

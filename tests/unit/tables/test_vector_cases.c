@@ -131,6 +131,7 @@ limit_of(const float *query)
 struct outcome {
     double recall;
     uint64_t walked;
+    uint64_t judged;
 };
 
 /* All distances are those of the vectors that rows have now. */
@@ -138,7 +139,7 @@ static struct outcome
 search(uint32_t ef, double recall)
 {
     struct test_random random = {17};
-    struct outcome outcome = {0, 0};
+    struct outcome outcome = {0, 0, 0};
     size_t hits = 0;
     for (size_t q = 0; q < QUERIES; q++) {
         float query[N];
@@ -154,6 +155,7 @@ search(uint32_t ef, double recall)
         OK(firn_table_search(rig.table, "v", query, N, &options, &found, &err));
         firn_search_result_get_stats(found, &stats);
         outcome.walked += stats.rows_walked;
+        outcome.judged += stats.rows_judged;
         assert_int_equal(firn_search_result_count(found), K);
         for (size_t i = 0; i < K; i++) {
             const double distance = firn_search_result_distance(found, i);
@@ -184,6 +186,10 @@ a_width_and_a_wanted_recall_are_kept(void **state)
     OK(firn_store_compact(rig.store, NULL, &err));
     assert_true(search(100, 0).recall >= 0.95);
     assert_true(search(200, 0).recall >= 0.98);
+    /* A width also limits how many vectors are compared exactly. */
+    assert_int_equal(search(2 * K + 1, 0).judged, QUERIES * 2 * K);
+    assert_int_equal(search(K + 3, 0).judged, QUERIES * (K + 3));
+    assert_int_equal(search(1, 0).judged, QUERIES * K);
     for (size_t i = 0; i < sizeof recalls / sizeof recalls[0]; i++) {
         const struct outcome outcome = search(0, recalls[i]);
         assert_true(outcome.recall >= recalls[i] - 0.03);
@@ -206,7 +212,7 @@ graphs_are_built_in_the_background(void **state)
     (void)state;
     for (int is_load = 0; is_load < 2; is_load++) {
         firn_store_statistics stats = FIRN_STORE_STATISTICS_INIT;
-        struct outcome outcome = {0, 0};
+        struct outcome outcome = {0, 0, 0};
         begin(2, 4200, 20);
         if (is_load != 0) {
             load_rows();

@@ -487,6 +487,115 @@ equal_parts_of_two_directories_are_passed(void **state)
     firn_free(pair);
 }
 
+/* Walks both sides, which may be damaged; *out_sum is of the names and sizes that differ. */
+static int
+compare_pair(struct objects *objects, const firn_hash hashes[2], bool passes, uint64_t *out_sum)
+{
+    struct firn_tree_source source = {.read = read_object, .ctx = objects};
+    struct place places[2] = {{.entry = NULL}, {.entry = NULL}};
+    bool goes[2] = {true, true};
+    firn_error err;
+    bool is_end;
+    int rc = FIRN_OK;
+    *out_sum = 0;
+    for (size_t i = 0; rc == FIRN_OK && i < 2; i++) {
+        rc = firn_tree_iterator_create(&source, &hashes[i], &places[i].iterator, &err);
+    }
+    while (rc == FIRN_OK) {
+        if (passes && goes[0] && goes[1]) {
+            rc = firn_tree_iterator_pass_equal(places[0].iterator, places[1].iterator, &err);
+        }
+        for (size_t i = 0; rc == FIRN_OK && i < 2; i++) {
+            rc = goes[i]
+                     ? firn_tree_iterator_next(places[i].iterator, &places[i].entry, &is_end, &err)
+                     : FIRN_OK;
+        }
+        const struct firn_tree_entry *first = places[0].entry;
+        const struct firn_tree_entry *second = places[1].entry;
+        if (rc != FIRN_OK || (first == NULL && second == NULL)) {
+            break;
+        }
+        const int order = first == NULL    ? 1
+                          : second == NULL ? -1
+                                           : firn_slice_compare(first->name, second->name);
+        goes[0] = order <= 0;
+        goes[1] = order >= 0;
+        for (size_t i = 0; i < 2; i++) {
+            if (goes[i] && (order != 0 || first->size != second->size)) {
+                firn_hash hash;
+                const struct firn_tree_entry *entry = places[i].entry;
+                firn_blake3_hash_of(entry->name.data, entry->name.size, &hash);
+                *out_sum = *out_sum * 31 + hash.bytes[0] + (uint64_t)hash.bytes[1] * 256 + i;
+                *out_sum = *out_sum * 31 + entry->size;
+            }
+        }
+    }
+    firn_tree_iterator_destroy(places[0].iterator);
+    firn_tree_iterator_destroy(places[1].iterator);
+    return rc;
+}
+
+/* What only one side has is read and checked, whether equal parts are passed or not. */
+static void
+damage_in_parts_that_differ_is_found(void **state)
+{
+    struct test_random random;
+    struct pair *pair = firn_alloc(sizeof *pair);
+    struct objects *objects = objects_create();
+    firn_hash hashes[2];
+    uint64_t sums[3];
+    size_t refused = 0;
+    (void)state;
+    assert_non_null(pair);
+    test_random_init(&random, "damaged pairs", 12);
+    pair->name_size = 250;
+    pair->count = PAIR_MAX;
+    for (size_t i = 0; i < pair->count; i++) {
+        pair->versions[0][i] = (uint8_t)(1 + i % 200);
+        pair->versions[1][i] = (uint8_t)(i % 5000 == 4999 ? 201 : pair->versions[0][i]);
+    }
+    build_side(objects, pair, 0, &hashes[0]);
+    const size_t others = objects->count;
+    build_side(objects, pair, 1, &hashes[1]);
+    assert_true(objects->count > others + 3);
+    assert_int_equal(compare_pair(objects, hashes, false, &sums[0]), FIRN_OK);
+    assert_int_equal(compare_pair(objects, hashes, true, &sums[1]), FIRN_OK);
+    assert_true(sums[0] == sums[1] && sums[0] != 0);
+    for (size_t round = 0; round < 60; round++) {
+        const size_t which = others + (size_t)test_random_below(&random, objects->count - others);
+        struct firn_buf *object = &objects->bytes[which];
+        const size_t at = (size_t)test_random_below(&random, round % 4 == 0 ? 2 : object->size);
+        const uint8_t old = object->data[at];
+        const size_t size = object->size;
+        object->data[at] = (uint8_t)(old ^ 1U << test_random_below(&random, 8));
+        object->size = round % 8 == 1 ? at + 1 : size;
+        const int whole = compare_pair(objects, hashes, false, &sums[1]);
+        const int passed = compare_pair(objects, hashes, true, &sums[2]);
+        assert_int_equal(whole == FIRN_OK, passed == FIRN_OK);
+        assert_true(whole != FIRN_OK || sums[1] == sums[2]);
+        refused += whole != FIRN_OK;
+        object->data[at] = old;
+        object->size = size;
+    }
+    assert_true(refused > 30);
+    /* The last name of a part: what follows is the same on both sides. */
+    for (size_t which = others; which < objects->count; which++) {
+        struct firn_buf *object = &objects->bytes[which];
+        size_t end = object->size;
+        for (size_t digits = 0; end > 0 && digits < pair->name_size; end--) {
+            digits = object->data[end - 1] >= '0' && object->data[end - 1] <= '9' ? digits + 1 : 0;
+        }
+        if (object->data[1] == 0) {
+            object->data[end + pair->name_size - 1]++;
+            assert_int_equal(compare_pair(objects, hashes, false, &sums[1]), FIRN_CORRUPT);
+            assert_int_equal(compare_pair(objects, hashes, true, &sums[1]), FIRN_CORRUPT);
+            object->data[end + pair->name_size - 1]--;
+        }
+    }
+    objects_deinit(objects);
+    firn_free(pair);
+}
+
 /* Objects whose bytes do not make sense, under names that are right: what a hostile store would
  * hold. */
 static void
@@ -614,6 +723,7 @@ main(void)
         cmocka_unit_test(directories_of_any_size_are_read_back),
         cmocka_unit_test(one_edit_in_a_huge_directory_changes_one_part),
         cmocka_unit_test(equal_parts_of_two_directories_are_passed),
+        cmocka_unit_test(damage_in_parts_that_differ_is_found),
         cmocka_unit_test(hostile_directories_are_refused),
         cmocka_unit_test(a_part_under_the_wrong_index_is_refused),
         cmocka_unit_test(building_survives_failed_allocations),
