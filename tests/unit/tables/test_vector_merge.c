@@ -26,7 +26,7 @@
 
 static firn_error err;
 
-enum { N = 16, K = 10, ROWS = 4500, IDS = 2 * ROWS, QUERIES = 40 };
+enum { N = 16, K = 10, ROWS = 4500, IDS = 2 * ROWS, QUERIES = 40, QUERIES_LONG = 240 };
 
 /* Where vectors lie: around four centres, close around a hundred, or anywhere. */
 enum style { FOUR_CENTRES, CLUSTERED, UNIFORM };
@@ -221,7 +221,9 @@ recall_of(struct rig *rig)
     options.metric = FIRN_METRIC_L2;
     options.k = K;
     options.ef = 24;
-    for (size_t q = 0; q < QUERIES; q++) {
+    /* With 40 of them the recall among 50,000 rows is wrong by three hundredths. */
+    const size_t queries = rig->ids > IDS ? QUERIES_LONG : QUERIES;
+    for (size_t q = 0; q < queries; q++) {
         float query[N];
         firn_search_result *found;
         firn_search_stats stats = FIRN_SEARCH_STATS_INIT;
@@ -241,7 +243,7 @@ recall_of(struct rig *rig)
         firn_search_result_destroy(found);
     }
     assert_true(walked > 0);
-    return (double)hits / (double)(K * QUERIES);
+    return (double)hits / (double)(K * queries);
 }
 
 /* Calls act with the path of each graph's file. */
