@@ -110,6 +110,7 @@ set(FIRN_COLD_FILES
     compaction/compaction_pick.c
     compaction/compaction_work.c
     graph/graph_build.c
+    graph/graph_connect.c
     graph/graph_memo.c
     graph/graph_merge.c
     graph/graph_nodes.c

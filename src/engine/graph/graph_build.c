@@ -12,6 +12,8 @@
  *      one thread: node n by thread n modulo threads, in the order of the batch.
  * (I2) A list has only nodes that are in the graph, none twice, and not its own node.
  *
+ * At the end nodes that descents do not find get links (graph_connect.c).
+ *
  * During the build a list of level 0 may have half as many links again as in the end: pruning costs as much as 50
  * distances, so a list is pruned when it is full, and at the end.
  *
@@ -35,6 +37,7 @@ enum {
     STEP_NODES = 8,   /* that a thread takes at once */
     ALONE_NODES = 16, /* fewer are not worth waking threads */
     THREADS_MAX = 64,
+    CONNECT_ROUNDS = 2,  /* a link that was replaced may have led to another node */
     SLACK_NUMERATOR = 3, /* links of level 0 while building, of 2 m */
     SLACK_DENOMINATOR = 2
 };
@@ -415,6 +418,49 @@ out:
     return rc;
 }
 
+/* ---- nodes that descents do not find ---- */
+
+/* Notes in `counts`, which no list needs any more, which of the nodes above level 0 are found. */
+static void
+look_task(struct worker *worker)
+{
+    struct build *build = worker->build;
+    const struct firn_graph *graph = build->graph;
+    uint32_t i;
+    uint32_t end;
+    while (worker->rc == FIRN_OK && take_step(build, graph->upper_count, &i, &end)) {
+        for (; i < end && worker->rc == FIRN_OK; i++) {
+            bool is_found = false;
+            worker->rc = firn_graph_connect_look(graph, worker->scratch, graph->upper_nodes[i],
+                                                 &is_found, &worker->err);
+            build->counts[i] = is_found;
+        }
+    }
+}
+
+static int
+connect_all(struct build *build, firn_error *err)
+{
+    struct firn_graph *graph = build->graph;
+    int rc = FIRN_OK;
+    for (int round = 0; round < CONNECT_ROUNDS; round++) {
+        uint32_t missing = 0;
+        FIRN_TRY(run_all(build, look_task, false, err));
+        for (uint32_t i = 0; i < graph->upper_count; i++) {
+            if (build->counts[i] == 0) {
+                missing++;
+                FIRN_TRY(firn_graph_connect(graph, build->workers[0].scratch, graph->upper_nodes[i],
+                                            err));
+            }
+        }
+        if (missing == 0) {
+            break;
+        }
+    }
+out:
+    return rc;
+}
+
 /* ---- all of it ---- */
 
 static int
@@ -674,6 +720,7 @@ firn_graph_build(const struct firn_graph_source *source,
     FIRN_TRY(adopt(build, err));
     FIRN_TRY(make_order(build, err));
     FIRN_TRY(link_all(build, err));
+    FIRN_TRY(connect_all(build, err));
     graph->counts.kept = build->kept;
     graph->counts.is_damaged = build->merge.is_damaged;
     for (unsigned i = 0; i < build->threads; i++) {

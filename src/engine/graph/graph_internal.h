@@ -284,6 +284,17 @@ size_t firn_graph_walk_first_twin(const struct firn_graph *graph, uint32_t node)
 /* The place of a node among those above level 0; upper_count: it is not there. */
 uint32_t firn_graph_walk_find_upper(const struct firn_graph *graph, uint32_t node);
 
+/* ==== nodes that descents do not find (graph_connect.c) ==== */
+
+/* Whether descents find a node on all its levels above 0. Any thread while the graph does not change, with a scratch that is
+ * prepared. FIRN_NO_MEMORY. */
+FIRN_MUST_CHECK int firn_graph_connect_look(const struct firn_graph *graph,
+                                            struct firn_graph_scratch *scratch, uint32_t node,
+                                            bool *out_is_found, firn_error *err);
+/* Makes links to it where they do not. One thread; the graph is being built. */
+FIRN_MUST_CHECK int firn_graph_connect(struct firn_graph *graph, struct firn_graph_scratch *scratch,
+                                       uint32_t node, firn_error *err);
+
 /* ==== an older graph (graph_merge.c) ==== */
 
 /* Which nodes of an older graph are kept. In the caller's memory, which forgets it at the end. */

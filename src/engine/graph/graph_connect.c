@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * graph/graph_connect.c: links to nodes that descents do not find.
+ *
+ * The neighbours of a node are near each other. So if vectors lie in clusters far apart, nearly all links of a cluster's nodes
+ * lead to the cluster itself, above level 0 too, and few lead there from outside. A descent that meets none of these ends in
+ * another cluster, and the search finds none of the nearest. So at the end of a build each node above level 0 is searched for
+ * on its levels. One that is not found gets a link from the nearest node that was found: in a free place, or in place of one
+ * of the last links. The next descent to the same region goes the same way, and follows this link.
+ *
+ * With 100 clusters of 150 vectors and m = 8 a cluster was not found in half of the graphs, which is 0.6 % of the queries.
+ *
+ * (I1) Threads only look for nodes; one makes the links, in the order of the nodes' numbers. So the graph is the same with any
+ *      number of threads.
+ */
+#include "graph/graph_internal.h"
+
+/* The list of a node at a level above 0. */
+static uint32_t *
+list_of(const struct firn_graph *graph, uint32_t node, uint32_t level)
+{
+    const uint32_t place = firn_graph_walk_find_upper(graph, node);
+    DCHECK(level > 0 && place < graph->upper_count);
+    return graph->upper_links +
+           ((size_t)graph->upper_starts[place] + level - 1) * graph->parameters.m;
+}
+
+/* Descends to a node: the pool has what is nearest to it on the level. */
+static int
+find(const struct firn_graph *graph, struct firn_graph_scratch *scratch, uint32_t node,
+     uint32_t level, bool *out_is_found, firn_error *err)
+{
+    const struct firn_graph_pool *pool = &scratch->pool;
+    const uint8_t *record = firn_graph_array_at(&graph->codes, node);
+    int rc;
+    firn_graph_code_query_of(graph, record, &scratch->query);
+    FIRN_TRY(firn_graph_walk_descend(graph, scratch, graph->top_level, level - 1, err));
+    /* Another with the same code is as good. */
+    const uint32_t nearest = firn_graph_item_node(pool->items[0]);
+    *out_is_found =
+        memcmp(firn_graph_array_at(&graph->codes, nearest), record, graph->codes.stride) == 0;
+    for (size_t i = 0; i < pool->count; i++) {
+        *out_is_found = *out_is_found || firn_graph_item_node(pool->items[i]) == node;
+    }
+out:
+    return rc;
+}
+
+int
+firn_graph_connect_look(const struct firn_graph *graph, struct firn_graph_scratch *scratch,
+                        uint32_t node, bool *out_is_found, firn_error *err)
+{
+    int rc = FIRN_OK;
+    *out_is_found = true;
+    for (uint32_t level = firn_graph_walk_level_of(graph, node); level > 0 && *out_is_found;
+         level--) {
+        FIRN_TRY(find(graph, scratch, node, level, out_is_found, err));
+    }
+out:
+    return rc;
+}
+
+int
+firn_graph_connect(struct firn_graph *graph, struct firn_graph_scratch *scratch, uint32_t node,
+                   firn_error *err)
+{
+    const uint32_t m = graph->parameters.m;
+    int rc = FIRN_OK;
+    for (uint32_t level = firn_graph_walk_level_of(graph, node); level > 0; level--) {
+        bool is_found;
+        FIRN_TRY(find(graph, scratch, node, level, &is_found, err));
+        if (is_found) {
+            continue;
+        }
+        uint32_t *list = list_of(graph, firn_graph_item_node(scratch->pool.items[0]), level);
+        uint32_t place = m - 1 - node % (m / 2); /* not always the same one */
+        for (uint32_t k = m; k-- > 0 && list[k] == FIRN_GRAPH_NONE;) {
+            place = k;
+        }
+        list[place] = node;
+    }
+out:
+    return rc;
+}
