@@ -169,9 +169,9 @@ bool monitor_define(struct instance *instance, napi_value exports);
 /* Reads the arguments of a fast function into `args`; false after throwing. */
 bool args_read(napi_env env, napi_callback_info info, struct args *args);
 /* Bytes for the duration of a fast function: of a string in `buffer`, or in *heap if that is too small, which is to be
- * freed also after false; of a view where they lie. False after throwing. */
-bool fast_bytes(struct args *args, size_t i, uint8_t *buffer, size_t capacity, uint8_t **heap,
-                firn_slice *out);
+ * freed also after false; of a view where they lie. False after throwing an error that calls the argument `what`. */
+bool fast_bytes(struct args *args, size_t i, const char *what, uint8_t *buffer, size_t capacity,
+                uint8_t **heap, firn_slice *out);
 /* Commits calls that are puts and deletes of one store together, and sets the code of each. */
 void write_run_group(struct call *first);
 bool write_can_join(const struct call *first, const struct call *next);

@@ -702,13 +702,6 @@ table_contains(PyObject *self, PyObject *key)
     return row != NULL ? 1 : is_missing ? 0 : -1;
 }
 
-static int
-table_bool(PyObject *self)
-{
-    (void)self;
-    return 1; /* a table, with or without rows: len() would read it */
-}
-
 static PyMethodDef methods[] = {
     FP_METHOD("insert", fp_rows_insert, FP_KEYWORDS,
               "insert(row, *, ttl=None) -> int | None\n\nInserts a row, a dict of columns. Columns "
@@ -811,8 +804,9 @@ static PyType_Slot slots[] = {
     FP_SLOT(Py_mp_subscript, table_subscript),
     FP_SLOT(Py_mp_length, fp_scan_count),
     FP_SLOT(Py_sq_contains, table_contains),
-    FP_SLOT(Py_nb_bool, table_bool),
-    FP_SLOT(Py_tp_doc, "Rows of typed columns, found by key. len() counts them."),
+    FP_SLOT(Py_nb_bool, fp_scan_has_rows),
+    FP_SLOT(Py_tp_doc,
+            "Rows of typed columns, found by key. len() counts them; an empty table is false."),
     {0, NULL}};
 
 PyType_Spec fp_table_spec = {"firn._firn.Table", sizeof(fp_table), 0, Py_TPFLAGS_DEFAULT, slots};

@@ -83,6 +83,22 @@ def test_rows_and_keys(goods):
     assert len(goods) == 1000 - 1 - 10 - 100
 
 
+def test_a_table_without_rows_is_false(store, tmp_path):
+    table = store.create_table("t", "a i32, b i32, primary key (a, b)")
+    assert not table
+    with store.transaction() as txn:
+        inside = txn.table(table)
+        inside.insert({"a": 1, "b": 1})
+        assert inside and not table
+    assert table
+    table.delete((1, 1))
+    assert not table
+    with firn.open(tmp_path / "other") as other:
+        closed = other.create_table("t", "a i32, primary key (a)")
+    with pytest.raises(firn.Closed):
+        bool(closed)
+
+
 def test_scans(goods):
     assert [row["id"] for row in goods.scan("id", "kind = ? and stock < ?", params=["a", 10])] == [0, 3, 6, 9]
     scan = goods.scan(["kind", "count(*) as n", "sum(price)"], group_by="kind", order_by=["kind desc"], as_tuples=True)
