@@ -205,6 +205,15 @@ def test_changing_a_table(store):
     table.add_index("by_cost", ["cost"])
     assert [row["id"] for row in table.scan("id", index="by_cost")] == [1] and "by_cost" in table.definition
     table.drop_index("by_cost")
+    table.set_default("cost", "2.25")
+    table.insert({"id": 2})
+    table.set_default("cost")
+    table.insert({"id": 3})
+    assert [row["cost"] for row in table.scan("cost")] == [decimal.Decimal("1.50"), decimal.Decimal("2.25"), None]
+    for wrong in (lambda: table.set_default("none", 1), lambda: table.set_default("cost", "much"), lambda: table.set_default("cost", "1.234")):
+        with pytest.raises((firn.Invalid, firn.NotFound)):
+            wrong()
+    table.delete_range(lower=2)
     table.drop_column("cost")
     assert table[1] == {"id": 1}
     for wrong in ("a i64, b i64", "a", ""):
