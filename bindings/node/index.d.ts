@@ -187,6 +187,9 @@ export class Store implements Closable {
   /** What differs between two checkpoints; undefined is the present. All of it is in memory: give a limit if it may be much. */
   diff (before?: string, after?: string, options?: LongOptions & { keyspace?: string, limit?: number }): Promise<Difference[]>
 
+  /** The rows of a table that differ, in the order of the key; as for diff. Columns that only one state has are in its rows alone. */
+  diffTable (name: string, before?: string, after?: string, options?: LongOptions & TableOptions & { limit?: number }): Promise<RowDifference[]>
+
   /** Makes every earlier write durable. */
   sync (): Promise<void>
   flush (): Promise<void>
@@ -378,6 +381,48 @@ export interface Bounds {
   lt?: Key
 }
 
+export interface RowDifference {
+  kind: 'added' | 'removed' | 'changed'
+  before?: Row
+  after?: Row
+  /** The columns whose values differ, if kind is 'changed'. */
+  changed: string[]
+}
+
+/** The form of a file: docs/exchange.md. */
+export interface TextOptions extends LongOptions {
+  /** Default 'csv'; 'json' has one object on each line. */
+  kind?: 'csv' | 'json'
+  /** CSV: false if the first line is a row. */
+  header?: boolean
+  /** CSV: default ','. */
+  delimiter?: string
+  /** CSV: an unquoted field with this text is null; default an empty one. */
+  nullText?: string
+  columns?: string[]
+}
+
+export interface ImportOptions extends TextOptions {
+  /** Leaves out fields that belong to no column, which are an error otherwise. */
+  ignoreUnknown?: boolean
+  /** What to do with a row whose key, or whose values in a unique index, another row has; default 'fail'. */
+  onConflict?: 'fail' | 'skip' | 'replace'
+  /** Leaves out lines that cannot become rows. Otherwise the first ends the import, and nothing is imported. */
+  skipInvalid?: boolean
+  /** How many of these lines `rejects` lists; default 100. */
+  rejectsMax?: number
+}
+
+export interface ImportResult {
+  rows: number
+  /** Rows that were left out because of onConflict. */
+  skipped: number
+  /** Lines that were left out because of skipInvalid. */
+  rejected: number
+  bytes: number
+  rejects: Array<{ line: number, text: string, why: string }>
+}
+
 export interface ScanOptions extends Bounds {
   /** Names of columns, or expressions as a string: 'kind, count(*) as n'. */
   select?: string | string[]
@@ -446,6 +491,13 @@ export class Table {
   /** The rows whose vectors are nearest to the query; row has the key and options.columns. */
   search (column: string, query: Float32Array | number[], options?: SearchOptions): Promise<Array<{ distance: number, row: Row }>>
   [Symbol.asyncIterator] (): Scan<Row>
+
+  /** Inserts the rows of a file of CSV or JSON lines in one commit. */
+  importText (path: string, options?: ImportOptions): Promise<ImportResult>
+  /** Writes the rows, as this table sees them, to a file of CSV or JSON lines. Gives their number. After an error the file may have a part of them. */
+  exportText (path: string, options?: TextOptions & { index?: string }): Promise<number>
+  /** Reads all rows and indexes, and compares them. FIRN_CORRUPT if anything is wrong; notices describe it. */
+  check (options?: LongOptions): Promise<{ rows: number, indexEntries: number }>
 
   /** Reads columns and key again, if another handle has changed the table. */
   refresh (): Promise<void>

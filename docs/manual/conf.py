@@ -19,5 +19,4 @@ html_copy_source = False
 html_show_sourcelink = False
 html_show_sphinx = False
 html_last_updated_fmt = None
-html_theme_options = {"top_of_page_button": None}
 highlight_language = "none"

@@ -17,7 +17,7 @@ A transcript, FILE.t: lines that do not begin with two spaces are prose.
 A document, FILE.md: the fenced blocks whose first line is ```console firn-test hold commands after "$ " and, below each,
 what it prints on both outputs; no command may fail. Ids, times, durations and by how much a store grew differ from run to
 run or from version to version and are not compared. Blocks ```c firn-test are whole programs: compiled with $CC, linked
-with $LINK, run.
+with $LINK, run. A block whose first line is ```LANGUAGE firn-test NAME is the file NAME for the commands below it.
 
 In both, in the lines of output: <id> <ID> stand for a short and a whole id of a checkpoint, <time> for a time, <ago> for one some seconds or minutes ago, <s> for
 seconds, <n> for a number, <size> for one with its unit, <hex> for hexadecimal digits, <any> for anything on the line, <T>
@@ -52,6 +52,7 @@ STANDS_FOR = {
 VARYING = re.compile(r"\b\d+ (?:second|minute)s? ago\b *|\b[k-z]{32}\b|\b[k-z]{8}\b|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d|\b\d+\.\d\d s\b|"
                      r"[\d.]+ [KMGT]?B added")
 TIMEOUT_SECONDS = 600
+END_OF_FILE = "end-of-the-file"
 
 
 class Step:
@@ -100,13 +101,22 @@ def read_document(path):
         for number, text in enumerate(file, 1):
             text = text.rstrip("\n")
             if block is None:
+                named = re.fullmatch(r"```\w+ firn-test (\w[\w.-]*)", text)
                 if text == "```console firn-test":
                     block = "console"
+                elif named is not None:
+                    block = "file"
+                    steps.append(Step(number, f"cat > {named.group(1)} <<'{END_OF_FILE}'"))
+                    steps[-1].merged = True
                 elif text == "```c firn-test":
                     block = "c"
                     programs.append([number, ""])
             elif text == "```":
+                if block == "file":
+                    steps[-1].command += "\n" + END_OF_FILE
                 block = None
+            elif block == "file":
+                steps[-1].command += "\n" + text
             elif block == "c":
                 programs[-1][1] += text + "\n"
             elif text.startswith("$ "):

@@ -338,6 +338,12 @@ class Store extends Handle {
     return monitored(options, (monitor) => native.diff(this[handle], before, after, options.keyspace, options.limit, monitor))
   }
 
+  /** The rows of a table that differ between two checkpoints; undefined: the present. Options: limit, integers, signal. */
+  async diffTable (name, before, after, options) {
+    options = object(options)
+    return monitored(options, (monitor) => native.tableDiff(this[handle], name, before, after, options.limit, options.integers === 'number', monitor))
+  }
+
   // ---- upkeep ----
 
   async sync () {

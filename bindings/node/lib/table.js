@@ -5,6 +5,7 @@
 
 const { native, forgotten, handle } = require('./native')
 const { invalid, choice, object, durabilities, metrics } = require('./options')
+const { monitored } = require('./monitor')
 
 const DESCRIBE = 0
 const ADD_COLUMN = 1
@@ -20,6 +21,9 @@ const UPSERT = 1
 const UPDATE = 2
 
 const LOAD_ROWS = 1000
+
+const textKinds = { csv: 1, json: 2 }
+const conflicts = { fail: 0, skip: 1, replace: 2 }
 
 /** A key, or a bound, as an array of values. */
 function keyOf (key) {
@@ -369,6 +373,31 @@ class Table {
     } finally {
       if (load !== undefined) await native.close(load).catch(() => {})
     }
+  }
+
+  // ---- files of text ----
+
+  #text (path, options) {
+    return [path, choice(textKinds, options.kind, 'kind'), options.header === false, options.delimiter, options.nullText, options.columns]
+  }
+
+  /** Inserts the rows of a file of CSV or JSON lines in one commit. Gives { rows, skipped, rejected, bytes, rejects }. */
+  async importText (path, options) {
+    if (this.#context !== undefined) throw invalid('an import is a commit of its own')
+    options = object(options)
+    return monitored(options, (monitor) => native.tableImport(this[handle], undefined, ...this.#text(path, options), monitor, options.ignoreUnknown,
+      choice(conflicts, options.onConflict, 'onConflict'), options.skipInvalid, options.rejectsMax))
+  }
+
+  /** Writes the rows to a file as CSV or JSON lines. Gives their number. */
+  async exportText (path, options) {
+    options = object(options)
+    return monitored(options, (monitor) => native.tableExport(this[handle], this.#in, ...this.#text(path, options), monitor, options.index))
+  }
+
+  /** Reads all rows and indexes, and compares them. Gives { rows, indexEntries }; FIRN_CORRUPT if anything is wrong. */
+  async check (options) {
+    return monitored(object(options), (monitor) => native.tableCheck(this[handle], this.#in, monitor))
   }
 
   // ---- reading ----

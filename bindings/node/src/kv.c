@@ -551,21 +551,21 @@ cursor_next_release(struct call *call)
 enum { FAST_KEY_MAX = 1024 };
 
 bool
-fast_bytes(struct args *args, size_t i, uint8_t *buffer, size_t capacity, uint8_t **heap,
-           firn_slice *out)
+fast_bytes(struct args *args, size_t i, const char *what, uint8_t *buffer, size_t capacity,
+           uint8_t **heap, firn_slice *out)
 {
     void *data = NULL;
     size_t size = 0;
     napi_valuetype type;
     *heap = NULL;
     if (i >= args->count || napi_typeof(args->env, args->values[i], &type) != napi_ok) {
-        return throw_invalid(args, "argument %zu is missing", i + 1);
+        return throw_invalid(args, "%s is missing", what);
     }
     if (type == napi_string) {
         /* A string that fills the buffer may have been cut. */
         if (napi_get_value_string_utf8(args->env, args->values[i], (char *)buffer, capacity,
                                        &size) != napi_ok) {
-            return throw_invalid(args, "argument %zu could not be read", i + 1);
+            return throw_invalid(args, "%s could not be read", what);
         }
         if (size + 4 < capacity) {
             *out = firn_bytes(buffer, size);
@@ -584,8 +584,7 @@ fast_bytes(struct args *args, size_t i, uint8_t *buffer, size_t capacity, uint8_
         (napi_get_buffer_info(args->env, args->values[i], &data, &size) != napi_ok &&
          napi_get_arraybuffer_info(args->env, args->values[i], &data, &size) != napi_ok)) {
         return throw_invalid(
-            args, "argument %zu must be a string, a Buffer or another view, or an ArrayBuffer",
-            i + 1);
+            args, "%s must be a string, a Buffer or another view, or an ArrayBuffer", what);
     }
     *out = firn_bytes(data == NULL ? buffer : data, data == NULL ? 0 : size);
     return true;
@@ -620,7 +619,7 @@ get_into(napi_env env, napi_callback_info info)
         (void)throw_invalid(&args, "offset is beyond the end of the buffer");
         return NULL;
     }
-    if (!fast_bytes(&args, 1, key_buffer, sizeof(key_buffer), &heap, &key)) {
+    if (!fast_bytes(&args, 1, "key", key_buffer, sizeof(key_buffer), &heap, &key)) {
         return NULL;
     }
     capacity -= (size_t)offset;

@@ -186,9 +186,9 @@ write_fast(napi_env env, napi_callback_info info, bool is_put)
     firn_error err;
     int code;
     if (args_read(env, info, &args) && arg_handle(&args, 0, HANDLE_KEYSPACE, &keyspace) &&
-        fast_bytes(&args, 1, key_buffer, sizeof(key_buffer), &key_heap, &key) &&
+        fast_bytes(&args, 1, "key", key_buffer, sizeof(key_buffer), &key_heap, &key) &&
         (!is_put ||
-         fast_bytes(&args, 2, value_buffer, sizeof(value_buffer), &value_heap, &value)) &&
+         fast_bytes(&args, 2, "value", value_buffer, sizeof(value_buffer), &value_heap, &value)) &&
         arg_write_options(&args, is_put ? 3 : 2, is_put ? 4 : CALL_ARGS_MAX, &options)) {
         code = is_put ? firn_put(keyspace->object, key, value, &options, &err)
                       : firn_delete(keyspace->object, key, &options, &err);
@@ -311,9 +311,10 @@ batch_add(napi_env env, napi_callback_info info)
     if (args_read(env, info, &args) && batch_of(&args, &batch) &&
         arg_handle(&args, 1, HANDLE_KEYSPACE, &write.keyspace) &&
         arg_enum(&args, 2, "operation", WRITE_OPERATIONS - 1, &write.operation) &&
-        fast_bytes(&args, 3, key_buffer, sizeof(key_buffer), &key_heap, &write.key) &&
+        fast_bytes(&args, 3, "key", key_buffer, sizeof(key_buffer), &key_heap, &write.key) &&
         (write.operation == WRITE_DELETE ||
-         fast_bytes(&args, 4, value_buffer, sizeof(value_buffer), &value_heap, &write.value)) &&
+         fast_bytes(&args, 4, "value", value_buffer, sizeof(value_buffer), &value_heap,
+                    &write.value)) &&
         arg_u64(&args, 5, "ttl", 0, &write.options.ttl_ms) &&
         arg_enum(&args, 6, "operator", FIRN_MERGE_MAX, &write.merge)) {
         if (write.operation == WRITE_INSERT || write.operation == WRITE_COMPARE ||

@@ -46,6 +46,17 @@ test('bytes come from any view, and values of all sizes come back', async (t) =>
   assert.strictEqual(space.getSync(long).toString(), 'w'.repeat(9000) + 'ä')
 })
 
+test('a wrong key or value is called by its name, by promise and at once', async (t) => {
+  const keyspace = await (await memory(t)).keyspace('k')
+  for (const wrong of [5, null, undefined, {}]) {
+    await assert.rejects(keyspace.put('a', wrong), /^FirnError: value (must be|is missing)/)
+    assert.throws(() => keyspace.putSync('a', wrong), /^FirnError: value (must be|is missing)/)
+    await assert.rejects(keyspace.get(wrong), /^FirnError: key (must be|is missing)/)
+    assert.throws(() => keyspace.getSync(wrong), /^FirnError: key (must be|is missing)/)
+    assert.throws(() => keyspace.putSync(wrong, 'a'), /^FirnError: key (must be|is missing)/)
+  }
+})
+
 test('values that are got at once do not change when others are got', async (t) => {
   const store = await memory(t)
   const space = store.keyspaceSync('pool')

@@ -27,7 +27,7 @@ test('handles below a closed store give FIRN_MISUSE, and closing them again does
   await store.close()
   for (const closed of [() => space.get('a'), () => space.put('a', '1'), () => table.get(1), () => transaction.put(space, 'a', '1'), () => transaction.commit(),
     () => snapshot.get(space, 'a'), () => batch.write(), () => store.keyspace('s'), () => store.checkpoint(), () => store.diff(), () => store.begin(),
-    () => space.entries().next(), () => table.scan().next(), () => table.search('v', [1])]) {
+    () => space.entries().next(), () => table.scan().next(), () => table.search('v', [1]), () => table.check(), () => table.importText('x'), () => store.diffTable('t')]) {
     await assert.rejects(async () => closed(), code('FIRN_MISUSE'))
   }
   for (const closed of [() => space.getSync('a'), () => space.putSync('a', '1'), () => space.getInto('a', Buffer.alloc(1)), () => batch.put(space, 'a', '1'), () => batch.length]) {
@@ -85,7 +85,7 @@ test('any arguments in any function give a result or an error', async (t) => {
     'x'.repeat(3000), Symbol('s'), {}, [], [1], ['a'], [undefined], [[]], [{}], Buffer.from('key'), Buffer.alloc(0), detached, new Float32Array(2), new Float64Array(1),
     new DataView(new ArrayBuffer(3)), new ArrayBuffer(2), new SharedArrayBuffer(8), new Uint8Array(new SharedArrayBuffer(8)), () => {}, new Date(), new Date(NaN), trap,
     Object.create(null), new Array(50), { length: -1 }, new Map(), /x/, ...numbers, ...numbers, ...numbers]
-  const forbidden = new Set(['setErrorClass', 'close', 'closeSync', 'open', 'openSync', 'destroy', 'destroySync', 'importStore', 'importStoreSync', 'wsOpen', 'wsOpenSync'])
+  const forbidden = new Set(['setErrorClass', 'close', 'closeSync', 'open', 'openSync', 'destroy', 'destroySync', 'importStore', 'importStoreSync', 'wsOpen', 'wsOpenSync', 'tableExport', 'tableExportSync'])
   // No files are written: these take paths.
   const names = Object.keys(native).filter((name) => !forbidden.has(name))
   let seed = Number(process.env.FIRN_TEST_SEED ?? 1)

@@ -102,7 +102,8 @@ bool fp_bytes_take(PyObject *argument, struct fp_bytes *out);
 bool fp_bytes_take_optional(PyObject *argument, struct fp_bytes *out);
 void fp_bytes_release(struct fp_bytes *bytes);
 
-/* The number of a word in a list ("full", "os", …, NULL); -1 with Invalid that names the words. NULL gives 0. */
+/* The number of a word in a list ("full", "os", …, NULL); -1 with Invalid that names the words. NULL gives 0. An empty text in the list
+ * only holds a place: no word is it. */
 int fp_choice(const char *what, const char *word, const char *const *words);
 /* Durability of an argument: None or NULL, "full", "os". False with an exception. */
 bool fp_durability(const char *word, firn_durability *out);

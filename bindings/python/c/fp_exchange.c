@@ -62,7 +62,7 @@ form_of(const char *kind, int header, const char *delimiter, const char *null_te
     if (choice < 0) {
         return false;
     }
-    out->kind = (firn_text_kind)(choice == 0 ? 1 : choice);
+    out->kind = (firn_text_kind)choice;
     out->no_header = header == 0;
     out->null_text = null_text;
     if (strlen(delimiter) != 1) {

@@ -393,6 +393,7 @@ apply_change(fp_keyspace *self, enum change change, firn_slice key, firn_slice e
         return remove_key(self, key, options, err);
     }
     if (self->txn != NULL) {
+        err->code = FIRN_OK;
         err->text[0] = '\0';
         return change_in_txn(self, change, key, expected, value, options, err);
     }

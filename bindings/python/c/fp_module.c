@@ -205,13 +205,14 @@ fp_choice(const char *what, const char *word, const char *const *words)
     char list[160] = "";
     size_t used = 0;
     for (int i = 0; words[i] != NULL; i++) {
-        if (strcmp(word, words[i]) == 0) {
+        if (words[i][0] != '\0' && strcmp(word, words[i]) == 0) {
             return i;
         }
-        int length = snprintf(list + used, sizeof list - used, "%s%s", i > 0 ? ", " : "", words[i]);
+        int length =
+            snprintf(list + used, sizeof list - used, "%s%s", used > 0 ? ", " : "", words[i]);
         used = length > 0 && used + (size_t)length < sizeof list ? used + (size_t)length : used;
     }
-    fp_raise_text(FIRN_INVALID, "%s is one of %s, not %.64s", what, list, word);
+    fp_raise_text(FIRN_INVALID, "%s is one of %s, not '%.64s'", what, list, word);
     return -1;
 }
 

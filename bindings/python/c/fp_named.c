@@ -209,6 +209,30 @@ fp_named_untag(PyObject *self, PyObject *args)
 }
 
 PyObject *
+fp_named_expire(PyObject *self, PyObject *args, PyObject *keywords)
+{
+    static char *names[] = {"keep", "dry_run", NULL};
+    firn_workspace_expire_options options = FIRN_WORKSPACE_EXPIRE_OPTIONS_INIT;
+    int dry_run = 0;
+    struct fp_visit visit = {.list = NULL};
+    firn_workspace *workspace;
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "s|$p", names, &options.keep, &dry_run) ||
+        (workspace = fp_workspace_begin(self)) == NULL) {
+        return NULL;
+    }
+    if ((visit.list = PyList_New(0)) == NULL) {
+        fp_workspace_end(self);
+        return NULL;
+    }
+    options.dry_run = dry_run != 0;
+    firn_error err;
+    int code;
+    FP_VISITED(code, &visit,
+               firn_workspace_expire(workspace, &options, visit_checkpoint, &visit, &err));
+    return visit_list(self, &visit, code, &err);
+}
+
+PyObject *
 fp_named_delete(PyObject *self, PyObject *args)
 {
     Py_ssize_t count = PyTuple_Size(args);

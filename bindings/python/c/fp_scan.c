@@ -224,12 +224,13 @@ fp_scan_open(PyObject *object, PyObject *args, PyObject *keywords)
     return (PyObject *)self;
 }
 
-/* A scan of a whole table, or of these columns, as tuples. */
+/* A scan of a whole table, or of these columns, as tuples, with a limit or None. */
 static PyObject *
-open_whole(PyObject *table, const char *columns)
+open_whole(PyObject *table, const char *columns, PyObject *limit)
 {
     PyObject *args = columns != NULL ? Py_BuildValue("(s)", columns) : PyTuple_New(0);
-    PyObject *keywords = columns != NULL ? Py_BuildValue("{sO}", "as_tuples", Py_True) : NULL;
+    PyObject *keywords =
+        columns != NULL ? Py_BuildValue("{sOsO}", "as_tuples", Py_True, "limit", limit) : NULL;
     PyObject *out = args != NULL && (columns == NULL || keywords != NULL)
                         ? fp_scan_open(table, args, keywords)
                         : NULL;
@@ -241,18 +242,31 @@ open_whole(PyObject *table, const char *columns)
 PyObject *
 fp_scan_iterate(PyObject *table)
 {
-    return open_whole(table, NULL);
+    return open_whole(table, NULL, Py_None);
 }
 
 Py_ssize_t
 fp_scan_count(PyObject *table)
 {
-    PyObject *scan = open_whole(table, "count(*)");
+    PyObject *scan = open_whole(table, "count(*)", Py_None);
     PyObject *row = scan != NULL ? PyIter_Next(scan) : NULL;
     Py_ssize_t count = row != NULL ? PyLong_AsSsize_t(PyTuple_GetItem(row, 0)) : -1;
     Py_XDECREF(row);
     Py_XDECREF(scan);
     return count;
+}
+
+int
+fp_scan_has_rows(PyObject *table)
+{
+    PyObject *one = PyLong_FromLong(1);
+    PyObject *scan = one != NULL ? open_whole(table, "1", one) : NULL;
+    PyObject *row = scan != NULL ? PyIter_Next(scan) : NULL;
+    int has_rows = row != NULL ? 1 : PyErr_Occurred() ? -1 : 0;
+    Py_XDECREF(row);
+    Py_XDECREF(scan);
+    Py_XDECREF(one);
+    return has_rows;
 }
 
 /* ---- rows ---- */
@@ -454,7 +468,7 @@ scan_schema(PyObject *object, PyObject *ignored)
 PyObject *
 fp_scan_table_stream(PyObject *table, PyObject *args, PyObject *keywords)
 {
-    PyObject *scan = open_whole(table, NULL);
+    PyObject *scan = open_whole(table, NULL, Py_None);
     PyObject *out = scan != NULL ? scan_stream(scan, args, keywords) : NULL;
     Py_XDECREF(scan);
     return out;
@@ -463,7 +477,7 @@ fp_scan_table_stream(PyObject *table, PyObject *args, PyObject *keywords)
 PyObject *
 fp_scan_table_schema(PyObject *table, PyObject *ignored)
 {
-    PyObject *scan = open_whole(table, NULL);
+    PyObject *scan = open_whole(table, NULL, Py_None);
     PyObject *out = scan != NULL ? scan_schema(scan, ignored) : NULL;
     Py_XDECREF(scan);
     return out;

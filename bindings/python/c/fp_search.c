@@ -13,9 +13,6 @@ static bool
 metric_of(const char *word, firn_metric *out)
 {
     int choice = word != NULL ? fp_choice("metric", word, metrics) : (int)FIRN_METRIC_COSINE;
-    if (choice == 0) {
-        fp_raise_text(FIRN_INVALID, "metric is one of l2, dot, cosine");
-    }
     *out = (firn_metric)choice;
     return choice > 0;
 }

@@ -562,6 +562,34 @@ table_rename_column(PyObject *self, PyObject *args)
 }
 
 static PyObject *
+table_set_default(PyObject *object, PyObject *args, PyObject *keywords)
+{
+    static char *names[] = {"name", "value", NULL};
+    fp_table *self = (fp_table *)object;
+    PyObject *name, *given = Py_None;
+    firn_value value;
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "U|O", names, &name, &given)) {
+        return NULL;
+    }
+    struct fp_columns *columns = fp_table_columns(self);
+    const firn_table_column *column = columns != NULL ? fp_columns_find(columns, name) : NULL;
+    PyObject *keep = column != NULL ? PyList_New(0) : NULL, *out = NULL;
+    if (keep != NULL && fp_value_of(given, column, &value, keep) && fp_table_enter_writing(self)) {
+        firn_error err;
+        int code;
+        FP_UNLOCKED(code, firn_table_set_default(self->table, column->name,
+                                                 given != Py_None ? &value : NULL, &err));
+        fp_leave(self->store, self->via);
+        self->store->generation++;
+        out = code == FIRN_OK ? Py_None : fp_raise(code, &err);
+        Py_XINCREF(out);
+    }
+    Py_XDECREF(keep);
+    fp_columns_unref(columns);
+    return out;
+}
+
+static PyObject *
 table_add_index(PyObject *self, PyObject *args, PyObject *keywords)
 {
     static char *names[] = {"name", "columns", "unique", NULL};
@@ -702,13 +730,6 @@ table_contains(PyObject *self, PyObject *key)
     return row != NULL ? 1 : is_missing ? 0 : -1;
 }
 
-static int
-table_bool(PyObject *self)
-{
-    (void)self;
-    return 1; /* a table, with or without rows: len() would read it */
-}
-
 static PyMethodDef methods[] = {
     FP_METHOD("insert", fp_rows_insert, FP_KEYWORDS,
               "insert(row, *, ttl=None) -> int | None\n\nInserts a row, a dict of columns. Columns "
@@ -763,6 +784,9 @@ static PyMethodDef methods[] = {
               "drop_column(name)\n\nDrops a column."),
     FP_METHOD("rename_column", table_rename_column, METH_VARARGS,
               "rename_column(name, new_name)\n\nRenames a column."),
+    FP_METHOD("set_default", table_set_default, FP_KEYWORDS,
+              "set_default(name, value=None)\n\nThe value of a column in rows that will be "
+              "inserted without it; None: none."),
     FP_METHOD("add_index", table_add_index, FP_KEYWORDS,
               "add_index(name, columns, *, unique=False)\n\nBuilds an index over all rows."),
     FP_METHOD("add_vector_index", fp_search_add_index, FP_KEYWORDS,
@@ -811,8 +835,9 @@ static PyType_Slot slots[] = {
     FP_SLOT(Py_mp_subscript, table_subscript),
     FP_SLOT(Py_mp_length, fp_scan_count),
     FP_SLOT(Py_sq_contains, table_contains),
-    FP_SLOT(Py_nb_bool, table_bool),
-    FP_SLOT(Py_tp_doc, "Rows of typed columns, found by key. len() counts them."),
+    FP_SLOT(Py_nb_bool, fp_scan_has_rows),
+    FP_SLOT(Py_tp_doc,
+            "Rows of typed columns, found by key. len() counts them; an empty table is false."),
     {0, NULL}};
 
 PyType_Spec fp_table_spec = {"firn._firn.Table", sizeof(fp_table), 0, Py_TPFLAGS_DEFAULT, slots};

@@ -107,6 +107,7 @@ PyObject *fp_scan_table_stream(PyObject *self, PyObject *args, PyObject *keyword
 PyObject *fp_scan_table_schema(PyObject *self, PyObject *ignored);
 PyObject *fp_scan_iterate(PyObject *self);
 Py_ssize_t fp_scan_count(PyObject *self);
+int fp_scan_has_rows(PyObject *self);
 
 PyObject *fp_search(PyObject *self, PyObject *args, PyObject *keywords);
 PyObject *fp_search_add_index(PyObject *self, PyObject *args, PyObject *keywords);

@@ -745,16 +745,38 @@ workspace_check(PyObject *self, PyObject *args, PyObject *keywords)
 
 /* ---- what it is ---- */
 
-enum text { ROOT, STORE_PATH, SUBPATH, MOVED_FROM };
+static PyObject *
+workspace_adopt(PyObject *self, PyObject *args, PyObject *keywords)
+{
+    static char *names[] = {"old_root", NULL};
+    PyObject *given = Py_None, *path = NULL, *out = NULL;
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|O", names, &given) ||
+        (given != Py_None && (path = fp_path(given)) == NULL)) {
+        return NULL;
+    }
+    firn_workspace *workspace = fp_workspace_begin(self);
+    if (workspace != NULL) {
+        const char *old_root = path != NULL ? PyBytes_AsString(path) : NULL;
+        firn_error err;
+        int code;
+        FP_UNLOCKED(code, firn_workspace_adopt(workspace, old_root, &err));
+        fp_workspace_end(self);
+        out = code == FIRN_OK ? Py_None : fp_raise(code, &err);
+        Py_XINCREF(out);
+    }
+    Py_XDECREF(path);
+    return out;
+}
+
+enum text { ROOT, STORE_PATH, SUBPATH, MOVED_FROM, TOO_BROAD };
 
 static PyObject *
 workspace_get_text(PyObject *object, void *which)
 {
     static const char *(*const texts[])(const firn_workspace *workspace) = {
-        [ROOT] = firn_workspace_root,
-        [STORE_PATH] = firn_workspace_store_path,
-        [SUBPATH] = firn_workspace_subpath,
-        [MOVED_FROM] = firn_workspace_moved_from,
+        [ROOT] = firn_workspace_root,           [STORE_PATH] = firn_workspace_store_path,
+        [SUBPATH] = firn_workspace_subpath,     [MOVED_FROM] = firn_workspace_moved_from,
+        [TOO_BROAD] = firn_workspace_too_broad,
     };
     const firn_workspace *workspace = ((fp_workspace *)object)->workspace;
     return workspace != NULL ? fp_text_or_none(texts[(uintptr_t)which](workspace))
@@ -835,6 +857,12 @@ static PyMethodDef methods[] = {
     FP_METHOD("unpin", fp_named_unpin, METH_O, "unpin(reference)\n\nTakes back a pin."),
     FP_METHOD("delete", fp_named_delete, METH_VARARGS,
               "delete(*references)\n\nDeletes all of these checkpoints, or none."),
+    FP_METHOD("expire", fp_named_expire, FP_KEYWORDS,
+              "expire(keep, *, dry_run=False) -> list[SavedTree]\n\nDeletes the checkpoints that "
+              "a policy ('all:1d daily:90d') does not keep, and gives them."),
+    FP_METHOD("adopt", workspace_adopt, FP_KEYWORDS,
+              "adopt(old_root=None)\n\nContinues the history of the directory that was saved as "
+              "old_root (moved_from): it is this one, which was moved."),
     FP_METHOD("gc", workspace_gc, FP_KEYWORDS,
               "gc(*, dry_run=False, full=False, keep=None, recompress=0, progress=None, "
               "notice=None) -> Collected\n\nReclaims the space of what no "
@@ -854,7 +882,13 @@ static PyGetSetDef properties[] = {
     {"subpath", workspace_get_text, NULL, "The part of the opened path below the root.",
      (void *)(uintptr_t)SUBPATH},
     {"moved_from", workspace_get_text, NULL,
-     "The earlier path of a directory that was moved, or None.", (void *)(uintptr_t)MOVED_FROM},
+     "The earlier path of a directory that was moved, or None. Until adopt() continues its "
+     "history, "
+     "other calls raise Conflict.",
+     (void *)(uintptr_t)MOVED_FROM},
+    {"too_broad", workspace_get_text, NULL,
+     "What makes this root more than people usually mean to save ('your home directory'), or None.",
+     (void *)(uintptr_t)TOO_BROAD},
     {"closed", workspace_get_closed, NULL, "Whether it was closed.", NULL},
     {NULL, NULL, NULL, NULL, NULL}};
 

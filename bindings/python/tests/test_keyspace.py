@@ -151,6 +151,9 @@ def test_limits_and_words(store):
     assert b"k" * (1 << 20) not in ks
     with pytest.raises(firn.Invalid, match="durability is one of"):
         ks.put(b"k", b"v", durability="maybe")
+    for word in ["mul", ""]:
+        with pytest.raises(firn.Invalid, match="merge is one of add, append, min, max, not '"):
+            ks.merge(b"k", word, 1)
     with pytest.raises(firn.Invalid):
         store.keyspace("firn.mine")
     with pytest.raises(firn.NotFound):

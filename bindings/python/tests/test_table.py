@@ -83,6 +83,22 @@ def test_rows_and_keys(goods):
     assert len(goods) == 1000 - 1 - 10 - 100
 
 
+def test_a_table_without_rows_is_false(store, tmp_path):
+    table = store.create_table("t", "a i32, b i32, primary key (a, b)")
+    assert not table
+    with store.transaction() as txn:
+        inside = txn.table(table)
+        inside.insert({"a": 1, "b": 1})
+        assert inside and not table
+    assert table
+    table.delete((1, 1))
+    assert not table
+    with firn.open(tmp_path / "other") as other:
+        closed = other.create_table("t", "a i32, primary key (a)")
+    with pytest.raises(firn.Closed):
+        bool(closed)
+
+
 def test_scans(goods):
     assert [row["id"] for row in goods.scan("id", "kind = ? and stock < ?", params=["a", 10])] == [0, 3, 6, 9]
     scan = goods.scan(["kind", "count(*) as n", "sum(price)"], group_by="kind", order_by=["kind desc"], as_tuples=True)
@@ -189,6 +205,15 @@ def test_changing_a_table(store):
     table.add_index("by_cost", ["cost"])
     assert [row["id"] for row in table.scan("id", index="by_cost")] == [1] and "by_cost" in table.definition
     table.drop_index("by_cost")
+    table.set_default("cost", "2.25")
+    table.insert({"id": 2})
+    table.set_default("cost")
+    table.insert({"id": 3})
+    assert [row["cost"] for row in table.scan("cost")] == [decimal.Decimal("1.50"), decimal.Decimal("2.25"), None]
+    for wrong in (lambda: table.set_default("none", 1), lambda: table.set_default("cost", "much"), lambda: table.set_default("cost", "1.234")):
+        with pytest.raises((firn.Invalid, firn.NotFound)):
+            wrong()
+    table.delete_range(lower=2)
     table.drop_column("cost")
     assert table[1] == {"id": 1}
     for wrong in ("a i64, b i64", "a", ""):

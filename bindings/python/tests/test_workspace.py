@@ -3,6 +3,7 @@
 
 import os
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -108,6 +109,42 @@ def test_names_and_upkeep(ws, tree):
     for wrong in (lambda: ws.find(1.5), lambda: ws.status(paths=5), lambda: ws.save(progress=1), lambda: ws.delete(None)):
         with pytest.raises((TypeError, firn.Invalid)):
             wrong()
+
+
+def test_a_moved_directory_is_adopted(tree, tmp_path):
+    with firn.Workspace(tree, is_root=True) as ws:
+        ws.save("before")
+        assert ws.moved_from is None and ws.too_broad is None
+    moved = tmp_path / "moved"
+    tree.rename(moved)
+    with firn.Workspace(moved, is_root=True) as ws:
+        assert ws.moved_from == str(tree)
+        with pytest.raises(firn.Conflict):
+            ws.save()
+        with pytest.raises(firn.NotFound):
+            ws.adopt(tmp_path / "never saved")
+        ws.adopt()
+        assert [saved.message for saved in ws.checkpoints()] == ["before"]
+        with pytest.raises(firn.NotFound):
+            ws.adopt(tree)  # it is known as `moved` now
+    with firn.Workspace(moved) as ws:
+        assert ws.moved_from is None and ws.status() == []
+        with pytest.raises(TypeError):
+            ws.adopt(5)
+    with firn.Workspace(Path.home(), store=tmp_path / "home", is_root=True) as ws:
+        assert "home" in ws.too_broad
+
+
+def test_checkpoints_expire(ws, tree):
+    for number in range(3):
+        (tree / "a.txt").write_text(f"{number}")
+        ws.save(f"save {number}")
+    assert ws.expire("all:1d") == ws.expire("all:1d", dry_run=True) == [] and len(ws.checkpoints()) == 3
+    for wrong in ("often", ""):
+        with pytest.raises(firn.Invalid):
+            ws.expire(wrong)
+    with pytest.raises(TypeError):
+        ws.expire(None)
 
 
 def test_callbacks(ws, tree):

@@ -62,7 +62,10 @@ def directories(path: str) -> int:
         saved: firn.Saved = workspace.save("now", progress=tell)
         data: bytes = workspace.cat("a.txt", saved.checkpoint.number)
         back: firn.RestoredTree = workspace.restore(saved.checkpoint.number, ["a.txt"])
-        return back.changed + len(data) + len(workspace.status())
+        expired: list[firn.SavedTree] = workspace.expire("all:30d", dry_run=True)
+        if workspace.moved_from is not None:
+            workspace.adopt()
+        return len(expired) + back.changed + len(data) + len(workspace.status())
 
 
 async def asynchronous() -> None:

@@ -28,6 +28,10 @@ async function main (): Promise<void> {
   const id: bigint | undefined = await table.insert({ name: 'x', v: [1, 2] })
   assert.strictEqual(id, 1n)
   for await (const batch of table.batches({ select: 'id' })) assert.ok(batch.array('id') instanceof BigInt64Array)
+  const differences: firn.RowDifference[] = await store.diffTable('t', 'first', undefined, { limit: 1 })
+  assert.strictEqual(differences[0].after?.id, 1n)
+  const { rows }: { rows: number } = await table.check()
+  assert.strictEqual(rows, 1)
   const found = await table.search('v', new Float32Array([1, 2]), { k: 1, columns: ['name'] })
   assert.strictEqual(found[0].row.name, 'x')
   try {
