@@ -108,6 +108,7 @@ set(FIRN_COLD_FILES
     compaction/compaction_garbage.c
     compaction/compaction_graph.c
     compaction/compaction_pick.c
+    compaction/compaction_values.c # reading and writing large values takes nearly all of its time
     compaction/compaction_work.c
     graph/graph_build.c
     graph/graph_connect.c
@@ -229,6 +230,7 @@ set(FIRN_COLD_FILES
     scan/scan_store.c
     scan/scan_xattrs.c
     statcache/statcache_sweep.c
+    tree/tree_build.c
     tree/tree_filter.c
     tree/tree_lookup.c
     # api

@@ -443,7 +443,8 @@ connect_all(struct build *build, firn_error *err)
 {
     struct firn_graph *graph = build->graph;
     int rc = FIRN_OK;
-    for (int round = 0; round < CONNECT_ROUNDS; round++) {
+    const bool is_dot = graph->parameters.metric == FIRN_VECTOR_DOT;
+    for (int round = 0; round < CONNECT_ROUNDS && !is_dot; round++) {
         uint32_t missing = 0;
         FIRN_TRY(run_all(build, look_task, false, err));
         for (uint32_t i = 0; i < graph->upper_count; i++) {

@@ -196,19 +196,18 @@ fill_near(const float *centre, uint32_t dimensions, struct test_random *random, 
 }
 
 /* Many small clusters that lie far apart: level 0 has no links from one to another, so a walk that descends into a wrong cluster
- * finds no neighbour. If a descent keeps one node, 4 % of the queries end
- * so. */
-static void
-test_walks_descend_into_the_right_cluster(void **state)
+ * finds no neighbour. If a descent keeps one node, 4 % of the queries end so; with four nodes, but without links to those that
+ * descents do not find (graph_connect.c), whole clusters are missed in half of the graphs. Returns how many queries end so. */
+static size_t
+miss_clusters(uint64_t seed, size_t asked)
 {
-    enum { CLUSTERS = 100, EACH = 150, WIDTH = 64, ASKED = 4000 };
+    enum { CLUSTERS = 100, EACH = 150, WIDTH = 64 };
     struct graph_fixture fixture;
     struct test_random random;
     firn_error err;
     float centres[CLUSTERS][WIDTH];
     size_t missed = 0;
-    (void)state;
-    test_random_init(&random, "descent", 18);
+    test_random_init(&random, "descent", seed);
     graph_fixture_init(&fixture, GRAPH_UNIFORM, FIRN_VECTOR_L2, CLUSTERS * EACH, WIDTH, &random);
     fixture.parameters.m = 8;
     fixture.parameters.ef_construction = 40;
@@ -219,7 +218,7 @@ test_walks_descend_into_the_right_cluster(void **state)
         fill_near(centres[row % CLUSTERS], WIDTH, &random, fixture.vectors + (size_t)row * WIDTH);
     }
     assert_int_equal(graph_fixture_build(&fixture, fixture.os, 2, &err), FIRN_OK);
-    for (size_t q = 0; q < ASKED; q++) {
+    for (size_t q = 0; q < asked; q++) {
         const struct firn_graph_search_options options = {.wanted = K, .ef = K};
         struct firn_graph_candidate found[K];
         float query[WIDTH];
@@ -230,9 +229,19 @@ test_walks_descend_into_the_right_cluster(void **state)
                          FIRN_OK);
         missed += count == 0 || found[0].row % CLUSTERS != q % CLUSTERS;
     }
-    (void)printf("%zu of %d miss their cluster\n", missed, ASKED);
-    assert_true(missed <= ASKED / 500);
+    (void)printf("%zu of %zu miss their cluster\n", missed, asked);
     graph_fixture_deinit(&fixture);
+    return missed;
+}
+
+static void
+test_walks_descend_into_the_right_cluster(void **state)
+{
+    enum { GRAPHS = 4, ASKED = 2000 };
+    (void)state;
+    for (uint64_t i = 0; i < GRAPHS; i++) {
+        assert_true(miss_clusters(1 + i, ASKED) <= ASKED / 500);
+    }
 }
 
 /* ---- the same graph ---- */
