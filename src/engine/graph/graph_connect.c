@@ -13,7 +13,7 @@
  * Under DOT the nearest to a vector is not the vector itself, and short ones are near to none: there all stays as it is.
  *
  * (I1) Threads only look for nodes; one makes the links, in the order of the nodes' numbers. So the graph is the same with any
- *      number of threads.
+ *      number of threads. (Not checked: tests compare the graphs of one thread and of several.)
  */
 #include "graph/graph_internal.h"
 
