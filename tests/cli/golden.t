@@ -1,4 +1,5 @@
-Stores that released versions made (tests/golden): what they contain is what it was, and they can be written to.
+Stores that released versions made (tests/golden): what they contain is what it was, and they can be written to. (Only the
+superuser can restore the owners: for others a restore ends with 6.)
 
   ? python3 -c 'import os; open("x", "w"); os.setxattr("x", "user.x", b""); os.unlink("x")'
   $ tar xf $SOURCE/tests/golden/0.2.0.tar.xz && cd 0.2.0
@@ -24,7 +25,7 @@ Stores that released versions made (tests/golden): what they contain is what it 
   > old, new = ([json.loads(line) for line in open(name)] for name in ("list.json", "now.json"))
   > print("identifiers, times and sizes are what they were:", has(new, old))'
   identifiers, times and sizes are what they were: True
-  $ for n in 1 2 3; do firn restore $n -q -C tree --store ../store --to ../$n; done
+  $ for n in 1 2 3; do firn restore $n -q -C tree --store ../store --to ../$n 2>/dev/null || [ $? = 6 ]; done
   $ for n in 1 2 3; do (cd $n && find . -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum); done
   56d16bcffb7d6a3ba787c1620d262a012c5311cfd587e9180c239096bb1ce5aa  -
   c5803d4ea03a0c442e89319b90fee951f9f1e8b88d8578019588aa957abd807f  -
@@ -62,11 +63,10 @@ Written to: more rows, another save.
   $ firn db insert -q app.firn t id=1000001 v=[10,20,30,40] && firn db compact app.firn && firn db check -q app.firn && firn db search app.firn t v --vector '[10,20,30,40]' --metric l2 --limit 1
   0.0	1000001
   $ firn db restore -q app.firn whole && firn db dump app.firn | sha256sum | cmp - whole.sha256
-  $ cp -a 2/. tree && echo edited >>tree/src/numbers && firn save -m now -C tree --store ../store && firn diff 2 latest --stat -C tree --store ../store
-  4  <id>  1,510 files, 4.6 MB; 1,500 new, 2 changed, <size> added  <s> s
-  saved <T>/w/0.2.0/tree
-   src/numbers | 1 +
-  from 2 to 4: 1 changed, 0 added, 0 removed; 1 line added, 0 removed
-  $ firn restore 1 -q -C tree --store ../store && (cd tree && find . -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum)
+  $ cp -a 2/. tree && echo edited >>tree/src/numbers && firn save -q -m now -C tree --store ../store && firn cat latest src/numbers -C tree --store ../store | tail -n 2
+  4
+  20000
+  edited
+  $ { firn restore 1 -q -C tree --store ../store 2>/dev/null || [ $? = 6 ]; } && (cd tree && find . -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum)
   56d16bcffb7d6a3ba787c1620d262a012c5311cfd587e9180c239096bb1ce5aa  -
   $ firn check --data -q -C tree --store ../store
