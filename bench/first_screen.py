@@ -3,11 +3,12 @@
 """bench/first_screen.py TEXT COMMAND...: how long a program takes until it shows its first screen.
 
 Runs the command on a terminal of 40 rows and 120 columns until what it wrote contains TEXT, its last word there, and prints
-the seconds; then types q and waits for its end.
+the seconds; then types q and waits for its end. Ends after a minute whatever happens.
 """
 import fcntl
 import os
 import pty
+import signal
 import struct
 import sys
 import termios
@@ -16,6 +17,7 @@ import time
 
 def main():
     wanted = sys.argv[1].encode()
+    signal.alarm(60)
     seen = b""
     begin = time.monotonic()
     child, terminal = pty.fork()

@@ -13,12 +13,13 @@ function percentile(key, part,   m, i) {
 function count(key) { return sorted(key) }
 # Of figures.awk's table(), which compares engines and is not used here.
 function cell(kind, row, engine) { return "–" }
-function row(title, kind,   k, a) {
+function row(title, kind,   k, a, c) {
     k = kind SUBSEP "firn" SUBSEP "wall"
     if (!has(k)) return
     a = kind "_added" SUBSEP "firn" SUBSEP "value"
-    printf "| %s | %d | %.3f | %.3f | %.3f | %.3f | %s |\n", title, count(k), median(k), percentile(k, 0.9), maximum(k),
-        median(kind SUBSEP "firn" SUBSEP "cpu"), has(a) ? bytes(median(a)) " (" bytes(maximum(a)) ")" : "–"
+    c = kind SUBSEP "firn" SUBSEP "cpu"
+    printf "| %s | %d | %.3f | %.3f | %.3f | %s | %s |\n", title, count(k), median(k), percentile(k, 0.9), maximum(k),
+        has(c) ? sprintf("%.3f", median(c)) : "–", has(a) ? bytes(median(a)) " (" bytes(maximum(a)) ")" : "–"
 }
 
 END {
