@@ -292,10 +292,8 @@ add_link(struct worker *worker, uint32_t node, uint32_t level, uint32_t to)
         build->counts[node] = (uint8_t)count;
         return;
     }
-    uint32_t place = firn_graph_walk_find_upper(graph, node);
-    uint32_t *list = graph->upper_links + ((size_t)graph->upper_starts[place] + level - 1) * m;
+    uint32_t *list = firn_graph_walk_upper_list(graph, node, level);
     size_t count = 0;
-    DCHECK(place < graph->upper_count);
     while (count < m && list[count] != FIRN_GRAPH_NONE) {
         count++;
     }
@@ -518,16 +516,14 @@ adopt_node(const struct build *build, struct firn_graph_scratch *scratch, uint32
            firn_error *err)
 {
     const struct firn_graph *graph = build->graph;
-    uint32_t place = firn_graph_walk_find_upper(graph, node);
     size_t count;
     int rc;
     FIRN_TRY(firn_graph_merge_links(&build->merge, graph, scratch, node, 0, list_of(graph, node),
                                     &count, err));
     build->counts[node] = (uint8_t)count;
     for (uint32_t level = firn_graph_walk_level_of(graph, node); level > 0; level--) {
-        size_t list = (size_t)graph->upper_starts[place] + level - 1;
         FIRN_TRY(firn_graph_merge_links(&build->merge, graph, scratch, node, level,
-                                        graph->upper_links + list * graph->parameters.m, &count,
+                                        firn_graph_walk_upper_list(graph, node, level), &count,
                                         err));
     }
 out:

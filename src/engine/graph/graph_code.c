@@ -116,11 +116,16 @@ typedef float float32x4 __attribute__((vector_size(16)));
 typedef int32_t int32x4 __attribute__((vector_size(16)));
 typedef double float64x4 __attribute__((vector_size(32)));
 
+/* Four numbers at any address, or the last `left` of them and zeros. */
 static inline float32x4
-load4(const void *numbers)
+load(const void *numbers, size_t left)
 {
-    float32x4 value;
-    memcpy(&value, numbers, sizeof value);
+    float32x4 value = {0};
+    if (left < 4) {
+        memcpy(&value, numbers, left * sizeof(float));
+    } else {
+        memcpy(&value, numbers, sizeof value);
+    }
     return value;
 }
 
@@ -131,37 +136,22 @@ choose(int32x4 mask, float32x4 a, float32x4 b)
     return (float32x4)((mask & (int32x4)a) | (~mask & (int32x4)b));
 }
 
-static inline void
-transform4(const uint8_t *vector, double factor, const float *mean, float *out)
-{
-    const float64x4 exact = __builtin_convertvector(load4(vector), float64x4) * factor;
-    const float32x4 far = {FAR, FAR, FAR, FAR};
-    float32x4 value = __builtin_convertvector(exact, float32x4);
-    value = choose(value > far, far, choose(value < -far, -far, value)) - load4(mean);
-    memcpy(out, &value, sizeof value);
-}
-
 /* out = factor * vector - mean. */
 static void
 transform(const struct firn_graph *graph, const uint8_t *vector, double factor, float *out)
 {
+    const float32x4 far = {FAR, FAR, FAR, FAR};
     for (uint32_t i = 0; i < graph->numbers; i += 4) {
-        const uint8_t *from = vector + (size_t)4 * i;
-        const float *mean = graph->mean + i;
-        float *to = out + i;
-        float last[3][4] = {{0}, {0}, {0}};
-        const bool is_last = graph->numbers - i < 4;
-        const size_t left = is_last ? (graph->numbers - i) * sizeof *out : 0;
-        if (is_last) {
-            memcpy(last[0], from, left);
-            memcpy(last[1], mean, left);
-            from = (const uint8_t *)last[0];
-            mean = last[1];
-            to = last[2];
-        }
-        transform4(from, factor, mean, to);
-        if (is_last) {
-            memcpy(out + i, last[2], left);
+        const size_t left = graph->numbers - i;
+        const float32x4 numbers = load(vector + (size_t)4 * i, left);
+        float32x4 value = __builtin_convertvector(
+            __builtin_convertvector(numbers, float64x4) * factor, float32x4);
+        value = choose(value > far, far, choose(value < -far, -far, value)) -
+                load(graph->mean + i, left);
+        if (left < 4) {
+            memcpy(out + i, &value, left * sizeof *out);
+        } else {
+            memcpy(out + i, &value, sizeof value);
         }
     }
 }
@@ -189,24 +179,12 @@ quantise4(float32x4 numbers, float inverse, uint8_t offset, int32x4 *sum, int32x
     memcpy(out, &bytes, sizeof bytes);
 }
 
-/* Four numbers, or the last of them and zeros. */
-static inline float32x4
-load_some(const float *numbers, size_t left)
-{
-    float last[4] = {0};
-    if (left < 4) {
-        memcpy(last, numbers, left * sizeof *last);
-        numbers = last;
-    }
-    return load4(numbers);
-}
-
 static float
 largest_number(const float *numbers, size_t count)
 {
     float32x4 most = {0};
     for (size_t i = 0; i < count; i += 4) {
-        const float32x4 value = load_some(numbers + i, count - i);
+        const float32x4 value = load(numbers + i, count - i);
         const float32x4 size = choose(value < 0, -value, value);
         most = choose(size > most, size, most);
     }
@@ -226,8 +204,12 @@ quantise(const float *numbers, size_t count, uint8_t offset, uint8_t *out)
     DCHECK(count > 0 && count <= FIRN_VECTOR_DIMENSIONS_MAX);
     for (size_t i = 0; i < count; i += 4) {
         uint8_t codes[4];
-        quantise4(load_some(numbers + i, count - i), inverse, offset, &sums, &squares, codes);
-        memcpy(out + i, codes, count - i < 4 ? count - i : 4);
+        quantise4(load(numbers + i, count - i), inverse, offset, &sums, &squares, codes);
+        if (count - i < 4) {
+            memcpy(out + i, codes, count - i);
+        } else {
+            memcpy(out + i, codes, sizeof codes);
+        }
     }
     const int64_t square = (int64_t)squares[0] + squares[1] + squares[2] + squares[3];
     return (struct quantised){scale, scale * scale * (float)square,

@@ -17,16 +17,6 @@
  */
 #include "graph/graph_internal.h"
 
-/* The list of a node at a level above 0. */
-static uint32_t *
-list_of(const struct firn_graph *graph, uint32_t node, uint32_t level)
-{
-    const uint32_t place = firn_graph_walk_find_upper(graph, node);
-    DCHECK(level > 0 && place < graph->upper_count);
-    return graph->upper_links +
-           ((size_t)graph->upper_starts[place] + level - 1) * graph->parameters.m;
-}
-
 /* Descends to a node: the pool has what is nearest to it on the level. */
 static int
 find(const struct firn_graph *graph, struct firn_graph_scratch *scratch, uint32_t node,
@@ -39,7 +29,7 @@ find(const struct firn_graph *graph, struct firn_graph_scratch *scratch, uint32_
     /* Another with the same code is as good. */
     const uint32_t nearest = firn_graph_item_node(scratch->pool.items[0]);
     *out_is_found =
-        (scratch->visited[node / 64] >> node % 64 & 1) != 0 ||
+        firn_graph_walk_was_visited(scratch, node) ||
         memcmp(firn_graph_array_at(&graph->codes, nearest), record, graph->codes.stride) == 0;
 out:
     return rc;
@@ -71,11 +61,14 @@ firn_graph_connect(struct firn_graph *graph, struct firn_graph_scratch *scratch,
         if (is_found) {
             continue;
         }
-        uint32_t *list = list_of(graph, firn_graph_item_node(scratch->pool.items[0]), level);
+        const uint32_t nearest = firn_graph_item_node(scratch->pool.items[0]);
+        uint32_t *list = firn_graph_walk_upper_list(graph, nearest, level);
         uint32_t place = m - 1 - node % (m / 2); /* not always the same one */
-        DCHECK(scratch->pool.count > 0); /* the list was followed, so it does not have the node */
         for (uint32_t k = m; k-- > 0 && list[k] == FIRN_GRAPH_NONE;) {
             place = k;
+        }
+        for (uint32_t k = 0; k < m; k++) {
+            DCHECK(list[k] != node); /* the descent followed this list */
         }
         list[place] = node;
     }

@@ -262,6 +262,12 @@ FIRN_MUST_CHECK int firn_graph_walk_measure_all(const struct firn_graph *graph,
 void firn_graph_walk_measure_gathered(const struct firn_graph *graph,
                                       struct firn_graph_scratch *scratch,
                                       const struct firn_graph_gathered *gathered);
+/* Whether a walk has met a node. */
+static inline bool
+firn_graph_walk_was_visited(const struct firn_graph_scratch *scratch, uint32_t node)
+{
+    return (scratch->visited[node / 64] >> node % 64 & 1) != 0;
+}
 /* Whether a node is seen for the first time, which it no longer is. */
 bool firn_graph_walk_visit(struct firn_graph_scratch *scratch, uint32_t node);
 /* The highest level of a node. */
@@ -281,6 +287,8 @@ bool firn_graph_walk_is_allowed(const struct firn_graph *graph, const uint64_t *
                                 uint32_t node);
 /* The first twin of a node, or of one that comes after it. */
 size_t firn_graph_walk_first_twin(const struct firn_graph *graph, uint32_t node);
+/* The m links of a node at a level above 0, for a build. Requires: the node is on it. */
+uint32_t *firn_graph_walk_upper_list(const struct firn_graph *graph, uint32_t node, uint32_t level);
 /* The place of a node among those above level 0; upper_count: it is not there. */
 uint32_t firn_graph_walk_find_upper(const struct firn_graph *graph, uint32_t node);
 

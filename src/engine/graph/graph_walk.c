@@ -151,12 +151,6 @@ firn_graph_walk_visit(struct firn_graph_scratch *scratch, uint32_t node)
     return visit(scratch, node);
 }
 
-static inline bool
-was_visited(const struct firn_graph_scratch *scratch, uint32_t node)
-{
-    return (scratch->visited[node / 64] >> node % 64 & 1) != 0;
-}
-
 /* ---- the pool ---- */
 
 static inline void
@@ -377,6 +371,16 @@ firn_graph_walk_find_upper(const struct firn_graph *graph, uint32_t node)
                                                                        : graph->upper_count;
 }
 
+FIRN_GRAPH_SMALL uint32_t *
+firn_graph_walk_upper_list(const struct firn_graph *graph, uint32_t node, uint32_t level)
+{
+    const uint32_t place = firn_graph_walk_find_upper(graph, node);
+    DCHECK(level > 0 && place < graph->upper_count &&
+           graph->upper_starts[place + 1] - graph->upper_starts[place] >= level);
+    return graph->upper_links +
+           ((size_t)graph->upper_starts[place] + level - 1) * graph->parameters.m;
+}
+
 FIRN_GRAPH_SMALL uint32_t
 firn_graph_walk_level_of(const struct firn_graph *graph, uint32_t node)
 {
@@ -494,7 +498,7 @@ gather_beyond(const struct firn_graph *graph, struct firn_graph_scratch *scratch
             rc = refuse_link(graph, err); /* (I2) */
             goto out;
         }
-        if (!was_visited(scratch, node) &&
+        if (!firn_graph_walk_was_visited(scratch, node) &&
             firn_graph_walk_is_allowed(graph, filter->allowed, node)) {
             (void)visit(scratch, node);
             --*left;

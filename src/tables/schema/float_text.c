@@ -618,14 +618,15 @@ static size_t
 put_decimal(char *out, size_t at, uint64_t number, int k)
 {
     char digits[20];
-    size_t first = sizeof digits;
+    int count = 0;
+    /* By their number: with the index of the first digit clang 14 at -O2 loses the others. */
     do {
-        digits[--first] = (char)('0' + number % 10);
+        count++;
+        digits[(int)sizeof digits - count] = (char)('0' + number % 10);
         number /= 10;
     } while (number > 0);
-    const char *text = digits + first;
+    const char *text = digits + sizeof digits - count;
     DCHECK(at <= 1 && *text != '0');
-    int count = (int)(sizeof digits - first);
     int exponent = count - 1 + k; /* of the first digit */
     if (exponent >= PLAIN_MIN && exponent < 0) {
         at = put(out, at, "0.", 2);

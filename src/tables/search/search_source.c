@@ -430,7 +430,7 @@ ask_part(const struct firn_search_source_set *set, struct part *part,
     const uint64_t *allowed;
     const uint64_t count = count_allowed(part, &allowed);
     const size_t wanted = count < request->k ? (size_t)count : request->k;
-    const bool is_known = allowed != NULL && part->known != NULL && allowed == part->known->bits;
+    const bool is_known = part->known != NULL && allowed == part->known->bits;
     struct firn_search_ask ask = {.query = request->query,
                                   .dimensions = request->dimensions,
                                   .wanted = wanted,
