@@ -80,9 +80,11 @@ enum { FIRN_CHECKOUT_FEW = 32 };
 
 /* A directory whose metadata is set at the end, deepest first. */
 struct firn_checkout_dir {
-    const char *path;             /* in checkout->arena, NUL-terminated */
-    struct firn_tree_entry entry; /* xattrs in checkout->arena */
-    bool only_time;               /* an unchanged directory: changes inside moved its time */
+    const char *path;                 /* in checkout->arena, NUL-terminated */
+    struct firn_tree_entry entry;     /* xattrs in checkout->arena */
+    bool only_time;                   /* an unchanged directory: changes inside moved its time */
+    bool is_touched;                  /* an entry of the directory itself was changed */
+    struct firn_checkout_dir *parent; /* the remembered one that it is in, or NULL */
     struct firn_checkout_dir *next;
 };
 

@@ -32,6 +32,7 @@ struct swapping {
     struct firn_os_dir *dir;
     struct firn_buf dir_path;
     struct firn_buf vanishing; /* path of the directory that became something else, if inside one */
+    struct firn_checkout_dir *around; /* where the walk of swap_one is: dir_around */
 };
 
 static bool
@@ -348,14 +349,30 @@ out:
     return rc;
 }
 
+static bool
+is_below(firn_slice path, firn_slice dir)
+{
+    return path.size > dir.size && firn_slice_has_prefix(path, dir) &&
+           (dir.size == 0 || path.data[dir.size] == '/');
+}
+
 /* Whether none of the remembered directories is below this one. */
 static bool
 is_deepest(const struct firn_checkout *checkout, firn_slice path)
 {
-    const firn_slice newest =
-        checkout->dirs == NULL ? firn_bytes(NULL, 0) : firn_str(checkout->dirs->path);
-    return newest.size <= path.size || !(firn_slice_has_prefix(newest, path) &&
-                                         (path.size == 0 || newest.data[path.size] == '/'));
+    return checkout->dirs == NULL || !is_below(firn_str(checkout->dirs->path), path);
+}
+
+/* The innermost remembered directory that a path is in, or NULL. */
+static struct firn_checkout_dir *
+dir_around(struct firn_checkout *checkout, firn_slice path)
+{
+    struct firn_checkout_dir *dir = checkout->swapping->around;
+    while (dir != NULL && !is_below(path, firn_str(dir->path))) {
+        dir = dir->parent;
+    }
+    checkout->swapping->around = dir; /* no path below those passed over follows */
+    return dir;
 }
 
 static int
@@ -369,7 +386,8 @@ remember_dir(struct firn_checkout *checkout, const struct firn_difference_walk_c
         return firn_error_no_memory(err, "a list of directories");
     }
     *dir = (struct firn_checkout_dir){.entry = *change->after,
-                                      .only_time = change->kind == FIRN_DIFFERENCE_WALK_SAME};
+                                      .only_time = change->kind == FIRN_DIFFERENCE_WALK_SAME,
+                                      .parent = dir_around(checkout, change->path)};
     dir->path =
         firn_arena_str(&checkout->arena, (const char *)change->path.data, change->path.size);
     dir->entry.xattrs.data =
@@ -379,6 +397,7 @@ remember_dir(struct firn_checkout *checkout, const struct firn_difference_walk_c
     }
     dir->next = checkout->dirs;
     checkout->dirs = dir;
+    checkout->swapping->around = dir;
     return FIRN_OK;
 }
 
@@ -386,6 +405,12 @@ static int
 swap_one(void *ctx, const struct firn_difference_walk_change *change, firn_error *err)
 {
     struct firn_checkout *checkout = ctx;
+    if (change->kind != FIRN_DIFFERENCE_WALK_SAME) {
+        struct firn_checkout_dir *dir = dir_around(checkout, change->path);
+        if (dir != NULL) {
+            dir->is_touched = true;
+        }
+    }
     if (change->after == NULL) {
         return FIRN_OK;
     }
@@ -623,6 +648,15 @@ remove_dirs(struct firn_checkout *checkout, firn_error *err)
 
 /* ---- directories last ---- */
 
+/* Whether a directory is only on the way to what changed, so that it still has its own time. Where
+ * entries were left alone after all, their directories had staged ones. */
+static bool
+is_passed_through(const struct firn_checkout *checkout, const struct firn_checkout_dir *dir)
+{
+    return dir->only_time && !dir->is_touched && checkout->loosened == NULL &&
+           checkout->left.count == 0;
+}
+
 static int
 finish_dir(struct firn_checkout *checkout, const struct firn_checkout_dir *item, firn_error *err)
 {
@@ -679,8 +713,13 @@ firn_checkout_swap(struct firn_checkout *checkout, firn_error *err)
     FIRN_TRY(firn_checkout_walk(checkout, remove_one, err));
     FIRN_TRY(remove_dirs(checkout, err));
     FIRN_TRY(firn_checkout_phase(checkout, "finish", counts->directories, 0, err));
-    for (const struct firn_checkout_dir *dir = checkout->dirs; dir != NULL; dir = dir->next) {
-        FIRN_TRY(finish_dir(checkout, dir, err));
+    for (struct firn_checkout_dir **at = &checkout->dirs; *at != NULL;) {
+        if (is_passed_through(checkout, *at)) {
+            *at = (*at)->next; /* neither finished nor synced */
+        } else {
+            FIRN_TRY(finish_dir(checkout, *at, err));
+            at = &(*at)->next;
+        }
         FIRN_TRY(firn_checkout_progress(checkout, 1, 0, err));
     }
     FIRN_TRY(firn_checkout_tighten(checkout, false, err));

@@ -572,6 +572,91 @@ every_rename_may_be_one_that_the_file_system_cannot_do_at_once(void **state)
     ws_world_close(&whole);
 }
 
+/* ---- times of directories ---- */
+
+enum { DIR_TIME = 1000000000 };
+static const char *const PARENTS[] = {"on", "on/the", "on/the/way", "other"};
+
+static void
+set_dir_times(struct scan_world *tree)
+{
+    for (size_t i = 0; i < sizeof PARENTS / sizeof PARENTS[0]; i++) {
+        scan_set_mtime(tree, PARENTS[i], DIR_TIME + (int64_t)i);
+    }
+}
+
+static void
+assert_dir_times(struct scan_world *tree)
+{
+    for (size_t i = 0; i < sizeof PARENTS / sizeof PARENTS[0]; i++) {
+        struct firn_os_dir *dir;
+        struct firn_os_stat stat;
+        assert_int_equal(firn_os_dir_open_beneath(tree->root, PARENTS[i], &dir, NULL), FIRN_OK);
+        assert_int_equal(firn_os_dir_stat(dir, &stat, NULL), FIRN_OK);
+        assert_int_equal(stat.mtime_ns, DIR_TIME + (int64_t)i);
+        firn_os_dir_close(dir);
+    }
+}
+
+/* Notes what the call does that is to fail. */
+struct noting {
+    uint64_t call;
+    bool is_time_of_dir;
+};
+
+static void
+note_call(void *ctx, const struct firn_sim_fault_call *call)
+{
+    struct noting *noting = ctx;
+    if (call->number == noting->call) {
+        noting->is_time_of_dir = strcmp(call->operation, "set_mtime") == 0 && call->name == NULL;
+    }
+}
+
+static void
+directories_have_their_times_again_whatever_is_refused(void **state)
+{
+    (void)state;
+    struct ws_world whole;
+    ws_world_open_memory(&whole, 85);
+    whole.threads = 1;
+    scan_put_text(&whole.tree, "on/the/way/changed", "first");
+    scan_put_symlink(&whole.tree, "on/the/way/link", "first");
+    scan_put_text(&whole.tree, "other/changed", "first");
+    set_dir_times(&whole.tree);
+    ws_save(&whole);
+    scan_put_text(&whole.tree, "on/the/way/changed", "second");
+    scan_remove_file(&whole.tree, "on/the/way/link");
+    scan_put_symlink(&whole.tree, "on/the/way/link", "second");
+    scan_put_text(&whole.tree, "other/changed", "second");
+    set_dir_times(&whole.tree);
+    bool was_hit = true;
+    uint64_t refused = 0;
+    for (uint64_t call = 1; was_hit; call++) {
+        struct ws_world world;
+        ws_world_clone(&whole, &world);
+        scan_world_wrap(&world.tree);
+        ws_world_reopen(&world);
+        struct firn_sim_fault_plan plan = {
+            .call = call, .classes = FIRN_SIM_FAULT_ALL, .error_number = EPERM};
+        struct noting noting = {.call = call};
+        firn_sim_fault_set_plan(world.tree.outer, &plan);
+        firn_sim_fault_set_hook(world.tree.outer, note_call, &noting);
+        firn_workspace_restore_result result;
+        int rc = ws_try_restore(&world, "1", &result);
+        was_hit = firn_sim_fault_hits(world.tree.outer) > 0;
+        firn_sim_fault_set_plan(world.tree.outer, NULL);
+        firn_sim_fault_set_hook(world.tree.outer, NULL, NULL);
+        if (rc == FIRN_OK && !noting.is_time_of_dir) {
+            assert_dir_times(&world.tree);
+            refused += result.not_restored;
+        }
+        ws_world_close(&world);
+    }
+    assert_true(refused > 2);
+    ws_world_close(&whole);
+}
+
 int
 main(void)
 {
@@ -588,6 +673,7 @@ main(void)
         cmocka_unit_test(an_interrupted_restore_that_cannot_be_finished_does_not_block_saves),
         cmocka_unit_test(some_paths_are_restored_after_the_interrupted_restore_was_finished),
         cmocka_unit_test(every_rename_may_be_one_that_the_file_system_cannot_do_at_once),
+        cmocka_unit_test(directories_have_their_times_again_whatever_is_refused),
     };
     return cmocka_run_group_tests_name("ws_restore", tests, NULL, NULL);
 }
