@@ -66,7 +66,7 @@ What has no content to print, or is not there.
   [3]
   $ firn cat 1 ../n
   ! firn: cat: '../n' is not a path inside the workspace <T>/<any>
-  ! usage: firn cat REF PATH
+  ! usage: firn cat [REF] PATH
   ! help: firn help cat
   [2]
   $ firn cat 1 2>&1 | head -n 1

@@ -28,15 +28,17 @@ Completions and manual pages are made from the same table as the help.
   show
   $ bash complete firn --store dir restore --d
   --dry-run --directory
-  $ bash complete firn restore ''
+  $ bash complete firn restore '' | tr ' ' '\n' | LC_ALL=C sort | xargs
+  1 complete dir file latest
+  $ bash complete firn revert ''
   latest 1
-  $ bash complete firn diff 1 ''
-  latest 1
-  $ firn tag begin -q && bash complete firn diff 1 ''
-  latest begin 1
+  $ bash complete firn diff 1 f
+  file
+  $ firn tag begin -q && bash complete firn diff 1 beg
+  begin
   $ bash complete firn cat b
   begin
-  $ here=$PWD && (cd / && bash $here/complete firn -C $here restore '' && bash $here/complete firn restore --directory $here '')
+  $ here=$PWD && (cd / && bash $here/complete firn -C $here revert '' && bash $here/complete firn revert --directory $here '')
   latest begin 1
   latest begin 1
   $ firn tag -d begin -q
@@ -81,10 +83,10 @@ A value has candidates of its own, or none; after "--" no word is an option.
   files
   $ firn __complete nonsense ''
   $ firn __complete --store=nowhere restore ''
-  words
+  both
   latest
   $ firn __complete -C nowhere restore '' 2>/dev/null
-  words
+  both
   latest
 
 Settings and what they may be, tags, agents, and options that are one of a few words.
@@ -157,7 +159,7 @@ Tables and keyspaces are those of the store that the line names.
   ! help: firn help
   [2]
   $ if command -v fish >/dev/null; then
-  >     for line in 'firn s' 'firn db s' 'firn -C dir sh' 'firn restore ' 'firn -C .. restore ' 'firn save --inc' 'firn db put d'; do
+  >     for line in 'firn s' 'firn db s' 'firn -C dir sh' 'firn revert ' 'firn -C .. revert ' 'firn save --inc' 'firn db put d'; do
   >         echo $(fish -c "source $PAGES/completion/firn.fish; complete -C '$line'" | cut -f1 | sort)
   >     done
   > else

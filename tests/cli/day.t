@@ -158,7 +158,7 @@ Afternoon: where does this come from, and what is worth keeping?
   from 4 to 6: 1 changed, 1 added, 1 removed; 1 line added, 3 removed
   $ firn show befor-lunch
   ! firn: there is no checkpoint and no tag 'befor-lunch'
-  ! hint: firn list shows the checkpoints
+  ! hint: firn list shows the checkpoints; to give paths write -- before them
   [3]
   $ firn list --since
   ! firn: list: unknown option '--since'

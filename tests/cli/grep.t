@@ -53,7 +53,7 @@ The exit code is that of grep.
   ! hint: firn show REF --files lists the files of a checkpoint
   [3]
   $ firn grep two 1 2 2>&1 | head -1; firn grep "$(printf 'a\nb')" 2>&1 | head -1; firn grep "$(printf '%5000s')" 2>&1 | head -1
-  firn: grep: more than a pattern and a checkpoint before the paths: write -- between them
+  firn: '2' is not in the checkpoint
   firn: grep: the pattern has more than one line
   firn: grep: the pattern has more than 4096 bytes
 

@@ -243,7 +243,9 @@ Options before the command count too; help wins over mistakes after it.
   (10m, 14:30, "yesterday 14:30"). The whole workspace is restored, from any
   directory in it, unless PATHs are given: then only these, and everything below
   them, are restored. Paths are relative to the current directory; firn restore
-  12 . restores the current directory alone.
+  12 . restores the current directory alone. firn restore PATH takes the PATH from
+  the newest checkpoint; what names a checkpoint is one: write -- before a file of
+  the same name.
   
   Afterwards the tree is that of the checkpoint; files that it does not have are
   removed. Files that rules exclude, those of the checkpoint or today's, are not
@@ -290,6 +292,8 @@ Options before the command count too; help wins over mistakes after it.
         show what would change
     firn restore 12 src/main.c docs
         restore only that file and that directory
+    firn restore src/main.c
+        restore that file from the newest checkpoint
     firn restore -i 12
         look at the differences, and choose files
     firn restore 12 --to /tmp/look

@@ -49,10 +49,9 @@ Listing and showing.
   ! hint: firn list shows the checkpoints
   [3]
   $ firn show 1 2
-  ! firn: show: unexpected argument '2'
-  ! usage: firn show [options] [REF]
-  ! help: firn help show
-  [2]
+  ! firn: '2' is not in the checkpoint
+  ! hint: firn show REF --files lists the files of a checkpoint
+  [3]
 
 Names and messages are always escaped, on a terminal and elsewhere.
 

@@ -3,7 +3,7 @@ What names a checkpoint and what does not. One is made, so that whatever matched
   $ echo one >a && firn save -q && id=$(firn list --json | sed 's/.*"id":"\([k-z]*\)".*/\1/')
   1
   $ echo two >a
-  $ for ref in '' '%' '_' '*' '../x' 'latest ' ' latest' LATEST late 0 00 -1 1.0 1x 99999999999999999999 a kkk zz 'k*' "$(printf 'x%.0s' $(seq 300))" "$(printf 'kkkk\n')" "1
+  $ for ref in '' '%' '_' '*' '../x' 'latest ' ' latest' LATEST late 0 00 -1 1.0 1x 99999999999999999999 q kkk zz 'k*' "$(printf 'x%.0s' $(seq 300))" "$(printf 'kkkk\n')" "1
   > "; do
   >     firn restore "$ref" >out 2>err; echo "$? $(cat out; head -n 1 err | cut -c -60)"
   > done
@@ -22,7 +22,7 @@ What names a checkpoint and what does not. One is made, so that whatever matched
   2 firn: '1.0' is not a reference to a checkpoint: give its num
   2 firn: '1x' is not a reference to a checkpoint: give its numb
   2 firn: '99999999999999999999' is not a reference to a checkpo
-  3 firn: there is no checkpoint and no tag 'a'
+  3 firn: there is no checkpoint and no tag 'q'
   3 firn: there is no checkpoint and no tag 'kkk'
   3 firn: there is no checkpoint and no tag 'zz'
   2 firn: 'k*' is not a reference to a checkpoint: give its numb
@@ -35,11 +35,9 @@ What names a checkpoint and what does not. One is made, so that whatever matched
   ! help: firn help restore
   [2]
   $ firn restore -- -x
-  ! firn: restore: missing REF before --
-  ! hint: name a checkpoint by its number, by at least four letters of its id, or as latest; firn list shows them
-  ! usage: firn restore [options] [REF] [PATH...]
-  ! help: firn help restore
-  [2]
+  ! firn: '-x' is neither in the workspace nor in the checkpoint
+  ! hint: firn show REF --files lists the files of a checkpoint
+  [3]
   $ cat a
   two
 
@@ -58,11 +56,11 @@ Numbers, ids, prefixes of four letters and more in any case, latest.
   one
   $ firn show ${id:0:3}
   ! firn: there is no checkpoint and no tag '<any>'
-  ! hint: firn list shows the checkpoints
+  ! hint: firn list shows the checkpoints; to give paths write -- before them
   [3]
   $ firn show ${id}k
   ! firn: '<ID>k' is not a reference to a checkpoint: give its number, at least 4 letters of its id, a name or tag, a time, or 'latest'
-  ! hint: firn list shows the checkpoints
+  ! hint: firn list shows the checkpoints; to give paths write -- before them
   [2]
   $ firn show 2
   ! firn: there is no checkpoint '2'
@@ -70,7 +68,7 @@ Numbers, ids, prefixes of four letters and more in any case, latest.
   [3]
   $ firn show kkkk
   ! firn: there is no checkpoint 'kkkk'
-  ! hint: firn list shows the checkpoints
+  ! hint: firn list shows the checkpoints; to give paths write -- before them
   [3]
 
 Safety checkpoints are named by their ids.
@@ -103,11 +101,11 @@ So many before: safety checkpoints are not counted.
   checkpoint  1
   $ firn show latest~3
   ! firn: there is no checkpoint 'latest~3': there are only 2 before it
-  ! hint: firn list shows the checkpoints
+  ! hint: firn list shows the checkpoints; to give paths write -- before them
   [3]
   $ firn show latest~
   ! firn: 'latest~' is not a reference to a checkpoint: give its number, at least 4 letters of its id, a name or tag, a time, or 'latest'
-  ! hint: firn list shows the checkpoints
+  ! hint: firn list shows the checkpoints; to give paths write -- before them
   [2]
 
 Times: the newest checkpoint that is not younger. The second that a list prints finds what it was printed for.
@@ -128,7 +126,7 @@ Times: the newest checkpoint that is not younger. The second that a list prints 
   [3]
   $ firn show 2040-02-30
   ! firn: '2040-02-30' is not a reference to a checkpoint: give its number, at least 4 letters of its id, a name or tag, a time, or 'latest'
-  ! hint: firn list shows the checkpoints
+  ! hint: firn list shows the checkpoints; to give paths write -- before them
   [2]
 
 Local time, in and out. JSON has the offset.

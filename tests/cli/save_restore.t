@@ -141,11 +141,7 @@ Without a checkpoint nothing is restored, and no question is asked.
   ! help: firn help restore
   [2]
   $ firn restore -- a.txt
-  ! firn: restore: missing REF before --
-  ! hint: name a checkpoint by its number, by at least four letters of its id, or as latest; firn list shows them
-  ! usage: firn restore [options] [REF] [PATH...]
-  ! help: firn help restore
-  [2]
+  restored 2: nothing had to change
 
 From an empty workspace on.
 

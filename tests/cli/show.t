@@ -57,7 +57,7 @@ What a checkpoint changed.
   None ['v1'] 3
   $ firn show 1 --files --stat
   ! firn: show: --files and options that show changes exclude each other
-  ! usage: firn show [options] [REF]
+  ! usage: firn show [options] [REF] [PATH...]
   ! help: firn help show
   [2]
 

@@ -91,7 +91,7 @@ Taking tags away leaves their checkpoints.
   [3]
   $ firn show v1.0
   ! firn: there is no checkpoint and no tag 'v1.0'
-  ! hint: firn list shows the checkpoints
+  ! hint: firn list shows the checkpoints; to give paths write -- before them
   [3]
   $ firn show 2 | head -n 1
   checkpoint  2

@@ -160,7 +160,7 @@ What a completion puts into a shell's line are names that mean nothing to it; ot
   $(touch planted)
   proper-1.0
   $ firn __complete --store ../tagged.store restore ''
-  words
+  both
   latest
   proper-1.0
   2

@@ -152,9 +152,9 @@ What looks like an option after "--" is none.
   ! help: firn help list
   [2]
   $ firn show -- -q
-  ! firn: '-q' is not a reference to a checkpoint: give its number, at least 4 letters of its id, a name or tag, a time, or 'latest'
-  ! hint: firn list shows the checkpoints
-  [2]
+  ! firn: '-q' is not in the checkpoint
+  ! hint: firn show REF --files lists the files of a checkpoint
+  [3]
 
 With --json there is an object even so, and only one.
 

@@ -312,10 +312,12 @@ check_argument_count(struct firn_cli *cli)
     assert(cli->command != NULL && cli->argument_count >= 0);
     const char *at = cli->command->arguments;
     int count = 0;
+    int needed = 0; /* words that are not optional, which may follow one that is: "[REF] PATH" */
     bool is_open = false;
     while (*at != '\0') {
         size_t size = strcspn(at, " ");
-        if (count >= cli->argument_count && *at != '[') {
+        needed += *at != '[';
+        if (needed > cli->argument_count) {
             return firn_command_misused(cli, "missing %.*s", (int)size, at);
         }
         is_open = memchr(at, '.', size) != NULL;

@@ -5,8 +5,8 @@
  * Each shell has a small script (firn completion prints it) that asks firn __complete with the words of
  * the line so far, the last of them the one that is being typed. The answer's first line says what can
  * stand there: "files" or "directories", which the shell finds itself, or "words", which follow, one a
- * line, with a tab and an explanation after those that have one. Nothing is printed where nothing can
- * be guessed. The shell leaves out the words that do not begin as the one that is being typed.
+ * line, with a tab and an explanation after those that have one, or "both": such words, and files.
+ * Nothing is printed where nothing can be guessed. The shell leaves out the words that do not begin as the one that is being typed.
  *
  * The line is parsed as in command.c, but mistakes in it are ignored. What can follow: a command,
  * inside a group a second word, options after a dash, and for an argument or a value what its name
@@ -42,11 +42,15 @@ static const char bash_script[] =
     "        compopt -o filenames 2> /dev/null\n"
     "        mapfile -t COMPREPLY < <(compgen -\"${answer[0]:0:1}\" -- \"$current\")\n"
     "        ;;\n"
-    "    words)\n"
+    "    words | both)\n"
     "        for word in \"${answer[@]:1}\"; do\n"
     "            word=${word%%$'\\t'*}\n"
     "            [[ $word != \"$current\"* ]] || COMPREPLY+=(\"$word\")\n"
     "        done\n"
+    "        if [[ ${answer[0]} = both ]]; then\n"
+    "            compopt -o filenames 2> /dev/null\n"
+    "            mapfile -t -O ${#COMPREPLY[@]} COMPREPLY < <(compgen -f -- \"$current\")\n"
+    "        fi\n"
     "        ;;\n"
     "    esac\n"
     "}\n"
@@ -63,13 +67,14 @@ static const char zsh_script[] = "#compdef firn\n"
                                  "    case $answer[1] in\n"
                                  "    files) _files ;;\n"
                                  "    directories) _files -/ ;;\n"
-                                 "    words)\n"
+                                 "    words|both)\n"
                                  "        for word in $answer[2,-1]; do\n"
                                  "            word=${word//\\\\/\\\\\\\\}\n"
                                  "            word=${word//:/\\\\:}\n"
                                  "            found+=(${word/$'\\t'/:})\n"
                                  "        done\n"
                                  "        _describe -V firn found\n"
+                                 "        [[ $answer[1] != both ]] || _files\n"
                                  "        ;;\n"
                                  "    esac\n"
                                  "}\n"
@@ -93,8 +98,9 @@ static const char fish_script[] =
     "            __fish_complete_path \"$current\"\n"
     "        case directories\n"
     "            __fish_complete_directories \"$current\"\n"
-    "        case words\n"
+    "        case words both\n"
     "            printf '%s\\n' $answer\n"
+    "            test $kind = words; or __fish_complete_path \"$current\"\n"
     "    end\n"
     "end\n"
     "complete -c firn -f -k -a '(__firn_answer)'\n";
@@ -105,6 +111,7 @@ static const char fish_script[] =
 enum kind {
     KIND_OTHER,
     KIND_REF,
+    KIND_REF_OR_FILE,
     KIND_FILE,
     KIND_DIRECTORY,
     KIND_COMMAND,
@@ -460,7 +467,8 @@ print_kind(const struct typed *typed, enum kind kind)
     struct firn_cli *cli = typed->cli;
     switch (kind) {
     case KIND_REF:
-        firn_term_out_text("words\nlatest\n");
+    case KIND_REF_OR_FILE:
+        firn_term_out_text(kind == KIND_REF ? "words\nlatest\n" : "both\nlatest\n");
         if (firn_command_enter_directory(cli) == FIRN_EXIT_OK) {
             cli->program->references(cli, print_reference);
         }
@@ -501,6 +509,15 @@ print_kind(const struct typed *typed, enum kind kind)
     }
 }
 
+/* Whether a checkpoint in the table may be left out before a path. */
+static bool
+is_before_path(const char *at)
+{
+    static const char pairs[][16] = {"[REF] [PATH", "[REF] PATH"};
+    return strncmp(at, pairs[0], strlen(pairs[0])) == 0 ||
+           strncmp(at, pairs[1], strlen(pairs[1])) == 0;
+}
+
 /* That of the next argument: the last one in the table may be repeated. */
 static enum kind
 next_argument(const struct typed *typed)
@@ -510,7 +527,8 @@ next_argument(const struct typed *typed)
         size_t size = strcspn(at, " ");
         const char *name = at + strspn(at, "[");
         if (place == typed->argument_count || memchr(at, '.', size) != NULL) {
-            return kind_of(name, strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"));
+            return is_before_path(at) ? KIND_REF_OR_FILE
+                                      : kind_of(name, strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"));
         }
         at += size;
         at += strspn(at, " ");

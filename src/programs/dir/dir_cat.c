@@ -74,12 +74,11 @@ report(struct firn_cli *cli, firn_workspace *workspace, const char *reference,
 }
 
 static int
-print_file(struct firn_cli *cli, firn_workspace *workspace, firn_slice path)
+print_file(struct firn_cli *cli, firn_workspace *workspace, const char *reference, firn_slice path)
 {
     firn_error err;
     firn_workspace_entry *entry = NULL;
     struct content content = {NULL, 0, FIRN_OK};
-    const char *reference = cli->arguments[0];
     int exit_code = FIRN_EXIT_OK;
     int code = firn_workspace_cat(workspace, reference, path, cli->json ? keep_piece : print_piece,
                                   &content, &entry, &err);
@@ -97,36 +96,51 @@ print_file(struct firn_cli *cli, firn_workspace *workspace, firn_slice path)
 static int
 run(struct firn_cli *cli)
 {
-    assert(cli->argument_count == 2);
+    assert(cli->argument_count == 1 || cli->argument_count == 2);
     firn_workspace *workspace = NULL;
     struct firn_task_workspace_paths paths = {NULL, 0};
+    struct firn_task_workspace_references references = {0};
     int exit_code = firn_task_workspace_open(cli, &workspace);
     if (exit_code == FIRN_EXIT_OK) {
-        exit_code = firn_task_workspace_paths_init(cli, workspace, 1, &paths);
+        exit_code = firn_task_workspace_references_init(cli, workspace, 0, 1, &references);
+    }
+    if (exit_code == FIRN_EXIT_OK && cli->argument_count == 1 && references.words == 1) {
+        exit_code = firn_workspace_find(workspace, references.first, NULL, NULL) == FIRN_OK
+                        ? firn_command_misused(cli, "missing PATH")
+                        : FIRN_EXIT_OK;
+        references.first = NULL; /* a path that is not there */
+        references.words = 0;
+    } else if (exit_code == FIRN_EXIT_OK && cli->argument_count - references.words > 1) {
+        exit_code = firn_command_misused(cli, "more than one PATH");
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = firn_task_workspace_paths_init(cli, workspace, references.words, &paths);
     }
     if (exit_code == FIRN_EXIT_OK) {
         exit_code =
-            print_file(cli, workspace, paths.count > 0 ? paths.slices[0] : firn_bytes(NULL, 0));
+            print_file(cli, workspace, references.first != NULL ? references.first : "latest",
+                       paths.count > 0 ? paths.slices[0] : firn_bytes(NULL, 0));
     }
     firn_task_workspace_paths_deinit(&paths);
+    firn_task_workspace_references_deinit(&references);
     firn_workspace_close(workspace);
     return exit_code;
 }
 
 static const struct firn_command_example examples[] = {
     {"firn cat 12 src/main.c", "print the file as it was in checkpoint 12"},
-    {"firn cat latest notes.txt | diff - notes.txt", "show what has changed in it since"},
+    {"firn cat notes.txt | diff - notes.txt", "show what has changed since the newest one"},
     {NULL, NULL},
 };
 
 const struct firn_command firn_dir_cat = {
     .name = "cat",
     .summary = "Print a file as it is in a checkpoint",
-    .arguments = "REF PATH",
-    .help = "Prints the content of a file on standard output, exactly as it was saved. Every\n"
-            "piece is verified before it is printed: if damage is found the exit code is 5,\n"
-            "and everything printed before it is correct. Memory use does not depend on the\n"
-            "size of the file.\n"
+    .arguments = "[REF] PATH",
+    .help = "Prints the content of a file on standard output, exactly as it was saved in the\n"
+            "checkpoint REF (default: latest). Every piece is verified before it is printed:\n"
+            "if damage is found the exit code is 5, and everything printed before it is\n"
+            "correct. Memory use does not depend on the size of the file.\n"
             "\n"
             "PATH is a path in the workspace; it need not exist on disk any more. Directories\n"
             "and symbolic links have no content to print (see firn show REF --files). With\n"

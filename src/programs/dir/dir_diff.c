@@ -174,7 +174,7 @@ run(struct firn_cli *cli)
     }
     exit_code = firn_task_workspace_open(cli, &workspace);
     if (exit_code == FIRN_EXIT_OK) {
-        exit_code = firn_task_workspace_references_init(cli, workspace, 2, &references);
+        exit_code = firn_task_workspace_references_init(cli, workspace, 0, 2, &references);
     }
     if (exit_code == FIRN_EXIT_OK) {
         options.before = references.first;

@@ -370,12 +370,7 @@ run(struct firn_cli *cli)
     struct grep grep = {.cli = cli};
     struct firn_show_patch patch;
     struct firn_task_workspace_paths paths = {NULL, 0};
-    int words = cli->arguments_before_dashes > 0 ? cli->arguments_before_dashes : 1;
-    if (words > 2) {
-        return firn_command_misused(
-            cli, "more than a pattern and a checkpoint before the paths: write -- "
-                 "between them");
-    }
+    struct firn_task_workspace_references references = {0};
     firn_show_patch_init(&patch);
     grep.is_terminal = patch.is_terminal;
     grep.counts = firn_command_has(cli, "count");
@@ -389,16 +384,22 @@ run(struct firn_cli *cli)
     }
     exit_code = firn_task_workspace_open(cli, &grep.workspace);
     if (exit_code == FIRN_EXIT_OK) {
-        exit_code = firn_task_workspace_paths_init(cli, grep.workspace, words, &paths);
+        exit_code = firn_task_workspace_references_init(cli, grep.workspace, 1, 1, &references);
     }
     if (exit_code == FIRN_EXIT_OK) {
-        exit_code = search_checkpoint(&grep, words > 1 ? cli->arguments[1] : "latest", &paths);
+        exit_code =
+            firn_task_workspace_paths_init(cli, grep.workspace, 1 + references.words, &paths);
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = search_checkpoint(&grep, references.first != NULL ? references.first : "latest",
+                                      &paths);
     } else if (exit_code == FIRN_EXIT_FAILED) {
         exit_code = EXIT_TROUBLE;
     }
     free(grep.later.data);
     firn_dir_pattern_deinit(&grep.pattern);
     firn_task_workspace_paths_deinit(&paths);
+    firn_task_workspace_references_deinit(&references);
     firn_workspace_close(grep.workspace);
     return exit_code;
 }
@@ -414,7 +415,7 @@ static const struct firn_command_option options[] = {
 
 static const struct firn_command_example examples[] = {
     {"firn grep hello", "find hello in the newest checkpoint"},
-    {"firn grep -n 'int (main|start)' 12 -- src", "search src as it was in checkpoint 12"},
+    {"firn grep -n 'int (main|start)' 12 src", "search src as it was in checkpoint 12"},
     {"firn grep -lF 'a.b[0]' yesterday", "list the files that contained a.b[0] then"},
     {NULL, NULL},
 };
@@ -426,9 +427,9 @@ const struct firn_command firn_dir_grep = {
     .options = options,
     .help = "Prints each line of a file in a checkpoint (default: latest) that matches, after\n"
             "the path of the file. PATTERN is a POSIX extended regular expression; it matches\n"
-            "bytes, and -i ignores the case of ASCII letters. PATHs come after -- and limit\n"
-            "the search to themselves and everything below them. The files on disk are not\n"
-            "searched.\n"
+            "bytes, and -i ignores the case of ASCII letters. PATHs limit the search to\n"
+            "themselves and everything below them. The files on disk are not searched.\n"
+            "What names a checkpoint is one: write -- before a file of the same name.\n"
             "\n"
             "Of a binary file (see firn help diff) is told only that it matches. Binary files\n"
             "and those with more than 32 MiB or 1,048,576 lines come last; their lines are\n"

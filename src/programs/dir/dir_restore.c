@@ -259,7 +259,7 @@ hint_of(const struct request *request, int code)
         hint = "nothing was changed";
     } else if (hint == NULL && request->what == RESTORE_CHECKPOINT) {
         hint = firn_task_workspace_hint_paths(
-            firn_task_workspace_hint(request->workspace, request->reference, code),
+            firn_task_workspace_hint_or_path(request->workspace, request->reference, code),
             request->options.path_count, code);
     } else if (hint == NULL && code == FIRN_NOT_FOUND) {
         hint = firn_task_workspace_hint(request->workspace, "latest", code);
@@ -354,7 +354,7 @@ check_arguments(struct firn_cli *cli, const struct request *request)
     if (request->options.to_dir != NULL && request->options.to_dir[0] == '\0') {
         return firn_command_misused(cli, "--to needs a directory");
     }
-    return firn_task_workspace_check_reference(cli);
+    return cli->argument_count > 0 ? FIRN_EXIT_OK : firn_task_workspace_check_reference(cli);
 }
 
 static int
@@ -365,7 +365,8 @@ run_interactive(struct firn_cli *cli, const struct request *request)
         return firn_command_misused(
             cli, "--interactive excludes --dry-run, --to and --resume: it shows everything first");
     }
-    return firn_dir_browse_run(cli, cli->arguments[0], 1);
+    int exit_code = firn_task_workspace_check_reference(cli);
+    return exit_code == FIRN_EXIT_OK ? firn_dir_browse_run(cli, cli->arguments[0], 1) : exit_code;
 }
 
 static int
@@ -374,6 +375,7 @@ run(struct firn_cli *cli)
     struct request request = {.options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT,
                               .result = FIRN_WORKSPACE_RESTORE_RESULT_INIT};
     struct firn_task_workspace_paths paths = {NULL, 0};
+    struct firn_task_workspace_references references = {0};
     bool is_resume = firn_command_has(cli, "resume");
     request.what = is_resume ? RESTORE_RESUME : RESTORE_CHECKPOINT;
     request.options.to_dir = firn_command_value(cli, "to");
@@ -387,8 +389,12 @@ run(struct firn_cli *cli)
         exit_code = firn_task_workspace_open(cli, &request.workspace);
     }
     if (exit_code == FIRN_EXIT_OK && !is_resume) {
-        request.reference = cli->arguments[0];
-        exit_code = firn_task_workspace_paths_init(cli, request.workspace, 1, &paths);
+        exit_code = firn_task_workspace_references_init(cli, request.workspace, 0, 1, &references);
+        request.reference = references.first != NULL ? references.first : "latest";
+    }
+    if (exit_code == FIRN_EXIT_OK && !is_resume) {
+        exit_code =
+            firn_task_workspace_paths_init(cli, request.workspace, references.words, &paths);
     }
     if (exit_code == FIRN_EXIT_OK) {
         request.options.paths = paths.slices;
@@ -396,6 +402,7 @@ run(struct firn_cli *cli)
         exit_code = perform(cli, &request);
     }
     firn_task_workspace_paths_deinit(&paths);
+    firn_task_workspace_references_deinit(&references);
     firn_release(request.result.checkpoint);
     firn_workspace_close(request.workspace);
     return exit_code;
@@ -414,6 +421,7 @@ static const struct firn_command_example examples[] = {
     {"firn restore 12", "restore the workspace to checkpoint 12"},
     {"firn restore latest -n", "show what would change"},
     {"firn restore 12 src/main.c docs", "restore only that file and that directory"},
+    {"firn restore src/main.c", "restore that file from the newest checkpoint"},
     {"firn restore -i 12", "look at the differences, and choose files"},
     {"firn restore 12 --to /tmp/look", "write a copy of it to another place"},
     {"firn restore --resume", "finish a restore that a crash interrupted"},
@@ -430,7 +438,9 @@ const struct firn_command firn_dir_restore = {
             "(10m, 14:30, \"yesterday 14:30\"). The whole workspace is restored, from any\n"
             "directory in it, unless PATHs are given: then only these, and everything below\n"
             "them, are restored. Paths are relative to the current directory; firn restore\n"
-            "12 . restores the current directory alone.\n"
+            "12 . restores the current directory alone. firn restore PATH takes the PATH from\n"
+            "the newest checkpoint; what names a checkpoint is one: write -- before a file of\n"
+            "the same name.\n"
             "\n"
             "Afterwards the tree is that of the checkpoint; files that it does not have are\n"
             "removed. Files that rules exclude, those of the checkpoint or today's, are not\n"

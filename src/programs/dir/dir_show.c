@@ -72,10 +72,31 @@ print_entry(const firn_workspace_entry *entry)
     firn_term_out_text("\n");
 }
 
+struct listing {
+    const struct firn_task_workspace_paths *paths;
+    bool has_any;
+};
+
+static bool
+is_wanted(const struct firn_task_workspace_paths *paths, firn_slice path)
+{
+    bool is_in = paths->count == 0;
+    for (size_t i = 0; i < paths->count && !is_in; i++) {
+        const firn_slice *wanted = &paths->slices[i];
+        is_in = path.size >= wanted->size && memcmp(path.data, wanted->data, wanted->size) == 0 &&
+                (path.size == wanted->size || path.data[wanted->size] == '/');
+    }
+    return is_in;
+}
+
 static int
 visit(void *ctx, const firn_workspace_entry *entry)
 {
-    (void)ctx;
+    struct listing *listing = ctx;
+    if (!is_wanted(listing->paths, entry->path)) {
+        return FIRN_OK;
+    }
+    listing->has_any = true;
     firn_show_checkpoint_entry_json(NULL, entry);
     print_entry(entry);
     return firn_term_out_error() == 0 ? FIRN_OK : FIRN_CANCELLED;
@@ -259,27 +280,47 @@ show_changes(struct firn_cli *cli, firn_workspace *workspace, struct firn_show_d
     return FIRN_EXIT_OK;
 }
 
-/* Counts the changes of the checkpoint, and shows them in the requested form. */
-static int
-show_difference(struct firn_cli *cli, firn_workspace *workspace, const char *id,
-                struct firn_show_difference *shown, const firn_workspace_diff_options *options)
+/* What the checkpoint changed against the previous one, in the wanted paths. */
+static firn_workspace_diff_options
+asked_of(const char *id, const firn_workspace_diff_options *options)
 {
-    assert(id[0] != '\0');
-    const firn_slice all = firn_str("");
+    static const firn_slice all = {.data = (const uint8_t *)"", .size = 0};
+    const bool is_all = options->path_count == 0;
     firn_workspace_diff_options asked = *options;
-    firn_workspace_diff_result result = FIRN_WORKSPACE_DIFF_RESULT_INIT;
-    firn_error err;
+    assert(id[0] != '\0');
     asked.after = id;
     asked.against_previous = true;
-    asked.paths = &all;
-    asked.path_count = 1;
+    asked.paths = is_all ? &all : options->paths;
+    asked.path_count = is_all ? 1 : options->path_count;
+    return asked;
+}
+
+/* Shows the checkpoint, the counts of its changes, and them in the requested form. */
+static int
+show_difference(struct firn_cli *cli, firn_workspace *workspace,
+                const firn_workspace_checkpoint *checkpoint, struct firn_show_difference *shown,
+                const firn_workspace_diff_options *options)
+{
+    firn_workspace_diff_options asked = asked_of(checkpoint->id, options);
+    firn_workspace_diff_result result = FIRN_WORKSPACE_DIFF_RESULT_INIT;
+    firn_error err;
     asked.with_lines = false;
-    if (firn_workspace_diff(workspace, &asked, NULL, NULL, &result, &err) != FIRN_OK) {
-        return firn_command_report_failure(cli, &err, NULL);
-    }
+    const int code = firn_workspace_diff(workspace, &asked, NULL, NULL, &result, &err);
     firn_term_meter_clear();
-    show_counts(&result);
+    if (code != FIRN_OK) {
+        return firn_command_report_failure(
+            cli, &err, firn_task_workspace_hint_paths(NULL, options->path_count, code));
+    }
+    firn_show_checkpoint_json("checkpoint", checkpoint);
+    print_checkpoint(checkpoint);
+    const int exit_code = show_tags(cli, workspace, checkpoint->id);
+    if (exit_code == FIRN_EXIT_OK) {
+        show_counts(&result);
+    }
     release_result(&result);
+    if (exit_code != FIRN_EXIT_OK) {
+        return exit_code;
+    }
     if (shown->form == FIRN_SHOW_DIFFERENCE_COUNTS) {
         firn_show_difference_json_counts(&result, shown->form);
         return FIRN_EXIT_OK;
@@ -291,50 +332,53 @@ show_difference(struct firn_cli *cli, firn_workspace *workspace, const char *id,
 /* ---- the whole ---- */
 
 static int
-show_files(struct firn_cli *cli, firn_workspace *workspace, const char *id)
+show_files(struct firn_cli *cli, firn_workspace *workspace, const char *id,
+           const struct firn_task_workspace_paths *paths)
 {
     firn_error err;
+    struct listing listing = {.paths = paths};
     firn_term_json_array("entries");
-    if (firn_workspace_entries(workspace, id, visit, NULL, &err) != FIRN_OK) {
+    if (firn_workspace_entries(workspace, id, visit, &listing, &err) != FIRN_OK) {
         return firn_command_report_failure(cli, &err, NULL);
     }
     firn_term_json_end();
-    return FIRN_EXIT_OK;
+    return listing.has_any || paths->count == 0
+               ? FIRN_EXIT_OK
+               : firn_command_report_error(cli, FIRN_NOT_FOUND,
+                                           "firn log PATH shows the checkpoints that changed it",
+                                           "nothing of that name is in the checkpoint");
 }
 
 static int
-show(struct firn_cli *cli, firn_workspace *workspace, struct firn_show_difference *shown,
+show(struct firn_cli *cli, firn_workspace *workspace, const char *reference,
+     const struct firn_task_workspace_paths *paths, struct firn_show_difference *shown,
      const firn_workspace_diff_options *options)
 {
     firn_error err;
     firn_workspace_checkpoint *checkpoint;
-    const char *reference = cli->argument_count > 0 ? cli->arguments[0] : "latest";
-    bool with_files = firn_command_has(cli, "files");
     int code = firn_workspace_find(workspace, reference, &checkpoint, &err);
     if (code != FIRN_OK) {
-        return firn_command_report_failure(cli, &err,
-                                           firn_task_workspace_hint(workspace, reference, code));
+        return firn_command_report_failure(
+            cli, &err, firn_task_workspace_hint_or_path(workspace, reference, code));
     }
-    char id[FIRN_CHECKPOINT_ID_SIZE];
-    memcpy(id, checkpoint->id, sizeof(id)); /* a newer one may become "latest" meanwhile */
-    firn_show_checkpoint_json("checkpoint", checkpoint);
-    if (!with_files) {
-        print_checkpoint(checkpoint);
+    /* By its id: a newer one may become "latest" meanwhile. */
+    int exit_code;
+    if (firn_command_has(cli, "files")) {
+        firn_show_checkpoint_json("checkpoint", checkpoint);
+        exit_code = show_files(cli, workspace, checkpoint->id, paths);
+    } else {
+        exit_code = show_difference(cli, workspace, checkpoint, shown, options);
     }
     firn_release(checkpoint);
-    if (with_files) {
-        return show_files(cli, workspace, id);
-    }
-    int exit_code = show_tags(cli, workspace, id);
-    return exit_code == FIRN_EXIT_OK ? show_difference(cli, workspace, id, shown, options)
-                                     : exit_code;
+    return exit_code;
 }
 
 static int
 run(struct firn_cli *cli)
 {
-    assert(cli->argument_count <= 1);
     firn_workspace *workspace = NULL;
+    struct firn_task_workspace_paths paths = {NULL, 0};
+    struct firn_task_workspace_references references = {0};
     struct firn_task_notices notices;
     struct firn_show_difference shown;
     firn_workspace_diff_options options = FIRN_WORKSPACE_DIFF_OPTIONS_INIT;
@@ -351,11 +395,22 @@ run(struct firn_cli *cli)
     options.callbacks = firn_task_notices_callbacks(&notices);
     exit_code = firn_task_workspace_open(cli, &workspace);
     if (exit_code == FIRN_EXIT_OK) {
-        exit_code = show(cli, workspace, &shown, &options);
+        exit_code = firn_task_workspace_references_init(cli, workspace, 0, 1, &references);
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = firn_task_workspace_paths_init(cli, workspace, references.words, &paths);
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        options.paths = paths.slices;
+        options.path_count = paths.count;
+        exit_code = show(cli, workspace, references.first != NULL ? references.first : "latest",
+                         &paths, &shown, &options);
     }
     if (exit_code == FIRN_EXIT_OK) {
         exit_code = firn_task_pending_tell(cli, workspace, NULL);
     }
+    firn_task_workspace_paths_deinit(&paths);
+    firn_task_workspace_references_deinit(&references);
     firn_workspace_close(workspace);
     firn_task_notices_deinit(&notices);
     firn_show_difference_deinit(&shown);
@@ -373,20 +428,22 @@ static const struct firn_command_example examples[] = {
     {"firn show 12 --stat", "show also what it changed, with line counts"},
     {"firn show 12 -p", "show also the lines that it changed"},
     {"firn show 12 --files", "list every file, directory and link in checkpoint 12"},
+    {"firn show -p src/main.c", "show what the newest checkpoint changed in that file"},
     {NULL, NULL},
 };
 
 const struct firn_command firn_dir_show = {
     .name = "show",
     .summary = "Show a checkpoint, or list its files",
-    .arguments = "[REF]",
+    .arguments = "[REF] [PATH...]",
     .options = options,
     .help = "REF names a checkpoint: its number; its id, or at least the first four letters\n"
             "of it (in any case); a tag; latest; the Nth before another (latest~2); or a time\n"
             "(10m, 14:30, \"yesterday 14:30\"). Without it the newest is shown.\n"
             "\n"
             "Changes are counted against the previous checkpoint; in the first one everything\n"
-            "is new. --names, --stat and --patch show them as firn diff does.\n"
+            "is new. --names, --stat and --patch show them as firn diff does. With PATHs only\n"
+            "changes of these, and of everything below them, are counted and shown.\n"
             "\n"
             "With --files one row is printed for each entry: mode, owner, group, size, time\n"
             "of modification and path. -> precedes the target of a symbolic link, and =\n"

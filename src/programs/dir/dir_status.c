@@ -335,7 +335,7 @@ run(struct firn_cli *cli)
     }
     int exit_code = firn_task_workspace_open(cli, &workspace);
     if (exit_code == FIRN_EXIT_OK) {
-        exit_code = firn_task_workspace_references_init(cli, workspace, 1, &references);
+        exit_code = firn_task_workspace_references_init(cli, workspace, 0, 1, &references);
     }
     if (exit_code == FIRN_EXIT_OK) {
         exit_code = firn_task_workspace_paths_init(cli, workspace, references.words, &paths);

@@ -89,15 +89,16 @@ void firn_task_workspace_range_deinit(struct firn_task_workspace_range *range);
 /* The checkpoints among the words of a command that takes paths after them. */
 struct firn_task_workspace_references {
     const char *first, *second; /* NULL: not given */
-    int words;                  /* how many arguments they are; the others are paths */
+    int words;                  /* how many arguments they are; those after them are paths */
     struct firn_task_workspace_range range;
 };
 
-/* Tells checkpoints from paths: of the words before "--", at most `most` (1 or 2) name checkpoints, and they come
- * first. A word that names no checkpoint, but a file or directory that exists, is a path. If most is 2, A..B are
- * two checkpoints in one word; a missing one is latest. Returns an exit code. */
-int firn_task_workspace_references_init(struct firn_cli *cli, firn_workspace *workspace, int most,
-                                        struct firn_task_workspace_references *out);
+/* Tells checkpoints from paths: of the arguments from `from` on and before "--", at most `most` (1 or 2) name
+ * checkpoints, and they come first. A word that names no checkpoint, but a file or directory on disk or in the
+ * newest checkpoint, is a path. If most is 2, A..B are two checkpoints in one word; a missing one is latest.
+ * Returns an exit code. */
+int firn_task_workspace_references_init(struct firn_cli *cli, firn_workspace *workspace, int from,
+                                        int most, struct firn_task_workspace_references *out);
 void firn_task_workspace_references_deinit(struct firn_task_workspace_references *references);
 
 /* For a command whose first word is a checkpoint and all others paths: a usage error without one.

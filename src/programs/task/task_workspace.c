@@ -62,14 +62,7 @@ firn_task_workspace_check_reference(struct firn_cli *cli)
                                 cli->argument_count == 0 ? "missing REF" : "missing REF before --");
 }
 
-/* ---- checkpoints and paths ---- */
-
-static bool
-is_path(const char *word)
-{
-    struct stat status;
-    return lstat(word, &status) == 0;
-}
+/* ---- checkpoints ---- */
 
 /* A reference may also be ambiguous, for example: then the command says so. */
 static bool
@@ -112,33 +105,6 @@ firn_task_workspace_range_deinit(struct firn_task_workspace_range *range)
 {
     free(range->memory);
     *range = (struct firn_task_workspace_range){0};
-}
-
-int
-firn_task_workspace_references_init(struct firn_cli *cli, firn_workspace *workspace, int most,
-                                    struct firn_task_workspace_references *out)
-{
-    static const char latest[] = "latest";
-    assert(most >= 1 && most <= 2);
-    *out = (struct firn_task_workspace_references){0};
-    const int given = cli->arguments_before_dashes;
-    for (; out->words < given && out->words < most; out->words++) {
-        const char *word = cli->arguments[out->words];
-        if (is_path(word) && !is_reference(workspace, word)) {
-            return FIRN_EXIT_OK;
-        }
-        if (out->words == 0 && most == 2 && !firn_task_workspace_range_init(word, &out->range)) {
-            return firn_command_report_no_memory(cli);
-        }
-        if (out->words == 0 && out->range.memory != NULL && !is_reference(workspace, word)) {
-            out->first = out->range.first != NULL ? out->range.first : latest;
-            out->second = out->range.second != NULL ? out->range.second : latest;
-            out->words = 1;
-            return FIRN_EXIT_OK;
-        }
-        *(out->words == 0 ? &out->first : &out->second) = word;
-    }
-    return FIRN_EXIT_OK;
 }
 
 void
@@ -431,9 +397,11 @@ normalize(const char *path, char *out, size_t *size)
     return true;
 }
 
-/* Fills *out with bytes on the heap. */
+/* Fills *out with bytes on the heap, the path below the root. Returns FIRN_INVALID for a path that leaves the
+ * workspace, FIRN_NO_MEMORY, or FIRN_OK. */
 static int
-take_path(struct firn_cli *cli, const firn_workspace *workspace, const char *path, firn_slice *out)
+find_path(const struct firn_cli *cli, const firn_workspace *workspace, const char *path,
+          firn_slice *out)
 {
     const char *inside = path;
     const char *base = firn_workspace_subpath(workspace);
@@ -448,16 +416,27 @@ take_path(struct firn_cli *cli, const firn_workspace *workspace, const char *pat
     size_t size = 0;
     char *bytes = malloc(strlen(base) + 1 + strlen(path) + 1);
     if (bytes == NULL) {
-        return firn_command_report_no_memory(cli);
+        return FIRN_NO_MEMORY;
     }
     if (path[0] == '\0' || inside == NULL || !normalize(base, bytes, &size) ||
         !normalize(inside, bytes, &size)) {
         free(bytes);
-        return firn_command_misused(cli, "'%s' is not a path inside the workspace %s", path,
-                                    firn_workspace_root(workspace));
+        return FIRN_INVALID;
     }
     *out = firn_bytes(bytes, size);
-    return FIRN_EXIT_OK;
+    return FIRN_OK;
+}
+
+static int
+take_path(struct firn_cli *cli, const firn_workspace *workspace, const char *path, firn_slice *out)
+{
+    int code = find_path(cli, workspace, path, out);
+    if (code == FIRN_NO_MEMORY) {
+        return firn_command_report_no_memory(cli);
+    }
+    return code == FIRN_OK ? FIRN_EXIT_OK
+                           : firn_command_misused(cli, "'%s' is not a path inside the workspace %s",
+                                                  path, firn_workspace_root(workspace));
 }
 
 int
@@ -499,4 +478,60 @@ firn_task_workspace_paths_deinit(struct firn_task_workspace_paths *paths)
     free(paths->slices);
     paths->slices = NULL;
     paths->count = 0;
+}
+
+/* ---- checkpoints and paths ---- */
+
+static int
+take_nothing(void *ctx, firn_slice bytes, firn_error *err)
+{
+    (void)ctx;
+    (void)bytes;
+    (void)err;
+    return FIRN_CANCELLED;
+}
+
+/* Whether there is something of this name on disk or, as of a file that was deleted, in the newest
+ * checkpoint. */
+static bool
+is_path(struct firn_cli *cli, firn_workspace *workspace, const char *word)
+{
+    struct stat status;
+    if (lstat(word, &status) == 0) {
+        return true;
+    }
+    firn_slice path;
+    if (find_path(cli, workspace, word, &path) != FIRN_OK) {
+        return false;
+    }
+    int code = firn_workspace_cat(workspace, "latest", path, take_nothing, NULL, NULL, NULL);
+    free((void *)(uintptr_t)path.data);
+    return code != FIRN_NOT_FOUND && code != FIRN_NO_MEMORY;
+}
+
+int
+firn_task_workspace_references_init(struct firn_cli *cli, firn_workspace *workspace, int from,
+                                    int most, struct firn_task_workspace_references *out)
+{
+    static const char latest[] = "latest";
+    assert(from >= 0 && most >= 1 && most <= 2);
+    *out = (struct firn_task_workspace_references){0};
+    const int given = cli->arguments_before_dashes - from;
+    for (; out->words < given && out->words < most; out->words++) {
+        const char *word = cli->arguments[from + out->words];
+        if (!is_reference(workspace, word) && is_path(cli, workspace, word)) {
+            return FIRN_EXIT_OK;
+        }
+        if (out->words == 0 && most == 2 && !firn_task_workspace_range_init(word, &out->range)) {
+            return firn_command_report_no_memory(cli);
+        }
+        if (out->words == 0 && out->range.memory != NULL && !is_reference(workspace, word)) {
+            out->first = out->range.first != NULL ? out->range.first : latest;
+            out->second = out->range.second != NULL ? out->range.second : latest;
+            out->words = 1;
+            return FIRN_EXIT_OK;
+        }
+        *(out->words == 0 ? &out->first : &out->second) = word;
+    }
+    return FIRN_EXIT_OK;
 }
