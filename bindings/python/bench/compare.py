@@ -1,10 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""compare.py [--count N] [--c PROGRAM]: calls of the Python package beside those of lmdb, rocksdict, plyvel (LevelDB) and sqlite3, in one run: the
+"""compare.py [--count N] [--c PROGRAM] [--write]: calls of the Python package beside those of lmdb, rocksdict, plyvel (LevelDB) and sqlite3, in one run: the
 same keys and values of 100 bytes, one thread, without syncs. Prints nanoseconds for each call and, for others, how many times as long as firn they
-take. With --c, the program get_in_c: what a get costs in C, and what Python adds. What is not installed is left out."""
+take. With --c, the program get_in_c: what a get costs in C, and what Python adds. What is not installed is left out. --write puts the table into
+docs/benchmarks.md."""
 
 import argparse
+import datetime
+import platform
 import subprocess
 import tempfile
 import time
@@ -15,6 +18,7 @@ import firn
 parser = argparse.ArgumentParser()
 parser.add_argument("--count", type=int, default=100_000)
 parser.add_argument("--c", metavar="PROGRAM")
+parser.add_argument("--write", action="store_true")
 arguments = parser.parse_args()
 COUNT = arguments.count
 KEYS = [b"k%08d" % i for i in range(COUNT)]
@@ -215,7 +219,50 @@ def spent(function):
     return (time.perf_counter() - begun) / COUNT * 1e9
 
 
+CALLS = {
+    "load": "load in key order, batches of 1,000",
+    "get": "get, random keys",
+    "get_many": "get 1,000 random keys in one call",
+    "iterate": "iterate over all",
+    "put": "put, random keys",
+}
+
+
+def version_of(peer):
+    if peer.name == "firn":
+        return firn.__version__
+    if peer.name == "sqlite3":
+        import sqlite3
+
+        return sqlite3.sqlite_version
+    from importlib.metadata import version
+
+    return version(peer.name)
+
+
+def write_table(peers, rows, remark):
+    document = Path(__file__).resolve().parents[3] / "docs" / "benchmarks.md"
+    processors = [line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")]
+    lines = [
+        f"{datetime.date.today()}, {processors[0] if processors else platform.machine()}, {len(processors)} processors, "
+        f"Python {platform.python_version()}, {COUNT:,} entries. Nanoseconds for each key, the fastest of up to five rounds.",
+        "",
+        "| nanoseconds | " + " | ".join(f"{peer.name} {version_of(peer)}" for peer in peers) + " |",
+        "|---|" + "---|" * len(peers),
+    ]
+    for call, best in rows:
+        cells = (f"{best[0]:.0f}" if at == 0 else f"{ns:.0f} ({ns / best[0]:.2f})" if ns else "–" for at, ns in enumerate(best))
+        lines.append(f"| {CALLS[call]} | " + " | ".join(cells) + " |")
+    if remark:
+        lines += ["", remark[0].upper() + remark[1:] + "."]
+    begin, end = "<!-- python: begin -->\n", "<!-- python: end -->"
+    before, rest = document.read_text().split(begin)
+    document.write_text(before + begin + "\n".join(lines) + "\n" + end + rest.split(end)[1])
+
+
 def main():
+    rows = []
+    remark = None
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory)
         peers = []
@@ -234,6 +281,7 @@ def main():
                         best[at] = ns if best[at] is None else min(best[at], ns)
             cells = (f"{ns:.0f} ns {ns / best[0]:5.2f}x" if ns else "-" for ns in best)
             print(f"{call:12}" + "".join(f"{cell:>18}" for cell in cells), flush=True)
+            rows.append((call, best))
         peers[0].store.compact()
         for peer in peers:
             peer.close()
@@ -252,7 +300,10 @@ def main():
 
                 rounds = 5 + 5_000_000 // COUNT
                 in_python = min(spent(get) for _ in range(rounds)) - min(spent(nothing) for _ in range(rounds))
-            print(f"a get in C {in_c:.0f} ns, in Python {in_python:.0f} ns: {in_python - in_c:.0f} ns more")
+            remark = f"a get in C {in_c:.0f} ns, in Python {in_python:.0f} ns: {in_python - in_c:.0f} ns more"
+            print(remark)
+    if arguments.write:
+        write_table(peers, rows, remark)
 
 
 main()

@@ -333,6 +333,24 @@ firn_checkout_counts(const struct firn_checkout *checkout)
     return &checkout->counts;
 }
 
+bool
+firn_checkout_needs_content(const struct firn_difference_walk_change *change)
+{
+    const unsigned rewrite =
+        FIRN_DIFFERENCE_WALK_TYPE | FIRN_DIFFERENCE_WALK_CONTENT | FIRN_DIFFERENCE_WALK_GROUP;
+    return change->after != NULL && change->after->kind != FIRN_TREE_DIR &&
+           (change->kind == FIRN_DIFFERENCE_WALK_ADDED ||
+            (change->kind == FIRN_DIFFERENCE_WALK_CHANGED && (change->what & rewrite) != 0));
+}
+
+bool
+firn_checkout_makes_dir(const struct firn_difference_walk_change *change)
+{
+    return change->path.size > 0 && change->after != NULL && change->after->kind == FIRN_TREE_DIR &&
+           (change->kind == FIRN_DIFFERENCE_WALK_ADDED ||
+            (change->what & FIRN_DIFFERENCE_WALK_TYPE) != 0);
+}
+
 /* Passes come one after the other. */
 static bool
 is_between_passes(const struct firn_checkout *checkout)
@@ -387,10 +405,7 @@ static int
 sync_staged_one(void *ctx, const struct firn_difference_walk_change *change, firn_error *err)
 {
     struct syncing *syncing = ctx;
-    bool makes_dir = change->after != NULL && change->after->kind == FIRN_TREE_DIR &&
-                     (change->kind == FIRN_DIFFERENCE_WALK_ADDED ||
-                      (change->what & FIRN_DIFFERENCE_WALK_TYPE) != 0);
-    if (!firn_checkout_needs_content(change) && !(makes_dir && change->path.size > 0)) {
+    if (!firn_checkout_needs_content(change) && !firn_checkout_makes_dir(change)) {
         return FIRN_OK;
     }
     int rc = firn_checkout_staged_place(syncing->checkout, change->path, &syncing->place, err);
@@ -446,19 +461,54 @@ walk(struct firn_checkout *checkout,
     return rc;
 }
 
+/* Directories that are synced on all threads: a file system makes durable at once what waits. */
+struct dirs_syncing {
+    struct firn_checkout *checkout;
+    const struct firn_checkout_dir *next; /* under checkout->mutex, as the following */
+    int rc;                               /* the first failure */
+    firn_error err;
+};
+
+static void
+sync_dirs(void *arg)
+{
+    struct dirs_syncing *syncing = arg;
+    struct firn_checkout *checkout = syncing->checkout;
+    firn_os_mutex_lock(&checkout->mutex);
+    while (syncing->next != NULL && syncing->rc == FIRN_OK) {
+        const char *path = syncing->next->path;
+        syncing->next = syncing->next->next;
+        firn_os_mutex_unlock(&checkout->mutex);
+        struct firn_os_dir *dir;
+        firn_error err;
+        int rc = firn_os_dir_open_beneath(checkout->options.root, path, &dir, &err);
+        if (rc == FIRN_OK) {
+            rc = firn_os_dir_sync(dir, &err);
+            firn_os_dir_close(dir);
+        }
+        firn_os_mutex_lock(&checkout->mutex);
+        if (rc != FIRN_OK && syncing->rc == FIRN_OK) {
+            syncing->rc = rc;
+            syncing->err = err;
+        }
+    }
+    firn_os_mutex_unlock(&checkout->mutex);
+}
+
 static int
 sync_finished_dirs(struct firn_checkout *checkout, firn_error *err)
 {
+    struct dirs_syncing syncing = {.checkout = checkout, .next = checkout->dirs};
     int rc = FIRN_OK;
-    for (const struct firn_checkout_dir *item = checkout->dirs; item != NULL && rc == FIRN_OK;
-         item = item->next) {
-        struct firn_os_dir *dir;
-        rc = firn_os_dir_open_beneath(checkout->options.root, item->path, &dir, err);
-        if (rc == FIRN_OK) {
-            rc = firn_os_dir_sync(dir, err);
-            firn_os_dir_close(dir);
-        }
+    for (unsigned i = 0; i < checkout->writer_count && rc == FIRN_OK; i++) {
+        rc = firn_os_jobs_submit(checkout->jobs, sync_dirs, &syncing, err);
     }
+    firn_os_jobs_wait(checkout->jobs);
+    if (rc == FIRN_OK && syncing.rc != FIRN_OK) {
+        rc = syncing.rc;
+        firn_error_copy(err, &syncing.err);
+    }
+    DCHECK(rc != FIRN_OK || syncing.next == NULL);
     return rc;
 }
 

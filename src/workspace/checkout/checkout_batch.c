@@ -35,6 +35,7 @@ struct batch {
     struct firn_arena arena;
     struct item *items; /* BATCH_CHANGES of them; unused ones are never touched */
     size_t count;
+    size_t run; /* changes that a worker takes at a time */
     struct firn_checkout_worker *workers;
     atomic_size_t next;
     atomic_bool failed; /* a hint to stop; rc and err are read after all jobs have ended */
@@ -86,11 +87,11 @@ run_worker(void *arg)
     struct job *job = arg;
     struct batch *batch = job->batch;
     for (;;) {
-        size_t first = atomic_fetch_add(&batch->next, RUN_CHANGES);
+        size_t first = atomic_fetch_add(&batch->next, batch->run);
         if (first >= batch->count || atomic_load_explicit(&batch->failed, memory_order_relaxed)) {
             return;
         }
-        size_t end = first + RUN_CHANGES < batch->count ? first + RUN_CHANGES : batch->count;
+        size_t end = first + batch->run < batch->count ? first + batch->run : batch->count;
         uint64_t files = 0;
         uint64_t bytes = 0;
         firn_error err = {0};
@@ -230,6 +231,8 @@ create_batch(struct firn_checkout *checkout, struct batch **out, firn_error *err
         return firn_error_no_memory(err, "a batch of changes");
     }
     batch->checkout = checkout;
+    batch->run =
+        checkout->syncs_each ? 1 : RUN_CHANGES; /* few files, and the syncs take the time */
     batch->items = firn_alloc_array(BATCH_CHANGES, sizeof *batch->items);
     batch->workers = firn_alloc_zeroed(checkout->writer_count * sizeof *batch->workers);
     if (batch->items == NULL || batch->workers == NULL) {

@@ -168,15 +168,9 @@ struct firn_difference_walk_options
 firn_checkout_diff_options(const struct firn_checkout *checkout);
 
 /* Whether a change needs new content on disk (a file or link to be written or linked). */
-static inline bool
-firn_checkout_needs_content(const struct firn_difference_walk_change *change)
-{
-    const unsigned rewrite =
-        FIRN_DIFFERENCE_WALK_TYPE | FIRN_DIFFERENCE_WALK_CONTENT | FIRN_DIFFERENCE_WALK_GROUP;
-    return change->after != NULL && change->after->kind != FIRN_TREE_DIR &&
-           (change->kind == FIRN_DIFFERENCE_WALK_ADDED ||
-            (change->kind == FIRN_DIFFERENCE_WALK_CHANGED && (change->what & rewrite) != 0));
-}
+bool firn_checkout_needs_content(const struct firn_difference_walk_change *change);
+/* Whether a change makes a directory that was not there. */
+bool firn_checkout_makes_dir(const struct firn_difference_walk_change *change);
 
 /* One thread's part in a batch. */
 struct firn_checkout_worker {

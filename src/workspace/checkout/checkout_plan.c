@@ -667,8 +667,7 @@ check_room(struct plan *plan, const struct firn_difference_walk_change *change, 
     struct firn_checkout *checkout = plan->checkout;
     bool type_changes = change->kind == FIRN_DIFFERENCE_WALK_CHANGED &&
                         (change->what & FIRN_DIFFERENCE_WALK_TYPE) != 0;
-    bool comes = change->after != NULL && change->after->kind == FIRN_TREE_DIR &&
-                 (change->kind == FIRN_DIFFERENCE_WALK_ADDED || type_changes);
+    bool comes = firn_checkout_makes_dir(change);
     size_t size;
     int rc = FIRN_OK;
     if (is_inside(&plan->coming, change->path)) {

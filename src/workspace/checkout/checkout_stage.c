@@ -27,14 +27,6 @@ struct firn_checkout_write_target {
     bool may_inherit; /* new entries may inherit attributes (a default ACL) */
 };
 
-static bool
-makes_dir(const struct firn_difference_walk_change *change)
-{
-    return change->after != NULL && change->after->kind == FIRN_TREE_DIR &&
-           (change->kind == FIRN_DIFFERENCE_WALK_ADDED ||
-            (change->what & FIRN_DIFFERENCE_WALK_TYPE) != 0);
-}
-
 struct staging {
     struct firn_checkout *checkout;
     struct firn_checkout_place place;
@@ -108,7 +100,7 @@ make_dir(void *ctx, const struct firn_difference_walk_change *change, firn_error
 {
     struct firn_checkout *checkout = ctx;
     struct staging *staging = checkout->staging;
-    if (!makes_dir(change) || change->path.size == 0) {
+    if (!firn_checkout_makes_dir(change)) {
         return FIRN_OK;
     }
     int rc;
@@ -637,7 +629,8 @@ remove_staged(void *ctx, const struct firn_difference_walk_change *change, firn_
 {
     struct firn_checkout *checkout = ctx;
     struct staging *staging = checkout->staging;
-    bool is_new_root = makes_dir(change) && firn_checkout_is_new_root(checkout, change->path);
+    bool is_new_root =
+        firn_checkout_makes_dir(change) && firn_checkout_is_new_root(checkout, change->path);
     if (!is_new_root && !firn_checkout_needs_content(change)) {
         return FIRN_OK;
     }

@@ -416,9 +416,7 @@ swap_one(void *ctx, const struct firn_difference_walk_change *change, firn_error
     }
     bool is_dir = change->after->kind == FIRN_TREE_DIR;
     int rc = FIRN_OK;
-    if (firn_checkout_needs_content(change) ||
-        (is_dir && change->path.size > 0 &&
-         (change->kind == FIRN_DIFFERENCE_WALK_ADDED || changes_type(change)))) {
+    if (firn_checkout_needs_content(change) || firn_checkout_makes_dir(change)) {
         FIRN_TRY(put_in_place(checkout, change, err));
     } else if (!is_dir && change->kind == FIRN_DIFFERENCE_WALK_CHANGED) {
         FIRN_TRY(open_final(checkout, change->path, err));
