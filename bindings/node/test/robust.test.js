@@ -50,6 +50,25 @@ test('a close waits for calls that are under way, and lets no new ones begin', a
   await Promise.all([...writes, ...reads, first, closing])
 })
 
+test('what belongs to a transaction is closed in its turn', async (t) => {
+  const store = await memory(t)
+  const space = store.keyspaceSync('s')
+  const table = await store.createTable('t', 'id i64, x i64, primary key (id)')
+  await table.load(Array.from({ length: 100000 }, (_, id) => ({ id, x: id % 7 })))
+  const transaction = await store.begin()
+  await transaction.put(space, 'k', 'v')
+  const keys = transaction.keys(space)
+  await keys.next()
+  const order = []
+  const scan = table.in(transaction).scan({ where: 'id = 0 or id = 99999 or x * x + x * 3 + id * 0 > 1000' })
+  assert.strictEqual((await scan.next()).value.id, 0n)
+  const scanning = scan.next().then(() => order.push('scan'))
+  await new Promise((resolve) => setImmediate(resolve)) // it runs
+  await Promise.all([scanning, keys.close().then(() => order.push('close'))])
+  assert.deepStrictEqual(order, ['scan', 'close'])
+  await transaction.rollback()
+})
+
 test('what belongs to another store is refused', async (t) => {
   const one = await memory(t)
   const two = await memory(t)
