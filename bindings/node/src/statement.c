@@ -279,12 +279,17 @@ bind_timestamp(sqlite3_stmt *statement, int i, const firn_value *value, firn_err
     return code;
 }
 
+/* Not NULL, which would bind NULL. */
+static const char *
+bytes_of(const firn_value *value)
+{
+    return value->as.bytes.size > 0 ? (const char *)value->as.bytes.data : "";
+}
+
 /* Failures of SQLite are seen by the caller. */
 static int
 bind_value(sqlite3_stmt *statement, int i, const firn_value *value, firn_error *err)
 {
-    /* Not NULL, which would bind NULL. */
-    const char *bytes = value->as.bytes.size > 0 ? (const char *)value->as.bytes.data : "";
     switch (value->type) {
     case FIRN_TYPE_NULL:
         return FIRN_OK; /* what is not bound */
@@ -298,12 +303,13 @@ bind_value(sqlite3_stmt *statement, int i, const firn_value *value, firn_error *
         (void)sqlite3_bind_double(statement, i, value->as.f64);
         return FIRN_OK;
     case FIRN_TYPE_TEXT:
-        (void)sqlite3_bind_text64(statement, i, bytes, value->as.bytes.size, SQLITE_TRANSIENT,
-                                  SQLITE_UTF8);
+        (void)sqlite3_bind_text64(statement, i, bytes_of(value), value->as.bytes.size,
+                                  SQLITE_TRANSIENT, SQLITE_UTF8);
         return FIRN_OK;
     case FIRN_TYPE_BLOB:
     case FIRN_TYPE_VECTOR:
-        (void)sqlite3_bind_blob64(statement, i, bytes, value->as.bytes.size, SQLITE_TRANSIENT);
+        (void)sqlite3_bind_blob64(statement, i, bytes_of(value), value->as.bytes.size,
+                                  SQLITE_TRANSIENT);
         return FIRN_OK;
     case FIRN_TYPE_TIMESTAMP:
         return bind_timestamp(statement, i, value, err);

@@ -8,7 +8,7 @@ const assert = require('node:assert')
 const { Worker } = require('node:worker_threads')
 const { spawnSync } = require('node:child_process')
 const path = require('node:path')
-const { firn, directory, memory, code } = require('./support')
+const { firn, few, directory, memory, code } = require('./support')
 const { native } = require('../lib/native')
 
 const index = JSON.stringify(path.join(__dirname, '..'))
@@ -132,7 +132,7 @@ test('transactions of SQL', async (t) => {
 
 test('a large result is read in batches, and left early', async (t) => {
   const { store } = await shop(t)
-  const rows = 25000
+  const rows = few(25000, 3000)
   const counted = `WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c WHERE i < ${rows}) SELECT i, 'row ' || i AS text FROM c`
   const all = store.sqlRows(counted, undefined, { integers: 'number' })
   assert.strictEqual(all.columns, undefined)
@@ -207,7 +207,7 @@ test('a signal cancels the statement that it was given with, and no other', asyn
 test('a long scan of firn is cancelled, too', async (t) => {
   const store = await memory(t)
   const table = await store.createTable('t', 'id i64, x f64, primary key (id)')
-  await table.load(Array.from({ length: 20000 }, (_, id) => ({ id, x: id % 7 })))
+  await table.load(Array.from({ length: few(20000, 2000) }, (_, id) => ({ id, x: id % 7 })))
   const stop = new AbortController()
   const running = store.sql('SELECT count(*) FROM t a, t b, t c WHERE a.x + b.x + c.x < 0', undefined, { signal: stop.signal })
   setTimeout(() => stop.abort(new Error('mine')), 50)
@@ -221,14 +221,15 @@ test('closing the store waits for a statement, and ends what is open', async (t)
   const rows = store.sqlRows('SELECT * FROM t')
   await rows.next()
   const fresh = store.sqlRows('SELECT * FROM t')
-  const running = store.sql('WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c WHERE i < 300000) INSERT INTO t SELECT i FROM c')
+  const many = few(300000, 20000)
+  const running = store.sql(`WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c WHERE i < ${many}) INSERT INTO t SELECT i FROM c`)
   const second = store.sql('SELECT count(*) AS n FROM t')
   while ((await Promise.race([running, new Promise((resolve) => setImmediate(resolve, 'soon'))])) !== 'soon') assert.fail('it ended too soon')
   assert.throws(() => store.closeSync(), code('FIRN_BUSY'))
   const closing = store.close()
   await assert.rejects(store.sql('SELECT 1'), code('FIRN_MISUSE'))
   assert.deepStrictEqual(await running, [])
-  assert.deepStrictEqual(await second, [{ n: 300000n }])
+  assert.deepStrictEqual(await second, [{ n: BigInt(many) }])
   await closing
   await assert.rejects(store.sql('SELECT 1'), code('FIRN_MISUSE'))
   await assert.rejects(store.sqlRows('SELECT 1').next(), code('FIRN_MISUSE'))
