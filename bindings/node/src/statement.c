@@ -41,7 +41,10 @@ enum {
 
 struct sql_connection {
     sqlite3 *db;
+    firn_store *store;
+    bool read_only;
     sqlite3_stmt *attach; /* shows the tables that there are by now */
+    uint64_t shown;       /* a hash of the names that were there when that was last done */
 };
 
 struct sql_statement {
@@ -171,12 +174,37 @@ connect_parse(struct args *args, struct call *call)
     return true;
 }
 
+/* FNV-1a, of the name with its NUL. */
+static int
+hash_name(void *ctx, const char *name)
+{
+    uint64_t *hash = ctx;
+    do {
+        *hash = (*hash ^ (uint8_t)*name) * UINT64_C(0x100000001b3);
+    } while (*name++ != '\0');
+    return FIRN_OK;
+}
+
+/* Shows the tables and keyspaces that there are by now. This takes a query of SQLite for each, so their names are compared first. */
 static int
 refresh(struct sql_connection *connection, firn_error *err)
 {
-    int rc = sqlite3_step(connection->attach);
-    int code = rc == SQLITE_ROW || rc == SQLITE_DONE ? FIRN_OK : fail_sqlite(err, connection);
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    int code = FIRN_OK;
+    int rc;
+    if (!connection->read_only) { /* else this moves the store to its newest state */
+        code = firn_table_list(connection->store, hash_name, &hash, err);
+        (void)hash_name(&hash, "");
+        code =
+            code == FIRN_OK ? firn_keyspace_list(connection->store, hash_name, &hash, err) : code;
+        if (code != FIRN_OK || hash == connection->shown) {
+            return code;
+        }
+    }
+    rc = sqlite3_step(connection->attach);
+    code = rc == SQLITE_ROW || rc == SQLITE_DONE ? FIRN_OK : fail_sqlite(err, connection);
     (void)sqlite3_reset(connection->attach);
+    connection->shown = code == FIRN_OK ? hash : 0;
     return code;
 }
 
@@ -191,6 +219,8 @@ connect_run(struct call *call, firn_error *err)
     if (connection == NULL) {
         return FIRN_NO_MEMORY;
     }
+    connection->store = self->store->object;
+    connection->read_only = self->read_only;
     if (sqlite3_open_v2(":memory:", &connection->db,
                         SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_FULLMUTEX,
                         NULL) != SQLITE_OK ||
@@ -394,6 +424,7 @@ prepare(struct prepare_call *self, firn_error *err)
     struct sql_statement *made;
     struct firn_sql_query_reason reason;
     const char *tail = NULL;
+    int rc;
     int code = refresh(connection, err);
     if (code != FIRN_OK) {
         return code;
@@ -402,7 +433,17 @@ prepare(struct prepare_call *self, firn_error *err)
     if (made == NULL) {
         return FIRN_NO_MEMORY;
     }
-    if (sqlite3_prepare_v2(connection->db, self->text, -1, &made->statement, &tail) != SQLITE_OK) {
+    rc = sqlite3_prepare_v2(connection->db, self->text, -1, &made->statement, &tail);
+    if (rc == SQLITE_ERROR) { /* it may need a virtual table that SQL has dropped */
+        connection->shown = 0;
+        code = refresh(connection, err);
+        rc = code == FIRN_OK
+                 ? sqlite3_prepare_v2(connection->db, self->text, -1, &made->statement, &tail)
+                 : rc;
+    }
+    if (code != FIRN_OK) {
+        /* err has it */
+    } else if (rc != SQLITE_OK) {
         code = fail_sqlite(err, connection);
     } else if (made->statement == NULL) {
         code = fail(err, FIRN_INVALID, "there is no statement");

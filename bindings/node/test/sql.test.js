@@ -55,6 +55,25 @@ test('SQL and JavaScript see the same store', async (t) => {
   assert.deepStrictEqual(await store.sql('SELECT count(*) AS n FROM goods'), [{ n: 5n }])
 })
 
+test('tables come and go', async (t) => {
+  const { store } = await shop(t)
+  const count = [{ n: 10n }]
+  const counted = () => store.sql('SELECT count(*) AS n FROM goods')
+  assert.deepStrictEqual(await counted(), count)
+  await store.sql('DROP TABLE goods') // the virtual one
+  assert.deepStrictEqual(await counted(), count)
+  await store.sql("SELECT firn_detach('store')")
+  assert.deepStrictEqual(await counted(), count)
+  await store.dropTable('goods')
+  await assert.rejects(counted(), { code: 'FIRN_INVALID', message: /no such table: goods/ })
+  await store.createTable('goods', 'other text, primary key (other)')
+  assert.deepStrictEqual(await store.sql('SELECT other FROM goods'), [])
+  assert.deepStrictEqual(await store.sql('SELECT name FROM sqlite_temp_schema'), [{ name: 'goods' }])
+  await store.sql("SELECT firn_create('CREATE KEYSPACE words')")
+  assert.deepStrictEqual(await store.keyspaces(), ['words'])
+  assert.deepStrictEqual(await store.sql('SELECT * FROM words'), [])
+})
+
 test('values keep their types on the way in and out', async (t) => {
   const store = await memory(t)
   const bytes = Buffer.from([0, 1, 255])
