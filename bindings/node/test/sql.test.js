@@ -351,13 +351,14 @@ test('workers run SQL at once, and end in the middle of it', async (t) => {
       parentPort.postMessage(n)
       if (workerData === 'exit') process.exit(0)
     })()`
-  const counts = await Promise.all(['close', 'exit', 'terminate', 'natural'].map((ending) => new Promise((resolve, reject) => {
+  const endings = few(['close', 'exit', 'terminate', 'natural'], ['exit', 'terminate'])
+  const counts = await Promise.all(endings.map((ending) => new Promise((resolve, reject) => {
     const worker = new Worker(source, { eval: true, workerData: ending })
     let count
     worker.once('message', (n) => { count = n; if (ending === 'terminate') void worker.terminate() })
     worker.once('error', reject).once('exit', () => resolve(count))
   })))
-  assert.deepStrictEqual(counts, new Array(4).fill(200n))
+  assert.deepStrictEqual(counts, endings.map(() => 200n))
 })
 
 test('what SQL has written is there after the process ends', (t) => {
