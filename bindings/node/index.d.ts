@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // index.d.ts: the types of the package, and the documentation of each function. Functions that return promises run off the event
-// loop. Errors are FirnError; such a function rejects its promise, and never throws.
+// loop. Errors are FirnError; such a function rejects its promise, and never throws. An option with another name than those here is a
+// TypeError, which names the options that the function takes.
 
 /// <reference types="node" />
 
@@ -162,6 +163,14 @@ export class Store implements Closable {
   tables (): Promise<string[]>
   dropTable (name: string): Promise<void>
 
+  /**
+   * Runs a statement of SQL over the tables and keyspaces of the store, by the SQLite that the package has inside (docs/sql.md), and gives
+   * its rows. Each statement is a transaction of its own unless BEGIN came before it. FIRN_UNSUPPORTED if the package was built without SQL.
+   */
+  sql (text: string, parameters?: SqlParameters, options?: SqlOptions): Promise<Row[]>
+  /** The same for results that are large: rows are fetched in batches. */
+  sqlRows (text: string, parameters?: SqlParameters, options?: SqlOptions): SqlRows
+
   batch (): Batch
   batch (operations: BatchOperation[], options?: WriteOptions): Promise<void>
   begin (options?: TransactionOptions): Promise<Transaction>
@@ -202,6 +211,31 @@ export class Store implements Closable {
   /** What docs/json.md says of the statistics of a store. */
   stats (): Promise<any>
   export (path: string, options?: LongOptions & { checkpoint?: string, replace?: boolean }): Promise<void>
+}
+
+// ---- SQL ----
+
+export type SqlValue = null | undefined | boolean | number | bigint | string | Date | NodeJS.ArrayBufferView | ArrayBuffer | number[]
+/** Values of the parameters in their order, or by the names that follow :, @ or $ in the statement. */
+export type SqlParameters = SqlValue[] | Record<string, SqlValue>
+
+export interface SqlOptions extends TableOptions {
+  /** Cancels the statement. */
+  signal?: AbortSignal
+}
+
+/** The rows of a statement. Close it if you leave it before its end other than by leaving a loop. */
+export class SqlRows implements AsyncIterableIterator<Row> {
+  private constructor ()
+  readonly store: Store
+  /** Known once the first rows are. */
+  readonly columns: string[] | undefined
+  next (): Promise<IteratorResult<Row, undefined>>
+  /** All that are left. */
+  all (): Promise<Row[]>
+  close (): Promise<void>
+  return (value?: any): Promise<IteratorResult<Row, any>>
+  [Symbol.asyncIterator] (): SqlRows
 }
 
 // ---- keyspaces ----
@@ -352,7 +386,7 @@ export class Transaction extends Snapshot {
 // ---- tables ----
 
 export interface TableOptions {
-  /** How i64 and u64 come back: 'bigint' (the default), or 'number', which is FIRN_LIMIT for one beyond 2^53. */
+  /** How i64 and u64, and integers of SQL, come back: 'bigint' (the default), or 'number', which is FIRN_LIMIT for one beyond 2^53. */
   integers?: 'bigint' | 'number'
 }
 
@@ -666,10 +700,10 @@ export class Workspace implements Closable {
   tag (name: string, reference: string, options?: { replace?: boolean }): Promise<WorkspaceCheckpoint>
   untag (name: string): Promise<void>
   tags (): Promise<Array<{ name: string, id: string, number: number, createdAt: Date, createdNs: bigint }>>
-  delete (references: string | string[], options?: { dryRun?: boolean }): Promise<WorkspaceCheckpoint[]>
+  delete (references: string | string[], options?: LongOptions & { dryRun?: boolean }): Promise<WorkspaceCheckpoint[]>
   pin (...references: string[]): Promise<WorkspaceCheckpoint[]>
   unpin (...references: string[]): Promise<WorkspaceCheckpoint[]>
-  expire (keep: string, options?: { dryRun?: boolean }): Promise<WorkspaceCheckpoint[]>
+  expire (keep: string, options?: LongOptions & { dryRun?: boolean }): Promise<WorkspaceCheckpoint[]>
   adopt (oldRoot?: string): Promise<void>
   gc (options?: LongOptions & { dryRun?: boolean, full?: boolean }): Promise<{ safetyExpired: number, objectsLive: number, objectsDead: number, bytesBefore: number, bytesAfter: number }>
   check (options?: LongOptions & { readData?: boolean }): Promise<{ checkpoints: number, packs: number, objects: number, bytesRead: number }>

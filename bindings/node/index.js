@@ -7,6 +7,7 @@ const { native, FirnError } = require('./lib/native')
 const { open, openSync, openMemory, destroy, importStore, Store, Snapshot, Transaction } = require('./lib/store')
 const { Keyspace, Batch, numberOf } = require('./lib/keyspace')
 const { Table, Scan, ColumnBatch } = require('./lib/table')
+const { SqlRows } = require('./lib/sql')
 const { openWorkspace, Workspace } = require('./lib/workspace')
 
 module.exports = {
@@ -26,6 +27,7 @@ module.exports = {
   Table,
   Scan,
   ColumnBatch,
+  SqlRows,
   Workspace,
   FirnError
 }

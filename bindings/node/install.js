@@ -2,7 +2,8 @@
 //
 // install.js: what npm runs after unpacking. A package with a prebuilt addon for this machine needs nothing. Else the addon is
 // compiled with the C compiler that $CC names (cc), against the libfirn that pkg-config finds, linked statically, and the headers of
-// npm's node-api-headers. Nothing is downloaded.
+// npm's node-api-headers. store.sql needs SQLite's static library as well; where there is none the addon is compiled without it. Nothing is
+// downloaded.
 'use strict'
 
 const fs = require('node:fs')
@@ -29,6 +30,22 @@ function firnFlags () {
   return fs.existsSync(archive) ? flags.map((flag) => flag === '-lfirn' ? archive : flag) : flags
 }
 
+function sourcesIn (directory) {
+  return fs.readdirSync(directory).filter((name) => name.endsWith('.c')).sort().map((name) => path.join(directory, name))
+}
+
+/** What the compiler needs for store.sql, or why there is no SQL. */
+function sqlFlags () {
+  const rooms = path.join(__dirname, 'sql')
+  if (!fs.existsSync(rooms)) return { why: 'the sources of firn\'s SQL are not in this package' }
+  const found = spawnSync('pkg-config', ['--cflags', 'sqlite3 >= 3.38'], { encoding: 'utf8' })
+  if (found.status !== 0) return { why: 'pkg-config finds no SQLite, 3.38 or newer, with its header' }
+  const archive = path.join(execFileSync('pkg-config', ['--variable=libdir', 'sqlite3'], { encoding: 'utf8' }).trim(), 'libsqlite3.a')
+  if (!fs.existsSync(archive)) return { why: `there is no ${archive}` }
+  const files = fs.readdirSync(rooms).sort().flatMap((room) => sourcesIn(path.join(rooms, room)))
+  return { flags: ['-DFIRN_NODE_SQL=1', '-DSQLITE_CORE=1', '-I', rooms, ...found.stdout.trim().split(/\s+/).filter(Boolean), ...files], libraries: [archive, '-ldl'] }
+}
+
 function build (addon) {
   let headers
   try {
@@ -36,12 +53,21 @@ function build (addon) {
   } catch {
     fail('node-api-headers is missing: npm install node-api-headers')
   }
-  const sources = path.join(__dirname, 'src')
-  const files = fs.readdirSync(sources).filter((name) => name.endsWith('.c')).sort().map((name) => path.join(sources, name))
   fs.mkdirSync(path.dirname(addon), { recursive: true })
   const compiler = process.env.CC ?? 'cc'
-  const compiled = spawnSync(compiler, ['-std=c11', '-D_GNU_SOURCE', '-O2', '-fPIC', '-shared', '-s', '-fvisibility=hidden', '-isystem', headers, ...files, '-o', addon, ...firnFlags(), '-lpthread', '-lm',
-    '-Wl,--exclude-libs,ALL'], { stdio: 'inherit' })
+  const firn = firnFlags()
+  const compile = (flags, libraries) => spawnSync(compiler, ['-std=c17', '-D_GNU_SOURCE', '-O2', '-fPIC', '-shared', '-s', '-fvisibility=hidden', '-isystem', headers,
+    ...flags, ...sourcesIn(path.join(__dirname, 'src')), '-o', addon, ...firn, ...libraries, '-lpthread', '-lm', '-Wl,--exclude-libs,ALL'], { stdio: 'inherit' })
+  const { flags, libraries, why } = sqlFlags()
+  let compiled
+  if (why === undefined) {
+    compiled = compile(flags, libraries)
+    if (compiled.status === 0 && works(addon)) return
+  }
+  if (compiled?.error === undefined) {
+    console.error(`firn: the addon is compiled without SQL: ${why ?? 'with it, it could not be compiled'}`)
+    compiled = compile([], [])
+  }
   if (compiled.error !== undefined) fail(`${compiler} could not be run: a C compiler is needed to build the addon`)
   if (compiled.status !== 0) fail('the addon could not be compiled')
 }

@@ -4,7 +4,7 @@
 'use strict'
 
 const { native, forgotten, handle } = require('./native')
-const { invalid, object } = require('./options')
+const { invalid, object, named } = require('./options')
 
 const FIRST_ENTRIES = 100
 const ENTRIES = 1000
@@ -26,9 +26,11 @@ function smaller (a, b) {
   return a === undefined ? b : b === undefined ? a : Buffer.compare(after(a), after(b)) <= 0 ? a : b
 }
 
+const accepted = [...named.bounds, 'prefix', 'reverse', 'limit']
+
 /** What the addon needs of the options: bounds, direction, limit. */
 function range (options, keys) {
-  options = object(options)
+  options = object(options, accepted)
   const encode = (key) => key === undefined ? undefined : keys.encode(key)
   const gt = encode(options.gt)
   const lte = encode(options.lte)

@@ -4,7 +4,7 @@
 'use strict'
 
 const { native, forgotten, handle } = require('./native')
-const { invalid, choice, object, encoding, durabilities, operators } = require('./options')
+const { invalid, choice, object, encoding, named, durabilities, operators } = require('./options')
 const { Iterator, range } = require('./iterator')
 
 const PUT = 0
@@ -13,6 +13,9 @@ const INSERT = 2
 const COMPARE = 3
 const MERGE = 4
 const DELETE_RANGE = 5
+
+// Which options each of them takes.
+const acceptedOf = [named.put, named.write, named.put, named.put, named.write, named.write]
 
 // Small values that are read synchronously are cut from one buffer after another, as Node's own small Buffers are.
 const POOL_BYTES = 64 << 10
@@ -187,12 +190,12 @@ class Keyspace {
   // ---- writing ----
 
   #write (operation, key, value, options, expected, operator) {
-    options = object(options)
+    options = object(options, acceptedOf[operation])
     return native.write(this[handle], this.#txn, operation, key, value, choice(durabilities, options.durability, 'durability'), options.ttl, expected, operator)
   }
 
   #writeSync (operation, key, value, options, expected, operator) {
-    options = object(options)
+    options = object(options, acceptedOf[operation])
     native.writeSync(this[handle], this.#txn, operation, key, value, choice(durabilities, options.durability, 'durability'), options.ttl, expected, operator)
   }
 
@@ -205,7 +208,7 @@ class Keyspace {
     value = this.#values.encode(value)
     if (this[context] !== undefined) return this.#writeSync(PUT, key, value, options)
     if (options === undefined) return native.putFast(this[handle], key, value)
-    options = object(options)
+    options = object(options, named.put)
     native.putFast(this[handle], key, value, choice(durabilities, options.durability, 'durability'), options.ttl)
   }
 
@@ -217,7 +220,7 @@ class Keyspace {
     key = this.#keys.encode(key)
     if (this[context] !== undefined) return this.#writeSync(DELETE, key, undefined, options)
     if (options === undefined) return native.delFast(this[handle], key)
-    native.delFast(this[handle], key, choice(durabilities, object(options).durability, 'durability'))
+    native.delFast(this[handle], key, choice(durabilities, object(options, named.write).durability, 'durability'))
   }
 
   /** Puts the value if the key has none; else FIRN_EXISTS. */
@@ -286,7 +289,7 @@ class Batch {
   }
 
   put (keyspace, key, value, options) {
-    native.batchAdd(this[handle], keyspaceHandle(keyspace), PUT, keyspace.encodeKey(key), keyspace.encodeValue(value), options?.ttl)
+    native.batchAdd(this[handle], keyspaceHandle(keyspace), PUT, keyspace.encodeKey(key), keyspace.encodeValue(value), object(options, ['ttl']).ttl)
     return this
   }
 
@@ -317,11 +320,11 @@ class Batch {
 
   /** Commits the batch. It may be changed and written again. */
   async write (options) {
-    return native.batchWrite(this[handle], choice(durabilities, object(options).durability, 'durability'))
+    return native.batchWrite(this[handle], choice(durabilities, object(options, named.write).durability, 'durability'))
   }
 
   writeSync (options) {
-    native.batchWriteSync(this[handle], choice(durabilities, object(options).durability, 'durability'))
+    native.batchWriteSync(this[handle], choice(durabilities, object(options, named.write).durability, 'durability'))
   }
 
   async close () {

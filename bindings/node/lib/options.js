@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// options.js: names as numbers of the C API, and encodings of keys and values.
+// options.js: objects of options, names as numbers of the C API, and encodings of keys and values.
+//
+// A function that takes options lists the names that it knows, and any other name is a TypeError: a misspelled option would do
+// nothing otherwise, and nobody would notice.
 'use strict'
 
 const { FirnError } = require('./native')
@@ -10,6 +13,17 @@ const compressions = { none: 1, lz4: 2, zstd: 3 }
 const isolations = { snapshot: 1, serializable: 2 }
 const metrics = { l2: 1, dot: 2, cosine: 3 }
 const operators = { add: 1, append: 2, min: 3, max: 4 }
+
+// Names of options that several functions have.
+const named = {
+  none: [],
+  write: ['durability'],
+  put: ['durability', 'ttl'],
+  long: ['signal', 'onProgress', 'onNotice'],
+  bounds: ['gte', 'gt', 'lte', 'lt'],
+  keyspace: ['keyEncoding', 'valueEncoding', 'createIfMissing', 'failIfExists'],
+  table: ['integers']
+}
 
 function invalid (text) {
   return new FirnError('FIRN_INVALID', text)
@@ -21,10 +35,26 @@ function choice (table, name, what) {
   throw invalid(`${what} must be one of ${Object.keys(table).join(', ')}`)
 }
 
-function object (options, what = 'options') {
-  if (options === undefined || options === null) return {}
-  if (typeof options !== 'object') throw invalid(`${what} must be an object`)
+const none = Object.freeze({})
+
+/** The options, {} for undefined and null. TypeError for one whose name is not among those that are accepted. */
+function object (options, accepted, what = 'options') {
+  if (options === undefined || options === null) return none
+  if (typeof options !== 'object' || Array.isArray(options)) throw invalid(`${what} must be an object`)
+  for (const name of Object.keys(options)) {
+    if (!accepted.includes(name)) {
+      const known = accepted.length > 0 ? `accepted: ${accepted.join(', ')}` : 'there are none here'
+      throw new TypeError(`${what === 'options' ? 'unknown option' : `unknown name in ${what}:`} "${name}" (${known})`)
+    }
+  }
   return options
+}
+
+/** "bigint" or "number", as whether integers come as numbers. */
+function numbers (options) {
+  const { integers } = options
+  if (integers !== undefined && integers !== 'bigint' && integers !== 'number') throw invalid("integers must be 'bigint' or 'number'")
+  return integers === 'number'
 }
 
 const same = (value) => value
@@ -48,4 +78,4 @@ function encoding (name, what) {
   throw invalid(`${what} must be one of ${Object.keys(encodings).join(', ')}`)
 }
 
-module.exports = { durabilities, compressions, isolations, metrics, operators, invalid, choice, object, encoding }
+module.exports = { durabilities, compressions, isolations, metrics, operators, named, invalid, choice, object, numbers, encoding }

@@ -5,9 +5,10 @@
 
 const { setTimeout: delay } = require('node:timers/promises')
 const { native, forgotten, handle } = require('./native')
-const { invalid, choice, object, durabilities, compressions, isolations } = require('./options')
+const { invalid, choice, object, numbers, named, durabilities, compressions, isolations } = require('./options')
 const { Keyspace, Batch } = require('./keyspace')
 const { monitored } = require('./monitor')
+const sql = require('./sql')
 const { Table, openTable, createTable } = require('./table')
 
 const SYNC = 0
@@ -22,8 +23,20 @@ const DROP_KEYSPACE = 8
 
 const ATTEMPTS = 100
 
+const accepted = {
+  open: ['createIfMissing', 'failIfExists', 'readOnly', 'durability', 'lockTimeout', 'memory', 'threads', 'compression', 'readPending'],
+  operation: ['type', 'keyspace', 'key', 'value', 'ttl'],
+  begin: ['isolation', 'readOnly'],
+  snapshot: ['checkpoint'],
+  diff: [...named.long, 'keyspace', 'limit'],
+  diffTable: [...named.long, ...named.table, 'limit'],
+  export: [...named.long, 'checkpoint', 'replace']
+}
+accepted.openMemory = [...accepted.open, 'limit']
+accepted.transaction = [...accepted.begin, ...named.write, 'attempts']
+
 function openArguments (path, options) {
-  options = object(options)
+  options = object(options, path === undefined ? accepted.openMemory : accepted.open)
   return [path, options.limit, options.createIfMissing === false, options.failIfExists, options.readOnly,
     choice(durabilities, options.durability, 'durability'), options.lockTimeout, options.memory, options.threads,
     choice(compressions, options.compression, 'compression'), options.readPending]
@@ -41,6 +54,7 @@ class Handle {
     try {
       await native.close(this[handle])
     } catch (error) {
+      if (error.code === 'FIRN_BUSY') this.#giveBack() // it is still open
       if (error.code !== 'FIRN_MISUSE') throw error // its store was closed before
     }
   }
@@ -50,7 +64,7 @@ class Handle {
     try {
       native.closeSync(this[handle])
     } catch (error) {
-      if (error.code === 'FIRN_BUSY') this.#isClosed = false
+      if (error.code === 'FIRN_BUSY') this.#giveBack()
       if (error.code !== 'FIRN_MISUSE') throw error
     }
   }
@@ -62,9 +76,14 @@ class Handle {
     forgotten.unregister(this)
     return true
   }
+
+  #giveBack () {
+    this.#isClosed = false
+    forgotten.register(this, this[handle], this)
+  }
 }
 if (Symbol.asyncDispose !== undefined) {
-  Handle.prototype[Symbol.asyncDispose] = Handle.prototype.close
+  Handle.prototype[Symbol.asyncDispose] = async function () { await this.close() }
 }
 
 class Snapshot extends Handle {
@@ -78,7 +97,7 @@ class Snapshot extends Handle {
   }
 
   async keyspace (name, options) {
-    options = object(options)
+    options = object(options, named.keyspace)
     const keyspace = new Keyspace(this.store, await native.keyspaceOpen(this[handle], name), name, options)
     return keyspace.in(this)
   }
@@ -152,11 +171,11 @@ class Transaction extends Snapshot {
   }
 
   async put (keyspace, key, value, options) {
-    return view(keyspace, this).put(key, value, options)
+    return view(keyspace, this).put(key, value, object(options, ['ttl']))
   }
 
   putSync (keyspace, key, value, options) {
-    view(keyspace, this).putSync(key, value, options)
+    view(keyspace, this).putSync(key, value, object(options, ['ttl']))
   }
 
   async del (keyspace, key) {
@@ -188,7 +207,7 @@ class Transaction extends Snapshot {
   }
 
   async commit (options) {
-    const durability = choice(durabilities, object(options).durability, 'durability')
+    const durability = choice(durabilities, object(options, named.write).durability, 'durability')
     await native.txnCommit(this[handle], durability)
     await this.close()
   }
@@ -200,20 +219,34 @@ class Transaction extends Snapshot {
 }
 
 class Store extends Handle {
-  constructor (id, path) {
+  #isReadOnly
+  #connection // a promise of the connection that SQL uses
+
+  constructor (id, path, options) {
     super(id)
     this.path = path
+    this.#isReadOnly = Boolean(options?.readOnly)
+  }
+
+  async close () {
+    this.#connection = undefined
+    return super.close()
+  }
+
+  closeSync () {
+    super.closeSync()
+    this.#connection = undefined
   }
 
   // ---- keyspaces ----
 
   async keyspace (name, options) {
-    options = object(options)
+    options = object(options, named.keyspace)
     return new Keyspace(this, await native.keyspaceOpen(this[handle], name, options.createIfMissing === false, options.failIfExists), name, options)
   }
 
   keyspaceSync (name, options) {
-    options = object(options)
+    options = object(options, named.keyspace)
     return new Keyspace(this, native.keyspaceOpenSync(this[handle], name, options.createIfMissing === false, options.failIfExists), name, options)
   }
 
@@ -244,6 +277,27 @@ class Store extends Handle {
     return native.tableDrop(this[handle], name)
   }
 
+  // ---- SQL ----
+
+  #connect () {
+    if (this.#connection === undefined) {
+      const connecting = native.sqlConnect(this[handle], this.#isReadOnly)
+      connecting.catch(() => { if (this.#connection === connecting) this.#connection = undefined })
+      this.#connection = connecting
+    }
+    return this.#connection
+  }
+
+  /** The rows of a statement of SQL over the tables and keyspaces of the store. Options: integers, signal. */
+  async sql (text, parameters, options) {
+    return sql.all(this, () => this.#connect(), text, parameters, options)
+  }
+
+  /** The same, as an async iterator that fetches the rows in batches. */
+  sqlRows (text, parameters, options) {
+    return new sql.SqlRows(this, () => this.#connect(), text, parameters, options)
+  }
+
   // ---- writing together ----
 
   /** A batch to add to; or commits an array of { type: 'put' | 'del', keyspace, key, value }. */
@@ -253,10 +307,12 @@ class Store extends Handle {
   }
 
   async #writeBatch (operations, options) {
+    object(options, named.write)
     if (!Array.isArray(operations)) throw invalid('operations must be an array')
     const batch = new Batch(this)
     try {
-      for (const { type, keyspace, key, value, ttl } of operations) {
+      for (const operation of operations) {
+        const { type, keyspace, key, value, ttl } = object(operation, accepted.operation, 'an operation')
         if (type === 'put') batch.put(keyspace, key, value, { ttl })
         else if (type === 'del') batch.del(keyspace, key)
         else throw invalid("type must be 'put' or 'del'")
@@ -268,20 +324,19 @@ class Store extends Handle {
   }
 
   async begin (options) {
-    options = object(options)
+    options = object(options, accepted.begin)
     return new Transaction(this, await native.txnBegin(this[handle], choice(isolations, options.isolation, 'isolation'), options.readOnly))
   }
 
   /** Calls work(transaction) and commits; again, in a new transaction, if another commit came first. */
   async transaction (work, options) {
     if (typeof work !== 'function') throw invalid('the work of a transaction must be a function')
-    options = object(options)
-    const attempts = options.attempts ?? ATTEMPTS
+    const { attempts = ATTEMPTS, durability, ...begin } = object(options, accepted.transaction)
     for (let attempt = 1; ; attempt++) {
-      const transaction = await this.begin(options)
+      const transaction = await this.begin(begin)
       try {
         const result = await work(transaction)
-        await transaction.commit(options)
+        await transaction.commit({ durability })
         return result
       } catch (error) {
         await transaction.close()
@@ -295,11 +350,11 @@ class Store extends Handle {
 
   /** The store's data at this moment, or at a checkpoint. */
   async snapshot (options) {
-    return new Snapshot(this, await native.snapshotOpen(this[handle], object(options).checkpoint))
+    return new Snapshot(this, await native.snapshotOpen(this[handle], object(options, accepted.snapshot).checkpoint))
   }
 
   snapshotSync (options) {
-    return new Snapshot(this, native.snapshotOpenSync(this[handle], object(options).checkpoint))
+    return new Snapshot(this, native.snapshotOpenSync(this[handle], object(options, accepted.snapshot).checkpoint))
   }
 
   /** The store's data at a checkpoint. */
@@ -313,7 +368,7 @@ class Store extends Handle {
   }
 
   async checkpoints (options) {
-    return native.checkpointList(this[handle], object(options).safety)
+    return native.checkpointList(this[handle], object(options, ['safety']).safety)
   }
 
   async findCheckpoint (reference) {
@@ -334,14 +389,15 @@ class Store extends Handle {
 
   /** What differs between two checkpoints; undefined: the present. Options: keyspace, limit, signal. */
   async diff (before, after, options) {
-    options = object(options)
+    options = object(options, accepted.diff)
     return monitored(options, (monitor) => native.diff(this[handle], before, after, options.keyspace, options.limit, monitor))
   }
 
   /** The rows of a table that differ between two checkpoints; undefined: the present. Options: limit, integers, signal. */
   async diffTable (name, before, after, options) {
-    options = object(options)
-    return monitored(options, (monitor) => native.tableDiff(this[handle], name, before, after, options.limit, options.integers === 'number', monitor))
+    options = object(options, accepted.diffTable)
+    const asNumbers = numbers(options)
+    return monitored(options, (monitor) => native.tableDiff(this[handle], name, before, after, options.limit, asNumbers, monitor))
   }
 
   // ---- upkeep ----
@@ -359,15 +415,15 @@ class Store extends Handle {
   }
 
   async compact (options) {
-    return monitored(object(options), (monitor) => native.upkeep(this[handle], COMPACT, undefined, undefined, undefined, monitor))
+    return monitored(object(options, named.long), (monitor) => native.upkeep(this[handle], COMPACT, undefined, undefined, undefined, monitor))
   }
 
   async clone (path, options) {
-    return monitored(object(options), (monitor) => native.upkeep(this[handle], CLONE, path, undefined, undefined, monitor))
+    return monitored(object(options, named.long), (monitor) => native.upkeep(this[handle], CLONE, path, undefined, undefined, monitor))
   }
 
   async check (options) {
-    return monitored(object(options), (monitor) => native.upkeep(this[handle], CHECK, undefined, undefined, undefined, monitor))
+    return monitored(object(options, named.long), (monitor) => native.upkeep(this[handle], CHECK, undefined, undefined, undefined, monitor))
   }
 
   async stats () {
@@ -376,19 +432,19 @@ class Store extends Handle {
 
   /** Writes a checkpoint, or the present state, into one file. */
   async export (path, options) {
-    options = object(options)
+    options = object(options, accepted.export)
     return monitored(options, (monitor) => native.upkeep(this[handle], EXPORT, path, options.checkpoint, options.replace, monitor))
   }
 }
 
 async function open (path, options) {
   if (typeof path !== 'string') throw invalid('path must be a string')
-  return new Store(await native.open(...openArguments(path, options)), path)
+  return new Store(await native.open(...openArguments(path, options)), path, options)
 }
 
 function openSync (path, options) {
   if (typeof path !== 'string') throw invalid('path must be a string')
-  return new Store(native.openSync(...openArguments(path, options)), path)
+  return new Store(native.openSync(...openArguments(path, options)), path, options)
 }
 
 /** A store in memory, gone when it is closed. */
@@ -403,7 +459,7 @@ async function destroy (path) {
 /** Creates a store in a directory from a file that Store.export wrote. */
 async function importStore (file, path, options) {
   if (typeof file !== 'string') throw invalid('file must be a string')
-  return monitored(object(options), (monitor) => native.importStore(path, file, monitor))
+  return monitored(object(options, named.long), (monitor) => native.importStore(path, file, monitor))
 }
 
 module.exports = { open, openSync, openMemory, destroy, importStore, Store, Snapshot, Transaction, Handle }

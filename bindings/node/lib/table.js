@@ -4,7 +4,7 @@
 'use strict'
 
 const { native, forgotten, handle } = require('./native')
-const { invalid, choice, object, durabilities, metrics } = require('./options')
+const { invalid, choice, object, numbers, named, durabilities, metrics } = require('./options')
 const { monitored } = require('./monitor')
 
 const DESCRIBE = 0
@@ -24,6 +24,17 @@ const LOAD_ROWS = 1000
 
 const textKinds = { csv: 1, json: 2 }
 const conflicts = { fail: 0, skip: 1, replace: 2 }
+
+const text = [...named.long, 'kind', 'header', 'delimiter', 'nullText', 'columns']
+const accepted = {
+  importText: [...text, 'ignoreUnknown', 'onConflict', 'skipInvalid', 'rejectsMax'],
+  exportText: [...text, 'index'],
+  get: ['columns', 'index'],
+  deleteRange: [...named.bounds, ...named.write],
+  vectorIndex: ['metric', 'm', 'efConstruction'],
+  scan: [...named.bounds, 'select', 'where', 'parameters', 'groupBy', 'orderBy', 'limit', 'offset', 'index', 'descending', 'threads', 'memory'],
+  search: ['k', 'metric', 'where', 'parameters', 'columns', 'exact', 'ef', 'recall', 'threads']
+}
 
 /** A key, or a bound, as an array of values. */
 function keyOf (key) {
@@ -174,10 +185,7 @@ class Table {
     this.name = name
     this.options = options
     this.#context = context
-    if (options.integers !== undefined && options.integers !== 'bigint' && options.integers !== 'number') {
-      throw invalid("integers must be 'bigint' or 'number'")
-    }
-    this.#numbers = options.integers === 'number'
+    this.#numbers = numbers(options)
     this.#describe(description)
   }
 
@@ -236,7 +244,7 @@ class Table {
   }
 
   async addIndex (name, columns, options) {
-    return this.#alter(ADD_INDEX, name, undefined, columns, object(options).unique)
+    return this.#alter(ADD_INDEX, name, undefined, columns, object(options, ['unique']).unique)
   }
 
   async dropIndex (name) {
@@ -244,7 +252,7 @@ class Table {
   }
 
   async addVectorIndex (name, column, options) {
-    options = object(options)
+    options = object(options, accepted.vectorIndex)
     return this.#alter(ADD_VECTOR_INDEX, name, column, undefined, undefined, choice(metrics, options.metric, 'metric'), options.m, options.efConstruction)
   }
 
@@ -260,7 +268,7 @@ class Table {
   }
 
   async #write (what, rows, options, wantsNumbers) {
-    options = object(options)
+    options = object(options, named.put)
     if (rows.length === 0) return []
     const transaction = this.#txn
     const durability = choice(durabilities, options.durability, 'durability')
@@ -330,12 +338,12 @@ class Table {
 
   /** Deletes a row; false if there was none. */
   async delete (key, options) {
-    return native.rowDelete(this[handle], this.#txn, keyOf(key), choice(durabilities, object(options).durability, 'durability'))
+    return native.rowDelete(this[handle], this.#txn, keyOf(key), choice(durabilities, object(options, named.write).durability, 'durability'))
   }
 
   /** Deletes the rows between two bounds: gte or gt, lte or lt. */
   async deleteRange (options) {
-    options = object(options)
+    options = object(options, accepted.deleteRange)
     const [lower, lowerExclusive] = boundOf(options, 'gte', 'gt')
     const [upper, upperExclusive] = boundOf(options, 'lte', 'lt')
     return native.rowDeleteRange(this[handle], this.#txn, lower, choice(durabilities, options.durability, 'durability'), lowerExclusive, upper, upperExclusive)
@@ -343,13 +351,13 @@ class Table {
 
   /** Adds a number to a column of a row. Gives the sum. */
   async add (key, column, number, options) {
-    return native.rowAdd(this[handle], this.#txn, keyOf(key), choice(durabilities, object(options).durability, 'durability'), column, [number])
+    return native.rowAdd(this[handle], this.#txn, keyOf(key), choice(durabilities, object(options, named.write).durability, 'durability'), column, [number])
   }
 
   /** Inserts any number of rows, of an array or an iterable, in one commit that bypasses the log. */
   async load (rows, options) {
     if (this.#context !== undefined) throw invalid('a load is a commit of its own')
-    let names = object(options).columns
+    let names = object(options, ['columns']).columns
     let load
     let count = 0
     let values = []
@@ -384,26 +392,26 @@ class Table {
   /** Inserts the rows of a file of CSV or JSON lines in one commit. Gives { rows, skipped, rejected, bytes, rejects }. */
   async importText (path, options) {
     if (this.#context !== undefined) throw invalid('an import is a commit of its own')
-    options = object(options)
+    options = object(options, accepted.importText)
     return monitored(options, (monitor) => native.tableImport(this[handle], undefined, ...this.#text(path, options), monitor, options.ignoreUnknown,
       choice(conflicts, options.onConflict, 'onConflict'), options.skipInvalid, options.rejectsMax))
   }
 
   /** Writes the rows to a file as CSV or JSON lines. Gives their number. */
   async exportText (path, options) {
-    options = object(options)
+    options = object(options, accepted.exportText)
     return monitored(options, (monitor) => native.tableExport(this[handle], this.#in, ...this.#text(path, options), monitor, options.index))
   }
 
   /** Reads all rows and indexes, and compares them. Gives { rows, indexEntries }; FIRN_CORRUPT if anything is wrong. */
   async check (options) {
-    return monitored(object(options), (monitor) => native.tableCheck(this[handle], this.#in, monitor))
+    return monitored(object(options, named.long), (monitor) => native.tableCheck(this[handle], this.#in, monitor))
   }
 
   // ---- reading ----
 
   #getArguments (keys, options) {
-    options = object(options)
+    options = object(options, accepted.get)
     const values = []
     for (const key of keys) values.push(...keyOf(key))
     return [this[handle], this.#in, options.columns, options.index, values, this.#numbers]
@@ -429,7 +437,7 @@ class Table {
   }
 
   #scan (options, byColumns) {
-    options = object(options)
+    options = object(options, accepted.scan)
     const [lower, lowerExclusive] = boundOf(options, 'gte', 'gt')
     const [upper, upperExclusive] = boundOf(options, 'lte', 'lt')
     const select = Array.isArray(options.select) ? options.select.map((name) => `"${String(name).replaceAll('"', '""')}"`).join(', ') : options.select
@@ -457,7 +465,7 @@ class Table {
 
   /** The rows whose vectors are nearest to the query: [{ distance, row }], where row has the key and options.columns. */
   async search (column, query, options) {
-    options = object(options)
+    options = object(options, accepted.search)
     const columns = options.columns ?? []
     const found = await native.search(this[handle], this.#in, column, query, options.k, choice(metrics, options.metric, 'metric'), options.where, options.parameters,
       columns, options.exact, options.ef, options.recall, options.threads, this.#numbers)
@@ -472,17 +480,20 @@ class Table {
 async function make (store, context, id, name, options) {
   const snapshot = context !== undefined && !context.isTransaction ? context[handle] : undefined
   const description = await native.tableAlter(id, DESCRIBE, undefined, undefined, undefined, undefined, undefined, undefined, undefined, undefined, snapshot)
-  const table = new Table(store, id, name, object(options), context, description)
+  const table = new Table(store, id, name, options, context, description)
   forgotten.register(table, id)
   return table
 }
 
 async function openTable (store, context, name, options) {
+  options = object(options, named.table)
   const from = context === undefined || context.isTransaction ? store : context
   return make(store, context, await native.tableOpen(from[handle], name), name, options)
 }
 
 async function createTable (store, name, definition, options) {
+  options = object(options, named.table)
+  numbers(options) // refused before the table is made
   if (typeof definition !== 'string') throw invalid('the definition of a table must be a string')
   return make(store, undefined, await native.tableOpen(store[handle], name, definition), name, options)
 }

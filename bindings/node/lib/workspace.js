@@ -4,7 +4,7 @@
 'use strict'
 
 const { native, handle } = require('./native')
-const { invalid, object } = require('./options')
+const { invalid, object, named } = require('./options')
 const { monitored } = require('./monitor')
 const { Handle } = require('./store')
 
@@ -21,6 +21,22 @@ const GC = 4
 const CHECK = 5
 const EXPIRE = 6
 
+const accepted = {
+  open: ['store', 'lockTimeout', 'isRoot'],
+  save: [...named.long, 'message', 'ifChanged', 'full', 'strict', 'includeDeps', 'gitignore', 'keep', 'fileSizeMax'],
+  status: [...named.long, 'reference', 'paths', 'gitignore', 'fileSizeMax'],
+  diff: [...named.long, 'before', 'after', 'paths', 'lines', 'renames', 'againstPrevious', 'gitignore'],
+  restore: [...named.long, 'paths', 'toDirectory', 'dryRun', 'gitignore', 'trustJournal'],
+  log: [...named.long, 'after', 'before', 'paths', 'limit', 'lines', 'renames', 'safety'],
+  steps: [...named.long, 'limit', 'gitignore', 'fileSizeMax'],
+  revert: [...named.long, 'after', 'before', 'paths', 'dryRun', 'gitignore'],
+  list: ['limit', 'safety'],
+  change: [...named.long, 'dryRun'],
+  gc: [...named.long, 'dryRun', 'full'],
+  check: [...named.long, 'readData']
+}
+accepted.undo = [...accepted.restore, 'lastTurn']
+
 class Workspace extends Handle {
   constructor ({ handle: id, root, storePath, subpath, movedFrom, tooBroad }) {
     super(id)
@@ -33,26 +49,26 @@ class Workspace extends Handle {
 
   /** Saves the directory as a new checkpoint. */
   async save (options) {
-    options = typeof options === 'string' ? { message: options } : object(options)
+    options = typeof options === 'string' ? { message: options } : object(options, accepted.save)
     return monitored(options, (monitor) => native.wsSave(this[handle], options.message, options.ifChanged, options.full, options.strict, options.includeDeps,
       options.gitignore, options.keep, options.fileSizeMax, monitor))
   }
 
   /** Compares a checkpoint, by default the latest, with the directory. */
   async status (options) {
-    options = object(options)
+    options = object(options, accepted.status)
     return monitored(options, (monitor) => native.wsStatus(this[handle], options.reference, options.paths, options.gitignore, options.fileSizeMax, monitor))
   }
 
   /** Compares two checkpoints, or a checkpoint and the directory. */
   async diff (options) {
-    options = object(options)
+    options = object(options, accepted.diff)
     return monitored(options, (monitor) => native.wsDiff(this[handle], options.before, options.after, options.paths, options.lines, options.renames,
       options.againstPrevious, options.gitignore, monitor))
   }
 
   async #restore (what, reference, options) {
-    options = object(options)
+    options = object(options, what === UNDO ? accepted.undo : accepted.restore)
     return monitored(options, (monitor) => native.wsRestore(this[handle], what, reference, options.paths, options.toDirectory, options.dryRun, options.gitignore,
       options.trustJournal, options.lastTurn, monitor))
   }
@@ -74,14 +90,14 @@ class Workspace extends Handle {
 
   /** What each checkpoint changed, newest first; with paths only those that changed them. */
   async log (options) {
-    options = object(options)
+    options = object(options, accepted.log)
     return monitored(options, (monitor) => native.wsLog(this[handle], options.after, options.before, options.paths, options.limit, options.lines,
       options.renames === false, options.safety, monitor))
   }
 
   /** The steps that undo() and redo() would take, newest first. */
   async steps (options) {
-    options = object(options)
+    options = object(options, accepted.steps)
     return monitored(options, (monitor) => native.wsSteps(this[handle], options.limit, options.gitignore, options.fileSizeMax, monitor))
   }
 
@@ -92,7 +108,7 @@ class Workspace extends Handle {
 
   /** Takes back what one checkpoint changed and keeps later changes. FIRN_CONFLICT, with a list `conflicts`, if they overlap. */
   async revert (options) {
-    options = typeof options === 'string' ? { after: options } : object(options)
+    options = typeof options === 'string' ? { after: options } : object(options, accepted.revert)
     const { error, ...result } = await monitored(options, (monitor) => native.wsRevert(this[handle], options.after, options.before, options.paths, options.dryRun,
       options.gitignore, monitor))
     if (error !== undefined) throw Object.assign(error, { conflicts: result.conflicts })
@@ -100,7 +116,7 @@ class Workspace extends Handle {
   }
 
   async list (options) {
-    options = object(options)
+    options = object(options, accepted.list)
     return native.wsList(this[handle], options.limit, options.safety)
   }
 
@@ -120,7 +136,7 @@ class Workspace extends Handle {
 
   async tag (name, reference, options) {
     if (typeof reference !== 'string') throw invalid('a reference to a checkpoint must be a string')
-    return native.wsTag(this[handle], name, reference, object(options).replace)
+    return native.wsTag(this[handle], name, reference, object(options, ['replace']).replace)
   }
 
   async untag (name) {
@@ -131,13 +147,12 @@ class Workspace extends Handle {
     return native.wsTags(this[handle])
   }
 
-  async #upkeep (what, references, text, options, flag) {
-    options = object(options)
+  async #upkeep (what, references, text, options = {}, flag) {
     return monitored(options, (monitor) => native.wsUpkeep(this[handle], what, references, text, options.dryRun, flag, monitor))
   }
 
   async delete (references, options) {
-    return this.#upkeep(DELETE, [references].flat(), undefined, options)
+    return this.#upkeep(DELETE, [references].flat(), undefined, object(options, accepted.change))
   }
 
   async pin (...references) {
@@ -149,7 +164,7 @@ class Workspace extends Handle {
   }
 
   async expire (keep, options) {
-    return this.#upkeep(EXPIRE, undefined, keep, options)
+    return this.#upkeep(EXPIRE, undefined, keep, object(options, accepted.change))
   }
 
   /** Continues the history of a directory that was moved here. */
@@ -158,17 +173,19 @@ class Workspace extends Handle {
   }
 
   async gc (options) {
-    return this.#upkeep(GC, undefined, undefined, options, object(options).full)
+    options = object(options, accepted.gc)
+    return this.#upkeep(GC, undefined, undefined, options, options.full)
   }
 
   async check (options) {
-    return this.#upkeep(CHECK, undefined, undefined, options, object(options).readData)
+    options = object(options, accepted.check)
+    return this.#upkeep(CHECK, undefined, undefined, options, options.readData)
   }
 }
 
 /** Opens the workspace that a directory belongs to. Creates nothing: the first save does. */
 async function openWorkspace (path, options) {
-  options = object(options)
+  options = object(options, accepted.open)
   return new Workspace(await native.wsOpen(path, options.store, options.lockTimeout, options.isRoot))
 }
 

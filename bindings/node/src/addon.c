@@ -80,6 +80,7 @@ napi_register_module_v1(napi_env env, napi_value exports)
         !calls_define(instance, exports, scan_calls) ||
         !calls_define(instance, exports, exchange_calls) ||
         !calls_define(instance, exports, compare_calls) ||
+        !calls_define(instance, exports, statement_calls) ||
         !calls_define(instance, exports, workspace_calls) ||
         !calls_define(instance, exports, workspace_list_calls) || !kv_define(instance, exports) ||
         !write_define(instance, exports) || !monitor_define(instance, exports)) {

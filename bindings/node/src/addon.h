@@ -3,7 +3,7 @@
  * addon.h: the interface among the files of the Node addon. The addon is a thin layer: lib/ (JavaScript) has the classes that
  * users meet, and calls functions of the addon with numbers for handles. Reading order: handle.c (handles and their
  * lifetimes), call.c (how a call runs, on the event loop or off it), convert.c (JavaScript values), then kv.c, write.c,
- * state.c, table.c, scan.c, exchange.c, compare.c, workspace.c (what can be called).
+ * state.c, table.c, scan.c, exchange.c, compare.c, statement.c, workspace.c (what can be called).
  *
  * Threads. Everything here runs on the thread of its environment (the main thread, or that of a worker), except
  * `run` of a call, which runs in libuv's pool. `run` uses firn's handles and memory of its call, and nothing of
@@ -30,7 +30,9 @@ enum handle_kind {
     HANDLE_SCAN = 128,
     HANDLE_BULK = 256,
     HANDLE_WORKSPACE = 512,
-    HANDLE_MONITOR = 1024
+    HANDLE_MONITOR = 1024,
+    HANDLE_SQL = 2048, /* a connection of SQLite */
+    HANDLE_STATEMENT = 4096
 };
 
 /* ---- memory that lives as long as a call ---- */
@@ -56,7 +58,8 @@ struct handle {
     struct handle *parent; /* must be closed later; NULL of stores, batches, workspaces, monitors */
     struct handle *first_child;
     struct handle *next_sibling;
-    void *object; /* of firn; of a table: struct table_object; of a monitor: struct monitor */
+    void *
+        object; /* of firn; of a table: struct table_object; of a monitor: struct monitor; of SQL: see statement.h */
     struct handle *lane;  /* whose calls run one after the other; itself, or its transaction */
     struct call *waiting; /* calls of this lane that wait for their turn */
     struct call **waiting_end;
@@ -64,6 +67,7 @@ struct handle {
     size_t pending;      /* calls under way that use it or one of its descendants */
     bool is_busy;        /* a call of this lane runs */
     bool is_closed;      /* no call may use it any more */
+    bool is_lent;        /* a store that SQL was used with */
 };
 
 /* A new handle that owns `object`; NULL if there is no memory, and the object is still the caller's. */
@@ -77,12 +81,15 @@ void handle_use(struct handle *handle);
 void handle_unuse(struct handle *handle);
 /* Marks the handle and its descendants closed, so that no new call begins with them. */
 void handle_mark_closed(struct handle *handle);
-/* Closes the objects of the descendants, then that of the handle. Any thread, without calls under way. */
+/* Closes the objects of the descendants, then that of the handle. Any thread, without calls under way. FIRN_BUSY of a store that SQL
+ * of another store has attached: then its own object is still open. */
 int handle_close_objects(struct handle *handle, firn_error *err);
 /* Closes the objects below the handle, but not its own. */
 void handle_close_children(struct handle *handle);
 /* Frees the handle and its descendants, whose objects were closed. */
 void handle_free(struct handle *handle);
+/* Makes a handle usable again whose own object could not be closed; its descendants are freed. */
+void handle_reopen(struct handle *handle);
 
 /* ---- an environment ---- */
 
@@ -162,7 +169,7 @@ bool calls_define(struct instance *instance, napi_value exports, const struct ca
 bool function_define(struct instance *instance, napi_value exports, const char *name,
                      napi_callback function);
 extern const struct call_kind kv_calls[], write_calls[], state_calls[], table_calls[], scan_calls[],
-    exchange_calls[], compare_calls[], workspace_calls[], workspace_list_calls[];
+    exchange_calls[], compare_calls[], statement_calls[], workspace_calls[], workspace_list_calls[];
 bool kv_define(struct instance *instance, napi_value exports);
 bool write_define(struct instance *instance, napi_value exports);
 bool monitor_define(struct instance *instance, napi_value exports);

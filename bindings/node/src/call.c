@@ -12,7 +12,9 @@
  * threads: so they take effect in the order in which a program made them. Puts and deletes that have gathered in that lane
  * meanwhile are committed together (write_run_group), as group commit would for threads.
  *
- * Closing. A call that closes a handle waits for those that use the handle, and lets no new ones begin.
+ * Closing. A call that closes a handle waits for those that use the handle, and lets no new ones begin. If the handle is in the
+ * lane of another one, as a cursor of a transaction is, the call waits for its turn there, too. What could not be closed, which
+ * only a store can be, is open again afterwards.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -117,6 +119,7 @@ call_destroy(struct call *call)
 }
 
 static void call_schedule(struct call *call);
+static void closer_schedule(struct call *call);
 
 void
 handle_unuse(struct handle *handle)
@@ -128,7 +131,7 @@ handle_unuse(struct handle *handle)
         assert(handle->pending > 0);
         if (--handle->pending == 0 && closer != NULL) {
             handle->closer = NULL;
-            call_schedule(closer);
+            closer_schedule(closer);
         }
     }
 }
@@ -226,6 +229,17 @@ call_settle(napi_env env, struct call *call)
     }
 }
 
+/* After the call that closes it. It is not among the handles that the call uses. */
+static void
+target_end(struct handle *target)
+{
+    if (target->object != NULL) {
+        handle_reopen(target);
+    } else {
+        handle_free(target);
+    }
+}
+
 static void
 work_complete(napi_env env, napi_status status, void *data)
 {
@@ -248,9 +262,8 @@ work_complete(napi_env env, napi_status status, void *data)
     if (first->work != NULL) {
         (void)napi_delete_async_work(env, first->work);
     }
-    /* Closed by now; it is not among the handles that the call uses. */
     if (call_target(first) != NULL) {
-        handle_free(call_target(first));
+        target_end(call_target(first));
     }
     if (lane != NULL) {
         lane->is_busy = false;
@@ -280,6 +293,30 @@ call_schedule(struct call *call)
     work_complete(env, napi_cancelled, call);
 }
 
+static void
+lane_enter(struct call *call)
+{
+    *call->lane->waiting_end = call;
+    call->lane->waiting_end = &call->next;
+    if (!call->lane->is_busy) {
+        lane_continue(call->lane);
+    }
+}
+
+/* A call that closes its target, which no other call uses any more. */
+static void
+closer_schedule(struct call *call)
+{
+    struct handle *target = call_target(call);
+    assert(target->pending == 0);
+    if (target->lane == target) {
+        call_schedule(call);
+    } else {
+        call->lane = target->lane;
+        lane_enter(call);
+    }
+}
+
 /* Begins a call whose arguments are parsed. */
 static void
 call_start(struct call *call)
@@ -290,7 +327,7 @@ call_start(struct call *call)
         if (target->pending > 0) {
             target->closer = call;
         } else {
-            call_schedule(call);
+            closer_schedule(call);
         }
         return;
     }
@@ -301,11 +338,7 @@ call_start(struct call *call)
         call_schedule(call);
         return;
     }
-    *call->lane->waiting_end = call;
-    call->lane->waiting_end = &call->next;
-    if (!call->lane->is_busy) {
-        lane_continue(call->lane);
-    }
+    lane_enter(call);
 }
 
 /* ---- functions for JavaScript ---- */
@@ -391,7 +424,8 @@ call_must_wait(const struct call *call)
     const struct handle *target = call_target((struct call *)(uintptr_t)call);
     const struct handle *lane = call->lane;
     if (target != NULL) {
-        return target->pending > 0;
+        lane = target->lane != target ? target->lane : NULL;
+        return target->pending > 0 || (lane != NULL && (lane->is_busy || lane->waiting != NULL));
     }
     if (lane == NULL && (call->kind->flags & CALL_IN_LANE) != 0) {
         lane = call->uses[0]->lane;
@@ -420,7 +454,7 @@ call_sync(napi_env env, napi_callback_info info)
         call->code = call->kind->run(call, call->err);
         result = call_result(env, call);
         if (call_target(call) != NULL) {
-            handle_free(call_target(call));
+            target_end(call_target(call));
         }
     }
     call_unuse(call);

@@ -112,6 +112,10 @@ kind_text(unsigned kinds)
         return "load";
     case HANDLE_WORKSPACE:
         return "workspace";
+    case HANDLE_SQL:
+        return "store"; /* which has the connection */
+    case HANDLE_STATEMENT:
+        return "result";
     default:
         return "handle";
     }

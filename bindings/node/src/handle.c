@@ -16,6 +16,7 @@
 #include <stdlib.h>
 
 #include "addon.h"
+#include "statement.h"
 
 enum { SLOTS_MAX = 1 << 20 };
 
@@ -74,7 +75,8 @@ handle_create(struct instance *instance, enum handle_kind kind, struct handle *p
     handle->generation = ++instance->generations[slot];
     handle->parent = parent;
     handle->object = object;
-    handle->lane = parent != NULL && parent->kind == HANDLE_TXN ? parent : handle;
+    handle->lane =
+        parent != NULL && (parent->kind & (HANDLE_TXN | HANDLE_SQL)) != 0 ? parent : handle;
     handle->waiting_end = &handle->waiting;
     if (parent != NULL) {
         handle->next_sibling = parent->first_child;
@@ -132,10 +134,17 @@ static int
 close_object(struct handle *handle, firn_error *err)
 {
     void *object = handle->object;
-    handle->object = NULL;
     if (object == NULL) {
         return FIRN_OK;
     }
+    if (handle->is_lent) {
+        int code = sql_take_back(object, err);
+        if (code != FIRN_OK) {
+            return code;
+        }
+        handle->is_lent = false;
+    }
+    handle->object = NULL;
     switch (handle->kind) {
     case HANDLE_STORE:
         return firn_store_close(object, err);
@@ -165,6 +174,12 @@ close_object(struct handle *handle, firn_error *err)
         break;
     case HANDLE_MONITOR:
         monitor_destroy(object);
+        break;
+    case HANDLE_SQL:
+        sql_connection_close(object);
+        break;
+    case HANDLE_STATEMENT:
+        sql_statement_close(object);
         break;
     case HANDLE_KEYSPACE:
     case HANDLE_NONE:
@@ -216,9 +231,27 @@ handle_free(struct handle *handle)
 }
 
 void
+handle_reopen(struct handle *handle)
+{
+    assert(handle->object != NULL && handle->pending == 0 && handle->parent == NULL);
+    while (handle->first_child != NULL) {
+        handle_free(handle->first_child);
+    }
+    handle->is_closed = false;
+}
+
+void
 instance_close_all(struct instance *instance)
 {
     uint32_t i;
+    /* A connection may have attached another store than its own. */
+    for (i = 0; i < instance->slot_count; i++) {
+        struct handle *handle = instance->slots[i];
+        if (handle != NULL && handle->kind == HANDLE_SQL && handle->pending == 0) {
+            handle_mark_closed(handle);
+            (void)!handle_close_objects(handle, NULL);
+        }
+    }
     for (i = 0; i < instance->slot_count; i++) {
         struct handle *handle = instance->slots[i];
         if (handle == NULL) {
@@ -233,7 +266,9 @@ instance_close_all(struct instance *instance)
             continue;
         }
         handle_mark_closed(handle);
-        (void)!handle_close_objects(handle, NULL);
+        if (handle_close_objects(handle, NULL) == FIRN_BUSY && handle->object != NULL) {
+            continue; /* SQL of another thread has it attached: it is leaked, too */
+        }
         handle_free(handle);
     }
 }

@@ -35,15 +35,18 @@ class Store(_firn.Store):
     def connect(self, *, name: str = "store") -> sqlite3.Connection:
         """A new connection of sqlite3, in memory, that has the tables and keyspaces of the store as its own (docs/sql.md). Close it
         before the store. Unsupported if this Python's sqlite3 cannot load extensions."""
-        path = self._lend()
         connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
         try:
             load_sqlite(connection)
-            connection.execute("SELECT firn_attach(?, ?)", (path, "name=" + name)).fetchall()
+            self._attach(connection, name)
         except BaseException:
             connection.close()
             raise
         return connection
+
+    def _attach(self, connection: sqlite3.Connection, name: str) -> None:
+        options = ["name=" + name] + (["read-only"] if self.read_only else [])
+        connection.execute(f"SELECT firn_attach(?{', ?' * len(options)})", [self._lend(), *options]).fetchall()
 
     def sql(self, statement: str, parameters: Any = ()) -> sqlite3.Cursor:
         """Runs a statement of SQL over the tables and keyspaces of the store, and gives the cursor of sqlite3. Each statement is a
@@ -52,7 +55,7 @@ class Store(_firn.Store):
             if self._connection is None:
                 self._connection = self.connect()
             else:  # there may be new tables
-                self._connection.execute("SELECT firn_attach(?, 'name=store')", (self._lend(),)).fetchall()
+                self._attach(self._connection, "store")
             cursor = self._connection.cursor()
             self._cursors.add(cursor)
         try:

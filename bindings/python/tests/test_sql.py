@@ -68,6 +68,12 @@ def test_memory_stores_and_read_only_ones(tmp_path):
         with firn.open(tmp_path / "s", read_only=True) as reader:
             assert writer.sql("SELECT id FROM t").fetchall() == [(5,)]
             assert reader.sql("SELECT id FROM t").fetchall() == [(5,)]
+    with firn.open(tmp_path / "s", read_only=True) as reader:
+        assert reader.sql("SELECT id FROM t").fetchall() == [(5,)]
+        with pytest.raises(sqlite3.OperationalError, match="read-only|readonly"):
+            reader.sql("INSERT INTO t (id) VALUES (6)")
+        with firn.open(tmp_path / "s") as writer:  # the reader has not opened it for writing
+            assert writer.sql("SELECT id FROM t").fetchall() == [(5,)]
 
 
 def test_from_many_threads(store, goods):

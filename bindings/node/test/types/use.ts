@@ -34,6 +34,9 @@ async function main (): Promise<void> {
   assert.strictEqual(rows, 1)
   const found = await table.search('v', new Float32Array([1, 2]), { k: 1, columns: ['name'] })
   assert.strictEqual(found[0].row.name, 'x')
+  const counted: firn.Row[] = await store.sql('SELECT count(*) AS n FROM t WHERE name = :name', { name: 'x' }, { integers: 'number' })
+  assert.strictEqual(counted[0].n, 1)
+  for await (const row of store.sqlRows('SELECT ? AS a', [1n])) assert.strictEqual(row.a, 1n)
   try {
     await store.restore('none')
   } catch (error) {
@@ -51,6 +54,10 @@ async function wrong (store: firn.Store): Promise<void> {
   await users.get(5)
   // @ts-expect-error: no such durability
   await users.put('k', 'v', { durability: 'none' })
+  // @ts-expect-error: no such option
+  await store.sql('SELECT 1', [], { integer: 'number' })
+  // @ts-expect-error: no value of SQL
+  await store.sql('SELECT ?', [{}])
   // @ts-expect-error: stores are opened, not made
   const made = new firn.Store()
   void made

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// options.test.js: every function that takes options refuses one whose name it does not know. index.d.ts says which functions these are.
+'use strict'
+
+const { test } = require('node:test')
+const assert = require('node:assert')
+const fs = require('node:fs')
+const path = require('node:path')
+const { firn, directory, code } = require('./support')
+
+const types = fs.readFileSync(path.join(__dirname, '..', 'index.d.ts'), 'utf8')
+
+/** 'Store.compact' and the like for each function whose declaration has options, or what is like them. */
+function declared () {
+  const names = new Set()
+  let owner = ''
+  for (const line of types.split('\n')) {
+    const opened = /^export (?:class|interface) (\w+)/.exec(line)
+    if (opened !== null) owner = opened[1]
+    if (line === '}') owner = ''
+    const member = /^(?:export function|  )\s*(\w+)(?:<.*?>)? ?\(.*\b(?:options\??|bounds|operations): /.exec(line)
+    if (member !== null && owner !== 'KeyspaceReads') names.add(owner === '' ? member[1] : `${owner}.${member[1]}`)
+  }
+  return names
+}
+
+test('an unknown option is a TypeError that lists those that are known', async (t) => {
+  const place = directory(t)
+  const at = (name) => path.join(place, name)
+  const store = await firn.open(at('store'))
+  t.after(() => store.close())
+  const space = await store.keyspace('s')
+  await space.put('k', 'v')
+  const table = await store.createTable('t', 'id i64, name text, v vector(1), primary key (id)')
+  await table.insert({ id: 1, name: 'x' })
+  await store.checkpoint('first')
+  const snapshot = store.snapshotSync()
+  const transaction = await store.begin()
+  const batch = store.batch()
+  fs.mkdirSync(at('tree'))
+  fs.writeFileSync(at('tree/a'), 'a')
+  const work = await firn.openWorkspace(at('tree'), { store: at('history'), isRoot: true })
+  t.after(() => work.close())
+  await work.save('one')
+
+  const calls = {
+    open: (o) => firn.open(at('new'), o),
+    openSync: (o) => firn.openSync(at('new'), o),
+    openMemory: (o) => firn.openMemory(o),
+    importStore: (o) => firn.importStore(at('none'), at('new'), o),
+    openWorkspace: (o) => firn.openWorkspace(at('tree'), o),
+    'Store.keyspace': (o) => store.keyspace('new', o),
+    'Store.keyspaceSync': (o) => store.keyspaceSync('new', o),
+    'Store.createTable': (o) => store.createTable('new', 'id i64, primary key (id)', o),
+    'Store.table': (o) => store.table('t', o),
+    'Store.batch': (o) => store.batch([{ type: 'put', keyspace: space, key: 'new', value: '' }], o),
+    'Store.sql': (o) => store.sql('SELECT 1', [], o),
+    'Store.sqlRows': (o) => store.sqlRows('SELECT 1', [], o),
+    'Store.begin': (o) => store.begin(o),
+    'Store.transaction': (o) => store.transaction(() => assert.fail('it began'), o),
+    'Store.snapshot': (o) => store.snapshot(o),
+    'Store.snapshotSync': (o) => store.snapshotSync(o),
+    'Store.checkpoints': (o) => store.checkpoints(o),
+    'Store.diff': (o) => store.diff('first', undefined, o),
+    'Store.diffTable': (o) => store.diffTable('t', 'first', undefined, o),
+    'Store.compact': (o) => store.compact(o),
+    'Store.clone': (o) => store.clone(at('new'), o),
+    'Store.check': (o) => store.check(o),
+    'Store.export': (o) => store.export(at('new'), o),
+    'Keyspace.entries': (o) => space.entries(o),
+    'Keyspace.keys': (o) => space.keys(o),
+    'Keyspace.values': (o) => space.values(o),
+    'Keyspace.put': (o) => space.put('new', 'v', o),
+    'Keyspace.putSync': (o) => space.putSync('new', 'v', o),
+    'Keyspace.del': (o) => space.del('k', o),
+    'Keyspace.delSync': (o) => space.delSync('k', o),
+    'Keyspace.insert': (o) => space.insert('new', 'v', o),
+    'Keyspace.insertSync': (o) => space.insertSync('new', 'v', o),
+    'Keyspace.compareAndPut': (o) => space.compareAndPut('k', 'v', 'w', o),
+    'Keyspace.compareAndPutSync': (o) => space.compareAndPutSync('k', 'v', 'w', o),
+    'Keyspace.merge': (o) => space.merge('append', 'k', 'more', o),
+    'Keyspace.mergeSync': (o) => space.mergeSync('append', 'k', 'more', o),
+    'Keyspace.delRange': (o) => space.delRange('a', 'z', o),
+    'Keyspace.delRangeSync': (o) => space.delRangeSync('a', 'z', o),
+    'Batch.put': (o) => batch.put(space, 'new', 'v', o),
+    'Batch.write': (o) => batch.write(o),
+    'Batch.writeSync': (o) => batch.writeSync(o),
+    'Snapshot.keyspace': (o) => snapshot.keyspace('s', o),
+    'Snapshot.table': (o) => snapshot.table('t', o),
+    'Snapshot.entries': (o) => snapshot.entries(space, o),
+    'Snapshot.keys': (o) => snapshot.keys(space, o),
+    'Snapshot.values': (o) => snapshot.values(space, o),
+    'Transaction.put': (o) => transaction.put(space, 'new', 'v', o),
+    'Transaction.putSync': (o) => transaction.putSync(space, 'new', 'v', o),
+    'Transaction.commit': (o) => transaction.commit(o),
+    'Table.insert': (o) => table.insert({ id: 9 }, o),
+    'Table.insertMany': (o) => table.insertMany([{ id: 9 }, { id: 10, name: 'x' }], o),
+    'Table.upsert': (o) => table.upsert({ id: 1 }, o),
+    'Table.upsertMany': (o) => table.upsertMany([], o),
+    'Table.update': (o) => table.update({ id: 1, name: 'y' }, o),
+    'Table.delete': (o) => table.delete(1, o),
+    'Table.deleteRange': (o) => table.deleteRange(o),
+    'Table.add': (o) => table.add(1, 'id', 1, o),
+    'Table.load': (o) => table.load([{ id: 9 }], o),
+    'Table.get': (o) => table.get(1, o),
+    'Table.getSync': (o) => table.getSync(1, o),
+    'Table.getMany': (o) => table.getMany([1], o),
+    'Table.scan': (o) => table.scan(o),
+    'Table.batches': (o) => table.batches(o),
+    'Table.search': (o) => table.search('v', [1], o),
+    'Table.importText': (o) => table.importText(at('none'), o),
+    'Table.exportText': (o) => table.exportText(at('new'), o),
+    'Table.check': (o) => table.check(o),
+    'Table.addIndex': (o) => table.addIndex('by_name', ['name'], o),
+    'Table.addVectorIndex': (o) => table.addVectorIndex('by_v', 'v', o),
+    'Workspace.save': (o) => work.save(o),
+    'Workspace.status': (o) => work.status(o),
+    'Workspace.diff': (o) => work.diff(o),
+    'Workspace.restore': (o) => work.restore('1', o),
+    'Workspace.undo': (o) => work.undo(o),
+    'Workspace.redo': (o) => work.redo(o),
+    'Workspace.log': (o) => work.log(o),
+    'Workspace.steps': (o) => work.steps(o),
+    'Workspace.resume': (o) => work.resume(o),
+    'Workspace.revert': (o) => work.revert(o),
+    'Workspace.list': (o) => work.list(o),
+    'Workspace.tag': (o) => work.tag('new', '1', o),
+    'Workspace.delete': (o) => work.delete('1', o),
+    'Workspace.expire': (o) => work.expire('all:1d', o),
+    'Workspace.gc': (o) => work.gc(o),
+    'Workspace.check': (o) => work.check(o)
+  }
+  const expected = declared()
+  assert.ok(expected.size > 80, String(expected.size))
+  assert.deepStrictEqual(new Set(Object.keys(calls)), expected)
+
+  for (const [name, call] of Object.entries(calls)) {
+    const isSync = name.endsWith('Sync') || /\.(sqlRows|entries|keys|values|scan|batches)$|^Batch\.put$/.test(name)
+    let message
+    const isRight = (error) => {
+      message = error.message
+      return error.constructor === TypeError && message.includes('"creat"')
+    }
+    const given = { creat: true }
+    if (isSync) assert.throws(() => call(given), isRight, name)
+    else await assert.rejects(async () => { const promise = call(given); assert.ok(promise instanceof Promise, name); await promise }, isRight, name)
+    const [, list] = /accepted: (.*)\)$/.exec(message) ?? []
+    assert.ok(list !== undefined, `${name}: ${message}`)
+    // Each name that is listed is a name in the types, and is accepted: the error names the other one.
+    for (const option of list.split(', ')) {
+      assert.match(types, new RegExp(`\\b${option}\\?:`), `${name}: ${option}`)
+      await assert.rejects(async () => call({ [option]: undefined, creat: undefined }), /"creat"/, `${name}: ${option}`)
+    }
+    for (const wrong of ['text', 5, [], () => {}]) {
+      if (wrong === 'text' && /\.(save|revert)$/.test(name)) continue // a message, a reference
+      if (isSync) assert.throws(() => call(wrong), code('FIRN_INVALID'), name)
+      else await assert.rejects(async () => call(wrong), code('FIRN_INVALID'), name)
+    }
+  }
+  await assert.rejects(store.batch([{ type: 'put', keyspace: space, key: 'new', vlaue: 'v' }]), { name: 'TypeError', message: /"vlaue" \(accepted: type, keyspace, key, value, ttl\)/ })
+  // None of these calls has done anything.
+  assert.deepStrictEqual([await store.keyspaces(), await store.tables(), await table.count(), (await space.get('k')).toString(), space.hasSync('new'), batch.length], [['s'], ['t'], 1, 'v', false, 0])
+  assert.deepStrictEqual([fs.existsSync(at('new')), (await work.list()).length, (await work.tags()).length], [false, 1, 0])
+})
+
+test('options that are known are taken, also those of null and undefined', async (t) => {
+  const store = await firn.openMemory({ limit: 1 << 30, durability: undefined, memory: null })
+  t.after(() => store.close())
+  const space = await store.keyspace('s', null)
+  for (const options of [undefined, null, {}, Object.create(null), { durability: 'os' }, { durability: 'full', ttl: undefined }]) {
+    await space.put('k', 'v', options)
+    space.putSync('k', 'v', options)
+  }
+  assert.strictEqual(await store.transaction((transaction) => transaction.put(space, 'k', 'w', { ttl: 100000 }), { isolation: 'serializable', durability: 'os', attempts: 3 }), undefined)
+  assert.strictEqual((await space.get('k')).toString(), 'w')
+  // Options of a prototype of one's own count as such.
+  const reading = await store.begin(Object.create({ readOnly: true }))
+  await assert.rejects(reading.put(space, 'k', 'x'), code('FIRN_READ_ONLY'))
+  await reading.close()
+})
