@@ -3,9 +3,9 @@
  * import/import_git.c: firn import git: the first-parent history of a repository as checkpoints.
  *
  * git does the reading: rev-list lists the commits, cat-file gives their texts and the blobs, and
- * diff-tree what differs between the tree on disk and that of a commit. None of them runs what a
- * configuration names. A git that meets damage ends; the next question starts another. All changes
- * of a commit are known before the first is applied, so one that is lost leaves the disk as it was.
+ * diff-tree what differs in two trees. None of them runs what a configuration names. Trees are
+ * compared one by one, so that one that is lost costs only itself. A git that meets damage ends;
+ * the next question starts another.
  * Files and directories get the time of the commit that changed them last. A second run begins with
  * the state of the last checkpoint, so two runs give the same result as one.
  */
@@ -33,12 +33,13 @@ struct git {
     struct firn_import_process objects;
     struct firn_import_process_text commits; /* lines, the newest first */
     struct firn_import_process_text commit;
-    struct firn_import_process_text changes; /* ":mode mode hash hash status\0path\0", repeated */
-    hex wanted;                              /* its tree */
-    hex had;                                 /* that of the last one that is a checkpoint */
-    hex on_disk;                             /* "": not known yet */
-    hex blob;                                /* that is written */
-    uint64_t size;                           /* of the object that was asked for */
+    char path[PATH_MAX * 4];
+    hex wanted;       /* its tree */
+    hex had;          /* that of the last one that is a checkpoint */
+    hex on_disk;      /* "": not known yet */
+    const char *blob; /* that is written */
+    const char *empty;
+    uint64_t size; /* of the object that was asked for */
 };
 
 /* Asks for an object of a type (" blob "). git->size bytes and a line end follow. */
@@ -62,101 +63,107 @@ write_blob(void *ctx, firn_write_bytes write, void *to, firn_error *err)
     int code = ask(git, git->blob, " blob ", err);
     code = code == FIRN_OK ? firn_import_process_copy(from, git->size, write, to, err) : code;
     code = code == FIRN_OK ? firn_import_process_until(from, '\n', &from->answer, err) : code;
-    if (code == FIRN_CORRUPT) {
-        (void)firn_import_tree_error(err, code, "git has no intact blob %s", git->blob);
-    }
-    return code;
+    return code == FIRN_CORRUPT
+               ? firn_import_tree_error(err, code, "git has no intact blob %s", git->blob)
+               : code;
 }
 
-/* What cannot be brought in is told, and what was there before it is removed. */
+/* Asks what differs in two trees. git repeats a line that names no trees: that is the end. */
 static int
-put(struct git *git, firn_slice path, unsigned mode, firn_error *err)
+compare(struct git *git, const char *from, const char *to, struct firn_import_process_text *changes,
+        firn_error *err)
 {
+    const char *const words[] = {
+        "git", "-C", git->repository, "-c", "core.fsmonitor=false", "diff-tree", "--stdin",
+        "-z",  NULL};
+    char question[2 * HEX_SIZE_MAX + 8];
+    size_t nuls = 0; /* one after a head, one after a name */
+    (void)snprintf(question, sizeof(question), "%s %s\n.\n", from, to);
+    int code = firn_import_process_ask(&git->differences, words, question, err);
+    code = code == FIRN_OK && git->differences.answer.data[0] == '.' ? FIRN_CORRUPT : code;
+    changes->size = 0;
+    for (size_t at = 0; code == FIRN_OK && (at == 0 || nuls % 2 != 0);) { /* names have line ends */
+        code = firn_import_process_until(&git->differences, '\n', changes, err);
+        for (; at < changes->size; at++) {
+            nuls += changes->data[at] == '\0';
+        }
+    }
+    return code == FIRN_CORRUPT ? firn_import_tree_error(err, code, "git has no intact tree %s", to)
+                                : code;
+}
+
+static int change(struct git *git, size_t size, const char *from, const char *to, firn_error *err);
+
+/* Changes what is at git->path. What cannot come in is told, and what was there is removed. */
+static int
+put(struct git *git, size_t size, const unsigned modes[2], hex hashes[2], firn_error *err)
+{
+    firn_slice path = firn_bytes(git->path, size);
+    bool is_tree = modes[1] == MODE_TREE;
     const struct firn_import_attributes attributes = {
-        .mode = mode == MODE_TREE || (mode & 0100) != 0 ? 0755 : 0644,
-        .mtime_ns = git->state.created_ns};
-    enum firn_import_type type = mode == MODE_TREE   ? FIRN_IMPORT_DIRECTORY
-                                 : mode == MODE_LINK ? FIRN_IMPORT_SYMLINK
-                                                     : FIRN_IMPORT_FILE;
-    int code = mode == MODE_MODULE ? firn_import_tree_error(err, FIRN_INVALID, "it is a submodule")
-                                   : firn_import_tree_put(&git->tree, path, type, &attributes,
-                                                          write_blob, git, err);
-    if (code == FIRN_INVALID || code == FIRN_NOT_FOUND || code == FIRN_CORRUPT) {
+        .mode = is_tree || (modes[1] & 0100) != 0 ? 0755 : 0644, .mtime_ns = git->state.created_ns};
+    enum firn_import_type type = modes[1] == MODE_LINK ? FIRN_IMPORT_SYMLINK : FIRN_IMPORT_FILE;
+    type = is_tree ? FIRN_IMPORT_DIRECTORY : type;
+    git->blob = hashes[1];
+    int code =
+        modes[1] == 0 ? firn_import_tree_remove(&git->tree, path, err)
+        : modes[1] == MODE_MODULE
+            ? firn_import_tree_error(err, FIRN_INVALID, "it is a submodule")
+            : firn_import_tree_put(&git->tree, path, type, &attributes, write_blob, git, err);
+    if (code == FIRN_OK && is_tree) {
+        git->path[size] = '/';
+        const char *from = modes[0] == MODE_TREE ? hashes[0] : git->empty;
+        code = change(git, size + 1, from, hashes[1], err);
+    }
+    if (modes[1] != 0 && (code == FIRN_INVALID || code == FIRN_NOT_FOUND || code == FIRN_CORRUPT)) {
         firn_import_target_tell(&git->target, path, "%s", err->text);
         (void)firn_import_process_end(&git->objects, err); /* it may still answer */
         code = firn_import_tree_remove(&git->tree, path, err);
     }
-    return code == FIRN_INVALID ? FIRN_OK : code;
+    return code == FIRN_INVALID ? FIRN_OK : code; /* what is removed never came in */
 }
 
-/* What is gone goes first: a file may come where a directory was. */
+/* Changes a tree, all of it if the old one is lost. What goes is removed before anything comes. */
 static int
-apply(struct git *git, firn_error *err)
+change(struct git *git, size_t size, const char *from, const char *to, firn_error *err)
 {
-    int code = FIRN_OK;
+    struct firn_import_process_text changes = {.data = NULL};
+    int code = compare(git, from, to, &changes, err);
+    if (code == FIRN_CORRUPT && compare(git, git->empty, to, &changes, err) == FIRN_OK) {
+        code = firn_import_tree_remove(&git->tree, firn_bytes(git->path, size - (size > 0)), err);
+    }
     for (int pass = 0; pass < 2; pass++) {
-        for (const char *at = git->changes.data; *at == ':' && code == FIRN_OK;) {
-            unsigned mode = 0;
-            if (sscanf(at, ":%*o %o %*s %64s", &mode, git->blob) != 2) {
-                return firn_import_tree_error(err, FIRN_UNSUPPORTED, "git says '%s'", at);
+        for (const char *at = changes.data; code == FIRN_OK && *at == ':';) {
+            unsigned modes[2];
+            hex hashes[2];
+            firn_slice name = firn_str(at + strlen(at) + 1);
+            if (sscanf(at, ":%o %o %64s %64s", &modes[0], &modes[1], hashes[0], hashes[1]) != 4 ||
+                size + name.size + 2 > sizeof(git->path)) {
+                code = firn_import_tree_error(err, FIRN_UNSUPPORTED, "git says '%s'", at);
+            } else if ((modes[1] != 0) == (pass == 1)) {
+                memcpy(git->path + size, name.data, name.size);
+                code = put(git, size + name.size, modes, hashes, err);
             }
-            firn_slice path = firn_str(at + strlen(at) + 1);
-            at = (const char *)path.data + path.size + 1;
-            if (pass == 0 && mode == 0) {
-                code = firn_import_tree_remove(&git->tree, path, err);
-                code = code == FIRN_INVALID ? FIRN_OK : code; /* it never came in */
-            } else if (pass == 1 && mode != 0) {
-                code = put(git, path, mode, err);
-            }
+            at = (const char *)name.data + name.size + 1;
         }
     }
+    free(changes.data);
     return code;
 }
 
-/* Asks for the changes from a tree to the wanted one. git repeats a line that names no trees: that
- * is their end. */
-static int
-compare(struct git *git, const char *from, firn_error *err)
-{
-    const char *const words[] = {
-        "git", "-C", git->repository, "-c", "core.fsmonitor=false", "diff-tree", "--stdin", "-t",
-        "-z",  NULL};
-    char question[2 * HEX_SIZE_MAX + 8];
-    size_t nuls = 0; /* one after a head, one after a path */
-    (void)snprintf(question, sizeof(question), "%s %s\n.\n", from, git->wanted);
-    int code = firn_import_process_ask(&git->differences, words, question, err);
-    code = code == FIRN_OK && git->differences.answer.data[0] == '.' ? FIRN_CORRUPT : code;
-    git->changes.size = 0;
-    for (size_t at = 0; code == FIRN_OK && (at == 0 || nuls % 2 != 0);) { /* paths have line ends */
-        code = firn_import_process_until(&git->differences, '\n', &git->changes, err);
-        for (; at < git->changes.size; at++) {
-            nuls += git->changes.data[at] == '\0';
-        }
-    }
-    if (code == FIRN_CORRUPT) {
-        (void)firn_import_tree_error(err, code, "git has not all of the tree %s", git->wanted);
-    }
-    return code;
-}
-
-/* Makes the tree on disk the wanted one. */
+/* Makes the tree on disk that of the commit. */
 static int
 make(void *ctx, firn_error *err)
 {
     struct git *git = ctx;
-    const char *empty = empty_trees[strlen(git->wanted) == HEX_SIZE_MAX];
     bool has_before = false;
     int code = FIRN_OK;
+    git->empty = empty_trees[strlen(git->wanted) == HEX_SIZE_MAX];
     if (git->on_disk[0] == '\0') {
         code = firn_import_target_begin(&git->target, &git->tree, &has_before, err);
-        memcpy(git->on_disk, has_before ? git->had : empty, strlen(empty));
+        memcpy(git->on_disk, has_before ? git->had : git->empty, strlen(git->empty));
     }
-    code = code == FIRN_OK ? compare(git, git->on_disk, err) : code;
-    if (code == FIRN_CORRUPT && compare(git, empty, err) == FIRN_OK) {
-        firn_import_tree_destroy(&git->tree); /* what is lost is the tree before */
-        code = firn_import_tree_create(&git->tree, &git->target.notices, err);
-    }
-    code = code == FIRN_OK ? apply(git, err) : code;
+    code = code == FIRN_OK ? change(git, 0, git->on_disk, git->wanted, err) : code;
     if (code == FIRN_OK) {
         memcpy(git->on_disk, git->wanted, sizeof(hex));
     }
@@ -167,20 +174,17 @@ make(void *ctx, firn_error *err)
 static int
 list_commits(struct git *git, firn_error *err)
 {
-    const char *revision = firn_command_value(git->target.cli, "rev");
-    revision = revision != NULL ? revision : "HEAD";
+    const char *rev = firn_command_value(git->target.cli, "rev");
+    rev = rev != NULL ? rev : "HEAD";
     const char *const words[] = {
-        "git", "-C", git->repository, "rev-list", "--first-parent", "--end-of-options", revision,
+        "git", "-C", git->repository, "rev-list", "--first-parent", "--end-of-options", rev,
         "--",  NULL};
-    struct firn_import_process list;
-    int code = firn_import_process_start(&list, words, false, err);
+    int code = firn_import_process_start(&git->objects, words, false, err);
     while (code == FIRN_OK) {
-        code = firn_import_process_until(&list, '\n', &git->commits, err);
+        code = firn_import_process_until(&git->objects, '\n', &git->commits, err);
         git->target.total += code == FIRN_OK;
     }
-    firn_error ended;
-    int end = firn_import_process_end(&list, code == FIRN_CORRUPT ? err : &ended);
-    code = code == FIRN_CORRUPT ? end : code; /* there are no more lines */
+    code = code == FIRN_CORRUPT ? firn_import_process_end(&git->objects, err) : code;
     if (code == FIRN_IO && git->target.total > 0) {
         firn_import_target_lose(&git->target, "the commits before these", err);
         code = firn_command_go_on(err);
@@ -198,15 +202,12 @@ read_commit(struct git *git, const char *name, firn_error *err)
     while (code == FIRN_OK && git->commit.size <= git->size) {
         code = firn_import_process_until(&git->objects, '\n', &git->commit, err);
     }
-    if (code != FIRN_OK) {
-        return code;
-    }
-    const char *text = git->commit.data;
+    const char *text = code == FIRN_OK ? git->commit.data : "";
     const char *end = strstr(text, "\n\n");
     const char *committer = strstr(text, "\ncommitter ");
     const char *mail = committer != NULL ? strchr(committer, '>') : NULL;
     if (end == NULL || mail == NULL || sscanf(text, "tree %64s", git->wanted) != 1) {
-        return FIRN_CORRUPT;
+        return code == FIRN_OK ? FIRN_CORRUPT : code;
     }
     long long seconds = strtoll(mail + 1, NULL, 10);
     seconds = seconds < INT64_MAX / 1000000000 ? seconds : INT64_MAX / 1000000000;
@@ -263,7 +264,6 @@ run(struct firn_cli *cli)
     firn_import_tree_destroy(&git.tree);
     free(git.commits.data);
     free(git.commit.data);
-    free(git.changes.data);
     return exit_code;
 }
 

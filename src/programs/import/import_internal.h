@@ -111,7 +111,7 @@ FIRN_MUST_CHECK int firn_import_tree_link(struct firn_import_tree *tree, firn_sl
 FIRN_MUST_CHECK int firn_import_tree_touch(struct firn_import_tree *tree, firn_slice path,
                                            const struct firn_import_attributes *given,
                                            firn_error *err);
-/* Removes what is at a path, if anything is, and directories above it that are empty then. */
+/* Removes what is at a path, if anything is, and directories above it that are empty then. An empty path: all of it. */
 FIRN_MUST_CHECK int firn_import_tree_remove(struct firn_import_tree *tree, firn_slice path,
                                             firn_error *err);
 /* Attributes of a directory, if there is one in the end. */

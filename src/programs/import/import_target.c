@@ -202,11 +202,8 @@ firn_import_target_begin(struct firn_import_target *target, struct firn_import_t
     *out_has =
         target->before != NULL && firn_workspace_restore(target->workspace, target->before,
                                                          &options, NULL, &ignored) == FIRN_OK;
-    if (*out_has || target->before == NULL) {
-        return FIRN_OK;
-    }
-    firn_import_tree_destroy(tree);
-    return firn_import_tree_create(tree, &target->notices, err);
+    return *out_has || target->before == NULL ? FIRN_OK
+                                              : firn_import_tree_remove(tree, firn_str(""), err);
 }
 
 void

@@ -644,6 +644,11 @@ int
 firn_import_tree_remove(struct firn_import_tree *tree, firn_slice path, firn_error *err)
 {
     char name[NAME_SIZE_MAX + 1];
+    if (path.size == 0) {
+        struct firn_task_notices *notices = tree->notices;
+        firn_import_tree_destroy(tree);
+        return firn_import_tree_create(tree, notices, err);
+    }
     int code = check_path(path, err);
     while (code == FIRN_OK) {
         code = open_parent(tree, path, false, name, err);
