@@ -67,8 +67,8 @@ What is no repository, lacks objects or has hostile trees.
   > open("../bad", "w").write(write("commit", b"tree " + tree.encode() + b"\nauthor " + who + b"committer " + who + b"\nbad\n"))
   > END
   $ mkdir ../bad-ws && cd ../bad-ws && firn import git ../repo --rev $(cat ../bad)
-  ! firn: left out: ..: it has .. in its name
   ! firn: left out: ../up: it has .. in its name
+  ! firn: left out: ..: it has .. in its name
   ! firn: left out: ok/module: it is a submodule
   1 commit imported, as 1 to 1
   left out by rule: .git
@@ -78,17 +78,134 @@ What is no repository, lacks objects or has hostile trees.
   3
   $ cd ../repo && lose() { rm -f .git/objects/$(git rev-parse $1 | sed 's|^..|&/|'); }; lose HEAD:tool; lose HEAD~2^{tree}; mkdir ../lost && cd ../lost && firn import git ../repo
   4 commits imported, as 1 to 4; 2 lost
-  ! firn: left out: tool: git has no blob <hex>
-  ! firn: left out: git/<hex>: git has no tree <hex>
-  ! firn: left out: git/<hex>: git has no tree <hex>
-  ! firn: left out: tool: git has no blob <hex>
+  ! firn: left out: tool: git has no intact blob <hex>
+  ! error: Could not read <hex>
+  ! error: Could not read <hex>
+  ! firn: left out: git/<hex>: git has no intact tree <hex>
+  ! error: Could not read <hex>
+  ! error: Could not read <hex>
+  ! firn: left out: git/<hex>: git has no intact tree <hex>
+  ! firn: left out: tool: git has no intact blob <hex>
   [6]
   $ firn check --data | sed 's/: .*//'; firn show 4 --files | grep -c many/
   4 checkpoints<any>
   3051
   $ mkdir ../strict ../tmp && cd ../strict && TMPDIR=$PWD/../tmp firn import git ../repo --strict; echo $?; firn list; ls -A ../tmp
   0 commits imported
-  ! firn: left out: tool: git has no blob <hex>
+  ! firn: left out: tool: git has no intact blob <hex>
   ! firn: not everything can be imported
   1
   no checkpoints
+
+Of a small history each kind of object is lost or damaged in turn. Everything else comes in, and a file that is lost is not the older one.
+
+  $ export GIT_AUTHOR_DATE="1600000000 +0000" && git init -q -b main ../small && cd ../small && n=0
+  $ mkdir -p d/e && echo 1 >d/e/f && echo g >d/g && echo h1 >h && commit 1 && echo 2 >d/e/f && commit 2 && echo 3 >d/e/f && echo h3 >h && commit 3 && echo h4 >h && commit 4
+  $ states() { for i in $(firn list --json | python3 -c 'import json, sys; print(*sorted(c["number"] for c in json.load(sys.stdin)["checkpoints"]))'); do rm -rf ../back && firn restore $i --to ../back -q && (cd ../back && find . -mindepth 1 ! -type d | LC_ALL=C sort | while read f; do echo "$f=$(cat $f)"; done | tr '\n' ' '); echo; done; }
+  $ all() { ws=$(mktemp -d ../ws.XXXXXX) && (cd $ws && firn import git $1 2>../errors; echo "exit code $?"; grep '^firn' ../errors | sed 's/[0-9a-f]\{40\}/HASH/g'; states); }
+  $ all ../small
+  4 commits imported, as 1 to 4
+  exit code 0
+  ./d/e/f=1 ./d/g=g ./h=h1 
+  ./d/e/f=2 ./d/g=g ./h=h1 
+  ./d/e/f=3 ./d/g=g ./h=h3 
+  ./d/e/f=3 ./d/g=g ./h=h4 
+  $ spoil() { object=.git/objects/$(git rev-parse $1 | sed 's|^..|&/|') && chmod u+w $object && case $2 in lost) rm $object;; cut) truncate -s 12 $object;; *) printf '\377\377\377' | dd of=$object bs=1 seek=8 conv=notrunc status=none;; esac; }
+  $ broken() { rm -rf ../broken && cp -r ../small ../broken && (cd ../broken && spoil "$@") && all ../broken; }
+  $ broken HEAD~2:d/e/f lost | tee ../first
+  4 commits imported, as 1 to 4
+  exit code 6
+  firn: left out: d/e/f: git has no intact blob HASH
+  ./d/e/f=1 ./d/g=g ./h=h1 
+  ./d/g=g ./h=h1 
+  ./d/e/f=3 ./d/g=g ./h=h3 
+  ./d/e/f=3 ./d/g=g ./h=h4 
+  $ for how in cut changed; do broken HEAD~2:d/e/f $how | cmp - ../first; done
+  $ broken HEAD~2:d/e lost | tee ../first
+  4 commits imported, as 1 to 4
+  exit code 6
+  firn: left out: d/e: git has no intact tree HASH
+  ./d/e/f=1 ./d/g=g ./h=h1 
+  ./d/g=g ./h=h1 
+  ./d/e/f=3 ./d/g=g ./h=h3 
+  ./d/e/f=3 ./d/g=g ./h=h4 
+  $ for how in cut changed; do broken HEAD~2:d/e $how | cmp - ../first; done
+  $ broken HEAD~3:d/e lost
+  4 commits imported, as 1 to 4
+  exit code 6
+  firn: left out: d/e: git has no intact tree HASH
+  ./d/g=g ./h=h1 
+  ./d/e/f=2 ./d/g=g ./h=h1 
+  ./d/e/f=3 ./d/g=g ./h=h3 
+  ./d/e/f=3 ./d/g=g ./h=h4 
+  $ broken HEAD~2^{tree} lost | tee ../first
+  3 commits imported, as 1 to 3; 1 lost
+  exit code 6
+  firn: left out: git/HASH: git has no intact tree HASH
+  ./d/e/f=1 ./d/g=g ./h=h1 
+  ./d/e/f=3 ./d/g=g ./h=h3 
+  ./d/e/f=3 ./d/g=g ./h=h4 
+  $ for how in cut changed; do broken HEAD~2^{tree} $how | cmp - ../first; done
+  $ broken HEAD~3 lost
+  2 commits imported, as 1 to 2; 1 lost
+  exit code 6
+  firn: left out: the commits before these: git failed: exit code 128
+  ./d/e/f=3 ./d/g=g ./h=h3 
+  ./d/e/f=3 ./d/g=g ./h=h4 
+  $ broken HEAD cut
+  0 commits imported
+  exit code 1
+  firn: git failed: exit code 128
+
+Damage to what was imported before does not keep newer commits out.
+
+  $ cp -r ../small ../later && mkdir ../later-ws && cd ../later-ws && firn import git ../later -q && cd ../later && echo 5 >d/e/f && commit 5 && spoil HEAD~1:d lost && cd ../later-ws && firn import git ../later 2>/dev/null && states | tail -n 1
+  1 commit imported, as 5 to 5; 4 there before
+  ./d/e/f=5 ./d/g=g ./h=h4 
+
+A repository with hashes of SHA-256, and a hostile one: what its configuration names does not run, and its index is not read.
+
+  $ git init -q -b main --object-format=sha256 ../long && cd ../long && mkdir d && echo 1 >d/f && ln -s d/f l && commit 1 && git rm -rq d && echo 2 >d && ln -sf d l && commit 2 && all ../long
+  2 commits imported, as 1 to 2
+  exit code 0
+  ./d/f=1 ./l=1 
+  ./d=2 ./l=2 
+  $ cd ../small && ran() { echo touch $PWD/../ran-$1; } && cat >>.git/config <<END
+  > [core]
+  >     fsmonitor = $(ran fsmonitor)
+  >     pager = $(ran pager)
+  >     sshCommand = $(ran ssh)
+  >     alternateRefsCommand = $(ran refs)
+  > [diff]
+  >     external = $(ran external)
+  > [diff "all"]
+  >     command = $(ran command)
+  >     textconv = $(ran textconv)
+  > [filter "all"]
+  >     smudge = $(ran smudge)
+  > [log]
+  >     showSignature = true
+  > [gpg]
+  >     program = $(ran gpg)
+  > [remote "origin"]
+  >     url = ext::$(ran fetch)
+  >     promisor = true
+  >     partialclonefilter = blob:none
+  > [extensions]
+  >     partialClone = origin
+  > [protocol "ext"]
+  >     allow = always
+  > END
+  $ echo '* diff=all filter=all' >.git/info/attributes && git config core.repositoryFormatVersion 1 && spoil HEAD~3:d/g lost && (git cat-file -p HEAD~3:d/g; git status; git diff HEAD~1; git diff-tree HEAD) >/dev/null 2>&1; ls .. | grep ran-; rm ../ran-*
+  ran-command
+  ran-fetch
+  ran-fsmonitor
+  ran-smudge
+  $ echo 'no index' >.git/index && all ../small; ls .. | grep ran-; true
+  4 commits imported, as 1 to 4
+  exit code 6
+  firn: left out: d/g: git has no intact blob HASH
+  ./d/e/f=1 ./h=h1 
+  ./d/e/f=2 ./h=h1 
+  ./d/e/f=3 ./h=h3 
+  ./d/e/f=3 ./h=h4 

@@ -63,8 +63,10 @@ struct files {
 };
 
 struct chkpt {
-    struct firn_import_target *target;
+    struct firn_import_target target;
     const struct snapshot *snapshot; /* at hand */
+    const struct snapshot *had;      /* the last one that is a checkpoint */
+    bool has_begun;                  /* `before` is what is on disk */
     struct firn_import_tree tree;
     struct firn_sqlitefile_reader *catalog;
     int folder;
@@ -139,10 +141,10 @@ static void
 tell(struct chkpt *chkpt, firn_slice path, const char *text)
 {
     if (chkpt->snapshot != NULL) {
-        firn_import_target_tell(chkpt->target, path, "in snapshot %s: %s", chkpt->snapshot->id,
+        firn_import_target_tell(&chkpt->target, path, "in snapshot %s: %s", chkpt->snapshot->id,
                                 text);
     } else {
-        firn_import_target_tell(chkpt->target, path, "%s", text);
+        firn_import_target_tell(&chkpt->target, path, "%s", text);
     }
 }
 
@@ -170,9 +172,9 @@ on_snapshot(void *ctx, const struct firn_sqlitefile_value *values, size_t count)
     struct snapshot snapshot = {.created_ns = firn_import_target_time_of(values[1].bytes),
                                 .files = (uint64_t)values[4].integer};
     if (!is_id(values[0].bytes) || snapshot.created_ns == 0) {
-        firn_import_target_tell(chkpt->target, values[0].bytes,
+        firn_import_target_tell(&chkpt->target, values[0].bytes,
                                 "a snapshot without an id or a time");
-        chkpt->target->failed++;
+        chkpt->target.failed++;
         return FIRN_OK;
     }
     if (chkpt->count == chkpt->capacity) {
@@ -383,7 +385,7 @@ add_tree(struct chkpt *chkpt, const uint8_t *hash, firn_slice above, unsigned de
 static int
 list_files(struct chkpt *chkpt, const struct snapshot *snapshot)
 {
-    chkpt->now.count = 0;
+    files_deinit(&chkpt->now);
     int code = firn_sqlitefile_reader_query(
         chkpt->catalog,
         "SELECT path, blob_hash, mode FROM snapshot_files WHERE snapshot_id = coalesce((SELECT "
@@ -402,47 +404,22 @@ list_files(struct chkpt *chkpt, const struct snapshot *snapshot)
 
 /* ---- contents ---- */
 
-struct output {
-    int fd; /* -1: into memory */
-    char target[PATH_MAX];
-    size_t size;
-    firn_slice path;
+struct source {
+    struct chkpt *chkpt;
+    const uint8_t *hash;
 };
 
 static int
-put(void *ctx, firn_slice data, firn_error *err)
+stream(void *ctx, firn_write_bytes write_bytes, void *to, firn_error *err)
 {
-    struct output *output = ctx;
-    if (output->fd < 0) {
-        if (data.size > sizeof(output->target) - output->size) {
-            return firn_import_tree_error(err, FIRN_INVALID, "its target is too long");
-        }
-        if (data.size > 0) {
-            memcpy(output->target + output->size, data.data, data.size);
-        }
-        output->size += data.size;
-        return FIRN_OK;
-    }
-    while (data.size > 0) {
-        ssize_t written = write(output->fd, data.data, data.size);
-        if (written < 0 && errno != EINTR) {
-            return firn_import_tree_fail(err, "write", output->path);
-        }
-        written = written < 0 ? 0 : written;
-        data = firn_bytes(data.data + written, data.size - (size_t)written);
-    }
-    return FIRN_OK;
-}
-
-static int
-stream(struct chkpt *chkpt, const uint8_t *hash, struct output *output)
-{
+    const struct source *source = ctx;
+    const struct chkpt *chkpt = source->chkpt;
     if (chkpt->hash_size == HASH_SIZE_MAX) {
         firn_hash name;
-        memcpy(name.bytes, hash, sizeof(name.bytes));
-        return firn_chkp_set_stream(chkpt->old_packs, &name, put, output, &chkpt->err);
+        memcpy(name.bytes, source->hash, sizeof(name.bytes));
+        return firn_chkp_set_stream(chkpt->old_packs, &name, write_bytes, to, err);
     }
-    return firn_import_chkl_stream(chkpt->packs, hash, put, output, &chkpt->err);
+    return firn_import_chkl_stream(chkpt->packs, source->hash, write_bytes, to, err);
 }
 
 /* Puts a file on disk. FIRN_NOT_FOUND, FIRN_CORRUPT, FIRN_INVALID and FIRN_LIMIT are of this file alone. */
@@ -451,31 +428,11 @@ put_file(struct chkpt *chkpt, const struct file *file)
 {
     const struct firn_import_attributes attributes = {.mode = file->mode & MODE_BITS,
                                                       .mtime_ns = chkpt->snapshot->created_ns};
-    struct output output = {.fd = -1, .path = firn_bytes(file->path, file->path_size)};
-    firn_error ignored;
-    int code;
-    if ((file->mode & KIND_BITS) == KIND_LINK) {
-        code = stream(chkpt, file->hash, &output);
-        return code == FIRN_OK ? firn_import_tree_symlink(&chkpt->tree, output.path,
-                                                          firn_bytes(output.target, output.size),
-                                                          &attributes, &chkpt->err)
-                               : code;
-    }
-    code = firn_import_tree_file(&chkpt->tree, output.path, &output.fd, &chkpt->err);
-    if (code != FIRN_OK) {
-        return code;
-    }
-    code = stream(chkpt, file->hash, &output);
-    if (code == FIRN_OK) {
-        return firn_import_tree_file_end(&chkpt->tree, output.path, output.fd, &attributes,
-                                         &chkpt->err);
-    }
-    (void)close(output.fd);
-    int removed = firn_import_tree_remove(&chkpt->tree, output.path, &ignored);
-    if (removed != FIRN_OK) {
-        chkpt->err = ignored;
-    }
-    return removed == FIRN_OK ? code : removed;
+    struct source source = {chkpt, file->hash};
+    return firn_import_tree_put(&chkpt->tree, firn_bytes(file->path, file->path_size),
+                                (file->mode & KIND_BITS) == KIND_LINK ? FIRN_IMPORT_SYMLINK
+                                                                      : FIRN_IMPORT_FILE,
+                                &attributes, stream, &source, &chkpt->err);
 }
 
 static size_t
@@ -569,69 +526,45 @@ keep_now(struct chkpt *chkpt)
     memset(&chkpt->now, 0, sizeof(chkpt->now));
 }
 
+/* Makes the tree that of chkpt->snapshot. */
 static int
-import_snapshot(struct chkpt *chkpt, size_t i, const char *tag, firn_slice message,
-                bool *has_before)
+make(void *ctx, firn_error *err)
 {
-    firn_workspace_save_result result = FIRN_WORKSPACE_SAVE_RESULT_INIT;
-    const struct firn_import_state state = {
-        .message = message, .created_ns = chkpt->snapshots[i].created_ns, .tag = tag};
+    struct chkpt *chkpt = ctx;
+    bool has_before = false;
     int code = FIRN_OK;
-    if (!*has_before && i > 0) {
-        char before[ID_SIZE_MAX + sizeof(prefix)];
-        (void)snprintf(before, sizeof(before), "%s%s", prefix, chkpt->snapshots[i - 1].id);
-        code = firn_import_target_begin_with(chkpt->target, &chkpt->tree, before, has_before,
-                                             &chkpt->err);
-        if (code == FIRN_OK && *has_before &&
-            list_files(chkpt, &chkpt->snapshots[i - 1]) == FIRN_OK) {
-            keep_now(chkpt);
-        }
+    if (!chkpt->has_begun) {
+        code = firn_import_target_begin(&chkpt->target, &chkpt->tree, &has_before, &chkpt->err);
+        code = code == FIRN_OK && has_before ? list_files(chkpt, chkpt->had) : code;
+        keep_now(chkpt);
     }
-    chkpt->snapshot = &chkpt->snapshots[i];
+    chkpt->has_begun = chkpt->has_begun || code == FIRN_OK;
     code = code == FIRN_OK ? list_files(chkpt, chkpt->snapshot) : code;
-    code = code == FIRN_OK ? change(chkpt) : code;
-    if (code == FIRN_OK && chkpt->target->cli->strict && chkpt->target->notices.left_out > 0) {
-        code =
-            firn_import_tree_error(&chkpt->err, FIRN_UNSUPPORTED, "not everything can be imported");
+    if (code == FIRN_OK) {
+        code = change(chkpt);
+        keep_now(chkpt);
     }
-    code = code == FIRN_OK ? firn_import_tree_finish(&chkpt->tree, &chkpt->err) : code;
-    code = code == FIRN_OK
-               ? firn_import_target_save(chkpt->target, &chkpt->tree, &state, &result, &chkpt->err)
-               : code;
-    firn_release(result.checkpoint);
-    keep_now(chkpt);
-    *has_before = true;
+    *err = chkpt->err;
     return code;
 }
 
 static int
 import_snapshots(struct chkpt *chkpt)
 {
-    bool has_before = false;
     int code = FIRN_OK;
+    chkpt->target.total = chkpt->count;
     for (size_t i = 0; i < chkpt->count && code == FIRN_OK; i++) {
-        const struct snapshot *snapshot = &chkpt->snapshots[i];
         char tag[ID_SIZE_MAX + sizeof(prefix)];
-        bool is_had = false;
-        firn_slice message = firn_bytes(snapshot->message, snapshot->message_size);
-        message.size = message.size < 64U << 10 ? message.size : 64U << 10;
-        (void)snprintf(tag, sizeof(tag), "%s%s", prefix, snapshot->id);
-        code = firn_import_target_has(chkpt->target, tag, message, snapshot->created_ns, &is_had,
-                                      &chkpt->err);
-        if (code == FIRN_OK && !is_had && !firn_command_has(chkpt->target->cli, "dry-run")) {
-            code = import_snapshot(chkpt, i, tag, message, &has_before);
-            if (code == FIRN_CORRUPT) {
-                firn_import_target_tell(chkpt->target, firn_str(snapshot->id), "%s",
-                                        chkpt->err.text);
-                chkpt->target->failed++;
-                chkpt->target->made--;
-                code = FIRN_OK;
-            }
-        }
-        chkpt->target->made += code == FIRN_OK && !is_had;
-        code = code == FIRN_OK
-                   ? firn_import_target_go_on("snapshots", i + 1, chkpt->count, &chkpt->err)
-                   : code;
+        chkpt->snapshot = &chkpt->snapshots[i];
+        const struct firn_import_state state = {
+            .message = firn_bytes(chkpt->snapshot->message, chkpt->snapshot->message_size),
+            .created_ns = chkpt->snapshot->created_ns,
+            .tag = tag};
+        uint64_t failed = chkpt->target.failed;
+        (void)snprintf(tag, sizeof(tag), "%s%s", prefix, chkpt->snapshot->id);
+        code =
+            firn_import_target_add(&chkpt->target, &chkpt->tree, &state, make, chkpt, &chkpt->err);
+        chkpt->had = chkpt->target.failed == failed ? chkpt->snapshot : chkpt->had;
     }
     return code;
 }
@@ -642,14 +575,14 @@ static void
 tell_pack(void *ctx, const char *name, const char *text)
 {
     struct chkpt *chkpt = ctx;
-    firn_import_target_tell(chkpt->target, firn_str(name), "%s", text);
+    firn_import_target_tell(&chkpt->target, firn_str(name), "%s", text);
 }
 
 static void
 on_pack_notice(void *ctx, const firn_notice *notice)
 {
     struct chkpt *chkpt = ctx;
-    firn_import_target_tell(chkpt->target, notice->path, "%s", notice->text);
+    firn_import_target_tell(&chkpt->target, notice->path, "%s", notice->text);
 }
 
 static int
@@ -695,17 +628,21 @@ open_packs(struct chkpt *chkpt, const char *store)
 }
 
 static int
-import(struct chkpt *chkpt, const char *store)
+import(void *ctx, firn_error *err)
 {
+    struct chkpt *chkpt = ctx;
+    const char *store = chkpt->target.cli->arguments[0];
     chkpt->folder = open(store, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (chkpt->folder < 0) {
-        return firn_import_tree_fail(&chkpt->err, "open", firn_str(store));
+        return firn_import_tree_fail(err, "open", firn_str(store));
     }
-    int code = firn_import_tree_create(&chkpt->tree, &chkpt->target->notices, &chkpt->err);
+    int code = firn_import_tree_create(&chkpt->tree, &chkpt->target.notices, &chkpt->err);
     code = code == FIRN_OK ? open_catalog(chkpt) : code;
     code = code == FIRN_OK ? open_packs(chkpt, store) : code;
     code = code == FIRN_OK ? read_trees(chkpt) : code;
-    return code == FIRN_OK ? import_snapshots(chkpt) : code;
+    code = code == FIRN_OK ? import_snapshots(chkpt) : code;
+    *err = chkpt->err;
+    return code;
 }
 
 static void
@@ -732,23 +669,10 @@ static int
 run(struct firn_cli *cli)
 {
     assert(cli->argument_count == 1);
-    struct firn_import_target target;
-    struct chkpt chkpt = {.target = &target, .folder = -1};
-    int exit_code = firn_import_target_open(&target, cli);
-    if (exit_code == FIRN_EXIT_OK) {
-        int code = import(&chkpt, cli->arguments[0]);
-        cli->is_done = code == FIRN_OK;
-        exit_code = firn_import_target_finish(&target, "snapshot", "snapshots");
-        if (code != FIRN_OK) {
-            exit_code = firn_command_report_failure(
-                cli, &chkpt.err,
-                target.made > 0          ? "the same command goes on where it stopped"
-                : code == FIRN_NOT_FOUND ? "stores of chkpt lie in ~/.chkpt/stores"
-                                         : NULL);
-        }
-        chkpt_deinit(&chkpt);
-    }
-    firn_import_target_close(&target);
+    struct chkpt chkpt = {.folder = -1};
+    int exit_code = firn_import_target_run(&chkpt.target, cli, "snapshot", "snapshots", import,
+                                           &chkpt, "stores of chkpt lie in ~/.chkpt/stores");
+    chkpt_deinit(&chkpt);
     return exit_code;
 }
 

@@ -95,6 +95,15 @@ FIRN_MUST_CHECK int firn_import_tree_symlink(struct firn_import_tree *tree, firn
                                              firn_slice target,
                                              const struct firn_import_attributes *given,
                                              firn_error *err);
+/* Makes a file or a link of what `content` writes, or a directory. Nothing is left of it if that fails. */
+FIRN_MUST_CHECK int
+firn_import_tree_put(struct firn_import_tree *tree, firn_slice path, enum firn_import_type type,
+                     const struct firn_import_attributes *given,
+                     int (*content)(void *ctx, firn_write_bytes write, void *to, firn_error *err),
+                     void *ctx, firn_error *err);
+/* Writes all of it at the offset of the file. */
+FIRN_MUST_CHECK int firn_import_tree_write(firn_slice path, int fd, firn_slice data,
+                                           firn_error *err);
 /* Another name of a file that was made before. */
 FIRN_MUST_CHECK int firn_import_tree_link(struct firn_import_tree *tree, firn_slice path,
                                           firn_slice target, firn_error *err);
@@ -102,7 +111,7 @@ FIRN_MUST_CHECK int firn_import_tree_link(struct firn_import_tree *tree, firn_sl
 FIRN_MUST_CHECK int firn_import_tree_touch(struct firn_import_tree *tree, firn_slice path,
                                            const struct firn_import_attributes *given,
                                            firn_error *err);
-/* Removes what is at a path, if anything is, and directories above it that are empty then. */
+/* Removes what is at a path, if anything is, and directories above it that are empty then. An empty path: all of it. */
 FIRN_MUST_CHECK int firn_import_tree_remove(struct firn_import_tree *tree, firn_slice path,
                                             firn_error *err);
 /* Attributes of a directory, if there is one in the end. */
@@ -129,23 +138,22 @@ struct firn_import_target {
     uint64_t made;
     uint64_t had; /* that were there already */
     uint64_t failed;
+    const char *one; /* foreign state */
+    const char *many;
+    uint64_t total; /* of them; set by the caller */
+    char *before;   /* the tag of the last state that was added or had; NULL: none */
 };
 
 /* Opens the workspace that the command line names. Returns an exit code. *target is to be closed in any case. */
 int firn_import_target_open(struct firn_import_target *target, struct firn_cli *cli);
 void firn_import_target_close(struct firn_import_target *target);
-/* Whether the state of a tag has been imported already. One that was saved by a run that was killed before it could
- * set the tag is recognised by its message and time, and gets the tag now. */
-FIRN_MUST_CHECK int firn_import_target_has(struct firn_import_target *target, const char *tag,
-                                           firn_slice message, int64_t created_ns, bool *out,
-                                           firn_error *err);
 /* "2026-11-20T14:00:03.123456789+01:00" since 1970; 0 if it is no time, or before. */
 int64_t firn_import_target_time_of(firn_slice text);
-/* Makes the tree, which is empty, that of the checkpoint of a tag. *out_has is false if that cannot be restored: then it
- * is empty again. */
-FIRN_MUST_CHECK int firn_import_target_begin_with(struct firn_import_target *target,
-                                                  struct firn_import_tree *tree, const char *tag,
-                                                  bool *out_has, firn_error *err);
+/* Makes the tree, which is empty, that of the state before. *out_has is false if there is none, or it cannot be
+ * restored: then the tree is empty still. */
+FIRN_MUST_CHECK int firn_import_target_begin(struct firn_import_target *target,
+                                             struct firn_import_tree *tree, bool *out_has,
+                                             firn_error *err);
 /* Tells of something that could not be brought in. */
 void firn_import_target_tell(struct firn_import_target *target, firn_slice path, const char *format,
                              ...) __attribute__((format(printf, 3, 4)));
@@ -156,6 +164,17 @@ struct firn_import_state {
     const char *tag;    /* NULL: none */
     bool if_changed;
 };
+/* Tells of a foreign state, or more than one, that cannot be brought in, and counts it. */
+void firn_import_target_lose(struct firn_import_target *target, const char *name,
+                             const firn_error *err);
+/* Makes a checkpoint of a foreign state, which has a tag and a time, unless it was imported already or nothing is to be
+ * made. `make` builds the tree. If it returns FIRN_CORRUPT, this state is lost: that is told and counted, and others can
+ * be added. FIRN_CANCELLED after a signal. */
+FIRN_MUST_CHECK int firn_import_target_add(struct firn_import_target *target,
+                                           struct firn_import_tree *tree,
+                                           const struct firn_import_state *state,
+                                           int (*make)(void *ctx, firn_error *err), void *ctx,
+                                           firn_error *err);
 /* Saves the tree as a checkpoint, and tags it. *out is to be released (checkpoint). */
 FIRN_MUST_CHECK int firn_import_target_save(struct firn_import_target *target,
                                             struct firn_import_tree *tree,
@@ -164,8 +183,11 @@ FIRN_MUST_CHECK int firn_import_target_save(struct firn_import_target *target,
 /* Shows how far it has come, and asks whether to go on: FIRN_CANCELLED after a signal. */
 FIRN_MUST_CHECK int firn_import_target_go_on(const char *phase, uint64_t done, uint64_t total,
                                              firn_error *err);
-/* What was imported: "231 commits as checkpoints 1 to 231". Members made, had, failed, notices. Returns an exit code. */
-int firn_import_target_finish(struct firn_import_target *target, const char *one, const char *many);
+/* Opens the target, imports, says what was imported ("231 commits imported, as 1 to 231") and what stopped it, and closes
+ * the target. Returns an exit code. hint may be NULL: it is shown if nothing was found. */
+int firn_import_target_run(struct firn_import_target *target, struct firn_cli *cli, const char *one,
+                           const char *many, int (*import)(void *ctx, firn_error *err), void *ctx,
+                           const char *hint);
 
 /* ---- stores of chkpt ---- */
 
@@ -235,14 +257,23 @@ void firn_import_snapshots_deinit(struct firn_import_snapshots *snapshots);
 
 /* ---- other programs ---- */
 
+/* The caller frees data. */
+struct firn_import_process_text {
+    char *data;
+    size_t size;
+    size_t capacity;
+};
+
 struct firn_import_process {
     const char *name;
-    pid_t pid; /* -1: none */
+    pid_t pid; /* -1 or 0: none */
     int in;    /* its standard input; -1: that is empty */
     int out;
+    bool has_ended; /* its output has */
     uint8_t *buffer;
     size_t at;
     size_t filled;
+    struct firn_import_process_text answer; /* the first line of the last one, and its end */
 };
 
 /* Starts one that is found in PATH; arguments end with NULL, and the first is its name. is_asked: it has an input.
@@ -253,16 +284,21 @@ FIRN_MUST_CHECK int firn_import_process_start(struct firn_import_process *proces
 /* Reads up to size bytes of its output; *out_size is 0 at the end. */
 FIRN_MUST_CHECK int firn_import_process_read(struct firn_import_process *process, uint8_t *data,
                                              size_t size, size_t *out_size, firn_error *err);
-/* Reads exactly so many; FIRN_CORRUPT if there are less. */
-FIRN_MUST_CHECK int firn_import_process_take(struct firn_import_process *process, uint8_t *data,
-                                             size_t size, firn_error *err);
-/* Reads a line without its end. FIRN_CORRUPT if it is longer. */
-FIRN_MUST_CHECK int firn_import_process_line(struct firn_import_process *process, char *line,
-                                             size_t size, bool *out_is_end, firn_error *err);
-FIRN_MUST_CHECK int firn_import_process_ask(struct firn_import_process *process, const char *text,
+/* Writes so many bytes of its output; FIRN_CORRUPT if there are less. */
+FIRN_MUST_CHECK int firn_import_process_copy(struct firn_import_process *process, uint64_t size,
+                                             firn_write_bytes write, void *to, firn_error *err);
+/* Appends its output up to a byte, that included, and a NUL that is not counted. FIRN_CORRUPT if it ends before. */
+FIRN_MUST_CHECK int firn_import_process_until(struct firn_import_process *process, char last,
+                                              struct firn_import_process_text *text,
+                                              firn_error *err);
+/* Asks a program that answers as long as it is asked, which is started if it does not run or its output has ended. Reads
+ * the first line into process->answer. FIRN_CORRUPT if the output ends before. */
+FIRN_MUST_CHECK int firn_import_process_ask(struct firn_import_process *process,
+                                            const char *const *arguments, const char *question,
                                             firn_error *err);
-/* Closes its pipes and waits for it. A failure of the program is one. Fine after a start that failed. */
-FIRN_MUST_CHECK int firn_import_process_end(struct firn_import_process *process, firn_error *err);
+/* Closes its pipes and waits for it. A failure of the program is one. Fine after a start that failed, and on
+ * a zeroed one. */
+int firn_import_process_end(struct firn_import_process *process, firn_error *err);
 
 /* ---- tar archives ---- */
 

@@ -16,7 +16,7 @@
 #include "import/import_internal.h"
 #include "term/term.h"
 
-enum { BUFFER_SIZE = 64 << 10, EXIT_NO_PROGRAM = 127 };
+enum { BUFFER_SIZE = 64 << 10, TEXT_SIZE_MAX = 1 << 30, EXIT_NO_PROGRAM = 127 };
 
 /* A program that is not asked gets an empty standard input. */
 static int
@@ -87,104 +87,143 @@ firn_import_process_start(struct firn_import_process *process, const char *const
     return FIRN_OK;
 }
 
+/* Waits for output, all that was there having been taken. At its end there is none. */
+static int
+fill(struct firn_import_process *process, firn_error *err)
+{
+    assert(process->out >= 0 && process->at == process->filled);
+    for (;;) {
+        ssize_t got = read(process->out, process->buffer, BUFFER_SIZE);
+        if (got >= 0) {
+            process->at = 0;
+            process->filled = (size_t)got;
+            process->has_ended = got == 0;
+            return FIRN_OK;
+        }
+        int code = errno == EINTR
+                       ? firn_command_go_on(err)
+                       : firn_import_tree_fail(err, "read from", firn_str(process->name));
+        if (code != FIRN_OK) {
+            return code;
+        }
+    }
+}
+
 int
 firn_import_process_read(struct firn_import_process *process, uint8_t *data, size_t size,
                          size_t *out_size, firn_error *err)
 {
-    assert(process->out >= 0 && process->at <= process->filled);
+    assert(process->at <= process->filled);
     *out_size = 0;
-    while (process->at == process->filled) {
-        ssize_t got = read(process->out, process->buffer, BUFFER_SIZE);
-        if (got == 0) {
-            return FIRN_OK;
-        }
-        if (got < 0) {
-            int code = errno == EINTR
-                           ? firn_command_go_on(err)
-                           : firn_import_tree_fail(err, "read from", firn_str(process->name));
-            if (code != FIRN_OK) {
-                return code;
-            }
-            continue;
-        }
-        process->at = 0;
-        process->filled = (size_t)got;
+    int code = process->at < process->filled ? FIRN_OK : fill(process, err);
+    if (code == FIRN_OK) {
+        size_t left = process->filled - process->at;
+        *out_size = left < size ? left : size;
+        memcpy(data, process->buffer + process->at, *out_size);
+        process->at += *out_size;
     }
-    size_t left = process->filled - process->at;
-    *out_size = left < size ? left : size;
-    memcpy(data, process->buffer + process->at, *out_size);
-    process->at += *out_size;
-    return FIRN_OK;
+    return code;
+}
+
+/* Waits for output where there may be none left; FIRN_CORRUPT at its end. */
+static int
+need(struct firn_import_process *process, firn_error *err)
+{
+    int code = process->at < process->filled ? FIRN_OK : fill(process, err);
+    return code != FIRN_OK || process->filled > 0
+               ? code
+               : firn_import_tree_error(err, FIRN_CORRUPT, "the output of %s ended too early",
+                                        process->name);
 }
 
 int
-firn_import_process_take(struct firn_import_process *process, uint8_t *data, size_t size,
-                         firn_error *err)
+firn_import_process_copy(struct firn_import_process *process, uint64_t size,
+                         firn_write_bytes write_bytes, void *to, firn_error *err)
 {
     assert(process->buffer != NULL);
-    for (size_t done = 0; done < size;) {
-        size_t got = 0;
-        int code = firn_import_process_read(process, data + done, size - done, &got, err);
+    int code = FIRN_OK;
+    while (size > 0 && code == FIRN_OK) {
+        code = need(process, err);
+        if (code == FIRN_OK) {
+            size_t there = process->filled - process->at;
+            size_t part = there < size ? there : (size_t)size;
+            code = write_bytes(to, firn_bytes(process->buffer + process->at, part), err);
+            process->at += part;
+            size -= part;
+        }
+    }
+    return code;
+}
+
+/* Makes room for so many more bytes, and a NUL. */
+static int
+reserve(struct firn_import_process_text *text, size_t size, firn_error *err)
+{
+    assert(text->size <= text->capacity && size <= BUFFER_SIZE);
+    if (text->size + size < text->capacity) {
+        return FIRN_OK;
+    }
+    size_t capacity = 2 * text->capacity + size + 256;
+    char *grown = capacity <= TEXT_SIZE_MAX ? realloc(text->data, capacity) : NULL;
+    if (grown == NULL) {
+        return capacity <= TEXT_SIZE_MAX
+                   ? firn_import_tree_error(err, FIRN_NO_MEMORY, "out of memory")
+                   : firn_import_tree_error(err, FIRN_LIMIT, "another program says too much");
+    }
+    text->data = grown;
+    text->capacity = capacity;
+    return FIRN_OK;
+}
+
+int
+firn_import_process_until(struct firn_import_process *process, char last,
+                          struct firn_import_process_text *text, firn_error *err)
+{
+    assert(process->buffer != NULL);
+    for (const uint8_t *end = NULL; end == NULL;) {
+        int code = need(process, err);
+        code = code == FIRN_OK ? reserve(text, process->filled - process->at, err) : code;
         if (code != FIRN_OK) {
             return code;
         }
-        if (got == 0) {
-            return firn_import_tree_error(err, FIRN_CORRUPT, "the output of %s ended too early",
-                                          process->name);
-        }
-        done += got;
+        const uint8_t *from = process->buffer + process->at;
+        size_t size = process->filled - process->at;
+        end = memchr(from, last, size);
+        size = end != NULL ? (size_t)(end - from) + 1 : size;
+        memcpy(text->data + text->size, from, size);
+        text->size += size;
+        text->data[text->size] = '\0';
+        process->at += size;
     }
     return FIRN_OK;
 }
 
 int
-firn_import_process_line(struct firn_import_process *process, char *line, size_t size,
-                         bool *out_is_end, firn_error *err)
+firn_import_process_ask(struct firn_import_process *process, const char *const *arguments,
+                        const char *question, firn_error *err)
 {
-    assert(size > 0);
-    size_t at = 0;
-    *out_is_end = false;
-    for (;;) {
-        size_t got = 0;
-        uint8_t byte = 0;
-        int code = firn_import_process_read(process, &byte, 1, &got, err);
-        if (code != FIRN_OK) {
-            return code;
-        }
-        if (got == 0 || byte == '\n') {
-            line[at] = '\0';
-            *out_is_end = got == 0 && at == 0;
-            return FIRN_OK;
-        }
-        if (at + 1 == size) {
-            return firn_import_tree_error(err, FIRN_CORRUPT,
-                                          "a line of the output of %s is too long", process->name);
-        }
-        line[at++] = (char)byte;
+    if (process->pid > 0 && process->has_ended) {
+        (void)firn_import_process_end(process, err);
     }
-}
-
-int
-firn_import_process_ask(struct firn_import_process *process, const char *text, firn_error *err)
-{
-    assert(process->in >= 0);
-    size_t size = strlen(text);
-    while (size > 0) {
-        ssize_t written = write(process->in, text, size);
+    int code =
+        process->pid > 0 ? FIRN_OK : firn_import_process_start(process, arguments, true, err);
+    for (size_t size = strlen(question); size > 0 && code == FIRN_OK;) {
+        ssize_t written = write(process->in, question, size);
         if (written < 0 && errno != EINTR) {
-            return firn_import_tree_fail(err, "ask", firn_str(process->name));
+            code = firn_import_tree_fail(err, "ask", firn_str(process->name));
         }
-        text += written > 0 ? written : 0;
+        question += written > 0 ? written : 0;
         size -= written > 0 ? (size_t)written : 0;
     }
-    return FIRN_OK;
+    process->answer.size = 0;
+    return code == FIRN_OK ? firn_import_process_until(process, '\n', &process->answer, err) : code;
 }
 
 int
 firn_import_process_end(struct firn_import_process *process, firn_error *err)
 {
     int status = 0;
-    if (process->pid < 0) {
+    if (process->pid <= 0) {
         return FIRN_OK;
     }
     if (process->in >= 0) {
@@ -192,6 +231,7 @@ firn_import_process_end(struct firn_import_process *process, firn_error *err)
     }
     (void)close(process->out);
     free(process->buffer);
+    free(process->answer.data);
     while (waitpid(process->pid, &status, 0) < 0 && errno == EINTR) {
     }
     process->pid = -1;

@@ -24,12 +24,14 @@ enum { ID_SIZE = 64 };
 static const char prefix[] = "restic/";
 
 struct restic {
-    struct firn_import_target *target;
+    struct firn_import_target target;
     const char *repository;
     struct firn_import_process process;
     struct firn_import_tree tree;
     struct firn_import_snapshots snapshots;
-    char unpacked[ID_SIZE + 1]; /* the tree of restic that is on disk; "": none */
+    struct firn_import_snapshot snapshot; /* that is imported */
+    char unpacked[ID_SIZE + 1];           /* the tree of restic that is on disk; "": none */
+    char root[PATH_MAX];                  /* where it is */
     firn_error err;
 };
 
@@ -51,7 +53,7 @@ list_snapshots(struct restic *restic)
     const char *words[16] = {"restic",    "-r",     restic->repository,
                              "--no-lock", "--json", "snapshots"};
     for (size_t i = 0, at = 6; i < 3; i++) {
-        const char *value = firn_command_value(restic->target->cli, filters[i]);
+        const char *value = firn_command_value(restic->target.cli, filters[i]);
         if (value != NULL && snprintf(text[i], PATH_MAX, "--%s=%s", filters[i], value) < PATH_MAX) {
             words[at++] = text[i];
         }
@@ -77,8 +79,8 @@ list_snapshots(struct restic *restic)
 static void
 tell_archive(void *ctx, firn_slice path, const char *text)
 {
-    const struct restic *restic = ctx;
-    firn_import_target_tell(restic->target, path, "%s", text);
+    struct restic *restic = ctx;
+    firn_import_target_tell(&restic->target, path, "%s", text);
 }
 
 /* Puts the snapshot on disk. */
@@ -88,17 +90,17 @@ unpack(struct restic *restic, const char *id)
     const char *const words[] = {
         "restic", "-r", restic->repository, "--no-lock", "dump", "--archive", "tar", id, "/", NULL};
     struct firn_import_tar tar = {.read = read_output, .tell = tell_archive, .ctx = restic};
-    uint64_t made = restic->target->made; /* unpacking counts entries */
+    uint64_t made = restic->target.made; /* unpacking counts entries */
     uint8_t rest[512];
     firn_error ended;
     restic->unpacked[0] = '\0';
     firn_import_tree_destroy(&restic->tree);
-    int code = firn_import_tree_create(&restic->tree, &restic->target->notices, &restic->err);
-    restic->tree.drops_owners = firn_command_has(restic->target->cli, "no-owner");
+    int code = firn_import_tree_create(&restic->tree, &restic->target.notices, &restic->err);
+    restic->tree.drops_owners = firn_command_has(restic->target.cli, "no-owner");
     code = code == FIRN_OK ? firn_import_process_start(&restic->process, words, false, &restic->err)
                            : code;
     code = code == FIRN_OK
-               ? firn_import_unpack_tar(&tar, restic->target, &restic->tree, &restic->err)
+               ? firn_import_unpack_tar(&tar, &restic->target, &restic->tree, &restic->err)
                : code;
     for (size_t got = 1; code == FIRN_OK && got > 0;) {
         code = firn_import_process_read(&restic->process, rest, sizeof(rest), &got, &restic->err);
@@ -109,7 +111,7 @@ unpack(struct restic *restic, const char *id)
         code = FIRN_CORRUPT;
     }
     firn_import_tar_deinit(&tar);
-    restic->target->made = made;
+    restic->target.made = made;
     return code;
 }
 
@@ -137,96 +139,65 @@ enter(struct firn_import_tree *tree, const char *path)
     return true;
 }
 
+/* Makes the tree that of restic->snapshot. */
 static int
-save(struct restic *restic, const struct firn_import_snapshot *snapshot,
-     const struct firn_import_state *state)
+make(void *ctx, firn_error *err)
 {
-    char root[PATH_MAX];
-    const char *path = snapshot->path;
-    firn_workspace_save_result result = FIRN_WORKSPACE_SAVE_RESULT_INIT;
-    memcpy(root, restic->tree.root, sizeof(root));
+    struct restic *restic = ctx;
+    const char *path = restic->snapshot.path;
+    if (strcmp(restic->unpacked, restic->snapshot.tree) != 0) {
+        int code = unpack(restic, restic->snapshot.id);
+        if (code != FIRN_OK) {
+            *err = restic->err;
+            return code;
+        }
+        memcpy(restic->unpacked, restic->snapshot.tree, sizeof(restic->unpacked));
+        memcpy(restic->root, restic->tree.root, sizeof(restic->root));
+    }
+    memcpy(restic->tree.root, restic->root, sizeof(restic->root));
     if (path != NULL && !enter(&restic->tree, path)) {
         const char *last = strrchr(path, '/');
         (void)enter(&restic->tree, last != NULL ? last + 1 : path);
     }
-    int code = firn_import_target_save(restic->target, &restic->tree, state, &result, &restic->err);
-    memcpy(restic->tree.root, root, sizeof(root));
-    firn_release(result.checkpoint);
-    return code;
-}
-
-static int
-import_snapshot(struct restic *restic, const struct firn_import_snapshot *snapshot)
-{
-    char tag[sizeof(prefix) + ID_SIZE];
-    bool is_had = false;
-    struct firn_import_state state = {
-        .message = firn_str(snapshot->message), .created_ns = snapshot->created_ns, .tag = tag};
-    (void)snprintf(tag, sizeof(tag), "%s%s", prefix, snapshot->id);
-    int code = firn_import_target_has(restic->target, tag, state.message, state.created_ns, &is_had,
-                                      &restic->err);
-    if (code != FIRN_OK || is_had) {
-        return code;
-    }
-    if (!firn_command_has(restic->target->cli, "dry-run")) {
-        code =
-            strcmp(restic->unpacked, snapshot->tree) == 0 ? FIRN_OK : unpack(restic, snapshot->id);
-        if (code == FIRN_OK && restic->target->cli->strict &&
-            restic->target->notices.left_out > 0) {
-            return firn_import_tree_error(&restic->err, FIRN_UNSUPPORTED,
-                                          "not everything can be imported");
-        }
-        code = code == FIRN_OK ? save(restic, snapshot, &state) : code;
-        if (code == FIRN_OK) {
-            memcpy(restic->unpacked, snapshot->tree, sizeof(restic->unpacked));
-        }
-    }
-    if (code == FIRN_CORRUPT) {
-        firn_import_target_tell(restic->target, firn_str(tag), "%s", restic->err.text);
-        restic->target->failed++;
-        return FIRN_OK;
-    }
-    restic->target->made += code == FIRN_OK;
-    return code;
+    return FIRN_OK;
 }
 
 /* ---- the command ---- */
 
 static int
+import(void *ctx, firn_error *err)
+{
+    struct restic *restic = ctx;
+    int code = list_snapshots(restic);
+    restic->target.total = restic->snapshots.count;
+    for (size_t i = 0; i < restic->snapshots.count && code == FIRN_OK; i++) {
+        char tag[sizeof(prefix) + ID_SIZE];
+        firn_import_snapshots_get(&restic->snapshots, i, &restic->snapshot);
+        (void)snprintf(tag, sizeof(tag), "%s%s", prefix, restic->snapshot.id);
+        const struct firn_import_state state = {.message = firn_str(restic->snapshot.message),
+                                                .created_ns = restic->snapshot.created_ns,
+                                                .tag = tag};
+        code = firn_import_target_add(&restic->target, &restic->tree, &state, make, restic,
+                                      &restic->err);
+    }
+    *err = restic->err;
+    return code;
+}
+
+static int
 run(struct firn_cli *cli)
 {
     assert(cli->argument_count == 1);
-    struct firn_import_target target;
-    int exit_code = firn_import_target_open(&target, cli);
-    struct restic *restic = exit_code == FIRN_EXIT_OK ? calloc(1, sizeof(*restic)) : NULL;
+    struct restic *restic = calloc(1, sizeof(*restic));
     if (restic == NULL) {
-        exit_code = exit_code == FIRN_EXIT_OK ? firn_command_report_no_memory(cli) : exit_code;
-        firn_import_target_close(&target);
-        return exit_code;
+        return firn_command_report_no_memory(cli);
     }
-    restic->target = &target;
     restic->repository = cli->arguments[0];
-    restic->tree.place_fd = restic->tree.root_fd = restic->tree.parent_fd = -1;
-    int code = list_snapshots(restic);
-    size_t count = restic->snapshots.count;
-    for (size_t i = 0; i < count && code == FIRN_OK; i++) {
-        struct firn_import_snapshot snapshot;
-        firn_import_snapshots_get(&restic->snapshots, i, &snapshot);
-        code = import_snapshot(restic, &snapshot);
-        code = code == FIRN_OK ? firn_import_target_go_on("snapshots", i + 1, count, &restic->err)
-                               : code;
-    }
-    cli->is_done = code == FIRN_OK;
-    exit_code = firn_import_target_finish(&target, "snapshot", "snapshots");
-    if (code != FIRN_OK) {
-        exit_code = firn_command_report_failure(
-            cli, &restic->err,
-            target.made > 0 ? "the same command goes on where it stopped" : NULL);
-    }
+    int exit_code =
+        firn_import_target_run(&restic->target, cli, "snapshot", "snapshots", import, restic, NULL);
     firn_import_tree_destroy(&restic->tree);
     firn_import_snapshots_deinit(&restic->snapshots);
     free(restic);
-    firn_import_target_close(&target);
     return exit_code;
 }
 

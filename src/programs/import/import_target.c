@@ -16,6 +16,8 @@
 #include "import/import_internal.h"
 #include "term/term.h"
 
+enum { MESSAGE_SIZE_MAX = 64 << 10 };
+
 static int
 compare_texts(const void *a, const void *b)
 {
@@ -86,6 +88,7 @@ firn_import_target_close(struct firn_import_target *target)
         free(target->tags[i]);
     }
     free(target->tags);
+    free(target->before);
     firn_task_notices_deinit(&target->notices);
     firn_workspace_close(target->workspace);
 }
@@ -127,9 +130,11 @@ has_tag(const struct firn_import_target *target, const char *tag)
                                             sizeof(target->tags[0]), compare_texts) != NULL;
 }
 
-int
-firn_import_target_has(struct firn_import_target *target, const char *tag, firn_slice message,
-                       int64_t created_ns, bool *out, firn_error *err)
+/* Whether the state of a tag has been imported already. One that was saved by a run that was killed before it could
+ * set the tag is recognised by its message and time, and gets the tag now. */
+static int
+has(struct firn_import_target *target, const char *tag, firn_slice message, int64_t created_ns,
+    bool *out, firn_error *err)
 {
     assert(target->workspace != NULL && tag != NULL);
     *out = has_tag(target, tag);
@@ -187,19 +192,18 @@ firn_import_target_time_of(firn_slice text)
 }
 
 int
-firn_import_target_begin_with(struct firn_import_target *target, struct firn_import_tree *tree,
-                              const char *tag, bool *out_has, firn_error *err)
+firn_import_target_begin(struct firn_import_target *target, struct firn_import_tree *tree,
+                         bool *out_has, firn_error *err)
 {
     assert(tree->root[0] != '\0');
     firn_error ignored;
     firn_workspace_restore_options options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT;
     options.to_dir = tree->root;
-    *out_has = firn_workspace_restore(target->workspace, tag, &options, NULL, &ignored) == FIRN_OK;
-    if (*out_has) {
-        return FIRN_OK;
-    }
-    firn_import_tree_destroy(tree);
-    return firn_import_tree_create(tree, &target->notices, err);
+    *out_has =
+        target->before != NULL && firn_workspace_restore(target->workspace, target->before,
+                                                         &options, NULL, &ignored) == FIRN_OK;
+    return *out_has || target->before == NULL ? FIRN_OK
+                                              : firn_import_tree_remove(tree, firn_str(""), err);
 }
 
 void
@@ -247,6 +251,58 @@ firn_import_target_save(struct firn_import_target *target, struct firn_import_tr
     return code;
 }
 
+void
+firn_import_target_lose(struct firn_import_target *target, const char *name, const firn_error *err)
+{
+    firn_import_target_tell(target, firn_str(name), "%s", err->text);
+    target->failed++;
+}
+
+static int
+make_and_save(struct firn_import_target *target, struct firn_import_tree *tree,
+              const struct firn_import_state *state, int (*make)(void *ctx, firn_error *err),
+              void *ctx, firn_error *err)
+{
+    firn_workspace_save_result result = FIRN_WORKSPACE_SAVE_RESULT_INIT;
+    int code = make(ctx, err);
+    if (code == FIRN_OK && target->cli->strict && target->notices.left_out > 0) {
+        return firn_import_tree_error(err, FIRN_UNSUPPORTED, "not everything can be imported");
+    }
+    code = code == FIRN_OK ? firn_import_tree_finish(tree, err) : code;
+    code = code == FIRN_OK ? firn_import_target_save(target, tree, state, &result, err) : code;
+    firn_release(result.checkpoint);
+    return code;
+}
+
+int
+firn_import_target_add(struct firn_import_target *target, struct firn_import_tree *tree,
+                       const struct firn_import_state *state,
+                       int (*make)(void *ctx, firn_error *err), void *ctx, firn_error *err)
+{
+    assert(state->tag != NULL && target->many != NULL);
+    struct firn_import_state kept = *state;
+    bool is_had = false;
+    kept.message.size = kept.message.size < MESSAGE_SIZE_MAX ? kept.message.size : MESSAGE_SIZE_MAX;
+    int code = has(target, kept.tag, kept.message, kept.created_ns, &is_had, err);
+    if (code == FIRN_OK && !is_had && !firn_command_has(target->cli, "dry-run")) {
+        code = make_and_save(target, tree, &kept, make, ctx, err);
+    }
+    if (code == FIRN_CORRUPT) {
+        firn_import_target_lose(target, kept.tag, err);
+        code = FIRN_OK;
+    } else if (code == FIRN_OK) {
+        target->made += !is_had;
+        free(target->before);
+        target->before = strdup(kept.tag);
+        code = target->before == NULL ? firn_import_tree_error(err, FIRN_NO_MEMORY, "out of memory")
+                                      : FIRN_OK;
+    }
+    return code == FIRN_OK
+               ? firn_import_target_go_on(target->many, target->made + target->had + target->failed,
+                                          target->total, err)
+               : code;
+}
+
 int
 firn_import_target_go_on(const char *phase, uint64_t done, uint64_t total, firn_error *err)
 {
@@ -258,12 +314,14 @@ firn_import_target_go_on(const char *phase, uint64_t done, uint64_t total, firn_
     return firn_command_go_on(err);
 }
 
-int
-firn_import_target_finish(struct firn_import_target *target, const char *one, const char *many)
+/* Says what was imported, and what stopped it. Returns an exit code. */
+static int
+finish(struct firn_import_target *target, int code, const firn_error *err, const char *hint)
 {
     assert((target->first_number == 0) == (target->last_number == 0));
     struct firn_cli *cli = target->cli;
     char number[FIRN_TERM_TEXT_NUMBER_SIZE];
+    cli->is_done = code == FIRN_OK;
     firn_term_json_u64("imported", target->made);
     firn_term_json_u64("had", target->had);
     firn_term_json_u64("failed", target->failed);
@@ -272,7 +330,7 @@ firn_import_target_finish(struct firn_import_target *target, const char *one, co
     firn_task_notices_json(&target->notices);
     if (!cli->quiet) {
         firn_term_out_format("%s %s %s", firn_term_text_number(target->made, number),
-                             firn_term_text_plural(target->made, one, many),
+                             firn_term_text_plural(target->made, target->one, target->many),
                              firn_command_has(cli, "dry-run") ? "to import" : "imported");
         if (target->first_number != 0) {
             firn_term_out_format(", as %llu to %llu", (unsigned long long)target->first_number,
@@ -287,5 +345,26 @@ firn_import_target_finish(struct firn_import_target *target, const char *one, co
         firn_term_out_text("\n");
         firn_task_notices_print_excluded(&target->notices);
     }
-    return firn_task_notices_exit(&target->notices);
+    return code == FIRN_OK
+               ? firn_task_notices_exit(&target->notices)
+               : firn_command_report_failure(
+                     cli, err,
+                     target->made > 0 ? "the same command goes on where it stopped" : hint);
+}
+
+int
+firn_import_target_run(struct firn_import_target *target, struct firn_cli *cli, const char *one,
+                       const char *many, int (*import)(void *ctx, firn_error *err), void *ctx,
+                       const char *hint)
+{
+    firn_error err;
+    int exit_code = firn_import_target_open(target, cli);
+    if (exit_code == FIRN_EXIT_OK) {
+        target->one = one;
+        target->many = many;
+        int code = import(ctx, &err);
+        exit_code = finish(target, code, &err, code == FIRN_NOT_FOUND ? hint : NULL);
+    }
+    firn_import_target_close(target);
+    return exit_code;
 }

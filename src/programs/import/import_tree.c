@@ -403,6 +403,21 @@ firn_import_tree_file(struct firn_import_tree *tree, firn_slice path, int *out_f
 }
 
 int
+firn_import_tree_write(firn_slice path, int fd, firn_slice data, firn_error *err)
+{
+    assert(fd >= 0);
+    while (data.size > 0) {
+        ssize_t written = write(fd, data.data, data.size);
+        if (written < 0 && errno != EINTR) {
+            return firn_import_tree_fail(err, "write", path);
+        }
+        written = written < 0 ? 0 : written;
+        data = firn_bytes(data.data + written, data.size - (size_t)written);
+    }
+    return FIRN_OK;
+}
+
+int
 firn_import_tree_file_end(struct firn_import_tree *tree, firn_slice path, int fd,
                           const struct firn_import_attributes *given, firn_error *err)
 {
@@ -514,6 +529,62 @@ firn_import_tree_symlink(struct firn_import_tree *tree, firn_slice path, firn_sl
                : firn_import_tree_fail(err, "set the time of", path);
 }
 
+struct content {
+    firn_slice path;
+    int fd; /* -1: into memory, as the target of a link */
+    size_t size;
+    char target[PATH_MAX];
+};
+
+static int
+write_content(void *ctx, firn_slice data, firn_error *err)
+{
+    struct content *content = ctx;
+    if (content->fd >= 0) {
+        return firn_import_tree_write(content->path, content->fd, data, err);
+    }
+    if (data.size > sizeof(content->target) - content->size) {
+        return firn_import_tree_error(err, FIRN_INVALID, "its target is too long");
+    }
+    if (data.size > 0) {
+        memcpy(content->target + content->size, data.data, data.size);
+    }
+    content->size += data.size;
+    return FIRN_OK;
+}
+
+int
+firn_import_tree_put(struct firn_import_tree *tree, firn_slice path, enum firn_import_type type,
+                     const struct firn_import_attributes *given,
+                     int (*content)(void *ctx, firn_write_bytes write, void *to, firn_error *err),
+                     void *ctx, firn_error *err)
+{
+    assert(type != FIRN_IMPORT_HARD_LINK);
+    struct content to = {.path = path, .fd = -1};
+    firn_error failed;
+    if (type == FIRN_IMPORT_DIRECTORY) {
+        return firn_import_tree_directory(tree, path, given, err);
+    }
+    int code =
+        type == FIRN_IMPORT_SYMLINK ? FIRN_OK : firn_import_tree_file(tree, path, &to.fd, err);
+    if (code != FIRN_OK) {
+        return code;
+    }
+    code = content(ctx, write_content, &to, err);
+    if (code == FIRN_OK) {
+        return to.fd >= 0 ? firn_import_tree_file_end(tree, path, to.fd, given, err)
+                          : firn_import_tree_symlink(tree, path, firn_bytes(to.target, to.size),
+                                                     given, err);
+    }
+    if (to.fd >= 0) {
+        (void)close(to.fd);
+    }
+    /* Half of a file is none. */
+    int removed = to.fd >= 0 ? firn_import_tree_remove(tree, path, &failed) : FIRN_OK;
+    *err = removed == FIRN_OK ? *err : failed;
+    return removed == FIRN_OK ? code : removed;
+}
+
 int
 firn_import_tree_link(struct firn_import_tree *tree, firn_slice path, firn_slice target,
                       firn_error *err)
@@ -573,6 +644,11 @@ int
 firn_import_tree_remove(struct firn_import_tree *tree, firn_slice path, firn_error *err)
 {
     char name[NAME_SIZE_MAX + 1];
+    if (path.size == 0) {
+        struct firn_task_notices *notices = tree->notices;
+        firn_import_tree_destroy(tree);
+        return firn_import_tree_create(tree, notices, err);
+    }
     int code = check_path(path, err);
     while (code == FIRN_OK) {
         code = open_parent(tree, path, false, name, err);

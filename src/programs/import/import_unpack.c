@@ -21,24 +21,6 @@
 
 enum { CHUNK = 256 << 10, TELL_EVERY = 64 };
 
-static int
-write_all(int fd, const uint8_t *data, size_t size, uint64_t offset)
-{
-    while (size > 0) {
-        ssize_t written = pwrite(fd, data, size, (off_t)offset);
-        if (written < 0 && errno == EINTR) {
-            continue;
-        }
-        if (written <= 0) {
-            return -1;
-        }
-        data += written;
-        size -= (size_t)written;
-        offset += (uint64_t)written;
-    }
-    return 0;
-}
-
 /* Writes the data of the entry. */
 static int
 write_data(struct firn_import_tar *tar, const struct firn_import_tar_entry *entry, int fd,
@@ -51,6 +33,9 @@ write_data(struct firn_import_tar *tar, const struct firn_import_tar_entry *entr
         return firn_import_tree_fail(err, "write", entry->path);
     }
     for (size_t i = 0; i < count; i++) {
+        if (lseek(fd, (off_t)segments[i].offset, SEEK_SET) < 0) {
+            return firn_import_tree_fail(err, "write", entry->path);
+        }
         for (uint64_t done = 0; done < segments[i].size;) {
             uint64_t left = segments[i].size - done;
             size_t got = 0;
@@ -63,8 +48,9 @@ write_data(struct firn_import_tar *tar, const struct firn_import_tar_entry *entr
                 return firn_import_tree_error(err, FIRN_CORRUPT,
                                               "the archive ends in the middle of it");
             }
-            if (write_all(fd, chunk, got, segments[i].offset + done) != 0) {
-                return firn_import_tree_fail(err, "write", entry->path);
+            code = firn_import_tree_write(entry->path, fd, firn_bytes(chunk, got), err);
+            if (code != FIRN_OK) {
+                return code;
             }
             done += got;
         }
