@@ -17,6 +17,7 @@
 #include <assert.h>
 #include <firn/firn.h>
 #include <node_api.h>
+#include <stdatomic.h>
 
 enum handle_kind {
     HANDLE_NONE = 0,
@@ -68,6 +69,8 @@ struct handle {
     bool is_busy;        /* a call of this lane runs */
     bool is_closed;      /* no call may use it any more */
     bool is_lent;        /* a store that SQL was used with */
+    atomic_uint
+        changes; /* of definitions of a store's tables, by calls of this process: SQL looks at them anew */
 };
 
 /* A new handle that owns `object`; NULL if there is no memory, and the object is still the caller's. */

@@ -42,9 +42,10 @@ enum {
 struct sql_connection {
     sqlite3 *db;
     firn_store *store;
+    const atomic_uint *changes; /* of its handle */
     bool read_only;
     sqlite3_stmt *attach; /* shows the tables that there are by now */
-    uint64_t shown;       /* a hash of the names that were there when that was last done */
+    uint64_t shown;       /* a hash of the names, and of `changes`, when that was last done */
 };
 
 struct sql_statement {
@@ -185,11 +186,12 @@ hash_name(void *ctx, const char *name)
     return FIRN_OK;
 }
 
-/* Shows the tables and keyspaces that there are by now. This takes a query of SQLite for each, so their names are compared first. */
+/* Shows the tables and keyspaces that there are by now. This takes a query of SQLite for each, so their names are compared first.
+ * What another process changes in a table that there was is seen within a fifth of a second (sql_table.c). */
 static int
 refresh(struct sql_connection *connection, firn_error *err)
 {
-    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    uint64_t hash = UINT64_C(0xcbf29ce484222325) ^ atomic_load(connection->changes);
     int code = FIRN_OK;
     int rc;
     if (!connection->read_only) { /* else this moves the store to its newest state */
@@ -220,6 +222,7 @@ connect_run(struct call *call, firn_error *err)
         return FIRN_NO_MEMORY;
     }
     connection->store = self->store->object;
+    connection->changes = &self->store->changes;
     connection->read_only = self->read_only;
     if (sqlite3_open_v2(":memory:", &connection->db,
                         SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_FULLMUTEX,

@@ -56,6 +56,7 @@ table_open_run(struct call *call, firn_error *err)
         code = in_snapshot ? FIRN_MISUSE : firn_table_def_parse(self->definition, &def, err);
         if (code == FIRN_OK) {
             code = firn_table_create(self->from->object, self->name, def, &self->table, err);
+            (void)atomic_fetch_add(&self->from->changes, 1);
         }
         firn_release(def);
     } else if (in_snapshot) {
@@ -234,7 +235,14 @@ alter_run(struct call *call, firn_error *err)
     struct alter_call *self = (struct alter_call *)(void *)call;
     firn_table *table = ((struct table_object *)self->handle->object)->table;
     firn_snapshot *snapshot = self->snapshot == NULL ? NULL : self->snapshot->object;
+    struct handle *store = self->handle;
     int code = alter_do(self, table, err);
+    while (store->parent != NULL) {
+        store = store->parent;
+    }
+    if (self->what != ALTER_DESCRIBE) {
+        (void)atomic_fetch_add(&store->changes, 1);
+    }
     if (code == FIRN_OK) {
         code = firn_table_describe(table, NULL, snapshot, &self->text, err);
     }

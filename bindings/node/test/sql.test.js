@@ -74,6 +74,24 @@ test('tables come and go', async (t) => {
   assert.deepStrictEqual(await store.sql('SELECT * FROM words'), [])
 })
 
+test('SELECT * has the columns that a table has by now', async (t) => {
+  const { store } = await shop(t)
+  const columns = async () => Object.keys((await store.sql('SELECT * FROM points'))[0] ?? {}).join()
+  const points = await store.createTable('points', 'id i64, a text, primary key (id)')
+  await store.sql("INSERT INTO points VALUES (1, 'x')")
+  assert.strictEqual(await columns(), 'id,a')
+  await points.addColumn('b i64')
+  assert.strictEqual(await columns(), 'id,a,b')
+  await points.renameColumn('b', 'c')
+  assert.strictEqual(await columns(), 'id,a,c')
+  await points.dropColumn('a')
+  assert.strictEqual(await columns(), 'id,c')
+  await store.dropTable('points')
+  await store.createTable('points', 'other text, primary key (other)')
+  await store.sql("INSERT INTO points VALUES ('y')")
+  assert.strictEqual(await columns(), 'other')
+})
+
 test('values keep their types on the way in and out', async (t) => {
   const store = await memory(t)
   const bytes = Buffer.from([0, 1, 255])
