@@ -116,6 +116,36 @@ It ends when somebody unmounts it.
   $ bash ../mount.sh ../m; umount ../m; for i in $(seq 100); do kill -0 $(cat ../m.pid) 2>/dev/null || break; sleep 0.1; done; kill -0 $(cat ../m.pid) 2>/dev/null; cat ../m.err
   $ bash ../mount.sh ../m; (cd ../m/latest && exec sleep 0.5) & sleep 0.2; bash ../unmount.sh ../m; wait; ls ../m
 
+Small files that a program reads one after the other are given to the kernel before it asks: forwards, backwards, by many programs at once.
+
+  $ mkdir -p ../many/d ../many/e && cd ../many && python3 - <<'END'
+  > import random
+  > for i in range(600): open(f"{'de'[i % 2]}/{i:03}", "wb").write(random.Random(i).randbytes(0 if i % 50 == 7 else 140000 if i % 60 == 9 else i * 37 % 9000))
+  > END
+  $ firn save -q && mkdir ../mm && bash ../mount.sh ../mm && for i in 1 2 3; do diff -r . ../mm/latest/ & cp -r ../mm/latest/d ../copy$i & (cat ../mm/latest/*/* | cmp - <(cat */*)) & ls -r e | (cd ../mm/latest/e && xargs cat | cksum) >../sum$i & done; wait; for i in 1 2 3; do diff -r d ../copy$i; done; sort -u ../sum? | wc -l; ls -r e | (cd e && xargs cat | cksum) | cmp - ../sum1; bash ../unmount.sh ../mm
+  1
+  1
+  $ python3 - <<'END'
+  > import glob, os
+  > packs = glob.glob(os.environ["XDG_DATA_HOME"] + "/firn/many-*/packs/*.pack")
+  > with open(max(packs, key=os.path.getsize), "r+b") as file:
+  >     at = os.path.getsize(file.name) // 2; file.seek(at); byte = file.read(1); file.seek(at); file.write(bytes([byte[0] ^ 1]))
+  > END
+  $ bash ../mount.sh ../mm && python3 - <<'END'
+  > import os
+  > good = bad = 0
+  > for name in sorted(os.listdir("d") + os.listdir("e")):
+  >     folder = "de"[int(name) % 2]
+  >     try:
+  >         assert open(f"../mm/latest/{folder}/{name}", "rb").read() == open(f"{folder}/{name}", "rb").read(); good += 1
+  >     except OSError as error:
+  >         assert error.errno == 5; bad += 1
+  > print(good + bad, good > 50, bad > 2)
+  > END
+  600 True True
+  $ bash ../unmount.sh ../mm | grep -c 'do not match their checksum' | awk '{ print ($1 > 2) }'; cd ../w
+  1
+
 What is damaged gives an error, and the rest is read.
 
   $ python3 - <<'END'

@@ -396,6 +396,139 @@ everything_listed_can_be_read_after_deletions(void **state)
     close_scene(&scene);
 }
 
+/* ---- files that the kernel gets before it asks ---- */
+
+enum { MANY = 120, BIG_AT = 50, EMPTY_AT = 70 };
+
+/* A kernel that has listed a directory and reads its files. */
+struct reading {
+    struct firn_mount_tree *tree;
+    struct firn_mount_node *nodes[MANY];
+    size_t count;
+    bool is_cached[MANY]; /* read, or given */
+    size_t asked;
+};
+
+static bool
+keep_node(void *ctx, struct firn_mount_node *child)
+{
+    struct reading *reading = ctx;
+    assert_true(reading->count < MANY);
+    reading->nodes[reading->count++] = child;
+    return true;
+}
+
+/* The i-th file, by name, is read; what the tree then tells is given if `may_give`. */
+static size_t
+read_one(struct reading *reading, size_t i, size_t max, bool may_give)
+{
+    struct firn_mount_node *ahead[FIRN_MOUNT_AHEAD_MAX];
+    size_t last = i;
+    if (reading->is_cached[i]) {
+        return 0;
+    }
+    reading->asked++;
+    reading->is_cached[i] = true;
+    const size_t count = firn_mount_tree_ahead(reading->tree, reading->nodes[i], max, ahead);
+    assert_true(count <= max);
+    for (size_t k = 0; k < count; k++) {
+        size_t at = last + 1;
+        while (at < reading->count && reading->nodes[at] != ahead[k]) {
+            at++;
+        }
+        assert_true(at < reading->count); /* it follows */
+        assert_true(ahead[k]->size_bytes > 0);
+        assert_true(ahead[k]->size_bytes <= FIRN_MOUNT_AHEAD_SIZE_MAX);
+        last = at;
+        const bool is_next = k == 0 && at == i + 1;
+        assert_int_equal(firn_mount_tree_is_ahead(reading->tree, ahead[k]), !is_next);
+        reading->is_cached[at] = reading->is_cached[at] || may_give;
+        firn_mount_tree_forget(reading->tree, ahead[k], 1);
+    }
+    return count;
+}
+
+static size_t
+read_in_order(struct reading *reading, size_t max, bool may_give)
+{
+    memset(reading->is_cached, 0, sizeof reading->is_cached);
+    reading->asked = 0;
+    for (size_t i = 0; i < reading->count; i++) {
+        if (reading->nodes[i]->size_bytes > 0) {
+            (void)read_one(reading, i, max, may_give);
+        }
+    }
+    return reading->asked;
+}
+
+static void
+small_files_are_given_to_a_reader_of_one_after_the_other(void **state)
+{
+    (void)state;
+    struct scene scene;
+    struct firn_mount_tree *tree;
+    struct firn_mount_node *latest, *top, *directory;
+    struct firn_mount_listing *listing;
+    open_scene(&scene);
+    for (unsigned i = 0; i < MANY; i++) {
+        char name[32];
+        (void)snprintf(name, sizeof name, "d/e/many%03u", i);
+        put_file(&scene, name,
+                 i == BIG_AT     ? FIRN_MOUNT_AHEAD_SIZE_MAX + 1
+                 : i == EMPTY_AT ? 0
+                                 : i,
+                 'm');
+    }
+    for (unsigned i = 0; i < FILES; i++) { /* those of the scene, in the same directory */
+        char path[sizeof scene.tree + 32];
+        (void)snprintf(path, sizeof path, "%s/d/e/f%u", scene.tree, i);
+        assert_true(i % 2 == 0 || unlink(path) == 0);
+    }
+    firn_workspace *workspace = open_workspace(&scene);
+    save(&scene, workspace);
+    assert_int_equal(firn_mount_tree_create(workspace, &tree, &scene.err), FIRN_OK);
+    struct firn_mount_node *root = firn_mount_tree_root(tree), *numbers;
+    assert_int_equal(firn_mount_tree_lookup(tree, root, "number", &numbers), 0);
+    assert_int_equal(firn_mount_tree_lookup(tree, numbers, "1", &latest), 0);
+    assert_int_equal(firn_mount_tree_lookup(tree, latest, "d", &top), 0);
+    assert_int_equal(firn_mount_tree_lookup(tree, top, "e", &directory), 0);
+    assert_int_equal(firn_mount_tree_list(tree, directory, &listing), 0);
+    struct reading reading = {.tree = tree};
+    firn_mount_tree_visit(tree, listing, 0, true, keep_node, &reading);
+    firn_mount_tree_list_close(tree, listing);
+    assert_int_equal(reading.count, MANY);
+
+    const size_t readable = MANY - 2; /* number 0 is empty, too */
+    assert_true(read_in_order(&reading, FIRN_MOUNT_AHEAD_MAX, true) < readable / 8);
+    for (size_t i = 0; i < reading.count; i++) {
+        assert_true(reading.is_cached[i] || reading.nodes[i]->size_bytes == 0);
+    }
+    /* Nothing may be given: all are asked for. */
+    assert_int_equal(read_in_order(&reading, 0, true), readable);
+    /* A reader that is always faster asks for all of them, and is left alone while it does. */
+    assert_int_equal(read_in_order(&reading, FIRN_MOUNT_AHEAD_MAX, false), readable);
+    /* One that goes back, or jumps. */
+    memset(reading.is_cached, 0, sizeof reading.is_cached);
+    (void)read_one(&reading, MANY - 1, FIRN_MOUNT_AHEAD_MAX, true);
+    for (size_t i = MANY - 1; i-- > EMPTY_AT + 1;) {
+        assert_int_equal(read_one(&reading, i, FIRN_MOUNT_AHEAD_MAX, true), 0);
+    }
+    memset(reading.is_cached, 0, sizeof reading.is_cached);
+    for (size_t i = 1; i + 9 < EMPTY_AT; i += 9) {
+        assert_true(i == 1 || read_one(&reading, i, FIRN_MOUNT_AHEAD_MAX, true) == 0);
+    }
+    for (size_t i = 0; i < reading.count; i++) {
+        firn_mount_tree_forget(tree, reading.nodes[i], 1);
+    }
+    firn_mount_tree_forget(tree, directory, 1);
+    firn_mount_tree_forget(tree, top, 1);
+    firn_mount_tree_forget(tree, latest, 1);
+    firn_mount_tree_forget(tree, numbers, 1);
+    firn_mount_tree_destroy(tree);
+    firn_workspace_close(workspace);
+    close_scene(&scene);
+}
+
 /* ---- memory ---- */
 
 static void
@@ -515,6 +648,7 @@ main(void)
         cmocka_unit_test(equal_local_times_get_names_of_their_own),
         cmocka_unit_test(threads_read_beside_saves_and_collections),
         cmocka_unit_test(everything_listed_can_be_read_after_deletions),
+        cmocka_unit_test(small_files_are_given_to_a_reader_of_one_after_the_other),
         cmocka_unit_test(memory_that_runs_out_is_an_error_and_no_leak),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -38,30 +38,32 @@ static const double for_a_moment = 1;
 /* ==== libfuse ==== */
 
 /* Every function of it that is used. */
-#define FUNCTIONS(X)                                                                      \
-    X(struct fuse_session *, session_new,                                                 \
-      (struct fuse_args *, const struct fuse_lowlevel_ops *, size_t, void *))             \
-    X(int, session_mount, (struct fuse_session *, const char *))                          \
-    X(void, session_unmount, (struct fuse_session *))                                     \
-    X(void, session_destroy, (struct fuse_session *))                                     \
-    X(void, session_exit, (struct fuse_session *))                                        \
-    X(int, session_exited, (struct fuse_session *))                                       \
-    X(int, session_receive_buf, (struct fuse_session *, struct fuse_buf *))               \
-    X(void, session_process_buf, (struct fuse_session *, const struct fuse_buf *))        \
-    X(void *, req_userdata, (fuse_req_t))                                                 \
-    X(int, reply_err, (fuse_req_t, int))                                                  \
-    X(void, reply_none, (fuse_req_t))                                                     \
-    X(int, reply_entry, (fuse_req_t, const struct fuse_entry_param *))                    \
-    X(int, reply_attr, (fuse_req_t, const struct stat *, double))                         \
-    X(int, reply_readlink, (fuse_req_t, const char *))                                    \
-    X(int, reply_open, (fuse_req_t, const struct fuse_file_info *))                       \
-    X(int, reply_buf, (fuse_req_t, const char *, size_t))                                 \
-    X(int, reply_statfs, (fuse_req_t, const struct statvfs *))                            \
-    X(int, reply_xattr, (fuse_req_t, size_t))                                             \
-    X(size_t, add_direntry,                                                               \
-      (fuse_req_t, char *, size_t, const char *, const struct stat *, off_t))             \
-    X(size_t, add_direntry_plus,                                                          \
-      (fuse_req_t, char *, size_t, const char *, const struct fuse_entry_param *, off_t)) \
+#define FUNCTIONS(X)                                                                              \
+    X(struct fuse_session *, session_new,                                                         \
+      (struct fuse_args *, const struct fuse_lowlevel_ops *, size_t, void *))                     \
+    X(int, session_mount, (struct fuse_session *, const char *))                                  \
+    X(void, session_unmount, (struct fuse_session *))                                             \
+    X(void, session_destroy, (struct fuse_session *))                                             \
+    X(void, session_exit, (struct fuse_session *))                                                \
+    X(int, session_exited, (struct fuse_session *))                                               \
+    X(int, session_receive_buf, (struct fuse_session *, struct fuse_buf *))                       \
+    X(void, session_process_buf, (struct fuse_session *, const struct fuse_buf *))                \
+    X(void *, req_userdata, (fuse_req_t))                                                         \
+    X(int, reply_err, (fuse_req_t, int))                                                          \
+    X(void, reply_none, (fuse_req_t))                                                             \
+    X(int, reply_entry, (fuse_req_t, const struct fuse_entry_param *))                            \
+    X(int, reply_attr, (fuse_req_t, const struct stat *, double))                                 \
+    X(int, reply_readlink, (fuse_req_t, const char *))                                            \
+    X(int, reply_open, (fuse_req_t, const struct fuse_file_info *))                               \
+    X(int, reply_buf, (fuse_req_t, const char *, size_t))                                         \
+    X(int, reply_statfs, (fuse_req_t, const struct statvfs *))                                    \
+    X(int, reply_xattr, (fuse_req_t, size_t))                                                     \
+    X(size_t, add_direntry,                                                                       \
+      (fuse_req_t, char *, size_t, const char *, const struct stat *, off_t))                     \
+    X(size_t, add_direntry_plus,                                                                  \
+      (fuse_req_t, char *, size_t, const char *, const struct fuse_entry_param *, off_t))         \
+    X(int, lowlevel_notify_store,                                                                 \
+      (struct fuse_session *, fuse_ino_t, off_t, struct fuse_bufvec *, enum fuse_buf_copy_flags)) \
     X(void, opt_free_args, (struct fuse_args *))
 
 #define DECLARE(type, name, parameters) type(*name) parameters; // NOLINT
@@ -100,6 +102,9 @@ struct mount {
     struct firn_mount_content *content;
     struct fuse_session *session;
     bool needs_open; /* the kernel is older than 5.1 or so */
+    /* A thread gives the kernel files before it asks, which may have to wait for a page until another thread has answered a
+     * request: so only one does. True from the beginning if there is no other thread. */
+    atomic_bool is_giving;
     atomic_bool has_ended;
 };
 
@@ -226,6 +231,31 @@ on_open(fuse_req_t request, fuse_ino_t inode, struct fuse_file_info *info)
     (void)fuse.reply_open(request, info);
 }
 
+/* Puts files into the kernel's cache, and lets go of them. What cannot be given is asked for later, and fails then. The kernel
+ * has only bytes that were verified: files are read whole. */
+static void
+give(struct mount *mount, struct firn_mount_node *const *files, size_t count)
+{
+    uint8_t *bytes = malloc(FIRN_MOUNT_AHEAD_SIZE_MAX);
+    bool goes_on = bytes != NULL;
+    assert(count > 0 && atomic_load(&mount->is_giving));
+    for (size_t i = 0; i < count; i++) {
+        struct fuse_bufvec content = FUSE_BUFVEC_INIT(files[i]->size_bytes);
+        size_t got = 0;
+        content.buf[0].mem = bytes;
+        if (goes_on && firn_mount_tree_is_ahead(mount->tree, files[i])) {
+            goes_on = firn_mount_content_read(mount->content, files[i], 0, files[i]->size_bytes,
+                                              bytes, &got) == 0 &&
+                      got == files[i]->size_bytes &&
+                      fuse.lowlevel_notify_store(mount->session, (fuse_ino_t)(uintptr_t)files[i], 0,
+                                                 &content, 0) == 0;
+        }
+        firn_mount_tree_forget(mount->tree, files[i], 1);
+    }
+    free(bytes);
+    atomic_store(&mount->is_giving, false);
+}
+
 static void
 on_read(fuse_req_t request, fuse_ino_t inode, size_t size, off_t offset,
         struct fuse_file_info *info)
@@ -240,15 +270,29 @@ on_read(fuse_req_t request, fuse_ino_t inode, size_t size, off_t offset,
     size_t room = left < size ? (size_t)left : size;
     uint8_t *bytes = malloc(room + 1);
     size_t got = 0;
+    struct mount *mount = mount_of(request);
+    struct firn_mount_node *ahead[FIRN_MOUNT_AHEAD_MAX];
+    size_t ahead_count = 0;
+    if (offset == 0 && node->size_bytes > 0) {
+        const bool may_give = !atomic_exchange(&mount->is_giving, true);
+        ahead_count =
+            firn_mount_tree_ahead(mount->tree, node, may_give ? FIRN_MOUNT_AHEAD_MAX : 0, ahead);
+        if (may_give && ahead_count == 0) {
+            atomic_store(&mount->is_giving, false);
+        }
+    }
     int failure = bytes == NULL ? ENOMEM
-                                : firn_mount_content_read(mount_of(request)->content, node,
-                                                          (uint64_t)offset, room, bytes, &got);
+                                : firn_mount_content_read(mount->content, node, (uint64_t)offset,
+                                                          room, bytes, &got);
     if (failure != 0) {
         (void)fuse.reply_err(request, failure);
     } else {
         (void)fuse.reply_buf(request, (const char *)bytes, got);
     }
     free(bytes);
+    if (ahead_count > 0) {
+        give(mount, ahead, ahead_count);
+    }
 }
 
 static void
@@ -527,6 +571,7 @@ answer(struct mount *mount, void (*on_mounted)(void *ctx), void *ctx)
     pthread_t threads[THREADS];
     (void)sigaction(SIGUSR1, &waking, &before);
     size_t count = start(mount, threads);
+    atomic_store(&mount->is_giving, count < 2);
     if (count > 0) {
         on_mounted(ctx);
     }
@@ -554,6 +599,7 @@ firn_mount_fuse_run(struct firn_mount_tree *tree, struct firn_mount_content *con
     struct fuse_args arguments = {.argc = 3, .argv = words};
     struct mount mount = {.tree = tree, .content = content};
     atomic_init(&mount.has_ended, false);
+    atomic_init(&mount.is_giving, true);
     mount.session = fuse.session_new(&arguments, &operations, sizeof operations, &mount);
     bool is_mounted = mount.session != NULL && fuse.session_mount(mount.session, directory) == 0;
     if (is_mounted) {

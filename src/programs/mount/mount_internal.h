@@ -74,7 +74,9 @@ struct firn_mount_node {
     uint64_t lookups;                  /* how often the kernel has got it without forgetting it */
     struct firn_mount_node **children; /* by name; NULL until is_loaded */
     size_t child_count;
-    size_t held_count; /* children that the kernel knows, or that have such children */
+    size_t held_count;             /* children that the kernel knows, or that have such children */
+    size_t ahead_begin, ahead_end; /* of the children: firn_mount_tree_ahead has given these last */
+    size_t ahead_count;            /* how many files that may be next time */
     bool is_loaded;
     struct firn_mount_node *gone_next, *gone_previous; /* of those that are listed no more */
 };
@@ -109,6 +111,15 @@ void firn_mount_tree_visit(struct firn_mount_tree *tree, const struct firn_mount
 struct firn_mount_node *firn_mount_tree_root(struct firn_mount_tree *tree);
 /* Whether the children of a directory may change. */
 bool firn_mount_tree_changes(const struct firn_mount_node *directory);
+/* A program that reads one file of a directory after the other, as tar, cp and grep do, waits for an answer at each. So the
+ * kernel is given small files before it asks. Tells which: after a file whose beginning is read, if the files before it
+ * have been read or given, those that follow, more from time to time, and at most `max`. Each counts as looked up once.
+ * With a max of 0 the file is only noted. */
+enum { FIRN_MOUNT_AHEAD_MAX = 32, FIRN_MOUNT_AHEAD_SIZE_MAX = 128 << 10 };
+size_t firn_mount_tree_ahead(struct firn_mount_tree *tree, const struct firn_mount_node *file,
+                             size_t max, struct firn_mount_node *out[FIRN_MOUNT_AHEAD_MAX]);
+/* Whether such a file should still be given: it is not the one that is asked for next, or was before. */
+bool firn_mount_tree_is_ahead(struct firn_mount_tree *tree, const struct firn_mount_node *file);
 /* Reads all of a file. `write` gets its pieces in order, and may end the reading by a code. */
 int firn_mount_tree_read(struct firn_mount_tree *tree, const struct firn_mount_node *file,
                          firn_write_bytes write, void *ctx);

@@ -740,6 +740,80 @@ firn_mount_tree_visit(struct firn_mount_tree *tree, const struct firn_mount_list
     (void)pthread_mutex_unlock(&tree->mutex);
 }
 
+/* A file that has something to be read. */
+static bool
+is_readable(const struct firn_mount_node *node)
+{
+    return node->type == FIRN_ENTRY_FILE && node->size_bytes > 0;
+}
+
+/* The same for the child at a place. Requires: the mutex. */
+static size_t
+ahead_of(struct firn_mount_node *directory, size_t at, size_t max,
+         struct firn_mount_node *out[FIRN_MOUNT_AHEAD_MAX])
+{
+    enum { FEW = 4 };
+    size_t next = directory->ahead_end;
+    size_t count = 0;
+    if (at >= directory->ahead_begin && at < next) {
+        directory->ahead_begin = at + 1; /* it is asked for before it was given */
+        return 0;
+    }
+    while (next < at && !is_readable(directory->children[next])) {
+        next++;
+    }
+    const size_t doubled = directory->ahead_count > 0 ? 2 * directory->ahead_count : FEW;
+    directory->ahead_count = next != at                       ? 0
+                             : doubled > FIRN_MOUNT_AHEAD_MAX ? FIRN_MOUNT_AHEAD_MAX
+                                                              : doubled;
+    for (next = at + 1; next < directory->child_count && count < max; next++) {
+        struct firn_mount_node *child = directory->children[next];
+        if (is_readable(child)) {
+            if (count == directory->ahead_count || child->lookups == 0 ||
+                child->size_bytes > FIRN_MOUNT_AHEAD_SIZE_MAX) {
+                break;
+            }
+            hold(child);
+            out[count++] = child;
+        }
+    }
+    directory->ahead_begin = at + 1;
+    directory->ahead_end = next;
+    return count;
+}
+
+size_t
+firn_mount_tree_ahead(struct firn_mount_tree *tree, const struct firn_mount_node *file, size_t max,
+                      struct firn_mount_node *out[FIRN_MOUNT_AHEAD_MAX])
+{
+    size_t count = 0;
+    assert(max <= FIRN_MOUNT_AHEAD_MAX && is_readable(file));
+    (void)pthread_mutex_lock(&tree->mutex);
+    struct firn_mount_node *directory = file->parent;
+    if (directory != NULL && directory->place == FIRN_MOUNT_CONTENT) {
+        struct firn_mount_node **found = find_child(directory, file->name);
+        assert(found != NULL && *found == file);
+        count = ahead_of(directory, (size_t)(found - directory->children), max, out);
+    }
+    (void)pthread_mutex_unlock(&tree->mutex);
+    return count;
+}
+
+bool
+firn_mount_tree_is_ahead(struct firn_mount_tree *tree, const struct firn_mount_node *file)
+{
+    (void)pthread_mutex_lock(&tree->mutex);
+    const struct firn_mount_node *directory = file->parent;
+    bool is_ahead = false;
+    if (directory != NULL) {
+        struct firn_mount_node **found = find_child(directory, file->name);
+        const size_t at = (size_t)(found - directory->children);
+        is_ahead = at > directory->ahead_begin && at < directory->ahead_end;
+    }
+    (void)pthread_mutex_unlock(&tree->mutex);
+    return is_ahead;
+}
+
 int
 firn_mount_tree_read(struct firn_mount_tree *tree, const struct firn_mount_node *file,
                      firn_write_bytes write, void *ctx)
