@@ -133,7 +133,7 @@ change(struct git *git, size_t size, const char *from, const char *to, firn_erro
         code = firn_import_tree_remove(&git->tree, firn_bytes(git->path, size - (size > 0)), err);
     }
     for (int pass = 0; pass < 2; pass++) {
-        for (const char *at = changes.data; code == FIRN_OK && *at == ':';) {
+        for (const char *at = changes.data; code == FIRN_OK && at != NULL && *at == ':';) {
             unsigned modes[2];
             hex hashes[2];
             firn_slice name = firn_str(at + strlen(at) + 1);
