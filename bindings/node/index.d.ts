@@ -224,17 +224,24 @@ export interface SqlOptions extends TableOptions {
   signal?: AbortSignal
 }
 
-/** The rows of a statement. Close it if you leave it before its end other than by leaving a loop. */
-export class SqlRows implements AsyncIterableIterator<Row> {
+/** What arrives in batches. Close it if you leave it before its end other than by leaving a loop. */
+interface Results<T> extends AsyncIterableIterator<T> {
+  next (): Promise<IteratorResult<T, undefined>>
+  /** The next ones, at most `count`; none at the end. */
+  nextv (count: number): Promise<T[]>
+  /** All that are left. */
+  all (): Promise<T[]>
+  close (): Promise<void>
+  return (value?: any): Promise<IteratorResult<T, any>>
+}
+
+/** The rows of a statement. */
+export interface SqlRows extends Results<Row> {}
+export class SqlRows {
   private constructor ()
   readonly store: Store
   /** Known once the first rows are. */
   readonly columns: string[] | undefined
-  next (): Promise<IteratorResult<Row, undefined>>
-  /** All that are left. */
-  all (): Promise<Row[]>
-  close (): Promise<void>
-  return (value?: any): Promise<IteratorResult<Row, any>>
   [Symbol.asyncIterator] (): SqlRows
 }
 
@@ -319,15 +326,10 @@ export class Keyspace<K = Buffer, V = Buffer> implements KeyspaceReads<K, V> {
   delRangeSync (lower: Given<K>, upper: Given<K>, options?: WriteOptions): void
 }
 
-export interface Iterator<T> extends AsyncIterableIterator<T> {
-  next (): Promise<IteratorResult<T, undefined>>
-  /** The next entries, at most `count`; none at the end. */
-  nextv (count: number): Promise<T[]>
-  /** All that are left. */
-  all (): Promise<T[]>
-  /** The same on this thread. Not in a transaction. */
+/** The entries, keys or values of a keyspace. */
+export interface Iterator<T> extends Results<T> {
+  /** All that are left, on this thread. Not in a transaction. */
   allSync (): T[]
-  close (): Promise<void>
   [Symbol.asyncIterator] (): Iterator<T>
 }
 
@@ -544,14 +546,12 @@ export class Table {
   addVectorIndex (name: string, column: string, options?: { metric?: 'l2' | 'dot' | 'cosine', m?: number, efConstruction?: number }): Promise<void>
 }
 
-export class Scan<T> implements AsyncIterableIterator<T> {
+/** The rows of a query, or batches of its columns. */
+export interface Scan<T> extends Results<T> {}
+export class Scan<T> {
   private constructor ()
   /** Known once the first rows are. */
   readonly columns: Column[] | undefined
-  next (): Promise<IteratorResult<T, undefined>>
-  all (): Promise<T[]>
-  close (): Promise<void>
-  return (value?: any): Promise<IteratorResult<T, any>>
   [Symbol.asyncIterator] (): Scan<T>
 }
 

@@ -3,8 +3,9 @@
 // iterator.js: entries of a keyspace, fetched in batches.
 'use strict'
 
-const { native, forgotten, handle } = require('./native')
+const { native, handle } = require('./native')
 const { invalid, object, named } = require('./options')
+const { Results, fetch, drain } = require('./results')
 
 const FIRST_ENTRIES = 100
 const ENTRIES = 1000
@@ -45,37 +46,29 @@ function range (options, keys) {
   }
 }
 
-class Iterator {
-  #opening // a promise of the cursor's handle, or null
+/** The entries of a keyspace. */
+class Iterator extends Results {
   #isFirst = true
-  #isDone = false
+  #isLast = false
   #left
   #reverse
-  #entries = []
-  #at = 0
   #cut
 
-  /** `open` gives the cursor's handle, or a promise of it; `cut` makes an entry of the bytes of key and value. */
-  constructor (open, reverse, limit, cut) {
+  /** `opened` is the cursor's handle, or a promise of it; `cut` makes an entry of the bytes of key and value. */
+  constructor (opened, reverse, limit, cut) {
+    super(opened)
     this.#reverse = reverse
     this.#left = limit
     this.#cut = cut
-    const opened = open()
-    if (typeof opened === 'number') {
-      this.#opening = null
-      this.#own(opened)
-    } else {
-      this.#opening = opened.then((cursor) => { this.#opening = null; this.#own(cursor) })
-      this.#opening.catch(() => {}) // next() reports it
-    }
   }
 
-  #own (cursor) {
-    this[handle] = cursor
-    forgotten.register(this, cursor, this)
+  /** What to ask of the addon for the next entries, at most `most`; undefined: there are no more. */
+  #request (most) {
+    if (this.#isLast || this.#left <= 0) return undefined
+    return [this[handle], Math.min(most, this.#left, this.#isFirst ? FIRST_ENTRIES : ENTRIES), BYTES, this.#reverse, this.#isFirst]
   }
 
-  #take ([slab, sizes, isDone]) {
+  #entries ([slab, sizes, isLast]) {
     const entries = new Array(sizes.length / 2)
     let at = 0
     for (let i = 0; i < entries.length; i++) {
@@ -84,102 +77,24 @@ class Iterator {
       entries[i] = this.#cut(slab, at, middle, end)
       at = end
     }
-    this.#isDone = isDone
     this.#isFirst = false
-    return entries
-  }
-
-  #want (most) {
-    return Math.min(most, this.#left, this.#isFirst ? FIRST_ENTRIES : ENTRIES)
-  }
-
-  async #fetch (most) {
-    if (this.#opening !== null) await this.#opening
-    if (this.#isDone || this.#left <= 0) return []
-    const entries = this.#take(await native.cursorNext(this[handle], this.#want(most), BYTES, this.#reverse, this.#isFirst))
+    this.#isLast = isLast
     this.#left -= entries.length
     return entries
   }
 
-  async next () {
-    if (this.#at === this.#entries.length) {
-      this.#entries = await this.#fetch(Infinity)
-      this.#at = 0
-      if (this.#entries.length === 0) {
-        await this.close()
-        return { value: undefined, done: true }
-      }
-    }
-    return { value: this.#entries[this.#at++], done: false }
+  async [fetch] (most) {
+    const request = this.#request(most)
+    return request === undefined ? [] : this.#entries(await native.cursorNext(...request))
   }
 
-  /** The next entries, at most `count`; an empty array at the end. */
-  async nextv (count) {
-    if (!Number.isInteger(count) || count < 1) throw invalid('count must be a whole number, at least 1')
-    const ready = this.#entries.slice(this.#at, this.#at + count)
-    this.#at += ready.length
-    return ready.length > 0 ? ready : this.#fetch(count)
-  }
-
-  /** All entries that are left, as an array. */
-  async all () {
-    const entries = this.#entries.slice(this.#at)
-    this.#at = this.#entries.length
-    for (;;) {
-      const more = await this.#fetch(Infinity)
-      if (more.length === 0) break
-      for (const entry of more) entries.push(entry)
-    }
-    await this.close()
-    return entries
-  }
-
-  /** All entries at once, on this thread. */
+  /** All entries that are left, on this thread. */
   allSync () {
-    const entries = []
-    try {
-      while (!this.#isDone && this.#left > 0) {
-        const more = this.#take(native.cursorNextSync(this[handle], this.#want(Infinity), BYTES, this.#reverse, this.#isFirst))
-        this.#left -= more.length
-        for (const entry of more) entries.push(entry)
-      }
-    } finally {
-      this.#isDone = true
-      this.#forget()
-      native.closeSync(this[handle])
-    }
-    return entries
+    return this[drain](() => {
+      const request = this.#request(Infinity)
+      return request === undefined ? [] : this.#entries(native.cursorNextSync(...request))
+    })
   }
-
-  #forget () {
-    forgotten.unregister(this)
-  }
-
-  async close () {
-    this.#isDone = true
-    if (this.#opening !== null) await this.#opening.catch(() => {})
-    const cursor = this[handle]
-    if (cursor === undefined) return
-    this[handle] = undefined
-    this.#forget()
-    try {
-      await native.close(cursor)
-    } catch (error) {
-      if (error.code !== 'FIRN_MISUSE') throw error // its store is closed already
-    }
-  }
-
-  async return (value) {
-    await this.close()
-    return { value, done: true }
-  }
-
-  [Symbol.asyncIterator] () {
-    return this
-  }
-}
-if (Symbol.asyncDispose !== undefined) {
-  Iterator.prototype[Symbol.asyncDispose] = Iterator.prototype.close
 }
 
 module.exports = { Iterator, range }

@@ -159,11 +159,8 @@ class Keyspace {
   #iterate (options, keysOnly, cut) {
     const { lower, upper, prefix, reverse, limit } = range(options, this.#keys)
     const inTransaction = this[context]?.isTransaction
-    const open = () => {
-      const openCursor = inTransaction ? native.cursorOpen : native.cursorOpenSync
-      return openCursor(this[handle], this.#in, lower, upper, prefix, keysOnly)
-    }
-    return new Iterator(open, reverse, limit, cut)
+    const openCursor = inTransaction ? native.cursorOpen : native.cursorOpenSync
+    return new Iterator(openCursor(this[handle], this.#in, lower, upper, prefix, keysOnly), reverse, limit, cut)
   }
 
   /** Entries [key, value] in the order of their keys; options: gt, gte, lt, lte, prefix, reverse, limit. */

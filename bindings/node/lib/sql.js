@@ -3,9 +3,10 @@
 // sql.js: statements of SQL over an open store, by the SQLite that the addon has inside. A store has one connection.
 'use strict'
 
-const { native, forgotten, handle } = require('./native')
+const { native, handle } = require('./native')
 const { invalid, object, numbers, named } = require('./options')
 const { monitored } = require('./monitor')
+const { Results, fetch } = require('./results')
 
 const FIRST_ROWS = 100
 const ROWS = 1000
@@ -39,105 +40,33 @@ async function all (store, connect, text, parameters, options) {
   return monitored(options, async (monitor) => rowsOf(await native.sql(await connect(), text, ...given, asNumbers, monitor)))
 }
 
-/** The rows of a statement, fetched in batches. */
-class SqlRows {
-  #opening
-  #statement
+/** The rows of a statement. */
+class SqlRows extends Results {
   #options
   #numbers
-  #rows = []
-  #at = 0
   #isFirst = true
-  #isDone = false
-  #turn = Promise.resolve() // calls that are not awaited have their turns
+  #isLast = false
 
   constructor (store, connect, text, parameters, options) {
+    options = object(options, accepted)
+    const asNumbers = numbers(options)
+    const given = parametersOf(parameters)
+    super(connect().then((connection) => native.sqlOpen(connection, text, ...given)))
     this.store = store // which is not forgotten before its rows
     this.columns = undefined
-    this.#options = object(options, accepted)
-    this.#numbers = numbers(this.#options)
-    const given = parametersOf(parameters)
-    this.#opening = (async () => {
-      this.#statement = await native.sqlOpen(await connect(), text, ...given)
-      forgotten.register(this, this.#statement, this)
-    })()
-    this.#opening.catch(() => {}) // next() reports it
+    this.#options = options
+    this.#numbers = asNumbers
   }
 
-  async #fetch () {
-    await this.#opening
-    if (this.#isDone) return []
-    try {
-      const batch = await monitored(this.#options, (monitor) => native.sqlNext(this.#statement, this.#isFirst ? FIRST_ROWS : ROWS, this.#numbers, monitor))
-      this.#isFirst = false
-      this.columns = batch[0]
-      if (batch[2]) await this.close()
-      return rowsOf(batch)
-    } catch (error) {
-      await this.close()
-      throw error
-    }
+  async [fetch] () {
+    if (this.#isLast) return []
+    const most = this.#isFirst ? FIRST_ROWS : ROWS
+    const batch = await monitored(this.#options, (monitor) => native.sqlNext(this[handle], most, this.#numbers, monitor))
+    this.#isFirst = false
+    this.columns = batch[0]
+    this.#isLast = batch[2]
+    return rowsOf(batch)
   }
-
-  #inTurn (work) {
-    const result = this.#turn.then(work)
-    this.#turn = result.catch(() => {})
-    return result
-  }
-
-  async next () {
-    return this.#inTurn(() => this.#next())
-  }
-
-  async #next () {
-    if (this.#at === this.#rows.length) {
-      this.#rows = await this.#fetch()
-      this.#at = 0
-      if (this.#rows.length === 0) return { value: undefined, done: true }
-    }
-    return { value: this.#rows[this.#at++], done: false }
-  }
-
-  /** All that are left, as an array. */
-  async all () {
-    return this.#inTurn(() => this.#all())
-  }
-
-  async #all () {
-    const rows = this.#rows.slice(this.#at)
-    this.#at = this.#rows.length
-    for (;;) {
-      const more = await this.#fetch()
-      if (more.length === 0) return rows
-      for (const row of more) rows.push(row)
-    }
-  }
-
-  async close () {
-    this.#isDone = true
-    await this.#opening.catch(() => {})
-    const statement = this.#statement
-    if (statement === undefined) return
-    this.#statement = undefined
-    forgotten.unregister(this)
-    try {
-      await native.close(statement)
-    } catch (error) {
-      if (error.code !== 'FIRN_MISUSE') throw error // its store is closed already
-    }
-  }
-
-  async return (value) {
-    await this.close()
-    return { value, done: true }
-  }
-
-  [Symbol.asyncIterator] () {
-    return this
-  }
-}
-if (Symbol.asyncDispose !== undefined) {
-  SqlRows.prototype[Symbol.asyncDispose] = SqlRows.prototype.close
 }
 
 module.exports = { all, SqlRows }

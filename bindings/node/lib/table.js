@@ -6,6 +6,7 @@
 const { native, forgotten, handle } = require('./native')
 const { invalid, choice, object, numbers, named, durabilities, metrics } = require('./options')
 const { monitored } = require('./monitor')
+const { Results, fetch } = require('./results')
 
 const DESCRIBE = 0
 const ADD_COLUMN = 1
@@ -96,81 +97,28 @@ class ColumnBatch {
 }
 
 /** The rows, or batches of columns, of a scan. */
-class Scan {
-  #opening
-  #scan
-  #names
-  #numbers
+class Scan extends Results {
   #byColumns
-  #rows = []
-  #at = 0
+  #numbers
 
   constructor (opening, byColumns, numbers) {
+    super(opening.then(([scan, columns]) => {
+      this.columns = columns
+      return scan
+    }))
+    this.columns = undefined
     this.#byColumns = byColumns
     this.#numbers = numbers
-    this.#opening = opening.then(([scan, columns]) => {
-      this.#scan = scan
-      this.columns = columns
-      this.#names = columns.map((column) => column.name)
-      forgotten.register(this, scan, this)
-    })
-    this.#opening.catch(() => {}) // next() reports it
   }
 
-  async #fetch () {
-    await this.#opening
-    if (this.#scan === undefined) return []
-    const batch = await native.scanNext(this.#scan, this.#byColumns, this.#numbers)
-    if (batch === undefined) {
-      await this.close()
-      return []
-    }
+  async [fetch] () {
+    const batch = await native.scanNext(this[handle], this.#byColumns, this.#numbers)
+    if (batch === undefined) return []
     if (this.#byColumns) return [new ColumnBatch(this.columns, batch)]
+    const names = this.columns.map((column) => column.name)
     const rows = []
-    for (let at = 0; at < batch.length; at += this.#names.length) rows.push(rowOf(this.#names, batch, at))
+    for (let at = 0; at < batch.length; at += names.length) rows.push(rowOf(names, batch, at))
     return rows
-  }
-
-  async next () {
-    if (this.#at === this.#rows.length) {
-      this.#rows = await this.#fetch()
-      this.#at = 0
-      if (this.#rows.length === 0) return { value: undefined, done: true }
-    }
-    return { value: this.#rows[this.#at++], done: false }
-  }
-
-  /** All that is left, as an array. */
-  async all () {
-    const rows = this.#rows.slice(this.#at)
-    this.#at = this.#rows.length
-    for (;;) {
-      const more = await this.#fetch()
-      if (more.length === 0) return rows
-      for (const row of more) rows.push(row)
-    }
-  }
-
-  async close () {
-    await this.#opening.catch(() => {})
-    const scan = this.#scan
-    if (scan === undefined) return
-    this.#scan = undefined
-    forgotten.unregister(this)
-    try {
-      await native.close(scan)
-    } catch (error) {
-      if (error.code !== 'FIRN_MISUSE') throw error
-    }
-  }
-
-  async return (value) {
-    await this.close()
-    return { value, done: true }
-  }
-
-  [Symbol.asyncIterator] () {
-    return this
   }
 }
 

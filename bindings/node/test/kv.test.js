@@ -212,6 +212,10 @@ test('iterators: ranges, prefixes, both directions, limits', async (t) => {
   assert.strictEqual((await iterator.nextv(5000)).length > 0, true)
   await iterator.close()
   assert.deepStrictEqual(await iterator.next(), { value: undefined, done: true })
+  // Calls that are not awaited have their turns.
+  const many = space.keys({ limit: 3 })
+  const found = await Promise.all(Array.from({ length: 5 }, () => many.next()))
+  assert.deepStrictEqual(found.map(({ value }) => value), ['00000', '00001', '00002', undefined, undefined])
 })
 
 test('an iterator shows the state of its creation', async (t) => {

@@ -168,7 +168,7 @@ test('transactions of SQL', async (t) => {
 })
 
 test('a large result is read in batches, and left early', async (t) => {
-  const { store } = await shop(t)
+  const { store, goods } = await shop(t)
   const rows = few(25000, 3000)
   const counted = `WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c WHERE i < ${rows}) SELECT i, 'row ' || i AS text FROM c`
   const all = store.sqlRows(counted, undefined, { integers: 'number' })
@@ -192,6 +192,7 @@ test('a large result is read in batches, and left early', async (t) => {
   await closed.close()
   await closed.close()
   assert.strictEqual(native.openHandles(), before)
+  assert.ok(goods) // which is not collected before
   // Calls that are not awaited have their turns.
   const many = store.sqlRows('SELECT id FROM goods ORDER BY id')
   const values = await Promise.all(Array.from({ length: 12 }, () => many.next()))

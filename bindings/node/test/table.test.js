@@ -105,6 +105,9 @@ test('scans: conditions, parameters, groups, order, bounds, limits, columns', as
   assert.deepStrictEqual((await sales.scan({ select: ['id'], gt: 10, lte: 12 }).all()).map((row) => row.id), [11, 12])
   assert.deepStrictEqual((await sales.scan({ select: ['id'], index: 'by_kind', gte: ['k1', 4990], lte: 'k1', descending: true }).all()).map((row) => row.id),
     rows.filter((row) => row.kind === 'k1' && row.id >= 4990).map((row) => row.id).reverse())
+  const many = sales.scan({ select: 'id', orderBy: 'id', limit: 2 }) // calls that are not awaited have their turns
+  const found = await Promise.all([many.next(), many.nextv(5), many.next()])
+  assert.deepStrictEqual([found[0].value.id, found[1].map((row) => row.id), found[2].done], [rows[0].id, [rows[1].id], true])
   assert.deepStrictEqual(await sales.scan({ limit: 0 }).all(), [])
   let sum = 0
   let seen = 0

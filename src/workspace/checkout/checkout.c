@@ -130,153 +130,6 @@ create_writers(struct firn_checkout *checkout, firn_error *err)
     return rc == FIRN_OK ? create_spread(checkout, err) : rc;
 }
 
-/* What a restore leaves as it is.
- *
- * Some entries that differ between the two trees must not be changed: those that rules exclude now,
- * those that could not be saved first, and those that the system does not permit us to change. Such
- * an entry does not stop a restore: it stays as it is, with everything below it, and is reported;
- * the rest is restored.
- *
- * Their paths are kept in one set. Every pass skips the entries in the set and what is below them
- * (I5), so an entry that one pass leaves alone is neither staged nor replaced nor removed by the
- * others. The plan fills the set before anything is written; later passes may add to it.
- *
- * Of excluded entries only the topmost is reported, once for everything in it: a directory of ten
- * thousand objects is one line. */
-
-struct left {
-    firn_slice path; /* in the arena */
-    bool is_whole;   /* with everything below it */
-};
-
-static uint64_t
-left_hash(const void *record)
-{
-    const struct left *left = record;
-    return firn_xxh3(left->path.data, left->path.size, 0);
-}
-
-static bool
-left_equal(const void *record, const void *key)
-{
-    return firn_slice_equal(((const struct left *)record)->path, ((const struct left *)key)->path);
-}
-
-static void
-left_init(struct firn_checkout *checkout)
-{
-    firn_hash_map_init(&checkout->left, sizeof(struct left), left_hash, left_equal);
-}
-
-static const struct left *
-find(const struct firn_checkout *checkout, firn_slice path)
-{
-    const struct left key = {.path = path};
-    return firn_hash_map_find(&checkout->left, left_hash(&key), &key);
-}
-
-bool
-firn_checkout_left_has_whole(const struct firn_checkout *checkout, firn_slice path)
-{
-    if (checkout->left.count == 0) {
-        return false;
-    }
-    for (size_t end = 1; end <= path.size; end++) {
-        if (end == path.size || path.data[end] == '/') {
-            const struct left *left = find(checkout, firn_bytes(path.data, end));
-            if (left != NULL && left->is_whole) {
-                return true;
-            }
-        }
-    }
-    return false;
-}
-
-bool
-firn_checkout_left_has(const struct firn_checkout *checkout, firn_slice path)
-{
-    return checkout->left.count > 0 &&
-           (find(checkout, path) != NULL || firn_checkout_left_has_whole(checkout, path));
-}
-
-static int
-add(struct firn_checkout *checkout, firn_slice path, bool is_whole, firn_error *err)
-{
-    DCHECK(path.size > 0 || !is_whole); /* without the root nothing would be restored */
-    DCHECK(find(checkout, path) == NULL);
-    struct left left = {.path = {.size = path.size}, .is_whole = is_whole};
-    left.path.data = firn_arena_copy(&checkout->arena, path.data, path.size);
-    if (left.path.data == NULL ||
-        firn_hash_map_insert(&checkout->left, left_hash(&left), &left) == NULL) {
-        return firn_error_no_memory(err, "a list of paths");
-    }
-    DCHECK(firn_checkout_left_has(checkout, path)); /* (I5) */
-    return FIRN_OK;
-}
-
-int
-firn_checkout_left_itself(struct firn_checkout *checkout, firn_slice path, firn_error *err)
-{
-    DCHECK(checkout->batch == NULL); /* no other thread */
-    return add(checkout, path, false, err);
-}
-
-int
-firn_checkout_left_excluded(struct firn_checkout *checkout, firn_slice path, size_t excluded_size,
-                            firn_error *err)
-{
-    DCHECK(excluded_size > 0 && excluded_size <= path.size);
-    DCHECK(checkout->batch == NULL); /* no other thread */
-    const firn_slice excluded = firn_bytes(path.data, excluded_size);
-    /* The entries of one directory come one after the other. */
-    const bool is_told = firn_slice_equal(firn_buf_slice(&checkout->excluded), excluded);
-    int rc = add(checkout, path, true, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
-    checkout->counts.left_alone++;
-    if (is_told || checkout->is_silent) {
-        return FIRN_OK;
-    }
-    firn_buf_clear(&checkout->excluded);
-    if (firn_buf_append_slice(&checkout->excluded, excluded) != FIRN_OK) {
-        return firn_error_no_memory(err, "a path");
-    }
-    firn_checkout_notice(checkout, FIRN_NOTICE_LEFT_ALONE, excluded,
-                         excluded_size == path.size
-                             ? "rules exclude it now: it stays as it is"
-                             : "rules exclude it now: its other content stays");
-    return FIRN_OK;
-}
-
-static int
-leave(struct firn_checkout *checkout, firn_slice path, bool is_whole, const char *text,
-      firn_error *err)
-{
-    firn_os_mutex_lock(&checkout->mutex);
-    int rc = add(checkout, path, is_whole, err);
-    checkout->counts.not_restored += rc == FIRN_OK ? 1 : 0;
-    firn_os_mutex_unlock(&checkout->mutex);
-    if (rc == FIRN_OK && !checkout->is_silent) {
-        firn_checkout_notice(checkout, FIRN_NOTICE_NOT_RESTORED, path, text);
-    }
-    return rc;
-}
-
-int
-firn_checkout_left_behind(struct firn_checkout *checkout, firn_slice path, const char *text,
-                          firn_error *err)
-{
-    return leave(checkout, path, true, text, err);
-}
-
-int
-firn_checkout_left_attributes(struct firn_checkout *checkout, firn_slice path, const char *text,
-                              firn_error *err)
-{
-    return leave(checkout, path, false, text, err);
-}
-
 int
 firn_checkout_create(const struct firn_checkout_options *options, struct firn_checkout **out,
                      firn_error *err)
@@ -293,7 +146,7 @@ firn_checkout_create(const struct firn_checkout_options *options, struct firn_ch
     firn_os_mutex_init(checkout->os, &checkout->mutex, FIRN_LOCK_WORKSPACE_TREE);
     firn_hash_map_init(&checkout->new_roots, sizeof(struct path_item), path_item_hash,
                        path_item_equal);
-    left_init(checkout);
+    firn_checkout_left_init(checkout);
     checkout->is_superuser = firn_os_user_id(checkout->os) == 0;
     int rc;
     FIRN_TRY(create_writers(checkout, err));
@@ -359,179 +212,6 @@ is_between_passes(const struct firn_checkout *checkout)
            checkout->verifying == NULL;
 }
 
-/* Making durable what the passes did.
- *
- * For many changes one call syncs the whole file system. That is cheaper than a call for each file,
- * but also writes what other processes have left unwritten there. So a few changes are synced one
- * by one: a new file when it is written (checkout_stage.c), then the directories that got new
- * names, and at the end every directory whose names or attributes changed. Two things cannot be
- * synced with a handle: the attributes of a symbolic link, and a file that its owner may not read.
- * If such a thing changes, the whole file system is synced after all. */
-
-static int walk_with(struct firn_checkout *checkout,
-                     int (*visit)(void *ctx, const struct firn_difference_walk_change *change,
-                                  firn_error *err),
-                     void *ctx, firn_error *err);
-
-struct syncing {
-    struct firn_checkout *checkout;
-    struct firn_checkout_place place;
-    struct firn_os_dir *dir; /* opened last */
-    struct firn_buf dir_path;
-};
-
-/* Opens the directory of a place, and syncs it on request; does nothing if the place before was in
- * the same directory. */
-static int
-take_dir(struct syncing *syncing, bool sync, firn_error *err)
-{
-    firn_slice path = firn_buf_slice(&syncing->place.dir);
-    DCHECK(syncing->checkout->syncs_each);
-    if (syncing->dir != NULL && firn_slice_equal(path, firn_buf_slice(&syncing->dir_path))) {
-        return FIRN_OK;
-    }
-    firn_os_dir_close(syncing->dir);
-    syncing->dir = NULL;
-    firn_buf_clear(&syncing->dir_path);
-    if (firn_buf_append_slice(&syncing->dir_path, path) != FIRN_OK) {
-        return firn_error_no_memory(err, "a path");
-    }
-    int rc = firn_os_dir_open_beneath(syncing->checkout->options.root,
-                                      (const char *)syncing->place.dir.data, &syncing->dir, err);
-    return rc == FIRN_OK && sync ? firn_os_dir_sync(syncing->dir, err) : rc;
-}
-
-static int
-sync_staged_one(void *ctx, const struct firn_difference_walk_change *change, firn_error *err)
-{
-    struct syncing *syncing = ctx;
-    if (!firn_checkout_needs_content(change) && !firn_checkout_makes_dir(change)) {
-        return FIRN_OK;
-    }
-    int rc = firn_checkout_staged_place(syncing->checkout, change->path, &syncing->place, err);
-    return rc == FIRN_OK ? take_dir(syncing, true, err) : rc;
-}
-
-/* Syncs a file of which only attributes changed. */
-static int
-sync_attributes(struct syncing *syncing, firn_error *err)
-{
-    struct firn_os_file *file;
-    int rc = firn_os_file_open(syncing->dir, syncing->place.name, FIRN_OS_READ, 0, &file, err);
-    if (rc == FIRN_DENIED) {
-        return firn_os_dir_sync_filesystem(syncing->checkout->options.root, err);
-    }
-    if (rc == FIRN_OK) {
-        rc = firn_os_file_sync_all(file, err);
-        firn_os_file_close(file);
-    }
-    return rc;
-}
-
-static int
-sync_swapped_one(void *ctx, const struct firn_difference_walk_change *change, firn_error *err)
-{
-    struct syncing *syncing = ctx;
-    if (change->kind == FIRN_DIFFERENCE_WALK_SAME || change->path.size == 0) {
-        return FIRN_OK;
-    }
-    int rc;
-    FIRN_TRY(firn_checkout_final_place(change->path, &syncing->place, err));
-    /* A directory of the walk is synced when it has got its attributes. */
-    FIRN_TRY(take_dir(syncing, syncing->checkout->options.filter != NULL, err));
-    if (change->kind == FIRN_DIFFERENCE_WALK_CHANGED && change->after->kind == FIRN_TREE_FILE &&
-        !firn_checkout_needs_content(change)) {
-        rc = sync_attributes(syncing, err);
-    }
-out:
-    /* The directory was removed with its contents, or the file was removed by another process. */
-    return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
-}
-
-static int
-walk(struct firn_checkout *checkout,
-     int (*visit)(void *ctx, const struct firn_difference_walk_change *change, firn_error *err),
-     firn_error *err)
-{
-    struct syncing syncing = {.checkout = checkout};
-    int rc = walk_with(checkout, visit, &syncing, err);
-    firn_os_dir_close(syncing.dir);
-    firn_buf_deinit(&syncing.dir_path);
-    firn_buf_deinit(&syncing.place.dir);
-    return rc;
-}
-
-/* Directories that are synced on all threads: a file system makes durable at once what waits. */
-struct dirs_syncing {
-    struct firn_checkout *checkout;
-    const struct firn_checkout_dir *next; /* under checkout->mutex, as the following */
-    int rc;                               /* the first failure */
-    firn_error err;
-};
-
-static void
-sync_dirs(void *arg)
-{
-    struct dirs_syncing *syncing = arg;
-    struct firn_checkout *checkout = syncing->checkout;
-    firn_os_mutex_lock(&checkout->mutex);
-    while (syncing->next != NULL && syncing->rc == FIRN_OK) {
-        const char *path = syncing->next->path;
-        syncing->next = syncing->next->next;
-        firn_os_mutex_unlock(&checkout->mutex);
-        struct firn_os_dir *dir;
-        firn_error err;
-        int rc = firn_os_dir_open_beneath(checkout->options.root, path, &dir, &err);
-        if (rc == FIRN_OK) {
-            rc = firn_os_dir_sync(dir, &err);
-            firn_os_dir_close(dir);
-        }
-        firn_os_mutex_lock(&checkout->mutex);
-        if (rc != FIRN_OK && syncing->rc == FIRN_OK) {
-            syncing->rc = rc;
-            syncing->err = err;
-        }
-    }
-    firn_os_mutex_unlock(&checkout->mutex);
-}
-
-static int
-sync_finished_dirs(struct firn_checkout *checkout, firn_error *err)
-{
-    struct dirs_syncing syncing = {.checkout = checkout, .next = checkout->dirs};
-    int rc = FIRN_OK;
-    for (unsigned i = 0; i < checkout->writer_count && rc == FIRN_OK; i++) {
-        rc = firn_os_jobs_submit(checkout->jobs, sync_dirs, &syncing, err);
-    }
-    firn_os_jobs_wait(checkout->jobs);
-    if (rc == FIRN_OK && syncing.rc != FIRN_OK) {
-        rc = syncing.rc;
-        firn_error_copy(err, &syncing.err);
-    }
-    DCHECK(rc != FIRN_OK || syncing.next == NULL);
-    return rc;
-}
-
-/* Makes durable what stage made, and what swap did. */
-static int
-sync_staged(struct firn_checkout *checkout, firn_error *err)
-{
-    DCHECK(!checkout->into_empty && !checkout->progress.is_finishing);
-    return checkout->syncs_each ? walk(checkout, sync_staged_one, err)
-                                : firn_os_dir_sync_filesystem(checkout->options.root, err);
-}
-
-static int
-sync_swapped(struct firn_checkout *checkout, firn_error *err)
-{
-    DCHECK(checkout->progress.is_finishing && checkout->removed_dirs.size == 0);
-    if (!checkout->syncs_each) {
-        return firn_os_dir_sync_filesystem(checkout->options.root, err);
-    }
-    int rc = walk(checkout, sync_swapped_one, err);
-    return rc == FIRN_OK ? sync_finished_dirs(checkout, err) : rc;
-}
-
 int
 firn_checkout_prepare(struct firn_checkout *checkout, firn_error *err)
 {
@@ -542,7 +222,7 @@ firn_checkout_prepare(struct firn_checkout *checkout, firn_error *err)
     int rc = firn_checkout_stage(checkout, err);
     if (rc == FIRN_OK && !checkout->into_empty) {
         rc = firn_checkout_phase(checkout, "sync", 0, 0, err);
-        rc = rc == FIRN_OK ? sync_staged(checkout, err) : rc;
+        rc = rc == FIRN_OK ? firn_checkout_sync_staged(checkout, err) : rc;
     }
     if (rc == FIRN_OK) { /* the caller may cancel here, before the journal records more */
         rc = firn_checkout_phase(checkout, "look", 0, 0, err);
@@ -564,7 +244,7 @@ firn_checkout_finish(struct firn_checkout *checkout, firn_error *err)
     checkout->counts.written_at_ns = firn_os_monotonic_ns(checkout->os);
     DCHECK(!checkout->is_undone && checkout->counts.not_restored >= checkout->planned_left);
     rc = firn_checkout_phase(checkout, "sync", 0, 0, err);
-    rc = rc == FIRN_OK ? sync_swapped(checkout, err) : rc;
+    rc = rc == FIRN_OK ? firn_checkout_sync_swapped(checkout, err) : rc;
     return rc == FIRN_OK && checkout->counts.not_restored > checkout->planned_left
                ? firn_checkout_plan_recount(checkout, err)
                : rc;
@@ -615,12 +295,11 @@ visit_unless_left(void *ctx, const struct firn_difference_walk_change *change, f
                : walking->visit(walking->ctx, change, err);
 }
 
-/* The same with a context for visit that is not the checkout. */
-static int
-walk_with(struct firn_checkout *checkout,
-          int (*visit)(void *ctx, const struct firn_difference_walk_change *change,
-                       firn_error *err),
-          void *ctx, firn_error *err)
+int
+firn_checkout_walk_with(struct firn_checkout *checkout,
+                        int (*visit)(void *ctx, const struct firn_difference_walk_change *change,
+                                     firn_error *err),
+                        void *ctx, firn_error *err)
 {
     struct firn_difference_walk_options options = firn_checkout_diff_options(checkout);
     struct walking walking = {.checkout = checkout, .visit = visit, .ctx = ctx};
@@ -637,7 +316,7 @@ firn_checkout_walk(struct firn_checkout *checkout,
                                 firn_error *err),
                    firn_error *err)
 {
-    return walk_with(checkout, visit, checkout, err);
+    return firn_checkout_walk_with(checkout, visit, checkout, err);
 }
 
 /* ---- reporting ---- */

@@ -107,7 +107,7 @@ struct firn_checkout {
     struct firn_checkout_counts counts;
     struct firn_arena arena;
     struct firn_hash_map new_roots; /* paths of directories that are built under a temporary name */
-    struct firn_hash_map left;      /* what no pass changes: checkout.c */
+    struct firn_hash_map left;      /* what no pass changes: checkout_left.c */
     struct firn_checkout_record record;      /* the changes for the passes */
     struct firn_buf excluded;                /* the last path reported as excluded by rules */
     struct firn_checkout_loosened *loosened; /* newest first; under mutex */
@@ -163,6 +163,11 @@ FIRN_MUST_CHECK int firn_checkout_walk(
     struct firn_checkout *checkout,
     int (*visit)(void *ctx, const struct firn_difference_walk_change *change, firn_error *err),
     firn_error *err);
+/* The same with a context for visit that is not the checkout. */
+FIRN_MUST_CHECK int firn_checkout_walk_with(
+    struct firn_checkout *checkout,
+    int (*visit)(void *ctx, const struct firn_difference_walk_change *change, firn_error *err),
+    void *ctx, firn_error *err);
 /* The options of that walk. */
 struct firn_difference_walk_options
 firn_checkout_diff_options(const struct firn_checkout *checkout);
@@ -217,8 +222,9 @@ FIRN_MUST_CHECK int firn_checkout_open_dir(struct firn_checkout *checkout,
 FIRN_MUST_CHECK int firn_checkout_tighten(struct firn_checkout *checkout, bool all,
                                           firn_error *err);
 
-/* ---- what no pass changes: checkout.c ---- */
+/* ---- what no pass changes: checkout_left.c ---- */
 
+void firn_checkout_left_init(struct firn_checkout *checkout);
 /* Whether the entry at a path, or one above it, is left as it is with everything below. */
 bool firn_checkout_left_has_whole(const struct firn_checkout *checkout, firn_slice path);
 /* The same, or the entry at the path is left by itself. */
@@ -271,6 +277,9 @@ FIRN_MUST_CHECK int firn_checkout_stage(struct firn_checkout *checkout, firn_err
 /* Removes what stage made, and sets checkout->is_undone if all of it is gone. */
 void firn_checkout_stage_undo(struct firn_checkout *checkout);
 FIRN_MUST_CHECK int firn_checkout_swap(struct firn_checkout *checkout, firn_error *err);
+/* Make durable what stage made, and what swap did: checkout_sync.c. */
+FIRN_MUST_CHECK int firn_checkout_sync_staged(struct firn_checkout *checkout, firn_error *err);
+FIRN_MUST_CHECK int firn_checkout_sync_swapped(struct firn_checkout *checkout, firn_error *err);
 /* Counts the changes again, after more entries were left alone than planned. */
 FIRN_MUST_CHECK int firn_checkout_plan_recount(struct firn_checkout *checkout, firn_error *err);
 
