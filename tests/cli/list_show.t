@@ -19,6 +19,46 @@ Listing and showing.
   2
   1
 
+A range is what came after the first checkpoint, up to the second.
+
+  $ firn list 1..2
+     2  <id>  <time>          1 file        2 B  state 2
+  $ firn list -q 1.. ; firn list -q -n 1 ..2; firn list -q 2..1; firn list 2..1
+  3
+  2
+  2
+  no checkpoints
+  $ firn list --json 2.. | python3 -c 'import json, sys; print([c["message"] for c in json.load(sys.stdin)["checkpoints"]])'
+  ['state 3']
+  $ firn report 1..2 -q -o - | grep -c '<article id='; firn report 1..2 -q -o - | grep -o 'there are older ones'; firn report ..2 -q -o - | grep -c 'there are older ones' || true
+  1
+  there are older ones
+  0
+  $ echo edited >f; firn restore -q 2; firn list -q ..3 -n 2; firn list -a 3.. | sed 's/.* B//'; firn restore -q 3
+  3
+  2
+    before restoring 2
+  $ safety=$(firn list -a -q | sed -n 2p); firn list -q "$safety..3"; firn list -q "2..$safety"
+  3
+  $ firn list 3
+  ! firn: list: '3' is no range of checkpoints, as 3..7 or 3.. is
+  ! usage: firn list [options] [REF..REF]
+  ! help: firn help list
+  [2]
+  $ firn list 1..2 3
+  ! firn: list: unexpected argument '3'
+  ! usage: firn list [options] [REF..REF]
+  ! help: firn help list
+  [2]
+  $ firn list 1..9
+  ! firn: there is no checkpoint '9'
+  ! hint: firn list shows the checkpoints
+  [3]
+  $ firn show 1..2
+  ! firn: '1..2' is not a reference to a checkpoint: give its number, at least 4 letters of its id, a name or tag, a time, or 'latest'
+  ! hint: A..B is for firn log, list, report, diff and revert; here, give one checkpoint
+  [2]
+
   $ ln -s f link && mkdir -p dir/empty && printf '%3000s' >dir/large && chmod 4711 dir/large && ln dir/large z
   $ touch -d '2001-01-01 00:00:00.123456789Z' f && chmod 640 f && chmod 1777 dir/empty
   $ firn save -m "all kinds" | sed 's/[0-9.]* [KM]*B added/SIZE added/'

@@ -306,6 +306,12 @@ read_options(struct parse *parse, int argc, char **argv, const char **arguments)
     return exit_code;
 }
 
+bool
+firn_command_may_repeat(const char *word, size_t size)
+{
+    return memmem(word, size, "...", 3) != NULL;
+}
+
 static int
 check_argument_count(struct firn_cli *cli)
 {
@@ -320,7 +326,7 @@ check_argument_count(struct firn_cli *cli)
         if (needed > cli->argument_count) {
             return firn_command_misused(cli, "missing %.*s", (int)size, at);
         }
-        is_open = memchr(at, '.', size) != NULL;
+        is_open = firn_command_may_repeat(at, size);
         count++;
         at += size;
         at += strspn(at, " ");

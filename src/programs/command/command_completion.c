@@ -526,7 +526,7 @@ next_argument(const struct typed *typed)
     for (size_t place = 0; *at != '\0'; place++) {
         size_t size = strcspn(at, " ");
         const char *name = at + strspn(at, "[");
-        if (place == typed->argument_count || memchr(at, '.', size) != NULL) {
+        if (place == typed->argument_count || firn_command_may_repeat(at, size)) {
             return is_before_path(at) ? KIND_REF_OR_FILE
                                       : kind_of(name, strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"));
         }

@@ -55,4 +55,7 @@ void firn_command_help_options(
  * that is being typed. Returns an exit code. */
 int firn_command_completion_answer(struct firn_cli *cli, int count, char *const *words);
 
+/* Whether a word of firn_command.arguments stands for any number of arguments: "[PATH...]". */
+bool firn_command_may_repeat(const char *word, size_t size);
+
 #endif

@@ -12,6 +12,9 @@
 
 struct listing {
     const struct firn_cli *cli;
+    struct firn_task_window window;
+    bool with_safety;
+    uint64_t limit;
     uint64_t count;
     struct firn_task_labels labels;
 };
@@ -47,6 +50,10 @@ visit(void *ctx, const firn_workspace_checkpoint *checkpoint)
 {
     struct listing *listing = ctx;
     char name[FIRN_SHOW_CHECKPOINT_NAME_SIZE];
+    if (!firn_task_window_has(&listing->window, checkpoint) ||
+        (checkpoint->is_safety && !listing->with_safety) || listing->count == listing->limit) {
+        return FIRN_OK;
+    }
     listing->count++;
     firn_show_checkpoint_json(NULL, checkpoint);
     if (listing->cli->quiet) {
@@ -60,20 +67,25 @@ visit(void *ctx, const firn_workspace_checkpoint *checkpoint)
 static int
 run(struct firn_cli *cli)
 {
-    assert(cli->argument_count == 0);
     firn_error err;
     firn_workspace *workspace = NULL;
-    struct listing listing = {.cli = cli};
+    struct listing listing = {.cli = cli, .limit = UINT64_MAX};
     firn_workspace_list_options options = FIRN_WORKSPACE_LIST_OPTIONS_INIT;
     const char *limit = firn_command_value(cli, "limit");
-    options.include_safety = firn_command_has(cli, "all");
-    if (limit != NULL && !firn_command_number(limit, UINT64_MAX, &options.limit)) {
+    listing.with_safety = firn_command_has(cli, "all");
+    if (limit != NULL && !firn_command_number(limit, UINT64_MAX, &listing.limit)) {
         return firn_command_misused(cli, "--limit takes a whole number, not '%s'", limit);
     }
     int exit_code = firn_task_workspace_open(cli, &workspace);
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = firn_task_window_init(cli, workspace, &listing.window);
+    }
     if (exit_code != FIRN_EXIT_OK) {
+        firn_workspace_close(workspace);
         return exit_code;
     }
+    options.include_safety = listing.with_safety || !listing.window.is_whole;
+    options.limit = listing.window.is_whole ? listing.limit : UINT64_MAX;
     firn_term_json_array("checkpoints");
     int code =
         cli->json || cli->quiet ? FIRN_OK : firn_task_labels_read(&listing.labels, workspace, &err);
@@ -84,10 +96,10 @@ run(struct firn_cli *cli)
         exit_code = firn_command_report_failure(cli, &err, NULL);
     } else {
         firn_term_json_end();
-        if (listing.count == 0 && options.limit > 0 && !cli->quiet) {
+        if (listing.count == 0 && listing.limit > 0 && !cli->quiet) {
             firn_term_out_text("no checkpoints\n");
         }
-        if (listing.count == 0) {
+        if (listing.count == 0 && listing.window.is_whole) {
             firn_task_workspace_tell_unread(workspace);
         }
         exit_code = firn_task_pending_tell(cli, workspace, NULL);
@@ -105,19 +117,21 @@ static const struct firn_command_option options[] = {
 
 static const struct firn_command_example examples[] = {
     {"firn list -n 5", "list the five newest"},
+    {"firn list yesterday..", "list what was saved since this time yesterday"},
     {NULL, NULL},
 };
 
 const struct firn_command firn_dir_list = {
     .name = "list",
     .summary = "List the checkpoints of the workspace, newest first",
-    .arguments = "",
+    .arguments = "[REF..REF]",
     .options = options,
     .help = "Prints one row for each checkpoint: its number, the beginning of its id, when it\n"
             "was made (local time), how many files and bytes it contains, its tags in\n"
             "[], whether it is pinned, and the beginning of its message (firn show REF prints\n"
             "all of it). With --quiet only numbers are printed. A safety checkpoint, listed\n"
-            "by --all, has no number; refer to it by its id.\n"
+            "by --all, has no number; refer to it by its id. A..B lists what came after A, up\n"
+            "to and including B; A.. and ..B leave one side open.\n"
             "\n"
             "Nothing is created, even if nothing was ever saved.",
     .examples = examples,

@@ -44,6 +44,8 @@ struct reporting {
     struct firn_cli *cli;
     firn_workspace *workspace;
     const char *path; /* NULL: standard output */
+    struct firn_task_window window;
+    bool with_safety;
     uint64_t limit;
 
     firn_workspace_checkpoint *checkpoints; /* newest first; texts are theirs */
@@ -99,7 +101,12 @@ keep_checkpoint(void *ctx, const firn_workspace_checkpoint *checkpoint)
 {
     struct reporting *reporting = ctx;
     assert(reporting->count <= reporting->limit);
-    if (reporting->count == reporting->limit) {
+    bool is_in = firn_task_window_has(&reporting->window, checkpoint);
+    if ((checkpoint->is_safety && !reporting->with_safety) ||
+        (!is_in && !reporting->window.has_ended)) {
+        return FIRN_OK;
+    }
+    if (!is_in || reporting->count == reporting->limit) {
         reporting->has_older = true;
         return FIRN_OK;
     }
@@ -137,8 +144,9 @@ static int
 read_list(struct reporting *reporting, firn_error *err)
 {
     firn_workspace_list_options options = FIRN_WORKSPACE_LIST_OPTIONS_INIT;
-    options.include_safety = firn_command_has(reporting->cli, "all");
-    options.limit = reporting->limit < UINT64_MAX ? reporting->limit + 1 : UINT64_MAX;
+    bool is_whole = reporting->window.is_whole;
+    options.include_safety = reporting->with_safety || !is_whole;
+    options.limit = is_whole && reporting->limit < UINT64_MAX ? reporting->limit + 1 : UINT64_MAX;
     int code = firn_workspace_tag_list(reporting->workspace, keep_tag, reporting, err);
     return code == FIRN_OK ? firn_workspace_list(reporting->workspace, &options, keep_checkpoint,
                                                  reporting, err)
@@ -472,12 +480,12 @@ default_path(const char *root)
 static int
 run(struct firn_cli *cli)
 {
-    assert(cli->argument_count == 0);
     const char *limit = firn_command_value(cli, "limit");
     const char *path = firn_command_value(cli, "output");
     char *own_path = NULL;
     struct reporting reporting = {.cli = cli,
                                   .path = path,
+                                  .with_safety = firn_command_has(cli, "all"),
                                   .limit = LIMIT_DEFAULT,
                                   .shown = {.with_lines = !firn_command_has(cli, "no-diff")}};
     if (path != NULL && path[0] == '\0') {
@@ -494,6 +502,9 @@ run(struct firn_cli *cli)
         return firn_command_misused(cli, "--open needs a file, not -o -");
     }
     int exit_code = firn_task_workspace_open(cli, &reporting.workspace);
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = firn_task_window_init(cli, reporting.workspace, &reporting.window);
+    }
     if (exit_code == FIRN_EXIT_OK && path == NULL) {
         own_path = default_path(firn_workspace_root(reporting.workspace));
         exit_code = own_path == NULL ? firn_command_report_no_memory(cli) : FIRN_EXIT_OK;
@@ -532,7 +543,7 @@ static const struct firn_command_example examples[] = {
 const struct firn_command firn_report = {
     .name = "report",
     .summary = "Write the history as an HTML page",
-    .arguments = "",
+    .arguments = "[REF..REF]",
     .options = options,
     .help = "Writes a chart of sizes, then each checkpoint, newest first, by days and by the\n"
             "sessions of coding agents, with its tags, its message or the agent's prompt, and\n"
@@ -540,7 +551,8 @@ const struct firn_command firn_report = {
             "click, the changed lines, with the words that differ. The page is a single file,\n"
             "loads nothing, follows the reader's choice of light or dark, and can be read\n"
             "without scripts. A script adds a filter, keys, the history of each file, and\n"
-            "buttons that copy the command to restore a checkpoint.\n"
+            "buttons that copy the command to restore a checkpoint. A..B limits the page to\n"
+            "what came after A, up to and including B; A.. and ..B leave one side open.\n"
             "\n"
             "Without -o the page of /srv/express is /srv/express-history.html, beside the\n"
             "workspace, so that no save takes it. --open waits until the program that shows\n"

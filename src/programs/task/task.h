@@ -86,6 +86,21 @@ struct firn_task_workspace_range {
 bool firn_task_workspace_range_init(const char *word, struct firn_task_workspace_range *out);
 void firn_task_workspace_range_deinit(struct firn_task_workspace_range *range);
 
+/* The checkpoints after A, up to and including B. */
+struct firn_task_window {
+    char before[FIRN_CHECKPOINT_ID_SIZE],
+        last[FIRN_CHECKPOINT_ID_SIZE]; /* A and B; "": not given */
+    bool is_whole;                     /* there is no range: the whole history */
+    bool has_begun, has_ended;
+};
+/* Of a command whose only argument, which may be missing, is a range. Returns an exit code. */
+int firn_task_window_init(struct firn_cli *cli, firn_workspace *workspace,
+                          struct firn_task_window *out);
+/* Whether a checkpoint is one of them. Requires: it is called for each checkpoint, safety checkpoints
+ * included, newest first. */
+bool firn_task_window_has(struct firn_task_window *window,
+                          const firn_workspace_checkpoint *checkpoint);
+
 /* The checkpoints among the words of a command that takes paths after them. */
 struct firn_task_workspace_references {
     const char *first, *second; /* NULL: not given */

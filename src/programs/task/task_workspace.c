@@ -129,6 +129,10 @@ firn_task_workspace_hint(firn_workspace *workspace, const char *reference, int c
                            FIRN_TERM_TEXT_NUMBER_SIZE + FIRN_TERM_TEXT_TIME_SIZE];
     firn_workspace_list_options options = FIRN_WORKSPACE_LIST_OPTIONS_INIT;
     struct first first = {0};
+    const char *dots = strstr(reference, "..");
+    if (code == FIRN_INVALID && dots != NULL && is_range(reference, dots)) {
+        return "A..B is for firn log, list, report, diff and revert; here, give one checkpoint";
+    }
     bool may_be_name = code == FIRN_NOT_FOUND || code == FIRN_INVALID || code == FIRN_CONFLICT;
     bool is_too_early = code == FIRN_NOT_FOUND && firn_task_workspace_is_time(reference);
     options.limit = is_too_early ? UINT64_MAX : 1;
