@@ -141,6 +141,7 @@ static const struct firn_command_note elsewhere[] = {
     {"reflog", "firn undo --list lists the states that can be gone back to"},
     {"reset", "firn restore REF restores a checkpoint, firn undo goes one state back"},
     {"rm", "firn delete deletes checkpoints, firn forget removes a path from all of them"},
+    {"rollback", "firn undo goes one state back, firn restore REF to a checkpoint"},
     {"snapshots", "firn list lists the checkpoints"},
     {"stash", "firn save saves the directory, firn restore latest~1 goes back to what was before"},
     {"switch", "firn restore REF restores a checkpoint"},
