@@ -11,6 +11,8 @@
  * row is a handle below the connection, and what other statements do between two of its batches is what SQLite allows within
  * one connection.
  *
+ * CREATE TABLE and the like go to firn_create (firn_sql_text_prepare), as in the shell.
+ *
  * Aggregates that firn recognises are answered by a scan of firn, as in the shell (firn_sql_query_open).
  *
  * Failures keep SQLite's text, and get the code of firn that SQLite's code stands for.
@@ -427,6 +429,7 @@ prepare(struct prepare_call *self, firn_error *err)
     struct sql_statement *made;
     struct firn_sql_query_reason reason;
     const char *tail = NULL;
+    bool is_definition;
     int rc;
     int code = refresh(connection, err);
     if (code != FIRN_OK) {
@@ -436,13 +439,13 @@ prepare(struct prepare_call *self, firn_error *err)
     if (made == NULL) {
         return FIRN_NO_MEMORY;
     }
-    rc = sqlite3_prepare_v2(connection->db, self->text, -1, &made->statement, &tail);
+    rc = firn_sql_text_prepare(connection->db, self->text, &made->statement, &tail, &is_definition);
     if (rc == SQLITE_ERROR) { /* it may need a virtual table that SQL has dropped */
         connection->shown = 0;
         code = refresh(connection, err);
-        rc = code == FIRN_OK
-                 ? sqlite3_prepare_v2(connection->db, self->text, -1, &made->statement, &tail)
-                 : rc;
+        rc = code == FIRN_OK ? firn_sql_text_prepare(connection->db, self->text, &made->statement,
+                                                     &tail, &is_definition)
+                             : rc;
     }
     if (code != FIRN_OK) {
         /* err has it */
@@ -455,7 +458,7 @@ prepare(struct prepare_call *self, firn_error *err)
     } else {
         code = bind_all(self, made->statement, err);
     }
-    if (code == FIRN_OK && sqlite3_stmt_readonly(made->statement) != 0 &&
+    if (code == FIRN_OK && !is_definition && sqlite3_stmt_readonly(made->statement) != 0 &&
         sqlite3_stmt_isexplain(made->statement) == 0 && !has_fraction(self) &&
         firn_sql_query_open(connection->db, made->statement, &made->query, &reason) != SQLITE_OK) {
         code = FIRN_NO_MEMORY;

@@ -45,7 +45,7 @@ test('SQL and JavaScript see the same store', async (t) => {
   await words.put('a', 'b')
   assert.deepStrictEqual(await store.sql('SELECT count(*) AS n FROM later'), [{ n: 0n }])
   assert.deepStrictEqual(await store.sql('SELECT key, value FROM words'), [{ key: 'a', value: 'b' }])
-  await store.sql("SELECT firn_create('ALTER TABLE goods ADD COLUMN stock INTEGER DEFAULT 4')")
+  await store.sql('ALTER TABLE goods ADD COLUMN stock INTEGER DEFAULT 4')
   await goods.refresh()
   assert.strictEqual((await goods.get(1)).stock, 4n)
   await store.checkpoint('before')
@@ -60,7 +60,7 @@ test('tables come and go', async (t) => {
   const count = [{ n: 10n }]
   const counted = () => store.sql('SELECT count(*) AS n FROM goods')
   assert.deepStrictEqual(await counted(), count)
-  await store.sql('DROP TABLE goods') // the virtual one
+  await store.sql('DROP TABLE temp.goods') // the virtual one
   assert.deepStrictEqual(await counted(), count)
   await store.sql("SELECT firn_detach('store')")
   assert.deepStrictEqual(await counted(), count)
@@ -72,6 +72,25 @@ test('tables come and go', async (t) => {
   await store.sql("SELECT firn_create('CREATE KEYSPACE words')")
   assert.deepStrictEqual(await store.keyspaces(), ['words'])
   assert.deepStrictEqual(await store.sql('SELECT * FROM words'), [])
+})
+
+test('definitions go to the store', async (t) => {
+  const { store } = await shop(t)
+  assert.deepStrictEqual(await store.sql('CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE)'), [])
+  await store.sql('INSERT INTO notes (text) VALUES (?)', ['one'])
+  await store.sql('-- with a word before\nalter table notes ADD COLUMN stars INTEGER DEFAULT 3;')
+  assert.deepStrictEqual(await store.sqlRows('CREATE INDEX by_stars ON notes (stars) -- and one after').all(), [])
+  assert.deepStrictEqual(await (await store.table('notes')).get(1), { id: 1n, text: 'one', stars: 3n })
+  await store.sql('CREATE TEMP TABLE mine (id)')
+  await store.sql('DROP TABLE mine')
+  await store.sql("SELECT 'drop table goods'")
+  assert.deepStrictEqual((await store.tables()).sort(), ['goods', 'notes'])
+  await store.sql('DROP TABLE goods')
+  await store.sql('CREATE TABLE IF NOT EXISTS notes (id INTEGER PRIMARY KEY)')
+  assert.deepStrictEqual(await store.tables(), ['notes'])
+  await assert.rejects(store.sql('SELECT * FROM goods'), { message: /no such table: goods/ })
+  await assert.rejects(store.sql('CREATE TABLE notes (id INTEGER PRIMARY KEY)'), { message: /notes/ })
+  await assert.rejects(store.sql('CREATE TABLE one (id INTEGER PRIMARY KEY); CREATE TABLE two (id INTEGER PRIMARY KEY)'), { message: /one statement at a time/ })
 })
 
 test('SELECT * has the columns that a table has by now', async (t) => {

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import sqlite3
 import threading
 import time
@@ -17,6 +18,7 @@ from ._errors import Conflict, Exists, NotFound, Unsupported
 
 T = TypeVar("T")
 _MISSING = object()
+_may_define = re.compile(r"\b(create|alter|drop)\b", re.IGNORECASE)
 
 
 class Store(_firn.Store):
@@ -49,8 +51,8 @@ class Store(_firn.Store):
         connection.execute(f"SELECT firn_attach(?{', ?' * len(options)})", [self._lend(), *options]).fetchall()
 
     def sql(self, statement: str, parameters: Any = ()) -> sqlite3.Cursor:
-        """Runs a statement of SQL over the tables and keyspaces of the store, and gives the cursor of sqlite3. Each statement is a
-        transaction of its own unless it begins one."""
+        """Runs a statement of SQL over the tables and keyspaces of the store, and gives the cursor of sqlite3. CREATE TABLE, ALTER TABLE
+        and DROP TABLE change the store, unless they say TEMP. Each statement is a transaction of its own unless it begins one."""
         with self._lock:
             if self._connection is None:
                 self._connection = self.connect()
@@ -58,6 +60,8 @@ class Store(_firn.Store):
                 self._attach(self._connection, "store")
             cursor = self._connection.cursor()
             self._cursors.add(cursor)
+        if _may_define.search(statement) and cursor.execute("SELECT firn_is_definition(?)", (statement,)).fetchone()[0]:
+            statement, parameters = "SELECT 1 WHERE firn_create(?) IS NOT NULL", (statement,)
         try:
             return cursor.execute(statement, parameters)
         finally:

@@ -30,7 +30,7 @@ def test_sql_and_python_see_the_same_store(store, goods):
     store.keyspace("words")["a"] = "b"
     assert store.sql("SELECT count(*) FROM later").fetchone() == (0,)
     assert store.sql("SELECT * FROM words").fetchall() == [("a", "b", None)]
-    store.sql("SELECT firn_create('ALTER TABLE goods ADD COLUMN stock INTEGER DEFAULT 4')").fetchall()
+    store.sql("ALTER TABLE goods ADD COLUMN stock INTEGER DEFAULT 4")
     assert goods[1]["stock"] == 4
     with pytest.raises(sqlite3.IntegrityError):
         store.sql("INSERT INTO goods (id) VALUES (1)")
@@ -42,6 +42,27 @@ def test_sql_and_python_see_the_same_store(store, goods):
     assert store.closed
     with pytest.raises(firn.Closed):
         store.sql("SELECT 1")
+
+
+def test_definitions_go_to_the_store(store, goods):
+    assert store.sql("CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE)").fetchall() == []
+    store.sql("INSERT INTO notes (text) VALUES (?)", ("one",))
+    assert [row["text"] for row in store.table("notes").scan()] == ["one"]
+    store.sql("-- with a word before\nalter table notes ADD COLUMN stars INTEGER DEFAULT 3").fetchall()
+    store.sql("CREATE INDEX by_stars ON notes (stars)")
+    assert store.table("notes")[1] == {"id": 1, "text": "one", "stars": 3}
+    store.sql("CREATE TEMP TABLE mine (id)")
+    store.sql("INSERT INTO mine VALUES (1)")
+    store.sql("DROP TABLE mine")
+    store.sql("SELECT 'drop table goods'").fetchall()
+    assert sorted(store.tables()) == ["goods", "notes"]
+    store.sql("DROP TABLE goods")
+    store.sql("CREATE TABLE IF NOT EXISTS notes (id INTEGER PRIMARY KEY)")
+    assert store.tables() == ["notes"]
+    with pytest.raises(sqlite3.Error, match="no such table: goods"):
+        store.sql("SELECT * FROM goods")
+    with pytest.raises(sqlite3.Error, match="notes"):
+        store.sql("CREATE TABLE notes (id INTEGER PRIMARY KEY)")
 
 
 def test_connections_of_ones_own(store, goods):

@@ -22,6 +22,19 @@ int firn_sql_register(sqlite3 *db);
 int firn_sql_store_lend(firn_store *store, const char *path, bool read_only);
 int firn_sql_store_take_back(firn_store *store);
 
+/* ==== statements that define tables (sql_text.c): for programs that run statements ==== */
+
+/* Prepares the first statement of a text; *out_rest is what follows it. CREATE TABLE, CREATE INDEX, CREATE KEYSPACE, ALTER
+ * TABLE, DROP TABLE and DROP INDEX become a call of firn_create, and *out_is_definition is true, unless they say TEMP or main,
+ * or name a table or an index of the connection's own. Returns a code of SQLite. */
+int firn_sql_text_prepare(sqlite3 *db, const char *text, sqlite3_stmt **out, const char **out_rest,
+                          bool *out_is_definition);
+/* The word that begins at text[*at], after blanks and comments; *at goes after it. Returns its size; 0: there is none, and
+ * *out is where something else begins. */
+size_t firn_sql_text_word(const char *text, size_t *at, const char **out);
+/* Whether these bytes are a word, in any case. */
+bool firn_sql_text_is(const char *text, size_t size, const char *word);
+
 /* ==== statements that a scan of firn answers (sql_query.c): for programs that run statements ==== */
 
 struct firn_sql_query;

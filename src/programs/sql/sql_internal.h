@@ -57,6 +57,7 @@ int firn_sql_view_register(struct firn_sql *sql); /* module firn_transaction */
 int firn_sql_attach_register(
     struct firn_sql *sql); /* firn_attach, firn_detach, firn_create, firn_drop */
 int firn_sql_table_register(struct firn_sql *sql);    /* module firn */
+int firn_sql_text_register(struct firn_sql *sql);     /* firn_is_definition */
 int firn_sql_keyspace_register(struct firn_sql *sql); /* module firn_keyspace */
 int firn_sql_query_register(struct firn_sql *sql);    /* firn_query (sqlshell) */
 int firn_sql_history_register(struct firn_sql *sql); /* firn_checkpoints, firn_diff, … (sqlshell) */

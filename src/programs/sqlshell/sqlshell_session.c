@@ -393,106 +393,14 @@ bind_all(struct firn_sqlshell *shell, sqlite3_stmt *statement)
 
 /* ==== one statement ==== */
 
-/* The word that begins a text, after blanks and comments; *at goes after it. */
-static size_t
-next_word(const char *text, size_t *at, const char **out)
-{
-    size_t i = *at;
-    for (;;) {
-        if (text[i] != '\0' && strchr(" \t\r\n\f;(", text[i]) != NULL) {
-            i++;
-        } else if (text[i] == '-' && text[i + 1] == '-') {
-            i += strcspn(text + i, "\n");
-        } else if (text[i] == '/' && text[i + 1] == '*') {
-            const char *end = strstr(text + i + 2, "*/");
-            i = end != NULL ? (size_t)(end - text) + 2 : i + strlen(text + i);
-        } else {
-            break;
-        }
-    }
-    size_t from = i;
-    while (isalnum((unsigned char)text[i]) || text[i] == '_') {
-        i++;
-    }
-    *out = text + from;
-    *at = i;
-    return i - from;
-}
-
-static bool
-is_word(const char *text, size_t size, const char *word)
-{
-    assert(word[0] != '\0');
-    return strlen(word) == size && sqlite3_strnicmp(text, word, (int)size) == 0;
-}
-
-/* Whether a table or index of the connection's own has a name, or a virtual table that is not of the store. */
-static bool
-is_own(struct firn_sqlshell *shell, const char *name, size_t size)
-{
-    static const char sql[] =
-        "SELECT 1 FROM (SELECT name, sql FROM main.sqlite_schema UNION ALL "
-        "SELECT name, sql FROM temp.sqlite_schema) "
-        "WHERE name = ?1 COLLATE NOCASE AND (coalesce(sql, '') NOT LIKE '% USING firn(%' "
-        "OR sql LIKE '%, at=%')";
-    sqlite3_stmt *statement = NULL;
-    bool is_there = sqlite3_prepare_v2(shell->db, sql, -1, &statement, NULL) == SQLITE_OK &&
-                    sqlite3_bind_text(statement, 1, name, (int)size, SQLITE_STATIC) == SQLITE_OK &&
-                    sqlite3_step(statement) == SQLITE_ROW;
-    (void)sqlite3_finalize(statement);
-    return is_there;
-}
-
-/* Whether a statement is about definitions of the store, so that it goes to firn_create. */
-static bool
-is_about_definitions(struct firn_sqlshell *shell, const char *text)
-{
-    const char *word = NULL;
-    size_t at = 0;
-    size_t size = next_word(text, &at, &word);
-    bool is_create = is_word(word, size, "create");
-    if (!is_create && !is_word(word, size, "alter") && !is_word(word, size, "drop")) {
-        return false;
-    }
-    size = next_word(text, &at, &word);
-    if (is_create && is_word(word, size, "unique")) {
-        size = next_word(text, &at, &word);
-    }
-    bool is_index = is_word(word, size, "index");
-    if (is_create && !is_index) {
-        return is_word(word, size, "table") || is_word(word, size, "keyspace");
-    }
-    if (!is_index && !is_word(word, size, "table")) {
-        return false;
-    }
-    /* The name after TABLE, ON, or DROP INDEX [IF EXISTS]. */
-    do {
-        size = next_word(text, &at, &word);
-        bool is_before = is_word(word, size, "if") || is_word(word, size, "exists");
-        if (is_create && is_word(word, size, "on")) {
-            size = next_word(text, &at, &word);
-            break;
-        }
-        if (!is_create && !is_before) {
-            break;
-        }
-    } while (size > 0);
-    if (size == 0 && strchr("\"`[", word[0]) != NULL && word[0] != '\0') {
-        word++;
-        size = strcspn(word, "\"`]");
-    }
-    return !is_word(word, size, "temp") && !is_word(word, size, "main") &&
-           !is_own(shell, word, size);
-}
-
 /* Whether a statement holds the lock for others: one that begins a transaction. */
 static bool
 begins_transaction(const char *text)
 {
     const char *word = NULL;
     size_t at = 0;
-    size_t size = next_word(text, &at, &word);
-    return is_word(word, size, "begin") || is_word(word, size, "savepoint");
+    size_t size = firn_sql_text_word(text, &at, &word);
+    return firn_sql_text_is(word, size, "begin") || firn_sql_text_is(word, size, "savepoint");
 }
 
 /* Prints the one row of EXPLAIN of a statement that a scan answers. */
@@ -524,12 +432,12 @@ try_to_explain(struct firn_sqlshell *shell, sqlite3_stmt *explain, bool *out_is_
     const char *word = NULL;
     const char *text = sqlite3_sql(explain);
     size_t at = 0;
-    size_t size = next_word(text, &at, &word);
+    size_t size = firn_sql_text_word(text, &at, &word);
     size_t after = at;
-    assert(is_word(word, size, "explain"));
-    size = next_word(text, &at, &word);
-    if (is_word(word, size, "query")) {
-        (void)next_word(text, &at, &word);
+    assert(firn_sql_text_is(word, size, "explain"));
+    size = firn_sql_text_word(text, &at, &word);
+    if (firn_sql_text_is(word, size, "query")) {
+        (void)firn_sql_text_word(text, &at, &word);
         after = at;
     }
     int rc = sqlite3_prepare_v2(shell->db, text + after, -1, &statement, NULL);
@@ -672,37 +580,16 @@ show_time(const struct run *run, double started)
     firn_command_report_more("time", text);
 }
 
-/* A call of firn_create with the first statement of a text, which SQLite itself cannot read. Returns a code of SQLite. */
-static int
-prepare_definition(struct firn_sqlshell *shell, const char *text, sqlite3_stmt **out,
-                   const char **out_rest)
-{
-    const char *end = text;
-    char *part = NULL;
-    do {
-        end += strcspn(end, ";");
-        end += *end == ';';
-        sqlite3_free(part);
-        part = sqlite3_mprintf("%.*s", (int)(end - text), text);
-    } while (part != NULL && *end != '\0' && !sqlite3_complete(part));
-    *out_rest = end;
-    char *call = part != NULL ? sqlite3_mprintf("SELECT firn_create(%Q)", part) : NULL;
-    int rc = call != NULL ? sqlite3_prepare_v3(shell->db, call, -1, 0, out, NULL) : SQLITE_NOMEM;
-    sqlite3_free(call);
-    sqlite3_free(part);
-    return rc;
-}
-
 /* Whether the lock is wanted before a statement runs. CREATE TEMP and the like get it if they turn out to need it. */
 static bool
 is_writing(const char *text, sqlite3_stmt *statement)
 {
     const char *word = NULL;
     size_t at = 0;
-    size_t size = next_word(text, &at, &word);
+    size_t size = firn_sql_text_word(text, &at, &word);
     return begins_transaction(text) ||
-           (!sqlite3_stmt_readonly(statement) && !is_word(word, size, "create") &&
-            !is_word(word, size, "drop"));
+           (!sqlite3_stmt_readonly(statement) && !firn_sql_text_is(word, size, "create") &&
+            !firn_sql_text_is(word, size, "drop"));
 }
 
 /* Runs the first statement of a text. *out_rest is what follows it. may_attach: it may be attached for writing and run
@@ -713,16 +600,11 @@ run_first(struct firn_sqlshell *shell, const char *text, const char **out_rest, 
 {
     struct run run = {.shell = shell};
     double started = now();
-    bool is_definition = is_about_definitions(shell, text);
-    run.is_silent = is_definition;
-    int rc = SQLITE_OK;
+    bool is_definition;
     *out_rest = text;
     *out_has_rows = false;
-    if (is_definition) {
-        rc = prepare_definition(shell, text, &run.statement, out_rest);
-    } else {
-        rc = sqlite3_prepare_v3(shell->db, text, -1, 0, &run.statement, out_rest);
-    }
+    int rc = firn_sql_text_prepare(shell->db, text, &run.statement, out_rest, &is_definition);
+    run.is_silent = is_definition;
     if (rc != SQLITE_OK || run.statement == NULL) {
         return rc == SQLITE_OK ? SQLITE_DONE : rc;
     }
@@ -755,7 +637,7 @@ firn_sqlshell_session_run(struct firn_sqlshell *shell, const char *text)
     assert(shell->db != NULL);
     const char *word = NULL;
     size_t at = 0;
-    while (text[0] != '\0' && (next_word(text, &at, &word) > 0 || *word != '\0')) {
+    while (text[0] != '\0' && (firn_sql_text_word(text, &at, &word) > 0 || *word != '\0')) {
         const char *rest = text;
         bool has_rows = false;
         int exit_code = firn_sqlshell_session_attach(shell, false);
