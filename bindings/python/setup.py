@@ -24,6 +24,8 @@ class CMakeBuild(build_ext):
         if not built:
             build = Path(os.environ.get("FIRN_PYTHON_BUILD") or Path(self.build_temp) / "cmake").resolve()
             options = ["-G", "Ninja", "-DCMAKE_BUILD_TYPE=RelWithDebInfo", "-DFIRN_TESTS=OFF", "-DFIRN_PYTHON=ON"]
+            if shutil.which("cmake") is None:
+                raise SystemExit("cmake is missing, and perhaps more that firn is built with: scripts/deps installs it")
             subprocess.run(["cmake", "-S", str(ROOT), "-B", str(build), *options], check=True)
             subprocess.run(["cmake", "--build", str(build), "--target", "firn_python"], check=True)
             built = build / "bindings/python/package/firn/_firn.abi3.so"
