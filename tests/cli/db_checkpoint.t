@@ -39,8 +39,12 @@ Checkpoints of key-value data.
   -	other	x
   ~	users	ada
   +	users	grace
-  $ firn db diff app.firn 1 latest --stat
+  $ firn db diff app.firn 1 latest --stat; firn db diff app.firn 1..2 --stat; firn db diff app.firn 1.. --stat; firn db diff app.firn ..1 -k --keyspace other
   1 added, 1 removed, 1 changed
+  1 added, 1 removed, 1 changed
+  1 added, 1 removed, 1 changed
+  -	other
+  -	other	x
   $ firn db diff app.firn 1 --keyspace users --keys --hex
   ~	users	616461
   -	users	6772616365

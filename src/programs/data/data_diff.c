@@ -215,24 +215,23 @@ print_counts(const struct printing *printing)
     }
 }
 
-/* Returns a code of the library. */
+/* Compares two states; after is NULL for the present one. Returns a code of the library. */
 static int
-compare(struct firn_cli *cli, struct printing *printing, firn_error *err)
+compare(struct firn_cli *cli, struct printing *printing, const char *before, const char *after,
+        firn_error *err)
 {
     struct firn_task_notices notices;
     firn_store_diff_options options = FIRN_STORE_DIFF_OPTIONS_INIT;
-    const char *after = cli->argument_count > 2 ? cli->arguments[2] : NULL;
     firn_task_notices_init(&notices, cli);
     options.keyspace = firn_command_value(cli, "keyspace");
     options.callbacks = firn_task_notices_callbacks(&notices);
-    int code = open_side(printing, cli->arguments[1], &printing->rows.before, err);
+    int code = open_side(printing, before, &printing->rows.before, err);
     if (code == FIRN_OK) {
         printing->side = 1;
         code = open_side(printing, after, &printing->rows.after, err);
     }
     if (code == FIRN_OK) {
-        code = firn_store_diff(printing->store, cli->arguments[1], after, &options, visit, printing,
-                               err);
+        code = firn_store_diff(printing->store, before, after, &options, visit, printing, err);
     }
     firn_term_meter_clear();
     firn_task_notices_deinit(&notices);
@@ -250,18 +249,30 @@ run_diff(struct firn_cli *cli)
     assert(cli->argument_count == 2 || cli->argument_count == 3);
     firn_error err;
     firn_store *store = NULL;
+    struct firn_task_workspace_range range = {0};
     struct printing printing = {.cli = cli, .counts_only = firn_command_has(cli, "stat")};
     printing.rows.counts_only = printing.counts_only;
     printing.rows.keys_only = firn_command_has(cli, "keys");
     printing.look.keys_only = firn_command_has(cli, "keys");
     printing.look.is_hex = firn_command_has(cli, "hex");
+    const char *before = cli->arguments[1];
+    const char *after = cli->argument_count > 2 ? cli->arguments[2] : NULL;
+    if (after == NULL && !firn_task_workspace_range_init(before, &range)) {
+        return firn_command_report_no_memory(cli);
+    }
+    if (range.memory != NULL) {
+        before = range.first != NULL ? range.first : "latest";
+        after = range.second != NULL ? range.second : "latest";
+    }
     int exit_code = firn_data_store_open(cli, cli->arguments[0], FIRN_DATA_STORE_READ, &store);
     if (exit_code != FIRN_EXIT_OK) {
+        firn_task_workspace_range_deinit(&range);
         return exit_code;
     }
     firn_term_json_array("differences");
     printing.store = store;
-    int code = compare(cli, &printing, &err);
+    int code = compare(cli, &printing, before, after, &err);
+    firn_task_workspace_range_deinit(&range);
     firn_term_json_unwind();
     firn_data_bytes_deinit(&printing.tables[0]);
     firn_data_bytes_deinit(&printing.tables[1]);
@@ -288,9 +299,11 @@ const struct firn_command firn_data_diff = {
             {NULL, 0, NULL, NULL},
         },
     .help = "Compares the first REF with the second or, if only one is given, with the\n"
-            "present state. Prints one row for each difference: + or -, keyspace, key and\n"
-            "value, separated by tabs and escaped as by firn db scan. A changed value is a -\n"
-            "row and a + row. A keyspace or table that only one of them has is a row too.\n"
+            "present state. A..B are two checkpoints, too; a missing one is the latest.\n"
+            "\n"
+            "Prints one row for each difference: + or -, keyspace, key and value, separated\n"
+            "by tabs and escaped as by firn db scan. A changed value is a - row and a + row.\n"
+            "A keyspace or table that only one of them has is a row too.\n"
             "\n"
             "A row of a table that only one of them has is printed as by firn db scan, after\n"
             "+ or - and the table. A row that changed has a line for each column that did: ~,\n"
