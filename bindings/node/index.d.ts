@@ -511,7 +511,8 @@ export class Table {
   update (row: RowGiven, options?: PutOptions): Promise<void>
   /** false if there was no such row. */
   delete (key: Key, options?: WriteOptions): Promise<boolean>
-  deleteRange (bounds: Bounds & WriteOptions): Promise<void>
+  /** Deletes the rows between two bounds, or with `{ all: true }` every row. FIRN_INVALID without a bound, and for one that is undefined. */
+  deleteRange (bounds: Bounds & WriteOptions & { all?: boolean }): Promise<void>
   /** Adds a number to a column of a row. Gives the sum. */
   add (key: Key, column: string, number: number | bigint | string, options?: WriteOptions): Promise<any>
   /** Inserts any number of rows in one commit that bypasses the log. Gives their number. */
