@@ -10,6 +10,9 @@ const { Table, Scan, ColumnBatch } = require('./lib/table')
 const { SqlRows } = require('./lib/sql')
 const { openWorkspace, Workspace } = require('./lib/workspace')
 
+const version = native.version()
+
+// Names alone: Node's lexer, which finds the names for ES modules, reads no further than a value that is an expression.
 module.exports = {
   open,
   openSync,
@@ -18,7 +21,7 @@ module.exports = {
   importStore,
   openWorkspace,
   numberOf,
-  version: native.version(),
+  version,
   Store,
   Keyspace,
   Batch,
