@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // index.d.ts: the types of the package, and the documentation of each function. Functions that return promises run off the event
-// loop. Errors are FirnError; such a function rejects its promise, and never throws. An option with another name than those here is a
-// TypeError, which names the options that the function takes.
+// loop. Errors are FirnError, whose stack has the async functions that await the promise; such a function rejects its promise, and
+// never throws. An option with another name than those here is a TypeError, which names the options that the function takes.
 
 /// <reference types="node" />
 
