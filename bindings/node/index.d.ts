@@ -6,6 +6,13 @@
 
 /// <reference types="node" />
 
+// For libraries of types that do not have it yet: TypeScript's own is esnext.disposable.
+declare global {
+  interface SymbolConstructor {
+    readonly asyncDispose: unique symbol
+  }
+}
+
 /** Bytes: a string is taken as UTF-8. Promises copy what they are given, so it may be changed at once. */
 export type Bytes = string | NodeJS.ArrayBufferView | ArrayBuffer
 
@@ -93,8 +100,8 @@ export function openMemory (options?: MemoryOptions): Promise<Store>
 export function destroy (path: string): Promise<void>
 /** Creates a store in a directory from a file that Store.export wrote. */
 export function importStore (file: string, path: string, options?: LongOptions): Promise<Checkpoint>
-/** The number that a merged value holds; 0n for undefined. */
-export function numberOf (value: Buffer | undefined): bigint
+/** The number that a merged value holds; 0n for undefined. FIRN_INVALID for what is not 8 bytes. */
+export function numberOf (value: Uint8Array | undefined): bigint
 
 export interface WriteOptions {
   durability?: Durability
@@ -133,6 +140,8 @@ export interface Closable {
   close (): Promise<void>
   /** FIRN_BUSY if calls are under way. */
   closeSync (): void
+  /** The same as close, for `await using`. */
+  [Symbol.asyncDispose] (): Promise<void>
 }
 
 export interface TransactionOptions {
@@ -151,6 +160,7 @@ export class Store implements Closable {
   /** Closes what is open below it, too: iterators, transactions, snapshots. */
   close (): Promise<void>
   closeSync (): void
+  [Symbol.asyncDispose] (): Promise<void>
 
   keyspace<K extends EncodingName = 'buffer', V extends EncodingName = 'buffer'> (name: string, options?: KeyspaceOptions<K, V>): Promise<Keyspace<Encoded<K>, Encoded<V>>>
   keyspaceSync<K extends EncodingName = 'buffer', V extends EncodingName = 'buffer'> (name: string, options?: KeyspaceOptions<K, V>): Keyspace<Encoded<K>, Encoded<V>>
@@ -231,7 +241,9 @@ interface Results<T> extends AsyncIterableIterator<T> {
   nextv (count: number): Promise<T[]>
   /** All that are left. */
   all (): Promise<T[]>
+  /** Drops what is left: after that there are no more. */
   close (): Promise<void>
+  [Symbol.asyncDispose] (): Promise<void>
   return (value?: any): Promise<IteratorResult<T, any>>
 }
 
@@ -318,7 +330,11 @@ export class Keyspace<K = Buffer, V = Buffer> implements KeyspaceReads<K, V> {
   /** Replaces the value if it is `expected`; else FIRN_CONFLICT, or FIRN_NOT_FOUND. */
   compareAndPut (key: Given<K>, expected: Given<V>, value: Given<V>, options?: PutOptions): Promise<void>
   compareAndPutSync (key: Given<K>, expected: Given<V>, value: Given<V>, options?: PutOptions): void
-  /** Changes a value without reading it. 'add', 'min' and 'max' take a whole number (see numberOf), 'append' bytes. */
+  /**
+   * Changes a value without reading it. 'add', 'min' and 'max' take a whole number (see numberOf), 'append' bytes. A merge never fails
+   * because of the value that it finds: if there is none, or for
+   * 'add', 'min' and 'max' one that is not 8 bytes, the operand becomes the value.
+   */
   merge (operator: MergeOperator, key: Given<K>, operand: number | bigint | Bytes, options?: WriteOptions): Promise<void>
   mergeSync (operator: MergeOperator, key: Given<K>, operand: number | bigint | Bytes, options?: WriteOptions): void
   /** Deletes the keys from `lower` to before `upper`. */
@@ -346,6 +362,7 @@ export class Batch {
   write (options?: WriteOptions): Promise<void>
   writeSync (options?: WriteOptions): void
   close (): Promise<void>
+  [Symbol.asyncDispose] (): Promise<void>
 }
 
 /** The store's data at one moment, or at a checkpoint. */
@@ -355,6 +372,7 @@ export class Snapshot implements Closable {
   readonly store: Store
   close (): Promise<void>
   closeSync (): void
+  [Symbol.asyncDispose] (): Promise<void>
   keyspace<K extends EncodingName = 'buffer', V extends EncodingName = 'buffer'> (name: string, options?: KeyspaceOptions<K, V>): Promise<Keyspace<Encoded<K>, Encoded<V>>>
   keyspaces (): Promise<string[]>
   table (name: string, options?: TableOptions): Promise<Table>
@@ -680,6 +698,7 @@ export class Workspace implements Closable {
   readonly tooBroad: string | undefined
   close (): Promise<void>
   closeSync (): void
+  [Symbol.asyncDispose] (): Promise<void>
   save (options?: SaveOptions | string): Promise<Counts & { checkpoint: WorkspaceCheckpoint, previous: number, isMade: boolean, isUnchanged: boolean, expired: number, gcIsDue: boolean }>
   status (options?: LongOptions & { reference?: string, paths?: string[], gitignore?: boolean, fileSizeMax?: number }): Promise<Counts & { checkpoint: WorkspaceCheckpoint, timesOnly: number, unchanged: number, skipped: number, isWatched: boolean, changes: Change[] }>
   diff (options?: LongOptions & { before?: string, after?: string, paths?: string[], lines?: boolean, renames?: boolean, againstPrevious?: boolean, gitignore?: boolean }): Promise<Counts & { before?: WorkspaceCheckpoint, after?: WorkspaceCheckpoint, timesOnly: number, renamed: number, skipped: number, linesAdded: number, linesRemoved: number, changes: Change[] }>

@@ -274,7 +274,9 @@ function mergeOperand (operator, operand) {
 
 /** The number that a merged value holds, as a BigInt. */
 function numberOf (value) {
-  return value === undefined || value.length !== 8 ? 0n : value.readBigInt64LE()
+  if (value === undefined) return 0n
+  if (!(value instanceof Uint8Array) || value.length !== 8) throw invalid('the value is no number of a merge, which is a Buffer of 8 bytes')
+  return new DataView(value.buffer, value.byteOffset, value.length).getBigInt64(0, true)
 }
 
 /** Writes to any keyspaces of a store, all or none of them. */
@@ -328,6 +330,9 @@ class Batch {
     forgotten.unregister(this)
     await native.close(this[handle]).catch(() => {})
   }
+}
+if (Symbol.asyncDispose !== undefined) {
+  Batch.prototype[Symbol.asyncDispose] = Batch.prototype.close
 }
 
 function keyspaceHandle (keyspace) {

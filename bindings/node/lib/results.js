@@ -67,6 +67,10 @@ class Results {
 
   /** Has at least one result, unless there are no more. `most` is how many the caller wants. */
   async #fill (most) {
+    if (this.#isClosed) {
+      this.#batch = []
+      this.#at = 0
+    }
     if (this.#at < this.#batch.length) return
     this.#batch = await this.#fetch(most)
     this.#at = 0
@@ -79,7 +83,7 @@ class Results {
   }
 
   async next () {
-    if (this.#waiting === 0 && this.#at < this.#batch.length) return { value: this.#batch[this.#at++], done: false }
+    if (this.#waiting === 0 && !this.#isClosed && this.#at < this.#batch.length) return { value: this.#batch[this.#at++], done: false }
     return this.#inTurn(async () => {
       await this.#fill(Infinity)
       return this.#batch.length === 0 ? { value: undefined, done: true } : { value: this.#batch[this.#at++], done: false }
@@ -109,7 +113,7 @@ class Results {
 
   /** All that are left, by `fetchSync`, which gives a batch; closes. */
   [drain] (fetchSync) {
-    const results = this.#take(Infinity)
+    const results = this.#isClosed ? [] : this.#take(Infinity)
     try {
       while (!this.#isClosed) {
         const more = fetchSync()
