@@ -38,6 +38,8 @@ export class FirnError extends Error {
 
 /** The version of the library. */
 export const version: string
+/** Whether the addon was compiled with SQL: where not, Store.sql fails with FIRN_UNSUPPORTED. */
+export const hasSql: boolean
 
 // ---- long calls ----
 
@@ -175,7 +177,7 @@ export class Store implements Closable {
 
   /**
    * Runs a statement of SQL over the tables and keyspaces of the store, by the SQLite that the package has inside (docs/sql.md), and gives
-   * its rows. Each statement is a transaction of its own unless BEGIN came before it. FIRN_UNSUPPORTED if the package was built without SQL.
+   * its rows. Each statement is a transaction of its own unless BEGIN came before it. FIRN_UNSUPPORTED if hasSql is false.
    */
   sql (text: string, parameters?: SqlParameters, options?: SqlOptions): Promise<Row[]>
   /** The same for results that are large: rows are fetched in batches. */

@@ -11,6 +11,7 @@ const { SqlRows } = require('./lib/sql')
 const { openWorkspace, Workspace } = require('./lib/workspace')
 
 const version = native.version()
+const hasSql = native.sqlOpen !== undefined // which an addon without SQL does not have
 
 // Names alone: Node's lexer, which finds the names for ES modules, reads no further than a value that is an expression.
 module.exports = {
@@ -22,6 +23,7 @@ module.exports = {
   openWorkspace,
   numberOf,
   version,
+  hasSql,
   Store,
   Keyspace,
   Batch,

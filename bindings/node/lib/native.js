@@ -25,6 +25,7 @@ function find () {
   for (const place of places) {
     if (fs.existsSync(place)) return place
   }
+  if (process.env.FIRN_NODE_ADDON) throw new Error(`firn: FIRN_NODE_ADDON names ${places[0]}, which does not exist`)
   throw new Error(`firn: the addon is missing (looked for ${places.join(', ')}); run "node install.js" in ${root}`)
 }
 
