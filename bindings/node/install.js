@@ -58,7 +58,7 @@ function build (addon) {
   try {
     headers = require(require.resolve('node-api-headers', { paths: [__dirname, project] })).include_dir
   } catch {
-    fail(`node-api-headers is missing: run "npm install --no-save node-api-headers" in ${project}, and try again`)
+    fail(`node-api-headers is missing: run "npm install node-api-headers" in ${project}, and try again`)
   }
   fs.mkdirSync(path.dirname(addon), { recursive: true })
   const compiler = process.env.CC ?? 'cc'

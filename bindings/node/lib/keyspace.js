@@ -13,9 +13,10 @@ const INSERT = 2
 const COMPARE = 3
 const MERGE = 4
 const DELETE_RANGE = 5
+const CLEAR = 6
 
 // Which options each of them takes.
-const acceptedOf = [named.put, named.write, named.put, named.put, named.write, named.write]
+const acceptedOf = [named.put, named.write, named.put, named.put, named.write, named.write, named.write]
 
 // Small values that are read synchronously are cut from one buffer after another, as Node's own small Buffers are.
 const POOL_BYTES = 64 << 10
@@ -45,8 +46,8 @@ class Keyspace {
     this[context] = owner // a snapshot or a transaction, or undefined
     this.store = store
     this.name = name
-    this.#keys = encoding(options.keyEncoding, 'keyEncoding')
-    this.#values = encoding(options.valueEncoding, 'valueEncoding')
+    this.#keys = encoding(options.keyEncoding, 'keyEncoding', name)
+    this.#values = encoding(options.valueEncoding, 'valueEncoding', name)
     this.options = options
     if (owner === undefined) forgotten.register(this, id)
   }
@@ -256,6 +257,15 @@ class Keyspace {
 
   delRangeSync (lower, upper, options) {
     this.#writeSync(DELETE_RANGE, this.#keys.encode(lower), this.#keys.encode(upper), options)
+  }
+
+  /** Deletes every key, in one commit. */
+  async clear (options) {
+    return this.#write(CLEAR, undefined, undefined, options)
+  }
+
+  clearSync (options) {
+    this.#writeSync(CLEAR, undefined, undefined, options)
   }
 
   encodeKey (key) {

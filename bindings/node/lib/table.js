@@ -30,6 +30,7 @@ const text = [...named.long, 'kind', 'header', 'delimiter', 'nullText', 'columns
 const accepted = {
   importText: [...text, 'ignoreUnknown', 'onConflict', 'skipInvalid', 'rejectsMax'],
   exportText: [...text, 'index'],
+  create: [...named.table, 'existsOk'],
   get: ['columns', 'index'],
   deleteRange: [...named.bounds, 'all', ...named.write],
   vectorIndex: ['metric', 'm', 'efConstruction'],
@@ -454,10 +455,19 @@ async function openTable (store, context, name, options) {
 }
 
 async function createTable (store, name, definition, options) {
-  options = object(options, named.table)
+  options = object(options, accepted.create)
   numbers(options) // refused before the table is made
+  const { existsOk } = options
+  if (existsOk !== undefined && typeof existsOk !== 'boolean') throw invalid('existsOk must be a boolean')
   if (typeof definition !== 'string') throw invalid('the definition of a table must be a string')
-  return make(store, undefined, await native.tableOpen(store[handle], name, definition), name, options)
+  let id
+  try {
+    id = await native.tableOpen(store[handle], name, definition)
+  } catch (error) {
+    if (!existsOk || error.code !== 'FIRN_EXISTS') throw error
+    id = await native.tableOpen(store[handle], name)
+  }
+  return make(store, undefined, id, name, options)
 }
 
 module.exports = { Table, Scan, ColumnBatch, openTable, createTable }

@@ -296,3 +296,48 @@ test('an iterator whose store was closed gives what it has fetched, and fails th
   await assert.rejects(async () => { while (!(await iterator.next()).done) more++ }, code('FIRN_MISUSE'))
   assert.strictEqual(more, 99)
 })
+
+test('clear deletes every key in its turn, in one commit', async (t) => {
+  const store = await memory(t)
+  const space = store.keyspaceSync('s', { valueEncoding: 'utf8' })
+  const other = store.keyspaceSync('other')
+  await space.clear() // nothing to do
+  other.putSync('k', 'v')
+  const longest = Buffer.alloc(512 << 10, 255)
+  for (const key of ['', 'a', 'b', longest]) space.putSync(key, 'v')
+  const before = store.snapshotSync()
+  // Writes that are not awaited: those before it are deleted, the one after it stays.
+  await Promise.all([space.put('z', '1'), space.clear(), space.put('c', '2')])
+  assert.deepStrictEqual((await space.entries().all()).map(([key, value]) => `${key} ${value}`), ['c 2'])
+  assert.strictEqual((await before.keys(space).all()).length, 4)
+  await before.close()
+  assert.strictEqual(other.getSync('k').toString(), 'v')
+  const transaction = await store.begin()
+  await transaction.put(space, 'd', '3')
+  await space.in(transaction).clear()
+  await transaction.put(space, 'e', '4')
+  assert.strictEqual(space.hasSync('c'), true)
+  await transaction.commit()
+  assert.deepStrictEqual((await space.keys().all()).map(String), ['e'])
+  space.clearSync({ durability: 'os' })
+  assert.deepStrictEqual(await space.keys().all(), [])
+  const snapshot = store.snapshotSync()
+  await assert.rejects(space.in(snapshot).clear(), code('FIRN_INVALID'))
+  await snapshot.close()
+})
+
+test('what is not JSON is named', async (t) => {
+  const store = await memory(t)
+  const raw = store.keyspaceSync('notes')
+  raw.putSync('k', '{')
+  const isRight = (what) => (error) => {
+    assert.strictEqual(error.code, 'FIRN_INVALID')
+    assert.ok(error.message.startsWith(`keyspace "notes": a ${what} is not JSON: `), error.message)
+    return error.cause instanceof SyntaxError
+  }
+  const values = store.keyspaceSync('notes', { valueEncoding: 'json' })
+  await assert.rejects(values.get('k'), isRight('value'))
+  assert.throws(() => values.getSync('k'), isRight('value'))
+  await assert.rejects(values.entries().all(), isRight('value'))
+  await assert.rejects(store.keyspaceSync('notes', { keyEncoding: 'json' }).keys().next(), isRight('key'))
+})

@@ -49,7 +49,7 @@ test('install.js finds the headers in the project that npm runs in, and the sour
 
   const without = install()
   assert.strictEqual(without.status, 1)
-  assert.ok(without.stderr.includes(`node-api-headers is missing: run "npm install --no-save node-api-headers" in ${project}`), without.stderr)
+  assert.ok(without.stderr.includes(`node-api-headers is missing: run "npm install node-api-headers" in ${project}`), without.stderr)
 
   const headers = path.join(project, 'node_modules', 'node-api-headers')
   fs.mkdirSync(headers, { recursive: true })

@@ -215,3 +215,15 @@ test('a range without a bound, or with one that is undefined, deletes nothing; a
   await table.deleteRange({ all: true, durability: 'os' })
   assert.strictEqual(await table.count(), 0)
 })
+
+test('createTable with existsOk opens a table that exists', async (t) => {
+  const store = await memory(t)
+  const definition = 'id i64, primary key (id)'
+  const made = await store.createTable('t', definition, { existsOk: true, integers: 'number' })
+  await made.insert({ id: 1 })
+  const opened = await store.createTable('t', definition, { existsOk: true, integers: 'number' })
+  assert.deepStrictEqual(await opened.get(1), { id: 1 })
+  await assert.rejects(store.createTable('t', definition, { existsOk: false }), code('FIRN_EXISTS'))
+  await assert.rejects(store.createTable('t', definition), code('FIRN_EXISTS'))
+  await assert.rejects(store.createTable('t', 'no definition', { existsOk: true }), code('FIRN_INVALID'))
+})

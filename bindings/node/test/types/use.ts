@@ -24,6 +24,7 @@ async function main (): Promise<void> {
   assert.strictEqual(total, 2)
   const { number }: firn.Checkpoint = await store.checkpoint('first')
   assert.strictEqual(number, 1)
+  await store.restore(number)
   const table = await store.createTable('t', 'id i64 auto, name text, v vector(2), primary key (id)')
   const id: bigint | undefined = await table.insert({ name: 'x', v: [1, 2] })
   assert.strictEqual(id, 1n)
