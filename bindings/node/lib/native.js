@@ -20,7 +20,7 @@ Object.defineProperty(FirnError.prototype, 'name', { value: 'FirnError', configu
 function find () {
   const root = path.join(__dirname, '..')
   const places = process.env.FIRN_NODE_ADDON
-    ? [process.env.FIRN_NODE_ADDON]
+    ? [path.resolve(process.env.FIRN_NODE_ADDON)]
     : [path.join(root, 'build', 'firn.node'), path.join(root, 'prebuilds', `${process.platform}-${process.arch}`, 'firn.node')]
   for (const place of places) {
     if (fs.existsSync(place)) return place

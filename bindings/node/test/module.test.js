@@ -30,6 +30,13 @@ test('FIRN_NODE_ADDON with a file that does not exist is named', () => {
   assert.doesNotMatch(stderr, /install\.js/)
 })
 
+test('FIRN_NODE_ADDON may be relative', (t) => {
+  const { FIRN_NODE_ADDON: addon } = process.env
+  if (!addon || process.env.FIRN_NODE_PRELOAD) return t.skip('the addon is another one')
+  const { status, stderr } = spawnSync(process.execPath, ['-e', `require(${JSON.stringify(root)})`], { encoding: 'utf8', cwd: path.dirname(addon), env: { ...process.env, FIRN_NODE_ADDON: path.basename(addon) } })
+  assert.strictEqual(status, 0, stderr)
+})
+
 test('install.js finds the headers in the project that npm runs in, and the sources of SQL in a checkout', (t) => {
   const place = directory(t)
   const checkout = path.join(place, 'bindings', 'node')
