@@ -1,10 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // index.d.ts: the types of the package, and the documentation of each function. Functions that return promises run off the event
-// loop. Errors are FirnError; such a function rejects its promise, and never throws. An option with another name than those here is a
-// TypeError, which names the options that the function takes.
+// loop. Errors are FirnError, whose stack has the async functions that await the promise; such a function rejects its promise, and
+// never throws. An option with another name than those here is a TypeError, which names the options that the function takes.
 
 /// <reference types="node" />
+
+// For libraries of types that do not have it yet: TypeScript's own is esnext.disposable.
+declare global {
+  interface SymbolConstructor {
+    readonly asyncDispose: unique symbol
+  }
+}
 
 /** Bytes: a string is taken as UTF-8. Promises copy what they are given, so it may be changed at once. */
 export type Bytes = string | NodeJS.ArrayBufferView | ArrayBuffer
@@ -31,6 +38,8 @@ export class FirnError extends Error {
 
 /** The version of the library. */
 export const version: string
+/** Whether the addon was compiled with SQL: where not, Store.sql fails with FIRN_UNSUPPORTED. */
+export const hasSql: boolean
 
 // ---- long calls ----
 
@@ -93,8 +102,8 @@ export function openMemory (options?: MemoryOptions): Promise<Store>
 export function destroy (path: string): Promise<void>
 /** Creates a store in a directory from a file that Store.export wrote. */
 export function importStore (file: string, path: string, options?: LongOptions): Promise<Checkpoint>
-/** The number that a merged value holds; 0n for undefined. */
-export function numberOf (value: Buffer | undefined): bigint
+/** The number that a merged value holds; 0n for undefined. FIRN_INVALID for what is not 8 bytes. */
+export function numberOf (value: Uint8Array | undefined): bigint
 
 export interface WriteOptions {
   durability?: Durability
@@ -104,6 +113,9 @@ export interface PutOptions extends WriteOptions {
   /** The value expires after so many milliseconds. */
   ttl?: number | bigint
 }
+
+/** What names a checkpoint: its number, its name or tag, its id, 'latest', ... (docs/checkpoints.md). */
+export type Reference = string | number | bigint
 
 /** A checkpoint of a store's data. */
 export interface Checkpoint {
@@ -133,6 +145,8 @@ export interface Closable {
   close (): Promise<void>
   /** FIRN_BUSY if calls are under way. */
   closeSync (): void
+  /** The same as close, for `await using`. */
+  [Symbol.asyncDispose] (): Promise<void>
 }
 
 export interface TransactionOptions {
@@ -151,6 +165,7 @@ export class Store implements Closable {
   /** Closes what is open below it, too: iterators, transactions, snapshots. */
   close (): Promise<void>
   closeSync (): void
+  [Symbol.asyncDispose] (): Promise<void>
 
   keyspace<K extends EncodingName = 'buffer', V extends EncodingName = 'buffer'> (name: string, options?: KeyspaceOptions<K, V>): Promise<Keyspace<Encoded<K>, Encoded<V>>>
   keyspaceSync<K extends EncodingName = 'buffer', V extends EncodingName = 'buffer'> (name: string, options?: KeyspaceOptions<K, V>): Keyspace<Encoded<K>, Encoded<V>>
@@ -158,14 +173,14 @@ export class Store implements Closable {
   dropKeyspace (name: string): Promise<void>
 
   /** Creates a table from a definition such as 'id i64 auto, name text not null, primary key (id)'. */
-  createTable (name: string, definition: string, options?: TableOptions): Promise<Table>
+  createTable (name: string, definition: string, options?: CreateTableOptions): Promise<Table>
   table (name: string, options?: TableOptions): Promise<Table>
   tables (): Promise<string[]>
   dropTable (name: string): Promise<void>
 
   /**
    * Runs a statement of SQL over the tables and keyspaces of the store, by the SQLite that the package has inside (docs/sql.md), and gives
-   * its rows. Each statement is a transaction of its own unless BEGIN came before it. FIRN_UNSUPPORTED if the package was built without SQL.
+   * its rows. Each statement is a transaction of its own unless BEGIN came before it. FIRN_UNSUPPORTED if hasSql is false.
    */
   sql (text: string, parameters?: SqlParameters, options?: SqlOptions): Promise<Row[]>
   /** The same for results that are large: rows are fetched in batches. */
@@ -180,24 +195,24 @@ export class Store implements Closable {
    */
   transaction<T> (work: (transaction: Transaction) => Promise<T> | T, options?: TransactionOptions & WriteOptions & { attempts?: number }): Promise<T>
 
-  snapshot (options?: { checkpoint?: string }): Promise<Snapshot>
-  snapshotSync (options?: { checkpoint?: string }): Snapshot
+  snapshot (options?: { checkpoint?: Reference }): Promise<Snapshot>
+  snapshotSync (options?: { checkpoint?: Reference }): Snapshot
   /** The store's data at a checkpoint. */
-  at (reference: string): Promise<Snapshot>
+  at (reference: Reference): Promise<Snapshot>
   checkpoint (name?: string): Promise<Checkpoint>
   /** Newest first. */
   checkpoints (options?: { safety?: boolean }): Promise<Checkpoint[]>
-  findCheckpoint (reference: string): Promise<Checkpoint>
-  deleteCheckpoints (...references: Array<string | string[]>): Promise<void>
+  findCheckpoint (reference: Reference): Promise<Checkpoint>
+  deleteCheckpoints (...references: Array<Reference | Reference[]>): Promise<void>
   /** Makes the data what the checkpoint has; what it was before is kept as a safety checkpoint. */
-  restore (reference: string): Promise<{ restored: Checkpoint, safety: Checkpoint }>
+  restore (reference: Reference): Promise<{ restored: Checkpoint, safety: Checkpoint }>
   /** Takes back the last restore. */
   undo (): Promise<{ restored: Checkpoint, safety: Checkpoint }>
   /** What differs between two checkpoints; undefined is the present. All of it is in memory: give a limit if it may be much. */
-  diff (before?: string, after?: string, options?: LongOptions & { keyspace?: string, limit?: number }): Promise<Difference[]>
+  diff (before?: Reference, after?: Reference, options?: LongOptions & { keyspace?: string, limit?: number }): Promise<Difference[]>
 
   /** The rows of a table that differ, in the order of the key; as for diff. Columns that only one state has are in its rows alone. */
-  diffTable (name: string, before?: string, after?: string, options?: LongOptions & TableOptions & { limit?: number }): Promise<RowDifference[]>
+  diffTable (name: string, before?: Reference, after?: Reference, options?: LongOptions & TableOptions & { limit?: number }): Promise<RowDifference[]>
 
   /** Makes every earlier write durable. */
   sync (): Promise<void>
@@ -210,7 +225,7 @@ export class Store implements Closable {
   check (options?: LongOptions): Promise<{ keyspaces: number, entries: number, logRecords: number }>
   /** What docs/json.md says of the statistics of a store. */
   stats (): Promise<any>
-  export (path: string, options?: LongOptions & { checkpoint?: string, replace?: boolean }): Promise<void>
+  export (path: string, options?: LongOptions & { checkpoint?: Reference, replace?: boolean }): Promise<void>
 }
 
 // ---- SQL ----
@@ -231,7 +246,9 @@ interface Results<T> extends AsyncIterableIterator<T> {
   nextv (count: number): Promise<T[]>
   /** All that are left. */
   all (): Promise<T[]>
+  /** Drops what is left: after that there are no more. */
   close (): Promise<void>
+  [Symbol.asyncDispose] (): Promise<void>
   return (value?: any): Promise<IteratorResult<T, any>>
 }
 
@@ -247,6 +264,7 @@ export class SqlRows {
 
 // ---- keyspaces ----
 
+/** What is not JSON is FIRN_INVALID when it is read as 'json'; the error names the keyspace, and its `cause` is the SyntaxError. */
 export type EncodingName = 'buffer' | 'utf8' | 'json'
 export type Encoded<E extends EncodingName> = E extends 'utf8' ? string : E extends 'json' ? any : Buffer
 /** What is taken where T comes back. */
@@ -318,12 +336,19 @@ export class Keyspace<K = Buffer, V = Buffer> implements KeyspaceReads<K, V> {
   /** Replaces the value if it is `expected`; else FIRN_CONFLICT, or FIRN_NOT_FOUND. */
   compareAndPut (key: Given<K>, expected: Given<V>, value: Given<V>, options?: PutOptions): Promise<void>
   compareAndPutSync (key: Given<K>, expected: Given<V>, value: Given<V>, options?: PutOptions): void
-  /** Changes a value without reading it. 'add', 'min' and 'max' take a whole number (see numberOf), 'append' bytes. */
+  /**
+   * Changes a value without reading it. 'add', 'min' and 'max' take a whole number (see numberOf), 'append' bytes. A merge never fails
+   * because of the value that it finds: if there is none, or for
+   * 'add', 'min' and 'max' one that is not 8 bytes, the operand becomes the value.
+   */
   merge (operator: MergeOperator, key: Given<K>, operand: number | bigint | Bytes, options?: WriteOptions): Promise<void>
   mergeSync (operator: MergeOperator, key: Given<K>, operand: number | bigint | Bytes, options?: WriteOptions): void
   /** Deletes the keys from `lower` to before `upper`. */
   delRange (lower: Given<K>, upper: Given<K>, options?: WriteOptions): Promise<void>
   delRangeSync (lower: Given<K>, upper: Given<K>, options?: WriteOptions): void
+  /** Deletes every key, in one small commit, which takes its turn among the writes. */
+  clear (options?: WriteOptions): Promise<void>
+  clearSync (options?: WriteOptions): void
 }
 
 /** The entries, keys or values of a keyspace. */
@@ -346,6 +371,7 @@ export class Batch {
   write (options?: WriteOptions): Promise<void>
   writeSync (options?: WriteOptions): void
   close (): Promise<void>
+  [Symbol.asyncDispose] (): Promise<void>
 }
 
 /** The store's data at one moment, or at a checkpoint. */
@@ -355,6 +381,7 @@ export class Snapshot implements Closable {
   readonly store: Store
   close (): Promise<void>
   closeSync (): void
+  [Symbol.asyncDispose] (): Promise<void>
   keyspace<K extends EncodingName = 'buffer', V extends EncodingName = 'buffer'> (name: string, options?: KeyspaceOptions<K, V>): Promise<Keyspace<Encoded<K>, Encoded<V>>>
   keyspaces (): Promise<string[]>
   table (name: string, options?: TableOptions): Promise<Table>
@@ -390,6 +417,11 @@ export class Transaction extends Snapshot {
 export interface TableOptions {
   /** How i64 and u64, and integers of SQL, come back: 'bigint' (the default), or 'number', which is FIRN_LIMIT for one beyond 2^53. */
   integers?: 'bigint' | 'number'
+}
+
+export interface CreateTableOptions extends TableOptions {
+  /** Opens the table if there is one with that name, whatever its definition; otherwise FIRN_EXISTS. */
+  existsOk?: boolean
 }
 
 export interface Column {
@@ -511,7 +543,8 @@ export class Table {
   update (row: RowGiven, options?: PutOptions): Promise<void>
   /** false if there was no such row. */
   delete (key: Key, options?: WriteOptions): Promise<boolean>
-  deleteRange (bounds: Bounds & WriteOptions): Promise<void>
+  /** Deletes the rows between two bounds, or with `{ all: true }` every row. FIRN_INVALID without a bound, and for one that is undefined. */
+  deleteRange (bounds: Bounds & WriteOptions & { all?: boolean }): Promise<void>
   /** Adds a number to a column of a row. Gives the sum. */
   add (key: Key, column: string, number: number | bigint | string, options?: WriteOptions): Promise<any>
   /** Inserts any number of rows in one commit that bypasses the log. Gives their number. */
@@ -679,30 +712,31 @@ export class Workspace implements Closable {
   readonly tooBroad: string | undefined
   close (): Promise<void>
   closeSync (): void
+  [Symbol.asyncDispose] (): Promise<void>
   save (options?: SaveOptions | string): Promise<Counts & { checkpoint: WorkspaceCheckpoint, previous: number, isMade: boolean, isUnchanged: boolean, expired: number, gcIsDue: boolean }>
-  status (options?: LongOptions & { reference?: string, paths?: string[], gitignore?: boolean, fileSizeMax?: number }): Promise<Counts & { checkpoint: WorkspaceCheckpoint, timesOnly: number, unchanged: number, skipped: number, isWatched: boolean, changes: Change[] }>
-  diff (options?: LongOptions & { before?: string, after?: string, paths?: string[], lines?: boolean, renames?: boolean, againstPrevious?: boolean, gitignore?: boolean }): Promise<Counts & { before?: WorkspaceCheckpoint, after?: WorkspaceCheckpoint, timesOnly: number, renamed: number, skipped: number, linesAdded: number, linesRemoved: number, changes: Change[] }>
-  restore (reference: string, options?: RestoreOptions): Promise<RestoreResult>
+  status (options?: LongOptions & { reference?: Reference, paths?: string[], gitignore?: boolean, fileSizeMax?: number }): Promise<Counts & { checkpoint: WorkspaceCheckpoint, timesOnly: number, unchanged: number, skipped: number, isWatched: boolean, changes: Change[] }>
+  diff (options?: LongOptions & { before?: Reference, after?: Reference, paths?: string[], lines?: boolean, renames?: boolean, againstPrevious?: boolean, gitignore?: boolean }): Promise<Counts & { before?: WorkspaceCheckpoint, after?: WorkspaceCheckpoint, timesOnly: number, renamed: number, skipped: number, linesAdded: number, linesRemoved: number, changes: Change[] }>
+  restore (reference: Reference, options?: RestoreOptions): Promise<RestoreResult>
   /** With `lastTurn`, takes back whatever came since an agent's last turn began. */
   undo (options?: RestoreOptions & { lastTurn?: boolean }): Promise<RestoreResult>
   redo (options?: RestoreOptions): Promise<RestoreResult>
   /** What each checkpoint changed, newest first, from `after` (the newest) to the one after `before`; with paths only those that changed them. */
-  log (options?: LongOptions & { after?: string, before?: string, paths?: string[], limit?: number, lines?: boolean, renames?: boolean, safety?: boolean }): Promise<Logged[]>
+  log (options?: LongOptions & { after?: Reference, before?: Reference, paths?: string[], limit?: number, lines?: boolean, renames?: boolean, safety?: boolean }): Promise<Logged[]>
   /** The steps that undo and redo would take, newest first; `limit` in each direction. */
   steps (options?: LongOptions & { limit?: number, gitignore?: boolean, fileSizeMax?: number }): Promise<{ checkpoint?: WorkspaceCheckpoint, isUnsaved: boolean, undoSteps: number, redoSteps: number, steps: Step[] }>
   resume (options?: RestoreOptions): Promise<RestoreResult>
   /** Takes back what one checkpoint changed, and keeps later changes. FIRN_CONFLICT, with `conflicts`, if they overlap. */
-  revert (options?: string | LongOptions & { after?: string, before?: string, paths?: string[], dryRun?: boolean, gitignore?: boolean }): Promise<Counts & { after: WorkspaceCheckpoint, before: WorkspaceCheckpoint, safetyId: string, merged: number, leftAlone: number, incomplete: number, notRestored: number, conflicts: RevertConflict[], changes: Change[] }>
+  revert (options?: Reference | LongOptions & { after?: Reference, before?: Reference, paths?: string[], dryRun?: boolean, gitignore?: boolean }): Promise<Counts & { after: WorkspaceCheckpoint, before: WorkspaceCheckpoint, safetyId: string, merged: number, leftAlone: number, incomplete: number, notRestored: number, conflicts: RevertConflict[], changes: Change[] }>
   list (options?: { limit?: number, safety?: boolean }): Promise<WorkspaceCheckpoint[]>
-  find (reference: string): Promise<WorkspaceCheckpoint>
-  entries (reference?: string): Promise<Array<{ path: string, type: 'file' | 'directory' | 'symlink', mode: number, size: number, mtimeNs: bigint, target?: string, hash?: string }>>
-  read (reference: string, path: string): Promise<Buffer>
-  tag (name: string, reference: string, options?: { replace?: boolean }): Promise<WorkspaceCheckpoint>
+  find (reference: Reference): Promise<WorkspaceCheckpoint>
+  entries (reference?: Reference): Promise<Array<{ path: string, type: 'file' | 'directory' | 'symlink', mode: number, size: number, mtimeNs: bigint, target?: string, hash?: string }>>
+  read (reference: Reference, path: string): Promise<Buffer>
+  tag (name: string, reference: Reference, options?: { replace?: boolean }): Promise<WorkspaceCheckpoint>
   untag (name: string): Promise<void>
   tags (): Promise<Array<{ name: string, id: string, number: number, createdAt: Date, createdNs: bigint }>>
-  delete (references: string | string[], options?: LongOptions & { dryRun?: boolean }): Promise<WorkspaceCheckpoint[]>
-  pin (...references: string[]): Promise<WorkspaceCheckpoint[]>
-  unpin (...references: string[]): Promise<WorkspaceCheckpoint[]>
+  delete (references: Reference | Reference[], options?: LongOptions & { dryRun?: boolean }): Promise<WorkspaceCheckpoint[]>
+  pin (...references: Array<Reference | Reference[]>): Promise<WorkspaceCheckpoint[]>
+  unpin (...references: Array<Reference | Reference[]>): Promise<WorkspaceCheckpoint[]>
   expire (keep: string, options?: LongOptions & { dryRun?: boolean }): Promise<WorkspaceCheckpoint[]>
   adopt (oldRoot?: string): Promise<void>
   gc (options?: LongOptions & { dryRun?: boolean, full?: boolean }): Promise<{ safetyExpired: number, objectsLive: number, objectsDead: number, bytesBefore: number, bytesAfter: number }>

@@ -10,6 +10,10 @@ const { Table, Scan, ColumnBatch } = require('./lib/table')
 const { SqlRows } = require('./lib/sql')
 const { openWorkspace, Workspace } = require('./lib/workspace')
 
+const version = native.version()
+const hasSql = native.sqlOpen !== undefined // which an addon without SQL does not have
+
+// Names alone: Node's lexer, which finds the names for ES modules, reads no further than a value that is an expression.
 module.exports = {
   open,
   openSync,
@@ -18,7 +22,8 @@ module.exports = {
   importStore,
   openWorkspace,
   numberOf,
-  version: native.version(),
+  version,
+  hasSql,
   Store,
   Keyspace,
   Batch,

@@ -34,24 +34,31 @@ function sourcesIn (directory) {
   return fs.readdirSync(directory).filter((name) => name.endsWith('.c')).sort().map((name) => path.join(directory, name))
 }
 
+// The sources of firn's SQL: in an archive below sql/ (bindings/node/stage puts them there), in a checkout where they belong.
+const ROOMS = ['sql', 'sqlcreate', 'sqlparse', 'sqlvalue']
+const ROOMS_AT = [path.join(__dirname, 'sql'), path.join(__dirname, '..', '..', 'src', 'programs')]
+
 /** What the compiler needs for store.sql, or why there is no SQL. */
 function sqlFlags () {
-  const rooms = path.join(__dirname, 'sql')
-  if (!fs.existsSync(rooms)) return { why: 'the sources of firn\'s SQL are not in this package' }
+  const rooms = ROOMS_AT.find((directory) => ROOMS.every((room) => fs.existsSync(path.join(directory, room))))
+  if (rooms === undefined) return { why: 'the sources of firn\'s SQL are not in this package' }
   const found = spawnSync('pkg-config', ['--cflags', 'sqlite3 >= 3.38'], { encoding: 'utf8' })
   if (found.status !== 0) return { why: 'pkg-config finds no SQLite, 3.38 or newer, with its header' }
   const archive = path.join(execFileSync('pkg-config', ['--variable=libdir', 'sqlite3'], { encoding: 'utf8' }).trim(), 'libsqlite3.a')
   if (!fs.existsSync(archive)) return { why: `there is no ${archive}` }
-  const files = fs.readdirSync(rooms).sort().flatMap((room) => sourcesIn(path.join(rooms, room)))
+  // sql_extension.c is for an extension that SQLite loads.
+  const files = ROOMS.flatMap((room) => sourcesIn(path.join(rooms, room))).filter((file) => path.basename(file) !== 'sql_extension.c')
   return { flags: ['-DFIRN_NODE_SQL=1', '-DSQLITE_CORE=1', '-I', rooms, ...found.stdout.trim().split(/\s+/).filter(Boolean), ...files], libraries: [archive, '-ldl'] }
 }
 
 function build (addon) {
+  // npm links a directory that it is given: its modules are not those of the project that npm was run in.
+  const project = process.env.INIT_CWD ?? __dirname
   let headers
   try {
-    headers = require('node-api-headers').include_dir
+    headers = require(require.resolve('node-api-headers', { paths: [__dirname, project] })).include_dir
   } catch {
-    fail('node-api-headers is missing: npm install node-api-headers')
+    fail(`node-api-headers is missing: run "npm install node-api-headers" in ${project}, and try again`)
   }
   fs.mkdirSync(path.dirname(addon), { recursive: true })
   const compiler = process.env.CC ?? 'cc'

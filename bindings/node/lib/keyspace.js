@@ -13,9 +13,10 @@ const INSERT = 2
 const COMPARE = 3
 const MERGE = 4
 const DELETE_RANGE = 5
+const CLEAR = 6
 
 // Which options each of them takes.
-const acceptedOf = [named.put, named.write, named.put, named.put, named.write, named.write]
+const acceptedOf = [named.put, named.write, named.put, named.put, named.write, named.write, named.write]
 
 // Small values that are read synchronously are cut from one buffer after another, as Node's own small Buffers are.
 const POOL_BYTES = 64 << 10
@@ -45,8 +46,8 @@ class Keyspace {
     this[context] = owner // a snapshot or a transaction, or undefined
     this.store = store
     this.name = name
-    this.#keys = encoding(options.keyEncoding, 'keyEncoding')
-    this.#values = encoding(options.valueEncoding, 'valueEncoding')
+    this.#keys = encoding(options.keyEncoding, 'keyEncoding', name)
+    this.#values = encoding(options.valueEncoding, 'valueEncoding', name)
     this.options = options
     if (owner === undefined) forgotten.register(this, id)
   }
@@ -258,6 +259,15 @@ class Keyspace {
     this.#writeSync(DELETE_RANGE, this.#keys.encode(lower), this.#keys.encode(upper), options)
   }
 
+  /** Deletes every key, in one commit. */
+  async clear (options) {
+    return this.#write(CLEAR, undefined, undefined, options)
+  }
+
+  clearSync (options) {
+    this.#writeSync(CLEAR, undefined, undefined, options)
+  }
+
   encodeKey (key) {
     return this.#keys.encode(key)
   }
@@ -274,7 +284,9 @@ function mergeOperand (operator, operand) {
 
 /** The number that a merged value holds, as a BigInt. */
 function numberOf (value) {
-  return value === undefined || value.length !== 8 ? 0n : value.readBigInt64LE()
+  if (value === undefined) return 0n
+  if (!(value instanceof Uint8Array) || value.length !== 8) throw invalid('the value is no number of a merge, which is a Buffer of 8 bytes')
+  return new DataView(value.buffer, value.byteOffset, value.length).getBigInt64(0, true)
 }
 
 /** Writes to any keyspaces of a store, all or none of them. */
@@ -328,6 +340,9 @@ class Batch {
     forgotten.unregister(this)
     await native.close(this[handle]).catch(() => {})
   }
+}
+if (Symbol.asyncDispose !== undefined) {
+  Batch.prototype[Symbol.asyncDispose] = Batch.prototype.close
 }
 
 function keyspaceHandle (keyspace) {

@@ -20,18 +20,43 @@ Object.defineProperty(FirnError.prototype, 'name', { value: 'FirnError', configu
 function find () {
   const root = path.join(__dirname, '..')
   const places = process.env.FIRN_NODE_ADDON
-    ? [process.env.FIRN_NODE_ADDON]
+    ? [path.resolve(process.env.FIRN_NODE_ADDON)]
     : [path.join(root, 'build', 'firn.node'), path.join(root, 'prebuilds', `${process.platform}-${process.arch}`, 'firn.node')]
   for (const place of places) {
     if (fs.existsSync(place)) return place
   }
+  if (process.env.FIRN_NODE_ADDON) throw new Error(`firn: FIRN_NODE_ADDON names ${places[0]}, which does not exist`)
   throw new Error(`firn: the addon is missing (looked for ${places.join(', ')}); run "node install.js" in ${root}`)
 }
 
-const native = require(find())
-native.setErrorClass(FirnError)
+/**
+ * Gives an error that has no stack the one of an async function that has just caught it, without that function: the async functions
+ * that wait for it. The addon makes errors between two turns of the event loop, where no JavaScript runs.
+ */
+function trace (error, caught = trace) {
+  if (error instanceof FirnError && error.stack === String(error)) Error.captureStackTrace(error, caught)
+  return error
+}
+
+/** An asynchronous function of the addon, with errors that have a stack. */
+function traced (call) {
+  return async function called (...given) {
+    try {
+      return await call(...given)
+    } catch (error) {
+      throw trace(error, called)
+    }
+  }
+}
+
+const addon = require(find())
+addon.setErrorClass(FirnError)
+const native = {}
+for (const [name, call] of Object.entries(addon)) {
+  native[name] = `${name}Sync` in addon ? traced(call) : call
+}
 
 // Handles of objects that were collected without being closed.
 const forgotten = new FinalizationRegistry((handle) => { native.close(handle).catch(() => {}) })
 
-module.exports = { native, FirnError, forgotten, handle: Symbol('handle') }
+module.exports = { native, trace, FirnError, forgotten, handle: Symbol('handle') }

@@ -57,6 +57,24 @@ function numbers (options) {
   return integers === 'number'
 }
 
+/** A reference to a checkpoint as a string; its number may be given as such. undefined and null stay what they are. */
+function reference (given) {
+  if (typeof given === 'string' || given === undefined || given === null) return given
+  if ((Number.isSafeInteger(given) || typeof given === 'bigint') && given >= 0) return String(given)
+  throw invalid('a reference to a checkpoint must be a string, or its number')
+}
+
+/** The same where it must not be missing. */
+function referenceNeeded (given) {
+  if (given === undefined || given === null) throw invalid('a reference to a checkpoint is missing')
+  return reference(given)
+}
+
+/** One reference, or an array of them. */
+function references (given) {
+  return [given].flat(Infinity).map(referenceNeeded)
+}
+
 const same = (value) => value
 const encodings = {
   buffer: { encode: same, decode: same, isText: false },
@@ -67,15 +85,30 @@ const encodings = {
       if (text === undefined) throw invalid('the value has no form in JSON')
       return text
     },
-    decode: (bytes) => JSON.parse(bytes.toString('utf8')),
     isText: false
   }
 }
 
-function encoding (name, what) {
+/** The JSON encoding of a keyspace, whose errors name it. `what` is 'key' or 'value'. */
+function json (keyspace, what) {
+  const decode = (bytes) => {
+    try {
+      return JSON.parse(bytes.toString('utf8'))
+    } catch (cause) {
+      const error = invalid(`keyspace "${keyspace}": a ${what} is not JSON: ${cause.message}`)
+      error.cause = cause
+      throw error
+    }
+  }
+  return { ...encodings.json, decode }
+}
+
+/** Option `what`, 'keyEncoding' or 'valueEncoding', of a keyspace. */
+function encoding (name, what, keyspace) {
   if (name === undefined || name === null) return encodings.buffer
+  if (name === 'json') return json(keyspace, what === 'keyEncoding' ? 'key' : 'value')
   if (typeof name === 'string' && Object.hasOwn(encodings, name)) return encodings[name]
   throw invalid(`${what} must be one of ${Object.keys(encodings).join(', ')}`)
 }
 
-module.exports = { durabilities, compressions, isolations, metrics, operators, named, invalid, choice, object, numbers, encoding }
+module.exports = { durabilities, compressions, isolations, metrics, operators, named, invalid, choice, object, numbers, reference, referenceNeeded, references, encoding }

@@ -3,7 +3,7 @@
 // results.js: what the addon gives in batches, as an async iterator: entries of a keyspace, rows of a scan or of a statement.
 'use strict'
 
-const { native, forgotten, handle } = require('./native')
+const { native, trace, forgotten, handle } = require('./native')
 const { invalid } = require('./options')
 
 /** The method of a class that gets the next batch from the addon: an array, empty at the end. */
@@ -36,18 +36,25 @@ class Results {
 
   /** Calls that are not awaited have their turns, so that no batch is lost between them. */
   async #inTurn (work) {
-    this.#waiting++
-    const result = this.#turn.then(work)
-    this.#turn = result.then(() => {}, () => {})
+    const isFirst = this.#waiting++ === 0
+    const before = this.#turn
+    let end
+    this.#turn = new Promise((resolve) => { end = resolve })
     try {
-      return await result
+      if (!isFirst) await before // else the call begins at once, and a close that comes after it waits for it
+      return await work()
     } finally {
       this.#waiting--
+      end()
     }
   }
 
   async #fetch (most) {
-    if (this.#opening !== null) await this.#opening
+    try {
+      if (this.#opening !== null) await this.#opening
+    } catch (error) {
+      throw trace(error)
+    }
     if (this.#isClosed || this[handle] === undefined) return []
     let batch = []
     try {
@@ -60,6 +67,10 @@ class Results {
 
   /** Has at least one result, unless there are no more. `most` is how many the caller wants. */
   async #fill (most) {
+    if (this.#isClosed) {
+      this.#batch = []
+      this.#at = 0
+    }
     if (this.#at < this.#batch.length) return
     this.#batch = await this.#fetch(most)
     this.#at = 0
@@ -72,7 +83,7 @@ class Results {
   }
 
   async next () {
-    if (this.#waiting === 0 && this.#at < this.#batch.length) return { value: this.#batch[this.#at++], done: false }
+    if (this.#waiting === 0 && !this.#isClosed && this.#at < this.#batch.length) return { value: this.#batch[this.#at++], done: false }
     return this.#inTurn(async () => {
       await this.#fill(Infinity)
       return this.#batch.length === 0 ? { value: undefined, done: true } : { value: this.#batch[this.#at++], done: false }
@@ -102,7 +113,7 @@ class Results {
 
   /** All that are left, by `fetchSync`, which gives a batch; closes. */
   [drain] (fetchSync) {
-    const results = this.#take(Infinity)
+    const results = this.#isClosed ? [] : this.#take(Infinity)
     try {
       while (!this.#isClosed) {
         const more = fetchSync()

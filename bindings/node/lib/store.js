@@ -5,7 +5,7 @@
 
 const { setTimeout: delay } = require('node:timers/promises')
 const { native, forgotten, handle } = require('./native')
-const { invalid, choice, object, numbers, named, durabilities, compressions, isolations } = require('./options')
+const { invalid, choice, object, numbers, reference, referenceNeeded, references, named, durabilities, compressions, isolations } = require('./options')
 const { Keyspace, Batch } = require('./keyspace')
 const { monitored } = require('./monitor')
 const sql = require('./sql')
@@ -350,17 +350,16 @@ class Store extends Handle {
 
   /** The store's data at this moment, or at a checkpoint. */
   async snapshot (options) {
-    return new Snapshot(this, await native.snapshotOpen(this[handle], object(options, accepted.snapshot).checkpoint))
+    return new Snapshot(this, await native.snapshotOpen(this[handle], reference(object(options, accepted.snapshot).checkpoint)))
   }
 
   snapshotSync (options) {
-    return new Snapshot(this, native.snapshotOpenSync(this[handle], object(options, accepted.snapshot).checkpoint))
+    return new Snapshot(this, native.snapshotOpenSync(this[handle], reference(object(options, accepted.snapshot).checkpoint)))
   }
 
   /** The store's data at a checkpoint. */
-  async at (reference) {
-    if (typeof reference !== 'string') throw invalid('a reference to a checkpoint must be a string')
-    return this.snapshot({ checkpoint: reference })
+  async at (checkpoint) {
+    return this.snapshot({ checkpoint: referenceNeeded(checkpoint) })
   }
 
   async checkpoint (name) {
@@ -371,16 +370,16 @@ class Store extends Handle {
     return native.checkpointList(this[handle], object(options, ['safety']).safety)
   }
 
-  async findCheckpoint (reference) {
-    return native.checkpointFind(this[handle], reference)
+  async findCheckpoint (checkpoint) {
+    return native.checkpointFind(this[handle], referenceNeeded(checkpoint))
   }
 
-  async deleteCheckpoints (...references) {
-    return native.checkpointDelete(this[handle], references.flat())
+  async deleteCheckpoints (...checkpoints) {
+    return native.checkpointDelete(this[handle], references(checkpoints))
   }
 
-  async restore (reference) {
-    return native.restore(this[handle], reference)
+  async restore (checkpoint) {
+    return native.restore(this[handle], referenceNeeded(checkpoint))
   }
 
   async undo () {
@@ -390,14 +389,14 @@ class Store extends Handle {
   /** What differs between two checkpoints; undefined: the present. Options: keyspace, limit, signal. */
   async diff (before, after, options) {
     options = object(options, accepted.diff)
-    return monitored(options, (monitor) => native.diff(this[handle], before, after, options.keyspace, options.limit, monitor))
+    return monitored(options, (monitor) => native.diff(this[handle], reference(before), reference(after), options.keyspace, options.limit, monitor))
   }
 
   /** The rows of a table that differ between two checkpoints; undefined: the present. Options: limit, integers, signal. */
   async diffTable (name, before, after, options) {
     options = object(options, accepted.diffTable)
     const asNumbers = numbers(options)
-    return monitored(options, (monitor) => native.tableDiff(this[handle], name, before, after, options.limit, asNumbers, monitor))
+    return monitored(options, (monitor) => native.tableDiff(this[handle], name, reference(before), reference(after), options.limit, asNumbers, monitor))
   }
 
   // ---- upkeep ----
@@ -433,7 +432,7 @@ class Store extends Handle {
   /** Writes a checkpoint, or the present state, into one file. */
   async export (path, options) {
     options = object(options, accepted.export)
-    return monitored(options, (monitor) => native.upkeep(this[handle], EXPORT, path, options.checkpoint, options.replace, monitor))
+    return monitored(options, (monitor) => native.upkeep(this[handle], EXPORT, path, reference(options.checkpoint), options.replace, monitor))
   }
 }
 

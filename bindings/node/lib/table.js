@@ -30,8 +30,9 @@ const text = [...named.long, 'kind', 'header', 'delimiter', 'nullText', 'columns
 const accepted = {
   importText: [...text, 'ignoreUnknown', 'onConflict', 'skipInvalid', 'rejectsMax'],
   exportText: [...text, 'index'],
+  create: [...named.table, 'existsOk'],
   get: ['columns', 'index'],
-  deleteRange: [...named.bounds, ...named.write],
+  deleteRange: [...named.bounds, 'all', ...named.write],
   vectorIndex: ['metric', 'm', 'efConstruction'],
   scan: [...named.bounds, 'select', 'where', 'parameters', 'groupBy', 'orderBy', 'limit', 'offset', 'index', 'descending', 'threads', 'memory'],
   search: ['k', 'metric', 'where', 'parameters', 'columns', 'exact', 'ef', 'recall', 'threads']
@@ -45,6 +46,19 @@ function keyOf (key) {
 function boundOf (options, inclusive, exclusive) {
   if (options[exclusive] !== undefined) return [keyOf(options[exclusive]), true]
   return [options[inclusive] === undefined ? undefined : keyOf(options[inclusive]), false]
+}
+
+/** For what deletes: a bound that was lost on its way here must not mean every row. */
+function checkRange (options) {
+  const given = named.bounds.filter((name) => name in options)
+  for (const name of given) {
+    const bound = options[name]
+    if (bound === undefined || (Array.isArray(bound) && (bound.length === 0 || bound.includes(undefined)))) throw invalid(`the bound ${name} is undefined or empty`)
+  }
+  const { all } = options
+  if (all !== undefined && typeof all !== 'boolean') throw invalid('all must be a boolean')
+  if (all && given.length > 0) throw invalid('all is for every row: it takes no bounds besides')
+  if (!all && given.length === 0) throw invalid('a range needs a bound (gte, gt, lte, lt), or { all: true } for every row')
 }
 
 function rowOf (names, values, at = 0) {
@@ -289,9 +303,10 @@ class Table {
     return native.rowDelete(this[handle], this.#txn, keyOf(key), choice(durabilities, object(options, named.write).durability, 'durability'))
   }
 
-  /** Deletes the rows between two bounds: gte or gt, lte or lt. */
+  /** Deletes the rows between two bounds, gte or gt and lte or lt, or with `all` every row. */
   async deleteRange (options) {
     options = object(options, accepted.deleteRange)
+    checkRange(options)
     const [lower, lowerExclusive] = boundOf(options, 'gte', 'gt')
     const [upper, upperExclusive] = boundOf(options, 'lte', 'lt')
     return native.rowDeleteRange(this[handle], this.#txn, lower, choice(durabilities, options.durability, 'durability'), lowerExclusive, upper, upperExclusive)
@@ -440,10 +455,19 @@ async function openTable (store, context, name, options) {
 }
 
 async function createTable (store, name, definition, options) {
-  options = object(options, named.table)
+  options = object(options, accepted.create)
   numbers(options) // refused before the table is made
+  const { existsOk } = options
+  if (existsOk !== undefined && typeof existsOk !== 'boolean') throw invalid('existsOk must be a boolean')
   if (typeof definition !== 'string') throw invalid('the definition of a table must be a string')
-  return make(store, undefined, await native.tableOpen(store[handle], name, definition), name, options)
+  let id
+  try {
+    id = await native.tableOpen(store[handle], name, definition)
+  } catch (error) {
+    if (!existsOk || error.code !== 'FIRN_EXISTS') throw error
+    id = await native.tableOpen(store[handle], name)
+  }
+  return make(store, undefined, id, name, options)
 }
 
 module.exports = { Table, Scan, ColumnBatch, openTable, createTable }

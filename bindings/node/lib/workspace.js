@@ -4,7 +4,7 @@
 'use strict'
 
 const { native, handle } = require('./native')
-const { invalid, object, named } = require('./options')
+const { object, reference, referenceNeeded, references, named } = require('./options')
 const { monitored } = require('./monitor')
 const { Handle } = require('./store')
 
@@ -57,25 +57,25 @@ class Workspace extends Handle {
   /** Compares a checkpoint, by default the latest, with the directory. */
   async status (options) {
     options = object(options, accepted.status)
-    return monitored(options, (monitor) => native.wsStatus(this[handle], options.reference, options.paths, options.gitignore, options.fileSizeMax, monitor))
+    return monitored(options, (monitor) => native.wsStatus(this[handle], reference(options.reference), options.paths, options.gitignore, options.fileSizeMax, monitor))
   }
 
   /** Compares two checkpoints, or a checkpoint and the directory. */
   async diff (options) {
     options = object(options, accepted.diff)
-    return monitored(options, (monitor) => native.wsDiff(this[handle], options.before, options.after, options.paths, options.lines, options.renames,
+    return monitored(options, (monitor) => native.wsDiff(this[handle], reference(options.before), reference(options.after), options.paths, options.lines, options.renames,
       options.againstPrevious, options.gitignore, monitor))
   }
 
-  async #restore (what, reference, options) {
+  async #restore (what, checkpoint, options) {
     options = object(options, what === UNDO ? accepted.undo : accepted.restore)
-    return monitored(options, (monitor) => native.wsRestore(this[handle], what, reference, options.paths, options.toDirectory, options.dryRun, options.gitignore,
+    return monitored(options, (monitor) => native.wsRestore(this[handle], what, checkpoint, options.paths, options.toDirectory, options.dryRun, options.gitignore,
       options.trustJournal, options.lastTurn, monitor))
   }
 
   /** Makes the directory what a checkpoint has. What it was before is saved first: undo() takes the restore back. */
-  async restore (reference, options) {
-    return this.#restore(RESTORE, reference, options)
+  async restore (checkpoint, options) {
+    return this.#restore(RESTORE, referenceNeeded(checkpoint), options)
   }
 
   /** Takes back what was not saved, else the last save or restore; with `lastTurn` whatever came since an agent's last turn began. */
@@ -91,7 +91,7 @@ class Workspace extends Handle {
   /** What each checkpoint changed, newest first; with paths only those that changed them. */
   async log (options) {
     options = object(options, accepted.log)
-    return monitored(options, (monitor) => native.wsLog(this[handle], options.after, options.before, options.paths, options.limit, options.lines,
+    return monitored(options, (monitor) => native.wsLog(this[handle], reference(options.after), reference(options.before), options.paths, options.limit, options.lines,
       options.renames === false, options.safety, monitor))
   }
 
@@ -108,8 +108,8 @@ class Workspace extends Handle {
 
   /** Takes back what one checkpoint changed and keeps later changes. FIRN_CONFLICT, with a list `conflicts`, if they overlap. */
   async revert (options) {
-    options = typeof options === 'string' ? { after: options } : object(options, accepted.revert)
-    const { error, ...result } = await monitored(options, (monitor) => native.wsRevert(this[handle], options.after, options.before, options.paths, options.dryRun,
+    options = ['string', 'number', 'bigint'].includes(typeof options) ? { after: options } : object(options, accepted.revert)
+    const { error, ...result } = await monitored(options, (monitor) => native.wsRevert(this[handle], reference(options.after), reference(options.before), options.paths, options.dryRun,
       options.gitignore, monitor))
     if (error !== undefined) throw Object.assign(error, { conflicts: result.conflicts })
     return result
@@ -120,23 +120,22 @@ class Workspace extends Handle {
     return native.wsList(this[handle], options.limit, options.safety)
   }
 
-  async find (reference) {
-    return native.wsFind(this[handle], reference)
+  async find (checkpoint) {
+    return native.wsFind(this[handle], referenceNeeded(checkpoint))
   }
 
   /** The entries of a checkpoint, a directory before its contents. */
-  async entries (reference = 'latest') {
-    return native.wsEntries(this[handle], reference)
+  async entries (checkpoint = 'latest') {
+    return native.wsEntries(this[handle], referenceNeeded(checkpoint))
   }
 
   /** The content of a file of a checkpoint. */
-  async read (reference, path) {
-    return native.wsCat(this[handle], reference, path)
+  async read (checkpoint, path) {
+    return native.wsCat(this[handle], referenceNeeded(checkpoint), path)
   }
 
-  async tag (name, reference, options) {
-    if (typeof reference !== 'string') throw invalid('a reference to a checkpoint must be a string')
-    return native.wsTag(this[handle], name, reference, object(options, ['replace']).replace)
+  async tag (name, checkpoint, options) {
+    return native.wsTag(this[handle], name, referenceNeeded(checkpoint), object(options, ['replace']).replace)
   }
 
   async untag (name) {
@@ -147,20 +146,20 @@ class Workspace extends Handle {
     return native.wsTags(this[handle])
   }
 
-  async #upkeep (what, references, text, options = {}, flag) {
-    return monitored(options, (monitor) => native.wsUpkeep(this[handle], what, references, text, options.dryRun, flag, monitor))
+  async #upkeep (what, checkpoints, text, options = {}, flag) {
+    return monitored(options, (monitor) => native.wsUpkeep(this[handle], what, checkpoints, text, options.dryRun, flag, monitor))
   }
 
-  async delete (references, options) {
-    return this.#upkeep(DELETE, [references].flat(), undefined, object(options, accepted.change))
+  async delete (checkpoints, options) {
+    return this.#upkeep(DELETE, references(checkpoints), undefined, object(options, accepted.change))
   }
 
-  async pin (...references) {
-    return this.#upkeep(PIN, references.flat())
+  async pin (...checkpoints) {
+    return this.#upkeep(PIN, references(checkpoints))
   }
 
-  async unpin (...references) {
-    return this.#upkeep(UNPIN, references.flat())
+  async unpin (...checkpoints) {
+    return this.#upkeep(UNPIN, references(checkpoints))
   }
 
   async expire (keep, options) {

@@ -215,7 +215,7 @@ bool arg_bytes_or_none(struct args *args, size_t i, const char *what, firn_slice
 bool value_text(struct args *args, napi_value value, const char *what, const char **out);
 bool arg_text(struct args *args, size_t i, const char *what, const char **out);
 bool arg_text_or_none(struct args *args, size_t i, const char *what, const char **out);
-bool arg_bool(struct args *args, size_t i, bool *out); /* undefined is false */
+bool arg_bool(struct args *args, size_t i, const char *what, bool *out); /* undefined is false */
 /* A whole number >= 0 as number or BigInt; undefined gives `otherwise`. */
 bool arg_u64(struct args *args, size_t i, const char *what, uint64_t otherwise, uint64_t *out);
 bool arg_i64(struct args *args, size_t i, const char *what, int64_t *out);

@@ -42,7 +42,8 @@ table_diff_parse(struct args *args, struct call *call)
            arg_text_or_none(args, 2, "before", &self->references[0]) &&
            arg_text_or_none(args, 3, "after", &self->references[1]) &&
            arg_u64(args, 4, "limit", UINT64_MAX, &self->limit) &&
-           arg_bool(args, 5, &self->as_numbers) && arg_monitor(args, 6, &self->callbacks);
+           arg_bool(args, 5, "asNumbers", &self->as_numbers) &&
+           arg_monitor(args, 6, &self->callbacks);
 }
 
 static bool

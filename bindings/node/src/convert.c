@@ -279,15 +279,14 @@ arg_text_or_none(struct args *args, size_t i, const char *what, const char **out
 }
 
 bool
-arg_bool(struct args *args, size_t i, bool *out)
+arg_bool(struct args *args, size_t i, const char *what, bool *out)
 {
     *out = false;
     if (arg_is_none(args, i)) {
         return true;
     }
     if (napi_get_value_bool(args->env, args->values[i], out) != napi_ok) {
-        return throw_invalid(
-            args, "an option that is true or false must be a boolean (argument %zu)", i + 1);
+        return throw_invalid(args, "%s must be a boolean", what);
     }
     return true;
 }

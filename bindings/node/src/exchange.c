@@ -99,7 +99,7 @@ text_parse(struct args *args, struct text_call *self, unsigned contexts)
         !arg_context(args, 1, contexts, self->table, &self->context) ||
         !arg_text(args, 2, "path", &self->path) ||
         !arg_enum(args, 3, "kind", FIRN_TEXT_JSON_LINES, &kind) ||
-        !arg_bool(args, 4, &self->form.no_header) ||
+        !arg_bool(args, 4, "header", &self->form.no_header) ||
         !arg_text_or_none(args, 5, "delimiter", &delimiter) ||
         !arg_text_or_none(args, 6, "nullText", &self->form.null_text) ||
         !arg_texts(args, 7, "columns", &self->columns, &self->column_count) ||
@@ -120,9 +120,9 @@ static bool
 import_parse(struct args *args, struct call *call)
 {
     struct text_call *self = (struct text_call *)(void *)call;
-    return text_parse(args, self, 0) && arg_bool(args, 9, &self->ignore_unknown) &&
+    return text_parse(args, self, 0) && arg_bool(args, 9, "ignoreUnknown", &self->ignore_unknown) &&
            arg_enum(args, 10, "onConflict", FIRN_IMPORT_CONFLICT_REPLACE, &self->on_conflict) &&
-           arg_bool(args, 11, &self->skips_invalid) &&
+           arg_bool(args, 11, "skipInvalid", &self->skips_invalid) &&
            arg_u64(args, 12, "rejectsMax", 100, &self->reject_limit);
 }
 

@@ -33,15 +33,16 @@ open_parse(struct args *args, struct call *call)
     bool no_create;
     self->options = options;
     if (!arg_text_or_none(args, 0, "path", &self->path) ||
-        !arg_u64(args, 1, "limit", UINT64_MAX, &self->limit) || !arg_bool(args, 2, &no_create) ||
-        !arg_bool(args, 3, &self->options.fail_if_exists) ||
-        !arg_bool(args, 4, &self->options.read_only) ||
+        !arg_u64(args, 1, "limit", UINT64_MAX, &self->limit) ||
+        !arg_bool(args, 2, "createIfMissing", &no_create) ||
+        !arg_bool(args, 3, "failIfExists", &self->options.fail_if_exists) ||
+        !arg_bool(args, 4, "readOnly", &self->options.read_only) ||
         !arg_enum(args, 5, "durability", FIRN_DURABILITY_OS, &durability) ||
         !arg_u64(args, 6, "lockTimeout", 0, &wait) ||
         !arg_u64(args, 7, "memory", 0, &self->options.memory_bytes) ||
         !arg_u64(args, 8, "threads", 0, &threads) ||
         !arg_enum(args, 9, "compression", FIRN_COMPRESSION_ZSTD, &compression) ||
-        !arg_bool(args, 10, &self->options.read_pending)) {
+        !arg_bool(args, 10, "readPending", &self->options.read_pending)) {
         return false;
     }
     if (threads > 1024 || wait > INT64_MAX) {
@@ -105,7 +106,8 @@ keyspace_parse(struct args *args, struct call *call)
     self->options = options;
     if (!arg_handle(args, 0, HANDLE_STORE | HANDLE_SNAPSHOT, &self->from) ||
         !arg_text(args, 1, "the name of a keyspace", &self->name) ||
-        !arg_bool(args, 2, &no_create) || !arg_bool(args, 3, &self->options.fail_if_exists)) {
+        !arg_bool(args, 2, "createIfMissing", &no_create) ||
+        !arg_bool(args, 3, "failIfExists", &self->options.fail_if_exists)) {
         return false;
     }
     self->options.create_if_missing = !no_create;
@@ -152,7 +154,7 @@ names_parse(struct args *args, struct call *call)
     struct names_call *self = (struct names_call *)(void *)call;
     self->end = &self->first;
     return arg_handle(args, 0, HANDLE_STORE | HANDLE_SNAPSHOT, &self->from) &&
-           arg_bool(args, 1, &self->of_tables);
+           arg_bool(args, 1, "ofTables", &self->of_tables);
 }
 
 static int
@@ -217,7 +219,8 @@ get_parse(struct args *args, struct call *call)
     struct get_call *self = (struct get_call *)(void *)call;
     if (!arg_handle(args, 0, HANDLE_KEYSPACE, &self->keyspace) ||
         !arg_context(args, 1, HANDLE_SNAPSHOT | HANDLE_TXN, self->keyspace, &self->context) ||
-        !arg_bytes(args, 2, "key", &self->key) || !arg_bool(args, 3, &self->only_exists)) {
+        !arg_bytes(args, 2, "key", &self->key) ||
+        !arg_bool(args, 3, "onlyExists", &self->only_exists)) {
         return false;
     }
     if (self->context != NULL && self->context->kind == HANDLE_TXN) {
@@ -390,7 +393,7 @@ cursor_open_parse(struct args *args, struct call *call)
         !arg_bytes_or_none(args, 2, "the lower bound", &self->options.lower) ||
         !arg_bytes_or_none(args, 3, "the upper bound", &self->options.upper) ||
         !arg_bytes_or_none(args, 4, "prefix", &self->options.prefix) ||
-        !arg_bool(args, 5, &self->options.keys_only)) {
+        !arg_bool(args, 5, "keysOnly", &self->options.keys_only)) {
         return false;
     }
     if (self->context != NULL && self->context->kind == HANDLE_TXN) {
@@ -445,7 +448,8 @@ cursor_next_parse(struct args *args, struct call *call)
     return arg_handle(args, 0, HANDLE_CURSOR, &self->cursor) &&
            arg_u64(args, 1, "the number of entries", 1, &self->entries_max) &&
            arg_u64(args, 2, "the number of bytes", 1, &self->bytes_max) &&
-           arg_bool(args, 3, &self->reverse) && arg_bool(args, 4, &self->is_first);
+           arg_bool(args, 3, "reverse", &self->reverse) &&
+           arg_bool(args, 4, "isFirst", &self->is_first);
 }
 
 static bool

@@ -53,10 +53,11 @@ scan_open_parse(struct args *args, struct call *call)
         return false;
     }
     options->lower.values = values;
-    if (!arg_bool(args, 11, &options->lower.exclusive) ||
+    if (!arg_bool(args, 11, "exclusive", &options->lower.exclusive) ||
         !arg_values(args, 12, key, key_count, &values, &options->upper.count) ||
-        !arg_bool(args, 13, &options->upper.exclusive) ||
-        !arg_bool(args, 14, &options->descending) || !arg_u64(args, 15, "threads", 0, &threads) ||
+        !arg_bool(args, 13, "exclusive", &options->upper.exclusive) ||
+        !arg_bool(args, 14, "descending", &options->descending) ||
+        !arg_u64(args, 15, "threads", 0, &threads) ||
         !arg_u64(args, 16, "memory", 0, &options->memory_bytes)) {
         return false;
     }
@@ -124,8 +125,9 @@ static bool
 scan_next_parse(struct args *args, struct call *call)
 {
     struct scan_next_call *self = (struct scan_next_call *)(void *)call;
-    return arg_handle(args, 0, HANDLE_SCAN, &self->scan) && arg_bool(args, 1, &self->by_columns) &&
-           arg_bool(args, 2, &self->as_numbers);
+    return arg_handle(args, 0, HANDLE_SCAN, &self->scan) &&
+           arg_bool(args, 1, "byColumns", &self->by_columns) &&
+           arg_bool(args, 2, "asNumbers", &self->as_numbers);
 }
 
 static int
@@ -396,9 +398,10 @@ search_parse(struct args *args, struct call *call)
         !arg_text_or_none(args, 6, "where", &options->where) ||
         !arg_values(args, 7, NULL, 0, &parameters, &options->parameter_count) ||
         !arg_texts(args, 8, "columns", &options->columns, &options->column_count) ||
-        !arg_bool(args, 9, &options->exact) || !arg_u64(args, 10, "ef", 0, &ef) ||
+        !arg_bool(args, 9, "exact", &options->exact) || !arg_u64(args, 10, "ef", 0, &ef) ||
         !arg_double(args, 11, "recall", 0, &options->recall) ||
-        !arg_u64(args, 12, "threads", 0, &threads) || !arg_bool(args, 13, &self->as_numbers)) {
+        !arg_u64(args, 12, "threads", 0, &threads) ||
+        !arg_bool(args, 13, "asNumbers", &self->as_numbers)) {
         return false;
     }
     if (self->query.type != FIRN_TYPE_VECTOR || ef > UINT32_MAX || threads > 1024) {

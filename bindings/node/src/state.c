@@ -26,7 +26,7 @@ txn_begin_parse(struct args *args, struct call *call)
     self->options = options;
     if (!arg_handle(args, 0, HANDLE_STORE, &self->store) ||
         !arg_enum(args, 1, "isolation", FIRN_ISOLATION_SERIALIZABLE, &isolation) ||
-        !arg_bool(args, 2, &self->options.read_only)) {
+        !arg_bool(args, 2, "readOnly", &self->options.read_only)) {
         return false;
     }
     self->options.isolation = (firn_isolation)isolation;
@@ -265,7 +265,7 @@ checkpoint_list_parse(struct args *args, struct call *call)
     struct checkpoint_call *self = (struct checkpoint_call *)(void *)call;
     self->end = &self->first;
     return arg_handle(args, 0, HANDLE_STORE, &self->store) &&
-           arg_bool(args, 1, &self->include_safety);
+           arg_bool(args, 1, "safety", &self->include_safety);
 }
 
 static int
@@ -483,7 +483,7 @@ upkeep_parse(struct args *args, struct call *call)
         !arg_enum(args, 1, "operation", UPKEEP_KINDS - 1, &self->what) ||
         !arg_text_or_none(args, 2, "path", &self->text) ||
         !arg_text_or_none(args, 3, "checkpoint", &self->reference) ||
-        !arg_bool(args, 4, &self->replace) || !arg_monitor(args, 5, &self->callbacks)) {
+        !arg_bool(args, 4, "replace", &self->replace) || !arg_monitor(args, 5, &self->callbacks)) {
         return false;
     }
     if (self->text == NULL && (self->what == UPKEEP_CLONE || self->what == UPKEEP_EXPORT ||

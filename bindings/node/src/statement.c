@@ -163,7 +163,8 @@ static bool
 connect_parse(struct args *args, struct call *call)
 {
     struct connect_call *self = (struct connect_call *)(void *)call;
-    if (!arg_handle(args, 0, HANDLE_STORE, &self->store) || !arg_bool(args, 1, &self->read_only)) {
+    if (!arg_handle(args, 0, HANDLE_STORE, &self->store) ||
+        !arg_bool(args, 1, "readOnly", &self->read_only)) {
         return false;
     }
     (void)snprintf(self->path, sizeof(self->path), "/dev/null/firn-node-%p", self->store->object);
@@ -707,7 +708,8 @@ static bool
 sql_parse(struct args *args, struct call *call)
 {
     struct sql_call *self = (struct sql_call *)(void *)call;
-    return prepare_parse(args, &self->prepare) && arg_bool(args, 4, &self->as_numbers) &&
+    return prepare_parse(args, &self->prepare) &&
+           arg_bool(args, 4, "asNumbers", &self->as_numbers) &&
            arg_monitor(args, 5, &self->callbacks);
 }
 
@@ -771,7 +773,8 @@ sql_next_parse(struct args *args, struct call *call)
 {
     struct sql_next_call *self = (struct sql_next_call *)(void *)call;
     return arg_handle(args, 0, HANDLE_STATEMENT, &self->statement) &&
-           arg_u64(args, 1, "rows", 1, &self->rows_max) && arg_bool(args, 2, &self->as_numbers) &&
+           arg_u64(args, 1, "rows", 1, &self->rows_max) &&
+           arg_bool(args, 2, "asNumbers", &self->as_numbers) &&
            arg_monitor(args, 3, &self->callbacks);
 }
 

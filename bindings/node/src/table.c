@@ -149,7 +149,7 @@ alter_parse(struct args *args, struct call *call)
         !arg_text_or_none(args, 2, "name", &self->name) ||
         !arg_text_or_none(args, 3, "name", &self->other) ||
         !arg_texts(args, 4, "columns", &self->columns, &self->column_count) ||
-        !arg_bool(args, 5, &self->is_unique) ||
+        !arg_bool(args, 5, "unique", &self->is_unique) ||
         !arg_enum(args, 6, "metric", FIRN_METRIC_COSINE, &metric) ||
         !arg_u64(args, 7, "m", vector.m, &m) ||
         !arg_u64(args, 8, "efConstruction", vector.ef_construction, &ef) ||
@@ -327,7 +327,8 @@ rows_parse(struct args *args, struct call *call)
         !arg_context(args, 1, HANDLE_TXN, self->handle, &self->txn) ||
         !arg_enum(args, 2, "operation", ROW_KINDS - 1, &self->what) ||
         !arg_texts(args, 3, "columns", &self->columns, &self->column_count) ||
-        !arg_write_options(args, 5, 6, &write) || !arg_bool(args, 7, &self->wants_numbers)) {
+        !arg_write_options(args, 5, 6, &write) ||
+        !arg_bool(args, 7, "wantsNumbers", &self->wants_numbers)) {
         return false;
     }
     columns = columns_named(args, ((struct table_object *)self->handle->object)->def, self->columns,
@@ -521,9 +522,10 @@ row_delete_range_parse(struct args *args, struct call *call)
 {
     struct row_call *self = (struct row_call *)(void *)call;
     size_t columns;
-    return row_parse_key(args, self, &columns) && arg_bool(args, 4, &self->lower_exclusive) &&
+    return row_parse_key(args, self, &columns) &&
+           arg_bool(args, 4, "exclusive", &self->lower_exclusive) &&
            arg_values(args, 5, self->columns, columns, &self->upper, &self->upper_count) &&
-           arg_bool(args, 6, &self->upper_exclusive);
+           arg_bool(args, 6, "upperExclusive", &self->upper_exclusive);
 }
 
 static int
@@ -599,7 +601,7 @@ rows_get_parse(struct args *args, struct call *call)
         !arg_context(args, 1, HANDLE_TXN | HANDLE_SNAPSHOT, self->handle, &self->context) ||
         !arg_texts(args, 2, "columns", &self->options.columns, &self->options.column_count) ||
         !arg_text_or_none(args, 3, "index", &self->options.index) ||
-        !arg_bool(args, 5, &self->as_numbers)) {
+        !arg_bool(args, 5, "asNumbers", &self->as_numbers)) {
         return false;
     }
     def = ((struct table_object *)self->handle->object)->def;

@@ -29,7 +29,7 @@ ws_open_parse(struct args *args, struct call *call)
            arg_text_or_none(args, 1, "store", &self->options.store_path) &&
            (arg_is_none(args, 2) ||
             arg_i64(args, 2, "lockTimeout", &self->options.lock_timeout_ms)) &&
-           arg_bool(args, 3, &self->options.is_root);
+           arg_bool(args, 3, "isRoot", &self->options.is_root);
 }
 
 static int
@@ -218,11 +218,11 @@ ws_save_parse(struct args *args, struct call *call)
     self->as.save.options = options;
     self->as.save.result = result;
     if (!ws_begin(args, self) || !arg_text_or_none(args, 1, "message", &message) ||
-        !arg_bool(args, 2, &self->as.save.options.if_changed) ||
-        !arg_bool(args, 3, &self->as.save.options.full) ||
-        !arg_bool(args, 4, &self->as.save.options.strict) ||
-        !arg_bool(args, 5, &self->as.save.options.include_deps) ||
-        !arg_bool(args, 6, &self->as.save.options.gitignore) ||
+        !arg_bool(args, 2, "ifChanged", &self->as.save.options.if_changed) ||
+        !arg_bool(args, 3, "full", &self->as.save.options.full) ||
+        !arg_bool(args, 4, "strict", &self->as.save.options.strict) ||
+        !arg_bool(args, 5, "includeDeps", &self->as.save.options.include_deps) ||
+        !arg_bool(args, 6, "gitignore", &self->as.save.options.gitignore) ||
         !arg_text_or_none(args, 7, "keep", &self->as.save.options.keep) ||
         !arg_u64(args, 8, "fileSizeMax", 0, &self->as.save.options.file_size_max) ||
         !arg_monitor(args, 9, &self->as.save.options.callbacks)) {
@@ -278,7 +278,7 @@ ws_status_parse(struct args *args, struct call *call)
     if (!ws_begin(args, self) ||
         !arg_text_or_none(args, 1, "reference", &self->as.status.options.reference) ||
         !arg_slices(args, 2, "paths", &self->paths, &self->path_count) ||
-        !arg_bool(args, 3, &self->as.status.options.gitignore) ||
+        !arg_bool(args, 3, "gitignore", &self->as.status.options.gitignore) ||
         !arg_u64(args, 4, "fileSizeMax", 0, &self->as.status.options.file_size_max) ||
         !arg_monitor(args, 5, &self->as.status.options.callbacks)) {
         return false;
@@ -331,10 +331,10 @@ ws_diff_parse(struct args *args, struct call *call)
         !arg_text_or_none(args, 1, "before", &self->as.diff.options.before) ||
         !arg_text_or_none(args, 2, "after", &self->as.diff.options.after) ||
         !arg_slices(args, 3, "paths", &self->paths, &self->path_count) ||
-        !arg_bool(args, 4, &self->as.diff.options.with_lines) ||
-        !arg_bool(args, 5, &self->as.diff.options.find_renames) ||
-        !arg_bool(args, 6, &self->as.diff.options.against_previous) ||
-        !arg_bool(args, 7, &self->as.diff.options.gitignore) ||
+        !arg_bool(args, 4, "lines", &self->as.diff.options.with_lines) ||
+        !arg_bool(args, 5, "renames", &self->as.diff.options.find_renames) ||
+        !arg_bool(args, 6, "againstPrevious", &self->as.diff.options.against_previous) ||
+        !arg_bool(args, 7, "gitignore", &self->as.diff.options.gitignore) ||
         !arg_monitor(args, 8, &self->as.diff.options.callbacks)) {
         return false;
     }
@@ -405,9 +405,9 @@ ws_log_parse(struct args *args, struct call *call)
         !arg_text_or_none(args, 2, "before", &self->as.log.options.before) ||
         !arg_slices(args, 3, "paths", &self->paths, &self->path_count) ||
         !arg_u64(args, 4, "limit", UINT64_MAX, &self->as.log.left) ||
-        !arg_bool(args, 5, &self->as.log.options.with_lines) ||
-        !arg_bool(args, 6, &is_without_renames) ||
-        !arg_bool(args, 7, &self->as.log.options.include_safety) ||
+        !arg_bool(args, 5, "lines", &self->as.log.options.with_lines) ||
+        !arg_bool(args, 6, "renames", &is_without_renames) ||
+        !arg_bool(args, 7, "safety", &self->as.log.options.include_safety) ||
         !arg_monitor(args, 8, &self->as.log.options.callbacks)) {
         return false;
     }
@@ -564,7 +564,7 @@ ws_steps_parse(struct args *args, struct call *call)
     self->as.steps.result = result;
     return ws_begin(args, self) &&
            arg_u64(args, 1, "limit", UINT64_MAX, &self->as.steps.options.limit) &&
-           arg_bool(args, 2, &self->as.steps.options.gitignore) &&
+           arg_bool(args, 2, "gitignore", &self->as.steps.options.gitignore) &&
            arg_u64(args, 3, "fileSizeMax", 0, &self->as.steps.options.file_size_max) &&
            arg_monitor(args, 4, &self->as.steps.options.callbacks);
 }
@@ -620,10 +620,10 @@ ws_restore_parse(struct args *args, struct call *call)
         !arg_text_or_none(args, 2, "reference", &self->reference) ||
         !arg_slices(args, 3, "paths", &self->paths, &self->path_count) ||
         !arg_text_or_none(args, 4, "toDirectory", &self->as.restore.options.to_dir) ||
-        !arg_bool(args, 5, &self->as.restore.options.dry_run) ||
-        !arg_bool(args, 6, &self->as.restore.options.gitignore) ||
-        !arg_bool(args, 7, &self->as.restore.options.trust_journal) ||
-        !arg_bool(args, 8, &self->as.restore.options.last_turn) ||
+        !arg_bool(args, 5, "dryRun", &self->as.restore.options.dry_run) ||
+        !arg_bool(args, 6, "gitignore", &self->as.restore.options.gitignore) ||
+        !arg_bool(args, 7, "trustJournal", &self->as.restore.options.trust_journal) ||
+        !arg_bool(args, 8, "lastTurn", &self->as.restore.options.last_turn) ||
         !arg_monitor(args, 9, &self->callbacks)) {
         return false;
     }
@@ -698,8 +698,8 @@ ws_revert_parse(struct args *args, struct call *call)
         !arg_text_or_none(args, 1, "after", &self->as.revert.options.after) ||
         !arg_text_or_none(args, 2, "before", &self->as.revert.options.before) ||
         !arg_slices(args, 3, "paths", &self->paths, &self->path_count) ||
-        !arg_bool(args, 4, &self->as.revert.options.dry_run) ||
-        !arg_bool(args, 5, &self->as.revert.options.gitignore) ||
+        !arg_bool(args, 4, "dryRun", &self->as.revert.options.dry_run) ||
+        !arg_bool(args, 5, "gitignore", &self->as.revert.options.gitignore) ||
         !arg_monitor(args, 6, &self->callbacks)) {
         return false;
     }

@@ -41,7 +41,7 @@ ws_list_parse(struct args *args, struct call *call)
     self->as.list.options = options;
     return ws_begin(args, self) &&
            arg_u64(args, 1, "limit", UINT64_MAX, &self->as.list.options.limit) &&
-           arg_bool(args, 2, &self->as.list.options.include_safety);
+           arg_bool(args, 2, "safety", &self->as.list.options.include_safety);
 }
 
 static int
@@ -218,7 +218,7 @@ ws_tag_parse(struct args *args, struct call *call)
     struct ws_call *self = (struct ws_call *)(void *)call;
     return ws_begin(args, self) && arg_text(args, 1, "tag", &self->other) &&
            arg_text_or_none(args, 2, "reference", &self->reference) &&
-           arg_bool(args, 3, &self->as.other.replace);
+           arg_bool(args, 3, "replace", &self->as.other.replace);
 }
 
 static int
@@ -299,7 +299,8 @@ ws_upkeep_parse(struct args *args, struct call *call)
         !arg_enum(args, 1, "operation", WS_KINDS - 1, &self->as.other.what) ||
         !arg_texts(args, 2, "references", &self->as.other.references, &self->as.other.count) ||
         !arg_text_or_none(args, 3, "text", &self->other) ||
-        !arg_bool(args, 4, &self->as.other.gc.dry_run) || !arg_bool(args, 5, &flag) ||
+        !arg_bool(args, 4, "dryRun", &self->as.other.gc.dry_run) ||
+        !arg_bool(args, 5, self->as.other.what == WS_CHECK ? "readData" : "full", &flag) ||
         !arg_monitor(args, 6, &self->callbacks)) {
         return false;
     }

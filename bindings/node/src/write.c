@@ -18,6 +18,7 @@ enum write_operation {
     WRITE_COMPARE,
     WRITE_MERGE,
     WRITE_DELETE_RANGE,
+    WRITE_CLEAR,
     WRITE_OPERATIONS
 };
 enum { JOIN_SIZE_MAX = 64 << 10, FAST_SIZE = 2048 };
@@ -34,6 +35,19 @@ struct write_call {
     firn_write_options options;
 };
 
+/* What a write calls its key and its value. */
+static const char *
+key_name(int operation)
+{
+    return operation == WRITE_DELETE_RANGE ? "the lower bound" : "key";
+}
+
+static const char *
+value_name(int operation)
+{
+    return operation == WRITE_DELETE_RANGE ? "the upper bound" : "value";
+}
+
 static bool
 write_parse(struct args *args, struct call *call)
 {
@@ -41,8 +55,10 @@ write_parse(struct args *args, struct call *call)
     if (!arg_handle(args, 0, HANDLE_KEYSPACE, &self->keyspace) ||
         !arg_context(args, 1, HANDLE_TXN, self->keyspace, &self->txn) ||
         !arg_enum(args, 2, "operation", WRITE_OPERATIONS - 1, &self->operation) ||
-        !arg_bytes(args, 3, "key", &self->key) ||
-        (self->operation != WRITE_DELETE && !arg_bytes(args, 4, "value", &self->value)) ||
+        (self->operation != WRITE_CLEAR &&
+         !arg_bytes(args, 3, key_name(self->operation), &self->key)) ||
+        (self->operation != WRITE_DELETE && self->operation != WRITE_CLEAR &&
+         !arg_bytes(args, 4, value_name(self->operation), &self->value)) ||
         !arg_write_options(args, 5, 6, &self->options) ||
         !arg_bytes_or_none(args, 7, "the expected value", &self->expected) ||
         !arg_enum(args, 8, "operator", FIRN_MERGE_MAX, &self->merge)) {
@@ -63,6 +79,52 @@ write_parse(struct args *args, struct call *call)
     return true;
 }
 
+/* Deletes all keys: those before the last one as a range, and the last one, in one commit. It takes its turn among the writes of the
+ * store or of the transaction, so none of the keys is of a write that was started later. */
+static int
+write_clear(const struct write_call *self, firn_error *err)
+{
+    firn_txn *txn = self->txn == NULL ? NULL : self->txn->object;
+    firn_keyspace *keyspace = self->keyspace->object;
+    firn_cursor_options options = FIRN_CURSOR_OPTIONS_INIT;
+    const firn_slice first = firn_bytes("", 0);
+    firn_cursor *cursor = NULL;
+    firn_batch *batch = NULL;
+    firn_slice last;
+    int code;
+    options.keys_only = true;
+    code = txn != NULL ? firn_txn_cursor_open(txn, keyspace, &options, &cursor, err)
+                       : firn_cursor_open(keyspace, &options, &cursor, err);
+    if (code == FIRN_OK) {
+        code = firn_cursor_last(cursor, err);
+    }
+    if (code != FIRN_OK || !firn_cursor_valid(cursor)) {
+        goto out;
+    }
+    last = firn_cursor_key(cursor);
+    if (txn != NULL) {
+        code = firn_txn_delete_range(txn, keyspace, first, last, err);
+        if (code == FIRN_OK) {
+            code = firn_txn_delete(txn, keyspace, last, err);
+        }
+        goto out;
+    }
+    code = firn_batch_create(&batch, err);
+    if (code == FIRN_OK) {
+        code = firn_batch_delete_range(batch, keyspace, first, last, err);
+    }
+    if (code == FIRN_OK) {
+        code = firn_batch_delete(batch, keyspace, last, err);
+    }
+    if (code == FIRN_OK) {
+        code = firn_store_write(self->keyspace->parent->object, batch, &self->options, err);
+    }
+out:
+    firn_batch_destroy(batch);
+    firn_cursor_close(cursor);
+    return code;
+}
+
 static int
 write_in_txn(const struct write_call *self, firn_error *err)
 {
@@ -76,6 +138,8 @@ write_in_txn(const struct write_call *self, firn_error *err)
     case WRITE_MERGE:
         return firn_txn_merge(txn, keyspace, self->key, (firn_merge_operator)self->merge,
                               self->value, err);
+    case WRITE_CLEAR:
+        return write_clear(self, err);
     default:
         assert(self->operation == WRITE_DELETE_RANGE);
         return firn_txn_delete_range(txn, keyspace, self->key, self->value, err);
@@ -103,6 +167,8 @@ write_run(struct call *call, firn_error *err)
     case WRITE_MERGE:
         return firn_merge(keyspace, self->key, (firn_merge_operator)self->merge, self->value,
                           &self->options, err);
+    case WRITE_CLEAR:
+        return write_clear(self, err);
     default:
         assert(self->operation == WRITE_DELETE_RANGE);
         return firn_delete_range(keyspace, self->key, self->value, &self->options, err);
@@ -311,13 +377,15 @@ batch_add(napi_env env, napi_callback_info info)
     if (args_read(env, info, &args) && batch_of(&args, &batch) &&
         arg_handle(&args, 1, HANDLE_KEYSPACE, &write.keyspace) &&
         arg_enum(&args, 2, "operation", WRITE_OPERATIONS - 1, &write.operation) &&
-        fast_bytes(&args, 3, "key", key_buffer, sizeof(key_buffer), &key_heap, &write.key) &&
+        fast_bytes(&args, 3, key_name(write.operation), key_buffer, sizeof(key_buffer), &key_heap,
+                   &write.key) &&
         (write.operation == WRITE_DELETE ||
-         fast_bytes(&args, 4, "value", value_buffer, sizeof(value_buffer), &value_heap,
-                    &write.value)) &&
+         fast_bytes(&args, 4, value_name(write.operation), value_buffer, sizeof(value_buffer),
+                    &value_heap, &write.value)) &&
         arg_u64(&args, 5, "ttl", 0, &write.options.ttl_ms) &&
         arg_enum(&args, 6, "operator", FIRN_MERGE_MAX, &write.merge)) {
         if (write.operation == WRITE_INSERT || write.operation == WRITE_COMPARE ||
+            write.operation == WRITE_CLEAR ||
             (write.operation == WRITE_MERGE && write.merge == 0) ||
             write.keyspace->parent != batch->parent) {
             (void)throw_invalid(&args, write.keyspace->parent != batch->parent

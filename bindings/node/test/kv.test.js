@@ -114,6 +114,9 @@ test('insert, compare and put, merges, time to live', async (t) => {
   await numbers.merge('add', 'n', 5)
   numbers.mergeSync('add', 'n', -7n)
   assert.strictEqual(firn.numberOf(await numbers.get('n')), -2n)
+  assert.strictEqual(firn.numberOf(undefined), 0n)
+  assert.strictEqual(firn.numberOf(new Uint8Array([1, 1, 0, 0, 0, 0, 0, 0, 0]).subarray(1)), 1n)
+  for (const none of [Buffer.from('abc'), Buffer.alloc(9), '5', '12345678', null, 5]) assert.throws(() => firn.numberOf(none), code('FIRN_INVALID'))
   await numbers.merge('append', 'log', 'a')
   await numbers.merge('append', 'log', 'b')
   assert.strictEqual(numbers.getSync('log').toString(), 'ab')
@@ -262,4 +265,79 @@ test('upkeep: flush, compact, check, clone, statistics', async (t) => {
   const copy = await firn.open(path.join(place, 'b'))
   assert.strictEqual((await (await copy.keyspace('s')).keys().all()).length, 1000)
   await copy.close()
+})
+
+test('an iterator that was closed has no more; a batch is closed by await using', async (t) => {
+  const store = await memory(t)
+  const space = store.keyspaceSync('s')
+  for (const key of ['a', 'b', 'c', 'd']) space.putSync(key, key)
+  for (const rest of [(i) => i.next(), (i) => i.nextv(2), (i) => i.all(), (i) => i.allSync()]) {
+    const iterator = space.keys()
+    await iterator.next()
+    const underWay = iterator.next()
+    await iterator.close()
+    assert.strictEqual((await underWay).value.toString(), 'b')
+    const found = await rest(iterator)
+    assert.deepStrictEqual(found, Array.isArray(found) ? [] : { value: undefined, done: true })
+  }
+  const batch = store.batch()
+  await batch[Symbol.asyncDispose]()
+  assert.throws(() => batch.length, code('FIRN_MISUSE'))
+})
+
+test('an iterator whose store was closed gives what it has fetched, and fails then', async () => {
+  const store = await firn.openMemory()
+  const space = store.keyspaceSync('s')
+  for (let i = 0; i < 300; i++) space.putSync(`k${i}`, '')
+  const iterator = space.keys()
+  await iterator.next()
+  await store.close()
+  let more = 0
+  await assert.rejects(async () => { while (!(await iterator.next()).done) more++ }, code('FIRN_MISUSE'))
+  assert.strictEqual(more, 99)
+})
+
+test('clear deletes every key in its turn, in one commit', async (t) => {
+  const store = await memory(t)
+  const space = store.keyspaceSync('s', { valueEncoding: 'utf8' })
+  const other = store.keyspaceSync('other')
+  await space.clear() // nothing to do
+  other.putSync('k', 'v')
+  const longest = Buffer.alloc(512 << 10, 255)
+  for (const key of ['', 'a', 'b', longest]) space.putSync(key, 'v')
+  const before = store.snapshotSync()
+  // Writes that are not awaited: those before it are deleted, the one after it stays.
+  await Promise.all([space.put('z', '1'), space.clear(), space.put('c', '2')])
+  assert.deepStrictEqual((await space.entries().all()).map(([key, value]) => `${key} ${value}`), ['c 2'])
+  assert.strictEqual((await before.keys(space).all()).length, 4)
+  await before.close()
+  assert.strictEqual(other.getSync('k').toString(), 'v')
+  const transaction = await store.begin()
+  await transaction.put(space, 'd', '3')
+  await space.in(transaction).clear()
+  await transaction.put(space, 'e', '4')
+  assert.strictEqual(space.hasSync('c'), true)
+  await transaction.commit()
+  assert.deepStrictEqual((await space.keys().all()).map(String), ['e'])
+  space.clearSync({ durability: 'os' })
+  assert.deepStrictEqual(await space.keys().all(), [])
+  const snapshot = store.snapshotSync()
+  await assert.rejects(space.in(snapshot).clear(), code('FIRN_INVALID'))
+  await snapshot.close()
+})
+
+test('what is not JSON is named', async (t) => {
+  const store = await memory(t)
+  const raw = store.keyspaceSync('notes')
+  raw.putSync('k', '{')
+  const isRight = (what) => (error) => {
+    assert.strictEqual(error.code, 'FIRN_INVALID')
+    assert.ok(error.message.startsWith(`keyspace "notes": a ${what} is not JSON: `), error.message)
+    return error.cause instanceof SyntaxError
+  }
+  const values = store.keyspaceSync('notes', { valueEncoding: 'json' })
+  await assert.rejects(values.get('k'), isRight('value'))
+  assert.throws(() => values.getSync('k'), isRight('value'))
+  await assert.rejects(values.entries().all(), isRight('value'))
+  await assert.rejects(store.keyspaceSync('notes', { keyEncoding: 'json' }).keys().next(), isRight('key'))
 })

@@ -83,6 +83,8 @@ test('an unknown option is a TypeError that lists those that are known', async (
     'Keyspace.mergeSync': (o) => space.mergeSync('append', 'k', 'more', o),
     'Keyspace.delRange': (o) => space.delRange('a', 'z', o),
     'Keyspace.delRangeSync': (o) => space.delRangeSync('a', 'z', o),
+    'Keyspace.clear': (o) => space.clear(o),
+    'Keyspace.clearSync': (o) => space.clearSync(o),
     'Batch.put': (o) => batch.put(space, 'new', 'v', o),
     'Batch.write': (o) => batch.write(o),
     'Batch.writeSync': (o) => batch.writeSync(o),
@@ -153,7 +155,7 @@ test('an unknown option is a TypeError that lists those that are known', async (
       await assert.rejects(async () => call({ [option]: undefined, creat: undefined }), /"creat"/, `${name}: ${option}`)
     }
     for (const wrong of ['text', 5, [], () => {}]) {
-      if (wrong === 'text' && /\.(save|revert)$/.test(name)) continue // a message, a reference
+      if ((wrong === 'text' && name.endsWith('.save')) || (/text|5/.test(wrong) && name.endsWith('.revert'))) continue // a message, a reference
       if (isSync) assert.throws(() => call(wrong), code('FIRN_INVALID'), name)
       else await assert.rejects(async () => call(wrong), code('FIRN_INVALID'), name)
     }
@@ -178,4 +180,27 @@ test('options that are known are taken, also those of null and undefined', async
   const reading = await store.begin(Object.create({ readOnly: true }))
   await assert.rejects(reading.put(space, 'k', 'x'), code('FIRN_READ_ONLY'))
   await reading.close()
+})
+
+test('an option that is no boolean, and a bound that is missing, are named', async (t) => {
+  const place = directory(t)
+  const store = await firn.open(`${place}/store`)
+  t.after(() => store.close())
+  const space = await store.keyspace('s')
+  const table = await store.createTable('t', 'id i64, primary key (id)')
+  const work = await firn.openWorkspace(place, { store: `${place}/history`, isRoot: true })
+  t.after(() => work.close())
+  const invalid = (message) => ({ ...code('FIRN_INVALID'), message })
+  await assert.rejects(firn.open(`${place}/new`, { readOnly: 'yes' }), invalid('readOnly must be a boolean'))
+  await assert.rejects(firn.open(`${place}/new`, { failIfExists: 1 }), invalid('failIfExists must be a boolean'))
+  await assert.rejects(table.scan({ descending: 1 }).all(), invalid('descending must be a boolean'))
+  await assert.rejects(store.createTable('u', 'id i64, primary key (id)', { existsOk: 1 }), invalid('existsOk must be a boolean'))
+  await assert.rejects(work.save({ ifChanged: 1 }), invalid('ifChanged must be a boolean'))
+  await assert.rejects(work.gc({ full: 1 }), invalid('full must be a boolean'))
+  await assert.rejects(work.check({ readData: 1 }), invalid('readData must be a boolean'))
+  await assert.rejects(space.delRange('a'), invalid(/^the upper bound must be a string/))
+  assert.throws(() => space.delRangeSync(undefined, 'b'), invalid(/^the lower bound must be a string/))
+  const batch = store.batch()
+  assert.throws(() => batch.delRange(space, 'a'), invalid(/^the upper bound must be a string/))
+  await batch.close()
 })

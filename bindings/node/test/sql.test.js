@@ -12,7 +12,7 @@ const { firn, few, directory, memory, code } = require('./support')
 const { native } = require('../lib/native')
 
 const index = JSON.stringify(path.join(__dirname, '..'))
-const hasSql = native.sqlOpen !== undefined
+const { hasSql } = firn
 if (!hasSql) console.log('# SKIPPED: SQL of the Node package: it was built without SQLite\'s static library')
 const test = (name, work) => nodeTest(name, { skip: !hasSql }, work)
 

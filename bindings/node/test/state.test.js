@@ -211,3 +211,36 @@ test('a long call is cancelled by its signal, and reports progress', async (t) =
   await store.check({ onProgress: (progress) => phases.push(progress.phase) })
   assert.ok(phases.length > 0)
 })
+
+test('the number of a checkpoint is a reference to it', async (t) => {
+  const place = directory(t)
+  const store = await firn.open(`${place}/store`)
+  t.after(() => store.close())
+  const space = await store.keyspace('s', { valueEncoding: 'utf8' })
+  const table = await store.createTable('t', 'id i64, primary key (id)')
+  await space.put('k', '1')
+  const { number } = await store.checkpoint()
+  await space.put('k', '2')
+  await table.insert({ id: 1 })
+  for (const given of [number, BigInt(number), String(number)]) {
+    assert.strictEqual((await store.findCheckpoint(given)).number, number)
+    for (const snapshot of [await store.at(given), await store.snapshot({ checkpoint: given }), store.snapshotSync({ checkpoint: given })]) {
+      assert.strictEqual(snapshot.getSync(space, 'k'), '1')
+      await snapshot.close()
+    }
+    assert.strictEqual((await store.diff(given, undefined, { keyspace: 's' })).length, 1)
+    assert.strictEqual((await store.diffTable('t', given)).length, 1)
+    await store.export(`${place}/export`, { checkpoint: given, replace: true })
+    assert.strictEqual((await store.restore(given)).restored.number, number)
+    await store.undo()
+  }
+  for (const wrong of [1.5, -1, NaN, true, {}, [number]]) {
+    for (const call of [() => store.at(wrong), () => store.restore(wrong), () => store.findCheckpoint(wrong), () => store.diff(wrong), () => store.snapshot({ checkpoint: wrong })]) {
+      await assert.rejects(call(), { ...code('FIRN_INVALID'), message: /a reference to a checkpoint must be a string, or its number/ })
+    }
+  }
+  for (const call of [() => store.at(), () => store.restore(), () => store.findCheckpoint(), () => store.restore(null)]) await assert.rejects(call(), code('FIRN_INVALID'))
+  await assert.rejects(store.restore(77), code('FIRN_NOT_FOUND'))
+  await store.deleteCheckpoints(number)
+  assert.deepStrictEqual(await store.checkpoints(), [])
+})

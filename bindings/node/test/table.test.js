@@ -199,3 +199,31 @@ test('vector search finds what an exact comparison finds', async (t) => {
   await assert.rejects(docs.search('v', query, { metric: 'manhattan' }), code('FIRN_INVALID'))
   await assert.rejects(docs.search('none', query), code('FIRN_NOT_FOUND'))
 })
+
+test('a range without a bound, or with one that is undefined, deletes nothing; all of a table is deleted by that name', async (t) => {
+  const store = await memory(t)
+  const table = await store.createTable('t', 'a i32, b i32, primary key (a, b)')
+  await table.insertMany([{ a: 1, b: 1 }, { a: 2, b: 2 }, { a: 3, b: 3 }])
+  const wrong = [undefined, null, {}, { durability: 'os' }, { gte: undefined }, { gt: undefined }, { lte: undefined }, { gte: 1, lt: undefined }, { gte: [] }, { lte: [1, undefined] }, { gte: null },
+    { all: false }, { all: undefined }, { all: 1 }, { all: true, gte: 1 }]
+  for (const options of wrong) {
+    await assert.rejects(table.deleteRange(options), code('FIRN_INVALID'), JSON.stringify(options))
+    assert.strictEqual(await table.count(), 3)
+  }
+  await table.deleteRange({ gte: 3, all: false })
+  assert.strictEqual(await table.count(), 2)
+  await table.deleteRange({ all: true, durability: 'os' })
+  assert.strictEqual(await table.count(), 0)
+})
+
+test('createTable with existsOk opens a table that exists', async (t) => {
+  const store = await memory(t)
+  const definition = 'id i64, primary key (id)'
+  const made = await store.createTable('t', definition, { existsOk: true, integers: 'number' })
+  await made.insert({ id: 1 })
+  const opened = await store.createTable('t', definition, { existsOk: true, integers: 'number' })
+  assert.deepStrictEqual(await opened.get(1), { id: 1 })
+  await assert.rejects(store.createTable('t', definition, { existsOk: false }), code('FIRN_EXISTS'))
+  await assert.rejects(store.createTable('t', definition), code('FIRN_EXISTS'))
+  await assert.rejects(store.createTable('t', 'no definition', { existsOk: true }), code('FIRN_INVALID'))
+})

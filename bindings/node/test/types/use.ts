@@ -24,6 +24,7 @@ async function main (): Promise<void> {
   assert.strictEqual(total, 2)
   const { number }: firn.Checkpoint = await store.checkpoint('first')
   assert.strictEqual(number, 1)
+  await store.restore(number)
   const table = await store.createTable('t', 'id i64 auto, name text, v vector(2), primary key (id)')
   const id: bigint | undefined = await table.insert({ name: 'x', v: [1, 2] })
   assert.strictEqual(id, 1n)
@@ -44,6 +45,20 @@ async function main (): Promise<void> {
     const code: firn.ErrorCode = error.code
     assert.strictEqual(code, 'FIRN_NOT_FOUND')
   }
+  {
+    await using workspace = await firn.openWorkspace('.', { store: '/none/none', isRoot: true })
+    assert.strictEqual(workspace.tooBroad, undefined)
+    await using snapshot = await store.snapshot()
+    await using transaction = await store.begin()
+    await transaction.put(users, 'eve', {})
+    await using batch = store.batch()
+    await using iterator = snapshot.entries(users)
+    await using rows = table.scan()
+    await using result = store.sqlRows('SELECT 1')
+    assert.ok(batch.length === 0 && (await iterator.next()).value?.[0] === 'ada' && (await rows.next()).value?.id === 1n)
+    void result
+  }
+  assert.strictEqual(await users.has('eve'), false)
   await store.close()
 }
 
