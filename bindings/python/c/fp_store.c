@@ -5,8 +5,8 @@
  *
  * Closing: from then on calls raise Closed, and close waits for those of other threads that run. A function that a call waits
  * for (of progress, a generator of rows) cannot close its store: Misuse. Then the children are closed, the streams that others
- * read, and the store. An object that is collected without close closes too, as soon
- * as no stream needs the store.
+ * read, and the store. An object that is collected without close closes too, as soon as no stream and no connection of sqlite3
+ * needs the store.
  */
 #include "fp_checkpoint.h"
 #include "fp_sql.h"
@@ -80,16 +80,15 @@ store_dealloc(PyObject *object)
 {
     fp_store *self = (fp_store *)object;
     assert(self->children == NULL && self->users == 0); /* they hold references */
-    /* Connections that are left keep the store: it is closed when the process ends. */
-    if (self->core != NULL && self->is_lent && !fp_sql_take_back(self)) {
-        PyErr_Clear();
-        self->core = NULL;
-    }
     if (self->core != NULL) {
         struct fp_core *core = self->core;
         self->core = NULL;
         PyThreadState *thread = PyEval_SaveThread();
-        fp_core_unref(core);
+        if (self->is_lent) {
+            fp_sql_leave(core);
+        } else {
+            fp_core_unref(core);
+        }
         PyEval_RestoreThread(thread);
     }
     Py_CLEAR(self->path);

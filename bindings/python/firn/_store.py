@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import sqlite3
@@ -13,35 +14,67 @@ from collections.abc import Iterable, Mapping, MutableMapping
 from typing import Any, Callable, Literal, Optional, TypeVar, Union
 
 from . import _firn
-from ._errors import Conflict, Exists, NotFound, Unsupported
+from ._errors import Conflict, Error, Exists, NotFound, Unsupported
 
 T = TypeVar("T")
 _MISSING = object()
 
 
+class _Connection(sqlite3.Connection):
+    """A connection that knows its cursors: a statement that one of them has not finished keeps SQLite from closing it."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        self._cursors: "weakref.WeakSet[sqlite3.Cursor]" = weakref.WeakSet()
+        super().__init__(*args, **options)
+
+    def cursor(self, *args: Any, **options: Any) -> Any:
+        cursor = super().cursor(*args, **options)
+        self._cursors.add(cursor)
+        return cursor
+
+    # sqlite3's own make their cursors without cursor().
+
+    def execute(self, *args: Any) -> Any:
+        return self.cursor().execute(*args)
+
+    def executemany(self, *args: Any) -> Any:
+        return self.cursor().executemany(*args)
+
+    def executescript(self, *args: Any) -> Any:
+        return self.cursor().executescript(*args)
+
+    def close(self) -> None:
+        for cursor in list(self._cursors):
+            with contextlib.suppress(sqlite3.Error):  # another thread uses it, and the store will say so
+                cursor.close()
+        super().close()
+
+
 class Store(_firn.Store):
     """An open store. Use firn.open() to make one."""
 
-    __slots__ = ("_connection", "_cursors", "_lock", "__weakref__")
+    __slots__ = ("_connection", "_connections", "_lock", "__weakref__")
 
     _connection: Optional[sqlite3.Connection]
-    _cursors: "weakref.WeakSet[sqlite3.Cursor]"
+    _connections: "weakref.WeakSet[sqlite3.Connection]"
 
     def __init__(self, *args: Any, **options: Any) -> None:
         self._connection = None
-        self._cursors = weakref.WeakSet()
+        self._connections = weakref.WeakSet()
         self._lock = threading.Lock()
 
     def connect(self, *, name: str = "store") -> sqlite3.Connection:
-        """A new connection of sqlite3, in memory, that has the tables and keyspaces of the store as its own (docs/sql.md). Close it
-        before the store. Unsupported if this Python's sqlite3 cannot load extensions."""
-        connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+        """A new connection of sqlite3, in memory, that has the tables and keyspaces of the store as its own (docs/sql.md). The store
+        stays open as long as the connection, unless Store.close closes both. Unsupported if this Python's sqlite3 cannot load
+        extensions."""
+        connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False, factory=_Connection)
         try:
             load_sqlite(connection)
             self._attach(connection, name)
         except BaseException:
             connection.close()
             raise
+        self._connections.add(connection)
         return connection
 
     def _attach(self, connection: sqlite3.Connection, name: str) -> None:
@@ -57,24 +90,25 @@ class Store(_firn.Store):
             else:  # there may be new tables
                 self._attach(self._connection, "store")
             cursor = self._connection.cursor()
-            self._cursors.add(cursor)
         try:
             return cursor.execute(statement, parameters)
         finally:
             self._changed()
 
     def close(self) -> None:
-        """Closes everything that was opened from the store, its own connection of sqlite3 too, and then the store."""
+        """Closes everything that was opened from the store, its connections of sqlite3 too, and then the store."""
         with self._lock:
-            for cursor in list(self._cursors):
-                cursor.close()
-            if self._connection is not None:
-                self._connection.close()
-                self._connection = None
+            self._connection = None
+            for connection in list(self._connections):
+                connection.close()
         super().close()
 
-    def __exit__(self, *exception: Any) -> None:
-        self.close()
+    def __exit__(self, kind: Optional[type[BaseException]], *exception: Any) -> None:
+        try:
+            self.close()
+        except Error:  # an exception that is under way says more
+            if kind is None:
+                raise
 
     def run(
         self,

@@ -36,8 +36,10 @@ async def open(path: Any, **options: Any) -> AsyncIterator[_store.Store]:
     store = await call(_store.open, path, **options)
     try:
         yield store
-    finally:
-        await call(store.close)
+    except BaseException as error:
+        await call(store.__exit__, type(error), error, error.__traceback__)
+        raise
+    await call(store.close)
 
 
 async def iterate(iterable: Iterable[T], *, batch: int = 256) -> AsyncIterator[T]:

@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """SQL over the store that Python has open, by sqlite3 with firn's extension out of the same file."""
 
+import asyncio
 import gc
+import itertools
 import sqlite3
 import threading
 
 import pytest
 
 import firn
+import firn.aio
 
 if not hasattr(sqlite3.Connection, "enable_load_extension"):
     pytest.skip("this Python's sqlite3 cannot load extensions", allow_module_level=True)
@@ -47,15 +50,80 @@ def test_sql_and_python_see_the_same_store(store, goods):
 def test_connections_of_ones_own(store, goods):
     connection = store.connect()
     assert connection.execute("SELECT count(*) FROM goods").fetchone() == (10,)
-    with pytest.raises(firn.Misuse, match="sqlite3"):
-        store.close()
-    assert len(goods) == 10
-    connection.close()
     other = sqlite3.connect(":memory:")
     firn.load_sqlite(other)
     other.execute("SELECT firn_attach(?)", (store.path,)).fetchall()  # which is lent by now
     assert other.execute("SELECT count(*) FROM goods").fetchone() == (10,)
+    with pytest.raises(firn.Misuse, match="sqlite3"):
+        store.close()  # the store does not know this one
+    assert len(goods) == 10
     other.close()
+
+
+def test_close_closes_connections(tmp_path):
+    store = firn.open(tmp_path / "s")
+    store.create_table("t", "id i64, primary key (id)").insert_many({"id": i} for i in range(100))
+    one, two = store.connect(), store.connect(name="another")
+    half_read = one.execute("SELECT * FROM t")
+    half_read.fetchone()
+    two.execute("BEGIN")
+    two.execute("INSERT INTO t (id) VALUES (1000)")
+    store.close()
+    for connection in (one, two):
+        with pytest.raises(sqlite3.ProgrammingError):
+            connection.execute("SELECT 1")
+    with firn.open(tmp_path / "s") as store:
+        assert len(store.table("t")) == 100
+
+
+def test_an_exception_is_not_replaced(tmp_path):
+    with pytest.raises(ValueError, match="mine"), firn.open(tmp_path / "s") as store:
+        connection = store.connect()
+        connection.execute("SELECT 1").fetchall()
+        raise ValueError("mine")
+    assert store.closed
+    other = sqlite3.connect(":memory:")
+    firn.load_sqlite(other)
+    with pytest.raises(ValueError, match="mine"), firn.open(tmp_path / "s") as store:
+        store.sql("SELECT 1")
+        other.execute("SELECT firn_attach(?)", (store.path,)).fetchall()
+        raise ValueError("mine")
+    assert not store.closed
+    other.close()
+    store.close()
+
+    async def work():
+        async with firn.aio.open(tmp_path / "s") as store:
+            store.sql("SELECT 1")
+            connection = sqlite3.connect(":memory:")
+            firn.load_sqlite(connection)
+            connection.execute("SELECT firn_attach(?)", (store.path,)).fetchall()
+            raise ValueError("mine")
+
+    with pytest.raises(ValueError, match="mine"):
+        asyncio.run(work())
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(["store", "connection", "cursor", "stranger"])))
+def test_stores_and_connections_are_collected_in_any_order(tmp_path, order):
+    store = firn.open(tmp_path / "s")
+    store.create_table("t", "id i64, primary key (id)").insert_many({"id": i} for i in range(100))
+    things = {"store": store, "connection": store.connect(), "stranger": sqlite3.connect(":memory:")}
+    things["cursor"] = things["connection"].execute("SELECT * FROM t")
+    assert things["cursor"].fetchone() == (0,)
+    firn.load_sqlite(things["stranger"])
+    things["stranger"].execute("SELECT firn_attach(?)", (store.path,)).fetchall()
+    del store
+    for name in order[:-1]:
+        del things[name]
+    gc.collect()
+    if order[-1] in ("connection", "stranger"):
+        assert things[order[-1]].execute("SELECT count(*) FROM t").fetchone() == (100,)
+        with pytest.raises(firn.Busy):
+            firn.open(tmp_path / "s")
+    things.clear()
+    gc.collect()
+    firn.open(tmp_path / "s").close()
 
 
 def test_memory_stores_and_read_only_ones(tmp_path):
