@@ -321,3 +321,14 @@ def test_searches(store):
             wrong()
     with pytest.raises(TypeError):
         table.search("vec", "1,2,3,4")
+
+
+def test_numbers_that_are_not_negative(store):
+    table = store.create_table("v", "id i64, vec vector(2), primary key (id)")
+    for wrong, name in ((lambda: table.scan(limit=-1), "limit"), (lambda: table.scan(offset=-1), "offset"), (lambda: table.scan(threads=-1), "threads"),
+                        (lambda: table.search("vec", [1, 2], -1), "k"), (lambda: table.search("vec", [1, 2], ef=-1), "ef"),
+                        (lambda: table.add_vector_index("i", "vec", m=-1), "m")):
+        with pytest.raises(firn.Invalid, match=f"^{name} must not be negative$"):
+            wrong()
+    with pytest.raises(firn.Invalid, match="^limit does not fit in 64 bits$"):
+        table.scan(limit=1 << 64)
