@@ -707,7 +707,8 @@ static PyMethodDef methods[] = {
     FP_METHOD("merge", keyspace_merge, FP_KEYWORDS,
               "merge(key, operation, operand, *, durability=None)\n\nChanges a value without "
               "reading it: 'add', 'min' and 'max' take an int "
-              "and keep a number (number_of), 'append' takes bytes."),
+              "and keep a number (number_of), 'append' takes bytes. Where those three find a value "
+              "that is no number (8 bytes), the operand replaces it."),
     FP_METHOD("items", keyspace_items, FP_KEYWORDS, "items" RANGE_DOC),
     FP_METHOD("keys", keyspace_keys, FP_KEYWORDS, "keys" RANGE_DOC),
     FP_METHOD("values", keyspace_values, FP_KEYWORDS, "values" RANGE_DOC),

@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Opening and closing, transactions, snapshots, checkpoints."""
 
+import asyncio
+import functools
 import pickle
 import threading
 
 import pytest
 
 import firn
+import firn.aio
 
 
 def test_open_and_close(tmp_path):
@@ -299,3 +302,21 @@ def test_the_least_memory_is_a_number(tmp_path):
         firn.open(tmp_path / "s", memory_bytes=1)
     with pytest.raises(firn.Invalid, match="threads must not be more than 256"):
         firn.open(tmp_path / "s", threads=1 << 40)
+
+
+def test_run_takes_plain_functions(store):
+    ks = store.keyspace("a")
+
+    async def work(txn):
+        txn.keyspace(ks)["k"] = "v"
+
+    def gives_one(txn):
+        txn.keyspace(ks)["k"] = "v"
+        return work(txn)
+
+    for wrong in (work, functools.partial(work), gives_one):
+        with pytest.raises(TypeError, match="plain function"):
+            store.run(wrong)
+        with pytest.raises(TypeError, match="plain function"):
+            asyncio.run(firn.aio.run(store, wrong))
+    assert not ks
