@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import decimal
 import inspect
 import os
 import random
@@ -90,7 +91,12 @@ class Store(_firn.Store):
 
     def sql(self, statement: str, parameters: Any = ()) -> sqlite3.Cursor:
         """Runs a statement of SQL over the tables and keyspaces of the store, and gives the cursor of sqlite3. Each statement is a
-        transaction of its own unless it begins one."""
+        transaction of its own unless it begins one. A decimal.Decimal is passed as its text, which a
+        column is compared with as a number; beside an expression write CAST(? AS REAL). Errors of the statement are those of sqlite3."""
+        if isinstance(parameters, Mapping):
+            parameters = {name: _parameter(value) for name, value in parameters.items()}
+        elif isinstance(parameters, (tuple, list)):
+            parameters = [_parameter(value) for value in parameters]
         with self._lock:
             if self._connection is None:
                 self._connection = self.connect()
@@ -146,6 +152,10 @@ class Store(_firn.Store):
             time.sleep(random.random() * wait)
             wait = min(wait * 2, 0.1)
         raise ValueError("attempts is at least 1")
+
+
+def _parameter(value: Any) -> Any:
+    return format(value, "f") if isinstance(value, decimal.Decimal) else value
 
 
 def load_sqlite(connection: sqlite3.Connection) -> None:

@@ -6,6 +6,7 @@ import gc
 import itertools
 import sqlite3
 import threading
+from decimal import Decimal
 
 import pytest
 
@@ -173,3 +174,18 @@ def test_a_sqlite3_without_extensions(store):
 
     with pytest.raises(firn.Unsupported, match="cannot load extensions"):
         firn.load_sqlite(Poor())
+
+
+def test_decimals_are_parameters(store):
+    table = store.create_table("t", "id i64, price decimal(18, 2), whole decimal(9, 0), primary key (id), index by_price (price)")
+    store.sql("INSERT INTO t VALUES (1, ?, ?)", (Decimal("3.20"), Decimal("4E1")))
+    store.sql("INSERT INTO t VALUES (2, :price, :whole)", {"price": Decimal("9007199254740993.25"), "whole": Decimal(10)})
+    assert table[1] == {"id": 1, "price": Decimal("3.20"), "whole": Decimal("40")} and table[2]["price"] == Decimal("9007199254740993.25")
+    for statement, parameters, ids in [
+        ("price = ?", [Decimal("3.2")], [1]), ("price > ?", (Decimal("3.19"),), [1, 2]), ("price > ?", (Decimal("3.20"),), [2]),
+        ("price BETWEEN ? AND ?", (Decimal(3), Decimal("10.5")), [1]), ("whole > ?", (Decimal("9.5"),), [1, 2]), ("whole = ?", (Decimal("40.0"),), [1]),
+        ("price IN (?)", (Decimal("3.20"),), [1]),
+        # An expression is no column: SQLite compares it with a number only.
+        ("whole * 2 > CAST(? AS REAL)", (Decimal("19"),), [1, 2]), ("+price < CAST(? AS REAL)", (Decimal("10"),), [1]), ("whole * 2 > ?", (Decimal("19"),), []),
+    ]:
+        assert store.sql("SELECT id FROM t WHERE " + statement + " ORDER BY id", parameters).fetchall() == [(i,) for i in ids], statement
