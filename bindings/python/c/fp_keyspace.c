@@ -140,7 +140,11 @@ raise_missing(firn_slice key)
     for (size_t i = 0; i < key.size && i < SHOWN_BYTES; i++) {
         const unsigned char byte = key.data[i];
         const bool is_plain = byte >= ' ' && byte < 0x7f && byte != '"' && byte != '\\';
-        at += (size_t)snprintf(text + at, sizeof text - at, is_plain ? "%c" : "\\x%02x", byte);
+        if (is_plain) {
+            text[at++] = (char)byte;
+        } else {
+            at += (size_t)snprintf(text + at, sizeof text - at, "\\x%02x", byte);
+        }
     }
     fp_raise_text(FIRN_NOT_FOUND, "there is no key \"%s\"%s", text,
                   key.size > SHOWN_BYTES ? "..." : "");
