@@ -17,7 +17,7 @@ from collections.abc import Iterable, Mapping, MutableMapping
 from typing import Any, Callable, Literal, Optional, TypeVar, Union
 
 from . import _firn
-from ._errors import Conflict, Error, Exists, NotFound, Unsupported
+from ._errors import Conflict, Exists, NotFound, Unsupported
 
 T = TypeVar("T")
 Path = Union[str, bytes, "os.PathLike[str]", "os.PathLike[bytes]"]
@@ -119,7 +119,7 @@ class Store(_firn.Store):
     def __exit__(self, kind: Optional[type[BaseException]], *exception: Any) -> None:
         try:
             self.close()
-        except Error:  # an exception that is under way says more
+        except Exception:  # an exception that is under way says more
             if kind is None:
                 raise
 
