@@ -42,7 +42,7 @@ read_store_options(const firn_store_options *options, struct firn_db_options *ou
                 "the durability is not a firn_durability");
     API_REQUIRE(given.lock_timeout_ms >= 0, err, "lock_timeout_ms must not be negative");
     API_REQUIRE(given.memory_bytes == 0 || given.memory_bytes >= FIRN_STORE_MEMORY_MIN, err,
-                "memory_bytes must be at least FIRN_STORE_MEMORY_MIN");
+                "memory_bytes must be at least 1048576 (1 MiB)");
     API_REQUIRE(given.threads <= THREADS_MAX, err, "threads must not be more than 256");
     API_REQUIRE(is_compression(given.compression), err,
                 "the compression is not a firn_compression");

@@ -109,6 +109,18 @@ int fp_choice(const char *what, const char *word, const char *const *words);
 bool fp_durability(const char *word, firn_durability *out);
 /* Seconds (int, float, timedelta or None) to milliseconds, at least 1 unless it is 0 or None. False with an exception. */
 bool fp_milliseconds(PyObject *seconds, uint64_t *out);
+/* An argument that is a number and not negative. Used with "O&" and fp_count_take, which raises what names it. */
+struct fp_count {
+    const char *what;
+    uint64_t value;
+};
+int fp_count_take(PyObject *argument, void *count);
+/* As the unsigned of an option; what is larger stays too large for every option. */
+static inline unsigned
+fp_unsigned(struct fp_count count)
+{
+    return count.value < UINT_MAX ? (unsigned)count.value : UINT_MAX;
+}
 /* A path (str, bytes, os.PathLike) as bytes, a new reference. NULL with an exception. */
 PyObject *fp_path(PyObject *path);
 

@@ -94,6 +94,9 @@ add(fp_batch *self, const struct added *added)
     firn_merge_operator operation = FIRN_MERGE_ADD;
     uint8_t number[8];
     PyObject *out = NULL;
+    if (keyspace != NULL && keyspace->snapshot != NULL) {
+        return fp_raise_text(FIRN_READ_ONLY, "a snapshot cannot be written");
+    }
     if (keyspace != NULL && fp_milliseconds(added->ttl, &ttl_ms) &&
         fp_bytes_take(added->key, &key) &&
         (added->write == MERGE

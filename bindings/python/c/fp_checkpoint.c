@@ -8,6 +8,22 @@
  */
 #include "fp_checkpoint.h"
 
+static void
+refuse_type(PyObject *reference)
+{
+    PyErr_Format(PyExc_TypeError, "a checkpoint is named by a str or an int, not %R",
+                 (PyObject *)Py_TYPE(reference));
+}
+
+bool
+fp_reference_is_given(PyObject *reference)
+{
+    if (reference == Py_None) {
+        refuse_type(reference);
+    }
+    return reference != Py_None;
+}
+
 PyObject *
 fp_reference(PyObject *reference)
 {
@@ -15,7 +31,7 @@ fp_reference(PyObject *reference)
         return PyObject_Str(reference);
     }
     if (!PyUnicode_Check(reference)) {
-        PyErr_SetString(PyExc_TypeError, "a checkpoint is named by a str or an int");
+        refuse_type(reference);
         return NULL;
     }
     Py_INCREF(reference);
@@ -120,12 +136,13 @@ fp_checkpoint_find(PyObject *object, PyObject *args)
     PyObject *reference, *keep;
     const char *text;
     firn_store *store;
-    if (!PyArg_ParseTuple(args, "O", &reference) || !fp_reference_text(reference, &keep, &text)) {
+    if (!PyArg_ParseTuple(args, "O", &reference) || !fp_reference_is_given(reference) ||
+        !fp_reference_text(reference, &keep, &text)) {
         return NULL;
     }
-    if (text == NULL || (store = fp_enter(self, NULL)) == NULL) {
+    if ((store = fp_enter(self, NULL)) == NULL) {
         Py_XDECREF(keep);
-        return text == NULL ? fp_raise_text(FIRN_INVALID, "a reference is wanted") : NULL;
+        return NULL;
     }
     firn_store_checkpoint checkpoint = FIRN_STORE_CHECKPOINT_INIT;
     firn_error err;
@@ -145,13 +162,15 @@ fp_checkpoint_delete(PyObject *object, PyObject *args)
     const char **texts = calloc((size_t)count + 1, sizeof *texts);
     bool is_taken = keep != NULL && texts != NULL;
     for (Py_ssize_t i = 0; is_taken && i < count; i++) {
-        PyObject *bytes;
-        is_taken = fp_reference_text(PyTuple_GetItem(args, i), &bytes, &texts[i]) &&
-                   bytes != NULL && PyList_Append(keep, bytes) == 0;
+        PyObject *bytes = NULL;
+        PyObject *reference = PyTuple_GetItem(args, i);
+        is_taken = fp_reference_is_given(reference) &&
+                   fp_reference_text(reference, &bytes, &texts[i]) &&
+                   PyList_Append(keep, bytes) == 0;
         Py_XDECREF(bytes);
     }
     if (!is_taken && !PyErr_Occurred()) {
-        fp_raise_text(FIRN_INVALID, "references are wanted");
+        PyErr_NoMemory();
     }
     firn_store *store = is_taken ? fp_enter(self, NULL) : NULL;
     if (store != NULL) {
@@ -202,11 +221,11 @@ fp_checkpoint_restore(PyObject *self, PyObject *args)
 {
     PyObject *reference, *keep;
     const char *text;
-    if (!PyArg_ParseTuple(args, "O", &reference) || !fp_reference_text(reference, &keep, &text)) {
+    if (!PyArg_ParseTuple(args, "O", &reference) || !fp_reference_is_given(reference) ||
+        !fp_reference_text(reference, &keep, &text)) {
         return NULL;
     }
-    PyObject *out = text != NULL ? go_back((fp_store *)self, text)
-                                 : fp_raise_text(FIRN_INVALID, "a reference is wanted");
+    PyObject *out = go_back((fp_store *)self, text);
     Py_XDECREF(keep);
     return out;
 }

@@ -20,6 +20,8 @@ PyObject *fp_checkpoint_import(PyObject *module, PyObject *args, PyObject *keywo
 
 /* A reference is a str or an int. A str of it, new; NULL with an exception. */
 PyObject *fp_reference(PyObject *reference);
+/* For calls whose reference None cannot stand for. False with TypeError. */
+bool fp_reference_is_given(PyObject *reference);
 /* The same as a C text, owned by *keep, which the caller releases. None and NULL: NULL. False with an exception. */
 bool fp_reference_text(PyObject *reference, PyObject **keep, const char **out);
 

@@ -19,8 +19,10 @@ typedef struct fp_iterator {
     enum fp_items items;
     bool is_reverse;
     bool is_started;
-    size_t rows_max; /* of the next batch */
-    size_t rows;     /* left in the buffer */
+    PyObject *keyspace;
+    PyObject *range[3]; /* start, stop and prefix as they were given, or None */
+    size_t rows_max;    /* of the next batch */
+    size_t rows;        /* left in the buffer */
     uint8_t *buffer;
     size_t capacity;
     size_t used;
@@ -41,6 +43,10 @@ iterator_dealloc(PyObject *object)
     fp_iterator *self = (fp_iterator *)object;
     fp_child_deinit(&self->base);
     free(self->buffer);
+    Py_CLEAR(self->keyspace);
+    for (int i = 0; i < 3; i++) {
+        Py_CLEAR(self->range[i]);
+    }
     fp_free(object);
 }
 
@@ -90,6 +96,12 @@ fp_iterate(fp_keyspace *keyspace, PyObject *args, PyObject *keywords, enum fp_it
             self->items = items;
             self->is_reverse = is_reverse != 0;
             self->rows_max = ROWS_FIRST;
+            Py_INCREF(keyspace);
+            self->keyspace = (PyObject *)keyspace;
+            for (int i = 0; i < 3; i++) {
+                self->range[i] = given[i] != NULL ? given[i] : Py_None;
+                Py_INCREF(self->range[i]);
+            }
             fp_child_init(&self->base, keyspace->store, keyspace->via, "iterator", true,
                           close_cursor);
         }
@@ -247,6 +259,22 @@ iterator_enter(PyObject *self, PyObject *ignored)
     return iterator_self(self);
 }
 
+static PyObject *
+iterator_get_range(PyObject *object, void *ctx)
+{
+    (void)ctx;
+    static const char *const kinds[] = {
+        [FP_KEYS] = "keys", [FP_VALUES] = "values", [FP_ITEMS] = "items"};
+    fp_iterator *self = (fp_iterator *)object;
+    return Py_BuildValue("(sOOOO)", kinds[self->items], self->keyspace, self->range[0],
+                         self->range[1], self->range[2]);
+}
+
+static PyGetSetDef properties[] = {
+    {"_range", iterator_get_range, NULL,
+     "For `in`: what it iterates over, the keyspace, start, stop and prefix.", NULL},
+    {NULL, NULL, NULL, NULL, NULL}};
+
 static PyMethodDef methods[] = {
     FP_METHOD("close", iterator_close, METH_NOARGS,
               "close()\n\nReleases what the iterator keeps; its end does not."),
@@ -259,6 +287,7 @@ static PyType_Slot slots[] = {FP_SLOT(Py_tp_new, fp_no_new),
                               FP_SLOT(Py_tp_iter, iterator_self),
                               FP_SLOT(Py_tp_iternext, iterator_next),
                               FP_SLOT(Py_tp_methods, methods),
+                              FP_SLOT(Py_tp_getset, properties),
                               FP_SLOT(Py_tp_doc, "The entries of a range, in order."),
                               {0, NULL}};
 

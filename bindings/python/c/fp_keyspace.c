@@ -11,7 +11,9 @@
  */
 #include "fp.h"
 
-enum { SMALL_SIZE = 4096, MANY_MAX = 1 << 20 };
+#include <stdio.h>
+
+enum { SMALL_SIZE = 4096, MANY_MAX = 1 << 20, SHOWN_BYTES = 60 };
 
 PyObject *
 fp_keyspace_make(fp_store *store, fp_child *via, firn_keyspace *keyspace, const char *name)
@@ -129,6 +131,25 @@ read_value(fp_keyspace *self, firn_slice key, int *out_code, firn_error *err)
     return value;
 }
 
+/* NotFound that names the key, escaped and perhaps cut short. */
+static void
+raise_missing(firn_slice key)
+{
+    char text[4 * SHOWN_BYTES + 1] = "";
+    size_t at = 0;
+    for (size_t i = 0; i < key.size && i < SHOWN_BYTES; i++) {
+        const unsigned char byte = key.data[i];
+        const bool is_plain = byte >= ' ' && byte < 0x7f && byte != '"' && byte != '\\';
+        if (is_plain) {
+            text[at++] = (char)byte;
+        } else {
+            at += (size_t)snprintf(text + at, sizeof text - at, "\\x%02x", byte);
+        }
+    }
+    fp_raise_text(FIRN_NOT_FOUND, "there is no key \"%s\"%s", text,
+                  key.size > SHOWN_BYTES ? "..." : "");
+}
+
 static PyObject *
 keyspace_subscript(PyObject *self, PyObject *argument)
 {
@@ -139,7 +160,7 @@ keyspace_subscript(PyObject *self, PyObject *argument)
                           ? read_value((fp_keyspace *)self, key.slice, &code, &err)
                           : NULL;
     if (value == NULL && code == FIRN_NOT_FOUND) {
-        fp_raise(code, &err);
+        raise_missing(key.slice);
     }
     fp_bytes_release(&key);
     return value;
@@ -350,10 +371,13 @@ keyspace_assign(PyObject *object, PyObject *key_argument, PyObject *value_argume
         }
         PyEval_RestoreThread(thread);
         fp_leave(self->store, self->via);
-        if (code != FIRN_OK) {
+        if (code == FIRN_NOT_FOUND) {
+            raise_missing(key.slice);
+        } else if (code != FIRN_OK) {
             fp_raise(code, &err);
         } else if (!exists) {
-            fp_raise_text(code = FIRN_NOT_FOUND, "the key does not exist");
+            code = FIRN_NOT_FOUND;
+            raise_missing(key.slice);
         }
     }
     fp_bytes_release(&key);
@@ -707,7 +731,8 @@ static PyMethodDef methods[] = {
     FP_METHOD("merge", keyspace_merge, FP_KEYWORDS,
               "merge(key, operation, operand, *, durability=None)\n\nChanges a value without "
               "reading it: 'add', 'min' and 'max' take an int "
-              "and keep a number (number_of), 'append' takes bytes."),
+              "and keep a number (number_of), 'append' takes bytes. Where those three find a value "
+              "that is no number (8 bytes), the operand replaces it."),
     FP_METHOD("items", keyspace_items, FP_KEYWORDS, "items" RANGE_DOC),
     FP_METHOD("keys", keyspace_keys, FP_KEYWORDS, "keys" RANGE_DOC),
     FP_METHOD("values", keyspace_values, FP_KEYWORDS, "values" RANGE_DOC),

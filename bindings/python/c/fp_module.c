@@ -251,6 +251,32 @@ fp_milliseconds(PyObject *seconds, uint64_t *out)
     return true;
 }
 
+int
+fp_count_take(PyObject *argument, void *out)
+{
+    struct fp_count *count = out;
+    PyObject *number = PyNumber_Index(argument);
+    if (number == NULL) {
+        return 0;
+    }
+    int overflow;
+    long long value = PyLong_AsLongLongAndOverflow(number, &overflow);
+    unsigned long long large = overflow > 0 ? PyLong_AsUnsignedLongLong(number) : 0;
+    Py_DECREF(number);
+    if (overflow < 0 || (overflow == 0 && value < 0)) {
+        PyErr_Clear();
+        fp_raise_text(FIRN_INVALID, "%s must not be negative", count->what);
+        return 0;
+    }
+    if (PyErr_Occurred()) {
+        PyErr_Clear();
+        fp_raise_text(FIRN_INVALID, "%s does not fit in 64 bits", count->what);
+        return 0;
+    }
+    count->value = overflow > 0 ? large : (uint64_t)value;
+    return 1;
+}
+
 PyObject *
 fp_path(PyObject *path)
 {

@@ -2,7 +2,7 @@
  *
  * fp_named.c: the checkpoints of a workspace and their names: listing, finding, tagging, pinning and deleting them.
  *
- * None of these calls takes long, so they have no progress. A reference that is left out means the latest checkpoint.
+ * None of these calls takes long, so they have no progress. Where a reference may be left out, the latest checkpoint is meant.
  */
 #include "fp_checkpoint.h"
 #include "fp_workspace.h"
@@ -52,11 +52,12 @@ PyObject *
 fp_named_checkpoints(PyObject *self, PyObject *args, PyObject *keywords)
 {
     static char *names[] = {"limit", "safety", NULL};
-    unsigned long long limit = UINT64_MAX;
+    struct fp_count limit = {"limit", UINT64_MAX};
     int safety = 0;
     struct fp_visit visit = {.list = NULL};
     firn_workspace *workspace;
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|K$p", names, &limit, &safety) ||
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|O&$p", names, fp_count_take, &limit,
+                                     &safety) ||
         (workspace = fp_workspace_begin(self)) == NULL) {
         return NULL;
     }
@@ -65,7 +66,7 @@ fp_named_checkpoints(PyObject *self, PyObject *args, PyObject *keywords)
         return NULL;
     }
     firn_workspace_list_options options = FIRN_WORKSPACE_LIST_OPTIONS_INIT;
-    options.limit = limit;
+    options.limit = limit.value;
     options.include_safety = safety != 0;
     firn_error err;
     int code;
@@ -163,7 +164,8 @@ with_reference(PyObject *self, enum one one, PyObject *reference, const char *na
 {
     PyObject *keep;
     const char *text;
-    if (!fp_reference_text(reference, &keep, &text)) {
+    if ((one != TAG && !fp_reference_is_given(reference)) ||
+        !fp_reference_text(reference, &keep, &text)) {
         return NULL;
     }
     PyObject *out = change_one(self, one, text != NULL ? text : "latest", name, may_replace);
@@ -240,13 +242,15 @@ fp_named_delete(PyObject *self, PyObject *args)
     const char **texts = calloc((size_t)count + 1, sizeof *texts);
     bool is_taken = keep != NULL && texts != NULL;
     for (Py_ssize_t i = 0; is_taken && i < count; i++) {
-        PyObject *bytes;
-        is_taken = fp_reference_text(PyTuple_GetItem(args, i), &bytes, &texts[i]) &&
-                   bytes != NULL && PyList_Append(keep, bytes) == 0;
+        PyObject *bytes = NULL;
+        PyObject *reference = PyTuple_GetItem(args, i);
+        is_taken = fp_reference_is_given(reference) &&
+                   fp_reference_text(reference, &bytes, &texts[i]) &&
+                   PyList_Append(keep, bytes) == 0;
         Py_XDECREF(bytes);
     }
     if (!is_taken && !PyErr_Occurred()) {
-        fp_raise_text(FIRN_INVALID, "references are wanted");
+        PyErr_NoMemory();
     }
     firn_workspace *workspace = is_taken ? fp_workspace_begin(self) : NULL;
     if (workspace != NULL) {

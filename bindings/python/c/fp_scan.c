@@ -158,22 +158,24 @@ open_as_asked(fp_scan *self)
     PyObject *lower = Py_None, *upper = Py_None, *on_progress = Py_None;
     struct request request = {.options = FIRN_SCAN_OPTIONS_INIT};
     int descending = 0, as_tuples = 0;
-    unsigned long long offset = 0;
-    if (!PyArg_ParseTupleAndKeywords(
-            self->args, self->keywords, "|Oz$OOOOKzOOpIpO", names, &columns, &request.options.where,
-            &parameters, &group_by, &order_by, &limit, &offset, &request.options.index, &lower,
-            &upper, &descending, &request.options.threads, &as_tuples, &on_progress) ||
+    struct fp_count offset = {"offset", 0}, threads = {"threads", 0}, count = {"limit", 0};
+    if (!PyArg_ParseTupleAndKeywords(self->args, self->keywords, "|Oz$OOOOO&zOOpO&pO", names,
+                                     &columns, &request.options.where, &parameters, &group_by,
+                                     &order_by, &limit, fp_count_take, &offset,
+                                     &request.options.index, &lower, &upper, &descending,
+                                     fp_count_take, &threads, &as_tuples, &on_progress) ||
         (on_progress != Py_None && !fp_progress_init(&self->progress, on_progress, NULL))) {
         return NULL;
     }
-    request.options.offset = offset;
+    request.options.offset = offset.value;
+    request.options.threads = fp_unsigned(threads);
     request.options.descending = descending != 0;
     self->as_tuples = as_tuples != 0;
     if (limit != Py_None) {
-        request.options.limit = PyLong_AsUnsignedLongLong(limit);
-        if (PyErr_Occurred()) {
+        if (!fp_count_take(limit, &count)) {
             return NULL;
         }
+        request.options.limit = count.value;
         if (request.options.limit == 0) { /* which firn takes for "all" */
             self->is_empty = true;
             request.options.limit = 1;

@@ -77,12 +77,12 @@ fp_search(PyObject *object, PyObject *args, PyObject *keywords)
     const char *column, *metric = NULL;
     PyObject *query, *parameters = NULL, *columns = NULL;
     firn_search_options options = FIRN_SEARCH_OPTIONS_INIT;
-    unsigned long long k = 10;
+    struct fp_count k = {"k", 10}, ef = {"ef", 0}, threads = {"threads", 0};
     int exact = 0;
-    unsigned ef = 0;
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "sO|K$zzOOpIdI", argument_names, &column,
-                                     &query, &k, &metric, &options.where, &parameters, &columns,
-                                     &exact, &ef, &options.recall, &options.threads) ||
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "sO|O&$zzOOpO&dO&", argument_names, &column,
+                                     &query, fp_count_take, &k, &metric, &options.where,
+                                     &parameters, &columns, &exact, fp_count_take, &ef,
+                                     &options.recall, fp_count_take, &threads) ||
         !metric_of(metric, &options.metric)) {
         return NULL;
     }
@@ -99,13 +99,14 @@ fp_search(PyObject *object, PyObject *args, PyObject *keywords)
         (bytes = fp_vector_bytes(query)) != NULL && fp_enter(self->store, self->via) != NULL) {
         options.txn = self->txn;
         options.snapshot = self->snapshot;
-        options.k = k;
+        options.k = k.value;
         options.parameters = values.items;
         options.parameter_count = values.count;
         options.columns = texts.items;
         options.column_count = texts.count;
         options.exact = exact != 0;
-        options.ef = ef;
+        options.ef = fp_unsigned(ef);
+        options.threads = fp_unsigned(threads);
         if (options.where != NULL) {
             options.callbacks = fp_signal_callbacks();
         }
@@ -150,9 +151,15 @@ fp_search_add_index(PyObject *object, PyObject *args, PyObject *keywords)
     fp_table *self = (fp_table *)object;
     firn_vector_index index = FIRN_VECTOR_INDEX_INIT;
     const char *metric = NULL;
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "ss|$zII", names, &index.name, &index.column,
-                                     &metric, &index.m, &index.ef_construction) ||
-        !metric_of(metric, &index.metric) || !fp_table_enter_writing(self)) {
+    struct fp_count m = {"m", index.m}, ef = {"ef_construction", index.ef_construction};
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "ss|$zO&O&", names, &index.name, &index.column,
+                                     &metric, fp_count_take, &m, fp_count_take, &ef) ||
+        !metric_of(metric, &index.metric)) {
+        return NULL;
+    }
+    index.m = fp_unsigned(m);
+    index.ef_construction = fp_unsigned(ef);
+    if (!fp_table_enter_writing(self)) {
         return NULL;
     }
     firn_error err;

@@ -4,7 +4,8 @@
  *
  * The SQL extension of firn is linked into this file too, so SQLite loads the same file that Python has imported, finds
  * sqlite3_firn_init in it, and both use one libfirn. A store is lent to the extension the first time that SQL is asked for, under
- * its path; connections of this process that attach the path share the handle. It is taken back before the store is closed.
+ * its path; connections of this process that attach the path share the handle. It is taken back before the store is closed. A Store that
+ * is collected while a connection has it attached leaves its core to the extension, which releases it with the last of them.
  */
 #include "fp_sql.h"
 
@@ -71,6 +72,18 @@ fp_sql_take_back(fp_store *store)
     return true;
 }
 
+static void
+release_core(void *ctx)
+{
+    fp_core_unref(ctx);
+}
+
+void
+fp_sql_leave(struct fp_core *core)
+{
+    firn_sql_store_leave(core->store, release_core, core);
+}
+
 #else
 
 PyObject *
@@ -87,6 +100,12 @@ fp_sql_take_back(fp_store *store)
 {
     (void)store;
     return true;
+}
+
+void
+fp_sql_leave(struct fp_core *core)
+{
+    fp_core_unref(core);
 }
 
 #endif

@@ -11,5 +11,7 @@
 PyObject *fp_sql_lend(PyObject *self, PyObject *ignored);
 /* Before the store is closed. False with Misuse while a connection has it. */
 bool fp_sql_take_back(fp_store *store);
+/* When the store is collected: releases its core, or leaves that to the last connection that has it attached. */
+void fp_sql_leave(struct fp_core *core);
 
 #endif

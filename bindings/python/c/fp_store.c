@@ -5,8 +5,8 @@
  *
  * Closing: from then on calls raise Closed, and close waits for those of other threads that run. A function that a call waits
  * for (of progress, a generator of rows) cannot close its store: Misuse. Then the children are closed, the streams that others
- * read, and the store. An object that is collected without close closes too, as soon
- * as no stream needs the store.
+ * read, and the store. An object that is collected without close closes too, as soon as no stream and no connection of sqlite3
+ * needs the store.
  */
 #include "fp_checkpoint.h"
 #include "fp_sql.h"
@@ -25,14 +25,25 @@ store_new(PyTypeObject *type, PyObject *args, PyObject *keywords)
     PyObject *path, *timeout = NULL, *bytes = NULL;
     int create = 1, exclusive = 0, read_only = 0, read_pending = 0;
     const char *durability = NULL, *compression = NULL;
-    unsigned long long memory_bytes = 0, limit_bytes = UINT64_MAX;
-    unsigned threads = 0;
+    struct fp_count memory_bytes = {"memory_bytes", 0}, threads = {"threads", 0},
+                    limit_bytes = {"limit_bytes", UINT64_MAX};
+    PyObject *limit = NULL;
     firn_store_options options = FIRN_STORE_OPTIONS_INIT;
     uint64_t timeout_ms;
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "O|$pppzOKIzpK", names, &path, &create,
-                                     &exclusive, &read_only, &durability, &timeout, &memory_bytes,
-                                     &threads, &compression, &read_pending, &limit_bytes) ||
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "O|$pppzOO&O&zpO", names, &path, &create,
+                                     &exclusive, &read_only, &durability, &timeout, fp_count_take,
+                                     &memory_bytes, fp_count_take, &threads, &compression,
+                                     &read_pending, &limit) ||
+        (limit != NULL && !fp_count_take(limit, &limit_bytes)) ||
         !fp_durability(durability, &options.durability) || !fp_milliseconds(timeout, &timeout_ms)) {
+        return NULL;
+    }
+    if (path == Py_None &&
+        limit == NULL) { /* a path that was left out is no wish to keep nothing */
+        PyErr_SetString(
+            PyExc_TypeError,
+            "the path of a store is a str, bytes or os.PathLike, not None; firn.memory() "
+            "makes a store in memory");
         return NULL;
     }
     int choice = fp_choice("compression", compression, compressions);
@@ -45,14 +56,14 @@ store_new(PyTypeObject *type, PyObject *args, PyObject *keywords)
     options.read_only = read_only != 0;
     options.read_pending = read_pending != 0;
     options.lock_timeout_ms = (int64_t)timeout_ms;
-    options.memory_bytes = memory_bytes;
-    options.threads = threads;
+    options.memory_bytes = memory_bytes.value;
+    options.threads = fp_unsigned(threads);
     firn_error err;
     firn_store *store = NULL;
     int code;
     FP_UNLOCKED(code, bytes != NULL
                           ? firn_store_open(PyBytes_AsString(bytes), &options, &store, &err)
-                          : firn_store_open_memory(limit_bytes, &options, &store, &err));
+                          : firn_store_open_memory(limit_bytes.value, &options, &store, &err));
     Py_XDECREF(bytes);
     if (code != FIRN_OK) {
         return fp_raise(code, &err);
@@ -80,16 +91,15 @@ store_dealloc(PyObject *object)
 {
     fp_store *self = (fp_store *)object;
     assert(self->children == NULL && self->users == 0); /* they hold references */
-    /* Connections that are left keep the store: it is closed when the process ends. */
-    if (self->core != NULL && self->is_lent && !fp_sql_take_back(self)) {
-        PyErr_Clear();
-        self->core = NULL;
-    }
     if (self->core != NULL) {
         struct fp_core *core = self->core;
         self->core = NULL;
         PyThreadState *thread = PyEval_SaveThread();
-        fp_core_unref(core);
+        if (self->is_lent) {
+            fp_sql_leave(core);
+        } else {
+            fp_core_unref(core);
+        }
         PyEval_RestoreThread(thread);
     }
     Py_CLEAR(self->path);

@@ -12,6 +12,8 @@
 #include "fp_checkpoint.h"
 #include "fp_stream.h"
 
+enum { SHOWN_BYTES = 60 }; /* of a key in an error */
+
 static PyObject *
 make_table(fp_store *store, fp_child *via, firn_table *table)
 {
@@ -578,7 +580,7 @@ table_set_default(PyObject *object, PyObject *args, PyObject *keywords)
         firn_error err;
         int code;
         FP_UNLOCKED(code, firn_table_set_default(self->table, column->name,
-                                                 given != Py_None ? &value : NULL, &err));
+                                                 firn_is_null(value) ? NULL : &value, &err));
         fp_leave(self->store, self->via);
         self->store->generation++;
         out = code == FIRN_OK ? Py_None : fp_raise(code, &err);
@@ -716,9 +718,19 @@ table_subscript(PyObject *self, PyObject *key)
 {
     bool is_missing;
     PyObject *row = fp_rows_read((fp_table *)self, key, NULL, NULL, &is_missing);
-    return row == NULL && is_missing
-               ? fp_raise_text(FIRN_NOT_FOUND, "there is no row with this key")
-               : row;
+    if (row != NULL || !is_missing) {
+        return row;
+    }
+    PyObject *text = PyObject_Repr(key);
+    PyObject *bytes =
+        text != NULL ? PyUnicode_AsEncodedString(text, "ascii", "backslashreplace") : NULL;
+    if (bytes != NULL) {
+        fp_raise_text(FIRN_NOT_FOUND, "there is no row with the key %.*s%s", SHOWN_BYTES,
+                      PyBytes_AsString(bytes), PyBytes_Size(bytes) > SHOWN_BYTES ? "..." : "");
+    }
+    Py_XDECREF(text);
+    Py_XDECREF(bytes);
+    return NULL;
 }
 
 static int

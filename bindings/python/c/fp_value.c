@@ -3,16 +3,18 @@
  * fp_value.c: typed values of tables as Python objects, and back.
  *
  *     firn                 Python, read              Python, also written
- *     bool                 bool                      int 0, 1
+ *     bool                 bool                      int 0, 1; numpy.bool_
  *     i8 … u64             int                       bool
  *     f32, f64             float                     int
  *     decimal(p, s)        decimal.Decimal           int, str
  *     date                 datetime.date             str
- *     timestamp            datetime.datetime, UTC    one without a zone: as UTC; str
+ *     timestamp            datetime.datetime, UTC    one without a zone: as UTC; str; numpy.datetime64
  *     text                 str
  *     blob                 bytes                     bytearray, memoryview
  *     uuid                 uuid.UUID                 bytes, str
  *     vector(n)            array.array('f')          numpy arrays, buffers of any numbers, lists
+ *
+ * pandas.NaT and pandas.NA are null. numpy.datetime64 is a time, and refused if it is finer than a microsecond.
  *
  * A str for another type than text is read as firn_value_parse reads it. What does not fit is refused by firn with Invalid or
  * Limit, never rounded. Parameters of texts have no column: a Decimal is passed as its text there, which firn compares exactly.
@@ -140,7 +142,8 @@ parse_text(PyObject *text, const firn_table_column *column, firn_value *out, PyO
     firn_error err;
     int code = firn_value_parse(column, given, out, &memory, &err);
     if (code != FIRN_OK) {
-        fp_raise(code, &err);
+        fp_raise_text(code, "column %s: %s", column->name,
+                      err.text[0] != '\0' ? err.text : firn_code_text(code));
         return false;
     }
     bool is_kept = memory == NULL || keep_bytes(fp_bytes_of(out->as.bytes), keep, &out->as.bytes);
@@ -169,10 +172,36 @@ decimal_value(PyObject *decimal, const firn_table_column *column, firn_value *ou
     return is_made;
 }
 
+/* Of a message: the column, if there is one. */
+#define PREFIX "%s%s%s"
+#define PREFIX_OF(column)                                                      \
+    (column) != NULL ? "column " : "", (column) != NULL ? (column)->name : "", \
+        (column) != NULL ? ": " : ""
+
+#define WANTED_TIMES "give a datetime.datetime, a datetime.date or a str"
+
+/* A number that a column does not take, with what it takes. False. */
+static bool
+refuse(const firn_table_column *column, PyObject *number, const char *wanted)
+{
+    PyObject *text = PyObject_Repr(number);
+    PyObject *bytes = text != NULL ? PyUnicode_AsUTF8String(text) : NULL;
+    if (bytes != NULL) {
+        fp_raise_text(FIRN_INVALID, "column %s, %s: not the number %.60s; %s", column->name,
+                      firn_type_name(column->type), PyBytes_AsString(bytes), wanted);
+    }
+    Py_XDECREF(text);
+    Py_XDECREF(bytes);
+    return false;
+}
+
 static bool
 integer_value(PyObject *object, const firn_table_column *column, firn_value *out)
 {
     firn_type type = column != NULL ? column->type : FIRN_TYPE_NULL;
+    if (type == FIRN_TYPE_DATE || type == FIRN_TYPE_TIMESTAMP) {
+        return refuse(column, object, WANTED_TIMES); /* of seconds, or of what? */
+    }
     if (type == FIRN_TYPE_F32 || type == FIRN_TYPE_F64) {
         double number = PyFloat_AsDouble(object);
         *out = firn_f64(number);
@@ -187,13 +216,11 @@ integer_value(PyObject *object, const firn_table_column *column, firn_value *out
     }
     if (overflow < 0 || PyErr_Occurred()) {
         PyErr_Clear();
-        fp_raise_text(FIRN_LIMIT, "an integer does not fit in 64 bits");
+        fp_raise_text(FIRN_LIMIT, PREFIX "an integer does not fit in 64 bits", PREFIX_OF(column));
         return false;
     }
     if (type == FIRN_TYPE_BOOL && (number == 0 || number == 1)) {
         *out = firn_bool(number == 1);
-    } else if ((type == FIRN_TYPE_DATE || type == FIRN_TYPE_TIMESTAMP) && overflow == 0) {
-        *out = firn_typed_i64(type, number);
     }
     return true;
 }
@@ -277,8 +304,120 @@ bytes_value(PyObject *object, firn_type type, firn_value *out, PyObject *keep)
     return is_kept;
 }
 
+static bool convert(PyObject *object, const firn_table_column *column, firn_value *out,
+                    PyObject *keep);
+
+enum foreign { NOT_FOREIGN, NULL_OF_PANDAS, BOOL_OF_NUMPY, TIME_OF_NUMPY };
+
+/* By the name of the type: neither package is imported here. */
+static enum foreign
+foreign_kind(PyObject *object)
+{
+    static const struct {
+        const char *name, *module;
+        enum foreign kind;
+    } types[] = {{"NaTType", "pandas.", NULL_OF_PANDAS},
+                 {"NAType", "pandas.", NULL_OF_PANDAS},
+                 {"bool_", "numpy", BOOL_OF_NUMPY},
+                 {"bool", "numpy", BOOL_OF_NUMPY},
+                 {"datetime64", "numpy", TIME_OF_NUMPY}};
+    enum foreign kind = NOT_FOREIGN;
+    PyObject *type = (PyObject *)Py_TYPE(object), *begins = NULL;
+    PyObject *name = PyObject_GetAttrString(type, "__name__");
+    PyObject *module = NULL;
+    for (size_t i = 0; name != NULL && i < sizeof types / sizeof types[0] && module == NULL; i++) {
+        if (PyUnicode_CompareWithASCIIString(name, types[i].name) == 0 &&
+            (module = PyObject_GetAttrString(type, "__module__")) != NULL) {
+            begins = PyObject_CallMethod(module, "startswith", "s", types[i].module);
+            kind = begins == Py_True ? types[i].kind : NOT_FOREIGN;
+        }
+    }
+    Py_XDECREF(begins);
+    Py_XDECREF(module);
+    Py_XDECREF(name);
+    PyErr_Clear();
+    return kind;
+}
+
+/* numpy.datetime64 in another unit; NULL with an exception if that changes it, or cannot be. */
+static PyObject *
+in_unit(PyObject *object, const firn_table_column *column, const char *unit)
+{
+    PyObject *out = PyObject_CallMethod(object, "astype", "s", unit);
+    int is_same = out != NULL ? PyObject_RichCompareBool(out, object, Py_EQ) : -1;
+    if (is_same == 0) {
+        fp_raise_text(FIRN_INVALID, PREFIX "the numpy.datetime64 is finer than %s",
+                      PREFIX_OF(column), unit[11] == 'D' ? "a day" : "a microsecond");
+    }
+    if (is_same != 1) {
+        Py_CLEAR(out);
+    }
+    return out;
+}
+
+/* numpy.datetime64, which gives a date, a datetime, or None if it is not a time. */
+static bool
+numpy_time(PyObject *object, const firn_table_column *column, firn_value *out, PyObject *keep)
+{
+    PyObject *item = PyObject_CallMethod(object, "item", NULL);
+    bool is_day = column != NULL ? column->type == FIRN_TYPE_DATE
+                                 : item != NULL && Py_TYPE(item) == (PyTypeObject *)fp_names.date;
+    if (item != NULL && item != Py_None) {
+        PyObject *time = in_unit(object, column, is_day ? "datetime64[D]" : "datetime64[us]");
+        Py_DECREF(item);
+        item = time != NULL ? PyObject_CallMethod(time, "item", NULL) : NULL;
+        Py_XDECREF(time);
+    }
+    bool is_made = item != NULL && convert(item, column, out, keep);
+    Py_XDECREF(item);
+    return is_made;
+}
+
+static bool
+foreign_value(PyObject *object, enum foreign kind, const firn_table_column *column, firn_value *out,
+              PyObject *keep)
+{
+    if (kind == TIME_OF_NUMPY) {
+        return numpy_time(object, column, out, keep);
+    }
+    if (kind == BOOL_OF_NUMPY) {
+        int is_true = PyObject_IsTrue(object);
+        return is_true >= 0 && convert(is_true == 1 ? Py_True : Py_False, column, out, keep);
+    }
+    *out = firn_null();
+    return true;
+}
+
+/* Names the column in an exception of Python's that converting raised. */
+static void
+name_column(const firn_table_column *column)
+{
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    if (type == PyExc_TypeError || type == PyExc_ValueError || type == PyExc_OverflowError) {
+        PyErr_Format(type, "column %s: %S", column->name, value != NULL ? value : Py_None);
+        Py_XDECREF(type);
+        Py_XDECREF(value);
+        Py_XDECREF(traceback);
+    } else {
+        PyErr_Restore(type, value, traceback);
+    }
+}
+
 bool
 fp_value_of(PyObject *object, const firn_table_column *column, firn_value *out, PyObject *keep)
+{
+    if (convert(object, column, out, keep)) {
+        return true;
+    }
+    if (column != NULL) {
+        name_column(column);
+    }
+    return false;
+}
+
+static bool
+convert(PyObject *object, const firn_table_column *column, firn_value *out, PyObject *keep)
 {
     firn_type type = column != NULL ? column->type : FIRN_TYPE_NULL;
     if (object == Py_None) {
@@ -293,6 +432,12 @@ fp_value_of(PyObject *object, const firn_table_column *column, firn_value *out, 
         return integer_value(object, column, out);
     }
     if (PyFloat_Check(object)) {
+        if (type == FIRN_TYPE_DECIMAL) {
+            return refuse(column, object, "give a decimal.Decimal, a str or an int");
+        }
+        if (type == FIRN_TYPE_DATE || type == FIRN_TYPE_TIMESTAMP) {
+            return refuse(column, object, WANTED_TIMES);
+        }
         *out = firn_f64(PyFloat_AsDouble(object));
         return true;
     }
@@ -306,6 +451,15 @@ fp_value_of(PyObject *object, const firn_table_column *column, firn_value *out, 
         }
         *out = firn_text_bytes(text);
         return true;
+    }
+    PyObject *exact = (PyObject *)Py_TYPE(object);
+    if (!PyBytes_Check(object) && !PyList_Check(object) && !PyTuple_Check(object) &&
+        exact != fp_names.datetime && exact != fp_names.date && exact != fp_names.decimal &&
+        exact != fp_names.uuid) {
+        enum foreign kind = foreign_kind(object); /* pandas.NaT is a datetime, too */
+        if (kind != NOT_FOREIGN) {
+            return foreign_value(object, kind, column, out, keep);
+        }
     }
     if (type == FIRN_TYPE_VECTOR || PyList_Check(object) || PyTuple_Check(object)) {
         firn_slice bytes;
@@ -344,12 +498,16 @@ fp_value_of(PyObject *object, const firn_table_column *column, firn_value *out, 
         number = PyObject_HasAttrString(object, "__float__") ? PyNumber_Float(object) : NULL;
     }
     if (number != NULL) {
-        bool is_made = fp_value_of(number, column, out, keep);
+        bool is_made = convert(number, column, out, keep);
         Py_DECREF(number);
         return is_made;
     }
     PyErr_Clear();
-    return bytes_value(object, type, out, keep);
+    if (!bytes_value(object, type, out, keep)) {
+        PyErr_Format(PyExc_TypeError, "%R is no type of values", (PyObject *)Py_TYPE(object));
+        return false;
+    }
+    return true;
 }
 
 bool

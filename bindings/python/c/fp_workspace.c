@@ -181,14 +181,14 @@ workspace_save(PyObject *self, PyObject *args, PyObject *keywords)
     const char *message = "", *keep = NULL;
     Py_ssize_t message_size = 0;
     int include_deps = 0, strict = 0, full = 0, if_changed = 0, gitignore = 0;
-    unsigned long long max_size = 0;
-    unsigned threads = 0;
+    struct fp_count max_size = {"max_size", 0};
+    struct fp_count threads = {"threads", 0};
     PyObject *on_progress = Py_None, *on_notice = Py_None, *out = NULL;
     struct call call;
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|s#$pppppzKIOO", names, &message,
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|s#$pppppzO&O&OO", names, &message,
                                      &message_size, &include_deps, &strict, &full, &if_changed,
-                                     &gitignore, &keep, &max_size, &threads, &on_progress,
-                                     &on_notice)) {
+                                     &gitignore, &keep, fp_count_take, &max_size, fp_count_take,
+                                     &threads, &on_progress, &on_notice)) {
         return NULL;
     }
     firn_workspace *workspace = NULL;
@@ -203,8 +203,8 @@ workspace_save(PyObject *self, PyObject *args, PyObject *keywords)
         options.if_changed = if_changed != 0;
         options.gitignore = gitignore != 0;
         options.keep = keep;
-        options.file_size_max = max_size;
-        options.threads = threads;
+        options.file_size_max = max_size.value;
+        options.threads = fp_unsigned(threads);
         options.callbacks = fp_progress_callbacks(&call.progress);
         firn_error err;
         int code;
@@ -225,11 +225,12 @@ workspace_status(PyObject *self, PyObject *args, PyObject *keywords)
     PyObject *reference = Py_None, *paths = Py_None, *on_progress = Py_None, *on_notice = Py_None,
              *out = NULL;
     int gitignore = 0;
-    unsigned long long max_size = 0;
-    unsigned threads = 0;
+    struct fp_count max_size = {"max_size", 0};
+    struct fp_count threads = {"threads", 0};
     struct call call;
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|O$OpKIOO", names, &reference, &paths,
-                                     &gitignore, &max_size, &threads, &on_progress, &on_notice)) {
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|O$OpO&O&OO", names, &reference, &paths,
+                                     &gitignore, fp_count_take, &max_size, fp_count_take, &threads,
+                                     &on_progress, &on_notice)) {
         return NULL;
     }
     firn_workspace *workspace = NULL;
@@ -240,8 +241,8 @@ workspace_status(PyObject *self, PyObject *args, PyObject *keywords)
         options.paths = call.paths.items;
         options.path_count = call.paths.count;
         options.gitignore = gitignore != 0;
-        options.file_size_max = max_size;
-        options.threads = threads;
+        options.file_size_max = max_size.value;
+        options.threads = fp_unsigned(threads);
         options.callbacks = fp_progress_callbacks(&call.progress);
         firn_error err;
         int code;
@@ -266,11 +267,11 @@ workspace_diff(PyObject *self, PyObject *args, PyObject *keywords)
     PyObject *before = Py_None, *after = Py_None, *paths = Py_None, *on_progress = Py_None,
              *on_notice = Py_None, *out = NULL;
     int lines = 0, renames = 0, gitignore = 0;
-    unsigned threads = 0;
+    struct fp_count threads = {"threads", 0};
     struct call call;
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|OO$OpppIOO", names, &before, &after, &paths,
-                                     &lines, &renames, &gitignore, &threads, &on_progress,
-                                     &on_notice)) {
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|OO$OpppO&OO", names, &before, &after, &paths,
+                                     &lines, &renames, &gitignore, fp_count_take, &threads,
+                                     &on_progress, &on_notice)) {
         return NULL;
     }
     firn_workspace *workspace = NULL;
@@ -284,7 +285,7 @@ workspace_diff(PyObject *self, PyObject *args, PyObject *keywords)
         options.with_lines = lines != 0;
         options.find_renames = renames != 0;
         options.gitignore = gitignore != 0;
-        options.threads = threads;
+        options.threads = fp_unsigned(threads);
         options.callbacks = fp_progress_callbacks(&call.progress);
         firn_error err;
         int code;
@@ -359,9 +360,11 @@ workspace_log(PyObject *self, PyObject *args, PyObject *keywords)
         return NULL;
     }
     if (limit != Py_None) {
-        history.left = PyLong_AsUnsignedLongLong(limit);
-        if (PyErr_Occurred() != NULL || history.left == 0) {
-            return PyErr_Occurred() != NULL ? NULL : PyList_New(0);
+        struct fp_count count = {"limit", 0};
+        const bool is_taken = fp_count_take(limit, &count) != 0;
+        history.left = count.value;
+        if (!is_taken || history.left == 0) {
+            return is_taken ? PyList_New(0) : NULL;
         }
     }
     firn_workspace *workspace = NULL;
@@ -449,19 +452,21 @@ go_back(PyObject *self, enum back back, PyObject *args, PyObject *keywords)
              *on_notice = Py_None;
     PyObject *to_bytes = NULL, *out = NULL;
     int dry_run = 0, gitignore = 0, last_turn = 0;
-    unsigned threads = 0;
+    struct fp_count threads = {"threads", 0};
     struct call call;
     const int parsed =
-        back == RESTORE ? PyArg_ParseTupleAndKeywords(args, keywords, "O|O$OppIOO", without_turn,
-                                                      &reference, &paths, &to, &dry_run, &gitignore,
-                                                      &threads, &on_progress, &on_notice)
-        : back == UNDO  ? PyArg_ParseTupleAndKeywords(args, keywords, "|O$OppIOOp", names + 1,
-                                                      &paths, &to, &dry_run, &gitignore, &threads,
-                                                      &on_progress, &on_notice, &last_turn)
-                        : PyArg_ParseTupleAndKeywords(args, keywords, "|O$OppIOO", without_turn + 1,
-                                                      &paths, &to, &dry_run, &gitignore, &threads,
-                                                      &on_progress, &on_notice);
-    if (!parsed) {
+        back == RESTORE
+            ? PyArg_ParseTupleAndKeywords(args, keywords, "O|O$OppO&OO", without_turn, &reference,
+                                          &paths, &to, &dry_run, &gitignore, fp_count_take,
+                                          &threads, &on_progress, &on_notice)
+        : back == UNDO
+            ? PyArg_ParseTupleAndKeywords(args, keywords, "|O$OppO&OOp", names + 1, &paths, &to,
+                                          &dry_run, &gitignore, fp_count_take, &threads,
+                                          &on_progress, &on_notice, &last_turn)
+            : PyArg_ParseTupleAndKeywords(args, keywords, "|O$OppO&OO", without_turn + 1, &paths,
+                                          &to, &dry_run, &gitignore, fp_count_take, &threads,
+                                          &on_progress, &on_notice);
+    if (!parsed || (back == RESTORE && !fp_reference_is_given(reference))) {
         return NULL;
     }
     firn_workspace *workspace = NULL;
@@ -475,7 +480,7 @@ go_back(PyObject *self, enum back back, PyObject *args, PyObject *keywords)
         options.to_dir = to_bytes != NULL ? PyBytes_AsString(to_bytes) : NULL;
         options.dry_run = dry_run != 0;
         options.gitignore = gitignore != 0;
-        options.threads = threads;
+        options.threads = fp_unsigned(threads);
         options.callbacks = fp_progress_callbacks(&call.progress);
         options.on_change = note_change;
         options.on_step = note_step;
@@ -532,26 +537,28 @@ workspace_steps(PyObject *self, PyObject *args, PyObject *keywords)
                             "progress", "notice",    NULL};
     PyObject *limit = Py_None, *on_progress = Py_None, *on_notice = Py_None, *out = NULL;
     int gitignore = 0;
-    unsigned long long max_size = 0;
-    unsigned threads = 0;
+    struct fp_count max_size = {"max_size", 0};
+    struct fp_count threads = {"threads", 0};
     struct call call;
     firn_workspace_steps_options options = FIRN_WORKSPACE_STEPS_OPTIONS_INIT;
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|O$pKIOO", names, &limit, &gitignore,
-                                     &max_size, &threads, &on_progress, &on_notice)) {
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|O$pO&O&OO", names, &limit, &gitignore,
+                                     fp_count_take, &max_size, fp_count_take, &threads,
+                                     &on_progress, &on_notice)) {
         return NULL;
     }
     if (limit != Py_None) {
-        options.limit = PyLong_AsUnsignedLongLong(limit);
-        if (PyErr_Occurred() != NULL) {
+        struct fp_count count = {"limit", 0};
+        if (!fp_count_take(limit, &count)) {
             return NULL;
         }
+        options.limit = count.value;
     }
     firn_workspace *workspace = NULL;
     if (call_init(&call, NULL, NULL, NULL, on_progress, on_notice) &&
         (workspace = fp_workspace_begin(self)) != NULL) {
         options.gitignore = gitignore != 0;
-        options.file_size_max = max_size;
-        options.threads = threads;
+        options.file_size_max = max_size.value;
+        options.threads = fp_unsigned(threads);
         options.callbacks = fp_progress_callbacks(&call.progress);
         firn_error err;
         int code;
@@ -582,11 +589,11 @@ workspace_revert(PyObject *self, PyObject *args, PyObject *keywords)
              *on_notice = Py_None;
     PyObject *out = NULL;
     int dry_run = 0, gitignore = 0;
-    unsigned threads = 0;
+    struct fp_count threads = {"threads", 0};
     struct call call;
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|O$OOppIOO", names, &reference, &before,
-                                     &paths, &dry_run, &gitignore, &threads, &on_progress,
-                                     &on_notice)) {
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|O$OOppO&OO", names, &reference, &before,
+                                     &paths, &dry_run, &gitignore, fp_count_take, &threads,
+                                     &on_progress, &on_notice)) {
         return NULL;
     }
     firn_workspace *workspace = NULL;
@@ -600,7 +607,7 @@ workspace_revert(PyObject *self, PyObject *args, PyObject *keywords)
         options.path_count = call.paths.count;
         options.dry_run = dry_run != 0;
         options.gitignore = gitignore != 0;
-        options.threads = threads;
+        options.threads = fp_unsigned(threads);
         options.callbacks = fp_progress_callbacks(&call.progress);
         options.on_change = note_change;
         firn_error err;

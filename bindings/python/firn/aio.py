@@ -21,6 +21,7 @@ from itertools import islice
 from typing import Any, Callable, Optional, TypeVar
 
 from . import _firn, _store
+from ._results import Notice, Progress, Saved
 
 T = TypeVar("T")
 
@@ -31,13 +32,39 @@ async def call(function: Callable[..., T], *args: Any, **keywords: Any) -> T:
 
 
 @contextlib.asynccontextmanager
-async def open(path: Any, **options: Any) -> AsyncIterator[_store.Store]:
+async def open(
+    path: _store.Path,
+    *,
+    create: bool = True,
+    exclusive: bool = False,
+    read_only: bool = False,
+    durability: _store.Durability = None,
+    lock_timeout: _store.Seconds = None,
+    memory_bytes: int = 0,
+    threads: int = 0,
+    compression: _store.Compression = None,
+    read_pending: bool = False,
+) -> AsyncIterator[_store.Store]:
     """firn.open for `async with`."""
-    store = await call(_store.open, path, **options)
+    store = await call(
+        _store.open,
+        path,
+        create=create,
+        exclusive=exclusive,
+        read_only=read_only,
+        durability=durability,
+        lock_timeout=lock_timeout,
+        memory_bytes=memory_bytes,
+        threads=threads,
+        compression=compression,
+        read_pending=read_pending,
+    )
     try:
         yield store
-    finally:
-        await call(store.close)
+    except BaseException as error:
+        await call(store.__exit__, type(error), error, error.__traceback__)
+        raise
+    await call(store.close)
 
 
 async def iterate(iterable: Iterable[T], *, batch: int = 256) -> AsyncIterator[T]:
@@ -53,9 +80,16 @@ async def iterate(iterable: Iterable[T], *, batch: int = 256) -> AsyncIterator[T
             await call(close)
 
 
-async def run(store: _store.Store, work: Callable[[_firn.Transaction], T], **options: Any) -> T:
+async def run(
+    store: _store.Store,
+    work: Callable[[_firn.Transaction], T],
+    *,
+    isolation: _store.Isolation = "snapshot",
+    durability: _store.Durability = None,
+    attempts: int = 100,
+) -> T:
     """Store.run in a thread: work is a plain function, which is repeated on a Conflict."""
-    return await call(store.run, work, **options)
+    return await call(store.run, work, isolation=isolation, durability=durability, attempts=attempts)
 
 
 async def sql(store: _store.Store, statement: str, parameters: Any = ()) -> list[Any]:
@@ -67,10 +101,39 @@ async def sql(store: _store.Store, statement: str, parameters: Any = ()) -> list
     return await call(fetch)
 
 
-async def save(workspace: _firn.Workspace, message: str = "", *, progress: Optional[Callable[[Any], object]] = None, **options: Any) -> Any:
-    """Workspace.save in a thread. progress is called in the event loop's thread."""
+async def save(
+    workspace: _firn.Workspace,
+    message: str = "",
+    *,
+    include_deps: bool = False,
+    strict: bool = False,
+    full: bool = False,
+    if_changed: bool = False,
+    gitignore: bool = False,
+    keep: Optional[str] = None,
+    max_size: int = 0,
+    threads: int = 0,
+    progress: Optional[Callable[[Progress], object]] = None,
+    notice: Optional[Callable[[Notice], object]] = None,
+) -> Saved:
+    """Workspace.save in a thread. progress is called in the event loop's thread, notice in the one that saves."""
     loop = asyncio.get_running_loop()
-    if progress is not None:
-        given = progress
-        options["progress"] = lambda seen: loop.call_soon_threadsafe(given, seen)
-    return await call(workspace.save, message, **options)
+
+    def tell(seen: Progress) -> None:
+        if progress is not None:
+            loop.call_soon_threadsafe(progress, seen)
+
+    return await call(
+        workspace.save,
+        message,
+        include_deps=include_deps,
+        strict=strict,
+        full=full,
+        if_changed=if_changed,
+        gitignore=gitignore,
+        keep=keep,
+        max_size=max_size,
+        threads=threads,
+        progress=None if progress is None else tell,
+        notice=notice,
+    )

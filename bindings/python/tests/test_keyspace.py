@@ -187,3 +187,42 @@ def test_batches(store):
         batch.put(other.keyspace("a"), "k", "v")
     with pytest.raises(TypeError):
         batch.put("a", "k", "v")
+
+
+def test_clear_of_the_longest_key(store):
+    ks = store.keyspace("a")
+    for last in (b"\xff" * 524288, b"", b"k"):
+        ks.update({"a": "1"} if last else {})
+        ks[last] = "x"
+        ks.clear()
+        assert list(ks.keys()) == []
+    ks.update({b"\xff" * 524288: "x", "a": "1"})
+    with store.transaction() as txn:
+        txn.keyspace(ks).clear()
+        assert list(txn.keyspace(ks).keys()) == []
+    assert not ks
+    ks["a"] = "1"
+    with store.snapshot() as snapshot, pytest.raises(firn.ReadOnly):
+        snapshot.keyspace("a").clear()
+    with store.snapshot() as snapshot, store.batch() as batch, pytest.raises(firn.ReadOnly):
+        batch.put(snapshot.keyspace("a"), "a", "2")
+    assert ks["a"] == b"1"
+
+
+def test_membership_of_ranges(words):
+    keys, items, values = words.keys("k00010", "k00020"), words.items(prefix="k0000"), words.values("k00010", "k00020")
+    assert "k00010" in keys and b"k00019" in keys and "k00020" not in keys and "k00009" not in keys and "none" not in keys
+    assert ("k00001", "v1") in items and (b"k00001", b"v2") not in items and ("k00010", "v10") not in items
+    assert "v15" in values and b"v20" not in values
+    assert len(list(keys)) == 10 and len(list(items)) == 10 and len(list(values)) == 10  # none of it was used up
+    assert "k00010" in keys and next(reversed(words)) == b"k01999"
+    with pytest.raises(TypeError):
+        1 in keys
+
+
+def test_a_merge_replaces_what_is_no_number(store):
+    ks = store.keyspace("a")
+    for operation in ("add", "min", "max"):
+        ks["k"] = "5"
+        ks.merge("k", operation, 7)
+        assert firn.number_of(ks["k"]) == 7

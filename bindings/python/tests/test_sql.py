@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """SQL over the store that Python has open, by sqlite3 with firn's extension out of the same file."""
 
+import asyncio
 import gc
+import itertools
 import sqlite3
 import threading
+from decimal import Decimal
 
 import pytest
 
 import firn
+import firn.aio
 
 if not hasattr(sqlite3.Connection, "enable_load_extension"):
     pytest.skip("this Python's sqlite3 cannot load extensions", allow_module_level=True)
@@ -68,15 +72,80 @@ def test_definitions_go_to_the_store(store, goods):
 def test_connections_of_ones_own(store, goods):
     connection = store.connect()
     assert connection.execute("SELECT count(*) FROM goods").fetchone() == (10,)
-    with pytest.raises(firn.Misuse, match="sqlite3"):
-        store.close()
-    assert len(goods) == 10
-    connection.close()
     other = sqlite3.connect(":memory:")
     firn.load_sqlite(other)
     other.execute("SELECT firn_attach(?)", (store.path,)).fetchall()  # which is lent by now
     assert other.execute("SELECT count(*) FROM goods").fetchone() == (10,)
+    with pytest.raises(firn.Misuse, match="sqlite3"):
+        store.close()  # the store does not know this one
+    assert len(goods) == 10
     other.close()
+
+
+def test_close_closes_connections(tmp_path):
+    store = firn.open(tmp_path / "s")
+    store.create_table("t", "id i64, primary key (id)").insert_many({"id": i} for i in range(100))
+    one, two = store.connect(), store.connect(name="another")
+    half_read = one.execute("SELECT * FROM t")
+    half_read.fetchone()
+    two.execute("BEGIN")
+    two.execute("INSERT INTO t (id) VALUES (1000)")
+    store.close()
+    for connection in (one, two):
+        with pytest.raises(sqlite3.ProgrammingError):
+            connection.execute("SELECT 1")
+    with firn.open(tmp_path / "s") as store:
+        assert len(store.table("t")) == 100
+
+
+def test_an_exception_is_not_replaced(tmp_path):
+    with pytest.raises(ValueError, match="mine"), firn.open(tmp_path / "s") as store:
+        connection = store.connect()
+        connection.execute("SELECT 1").fetchall()
+        raise ValueError("mine")
+    assert store.closed
+    other = sqlite3.connect(":memory:")
+    firn.load_sqlite(other)
+    with pytest.raises(ValueError, match="mine"), firn.open(tmp_path / "s") as store:
+        store.sql("SELECT 1")
+        other.execute("SELECT firn_attach(?)", (store.path,)).fetchall()
+        raise ValueError("mine")
+    assert not store.closed
+    other.close()
+    store.close()
+
+    async def work():
+        async with firn.aio.open(tmp_path / "s") as store:
+            store.sql("SELECT 1")
+            connection = sqlite3.connect(":memory:")
+            firn.load_sqlite(connection)
+            connection.execute("SELECT firn_attach(?)", (store.path,)).fetchall()
+            raise ValueError("mine")
+
+    with pytest.raises(ValueError, match="mine"):
+        asyncio.run(work())
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(["store", "connection", "cursor", "stranger"])))
+def test_stores_and_connections_are_collected_in_any_order(tmp_path, order):
+    store = firn.open(tmp_path / "s")
+    store.create_table("t", "id i64, primary key (id)").insert_many({"id": i} for i in range(100))
+    things = {"store": store, "connection": store.connect(), "stranger": sqlite3.connect(":memory:")}
+    things["cursor"] = things["connection"].execute("SELECT * FROM t")
+    assert things["cursor"].fetchone() == (0,)
+    firn.load_sqlite(things["stranger"])
+    things["stranger"].execute("SELECT firn_attach(?)", (store.path,)).fetchall()
+    del store
+    for name in order[:-1]:
+        del things[name]
+    gc.collect()
+    if order[-1] in ("connection", "stranger"):
+        assert things[order[-1]].execute("SELECT count(*) FROM t").fetchone() == (100,)
+        with pytest.raises(firn.Busy):
+            firn.open(tmp_path / "s")
+    things.clear()
+    gc.collect()
+    firn.open(tmp_path / "s").close()
 
 
 def test_memory_stores_and_read_only_ones(tmp_path):
@@ -126,3 +195,18 @@ def test_a_sqlite3_without_extensions(store):
 
     with pytest.raises(firn.Unsupported, match="cannot load extensions"):
         firn.load_sqlite(Poor())
+
+
+def test_decimals_are_parameters(store):
+    table = store.create_table("t", "id i64, price decimal(18, 2), whole decimal(9, 0), primary key (id), index by_price (price)")
+    store.sql("INSERT INTO t VALUES (1, ?, ?)", (Decimal("3.20"), Decimal("4E1")))
+    store.sql("INSERT INTO t VALUES (2, :price, :whole)", {"price": Decimal("9007199254740993.25"), "whole": Decimal(10)})
+    assert table[1] == {"id": 1, "price": Decimal("3.20"), "whole": Decimal("40")} and table[2]["price"] == Decimal("9007199254740993.25")
+    for statement, parameters, ids in [
+        ("price = ?", [Decimal("3.2")], [1]), ("price > ?", (Decimal("3.19"),), [1, 2]), ("price > ?", (Decimal("3.20"),), [2]),
+        ("price BETWEEN ? AND ?", (Decimal(3), Decimal("10.5")), [1]), ("whole > ?", (Decimal("9.5"),), [1, 2]), ("whole = ?", (Decimal("40.0"),), [1]),
+        ("price IN (?)", (Decimal("3.20"),), [1]),
+        # An expression is no column: SQLite compares it with a number only.
+        ("whole * 2 > CAST(? AS REAL)", (Decimal("19"),), [1, 2]), ("+price < CAST(? AS REAL)", (Decimal("10"),), [1]), ("whole * 2 > ?", (Decimal("19"),), []),
+    ]:
+        assert store.sql("SELECT id FROM t WHERE " + statement + " ORDER BY id", parameters).fetchall() == [(i,) for i in ids], statement

@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Opening and closing, transactions, snapshots, checkpoints."""
 
+import asyncio
+import functools
 import pickle
 import threading
 
 import pytest
 
 import firn
+import firn.aio
 
 
 def test_open_and_close(tmp_path):
@@ -232,7 +235,7 @@ def test_checkpoints(store, tmp_path):
     for wrong in (lambda: store.restore("first"), lambda: store.snapshot("first"), lambda: store.delete_checkpoints("first")):
         with pytest.raises(firn.NotFound):
             wrong()
-    for wrong in (lambda: store.restore("?"), lambda: store.checkpoint("no spaces"), lambda: store.restore(None)):
+    for wrong in (lambda: store.restore("?"), lambda: store.checkpoint("no spaces")):
         with pytest.raises(firn.Invalid):
             wrong()
     for wrong in (lambda: store.restore(1.5), lambda: store.find_checkpoint([])):
@@ -263,3 +266,57 @@ def test_progress_and_what_it_raises(words, tmp_path):
             assert not called
     with pytest.raises(TypeError):
         store.check(progress=1)
+
+
+def test_none_is_no_path(tmp_path):
+    for wrong in (lambda: firn.open(None), lambda: firn.Store(None)):
+        with pytest.raises(TypeError, match="firn.memory"):
+            wrong()
+    with firn.memory() as store:
+        assert store.path is None
+
+
+def test_none_is_no_reference(store):
+    store.checkpoint("one")
+    for call in (store.restore, store.find_checkpoint, store.delete_checkpoints):
+        with pytest.raises(TypeError, match="a checkpoint is named by a str or an int, not"):
+            call(None)
+    assert [checkpoint.name for checkpoint in store.checkpoints(safety=True)] == ["one"]
+
+
+@pytest.mark.parametrize("option", ["memory_bytes", "threads"])
+def test_options_that_are_not_negative(tmp_path, option):
+    for wrong in (-1, -3, -(1 << 70)):
+        with pytest.raises(firn.Invalid, match=f"^{option} must not be negative$"):
+            firn.open(tmp_path / "s", **{option: wrong})
+    with pytest.raises(firn.Invalid, match=f"^{option} does not fit in 64 bits$"):
+        firn.open(tmp_path / "s", **{option: 1 << 64})
+    with pytest.raises(TypeError):
+        firn.open(tmp_path / "s", **{option: 1.5})
+    with pytest.raises(firn.Invalid, match="limit_bytes must not be negative"):
+        firn.memory(-1)
+
+
+def test_the_least_memory_is_a_number(tmp_path):
+    with pytest.raises(firn.Invalid, match="at least 1048576"):
+        firn.open(tmp_path / "s", memory_bytes=1)
+    with pytest.raises(firn.Invalid, match="threads must not be more than 256"):
+        firn.open(tmp_path / "s", threads=1 << 40)
+
+
+def test_run_takes_plain_functions(store):
+    ks = store.keyspace("a")
+
+    async def work(txn):
+        txn.keyspace(ks)["k"] = "v"
+
+    def gives_one(txn):
+        txn.keyspace(ks)["k"] = "v"
+        return work(txn)
+
+    for wrong in (work, functools.partial(work), gives_one):
+        with pytest.raises(TypeError, match="plain function"):
+            store.run(wrong)
+        with pytest.raises(TypeError, match="plain function"):
+            asyncio.run(firn.aio.run(store, wrong))
+    assert not ks

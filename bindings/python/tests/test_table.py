@@ -321,3 +321,88 @@ def test_searches(store):
             wrong()
     with pytest.raises(TypeError):
         table.search("vec", "1,2,3,4")
+
+
+def test_numbers_that_are_not_negative(store):
+    table = store.create_table("v", "id i64, vec vector(2), primary key (id)")
+    for wrong, name in ((lambda: table.scan(limit=-1), "limit"), (lambda: table.scan(offset=-1), "offset"), (lambda: table.scan(threads=-1), "threads"),
+                        (lambda: table.search("vec", [1, 2], -1), "k"), (lambda: table.search("vec", [1, 2], ef=-1), "ef"),
+                        (lambda: table.add_vector_index("i", "vec", m=-1), "m")):
+        with pytest.raises(firn.Invalid, match=f"^{name} must not be negative$"):
+            wrong()
+    with pytest.raises(firn.Invalid, match="^limit does not fit in 64 bits$"):
+        table.scan(limit=1 << 64)
+
+
+TYPED = "id i64, b bool, small i8, price decimal(8, 2), day date, moment timestamp, real f64, name text, vec vector(2), primary key (id)"
+
+
+def refused(table, name, given):
+    with pytest.raises((firn.Error, TypeError, ValueError, OverflowError)) as caught:
+        table.insert({"id": 1, name: given})
+    assert str(caught.value).startswith(f"column {name}") and str(caught.value).count("column") == 1
+    assert 1 not in table
+    return str(caught.value)
+
+
+def test_numbers_are_no_times_and_floats_no_decimals(store):
+    table = store.create_table("t", TYPED)
+    for name in ("day", "moment"):
+        for wrong in (0, 1764180000, True, 1.5, 10**30):
+            assert "give a datetime.datetime, a datetime.date or a str" in refused(table, name, wrong)
+    assert "not the number 3.2; give a decimal.Decimal, a str or an int" in refused(table, "price", 3.20)
+    keyed = store.create_table("k", "moment timestamp, primary key (moment)")
+    with pytest.raises(firn.Invalid, match="column moment, timestamp: not the number 5; give"):
+        keyed[5]
+
+
+def test_errors_name_the_column(store):
+    table = store.create_table("t", TYPED)
+    for name, wrong in [("small", 10**30), ("small", -10**30), ("real", 10**400), ("small", object()), ("name", 1j), ("vec", ["x"]), ("vec", "x"), ("vec", 5),
+                        ("moment", datetime.time(1)), ("small", 200), ("name", None.__class__)]:
+        refused(table, name, wrong)
+
+
+def test_types_of_numpy_and_pandas(store):
+    numpy = pytest.importorskip("numpy", reason="no numpy")
+    table = store.create_table("t", TYPED)
+    for number, (name, given, read) in enumerate([
+        ("b", numpy.bool_(True), True), ("b", numpy.bool_(False), False), ("small", numpy.int8(5), 5), ("real", numpy.float32(1.5), 1.5),
+        ("moment", numpy.datetime64("2026-01-31T12:30:01.25"), datetime.datetime(2026, 1, 31, 12, 30, 1, 250000, UTC)),
+        ("moment", numpy.datetime64("2026-01-31T12:30:01.250000000"), datetime.datetime(2026, 1, 31, 12, 30, 1, 250000, UTC)),
+        ("moment", numpy.datetime64("2026-01-31"), datetime.datetime(2026, 1, 31, tzinfo=UTC)), ("moment", numpy.datetime64("NaT"), None),
+        ("day", numpy.datetime64("2026-01-31"), datetime.date(2026, 1, 31)), ("day", numpy.datetime64("2026-01-31T00:00:00"), datetime.date(2026, 1, 31)),
+        ("day", numpy.datetime64("NaT"), None),
+    ]):
+        table.insert({"id": number, name: given})
+        assert table[number][name] == read, given
+    assert table.scan("id", "b = ?", params=[numpy.bool_(True)]).fetchall() == [{"id": 0}]
+    assert table.scan("id", "day = ?", params=[numpy.datetime64("2026-01-31")]).fetchall() == [{"id": 8}, {"id": 9}]
+    table.delete(1)
+    assert "finer than a microsecond" in refused(table, "moment", numpy.datetime64("2026-01-31T12:30:01.000000001"))
+    for name, wrong in (("day", numpy.datetime64("2026-01-31T12:00")), ("small", numpy.datetime64("2026-01-31")), ("small", numpy.timedelta64(1, "s"))):
+        refused(table, name, wrong)
+    pandas = pytest.importorskip("pandas", reason="no pandas")
+    for name in ("b", "small", "price", "day", "moment", "real", "name", "vec"):
+        for null in (pandas.NaT, pandas.NA):
+            table.upsert({"id": 1, name: null})
+            assert table[1][name] is None
+    table.set_default("small", 5)
+    table.set_default("small", pandas.NA)
+    table.upsert({"id": 1})
+    assert table[1]["small"] is None
+
+
+def test_what_is_missing_is_named(store):
+    ks, table = store.keyspace("a"), store.create_table("k", "a text, b i64, primary key (a, b)")
+    for key, text in ((b"miss\xff\"\\", 'there is no key "miss\\xff\\x22\\x5c"'), ("x" * 61, f'there is no key "{"x" * 60}"...')):
+        with pytest.raises(firn.NotFound) as caught:
+            ks[key]
+        assert str(caught.value) == text
+        with store.transaction() as txn, pytest.raises(firn.NotFound) as caught:
+            del txn.keyspace(ks)[key]
+        assert str(caught.value) == text
+    with pytest.raises(firn.NotFound, match=r"there is no row with the key \('x', 5\)$"):
+        table["x", 5]
+    with pytest.raises(firn.NotFound, match=r"there is no row with the key \('xxx.*\.\.\.$"):
+        table["x" * 100, 5]

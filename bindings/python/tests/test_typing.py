@@ -54,7 +54,9 @@ def test_mypy_strict(tmp_path):
     good = check(str(HERE / "typed_use.py"))
     assert good.returncode == 0, good.stdout
     wrong = tmp_path / "wrong.py"
-    wrong.write_text("import firn\n\nwith firn.open('s') as store:\n    store.keyspace('a')['k'] = 1\n    store.table('t').insert([1])\n"
-                     "    store.keyspce('a')\n    store.transaction(isolation='none')\n    store.keyspace('a').get(1).decode()\n")
+    wrong.write_text("import firn, firn.aio\n\nwith firn.open('s') as store:\n    store.keyspace('a')['k'] = 1\n    store.table('t').insert([1])\n"
+                     "    store.keyspce('a')\n    store.transaction(isolation='none')\n    store.keyspace('a').get(1).decode()\n"
+                     "firn.open('x', readonly=True)\nfirn.open(None)\nfirn.memory(read_only=True)\nfirn.aio.open('x', durability='no')\n"
+                     "one = firn.aio.save(firn.Workspace('x'), ful=True)\ntwo = firn.aio.run(store, lambda txn: 1, tries=3)\n")
     bad = check(str(wrong))
-    assert [line.split(":")[1] for line in bad.stdout.splitlines() if ": error:" in line] == ["4", "5", "6", "7", "8"], bad.stdout
+    assert [line.split(":")[1] for line in bad.stdout.splitlines() if ": error:" in line] == ["4", "5", "6", "7", "8", "9", "10", "11", "12", "13", "14"], bad.stdout

@@ -195,3 +195,20 @@ def test_closed_and_shared(tree, tmp_path):
             call()
     with pytest.raises(firn.NotFound):
         firn.Workspace(tmp_path / "none")
+
+
+def test_none_is_no_reference(ws, tree):
+    ws.save("one")
+    (tree / "unsaved").write_text("work")
+    for call in (ws.restore, ws.find, ws.pin, ws.unpin, ws.delete):
+        with pytest.raises(TypeError, match="a checkpoint is named by a str or an int, not"):
+            call(None)
+    assert (tree / "unsaved").read_text() == "work" and len(ws.checkpoints(safety=True)) == 1
+    ws.tag("name", None)
+    assert ws.entries(None) == ws.entries("latest")
+
+
+def test_numbers_that_are_not_negative(ws):
+    for wrong in (lambda: ws.save(max_size=-1), lambda: ws.status(threads=-1), lambda: ws.checkpoints(-1), lambda: ws.log(limit=-1), lambda: ws.steps(-1)):
+        with pytest.raises(firn.Invalid, match="^(max_size|threads|limit) must not be negative$"):
+            wrong()

@@ -21,6 +21,9 @@ int firn_sql_register(sqlite3 *db);
  * Any thread. */
 int firn_sql_store_lend(firn_store *store, const char *path, bool read_only);
 int firn_sql_store_take_back(firn_store *store);
+/* For a program that gives up a store while connections may have it: release(ctx), which closes the store, is called once no
+ * connection has it: before this returns, or in the thread that closes the last one. Any thread. */
+void firn_sql_store_leave(firn_store *store, void (*release)(void *ctx), void *ctx);
 
 /* ==== statements that define tables (sql_text.c): for programs that run statements ==== */
 

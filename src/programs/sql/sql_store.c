@@ -12,7 +12,8 @@
  * SQLite makes those anew whenever it reads a schema.
  *
  * A program that links this room can lend a store that it has open (firn_sql_store_lend): connections of its process that attach the
- * same path take that handle. Only the program closes it, after it has taken it back.
+ * same path take that handle. Only the program closes it, after it has taken it back; or it leaves it to its last connection, which
+ * calls the program's function then (firn_sql_store_leave).
  *
  * Locking: shared_mutex guards the list of shared handles and their counts, and is held while a store is opened or closed,
  * so that two connections do not open it twice. All else is under the mutex of its connection.
@@ -35,7 +36,9 @@ struct firn_sql_shared {
     firn_store *store;
     char *path; /* real; NULL: in memory */
     bool read_only;
-    bool is_lent; /* by the program, whose store it is; of malloc */
+    bool is_lent;               /* by the program, whose store it is; of malloc */
+    void (*release)(void *ctx); /* lent: set once the program has left it to the last connection */
+    void *release_ctx;
     pid_t pid;
     int ref_count;
     atomic_uint_fast64_t generation;
@@ -248,7 +251,13 @@ release_shared(struct firn_sql_shared *shared)
     assert(shared != NULL);
     pthread_mutex_lock(&shared_mutex);
     assert(shared->ref_count > 0);
-    if (--shared->ref_count == 0 && !shared->is_lent) {
+    shared->ref_count--;
+    if (shared->ref_count == 0 && shared->release != NULL) {
+        remove_shared_locked(shared);
+        shared->release(shared->release_ctx);
+        free(shared->path);
+        free(shared);
+    } else if (shared->ref_count == 0 && !shared->is_lent) {
         remove_shared_locked(shared);
         /* Nobody is left to be told of a failure; what was acknowledged is on disk. */
         int rc = firn_store_close(shared->store, &ignored);
@@ -323,15 +332,22 @@ firn_sql_store_lend(firn_store *store, const char *path, bool read_only)
     return FIRN_OK;
 }
 
+static struct firn_sql_shared *
+find_lent_locked(const firn_store *store)
+{
+    struct firn_sql_shared *shared = shared_stores;
+    while (shared != NULL && (shared->store != store || !shared->is_lent)) {
+        shared = shared->next;
+    }
+    return shared;
+}
+
 int
 firn_sql_store_take_back(firn_store *store)
 {
     int rc = FIRN_OK;
     pthread_mutex_lock(&shared_mutex);
-    struct firn_sql_shared *shared = shared_stores;
-    while (shared != NULL && (shared->store != store || !shared->is_lent)) {
-        shared = shared->next;
-    }
+    struct firn_sql_shared *shared = find_lent_locked(store);
     if (shared != NULL && shared->ref_count > 0) {
         rc = FIRN_BUSY;
     } else if (shared != NULL) {
@@ -341,6 +357,27 @@ firn_sql_store_take_back(firn_store *store)
     }
     pthread_mutex_unlock(&shared_mutex);
     return rc;
+}
+
+void
+firn_sql_store_leave(firn_store *store, void (*release)(void *ctx), void *ctx)
+{
+    assert(release != NULL);
+    pthread_mutex_lock(&shared_mutex);
+    struct firn_sql_shared *shared = find_lent_locked(store);
+    bool is_used = shared != NULL && shared->ref_count > 0;
+    if (is_used) {
+        shared->release = release;
+        shared->release_ctx = ctx;
+    } else if (shared != NULL) {
+        remove_shared_locked(shared);
+        free(shared->path);
+        free(shared);
+    }
+    pthread_mutex_unlock(&shared_mutex);
+    if (!is_used) {
+        release(ctx);
+    }
 }
 
 /* ---- stores of a connection ---- */
