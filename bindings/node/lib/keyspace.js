@@ -298,23 +298,23 @@ class Batch {
   }
 
   put (keyspace, key, value, options) {
-    native.batchAdd(this[handle], keyspaceHandle(keyspace), PUT, keyspace.encodeKey(key), keyspace.encodeValue(value), object(options, ['ttl']).ttl)
+    native.batchAdd(this[handle], ownHandle(keyspace), PUT, keyspace.encodeKey(key), keyspace.encodeValue(value), object(options, ['ttl']).ttl)
     return this
   }
 
   del (keyspace, key) {
-    native.batchAdd(this[handle], keyspaceHandle(keyspace), DELETE, keyspace.encodeKey(key))
+    native.batchAdd(this[handle], ownHandle(keyspace), DELETE, keyspace.encodeKey(key))
     return this
   }
 
   delRange (keyspace, lower, upper) {
-    native.batchAdd(this[handle], keyspaceHandle(keyspace), DELETE_RANGE, keyspace.encodeKey(lower), keyspace.encodeKey(upper))
+    native.batchAdd(this[handle], ownHandle(keyspace), DELETE_RANGE, keyspace.encodeKey(lower), keyspace.encodeKey(upper))
     return this
   }
 
   merge (operator, keyspace, key, operand) {
     const [which, bytes] = mergeOperand(operator, operand)
-    native.batchAdd(this[handle], keyspaceHandle(keyspace), MERGE, keyspace.encodeKey(key), bytes, undefined, which)
+    native.batchAdd(this[handle], ownHandle(keyspace), MERGE, keyspace.encodeKey(key), bytes, undefined, which)
     return this
   }
 
@@ -348,6 +348,13 @@ if (Symbol.asyncDispose !== undefined) {
 function keyspaceHandle (keyspace) {
   if (!(keyspace instanceof Keyspace)) throw invalid('a Keyspace must be given')
   return keyspace[handle]
+}
+
+/** For a batch, which writes to the store itself. */
+function ownHandle (keyspace) {
+  const id = keyspaceHandle(keyspace)
+  if (keyspace[context] !== undefined) throw invalid('the keyspace is that of a transaction or a snapshot: a batch takes one of the store')
+  return id
 }
 
 module.exports = { Keyspace, Batch, keyspaceHandle, numberOf }

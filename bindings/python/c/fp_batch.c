@@ -97,6 +97,10 @@ add(fp_batch *self, const struct added *added)
     if (keyspace != NULL && keyspace->snapshot != NULL) {
         return fp_raise_text(FIRN_READ_ONLY, "a snapshot cannot be written");
     }
+    if (keyspace != NULL && keyspace->txn != NULL) {
+        return fp_raise_text(FIRN_MISUSE,
+                             "the keyspace is a transaction's: a batch takes the store's");
+    }
     if (keyspace != NULL && fp_milliseconds(added->ttl, &ttl_ms) &&
         fp_bytes_take(added->key, &key) &&
         (added->write == MERGE

@@ -206,6 +206,8 @@ def test_clear_of_the_longest_key(store):
         snapshot.keyspace("a").clear()
     with store.snapshot() as snapshot, store.batch() as batch, pytest.raises(firn.ReadOnly):
         batch.put(snapshot.keyspace("a"), "a", "2")
+    with store.transaction() as txn, store.batch() as batch, pytest.raises(firn.Misuse, match="transaction"):
+        batch.put(txn.keyspace("a"), "a", "2")
     assert ks["a"] == b"1"
 
 
