@@ -41,7 +41,7 @@ A range is what came after the first checkpoint, up to the second.
   $ safety=$(firn list -a -q | sed -n 2p); firn list -q "$safety..3"; firn list -q "2..$safety"
   3
   $ firn list 3
-  ! firn: list: '3' is no range of checkpoints, as 3..7 or 3.. is
+  ! firn: list: '3' is not a range of checkpoints, such as 3..7 or 3..
   ! usage: firn list [options] [REF..REF]
   ! help: firn help list
   [2]

@@ -84,7 +84,7 @@ Options are written out: an abbreviation may mean another option one day.
   ! help: firn help list
   [2]
   $ firn list extra
-  ! firn: list: 'extra' is no range of checkpoints, as 3..7 or 3.. is
+  ! firn: list: 'extra' is not a range of checkpoints, such as 3..7 or 3..
   ! usage: firn list [options] [REF..REF]
   ! help: firn help list
   [2]
@@ -147,7 +147,7 @@ Numbers.
 What looks like an option after "--" is none.
 
   $ firn list -- --limit
-  ! firn: list: '--limit' is no range of checkpoints, as 3..7 or 3.. is
+  ! firn: list: '--limit' is not a range of checkpoints, such as 3..7 or 3..
   ! usage: firn list [options] [REF..REF]
   ! help: firn help list
   [2]

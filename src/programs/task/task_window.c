@@ -43,8 +43,8 @@ firn_task_window_init(struct firn_cli *cli, firn_workspace *workspace, struct fi
     }
     int exit_code = FIRN_EXIT_OK;
     if (range.memory == NULL) {
-        exit_code = firn_command_misused(cli, "'%s' is no range of checkpoints, as 3..7 or 3.. is",
-                                         cli->arguments[0]);
+        exit_code = firn_command_misused(
+            cli, "'%s' is not a range of checkpoints, such as 3..7 or 3..", cli->arguments[0]);
     }
     if (exit_code == FIRN_EXIT_OK) {
         exit_code = find(cli, workspace, range.first, out->before);
