@@ -226,6 +226,7 @@ firn_task_workspace_open_root(struct firn_cli *cli, const char *store_path, firn
     options.store_path = store_path;
     options.lock_timeout_ms = firn_task_patience_slice_ms(cli);
     options.copy_sqlite = firn_sqlitefile_copy;
+    options.names_root = cli->directory != NULL && cli->workspace_path == NULL;
     options.is_root = true;
     if (open_asking(cli, &options, true, out, &err) != FIRN_OK) {
         return report_open(cli, &err);
@@ -298,6 +299,7 @@ open_workspace(struct firn_cli *cli, bool may_ask, firn_workspace **out, int *ou
     options.store_path = cli->store_path;
     options.lock_timeout_ms = firn_task_patience_slice_ms(cli);
     options.copy_sqlite = firn_sqlitefile_copy;
+    options.names_root = cli->directory != NULL && cli->workspace_path == NULL;
     *out_code = open_asking(cli, &options, may_ask, out, &err);
     if (*out_code != FIRN_OK) {
         return report_open(cli, &err);

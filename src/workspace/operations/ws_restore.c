@@ -231,7 +231,7 @@ into_directory(struct firn_ws_restoring *restoring, firn_error *err)
     struct firn_difference_walk_side nothing = {.source = trees};
     struct firn_difference_walk_side after = {.source = trees, .root = &restoring->record.root};
     struct firn_checkout_options options = firn_ws_restore_apply_options(
-        restoring, target != NULL ? target : restoring->opened->root, &nothing, &after);
+        restoring, target != NULL ? target : restoring->opened->store_dir, &nothing, &after);
     FIRN_TRY(firn_checkout_create(&options, &checkout, err));
     FIRN_TRY(firn_checkout_plan(checkout, err));
     if (restoring->options->dry_run) {
@@ -653,7 +653,7 @@ look_once(struct firn_ws *ws, firn_workspace_pending_restore *out, uint8_t *tag,
 {
     *out = (firn_workspace_pending_restore)FIRN_WORKSPACE_PENDING_RESTORE_INIT;
     struct firn_ws_opened opened;
-    int rc = firn_ws_opened_open(ws, FIRN_WS_READ, &opened, err);
+    int rc = firn_ws_opened_open_store(ws, FIRN_WS_READ, &opened, err);
     if (rc != FIRN_OK) {
         return rc;
     }
@@ -773,7 +773,8 @@ restore(struct firn_ws *ws, const struct request *request,
                                           .result = out,
                                           .begun_ns = firn_os_monotonic_ns(ws->os)};
     bool only_reads = options->dry_run || options->to_dir != NULL;
-    int rc = firn_ws_restore_open_store(ws, only_reads, &opened, err);
+    int rc = options->to_dir != NULL ? firn_ws_opened_open_store(ws, FIRN_WS_READ, &opened, err)
+                                     : firn_ws_restore_open_store(ws, only_reads, &opened, err);
     if (rc != FIRN_OK) {
         return rc;
     }

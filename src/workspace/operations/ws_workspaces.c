@@ -246,6 +246,16 @@ has_application_data(struct firn_db *db, bool *out, firn_error *err)
     return rc == FIRN_OK && !*out ? firn_db_checkpoint_list(db, &visitor, err) : rc;
 }
 
+/* Housekeeping: the note of a directory that is no longer a workspace of a named store. */
+static void
+forget_note(struct firn_os *os, const struct firn_db *db, const char *path)
+{
+    const struct firn_trust_root root = {.store_id = firn_db_id(db), .path = path};
+    if (path[0] == '/') {
+        FIRN_IGNORE(firn_trust_root_remove(os, &root, NULL));
+    }
+}
+
 int
 firn_ws_workspaces_remove(struct firn_os *os, const char *root,
                           const firn_workspace_options *options, firn_error *err)
@@ -264,6 +274,7 @@ firn_ws_workspaces_remove(struct firn_os *os, const char *root,
     FIRN_TRY(firn_os_dir_open_path(os, found->store_path, &dir, err));
     FIRN_TRY(firn_db_open(dir, &db_options, &db, err));
     FIRN_TRY(remove_from_catalog(db, found->catalog_root, &left, err));
+    forget_note(os, db, root);
     if (left == 0 && options->store_path == NULL) {
         FIRN_TRY(has_application_data(db, &is_shared, err));
     }
@@ -484,6 +495,7 @@ static int
 open_store(struct adopting *adopting, const char *store_path, firn_error *err)
 {
     DCHECK(adopting->db == NULL && adopting->roots.count == 0);
+    struct firn_place_claim_store store;
     struct firn_db_options options = {.lock_timeout_ms = adopting->ws->lock_timeout_ms,
                                       .memory_bytes = CATALOG_MEMORY_BYTES};
     int rc = firn_os_dir_open_path(adopting->ws->os, store_path, &adopting->store_dir, err);
@@ -497,7 +509,10 @@ open_store(struct adopting *adopting, const char *store_path, firn_error *err)
         return rc;
     }
     FIRN_TRY(firn_catalog_open(adopting->db, &adopting->catalog, err));
-    FIRN_TRY(firn_place_roots_add_catalog(&adopting->roots, adopting->catalog, store_path, err));
+    FIRN_TRY(
+        firn_place_claim_store_init(adopting->store_dir, firn_db_id(adopting->db), &store, err));
+    FIRN_TRY(
+        firn_place_roots_add_catalog(&adopting->roots, adopting->catalog, &store, store_path, err));
 out:
     return rc;
 }
@@ -658,12 +673,15 @@ firn_ws_workspaces_adopt(struct firn_ws *ws, const char *old_root, firn_error *e
     struct adopting adopting = {.ws = ws, .old_root = old_root, .roots = {.os = ws->os}};
     char *store_path = NULL;
     int rc;
+    FIRN_TRY(firn_ws_check_root(ws, err));
     FIRN_TRY(stat_root(&adopting, err));
     FIRN_TRY(choose_store(&adopting, &store_path, err));
     FIRN_TRY(open_store(&adopting, store_path, err));
     FIRN_TRY(find_known(&adopting, err));
     FIRN_TRY(rename_store(&adopting, store_path, err));
+    FIRN_TRY(firn_ws_note_root(ws, firn_db_id(adopting.db), err));
     FIRN_TRY(change_root(&adopting, err));
+    forget_note(ws->os, adopting.db, adopting.known->root);
 out:
     firn_place_roots_deinit(&adopting.roots);
     firn_catalog_close(adopting.catalog);

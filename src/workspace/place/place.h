@@ -120,12 +120,51 @@ void firn_place_config_text_show(const struct firn_place_config_text *config,
                                  enum firn_place_config_key key,
                                  char out[FIRN_PLACE_CONFIG_TEXT_VALUE_SIZE]);
 
+/* Whether a directory that the catalog of a named store calls a workspace is one. */
+
+enum firn_place_claim {
+    FIRN_PLACE_CLAIM_NONE,   /* it does not count: the directory is left alone */
+    FIRN_PLACE_CLAIM_USUAL,  /* the store is in the usual place */
+    FIRN_PLACE_CLAIM_INSIDE, /* the store is inside the directory */
+    FIRN_PLACE_CLAIM_NOTED,  /* a note of this user says so */
+    FIRN_PLACE_CLAIM_SAME,   /* the directory is the one that was saved */
+    FIRN_PLACE_CLAIM_NAMED,  /* the user names the directory itself */
+    FIRN_PLACE_CLAIM_NEW     /* the catalog does not have it */
+};
+
+/* What is known of a store without believing its catalog. */
+struct firn_place_claim_store {
+    uint8_t id[FIRN_STOREFILE_ID_SIZE];
+    bool is_own;   /* no other user may have written it */
+    bool is_usual; /* it is in the usual place */
+};
+
+FIRN_MUST_CHECK int firn_place_claim_store_init(struct firn_os_dir *store, const uint8_t *id,
+                                                struct firn_place_claim_store *out,
+                                                firn_error *err);
+struct firn_place_roots_root;
+/* Judges an entry of a catalog. `path` is the real path of the directory that it is to be about: its
+ * root, or where that was moved to. Never FIRN_PLACE_CLAIM_NAMED or FIRN_PLACE_CLAIM_NEW. */
+FIRN_MUST_CHECK int firn_place_claim_judge(struct firn_os *os,
+                                           const struct firn_place_roots_root *claimed,
+                                           const char *path, enum firn_place_claim *out,
+                                           firn_error *err);
+/* To be called before the store in the directory `to`, which has another id, replaces the one in
+ * `from` at store_path: what this user noted about the roots of the one is noted about the other,
+ * durably. */
+FIRN_MUST_CHECK int firn_place_claim_carry(struct firn_os_dir *from, struct firn_os_dir *to,
+                                           const char *store_path, firn_error *err);
+/* Returns FIRN_UNTRUSTED. */
+FIRN_MUST_CHECK int firn_place_claim_refuse(const char *root, const char *store_path,
+                                            firn_error *err);
+
 /* Which workspace a path belongs to. */
 
 struct firn_place_locate_request {
     const char *path;       /* given by the user: a directory */
     const char *store_path; /* NULL: look for one */
     bool is_exact;          /* the path is the root, even inside another workspace */
+    bool names_root;        /* the user named the path: if it is a root, that counts */
 };
 
 /* All strings are owned. */
@@ -139,6 +178,7 @@ struct firn_place_located {
     char *
         unread_store; /* NULL, or one in the usual place that could not be read, if none is found */
     bool is_sure;     /* false: the named store could not be read */
+    enum firn_place_claim claim; /* why the root counts */
 };
 
 FIRN_MUST_CHECK int firn_place_locate(struct firn_os *os,
@@ -151,9 +191,11 @@ void firn_place_locate_deinit(struct firn_place_located *located);
 struct firn_place_nested;
 
 /* Collects the workspaces below `root`, a real path: from the names in the folder of stores and
- * from the catalog of the workspace's own store (NULL: none). */
+ * from the catalog of the workspace's own store (NULL: none). With `named`, of a store that was
+ * named, only those whose claim counts. */
 FIRN_MUST_CHECK int firn_place_nested_create(struct firn_os *os, const char *root,
                                              struct firn_catalog *catalog,
+                                             const struct firn_place_claim_store *named,
                                              struct firn_place_nested **out, firn_error *err);
 /* NULL is fine. */
 void firn_place_nested_destroy(struct firn_place_nested *nested);
@@ -183,7 +225,9 @@ struct firn_place_roots_root {
     char *store_path;
     char *root;         /* real path */
     char *catalog_root; /* as the catalog has it */
+    bool is_inside;     /* the store is in the root */
     struct firn_catalog_workspace workspace;
+    struct firn_place_claim_store store;
     uint64_t checkpoints; /* normal ones; 0 unless counted */
     int64_t newest_ns;    /* 0 unless counted */
 };
@@ -199,9 +243,14 @@ struct firn_place_roots {
 /* Reads the catalog of one store; FIRN_NOT_FOUND if there is none. Changes nothing. */
 FIRN_MUST_CHECK int firn_place_roots_add_store(struct firn_place_roots *roots,
                                                const char *store_path, firn_error *err);
+/* The same from the open directory of a store. */
+FIRN_MUST_CHECK int firn_place_roots_add_dir(struct firn_place_roots *roots,
+                                             struct firn_os_dir *dir, const char *store_path,
+                                             firn_error *err);
 /* The same from an open catalog. */
 FIRN_MUST_CHECK int firn_place_roots_add_catalog(struct firn_place_roots *roots,
                                                  struct firn_catalog *catalog,
+                                                 const struct firn_place_claim_store *store,
                                                  const char *store_path, firn_error *err);
 /* The same for every store in the folder of stores. Unreadable stores are reported to
  * on_unreadable, which may be NULL, and skipped. */
@@ -216,6 +265,9 @@ void firn_place_roots_deinit(struct firn_place_roots *roots);
 const struct firn_place_roots_root *firn_place_roots_find(const struct firn_place_roots *roots,
                                                           const char *real_path);
 
+/* Whether a workspace of the catalog was saved from the directory with this stat. */
+bool firn_place_roots_is_same(const struct firn_catalog_workspace *workspace,
+                              const struct firn_os_stat *stat);
 /* The root that was this directory, if it is no longer at its path; otherwise NULL. */
 FIRN_MUST_CHECK int firn_place_roots_find_moved(const struct firn_place_roots *roots,
                                                 const struct firn_os_stat *stat,

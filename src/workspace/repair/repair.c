@@ -571,6 +571,7 @@ place_exchange(struct firn_repair *repair, char **out_path, firn_error *err)
     FIRN_TRY(take_others(place, err));
     FIRN_TRY(firn_place_config_repair(place->to, err));
     FIRN_TRY(firn_trust_store_carry(repair->ws->os, place->from, place->to, err));
+    FIRN_TRY(firn_place_claim_carry(place->from, place->to, repair->ws->place.store_path, err));
     rc = firn_os_rename(place->parent, place->new_name, place->parent, place->name,
                         FIRN_OS_RENAME_EXCHANGE, err);
     if (rc == FIRN_UNSUPPORTED) {

@@ -38,6 +38,7 @@ FIRN_MUST_CHECK int firn_trust_inside_holds(struct firn_os_dir *dir, bool *out, 
 /* Names of the folders. The leading dot distinguishes them from stores. */
 #define FIRN_TRUST_PRIVATE_TRUSTED ".trusted"
 #define FIRN_TRUST_PRIVATE_RESTORING ".restoring"
+#define FIRN_TRUST_PRIVATE_ROOTS ".roots"
 
 enum { FIRN_TRUST_PRIVATE_SIZE_MAX = 16384, FIRN_TRUST_PRIVATE_NAME_SIZE = 33 };
 
@@ -46,6 +47,9 @@ enum { FIRN_TRUST_PRIVATE_SIZE_MAX = 16384, FIRN_TRUST_PRIVATE_NAME_SIZE = 33 };
  * to it. */
 FIRN_MUST_CHECK int firn_trust_private_open(struct firn_os *os, const char *folder, bool create,
                                             struct firn_os_dir **out, firn_error *err);
+/* Opens the data directory itself, where it is there and private; fails like the function above. */
+FIRN_MUST_CHECK int firn_trust_private_home(struct firn_os *os, struct firn_os_dir **out,
+                                            firn_error *err);
 /* Replaces the contents of out by those of a file. FIRN_NOT_FOUND if it is missing; FIRN_LIMIT if
  * it is larger than FIRN_TRUST_PRIVATE_SIZE_MAX. */
 FIRN_MUST_CHECK int firn_trust_private_read(struct firn_os_dir *dir, const char *name,
@@ -58,6 +62,35 @@ FIRN_MUST_CHECK int firn_trust_private_remove(struct firn_os_dir *dir, const cha
                                               firn_error *err);
 /* The name of the file about `key`: FIRN_TRUST_PRIVATE_NAME_SIZE bytes with the NUL. */
 void firn_trust_private_name(firn_slice key, char *out);
+
+/* Appends the id of this machine, since several machines may share a data directory; "-" if it has
+ * none. */
+FIRN_MUST_CHECK int firn_trust_private_machine(struct firn_os *os, struct firn_buf *out,
+                                               firn_error *err);
+
+/* Whether another user may have written a store. */
+
+/* Whether the store in a directory is this user's own; a store without the file FIRN is about to be
+ * made. */
+FIRN_MUST_CHECK int firn_trust_owner_is_own(struct firn_os_dir *store, bool *out, firn_error *err);
+/* FIRN_UNTRUSTED if everybody may write to the store; the message says what to do. */
+FIRN_MUST_CHECK int firn_trust_owner_check(struct firn_os_dir *store, firn_error *err);
+
+/* Which directories this user works on with a named store. Borrowed for the call. */
+struct firn_trust_root {
+    const uint8_t *store_id; /* FIRN_STOREFILE_ID_SIZE bytes */
+    const char *path;        /* real path */
+};
+
+/* Notes it; durable when it returns FIRN_OK. */
+FIRN_MUST_CHECK int firn_trust_root_note(struct firn_os *os, const struct firn_trust_root *root,
+                                         firn_error *err);
+/* Removes the note, durably. That there is none is fine. */
+FIRN_MUST_CHECK int firn_trust_root_remove(struct firn_os *os, const struct firn_trust_root *root,
+                                           firn_error *err);
+/* Whether it is noted. A note that cannot be believed counts as none. */
+FIRN_MUST_CHECK int firn_trust_root_is_noted(struct firn_os *os, const struct firn_trust_root *root,
+                                             bool *out, firn_error *err);
 
 /* Restores that this user has begun, in which root, on this machine. */
 
@@ -106,6 +139,9 @@ FIRN_MUST_CHECK int firn_trust_store_refuse(const char *real_root,
                                             const struct firn_trust_store_look *look,
                                             firn_error *err);
 
+/* The id in a store's file FIRN; *out_has is false if it is missing or damaged. */
+FIRN_MUST_CHECK int firn_trust_store_id(struct firn_os_dir *store, uint8_t *out, bool *out_has,
+                                        firn_error *err);
 /* Records the store in the directory as trusted; durable when it returns FIRN_OK. */
 FIRN_MUST_CHECK int firn_trust_store_enter(struct firn_os *os, const char *real_root,
                                            firn_error *err);

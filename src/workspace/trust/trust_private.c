@@ -4,8 +4,9 @@
  *
  * A store inside a tree may have come with the tree, so its contents cannot prove that this user
  * made it. Files in the user's data directory ($XDG_DATA_HOME/firn, or ~/.local/share/firn) can:
- * they note which stores in trees this user made (trust_store.c), and which restores this user has
- * begun (trust_restore.c). A clone or an archive cannot bring such a file along.
+ * they note which stores in trees this user made (trust_store.c), which directories this user works
+ * on with a named store (trust_root.c), and which restores this user has begun (trust_restore.c). A
+ * clone or an archive cannot bring such a file along.
  *
  * (I1) The folders belong to the user, and no other user may write to them. A folder that others
  *      may write to proves nothing, and is an error; it does not count as empty. Root may use the
@@ -21,7 +22,7 @@
 #include "codec/hex.h"
 #include "trust/trust.h"
 
-enum { MODE_OTHERS_WRITE = 022, NAME_BYTES = 16 };
+enum { MODE_OTHERS_WRITE = 022, NAME_BYTES = 16, MACHINE_SIZE_MAX = 64 };
 
 _Static_assert(2 * NAME_BYTES + 1 == FIRN_TRUST_PRIVATE_NAME_SIZE, "two letters a byte, and a NUL");
 
@@ -39,6 +40,24 @@ check_private(struct firn_os_dir *dir, firn_error *err)
                               firn_os_dir_path(dir));
     }
 out:
+    return rc;
+}
+
+int
+firn_trust_private_home(struct firn_os *os, struct firn_os_dir **out, firn_error *err)
+{
+    char *path = NULL;
+    int rc;
+    *out = NULL;
+    FIRN_TRY(firn_trust_home(os, &path, err));
+    FIRN_TRY(firn_os_dir_open_path(os, path, out, err));
+    FIRN_TRY(check_private(*out, err)); /* (I1) */
+out:
+    if (rc != FIRN_OK) {
+        firn_os_dir_close(*out);
+        *out = NULL;
+    }
+    firn_free(path);
     return rc;
 }
 
@@ -150,4 +169,32 @@ firn_trust_private_name(firn_slice key, char *out)
     firn_hash hash;
     firn_blake3_hash_of(key.data, key.size, &hash);
     firn_hex_encode(hash.bytes, NAME_BYTES, out);
+}
+
+int
+firn_trust_private_machine(struct firn_os *os, struct firn_buf *out, firn_error *err)
+{
+    char text[MACHINE_SIZE_MAX];
+    size_t size = 0;
+    struct firn_os_dir *dir = NULL;
+    struct firn_os_file *file = NULL;
+    int rc;
+    FIRN_TRY(firn_os_dir_open_path(os, "/etc", &dir, err));
+    FIRN_TRY(firn_os_file_open(dir, "machine-id", FIRN_OS_READ, 0, &file, err));
+    FIRN_TRY(firn_os_file_read(file, 0, text, sizeof text, &size, err));
+out:
+    firn_os_file_close(file);
+    firn_os_dir_close(dir);
+    if (rc == FIRN_NOT_FOUND || rc == FIRN_DENIED || rc == FIRN_INVALID) {
+        rc = FIRN_OK;
+    }
+    size_t letters = 0;
+    while (letters < size && text[letters] > ' ' && text[letters] < 127) {
+        letters++;
+    }
+    if (rc == FIRN_OK &&
+        firn_buf_append(out, letters > 0 ? text : "-", letters > 0 ? letters : 1) != FIRN_OK) {
+        rc = firn_error_no_memory(err, "a note");
+    }
+    return rc;
 }

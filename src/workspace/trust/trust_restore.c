@@ -33,41 +33,12 @@
 #include "codec/hex.h"
 #include "trust/trust.h"
 
-enum { TAG_LETTERS = 2 * FIRN_TRUST_RESTORE_TAG_SIZE, MACHINE_SIZE_MAX = 64 };
+enum { TAG_LETTERS = 2 * FIRN_TRUST_RESTORE_TAG_SIZE };
 
 static int
 out_of_memory(firn_error *err)
 {
     return firn_error_no_memory(err, "the note of a restore");
-}
-
-/* The id of this machine, since several machines may share a data directory; "-" if it has none. */
-static int
-append_machine(struct firn_os *os, struct firn_buf *out, firn_error *err)
-{
-    char text[MACHINE_SIZE_MAX];
-    size_t size = 0;
-    struct firn_os_dir *dir = NULL;
-    struct firn_os_file *file = NULL;
-    int rc;
-    FIRN_TRY(firn_os_dir_open_path(os, "/etc", &dir, err));
-    FIRN_TRY(firn_os_file_open(dir, "machine-id", FIRN_OS_READ, 0, &file, err));
-    FIRN_TRY(firn_os_file_read(file, 0, text, sizeof text, &size, err));
-out:
-    firn_os_file_close(file);
-    firn_os_dir_close(dir);
-    if (rc == FIRN_NOT_FOUND || rc == FIRN_DENIED || rc == FIRN_INVALID) {
-        rc = FIRN_OK;
-    }
-    size_t letters = 0;
-    while (letters < size && text[letters] > ' ' && text[letters] < 127) {
-        letters++;
-    }
-    if (rc == FIRN_OK &&
-        firn_buf_append(out, letters > 0 ? text : "-", letters > 0 ? letters : 1) != FIRN_OK) {
-        rc = out_of_memory(err);
-    }
-    return rc;
 }
 
 /* A note without its tags, and the name of its file. */
@@ -87,7 +58,7 @@ make_head(struct firn_os *os, const struct firn_trust_restore *restore, struct f
         goto out;
     }
     firn_trust_private_name(firn_buf_slice(&key), name);
-    FIRN_TRY(append_machine(os, out, err));
+    FIRN_TRY(firn_trust_private_machine(os, out, err));
     if (firn_buf_append_format(out, "\nroot %zu\n%s\n", strlen(restore->root), restore->root) !=
         FIRN_OK) {
         rc = out_of_memory(err);

@@ -84,6 +84,16 @@ is_damaged(int rc)
            rc == FIRN_NEWER;
 }
 
+int
+firn_trust_store_id(struct firn_os_dir *store, uint8_t *out, bool *out_has, firn_error *err)
+{
+    struct firn_trust_store_look look = {.has_id = false};
+    int rc = read_id(store, &look, err);
+    *out_has = rc == FIRN_OK;
+    memcpy(out, look.id, sizeof look.id);
+    return is_damaged(rc) ? FIRN_OK : rc;
+}
+
 /* ---- entries ---- */
 
 /* The part of an entry between the id and the path; out has HEAD_SIZE bytes. */
