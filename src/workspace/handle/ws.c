@@ -239,8 +239,8 @@ open_store(struct firn_ws *ws, enum firn_ws_open_mode mode, struct firn_ws_opene
                                       .memory_bytes = STORE_MEMORY_BYTES};
     DCHECK(opened->store_dir == NULL && opened->db == NULL);
     int rc;
-    rc = firn_place_open_dir(ws->os, ws->place.store_path, mode == FIRN_WS_CREATE,
-                             &opened->store_dir, err);
+    rc = firn_trust_home_open_dir(ws->os, ws->place.store_path, mode == FIRN_WS_CREATE,
+                                  &opened->store_dir, err);
     if (rc == FIRN_NOT_FOUND && mode != FIRN_WS_CREATE && !is_no_directory(ws)) {
         return no_store(ws, mode, NULL, err);
     }
@@ -385,7 +385,7 @@ static int
 trust_made(struct firn_ws *ws, firn_error *err)
 {
     firn_error why;
-    int rc = firn_place_trust_enter(ws->os, ws->place.root, &why);
+    int rc = firn_trust_store_enter(ws->os, ws->place.root, &why);
     if (rc == FIRN_OK || rc == FIRN_INVALID) {
         return FIRN_OK;
     }

@@ -198,7 +198,8 @@ open_target(struct firn_ws_restoring *restoring, struct firn_os_dir **out, firn_
 {
     const char *path = restoring->options->to_dir;
     bool is_empty = true;
-    int rc = firn_place_open_dir(restoring->ws->os, path, !restoring->options->dry_run, out, err);
+    int rc =
+        firn_trust_home_open_dir(restoring->ws->os, path, !restoring->options->dry_run, out, err);
     if (rc == FIRN_NOT_FOUND && restoring->options->dry_run) {
         *out = NULL;
         return FIRN_OK;
@@ -327,7 +328,7 @@ go_on_with_pending(struct firn_ws_restoring *restoring)
  * ended and reported, and the tree is saved as it is. An undo still brings back what was there
  * before.
  *
- * A pending restore that this user has not begun in this root on this machine (ws_begun.c) is
+ * A pending restore that this user has not begun in this root on this machine (trust_restore.c) is
  * foreign: it is reported and otherwise ignored (I4), and nothing is written because of it. Resume
  * and undo concern it and refuse, unless the caller trusts the journal.
  *

@@ -110,7 +110,7 @@ static int
 open_home(struct firn_os *os, struct firn_os_dir **out, firn_error *err)
 {
     char *path = NULL;
-    int rc = firn_place_home(os, &path, err);
+    int rc = firn_trust_home(os, &path, err);
     if (rc == FIRN_OK) {
         rc = firn_os_dir_open_path(os, path, out, err);
     }
@@ -554,7 +554,7 @@ rename_in_home(struct firn_os *os, const char *from, const char *to, firn_error 
     struct firn_os_dir *home = NULL;
     char *home_path = NULL;
     int rc;
-    FIRN_TRY(firn_place_home(os, &home_path, err));
+    FIRN_TRY(firn_trust_home(os, &home_path, err));
     FIRN_TRY(firn_os_dir_open_path(os, home_path, &home, err));
     /* Replaces only an empty directory, which a half-made store may have left. */
     FIRN_TRY(firn_os_rename(home, name_of(from), home, name_of(to), FIRN_OS_RENAME_REPLACE, err));

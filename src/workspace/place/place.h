@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * place/place.h: where stores are, their settings, and which of them are trusted.
+ * place/place.h: where stores are, and their settings.
  */
 #ifndef FIRN_PLACE_PLACE_H
 #define FIRN_PLACE_PLACE_H
@@ -13,19 +13,9 @@
 #include "catalog/catalog.h"
 #include "firn/workspace.h"
 #include "os/os.h"
-#include "storefile/storefile.h"
+#include "trust/trust.h"
 
-/* The name of a store inside its workspace. */
-#define FIRN_PLACE_INSIDE ".firn"
-
-/* Opens a directory; with `create`, missing directories are made (0700). */
-FIRN_MUST_CHECK int firn_place_open_dir(struct firn_os *os, const char *path, bool create,
-                                        struct firn_os_dir **out, firn_error *err);
-
-/* The folder of stores, for all workspaces that name no store of their own: allocated. FIRN_INVALID
- * if the environment names no place for it. */
-FIRN_MUST_CHECK int firn_place_home(struct firn_os *os, char **out, firn_error *err);
-/* The path of a workspace's store in that folder: allocated. */
+/* The path of a workspace's store in the folder of stores (firn_trust_home): allocated. */
 FIRN_MUST_CHECK int firn_place_default_store(struct firn_os *os, const char *real_root, char **out,
                                              firn_error *err);
 
@@ -43,19 +33,12 @@ FIRN_MUST_CHECK int firn_place_list(struct firn_os *os,
 /* Whether a directory is empty. */
 FIRN_MUST_CHECK int firn_place_is_empty(struct firn_os_dir *dir, bool *out, firn_error *err);
 
-/* Whether a directory is a store, or what is left of one: it holds the file FIRN or packs. A
- * missing directory is not a store. An unreadable one is a failure, here and below: a store that is
- * taken for missing would get a second history. */
+/* Whether there is a store at a path, as firn_trust_inside_is_store says. A missing directory is not
+ * a store; an unreadable one is a failure. */
 FIRN_MUST_CHECK int firn_place_is_store(struct firn_os *os, const char *path, bool *out,
                                         firn_error *err);
 /* Fails with the error for packs without the file FIRN. */
 FIRN_MUST_CHECK int firn_place_refuse_packs(const char *path, firn_error *err);
-/* Whether a directory holds a store of its own (".firn"): a real directory that belongs to this
- * user, to root, or to the owner of the directory around it; one that belongs to another user does
- * not count. One that this user may not read counts. Whether the store is used is decided elsewhere
- * (firn_place_trust_look). */
-FIRN_MUST_CHECK int firn_place_holds_inside(struct firn_os_dir *dir, bool *out, firn_error *err);
-
 /* Settings of a user and of a store. include/firn/workspace.h is the public twin. */
 
 /* The name of the file of settings in a store. */
@@ -190,32 +173,6 @@ FIRN_MUST_CHECK int firn_place_nested_holds(const struct firn_place_nested *nest
 FIRN_MUST_CHECK int firn_place_nested_find_store(struct firn_os_dir *dir, const char *name,
                                                  bool *out_has, bool *out_is_own, firn_error *err);
 
-/* Small private files that firn keeps for its user outside every tree and store. */
-
-/* Names of the folders. The leading dot distinguishes them from stores. */
-#define FIRN_PLACE_PRIVATE_TRUSTED ".trusted"
-#define FIRN_PLACE_PRIVATE_RESTORING ".restoring"
-
-enum { FIRN_PLACE_PRIVATE_SIZE_MAX = 16384, FIRN_PLACE_PRIVATE_NAME_SIZE = 33 };
-
-/* Opens one of the folders; with `create` makes it (0700). FIRN_NOT_FOUND if it is missing,
- * FIRN_INVALID if the environment names no place for it, FIRN_DENIED if others could have written
- * to it. */
-FIRN_MUST_CHECK int firn_place_private_open(struct firn_os *os, const char *folder, bool create,
-                                            struct firn_os_dir **out, firn_error *err);
-/* Replaces the contents of out by those of a file. FIRN_NOT_FOUND if it is missing; FIRN_LIMIT if
- * it is larger than FIRN_PLACE_PRIVATE_SIZE_MAX. */
-FIRN_MUST_CHECK int firn_place_private_read(struct firn_os_dir *dir, const char *name,
-                                            struct firn_buf *out, firn_error *err);
-/* Durable when it returns FIRN_OK; after a crash the file is the old one or the new one. */
-FIRN_MUST_CHECK int firn_place_private_write(struct firn_os_dir *dir, const char *name,
-                                             firn_slice bytes, firn_error *err);
-/* Durable too. A missing file is fine. */
-FIRN_MUST_CHECK int firn_place_private_remove(struct firn_os_dir *dir, const char *name,
-                                              firn_error *err);
-/* The name of the file about `key`: FIRN_PLACE_PRIVATE_NAME_SIZE bytes with the NUL. */
-void firn_place_private_name(firn_slice key, char *out);
-
 /* The roots of workspaces in the catalogs of stores. */
 
 /* The name of a workspace's root in the catalog of a store inside that workspace. */
@@ -273,44 +230,5 @@ FIRN_MUST_CHECK int firn_place_roots_inside_of(struct firn_os *os, const char *s
 /* The branch and the commit that HEAD names in the git repository that a directory, given by its real path, is
  * in; empty texts if there is none, or where it cannot be read. Writes nothing, needs no git, cannot fail. */
 void firn_place_git_read(struct firn_os *os, const char *root, firn_workspace_git *out);
-
-/* Whether a store inside a tree was made there by this user. */
-
-/* What was found in a directory. */
-struct firn_place_trust_look {
-    bool has_store;           /* it has a store ".firn", as far as this user can see */
-    bool is_trusted;          /* this user made it there or trusts it */
-    struct firn_os_stat stat; /* of the store's directory */
-    bool has_id;              /* false if the file FIRN cannot be read */
-    uint8_t id[FIRN_STOREFILE_ID_SIZE];
-};
-
-/* Examines one directory, given by its real path. A missing or unreadable directory has no store. A
- * store counts only if it belongs to this user, to root, or to the owner of the directory. Changes
- * nothing. */
-FIRN_MUST_CHECK int firn_place_trust_look(struct firn_os *os, const char *real_root,
-                                          struct firn_place_trust_look *out, firn_error *err);
-/* Returns FIRN_UNTRUSTED; the message says why the store is not used. */
-FIRN_MUST_CHECK int firn_place_trust_refuse(const char *real_root,
-                                            const struct firn_place_trust_look *look,
-                                            firn_error *err);
-
-/* Records the store in the directory as trusted; durable when it returns FIRN_OK. */
-FIRN_MUST_CHECK int firn_place_trust_enter(struct firn_os *os, const char *real_root,
-                                           firn_error *err);
-/* To be called before the directory `to` replaces the store's directory `from`: `to` becomes
- * trusted if `from` is. */
-FIRN_MUST_CHECK int firn_place_trust_carry(struct firn_os *os, struct firn_os_dir *from,
-                                           struct firn_os_dir *to, firn_error *err);
-
-/* The public functions, include/firn/workspace.h. */
-FIRN_MUST_CHECK int firn_place_trust_find(struct firn_os *os, const char *path,
-                                          int (*visit)(void *ctx, const firn_trust_info *info),
-                                          void *ctx, firn_error *err);
-FIRN_MUST_CHECK int firn_place_trust_add(struct firn_os *os, const char *path, firn_error *err);
-FIRN_MUST_CHECK int firn_place_trust_remove(struct firn_os *os, const char *path, firn_error *err);
-FIRN_MUST_CHECK int firn_place_trust_list(struct firn_os *os,
-                                          int (*visit)(void *ctx, const firn_trust_info *info),
-                                          void *ctx, firn_error *err);
 
 #endif

@@ -738,8 +738,8 @@ firn_place_config_set(struct firn_os *os, const char *store_path, const char *ke
                             "an absolute path");
         goto out;
     }
-    FIRN_TRY(firn_place_open_dir(os, store_path != NULL ? store_path : folder, store_path == NULL,
-                                 &dir, err));
+    FIRN_TRY(firn_trust_home_open_dir(os, store_path != NULL ? store_path : folder,
+                                      store_path == NULL, &dir, err));
     rc = change(dir, key, value, err);
 out:
     firn_os_dir_close(dir);

@@ -9,7 +9,7 @@
  * says which directories are roots, and the nearest is used. If no directory has a store, the path
  * itself is the root of a workspace that was never saved.
  *
- * A ".firn" that this user has not made there may have come with the tree (place_trust.c). It does
+ * A ".firn" that this user has not made there may have come with the tree (trust_store.c). It does
  * not hide the directory's store in the folder of stores. If there is no such store, it is an error
  * and the search does not go further up: the user would not expect to save a directory above.
  *
@@ -98,15 +98,15 @@ static int
 find_store(struct locating *locating, const char *path, firn_error *err)
 {
     struct firn_place_located *out = locating->out;
-    struct firn_place_trust_look look;
+    struct firn_trust_store_look look;
     struct firn_buf inside = {0};
     char *store = NULL;
     bool has;
     int rc;
-    FIRN_TRY(firn_place_trust_look(locating->os, path, &look, err));
+    FIRN_TRY(firn_trust_store_look(locating->os, path, &look, err));
     if (look.has_store && look.is_trusted) {
         const char *slash = path[1] == '\0' ? "" : "/";
-        if (firn_buf_append_format(&inside, "%s%s" FIRN_PLACE_INSIDE, path, slash) != FIRN_OK ||
+        if (firn_buf_append_format(&inside, "%s%s" FIRN_TRUST_INSIDE, path, slash) != FIRN_OK ||
             firn_buf_text(&inside) == NULL) {
             rc = firn_error_no_memory(err, "the path of the store");
             goto out;
@@ -119,7 +119,7 @@ find_store(struct locating *locating, const char *path, firn_error *err)
     rc = firn_place_default_store(locating->os, path, &store, err);
     if (rc ==
         FIRN_INVALID) { /* there is no folder of stores: an error if nothing is found inside */
-        rc = look.has_store ? firn_place_trust_refuse(path, &look, err) : FIRN_OK;
+        rc = look.has_store ? firn_trust_store_refuse(path, &look, err) : FIRN_OK;
         goto out;
     }
     if (rc == FIRN_OK) {
@@ -131,7 +131,7 @@ find_store(struct locating *locating, const char *path, firn_error *err)
         FIRN_TRY(copy(&out->catalog_root, path, err));
         rc = copy(&out->root, path, err);
     } else if (rc == FIRN_OK && look.has_store) {
-        rc = firn_place_trust_refuse(path, &look, err);
+        rc = firn_trust_store_refuse(path, &look, err);
     }
 out:
     firn_buf_deinit(&inside);

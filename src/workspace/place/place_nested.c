@@ -238,10 +238,10 @@ firn_place_nested_find_store(struct firn_os_dir *dir, const char *name, bool *ou
     int rc;
     *out_has = false;
     *out_is_own = false;
-    if (strcmp(name, FIRN_PLACE_INSIDE) != 0) {
+    if (strcmp(name, FIRN_TRUST_INSIDE) != 0) {
         return FIRN_OK;
     }
-    FIRN_TRY(firn_place_holds_inside(dir, out_has, err));
+    FIRN_TRY(firn_trust_inside_holds(dir, out_has, err));
     if (*out_has) {
         FIRN_TRY(firn_os_stat(dir, name, &stat, err));
         *out_is_own = stat.uid == firn_os_user_id(firn_os_dir_os(dir));

@@ -273,9 +273,9 @@ firn_place_roots_inside_of(struct firn_os *os, const char *store_path, char **ou
     while (size > 1 && store_path[size - 1] == '/') {
         size--;
     }
-    size_t name_size = strlen(FIRN_PLACE_INSIDE);
+    size_t name_size = strlen(FIRN_TRUST_INSIDE);
     if (size < name_size ||
-        memcmp(store_path + size - name_size, FIRN_PLACE_INSIDE, name_size) != 0 ||
+        memcmp(store_path + size - name_size, FIRN_TRUST_INSIDE, name_size) != 0 ||
         (size > name_size && store_path[size - name_size - 1] != '/')) {
         return FIRN_OK;
     }
@@ -296,7 +296,7 @@ firn_place_roots_inside_of(struct firn_os *os, const char *store_path, char **ou
     if (rc != FIRN_OK) {
         goto out;
     }
-    rc = firn_os_stat(dir, FIRN_PLACE_INSIDE, &stat, err);
+    rc = firn_os_stat(dir, FIRN_TRUST_INSIDE, &stat, err);
     if (rc == FIRN_NOT_FOUND || (rc == FIRN_OK && stat.kind == FIRN_OS_DIR)) {
         firn_buf_clear(&text);
         FIRN_TRY(firn_os_dir_real_path(dir, &text, err));

@@ -570,7 +570,7 @@ place_exchange(struct firn_repair *repair, char **out_path, firn_error *err)
     DCHECK(place->to != NULL && repair->opened.db == NULL);
     FIRN_TRY(take_others(place, err));
     FIRN_TRY(firn_place_config_repair(place->to, err));
-    FIRN_TRY(firn_place_trust_carry(repair->ws->os, place->from, place->to, err));
+    FIRN_TRY(firn_trust_store_carry(repair->ws->os, place->from, place->to, err));
     rc = firn_os_rename(place->parent, place->new_name, place->parent, place->name,
                         FIRN_OS_RENAME_EXCHANGE, err);
     if (rc == FIRN_UNSUPPORTED) {

@@ -404,7 +404,8 @@ open_store_dir(struct firn_ws *ws, enum firn_ws_open_mode mode, struct firn_os_d
         rc = firn_error_set(err, FIRN_NOT_FOUND, "'%.900s' has no checkpoint yet", ws->place.root);
     }
     rc = firn_ws_opened_close(ws, &opened, rc, err);
-    return rc == FIRN_OK ? firn_place_open_dir(ws->os, ws->place.store_path, false, out, err) : rc;
+    return rc == FIRN_OK ? firn_trust_home_open_dir(ws->os, ws->place.store_path, false, out, err)
+                         : rc;
 }
 
 static int

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * place/place_trust.c: whether a store inside a tree was made there by this user.
+ * trust/trust_store.c: whether a store inside a tree was made there by this user.
  *
  * A repository or an archive can bring a directory ".firn" along. Its catalog may hold a pending
  * restore, its settings a policy that keeps nothing, and neither may take effect when a user works
@@ -13,7 +13,7 @@
  * moved in its file system, and be reached by several paths; a copy of it has to be trusted again.
  * If the file system has no birth times, the path of the root has to match too, as inodes are
  * reused. The id of the store must match unless it cannot be read: a damaged store stays its
- * owner's. Entries are private files (place_private.c):
+ * owner's. Entries are private files (trust_private.c):
  *
  *   firn trust 1\n  store <32 hex digits, or as many '-'>\n  owner <uid>\n  inode <n>\n
  *   birth <n>\n  root <path to the end of the file>
@@ -37,7 +37,7 @@
 #include "base/mem.h"
 #include "base/slice.h"
 #include "codec/hex.h"
-#include "place/place.h"
+#include "trust/trust.h"
 
 enum {
     MODE_OTHERS_WRITE = 022,
@@ -58,7 +58,7 @@ out_of_memory(firn_error *err)
 
 /* Reads the id of a store; fails if there is none. */
 static int
-read_id(struct firn_os_dir *store, struct firn_place_trust_look *out, firn_error *err)
+read_id(struct firn_os_dir *store, struct firn_trust_store_look *out, firn_error *err)
 {
     struct firn_storefile_identity identity;
     uint8_t bytes[FIRN_STOREFILE_IDENTITY_SIZE];
@@ -105,7 +105,7 @@ name_of(const struct firn_os_stat *stat, const char *real_root, char *out, firn_
         rc = firn_buf_append_format(&key, " %s", real_root);
     }
     if (rc == FIRN_OK) {
-        firn_place_private_name(firn_buf_slice(&key), out);
+        firn_trust_private_name(firn_buf_slice(&key), out);
     }
     firn_buf_deinit(&key);
     return rc == FIRN_OK ? FIRN_OK : out_of_memory(err);
@@ -140,7 +140,7 @@ root_of(struct firn_buf *entry, char id[ID_LETTERS + 1], const char **out)
 }
 
 static void
-id_text(const struct firn_place_trust_look *look, char out[ID_LETTERS + 1])
+id_text(const struct firn_trust_store_look *look, char out[ID_LETTERS + 1])
 {
     memset(out, '-', ID_LETTERS);
     out[ID_LETTERS] = '\0';
@@ -151,7 +151,7 @@ id_text(const struct firn_place_trust_look *look, char out[ID_LETTERS + 1])
 
 /* Whether an entry is for that directory. */
 static bool
-agrees(struct firn_buf *entry, const struct firn_place_trust_look *look, const char *real_root)
+agrees(struct firn_buf *entry, const struct firn_trust_store_look *look, const char *real_root)
 {
     char own[ID_LETTERS + 1];
     char id[ID_LETTERS + 1];
@@ -175,22 +175,22 @@ static int
 read_entry(struct firn_os *os, const struct firn_os_stat *stat, const char *real_root,
            struct firn_buf *out, firn_error *err)
 {
-    char name[FIRN_PLACE_PRIVATE_NAME_SIZE];
+    char name[FIRN_TRUST_PRIVATE_NAME_SIZE];
     struct firn_os_dir *dir = NULL;
     int rc;
     FIRN_TRY(name_of(stat, real_root, name, err));
-    FIRN_TRY(firn_place_private_open(os, FIRN_PLACE_PRIVATE_TRUSTED, false, &dir, err));
-    FIRN_TRY(firn_place_private_read(dir, name, out, err));
+    FIRN_TRY(firn_trust_private_open(os, FIRN_TRUST_PRIVATE_TRUSTED, false, &dir, err));
+    FIRN_TRY(firn_trust_private_read(dir, name, out, err));
 out:
     firn_os_dir_close(dir);
     return rc;
 }
 
 static int
-write_entry(struct firn_os *os, const struct firn_place_trust_look *look, const char *real_root,
+write_entry(struct firn_os *os, const struct firn_trust_store_look *look, const char *real_root,
             firn_error *err)
 {
-    char name[FIRN_PLACE_PRIVATE_NAME_SIZE];
+    char name[FIRN_TRUST_PRIVATE_NAME_SIZE];
     char id[ID_LETTERS + 1];
     char identity[HEAD_SIZE];
     struct firn_os_dir *dir = NULL;
@@ -205,8 +205,8 @@ write_entry(struct firn_os *os, const struct firn_place_trust_look *look, const 
         goto out;
     }
     FIRN_TRY(name_of(&look->stat, real_root, name, err));
-    FIRN_TRY(firn_place_private_open(os, FIRN_PLACE_PRIVATE_TRUSTED, true, &dir, err));
-    FIRN_TRY(firn_place_private_write(dir, name, firn_buf_slice(&entry), err));
+    FIRN_TRY(firn_trust_private_open(os, FIRN_TRUST_PRIVATE_TRUSTED, true, &dir, err));
+    FIRN_TRY(firn_trust_private_write(dir, name, firn_buf_slice(&entry), err));
 out:
     firn_os_dir_close(dir);
     firn_buf_deinit(&entry);
@@ -215,7 +215,7 @@ out:
 
 /* Fills is_trusted. A folder of entries that is not private, or is missing, counts as empty. */
 static int
-judge(struct firn_os *os, const char *real_root, struct firn_place_trust_look *look,
+judge(struct firn_os *os, const char *real_root, struct firn_trust_store_look *look,
       firn_error *err)
 {
     struct firn_buf entry = {0};
@@ -233,24 +233,24 @@ judge(struct firn_os *os, const char *real_root, struct firn_place_trust_look *l
 
 /* *out_why is a transient failure to read the id; its code is FIRN_OK if there was none. */
 static int
-look_and_tell(struct firn_os *os, const char *real_root, struct firn_place_trust_look *out,
+look_and_tell(struct firn_os *os, const char *real_root, struct firn_trust_store_look *out,
               firn_error *out_why, firn_error *err)
 {
     struct firn_os_dir *dir = NULL;
     struct firn_os_dir *store = NULL;
-    *out = (struct firn_place_trust_look){.has_store = false};
+    *out = (struct firn_trust_store_look){.has_store = false};
     *out_why = (firn_error){.code = FIRN_OK};
     int rc = firn_os_dir_open_path(os, real_root, &dir, err);
     if (rc != FIRN_OK) {
         return rc == FIRN_NOT_FOUND || rc == FIRN_DENIED ? FIRN_OK : rc;
     }
-    FIRN_TRY(firn_place_holds_inside(dir, &out->has_store, err));
+    FIRN_TRY(firn_trust_inside_holds(dir, &out->has_store, err));
     if (!out->has_store) {
         goto out;
     }
-    rc = firn_os_dir_open(dir, FIRN_PLACE_INSIDE, &store, err);
+    rc = firn_os_dir_open(dir, FIRN_TRUST_INSIDE, &store, err);
     if (rc == FIRN_DENIED || rc == FIRN_NOT_FOUND) {
-        rc = firn_os_stat(dir, FIRN_PLACE_INSIDE, &out->stat, err);
+        rc = firn_os_stat(dir, FIRN_TRUST_INSIDE, &out->stat, err);
         goto out; /* a user who may not read it has not made it */
     }
     FIRN_TRY(rc);
@@ -265,7 +265,7 @@ out:
 }
 
 int
-firn_place_trust_look(struct firn_os *os, const char *real_root, struct firn_place_trust_look *out,
+firn_trust_store_look(struct firn_os *os, const char *real_root, struct firn_trust_store_look *out,
                       firn_error *err)
 {
     firn_error why;
@@ -280,19 +280,19 @@ firn_place_trust_look(struct firn_os *os, const char *real_root, struct firn_pla
 }
 
 int
-firn_place_trust_refuse(const char *real_root, const struct firn_place_trust_look *look,
+firn_trust_store_refuse(const char *real_root, const struct firn_trust_store_look *look,
                         firn_error *err)
 {
     const char *slash = real_root[1] == '\0' ? "" : "/";
     DCHECK(look->has_store && !look->is_trusted);
     if ((look->stat.mode & MODE_OTHERS_WRITE) != 0) {
         return firn_error_set(err, FIRN_UNTRUSTED,
-                              "'%.700s%s" FIRN_PLACE_INSIDE
+                              "'%.700s%s" FIRN_TRUST_INSIDE
                               "' is a store that others may write to: it is not used",
                               real_root, slash);
     }
     return firn_error_set(err, FIRN_UNTRUSTED,
-                          "'%.700s%s" FIRN_PLACE_INSIDE
+                          "'%.700s%s" FIRN_TRUST_INSIDE
                           "' is a store that you did not make here: it is not used",
                           real_root, slash);
 }
@@ -300,9 +300,9 @@ firn_place_trust_refuse(const char *real_root, const struct firn_place_trust_loo
 /* ---- entering ---- */
 
 int
-firn_place_trust_enter(struct firn_os *os, const char *real_root, firn_error *err)
+firn_trust_store_enter(struct firn_os *os, const char *real_root, firn_error *err)
 {
-    struct firn_place_trust_look look;
+    struct firn_trust_store_look look;
     firn_error why;
     int rc;
     FIRN_TRY(look_and_tell(os, real_root, &look, &why, err));
@@ -310,7 +310,7 @@ firn_place_trust_enter(struct firn_os *os, const char *real_root, firn_error *er
         rc = firn_error_set(err, FIRN_NOT_FOUND, "there is no store in '%.900s'", real_root);
     } else if ((look.stat.mode & MODE_OTHERS_WRITE) != 0) {
         rc = firn_error_set(err, FIRN_DENIED,
-                            "others may write to '%.600s/" FIRN_PLACE_INSIDE
+                            "others may write to '%.600s/" FIRN_TRUST_INSIDE
                             "': make it private first (chmod -R go= on it)",
                             real_root);
     } else if (why.code != FIRN_OK) { /* (I4) */
@@ -327,7 +327,7 @@ out:
 static int
 root_around(struct firn_os_dir *store, struct firn_buf *path, const char **out, firn_error *err)
 {
-    static const char inside[] = "/" FIRN_PLACE_INSIDE;
+    static const char inside[] = "/" FIRN_TRUST_INSIDE;
     const size_t size = sizeof inside - 1;
     int rc;
     DCHECK(path->size == 0);
@@ -346,10 +346,10 @@ out:
 }
 
 int
-firn_place_trust_carry(struct firn_os *os, struct firn_os_dir *from, struct firn_os_dir *to,
+firn_trust_store_carry(struct firn_os *os, struct firn_os_dir *from, struct firn_os_dir *to,
                        firn_error *err)
 {
-    struct firn_place_trust_look look = {.has_store = true};
+    struct firn_trust_store_look look = {.has_store = true};
     char id[ID_LETTERS + 1];
     struct firn_buf entry = {0};
     struct firn_buf around = {0};
@@ -386,7 +386,7 @@ out:
 /* ---- for programs ---- */
 
 static int
-show(const char *real_root, const struct firn_place_trust_look *look,
+show(const char *real_root, const struct firn_trust_store_look *look,
      int (*visit)(void *ctx, const firn_trust_info *info), void *ctx, firn_error *err)
 {
     char id[ID_LETTERS + 1];
@@ -394,7 +394,7 @@ show(const char *real_root, const struct firn_place_trust_look *look,
     const char *text = NULL;
     int rc;
     id_text(look, id);
-    if (firn_buf_append_format(&path, "%s%s" FIRN_PLACE_INSIDE, real_root,
+    if (firn_buf_append_format(&path, "%s%s" FIRN_TRUST_INSIDE, real_root,
                                real_root[1] == '\0' ? "" : "/") == FIRN_OK) {
         text = firn_buf_text(&path);
     }
@@ -417,7 +417,7 @@ out:
 /* The nearest directory from a path upward that has a store in it, and what was found there.
  * *out_root is allocated. FIRN_NOT_FOUND if there is none. */
 static int
-find(struct firn_os *os, const char *path, char **out_root, struct firn_place_trust_look *out,
+find(struct firn_os *os, const char *path, char **out_root, struct firn_trust_store_look *out,
      firn_error *err)
 {
     struct firn_os_dir *dir = NULL;
@@ -433,7 +433,7 @@ find(struct firn_os *os, const char *path, char **out_root, struct firn_place_tr
         goto out;
     }
     for (;;) {
-        FIRN_TRY(firn_place_trust_look(os, root, out, err));
+        FIRN_TRY(firn_trust_store_look(os, root, out, err));
         if (out->has_store) {
             *out_root = root;
             root = NULL;
@@ -457,11 +457,11 @@ out:
 }
 
 int
-firn_place_trust_find(struct firn_os *os, const char *path,
+firn_trust_store_find(struct firn_os *os, const char *path,
                       int (*visit)(void *ctx, const firn_trust_info *info), void *ctx,
                       firn_error *err)
 {
-    struct firn_place_trust_look look;
+    struct firn_trust_store_look look;
     char *root;
     int rc = find(os, path, &root, &look, err);
     rc = rc == FIRN_OK ? show(root, &look, visit, ctx, err) : rc;
@@ -470,12 +470,12 @@ firn_place_trust_find(struct firn_os *os, const char *path,
 }
 
 int
-firn_place_trust_add(struct firn_os *os, const char *path, firn_error *err)
+firn_trust_store_add(struct firn_os *os, const char *path, firn_error *err)
 {
-    struct firn_place_trust_look look;
+    struct firn_trust_store_look look;
     char *root;
     int rc = find(os, path, &root, &look, err);
-    rc = rc == FIRN_OK ? firn_place_trust_enter(os, root, err) : rc;
+    rc = rc == FIRN_OK ? firn_trust_store_enter(os, root, err) : rc;
     firn_free(root);
     return rc;
 }
@@ -483,7 +483,7 @@ firn_place_trust_add(struct firn_os *os, const char *path, firn_error *err)
 static int
 keep_name(void *ctx, const struct firn_os_dirent *entry)
 {
-    return entry->name_size == FIRN_PLACE_PRIVATE_NAME_SIZE - 1
+    return entry->name_size == FIRN_TRUST_PRIVATE_NAME_SIZE - 1
                ? firn_buf_append(ctx, entry->name, entry->name_size + 1)
                : FIRN_OK;
 }
@@ -505,7 +505,7 @@ visit_entry(struct firn_os_dir *dir, const char *name,
     char id[ID_LETTERS + 1];
     firn_error why = {.code = FIRN_OK};
     struct entry entry = {.dir = dir, .name = name, .why = &why};
-    int rc = firn_place_private_read(dir, name, &bytes, &why);
+    int rc = firn_trust_private_read(dir, name, &bytes, &why);
     if (rc == FIRN_OK && !root_of(&bytes, id, &entry.root)) {
         entry.root = NULL;
         rc = firn_error_set(&why, FIRN_CORRUPT, "'%.700s/%s' was not written by firn trust",
@@ -527,7 +527,7 @@ walk(struct firn_os *os, int (*visit)(void *ctx, const struct entry *entry, firn
 {
     struct firn_os_dir *dir = NULL;
     struct firn_buf names = {0};
-    int rc = firn_place_private_open(os, FIRN_PLACE_PRIVATE_TRUSTED, false, &dir, err);
+    int rc = firn_trust_private_open(os, FIRN_TRUST_PRIVATE_TRUSTED, false, &dir, err);
     if (rc == FIRN_NOT_FOUND) {
         return FIRN_OK;
     }
@@ -536,8 +536,8 @@ walk(struct firn_os *os, int (*visit)(void *ctx, const struct entry *entry, firn
     if (rc == FIRN_NO_MEMORY) {
         rc = out_of_memory(err);
     }
-    DCHECK(rc != FIRN_OK || names.size % FIRN_PLACE_PRIVATE_NAME_SIZE == 0);
-    for (size_t at = 0; rc == FIRN_OK && at < names.size; at += FIRN_PLACE_PRIVATE_NAME_SIZE) {
+    DCHECK(rc != FIRN_OK || names.size % FIRN_TRUST_PRIVATE_NAME_SIZE == 0);
+    for (size_t at = 0; rc == FIRN_OK && at < names.size; at += FIRN_TRUST_PRIVATE_NAME_SIZE) {
         rc = visit_entry(dir, (const char *)names.data + at, visit, ctx, err);
     }
 out:
@@ -580,12 +580,12 @@ static int
 list_one(void *ctx, const struct entry *entry, firn_error *err)
 {
     const struct listing *listing = ctx;
-    struct firn_place_trust_look look;
+    struct firn_trust_store_look look;
     firn_error why;
     if (entry->root == NULL) {
         return show_unread(listing, entry, entry->why->text, err);
     }
-    int rc = firn_place_trust_look(listing->os, entry->root, &look, &why);
+    int rc = firn_trust_store_look(listing->os, entry->root, &look, &why);
     if (rc == FIRN_NO_MEMORY) {
         return out_of_memory(err);
     }
@@ -594,7 +594,7 @@ list_one(void *ctx, const struct entry *entry, firn_error *err)
 }
 
 int
-firn_place_trust_list(struct firn_os *os, int (*visit)(void *ctx, const firn_trust_info *info),
+firn_trust_store_list(struct firn_os *os, int (*visit)(void *ctx, const firn_trust_info *info),
                       void *ctx, firn_error *err)
 {
     struct listing listing = {.os = os, .visit = visit, .ctx = ctx};
@@ -617,7 +617,7 @@ remove_one(void *ctx, const struct entry *entry, firn_error *err)
         return FIRN_OK;
     }
     removal->removed++;
-    return firn_place_private_remove(entry->dir, entry->name, err);
+    return firn_trust_private_remove(entry->dir, entry->name, err);
 }
 
 /* An earlier removal that failed may have removed the name, but not durably. */
@@ -625,17 +625,17 @@ static int
 sync_entries(struct firn_os *os, firn_error *err)
 {
     struct firn_os_dir *dir;
-    int rc = firn_place_private_open(os, FIRN_PLACE_PRIVATE_TRUSTED, false, &dir, err);
+    int rc = firn_trust_private_open(os, FIRN_TRUST_PRIVATE_TRUSTED, false, &dir, err);
     rc = rc == FIRN_OK ? firn_os_dir_sync(dir, err) : rc;
     firn_os_dir_close(dir);
     return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
 }
 
 int
-firn_place_trust_remove(struct firn_os *os, const char *path, firn_error *err)
+firn_trust_store_remove(struct firn_os *os, const char *path, firn_error *err)
 {
-    struct firn_place_trust_look look;
-    char name[FIRN_PLACE_PRIVATE_NAME_SIZE];
+    struct firn_trust_store_look look;
+    char name[FIRN_TRUST_PRIVATE_NAME_SIZE];
     char *root = NULL;
     int rc = find(os, path, &root, &look, err);
     if (rc != FIRN_OK && rc != FIRN_NOT_FOUND && rc != FIRN_DENIED && rc != FIRN_INVALID) {

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * trust/trust.h: what this user decided on this machine, noted outside of trees and stores.
+ */
+#ifndef FIRN_TRUST_TRUST_H
+#define FIRN_TRUST_TRUST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "firn/workspace.h"
+#include "os/os.h"
+#include "storefile/storefile.h"
+
+/* The user's data directory, where stores are that nobody named: allocated. FIRN_INVALID
+ * if the environment names no place for it. */
+FIRN_MUST_CHECK int firn_trust_home(struct firn_os *os, char **out, firn_error *err);
+/* Opens a directory; with `create`, missing directories are made (0700). */
+FIRN_MUST_CHECK int firn_trust_home_open_dir(struct firn_os *os, const char *path, bool create,
+                                             struct firn_os_dir **out, firn_error *err);
+
+/* The name of a store inside its workspace. */
+#define FIRN_TRUST_INSIDE ".firn"
+
+/* Whether a directory is a store, or what is left of one: it holds the file FIRN or packs. An
+ * unreadable one is a failure: a store that is taken for missing would get a second history. */
+FIRN_MUST_CHECK int firn_trust_inside_is_store(struct firn_os_dir *dir, bool *out, firn_error *err);
+/* Whether a directory holds a store of its own (".firn"): a real directory that belongs to this
+ * user, to root, or to the owner of the directory around it; one that belongs to another user does
+ * not count. One that this user may not read counts. Whether the store is used is decided elsewhere
+ * (firn_trust_store_look). */
+FIRN_MUST_CHECK int firn_trust_inside_holds(struct firn_os_dir *dir, bool *out, firn_error *err);
+
+/* Small private files that firn keeps for its user outside every tree and store. */
+
+/* Names of the folders. The leading dot distinguishes them from stores. */
+#define FIRN_TRUST_PRIVATE_TRUSTED ".trusted"
+#define FIRN_TRUST_PRIVATE_RESTORING ".restoring"
+
+enum { FIRN_TRUST_PRIVATE_SIZE_MAX = 16384, FIRN_TRUST_PRIVATE_NAME_SIZE = 33 };
+
+/* Opens one of the folders; with `create` makes it (0700). FIRN_NOT_FOUND if it is missing,
+ * FIRN_INVALID if the environment names no place for it, FIRN_DENIED if others could have written
+ * to it. */
+FIRN_MUST_CHECK int firn_trust_private_open(struct firn_os *os, const char *folder, bool create,
+                                            struct firn_os_dir **out, firn_error *err);
+/* Replaces the contents of out by those of a file. FIRN_NOT_FOUND if it is missing; FIRN_LIMIT if
+ * it is larger than FIRN_TRUST_PRIVATE_SIZE_MAX. */
+FIRN_MUST_CHECK int firn_trust_private_read(struct firn_os_dir *dir, const char *name,
+                                            struct firn_buf *out, firn_error *err);
+/* Durable when it returns FIRN_OK; after a crash the file is the old one or the new one. */
+FIRN_MUST_CHECK int firn_trust_private_write(struct firn_os_dir *dir, const char *name,
+                                             firn_slice bytes, firn_error *err);
+/* Durable too. A missing file is fine. */
+FIRN_MUST_CHECK int firn_trust_private_remove(struct firn_os_dir *dir, const char *name,
+                                              firn_error *err);
+/* The name of the file about `key`: FIRN_TRUST_PRIVATE_NAME_SIZE bytes with the NUL. */
+void firn_trust_private_name(firn_slice key, char *out);
+
+/* Restores that this user has begun, in which root, on this machine. */
+
+enum { FIRN_TRUST_RESTORE_TAG_SIZE = 8 };
+
+/* All that a note of a restore is about; borrowed for the call. */
+struct firn_trust_restore {
+    const uint8_t *store_id; /* FIRN_STOREFILE_ID_SIZE bytes */
+    uint32_t workspace;      /* its number in the store */
+    const char *root;        /* real path */
+};
+
+/* Notes, durably, that a restore with this tag is about to begin. `pending` is the tag of the
+ * interrupted restore that it replaces, which stays noted too, or NULL. */
+FIRN_MUST_CHECK int firn_trust_restore_note(struct firn_os *os,
+                                            const struct firn_trust_restore *restore,
+                                            const uint8_t *tag, const uint8_t *pending,
+                                            firn_error *err);
+/* Removes the note. Requires: no restore of the workspace is pending any more. */
+FIRN_MUST_CHECK int firn_trust_restore_clear(struct firn_os *os,
+                                             const struct firn_trust_restore *restore,
+                                             firn_error *err);
+/* Whether the restore with this tag was begun by this user in this root on this machine. */
+FIRN_MUST_CHECK int firn_trust_restore_is_noted(struct firn_os *os,
+                                                const struct firn_trust_restore *restore,
+                                                const uint8_t *tag, bool *out, firn_error *err);
+
+/* Whether a store inside a tree was made there by this user. */
+
+/* What was found in a directory. */
+struct firn_trust_store_look {
+    bool has_store;           /* it has a store ".firn", as far as this user can see */
+    bool is_trusted;          /* this user made it there or trusts it */
+    struct firn_os_stat stat; /* of the store's directory */
+    bool has_id;              /* false if the file FIRN cannot be read */
+    uint8_t id[FIRN_STOREFILE_ID_SIZE];
+};
+
+/* Examines one directory, given by its real path. A missing or unreadable directory has no store. A
+ * store counts only if it belongs to this user, to root, or to the owner of the directory. Changes
+ * nothing. */
+FIRN_MUST_CHECK int firn_trust_store_look(struct firn_os *os, const char *real_root,
+                                          struct firn_trust_store_look *out, firn_error *err);
+/* Returns FIRN_UNTRUSTED; the message says why the store is not used. */
+FIRN_MUST_CHECK int firn_trust_store_refuse(const char *real_root,
+                                            const struct firn_trust_store_look *look,
+                                            firn_error *err);
+
+/* Records the store in the directory as trusted; durable when it returns FIRN_OK. */
+FIRN_MUST_CHECK int firn_trust_store_enter(struct firn_os *os, const char *real_root,
+                                           firn_error *err);
+/* To be called before the directory `to` replaces the store's directory `from`: `to` becomes
+ * trusted if `from` is. */
+FIRN_MUST_CHECK int firn_trust_store_carry(struct firn_os *os, struct firn_os_dir *from,
+                                           struct firn_os_dir *to, firn_error *err);
+
+/* The public functions, include/firn/workspace.h. */
+FIRN_MUST_CHECK int firn_trust_store_find(struct firn_os *os, const char *path,
+                                          int (*visit)(void *ctx, const firn_trust_info *info),
+                                          void *ctx, firn_error *err);
+FIRN_MUST_CHECK int firn_trust_store_add(struct firn_os *os, const char *path, firn_error *err);
+FIRN_MUST_CHECK int firn_trust_store_remove(struct firn_os *os, const char *path, firn_error *err);
+FIRN_MUST_CHECK int firn_trust_store_list(struct firn_os *os,
+                                          int (*visit)(void *ctx, const firn_trust_info *info),
+                                          void *ctx, firn_error *err);
+
+#endif
