@@ -58,8 +58,9 @@ struct known {
     struct firn_os_file *file;
     struct firn_os_stat file_stat; /* which file it is */
     struct firn_os_known_list list;
-    bool is_dirty;     /* lines were appended that may not be durable */
-    bool is_read_once; /* the list was read to its end when it was opened */
+    struct firn_buf touched; /* struct firn_os_known_list_entry * each */
+    bool is_dirty;           /* lines were appended that may not be durable */
+    bool is_read_once;       /* the list was read to its end when it was opened */
 };
 
 static const struct firn_os_guard_ops known_ops;
@@ -121,6 +122,18 @@ out:
     return rc;
 }
 
+/* Notes that something is to be done for an entry when its directory is synced. */
+static int
+touch(struct known *known, struct firn_os_known_list_entry *entry)
+{
+    int rc = FIRN_OK;
+    if (!entry->is_touched) {
+        rc = firn_buf_append(&known->touched, &entry, sizeof entry);
+        entry->is_touched = rc == FIRN_OK;
+    }
+    return rc;
+}
+
 /* Opens the list anew and reads all of it. What this handle did stays marked. */
 static int
 read_all(struct known *known, firn_error *err)
@@ -136,6 +149,7 @@ read_all(struct known *known, firn_error *err)
     firn_os_file_close(known->file);
     known->file = file;
     old = known->list;
+    firn_buf_clear(&known->touched);
     firn_os_known_list_init(&known->list);
     rc = read_on(known, err);
     for (size_t i = 0; rc == FIRN_OK && i < old.entries.count; i++) {
@@ -145,9 +159,12 @@ read_all(struct known *known, firn_error *err)
             was->is_ours ? firn_os_known_list_get(&known->list, was->path) : NULL;
         if (entry != NULL) {
             entry->is_ours = true;
+            entry->is_fresh = was->is_fresh;
             entry->is_pending = was->is_pending;
             entry->id_count = was->is_pending ? was->id_count : entry->id_count;
             memcpy(entry->ids, was->is_pending ? was->ids : entry->ids, sizeof entry->ids);
+            rc = was->is_touched ? touch(known, entry) : FIRN_OK;
+            rc = rc == FIRN_OK ? FIRN_OK : no_memory(err);
         } else if (was->is_ours) {
             rc = no_memory(err);
         }
@@ -504,9 +521,10 @@ admit_locked(struct known *known, struct firn_os_dir *dir, const char *name, con
     if (!exists) { /* what it was before is gone */
         entry->id_count = 0;
     }
+    entry->is_fresh = entry->is_fresh || entry->id_count == 0;
     firn_os_known_list_add_id(entry, id_of(coming));
     entry->is_ours = true;
-    if (state_entry(known, &lines, entry) != FIRN_OK) {
+    if (touch(known, entry) != FIRN_OK || state_entry(known, &lines, entry) != FIRN_OK) {
         rc = no_memory(err);
         goto out;
     }
@@ -587,7 +605,10 @@ known_settle(struct firn_os_guard *guard, struct firn_os_dir *dir, const char *n
     if (text != NULL && !is_beside(known, text)) {
         firn_os_mutex_lock(&known->mutex);
         struct firn_os_known_list_entry *entry = find(known, text);
-        if (entry != NULL) {
+        bool is_stated = entry != NULL && now != NULL && !entry->is_pending &&
+                         entry->id_count == 1 && firn_os_known_list_has(entry, id_of(now));
+        /* Without memory it stays known as what it was: an error, where it matters, not a loss. */
+        if (entry != NULL && !is_stated && touch(known, entry) == FIRN_OK) {
             entry->id_count = 0;
             if (now != NULL) {
                 firn_os_known_list_add_id(entry, id_of(now));
@@ -598,6 +619,24 @@ known_settle(struct firn_os_guard *guard, struct firn_os_dir *dir, const char *n
         firn_os_mutex_unlock(&known->mutex);
     }
     firn_buf_deinit(&path);
+}
+
+static bool
+known_may_be_durable(struct firn_os_guard *guard, struct firn_os_dir *dir, const char *name)
+{
+    struct known *known = known_of(guard);
+    struct firn_buf path = {0};
+    const char *text =
+        firn_os_guard_path(dir, name, &path) == FIRN_OK ? firn_buf_text(&path) : NULL;
+    bool is_fresh = false;
+    if (text != NULL) {
+        firn_os_mutex_lock(&known->mutex);
+        struct firn_os_known_list_entry *entry = find(known, text);
+        is_fresh = entry != NULL && entry->is_fresh;
+        firn_os_mutex_unlock(&known->mutex);
+    }
+    firn_buf_deinit(&path);
+    return !is_fresh;
 }
 
 static int
@@ -625,6 +664,25 @@ is_in(const char *path, const struct firn_buf *prefix)
            strchr(path + prefix->size, '/') == NULL;
 }
 
+/* Whether something touched is in a directory; prefix NULL: in any. */
+static bool
+is_meant(const struct firn_os_known_list_entry *entry, const struct firn_buf *prefix)
+{
+    return prefix == NULL || is_in(entry->path, prefix);
+}
+
+static struct firn_os_known_list_entry *
+touched_at(const struct known *known, size_t i)
+{
+    return ((struct firn_os_known_list_entry *const *)(const void *)known->touched.data)[i];
+}
+
+static size_t
+touched_count(const struct known *known)
+{
+    return known->touched.size / sizeof(struct firn_os_known_list_entry *);
+}
+
 /* Appends what is pending of a directory, or all. Failures leave it pending: a name that is known
  * too long does little harm. */
 static void
@@ -633,20 +691,16 @@ state_pending(struct known *known, const struct firn_buf *prefix)
     struct firn_buf lines = {0};
     firn_os_mutex_assert_held(&known->mutex);
     bool is_any = false;
-    for (size_t i = 0; !is_any && i < known->list.entries.count; i++) {
-        const struct firn_os_known_list_entry *entry =
-            *(struct firn_os_known_list_entry **)firn_hash_map_at(&known->list.entries, i);
-        is_any = entry->is_pending && (prefix == NULL || is_in(entry->path, prefix));
+    for (size_t i = 0; !is_any && i < touched_count(known); i++) {
+        is_any = touched_at(known, i)->is_pending && is_meant(touched_at(known, i), prefix);
     }
     if (!is_any || lock_list(known, NULL) != FIRN_OK) {
         return;
     }
     int rc = fill_holes(known, NULL);
-    for (size_t i = 0; rc == FIRN_OK && i < known->list.entries.count; i++) {
-        struct firn_os_known_list_entry *entry =
-            *(struct firn_os_known_list_entry **)firn_hash_map_at(&known->list.entries, i);
-        if (entry->is_pending && (prefix == NULL || is_in(entry->path, prefix))) {
-            rc = state_entry(known, &lines, entry);
+    for (size_t i = 0; rc == FIRN_OK && i < touched_count(known); i++) {
+        if (touched_at(known, i)->is_pending && is_meant(touched_at(known, i), prefix)) {
+            rc = state_entry(known, &lines, touched_at(known, i));
         }
     }
     if (rc == FIRN_OK && lines.size > 0) {
@@ -654,6 +708,23 @@ state_pending(struct known *known, const struct firn_buf *prefix)
     }
     unlock_list(known);
     firn_buf_deinit(&lines);
+}
+
+/* Their names are durable, and known to be so. */
+static void
+leave_touched(struct known *known, const struct firn_buf *prefix)
+{
+    size_t kept = 0;
+    struct firn_os_known_list_entry **all = (void *)known->touched.data;
+    for (size_t i = 0; i < touched_count(known); i++) {
+        struct firn_os_known_list_entry *entry = all[i];
+        entry->is_fresh = entry->is_fresh && !is_meant(entry, prefix);
+        entry->is_touched = entry->is_fresh || entry->is_pending;
+        if (entry->is_touched) {
+            all[kept++] = entry;
+        }
+    }
+    CHECK(firn_buf_set_size(&known->touched, kept * sizeof *all) == FIRN_OK); /* it shrinks */
 }
 
 static void
@@ -664,6 +735,7 @@ known_synced(struct firn_os_guard *guard, struct firn_os_dir *dir)
     if (dir == NULL || firn_os_guard_path(dir, "", &prefix) == FIRN_OK) {
         firn_os_mutex_lock(&known->mutex);
         state_pending(known, dir == NULL ? NULL : &prefix);
+        leave_touched(known, dir == NULL ? NULL : &prefix);
         firn_os_mutex_unlock(&known->mutex);
     }
     firn_buf_deinit(&prefix);
@@ -681,6 +753,7 @@ known_destroy(struct firn_os_guard *guard)
     firn_os_file_close(known->file);
     firn_os_dir_close(known->notes);
     firn_os_known_list_deinit(&known->list);
+    firn_buf_deinit(&known->touched);
     firn_os_mutex_deinit(&known->mutex);
     firn_free(known->list_name);
     firn_free(known);
@@ -691,6 +764,7 @@ static const struct firn_os_guard_ops known_ops = {
     .check = known_check,
     .admit = known_admit,
     .settle = known_settle,
+    .may_be_durable = known_may_be_durable,
     .sync = known_sync,
     .synced = known_synced,
     .destroy = known_destroy,
@@ -943,6 +1017,7 @@ tidy(struct known *known, firn_error *err)
         struct firn_os_known_list_entry *entry =
             *(struct firn_os_known_list_entry **)firn_hash_map_at(&known->list.entries, i);
         if (is_stale(entry)) {
+            FIRN_TRY(touch(known, entry) == FIRN_OK ? FIRN_OK : no_memory(err));
             entry->id_count = 0;
             entry->is_pending = true;
         }

@@ -24,7 +24,9 @@ struct firn_os_known_list_entry {
     struct firn_os_known_list_id ids[FIRN_OS_KNOWN_LIST_IDS]; /* the newest first */
     unsigned id_count;                                        /* 0: the name is not known */
     bool is_ours;    /* admitted or settled by this handle */
+    bool is_fresh;   /* not known before the last sync of its directory */
     bool is_pending; /* the list does not say yet what the entry says */
+    bool is_touched; /* fresh or pending, and in the guard's list of those */
     bool is_seen;    /* by a survey */
 };
 

@@ -249,8 +249,14 @@ out:
     return rc;
 }
 
-/* The same for a rename. What the guards admit is durable first: a rename that is durable without
- * it would hide an entry that had a durable name before. */
+static bool
+may_be_durable(struct firn_os_dir *dir, const char *name)
+{
+    return dir->guard == NULL || dir->guard->ops->may_be_durable(dir->guard, dir, name);
+}
+
+/* The same for a rename. What the guards admit is durable first, if the old name may be: a rename
+ * that is durable without it would hide an entry that had a durable name before. */
 static int
 admit_rename(struct firn_os_dir *from_dir, const char *from, struct firn_os_dir *to_dir,
              const char *to, enum firn_os_rename_mode mode, struct firn_os_stat out[2],
@@ -261,7 +267,10 @@ admit_rename(struct firn_os_dir *from_dir, const char *from, struct firn_os_dir 
     if (mode == FIRN_OS_RENAME_EXCHANGE) {
         FIRN_TRY(admit_from(to_dir, to, from_dir, from, &out[1], err));
     }
-    FIRN_TRY(to_dir->guard == NULL ? FIRN_OK : to_dir->guard->ops->sync(to_dir->guard, err));
+    if (to_dir->guard != NULL &&
+        (mode == FIRN_OS_RENAME_EXCHANGE || may_be_durable(from_dir, from))) {
+        FIRN_TRY(to_dir->guard->ops->sync(to_dir->guard, err));
+    }
     if (mode == FIRN_OS_RENAME_EXCHANGE && from_dir->guard != NULL) {
         rc = from_dir->guard->ops->sync(from_dir->guard, err);
     }

@@ -34,6 +34,9 @@ struct firn_os_guard_ops {
     /* The name has this entry now, and none before; NULL: it has no entry any more. */
     void (*settle)(struct firn_os_guard *guard, struct firn_os_dir *dir, const char *name,
                    const struct firn_os_stat *now);
+    /* Whether a name may be durable already: a rename that takes it away must not become durable
+     * before the new name is known for good. */
+    bool (*may_be_durable)(struct firn_os_guard *guard, struct firn_os_dir *dir, const char *name);
     /* Makes durable what was admitted. */
     int (*sync)(struct firn_os_guard *guard, firn_error *err);
     /* The names in a directory are durable; NULL: those in all. */

@@ -15,6 +15,7 @@
 #include "base/slice.h"
 #include "catalog/catalog.h"
 #include "place/place.h"
+#include "trust/trust.h"
 
 enum { CATALOG_MEMORY_BYTES = 8 << 20, CAPACITY_MIN = 8 };
 
@@ -130,6 +131,7 @@ firn_place_roots_add_store(struct firn_place_roots *roots, const char *store_pat
     struct firn_db *db = NULL;
     int rc;
     FIRN_TRY(firn_os_dir_open_path(roots->os, store_path, &dir, err));
+    FIRN_TRY(firn_trust_files_guard(dir, false, 0, err));
     FIRN_TRY(firn_db_open(dir, &options, &db, err));
     DCHECK(firn_db_is_read_only(db)); /* (I1) */
     FIRN_TRY(firn_catalog_open(db, &catalog, err));
