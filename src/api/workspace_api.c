@@ -197,6 +197,18 @@ firn_workspaces_remove(const char *root, const firn_workspace_options *options, 
     return api_check_told(firn_ws_workspaces_remove(firn_os_default(), root, &given, err), err);
 }
 
+int
+firn_workspace_foreign_files(firn_workspace *workspace,
+                             int (*on_file)(void *ctx, const char *path, bool is_replaced),
+                             void *ctx, firn_error *err)
+{
+    API_ANY_ERROR(err);
+    API_REQUIRE(workspace != NULL && on_file != NULL, err,
+                "workspace and on_file must not be NULL");
+    API_OWN(workspace, "workspace", err);
+    return api_check_told(firn_ws_foreign_files(workspace, on_file, ctx, err), err);
+}
+
 const char *
 firn_workspace_too_broad(const firn_workspace *workspace)
 {

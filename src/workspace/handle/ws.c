@@ -38,6 +38,7 @@
 #include "store/db.h"
 #include "storefile/storefile.h"
 #include "threads/os_callback.h"
+#include "trust/trust.h"
 
 /* Catalog and index are small, and each operation opens the store again. */
 enum { STORE_MEMORY_BYTES = 32 << 20 };
@@ -220,9 +221,32 @@ is_no_directory(const struct firn_ws *ws)
     return rc != FIRN_OK && found.os_errno == ENOTDIR;
 }
 
+/* A user who makes a store inside a tree trusts it. Without a data directory that cannot be
+ * recorded, and the store has to be named in each call. */
 static int
-open_store(struct firn_ws *ws, enum firn_ws_open_mode mode, struct firn_ws_opened *opened,
-           firn_error *err)
+trust_begun(struct firn_ws *ws, struct firn_ws_opened *opened, firn_error *err)
+{
+    firn_error why;
+    int rc = firn_trust_store_begin(opened->store_dir, ws->place.root, &why);
+    if (rc == FIRN_OK || rc == FIRN_INVALID) {
+        return FIRN_OK;
+    }
+    return firn_error_set(err, rc, "the store could not be recorded as yours: %.800s", why.text);
+}
+
+static int
+pass_over(void *ctx, const char *path, bool is_replaced)
+{
+    (void)ctx;
+    (void)path;
+    (void)is_replaced;
+    return FIRN_OK;
+}
+
+/* makes_inside: a store is about to be made inside the workspace. */
+static int
+open_store(struct firn_ws *ws, enum firn_ws_open_mode mode, bool makes_inside,
+           struct firn_ws_opened *opened, firn_error *err)
 {
     struct firn_db_options options = {.create_if_missing = mode == FIRN_WS_CREATE,
                                       .read_only = mode == FIRN_WS_READ,
@@ -250,12 +274,18 @@ open_store(struct firn_ws *ws, enum firn_ws_open_mode mode, struct firn_ws_opene
                             ws->place.root);
         goto out;
     }
+    FIRN_TRY(makes_inside ? trust_begun(ws, opened, err) : FIRN_OK);
+    FIRN_TRY(firn_trust_files_guard(opened->store_dir, mode != FIRN_WS_READ,
+                                    options.lock_timeout_ms, err));
     rc = firn_db_open(opened->store_dir, &options, &opened->db, err);
     if (rc == FIRN_NOT_FOUND && mode != FIRN_WS_CREATE) {
         return no_store(ws, mode, opened->store_dir, err);
     }
     if (rc != FIRN_OK) {
         goto out;
+    }
+    if (mode != FIRN_WS_READ) {
+        FIRN_TRY(firn_trust_files_survey(opened->store_dir, true, pass_over, NULL, err));
     }
     opened->sequence = firn_db_sequence(opened->db);
     if (ws->named_store_path != NULL) {
@@ -413,20 +443,6 @@ may_be_made_inside(struct firn_ws *ws, enum firn_ws_open_mode mode, bool *out, f
     return rc;
 }
 
-/* A user who makes a store inside a tree trusts it. Without a data directory that cannot be
- * recorded, and the store has to be named in each call. */
-static int
-trust_made(struct firn_ws *ws, firn_error *err)
-{
-    firn_error why;
-    int rc = firn_trust_store_enter(ws->os, ws->place.root, &why);
-    if (rc == FIRN_OK || rc == FIRN_INVALID) {
-        return FIRN_OK;
-    }
-    return firn_error_set(
-        err, rc, "the store was created, but could not be recorded as yours: %.800s", why.text);
-}
-
 /* Whether an opened store is as enum firn_ws_open_mode promises. */
 static bool
 is_open_as(const struct firn_ws_opened *opened, enum firn_ws_open_mode mode)
@@ -458,9 +474,9 @@ firn_ws_opened_open_store(struct firn_ws *ws, enum firn_ws_open_mode mode,
         FIRN_TRY(open_root(ws, out, err));
     }
     FIRN_TRY(may_be_made_inside(ws, mode, &makes_inside, err));
-    FIRN_TRY(open_store(ws, mode, out, err));
+    FIRN_TRY(open_store(ws, mode, makes_inside, out, err));
     if (makes_inside) {
-        FIRN_TRY(trust_made(ws, err));
+        FIRN_TRY(firn_trust_store_made(out->store_dir, err));
     }
     if (mode != FIRN_WS_READ) {
         FIRN_TRY(firn_objects_leftovers_remove(out->objects, err));
@@ -503,7 +519,7 @@ firn_ws_opened_close(struct firn_ws *ws, struct firn_ws_opened *opened, int rc, 
     int close_rc = close_store(opened, failed, err);
     if (failed && was_writing) {
         struct firn_ws_opened again = {.root_stat = opened->root_stat};
-        if (open_store(ws, FIRN_WS_WRITE, &again, NULL) == FIRN_OK) {
+        if (open_store(ws, FIRN_WS_WRITE, false, &again, NULL) == FIRN_OK) {
             FIRN_IGNORE(firn_objects_leftovers_remove(again.objects, NULL));
         }
         FIRN_IGNORE(close_store(&again, true, NULL));
@@ -572,6 +588,36 @@ firn_ws_init(struct firn_ws *ws, bool *out_created, firn_error *err)
         *out_created = true;
         rc = firn_ws_opened_close(ws, &opened, FIRN_OK, err);
     }
+    return rc;
+}
+
+struct foreign {
+    int (*visit)(void *ctx, const char *path, bool is_replaced);
+    void *ctx;
+    firn_error *err;
+};
+
+static int
+pass_on(void *ctx, const char *path, bool is_replaced)
+{
+    const struct foreign *foreign = ctx;
+    return firn_error_stopped(foreign->err, foreign->visit(foreign->ctx, path, is_replaced));
+}
+
+int
+firn_ws_foreign_files(struct firn_ws *ws,
+                      int (*visit)(void *ctx, const char *path, bool is_replaced), void *ctx,
+                      firn_error *err)
+{
+    struct foreign foreign = {visit, ctx, err};
+    struct firn_os_dir *dir;
+    int rc = firn_trust_home_open_dir(ws->os, ws->place.store_path, false, &dir, err);
+    if (rc != FIRN_OK) {
+        return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
+    }
+    rc = firn_trust_files_guard(dir, false, 0, err);
+    rc = rc == FIRN_OK ? firn_trust_files_survey(dir, false, pass_on, &foreign, err) : rc;
+    firn_os_dir_close(dir);
     return rc;
 }
 

@@ -27,6 +27,7 @@
 #include "objects/objects.h"
 #include "place/place.h"
 #include "repair/repair.h"
+#include "trust/trust.h"
 
 enum { CATALOG_MEMORY_BYTES = 8 << 20, TAIL_BYTES = 4 };
 
@@ -272,6 +273,7 @@ firn_ws_workspaces_remove(struct firn_os *os, const char *root,
     int rc;
     FIRN_TRY(find_store(root, options->store_path, &roots, &found, err));
     FIRN_TRY(firn_os_dir_open_path(os, found->store_path, &dir, err));
+    FIRN_TRY(firn_trust_files_guard(dir, true, db_options.lock_timeout_ms, err));
     FIRN_TRY(firn_db_open(dir, &db_options, &db, err));
     FIRN_TRY(remove_from_catalog(db, found->catalog_root, &left, err));
     forget_note(os, db, root);
@@ -368,6 +370,7 @@ remove_empty(struct firn_os *os, const char *store_path, int64_t lock_timeout_ms
     int rc;
     *out_removed = false;
     FIRN_TRY(firn_os_dir_open_path(os, store_path, &dir, err));
+    FIRN_TRY(firn_trust_files_guard(dir, true, lock_timeout_ms, err));
     FIRN_TRY(firn_db_open(dir, &db_options, &db, err));
     FIRN_TRY(holds_anything(dir, db, &holds_any, err));
     if (!holds_any) { /* (I3) */
@@ -499,6 +502,9 @@ open_store(struct adopting *adopting, const char *store_path, firn_error *err)
     struct firn_db_options options = {.lock_timeout_ms = adopting->ws->lock_timeout_ms,
                                       .memory_bytes = CATALOG_MEMORY_BYTES};
     int rc = firn_os_dir_open_path(adopting->ws->os, store_path, &adopting->store_dir, err);
+    if (rc == FIRN_OK) {
+        rc = firn_trust_files_guard(adopting->store_dir, true, options.lock_timeout_ms, err);
+    }
     if (rc == FIRN_OK) {
         rc = firn_db_open(adopting->store_dir, &options, &adopting->db, err);
     }

@@ -15,6 +15,7 @@
 #include "base/slice.h"
 #include "catalog/catalog.h"
 #include "place/place.h"
+#include "trust/trust.h"
 
 enum { CATALOG_MEMORY_BYTES = 8 << 20, CAPACITY_MIN = 8 };
 
@@ -147,6 +148,7 @@ firn_place_roots_add_dir(struct firn_place_roots *roots, struct firn_os_dir *dir
     struct firn_db *db = NULL;
     int rc;
     FIRN_TRY(firn_trust_owner_check(dir, err));
+    FIRN_TRY(firn_trust_files_guard(dir, false, 0, err));
     FIRN_TRY(firn_db_open(dir, &options, &db, err));
     DCHECK(firn_db_is_read_only(db)); /* (I1) */
     FIRN_TRY(firn_catalog_open(db, &catalog, err));

@@ -142,13 +142,35 @@ FIRN_MUST_CHECK int firn_trust_store_refuse(const char *real_root,
 /* The id in a store's file FIRN; *out_has is false if it is missing or damaged. */
 FIRN_MUST_CHECK int firn_trust_store_id(struct firn_os_dir *store, uint8_t *out, bool *out_has,
                                         firn_error *err);
-/* Records the store in the directory as trusted; durable when it returns FIRN_OK. */
+/* Records the store in the directory as trusted, with the files that it has now; durable when it
+ * returns FIRN_OK. FIRN_BUSY if a process writes to it. */
 FIRN_MUST_CHECK int firn_trust_store_enter(struct firn_os *os, const char *real_root,
                                            firn_error *err);
+/* Records a directory in which a store is about to be made, whose root has this real path: nothing
+ * that is in it belongs to the store. If it is recorded already, nothing is done. */
+FIRN_MUST_CHECK int firn_trust_store_begin(struct firn_os_dir *store, const char *real_root,
+                                           firn_error *err);
+/* Completes that record, now that the store has been made. */
+FIRN_MUST_CHECK int firn_trust_store_made(struct firn_os_dir *store, firn_error *err);
 /* To be called before the directory `to` replaces the store's directory `from`: `to` becomes
  * trusted if `from` is. */
 FIRN_MUST_CHECK int firn_trust_store_carry(struct firn_os *os, struct firn_os_dir *from,
                                            struct firn_os_dir *to, firn_error *err);
+
+/* Which files of a store inside a tree firn made there. */
+
+/* To be called before anything else is done with the directory of a store: if this user made or
+ * trusts the store, only the files count that firn made in it (os/os_guard.h). With may_write, the
+ * files of a store that has no list yet are taken, under its lock, for which it waits. FIRN_UNTRUSTED
+ * if the list cannot be read. */
+FIRN_MUST_CHECK int firn_trust_files_guard(struct firn_os_dir *store, bool may_write,
+                                           int64_t lock_timeout_ms, firn_error *err);
+/* Calls visit for each file that does not count, as firn_os_known_survey does. Requires: if is_sole,
+ * this process has the store's lock. */
+FIRN_MUST_CHECK int firn_trust_files_survey(struct firn_os_dir *store, bool is_sole,
+                                            int (*visit)(void *ctx, const char *path,
+                                                         bool is_replaced),
+                                            void *ctx, firn_error *err);
 
 /* The public functions, include/firn/workspace.h. */
 FIRN_MUST_CHECK int firn_trust_store_find(struct firn_os *os, const char *path,

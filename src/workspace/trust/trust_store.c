@@ -15,11 +15,12 @@
  * reused. The id of the store must match unless it cannot be read: a damaged store stays its
  * owner's. Entries are private files (trust_private.c):
  *
- *   firn trust 1\n  store <32 hex digits, or as many '-'>\n  owner <uid>\n  inode <n>\n
+ *   firn trust 2\n  store <32 hex digits, or as many '-'>\n  owner <uid>\n  inode <n>\n
  *   birth <n>\n  root <path to the end of the file>
  *
  * (without the blanks after each \n), named after inode and birth time. The path is there for
- * people.
+ * people. Version 2 says that there is a list of the store's files (trust_files.c); version 1, of
+ * older programs, has none.
  *
  * (I2) A store's directory that others may write to, or whose owner has changed, is not trusted,
  *      even if there is an entry for it.
@@ -37,7 +38,7 @@
 #include "base/mem.h"
 #include "base/slice.h"
 #include "codec/hex.h"
-#include "trust/trust.h"
+#include "trust/trust_internal.h"
 
 enum {
     MODE_OTHERS_WRITE = 022,
@@ -45,7 +46,10 @@ enum {
     HEAD_SIZE = 256 /* room for everything except the path */
 };
 
-static const char MAGIC[] = "firn trust 1\nstore ";
+static const char MAGIC[] = "firn trust 2\nstore ";
+static const char MAGIC_WITHOUT_LIST[] = "firn trust 1\nstore ";
+
+_Static_assert(sizeof MAGIC == sizeof MAGIC_WITHOUT_LIST, "what comes after them is the same");
 static const char ROOT[] = "root ";
 
 static int
@@ -135,7 +139,8 @@ root_of(struct firn_buf *entry, char id[ID_LETTERS + 1], const char **out)
     const char *text = firn_buf_text(entry);
     size_t magic_size = sizeof MAGIC - 1;
     if (text == NULL || strlen(text) != entry->size || entry->size < magic_size + ID_LETTERS ||
-        memcmp(text, MAGIC, magic_size) != 0) {
+        (memcmp(text, MAGIC, magic_size) != 0 &&
+         memcmp(text, MAGIC_WITHOUT_LIST, magic_size) != 0)) {
         return false;
     }
     memcpy(id, text + magic_size, ID_LETTERS);
@@ -309,6 +314,36 @@ firn_trust_store_refuse(const char *real_root, const struct firn_trust_store_loo
 
 /* ---- entering ---- */
 
+/* Takes the files that the store has, and records it. No process may write to it meanwhile. */
+static int
+enter(struct firn_os *os, const struct firn_trust_store_look *look, const char *real_root,
+      firn_error *err)
+{
+    char name[FIRN_TRUST_PRIVATE_NAME_SIZE];
+    struct firn_os_dir *dir = NULL;
+    struct firn_os_dir *store = NULL;
+    struct firn_os_file *lock = NULL;
+    struct firn_os_stat stat;
+    int rc;
+    FIRN_TRY(firn_os_dir_open_path(os, real_root, &dir, err));
+    FIRN_TRY(firn_os_dir_open(dir, FIRN_TRUST_INSIDE, &store, err));
+    FIRN_TRY(firn_os_dir_stat(store, &stat, err));
+    if (stat.inode != look->stat.inode || stat.btime_ns != look->stat.btime_ns) {
+        rc = firn_error_set(err, FIRN_CONFLICT, "'%.900s' was replaced meanwhile",
+                            firn_os_dir_path(store));
+        goto out;
+    }
+    FIRN_TRY(firn_storefile_lock_hold(store, false, 0, &lock, err));
+    FIRN_TRY(name_of(&look->stat, real_root, name, err));
+    FIRN_TRY(firn_trust_files_take(os, store, name, err));
+    rc = write_entry(os, look, real_root, err);
+out:
+    firn_os_file_close(lock);
+    firn_os_dir_close(store);
+    firn_os_dir_close(dir);
+    return rc;
+}
+
 int
 firn_trust_store_enter(struct firn_os *os, const char *real_root, firn_error *err)
 {
@@ -326,11 +361,13 @@ firn_trust_store_enter(struct firn_os *os, const char *real_root, firn_error *er
     } else if (why.code != FIRN_OK) { /* (I4) */
         rc = firn_error_set(err, why.code, "%s", why.text);
     } else { /* also if there is one: an earlier call may have failed before it was durable */
-        rc = write_entry(os, &look, real_root, err);
+        rc = enter(os, &look, real_root, err);
     }
 out:
     return rc;
 }
+
+/* ---- a note, by the directory of its store ---- */
 
 /* The path of the directory that has the store inside; "" if it is not the usual place. It is in
  * `path`, which the caller frees. */
@@ -356,23 +393,27 @@ out:
 }
 
 int
-firn_trust_store_carry(struct firn_os *os, struct firn_os_dir *from, struct firn_os_dir *to,
-                       firn_error *err)
+firn_trust_store_note_find(struct firn_os_dir *store, struct firn_trust_store_note *out,
+                           firn_error *err)
 {
     struct firn_trust_store_look look = {.has_store = true};
     char id[ID_LETTERS + 1];
+    struct firn_os *os = firn_os_dir_os(store);
     struct firn_buf entry = {0};
     struct firn_buf around = {0};
     const char *real_root = "";
     const char *root;
     int rc;
-    FIRN_TRY(firn_os_dir_stat(from, &look.stat, err));
+    *out = (struct firn_trust_store_note){.is_there = false};
+    FIRN_TRY(firn_os_dir_stat(store, &look.stat, err));
     if (look.stat.btime_ns == 0) { /* the path is a part of the name of the entry */
-        FIRN_TRY(root_around(from, &around, &real_root, err));
+        FIRN_TRY(root_around(store, &around, &real_root, err));
         if (real_root[0] != '/') {
             goto out;
         }
     }
+    out->stat = look.stat;
+    FIRN_TRY(name_of(&look.stat, real_root, out->name, err));
     rc = read_entry(os, &look.stat, real_root, &entry, err);
     if (rc == FIRN_NOT_FOUND || rc == FIRN_DENIED || rc == FIRN_INVALID || rc == FIRN_LIMIT) {
         rc = FIRN_OK;
@@ -382,14 +423,96 @@ firn_trust_store_carry(struct firn_os *os, struct firn_os_dir *from, struct firn
     if (!agrees(&entry, &look, real_root) || !root_of(&entry, id, &root)) {
         goto out;
     }
-    FIRN_TRY(firn_os_dir_stat(to, &look.stat, err));
-    rc = read_id(to, &look, err);
-    if (rc == FIRN_OK || is_damaged(rc)) {
-        rc = write_entry(os, &look, root, err);
+    out->is_there = true;
+    out->has_list = memcmp(entry.data, MAGIC, sizeof MAGIC - 1) == 0;
+    if (firn_buf_append(&out->root, root, strlen(root) + 1) != FIRN_OK) {
+        rc = out_of_memory(err);
     }
 out:
     firn_buf_deinit(&around);
     firn_buf_deinit(&entry);
+    return rc;
+}
+
+void
+firn_trust_store_note_deinit(struct firn_trust_store_note *note)
+{
+    firn_buf_deinit(&note->root);
+}
+
+/* Writes a note about a directory, with the id of its store, if it has one. */
+static int
+write_for(struct firn_os_dir *store, const char *root, firn_error *err)
+{
+    struct firn_trust_store_look look = {.has_store = true};
+    int rc;
+    FIRN_TRY(firn_os_dir_stat(store, &look.stat, err));
+    rc = read_id(store, &look, err);
+    if (rc == FIRN_OK || is_damaged(rc)) {
+        rc = write_entry(firn_os_dir_os(store), &look, root, err);
+    }
+out:
+    return rc;
+}
+
+int
+firn_trust_store_note_write(struct firn_os_dir *store, const struct firn_trust_store_note *note,
+                            firn_error *err)
+{
+    DCHECK(note->is_there);
+    return write_for(store, (const char *)note->root.data, err);
+}
+
+int
+firn_trust_store_begin(struct firn_os_dir *store, const char *real_root, firn_error *err)
+{
+    struct firn_trust_store_note note;
+    int rc = firn_trust_store_note_find(store, &note, err);
+    if (rc == FIRN_OK && (note.stat.mode & MODE_OTHERS_WRITE) != 0) {
+        rc = firn_error_set(err, FIRN_DENIED,
+                            "others may write to '%.600s': make it private first (chmod -R go= "
+                            "on it)",
+                            firn_os_dir_path(store));
+    }
+    FIRN_TRY(rc);
+    if (!note.is_there) {
+        FIRN_TRY(name_of(&note.stat, real_root, note.name, err));
+        FIRN_TRY(firn_trust_files_take(firn_os_dir_os(store), NULL, note.name, err));
+        rc = write_for(store, real_root, err);
+    }
+out:
+    firn_trust_store_note_deinit(&note);
+    return rc;
+}
+
+int
+firn_trust_store_made(struct firn_os_dir *store, firn_error *err)
+{
+    struct firn_trust_store_note note;
+    int rc = firn_trust_store_note_find(store, &note, err);
+    if (rc == FIRN_OK && note.is_there && note.has_list) {
+        rc = firn_trust_store_note_write(store, &note, err);
+    }
+    firn_trust_store_note_deinit(&note);
+    return rc;
+}
+
+int
+firn_trust_store_carry(struct firn_os *os, struct firn_os_dir *from, struct firn_os_dir *to,
+                       firn_error *err)
+{
+    struct firn_trust_store_note note;
+    struct firn_os_stat stat;
+    char name[FIRN_TRUST_PRIVATE_NAME_SIZE];
+    int rc = firn_trust_store_note_find(from, &note, err);
+    if (rc == FIRN_OK && note.is_there) {
+        FIRN_TRY(firn_os_dir_stat(to, &stat, err));
+        FIRN_TRY(name_of(&stat, (const char *)note.root.data, name, err));
+        FIRN_TRY(firn_trust_files_take(os, to, name, err));
+        rc = write_for(to, (const char *)note.root.data, err);
+    }
+out:
+    firn_trust_store_note_deinit(&note);
     return rc;
 }
 
@@ -627,7 +750,10 @@ remove_one(void *ctx, const struct entry *entry, firn_error *err)
         return FIRN_OK;
     }
     removal->removed++;
-    return firn_trust_private_remove(entry->dir, entry->name, err);
+    char list[FIRN_TRUST_FILES_NAME_SIZE];
+    firn_trust_files_list_name(entry->name, list);
+    int rc = firn_trust_private_remove(entry->dir, entry->name, err);
+    return rc == FIRN_OK ? firn_trust_private_remove(entry->dir, list, err) : rc;
 }
 
 /* An earlier removal that failed may have removed the name, but not durably. */
