@@ -285,6 +285,7 @@ open_store(struct firn_ws *ws, enum firn_ws_open_mode mode, bool makes_inside,
         goto out;
     }
     if (mode != FIRN_WS_READ) {
+        FIRN_TRY(firn_trust_settings_take(opened->store_dir, false, err));
         FIRN_TRY(firn_trust_files_survey(opened->store_dir, true, pass_over, NULL, err));
     }
     opened->sequence = firn_db_sequence(opened->db);

@@ -42,7 +42,7 @@ FIRN_MUST_CHECK int firn_place_refuse_packs(const char *path, firn_error *err);
 /* Settings of a user and of a store. include/firn/workspace.h is the public twin. */
 
 /* The name of the file of settings in a store. */
-#define FIRN_PLACE_CONFIG_FILE "config"
+#define FIRN_PLACE_CONFIG_FILE FIRN_TRUST_SETTINGS_FILE
 
 FIRN_MUST_CHECK int firn_place_config_size(const char *text, uint64_t *out, firn_error *err);
 /* store_path NULL: only the user's settings. */

@@ -172,6 +172,24 @@ FIRN_MUST_CHECK int firn_trust_files_survey(struct firn_os_dir *store, bool is_s
                                                          bool is_replaced),
                                             void *ctx, firn_error *err);
 
+/* Whether the settings in a store inside a tree are this user's. */
+
+/* The name of the file of settings in a store. */
+#define FIRN_TRUST_SETTINGS_FILE "config"
+
+/* Whether settings with this text (empty: no file) count in the store of a directory. They do if the
+ * store is not one inside a tree that this user made or trusts. */
+FIRN_MUST_CHECK int firn_trust_settings_is_known(struct firn_os_dir *store, firn_slice text,
+                                                 bool *out, firn_error *err);
+/* To be called before a text replaces the settings: it will count if the present ones do. Durable
+ * when it returns FIRN_OK. Called again afterwards, the ones that were replaced no longer count. */
+FIRN_MUST_CHECK int firn_trust_settings_expect(struct firn_os_dir *store, firn_slice text,
+                                               firn_error *err);
+/* Notes that the present settings are this user's; without is_anew, only if nothing has been noted
+ * about settings of this store. */
+FIRN_MUST_CHECK int firn_trust_settings_take(struct firn_os_dir *store, bool is_anew,
+                                             firn_error *err);
+
 /* The public functions, include/firn/workspace.h. */
 FIRN_MUST_CHECK int firn_trust_store_find(struct firn_os *os, const char *path,
                                           int (*visit)(void *ctx, const firn_trust_info *info),

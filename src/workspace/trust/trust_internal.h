@@ -34,4 +34,13 @@ void firn_trust_files_list_name(const char *note, char out[FIRN_TRUST_FILES_NAME
 FIRN_MUST_CHECK int firn_trust_files_take(struct firn_os *os, struct firn_os_dir *store,
                                           const char *note, firn_error *err);
 
+/* The note about settings that belongs to a note: a store that is about to be made has none; one that
+ * replaces another has that one's, after its files and its settings are in place. trust_settings.c. */
+FIRN_MUST_CHECK int firn_trust_settings_begin(struct firn_os_dir *store, const char *note,
+                                              firn_error *err);
+FIRN_MUST_CHECK int firn_trust_settings_carry(struct firn_os_dir *from, struct firn_os_dir *to,
+                                              const char *note, firn_error *err);
+FIRN_MUST_CHECK int firn_trust_settings_remove(struct firn_os_dir *notes, const char *note,
+                                               firn_error *err);
+
 #endif

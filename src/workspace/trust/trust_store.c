@@ -336,7 +336,8 @@ enter(struct firn_os *os, const struct firn_trust_store_look *look, const char *
     FIRN_TRY(firn_storefile_lock_hold(store, false, 0, &lock, err));
     FIRN_TRY(name_of(&look->stat, real_root, name, err));
     FIRN_TRY(firn_trust_files_take(os, store, name, err));
-    rc = write_entry(os, look, real_root, err);
+    FIRN_TRY(write_entry(os, look, real_root, err));
+    rc = firn_trust_settings_take(store, true, err);
 out:
     firn_os_file_close(lock);
     firn_os_dir_close(store);
@@ -478,6 +479,7 @@ firn_trust_store_begin(struct firn_os_dir *store, const char *real_root, firn_er
     if (!note.is_there) {
         FIRN_TRY(name_of(&note.stat, real_root, note.name, err));
         FIRN_TRY(firn_trust_files_take(firn_os_dir_os(store), NULL, note.name, err));
+        FIRN_TRY(firn_trust_settings_begin(store, note.name, err));
         rc = write_for(store, real_root, err);
     }
 out:
@@ -509,6 +511,7 @@ firn_trust_store_carry(struct firn_os *os, struct firn_os_dir *from, struct firn
         FIRN_TRY(firn_os_dir_stat(to, &stat, err));
         FIRN_TRY(name_of(&stat, (const char *)note.root.data, name, err));
         FIRN_TRY(firn_trust_files_take(os, to, name, err));
+        FIRN_TRY(firn_trust_settings_carry(from, to, name, err));
         rc = write_for(to, (const char *)note.root.data, err);
     }
 out:
@@ -753,7 +756,8 @@ remove_one(void *ctx, const struct entry *entry, firn_error *err)
     char list[FIRN_TRUST_FILES_NAME_SIZE];
     firn_trust_files_list_name(entry->name, list);
     int rc = firn_trust_private_remove(entry->dir, entry->name, err);
-    return rc == FIRN_OK ? firn_trust_private_remove(entry->dir, list, err) : rc;
+    rc = rc == FIRN_OK ? firn_trust_private_remove(entry->dir, list, err) : rc;
+    return rc == FIRN_OK ? firn_trust_settings_remove(entry->dir, entry->name, err) : rc;
 }
 
 /* An earlier removal that failed may have removed the name, but not durably. */
