@@ -91,8 +91,7 @@ static int
 damaged(const struct known *known, firn_error *err)
 {
     return firn_error_set(err, FIRN_CORRUPT,
-                          "the list of this store's own files, '%.700s/%s', is damaged: look at "
-                          "what is in the store, and accept it with firn trust",
+                          "'%.700s/%s', the list of a store's own files, is damaged",
                           firn_os_dir_path(known->notes), known->list_name);
 }
 
