@@ -91,8 +91,7 @@ static int
 damaged(const struct known *known, firn_error *err)
 {
     return firn_error_set(err, FIRN_CORRUPT,
-                          "the list of this store's own files, '%.700s/%s', is damaged: look at "
-                          "what is in the store, and accept it with firn trust",
+                          "'%.700s/%s', the list of a store's own files, is damaged",
                           firn_os_dir_path(known->notes), known->list_name);
 }
 
@@ -408,22 +407,32 @@ find_fresh(struct known *known, const char *path, struct firn_os_known_list_entr
     return rc;
 }
 
-static bool
-known_knows(struct firn_os_guard *guard, struct firn_os_dir *dir, const char *name)
+static int
+refuse_foreign(struct firn_os_dir *dir, const char *name, firn_error *err)
+{
+    return firn_error_set(err, FIRN_NOT_FOUND, "'%.700s/%.100s' is not a file of firn's",
+                          firn_os_dir_path(dir), name);
+}
+
+static int
+known_knows(struct firn_os_guard *guard, struct firn_os_dir *dir, const char *name, firn_error *err)
 {
     struct known *known = known_of(guard);
     struct firn_os_known_list_entry *entry = NULL;
     struct firn_buf path = {0};
     const char *text =
         firn_os_guard_path(dir, name, &path) == FIRN_OK ? firn_buf_text(&path) : NULL;
-    bool is_known = text != NULL && is_beside(known, text);
-    if (text != NULL && !is_known) {
+    int rc = text == NULL ? no_memory(err) : FIRN_OK;
+    if (rc == FIRN_OK && !is_beside(known, text)) {
         firn_os_mutex_lock(&known->mutex);
-        is_known = find_fresh(known, text, &entry, NULL) == FIRN_OK && entry != NULL;
+        rc = find_fresh(known, text, &entry, err);
         firn_os_mutex_unlock(&known->mutex);
+        if (rc == FIRN_OK && entry == NULL) {
+            rc = refuse_foreign(dir, name, err);
+        }
     }
     firn_buf_deinit(&path);
-    return is_known;
+    return rc;
 }
 
 static int
@@ -459,8 +468,7 @@ known_check(struct firn_os_guard *guard, struct firn_os_dir *dir, const char *na
         }
         firn_os_mutex_unlock(&known->mutex);
         if (rc == FIRN_OK && entry == NULL) {
-            rc = firn_error_set(err, FIRN_NOT_FOUND, "'%.700s/%.100s' is not a file of firn's",
-                                firn_os_dir_path(dir), name);
+            rc = refuse_foreign(dir, name, err);
         } else if (rc == FIRN_OK && !is_same) {
             rc = refuse_replaced(dir, name, err);
         }

@@ -175,10 +175,10 @@ out:
     return rc;
 }
 
-static bool
-is_known(struct firn_os_dir *dir, const char *name)
+static int
+ask_guard(struct firn_os_dir *dir, const char *name, firn_error *err)
 {
-    return dir->guard == NULL || dir->guard->ops->knows(dir->guard, dir, name);
+    return dir->guard == NULL ? FIRN_OK : dir->guard->ops->knows(dir->guard, dir, name, err);
 }
 
 int
@@ -187,10 +187,7 @@ firn_os_remove_dir(struct firn_os_dir *dir, const char *name, firn_error *err)
     int rc;
     FIRN_TRY(firn_os_path_check_name(name, err));
     const struct firn_os_ops *ops = dir->os->ops;
-    if (!is_known(dir, name)) {
-        rc = firn_os_path_result(err, ENOENT, "remove directory", dir, name);
-        goto out;
-    }
+    FIRN_TRY(ask_guard(dir, name, err));
     int error_number = ops->remove_dir != NULL ? ops->remove_dir(dir, name) : ops->refusal;
     if (error_number == 0) {
         settle(dir, name, NULL);
@@ -341,10 +338,7 @@ firn_os_read_symlink(struct firn_os_dir *dir, const char *name, struct firn_buf 
     int rc;
     FIRN_TRY(firn_os_path_check_name(name, err));
     const struct firn_os_ops *ops = dir->os->ops;
-    if (!is_known(dir, name)) {
-        rc = firn_os_path_result(err, ENOENT, "read symbolic link", dir, name);
-        goto out;
-    }
+    FIRN_TRY(ask_guard(dir, name, err));
     int error_number = ops->read_symlink != NULL ? ops->read_symlink(dir, name, out) : ops->refusal;
     rc = firn_os_path_result(err, error_number, "read symbolic link", dir, name);
 out:
@@ -433,9 +427,7 @@ check_node(struct firn_os_node node, firn_error *err)
         return FIRN_OK;
     }
     int rc = firn_os_path_check_name(node.name, err);
-    return rc != FIRN_OK || is_known(node.dir, node.name)
-               ? rc
-               : firn_os_path_result(err, ENOENT, "find", node.dir, node.name);
+    return rc == FIRN_OK ? ask_guard(node.dir, node.name, err) : rc;
 }
 
 static int

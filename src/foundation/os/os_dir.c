@@ -368,6 +368,7 @@ struct guarded_list {
     struct firn_os_dir *dir;
     int (*visit)(void *ctx, const struct firn_os_dirent *entry);
     void *ctx;
+    firn_error *err;
 };
 
 static int
@@ -375,16 +376,27 @@ visit_known(void *ctx, const struct firn_os_dirent *entry)
 {
     struct guarded_list *list = ctx;
     struct firn_os_guard *guard = list->dir->guard;
-    return guard->ops->knows(guard, list->dir, entry->name) ? list->visit(list->ctx, entry)
-                                                            : FIRN_OK;
+    int rc = guard->ops->knows(guard, list->dir, entry->name, list->err);
+    if (rc != FIRN_OK) {
+        return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
+    }
+    return list->visit(list->ctx, entry);
 }
 
-/* Whether a guard lets a directory below another be opened. */
-static bool
-is_let_in(struct firn_os_dir *parent, const char *name)
+/* Ends the opening of a directory below another: a guard may say that it does not count. */
+static int
+ask_guard(struct firn_os_dir *parent, const char *name, struct firn_os_dir **dir, firn_error *err)
 {
-    return parent->guard == NULL || name[0] == '\0' ||
-           parent->guard->ops->knows(parent->guard, parent, name);
+    struct firn_os_guard *guard = parent->guard;
+    if (guard == NULL || name[0] == '\0') {
+        return FIRN_OK;
+    }
+    int rc = guard->ops->knows(guard, parent, name, err);
+    if (rc != FIRN_OK) {
+        firn_os_dir_close(*dir);
+        *dir = NULL;
+    }
+    return rc;
 }
 
 /* ==== the wrappers for directories as handles: open, list, sync, ask ==== */
@@ -426,12 +438,8 @@ firn_os_dir_open(struct firn_os_dir *parent, const char *name, struct firn_os_di
     if (dir == NULL) {
         return firn_error_no_memory(err, "a directory handle");
     }
-    int error_number = parent->os->ops->dir_open(parent, name, dir);
-    if (error_number == 0 && !is_let_in(parent, name)) {
-        parent->os->ops->dir_close(dir);
-        error_number = ENOENT;
-    }
-    rc = finish_open(dir, error_number, out, err);
+    FIRN_TRY(finish_open(dir, parent->os->ops->dir_open(parent, name, dir), out, err));
+    rc = ask_guard(parent, name, out, err);
 out:
     return rc;
 }
@@ -447,12 +455,8 @@ firn_os_dir_open_beneath(struct firn_os_dir *root, const char *relative_path,
     if (dir == NULL) {
         return firn_error_no_memory(err, "a directory handle");
     }
-    int error_number = root->os->ops->dir_open_beneath(root, relative_path, dir);
-    if (error_number == 0 && !is_let_in(root, relative_path)) {
-        root->os->ops->dir_close(dir);
-        error_number = ENOENT;
-    }
-    rc = finish_open(dir, error_number, out, err);
+    FIRN_TRY(finish_open(dir, root->os->ops->dir_open_beneath(root, relative_path, dir), out, err));
+    rc = ask_guard(root, relative_path, out, err);
 out:
     return rc;
 }
@@ -484,7 +488,7 @@ firn_os_dir_list(struct firn_os_dir *dir,
                  int (*visit)(void *ctx, const struct firn_os_dirent *entry), void *ctx,
                  firn_error *err)
 {
-    struct guarded_list list = {dir, visit, ctx};
+    struct guarded_list list = {dir, visit, ctx, err};
     return dir->guard == NULL ? list_all(dir, visit, ctx, err)
                               : list_all(dir, visit_known, &list, err);
 }

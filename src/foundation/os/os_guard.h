@@ -21,8 +21,10 @@ struct firn_os_guard {
 };
 
 struct firn_os_guard_ops {
-    /* Whether an entry of this name counts; name may be a relative path. */
-    bool (*knows)(struct firn_os_guard *guard, struct firn_os_dir *dir, const char *name);
+    /* FIRN_OK if an entry of this name counts, FIRN_NOT_FOUND if it does not; name may be a relative
+     * path. */
+    int (*knows)(struct firn_os_guard *guard, struct firn_os_dir *dir, const char *name,
+                 firn_error *err);
     /* What to do with an entry that has these attributes: FIRN_OK, FIRN_NOT_FOUND if it does not
      * count, FIRN_CORRUPT if something else has replaced it. */
     int (*check)(struct firn_os_guard *guard, struct firn_os_dir *dir, const char *name,

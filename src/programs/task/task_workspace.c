@@ -331,8 +331,8 @@ tell_foreign(firn_workspace *workspace)
         "hint", foreign.has_replaced
                     ? "something that changes the tree replaced it, such as git: firn check "
                       "finds what is lost, firn repair keeps the rest"
-                    : "something that changes the tree put it there, such as git: remove it; firn "
-                      "trust would make it a part of the store");
+                    : "what changes the tree put it there, such as git; if you did, with firn as "
+                      "another user or with a backup, firn trust makes it a part of the store");
 }
 
 static int

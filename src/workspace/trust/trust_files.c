@@ -100,9 +100,9 @@ static int
 refuse_without_list(struct firn_os_dir *store, const firn_error *why, firn_error *err)
 {
     return firn_error_set(err, FIRN_UNTRUSTED,
-                          "'%.300s' is a store inside of a tree, and the list of its own files "
-                          "cannot be read, so others cannot be told from them (%.400s): look at "
-                          "what is in it, and accept it with firn trust",
+                          "'%.300s' is a store inside of a tree, but which files in it are its own "
+                          "cannot be told (%.400s): look at what is in it, then accept it with "
+                          "firn trust",
                           firn_os_dir_path(store), why->text);
 }
 
