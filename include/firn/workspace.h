@@ -83,10 +83,13 @@ typedef struct firn_workspace_options {
     int (*copy_sqlite)(void *ctx, const char *path, char *out_copy, size_t copy_size,
                        firn_error *err);
     void *ctx; /* of copy_sqlite */
+    /* The user named `path` itself (as with firn -C), and does not merely work there: if it is the root of
+     * a workspace in store_path, that counts. is_root says the same. */
+    bool names_root;
 } firn_workspace_options;
-#define FIRN_WORKSPACE_OPTIONS_INIT                                    \
-    {                                                                  \
-        sizeof(firn_workspace_options), NULL, 60000, false, NULL, NULL \
+#define FIRN_WORKSPACE_OPTIONS_INIT                                           \
+    {                                                                         \
+        sizeof(firn_workspace_options), NULL, 60000, false, NULL, NULL, false \
     }
 
 /* Opens the workspace that the directory `path` belongs to. Its root is the nearest directory, from
@@ -94,6 +97,13 @@ typedef struct firn_workspace_options {
  *   (a) it contains a store of this user called ".firn";
  *   (b) it has a store in the default place;
  *   (c) the store in store_path has a workspace with this root.
+ * A root as in (c) may be one that only the catalog of a store from elsewhere calls so. It counts if the
+ * store is in it (".firn") or in the default place, if this user has worked on it with this store (that
+ * is recorded in the user's data directory, by the first call that writes), if the directory has the
+ * inode and the time of birth that the store has recorded, or if the caller names it (names_root).
+ * Otherwise functions that would read or write the tree fail with FIRN_UNTRUSTED, and touch nothing
+ * there; those that look into the store, and firn_workspace_restore with to_dir, work.
+ *
  * If there is none, or with is_root, `path` is the root. Creates nothing. FIRN_NOT_FOUND or FIRN_INVALID
  * if `path` is not a directory. FIRN_INVALID if the store would be the root itself. FIRN_UNTRUSTED if a
  * store was found in the tree that this user did not create there (see "stores inside trees"); giving
@@ -118,6 +128,15 @@ FIRN_API const char *firn_workspace_moved_from(const firn_workspace *workspace);
 /* If no store was found for this directory, but a store in the default place could not be read: the path
  * of that store, which may contain this directory's history; else NULL. A save begins a new history. */
 FIRN_API const char *firn_workspace_unread_store(const firn_workspace *workspace);
+/* A store inside the tree (see "stores inside trees") has files only that firn made there. Calls on_file
+ * for each entry of its directory that something else put there, such as a pull or an archive, with its
+ * path from that directory (any bytes). It is as if it were not there, and stays as it is; if it has
+ * replaced a file of firn's (is_replaced), that file is lost, and what needs it fails with FIRN_CORRUPT.
+ * Nothing is reported of other stores. */
+FIRN_API FIRN_MUST_CHECK int
+firn_workspace_foreign_files(firn_workspace *workspace,
+                             int (*on_file)(void *ctx, const char *path, bool is_replaced),
+                             void *ctx, firn_error *err);
 /* Describes a root that is more than people usually mean to save ("your home directory"): "/", the
  * root of a file system, the user's home, or a directory above the folder of stores; else NULL. A
  * program should ask before the first save of such a directory. Constant text; any thread. */

@@ -20,6 +20,7 @@
 #include "store/db.h"
 #include "storefile/storefile.h"
 #include "threads/os_callback.h"
+#include "trust/trust.h"
 #include "txn/db_txn.h"
 
 /* ---- stores ---- */
@@ -32,6 +33,22 @@ is_compression(firn_compression compression)
 }
 
 enum { THREADS_MAX = 256 };
+
+/* The directory may be a store inside of a tree: there only firn's own files count. */
+static int
+guard(struct firn_os_dir *dir, const struct firn_db_options *options, firn_error *err)
+{
+    return firn_trust_files_guard(dir, !options->read_only, options->lock_timeout_ms, err);
+}
+
+static int
+pass_over(void *ctx, const char *path, bool is_replaced)
+{
+    (void)ctx;
+    (void)path;
+    (void)is_replaced;
+    return FIRN_OK;
+}
 
 static int
 read_store_options(const firn_store_options *options, struct firn_db_options *out, firn_error *err)
@@ -54,7 +71,8 @@ read_store_options(const firn_store_options *options, struct firn_db_options *ou
                                     .lock_timeout_ms = given.lock_timeout_ms,
                                     .memory_bytes = given.memory_bytes,
                                     .threads = given.threads,
-                                    .compression = given.compression};
+                                    .compression = given.compression,
+                                    .prepare = guard};
     return FIRN_OK;
 }
 
@@ -70,6 +88,13 @@ firn_store_open(const char *path, const firn_store_options *options, firn_store 
     API_REQUIRE(path[0] != '\0', err, "the path of a store must not be empty");
     int rc = read_store_options(options, &inner, err);
     rc = rc == FIRN_OK ? firn_db_path_open(firn_os_default(), path, &inner, out, err) : rc;
+    if (rc == FIRN_OK && !inner.read_only) {
+        rc = firn_trust_files_survey(firn_db_dir(*out), true, pass_over, NULL, err);
+        if (rc != FIRN_OK) {
+            firn_db_abandon(*out);
+            *out = NULL;
+        }
+    }
     return firn_api_handle_opened_if(rc, *out, FIRN_API_HANDLE_STORE, NULL);
 }
 

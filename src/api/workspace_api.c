@@ -197,6 +197,18 @@ firn_workspaces_remove(const char *root, const firn_workspace_options *options, 
     return api_check_told(firn_ws_workspaces_remove(firn_os_default(), root, &given, err), err);
 }
 
+int
+firn_workspace_foreign_files(firn_workspace *workspace,
+                             int (*on_file)(void *ctx, const char *path, bool is_replaced),
+                             void *ctx, firn_error *err)
+{
+    API_ANY_ERROR(err);
+    API_REQUIRE(workspace != NULL && on_file != NULL, err,
+                "workspace and on_file must not be NULL");
+    API_OWN(workspace, "workspace", err);
+    return api_check_told(firn_ws_foreign_files(workspace, on_file, ctx, err), err);
+}
+
 const char *
 firn_workspace_too_broad(const firn_workspace *workspace)
 {
@@ -209,7 +221,7 @@ firn_trust_find(const char *path, int (*on_store)(void *ctx, const firn_trust_in
 {
     API_ANY_ERROR(err);
     API_REQUIRE(path != NULL && on_store != NULL, err, "path and on_store must not be NULL");
-    return api_check_told(firn_place_trust_find(firn_os_default(), path, on_store, ctx, err), err);
+    return api_check_told(firn_trust_store_find(firn_os_default(), path, on_store, ctx, err), err);
 }
 
 int
@@ -217,7 +229,7 @@ firn_trust_add(const char *path, firn_error *err)
 {
     API_ANY_ERROR(err);
     API_REQUIRE(path != NULL, err, "path must not be NULL");
-    return api_check_told(firn_place_trust_add(firn_os_default(), path, err), err);
+    return api_check_told(firn_trust_store_add(firn_os_default(), path, err), err);
 }
 
 int
@@ -225,7 +237,7 @@ firn_trust_remove(const char *path, firn_error *err)
 {
     API_ANY_ERROR(err);
     API_REQUIRE(path != NULL, err, "path must not be NULL");
-    return api_check_told(firn_place_trust_remove(firn_os_default(), path, err), err);
+    return api_check_told(firn_trust_store_remove(firn_os_default(), path, err), err);
 }
 
 int
@@ -233,7 +245,7 @@ firn_trust_list(int (*on_store)(void *ctx, const firn_trust_info *info), void *c
 {
     API_ANY_ERROR(err);
     API_REQUIRE(on_store != NULL, err, "on_store must not be NULL");
-    return api_check_told(firn_place_trust_list(firn_os_default(), on_store, ctx, err), err);
+    return api_check_told(firn_trust_store_list(firn_os_default(), on_store, ctx, err), err);
 }
 
 int

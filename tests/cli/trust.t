@@ -5,10 +5,11 @@ A store inside of a tree is used where this user made it, or has trusted it.
   1
   $ firn trust --list
   <T>/w/in
-  $ find $XDG_DATA_HOME -printf '%M %f\n' | grep -v 'data$' | sed 's/[0-9a-f]\{32\}/name/'
-  drwx------ firn
-  drwx------ .trusted
+  $ find $XDG_DATA_HOME -printf '%M %f\n' | grep -v 'data$' | sed 's/[0-9a-f]\{32\}/name/' | sort
   -rw------- name
+  -rw------- name.files
+  drwx------ .trusted
+  drwx------ firn
 
 Moved within its file system it stays so, and it is reached by any name; a copy is another one.
 
@@ -113,7 +114,9 @@ Links, fifos and files in the place of a store are none; commands do not wait fo
   $ mkdir odd/.firn && mkfifo odd/.firn/FIRN && timeout 20 firn -C odd list -q; timeout 20 firn -C odd trust -q && timeout 20 firn -C odd list
   ! firn: '<T>/w/odd/.firn' is a store that you did not make here: it is not used
   ! hint: if it is yours: firn trust DIR, or firn --store DIR/.firn for one command; if it came with the directory, remove it
-  ! firn: <any>
+  ! firn: <T>/w/odd/.firn/FIRN was not made by firn here: it is ignored
+  ! hint: <any>
+  ! firn: cannot open '<T>/w/odd/.firn/FIRN': not a regular file
   [2]
   $ mkdir planted && ln -s ../named planted/.trusted && rm -rf $XDG_DATA_HOME/firn/.trusted && ln -s $PWD/planted $XDG_DATA_HOME/firn/.trusted && firn trust moved ; ls -A planted
   .trusted

@@ -157,6 +157,8 @@ is reached by another name, and not by anybody else.
   ! firn: foreign: the store records an interrupted restore that you did not start here: it is left alone; firn restore --resume --trust-journal finishes it
   $ firn save -q; cat x y; ls $XDG_DATA_HOME/firn/.restoring | wc -l; ls -A
   4
+  ! firn: <T>/w/own/.firn/packs/00000003.pack was not made by firn here: it is ignored
+  ! hint: <any>
   ! firn: resumed: an interrupted restore was finished first<any>
   a
   a

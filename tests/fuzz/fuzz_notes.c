@@ -49,8 +49,8 @@ struct machine {
     struct firn_os_file *lock; /* held as by another writer */
     struct firn_os_stat stat;  /* of the store's directory */
     char id[ID_LETTERS + 1];
-    char trust_name[FIRN_PLACE_PRIVATE_NAME_SIZE];
-    char begun_name[FIRN_PLACE_PRIVATE_NAME_SIZE];
+    char trust_name[FIRN_TRUST_PRIVATE_NAME_SIZE];
+    char begun_name[FIRN_TRUST_PRIVATE_NAME_SIZE];
 };
 
 static struct firn_os_dir *
@@ -76,8 +76,8 @@ put(const struct machine *machine, const char *folder, const char *name, firn_sl
 static int
 keep_name(void *ctx, const struct firn_os_dirent *entry)
 {
-    CHECK(entry->name_size == FIRN_PLACE_PRIVATE_NAME_SIZE - 1);
-    memcpy(ctx, entry->name, FIRN_PLACE_PRIVATE_NAME_SIZE);
+    CHECK(entry->name_size == FIRN_TRUST_PRIVATE_NAME_SIZE - 1);
+    memcpy(ctx, entry->name, FIRN_TRUST_PRIVATE_NAME_SIZE);
     return FIRN_OK;
 }
 
@@ -106,7 +106,7 @@ prepare(struct machine *machine)
     CHECK(firn_ws_open(machine->os, "/w", &options, &machine->ws, NULL) == FIRN_OK);
     CHECK(firn_ws_save(machine->ws, &save, &result, NULL) == FIRN_OK); /* and trusts it */
     CHECK(firn_ws_opened_open(machine->ws, FIRN_WS_READ, &machine->opened, NULL) == FIRN_OK);
-    CHECK(firn_place_trust_enter(machine->os, "/w", NULL) == FIRN_OK);
+    CHECK(firn_trust_store_enter(machine->os, "/w", NULL) == FIRN_OK);
     CHECK(firn_ws_begun_note(machine->ws, &machine->opened, TAG, &none, NULL) == FIRN_OK);
     find_name(machine, "/data/firn/.trusted", machine->trust_name);
     find_name(machine, "/data/firn/.restoring", machine->begun_name);
@@ -198,13 +198,13 @@ check_listed(void *ctx, const firn_trust_info *info)
 static void
 trust(const struct machine *machine, firn_slice bytes)
 {
-    struct firn_place_trust_look look;
+    struct firn_trust_store_look look;
     firn_error err;
     bool is_exact = is_trust(machine, bytes);
     put(machine, "/data/firn/.trusted", machine->trust_name, bytes);
-    CHECK(firn_place_trust_look(machine->os, "/w", &look, &err) == FIRN_OK);
+    CHECK(firn_trust_store_look(machine->os, "/w", &look, &err) == FIRN_OK);
     CHECK(look.has_store && look.is_trusted == is_exact);
-    int rc = firn_place_trust_list(machine->os, check_listed, &is_exact, &err);
+    int rc = firn_trust_store_list(machine->os, check_listed, &is_exact, &err);
     CHECK(rc == FIRN_OK); /* what cannot be read is told */
 }
 

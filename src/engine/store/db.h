@@ -55,6 +55,9 @@ struct firn_db_options {
     uint64_t memory_bytes;      /* 0: FIRN_STORE_MEMORY_DEFAULT */
     unsigned threads;           /* 0: one for each processor, at most 4 */
     firn_compression compression;
+    /* Called by firn_db_path_open with a directory, before anything is done with the store in it;
+     * NULL: not called. */
+    int (*prepare)(struct firn_os_dir *dir, const struct firn_db_options *options, firn_error *err);
 };
 
 /* dir is borrowed until close. FIRN_BUSY names the process that holds the lock. FIRN_INVALID: the

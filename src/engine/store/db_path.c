@@ -122,6 +122,11 @@ firn_db_path_open(struct firn_os *os, const char *path, const struct firn_db_opt
     rc = may_make ? firn_db_path_make(os, path, &dir, &found)
                   : firn_os_dir_open_path(os, path, &dir, &found);
     if (rc == FIRN_OK) {
+        rc = options->prepare != NULL ? options->prepare(dir, options, err) : FIRN_OK;
+        if (rc != FIRN_OK) {
+            firn_os_dir_close(dir);
+            return rc;
+        }
         return firn_db_open_owned(dir, options, out, err);
     }
     if (firn_archive_is_file(os, path)) {

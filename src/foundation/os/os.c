@@ -64,11 +64,29 @@ firn_os_environment(struct firn_os *os, const char *name)
 
 /* ==== the wrappers for names in directories, for metadata, and for the machine ==== */
 
+/* Asks the guard of a directory (os_guard.h), if it has one, before a name gets an entry. */
+static int
+admit(struct firn_os_dir *dir, const char *name, firn_error *err)
+{
+    struct firn_os_guard *guard = dir->guard;
+    return guard == NULL ? FIRN_OK : guard->ops->admit(guard, dir, name, NULL, err);
+}
+
+static void
+settle(struct firn_os_dir *dir, const char *name, const struct firn_os_stat *now)
+{
+    struct firn_os_guard *guard = dir->guard;
+    if (guard != NULL) {
+        guard->ops->settle(guard, dir, name, now);
+    }
+}
+
 int
 firn_os_make_dir(struct firn_os_dir *dir, const char *name, uint32_t mode, firn_error *err)
 {
     int rc;
     FIRN_TRY(firn_os_path_check_name(name, err));
+    FIRN_TRY(admit(dir, name, err));
     const struct firn_os_ops *ops = dir->os->ops;
     int error_number =
         ops->make_dir != NULL ? ops->make_dir(dir, name, mode & 07777) : ops->refusal;
@@ -118,16 +136,49 @@ out:
     return rc;
 }
 
+/* Before a name is removed from a guarded directory: a file that has replaced ours is moved aside
+ * instead, and the name is gone. */
+static int
+give_up(struct firn_os_dir *dir, const char *name, bool *out_is_gone, firn_error *err)
+{
+    struct firn_os_stat stat;
+    struct firn_os_guard *guard = dir->guard;
+    int rc;
+    FIRN_TRY(firn_os_guard_stat(dir, name, &stat, err));
+    rc = guard->ops->check(guard, dir, name, &stat, err);
+    *out_is_gone = rc == FIRN_CORRUPT;
+    if (*out_is_gone) {
+        FIRN_TRY(admit(dir, name, err));
+        settle(dir, name, NULL);
+    }
+out:
+    return rc;
+}
+
 int
 firn_os_remove_file(struct firn_os_dir *dir, const char *name, firn_error *err)
 {
     int rc;
     FIRN_TRY(firn_os_path_check_name(name, err));
     const struct firn_os_ops *ops = dir->os->ops;
+    bool is_gone = false;
+    FIRN_TRY(dir->guard == NULL ? FIRN_OK : give_up(dir, name, &is_gone, err));
+    if (is_gone) {
+        goto out;
+    }
     int error_number = ops->remove_file != NULL ? ops->remove_file(dir, name) : ops->refusal;
+    if (error_number == 0) {
+        settle(dir, name, NULL);
+    }
     rc = firn_os_path_result(err, error_number, "remove", dir, name);
 out:
     return rc;
+}
+
+static int
+ask_guard(struct firn_os_dir *dir, const char *name, firn_error *err)
+{
+    return dir->guard == NULL ? FIRN_OK : dir->guard->ops->knows(dir->guard, dir, name, err);
 }
 
 int
@@ -136,7 +187,11 @@ firn_os_remove_dir(struct firn_os_dir *dir, const char *name, firn_error *err)
     int rc;
     FIRN_TRY(firn_os_path_check_name(name, err));
     const struct firn_os_ops *ops = dir->os->ops;
+    FIRN_TRY(ask_guard(dir, name, err));
     int error_number = ops->remove_dir != NULL ? ops->remove_dir(dir, name) : ops->refusal;
+    if (error_number == 0) {
+        settle(dir, name, NULL);
+    }
     rc = firn_os_path_result(err, error_number, "remove directory", dir, name);
 out:
     return rc;
@@ -168,19 +223,75 @@ check_two_names(struct firn_os_dir *from_dir, const char *from, struct firn_os_d
     return rc != FIRN_OK ? rc : firn_os_path_check_name(to, err);
 }
 
+/* Before a name gets the entry of another one, by a rename or as a link. *out is filled if one of
+ * the directories has a guard. */
+static int
+admit_from(struct firn_os_dir *from_dir, const char *from, struct firn_os_dir *to_dir,
+           const char *to, struct firn_os_stat *out, firn_error *err)
+{
+    struct firn_os_guard *guard = from_dir->guard;
+    int rc = FIRN_OK;
+    if (guard == NULL && to_dir->guard == NULL) {
+        return FIRN_OK;
+    }
+    FIRN_TRY(firn_os_guard_stat(from_dir, from, out, err));
+    if (guard != NULL) {
+        FIRN_TRY(guard->ops->check(guard, from_dir, from, out, err));
+    }
+    guard = to_dir->guard;
+    if (guard != NULL) {
+        FIRN_TRY(guard->ops->admit(guard, to_dir, to, out, err));
+    }
+out:
+    return rc;
+}
+
+static bool
+may_be_durable(struct firn_os_dir *dir, const char *name)
+{
+    return dir->guard == NULL || dir->guard->ops->may_be_durable(dir->guard, dir, name);
+}
+
+/* The same for a rename. What the guards admit is durable first, if the old name may be: a rename
+ * that is durable without it would hide an entry that had a durable name before. */
+static int
+admit_rename(struct firn_os_dir *from_dir, const char *from, struct firn_os_dir *to_dir,
+             const char *to, enum firn_os_rename_mode mode, struct firn_os_stat out[2],
+             firn_error *err)
+{
+    int rc;
+    FIRN_TRY(admit_from(from_dir, from, to_dir, to, &out[0], err));
+    if (mode == FIRN_OS_RENAME_EXCHANGE) {
+        FIRN_TRY(admit_from(to_dir, to, from_dir, from, &out[1], err));
+    }
+    if (to_dir->guard != NULL &&
+        (mode == FIRN_OS_RENAME_EXCHANGE || may_be_durable(from_dir, from))) {
+        FIRN_TRY(to_dir->guard->ops->sync(to_dir->guard, err));
+    }
+    if (mode == FIRN_OS_RENAME_EXCHANGE && from_dir->guard != NULL) {
+        rc = from_dir->guard->ops->sync(from_dir->guard, err);
+    }
+out:
+    return rc;
+}
+
 int
 firn_os_rename(struct firn_os_dir *from_dir, const char *from, struct firn_os_dir *to_dir,
                const char *to, enum firn_os_rename_mode mode, firn_error *err)
 {
     int rc;
+    struct firn_os_stat moved[2];
     FIRN_TRY(check_two_names(from_dir, from, to_dir, to, err));
+    FIRN_TRY(admit_rename(from_dir, from, to_dir, to, mode, moved, err));
     const struct firn_os_ops *ops = from_dir->os->ops;
+    bool exchange = mode == FIRN_OS_RENAME_EXCHANGE;
     int error_number =
         ops->rename != NULL ? ops->rename(from_dir, from, to_dir, to, mode) : ops->refusal;
     if (error_number == 0) {
+        settle(to_dir, to, &moved[0]);
+        settle(from_dir, from, exchange ? &moved[1] : NULL);
         return FIRN_OK;
     }
-    bool exchange = mode == FIRN_OS_RENAME_EXCHANGE;
     rc = two_names_error(err, error_number, exchange ? "exchange" : "rename", from_dir, from,
                          exchange ? "with" : "to", to_dir, to);
 out:
@@ -192,7 +303,9 @@ firn_os_link(struct firn_os_dir *from_dir, const char *from, struct firn_os_dir 
              const char *to, firn_error *err)
 {
     int rc;
+    struct firn_os_stat linked;
     FIRN_TRY(check_two_names(from_dir, from, to_dir, to, err));
+    FIRN_TRY(admit_from(from_dir, from, to_dir, to, &linked, err));
     const struct firn_os_ops *ops = from_dir->os->ops;
     int error_number = ops->link != NULL ? ops->link(from_dir, from, to_dir, to) : ops->refusal;
     rc = error_number == 0
@@ -208,6 +321,7 @@ firn_os_make_symlink(struct firn_os_dir *dir, const char *name, const char *targ
     DCHECK(target != NULL);
     int rc;
     FIRN_TRY(firn_os_path_check_name(name, err));
+    FIRN_TRY(admit(dir, name, err));
     const struct firn_os_ops *ops = dir->os->ops;
     int error_number =
         ops->make_symlink != NULL ? ops->make_symlink(dir, name, target) : ops->refusal;
@@ -224,6 +338,7 @@ firn_os_read_symlink(struct firn_os_dir *dir, const char *name, struct firn_buf 
     int rc;
     FIRN_TRY(firn_os_path_check_name(name, err));
     const struct firn_os_ops *ops = dir->os->ops;
+    FIRN_TRY(ask_guard(dir, name, err));
     int error_number = ops->read_symlink != NULL ? ops->read_symlink(dir, name, out) : ops->refusal;
     rc = firn_os_path_result(err, error_number, "read symbolic link", dir, name);
 out:
@@ -235,6 +350,7 @@ firn_os_make_fifo(struct firn_os_dir *dir, const char *name, uint32_t mode, firn
 {
     int rc;
     FIRN_TRY(firn_os_path_check_name(name, err));
+    FIRN_TRY(admit(dir, name, err));
     const struct firn_os_ops *ops = dir->os->ops;
     int error_number =
         ops->make_fifo != NULL ? ops->make_fifo(dir, name, mode & 07777) : ops->refusal;
@@ -247,11 +363,45 @@ int
 firn_os_stat(struct firn_os_dir *dir, const char *name, struct firn_os_stat *out, firn_error *err)
 {
     int rc;
+    FIRN_TRY(firn_os_guard_stat(dir, name, out, err));
+    rc = dir->guard == NULL ? FIRN_OK : dir->guard->ops->check(dir->guard, dir, name, out, err);
+out:
+    return rc;
+}
+
+/* ---- for guards ---- */
+
+int
+firn_os_guard_stat(struct firn_os_dir *dir, const char *name, struct firn_os_stat *out,
+                   firn_error *err)
+{
+    int rc;
     FIRN_TRY(firn_os_path_check_name(name, err));
     rc = firn_os_path_result(err, dir->os->ops->stat(dir, name, out), "read the attributes of", dir,
                              name);
 out:
     return rc;
+}
+
+int
+firn_os_guard_rename(struct firn_os_dir *dir, const char *from, const char *to, firn_error *err)
+{
+    const struct firn_os_ops *ops = dir->os->ops;
+    int error_number = ops->rename != NULL
+                           ? ops->rename(dir, from, dir, to, FIRN_OS_RENAME_NO_REPLACE)
+                           : ops->refusal;
+    if (error_number ==
+        EOPNOTSUPP) { /* a directory, on a file system that cannot do it in one step */
+        struct firn_os_stat taken;
+        error_number = ops->stat(dir, to, &taken);
+        error_number = error_number == 0 ? EEXIST
+                       : error_number == ENOENT
+                           ? ops->rename(dir, from, dir, to, FIRN_OS_RENAME_REPLACE)
+                           : error_number;
+    }
+    return error_number == 0
+               ? FIRN_OK
+               : two_names_error(err, error_number, "rename", dir, from, "to", dir, to);
 }
 
 /* ---- metadata ---- */
@@ -276,7 +426,8 @@ check_node(struct firn_os_node node, firn_error *err)
     if (node.file != NULL || node.name == NULL) {
         return FIRN_OK;
     }
-    return firn_os_path_check_name(node.name, err);
+    int rc = firn_os_path_check_name(node.name, err);
+    return rc == FIRN_OK ? ask_guard(node.dir, node.name, err) : rc;
 }
 
 static int

@@ -93,6 +93,7 @@ path_new_dir(struct firn_os *os, struct firn_os_dir *parent, const char *name)
     dir->os = os;
     dir->name = own_name;
     dir->parent = parent;
+    dir->guard = parent != NULL ? parent->guard : NULL;
     atomic_init(&dir->path, NULL);
     atomic_init(&dir->refs, 1);
     if (parent != NULL) {
@@ -135,6 +136,9 @@ path_unref_dir(struct firn_os_dir *dir)
     while (dir != NULL && atomic_fetch_sub_explicit(&dir->refs, 1, memory_order_acq_rel) == 1) {
         struct firn_os_dir *parent = dir->parent;
         DCHECK(parent != dir);
+        if (dir->owns_guard) {
+            dir->guard->ops->destroy(dir->guard);
+        }
         firn_free(atomic_load_explicit(&dir->path, memory_order_relaxed));
         firn_free(dir);
         dir = parent;
@@ -292,6 +296,109 @@ firn_os_path_result(firn_error *err, int error_number, const char *verb,
     return firn_error_set_errno(err, error_number, "could not %s '%s'", verb, path);
 }
 
+/* ==== guards (os_guard.h) ====
+ *
+ * The wrappers here and in os.c and os_file.c ask the guard of a directory, if it has one. A guard
+ * belongs to the handle that it was attached to, whose struct outlives all handles opened from it
+ * (I1). Its functions are called without any lock of this room.
+ */
+
+void
+firn_os_dir_set_guard(struct firn_os_dir *dir, struct firn_os_guard *guard)
+{
+    CHECK(dir->guard == NULL && guard != NULL && !dir->owns_guard);
+    dir->guard = guard;
+    dir->owns_guard = true;
+}
+
+struct firn_os_guard *
+firn_os_dir_guard(const struct firn_os_dir *dir)
+{
+    return dir->guard;
+}
+
+int
+firn_os_guard_path(const struct firn_os_dir *dir, const char *name, struct firn_buf *out)
+{
+    size_t size = strlen(name);
+    DCHECK(dir->guard != NULL);
+    for (const struct firn_os_dir *at = dir; !at->owns_guard; at = at->parent) {
+        size += strlen(at->name) + (at->name[0] != '\0');
+    }
+    int rc = firn_buf_set_size(out, size);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    uint8_t *end = out->data + size - strlen(name);
+    memcpy(end, name, strlen(name));
+    for (const struct firn_os_dir *at = dir; !at->owns_guard; at = at->parent) {
+        if (at->name[0] != '\0') {
+            *--end = '/';
+            end -= strlen(at->name);
+            memcpy(end, at->name, strlen(at->name));
+        }
+    }
+    DCHECK(end == out->data);
+    return FIRN_OK;
+}
+
+static int
+list_all(struct firn_os_dir *dir, int (*visit)(void *ctx, const struct firn_os_dirent *entry),
+         void *ctx, firn_error *err)
+{
+    DCHECK(visit != NULL);
+    int visited = FIRN_OK;
+    int error_number = dir->os->ops->dir_list(dir, visit, ctx, &visited);
+    if (error_number != 0) {
+        return firn_os_path_result(err, error_number, "list directory", dir, NULL);
+    }
+    return visited == FIRN_NO_MEMORY ? firn_error_no_memory(err, "the names in a directory")
+                                     : visited;
+}
+
+int
+firn_os_guard_list(struct firn_os_dir *dir,
+                   int (*visit)(void *ctx, const struct firn_os_dirent *entry), void *ctx,
+                   firn_error *err)
+{
+    return list_all(dir, visit, ctx, err);
+}
+
+struct guarded_list {
+    struct firn_os_dir *dir;
+    int (*visit)(void *ctx, const struct firn_os_dirent *entry);
+    void *ctx;
+    firn_error *err;
+};
+
+static int
+visit_known(void *ctx, const struct firn_os_dirent *entry)
+{
+    struct guarded_list *list = ctx;
+    struct firn_os_guard *guard = list->dir->guard;
+    int rc = guard->ops->knows(guard, list->dir, entry->name, list->err);
+    if (rc != FIRN_OK) {
+        return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
+    }
+    return list->visit(list->ctx, entry);
+}
+
+/* Ends the opening of a directory below another: a guard may say that it does not count. */
+static int
+ask_guard(struct firn_os_dir *parent, const char *name, struct firn_os_dir **dir, firn_error *err)
+{
+    struct firn_os_guard *guard = parent->guard;
+    if (guard == NULL || name[0] == '\0') {
+        return FIRN_OK;
+    }
+    int rc = guard->ops->knows(guard, parent, name, err);
+    if (rc != FIRN_OK) {
+        firn_os_dir_close(*dir);
+        *dir = NULL;
+    }
+    return rc;
+}
+
 /* ==== the wrappers for directories as handles: open, list, sync, ask ==== */
 
 /* Ends an opening: hands the filled handle out, or frees it and says why it could not be opened. */
@@ -331,7 +438,8 @@ firn_os_dir_open(struct firn_os_dir *parent, const char *name, struct firn_os_di
     if (dir == NULL) {
         return firn_error_no_memory(err, "a directory handle");
     }
-    rc = finish_open(dir, parent->os->ops->dir_open(parent, name, dir), out, err);
+    FIRN_TRY(finish_open(dir, parent->os->ops->dir_open(parent, name, dir), out, err));
+    rc = ask_guard(parent, name, out, err);
 out:
     return rc;
 }
@@ -347,7 +455,8 @@ firn_os_dir_open_beneath(struct firn_os_dir *root, const char *relative_path,
     if (dir == NULL) {
         return firn_error_no_memory(err, "a directory handle");
     }
-    rc = finish_open(dir, root->os->ops->dir_open_beneath(root, relative_path, dir), out, err);
+    FIRN_TRY(finish_open(dir, root->os->ops->dir_open_beneath(root, relative_path, dir), out, err));
+    rc = ask_guard(root, relative_path, out, err);
 out:
     return rc;
 }
@@ -379,31 +488,47 @@ firn_os_dir_list(struct firn_os_dir *dir,
                  int (*visit)(void *ctx, const struct firn_os_dirent *entry), void *ctx,
                  firn_error *err)
 {
-    DCHECK(visit != NULL);
-    int visited = FIRN_OK;
-    int error_number = dir->os->ops->dir_list(dir, visit, ctx, &visited);
-    if (error_number != 0) {
-        return firn_os_path_result(err, error_number, "list directory", dir, NULL);
-    }
-    return visited == FIRN_NO_MEMORY ? firn_error_no_memory(err, "the names in a directory")
-                                     : visited;
+    struct guarded_list list = {dir, visit, ctx, err};
+    return dir->guard == NULL ? list_all(dir, visit, ctx, err)
+                              : list_all(dir, visit_known, &list, err);
+}
+
+/* What a guard has admitted is durable before the names are. */
+static int
+sync_guard(struct firn_os_dir *dir, firn_error *err)
+{
+    return dir->guard == NULL ? FIRN_OK : dir->guard->ops->sync(dir->guard, err);
 }
 
 int
 firn_os_dir_sync(struct firn_os_dir *dir, firn_error *err)
 {
     const struct firn_os_ops *ops = dir->os->ops;
+    int rc;
+    FIRN_TRY(sync_guard(dir, err));
     int error_number = ops->dir_sync != NULL ? ops->dir_sync(dir) : ops->refusal;
-    return firn_os_path_result(err, error_number, "sync directory", dir, NULL);
+    if (error_number == 0 && dir->guard != NULL) {
+        dir->guard->ops->synced(dir->guard, dir);
+    }
+    rc = firn_os_path_result(err, error_number, "sync directory", dir, NULL);
+out:
+    return rc;
 }
 
 int
 firn_os_dir_sync_filesystem(struct firn_os_dir *dir, firn_error *err)
 {
     const struct firn_os_ops *ops = dir->os->ops;
+    int rc;
+    FIRN_TRY(sync_guard(dir, err));
     int error_number =
         ops->dir_sync_filesystem != NULL ? ops->dir_sync_filesystem(dir) : ops->refusal;
-    return firn_os_path_result(err, error_number, "sync the file system of", dir, NULL);
+    if (error_number == 0 && dir->guard != NULL) {
+        dir->guard->ops->synced(dir->guard, NULL);
+    }
+    rc = firn_os_path_result(err, error_number, "sync the file system of", dir, NULL);
+out:
+    return rc;
 }
 
 int

@@ -135,6 +135,13 @@ open_error(firn_error *err, int error_number, const struct firn_os_dir *dir, con
     return firn_error_set(err, FIRN_INVALID, "cannot open '%s': not a regular file", path);
 }
 
+/* In a guarded directory a file is checked before it loses its contents. */
+static unsigned
+open_flags(const struct firn_os_dir *dir, unsigned flags)
+{
+    return dir->guard == NULL ? flags : flags & ~(unsigned)FIRN_OS_TRUNCATE;
+}
+
 static int
 open_any(struct firn_os_dir *dir, const char *name, unsigned flags, uint32_t mode,
          struct firn_os_file **out, struct firn_os_stat *out_stat, firn_error *err)
@@ -148,14 +155,31 @@ open_any(struct firn_os_dir *dir, const char *name, unsigned flags, uint32_t mod
                               "cannot open '%s' with flags %#x and mode %#" PRIo32, name, flags,
                               mode);
     }
+    struct firn_os_guard *guard = dir->guard;
+    struct firn_os_stat stat;
+    if (guard != NULL && (flags & FIRN_OS_CREATE) != 0) {
+        FIRN_TRY(guard->ops->admit(guard, dir, name, NULL, err));
+    }
+    if (guard != NULL && out_stat == NULL) {
+        out_stat = &stat;
+    }
     struct firn_os_file *file = firn_os_path_new_file(dir, name);
     if (file == NULL) {
         return firn_error_no_memory(err, "a file handle");
     }
-    int error_number = dir->os->ops->file_open(dir, name, flags, mode, file, out_stat);
+    int error_number =
+        dir->os->ops->file_open(dir, name, open_flags(dir, flags), mode, file, out_stat);
     if (error_number != 0) {
         firn_os_path_free_file(file);
         return open_error(err, error_number, dir, name);
+    }
+    rc = guard != NULL ? guard->ops->check(guard, dir, name, out_stat, err) : FIRN_OK;
+    if (rc == FIRN_OK && flags != open_flags(dir, flags)) {
+        rc = firn_os_path_result(err, dir->os->ops->file_truncate(file, 0), "truncate", dir, name);
+    }
+    if (rc != FIRN_OK) {
+        firn_os_file_close(file);
+        return rc;
     }
     *out = file;
 out:

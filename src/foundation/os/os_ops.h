@@ -23,6 +23,7 @@
 #include <stdatomic.h>
 
 #include "os/os.h"
+#include "os/os_guard.h"
 #include "os/os_process.h"
 
 struct firn_os_scheduler;
@@ -39,8 +40,10 @@ struct firn_os_dir {
     struct firn_os *os;
     struct firn_os_dir *parent; /* counted; NULL if opened by a user's path */
     const char *name;           /* relative to the parent; in the same allocation, after dir_size */
-    _Atomic(char *) path;       /* built when first asked for; see os_dir.c */
-    atomic_uint refs;           /* the open handle, and each handle opened from it */
+    struct firn_os_guard *guard; /* that applies to it, or NULL (os_guard.h) */
+    bool owns_guard;             /* it was attached to this handle */
+    _Atomic(char *) path;        /* built when first asked for; see os_dir.c */
+    atomic_uint refs;            /* the open handle, and each handle opened from it */
 };
 
 struct firn_os_file {

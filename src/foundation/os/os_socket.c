@@ -92,6 +92,10 @@ firn_os_socket_listen(struct firn_os_dir *dir, const char *name, struct firn_os_
     int fd;
     *out = NULL;
     int rc;
+    if (firn_os_dir_guard(dir) != NULL) { /* the call that binds asks no guard */
+        struct firn_os_guard *guard = firn_os_dir_guard(dir);
+        FIRN_TRY(guard->ops->admit(guard, dir, name, NULL, err));
+    }
     FIRN_TRY(begin(dir, name, &address, &fd, err));
     if (is_socket(dir, name)) {
         (void)unlinkat(firn_os_posix_dir_fd(dir), name, 0);

@@ -238,13 +238,22 @@ show_result(struct firn_cli *cli, const struct request *request,
     firn_task_notices_json(notices);
 }
 
+/* Whether an interrupted restore is pending that this user did not start here. */
+static bool
+is_foreign(const struct request *request)
+{
+    firn_workspace_pending_restore pending = FIRN_WORKSPACE_PENDING_RESTORE_INIT;
+    return firn_workspace_pending(request->workspace, &pending, NULL) == FIRN_OK &&
+           pending.is_foreign;
+}
+
 /* What to do next after a failure. */
 static const char *
 hint_of(const struct request *request, int code)
 {
     assert(code != FIRN_OK);
     bool is_in_place = request->options.to_dir == NULL && !request->options.dry_run;
-    if (code == FIRN_UNTRUSTED) {
+    if (code == FIRN_UNTRUSTED && is_foreign(request)) {
         return "if you know what it is, continue it with --trust-journal; firn save and firn "
                "restore REF leave it alone";
     }

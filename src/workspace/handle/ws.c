@@ -14,6 +14,11 @@
  * checked: the crash tests look for it). So only recovery has to deal with what a failed commit may
  * have left.
  *
+ * An operation may look at the root, and write there, only if this user said that it is a
+ * workspace. The catalog of a named store is not enough (place_claim.c): then only operations that
+ * leave the tree alone open the store, and these have no root (I4). What the user said is noted
+ * before the first commit that depends on it.
+ *
  * A directory that was saved under another path is refused until the user decides whether its
  * history continues here or a new one begins (I3): firn_ws_init begins one, ws_workspaces.c
  * continues one.
@@ -33,6 +38,7 @@
 #include "store/db.h"
 #include "storefile/storefile.h"
 #include "threads/os_callback.h"
+#include "trust/trust.h"
 
 /* Catalog and index are small, and each operation opens the store again. */
 enum { STORE_MEMORY_BYTES = 32 << 20 };
@@ -69,8 +75,10 @@ take_place(struct firn_ws *ws, struct firn_place_located *located, firn_error *e
 int
 firn_ws_relocate(struct firn_ws *ws, firn_error *err)
 {
-    struct firn_place_locate_request request = {
-        .path = ws->path, .store_path = ws->named_store_path, .is_exact = ws->is_exact};
+    struct firn_place_locate_request request = {.path = ws->path,
+                                                .store_path = ws->named_store_path,
+                                                .is_exact = ws->is_exact,
+                                                .names_root = ws->names_root};
     struct firn_place_located located;
     int rc = firn_place_locate(ws->os, &request, &located, err);
     if (rc != FIRN_OK) {
@@ -96,6 +104,7 @@ firn_ws_open(struct firn_os *os, const char *path, const firn_workspace_options 
     ws->os = os;
     ws->lock_timeout_ms = options->lock_timeout_ms;
     ws->is_exact = options->is_root;
+    ws->names_root = options->names_root;
     ws->sqlite = (struct firn_scan_sqlite){options->copy_sqlite, options->ctx};
     ws->path = firn_strdup(path);
     bool has_store = options->store_path != NULL;
@@ -212,35 +221,42 @@ is_no_directory(const struct firn_ws *ws)
     return rc != FIRN_OK && found.os_errno == ENOTDIR;
 }
 
-/* A bit of a mode. */
-enum { OTHERS_MAY_WRITE = 0002 };
-
-/* A store is foreign if another user owns its directory or its identity file, or if everybody may
- * write to the directory. A store without an identity file is about to be made. */
+/* A user who makes a store inside a tree trusts it. Without a data directory that cannot be
+ * recorded, and the store has to be named in each call. */
 static int
-find_is_foreign(struct firn_ws_opened *opened, firn_error *err)
+trust_begun(struct firn_ws *ws, struct firn_ws_opened *opened, firn_error *err)
 {
-    DCHECK(!opened->is_foreign && opened->db == NULL); /* determined before the store is read */
-    uint32_t user = firn_os_user_id(firn_os_dir_os(opened->store_dir));
-    struct firn_os_stat identity = {.uid = user};
-    int rc = firn_os_stat(opened->store_dir, FIRN_STOREFILE_IDENTITY_NAME, &identity, err);
-    opened->is_foreign = opened->store_stat.uid != user || identity.uid != user ||
-                         (opened->store_stat.mode & OTHERS_MAY_WRITE) != 0;
-    return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
+    firn_error why;
+    int rc = firn_trust_store_begin(opened->store_dir, ws->place.root, &why);
+    if (rc == FIRN_OK || rc == FIRN_INVALID) {
+        return FIRN_OK;
+    }
+    return firn_error_set(err, rc, "the store could not be recorded as yours: %.800s", why.text);
 }
 
 static int
-open_store(struct firn_ws *ws, enum firn_ws_open_mode mode, struct firn_ws_opened *opened,
-           firn_error *err)
+pass_over(void *ctx, const char *path, bool is_replaced)
+{
+    (void)ctx;
+    (void)path;
+    (void)is_replaced;
+    return FIRN_OK;
+}
+
+/* makes_inside: a store is about to be made inside the workspace. */
+static int
+open_store(struct firn_ws *ws, enum firn_ws_open_mode mode, bool makes_inside,
+           struct firn_ws_opened *opened, firn_error *err)
 {
     struct firn_db_options options = {.create_if_missing = mode == FIRN_WS_CREATE,
                                       .read_only = mode == FIRN_WS_READ,
                                       .lock_timeout_ms = ws->never_waits ? 0 : ws->lock_timeout_ms,
                                       .memory_bytes = STORE_MEMORY_BYTES};
     DCHECK(opened->store_dir == NULL && opened->db == NULL);
+    bool is_own;
     int rc;
-    rc = firn_place_open_dir(ws->os, ws->place.store_path, mode == FIRN_WS_CREATE,
-                             &opened->store_dir, err);
+    rc = firn_trust_home_open_dir(ws->os, ws->place.store_path, mode == FIRN_WS_CREATE,
+                                  &opened->store_dir, err);
     if (rc == FIRN_NOT_FOUND && mode != FIRN_WS_CREATE && !is_no_directory(ws)) {
         return no_store(ws, mode, NULL, err);
     }
@@ -248,14 +264,19 @@ open_store(struct firn_ws *ws, enum firn_ws_open_mode mode, struct firn_ws_opene
         goto out;
     }
     FIRN_TRY(firn_os_dir_stat(opened->store_dir, &opened->store_stat, err));
-    FIRN_TRY(find_is_foreign(opened, err));
-    if (opened->store_stat.device == opened->root_stat.device &&
+    FIRN_TRY(firn_trust_owner_check(opened->store_dir, err));
+    FIRN_TRY(firn_trust_owner_is_own(opened->store_dir, &is_own, err));
+    opened->is_foreign = !is_own;
+    if (opened->root != NULL && opened->store_stat.device == opened->root_stat.device &&
         opened->store_stat.inode == opened->root_stat.inode) {
         rc = firn_error_set(err, FIRN_INVALID,
                             "the store cannot be the workspace itself ('%s'): name another place",
                             ws->place.root);
         goto out;
     }
+    FIRN_TRY(makes_inside ? trust_begun(ws, opened, err) : FIRN_OK);
+    FIRN_TRY(firn_trust_files_guard(opened->store_dir, mode != FIRN_WS_READ,
+                                    options.lock_timeout_ms, err));
     rc = firn_db_open(opened->store_dir, &options, &opened->db, err);
     if (rc == FIRN_NOT_FOUND && mode != FIRN_WS_CREATE) {
         return no_store(ws, mode, opened->store_dir, err);
@@ -263,11 +284,47 @@ open_store(struct firn_ws *ws, enum firn_ws_open_mode mode, struct firn_ws_opene
     if (rc != FIRN_OK) {
         goto out;
     }
+    if (mode != FIRN_WS_READ) {
+        FIRN_TRY(firn_trust_settings_take(opened->store_dir, false, err));
+        FIRN_TRY(firn_trust_files_survey(opened->store_dir, true, pass_over, NULL, err));
+    }
     opened->sequence = firn_db_sequence(opened->db);
+    if (ws->named_store_path != NULL) {
+        FIRN_TRY(firn_place_claim_store_init(opened->store_dir, firn_db_id(opened->db),
+                                             &opened->claim_store, err));
+    }
     FIRN_TRY(firn_objects_open(opened->db, &opened->objects, err));
     FIRN_TRY(firn_catalog_open(opened->db, &opened->catalog, err));
 out:
     return rc;
+}
+
+int
+firn_ws_check_root(const struct firn_ws *ws, firn_error *err)
+{
+    return ws->place.claim == FIRN_PLACE_CLAIM_NONE
+               ? firn_place_claim_refuse(ws->place.root, ws->place.store_path, err)
+               : FIRN_OK;
+}
+
+int
+firn_ws_note_root(struct firn_ws *ws, const uint8_t *store_id, firn_error *err)
+{
+    enum firn_place_claim *claim = &ws->place.claim;
+    const struct firn_trust_root root = {.store_id = store_id, .path = ws->place.root};
+    DCHECK(*claim != FIRN_PLACE_CLAIM_NONE);
+    bool is_needed = *claim == FIRN_PLACE_CLAIM_NEW || *claim == FIRN_PLACE_CLAIM_NAMED ||
+                     *claim == FIRN_PLACE_CLAIM_SAME;
+    if (ws->named_store_path == NULL || !is_needed) {
+        return FIRN_OK;
+    }
+    int rc = strcmp(ws->place.catalog_root, FIRN_PLACE_ROOTS_INSIDE) == 0
+                 ? FIRN_OK /* naming the store names the root */
+                 : firn_trust_root_note(ws->os, &root, err);
+    if (rc == FIRN_OK) {
+        *claim = FIRN_PLACE_CLAIM_NOTED;
+    }
+    return rc == FIRN_NO_MEMORY ? rc : FIRN_OK;
 }
 
 static int
@@ -285,11 +342,16 @@ check_not_moved(struct firn_ws *ws, struct firn_ws_opened *opened, firn_error *e
 {
     DCHECK(opened->workspace.number == 0 && !ws->is_new);
     struct firn_place_roots roots = {.os = ws->os};
+    enum firn_place_claim claim = FIRN_PLACE_CLAIM_USUAL;
     int rc;
-    FIRN_TRY(firn_place_roots_add_catalog(&roots, opened->catalog, ws->place.store_path, err));
+    FIRN_TRY(firn_place_roots_add_catalog(&roots, opened->catalog, &opened->claim_store,
+                                          ws->place.store_path, err));
     const struct firn_place_roots_root *moved;
     FIRN_TRY(firn_place_roots_find_moved(&roots, &opened->root_stat, &moved, err));
-    if (moved != NULL) {
+    if (moved != NULL && ws->named_store_path != NULL) {
+        FIRN_TRY(firn_place_claim_judge(ws->os, moved, ws->place.root, &claim, err));
+    }
+    if (moved != NULL && claim != FIRN_PLACE_CLAIM_NONE) {
         rc = refuse_moved(ws->place.root, moved->root, err);
     }
 out:
@@ -327,11 +389,14 @@ find_workspace(struct firn_ws *ws, enum firn_ws_open_mode mode, struct firn_ws_o
     if (workspace->number == 0 && strcmp(ws->place.catalog_root, ws->place.root) != 0) {
         FIRN_TRY(find_by_path(ws, opened, err));
     }
-    if (workspace->number == 0 && !ws->is_new) {
+    if (workspace->number == 0 && !ws->is_new && opened->root != NULL) {
         FIRN_TRY(check_not_moved(ws, opened, err));
     }
-    if (mode == FIRN_WS_READ) {
+    if (mode == FIRN_WS_READ || opened->root == NULL) {
         goto out;
+    }
+    if (workspace->number != 0 || mode == FIRN_WS_CREATE) {
+        FIRN_TRY(firn_ws_note_root(ws, firn_db_id(opened->db), err));
     }
     /* Of the present directory; the next checkpoint writes it. */
     workspace->device = opened->root_stat.device;
@@ -379,20 +444,6 @@ may_be_made_inside(struct firn_ws *ws, enum firn_ws_open_mode mode, bool *out, f
     return rc;
 }
 
-/* A user who makes a store inside a tree trusts it. Without a data directory that cannot be
- * recorded, and the store has to be named in each call. */
-static int
-trust_made(struct firn_ws *ws, firn_error *err)
-{
-    firn_error why;
-    int rc = firn_place_trust_enter(ws->os, ws->place.root, &why);
-    if (rc == FIRN_OK || rc == FIRN_INVALID) {
-        return FIRN_OK;
-    }
-    return firn_error_set(
-        err, rc, "the store was created, but could not be recorded as yours: %.800s", why.text);
-}
-
 /* Whether an opened store is as enum firn_ws_open_mode promises. */
 static bool
 is_open_as(const struct firn_ws_opened *opened, enum firn_ws_open_mode mode)
@@ -408,8 +459,8 @@ is_open_as(const struct firn_ws_opened *opened, enum firn_ws_open_mode mode)
 }
 
 int
-firn_ws_opened_open(struct firn_ws *ws, enum firn_ws_open_mode mode, struct firn_ws_opened *out,
-                    firn_error *err)
+firn_ws_opened_open_store(struct firn_ws *ws, enum firn_ws_open_mode mode,
+                          struct firn_ws_opened *out, firn_error *err)
 {
     *out = (struct firn_ws_opened){0};
     bool makes_inside;
@@ -420,11 +471,13 @@ firn_ws_opened_open(struct firn_ws *ws, enum firn_ws_open_mode mode, struct firn
     if (ws->place.moved_from != NULL && !ws->is_new) {
         return refuse_moved(ws->place.root, ws->place.moved_from, err);
     }
-    FIRN_TRY(open_root(ws, out, err));
+    if (ws->place.claim != FIRN_PLACE_CLAIM_NONE) { /* (I4) */
+        FIRN_TRY(open_root(ws, out, err));
+    }
     FIRN_TRY(may_be_made_inside(ws, mode, &makes_inside, err));
-    FIRN_TRY(open_store(ws, mode, out, err));
+    FIRN_TRY(open_store(ws, mode, makes_inside, out, err));
     if (makes_inside) {
-        FIRN_TRY(trust_made(ws, err));
+        FIRN_TRY(firn_trust_store_made(out->store_dir, err));
     }
     if (mode != FIRN_WS_READ) {
         FIRN_TRY(firn_objects_leftovers_remove(out->objects, err));
@@ -432,15 +485,30 @@ firn_ws_opened_open(struct firn_ws *ws, enum firn_ws_open_mode mode, struct firn
     if (out->db != NULL) {
         FIRN_TRY(find_workspace(ws, mode, out, err));
     }
-    FIRN_TRY(firn_place_nested_create(ws->os, ws->place.root, out->catalog, &out->nested, err));
+    FIRN_TRY(firn_place_nested_create(ws->os, ws->place.root, out->catalog,
+                                      ws->named_store_path != NULL ? &out->claim_store : NULL,
+                                      &out->nested, err));
     out->sqlite = ws->sqlite;
-    DCHECK(out->root != NULL && is_open_as(out, mode));
+    DCHECK((out->root != NULL) == (ws->place.claim != FIRN_PLACE_CLAIM_NONE)); /* (I4) */
+    DCHECK(is_open_as(out, mode));
     DCHECK(ws->is_new || ws->place.moved_from == NULL); /* (I3) */
     return FIRN_OK;
 out:
     FIRN_IGNORE(close_store(out, true, NULL));
     firn_os_dir_close(out->root);
     *out = (struct firn_ws_opened){0};
+    return rc;
+}
+
+int
+firn_ws_opened_open(struct firn_ws *ws, enum firn_ws_open_mode mode, struct firn_ws_opened *out,
+                    firn_error *err)
+{
+    *out = (struct firn_ws_opened){0};
+    int rc = ws->place.is_sure ? FIRN_OK : firn_ws_relocate(ws, err);
+    rc = rc == FIRN_OK ? firn_ws_check_root(ws, err) : rc;
+    rc = rc == FIRN_OK ? firn_ws_opened_open_store(ws, mode, out, err) : rc;
+    DCHECK(rc != FIRN_OK || out->root != NULL);
     return rc;
 }
 
@@ -452,7 +520,7 @@ firn_ws_opened_close(struct firn_ws *ws, struct firn_ws_opened *opened, int rc, 
     int close_rc = close_store(opened, failed, err);
     if (failed && was_writing) {
         struct firn_ws_opened again = {.root_stat = opened->root_stat};
-        if (open_store(ws, FIRN_WS_WRITE, &again, NULL) == FIRN_OK) {
+        if (open_store(ws, FIRN_WS_WRITE, false, &again, NULL) == FIRN_OK) {
             FIRN_IGNORE(firn_objects_leftovers_remove(again.objects, NULL));
         }
         FIRN_IGNORE(close_store(&again, true, NULL));
@@ -510,7 +578,8 @@ firn_ws_init(struct firn_ws *ws, bool *out_created, firn_error *err)
     rc = firn_ws_opened_open(ws, FIRN_WS_READ, &opened, NULL);
     if (rc == FIRN_OK) {
         bool is_known = opened.workspace.number != 0;
-        rc = firn_ws_opened_close(ws, &opened, FIRN_OK, err);
+        rc = is_known ? firn_ws_note_root(ws, firn_db_id(opened.db), err) : FIRN_OK;
+        rc = firn_ws_opened_close(ws, &opened, rc, err);
         if (is_known || rc != FIRN_OK) {
             return rc;
         }
@@ -520,6 +589,36 @@ firn_ws_init(struct firn_ws *ws, bool *out_created, firn_error *err)
         *out_created = true;
         rc = firn_ws_opened_close(ws, &opened, FIRN_OK, err);
     }
+    return rc;
+}
+
+struct foreign {
+    int (*visit)(void *ctx, const char *path, bool is_replaced);
+    void *ctx;
+    firn_error *err;
+};
+
+static int
+pass_on(void *ctx, const char *path, bool is_replaced)
+{
+    const struct foreign *foreign = ctx;
+    return firn_error_stopped(foreign->err, foreign->visit(foreign->ctx, path, is_replaced));
+}
+
+int
+firn_ws_foreign_files(struct firn_ws *ws,
+                      int (*visit)(void *ctx, const char *path, bool is_replaced), void *ctx,
+                      firn_error *err)
+{
+    struct foreign foreign = {visit, ctx, err};
+    struct firn_os_dir *dir;
+    int rc = firn_trust_home_open_dir(ws->os, ws->place.store_path, false, &dir, err);
+    if (rc != FIRN_OK) {
+        return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
+    }
+    rc = firn_trust_files_guard(dir, false, 0, err);
+    rc = rc == FIRN_OK ? firn_trust_files_survey(dir, false, pass_on, &foreign, err) : rc;
+    firn_os_dir_close(dir);
     return rc;
 }
 
@@ -582,7 +681,7 @@ firn_ws_find(struct firn_ws *ws, const char *reference, firn_workspace_checkpoin
 {
     struct firn_ws_opened opened;
     struct firn_catalog_record record;
-    int rc = firn_ws_opened_open(ws, FIRN_WS_READ, &opened, err);
+    int rc = firn_ws_opened_open_store(ws, FIRN_WS_READ, &opened, err);
     if (rc != FIRN_OK) {
         return rc;
     }

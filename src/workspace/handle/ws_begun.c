@@ -1,153 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * handle/ws_begun.c: restores that this user has begun, in which root, on this machine.
+ * handle/ws_begun.c: whether this user began the restore that a journal is about.
  *
- * The next writing operation on the workspace finishes an interrupted restore without asking, and
- * so writes what the store names where the store says. The store alone must not be able to cause
- * that: one that came with a tree, or from another disk, would plant files (SECURITY.md). A restore
- * is therefore noted outside the store before its journal is written. A pending journal without its
- * note is foreign: it is reported and left alone, and the tree on disk is taken as it is, unless
- * the caller trusts the journal.
+ * The next writing operation on the workspace finishes an interrupted restore without asking. A
+ * pending journal that this user's notes (trust_restore.c) do not know is foreign: it is reported
+ * and left alone, and the tree on disk is taken as it is, unless the caller trusts the journal.
  *
- * There is one private file (place_private.c) for each workspace of a store, named after the
- * store's id, the workspace's number and the root:
- *
- *   firn restore 1\n store <32 hex digits>\n workspace <n>\n machine <id or ->\n
- *   root <size>\n <path>\n tag <16 hex digits>\n ...
- *
- * (without the blanks after each \n). A tag is 64 random bits of the journal, which no other
- * user knows. There are at most two: the tag of a restore that is about to begin, and that of the
- * pending one whose journal it replaces.
- *
- * Order: (I1) the note is durable before the commit of the journal that needs it, and has the tag
- * of the previous pending journal too. So at every moment the journal in the store is noted if this
- * user began its restore. (I2) The note is removed only after the journal is no longer pending. A
- * crash in between leaves a note for a tag that no journal has; the next restore replaces it.
+ * (I1) The note is durable before the commit of the journal that needs it. (I2) It is removed only
+ * after the journal is no longer pending.
  */
 #include "handle/ws_opened.h"
 
-#include <inttypes.h>
-#include <string.h>
-
 #include "base/check.h"
-#include "base/mem.h"
-#include "base/slice.h"
-#include "codec/hex.h"
-#include "place/place.h"
 #include "store/db.h"
-#include "storefile/storefile.h"
+#include "trust/trust.h"
 
-enum { TAG_LETTERS = 2 * FIRN_CATALOG_JOURNAL_TAG_SIZE, MACHINE_SIZE_MAX = 64 };
+_Static_assert((int)FIRN_TRUST_RESTORE_TAG_SIZE == (int)FIRN_CATALOG_JOURNAL_TAG_SIZE, "one tag");
 
-static int
-out_of_memory(firn_error *err)
+static struct firn_trust_restore
+restore_of(const struct firn_ws *ws, const struct firn_ws_opened *opened)
 {
-    return firn_error_no_memory(err, "the note of a restore");
-}
-
-/* The id of this machine, since several machines may share a data directory; "-" if it has none. */
-static int
-append_machine(struct firn_os *os, struct firn_buf *out, firn_error *err)
-{
-    char text[MACHINE_SIZE_MAX];
-    size_t size = 0;
-    struct firn_os_dir *dir = NULL;
-    struct firn_os_file *file = NULL;
-    int rc;
-    FIRN_TRY(firn_os_dir_open_path(os, "/etc", &dir, err));
-    FIRN_TRY(firn_os_file_open(dir, "machine-id", FIRN_OS_READ, 0, &file, err));
-    FIRN_TRY(firn_os_file_read(file, 0, text, sizeof text, &size, err));
-out:
-    firn_os_file_close(file);
-    firn_os_dir_close(dir);
-    if (rc == FIRN_NOT_FOUND || rc == FIRN_DENIED || rc == FIRN_INVALID) {
-        rc = FIRN_OK;
-    }
-    size_t letters = 0;
-    while (letters < size && text[letters] > ' ' && text[letters] < 127) {
-        letters++;
-    }
-    if (rc == FIRN_OK &&
-        firn_buf_append(out, letters > 0 ? text : "-", letters > 0 ? letters : 1) != FIRN_OK) {
-        rc = out_of_memory(err);
-    }
-    return rc;
-}
-
-/* A note without its tags, and the name of its file. */
-static int
-make_head(struct firn_ws *ws, const struct firn_ws_opened *opened, struct firn_buf *out, char *name,
-          firn_error *err)
-{
-    char id[2 * FIRN_STOREFILE_ID_SIZE + 1];
-    const char *root = ws->place.root;
-    struct firn_buf key = {0};
-    int rc;
-    firn_hex_encode(firn_db_id(opened->db), FIRN_STOREFILE_ID_SIZE, id);
-    if (firn_buf_append_format(&key, "%s %" PRIu32 " %s", id, opened->workspace.number, root) !=
-            FIRN_OK ||
-        firn_buf_append_format(out, "firn restore 1\nstore %s\nworkspace %" PRIu32 "\nmachine ", id,
-                               opened->workspace.number) != FIRN_OK) {
-        rc = out_of_memory(err);
-        goto out;
-    }
-    firn_place_private_name(firn_buf_slice(&key), name);
-    FIRN_TRY(append_machine(ws->os, out, err));
-    if (firn_buf_append_format(out, "\nroot %zu\n%s\n", strlen(root), root) != FIRN_OK) {
-        rc = out_of_memory(err);
-    }
-out:
-    firn_buf_deinit(&key);
-    return rc;
-}
-
-static int
-append_tag(struct firn_buf *out, const uint8_t tag[FIRN_CATALOG_JOURNAL_TAG_SIZE], firn_error *err)
-{
-    char hex[TAG_LETTERS + 1];
-    firn_hex_encode(tag, FIRN_CATALOG_JOURNAL_TAG_SIZE, hex);
-    return firn_buf_append_format(out, "tag %s\n", hex) == FIRN_OK ? FIRN_OK : out_of_memory(err);
-}
-
-/* Whether a line has the form that append_tag writes. */
-static bool
-is_tag(const uint8_t *line)
-{
-    bool is_one = memcmp(line, "tag ", 4) == 0 && line[4 + TAG_LETTERS] == '\n';
-    for (size_t i = 4; is_one && i < 4 + TAG_LETTERS; i++) {
-        is_one = (line[i] >= '0' && line[i] <= '9') || (line[i] >= 'a' && line[i] <= 'f');
-    }
-    return is_one;
-}
-
-/* Whether a note is `head` and one or two lines of tags, and has the tag. */
-static int
-holds(const struct firn_buf *note, const struct firn_buf *head, const uint8_t *tag, bool *out,
-      firn_error *err)
-{
-    struct firn_buf line = {0};
-    int rc = append_tag(&line, tag, err);
-    size_t tags_size = note->size > head->size ? note->size - head->size : 0;
-    bool is_note = rc == FIRN_OK && (tags_size == line.size || tags_size == 2 * line.size) &&
-                   memcmp(note->data, head->data, head->size) == 0;
-    bool has_tag = false;
-    for (size_t at = head->size; is_note && at < note->size; at += line.size) {
-        is_note = is_tag(note->data + at);
-        has_tag = has_tag || memcmp(note->data + at, line.data, line.size) == 0;
-    }
-    *out = is_note && has_tag;
-    firn_buf_deinit(&line);
-    return rc;
-}
-
-/* Whether a note with a head of this size will be accepted for a tag; also true if there is no
- * memory to find out. */
-static bool
-vouches(const struct firn_buf *note, size_t head_size, const uint8_t *tag)
-{
-    const struct firn_buf head = {.data = note->data, .size = head_size};
-    bool is_held;
-    return holds(note, &head, tag, &is_held, NULL) != FIRN_OK || is_held;
+    DCHECK(opened->workspace.number != 0);
+    return (struct firn_trust_restore){.store_id = firn_db_id(opened->db),
+                                       .workspace = opened->workspace.number,
+                                       .root = ws->place.root};
 }
 
 /* Whether the journal no longer needs its note; also true if the journal cannot be read. */
@@ -167,79 +43,30 @@ firn_ws_begun_note(struct firn_ws *ws, const struct firn_ws_opened *opened,
                    const uint8_t tag[FIRN_CATALOG_JOURNAL_TAG_SIZE],
                    const struct firn_catalog_journal *found, firn_error *err)
 {
-    char name[FIRN_PLACE_PRIVATE_NAME_SIZE];
-    struct firn_os_dir *dir = NULL;
-    struct firn_buf note = {0};
-    int rc;
-    DCHECK(opened->workspace.number != 0);
-    FIRN_TRY(make_head(ws, opened, &note, name, err));
-    size_t head_size = note.size;
-    FIRN_TRY(append_tag(&note, tag, err));
-    if (firn_catalog_journal_is_pending(found)) {
-        FIRN_TRY(append_tag(&note, found->tag, err));
-        DCHECK(vouches(&note, head_size, found->tag)); /* (I1) */
-    }
-    DCHECK(vouches(&note, head_size, tag)); /* (I1) */
-    rc = firn_place_private_open(ws->os, FIRN_PLACE_PRIVATE_RESTORING, true, &dir, err);
-    if (rc == FIRN_OK) {
-        rc = firn_place_private_write(dir, name, firn_buf_slice(&note), err);
-    }
-    if (rc != FIRN_OK && rc != FIRN_NO_MEMORY && err != NULL) {
-        FIRN_IGNORE(firn_error_prefix(
-            err, "nothing was changed: the start of the restore could not be recorded"));
-    }
-out:
-    firn_os_dir_close(dir);
-    firn_buf_deinit(&note);
-    return rc;
+    const struct firn_trust_restore restore = restore_of(ws, opened);
+    const uint8_t *pending = firn_catalog_journal_is_pending(found) ? found->tag : NULL;
+    return firn_trust_restore_note(ws->os, &restore, tag, pending, err); /* (I1) */
 }
 
 int
 firn_ws_begun_clear(struct firn_ws *ws, const struct firn_ws_opened *opened, firn_error *err)
 {
-    char name[FIRN_PLACE_PRIVATE_NAME_SIZE];
-    struct firn_os_dir *dir = NULL;
-    struct firn_buf head = {0};
-    int rc;
+    const struct firn_trust_restore restore = restore_of(ws, opened);
     DCHECK(is_unneeded(opened)); /* (I2) */
-    FIRN_TRY(make_head(ws, opened, &head, name, err));
-    FIRN_TRY(firn_place_private_open(ws->os, FIRN_PLACE_PRIVATE_RESTORING, false, &dir, err));
-    FIRN_TRY(firn_place_private_remove(dir, name, err));
-out:
-    firn_os_dir_close(dir);
-    firn_buf_deinit(&head);
-    return rc;
+    return firn_trust_restore_clear(ws->os, &restore, err);
 }
 
 int
 firn_ws_begun_is_foreign(struct firn_ws *ws, const struct firn_ws_opened *opened,
                          const struct firn_catalog_journal *journal, bool *out, firn_error *err)
 {
-    char name[FIRN_PLACE_PRIVATE_NAME_SIZE];
-    struct firn_os_dir *dir = NULL;
-    struct firn_buf head = {0};
-    struct firn_buf note = {0};
-    bool is_noted = false;
-    int rc = FIRN_OK;
     *out = false;
     if (!firn_catalog_journal_is_pending(journal)) {
-        goto out;
+        return FIRN_OK;
     }
-    FIRN_TRY(make_head(ws, opened, &head, name, err));
-    rc = firn_place_private_open(ws->os, FIRN_PLACE_PRIVATE_RESTORING, false, &dir, err);
-    if (rc == FIRN_OK) {
-        rc = firn_place_private_read(dir, name, &note, err);
-    }
-    if (rc == FIRN_OK) {
-        rc = holds(&note, &head, journal->tag, &is_noted, err);
-    } else if (rc == FIRN_NOT_FOUND || rc == FIRN_DENIED || rc == FIRN_INVALID ||
-               rc == FIRN_LIMIT) {
-        rc = FIRN_OK; /* no valid note */
-    }
+    const struct firn_trust_restore restore = restore_of(ws, opened);
+    bool is_noted;
+    int rc = firn_trust_restore_is_noted(ws->os, &restore, journal->tag, &is_noted, err);
     *out = rc == FIRN_OK && !is_noted;
-out:
-    firn_os_dir_close(dir);
-    firn_buf_deinit(&head);
-    firn_buf_deinit(&note);
     return rc;
 }

@@ -49,7 +49,7 @@ is_above_stores(struct firn_os *os, const char *root)
     struct firn_buf real = {0};
     char *home = NULL;
     size_t size = strlen(root);
-    bool is_above = firn_place_home(os, &home, NULL) == FIRN_OK && find_real(os, home, &real) &&
+    bool is_above = firn_trust_home(os, &home, NULL) == FIRN_OK && find_real(os, home, &real) &&
                     strncmp((const char *)real.data, root, size) == 0 &&
                     (real.data[size] == '/' || real.data[size] == '\0');
     firn_buf_deinit(&real);

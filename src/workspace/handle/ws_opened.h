@@ -26,7 +26,8 @@ struct firn_ws {
     char *path;             /* that was opened */
     char *named_store_path; /* given when it was opened, or NULL */
     bool is_exact;
-    bool is_new; /* a new history was requested, even if the directory was moved here */
+    bool names_root; /* the user named the path */
+    bool is_new;     /* a new history was requested, even if the directory was moved here */
     struct firn_place_located place;
     int64_t lock_timeout_ms;
     bool
@@ -41,11 +42,12 @@ struct firn_ws {
 
 /* A store opened for one operation of a workspace. */
 struct firn_ws_opened {
-    struct firn_os_dir *root; /* of the workspace */
+    struct firn_os_dir *root; /* of the workspace; NULL if the operation may not look at it */
     struct firn_os_stat root_stat;
     struct firn_os_dir *store_dir;
     struct firn_os_stat store_stat;
-    bool is_foreign; /* another user may have written the store */
+    bool is_foreign;                           /* another user may have written the store */
+    struct firn_place_claim_store claim_store; /* of a named store */
     struct firn_db *db;
     uint64_t sequence; /* of the store, before this operation changes anything */
     struct firn_objects *objects;
@@ -62,9 +64,19 @@ enum firn_ws_open_mode {
 };
 
 /* Opens the root, the store, its objects and catalog. A mode that writes also removes what a crash
- * left. */
+ * left. Fails as firn_ws_check_root does. */
 FIRN_MUST_CHECK int firn_ws_opened_open(struct firn_ws *ws, enum firn_ws_open_mode mode,
                                         struct firn_ws_opened *out, firn_error *err);
+/* The same for an operation that leaves the tree alone: also if the root is one that only the
+ * catalog of a named store calls a workspace. Then out->root is NULL. */
+FIRN_MUST_CHECK int firn_ws_opened_open_store(struct firn_ws *ws, enum firn_ws_open_mode mode,
+                                              struct firn_ws_opened *out, firn_error *err);
+/* FIRN_UNTRUSTED if only the catalog of a named store says that the root is a workspace: nothing may
+ * look at it (place_claim.c). */
+FIRN_MUST_CHECK int firn_ws_check_root(const struct firn_ws *ws, firn_error *err);
+/* Notes that this user works on the root with the named store, unless that is noted. That it cannot
+ * be noted is no failure: the next operation may have to name the root again. */
+FIRN_MUST_CHECK int firn_ws_note_root(struct firn_ws *ws, const uint8_t *store_id, firn_error *err);
 /* Closes everything after an operation that returned rc. Returns rc, or the result of closing if rc
  * is FIRN_OK. After a writing operation failed, the store is opened once more, which recovers it,
  * and left-over packs are removed, so that a failed save frees its space. */

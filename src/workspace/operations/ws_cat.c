@@ -134,7 +134,7 @@ firn_ws_cat(struct firn_ws *ws, const char *reference, firn_slice path, firn_wri
     *out = NULL;
     struct firn_ws_opened opened;
     struct firn_catalog_record record;
-    int rc = firn_ws_opened_open(ws, FIRN_WS_READ, &opened, err);
+    int rc = firn_ws_opened_open_store(ws, FIRN_WS_READ, &opened, err);
     if (rc != FIRN_OK) {
         return rc;
     }

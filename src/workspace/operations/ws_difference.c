@@ -48,6 +48,13 @@ has_no_before(const firn_workspace_diff_options *options)
     return options->against_previous || options->against_nothing;
 }
 
+/* Whether one of the sides is the tree on disk. */
+static bool
+reads_disk(const firn_workspace_diff_options *options)
+{
+    return options->after == NULL && !has_no_before(options);
+}
+
 static int
 progress(struct difference *difference, firn_error *err)
 {
@@ -229,7 +236,7 @@ compare(struct difference *difference, struct firn_ws_opened *opened,
 {
     const firn_workspace_diff_options *options = difference->options;
     struct firn_tree_filter filter = {0};
-    bool is_disk = options->after == NULL && !has_no_before(options);
+    bool is_disk = reads_disk(options);
     int rc;
     FIRN_TRY(firn_tree_filter_init(&filter, options->paths, options->path_count, err));
     if (options->with_lines && difference->lines.scratch == NULL) {
@@ -354,7 +361,9 @@ firn_ws_difference(struct firn_ws *ws, const firn_workspace_diff_options *option
                                     .ctx = ctx,
                                     .lines_bytes_left = UINT64_MAX};
     struct firn_ws_opened opened;
-    int rc = firn_ws_opened_open(ws, FIRN_WS_READ, &opened, err);
+    /* Two checkpoints are compared without a look at the tree. */
+    int rc = reads_disk(options) ? firn_ws_opened_open(ws, FIRN_WS_READ, &opened, err)
+                                 : firn_ws_opened_open_store(ws, FIRN_WS_READ, &opened, err);
     if (rc != FIRN_OK) {
         return rc;
     }
@@ -477,7 +486,7 @@ firn_ws_difference_log(struct firn_ws *ws, const firn_workspace_log_options *opt
                               .ctx = ctx};
     struct firn_catalog_record record;
     uint64_t first = UINT64_MAX;
-    int rc = firn_ws_opened_open(ws, FIRN_WS_READ, &opened, err);
+    int rc = firn_ws_opened_open_store(ws, FIRN_WS_READ, &opened, err);
     if (rc != FIRN_OK) {
         return rc;
     }

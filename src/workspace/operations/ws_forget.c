@@ -392,7 +392,7 @@ firn_ws_forget(struct firn_ws *ws, const firn_workspace_forget_options *options,
     firn_catalog_forgotten_init(&forgetting.gone);
     int rc = init_paths(&forgetting, err);
     if (rc == FIRN_OK) {
-        rc = firn_ws_opened_open(ws, mode, &forgetting.opened, err);
+        rc = firn_ws_opened_open_store(ws, mode, &forgetting.opened, err);
     }
     if (rc == FIRN_OK) {
         rc = run(&forgetting, err);

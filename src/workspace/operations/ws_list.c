@@ -39,7 +39,7 @@ firn_ws_list(struct firn_ws *ws, const firn_workspace_list_options *options,
              firn_error *err)
 {
     struct firn_ws_opened opened;
-    int rc = firn_ws_opened_open(ws, FIRN_WS_READ, &opened, err);
+    int rc = firn_ws_opened_open_store(ws, FIRN_WS_READ, &opened, err);
     if (rc != FIRN_OK) {
         return rc;
     }

@@ -73,7 +73,7 @@ firn_ws_pin_set(struct firn_ws *ws, const char *const *references, size_t count,
                 firn_error *err)
 {
     struct pinning pinning = {.ws = ws, .is_pinned = is_pinned};
-    int rc = firn_ws_opened_open(ws, FIRN_WS_WRITE, &pinning.opened, err);
+    int rc = firn_ws_opened_open_store(ws, FIRN_WS_WRITE, &pinning.opened, err);
     if (rc != FIRN_OK) {
         return rc;
     }
@@ -121,7 +121,7 @@ firn_ws_pin_list(struct firn_ws *ws, int (*visit)(void *ctx, const firn_workspac
                  void *ctx, firn_error *err)
 {
     struct firn_ws_opened opened;
-    int rc = firn_ws_opened_open(ws, FIRN_WS_READ, &opened, err);
+    int rc = firn_ws_opened_open_store(ws, FIRN_WS_READ, &opened, err);
     if (rc != FIRN_OK) {
         return rc;
     }

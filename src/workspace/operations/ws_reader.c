@@ -32,7 +32,7 @@ firn_ws_reader_open(struct firn_ws *ws, firn_workspace_reader **out, firn_error 
         return firn_error_no_memory(err, "a reader");
     }
     *reader = (firn_workspace_reader){0};
-    int rc = firn_ws_opened_open(ws, FIRN_WS_READ, &reader->opened, err);
+    int rc = firn_ws_opened_open_store(ws, FIRN_WS_READ, &reader->opened, err);
     if (rc == FIRN_OK && reader->opened.objects == NULL) {
         rc = firn_error_set(err, FIRN_NOT_FOUND, "'%.512s' has no checkpoint yet: save it first",
                             ws->place.root);

@@ -198,7 +198,8 @@ open_target(struct firn_ws_restoring *restoring, struct firn_os_dir **out, firn_
 {
     const char *path = restoring->options->to_dir;
     bool is_empty = true;
-    int rc = firn_place_open_dir(restoring->ws->os, path, !restoring->options->dry_run, out, err);
+    int rc =
+        firn_trust_home_open_dir(restoring->ws->os, path, !restoring->options->dry_run, out, err);
     if (rc == FIRN_NOT_FOUND && restoring->options->dry_run) {
         *out = NULL;
         return FIRN_OK;
@@ -230,7 +231,7 @@ into_directory(struct firn_ws_restoring *restoring, firn_error *err)
     struct firn_difference_walk_side nothing = {.source = trees};
     struct firn_difference_walk_side after = {.source = trees, .root = &restoring->record.root};
     struct firn_checkout_options options = firn_ws_restore_apply_options(
-        restoring, target != NULL ? target : restoring->opened->root, &nothing, &after);
+        restoring, target != NULL ? target : restoring->opened->store_dir, &nothing, &after);
     FIRN_TRY(firn_checkout_create(&options, &checkout, err));
     FIRN_TRY(firn_checkout_plan(checkout, err));
     if (restoring->options->dry_run) {
@@ -327,7 +328,7 @@ go_on_with_pending(struct firn_ws_restoring *restoring)
  * ended and reported, and the tree is saved as it is. An undo still brings back what was there
  * before.
  *
- * A pending restore that this user has not begun in this root on this machine (ws_begun.c) is
+ * A pending restore that this user has not begun in this root on this machine (trust_restore.c) is
  * foreign: it is reported and otherwise ignored (I4), and nothing is written because of it. Resume
  * and undo concern it and refuse, unless the caller trusts the journal.
  *
@@ -652,7 +653,7 @@ look_once(struct firn_ws *ws, firn_workspace_pending_restore *out, uint8_t *tag,
 {
     *out = (firn_workspace_pending_restore)FIRN_WORKSPACE_PENDING_RESTORE_INIT;
     struct firn_ws_opened opened;
-    int rc = firn_ws_opened_open(ws, FIRN_WS_READ, &opened, err);
+    int rc = firn_ws_opened_open_store(ws, FIRN_WS_READ, &opened, err);
     if (rc != FIRN_OK) {
         return rc;
     }
@@ -772,7 +773,8 @@ restore(struct firn_ws *ws, const struct request *request,
                                           .result = out,
                                           .begun_ns = firn_os_monotonic_ns(ws->os)};
     bool only_reads = options->dry_run || options->to_dir != NULL;
-    int rc = firn_ws_restore_open_store(ws, only_reads, &opened, err);
+    int rc = options->to_dir != NULL ? firn_ws_opened_open_store(ws, FIRN_WS_READ, &opened, err)
+                                     : firn_ws_restore_open_store(ws, only_reads, &opened, err);
     if (rc != FIRN_OK) {
         return rc;
     }

@@ -63,7 +63,7 @@ firn_ws_tag_set(struct firn_ws *ws, const char *name, const char *reference, boo
     struct firn_catalog_record record;
     int rc = check_name(name, err);
     if (rc == FIRN_OK) {
-        rc = firn_ws_opened_open(ws, FIRN_WS_WRITE, &opened, err);
+        rc = firn_ws_opened_open_store(ws, FIRN_WS_WRITE, &opened, err);
     }
     if (rc != FIRN_OK) {
         return rc;
@@ -81,7 +81,7 @@ int
 firn_ws_tag_delete(struct firn_ws *ws, const char *name, firn_error *err)
 {
     struct firn_ws_opened opened;
-    int rc = firn_ws_opened_open(ws, FIRN_WS_WRITE, &opened, err);
+    int rc = firn_ws_opened_open_store(ws, FIRN_WS_WRITE, &opened, err);
     if (rc != FIRN_OK) {
         return rc;
     }
@@ -121,7 +121,7 @@ firn_ws_tag_list(struct firn_ws *ws, int (*visit)(void *ctx, const firn_workspac
                  void *ctx, firn_error *err)
 {
     struct firn_ws_opened opened;
-    int rc = firn_ws_opened_open(ws, FIRN_WS_READ, &opened, err);
+    int rc = firn_ws_opened_open_store(ws, FIRN_WS_READ, &opened, err);
     if (rc != FIRN_OK) {
         return rc;
     }

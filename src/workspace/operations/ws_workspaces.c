@@ -27,6 +27,7 @@
 #include "objects/objects.h"
 #include "place/place.h"
 #include "repair/repair.h"
+#include "trust/trust.h"
 
 enum { CATALOG_MEMORY_BYTES = 8 << 20, TAIL_BYTES = 4 };
 
@@ -110,7 +111,7 @@ static int
 open_home(struct firn_os *os, struct firn_os_dir **out, firn_error *err)
 {
     char *path = NULL;
-    int rc = firn_place_home(os, &path, err);
+    int rc = firn_trust_home(os, &path, err);
     if (rc == FIRN_OK) {
         rc = firn_os_dir_open_path(os, path, out, err);
     }
@@ -246,6 +247,16 @@ has_application_data(struct firn_db *db, bool *out, firn_error *err)
     return rc == FIRN_OK && !*out ? firn_db_checkpoint_list(db, &visitor, err) : rc;
 }
 
+/* Housekeeping: the note of a directory that is no longer a workspace of a named store. */
+static void
+forget_note(struct firn_os *os, const struct firn_db *db, const char *path)
+{
+    const struct firn_trust_root root = {.store_id = firn_db_id(db), .path = path};
+    if (path[0] == '/') {
+        FIRN_IGNORE(firn_trust_root_remove(os, &root, NULL));
+    }
+}
+
 int
 firn_ws_workspaces_remove(struct firn_os *os, const char *root,
                           const firn_workspace_options *options, firn_error *err)
@@ -262,8 +273,10 @@ firn_ws_workspaces_remove(struct firn_os *os, const char *root,
     int rc;
     FIRN_TRY(find_store(root, options->store_path, &roots, &found, err));
     FIRN_TRY(firn_os_dir_open_path(os, found->store_path, &dir, err));
+    FIRN_TRY(firn_trust_files_guard(dir, true, db_options.lock_timeout_ms, err));
     FIRN_TRY(firn_db_open(dir, &db_options, &db, err));
     FIRN_TRY(remove_from_catalog(db, found->catalog_root, &left, err));
+    forget_note(os, db, root);
     if (left == 0 && options->store_path == NULL) {
         FIRN_TRY(has_application_data(db, &is_shared, err));
     }
@@ -357,6 +370,7 @@ remove_empty(struct firn_os *os, const char *store_path, int64_t lock_timeout_ms
     int rc;
     *out_removed = false;
     FIRN_TRY(firn_os_dir_open_path(os, store_path, &dir, err));
+    FIRN_TRY(firn_trust_files_guard(dir, true, lock_timeout_ms, err));
     FIRN_TRY(firn_db_open(dir, &db_options, &db, err));
     FIRN_TRY(holds_anything(dir, db, &holds_any, err));
     if (!holds_any) { /* (I3) */
@@ -484,9 +498,13 @@ static int
 open_store(struct adopting *adopting, const char *store_path, firn_error *err)
 {
     DCHECK(adopting->db == NULL && adopting->roots.count == 0);
+    struct firn_place_claim_store store;
     struct firn_db_options options = {.lock_timeout_ms = adopting->ws->lock_timeout_ms,
                                       .memory_bytes = CATALOG_MEMORY_BYTES};
     int rc = firn_os_dir_open_path(adopting->ws->os, store_path, &adopting->store_dir, err);
+    if (rc == FIRN_OK) {
+        rc = firn_trust_files_guard(adopting->store_dir, true, options.lock_timeout_ms, err);
+    }
     if (rc == FIRN_OK) {
         rc = firn_db_open(adopting->store_dir, &options, &adopting->db, err);
     }
@@ -497,7 +515,10 @@ open_store(struct adopting *adopting, const char *store_path, firn_error *err)
         return rc;
     }
     FIRN_TRY(firn_catalog_open(adopting->db, &adopting->catalog, err));
-    FIRN_TRY(firn_place_roots_add_catalog(&adopting->roots, adopting->catalog, store_path, err));
+    FIRN_TRY(
+        firn_place_claim_store_init(adopting->store_dir, firn_db_id(adopting->db), &store, err));
+    FIRN_TRY(
+        firn_place_roots_add_catalog(&adopting->roots, adopting->catalog, &store, store_path, err));
 out:
     return rc;
 }
@@ -554,7 +575,7 @@ rename_in_home(struct firn_os *os, const char *from, const char *to, firn_error 
     struct firn_os_dir *home = NULL;
     char *home_path = NULL;
     int rc;
-    FIRN_TRY(firn_place_home(os, &home_path, err));
+    FIRN_TRY(firn_trust_home(os, &home_path, err));
     FIRN_TRY(firn_os_dir_open_path(os, home_path, &home, err));
     /* Replaces only an empty directory, which a half-made store may have left. */
     FIRN_TRY(firn_os_rename(home, name_of(from), home, name_of(to), FIRN_OS_RENAME_REPLACE, err));
@@ -658,12 +679,15 @@ firn_ws_workspaces_adopt(struct firn_ws *ws, const char *old_root, firn_error *e
     struct adopting adopting = {.ws = ws, .old_root = old_root, .roots = {.os = ws->os}};
     char *store_path = NULL;
     int rc;
+    FIRN_TRY(firn_ws_check_root(ws, err));
     FIRN_TRY(stat_root(&adopting, err));
     FIRN_TRY(choose_store(&adopting, &store_path, err));
     FIRN_TRY(open_store(&adopting, store_path, err));
     FIRN_TRY(find_known(&adopting, err));
     FIRN_TRY(rename_store(&adopting, store_path, err));
+    FIRN_TRY(firn_ws_note_root(ws, firn_db_id(adopting.db), err));
     FIRN_TRY(change_root(&adopting, err));
+    forget_note(ws->os, adopting.db, adopting.known->root);
 out:
     firn_place_roots_deinit(&adopting.roots);
     firn_catalog_close(adopting.catalog);

@@ -48,42 +48,10 @@ append_name(struct firn_buf *out, const char *real_root)
 }
 
 static int
-append_home(struct firn_os *os, struct firn_buf *out, firn_error *err)
-{
-    const char *data_home = firn_os_environment(os, "XDG_DATA_HOME");
-    const char *home = firn_os_environment(os, "HOME");
-    int rc;
-    if (data_home != NULL && data_home[0] == '/') {
-        rc = firn_buf_append_format(out, "%s/firn", data_home);
-    } else if (home != NULL && home[0] == '/') {
-        rc = firn_buf_append_format(out, "%s/.local/share/firn", home);
-    } else {
-        return firn_error_set(err, FIRN_INVALID,
-                              "no place for the store: neither XDG_DATA_HOME nor HOME is set to an "
-                              "absolute path; name one");
-    }
-    return rc == FIRN_OK ? FIRN_OK : firn_error_no_memory(err, "the path of the store");
-}
-
-static int
 take_text(struct firn_buf *path, char **out, firn_error *err)
 {
     *out = firn_strndup((const char *)path->data, path->size);
     return *out == NULL ? firn_error_no_memory(err, "the path of the store") : FIRN_OK;
-}
-
-int
-firn_place_home(struct firn_os *os, char **out, firn_error *err)
-{
-    struct firn_buf path = {0};
-    *out = NULL;
-    int rc = append_home(os, &path, err);
-    if (rc == FIRN_OK) {
-        DCHECK(path.size > 0 && path.data[0] == '/');
-        rc = take_text(&path, out, err);
-    }
-    firn_buf_deinit(&path);
-    return rc;
 }
 
 uint64_t
@@ -129,13 +97,15 @@ firn_place_default_store(struct firn_os *os, const char *real_root, char **out, 
     uint8_t digest[DIGEST_BYTES];
     char hex[DIGEST_LETTERS + 1];
     struct firn_buf path = {0};
+    char *home = NULL;
     int rc;
     *out = NULL;
     DCHECK(real_root[0] == '/');
     firn_store_be64(digest, firn_place_digest(firn_str(real_root)));
     firn_hex_encode(digest, DIGEST_BYTES, hex);
-    FIRN_TRY(append_home(os, &path, err));
-    if (firn_buf_append_str(&path, "/") != FIRN_OK || append_name(&path, real_root) != FIRN_OK ||
+    FIRN_TRY(firn_trust_home(os, &home, err));
+    if (firn_buf_append_format(&path, "%s/", home) != FIRN_OK ||
+        append_name(&path, real_root) != FIRN_OK ||
         firn_buf_append_format(&path, "-%s", hex) != FIRN_OK) {
         rc = firn_error_no_memory(err, "the path of the store");
         goto out;
@@ -143,6 +113,7 @@ firn_place_default_store(struct firn_os *os, const char *real_root, char **out, 
     rc = take_text(&path, out, err);
     DCHECK(rc != FIRN_OK || is_store_of(*out, real_root));
 out:
+    firn_free(home);
     firn_buf_deinit(&path);
     return rc;
 }
@@ -193,7 +164,7 @@ firn_place_list(struct firn_os *os, int (*visit)(void *ctx, const char *path, fi
     struct firn_os_dir *dir = NULL;
     char *home = NULL;
     int rc;
-    FIRN_TRY(firn_place_home(os, &home, err));
+    FIRN_TRY(firn_trust_home(os, &home, err));
     rc = firn_os_dir_open_path(os, home, &dir, err);
     if (rc == FIRN_NOT_FOUND) {
         rc = FIRN_OK;
@@ -229,22 +200,6 @@ firn_place_is_empty(struct firn_os_dir *dir, bool *out, firn_error *err)
     return has_any ? FIRN_OK : rc;
 }
 
-static int
-has_entry(struct firn_os_dir *dir, const char *name, bool *out, firn_error *err)
-{
-    struct firn_os_stat stat;
-    int rc = firn_os_stat(dir, name, &stat, err);
-    *out = rc == FIRN_OK;
-    return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
-}
-
-static int
-holds_store(struct firn_os_dir *dir, bool *out, firn_error *err)
-{
-    int rc = has_entry(dir, "FIRN", out, err);
-    return rc == FIRN_OK && !*out ? has_entry(dir, "packs", out, err) : rc;
-}
-
 int
 firn_place_is_store(struct firn_os *os, const char *path, bool *out, firn_error *err)
 {
@@ -254,7 +209,7 @@ firn_place_is_store(struct firn_os *os, const char *path, bool *out, firn_error 
     if (rc != FIRN_OK) {
         return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
     }
-    rc = holds_store(dir, out, err);
+    rc = firn_trust_inside_is_store(dir, out, err);
     firn_os_dir_close(dir);
     return rc;
 }
@@ -265,122 +220,4 @@ firn_place_refuse_packs(const char *path, firn_error *err)
     return firn_error_set(err, FIRN_CORRUPT,
                           "'%.900s' holds packs but not the file FIRN, which every store has",
                           path);
-}
-
-int
-firn_place_holds_inside(struct firn_os_dir *parent, bool *out, firn_error *err)
-{
-    struct firn_os_dir *dir = NULL;
-    struct firn_os_stat root;
-    struct firn_os_stat stat;
-    *out = false;
-    int rc = firn_os_stat(parent, FIRN_PLACE_INSIDE, &stat, err);
-    if (rc != FIRN_OK || stat.kind != FIRN_OS_DIR) {
-        return rc == FIRN_NOT_FOUND || rc == FIRN_DENIED ? FIRN_OK : rc;
-    }
-    FIRN_TRY(firn_os_dir_stat(parent, &root, err));
-    if (stat.uid != firn_os_user_id(firn_os_dir_os(parent)) && stat.uid != root.uid &&
-        stat.uid != 0) {
-        goto out; /* another user has put it there */
-    }
-    rc = firn_os_dir_open(parent, FIRN_PLACE_INSIDE, &dir, err);
-    if (rc == FIRN_OK) {
-        rc = holds_store(dir, out, err);
-    }
-    if (rc == FIRN_DENIED) { /* private, as stores are */
-        *out = true;
-        rc = FIRN_OK;
-    } else if (rc == FIRN_NOT_FOUND) {
-        rc = FIRN_OK;
-    }
-out:
-    firn_os_dir_close(dir);
-    return rc;
-}
-
-/* ---- making directories ---- */
-
-/* Makes the last component of path. Requires: its parent exists. With is_for_owner the new
- * directory belongs to the owner of its parent, even if root makes it. A store's own directory
- * stays root's, as it may contain data that this user may not read. */
-static int
-make_last(struct firn_os *os, const char *path, bool is_for_owner, firn_error *err)
-{
-    struct firn_buf parent = {0};
-    struct firn_os_dir *dir = NULL;
-    const char *slash = strrchr(path, '/');
-    const char *name = slash == NULL ? path : slash + 1;
-    int rc = firn_buf_append_str(&parent, slash == NULL ? "." : slash == path ? "/" : "");
-    if (rc == FIRN_OK && parent.size == 0) {
-        DCHECK(slash > path);
-        rc = firn_buf_append(&parent, path, (size_t)(slash - path));
-    }
-    const char *parent_text = rc == FIRN_OK ? firn_buf_text(&parent) : NULL;
-    if (parent_text == NULL) {
-        rc = firn_error_no_memory(err, "a path");
-        goto out;
-    }
-    FIRN_TRY(firn_os_dir_open_path(os, parent_text, &dir, err));
-    DCHECK(name[0] != '\0');
-    rc = is_for_owner ? firn_os_make_dir_for_owner(dir, name, dir, 0700, err)
-                      : firn_os_make_dir(dir, name, 0700, err);
-    if (rc == FIRN_EXISTS) {
-        rc = FIRN_OK;
-    } else if (rc == FIRN_OK) {
-        rc = firn_os_dir_sync(dir, err);
-        if (rc != FIRN_OK) { /* the next attempt has to sync it */
-            FIRN_IGNORE(firn_os_remove_dir(dir, name, NULL));
-        }
-    }
-out:
-    firn_os_dir_close(dir);
-    firn_buf_deinit(&parent);
-    return rc;
-}
-
-/* Makes all missing components, from the top. */
-static int
-make_all(struct firn_os *os, const char *path, firn_error *err)
-{
-    char *home = NULL;
-    char *copy = firn_strdup(path);
-    if (copy == NULL) {
-        return firn_error_no_memory(err, "a path");
-    }
-    bool is_home = firn_place_home(os, &home, NULL) == FIRN_OK && strcmp(home, path) == 0;
-    firn_free(home);
-    size_t size = strlen(copy);
-    while (size > 1 && copy[size - 1] == '/') {
-        copy[--size] = '\0';
-    }
-    int rc = FIRN_OK;
-    for (size_t i = 1; i <= size && rc == FIRN_OK; i++) {
-        if (i < size && (copy[i] != '/' || copy[i - 1] == '/')) {
-            continue;
-        }
-        copy[i] = '\0';
-        struct firn_os_dir *dir;
-        rc = firn_os_dir_open_path(os, copy, &dir, err);
-        firn_os_dir_close(dir);
-        if (rc == FIRN_NOT_FOUND) {
-            rc = make_last(os, copy, i < size || is_home, err);
-        }
-        if (i < size) {
-            copy[i] = '/';
-        }
-    }
-    firn_free(copy);
-    return rc;
-}
-
-int
-firn_place_open_dir(struct firn_os *os, const char *path, bool create, struct firn_os_dir **out,
-                    firn_error *err)
-{
-    int rc = firn_os_dir_open_path(os, path, out, err);
-    if (rc != FIRN_NOT_FOUND || !create) {
-        return rc;
-    }
-    rc = make_all(os, path, err);
-    return rc == FIRN_OK ? firn_os_dir_open_path(os, path, out, err) : rc;
 }

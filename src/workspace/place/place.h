@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * place/place.h: where stores are, their settings, and which of them are trusted.
+ * place/place.h: where stores are, and their settings.
  */
 #ifndef FIRN_PLACE_PLACE_H
 #define FIRN_PLACE_PLACE_H
@@ -13,19 +13,9 @@
 #include "catalog/catalog.h"
 #include "firn/workspace.h"
 #include "os/os.h"
-#include "storefile/storefile.h"
+#include "trust/trust.h"
 
-/* The name of a store inside its workspace. */
-#define FIRN_PLACE_INSIDE ".firn"
-
-/* Opens a directory; with `create`, missing directories are made (0700). */
-FIRN_MUST_CHECK int firn_place_open_dir(struct firn_os *os, const char *path, bool create,
-                                        struct firn_os_dir **out, firn_error *err);
-
-/* The folder of stores, for all workspaces that name no store of their own: allocated. FIRN_INVALID
- * if the environment names no place for it. */
-FIRN_MUST_CHECK int firn_place_home(struct firn_os *os, char **out, firn_error *err);
-/* The path of a workspace's store in that folder: allocated. */
+/* The path of a workspace's store in the folder of stores (firn_trust_home): allocated. */
 FIRN_MUST_CHECK int firn_place_default_store(struct firn_os *os, const char *real_root, char **out,
                                              firn_error *err);
 
@@ -43,23 +33,16 @@ FIRN_MUST_CHECK int firn_place_list(struct firn_os *os,
 /* Whether a directory is empty. */
 FIRN_MUST_CHECK int firn_place_is_empty(struct firn_os_dir *dir, bool *out, firn_error *err);
 
-/* Whether a directory is a store, or what is left of one: it holds the file FIRN or packs. A
- * missing directory is not a store. An unreadable one is a failure, here and below: a store that is
- * taken for missing would get a second history. */
+/* Whether there is a store at a path, as firn_trust_inside_is_store says. A missing directory is not
+ * a store; an unreadable one is a failure. */
 FIRN_MUST_CHECK int firn_place_is_store(struct firn_os *os, const char *path, bool *out,
                                         firn_error *err);
 /* Fails with the error for packs without the file FIRN. */
 FIRN_MUST_CHECK int firn_place_refuse_packs(const char *path, firn_error *err);
-/* Whether a directory holds a store of its own (".firn"): a real directory that belongs to this
- * user, to root, or to the owner of the directory around it; one that belongs to another user does
- * not count. One that this user may not read counts. Whether the store is used is decided elsewhere
- * (firn_place_trust_look). */
-FIRN_MUST_CHECK int firn_place_holds_inside(struct firn_os_dir *dir, bool *out, firn_error *err);
-
 /* Settings of a user and of a store. include/firn/workspace.h is the public twin. */
 
 /* The name of the file of settings in a store. */
-#define FIRN_PLACE_CONFIG_FILE "config"
+#define FIRN_PLACE_CONFIG_FILE FIRN_TRUST_SETTINGS_FILE
 
 FIRN_MUST_CHECK int firn_place_config_size(const char *text, uint64_t *out, firn_error *err);
 /* store_path NULL: only the user's settings. */
@@ -137,12 +120,51 @@ void firn_place_config_text_show(const struct firn_place_config_text *config,
                                  enum firn_place_config_key key,
                                  char out[FIRN_PLACE_CONFIG_TEXT_VALUE_SIZE]);
 
+/* Whether a directory that the catalog of a named store calls a workspace is one. */
+
+enum firn_place_claim {
+    FIRN_PLACE_CLAIM_NONE,   /* it does not count: the directory is left alone */
+    FIRN_PLACE_CLAIM_USUAL,  /* the store is in the usual place */
+    FIRN_PLACE_CLAIM_INSIDE, /* the store is inside the directory */
+    FIRN_PLACE_CLAIM_NOTED,  /* a note of this user says so */
+    FIRN_PLACE_CLAIM_SAME,   /* the directory is the one that was saved */
+    FIRN_PLACE_CLAIM_NAMED,  /* the user names the directory itself */
+    FIRN_PLACE_CLAIM_NEW     /* the catalog does not have it */
+};
+
+/* What is known of a store without believing its catalog. */
+struct firn_place_claim_store {
+    uint8_t id[FIRN_STOREFILE_ID_SIZE];
+    bool is_own;   /* no other user may have written it */
+    bool is_usual; /* it is in the usual place */
+};
+
+FIRN_MUST_CHECK int firn_place_claim_store_init(struct firn_os_dir *store, const uint8_t *id,
+                                                struct firn_place_claim_store *out,
+                                                firn_error *err);
+struct firn_place_roots_root;
+/* Judges an entry of a catalog. `path` is the real path of the directory that it is to be about: its
+ * root, or where that was moved to. Never FIRN_PLACE_CLAIM_NAMED or FIRN_PLACE_CLAIM_NEW. */
+FIRN_MUST_CHECK int firn_place_claim_judge(struct firn_os *os,
+                                           const struct firn_place_roots_root *claimed,
+                                           const char *path, enum firn_place_claim *out,
+                                           firn_error *err);
+/* To be called before the store in the directory `to`, which has another id, replaces the one in
+ * `from` at store_path: what this user noted about the roots of the one is noted about the other,
+ * durably. */
+FIRN_MUST_CHECK int firn_place_claim_carry(struct firn_os_dir *from, struct firn_os_dir *to,
+                                           const char *store_path, firn_error *err);
+/* Returns FIRN_UNTRUSTED. */
+FIRN_MUST_CHECK int firn_place_claim_refuse(const char *root, const char *store_path,
+                                            firn_error *err);
+
 /* Which workspace a path belongs to. */
 
 struct firn_place_locate_request {
     const char *path;       /* given by the user: a directory */
     const char *store_path; /* NULL: look for one */
     bool is_exact;          /* the path is the root, even inside another workspace */
+    bool names_root;        /* the user named the path: if it is a root, that counts */
 };
 
 /* All strings are owned. */
@@ -156,6 +178,7 @@ struct firn_place_located {
     char *
         unread_store; /* NULL, or one in the usual place that could not be read, if none is found */
     bool is_sure;     /* false: the named store could not be read */
+    enum firn_place_claim claim; /* why the root counts */
 };
 
 FIRN_MUST_CHECK int firn_place_locate(struct firn_os *os,
@@ -168,9 +191,11 @@ void firn_place_locate_deinit(struct firn_place_located *located);
 struct firn_place_nested;
 
 /* Collects the workspaces below `root`, a real path: from the names in the folder of stores and
- * from the catalog of the workspace's own store (NULL: none). */
+ * from the catalog of the workspace's own store (NULL: none). With `named`, of a store that was
+ * named, only those whose claim counts. */
 FIRN_MUST_CHECK int firn_place_nested_create(struct firn_os *os, const char *root,
                                              struct firn_catalog *catalog,
+                                             const struct firn_place_claim_store *named,
                                              struct firn_place_nested **out, firn_error *err);
 /* NULL is fine. */
 void firn_place_nested_destroy(struct firn_place_nested *nested);
@@ -190,32 +215,6 @@ FIRN_MUST_CHECK int firn_place_nested_holds(const struct firn_place_nested *nest
 FIRN_MUST_CHECK int firn_place_nested_find_store(struct firn_os_dir *dir, const char *name,
                                                  bool *out_has, bool *out_is_own, firn_error *err);
 
-/* Small private files that firn keeps for its user outside every tree and store. */
-
-/* Names of the folders. The leading dot distinguishes them from stores. */
-#define FIRN_PLACE_PRIVATE_TRUSTED ".trusted"
-#define FIRN_PLACE_PRIVATE_RESTORING ".restoring"
-
-enum { FIRN_PLACE_PRIVATE_SIZE_MAX = 16384, FIRN_PLACE_PRIVATE_NAME_SIZE = 33 };
-
-/* Opens one of the folders; with `create` makes it (0700). FIRN_NOT_FOUND if it is missing,
- * FIRN_INVALID if the environment names no place for it, FIRN_DENIED if others could have written
- * to it. */
-FIRN_MUST_CHECK int firn_place_private_open(struct firn_os *os, const char *folder, bool create,
-                                            struct firn_os_dir **out, firn_error *err);
-/* Replaces the contents of out by those of a file. FIRN_NOT_FOUND if it is missing; FIRN_LIMIT if
- * it is larger than FIRN_PLACE_PRIVATE_SIZE_MAX. */
-FIRN_MUST_CHECK int firn_place_private_read(struct firn_os_dir *dir, const char *name,
-                                            struct firn_buf *out, firn_error *err);
-/* Durable when it returns FIRN_OK; after a crash the file is the old one or the new one. */
-FIRN_MUST_CHECK int firn_place_private_write(struct firn_os_dir *dir, const char *name,
-                                             firn_slice bytes, firn_error *err);
-/* Durable too. A missing file is fine. */
-FIRN_MUST_CHECK int firn_place_private_remove(struct firn_os_dir *dir, const char *name,
-                                              firn_error *err);
-/* The name of the file about `key`: FIRN_PLACE_PRIVATE_NAME_SIZE bytes with the NUL. */
-void firn_place_private_name(firn_slice key, char *out);
-
 /* The roots of workspaces in the catalogs of stores. */
 
 /* The name of a workspace's root in the catalog of a store inside that workspace. */
@@ -226,7 +225,9 @@ struct firn_place_roots_root {
     char *store_path;
     char *root;         /* real path */
     char *catalog_root; /* as the catalog has it */
+    bool is_inside;     /* the store is in the root */
     struct firn_catalog_workspace workspace;
+    struct firn_place_claim_store store;
     uint64_t checkpoints; /* normal ones; 0 unless counted */
     int64_t newest_ns;    /* 0 unless counted */
 };
@@ -242,9 +243,14 @@ struct firn_place_roots {
 /* Reads the catalog of one store; FIRN_NOT_FOUND if there is none. Changes nothing. */
 FIRN_MUST_CHECK int firn_place_roots_add_store(struct firn_place_roots *roots,
                                                const char *store_path, firn_error *err);
+/* The same from the open directory of a store. */
+FIRN_MUST_CHECK int firn_place_roots_add_dir(struct firn_place_roots *roots,
+                                             struct firn_os_dir *dir, const char *store_path,
+                                             firn_error *err);
 /* The same from an open catalog. */
 FIRN_MUST_CHECK int firn_place_roots_add_catalog(struct firn_place_roots *roots,
                                                  struct firn_catalog *catalog,
+                                                 const struct firn_place_claim_store *store,
                                                  const char *store_path, firn_error *err);
 /* The same for every store in the folder of stores. Unreadable stores are reported to
  * on_unreadable, which may be NULL, and skipped. */
@@ -259,6 +265,9 @@ void firn_place_roots_deinit(struct firn_place_roots *roots);
 const struct firn_place_roots_root *firn_place_roots_find(const struct firn_place_roots *roots,
                                                           const char *real_path);
 
+/* Whether a workspace of the catalog was saved from the directory with this stat. */
+bool firn_place_roots_is_same(const struct firn_catalog_workspace *workspace,
+                              const struct firn_os_stat *stat);
 /* The root that was this directory, if it is no longer at its path; otherwise NULL. */
 FIRN_MUST_CHECK int firn_place_roots_find_moved(const struct firn_place_roots *roots,
                                                 const struct firn_os_stat *stat,
@@ -273,44 +282,5 @@ FIRN_MUST_CHECK int firn_place_roots_inside_of(struct firn_os *os, const char *s
 /* The branch and the commit that HEAD names in the git repository that a directory, given by its real path, is
  * in; empty texts if there is none, or where it cannot be read. Writes nothing, needs no git, cannot fail. */
 void firn_place_git_read(struct firn_os *os, const char *root, firn_workspace_git *out);
-
-/* Whether a store inside a tree was made there by this user. */
-
-/* What was found in a directory. */
-struct firn_place_trust_look {
-    bool has_store;           /* it has a store ".firn", as far as this user can see */
-    bool is_trusted;          /* this user made it there or trusts it */
-    struct firn_os_stat stat; /* of the store's directory */
-    bool has_id;              /* false if the file FIRN cannot be read */
-    uint8_t id[FIRN_STOREFILE_ID_SIZE];
-};
-
-/* Examines one directory, given by its real path. A missing or unreadable directory has no store. A
- * store counts only if it belongs to this user, to root, or to the owner of the directory. Changes
- * nothing. */
-FIRN_MUST_CHECK int firn_place_trust_look(struct firn_os *os, const char *real_root,
-                                          struct firn_place_trust_look *out, firn_error *err);
-/* Returns FIRN_UNTRUSTED; the message says why the store is not used. */
-FIRN_MUST_CHECK int firn_place_trust_refuse(const char *real_root,
-                                            const struct firn_place_trust_look *look,
-                                            firn_error *err);
-
-/* Records the store in the directory as trusted; durable when it returns FIRN_OK. */
-FIRN_MUST_CHECK int firn_place_trust_enter(struct firn_os *os, const char *real_root,
-                                           firn_error *err);
-/* To be called before the directory `to` replaces the store's directory `from`: `to` becomes
- * trusted if `from` is. */
-FIRN_MUST_CHECK int firn_place_trust_carry(struct firn_os *os, struct firn_os_dir *from,
-                                           struct firn_os_dir *to, firn_error *err);
-
-/* The public functions, include/firn/workspace.h. */
-FIRN_MUST_CHECK int firn_place_trust_find(struct firn_os *os, const char *path,
-                                          int (*visit)(void *ctx, const firn_trust_info *info),
-                                          void *ctx, firn_error *err);
-FIRN_MUST_CHECK int firn_place_trust_add(struct firn_os *os, const char *path, firn_error *err);
-FIRN_MUST_CHECK int firn_place_trust_remove(struct firn_os *os, const char *path, firn_error *err);
-FIRN_MUST_CHECK int firn_place_trust_list(struct firn_os *os,
-                                          int (*visit)(void *ctx, const firn_trust_info *info),
-                                          void *ctx, firn_error *err);
 
 #endif

@@ -13,6 +13,10 @@
  * values that delete nothing. A change repairs the file that it changes: unreadable lines stay as
  * comments.
  *
+ * In a store inside a tree only settings count that this user made (trust_settings.c): others may
+ * have come with the tree. They are handled like a file that cannot be read, and a change does not
+ * touch them.
+ *
  * The library stores settings but applies none of them by itself: the result of a call must not
  * depend on files in a user's home (I2; not checked: it concerns the callers).
  */
@@ -426,6 +430,23 @@ read_text(struct firn_os_dir *dir, struct firn_buf *out, firn_error *err)
     return rc;
 }
 
+/* FIRN_UNTRUSTED if the folder is a store inside a tree, and this user did not write that text. */
+static int
+check_known(struct firn_os_dir *dir, firn_slice text, firn_error *err)
+{
+    bool is_known;
+    int rc = firn_trust_settings_is_known(dir, text, &is_known, err);
+    if (rc != FIRN_OK || is_known) {
+        return rc;
+    }
+    return firn_error_set(err, FIRN_UNTRUSTED, "%s",
+                          text.size > 0
+                              ? "these settings were not made by firn config here, so they do "
+                                "not count: accept them with firn trust, or remove the file"
+                              : "the settings that were here are gone, and not by firn config: "
+                                "accept that with firn trust");
+}
+
 /* The text of the file in a folder, and its settings. An error in the text does not name the
  * file. */
 static int
@@ -434,6 +455,7 @@ read_file(struct firn_os_dir *dir, struct firn_buf *text, struct firn_place_conf
 {
     *out = (struct firn_place_config_text){0};
     int rc = read_text(dir, text, err);
+    rc = rc == FIRN_OK ? check_known(dir, firn_buf_slice(text), err) : rc;
     return rc == FIRN_OK ? firn_place_config_text_read(firn_buf_slice(text), out, err) : rc;
 }
 
@@ -615,9 +637,11 @@ write_text(struct firn_os_dir *dir, firn_slice text, firn_error *err)
 {
     int rc;
     DCHECK(is_readable(text));
+    FIRN_TRY(firn_trust_settings_expect(dir, text, err));
     FIRN_TRY(write_new(dir, text, err));
     FIRN_TRY(firn_os_rename(dir, new_name, dir, file_name, FIRN_OS_RENAME_REPLACE, err));
     FIRN_TRY(firn_os_dir_sync(dir, err));
+    FIRN_IGNORE(firn_trust_settings_expect(dir, text, NULL));
 out:
     return rc;
 }
@@ -640,6 +664,9 @@ read_repaired(struct firn_os_dir *dir, struct firn_buf *out, bool *was_sound, fi
     DCHECK(out->size == 0);
     *was_sound = false;
     int rc = read_text(dir, &text, &why);
+    if (rc == FIRN_OK) {
+        rc = check_known(dir, firn_buf_slice(&text), &why);
+    }
     if (rc != FIRN_OK) {
         goto out;
     }
@@ -738,8 +765,8 @@ firn_place_config_set(struct firn_os *os, const char *store_path, const char *ke
                             "an absolute path");
         goto out;
     }
-    FIRN_TRY(firn_place_open_dir(os, store_path != NULL ? store_path : folder, store_path == NULL,
-                                 &dir, err));
+    FIRN_TRY(firn_trust_home_open_dir(os, store_path != NULL ? store_path : folder,
+                                      store_path == NULL, &dir, err));
     rc = change(dir, key, value, err);
 out:
     firn_os_dir_close(dir);
@@ -780,6 +807,7 @@ replace_file(struct firn_os_dir *dir, firn_error *err)
         goto out;
     }
     DCHECK(is_readable(firn_buf_slice(&text)));
+    FIRN_TRY(firn_trust_settings_expect(dir, firn_buf_slice(&text), err));
     FIRN_TRY(write_new(dir, firn_buf_slice(&text), err));
     FIRN_TRY(firn_os_rename(dir, new_name, dir, file_name, FIRN_OS_RENAME_EXCHANGE, err));
     rc = FIRN_EXISTS;
@@ -802,6 +830,8 @@ firn_place_config_repair(struct firn_os_dir *dir, firn_error *err)
     int rc = read_repaired(dir, &text, &was_sound, err);
     if (rc == FIRN_OK && !was_sound) {
         rc = write_text(dir, firn_buf_slice(&text), err);
+    } else if (rc == FIRN_UNTRUSTED) {
+        rc = FIRN_OK; /* for the user to accept or remove */
     } else if (rc != FIRN_OK && rc != FIRN_NO_MEMORY) {
         rc = replace_file(dir, err);
     }

@@ -9,7 +9,13 @@
  * says which directories are roots, and the nearest is used. If no directory has a store, the path
  * itself is the root of a workspace that was never saved.
  *
- * A ".firn" that this user has not made there may have come with the tree (place_trust.c). It does
+ * What the catalog of a named store says may have been written elsewhere (place_claim.c). A root
+ * that only the catalog calls one is reported, with the claim FIRN_PLACE_CLAIM_NONE, and nothing may
+ * look at it (ws.c): the store can be looked into, and the message can say which directory to name.
+ * It counts if the user named exactly this directory, not merely works in it. Whether a directory
+ * was moved is not decided by a catalog that does not count, either.
+ *
+ * A ".firn" that this user has not made there may have come with the tree (trust_store.c). It does
  * not hide the directory's store in the folder of stores. If there is no such store, it is an error
  * and the search does not go further up: the user would not expect to save a directory above.
  *
@@ -98,15 +104,15 @@ static int
 find_store(struct locating *locating, const char *path, firn_error *err)
 {
     struct firn_place_located *out = locating->out;
-    struct firn_place_trust_look look;
+    struct firn_trust_store_look look;
     struct firn_buf inside = {0};
     char *store = NULL;
     bool has;
     int rc;
-    FIRN_TRY(firn_place_trust_look(locating->os, path, &look, err));
+    FIRN_TRY(firn_trust_store_look(locating->os, path, &look, err));
     if (look.has_store && look.is_trusted) {
         const char *slash = path[1] == '\0' ? "" : "/";
-        if (firn_buf_append_format(&inside, "%s%s" FIRN_PLACE_INSIDE, path, slash) != FIRN_OK ||
+        if (firn_buf_append_format(&inside, "%s%s" FIRN_TRUST_INSIDE, path, slash) != FIRN_OK ||
             firn_buf_text(&inside) == NULL) {
             rc = firn_error_no_memory(err, "the path of the store");
             goto out;
@@ -119,7 +125,7 @@ find_store(struct locating *locating, const char *path, firn_error *err)
     rc = firn_place_default_store(locating->os, path, &store, err);
     if (rc ==
         FIRN_INVALID) { /* there is no folder of stores: an error if nothing is found inside */
-        rc = look.has_store ? firn_place_trust_refuse(path, &look, err) : FIRN_OK;
+        rc = look.has_store ? firn_trust_store_refuse(path, &look, err) : FIRN_OK;
         goto out;
     }
     if (rc == FIRN_OK) {
@@ -131,7 +137,7 @@ find_store(struct locating *locating, const char *path, firn_error *err)
         FIRN_TRY(copy(&out->catalog_root, path, err));
         rc = copy(&out->root, path, err);
     } else if (rc == FIRN_OK && look.has_store) {
-        rc = firn_place_trust_refuse(path, &look, err);
+        rc = firn_trust_store_refuse(path, &look, err);
     }
 out:
     firn_buf_deinit(&inside);
@@ -157,6 +163,25 @@ find_known(struct locating *locating, const char *path, firn_error *err)
     return known == NULL ? FIRN_OK : take_known(locating, known, err);
 }
 
+/* The same in the catalog of a named store. */
+static int
+find_claimed(struct locating *locating, const char *path, firn_error *err)
+{
+    const struct firn_place_locate_request *request = locating->request;
+    const struct firn_place_roots_root *known = firn_place_roots_find(&locating->roots, path);
+    enum firn_place_claim *claim = &locating->out->claim;
+    if (known == NULL) {
+        return FIRN_OK;
+    }
+    int rc = firn_place_claim_judge(locating->os, known, path, claim, err);
+    bool is_named = (request->names_root || request->is_exact) &&
+                    strcmp(path, (const char *)locating->path.data) == 0;
+    if (*claim == FIRN_PLACE_CLAIM_NONE && is_named) {
+        *claim = FIRN_PLACE_CLAIM_NAMED;
+    }
+    return rc == FIRN_OK ? take_known(locating, known, err) : rc;
+}
+
 static int
 find_moved(struct locating *locating, const char *path, firn_error *err)
 {
@@ -174,6 +199,13 @@ find_moved(struct locating *locating, const char *path, firn_error *err)
     }
     if (rc != FIRN_OK || known == NULL) {
         return rc;
+    }
+    if (locating->request->store_path != NULL) {
+        enum firn_place_claim claim;
+        rc = firn_place_claim_judge(locating->os, known, path, &claim, err);
+        if (rc != FIRN_OK || claim == FIRN_PLACE_CLAIM_NONE) {
+            return rc;
+        }
     }
     DCHECK(locating->out->store_path == NULL && locating->out->catalog_root == NULL); /* (I1) */
     FIRN_TRY(copy(&locating->out->moved_from, known->root, err));
@@ -256,8 +288,9 @@ by_store(struct locating *locating, firn_error *err)
         return rc;
     }
     out->is_sure = rc == FIRN_OK || rc == FIRN_NOT_FOUND;
-    FIRN_TRY(walk_up(locating, find_known, err));
+    FIRN_TRY(walk_up(locating, find_claimed, err));
     if (out->root == NULL) {
+        out->claim = FIRN_PLACE_CLAIM_NEW;
         FIRN_TRY(walk_up(locating, find_moved, err));
     }
     if (out->root == NULL) {
@@ -277,7 +310,7 @@ int
 firn_place_locate(struct firn_os *os, const struct firn_place_locate_request *request,
                   struct firn_place_located *out, firn_error *err)
 {
-    *out = (struct firn_place_located){.is_sure = true};
+    *out = (struct firn_place_located){.is_sure = true, .claim = FIRN_PLACE_CLAIM_USUAL};
     struct locating locating = {.os = os, .request = request, .roots = {.os = os}, .out = out};
     struct firn_os_dir *dir = NULL;
     int rc;

@@ -8,7 +8,8 @@
  * opened, and if the set is empty nothing is hashed. The hash state after the root is computed once
  * and copied for each path (I1; not checked: callers have it const). Only if the number is in the
  * set is the store itself tested, because the folder may hold remains of stores. Roots in the
- * workspace's own store come from its catalog.
+ * workspace's own store come from its catalog; if that store was named, only those that count
+ * (place_claim.c), as what is left out is for the user to decide.
  *
  * A store inside its tree is recognised when its directory is listed.
  *
@@ -32,6 +33,8 @@ struct firn_place_nested {
     uint64_t *digests;
     size_t count;
     size_t capacity;
+    const struct firn_place_claim_store
+        *named;            /* while it is made; NULL: the catalog is believed */
     struct firn_buf roots; /* roots of the catalog below the root, each with its NUL */
 };
 
@@ -60,12 +63,33 @@ visit_store(void *ctx, const char *path, firn_error *err)
     return add_digest(ctx, digest, err);
 }
 
+/* Whether a root in the catalog of a named store counts. */
+static int
+judge(const struct firn_place_nested *nested, firn_slice root,
+      const struct firn_catalog_workspace *workspace, bool *out, firn_error *err)
+{
+    enum firn_place_claim claim = FIRN_PLACE_CLAIM_NONE;
+    struct firn_place_roots_root claimed = {.workspace = *workspace, .store = *nested->named};
+    int rc = FIRN_OK;
+    *out = false;
+    if (memchr(root.data, '\0', root.size) != NULL) {
+        return FIRN_OK; /* not a path */
+    }
+    claimed.root = firn_strndup((const char *)root.data, root.size);
+    rc = claimed.root == NULL
+             ? firn_error_no_memory(err, "the list of workspaces")
+             : firn_place_claim_judge(nested->os, &claimed, claimed.root, &claim, err);
+    *out = claim != FIRN_PLACE_CLAIM_NONE;
+    firn_free(claimed.root);
+    return rc;
+}
+
 static int
 visit_root(void *ctx, firn_slice root, const struct firn_catalog_workspace *workspace,
            firn_error *err)
 {
-    (void)workspace;
     struct firn_place_nested *nested = ctx;
+    bool counts = true;
     size_t size = strlen(nested->root);
     if (size == 1) {
         size = 0; /* everything is below "/" */
@@ -73,6 +97,10 @@ visit_root(void *ctx, firn_slice root, const struct firn_catalog_workspace *work
     if (root.size <= size + 1 || memcmp(root.data, nested->root, size) != 0 ||
         root.data[size] != '/') {
         return FIRN_OK;
+    }
+    int rc = nested->named != NULL ? judge(nested, root, workspace, &counts, err) : FIRN_OK;
+    if (rc != FIRN_OK || !counts) {
+        return rc;
     }
     if (firn_buf_append(&nested->roots, root.data + size + 1, root.size - size - 1) != FIRN_OK ||
         firn_buf_append_u8(&nested->roots, 0) != FIRN_OK) {
@@ -102,7 +130,8 @@ is_sorted(const struct firn_place_nested *nested)
 
 int
 firn_place_nested_create(struct firn_os *os, const char *root, struct firn_catalog *catalog,
-                         struct firn_place_nested **out, firn_error *err)
+                         const struct firn_place_claim_store *named, struct firn_place_nested **out,
+                         firn_error *err)
 {
     struct firn_place_nested *nested = firn_alloc_zeroed(sizeof *nested);
     int rc;
@@ -112,6 +141,7 @@ firn_place_nested_create(struct firn_os *os, const char *root, struct firn_catal
         return firn_error_no_memory(err, "the list of workspaces");
     }
     nested->os = os;
+    nested->named = named;
     nested->root = firn_strdup(root);
     if (nested->root == NULL) {
         rc = firn_error_no_memory(err, "the list of workspaces");
@@ -132,6 +162,7 @@ firn_place_nested_create(struct firn_os *os, const char *root, struct firn_catal
     if (catalog != NULL) {
         FIRN_TRY(firn_catalog_workspaces_list(catalog, visit_root, nested, err));
     }
+    nested->named = NULL;
     *out = nested;
     return FIRN_OK;
 out:
@@ -238,10 +269,10 @@ firn_place_nested_find_store(struct firn_os_dir *dir, const char *name, bool *ou
     int rc;
     *out_has = false;
     *out_is_own = false;
-    if (strcmp(name, FIRN_PLACE_INSIDE) != 0) {
+    if (strcmp(name, FIRN_TRUST_INSIDE) != 0) {
         return FIRN_OK;
     }
-    FIRN_TRY(firn_place_holds_inside(dir, out_has, err));
+    FIRN_TRY(firn_trust_inside_holds(dir, out_has, err));
     if (*out_has) {
         FIRN_TRY(firn_os_stat(dir, name, &stat, err));
         *out_is_own = stat.uid == firn_os_user_id(firn_os_dir_os(dir));

@@ -15,6 +15,7 @@
 #include "base/slice.h"
 #include "catalog/catalog.h"
 #include "place/place.h"
+#include "trust/trust.h"
 
 enum { CATALOG_MEMORY_BYTES = 8 << 20, CAPACITY_MIN = 8 };
 
@@ -44,6 +45,7 @@ firn_place_roots_deinit(struct firn_place_roots *roots)
 struct reading {
     struct firn_place_roots *roots;
     struct firn_catalog *catalog;
+    const struct firn_place_claim_store *store;
     const char *store_path;
     const char *parent; /* real path of the store's parent, if the store is inside */
 };
@@ -77,7 +79,7 @@ keep_root(void *ctx, firn_slice name, const struct firn_catalog_workspace *works
 {
     struct reading *reading = ctx;
     bool is_inside = firn_slice_equal(name, firn_str(FIRN_PLACE_ROOTS_INSIDE));
-    struct firn_place_roots_root root = {.workspace = *workspace};
+    struct firn_place_roots_root root = {.workspace = *workspace, .store = *reading->store};
     int rc = FIRN_OK;
     root.store_path = firn_strdup(reading->store_path);
     root.catalog_root = firn_strndup((const char *)name.data, name.size);
@@ -89,6 +91,7 @@ keep_root(void *ctx, firn_slice name, const struct firn_catalog_workspace *works
         rc = firn_error_no_memory(err, "the list of workspaces");
         goto out;
     }
+    root.is_inside = reading->parent != NULL && strcmp(root.root, reading->parent) == 0;
     if (reading->roots->counts) {
         FIRN_TRY(
             firn_catalog_list(reading->catalog, workspace->number, count_checkpoint, &root, err));
@@ -103,9 +106,11 @@ out:
 
 int
 firn_place_roots_add_catalog(struct firn_place_roots *roots, struct firn_catalog *catalog,
-                             const char *store_path, firn_error *err)
+                             const struct firn_place_claim_store *store, const char *store_path,
+                             firn_error *err)
 {
-    struct reading reading = {.roots = roots, .catalog = catalog, .store_path = store_path};
+    struct reading reading = {
+        .roots = roots, .catalog = catalog, .store = store, .store_path = store_path};
     size_t count_before = roots->count;
     char *parent = NULL;
     int rc;
@@ -124,22 +129,36 @@ out:
 int
 firn_place_roots_add_store(struct firn_place_roots *roots, const char *store_path, firn_error *err)
 {
+    struct firn_os_dir *dir;
+    int rc = firn_os_dir_open_path(roots->os, store_path, &dir, err);
+    if (rc == FIRN_OK) {
+        rc = firn_place_roots_add_dir(roots, dir, store_path, err);
+        firn_os_dir_close(dir);
+    }
+    return rc;
+}
+
+int
+firn_place_roots_add_dir(struct firn_place_roots *roots, struct firn_os_dir *dir,
+                         const char *store_path, firn_error *err)
+{
     struct firn_db_options options = {.read_only = true, .memory_bytes = CATALOG_MEMORY_BYTES};
     struct firn_catalog *catalog = NULL;
-    struct firn_os_dir *dir = NULL;
+    struct firn_place_claim_store store;
     struct firn_db *db = NULL;
     int rc;
-    FIRN_TRY(firn_os_dir_open_path(roots->os, store_path, &dir, err));
+    FIRN_TRY(firn_trust_owner_check(dir, err));
+    FIRN_TRY(firn_trust_files_guard(dir, false, 0, err));
     FIRN_TRY(firn_db_open(dir, &options, &db, err));
     DCHECK(firn_db_is_read_only(db)); /* (I1) */
     FIRN_TRY(firn_catalog_open(db, &catalog, err));
-    FIRN_TRY(firn_place_roots_add_catalog(roots, catalog, store_path, err));
+    FIRN_TRY(firn_place_claim_store_init(dir, firn_db_id(db), &store, err));
+    FIRN_TRY(firn_place_roots_add_catalog(roots, catalog, &store, store_path, err));
 out:
     firn_catalog_close(catalog);
     if (db != NULL) {
         FIRN_IGNORE(firn_db_close(db, NULL)); /* nothing was written */
     }
-    firn_os_dir_close(dir);
     return rc;
 }
 
@@ -208,8 +227,9 @@ firn_place_roots_find(const struct firn_place_roots *roots, const char *real_pat
  * directory keeps its inode and birth time. The number of its device may change when the machine
  * restarts and does not count. Without a birth time no directory is recognised: inodes are reused,
  * and a wrong guess would block people's work. */
-static bool
-is_same(const struct firn_catalog_workspace *workspace, const struct firn_os_stat *stat)
+bool
+firn_place_roots_is_same(const struct firn_catalog_workspace *workspace,
+                         const struct firn_os_stat *stat)
 {
     return workspace->inode == stat->inode && workspace->btime_ns != 0 &&
            workspace->btime_ns == stat->btime_ns;
@@ -230,7 +250,7 @@ check_gone(const struct firn_place_roots *roots, const struct firn_place_roots_r
         return *out || rc == FIRN_DENIED ? FIRN_OK : rc;
     }
     FIRN_TRY(firn_os_dir_stat(dir, &stat, err));
-    *out = !is_same(&root->workspace, &stat);
+    *out = !firn_place_roots_is_same(&root->workspace, &stat);
     if (!*out && root->root[0] == '/') {
         FIRN_TRY(firn_os_dir_real_path(dir, &path, err));
         *out = !firn_slice_equal(firn_buf_slice(&path), firn_str(root->root));
@@ -249,7 +269,7 @@ firn_place_roots_find_moved(const struct firn_place_roots *roots, const struct f
     for (size_t i = 0; i < roots->count && *out == NULL; i++) {
         const struct firn_place_roots_root *root = &roots->items[i];
         bool is_gone;
-        if (!is_same(&root->workspace, stat)) {
+        if (!firn_place_roots_is_same(&root->workspace, stat)) {
             continue;
         }
         int rc = check_gone(roots, root, &is_gone, err);
@@ -273,9 +293,9 @@ firn_place_roots_inside_of(struct firn_os *os, const char *store_path, char **ou
     while (size > 1 && store_path[size - 1] == '/') {
         size--;
     }
-    size_t name_size = strlen(FIRN_PLACE_INSIDE);
+    size_t name_size = strlen(FIRN_TRUST_INSIDE);
     if (size < name_size ||
-        memcmp(store_path + size - name_size, FIRN_PLACE_INSIDE, name_size) != 0 ||
+        memcmp(store_path + size - name_size, FIRN_TRUST_INSIDE, name_size) != 0 ||
         (size > name_size && store_path[size - name_size - 1] != '/')) {
         return FIRN_OK;
     }
@@ -296,7 +316,7 @@ firn_place_roots_inside_of(struct firn_os *os, const char *store_path, char **ou
     if (rc != FIRN_OK) {
         goto out;
     }
-    rc = firn_os_stat(dir, FIRN_PLACE_INSIDE, &stat, err);
+    rc = firn_os_stat(dir, FIRN_TRUST_INSIDE, &stat, err);
     if (rc == FIRN_NOT_FOUND || (rc == FIRN_OK && stat.kind == FIRN_OS_DIR)) {
         firn_buf_clear(&text);
         FIRN_TRY(firn_os_dir_real_path(dir, &text, err));

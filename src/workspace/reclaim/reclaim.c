@@ -403,7 +403,7 @@ firn_reclaim_limited(struct firn_ws *ws, const firn_workspace_gc_options *option
     }
     struct firn_ws_opened opened;
     enum firn_ws_open_mode mode = options->dry_run ? FIRN_WS_READ : FIRN_WS_WRITE;
-    int rc = firn_ws_opened_open(ws, mode, &opened, err);
+    int rc = firn_ws_opened_open_store(ws, mode, &opened, err);
     if (rc != FIRN_OK) {
         return rc;
     }

@@ -68,7 +68,7 @@ open_store(struct automatic *automatic, enum firn_ws_open_mode mode, firn_error 
     int64_t began_ns = firn_os_monotonic_ns(os);
     int64_t patience_ns = gc->ws->never_waits ? 0 : gc->limits->patience_ns;
     for (;;) {
-        int rc = firn_ws_opened_open(gc->ws, mode, &automatic->opened, err);
+        int rc = firn_ws_opened_open_store(gc->ws, mode, &automatic->opened, err);
         if (rc != FIRN_BUSY || firn_os_monotonic_ns(os) - began_ns >= patience_ns) {
             return rc;
         }

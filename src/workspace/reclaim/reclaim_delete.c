@@ -220,7 +220,7 @@ firn_reclaim_delete(struct firn_ws *ws, const char *const *references, size_t co
 {
     struct deleting deleting = {.ws = ws};
     enum firn_ws_open_mode mode = options->dry_run ? FIRN_WS_READ : FIRN_WS_WRITE;
-    int rc = firn_ws_opened_open(ws, mode, &deleting.opened, err);
+    int rc = firn_ws_opened_open_store(ws, mode, &deleting.opened, err);
     if (rc != FIRN_OK) {
         return rc;
     }

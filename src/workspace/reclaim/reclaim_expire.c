@@ -236,7 +236,8 @@ firn_reclaim_expire_request(struct firn_ws *ws, const firn_workspace_expire_opti
     int rc = options->keep == NULL ? FIRN_OK
                                    : firn_catalog_keep_read(firn_str(options->keep), &keep, err);
     if (rc == FIRN_OK) {
-        rc = firn_ws_opened_open(ws, options->dry_run ? FIRN_WS_READ : FIRN_WS_WRITE, &opened, err);
+        rc = firn_ws_opened_open_store(ws, options->dry_run ? FIRN_WS_READ : FIRN_WS_WRITE, &opened,
+                                       err);
     }
     if (rc != FIRN_OK) {
         return rc;

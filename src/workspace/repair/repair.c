@@ -38,6 +38,7 @@
 #include "place/place.h"
 #include "rows/rows.h"
 #include "threads/os_callback.h"
+#include "trust/trust.h"
 
 enum {
     STORE_MEMORY_BYTES = 32 << 20,
@@ -457,6 +458,8 @@ place_open(struct firn_repair *repair, firn_error *err)
     }
     FIRN_TRY(rc);
     FIRN_TRY(firn_os_dir_open_path(repair->ws->os, path, &place->from, err));
+    FIRN_TRY(firn_trust_files_guard(place->from, !repair->options->dry_run,
+                                    repair->ws->lock_timeout_ms, err));
     FIRN_TRY(open_parent(repair, err));
     if (repair->options->dry_run) { /* (I7) */
         FIRN_TRY(firn_copy_capture_keep_writers_out(place->from, false, repair->ws->lock_timeout_ms,
@@ -570,7 +573,8 @@ place_exchange(struct firn_repair *repair, char **out_path, firn_error *err)
     DCHECK(place->to != NULL && repair->opened.db == NULL);
     FIRN_TRY(take_others(place, err));
     FIRN_TRY(firn_place_config_repair(place->to, err));
-    FIRN_TRY(firn_place_trust_carry(repair->ws->os, place->from, place->to, err));
+    FIRN_TRY(firn_trust_store_carry(repair->ws->os, place->from, place->to, err));
+    FIRN_TRY(firn_place_claim_carry(place->from, place->to, repair->ws->place.store_path, err));
     rc = firn_os_rename(place->parent, place->new_name, place->parent, place->name,
                         FIRN_OS_RENAME_EXCHANGE, err);
     if (rc == FIRN_UNSUPPORTED) {
@@ -581,9 +585,12 @@ place_exchange(struct firn_repair *repair, char **out_path, firn_error *err)
     }
     FIRN_TRY(rc);
     struct firn_os_dir *sound = place->to;
-    place->to = NULL; /* it must no longer be removed */
+    struct firn_os_dir *damaged = NULL; /* with whatever is in it, so without its guard */
+    place->to = NULL;                   /* it must no longer be removed */
     rc = firn_os_dir_sync(place->parent, err);
-    rc = rc == FIRN_OK ? put_away(place, place->from, sound, name, err) : rc;
+    rc = rc == FIRN_OK ? firn_os_dir_open(place->parent, place->new_name, &damaged, err) : rc;
+    rc = rc == FIRN_OK ? put_away(place, damaged, sound, name, err) : rc;
+    firn_os_dir_close(damaged);
     firn_os_dir_close(sound);
     rc = rc == FIRN_OK ? tell_path(repair, name, out_path, err) : rc;
 out:

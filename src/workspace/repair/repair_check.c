@@ -866,7 +866,7 @@ firn_repair_check(struct firn_ws *ws, const firn_workspace_check_options *option
 {
     *out = (firn_workspace_check_result)FIRN_WORKSPACE_CHECK_RESULT_INIT;
     struct firn_ws_opened opened;
-    int rc = firn_ws_opened_open(ws, FIRN_WS_READ, &opened, err);
+    int rc = firn_ws_opened_open_store(ws, FIRN_WS_READ, &opened, err);
     if (rc != FIRN_OK) {
         return rc;
     }

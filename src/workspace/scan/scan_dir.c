@@ -371,7 +371,7 @@ examine(struct firn_scan_worker *worker, struct firn_scan_node *node, struct fir
     if (is_temporary(worker, item)) {
         return leave_temporary(worker, node, name, err);
     }
-    if (signs.has_store && strcmp(name, FIRN_PLACE_INSIDE) == 0) {
+    if (signs.has_store && strcmp(name, FIRN_TRUST_INSIDE) == 0) {
         return firn_scan_report_excluded(worker, node, name, "the store itself", err);
     }
     if (kind == FIRN_COPY_CAPTURE_FOREIGN &&

@@ -37,6 +37,7 @@
 #include "base/mem.h"
 #include "handle/ws_opened.h"
 #include "operations/operations.h"
+#include "trust/trust.h"
 #include "watch/watch_internal.h"
 #include "watchlink/watchlink.h"
 
@@ -404,7 +405,17 @@ open_store_dir(struct firn_ws *ws, enum firn_ws_open_mode mode, struct firn_os_d
         rc = firn_error_set(err, FIRN_NOT_FOUND, "'%.900s' has no checkpoint yet", ws->place.root);
     }
     rc = firn_ws_opened_close(ws, &opened, rc, err);
-    return rc == FIRN_OK ? firn_place_open_dir(ws->os, ws->place.store_path, false, out, err) : rc;
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    FIRN_TRY(firn_trust_home_open_dir(ws->os, ws->place.store_path, false, out, err));
+    rc = firn_trust_files_guard(*out, mode != FIRN_WS_READ, ws->lock_timeout_ms, err);
+    if (rc != FIRN_OK) {
+        firn_os_dir_close(*out);
+        *out = NULL;
+    }
+out:
+    return rc;
 }
 
 static int

@@ -2,7 +2,8 @@
  *
  * unit/workspace: every operation with its n-th call of the system, its n-th allocation and its
  * n-th moment of power gone. Afterwards the store opens, is clean to the last byte, has what was
- * acknowledged, and the operation can be done.
+ * acknowledged, and the operation can be done. Compiled with TEST_LISTED the store is one with a list
+ * of its own files (trust/trust_files.c), and has files of others in it.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -18,6 +19,7 @@
 #include "support/test_alloc.h"
 #include "support/test_file.h"
 #include "support/test_share.h"
+#include "trust/trust.h"
 #include "ws_break.h"
 #include "ws_edit.h"
 
@@ -34,12 +36,53 @@ sync_everything(struct ws_world *world)
     assert_int_equal(firn_os_dir_sync_filesystem(world->tree.root, &world->err), FIRN_OK);
 }
 
+#ifdef TEST_LISTED
+static const bool is_listed = true;
+#else
+static const bool is_listed = false;
+#endif
+
+/* Makes the directory of a store to be, durably, and a note that says that this user did. */
+static void
+begin_list(struct ws_world *world, const char *parent, const char *name)
+{
+    struct firn_os_dir *dir;
+    struct firn_os_dir *store;
+    assert_int_equal(firn_os_dir_open_path(world->tree.os, parent, &dir, &world->err), FIRN_OK);
+    assert_int_equal(firn_os_make_dir(dir, name, 0700, &world->err), FIRN_OK);
+    assert_int_equal(firn_os_dir_open(dir, name, &store, &world->err), FIRN_OK);
+    assert_int_equal(firn_trust_store_begin(store, "/w", &world->err), FIRN_OK);
+    assert_int_equal(firn_os_dir_sync_filesystem(dir, &world->err), FIRN_OK);
+    firn_os_dir_close(store);
+    firn_os_dir_close(dir);
+}
+
+/* Files that firn would read or need, if they were its own. */
+static void
+plant_foreign(struct ws_world *world)
+{
+    const char *const names[] = {"wal-000002.log", "wal-000009.log", "manifest-000002.log",
+                                 "RESERVE",        "REPAIRING",      "FIRN.tmp"};
+    struct scan_world store = {.os = world->tree.os};
+    assert_int_equal(firn_os_dir_open_path(store.os, "/s", &store.root, &world->err), FIRN_OK);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        scan_put_text(&store, names[i], "not firn's");
+    }
+    scan_put_text(&store, "packs/00000003.pack", "not firn's");
+    scan_put_text(&store, "packs/00000003.pack.tmp", "not firn's");
+    scan_put_text(&store, "runs/000001.row", "not firn's");
+    firn_os_dir_close(store.root);
+}
+
 static void
 prepare(struct prepared *prepared, uint64_t seed)
 {
     const uint64_t offsets[] = {8192};
     struct ws_world *world = &prepared->world;
     ws_world_open_memory(world, seed);
+    if (is_listed) {
+        begin_list(world, "/", "s");
+    }
     struct scan_world *tree = &world->tree;
     scan_put_text(tree, "a", "first");
     scan_put_text(tree, "dir/b", "in a directory");
@@ -64,6 +107,9 @@ prepare(struct prepared *prepared, uint64_t seed)
     scan_remove_file(tree, "link");
     scan_remove_file(tree, ".firnignore");
     prepared->edited = ws_dump(world);
+    if (is_listed) {
+        plant_foreign(world);
+    }
     sync_everything(world);
 }
 
@@ -129,6 +175,9 @@ assert_no_left_overs(struct ws_world *world)
     for (unsigned i = 1; i < 20; i++) {
         char name[32];
         snprintf(name, sizeof name, "%08u.pack.tmp", i);
+        if (is_listed && i == 3) {
+            continue; /* it may be that of others */
+        }
         assert_false(test_file_exists(packs, name));
     }
     firn_os_dir_close(packs);
@@ -183,6 +232,14 @@ static void
 begin_run(void *ctx, struct ws_world *world)
 {
     const struct broken_run *run = ctx;
+    if (run->operation == FIRST_SAVE && is_listed) {
+        struct firn_os_dir *top;
+        assert_int_equal(firn_os_dir_open_path(world->tree.os, "/", &top, &world->err), FIRN_OK);
+        assert_int_equal(firn_os_make_dir(top, "fresh", 0700, &world->err), FIRN_OK);
+        begin_list(world, "/fresh", "store");
+        assert_int_equal(firn_os_dir_sync(top, &world->err), FIRN_OK);
+        firn_os_dir_close(top);
+    }
     if (run->operation == FIRST_SAVE) {
         free(world->store_path);
         world->store_path = strdup("/fresh/store");
@@ -301,5 +358,6 @@ main(void)
         cmocka_unit_test(any_allocation_may_fail),
         cmocka_unit_test(the_power_may_go_at_any_call),
     };
-    return cmocka_run_group_tests_name("ws_faults", tests, NULL, NULL);
+    return cmocka_run_group_tests_name(is_listed ? "ws_faults_listed" : "ws_faults", tests, NULL,
+                                       NULL);
 }

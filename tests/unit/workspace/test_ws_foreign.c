@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "copy/copy_capture.h"
+#include "handle/ws_opened.h"
 #include "sim/sim_memory.h"
 #include "ws_support.h"
 
@@ -87,6 +88,15 @@ has_xattr(struct ws_world *world, const char *name, const char *attribute)
 }
 
 static void
+set_mode(struct ws_world *world, const char *parent, const char *name, uint32_t mode)
+{
+    struct firn_os_dir *dir = open_path(world, parent);
+    struct firn_os_node node = {.dir = dir, .name = name};
+    assert_int_equal(firn_os_set_mode(node, mode, NULL), FIRN_OK);
+    firn_os_dir_close(dir);
+}
+
+static void
 another_users_store_hands_out_no_rights(void **state)
 {
     (void)state;
@@ -140,13 +150,46 @@ ones_own_store_restores_what_it_saved(void **state)
     assert_int_equal(look(&world, "tool").mode, 06755);
     assert_true(has_xattr(&world, "tool", "security.capability"));
 
-    /* But not when everybody could write it. */
-    struct firn_os_dir *store = open_path(&world, "/s");
-    assert_int_equal(firn_os_set_mode((struct firn_os_node){.dir = store}, 01777, NULL), FIRN_OK);
-    firn_os_dir_close(store);
+    /* But not when a group could write it, or what is in it. */
     scan_remove_file(&world.tree, "tool");
+    set_mode(&world, "/", "s", 0770);
     ws_restore(&world, "1");
     assert_int_equal(look(&world, "tool").mode, 0755);
+    scan_remove_file(&world.tree, "tool");
+    set_mode(&world, "/", "s", 0755);
+    set_mode(&world, "/s", "packs", 0770);
+    ws_restore(&world, "1");
+    assert_int_equal(look(&world, "tool").mode, 0755);
+    scan_remove_file(&world.tree, "tool");
+    set_mode(&world, "/s", "packs", 0700);
+    ws_restore(&world, "1");
+    assert_int_equal(look(&world, "tool").mode, 06755);
+    ws_world_close(&world);
+}
+
+static void
+a_store_that_everybody_may_write_to_is_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *parent;
+        const char *name;
+        uint32_t sound;
+    } things[] = {{"/", "s", 0700}, {"/s", "FIRN", 0600}};
+    struct ws_world world;
+    struct firn_ws_opened opened;
+    ws_world_open_memory(&world, 54);
+    ws_save(&world);
+    for (size_t i = 0; i < sizeof things / sizeof things[0]; i++) {
+        set_mode(&world, things[i].parent, things[i].name, things[i].sound | 02);
+        for (unsigned mode = FIRN_WS_READ; mode <= FIRN_WS_CREATE; mode++) {
+            assert_int_equal(firn_ws_opened_open_store(world.ws, (enum firn_ws_open_mode)mode,
+                                                       &opened, &world.err),
+                             FIRN_UNTRUSTED);
+        }
+        set_mode(&world, things[i].parent, things[i].name, things[i].sound);
+        ws_save(&world);
+    }
     ws_world_close(&world);
 }
 
@@ -197,6 +240,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(another_users_store_hands_out_no_rights),
         cmocka_unit_test(ones_own_store_restores_what_it_saved),
+        cmocka_unit_test(a_store_that_everybody_may_write_to_is_refused),
         cmocka_unit_test(what_root_makes_in_a_store_is_its_owners),
         cmocka_unit_test(a_lock_that_a_restore_makes_is_the_stores_owners),
     };

@@ -110,8 +110,8 @@ sync_all(struct ws_world *world)
 static bool
 is_trusted(struct ws_world *world, const char *root)
 {
-    struct firn_place_trust_look look;
-    must(world, firn_place_trust_look(os_of(world), root, &look, &world->err));
+    struct firn_trust_store_look look;
+    must(world, firn_trust_store_look(os_of(world), root, &look, &world->err));
     assert_true(look.has_store);
     return look.is_trusted;
 }
@@ -192,8 +192,8 @@ prepare(struct ws_world *world, uint64_t seed)
     for (size_t i = 0; i < sizeof roots / sizeof *roots; i++) {
         put_store(world, roots[i]);
     }
-    must(world, firn_place_trust_enter(world->tree.os, IN, &world->err));
-    must(world, firn_place_trust_enter(world->tree.os, SWAPPED, &world->err));
+    must(world, firn_trust_store_enter(world->tree.os, IN, &world->err));
+    must(world, firn_trust_store_enter(world->tree.os, SWAPPED, &world->err));
     size_t size = get(world, "/out/.firn", "FIRN", identity, sizeof identity);
     put(world, "/swapped/.firn", "FIRN", firn_bytes(identity, size));
     must(world, note(world, OLD_TAG, FIRN_CATALOG_JOURNAL_NONE));
@@ -217,12 +217,12 @@ a_store_is_trusted_where_it_was_entered(void **state)
 {
     (void)state;
     struct ws_world world;
-    struct firn_place_trust_look look;
+    struct firn_trust_store_look look;
     prepare(&world, 1);
     assert_true(is_trusted(&world, IN));
     assert_false(is_trusted(&world, OUT));
     assert_false(is_trusted(&world, SWAPPED));
-    must(&world, firn_place_trust_look(world.tree.os, "/w", &look, &world.err));
+    must(&world, firn_trust_store_look(world.tree.os, "/w", &look, &world.err));
     assert_false(look.has_store || look.is_trusted);
 
     /* Its directory is known, whatever it is called; a copy of what is in it is not. */
@@ -242,7 +242,7 @@ a_store_is_trusted_where_it_was_entered(void **state)
     must(&world, firn_os_set_mode((struct firn_os_node){.dir = store}, 0720, &world.err));
     firn_os_dir_close(store);
     assert_false(is_trusted(&world, "/moved"));
-    assert_int_equal(firn_place_trust_enter(world.tree.os, "/moved", &world.err), FIRN_DENIED);
+    assert_int_equal(firn_trust_store_enter(world.tree.os, "/moved", &world.err), FIRN_DENIED);
     ws_world_close(&world);
 }
 
@@ -256,7 +256,7 @@ replace_store(struct ws_world *world, const char *root, const char *by)
     struct firn_os_dir *to;
     must(world, firn_os_dir_open(old_root, ".firn", &from, &world->err));
     must(world, firn_os_dir_open(new_root, ".firn", &to, &world->err));
-    must(world, firn_place_trust_carry(world->tree.os, from, to, &world->err));
+    must(world, firn_trust_store_carry(world->tree.os, from, to, &world->err));
     must(world, firn_os_rename(new_root, ".firn", old_root, ".firn", FIRN_OS_RENAME_EXCHANGE,
                                &world->err));
     firn_os_dir_close(to);
@@ -275,7 +275,7 @@ assert_is_carried(bool has_births, uint64_t seed)
     for (size_t i = 0; i < sizeof roots / sizeof *roots; i++) {
         put_store(&world, roots[i]);
     }
-    must(&world, firn_place_trust_enter(world.tree.os, IN, &world.err));
+    must(&world, firn_trust_store_enter(world.tree.os, IN, &world.err));
     replace_store(&world, IN, TO);
     replace_store(&world, OUT, NEW);
     assert_true(is_trusted(&world, IN));
@@ -318,7 +318,7 @@ a_note_counts_for_its_journal_its_root_and_its_machine(void **state)
 static void
 only_name(void *ctx, const char *name)
 {
-    (void)snprintf(ctx, FIRN_PLACE_PRIVATE_NAME_SIZE, "%s", name);
+    (void)snprintf(ctx, FIRN_TRUST_PRIVATE_NAME_SIZE, "%s", name);
 }
 
 static int
@@ -349,7 +349,7 @@ says_yes(struct ws_world *world, const char *folder)
 static void
 assert_exact(struct ws_world *world, const char *folder, size_t path_size)
 {
-    char name[FIRN_PLACE_PRIVATE_NAME_SIZE];
+    char name[FIRN_TRUST_PRIVATE_NAME_SIZE];
     char sound[512];
     char text[520];
     size_t size = read_only_note(world, folder, name, sound, sizeof sound);
@@ -384,7 +384,7 @@ static void
 assert_two_tags(struct ws_world *world)
 {
     static const char tag[] = "tag 0123456789abcdef\n";
-    char name[FIRN_PLACE_PRIVATE_NAME_SIZE];
+    char name[FIRN_TRUST_PRIVATE_NAME_SIZE];
     char text[512];
     size_t size = read_only_note(world, "/data/firn/.restoring", name, text, sizeof text);
     for (unsigned tags = 2; tags <= 4; tags++, size += sizeof tag - 1) {
@@ -401,7 +401,7 @@ a_note_that_is_not_exactly_as_documented_vouches_for_nothing(void **state)
     struct ws_world world;
     prepare(&world, 3);
     forget_all(&world);
-    must(&world, firn_place_trust_enter(world.tree.os, NEW, &world.err));
+    must(&world, firn_trust_store_enter(world.tree.os, NEW, &world.err));
     must(&world, note(&world, OLD_TAG, FIRN_CATALOG_JOURNAL_NONE));
     assert_exact(&world, "/data/firn/.trusted", strlen(NEW) - 1);
     assert_exact(&world, "/data/firn/.restoring", 0);
@@ -456,7 +456,7 @@ carry(struct ws_world *world)
     int rc;
     FIRN_TRY(firn_os_dir_open_path(os_of(world), "/in/.firn", &from, &world->err));
     FIRN_TRY(firn_os_dir_open_path(os_of(world), "/to/.firn", &to, &world->err));
-    rc = firn_place_trust_carry(os_of(world), from, to, &world->err);
+    rc = firn_trust_store_carry(os_of(world), from, to, &world->err);
 out:
     firn_os_dir_close(from);
     firn_os_dir_close(to);
@@ -467,13 +467,13 @@ out:
 static int
 look_at_all(struct ws_world *world)
 {
-    struct firn_place_trust_look look;
+    struct firn_trust_store_look look;
     int rc;
-    FIRN_TRY(firn_place_trust_look(os_of(world), SWAPPED, &look, &world->err));
+    FIRN_TRY(firn_trust_store_look(os_of(world), SWAPPED, &look, &world->err));
     assert_false(look.is_trusted);
-    FIRN_TRY(firn_place_trust_look(os_of(world), OUT, &look, &world->err));
+    FIRN_TRY(firn_trust_store_look(os_of(world), OUT, &look, &world->err));
     assert_true(look.has_store && !look.is_trusted);
-    FIRN_TRY(firn_place_trust_look(os_of(world), IN, &look, &world->err));
+    FIRN_TRY(firn_trust_store_look(os_of(world), IN, &look, &world->err));
     assert_true(look.has_store && look.is_trusted);
 out:
     assert_true(rc == FIRN_OK || !look.is_trusted);
@@ -489,13 +489,13 @@ run(struct ws_world *world, int operation)
     switch (operation) {
     case FIRST_ENTER:
     case ENTER:
-        return firn_place_trust_enter(os_of(world), NEW, &world->err);
+        return firn_trust_store_enter(os_of(world), NEW, &world->err);
     case CARRY:
         return carry(world);
     case REMOVE:
-        return firn_place_trust_remove(os_of(world), IN, &world->err);
+        return firn_trust_store_remove(os_of(world), IN, &world->err);
     case LIST:
-        rc = firn_place_trust_list(os_of(world), count_listed, &listed, &world->err);
+        rc = firn_trust_store_list(os_of(world), count_listed, &listed, &world->err);
         assert_true(rc != FIRN_OK || listed.count + listed.unread == 2);
         assert_true(rc != FIRN_OK || listed.unread > 0 || listed.trusted == 1);
         return rc;

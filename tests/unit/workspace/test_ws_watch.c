@@ -356,7 +356,7 @@ another_directory_that_goes_on_with_the_checkpoints_is_not_watched(void **state)
     start(&watcher, &world, true, 5);
     snprintf(path, sizeof path, "%s.copy", world.store_path);
     copy = (struct scan_world){.os = world.tree.os};
-    TEST_OK(firn_place_open_dir(copy.os, path, true, &copy.root, &err), &err);
+    TEST_OK(firn_trust_home_open_dir(copy.os, path, true, &copy.root, &err), &err);
     scan_put_text(&copy, "a/file", "text");
     ws = open_at(&world, path, world.store_path);
     TEST_OK(firn_ws_workspaces_adopt(ws, world.root_path, &err), &err);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * place/place_trust.c: whether a store inside a tree was made there by this user.
+ * trust/trust_store.c: whether a store inside a tree was made there by this user.
  *
  * A repository or an archive can bring a directory ".firn" along. Its catalog may hold a pending
  * restore, its settings a policy that keeps nothing, and neither may take effect when a user works
@@ -13,13 +13,14 @@
  * moved in its file system, and be reached by several paths; a copy of it has to be trusted again.
  * If the file system has no birth times, the path of the root has to match too, as inodes are
  * reused. The id of the store must match unless it cannot be read: a damaged store stays its
- * owner's. Entries are private files (place_private.c):
+ * owner's. Entries are private files (trust_private.c):
  *
- *   firn trust 1\n  store <32 hex digits, or as many '-'>\n  owner <uid>\n  inode <n>\n
+ *   firn trust 2\n  store <32 hex digits, or as many '-'>\n  owner <uid>\n  inode <n>\n
  *   birth <n>\n  root <path to the end of the file>
  *
  * (without the blanks after each \n), named after inode and birth time. The path is there for
- * people.
+ * people. Version 2 says that there is a list of the store's files (trust_files.c); version 1, of
+ * older programs, has none.
  *
  * (I2) A store's directory that others may write to, or whose owner has changed, is not trusted,
  *      even if there is an entry for it.
@@ -37,7 +38,7 @@
 #include "base/mem.h"
 #include "base/slice.h"
 #include "codec/hex.h"
-#include "place/place.h"
+#include "trust/trust_internal.h"
 
 enum {
     MODE_OTHERS_WRITE = 022,
@@ -45,7 +46,10 @@ enum {
     HEAD_SIZE = 256 /* room for everything except the path */
 };
 
-static const char MAGIC[] = "firn trust 1\nstore ";
+static const char MAGIC[] = "firn trust 2\nstore ";
+static const char MAGIC_WITHOUT_LIST[] = "firn trust 1\nstore ";
+
+_Static_assert(sizeof MAGIC == sizeof MAGIC_WITHOUT_LIST, "what comes after them is the same");
 static const char ROOT[] = "root ";
 
 static int
@@ -58,7 +62,7 @@ out_of_memory(firn_error *err)
 
 /* Reads the id of a store; fails if there is none. */
 static int
-read_id(struct firn_os_dir *store, struct firn_place_trust_look *out, firn_error *err)
+read_id(struct firn_os_dir *store, struct firn_trust_store_look *out, firn_error *err)
 {
     struct firn_storefile_identity identity;
     uint8_t bytes[FIRN_STOREFILE_IDENTITY_SIZE];
@@ -84,6 +88,16 @@ is_damaged(int rc)
            rc == FIRN_NEWER;
 }
 
+int
+firn_trust_store_id(struct firn_os_dir *store, uint8_t *out, bool *out_has, firn_error *err)
+{
+    struct firn_trust_store_look look = {.has_id = false};
+    int rc = read_id(store, &look, err);
+    *out_has = rc == FIRN_OK;
+    memcpy(out, look.id, sizeof look.id);
+    return is_damaged(rc) ? FIRN_OK : rc;
+}
+
 /* ---- entries ---- */
 
 /* The part of an entry between the id and the path; out has HEAD_SIZE bytes. */
@@ -105,7 +119,7 @@ name_of(const struct firn_os_stat *stat, const char *real_root, char *out, firn_
         rc = firn_buf_append_format(&key, " %s", real_root);
     }
     if (rc == FIRN_OK) {
-        firn_place_private_name(firn_buf_slice(&key), out);
+        firn_trust_private_name(firn_buf_slice(&key), out);
     }
     firn_buf_deinit(&key);
     return rc == FIRN_OK ? FIRN_OK : out_of_memory(err);
@@ -125,7 +139,8 @@ root_of(struct firn_buf *entry, char id[ID_LETTERS + 1], const char **out)
     const char *text = firn_buf_text(entry);
     size_t magic_size = sizeof MAGIC - 1;
     if (text == NULL || strlen(text) != entry->size || entry->size < magic_size + ID_LETTERS ||
-        memcmp(text, MAGIC, magic_size) != 0) {
+        (memcmp(text, MAGIC, magic_size) != 0 &&
+         memcmp(text, MAGIC_WITHOUT_LIST, magic_size) != 0)) {
         return false;
     }
     memcpy(id, text + magic_size, ID_LETTERS);
@@ -140,7 +155,7 @@ root_of(struct firn_buf *entry, char id[ID_LETTERS + 1], const char **out)
 }
 
 static void
-id_text(const struct firn_place_trust_look *look, char out[ID_LETTERS + 1])
+id_text(const struct firn_trust_store_look *look, char out[ID_LETTERS + 1])
 {
     memset(out, '-', ID_LETTERS);
     out[ID_LETTERS] = '\0';
@@ -151,7 +166,7 @@ id_text(const struct firn_place_trust_look *look, char out[ID_LETTERS + 1])
 
 /* Whether an entry is for that directory. */
 static bool
-agrees(struct firn_buf *entry, const struct firn_place_trust_look *look, const char *real_root)
+agrees(struct firn_buf *entry, const struct firn_trust_store_look *look, const char *real_root)
 {
     char own[ID_LETTERS + 1];
     char id[ID_LETTERS + 1];
@@ -175,22 +190,22 @@ static int
 read_entry(struct firn_os *os, const struct firn_os_stat *stat, const char *real_root,
            struct firn_buf *out, firn_error *err)
 {
-    char name[FIRN_PLACE_PRIVATE_NAME_SIZE];
+    char name[FIRN_TRUST_PRIVATE_NAME_SIZE];
     struct firn_os_dir *dir = NULL;
     int rc;
     FIRN_TRY(name_of(stat, real_root, name, err));
-    FIRN_TRY(firn_place_private_open(os, FIRN_PLACE_PRIVATE_TRUSTED, false, &dir, err));
-    FIRN_TRY(firn_place_private_read(dir, name, out, err));
+    FIRN_TRY(firn_trust_private_open(os, FIRN_TRUST_PRIVATE_TRUSTED, false, &dir, err));
+    FIRN_TRY(firn_trust_private_read(dir, name, out, err));
 out:
     firn_os_dir_close(dir);
     return rc;
 }
 
 static int
-write_entry(struct firn_os *os, const struct firn_place_trust_look *look, const char *real_root,
+write_entry(struct firn_os *os, const struct firn_trust_store_look *look, const char *real_root,
             firn_error *err)
 {
-    char name[FIRN_PLACE_PRIVATE_NAME_SIZE];
+    char name[FIRN_TRUST_PRIVATE_NAME_SIZE];
     char id[ID_LETTERS + 1];
     char identity[HEAD_SIZE];
     struct firn_os_dir *dir = NULL;
@@ -205,8 +220,8 @@ write_entry(struct firn_os *os, const struct firn_place_trust_look *look, const 
         goto out;
     }
     FIRN_TRY(name_of(&look->stat, real_root, name, err));
-    FIRN_TRY(firn_place_private_open(os, FIRN_PLACE_PRIVATE_TRUSTED, true, &dir, err));
-    FIRN_TRY(firn_place_private_write(dir, name, firn_buf_slice(&entry), err));
+    FIRN_TRY(firn_trust_private_open(os, FIRN_TRUST_PRIVATE_TRUSTED, true, &dir, err));
+    FIRN_TRY(firn_trust_private_write(dir, name, firn_buf_slice(&entry), err));
 out:
     firn_os_dir_close(dir);
     firn_buf_deinit(&entry);
@@ -215,7 +230,7 @@ out:
 
 /* Fills is_trusted. A folder of entries that is not private, or is missing, counts as empty. */
 static int
-judge(struct firn_os *os, const char *real_root, struct firn_place_trust_look *look,
+judge(struct firn_os *os, const char *real_root, struct firn_trust_store_look *look,
       firn_error *err)
 {
     struct firn_buf entry = {0};
@@ -233,24 +248,24 @@ judge(struct firn_os *os, const char *real_root, struct firn_place_trust_look *l
 
 /* *out_why is a transient failure to read the id; its code is FIRN_OK if there was none. */
 static int
-look_and_tell(struct firn_os *os, const char *real_root, struct firn_place_trust_look *out,
+look_and_tell(struct firn_os *os, const char *real_root, struct firn_trust_store_look *out,
               firn_error *out_why, firn_error *err)
 {
     struct firn_os_dir *dir = NULL;
     struct firn_os_dir *store = NULL;
-    *out = (struct firn_place_trust_look){.has_store = false};
+    *out = (struct firn_trust_store_look){.has_store = false};
     *out_why = (firn_error){.code = FIRN_OK};
     int rc = firn_os_dir_open_path(os, real_root, &dir, err);
     if (rc != FIRN_OK) {
         return rc == FIRN_NOT_FOUND || rc == FIRN_DENIED ? FIRN_OK : rc;
     }
-    FIRN_TRY(firn_place_holds_inside(dir, &out->has_store, err));
+    FIRN_TRY(firn_trust_inside_holds(dir, &out->has_store, err));
     if (!out->has_store) {
         goto out;
     }
-    rc = firn_os_dir_open(dir, FIRN_PLACE_INSIDE, &store, err);
+    rc = firn_os_dir_open(dir, FIRN_TRUST_INSIDE, &store, err);
     if (rc == FIRN_DENIED || rc == FIRN_NOT_FOUND) {
-        rc = firn_os_stat(dir, FIRN_PLACE_INSIDE, &out->stat, err);
+        rc = firn_os_stat(dir, FIRN_TRUST_INSIDE, &out->stat, err);
         goto out; /* a user who may not read it has not made it */
     }
     FIRN_TRY(rc);
@@ -265,7 +280,7 @@ out:
 }
 
 int
-firn_place_trust_look(struct firn_os *os, const char *real_root, struct firn_place_trust_look *out,
+firn_trust_store_look(struct firn_os *os, const char *real_root, struct firn_trust_store_look *out,
                       firn_error *err)
 {
     firn_error why;
@@ -280,29 +295,60 @@ firn_place_trust_look(struct firn_os *os, const char *real_root, struct firn_pla
 }
 
 int
-firn_place_trust_refuse(const char *real_root, const struct firn_place_trust_look *look,
+firn_trust_store_refuse(const char *real_root, const struct firn_trust_store_look *look,
                         firn_error *err)
 {
     const char *slash = real_root[1] == '\0' ? "" : "/";
     DCHECK(look->has_store && !look->is_trusted);
     if ((look->stat.mode & MODE_OTHERS_WRITE) != 0) {
         return firn_error_set(err, FIRN_UNTRUSTED,
-                              "'%.700s%s" FIRN_PLACE_INSIDE
+                              "'%.700s%s" FIRN_TRUST_INSIDE
                               "' is a store that others may write to: it is not used",
                               real_root, slash);
     }
     return firn_error_set(err, FIRN_UNTRUSTED,
-                          "'%.700s%s" FIRN_PLACE_INSIDE
+                          "'%.700s%s" FIRN_TRUST_INSIDE
                           "' is a store that you did not make here: it is not used",
                           real_root, slash);
 }
 
 /* ---- entering ---- */
 
-int
-firn_place_trust_enter(struct firn_os *os, const char *real_root, firn_error *err)
+/* Takes the files that the store has, and records it. No process may write to it meanwhile. */
+static int
+enter(struct firn_os *os, const struct firn_trust_store_look *look, const char *real_root,
+      firn_error *err)
 {
-    struct firn_place_trust_look look;
+    char name[FIRN_TRUST_PRIVATE_NAME_SIZE];
+    struct firn_os_dir *dir = NULL;
+    struct firn_os_dir *store = NULL;
+    struct firn_os_file *lock = NULL;
+    struct firn_os_stat stat;
+    int rc;
+    FIRN_TRY(firn_os_dir_open_path(os, real_root, &dir, err));
+    FIRN_TRY(firn_os_dir_open(dir, FIRN_TRUST_INSIDE, &store, err));
+    FIRN_TRY(firn_os_dir_stat(store, &stat, err));
+    if (stat.inode != look->stat.inode || stat.btime_ns != look->stat.btime_ns) {
+        rc = firn_error_set(err, FIRN_CONFLICT, "'%.900s' was replaced meanwhile",
+                            firn_os_dir_path(store));
+        goto out;
+    }
+    FIRN_TRY(firn_storefile_lock_hold(store, false, 0, &lock, err));
+    FIRN_TRY(name_of(&look->stat, real_root, name, err));
+    FIRN_TRY(firn_trust_files_take(os, store, name, err));
+    FIRN_TRY(write_entry(os, look, real_root, err));
+    rc = firn_trust_settings_take(store, true, err);
+out:
+    firn_os_file_close(lock);
+    firn_os_dir_close(store);
+    firn_os_dir_close(dir);
+    return rc;
+}
+
+int
+firn_trust_store_enter(struct firn_os *os, const char *real_root, firn_error *err)
+{
+    struct firn_trust_store_look look;
     firn_error why;
     int rc;
     FIRN_TRY(look_and_tell(os, real_root, &look, &why, err));
@@ -310,24 +356,26 @@ firn_place_trust_enter(struct firn_os *os, const char *real_root, firn_error *er
         rc = firn_error_set(err, FIRN_NOT_FOUND, "there is no store in '%.900s'", real_root);
     } else if ((look.stat.mode & MODE_OTHERS_WRITE) != 0) {
         rc = firn_error_set(err, FIRN_DENIED,
-                            "others may write to '%.600s/" FIRN_PLACE_INSIDE
+                            "others may write to '%.600s/" FIRN_TRUST_INSIDE
                             "': make it private first (chmod -R go= on it)",
                             real_root);
     } else if (why.code != FIRN_OK) { /* (I4) */
         rc = firn_error_set(err, why.code, "%s", why.text);
     } else { /* also if there is one: an earlier call may have failed before it was durable */
-        rc = write_entry(os, &look, real_root, err);
+        rc = enter(os, &look, real_root, err);
     }
 out:
     return rc;
 }
+
+/* ---- a note, by the directory of its store ---- */
 
 /* The path of the directory that has the store inside; "" if it is not the usual place. It is in
  * `path`, which the caller frees. */
 static int
 root_around(struct firn_os_dir *store, struct firn_buf *path, const char **out, firn_error *err)
 {
-    static const char inside[] = "/" FIRN_PLACE_INSIDE;
+    static const char inside[] = "/" FIRN_TRUST_INSIDE;
     const size_t size = sizeof inside - 1;
     int rc;
     DCHECK(path->size == 0);
@@ -346,23 +394,27 @@ out:
 }
 
 int
-firn_place_trust_carry(struct firn_os *os, struct firn_os_dir *from, struct firn_os_dir *to,
-                       firn_error *err)
+firn_trust_store_note_find(struct firn_os_dir *store, struct firn_trust_store_note *out,
+                           firn_error *err)
 {
-    struct firn_place_trust_look look = {.has_store = true};
+    struct firn_trust_store_look look = {.has_store = true};
     char id[ID_LETTERS + 1];
+    struct firn_os *os = firn_os_dir_os(store);
     struct firn_buf entry = {0};
     struct firn_buf around = {0};
     const char *real_root = "";
     const char *root;
     int rc;
-    FIRN_TRY(firn_os_dir_stat(from, &look.stat, err));
+    *out = (struct firn_trust_store_note){.is_there = false};
+    FIRN_TRY(firn_os_dir_stat(store, &look.stat, err));
     if (look.stat.btime_ns == 0) { /* the path is a part of the name of the entry */
-        FIRN_TRY(root_around(from, &around, &real_root, err));
+        FIRN_TRY(root_around(store, &around, &real_root, err));
         if (real_root[0] != '/') {
             goto out;
         }
     }
+    out->stat = look.stat;
+    FIRN_TRY(name_of(&look.stat, real_root, out->name, err));
     rc = read_entry(os, &look.stat, real_root, &entry, err);
     if (rc == FIRN_NOT_FOUND || rc == FIRN_DENIED || rc == FIRN_INVALID || rc == FIRN_LIMIT) {
         rc = FIRN_OK;
@@ -372,10 +424,10 @@ firn_place_trust_carry(struct firn_os *os, struct firn_os_dir *from, struct firn
     if (!agrees(&entry, &look, real_root) || !root_of(&entry, id, &root)) {
         goto out;
     }
-    FIRN_TRY(firn_os_dir_stat(to, &look.stat, err));
-    rc = read_id(to, &look, err);
-    if (rc == FIRN_OK || is_damaged(rc)) {
-        rc = write_entry(os, &look, root, err);
+    out->is_there = true;
+    out->has_list = memcmp(entry.data, MAGIC, sizeof MAGIC - 1) == 0;
+    if (firn_buf_append(&out->root, root, strlen(root) + 1) != FIRN_OK) {
+        rc = out_of_memory(err);
     }
 out:
     firn_buf_deinit(&around);
@@ -383,10 +435,94 @@ out:
     return rc;
 }
 
+void
+firn_trust_store_note_deinit(struct firn_trust_store_note *note)
+{
+    firn_buf_deinit(&note->root);
+}
+
+/* Writes a note about a directory, with the id of its store, if it has one. */
+static int
+write_for(struct firn_os_dir *store, const char *root, firn_error *err)
+{
+    struct firn_trust_store_look look = {.has_store = true};
+    int rc;
+    FIRN_TRY(firn_os_dir_stat(store, &look.stat, err));
+    rc = read_id(store, &look, err);
+    if (rc == FIRN_OK || is_damaged(rc)) {
+        rc = write_entry(firn_os_dir_os(store), &look, root, err);
+    }
+out:
+    return rc;
+}
+
+int
+firn_trust_store_note_write(struct firn_os_dir *store, const struct firn_trust_store_note *note,
+                            firn_error *err)
+{
+    DCHECK(note->is_there);
+    return write_for(store, (const char *)note->root.data, err);
+}
+
+int
+firn_trust_store_begin(struct firn_os_dir *store, const char *real_root, firn_error *err)
+{
+    struct firn_trust_store_note note;
+    int rc = firn_trust_store_note_find(store, &note, err);
+    if (rc == FIRN_OK && (note.stat.mode & MODE_OTHERS_WRITE) != 0) {
+        rc = firn_error_set(err, FIRN_DENIED,
+                            "others may write to '%.600s': make it private first (chmod -R go= "
+                            "on it)",
+                            firn_os_dir_path(store));
+    }
+    FIRN_TRY(rc);
+    if (!note.is_there) {
+        FIRN_TRY(name_of(&note.stat, real_root, note.name, err));
+        FIRN_TRY(firn_trust_files_take(firn_os_dir_os(store), NULL, note.name, err));
+        FIRN_TRY(firn_trust_settings_begin(store, note.name, err));
+        rc = write_for(store, real_root, err);
+    }
+out:
+    firn_trust_store_note_deinit(&note);
+    return rc;
+}
+
+int
+firn_trust_store_made(struct firn_os_dir *store, firn_error *err)
+{
+    struct firn_trust_store_note note;
+    int rc = firn_trust_store_note_find(store, &note, err);
+    if (rc == FIRN_OK && note.is_there && note.has_list) {
+        rc = firn_trust_store_note_write(store, &note, err);
+    }
+    firn_trust_store_note_deinit(&note);
+    return rc;
+}
+
+int
+firn_trust_store_carry(struct firn_os *os, struct firn_os_dir *from, struct firn_os_dir *to,
+                       firn_error *err)
+{
+    struct firn_trust_store_note note;
+    struct firn_os_stat stat;
+    char name[FIRN_TRUST_PRIVATE_NAME_SIZE];
+    int rc = firn_trust_store_note_find(from, &note, err);
+    if (rc == FIRN_OK && note.is_there) {
+        FIRN_TRY(firn_os_dir_stat(to, &stat, err));
+        FIRN_TRY(name_of(&stat, (const char *)note.root.data, name, err));
+        FIRN_TRY(firn_trust_files_take(os, to, name, err));
+        FIRN_TRY(firn_trust_settings_carry(from, to, name, err));
+        rc = write_for(to, (const char *)note.root.data, err);
+    }
+out:
+    firn_trust_store_note_deinit(&note);
+    return rc;
+}
+
 /* ---- for programs ---- */
 
 static int
-show(const char *real_root, const struct firn_place_trust_look *look,
+show(const char *real_root, const struct firn_trust_store_look *look,
      int (*visit)(void *ctx, const firn_trust_info *info), void *ctx, firn_error *err)
 {
     char id[ID_LETTERS + 1];
@@ -394,7 +530,7 @@ show(const char *real_root, const struct firn_place_trust_look *look,
     const char *text = NULL;
     int rc;
     id_text(look, id);
-    if (firn_buf_append_format(&path, "%s%s" FIRN_PLACE_INSIDE, real_root,
+    if (firn_buf_append_format(&path, "%s%s" FIRN_TRUST_INSIDE, real_root,
                                real_root[1] == '\0' ? "" : "/") == FIRN_OK) {
         text = firn_buf_text(&path);
     }
@@ -417,7 +553,7 @@ out:
 /* The nearest directory from a path upward that has a store in it, and what was found there.
  * *out_root is allocated. FIRN_NOT_FOUND if there is none. */
 static int
-find(struct firn_os *os, const char *path, char **out_root, struct firn_place_trust_look *out,
+find(struct firn_os *os, const char *path, char **out_root, struct firn_trust_store_look *out,
      firn_error *err)
 {
     struct firn_os_dir *dir = NULL;
@@ -433,7 +569,7 @@ find(struct firn_os *os, const char *path, char **out_root, struct firn_place_tr
         goto out;
     }
     for (;;) {
-        FIRN_TRY(firn_place_trust_look(os, root, out, err));
+        FIRN_TRY(firn_trust_store_look(os, root, out, err));
         if (out->has_store) {
             *out_root = root;
             root = NULL;
@@ -457,11 +593,11 @@ out:
 }
 
 int
-firn_place_trust_find(struct firn_os *os, const char *path,
+firn_trust_store_find(struct firn_os *os, const char *path,
                       int (*visit)(void *ctx, const firn_trust_info *info), void *ctx,
                       firn_error *err)
 {
-    struct firn_place_trust_look look;
+    struct firn_trust_store_look look;
     char *root;
     int rc = find(os, path, &root, &look, err);
     rc = rc == FIRN_OK ? show(root, &look, visit, ctx, err) : rc;
@@ -470,12 +606,12 @@ firn_place_trust_find(struct firn_os *os, const char *path,
 }
 
 int
-firn_place_trust_add(struct firn_os *os, const char *path, firn_error *err)
+firn_trust_store_add(struct firn_os *os, const char *path, firn_error *err)
 {
-    struct firn_place_trust_look look;
+    struct firn_trust_store_look look;
     char *root;
     int rc = find(os, path, &root, &look, err);
-    rc = rc == FIRN_OK ? firn_place_trust_enter(os, root, err) : rc;
+    rc = rc == FIRN_OK ? firn_trust_store_enter(os, root, err) : rc;
     firn_free(root);
     return rc;
 }
@@ -483,7 +619,7 @@ firn_place_trust_add(struct firn_os *os, const char *path, firn_error *err)
 static int
 keep_name(void *ctx, const struct firn_os_dirent *entry)
 {
-    return entry->name_size == FIRN_PLACE_PRIVATE_NAME_SIZE - 1
+    return entry->name_size == FIRN_TRUST_PRIVATE_NAME_SIZE - 1
                ? firn_buf_append(ctx, entry->name, entry->name_size + 1)
                : FIRN_OK;
 }
@@ -505,7 +641,7 @@ visit_entry(struct firn_os_dir *dir, const char *name,
     char id[ID_LETTERS + 1];
     firn_error why = {.code = FIRN_OK};
     struct entry entry = {.dir = dir, .name = name, .why = &why};
-    int rc = firn_place_private_read(dir, name, &bytes, &why);
+    int rc = firn_trust_private_read(dir, name, &bytes, &why);
     if (rc == FIRN_OK && !root_of(&bytes, id, &entry.root)) {
         entry.root = NULL;
         rc = firn_error_set(&why, FIRN_CORRUPT, "'%.700s/%s' was not written by firn trust",
@@ -527,7 +663,7 @@ walk(struct firn_os *os, int (*visit)(void *ctx, const struct entry *entry, firn
 {
     struct firn_os_dir *dir = NULL;
     struct firn_buf names = {0};
-    int rc = firn_place_private_open(os, FIRN_PLACE_PRIVATE_TRUSTED, false, &dir, err);
+    int rc = firn_trust_private_open(os, FIRN_TRUST_PRIVATE_TRUSTED, false, &dir, err);
     if (rc == FIRN_NOT_FOUND) {
         return FIRN_OK;
     }
@@ -536,8 +672,8 @@ walk(struct firn_os *os, int (*visit)(void *ctx, const struct entry *entry, firn
     if (rc == FIRN_NO_MEMORY) {
         rc = out_of_memory(err);
     }
-    DCHECK(rc != FIRN_OK || names.size % FIRN_PLACE_PRIVATE_NAME_SIZE == 0);
-    for (size_t at = 0; rc == FIRN_OK && at < names.size; at += FIRN_PLACE_PRIVATE_NAME_SIZE) {
+    DCHECK(rc != FIRN_OK || names.size % FIRN_TRUST_PRIVATE_NAME_SIZE == 0);
+    for (size_t at = 0; rc == FIRN_OK && at < names.size; at += FIRN_TRUST_PRIVATE_NAME_SIZE) {
         rc = visit_entry(dir, (const char *)names.data + at, visit, ctx, err);
     }
 out:
@@ -580,12 +716,12 @@ static int
 list_one(void *ctx, const struct entry *entry, firn_error *err)
 {
     const struct listing *listing = ctx;
-    struct firn_place_trust_look look;
+    struct firn_trust_store_look look;
     firn_error why;
     if (entry->root == NULL) {
         return show_unread(listing, entry, entry->why->text, err);
     }
-    int rc = firn_place_trust_look(listing->os, entry->root, &look, &why);
+    int rc = firn_trust_store_look(listing->os, entry->root, &look, &why);
     if (rc == FIRN_NO_MEMORY) {
         return out_of_memory(err);
     }
@@ -594,7 +730,7 @@ list_one(void *ctx, const struct entry *entry, firn_error *err)
 }
 
 int
-firn_place_trust_list(struct firn_os *os, int (*visit)(void *ctx, const firn_trust_info *info),
+firn_trust_store_list(struct firn_os *os, int (*visit)(void *ctx, const firn_trust_info *info),
                       void *ctx, firn_error *err)
 {
     struct listing listing = {.os = os, .visit = visit, .ctx = ctx};
@@ -617,7 +753,11 @@ remove_one(void *ctx, const struct entry *entry, firn_error *err)
         return FIRN_OK;
     }
     removal->removed++;
-    return firn_place_private_remove(entry->dir, entry->name, err);
+    char list[FIRN_TRUST_FILES_NAME_SIZE];
+    firn_trust_files_list_name(entry->name, list);
+    int rc = firn_trust_private_remove(entry->dir, entry->name, err);
+    rc = rc == FIRN_OK ? firn_trust_private_remove(entry->dir, list, err) : rc;
+    return rc == FIRN_OK ? firn_trust_settings_remove(entry->dir, entry->name, err) : rc;
 }
 
 /* An earlier removal that failed may have removed the name, but not durably. */
@@ -625,17 +765,17 @@ static int
 sync_entries(struct firn_os *os, firn_error *err)
 {
     struct firn_os_dir *dir;
-    int rc = firn_place_private_open(os, FIRN_PLACE_PRIVATE_TRUSTED, false, &dir, err);
+    int rc = firn_trust_private_open(os, FIRN_TRUST_PRIVATE_TRUSTED, false, &dir, err);
     rc = rc == FIRN_OK ? firn_os_dir_sync(dir, err) : rc;
     firn_os_dir_close(dir);
     return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
 }
 
 int
-firn_place_trust_remove(struct firn_os *os, const char *path, firn_error *err)
+firn_trust_store_remove(struct firn_os *os, const char *path, firn_error *err)
 {
-    struct firn_place_trust_look look;
-    char name[FIRN_PLACE_PRIVATE_NAME_SIZE];
+    struct firn_trust_store_look look;
+    char name[FIRN_TRUST_PRIVATE_NAME_SIZE];
     char *root = NULL;
     int rc = find(os, path, &root, &look, err);
     if (rc != FIRN_OK && rc != FIRN_NOT_FOUND && rc != FIRN_DENIED && rc != FIRN_INVALID) {

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * place/place_private.c: small files that firn keeps for its user outside every tree and store.
+ * trust/trust_private.c: small files that firn keeps for its user outside every tree and store.
  *
  * A store inside a tree may have come with the tree, so its contents cannot prove that this user
  * made it. Files in the user's data directory ($XDG_DATA_HOME/firn, or ~/.local/share/firn) can:
- * they note which stores in trees this user made (place_trust.c), and which restores this user has
- * begun (ws_begun.c). A clone or an archive cannot bring such a file along.
+ * they note which stores in trees this user made (trust_store.c), which directories this user works
+ * on with a named store (trust_root.c), and which restores this user has begun (trust_restore.c). A
+ * clone or an archive cannot bring such a file along.
  *
  * (I1) The folders belong to the user, and no other user may write to them. A folder that others
  *      may write to proves nothing, and is an error; it does not count as empty. Root may use the
@@ -19,11 +20,11 @@
 #include "base/slice.h"
 #include "codec/blake3_hash.h"
 #include "codec/hex.h"
-#include "place/place.h"
+#include "trust/trust.h"
 
-enum { MODE_OTHERS_WRITE = 022, NAME_BYTES = 16 };
+enum { MODE_OTHERS_WRITE = 022, NAME_BYTES = 16, MACHINE_SIZE_MAX = 64 };
 
-_Static_assert(2 * NAME_BYTES + 1 == FIRN_PLACE_PRIVATE_NAME_SIZE, "two letters a byte, and a NUL");
+_Static_assert(2 * NAME_BYTES + 1 == FIRN_TRUST_PRIVATE_NAME_SIZE, "two letters a byte, and a NUL");
 
 static int
 check_private(struct firn_os_dir *dir, firn_error *err)
@@ -43,7 +44,25 @@ out:
 }
 
 int
-firn_place_private_open(struct firn_os *os, const char *folder, bool create,
+firn_trust_private_home(struct firn_os *os, struct firn_os_dir **out, firn_error *err)
+{
+    char *path = NULL;
+    int rc;
+    *out = NULL;
+    FIRN_TRY(firn_trust_home(os, &path, err));
+    FIRN_TRY(firn_os_dir_open_path(os, path, out, err));
+    FIRN_TRY(check_private(*out, err)); /* (I1) */
+out:
+    if (rc != FIRN_OK) {
+        firn_os_dir_close(*out);
+        *out = NULL;
+    }
+    firn_free(path);
+    return rc;
+}
+
+int
+firn_trust_private_open(struct firn_os *os, const char *folder, bool create,
                         struct firn_os_dir **out, firn_error *err)
 {
     struct firn_os_dir *home = NULL;
@@ -51,8 +70,8 @@ firn_place_private_open(struct firn_os *os, const char *folder, bool create,
     int rc;
     *out = NULL;
     DCHECK(folder[0] == '.' && strchr(folder, '/') == NULL);
-    FIRN_TRY(firn_place_home(os, &path, err));
-    FIRN_TRY(firn_place_open_dir(os, path, create, &home, err));
+    FIRN_TRY(firn_trust_home(os, &path, err));
+    FIRN_TRY(firn_trust_home_open_dir(os, path, create, &home, err));
     FIRN_TRY(check_private(home, err));
     rc = firn_os_dir_open(home, folder, out, err);
     if (rc == FIRN_NOT_FOUND && create) {
@@ -85,19 +104,19 @@ out:
 }
 
 int
-firn_place_private_read(struct firn_os_dir *dir, const char *name, struct firn_buf *out,
+firn_trust_private_read(struct firn_os_dir *dir, const char *name, struct firn_buf *out,
                         firn_error *err)
 {
     struct firn_os_file *file = NULL;
     size_t size = 0;
     int rc;
     FIRN_TRY(firn_os_file_open(dir, name, FIRN_OS_READ, 0, &file, err));
-    if (firn_buf_set_size(out, FIRN_PLACE_PRIVATE_SIZE_MAX + 1) != FIRN_OK) {
+    if (firn_buf_set_size(out, FIRN_TRUST_PRIVATE_SIZE_MAX + 1) != FIRN_OK) {
         rc = firn_error_no_memory(err, "a note");
         goto out;
     }
     FIRN_TRY(firn_os_file_read(file, 0, out->data, out->size, &size, err));
-    if (size > FIRN_PLACE_PRIVATE_SIZE_MAX) {
+    if (size > FIRN_TRUST_PRIVATE_SIZE_MAX) {
         rc = firn_error_set(err, FIRN_LIMIT, "'%.900s' is too large", firn_os_file_path(file));
         goto out;
     }
@@ -108,7 +127,7 @@ out:
 }
 
 int
-firn_place_private_write(struct firn_os_dir *dir, const char *name, firn_slice bytes,
+firn_trust_private_write(struct firn_os_dir *dir, const char *name, firn_slice bytes,
                          firn_error *err)
 {
     struct firn_os_file *file = NULL;
@@ -137,7 +156,7 @@ out:
 }
 
 int
-firn_place_private_remove(struct firn_os_dir *dir, const char *name, firn_error *err)
+firn_trust_private_remove(struct firn_os_dir *dir, const char *name, firn_error *err)
 {
     int rc = firn_os_remove_file(dir, name, err);
     /* Also if there is none: an earlier removal may have failed before it was durable. */
@@ -145,9 +164,37 @@ firn_place_private_remove(struct firn_os_dir *dir, const char *name, firn_error 
 }
 
 void
-firn_place_private_name(firn_slice key, char *out)
+firn_trust_private_name(firn_slice key, char *out)
 {
     firn_hash hash;
     firn_blake3_hash_of(key.data, key.size, &hash);
     firn_hex_encode(hash.bytes, NAME_BYTES, out);
+}
+
+int
+firn_trust_private_machine(struct firn_os *os, struct firn_buf *out, firn_error *err)
+{
+    char text[MACHINE_SIZE_MAX];
+    size_t size = 0;
+    struct firn_os_dir *dir = NULL;
+    struct firn_os_file *file = NULL;
+    int rc;
+    FIRN_TRY(firn_os_dir_open_path(os, "/etc", &dir, err));
+    FIRN_TRY(firn_os_file_open(dir, "machine-id", FIRN_OS_READ, 0, &file, err));
+    FIRN_TRY(firn_os_file_read(file, 0, text, sizeof text, &size, err));
+out:
+    firn_os_file_close(file);
+    firn_os_dir_close(dir);
+    if (rc == FIRN_NOT_FOUND || rc == FIRN_DENIED || rc == FIRN_INVALID) {
+        rc = FIRN_OK;
+    }
+    size_t letters = 0;
+    while (letters < size && text[letters] > ' ' && text[letters] < 127) {
+        letters++;
+    }
+    if (rc == FIRN_OK &&
+        firn_buf_append(out, letters > 0 ? text : "-", letters > 0 ? letters : 1) != FIRN_OK) {
+        rc = firn_error_no_memory(err, "a note");
+    }
+    return rc;
 }

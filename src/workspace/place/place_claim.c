@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * place/place_claim.c: whether a directory that the catalog of a named store calls a workspace is
+ * one.
+ *
+ * The catalog of a store from elsewhere may name any directory: the user's home, or "/". A restore
+ * would replace it, and a save would read it. So an entry of the catalog is a claim, which counts
+ * only if one of these is true:
+ *
+ *   - the store is in the usual place, this user's data directory (trust_home.c), where nothing from
+ *     elsewhere comes by itself;
+ *   - the store is inside the directory (".firn" in it): naming the store names the directory;
+ *   - a note of this user says so (trust_root.c);
+ *   - the directory is the one that was saved: it has the inode and the birth time that the catalog
+ *     has. This is for stores that were made before there were notes. It does not count for "/", the
+ *     user's home, the data directory and what is above them (I1): these may have the same inode and
+ *     birth time on all machines that were installed from one image. Nor does it count in a store
+ *     that another user may have written (I2): birth times can be read by all users of a machine.
+ *
+ * The user may also name the directory itself; that is for the caller (place_locate.c) to see.
+ */
+#include "base/buf.h"
+#include "base/check.h"
+#include "base/slice.h"
+#include "place/place.h"
+
+/* ---- the store ---- */
+
+/* Appends the real path of a directory; nothing if it has none. */
+static int
+append_real(struct firn_os *os, const char *path, struct firn_buf *out, firn_error *err)
+{
+    struct firn_os_dir *dir;
+    int rc = firn_os_dir_open_path(os, path, &dir, err);
+    if (rc == FIRN_OK) {
+        rc = firn_os_dir_real_path(dir, out, err);
+        firn_os_dir_close(dir);
+    }
+    if (rc == FIRN_NOT_FOUND || rc == FIRN_DENIED || rc == FIRN_INVALID) {
+        firn_buf_clear(out);
+        rc = FIRN_OK;
+    }
+    return rc;
+}
+
+/* Appends the real path of the data directory; nothing if there is none, or none that is private. */
+static int
+append_home(struct firn_os *os, struct firn_buf *out, firn_error *err)
+{
+    struct firn_os_dir *dir;
+    int rc = firn_trust_private_home(os, &dir, err);
+    if (rc == FIRN_OK) {
+        rc = firn_os_dir_real_path(dir, out, err);
+        firn_os_dir_close(dir);
+    }
+    if (rc == FIRN_NOT_FOUND || rc == FIRN_DENIED || rc == FIRN_INVALID) {
+        firn_buf_clear(out);
+        rc = FIRN_OK;
+    }
+    return rc;
+}
+
+/* Whether the store is an entry of the data directory. */
+static int
+find_is_usual(struct firn_os_dir *store, bool *out, firn_error *err)
+{
+    struct firn_buf home = {0};
+    struct firn_buf path = {0};
+    int rc;
+    *out = false;
+    FIRN_TRY(append_home(firn_os_dir_os(store), &home, err));
+    if (home.size == 0) {
+        goto out;
+    }
+    FIRN_TRY(firn_os_dir_real_path(store, &path, err));
+    *out = path.size > home.size + 1 && memcmp(path.data, home.data, home.size) == 0 &&
+           path.data[home.size] == '/' &&
+           memchr(path.data + home.size + 1, '/', path.size - home.size - 1) == NULL;
+out:
+    firn_buf_deinit(&home);
+    firn_buf_deinit(&path);
+    return rc;
+}
+
+int
+firn_place_claim_store_init(struct firn_os_dir *store, const uint8_t *id,
+                            struct firn_place_claim_store *out, firn_error *err)
+{
+    int rc;
+    *out = (struct firn_place_claim_store){.is_own = false};
+    memcpy(out->id, id, sizeof out->id);
+    FIRN_TRY(firn_trust_owner_is_own(store, &out->is_own, err));
+    FIRN_TRY(find_is_usual(store, &out->is_usual, err));
+out:
+    return rc;
+}
+
+/* ---- the directory ---- */
+
+/* Whether a path is a directory, or above it; both are real paths. */
+static bool
+is_at_or_above(const char *path, firn_slice below)
+{
+    size_t size = strlen(path);
+    size = size == 1 ? 0 : size; /* "/" */
+    return below.size >= size && memcmp(below.data, path, size) == 0 &&
+           (below.size == size || below.data[size] == '/');
+}
+
+/* (I1) */
+static int
+find_is_shared(struct firn_os *os, const char *path, bool *out, firn_error *err)
+{
+    const char *home = firn_os_environment(os, "HOME");
+    struct firn_buf real = {0};
+    int rc = FIRN_OK;
+    *out = strcmp(path, "/") == 0;
+    if (!*out && home != NULL && home[0] == '/') {
+        FIRN_TRY(append_real(os, home, &real, err));
+        *out = real.size > 0 && is_at_or_above(path, firn_buf_slice(&real));
+    }
+    if (!*out) {
+        firn_buf_clear(&real);
+        FIRN_TRY(append_home(os, &real, err));
+        *out = real.size > 0 && is_at_or_above(path, firn_buf_slice(&real));
+    }
+out:
+    firn_buf_deinit(&real);
+    return rc;
+}
+
+int
+firn_place_claim_judge(struct firn_os *os, const struct firn_place_roots_root *claimed,
+                       const char *path, enum firn_place_claim *out, firn_error *err)
+{
+    const struct firn_trust_root noted = {.store_id = claimed->store.id, .path = claimed->root};
+    struct firn_os_dir *dir = NULL;
+    struct firn_os_stat stat;
+    bool is_noted = false;
+    bool is_shared;
+    int rc = FIRN_OK;
+    *out = FIRN_PLACE_CLAIM_NONE;
+    DCHECK(path[0] == '/');
+    if (claimed->store.is_usual || claimed->is_inside) {
+        *out = claimed->is_inside ? FIRN_PLACE_CLAIM_INSIDE : FIRN_PLACE_CLAIM_USUAL;
+        goto out;
+    }
+    if (claimed->root[0] != '/') { /* it names no directory */
+        goto out;
+    }
+    FIRN_TRY(firn_trust_root_is_noted(os, &noted, &is_noted, err));
+    if (is_noted) {
+        *out = FIRN_PLACE_CLAIM_NOTED;
+        goto out;
+    }
+    if (!claimed->store.is_own || claimed->workspace.btime_ns == 0) { /* (I2) */
+        goto out;
+    }
+    FIRN_TRY(find_is_shared(os, path, &is_shared, err));
+    if (is_shared) {
+        goto out;
+    }
+    rc = firn_os_dir_open_path(os, path, &dir, err);
+    if (rc == FIRN_NOT_FOUND || rc == FIRN_DENIED || rc == FIRN_INVALID) {
+        rc = FIRN_OK; /* it is not there */
+        goto out;
+    }
+    FIRN_TRY(rc);
+    FIRN_TRY(firn_os_dir_stat(dir, &stat, err));
+    if (firn_place_roots_is_same(&claimed->workspace, &stat)) {
+        *out = FIRN_PLACE_CLAIM_SAME;
+    }
+out:
+    DCHECK(rc == FIRN_OK || *out == FIRN_PLACE_CLAIM_NONE);
+    firn_os_dir_close(dir);
+    return rc;
+}
+
+/* Requires: the root is a path. */
+static int
+carry_root(struct firn_os *os, const uint8_t *from, const struct firn_place_roots_root *root,
+           firn_error *err)
+{
+    const struct firn_trust_root old = {.store_id = from, .path = root->root};
+    const struct firn_trust_root new = {.store_id = root->store.id, .path = root->root};
+    bool is_noted;
+    int rc = firn_trust_root_is_noted(os, &old, &is_noted, err);
+    if (rc == FIRN_OK && is_noted) {
+        rc = firn_trust_root_note(os, &new, err);
+    }
+    return rc;
+}
+
+int
+firn_place_claim_carry(struct firn_os_dir *from, struct firn_os_dir *to, const char *store_path,
+                       firn_error *err)
+{
+    struct firn_place_roots roots = {.os = firn_os_dir_os(from)};
+    uint8_t id[FIRN_STOREFILE_ID_SIZE];
+    bool has_id;
+    int rc;
+    FIRN_TRY(firn_trust_store_id(from, id, &has_id, err));
+    if (!has_id) { /* nothing says what was noted about it */
+        goto out;
+    }
+    FIRN_TRY(firn_place_roots_add_dir(&roots, to, store_path, err));
+    for (size_t i = 0; i < roots.count; i++) {
+        const struct firn_place_roots_root *root = &roots.items[i];
+        if (root->root[0] == '/' && !root->is_inside) {
+            FIRN_TRY(carry_root(roots.os, id, root, err));
+        }
+    }
+out:
+    firn_place_roots_deinit(&roots);
+    return rc;
+}
+
+int
+firn_place_claim_refuse(const char *root, const char *store_path, firn_error *err)
+{
+    return firn_error_set(
+        err, FIRN_UNTRUSTED,
+        "the store '%.300s' says that it is about '%.300s', and you have not said "
+        "so on this machine: name the directory (-C DIR) if that is so, or "
+        "restore into another one (--to DIR)",
+        store_path, root);
+}

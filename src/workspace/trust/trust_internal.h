@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * trust/trust_internal.h: the note about a store inside a tree, for the files of this room.
+ */
+#ifndef FIRN_TRUST_TRUST_INTERNAL_H
+#define FIRN_TRUST_TRUST_INTERNAL_H
+
+#include "trust/trust.h"
+
+enum { FIRN_TRUST_FILES_NAME_SIZE = FIRN_TRUST_PRIVATE_NAME_SIZE + 8 };
+
+/* A note, found by the directory of its store. */
+struct firn_trust_store_note {
+    bool is_there;
+    bool has_list; /* false: version 1 */
+    char name[FIRN_TRUST_PRIVATE_NAME_SIZE];
+    struct firn_os_stat stat; /* of the store's directory */
+    struct firn_buf root;     /* the path in it, with a NUL */
+};
+
+/* Finds it; that there is none, or no private directory, is fine. The caller deinits *out, also
+ * after a failure. trust_store.c. */
+FIRN_MUST_CHECK int firn_trust_store_note_find(struct firn_os_dir *store,
+                                               struct firn_trust_store_note *out, firn_error *err);
+void firn_trust_store_note_deinit(struct firn_trust_store_note *note);
+/* Writes it again, as one with a list. */
+FIRN_MUST_CHECK int firn_trust_store_note_write(struct firn_os_dir *store,
+                                                const struct firn_trust_store_note *note,
+                                                firn_error *err);
+
+/* The name of the list that belongs to a note. trust_files.c. */
+void firn_trust_files_list_name(const char *note, char out[FIRN_TRUST_FILES_NAME_SIZE]);
+/* Writes the list of the files that are in a store; store NULL: none are. */
+FIRN_MUST_CHECK int firn_trust_files_take(struct firn_os *os, struct firn_os_dir *store,
+                                          const char *note, firn_error *err);
+
+/* The note about settings that belongs to a note: a store that is about to be made has none; one that
+ * replaces another has that one's, after its files and its settings are in place. trust_settings.c. */
+FIRN_MUST_CHECK int firn_trust_settings_begin(struct firn_os_dir *store, const char *note,
+                                              firn_error *err);
+FIRN_MUST_CHECK int firn_trust_settings_carry(struct firn_os_dir *from, struct firn_os_dir *to,
+                                              const char *note, firn_error *err);
+FIRN_MUST_CHECK int firn_trust_settings_remove(struct firn_os_dir *notes, const char *note,
+                                               firn_error *err);
+
+#endif

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * trust/trust_root.c: which directories this user works on with a store that is named.
+ *
+ * The catalog of a store says which directories are its workspaces. A restore replaces such a
+ * directory, and a save reads all of it, so a store from elsewhere must not be able to choose one:
+ * its catalog may name the home of anybody. A directory that the user has worked on with a named
+ * store is therefore noted, outside of the store. There is one private file (trust_private.c) for
+ * each store and root, named after the store's id and the root:
+ *
+ *   firn root 1\n store <32 hex digits>\n machine <id or ->\n root <path to the end of the file>
+ *
+ * (without the blanks after each \n). The id of the machine is there since several machines may
+ * share a data directory, and the same path is another directory on each. The note is about a path,
+ * not about the directory that is there now: a workspace that was deleted and made anew stays one.
+ *
+ * (I1) A note that is not exactly as above, and about this store, machine and root, counts as none.
+ * (I2) A note is durable when firn_trust_root_note returns FIRN_OK. (Tested by power cuts.)
+ */
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/check.h"
+#include "base/slice.h"
+#include "codec/hex.h"
+#include "trust/trust.h"
+
+static int
+out_of_memory(firn_error *err)
+{
+    return firn_error_no_memory(err, "the note of a workspace");
+}
+
+/* Appends the whole note; name is that of its file. */
+static int
+make(struct firn_os *os, const struct firn_trust_root *root, struct firn_buf *out, char *name,
+     firn_error *err)
+{
+    char id[2 * FIRN_STOREFILE_ID_SIZE + 1];
+    struct firn_buf key = {0};
+    int rc;
+    DCHECK(root->path[0] == '/' && out->size == 0);
+    firn_hex_encode(root->store_id, FIRN_STOREFILE_ID_SIZE, id);
+    if (firn_buf_append_format(&key, "%s %s", id, root->path) != FIRN_OK ||
+        firn_buf_append_format(out, "firn root 1\nstore %s\nmachine ", id) != FIRN_OK) {
+        rc = out_of_memory(err);
+        goto out;
+    }
+    firn_trust_private_name(firn_buf_slice(&key), name);
+    FIRN_TRY(firn_trust_private_machine(os, out, err));
+    if (firn_buf_append_format(out, "\nroot %s", root->path) != FIRN_OK) {
+        rc = out_of_memory(err);
+    }
+out:
+    firn_buf_deinit(&key);
+    return rc;
+}
+
+int
+firn_trust_root_note(struct firn_os *os, const struct firn_trust_root *root, firn_error *err)
+{
+    char name[FIRN_TRUST_PRIVATE_NAME_SIZE];
+    struct firn_os_dir *dir = NULL;
+    struct firn_buf note = {0};
+    int rc;
+    FIRN_TRY(make(os, root, &note, name, err));
+    FIRN_TRY(firn_trust_private_open(os, FIRN_TRUST_PRIVATE_ROOTS, true, &dir, err));
+    FIRN_TRY(firn_trust_private_write(dir, name, firn_buf_slice(&note), err)); /* (I2) */
+out:
+    firn_os_dir_close(dir);
+    firn_buf_deinit(&note);
+    return rc;
+}
+
+int
+firn_trust_root_remove(struct firn_os *os, const struct firn_trust_root *root, firn_error *err)
+{
+    char name[FIRN_TRUST_PRIVATE_NAME_SIZE];
+    struct firn_os_dir *dir = NULL;
+    struct firn_buf note = {0};
+    int rc;
+    FIRN_TRY(make(os, root, &note, name, err));
+    rc = firn_trust_private_open(os, FIRN_TRUST_PRIVATE_ROOTS, false, &dir, err);
+    rc = rc == FIRN_OK ? firn_trust_private_remove(dir, name, err) : rc;
+    rc = rc == FIRN_NOT_FOUND ? FIRN_OK : rc; /* there are no notes */
+out:
+    firn_os_dir_close(dir);
+    firn_buf_deinit(&note);
+    return rc;
+}
+
+int
+firn_trust_root_is_noted(struct firn_os *os, const struct firn_trust_root *root, bool *out,
+                         firn_error *err)
+{
+    char name[FIRN_TRUST_PRIVATE_NAME_SIZE];
+    struct firn_os_dir *dir = NULL;
+    struct firn_buf expected = {0};
+    struct firn_buf note = {0};
+    int rc;
+    *out = false;
+    FIRN_TRY(make(os, root, &expected, name, err));
+    rc = firn_trust_private_open(os, FIRN_TRUST_PRIVATE_ROOTS, false, &dir, err);
+    if (rc == FIRN_OK) {
+        rc = firn_trust_private_read(dir, name, &note, err);
+    }
+    if (rc == FIRN_OK) { /* (I1) */
+        *out = firn_slice_equal(firn_buf_slice(&note), firn_buf_slice(&expected));
+    } else if (rc == FIRN_NOT_FOUND || rc == FIRN_DENIED || rc == FIRN_INVALID ||
+               rc == FIRN_LIMIT) {
+        rc = FIRN_OK; /* no valid note */
+    }
+    DCHECK(rc == FIRN_OK || !*out);
+out:
+    firn_os_dir_close(dir);
+    firn_buf_deinit(&expected);
+    firn_buf_deinit(&note);
+    return rc;
+}

@@ -1,0 +1,116 @@
+A store inside of a tree has files only that firn made there. A pull brings others: they are named, ignored and left as they are.
+
+  ? git --version >/dev/null
+
+  $ git config --global user.email a@example.org && git config --global user.name A && git config --global init.defaultBranch main && git config --global advice.detachedHead false
+  $ git init -q up && echo 1 >up/f && git -C up add f && git -C up commit -qm 1 && git clone -q up own && cd own
+  $ firn init --here -q && firn save -q -m mine && echo 2 >f && firn save -q && firn db put .firn d k ours
+  1
+  2
+  $ cd ../up && mkdir -p .firn/packs .firn/runs/deep .firn/more/deeper && cd .firn
+  $ for n in wal-000002.log wal-000007.log wal.spare manifest-000002.log manifest-000009.log RESERVE FIRN.tmp REPAIRING watch-1 packs/00000003.pack packs/00000004.pack.tmp packs/garbage runs/000001.row runs/000002.row.tmp runs/000001.val runs/deep/x more/deeper/x; do echo theirs >$n; done
+  $ ln -s /etc/passwd wal-000003.log; ln -s ../../f runs/000002.row; ln -s / packs/00000005.pack; cd .. && git add -f .firn && git commit -qm 2 && cd ../own && git pull -q && ls .firn/REPAIRING
+  .firn/REPAIRING
+
+Each command names eight of them, and says how many more there are. They change nothing.
+
+  $ firn status -q 2>&1 | grep -c 'was not made by firn here: it is ignored'; firn status -q 2>&1 | tail -n 2
+  8
+  firn: and 12 more
+  hint: what changes the tree put it there, such as git; if you did, with firn as another user or with a backup, firn trust makes it a part of the store
+  $ for i in 3 4 5 6; do echo $i >f; firn save -q 2>/dev/null; done; firn list -q 2>/dev/null | wc -l
+  3
+  4
+  5
+  6
+  6
+  $ firn check 2>/dev/null
+  6 checkpoints, <n> packs, <n> objects: no damage
+  $ firn restore 1 -q 2>/dev/null && cat f && firn undo -q 2>/dev/null && cat f
+  1
+  6
+  $ firn gc -q 2>/dev/null; firn check 2>/dev/null; firn gc --full -q 2>/dev/null; firn db get .firn d k; firn db put .firn d k2 more && firn db get .firn d k2; firn db flush .firn && firn db check .firn >/dev/null && echo sound
+  8 checkpoints (2 taken by restores), <n> pack, <n> objects: no damage
+  oursmoresound
+  $ for i in 1 2 3 4 5 6; do firn cat $i f 2>/dev/null; done | tr '\n' ' '; timeout 20 firn watch --no-save --for 1s 2>/dev/null; firn db put .firn d k3 3 && firn check 2>/dev/null
+  1 2 3 4 5 6 8 checkpoints (2 taken by restores), <n> pack, <n> objects: no damage
+
+Nothing of theirs was changed: what firn needed the name of has another one.
+
+  $ (cd ../up/.firn && find . -type f | while read -r x; do y=../../own/.firn/$(dirname $x); grep -qs '^theirs$' $y/$(basename $x) $y/foreign-1-$(basename $x) || echo $x; done)
+  $ readlink .firn/wal-000003.log .firn/foreign-1-wal-000003.log .firn/runs/000002.row .firn/runs/foreign-1-000002.row .firn/packs/00000005.pack .firn/packs/foreign-1-00000005.pack | sort
+  ../../f
+  /
+  /etc/passwd
+
+The files that firn made are known by more than their names: what has replaced one is not used, and nothing is lost silently.
+
+  $ cd .. && git init -q up2 && echo 1 >up2/f && git -C up2 add f && git -C up2 commit -qm 1 && git clone -q up2 own2 && cd own2 && firn init --here -q && firn save -q && echo 2 >f && firn save -q && git add -f .firn && git commit -qam store && git push -q origin HEAD:refs/heads/store
+  1
+  2
+  $ git clone -q -b store ../up2 ../evil && cd ../evil && mv .firn/packs/00000002.pack .firn/packs/x && mv .firn/packs/00000001.pack .firn/packs/00000002.pack && mv .firn/packs/x .firn/packs/00000001.pack && git commit -qam swapped && git push -q && cd ../own2 && git fetch -q origin store && git checkout -q FETCH_HEAD && cat f
+  2
+  $ firn check 2>&1 | grep -c '^firn: damaged: .*0000000[12].pack. is not the file that firn made'; firn check -q 2>/dev/null
+  2
+  [5]
+  $ firn restore 1 -q 2>/dev/null
+  [5]
+  $ cat f; firn trust -q . && firn restore 1 -q
+  2
+  ! firn: <any>
+  ! hint: list all damage with: firn check --data
+  [5]
+
+A repair keeps what is left, and the store as it was.
+
+  $ cd .. && mkdir own3 && cd own3 && firn init --here -q && for i in 1 2 3; do echo $i >f; firn save -q; done && firn db flush .firn && cp .firn/manifest-000001.log ../m && rm .firn/manifest-000001.log && cp ../m .firn/manifest-000001.log && firn save
+  1
+  2
+  3
+  ! firn: <T>/w/own3/.firn/manifest-000001.log is not the file that firn made: it was replaced
+  ! hint: something that changes the tree replaced it, such as git: firn check finds what is lost, firn repair keeps the rest
+  ! firn: '<T>/w/own3/.firn/manifest-000001.log' is not the file that firn made: something else has replaced it (git, an archive); firn repair keeps what is left, firn trust takes the store as it is now
+  ! hint: list all damage with: firn check --data
+  [5]
+  $ firn status 2>&1 | tail -n 2; firn repair -q 2>&1 | tail -n 1; firn list -q; firn check; ls -d .firn/damaged-1; echo 4 >f; firn save -q; firn check
+  firn: '<T>/w/own3/.firn/manifest-000001.log' is not the file that firn made: something else has replaced it (git, an archive); firn repair keeps what is left, firn trust takes the store as it is now
+  hint: list all damage with: firn check --data
+  hint: something that changes the tree replaced it, such as git: firn check finds what is lost, firn repair keeps the rest
+  3
+  2
+  1
+  3 checkpoints, <n> packs, <n> objects: no damage
+  .firn/damaged-1
+  4
+  4 checkpoints, <n> packs, <n> objects: no damage
+
+Without the list of its files a store is not taken for an empty one.
+
+  $ list=$(echo $XDG_DATA_HOME/firn/.trusted/*.files | tr ' ' '\n' | xargs ls -t | head -n 1) && cp $list ../list && for damage in 'rm $list' ': >$list' 'head -c 100 ../list >$list' 'sed s/FIRN/NRIF/ ../list >$list'; do eval "$damage"; firn list -q; firn save -q; firn db get .firn d k; done 2>&1 | sed "s/.*cannot be told/cannot be told/" | sort | uniq -c | tr -s " "
+   9 cannot be told ('<T>/data/firn/.trusted/<hex>.files', the list of a store's own files, is damaged): look at what is in it, then accept it with firn trust
+   3 cannot be told (could not open '<T>/data/firn/.trusted/<hex>.files': No such file or directory): look at what is in it, then accept it with firn trust
+  $ firn trust -q . && firn list -q && firn save -q
+  4
+  3
+  2
+  1
+  5
+
+A store of a firn that knew no list: its files are taken by the first command that writes.
+
+  $ rm $XDG_DATA_HOME/firn/.trusted/*.files && sed -i '1s/2/1/' $XDG_DATA_HOME/firn/.trusted/* && firn list -q && firn save -q && ls $XDG_DATA_HOME/firn/.trusted/*.files | wc -l && echo theirs >.firn/wal-000099.log && firn list -q
+  5
+  4
+  3
+  2
+  1
+  6
+  1
+  6
+  5
+  4
+  3
+  2
+  1
+  ! firn: <T>/w/own3/.firn/wal-000099.log was not made by firn here: it is ignored
+  ! hint: what changes the tree put it there, such as git; if you did, with firn as another user or with a backup, firn trust makes it a part of the store
