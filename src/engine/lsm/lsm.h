@@ -40,6 +40,8 @@ struct firn_lsm_host {
     void *ctx;
     /* Syncs the log up to and including everything that was applied before the call. */
     int (*sync_log)(void *ctx, firn_error *err);
+    /* Whether files may still be written and MANIFEST changed: asked before each of both. May be NULL: yes. */
+    int (*may_change)(void *ctx, firn_error *err);
     /* How far the log is durable; each change of MANIFEST records it. segment 0: not known. May be
      * NULL. */
     struct firn_log_position (*log_durable)(void *ctx);

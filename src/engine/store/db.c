@@ -214,7 +214,7 @@ destroy(struct firn_db *db)
     firn_block_cache_destroy(db->cache);
     firn_os_file_close(db->readers);
     /* The last file: the next holder of the lock must find everything finished. */
-    firn_os_file_close(db->lock);
+    firn_storefile_lock_release(db->lock);
     firn_os_dir_close(db->owned_dir);
     firn_os_cond_deinit(&db->jobs.closing);
     firn_os_cond_deinit(&db->jobs.changed);
@@ -255,7 +255,7 @@ firn_db_leave(struct firn_db *db)
         image->reader_lock = NULL;
     }
     firn_os_file_close(db->readers);
-    firn_os_file_close(db->lock);
+    firn_storefile_lock_release(db->lock);
     db->readers = NULL;
     db->lock = NULL;
 }
@@ -334,8 +334,12 @@ static int
 create(struct firn_db *db, firn_error *err)
 {
     DCHECK(db->lock != NULL);
-    int rc = firn_db_create_store(db, err);
-    return rc == FIRN_OK ? open_readers_file(db, err) : rc;
+    int rc;
+    FIRN_TRY(firn_db_create_store(db, err));
+    FIRN_TRY(firn_storefile_lock_guard(db->lock, db->dir, err));
+    FIRN_TRY(open_readers_file(db, err));
+out:
+    return rc;
 }
 
 /* Whether the directory may be opened as asked; *survey is what it contains. */
@@ -470,6 +474,12 @@ static int
 close_writer(struct firn_db *db, firn_error *err)
 {
     firn_db_jobs_stop(db);
+    int lock_rc = firn_db_check_lock(db, err);
+    if (lock_rc != FIRN_OK &&
+        !db->commits.has_failed) { /* it is not known whether writing is allowed */
+        firn_db_abandon(db);
+        return lock_rc;
+    }
     if (!db->commits.has_failed) {
         lighten(db);
     }
@@ -500,6 +510,22 @@ firn_db_close(struct firn_db *db, firn_error *err)
     }
     firn_db_abandon(db);
     return FIRN_OK;
+}
+
+int
+firn_db_check_lock(struct firn_db *db, firn_error *err)
+{
+    firn_error found;
+    /* No other process can take away what locks a store in memory. */
+    int rc = db->owned_os != NULL ? FIRN_OK : firn_storefile_lock_check(db->lock, db->dir, &found);
+    DCHECK(!db->is_read_only);
+    if (rc == FIRN_FAILED) {
+        firn_db_write_latch(db, &found);
+    }
+    if (rc != FIRN_OK) {
+        firn_error_copy(err, &found);
+    }
+    return rc;
 }
 
 int

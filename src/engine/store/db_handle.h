@@ -291,11 +291,11 @@ struct firn_db {
     struct firn_os *owned_os;     /* of a store in memory */
     struct firn_archive *archive; /* of a store in a single file: see archive.h */
     struct firn_os_dir *dir;
-    struct firn_os_dir *owned_dir;  /* closed with the handle; NULL if the caller lent it */
-    struct firn_os_file *lock;      /* NULL if read-only */
-    struct firn_os_file *readers;   /* the file FIRN, to ask for readers' locks; likewise */
-    struct firn_log *log;           /* likewise */
-    struct firn_block_cache *cache; /* of all images */
+    struct firn_os_dir *owned_dir;    /* closed with the handle; NULL if the caller lent it */
+    struct firn_storefile_lock *lock; /* NULL if read-only */
+    struct firn_os_file *readers;     /* the file FIRN, to ask for readers' locks; likewise */
+    struct firn_log *log;             /* likewise */
+    struct firn_block_cache *cache;   /* of all images */
     struct firn_storefile_identity identity;
     struct firn_db_limits limits;
     unsigned threads;

@@ -225,6 +225,14 @@ sync_log(void *ctx, firn_error *err)
     return firn_db_sync(ctx, err);
 }
 
+/* A handle without a lock of its own is one for looking: creating and copying write nothing through it. */
+static int
+may_change(void *ctx, firn_error *err)
+{
+    struct firn_db *db = ctx;
+    return db->lock != NULL ? firn_db_check_lock(db, err) : FIRN_OK;
+}
+
 static struct firn_log_position
 log_durable(void *ctx)
 {
@@ -290,6 +298,7 @@ lsm_options(struct firn_db *db)
         .cache = db->cache,
         .host = {.ctx = db,
                  .sync_log = sync_log,
+                 .may_change = may_change,
                  .log_durable = log_durable,
                  .take_views = firn_db_view_take,
                  .release_views = firn_db_view_release,

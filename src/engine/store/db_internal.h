@@ -43,6 +43,12 @@ FIRN_MUST_CHECK int firn_db_create_store(struct firn_db *db, firn_error *err);
 /* Upgrades a store of an older version to this one. Requires: nothing has been opened. */
 FIRN_MUST_CHECK int firn_db_create_raise_version(struct firn_db *db, firn_error *err);
 
+/* ---- db.c ---- */
+
+/* Whether the handle is still the only one that writes; if not, latches it and returns FIRN_FAILED. Another
+ * failure says that it could not be found out. No mutex of the store may be held. */
+FIRN_MUST_CHECK int firn_db_check_lock(struct firn_db *db, firn_error *err);
+
 /* ---- db_reader.c ---- */
 
 /* Whether any process reads the store now. */

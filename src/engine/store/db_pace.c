@@ -601,7 +601,9 @@ begin_segment(struct firn_db *db, firn_error *err)
 {
     DCHECK(firn_db_is_led(db));
     bool has_more;
-    int rc = firn_db_pace_trim(db, &has_more, err);
+    int rc;
+    FIRN_TRY(firn_db_check_lock(db, err));
+    rc = firn_db_pace_trim(db, &has_more, err);
     if (rc == FIRN_OK) {
         rc = rotate_begin(db, err);
     }
@@ -610,6 +612,7 @@ begin_segment(struct firn_db *db, firn_error *err)
         (void)firn_db_space_give_up(db);
         return FIRN_OK;
     }
+out:
     return rc;
 }
 

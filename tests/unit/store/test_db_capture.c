@@ -178,7 +178,7 @@ a_lock_that_cannot_be_had_keeps_nobody_out(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         firn_error err;
         struct beside beside;
-        struct firn_os_file *lock;
+        struct firn_storefile_lock *lock;
         open_beside(&beside, 0);
         const struct firn_sim_fault_plan plan = {.call = cases[i].error_number != 0,
                                                  .classes = cases[i].classes,
