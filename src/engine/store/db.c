@@ -448,7 +448,7 @@ close_failed(struct firn_db *db, firn_error *err)
     return rc;
 }
 
-/* Empties a long log, and merges small trees into one run each: otherwise the runs flushed last
+/* Empties a long log, if not too many small memtables are in it (db_pace.c), and merges small trees into one run each: otherwise the runs flushed last
  * would stay separate until some process keeps the store open for longer. A failure here is no
  * error, because the log or the runs have all data. */
 static void
@@ -458,7 +458,7 @@ lighten(struct firn_db *db)
     const struct firn_compaction_work_wish brief = {.compactions = true, .is_brief = true};
     DCHECK(db->jobs.is_closing);
     bool is_long = firn_log_size_bytes(db->log) > CLOSE_LOG_BYTES_MAX;
-    if (is_long && firn_lsm_memtable_bytes(firn_db_image(db)->lsm) > 0) {
+    if (is_long && firn_db_pace_flush_pays(db)) {
         FIRN_IGNORE(firn_db_maintain_flush_memtables(db, NULL));
     }
     FIRN_IGNORE(firn_db_jobs_finish(db, &brief, NULL));

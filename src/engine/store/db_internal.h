@@ -103,6 +103,10 @@ struct firn_db_tree *firn_db_image_find(const struct firn_db_image *image, uint6
 FIRN_MUST_CHECK int firn_db_image_add(struct firn_db_image *image, firn_slice name,
                                       const struct firn_keyspace_entry *entry,
                                       struct firn_db_tree **out, firn_error *err);
+/* The tree was removed from MANIFEST. For the leader. */
+void firn_db_image_note_removed(struct firn_db_image *image, struct firn_db_tree *tree);
+/* Whether keyspaces of that name are firn's own, which do not count for the limit. */
+bool firn_db_image_is_own(firn_slice name);
 /* The tree for an entry of the list, which gives its number to a name. FIRN_CORRUPT if another entry
  * gave the number a different type or schema. */
 FIRN_MUST_CHECK int firn_db_image_name(struct firn_db_image *image,
@@ -267,6 +271,8 @@ FIRN_MUST_CHECK int firn_db_pace_admit(struct firn_db *db, size_t bytes, firn_er
 /* Called after a group has written to the trees of a list (linked by next_touched): freezes memtables that
  * have grown too large. Failures are noted. */
 void firn_db_pace_follow_up(struct firn_db *db, struct firn_db_tree *touched);
+/* Whether the log has enough bytes for each run that a flush of all memtables would write. Any thread. */
+bool firn_db_pace_flush_pays(struct firn_db *db);
 /* Removes segments of the log that are no longer needed. */
 FIRN_MUST_CHECK int firn_db_pace_trim(struct firn_db *db, bool *out_has_more, firn_error *err);
 /* Borrows memory of the block cache for what memtables use beyond their own share, as far as the cache
