@@ -98,7 +98,11 @@ enum {
     FIRN_KEY_SIZE_MAX = 512 << 10,
     FIRN_VALUE_SIZE_MAX = 256 << 20,
     FIRN_BATCH_SIZE_MAX = 512 << 20,
-    FIRN_KEYSPACE_NAME_SIZE_MAX = 255
+    FIRN_KEYSPACE_NAME_SIZE_MAX = 255,
+    /* Keyspaces, tables and their indexes of one store, together; creating more gives FIRN_LIMIT. Each takes up to
+     * 2 KiB of memory_bytes while the store is open: opening a store with more than fit into memory_bytes gives
+     * FIRN_LIMIT, too. Dropped ones count as long as a checkpoint or a snapshot has them. */
+    FIRN_KEYSPACE_COUNT_MAX = 65536
 };
 
 /* The minimum of firn_store_options.memory_bytes, and its default. */

@@ -398,7 +398,7 @@ firn_copy_capture_close(struct firn_copy_capture *capture)
 
 int
 firn_copy_capture_keep_writers_out(struct firn_os_dir *dir, bool may_create, int64_t timeout_ms,
-                                   struct firn_os_file **out, firn_error *err)
+                                   struct firn_storefile_lock **out, firn_error *err)
 {
     return firn_storefile_lock_hold(dir, may_create, timeout_ms, out, err);
 }

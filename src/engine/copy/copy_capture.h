@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "os/os.h"
+#include "storefile/storefile.h"
 
 struct firn_copy_capture;
 
@@ -60,13 +61,14 @@ struct firn_copy_capture_file firn_copy_capture_judge(const struct firn_copy_cap
 struct firn_copy_capture_file firn_copy_capture_judge_in_folder(const char *name);
 bool firn_copy_capture_has_folder(const char *name);
 
-/* Keeps writers out of the store in a directory until *out is closed. FIRN_BUSY, which names the holder,
+/* Keeps writers out of the store in a directory until *out is released. FIRN_BUSY, which names the holder,
  * if another process has the lock for all of timeout_ms; negative: no limit. *out is NULL if there is no
  * lock to take: the directory may not be written to, or, without may_create, the file does not exist.
  * No file of the state changes. */
 FIRN_MUST_CHECK int firn_copy_capture_keep_writers_out(struct firn_os_dir *dir, bool may_create,
                                                        int64_t timeout_ms,
-                                                       struct firn_os_file **out, firn_error *err);
+                                                       struct firn_storefile_lock **out,
+                                                       firn_error *err);
 /* The file that is locked for that: whether it has this name, and removing it from what is no longer a store. */
 bool firn_copy_capture_is_lock(const char *name);
 FIRN_MUST_CHECK int firn_copy_capture_remove_lock(struct firn_os_dir *dir, firn_error *err);

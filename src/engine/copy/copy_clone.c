@@ -169,7 +169,7 @@ int
 firn_copy_clone(struct firn_db *db, struct firn_os_dir *to,
                 struct firn_storefile_progress *progress, firn_error *err)
 {
-    struct firn_os_file *lock = NULL;
+    struct firn_storefile_lock *lock = NULL;
     const struct firn_step *step;
     int rc;
     if (db->is_read_only) {
@@ -184,7 +184,7 @@ firn_copy_clone(struct firn_db *db, struct firn_os_dir *to,
     rc = fill(db, to, step, err);
     firn_db_write_end_exclusive(db);
 out:
-    firn_os_file_close(lock);
+    firn_storefile_lock_release(lock);
     return rc;
 }
 

@@ -48,7 +48,7 @@
 struct scratch {
     struct firn_os_dir *parent; /* borrowed */
     struct firn_os_dir *dir;
-    struct firn_os_file *lock;
+    struct firn_storefile_lock *lock;
     char name[48]; /* "": there is none */
 };
 
@@ -104,7 +104,7 @@ scratch_remove(struct scratch *scratch)
     if (scratch->name[0] != '\0') {
         remove_dir(scratch->parent, scratch->name, DEPTH_MAX);
     }
-    firn_os_file_close(scratch->lock);
+    firn_storefile_lock_release(scratch->lock);
     firn_os_dir_close(scratch->dir);
     *scratch = (struct scratch){0};
 }
@@ -127,13 +127,13 @@ static void
 remove_abandoned(struct firn_os_dir *parent, const char *name)
 {
     struct firn_os_dir *dir;
-    struct firn_os_file *lock;
+    struct firn_storefile_lock *lock;
     if (firn_os_dir_open(parent, name, &dir, NULL) != FIRN_OK) {
         return;
     }
     if (firn_storefile_lock_acquire(dir, 0, &lock, NULL) == FIRN_OK) {
         remove_dir(parent, name, DEPTH_MAX);
-        firn_os_file_close(lock);
+        firn_storefile_lock_release(lock);
     }
     firn_os_dir_close(dir);
 }
@@ -180,7 +180,7 @@ check_lock(const struct scratch *scratch, firn_error *err)
     struct firn_os_stat named;
     int rc;
     DCHECK(scratch->lock != NULL);
-    FIRN_TRY(firn_os_file_stat(scratch->lock, &held, err));
+    FIRN_TRY(firn_os_file_stat(firn_storefile_lock_file(scratch->lock), &held, err));
     FIRN_TRY(firn_os_stat(scratch->dir, FIRN_STOREFILE_LOCK_NAME, &named, err));
     if (held.inode != named.inode) {
         rc = firn_error_set(err, FIRN_BUSY, "'%s' is locked by another process",

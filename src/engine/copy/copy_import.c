@@ -162,14 +162,14 @@ static int
 import_into(struct firn_archive *archive, struct firn_os_dir *to,
             struct firn_storefile_progress *progress, firn_error *err)
 {
-    struct firn_os_file *lock = NULL;
+    struct firn_storefile_lock *lock = NULL;
     int rc;
     FIRN_TRY(firn_db_create_may(to, err));
     FIRN_TRY(firn_storefile_lock_acquire(to, 0, &lock, err));
     FIRN_TRY(firn_db_create_may(to, err));
     FIRN_TRY(fill(archive, to, progress, err));
 out:
-    firn_os_file_close(lock);
+    firn_storefile_lock_release(lock);
     return rc;
 }
 

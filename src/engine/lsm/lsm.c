@@ -234,7 +234,8 @@ make_handle(struct firn_os_dir *dir, const struct firn_lsm_options *options)
         lsm->files.epoch = &lsm->epoch;
         lsm->files.open_max = OPEN_RUNS_MAX;
         lsm->files.env.cache = options->cache;
-        atomic_init(&lsm->memtable_bytes, 0);
+        atomic_init(&lsm->memtables.bytes, 0);
+        atomic_init(&lsm->memtables.small_bytes, 0);
         atomic_init(&lsm->version, 0);
         atomic_init(&lsm->sequence, 0);
         atomic_init(&lsm->frozen_max, 0);
@@ -263,6 +264,7 @@ destroy(struct firn_lsm *lsm)
     firn_epoch_deinit(&lsm->epoch);
     firn_memtable_pool_deinit(&lsm->memtable_pool);
     firn_lsm_collect_memory(lsm);
+    firn_version_unref(lsm->no_runs);
     firn_run_file_deinit_all(&lsm->files);
     firn_free(lsm->strays);
     firn_buf_deinit(&lsm->history);
@@ -467,6 +469,7 @@ firn_lsm_open(struct firn_os_dir *dir, const struct firn_lsm_options *options, b
     if (lsm == NULL) {
         return firn_error_no_memory(err, "the trees of a store");
     }
+    FIRN_TRY(firn_version_create(&(struct firn_version_change){0}, &lsm->no_runs, err));
     FIRN_TRY(open_manifest(lsm, create, &state, err));
     if (lsm->runs_dir == NULL) {
         FIRN_TRY(open_runs_dir(lsm, err));
@@ -600,7 +603,15 @@ firn_lsm_log_floor(struct firn_lsm *lsm)
 size_t
 firn_lsm_memtable_bytes(const struct firn_lsm *lsm)
 {
-    return atomic_load_explicit(&lsm->memtable_bytes, memory_order_relaxed);
+    return atomic_load_explicit(&lsm->memtables.bytes, memory_order_relaxed);
+}
+
+size_t
+firn_lsm_memtable_excess(const struct firn_lsm *lsm)
+{
+    size_t small = atomic_load_explicit(&lsm->memtables.small_bytes, memory_order_relaxed);
+    size_t bytes = atomic_load_explicit(&lsm->memtables.bytes, memory_order_relaxed);
+    return bytes > small ? bytes - small : 0; /* the two are not read at one moment */
 }
 
 bool

@@ -40,6 +40,8 @@ struct firn_lsm_host {
     void *ctx;
     /* Syncs the log up to and including everything that was applied before the call. */
     int (*sync_log)(void *ctx, firn_error *err);
+    /* Whether files may still be written and MANIFEST changed: asked before each of both. May be NULL: yes. */
+    int (*may_change)(void *ctx, firn_error *err);
     /* How far the log is durable; each change of MANIFEST records it. segment 0: not known. May be
      * NULL. */
     struct firn_log_position (*log_durable)(void *ctx);
@@ -179,6 +181,11 @@ FIRN_MUST_CHECK int firn_lsm_tree_apply(struct firn_lsm_tree *tree, const struct
 size_t firn_lsm_tree_active_bytes(const struct firn_lsm_tree *tree);
 /* The same of all memtables of all trees, frozen ones included. Any thread. */
 size_t firn_lsm_memtable_bytes(const struct firn_lsm *lsm);
+/* Both without the first FIRN_LSM_SMALL_BYTES of each memtable: a memtable with nothing beyond these is small, and
+ * flushing it frees next to nothing. About a dozen short entries fit. */
+enum { FIRN_LSM_SMALL_BYTES = 1536 };
+size_t firn_lsm_tree_active_excess(const struct firn_lsm_tree *tree);
+size_t firn_lsm_memtable_excess(const struct firn_lsm *lsm);
 /* Whether little prepared memory is left for memtables, and preparing more of it, which may take
  * milliseconds: for background jobs. Any thread; prepare one at a time. */
 bool firn_lsm_wants_memory(const struct firn_lsm *lsm);

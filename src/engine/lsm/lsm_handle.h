@@ -20,6 +20,12 @@
 #include "version/run_file.h"
 #include "version/version.h"
 
+/* Of all memtables of the lsm. */
+struct firn_lsm_totals {
+    _Atomic size_t bytes;
+    _Atomic size_t small_bytes; /* of these, the first FIRN_LSM_SMALL_BYTES of each memtable */
+};
+
 /* A memtable and what the tree knows about it. Shared by states. */
 struct firn_tree_memtable {
     struct firn_memtable *table;
@@ -27,9 +33,9 @@ struct firn_tree_memtable {
     _Atomic uint64_t log_segment; /* the oldest with one of its entries; 0: it is empty */
     _Atomic uint64_t sequence_max;
     _Atomic size_t logged_bytes;  /* of values whose place in the log is known */
-    _Atomic size_t counted_bytes; /* its share of total_bytes */
-    _Atomic size_t *total_bytes;  /* of all memtables of the lsm */
-    uint64_t freeze_number;       /* in the order of freezing; guarded by the lsm's mutex */
+    _Atomic size_t counted_bytes; /* its share of the totals */
+    struct firn_lsm_totals *totals;
+    uint64_t freeze_number; /* in the order of freezing; guarded by the lsm's mutex */
 };
 
 /* Published by a tree. memtables[0] takes writes, the others are frozen, the newest first. */
@@ -95,7 +101,7 @@ struct firn_lsm {
     struct firn_epoch epoch;
     struct firn_run_files files;
     struct firn_memtable_pool memtable_pool;
-    _Atomic size_t memtable_bytes;
+    struct firn_lsm_totals memtables;
     _Atomic uint64_t version;  /* of MANIFEST; the holder of the token writes it */
     _Atomic uint64_t sequence; /* likewise: the largest that MANIFEST names */
     _Atomic unsigned frozen_max;
@@ -111,6 +117,7 @@ struct firn_lsm {
     bool has_failed;                /* MANIFEST is latched */
     struct firn_buf history;        /* as in MANIFEST; the holder of the token writes it */
     uint64_t next_number;
+    struct firn_version *no_runs; /* the version of all trees that have none; never NULL */
     struct firn_lsm_tree **trees; /* by ascending id */
     size_t tree_count;
     size_t tree_capacity;
@@ -147,6 +154,9 @@ void firn_lsm_measure_locked(struct firn_lsm *lsm);
 struct firn_lsm_state *firn_lsm_state_of(struct firn_lsm_tree *tree);
 
 /* ---- lsm_install.c ---- */
+
+/* Asks the host whether files may be written. */
+FIRN_MUST_CHECK int firn_lsm_may_change(const struct firn_lsm *lsm, firn_error *err);
 
 /* A change of one tree that goes to MANIFEST and then to readers. */
 struct firn_lsm_install_change {

@@ -33,9 +33,20 @@
 
 /* ---- the token ---- */
 
+int
+firn_lsm_may_change(const struct firn_lsm *lsm, firn_error *err)
+{
+    const struct firn_lsm_host *host = &lsm->options.host;
+    return host->may_change != NULL ? host->may_change(host->ctx, err) : FIRN_OK;
+}
+
 static int
 take_token(struct firn_lsm *lsm, firn_error *err)
 {
+    int rc = firn_lsm_may_change(lsm, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
     firn_os_mutex_lock(&lsm->mutex);
     while (lsm->is_editing) {
         firn_os_cond_wait(&lsm->changed, &lsm->mutex);

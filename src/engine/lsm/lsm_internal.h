@@ -11,7 +11,7 @@
 /* ---- lsm_state.c ---- */
 
 /* Empty. */
-FIRN_MUST_CHECK int firn_lsm_state_create_memtable(_Atomic size_t *total_bytes,
+FIRN_MUST_CHECK int firn_lsm_state_create_memtable(struct firn_lsm_totals *totals,
                                                    struct firn_tree_memtable **out,
                                                    firn_error *err);
 /* Brings total_bytes up to date. The thread that writes. */

@@ -21,8 +21,14 @@
 #include "base/check.h"
 #include "base/mem.h"
 
+static size_t
+small_part(size_t bytes)
+{
+    return bytes < FIRN_LSM_SMALL_BYTES ? bytes : FIRN_LSM_SMALL_BYTES;
+}
+
 int
-firn_lsm_state_create_memtable(_Atomic size_t *total_bytes, struct firn_tree_memtable **out,
+firn_lsm_state_create_memtable(struct firn_lsm_totals *totals, struct firn_tree_memtable **out,
                                firn_error *err)
 {
     struct firn_tree_memtable *memtable = firn_alloc_zeroed(sizeof *memtable);
@@ -40,7 +46,7 @@ firn_lsm_state_create_memtable(_Atomic size_t *total_bytes, struct firn_tree_mem
     atomic_init(&memtable->sequence_max, 0);
     atomic_init(&memtable->logged_bytes, 0);
     atomic_init(&memtable->counted_bytes, 0);
-    memtable->total_bytes = total_bytes;
+    memtable->totals = totals;
     firn_lsm_state_count_memtable(memtable);
     *out = memtable;
     return FIRN_OK;
@@ -55,7 +61,11 @@ firn_lsm_state_count_memtable(struct firn_tree_memtable *memtable)
     DCHECK(bytes >= counted);
     if (bytes != counted) {
         atomic_store_explicit(&memtable->counted_bytes, bytes, memory_order_relaxed);
-        atomic_fetch_add_explicit(memtable->total_bytes, bytes - counted, memory_order_relaxed);
+        atomic_fetch_add_explicit(&memtable->totals->bytes, bytes - counted, memory_order_relaxed);
+        if (counted < FIRN_LSM_SMALL_BYTES) {
+            atomic_fetch_add_explicit(&memtable->totals->small_bytes, small_part(bytes) - counted,
+                                      memory_order_relaxed);
+        }
     }
 }
 
@@ -78,7 +88,10 @@ firn_lsm_state_unref_memtable(struct firn_tree_memtable *memtable)
         return;
     }
     size_t counted = atomic_load_explicit(&memtable->counted_bytes, memory_order_relaxed);
-    size_t total = atomic_fetch_sub_explicit(memtable->total_bytes, counted, memory_order_relaxed);
+    size_t total =
+        atomic_fetch_sub_explicit(&memtable->totals->bytes, counted, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&memtable->totals->small_bytes, small_part(counted),
+                              memory_order_relaxed);
     DCHECK(total >= counted);
     firn_memtable_destroy(memtable->table);
     firn_free(memtable);

@@ -139,7 +139,7 @@ out:
 static int
 create_memtable(struct firn_lsm *lsm, struct firn_tree_memtable **out, firn_error *err)
 {
-    int rc = firn_lsm_state_create_memtable(&lsm->memtable_bytes, out, err);
+    int rc = firn_lsm_state_create_memtable(&lsm->memtables, out, err);
     if (rc == FIRN_OK) {
         firn_memtable_use_pool((*out)->table, &lsm->memtable_pool);
         firn_memtable_expect((*out)->table, lsm->options.memtable_bytes_target);
@@ -163,19 +163,16 @@ make_tree(struct firn_lsm *lsm, uint32_t id, const struct firn_run_kind *kind,
 {
     int rc = FIRN_OK;
     struct firn_tree_memtable *memtable = NULL;
-    struct firn_version *empty = NULL;
     struct firn_lsm_state *state = firn_lsm_state_create(1);
     struct firn_lsm_tree *tree = firn_alloc_zeroed(sizeof *tree);
     if (tree == NULL || state == NULL) {
         rc = firn_error_no_memory(err, "a tree");
         goto out;
     }
-    if (version == NULL) {
-        FIRN_TRY(firn_version_create(&(struct firn_version_change){0}, &empty, err));
-    }
     FIRN_TRY(create_memtable(lsm, &memtable, err));
     firn_lsm_state_add_memtable(state, memtable);
-    firn_lsm_state_set_version(state, version != NULL ? version : empty);
+    firn_lsm_state_set_version(state,
+                               version != NULL && version->run_count > 0 ? version : lsm->no_runs);
     tree->lsm = lsm;
     tree->id = id;
     tree->kind = kind;
@@ -188,7 +185,6 @@ make_tree(struct firn_lsm *lsm, uint32_t id, const struct firn_run_kind *kind,
     tree = NULL;
     state = NULL;
 out:
-    firn_version_unref(empty);
     firn_lsm_state_unref_memtable(memtable);
     firn_lsm_state_unref(state);
     firn_free(tree);
@@ -452,6 +448,13 @@ firn_lsm_tree_active_bytes(const struct firn_lsm_tree *tree)
     return tree->active == NULL
                ? 0
                : atomic_load_explicit(&tree->active->counted_bytes, memory_order_relaxed);
+}
+
+size_t
+firn_lsm_tree_active_excess(const struct firn_lsm_tree *tree)
+{
+    size_t bytes = firn_lsm_tree_active_bytes(tree);
+    return bytes > FIRN_LSM_SMALL_BYTES ? bytes - FIRN_LSM_SMALL_BYTES : 0;
 }
 
 /* ---- freezing ---- */

@@ -35,6 +35,9 @@
  * Range deletes are not entries: they are in a separate range set, which can be read without locks
  * too.
  *
+ * All empty tables have one root, which nothing changes: a store may have many keyspaces, of which few are
+ * written to. The first entry gets a leaf and makes it the root.
+ *
  * Memory (memtable_memory.c). An insertion allocates all the memory that it may need before it
  * changes anything; reserve does so for many insertions ahead. Fields that readers do not use
  * (spares, last_slot) are plain: the caller serializes writers.
@@ -139,6 +142,12 @@ path_prepare(struct firn_memtable *table, firn_slice key, uint64_t sequence)
         firn_memtable_side_of(table, key) != 0) {
         return;
     }
+    if (table->prepared == NULL) {
+        table->prepared = firn_memtable_memory_take_prepared(table);
+        if (table->prepared == NULL) {
+            return;
+        }
+    }
     struct firn_memtable_prepared *prepared = &table->prepared[table->prepared_next];
     const struct firn_memtable_probe probe = {.key = key, .sequence = sequence};
     table->prepared_next = (table->prepared_next + 1) % FIRN_MEMTABLE_PREPARED;
@@ -154,7 +163,7 @@ static bool
 take_prepared(const struct firn_memtable *table, const struct firn_memtable_probe *probe,
               struct firn_memtable_path *out)
 {
-    for (size_t i = 0; i < FIRN_MEMTABLE_PREPARED; i++) {
+    for (size_t i = 0; i < FIRN_MEMTABLE_PREPARED && table->prepared != NULL; i++) {
         const struct firn_memtable_prepared *prepared = &table->prepared[i];
         if (prepared->height > 0 && prepared->sequence == probe->sequence &&
             prepared->split_count == table->split_count &&
@@ -189,7 +198,7 @@ path_find(struct firn_memtable *table, const struct firn_memtable_probe *probe,
 enum {
     FANOUT = FIRN_MEMTABLE_FANOUT,
     /* Arena chunks are never shared: each block and slab is larger than a quarter of this. */
-    ARENA_CHUNK_SIZE = 2048,
+    ARENA_CHUNK_SIZE = 512,
     /* Sizes as in memtable.h: three varints of at most 3, 5 and 10 bytes. */
     ENTRY_HEADER_MAX = 18,
     RESERVE_LEAVES_MIN = 16
@@ -328,6 +337,10 @@ shared_size(firn_slice a, firn_slice b)
 
 /* ---- the table ---- */
 
+/* The root of all tables without entries. Nothing ever changes it: the first entry gets a leaf of its own, so a
+ * reader that still holds this one finds what was there when it came. */
+static struct firn_memtable_node no_entries;
+
 int
 firn_memtable_create(struct firn_memtable **out, firn_error *err)
 {
@@ -337,11 +350,7 @@ firn_memtable_create(struct firn_memtable **out, firn_error *err)
         return firn_error_no_memory(err, "a memtable");
     }
     table->blocks.chunk_size = ARENA_CHUNK_SIZE;
-    if (firn_memtable_memory_reserve_nodes(table, true, 1) != FIRN_OK) {
-        firn_memtable_destroy(table);
-        return firn_error_no_memory(err, "a memtable");
-    }
-    atomic_init(&table->root, firn_memtable_memory_take_node(table, 0));
+    atomic_init(&table->root, &no_entries);
     firn_memtable_memory_publish_size(table);
     *out = table;
     return FIRN_OK;
@@ -438,18 +447,18 @@ shrink_prefix(struct firn_memtable *table, firn_slice key)
 static void
 add_first(struct firn_memtable *table, const uint8_t *entry)
 {
-    struct firn_memtable_node *root = path_root(table);
+    struct firn_memtable_node *root = firn_memtable_memory_take_node(table, 0);
     firn_slice key = key_of(entry);
-    DCHECK(root->level == 0 && firn_memtable_node_count(root) == 0);
-    change_begin(root);
+    DCHECK(path_root(table) == &no_entries && firn_memtable_node_count(&no_entries) == 0);
     /* Pairs with the acquire load in firn_memtable_side_of. */
     atomic_store_explicit(&table->prefix, key.data, memory_order_release);
     atomic_store_explicit(&table->prefix_size, (uint32_t)key.size, memory_order_relaxed);
     set_prefix_size(root, key.size);
     set_entry(root, 0, 0, entry);
     set_count(root, 1);
-    change_end(root);
     root->last_slot = 0;
+    /* Pairs with the acquire loads in descend (memtable_cursor.c). */
+    atomic_store_explicit(&table->root, root, memory_order_release);
 }
 
 /* ---- insertion ---- */
@@ -705,6 +714,14 @@ reserve_for_path(struct firn_memtable *table, const struct firn_memtable_path *p
     return rc != FIRN_OK ? rc : firn_memtable_memory_reserve_nodes(table, false, splits - 1);
 }
 
+/* Whether that many more entries need no node beside the root. */
+static bool
+fits_root(const struct firn_memtable *table, size_t entry_count)
+{
+    const struct firn_memtable_node *root = path_root(table);
+    return root->level == 0 && entry_count <= FANOUT - firn_memtable_node_count(root);
+}
+
 int
 firn_memtable_reserve(struct firn_memtable *table, size_t entry_count, size_t content_bytes,
                       firn_error *err)
@@ -715,9 +732,15 @@ firn_memtable_reserve(struct firn_memtable *table, size_t entry_count, size_t co
     if (firn_mul_size(entry_count, ENTRY_HEADER_MAX, &header_bytes) &&
         firn_add_size(header_bytes, content_bytes, &total)) {
         FIRN_TRY(firn_memtable_memory_reserve_room(table, total));
+        if (fits_root(table, entry_count)) {
+            rc = firn_memtable_memory_reserve_nodes(table, true,
+                                                    path_root(table) == &no_entries ? 1 : 0);
+            goto out;
+        }
         /* Random insertions split a leaf about every 33 insertions. */
         size_t leaves = RESERVE_LEAVES_MIN + entry_count / RESERVE_LEAVES_MIN;
         leaves = leaves < entry_count ? leaves : entry_count;
+        leaves += path_root(table) == &no_entries ? 1 : 0;
         FIRN_TRY(firn_memtable_memory_reserve_nodes(table, true, leaves));
         FIRN_TRY(firn_memtable_memory_reserve_nodes(table, false,
                                                     path_root(table)->level + 1 + leaves / 8));
@@ -781,7 +804,11 @@ firn_memtable_add(struct firn_memtable *table, const struct firn_entry *entry, f
     size_t count = firn_memtable_entry_count(table);
     uint8_t *memory = table->room.at;
     struct firn_memtable_path path;
-    if (count > 0) {
+    if (count == 0) {
+        if (firn_memtable_memory_reserve_nodes(table, true, 1) != FIRN_OK) {
+            return firn_error_no_memory(err, "an entry of a memtable");
+        }
+    } else {
         if (firn_memtable_side_of(table, entry->key) != 0) {
             shrink_prefix(table, entry->key);
         }

@@ -107,8 +107,8 @@ struct firn_memtable {
     size_t spare_leaf_count;
     size_t spare_inner_count;
     size_t node_count;
-    uint64_t split_count; /* of nodes, so far */
-    struct firn_memtable_prepared prepared[FIRN_MEMTABLE_PREPARED];
+    uint64_t split_count;                       /* of nodes, so far */
+    struct firn_memtable_prepared *prepared;    /* FIRN_MEMTABLE_PREPARED; NULL: not needed yet */
     size_t prepared_next;                       /* which of them is replaced next */
     const struct firn_memtable_node *last_leaf; /* that the last path led to */
     bool stays_in_leaf;                         /* the path before led there too */
@@ -381,6 +381,8 @@ FIRN_MUST_CHECK int firn_memtable_memory_reserve_room(struct firn_memtable *tabl
 /* Reserves that many spare leaves or inner nodes; FIRN_OK or FIRN_NO_MEMORY. */
 FIRN_MUST_CHECK int firn_memtable_memory_reserve_nodes(struct firn_memtable *table, bool is_leaf,
                                                        size_t count);
+/* Memory for paths that are found beforehand, zeroed; NULL if there is none. */
+struct firn_memtable_prepared *firn_memtable_memory_take_prepared(struct firn_memtable *table);
 /* An empty node of that level. Requires: it was reserved. */
 struct firn_memtable_node *firn_memtable_memory_take_node(struct firn_memtable *table,
                                                           uint32_t level);

@@ -2,8 +2,10 @@
  *
  * memtable/memtable_memory.c: blocks for entries and slabs of nodes.
  *
- * Both grow with the table, so that a small table is small, and hundreds of trees with a few
- * entries each fit into little memory: blocks from 512 bytes to 1 MiB, slabs from one node to 64.
+ * Both grow with the table, so that a small table is small, and thousands of trees with a few
+ * entries each fit into little memory: blocks from 128 bytes to 1 MiB, slabs from one node to 64. An
+ * empty table has neither: its root is a leaf that all empty tables share. A table whose entries fit
+ * into its root needs no spare nodes.
  * Nothing is freed before the table is (I1 in memtable.c). A table that has grown to CHUNKS_FROM
  * takes the memory for both from chunks in large pages, if it has a pool (memtable_pool.c); pieces
  * that are too large for that are still allocated separately.
@@ -21,7 +23,7 @@
 
 enum {
     CACHE_LINE = 64,
-    BLOCK_SIZE_MIN = 512,
+    BLOCK_SIZE_MIN = 128,
     BLOCK_SIZE_MAX = 1 << 20,
     SLAB_NODES_MAX = 64,
     CHUNKS_FROM = 8 << 20,
@@ -173,6 +175,18 @@ firn_memtable_memory_reserve_nodes(struct firn_memtable *table, bool is_leaf, si
     table->node_count += wanted;
     firn_memtable_memory_publish_size(table);
     return FIRN_OK;
+}
+
+struct firn_memtable_prepared *
+firn_memtable_memory_take_prepared(struct firn_memtable *table)
+{
+    size_t size = FIRN_MEMTABLE_PREPARED * sizeof(struct firn_memtable_prepared);
+    uint8_t *memory = allocate(table, size);
+    if (memory != NULL) {
+        memset(memory, 0, size);
+        firn_memtable_memory_publish_size(table);
+    }
+    return (struct firn_memtable_prepared *)(void *)memory;
 }
 
 /* Cannot fail: reserved before. */

@@ -773,7 +773,7 @@ firn_rescue_doubt(struct firn_os_dir *from, const struct firn_rescue_options *op
 }
 
 int
-firn_rescue_lock(struct firn_os_dir *dir, int64_t timeout_ms, struct firn_os_file **out,
+firn_rescue_lock(struct firn_os_dir *dir, int64_t timeout_ms, struct firn_storefile_lock **out,
                  firn_error *err)
 {
     return firn_storefile_lock_acquire(dir, timeout_ms, out, err);

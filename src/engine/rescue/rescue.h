@@ -12,6 +12,7 @@
 #include "base/entry.h"
 #include "base/error.h"
 #include "os/os.h"
+#include "storefile/storefile.h"
 
 /* What became of the data. */
 enum firn_rescue_state {
@@ -49,7 +50,7 @@ FIRN_MUST_CHECK int firn_rescue_doubt(struct firn_os_dir *from,
 
 /* Takes the lock of a store, of which nothing else need be left. FIRN_BUSY names the holder. */
 FIRN_MUST_CHECK int firn_rescue_lock(struct firn_os_dir *dir, int64_t timeout_ms,
-                                     struct firn_os_file **out, firn_error *err);
+                                     struct firn_storefile_lock **out, firn_error *err);
 /* Whether a name in a store's directory is that of one of the store's own files or directories. */
 bool firn_rescue_is_own_name(const char *name);
 

@@ -214,7 +214,7 @@ destroy(struct firn_db *db)
     firn_block_cache_destroy(db->cache);
     firn_os_file_close(db->readers);
     /* The last file: the next holder of the lock must find everything finished. */
-    firn_os_file_close(db->lock);
+    firn_storefile_lock_release(db->lock);
     firn_os_dir_close(db->owned_dir);
     firn_os_cond_deinit(&db->jobs.closing);
     firn_os_cond_deinit(&db->jobs.changed);
@@ -255,7 +255,7 @@ firn_db_leave(struct firn_db *db)
         image->reader_lock = NULL;
     }
     firn_os_file_close(db->readers);
-    firn_os_file_close(db->lock);
+    firn_storefile_lock_release(db->lock);
     db->readers = NULL;
     db->lock = NULL;
 }
@@ -334,8 +334,12 @@ static int
 create(struct firn_db *db, firn_error *err)
 {
     DCHECK(db->lock != NULL);
-    int rc = firn_db_create_store(db, err);
-    return rc == FIRN_OK ? open_readers_file(db, err) : rc;
+    int rc;
+    FIRN_TRY(firn_db_create_store(db, err));
+    FIRN_TRY(firn_storefile_lock_guard(db->lock, db->dir, err));
+    FIRN_TRY(open_readers_file(db, err));
+out:
+    return rc;
 }
 
 /* Whether the directory may be opened as asked; *survey is what it contains. */
@@ -444,7 +448,7 @@ close_failed(struct firn_db *db, firn_error *err)
     return rc;
 }
 
-/* Empties a long log, and merges small trees into one run each: otherwise the runs flushed last
+/* Empties a long log, if not too many small memtables are in it (db_pace.c), and merges small trees into one run each: otherwise the runs flushed last
  * would stay separate until some process keeps the store open for longer. A failure here is no
  * error, because the log or the runs have all data. */
 static void
@@ -454,7 +458,7 @@ lighten(struct firn_db *db)
     const struct firn_compaction_work_wish brief = {.compactions = true, .is_brief = true};
     DCHECK(db->jobs.is_closing);
     bool is_long = firn_log_size_bytes(db->log) > CLOSE_LOG_BYTES_MAX;
-    if (is_long && firn_lsm_memtable_bytes(firn_db_image(db)->lsm) > 0) {
+    if (is_long && firn_db_pace_flush_pays(db)) {
         FIRN_IGNORE(firn_db_maintain_flush_memtables(db, NULL));
     }
     FIRN_IGNORE(firn_db_jobs_finish(db, &brief, NULL));
@@ -470,6 +474,12 @@ static int
 close_writer(struct firn_db *db, firn_error *err)
 {
     firn_db_jobs_stop(db);
+    int lock_rc = firn_db_check_lock(db, err);
+    if (lock_rc != FIRN_OK &&
+        !db->commits.has_failed) { /* it is not known whether writing is allowed */
+        firn_db_abandon(db);
+        return lock_rc;
+    }
     if (!db->commits.has_failed) {
         lighten(db);
     }
@@ -500,6 +510,22 @@ firn_db_close(struct firn_db *db, firn_error *err)
     }
     firn_db_abandon(db);
     return FIRN_OK;
+}
+
+int
+firn_db_check_lock(struct firn_db *db, firn_error *err)
+{
+    firn_error found;
+    /* No other process can take away what locks a store in memory. */
+    int rc = db->owned_os != NULL ? FIRN_OK : firn_storefile_lock_check(db->lock, db->dir, &found);
+    DCHECK(!db->is_read_only);
+    if (rc == FIRN_FAILED) {
+        firn_db_write_latch(db, &found);
+    }
+    if (rc != FIRN_OK) {
+        firn_error_copy(err, &found);
+    }
+    return rc;
 }
 
 int

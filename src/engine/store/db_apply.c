@@ -16,6 +16,7 @@
  */
 #include "base/check.h"
 #include "base/mem.h"
+#include "base/search.h"
 #include "store/db_internal.h"
 
 /* ==== range deletes within one commit ====
@@ -49,23 +50,55 @@ set_at(const struct firn_db_ranges *ranges, size_t i)
     return ((struct firn_db_ranges_set **)(void *)ranges->sets.data)[i];
 }
 
+/* In batches for a read-only handle, which will be refused, there are no trees. */
+static uint64_t
+place_number(const struct firn_db_tree *tree)
+{
+    return tree == NULL ? 0 : (uint64_t)tree->id + 1;
+}
+
+/* Where the set of a tree is or belongs: they are in the order of the trees' numbers. A commit may delete ranges of
+ * very many trees. */
+static size_t
+place_of(const struct firn_db_ranges *ranges, const struct firn_db_tree *tree)
+{
+    size_t low = 0;
+    size_t high = set_count(ranges);
+    FIRN_SEARCH_FIRST(low, high, middle,
+                      place_number(set_at(ranges, middle)->tree) < place_number(tree));
+    return low;
+}
+
+/* NULL if there is none. */
+static struct firn_db_ranges_set *
+find_set(const struct firn_db_ranges *ranges, const struct firn_db_tree *tree)
+{
+    size_t place = place_of(ranges, tree);
+    return place < set_count(ranges) && set_at(ranges, place)->tree == tree ? set_at(ranges, place)
+                                                                            : NULL;
+}
+
 /* The set of a tree, created if necessary; NULL if there is no memory. */
 static struct firn_db_ranges_set *
 set_of(struct firn_db_ranges *ranges, struct firn_db_tree *tree)
 {
-    for (size_t i = set_count(ranges); i > 0; i--) {
-        if (set_at(ranges, i - 1)->tree == tree) {
-            return set_at(ranges, i - 1);
-        }
+    struct firn_db_ranges_set *set = find_set(ranges, tree);
+    if (set != NULL) {
+        return set;
     }
-    struct firn_db_ranges_set *set = NULL;
-    if (firn_buf_reserve(&ranges->sets, sizeof(struct firn_db_ranges_set *)) == FIRN_OK) {
+    if (firn_buf_reserve(&ranges->sets, sizeof set) == FIRN_OK) {
         set = firn_alloc_zeroed(sizeof *set);
     }
     if (set != NULL) {
+        size_t place = place_of(ranges, tree);
+        size_t after = set_count(ranges) - place;
         set->tree = tree;
-        CHECK(firn_buf_append(&ranges->sets, &set, sizeof(struct firn_db_ranges_set *)) == FIRN_OK);
+        CHECK(firn_buf_append(&ranges->sets, &set, sizeof set) == FIRN_OK);
+        struct firn_db_ranges_set **sets = (void *)ranges->sets.data;
+        memmove(sets + place + 1, sets + place, after * sizeof set);
+        sets[place] = set;
     }
+    DCHECK(set == NULL || find_set(ranges, tree) == set);
     return set;
 }
 
@@ -93,12 +126,8 @@ firn_db_apply_ranges_deinit(struct firn_db_ranges *ranges)
 const struct firn_range_set *
 firn_db_apply_ranges_of(const struct firn_db_ranges *ranges, const struct firn_db_tree *tree)
 {
-    for (size_t i = 0; i < set_count(ranges); i++) {
-        if (set_at(ranges, i)->tree == tree) {
-            return &set_at(ranges, i)->set;
-        }
-    }
-    return NULL;
+    const struct firn_db_ranges_set *found = find_set(ranges, tree);
+    return found != NULL ? &found->set : NULL;
 }
 
 /* ranges_covers may be called between begin and end. For the leader only. */
@@ -140,12 +169,8 @@ bool
 firn_db_apply_ranges_deletes(const struct firn_db_ranges *ranges, const struct firn_db_tree *tree,
                              firn_slice key, size_t index)
 {
-    for (size_t i = 0; i < set_count(ranges); i++) {
-        if (set_at(ranges, i)->tree == tree) {
-            return covers_above(&set_at(ranges, i)->set, key, (uint64_t)index);
-        }
-    }
-    return false;
+    const struct firn_db_ranges_set *found = find_set(ranges, tree);
+    return found != NULL && covers_above(&found->set, key, (uint64_t)index);
 }
 
 static struct firn_entry

@@ -28,6 +28,11 @@
  * has, maps to the next id. */
 enum { FIRN_DB_KEYSPACE_LIST = 0 };
 
+/* What a keyspace takes of the memory budget: about 600 bytes for itself, and its memtable as long as that is small
+ * (lsm.h). */
+enum { FIRN_DB_KEYSPACE_BYTES = 2048 };
+_Static_assert((int)FIRN_DB_KEYSPACE_BYTES > (int)FIRN_LSM_SMALL_BYTES, "both are in it");
+
 /* What came later under the name of a keyspace: see db_visible.c. */
 struct firn_db_name_end {
     uint64_t sequence;
@@ -39,6 +44,7 @@ struct firn_db_tree {
     struct firn_lsm_tree *lsm_tree;
     uint32_t id;
     bool is_system; /* outside views */
+    bool is_own;    /* firn's: the list, or what the list has for firn */
     enum firn_keyspace_entry_type type;
     uint64_t schema;                 /* of a table: both as in the list of keyspaces */
     bool has_schemas;                /* the keyspace FIRN_DB_SCHEMAS */
@@ -81,6 +87,9 @@ struct firn_db_image {
     struct firn_db_tree *list;        /* number 0 */
     bool is_listed;                   /* the trees are in order */
     uint64_t next_id;                 /* of the next keyspace */
+    _Atomic size_t tree_count;        /* without those that were removed; relaxed */
+    _Atomic size_t given_count;       /* of these, without firn's own */
+    size_t held_bytes;                /* of the cache, for the trees */
     uint64_t last_sequence;           /* when it was opened */
     uint64_t log_bytes;               /* likewise; of a reader */
     struct firn_buf segments;         /* of struct firn_db_segment, numbers ascending */
@@ -291,11 +300,11 @@ struct firn_db {
     struct firn_os *owned_os;     /* of a store in memory */
     struct firn_archive *archive; /* of a store in a single file: see archive.h */
     struct firn_os_dir *dir;
-    struct firn_os_dir *owned_dir;  /* closed with the handle; NULL if the caller lent it */
-    struct firn_os_file *lock;      /* NULL if read-only */
-    struct firn_os_file *readers;   /* the file FIRN, to ask for readers' locks; likewise */
-    struct firn_log *log;           /* likewise */
-    struct firn_block_cache *cache; /* of all images */
+    struct firn_os_dir *owned_dir;    /* closed with the handle; NULL if the caller lent it */
+    struct firn_storefile_lock *lock; /* NULL if read-only */
+    struct firn_os_file *readers;     /* the file FIRN, to ask for readers' locks; likewise */
+    struct firn_log *log;             /* likewise */
+    struct firn_block_cache *cache;   /* of all images */
     struct firn_storefile_identity identity;
     struct firn_db_limits limits;
     unsigned threads;

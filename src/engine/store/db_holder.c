@@ -51,7 +51,8 @@ firn_db_holder_tell(struct firn_db *db, const void *note, size_t size)
         memcpy(record + HEAD_SIZE, note, size);
     }
     firn_store_le32(record + 4, checksum_of(record));
-    FIRN_IGNORE(firn_os_file_write(db->lock, NOTE_OFFSET, record, sizeof record, NULL));
+    FIRN_IGNORE(firn_os_file_write(firn_storefile_lock_file(db->lock), NOTE_OFFSET, record,
+                                   sizeof record, NULL));
 }
 
 /* *out_is_whole is false if a write was half done. */

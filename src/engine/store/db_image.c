@@ -7,6 +7,10 @@
  * keyspaces, and change the history. A handle that writes has one image, which it keeps up to date; a
  * read-only handle has one that does not change, and gets another with each refresh.
  *
+ * Memory. A tree takes FIRN_DB_KEYSPACE_BYTES, a part of them when something is first written to it. They count: the cache
+ * sets them aside, as far as it may, and no more trees are made than fit into the whole budget. So the number
+ * of keyspaces of a foreign store is bounded, however short the records are that create them.
+ *
  * (I1) The trees are in the order of their numbers. Numbers are given out in order, so a new one is
  *      last; the list has them in the order of names, and they are sorted once.
  * (I2) next_id is larger than every number ever given out: larger than all in the list, and not
@@ -54,13 +58,20 @@ firn_db_image_find(const struct firn_db_image *image, uint64_t id)
 /* ---- adding trees ---- */
 
 /* firn's own keyspaces have few and small files: their values stay in the runs. */
+bool
+firn_db_image_is_own(firn_slice name)
+{
+    return firn_db_keyspace_is_system(name) || firn_slice_equal(name, firn_str(FIRN_DB_SCHEMAS));
+}
+
 static void
-set_system(struct firn_db_tree *tree, firn_slice name)
+set_own(struct firn_db_image *image, struct firn_db_tree *tree, firn_slice name)
 {
     tree->is_system = firn_db_keyspace_is_system(name);
     tree->has_schemas = firn_slice_equal(name, firn_str(FIRN_DB_SCHEMAS));
-    bool is_own = tree->is_system || tree->id == FIRN_DB_KEYSPACE_LIST || tree->has_schemas;
-    firn_lsm_tree_separate_values(tree->lsm_tree, !is_own);
+    tree->is_own = tree->id == FIRN_DB_KEYSPACE_LIST || firn_db_image_is_own(name);
+    firn_lsm_tree_separate_values(tree->lsm_tree, !tree->is_own);
+    atomic_fetch_add_explicit(&image->given_count, !tree->is_own, memory_order_relaxed);
 }
 
 static bool
@@ -90,7 +101,7 @@ kind_of(const struct firn_db_image *image, const struct firn_keyspace_entry *ent
 
 /* Reuses the tree that a failed creation left for another keyspace. */
 static int
-use_again(const struct firn_db_image *image, struct firn_db_tree *tree, firn_slice name,
+use_again(struct firn_db_image *image, struct firn_db_tree *tree, firn_slice name,
           const struct firn_keyspace_entry *entry, firn_error *err)
 {
     const struct firn_run_kind *kind;
@@ -100,9 +111,47 @@ use_again(const struct firn_db_image *image, struct firn_db_tree *tree, firn_sli
                                 &tree->lsm_tree, err));
     tree->type = entry->type;
     tree->schema = entry->schema;
-    set_system(tree, name);
+    atomic_fetch_sub_explicit(&image->given_count, !tree->is_own, memory_order_relaxed);
+    set_own(image, tree, name);
 out:
     return rc;
+}
+
+/* Whether there is memory for one more. */
+static int
+check_count(const struct firn_db_image *image, firn_error *err)
+{
+    const struct firn_db *db = image->db;
+    uint64_t count = atomic_load_explicit(&image->tree_count, memory_order_relaxed);
+    if ((count + 1) * FIRN_DB_KEYSPACE_BYTES <= db->limits.memory) {
+        return FIRN_OK;
+    }
+    return firn_error_set(
+        err, FIRN_LIMIT,
+        "'%s' has more than %" PRIu64 " keyspaces, tables and indexes, too many for "
+        "%" PRIu64 " MiB of memory: each takes %d bytes, so open it with more memory",
+        firn_os_dir_path(db->dir), count, db->limits.memory >> 20, FIRN_DB_KEYSPACE_BYTES);
+}
+
+/* Takes memory for many trees at once from the cache, as far as it gives any. */
+static void
+hold_memory(struct firn_db_image *image)
+{
+    enum { TREES_AT_ONCE = 64, BYTES = TREES_AT_ONCE * FIRN_DB_KEYSPACE_BYTES };
+    size_t count = atomic_fetch_add_explicit(&image->tree_count, 1, memory_order_relaxed) + 1;
+    if (count % TREES_AT_ONCE == 0 && count * FIRN_DB_KEYSPACE_BYTES > image->held_bytes &&
+        firn_block_cache_hold(image->db->cache, BYTES)) {
+        image->held_bytes += BYTES;
+    }
+}
+
+void
+firn_db_image_note_removed(struct firn_db_image *image, struct firn_db_tree *tree)
+{
+    DCHECK(!tree->is_removed && tree->id != FIRN_DB_KEYSPACE_LIST);
+    tree->is_removed = true;
+    atomic_fetch_sub_explicit(&image->tree_count, 1, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&image->given_count, !tree->is_own, memory_order_relaxed);
 }
 
 static int
@@ -112,7 +161,10 @@ add(struct firn_db_image *image, const struct firn_keyspace_entry *entry, firn_s
     uint32_t id = (uint32_t)entry->id;
     const struct firn_run_kind *kind;
     DCHECK(entry->id <= UINT32_MAX);
-    int rc = kind_of(image, entry, &kind, err);
+    int rc = check_count(image, err);
+    if (rc == FIRN_OK) {
+        rc = kind_of(image, entry, &kind, err);
+    }
     if (rc != FIRN_OK) {
         return rc;
     }
@@ -131,9 +183,10 @@ add(struct firn_db_image *image, const struct firn_keyspace_entry *entry, firn_s
         firn_free(tree);
         return rc;
     }
-    set_system(tree, name);
+    set_own(image, tree, name);
     DCHECK(!image->is_listed || comes_last(image, id)); /* (I1) */
     CHECK(firn_buf_append(&image->trees, &tree, sizeof(struct firn_db_tree *)) == FIRN_OK);
+    hold_memory(image);
     *out = tree;
     return FIRN_OK;
 }
@@ -225,6 +278,14 @@ sync_log(void *ctx, firn_error *err)
     return firn_db_sync(ctx, err);
 }
 
+/* A handle without a lock of its own is one for looking: creating and copying write nothing through it. */
+static int
+may_change(void *ctx, firn_error *err)
+{
+    struct firn_db *db = ctx;
+    return db->lock != NULL ? firn_db_check_lock(db, err) : FIRN_OK;
+}
+
 static struct firn_log_position
 log_durable(void *ctx)
 {
@@ -290,6 +351,7 @@ lsm_options(struct firn_db *db)
         .cache = db->cache,
         .host = {.ctx = db,
                  .sync_log = sync_log,
+                 .may_change = may_change,
                  .log_durable = log_durable,
                  .take_views = firn_db_view_take,
                  .release_views = firn_db_view_release,
@@ -385,6 +447,7 @@ static void
 destroy(struct firn_db_image *image)
 {
     DCHECK(image->user_count == 0);
+    firn_block_cache_hold_release(image->db->cache, image->held_bytes);
     for (size_t i = 0; i < firn_db_image_tree_count(image); i++) {
         firn_schema_unref(firn_db_image_tree(image, i)->last_schema);
         firn_free(firn_db_image_tree(image, i));
@@ -452,7 +515,7 @@ remove_unseen(struct firn_db_image *image, firn_error *err)
             if (rc != FIRN_OK) {
                 return rc;
             }
-            tree->is_removed = true;
+            firn_db_image_note_removed(image, tree);
             tree->first_segment = 0;
             DCHECK(image->db->lead.out_count > 0);
             image->db->lead.out_count--;

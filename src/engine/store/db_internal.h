@@ -43,6 +43,12 @@ FIRN_MUST_CHECK int firn_db_create_store(struct firn_db *db, firn_error *err);
 /* Upgrades a store of an older version to this one. Requires: nothing has been opened. */
 FIRN_MUST_CHECK int firn_db_create_raise_version(struct firn_db *db, firn_error *err);
 
+/* ---- db.c ---- */
+
+/* Whether the handle is still the only one that writes; if not, latches it and returns FIRN_FAILED. Another
+ * failure says that it could not be found out. No mutex of the store may be held. */
+FIRN_MUST_CHECK int firn_db_check_lock(struct firn_db *db, firn_error *err);
+
 /* ---- db_reader.c ---- */
 
 /* Whether any process reads the store now. */
@@ -97,6 +103,10 @@ struct firn_db_tree *firn_db_image_find(const struct firn_db_image *image, uint6
 FIRN_MUST_CHECK int firn_db_image_add(struct firn_db_image *image, firn_slice name,
                                       const struct firn_keyspace_entry *entry,
                                       struct firn_db_tree **out, firn_error *err);
+/* The tree was removed from MANIFEST. For the leader. */
+void firn_db_image_note_removed(struct firn_db_image *image, struct firn_db_tree *tree);
+/* Whether keyspaces of that name are firn's own, which do not count for the limit. */
+bool firn_db_image_is_own(firn_slice name);
 /* The tree for an entry of the list, which gives its number to a name. FIRN_CORRUPT if another entry
  * gave the number a different type or schema. */
 FIRN_MUST_CHECK int firn_db_image_name(struct firn_db_image *image,
@@ -261,6 +271,8 @@ FIRN_MUST_CHECK int firn_db_pace_admit(struct firn_db *db, size_t bytes, firn_er
 /* Called after a group has written to the trees of a list (linked by next_touched): freezes memtables that
  * have grown too large. Failures are noted. */
 void firn_db_pace_follow_up(struct firn_db *db, struct firn_db_tree *touched);
+/* Whether the log has enough bytes for each run that a flush of all memtables would write. Any thread. */
+bool firn_db_pace_flush_pays(struct firn_db *db);
 /* Removes segments of the log that are no longer needed. */
 FIRN_MUST_CHECK int firn_db_pace_trim(struct firn_db *db, bool *out_has_more, firn_error *err);
 /* Borrows memory of the block cache for what memtables use beyond their own share, as far as the cache

@@ -88,7 +88,7 @@ firn_db_keyspace_remove_dropped(struct firn_db *db, firn_error *err)
     for (; tree != NULL; tree = find_removable(db)) {
         CHECK(tree->id != FIRN_DB_KEYSPACE_LIST && !tree->is_removed);
         FIRN_TRY(firn_lsm_tree_drop(tree->lsm_tree, err));
-        tree->is_removed = true;
+        firn_db_image_note_removed(firn_db_image(db), tree);
         tree->first_segment = 0;
         DCHECK(db->lead.out_count > 0);
         db->lead.out_count--;
@@ -441,6 +441,19 @@ firn_db_keyspace_end_change(struct firn_db *db)
     firn_os_mutex_unlock(&db->state_mutex);
 }
 
+/* firn's own keyspaces do not count. A store that was made before there was a limit may have more: those stay. */
+static int
+check_count(const struct firn_db_image *image, const char *name, firn_error *err)
+{
+    size_t count = atomic_load_explicit(&image->given_count, memory_order_relaxed);
+    return count < FIRN_KEYSPACE_COUNT_MAX || firn_db_image_is_own(firn_str(name))
+               ? FIRN_OK
+               : firn_error_set(
+                     err, FIRN_LIMIT,
+                     "'%s' has %d keyspaces, tables and indexes already; there cannot be more",
+                     firn_os_dir_path(image->db->dir), FIRN_KEYSPACE_COUNT_MAX);
+}
+
 /* Requires: the caller has the right to change the list. */
 static int
 create(struct firn_db *db, const char *name, const struct firn_keyspace_entry *as,
@@ -455,7 +468,10 @@ create(struct firn_db *db, const char *name, const struct firn_keyspace_entry *a
     firn_os_mutex_lock(&db->state_mutex);
     DCHECK(db->is_changing_list); /* (I2) */
     put.id = image->next_id;
-    rc = firn_db_image_add(image, firn_str(name), &put, &tree, err);
+    rc = check_count(image, name, err);
+    if (rc == FIRN_OK) {
+        rc = firn_db_image_add(image, firn_str(name), &put, &tree, err);
+    }
     if (rc == FIRN_OK) {
         prepared = firn_hash_map_reserve(&db->keyspaces, HANDLES_KEPT_FREE)
                        ? prepare_handle(db, tree, name)

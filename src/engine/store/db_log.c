@@ -76,7 +76,8 @@ set(struct firn_db *db, struct firn_log_position position)
     firn_store_le64(bytes, position.segment);
     firn_store_le64(bytes + 8, position.offset);
     firn_store_le32(bytes + CHECKED_SIZE, firn_crc32c(0, bytes, CHECKED_SIZE));
-    int rc = firn_os_file_write(db->lock, FENCE_OFFSET, bytes, sizeof bytes, NULL);
+    int rc = firn_os_file_write(firn_storefile_lock_file(db->lock), FENCE_OFFSET, bytes,
+                                sizeof bytes, NULL);
     /* After a failure the contents of the file are unknown: the next call writes. */
     db->lead.fence = rc == FIRN_OK ? position : (struct firn_log_position){UINT64_MAX, UINT64_MAX};
 }

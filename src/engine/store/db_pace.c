@@ -13,6 +13,16 @@
  * With each freezing the log begins a new segment, so that one round of flushes makes a segment
  * superfluous. The oldest segments are removed once their data is in runs and no reader needs them.
  *
+ * A store may have many thousands of keyspaces with a few entries each, and a run for each would cost far
+ * more than it frees. So small memtables wait for each other:
+ *   The first FIRN_LSM_SMALL_BYTES of each memtable do not count for the limits of memory: they belong to what
+ *     a keyspace takes anyway (FIRN_DB_KEYSPACE_BYTES). A memtable without more is not frozen for memory.
+ *   The log may have LOG_PER_RUN bytes more for each keyspace before data in it forces memtables to be frozen.
+ *     At closing, and when the store is idle, all are flushed only if the log has as many bytes for each of them.
+ *     Until then the log keeps their data; it is a few megabytes, and each opening replays it.
+ * So (I3) a flush that nobody asked for writes at most one run for LOG_PER_RUN bytes of the log, apart from those for
+ * memory and for a full disk. (Tested: the condition is checked where it is decided.)
+ *
  * While blocks do not need all of the cache's memory, memtables borrow from it before they are frozen
  * early, and the log may grow with them: with many keyspaces, flushed runs are then larger and fewer.
  * Memtables that wait for their flush do not borrow.
@@ -175,11 +185,12 @@ rotate_end(struct firn_db *db)
 
 /* ---- what can be freed ---- */
 
-/* Whether the files of the log take up enough space to be worth the work. */
+/* Whether the files of the log take up enough space to be worth the work, and the runs. */
 static bool
 is_worth_it(struct firn_db *db)
 {
-    return firn_db_space_of(db->dir, "", firn_db_log_is_name) > LEAST_BYTES;
+    return firn_db_space_of(db->dir, "", firn_db_log_is_name) > LEAST_BYTES &&
+           firn_db_pace_flush_pays(db);
 }
 
 /* ---- freeing ---- */
@@ -299,6 +310,10 @@ enum {
  * grew, the log took about twice as much as all memtables hold. */
 enum { LOG_PER_BORROWED = 2 };
 
+/* How many bytes of the log a run must save: a file takes at least a block of the disk, some syncs, and a
+ * place in MANIFEST. */
+enum { LOG_PER_RUN = 4 << 10 };
+
 static size_t
 borrowed_bytes(const struct firn_db *db)
 {
@@ -314,9 +329,24 @@ memtables_limit(const struct firn_db *db)
 }
 
 static uint64_t
-log_limit(const struct firn_db *db)
+log_limit(struct firn_db *db)
 {
-    return db->limits.log + (uint64_t)LOG_PER_BORROWED * borrowed_bytes(db);
+    return db->limits.log + (uint64_t)LOG_PER_BORROWED * borrowed_bytes(db) +
+           (uint64_t)LOG_PER_RUN *
+               atomic_load_explicit(&firn_db_image(db)->tree_count, memory_order_relaxed);
+}
+
+bool
+firn_db_pace_flush_pays(struct firn_db *db)
+{
+    const struct firn_db_image *image = firn_db_image(db);
+    uint64_t runs = 0;
+    firn_os_mutex_lock(&db->state_mutex);
+    for (size_t i = 0; i < firn_db_image_tree_count(image); i++) {
+        runs += firn_db_image_tree(image, i)->first_segment != 0;
+    }
+    firn_os_mutex_unlock(&db->state_mutex);
+    return firn_log_size_bytes(db->log) >= runs * LOG_PER_RUN;
 }
 
 void
@@ -324,7 +354,7 @@ firn_db_pace_borrow(struct firn_db *db)
 {
     const struct firn_db_limits *limits = &db->limits;
     struct firn_lsm *lsm = firn_db_image(db)->lsm;
-    size_t bytes = firn_lsm_memtable_bytes(lsm);
+    size_t bytes = firn_lsm_memtable_excess(lsm);
     size_t step = limits->memtable / 4;
     size_t borrowed = borrowed_bytes(db);
     size_t wanted =
@@ -361,7 +391,7 @@ slow_down(struct firn_db *db, size_t bytes, unsigned level0)
 static bool
 has_full_memtables(struct firn_db *db, unsigned frozen)
 {
-    return frozen > 0 && firn_lsm_memtable_bytes(firn_db_image(db)->lsm) >=
+    return frozen > 0 && firn_lsm_memtable_excess(firn_db_image(db)->lsm) >=
                              db->limits.memtables_max + borrowed_bytes(db);
 }
 
@@ -444,11 +474,11 @@ freeze(struct firn_db_tree *tree, bool *has_frozen, firn_error *err)
     return rc;
 }
 
-/* The size of a memtable that can be frozen. */
+/* The size of a memtable that can be frozen; 0 if it is small. */
 static size_t
 active_bytes(const struct firn_db_tree *tree)
 {
-    return tree->first_segment == 0 ? 0 : firn_lsm_tree_active_bytes(tree->lsm_tree);
+    return tree->first_segment == 0 ? 0 : firn_lsm_tree_active_excess(tree->lsm_tree);
 }
 
 static size_t
@@ -493,7 +523,7 @@ static int
 freeze_largest(struct firn_db *db, bool *has_frozen, firn_error *err)
 {
     const struct firn_db_image *image = firn_db_image(db);
-    size_t bytes = firn_lsm_memtable_bytes(image->lsm);
+    size_t bytes = firn_lsm_memtable_excess(image->lsm);
     size_t limit = memtables_limit(db);
     size_t wanted = (bytes > limit ? bytes - limit : 0) + db->limits.memtable / 2;
     firn_os_mutex_lock(&db->state_mutex);
@@ -601,7 +631,9 @@ begin_segment(struct firn_db *db, firn_error *err)
 {
     DCHECK(firn_db_is_led(db));
     bool has_more;
-    int rc = firn_db_pace_trim(db, &has_more, err);
+    int rc;
+    FIRN_TRY(firn_db_check_lock(db, err));
+    rc = firn_db_pace_trim(db, &has_more, err);
     if (rc == FIRN_OK) {
         rc = rotate_begin(db, err);
     }
@@ -610,6 +642,7 @@ begin_segment(struct firn_db *db, firn_error *err)
         (void)firn_db_space_give_up(db);
         return FIRN_OK;
     }
+out:
     return rc;
 }
 
@@ -640,7 +673,7 @@ find_need(struct firn_db *db, const struct firn_db_tree *touched)
     }
     firn_lsm_pressure(lsm, &frozen, &level0);
     if (frozen == 0) {
-        add_need(&need, firn_lsm_memtable_bytes(lsm), memtables_limit(db));
+        add_need(&need, firn_lsm_memtable_excess(lsm), memtables_limit(db));
     }
     add_need(&need, firn_log_size_bytes(db->log), log_limit(db));
     return need;
@@ -658,7 +691,7 @@ freeze_early(struct firn_db *db, bool *has_frozen, firn_error *err)
     if (frozen > 0) {
         return FIRN_OK;
     }
-    if (firn_lsm_memtable_bytes(lsm) > memtables_limit(db)) {
+    if (firn_lsm_memtable_excess(lsm) > memtables_limit(db)) {
         rc = freeze_largest(db, has_frozen, err);
     }
     if (rc == FIRN_OK && firn_log_size_bytes(db->log) > log_limit(db)) {
@@ -720,7 +753,7 @@ firn_db_pace_follow_up(struct firn_db *db, struct firn_db_tree *touched)
 {
     firn_error err;
     prepare_memory(db);
-    if (firn_lsm_memtable_bytes(firn_db_image(db)->lsm) > memtables_limit(db)) {
+    if (firn_lsm_memtable_excess(firn_db_image(db)->lsm) > memtables_limit(db)) {
         firn_db_pace_borrow(db);
     }
     if (freeze_full(db, touched, &err) != FIRN_OK) {

@@ -206,7 +206,7 @@ int
 firn_db_path_destroy(struct firn_os *os, const char *path, firn_error *err)
 {
     struct firn_os_dir *dir = NULL;
-    struct firn_os_file *lock = NULL;
+    struct firn_storefile_lock *lock = NULL;
     firn_error found;
     int rc;
     FIRN_TRY(firn_os_dir_open_path(os, path, &dir, err));
@@ -231,7 +231,7 @@ firn_db_path_destroy(struct firn_os *os, const char *path, firn_error *err)
     FIRN_TRY(firn_os_dir_sync(dir, err));
     remove_own_dir(os, path);
 out:
-    firn_os_file_close(lock);
+    firn_storefile_lock_release(lock);
     firn_os_dir_close(dir);
     return rc;
 }

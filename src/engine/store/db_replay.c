@@ -47,6 +47,7 @@
 #include "base/check.h"
 #include "base/slice.h"
 #include "codec/utf8.h"
+#include "codec/xxh3.h"
 #include "history/history_format.h"
 
 /* ==== the log and MANIFEST vouch for each other ====
@@ -228,12 +229,13 @@ struct replay {
     struct firn_db_vouch vouch; /* from the image's MANIFEST */
     struct firn_buf ops;        /* of struct firn_db_op */
     struct firn_db_ranges ranges;
-    uint64_t first_created; /* the present record gives out the numbers from here on */
-    uint64_t sequence;      /* of the last record */
-    uint64_t log_bytes;     /* read by a reader */
-    unsigned attempts;      /* to read the whole log */
-    bool may_flush;         /* the log is durable */
-    bool is_short;          /* of memory: the first replay was given up */
+    struct firn_hash_map created; /* of firn_slice: the names that the present record creates */
+    uint64_t first_created;       /* the present record gives out the numbers from here on */
+    uint64_t sequence;            /* of the last record */
+    uint64_t log_bytes;           /* read by a reader */
+    unsigned attempts;            /* to read the whole log */
+    bool may_flush;               /* the log is durable */
+    bool is_short;                /* of memory: the first replay was given up */
 };
 
 /* ---- the list of keyspaces ---- */
@@ -254,18 +256,38 @@ is_number(firn_slice value, uint64_t number)
     return firn_reader_varint(&reader, &found) && firn_reader_left(&reader) == 0 && found == number;
 }
 
-/* Whether the record that is being read has created this name. */
-static bool
-is_just_created(const struct replay *replay, firn_slice name, const uint8_t *body)
+static uint64_t
+hash_name(const void *record)
 {
-    const struct firn_db_op *ops = (const void *)replay->ops.data;
-    for (size_t i = 0; i < replay->ops.size / sizeof *ops; i++) {
-        if (ops[i].tree == replay->image->list && ops[i].kind == FIRN_ENTRY_PUT &&
-            firn_slice_equal(firn_bytes(body + ops[i].key_offset, ops[i].key_size), name)) {
-            return true;
-        }
+    const firn_slice *name = record;
+    return firn_xxh3(name->data, name->size, 0);
+}
+
+static bool
+is_same_name(const void *record, const void *key)
+{
+    return firn_slice_equal(*(const firn_slice *)record, *(const firn_slice *)key);
+}
+
+static void
+forget_created(struct replay *replay)
+{
+    enum { KEPT = 64 };
+    if (replay->created.count >
+        KEPT) { /* clearing a large map for each record would cost more than the record */
+        firn_hash_map_deinit(&replay->created);
+        firn_hash_map_init(&replay->created, sizeof(firn_slice), hash_name, is_same_name);
+    } else if (replay->created.count > 0) {
+        firn_hash_map_clear(&replay->created);
     }
-    return false;
+}
+
+/* Whether the record that is being read has created this name. firn writes one creation a record; others may
+ * write very many. */
+static bool
+is_just_created(const struct replay *replay, firn_slice name)
+{
+    return firn_hash_map_find(&replay->created, hash_name(&name), &name) != NULL;
 }
 
 /* Whether the line that is now at the record is known (I4). */
@@ -300,8 +322,8 @@ look_up(struct replay *replay, firn_slice name, uint64_t *out, firn_error *err)
 }
 
 static int
-create_keyspace(struct replay *replay, const struct firn_storefile_op *op, const uint8_t *body,
-                const char **what, firn_error *err)
+create_keyspace(struct replay *replay, const struct firn_storefile_op *op, const char **what,
+                firn_error *err)
 {
     struct firn_db_image *image = replay->image;
     struct firn_db_tree *tree;
@@ -317,7 +339,7 @@ create_keyspace(struct replay *replay, const struct firn_storefile_op *op, const
         return FIRN_CORRUPT;
     }
     int rc = FIRN_NOT_FOUND;
-    if (is_just_created(replay, op->key, body)) {
+    if (is_just_created(replay, op->key)) {
         rc = FIRN_OK;
     } else if (is_now_known(replay)) {
         rc = look_up(replay, op->key, &taken, err);
@@ -330,6 +352,10 @@ create_keyspace(struct replay *replay, const struct firn_storefile_op *op, const
         return rc;
     }
     rc = firn_db_image_add(image, op->key, &put, &tree, err);
+    if (rc == FIRN_OK &&
+        firn_hash_map_insert(&replay->created, hash_name(&op->key), &op->key) == NULL) {
+        rc = firn_error_no_memory(err, "the list of keyspaces");
+    }
     if (rc == FIRN_OK) {
         DCHECK(tree->id == image->next_id); /* (I3) */
         tree->created_at = replay->sequence;
@@ -373,8 +399,8 @@ drop_keyspace(struct replay *replay, const struct firn_storefile_op *op, const c
 
 /* Does what an operation on the list asks for (I3). */
 static int
-change_list(struct replay *replay, const struct firn_storefile_op *op, const uint8_t *body,
-            const char **what, firn_error *err)
+change_list(struct replay *replay, const struct firn_storefile_op *op, const char **what,
+            firn_error *err)
 {
     if (op->kind == FIRN_ENTRY_DELETE) {
         return drop_keyspace(replay, op, what, err);
@@ -384,7 +410,7 @@ change_list(struct replay *replay, const struct firn_storefile_op *op, const uin
         return FIRN_OK;
     }
     if (op->kind == FIRN_ENTRY_PUT) {
-        return create_keyspace(replay, op, body, what, err);
+        return create_keyspace(replay, op, what, err);
     }
     *what = "writes an entry into the list of keyspaces that does not belong there";
     return FIRN_CORRUPT;
@@ -439,7 +465,7 @@ read_op(struct replay *replay, struct firn_storefile_commit *commit, const uint8
     FIRN_TRY(firn_storefile_get_op(commit, &read, what));
     FIRN_TRY(find_tree(replay, &read, &tree, what));
     if (read.keyspace == FIRN_DB_KEYSPACE_LIST && !is_list_known) {
-        FIRN_TRY(change_list(replay, &read, body, what, err));
+        FIRN_TRY(change_list(replay, &read, what, err));
     }
     FIRN_TRY(tree == NULL ? FIRN_OK : add_op(replay, tree, &read, body, err));
 out:
@@ -454,6 +480,7 @@ read_ops(struct replay *replay, struct firn_storefile_commit *commit, const uint
     bool is_list_known = replay->sequence <= firn_lsm_tree_flushed(replay->image->list->lsm_tree);
     firn_buf_clear(&replay->ops);
     firn_db_apply_ranges_deinit(&replay->ranges);
+    forget_created(replay);
     replay->first_created = replay->image->next_id;
     int rc = FIRN_OK;
     while (rc == FIRN_OK && commit->count > 0) {
@@ -505,7 +532,7 @@ static int
 make_room(struct replay *replay, firn_error *err)
 {
     const struct firn_db *db = replay->db;
-    if (db->is_read_only || firn_lsm_memtable_bytes(replay->image->lsm) < db->limits.replay_max) {
+    if (db->is_read_only || firn_lsm_memtable_excess(replay->image->lsm) < db->limits.replay_max) {
         return FIRN_OK;
     }
     if (!replay->may_flush) {
@@ -703,6 +730,7 @@ int
 firn_db_replay(struct firn_db *db, struct firn_db_image **out, firn_error *err)
 {
     struct replay replay = {.db = db};
+    firn_hash_map_init(&replay.created, sizeof(firn_slice), hash_name, is_same_name);
     int rc = replay_log(&replay, err);
     if (rc == FIRN_NOT_FOUND) {
         rc = firn_error_set(err, FIRN_CORRUPT, "the log of the store '%s' is missing",
@@ -724,6 +752,7 @@ firn_db_replay(struct firn_db *db, struct firn_db_image **out, firn_error *err)
     }
     db->replayed = NULL;
     firn_db_image_abandon(replay.image);
+    firn_hash_map_deinit(&replay.created);
     firn_buf_deinit(&replay.ops);
     firn_db_apply_ranges_deinit(&replay.ranges);
     return rc;

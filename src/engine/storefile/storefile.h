@@ -122,17 +122,35 @@ FIRN_MUST_CHECK int firn_storefile_get_header(firn_slice record, struct firn_sto
 FIRN_MUST_CHECK int firn_storefile_get_op(struct firn_storefile_commit *commit,
                                           struct firn_storefile_op *out, const char **what);
 
-/* ---- one writing handle at a time; any thread ---- */
+/* ---- one writing handle at a time (storefile_lock.c); any thread ---- */
+
+struct firn_storefile_lock;
 
 /* FIRN_BUSY, which names the holder, if another has the lock for all of the timeout; negative: no limit. */
 FIRN_MUST_CHECK int firn_storefile_lock_acquire(struct firn_os_dir *dir, int64_t timeout_ms,
-                                                struct firn_os_file **out, firn_error *err);
+                                                struct firn_storefile_lock **out, firn_error *err);
 
 /* The same without leaving a trace in the file. *out is NULL if there is no lock to take: the file does
  * not exist, and may not or cannot be created, or it cannot be locked. */
 FIRN_MUST_CHECK int firn_storefile_lock_hold(struct firn_os_dir *dir, bool may_create,
-                                             int64_t timeout_ms, struct firn_os_file **out,
+                                             int64_t timeout_ms, struct firn_storefile_lock **out,
                                              firn_error *err);
+
+/* Locks the identity file too, which the caller has just created. Requires: the lock was acquired when there
+ * was none. */
+FIRN_MUST_CHECK int firn_storefile_lock_guard(struct firn_storefile_lock *lock,
+                                              struct firn_os_dir *dir, firn_error *err);
+
+/* Whether what is locked still has its names in the directory; FIRN_FAILED if not: another process may write
+ * to the store, and the caller must not. */
+FIRN_MUST_CHECK int firn_storefile_lock_check(const struct firn_storefile_lock *lock,
+                                              struct firn_os_dir *dir, firn_error *err);
+
+/* The file LOCK, open for writing; the lock's. NULL if only the identity file is locked. */
+struct firn_os_file *firn_storefile_lock_file(const struct firn_storefile_lock *lock);
+
+/* NULL is fine. */
+void firn_storefile_lock_release(struct firn_storefile_lock *lock);
 
 /* ==== progress of long operations ====
  *

@@ -15,8 +15,9 @@
 #include "task/task.h"
 #include "term/term.h"
 
-/* One command needs no more, unless it loads. */
-#define MEMORY_BYTES (UINT64_C(64) << 20)
+/* One command needs no more, unless it loads: what a store with 65,536 keyspaces, or an older one with 100,000,
+ * takes of it (docs/tuning.md), and room for what it reads. */
+#define MEMORY_BYTES (UINT64_C(200) << 20)
 
 static const char missing_store_hint[] = "firn db put makes a store and a keyspace";
 

@@ -40,6 +40,7 @@
 #include "codec/xxh3.h"
 #include "copy/copy_capture.h"
 #include "scan/scan.h"
+#include "storefile/storefile.h"
 #include "tree/tree.h"
 
 struct store {
@@ -48,7 +49,7 @@ struct store {
     bool is_store;    /* a store not only by its file names */
     bool is_database; /* an SQLite database, not a store: copied while in use */
     bool is_seen;
-    struct firn_os_file *lock;
+    struct firn_storefile_lock *lock;
     struct firn_copy_capture *capture; /* the saved state, once it cannot change */
 };
 
@@ -109,7 +110,7 @@ firn_checkout_stores_deinit(struct firn_checkout_stores *stores)
 {
     for (size_t i = 0; i < stores->stores.count; i++) {
         struct store *store = firn_hash_map_at(&stores->stores, i);
-        firn_os_file_close(store->lock);
+        firn_storefile_lock_release(store->lock);
         firn_copy_capture_close(store->capture);
     }
     firn_hash_map_deinit(&stores->stores);
@@ -201,7 +202,7 @@ lock(const struct firn_checkout_stores *stores, struct store *store, struct firn
     rc = firn_copy_capture_keep_writers_out(dir, may_create, stores->lock_timeout_ms, &store->lock,
                                             err);
     if (rc == FIRN_OK) {
-        firn_os_file_close(store->lock);
+        firn_storefile_lock_release(store->lock);
         store->lock = NULL;
         return refuse_written(store, err);
     }
@@ -228,7 +229,7 @@ enter(struct firn_checkout_stores *stores, struct store *store, firn_error *err)
         rc = rc == FIRN_OK ? firn_os_dir_list(dir, note_tail, &looking, err) : rc;
     }
     if (stores->is_dry) {
-        firn_os_file_close(store->lock);
+        firn_storefile_lock_release(store->lock);
         store->lock = NULL;
     }
     firn_os_dir_close(dir);

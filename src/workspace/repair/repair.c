@@ -37,6 +37,7 @@
 #include "os/os_clone.h"
 #include "place/place.h"
 #include "rows/rows.h"
+#include "storefile/storefile.h"
 #include "threads/os_callback.h"
 #include "trust/trust.h"
 
@@ -606,7 +607,7 @@ place_close(struct firn_repair *repair)
         firn_os_dir_close(place->to);
         FIRN_IGNORE(firn_repair_remove_tree(place->parent, place->new_name, NULL));
     }
-    firn_os_file_close(place->lock);
+    firn_storefile_lock_release(place->lock);
     firn_os_dir_close(place->from);
     firn_os_dir_close(place->parent);
     firn_free(place->name);

@@ -13,11 +13,11 @@
 /* Where a repair works (repair.c). */
 struct firn_repair_place {
     struct firn_os_dir *parent;
-    char *name;                /* of the store in it */
-    char *new_name;            /* of the new one, until they change places */
-    struct firn_os_dir *from;  /* the damaged store */
-    struct firn_os_dir *to;    /* the new one; NULL: there is none */
-    struct firn_os_file *lock; /* of the damaged one */
+    char *name;                       /* of the store in it */
+    char *new_name;                   /* of the new one, until they change places */
+    struct firn_os_dir *from;         /* the damaged store */
+    struct firn_os_dir *to;           /* the new one; NULL: there is none */
+    struct firn_storefile_lock *lock; /* of the damaged one */
 };
 
 /* A checkpoint that was found. */

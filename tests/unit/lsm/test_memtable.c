@@ -467,8 +467,6 @@ a_failed_allocation_leaves_the_table_as_it_was(void **state)
         test_alloc_fail_at(1, false);
         assert_int_equal(firn_memtable_create(&table, NULL), FIRN_NO_MEMORY);
         assert_null(table);
-        test_alloc_fail_at(2, false);
-        assert_int_equal(firn_memtable_create(&table, NULL), FIRN_NO_MEMORY);
         test_alloc_fail_at(0, false);
         assert_int_equal(firn_memtable_create(&table, NULL), FIRN_OK);
         struct model model = {0};

@@ -225,10 +225,10 @@ a_lock_that_a_restore_makes_is_the_stores_owners(void **state)
     scan_put_dir(&world.tree, "db");
     give(&world, "/w/db");
     struct firn_os_dir *dir = open_path(&world, "/w/db");
-    struct firn_os_file *lock = NULL;
+    struct firn_storefile_lock *lock = NULL;
     assert_int_equal(firn_copy_capture_keep_writers_out(dir, true, 0, &lock, NULL), FIRN_OK);
     assert_non_null(lock);
-    firn_os_file_close(lock);
+    firn_storefile_lock_release(lock);
     firn_os_dir_close(dir);
     assert_all_given(&world, "/w/db");
     ws_world_close(&world);
