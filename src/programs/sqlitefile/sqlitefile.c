@@ -12,11 +12,14 @@
 
 #include <assert.h>
 #include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* The same name since SQLite 3; the library of the development package has another one. */
@@ -63,6 +66,7 @@ static const struct name names[] = {
     NAME(backup_init),
     NAME(backup_step),
     NAME(backup_finish),
+    NAME(wal_checkpoint_v2),
     NAME(drop_modules),
     NAME(bind_text),
     NAME(column_name),
@@ -130,6 +134,76 @@ firn_sqlitefile_open(const struct firn_sqlitefile_library *library, const char *
         rc = library->exec(*out, "PRAGMA cell_size_check = ON", NULL, NULL, NULL);
     }
     return rc;
+}
+
+/* ---- copies ---- */
+
+static int
+fail(const struct firn_sqlitefile_library *library, int rc, sqlite3 *db, firn_error *err)
+{
+    return firn_sqlitefile_fail(err, (rc & 0xff) == SQLITE_NOMEM ? FIRN_NO_MEMORY : FIRN_CORRUPT,
+                                "%s", db != NULL ? library->errmsg(db) : "out of memory");
+}
+
+/* Moves what a log has into the file. A connection knows of a log once it has read: the number of the schema is in the header, so no
+ * tree is looked at. */
+static int
+play_back(const struct firn_sqlitefile_library *library, sqlite3 *db, firn_error *err)
+{
+    sqlite3_stmt *statement = NULL;
+    int rc = library->prepare_v2(db, "PRAGMA schema_version", -1, &statement, NULL);
+    if (rc == SQLITE_OK) {
+        (void)library->step(statement);
+        rc = library->finalize(statement);
+    }
+    if (rc == SQLITE_OK) {
+        rc = library->wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    }
+    return rc == SQLITE_OK ? FIRN_OK : fail(library, rc, db, err);
+}
+
+/* The first pages of all trees but the schema's, which was walked before. */
+static int
+walk_trees(const struct firn_sqlitefile_library *library, sqlite3 *db,
+           struct firn_sqlitefile_pages *pages, firn_error *err)
+{
+    sqlite3_stmt *statement = NULL;
+    int code = FIRN_OK;
+    int rc = library->prepare_v2(db, "SELECT rootpage FROM sqlite_schema WHERE rootpage <> 0", -1,
+                                 &statement, NULL);
+    while (rc == SQLITE_OK && code == FIRN_OK && (rc = library->step(statement)) == SQLITE_ROW) {
+        const sqlite3_int64 root = library->column_int64(statement, 0);
+        rc = SQLITE_OK;
+        code = root > 0 && root <= UINT32_MAX
+                   ? firn_sqlitefile_pages_walk(pages, (uint32_t)root, err)
+                   : firn_sqlitefile_fail(err, FIRN_CORRUPT, "the schema names no page");
+    }
+    int end_rc = library->finalize(statement);
+    rc = rc == SQLITE_OK || rc == SQLITE_DONE ? end_rc : rc;
+    return code != FIRN_OK || rc == SQLITE_OK ? code : fail(library, rc, db, err);
+}
+
+int
+firn_sqlitefile_open_copy(const struct firn_sqlitefile_library *library, const char *path,
+                          sqlite3 **out, firn_error *err)
+{
+    struct firn_sqlitefile_pages *pages = NULL;
+    struct stat info;
+    int rc = firn_sqlitefile_open(library, path, SQLITE_OPEN_READWRITE, out);
+    int code = rc == SQLITE_OK ? play_back(library, *out, err) : fail(library, rc, *out, err);
+    if (code != FIRN_OK || (stat(path, &info) == 0 && info.st_size == 0)) {
+        return code; /* an empty file is an empty database */
+    }
+    /* Closing a file takes back the locks that SQLite has on it; nobody else has the copy. */
+    const int file = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (file < 0) {
+        return firn_sqlitefile_fail(err, FIRN_IO, "could not open a copy: %s", strerror(errno));
+    }
+    code = firn_sqlitefile_pages_open(file, &pages, err);
+    code = code == FIRN_OK ? firn_sqlitefile_pages_walk(pages, 1, err) : code;
+    code = code == FIRN_OK ? walk_trees(library, *out, pages, err) : code;
+    firn_sqlitefile_pages_close(pages);
+    return code;
 }
 
 int

@@ -498,16 +498,16 @@ static int
 open_side(struct comparing *comparing, struct side *side, const char *path)
 {
     assert(side->db == NULL);
-    int rc = firn_sqlitefile_open(comparing->library, path, SQLITE_OPEN_READWRITE, &side->db);
-    if (rc == SQLITE_OK) {
-        comparing->library->progress_handler(side->db, OPERATIONS_BETWEEN_LOOKS, stop_if_caught,
-                                             NULL);
-        rc = comparing->library->exec(side->db, "PRAGMA query_only = ON", NULL, NULL, NULL);
+    int code = firn_sqlitefile_open_copy(comparing->library, path, &side->db, comparing->err);
+    if (code != FIRN_OK) {
+        return code;
     }
+    comparing->library->progress_handler(side->db, OPERATIONS_BETWEEN_LOOKS, stop_if_caught, NULL);
+    int rc = comparing->library->exec(side->db, "PRAGMA query_only = ON", NULL, NULL, NULL);
     if (rc != SQLITE_OK) {
         return fail(comparing, side->db, rc);
     }
-    int code = read_schema(comparing, side);
+    code = read_schema(comparing, side);
     return code == FIRN_OK ? check_encoding(comparing, side) : code;
 }
 

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 #include "sqlitefile/sqlitefile.h"
+#include "sqlitefile/sqlitefile_pages.h"
 
 struct firn_sqlitefile_library {
     int (*libversion_number)(void);
@@ -41,6 +42,7 @@ struct firn_sqlitefile_library {
                                    const char *from_name);
     int (*backup_step)(sqlite3_backup *backup, int pages);
     int (*backup_finish)(sqlite3_backup *backup);
+    int (*wal_checkpoint_v2)(sqlite3 *db, const char *name, int mode, int *log_size, int *moved);
 };
 
 /* NULL with FIRN_UNSUPPORTED in *err where there is none that will do. Loaded once; any thread. */
@@ -50,9 +52,10 @@ const struct firn_sqlitefile_library *firn_sqlitefile_load(firn_error *err);
 int firn_sqlitefile_open(const struct firn_sqlitefile_library *library, const char *path, int flags,
                          sqlite3 **out);
 
-/* Sets *err, if it is not NULL, and returns the code. */
-int firn_sqlitefile_fail(firn_error *err, int code, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+/* Opens a copy that nobody else has open, and walks all of its trees (sqlitefile_pages.h), so that what statements find and take is bounded
+ * by the size of the file. A log beside it is played back, and gone afterwards. FIRN_CORRUPT. *out is to be closed also after a failure. */
+int firn_sqlitefile_open_copy(const struct firn_sqlitefile_library *library, const char *path,
+                              sqlite3 **out, firn_error *err);
 
 /* The columns of a table that are compared, the key's first. */
 enum { FIRN_SQLITEFILE_COLUMNS_MAX = 2000 };

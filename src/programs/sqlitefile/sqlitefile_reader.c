@@ -36,9 +36,8 @@ firn_sqlitefile_reader_open(const char *path, struct firn_sqlitefile_reader **ou
         return firn_sqlitefile_fail(err, FIRN_NO_MEMORY, "out of memory");
     }
     reader->library = library;
-    int rc = firn_sqlitefile_open(library, path, SQLITE_OPEN_READWRITE, &reader->db);
-    if (rc != SQLITE_OK) {
-        int code = fail(reader, rc, err);
+    int code = firn_sqlitefile_open_copy(library, path, &reader->db, err);
+    if (code != FIRN_OK) {
         firn_sqlitefile_reader_close(reader);
         return code;
     }

@@ -20,6 +20,12 @@ struct verifying {
     uint64_t count;
     struct firn_buf path; /* of the first one in the order of paths */
     firn_error error;
+    /* The content that was verified last, and the result. Files with the same content come one after the other
+     * (checkout_batch.c), so each is verified about once. */
+    firn_hash last;
+    uint64_t last_size; /* 0: none */
+    int last_rc;
+    firn_error last_error;
 };
 
 static bool
@@ -55,6 +61,42 @@ tick_unseen(void *ctx, uint64_t bytes, firn_error *err)
     return FIRN_OK;
 }
 
+/* Verifies a content, unless that was just done. */
+static int
+verify_content(struct firn_checkout_worker *worker, const struct firn_tree_entry *entry,
+               firn_error *err)
+{
+    struct firn_checkout *checkout = worker->checkout;
+    struct verifying *verifying = checkout->verifying;
+    const struct firn_checkout_write *write = worker->write;
+    firn_os_mutex_lock(&checkout->mutex);
+    const bool is_known = verifying->last_size > 0 && verifying->last_size == entry->size &&
+                          firn_hash_equal(&verifying->last, &entry->hash);
+    int rc = is_known ? verifying->last_rc : FIRN_OK;
+    if (is_known && rc != FIRN_OK) {
+        firn_error_copy(err, &verifying->last_error);
+    }
+    firn_os_mutex_unlock(&checkout->mutex);
+    if (is_known) {
+        return rc;
+    }
+    rc = write->spread != NULL
+             ? firn_objects_spread_read(write->spread, &entry->hash, entry->size, NULL, NULL, err)
+             : firn_objects_stream_verify(checkout->options.objects, write->scratch, &entry->hash,
+                                          entry->size, tick_unseen, NULL, err);
+    if (rc == FIRN_OK || is_finding(rc)) {
+        firn_os_mutex_lock(&checkout->mutex);
+        verifying->last = entry->hash;
+        verifying->last_size = entry->size;
+        verifying->last_rc = rc;
+        if (rc != FIRN_OK) {
+            firn_error_copy(&verifying->last_error, err);
+        }
+        firn_os_mutex_unlock(&checkout->mutex);
+    }
+    return rc;
+}
+
 static int
 verify_one(struct firn_checkout_worker *worker, firn_slice path,
            const struct firn_tree_entry *entry, firn_error *err)
@@ -67,12 +109,7 @@ verify_one(struct firn_checkout_worker *worker, firn_slice path,
         (options->is_at_hand != NULL && options->is_at_hand(options->at_hand, &entry->hash))) {
         return FIRN_OK;
     }
-    const struct firn_checkout_write *write = worker->write;
-    int rc =
-        write->spread != NULL
-            ? firn_objects_spread_read(write->spread, &entry->hash, entry->size, NULL, NULL, &found)
-            : firn_objects_stream_verify(options->objects, write->scratch, &entry->hash,
-                                         entry->size, tick_unseen, NULL, &found);
+    int rc = verify_content(worker, entry, &found);
     if (!is_finding(rc)) {
         *err = rc == FIRN_OK ? *err : found;
         return rc;

@@ -11,6 +11,9 @@
  * The walk keeps its own stack on the heap, because the depth depends on the data; it is bounded by
  * FIRN_TREE_DEPTH_MAX (I1). An entry passed to visit is borrowed from an iterator that does not
  * move before visit has returned (I2).
+ *
+ * A tree may have far more paths than it has directories. A long walk that meets little that is new
+ * weighs both trees, and ends if they are not plausible (I3; tree_pace.c).
  */
 #include "difference/difference.h"
 
@@ -24,6 +27,7 @@
 struct side {
     struct firn_tree_iterator *iterator;
     const struct firn_tree_entry *entry; /* next one not yet visited, NULL at the end */
+    bool is_fresh;                       /* tree_pace.c */
 };
 
 struct level {
@@ -42,6 +46,8 @@ struct diff {
     size_t depth;
     size_t capacity;
     struct firn_buf path;
+    struct firn_tree_pace pace;
+    const struct firn_tree_entry *roots[2]; /* of before and after */
 };
 
 unsigned
@@ -116,13 +122,31 @@ is_dir(const struct firn_tree_entry *entry)
 }
 
 static int
-open_side(struct side *side, const struct firn_tree_source *source,
+open_side(struct diff *diff, struct side *side, const struct firn_tree_source *source,
           const struct firn_tree_entry *directory, firn_error *err)
 {
     if (!is_dir(directory)) {
         return FIRN_OK;
     }
-    return firn_tree_iterator_create(source, &directory->hash, &side->iterator, err);
+    int rc = firn_tree_pace_enter(&diff->pace, &directory->hash, &side->is_fresh, err);
+    return rc == FIRN_OK ? firn_tree_iterator_create(source, &directory->hash, &side->iterator, err)
+                         : rc;
+}
+
+/* Both trees have to be plausible before the walk goes on. (I3) */
+static int
+weigh(const struct diff *diff, firn_error *err)
+{
+    int rc = FIRN_OK;
+    DCHECK(diff->pace.is_weighed);
+    if (is_dir(diff->roots[0])) {
+        FIRN_TRY(firn_tree_pace_weigh(diff->before_source, &diff->roots[0]->hash, err));
+    }
+    if (is_dir(diff->roots[1])) {
+        FIRN_TRY(firn_tree_pace_weigh(diff->after_source, &diff->roots[1]->hash, err));
+    }
+out:
+    return rc;
 }
 
 static void
@@ -148,9 +172,9 @@ enter(struct diff *diff, const struct firn_tree_entry *before, const struct firn
     }
     diff->levels = levels;
     struct level level = {.path_size = diff->path.size};
-    int rc = open_side(&level.before, diff->before_source, before, err);
+    int rc = open_side(diff, &level.before, diff->before_source, before, err);
     if (rc == FIRN_OK) {
-        rc = open_side(&level.after, diff->after_source, after, err);
+        rc = open_side(diff, &level.after, diff->after_source, after, err);
     }
     rc = rc == FIRN_OK ? advance_both(diff, &level, err) : rc;
     if (rc != FIRN_OK) {
@@ -285,6 +309,10 @@ step(struct diff *diff, firn_error *err)
     DCHECK(diff->depth > 0 && diff->depth <= FIRN_TREE_DEPTH_MAX); /* (I1) */
     CHECK(before != NULL || after != NULL); /* a level at the end of both sides is left */
     firn_slice name = before != NULL ? before->name : after->name;
+    if (firn_tree_pace_step(&diff->pace, (before != NULL && level->before.is_fresh) ||
+                                             (after != NULL && level->after.is_fresh))) {
+        FIRN_TRY(weigh(diff, err));
+    }
     FIRN_TRY(set_path(diff, level->path_size, name, err));
     if (!is_passed(diff, name)) {
         FIRN_TRY(compare_entry(diff, before, after, &go_below, err));
@@ -315,9 +343,11 @@ firn_difference_walk(const struct firn_difference_walk_side *before,
                         .after_source = after->source,
                         .options = options,
                         .visit = visit,
-                        .ctx = ctx};
+                        .ctx = ctx,
+                        .roots = {before->root, after->root}};
     bool go_below = false;
     int rc = FIRN_OK;
+    firn_tree_pace_init(&diff.pace);
     if (before->root == NULL && after->root == NULL) {
         goto out;
     }
@@ -338,6 +368,7 @@ out:
     while (diff.depth > 0) {
         close_level(&diff.levels[--diff.depth]);
     }
+    firn_tree_pace_deinit(&diff.pace);
     firn_free(diff.levels);
     firn_buf_deinit(&diff.path);
     return rc;

@@ -410,7 +410,15 @@ firn_objects_spread_read(const struct firn_objects_spread *spread, const firn_ha
     if (kind == FIRN_PACKFILE_PIECES && firn_packfile_cells_is_list(stored)) {
         return firn_objects_cells_spread(spread, hash, size, sink, ctx, err);
     }
-    if (kind != FIRN_PACKFILE_PIECES || spread->thread_count < 2) {
+    bool is_thin = false;
+    if (kind == FIRN_PACKFILE_PIECES) {
+        FIRN_TRY(firn_packfile_thin_judge(stored, &is_thin, err));
+    }
+    if (is_thin && sink == NULL) {
+        return firn_objects_stream_verify(spread->objects, scratch, hash, size, tell, &reading,
+                                          err);
+    }
+    if (kind != FIRN_PACKFILE_PIECES || spread->thread_count < 2 || is_thin) {
         return firn_objects_stream(spread->objects, scratch, hash, size, hand_on_in_order, &reading,
                                    err);
     }
@@ -418,6 +426,7 @@ firn_objects_spread_read(const struct firn_objects_spread *spread, const firn_ha
     rc = firn_buf_append_slice(&list, stored) == FIRN_OK
              ? read_spread(&reading, firn_buf_slice(&list), hash, err)
              : firn_error_no_memory(err, "a list of pieces");
+out:
     firn_buf_deinit(&list);
     return rc;
 }

@@ -20,6 +20,9 @@
  * after each, so that it can end a reading at any time. Content of 16 GiB and more is named without
  * the zeros of holes (objects_cells.c).
  *
+ * (I2) Content that is far larger than its different pieces is not hashed as a whole (packfile_thin.c):
+ * the work is bounded by what is passed on and, where nothing is, by what was read (not checked here).
+ *
  * Small pieces are gathered until there are 256 KiB, for two reasons: sink is called less often,
  * and the hash of the whole is fast only over long stretches that begin at multiples of their
  * length.
@@ -27,14 +30,16 @@
  * Memory: the gathered pieces, and a copy of the list of each level, because reading pieces uses
  * the scratch that the list was borrowed from.
  */
+#include "base/bytes.h"
 #include "base/check.h"
+#include "base/hash_map.h"
 #include "base/mem.h"
 #include "codec/blake3_hash.h"
 #include "codec/hex.h"
 #include "objects/objects_internal.h"
 #include "pack/packfile.h"
 
-enum { GATHERED_SIZE = 256 << 10, HOLE_STEP = 4 << 20 };
+enum { GATHERED_SIZE = 256 << 10, HOLE_STEP = 4 << 20, THIN_HOLE_STEP = 1 << 30 };
 
 struct streaming {
     struct firn_objects *objects;
@@ -47,6 +52,9 @@ struct streaming {
     struct firn_buf gathered;
     uint64_t gathered_at;  /* where in the whole it begins */
     struct firn_buf *into; /* if not NULL, all bytes go there instead, and none are hashed */
+    bool is_thin;          /* (I2): the whole is not hashed */
+    /* Of thin content that is only verified, the pieces that were read: each is read once. */
+    struct firn_hash_map *seen;
 };
 
 static int stream_list(struct streaming *stream, firn_slice borrowed_list, uint64_t size,
@@ -91,7 +99,9 @@ flush(struct streaming *stream, firn_error *err)
     if (data.size == 0) {
         return FIRN_OK;
     }
-    firn_blake3_hash_update(&stream->whole, data.data, data.size);
+    if (!stream->is_thin) {
+        firn_blake3_hash_update(&stream->whole, data.data, data.size);
+    }
     int rc = stream->sink(stream->ctx, offset, data, err);
     stream->gathered_at += data.size;
     stream->gathered.size = 0;
@@ -137,9 +147,12 @@ stream_hole(struct streaming *stream, uint64_t size, firn_error *err)
         return append(stream->into, 0, (firn_slice){NULL, (size_t)size}, err);
     }
     int rc = flush(stream, err);
+    const size_t step = stream->is_thin ? THIN_HOLE_STEP : HOLE_STEP;
     for (uint64_t left = size; left > 0 && rc == FIRN_OK;) {
-        size_t part = left < HOLE_STEP ? (size_t)left : HOLE_STEP;
-        hash_zeros(&stream->whole, part);
+        size_t part = left < step ? (size_t)left : step;
+        if (!stream->is_thin) {
+            hash_zeros(&stream->whole, part);
+        }
         rc = stream->sink(stream->ctx, stream->gathered_at, (firn_slice){NULL, part}, err);
         stream->gathered_at += part;
         left -= part;
@@ -167,6 +180,39 @@ stream_inner(struct streaming *stream, const struct firn_packfile_piece *piece, 
     return rc;
 }
 
+/* What a piece is remembered by: the same object may be named with another size, which is damage. */
+struct seen {
+    firn_hash hash;
+    uint64_t size;
+};
+
+static uint64_t
+hash_of_seen(const void *record)
+{
+    return firn_load_le64(((const struct seen *)record)->hash.bytes);
+}
+
+static bool
+seen_is(const void *record, const void *key)
+{
+    const struct seen *a = record;
+    const struct seen *b = key;
+    return a->size == b->size && firn_hash_equal(&a->hash, &b->hash);
+}
+
+/* Whether a piece was read before. */
+static int
+pass_over(struct streaming *stream, const struct firn_packfile_piece *piece, bool *out,
+          firn_error *err)
+{
+    const struct seen seen = {.hash = piece->hash, .size = piece->size};
+    const uint64_t key = hash_of_seen(&seen);
+    *out = firn_hash_map_find(stream->seen, key, &seen) != NULL;
+    return *out || firn_hash_map_insert(stream->seen, key, &seen) != NULL
+               ? FIRN_OK
+               : firn_error_no_memory(err, "a list of pieces");
+}
+
 static int
 stream_piece(void *ctx, uint64_t offset, const struct firn_packfile_piece *piece, firn_error *err)
 {
@@ -174,7 +220,13 @@ stream_piece(void *ctx, uint64_t offset, const struct firn_packfile_piece *piece
     (void)offset; /* pieces follow one another without a gap */
     enum firn_packfile_kind kind;
     firn_slice data;
-    if (piece->is_hole) {
+    if (stream->seen != NULL) {
+        bool is_passed = piece->is_hole;
+        int seen_rc = is_passed ? FIRN_OK : pass_over(stream, piece, &is_passed, err);
+        if (seen_rc != FIRN_OK || is_passed) {
+            return seen_rc;
+        }
+    } else if (piece->is_hole) {
         return stream_hole(stream, piece->size, err);
     }
     int rc = stream->into != NULL ? firn_objects_read_piece(stream->objects, stream->scratch,
@@ -229,10 +281,11 @@ stream_whole_list(struct streaming *stream, firn_slice list, const firn_hash *ha
     if (rc == FIRN_OK) {
         rc = flush(stream, err);
     }
-    DCHECK(rc != FIRN_OK || (stream->gathered_at == size && stream->depth == 0));
+    DCHECK(rc != FIRN_OK ||
+           ((stream->gathered_at == size || stream->seen != NULL) && stream->depth == 0));
     firn_buf_deinit(&stream->gathered);
-    if (rc != FIRN_OK) {
-        return rc;
+    if (rc != FIRN_OK || stream->is_thin) {
+        return rc; /* (I2) */
     }
     firn_blake3_hash_final(&stream->whole, &found);
     return memcmp(found.bytes, hash->bytes, sizeof found.bytes) == 0
@@ -258,7 +311,8 @@ firn_objects_stream(struct firn_objects *objects, struct firn_packfile_scratch *
     if (kind == FIRN_PACKFILE_PIECES) {
         struct streaming stream = {
             .objects = objects, .scratch = scratch, .sink = sink, .ctx = ctx};
-        return stream_whole_list(&stream, stored, hash, size, err);
+        rc = firn_packfile_thin_judge(stored, &stream.is_thin, err);
+        return rc == FIRN_OK ? stream_whole_list(&stream, stored, hash, size, err) : rc;
     }
     if (stored.size != size) {
         char hex[FIRN_HASH_HEX_SIZE];
@@ -284,6 +338,25 @@ take_tick(void *ctx, uint64_t offset, firn_slice data, firn_error *err)
     return ticking->tick(ticking->ctx, data.size, err);
 }
 
+/* Reads each piece of thin content once. */
+static int
+verify_thin(struct firn_objects *objects, struct firn_packfile_scratch *scratch,
+            const firn_hash *hash, firn_slice list, uint64_t size, struct ticking *ticking,
+            firn_error *err)
+{
+    struct firn_hash_map seen;
+    struct streaming stream = {.objects = objects,
+                               .scratch = scratch,
+                               .sink = take_tick,
+                               .ctx = ticking,
+                               .is_thin = true,
+                               .seen = &seen};
+    firn_hash_map_init(&seen, sizeof(struct seen), hash_of_seen, seen_is);
+    int rc = stream_whole_list(&stream, list, hash, size, err);
+    firn_hash_map_deinit(&seen);
+    return rc;
+}
+
 int
 firn_objects_stream_verify(struct firn_objects *objects, struct firn_packfile_scratch *scratch,
                            const firn_hash *hash, uint64_t size, firn_objects_tick *tick, void *ctx,
@@ -295,6 +368,13 @@ firn_objects_stream_verify(struct firn_objects *objects, struct firn_packfile_sc
     int rc = firn_objects_read_stored(objects, scratch, hash, &kind, &stored, err);
     if (rc == FIRN_OK && kind == FIRN_PACKFILE_PIECES && firn_packfile_cells_is_list(stored)) {
         return firn_objects_cells_verify(objects, scratch, hash, size, tick, ctx, err);
+    }
+    if (rc == FIRN_OK && kind == FIRN_PACKFILE_PIECES) {
+        bool is_thin;
+        rc = firn_packfile_thin_judge(stored, &is_thin, err);
+        if (rc == FIRN_OK && is_thin) {
+            return verify_thin(objects, scratch, hash, stored, size, &ticking, err);
+        }
     }
     return rc == FIRN_OK
                ? firn_objects_stream(objects, scratch, hash, size, take_tick, &ticking, err)

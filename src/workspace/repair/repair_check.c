@@ -58,6 +58,7 @@ struct checking {
     firn_workspace_check_result *result;
     struct firn_packfile_scratch *scratch;
     struct firn_hash_map damaged;    /* hashes of objects found damaged in packs */
+    struct firn_hash_map sound;      /* struct list: contents in pieces that were found sound */
     struct cause causes[CAUSES_MAX]; /* in the pack that is being read, not reported yet */
     size_t cause_count;
     firn_error newer; /* the first part of a newer firn */
@@ -552,6 +553,34 @@ begin_lists(const struct piece_check *check, const struct firn_tree_entry *entry
     return rc;
 }
 
+/* Content in pieces may be named in many places, and each check of it reads its lists; a content that is one object takes no time
+ * worth remembering. */
+static struct list
+sound_of(const struct firn_tree_entry *entry)
+{
+    struct list list = {0};
+    list.hash = entry->hash;
+    list.size = entry->size;
+    list.level = -1;
+    return list;
+}
+
+static bool
+is_known_sound(const struct checking *checking, const struct firn_tree_entry *entry)
+{
+    const struct list list = sound_of(entry);
+    return firn_hash_map_find(&checking->sound, hash_of(&list), &list) != NULL;
+}
+
+static int
+note_sound(struct checking *checking, const struct firn_tree_entry *entry, firn_error *err)
+{
+    const struct list list = sound_of(entry);
+    return firn_hash_map_insert(&checking->sound, hash_of(&list), &list) != NULL
+               ? FIRN_OK
+               : firn_error_no_memory(err, "contents in pieces");
+}
+
 /* Whether the content is as long as the entry says, and, if no single pack could verify it, whether
  * it matches its name. */
 static int
@@ -564,6 +593,9 @@ check_whole(struct piece_check *check, const struct firn_tree_entry *entry, firn
     DCHECK(check->why == NULL && check->size == 0 && !check->is_spread);
     FIRN_TRY(firn_objects_find(objects, &entry->hash, &place, err));
     if (place.at.kind == FIRN_PACKFILE_PIECES) {
+        if (is_known_sound(check->checking, entry)) {
+            goto out;
+        }
         FIRN_TRY(begin_lists(check, entry, &whole, err));
         check->pack = place.pack;
         FIRN_TRY(check_lists(check, &whole, err));
@@ -580,8 +612,21 @@ check_whole(struct piece_check *check, const struct firn_tree_entry *entry, firn
         FIRN_TRY(firn_objects_stream_verify(objects, check->checking->scratch, &entry->hash,
                                             entry->size, pass_on, check->checking, err));
     }
+    if (check->why == NULL && place.at.kind == FIRN_PACKFILE_PIECES) {
+        rc = note_sound(check->checking, entry, err);
+    }
 out:
     return rc;
+}
+
+/* Other names of the content are not checked again. */
+static int
+note_damaged_content(struct checking *checking, const firn_hash *hash, firn_error *err)
+{
+    return firn_hash_map_find(&checking->damaged, hash_of(hash), hash) != NULL ||
+                   firn_hash_map_insert(&checking->damaged, hash_of(hash), hash) != NULL
+               ? FIRN_OK
+               : firn_error_no_memory(err, "damaged contents");
 }
 
 static int
@@ -600,7 +645,7 @@ check_content(struct checking *checking, firn_slice path, const struct firn_tree
     }
     if (is_finding(rc)) {
         tell_lost(checking, path, found.text);
-        return FIRN_OK;
+        return note_damaged_content(checking, &entry->hash, err);
     }
     if (rc == FIRN_OK && check.why != NULL) {
         tell_lost(checking, path, check.why);
@@ -833,6 +878,7 @@ out:
     firn_packfile_scratch_destroy(checking->scratch);
     firn_buf_deinit(&checking->previous_bytes);
     firn_hash_map_deinit(&checking->damaged);
+    firn_hash_map_deinit(&checking->sound);
     return rc;
 }
 
@@ -844,6 +890,7 @@ firn_repair_check_opened(struct firn_ws *ws, struct firn_ws_opened *opened,
     struct checking checking = {.ws = ws, .opened = opened, .options = options, .result = out};
     *out = (firn_workspace_check_result)FIRN_WORKSPACE_CHECK_RESULT_INIT;
     firn_hash_map_init(&checking.damaged, sizeof(firn_hash), hash_of, hash_equal);
+    firn_hash_map_init(&checking.sound, sizeof(struct list), hash_of, list_equal);
     return check_opened(&checking, err);
 }
 

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * pack/packfile_thin.c: content that is far larger than what a pack has of it.
+ *
+ * A list of pieces may consist of holes, or name one piece in many places: 5 KiB may stand for terabytes. Its name is the hash of all
+ * bytes, which takes time for each byte that it claims. So the name of thin content is not computed: of more than FREE bytes, if they are also
+ * more than RATIO times those of its different pieces. Each piece has a name of its own, which is compared, and the list is covered by the
+ * checksum of its frame, so damage is found as before; what is not found is a list that was written wrongly.
+ *
+ * A real file that is thin is a sparse one, such as a new disk image. Since files of 16 GiB and more are named without their zeros
+ * (packfile_cells.c), it has less than that.
+ */
+#include "base/bytes.h"
+#include "base/check.h"
+#include "base/hash_map.h"
+#include "base/slice.h"
+#include "pack/packfile.h"
+
+enum { FREE = 1 << 30, RATIO = 64 };
+
+static uint64_t
+hash_of(const void *record)
+{
+    return firn_load_le64(((const firn_hash *)record)->bytes);
+}
+
+static bool
+hash_is(const void *record, const void *key)
+{
+    return firn_hash_equal(record, key);
+}
+
+int
+firn_packfile_thin_judge(firn_slice list, bool *out, firn_error *err)
+{
+    struct firn_hash_map seen;
+    struct firn_packfile_piece piece;
+    struct firn_reader pieces;
+    uint64_t total;
+    uint64_t most = FREE;
+    *out = false;
+    int rc = firn_packfile_open_pieces(list, &pieces, &total, err);
+    if (rc != FIRN_OK || total <= FREE) {
+        return rc;
+    }
+    firn_hash_map_init(&seen, sizeof(firn_hash), hash_of, hash_is);
+    while (rc == FIRN_OK && most < total && firn_packfile_next_piece(&pieces, &piece)) {
+        const uint64_t key = hash_of(&piece.hash);
+        if (piece.is_hole || firn_hash_map_find(&seen, key, &piece.hash) != NULL) {
+            continue;
+        }
+        DCHECK(piece.size <= FIRN_PACKFILE_OBJECT_SIZE_MAX);
+        most += RATIO * piece.size;
+        if (firn_hash_map_insert(&seen, key, &piece.hash) == NULL) {
+            rc = firn_error_no_memory(err, "a list of pieces");
+        }
+    }
+    firn_hash_map_deinit(&seen);
+    *out = rc == FIRN_OK && most < total;
+    return rc;
+}

@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * tests/cli/graph_store.c KIND ROOT STORE: makes a store of ROOT, of less than 64 KiB, whose trees or contents are graphs: every
+ * object has its right name and every checksum is right, but one object is named in so many places that the whole is
+ * astronomically large. Two checkpoints, which differ at the bottom, so that every path of one differs from the other's.
+ * Without arguments, it prints the kinds. graphs.py runs every command over each of them.
+ *
+ *     twice    200 directories, each of which names the next one twice: 2^200 paths
+ *     fan      a directory that names one directory 12,000 times, and this one a third 12,000 times
+ *     links    as twice, and each file at the bottom is a hard link
+ *     chains   12,000 hard links, which name two files in turn
+ *     names    12,000 files whose content is one list of pieces, of 8 GiB
+ *     pieces   a file of almost 16 GiB and one of 2 TiB: one piece in every place
+ *     cells    a file of 8 TiB: one cell in every place, in lists of lists
+ *     hole     a file of 17 GiB and one of almost 16 GiB, which are holes but for their ends
+ */
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../unit/workspace/ws_plant.h"
+#include "base/slice.h"
+#include "pack/packfile_cells.h"
+
+enum { LEVELS = 200, FAN = 12000, PIECE_SIZE = 1 << 20, LARGE_PIECE_SIZE = 16 << 20 };
+
+static void
+must(struct ws_plant *planting, int rc)
+{
+    if (rc != FIRN_OK) {
+        (void)fprintf(stderr, "graph_store: %s\n", planting->world.err.text);
+        exit(1);
+    }
+}
+
+static struct ws_plant_entry
+folder_of(const struct ws_plant *planting, const char *name, firn_hash hash)
+{
+    return (struct ws_plant_entry){.name = name,
+                                   .kind = FIRN_TREE_DIR,
+                                   .mode = 0755,
+                                   .uid = planting->uid,
+                                   .gid = planting->gid,
+                                   .hash = hash};
+}
+
+/* ---- trees ---- */
+
+/* Directories above one, each naming the one before twice. */
+static firn_hash
+name_twice(struct ws_plant *planting, firn_hash below)
+{
+    for (int i = 0; i < LEVELS; i++) {
+        const struct ws_plant_entry entries[] = {folder_of(planting, "a", below),
+                                                 folder_of(planting, "b", below)};
+        below = ws_plant_dir(planting, entries, 2);
+    }
+    return below;
+}
+
+/* A directory of so many entries that differ only in their names. */
+static firn_hash
+name_often(struct ws_plant *planting, struct ws_plant_entry entry, size_t count)
+{
+    struct ws_plant_entry *entries = calloc(count, sizeof *entries);
+    char(*names)[24] = calloc(count, sizeof *names);
+    if (entries == NULL || names == NULL) {
+        exit(1);
+    }
+    for (size_t i = 0; i < count; i++) {
+        (void)snprintf(names[i], sizeof names[i], "n%07zu", i);
+        entries[i] = entry;
+        entries[i].name = names[i];
+    }
+    firn_hash hash = ws_plant_dir(planting, entries, count);
+    free(entries);
+    free(names);
+    return hash;
+}
+
+static firn_hash
+make_twice(struct ws_plant *planting, const char *text)
+{
+    const struct ws_plant_entry file = ws_plant_file(planting, "file", text);
+    return name_twice(planting, ws_plant_dir(planting, &file, 1));
+}
+
+static firn_hash
+make_fan(struct ws_plant *planting, const char *text)
+{
+    const struct ws_plant_entry file = ws_plant_file(planting, "file", text);
+    firn_hash below = ws_plant_dir(planting, &file, 1);
+    below = name_often(planting, folder_of(planting, "", below), FAN);
+    return name_often(planting, folder_of(planting, "", below), FAN);
+}
+
+static firn_hash
+make_links(struct ws_plant *planting, const char *text)
+{
+    struct ws_plant_entry first = ws_plant_file(planting, "a", text);
+    struct ws_plant_entry link = first;
+    link.name = "link";
+    link.hard_link = "a";
+    const struct ws_plant_entry entries[] = {
+        first, folder_of(planting, "b", name_twice(planting, ws_plant_dir(planting, &link, 1)))};
+    return ws_plant_dir(planting, entries, 2);
+}
+
+static firn_hash
+make_chains(struct ws_plant *planting, const char *text)
+{
+    struct ws_plant_entry *entries = calloc(2 * FAN, sizeof *entries);
+    char(*names)[24] = calloc(2 * FAN, sizeof *names);
+    if (entries == NULL || names == NULL) {
+        exit(1);
+    }
+    const struct ws_plant_entry file = ws_plant_file(planting, "", text);
+    for (size_t i = 0; i < 2 * FAN; i++) {
+        (void)snprintf(names[i], sizeof names[i], "n%07zu", i);
+        entries[i] = file;
+        entries[i].name = names[i];
+        entries[i].hard_link = i < FAN ? NULL : names[i % 2 == 0 ? 0 : FAN - 1];
+    }
+    firn_hash hash = ws_plant_dir(planting, entries, 2 * FAN);
+    free(entries);
+    free(names);
+    return hash;
+}
+
+/* ---- contents ---- */
+
+static firn_hash
+make_piece(struct ws_plant *planting, const char *text, size_t size)
+{
+    uint8_t *bytes = calloc(1, size);
+    if (bytes == NULL) {
+        exit(1);
+    }
+    memcpy(bytes, text, strlen(text));
+    firn_hash hash = ws_plant_object(planting, FIRN_PACKFILE_BLOB, firn_bytes(bytes, size),
+                                     ws_plant_hash_of(bytes, size));
+    free(bytes);
+    return hash;
+}
+
+static firn_hash
+make_list(struct ws_plant *planting, firn_hash piece, uint64_t piece_size, size_t count,
+          firn_hash name)
+{
+    struct firn_packfile_piece *pieces = calloc(count, sizeof *pieces);
+    struct firn_buf list = {0};
+    if (pieces == NULL) {
+        exit(1);
+    }
+    for (size_t i = 0; i < count; i++) {
+        pieces[i] = (struct firn_packfile_piece){.size = piece_size, .hash = piece};
+    }
+    must(planting, firn_packfile_encode_pieces(pieces, count, &list));
+    firn_hash hash = ws_plant_object(planting, FIRN_PACKFILE_PIECES, firn_buf_slice(&list), name);
+    firn_buf_deinit(&list);
+    free(pieces);
+    return hash;
+}
+
+/* A file whose content is a list of count pieces. Its name is wrong, but finding that out takes as long as if it were right. */
+static struct ws_plant_entry
+file_of_repeats(struct ws_plant *planting, const char *name, const char *text, size_t piece_size,
+                size_t count)
+{
+    struct ws_plant_entry file = ws_plant_file(planting, name, text);
+    firn_hash piece = make_piece(planting, text, piece_size);
+    file.size = (uint64_t)count * piece_size;
+    file.hash = make_list(planting, piece, piece_size, count,
+                          ws_plant_hash_of(&file.size, sizeof file.size));
+    return file;
+}
+
+static firn_hash
+make_names(struct ws_plant *planting, const char *text)
+{
+    return name_often(planting, file_of_repeats(planting, "file", text, PIECE_SIZE, 8 << 10), FAN);
+}
+
+static firn_hash
+make_pieces(struct ws_plant *planting, const char *text)
+{
+    const struct ws_plant_entry entries[] = {
+        file_of_repeats(planting, "a", text, PIECE_SIZE, (16 << 10) - 1),
+        file_of_repeats(planting, "b", text, LARGE_PIECE_SIZE, 128 << 10)};
+    return ws_plant_dir(planting, entries, 2);
+}
+
+/* A list of cells by hand: the builder would need as long as a reader. */
+static firn_hash
+make_cells(struct ws_plant *planting, unsigned level, uint64_t size, firn_hash item, size_t count)
+{
+    struct firn_buf list = {0};
+    firn_hash name;
+    must(planting, firn_buf_append_u8(&list, 0));
+    must(planting, firn_buf_append_u8(&list, 1));
+    must(planting, firn_buf_append_u8(&list, (uint8_t)level));
+    must(planting, firn_buf_append_varint(&list, size));
+    for (size_t i = 0; i < count; i++) {
+        must(planting, firn_buf_append_varint(&list, 0));
+        must(planting, firn_buf_append(&list, item.bytes, sizeof item.bytes));
+    }
+    firn_packfile_cells_name(firn_buf_slice(&list), &name);
+    (void)ws_plant_object(planting, FIRN_PACKFILE_PIECES, firn_buf_slice(&list), name);
+    firn_buf_deinit(&list);
+    return name;
+}
+
+static struct ws_plant_entry
+file_of_cells(struct ws_plant *planting, const char *name, const char *text)
+{
+    enum { IN_LIST = FIRN_PACKFILE_CELLS_IN_LIST, TOP = 2 };
+    const uint64_t low = (uint64_t)FIRN_PACKFILE_CELLS_SIZE * IN_LIST;
+    const uint64_t middle = low * IN_LIST;
+    struct ws_plant_entry file = ws_plant_file(planting, name, text);
+    firn_hash hash = make_piece(planting, text, FIRN_PACKFILE_CELLS_SIZE);
+    hash = make_cells(planting, 0, low, hash, IN_LIST);
+    hash = make_cells(planting, 1, middle, hash, IN_LIST);
+    file.size = middle * TOP;
+    file.hash = make_cells(planting, 2, file.size, hash, TOP);
+    return file;
+}
+
+static firn_hash
+make_big(struct ws_plant *planting, const char *text)
+{
+    const struct ws_plant_entry entries[] = {file_of_cells(planting, "file", text)};
+    return ws_plant_dir(planting, entries, 1);
+}
+
+/* A file whose content is zeros, but for a piece at its end. */
+static firn_hash
+make_hole(struct ws_plant *planting, const char *text)
+{
+    const uint64_t size = (UINT64_C(16) << 30) - PIECE_SIZE;
+    const firn_hash end = make_piece(planting, text, PIECE_SIZE);
+    const struct firn_packfile_piece pieces[] = {{.size = size - PIECE_SIZE, .is_hole = true},
+                                                 {.size = PIECE_SIZE, .hash = end}};
+    struct ws_plant_entry entries[] = {ws_plant_file(planting, "a", text),
+                                       ws_plant_file(planting, "b", text)};
+    struct firn_buf list = {0};
+    must(planting, firn_packfile_encode_pieces(pieces, 2, &list));
+    entries[0].hash = ws_plant_object(planting, FIRN_PACKFILE_PIECES, firn_buf_slice(&list),
+                                      ws_plant_hash_of(&size, sizeof size));
+    entries[0].size = size;
+    firn_buf_deinit(&list);
+
+    const uint64_t low = (uint64_t)FIRN_PACKFILE_CELLS_SIZE * FIRN_PACKFILE_CELLS_IN_LIST;
+    entries[1].size = UINT64_C(17) << 30;
+    firn_hash first = make_cells(planting, 0, low, end, 1);
+    entries[1].hash = make_cells(planting, 1, entries[1].size, first, 1);
+    return ws_plant_dir(planting, entries, 2);
+}
+
+/* ---- the kinds ---- */
+
+static const struct kind {
+    const char *name;
+    firn_hash (*make)(struct ws_plant *planting, const char *text);
+} kinds[] = {
+    {"twice", make_twice}, {"fan", make_fan},       {"links", make_links}, {"chains", make_chains},
+    {"names", make_names}, {"pieces", make_pieces}, {"cells", make_big},   {"hole", make_hole},
+};
+
+static int
+list_kinds(void)
+{
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        (void)printf("%s\n", kinds[i].name);
+    }
+    return 0;
+}
+
+static void
+make(struct ws_plant *planting, const struct kind *kind)
+{
+    static const char *const texts[] = {"first\n", "second\n"};
+    for (size_t i = 0; i < 2; i++) {
+        ws_plant_begin(planting);
+        firn_hash root = kind->make(planting, texts[i]);
+        ws_plant_end(planting, &root);
+    }
+}
+
+int
+main(int argc, char **argv)
+{
+    struct ws_plant planting = {
+        .world = {.root_path = argc == 4 ? argv[2] : NULL}, .uid = geteuid(), .gid = getegid()};
+    struct ws_world *world = &planting.world;
+    firn_workspace_options options = FIRN_WORKSPACE_OPTIONS_INIT;
+    if (argc == 1) {
+        return list_kinds();
+    }
+    if (argc != 4) {
+        (void)fputs("usage: graph_store [KIND ROOT STORE]\n", stderr);
+        return 2;
+    }
+    options.store_path = argv[3];
+    must(&planting, firn_ws_open(firn_os_default(), argv[2], &options, &world->ws, &world->err));
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        if (strcmp(argv[1], kinds[i].name) == 0) {
+            make(&planting, &kinds[i]);
+            firn_ws_close(world->ws);
+            return 0;
+        }
+    }
+    (void)fprintf(stderr, "graph_store: there is no kind '%s'\n", argv[1]);
+    return 2;
+}
