@@ -64,21 +64,21 @@ Into a file that is not there, and twice.
   .claude/settings.json: firn's hooks were removed
   {}
 
-Everything that was there stays, in its place, and so do modes and links.
+Everything that was there stays, in its place, and so do modes.
 
   $ mkdir real && cat >real/settings.json <<'END'
   > {"model":"x","hooks":{"Stop":[{"matcher":"","hooks":[{"type":"command","command":"say done"}]}],
   > "PreToolUse":[{"matcher":"Bash","hooks":[]}]},"z":[1,-2.5,9007199254740993,null,"\u0000\u00e9\ud83d\ude00"],"a":{"b":{}}}
   > END
-  $ cp real/settings.json before.json; chmod 640 real/settings.json; ln -sf ../real/settings.json .claude/settings.json
+  $ cp real/settings.json before.json; chmod 640 real/settings.json; rm -r .claude; mv real .claude
   $ firn hook install claude
   .claude/settings.json: every turn is saved from now on
-  $ test -L .claude/settings.json && stat -c %a real/settings.json && ls -A real
+  $ stat -c %a .claude/settings.json && ls -A .claude
   640
   settings.json
   $ python3 - <<'END'
   > import json
-  > before, after = json.load(open("before.json")), json.load(open("real/settings.json"))
+  > before, after = json.load(open("before.json")), json.load(open(".claude/settings.json"))
   > print(list(after), list(after["hooks"]), len(after["hooks"]["Stop"]))
   > assert after["hooks"]["Stop"][0] == before["hooks"]["Stop"][0]
   > del after["hooks"]["UserPromptSubmit"], after["hooks"]["Stop"][1]
@@ -86,7 +86,7 @@ Everything that was there stays, in its place, and so do modes and links.
   > END
   ['model', 'hooks', 'z', 'a'] ['Stop', 'PreToolUse', 'UserPromptSubmit'] 2
   $ firn hook install claude -q && firn hook remove claude -q
-  $ python3 -c 'import json; assert json.load(open("before.json")) == json.load(open("real/settings.json"))'
+  $ python3 -c 'import json; assert json.load(open("before.json")) == json.load(open(".claude/settings.json"))'
 
 Not a byte but those of firn changes: formatting, numbers, escapes, line ends, a byte order mark.
 
@@ -141,26 +141,26 @@ Not a byte but those of firn changes: formatting, numbers, escapes, line ends, a
 
 An earlier hook, with other words, is replaced; one that is in a group with a foreign hook is taken out alone.
 
-  $ cat >real/settings.json <<'END'
+  $ cat >.claude/settings.json <<'END'
   > {"hooks": {"Stop": [{"hooks": [{"type": "command", "command": "/old/firn hook run claude after --wait 5"},
   >  {"type": "command", "command": "mine"}]}], "UserPromptSubmit": [{"hooks": [{"command": "firn hook run claude before"}]}]}}
   > END
   $ firn hook install claude
   .claude/settings.json: every turn is saved from now on
-  $ grep -c 'firn hook run' real/settings.json; grep -c mine real/settings.json; grep -c /old/firn real/settings.json
+  $ grep -c 'firn hook run' .claude/settings.json; grep -c mine .claude/settings.json; grep -c /old/firn .claude/settings.json
   2
   1
   0
   [1]
-  $ firn hook remove claude -q; tr -d ' \n' <real/settings.json; echo
+  $ firn hook remove claude -q; tr -d ' \n' <.claude/settings.json; echo
   {"hooks":{"Stop":[{"hooks":[{"type":"command","command":"mine"}]}]}}
 
 What cannot be changed without loss is left alone.
 
   $ for bad in '{"a":1,}' '// mine' '[]' '{"a":1,"a":2}' '{"hooks":[]}' '{"hooks":{"Stop":{}}}' '{"n":123456789012345678901}'; do
-  >     printf '%s' "$bad" >real/settings.json
+  >     printf '%s' "$bad" >.claude/settings.json
   >     firn hook install claude 2>&1 | head -n 1
-  >     printf '%s' "$bad" | cmp - real/settings.json
+  >     printf '%s' "$bad" | cmp - .claude/settings.json
   > done
   firn: '.claude/settings.json' is not JSON that can be changed: line 1, column 8: string or '}' expected near '}'
   firn: '.claude/settings.json' is not JSON that can be changed: line 1, column 1: '[' or '{' expected near '/'
@@ -169,17 +169,18 @@ What cannot be changed without loss is left alone.
   firn: '.claude/settings.json': "hooks" is not an object
   firn: '.claude/settings.json': "Stop" is not an array
   firn: '.claude/settings.json' is not JSON that can be changed: line 1, column 26: too big integer
-  $ printf '{"a":5\0}' >real/settings.json; firn hook install claude 2>&1 | head -n 1
+  $ printf '{"a":5\0}' >.claude/settings.json; firn hook install claude 2>&1 | head -n 1
   firn: '.claude/settings.json' is not JSON that can be changed: it has a zero byte
   $ printf '{"version":2}' >h.json; firn hook install cursor --file h.json
   ! firn: 'h.json': "version" is not 1
   ! hint: add them by hand: firn hook print shows the text
   [2]
   $ mkdir dir && firn hook install gemini --file dir
-  ! firn: could not read 'dir': Is a directory
-  [1]
+  ! firn: 'dir' is not a regular file
+  ! hint: add them by hand: firn hook print shows the text
+  [2]
   $ firn hook install gemini --file none/at/all
-  ! firn: could not make the directory 'none/at': No such file or directory
+  ! firn: could not open the directory of 'none/at/all': No such file or directory
   [1]
   $ firn hook install vim
   ! firn: hook install: 'vim' is not one of claude, codex, gemini, cursor, copilot, opencode, windsurf, cline
@@ -192,7 +193,7 @@ What cannot be changed without loss is left alone.
   ! usage: firn hook install [options] AGENT
   ! help: firn help hook install
   [2]
-  $ firn -C real hook install claude --user 2>&1 | head -n 1
+  $ firn -C .claude hook install claude --user 2>&1 | head -n 1
   firn: hook install: --user and --file or --directory exclude each other
   $ firn hook install gemini --user && firn -C dir hook install cursor
   <T>/home/.gemini/settings.json: every turn is saved from now on
@@ -329,7 +330,7 @@ A text that was cut inside of a character, and one with a NUL, are read as far a
   $ firn -C p list --json -n 1 | python3 -c 'import json, sys; print(json.load(sys.stdin)["checkpoints"][0]["message"])'
   before Claude Code: up to
 
-A fifo in the place of an agent's settings holds nobody up, and a link to a file that is not there stays a link.
+A fifo in the place of an agent's settings holds nobody up.
 
   $ mkdir f && cd f && echo 1 >a && firn save -q && echo 2 >a && mkdir .claude && mkfifo .claude/settings.json
   1
@@ -337,10 +338,7 @@ A fifo in the place of an agent's settings holds nobody up, and a link to a file
   restored 1: 1 changed, 0 added, 0 removed; take this back with: firn undo
   ! firn: kept: .claude: it contains something that stays
   $ timeout 20 firn hook install claude
-  ! firn: could not open '.claude/settings.json': Operation not supported
-  [1]
-  $ rm .claude/settings.json && ln -s ../elsewhere .claude/settings.json && firn hook install claude
-  ! firn: could not find what a link leads to, '.claude/settings.json': No such file or directory
-  [3]
-  $ readlink .claude/settings.json; cd .. && rm -r f
-  ../elsewhere
+  ! firn: '.claude/settings.json' is not a regular file
+  ! hint: add them by hand: firn hook print shows the text
+  [2]
+  $ cd .. && rm -r f

@@ -104,7 +104,7 @@ Cline: scripts, which always let the task go on.
   .clinerules/hooks: has no hooks of firn
   mine
   $ echo rules >.clinerules && firn hook install cline
-  ! firn: could not open '.clinerules/hooks/UserPromptSubmit': Not a directory
+  ! firn: could not open the directory '.clinerules': Not a directory
   [1]
   $ rm .clinerules && firn hook install cline --file x
   ! firn: hook install: Cline reads its hooks from '.clinerules/hooks' only

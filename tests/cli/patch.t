@@ -79,10 +79,10 @@ Differences as a patch, which git can apply.
   @@ -0,0 +1 @@
   +x
   \ No newline at end of file
-  diff --git a/sp ace b/sp ace
+  diff --git "a/sp ace" "b/sp ace"
   new file mode 100644
   --- /dev/null
-  +++ b/sp ace	
+  +++ "b/sp ace"
   @@ -0,0 +1 @@
   +b
   diff --git a/src/main.c b/src/main.c

@@ -29,10 +29,10 @@ Files that were renamed are found by their content.
   similarity index 100%
   rename from lib/util.c
   rename to lib/tools.c
-  diff --git a/top b/the top
+  diff --git a/top "b/the top"
   similarity index 100%
   rename from top
-  rename to the top
+  rename to "the top"
   $ firn diff 1 2 --json -- lib | python3 -c 'import json,sys; r=json.load(sys.stdin); c=r["changes"][0]; print(r["renamed"], c["change"], c["path"], c["what"], c["before"]["path"], c["after"]["path"])'
   1 renamed lib/tools.c ['mode'] lib/util.c lib/tools.c
   $ firn diff 1 2 --no-renames -- lib top

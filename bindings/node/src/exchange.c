@@ -7,10 +7,12 @@
  * the event loop.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "addon.h"
 #include "monitor.h"
@@ -262,7 +264,10 @@ export_run(struct call *call, firn_error *err)
     } else if (self->context != NULL) {
         options.read.snapshot = self->context->object;
     }
-    self->file = fopen(self->path, "wbe");
+    int fd = open(self->path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600); /* as the store */
+    if (fd >= 0 && (self->file = fdopen(fd, "wb")) == NULL) {
+        close(fd);
+    }
     if (self->file == NULL) {
         return file_error(self, "create", err);
     }

@@ -602,13 +602,30 @@ check_target(const struct firn_os_user_path *place, const struct firn_copy_expor
                : firn_error_set(err, FIRN_INVALID, "'%s' is not a file", target->path);
 }
 
+/* A file that is replaced leaves its mode. */
+static int
+keep_mode(struct scratch *scratch, const struct firn_os_user_path *place, firn_error *err)
+{
+    struct firn_os_stat there;
+    firn_error found;
+    int rc = firn_os_stat(place->dir, place->name, &there, &found);
+    const struct firn_os_node node = {.dir = scratch->dir, .name = FILE_NAME};
+    if (rc != FIRN_OK) {
+        return rc == FIRN_NOT_FOUND ? FIRN_OK : firn_error_set(err, rc, "%s", found.text);
+    }
+    return there.kind == FIRN_OS_FILE ? firn_os_set_mode(node, there.mode & 0777, err) : FIRN_OK;
+}
+
 static int
 put_in_place(struct scratch *scratch, const struct firn_os_user_path *place,
              const struct firn_copy_export_target *target, firn_error *err)
 {
     enum firn_os_rename_mode mode =
         target->replace_existing ? FIRN_OS_RENAME_REPLACE : FIRN_OS_RENAME_NO_REPLACE;
-    int rc = firn_os_rename(scratch->dir, FILE_NAME, place->dir, place->name, mode, err);
+    int rc = target->replace_existing ? keep_mode(scratch, place, err) : FIRN_OK;
+    if (rc == FIRN_OK) {
+        rc = firn_os_rename(scratch->dir, FILE_NAME, place->dir, place->name, mode, err);
+    }
     return rc == FIRN_OK ? firn_os_dir_sync(place->dir, err) : rc;
 }
 

@@ -25,10 +25,7 @@
 #include "tempfile/tempfile.h"
 
 #define TEMP_KIND "alxs"
-enum {
-    BUFFER_SIZE = 256 << 10,
-    MODE = 0666 /* under the umask, like any file of a user and like the original's */
-};
+enum { BUFFER_SIZE = 256 << 10 };
 
 enum state { STATE_OPEN, STATE_FAILED, STATE_FINISHED };
 
@@ -87,7 +84,7 @@ firn_alxsv1_writer_create(struct firn_os_dir *dir, const char *name,
     }
     FIRN_TRY(check_name(dir, name, options->replace_existing, err));
     FIRN_TRY(firn_os_dir_open_beneath(dir, "", &writer->dir, err));
-    FIRN_TRY(firn_tempfile_create(&writer->temp, writer->dir, TEMP_KIND, MODE, err));
+    FIRN_TRY(firn_tempfile_create(&writer->temp, writer->dir, TEMP_KIND, err));
     *out = writer;
 out:
     if (rc != FIRN_OK) {

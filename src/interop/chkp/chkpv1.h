@@ -116,10 +116,8 @@ void firn_chkpv1_index_sort(struct firn_chkpv1_entry *entries, size_t count);
 
 /* ---- temporary files ---- */
 
-/* The kind of temporary files here (tempfile.h), and their mode: private to their user, like the
- * seed's .dat. */
+/* The kind of temporary files here (tempfile.h). */
 #define FIRN_CHKPV1_TEMP_KIND "chkp"
-enum { FIRN_CHKPV1_MODE = 0600 };
 
 /* ---- folder (chkpv1_folder.c) ---- */
 

@@ -243,7 +243,7 @@ firn_chkpv1_index_write(const struct firn_chkpv1_entry *entries, size_t count,
     struct firn_chkpv1_format_file_name file_name = firn_chkpv1_format_idx_name(name);
     struct firn_tempfile temp;
     DCHECK(count > 0 && are_sorted(entries, count));
-    FIRN_TRY(firn_tempfile_create(&temp, dir, FIRN_CHKPV1_TEMP_KIND, FIRN_CHKPV1_MODE, err));
+    FIRN_TRY(firn_tempfile_create(&temp, dir, FIRN_CHKPV1_TEMP_KIND, err));
     FIRN_TRY(write_entries(temp.file, entries, count, err));
     FIRN_TRY(firn_tempfile_put(&temp, file_name.text, FIRN_OS_RENAME_REPLACE, err));
     FIRN_TRY(firn_os_dir_sync(dir, err));

@@ -170,8 +170,7 @@ firn_chkpv1_writer_create(struct firn_os_dir *dir, struct firn_chkpv1_writer **o
                        has_hash);
     firn_blake3_hash_init(&writer->name_hash);
     FIRN_TRY(firn_os_dir_open_beneath(dir, "", &writer->dir, err));
-    FIRN_TRY(firn_tempfile_create(&writer->temp, writer->dir, FIRN_CHKPV1_TEMP_KIND,
-                                  FIRN_CHKPV1_MODE, err));
+    FIRN_TRY(firn_tempfile_create(&writer->temp, writer->dir, FIRN_CHKPV1_TEMP_KIND, err));
     /* The header is filled in at the end. */
     if (firn_buf_set_size(&writer->tail, FIRN_CHKPV1_HEADER_SIZE) != FIRN_OK) {
         FIRN_TRY(firn_error_no_memory(err, "a pack writer"));

@@ -27,7 +27,9 @@ enum {
     DIGITS = 16,
     /* Leftovers removed at once; the rest waits for the next create. */
     LEFTOVERS_MAX = 64,
-    CREATE_TRIES = 16
+    CREATE_TRIES = 16,
+    MODE_BITS = 0777,
+    MODE = 0600 /* of a new file: it has contents of a store, which is private too */
 };
 
 /* ".firn-<kind>-": the beginning of the names of one kind. */
@@ -149,8 +151,8 @@ claim(struct firn_tempfile *temp, bool *out_is_ours, firn_error *err)
 }
 
 static int
-create_once(struct firn_tempfile *temp, const struct prefix *prefix, uint32_t mode,
-            bool *out_is_ours, firn_error *err)
+create_once(struct firn_tempfile *temp, const struct prefix *prefix, bool *out_is_ours,
+            firn_error *err)
 {
     DCHECK(temp->file == NULL);
     int rc = FIRN_OK;
@@ -163,7 +165,7 @@ create_once(struct firn_tempfile *temp, const struct prefix *prefix, uint32_t mo
     CHECK(size > 0 && (size_t)size == name_size(prefix));
     FIRN_TRY(firn_os_file_open(temp->dir, name,
                                FIRN_OS_READ | FIRN_OS_WRITE | FIRN_OS_CREATE | FIRN_OS_EXCLUSIVE,
-                               mode, &temp->file, err));
+                               MODE, &temp->file, err));
     memcpy(temp->name, name, sizeof name);
     FIRN_TRY(claim(temp, out_is_ours, err));
 out:
@@ -172,7 +174,7 @@ out:
 
 int
 firn_tempfile_create(struct firn_tempfile *temp, struct firn_os_dir *dir, const char *kind,
-                     uint32_t mode, firn_error *err)
+                     firn_error *err)
 {
     *temp = (struct firn_tempfile){.dir = dir};
     struct prefix prefix = prefix_of(kind);
@@ -180,7 +182,7 @@ firn_tempfile_create(struct firn_tempfile *temp, struct firn_os_dir *dir, const 
     bool is_ours = false;
     for (int i = 0; rc == FIRN_OK && !is_ours && i < CREATE_TRIES; i++) {
         firn_tempfile_discard(temp);
-        rc = create_once(temp, &prefix, mode, &is_ours, err);
+        rc = create_once(temp, &prefix, &is_ours, err);
     }
     if (rc == FIRN_OK && !is_ours) {
         rc = firn_error_set(err, FIRN_BUSY,
@@ -205,11 +207,31 @@ firn_tempfile_discard(struct firn_tempfile *temp)
     temp->file = NULL;
 }
 
+/* Gives the file the mode of the one that it replaces, if there is one. */
+static int
+take_mode(struct firn_tempfile *temp, const char *name, firn_error *err)
+{
+    struct firn_os_stat there;
+    firn_error found;
+    int rc = firn_os_stat(temp->dir, name, &there, &found);
+    if (rc != FIRN_OK && rc != FIRN_NOT_FOUND) {
+        return firn_error_set(err, rc, "%s", found.text);
+    }
+    if (rc != FIRN_OK || there.kind != FIRN_OS_FILE || (there.mode & MODE_BITS) == MODE) {
+        return FIRN_OK;
+    }
+    const struct firn_os_node node = {.file = temp->file};
+    return firn_os_set_mode(node, there.mode & MODE_BITS, err);
+}
+
 int
 firn_tempfile_put(struct firn_tempfile *temp, const char *name, enum firn_os_rename_mode mode,
                   firn_error *err)
 {
     int rc = FIRN_OK;
+    if (mode == FIRN_OS_RENAME_REPLACE) {
+        FIRN_TRY(take_mode(temp, name, err));
+    }
     FIRN_TRY(firn_os_file_sync(temp->file, err));
     FIRN_TRY(firn_os_rename(temp->dir, temp->name, temp->dir, name, mode, err));
     temp->name[0] = '\0';

@@ -17,10 +17,10 @@ struct firn_tempfile {
 };
 
 /* Creates the empty file .firn-<kind>-<16 hex digits>.tmp (kind: at most 8 letters), and removes
- * those of that kind that no living process holds. mode as for open(2), under the umask. */
+ * those of that kind that no living process holds. Only this user may read it. */
 FIRN_MUST_CHECK int firn_tempfile_create(struct firn_tempfile *temp, struct firn_os_dir *dir,
-                                         const char *kind, uint32_t mode, firn_error *err);
-/* Syncs the file and renames it. FIRN_OS_RENAME_NO_REPLACE: FIRN_EXISTS if the name is taken; the
+                                         const char *kind, firn_error *err);
+/* Syncs the file and renames it. A file that it replaces leaves it its mode. FIRN_OS_RENAME_NO_REPLACE: FIRN_EXISTS if the name is taken; the
  * file then stays a temporary one. The name is durable after the caller has synced the
  * directory. */
 FIRN_MUST_CHECK int firn_tempfile_put(struct firn_tempfile *temp, const char *name,

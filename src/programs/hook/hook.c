@@ -8,6 +8,7 @@
 #include "hook/hook_internal.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <jansson.h>
 #include <limits.h>
 #include <stdio.h>
@@ -28,7 +29,7 @@ struct change {
     char path[PATH_MAX];
     char command[COMMAND_SIZE];
     char options[OPTIONS_SIZE];
-    size_t base_size; /* of the path: what has to be there */
+    struct firn_hook_file_place place; /* of the path */
     bool has_tools;
 };
 
@@ -70,6 +71,33 @@ write_options(const char *store, char out[OPTIONS_SIZE])
     return strchr(here, '\'') == NULL;
 }
 
+static bool
+has_dots(const char *path)
+{
+    for (const char *at = path; at != NULL; at = strchr(at, '/')) {
+        at += *at == '/';
+        if (strncmp(at, "..", 2) == 0 && (at[2] == '/' || at[2] == '\0')) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* How much of the path of --file is the user's word for a directory. A path below the current directory is a
+ * name in the project, which may come from elsewhere; of any other the user chose the directory. */
+static size_t
+base_size_of(const char *file)
+{
+    char here[PATH_MAX];
+    const char *slash = strrchr(file, '/');
+    const size_t here_size = getcwd(here, sizeof(here)) != NULL ? strlen(here) : 0;
+    if (here_size > 1 && strncmp(file, here, here_size) == 0 && file[here_size] == '/' &&
+        !has_dots(file)) {
+        return here_size + 1;
+    }
+    return slash != NULL && (file[0] == '/' || has_dots(file)) ? (size_t)(slash - file) + 1 : 0;
+}
+
 /* has_tools: whether the command has the option --tools, and it was given. */
 static int
 make_change(struct firn_cli *cli, bool has_tools, struct change *out)
@@ -101,7 +129,10 @@ make_change(struct firn_cli *cli, bool has_tools, struct change *out)
         return firn_command_report_error(cli, FIRN_LIMIT, NULL,
                                          "the path of the settings is too long");
     }
-    out->base_size = file != NULL ? (size_t)size : (size_t)size - strlen(known);
+    out->place = (struct firn_hook_file_place){
+        .path = out->path,
+        .base_size = file != NULL ? base_size_of(file) : (size_t)size - strlen(known),
+        .is_chosen = file != NULL};
     out->has_tools = has_tools;
     (void)snprintf(out->command, sizeof(out->command), "firn hook run %s", out->agent->name);
     if (!write_options(cli->store_path, out->options)) {
@@ -158,7 +189,7 @@ change_settings(struct change *change, bool installs, struct firn_hook_settings_
 {
     char *text = NULL;
     size_t size = 0;
-    int code = firn_hook_file_read(change->path, &text, &size, err);
+    int code = firn_hook_file_read(&change->place, &text, &size, err);
     if (code == FIRN_OK) {
         code = firn_hook_settings_change(firn_bytes(text, size), change->path,
                                          installs ? install_into : remove_from, change, out, err);
@@ -189,13 +220,10 @@ change_json(struct change *change, bool installs, bool *out_changed, const char 
     bool is_removed = false;
     int code = change_settings(change, installs, &changed, err);
     *out_changed = changed.has_changed;
-    if (code == FIRN_OK && changed.has_changed && installs) {
-        code = firn_hook_file_make_directories(change->path, change->base_size, err);
-    }
     if (code == FIRN_OK && changed.has_changed) {
         bool is_empty = firn_hook_settings_say_nothing(changed.settings, change->agent);
-        code = is_empty ? firn_hook_file_remove(change->path, changed.text, &is_removed, err)
-                        : firn_hook_file_replace(change->path, changed.text, err);
+        code = is_empty ? firn_hook_file_remove(&change->place, changed.text, &is_removed, err)
+                        : firn_hook_file_replace(&change->place, changed.text, err);
     }
     if (is_removed) {
         *out_done = "firn's hooks and the file were removed: it contained nothing else";
@@ -209,13 +237,28 @@ change_files(struct change *change, bool installs, bool *out_changed, firn_error
 {
     struct firn_hook_script_list list;
     const struct firn_hook_agent_wish wish = wish_of(change);
-    int code = firn_hook_script_list_make(&wish, change->path, &list, err);
+    int code = firn_hook_script_list_make(&wish, &change->place, &list, err);
     if (code == FIRN_OK) {
-        code = installs ? firn_hook_script_list_install(&list, change->base_size, out_changed, err)
+        code = installs ? firn_hook_script_list_install(&list, out_changed, err)
                         : firn_hook_script_list_remove(&list, out_changed, err);
     }
     firn_hook_script_list_deinit(&list);
     return code;
+}
+
+/* What to do about settings that were not changed; NULL where the error says it. */
+static const char *
+hint_for(const struct change *change, bool installs, const firn_error *err)
+{
+    if (err->code == FIRN_INVALID && err->os_errno == ELOOP) {
+        return change->agent->form == FIRN_HOOK_AGENT_SCRIPTS
+                   ? "a link may lead out of the project: put a directory there, not a link"
+                   : "a link may lead out of the project: put a file there, or name the one it "
+                     "leads to with --file";
+    }
+    return installs && err->code == FIRN_INVALID
+               ? "add them by hand: firn hook print shows the text"
+               : NULL;
 }
 
 static int
@@ -232,9 +275,7 @@ run_change(struct firn_cli *cli, bool installs, const char *done, const char *no
                    ? change_files(&change, installs, &has_changed, &err)
                    : change_json(&change, installs, &has_changed, &done, &err);
     if (code != FIRN_OK) {
-        const char *hint = "add them by hand: firn hook print shows the text";
-        return firn_command_report_failure(cli, &err,
-                                           installs && code == FIRN_INVALID ? hint : NULL);
+        return firn_command_report_failure(cli, &err, hint_for(&change, installs, &err));
     }
     show_change(cli, &change, has_changed, done, not_done);
     return FIRN_EXIT_OK;
@@ -263,7 +304,7 @@ print_files(struct firn_cli *cli, const struct change *change)
     struct firn_hook_script_list list;
     const struct firn_hook_agent_wish wish = wish_of(change);
     firn_error err;
-    int code = firn_hook_script_list_make(&wish, change->path, &list, &err);
+    int code = firn_hook_script_list_make(&wish, &change->place, &list, &err);
     if (code != FIRN_OK) {
         return firn_command_report_failure(cli, &err, NULL);
     }
@@ -471,9 +512,10 @@ static const struct firn_command install_command = {
             "\n"
             "Everything else in the file stays. A file that is not a JSON object, or has\n"
             "comments, is not changed, and the command fails; so does a script or a plugin\n"
-            "of that name that is not firn's. Installing again changes nothing, except that\n"
-            "--tools is added or taken away. A store given by --store or FIRN_STORE is\n"
-            "written into the hooks.\n"
+            "of that name that is not firn's. Links below the project's directory, or with\n"
+            "--user below your home, are not followed. Installing again changes nothing,\n"
+            "except that --tools is added or taken away. A store given by --store or\n"
+            "FIRN_STORE is written into the hooks.\n"
             "\n"
             "With --tools a checkpoint is also made after each tool that changed something,\n"
             "such as an edit or a command. They all belong to the turn: firn undo --turn\n"

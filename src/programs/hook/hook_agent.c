@@ -187,8 +187,9 @@ has_hooks(const char *root, const struct firn_hook_agent *agent)
     size_t text_size = 0;
     firn_error err;
     int size = snprintf(path, sizeof(path), "%s/%s", root, tell_tale(agent, file));
+    const struct firn_hook_file_place place = {path, strlen(root) + 1, false};
     bool has_any = size > 0 && (size_t)size < sizeof(path) &&
-                   firn_hook_file_read(path, &text, &text_size, &err) == FIRN_OK &&
+                   firn_hook_file_read(&place, &text, &text_size, &err) == FIRN_OK &&
                    firn_hook_settings_mention(firn_bytes(text, text_size));
     free(text);
     return has_any;

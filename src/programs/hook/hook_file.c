@@ -2,15 +2,15 @@
  *
  * hook/hook_file.c: a small file that is read whole, and replaced whole.
  *
- * The new content gets the file's name when it is complete (task_file.c). People keep settings as links
- * into another directory: those stay links.
+ * The new content gets the file's name when it is complete (task_file.c). The names are those that agents
+ * use, so a tree from elsewhere may have anything there: links that lead to the user's own files, fifos,
+ * devices. None of them is followed or opened (task_beneath.c).
  */
 #include "hook/hook_internal.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +18,9 @@
 #include <unistd.h>
 
 #include "task/task.h"
+
+/* Settings have nothing of a store in them, and a project's are its team's. */
+enum { MODE_NEW = 0666 };
 
 static int
 fail(firn_error *err, const char *what, const char *path)
@@ -70,96 +73,84 @@ read_all(int fd, char **out)
     return -1;
 }
 
-/* A tree from elsewhere may have anything at that path: a fifo must not hold up the reader, nor a terminal
- * become the process's own. A directory is for read to refuse. -1 and errno. */
-static int
-open_regular(const char *path)
-{
-    struct stat file;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    if (fd >= 0 && (fstat(fd, &file) != 0 || !(S_ISREG(file.st_mode) || S_ISDIR(file.st_mode)))) {
-        (void)close(fd);
-        errno = ENOTSUP;
-        return -1;
-    }
-    return fd;
-}
-
 int
-firn_hook_file_read(const char *path, char **out, size_t *out_size, firn_error *err)
+firn_hook_file_read(const struct firn_hook_file_place *place, char **out, size_t *out_size,
+                    firn_error *err)
 {
+    struct firn_task_beneath beneath;
+    int fd = -1;
     *out = NULL;
     *out_size = 0;
-    int fd = open_regular(path);
-    if (fd < 0) {
-        return errno == ENOENT ? FIRN_OK : fail(err, "open", path);
+    int code = firn_task_beneath_open(&beneath, place->path, place->base_size,
+                                      FIRN_TASK_BENEATH_MAKES_NONE, err);
+    if (code == FIRN_OK) {
+        code = firn_task_beneath_read(&beneath, &fd, err);
+        firn_task_beneath_close(&beneath);
+    }
+    if (code != FIRN_OK || fd < 0) {
+        return code;
     }
     ssize_t size = read_all(fd, out);
-    int code = size < 0 ? fail(err, "read", path) : FIRN_OK;
+    code = size < 0 ? fail(err, "read", place->path) : FIRN_OK;
     *out_size = size < 0 ? 0 : (size_t)size;
     (void)close(fd);
     return code;
 }
 
-static bool
-sync_directory(const char *directory)
+/* Opens the directory of the file, which is made if it is not there. */
+static int
+open_directory(const struct firn_hook_file_place *place, struct firn_task_beneath *out,
+               firn_error *err)
 {
-    int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    bool is_synced = fd >= 0 && fsync(fd) == 0;
-    if (fd >= 0) {
-        (void)close(fd);
+    int code = firn_task_beneath_open(
+        out, place->path, place->base_size,
+        place->is_chosen ? FIRN_TASK_BENEATH_MAKES_LAST : FIRN_TASK_BENEATH_MAKES_ALL, err);
+    if (code == FIRN_OK && out->fd < 0) {
+        errno = ENOENT;
+        return fail(err, "open the directory of", place->path);
     }
-    return is_synced;
-}
-
-/* The directory of a file: out[PATH_MAX]. */
-static void
-directory_of(const char *path, char *out)
-{
-    assert(path != NULL && out != NULL);
-    const char *slash = strrchr(path, '/');
-    size_t size = slash == NULL ? 0 : slash == path ? 1 : (size_t)(slash - path);
-    memcpy(out, slash == NULL ? "." : path, slash == NULL ? 1 : size);
-    out[slash == NULL ? 1 : size] = '\0';
+    return code;
 }
 
 int
-firn_hook_file_remove(const char *path, const char *text, bool *out_removed, firn_error *err)
+firn_hook_file_remove(const struct firn_hook_file_place *place, const char *text, bool *out_removed,
+                      firn_error *err)
 {
-    char directory[PATH_MAX];
+    struct firn_task_beneath beneath;
     struct stat file;
-    *out_removed = lstat(path, &file) == 0 && S_ISREG(file.st_mode) && file.st_nlink == 1 &&
-                   strlen(path) < sizeof(directory);
-    if (!*out_removed) {
-        return firn_hook_file_replace(path, text, err);
+    *out_removed = false;
+    int code = open_directory(place, &beneath, err);
+    if (code != FIRN_OK) {
+        return code;
     }
-    directory_of(path, directory);
-    if (unlink(path) != 0) {
-        return fail(err, "remove", path);
+    *out_removed = fstatat(beneath.fd, beneath.name, &file, AT_SYMLINK_NOFOLLOW) == 0 &&
+                   S_ISREG(file.st_mode) && file.st_nlink == 1;
+    if (*out_removed && unlinkat(beneath.fd, beneath.name, 0) != 0) {
+        code = fail(err, "remove", place->path);
+    } else if (*out_removed && fsync(beneath.fd) != 0) {
+        code = fail(err, "sync the directory of", place->path);
     }
-    return sync_directory(directory) ? FIRN_OK : fail(err, "sync", directory);
+    bool is_removed = *out_removed;
+    firn_task_beneath_close(&beneath);
+    return is_removed ? code : firn_hook_file_replace(place, text, err);
 }
 
 static int
-replace(const char *path, const char *text, bool is_script, firn_error *err)
+replace(const struct firn_hook_file_place *place, const char *text, bool is_script, firn_error *err)
 {
     assert(text != NULL);
-    char directory[PATH_MAX];
+    struct firn_task_beneath beneath;
     struct firn_task_file file;
     struct stat made;
-    if (strlen(path) >= sizeof(directory)) {
-        errno = ENAMETOOLONG;
-        return fail(err, "write", path);
+    int code = open_directory(place, &beneath, err);
+    if (code != FIRN_OK) {
+        return code;
     }
-    directory_of(path, directory);
-    if (mkdir(directory, 0777) != 0 && errno != EEXIST) {
-        return fail(err, "make the directory", directory);
-    }
-    int code = firn_task_file_create(&file, path, true, err);
+    code = firn_task_file_create_beneath(&file, &beneath, MODE_NEW, err);
     if (code == FIRN_OK && is_script) { /* who may read it may run it */
         mode_t readers = fstat(file.fd, &made) == 0 ? made.st_mode & 0444 : 0400;
         if (fchmod(file.fd, (made.st_mode & 0777) | readers >> 2) != 0) {
-            code = fail(err, "set the mode of", path);
+            code = fail(err, "set the mode of", place->path);
         }
     }
     if (code == FIRN_OK) {
@@ -167,36 +158,19 @@ replace(const char *path, const char *text, bool is_script, firn_error *err)
         code = code == FIRN_OK ? firn_task_file_finish(&file, err) : code;
     }
     firn_task_file_discard(&file);
+    firn_task_beneath_close(&beneath);
     return code;
 }
 
 int
-firn_hook_file_replace(const char *path, const char *text, firn_error *err)
+firn_hook_file_replace(const struct firn_hook_file_place *place, const char *text, firn_error *err)
 {
-    return replace(path, text, false, err);
+    return replace(place, text, false, err);
 }
 
 int
-firn_hook_file_replace_script(const char *path, const char *text, firn_error *err)
+firn_hook_file_replace_script(const struct firn_hook_file_place *place, const char *text,
+                              firn_error *err)
 {
-    return replace(path, text, true, err);
-}
-
-int
-firn_hook_file_make_directories(const char *path, size_t base_size, firn_error *err)
-{
-    char directory[PATH_MAX];
-    assert(base_size <= strlen(path));
-    for (const char *at = strchr(path + base_size, '/'); at != NULL; at = strchr(at + 1, '/')) {
-        size_t size = (size_t)(at - path);
-        if (size == 0 || size >= sizeof(directory)) {
-            continue; /* the root, or too long for what follows to succeed */
-        }
-        memcpy(directory, path, size);
-        directory[size] = '\0';
-        if (mkdir(directory, 0777) != 0 && errno != EEXIST) {
-            return fail(err, "make the directory", directory);
-        }
-    }
-    return FIRN_OK;
+    return replace(place, text, true, err);
 }

@@ -61,24 +61,29 @@ enum firn_hook_agent_when firn_hook_agent_when_named(const char *name);
 
 enum { FIRN_HOOK_FILE_SIZE_MAX = 16 << 20 };
 
+/* Where a file is. What comes after the base is reached without following links; all fail with
+ * FIRN_INVALID and the os_errno ELOOP if there is one, as if it is no regular file. */
+struct firn_hook_file_place {
+    const char *path;
+    size_t base_size; /* so many bytes of it are a directory that the user chose */
+    bool is_chosen;   /* the user gave the path: only its last directory is made */
+};
+
 /* The content, to be freed; of a file that is not there NULL with size 0. FIRN_LIMIT for one that is
  * larger than FIRN_HOOK_FILE_SIZE_MAX. */
-FIRN_MUST_CHECK int firn_hook_file_read(const char *path, char **out, size_t *out_size,
-                                        firn_error *err);
-/* Replaces or creates a file, and creates its directory if necessary: readers see the old or the
- * new content, also after a power cut. The mode is kept. For a symbolic link the file that it
- * points to is replaced. */
-FIRN_MUST_CHECK int firn_hook_file_replace(const char *path, const char *text, firn_error *err);
+FIRN_MUST_CHECK int firn_hook_file_read(const struct firn_hook_file_place *place, char **out,
+                                        size_t *out_size, firn_error *err);
+/* Replaces or creates a file, and creates its directories if necessary: readers see the old or the
+ * new content, also after a power cut. The mode is kept. */
+FIRN_MUST_CHECK int firn_hook_file_replace(const struct firn_hook_file_place *place,
+                                           const char *text, firn_error *err);
 /* The same, and the file may be executed by all who may read it. */
-FIRN_MUST_CHECK int firn_hook_file_replace_script(const char *path, const char *text,
-                                                  firn_error *err);
-/* Creates the directories that `path` names after its first `base_size` bytes, above its file. */
-FIRN_MUST_CHECK int firn_hook_file_make_directories(const char *path, size_t base_size,
-                                                    firn_error *err);
-/* Removes a file; a file that is not regular, or has other names, gets `text` as its content
- * instead. *out_removed reports which. */
-FIRN_MUST_CHECK int firn_hook_file_remove(const char *path, const char *text, bool *out_removed,
-                                          firn_error *err);
+FIRN_MUST_CHECK int firn_hook_file_replace_script(const struct firn_hook_file_place *place,
+                                                  const char *text, firn_error *err);
+/* Removes a file; a file that has other names gets `text` as its content instead. *out_removed reports
+ * which. */
+FIRN_MUST_CHECK int firn_hook_file_remove(const struct firn_hook_file_place *place,
+                                          const char *text, bool *out_removed, firn_error *err);
 
 /* What is to be installed. */
 struct firn_hook_agent_wish {
@@ -120,18 +125,18 @@ struct firn_hook_script {
 struct firn_hook_script_list {
     struct firn_hook_script scripts[FIRN_HOOK_SCRIPTS_MAX];
     size_t count;
+    size_t base_size; /* of all their paths */
 };
 
-/* The files of an agent, with its file at `path`. FIRN_INVALID if the options cannot be written. */
+/* The files of an agent, whose file has this place. FIRN_INVALID if the options cannot be written. */
 FIRN_MUST_CHECK int firn_hook_script_list_make(const struct firn_hook_agent_wish *wish,
-                                               const char *path, struct firn_hook_script_list *out,
-                                               firn_error *err);
+                                               const struct firn_hook_file_place *place,
+                                               struct firn_hook_script_list *out, firn_error *err);
 void firn_hook_script_list_deinit(struct firn_hook_script_list *list);
-/* Writes those that are wanted, deletes others. Creates directories that their paths name after the first
- * `base_size` bytes. FIRN_INVALID, with nothing changed, if a file at one of the paths is not firn's. */
+/* Writes those that are wanted, deletes others. FIRN_INVALID, with nothing changed, if a file at one of the
+ * paths is not firn's. */
 FIRN_MUST_CHECK int firn_hook_script_list_install(const struct firn_hook_script_list *list,
-                                                  size_t base_size, bool *out_changed,
-                                                  firn_error *err);
+                                                  bool *out_changed, firn_error *err);
 /* Deletes those that are firn's. */
 FIRN_MUST_CHECK int firn_hook_script_list_remove(const struct firn_hook_script_list *list,
                                                  bool *out_changed, firn_error *err);

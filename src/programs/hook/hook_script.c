@@ -132,11 +132,14 @@ add_plugin(const struct firn_hook_agent_wish *wish, const char *path,
 }
 
 int
-firn_hook_script_list_make(const struct firn_hook_agent_wish *wish, const char *path,
+firn_hook_script_list_make(const struct firn_hook_agent_wish *wish,
+                           const struct firn_hook_file_place *place,
                            struct firn_hook_script_list *out, firn_error *err)
 {
     int code = FIRN_OK;
+    const char *path = place->path;
     memset(out, 0, sizeof(*out));
+    out->base_size = place->base_size;
     if (wish->agent->form == FIRN_HOOK_AGENT_PLUGIN) {
         code = add_plugin(wish, path, out, err);
     } else {
@@ -175,11 +178,12 @@ struct found {
 };
 
 static int
-look(const struct firn_hook_script *script, struct found *out, firn_error *err)
+look(const struct firn_hook_script *script, size_t base_size, struct found *out, firn_error *err)
 {
     char *text = NULL;
     size_t size = 0;
-    int code = firn_hook_file_read(script->path, &text, &size, err);
+    const struct firn_hook_file_place place = {script->path, base_size, false};
+    int code = firn_hook_file_read(&place, &text, &size, err);
     out->is_there = text != NULL;
     out->is_ours = code == FIRN_OK && firn_hook_settings_mention(firn_bytes(text, size));
     out->is_equal = out->is_ours && text != NULL && script->text != NULL &&
@@ -189,34 +193,38 @@ look(const struct firn_hook_script *script, struct found *out, firn_error *err)
 }
 
 static int
-change(const struct firn_hook_script *script, bool installs, bool *out_changed, firn_error *err)
+change(const struct firn_hook_script_list *list, size_t i, bool installs, bool *out_changed,
+       firn_error *err)
 {
     struct found found;
     bool is_removed;
-    int code = look(script, &found, err);
+    const struct firn_hook_script *script = &list->scripts[i];
+    const struct firn_hook_file_place place = {script->path, list->base_size, false};
+    int code = look(script, list->base_size, &found, err);
     if (code != FIRN_OK || (installs && found.is_equal)) {
         return code;
     }
     if (installs && script->text != NULL) {
         *out_changed = true;
-        return script->is_script ? firn_hook_file_replace_script(script->path, script->text, err)
-                                 : firn_hook_file_replace(script->path, script->text, err);
+        return script->is_script ? firn_hook_file_replace_script(&place, script->text, err)
+                                 : firn_hook_file_replace(&place, script->text, err);
     }
     if (!found.is_ours) {
         return FIRN_OK;
     }
     *out_changed = true;
-    return firn_hook_file_remove(script->path, "", &is_removed, err);
+    return firn_hook_file_remove(&place, "", &is_removed, err);
 }
 
 int
-firn_hook_script_list_install(const struct firn_hook_script_list *list, size_t base_size,
-                              bool *out_changed, firn_error *err)
+firn_hook_script_list_install(const struct firn_hook_script_list *list, bool *out_changed,
+                              firn_error *err)
 {
+    int code = FIRN_OK;
     *out_changed = false;
     for (size_t i = 0; i < list->count; i++) {
         struct found found;
-        int code = look(&list->scripts[i], &found, err);
+        code = look(&list->scripts[i], list->base_size, &found, err);
         if (code != FIRN_OK) {
             return code;
         }
@@ -226,9 +234,8 @@ firn_hook_script_list_install(const struct firn_hook_script_list *list, size_t b
                                            list->scripts[i].path);
         }
     }
-    int code = firn_hook_file_make_directories(list->scripts[0].path, base_size, err);
     for (size_t i = 0; code == FIRN_OK && i < list->count; i++) {
-        code = change(&list->scripts[i], true, out_changed, err);
+        code = change(list, i, true, out_changed, err);
     }
     return code;
 }
@@ -240,7 +247,7 @@ firn_hook_script_list_remove(const struct firn_hook_script_list *list, bool *out
     int code = FIRN_OK;
     *out_changed = false;
     for (size_t i = 0; code == FIRN_OK && i < list->count; i++) {
-        code = change(&list->scripts[i], false, out_changed, err);
+        code = change(list, i, false, out_changed, err);
     }
     return code;
 }

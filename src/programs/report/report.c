@@ -15,6 +15,7 @@
 #include "report/report.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,6 +45,7 @@ struct reporting {
     struct firn_cli *cli;
     firn_workspace *workspace;
     const char *path; /* NULL: standard output */
+    bool is_own_path; /* the user gave none */
     struct firn_task_window window;
     bool with_safety;
     uint64_t limit;
@@ -396,8 +398,11 @@ write_page(struct reporting *reporting, firn_error *err)
                                       .checkpoints = reporting->checkpoints,
                                       .count = reporting->count,
                                       .has_older = reporting->has_older};
-    int code =
-        firn_report_html_begin(reporting->path, firn_command_has(reporting->cli, "replace"), err);
+    const struct firn_report_html_place place = {.path = reporting->path,
+                                                 .is_own = reporting->is_own_path,
+                                                 .replaces =
+                                                     firn_command_has(reporting->cli, "replace")};
+    int code = firn_report_html_begin(&place, err);
     if (code != FIRN_OK) {
         return code;
     }
@@ -451,8 +456,11 @@ report(struct reporting *reporting)
         return firn_command_report_no_memory(reporting->cli);
     }
     if (code != FIRN_OK) {
-        return firn_command_report_failure(
-            reporting->cli, &err, code == FIRN_EXISTS ? "overwrite it with --replace" : NULL);
+        return firn_command_report_failure(reporting->cli, &err,
+                                           code == FIRN_EXISTS ? "overwrite it with --replace"
+                                           : code == FIRN_INVALID && err.os_errno == ELOOP
+                                               ? "name another file with -o FILE"
+                                               : NULL);
     }
     tell(reporting);
     if (firn_command_has(reporting->cli, "open")) {
@@ -510,6 +518,7 @@ run(struct firn_cli *cli)
         exit_code = own_path == NULL ? firn_command_report_no_memory(cli) : FIRN_EXIT_OK;
     }
     reporting.path = is_output ? NULL : path != NULL ? path : own_path;
+    reporting.is_own_path = own_path != NULL;
     if (exit_code == FIRN_EXIT_OK) {
         firn_task_notices_init(&reporting.notices, cli);
         exit_code = report(&reporting);

@@ -19,10 +19,17 @@ extern const struct firn_command firn_report;
 /* The first bytes of every page: by them a page is known that may be written over. */
 extern const char firn_report_html_mark[];
 
-/* Begins a page in a file, or, for NULL, on standard output. An existing file is replaced if it
- * begins with the mark or `replaces` is set; otherwise FIRN_EXISTS. It does not change before the
- * page is complete. */
-FIRN_MUST_CHECK int firn_report_html_begin(const char *path, bool replaces, firn_error *err);
+/* Where a page goes. */
+struct firn_report_html_place {
+    const char *path; /* NULL: standard output */
+    bool is_own;   /* firn chose the path: a link there is refused, with FIRN_INVALID and ELOOP */
+    bool replaces; /* whatever file is there */
+};
+
+/* Begins a page. An existing file is replaced if it begins with the mark or `replaces` is set; otherwise
+ * FIRN_EXISTS. It does not change before the page is complete. */
+FIRN_MUST_CHECK int firn_report_html_begin(const struct firn_report_html_place *place,
+                                           firn_error *err);
 /* The file is whole, and has its name, when this returns FIRN_OK. Otherwise nothing has changed. */
 FIRN_MUST_CHECK int firn_report_html_end(firn_error *err);
 /* Gives up a page that was begun; after the end, and without a beginning, it does nothing. */

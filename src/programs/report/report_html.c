@@ -38,8 +38,9 @@ enum { BUFFER_SIZE = 64 * 1024, FORMAT_SIZE_MAX = 1024, SHOWN_MAX = 800, HOLDS_M
 const char firn_report_html_mark[] = "<!DOCTYPE html>\n<!-- firn report -->\n";
 
 static struct {
-    const char *path;           /* NULL: standard output */
-    struct firn_task_file file; /* unless it is */
+    const char *path;                 /* NULL: standard output */
+    struct firn_task_file file;       /* unless it is */
+    struct firn_task_beneath beneath; /* its directory, where firn chose the path */
     bool has_failed;
     firn_error first_error;
     uint64_t bytes;
@@ -69,21 +70,33 @@ refuse_memory(firn_error *err)
 
 /* ---- beginning and end ---- */
 
+/* Opens what is at the path; -1 if nothing is. */
+static int
+open_there(bool is_own, int *out_fd, firn_error *err)
+{
+    char text[256];
+    if (is_own) {
+        return firn_task_beneath_read(&page.beneath, out_fd, err);
+    }
+    *out_fd = open(page.path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (*out_fd >= 0 || errno == ENOENT) {
+        return FIRN_OK;
+    }
+    const int code = errno == EACCES ? FIRN_DENIED : FIRN_IO;
+    (void)snprintf(text, sizeof(text), "cannot be read: %s", strerror(errno));
+    return refuse(err, code, text);
+}
+
 /* FIRN_OK if nothing is there, or what may go. */
 static int
-look(bool replaces, firn_error *err)
+look(const struct firn_report_html_place *place, firn_error *err)
 {
     char head[sizeof firn_report_html_mark];
     struct stat stat;
-    int fd = open(page.path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    if (fd < 0 && errno == ENOENT) {
-        return FIRN_OK;
-    }
-    if (fd < 0) {
-        char text[256];
-        const int code = errno == EACCES ? FIRN_DENIED : FIRN_IO;
-        (void)snprintf(text, sizeof(text), "cannot be read: %s", strerror(errno));
-        return refuse(err, code, text);
+    int fd = -1;
+    int code = open_there(place->is_own, &fd, err);
+    if (code != FIRN_OK || fd < 0) {
+        return code;
     }
     bool is_file = fstat(fd, &stat) == 0 && S_ISREG(stat.st_mode);
     ssize_t size = is_file ? read(fd, head, sizeof(head) - 1) : -1;
@@ -93,21 +106,33 @@ look(bool replaces, firn_error *err)
     }
     bool is_page =
         size == (ssize_t)sizeof(head) - 1 && memcmp(head, firn_report_html_mark, (size_t)size) == 0;
-    return replaces || is_page ? FIRN_OK
-                               : refuse(err, FIRN_EXISTS, "exists and is not a report of firn");
+    return place->replaces || is_page
+               ? FIRN_OK
+               : refuse(err, FIRN_EXISTS, "exists and is not a report of firn");
 }
 
 int
-firn_report_html_begin(const char *path, bool replaces, firn_error *err)
+firn_report_html_begin(const struct firn_report_html_place *place, firn_error *err)
 {
+    const char *path = place->path;
     page.path = path;
     page.has_failed = false;
     page.bytes = 0;
     page.buffered = 0;
     page.holds = 0;
     if (path != NULL) {
-        int code = look(replaces, err);
-        code = code == FIRN_OK ? firn_task_file_create(&page.file, path, true, err) : code;
+        int code = FIRN_OK;
+        if (place->is_own) {
+            const size_t base_size = (size_t)(strrchr(path, '/') - path) + 1;
+            code = firn_task_beneath_open(&page.beneath, path, base_size,
+                                          FIRN_TASK_BENEATH_MAKES_NONE, err);
+        }
+        code = code == FIRN_OK ? look(place, err) : code;
+        if (code == FIRN_OK) {
+            code = place->is_own ? firn_task_file_create_beneath(&page.file, &page.beneath,
+                                                                 FIRN_TASK_FILE_MODE, err)
+                                 : firn_task_file_create(&page.file, path, true, err);
+        }
         if (code != FIRN_OK) {
             return code;
         }
@@ -146,6 +171,7 @@ void
 firn_report_html_drop(void)
 {
     firn_task_file_discard(&page.file);
+    firn_task_beneath_close(&page.beneath);
     for (size_t i = 0; i < HOLDS_MAX; i++) {
         firn_term_writer_deinit(&page.held[i]);
     }

@@ -22,8 +22,14 @@
  *
  * By words, hunks have no column of signs (show_words.c): that is to be read only.
  *
- * Names are quoted as git quotes them, where they need it. Content goes out byte for byte, but for a
+ * Names are quoted as git quotes them, where they need it or have a space. Content goes out byte for byte, but for a
  * terminal: there a file must not be able to move the cursor (term.h).
+ *
+ * Invariants
+ * (I1) A line of the patch begins with what this file writes. Bytes of a content or a target stand
+ *      after a sign, with one line feed at most, the last byte; names and remarks have no line feed,
+ *      because they are escaped. So nothing in a tree can begin a patch of its own. (Checked in
+ *      print_line.)
  */
 
 #include "show/show.h"
@@ -104,6 +110,7 @@ print_line(const struct firn_show_patch *patch, char sign, firn_slice line)
     assert(sign == ' ' || sign == '-' || sign == '+');
     bool is_ended = line.size > 0 && line.data[line.size - 1] == '\n';
     firn_slice text = firn_bytes(line.data, line.size - (is_ended ? 1 : 0));
+    assert(text.size == 0 || memchr(text.data, '\n', text.size) == NULL); /* (I1) */
     if (sign != ' ') {
         firn_term_colour(sign == '-' ? removed_colour : added_colour);
     }
@@ -153,12 +160,14 @@ look_at_escaped(const void *data, size_t size)
     escaped_size += size;
 }
 
-/* "a/path", or "path" where there is no side, quoted where git would. */
+/* "a/path", or "path" where there is no side, quoted where git would, or if it has a space: of unquoted
+ * names with spaces git apply and patch lose the end, take it for a date, or cannot tell two in one line
+ * apart. */
 static void
 print_name(const char *side, firn_slice path)
 {
     const char *between = side[0] != '\0' ? "/" : "";
-    needs_quotes = false;
+    needs_quotes = path.size > 0 && memchr(path.data, ' ', path.size) != NULL;
     escaped_size = 0;
     firn_term_text_escape(path, look_at_escaped);
     if (!needs_quotes && escaped_size == path.size) {
@@ -171,8 +180,7 @@ print_name(const char *side, firn_slice path)
     firn_term_out_text("\"");
 }
 
-/* "--- a/path" or "+++ b/path"; a name with a space is followed by a tab, without which patch would
- * take the end of the name for a date. */
+/* "--- a/path" or "+++ b/path". */
 static void
 print_file_line(const char *signs, const char *side, const firn_workspace_entry *entry)
 {
@@ -182,7 +190,6 @@ print_file_line(const char *signs, const char *side, const firn_workspace_entry 
         firn_term_out_text("/dev/null");
     } else {
         print_name(side, entry->path);
-        firn_term_out_text(memchr(entry->path.data, ' ', entry->path.size) != NULL ? "\t" : "");
     }
     unpaint();
     firn_term_out_text("\n");
@@ -326,17 +333,23 @@ print_file(const struct firn_show_patch *patch, const firn_workspace_entry *befo
     return true;
 }
 
-/* Links are files whose one line is the target. One of the two is NULL. */
+/* Links are files whose content is the target. That may have line feeds, so it is split into lines as any
+ * content is: each byte of it stands after a sign (I1). One of the two is NULL. */
 static void
 print_link(const struct firn_show_patch *patch, const firn_workspace_entry *before,
            const firn_workspace_entry *after)
 {
     assert((before == NULL) != (after == NULL));
+    struct firn_show_lines target = {(before != NULL ? before : after)->link_target, 0};
+    uint32_t count = count_left(&target, UINT32_MAX);
     print_head(before, after);
+    if (count == 0) {
+        return;
+    }
     print_file_line("---", "a", before);
     print_file_line("+++", "b", after);
-    print_range_line(0, before != NULL, 0, after != NULL);
-    print_line(patch, before != NULL ? '-' : '+', (before != NULL ? before : after)->link_target);
+    print_range_line(0, before != NULL ? count : 0, 0, after != NULL ? count : 0);
+    print_lines(patch, before != NULL ? '-' : '+', &target, count);
 }
 
 static void

@@ -7,6 +7,7 @@
 #define FIRN_TASK_TASK_H
 
 #include <limits.h>
+#include <sys/types.h>
 
 #include "command/command.h"
 #include "firn/firn.h"
@@ -229,25 +230,63 @@ void firn_task_notices_json(const struct firn_task_notices *notices);
  * FIRN_EXIT_FAILED. */
 int firn_task_notices_exit(const struct firn_task_notices *notices);
 
+/* ---- a path that firn chose, in a tree that may come from elsewhere ---- */
+
+/* The directory that such a path ends in. Zeroed but for fd, which is -1, it is none. */
+struct firn_task_beneath {
+    const char *path; /* as it was given; borrowed */
+    const char *name; /* the last component; borrowed from path */
+    int fd;           /* of the directory of that name; -1: it is not there */
+};
+
+enum firn_task_beneath_makes {
+    FIRN_TASK_BENEATH_MAKES_NONE,
+    FIRN_TASK_BENEATH_MAKES_LAST, /* the directory of the last name, if only that is missing */
+    FIRN_TASK_BENEATH_MAKES_ALL   /* each directory that is missing */
+};
+
+/* Opens the directory of the last component of a path. Its first base_size bytes are a directory that the user chose
+ * ("": the current one); the rest is walked without following links. FIRN_INVALID, with os_errno ELOOP, if a
+ * component is one: the text names it. After a failure there is nothing to close. */
+FIRN_MUST_CHECK int firn_task_beneath_open(struct firn_task_beneath *out, const char *path,
+                                           size_t base_size, enum firn_task_beneath_makes makes,
+                                           firn_error *err);
+/* Opens the file itself for reading: *out_fd is -1 if it is not there. A link, or what is no regular file, is
+ * refused with FIRN_INVALID. */
+FIRN_MUST_CHECK int firn_task_beneath_read(const struct firn_task_beneath *beneath, int *out_fd,
+                                           firn_error *err);
+void firn_task_beneath_close(struct firn_task_beneath *beneath);
+/* The errors for a link and for what is no regular file. */
+int firn_task_beneath_refuse_link(const char *path, firn_error *err);
+int firn_task_beneath_refuse_kind(const char *path, firn_error *err);
+
 /* ---- a file that a command writes, which others see whole or not at all ---- */
 
-enum { FIRN_TASK_FILE_SUFFIX_SIZE = 16 };
+/* The mode of a new file with contents of a store, under the umask: as private as the store. */
+enum { FIRN_TASK_FILE_SUFFIX_SIZE = 16, FIRN_TASK_FILE_LETTERS = 8, FIRN_TASK_FILE_MODE = 0600 };
 
 /* A zeroed one is none. */
 struct firn_task_file {
     const char *name; /* as the user gave it; borrowed */
     char path[PATH_MAX];
     char temporary[PATH_MAX + FIRN_TASK_FILE_SUFFIX_SIZE]; /* "": there is none */
+    int directory; /* that path and temporary are relative to; borrowed, or AT_FDCWD */
     int fd;
     bool is_direct; /* a fifo or a device: written as it is */
     bool may_replace;
 };
 
-/* Begins a file. An existing file at the path stays as it is until firn_task_file_finish; a fifo or a device
+/* Begins a file with contents of a store, at a path that the user gave. A new one gets FIRN_TASK_FILE_MODE. An existing file at the path stays as it is until firn_task_file_finish; a fifo or a device
  * there is written directly. FIRN_EXISTS if anything is there and may_replace is false. Returns a code
  * of the library, as do the following two. */
 FIRN_MUST_CHECK int firn_task_file_create(struct firn_task_file *file, const char *path,
                                           bool may_replace, firn_error *err);
+/* Begins a file at a path that firn chose, which replaces one that is there. `mode` is that of a new file, under
+ * the umask. A link, or what is no regular file, is refused with FIRN_INVALID. Requires: the directory
+ * is there, and stays open until the file is finished or discarded. */
+FIRN_MUST_CHECK int firn_task_file_create_beneath(struct firn_task_file *file,
+                                                  const struct firn_task_beneath *beneath,
+                                                  mode_t mode, firn_error *err);
 /* Appends to it. */
 FIRN_MUST_CHECK int firn_task_file_write(struct firn_task_file *file, firn_slice bytes,
                                          firn_error *err);

@@ -7,11 +7,15 @@
  * leaves what was at the path as it was (I1), and a reader never sees a part.
  *
  * A file that is replaced keeps its mode, and its owner if root replaces it. A file that its user may
- * not write is not replaced either, although a rename could. If the path is a symbolic link, the file
- * that it leads to is replaced and the link stays. A link to nothing is refused.
+ * not write is not replaced either, although a rename could. A new file with contents of a store can be
+ * read by its user alone, as the store can (I3).
+ *
+ * A path that the user gave is resolved as all programs do: if it is a symbolic link, the file that it
+ * leads to is replaced and the link stays; a link to nothing is refused. A path that firn itself chose is
+ * reached without following links (task_beneath.c): there a link is refused.
  *
  * Fifos and devices have no content to protect: they are opened and written directly, and never
- * removed (I2).
+ * removed (I2). In place of a file whose path firn chose they are refused too.
  */
 #include <assert.h>
 #include <errno.h>
@@ -19,12 +23,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "task/task.h"
 
-enum { SHOWN_MAX = 800, MODE_NEW = 0666, MODE_BITS = 0777 };
+enum { SHOWN_MAX = 800, MODE_BITS = 0777, TRIES_MAX = 100 };
 
 static int
 fail(const struct firn_task_file *file, const char *what, firn_error *err)
@@ -46,11 +51,11 @@ fail(const struct firn_task_file *file, const char *what, firn_error *err)
 
 /* The umask can only be read by setting it. */
 static mode_t
-mode_of_new(void)
+mode_of_new(mode_t mode)
 {
     const mode_t mask = umask(0);
     (void)umask(mask);
-    return MODE_NEW & ~mask;
+    return mode & ~mask;
 }
 
 /* Fills file->path: without symbolic links. *out_is_there reports whether anything is there. */
@@ -81,13 +86,59 @@ resolve(struct firn_task_file *file, bool *out_is_there, firn_error *err)
     return FIRN_OK;
 }
 
+/* Makes the temporary file beside the path, which only its user may open (I3). */
+static bool
+make_temporary(struct firn_task_file *file)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyz234567";
+    for (int i = 0; i < TRIES_MAX; i++) {
+        uint8_t random[FIRN_TASK_FILE_LETTERS];
+        char name[FIRN_TASK_FILE_LETTERS + 1] = "";
+        if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random)) {
+            return false;
+        }
+        for (size_t at = 0; at < sizeof(random); at++) {
+            name[at] = letters[random[at] % (sizeof(letters) - 1)];
+        }
+        (void)snprintf(file->temporary, sizeof(file->temporary), "%s.firn-%s", file->path, name);
+        file->fd = openat(file->directory, file->temporary,
+                          O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+        if (file->fd >= 0 || errno != EEXIST) {
+            break;
+        }
+    }
+    if (file->fd < 0) {
+        file->temporary[0] = '\0';
+    }
+    return file->fd >= 0;
+}
+
+/* Begins the file beside one that is there (`before`), or is not (NULL), with this mode. */
+static int
+begin(struct firn_task_file *file, const struct stat *before, mode_t mode, firn_error *err)
+{
+    if (!make_temporary(file)) {
+        return fail(file, "make a file beside", err);
+    }
+    const bool is_owned =
+        before == NULL || geteuid() != 0 || fchown(file->fd, before->st_uid, before->st_gid) == 0;
+    if (!is_owned ||
+        fchmod(file->fd, before != NULL ? before->st_mode & MODE_BITS : mode_of_new(mode)) != 0) {
+        const int code = fail(file, "make a file beside", err);
+        firn_task_file_discard(file);
+        return code;
+    }
+    return FIRN_OK;
+}
+
 int
 firn_task_file_create(struct firn_task_file *file, const char *path, bool may_replace,
                       firn_error *err)
 {
     struct stat before;
     bool is_there = false;
-    *file = (struct firn_task_file){.name = path, .may_replace = may_replace, .fd = -1};
+    *file = (struct firn_task_file){
+        .name = path, .may_replace = may_replace, .fd = -1, .directory = AT_FDCWD};
     int code = resolve(file, &is_there, err);
     if (code != FIRN_OK) {
         return code;
@@ -104,18 +155,34 @@ firn_task_file_create(struct firn_task_file *file, const char *path, bool may_re
         file->fd = open(file->path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
         return file->fd >= 0 ? FIRN_OK : fail(file, "write", err);
     }
-    (void)snprintf(file->temporary, sizeof(file->temporary), "%s.firn-XXXXXX", file->path);
-    file->fd = mkostemp(file->temporary, O_CLOEXEC);
-    if (file->fd < 0) {
-        return fail(file, "make a file beside", err);
+    return begin(file, is_there ? &before : NULL, FIRN_TASK_FILE_MODE, err);
+}
+
+int
+firn_task_file_create_beneath(struct firn_task_file *file, const struct firn_task_beneath *beneath,
+                              mode_t mode, firn_error *err)
+{
+    struct stat before;
+    assert(beneath->fd >= 0);
+    *file = (struct firn_task_file){
+        .name = beneath->path, .may_replace = true, .fd = -1, .directory = beneath->fd};
+    const bool is_there = fstatat(beneath->fd, beneath->name, &before, AT_SYMLINK_NOFOLLOW) == 0;
+    if (!is_there && errno != ENOENT) {
+        return fail(file, "find", err);
     }
-    const bool is_owned =
-        !is_there || geteuid() != 0 || fchown(file->fd, before.st_uid, before.st_gid) == 0;
-    if (!is_owned || fchmod(file->fd, is_there ? before.st_mode & MODE_BITS : mode_of_new()) != 0) {
-        code = fail(file, "make a file beside", err);
-        firn_task_file_discard(file);
+    if (is_there && !S_ISREG(before.st_mode)) {
+        return S_ISLNK(before.st_mode) ? firn_task_beneath_refuse_link(beneath->path, err)
+                                       : firn_task_beneath_refuse_kind(beneath->path, err);
     }
-    return code;
+    if (is_there && faccessat(beneath->fd, beneath->name, W_OK, 0) != 0) {
+        return fail(file, "write", err);
+    }
+    if (strlen(beneath->name) >= sizeof(file->path)) {
+        errno = ENAMETOOLONG;
+        return fail(file, "create", err);
+    }
+    (void)snprintf(file->path, sizeof(file->path), "%s", beneath->name);
+    return begin(file, is_there ? &before : NULL, mode, err);
 }
 
 int
@@ -140,10 +207,14 @@ firn_task_file_write(struct firn_task_file *file, firn_slice bytes, firn_error *
 }
 
 static bool
-sync_directory(const char *path)
+sync_directory(const struct firn_task_file *file)
 {
+    const char *path = file->path;
     const char *slash = strrchr(path, '/');
     char directory[PATH_MAX];
+    if (file->directory != AT_FDCWD) {
+        return fsync(file->directory) == 0;
+    }
     if (slash == NULL) {
         (void)snprintf(directory, sizeof(directory), ".");
     } else {
@@ -164,21 +235,22 @@ put_in_place(const struct firn_task_file *file)
 {
     struct stat there;
     assert(!file->is_direct && file->temporary[0] != '\0'); /* (I1) */
+    const int at = file->directory;
     if (file->may_replace) {
-        return rename(file->temporary, file->path) == 0;
+        return renameat(at, file->temporary, at, file->path) == 0;
     }
-    if (renameat2(AT_FDCWD, file->temporary, AT_FDCWD, file->path, RENAME_NOREPLACE) == 0) {
+    if (renameat2(at, file->temporary, at, file->path, RENAME_NOREPLACE) == 0) {
         return true;
     }
     if (errno != EINVAL && errno != ENOSYS) {
         return false;
     }
     /* The file system cannot do both at once. */
-    if (lstat(file->path, &there) == 0) {
+    if (fstatat(at, file->path, &there, AT_SYMLINK_NOFOLLOW) == 0) {
         errno = EEXIST;
         return false;
     }
-    return rename(file->temporary, file->path) == 0;
+    return renameat(at, file->temporary, at, file->path) == 0;
 }
 
 int
@@ -199,7 +271,7 @@ firn_task_file_finish(struct firn_task_file *file, firn_error *err)
         error = errno;
     }
     if (is_fine) {
-        const bool is_synced = file->is_direct || sync_directory(file->path);
+        const bool is_synced = file->is_direct || sync_directory(file);
         file->temporary[0] = '\0';
         return is_synced ? FIRN_OK : fail(file, "sync the directory of", err);
     }
@@ -216,7 +288,7 @@ firn_task_file_discard(struct firn_task_file *file)
         file->fd = -1;
     }
     if (file->temporary[0] != '\0') { /* (I1), (I2): never the path itself */
-        (void)unlink(file->temporary);
+        (void)unlinkat(file->directory, file->temporary, 0);
         file->temporary[0] = '\0';
     }
 }
