@@ -4,7 +4,7 @@
  *
  * The interface passes pointers without sizes, so the producer of a stream can make its reader read
  * any memory of the process. Streams come from the same program, and are trusted like its other
- * pointers. Still, these are checked: counts of buffers and children against the format, lengths
+ * pointers. Still, these are checked: pointers against NULL, counts of buffers and children against the format, lengths
  * and offsets against zero and against each other, offsets of texts against the ones before them,
  * indexes of dictionaries against their length. Nothing recurses: a field may have a dictionary, or
  * be a list of floats, and a column of a table has no deeper nesting.
@@ -213,8 +213,9 @@ read_field(const struct ArrowSchema *schema, struct field *out, firn_error *err)
     }
     at = skip_prefix(format, "+w:");
     if (at != NULL && schema->n_children == 1 && schema->children != NULL &&
-        read_number(&at, 1, FIRN_TABLE_DIMENSIONS_MAX, &size) && *at == '\0' &&
-        schema->children[0]->format != NULL && strcmp(schema->children[0]->format, "f") == 0) {
+        schema->children[0] != NULL && read_number(&at, 1, FIRN_TABLE_DIMENSIONS_MAX, &size) &&
+        *at == '\0' && schema->children[0]->format != NULL &&
+        strcmp(schema->children[0]->format, "f") == 0) {
         *out = (struct field){.way = WAY_FLOATS, .type = FIRN_TYPE_VECTOR, .size = (uint32_t)size};
         return FIRN_OK;
     }
@@ -248,7 +249,7 @@ check_array(const struct ArrowArray *array, const struct field *field, const cha
         return refuse(err, name, "has a wrong number of buffers");
     }
     if (field->way == WAY_FLOATS) {
-        if (array->n_children != 1 || array->children == NULL) {
+        if (array->n_children != 1 || array->children == NULL || array->children[0] == NULL) {
             return refuse(err, name, "has a wrong number of children");
         }
         const struct ArrowArray *child = array->children[0];
@@ -356,7 +357,8 @@ read_view(const struct ArrowArray *array, int64_t at, const char *name, firn_sli
     memcpy(&offset, view + 12, sizeof offset);
     const int64_t *sizes = array->buffers[array->n_buffers - 1];
     if (buffer < 0 || buffer >= array->n_buffers - 3 || offset < 0 || sizes == NULL ||
-        sizes[buffer] < size || offset > sizes[buffer] - size) {
+        array->buffers[2 + buffer] == NULL || sizes[buffer] < size ||
+        offset > sizes[buffer] - size) {
         return refuse(err, name, "has a view of bytes that are not there");
     }
     *out = firn_bytes((const uint8_t *)array->buffers[2 + buffer] + offset, (size_t)size);
@@ -649,7 +651,8 @@ check_arrays(const struct import *import, const struct ArrowArray *array, firn_e
     for (size_t i = 0; rc == FIRN_OK && i < import->count; i++) {
         const struct column *column = &import->columns[i];
         const struct ArrowArray *child = array->children[i];
-        rc = check_array(child, &column->field, import->names[i], err);
+        rc = child != NULL ? check_array(child, &column->field, import->names[i], err)
+                           : refuse(err, import->names[i], "is missing");
         if (rc == FIRN_OK && (array->length > INT64_MAX - array->offset ||
                               child->length < array->offset + array->length)) {
             rc = refuse(err, import->names[i], "has fewer rows than the others");
