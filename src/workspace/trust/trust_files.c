@@ -80,7 +80,7 @@ static int
 begin_list(struct firn_os_dir *store, int64_t lock_timeout_ms, struct firn_trust_store_note *note,
            firn_error *err)
 {
-    struct firn_os_file *lock = NULL;
+    struct firn_storefile_lock *lock = NULL;
     int rc;
     FIRN_TRY(firn_storefile_lock_hold(store, false, lock_timeout_ms, &lock, err));
     firn_trust_store_note_deinit(note);
@@ -91,7 +91,7 @@ begin_list(struct firn_os_dir *store, int64_t lock_timeout_ms, struct firn_trust
         note->has_list = true;
     }
 out:
-    firn_os_file_close(lock);
+    firn_storefile_lock_release(lock);
     return rc;
 }
 

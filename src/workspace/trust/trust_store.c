@@ -322,7 +322,7 @@ enter(struct firn_os *os, const struct firn_trust_store_look *look, const char *
     char name[FIRN_TRUST_PRIVATE_NAME_SIZE];
     struct firn_os_dir *dir = NULL;
     struct firn_os_dir *store = NULL;
-    struct firn_os_file *lock = NULL;
+    struct firn_storefile_lock *lock = NULL;
     struct firn_os_stat stat;
     int rc;
     FIRN_TRY(firn_os_dir_open_path(os, real_root, &dir, err));
@@ -339,7 +339,7 @@ enter(struct firn_os *os, const struct firn_trust_store_look *look, const char *
     FIRN_TRY(write_entry(os, look, real_root, err));
     rc = firn_trust_settings_take(store, true, err);
 out:
-    firn_os_file_close(lock);
+    firn_storefile_lock_release(lock);
     firn_os_dir_close(store);
     firn_os_dir_close(dir);
     return rc;
