@@ -287,6 +287,15 @@ visit(void *ctx, const void *what)
 }
 
 static int
+visit_file(void *ctx, const char *path, bool is_replaced)
+{
+    (void)ctx;
+    (void)path;
+    (void)is_replaced;
+    abort();
+}
+
+static int
 work(void *ctx, firn_txn *txn, firn_error *error)
 {
     (void)error;
@@ -499,6 +508,7 @@ write_bytes(void *ctx, firn_slice bytes, firn_error *error)
     X(firn_workspace_log, opened.workspace, NULL, VISIT(const firn_workspace_diff_result *), NULL) \
     X(firn_workspace_entries, opened.workspace, "1", VISIT(const firn_workspace_entry *), NULL)    \
     X(firn_workspace_expire, opened.workspace, NULL, NULL, NULL)                                   \
+    X(firn_workspace_foreign_files, opened.workspace, visit_file, NULL)                            \
     X(firn_workspace_find, opened.workspace, "1", OUT(firn_workspace_checkpoint))                  \
     X(firn_workspace_forget, opened.workspace,                                                     \
       &(firn_workspace_forget_options){                                                            \
