@@ -8,6 +8,7 @@ A store inside of a tree is used where this user made it, or has trusted it.
   $ find $XDG_DATA_HOME -printf '%M %f\n' | grep -v 'data$' | sed 's/[0-9a-f]\{32\}/name/' | sort
   -rw------- name
   -rw------- name.files
+  -rw------- name.settings
   drwx------ .trusted
   drwx------ firn
 
