@@ -2,6 +2,7 @@ A store inside of a tree is used where this user made it, or has trusted it.
 
   $ mkdir -p in/sub && echo 1 >in/sub/f && firn -C in init --here && firn -C in/sub save -q
   made the store .firn
+  git leaves it out: .firn/.gitignore says so
   1
   $ firn trust --list
   <T>/w/in
