@@ -180,7 +180,13 @@ firn_workspaces_remove(const char *root, const firn_workspace_options *options, 
  * only if this user created it there (by firn_workspace_init or a save with its path in store_path) or
  * trusts it. Only its owner may be able to write to its directory. Trust is recorded in the user's
  * data directory, by the inode and time of birth of the store's directory: a workspace that is moved
- * within its file system stays trusted, a copy is not trusted. */
+ * within its file system stays trusted, a copy is not trusted.
+ *
+ * What else changes the tree can put files into such a store, or replace some. So its own files are
+ * recorded too, each as it is made: others are ignored (firn_workspace_foreign_files), and one that was
+ * replaced is FIRN_CORRUPT. Programs that store keys and values in it (firn_store_open) have the same
+ * protection. A firn that cannot find the record, because another user runs it, for example, and is
+ * given the store's path, makes files that are ignored later, until firn_trust_add. */
 typedef struct firn_trust_info {
     const char *root; /* real path of the directory that contains the store */
     const char *store_path;
@@ -198,8 +204,8 @@ typedef struct firn_trust_info {
 FIRN_API FIRN_MUST_CHECK int
 firn_trust_find(const char *path, int (*on_store)(void *ctx, const firn_trust_info *info),
                 void *ctx, firn_error *err);
-/* Trusts that store from now on. FIRN_DENIED if others may write to it, or if the user's data directory
- * is not private. */
+/* Trusts that store from now on, with the files that are in it now. FIRN_DENIED if others may write to it,
+ * or if the user's data directory is not private; FIRN_BUSY if a process writes to it. */
 FIRN_API FIRN_MUST_CHECK int firn_trust_add(const char *path, firn_error *err);
 /* Stops trusting it. `path` may also be a root, as firn_trust_list gives it, that does not exist any
  * more. FIRN_NOT_FOUND if it is not trusted. */

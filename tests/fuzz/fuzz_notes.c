@@ -81,9 +81,10 @@ put(const struct machine *machine, const char *folder, const char *name, firn_sl
 static int
 keep_name(void *ctx, const struct firn_os_dirent *entry)
 {
-    if (entry->name_size != FIRN_TRUST_PRIVATE_NAME_SIZE - 1) { /* what belongs to a note */
+    if (strchr(entry->name, '.') != NULL) { /* what belongs to a note */
         return FIRN_OK;
     }
+    CHECK(entry->name_size == FIRN_TRUST_PRIVATE_NAME_SIZE - 1);
     memcpy(ctx, entry->name, FIRN_TRUST_PRIVATE_NAME_SIZE);
     return FIRN_OK;
 }
@@ -199,7 +200,7 @@ is_trust(const struct machine *machine, firn_slice bytes)
     (void)snprintf(identity, sizeof identity,
                    "\nowner %" PRIu32 "\ninode %" PRIu64 "\nbirth %" PRId64 "\nroot ",
                    machine->stat.uid, machine->stat.inode, machine->stat.btime_ns);
-    return fits && (skip(&bytes, "firn trust 2\nstore ") || skip(&bytes, "firn trust 1\nstore ")) &&
+    return fits && (skip(&bytes, "firn trust 1\nstore ") || skip(&bytes, "firn trust 2\nstore ")) &&
            (skip(&bytes, machine->id) || skip(&bytes, "--------------------------------")) &&
            skip(&bytes, identity) && bytes.size > 0 && bytes.data[0] == '/' &&
            memchr(bytes.data, '\0', bytes.size) == NULL;

@@ -182,7 +182,8 @@ decode(const char *at, const char *end, struct line *out)
     out->id.birth_ns = is_before ? -(int64_t)birth : (int64_t)birth;
     memcpy(out->path, at, (size_t)(end - at));
     out->path[end - at] = '\0';
-    return strchr("+=-", out->sign) != NULL && out->number > 0 && out->synced < out->number;
+    return strchr("+=-", out->sign) != NULL && out->number > 0 && out->number < UINT64_MAX &&
+           out->synced < out->number;
 }
 
 static bool

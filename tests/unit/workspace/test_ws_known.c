@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unit/workspace: a store with a list of its own files, and files of others under every name that
+ * docs/formats/store.md has: none counts, none is changed, and firn's own are known by more than
+ * their names.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "store/db.h"
+#include "support/test_file.h"
+#include "trust/trust.h"
+#include "ws_support.h"
+
+static const char THEIRS[] = "theirs";
+
+static struct firn_os_dir *
+open_dir(struct ws_world *world, const char *path)
+{
+    struct firn_os_dir *dir;
+    assert_int_equal(firn_os_dir_open_path(world->tree.os, path, &dir, &world->err), FIRN_OK);
+    return dir;
+}
+
+/* A world whose store, "/s", was begun with a list. */
+static void
+open_world(struct ws_world *world, uint64_t seed)
+{
+    ws_world_open_memory(world, seed);
+    struct firn_os_dir *top = open_dir(world, "/");
+    assert_int_equal(firn_os_make_dir(top, "s", 0700, &world->err), FIRN_OK);
+    struct firn_os_dir *store = open_dir(world, "/s");
+    assert_int_equal(firn_trust_store_begin(store, "/w", &world->err), FIRN_OK);
+    firn_os_dir_close(store);
+    firn_os_dir_close(top);
+}
+
+static void
+save(struct ws_world *world, const char *content)
+{
+    scan_put_text(&world->tree, "a", content);
+    ws_save(world);
+}
+
+/* What can be in the way of a name. */
+enum kind { A_FILE, A_LINK, A_FIFO, A_DIR, KINDS };
+
+static bool
+is_there(struct firn_os_dir *dir, const char *name, enum kind kind)
+{
+    static const enum firn_os_kind kinds[] = {FIRN_OS_FILE, FIRN_OS_SYMLINK, FIRN_OS_FIFO,
+                                              FIRN_OS_DIR};
+    struct firn_os_stat stat;
+    bool is_file = kind == A_FILE;
+    return firn_os_stat(dir, name, &stat, NULL) == FIRN_OK && stat.kind == kinds[kind] &&
+           (!is_file || stat.size_bytes == strlen(THEIRS));
+}
+
+/* False if the name is taken. */
+static bool
+plant(struct firn_os_dir *dir, const char *name, enum kind kind)
+{
+    struct firn_os_file *file;
+    firn_error err;
+    int rc = FIRN_OK;
+    switch (kind) {
+    case A_FILE:
+        rc = firn_os_file_open(dir, name, FIRN_OS_WRITE | FIRN_OS_CREATE | FIRN_OS_EXCLUSIVE, 0600,
+                               &file, &err);
+        if (rc == FIRN_OK) {
+            assert_int_equal(firn_os_file_write(file, 0, THEIRS, strlen(THEIRS), &err), FIRN_OK);
+            firn_os_file_close(file);
+        }
+        break;
+    case A_LINK:
+        rc = firn_os_make_symlink(dir, name, "FIRN", &err);
+        break;
+    case A_FIFO:
+        rc = firn_os_make_fifo(dir, name, 0600, &err);
+        break;
+    default:
+        rc = firn_os_make_dir(dir, name, 0700, &err);
+    }
+    assert_true(rc == FIRN_OK || rc == FIRN_EXISTS);
+    return rc == FIRN_OK;
+}
+
+static const char *const top_names[] = {"wal-000001.log",
+                                        "wal-000002.log",
+                                        "wal-000003.log",
+                                        "wal-000003.log.tmp",
+                                        "wal-999999.log",
+                                        "wal.spare",
+                                        "wal-spare",
+                                        "manifest-000001.log",
+                                        "manifest-000002.log",
+                                        "manifest-000002.log.tmp",
+                                        "manifest-999999.log",
+                                        "FIRN",
+                                        "FIRN.tmp",
+                                        "LOCK",
+                                        "RESERVE",
+                                        "REPAIRING",
+                                        "FIRN.damaged",
+                                        "runs",
+                                        "packs",
+                                        "anything else",
+                                        "\x1b[2J\n"};
+static const char *const inner_names[] = {
+    "000001.row",    "000002.row",        "000002.row.tmp", "000001.val",    "000001.col",
+    "00000002.pack", "00000003.pack.tmp", "00000003.pack",  "99999999.pack", "odd"};
+
+struct planted {
+    const char *dir;
+    const char *name;
+};
+
+static size_t
+plant_all(struct ws_world *world, enum kind kind, bool is_early, struct planted *out)
+{
+    static const char *const dirs[] = {"/s/runs", "/s/packs"};
+    struct firn_os_dir *dir = open_dir(world, "/s");
+    size_t count = 0;
+    for (size_t i = 0; i < sizeof top_names / sizeof top_names[0]; i++) {
+        if (plant(dir, top_names[i], kind)) {
+            out[count++] = (struct planted){"/s", top_names[i]};
+        }
+    }
+    firn_os_dir_close(dir);
+    for (size_t d = 0; d < 2; d++) {
+        if (is_early) {
+            continue; /* the directories are not there, or theirs */
+        }
+        dir = open_dir(world, dirs[d]);
+        for (size_t i = 0; i < sizeof inner_names / sizeof inner_names[0]; i++) {
+            if (plant(dir, inner_names[i], kind)) {
+                out[count++] = (struct planted){dirs[d], inner_names[i]};
+            }
+        }
+        firn_os_dir_close(dir);
+    }
+    return count;
+}
+
+static int
+count_foreign(void *ctx, const char *path, bool is_replaced)
+{
+    (void)path;
+    assert_false(is_replaced);
+    *(size_t *)ctx += 1;
+    return FIRN_OK;
+}
+
+/* Under its name, or under the one that it was given when firn needed that. */
+static void
+assert_kept(struct ws_world *world, const struct planted *planted, size_t count, enum kind kind)
+{
+    for (size_t i = 0; i < count; i++) {
+        char aside[128];
+        struct firn_os_dir *dir = open_dir(world, planted[i].dir);
+        (void)snprintf(aside, sizeof aside, "foreign-1-%s", planted[i].name);
+        if (!is_there(dir, planted[i].name, kind) && !is_there(dir, aside, kind)) {
+            fail_msg("%s/%s is not there", planted[i].dir, planted[i].name);
+        }
+        firn_os_dir_close(dir);
+    }
+}
+
+/* Before the first save, when firn has made nothing, or after the second. */
+static void
+attack(enum kind kind, bool is_early)
+{
+    struct ws_world world;
+    struct planted planted[64];
+    size_t told = 0;
+    open_world(&world, 1 + (uint64_t)kind);
+    if (!is_early) {
+        save(&world, "1");
+        save(&world, "2");
+    }
+    size_t count = plant_all(&world, kind, is_early, planted);
+    assert_true(count > 15);
+    assert_int_equal(firn_ws_foreign_files(world.ws, count_foreign, &told, &world.err), FIRN_OK);
+    assert_int_equal(told, count);
+    for (unsigned i = is_early ? 1 : 3; i <= 5; i++) {
+        char content[2] = {(char)('0' + i), '\0'};
+        save(&world, content);
+    }
+    ws_assert_check_clean(&world);
+    ws_restore(&world, "2");
+    assert_true(ws_dump_has(&world, "a"));
+    firn_workspace_gc_options gc = FIRN_WORKSPACE_GC_OPTIONS_INIT;
+    firn_workspace_gc_result result = FIRN_WORKSPACE_GC_RESULT_INIT;
+    assert_int_equal(firn_reclaim(world.ws, &gc, &result, &world.err), FIRN_OK);
+    save(&world, "6");
+    ws_assert_check_clean(&world);
+    assert_kept(&world, planted, count, kind);
+    ws_world_close(&world);
+}
+
+static void
+what_others_put_under_any_name_of_a_store_does_not_count(void **state)
+{
+    (void)state;
+    for (enum kind kind = A_FILE; kind < KINDS; kind++) {
+        attack(kind, false);
+        attack(kind, true);
+    }
+}
+
+/* Each file that firn made, replaced by a copy of itself: the same bytes are another file. */
+static int
+keep_name(void *ctx, const struct firn_os_dirent *entry)
+{
+    return entry->kind == FIRN_OS_FILE && strcmp(entry->name, "LOCK") != 0
+               ? firn_buf_append(ctx, entry->name, entry->name_size + 1)
+               : FIRN_OK;
+}
+
+static void
+replace(struct ws_world *world, struct firn_os_dir *dir, const char *name)
+{
+    struct firn_os_file *file;
+    struct firn_os_stat stat;
+    assert_int_equal(firn_os_file_open_stat(dir, name, FIRN_OS_READ, 0, &file, &stat, &world->err),
+                     FIRN_OK);
+    uint8_t *bytes = malloc(stat.size_bytes + 1);
+    size_t size;
+    assert_non_null(bytes);
+    assert_int_equal(firn_os_file_read(file, 0, bytes, stat.size_bytes, &size, &world->err),
+                     FIRN_OK);
+    firn_os_file_close(file);
+    assert_int_equal(firn_os_remove_file(dir, name, &world->err), FIRN_OK);
+    assert_int_equal(
+        firn_os_file_open(dir, name, FIRN_OS_WRITE | FIRN_OS_CREATE, 0600, &file, &world->err),
+        FIRN_OK);
+    assert_int_equal(firn_os_file_write(file, 0, bytes, size, &world->err), FIRN_OK);
+    firn_os_file_close(file);
+    free(bytes);
+}
+
+static void
+a_file_that_was_replaced_is_damage_that_names_it(void **state)
+{
+    (void)state;
+    static const char *const dirs[] = {"/s", "/s/packs"};
+    struct ws_world world;
+    open_world(&world, 20);
+    save(&world, "1");
+    save(&world, "2");
+    for (size_t d = 0; d < 2; d++) {
+        struct firn_os_dir *from = open_dir(&world, dirs[d]);
+        struct firn_buf names = {0};
+        assert_int_equal(firn_os_dir_list(from, keep_name, &names, &world.err), FIRN_OK);
+        firn_os_dir_close(from);
+        assert_true(names.size > 0);
+        for (size_t at = 0; at < names.size;) {
+            const char *name = (const char *)names.data + at;
+            struct ws_world copy;
+            ws_world_clone(&world, &copy);
+            struct firn_os_dir *dir = open_dir(&copy, dirs[d]);
+            replace(&copy, dir, name);
+            firn_os_dir_close(dir);
+            firn_workspace_check_result checked;
+            int rc = ws_try_check(&copy, &checked);
+            assert_true(rc == FIRN_CORRUPT || checked.damaged > 0);
+            if (rc != FIRN_OK && checked.damaged == 0 && strstr(copy.err.text, name) == NULL) {
+                fail_msg("%s: %s", name, copy.err.text);
+            }
+            at += strlen(name) + 1;
+            ws_world_close(&copy);
+        }
+        firn_buf_deinit(&names);
+    }
+    ws_world_close(&world);
+}
+
+/* firn_store_open does this with the directory of a store. */
+static int
+guard(struct firn_os_dir *dir, const struct firn_db_options *options, firn_error *err)
+{
+    return firn_trust_files_guard(dir, !options->read_only, options->lock_timeout_ms, err);
+}
+
+static void
+programs_with_keys_and_values_keep_the_list_too(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    struct firn_db *db;
+    struct firn_db_keyspace *keyspace;
+    const struct firn_db_options options = {.memory_bytes = 1 << 20, .prepare = guard};
+    open_world(&world, 30);
+    save(&world, "1");
+    assert_int_equal(firn_db_path_open(world.tree.os, "/s", &options, &db, &world.err), FIRN_OK);
+    assert_int_equal(firn_db_keyspace_open(db, "k", &keyspace, &world.err), FIRN_OK);
+    for (unsigned i = 0; i < 50; i++) {
+        char key[16];
+        (void)snprintf(key, sizeof key, "%u", i);
+        assert_int_equal(firn_db_put(keyspace, firn_str(key), firn_str("value"),
+                                     FIRN_DURABILITY_FULL, &world.err),
+                         FIRN_OK);
+        assert_int_equal(i % 10 != 0 ? FIRN_OK : firn_db_maintain_flush(db, &world.err), FIRN_OK);
+    }
+    assert_int_equal(firn_db_close(db, &world.err), FIRN_OK);
+    save(&world, "2");
+    ws_assert_check_clean(&world);
+    size_t told = 0;
+    assert_int_equal(firn_ws_foreign_files(world.ws, count_foreign, &told, &world.err), FIRN_OK);
+    assert_int_equal(told, 0);
+    ws_world_close(&world);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_others_put_under_any_name_of_a_store_does_not_count),
+        cmocka_unit_test(a_file_that_was_replaced_is_damage_that_names_it),
+        cmocka_unit_test(programs_with_keys_and_values_keep_the_list_too),
+    };
+    return cmocka_run_group_tests_name("ws_known", tests, NULL, NULL);
+}
