@@ -46,6 +46,7 @@ Stores: made, named, trusted, and what is kept in settings.
 
   $ unset FIRN_STORE; mkdir in && firn -C in init --here && ls -A in && firn -C in trust --remove . && firn -C away trust ../in && firn trust --list
   made the store .firn
+  git leaves it out: .firn/.gitignore says so
   .firn
   no longer trusted: .
   trusted: <T>/w/in/.firn

@@ -205,6 +205,7 @@ A store inside moves and is copied along, and belongs to the directory that it l
 
   $ mkdir -p in/sub && echo 1 >in/sub/f && firn -C in init --here
   made the store .firn
+  git leaves it out: .firn/.gitignore says so
   $ firn -C in/sub save | sed 's/  .*; /; /; s/  [0-9.]* s//; s/[0-9]* B added/SIZE added/'
   1; 1 new, SIZE added
   saved <T>/w/in

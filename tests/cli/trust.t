@@ -2,12 +2,14 @@ A store inside of a tree is used where this user made it, or has trusted it.
 
   $ mkdir -p in/sub && echo 1 >in/sub/f && firn -C in init --here && firn -C in/sub save -q
   made the store .firn
+  git leaves it out: .firn/.gitignore says so
   1
   $ firn trust --list
   <T>/w/in
   $ find $XDG_DATA_HOME -printf '%M %f\n' | grep -v 'data$' | sed 's/[0-9a-f]\{32\}/name/' | sort
   -rw------- name
   -rw------- name.files
+  -rw------- name.settings
   drwx------ .trusted
   drwx------ firn
 

@@ -5,7 +5,7 @@
  * trusted, a journal this user's, and a holder's note told if, and only if, the bytes are exactly
  * what the formats say; these are written down here a second time.
  *
- * The first byte says which; what follows is the file. Bytes below 8 stand for what only this
+ * The first byte says which; what follows is the file. Bytes below 9 stand for what only this
  * machine knows, so that a note can be right.
  */
 #include <inttypes.h>
@@ -18,6 +18,7 @@
 #include "base/bytes.h"
 #include "base/check.h"
 #include "base/slice.h"
+#include "codec/blake3_hash.h"
 #include "codec/crc32c.h"
 #include "codec/hex.h"
 #include "handle/ws_opened.h"
@@ -40,6 +41,7 @@ enum {
 static const uint8_t TAG[FIRN_CATALOG_JOURNAL_TAG_SIZE] = {0x7b, 0x87, 0xf8, 0x8e,
                                                            0xbf, 0xba, 1,    2};
 static const char TAG_HEX[] = "7b87f88ebfba0102";
+static const char SETTINGS[] = "keep = forever\n";
 
 /* A machine with the workspace "/w", whose store is in it, trusted and open. */
 struct machine {
@@ -51,6 +53,9 @@ struct machine {
     char id[ID_LETTERS + 1];
     char trust_name[FIRN_TRUST_PRIVATE_NAME_SIZE];
     char begun_name[FIRN_TRUST_PRIVATE_NAME_SIZE];
+    char root_name[FIRN_TRUST_PRIVATE_NAME_SIZE];
+    char settings_name[FIRN_TRUST_PRIVATE_NAME_SIZE + 16];
+    char settings_hash[2 * sizeof(firn_hash) + 1];
 };
 
 static struct firn_os_dir *
@@ -76,7 +81,7 @@ put(const struct machine *machine, const char *folder, const char *name, firn_sl
 static int
 keep_name(void *ctx, const struct firn_os_dirent *entry)
 {
-    if (strchr(entry->name, '.') != NULL) { /* the list of the store's files */
+    if (strchr(entry->name, '.') != NULL) { /* what belongs to a note */
         return FIRN_OK;
     }
     CHECK(entry->name_size == FIRN_TRUST_PRIVATE_NAME_SIZE - 1);
@@ -111,7 +116,15 @@ prepare(struct machine *machine)
     CHECK(firn_ws_opened_open(machine->ws, FIRN_WS_READ, &machine->opened, NULL) == FIRN_OK);
     CHECK(firn_trust_store_enter(machine->os, "/w", NULL) == FIRN_OK);
     CHECK(firn_ws_begun_note(machine->ws, &machine->opened, TAG, &none, NULL) == FIRN_OK);
+    const struct firn_trust_root root = {.store_id = firn_db_id(machine->opened.db), .path = "/w"};
+    CHECK(firn_trust_root_note(machine->os, &root, NULL) == FIRN_OK);
     find_name(machine, "/data/firn/.trusted", machine->trust_name);
+    find_name(machine, "/data/firn/.roots", machine->root_name);
+    (void)snprintf(machine->settings_name, sizeof machine->settings_name, "%s.settings",
+                   machine->trust_name);
+    firn_hash hash;
+    firn_blake3_hash_of(SETTINGS, sizeof SETTINGS - 1, &hash);
+    firn_hex_encode(hash.bytes, sizeof hash.bytes, machine->settings_hash);
     find_name(machine, "/data/firn/.restoring", machine->begun_name);
     firn_hex_encode(firn_db_id(machine->opened.db), FIRN_STOREFILE_ID_SIZE, machine->id);
     struct firn_os_dir *store = open_dir(machine, "/w/.firn");
@@ -153,6 +166,9 @@ expand(const struct machine *machine, firn_slice bytes, struct firn_buf *out)
             for (unsigned n = 0; n < SIZE_MAX_OF_NOTE / 2 && rc == FIRN_OK; n++) {
                 rc = firn_buf_append_u8(out, 'x');
             }
+            break;
+        case 8:
+            rc = firn_buf_append_str(out, machine->settings_hash);
             break;
         default:
             rc = firn_buf_append_u8(out, bytes.data[i]);
@@ -254,6 +270,66 @@ begun(const struct machine *machine, firn_slice bytes)
     CHECK(is_foreign == !is_begun(machine, bytes));
 }
 
+/* ---- roots ---- */
+
+static void
+root(const struct machine *machine, firn_slice bytes)
+{
+    const struct firn_trust_root root = {.store_id = firn_db_id(machine->opened.db), .path = "/w"};
+    char note[128];
+    firn_error err;
+    bool is_noted;
+    int size =
+        snprintf(note, sizeof note, "firn root 1\nstore %s\nmachine -\nroot /w", machine->id);
+    put(machine, "/data/firn/.roots", machine->root_name, bytes);
+    CHECK(firn_trust_root_is_noted(machine->os, &root, &is_noted, &err) == FIRN_OK);
+    CHECK(is_noted == firn_slice_equal(bytes, firn_bytes(note, (size_t)size)));
+}
+
+/* ---- settings ---- */
+
+static bool
+is_settings(const struct machine *machine, firn_slice bytes)
+{
+    unsigned lines = 0;
+    bool has_text = false;
+    bool is_note = skip(&bytes, "firn settings 1\n");
+    for (; is_note && bytes.size > 0; lines++) {
+        size_t letters = 0;
+        is_note = skip(&bytes, "text ");
+        has_text = has_text || (is_note && bytes.size >= 64 &&
+                                memcmp(bytes.data, machine->settings_hash, 64) == 0);
+        while (is_note && letters < bytes.size && bytes.data[letters] != '\0' &&
+               strchr("0123456789abcdef", bytes.data[letters]) != NULL) {
+            letters++;
+        }
+        is_note = is_note && letters == 64;
+        if (is_note) {
+            bytes = firn_bytes(bytes.data + letters, bytes.size - letters);
+            is_note = skip(&bytes, "\n");
+        }
+    }
+    return is_note && has_text && lines <= 2;
+}
+
+static void
+settings(const struct machine *machine, firn_slice bytes)
+{
+    char note[256];
+    firn_error err;
+    bool is_known;
+    (void)snprintf(note, sizeof note,
+                   "firn trust 2\nstore %s\nowner %" PRIu32 "\ninode %" PRIu64 "\nbirth %" PRId64
+                   "\nroot /w",
+                   machine->id, machine->stat.uid, machine->stat.inode, machine->stat.btime_ns);
+    put(machine, "/data/firn/.trusted", machine->trust_name, firn_str(note));
+    put(machine, "/data/firn/.trusted", machine->settings_name, bytes);
+    struct firn_os_dir *store = open_dir(machine, "/w/.firn");
+    CHECK(firn_trust_settings_is_known(store, firn_str(SETTINGS), &is_known, &err) == FIRN_OK);
+    firn_os_dir_close(store);
+    CHECK(is_known == is_settings(machine, bytes));
+}
+
 /* ---- the holder of the lock ---- */
 
 static void
@@ -304,7 +380,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
     firn_slice rest = firn_bytes(data + 1, size - 1);
-    switch (data[0] % 4) {
+    switch (data[0] % 6) {
     case 0:
         expand(&machine, rest, &bytes);
         trust(&machine, firn_buf_slice(&bytes));
@@ -315,6 +391,14 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         break;
     case 2:
         hold(&machine, rest, false);
+        break;
+    case 4:
+        expand(&machine, rest, &bytes);
+        root(&machine, firn_buf_slice(&bytes));
+        break;
+    case 5:
+        expand(&machine, rest, &bytes);
+        settings(&machine, firn_buf_slice(&bytes));
         break;
     default:
         hold(&machine, rest, true);

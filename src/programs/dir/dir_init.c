@@ -76,6 +76,9 @@ show(struct firn_cli *cli, const struct attempt *attempt, bool is_adopted)
         firn_term_text_escape(firn_str(store), firn_term_out_write);
         firn_term_out_text("\n");
     }
+    if (!cli->quiet && attempt->is_created && firn_command_has(cli, "here")) {
+        firn_term_out_text("git leaves it out: .firn/.gitignore says so\n");
+    }
 }
 
 static void
@@ -185,7 +188,7 @@ const struct firn_command firn_dir_init = {
             "it. If you give --store, you must give it to every later command too. With\n"
             "--here the store is inside the workspace, and is moved and copied with it; but\n"
             "commands that delete everything in there, such as git clean -fdx, delete the\n"
-            "history as well.\n"
+            "history as well. A file .gitignore in it keeps git from taking it in.\n"
             "\n"
             "A workspace is identified by the path of its directory. Commands in a directory\n"
             "below it act on that workspace; firn init there makes a separate workspace,\n"

@@ -284,6 +284,13 @@ open_store(struct firn_ws *ws, enum firn_ws_open_mode mode, bool makes_inside,
     if (rc != FIRN_OK) {
         goto out;
     }
+    if (mode != FIRN_WS_READ && strcmp(ws->place.catalog_root, FIRN_PLACE_ROOTS_INSIDE) == 0) {
+        bool is_made;
+        rc = firn_trust_inside_ignore(opened->store_dir, &is_made, err);
+        if (rc == FIRN_NO_MEMORY) {
+            goto out;
+        } /* other failures hinder no work; the next operation tries again */
+    }
     if (mode != FIRN_WS_READ) {
         FIRN_TRY(firn_trust_settings_take(opened->store_dir, false, err));
         FIRN_TRY(firn_trust_files_survey(opened->store_dir, true, pass_over, NULL, err));

@@ -33,6 +33,10 @@ FIRN_MUST_CHECK int firn_trust_inside_is_store(struct firn_os_dir *dir, bool *ou
  * (firn_trust_store_look). */
 FIRN_MUST_CHECK int firn_trust_inside_holds(struct firn_os_dir *dir, bool *out, firn_error *err);
 
+/* Makes git ignore a store inside a tree, unless something says how git is to treat it. */
+FIRN_MUST_CHECK int firn_trust_inside_ignore(struct firn_os_dir *store, bool *out_made,
+                                             firn_error *err);
+
 /* Small private files that firn keeps for its user outside every tree and store. */
 
 /* Names of the folders. The leading dot distinguishes them from stores. */

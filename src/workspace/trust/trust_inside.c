@@ -9,7 +9,11 @@
  * A directory that this user may not read may be a store, as stores are private, and counts as one.
  * Other failures are errors: a store that is taken for missing would get a second history.
  *
- * Nothing is opened but directories, and nothing is followed below the directory that is given
+ * Such a store holds a copy of everything that was saved, so git must not take it in: the file
+ * .gitignore in it says so. One that is there stays as it is, also one that the user has changed.
+ * It is not synced: if it is empty after a crash, it is written again (I2).
+ *
+ * To look, nothing is opened but directories, and nothing is followed below the directory that is given
  * (I1; not checked: firn_os_stat and firn_os_dir_open do not follow).
  */
 #include "base/check.h"
@@ -59,5 +63,31 @@ firn_trust_inside_holds(struct firn_os_dir *parent, bool *out, firn_error *err)
     }
 out:
     firn_os_dir_close(dir);
+    return rc;
+}
+
+int
+firn_trust_inside_ignore(struct firn_os_dir *store, bool *out_made, firn_error *err)
+{
+    static const char name[] = ".gitignore";
+    static const char text[] = "*\n";
+    struct firn_os_file *file = NULL;
+    struct firn_os_stat stat;
+    *out_made = false;
+    int rc = firn_os_stat(store, name, &stat, err);
+    if (rc == FIRN_OK && (stat.kind != FIRN_OS_FILE || stat.size_bytes > 0)) {
+        return FIRN_OK;
+    }
+    if (rc != FIRN_OK && rc != FIRN_NOT_FOUND) {
+        return rc;
+    }
+    unsigned flags = rc == FIRN_OK
+                         ? FIRN_OS_WRITE /* (I2) */
+                         : FIRN_OS_WRITE | FIRN_OS_CREATE | FIRN_OS_EXCLUSIVE | FIRN_OS_FOR_OWNER;
+    FIRN_TRY(firn_os_file_open(store, name, flags, 0600, &file, err));
+    FIRN_TRY(firn_os_file_write(file, 0, text, sizeof text - 1, err));
+    *out_made = true;
+out:
+    firn_os_file_close(file);
     return rc;
 }

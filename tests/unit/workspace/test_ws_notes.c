@@ -116,6 +116,37 @@ is_trusted(struct ws_world *world, const char *root)
     return look.is_trusted;
 }
 
+/* ---- roots and settings ---- */
+
+static const uint8_t ID[FIRN_STOREFILE_ID_SIZE] = {1, 2};
+static const uint8_t OTHER_ID[FIRN_STOREFILE_ID_SIZE] = {1, 3};
+static const struct firn_trust_root KEPT = {ID, "/kept"};   /* was noted */
+static const struct firn_trust_root FRESH = {ID, "/fresh"}; /* is noted by an operation */
+static const struct firn_trust_root NEVER[] = {{OTHER_ID, "/kept"}, {ID, "/kep"}, {ID, "/"}};
+
+static bool
+is_noted(struct ws_world *world, const struct firn_trust_root *root)
+{
+    bool is_so;
+    must(world, firn_trust_root_is_noted(os_of(world), root, &is_so, &world->err));
+    return is_so;
+}
+
+/* Whether the settings that a store has are known. */
+static bool
+has_known_settings(struct ws_world *world, const char *store_path)
+{
+    char text[256] = "";
+    struct firn_os_stat stat;
+    struct firn_os_dir *dir = open_dir(world, store_path);
+    bool is_there = firn_os_stat(dir, "config", &stat, NULL) == FIRN_OK;
+    size_t size = is_there ? get(world, store_path, "config", text, sizeof text) : 0;
+    bool is_known;
+    must(world, firn_trust_settings_is_known(dir, firn_bytes(text, size), &is_known, &world->err));
+    firn_os_dir_close(dir);
+    return is_known;
+}
+
 /* ---- journals ---- */
 
 static const uint8_t OLD_TAG[FIRN_CATALOG_JOURNAL_TAG_SIZE] = {1, 2, 3};
@@ -197,7 +228,46 @@ prepare(struct ws_world *world, uint64_t seed)
     size_t size = get(world, "/out/.firn", "FIRN", identity, sizeof identity);
     put(world, "/swapped/.firn", "FIRN", firn_bytes(identity, size));
     must(world, note(world, OLD_TAG, FIRN_CATALOG_JOURNAL_NONE));
+    must(world, firn_trust_root_note(world->tree.os, &KEPT, &world->err));
     sync_all(world);
+}
+
+static void
+settings_count_where_firn_made_them(void **state)
+{
+    (void)state;
+    static const char theirs[] = "keep = last:1\n";
+    static const char mine[] = "keep = all:9d\n";
+    struct ws_world world;
+    struct firn_os *os;
+    prepare(&world, 4);
+    os = world.tree.os;
+    assert_true(has_known_settings(&world, "/in/.firn"));
+    put(&world, "/in/.firn", "config", firn_str(theirs));
+    assert_false(has_known_settings(&world, "/in/.firn"));
+    /* They stay unknown when firn is to change or to repair them. */
+    assert_int_equal(firn_place_config_set(os, "/in/.firn", "wait", "7", &world.err),
+                     FIRN_UNTRUSTED);
+    struct firn_os_dir *store = open_dir(&world, "/in/.firn");
+    must(&world, firn_place_config_repair(store, &world.err));
+    assert_false(has_known_settings(&world, "/in/.firn"));
+    must(&world, firn_trust_settings_expect(store, firn_str(mine), &world.err));
+    put(&world, "/in/.firn", "config", firn_str(mine));
+    assert_false(has_known_settings(&world, "/in/.firn"));
+    /* A store of which nothing is noted, and one that is accepted. */
+    put(&world, "/out/.firn", "config", firn_str(theirs));
+    assert_true(has_known_settings(&world, "/out/.firn"));
+    must(&world, firn_trust_store_enter(os, IN, &world.err));
+    assert_true(has_known_settings(&world, "/in/.firn"));
+    must(&world, firn_place_config_set(os, "/in/.firn", "wait", "7", &world.err));
+    assert_true(has_known_settings(&world, "/in/.firn"));
+    /* The ones that were replaced, and none, are not known any more. */
+    put(&world, "/in/.firn", "config", firn_str(mine));
+    assert_false(has_known_settings(&world, "/in/.firn"));
+    must(&world, firn_os_remove_file(store, "config", &world.err));
+    assert_false(has_known_settings(&world, "/in/.firn"));
+    firn_os_dir_close(store);
+    ws_world_close(&world);
 }
 
 /* Nothing was ever noted. */
@@ -423,6 +493,10 @@ enum operation {
     NOTE_NEXT,
     CLEAR,
     IS_FOREIGN,
+    NOTE_ROOT,
+    REMOVE_ROOT,
+    ASK_ROOT,
+    SET,
     OPERATIONS
 };
 
@@ -508,6 +582,16 @@ run(struct ws_world *world, int operation)
         return note(world, NEW_TAG, FIRN_CATALOG_JOURNAL_DONE);
     case CLEAR:
         return clear(world);
+    case NOTE_ROOT:
+        return firn_trust_root_note(os_of(world), &FRESH, &world->err);
+    case REMOVE_ROOT:
+        return firn_trust_root_remove(os_of(world), &KEPT, &world->err);
+    case ASK_ROOT:
+        rc = firn_trust_root_is_noted(os_of(world), &KEPT, &is_foreign, &world->err);
+        assert_true(rc != FIRN_OK || is_foreign);
+        return rc;
+    case SET:
+        return firn_place_config_set(os_of(world), "/in/.firn", "keep", "forever", &world->err);
     default:
         FIRN_TRY(ask_foreign(world, THEIR_TAG, &is_foreign));
         assert_true(is_foreign);
@@ -540,6 +624,14 @@ assert_said(struct ws_world *world, int operation, bool is_done)
 {
     bool is_first = operation == FIRST_ENTER || operation == FIRST_NOTE;
     bool is_enter = operation == FIRST_ENTER || operation == ENTER;
+    assert_true(has_known_settings(world, "/in/.firn"));
+    assert_true(is_noted(world, &KEPT) ? !is_first && !(operation == REMOVE_ROOT && is_done)
+                                       : is_first || operation == REMOVE_ROOT);
+    assert_true(is_noted(world, &FRESH) ? operation == NOTE_ROOT
+                                        : operation != NOTE_ROOT || !is_done);
+    for (size_t i = 0; i < sizeof NEVER / sizeof NEVER[0]; i++) {
+        assert_false(is_noted(world, &NEVER[i]));
+    }
     assert_false(is_trusted(world, OUT));
     assert_false(is_trusted(world, SWAPPED));
     if (operation == REMOVE) {
@@ -740,6 +832,7 @@ main(void)
         cmocka_unit_test(a_note_that_is_not_exactly_as_documented_vouches_for_nothing),
         cmocka_unit_test(any_call_may_fail),
         cmocka_unit_test(any_allocation_may_fail),
+        cmocka_unit_test(settings_count_where_firn_made_them),
         cmocka_unit_test(the_power_may_go_at_any_moment),
         cmocka_unit_test(what_cannot_be_found_out_is_not_broad),
     };
