@@ -300,6 +300,8 @@ power_cuts_lose_no_small_keyspace(void **state)
 static void
 forge(struct firn_db *db, uint64_t sequence, uint64_t first, uint64_t count, size_t name_size)
 {
+    const bool is_table =
+        sequence % 2 == 0; /* every other record creates tables, all with one schema */
     firn_error err;
     struct firn_buf body = {0};
     struct firn_buf value = {0};
@@ -307,7 +309,11 @@ forge(struct firn_db *db, uint64_t sequence, uint64_t first, uint64_t count, siz
     uint8_t name[FIRN_KEYSPACE_NAME_SIZE_MAX];
     memset(name, 'n', sizeof name);
     for (uint64_t i = first; i < first + count; i++) {
-        const struct firn_keyspace_entry entry = {.id = i};
+        struct firn_keyspace_entry entry = {.id = i};
+        if (is_table) {
+            entry.type = FIRN_KEYSPACE_ENTRY_TABLE;
+            entry.schema = 1;
+        }
         struct firn_storefile_place place;
         char digits[NAME_SIZE];
         (void)snprintf(digits, sizeof digits, "%07llu", (unsigned long long)i);
