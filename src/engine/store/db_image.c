@@ -360,6 +360,7 @@ lsm_options(struct firn_db *db)
                  .take_layout = firn_db_layout_take,
                  .no_reader_below = firn_db_reader_none_below},
         .is_read_only = db->is_read_only,
+        .trees_max = db->limits.memory / FIRN_DB_KEYSPACE_BYTES,
         .memtable_bytes_target = memtable,
         .run_bytes_target =
             part_of_disk(db, clamp(memtable, (size_t)1 << 20, (size_t)32 << 20), RUN_PART),
