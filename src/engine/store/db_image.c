@@ -7,9 +7,10 @@
  * keyspaces, and change the history. A handle that writes has one image, which it keeps up to date; a
  * read-only handle has one that does not change, and gets another with each refresh.
  *
- * Memory. A tree takes FIRN_DB_KEYSPACE_BYTES, a part of them when something is first written to it. They count: the cache
- * sets them aside, as far as it may, and no more trees are made than fit into the whole budget. So the number
- * of keyspaces of a foreign store is bounded, however short the records are that create them.
+ * Memory. A tree takes FIRN_DB_KEYSPACE_BYTES, a part of them when something is first written to it. They
+ * count: the cache sets them aside, as far as it may, and no more trees are made than fit into the
+ * whole budget. So the number of keyspaces of a foreign store is bounded, however short the records are
+ * that create them.
  *
  * (I1) The trees are in the order of their numbers. Numbers are given out in order, so a new one is
  *      last; the list has them in the order of names, and they are sorted once.
