@@ -378,8 +378,8 @@ typedef struct firn_keyspace_options {
         sizeof(firn_keyspace_options), true, false \
     }
 /* Opens a keyspace by name; a missing one is created (one commit) if options allow it, else
- * FIRN_NOT_FOUND. FIRN_EXISTS with fail_if_exists. The handle is owned by the store; opening a name
- * twice gives the same handle. */
+ * FIRN_NOT_FOUND. FIRN_EXISTS with fail_if_exists; FIRN_LIMIT if there are too many. The handle is
+ * owned by the store; opening a name twice gives the same handle. */
 FIRN_API FIRN_MUST_CHECK int firn_keyspace_open(firn_store *store, const char *name,
                                                 const firn_keyspace_options *options,
                                                 firn_keyspace **out, firn_error *err);

@@ -120,7 +120,9 @@ open_and_walk(struct firn_os_dir *dir, bool read_only, firn_store_check_result *
     firn_error err = {0};
     int rc = firn_db_open(dir, &options, &db, &err);
     if (rc != FIRN_OK) {
-        CHECK(db == NULL && err.code == rc && (rc == FIRN_CORRUPT || rc == FIRN_NEWER));
+        /* The limit: more keyspaces than fit into the memory. */
+        CHECK(db == NULL && err.code == rc &&
+              (rc == FIRN_CORRUPT || rc == FIRN_NEWER || rc == FIRN_LIMIT));
         return rc;
     }
     CHECK(firn_db_check(db, NULL, report, NULL) == FIRN_OK);

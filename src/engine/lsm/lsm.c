@@ -432,6 +432,21 @@ out:
     return rc;
 }
 
+/* Before memory is taken for them. */
+static int
+check_tree_count(const struct firn_lsm *lsm, const struct firn_manifest_state *state,
+                 firn_error *err)
+{
+    uint64_t max = lsm->options.trees_max;
+    return max == 0 || state->tree_count <= max
+               ? FIRN_OK
+               : firn_error_set(
+                     err, FIRN_LIMIT,
+                     "the MANIFEST of '%s' names %zu trees, too many for the memory that the "
+                     "store was opened with: open it with more memory",
+                     firn_os_dir_path(lsm->dir), state->tree_count);
+}
+
 static int
 add_named_trees(struct firn_lsm *lsm, const struct firn_manifest_state *state, firn_error *err)
 {
@@ -474,6 +489,7 @@ firn_lsm_open(struct firn_os_dir *dir, const struct firn_lsm_options *options, b
     if (lsm->runs_dir == NULL) {
         FIRN_TRY(open_runs_dir(lsm, err));
     }
+    FIRN_TRY(check_tree_count(lsm, &state, err));
     FIRN_TRY(add_named_trees(lsm, &state, err));
     FIRN_TRY(firn_lsm_compare_files(lsm, &state, err));
     DCHECK((lsm->manifest == NULL) == lsm->options.is_read_only);

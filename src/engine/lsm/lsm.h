@@ -72,6 +72,7 @@ struct firn_lsm_options {
     struct firn_lsm_host host;
     bool is_read_only;            /* nothing is written; no works */
     bool may_miss;                /* for repairs: files may be missing */
+    uint64_t trees_max;           /* FIRN_LIMIT if MANIFEST names more; 0: any number */
     size_t run_bytes_target;      /* a compaction starts a new run above this; 0: 32 MiB */
     uint64_t level_bytes_base;    /* of the first level that is not empty; 0: 256 MiB */
     unsigned level_factor;        /* 0: 10 */

@@ -57,8 +57,8 @@ place_number(const struct firn_db_tree *tree)
     return tree == NULL ? 0 : (uint64_t)tree->id + 1;
 }
 
-/* Where the set of a tree is or belongs: they are in the order of the trees' numbers. A commit may delete ranges of
- * very many trees. */
+/* Where the set of a tree is or belongs: they are in the order of the trees' numbers. A commit may
+ * delete ranges of very many trees. */
 static size_t
 place_of(const struct firn_db_ranges *ranges, const struct firn_db_tree *tree)
 {

@@ -28,8 +28,8 @@
  * has, maps to the next id. */
 enum { FIRN_DB_KEYSPACE_LIST = 0 };
 
-/* What a keyspace takes of the memory budget: about 600 bytes for itself, and its memtable as long as that is small
- * (lsm.h). */
+/* What a keyspace takes of the memory budget: about 600 bytes for itself, and its memtable as long as
+ * that is small (lsm.h). */
 enum { FIRN_DB_KEYSPACE_BYTES = 2048 };
 _Static_assert((int)FIRN_DB_KEYSPACE_BYTES > (int)FIRN_LSM_SMALL_BYTES, "both are in it");
 

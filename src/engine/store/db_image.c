@@ -7,9 +7,10 @@
  * keyspaces, and change the history. A handle that writes has one image, which it keeps up to date; a
  * read-only handle has one that does not change, and gets another with each refresh.
  *
- * Memory. A tree takes FIRN_DB_KEYSPACE_BYTES, a part of them when something is first written to it. They count: the cache
- * sets them aside, as far as it may, and no more trees are made than fit into the whole budget. So the number
- * of keyspaces of a foreign store is bounded, however short the records are that create them.
+ * Memory. A tree takes FIRN_DB_KEYSPACE_BYTES, a part of them when something is first written to it. They
+ * count: the cache sets them aside, as far as it may, and no more trees are made than fit into the
+ * whole budget. So the number of keyspaces of a foreign store is bounded, however short the records are
+ * that create them.
  *
  * (I1) The trees are in the order of their numbers. Numbers are given out in order, so a new one is
  *      last; the list has them in the order of names, and they are sorted once.
@@ -360,6 +361,7 @@ lsm_options(struct firn_db *db)
                  .take_layout = firn_db_layout_take,
                  .no_reader_below = firn_db_reader_none_below},
         .is_read_only = db->is_read_only,
+        .trees_max = db->limits.memory / FIRN_DB_KEYSPACE_BYTES,
         .memtable_bytes_target = memtable,
         .run_bytes_target =
             part_of_disk(db, clamp(memtable, (size_t)1 << 20, (size_t)32 << 20), RUN_PART),

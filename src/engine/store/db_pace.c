@@ -13,15 +13,17 @@
  * With each freezing the log begins a new segment, so that one round of flushes makes a segment
  * superfluous. The oldest segments are removed once their data is in runs and no reader needs them.
  *
- * A store may have many thousands of keyspaces with a few entries each, and a run for each would cost far
- * more than it frees. So small memtables wait for each other:
- *   The first FIRN_LSM_SMALL_BYTES of each memtable do not count for the limits of memory: they belong to what
- *     a keyspace takes anyway (FIRN_DB_KEYSPACE_BYTES). A memtable without more is not frozen for memory.
- *   The log may have LOG_PER_RUN bytes more for each keyspace before data in it forces memtables to be frozen.
- *     At closing, and when the store is idle, all are flushed only if the log has as many bytes for each of them.
- *     Until then the log keeps their data; it is a few megabytes, and each opening replays it.
- * So (I3) a flush that nobody asked for writes at most one run for LOG_PER_RUN bytes of the log, apart from those for
- * memory and for a full disk. (Tested: the condition is checked where it is decided.)
+ * A store may have many thousands of keyspaces with a few entries each, and a run for each would cost
+ * far more than it frees. So small memtables wait for each other:
+ *   The first FIRN_LSM_SMALL_BYTES of each memtable do not count for the limits of memory: they belong
+ *     to what a keyspace takes anyway (FIRN_DB_KEYSPACE_BYTES). A memtable without more is not frozen
+ *     for memory.
+ *   The log may have LOG_PER_RUN bytes more for each keyspace before data in it forces memtables to be
+ *     frozen. At closing, and when the store is idle, all are flushed only if the log has as many bytes
+ *     for each of them. Until then the log keeps their data; it is a few megabytes, and each opening
+ *     replays it.
+ * So (I3) a flush that nobody asked for writes at most one run for LOG_PER_RUN bytes of the log, apart
+ * from those for memory and for a full disk. (Not asserted: the two places that decide ask flush_pays.)
  *
  * While blocks do not need all of the cache's memory, memtables borrow from it before they are frozen
  * early, and the log may grow with them: with many keyspaces, flushed runs are then larger and fewer.

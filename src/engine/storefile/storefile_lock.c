@@ -16,7 +16,7 @@
  * (I1) A writer that finds that one of its two files has lost its name may no longer be alone: a program
  *      that only knows LOCK may have opened the store, or another store may have come into the
  *      directory. It changes nothing any more. This is checked before each change of MANIFEST, each
- *      new segment of the log, and at closing (firn_storefile_lock_check). (Tested: others change the
+ *      new segment of the log, and at closing (firn_storefile_lock_check). (Not asserted: others change the
  *      names.)
  *
  * LOCK contains, as text, the id of the process that locked it last. It is only read to name the holder

@@ -200,11 +200,10 @@ remove_run(struct firn_manifest_state_tree *tree, const struct firn_manifest_edi
 static size_t
 place_of_tree(const struct firn_manifest_state *state, uint32_t id)
 {
-    size_t place = 0;
-    while (place < state->tree_count && state->trees[place].id < id) {
-        place++;
-    }
-    return place;
+    size_t low = 0;
+    size_t high = state->tree_count;
+    FIRN_SEARCH_FIRST(low, high, middle, state->trees[middle].id < id);
+    return low;
 }
 
 static int

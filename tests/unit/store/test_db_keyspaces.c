@@ -300,6 +300,8 @@ power_cuts_lose_no_small_keyspace(void **state)
 static void
 forge(struct firn_db *db, uint64_t sequence, uint64_t first, uint64_t count, size_t name_size)
 {
+    const bool is_table =
+        sequence % 2 == 0; /* every other record creates tables, all with one schema */
     firn_error err;
     struct firn_buf body = {0};
     struct firn_buf value = {0};
@@ -307,7 +309,11 @@ forge(struct firn_db *db, uint64_t sequence, uint64_t first, uint64_t count, siz
     uint8_t name[FIRN_KEYSPACE_NAME_SIZE_MAX];
     memset(name, 'n', sizeof name);
     for (uint64_t i = first; i < first + count; i++) {
-        const struct firn_keyspace_entry entry = {.id = i};
+        struct firn_keyspace_entry entry = {.id = i};
+        if (is_table) {
+            entry.type = FIRN_KEYSPACE_ENTRY_TABLE;
+            entry.schema = 1;
+        }
         struct firn_storefile_place place;
         char digits[NAME_SIZE];
         (void)snprintf(digits, sizeof digits, "%07llu", (unsigned long long)i);
@@ -349,11 +355,11 @@ static void
 a_log_that_creates_keyspaces_without_end_is_refused(void **state)
 {
     (void)state;
-    enum { CREATED = 400000 };
+    enum { CREATED = 120000 };
     static const struct {
         unsigned records;
         size_t name_size;
-    } cases[] = {{CREATED, 7}, {1, 7}, {40000, FIRN_KEYSPACE_NAME_SIZE_MAX}};
+    } cases[] = {{CREATED, 7}, {1, 7}, {12000, FIRN_KEYSPACE_NAME_SIZE_MAX}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         firn_error err;
         struct db_support support;
@@ -370,6 +376,40 @@ a_log_that_creates_keyspaces_without_end_is_refused(void **state)
         db_support_deinit(&support);
         test_peak_uninstall();
     }
+}
+
+/* Trees that MANIFEST names and no keyspace has: they would be removed, but have to be opened first. */
+static void
+a_manifest_that_names_trees_without_end_is_refused(void **state)
+{
+    (void)state;
+    enum { TREES = 400000 };
+    firn_error err;
+    struct db_support support;
+    test_peak_install();
+    db_support_init(&support, 1);
+    struct firn_db *db = open_with(support.dir, (uint64_t)64 << 20);
+    DB_OK(firn_db_close(db, &err));
+    struct firn_manifest *manifest;
+    struct firn_manifest_state known = {0};
+    struct firn_manifest_tree *trees = calloc(TREES, sizeof *trees);
+    assert_non_null(trees);
+    for (uint32_t i = 0; i < TREES; i++) {
+        trees[i] = (struct firn_manifest_tree){.id = 1 + i, .kind = FIRN_BLOCK_FILE_ROW};
+    }
+    DB_OK(firn_manifest_open(support.dir, NULL, &known, &manifest, &err));
+    const struct firn_manifest_edit edit = {.version = known.version + 1,
+                                            .next_number = known.next_number + 1,
+                                            .sequence = known.sequence,
+                                            .trees = trees,
+                                            .tree_count = TREES};
+    DB_OK(firn_manifest_append(manifest, &edit, &err));
+    DB_OK(firn_manifest_close(manifest, &err));
+    firn_manifest_state_deinit(&known);
+    free(trees);
+    expect_bounded(support.dir, (uint64_t)64 << 20, FIRN_LIMIT);
+    db_support_deinit(&support);
+    test_peak_uninstall();
 }
 
 /* Fewer are opened, as records that create one or all of them; one name twice is damage. */
@@ -414,6 +454,7 @@ main(void)
         cmocka_unit_test(dropped_keyspaces_do_not_count),
         cmocka_unit_test(power_cuts_lose_no_small_keyspace),
         cmocka_unit_test(a_log_that_creates_keyspaces_without_end_is_refused),
+        cmocka_unit_test(a_manifest_that_names_trees_without_end_is_refused),
         cmocka_unit_test(a_log_that_creates_many_keyspaces_at_once_is_read),
     };
     return cmocka_run_group_tests_name("db_keyspaces", tests, NULL, NULL);
