@@ -149,16 +149,16 @@ class Tester:
             except BrokenPipeError:
                 pass
             limit = time.monotonic() + wall
-            was_stopped = was_asked = False
+            was_stopped, asked = False, 0
             while True:
                 pid, status, usage = os.wait4(process.pid, os.WNOHANG)
                 if pid != 0:
                     break
                 if time.monotonic() > limit:
-                    was_stopped = ends or was_asked
+                    was_stopped = ends or asked == ENDING_MAX
                     process.kill() if was_stopped else process.terminate()
-                    was_asked = True
-                    limit += ENDING_MAX
+                    asked += 1  # a second signal ends what goes on after the first
+                    limit += 1
                 time.sleep(0.002)
             process.returncode = os.waitstatus_to_exitcode(status)
         cpu = usage.ru_utime + usage.ru_stime
