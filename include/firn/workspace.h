@@ -569,6 +569,14 @@ FIRN_API FIRN_MUST_CHECK int firn_workspace_reader_cat(firn_workspace_reader *re
                                                        const firn_hash *file, uint64_t size_bytes,
                                                        firn_write_bytes write, void *ctx,
                                                        firn_error *err);
+/* Reads a part of a file, from `offset` on and at most `length` bytes, which may end beyond the file. Only the pieces
+ * of the content that the part touches are read, and each is verified by its own hash; the hash of the whole file is not.
+ * A hole is one slice, whose data is NULL. FIRN_INVALID if the offset is beyond the file. */
+FIRN_API FIRN_MUST_CHECK int firn_workspace_reader_part(firn_workspace_reader *reader,
+                                                        const firn_hash *file, uint64_t size_bytes,
+                                                        uint64_t offset, uint64_t length,
+                                                        firn_write_bytes write, void *ctx,
+                                                        firn_error *err);
 
 typedef enum firn_workspace_change_kind {
     FIRN_CHANGE_ADDED = 1,

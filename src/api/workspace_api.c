@@ -512,6 +512,21 @@ firn_workspace_reader_cat(firn_workspace_reader *reader, const firn_hash *file, 
 }
 
 int
+firn_workspace_reader_part(firn_workspace_reader *reader, const firn_hash *file,
+                           uint64_t size_bytes, uint64_t offset, uint64_t length,
+                           firn_write_bytes write, void *ctx, firn_error *err)
+{
+    API_ANY_ERROR(err);
+    API_REQUIRE(reader != NULL && file != NULL && write != NULL, err,
+                "reader, file and write must not be NULL");
+    API_OWN(reader, "reader", err);
+    struct api_check_stream to = {.write = write, .ctx = ctx};
+    return api_check_told(
+        firn_ws_reader_part(reader, file, size_bytes, offset, length, api_check_write, &to, err),
+        err);
+}
+
+int
 firn_workspace_steps(firn_workspace *workspace, const firn_workspace_steps_options *options,
                      int (*on_step)(void *ctx, const firn_workspace_step *step), void *ctx,
                      firn_workspace_steps_result *out, firn_error *err)

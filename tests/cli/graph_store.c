@@ -8,7 +8,7 @@
  *     twice    200 directories, each of which names the next one twice: 2^200 paths
  *     fan      a directory that names one directory 12,000 times, and this one a third 12,000 times
  *     links    as twice, and each file at the bottom is a hard link
- *     chains   12,000 hard links, which name two files in turn
+ *     chains   4,000 hard links, which name two files in turn
  *     names    12,000 files whose content is one list of pieces, of 8 GiB
  *     pieces   a file of almost 16 GiB and one of 2 TiB: one piece in every place
  *     cells    a file of 8 TiB: one cell in every place, in lists of lists
@@ -25,7 +25,7 @@
 #include "base/slice.h"
 #include "pack/packfile_cells.h"
 
-enum { LEVELS = 200, FAN = 12000, PIECE_SIZE = 1 << 20, LARGE_PIECE_SIZE = 16 << 20 };
+enum { LEVELS = 200, FAN = 12000, LINKS = 4000, PIECE_SIZE = 1 << 20, LARGE_PIECE_SIZE = 16 << 20 };
 
 static void
 must(struct ws_plant *planting, int rc)
@@ -112,19 +112,19 @@ make_links(struct ws_plant *planting, const char *text)
 static firn_hash
 make_chains(struct ws_plant *planting, const char *text)
 {
-    struct ws_plant_entry *entries = calloc(2 * FAN, sizeof *entries);
-    char(*names)[24] = calloc(2 * FAN, sizeof *names);
+    struct ws_plant_entry *entries = calloc(2 * LINKS, sizeof *entries);
+    char(*names)[24] = calloc(2 * LINKS, sizeof *names);
     if (entries == NULL || names == NULL) {
         exit(1);
     }
     const struct ws_plant_entry file = ws_plant_file(planting, "", text);
-    for (size_t i = 0; i < 2 * FAN; i++) {
+    for (size_t i = 0; i < 2 * LINKS; i++) {
         (void)snprintf(names[i], sizeof names[i], "n%07zu", i);
         entries[i] = file;
         entries[i].name = names[i];
-        entries[i].hard_link = i < FAN ? NULL : names[i % 2 == 0 ? 0 : FAN - 1];
+        entries[i].hard_link = i < LINKS ? NULL : names[i % 2 == 0 ? 0 : LINKS - 1];
     }
-    firn_hash hash = ws_plant_dir(planting, entries, 2 * FAN);
+    firn_hash hash = ws_plant_dir(planting, entries, 2 * LINKS);
     free(entries);
     free(names);
     return hash;

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""tests/cli/sqlite_graphs.py FIRN [--factor N]: databases of SQLite whose pages are graphs, and real ones.
+"""tests/cli/sqlite_graphs.py FIRN [--factor=N]: databases of SQLite whose pages are graphs, and real ones.
 
 Crafted files of at most 64 KiB claim more rows than can be read. Every command that reads rows must end within a second of
 CPU and 64 MiB, and say that the file is damaged, or differs. Real databases of all forms must still be compared and imported.
@@ -241,5 +241,5 @@ class Tester:
             sys.exit(1)
 
 
-factor = float(sys.argv[sys.argv.index("--factor") + 1]) if "--factor" in sys.argv else 1.0
-Tester(os.path.abspath(sys.argv[1]), factor).main()
+factors = [float(word.partition("=")[2]) for word in sys.argv[2:] if word.startswith("--factor=")]
+Tester(os.path.abspath(sys.argv[1]), factors[0] if factors else 1.0).main()

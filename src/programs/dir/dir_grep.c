@@ -4,7 +4,8 @@
  *
  * The checkpoint is compared with nothing, so the library hands over the content of each text file. Files of
  * which it compares no lines, because they are binary or very large, are noted, and are read piece by piece
- * afterwards. A line of these that is longer than the buffer is searched in parts.
+ * afterwards. A line of these that is longer than the buffer is searched in parts; of a hole, whose parts are all
+ * alike, one is searched for all.
  *
  * The exit code is that of grep: 0 if anything matched, 1 if nothing did, and another one after a failure.
  */
@@ -25,7 +26,13 @@ enum {
     LOOK_SIZE = 8000         /* a file with a NUL before is binary, as for the library */
 };
 
-/* Paths, each with a NUL. */
+/* Of a file that is read piece by piece. */
+struct later {
+    firn_hash hash;
+    uint64_t size_bytes;
+};
+
+/* A struct later and a path with a NUL for each file. */
 struct paths {
     char *data;
     size_t size;
@@ -51,6 +58,8 @@ struct grep {
     bool is_binary;
     uint32_t line;
     uint64_t count;
+    bool has_searched; /* the last such file, without a match: */
+    struct later searched;
 };
 
 /* ---- results ---- */
@@ -211,9 +220,11 @@ end_file(const struct grep *grep, firn_slice path)
 /* ---- text files ---- */
 
 static bool
-note(struct paths *paths, firn_slice path)
+note(struct paths *paths, const firn_workspace_entry *entry)
 {
-    size_t needed = paths->size + path.size + 1;
+    const struct later later = {.hash = entry->hash, .size_bytes = entry->size_bytes};
+    const firn_slice path = entry->path;
+    size_t needed = paths->size + sizeof later + path.size + 1;
     if (needed > paths->capacity) {
         size_t capacity = 2 * needed;
         char *data = realloc(paths->data, capacity);
@@ -223,8 +234,9 @@ note(struct paths *paths, firn_slice path)
         paths->data = data;
         paths->capacity = capacity;
     }
-    memcpy(paths->data + paths->size, path.data, path.size);
-    paths->data[paths->size + path.size] = '\0';
+    memcpy(paths->data + paths->size, &later, sizeof later);
+    memcpy(paths->data + paths->size + sizeof later, path.data, path.size);
+    paths->data[needed - 1] = '\0';
     paths->size = needed;
     return true;
 }
@@ -238,7 +250,7 @@ visit(void *ctx, const firn_workspace_difference *difference)
         return FIRN_OK;
     }
     if (difference->lines != FIRN_LINES_COUNTED) {
-        grep->is_out_of_memory = !note(&grep->later, entry->path);
+        grep->is_out_of_memory = !note(&grep->later, entry);
     } else {
         begin_file(grep);
         (void)search(grep, entry->path, difference->content_after);
@@ -290,28 +302,90 @@ take_piece(void *ctx, firn_slice data, firn_error *err)
     return firn_term_signals_caught() == 0 ? FIRN_OK : FIRN_CANCELLED;
 }
 
+/* A hole: zeros, without an end of a line. Parts of zeros are all alike, so one of them is searched for all. */
 static int
-search_later(struct grep *grep, const char *id, firn_error *err)
+take_hole(struct grep *grep, uint64_t size, firn_error *err)
 {
+    static const uint8_t zeros[64 << 10];
     int code = FIRN_OK;
-    grep->buffer = grep->later.size == 0 ? NULL : malloc(LINE_SIZE_MAX);
-    grep->is_out_of_memory =
-        grep->is_out_of_memory || (grep->later.size > 0 && grep->buffer == NULL);
-    for (size_t at = 0; at < grep->later.size && code == FIRN_OK && !grep->is_out_of_memory;) {
-        grep->path = firn_str(grep->later.data + at);
-        begin_file(grep);
-        code = firn_workspace_cat(grep->workspace, id, grep->path, take_piece, grep, NULL, err);
-        bool is_done = code != FIRN_OK && grep->count > 0 && is_enough(grep);
-        if (code == FIRN_OK) {
-            (void)search_buffer(grep, true);
+    while (size > 0 && code == FIRN_OK) {
+        const bool is_at_part = grep->buffered == 0 && size >= LINE_SIZE_MAX;
+        const uint64_t before = grep->count;
+        uint64_t part = is_at_part ? LINE_SIZE_MAX : LINE_SIZE_MAX - grep->buffered;
+        part = part < size ? part : size;
+        for (uint64_t left = part; left > 0 && code == FIRN_OK;) {
+            const size_t some = left < sizeof zeros ? (size_t)left : sizeof zeros;
+            code = take_piece(grep, firn_bytes(zeros, some), err);
+            left -= some;
         }
-        end_file(grep, grep->path);
-        code = is_done && firn_term_signals_caught() == 0 ? FIRN_OK : code;
-        at += grep->path.size + 1;
+        size -= part;
+        if (is_at_part && code == FIRN_OK) {
+            const uint64_t alike = size / LINE_SIZE_MAX;
+            grep->count += alike * (grep->count - before);
+            grep->offset += alike * LINE_SIZE_MAX;
+            size -= alike * LINE_SIZE_MAX;
+        }
+    }
+    return code;
+}
+
+static int
+take_part(void *ctx, firn_slice data, firn_error *err)
+{
+    return data.data != NULL ? take_piece(ctx, data, err) : take_hole(ctx, data.size, err);
+}
+
+/* Files with the content that was searched last and had no match have none either. */
+static bool
+is_known(const struct grep *grep, const struct later *later)
+{
+    return grep->has_searched && grep->searched.size_bytes == later->size_bytes &&
+           memcmp(&grep->searched.hash, &later->hash, sizeof later->hash) == 0;
+}
+
+static int
+search_one(struct grep *grep, firn_workspace_reader *reader, const struct later *later,
+           bool *out_is_done, firn_error *err)
+{
+    *out_is_done = false;
+    begin_file(grep);
+    int code = firn_workspace_reader_part(reader, &later->hash, later->size_bytes, 0,
+                                          later->size_bytes, take_part, grep, err);
+    *out_is_done = code != FIRN_OK && grep->count > 0 && is_enough(grep);
+    if (code == FIRN_OK) {
+        (void)search_buffer(grep, true);
+    }
+    grep->has_searched = code == FIRN_OK && grep->count == 0;
+    grep->searched = *later;
+    end_file(grep, grep->path);
+    return *out_is_done && firn_term_signals_caught() == 0 ? FIRN_OK : code;
+}
+
+static int
+search_later(struct grep *grep, firn_error *err)
+{
+    firn_workspace_reader *reader = NULL;
+    int code = FIRN_OK;
+    if (grep->later.size == 0) {
+        return FIRN_OK;
+    }
+    code = firn_workspace_reader_open(grep->workspace, &reader, err);
+    grep->buffer = malloc(LINE_SIZE_MAX);
+    grep->is_out_of_memory = grep->is_out_of_memory || grep->buffer == NULL;
+    for (size_t at = 0; at < grep->later.size && code == FIRN_OK && !grep->is_out_of_memory;) {
+        struct later later;
+        bool is_done;
+        memcpy(&later, grep->later.data + at, sizeof later);
+        grep->path = firn_str(grep->later.data + at + sizeof later);
+        at += sizeof later + grep->path.size + 1;
+        if (!is_known(grep, &later)) {
+            code = search_one(grep, reader, &later, &is_done, err);
+        }
         if (grep->has_match && grep->cli->quiet) {
             break;
         }
     }
+    firn_workspace_reader_close(reader);
     free(grep->buffer);
     return code;
 }
@@ -343,7 +417,7 @@ search_checkpoint(struct grep *grep, const char *reference,
     code = firn_workspace_diff(grep->workspace, &options, visit, grep, &result, &err);
     bool is_done = grep->has_match && grep->cli->quiet && firn_term_signals_caught() == 0;
     if (code == FIRN_OK && !is_done) {
-        code = search_later(grep, checkpoint->id, &err);
+        code = search_later(grep, &err);
         is_done = grep->has_match && grep->cli->quiet && firn_term_signals_caught() == 0;
     }
     firn_term_meter_clear();

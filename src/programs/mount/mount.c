@@ -175,10 +175,10 @@ const struct firn_command firn_mount = {
             "\n"
             "Checkpoints that are saved meanwhile appear within two seconds. Nothing below DIR\n"
             "can be changed. Every byte is verified when it is read; a damaged file gives an\n"
-            "input/output error, and this command says what is damaged. A file of more than\n"
-            "4 MiB is first written whole to a temporary file in TMPDIR (/var/tmp). As long\n"
-            "as the mount uses data of a checkpoint that was deleted, its space is not\n"
-            "reclaimed. Needs libfuse 3 (Debian: fuse3).",
+            "input/output error, and this command says what is damaged. Of a file of more than\n"
+            "4 MiB only the parts are read that are asked for. As long as the mount uses data\n"
+            "of a checkpoint that was deleted, its space is not reclaimed. Needs libfuse 3\n"
+            "(Debian: fuse3).",
     .examples = examples,
     .refuses_json = "",
     .uses = FIRN_COMMAND_USES_WORKSPACE,

@@ -2,34 +2,32 @@
  *
  * mount/mount_content.c: parts of files.
  *
- * firn reads a file from its beginning, and has verified all of it at the end. The kernel asks for parts. A file
- * that one request reads whole is read for it. Of the others the contents are kept: of small files in memory,
- * of large ones in a temporary file without a name. The ones that were used longest ago go first.
+ * The kernel asks for parts. A file that one request reads whole is read for it. Of the others, contents of up to 4 MiB are read whole, and
+ * verified as such; of larger ones the blocks of 1 MiB that a request touches, whose pieces are verified one by one. So ten bytes of a
+ * file cost a block, however large the file claims to be. Contents and blocks are kept in memory, and the ones that were used longest ago go first.
  *
- * Content is known by its hash. A thread that wants content which another one is reading waits for it.
+ * Content is known by its hash. A thread that wants a block which another one is reading waits for it.
  */
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "mount/mount_internal.h"
 
 enum {
-    KEPT_MAX = 16,           /* contents */
-    SMALL_SIZE_MAX = 4 << 20 /* of a content in memory */
+    KEPT_MAX = 16,            /* blocks */
+    SMALL_SIZE_MAX = 4 << 20, /* of a content that is one block */
+    BLOCK_SIZE = 1 << 20      /* of a larger one */
 };
 
 struct kept {
     firn_hash hash;
-    uint64_t size_bytes; /* 0: free */
-    uint8_t *bytes;      /* in memory */
-    int file;            /* else; -1: none */
-    unsigned uses;       /* threads that read it; it stays */
+    uint64_t offset; /* of the block in the content */
+    size_t size;     /* 0: free */
+    uint8_t *bytes;
+    unsigned uses; /* threads that read it; it stays */
     bool is_being_read;
     int failure; /* of reading: it is used by nobody from now on */
     uint64_t used_at;
@@ -51,9 +49,6 @@ firn_mount_content_create(struct firn_mount_tree *tree)
         (void)pthread_mutex_init(&content->mutex, NULL);
         (void)pthread_cond_init(&content->was_read, NULL);
         content->tree = tree;
-        for (size_t i = 0; i < KEPT_MAX; i++) {
-            content->kept[i].file = -1;
-        }
     }
     return content;
 }
@@ -63,10 +58,7 @@ empty(struct kept *kept)
 {
     assert(kept->uses == 0 && !kept->is_being_read);
     free(kept->bytes);
-    if (kept->file >= 0) {
-        (void)close(kept->file);
-    }
-    *kept = (struct kept){.file = -1};
+    *kept = (struct kept){.size = 0};
 }
 
 void
@@ -85,26 +77,11 @@ firn_mount_content_destroy(struct firn_mount_content *content)
 
 /* ---- reading ---- */
 
-/* Where the bytes of a file go. */
+/* Where the bytes of a block go. */
 struct target {
     uint8_t *bytes;
-    int file;
-    uint64_t at, size; /* up to here; so many in all */
-    int failure;       /* an errno */
+    size_t at, size; /* up to here; so many in all */
 };
-
-static int
-write_all(int file, firn_slice bytes)
-{
-    for (size_t at = 0; at < bytes.size;) {
-        ssize_t written = write(file, bytes.data + at, bytes.size - at);
-        if (written < 0 && errno != EINTR) {
-            return errno;
-        }
-        at += written > 0 ? (size_t)written : 0;
-    }
-    return 0;
-}
 
 static int
 take(void *ctx, firn_slice bytes, firn_error *err)
@@ -112,61 +89,42 @@ take(void *ctx, firn_slice bytes, firn_error *err)
     struct target *target = ctx;
     (void)err;
     assert(bytes.size <= target->size - target->at);
-    if (target->bytes != NULL) {
+    if (bytes.data != NULL) {
         memcpy(target->bytes + target->at, bytes.data, bytes.size);
     } else {
-        target->failure = write_all(target->file, bytes);
+        memset(target->bytes + target->at, 0, bytes.size); /* a hole */
     }
     target->at += bytes.size;
-    return target->failure == 0 ? FIRN_OK : FIRN_CANCELLED;
+    return FIRN_OK;
 }
 
 static int
-read_all(struct firn_mount_content *content, const struct firn_mount_node *file,
-         struct target *target)
+read_block(struct firn_mount_content *content, const struct firn_mount_node *file, uint64_t offset,
+           size_t size, uint8_t *out)
 {
-    target->size = file->size_bytes;
-    int failure = firn_mount_tree_read(content->tree, file, take, target);
-    if (target->failure != 0) {
-        return target->failure;
-    }
-    assert(failure != 0 || target->at == target->size);
+    struct target target = {.bytes = out, .size = size};
+    int failure = firn_mount_tree_read(content->tree, file, offset, size, take, &target);
+    assert(failure != 0 || target.at == target.size);
     return failure;
-}
-
-/* A temporary file without a name. */
-static int
-open_temporary(void)
-{
-    const char *directory = getenv("TMPDIR");
-    return open(directory != NULL && directory[0] == '/' ? directory : "/var/tmp",
-                O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 }
 
 /* Fills *kept, which nobody else touches meanwhile. */
 static int
 fill(struct firn_mount_content *content, const struct firn_mount_node *file, struct kept *kept)
 {
-    if (file->size_bytes <= SMALL_SIZE_MAX) {
-        kept->bytes = malloc((size_t)file->size_bytes);
-    } else {
-        kept->file = open_temporary();
-    }
-    if (kept->bytes == NULL && kept->file < 0) {
-        return file->size_bytes <= SMALL_SIZE_MAX ? ENOMEM : errno;
-    }
-    struct target target = {.bytes = kept->bytes, .file = kept->file};
-    return read_all(content, file, &target);
+    kept->bytes = malloc(kept->size);
+    return kept->bytes == NULL ? ENOMEM
+                               : read_block(content, file, kept->offset, kept->size, kept->bytes);
 }
 
 /* ---- what is kept ---- */
 
 static struct kept *
-find(struct firn_mount_content *content, const firn_hash *hash)
+find(struct firn_mount_content *content, const firn_hash *hash, uint64_t offset, size_t size)
 {
     for (size_t i = 0; i < KEPT_MAX; i++) {
         struct kept *kept = &content->kept[i];
-        if (kept->size_bytes > 0 && kept->failure == 0 &&
+        if (kept->size == size && kept->offset == offset && kept->failure == 0 &&
             memcmp(&kept->hash, hash, sizeof *hash) == 0) {
             return kept;
         }
@@ -190,20 +148,28 @@ make_room(struct firn_mount_content *content)
     return oldest;
 }
 
-/* The content of a file, in use. Requires: the mutex, which is released while it is read. */
+/* The block of a file that has the byte at offset, in use. Requires: the mutex, which is released while it is read. */
 static int
-acquire(struct firn_mount_content *content, const struct firn_mount_node *file, struct kept **out)
+acquire(struct firn_mount_content *content, const struct firn_mount_node *file, uint64_t offset,
+        struct kept **out)
 {
+    const bool is_small = file->size_bytes <= SMALL_SIZE_MAX;
+    const uint64_t begin = is_small ? 0 : offset - offset % BLOCK_SIZE;
+    const uint64_t left = file->size_bytes - begin;
+    const size_t size = is_small || left < BLOCK_SIZE ? (size_t)left : BLOCK_SIZE;
+    assert(offset < file->size_bytes && size > 0);
     struct kept *kept;
-    while ((kept = find(content, &file->hash)) == NULL && (kept = make_room(content)) == NULL) {
+    while ((kept = find(content, &file->hash, begin, size)) == NULL &&
+           (kept = make_room(content)) == NULL) {
         (void)pthread_cond_wait(&content->was_read, &content->mutex);
     }
     *out = kept;
     kept->uses++;
     kept->used_at = ++content->clock;
-    if (kept->size_bytes == 0) {
+    if (kept->size == 0) {
         kept->hash = file->hash;
-        kept->size_bytes = file->size_bytes;
+        kept->offset = begin;
+        kept->size = size;
         kept->is_being_read = true;
         (void)pthread_mutex_unlock(&content->mutex);
         int failure = fill(content, file, kept);
@@ -234,24 +200,24 @@ release(struct firn_mount_content *content, struct kept *kept)
 
 /* ---- parts ---- */
 
+/* Copies what one block has of a part. */
 static int
-copy_part(const struct kept *kept, uint64_t offset, size_t size, uint8_t *out)
+copy_from_block(struct firn_mount_content *content, const struct firn_mount_node *file,
+                uint64_t offset, size_t size, uint8_t *out, size_t *out_size)
 {
-    if (kept->bytes != NULL) {
-        memcpy(out, kept->bytes + offset, size);
-        return 0;
+    struct kept *kept;
+    (void)pthread_mutex_lock(&content->mutex);
+    int failure = acquire(content, file, offset, &kept);
+    if (failure == 0) {
+        (void)pthread_mutex_unlock(&content->mutex);
+        const size_t at = (size_t)(offset - kept->offset);
+        *out_size = size < kept->size - at ? size : kept->size - at;
+        memcpy(out, kept->bytes + at, *out_size);
+        (void)pthread_mutex_lock(&content->mutex);
     }
-    for (size_t at = 0; at < size;) {
-        ssize_t got = pread(kept->file, out + at, size - at, (off_t)(offset + at));
-        if (got < 0 && errno == EINTR) {
-            continue;
-        }
-        if (got <= 0) {
-            return EIO;
-        }
-        at += (size_t)got;
-    }
-    return 0;
+    release(content, kept);
+    (void)pthread_mutex_unlock(&content->mutex);
+    return failure;
 }
 
 int
@@ -263,21 +229,13 @@ firn_mount_content_read(struct firn_mount_content *content, const struct firn_mo
         return 0;
     }
     size_t part = size < file->size_bytes - offset ? size : (size_t)(file->size_bytes - offset);
-    int failure;
+    int failure = 0;
     if (part == file->size_bytes) {
-        struct target target = {.bytes = out, .file = -1};
-        failure = read_all(content, file, &target);
+        failure = read_block(content, file, 0, part, out);
     } else {
-        struct kept *kept;
-        (void)pthread_mutex_lock(&content->mutex);
-        failure = acquire(content, file, &kept);
-        if (failure == 0) {
-            (void)pthread_mutex_unlock(&content->mutex);
-            failure = copy_part(kept, offset, part, out);
-            (void)pthread_mutex_lock(&content->mutex);
+        for (size_t at = 0, got = 0; at < part && failure == 0; at += got) {
+            failure = copy_from_block(content, file, offset + at, part - at, out + at, &got);
         }
-        release(content, kept);
-        (void)pthread_mutex_unlock(&content->mutex);
     }
     *out_size = failure == 0 ? part : 0;
     return failure;

@@ -120,9 +120,10 @@ size_t firn_mount_tree_ahead(struct firn_mount_tree *tree, const struct firn_mou
                              size_t max, struct firn_mount_node *out[FIRN_MOUNT_AHEAD_MAX]);
 /* Whether such a file should still be given: it is not the one that is asked for next, or was before. */
 bool firn_mount_tree_is_ahead(struct firn_mount_tree *tree, const struct firn_mount_node *file);
-/* Reads all of a file. `write` gets its pieces in order, and may end the reading by a code. */
+/* Reads a part of a file, or all of it. `write` gets its pieces in order, holes of a part without data, and may end the reading
+ * by a code. */
 int firn_mount_tree_read(struct firn_mount_tree *tree, const struct firn_mount_node *file,
-                         firn_write_bytes write, void *ctx);
+                         uint64_t offset, uint64_t length, firn_write_bytes write, void *ctx);
 
 /* ---- parts of files (mount_content.c) ---- */
 

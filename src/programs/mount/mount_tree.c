@@ -816,7 +816,7 @@ firn_mount_tree_is_ahead(struct firn_mount_tree *tree, const struct firn_mount_n
 
 int
 firn_mount_tree_read(struct firn_mount_tree *tree, const struct firn_mount_node *file,
-                     firn_write_bytes write, void *ctx)
+                     uint64_t offset, uint64_t length, firn_write_bytes write, void *ctx)
 {
     firn_error err;
     assert(file->type == FIRN_ENTRY_FILE);
@@ -824,8 +824,11 @@ firn_mount_tree_read(struct firn_mount_tree *tree, const struct firn_mount_node 
     struct reader *reader = tree->reader;
     reader->uses++;
     (void)pthread_mutex_unlock(&tree->mutex);
-    int code =
-        firn_workspace_reader_cat(reader->reader, &file->hash, file->size_bytes, write, ctx, &err);
+    const bool is_whole = offset == 0 && length >= file->size_bytes;
+    int code = is_whole ? firn_workspace_reader_cat(reader->reader, &file->hash, file->size_bytes,
+                                                    write, ctx, &err)
+                        : firn_workspace_reader_part(reader->reader, &file->hash, file->size_bytes,
+                                                     offset, length, write, ctx, &err);
     (void)pthread_mutex_lock(&tree->mutex);
     int failure = code == FIRN_OK ? 0 : tell(tree, file, code, &err);
     release_reader(reader);

@@ -60,6 +60,21 @@ firn_objects_stream(struct firn_objects *objects, struct firn_packfile_scratch *
                     int (*sink)(void *ctx, uint64_t offset, firn_slice data, firn_error *err),
                     void *ctx, firn_error *err);
 
+/* Which part of which content. Requires: offset <= size. */
+struct firn_objects_part_of {
+    firn_hash hash;
+    uint64_t size; /* of the whole */
+    uint64_t offset;
+    uint64_t length; /* may reach beyond the end */
+};
+/* Passes on a part of a content in order, with offsets in the whole; data.data is NULL for a hole of data.size bytes. Reads only the
+ * pieces that the part touches, each verified by its own name; the name of the whole is not compared. */
+FIRN_MUST_CHECK int
+firn_objects_part(struct firn_objects *objects, struct firn_packfile_scratch *scratch,
+                  const struct firn_objects_part_of *of,
+                  int (*sink)(void *ctx, uint64_t offset, firn_slice data, firn_error *err),
+                  void *ctx, firn_error *err);
+
 /* Called with the number of bytes done since the last call; a return other than FIRN_OK ends the
  * operation. */
 typedef int firn_objects_tick(void *ctx, uint64_t bytes, firn_error *err);

@@ -58,6 +58,10 @@ FIRN_MUST_CHECK int firn_ws_reader_cat(firn_workspace_reader *reader, const firn
                                        uint64_t size_bytes, firn_write_bytes write, void *ctx,
                                        firn_error *err);
 
+FIRN_MUST_CHECK int firn_ws_reader_part(firn_workspace_reader *reader, const firn_hash *file,
+                                        uint64_t size_bytes, uint64_t offset, uint64_t length,
+                                        firn_write_bytes write, void *ctx, firn_error *err);
+
 FIRN_MUST_CHECK int firn_ws_status(struct firn_ws *ws, const firn_workspace_status_options *options,
                                    int (*visit)(void *ctx, const firn_workspace_change *change),
                                    void *ctx, firn_workspace_status_result *out, firn_error *err);

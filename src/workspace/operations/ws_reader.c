@@ -84,6 +84,40 @@ out:
     return rc;
 }
 
+/* Gets the part. */
+struct taker {
+    firn_write_bytes write;
+    void *ctx;
+};
+
+static int
+take(void *ctx, uint64_t offset, firn_slice data, firn_error *err)
+{
+    const struct taker *taker = ctx;
+    (void)offset; /* parts come in order, without a gap */
+    return taker->write(taker->ctx, data, err);
+}
+
+int
+firn_ws_reader_part(firn_workspace_reader *reader, const firn_hash *file, uint64_t size_bytes,
+                    uint64_t offset, uint64_t length, firn_write_bytes write, void *ctx,
+                    firn_error *err)
+{
+    const struct firn_objects_part_of of = {
+        .hash = *file, .size = size_bytes, .offset = offset, .length = length};
+    struct taker taker = {write, ctx};
+    struct firn_packfile_scratch *scratch;
+    if (offset > size_bytes) {
+        return firn_error_set(err, FIRN_INVALID, "the part begins beyond the end of the file");
+    }
+    int rc = firn_packfile_scratch_pool_take(&reader->pool, &scratch, err);
+    if (rc == FIRN_OK) {
+        rc = firn_objects_part(reader->opened.objects, scratch, &of, take, &taker, err);
+        firn_packfile_scratch_pool_give(&reader->pool, scratch);
+    }
+    return rc;
+}
+
 int
 firn_ws_reader_cat(firn_workspace_reader *reader, const firn_hash *file, uint64_t size_bytes,
                    firn_write_bytes write, void *ctx, firn_error *err)

@@ -132,6 +132,8 @@ struct firn_tree_lookup {
     struct firn_buf path; /* of the directory that the iterator walks */
     struct firn_tree_iterator *iterator;
     const struct firn_tree_entry *entry; /* the iterator's; NULL at its end */
+    unsigned turns;                      /* times that it had to begin a directory anew */
+    struct firn_hash_map known; /* directories that links led to often, and their entries */
 };
 
 /* source is borrowed. */

@@ -712,6 +712,198 @@ the_format_does_not_change(void **state)
     firn_buf_deinit(&encoded);
 }
 
+/* ---- how large a tree is ---- */
+
+/* A directory that names another one `count` times, or has so many files if it is NULL. */
+static firn_hash
+put_copies(struct objects *objects, const firn_hash *below, unsigned count)
+{
+    struct firn_buf encoded = {0};
+    firn_hash hash;
+    for (unsigned i = 0; i < count; i++) {
+        char name[16];
+        (void)snprintf(name, sizeof name, "n%06u", i);
+        struct firn_tree_entry entry = file_entry(name, 7);
+        if (below != NULL) {
+            entry.kind = FIRN_TREE_DIR;
+            entry.size = 0;
+            entry.hash = *below;
+        }
+        assert_int_equal(firn_tree_encode_entry(&encoded, &entry), FIRN_OK);
+    }
+    assert_int_equal(firn_tree_build(firn_buf_slice(&encoded), put_object, objects, &hash, NULL),
+                     FIRN_OK);
+    firn_buf_deinit(&encoded);
+    return hash;
+}
+
+static struct firn_tree_weight
+weigh(struct objects *objects, const firn_hash *root)
+{
+    const struct firn_tree_source source = {read_object, objects};
+    struct firn_tree_weight weight;
+    firn_error err;
+    assert_int_equal(firn_tree_weigh(&source, root, &weight, &err), FIRN_OK);
+    return weight;
+}
+
+static void
+a_tree_is_weighed_by_all_its_paths(void **state)
+{
+    (void)state;
+    struct objects *objects = objects_create();
+    firn_hash root = put_copies(objects, NULL, 4);
+    root = put_copies(objects, &root, 3);
+    root = put_copies(objects, &root, 2);
+    const struct firn_tree_weight weight = weigh(objects, &root);
+    assert_int_equal(weight.entries, 2 + 2 * 3 + 2 * 3 * 4);
+    assert_int_equal(weight.bytes, 7 * 2 * 3 * 4);
+    assert_int_equal(weight.read, 2 + 3 + 4);
+    assert_int_equal(objects->reads, 3);
+    assert_true(firn_tree_weigh_is_plausible(&weight));
+    objects_deinit(objects);
+}
+
+static void
+a_graph_is_weighed_in_the_time_of_its_objects(void **state)
+{
+    (void)state;
+    struct objects *objects = objects_create();
+    struct firn_tree_weight weight;
+    firn_hash root = put_copies(objects, NULL, 1);
+    for (unsigned i = 0; i < 300; i++) {
+        root = put_copies(objects, &root, 2);
+    }
+    weight = weigh(objects, &root);
+    assert_true(weight.entries == UINT64_MAX && weight.bytes == UINT64_MAX);
+    assert_int_equal(weight.read, 601);
+    assert_int_equal(objects->reads, 301);
+    assert_false(firn_tree_weigh_is_plausible(&weight));
+    /* Ten thousand copies of a folder are what people have. */
+    root = put_copies(objects, NULL, 900);
+    root = put_copies(objects, &root, 10000);
+    weight = weigh(objects, &root);
+    assert_int_equal(weight.entries, 10000 + 10000 * 900);
+    assert_true(firn_tree_weigh_is_plausible(&weight));
+    objects_deinit(objects);
+}
+
+static void
+weighing_survives_failed_allocations(void **state)
+{
+    (void)state;
+    struct objects *objects = objects_create();
+    const struct firn_tree_source source = {read_object, objects};
+    firn_hash root = put_copies(objects, NULL, 3);
+    for (unsigned i = 0; i < 20; i++) {
+        root = put_copies(objects, &root, 3);
+    }
+    test_alloc_install();
+    for (uint64_t n = 1, rc = 1; rc != 0; n++) {
+        struct firn_tree_weight weight;
+        firn_error err;
+        assert_true(n < 1000);
+        test_alloc_fail_at(n, true);
+        const int got = firn_tree_weigh(&source, &root, &weight, &err);
+        test_alloc_fail_at(0, false);
+        assert_true(got == FIRN_OK || got == FIRN_NO_MEMORY);
+        rc = got != FIRN_OK;
+    }
+    assert_int_equal(test_alloc_alive(), 0);
+    test_alloc_uninstall();
+    objects_deinit(objects);
+}
+
+static void
+a_walk_in_circles_is_weighed(void **state)
+{
+    (void)state;
+    struct firn_tree_pace pace;
+    firn_hash same = {{1}};
+    firn_error err;
+    bool is_fresh;
+    unsigned steps = 0;
+    firn_tree_pace_init(&pace);
+    do {
+        assert_int_equal(firn_tree_pace_enter(&pace, &same, &is_fresh, &err), FIRN_OK);
+        assert_true(++steps < 100000);
+    } while (!firn_tree_pace_step(&pace, is_fresh));
+    firn_tree_pace_deinit(&pace);
+    /* Not if each directory is another one. */
+    firn_tree_pace_init(&pace);
+    for (uint32_t i = 0; i < 100000; i++) {
+        firn_hash other;
+        firn_blake3_hash_of(&i, sizeof i, &other);
+        assert_int_equal(firn_tree_pace_enter(&pace, &other, &is_fresh, &err), FIRN_OK);
+        assert_false(firn_tree_pace_step(&pace, is_fresh));
+    }
+    firn_tree_pace_deinit(&pace);
+}
+
+/* ---- links ---- */
+
+enum { NAMES = 400 };
+
+/* Names first, then as many links, which lead to names from both ends. The last leads to a file that differs. */
+static firn_hash
+put_links(struct objects *objects)
+{
+    struct firn_buf encoded = {0};
+    firn_hash hash;
+    for (unsigned i = 0; i < 2 * NAMES; i++) {
+        char name[16];
+        char first[16];
+        const unsigned to = i % 2 == 0 ? (i - NAMES) / 2 : NAMES - 1 - (i - NAMES) / 2;
+        const bool is_wrong = i == 2 * NAMES - 1;
+        (void)snprintf(name, sizeof name, "n%06u", i);
+        (void)snprintf(first, sizeof first, "n%06u", to);
+        struct firn_tree_entry entry = file_entry(name, i < NAMES ? i : to + is_wrong);
+        entry.hard_link = i < NAMES ? firn_bytes(NULL, 0) : firn_str(first);
+        assert_int_equal(firn_tree_encode_entry(&encoded, &entry), FIRN_OK);
+    }
+    assert_int_equal(firn_tree_build(firn_buf_slice(&encoded), put_object, objects, &hash, NULL),
+                     FIRN_OK);
+    firn_buf_deinit(&encoded);
+    return hash;
+}
+
+static void
+links_that_jump_are_checked_as_others(void **state)
+{
+    (void)state;
+    struct objects *objects = objects_create();
+    const struct firn_tree_source source = {read_object, objects};
+    const firn_hash root = put_links(objects);
+    struct firn_tree_iterator *iterator;
+    const struct firn_tree_entry *entry;
+    struct firn_tree_lookup lookup;
+    firn_error err;
+    bool is_end;
+    unsigned sound = 0;
+    unsigned wrong = 0;
+    firn_tree_lookup_init(&lookup, &source, &root);
+    objects->reads = 0;
+    assert_int_equal(firn_tree_iterator_create(&source, &root, &iterator, &err), FIRN_OK);
+    for (;;) {
+        assert_int_equal(firn_tree_iterator_next(iterator, &entry, &is_end, &err), FIRN_OK);
+        if (is_end) {
+            break;
+        }
+        if (entry->hard_link.size > 0) {
+            const int rc = firn_tree_lookup_check_link(&lookup, entry->name, entry, &err);
+            assert_true(rc == FIRN_OK || rc == FIRN_CORRUPT);
+            sound += rc == FIRN_OK;
+            wrong += rc == FIRN_CORRUPT;
+        }
+    }
+    assert_int_equal(sound, NAMES - 1);
+    assert_int_equal(wrong, 1);
+    assert_true(objects->reads < NAMES); /* not one reading for each link */
+    firn_tree_iterator_destroy(iterator);
+    firn_tree_lookup_deinit(&lookup);
+    objects_deinit(objects);
+}
+
 int
 main(void)
 {
@@ -728,6 +920,11 @@ main(void)
         cmocka_unit_test(a_part_under_the_wrong_index_is_refused),
         cmocka_unit_test(building_survives_failed_allocations),
         cmocka_unit_test(the_format_does_not_change),
+        cmocka_unit_test(a_tree_is_weighed_by_all_its_paths),
+        cmocka_unit_test(a_graph_is_weighed_in_the_time_of_its_objects),
+        cmocka_unit_test(weighing_survives_failed_allocations),
+        cmocka_unit_test(a_walk_in_circles_is_weighed),
+        cmocka_unit_test(links_that_jump_are_checked_as_others),
     };
     return cmocka_run_group_tests_name("tree", tests, NULL, NULL);
 }

@@ -298,24 +298,9 @@ an_endless_hole(struct ws_plant *planting)
     return put_file(planting, name, 64 * TIB);
 }
 
-/* Long after all else is done. */
-static int
-lose_patience(void *ctx, const firn_progress *progress)
-{
-    (void)progress;
-    return time(NULL) - *(const time_t *)ctx >= 3 ? FIRN_CANCELLED : FIRN_OK;
-}
-
+/* Reading takes what there is to read, not what is claimed. */
 static void
-expect_cancelled(const struct ws_world *world, int rc)
-{
-    if (rc != FIRN_CANCELLED) {
-        fail_msg("%s (%s)", firn_code_name(rc), rc != FIRN_OK ? world->err.text : "");
-    }
-}
-
-static void
-an_endless_hole_can_be_left(void **state)
+an_endless_hole_costs_nothing(void **state)
 {
     struct ws_plant planting = {0};
     struct ws_world *world = &planting.world;
@@ -327,7 +312,7 @@ an_endless_hole_can_be_left(void **state)
     firn_workspace_repair_result repair_result;
     firn_workspace_entry *entry;
     uint64_t left = 100 << 20;
-    time_t start = time(NULL);
+    const time_t start = time(NULL);
     (void)state;
     ws_world_open_disk(world); /* where time goes on */
     scan_put_text(&world->tree, "mine", "first");
@@ -336,20 +321,16 @@ an_endless_hole_can_be_left(void **state)
     firn_hash root = an_endless_hole(&planting);
     ws_plant_end(&planting, &root);
     check.read_data = true;
-    check.callbacks.on_progress = lose_patience;
-    check.callbacks.ctx = &start;
-    expect_cancelled(world, firn_repair_check(world->ws, &check, &check_result, &world->err));
-    restore.callbacks = check.callbacks;
+    assert_int_equal(firn_repair_check(world->ws, &check, &check_result, &world->err), FIRN_OK);
+    restore.dry_run = true;
     for (restore.threads = 1; restore.threads <= 2; restore.threads++) {
-        start = time(NULL);
-        expect_cancelled(world, firn_ws_restore(world->ws, "2", &restore, &result, &world->err));
+        assert_int_equal(firn_ws_restore(world->ws, "2", &restore, &result, &world->err), FIRN_OK);
     }
-    start = time(NULL);
-    repair.callbacks = check.callbacks;
-    expect_cancelled(world, firn_repair(world->ws, &repair, &repair_result, &world->err));
+    assert_int_equal(firn_repair(world->ws, &repair, &repair_result, &world->err), FIRN_OK);
     assert_int_equal(
         firn_ws_cat(world->ws, "2", firn_str("b"), take_some, &left, &entry, &world->err),
         FIRN_CANCELLED);
+    assert_true(time(NULL) - start < 60); /* hashing 64 TiB takes hours */
     ws_world_close(world);
 }
 
@@ -503,7 +484,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lists_that_no_save_would_write_are_refused),
         cmocka_unit_test(a_cell_that_is_named_everywhere_is_verified_once),
-        cmocka_unit_test(an_endless_hole_can_be_left),
+        cmocka_unit_test(an_endless_hole_costs_nothing),
         cmocka_unit_test(the_number_of_threads_does_not_matter),
         cmocka_unit_test(a_beginning_is_named_with_the_whole),
         cmocka_unit_test(any_call_may_fail),
