@@ -70,7 +70,7 @@ By the MCP server, after a delete and after a save, unless it is turned off.
   $ firn config gc.auto false && head -c 20000000 /dev/urandom >large && firn save -q && rm large && firn save -q
   10
   11
-  $ call() { printf '{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-06-18"}}\n{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"%s","arguments":{"workspace_path":"."%s}}}\n' "$1" "$2" | firn mcp | grep -c '"isError":true'; }
+  $ call() { printf '{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-06-18"}}\n{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"%s","arguments":{"workspace_path":"."%s}}}\n' "$1" "$2" | firn mcp --allow-delete | grep -c '"isError":true'; }
   $ firn config --unset gc.auto && call checkpoint_delete ',"snapshot_id":"10"'
   0
   [1]

@@ -3,7 +3,7 @@
  * fuzz_mcp: what a client of the MCP server sends.
  *
  * The first byte says in pieces of which size the rest arrives. Tools do not work here; their
- * arguments are read as they would be. Whatever came, each message of the server is one line of
+ * arguments are read as they would be, and answers about roots are taken. Whatever came, each message of the server is one line of
  * JSON, and there are never more answers than there were messages.
  */
 #include <jansson.h>
@@ -26,6 +26,11 @@ static void
 check_message(const json_t *message)
 {
     const char *version = json_string_value(json_object_get(message, "jsonrpc"));
+    const char *method = json_string_value(json_object_get(message, "method"));
+    if (method != NULL) {
+        CHECK(strcmp(method, "roots/list") == 0 && json_object_get(message, "id") != NULL);
+        return;
+    }
     bool is_result = json_object_get(message, "result") != NULL;
     bool is_error = json_object_get(message, "error") != NULL;
     CHECK(version != NULL && strcmp(version, "2.0") == 0 && is_result != is_error);
@@ -73,11 +78,23 @@ run_tool(const struct firn_mcp_tool *tool, struct firn_mcp_call *call)
     return FIRN_OK;
 }
 
+/* A line as a URI: if it has a path, that is an absolute one. */
+static void
+check_uri(firn_slice line)
+{
+    char *uri = strndup(line.size > 0 ? (const char *)line.data : "", line.size);
+    char *path = uri != NULL ? firn_mcp_roots_path(uri) : NULL;
+    CHECK(path == NULL || (path[0] == '/' && strlen(path) < strlen(uri)));
+    free(path);
+    free(uri);
+}
+
 static void
 take_line(void *ctx, firn_slice line, bool is_cut)
 {
     struct peer *peer = ctx;
     peer->lines++;
+    check_uri(line);
     firn_mcp_server_take(peer->server, line, is_cut);
     if (peer->lines % 3 == 0) {
         firn_mcp_server_work(peer->server, false);
@@ -88,8 +105,11 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct peer peer = {NULL, 0, 0};
-    struct firn_mcp_server_options options = {
-        .send = send_line, .is_stopping = is_stopping, .run = run_tool, .ctx = &peer};
+    struct firn_mcp_server_options options = {.allows_delete = true,
+                                              .send = send_line,
+                                              .is_stopping = is_stopping,
+                                              .run = run_tool,
+                                              .ctx = &peer};
     struct firn_mcp_line line = {0};
     if (size == 0) {
         return 0;

@@ -66,17 +66,21 @@ def check_schema(schema, value, where):
 class Client:
     """A server that was started, and the pipes to it."""
 
-    def __init__(self, home, *arguments, version=VERSIONS[0]):
+    def __init__(self, home, *arguments, version=VERSIONS[0], allow=None, cwd=None, roots=None):
+        """allow: the options that say what is served, by default all of home, with a tool that deletes. roots: what the client answers."""
+        allow = ["--allow", home, "--allow-delete"] if allow is None else allow
         environment = dict(os.environ, HOME=home, XDG_DATA_HOME=home + "/data", XDG_CONFIG_HOME=home + "/config")
         environment.pop("FIRN_STORE", None)
-        self.server = subprocess.Popen([FIRN, "mcp", *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                       stderr=subprocess.PIPE, env=environment, cwd=home)
+        self.server = subprocess.Popen([FIRN, "mcp", *allow, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                       stderr=subprocess.PIPE, env=environment, cwd=cwd or home)
+        self.roots = roots
         self.buffer = b""
         self.next_id = 0
         self.notifications = []
         self.schemas = {}
         if version is not None:
-            self.request("initialize", protocolVersion=version, capabilities={}, clientInfo={"name": "test", "version": "1"})
+            self.request("initialize", protocolVersion=version, capabilities={} if roots is None else {"roots": {"listChanged": True}},
+                         clientInfo={"name": "test", "version": "1"})
             self.send({"jsonrpc": "2.0", "method": "notifications/initialized"})
             self.schemas = {tool["name"]: tool["outputSchema"] for tool in self.request("tools/list")["tools"]}
 
@@ -102,7 +106,7 @@ class Client:
         text, self.buffer = self.buffer.split(b"\n", 1)
         message = json.loads(text.decode("utf-8"))
         for each in message if isinstance(message, list) else [message]:
-            assert each["jsonrpc"] == "2.0" and (("id" in each) != ("method" in each)), each
+            assert each["jsonrpc"] == "2.0" and (("id" in each) != ("method" in each) or each["method"] == "roots/list"), each
         messages_seen += 1
         return message
 
@@ -110,6 +114,11 @@ class Client:
         """The next message that is no notification."""
         while True:
             message = self.line(seconds)
+            if isinstance(message, dict) and message.get("method") == "roots/list":
+                if self.roots != "silent":
+                    self.send({"jsonrpc": "2.0", "id": message["id"], **(self.roots if isinstance(self.roots, dict) else
+                                                                          {"result": {"roots": [{"uri": uri} for uri in self.roots]}})})
+                continue
             if message is None or isinstance(message, list) or "id" in message:
                 return message
             self.notifications.append(message)
@@ -877,6 +886,108 @@ def test_settings_and_options(home):
     done = subprocess.run([FIRN, "mcp", "--json"], check=False, capture_output=True, stdin=subprocess.DEVNULL)
     assert done.returncode == 2 and json.loads(done.stdout)["error"]["code"] == "FIRN_INVALID"
     assert subprocess.run([FIRN, "mcp", "x"], check=False, capture_output=True).returncode == 2
+
+
+def test_served_directories(home):
+    """A client names directories of others: the server's own and what the user allowed are served, nothing else."""
+    own, other, beside = home + "/own", home + "/other", home + "/own-not"
+    for place in (own + "/below", other + "/deep", beside):
+        write(place + "/secret", "s")
+    os.symlink(other, own + "/link")
+    os.symlink("../../other", own + "/below/up")
+    os.rename(own + "/below", own + "/Below")
+    client = Client(home, allow=[], cwd=own)
+    assert {tool["name"] for tool in client.request("tools/list")["tools"]} == set(TOOLS) - {"checkpoint_delete"}
+    client.call("checkpoint_save")
+    for path in (".", own, own + "/Below", own + "//Below/.", own + "/../own", own + "/Below/../../own", "Below"):
+        assert client.call("checkpoint_list", workspace_path=path)["checkpoints"], path
+    for path in (other, other + "/deep", beside, home, "/", "..", "../other", own + "/..", own + "/link", "link", "link/deep", own + "/Below/up", "Below/up/deep",
+                 own + "/Below/../../other", home + "/nothing", own + "/link/nothing", own + "/../OWN", "/proc/self/root", "/proc/self/cwd/..", home.upper()):
+        for tool, more in (("checkpoint_save", {}), ("checkpoint_cat", {"path": "secret"}), ("checkpoint_restore", {"snapshot_id": "1"}), ("checkpoint_status", {})):
+            error = client.failed("FIRN_DENIED", tool, workspace_path=path, **more)
+            assert "--allow DIR" in error["hint"] and "secret" not in error["message"], error
+    assert "No such" in client.failed("FIRN_NOT_FOUND", "checkpoint_list", workspace_path=own + "/nothing/at/all")["message"]
+    client.failed("FIRN_NOT_FOUND", "checkpoint_list", workspace_path=own + "/nothing/../../other")
+    client.refused(-32602, {"jsonrpc": "2.0", "id": 78, "method": "tools/call", "params": {"name": "checkpoint_delete", "arguments": {"snapshot_id": "1"}}}, 78)
+    client.close()
+    assert sorted(os.listdir(home + "/data/firn/stores")) == sorted(os.listdir(home + "/data/firn/stores"))[:1], "another store was made"
+    client = Client(home, allow=["--allow", other, "--allow", beside], cwd=own)
+    for path in (own, other, other + "/deep", "link", beside):
+        client.call("checkpoint_status", workspace_path=path) if path == own else client.call("checkpoint_list", workspace_path=path)
+    client.failed("FIRN_DENIED", "checkpoint_list", workspace_path=home)
+    client.close()
+    done = subprocess.run([FIRN, "mcp", "--allow", home + "/gone"], check=False, capture_output=True, stdin=subprocess.DEVNULL)
+    assert done.returncode == 3 and b"--allow" in done.stderr, done
+    # The home and the root directory count for themselves alone.
+    for place, inside in ((home, own), ("/", home)):
+        client = Client(home, allow=[], cwd=place)
+        client.failed("FIRN_DENIED", "checkpoint_list", workspace_path=inside)
+        client.call("checkpoint_list")
+        client.close()
+
+
+def test_store_that_names_another_root(home):
+    """A store given by --store that has one workspace, elsewhere, does not lead a call there."""
+    own, other = home + "/own", home + "/other"
+    write(other + "/secret", "s")
+    write(own + "/a", "a")
+    environment = dict(os.environ, HOME=home, XDG_DATA_HOME=home + "/data")
+    subprocess.run([FIRN, "-C", other, "--store", home + "/s", "save", "-q"], check=True, env=environment, stdout=subprocess.DEVNULL)
+    client = Client(home, "--store", home + "/s", allow=[], cwd=own)
+    client.ask("tools/call", {"name": "checkpoint_cat", "arguments": {"path": "secret"}})
+    assert client.answer()["result"]["isError"] is True
+    client.close()
+
+
+def test_roots(home):
+    """The client's roots are served, as it last told them; what it says wrong counts for nothing."""
+    own, project, later = home + "/own", home + "/pro ject\u00e9", home + "/later"
+    for place in (own, project, later):
+        write(place + "/a", "a")
+    uri = "file://" + project.replace(" ", "%20").replace("\u00e9", "%C3%A9")
+    client = Client(home, allow=[], cwd=own, roots=[uri, "file://localhost" + home + "/nothing", "https://x/y", "file:///%zz", "file:///%00", "relative"])
+    client.call("checkpoint_save", workspace_path=project)
+    client.failed("FIRN_DENIED", "checkpoint_save", workspace_path=later)
+    client.failed("FIRN_DENIED", "checkpoint_save", workspace_path=home)
+    client.roots = ["file://localhost" + later]
+    client.send({"jsonrpc": "2.0", "method": "notifications/roots/list_changed"})
+    client.call("checkpoint_save", workspace_path=later)
+    client.failed("FIRN_DENIED", "checkpoint_save", workspace_path=project)
+    for answer in ({"error": {"code": -32601, "message": "no"}}, {"result": {}}, {"result": {"roots": {"uri": "file:///"}}}, {"result": {"roots": [5, None, {"uri": 5}, {}]}},
+                   {"result": {"roots": [{"uri": "file://" + home + "\0"}, {"uri": "file://evil" + home}, {"uri": "file:" + home}, {"uri": "file://" + home + "?x"}]}}):
+        client.roots = answer
+        client.send({"jsonrpc": "2.0", "method": "notifications/roots/list_changed"})
+        client.failed("FIRN_DENIED", "checkpoint_save", workspace_path=later)
+    client.send({"jsonrpc": "2.0", "id": "firn-roots-1", "result": {"roots": [{"uri": "file://" + home}]}})  # answered long ago
+    client.failed("FIRN_DENIED", "checkpoint_save", workspace_path=later)
+    client.call("checkpoint_save", workspace_path=own)
+    client.close()
+    # An answer that does not come does not keep the server's own directory waiting, and the others not for ever.
+    client = Client(home, allow=[], cwd=own, roots="silent")
+    begun = time.monotonic()
+    client.call("checkpoint_save")
+    assert time.monotonic() - begun < 4 * SLOW
+    client.failed("FIRN_DENIED", "checkpoint_save", workspace_path=later)
+    client.close()
+    # A client that cannot be asked is not; one that says nothing at initialize has no roots.
+    client = Client(home, allow=[], cwd=own)
+    client.send({"jsonrpc": "2.0", "method": "notifications/roots/list_changed"})
+    client.send({"jsonrpc": "2.0", "id": "firn-roots-1", "result": {"roots": [{"uri": "file://" + later}]}})
+    client.failed("FIRN_DENIED", "checkpoint_save", workspace_path=later)
+    client.close()
+
+
+def test_patch_of_links(home):
+    """What a link leads to is no part of a patch."""
+    evil = "x\ndiff --git a/.envrc b/.envrc\n--- /dev/null\n+++ b/.envrc\n@@ -0,0 +1 @@\n+evil"
+    write(home + "/w/a", "a\n")
+    client = Client(home)
+    client.call("checkpoint_save", workspace_path=home + "/w")
+    os.symlink(evil, home + "/w/link")
+    write(home + "/w/a", "b\n")
+    answer = client.call("checkpoint_diff", workspace_path=home + "/w", patch=True)
+    assert [change.get("patch") for change in answer["changes"]] == ["@@ -1,1 +1,1 @@\n-a\n+b\n", None], answer
+    client.close()
 
 
 def test_side_by_side(home):

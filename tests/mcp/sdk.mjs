@@ -4,17 +4,20 @@
 // result against the schema that the server gave for it.
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
+import { pathToFileURL } from 'node:url';
 
 const [sdk, firn, work] = process.argv.slice(2);
 const { Client } = await import(`${sdk}/dist/esm/client/index.js`);
+const { ListRootsRequestSchema } = await import(`${sdk}/dist/esm/types.js`);
 const { StdioClientTransport } = await import(`${sdk}/dist/esm/client/stdio.js`);
 
 const workspace_path = `${work}/w`;
 fs.mkdirSync(workspace_path);
 fs.writeFileSync(`${workspace_path}/a.txt`, 'one\n');
 
-const client = new Client({ name: 'test', version: '1' });
-await client.connect(new StdioClientTransport({ command: firn, args: ['mcp'], env: { ...process.env } }));
+const client = new Client({ name: 'test', version: '1' }, { capabilities: { roots: { listChanged: true } } });
+client.setRequestHandler(ListRootsRequestSchema, () => ({ roots: [{ uri: pathToFileURL(workspace_path).href }] }));
+await client.connect(new StdioClientTransport({ command: firn, args: ['mcp', '--allow-delete'], env: { ...process.env } }));
 assert.equal(client.getServerVersion().name, 'firn');
 assert.ok(client.getInstructions().includes('checkpoint_save'));
 assert.deepEqual(client.getServerCapabilities(), { tools: {}, prompts: {} });

@@ -254,8 +254,11 @@ check_answers(struct peer *peer)
 static void
 serve_messages(struct peer *peer)
 {
-    struct firn_mcp_server_options options = {
-        .send = send_line, .is_stopping = is_stopping, .run = run_tool, .ctx = peer};
+    struct firn_mcp_server_options options = {.allows_delete = true,
+                                              .send = send_line,
+                                              .is_stopping = is_stopping,
+                                              .run = run_tool,
+                                              .ctx = peer};
     struct firn_mcp_server *server = firn_mcp_server_create(&options);
     assert_non_null(server);
     for (size_t i = 0; i < sizeof(messages) / sizeof(messages[0]); i++) {
@@ -271,8 +274,11 @@ serve_messages(struct peer *peer)
 static void
 serve_without_memory(struct peer *peer, long at, bool onward)
 {
-    struct firn_mcp_server_options options = {
-        .send = send_line, .is_stopping = is_stopping, .run = run_tool, .ctx = peer};
+    struct firn_mcp_server_options options = {.allows_delete = true,
+                                              .send = send_line,
+                                              .is_stopping = is_stopping,
+                                              .run = run_tool,
+                                              .ctx = peer};
     struct firn_mcp_server *server = firn_mcp_server_create(&options);
     assert_non_null(server);
     allocations = 0;
@@ -313,7 +319,7 @@ a_server_that_cannot_be_made_is_null(void **state)
 {
     struct peer peer = {.count = 0};
     struct firn_mcp_server_options options = {
-        .send = send_line, .is_stopping = is_stopping, .ctx = &peer};
+        .allows_delete = true, .send = send_line, .is_stopping = is_stopping, .ctx = &peer};
     (void)state;
     allocations = 0;
     fail_at = 1;
@@ -342,8 +348,11 @@ a_call_that_waits_can_be_cancelled(void **state)
         "cancelled\",\"params\":{\"requestId\":\"a\"}}",
     };
     struct peer peer = {.count = 0};
-    struct firn_mcp_server_options options = {
-        .send = send_line, .is_stopping = is_stopping, .run = run_tool, .ctx = &peer};
+    struct firn_mcp_server_options options = {.allows_delete = true,
+                                              .send = send_line,
+                                              .is_stopping = is_stopping,
+                                              .run = run_tool,
+                                              .ctx = &peer};
     struct firn_mcp_server *server = firn_mcp_server_create(&options);
     (void)state;
     assert_non_null(server);

@@ -24,7 +24,10 @@ run(struct firn_cli *cli)
     struct firn_mcp_options options = {.store_path = cli->store_path,
                                        .wait_ms = cli->wait_ms,
                                        .has_wait = cli->has_wait,
-                                       .no_delete = firn_command_has(cli, "no-delete"),
+                                       .allows_delete = firn_command_has(cli, "allow-delete") &&
+                                                        !firn_command_has(cli, "no-delete"),
+                                       .allowed = cli->repeated,
+                                       .allowed_count = cli->repeated_count,
                                        .stop_asked = firn_term_signals_caught,
                                        .log = log_line,
                                        .collect = firn_task_collect_if_due};
@@ -36,12 +39,15 @@ run(struct firn_cli *cli)
 }
 
 static const struct firn_command_option options[] = {
-    {"no-delete", 0, NULL, "offer no tool that deletes checkpoints"},
+    {"allow", 0, "DIR...", "serve this directory, too, and what is below it"},
+    {"allow-delete", 0, NULL, "offer a tool that deletes checkpoints"},
+    {"no-delete", 0, NULL, "offer no such tool, which is the default"},
     {NULL, 0, NULL, NULL},
 };
 
 static const struct firn_command_example examples[] = {
     {"claude mcp add firn -- firn mcp", "add the tools to Claude Code"},
+    {"firn mcp --allow ~/src", "serve all projects below ~/src"},
     {"firn mcp --wait 5", "let a call wait five seconds for another writer"},
     {NULL, NULL},
 };
@@ -57,10 +63,14 @@ const struct firn_command firn_cli_mcp = {
             "\n"
             "The tools are checkpoint_save, checkpoint_list, checkpoint_log, checkpoint_show,\n"
             "checkpoint_cat, checkpoint_status, checkpoint_diff, checkpoint_restore,\n"
-            "checkpoint_undo, checkpoint_redo, checkpoint_steps, checkpoint_revert and,\n"
-            "unless --no-delete is given, checkpoint_delete. Each takes workspace_path, the\n"
-            "directory; without it, the directory in which the server was started, or\n"
-            "--directory, is meant.\n"
+            "checkpoint_undo, checkpoint_redo, checkpoint_steps, checkpoint_revert and, with\n"
+            "--allow-delete, checkpoint_delete. Each takes workspace_path, the directory;\n"
+            "without it, the directory in which the server was started, or --directory, is\n"
+            "meant.\n"
+            "\n"
+            "Other directories are refused, except those below it, those that --allow names,\n"
+            "which may be given several times, and the roots that the client tells. If the\n"
+            "server is started in the root or home directory, what is below is not served.\n"
             "\n"
             "The store is locked during each call that writes, never between calls, so any\n"
             "number of servers, commands and people can work on a workspace. A call waits 30\n"

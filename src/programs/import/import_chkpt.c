@@ -358,6 +358,10 @@ add_tree(struct chkpt *chkpt, const uint8_t *hash, firn_slice above, unsigned de
     }
     for (size_t i = 0; i < tree.count && code == FIRN_OK; i++) {
         const struct firn_import_bitcode_entry *entry = &tree.entries[i];
+        code = firn_import_target_entry(&chkpt->target, &chkpt->err);
+        if (code != FIRN_OK) {
+            break;
+        }
         size_t size = above.size + (above.size > 0) + entry->name.size;
         char *path = malloc(size + 1);
         if (path == NULL) {
@@ -386,6 +390,7 @@ static int
 list_files(struct chkpt *chkpt, const struct snapshot *snapshot)
 {
     files_deinit(&chkpt->now);
+    chkpt->target.entries = 0;
     int code = firn_sqlitefile_reader_query(
         chkpt->catalog,
         "SELECT path, blob_hash, mode FROM snapshot_files WHERE snapshot_id = coalesce((SELECT "
@@ -677,6 +682,7 @@ run(struct firn_cli *cli)
 }
 
 static const struct firn_command_option options[] = {
+    FIRN_IMPORT_TARGET_ENTRIES_OPTION,
     {"dry-run", 'n', NULL, "count the snapshots, and import nothing"},
     {NULL, 0, NULL, NULL},
 };

@@ -105,11 +105,14 @@ put(struct git *git, size_t size, const unsigned modes[2], hex hashes[2], firn_e
     enum firn_import_type type = modes[1] == MODE_LINK ? FIRN_IMPORT_SYMLINK : FIRN_IMPORT_FILE;
     type = is_tree ? FIRN_IMPORT_DIRECTORY : type;
     git->blob = hashes[1];
-    int code =
-        modes[1] == 0 ? firn_import_tree_remove(&git->tree, path, err)
-        : modes[1] == MODE_MODULE
-            ? firn_import_tree_error(err, FIRN_INVALID, "it is a submodule")
-            : firn_import_tree_put(&git->tree, path, type, &attributes, write_blob, git, err);
+    int code = modes[1] != 0 ? firn_import_target_entry(&git->target, err) : FIRN_OK;
+    if (code != FIRN_OK) {
+        return code;
+    }
+    code = modes[1] == 0 ? firn_import_tree_remove(&git->tree, path, err)
+           : modes[1] == MODE_MODULE
+               ? firn_import_tree_error(err, FIRN_INVALID, "it is a submodule")
+               : firn_import_tree_put(&git->tree, path, type, &attributes, write_blob, git, err);
     if (code == FIRN_OK && is_tree) {
         git->path[size] = '/';
         const char *from = modes[0] == MODE_TREE ? hashes[0] : git->empty;
@@ -269,6 +272,7 @@ run(struct firn_cli *cli)
 
 static const struct firn_command_option options[] = {
     {"rev", 0, "REV", "the newest commit to import (default: HEAD)"},
+    FIRN_IMPORT_TARGET_ENTRIES_OPTION,
     {"dry-run", 'n', NULL, "count the commits, and import nothing"},
     {NULL, 0, NULL, NULL},
 };
@@ -291,6 +295,10 @@ const struct firn_command firn_import_git = {
             "A second run imports only what is new, and goes on where one was interrupted.\n"
             "\n"
             "A file gets the time of the commit that changed it last, as git keeps none.\n"
+            "A tree may name one directory in many places: a few kilobytes can be a billion\n"
+            "files. A commit that changes more than --max-entries stops the import, before\n"
+            "anything of it is a checkpoint.\n"
+            "\n"
             "Submodules are left out and named, and so is what a save always leaves out.\n"
             "Attributes (filters, line ends) are not applied. git reads the repository.",
     .examples = examples,

@@ -140,9 +140,21 @@ struct firn_import_target {
     uint64_t failed;
     const char *one; /* foreign state */
     const char *many;
-    uint64_t total; /* of them; set by the caller */
-    char *before;   /* the tag of the last state that was added or had; NULL: none */
+    uint64_t total;       /* of them; set by the caller */
+    char *before;         /* the tag of the last state that was added or had; NULL: none */
+    uint64_t entries;     /* of the state that is made */
+    uint64_t entries_max; /* 0: bounded by the input */
 };
+
+/* For importers whose states may name one directory in many places, so that a small input makes a large tree: the
+ * option --max-entries, which firn_import_target_run reads, and its default. */
+enum { FIRN_IMPORT_TARGET_ENTRIES_MAX = 1000000 };
+#define FIRN_IMPORT_TARGET_ENTRIES_OPTION                                                      \
+    {                                                                                          \
+        "max-entries", 0, "N", "stop at one with more files and directories (default 1000000)" \
+    }
+/* Counts an entry of the state that is made, and shows how far it has come. FIRN_LIMIT beyond the most. */
+FIRN_MUST_CHECK int firn_import_target_entry(struct firn_import_target *target, firn_error *err);
 
 /* Opens the workspace that the command line names. Returns an exit code. *target is to be closed in any case. */
 int firn_import_target_open(struct firn_import_target *target, struct firn_cli *cli);

@@ -206,6 +206,7 @@ static const struct firn_command_option options[] = {
     {"path", 0, "PATH", "only snapshots of this path"},
     {"tag", 0, "TAG", "only snapshots with this tag of restic"},
     {"no-owner", 0, NULL, "everything belongs to you, whatever the snapshots say"},
+    FIRN_IMPORT_TARGET_ENTRIES_OPTION,
     {"dry-run", 'n', NULL, "count the snapshots, and import nothing"},
     {NULL, 0, NULL, NULL},
 };

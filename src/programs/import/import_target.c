@@ -264,6 +264,7 @@ make_and_save(struct firn_import_target *target, struct firn_import_tree *tree,
               void *ctx, firn_error *err)
 {
     firn_workspace_save_result result = FIRN_WORKSPACE_SAVE_RESULT_INIT;
+    target->entries = 0;
     int code = make(ctx, err);
     if (code == FIRN_OK && target->cli->strict && target->notices.left_out > 0) {
         return firn_import_tree_error(err, FIRN_UNSUPPORTED, "not everything can be imported");
@@ -314,6 +315,22 @@ firn_import_target_go_on(const char *phase, uint64_t done, uint64_t total, firn_
     return firn_command_go_on(err);
 }
 
+int
+firn_import_target_entry(struct firn_import_target *target, firn_error *err)
+{
+    enum { SHOWN_EVERY = 1024 };
+    target->entries++;
+    if (target->entries_max > 0 && target->entries > target->entries_max) {
+        return firn_import_tree_error(
+            err, FIRN_LIMIT,
+            "one %s has more than %llu files and directories; --max-entries allows more",
+            target->one, (unsigned long long)target->entries_max);
+    }
+    return target->entries % SHOWN_EVERY == 0
+               ? firn_import_target_go_on("entries", target->entries, 0, err)
+               : FIRN_OK;
+}
+
 /* Says what was imported, and what stopped it. Returns an exit code. */
 static int
 finish(struct firn_import_target *target, int code, const firn_error *err, const char *hint)
@@ -358,8 +375,15 @@ firn_import_target_run(struct firn_import_target *target, struct firn_cli *cli, 
                        const char *hint)
 {
     firn_error err;
+    const char *most = firn_command_value(cli, "max-entries");
+    uint64_t entries_max = FIRN_IMPORT_TARGET_ENTRIES_MAX;
+    if (most != NULL &&
+        (!firn_command_number(most, UINT32_MAX, &entries_max) || entries_max == 0)) {
+        return firn_command_misused(cli, "--max-entries takes a number from 1 on, not '%s'", most);
+    }
     int exit_code = firn_import_target_open(target, cli);
     if (exit_code == FIRN_EXIT_OK) {
+        target->entries_max = entries_max;
         target->one = one;
         target->many = many;
         int code = import(ctx, &err);

@@ -123,6 +123,10 @@ firn_import_unpack_tar(struct firn_import_tar *tar, struct firn_import_target *t
         if (code != FIRN_OK || is_end) {
             break;
         }
+        code = target->entries_max > 0 ? firn_import_target_entry(target, err) : FIRN_OK;
+        if (code != FIRN_OK) {
+            break;
+        }
         if (tree != NULL) {
             code = unpack_entry(tar, &entry, tree, chunk, err);
         } else {

@@ -239,14 +239,49 @@ serve(struct connection *connection, const sigset_t *open, firn_error *err)
     return code;
 }
 
+/* May be NULL. */
+static void
+release(char **paths, size_t count)
+{
+    for (size_t i = 0; paths != NULL && i < count; i++) {
+        free(paths[i]);
+    }
+    free(paths);
+}
+
+/* The real paths of the directories that are served. */
+static int
+resolve(const struct firn_mcp_options *options, char **out, firn_error *err)
+{
+    for (size_t i = 0; i < options->allowed_count; i++) {
+        out[i] = realpath(options->allowed[i], NULL);
+        if (out[i] == NULL) {
+            char what[600];
+            (void)snprintf(what, sizeof(what), "could not find '%.500s', which --allow names",
+                           options->allowed[i]);
+            return fail(err, FIRN_NOT_FOUND, what, errno);
+        }
+    }
+    return FIRN_OK;
+}
+
 int
 firn_mcp_serve(const struct firn_mcp_options *options, firn_error *err)
 {
     struct connection connection = {.options = options};
+    char **allowed = calloc(options->allowed_count + 1, sizeof(*allowed));
+    int code = allowed != NULL ? resolve(options, allowed, err)
+                               : fail(err, FIRN_NO_MEMORY, firn_code_text(FIRN_NO_MEMORY), 0);
+    if (code != FIRN_OK) {
+        release(allowed, options->allowed_count);
+        return code;
+    }
     struct firn_mcp_server_options server_options = {.store_path = options->store_path,
                                                      .wait_ms = options->wait_ms,
                                                      .has_wait = options->has_wait,
-                                                     .no_delete = options->no_delete,
+                                                     .allows_delete = options->allows_delete,
+                                                     .allowed = allowed,
+                                                     .allowed_count = options->allowed_count,
                                                      .send = send_message,
                                                      .is_stopping = is_stopping,
                                                      .collect = options->collect,
@@ -256,6 +291,7 @@ firn_mcp_serve(const struct firn_mcp_options *options, firn_error *err)
     atomic_init(&connection.output_errno, 0);
     connection.server = firn_mcp_server_create(&server_options);
     if (connection.server == NULL) {
+        release(allowed, options->allowed_count);
         return fail(err, FIRN_NO_MEMORY, firn_code_text(FIRN_NO_MEMORY), 0);
     }
     (void)sigemptyset(&closed);
@@ -263,9 +299,10 @@ firn_mcp_serve(const struct firn_mcp_options *options, firn_error *err)
     (void)sigaddset(&closed, SIGTERM);
     (void)sigaddset(&closed, SIGHUP);
     (void)pthread_sigmask(SIG_BLOCK, &closed, &open);
-    int code = serve(&connection, &open, err);
+    code = serve(&connection, &open, err);
     (void)pthread_sigmask(SIG_SETMASK, &open, NULL);
     firn_mcp_line_deinit(&connection.line);
     firn_mcp_server_destroy(connection.server);
+    release(allowed, options->allowed_count);
     return code;
 }

@@ -6,6 +6,7 @@
 #define FIRN_MCP_MCP_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "firn/firn.h"
@@ -14,7 +15,9 @@ struct firn_mcp_options {
     const char *store_path; /* NULL: each workspace's own, in the usual place */
     int64_t wait_ms;        /* for another writer, where has_wait is set or firn config says none */
     bool has_wait;
-    bool no_delete;                /* there is no tool that deletes checkpoints */
+    bool allows_delete;         /* there is a tool that deletes checkpoints */
+    const char *const *allowed; /* directories that are served beside the current one */
+    size_t allowed_count;
     int (*stop_asked)(void);       /* not 0 once the program should end; any thread */
     void (*log)(const char *text); /* one line for people; the calling thread */
     /* Called for a workspace whose store may need a garbage collection: checks, and starts one in
@@ -23,7 +26,7 @@ struct firn_mcp_options {
     void (*collect)(firn_workspace *workspace);
 };
 
-/* Serves descriptor 0, answers on descriptor 1, and returns when the input ends (FIRN_OK), when
+/* Serves the directories that mcp_roots.c says: FIRN_NOT_FOUND if one of `allowed` is not there. Reads descriptor 0, answers on descriptor 1, and returns when the input ends (FIRN_OK), when
  * stop_asked says so (FIRN_CANCELLED), or when nothing can be read or written any more (FIRN_IO).
  * Requests that came before the input ended are done and answered first. The process must not use
  * the two descriptors meanwhile, and SIGPIPE must be ignored. */

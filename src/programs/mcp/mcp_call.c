@@ -16,6 +16,8 @@
 #include "mcp/mcp_internal.h"
 
 #include <assert.h>
+#include <errno.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -103,20 +105,66 @@ workspace_path(const struct firn_mcp_call *call)
     return path != NULL ? path : ".";
 }
 
+static const char served_hint[] = "the user decides which directories are served: firn mcp --allow "
+                                  "DIR adds one; so does the client, by a "
+                                  "root";
+
+/* The path without links, if it is served: what was checked is what is opened. */
+static int
+take_served(struct firn_mcp_call *call, char out[PATH_MAX])
+{
+    const char *path = workspace_path(call);
+    const char *real = realpath(path, out);
+    const int error = errno;
+    if (call->host->serves != NULL &&
+        !call->host->serves(call->host->ctx, real != NULL ? real : path)) {
+        call->hint = served_hint;
+        return firn_mcp_call_fail(call, FIRN_DENIED,
+                                  "'%.400s' is not in a directory that this server serves", path);
+    }
+    return real != NULL
+               ? FIRN_OK
+               : firn_mcp_call_fail(call, error == EACCES ? FIRN_DENIED : FIRN_NOT_FOUND,
+                                    "could not open directory '%.400s': %s", path, strerror(error));
+}
+
+/* The workspace of a directory is that directory, or one above it. Of any other, which only a store can name, the
+ * root is to be served too. */
+static int
+check_root(struct firn_mcp_call *call, const char *path)
+{
+    const char *root = firn_workspace_root(call->workspace);
+    if (call->host->serves == NULL || firn_mcp_roots_is_around(root, path) ||
+        call->host->serves(call->host->ctx, root)) {
+        return FIRN_OK;
+    }
+    call->hint = served_hint;
+    return firn_mcp_call_fail(
+        call, FIRN_DENIED,
+        "the store names '%.400s' as the workspace, which this server does not serve", root);
+}
+
 int
 firn_mcp_call_open(struct firn_mcp_call *call)
 {
     assert(call->workspace == NULL);
     firn_workspace_options options = FIRN_WORKSPACE_OPTIONS_INIT;
-    const char *path = workspace_path(call);
+    char path[PATH_MAX];
+    int code = take_served(call, path);
+    if (code != FIRN_OK) {
+        return code;
+    }
     options.store_path = call->host->store_path;
     options.lock_timeout_ms = call->wait_ms < SLICE_MS ? call->wait_ms : SLICE_MS;
     options.copy_sqlite = firn_sqlitefile_copy;
-    int code = firn_workspace_open(path, &options, &call->workspace, &call->error);
+    code = firn_workspace_open(path, &options, &call->workspace, &call->error);
     if (code == FIRN_UNTRUSTED) {
         call->hint =
             "nothing was done; if the user made this store, they can run firn trust in that "
             "directory";
+    }
+    if (code == FIRN_OK) {
+        code = check_root(call, path);
     }
     if (code == FIRN_OK) {
         code =

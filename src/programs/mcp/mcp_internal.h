@@ -174,6 +174,44 @@ const char *firn_mcp_arguments_string(const json_t *arguments, const char *name)
 bool firn_mcp_arguments_bool(const json_t *arguments, const char *name, bool fallback);
 uint64_t firn_mcp_arguments_count(const json_t *arguments, const char *name, uint64_t fallback);
 
+/* ---- which directories the server serves ---- */
+
+enum { FIRN_MCP_ROOTS_MAX = 64 };
+
+struct firn_mcp_roots {
+    char *own;            /* the directory in which the server was started; NULL: it is gone */
+    char *const *allowed; /* borrowed */
+    size_t allowed_count;
+    pthread_mutex_t lock; /* over all that follows */
+    pthread_cond_t has_news;
+    char *client[FIRN_MCP_ROOTS_MAX];
+    size_t client_count;
+    unsigned asked;   /* how often the client was asked */
+    bool is_declared; /* the client can be asked */
+    bool is_awaited;  /* it has not answered yet */
+};
+
+/* The paths, which are real ones, are borrowed. False if there is no memory. */
+FIRN_MUST_CHECK bool firn_mcp_roots_init(struct firn_mcp_roots *roots, char *const *allowed,
+                                         size_t allowed_count);
+void firn_mcp_roots_deinit(struct firn_mcp_roots *roots);
+/* The capabilities of the client, from initialize. */
+void firn_mcp_roots_declare(struct firn_mcp_roots *roots, const json_t *capabilities);
+/* Whether the client is to be asked for its roots now, by a request with this id. */
+bool firn_mcp_roots_ask(struct firn_mcp_roots *roots, char id[FIRN_MCP_MESSAGE_ID_SIZE]);
+/* A response of the client. One that was not asked for is ignored; an error, or what is no list, is none. */
+void firn_mcp_roots_take(struct firn_mcp_roots *roots, const char *id, const json_t *message);
+/* No answer will come any more. */
+void firn_mcp_roots_close(struct firn_mcp_roots *roots);
+/* Whether a path is served. With `waits` it waits some seconds for the client's roots, if they are to come. Any
+ * thread. */
+bool firn_mcp_roots_have(struct firn_mcp_roots *roots, const char *path, bool waits,
+                         bool (*is_cancelled)(void *ctx), void *ctx);
+/* Whether a path is at or below `root`. */
+bool firn_mcp_roots_is_around(const char *root, const char *path);
+/* The path of a file: URI on this machine, to be freed; NULL if it is none, or there is no memory. */
+char *firn_mcp_roots_path(const char *uri);
+
 /* ---- one call of a tool: what it was given, and what comes of it ---- */
 
 /* A call belongs to the thread that performs it, except for the members that the library's
@@ -191,7 +229,8 @@ struct firn_mcp_call_host {
     bool (*is_cancelled)(void *ctx);
     void (*on_progress)(void *ctx, uint64_t done, const char *text); /* a few times a second */
     void *ctx;
-    void (*collect)(firn_workspace *workspace); /* see mcp.h; may be NULL */
+    void (*collect)(firn_workspace *workspace);  /* see mcp.h; may be NULL */
+    bool (*serves)(void *ctx, const char *path); /* whether a directory is served; NULL: all are */
 };
 
 struct firn_mcp_call {
@@ -383,7 +422,9 @@ struct firn_mcp_server_options {
     const char *store_path;
     int64_t wait_ms;
     bool has_wait;
-    bool no_delete; /* see mcp.h */
+    bool allows_delete;   /* see mcp.h */
+    char *const *allowed; /* real paths */
+    size_t allowed_count;
     /* Sends a message, its line's end included; one thread at a time. */
     void (*send)(void *ctx, const char *data, size_t size);
     bool (*is_stopping)(void *ctx); /* whether work should end soon; any thread */

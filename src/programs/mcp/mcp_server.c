@@ -234,18 +234,18 @@ static const struct firn_mcp_tool *const tools[] = {
 };
 
 static bool
-is_offered(const struct firn_mcp_tool *tool, bool no_delete)
+is_offered(const struct firn_mcp_tool *tool, bool allows_delete)
 {
-    return !no_delete || tool != &firn_mcp_delete_tool;
+    return allows_delete || tool != &firn_mcp_delete_tool;
 }
 
 /* By name; NULL if there is none. */
 static const struct firn_mcp_tool *
-tool_named(const char *name, bool no_delete)
+tool_named(const char *name, bool allows_delete)
 {
     assert(name != NULL);
     for (size_t i = 0; i < sizeof(tools) / sizeof(tools[0]); i++) {
-        if (is_offered(tools[i], no_delete) && strcmp(tools[i]->name, name) == 0) {
+        if (is_offered(tools[i], allows_delete) && strcmp(tools[i]->name, name) == 0) {
             return tools[i];
         }
     }
@@ -297,11 +297,11 @@ write_tool(struct firn_term_writer *json, const struct firn_mcp_tool *tool)
 
 /* The array of all, for tools/list, as a member `key` of json. */
 static void
-list_tools(struct firn_term_writer *json, const char *key, bool no_delete)
+list_tools(struct firn_term_writer *json, const char *key, bool allows_delete)
 {
     firn_term_writer_array(json, key);
     for (size_t i = 0; i < sizeof(tools) / sizeof(tools[0]); i++) {
-        if (is_offered(tools[i], no_delete)) {
+        if (is_offered(tools[i], allows_delete)) {
             write_tool(json, tools[i]);
         }
     }
@@ -333,6 +333,7 @@ static const char instructions[] =
 struct firn_mcp_server {
     struct firn_mcp_server_options options;
     struct queue queue;
+    struct firn_mcp_roots roots;
     struct firn_mcp_output output;
     const char *version; /* of initialize; until then the newest. Of the reading thread */
 };
@@ -341,6 +342,7 @@ struct firn_mcp_server {
 struct work {
     struct firn_mcp_server *server;
     struct job *job;
+    bool waits; /* another thread reads meanwhile */
 };
 
 struct firn_mcp_server *
@@ -361,7 +363,12 @@ firn_mcp_server_create(const struct firn_mcp_server_options *options)
     if (!queue_init(&server->queue)) {
         goto failed_queue;
     }
+    if (!firn_mcp_roots_init(&server->roots, options->allowed, options->allowed_count)) {
+        goto failed_roots;
+    }
     return server;
+failed_roots:
+    queue_deinit(&server->queue);
 failed_queue:
     firn_mcp_output_deinit(&server->output);
 failed_output:
@@ -391,6 +398,7 @@ firn_mcp_server_destroy(struct firn_mcp_server *server)
     while ((job = queue_next(&server->queue, false)) != NULL) {
         drop_job(server, job);
     }
+    firn_mcp_roots_deinit(&server->roots);
     queue_deinit(&server->queue);
     firn_mcp_output_deinit(&server->output);
     free(server);
@@ -404,6 +412,13 @@ is_cancelled(void *ctx)
     const struct work *work = ctx;
     const struct firn_mcp_server_options *options = &work->server->options;
     return queue_job_is_cancelled(work->job) || options->is_stopping(options->ctx);
+}
+
+static bool
+serves(void *ctx, const char *path)
+{
+    const struct work *work = ctx;
+    return firn_mcp_roots_have(&work->server->roots, path, work->waits, is_cancelled, ctx);
 }
 
 static void
@@ -445,14 +460,15 @@ answer(const struct work *work, const struct firn_mcp_call *call, int code)
 }
 
 static void
-perform(struct firn_mcp_server *server, struct job *job)
+perform(struct firn_mcp_server *server, struct job *job, bool waits)
 {
     assert(job->tool != NULL && json_is_object(job->arguments));
     const struct firn_mcp_server_options *options = &server->options;
-    struct work work = {server, job};
-    struct firn_mcp_call_host host = {options->store_path, options->wait_ms, options->has_wait,
-                                      is_cancelled,        on_progress,      &work,
-                                      options->collect};
+    struct work work = {server, job, waits};
+    struct firn_mcp_call_host host = {options->store_path, options->wait_ms,
+                                      options->has_wait,   is_cancelled,
+                                      on_progress,         &work,
+                                      options->collect,    serves};
     struct firn_mcp_call call;
     firn_mcp_call_init(&call, &host, job->arguments);
     firn_term_json_into(&call.result);
@@ -472,7 +488,7 @@ firn_mcp_server_work(struct firn_mcp_server *server, bool until_closed)
 {
     struct job *job;
     while ((job = queue_next(&server->queue, until_closed)) != NULL) {
-        perform(server, job);
+        perform(server, job, until_closed);
         queue_done(&server->queue);
         drop_job(server, job);
     }
@@ -481,6 +497,7 @@ firn_mcp_server_work(struct firn_mcp_server *server, bool until_closed)
 void
 firn_mcp_server_close(struct firn_mcp_server *server)
 {
+    firn_mcp_roots_close(&server->roots);
     queue_close(&server->queue);
 }
 
@@ -549,6 +566,8 @@ initialize(const struct request *request)
         return;
     }
     request->server->version = version_for(json_string_value(asked));
+    firn_mcp_roots_declare(&request->server->roots,
+                           json_object_get(request->message->params, "capabilities"));
     firn_mcp_output_begin_result(&json, request->message->id, FIRN_MCP_LEGACY);
     firn_term_writer_string(&json, "protocolVersion", request->server->version);
     write_abilities(&json);
@@ -612,7 +631,7 @@ tools_list(const struct request *request)
         return;
     }
     firn_mcp_output_begin_result(&json, request->message->id, request->era);
-    list_tools(&json, "tools", request->server->options.no_delete);
+    list_tools(&json, "tools", request->server->options.allows_delete);
     write_caching(&json, request->era);
     firn_mcp_output_end(&json);
     answer_request(request, &json);
@@ -655,8 +674,8 @@ find_tool(const struct request *request, char *why, size_t why_size)
 {
     const json_t *params = request->message->params;
     const char *name = json_string_value(json_object_get(params, "name"));
-    const bool no_delete = request->server->options.no_delete;
-    const struct firn_mcp_tool *tool = name != NULL ? tool_named(name, no_delete) : NULL;
+    const bool allows_delete = request->server->options.allows_delete;
+    const struct firn_mcp_tool *tool = name != NULL ? tool_named(name, allows_delete) : NULL;
     if (name == NULL) {
         (void)snprintf(why, why_size, "\"name\" is missing or not a string");
     } else if (tool == NULL) {
@@ -732,6 +751,35 @@ cancel(struct firn_mcp_server *server, const json_t *params)
     char id[FIRN_MCP_MESSAGE_ID_SIZE];
     if (firn_mcp_message_id(json_object_get(params, "requestId"), id)) {
         drop_job(server, queue_cancel(&server->queue, id));
+    }
+}
+
+/* Asks the client for its roots, if it has said that it can be asked. */
+static void
+ask_for_roots(struct firn_mcp_server *server)
+{
+    char id[FIRN_MCP_MESSAGE_ID_SIZE];
+    struct firn_term_writer json = {0};
+    if (!firn_mcp_roots_ask(&server->roots, id)) {
+        return;
+    }
+    firn_term_writer_object(&json, NULL);
+    firn_term_writer_string(&json, "jsonrpc", "2.0");
+    firn_term_writer_raw(&json, "id", firn_str(id));
+    firn_term_writer_string(&json, "method", "roots/list");
+    firn_term_writer_end(&json);
+    firn_mcp_output_send(&server->output, &json); /* for want of memory it is not sent */
+    firn_term_writer_deinit(&json);
+}
+
+static void
+take_notification(struct firn_mcp_server *server, const struct firn_mcp_message *message)
+{
+    if (strcmp(message->method, "notifications/cancelled") == 0) {
+        cancel(server, message->params);
+    } else if (strcmp(message->method, "notifications/initialized") == 0 ||
+               strcmp(message->method, "notifications/roots/list_changed") == 0) {
+        ask_for_roots(server);
     }
 }
 
@@ -811,14 +859,13 @@ take_message(struct firn_mcp_server *server, const json_t *value,
         take_request(&request);
         break;
     case FIRN_MCP_MESSAGE_NOTIFICATION:
-        if (strcmp(message.method, "notifications/cancelled") == 0) {
-            cancel(server, message.params);
-        }
+        take_notification(server, &message);
         break;
     case FIRN_MCP_MESSAGE_INVALID:
         firn_mcp_output_refuse(&server->output, batch, message.id, message.code, message.problem);
         break;
     case FIRN_MCP_MESSAGE_RESPONSE:
+        firn_mcp_roots_take(&server->roots, message.id, value);
         break;
     }
 }
