@@ -232,23 +232,23 @@ A workspace.
   $ mkdir w && echo one >w/a && echo two >w/b && (cd w && firn save -q -m first && rm a && echo more >>b && firn save -q)
   1
   2
-  $ firn db sql shop.firn "SELECT path, type, size, printf('%o', mode & 511) FROM firn_files('1', 'w') ORDER BY path"
+  $ firn db sql --allow-paths shop.firn "SELECT path, type, size, printf('%o', mode & 511) FROM firn_files('1', 'w') ORDER BY path"
   a	file	4	644
   b	file	4	644
-  $ firn db sql shop.firn "SELECT kind, path, old_size, size, what FROM firn_changes('1', '2', 'w') WHERE what IS NULL OR what <> 'mtime'"
+  $ firn db sql --allow-paths shop.firn "SELECT kind, path, old_size, size, what FROM firn_changes('1', '2', 'w') WHERE what IS NULL OR what <> 'mtime'"
   removed	a	4	\N	\N
   changed	b	4	9	content,mtime
-  $ firn db sql shop.firn "SELECT number, message, files FROM firn_log('w')"
+  $ firn db sql --allow-paths shop.firn "SELECT number, message, files FROM firn_log('w')"
   2		1
   1	first	2
 
   $ printf x >"w/$(printf 'bad\377')" && ln -s 'tar get' w/link && (cd w && firn save -q)
   3
-  $ firn db sql shop.firn "SELECT path, type, target FROM firn_files('latest', 'w') ORDER BY path"
+  $ firn db sql --allow-paths shop.firn "SELECT path, type, target FROM firn_files('latest', 'w') ORDER BY path"
   b	file	\N
   link	symlink	tar get
   \x626164ff	file	\N
-  $ firn db sql shop.firn "SELECT * FROM firn_files('latest', 'nowhere')"
+  $ firn db sql --allow-paths shop.firn "SELECT * FROM firn_files('latest', 'nowhere')"
   ! firn: <any>nowhere<any>
   [1]
 
