@@ -13,7 +13,7 @@
  * (E1) exactly one statement is being executed. SQLite knows which statements have begun and have not ended (sqlite3_stmt_busy).
  *      One that waits between two rows has a row (sqlite3_data_count), one that is being executed has none. If there are two, the
  *      second was run from inside of the first: by a virtual table, by a function, by PRAGMA integrity_check.
- * (E2) its text is known (sqlite3_prepare_v2), and begins with SELECT: then it evaluates no CHECK, no DEFAULT, no trigger.
+ * (E2) its text is known (sqlite3_sql), and begins with SELECT: then it evaluates no CHECK, no DEFAULT, no trigger.
  * (E3) its text has no word FROM and no word IN outside of quotes. Only these name a table, a view or a table-valued function
  *      in a SELECT. So the statement touches nothing of any schema, and all that it calls stands in its text.
  *
