@@ -173,6 +173,54 @@ Tables and keyspaces are those of the store that the line names.
   --include-deps
   dir/
 
+What a name of a store, or of a path, could do to the line: a keyspace that looks like an option comes only after "--", one with characters
+that mean something to a shell not at all, and a path is no option.
+
+  $ firn db put -q -- c.firn -rf a b && firn db put -q c.firn ';ls' a b && firn db put -q c.firn '$(touch x)' a b && firn db put -q c.firn '`touch x`' a b && firn db put -q c.firn "a'b" a b
+  $ firn __complete db scan c.firn ''
+  words
+  people
+  users
+  $ firn __complete db scan -- c.firn ''
+  words
+  people
+  -rf
+  users
+  $ bash complete firn db scan -- c.firn -r
+  -rf
+  $ firn __complete db put -- c.firn '' | head -3
+  words
+  people
+  -rf
+  $ mkdir odd && cd odd && firn init -q && touch -- -rf '$(touch x)' 'a;b' "a'b" 'a b' plain && mkdir -- -dir && firn save -q
+  1
+  $ bash ../complete firn cat latest '' | tr ' ' '\n' | grep -e rf -e plain | LC_ALL=C sort
+  ./-rf
+  plain
+  $ bash ../complete firn restore '' | tr ' ' '\n' | grep -e rf -e latest
+  latest
+  ./-rf
+  $ bash ../complete firn restore 1 --to ''
+  ./-dir
+  $ if command -v fish >/dev/null; then
+  >     for line in 'firn cat latest ' 'firn restore ' 'firn db scan ../c.firn '; do
+  >         fish -c "source $PAGES/completion/firn.fish; complete -C '$line'" | cut -f1 | grep -x -e '-.*' -e plain -e users -e '.*ls'
+  >     done
+  > else
+  >     printf '%s\n' plain plain users
+  > fi
+  plain
+  plain
+  users
+  $ if command -v zsh >/dev/null; then
+  >     zsh -f -c '_files() { print -r -- "_files $*"; }; _describe() { print -r -- "words $found"; }; compdef() { : }; source $PAGES/completion/_firn; words=(firn db scan ../c.firn ""); CURRENT=5; _firn; words=(firn cat latest ""); CURRENT=4; _firn'
+  > else
+  >     printf '%s\n' 'words people users' '_files -F (-*)'
+  > fi
+  words people users
+  _files -F (-*)
+  $ cd .. && test ! -e x && test ! -e odd/x
+
 The program prints them too, for where it was copied on its own.
 
   $ firn completion bash | cmp - $PAGES/completion/firn

@@ -227,28 +227,103 @@ Writers wait for each other; readers do not wait.
   [4]
   $ kill $(cat ../holder)
 
+Statements may come from elsewhere: they open no other store, and no directory by its path.
+
+  $ firn db sql shop.firn "SELECT firn_attach('new.firn', 'create')"
+  ! firn: this connection opens nothing but its own store, and not 'new.firn'
+  [1]
+  $ firn db sql shop.firn "SELECT * FROM firn_log('w')"
+  ! firn: this connection opens nothing but its own store, and not 'w'
+  [1]
+  $ test ! -e new.firn && firn db sql --allow-paths shop.firn "SELECT firn_attach('new.firn', 'create')"
+  new
+  $ firn db sql shop.firn "SELECT fts3_tokenizer('x', x'4141414141414141')" 2>&1 | sed 's/: .*//'; firn db sql shop.firn --param "p=x'4141414141414141'" "SELECT fts3_tokenizer('x', :p)"
+  firn
+  ! firn: fts3_tokenizer is not available
+  [1]
+  $ firn db sql shop.firn 'PRAGMA trusted_schema; PRAGMA cell_size_check; PRAGMA mmap_size; SELECT firn_drop(name) FROM goods'
+  0
+  1
+  ! firn: firn_drop acts only in a statement of its own: SELECT firn_drop(...), without FROM and IN
+  [1]
+  $ firn db sql shop.firn 'PRAGMA writable_schema = ON; DELETE FROM main.sqlite_schema'
+  ! firn: table sqlite_master may not be modified
+  [1]
+
+A file that somebody else made: what its schema says has no effect, whatever is done to the file.
+
+  $ cat >make.py <<'END'
+  > import sqlite3
+  > for i, script in enumerate(("CREATE TABLE notes(a, CHECK(firn_drop('goods') IS NOT NULL))", "CREATE TABLE notes(a, b DEFAULT(firn_create('DROP TABLE goods')))",
+  >                             "CREATE TABLE notes(a); CREATE TRIGGER r AFTER INSERT ON notes BEGIN SELECT firn_drop('goods'); END",
+  >                             "CREATE TABLE notes(a, CHECK(firn_attach('new2.firn', 'create') IS NOT NULL))")):
+  >     db = sqlite3.connect("foreign%d.db" % i)
+  >     for name in "firn_drop", "firn_create", "firn_attach":
+  >         for count in 1, 2:
+  >             db.create_function(name, count, lambda *values: 1, deterministic=True)
+  >     db.executescript(script + "; PRAGMA user_version = 7")
+  >     db.close()
+  > END
+  $ python3 make.py
+  $ for i in 0 1 2 3; do
+  >     for use in 'INSERT INTO f.notes(a) VALUES (1)' 'PRAGMA f.quick_check' 'PRAGMA f.integrity_check' 'UPDATE f.notes SET a = 2'; do
+  >         for paths in '' --allow-paths; do
+  >             firn db sql shop.firn $paths "BEGIN; COMMIT" "ATTACH 'foreign$i.db' AS f; $use" >/dev/null 2>&1
+  >         done
+  >     done
+  > done; firn db table list shop.firn | grep goods; test ! -e new2.firn
+  goods
+
+Scripts run while they are read, each byte is looked at once, and a statement may have 4 MiB.
+
+  $ python3 -c "print('SELECT 1 WHERE 0;' * 100000, 'SELECT 7;')" | firn db sql shop.firn
+  7
+  $ python3 -c "print('SELECT length(\'' + ';\\n' * 1000000 + '\');')" | timeout 60 firn db sql shop.firn
+  2000000
+  $ python3 -c "print('SELECT 1 IN (' + '1,' * (3 << 20) + '1);')" 2>/dev/null | (ulimit -v 600000; firn db sql shop.firn)
+  ! firn: a statement of standard input is longer than 4 MiB
+  ! hint: divide it, or insert the rows with .import or firn db table import
+  [1]
+  $ python3 -c "print('.' + 'x' * (5 << 20))" >long.sql; printf -- '-- a comment\n/* .tables\n; */ .read long.sql' >two.sql; printf -- '-- a comment; \n.read long.sql' | firn db sql shop.firn
+  ! firn: a statement of long.sql is longer than 4 MiB
+  ! hint: divide it, or insert the rows with .import or firn db table import
+  [1]
+  $ firn db sql shop.firn '.read two.sql'
+  ! firn: near ".": syntax error
+  [1]
+
+Names are quoted where .schema writes SQL.
+
+  $ firn db sql names.firn --create 'CREATE TABLE "t);drop table x;--("("a ""b" INTEGER PRIMARY KEY, "order" DECIMAL(8,2) NOT NULL, plain TEXT)' .schema >schema.sql; cat schema.sql
+  CREATE TABLE "t);drop table x;--("(
+    "a ""b" INTEGER NOT NULL PRIMARY KEY,
+    "order" DECIMAL(8,2) NOT NULL,
+    plain TEXT
+  );
+  $ firn db sql again.firn --create <schema.sql && firn db sql again.firn .schema | cmp - schema.sql
+
 A workspace.
 
   $ mkdir w && echo one >w/a && echo two >w/b && (cd w && firn save -q -m first && rm a && echo more >>b && firn save -q)
   1
   2
-  $ firn db sql shop.firn "SELECT path, type, size, printf('%o', mode & 511) FROM firn_files('1', 'w') ORDER BY path"
+  $ firn db sql --allow-paths shop.firn "SELECT path, type, size, printf('%o', mode & 511) FROM firn_files('1', 'w') ORDER BY path"
   a	file	4	644
   b	file	4	644
-  $ firn db sql shop.firn "SELECT kind, path, old_size, size, what FROM firn_changes('1', '2', 'w') WHERE what IS NULL OR what <> 'mtime'"
+  $ firn db sql --allow-paths shop.firn "SELECT kind, path, old_size, size, what FROM firn_changes('1', '2', 'w') WHERE what IS NULL OR what <> 'mtime'"
   removed	a	4	\N	\N
   changed	b	4	9	content,mtime
-  $ firn db sql shop.firn "SELECT number, message, files FROM firn_log('w')"
+  $ firn db sql --allow-paths shop.firn "SELECT number, message, files FROM firn_log('w')"
   2		1
   1	first	2
 
   $ printf x >"w/$(printf 'bad\377')" && ln -s 'tar get' w/link && (cd w && firn save -q)
   3
-  $ firn db sql shop.firn "SELECT path, type, target FROM firn_files('latest', 'w') ORDER BY path"
+  $ firn db sql --allow-paths shop.firn "SELECT path, type, target FROM firn_files('latest', 'w') ORDER BY path"
   b	file	\N
   link	symlink	tar get
   \x626164ff	file	\N
-  $ firn db sql shop.firn "SELECT * FROM firn_files('latest', 'nowhere')"
+  $ firn db sql --allow-paths shop.firn "SELECT * FROM firn_files('latest', 'nowhere')"
   ! firn: <any>nowhere<any>
   [1]
 

@@ -284,7 +284,13 @@ for line in sys.stdin:
         self.run_sql("CREATE TEMP VIEW x AS SELECT * FROM t", db=db)
         self.assertEqual(len(self.run_sql("SELECT * FROM x", db=db)), 3)
         db.close()
+        # What the schema names is not opened before the program has named it, and not for more than it wanted.
         db = sqlcase.connect(path)
+        self.fails(ERROR, "has not attached", "SELECT count(*) FROM t", db=db)
+        self.run_sql("SELECT firn_attach(?, 'prefix=x_', 'read-only')", self.path, db=db)
+        self.fails(ERROR, "wants to write", "SELECT count(*) FROM t", db=db)
+        self.run_sql("SELECT firn_detach('app')", db=db)
+        self.run_sql("SELECT firn_attach(?, 'prefix=x_')", self.path, db=db)
         self.assertEqual(self.one("SELECT count(*) FROM t", db=db), 3)
         db.close()
 

@@ -15,6 +15,8 @@
  *
  * Aggregates that firn recognises are answered by a scan of firn, as in the shell (firn_sql_query_open).
  *
+ * A connection is confined (firn_sql_confine): a statement may attach stores that the program has open, and opens none by a path.
+ *
  * Failures keep SQLite's text, and get the code of firn that SQLite's code stands for.
  *
  * Without SQLite's static library the addon is built without FIRN_NODE_SQL, and sqlConnect says so. A shared library will not do:
@@ -231,6 +233,7 @@ connect_run(struct call *call, firn_error *err)
                         SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_FULLMUTEX,
                         NULL) != SQLITE_OK ||
         firn_sql_register(connection->db) != SQLITE_OK ||
+        firn_sql_confine(connection->db, self->path) != SQLITE_OK ||
         sqlite3_prepare_v2(connection->db, attach, -1, &connection->attach, NULL) != SQLITE_OK ||
         sqlite3_bind_text(connection->attach, 1, self->path, -1, SQLITE_TRANSIENT) != SQLITE_OK) {
         code = fail_sqlite(err, connection);
@@ -450,6 +453,9 @@ prepare(struct prepare_call *self, firn_error *err)
     }
     if (code != FIRN_OK) {
         /* err has it */
+    } else if (rc == SQLITE_TOOBIG) {
+        code = fail(err, FIRN_LIMIT, "the statement is longer than %d MiB",
+                    FIRN_SQL_STATEMENT_MAX >> 20);
     } else if (rc != SQLITE_OK) {
         code = fail_sqlite(err, connection);
     } else if (made->statement == NULL) {

@@ -152,7 +152,13 @@ test('firn errors have the text of SQLite', async (t) => {
     ['SELECT load_extension(\'x\')', undefined, 'FIRN_INVALID', /not authorized/],
     ['SELECT abs(-9223372036854775808)', undefined, 'FIRN_INVALID', /integer overflow/],
     ['ATTACH \'/nowhere/at/all\' AS other', undefined, 'FIRN_IO', /unable to open database/],
-    ['SELECT firn_attach(\'/nowhere/at/all\')', undefined, 'FIRN_INVALID', /\/nowhere\/at\/all/],
+    ['SELECT firn_attach(\'/nowhere/at/all\')', undefined, 'FIRN_DENIED', /opens nothing but its own store.*\/nowhere\/at\/all/],
+    ['SELECT firn_attach(?, ?)', ['new.firn', 'create'], 'FIRN_DENIED', /opens nothing/],
+    ['SELECT * FROM firn_log(?)', ['.'], 'FIRN_DENIED', /opens nothing/],
+    ['SELECT fts3_tokenizer(\'x\', ?)', [Buffer.alloc(8, 0x41)], 'FIRN_INVALID', /not available|no such function/],
+    ['INSERT INTO goods (id, name) SELECT 11, firn_drop(\'goods\')', undefined, 'FIRN_DENIED', /in a statement of its own/],
+    ['SELECT firn_drop(name) FROM goods', undefined, 'FIRN_DENIED', /in a statement of its own/],
+    [`SELECT '${'x'.repeat(5 << 20)}'`, undefined, 'FIRN_LIMIT', /longer than 4 MiB/],
     ['SELECT zeroblob(2000000000)', undefined, 'FIRN_LIMIT', /too big/]
   ]
   for (const [text, parameters, name, message] of failures) {
@@ -344,6 +350,33 @@ test('a store that SQL of another one has attached is not closed under it', asyn
   })()`
   const ended = spawnSync(process.execPath, ['-e', source], { encoding: 'utf8' })
   assert.deepStrictEqual([ended.status, ended.stdout], [0, '0n\n'], ended.stderr)
+})
+
+test('what a database file of others says has no effect', async (t) => {
+  const { store, goods } = await shop(t)
+  const dir = directory(t)
+  const calls = ["firn_drop('goods')", "firn_checkpoint('x')", "firn_create('DROP TABLE goods')", "firn_detach('store')", "firn_at('goods', 'latest')"]
+  const places = ['CREATE TABLE notes(a, CHECK(CALL IS NOT NULL))', 'CREATE TABLE notes(a, b DEFAULT(CALL))',
+    'CREATE TABLE notes(a); CREATE VIEW v AS SELECT CALL AS a',
+    'CREATE TABLE notes(a); CREATE TRIGGER r AFTER INSERT ON notes BEGIN SELECT CALL; END']
+  const uses = ['INSERT INTO f.notes(a) VALUES (1)', 'PRAGMA f.quick_check', 'PRAGMA f.integrity_check', 'UPDATE f.notes SET a = 2', 'SELECT * FROM f.v']
+  const scripts = calls.flatMap((call) => places.map((place) => place.replace('CALL', call)))
+  // Its maker has functions of these names: Python's SQLite can be given some.
+  const maker = `import sqlite3, sys
+for i, script in enumerate(sys.argv[2:]):
+    db = sqlite3.connect(sys.argv[1] + "/%d.db" % i)
+    for name in "firn_drop", "firn_checkpoint", "firn_create", "firn_detach", "firn_at":
+        for count in range(4): db.create_function(name, count, lambda *values: 1, deterministic=True)
+    db.executescript(script)
+    db.close()`
+  if (spawnSync('python3', ['-c', maker, dir, ...scripts]).status !== 0) return t.skip('needs python3 with sqlite3')
+  for (const i of scripts.keys()) {
+    await store.sql('ATTACH ? AS f', [path.join(dir, `${i}.db`)])
+    for (const use of uses) await store.sql(use).catch(() => undefined)
+    await store.sql('DETACH f')
+    assert.strictEqual(await goods.count(), 10)
+    assert.deepStrictEqual(await store.sql('SELECT * FROM firn_checkpoints()'), [], scripts[i])
+  }
 })
 
 test('forgotten results and stores are closed by the garbage collection', async (t) => {

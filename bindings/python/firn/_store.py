@@ -73,19 +73,27 @@ class Store(_firn.Store):
         self._connections = weakref.WeakSet()
         self._lock = threading.Lock()
 
-    def connect(self, *, name: str = "store") -> sqlite3.Connection:
+    def connect(self, *, name: str = "store", confined: bool = True) -> sqlite3.Connection:
         """A new connection of sqlite3, in memory, that has the tables and keyspaces of the store as its own (docs/sql.md). The store
         stays open as long as the connection, unless Store.close closes both. Unsupported if this Python's sqlite3 cannot load
-        extensions."""
+        extensions. A confined connection opens no other store and no saved directory by its path, whatever its statements say, and has
+        SQLite's settings for files of others (firn_confine)."""
         connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False, factory=_Connection)
         try:
             load_sqlite(connection)
+            if confined:
+                self._confine(connection)
             self._attach(connection, name)
         except BaseException:
             connection.close()
             raise
         self._connections.add(connection)
         return connection
+
+    def _confine(self, connection: sqlite3.Connection) -> None:
+        for count in 1, 2:  # which SQLite replaces only while no statement runs
+            connection.create_function("fts3_tokenizer", count, _refuse)
+        connection.execute("SELECT firn_confine(?)", (self._lend(),)).fetchall()
 
     def _attach(self, connection: sqlite3.Connection, name: str) -> None:
         options = ["name=" + name] + (["read-only"] if self.read_only else [])
@@ -157,6 +165,10 @@ class Store(_firn.Store):
             time.sleep(random.random() * wait)
             wait = min(wait * 2, 0.1)
         raise ValueError("attempts is at least 1")
+
+
+def _refuse(*arguments: Any) -> None:
+    raise Unsupported("fts3_tokenizer is not available", -14)
 
 
 def _parameter(value: Any) -> Any:

@@ -210,3 +210,57 @@ def test_decimals_are_parameters(store):
         ("whole * 2 > CAST(? AS REAL)", (Decimal("19"),), [1, 2]), ("+price < CAST(? AS REAL)", (Decimal("10"),), [1]), ("whole * 2 > ?", (Decimal("19"),), []),
     ]:
         assert store.sql("SELECT id FROM t WHERE " + statement + " ORDER BY id", parameters).fetchall() == [(i,) for i in ids], statement
+
+
+def foreign(path, script):
+    """A database file of somebody else, whose schema calls functions that its maker had."""
+    db = sqlite3.connect(path)
+    for name in "firn_drop", "firn_checkpoint", "firn_attach", "firn_restore", "firn_undo", "firn_create", "firn_detach", "firn_confine", "firn_at":
+        for count in range(4):
+            db.create_function(name, count, lambda *values: 1, deterministic=True)
+    db.executescript(script)
+    db.close()
+
+
+@pytest.mark.parametrize("confined", [True, False])
+def test_a_foreign_file_has_no_effect(store, goods, tmp_path, confined):
+    new = str(tmp_path / "new")
+    functions = [("firn_drop", "'goods'"), ("firn_checkpoint", "'x'"), ("firn_attach", f"'{new}', 'create'"), ("firn_create", "'DROP TABLE goods'"),
+                 ("firn_detach", "'store'"), ("firn_at", "'goods', 'latest'")]
+    places = ["CREATE TABLE notes(a, CHECK({0} IS NOT NULL))", "CREATE TABLE notes(a, b DEFAULT({0}))",
+              "CREATE TABLE notes(a); CREATE TRIGGER r AFTER INSERT ON notes BEGIN SELECT {0}; END",
+              "CREATE TABLE notes(a); CREATE VIEW v AS SELECT {0}"]
+    connection = store.connect(confined=confined)
+    for i, ((name, arguments), place) in enumerate(itertools.product(functions, places)):
+        path = str(tmp_path / f"foreign{i}.db")
+        foreign(path, place.format(f"{name}({arguments})"))
+        for run in store.sql, connection.execute:
+            run("ATTACH ? AS f", (path,))
+            for text in "INSERT INTO f.notes(a) VALUES (1)", "PRAGMA f.quick_check", "PRAGMA f.integrity_check", "SELECT * FROM f.v", "UPDATE f.notes SET a = 2":
+                try:
+                    run(text).fetchall()
+                except sqlite3.Error:
+                    pass
+            run("DETACH f")
+            assert store.tables() == ["goods"]
+            assert store.checkpoints() == []
+    assert not (tmp_path / "new").exists()
+    assert store.sql("SELECT count(*) FROM goods").fetchone() == (10,)
+
+
+def test_connections_are_confined(store, goods, tmp_path):
+    path = str(tmp_path / "other")
+    firn.open(path).close()
+    for run in store.sql, store.connect().execute:
+        for text in "SELECT firn_attach(?)", "SELECT firn_attach(?, 'create')", "SELECT * FROM firn_log(?)":
+            with pytest.raises(sqlite3.OperationalError, match="opens nothing but its own store"):
+                run(text, (path,)).fetchall()
+        with pytest.raises(sqlite3.OperationalError):
+            run("SELECT fts3_tokenizer('x', ?)", (b"A" * 8,)).fetchall()
+        with pytest.raises(sqlite3.OperationalError):
+            run("SELECT load_extension('x')").fetchall()
+        assert run("PRAGMA trusted_schema").fetchone() == (0,)
+        with pytest.raises(sqlite3.Error):  # of another kind by the version of Python
+            run("SELECT '" + "x" * (5 << 20) + "'")
+    connection = store.connect(confined=False)
+    assert connection.execute("SELECT firn_attach(?)", (path,)).fetchall() == [("other",)]

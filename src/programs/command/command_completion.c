@@ -16,6 +16,10 @@
  * setting, and those of some options, are one of a few words; so is a first argument whose hint says
  * "one of". The shell has not expanded the words yet; only a leading ~ is expanded here. Words that
  * bash splits at a "=" are joined again.
+ *
+ * Names come from stores of others, and go into a command line: those with characters that mean something to a shell are not offered, and
+ * those that begin with a dash only after "--". Paths are the shell's to quote; one that begins with a dash is offered as "./-name" by bash, and
+ * not at all by zsh and fish.
  */
 #include "command/command_internal.h"
 
@@ -30,6 +34,14 @@
 
 static const char bash_script[] =
     "# bash completion for firn\n"
+    "# A path that begins with a dash would be an option.\n"
+    "_firn_paths()\n"
+    "{\n"
+    "    local -i i\n"
+    "    for ((i = $1; i < ${#COMPREPLY[@]}; i++)); do\n"
+    "        [[ ${COMPREPLY[i]} != -* ]] || COMPREPLY[i]=./${COMPREPLY[i]}\n"
+    "    done\n"
+    "}\n"
     "_firn()\n"
     "{\n"
     "    local current=${COMP_WORDS[COMP_CWORD]} word\n"
@@ -41,6 +53,7 @@ static const char bash_script[] =
     "    files | directories)\n"
     "        compopt -o filenames 2> /dev/null\n"
     "        mapfile -t COMPREPLY < <(compgen -\"${answer[0]:0:1}\" -- \"$current\")\n"
+    "        _firn_paths 0\n"
     "        ;;\n"
     "    words | both)\n"
     "        for word in \"${answer[@]:1}\"; do\n"
@@ -49,7 +62,9 @@ static const char bash_script[] =
     "        done\n"
     "        if [[ ${answer[0]} = both ]]; then\n"
     "            compopt -o filenames 2> /dev/null\n"
-    "            mapfile -t -O ${#COMPREPLY[@]} COMPREPLY < <(compgen -f -- \"$current\")\n"
+    "            local -i first=${#COMPREPLY[@]}\n"
+    "            mapfile -t -O $first COMPREPLY < <(compgen -f -- \"$current\")\n"
+    "            _firn_paths $first\n"
     "        fi\n"
     "        ;;\n"
     "    esac\n"
@@ -65,8 +80,8 @@ static const char zsh_script[] = "#compdef firn\n"
                                  "    local -a found=()\n"
                                  "    local word\n"
                                  "    case $answer[1] in\n"
-                                 "    files) _files ;;\n"
-                                 "    directories) _files -/ ;;\n"
+                                 "    files) _files -F '(-*)' ;;\n"
+                                 "    directories) _files -/ -F '(-*)' ;;\n"
                                  "    words|both)\n"
                                  "        for word in $answer[2,-1]; do\n"
                                  "            word=${word//\\\\/\\\\\\\\}\n"
@@ -74,7 +89,7 @@ static const char zsh_script[] = "#compdef firn\n"
                                  "            found+=(${word/$'\\t'/:})\n"
                                  "        done\n"
                                  "        _describe -V firn found\n"
-                                 "        [[ $answer[1] != both ]] || _files\n"
+                                 "        [[ $answer[1] != both ]] || _files -F '(-*)'\n"
                                  "        ;;\n"
                                  "    esac\n"
                                  "}\n"
@@ -86,6 +101,11 @@ static const char zsh_script[] = "#compdef firn\n"
 
 static const char fish_script[] =
     "# fish completion for firn\n"
+    "# A path that begins with a dash would be an option. fish's own __fish_complete_path gives\n"
+    "# such names to ls.\n"
+    "function __firn_paths\n"
+    "    complete -C \"__firn_no_command $argv\" | string match -v -- '-*'\n"
+    "end\n"
     "function __firn_answer\n"
     "    set -l words (commandline -opc)\n"
     "    set -l current (commandline -ct)\n"
@@ -95,12 +115,12 @@ static const char fish_script[] =
     "    set -e answer[1]\n"
     "    switch \"$kind\"\n"
     "        case files\n"
-    "            __fish_complete_path \"$current\"\n"
+    "            __firn_paths \"$current\"\n"
     "        case directories\n"
-    "            __fish_complete_directories \"$current\"\n"
+    "            __fish_complete_directories \"$current\" | string match -v -- '-*'\n"
     "        case words both\n"
     "            printf '%s\\n' $answer\n"
-    "            test $kind = words; or __fish_complete_path \"$current\"\n"
+    "            test $kind = words; or __firn_paths \"$current\"\n"
     "    end\n"
     "end\n"
     "complete -c firn -f -k -a '(__firn_answer)'\n";
@@ -329,10 +349,13 @@ print_commands(const struct firn_command *const *commands, const char *first)
     }
 }
 
-/* A word that the shell puts into its line as it is. Another user's store may have other names. */
+/* A word that the shell puts into its line as it is, and that is no option there. Another user's store may have other names. */
 static bool
-is_plain(firn_slice word)
+is_plain(firn_slice word, bool has_dashes)
 {
+    if (word.size > 0 && word.data[0] == '-' && !has_dashes) {
+        return false;
+    }
     static const char plain[] =
         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-+/";
     for (size_t i = 0; i < word.size; i++) {
@@ -344,11 +367,24 @@ is_plain(firn_slice word)
 }
 
 static void
-print_reference(firn_slice reference)
+print_if(firn_slice reference, bool is_offered)
 {
-    if (is_plain(reference)) {
+    if (is_offered) {
         firn_term_out_format("%.*s\n", (int)reference.size, (const char *)reference.data);
     }
+}
+
+static void
+print_reference(firn_slice reference)
+{
+    print_if(reference, is_plain(reference, false));
+}
+
+/* After "--" on the line. */
+static void
+print_after_dashes(firn_slice reference)
+{
+    print_if(reference, is_plain(reference, true));
 }
 
 /* Of the store that the first argument names. */
@@ -358,7 +394,9 @@ print_tables(const struct typed *typed, bool with_keyspaces)
     char *path = typed->argument != NULL ? expand(typed->argument) : NULL;
     firn_term_out_text("words\n");
     if (path != NULL) {
-        typed->cli->program->tables(path, with_keyspaces, print_reference);
+        const bool has_dashes = typed->has_dashes && typed->pending == NULL;
+        typed->cli->program->tables(path, with_keyspaces,
+                                    has_dashes ? print_after_dashes : print_reference);
     }
     free(path);
 }

@@ -2,8 +2,11 @@
  *
  * sql/sql.c: what a connection has: its functions and modules, and how failures of firn become those of SQLite.
  *
- * The connection's struct is the client data of every function and module that is registered, each of which holds a
- * reference; SQLite gives them back when the connection is closed, after all virtual tables are disconnected.
+ * The connection's struct is the client data of every module that is registered, and that of every function has it; each holds a
+ * reference. SQLite gives them back when the connection is closed, after all virtual tables are disconnected.
+ *
+ * Every function is registered here, and so passes call_function: one that is not pure first asks sql_effect.c whether the program
+ * itself calls it. Nothing has to be done for a new function to be covered; the tests take their list from SQLite.
  *
  * Registering twice: the function firn_sql_registered, which only C can call because its argument is a pointer that
  * has a type, tells whether the connection has all of this already. So it does not matter how often the extension is loaded,
@@ -20,6 +23,15 @@
 SQLITE_EXTENSION_INIT3
 
 static const char registered_type[] = "firn_sql 1";
+static const char connection_type[] = "firn_sql";
+
+/* The client data of a function. */
+struct function {
+    struct firn_sql *sql;
+    const char *name; /* of the caller, for ever */
+    enum firn_sql_function_kind kind;
+    void (*call)(sqlite3_context *ctx, int count, sqlite3_value **values);
+};
 
 /* ---- the connection ---- */
 
@@ -30,19 +42,56 @@ give_back(void *pointer)
     assert(sql->ref_count > 0);
     if (--sql->ref_count == 0) {
         firn_sql_store_detach_all(sql);
+        sqlite3_free(sql->only);
         sqlite3_free(sql);
     }
 }
 
+static void
+give_function_back(void *pointer)
+{
+    struct function *function = pointer;
+    give_back(function->sql);
+    sqlite3_free(function);
+}
+
+static void
+call_function(sqlite3_context *ctx, int count, sqlite3_value **values)
+{
+    const struct function *function = sqlite3_user_data(ctx);
+    firn_error err;
+    if (function->kind == FIRN_SQL_EFFECT &&
+        firn_sql_effect_check(function->sql, function->name, &err) != FIRN_OK) {
+        firn_sql_fail(ctx, &err);
+        return;
+    }
+    function->call(ctx, count, values);
+}
+
 int
-firn_sql_function(struct firn_sql *sql, const char *name, int argument_count, int flags,
+firn_sql_function(struct firn_sql *sql, const char *name, int argument_count,
+                  enum firn_sql_function_kind kind,
                   void (*call)(sqlite3_context *ctx, int count, sqlite3_value **values))
 {
     assert(call != NULL);
+    /* Deterministic functions are computed once where their arguments are constants, also while a statement is prepared. */
+    const int flags = SQLITE_UTF8 | (kind == FIRN_SQL_PURE ? SQLITE_INNOCUOUS | SQLITE_DETERMINISTIC
+                                                           : SQLITE_DIRECTONLY);
+    struct function *function = sqlite3_malloc64(sizeof *function);
+    if (function == NULL) {
+        return SQLITE_NOMEM;
+    }
+    *function = (struct function){.sql = sql, .name = name, .kind = kind, .call = call};
     sql->ref_count++;
     /* After a failure, too, SQLite calls the destructor. */
-    return sqlite3_create_function_v2(sql->db, name, argument_count, flags, sql, call, NULL, NULL,
-                                      give_back);
+    return sqlite3_create_function_v2(sql->db, name, argument_count, flags, function, call_function,
+                                      NULL, NULL, give_function_back);
+}
+
+struct firn_sql *
+firn_sql_of(sqlite3_context *ctx)
+{
+    return ((const struct function *)sqlite3_user_data(ctx))->sql;
 }
 
 int
@@ -110,6 +159,31 @@ is_registered(sqlite3 *db)
     return found;
 }
 
+/* firn_connection(pointer): tells the struct of the connection. */
+static void
+tell_connection(sqlite3_context *ctx, int count, sqlite3_value **values)
+{
+    (void)count;
+    struct firn_sql **to = sqlite3_value_pointer(values[0], connection_type);
+    if (to != NULL) {
+        *to = firn_sql_of(ctx);
+    }
+    sqlite3_result_null(ctx);
+}
+
+struct firn_sql *
+firn_sql_find(sqlite3 *db)
+{
+    struct firn_sql *sql = NULL;
+    sqlite3_stmt *statement = NULL;
+    if (sqlite3_prepare_v2(db, "SELECT firn_connection(?1)", -1, &statement, NULL) == SQLITE_OK &&
+        sqlite3_bind_pointer(statement, 1, &sql, connection_type, NULL) == SQLITE_OK) {
+        (void)sqlite3_step(statement);
+    }
+    (void)sqlite3_finalize(statement);
+    return sql;
+}
+
 static void
 tell_version(sqlite3_context *ctx, int count, sqlite3_value **values)
 {
@@ -124,7 +198,8 @@ firn_sql_register(sqlite3 *db)
     static int (*const parts[])(struct firn_sql *) = {
         firn_sql_attach_register,    firn_sql_view_register,    firn_sql_table_register,
         firn_sql_keyspace_register,  firn_sql_query_register,   firn_sql_history_register,
-        firn_sql_workspace_register, firn_sql_vectors_register, firn_sql_text_register};
+        firn_sql_workspace_register, firn_sql_vectors_register, firn_sql_text_register,
+        firn_sql_confine_register};
     if (is_registered(db)) {
         return SQLITE_OK;
     }
@@ -135,15 +210,16 @@ firn_sql_register(sqlite3 *db)
     memset(sql, 0, sizeof *sql);
     sql->db = db;
     sql->ref_count = 1;
-    int rc =
-        firn_sql_function(sql, "firn_version", 0, SQLITE_UTF8 | SQLITE_INNOCUOUS, tell_version);
+    int rc = firn_sql_function(sql, "firn_version", 0, FIRN_SQL_PURE, tell_version);
+    if (rc == SQLITE_OK) {
+        rc = firn_sql_function(sql, "firn_connection", 1, FIRN_SQL_POINTER, tell_connection);
+    }
     for (size_t i = 0; rc == SQLITE_OK && i < sizeof parts / sizeof parts[0]; i++) {
         rc = parts[i](sql);
     }
     /* Last: what is registered by half is registered again. */
     if (rc == SQLITE_OK) {
-        rc = firn_sql_function(sql, "firn_sql_registered", 1, SQLITE_UTF8 | SQLITE_DIRECTONLY,
-                               tell_registered);
+        rc = firn_sql_function(sql, "firn_sql_registered", 1, FIRN_SQL_POINTER, tell_registered);
     }
     give_back(sql);
     return rc;

@@ -15,6 +15,14 @@
  * connection. Threads: as the connection's. */
 int firn_sql_register(sqlite3 *db);
 
+/* Confines a connection for good: it opens no other store than the one at `path`, and no saved directory by its path, whatever a
+ * statement says; stores that were lent are open. NULL: it may still open what a statement of the program names. In both cases it sets what SQLite's documentation
+ * advises for database files and texts of others: an untrusted schema, defensive mode, no extensions, no fts3_tokenizer, cells
+ * whose sizes are checked, no mapped memory, and at most FIRN_SQL_STATEMENT_MAX bytes a statement. The connection has been registered.
+ * A code of SQLite. */
+enum { FIRN_SQL_STATEMENT_MAX = 4 << 20 };
+int firn_sql_confine(sqlite3 *db, const char *path);
+
 /* Lends a store that the program has open to the connections of its process: those that attach this path take the handle
  * instead of opening the store. A store in memory is lent under a path that does not exist. FIRN_NO_MEMORY. The program takes
  * it back before it closes it: FIRN_BUSY while a connection has it. A store that was not lent is taken back with FIRN_OK.
@@ -37,6 +45,23 @@ int firn_sql_text_prepare(sqlite3 *db, const char *text, sqlite3_stmt **out, con
 size_t firn_sql_text_word(const char *text, size_t *at, const char **out);
 /* Whether these bytes are a word, in any case. */
 bool firn_sql_text_is(const char *text, size_t size, const char *word);
+
+/* ==== where statements end (sql_split.c): for programs that read texts bit by bit ==== */
+
+/* Where a text has been divided; zeroed at its beginning. */
+struct firn_sql_split {
+    unsigned char state;
+    unsigned char mode;
+    char quote;
+    unsigned char word_size;
+    char word[10];
+};
+/* Looks at the next bytes of a text, up to the end of a statement, its semicolon: *out_is_end. Returns how many bytes. An empty
+ * statement ends too. */
+size_t firn_sql_split_feed(struct firn_sql_split *split, const char *text, size_t size,
+                           bool *out_is_end);
+/* Whether no statement has begun, nor a comment that has no end yet. */
+bool firn_sql_split_is_idle(const struct firn_sql_split *split);
 
 /* ==== statements that a scan of firn answers (sql_query.c): for programs that run statements ==== */
 

@@ -10,7 +10,7 @@
  *
  * Attaching again, and every change of definitions, makes virtual tables for what is new and drops those whose table is gone.
  *
- * The functions cannot be called from views and triggers (SQLITE_DIRECTONLY): a database that somebody else made must not open
+ * The functions act only in a statement of the program itself (sql_effect.c): a database that somebody else made must not open
  * stores.
  */
 #include "sql/sql_internal.h"
@@ -335,12 +335,6 @@ firn_sql_attach_refresh(struct firn_sql_store *store, firn_error *err)
 
 /* ---- firn_attach(PATH, OPTION, …), firn_detach(NAME) ---- */
 
-static struct firn_sql *
-sql_of(sqlite3_context *ctx)
-{
-    return sqlite3_user_data(ctx);
-}
-
 static bool
 take_texts(sqlite3_context *ctx, int count, sqlite3_value **values, const char **out)
 {
@@ -386,7 +380,8 @@ attach(sqlite3_context *ctx, int count, sqlite3_value **values)
     if (!take_texts(ctx, count, values, texts)) {
         return;
     }
-    int rc = firn_sql_store_open(sql_of(ctx), texts[0], count - 1, texts + 1, &store, &err);
+    int rc = firn_sql_store_open(firn_sql_of(ctx), FIRN_SQL_BY_PROGRAM, texts[0], count - 1,
+                                 texts + 1, &store, &err);
     if (rc != FIRN_OK) {
         firn_sql_fail(ctx, &err);
         return;
@@ -417,7 +412,7 @@ attach(sqlite3_context *ctx, int count, sqlite3_value **values)
 static void
 detach(sqlite3_context *ctx, int count, sqlite3_value **values)
 {
-    struct firn_sql *sql = sql_of(ctx);
+    struct firn_sql *sql = firn_sql_of(ctx);
     struct firn_sql_store *store;
     const char *name;
     firn_error err;
@@ -486,7 +481,7 @@ create(sqlite3_context *ctx, int count, sqlite3_value **values)
     }
     int rc = firn_sqlcreate_parse(texts[0], &create, &err);
     if (rc == FIRN_OK) {
-        rc = change(sql_of(ctx), &create, texts[1], "change definitions", &err);
+        rc = change(firn_sql_of(ctx), &create, texts[1], "change definitions", &err);
         firn_sqlcreate_deinit(&create);
     }
     if (rc != FIRN_OK) {
@@ -504,8 +499,9 @@ drop(sqlite3_context *ctx, int count, sqlite3_value **values)
     }
     struct firn_sqlcreate create = {.kind = FIRN_SQLCREATE_DROP_TABLE};
     create.table = sqlite3_mprintf("%s", texts[0]);
-    int rc = create.table != NULL ? change(sql_of(ctx), &create, texts[1], "drop a table", &err)
-                                  : firn_sqlvalue_no_memory(&err);
+    int rc = create.table != NULL
+                 ? change(firn_sql_of(ctx), &create, texts[1], "drop a table", &err)
+                 : firn_sqlvalue_no_memory(&err);
     firn_sqlcreate_deinit(&create);
     if (rc != FIRN_OK) {
         firn_sql_fail(ctx, &err);
@@ -515,7 +511,6 @@ drop(sqlite3_context *ctx, int count, sqlite3_value **values)
 int
 firn_sql_attach_register(struct firn_sql *sql)
 {
-    const int flags = SQLITE_UTF8 | SQLITE_DIRECTONLY;
     static const struct {
         const char *name;
         int count;
@@ -526,8 +521,8 @@ firn_sql_attach_register(struct firn_sql *sql)
     };
     int rc = SQLITE_OK;
     for (size_t i = 0; i < sizeof functions / sizeof functions[0] && rc == SQLITE_OK; i++) {
-        rc =
-            firn_sql_function(sql, functions[i].name, functions[i].count, flags, functions[i].call);
+        rc = firn_sql_function(sql, functions[i].name, functions[i].count, FIRN_SQL_EFFECT,
+                               functions[i].call);
     }
     return rc;
 }

@@ -134,6 +134,10 @@ shape_table(struct diff_table *table, int argc, const char *const *argv, char **
     firn_error err;
     struct firn_sql_store *store = NULL;
     firn_table_diff *diff = NULL;
+    if (firn_sql_effect_check_schema(argv[0], argv[1], &err) != FIRN_OK) {
+        *out_error = sqlite3_mprintf("%s", err.text);
+        return firn_sql_code(err.code);
+    }
     if (argc > 3 + ARGUMENTS) {
         *out_error = sqlite3_mprintf("firn_diff takes a table and two references");
         return SQLITE_ERROR;

@@ -323,7 +323,7 @@ static int
 find_to_change(sqlite3_context *ctx, sqlite3_value *name, const char *what,
                struct firn_sql_store **out, firn_error *err)
 {
-    struct firn_sql *sql = sqlite3_user_data(ctx);
+    struct firn_sql *sql = firn_sql_of(ctx);
     int code = firn_sql_store_find(sql, firn_sql_rows_argument(name), out, err);
     return code != FIRN_OK ? code : firn_sql_store_check_change(*out, what, err);
 }
@@ -410,7 +410,7 @@ static void
 make_at(sqlite3_context *ctx, int count, sqlite3_value **values)
 {
     firn_error err;
-    struct firn_sql *sql = sqlite3_user_data(ctx);
+    struct firn_sql *sql = firn_sql_of(ctx);
     struct firn_sql_store *store = NULL;
     const char *table = NULL;
     const char *given = firn_sql_rows_argument(values[0]);
@@ -468,7 +468,7 @@ firn_sql_history_register(struct firn_sql *sql)
     for (size_t i = 0; i < sizeof functions / sizeof functions[0]; i++) {
         for (int count = functions[i].count_min; rc == SQLITE_OK && count <= functions[i].count_max;
              count++) {
-            rc = firn_sql_function(sql, functions[i].name, count, SQLITE_UTF8 | SQLITE_DIRECTONLY,
+            rc = firn_sql_function(sql, functions[i].name, count, FIRN_SQL_EFFECT,
                                    functions[i].call);
         }
     }

@@ -29,6 +29,7 @@ struct firn_sql {
     sqlite3 *db;
     int ref_count;                 /* of functions and modules */
     struct firn_sql_store *stores; /* all that are open; each holds a reference of the list */
+    struct firn_sql_named *named;  /* of sql_store.c: the paths that the program has named */
     /* Of sql_view.c. */
     bool in_transaction; /* SQLite told of its beginning and not yet of its end */
     const sqlite3_vtab
@@ -36,12 +37,23 @@ struct firn_sql {
     int levels[FIRN_SQL_LEVELS_MAX]; /* of savepoints that are open, ascending */
     size_t level_count;
     int unset_level; /* 1 + that of a savepoint that could not be set; 0: there is none */
+    char *
+        only; /* of sql_confine.c: the one path that is opened; NULL: each that the program names */
 };
 
-/* Registers a function that has the connection's struct as its sqlite3_user_data(ctx). flags: SQLITE_UTF8 |
- * SQLITE_DIRECTONLY | …. A code of SQLite. */
-int firn_sql_function(struct firn_sql *sql, const char *name, int argument_count, int flags,
+/* What a function may do, and so who may call it. */
+enum firn_sql_function_kind {
+    FIRN_SQL_EFFECT,  /* anything: a statement of the program itself calls it (sql_effect.c) */
+    FIRN_SQL_POINTER, /* nothing without a pointer that only C can bind */
+    FIRN_SQL_PURE     /* it only computes: any expression may call it */
+};
+/* Registers a function; its connection is firn_sql_of(ctx). A code of SQLite. */
+int firn_sql_function(struct firn_sql *sql, const char *name, int argument_count,
+                      enum firn_sql_function_kind kind,
                       void (*call)(sqlite3_context *ctx, int count, sqlite3_value **values));
+struct firn_sql *firn_sql_of(sqlite3_context *ctx);
+/* The struct of a connection; NULL: firn is not registered with it. */
+struct firn_sql *firn_sql_find(sqlite3 *db);
 /* Registers a module whose client data (pAux of xConnect) is the connection's struct. A code of SQLite. */
 int firn_sql_module(struct firn_sql *sql, const char *name, const sqlite3_module *module);
 sqlite3 *firn_sql_db(const struct firn_sql *sql);
@@ -52,8 +64,29 @@ bool firn_sql_reset(struct firn_sql *sql);
 /* For xOpen: makes a zeroed cursor of `size` bytes, which begins with an sqlite3_vtab_cursor. A code of SQLite. */
 int firn_sql_new_cursor(size_t size, sqlite3_vtab_cursor **out);
 
+/* ==== whose statement calls (sql_effect.c) ==== */
+
+/* Whether a function that does more than compute may act: FIRN_DENIED, with a text that names it, if it is not called by a
+ * statement of the program itself. */
+int firn_sql_effect_check(const struct firn_sql *sql, const char *name, firn_error *err);
+/* Whether the one statement that is being executed is a CREATE: the program itself makes a virtual table. */
+bool firn_sql_effect_is_create(const struct firn_sql *sql);
+/* Whether a text is a SELECT that names no table. */
+bool firn_sql_effect_is_call(const char *text);
+/* The next word outside of quotes and comments; *at goes after it. Returns its size; 0: there is none. */
+size_t firn_sql_effect_word(const char *text, size_t *at, const char **out);
+/* For xCreate and xConnect with arguments of modules that run what their arguments say: FIRN_DENIED, with a text, in a
+ * schema that a file may have brought. */
+int firn_sql_effect_check_schema(const char *module, const char *schema, firn_error *err);
+
+/* ==== what a connection may open (sql_confine.c) ==== */
+
+/* Whether the connection may open a path: FIRN_DENIED, with a text, if it is confined to another one. */
+int firn_sql_confine_check(const struct firn_sql *sql, const char *path, firn_error *err);
+
 /* Called by firn_sql_register, one after the other. Codes of SQLite. */
-int firn_sql_view_register(struct firn_sql *sql); /* module firn_transaction */
+int firn_sql_confine_register(struct firn_sql *sql); /* firn_confine */
+int firn_sql_view_register(struct firn_sql *sql);    /* module firn_transaction */
 int firn_sql_attach_register(
     struct firn_sql *sql); /* firn_attach, firn_detach, firn_create, firn_drop */
 int firn_sql_table_register(struct firn_sql *sql);    /* module firn */
@@ -109,10 +142,16 @@ int firn_sql_store_find(struct firn_sql *sql, const char *name, struct firn_sql_
  * "alias.people". FIRN_NOT_FOUND. */
 int firn_sql_store_find_table(struct firn_sql *sql, const char *name, struct firn_sql_store **out,
                               const char **out_table, firn_error *err);
-/* Opens a store for a function that is given a path: the attached one, or a new one that is attached as name=path would.
- * Options as those of firn_attach: "read-only", "at=REF", …. Ends with firn_sql_store_unref. */
-int firn_sql_store_open(struct firn_sql *sql, const char *path, int option_count,
-                        const char *const *options, struct firn_sql_store **out, firn_error *err);
+/* Who names the path of a store. */
+enum firn_sql_store_namer {
+    FIRN_SQL_BY_PROGRAM, /* a statement of the program: it is opened */
+    FIRN_SQL_BY_SCHEMA /* a schema, which a file may have brought: the program must have named it before */
+};
+/* Opens a store for a path: the attached one, or a new one that is attached as name=path would. Options as those of
+ * firn_attach: "read-only", "at=REF", …. Ends with firn_sql_store_unref. FIRN_DENIED. */
+int firn_sql_store_open(struct firn_sql *sql, enum firn_sql_store_namer namer, const char *path,
+                        int option_count, const char *const *options, struct firn_sql_store **out,
+                        firn_error *err);
 /* A word of the arguments of CREATE VIRTUAL TABLE without its quotes; the caller releases it with sqlite3_free. NULL: no
  * memory. */
 char *firn_sql_store_unquote(const char *text);
@@ -274,6 +313,7 @@ void firn_sql_table_check(struct firn_sql_table *table);
 /* What xConnect is given. */
 struct firn_sql_connecting {
     struct firn_sql *sql;
+    enum firn_sql_store_namer namer;
     int count;
     const char *const *arguments; /* module, schema, name, path, table, options */
 };
@@ -290,6 +330,8 @@ int firn_sql_table_connect(const struct firn_sql_table_kind *kind,
                            const struct firn_sql_connecting *in, sqlite3_vtab **out, char **text);
 int firn_sql_table_create(const struct firn_sql_table_kind *kind,
                           const struct firn_sql_connecting *in, sqlite3_vtab **out, char **text);
+/* Who named the path of a table that is being created. */
+enum firn_sql_store_namer firn_sql_table_namer(const struct firn_sql *sql);
 int firn_sql_table_disconnect(sqlite3_vtab *vtab);
 int firn_sql_table_begin(sqlite3_vtab *table);
 int firn_sql_table_sync(sqlite3_vtab *table);

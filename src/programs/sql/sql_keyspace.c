@@ -103,7 +103,7 @@ static int
 keyspace_connect(sqlite3 *db, void *client, int count, const char *const *arguments,
                  sqlite3_vtab **out, char **text)
 {
-    const struct firn_sql_connecting in = {client, count, arguments};
+    const struct firn_sql_connecting in = {client, FIRN_SQL_BY_SCHEMA, count, arguments};
     (void)db;
     return firn_sql_table_connect(&keyspace_kind, &in, out, text);
 }
@@ -112,7 +112,7 @@ static int
 keyspace_create(sqlite3 *db, void *client, int count, const char *const *arguments,
                 sqlite3_vtab **out, char **text)
 {
-    const struct firn_sql_connecting in = {client, count, arguments};
+    const struct firn_sql_connecting in = {client, firn_sql_table_namer(client), count, arguments};
     (void)db;
     return firn_sql_table_create(&keyspace_kind, &in, out, text);
 }

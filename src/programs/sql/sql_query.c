@@ -23,26 +23,10 @@
 
 SQLITE_EXTENSION_INIT3
 
-static const char connection_type[] = "firn_sql";
-
 _Static_assert(sizeof(struct firn_sql_query_reason) == FIRN_SQLPARSE_REASON_SIZE,
                "the recogniser fills it");
 
 /* ==== recognising ==== */
-
-/* The connection's struct, through its function firn_connection; NULL: firn is not registered. */
-static struct firn_sql *
-find_connection(sqlite3 *db)
-{
-    struct firn_sql *sql = NULL;
-    sqlite3_stmt *statement = NULL;
-    if (sqlite3_prepare_v2(db, "SELECT firn_connection(?1)", -1, &statement, NULL) == SQLITE_OK &&
-        sqlite3_bind_pointer(statement, 1, &sql, connection_type, NULL) == SQLITE_OK) {
-        (void)sqlite3_step(statement);
-    }
-    (void)sqlite3_finalize(statement);
-    return sql;
-}
 
 /* Whether a name means one virtual table and nothing else, in whatever schema is asked. */
 static bool
@@ -204,7 +188,7 @@ int
 firn_sql_query_open(sqlite3 *db, sqlite3_stmt *statement, struct firn_sql_query **out,
                     struct firn_sql_query_reason *reason)
 {
-    return open_query(find_connection(db), statement, out, reason);
+    return open_query(firn_sql_find(db), statement, out, reason);
 }
 
 sqlite3_stmt *
@@ -368,7 +352,11 @@ query_connect(sqlite3 *db, void *aux, int argc, const char *const *argv, sqlite3
     memset(table, 0, sizeof *table);
     table->sql = aux;
     char *declaration = NULL;
-    if (argc > 4) {
+    firn_error err;
+    if (argc > 3 && firn_sql_effect_check_schema(argv[0], argv[1], &err) != FIRN_OK) {
+        *out_error = sqlite3_mprintf("%s", err.text);
+        rc = firn_sql_code(err.code);
+    } else if (argc > 4) {
         *out_error = sqlite3_mprintf("firn_query takes one statement in quotes");
         rc = SQLITE_ERROR;
     } else if (argc == 4) {
@@ -557,13 +545,13 @@ static const sqlite3_module query_module = {
     .xRowid = query_rowid,
 };
 
-/* ==== firn_explain, firn_connection ==== */
+/* ==== firn_explain ==== */
 
 /* firn_explain(statement): which way it goes, and why. */
 static void
 explain(sqlite3_context *ctx, int count, sqlite3_value **values)
 {
-    struct firn_sql *sql = sqlite3_user_data(ctx);
+    struct firn_sql *sql = firn_sql_of(ctx);
     struct firn_sql_query_reason reason;
     struct firn_sql_query *query = NULL;
     sqlite3_stmt *statement = NULL;
@@ -591,16 +579,6 @@ explain(sqlite3_context *ctx, int count, sqlite3_value **values)
     (void)sqlite3_finalize(statement);
 }
 
-/* firn_connection(pointer): tells who has the connection alone, and a place for it. */
-static void
-tell_connection(sqlite3_context *ctx, int count, sqlite3_value **values)
-{
-    struct firn_sql **to = count == 1 ? sqlite3_value_pointer(values[0], connection_type) : NULL;
-    if (to != NULL) {
-        *to = sqlite3_user_data(ctx);
-    }
-}
-
 int
 firn_sql_query_register(struct firn_sql *sql)
 {
@@ -609,11 +587,7 @@ firn_sql_query_register(struct firn_sql *sql)
         rc = firn_sql_groups_register(sql);
     }
     if (rc == SQLITE_OK) {
-        rc = firn_sql_function(sql, "firn_explain", 1, SQLITE_UTF8 | SQLITE_DIRECTONLY, explain);
-    }
-    if (rc == SQLITE_OK) {
-        rc = firn_sql_function(sql, "firn_connection", 1, SQLITE_UTF8 | SQLITE_DIRECTONLY,
-                               tell_connection);
+        rc = firn_sql_function(sql, "firn_explain", 1, FIRN_SQL_EFFECT, explain);
     }
     return rc;
 }

@@ -11,6 +11,10 @@
  * written to. It stays open until firn_detach, or the end of the connection, whatever becomes of its virtual tables:
  * SQLite makes those anew whenever it reads a schema.
  *
+ * Who names a path decides what becomes of it. One that a statement of the program names, in firn_attach or in CREATE VIRTUAL TABLE,
+ * is opened. One that the schema of a database names when SQLite connects a virtual table is not: the schema may come from somebody
+ * else, and SQLite connects tables even to list them. Such a table finds the store that the program has attached, or fails.
+ *
  * A program that links this room can lend a store that it has open (firn_sql_store_lend): connections of its process that attach the
  * same path take that handle. Only the program closes it, after it has taken it back; or it leaves it to its last connection, which
  * calls the program's function then (firn_sql_store_leave).
@@ -46,6 +50,13 @@ struct firn_sql_shared {
 
 static pthread_mutex_t shared_mutex = PTHREAD_MUTEX_INITIALIZER;
 static struct firn_sql_shared *shared_stores;
+
+/* A path that a statement of the program has named, until the connection ends. */
+struct firn_sql_named {
+    struct firn_sql_named *next;
+    bool may_write;
+    char path[]; /* real, or as it was given where nothing is there */
+};
 
 struct options {
     char *name;
@@ -342,6 +353,19 @@ find_lent_locked(const firn_store *store)
     return shared;
 }
 
+static bool
+is_lent(const char *path, bool read_only)
+{
+    char *real = realpath(path, NULL);
+    pthread_mutex_lock(&shared_mutex);
+    const struct firn_sql_shared *shared =
+        find_shared_locked(real != NULL ? real : path, read_only);
+    bool is = shared != NULL && shared->is_lent;
+    pthread_mutex_unlock(&shared_mutex);
+    free(real);
+    return is;
+}
+
 int
 firn_sql_store_take_back(firn_store *store)
 {
@@ -453,6 +477,11 @@ firn_sql_store_detach_all(struct firn_sql *sql)
     while (sql->stores != NULL) {
         firn_sql_store_remove(sql->stores);
     }
+    while (sql->named != NULL) {
+        struct firn_sql_named *next = sql->named->next;
+        sqlite3_free(sql->named);
+        sql->named = next;
+    }
 }
 
 /* "dir/app.firn" is called "app". */
@@ -548,9 +577,68 @@ take_memory(struct firn_sql *sql, struct firn_sql_shared **out)
     return FIRN_OK;
 }
 
+static struct firn_sql_named *
+find_named(const struct firn_sql *sql, const char *path)
+{
+    char *real = realpath(path, NULL);
+    struct firn_sql_named *named = sql->named;
+    while (named != NULL && strcmp(named->path, real != NULL ? real : path) != 0) {
+        named = named->next;
+    }
+    free(real);
+    return named;
+}
+
+/* Remembers that a statement of the program has opened a path. */
 static int
-open_or_find(struct firn_sql *sql, const char *path, struct options *options,
-             struct firn_sql_store **out, firn_error *err)
+remember_named(struct firn_sql *sql, const char *path, bool may_write, firn_error *err)
+{
+    struct firn_sql_named *named = find_named(sql, path);
+    if (named == NULL) {
+        char *real = realpath(path, NULL);
+        const char *text = real != NULL ? real : path;
+        named = sqlite3_malloc64(sizeof *named + strlen(text) + 1);
+        if (named != NULL) {
+            named->next = sql->named;
+            named->may_write = false;
+            memcpy(named->path, text, strlen(text) + 1);
+            sql->named = named;
+        }
+        free(real);
+        if (named == NULL) {
+            return firn_sqlvalue_no_memory(err);
+        }
+    }
+    named->may_write = named->may_write || may_write;
+    return FIRN_OK;
+}
+
+/* A path that a schema names: only one that the program has named before, and no more than it wanted of it, because a file that
+ * somebody else made may have brought the schema. */
+static int
+check_named(const struct firn_sql *sql, const char *path, const struct options *options,
+            firn_error *err)
+{
+    const struct firn_sql_named *named = find_named(sql, path);
+    if (named == NULL) {
+        return firn_sqlvalue_error(
+            err, FIRN_DENIED,
+            "the schema of a database names the store '%.400s', which this "
+            "connection has not attached: SELECT firn_attach('%.400s') first",
+            path, path);
+    }
+    if (!named->may_write && !options->read_only) {
+        return firn_sqlvalue_error(err, FIRN_DENIED,
+                                   "the schema of a database wants to write to the store '%.400s', "
+                                   "which this connection has attached for reading",
+                                   path);
+    }
+    return FIRN_OK;
+}
+
+static int
+open_or_find(struct firn_sql *sql, enum firn_sql_store_namer namer, const char *path,
+             struct options *options, struct firn_sql_store **out, firn_error *err)
 {
     struct firn_sql_shared *shared = NULL;
     int rc = strcmp(path, ":memory:") == 0 ? take_memory(sql, &shared) : FIRN_OK;
@@ -563,15 +651,18 @@ open_or_find(struct firn_sql *sql, const char *path, struct options *options,
             (store->read_only == options->read_only)) {
             release_shared(shared);
             *out = store;
-            return store->attached ? FIRN_OK : name_store(store, path, options, err);
+            return store->attached || namer == FIRN_SQL_BY_SCHEMA
+                       ? FIRN_OK
+                       : name_store(store, path, options, err);
         }
     }
     return make_store(sql, path, options, shared, out, err);
 }
 
 int
-firn_sql_store_open(struct firn_sql *sql, const char *path, int option_count,
-                    const char *const *options, struct firn_sql_store **out, firn_error *err)
+firn_sql_store_open(struct firn_sql *sql, enum firn_sql_store_namer namer, const char *path,
+                    int option_count, const char *const *options, struct firn_sql_store **out,
+                    firn_error *err)
 {
     assert(path != NULL && option_count >= 0);
     struct options given = {.name = NULL};
@@ -580,8 +671,17 @@ firn_sql_store_open(struct firn_sql *sql, const char *path, int option_count,
     for (int i = 0; i < option_count && rc == FIRN_OK; i++) {
         rc = read_option(&given, options[i], err);
     }
+    /* What the program has open itself is not opened. */
+    rc = rc == FIRN_OK && !is_lent(path, given.read_only) ? firn_sql_confine_check(sql, path, err)
+                                                          : rc;
+    if (rc == FIRN_OK && namer == FIRN_SQL_BY_SCHEMA) {
+        rc = check_named(sql, path, &given, err);
+    }
     if (rc == FIRN_OK) {
-        rc = open_or_find(sql, path, &given, out, err);
+        rc = open_or_find(sql, namer, path, &given, out, err);
+    }
+    if (rc == FIRN_OK && namer == FIRN_SQL_BY_PROGRAM) {
+        rc = remember_named(sql, path, !given.read_only, err);
     }
     if (rc == FIRN_OK) {
         assert(*out != NULL);

@@ -333,7 +333,8 @@ take_arguments(struct firn_sql_table *table, const struct firn_sql_connecting *i
         rc = firn_sqlvalue_no_memory(err);
     }
     if (rc == FIRN_OK) {
-        rc = firn_sql_store_open(in->sql, path, in->count - 5, arguments + 5, &table->store, err);
+        rc = firn_sql_store_open(in->sql, in->namer, path, in->count - 5, arguments + 5,
+                                 &table->store, err);
     }
     sqlite3_free(path);
     return rc;
@@ -390,6 +391,12 @@ firn_sql_table_connect(const struct firn_sql_table_kind *kind, const struct firn
     return SQLITE_OK;
 }
 
+enum firn_sql_store_namer
+firn_sql_table_namer(const struct firn_sql *sql)
+{
+    return firn_sql_effect_is_create(sql) ? FIRN_SQL_BY_PROGRAM : FIRN_SQL_BY_SCHEMA;
+}
+
 int
 firn_sql_table_create(const struct firn_sql_table_kind *kind, const struct firn_sql_connecting *in,
                       sqlite3_vtab **out, char **text)
@@ -408,7 +415,7 @@ static int
 table_connect(sqlite3 *db, void *client, int count, const char *const *arguments,
               sqlite3_vtab **out, char **text)
 {
-    const struct firn_sql_connecting in = {client, count, arguments};
+    const struct firn_sql_connecting in = {client, FIRN_SQL_BY_SCHEMA, count, arguments};
     (void)db;
     return firn_sql_table_connect(&table_kind, &in, out, text);
 }
@@ -418,7 +425,7 @@ static int
 table_create(sqlite3 *db, void *client, int count, const char *const *arguments, sqlite3_vtab **out,
              char **text)
 {
-    const struct firn_sql_connecting in = {client, count, arguments};
+    const struct firn_sql_connecting in = {client, firn_sql_table_namer(client), count, arguments};
     (void)db;
     return firn_sql_table_create(&table_kind, &in, out, text);
 }

@@ -107,14 +107,14 @@ is_about_definitions(sqlite3 *db, const char *text)
 static int
 prepare_definition(sqlite3 *db, const char *text, sqlite3_stmt **out, const char **out_rest)
 {
-    const char *end = text;
-    char *part = NULL;
-    do {
-        end += strcspn(end, ";");
-        end += *end == ';';
-        sqlite3_free(part);
-        part = sqlite3_mprintf("%.*s", (int)(end - text), text);
-    } while (part != NULL && *end != '\0' && !sqlite3_complete(part));
+    struct firn_sql_split split = {0};
+    bool is_end;
+    const size_t size = firn_sql_split_feed(&split, text, strlen(text), &is_end);
+    if (size > FIRN_SQL_STATEMENT_MAX) {
+        return SQLITE_TOOBIG;
+    }
+    char *part = sqlite3_mprintf("%.*s", (int)size, text);
+    const char *end = text + size;
     *out_rest = end;
     char *call =
         part != NULL ? sqlite3_mprintf("SELECT 1 WHERE firn_create(%Q) IS NOT NULL", part) : NULL;
@@ -146,6 +146,5 @@ is_definition(sqlite3_context *ctx, int count, sqlite3_value **values)
 int
 firn_sql_text_register(struct firn_sql *sql)
 {
-    return firn_sql_function(sql, "firn_is_definition", 1, SQLITE_UTF8 | SQLITE_DIRECTONLY,
-                             is_definition);
+    return firn_sql_function(sql, "firn_is_definition", 1, FIRN_SQL_EFFECT, is_definition);
 }

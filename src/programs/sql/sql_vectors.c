@@ -387,8 +387,7 @@ firn_sql_vectors_register(struct firn_sql *sql)
                      {"firn_rrf", -1, tell_fusion}};
     int rc = SQLITE_OK;
     for (size_t i = 0; i < sizeof functions / sizeof functions[0] && rc == SQLITE_OK; i++) {
-        rc = firn_sql_function(sql, functions[i].name, functions[i].count,
-                               SQLITE_UTF8 | SQLITE_INNOCUOUS | SQLITE_DETERMINISTIC,
+        rc = firn_sql_function(sql, functions[i].name, functions[i].count, FIRN_SQL_PURE,
                                functions[i].call);
     }
     return rc;

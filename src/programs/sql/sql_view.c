@@ -273,8 +273,11 @@ pin_connect(sqlite3 *db, void *client, int count, const char *const *values, sql
             char **text)
 {
     (void)count;
-    (void)values;
-    (void)text;
+    firn_error err;
+    if (firn_sql_effect_check_schema(values[0], values[1], &err) != FIRN_OK) {
+        *text = sqlite3_mprintf("%s", err.text);
+        return firn_sql_code(err.code);
+    }
     struct pin *pin = sqlite3_malloc64(sizeof *pin);
     if (pin == NULL) {
         return SQLITE_NOMEM;

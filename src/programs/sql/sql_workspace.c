@@ -29,10 +29,13 @@ SQLITE_EXTENSION_INIT3
 
 /* Opens the workspace that an argument names. */
 static int
-open_workspace(sqlite3_value *directory, firn_workspace **out, firn_error *err)
+open_workspace(const struct firn_sql *sql, sqlite3_value *directory, firn_workspace **out,
+               firn_error *err)
 {
     const char *path = firn_sql_rows_argument(directory);
-    return firn_workspace_open(path != NULL ? path : ".", NULL, out, err);
+    int code = path != NULL ? firn_sql_confine_check(sql, path, err) : FIRN_OK;
+    *out = NULL;
+    return code != FIRN_OK ? code : firn_workspace_open(path != NULL ? path : ".", NULL, out, err);
 }
 
 static void
@@ -93,8 +96,7 @@ fill_files(struct firn_sql *sql, struct firn_sql_rows *rows, sqlite3_value *cons
 {
     firn_workspace *workspace = NULL;
     const char *reference = firn_sql_rows_argument(arguments[0]);
-    (void)sql;
-    int code = open_workspace(arguments[1], &workspace, err);
+    int code = open_workspace(sql, arguments[1], &workspace, err);
     if (code == FIRN_OK) {
         code = firn_workspace_entries(workspace, reference != NULL ? reference : "latest",
                                       add_entry, rows, err);
@@ -165,13 +167,12 @@ fill_changes(struct firn_sql *sql, struct firn_sql_rows *rows, sqlite3_value *co
 {
     firn_workspace *workspace = NULL;
     firn_workspace_diff_options options = FIRN_WORKSPACE_DIFF_OPTIONS_INIT;
-    (void)sql;
     options.before = firn_sql_rows_argument(arguments[0]);
     options.after = firn_sql_rows_argument(arguments[1]);
     options.find_renames = true;
     options.callbacks.on_progress = firn_sql_rows_on_progress;
     options.callbacks.ctx = rows;
-    int code = open_workspace(arguments[2], &workspace, err);
+    int code = open_workspace(sql, arguments[2], &workspace, err);
     if (code == FIRN_OK) {
         code = firn_workspace_diff(workspace, &options, add_change, rows, NULL, err);
     }
@@ -230,9 +231,8 @@ fill_log(struct firn_sql *sql, struct firn_sql_rows *rows, sqlite3_value *const 
 {
     firn_workspace *workspace = NULL;
     firn_workspace_list_options options = FIRN_WORKSPACE_LIST_OPTIONS_INIT;
-    (void)sql;
     options.include_safety = arguments[1] != NULL && sqlite3_value_int(arguments[1]) != 0;
-    int code = open_workspace(arguments[0], &workspace, err);
+    int code = open_workspace(sql, arguments[0], &workspace, err);
     if (code == FIRN_OK) {
         code = firn_workspace_list(workspace, &options, add_checkpoint, rows, err);
     }

@@ -128,10 +128,13 @@ firn_sqlitefile_open(const struct firn_sqlitefile_library *library, const char *
         (void)library->db_config(*out, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
         (void)library->db_config(*out, SQLITE_DBCONFIG_ENABLE_VIEW, 0, NULL);
         (void)library->db_config(*out, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0, NULL);
+        (void)library->db_config(*out, SQLITE_DBCONFIG_ENABLE_FTS3_TOKENIZER, 0, NULL);
         (void)library->db_config(*out, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
         (void)library->limit(*out, SQLITE_LIMIT_LENGTH, VALUE_SIZE_MAX);
+        (void)library->limit(*out, SQLITE_LIMIT_ATTACHED, 0);
         (void)library->drop_modules(*out, NULL); /* those of PRAGMA come back when they are named */
-        rc = library->exec(*out, "PRAGMA cell_size_check = ON", NULL, NULL, NULL);
+        rc = library->exec(*out, "PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0", NULL, NULL,
+                           NULL);
     }
     return rc;
 }

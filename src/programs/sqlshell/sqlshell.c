@@ -59,6 +59,7 @@ run(struct firn_cli *cli)
     shell.at = firn_command_value(cli, "at");
     shell.read_only = firn_command_has(cli, "read-only") || shell.at != NULL;
     shell.may_create = firn_command_has(cli, "create");
+    shell.may_open = firn_command_has(cli, "allow-paths");
     shell.texts = cli->repeated;
     shell.text_count = cli->repeated_count;
     shell.is_interactive = cli->argument_count == 1 && !cli->json && isatty(STDIN_FILENO) == 1 &&
@@ -112,6 +113,7 @@ const struct firn_command firn_sqlshell = {
             {"at", 0, "REF", "read the checkpoint REF instead of the present state"},
             {"read-only", 0, NULL, "refuse statements that write"},
             {"create", 0, NULL, "create the store if it does not exist"},
+            {"allow-paths", 0, NULL, "let statements open other stores and saved directories"},
             {"mode", 0, "MODE", "table, tabs, csv, json, markdown or line"},
             {"csv", 0, NULL, "the same as --mode csv"},
             {NULL, 0, NULL, NULL},
@@ -122,7 +124,8 @@ const struct firn_command firn_sqlshell = {
             "table if the result is the same: EXPLAIN QUERY PLAN shows this. CREATE TABLE,\n"
             "CREATE INDEX, ALTER TABLE and DROP TABLE act on the store; CREATE TEMP TABLE\n"
             "makes a table that is dropped at the end. The store is locked once a statement\n"
-            "writes.\n"
+            "writes. Without --allow-paths, statements open no other store, and no saved\n"
+            "directory by its path. A statement may have 4 MiB.\n"
             "\n"
             "Each VALUE is a number, a text, 'a text in quotes', x'00ff' or null, and --param\n"
             "may be given several times. --mode sets how results are printed: as a table on a\n"

@@ -2,7 +2,8 @@
  *
  * sqlshell/sqlshell_dot.c: lines for the shell itself: .tables, .schema, .import and the others.
  *
- * Words are divided by blanks; in single or double quotes one may have blanks in it, and a quote is written twice.
+ * .schema writes SQL: what a store calls its tables and columns is quoted, so that the text read back gives the same
+ * columns. A terminal gets control characters in names as escapes.
  *
  * .import hands the file to the library, which loads it as one commit. The store is let go for that: only one handle of
  * a process may write. So it is refused inside of a transaction.
@@ -12,61 +13,18 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "firn/exchange.h"
+#include "sqlshell/sqlshell_words.h"
 #include "task/task.h"
 #include "term/term.h"
 
-enum { WORDS_MAX = 4, DEPTH_MAX = 16, MEMORY_BYTES = 64 << 20 };
-
-struct words {
-    char *memory;
-    const char *items[WORDS_MAX];
-    size_t count;
-};
-
-/* Returns an exit code. */
-static int
-split(struct firn_sqlshell *shell, const char *line, struct words *out)
-{
-    memset(out, 0, sizeof *out);
-    char *to = out->memory = malloc(strlen(line) + 1);
-    if (to == NULL) {
-        return firn_command_report_error(shell->cli, FIRN_NO_MEMORY, NULL, "out of memory");
-    }
-    while (*line != '\0') {
-        line += strspn(line, " \t\r\n;");
-        if (*line == '\0') {
-            break;
-        }
-        if (out->count == WORDS_MAX) {
-            return firn_command_report_error(shell->cli, FIRN_INVALID, NULL, "%s: too many words",
-                                             out->items[0]);
-        }
-        out->items[out->count++] = to;
-        char quote = '\0';
-        if (*line == '\'' || *line == '"') {
-            quote = *line++;
-        }
-        while (*line != '\0' && (quote != '\0' || strchr(" \t\r\n;", *line) == NULL)) {
-            if (quote != '\0' && *line == quote && *++line != quote) {
-                quote = '\0';
-                break;
-            }
-            *to++ = *line++;
-        }
-        if (quote != '\0') {
-            return firn_command_report_error(shell->cli, FIRN_INVALID, NULL,
-                                             "a quote is not closed");
-        }
-        *to++ = '\0';
-    }
-    return FIRN_EXIT_OK;
-}
+enum { DEPTH_MAX = 16, MEMORY_BYTES = 64 << 20 };
 
 /* ---- what there is ---- */
 
@@ -103,7 +61,7 @@ put_line(struct firn_sqlshell *shell, const char *text)
 }
 
 static int
-run_tables(struct firn_sqlshell *shell, const struct words *words)
+run_tables(struct firn_sqlshell *shell, const struct firn_sqlshell_words *words)
 {
     assert(words->count >= 1);
     (void)words;
@@ -115,6 +73,100 @@ run_tables(struct firn_sqlshell *shell, const struct words *words)
                      NULL, put_line);
 }
 
+/* A terminal must not obey what a name has in it; elsewhere the name is what it is. */
+static void
+put_bytes(const char *text, size_t size)
+{
+    if (isatty(STDOUT_FILENO) == 1) {
+        firn_term_text_escape(firn_bytes(text, size), firn_term_out_write);
+    } else {
+        firn_term_out_write(text, size);
+    }
+}
+
+static void
+put_quoted(const char *name)
+{
+    firn_term_out_text("\"");
+    while (*name != '\0') {
+        const size_t size = strcspn(name, "\"");
+        put_bytes(name, size);
+        name += size;
+        if (*name == '"') {
+            firn_term_out_text("\"\"");
+            name++;
+        }
+    }
+    firn_term_out_text("\"");
+}
+
+/* Whether these bytes are a word that SQL takes as a name without quotes. */
+static bool
+is_plain(const char *text, size_t size)
+{
+    static const char digits[] = "0123456789";
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789";
+    if (size == 0 || size > INT_MAX || memchr(digits, text[0], sizeof digits - 1) != NULL) {
+        return false;
+    }
+    for (size_t i = 0; i < size; i++) {
+        if (memchr(letters, text[i], sizeof letters - 1) == NULL) {
+            return false;
+        }
+    }
+    return sqlite3_keyword_check(text, (int)size) == 0;
+}
+
+static void
+put_name(const char *name)
+{
+    if (is_plain(name, strlen(name))) {
+        firn_term_out_text(name);
+    } else {
+        put_quoted(name);
+    }
+}
+
+/* Words, and perhaps numbers in parentheses: DECIMAL(8,2). A table of SQLite's own may have any text as a type. */
+static void
+put_type(const char *type)
+{
+    const char *at = type;
+    for (size_t size; (size = strcspn(at, " (")) > 0 && is_plain(at, size);) {
+        at += size;
+        at += *at == ' ' && at[1] != '\0';
+    }
+    if (*at == '(') {
+        const size_t size = strspn(at + 1, "0123456789, ");
+        at += at[1 + size] == ')' ? size + 2 : 0;
+    }
+    if (*at == '\0') {
+        firn_term_out_text(type);
+    } else {
+        put_quoted(type);
+    }
+}
+
+/* The columns of a key of several, in its order. */
+static void
+put_key(struct firn_sqlshell *shell, const char *table)
+{
+    sqlite3_stmt *statement = NULL;
+    const char *before = ",\n  PRIMARY KEY (";
+    int rc = sqlite3_prepare_v2(shell->db,
+                                "SELECT name FROM pragma_table_xinfo(?1) WHERE pk > 0 ORDER BY pk",
+                                -1, &statement, NULL);
+    rc = rc == SQLITE_OK ? sqlite3_bind_text(statement, 1, table, -1, SQLITE_STATIC) : rc;
+    while (rc == SQLITE_OK && sqlite3_step(statement) == SQLITE_ROW) {
+        const char *name = (const char *)sqlite3_column_text(statement, 0);
+        firn_term_out_text(before);
+        put_name(name != NULL ? name : "");
+        before = ", ";
+    }
+    (void)sqlite3_finalize(statement);
+    firn_term_out_text(")");
+}
+
 /* A definition, as SQL would have it: a line for each column. */
 static void
 put_schema(struct firn_sqlshell *shell, const char *table)
@@ -122,34 +174,41 @@ put_schema(struct firn_sqlshell *shell, const char *table)
     assert(table != NULL);
     sqlite3_stmt *statement = NULL;
     bool is_first = true;
+    int key_columns = 0;
     int rc = sqlite3_prepare_v2(shell->db,
-                                "SELECT name, type, \"notnull\", pk FROM pragma_table_xinfo(?1) "
-                                "WHERE hidden = 0 ORDER BY cid",
+                                "SELECT name, type, \"notnull\", pk, max(pk) OVER () "
+                                "FROM pragma_table_xinfo(?1) WHERE hidden = 0 ORDER BY cid",
                                 -1, &statement, NULL);
     if (rc == SQLITE_OK) {
         rc = sqlite3_bind_text(statement, 1, table, -1, SQLITE_STATIC);
     }
     firn_term_out_text("CREATE TABLE ");
-    firn_term_text_escape(firn_str(table), firn_term_out_write);
+    put_name(table);
     firn_term_out_text("(");
     while (rc == SQLITE_OK && sqlite3_step(statement) == SQLITE_ROW) {
         const char *name = (const char *)sqlite3_column_text(statement, 0);
         const char *type = (const char *)sqlite3_column_text(statement, 1);
         bool is_key = sqlite3_column_int(statement, 3) > 0;
+        key_columns = sqlite3_column_int(statement, 4);
         firn_term_out_text(is_first ? "\n  " : ",\n  ");
-        firn_term_text_escape(firn_str(name != NULL ? name : ""), firn_term_out_write);
-        firn_term_out_text(" ");
-        firn_term_text_escape(firn_str(type != NULL ? type : ""), firn_term_out_write);
+        put_name(name != NULL ? name : "");
+        if (type != NULL && type[0] != '\0') {
+            firn_term_out_text(" ");
+            put_type(type);
+        }
         firn_term_out_text(sqlite3_column_int(statement, 2) != 0 ? " NOT NULL" : "");
-        firn_term_out_text(is_key ? " PRIMARY KEY" : "");
+        firn_term_out_text(is_key && key_columns == 1 ? " PRIMARY KEY" : "");
         is_first = false;
     }
     (void)sqlite3_finalize(statement);
+    if (key_columns > 1) {
+        put_key(shell, table);
+    }
     firn_term_out_text("\n);\n");
 }
 
 static int
-run_schema(struct firn_sqlshell *shell, const struct words *words)
+run_schema(struct firn_sqlshell *shell, const struct firn_sqlshell_words *words)
 {
     assert(words->count >= 1);
     if (words->count > 1) {
@@ -235,7 +294,7 @@ attempt_import(void *ctx, firn_error *err)
 }
 
 static int
-run_import(struct firn_sqlshell *shell, const struct words *words)
+run_import(struct firn_sqlshell *shell, const struct firn_sqlshell_words *words)
 {
     assert(words->count >= 1);
     struct import import = {.shell = shell};
@@ -274,7 +333,7 @@ run_import(struct firn_sqlshell *shell, const struct words *words)
 /* ---- the others ---- */
 
 static int
-run_mode(struct firn_sqlshell *shell, const struct words *words)
+run_mode(struct firn_sqlshell *shell, const struct firn_sqlshell_words *words)
 {
     assert(words->count >= 1);
     if (words->count != 2 || !firn_sqlshell_print_find_mode(words->items[1], &shell->mode)) {
@@ -286,7 +345,7 @@ run_mode(struct firn_sqlshell *shell, const struct words *words)
 
 /* "on", "off", or without a word the other one of both. */
 static int
-turn(struct firn_sqlshell *shell, const struct words *words, bool *what)
+turn(struct firn_sqlshell *shell, const struct firn_sqlshell_words *words, bool *what)
 {
     assert(words->count >= 1 && what != NULL);
     bool is_on = words->count == 2 && strcmp(words->items[1], "on") == 0;
@@ -300,19 +359,19 @@ turn(struct firn_sqlshell *shell, const struct words *words, bool *what)
 }
 
 static int
-run_timer(struct firn_sqlshell *shell, const struct words *words)
+run_timer(struct firn_sqlshell *shell, const struct firn_sqlshell_words *words)
 {
     return turn(shell, words, &shell->shows_time);
 }
 
 static int
-run_pager(struct firn_sqlshell *shell, const struct words *words)
+run_pager(struct firn_sqlshell *shell, const struct firn_sqlshell_words *words)
 {
     return turn(shell, words, &shell->pages);
 }
 
 static int
-run_read(struct firn_sqlshell *shell, const struct words *words)
+run_read(struct firn_sqlshell *shell, const struct firn_sqlshell_words *words)
 {
     assert(shell->depth >= 0);
     if (words->count != 2) {
@@ -336,19 +395,19 @@ run_read(struct firn_sqlshell *shell, const struct words *words)
 }
 
 static int
-run_quit(struct firn_sqlshell *shell, const struct words *words)
+run_quit(struct firn_sqlshell *shell, const struct firn_sqlshell_words *words)
 {
     (void)words;
     shell->is_over = true;
     return FIRN_EXIT_OK;
 }
 
-static int run_help(struct firn_sqlshell *shell, const struct words *words);
+static int run_help(struct firn_sqlshell *shell, const struct firn_sqlshell_words *words);
 
 static const struct {
     const char *name;
     const char *text; /* NULL: not listed */
-    int (*run)(struct firn_sqlshell *shell, const struct words *words);
+    int (*run)(struct firn_sqlshell *shell, const struct firn_sqlshell_words *words);
 } commands[] = {
     {".help", ".help              this list", run_help},
     {".import", ".import FILE TABLE insert the rows of a CSV file (.jsonl: of JSON lines)",
@@ -364,7 +423,7 @@ static const struct {
 };
 
 static int
-run_help(struct firn_sqlshell *shell, const struct words *words)
+run_help(struct firn_sqlshell *shell, const struct firn_sqlshell_words *words)
 {
     (void)shell;
     (void)words;
@@ -380,8 +439,14 @@ int
 firn_sqlshell_dot_run(struct firn_sqlshell *shell, const char *line)
 {
     assert(line[0] == '.');
-    struct words words;
-    int exit_code = split(shell, line, &words);
+    struct firn_sqlshell_words words;
+    const char *wrong = firn_sqlshell_words_split(line, &words);
+    int exit_code =
+        wrong == NULL
+            ? FIRN_EXIT_OK
+            : firn_command_report_error(
+                  shell->cli, words.memory != NULL ? FIRN_INVALID : FIRN_NO_MEMORY, NULL, "%s%s%s",
+                  words.count > 0 ? words.items[0] : "", words.count > 0 ? ": " : "", wrong);
     if (exit_code == FIRN_EXIT_OK) {
         exit_code = firn_sqlshell_session_attach(shell, false);
     }

@@ -2,10 +2,13 @@
  *
  * sqlshell/sqlshell_input.c: statements from a file, from standard input, and from a terminal.
  *
- * Lines are collected until they are whole statements, by SQLite's own rule; it is asked only where
- * a line has a semicolon. A line that begins with a dot, where no statement has begun, is for the
- * shell. A script ends at the first failure; a terminal session continues. At a prompt an interrupt
- * discards what was typed.
+ * A script is divided while it is read (sql_split.c), and each statement runs when its semicolon has come. So memory
+ * is bounded by the longest statement, FIRN_SQL_STATEMENT_MAX, however long the script or a line of it is: what SQLite needs to
+ * understand a statement is up to some hundred times its text. A line that begins with a dot, where no statement has begun, is
+ * for the shell. A script ends at the first failure.
+ *
+ * A terminal session collects lines until they are whole statements, runs them together, and continues after failures. At a prompt
+ * an interrupt discards what was typed.
  */
 #include "sqlshell/sqlshell_internal.h"
 
@@ -16,10 +19,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "sql/sql.h"
 #include "term/term.h"
 
 enum { READ_SIZE = 64 * 1024 };
-static const size_t statement_max = (size_t)1 << 30; /* what SQLite takes, about */
 
 struct text {
     char *data; /* with a NUL, once there is anything */
@@ -33,9 +36,7 @@ append(struct text *text, const char *data, size_t size)
     assert(text->size <= text->capacity);
     if (text->size + size + 1 > text->capacity) {
         size_t capacity = 2 * (text->size + size) + 256;
-        char *grown = size < statement_max && text->size < statement_max
-                          ? realloc(text->data, capacity)
-                          : NULL;
+        char *grown = realloc(text->data, capacity);
         if (grown == NULL) {
             return false;
         }
@@ -49,79 +50,111 @@ append(struct text *text, const char *data, size_t size)
     return true;
 }
 
-static bool
-is_blank(const char *text, size_t size)
-{
-    for (size_t i = 0; i < size; i++) {
-        if (strchr(" \t\r\n\f", text[i]) == NULL || text[i] == '\0') {
-            return false;
-        }
-    }
-    return true;
-}
+struct input {
+    struct firn_sqlshell *shell;
+    const char *name;            /* of what is read */
+    struct text text;            /* of the statement, or of a line for the shell */
+    struct firn_sql_split split; /* of the statement */
+    bool is_in_line;             /* the next byte does not begin a line */
+    bool is_dot;                 /* the line is for the shell */
+};
 
-/* Whether there is nothing but blanks and comments: no statement has begun. */
-static bool
-is_only_comments(const struct text *text)
-{
-    for (size_t at = 0; at < text->size;) {
-        const char *here = text->data + at;
-        const char *end = strncmp(here, "/*", 2) == 0 ? strstr(here + 2, "*/") : NULL;
-        if (strchr(" \t\r\n\f", *here) != NULL) {
-            at++;
-        } else if (strncmp(here, "--", 2) == 0) {
-            at += strcspn(here, "\n");
-        } else if (end != NULL) {
-            at += (size_t)(end - here) + 2;
-        } else {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* Takes a line, with its line feed, and runs complete statements. Returns an exit code. */
+/* Returns an exit code. */
 static int
-take_line(struct firn_sqlshell *shell, struct text *statement, const char *line, size_t size)
+keep(struct input *input, const char *data, size_t size)
 {
-    if (memchr(line, '\0', size) != NULL) {
-        return firn_command_report_error(shell->cli, FIRN_INVALID, NULL,
-                                         "a line of the input has a NUL");
+    struct firn_cli *cli = input->shell->cli;
+    if (memchr(data, '\0', size) != NULL) {
+        return firn_command_report_error(cli, FIRN_INVALID, NULL, "a line of the input has a NUL");
     }
-    if (size > 0 && line[0] == '.' && is_only_comments(statement)) {
-        statement->size = 0;
-        if (!append(statement, line, size)) {
-            return firn_command_report_error(shell->cli, FIRN_NO_MEMORY, NULL, "out of memory");
-        }
-        int exit_code = firn_sqlshell_dot_run(shell, statement->data);
-        statement->size = 0;
-        return exit_code;
+    if (size > FIRN_SQL_STATEMENT_MAX - input->text.size) {
+        return firn_command_report_error(
+            cli, FIRN_LIMIT, "divide it, or insert the rows with .import or firn db table import",
+            "a statement of %s is longer than %d MiB", input->name, FIRN_SQL_STATEMENT_MAX >> 20);
     }
-    if (statement->size == 0 && is_blank(line, size)) {
-        return FIRN_EXIT_OK;
+    return append(&input->text, data, size)
+               ? FIRN_EXIT_OK
+               : firn_command_report_error(cli, FIRN_NO_MEMORY, NULL, "out of memory");
+}
+
+/* Runs what is there, and forgets it. Returns an exit code. */
+static int
+run_text(struct input *input)
+{
+    assert(input->text.size > 0);
+    int exit_code = input->is_dot ? firn_sqlshell_dot_run(input->shell, input->text.data)
+                                  : firn_sqlshell_session_run(input->shell, input->text.data);
+    if (input->shell->is_interactive && !input->is_dot) {
+        firn_sqlshell_edit_remember(input->text.data);
     }
-    if (!append(statement, line, size)) {
-        return firn_command_report_error(shell->cli, FIRN_LIMIT, NULL, "a statement is too large");
-    }
-    if (memchr(line, ';', size) == NULL || !sqlite3_complete(statement->data)) {
-        return FIRN_EXIT_OK;
-    }
-    int exit_code = firn_sqlshell_session_run(shell, statement->data);
-    if (shell->is_interactive) {
-        firn_sqlshell_edit_remember(statement->data);
-    }
-    statement->size = 0;
+    input->text.size = 0;
+    input->is_dot = false;
     return exit_code;
+}
+
+/* Takes bytes up to the end of a statement. At a terminal a line is run as a whole. Returns an exit code. */
+static int
+take_part(struct input *input, const char *data, size_t size, size_t *out_used)
+{
+    bool is_end = false;
+    *out_used = firn_sql_split_feed(&input->split, data, size, &is_end);
+    int exit_code = keep(input, data, *out_used);
+    if (exit_code == FIRN_EXIT_OK && is_end && !input->shell->is_interactive) {
+        return run_text(input);
+    }
+    /* Blanks and comments before a statement need not be kept. */
+    if (firn_sql_split_is_idle(&input->split) && !input->shell->is_interactive) {
+        input->text.size = 0;
+    }
+    return exit_code;
+}
+
+/* Takes a line, with its line feed, or a part of one. Returns an exit code. */
+static int
+take_line(struct input *input, const char *line, size_t size)
+{
+    assert(size > 0);
+    int exit_code = FIRN_EXIT_OK;
+    const bool is_whole = line[size - 1] == '\n';
+    if (!input->is_in_line && line[0] == '.' && firn_sql_split_is_idle(&input->split)) {
+        input->is_dot = true;
+        input->text.size = 0;
+    }
+    if (input->is_dot) {
+        exit_code = keep(input, line, size);
+        exit_code = exit_code == FIRN_EXIT_OK && is_whole ? run_text(input) : exit_code;
+    } else {
+        for (size_t from = 0, used;
+             from < size && exit_code == FIRN_EXIT_OK && !input->shell->is_over; from += used) {
+            exit_code = take_part(input, line + from, size - from, &used);
+        }
+        if (exit_code == FIRN_EXIT_OK && is_whole && input->text.size > 0 &&
+            firn_sql_split_is_idle(&input->split)) {
+            exit_code = run_text(input); /* at a terminal */
+        }
+    }
+    input->is_in_line = !is_whole;
+    return exit_code;
+}
+
+static void
+forget(struct input *input)
+{
+    input->text.size = 0;
+    input->is_dot = false;
+    memset(&input->split, 0, sizeof input->split);
 }
 
 int
 firn_sqlshell_input_read(struct firn_sqlshell *shell, int fd, const char *name)
 {
     assert(fd >= 0 && name != NULL);
-    struct text statement = {.data = NULL};
-    struct text part = {.data = NULL}; /* of a line that is not whole yet */
+    struct input input = {.shell = shell, .name = name};
     int exit_code = FIRN_EXIT_OK;
     bool is_over = false;
+    /* A file that .read names at a terminal is a script. */
+    const bool was_interactive = shell->is_interactive;
+    shell->is_interactive = false;
     char *buffer = malloc(READ_SIZE);
     while (exit_code == FIRN_EXIT_OK && !is_over && !shell->is_over) {
         ssize_t count = buffer != NULL ? read(fd, buffer, READ_SIZE) : -1;
@@ -144,25 +177,16 @@ firn_sqlshell_input_read(struct firn_sqlshell *shell, int fd, const char *name)
              from < (size_t)count && exit_code == FIRN_EXIT_OK && !shell->is_over;) {
             const char *end = memchr(buffer + from, '\n', (size_t)count - from);
             size_t to = end != NULL ? (size_t)(end - buffer) + 1 : (size_t)count;
-            if (!append(&part, buffer + from, to - from)) {
-                exit_code = firn_command_report_error(shell->cli, FIRN_LIMIT, NULL,
-                                                      "a line of %s is too large", name);
-            } else if (end != NULL) {
-                exit_code = take_line(shell, &statement, part.data, part.size);
-                part.size = 0;
-            }
+            exit_code = take_line(&input, buffer + from, to - from);
             from = to;
         }
     }
-    if (exit_code == FIRN_EXIT_OK && part.size > 0 && !shell->is_over) {
-        exit_code = take_line(shell, &statement, part.data, part.size);
+    if (exit_code == FIRN_EXIT_OK && input.text.size > 0 && !shell->is_over) {
+        exit_code = run_text(&input); /* without its semicolon, or its line feed */
     }
-    if (exit_code == FIRN_EXIT_OK && statement.size > 0 && !shell->is_over) {
-        exit_code = firn_sqlshell_session_run(shell, statement.data); /* without its semicolon */
-    }
+    shell->is_interactive = was_interactive;
     free(buffer);
-    free(part.data);
-    free(statement.data);
+    free(input.text.data);
     return exit_code;
 }
 
@@ -170,42 +194,44 @@ int
 firn_sqlshell_input_type(struct firn_sqlshell *shell)
 {
     assert(shell->is_interactive);
-    struct text statement = {.data = NULL};
+    struct input input = {.shell = shell, .name = "the input"};
     firn_sqlshell_edit_open(shell);
     if (!shell->cli->quiet) {
         firn_term_out_format("firn %s, SQLite %s; .help lists commands other than SQL\n",
                              firn_version(), sqlite3_libversion());
     }
     while (!shell->is_over && firn_term_signals_caught() == 0) {
-        char *line = firn_sqlshell_edit_line(statement.size > 0 ? "   ...> " : "firn> ");
+        char *line = firn_sqlshell_edit_line(input.text.size > 0 ? "   ...> " : "firn> ");
         bool was_interrupted = firn_sqlshell_session_was_interrupted();
         if (line == NULL && !was_interrupted) {
             firn_term_out_text("\n");
             break;
         }
         if (line == NULL) {
-            statement.size = 0;
+            forget(&input);
             firn_term_out_text("\n");
             continue;
         }
-        if (line[0] == '.' && statement.size == 0) {
+        if (line[0] == '.' && input.text.size == 0) {
             firn_sqlshell_edit_remember(line);
         }
         size_t size = strlen(line);
         char *whole = malloc(size + 2);
         if (whole != NULL) {
             (void)snprintf(whole, size + 2, "%s\n", line);
-            (void)take_line(shell, &statement, whole, size + 1); /* told, and on it goes */
+            if (take_line(&input, whole, size + 1) != FIRN_EXIT_OK) {
+                forget(&input); /* told, and on it goes */
+            }
         }
         free(whole);
         free(line);
-        if (statement.size == 0) {
+        if (input.text.size == 0) {
             firn_sqlshell_session_detach(shell);
         }
         (void)firn_sqlshell_session_was_interrupted();
     }
     firn_sqlshell_edit_close();
-    free(statement.data);
+    free(input.text.data);
     return firn_term_signals_caught() != 0 ? FIRN_EXIT_SIGNAL + firn_term_signals_caught()
                                            : FIRN_EXIT_OK;
 }

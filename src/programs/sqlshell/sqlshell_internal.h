@@ -45,6 +45,7 @@ struct firn_sqlshell {
     enum firn_sqlshell_mode mode;
     bool read_only;      /* nothing may be written */
     bool may_create;     /* the store is made where there is none */
+    bool may_open;       /* statements may open other stores, and directories */
     bool is_attached;    /* the store is attached */
     bool is_writable;    /* for writing */
     bool is_interactive; /* statements come from a terminal */

@@ -155,7 +155,8 @@ report_no_memory(struct firn_sqlshell *shell)
 
 /* ==== the connection ==== */
 
-/* Opens a database in memory, with firn in it. Returns an exit code. */
+/* Opens a database in memory, with firn in it. Its statements may be a text from elsewhere, so it opens nothing but the store unless
+ * the user has allowed it. Returns an exit code. */
 static int
 open_database(struct firn_sqlshell *shell)
 {
@@ -169,6 +170,7 @@ open_database(struct firn_sqlshell *shell)
         return report_no_memory(shell);
     }
     rc = rc == SQLITE_OK ? firn_sql_register(shell->db) : rc;
+    rc = rc == SQLITE_OK ? firn_sql_confine(shell->db, shell->may_open ? NULL : shell->path) : rc;
     return rc == SQLITE_OK ? FIRN_EXIT_OK : firn_sqlshell_session_report(shell, rc);
 }
 

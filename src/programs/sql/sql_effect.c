@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * sql/sql_effect.c: whether a function is called by a statement of the program itself, and no expression that a database file brings.
+ *
+ * A database file that somebody else made has expressions that SQLite evaluates: CHECK, DEFAULT, generated columns, indexes, views,
+ * triggers. SQLITE_DIRECTONLY is meant to keep functions out of them, but up to SQLite 3.40 it does not hold in a CHECK
+ * for functions that are not deterministic, nor where a schema was read before the functions were registered; and it does not know of
+ * functions that a virtual table calls in a statement of its own, as FTS4 does for its options compress= and uncompress=.
+ *
+ * So every function that is not pure, which means that it is not registered with SQLITE_INNOCUOUS, looks at the statements
+ * of the connection, and acts only if
+ *
+ * (E1) exactly one statement is being executed. SQLite knows which statements have begun and have not ended (sqlite3_stmt_busy).
+ *      One that waits between two rows has a row (sqlite3_data_count), one that is being executed has none. If there are two, the
+ *      second was run from inside of the first: by a virtual table, by a function, by PRAGMA integrity_check.
+ * (E2) its text is known (sqlite3_sql), and begins with SELECT: then it evaluates no CHECK, no DEFAULT, no trigger.
+ * (E3) its text has no word FROM and no word IN outside of quotes. Only these name a table, a view or a table-valued function
+ *      in a SELECT. So the statement touches nothing of any schema, and all that it calls stands in its text.
+ *
+ * A text is compared with what SQLite's tokenizer makes of it. The text is the program's own, so nobody gains by what is mistaken
+ * here; a word that only looks like FROM leads to a refusal.
+ *
+ * Blob handles count as statements that are being executed, and have no text: while one is open the functions refuse.
+ */
+#include "sql/sql_internal.h"
+
+#include <assert.h>
+#include <ctype.h>
+#include <string.h>
+SQLITE_EXTENSION_INIT3
+
+/* The one statement that is being executed; NULL: there are more. */
+static sqlite3_stmt *
+find_executing(const struct firn_sql *sql)
+{
+    sqlite3_stmt *found = NULL;
+    for (sqlite3_stmt *stmt = NULL; (stmt = sqlite3_next_stmt(sql->db, stmt)) != NULL;) {
+        if (sqlite3_stmt_busy(stmt) && sqlite3_data_count(stmt) == 0) {
+            if (found != NULL) {
+                return NULL;
+            }
+            found = stmt;
+        }
+    }
+    return found;
+}
+
+static bool
+is_word_byte(char c)
+{
+    return isalnum((unsigned char)c) || c == '_' || c == '$' || ((unsigned char)c & 0x80) != 0;
+}
+
+/* Where a quoted text ends that begins here; an end that is missing is that of the text. */
+static size_t
+quoted_size(const char *text)
+{
+    const char quote = text[0] == '[' ? ']' : text[0];
+    size_t i = 1;
+    while (text[i] != '\0' && (text[i] != quote || (quote != ']' && text[i + 1] == quote))) {
+        i += text[i] == quote ? 2 : 1;
+    }
+    return text[i] == '\0' ? i : i + 1;
+}
+
+/* What begins here and is no word: a comment, something in quotes, a parameter, a character. */
+static size_t
+other_size(const char *text)
+{
+    if (text[0] == '-' && text[1] == '-') {
+        return strcspn(text, "\n");
+    }
+    if (text[0] == '/' && text[1] == '*') {
+        const char *end = strstr(text + 2, "*/");
+        return end != NULL ? (size_t)(end - text) + 2 : strlen(text);
+    }
+    if (strchr("'\"`[", text[0]) != NULL) {
+        return quoted_size(text);
+    }
+    size_t size = 1;
+    if (strchr(":@#?", text[0]) != NULL) { /* the name of a parameter is no word */
+        while (is_word_byte(text[size])) {
+            size++;
+        }
+    }
+    return size;
+}
+
+size_t
+firn_sql_effect_word(const char *text, size_t *at, const char **out)
+{
+    size_t i = *at;
+    while (text[i] != '\0' && !is_word_byte(text[i])) {
+        i += other_size(text + i);
+    }
+    const size_t from = i;
+    while (is_word_byte(text[i])) {
+        i++;
+    }
+    *out = text + from;
+    *at = i;
+    return i - from;
+}
+
+bool
+firn_sql_effect_is_call(const char *text)
+{
+    const char *word;
+    size_t at = 0;
+    size_t size = firn_sql_effect_word(text, &at, &word);
+    if (!firn_sql_text_is(word, size, "select")) {
+        return false;
+    }
+    while ((size = firn_sql_effect_word(text, &at, &word)) > 0) {
+        if (firn_sql_text_is(word, size, "from") || firn_sql_text_is(word, size, "in")) {
+            return false;
+        }
+    }
+    return true;
+}
+
+int
+firn_sql_effect_check(const struct firn_sql *sql, const char *name, firn_error *err)
+{
+    sqlite3_stmt *stmt = find_executing(sql);
+    const char *text = stmt != NULL ? sqlite3_sql(stmt) : NULL;
+    if (text == NULL) {
+        return firn_sqlvalue_error(err, FIRN_DENIED,
+                                   "%s is refused inside of another statement, and while a blob is "
+                                   "open: call it in a statement of its own",
+                                   name);
+    }
+    if (sqlite3_stmt_readonly(stmt) == 0 || !firn_sql_effect_is_call(text)) {
+        return firn_sqlvalue_error(
+            err, FIRN_DENIED,
+            "%s acts only in a statement of its own: SELECT %s(...), without FROM and IN", name,
+            name);
+    }
+    return FIRN_OK;
+}
+
+bool
+firn_sql_effect_is_create(const struct firn_sql *sql)
+{
+    sqlite3_stmt *stmt = find_executing(sql);
+    const char *text = stmt != NULL ? sqlite3_sql(stmt) : NULL;
+    const char *word;
+    size_t at = 0;
+    size_t size = text != NULL ? firn_sql_effect_word(text, &at, &word) : 0;
+    return size > 0 && firn_sql_text_is(word, size, "create");
+}
+
+int
+firn_sql_effect_check_schema(const char *module, const char *schema, firn_error *err)
+{
+    return sqlite3_stricmp(schema, "temp") == 0
+               ? FIRN_OK
+               : firn_sqlvalue_error(
+                     err, FIRN_DENIED,
+                     "a virtual table of %s can only be in the schema temp, because "
+                     "it runs what its arguments say",
+                     module);
+}
