@@ -65,8 +65,9 @@ set(FIRN_COLD_ROOMS
     transfer
     arrow)
 
-# The files of cold rooms that a walk over unchanged files, or a look at every object, goes through.
+# The files of cold rooms that a put, a walk over unchanged files, or a look at every object, goes through.
 set(FIRN_WARM_FILES
+    storefile/storefile.c
     os/os_dir.c
     os/os_posix_name.c
     objects/objects_index.c

@@ -9,6 +9,8 @@ package firn
 
 /*
 #cgo pkg-config: firn
+#cgo CFLAGS: -fstack-protector-strong -fstack-clash-protection
+#cgo LDFLAGS: -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack
 #include <stdlib.h>
 #include <firn/firn.h>
 

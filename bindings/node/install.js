@@ -51,6 +51,17 @@ function sqlFlags () {
   return { flags: ['-DFIRN_NODE_SQL=1', '-DSQLITE_CORE=1', '-I', rooms, ...found.stdout.trim().split(/\s+/).filter(Boolean), ...files], libraries: [archive, '-ldl'] }
 }
 
+/** What cmake/FirnHarden.cmake compiles libfirn with, as far as the compiler has it. */
+function hardeningFlags (compiler, addon) {
+  const wanted = ['-fstack-protector-strong', '-fstack-clash-protection', '-U_FORTIFY_SOURCE', '-D_FORTIFY_SOURCE=2', '-Wl,-z,relro', '-Wl,-z,now', '-Wl,-z,noexecstack', '-Wl,-z,separate-code',
+    process.arch === 'x64' ? '-fcf-protection' : '-mbranch-protection=standard']
+  const tried = `${addon}.tried`
+  const has = (flag) => spawnSync(compiler, ['-Werror', '-O2', '-fPIC', '-shared', flag, '-x', 'c', '/dev/null', '-o', tried], { stdio: 'ignore' }).status === 0
+  const had = wanted.filter(has)
+  fs.rmSync(tried, { force: true })
+  return had
+}
+
 function build (addon) {
   // npm links a directory that it is given: its modules are not those of the project that npm was run in.
   const project = process.env.INIT_CWD ?? __dirname
@@ -63,7 +74,8 @@ function build (addon) {
   fs.mkdirSync(path.dirname(addon), { recursive: true })
   const compiler = process.env.CC ?? 'cc'
   const firn = firnFlags()
-  const compile = (flags, libraries) => spawnSync(compiler, ['-std=c17', '-D_GNU_SOURCE', '-O2', '-fPIC', '-shared', '-s', '-fvisibility=hidden', '-isystem', headers,
+  const hardening = hardeningFlags(compiler, addon)
+  const compile = (flags, libraries) => spawnSync(compiler, ['-std=c17', '-D_GNU_SOURCE', '-O2', '-fPIC', '-shared', '-s', '-fvisibility=hidden', ...hardening, '-isystem', headers,
     ...flags, ...sourcesIn(path.join(__dirname, 'src')), '-o', addon, ...firn, ...libraries, '-lpthread', '-lm', '-Wl,--exclude-libs,ALL'], { stdio: 'inherit' })
   const { flags, libraries, why } = sqlFlags()
   let compiled

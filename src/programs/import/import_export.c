@@ -590,8 +590,9 @@ put_directory(struct exporting *exporting, struct header *header, const firn_wor
     }
     memcpy(path, entry->path.data, entry->path.size);
     memcpy(path + entry->path.size, "/", 2);
-    /* Its files are read next, whatever its mode is. */
-    (void)fchmodat(exporting->root_fd, path, 0700, 0);
+    /* Its files are read next, whatever its mode is; if it keeps that, reading them fails and says so. */
+    int changed = fchmodat(exporting->root_fd, path, 0700, 0);
+    (void)changed;
     header->type = '5';
     header->path = firn_str(path);
     int code = put_headers(exporting, header, entry, false);

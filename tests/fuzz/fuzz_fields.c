@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * fuzz/fields: small values that stand alone. The first byte says which: an entry of the list of keyspaces, a cell that
+ * refers to a value file, a rule of what is kept, a date, or a timestamp.
+ *
+ * What is read is written as bytes, or as text, that read the same.
+ */
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/check.h"
+#include "base/slice.h"
+#include "catalog/catalog.h"
+#include "exchange/time_text.h"
+#include "run/value_file.h"
+#include "storefile/keyspace_entry.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void
+check_keyspace_entry(firn_slice bytes)
+{
+    struct firn_keyspace_entry entry;
+    struct firn_buf again = {0};
+    const char *what = NULL;
+    int rc = firn_keyspace_entry_decode(bytes, &entry, &what);
+    if (rc == FIRN_OK) {
+        CHECK(firn_keyspace_entry_encode(&entry, &again) == FIRN_OK);
+        CHECK(firn_keyspace_entry_decode(firn_buf_slice(&again), &entry, &what) == FIRN_OK);
+    } else {
+        CHECK((rc == FIRN_CORRUPT || rc == FIRN_NEWER) && what != NULL);
+    }
+    firn_buf_deinit(&again);
+}
+
+static void
+check_cell(firn_slice bytes)
+{
+    struct firn_value_file_reference reference;
+    CHECK(!firn_value_cell_decode(bytes, &reference) || bytes.size >= FIRN_VALUE_CELL_HEAD_SIZE);
+}
+
+static void
+check_keep(firn_slice text)
+{
+    struct firn_catalog_keep keep;
+    firn_error err = {0};
+    int rc = firn_catalog_keep_read(text, &keep, &err);
+    CHECK(rc == FIRN_OK || (rc == FIRN_INVALID && err.code == rc && err.text[0] != '\0'));
+    if (rc == FIRN_OK) {
+        struct firn_catalog_keep_walk walk;
+        firn_catalog_keep_begin(&walk, &keep);
+        CHECK(firn_catalog_keep_next(&walk, INT64_MAX) || !keep.is_forever);
+        CHECK(firn_catalog_keep_next(&walk, 0) || !keep.is_forever);
+        CHECK(firn_catalog_keep_next(&walk, INT64_MIN) || !keep.is_forever);
+    }
+}
+
+static void
+check_date(firn_slice text)
+{
+    int64_t days;
+    int64_t again;
+    char written[FIRN_TIME_TEXT_SIZE_MAX];
+    if (firn_time_text_read_date(text, &days) == NULL) {
+        size_t size = firn_time_text_write_date(days, written);
+        CHECK(size <= sizeof written);
+        CHECK(firn_time_text_read_date(firn_bytes(written, size), &again) == NULL && again == days);
+    }
+}
+
+static void
+check_timestamp(firn_slice text)
+{
+    int64_t us;
+    int64_t again;
+    char written[FIRN_TIME_TEXT_SIZE_MAX];
+    if (firn_time_text_read_timestamp(text, &us) == NULL) {
+        size_t size = firn_time_text_write_timestamp(us, written);
+        CHECK(size <= sizeof written);
+        CHECK(firn_time_text_read_timestamp(firn_bytes(written, size), &again) == NULL &&
+              again == us);
+    }
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static void (*const checks[])(firn_slice) = {check_keyspace_entry, check_cell, check_keep,
+                                                 check_date, check_timestamp};
+    if (size > 0) {
+        checks[data[0] % (sizeof checks / sizeof checks[0])](firn_bytes(data + 1, size - 1));
+    }
+    return 0;
+}
