@@ -910,7 +910,9 @@ def test_served_directories(home):
     client.failed("FIRN_NOT_FOUND", "checkpoint_list", workspace_path=own + "/nothing/../../other")
     client.refused(-32602, {"jsonrpc": "2.0", "id": 78, "method": "tools/call", "params": {"name": "checkpoint_delete", "arguments": {"snapshot_id": "1"}}}, 78)
     client.close()
-    assert sorted(os.listdir(home + "/data/firn/stores")) == sorted(os.listdir(home + "/data/firn/stores"))[:1], "another store was made"
+    environment = dict(os.environ, HOME=home, XDG_DATA_HOME=home + "/data", XDG_CONFIG_HOME=home + "/config")
+    listed = subprocess.run([FIRN, "workspaces", "--json"], check=True, env=environment, capture_output=True, text=True).stdout
+    assert json.dumps(own) in listed and other not in listed and beside not in listed, listed
     client = Client(home, allow=["--allow", other, "--allow", beside], cwd=own)
     for path in (own, other, other + "/deep", "link", beside):
         client.call("checkpoint_status", workspace_path=path) if path == own else client.call("checkpoint_list", workspace_path=path)
