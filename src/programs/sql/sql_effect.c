@@ -86,8 +86,9 @@ other_size(const char *text)
     return size;
 }
 
-size_t
-firn_sql_effect_word(const char *text, size_t *at, const char **out)
+/* The next word outside of quotes and comments; *at goes after it. Returns its size; 0: there is none. */
+static size_t
+next_word(const char *text, size_t *at, const char **out)
 {
     size_t i = *at;
     while (text[i] != '\0' && !is_word_byte(text[i])) {
@@ -102,16 +103,17 @@ firn_sql_effect_word(const char *text, size_t *at, const char **out)
     return i - from;
 }
 
-bool
-firn_sql_effect_is_call(const char *text)
+/* Whether a text is a SELECT that names no table. */
+static bool
+is_call(const char *text)
 {
     const char *word;
     size_t at = 0;
-    size_t size = firn_sql_effect_word(text, &at, &word);
+    size_t size = next_word(text, &at, &word);
     if (!firn_sql_text_is(word, size, "select")) {
         return false;
     }
-    while ((size = firn_sql_effect_word(text, &at, &word)) > 0) {
+    while ((size = next_word(text, &at, &word)) > 0) {
         if (firn_sql_text_is(word, size, "from") || firn_sql_text_is(word, size, "in")) {
             return false;
         }
@@ -130,7 +132,7 @@ firn_sql_effect_check(const struct firn_sql *sql, const char *name, firn_error *
                                    "open: call it in a statement of its own",
                                    name);
     }
-    if (sqlite3_stmt_readonly(stmt) == 0 || !firn_sql_effect_is_call(text)) {
+    if (sqlite3_stmt_readonly(stmt) == 0 || !is_call(text)) {
         return firn_sqlvalue_error(
             err, FIRN_DENIED,
             "%s acts only in a statement of its own: SELECT %s(...), without FROM and IN", name,
@@ -146,7 +148,7 @@ firn_sql_effect_is_create(const struct firn_sql *sql)
     const char *text = stmt != NULL ? sqlite3_sql(stmt) : NULL;
     const char *word;
     size_t at = 0;
-    size_t size = text != NULL ? firn_sql_effect_word(text, &at, &word) : 0;
+    size_t size = text != NULL ? next_word(text, &at, &word) : 0;
     return size > 0 && firn_sql_text_is(word, size, "create");
 }
 

@@ -71,10 +71,6 @@ int firn_sql_new_cursor(size_t size, sqlite3_vtab_cursor **out);
 int firn_sql_effect_check(const struct firn_sql *sql, const char *name, firn_error *err);
 /* Whether the one statement that is being executed is a CREATE: the program itself makes a virtual table. */
 bool firn_sql_effect_is_create(const struct firn_sql *sql);
-/* Whether a text is a SELECT that names no table. */
-bool firn_sql_effect_is_call(const char *text);
-/* The next word outside of quotes and comments; *at goes after it. Returns its size; 0: there is none. */
-size_t firn_sql_effect_word(const char *text, size_t *at, const char **out);
 /* For xCreate and xConnect with arguments of modules that run what their arguments say: FIRN_DENIED, with a text, in a
  * schema that a file may have brought. */
 int firn_sql_effect_check_schema(const char *module, const char *schema, firn_error *err);
