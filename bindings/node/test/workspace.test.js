@@ -171,3 +171,36 @@ test('the number of a checkpoint is a reference to it', async (t) => {
   for (const wrong of [1.5, {}, undefined]) await assert.rejects(work.restore(wrong), code('FIRN_INVALID'))
   await assert.rejects(work.find(99), code('FIRN_NOT_FOUND'))
 })
+
+test('a store from elsewhere does not choose the directory', async (t) => {
+  const place = directory(t)
+  const root = path.join(place, 'work')
+  const store = path.join(place, 'elsewhere')
+  const data = process.env.XDG_DATA_HOME
+  t.after(() => { if (data === undefined) delete process.env.XDG_DATA_HOME; else process.env.XDG_DATA_HOME = data })
+  process.env.XDG_DATA_HOME = path.join(place, 'theirs')
+  fs.mkdirSync(root)
+  fs.writeFileSync(path.join(root, 'evil'), 'evil')
+  const theirs = await firn.openWorkspace(root, { store })
+  await theirs.save('theirs')
+  theirs.close()
+  process.env.XDG_DATA_HOME = path.join(place, 'mine')
+  fs.renameSync(root, path.join(place, 'aside'))
+  fs.mkdirSync(path.join(root, 'sub'), { recursive: true })
+  fs.writeFileSync(path.join(root, 'thesis'), 'mine')
+  for (const at of [path.join(root, 'sub'), root]) {
+    const work = await firn.openWorkspace(at, { store })
+    for (const call of ['save', 'status', 'undo', 'redo']) {
+      await assert.rejects(work[call](), code('FIRN_UNTRUSTED'))
+    }
+    await assert.rejects(work.restore('1'), code('FIRN_UNTRUSTED'))
+    work.close()
+    assert.deepStrictEqual(fs.readdirSync(root).sort(), ['sub', 'thesis'])
+  }
+  const named = await firn.openWorkspace(root, { store, isRoot: true })
+  await named.save('mine')
+  named.close()
+  const below = await firn.openWorkspace(path.join(root, 'sub'), { store })
+  assert.deepStrictEqual((await below.status()).changes, [])
+  below.close()
+})

@@ -135,6 +135,32 @@ def test_a_moved_directory_is_adopted(tree, tmp_path):
         assert "home" in ws.too_broad
 
 
+def test_a_store_from_elsewhere_does_not_choose_the_directory(tree, tmp_path, monkeypatch):
+    store = tmp_path / "elsewhere"
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "theirs"))
+    with firn.Workspace(tree, store=store) as ws:
+        ws.save("theirs")
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    tree.rename(tmp_path / "aside")
+    (tree / "sub").mkdir(parents=True)
+    (tree / "thesis").write_text("mine")
+    before = sorted(tree.rglob("*"))
+    for path in (tree / "sub", tree):
+        with firn.Workspace(path, store=store) as ws:
+            for call in (ws.save, ws.status, ws.undo, ws.redo, lambda: ws.restore("1"), lambda: ws.revert("1")):
+                with pytest.raises(firn.Untrusted):
+                    call()
+            assert [saved.message for saved in ws.checkpoints()] == ["theirs"]
+            assert sorted(tree.rglob("*")) == before
+    with firn.Workspace(tree / "sub", store=store) as ws:
+        ws.restore("1", to=tmp_path / "out")
+    assert (tmp_path / "out" / "a.txt").exists() and sorted(tree.rglob("*")) == before
+    with firn.Workspace(tree, store=store, is_root=True) as ws:
+        ws.save("mine")
+    with firn.Workspace(tree / "sub", store=store) as ws:
+        assert ws.status() == []
+
+
 def test_checkpoints_expire(ws, tree):
     for number in range(3):
         (tree / "a.txt").write_text(f"{number}")
