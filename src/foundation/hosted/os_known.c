@@ -1078,19 +1078,3 @@ firn_os_known_survey(struct firn_os_dir *dir, bool is_sole,
 out:
     return rc;
 }
-
-bool
-firn_os_known_parse(firn_slice bytes, size_t *out_count)
-{
-    struct firn_os_known_list list;
-    *out_count = 0;
-    firn_os_known_list_init(&list);
-    bool is_sound = firn_os_known_list_read(&list, bytes) && firn_os_known_list_is_sound(&list);
-    for (size_t i = 0; i < list.entries.count; i++) {
-        struct firn_os_known_list_entry *entry =
-            *(struct firn_os_known_list_entry **)firn_hash_map_at(&list.entries, i);
-        *out_count += entry->id_count > 0;
-    }
-    firn_os_known_list_deinit(&list);
-    return is_sound;
-}

@@ -48,7 +48,4 @@ FIRN_MUST_CHECK int firn_os_known_survey(struct firn_os_dir *dir, bool is_sole,
                                                       bool is_replaced),
                                          void *ctx, firn_error *err);
 
-/* For tests and the fuzzer: whether these bytes are a list without damage, and how many names it has. */
-bool firn_os_known_parse(firn_slice bytes, size_t *out_count);
-
 #endif

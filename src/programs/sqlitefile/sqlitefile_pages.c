@@ -8,8 +8,9 @@
  * here, before any statement reads from it:
  *
  *     (I1) each page is part of one tree or one chain of overflow pages, and in one place of it;
- *     (I2) the cells of a page have room in it side by side, so rows take bytes of the file that no other row takes;
- *     (I3) the rowids of a table ascend, and those below an inner page are on the right side of its keys.
+ *     (I2; not checked: an error, not an assertion) the cells of a page have room in it side by side, so rows take bytes
+ *     of the file that no other row takes;
+ *     (I3; not checked: likewise) the rowids of a table ascend, and those below an inner page are on the right side of its keys.
  *
  * So work and memory are bounded by the size of the file, and so is what SQLite finds afterwards. SQLite's own PRAGMA
  * integrity_check compares all values and indexes too, which takes many times as long, and reads the schema first, which

@@ -8,7 +8,7 @@
  *
  * A file that is replaced keeps its mode, and its owner if root replaces it. A file that its user may
  * not write is not replaced either, although a rename could. A new file with contents of a store can be
- * read by its user alone, as the store can (I3).
+ * read by its user alone, as the store can (I3; not checked: a file system may give other modes).
  *
  * A path that the user gave is resolved as all programs do: if it is a symbolic link, the file that it
  * leads to is replaced and the link stays; a link to nothing is refused. A path that firn itself chose is

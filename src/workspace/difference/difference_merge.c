@@ -17,7 +17,7 @@
  * theirs would change it, and is not in the result (I3; not checked: each name is tested).
  *
  * A long walk that meets few new directories weighs the three trees, and ends if one is not
- * plausible (I4; tree_pace.c).
+ * plausible (I4; not checked: tree_pace.c returns the error).
  *
  * After a conflict the walk continues, to report all conflicts; its result is then not used.
  */

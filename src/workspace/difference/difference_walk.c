@@ -13,7 +13,8 @@
  * move before visit has returned (I2).
  *
  * A tree may have far more paths than it has directories. A long walk that meets little that is new
- * weighs both trees, and ends if they are not plausible (I3; tree_pace.c).
+ * weighs both trees, and ends if they are not plausible (I3; not checked: tree_pace.c returns the
+ * error).
  */
 #include "difference/difference.h"
 

@@ -13,9 +13,9 @@
  *   - a note of this user says so (trust_root.c);
  *   - the directory is the one that was saved: it has the inode and the birth time that the catalog
  *     has. This is for stores that were made before there were notes. It does not count for "/", the
- *     user's home, the data directory and what is above them (I1): these may have the same inode and
+ *     user's home, the data directory and what is above them (I1; not checked: it is tested as it says): these may have the same inode and
  *     birth time on all machines that were installed from one image. Nor does it count in a store
- *     that another user may have written (I2): birth times can be read by all users of a machine.
+ *     that another user may have written (I2; not checked: likewise): birth times can be read by all users of a machine.
  *
  * The user may also name the directory itself; that is for the caller (place_locate.c) to see.
  */

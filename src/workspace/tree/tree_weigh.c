@@ -11,7 +11,8 @@
  * Then the sums are made from below. The second pass keeps its own stack, of one number for each place that names a directory, and a directory
  * that contains itself, which no hash allows, is refused (I2).
  *
- * A tree is plausible (I3) if it has at most FIRN_TREE_WEIGHT_FREE entries, and FIRN_TREE_WEIGHT_RATIO more for each that was read.
+ * A tree is plausible (I3) if it has at most FIRN_TREE_WEIGHT_FREE entries, and FIRN_TREE_WEIGHT_RATIO more for each that was read (not checked: what is
+ * not plausible is an error).
  * Real trees are far below: a thousand copies of a tree have a ratio of a thousand, and they have to be on a disk one by one.
  *
  * Memory: 68 bytes for each directory, and 4 for each entry that is one.

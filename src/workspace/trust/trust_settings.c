@@ -16,7 +16,7 @@
  *      one that it replaces. So after a crash the settings are known, whichever they are. (Tested
  *      by power cuts.)
  * (I2) Settings that are not known stay unknown when firn changes them: only the user accepts them,
- *      by firn trust.
+ *      by firn trust. (Not checked: the note is simply not written.)
  *
  * A store that was trusted before there were such notes has none. Its settings count as before, and
  * are taken when it is first opened for writing. A store that is not trusted is used only if it is
