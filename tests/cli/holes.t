@@ -91,8 +91,8 @@ The store of an earlier firn, which named such a file by the plain hash of its b
   $ mkdir -p ../plain/w && tar -xzf $SOURCE/tests/formats/store/plain-names.tgz -C ../plain && cd ../plain && touch w/x && firn --store S workspaces relocate /tmp/hs/g/w w && firn --store S check --data | sed 's/.*read: //'
   /tmp/hs/g/w is <T>/plain/w now
   no damage
-  $ firn --store ../S -C w restore 1 -q 2>/dev/null || [ $? -eq 6 -a $(id -u) -ne 0 ] && stat -c '%s %b' w/big && firn --store ../S -C w show 1 --files --json | grep -c a823559e122f0df7bb8feb214d6673a0c13f284549dc516d4c434ae7fb05c29c
-  17179869184 2944
+  $ firn --store ../S -C w restore 1 -q 2>/dev/null || [ $? -eq 6 -a $(id -u) -ne 0 ] && stat -c '%s' w/big && test $(stat -c %b w/big) -lt 3000 && firn --store ../S -C w show 1 --files --json | grep -c a823559e122f0df7bb8feb214d6673a0c13f284549dc516d4c434ae7fb05c29c
+  17179869184
   1
   $ touch w/big && firn --store ../S -C w save -q && firn --store ../S -C w diff 1 latest; firn --store ../S -C w save -q && firn --store ../S -C w diff 2 latest
   2
