@@ -525,6 +525,7 @@ write_bytes(void *ctx, firn_slice bytes, firn_error *error)
     X(firn_workspace_reader_entries, opened.workspace_reader, &object,                             \
       VISIT(const firn_workspace_entry *), NULL)                                                   \
     X(firn_workspace_reader_open, opened.workspace, OUT(firn_workspace_reader))                    \
+    X(firn_workspace_reader_part, opened.workspace_reader, &object, 1, 0, 1, sink, NULL)           \
     X(firn_workspace_redo, opened.workspace, NULL, NULL)                                           \
     X(firn_workspace_repair, opened.workspace, NULL, NULL)                                         \
     X(firn_workspace_restore, opened.workspace, "1", NULL, NULL)                                   \
