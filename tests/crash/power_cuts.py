@@ -274,6 +274,7 @@ def main():
             if disk.error:
                 print(f"SKIPPED: power cuts of {kind}: {disk.error}")
                 continue
+            os.environ["XDG_DATA_HOME"] = os.path.join(disk.root, "data")  # the notes lose their power, too
             try:
                 print(f"count: {cuts_of(disk, random.Random(seed), writers, firn, place)} power cuts of {kind}")
             except RuntimeError as error:
