@@ -286,5 +286,11 @@ FIRN_MUST_CHECK int firn_place_roots_inside_of(struct firn_os *os, const char *s
 /* The branch and the commit that HEAD names in the git repository that a directory, given by its real path, is
  * in; empty texts if there is none, or where it cannot be read. Writes nothing, needs no git, cannot fail. */
 void firn_place_git_read(struct firn_os *os, const char *root, firn_workspace_git *out);
+/* Whether git tracks a file below the entry `name` of that directory, as far as the index of the repository can be
+ * read. Writes nothing, needs no git, cannot fail. */
+bool firn_place_git_tracks(struct firn_os *os, const char *root, const char *name);
+/* The same of the index in the directory of a repository, for a path from the repository's top with a slash at its
+ * end. */
+bool firn_place_git_index_has(struct firn_os_dir *repository, firn_slice below);
 
 #endif
