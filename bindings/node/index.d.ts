@@ -714,7 +714,7 @@ export class Workspace implements Closable {
   closeSync (): void
   [Symbol.asyncDispose] (): Promise<void>
   save (options?: SaveOptions | string): Promise<Counts & { checkpoint: WorkspaceCheckpoint, previous: number, isMade: boolean, isUnchanged: boolean, expired: number, gcIsDue: boolean }>
-  status (options?: LongOptions & { reference?: Reference, paths?: string[], gitignore?: boolean, fileSizeMax?: number }): Promise<Counts & { checkpoint: WorkspaceCheckpoint, timesOnly: number, unchanged: number, skipped: number, isWatched: boolean, changes: Change[] }>
+  status (options?: LongOptions & { reference?: Reference, paths?: string[], gitignore?: boolean, fileSizeMax?: number }): Promise<Counts & { checkpoint: WorkspaceCheckpoint, timesOnly: number, unchanged: number, skipped: number, isWatched: boolean, gitTracksStore: boolean, changes: Change[] }>
   diff (options?: LongOptions & { before?: Reference, after?: Reference, paths?: string[], lines?: boolean, renames?: boolean, againstPrevious?: boolean, gitignore?: boolean }): Promise<Counts & { before?: WorkspaceCheckpoint, after?: WorkspaceCheckpoint, timesOnly: number, renamed: number, skipped: number, linesAdded: number, linesRemoved: number, changes: Change[] }>
   restore (reference: Reference, options?: RestoreOptions): Promise<RestoreResult>
   /** With `lastTurn`, takes back whatever came since an agent's last turn began. */

@@ -633,10 +633,13 @@ typedef struct firn_workspace_status_result {
     uint64_t skipped;    /* entries that could not be read */
     bool is_watched;     /* a watch of the workspace runs, and has answered */
     uint64_t times_only; /* files of which only the modification time differs */
+    /* The store is in the directory itself, and files of it are in the index of the git repository around it: the
+     * next push would publish everything that was saved. */
+    bool git_tracks_store;
 } firn_workspace_status_result;
-#define FIRN_WORKSPACE_STATUS_RESULT_INIT                                   \
-    {                                                                       \
-        sizeof(firn_workspace_status_result), NULL, 0, 0, 0, 0, 0, false, 0 \
+#define FIRN_WORKSPACE_STATUS_RESULT_INIT                                          \
+    {                                                                              \
+        sizeof(firn_workspace_status_result), NULL, 0, 0, 0, 0, 0, false, 0, false \
     }
 /* Compares a checkpoint (before) with the disk (after), by content. Modification times of directories
  * are ignored. on_change may be NULL. FIRN_NOT_FOUND, after the changes, if neither side contains a

@@ -65,12 +65,47 @@ A hook says so and lets the agent go on; a tool of firn mcp answers with the err
   same
   good
 
-A workspace around it leaves it out and names it; it does not look in.
+A workspace around it leaves out the store alone, and does not look in: what is beside the store is saved, shown as
+changed, brought back and removed as anywhere else, and none of that touches the store.
 
-  $ mkdir around && cp -a v around/v && echo a >around/a && firn -C around save | grep 'left out'
+  $ mkdir around && echo a >around/a && firn -C around save -q && cp -a v around/v && firn -C around save | grep 'left out'
+  1
+  left out by rule: v/.firn
+  $ firn -C around show latest --files | awk '{ print $NF }'
+  a
+  v/
+  v/other
+  v/run.sh
+  $ rm around/v/run.sh && echo more >around/v/other && firn -C around status --short
+  M v/other
+  D v/run.sh
+  $ firn -C around restore latest -q && diff -r v around/v && firn -C around undo -q && cat around/v/other
+  more
+  $ firn -C around restore 1 -q; ls -A around/v && firn -C around restore 2 -q && diff -r v around/v
+  ! firn: kept: v: it contains something that stays
+  .firn
+  $ firn -C around/v save -q
+  ! firn: '<T>/w/around/v/.firn' is a store that you did not make here: it is not used
+  ! hint: if it is yours: firn trust DIR, or firn --store DIR/.firn for one command; if it came with the directory, remove it
+  [1]
+
+Once the user trusts it, the directory is a workspace of its own: the one around it leaves it out and alone.
+
+  $ chmod -R go= around/v/.firn && firn -C around/v trust -q && echo mine >around/v/other && firn -C around save | grep 'left out' && firn -C around restore 2
   left out by rule: v
-  $ diff -r v around/v && rm -r around && same
+  restored 2: nothing had to change
+  left alone by rule: v
+  $ cat around/v/other && rm -r around && same
+  mine
   same
+
+A tree that is imported has no workspaces in it either.
+
+  $ mkdir imported && tar -cf ../v.tar v && firn -C imported import tar ../../v.tar 2>&1 | grep 'left out'; firn -C imported show latest --files | awk '{ print $NF }'; rm -r imported
+  left out by rule: v/.firn
+  v/
+  v/other
+  v/run.sh
 
 A user who has saved that directory before continues the old history, even if a store comes into the tree.
 

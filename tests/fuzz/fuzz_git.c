@@ -2,7 +2,7 @@
  *
  * fuzz/git: the files of a git repository around a workspace, made of hostile bytes.
  *
- * The input is the contents of several files, with a byte 0xFF between them. Whatever they are: the branch that is
+ * The input is the contents of several files, with a byte 0xFF between them; the last one is git's index. Whatever they are: the branch that is
  * read could be shown and stored, the commit is a hash, and a checkpoint's record with both can be read again.
  */
 #include <stddef.h>
@@ -28,6 +28,7 @@ static const char *const files[][2] = {
     {"/w/.git/refs/heads/a", "b"},
     {"/w/.git/worktrees/t", "HEAD"},
     {"/w/.git/worktrees/t", "commondir"},
+    {"/w/.git", "index"}, /* the last one: the rest of the input, with any bytes */
 };
 
 static void
@@ -88,6 +89,21 @@ check(struct firn_os *os, const char *root)
     firn_buf_deinit(&bytes);
 }
 
+/* Whatever the index is: it is read the same way twice, and what is tracked below a directory stands in it. */
+static void
+check_index(struct firn_os *os)
+{
+    struct firn_os_dir *repository;
+    bool is_tracked = firn_place_git_tracks(os, "/w", ".firn");
+    CHECK(is_tracked == firn_place_git_tracks(os, "/w", ".firn"));
+    (void)firn_place_git_tracks(os, "/w/below", ".firn");
+    if (firn_os_dir_open_path(os, "/w/.git", &repository, NULL) == FIRN_OK) {
+        CHECK(!is_tracked || firn_place_git_index_has(repository, firn_str(".firn/")));
+        (void)firn_place_git_index_has(repository, firn_str("a/"));
+        firn_os_dir_close(repository);
+    }
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -98,7 +114,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     CHECK(firn_os_ram_create(LIMIT_BYTES, &os, NULL) == FIRN_OK);
     put(os, "/w/below", "file", firn_str("content"));
     for (size_t i = 0; i < sizeof files / sizeof files[0] && size > 0; i++) {
-        const uint8_t *end = memchr(data, 0xFF, size);
+        bool is_last = i + 1 == sizeof files / sizeof files[0];
+        const uint8_t *end = is_last ? NULL : memchr(data, 0xFF, size);
         size_t part = end != NULL ? (size_t)(end - data) : size;
         if (part > 0) {
             put(os, files[i][0], files[i][1], firn_bytes(data, part));
@@ -109,6 +126,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     check(os, "/w");
     check(os, "/w/below");
+    check_index(os);
     firn_os_ram_destroy(os);
     return 0;
 }

@@ -309,6 +309,7 @@ ws_status_finish(napi_env env, struct call *call)
     set_number(env, object, "unchanged", (double)result->unchanged);
     set_number(env, object, "skipped", (double)result->skipped);
     set_bool(env, object, "isWatched", result->is_watched);
+    set_bool(env, object, "gitTracksStore", result->git_tracks_store);
     set_value(env, object, "changes", changes_to_js(env, self));
     return object;
 }

@@ -265,6 +265,7 @@ show_result(struct shown *shown, const firn_workspace_status_result *result)
     firn_term_json_u64("unchanged", result->unchanged);
     firn_term_json_u64("skipped", result->skipped);
     firn_term_json_bool("watched", result->is_watched);
+    firn_term_json_bool("store_in_git", result->git_tracks_store);
     firn_task_notices_json(&shown->notices);
     if (!shown->cli->quiet && !shown->is_short) {
         print_summary(result);
@@ -274,6 +275,12 @@ show_result(struct shown *shown, const firn_workspace_status_result *result)
         if (result->is_watched) {
             firn_term_out_text("a watch is running; firn watch --status describes it\n");
         }
+    }
+    if (result->git_tracks_store && !shown->cli->json) {
+        firn_command_report_line(
+            "git tracks files of the store .firn: a push publishes what was saved");
+        firn_command_report_more("hint", "git rm -r -q --cached .firn, then firn save, which makes "
+                                         ".firn/.gitignore if it is missing");
     }
 }
 
@@ -385,6 +392,8 @@ const struct firn_command firn_dir_status = {
             "number, except with --short or --json. Files above --max-file-size or firn\n"
             "config save.max-file-size count as excluded, not as added, and are named at the\n"
             "end.\n"
+            "\n"
+            "If git tracks files of a store .firn in the workspace, a warning says so.\n"
             "\n"
             "Paths are relative to the current directory. A first word that names no\n"
             "checkpoint, but a file or directory, is a path; after -- every word is one.\n"

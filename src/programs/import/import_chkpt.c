@@ -508,7 +508,7 @@ change(struct chkpt *chkpt)
                 code = pass == 0 ? firn_import_tree_remove(&chkpt->tree, path, &chkpt->err)
                                  : put_file(chkpt, new);
             }
-            if (is_of_file(code)) {
+            if (is_of_file(code) && !chkpt->target.space.is_over) {
                 if (pass != 0) {
                     tell(chkpt, path, chkpt->err.text);
                     memset(new->hash, 0, sizeof(new->hash)); /* to be tried again */
@@ -641,7 +641,8 @@ import(void *ctx, firn_error *err)
     if (chkpt->folder < 0) {
         return firn_import_tree_fail(err, "open", firn_str(store));
     }
-    int code = firn_import_tree_create(&chkpt->tree, &chkpt->target.notices, &chkpt->err);
+    int code = firn_import_tree_create(&chkpt->tree, &chkpt->target.notices, &chkpt->target.space,
+                                       &chkpt->err);
     code = code == FIRN_OK ? open_catalog(chkpt) : code;
     code = code == FIRN_OK ? open_packs(chkpt, store) : code;
     code = code == FIRN_OK ? read_trees(chkpt) : code;
@@ -683,6 +684,7 @@ run(struct firn_cli *cli)
 
 static const struct firn_command_option options[] = {
     FIRN_IMPORT_TARGET_ENTRIES_OPTION,
+    FIRN_IMPORT_TARGET_BYTES_OPTION,
     {"dry-run", 'n', NULL, "count the snapshots, and import nothing"},
     {NULL, 0, NULL, NULL},
 };

@@ -705,7 +705,7 @@ static int export(struct firn_cli *cli, struct firn_import_target *target, const
         exporting.file = &file;
     }
     if (code == FIRN_OK) {
-        code = firn_import_tree_create(&tree, &target->notices, err);
+        code = firn_import_tree_create(&tree, &target->notices, NULL, err);
     }
     if (code == FIRN_OK) {
         code = restore(target, &tree, checkpoint->id, err);

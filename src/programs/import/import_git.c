@@ -227,7 +227,9 @@ import(void *ctx, firn_error *err)
 {
     struct git *git = ctx;
     int code = list_commits(git, err);
-    code = code == FIRN_OK ? firn_import_tree_create(&git->tree, &git->target.notices, err) : code;
+    code = code == FIRN_OK
+               ? firn_import_tree_create(&git->tree, &git->target.notices, &git->target.space, err)
+               : code;
     for (uint64_t left = git->target.total; left > 0 && code == FIRN_OK; left--) {
         size_t width = strcspn(git->commits.data, "\n");
         char tag[HEX_SIZE_MAX + 8];
@@ -273,6 +275,7 @@ run(struct firn_cli *cli)
 static const struct firn_command_option options[] = {
     {"rev", 0, "REV", "the newest commit to import (default: HEAD)"},
     FIRN_IMPORT_TARGET_ENTRIES_OPTION,
+    FIRN_IMPORT_TARGET_BYTES_OPTION,
     {"dry-run", 'n', NULL, "count the commits, and import nothing"},
     {NULL, 0, NULL, NULL},
 };
@@ -295,9 +298,9 @@ const struct firn_command firn_import_git = {
             "A second run imports only what is new, and goes on where one was interrupted.\n"
             "\n"
             "A file gets the time of the commit that changed it last, as git keeps none.\n"
-            "A tree may name one directory in many places: a few kilobytes can be a billion\n"
-            "files. A commit that changes more than --max-entries stops the import, before\n"
-            "anything of it is a checkpoint.\n"
+            "A tree may name one directory or file in many places: a few kilobytes can be a\n"
+            "billion files. A commit that changes more than --max-entries, or files larger\n"
+            "than --max-bytes, stops the import, before anything of it is a checkpoint.\n"
             "\n"
             "Submodules are left out and named, and so is what a save always leaves out.\n"
             "Attributes (filters, line ends) are not applied. git reads the repository.",

@@ -35,8 +35,21 @@ int firn_import_tree_error(firn_error *err, int code, const char *format, ...)
 
 struct firn_import_tree_dirs;
 
+/* How much may be written for one foreign state. A small input can name one large content in many files. */
+struct firn_import_tree_space {
+    const char *one;     /* foreign state: "commit" */
+    uint64_t bytes_max;  /* of one; each entry counts as at least a block */
+    uint64_t bytes;      /* of the one that is made */
+    uint64_t free_least; /* what stays free in the file system of the tree */
+    uint64_t lease;      /* may be written before the file system is asked again */
+    bool has_least;
+    bool is_over; /* one is larger than bytes_max: the failure is not that of a file */
+};
+
 struct firn_import_tree {
     struct firn_task_notices *notices;
+    struct firn_import_tree_space *space; /* NULL: without bound */
+    uint64_t file_bytes;                  /* written to the file that is open */
     bool drops_owners; /* what is made belongs to the user; nothing is said of it */
     uint64_t owners_lost;
     char place[PATH_MAX]; /* the private directory; "": there is none */
@@ -68,9 +81,10 @@ struct firn_import_attributes {
     firn_slice xattrs; /* as in firn_workspace_entry */
 };
 
-/* Makes the private directory and an empty tree in it. */
+/* Makes the private directory and an empty tree in it. `space`, which may be NULL, must outlive the tree. */
 FIRN_MUST_CHECK int firn_import_tree_create(struct firn_import_tree *tree,
-                                            struct firn_task_notices *notices, firn_error *err);
+                                            struct firn_task_notices *notices,
+                                            struct firn_import_tree_space *space, firn_error *err);
 /* Removes all of it. Fine on a zeroed one. */
 void firn_import_tree_destroy(struct firn_import_tree *tree);
 
@@ -78,7 +92,8 @@ void firn_import_tree_destroy(struct firn_import_tree *tree);
 const char *firn_import_tree_refusal(firn_slice path);
 
 /* The following refuse such a path with FIRN_INVALID, and one below something that is no directory. Directories above
- * it are made; what is at the path is replaced. */
+ * it are made; what is at the path is replaced. FIRN_LIMIT, with is_over set, if the state becomes too large;
+ * FIRN_NO_SPACE before the file system is full. */
 
 /* Makes a file, and opens it for writing. */
 FIRN_MUST_CHECK int firn_import_tree_file(struct firn_import_tree *tree, firn_slice path,
@@ -101,9 +116,9 @@ firn_import_tree_put(struct firn_import_tree *tree, firn_slice path, enum firn_i
                      const struct firn_import_attributes *given,
                      int (*content)(void *ctx, firn_write_bytes write, void *to, firn_error *err),
                      void *ctx, firn_error *err);
-/* Writes all of it at the offset of the file. */
-FIRN_MUST_CHECK int firn_import_tree_write(firn_slice path, int fd, firn_slice data,
-                                           firn_error *err);
+/* Writes all of it at the offset of the file that was made last. */
+FIRN_MUST_CHECK int firn_import_tree_write(struct firn_import_tree *tree, firn_slice path, int fd,
+                                           firn_slice data, firn_error *err);
 /* Another name of a file that was made before. */
 FIRN_MUST_CHECK int firn_import_tree_link(struct firn_import_tree *tree, firn_slice path,
                                           firn_slice target, firn_error *err);
@@ -144,6 +159,7 @@ struct firn_import_target {
     char *before;         /* the tag of the last state that was added or had; NULL: none */
     uint64_t entries;     /* of the state that is made */
     uint64_t entries_max; /* 0: bounded by the input */
+    struct firn_import_tree_space space;
 };
 
 /* For importers whose states may name one directory in many places, so that a small input makes a large tree: the
@@ -153,6 +169,14 @@ enum { FIRN_IMPORT_TARGET_ENTRIES_MAX = 1000000 };
     {                                                                                          \
         "max-entries", 0, "N", "stop at one with more files and directories (default 1000000)" \
     }
+/* The option --max-bytes, and its default. */
+#define FIRN_IMPORT_TARGET_BYTES_MAX (UINT64_C(1) << 40)
+#define FIRN_IMPORT_TARGET_BYTES_OPTION                                      \
+    {                                                                        \
+        "max-bytes", 0, "SIZE", "stop at one with larger files (default 1T)" \
+    }
+/* Reads the option, for a command that does not use firn_import_target_run. Returns an exit code. */
+int firn_import_target_bytes(struct firn_cli *cli, uint64_t *out);
 /* Counts an entry of the state that is made, and shows how far it has come. FIRN_LIMIT beyond the most. */
 FIRN_MUST_CHECK int firn_import_target_entry(struct firn_import_target *target, firn_error *err);
 

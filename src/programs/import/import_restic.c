@@ -95,7 +95,8 @@ unpack(struct restic *restic, const char *id)
     firn_error ended;
     restic->unpacked[0] = '\0';
     firn_import_tree_destroy(&restic->tree);
-    int code = firn_import_tree_create(&restic->tree, &restic->target.notices, &restic->err);
+    int code = firn_import_tree_create(&restic->tree, &restic->target.notices,
+                                       &restic->target.space, &restic->err);
     restic->tree.drops_owners = firn_command_has(restic->target.cli, "no-owner");
     code = code == FIRN_OK ? firn_import_process_start(&restic->process, words, false, &restic->err)
                            : code;
@@ -207,6 +208,7 @@ static const struct firn_command_option options[] = {
     {"tag", 0, "TAG", "only snapshots with this tag of restic"},
     {"no-owner", 0, NULL, "everything belongs to you, whatever the snapshots say"},
     FIRN_IMPORT_TARGET_ENTRIES_OPTION,
+    FIRN_IMPORT_TARGET_BYTES_OPTION,
     {"dry-run", 'n', NULL, "count the snapshots, and import nothing"},
     {NULL, 0, NULL, NULL},
 };

@@ -265,6 +265,7 @@ make_and_save(struct firn_import_target *target, struct firn_import_tree *tree,
 {
     firn_workspace_save_result result = FIRN_WORKSPACE_SAVE_RESULT_INIT;
     target->entries = 0;
+    target->space.bytes = 0;
     int code = make(ctx, err);
     if (code == FIRN_OK && target->cli->strict && target->notices.left_out > 0) {
         return firn_import_tree_error(err, FIRN_UNSUPPORTED, "not everything can be imported");
@@ -370,6 +371,19 @@ finish(struct firn_import_target *target, int code, const firn_error *err, const
 }
 
 int
+firn_import_target_bytes(struct firn_cli *cli, uint64_t *out)
+{
+    firn_error err;
+    const char *most = firn_command_value(cli, "max-bytes");
+    *out = FIRN_IMPORT_TARGET_BYTES_MAX;
+    if (most != NULL && firn_config_size(most, out, &err) != FIRN_OK) {
+        return firn_command_misused(cli, "--max-bytes: %s", err.text);
+    }
+    *out = *out == 0 ? UINT64_MAX : *out; /* none */
+    return FIRN_EXIT_OK;
+}
+
+int
 firn_import_target_run(struct firn_import_target *target, struct firn_cli *cli, const char *one,
                        const char *many, int (*import)(void *ctx, firn_error *err), void *ctx,
                        const char *hint)
@@ -381,8 +395,14 @@ firn_import_target_run(struct firn_import_target *target, struct firn_cli *cli, 
         (!firn_command_number(most, UINT32_MAX, &entries_max) || entries_max == 0)) {
         return firn_command_misused(cli, "--max-entries takes a number from 1 on, not '%s'", most);
     }
-    int exit_code = firn_import_target_open(target, cli);
+    uint64_t bytes_max;
+    int exit_code = firn_import_target_bytes(cli, &bytes_max);
+    if (exit_code != FIRN_EXIT_OK) {
+        return exit_code;
+    }
+    exit_code = firn_import_target_open(target, cli);
     if (exit_code == FIRN_EXIT_OK) {
+        target->space = (struct firn_import_tree_space){.one = one, .bytes_max = bytes_max};
         target->entries_max = entries_max;
         target->one = one;
         target->many = many;

@@ -9,6 +9,12 @@
  *
  * Directories are writable while the tree is built. Their attributes are collected, and set at the
  * end from the deepest upward, because each new entry changes the time of its directory.
+ *
+ * What is written is bounded (I2; not checked: tests attack it). The files of one state may not be
+ * larger than a limit together, however small the input is that names them. And some of the space
+ * stays free that was free in the file system at the start, because other programs work there, too:
+ * it is asked before each LEASE that is written. Entries count as blocks, since that is what fills a
+ * file system with many small ones.
  */
 #include <assert.h>
 #include <dirent.h>
@@ -18,11 +24,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
 #include "import/import_internal.h"
 #include "sqlitefile/sqlitefile.h"
+#include "term/term.h"
 
 enum {
     NAME_SIZE_MAX = 255,
@@ -32,7 +40,11 @@ enum {
     MODE_BITS = 07777,
     MODE_BUILDING = 0700,
     MODE_DIRECTORY = 0755,
-    ATTRIBUTE_NAME_MAX = 255
+    ATTRIBUTE_NAME_MAX = 255,
+    BLOCK = 4096,
+    LEASE = 64 << 20,
+    FREE_SHARE = 10,     /* a tenth stays free, */
+    FREE_LEAST = 1 << 30 /* but no more than that */
 };
 
 struct firn_import_tree_dirs {
@@ -78,11 +90,12 @@ firn_import_tree_fail(firn_error *err, const char *what, firn_slice path)
 
 int
 firn_import_tree_create(struct firn_import_tree *tree, struct firn_task_notices *notices,
-                        firn_error *err)
+                        struct firn_import_tree_space *space, firn_error *err)
 {
     assert(notices != NULL);
     memset(tree, 0, sizeof(*tree));
     tree->notices = notices;
+    tree->space = space;
     tree->place_fd = tree->root_fd = tree->parent_fd = -1;
     char place[PATH_MAX];
     int size = snprintf(place, sizeof(place), "%s/firn-import-XXXXXX", firn_sqlitefile_place());
@@ -370,6 +383,69 @@ set_attributes(struct firn_import_tree *tree, firn_slice path, int fd,
     return futimens(fd, times) == 0 ? FIRN_OK : firn_import_tree_fail(err, "set the time of", path);
 }
 
+/* ---- space ---- */
+
+/* Asks the file system how much may be written until it is asked again: what is wanted now, or more. One that cannot be
+ * asked says so when it is full. */
+static void
+renew_lease(const struct firn_import_tree *tree, uint64_t wanted)
+{
+    struct firn_import_tree_space *space = tree->space;
+    struct statvfs now;
+    space->lease = wanted > LEASE ? wanted : LEASE;
+    if (fstatvfs(tree->place_fd, &now) != 0) {
+        return;
+    }
+    uint64_t free_now = (uint64_t)now.f_bavail * now.f_frsize;
+    if (!space->has_least) {
+        space->has_least = true;
+        space->free_least = free_now / FREE_SHARE < FREE_LEAST ? free_now / FREE_SHARE : FREE_LEAST;
+    }
+    uint64_t spare = free_now > space->free_least ? free_now - space->free_least : 0;
+    space->lease = spare < space->lease ? spare : space->lease;
+}
+
+/* To be called before bytes are written, in whole blocks (I2). */
+static int
+take_space(struct firn_import_tree *tree, firn_slice path, uint64_t bytes, firn_error *err)
+{
+    struct firn_import_tree_space *space = tree->space;
+    char size[FIRN_TERM_TEXT_SIZE_SIZE];
+    if (space == NULL) {
+        return FIRN_OK;
+    }
+    assert(space->one != NULL && space->bytes <= space->bytes_max);
+    if (bytes > space->bytes_max - space->bytes) {
+        space->is_over = true;
+        return firn_import_tree_error(
+            err, FIRN_LIMIT, "the files of one %s are larger than %s; --max-bytes allows more",
+            space->one, firn_term_text_size(space->bytes_max, size));
+    }
+    if (bytes > space->lease) {
+        renew_lease(tree, bytes);
+    }
+    if (bytes > space->lease) {
+        int shown = (int)(path.size < SHOWN_MAX ? path.size : SHOWN_MAX);
+        return firn_import_tree_error(err, FIRN_NO_SPACE,
+                                      "could not write '%.*s': the last %s that were free in "
+                                      "'%.400s' stay free; TMPDIR names "
+                                      "another place",
+                                      shown, (const char *)path.data,
+                                      firn_term_text_size(space->free_least, size),
+                                      firn_sqlitefile_place());
+    }
+    space->bytes += bytes;
+    space->lease -= bytes;
+    return FIRN_OK;
+}
+
+/* Each entry has a block, so an empty file counts as much as a small one. */
+static uint64_t
+blocks_of(uint64_t file_bytes)
+{
+    return file_bytes <= BLOCK ? BLOCK : (file_bytes + BLOCK - 1) / BLOCK * BLOCK;
+}
+
 /* ---- entries ---- */
 
 /* Opens the parent of a path, and removes what is at it. */
@@ -385,7 +461,7 @@ make_room(struct firn_import_tree *tree, firn_slice path, char name[NAME_SIZE_MA
     if (code == FIRN_OK && remove_all(tree->parent_fd, name, 0) != 0) {
         code = firn_import_tree_fail(err, "replace", path);
     }
-    return code;
+    return code == FIRN_OK ? take_space(tree, path, BLOCK, err) : code;
 }
 
 int
@@ -398,14 +474,22 @@ firn_import_tree_file(struct firn_import_tree *tree, firn_slice path, int *out_f
         *out_fd = openat(tree->parent_fd, name,
                          O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, MODE_BUILDING);
         code = *out_fd >= 0 ? FIRN_OK : firn_import_tree_fail(err, "make", path);
+        tree->file_bytes = 0;
     }
     return code;
 }
 
 int
-firn_import_tree_write(firn_slice path, int fd, firn_slice data, firn_error *err)
+firn_import_tree_write(struct firn_import_tree *tree, firn_slice path, int fd, firn_slice data,
+                       firn_error *err)
 {
     assert(fd >= 0);
+    uint64_t before = blocks_of(tree->file_bytes);
+    tree->file_bytes += data.size;
+    int code = take_space(tree, path, blocks_of(tree->file_bytes) - before, err);
+    if (code != FIRN_OK) {
+        return code;
+    }
     while (data.size > 0) {
         ssize_t written = write(fd, data.data, data.size);
         if (written < 0 && errno != EINTR) {
@@ -484,6 +568,10 @@ firn_import_tree_directory(struct firn_import_tree *tree, firn_slice path,
     }
     bool is_there = fstatat(tree->parent_fd, name, &found, AT_SYMLINK_NOFOLLOW) == 0;
     if (!is_there || !S_ISDIR(found.st_mode)) {
+        code = take_space(tree, path, BLOCK, err);
+        if (code != FIRN_OK) {
+            return code;
+        }
         if ((is_there && unlinkat(tree->parent_fd, name, 0) != 0) ||
             mkdirat(tree->parent_fd, name, MODE_BUILDING) != 0) {
             return firn_import_tree_fail(err, "make", path);
@@ -530,6 +618,7 @@ firn_import_tree_symlink(struct firn_import_tree *tree, firn_slice path, firn_sl
 }
 
 struct content {
+    struct firn_import_tree *tree;
     firn_slice path;
     int fd; /* -1: into memory, as the target of a link */
     size_t size;
@@ -541,7 +630,7 @@ write_content(void *ctx, firn_slice data, firn_error *err)
 {
     struct content *content = ctx;
     if (content->fd >= 0) {
-        return firn_import_tree_write(content->path, content->fd, data, err);
+        return firn_import_tree_write(content->tree, content->path, content->fd, data, err);
     }
     if (data.size > sizeof(content->target) - content->size) {
         return firn_import_tree_error(err, FIRN_INVALID, "its target is too long");
@@ -560,7 +649,7 @@ firn_import_tree_put(struct firn_import_tree *tree, firn_slice path, enum firn_i
                      void *ctx, firn_error *err)
 {
     assert(type != FIRN_IMPORT_HARD_LINK);
-    struct content to = {.path = path, .fd = -1};
+    struct content to = {.tree = tree, .path = path, .fd = -1};
     firn_error failed;
     if (type == FIRN_IMPORT_DIRECTORY) {
         return firn_import_tree_directory(tree, path, given, err);
@@ -646,8 +735,9 @@ firn_import_tree_remove(struct firn_import_tree *tree, firn_slice path, firn_err
     char name[NAME_SIZE_MAX + 1];
     if (path.size == 0) {
         struct firn_task_notices *notices = tree->notices;
+        struct firn_import_tree_space *space = tree->space;
         firn_import_tree_destroy(tree);
-        return firn_import_tree_create(tree, notices, err);
+        return firn_import_tree_create(tree, notices, space, err);
     }
     int code = check_path(path, err);
     while (code == FIRN_OK) {

@@ -23,8 +23,8 @@ enum { CHUNK = 256 << 10, TELL_EVERY = 64 };
 
 /* Writes the data of the entry. */
 static int
-write_data(struct firn_import_tar *tar, const struct firn_import_tar_entry *entry, int fd,
-           uint8_t *chunk, firn_error *err)
+write_data(struct firn_import_tar *tar, const struct firn_import_tar_entry *entry,
+           struct firn_import_tree *tree, int fd, uint8_t *chunk, firn_error *err)
 {
     const struct firn_import_tar_segment whole = {0, entry->size};
     const struct firn_import_tar_segment *segments = entry->is_sparse ? tar->segments : &whole;
@@ -48,7 +48,7 @@ write_data(struct firn_import_tar *tar, const struct firn_import_tar_entry *entr
                 return firn_import_tree_error(err, FIRN_CORRUPT,
                                               "the archive ends in the middle of it");
             }
-            code = firn_import_tree_write(entry->path, fd, firn_bytes(chunk, got), err);
+            code = firn_import_tree_write(tree, entry->path, fd, firn_bytes(chunk, got), err);
             if (code != FIRN_OK) {
                 return code;
             }
@@ -68,7 +68,7 @@ unpack_file(struct firn_import_tar *tar, const struct firn_import_tar_entry *ent
     if (code != FIRN_OK) {
         return code;
     }
-    code = write_data(tar, entry, fd, chunk, err);
+    code = write_data(tar, entry, tree, fd, chunk, err);
     if (code == FIRN_OK) {
         return firn_import_tree_file_end(tree, entry->path, fd, &entry->attributes, err);
     }
@@ -135,7 +135,7 @@ firn_import_unpack_tar(struct firn_import_tar *tar, struct firn_import_target *t
             code = refusal == NULL ? FIRN_OK
                                    : firn_import_tree_error(err, FIRN_INVALID, "it %s", refusal);
         }
-        if (code != FIRN_OK && is_of_entry(err)) {
+        if (code != FIRN_OK && !target->space.is_over && is_of_entry(err)) {
             firn_import_target_tell(target, entry.path, "%s", err->text);
             code = FIRN_OK;
         } else if (code == FIRN_OK) {
@@ -223,7 +223,8 @@ import(struct firn_cli *cli, struct firn_import_target *target, struct source *s
     bool is_dry = firn_command_has(cli, "dry-run");
     (void)snprintf(own, sizeof(own), "import of %s", source->name);
     state.message = firn_str(message != NULL ? message : own);
-    int code = is_dry ? FIRN_OK : firn_import_tree_create(&tree, &target->notices, &err);
+    int code =
+        is_dry ? FIRN_OK : firn_import_tree_create(&tree, &target->notices, &target->space, &err);
     tree.drops_owners = firn_command_has(cli, "no-owner");
     if (code == FIRN_OK) {
         code = firn_import_unpack_tar(&tar, target, is_dry ? NULL : &tree, &err);
@@ -267,7 +268,13 @@ run(struct firn_cli *cli)
     struct firn_import_target target;
     struct source source = {.target = &target, .name = cli->arguments[0], .fd = STDIN_FILENO};
     bool is_input = strcmp(source.name, "-") == 0;
-    int exit_code = firn_import_target_open(&target, cli);
+    uint64_t bytes_max;
+    int exit_code = firn_import_target_bytes(cli, &bytes_max);
+    if (exit_code != FIRN_EXIT_OK) {
+        return exit_code;
+    }
+    exit_code = firn_import_target_open(&target, cli);
+    target.space = (struct firn_import_tree_space){.one = "archive", .bytes_max = bytes_max};
     if (exit_code == FIRN_EXIT_OK && !is_input) {
         source.fd = open(source.name, O_RDONLY | O_CLOEXEC);
         if (source.fd < 0) {
@@ -291,6 +298,7 @@ static const struct firn_command_option options[] = {
     {"message", 'm', "TEXT", "describe the checkpoint (default: import of FILE)"},
     {"tag", 0, "NAME", "tag the checkpoint"},
     {"no-owner", 0, NULL, "everything belongs to you, whatever the archive says"},
+    FIRN_IMPORT_TARGET_BYTES_OPTION,
     {"dry-run", 'n', NULL, "read the archive, and import nothing"},
     {NULL, 0, NULL, NULL},
 };
@@ -317,13 +325,15 @@ const struct firn_command firn_import_unpack = {
             "\n"
             "An entry with an absolute name, with .. in its name, below a link, or linked to\n"
             "a file that is not in the archive is left out, and so are devices and fifos. Each\n"
-            "is named, and the exit code is 6; with --strict nothing is imported. After a\n"
+            "is named, and the exit code is 6; with --strict nothing is imported. If its files\n"
+            "are larger than --max-bytes together, nothing is imported either. After a\n"
             "damaged header reading goes on at the next one that is intact. What firn save\n"
             "always leaves out, such as .git, and what a .firnignore of the archive excludes,\n"
             "is left out here too.\n"
             "\n"
             "The archive is unpacked into a private directory below TMPDIR (/var/tmp), saved,\n"
-            "and removed there. Only root can keep owners; others name how many were lost.",
+            "and removed there. Only root can keep "
+            "owners; others name how many were lost.",
     .examples = examples,
     .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK | FIRN_COMMAND_USES_STRICT,
     .run = run,

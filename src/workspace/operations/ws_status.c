@@ -5,6 +5,9 @@
  *
  * The time of a directory is not reported as a change: it moves with every change inside, which is
  * reported by itself.
+ *
+ * A store inside of its workspace that git tracks is found here, as this is where a user looks
+ * before a commit.
  */
 #include "operations/operations_internal.h"
 
@@ -74,6 +77,13 @@ out:
     return rc;
 }
 
+static bool
+git_tracks_store(const struct firn_ws *ws)
+{
+    return strcmp(ws->place.catalog_root, FIRN_PLACE_ROOTS_INSIDE) == 0 &&
+           firn_place_git_tracks(ws->os, ws->place.root, FIRN_TRUST_INSIDE);
+}
+
 int
 firn_ws_status(struct firn_ws *ws, const firn_workspace_status_options *options,
                int (*visit)(void *ctx, const firn_workspace_change *change), void *ctx,
@@ -96,5 +106,6 @@ firn_ws_status(struct firn_ws *ws, const firn_workspace_status_options *options,
     if (rc == FIRN_OK) {
         rc = compare(ws, &opened, options, &record, &status, err);
     }
+    out->git_tracks_store = rc == FIRN_OK && git_tracks_store(ws);
     return firn_ws_opened_close(ws, &opened, rc, err);
 }

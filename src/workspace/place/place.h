@@ -203,17 +203,21 @@ void firn_place_nested_destroy(struct firn_place_nested *nested);
 /* False: there is no workspace below the root, except those with a store inside them. Any
  * thread. */
 bool firn_place_nested_may_hold(const struct firn_place_nested *nested);
-/* A digest (16 bytes) of everything that firn_place_nested_holds depends on, except for stores that
- * appear or vanish under a name that was there before. */
+/* A digest (16 bytes) of everything that firn_place_nested_holds and firn_place_nested_find_store
+ * depend on besides the directory, except for stores and notes that appear or vanish under a name
+ * that was there before. */
 void firn_place_nested_digest(const struct firn_place_nested *nested, uint8_t *out);
 /* Whether a directory below the root is the root of a workspace of its own; path is relative to the
  * root. Any thread. */
 FIRN_MUST_CHECK int firn_place_nested_holds(const struct firn_place_nested *nested, firn_slice path,
                                             bool *out, firn_error *err);
-/* Whether an entry of a directory is a store inside that directory: it is ".firn" and holds a
- * store; and whether that store is this user's. Any thread. */
-FIRN_MUST_CHECK int firn_place_nested_find_store(struct firn_os_dir *dir, const char *name,
-                                                 bool *out_has, bool *out_is_own, firn_error *err);
+/* Whether an open directory, whose path is relative to the root, has a store ".firn" inside; and
+ * whether this user made or trusts that store. With `nested` NULL no store is trusted: the tree is
+ * not that of a workspace. Any thread. */
+FIRN_MUST_CHECK int firn_place_nested_find_store(const struct firn_place_nested *nested,
+                                                 struct firn_os_dir *dir, firn_slice path,
+                                                 bool *out_has, bool *out_is_trusted,
+                                                 firn_error *err);
 
 /* The roots of workspaces in the catalogs of stores. */
 
@@ -282,5 +286,11 @@ FIRN_MUST_CHECK int firn_place_roots_inside_of(struct firn_os *os, const char *s
 /* The branch and the commit that HEAD names in the git repository that a directory, given by its real path, is
  * in; empty texts if there is none, or where it cannot be read. Writes nothing, needs no git, cannot fail. */
 void firn_place_git_read(struct firn_os *os, const char *root, firn_workspace_git *out);
+/* Whether git tracks a file below the entry `name` of that directory, as far as the index of the repository can be
+ * read. Writes nothing, needs no git, cannot fail. */
+bool firn_place_git_tracks(struct firn_os *os, const char *root, const char *name);
+/* The same of the index in the directory of a repository, for a path from the repository's top with a slash at its
+ * end. */
+bool firn_place_git_index_has(struct firn_os_dir *repository, firn_slice below);
 
 #endif

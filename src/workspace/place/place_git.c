@@ -192,25 +192,30 @@ read_head(struct firn_os_dir *repository, firn_workspace_git *out)
     return out->branch[0] != '\0' || out->commit[0] != '\0';
 }
 
-void
-firn_place_git_read(struct firn_os *os, const char *root, firn_workspace_git *out)
+/* Opens the repository that a directory, given by its real path, is in, and reads its HEAD; NULL if there is
+ * none. *out_top_size is the size of the path of the repository's top, without a slash at its end. */
+static struct firn_os_dir *
+find_repository(struct firn_os *os, const char *root, firn_workspace_git *out, size_t *out_top_size)
 {
     struct firn_buf path = {0};
+    struct firn_os_dir *repository = NULL;
     *out = (firn_workspace_git){.branch = ""};
+    *out_top_size = 0;
     if (firn_buf_append_str(&path, root) != FIRN_OK || firn_buf_append_u8(&path, '\0') != FIRN_OK) {
         goto out;
     }
     char *text = (char *)path.data;
-    bool is_found = false;
-    for (int level = 0; level < LEVELS_MAX && !is_found && text[0] == '/'; level++) {
+    for (int level = 0; level < LEVELS_MAX && repository == NULL && text[0] == '/'; level++) {
         struct firn_os_dir *dir = NULL;
-        struct firn_os_dir *repository = NULL;
         if (firn_os_dir_open_path(os, text, &dir, NULL) == FIRN_OK) {
             repository = open_repository(dir);
         }
-        is_found = repository != NULL && read_head(repository, out);
-        firn_os_dir_close(repository);
+        if (repository != NULL && !read_head(repository, out)) {
+            firn_os_dir_close(repository);
+            repository = NULL;
+        }
         firn_os_dir_close(dir);
+        *out_top_size = text[1] == '\0' ? 0 : strlen(text);
         char *slash = strrchr(text, '/');
         if (slash == text && text[1] == '\0') {
             break;
@@ -219,4 +224,31 @@ firn_place_git_read(struct firn_os *os, const char *root, firn_workspace_git *ou
     }
 out:
     firn_buf_deinit(&path);
+    return repository;
+}
+
+void
+firn_place_git_read(struct firn_os *os, const char *root, firn_workspace_git *out)
+{
+    size_t top_size;
+    firn_os_dir_close(find_repository(os, root, out, &top_size));
+}
+
+bool
+firn_place_git_tracks(struct firn_os *os, const char *root, const char *name)
+{
+    firn_workspace_git head;
+    size_t top_size;
+    struct firn_buf below = {0};
+    DCHECK(root[0] == '/' && strchr(name, '/') == NULL);
+    struct firn_os_dir *repository = find_repository(os, root, &head, &top_size);
+    const char *rest = root + top_size;
+    rest += *rest == '/' ? 1 : 0;
+    bool is_tracked = repository != NULL &&
+                      firn_buf_append_format(&below, "%s%s%s/", rest, *rest != '\0' ? "/" : "",
+                                             name) == FIRN_OK &&
+                      firn_place_git_index_has(repository, firn_buf_slice(&below));
+    firn_buf_deinit(&below);
+    firn_os_dir_close(repository);
+    return is_tracked;
 }

@@ -11,7 +11,9 @@
  * workspace's own store come from its catalog; if that store was named, only those that count
  * (place_claim.c), as what is left out is for the user to decide.
  *
- * A store inside its tree is recognised when its directory is listed.
+ * A store inside its tree is recognised when its directory is listed. It makes the directory a
+ * workspace of its own only if this user made or trusts it (trust_store.c): a store that came with
+ * the directory must not keep the files beside it out of the save, so only the store is left out.
  *
  * The set is made before a scan and does not change (I2; not checked: callers have it const), so
  * any thread may use it.
@@ -25,6 +27,7 @@
 #include "codec/blake3_hash.h"
 #include "codec/xxh3.h"
 #include "place/place.h"
+#include "trust/trust.h"
 
 struct firn_place_nested {
     struct firn_os *os;
@@ -36,6 +39,7 @@ struct firn_place_nested {
     const struct firn_place_claim_store
         *named;            /* while it is made; NULL: the catalog is believed */
     struct firn_buf roots; /* roots of the catalog below the root, each with its NUL */
+    uint64_t notes;        /* a digest of the names of notes about stores inside trees */
 };
 
 static int
@@ -61,6 +65,27 @@ visit_store(void *ctx, const char *path, firn_error *err)
         return FIRN_OK;
     }
     return add_digest(ctx, digest, err);
+}
+
+static int
+visit_note(void *ctx, const struct firn_os_dirent *entry)
+{
+    struct firn_place_nested *nested = ctx;
+    nested->notes += firn_xxh3(entry->name, entry->name_size, 0); /* in any order */
+    return FIRN_OK;
+}
+
+/* A folder of notes that is missing or cannot be believed has none. */
+static int
+read_notes(struct firn_place_nested *nested, firn_error *err)
+{
+    struct firn_os_dir *dir = NULL;
+    int rc = firn_trust_private_open(nested->os, FIRN_TRUST_PRIVATE_TRUSTED, false, &dir, err);
+    if (rc == FIRN_OK) {
+        rc = firn_os_dir_list(dir, visit_note, nested, err);
+    }
+    firn_os_dir_close(dir);
+    return rc == FIRN_NO_MEMORY ? rc : FIRN_OK;
 }
 
 /* Whether a root in the catalog of a named store counts. */
@@ -157,6 +182,7 @@ firn_place_nested_create(struct firn_os *os, const char *root, struct firn_catal
         goto out;
     }
     /* A missing or unreadable folder has no stores. */
+    FIRN_TRY(read_notes(nested, err));
     firn_sort(nested->digests, nested->count, sizeof *nested->digests, compare_digests);
     DCHECK(is_sorted(nested));
     if (catalog != NULL) {
@@ -187,7 +213,7 @@ firn_place_nested_destroy(struct firn_place_nested *nested)
 void
 firn_place_nested_digest(const struct firn_place_nested *nested, uint8_t *out)
 {
-    uint64_t roots = firn_xxh3(nested->roots.data, nested->roots.size, 0);
+    uint64_t roots = firn_xxh3(nested->roots.data, nested->roots.size, nested->notes);
     firn_xxh3_wide(nested->digests, nested->count * sizeof *nested->digests, roots, out);
 }
 
@@ -206,6 +232,18 @@ has_digest(const struct firn_place_nested *nested, uint64_t digest)
     return at < nested->count && nested->digests[at] == digest;
 }
 
+/* The real path of a path below the root; "": the root's. */
+static int
+real_path(const struct firn_place_nested *nested, firn_slice path, struct firn_buf *out,
+          firn_error *err)
+{
+    const char *slash = nested->root[1] == '\0' || path.size == 0 ? "" : "/";
+    return firn_buf_append_format(out, "%s%s", nested->root, slash) != FIRN_OK ||
+                   firn_buf_append_slice(out, path) != FIRN_OK || firn_buf_text(out) == NULL
+               ? firn_error_no_memory(err, "a path")
+               : FIRN_OK;
+}
+
 /* Whether a number in the set is really that of a store. */
 static int
 has_default_store(const struct firn_place_nested *nested, firn_slice path, bool *out,
@@ -215,12 +253,7 @@ has_default_store(const struct firn_place_nested *nested, firn_slice path, bool 
     struct firn_buf real = {0};
     char *store = NULL;
     int rc;
-    const char *slash = nested->root[1] == '\0' ? "" : "/";
-    if (firn_buf_append_format(&real, "%s%s", nested->root, slash) != FIRN_OK ||
-        firn_buf_append_slice(&real, path) != FIRN_OK || firn_buf_text(&real) == NULL) {
-        rc = firn_error_no_memory(err, "a path");
-        goto out;
-    }
+    FIRN_TRY(real_path(nested, path, &real, err));
     FIRN_TRY(firn_place_default_store(nested->os, (const char *)real.data, &store, err));
     rc = firn_place_is_store(nested->os, store, out, err);
 out:
@@ -262,21 +295,22 @@ firn_place_nested_holds(const struct firn_place_nested *nested, firn_slice path,
 }
 
 int
-firn_place_nested_find_store(struct firn_os_dir *dir, const char *name, bool *out_has,
-                             bool *out_is_own, firn_error *err)
+firn_place_nested_find_store(const struct firn_place_nested *nested, struct firn_os_dir *dir,
+                             firn_slice path, bool *out_has, bool *out_is_trusted, firn_error *err)
 {
-    struct firn_os_stat stat;
+    struct firn_trust_store_look look;
+    struct firn_buf real = {0};
     int rc;
+    *out_is_trusted = false;
+    if (nested == NULL) {
+        return firn_trust_inside_holds(dir, out_has, err);
+    }
     *out_has = false;
-    *out_is_own = false;
-    if (strcmp(name, FIRN_TRUST_INSIDE) != 0) {
-        return FIRN_OK;
-    }
-    FIRN_TRY(firn_trust_inside_holds(dir, out_has, err));
-    if (*out_has) {
-        FIRN_TRY(firn_os_stat(dir, name, &stat, err));
-        *out_is_own = stat.uid == firn_os_user_id(firn_os_dir_os(dir));
-    }
+    FIRN_TRY(real_path(nested, path, &real, err));
+    FIRN_TRY(firn_trust_store_look_in(dir, (const char *)real.data, &look, err));
+    *out_has = look.has_store;
+    *out_is_trusted = look.is_trusted;
 out:
+    firn_buf_deinit(&real);
     return rc;
 }

@@ -104,17 +104,18 @@ find_kinds(struct firn_scan_worker *worker, const struct firn_scan_node *node,
 struct signs {
     bool has_manifest;
     struct firn_rules_exclude_inside inside;
-    bool has_store;     /* ".firn" is one */
-    bool has_own_store; /* this user's own, so the directory is a workspace of its own */
+    bool has_store;         /* ".firn" is one */
+    bool has_trusted_store; /* by this user, so the directory is a workspace of its own */
     bool has_identity;
     bool has_log;    /* with has_identity: it may be a store */
     bool has_beside; /* names that files beside databases have */
 };
 
 static int
-find_signs(const struct firn_scan_listing *listing, struct firn_os_dir *dir, bool depends_on_inside,
-           struct signs *out, firn_error *err)
+find_signs(struct firn_scan_worker *worker, const struct firn_scan_node *node,
+           struct firn_os_dir *dir, bool depends_on_inside, struct signs *out, firn_error *err)
 {
+    const struct firn_scan_listing *listing = &worker->listing;
     struct signs signs = {.has_manifest = false};
     int rc = FIRN_OK;
     for (size_t i = 0; i < listing->count; i++) {
@@ -135,9 +136,15 @@ find_signs(const struct firn_scan_listing *listing, struct firn_os_dir *dir, boo
             signs.has_beside = signs.has_beside ||
                                firn_scan_sqlite_may_be_beside(item->name.text, item->name_size);
         }
-        if (first == '.' && item->kind == FIRN_OS_DIR && !signs.has_store) {
-            FIRN_TRY(firn_place_nested_find_store(dir, item->name.text, &signs.has_store,
-                                                  &signs.has_own_store, err));
+        if (first == '.' && item->kind == FIRN_OS_DIR &&
+            strcmp(item->name.text, FIRN_TRUST_INSIDE) == 0) {
+            if (firn_scan_node_path(node, "", &worker->judged) != FIRN_OK) {
+                rc = firn_error_no_memory(err, "a path");
+                goto out;
+            }
+            FIRN_TRY(firn_place_nested_find_store(worker->scan->options->nested, dir,
+                                                  firn_buf_slice(&worker->judged), &signs.has_store,
+                                                  &signs.has_trusted_store, err));
         }
     }
 out:
@@ -541,8 +548,8 @@ survey(struct firn_scan_worker *worker, struct firn_scan_node *node, struct firn
     struct signs signs;
     const bool depends_on_inside =
         node->parent != NULL && firn_rules_exclude_depends_on_inside(firn_str(node->name));
-    FIRN_TRY(find_signs(&worker->listing, dir, depends_on_inside, &signs, err));
-    if (node->parent != NULL && signs.has_own_store) {
+    FIRN_TRY(find_signs(worker, node, dir, depends_on_inside, &signs, err));
+    if (node->parent != NULL && signs.has_trusted_store) {
         (void)snprintf(reason, FIRN_RULES_WALK_TEXT_SIZE, "a workspace of its own");
         goto out;
     }

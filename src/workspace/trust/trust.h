@@ -138,6 +138,9 @@ struct firn_trust_store_look {
  * nothing. */
 FIRN_MUST_CHECK int firn_trust_store_look(struct firn_os *os, const char *real_root,
                                           struct firn_trust_store_look *out, firn_error *err);
+/* The same of an open directory. */
+FIRN_MUST_CHECK int firn_trust_store_look_in(struct firn_os_dir *dir, const char *real_root,
+                                             struct firn_trust_store_look *out, firn_error *err);
 /* Returns FIRN_UNTRUSTED; the message says why the store is not used. */
 FIRN_MUST_CHECK int firn_trust_store_refuse(const char *real_root,
                                             const struct firn_trust_store_look *look,

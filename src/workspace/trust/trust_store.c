@@ -248,17 +248,13 @@ judge(struct firn_os *os, const char *real_root, struct firn_trust_store_look *l
 
 /* *out_why is a transient failure to read the id; its code is FIRN_OK if there was none. */
 static int
-look_and_tell(struct firn_os *os, const char *real_root, struct firn_trust_store_look *out,
-              firn_error *out_why, firn_error *err)
+look_in(struct firn_os_dir *dir, const char *real_root, struct firn_trust_store_look *out,
+        firn_error *out_why, firn_error *err)
 {
-    struct firn_os_dir *dir = NULL;
     struct firn_os_dir *store = NULL;
+    int rc;
     *out = (struct firn_trust_store_look){.has_store = false};
     *out_why = (firn_error){.code = FIRN_OK};
-    int rc = firn_os_dir_open_path(os, real_root, &dir, err);
-    if (rc != FIRN_OK) {
-        return rc == FIRN_NOT_FOUND || rc == FIRN_DENIED ? FIRN_OK : rc;
-    }
     FIRN_TRY(firn_trust_inside_holds(dir, &out->has_store, err));
     if (!out->has_store) {
         goto out;
@@ -272,10 +268,38 @@ look_and_tell(struct firn_os *os, const char *real_root, struct firn_trust_store
     FIRN_TRY(firn_os_dir_stat(store, &out->stat, err));
     rc = read_id(store, out, out_why);
     out_why->code = is_damaged(rc) ? FIRN_OK : rc;
-    rc = judge(os, real_root, out, err);
+    rc = judge(firn_os_dir_os(dir), real_root, out, err);
 out:
     firn_os_dir_close(store);
+    return rc;
+}
+
+static int
+look_and_tell(struct firn_os *os, const char *real_root, struct firn_trust_store_look *out,
+              firn_error *out_why, firn_error *err)
+{
+    struct firn_os_dir *dir = NULL;
+    *out = (struct firn_trust_store_look){.has_store = false};
+    *out_why = (firn_error){.code = FIRN_OK};
+    int rc = firn_os_dir_open_path(os, real_root, &dir, err);
+    if (rc != FIRN_OK) {
+        return rc == FIRN_NOT_FOUND || rc == FIRN_DENIED ? FIRN_OK : rc;
+    }
+    rc = look_in(dir, real_root, out, out_why, err);
     firn_os_dir_close(dir);
+    return rc;
+}
+
+/* What a look found, with the failure that it told of. */
+static int
+conclude(int rc, struct firn_trust_store_look *out, const firn_error *why, firn_error *err)
+{
+    if (rc == FIRN_OK && out->is_trusted && why->code != FIRN_OK) { /* (I4) */
+        out->is_trusted = false;
+        rc = firn_error_set(err, why->code, "%s", why->text);
+    }
+    DCHECK(!out->is_trusted ||
+           (out->has_store && (out->stat.mode & MODE_OTHERS_WRITE) == 0)); /* (I2) */
     return rc;
 }
 
@@ -284,14 +308,15 @@ firn_trust_store_look(struct firn_os *os, const char *real_root, struct firn_tru
                       firn_error *err)
 {
     firn_error why;
-    int rc = look_and_tell(os, real_root, out, &why, err);
-    if (rc == FIRN_OK && out->is_trusted && why.code != FIRN_OK) { /* (I4) */
-        out->is_trusted = false;
-        rc = firn_error_set(err, why.code, "%s", why.text);
-    }
-    DCHECK(!out->is_trusted ||
-           (out->has_store && (out->stat.mode & MODE_OTHERS_WRITE) == 0)); /* (I2) */
-    return rc;
+    return conclude(look_and_tell(os, real_root, out, &why, err), out, &why, err);
+}
+
+int
+firn_trust_store_look_in(struct firn_os_dir *dir, const char *real_root,
+                         struct firn_trust_store_look *out, firn_error *err)
+{
+    firn_error why;
+    return conclude(look_in(dir, real_root, out, &why, err), out, &why, err);
 }
 
 int

@@ -209,6 +209,172 @@ a_failure_only_loses_what_could_not_be_read(void **state)
     scan_world_close(&tree);
 }
 
+/* ---- the index ---- */
+
+struct index {
+    uint8_t bytes[8192];
+    size_t size;
+    uint32_t version;
+    size_t hash_size;
+    const char *last;
+};
+
+static void
+put_u32(struct index *index, uint32_t value)
+{
+    for (int shift = 24; shift >= 0; shift -= 8) {
+        index->bytes[index->size++] = (uint8_t)(value >> shift);
+    }
+}
+
+static void
+begin_index(struct index *index, uint32_t version, size_t hash_size, uint32_t count)
+{
+    *index = (struct index){.version = version, .hash_size = hash_size, .last = ""};
+    memcpy(index->bytes, "DIRC", 4);
+    index->size = 4;
+    put_u32(index, version);
+    put_u32(index, count);
+}
+
+static void
+put_entry(struct index *index, const char *path, bool is_extended)
+{
+    size_t begin = index->size;
+    size_t size = strlen(path);
+    size_t common = 0;
+    memset(index->bytes + begin, 0xA5, 40 + index->hash_size);
+    index->size += 40 + index->hash_size;
+    size_t flags = (size < 0xFFF ? size : 0xFFF) | (is_extended ? 0x4000 : 0);
+    index->bytes[index->size++] = (uint8_t)(flags >> 8);
+    index->bytes[index->size++] = (uint8_t)flags;
+    index->size += is_extended ? 2 : 0;
+    if (index->version == 4) {
+        while (index->last[common] != '\0' && index->last[common] == path[common]) {
+            common++;
+        }
+        size_t drop = strlen(index->last) - common;
+        if (drop >= 128) {
+            index->bytes[index->size++] = (uint8_t)(0x80 | (((drop >> 7) - 1) & 0x7F));
+        }
+        index->bytes[index->size++] = drop & 0x7F;
+    }
+    memcpy(index->bytes + index->size, path + common, size - common + 1);
+    index->size += size - common + 1;
+    while (index->version < 4 && (index->size - begin) % 8 != 0) {
+        index->size++;
+    }
+    index->last = path;
+}
+
+static bool
+tracks(struct scan_world *tree, const char *path)
+{
+    char root[4096];
+    (void)snprintf(root, sizeof root, "%s%s%s", tree->temp_path, path[0] != '\0' ? "/" : "", path);
+    return firn_place_git_tracks(tree->os, root, ".firn");
+}
+
+static void
+put_index(struct scan_world *tree, const struct index *index)
+{
+    scan_put_text(tree, ".git/HEAD", "ref: refs/heads/main\n");
+    scan_put_dir(tree, "sub");
+    scan_put_file(tree, ".git/index", index->bytes, index->size);
+}
+
+static void
+a_tracked_store_is_found_in_every_version_of_the_index(void **state)
+{
+    (void)state;
+    struct scan_world tree;
+    struct index index;
+    char path[300];
+    scan_world_open_disk(&tree);
+    assert_false(tracks(&tree, ""));
+    memset(path, 'l', sizeof path);
+    memcpy(path, "a/", 2);
+    path[sizeof path - 1] = '\0';
+    for (uint32_t version = 2; version <= 4; version++) {
+        for (size_t hash_size = 20; hash_size <= 32; hash_size += 12) {
+            begin_index(&index, version, hash_size, 5);
+            put_entry(&index, ".firn/FIRN", false);
+            put_entry(&index, path, version > 2);
+            put_entry(&index, "sub/.firm", false);
+            put_entry(&index, "sub/.firn/packs/1", false);
+            put_entry(&index, "z", false);
+            put_index(&tree, &index);
+            assert_true(tracks(&tree, ""));
+            assert_true(tracks(&tree, "sub"));
+            assert_false(tracks(&tree, "a"));
+            begin_index(&index, version, hash_size, 4);
+            put_entry(&index, ".firn", false); /* a file, or a submodule */
+            put_entry(&index, ".firn-old/x", false);
+            put_entry(&index, "sub/.firn", false);
+            put_entry(&index, "suc/.firn/x", false);
+            put_index(&tree, &index);
+            assert_false(tracks(&tree, ""));
+            assert_false(tracks(&tree, "sub"));
+        }
+    }
+    scan_world_close(&tree);
+}
+
+static void
+a_damaged_index_tracks_nothing(void **state)
+{
+    (void)state;
+    struct scan_world tree;
+    struct index index;
+    scan_world_open_disk(&tree);
+    for (uint32_t version = 2; version <= 4; version++) {
+        begin_index(&index, version, 20, 3);
+        put_entry(&index, ".a", false);
+        put_entry(&index, ".firn/FIRN", version > 2);
+        put_entry(&index, ".firn/packs", false);
+        const struct index sound = index;
+        for (size_t size = 0; size < sound.size; size++) { /* cut anywhere */
+            index.size = size;
+            put_index(&tree, &index);
+            size_t first = version == 4 ? 12 + 40 + 20 + 2 + 1 + 3 : 12 + 72;
+            bool has_first = size > first + 40 + 20 + 2 + sizeof ".firn/FIRN";
+            assert_true(has_first || !tracks(&tree, ""));
+        }
+        for (size_t at = 0; at < 12; at++) { /* the head */
+            index = sound;
+            index.bytes[at] ^= 0x40;
+            put_index(&tree, &index);
+            assert_true(at >= 8 || !tracks(&tree, ""));
+        }
+        index = sound;
+        index.bytes[12 + 40 + 20 + 1]++; /* the size of the first path */
+        put_index(&tree, &index);
+        assert_false(tracks(&tree, ""));
+        index = sound;
+        index.bytes[12 + 40 + 20 + 2 + (version == 4 ? 0 : 3)] =
+            0x81; /* more to drop than there is; padding */
+        put_index(&tree, &index);
+        assert_false(tracks(&tree, ""));
+    }
+    begin_index(&index, 2, 20, 1);
+    put_entry(&index, ".firn/FIRN", true); /* version 2 has no more flags */
+    put_index(&tree, &index);
+    assert_false(tracks(&tree, ""));
+    begin_index(&index, 4, 20, UINT32_MAX); /* more than there are */
+    put_entry(&index, ".a", false);
+    put_index(&tree, &index);
+    assert_false(tracks(&tree, ""));
+    scan_put_sparse(&tree, ".git/index", UINT64_C(1) << 40, NULL, 0);
+    assert_false(tracks(&tree, ""));
+    scan_remove_file(&tree, ".git/index");
+    scan_put_symlink(&tree, ".git/index", "HEAD");
+    assert_false(tracks(&tree, ""));
+    scan_remove_file(&tree, ".git/index");
+    scan_put_fifo(&tree, ".git/index");
+    assert_false(tracks(&tree, ""));
+    scan_world_close(&tree);
+}
+
 static void
 a_checkpoint_knows_where_head_was(void **state)
 {
@@ -250,6 +416,8 @@ main(void)
         cmocka_unit_test(worktrees_and_submodules_name_their_repository),
         cmocka_unit_test(what_is_damaged_or_hostile_counts_as_missing),
         cmocka_unit_test(a_failure_only_loses_what_could_not_be_read),
+        cmocka_unit_test(a_tracked_store_is_found_in_every_version_of_the_index),
+        cmocka_unit_test(a_damaged_index_tracks_nothing),
         cmocka_unit_test(a_checkpoint_knows_where_head_was),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

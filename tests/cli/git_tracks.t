@@ -1,0 +1,31 @@
+A store inside of the tree is not for git. If git tracks files of it all the same, firn status says so, whatever version the index has.
+
+  ? git --version
+  $ export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1 GIT_AUTHOR_NAME=a GIT_AUTHOR_EMAIL=a@b GIT_COMMITTER_NAME=a GIT_COMMITTER_EMAIL=a@b
+  $ mkdir ../published && cd ../published && git init -q -b main . && echo a >a && firn init --here -q && firn save -q && git add -A && git ls-files && firn status -q
+  1
+  a
+  $ git add -f .firn/FIRN && git commit -q -m published && for version in 2 3 4; do git update-index --index-version $version && firn status -q; done
+  ! firn: git tracks files of the store .firn: a push publishes what was saved
+  ! hint: git rm -r -q --cached .firn, then firn save, which makes .firn/.gitignore if it is missing
+  ! firn: git tracks files of the store .firn: a push publishes what was saved
+  ! hint: git rm -r -q --cached .firn, then firn save, which makes .firn/.gitignore if it is missing
+  ! firn: git tracks files of the store .firn: a push publishes what was saved
+  ! hint: git rm -r -q --cached .firn, then firn save, which makes .firn/.gitignore if it is missing
+  $ firn status --json | python3 -c 'import json, sys; print(json.load(sys.stdin)["store_in_git"])'
+  True
+  $ cp .git/index ../index && for size in 0 11 40 80; do head -c $size ../index >.git/index && firn status -q; done; cp ../index .git/index && ln -sf ../../index .git/index && firn status -q; rm .git/index && cp ../index .git/index
+  $ git rm -r -q --cached .firn && firn status -q
+  $ git init -q --object-format=sha256 ../long && cd ../long && mkdir -p d/below && cd d/below && echo a >a && firn init --here -q && firn save -q && git add -f . && firn status -q
+  1
+  ! firn: git tracks files of the store .firn: a push publishes what was saved
+  ! hint: git rm -r -q --cached .firn, then firn save, which makes .firn/.gitignore if it is missing
+  $ cd .. && git commit -q -m all && git worktree add -q ../../tree && cd ../../tree/d/below && rm -rf .firn && firn init --here -q && firn save -q && firn status -q
+  1
+  ! firn: git tracks files of the store .firn: a push publishes what was saved
+  ! hint: git rm -r -q --cached .firn, then firn save, which makes .firn/.gitignore if it is missing
+
+A store outside of the tree is none of git's business.
+
+  $ mkdir ../other && cd ../other && echo a >a && firn save -q && mkdir .firn && echo x >.firn/x && git add -f .firn && firn status -q
+  1
