@@ -90,7 +90,7 @@ Several begin one at the other, as with git, make and tar; what was typed is how
 
 An agent's relative paths, too.
 
-  $ printf '%s\n' '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"checkpoint_list","arguments":{"workspace_path":"../u"}}}' | firn -C away --store ../s mcp 2>/dev/null | grep -c '"number":1'
+  $ printf '%s\n' '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"checkpoint_list","arguments":{"workspace_path":"../u"}}}' | firn -C away --store ../s mcp --allow ../u 2>/dev/null | grep -c '"number":1'
   1
   $ timeout 20 firn -C away watch --status --store ../s; ls -A away
   abs

@@ -62,7 +62,8 @@ test('install.js finds the headers in the project that npm runs in, and the sour
   fs.mkdirSync(headers, { recursive: true })
   fs.writeFileSync(path.join(headers, 'index.js'), "exports.include_dir = '/the/headers'\n")
   assert.match(install().stderr, /the addon could not be compiled/)
-  const [first, second] = fs.readFileSync(path.join(place, 'compiled'), 'utf8').split('\n')
+  // What only asks which flags the compiler has is passed over.
+  const [first, second] = fs.readFileSync(path.join(place, 'compiled'), 'utf8').split('\n').filter((line) => !line.endsWith('.tried'))
   assert.match(first, /-isystem \/the\/headers .*-DFIRN_NODE_SQL=1 .*programs\/sqlparse\/\w+\.c /)
   assert.doesNotMatch(first, /sql_extension\.c/)
   assert.doesNotMatch(second, /FIRN_NODE_SQL/)

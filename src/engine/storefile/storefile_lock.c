@@ -362,12 +362,21 @@ out:
     return rc;
 }
 
+/* Whether the directory itself was removed. Then nobody else can open it, and there is nothing left to protect: programs
+ * that remove the directory of a store before they close it need no error. */
+static bool
+is_removed(struct firn_os_dir *dir)
+{
+    struct firn_os_stat stat;
+    return firn_os_dir_stat(dir, &stat, NULL) == FIRN_OK && stat.nlink == 0;
+}
+
 static int
 check_name(struct firn_os_dir *dir, const char *name, struct firn_os_file *file, firn_error *err)
 {
     bool is_current = true;
     int rc = file != NULL ? has_name(dir, name, file, &is_current, err) : FIRN_OK;
-    return rc == FIRN_OK && !is_current
+    return rc == FIRN_OK && !is_current && !is_removed(dir)
                ? firn_error_set(
                      err, FIRN_FAILED,
                      "'%s/%s' was removed or replaced while the store was open for "
