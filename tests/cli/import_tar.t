@@ -151,3 +151,29 @@ An attribute that cannot be set is named, and those after it are set.
   ! firn: incomplete: f: the extended attribute user.b could not be set: Argument list too long
   1  <id>  1 file, 0 B; 1 new, <n> B added
   {'SCHILY.xattr.user.a': '1', 'SCHILY.xattr.user.c': '3'}
+
+A long name that is larger than any can be, or that is cut off, names no other entry: that one is left out.
+
+  $ mkdir ../names && cd ../names && python3 - <<'END'
+  > import tarfile
+  > def header(name, kind, size=0):
+  >     entry = tarfile.TarInfo(name)
+  >     entry.type, entry.size = kind, size
+  >     return entry.tobuf(tarfile.GNU_FORMAT)
+  > with open("../huge.tar", "wb") as archive:
+  >     archive.write(header("././@LongLink", b"L", 1 << 33) + bytes(1024))
+  > with open("../stale.tar", "wb") as archive:
+  >     archive.write(header("././@LongLink", b"L", 7) + b"victim\0".ljust(512, b"\0") + header("x", b"0", 4) + b"mine".ljust(512, b"\0"))
+  >     archive.write(header("././@LongLink", b"L", 5 << 20) + bytes(5 << 20) + header("other", b"0", 5) + b"other".ljust(512, b"\0"))
+  >     archive.write(header("last", b"0", 4) + b"last".ljust(512, b"\0") + bytes(1024))
+  > END
+  $ firn import tar ../huge.tar; firn import tar ../stale.tar; firn show --files | awk '{ print $NF }'; firn cat latest victim; echo
+  1  <id>  0 files, 0 B; <n> B added
+  2  <id>  2 files, 8 B; 2 new, <n> KB added
+  last
+  victim
+  mine
+  ! firn: left out: ../huge.tar: an extended header is too large: it is not used
+  ! firn: left out: ../huge.tar: the archive ends in the middle of an entry
+  ! firn: left out: ../stale.tar: an extended header is too large: it is not used
+  ! firn: left out: other: it has an extended header that cannot be read

@@ -14,7 +14,7 @@ A store inside of a tree has files only that firn made there. A pull brings othe
 
 Each command names eight of them, and says how many more there are. They change nothing.
 
-  $ firn status -q 2>&1 | grep -c 'was not made by firn here: it is ignored'; firn status -q 2>&1 | tail -n 2
+  $ firn status -q 2>&1 | grep -c 'was not made by firn here: it is ignored'; firn status -q 2>&1 | grep -v 'git tracks\|git rm' | tail -n 2
   8
   firn: and 12 more
   hint: what changes the tree put it there, such as git; if you did, with firn as another user or with a backup, firn trust makes it a part of the store

@@ -19,6 +19,9 @@
  *      new segment of the log, and at closing (firn_storefile_lock_check). (Not asserted: others change the
  *      names.)
  *
+ * (I2) What is written to LOCK changes no other file: a LOCK that has other names is replaced by a new file. (Not
+ *      asserted: an archive or another process makes such links.)
+ *
  * LOCK contains, as text, the id of the process that locked it last. It is only read to name the holder
  * to a process that is refused, and to other processes that ask (db_holder.c); nothing else depends on
  * it.
@@ -36,7 +39,7 @@
 #include "base/mem.h"
 #include "storefile/storefile.h"
 
-enum { PAUSE_MIN_NS = 1000000, PAUSE_MAX_NS = 100000000, PID_TEXT_MAX = 24 };
+enum { PAUSE_MIN_NS = 1000000, PAUSE_MAX_NS = 100000000, PID_TEXT_MAX = 24, NAMES_MAX = 8 };
 
 /* The byte of FIRN that is the guard; readers lock those after it. */
 #define GUARD_BYTE ((UINT64_C(1) << 32) - 1)
@@ -332,6 +335,42 @@ write_holder(struct firn_os_file *file, uint64_t pid, firn_error *err)
     return rc != FIRN_OK ? rc : firn_os_file_write(file, 0, text, (size_t)size, err);
 }
 
+static int
+lock_file(struct firn_os_dir *dir, const struct patience *patience, struct firn_os_file *file,
+          firn_error *err)
+{
+    int rc = wait_for(patience, try_file, file, err);
+    return rc == FIRN_BUSY ? refuse(dir, file, err) : rc;
+}
+
+/* Opens and locks LOCK, which will be written to. If it has other names, such as a file of the user's that an archive has
+ * linked to, only the name goes, and there is a new file (I2). */
+static int
+own_file(struct firn_os_dir *dir, const struct patience *patience, struct firn_os_file **out,
+         firn_error *err)
+{
+    const unsigned flags =
+        FIRN_OS_READ | FIRN_OS_WRITE | FIRN_OS_CREATE | (unsigned)FIRN_OS_FOR_OWNER;
+    int rc;
+    for (unsigned attempts = 0; attempts < NAMES_MAX; attempts++) {
+        struct firn_os_stat stat;
+        FIRN_TRY(firn_os_file_open(dir, FIRN_STOREFILE_LOCK_NAME, flags, 0600, out, err));
+        FIRN_TRY(lock_file(dir, patience, *out, err));
+        FIRN_TRY(refuse_nameless(dir, FIRN_STOREFILE_LOCK_NAME, *out, err));
+        FIRN_TRY(firn_os_file_stat(*out, &stat, err));
+        if (stat.nlink == 1) {
+            return FIRN_OK;
+        }
+        FIRN_TRY(firn_os_remove_file(dir, FIRN_STOREFILE_LOCK_NAME, err));
+        firn_os_file_close(*out);
+        *out = NULL;
+    }
+    rc = firn_error_set(err, FIRN_BUSY, "'%s/%s' is linked to other files again and again",
+                        firn_os_dir_path(dir), FIRN_STOREFILE_LOCK_NAME);
+out:
+    return rc;
+}
+
 int
 firn_storefile_lock_acquire(struct firn_os_dir *dir, int64_t timeout_ms,
                             struct firn_storefile_lock **out, firn_error *err)
@@ -344,15 +383,7 @@ firn_storefile_lock_acquire(struct firn_os_dir *dir, int64_t timeout_ms,
     if (lock == NULL) {
         return FIRN_NO_MEMORY;
     }
-    FIRN_TRY(firn_os_file_open(dir, FIRN_STOREFILE_LOCK_NAME,
-                               FIRN_OS_READ | FIRN_OS_WRITE | FIRN_OS_CREATE | FIRN_OS_FOR_OWNER,
-                               0600, &lock->file, err));
-    rc = wait_for(&patience, try_file, lock->file, err);
-    if (rc == FIRN_BUSY) {
-        rc = refuse(dir, lock->file, err);
-    }
-    FIRN_TRY(rc);
-    FIRN_TRY(refuse_nameless(dir, FIRN_STOREFILE_LOCK_NAME, lock->file, err));
+    FIRN_TRY(own_file(dir, &patience, &lock->file, err));
     FIRN_TRY(take_guard(dir, &patience, &lock->guard, err));
     FIRN_TRY(write_holder(lock->file, firn_os_process_id(os), err));
     *out = lock;

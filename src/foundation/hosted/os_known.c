@@ -18,6 +18,9 @@
  * names too. Lines are appended under a lock of the list, after reading what others have appended.
  * A list is replaced by a rename, so who has it open compares the inode before believing it.
  *
+ * (I5) A name is forgotten only after it was looked for by itself, and has no entry: the list may be
+ *      newer than a listing of the directory. (Not checked: look_for_stale comes right before.)
+ *
  * Foreign entries. If a name is needed that something else has, that is renamed to the first free
  * "foreign-<n>-<name>", which is never admitted: nothing is overwritten or removed (I4).
  *
@@ -166,6 +169,10 @@ read_all(struct known *known, firn_error *err)
             rc = rc == FIRN_OK ? FIRN_OK : no_memory(err);
         } else if (was->is_ours) {
             rc = no_memory(err);
+        }
+        entry = entry != NULL ? entry : firn_os_known_list_find(&known->list, was->path);
+        if (entry != NULL) {
+            entry->is_seen = was->is_seen;
         }
     }
     firn_os_known_list_deinit(&old);
@@ -1014,6 +1021,70 @@ has_stale(struct known *known)
     return is_any;
 }
 
+/* The path of the first stale name from *at on; NULL: there is none, or no memory. Allocated. */
+static char *
+next_stale(struct known *known, size_t *at, bool *out_is_any)
+{
+    char *path = NULL;
+    firn_os_mutex_lock(&known->mutex);
+    *out_is_any = false;
+    for (; !*out_is_any && *at < known->list.entries.count; ++*at) {
+        const struct firn_os_known_list_entry *entry =
+            *(struct firn_os_known_list_entry **)firn_hash_map_at(&known->list.entries, *at);
+        if (is_stale(entry)) {
+            *out_is_any = true;
+            path = firn_strdup(entry->path);
+        }
+    }
+    firn_os_mutex_unlock(&known->mutex);
+    return path;
+}
+
+/* Whether a path of the list has no entry. In doubt it has one. */
+static bool
+is_gone(struct firn_os_dir *root, char *path)
+{
+    struct firn_os_stat stat;
+    struct firn_os_dir *below = NULL;
+    char *slash = strrchr(path, '/');
+    int rc = FIRN_OK;
+    if (slash != NULL) {
+        *slash = '\0';
+        rc = firn_os_dir_open(root, path, &below, NULL);
+        *slash = '/';
+    }
+    if (rc == FIRN_OK) {
+        rc = firn_os_guard_stat(slash != NULL ? below : root, slash != NULL ? slash + 1 : path,
+                                &stat, NULL);
+    }
+    firn_os_dir_close(below);
+    return rc == FIRN_NOT_FOUND;
+}
+
+/* A listing may be older than the list. So each name that it did not have is looked for by itself before it is forgotten (I5). */
+static int
+look_for_stale(struct known *known, struct firn_os_dir *root, firn_error *err)
+{
+    size_t at = 0;
+    bool is_any;
+    for (char *path = next_stale(known, &at, &is_any); is_any;
+         path = next_stale(known, &at, &is_any)) {
+        if (path == NULL) {
+            return no_memory(err);
+        }
+        if (!is_gone(root, path)) {
+            firn_os_mutex_lock(&known->mutex);
+            struct firn_os_known_list_entry *entry = firn_os_known_list_find(&known->list, path);
+            if (entry != NULL) {
+                entry->is_seen = true;
+            }
+            firn_os_mutex_unlock(&known->mutex);
+        }
+        firn_free(path);
+    }
+    return FIRN_OK;
+}
+
 /* Forgets stale names, and shortens the list. */
 static int
 tidy(struct known *known, firn_error *err)
@@ -1067,8 +1138,14 @@ firn_os_known_survey(struct firn_os_dir *dir, bool is_sole,
     }
     struct known *known = known_of(guard);
     struct survey survey = {known, visit, ctx, err, dir, ""};
+    /* What another process has admitted, while this one waited for the lock of the store, is known first. */
+    firn_os_mutex_lock(&known->mutex);
+    rc = refresh(known, err);
+    firn_os_mutex_unlock(&known->mutex);
+    FIRN_TRY(rc);
     FIRN_TRY(survey_dirs(&survey, err));
     if (is_sole && known->may_write) {
+        FIRN_TRY(look_for_stale(known, dir, err));
         /* That these have no entry is durable before they are forgotten (I3). */
         FIRN_TRY(has_stale(known) ? sync_dirs(dir, known->rules, err) : FIRN_OK);
         firn_os_mutex_lock(&known->mutex);

@@ -265,18 +265,20 @@ next_header(struct firn_import_tar *tar, bool *out_is_end, firn_error *err)
 
 /* ---- pax ---- */
 
-/* The data of an extended header, whole. FIRN_CORRUPT, told already, if it cannot be taken. */
+/* The data of an extended header, whole; none, and *out_is_whole is false, if it is too large or cut
+ * off. What it says is then not known, and the entry that it describes is left out. */
 static int
 read_extension(struct firn_import_tar *tar, uint64_t size, struct firn_import_tar_text *out,
-               firn_error *err)
+               bool *out_is_whole, firn_error *err)
 {
     uint8_t part[BLOCK];
     out->size = 0;
-    if (size > FIRN_IMPORT_TAR_PAX_MAX) {
+    *out_is_whole = false;
+    int code = append(out, "", 0, err);
+    if (code == FIRN_OK && size > FIRN_IMPORT_TAR_PAX_MAX) {
         tell(tar, firn_str(""), "an extended header is too large: it is not used");
         return skip(tar, size + padding_of(size), err);
     }
-    int code = append(out, "", 0, err);
     for (uint64_t left = size; left > 0 && code == FIRN_OK;) {
         size_t want = left < BLOCK ? (size_t)left : BLOCK;
         size_t got = 0;
@@ -291,6 +293,7 @@ read_extension(struct firn_import_tar *tar, uint64_t size, struct firn_import_ta
         }
         left -= got;
     }
+    *out_is_whole = code == FIRN_OK;
     return code == FIRN_OK ? skip(tar, padding_of(size), err) : code;
 }
 
@@ -783,6 +786,8 @@ firn_import_tar_next(struct firn_import_tar *tar, struct firn_import_tar_entry *
 {
     bool has_path = false;
     bool has_target = false;
+    bool has_lost = false; /* what an extended header says of the entry */
+    bool is_whole;
     tar->local.size = 0;
     int code = skip_entry(tar, err);
     while (code == FIRN_OK && (code = next_header(tar, out_is_end, err)) == FIRN_OK &&
@@ -800,8 +805,9 @@ firn_import_tar_next(struct firn_import_tar *tar, struct firn_import_tar_entry *
                 tell(tar, firn_str(""), "the size of an extended header is damaged");
                 continue;
             }
-            code = read_extension(tar, size, text, err);
-            if (code == FIRN_OK && (type == 'L' || type == 'K')) {
+            code = read_extension(tar, size, text, &is_whole, err);
+            has_lost = has_lost || (!is_whole && type != 'g');
+            if (code == FIRN_OK && is_whole && (type == 'L' || type == 'K')) {
                 text->size = strlen(text->data);
                 has_path = has_path || type == 'L';
                 has_target = has_target || type == 'K';
@@ -827,6 +833,9 @@ firn_import_tar_next(struct firn_import_tar *tar, struct firn_import_tar_entry *
             (header.is_bad || (header.entry.is_sparse && !map_is_right(tar, &header)))) {
             refused = "is described by a damaged header";
         }
+        if (refused == NULL && has_lost) {
+            refused = "has an extended header that cannot be read";
+        }
         if (refused == NULL && header.entry.path.size == 0 &&
             header.entry.type != FIRN_IMPORT_DIRECTORY) {
             refused = "has no name";
@@ -839,7 +848,7 @@ firn_import_tar_next(struct firn_import_tar *tar, struct firn_import_tar_entry *
         (void)snprintf(text_of, sizeof(text_of), "it %s", refused);
         tell(tar, header.entry.path, text_of);
         tar->local.size = 0;
-        has_path = has_target = false;
+        has_path = has_target = has_lost = false;
         code = skip_entry(tar, err);
     }
     return code;

@@ -250,6 +250,35 @@ a_store_that_is_moved_as_a_whole_stays_its_writers(void **state)
     end(&scene);
 }
 
+/* An archive can link LOCK to a file of the user's. */
+static void
+a_lock_that_is_a_link_to_another_file_does_not_write_to_it(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct scene scene;
+    struct firn_os_file *file;
+    char text[16] = {0};
+    size_t size;
+    begin(&scene, false);
+    DB_OK(firn_db_close(scene.db, &err));
+    DB_OK(firn_os_file_open(scene.dir, "mine", FIRN_OS_WRITE | (unsigned)FIRN_OS_CREATE, 0600,
+                            &file, &err));
+    DB_OK(firn_os_file_write(file, 0, "important", 9, &err));
+    firn_os_file_close(file);
+    DB_OK(firn_os_remove_file(scene.dir, "LOCK", &err));
+    DB_OK(firn_os_link(scene.dir, "mine", scene.dir, "LOCK", &err));
+    scene.db = db_support_open(scene.dir);
+    db_support_put(db_support_keyspace(scene.db, "k"), "b", "2");
+    DB_OK(firn_db_close(scene.db, &err));
+    DB_OK(firn_os_file_open(scene.dir, "mine", FIRN_OS_READ, 0, &file, &err));
+    DB_OK(firn_os_file_read(file, 0, text, sizeof text, &size, &err));
+    firn_os_file_close(file);
+    assert_int_equal(size, 9);
+    assert_memory_equal(text, "important", 9);
+    end(&scene);
+}
+
 int
 main(void)
 {
@@ -261,6 +290,7 @@ main(void)
         cmocka_unit_test(waiting_for_the_lock_waits_for_a_writer_without_its_file_too),
         cmocka_unit_test(a_user_who_may_not_write_the_identity_file_locks_what_he_can),
         cmocka_unit_test(a_store_that_is_moved_as_a_whole_stays_its_writers),
+        cmocka_unit_test(a_lock_that_is_a_link_to_another_file_does_not_write_to_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

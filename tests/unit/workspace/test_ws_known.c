@@ -318,6 +318,38 @@ programs_with_keys_and_values_keep_the_list_too(void **state)
     ws_world_close(&world);
 }
 
+/* A process reads the list, and then waits for the lock of the store while others save so often that the list is replaced by a
+ * shorter one. It must not take what it had not read for names that are gone. */
+static void
+a_list_that_was_replaced_while_a_process_waited_is_read_again(void **state)
+{
+    enum { SAVES = 300 };
+    struct ws_world world;
+    char text[16];
+    size_t foreign = 0;
+    (void)state;
+    open_world(&world, 5);
+    save(&world, "first");
+    struct firn_os_dir *waiting = open_dir(&world, "/s");
+    assert_int_equal(firn_trust_files_guard(waiting, true, 0, &world.err), FIRN_OK);
+    for (int i = 0; i < SAVES; i++) {
+        (void)snprintf(text, sizeof text, "%d", i);
+        save(&world, text);
+    }
+    assert_int_equal(firn_trust_files_survey(waiting, true, count_foreign, &foreign, &world.err),
+                     FIRN_OK);
+    assert_int_equal(foreign, 0);
+    firn_os_dir_close(waiting);
+    struct firn_os_dir *store = open_dir(&world, "/s");
+    assert_int_equal(firn_trust_files_guard(store, true, 0, &world.err), FIRN_OK);
+    assert_int_equal(firn_trust_files_survey(store, true, count_foreign, &foreign, &world.err),
+                     FIRN_OK);
+    assert_int_equal(foreign, 0);
+    firn_os_dir_close(store);
+    save(&world, "last");
+    ws_world_close(&world);
+}
+
 int
 main(void)
 {
@@ -325,6 +357,7 @@ main(void)
         cmocka_unit_test(what_others_put_under_any_name_of_a_store_does_not_count),
         cmocka_unit_test(a_file_that_was_replaced_is_damage_that_names_it),
         cmocka_unit_test(programs_with_keys_and_values_keep_the_list_too),
+        cmocka_unit_test(a_list_that_was_replaced_while_a_process_waited_is_read_again),
     };
     return cmocka_run_group_tests_name("ws_known", tests, NULL, NULL);
 }
