@@ -201,3 +201,10 @@ is reached by another name, and not by anybody else.
   .firn
   x
   y
+
+A .firn that a clone brought as a link leads to no other place.
+
+  $ mkdir ../elsewhere ../linked && cd ../linked && ln -s ../elsewhere .firn && { firn init --here || echo $?; } && ls -A ../elsewhere
+  2
+  ! firn: '.firn' is no directory, but a link or a file
+  ! hint: move it away first

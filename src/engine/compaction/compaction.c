@@ -124,7 +124,7 @@ write_all(struct running *running, firn_error *err)
 {
     const struct firn_lsm_host *host = &running->lsm->options.host;
     struct firn_compaction_work *work = running->first;
-    int rc = firn_lsm_may_change(running->lsm, err);
+    int rc = firn_lsm_install_may_change(running->lsm, err);
     if (rc == FIRN_OK && work->kind == FIRN_COMPACTION_WORK_FLUSH) {
         rc = host->sync_log(host->ctx, err);
     }

@@ -156,7 +156,7 @@ struct firn_lsm_state *firn_lsm_state_of(struct firn_lsm_tree *tree);
 /* ---- lsm_install.c ---- */
 
 /* Asks the host whether files may be written. */
-FIRN_MUST_CHECK int firn_lsm_may_change(const struct firn_lsm *lsm, firn_error *err);
+FIRN_MUST_CHECK int firn_lsm_install_may_change(const struct firn_lsm *lsm, firn_error *err);
 
 /* A change of one tree that goes to MANIFEST and then to readers. */
 struct firn_lsm_install_change {

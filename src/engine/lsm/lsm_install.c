@@ -34,7 +34,7 @@
 /* ---- the token ---- */
 
 int
-firn_lsm_may_change(const struct firn_lsm *lsm, firn_error *err)
+firn_lsm_install_may_change(const struct firn_lsm *lsm, firn_error *err)
 {
     const struct firn_lsm_host *host = &lsm->options.host;
     return host->may_change != NULL ? host->may_change(host->ctx, err) : FIRN_OK;
@@ -43,7 +43,7 @@ firn_lsm_may_change(const struct firn_lsm *lsm, firn_error *err)
 static int
 take_token(struct firn_lsm *lsm, firn_error *err)
 {
-    int rc = firn_lsm_may_change(lsm, err);
+    int rc = firn_lsm_install_may_change(lsm, err);
     if (rc != FIRN_OK) {
         return rc;
     }

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "task/task.h"
 #include "term/term.h"
@@ -112,6 +113,12 @@ static int
 check_inside(struct firn_cli *cli)
 {
     static char here[] = ".";
+    struct stat stat;
+    if (lstat(".firn", &stat) == 0 &&
+        !S_ISDIR(stat.st_mode)) { /* a link that came with the tree leads elsewhere */
+        return firn_command_report_error(cli, FIRN_INVALID, "move it away first",
+                                         "'.firn' is no directory, but a link or a file");
+    }
     return firn_trust_find(here, note_untrusted, here, NULL) != FIRN_UNTRUSTED
                ? FIRN_EXIT_OK
                : firn_command_report_error(
