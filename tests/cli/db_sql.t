@@ -250,6 +250,21 @@ Statements may come from elsewhere: they open no other store, and no directory b
   ! firn: table sqlite_master may not be modified
   [1]
 
+ATTACH opens files and makes them, VACUUM INTO writes one, and what --allow-paths does not allow stays as it is.
+
+  $ python3 -c "import sqlite3; db = sqlite3.connect('simple.db'); db.executescript('CREATE TABLE t(a); INSERT INTO t VALUES(5)')"
+  $ firn db sql shop.firn "ATTACH 'simple.db' AS e" 'SELECT a FROM e.t' "INSERT INTO e.t VALUES (6)" "VACUUM e INTO 'copy.db'" "ATTACH 'made.db' AS m" "PRAGMA m.user_version = 3" "VACUUM INTO 'own.db'"
+  5
+  $ python3 -c "import sqlite3; [print(sqlite3.connect(name).execute(what).fetchall()) for name, what in (('simple.db', 'SELECT a FROM t'), ('copy.db', 'SELECT a FROM t'), ('made.db', 'PRAGMA user_version'))]"; test -f own.db
+  [(5,), (6,)]
+  [(5,), (6,)]
+  [(3,)]
+  $ firn db sql shop.firn "ATTACH 'simple.db' AS e; PRAGMA e.mmap_size; PRAGMA e.cell_size_check; PRAGMA writable_schema = ON; DELETE FROM e.sqlite_schema"
+  0
+  1
+  ! firn: table sqlite_master may not be modified
+  [1]
+
 A file that somebody else made: what its schema says has no effect, whatever is done to the file.
 
   $ cat >make.py <<'END'
@@ -265,6 +280,10 @@ A file that somebody else made: what its schema says has no effect, whatever is 
   >     db.close()
   > END
   $ python3 make.py
+  $ firn db sql shop.firn "BEGIN; COMMIT" "ATTACH 'foreign0.db' AS f" "PRAGMA f.user_version" "INSERT INTO f.notes(a) VALUES (1)"
+  7
+  ! firn: <any>firn_drop<any>
+  [1]
   $ for i in 0 1 2 3; do
   >     for use in 'INSERT INTO f.notes(a) VALUES (1)' 'PRAGMA f.quick_check' 'PRAGMA f.integrity_check' 'UPDATE f.notes SET a = 2'; do
   >         for paths in '' --allow-paths; do

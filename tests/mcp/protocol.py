@@ -5,8 +5,10 @@
 Each function test_... is one test in a fresh home. Every message of the server is checked: one line, JSON, of JSON-RPC 2.0;
 every result of a tool against the schema that tools/list gave for it. Prints what it ran; the last line counts.
 """
+import ctypes
 import fcntl
 import json
+import multiprocessing
 import os
 import re
 import select
@@ -926,6 +928,49 @@ def test_served_directories(home):
         client.failed("FIRN_DENIED", "checkpoint_list", workspace_path=inside)
         client.call("checkpoint_list")
         client.close()
+
+
+def exchange(first, second, stop):
+    """Exchanges two names over and over."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    while not stop.is_set():
+        assert libc.renameat2(-100, first.encode(), -100, second.encode(), 2) == 0, ctypes.get_errno()
+
+
+def test_exchanged_links(home):
+    """A directory that turns into a link while a call runs leads the call nowhere: neither to a directory nor to its store."""
+    own, other = home + "/own", home + "/other"
+    environment = dict(os.environ, HOME=home, XDG_DATA_HOME=home + "/data", XDG_CONFIG_HOME=home + "/config")
+    for place, text in ((own + "/a", "mine"), (other, "secret"), (own + "/in", "mine"), (home + "/other-in", "secret")):
+        write(place + "/f", text)
+        inside = ["--store", ".firn"] if place.endswith("in") else []
+        subprocess.run([FIRN, *inside, "save", "-q"], check=True, cwd=place, env=environment, stdout=subprocess.DEVNULL)
+        write(place + "/f", text + " now")
+    os.symlink("../other", own + "/b")
+    os.symlink("../other-in", own + "/in-link")
+    client = Client(home, allow=[], cwd=own)
+    answered = 0
+    for directory, link, outside in (("/a", "/b", other), ("/in", "/in-link", home + "/other-in")):
+        stop = multiprocessing.Event()
+        process = multiprocessing.Process(target=exchange, args=(own + directory, own + link, stop))
+        process.start()
+        until = time.monotonic() + 1.5
+        while time.monotonic() < until:
+            for tool, more in (("checkpoint_cat", {"path": "f"}), ("checkpoint_restore", {"snapshot_id": "1", "paths": ["f"]}), ("checkpoint_save", {})):
+                client.ask("tools/call", {"name": tool, "arguments": {"workspace_path": own + directory, **more}})
+                answer = client.answer()["result"]
+                assert "secret" not in json.dumps(answer), (tool, answer)
+                answered += not answer["isError"]
+        stop.set()
+        process.join()
+        assert process.exitcode == 0
+        with open(outside + "/f", encoding="utf-8") as file:
+            assert file.read() == "secret now"
+        store = ["--store", ".firn"] if directory == "/in" else []
+        log = subprocess.run([FIRN, *store, "log", "--json"], check=True, cwd=outside, env=environment, capture_output=True, text=True).stdout
+        assert len(json.loads(log)["checkpoints"]) == 1, log
+    assert answered > 0
+    client.close()
 
 
 def test_store_that_names_another_root(home):

@@ -66,6 +66,11 @@ struct firn_os_stat {
 /* Opens the directory at a user's path, relative to the working directory. Follows links. */
 FIRN_MUST_CHECK int firn_os_dir_open_path(struct firn_os *os, const char *path,
                                           struct firn_os_dir **out, firn_error *err);
+/* Opens the directory at a path that firn_os_dir_real_path gave, which has no links: FIRN_NOT_FOUND if
+ * one of its components is a link by now. A relative path, such as a store in memory has, is opened
+ * as a user's path. */
+FIRN_MUST_CHECK int firn_os_dir_open_real(struct firn_os *os, const char *path,
+                                          struct firn_os_dir **out, firn_error *err);
 /* Opens a directory inside another. FIRN_NOT_FOUND if it is missing or not a directory; links are
  * not followed. */
 FIRN_MUST_CHECK int firn_os_dir_open(struct firn_os_dir *parent, const char *name,

@@ -428,6 +428,21 @@ firn_os_dir_open_path(struct firn_os *os, const char *path, struct firn_os_dir *
 }
 
 int
+firn_os_dir_open_real(struct firn_os *os, const char *path, struct firn_os_dir **out,
+                      firn_error *err)
+{
+    *out = NULL;
+    if (path[0] != '/' || os->ops->dir_open_real == NULL) {
+        return firn_os_dir_open_path(os, path, out, err);
+    }
+    struct firn_os_dir *dir = path_new_dir(os, NULL, path);
+    if (dir == NULL) {
+        return firn_error_no_memory(err, "a directory handle");
+    }
+    return finish_open(dir, os->ops->dir_open_real(os, path, dir), out, err);
+}
+
+int
 firn_os_dir_open(struct firn_os_dir *parent, const char *name, struct firn_os_dir **out,
                  firn_error *err)
 {

@@ -58,6 +58,8 @@ struct firn_os_ops {
     int refusal; /* EROFS or EOPNOTSUPP: the error of operations that are NULL */
     /* The handle to fill comes last. */
     int (*dir_open_path)(struct firn_os *os, const char *path, struct firn_os_dir *dir);
+    /* An absolute path, without following links; NULL where there are none. */
+    int (*dir_open_real)(struct firn_os *os, const char *path, struct firn_os_dir *dir);
     int (*dir_open)(struct firn_os_dir *parent, const char *name, struct firn_os_dir *dir);
     int (*dir_open_beneath)(struct firn_os_dir *root, const char *relative_path,
                             struct firn_os_dir *dir);

@@ -754,6 +754,7 @@ user_id(struct firn_os *os)
 
 static const struct firn_os_ops ops = {
     .dir_open_path = firn_os_posix_dir_open_path,
+    .dir_open_real = firn_os_posix_dir_open_real,
     .dir_open = firn_os_posix_dir_open,
     .dir_open_beneath = firn_os_posix_dir_open_beneath,
     .dir_close = firn_os_posix_dir_close,

@@ -48,6 +48,7 @@ void firn_os_posix_name_use_renameat2(bool use);
 
 /* os_posix_dir.c */
 int firn_os_posix_dir_open_path(struct firn_os *os, const char *path, struct firn_os_dir *dir);
+int firn_os_posix_dir_open_real(struct firn_os *os, const char *path, struct firn_os_dir *dir);
 int firn_os_posix_dir_open(struct firn_os_dir *parent, const char *name, struct firn_os_dir *dir);
 int firn_os_posix_dir_open_beneath(struct firn_os_dir *root, const char *relative_path,
                                    struct firn_os_dir *dir);

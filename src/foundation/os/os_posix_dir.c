@@ -5,10 +5,14 @@
  * Opening below a root. openat2 resolves a whole relative path in the kernel and refuses symbolic
  * links and any way out of the root (RESOLVE_BENEATH, RESOLVE_NO_SYMLINKS, RESOLVE_NO_MAGICLINKS).
  * If it is missing (ENOSYS before Linux 5.6, EPERM from a seccomp filter without it) the path is
- * walked by hand, with one openat with O_NOFOLLOW for each component. This is as safe, since the
+ * walked by hand, with one openat with O_NOFOLLOW for each component; as in the kernel, only the last
+ * one has to be readable. This is as safe, since the
  * names were checked to be plain components, but slower. Calls that the kernel does not support are
  * remembered. Paths longer than the kernel's limit are resolved in pieces, each below the previous
  * one.
+ *
+ * A real path is opened in the same way, below the root directory: it had no links, so one that is
+ * there now was put there since.
  *
  * Listing. getdents64 reads into a buffer of 64 KiB: a directory of a thousand entries needs one
  * call and a second one that finds the end. The position belongs to the descriptor, so a second
@@ -36,6 +40,7 @@
 
 enum {
     OPEN_DIR = O_RDONLY | O_DIRECTORY | O_CLOEXEC,
+    PASS_DIR = O_PATH | O_DIRECTORY | O_CLOEXEC, /* one on the way, which may be unreadable */
     LIST_BUFFER_SIZE = 64 << 10,
     PIECE_SIZE_MAX = PATH_MAX - 1, /* what one call takes, without its NUL */
 };
@@ -120,7 +125,8 @@ open_piece_by_hand(int at, char *piece, int *out)
             *slash = '\0';
         }
         int next = -1;
-        int error_number = open_dir_at(here, component, OPEN_DIR | O_NOFOLLOW, &next);
+        int flags = slash != NULL ? PASS_DIR : OPEN_DIR;
+        int error_number = open_dir_at(here, component, flags | O_NOFOLLOW, &next);
         if (here != at) {
             (void)close(here);
         }
@@ -159,14 +165,12 @@ next_piece_size(const char *path)
     return size;
 }
 
-int
-firn_os_posix_dir_open_beneath(struct firn_os_dir *root, const char *relative_path,
-                               struct firn_os_dir *dir)
+/* Opens a relative path without following links. */
+static int
+open_pieces(int root_fd, const char *relative_path, int *out)
 {
-    struct firn_os_posix_dir *self = (struct firn_os_posix_dir *)dir;
-    int root_fd = firn_os_posix_dir_fd(root);
     if (relative_path[0] == '\0') {
-        return open_dir_at(root_fd, ".", OPEN_DIR, &self->fd);
+        return open_dir_at(root_fd, ".", OPEN_DIR, out);
     }
     int here = root_fd;
     for (const char *at = relative_path; *at != '\0';) {
@@ -190,8 +194,32 @@ firn_os_posix_dir_open_beneath(struct firn_os_dir *root, const char *relative_pa
         at += size;
         at += *at == '/';
     }
-    self->fd = here;
+    *out = here;
     return 0;
+}
+
+int
+firn_os_posix_dir_open_beneath(struct firn_os_dir *root, const char *relative_path,
+                               struct firn_os_dir *dir)
+{
+    return open_pieces(firn_os_posix_dir_fd(root), relative_path,
+                       &((struct firn_os_posix_dir *)dir)->fd);
+}
+
+int
+firn_os_posix_dir_open_real(struct firn_os *os, const char *path, struct firn_os_dir *dir)
+{
+    (void)os;
+    DCHECK(path[0] == '/');
+    int root;
+    int error_number = open_dir_at(AT_FDCWD, "/", PASS_DIR, &root);
+    if (error_number != 0) {
+        return error_number;
+    }
+    error_number =
+        open_pieces(root, path + strspn(path, "/"), &((struct firn_os_posix_dir *)dir)->fd);
+    (void)close(root);
+    return error_number;
 }
 
 void

@@ -17,7 +17,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -109,39 +108,54 @@ static const char served_hint[] = "the user decides which directories are served
                                   "DIR adds one; so does the client, by a "
                                   "root";
 
-/* The path without links, if it is served: what was checked is what is opened. */
 static int
-take_served(struct firn_mcp_call *call, char out[PATH_MAX])
+refuse_not_served(struct firn_mcp_call *call, const char *path)
 {
-    const char *path = workspace_path(call);
-    const char *real = realpath(path, out);
-    const int error = errno;
-    if (call->host->serves != NULL &&
-        !call->host->serves(call->host->ctx, real != NULL ? real : path)) {
-        call->hint = served_hint;
-        return firn_mcp_call_fail(call, FIRN_DENIED,
-                                  "'%.400s' is not in a directory that this server serves", path);
-    }
-    return real != NULL
-               ? FIRN_OK
-               : firn_mcp_call_fail(call, error == EACCES ? FIRN_DENIED : FIRN_NOT_FOUND,
-                                    "could not open directory '%.400s': %s", path, strerror(error));
+    call->hint = served_hint;
+    return firn_mcp_call_fail(call, FIRN_DENIED,
+                              "'%.400s' is not in a directory that this server serves", path);
 }
 
-/* The workspace of a directory is that directory, or one above it. Of any other, which only a store can name, the
- * root is to be served too. */
+/* Before anything is opened, so that a refused path tells nothing of what is there. */
 static int
-check_root(struct firn_mcp_call *call, const char *path)
+check_path(struct firn_mcp_call *call)
+{
+    const char *path = workspace_path(call);
+    char *real = realpath(path, NULL);
+    const int error = errno;
+    int code = FIRN_OK;
+    if (call->host->serves != NULL &&
+        !call->host->serves(call->host->ctx, real != NULL ? real : path)) {
+        code = refuse_not_served(call, path);
+    } else if (real == NULL) {
+        code = firn_mcp_call_fail(call, error == EACCES ? FIRN_DENIED : FIRN_NOT_FOUND,
+                                  "could not open directory '%.400s': %s", path, strerror(error));
+    }
+    free(real);
+    return code;
+}
+
+/* Links may have changed since, so what counts is what the library found: it opens the root that it names here, and
+ * follows no link on the way. The root is the directory that the path leads to, or one above it. */
+static int
+check_opened(struct firn_mcp_call *call)
 {
     const char *root = firn_workspace_root(call->workspace);
-    if (call->host->serves == NULL || firn_mcp_roots_is_around(root, path) ||
-        call->host->serves(call->host->ctx, root)) {
+    const char *below = firn_workspace_subpath(call->workspace);
+    if (call->host->serves == NULL) {
         return FIRN_OK;
     }
-    call->hint = served_hint;
-    return firn_mcp_call_fail(
-        call, FIRN_DENIED,
-        "the store names '%.400s' as the workspace, which this server does not serve", root);
+    size_t size = strlen(root) + strlen(below) + 2;
+    char *real = malloc(size);
+    if (real == NULL) {
+        return out_of_memory(call);
+    }
+    (void)snprintf(real, size, below[0] != '\0' ? "%s/%s" : "%s%s", root, below);
+    int code = call->host->serves(call->host->ctx, real)
+                   ? FIRN_OK
+                   : refuse_not_served(call, workspace_path(call));
+    free(real);
+    return code;
 }
 
 int
@@ -149,22 +163,21 @@ firn_mcp_call_open(struct firn_mcp_call *call)
 {
     assert(call->workspace == NULL);
     firn_workspace_options options = FIRN_WORKSPACE_OPTIONS_INIT;
-    char path[PATH_MAX];
-    int code = take_served(call, path);
+    int code = check_path(call);
     if (code != FIRN_OK) {
         return code;
     }
     options.store_path = call->host->store_path;
     options.lock_timeout_ms = call->wait_ms < SLICE_MS ? call->wait_ms : SLICE_MS;
     options.copy_sqlite = firn_sqlitefile_copy;
-    code = firn_workspace_open(path, &options, &call->workspace, &call->error);
+    code = firn_workspace_open(workspace_path(call), &options, &call->workspace, &call->error);
     if (code == FIRN_UNTRUSTED) {
         call->hint =
             "nothing was done; if the user made this store, they can run firn trust in that "
             "directory";
     }
     if (code == FIRN_OK) {
-        code = check_root(call, path);
+        code = check_opened(call);
     }
     if (code == FIRN_OK) {
         code =

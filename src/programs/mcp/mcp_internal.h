@@ -207,8 +207,6 @@ void firn_mcp_roots_close(struct firn_mcp_roots *roots);
  * thread. */
 bool firn_mcp_roots_have(struct firn_mcp_roots *roots, const char *path, bool waits,
                          bool (*is_cancelled)(void *ctx), void *ctx);
-/* Whether a path is at or below `root`. */
-bool firn_mcp_roots_is_around(const char *root, const char *path);
 /* The path of a file: URI on this machine, to be freed; NULL if it is none, or there is no memory. */
 char *firn_mcp_roots_path(const char *uri);
 

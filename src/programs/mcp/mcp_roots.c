@@ -299,12 +299,3 @@ firn_mcp_roots_have(struct firn_mcp_roots *roots, const char *path, bool waits,
     free(real);
     return is_found;
 }
-
-bool
-firn_mcp_roots_is_around(const char *root, const char *path)
-{
-    char *real = nearest(path);
-    bool is_around = real != NULL && is_inside(real, root, false);
-    free(real);
-    return is_around;
-}

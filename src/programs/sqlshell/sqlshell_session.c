@@ -164,8 +164,10 @@ open_database(struct firn_sqlshell *shell)
     if (exit_code != FIRN_EXIT_OK) {
         return exit_code;
     }
+    /* ATTACH and VACUUM INTO open their files with these flags: with SQLITE_OPEN_MEMORY they would
+     * open none, and without SQLITE_OPEN_CREATE make none. */
     int rc =
-        sqlite3_open_v2(":memory:", &shell->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_MEMORY, NULL);
+        sqlite3_open_v2(":memory:", &shell->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL);
     if (shell->db == NULL) {
         return report_no_memory(shell);
     }

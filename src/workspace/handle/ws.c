@@ -72,10 +72,32 @@ take_place(struct firn_ws *ws, struct firn_place_located *located, firn_error *e
     return FIRN_OK;
 }
 
+/* What the given path led to counts for the life of the handle, whatever it leads to later. */
+static int
+keep_path(struct firn_ws *ws, firn_error *err)
+{
+    const char *root = ws->place.root;
+    const char *sub_path = ws->place.sub_path;
+    const char *slash = sub_path[0] == '\0' || root[strlen(root) - 1] == '/' ? "" : "/";
+    struct firn_buf real = {0};
+    char *path = NULL;
+    if (firn_buf_append_format(&real, "%s%s%s", root, slash, sub_path) == FIRN_OK) {
+        path = firn_strndup((const char *)real.data, real.size);
+    }
+    firn_buf_deinit(&real);
+    if (path == NULL) {
+        return firn_error_no_memory(err, "a workspace");
+    }
+    firn_free(ws->path);
+    ws->path = path;
+    return FIRN_OK;
+}
+
 int
 firn_ws_relocate(struct firn_ws *ws, firn_error *err)
 {
     struct firn_place_locate_request request = {.path = ws->path,
+                                                .path_is_real = ws->place.root != NULL,
                                                 .store_path = ws->named_store_path,
                                                 .is_exact = ws->is_exact,
                                                 .names_root = ws->names_root};
@@ -115,6 +137,7 @@ firn_ws_open(struct firn_os *os, const char *path, const firn_workspace_options 
         goto out;
     }
     FIRN_TRY(firn_ws_relocate(ws, err));
+    FIRN_TRY(keep_path(ws, err));
     *out = ws;
 out:
     if (rc != FIRN_OK) {
@@ -186,7 +209,7 @@ static int
 open_root(struct firn_ws *ws, struct firn_ws_opened *opened, firn_error *err)
 {
     int rc;
-    FIRN_TRY(firn_os_dir_open_path(ws->os, ws->place.root, &opened->root, err));
+    FIRN_TRY(firn_os_dir_open_real(ws->os, ws->place.root, &opened->root, err));
     FIRN_TRY(firn_os_dir_stat(opened->root, &opened->root_stat, err));
 out:
     return rc;
@@ -243,6 +266,32 @@ pass_over(void *ctx, const char *path, bool is_replaced)
     return FIRN_OK;
 }
 
+/* A store that was found inside the workspace is opened below the root that is open: the way to it may
+ * lead elsewhere by now. */
+static int
+open_store_dir(struct firn_ws *ws, enum firn_ws_open_mode mode, struct firn_ws_opened *opened,
+               firn_error *err)
+{
+    bool creates = mode == FIRN_WS_CREATE;
+    bool is_inside = ws->named_store_path == NULL &&
+                     strcmp(ws->place.catalog_root, FIRN_PLACE_ROOTS_INSIDE) == 0;
+    int rc;
+    if (!is_inside || opened->root == NULL) {
+        return firn_trust_home_open_dir(ws->os, ws->place.store_path, creates, &opened->store_dir,
+                                        err);
+    }
+    rc = firn_os_dir_open(opened->root, FIRN_TRUST_INSIDE, &opened->store_dir, err);
+    if (rc != FIRN_NOT_FOUND || !creates) {
+        return rc;
+    }
+    rc = firn_os_make_dir(opened->root, FIRN_TRUST_INSIDE, 0700, err);
+    FIRN_TRY(rc == FIRN_EXISTS ? FIRN_OK : rc);
+    FIRN_TRY(firn_os_dir_sync(opened->root, err));
+    rc = firn_os_dir_open(opened->root, FIRN_TRUST_INSIDE, &opened->store_dir, err);
+out:
+    return rc;
+}
+
 /* makes_inside: a store is about to be made inside the workspace. */
 static int
 open_store(struct firn_ws *ws, enum firn_ws_open_mode mode, bool makes_inside,
@@ -255,8 +304,7 @@ open_store(struct firn_ws *ws, enum firn_ws_open_mode mode, bool makes_inside,
     DCHECK(opened->store_dir == NULL && opened->db == NULL);
     bool is_own;
     int rc;
-    rc = firn_trust_home_open_dir(ws->os, ws->place.store_path, mode == FIRN_WS_CREATE,
-                                  &opened->store_dir, err);
+    rc = open_store_dir(ws, mode, opened, err);
     if (rc == FIRN_NOT_FOUND && mode != FIRN_WS_CREATE && !is_no_directory(ws)) {
         return no_store(ws, mode, NULL, err);
     }

@@ -418,7 +418,7 @@ static int
 stat_root(struct adopting *adopting, firn_error *err)
 {
     struct firn_os_dir *dir;
-    int rc = firn_os_dir_open_path(adopting->ws->os, adopting->ws->place.root, &dir, err);
+    int rc = firn_os_dir_open_real(adopting->ws->os, adopting->ws->place.root, &dir, err);
     if (rc == FIRN_OK) {
         rc = firn_os_dir_stat(dir, &adopting->root_stat, err);
         firn_os_dir_close(dir);

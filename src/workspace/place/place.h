@@ -162,6 +162,7 @@ FIRN_MUST_CHECK int firn_place_claim_refuse(const char *root, const char *store_
 
 struct firn_place_locate_request {
     const char *path;       /* given by the user: a directory */
+    bool path_is_real;      /* an earlier result: links in it are not followed */
     const char *store_path; /* NULL: look for one */
     bool is_exact;          /* the path is the root, even inside another workspace */
     bool names_root;        /* the user named the path: if it is a root, that counts */

@@ -314,7 +314,8 @@ firn_place_locate(struct firn_os *os, const struct firn_place_locate_request *re
     struct locating locating = {.os = os, .request = request, .roots = {.os = os}, .out = out};
     struct firn_os_dir *dir = NULL;
     int rc;
-    FIRN_TRY(firn_os_dir_open_path(os, request->path, &dir, err));
+    FIRN_TRY(request->path_is_real ? firn_os_dir_open_real(os, request->path, &dir, err)
+                                   : firn_os_dir_open_path(os, request->path, &dir, err));
     FIRN_TRY(firn_os_dir_real_path(dir, &locating.path, err));
     if (firn_buf_text(&locating.path) == NULL) {
         rc = firn_error_no_memory(err, "a workspace");

@@ -380,7 +380,7 @@ check_root(struct watching *watching, firn_error *err)
     struct firn_os_stat own;
     int rc;
     FIRN_TRY(firn_os_dir_stat(watching->root, &own, err));
-    FIRN_TRY(firn_os_dir_open_path(ws->os, ws->place.root, &now, err));
+    FIRN_TRY(firn_os_dir_open_real(ws->os, ws->place.root, &now, err));
     FIRN_TRY(firn_os_dir_stat(now, &stat, err));
     if (stat.inode != own.inode || stat.device != own.device) {
         rc = FIRN_NOT_FOUND;
@@ -427,7 +427,7 @@ start(struct watching *watching, firn_error *err)
     int rc;
     FIRN_TRY(open_store_dir(ws, watching->options->only_watch ? FIRN_WS_WRITE : FIRN_WS_CREATE,
                             &watching->store_dir, &workspace, err));
-    FIRN_TRY(firn_os_dir_open_path(ws->os, ws->place.root, &watching->root, err));
+    FIRN_TRY(firn_os_dir_open_real(ws->os, ws->place.root, &watching->root, err));
     DCHECK(workspace != 0);
     firn_watchlink_name(workspace, watching->name);
     if (firn_os_socket_connect(watching->store_dir, watching->name, &other, NULL) == FIRN_OK) {

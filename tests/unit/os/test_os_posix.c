@@ -146,6 +146,47 @@ the_process_that_holds_a_lock_of_a_range_is_named(void **state)
     test_os_temp_dir_remove(dir);
 }
 
+/* A real path has no links: one that is there was put there since. */
+static void
+a_real_path_is_opened_without_following_links(void **state)
+{
+    (void)state;
+    unsigned before = open_descriptors();
+    firn_error err;
+    struct firn_os_dir *dir = test_os_temp_dir();
+    struct firn_os_dir *opened;
+    struct firn_buf real = {0};
+    char path[512];
+    TEST_OK(firn_os_dir_real_path(dir, &real, &err), &err);
+    TEST_OK(firn_os_make_dir(dir, "d", 0755, &err), &err);
+    TEST_OK(firn_os_dir_open(dir, "d", &opened, &err), &err);
+    TEST_OK(firn_os_make_dir(opened, "e", 0755, &err), &err);
+    firn_os_dir_close(opened);
+    TEST_OK(firn_os_make_symlink(dir, "l", "d", &err), &err);
+    for (unsigned by_hand = 0; by_hand < 2; by_hand++) {
+        static const struct {
+            const char *below;
+            bool is_real;
+        } cases[] = {{"", true}, {"/d", true}, {"/d/e", true}, {"/l", false}, {"/l/e", false}};
+        firn_os_posix_dir_use_openat2(by_hand == 0);
+        for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+            (void)snprintf(path, sizeof path, "%.*s%s", (int)real.size, (const char *)real.data,
+                           cases[i].below);
+            TEST_OK(firn_os_dir_open_path(firn_os_default(), path, &opened, &err), &err);
+            firn_os_dir_close(opened);
+            int rc = firn_os_dir_open_real(firn_os_default(), path, &opened, &err);
+            assert_int_equal(rc, cases[i].is_real ? FIRN_OK : FIRN_NOT_FOUND);
+            firn_os_dir_close(opened);
+        }
+        TEST_OK(firn_os_dir_open_real(firn_os_default(), "/", &opened, &err), &err);
+        firn_os_dir_close(opened);
+    }
+    firn_os_posix_dir_use_openat2(true);
+    firn_buf_deinit(&real);
+    test_os_temp_dir_remove(dir);
+    assert_int_equal(open_descriptors(), before);
+}
+
 static void
 descriptors_are_closed_on_exec_and_by_close(void **state)
 {
@@ -406,6 +447,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(locks_of_ranges_are_seen_by_other_processes_and_end_with_theirs),
         cmocka_unit_test(the_process_that_holds_a_lock_of_a_range_is_named),
+        cmocka_unit_test(a_real_path_is_opened_without_following_links),
         cmocka_unit_test(descriptors_are_closed_on_exec_and_by_close),
         cmocka_unit_test(no_atime_is_given_up_where_the_owner_is_another),
         cmocka_unit_test(handles_serve_many_threads_at_once),
