@@ -1070,12 +1070,61 @@ no_memory_is_lost_where_it_runs_out(void **state)
     printf("count: %llu allocations of calls that failed\n", (unsigned long long)points);
 }
 
+static void
+put_file(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    assert_true(fputs(text, file) >= 0);
+    assert_int_equal(fclose(file), 0);
+}
+
+/* Somebody puts a link in the place of the root while a handle is open. */
+static void
+a_root_that_became_a_link_is_refused(void **state)
+{
+    (void)state;
+    char folder[TEST_TEMP_SIZE];
+    char paths[5][TEST_TEMP_SIZE + 16];
+    static const char *const names[] = {"store", "root", "moved", "other", "other/f"};
+    char text[16] = "";
+    firn_error err;
+    firn_workspace *workspace;
+    firn_workspace_options options = FIRN_WORKSPACE_OPTIONS_INIT;
+    test_temp_make(folder, sizeof folder);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        (void)snprintf(paths[i], sizeof paths[i], "%s/%s", folder, names[i]);
+    }
+    assert_int_equal(mkdir(paths[1], 0700), 0);
+    assert_int_equal(mkdir(paths[3], 0700), 0);
+    put_file(paths[4], "theirs");
+    options.store_path = paths[0];
+    assert_int_equal(firn_workspace_open(paths[1], &options, &workspace, &err), FIRN_OK);
+    assert_int_equal(firn_workspace_save(workspace, NULL, NULL, &err), FIRN_OK);
+    assert_int_equal(rename(paths[1], paths[2]), 0);
+    assert_int_equal(symlink("other", paths[1]), 0);
+    assert_int_equal(firn_workspace_save(workspace, NULL, NULL, &err), FIRN_NOT_FOUND);
+    assert_int_equal(firn_workspace_status(workspace, NULL, NULL, NULL, NULL, &err),
+                     FIRN_NOT_FOUND);
+    assert_int_equal(firn_workspace_restore(workspace, "1", NULL, NULL, &err), FIRN_NOT_FOUND);
+    FILE *file = fopen(paths[4], "r");
+    assert_non_null(file);
+    assert_non_null(fgets(text, sizeof text, file));
+    assert_int_equal(fclose(file), 0);
+    assert_string_equal(text, "theirs");
+    assert_int_equal(unlink(paths[1]), 0);
+    assert_int_equal(rename(paths[2], paths[1]), 0);
+    assert_int_equal(firn_workspace_save(workspace, NULL, NULL, &err), FIRN_OK);
+    firn_workspace_close(workspace);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tags_and_lists_of_workspaces_check_their_arguments),
         cmocka_unit_test(arguments_are_checked),
+        cmocka_unit_test(a_root_that_became_a_link_is_refused),
         cmocka_unit_test(results_belong_to_the_caller),
         cmocka_unit_test(undo_and_redo_tell_their_steps),
         cmocka_unit_test(a_log_refuses_what_it_cannot_use_and_returns_what_ended_it),
