@@ -326,7 +326,7 @@ firn_os_guard_path(const struct firn_os_dir *dir, const char *name, struct firn_
         size += strlen(at->name) + (at->name[0] != '\0');
     }
     int rc = firn_buf_set_size(out, size);
-    if (rc != FIRN_OK) {
+    if (rc != FIRN_OK || size == 0) { /* the directory itself */
         return rc;
     }
     uint8_t *end = out->data + size - strlen(name);
