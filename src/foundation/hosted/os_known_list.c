@@ -222,6 +222,9 @@ read_head(struct firn_os_known_list *list, const char *at, const char *end)
 bool
 firn_os_known_list_read(struct firn_os_known_list *list, firn_slice bytes)
 {
+    if (bytes.size == 0) {
+        return true;
+    }
     const char *begin = (const char *)bytes.data;
     const char *end = begin + bytes.size;
     uint64_t from = list->end;

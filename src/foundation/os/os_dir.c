@@ -325,8 +325,10 @@ firn_os_guard_path(const struct firn_os_dir *dir, const char *name, struct firn_
     for (const struct firn_os_dir *at = dir; !at->owns_guard; at = at->parent) {
         size += strlen(at->name) + (at->name[0] != '\0');
     }
-    int rc = firn_buf_set_size(out, size);
-    if (rc != FIRN_OK || size == 0) { /* the directory itself */
+    int rc =
+        firn_buf_reserve(out, size + 1); /* memory also for the path of the directory itself, "" */
+    rc = rc == FIRN_OK ? firn_buf_set_size(out, size) : rc;
+    if (rc != FIRN_OK) {
         return rc;
     }
     uint8_t *end = out->data + size - strlen(name);
