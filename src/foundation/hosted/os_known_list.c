@@ -222,13 +222,13 @@ read_head(struct firn_os_known_list *list, const char *at, const char *end)
 bool
 firn_os_known_list_read(struct firn_os_known_list *list, firn_slice bytes)
 {
+    list->has_rest = false;
     if (bytes.size == 0) {
         return true;
     }
     const char *begin = (const char *)bytes.data;
     const char *end = begin + bytes.size;
     uint64_t from = list->end;
-    list->has_rest = false;
     for (const char *at = begin; at < end;) {
         const char *start = at;
         while (start < end && *start == '\0') {
