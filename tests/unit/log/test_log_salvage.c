@@ -13,8 +13,11 @@
 
 #include "base/bytes.h"
 #include "log/log.h"
+#include "log/log_format.h"
 #include "log_support.h"
+#include "sim/sim_fault.h"
 #include "sim/sim_memory.h"
+#include "support/test_os.h"
 
 enum { RECORDS = 40 };
 
@@ -152,6 +155,165 @@ nothing_is_shown_where_there_is_no_log(void **state)
     sample_deinit(&sample);
 }
 
+/* ---- holes ---- */
+
+#define TIB (UINT64_C(1) << 40)
+enum { CALLS_MAX = 64 };
+#define SEGMENT "wal-000001.log"
+
+/* A log on the disk whose only segment is a TiB long, and the calls that reading it takes. */
+struct hollow {
+    struct firn_os *os;
+    struct firn_os_dir *dir;
+    struct firn_os_dir *plain; /* the same directory; its calls are not counted */
+    uint64_t salt;
+    uint64_t count;
+};
+
+static void
+hollow_put(struct hollow *hollow, uint64_t offset, firn_slice bytes)
+{
+    struct firn_os_file *file;
+    firn_error err;
+    TEST_OK(firn_os_file_open(hollow->plain, SEGMENT, FIRN_OS_READ | FIRN_OS_WRITE, 0, &file, &err),
+            &err);
+    TEST_OK(bytes.size > 0 ? firn_os_file_write(file, offset, bytes.data, bytes.size, &err)
+                           : firn_os_file_truncate(file, offset, &err),
+            &err);
+    firn_os_file_close(file);
+}
+
+static void
+hollow_init(struct hollow *hollow)
+{
+    const struct firn_log_options options = {.prefix = "wal"};
+    uint8_t header[FIRN_LOG_FORMAT_SEGMENT_SIZE];
+    struct firn_log_format_segment segment;
+    struct firn_os_file *file;
+    struct firn_log *log;
+    firn_error err;
+    hollow->count = 0;
+    hollow->plain = test_os_temp_dir();
+    TEST_OK(firn_sim_fault_create(firn_os_default(), &hollow->os, &err), &err);
+    TEST_OK(firn_os_dir_open_path(hollow->os, firn_os_dir_path(hollow->plain), &hollow->dir, &err),
+            &err);
+    TEST_OK(firn_log_create(hollow->plain, &options, &log, &err), &err);
+    log_support_fill(log, &hollow->count);
+    TEST_OK(firn_log_close(log, &err), &err);
+    TEST_OK(firn_os_file_open(hollow->plain, SEGMENT, FIRN_OS_READ, 0, &file, &err), &err);
+    TEST_OK(firn_os_file_read_exact(file, 0, header, sizeof header, &err), &err);
+    TEST_OK(firn_log_format_get_segment(header, SEGMENT, &segment, &err), &err);
+    firn_os_file_close(file);
+    hollow->salt = segment.salt;
+    hollow_put(hollow, TIB, firn_bytes(NULL, 0));
+}
+
+static void
+hollow_deinit(struct hollow *hollow)
+{
+    firn_os_dir_close(hollow->dir);
+    firn_sim_fault_destroy(hollow->os);
+    test_os_temp_dir_remove(hollow->plain);
+}
+
+static void
+expect_few_calls(struct hollow *hollow)
+{
+    uint64_t calls = firn_sim_fault_calls(hollow->os);
+    assert_true(calls > 0 && calls <= CALLS_MAX);
+    firn_sim_fault_set_plan(hollow->os, NULL);
+}
+
+/* A reader of the whole log, which writes nothing. */
+static int
+hollow_read(struct hollow *hollow, struct log_support_seen *seen,
+            struct firn_log_recovery *recovery, firn_error *err)
+{
+    const struct firn_log_options options = {.prefix = "wal", .read_only = true};
+    *seen = (struct log_support_seen){0};
+    firn_sim_fault_set_plan(hollow->os, NULL);
+    int rc = log_support_read(hollow->dir, &options, seen, recovery, err);
+    assert_false(seen->is_wrong);
+    expect_few_calls(hollow);
+    return rc;
+}
+
+static int
+count_record(void *ctx, uint8_t type, firn_slice record, firn_error *err)
+{
+    (void)type;
+    (void)record;
+    (void)err;
+    ++*(uint64_t *)ctx;
+    return FIRN_OK;
+}
+
+static uint64_t
+hollow_salvage(struct hollow *hollow)
+{
+    uint64_t count = 0;
+    firn_error err;
+    firn_sim_fault_set_plan(hollow->os, NULL);
+    TEST_OK(firn_log_recover_salvage(hollow->dir, "wal", count_record, &count, &err), &err);
+    expect_few_calls(hollow);
+    return count;
+}
+
+static void
+holes_are_not_read_and_hide_nothing(void **state)
+{
+    (void)state;
+    struct hollow hollow;
+    struct log_support_seen seen;
+    struct firn_log_recovery recovery;
+    firn_error err;
+    hollow_init(&hollow);
+    TEST_OK(hollow_read(&hollow, &seen, &recovery, &err), &err);
+    assert_int_equal(seen.count, hollow.count);
+    assert_false(recovery.was_cut);
+    assert_int_equal(hollow_salvage(&hollow), hollow.count);
+
+    /* Other bytes at the far end: the log was cut. */
+    hollow_put(&hollow, TIB - 1, firn_bytes("x", 1));
+    TEST_OK(hollow_read(&hollow, &seen, &recovery, &err), &err);
+    assert_int_equal(seen.count, hollow.count);
+    assert_true(recovery.was_cut);
+
+    /* A whole record behind GiBs of nothing, at the begin of a block and 8 bytes before its end,
+     * says that what is missing before it was durable. */
+    const uint64_t places[] = {UINT64_C(8) << 30, (UINT64_C(9) << 30) + 4096 - 8};
+    for (uint64_t i = 0; i < 2; i++) {
+        uint8_t bytes[24] = {0};
+        const struct firn_log_format_record record = {8, places[i], FIRN_LOG_TYPE_USER};
+        memset(bytes + FIRN_LOG_FORMAT_RECORD_SIZE, 'r', 8);
+        firn_log_format_put_record(&record, hollow.salt, places[i], bytes);
+        hollow_put(&hollow, places[i], firn_bytes(bytes, sizeof bytes));
+        assert_int_equal(hollow_read(&hollow, &seen, &recovery, &err), FIRN_CORRUPT);
+        assert_int_equal(hollow_salvage(&hollow), hollow.count + i + 1);
+    }
+    hollow_deinit(&hollow);
+}
+
+/* As a copy with holes leaves it: the payload is zeros. */
+static void
+a_record_over_a_hole_is_read_whole(void **state)
+{
+    (void)state;
+    enum { SIZE = 1 << 20 };
+    struct hollow hollow;
+    struct firn_buf bytes = {0};
+    const uint64_t at = UINT64_C(8) << 30;
+    hollow_init(&hollow);
+    assert_int_equal(firn_buf_set_size(&bytes, SIZE + FIRN_LOG_FORMAT_RECORD_SIZE), FIRN_OK);
+    memset(bytes.data, 0, bytes.size);
+    const struct firn_log_format_record record = {SIZE, 0, FIRN_LOG_TYPE_USER};
+    firn_log_format_put_record(&record, hollow.salt, at, bytes.data);
+    hollow_put(&hollow, at, firn_bytes(bytes.data, FIRN_LOG_FORMAT_RECORD_SIZE));
+    firn_buf_deinit(&bytes);
+    assert_int_equal(hollow_salvage(&hollow), hollow.count + 1);
+    hollow_deinit(&hollow);
+}
+
 int
 main(void)
 {
@@ -160,6 +322,8 @@ main(void)
         cmocka_unit_test(a_bad_byte_costs_one_record),
         cmocka_unit_test(a_segment_that_is_gone_costs_what_was_in_it),
         cmocka_unit_test(nothing_is_shown_where_there_is_no_log),
+        cmocka_unit_test(holes_are_not_read_and_hide_nothing),
+        cmocka_unit_test(a_record_over_a_hole_is_read_whole),
     };
     return cmocka_run_group_tests_name("log_salvage", tests, NULL, NULL);
 }
