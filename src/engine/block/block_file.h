@@ -168,7 +168,7 @@ FIRN_MUST_CHECK int firn_block_reader_verify_chunk(struct firn_block_reader *rea
 
 /* Walks the blocks of a file whose table of contents or footer may be lost, by their own prefixes,
  * and calls visit for each that verifies; resynchronizes after damage. Needs bounded memory (the
- * largest block) and time linear in the file's size. A block that cannot be read from the disk is
+ * largest block) and time linear in the data of the file, holes not counted. A block that cannot be read from the disk is
  * skipped, and that error is returned at the end. A result of visit other than FIRN_OK ends the
  * walk and is returned. FIRN_CORRUPT only if neither header nor footer has the file's identity,
  * without which no block can be verified. */

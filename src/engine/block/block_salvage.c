@@ -8,7 +8,8 @@
  * sound, and stepped over in any case. If not, the walk continues 8 bytes further on. So damage
  * inside a block costs that block, and damage of a prefix costs a search up to the next one. Every
  * byte is read a bounded number of times, even in a malicious file (a block whose lengths are
- * believed is stepped over, never searched).
+ * believed is stepped over, never searched). Holes are stepped over too: a prefix begins with a
+ * byte that is not zero. So a file of a TiB that takes up 10 KiB costs no more than these.
  *
  * The checksums depend on the file's identity and on the place. So content that looks like blocks
  * (a pack that was saved into a pack) and blocks that were moved are not mistaken for blocks. The
@@ -34,7 +35,8 @@ struct walk {
     struct firn_os_file *file;
     uint64_t file_size;
     struct firn_block_file_id id;
-    uint64_t at; /* always a multiple of 8 */
+    uint64_t at;       /* always a multiple of 8 */
+    uint64_t data_end; /* of the run of data that the walk has come to */
     uint64_t window_at;
     size_t window_size;
     uint8_t *window;
@@ -47,6 +49,7 @@ struct walk {
 };
 
 static int find_identity(struct walk *walk, enum firn_block_file_kind kind);
+static int skip_hole(struct walk *walk);
 static int step(struct walk *walk);
 
 int
@@ -72,8 +75,11 @@ firn_block_salvage(struct firn_os_dir *dir, const char *name, enum firn_block_fi
     }
     while (firn_range_inside(walk.at, PREFIX_SIZE, walk.file_size)) {
         uint64_t before = walk.at;
-        FIRN_TRY(step(&walk));
-        DCHECK(walk.at > before); /* else it would never end */
+        FIRN_TRY(skip_hole(&walk));
+        if (firn_range_inside(walk.at, PREFIX_SIZE, walk.file_size)) {
+            FIRN_TRY(step(&walk));
+            DCHECK(walk.at > before); /* else it would never end */
+        }
     }
     rc = walk.unreadable;
 out:
@@ -128,6 +134,34 @@ step_over_unreadable(struct walk *walk, int rc, const firn_error *err)
         *walk->err = *err;
     }
     walk->at += UNREADABLE_STEP;
+    return FIRN_OK;
+}
+
+/* Where the disk does not say where its holes are, all the rest counts as data. */
+static int
+skip_hole(struct walk *walk)
+{
+    if (walk->at < walk->data_end) {
+        return FIRN_OK;
+    }
+    uint64_t start;
+    uint64_t end;
+    firn_error err;
+    int rc = firn_os_file_next_data(walk->file, walk->at, &start, &end, &err);
+    if (rc != FIRN_OK) {
+        walk->data_end = walk->file_size;
+        uint64_t at = walk->at;
+        rc = step_over_unreadable(walk, rc, &err);
+        walk->at = at;
+        return rc;
+    }
+    walk->data_end = end;
+    if (start >= end) {
+        walk->at = walk->file_size - walk->file_size % FIRN_BLOCK_FORMAT_ALIGNMENT;
+        walk->data_end = walk->file_size;
+    } else if (start - start % FIRN_BLOCK_FORMAT_ALIGNMENT > walk->at) {
+        walk->at = start - start % FIRN_BLOCK_FORMAT_ALIGNMENT;
+    }
     return FIRN_OK;
 }
 

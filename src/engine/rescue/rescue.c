@@ -245,17 +245,18 @@ list(struct rescuing *rescuing, struct firn_os_dir *dir,
     return rc == FIRN_NO_MEMORY ? firn_error_no_memory(err, "the names of files") : rc;
 }
 
-/* Copies as much of a file as can be read. */
+/* Copies [offset, end); *out_is_whole is false where the file ends or cannot be read. */
 static int
-copy_content(struct rescuing *rescuing, struct firn_os_file *source, struct firn_os_file *target,
-             firn_error *err)
+copy_run(struct rescuing *rescuing, struct firn_os_file *source, struct firn_os_file *target,
+         uint64_t offset, uint64_t end, bool *out_is_whole, firn_error *err)
 {
-    DCHECK(rescuing->buffer.size == COPY_SIZE);
-    uint64_t offset = 0;
-    size_t size = COPY_SIZE;
-    while (size == COPY_SIZE) {
-        int rc = firn_os_file_read(source, offset, rescuing->buffer.data, COPY_SIZE, &size, err);
+    *out_is_whole = true;
+    while (offset < end && *out_is_whole) {
+        size_t wanted = end - offset < COPY_SIZE ? (size_t)(end - offset) : COPY_SIZE;
+        size_t size;
+        int rc = firn_os_file_read(source, offset, rescuing->buffer.data, wanted, &size, err);
         if (rc == FIRN_IO) {
+            *out_is_whole = false;
             break;
         }
         rc = rc == FIRN_OK && size > 0
@@ -264,9 +265,38 @@ copy_content(struct rescuing *rescuing, struct firn_os_file *source, struct firn
         if (rc != FIRN_OK) {
             return rc;
         }
+        *out_is_whole = size == wanted;
         offset += size;
     }
-    return firn_os_file_sync(target, err);
+    return FIRN_OK;
+}
+
+/* Copies as much of a file as can be read. Its holes stay holes: a file of another's making may be
+ * larger than the disk. */
+static int
+copy_content(struct rescuing *rescuing, struct firn_os_file *source, struct firn_os_file *target,
+             firn_error *err)
+{
+    DCHECK(rescuing->buffer.size == COPY_SIZE);
+    int rc = FIRN_OK;
+    uint64_t start = 0;
+    uint64_t end = 0;
+    bool is_whole = true;
+    while (is_whole) {
+        rc = firn_os_file_next_data(source, end, &start, &end, err);
+        if (rc == FIRN_IO) {
+            break;
+        }
+        FIRN_TRY(rc);
+        if (start >= end) {
+            FIRN_TRY(firn_os_file_truncate(target, end, err));
+            break;
+        }
+        FIRN_TRY(copy_run(rescuing, source, target, start, end, &is_whole, err));
+    }
+    rc = firn_os_file_sync(target, err);
+out:
+    return rc;
 }
 
 static int

@@ -3,8 +3,8 @@
  * os/os_clone.c: a sealed file under a second name.
  *
  * A file that is never written again can be shared: a hard link costs no time and no space. If the
- * system refuses one, for any reason, the content is copied and synced; if that fails too, its
- * error is the one that is reported.
+ * system refuses one, for any reason, the content is copied and synced, its holes as holes; if that
+ * fails too, its error is the one that is reported.
  *
  * Memory: a buffer of BUFFER_SIZE.
  */
@@ -20,18 +20,25 @@ copy_content(struct firn_os_file *from, struct firn_os_file *to, struct firn_buf
              firn_error *err)
 {
     DCHECK(buffer->size == BUFFER_SIZE);
-    uint64_t offset = 0;
-    size_t size = BUFFER_SIZE;
-    int rc = FIRN_OK;
-    while (rc == FIRN_OK && size == BUFFER_SIZE) {
-        rc = firn_os_file_read(from, offset, buffer->data, BUFFER_SIZE, &size, err);
-        if (rc == FIRN_OK && size > 0) {
-            rc = firn_os_file_write(to, offset, buffer->data, size, err);
-            DCHECK(size <= BUFFER_SIZE);
-            offset += size;
+    uint64_t start = 0;
+    uint64_t end = 0;
+    int rc;
+    for (;;) {
+        FIRN_TRY(firn_os_file_next_data(from, end, &start, &end, err));
+        if (start >= end) {
+            break;
+        }
+        while (start < end) {
+            size_t size = end - start < BUFFER_SIZE ? (size_t)(end - start) : BUFFER_SIZE;
+            FIRN_TRY(firn_os_file_read_exact(from, start, buffer->data, size, err));
+            FIRN_TRY(firn_os_file_write(to, start, buffer->data, size, err));
+            start += size;
         }
     }
-    return rc == FIRN_OK ? firn_os_file_sync(to, err) : rc;
+    FIRN_TRY(firn_os_file_truncate(to, end, err));
+    FIRN_TRY(firn_os_file_sync(to, err));
+out:
+    return rc;
 }
 
 static int

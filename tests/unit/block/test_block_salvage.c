@@ -7,6 +7,8 @@
 #include "base/bytes.h"
 #include "base/mem.h"
 #include "block/block_format.h"
+#include "sim/sim_fault.h"
+#include "support/test_os.h"
 #include "support/test_random.h"
 #include "support/test_seal.h"
 
@@ -238,6 +240,49 @@ damage_at_random_never_yields_a_wrong_block(void **state)
     block_fixture_deinit(&fixture);
 }
 
+/* A file of a TiB on the disk, with one block more behind half of it. */
+static void
+holes_are_not_read_and_hide_nothing(void **state)
+{
+    (void)state;
+    enum { CALLS_MAX = 64 };
+    firn_error err;
+    struct firn_buf bytes;
+    struct firn_os *os;
+    struct firn_os_dir *dir;
+    struct firn_os_file *file;
+    struct block_fixture fixture;
+    struct salvage salvage = {0};
+    sample(&fixture, &bytes);
+    struct firn_os_dir *disk = test_os_temp_dir();
+    test_os_put(disk, "a", bytes.data, bytes.size);
+    TEST_OK(firn_os_file_open(disk, "a", FIRN_OS_READ | FIRN_OS_WRITE, 0, &file, &err), &err);
+
+    /* A block of this file 8 bytes into a block of the disk, far away. */
+    const uint64_t far = (UINT64_C(1) << 39) + 8;
+    struct firn_block_file_id id;
+    uint8_t block[FIRN_BLOCK_FORMAT_PREFIX_SIZE + 8] = {0};
+    TEST_OK(firn_block_format_decode_header(bytes.data, FIRN_BLOCK_FILE_ROW, "a", &id, &err), &err);
+    firn_block_format_encode_prefix(&id, far, FIRN_CODEC_NONE,
+                                    firn_bytes(block + FIRN_BLOCK_FORMAT_PREFIX_SIZE, 8), 8, block);
+    TEST_OK(firn_os_file_write(file, far, block, sizeof block, &err), &err);
+    TEST_OK(firn_os_file_truncate(file, UINT64_C(1) << 40, &err), &err);
+    firn_os_file_close(file);
+
+    TEST_OK(firn_sim_fault_create(firn_os_default(), &os, &err), &err);
+    TEST_OK(firn_os_dir_open_path(os, firn_os_dir_path(disk), &dir, &err), &err);
+    salvage = (struct salvage){.fixture = &fixture, .answer = FIRN_OK};
+    firn_sim_fault_set_plan(os, NULL);
+    TEST_OK(firn_block_salvage(dir, "a", FIRN_BLOCK_FILE_ROW, visit, &salvage, &err), &err);
+    assert_true(firn_sim_fault_calls(os) <= CALLS_MAX);
+    assert_int_equal(salvage.count, BLOCK_FIXTURE_COUNT + 1);
+    firn_os_dir_close(dir);
+    firn_sim_fault_destroy(os);
+    test_os_temp_dir_remove(disk);
+    firn_buf_deinit(&bytes);
+    block_fixture_deinit(&fixture);
+}
+
 int
 main(void)
 {
@@ -249,6 +294,7 @@ main(void)
         cmocka_unit_test(the_visitor_ends_the_walk),
         cmocka_unit_test(a_file_made_to_be_slow_is_not),
         cmocka_unit_test(damage_at_random_never_yields_a_wrong_block),
+        cmocka_unit_test(holes_are_not_read_and_hide_nothing),
     };
     return cmocka_run_group_tests_name("block_salvage", tests, NULL, NULL);
 }
