@@ -86,16 +86,16 @@ set_of(struct firn_db_ranges *ranges, struct firn_db_tree *tree)
     if (set != NULL) {
         return set;
     }
-    if (firn_buf_reserve(&ranges->sets, sizeof set) == FIRN_OK) {
+    if (firn_buf_reserve(&ranges->sets, sizeof(void *)) == FIRN_OK) {
         set = firn_alloc_zeroed(sizeof *set);
     }
     if (set != NULL) {
         size_t place = place_of(ranges, tree);
         size_t after = set_count(ranges) - place;
         set->tree = tree;
-        CHECK(firn_buf_append(&ranges->sets, &set, sizeof set) == FIRN_OK);
+        CHECK(firn_buf_append(&ranges->sets, &set, sizeof(void *)) == FIRN_OK);
         struct firn_db_ranges_set **sets = (void *)ranges->sets.data;
-        memmove(sets + place + 1, sets + place, after * sizeof set);
+        memmove(sets + place + 1, sets + place, after * sizeof(void *));
         sets[place] = set;
     }
     DCHECK(set == NULL || find_set(ranges, tree) == set);

@@ -130,7 +130,7 @@ touch(struct known *known, struct firn_os_known_list_entry *entry)
 {
     int rc = FIRN_OK;
     if (!entry->is_touched) {
-        rc = firn_buf_append(&known->touched, &entry, sizeof entry);
+        rc = firn_buf_append(&known->touched, &entry, sizeof(void *));
         entry->is_touched = rc == FIRN_OK;
     }
     return rc;
@@ -739,7 +739,7 @@ leave_touched(struct known *known, const struct firn_buf *prefix)
             all[kept++] = entry;
         }
     }
-    CHECK(firn_buf_set_size(&known->touched, kept * sizeof *all) == FIRN_OK); /* it shrinks */
+    CHECK(firn_buf_set_size(&known->touched, kept * sizeof(void *)) == FIRN_OK); /* it shrinks */
 }
 
 static void
@@ -985,10 +985,10 @@ static int
 survey_dirs(struct survey *survey, firn_error *err)
 {
     struct firn_os_dir *root = survey->dir;
+    char prefix[64];
     int rc = firn_os_guard_list(root, survey_entry, survey, err);
     for (const char *const *name = survey->known->rules->dirs; rc == FIRN_OK && *name != NULL;
          name++) {
-        char prefix[64];
         struct firn_os_dir *below = NULL;
         rc = firn_os_dir_open(root, *name, &below, err);
         (void)snprintf(prefix, sizeof prefix, "%s/", *name);
@@ -998,6 +998,8 @@ survey_dirs(struct survey *survey, firn_error *err)
         rc = rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
         firn_os_dir_close(below);
     }
+    survey->prefix = "";
+    survey->dir = root;
     return rc;
 }
 

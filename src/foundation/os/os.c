@@ -390,8 +390,8 @@ firn_os_guard_rename(struct firn_os_dir *dir, const char *from, const char *to, 
     int error_number = ops->rename != NULL
                            ? ops->rename(dir, from, dir, to, FIRN_OS_RENAME_NO_REPLACE)
                            : ops->refusal;
-    if (error_number ==
-        EOPNOTSUPP) { /* a directory, on a file system that cannot do it in one step */
+    if (error_number == EOPNOTSUPP && ops->rename != NULL &&
+        ops->stat != NULL) { /* a directory, on a file system that cannot do it in one step */
         struct firn_os_stat taken;
         error_number = ops->stat(dir, to, &taken);
         error_number = error_number == 0 ? EEXIST

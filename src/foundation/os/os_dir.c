@@ -320,7 +320,8 @@ firn_os_dir_guard(const struct firn_os_dir *dir)
 int
 firn_os_guard_path(const struct firn_os_dir *dir, const char *name, struct firn_buf *out)
 {
-    size_t size = strlen(name);
+    const size_t name_size = strlen(name);
+    size_t size = name_size;
     DCHECK(dir->guard != NULL);
     for (const struct firn_os_dir *at = dir; !at->owns_guard; at = at->parent) {
         size += strlen(at->name) + (at->name[0] != '\0');
@@ -331,8 +332,8 @@ firn_os_guard_path(const struct firn_os_dir *dir, const char *name, struct firn_
     if (rc != FIRN_OK) {
         return rc;
     }
-    uint8_t *end = out->data + size - strlen(name);
-    memcpy(end, name, strlen(name));
+    uint8_t *end = out->data + size - name_size;
+    memcpy(end, name, name_size); // NOLINT(bugprone-not-null-terminated-result): counted bytes
     for (const struct firn_os_dir *at = dir; !at->owns_guard; at = at->parent) {
         if (at->name[0] != '\0') {
             *--end = '/';

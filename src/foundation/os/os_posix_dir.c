@@ -211,7 +211,7 @@ firn_os_posix_dir_open_real(struct firn_os *os, const char *path, struct firn_os
 {
     (void)os;
     DCHECK(path[0] == '/');
-    int root;
+    int root = -1;
     int error_number = open_dir_at(AT_FDCWD, "/", PASS_DIR, &root);
     if (error_number != 0) {
         return error_number;

@@ -100,7 +100,7 @@ firn_mcp_roots_path(const char *uri)
             free(path);
             return NULL;
         }
-        path[size++] = is_plain ? *at : (char)(high << 4 | low);
+        path[size++] = (char)(is_plain ? *at : high << 4 | low);
         at += is_plain ? 0 : 2;
     }
     if (path != NULL) {

@@ -55,7 +55,7 @@ is_word_byte(char c)
 static size_t
 quoted_size(const char *text)
 {
-    const char quote = text[0] == '[' ? ']' : text[0];
+    const char quote = (char)(text[0] == '[' ? ']' : text[0]);
     size_t i = 1;
     while (text[i] != '\0' && (text[i] != quote || (quote != ']' && text[i + 1] == quote))) {
         i += text[i] == quote ? 2 : 1;

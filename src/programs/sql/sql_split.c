@@ -121,7 +121,7 @@ begin_mode(struct firn_sql_split *split, char c)
         split->mode = c == '/' ? MODE_SLASH : MODE_DASH;
     } else if (c == '\'' || c == '"' || c == '`' || c == '[') {
         split->mode = MODE_QUOTED;
-        split->quote = c == '[' ? ']' : c;
+        split->quote = (char)(c == '[' ? ']' : c);
     } else if (strchr(" \t\r\n\f", c) == NULL) {
         take_token(split, TOKEN_OTHER);
     }

@@ -178,7 +178,7 @@ local_size(const struct firn_sqlitefile_pages *pages, enum kind kind, uint64_t p
 static int
 walk_overflow(struct firn_sqlitefile_pages *pages, uint32_t from, uint32_t page, uint64_t left)
 {
-    uint8_t next[4];
+    uint8_t next[4] = {0};
     int code = FIRN_OK;
     while (code == FIRN_OK && left > 0) {
         const uint64_t part = pages->usable - 4;

@@ -85,10 +85,10 @@ holds(const struct firn_buf *note, firn_slice text, bool *out, firn_error *err)
     *out = false;
     int rc = append_line(&line, text, err);
     DCHECK(rc != FIRN_OK || line.size == LINE_SIZE);
-    bool is_note =
-        rc == FIRN_OK &&
-        (note->size == magic_size + LINE_SIZE || note->size == magic_size + 2 * LINE_SIZE) &&
-        memcmp(note->data, MAGIC, magic_size) == 0;
+    bool is_note = rc == FIRN_OK &&
+                   (note->size == magic_size + LINE_SIZE ||
+                    note->size == magic_size + (size_t)2 * LINE_SIZE) &&
+                   memcmp(note->data, MAGIC, magic_size) == 0;
     bool has_text = false;
     for (size_t at = magic_size; is_note && at < note->size; at += LINE_SIZE) {
         is_note = is_line(note->data + at);
