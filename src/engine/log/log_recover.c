@@ -322,7 +322,7 @@ next_candidate(uint64_t salt, uint64_t offset, firn_slice bytes, bool *out_found
     return offset;
 }
 
-/* Where the search goes on: behind the hole, if it has come to one. A record's first 8 bytes may be
+/* Moves the offset to where the search continues: after the hole, if it is in one. A record's first 8 bytes may be
  * zeros, the 8 bytes after them are not: it may begin that much before a run of data. */
 static int
 skip_hole(struct firn_log_reader *reader, uint64_t *offset, struct search *search, firn_error *err)
