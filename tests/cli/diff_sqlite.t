@@ -193,3 +193,23 @@ A database may have been made to harm who opens it: its virtual tables are not o
   7
   $ python3 -c 'import sqlite3; db = sqlite3.connect("long.db"); db.execute("INSERT INTO t1 VALUES (1)"); db.commit()' && firn diff -p -- long.db | tail -1
   # long.db: rows were not compared: its schema is too large
+
+A row of six bytes may have a default of half a mebibyte: the work is bounded by the size of the file.
+
+  $ cat >../thin.py <<'END'
+  > import sqlite3
+  > db = sqlite3.connect("thin.db", isolation_level=None)
+  > db.execute("CREATE TABLE t (a INTEGER PRIMARY KEY)")
+  > db.execute("INSERT INTO t WITH RECURSIVE c (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c WHERE x < 20000) SELECT x FROM c")
+  > db.execute("ALTER TABLE t ADD COLUMN d DEFAULT '%s'" % ("x" * 500000))
+  > END
+  $ mkdir ../thin && cd ../thin && python3 ../thin.py && firn save -q
+  1
+  $ python3 -c 'import sqlite3; db = sqlite3.connect("thin.db"); db.execute("DELETE FROM t WHERE a = 5"); db.commit()'
+  $ firn diff --rows 0
+  changed   thin.db
+  from 1 to the disk: 1 changed, 0 added, 0 removed
+  $ firn diff --stat
+   thin.db | binary, 655360 -> 655360 bytes
+  thin.db: table t: 0 rows added, 0 changed, 1 removed; not all were compared: its rows take more work than the size of the file allows
+  from 1 to the disk: 1 changed, 0 added, 0 removed; 0 lines added, 0 removed

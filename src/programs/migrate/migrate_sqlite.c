@@ -16,6 +16,9 @@
  *     integers or reals with texts  text: numbers as SQLite prints them, reals with 17 digits
  *     anything with a blob          blob
  *
+ * Generated columns that are stored are read as what was stored. Virtual ones are left out: reading them would compute an
+ * expression of whoever made the file, of any length, for each row.
+ *
  * The key is the declared PRIMARY KEY if its columns have no nulls and one type each. Other tables get their rowid as the
  * first column and key. (I1) A table without rowid always has a key by its declaration.
  */
@@ -71,6 +74,7 @@ struct firn_migrate_sqlite {
     size_t count;
     char **virtual_tables;
     size_t virtual_count;
+    uint64_t left_out; /* virtual tables, and virtual generated columns */
     struct table *table; /* the one at hand */
     struct firn_migrate_sink *sink;
     firn_error *err;
@@ -530,10 +534,9 @@ import_table(struct firn_migrate_sqlite *sqlite)
 {
     struct table *table = sqlite->table;
     assert(table != NULL && table->count == 0 && table->rows == 0);
-    /* hidden: 1 is a column of a virtual table; 2 and 3 are generated. */
     begin_query(sqlite);
-    firn_sqlitefile_text_add(&sqlite->query,
-                             "name, type, pk FROM pragma_table_xinfo(?1) WHERE hidden <> 1");
+    firn_sqlitefile_text_add(&sqlite->query, "name, type, pk FROM pragma_table_xinfo(?1) WHERE "
+                                             "hidden IN (0, 3)"); /* 3: generated and stored */
     table->numbers = calloc(FIRN_TABLE_COLUMNS_MAX, sizeof(*table->numbers));
     int code = table->numbers == NULL ? no_memory(sqlite) : query(sqlite, table->name, on_column);
     code = code == FIRN_OK ? find_rowid(sqlite) : code;
@@ -558,20 +561,53 @@ free_table(struct table *table)
     free(table);
 }
 
-int
-firn_migrate_sqlite_read(struct firn_migrate_sqlite *sqlite, struct firn_migrate_sink *sink,
-                         bool is_strict, uint64_t *out_left_out, firn_error *err)
+/* Names what is not imported. */
+static int
+on_generated(void *ctx, const struct firn_sqlitefile_value *values, size_t count)
+{
+    struct firn_migrate_sqlite *sqlite = ctx;
+    char text[320];
+    assert(count == 1);
+    (void)count;
+    (void)snprintf(text, sizeof(text), "its column %.*s is generated when it is read",
+                   (int)(values[0].bytes.size < 255 ? values[0].bytes.size : 255),
+                   values[0].bytes.size > 0 ? (const char *)values[0].bytes.data : "");
+    firn_command_report_path("left out", firn_str(sqlite->table->name), text);
+    sqlite->left_out++;
+    return FIRN_OK;
+}
+
+static int
+tell_left_out(struct firn_migrate_sqlite *sqlite)
 {
     int code = FIRN_OK;
-    assert(sqlite->reader != NULL && sink != NULL);
-    sqlite->sink = sink;
-    sqlite->err = err;
     for (size_t i = 0; i < sqlite->virtual_count; i++) {
         firn_command_report_path("left out", firn_str(sqlite->virtual_tables[i]),
                                  "it is a virtual table");
     }
-    *out_left_out = sqlite->virtual_count;
-    if (is_strict && sqlite->virtual_count > 0) {
+    sqlite->left_out = sqlite->virtual_count;
+    for (size_t i = 0; i < sqlite->count && code == FIRN_OK; i++) {
+        struct table named = {.name = sqlite->tables[i]};
+        sqlite->table = &named;
+        begin_query(sqlite);
+        firn_sqlitefile_text_add(&sqlite->query,
+                                 "name FROM pragma_table_xinfo(?1) WHERE hidden = 2");
+        code = query(sqlite, named.name, on_generated);
+        sqlite->table = NULL;
+    }
+    return code;
+}
+
+int
+firn_migrate_sqlite_read(struct firn_migrate_sqlite *sqlite, struct firn_migrate_sink *sink,
+                         bool is_strict, uint64_t *out_left_out, firn_error *err)
+{
+    assert(sqlite->reader != NULL && sink != NULL);
+    sqlite->sink = sink;
+    sqlite->err = err;
+    int code = tell_left_out(sqlite);
+    *out_left_out = sqlite->left_out;
+    if (code == FIRN_OK && is_strict && sqlite->left_out > 0) {
         return firn_migrate_fail(err, FIRN_UNSUPPORTED,
                                  "not everything can be imported: nothing was");
     }

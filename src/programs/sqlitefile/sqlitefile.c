@@ -4,9 +4,14 @@
  *
  * No command waits for the library unless there is a database to copy or to compare. It stays loaded until the program ends.
  *
- * What is opened here was written by others, so a connection runs with SQLite's defensive settings: no function that a schema
- * names is run unless SQLite calls it harmless, no virtual table, trigger or view works, no extension can be loaded, a
- * value has at most 128 MiB, and the sizes of cells are checked before they are used.
+ * What is opened here was written by others, and every file of others is opened here. So a connection runs with SQLite's
+ * defensive settings: no function that a schema names is run unless SQLite calls it harmless, no virtual table, trigger or
+ * view works, no extension can be loaded, the sizes of cells are checked before they are used, and SQLite's limits are
+ * those of the table below.
+ *
+ * The rows of a copy are bounded by its size (sqlitefile_pages.c), but what SQLite makes of a row is not: one of six bytes may have 2,000
+ * columns, each with a default of a mebibyte. So a statement has a budget (struct firn_sqlitefile_budget), in steps of
+ * SQLite's machine and bytes of values, of so many for each byte of the file, and a value has no more bytes than the file.
  */
 #include "sqlitefile/sqlitefile_internal.h"
 
@@ -22,11 +27,36 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "term/term.h"
+
 /* The same name since SQLite 3; the library of the development package has another one. */
 static const char library_name[] = "libsqlite3.so.0";
 
 /* SQLITE_OPEN_NOFOLLOW, and the setting of triggers and views. */
-enum { VERSION_MIN = 3031000, VALUE_SIZE_MAX = 128 << 20 };
+enum { VERSION_MIN = 3031000 };
+
+enum {
+    VALUE_SIZE_MAX = 128 << 20,
+    VALUE_SIZE_MIN = 1 << 20, /* what a file may have at least, however small: SQLite's own texts are values, too */
+    STEPS_BETWEEN_LOOKS = 10000,
+    /* A step reads a column, and a row of six bytes may have 30 that were added to its table after it. */
+    UNITS_PER_BYTE = 128,
+    UNITS_MIN = 64 << 20
+};
+
+static const struct {
+    int id;
+    int value;
+} limits[] = {
+    {SQLITE_LIMIT_LENGTH, VALUE_SIZE_MAX},
+    {SQLITE_LIMIT_SQL_LENGTH, 4 << 20}, /* our own statements name up to 2,000 columns */
+    {SQLITE_LIMIT_COMPOUND_SELECT, 4},
+    {SQLITE_LIMIT_ATTACHED, 0},
+    {SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 64},
+    {SQLITE_LIMIT_VARIABLE_NUMBER, 8},
+    {SQLITE_LIMIT_TRIGGER_DEPTH, 1},
+    {SQLITE_LIMIT_WORKER_THREADS, 0},
+};
 
 static struct firn_sqlitefile_library loaded;
 static bool is_loaded;
@@ -130,13 +160,67 @@ firn_sqlitefile_open(const struct firn_sqlitefile_library *library, const char *
         (void)library->db_config(*out, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0, NULL);
         (void)library->db_config(*out, SQLITE_DBCONFIG_ENABLE_FTS3_TOKENIZER, 0, NULL);
         (void)library->db_config(*out, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-        (void)library->limit(*out, SQLITE_LIMIT_LENGTH, VALUE_SIZE_MAX);
-        (void)library->limit(*out, SQLITE_LIMIT_ATTACHED, 0);
+        for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
+            (void)library->limit(*out, limits[i].id, limits[i].value);
+        }
         (void)library->drop_modules(*out, NULL); /* those of PRAGMA come back when they are named */
         rc = library->exec(*out, "PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0", NULL, NULL,
                            NULL);
     }
     return rc;
+}
+
+/* ---- budgets ---- */
+
+bool
+firn_sqlitefile_spend(struct firn_sqlitefile_budget *budget, uint64_t units)
+{
+    budget->left = units < budget->left ? budget->left - units : 0;
+    return budget->left > 0;
+}
+
+void
+firn_sqlitefile_renew(struct firn_sqlitefile_budget *budget)
+{
+    assert(budget->whole > 0);
+    budget->left = budget->whole;
+}
+
+/* For SQLite: whether the statement ends here. */
+static int
+is_over(void *ctx)
+{
+    return firn_term_signals_caught() != 0 || !firn_sqlitefile_spend(ctx, STEPS_BETWEEN_LOOKS);
+}
+
+int
+firn_sqlitefile_fail_statement(const struct firn_sqlitefile_library *library, sqlite3 *db,
+                               const struct firn_sqlitefile_budget *budget, int rc, firn_error *err)
+{
+    if (firn_term_signals_caught() != 0) {
+        return firn_sqlitefile_fail(err, FIRN_CANCELLED, "cancelled");
+    }
+    if (budget->whole > 0 && budget->left == 0) {
+        return firn_sqlitefile_fail(err, FIRN_LIMIT,
+                                    "its rows take more work than the size of the file allows");
+    }
+    return firn_sqlitefile_fail(err, (rc & 0xff) == SQLITE_NOMEM ? FIRN_NO_MEMORY : FIRN_CORRUPT,
+                                "%s", db != NULL ? library->errmsg(db) : "out of memory");
+}
+
+static void
+bound_by_size(const struct firn_sqlitefile_library *library, sqlite3 *db, uint64_t size,
+              struct firn_sqlitefile_budget *budget)
+{
+    const uint64_t bytes = size < UINT64_MAX / (2 * UNITS_PER_BYTE) ? size : 0;
+    budget->whole = UNITS_MIN + UNITS_PER_BYTE * bytes;
+    firn_sqlitefile_renew(budget);
+    library->progress_handler(db, STEPS_BETWEEN_LOOKS, is_over, budget);
+    if (size < VALUE_SIZE_MAX) { /* a text in UTF-16 may be longer in UTF-8, by a half */
+        const uint64_t value = VALUE_SIZE_MIN + size + size / 2;
+        (void)library->limit(db, SQLITE_LIMIT_LENGTH,
+                             value < VALUE_SIZE_MAX ? (int)value : VALUE_SIZE_MAX);
+    }
 }
 
 /* ---- copies ---- */
@@ -188,13 +272,19 @@ walk_trees(const struct firn_sqlitefile_library *library, sqlite3 *db,
 
 int
 firn_sqlitefile_open_copy(const struct firn_sqlitefile_library *library, const char *path,
-                          sqlite3 **out, firn_error *err)
+                          struct firn_sqlitefile_budget *budget, sqlite3 **out, firn_error *err)
 {
     struct firn_sqlitefile_pages *pages = NULL;
-    struct stat info;
+    struct stat info = {.st_size = 0};
     int rc = firn_sqlitefile_open(library, path, SQLITE_OPEN_READWRITE, out);
     int code = rc == SQLITE_OK ? play_back(library, *out, err) : fail(library, rc, *out, err);
-    if (code != FIRN_OK || (stat(path, &info) == 0 && info.st_size == 0)) {
+    if (code == FIRN_OK && stat(path, &info) != 0) {
+        code = firn_sqlitefile_fail(err, FIRN_IO, "could not look at a copy: %s", strerror(errno));
+    }
+    if (code == FIRN_OK) {
+        bound_by_size(library, *out, (uint64_t)info.st_size, budget);
+    }
+    if (code != FIRN_OK || info.st_size == 0) {
         return code; /* an empty file is an empty database */
     }
     /* Closing a file takes back the locks that SQLite has on it; nobody else has the copy. */

@@ -25,7 +25,7 @@
 
 static const char virtual_table[] = "CREATE VIRTUAL";
 
-enum { OPERATIONS_BETWEEN_LOOKS = 10000, OBJECTS_MAX = 100000, OBJECTS_BYTES_MAX = 16 << 20 };
+enum { OBJECTS_MAX = 100000, OBJECTS_BYTES_MAX = 16 << 20 };
 
 /* ---- lists of texts ---- */
 
@@ -59,6 +59,7 @@ free_objects(struct objects *objects)
 
 struct side {
     sqlite3 *db;
+    struct firn_sqlitefile_budget budget;
     sqlite3_stmt *statement; /* of the table at hand */
     bool has_row;
     struct objects schema;
@@ -73,15 +74,11 @@ struct comparing {
 };
 
 static int
-fail(const struct comparing *comparing, sqlite3 *db, int rc)
+fail(const struct comparing *comparing, const struct side *side, int rc)
 {
     assert(rc != SQLITE_OK);
-    if (firn_term_signals_caught() != 0 || (rc & 0xff) == SQLITE_INTERRUPT) {
-        return firn_sqlitefile_fail(comparing->err, FIRN_CANCELLED, "cancelled");
-    }
-    return firn_sqlitefile_fail(comparing->err,
-                                (rc & 0xff) == SQLITE_NOMEM ? FIRN_NO_MEMORY : FIRN_CORRUPT, "%s",
-                                db != NULL ? comparing->library->errmsg(db) : "out of memory");
+    return firn_sqlitefile_fail_statement(comparing->library, side->db, &side->budget, rc,
+                                          comparing->err);
 }
 
 static int
@@ -99,12 +96,14 @@ copy_column(const struct comparing *comparing, sqlite3_stmt *statement, int colu
 
 /* Reads rows of up to three texts. Many rows may share the bytes of one page, so what they take is not bounded by the file. */
 static int
-read_objects(const struct comparing *comparing, sqlite3 *db, const char *sql, struct objects *out)
+read_objects(const struct comparing *comparing, struct side *side, const char *sql,
+             struct objects *out)
 {
     assert(out->items == NULL && out->count == 0);
     const struct firn_sqlitefile_library *library = comparing->library;
     sqlite3_stmt *statement = NULL;
-    int rc = library->prepare_v2(db, sql, -1, &statement, NULL);
+    firn_sqlitefile_renew(&side->budget);
+    int rc = library->prepare_v2(side->db, sql, -1, &statement, NULL);
     int code = FIRN_OK;
     while (rc == SQLITE_OK && code == FIRN_OK && library->step(statement) == SQLITE_ROW) {
         for (int i = 0; i < 3; i++) {
@@ -135,7 +134,7 @@ read_objects(const struct comparing *comparing, sqlite3 *db, const char *sql, st
     }
     int end_rc = library->finalize(statement);
     rc = rc == SQLITE_OK ? end_rc : rc;
-    return code != FIRN_OK || rc == SQLITE_OK ? code : fail(comparing, db, rc);
+    return code != FIRN_OK || rc == SQLITE_OK ? code : fail(comparing, side, rc);
 }
 
 /* ---- values ---- */
@@ -226,7 +225,7 @@ static int
 read_schema(struct comparing *comparing, struct side *side)
 {
     return read_objects(
-        comparing, side->db,
+        comparing, side,
         "SELECT type, name, sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT "
         "LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY type COLLATE BINARY, name COLLATE "
         "BINARY",
@@ -260,7 +259,7 @@ next_pair(const struct objects *before, const struct objects *after, size_t *i, 
 
 /* The columns of a table; type is "1" and so on for the key's, in order of the key. */
 static int
-read_columns(const struct comparing *comparing, const struct side *side, const char *table,
+read_columns(const struct comparing *comparing, struct side *side, const char *table,
              struct objects *out)
 {
     struct firn_sqlitefile_text sql = {.data = NULL};
@@ -274,7 +273,7 @@ read_columns(const struct comparing *comparing, const struct side *side, const c
     }
     firn_sqlitefile_text_add(&sql, "') WHERE hidden = 0 ORDER BY pk = 0, pk, cid");
     int code =
-        sql.has_failed ? no_memory(comparing) : read_objects(comparing, side->db, sql.data, out);
+        sql.has_failed ? no_memory(comparing) : read_objects(comparing, side, sql.data, out);
     free(sql.data);
     return code;
 }
@@ -373,9 +372,17 @@ make_statement(const struct comparing *comparing, const char *table, const struc
 static int
 next_row(const struct comparing *comparing, struct side *side)
 {
-    int rc = side->statement == NULL ? SQLITE_DONE : comparing->library->step(side->statement);
+    const struct firn_sqlitefile_library *library = comparing->library;
+    int rc = side->statement == NULL ? SQLITE_DONE : library->step(side->statement);
+    uint64_t bytes = 0;
     side->has_row = rc == SQLITE_ROW;
-    return rc == SQLITE_ROW || rc == SQLITE_DONE ? FIRN_OK : fail(comparing, side->db, rc);
+    for (int i = 0; side->has_row && i < library->column_count(side->statement); i++) {
+        bytes += class_of(library->column_type(side->statement, i)) >= 2
+                     ? bytes_of(library, side->statement, i).size
+                     : 0;
+    }
+    const bool is_fine = firn_sqlitefile_spend(&side->budget, bytes);
+    return is_fine && (rc == SQLITE_ROW || rc == SQLITE_DONE) ? FIRN_OK : fail(comparing, side, rc);
 }
 
 static void
@@ -420,8 +427,9 @@ static int
 prepare(const struct comparing *comparing, struct side *side, const char *sql)
 {
     assert(side->statement == NULL);
+    firn_sqlitefile_renew(&side->budget);
     int rc = comparing->library->prepare_v2(side->db, sql, -1, &side->statement, NULL);
-    return rc == SQLITE_OK ? FIRN_OK : fail(comparing, side->db, rc);
+    return rc == SQLITE_OK ? FIRN_OK : fail(comparing, side, rc);
 }
 
 static int
@@ -474,17 +482,10 @@ is_plain_table(const struct object *object)
 /* ---- all of it ---- */
 
 static int
-stop_if_caught(void *ctx)
-{
-    (void)ctx;
-    return firn_term_signals_caught() != 0;
-}
-
-static int
-check_encoding(const struct comparing *comparing, const struct side *side)
+check_encoding(const struct comparing *comparing, struct side *side)
 {
     struct objects encoding = {.items = NULL};
-    int code = read_objects(comparing, side->db, "SELECT encoding, '', '' FROM pragma_encoding",
+    int code = read_objects(comparing, side, "SELECT encoding, '', '' FROM pragma_encoding",
                             &encoding);
     if (code == FIRN_OK && (encoding.count != 1 || strcmp(encoding.items[0].type, "UTF-8") != 0)) {
         code = firn_sqlitefile_fail(comparing->err, FIRN_UNSUPPORTED, "its text is not UTF-8");
@@ -498,14 +499,14 @@ static int
 open_side(struct comparing *comparing, struct side *side, const char *path)
 {
     assert(side->db == NULL);
-    int code = firn_sqlitefile_open_copy(comparing->library, path, &side->db, comparing->err);
+    int code = firn_sqlitefile_open_copy(comparing->library, path, &side->budget, &side->db,
+                                         comparing->err);
     if (code != FIRN_OK) {
         return code;
     }
-    comparing->library->progress_handler(side->db, OPERATIONS_BETWEEN_LOOKS, stop_if_caught, NULL);
     int rc = comparing->library->exec(side->db, "PRAGMA query_only = ON", NULL, NULL, NULL);
     if (rc != SQLITE_OK) {
-        return fail(comparing, side->db, rc);
+        return fail(comparing, side, rc);
     }
     code = read_schema(comparing, side);
     return code == FIRN_OK ? check_encoding(comparing, side) : code;

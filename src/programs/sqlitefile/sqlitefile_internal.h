@@ -52,10 +52,27 @@ const struct firn_sqlitefile_library *firn_sqlitefile_load(firn_error *err);
 int firn_sqlitefile_open(const struct firn_sqlitefile_library *library, const char *path, int flags,
                          sqlite3 **out);
 
-/* Opens a copy that nobody else has open, and walks all of its trees (sqlitefile_pages.h), so that what statements find and take is bounded
- * by the size of the file. A log beside it is played back, and gone afterwards. FIRN_CORRUPT. *out is to be closed also after a failure. */
+/* What a statement over a foreign database may still do: steps of SQLite's machine, and bytes of the values that it gives. Zeroed before the
+ * database is opened. */
+struct firn_sqlitefile_budget {
+    uint64_t whole; /* of each statement; 0: not set yet */
+    uint64_t left;
+};
+/* Returns whether anything is left. */
+bool firn_sqlitefile_spend(struct firn_sqlitefile_budget *budget, uint64_t units);
+/* A statement begins. */
+void firn_sqlitefile_renew(struct firn_sqlitefile_budget *budget);
+/* Why a statement failed: a signal, its budget (FIRN_LIMIT), memory, or damage. */
+int firn_sqlitefile_fail_statement(const struct firn_sqlitefile_library *library, sqlite3 *db,
+                                   const struct firn_sqlitefile_budget *budget, int rc,
+                                   firn_error *err);
+
+/* Opens a copy that nobody else has open, and walks all of its trees (sqlitefile_pages.h), so that the rows that statements find are bounded
+ * by the size of the file; their work is by the budget, which must outlive the database. A log beside the file is played back, and gone
+ * afterwards. FIRN_CORRUPT. *out is to be closed also after a failure. */
 int firn_sqlitefile_open_copy(const struct firn_sqlitefile_library *library, const char *path,
-                              sqlite3 **out, firn_error *err);
+                              struct firn_sqlitefile_budget *budget, sqlite3 **out,
+                              firn_error *err);
 
 /* The columns of a table that are compared, the key's first. */
 enum { FIRN_SQLITEFILE_COLUMNS_MAX = 2000 };

@@ -13,14 +13,19 @@ enum { COLUMNS_MAX = 2000 };
 struct firn_sqlitefile_reader {
     const struct firn_sqlitefile_library *library;
     sqlite3 *db;
+    struct firn_sqlitefile_budget budget;
 };
 
 static int
 fail(const struct firn_sqlitefile_reader *reader, int rc, firn_error *err)
 {
-    return firn_sqlitefile_fail(err, rc == SQLITE_NOMEM ? FIRN_NO_MEMORY : FIRN_CORRUPT,
-                                "SQLite cannot read the database: %s",
-                                reader->library->errmsg(reader->db));
+    firn_error why = {.code = FIRN_OK};
+    const int code =
+        firn_sqlitefile_fail_statement(reader->library, reader->db, &reader->budget, rc, &why);
+    return code == FIRN_CORRUPT || code == FIRN_LIMIT
+               ? firn_sqlitefile_fail(err, code, "SQLite cannot read the database: %.900s",
+                                      why.text)
+               : firn_sqlitefile_fail(err, code, "%s", why.text);
 }
 
 int
@@ -36,7 +41,7 @@ firn_sqlitefile_reader_open(const char *path, struct firn_sqlitefile_reader **ou
         return firn_sqlitefile_fail(err, FIRN_NO_MEMORY, "out of memory");
     }
     reader->library = library;
-    int code = firn_sqlitefile_open_copy(library, path, &reader->db, err);
+    int code = firn_sqlitefile_open_copy(library, path, &reader->budget, &reader->db, err);
     if (code != FIRN_OK) {
         firn_sqlitefile_reader_close(reader);
         return code;
@@ -91,6 +96,7 @@ firn_sqlitefile_reader_query(struct firn_sqlitefile_reader *reader, const char *
 {
     const struct firn_sqlitefile_library *library = reader->library;
     sqlite3_stmt *statement = NULL;
+    firn_sqlitefile_renew(&reader->budget);
     int rc = library->prepare_v2(reader->db, sql, -1, &statement, NULL);
     if (rc == SQLITE_OK && parameter != NULL) {
         rc = library->bind_text(statement, 1, parameter, -1, NULL); /* it outlives the statement */
@@ -106,10 +112,12 @@ firn_sqlitefile_reader_query(struct firn_sqlitefile_reader *reader, const char *
     }
     while (code == FIRN_OK && (rc = library->step(statement)) == SQLITE_ROW) {
         assert(values != NULL);
+        bool is_fine = true;
         for (int i = 0; i < count; i++) {
             values[i] = value_of(library, statement, i);
+            is_fine = firn_sqlitefile_spend(&reader->budget, values[i].bytes.size);
         }
-        code = on_row(ctx, values, (size_t)count);
+        code = is_fine ? on_row(ctx, values, (size_t)count) : fail(reader, rc, err);
     }
     if (code == FIRN_OK && rc != SQLITE_DONE) {
         code = fail(reader, rc, err);
