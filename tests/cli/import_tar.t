@@ -177,3 +177,41 @@ A long name that is larger than any can be, or that is cut off, names no other e
   ! firn: left out: ../huge.tar: the archive ends in the middle of an entry
   ! firn: left out: ../stale.tar: an extended header is too large: it is not used
   ! firn: left out: other: it has an extended header that cannot be read
+
+A name of the archive that no file system has is cut where it is told of. Holes are hashed as the zeros that they are, so an archive of a few
+kilobytes may not name many.
+
+  $ cd .. && mkdir far && cd far && python3 - <<'END'
+  > import tarfile
+  > with tarfile.open("../far.tar", "w", format=tarfile.GNU_FORMAT) as tar:
+  >     tar.addfile(tarfile.TarInfo("n" * 1000000))
+  >     for n in range(4):
+  >         info = tarfile.TarInfo("hole%d" % n)
+  >         info.size = 512
+  >         block = bytearray(info.tobuf(tarfile.GNU_FORMAT))
+  >         block[156:157] = b"S"
+  >         block[386:410] = b"00000000000\0" b"00000001000\0"
+  >         block[483:495] = (1 << 95 | (16 << 30) - 512).to_bytes(12, "big")
+  >         block[148:156] = b" " * 8
+  >         block[148:156] = b"%06o\0 " % sum(block)
+  >         tar.fileobj.write(bytes(block) + b"x" * 512)
+  > END
+  $ firn import tar --dry-run ../far.tar 2>../said
+  2 entries would be imported
+  [6]
+  $ sed 's/nnnn*/n/' ../said; [ $(wc -c <../said) -lt 5000 ] && echo short
+  firn: left out: n...: it has a name that is too long or contains NUL
+  firn: left out: hole2: the holes of the archive are too large for its size
+  firn: left out: hole3: the holes of the archive are too large for its size
+  short
+
+What an archive replaces is a file, never what a link leads to.
+
+  $ echo mine >../mine && firn save -q >../said && ln -s ../mine link && ln -s ../nothing lost && firn export tar -o link --replace
+  ! firn: 'link' is a symbolic link, which is not followed here
+  [2]
+  $ firn export tar -o lost
+  ! firn: 'lost' is a symbolic link, which is not followed here
+  [2]
+  $ cat ../mine
+  mine

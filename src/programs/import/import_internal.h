@@ -362,8 +362,9 @@ struct firn_import_tar {
     /* Something in the archive is wrong or not supported; path may be empty. */
     void (*tell)(void *ctx, firn_slice path, const char *text);
     void *ctx;
-    uint64_t at;   /* in the archive */
-    uint64_t left; /* of the entry's data */
+    uint64_t at;    /* in the archive */
+    uint64_t holes; /* bytes of holes that were taken from it so far */
+    uint64_t left;  /* of the entry's data */
     uint64_t padding;
     bool is_truncated;
     uint8_t block[FIRN_IMPORT_TAR_BLOCK];

@@ -16,7 +16,7 @@
 #include "import/import_internal.h"
 #include "term/term.h"
 
-enum { MESSAGE_SIZE_MAX = 64 << 10 };
+enum { MESSAGE_SIZE_MAX = 64 << 10, PATH_SHOWN_MAX = PATH_MAX };
 
 static int
 compare_texts(const void *a, const void *b)
@@ -210,10 +210,16 @@ void
 firn_import_target_tell(struct firn_import_target *target, firn_slice path, const char *format, ...)
 {
     char text[FIRN_ERROR_TEXT_SIZE];
+    char shown[PATH_SHOWN_MAX + sizeof("...")];
     va_list list;
     va_start(list, format);
     (void)vsnprintf(text, sizeof(text), format, list);
     va_end(list);
+    if (path.size > PATH_SHOWN_MAX) { /* no path of a file system, but an archive may have it */
+        memcpy(shown, path.data, PATH_SHOWN_MAX);
+        memcpy(shown + PATH_SHOWN_MAX, "...", 3);
+        path = firn_bytes(shown, PATH_SHOWN_MAX + 3);
+    }
     firn_callbacks callbacks = firn_task_notices_callbacks(&target->notices);
     firn_notice notice = {.kind = FIRN_NOTICE_UNREADABLE, .path = path, .text = text};
     callbacks.on_notice(callbacks.ctx, &notice);

@@ -10,11 +10,11 @@
  * not write is not replaced either, although a rename could. A new file with contents of a store can be
  * read by its user alone, as the store can (I3; not checked: a file system may give other modes).
  *
- * A path that the user gave is resolved as all programs do: if it is a symbolic link, the file that it
- * leads to is replaced and the link stays; a link to nothing is refused. A path that firn itself chose is
- * reached without following links (task_beneath.c): there a link is refused.
+ * A path that the user gave may not be a symbolic link to a file, or to nothing: the link may have come with a tree, and lead to any file of
+ * the user's. Directories before the name are followed. A path that firn itself chose is reached without following any
+ * link (task_beneath.c).
  *
- * Fifos and devices have no content to protect: they are opened and written directly, and never
+ * Fifos and devices have no content to protect: they are opened and written directly, also through a link (/dev/stdout is one), and never
  * removed (I2). In place of a file whose path firn chose they are refused too.
  */
 #include <assert.h>
@@ -58,31 +58,30 @@ mode_of_new(mode_t mode)
     return mode & ~mask;
 }
 
-/* Fills file->path: without symbolic links. *out_is_there reports whether anything is there. */
+/* Fills file->path, and *out_before if anything is there. */
 static int
-resolve(struct firn_task_file *file, bool *out_is_there, firn_error *err)
+resolve(struct firn_task_file *file, bool *out_is_there, struct stat *out_before, firn_error *err)
 {
-    struct stat link;
+    struct stat target;
     if (file->name[0] == '\0') {
         errno = ENOENT;
         return fail(file, "create", err);
-    }
-    *out_is_there = realpath(file->name, file->path) != NULL;
-    if (*out_is_there) {
-        return FIRN_OK;
-    }
-    if (errno != ENOENT) {
-        return fail(file, "find", err);
     }
     if (strlen(file->name) >= sizeof(file->path)) {
         errno = ENAMETOOLONG;
         return fail(file, "create", err);
     }
-    if (lstat(file->name, &link) == 0) { /* a link to nothing */
-        errno = ENOENT;
-        return fail(file, "find what a link leads to,", err);
-    }
     (void)snprintf(file->path, sizeof(file->path), "%s", file->name);
+    *out_is_there = lstat(file->name, out_before) == 0;
+    if (!*out_is_there) {
+        return errno == ENOENT ? FIRN_OK : fail(file, "find", err);
+    }
+    if (S_ISLNK(out_before->st_mode)) {
+        if (stat(file->name, &target) != 0 || S_ISREG(target.st_mode) || S_ISDIR(target.st_mode)) {
+            return firn_task_beneath_refuse_link(file->name, err);
+        }
+        *out_before = target;
+    }
     return FIRN_OK;
 }
 
@@ -139,7 +138,7 @@ firn_task_file_create(struct firn_task_file *file, const char *path, bool may_re
     bool is_there = false;
     *file = (struct firn_task_file){
         .name = path, .may_replace = may_replace, .fd = -1, .directory = AT_FDCWD};
-    int code = resolve(file, &is_there, err);
+    int code = resolve(file, &is_there, &before, err);
     if (code != FIRN_OK) {
         return code;
     }
@@ -147,13 +146,20 @@ firn_task_file_create(struct firn_task_file *file, const char *path, bool may_re
         errno = EEXIST;
         return fail(file, "create", err);
     }
-    if (is_there && (stat(file->path, &before) != 0 || access(file->path, W_OK) != 0)) {
+    if (is_there && access(file->path, W_OK) != 0) {
         return fail(file, "write", err);
     }
     file->is_direct = is_there && !S_ISREG(before.st_mode); /* (I2) */
     if (file->is_direct) {
         file->fd = open(file->path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
-        return file->fd >= 0 ? FIRN_OK : fail(file, "write", err);
+        if (file->fd < 0) {
+            return fail(file, "write", err);
+        }
+        if (fstat(file->fd, &before) != 0 || S_ISREG(before.st_mode)) { /* it was exchanged */
+            firn_task_file_discard(file);
+            return firn_task_beneath_refuse_link(file->name, err);
+        }
+        return FIRN_OK;
     }
     return begin(file, is_there ? &before : NULL, FIRN_TASK_FILE_MODE, err);
 }
