@@ -441,6 +441,39 @@ Long results go through a pager, which may be left before the end; without it th
   saw 42 firn> 
   ended with 0
 
+Definitions of databases that were attached are SQLite's, and those of the store are firn's.
+
+  $ firn db sql --create both.firn "ATTACH 'ordinary.db' AS x; CREATE TABLE x.t(a); CREATE TABLE IF NOT EXISTS \"x\".u(a, b CHECK (b > 0)); CREATE UNIQUE INDEX x.i ON t(a)" \
+  >     "CREATE TABLE t2(a INTEGER PRIMARY KEY); CREATE TABLE both.t3(a INTEGER PRIMARY KEY, b INT); CREATE INDEX j ON t3(b); ALTER TABLE x.t RENAME TO t4; DROP TABLE [x] . u; INSERT INTO x.t4 VALUES (1)" \
+  >     "ALTER TABLE t4 ADD COLUMN z; DROP INDEX i; DROP INDEX j ON t3" "SELECT sql FROM x.sqlite_schema"
+  CREATE TABLE "t4"(a, z)
+  $ firn db table list both.firn
+  t2
+  t3
+  $ firn db sql both.firn "ATTACH 'ordinary.db' AS x; DROP TABLE t4; SELECT count(*) FROM x.sqlite_schema; CREATE KEYSPACE k; DROP TABLE k; DROP TABLE t3; SELECT name FROM sqlite_temp_schema WHERE name LIKE 'k%'" && firn db table list both.firn
+  0
+  t2
+
+A view would be gone with the connection.
+
+  $ firn db sql both.firn "CREATE VIEW v AS SELECT * FROM t2"
+  ! firn: a store keeps no views and triggers: CREATE TEMP VIEW or TRIGGER makes one for this connection
+  [1]
+  $ firn db sql both.firn "CREATE TRIGGER IF NOT EXISTS r AFTER INSERT ON t2 BEGIN SELECT 1; END" 2>&1 | cut -c 1-45
+  firn: a store keeps no views and triggers: CR
+  $ firn db sql both.firn "CREATE TEMP VIEW v AS SELECT count(*) FROM t2; SELECT * FROM v; CREATE VIEW main.w AS SELECT 5; SELECT * FROM w; ATTACH 'ordinary.db' AS x; CREATE VIEW x.w AS SELECT 6" "SELECT sql FROM x.sqlite_schema"
+  0
+  5
+  CREATE VIEW w AS SELECT 6
+
+A value may be as large as one that firn stores.
+
+  $ firn db sql shop.firn "SELECT length(zeroblob(268435456))"
+  268435456
+  $ firn db sql shop.firn "SELECT length(zeroblob(268435457))"
+  ! firn: string or blob too big
+  [1]
+
 An interrupt ends a script with 130.
 
   $ $SIGNALLED timeout --preserve-status -s INT 1 firn db sql shop.firn 'WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT count(*) FROM c'

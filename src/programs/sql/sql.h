@@ -18,7 +18,7 @@ int firn_sql_register(sqlite3 *db);
 /* Confines a connection for good: it opens no other store than the one at `path`, and no saved directory by its path, whatever a
  * statement says; stores that were lent are open. NULL: it may still open what a statement of the program names. In both cases it sets what SQLite's documentation
  * advises for database files and texts of others: an untrusted schema, defensive mode, no extensions, no fts3_tokenizer, cells
- * whose sizes are checked, no mapped memory, and at most FIRN_SQL_STATEMENT_MAX bytes a statement. The connection has been registered.
+ * whose sizes are checked, no mapped memory, and at most FIRN_SQL_STATEMENT_MAX bytes a statement and FIRN_VALUE_SIZE_MAX a value. The connection has been registered.
  * A code of SQLite. */
 enum { FIRN_SQL_STATEMENT_MAX = 4 << 20 };
 int firn_sql_confine(sqlite3 *db, const char *path);
@@ -36,8 +36,9 @@ void firn_sql_store_leave(firn_store *store, void (*release)(void *ctx), void *c
 /* ==== statements that define tables (sql_text.c): for programs that run statements ==== */
 
 /* Prepares the first statement of a text; *out_rest is what follows it. CREATE TABLE, CREATE INDEX, CREATE KEYSPACE, ALTER
- * TABLE, DROP TABLE and DROP INDEX become a call of firn_create, and *out_is_definition is true, unless they say TEMP or main,
- * or name a table or an index of the connection's own. Returns a code of SQLite. */
+ * TABLE, DROP TABLE and DROP INDEX become a call of firn_create, and *out_is_definition is true, unless they say TEMP or a database of
+ * SQLite's (main, one of ATTACH), or name a table or an index of the connection's own. So do CREATE VIEW and CREATE TRIGGER without
+ * either, which firn_create refuses, if the main database is in memory: they would be gone with it. Returns a code of SQLite. */
 int firn_sql_text_prepare(sqlite3 *db, const char *text, sqlite3_stmt **out, const char **out_rest,
                           bool *out_is_definition);
 /* The word that begins at text[*at], after blanks and comments; *at goes after it. Returns its size; 0: there is none, and

@@ -42,6 +42,63 @@ make_name(const char *prefix, const char *table_name, bool is_keyspace)
     return name;
 }
 
+/* Of a name as SQLite compares it. */
+static unsigned
+hash_name(const char *name)
+{
+    unsigned hash = 2166136261U;
+    for (; *name != '\0'; name++) {
+        const char folded = (char)(*name >= 'A' && *name <= 'Z' ? *name + ('a' - 'A') : *name);
+        hash = (hash ^ (unsigned char)folded) * 16777619U;
+    }
+    return hash;
+}
+
+/* A list of names by the names of their tables in the store; of those in one bucket the last in the list comes first. */
+struct names_index {
+    struct firn_sql_name **buckets;
+    size_t mask;
+};
+
+static bool
+make_index(struct firn_sql_name *names, struct names_index *out)
+{
+    size_t count = 16;
+    for (const struct firn_sql_name *name = names; name != NULL; name = name->next) {
+        count++;
+    }
+    for (out->mask = 15; out->mask < count; out->mask = 2 * out->mask + 1) {
+    }
+    out->buckets = sqlite3_malloc64((out->mask + 1) * sizeof out->buckets[0]);
+    if (out->buckets == NULL) {
+        return false;
+    }
+    memset(out->buckets, 0, (out->mask + 1) * sizeof out->buckets[0]);
+    for (struct firn_sql_name *name = names; name != NULL; name = name->next) {
+        struct firn_sql_name **bucket = &out->buckets[hash_name(name->table_name) & out->mask];
+        name->other = *bucket;
+        *bucket = name;
+    }
+    return true;
+}
+
+static bool
+is_same(const struct firn_sql_name *a, const struct firn_sql_name *b)
+{
+    return a->is_keyspace == b->is_keyspace && strcmp(a->table_name, b->table_name) == 0 &&
+           strcmp(a->name, b->name) == 0;
+}
+
+static bool
+is_in(const struct names_index *index, const struct firn_sql_name *wanted)
+{
+    const struct firn_sql_name *at = index->buckets[hash_name(wanted->table_name) & index->mask];
+    while (at != NULL && !is_same(at, wanted)) {
+        at = at->other;
+    }
+    return at != NULL;
+}
+
 static bool
 is_taken(const struct firn_sql_name *names, const struct firn_sql_name *name)
 {
@@ -54,13 +111,15 @@ is_taken(const struct firn_sql_name *names, const struct firn_sql_name *name)
 /* SQLite does not tell the names "t" and "T" from each other: the first in the order of bytes keeps its name, the others
  * get numbers, "t:2". The list is in the opposite order. What a name becomes depends on nothing but the names. */
 static void
-number_names(struct firn_sql_name *names)
+number_names(struct firn_sql_name *names, const struct names_index *index)
 {
     for (struct firn_sql_name *name = names; name != NULL; name = name->next) {
         char *end = name->name + strlen(name->name);
         unsigned number = 1;
-        for (const struct firn_sql_name *other = name->next; other != NULL; other = other->next) {
-            number += sqlite3_stricmp(other->table_name, name->table_name) == 0;
+        const struct firn_sql_name *later =
+            index->buckets[hash_name(name->table_name) & index->mask];
+        for (; later != name; later = later->other) {
+            number += sqlite3_stricmp(later->table_name, name->table_name) == 0;
         }
         while (number > 1 && (*end == '\0' || is_taken(names, name))) {
             sqlite3_snprintf(NUMBER_SIZE, end, ":%u", number++);
@@ -85,17 +144,6 @@ firn_sql_attach_forget(struct firn_sql_store *store)
     store->names = NULL;
 }
 
-static struct firn_sql_name **
-find_name(struct firn_sql_name **at, const struct firn_sql_name *wanted)
-{
-    while (*at != NULL &&
-           (strcmp((*at)->table_name, wanted->table_name) != 0 ||
-            strcmp((*at)->name, wanted->name) != 0 || (*at)->is_keyspace != wanted->is_keyspace)) {
-        at = &(*at)->next;
-    }
-    return at;
-}
-
 struct listing {
     struct firn_sql_store *store;
     struct firn_sql_name *names;
@@ -116,9 +164,10 @@ note_name(void *ctx, const char *table_name)
     return FIRN_OK;
 }
 
-/* What the store has now. */
+/* What the store has now, and the index of it, whose buckets the caller releases. */
 static int
-list_names(struct firn_sql_store *store, struct firn_sql_name **out, firn_error *err)
+list_names(struct firn_sql_store *store, struct firn_sql_name **out, struct names_index *out_index,
+           firn_error *err)
 {
     struct listing listing = {.store = store};
     int rc = store->snapshot != NULL
@@ -130,16 +179,19 @@ list_names(struct firn_sql_store *store, struct firn_sql_name **out, firn_error 
                  ? firn_snapshot_keyspace_list(store->snapshot, note_name, &listing, err)
                  : firn_keyspace_list(store->store, note_name, &listing, err);
     }
+    if (rc == FIRN_OK && !make_index(listing.names, out_index)) {
+        rc = FIRN_NO_MEMORY;
+    }
     if (rc == FIRN_NO_MEMORY) {
         rc = firn_sqlvalue_no_memory(err);
     }
     if (rc != FIRN_OK) {
         free_names(listing.names);
-        listing.names = NULL;
+        return rc;
     }
-    number_names(listing.names);
+    number_names(listing.names, out_index);
     *out = listing.names;
-    return rc;
+    return FIRN_OK;
 }
 
 /* ---- virtual tables ---- */
@@ -258,14 +310,14 @@ drop_table(struct firn_sql_store *store, const struct firn_sql_name *name, firn_
     return rc;
 }
 
-/* Drops the virtual tables of names that are not in the list; all of them, if it is NULL. */
+/* Drops the virtual tables of names that are not present; all of them, if that is NULL. */
 static int
-drop_gone(struct firn_sql_store *store, struct firn_sql_name *present, firn_error *err)
+drop_gone(struct firn_sql_store *store, const struct names_index *present, firn_error *err)
 {
     int rc = SQLITE_OK;
     for (struct firn_sql_name **at = &store->names; *at != NULL && rc == SQLITE_OK;) {
         struct firn_sql_name *name = *at;
-        if (*find_name(&present, name) != NULL) {
+        if (present != NULL && is_in(present, name)) {
             at = &name->next;
             continue;
         }
@@ -303,20 +355,28 @@ firn_sql_attach_refresh(struct firn_sql_store *store, firn_error *err)
 {
     assert(store->attached);
     struct firn_sql_name *present = NULL;
+    struct names_index index;
     firn_error own;
     err = err != NULL ? err : &own;
-    int code = list_names(store, &present, err);
+    store->seen_generation = firn_sql_store_generation(store);
+    int code = list_names(store, &present, &index, err);
     if (code != FIRN_OK) {
         return firn_sql_code(code);
     }
-    int rc = drop_gone(store, present, err);
+    int rc = drop_gone(store, &index, err);
+    sqlite3_free(index.buckets);
+    if (rc == SQLITE_OK && !make_index(store->names, &index)) {
+        firn_sqlvalue_no_memory(err);
+        rc = SQLITE_NOMEM;
+    }
+    const bool has_index = rc == SQLITE_OK;
     while (present != NULL && rc == SQLITE_OK) {
         struct firn_sql_name *name = present;
         present = name->next;
         name->next = NULL;
         /* SQLite keeps such names to itself: they need a prefix. */
         bool is_reserved = sqlite3_strnicmp(name->name, "sqlite_", 7) == 0;
-        if (is_reserved || *find_name(&store->names, name) != NULL) {
+        if (is_reserved || is_in(&index, name)) {
             sqlite3_free(name);
             continue;
         }
@@ -328,9 +388,72 @@ firn_sql_attach_refresh(struct firn_sql_store *store, firn_error *err)
             sqlite3_free(name);
         }
     }
+    if (has_index) {
+        sqlite3_free(index.buckets);
+    }
     free_names(present);
     (void)firn_sql_reset(store->sql);
     return rc;
+}
+
+/* ---- one definition was changed ---- */
+
+/* Makes a virtual table anew, so that SQLite is told of its columns again. False: SQLite has to read its schemas again, because the
+ * virtual table is in use, or was renamed. */
+static bool
+remake_table(struct firn_sql_store *store, const struct firn_sql_name *name)
+{
+    firn_error ignored;
+    char *shown;
+    const bool is_fine = find_shown(store, name, &shown, &ignored) == SQLITE_OK && shown != NULL &&
+                         strcmp(shown, name->name) == 0;
+    sqlite3_free(shown);
+    return is_fine && drop_table(store, name, &ignored) == SQLITE_OK &&
+           make_table(store, name, &ignored) == SQLITE_OK;
+}
+
+/* The name of a virtual table, by that of its table or keyspace; *out_likes counts those that SQLite does not tell from it. */
+static struct firn_sql_name *
+find_like(const struct firn_sql_store *store, const char *table_name, size_t *out_likes)
+{
+    struct firn_sql_name *found = NULL;
+    *out_likes = 0;
+    for (struct firn_sql_name *at = store->names; at != NULL; at = at->next) {
+        if (sqlite3_stricmp(at->table_name, table_name) == 0) {
+            found = strcmp(at->table_name, table_name) == 0 ? at : found;
+            ++*out_likes;
+        }
+    }
+    return found;
+}
+
+/* Shows SQLite what a statement has changed, and that alone: reading all of its schema again would make each of many definitions as dear as
+ * there are tables. False: that has to be done. Requires: nothing else was changed since the virtual tables were made. */
+static bool
+show_change(struct firn_sql_store *store, const struct firn_sqlcreate *create)
+{
+    size_t likes;
+    struct firn_sql_name *name = find_like(store, create->table, &likes);
+    const bool is_keyspace = create->kind == FIRN_SQLCREATE_KEYSPACE;
+    if (create->kind == FIRN_SQLCREATE_DROP_TABLE) {
+        return likes == 0; /* its virtual table is gone already */
+    }
+    if (!is_keyspace && create->kind != FIRN_SQLCREATE_TABLE) {
+        return name != NULL && remake_table(store, name);
+    }
+    if (likes > 0) {
+        return create->may_exist && likes == 1 && name != NULL && name->is_keyspace == is_keyspace;
+    }
+    name = make_name(store->prefix, create->table, is_keyspace);
+    firn_error ignored;
+    if (name == NULL || sqlite3_strnicmp(name->name, "sqlite_", 7) == 0 ||
+        make_table(store, name, &ignored) != SQLITE_OK) {
+        sqlite3_free(name);
+        return false;
+    }
+    name->next = store->names;
+    store->names = name;
+    return true;
 }
 
 /* ---- firn_attach(PATH, OPTION, …), firn_detach(NAME) ---- */
@@ -446,6 +569,7 @@ change(struct firn_sql *sql, const struct firn_sqlcreate *create, const char *st
     if (rc != FIRN_OK) {
         return rc;
     }
+    firn_error inner;
     if (create->kind == FIRN_SQLCREATE_DROP_TABLE) {
         /* Its virtual table first: that fails if a statement is using it. */
         for (struct firn_sql_name **at = &store->names; *at != NULL; at = &(*at)->next) {
@@ -460,8 +584,14 @@ change(struct firn_sql *sql, const struct firn_sqlcreate *create, const char *st
             }
         }
     }
+    const bool is_known =
+        store->attached && store->seen_generation == firn_sql_store_generation(store);
     rc = firn_sqlcreate_run(create, store->store, err);
-    firn_error inner;
+    firn_sql_store_bump(store);
+    if (rc == FIRN_OK && is_known && show_change(store, create)) {
+        store->seen_generation = firn_sql_store_generation(store);
+        return FIRN_OK;
+    }
     if (firn_sql_store_changed(store) != SQLITE_OK && rc == FIRN_OK &&
         firn_sql_attach_refresh(store, &inner) != SQLITE_OK) {
         rc = firn_sqlvalue_error(

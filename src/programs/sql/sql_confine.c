@@ -9,8 +9,8 @@
  *
  * The settings follow SQLite's page "Defense Against The Dark Arts". Those of its advice that do not fit here: views and
  * triggers stay, because a schema that is not trusted takes from them what does more than compute, and users have their own; the
- * limits of SQLite that concern the size of statements are set, those for the number of columns, parameters and
- * attached files are SQLite's own.
+ * limits of SQLite that concern the size of statements and values are set (no value is larger than one that firn stores, so a
+ * zeroblob() takes no gigabyte), those for the number of columns, parameters and attached files are SQLite's own.
  *
  * fts3_tokenizer with two arguments takes an address as a blob, and SQLITE_DBCONFIG_ENABLE_FTS3_TOKENIZER does not keep it from one
  * that is bound as a parameter. So a function that fails takes the name. SQLite does not replace functions while a statement runs:
@@ -66,6 +66,7 @@ harden(sqlite3 *db)
     (void)sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_FTS3_TOKENIZER, 0, NULL);
     int rc = sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
     (void)sqlite3_limit(db, SQLITE_LIMIT_SQL_LENGTH, FIRN_SQL_STATEMENT_MAX);
+    (void)sqlite3_limit(db, SQLITE_LIMIT_LENGTH, FIRN_VALUE_SIZE_MAX);
     return rc == SQLITE_OK ? sqlite3_exec(db, "PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0",
                                           NULL, NULL, NULL)
                            : rc;

@@ -113,6 +113,7 @@ struct firn_sql_store {
     bool blob;               /* its keyspaces show BLOBs */
     firn_durability durability;
     struct firn_sql_name *names;   /* of sql_attach.c: virtual tables that firn_attach made */
+    uint64_t seen_generation;      /* when they were what the store had */
     struct firn_sql_table *tables; /* of sql_table.c: those that are connected */
     /* Of sql_store.c. */
     struct firn_sql_shared *shared;
@@ -167,6 +168,7 @@ void firn_sql_store_unref(struct firn_sql_store *store);
 /* A virtual table that firn_attach made. */
 struct firn_sql_name {
     struct firn_sql_name *next;
+    struct firn_sql_name *other; /* while there is an index of a list: the next of the bucket */
     bool is_keyspace;
     char *name;       /* in SQL; one piece of memory with the struct, as the next */
     char *table_name; /* in the store */
@@ -225,6 +227,8 @@ int firn_sql_view_write(struct firn_sql_store *store, firn_txn **out, firn_error
 /* FIRN_MISUSE with a text ("cannot NAME inside a transaction") if the connection is in BEGIN … COMMIT, else FIRN_OK: for
  * what is a commit of its own (checkpoint, restore, undo, create, drop). FIRN_READ_ONLY where the store is. */
 int firn_sql_store_check_change(struct firn_sql_store *store, const char *what, firn_error *err);
+/* Says that definitions were changed: later statements see the new state, and each table looks at its own when it is used. */
+void firn_sql_store_bump(struct firn_sql_store *store);
 /* Say that definitions or rows were changed otherwise than through the transaction (restore, undo, create, alter): later
  * statements see the new state, virtual tables read their definitions again, and those of new tables are made. A code of SQLite. */
 int firn_sql_store_changed(struct firn_sql_store *store);

@@ -796,10 +796,16 @@ firn_sql_store_generation(const struct firn_sql_store *store)
     return atomic_load_explicit(&store->shared->generation, memory_order_relaxed);
 }
 
-int
-firn_sql_store_changed(struct firn_sql_store *store)
+void
+firn_sql_store_bump(struct firn_sql_store *store)
 {
     atomic_fetch_add_explicit(&store->shared->generation, 1, memory_order_relaxed);
     firn_sql_view_renew(store);
+}
+
+int
+firn_sql_store_changed(struct firn_sql_store *store)
+{
+    firn_sql_store_bump(store);
     return store->attached ? firn_sql_attach_refresh(store, NULL) : SQLITE_OK;
 }

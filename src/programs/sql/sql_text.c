@@ -41,65 +41,182 @@ firn_sql_text_is(const char *text, size_t size, const char *word)
     return strlen(word) == size && sqlite3_strnicmp(text, word, (int)size) == 0;
 }
 
-/* Whether a table or index of the connection's own has a name, or a virtual table that is not of the store. */
+/* ---- whether a statement defines something of the store ---- */
+
+enum { NAME_SIZE = FIRN_TABLE_NAME_SIZE_MAX + 1 };
+
 static bool
-is_own(sqlite3 *db, const char *name, size_t size)
+is_name_byte(char c)
+{
+    return isalnum((unsigned char)c) || c == '_' || c == '$' || ((unsigned char)c & 0x80) != 0;
+}
+
+/* Takes the word if it is the next one. */
+static bool
+take_word(const char *text, size_t *at, const char *wanted)
+{
+    const char *word;
+    size_t after = *at;
+    size_t size = firn_sql_text_word(text, &after, &word);
+    const bool is_it = firn_sql_text_is(word, size, wanted) && !is_name_byte(text[after]);
+    *at = is_it ? after : *at;
+    return is_it;
+}
+
+/* Takes a name, without its quotes. "": there is none, or none that a table can have. */
+static void
+take_name(const char *text, size_t *at, char out[NAME_SIZE])
+{
+    const char *from;
+    size_t used = 0;
+    size_t i = *at;
+    (void)firn_sql_text_word(text, &i, &from);
+    i = (size_t)(from - text);
+    const char quote = (char)(text[i] == '[' ? ']' : text[i]);
+    if (text[i] != '\0' && strchr("'\"`[", text[i]) != NULL) {
+        for (i++; text[i] != '\0'; i++) {
+            if (text[i] == quote && (quote == ']' || text[++i] != quote)) {
+                i += quote == ']';
+                break;
+            }
+            out[used < NAME_SIZE - 1 ? used++ : used] = text[i];
+        }
+    } else {
+        for (; is_name_byte(text[i]); i++) {
+            out[used < NAME_SIZE - 1 ? used++ : used] = text[i];
+        }
+    }
+    out[used < NAME_SIZE - 1 ? used : 0] = '\0';
+    *at = i;
+}
+
+/* [schema.]name */
+static void
+take_qualified(const char *text, size_t *at, char out_schema[NAME_SIZE], char out_name[NAME_SIZE])
+{
+    const char *after;
+    out_schema[0] = '\0';
+    take_name(text, at, out_name);
+    size_t next = *at;
+    (void)firn_sql_text_word(text, &next, &after);
+    if (*after == '.') {
+        memcpy(out_schema, out_name, NAME_SIZE);
+        *at = (size_t)(after - text) + 1;
+        take_name(text, at, out_name);
+    }
+}
+
+/* Whether a statement with a text as its parameter has a row. */
+static bool
+has_row(sqlite3 *db, const char *sql, const char *text)
+{
+    sqlite3_stmt *statement = NULL;
+    bool has = sqlite3_prepare_v2(db, sql, -1, &statement, NULL) == SQLITE_OK &&
+               sqlite3_bind_text(statement, 1, text, -1, SQLITE_STATIC) == SQLITE_OK &&
+               sqlite3_step(statement) == SQLITE_ROW;
+    (void)sqlite3_finalize(statement);
+    return has;
+}
+
+/* Whether SQLite has a database of that name: main, temp, or what ATTACH has added. */
+static bool
+is_database(sqlite3 *db, const char *schema)
+{
+    return has_row(db, "SELECT 1 FROM pragma_database_list WHERE name = ?1 COLLATE NOCASE", schema);
+}
+
+static bool
+is_database_or_temp(sqlite3 *db, const char *schema)
+{
+    return sqlite3_stricmp(schema, "temp") == 0 || is_database(db, schema);
+}
+
+/* Whether a name is that of a table of one of SQLite's databases that does not show one of the store as it is now. */
+static bool
+is_own_table(sqlite3 *db, const char *name)
 {
     static const char sql[] =
-        "SELECT 1 FROM (SELECT name, sql FROM main.sqlite_schema UNION ALL "
-        "SELECT name, sql FROM temp.sqlite_schema) "
-        "WHERE name = ?1 COLLATE NOCASE AND (coalesce(sql, '') NOT LIKE '% USING firn(%' "
-        "OR sql LIKE '%, at=%')";
-    sqlite3_stmt *statement = NULL;
-    bool is_there = sqlite3_prepare_v2(db, sql, -1, &statement, NULL) == SQLITE_OK &&
-                    sqlite3_bind_text(statement, 1, name, (int)size, SQLITE_STATIC) == SQLITE_OK &&
-                    sqlite3_step(statement) == SQLITE_ROW;
-    (void)sqlite3_finalize(statement);
-    return is_there;
+        "SELECT 1 FROM temp.sqlite_schema WHERE name = ?1 COLLATE NOCASE AND "
+        "(coalesce(sql, '') NOT LIKE '% USING firn(%' OR sql LIKE '%, at=%') AND "
+        "coalesce(sql, '') NOT LIKE '% USING firn_keyspace(%'";
+    if (sqlite3_table_column_metadata(db, "temp", name, NULL, NULL, NULL, NULL, NULL, NULL) ==
+        SQLITE_OK) {
+        return has_row(db, sql, name);
+    }
+    return sqlite3_table_column_metadata(db, NULL, name, NULL, NULL, NULL, NULL, NULL, NULL) ==
+           SQLITE_OK;
+}
+
+static bool
+is_own_index(sqlite3 *db, const char *name)
+{
+    return has_row(db, "SELECT 1 FROM pragma_index_info(?1)", name);
+}
+
+/* Views and triggers of a database in memory would be gone with the connection: firn_create says so. */
+static bool
+loses_views(sqlite3 *db)
+{
+    const char *file = sqlite3_db_filename(db, "main");
+    return file == NULL || file[0] == '\0';
+}
+
+/* Whether what comes after CREATE is for firn_create. */
+static bool
+is_own_creation(sqlite3 *db, const char *text, size_t at)
+{
+    char schema[NAME_SIZE];
+    char name[NAME_SIZE];
+    const bool is_view = take_word(text, &at, "view") || take_word(text, &at, "trigger");
+    const bool is_index =
+        !is_view && ((void)take_word(text, &at, "unique"), take_word(text, &at, "index"));
+    if (!is_view && !is_index && take_word(text, &at, "keyspace")) {
+        return false;
+    }
+    if (!is_view && !is_index && !take_word(text, &at, "table")) {
+        return true;
+    }
+    if (take_word(text, &at, "if")) {
+        (void)take_word(text, &at, "not");
+        (void)take_word(text, &at, "exists");
+    }
+    take_qualified(text, &at, schema, name);
+    if (schema[0] != '\0') {
+        return is_database_or_temp(db, schema);
+    }
+    if (is_index && take_word(text, &at, "on")) {
+        take_name(text, &at, name);
+        return is_own_table(db, name);
+    }
+    return is_view && !loses_views(db);
 }
 
 /* Whether a statement is about definitions of the store, so that it goes to firn_create. */
 static bool
 is_about_definitions(sqlite3 *db, const char *text)
 {
-    const char *word = NULL;
+    char schema[NAME_SIZE];
+    char name[NAME_SIZE];
     size_t at = 0;
-    size_t size = firn_sql_text_word(text, &at, &word);
-    bool is_create = firn_sql_text_is(word, size, "create");
-    if (!is_create && !firn_sql_text_is(word, size, "alter") &&
-        !firn_sql_text_is(word, size, "drop")) {
+    if (take_word(text, &at, "create")) {
+        return !is_own_creation(db, text, at);
+    }
+    const bool is_alter = take_word(text, &at, "alter");
+    if (!is_alter && !take_word(text, &at, "drop")) {
         return false;
     }
-    size = firn_sql_text_word(text, &at, &word);
-    if (is_create && firn_sql_text_is(word, size, "unique")) {
-        size = firn_sql_text_word(text, &at, &word);
-    }
-    bool is_index = firn_sql_text_is(word, size, "index");
-    if (is_create && !is_index) {
-        return firn_sql_text_is(word, size, "table") || firn_sql_text_is(word, size, "keyspace");
-    }
-    if (!is_index && !firn_sql_text_is(word, size, "table")) {
+    const bool is_index = !is_alter && take_word(text, &at, "index");
+    if (!is_index && !take_word(text, &at, "table")) {
         return false;
     }
-    /* The name after TABLE, ON, or DROP INDEX [IF EXISTS]. */
-    do {
-        size = firn_sql_text_word(text, &at, &word);
-        bool is_before =
-            firn_sql_text_is(word, size, "if") || firn_sql_text_is(word, size, "exists");
-        if (is_create && firn_sql_text_is(word, size, "on")) {
-            size = firn_sql_text_word(text, &at, &word);
-            break;
-        }
-        if (!is_create && !is_before) {
-            break;
-        }
-    } while (size > 0);
-    if (size == 0 && strchr("\"`[", word[0]) != NULL && word[0] != '\0') {
-        word++;
-        size = strcspn(word, "\"`]");
+    if (!is_alter && take_word(text, &at, "if")) {
+        (void)take_word(text, &at, "exists");
     }
-    return !firn_sql_text_is(word, size, "temp") && !firn_sql_text_is(word, size, "main") &&
-           !is_own(db, word, size);
+    take_qualified(text, &at, schema, name);
+    if (schema[0] != '\0') {
+        return !is_database_or_temp(db, schema);
+    }
+    return is_index ? !is_own_index(db, name) : !is_own_table(db, name);
 }
 
 /* A call of firn_create, without rows, with the first statement of a text, which SQLite itself cannot read. Returns a code of

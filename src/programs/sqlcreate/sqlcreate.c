@@ -753,6 +753,11 @@ parse_create(struct parser *parser)
         rc = rc == FIRN_OK ? take_exists(parser, true) : rc;
         return rc == FIRN_OK ? want_table(parser) : rc;
     }
+    if (rc == FIRN_OK && (is_word(parser, "view") || is_word(parser, "trigger"))) {
+        return firn_sqlvalue_error(parser->err, FIRN_UNSUPPORTED,
+                                   "a store keeps no views and triggers: CREATE TEMP VIEW or "
+                                   "TRIGGER makes one for this connection");
+    }
     return rc == FIRN_OK ? refuse(parser, "TABLE, INDEX or KEYSPACE is wanted") : rc;
 }
 

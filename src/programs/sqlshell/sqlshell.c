@@ -125,7 +125,7 @@ const struct firn_command firn_sqlshell = {
             "CREATE INDEX, ALTER TABLE and DROP TABLE act on the store; CREATE TEMP TABLE\n"
             "makes a table that is dropped at the end. The store is locked once a statement\n"
             "writes. Without --allow-paths, statements open no other store, and no saved\n"
-            "directory by its path. A statement may have 4 MiB.\n"
+            "directory by its path. A statement may have 4 MiB, a value 256 MiB.\n"
             "\n"
             "Each VALUE is a number, a text, 'a text in quotes', x'00ff' or null, and --param\n"
             "may be given several times. --mode sets how results are printed: as a table on a\n"

@@ -13,7 +13,8 @@
  *
  * CREATE TABLE would make a table of the connection's own database, which is in memory and gone at the end. So
  * CREATE TABLE, CREATE INDEX, ALTER TABLE, DROP TABLE and DROP INDEX go to the store, by firn_create, unless they say TEMP or
- * name a table that is the connection's own.
+ * name a table that is the connection's own, or one of a database that ATTACH has added. A view or a trigger would be
+ * gone with the connection, too: it has to be a temporary one.
  *
  * Interrupts. The handler of this file tells SQLite, which ends the statement; a scan asks SQLite now and then. In a script it also
  * does what the program's own handler does, so the command ends with 130. At a terminal it only ends the
