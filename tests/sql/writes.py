@@ -28,6 +28,45 @@ class Writes(sqlcase.Case):
         self.run_sql("DELETE FROM t")
         self.assertEqual(self.rows(), [])
 
+    def test_a_null_that_is_given_is_no_default(self):
+        self.create("CREATE TABLE t (id INTEGER PRIMARY KEY, a INT DEFAULT 7, b TEXT DEFAULT 'x', c INT NOT NULL DEFAULT 3)")
+        run = self.run_sql
+        run("INSERT INTO t VALUES (1, NULL, ?, 4)", None)
+        run("INSERT INTO t (id) VALUES (2)")
+        run("INSERT INTO t (id, b) SELECT 3, NULL UNION ALL SELECT 4, 'y'")
+        run("REPLACE INTO t (id, a, c) VALUES (5, NULL, NULL)")
+        run('WITH q AS (SELECT 6 AS z /* INTO t(b) */) INSERT OR IGNORE INTO temp."t" AS "as" /* ( */ (id, -- )\n  [a] , `b`) SELECT z, NULL, \'q\' FROM q')
+        run("INSERT INTO t DEFAULT VALUES")
+        run("insert into t as u default values")
+        run("INSERT INTO T(B, ID) VALUES (NULL, 9), ('z', 10)")
+        run("INSERT INTO t SELECT id + 100, NULL, NULL, c FROM t WHERE id < 3")
+        self.db.executemany("INSERT INTO t (id, a) VALUES (?, ?)", [(20, None), (21, 1), (22, None)])
+        self.db.executemany("INSERT INTO t (id, c) VALUES (?, ?)", [(23, 5), (24, 6)])
+        self.assertEqual(self.rows(), [
+            (1, None, None, 4), (2, 7, "x", 3), (3, 7, None, 3), (4, 7, "y", 3), (5, None, "x", 3), (6, None, "q", 3), (7, 7, "x", 3), (8, 7, "x", 3),
+            (9, 7, None, 3), (10, 7, "z", 3), (20, None, "x", 3), (21, 1, "x", 3), (22, None, "x", 3), (23, 7, "x", 5), (24, 7, "x", 6),
+            (101, None, None, 4), (102, None, None, 3)])
+        self.fails(sqlite3.IntegrityError, "NOT NULL constraint failed: t.c", "INSERT INTO t VALUES (50, 1, 'x', NULL)")
+        self.fails(sqlite3.IntegrityError, "NOT NULL constraint failed: t.c", "INSERT INTO t (c) VALUES (NULL)")
+        run("UPDATE t SET a = NULL, id = 200 WHERE id = 2")
+        self.assertEqual(self.one("SELECT a, b FROM t WHERE id = 200"), (None, "x"))
+
+    def test_a_null_of_a_trigger_or_a_statement_in_another(self):
+        self.create("CREATE TABLE t (id INTEGER PRIMARY KEY, a INT DEFAULT 7, b INT DEFAULT 8)")
+        run = self.run_sql
+        run("CREATE TEMP TABLE log (id, a)")
+        run("CREATE TEMP TRIGGER r AFTER INSERT ON log BEGIN INSERT INTO t (id, a) VALUES (NEW.id, NEW.a); END")
+        run("INSERT INTO log VALUES (1, NULL), (2, 5)")
+        self.assertEqual(self.rows(), [(1, None, 8), (2, 5, 8)])
+        run("CREATE TEMP TRIGGER s AFTER DELETE ON log BEGIN INSERT INTO t (id, b) VALUES (OLD.id + 10, NULL); END")
+        self.fails(sqlite3.OperationalError, "triggers that insert into the table name different columns", "DELETE FROM log WHERE id = 1")
+        run("INSERT INTO t (id, b) VALUES (20, NULL)")
+        run("DROP TRIGGER r")
+        run("DELETE FROM log")
+        self.db.create_function("put", 1, lambda number: self.db.execute("INSERT INTO t (id, a) VALUES (?, NULL)", (number,)).rowcount)
+        run("SELECT put(30)")
+        self.assertEqual(self.rows(), [(1, None, 8), (2, 5, 8), (11, 7, None), (12, 7, None), (20, 7, None), (30, None, 8)])
+
     def test_returning_knows_what_the_statement_gives(self):
         self.create("CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT, n INT DEFAULT 7)")
         self.assertEqual(self.run_sql("INSERT INTO t VALUES (5, 'x', 6) RETURNING id, a, n, a || n"), [(5, "x", 6, "x6")])

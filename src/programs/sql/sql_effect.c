@@ -25,7 +25,6 @@
 #include "sql/sql_internal.h"
 
 #include <assert.h>
-#include <ctype.h>
 #include <string.h>
 SQLITE_EXTENSION_INIT3
 
@@ -45,75 +44,17 @@ find_executing(const struct firn_sql *sql)
     return found;
 }
 
-static bool
-is_word_byte(char c)
-{
-    return isalnum((unsigned char)c) || c == '_' || c == '$' || ((unsigned char)c & 0x80) != 0;
-}
-
-/* Where a quoted text ends that begins here; an end that is missing is that of the text. */
-static size_t
-quoted_size(const char *text)
-{
-    const char quote = (char)(text[0] == '[' ? ']' : text[0]);
-    size_t i = 1;
-    while (text[i] != '\0' && (text[i] != quote || (quote != ']' && text[i + 1] == quote))) {
-        i += text[i] == quote ? 2 : 1;
-    }
-    return text[i] == '\0' ? i : i + 1;
-}
-
-/* What begins here and is no word: a comment, something in quotes, a parameter, a character. */
-static size_t
-other_size(const char *text)
-{
-    if (text[0] == '-' && text[1] == '-') {
-        return strcspn(text, "\n");
-    }
-    if (text[0] == '/' && text[1] == '*') {
-        const char *end = strstr(text + 2, "*/");
-        return end != NULL ? (size_t)(end - text) + 2 : strlen(text);
-    }
-    if (strchr("'\"`[", text[0]) != NULL) {
-        return quoted_size(text);
-    }
-    size_t size = 1;
-    if (strchr(":@#?", text[0]) != NULL) { /* the name of a parameter is no word */
-        while (is_word_byte(text[size])) {
-            size++;
-        }
-    }
-    return size;
-}
-
-/* The next word outside of quotes and comments; *at goes after it. Returns its size; 0: there is none. */
-static size_t
-next_word(const char *text, size_t *at, const char **out)
-{
-    size_t i = *at;
-    while (text[i] != '\0' && !is_word_byte(text[i])) {
-        i += other_size(text + i);
-    }
-    const size_t from = i;
-    while (is_word_byte(text[i])) {
-        i++;
-    }
-    *out = text + from;
-    *at = i;
-    return i - from;
-}
-
 /* Whether a text is a SELECT that names no table. */
 static bool
 is_call(const char *text)
 {
     const char *word;
     size_t at = 0;
-    size_t size = next_word(text, &at, &word);
+    size_t size = firn_sql_text_next_word(text, &at, &word);
     if (!firn_sql_text_is(word, size, "select")) {
         return false;
     }
-    while ((size = next_word(text, &at, &word)) > 0) {
+    while ((size = firn_sql_text_next_word(text, &at, &word)) > 0) {
         if (firn_sql_text_is(word, size, "from") || firn_sql_text_is(word, size, "in")) {
             return false;
         }
@@ -148,7 +89,7 @@ firn_sql_effect_is_create(const struct firn_sql *sql)
     const char *text = stmt != NULL ? sqlite3_sql(stmt) : NULL;
     const char *word;
     size_t at = 0;
-    size_t size = text != NULL ? next_word(text, &at, &word) : 0;
+    size_t size = text != NULL ? firn_sql_text_next_word(text, &at, &word) : 0;
     return size > 0 && firn_sql_text_is(word, size, "create");
 }
 

@@ -75,6 +75,20 @@ bool firn_sql_effect_is_create(const struct firn_sql *sql);
  * schema that a file may have brought. */
 int firn_sql_effect_check_schema(const char *module, const char *schema, firn_error *err);
 
+/* ==== words and names of a text (sql_text.c) ==== */
+
+enum { FIRN_SQL_NAME_SIZE = FIRN_TABLE_NAME_SIZE_MAX + 32 }; /* of a table or a column, with a number after it */
+
+/* The next word outside of quotes and comments; *at goes after it. Returns its size; 0: there is none. */
+size_t firn_sql_text_next_word(const char *text, size_t *at, const char **out);
+/* How long the blanks or the comment are that begin here. */
+size_t firn_sql_text_blank(const char *text);
+/* Takes a name, without its quotes. "": there is none, or none that a table or a column can have. */
+void firn_sql_text_name(const char *text, size_t *at, char out[FIRN_SQL_NAME_SIZE]);
+/* Takes [schema.]name; the schema is "" where none is said. */
+void firn_sql_text_qualified(const char *text, size_t *at, char out_schema[FIRN_SQL_NAME_SIZE],
+                             char out_name[FIRN_SQL_NAME_SIZE]);
+
 /* ==== what a connection may open (sql_confine.c) ==== */
 
 /* Whether the connection may open a path: FIRN_DENIED, with a text, if it is confined to another one. */
@@ -296,6 +310,7 @@ struct firn_sql_table {
     uint64_t stats_ms;
     int64_t rows_written;             /* since */
     struct firn_sql_writing *writing; /* of sql_update.c; NULL: nothing was written yet */
+    struct firn_sql_insert *insert;   /* of sql_insert.c; NULL: it was never asked */
     sqlite3_vtab_cursor *spare;       /* of sql_cursor.c: one that may be used again */
     struct firn_sql_keep *keeps;      /* of sql_keep.c, as the next */
     uint64_t worthy[FIRN_SQL_KEEP_WORTHY];
@@ -343,6 +358,13 @@ int firn_sql_table_rollback_to(sqlite3_vtab *table, int level);
 int firn_sql_table_rename(sqlite3_vtab *vtab, const char *name);
 /* Rows, as well as it is known without counting; at least 1. */
 double firn_sql_table_rows(struct firn_sql_table *table);
+/* What SQLite calls column i: it does not tell "a" from "A", so of such columns the first keeps its name, and the others
+ * get their number after it, "A:2". */
+void firn_sql_table_column_name(const firn_table_def *def, size_t i, char out[FIRN_SQL_NAME_SIZE]);
+/* Whether the INSERT that is being executed gives a column of the table, or leaves it out (sql_insert.c). FIRN_UNSUPPORTED where that
+ * cannot be known. */
+int firn_sql_insert_gives(struct firn_sql_table *table, uint32_t column, bool *out,
+                          firn_error *err);
 /* xUpdate (sql_update.c), and what it needs is given back. */
 int firn_sql_update(sqlite3_vtab *table, int count, sqlite3_value **values, sqlite3_int64 *out);
 void firn_sql_update_deinit(struct firn_sql_table *table);

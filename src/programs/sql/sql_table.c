@@ -137,25 +137,18 @@ has_column(const firn_table_def *def, size_t count, const char *name)
     return i < count;
 }
 
-/* Appends the name of column i for SQLite, which does not tell "a" from "A": of such columns the first keeps its name, the
- * others get their number after it, "A:2". */
-static void
-append_name(sqlite3_str *text, const firn_table_def *def, size_t i)
+void
+firn_sql_table_column_name(const firn_table_def *def, size_t i, char out[FIRN_SQL_NAME_SIZE])
 {
     assert(i < def->column_count);
     const char *name = def->columns[i].name;
-    char numbered[FIRN_TABLE_NAME_SIZE_MAX + 32];
     size_t number = i + 1;
-    if (!has_column(def, i, name)) {
-        sqlite3_str_appendf(text, "\"%w\"", name);
-        return;
-    }
-    do { /* numbers of two columns never meet: each goes on in steps of the count of columns */
-        sqlite3_snprintf((int)sizeof numbered, numbered, "%s:%llu", name,
-                         (unsigned long long)number);
+    sqlite3_snprintf(FIRN_SQL_NAME_SIZE, out, "%s", name);
+    while (has_column(def, number == i + 1 ? i : def->column_count, out)) {
+        /* numbers of two columns never meet: each goes on in steps of the count of columns */
+        sqlite3_snprintf(FIRN_SQL_NAME_SIZE, out, "%s:%llu", name, (unsigned long long)number);
         number += def->column_count;
-    } while (has_column(def, def->column_count, numbered));
-    sqlite3_str_appendf(text, "\"%w\"", numbered);
+    }
 }
 
 static char *
@@ -168,12 +161,13 @@ declaration_of(const struct firn_sql_table *table)
     sqlite3_str_appendall(text, "CREATE TABLE x(");
     for (size_t i = 0; i < def->column_count; i++) {
         char type[48];
+        char name[FIRN_SQL_NAME_SIZE];
         bool is_key = table->identity != FIRN_SQL_BY_BLOB && i == key;
         firn_sqlvalue_type(&def->columns[i], type);
         sqlite3_str_appendall(text, i > 0 ? ", " : "");
-        append_name(text, def, i);
+        firn_sql_table_column_name(def, i, name);
         sqlite3_str_appendf(
-            text, " %s%s%s%s", is_key && table->identity == FIRN_SQL_BY_ROWID ? "INTEGER" : type,
+            text, "\"%w\" %s%s%s%s", name, is_key && table->identity == FIRN_SQL_BY_ROWID ? "INTEGER" : type,
             is_key && table->hides_key ? " HIDDEN" : "",
             def->columns[i].not_null || is_key ? " NOT NULL" : "", is_key ? " PRIMARY KEY" : "");
     }
@@ -303,6 +297,7 @@ firn_sql_table_disconnect(sqlite3_vtab *vtab)
     firn_release(table->def);
     firn_release(table->stats);
     firn_sql_update_deinit(table);
+    sqlite3_free(table->insert);
     firn_sqlvalue_dates_destroy(table->dates);
     firn_sqlvalue_texts_destroy(table->texts);
     sqlite3_free(table);

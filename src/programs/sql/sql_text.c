@@ -34,6 +34,76 @@ firn_sql_text_word(const char *text, size_t *at, const char **out)
     return i - from;
 }
 
+static bool
+is_name_byte(char c)
+{
+    return isalnum((unsigned char)c) || c == '_' || c == '$' || ((unsigned char)c & 0x80) != 0;
+}
+
+/* Where a quoted text ends that begins here; an end that is missing is that of the text. */
+static size_t
+quoted_size(const char *text)
+{
+    const char quote = (char)(text[0] == '[' ? ']' : text[0]);
+    size_t i = 1;
+    while (text[i] != '\0' && (text[i] != quote || (quote != ']' && text[i + 1] == quote))) {
+        i += text[i] == quote ? 2 : 1;
+    }
+    return text[i] == '\0' ? i : i + 1;
+}
+
+/* What begins here and is no word: a comment, something in quotes, a parameter, a character. */
+static size_t
+other_size(const char *text)
+{
+    if (text[0] == '-' && text[1] == '-') {
+        return strcspn(text, "\n");
+    }
+    if (text[0] == '/' && text[1] == '*') {
+        const char *end = strstr(text + 2, "*/");
+        return end != NULL ? (size_t)(end - text) + 2 : strlen(text);
+    }
+    if (strchr("'\"`[", text[0]) != NULL) {
+        return quoted_size(text);
+    }
+    size_t size = 1;
+    if (strchr(":@#?", text[0]) != NULL) { /* the name of a parameter is no word */
+        while (is_name_byte(text[size])) {
+            size++;
+        }
+    }
+    return size;
+}
+
+size_t
+firn_sql_text_blank(const char *text)
+{
+    if (text[0] == '-' && text[1] == '-') {
+        return strcspn(text, "\n");
+    }
+    if (text[0] == '/' && text[1] == '*') {
+        const char *end = strstr(text + 2, "*/");
+        return end != NULL ? (size_t)(end - text) + 2 : strlen(text);
+    }
+    return strspn(text, " \t\r\n\f");
+}
+
+size_t
+firn_sql_text_next_word(const char *text, size_t *at, const char **out)
+{
+    size_t i = *at;
+    while (text[i] != '\0' && !is_name_byte(text[i])) {
+        i += other_size(text + i);
+    }
+    const size_t from = i;
+    while (is_name_byte(text[i])) {
+        i++;
+    }
+    *out = text + from;
+    *at = i;
+    return i - from;
+}
+
 bool
 firn_sql_text_is(const char *text, size_t size, const char *word)
 {
@@ -42,14 +112,6 @@ firn_sql_text_is(const char *text, size_t size, const char *word)
 }
 
 /* ---- whether a statement defines something of the store ---- */
-
-enum { NAME_SIZE = FIRN_TABLE_NAME_SIZE_MAX + 1 };
-
-static bool
-is_name_byte(char c)
-{
-    return isalnum((unsigned char)c) || c == '_' || c == '$' || ((unsigned char)c & 0x80) != 0;
-}
 
 /* Takes the word if it is the next one. */
 static bool
@@ -63,9 +125,8 @@ take_word(const char *text, size_t *at, const char *wanted)
     return is_it;
 }
 
-/* Takes a name, without its quotes. "": there is none, or none that a table can have. */
-static void
-take_name(const char *text, size_t *at, char out[NAME_SIZE])
+void
+firn_sql_text_name(const char *text, size_t *at, char out[FIRN_SQL_NAME_SIZE])
 {
     const char *from;
     size_t used = 0;
@@ -79,30 +140,29 @@ take_name(const char *text, size_t *at, char out[NAME_SIZE])
                 i += quote == ']';
                 break;
             }
-            out[used < NAME_SIZE - 1 ? used++ : used] = text[i];
+            out[used < FIRN_SQL_NAME_SIZE - 1 ? used++ : used] = text[i];
         }
     } else {
         for (; is_name_byte(text[i]); i++) {
-            out[used < NAME_SIZE - 1 ? used++ : used] = text[i];
+            out[used < FIRN_SQL_NAME_SIZE - 1 ? used++ : used] = text[i];
         }
     }
-    out[used < NAME_SIZE - 1 ? used : 0] = '\0';
+    out[used < FIRN_SQL_NAME_SIZE - 1 ? used : 0] = '\0';
     *at = i;
 }
 
-/* [schema.]name */
-static void
-take_qualified(const char *text, size_t *at, char out_schema[NAME_SIZE], char out_name[NAME_SIZE])
+void
+firn_sql_text_qualified(const char *text, size_t *at, char out_schema[FIRN_SQL_NAME_SIZE], char out_name[FIRN_SQL_NAME_SIZE])
 {
     const char *after;
     out_schema[0] = '\0';
-    take_name(text, at, out_name);
+    firn_sql_text_name(text, at, out_name);
     size_t next = *at;
     (void)firn_sql_text_word(text, &next, &after);
     if (*after == '.') {
-        memcpy(out_schema, out_name, NAME_SIZE);
+        memcpy(out_schema, out_name, FIRN_SQL_NAME_SIZE);
         *at = (size_t)(after - text) + 1;
-        take_name(text, at, out_name);
+        firn_sql_text_name(text, at, out_name);
     }
 }
 
@@ -165,8 +225,8 @@ loses_views(sqlite3 *db)
 static bool
 is_own_creation(sqlite3 *db, const char *text, size_t at)
 {
-    char schema[NAME_SIZE];
-    char name[NAME_SIZE];
+    char schema[FIRN_SQL_NAME_SIZE];
+    char name[FIRN_SQL_NAME_SIZE];
     const bool is_view = take_word(text, &at, "view") || take_word(text, &at, "trigger");
     const bool is_index =
         !is_view && ((void)take_word(text, &at, "unique"), take_word(text, &at, "index"));
@@ -180,12 +240,12 @@ is_own_creation(sqlite3 *db, const char *text, size_t at)
         (void)take_word(text, &at, "not");
         (void)take_word(text, &at, "exists");
     }
-    take_qualified(text, &at, schema, name);
+    firn_sql_text_qualified(text, &at, schema, name);
     if (schema[0] != '\0') {
         return is_database_or_temp(db, schema);
     }
     if (is_index && take_word(text, &at, "on")) {
-        take_name(text, &at, name);
+        firn_sql_text_name(text, &at, name);
         return is_own_table(db, name);
     }
     return is_view && !loses_views(db);
@@ -195,8 +255,8 @@ is_own_creation(sqlite3 *db, const char *text, size_t at)
 static bool
 is_about_definitions(sqlite3 *db, const char *text)
 {
-    char schema[NAME_SIZE];
-    char name[NAME_SIZE];
+    char schema[FIRN_SQL_NAME_SIZE];
+    char name[FIRN_SQL_NAME_SIZE];
     size_t at = 0;
     if (take_word(text, &at, "create")) {
         return !is_own_creation(db, text, at);
@@ -212,7 +272,7 @@ is_about_definitions(sqlite3 *db, const char *text)
     if (!is_alter && take_word(text, &at, "if")) {
         (void)take_word(text, &at, "exists");
     }
-    take_qualified(text, &at, schema, name);
+    firn_sql_text_qualified(text, &at, schema, name);
     if (schema[0] != '\0') {
         return !is_database_or_temp(db, schema);
     }

@@ -6,8 +6,8 @@
  * enum firn_sql_identity says. Of a row that is changed it gives all columns, and says of each whether the statement sets it: the others
  * are neither read nor written, so what SQLite cannot show exactly stays as it is.
  *
- * NULL for a column with a default, in an INSERT, means the default: a virtual table is not told whether the statement
- * left the column out.
+ * NULL for a column with a default, in an INSERT, means the default if the statement leaves the column out (sql_insert.c), or if
+ * the column cannot be null and the statement says OR REPLACE, as in SQLite.
  *
  * A key that is changed is a row that is deleted and another one that is inserted, with a savepoint around both.
  *
@@ -200,7 +200,29 @@ refuse_null(const struct firn_sql_table *table, uint32_t column, firn_error *err
                                table->def->columns[column].name);
 }
 
-/* The columns that an INSERT gives: those that are not NULL. */
+/* What a NULL in an INSERT means: *out_is_given if it is a value, else the column gets its default or its number. */
+static int
+take_null(const struct update *update, uint32_t i, bool *out_is_given, firn_error *err)
+{
+    struct firn_sql_table *table = update->table;
+    const firn_table_column *column = &table->def->columns[i];
+    const bool needs = column->not_null || is_key_column(table, i);
+    *out_is_given = false;
+    if (column->is_auto) {
+        return FIRN_OK;
+    }
+    int rc = column->default_value != NULL ? firn_sql_insert_gives(table, i, out_is_given, err)
+                                           : FIRN_OK;
+    if (rc != FIRN_OK || !needs) {
+        return rc;
+    }
+    const bool has_default =
+        column->default_value != NULL && (!*out_is_given || update->policy == SQLITE_REPLACE);
+    *out_is_given = false;
+    return has_default ? FIRN_OK : refuse_null(table, i, err);
+}
+
+/* The columns that an INSERT gives. */
 static int
 take_inserted(struct update *update, sqlite3_value **values, sqlite3_value *rowid, firn_error *err)
 {
@@ -214,14 +236,18 @@ take_inserted(struct update *update, sqlite3_value **values, sqlite3_value *rowi
             i == table->orders[0].columns[0]) {
             value = rowid;
         }
+        firn_value given = firn_null();
         if (sqlite3_value_type(value) == SQLITE_NULL) {
-            bool needs = column->not_null || is_key_column(table, i);
-            if (needs && !column->is_auto && column->default_value == NULL) {
-                return refuse_null(table, i, err);
+            bool is_given;
+            int rc = take_null(update, i, &is_given, err);
+            if (rc != FIRN_OK) {
+                return rc;
+            }
+            if (is_given) {
+                give_value(writing, table, i, given);
             }
             continue;
         }
-        firn_value given;
         int rc = firn_sqlvalue_make(column, value, &writing->scratch[i], &given, err);
         if (rc != FIRN_OK) {
             return rc;
