@@ -56,7 +56,9 @@ drop_rows(struct firn_sql_cursor *cursor)
     }
     sqlite3_free(cursor->keys);
     firn_search_result_destroy(cursor->near);
+    firn_sql_vectors_end(cursor->stream);
     cursor->near = NULL;
+    cursor->stream = NULL;
     cursor->keys = NULL;
     cursor->key_count = 0;
     cursor->key_at = 0;
@@ -292,8 +294,15 @@ next_key(struct firn_sql_cursor *cursor, firn_error *err)
     assert(cursor->key_at <= cursor->key_count);
     int rc = FIRN_OK;
     cursor->source = FIRN_SQL_AT_END;
-    while (rc == FIRN_OK && cursor->source == FIRN_SQL_AT_END &&
-           cursor->key_at < cursor->key_count) {
+    while (rc == FIRN_OK && cursor->source == FIRN_SQL_AT_END) {
+        if (cursor->key_at == cursor->key_count && cursor->stream != NULL) {
+            rc = firn_sql_vectors_more(firn_sql_cursor_table(cursor), &cursor->view, cursor->stream,
+                                       &cursor->near, err);
+            cursor->key_count = rc == FIRN_OK ? firn_search_result_count(cursor->near) : 0;
+        }
+        if (cursor->key_at >= cursor->key_count) {
+            break;
+        }
         const size_t at = cursor->key_at++;
         size_t count = 1;
         const firn_value *key = cursor->near != NULL
@@ -374,9 +383,10 @@ search_rows(struct firn_sql_cursor *cursor, int number, int count, sqlite3_value
     const int first = count - firn_sql_vectors_arguments(number);
     struct firn_sql_filter filter;
     int rc = firn_sql_filter_init(&filter, table, &cursor->plan, first, values, err);
-    if (rc == FIRN_OK && !filter.is_empty) {
+    if (rc == FIRN_OK) {
+        firn_sql_filter_leave_nans_out(&filter, table, &cursor->plan);
         rc = firn_sql_vectors_search(table, &cursor->view, &filter, number, values + first,
-                                     &cursor->near, err);
+                                     &cursor->near, &cursor->stream, err);
     }
     if (rc == FIRN_OK && cursor->near != NULL) {
         cursor->key_count = firn_search_result_count(cursor->near);

@@ -497,6 +497,7 @@ add_list(struct firn_sql_filter *filter, const firn_table_column *column, sqlite
     size_t first = filter->parameter_count;
     bool is_known;
     int rc = take_list(filter, column, list, &is_known, err);
+    filter->is_wider = filter->is_wider || !is_known;
     if (rc != FIRN_OK || !is_known || filter->is_empty) {
         return rc;
     }
@@ -547,10 +548,15 @@ use_item(struct firn_sql_filter *filter, const firn_table_column *column,
     if (item->role == FIRN_SQL_WHERE_IN) {
         return add_list(filter, column, argument, err);
     }
+    if (item->op == SQLITE_INDEX_CONSTRAINT_LIKE || item->op == SQLITE_INDEX_CONSTRAINT_GLOB ||
+        (column->type == FIRN_TYPE_DECIMAL && column->precision > 15)) {
+        filter->is_wider = true;
+    }
     if (item->role == FIRN_SQL_SEEK_IN) {
         return take_list(filter, column, argument, &filter->is_many, err);
     }
     struct firn_sqlvalue_bounds bounds = judge(filter, column, item->op, argument);
+    filter->is_wider = filter->is_wider || bounds.verdict == FIRN_SQLVALUE_UNKNOWN;
     if (item->role == FIRN_SQL_SEEK_EQUAL && !seeking->is_over) {
         if (is_one_value(&bounds) && fits_bound(bounds.lower)) {
             filter->lower[filter->lower_count++] = bounds.lower;
@@ -584,6 +590,7 @@ static void
 begin(struct firn_sql_filter *filter)
 {
     filter->is_empty = filter->is_point = filter->is_many = filter->must_sort = false;
+    filter->is_wider = false;
     filter->lower_count = filter->upper_count = filter->fixed = filter->joined_count = 0;
     filter->lower_exclusive = filter->upper_exclusive = false;
     filter->where = NULL;
@@ -622,6 +629,20 @@ firn_sql_filter_init(struct firn_sql_filter *filter, const struct firn_sql_table
     filter->is_point = plan->is_point && seeking.fixed == table->orders[plan->order].count;
     filter->must_sort = filter->must_sort && plan->is_ordered;
     return finish(filter, rc, err);
+}
+
+void
+firn_sql_filter_leave_nans_out(struct firn_sql_filter *filter, const struct firn_sql_table *table,
+                               const struct firn_sql_plan *plan)
+{
+    for (size_t i = 0; i < plan->item_count; i++) {
+        const firn_table_column *column = &table->def->columns[plan->items[i].column];
+        if (column->type == FIRN_TYPE_F32 || column->type == FIRN_TYPE_F64) {
+            begin_condition(filter); /* a NaN is larger than all numbers */
+            sqlite3_str_appendf(filter->where, "\"%w\" < %s 'nan'", column->name,
+                                column->type == FIRN_TYPE_F32 ? "f32" : "f64");
+        }
+    }
 }
 
 int

@@ -491,6 +491,7 @@ struct firn_sql_filter {
     bool is_empty; /* no row can be wanted */
     bool is_point; /* lower[] is a key */
     bool is_many;  /* parameters[] are keys of one column */
+    bool is_wider; /* rows may pass that SQLite's own test leaves out, NaNs apart */
     bool
         must_sort; /* bounds could not be used, so that the order is not the one that was promised */
     firn_value lower[FIRN_TABLE_KEY_COLUMNS_MAX];
@@ -509,6 +510,10 @@ struct firn_sql_filter {
     struct firn_sql_memory *memory;
 };
 
+/* Leaves out the rows with a NaN, which is NULL in SQLite, in a column that a condition concerns. */
+void firn_sql_filter_leave_nans_out(struct firn_sql_filter *filter,
+                                    const struct firn_sql_table *table,
+                                    const struct firn_sql_plan *plan);
 /* Values are borrowed from the arguments and from the filter. */
 int firn_sql_filter_init(struct firn_sql_filter *filter, const struct firn_sql_table *table,
                          const struct firn_sql_plan *plan, int count, sqlite3_value **values,
@@ -578,6 +583,7 @@ struct firn_sql_cursor {
     size_t key_at;
     struct firn_sql_memory *key_memory;
     firn_search_result *near; /* or those that a search found */
+    struct firn_sql_stream *stream; /* which finds more of them; NULL: it does not */
     /* Of a statement that looks up many rows (sql_keep.c). */
     struct firn_sql_keys seeks; /* the columns with equalities */
     struct firn_sql_keep *keep; /* NULL: none yet */
@@ -660,10 +666,22 @@ bool firn_sql_vectors_is_search(const struct firn_sql_table *table, const sqlite
 int firn_sql_vectors_tell(const struct firn_sql_table *table, sqlite3_index_info *info);
 /* How many of the last arguments of xFilter are the search's, by idxNum; 0: it is none. */
 int firn_sql_vectors_arguments(int number);
-/* Searches. values: those arguments. *out is NULL where nothing can be found. */
+/* Searches. values: those arguments. *out is NULL where nothing can be found. FIRN_UNSUPPORTED where k counts rows that SQLite would
+ * leave out afterwards. *out_stream: there may be more rows than these; ends with firn_sql_vectors_end, also after a failure. */
+struct firn_sql_stream;
 int firn_sql_vectors_search(const struct firn_sql_table *table, const struct firn_sql_view *view,
                             const struct firn_sql_filter *filter, int number,
-                            sqlite3_value **values, firn_search_result **out, firn_error *err);
+                            sqlite3_value **values, firn_search_result **out,
+                            struct firn_sql_stream **out_stream, firn_error *err);
+/* Makes *out a longer result that begins with the same rows, if there is one. */
+int firn_sql_vectors_more(const struct firn_sql_table *table, const struct firn_sql_view *view,
+                          struct firn_sql_stream *stream, firn_search_result **out,
+                          firn_error *err);
+/* NULL is fine. */
+void firn_sql_vectors_end(struct firn_sql_stream *stream);
+/* Whether SQLite tells the table of each condition that stands beside its MATCH in the statement that is being executed, as far as its
+ * text tells (sql_terms.c). *out is one of which it does not, of sqlite3_malloc. */
+bool firn_sql_terms_check(const struct firn_sql_table *table, char **out);
 /* Searches for k rows. vector: as firn_distance takes it. where: a condition of firn, or NULL. */
 int firn_sql_vectors_find(const struct firn_sql_table *table, const struct firn_sql_view *view,
                           size_t column, sqlite3_value *vector, const char *where, uint64_t k,

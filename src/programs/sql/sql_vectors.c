@@ -7,7 +7,15 @@
  * A table with columns of vectors has two hidden columns more, k and distance; firn_k and firn_distance, if it has
  * columns of these names itself. A MATCH of a column of vectors makes the plan a search (firn_table_search): by graphs if there is an
  * index, and with all other constraints that firn can compute as its condition. The rows come in the order of their
- * distances, each read by its key. k must be given: SQLite 3.40 does not tell a table of a LIMIT beside a MATCH.
+ * distances, each read by its key.
+ *
+ * k counts rows before SQLite tests what firn cannot compute (LIKE, functions, other collations), so beside such a condition it is refused:
+ * else rows would be missing without a word. SQLite tells of some of them (HAS_OTHERS, firn_sql_filter's is_wider), the text of
+ * the statement of the others (sql_terms.c).
+ *
+ * Without k all rows that have a vector come, in the order of their distances, as many as the statement reads: ORDER BY distance LIMIT n
+ * gives the n nearest that fulfil any condition. A search for a few is repeated for more when they do not suffice; each is exact, so
+ * that it begins with the rows of the one before (S1 of search/search.c). SQLite 3.40 does not tell a table of a LIMIT beside a MATCH.
  *
  * The plan is that of a scan with these constraints. idxNum says that it is a search, and which arguments come after those
  * of the constraints: the vector, and how many rows.
@@ -20,8 +28,10 @@
 #include <assert.h>
 SQLITE_EXTENSION_INIT3
 
-enum { IS_SEARCH = 1, HAS_COUNT = 2, COLUMN_SHIFT = 2 }; /* of idxNum */
+enum { IS_SEARCH = 1, HAS_COUNT = 2, HAS_OTHERS = 4, COLUMN_SHIFT = 3 }; /* of idxNum */
 #define SEARCH_COST 200.0
+
+enum { STREAM_FIRST = 64, STREAM_TIMES = 16 }; /* rows of the first search without k, and how many times more of the next */
 
 /* ---- the plan ---- */
 
@@ -105,6 +115,26 @@ find_count(const struct firn_sql_table *table, const sqlite3_index_info *info)
     return -1;
 }
 
+/* Whether SQLite tests a condition of one of the columns that is not told to firn. Nearer rows than a distance come first anyway. */
+static bool
+has_others(const struct firn_sql_table *table, const sqlite3_index_info *info, int match, int count)
+{
+    const size_t distance = first_hidden(table) + 1;
+    bool has = false;
+    for (int i = 0; i < info->nConstraint; i++) {
+        const struct sqlite3_index_constraint *constraint = &info->aConstraint[i];
+        const bool is_limit = constraint->op == SQLITE_INDEX_CONSTRAINT_LIMIT ||
+                              constraint->op == SQLITE_INDEX_CONSTRAINT_OFFSET;
+        const bool is_nearer = constraint->iColumn >= 0 &&
+                               (size_t)constraint->iColumn == distance &&
+                               (constraint->op == SQLITE_INDEX_CONSTRAINT_LT ||
+                                constraint->op == SQLITE_INDEX_CONSTRAINT_LE);
+        has = has || (i != match && i != count && constraint->usable && !is_limit && !is_nearer &&
+                      info->aConstraintUsage[i].argvIndex == 0);
+    }
+    return has;
+}
+
 int
 firn_sql_vectors_tell(const struct firn_sql_table *table, sqlite3_index_info *info)
 {
@@ -118,6 +148,7 @@ firn_sql_vectors_tell(const struct firn_sql_table *table, sqlite3_index_info *in
     if (!info->aConstraint[match].usable || (count >= 0 && !info->aConstraint[count].usable)) {
         return SQLITE_CONSTRAINT;
     }
+    const bool others = count >= 0 && has_others(table, info, match, count);
     for (int i = 0; i < info->nConstraint; i++) {
         const int used = info->aConstraintUsage[i].argvIndex;
         arguments = used > arguments ? used : arguments;
@@ -129,9 +160,10 @@ firn_sql_vectors_tell(const struct firn_sql_table *table, sqlite3_index_info *in
         info->aConstraintUsage[count].omit = 1;
     }
     info->idxNum =
-        IS_SEARCH | (count >= 0 ? HAS_COUNT : 0) | info->aConstraint[match].iColumn << COLUMN_SHIFT;
+        IS_SEARCH | (count >= 0 ? HAS_COUNT : 0) | (others ? HAS_OTHERS : 0) |
+        info->aConstraint[match].iColumn << COLUMN_SHIFT;
     info->estimatedCost = SEARCH_COST;
-    info->estimatedRows = 10;
+    info->estimatedRows = count >= 0 ? 10 : STREAM_FIRST;
     return SQLITE_OK;
 }
 
@@ -225,25 +257,163 @@ firn_sql_vectors_find(const struct firn_sql_table *table, const struct firn_sql_
     return find(table, column, vector, &options, out, err);
 }
 
+/* ---- searches without k ---- */
+
+struct firn_sql_stream {
+    size_t column;
+    float *numbers;
+    size_t number_count;
+    firn_metric metric;
+    char *where; /* NULL: all rows */
+    firn_value *parameters;
+    size_t parameter_count;
+    uint64_t k; /* of the last search */
+};
+
+void
+firn_sql_vectors_end(struct firn_sql_stream *stream)
+{
+    if (stream == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < stream->parameter_count && stream->parameters != NULL; i++) {
+        if (stream->parameters[i].type >= FIRN_TYPE_TEXT) {
+            sqlite3_free((void *)(uintptr_t)stream->parameters[i].as.bytes.data);
+        }
+    }
+    sqlite3_free(stream->parameters);
+    sqlite3_free(stream->numbers);
+    sqlite3_free(stream->where);
+    sqlite3_free(stream);
+}
+
+/* The values of a filter are gone when its cursor has moved on. */
+static int
+copy_filter(struct firn_sql_stream *stream, const struct firn_sql_filter *filter, firn_error *err)
+{
+    const size_t count = filter->parameter_count;
+    bool is_fine = true;
+    if (filter->where != NULL) {
+        stream->where = sqlite3_mprintf("%s", sqlite3_str_value(filter->where));
+        is_fine = stream->where != NULL;
+    }
+    stream->parameters = sqlite3_malloc64((count + 1) * sizeof stream->parameters[0]);
+    for (size_t i = 0; i < count && is_fine && stream->parameters != NULL; i++) {
+        firn_value *value = &stream->parameters[stream->parameter_count];
+        *value = filter->parameters[i];
+        if (value->type >= FIRN_TYPE_TEXT) {
+            uint8_t *bytes = sqlite3_malloc64(value->as.bytes.size + 1);
+            if (bytes == NULL) {
+                return firn_sqlvalue_no_memory(err);
+            }
+            if (value->as.bytes.size > 0) {
+                memcpy(bytes, value->as.bytes.data, value->as.bytes.size);
+            }
+            value->as.bytes.data = bytes;
+        }
+        stream->parameter_count++;
+    }
+    return is_fine && stream->parameters != NULL ? FIRN_OK : firn_sqlvalue_no_memory(err);
+}
+
+static int
+make_stream(const struct firn_sql_filter *filter, int number, sqlite3_value *vector,
+            struct firn_sql_stream **out, firn_error *err)
+{
+    struct firn_sql_stream *stream = sqlite3_malloc64(sizeof *stream);
+    *out = stream;
+    if (stream == NULL) {
+        return firn_sqlvalue_no_memory(err);
+    }
+    memset(stream, 0, sizeof *stream);
+    stream->column = (size_t)(number >> COLUMN_SHIFT);
+    int rc = read_vector(vector, &stream->numbers, &stream->number_count, &stream->metric, err);
+    return rc == FIRN_OK ? copy_filter(stream, filter, err) : rc;
+}
+
+int
+firn_sql_vectors_more(const struct firn_sql_table *table, const struct firn_sql_view *view,
+                      struct firn_sql_stream *stream, firn_search_result **out, firn_error *err)
+{
+    firn_search_options options = FIRN_SEARCH_OPTIONS_INIT;
+    firn_search_result *found = NULL;
+    if (stream->k > 0 && firn_search_result_count(*out) < stream->k) {
+        return FIRN_OK; /* these were all */
+    }
+    if (stream->k == FIRN_SEARCH_K_MAX) {
+        return firn_sqlvalue_error(err, FIRN_LIMIT, "a MATCH without k reads %d rows at most",
+                                   FIRN_SEARCH_K_MAX);
+    }
+    const uint64_t more = stream->k == 0 ? STREAM_FIRST : stream->k * STREAM_TIMES;
+    stream->k = more < FIRN_SEARCH_K_MAX ? more : FIRN_SEARCH_K_MAX;
+    options.txn = view->txn;
+    options.snapshot = view->snapshot;
+    options.k = stream->k;
+    options.metric = stream->metric;
+    options.where = stream->where;
+    options.parameters = stream->parameters;
+    options.parameter_count = stream->parameter_count;
+    options.exact = true;
+    int rc = firn_table_search(table->table, table->def->columns[stream->column].name,
+                               stream->numbers, stream->number_count, &options, &found, err);
+    if (rc == FIRN_OK) {
+        firn_search_result_destroy(*out);
+        *out = found;
+    }
+    return rc;
+}
+
+/* ---- searches with k ---- */
+
+static int
+refuse_terms(sqlite3_int64 k, const char *term, firn_error *err)
+{
+    return firn_sqlvalue_error(
+        err, FIRN_UNSUPPORTED,
+        "k = %lld would count rows before the condition%s%.300s: firn cannot compute it, so leave k "
+        "out, and write ORDER BY distance LIMIT %lld",
+        (long long)k, term != NULL ? " " : "s that SQLite tests", term != NULL ? term : "",
+        (long long)k);
+}
+
+static int
+check_terms(const struct firn_sql_table *table, const struct firn_sql_filter *filter, int number,
+            sqlite3_int64 k, firn_error *err)
+{
+    char *term = NULL;
+    if ((number & HAS_OTHERS) != 0 || filter->is_wider) {
+        return refuse_terms(k, NULL, err);
+    }
+    int rc = firn_sql_terms_check(table, &term) ? FIRN_OK : refuse_terms(k, term, err);
+    sqlite3_free(term);
+    return rc;
+}
+
 int
 firn_sql_vectors_search(const struct firn_sql_table *table, const struct firn_sql_view *view,
                         const struct firn_sql_filter *filter, int number, sqlite3_value **values,
-                        firn_search_result **out, firn_error *err)
+                        firn_search_result **out, struct firn_sql_stream **out_stream,
+                        firn_error *err)
 {
-    const firn_table_column *column = &table->def->columns[number >> COLUMN_SHIFT];
     firn_search_options options = FIRN_SEARCH_OPTIONS_INIT;
     assert((number & IS_SEARCH) != 0);
     *out = NULL;
+    *out_stream = NULL;
     if ((number & HAS_COUNT) == 0) {
-        return firn_sqlvalue_error(
-            err, FIRN_INVALID, "say how many rows near to %s are wanted: AND k = N", column->name);
+        int rc = sqlite3_value_type(values[0]) != SQLITE_NULL && !filter->is_empty
+                     ? make_stream(filter, number, values[0], out_stream, err)
+                     : FIRN_OK;
+        return rc == FIRN_OK && *out_stream != NULL
+                   ? firn_sql_vectors_more(table, view, *out_stream, out, err)
+                   : rc;
     }
     const sqlite3_int64 k = sqlite3_value_int64(values[1]);
     if (k < 0 || sqlite3_value_type(values[1]) != SQLITE_INTEGER) {
         return firn_sqlvalue_error(err, FIRN_INVALID, "k is a number of rows, from 0");
     }
-    if (sqlite3_value_type(values[0]) == SQLITE_NULL) {
-        return FIRN_OK; /* as every comparison with null */
+    int rc = check_terms(table, filter, number, k, err);
+    if (rc != FIRN_OK || filter->is_empty || sqlite3_value_type(values[0]) == SQLITE_NULL) {
+        return rc; /* null is near to nothing, as in every comparison */
     }
     options.txn = view->txn;
     options.snapshot = view->snapshot;

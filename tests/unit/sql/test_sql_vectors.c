@@ -220,6 +220,105 @@ a_match_takes_part_in_other_statements(void **state)
           "null|null|0000803F0000004001|");
 }
 
+/* Without k the nearest rows come that fulfil any condition. */
+static void
+a_match_without_k_gives_all_rows_in_their_order(void **state)
+{
+    static const char *const wheres[] = {"1",
+                                         "name LIKE 'N_'",
+                                         "name LIKE 'n1' ESCAPE '!'",
+                                         "length(name) = 2 AND kind % 7 = 3",
+                                         "name = 'N3' COLLATE NOCASE",
+                                         "kind + 1 = 3 OR id > 290",
+                                         "kind IN (1, 2) AND NOT name = 'n1'",
+                                         "distance > 3",
+                                         "name GLOB 'n?' AND kind = 3"};
+    struct test_random random;
+    (void)state;
+    test_random_init(&random, "sql_vectors", 14);
+    for (size_t t = 0; t < 2; t++) {
+        for (size_t i = 0; i < sizeof wheres / sizeof wheres[0]; i++) {
+            char vector[TEXT_MAX];
+            char match[3 * TEXT_MAX];
+            char sort[3 * TEXT_MAX];
+            const int limit = (int)test_random_below(&random, 200);
+            write_vector(&random, vector);
+            (void)snprintf(match, sizeof match,
+                           "SELECT id, name, distance FROM %s WHERE v MATCH firn_vector('%s', "
+                           "'l2') AND (%s) ORDER BY distance LIMIT %d",
+                           t == 0 ? "one" : "two", vector, wheres[i], limit);
+            (void)snprintf(sort, sizeof sort,
+                           "SELECT id, name, distance FROM (SELECT *, firn_distance(v, '%s', 'l2') "
+                           "AS distance FROM %s) WHERE distance NOT NULL AND (%s) ORDER BY "
+                           "distance, %s LIMIT %d",
+                           vector, t == 0 ? "one" : "two", wheres[i],
+                           t == 0 ? "id" : "name, id", limit);
+            same(match, sort);
+        }
+    }
+    gives("SELECT count(*) FROM one WHERE v MATCH '[1,2,3]'", "290|");
+    gives("SELECT count(*) FROM one WHERE v MATCH NULL", "0|");
+    gives("SELECT count(*) FROM one WHERE v MATCH '[1,2,3]' AND kind = 'x'", "0|");
+}
+
+/* k would count rows that SQLite leaves out afterwards. */
+static void
+k_beside_what_only_sqlite_tests_is_refused(void **state)
+{
+    static const char *const hidden[] = {
+        "name LIKE 'n7'",      "name LIKE 'n%'",        "name GLOB 'n1'",  "length(name) = 2",
+        "kind + 1 = 3",        "1 = kind + 1",          "kind % 2",        "(kind = 1 OR kind = 2)",
+        "NOT kind = 3",        "kind NOT IN (1, 2)",    "name = name",     "kind = id",
+        "3 < length(name)",    "name LIKE 'n' ESCAPE 'x'", "distance > 1", "kind NOT BETWEEN 1 AND 3",
+        "name COLLATE NOCASE = 'N1'", "name = 'N1' COLLATE NOCASE", "(kind, id) = (1, 2)",
+        "CASE WHEN kind = 1 AND id = 2 THEN 1 END", "EXISTS (SELECT 1 FROM two WHERE id = one.id)",
+        "\"one\".[kind] + 0 = 1", "kind = 1 = 1"};
+    static const char *const told[] = {
+        "kind = 3",  "3 = kind",  "kind BETWEEN 2 AND 4",  "kind IN (1, 2)", "one.kind >= 1 + 1",
+        "name IS NOT NULL", "name NOTNULL", "kind IS 3", "1 = 1", "kind IN (SELECT kind FROM two WHERE id = 3)",
+        "name <> 'n1'", "distance < 1000", "'n1' < name", "temp.one.kind != 4 AND id < 200"};
+    char text[3 * TEXT_MAX];
+    char same_text[3 * TEXT_MAX];
+    (void)state;
+    for (size_t i = 0; i < sizeof hidden / sizeof hidden[0]; i++) {
+        (void)snprintf(text, sizeof text,
+                       "SELECT id FROM one WHERE %s AND v MATCH '[1,2,3]' AND k = 10", hidden[i]);
+        refuses(text, "k = 10 would count rows before the condition");
+        (void)snprintf(text, sizeof text,
+                       "WITH n AS (SELECT id FROM one WHERE k = 10 AND v MATCH ('[1,2,3]') AND %s) "
+                       "SELECT count(*) FROM n, two",
+                       hidden[i]);
+        refuses(text, "leave k out, and write ORDER BY distance LIMIT 10");
+    }
+    for (size_t i = 0; i < sizeof told / sizeof told[0]; i++) {
+        (void)snprintf(text, sizeof text,
+                       "SELECT id FROM one WHERE %s AND v MATCH '[1,2,3]' AND k = 10 ORDER BY id",
+                       told[i]);
+        (void)snprintf(same_text, sizeof same_text,
+                       "SELECT id FROM (SELECT id FROM one WHERE v MATCH '[1,2,3]' AND %s ORDER BY "
+                       "distance LIMIT 10) ORDER BY id",
+                       told[i]);
+        same(text, same_text);
+    }
+    refuses("SELECT n.id FROM one o JOIN one n ON n.v MATCH o.v AND n.k = 3 WHERE o.id = 7 AND "
+               "n.name LIKE 'n%'",
+               "k = 3 would count rows before");
+    refuses("SELECT n.id FROM one o JOIN one n ON n.v MATCH o.v AND n.k = 3 WHERE o.id = 7 AND "
+               "length(n.name) = 2",
+               "the condition length(n.name) = 2");
+    gives("SELECT count(*) FROM one o JOIN one n ON n.v MATCH o.v AND n.k = 3 WHERE o.id = 7 AND "
+          "length(o.name) = 2",
+          "3|");
+    same("WITH n AS MATERIALIZED (SELECT id, name FROM one WHERE v MATCH '[1,2,3]' AND k = 50) "
+         "SELECT id FROM n WHERE name LIKE 'N1' ORDER BY id",
+         "SELECT id FROM (SELECT id, name FROM one WHERE v MATCH '[1,2,3]' AND k = 50 LIMIT 50) "
+         "WHERE name LIKE 'N1' ORDER BY id");
+    must("CREATE TEMP VIEW odd AS SELECT id FROM one WHERE v MATCH '[1,2,3]' AND k = 10 AND "
+         "kind % 2 = 1");
+    refuses("SELECT * FROM odd", "the condition kind % 2 = 1");
+    must("DROP VIEW odd");
+}
+
 /* Whether a statement, from its WHERE or ORDER BY on, is a search: only then has the hidden column a distance. */
 static void
 is_search(bool wanted, const char *items, const char *rest)
@@ -570,8 +669,6 @@ static void
 what_makes_no_sense_is_refused(void **state)
 {
     (void)state;
-    refuses("SELECT 1 FROM one WHERE v MATCH '[1,2,3]'", "k = N");
-    refuses("SELECT 1 FROM one WHERE v MATCH '[1,2,3]' LIMIT 3", "k = N");
     refuses("SELECT 1 FROM one WHERE v MATCH '[1,2,3]' AND k = -1", "from 0");
     refuses("SELECT 1 FROM one WHERE v MATCH '[1,2,3]' AND k = 'x'", "from 0");
     refuses("SELECT 1 FROM one WHERE v MATCH '[1,2]' AND k = 3", "dimensions");
@@ -591,6 +688,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_match_gives_the_nearest_rows),
         cmocka_unit_test(a_match_takes_part_in_other_statements),
+        cmocka_unit_test(a_match_without_k_gives_all_rows_in_their_order),
+        cmocka_unit_test(k_beside_what_only_sqlite_tests_is_refused),
         cmocka_unit_test(an_order_by_distance_is_a_search),
         cmocka_unit_test(words_and_vectors_are_fused_in_one_statement),
         cmocka_unit_test(both_forms_find_the_rows_of_a_graph),

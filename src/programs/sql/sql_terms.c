@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * sql/sql_terms.c: conditions beside a MATCH that SQLite does not tell a virtual table of.
+ *
+ * MATCH with k finds the k nearest rows of those that fulfil the other conditions. A condition that SQLite tests itself, such
+ * as length(name) = 2, would take rows from these k, and the statement would give fewer than it asks for. SQLite tells a table of
+ * comparisons of its columns alone, so the text of the statement tells of the others:
+ *
+ * (T1) The conditions are the terms, joined by AND, of the WHERE that the MATCH is in, or of its ON and the WHERE after it. What stands
+ *      around a subquery with the MATCH is applied to its rows, as it should be, unless SQLite takes both for one.
+ * (T2) A term is told of if it is a column, an operator that SQLite has for tables, and something without a column of the table; or, of a
+ *      comparison, the other way around. One without a column of the table does not choose among its rows.
+ * (T3) A name is that of a column of the table if it is unqualified, or qualified as that before MATCH.
+ *
+ * A term that is not understood counts as one that is not told of: the statement is refused, and its author leaves k out. If the
+ * text is not found, as that of another program's view, nothing is said.
+ */
+#include "sql/sql_internal.h"
+
+#include <assert.h>
+#include <ctype.h>
+SQLITE_EXTENSION_INIT3
+
+enum { DEPTH_MAX = 64 };
+
+enum kind { TOKEN_END, TOKEN_NAME, TOKEN_VALUE, TOKEN_SIGN };
+
+struct token {
+    enum kind kind;
+    bool is_quoted; /* a name */
+    size_t from;
+    size_t to;
+};
+
+struct terms {
+    const struct firn_sql_table *table;
+    const char *text;
+    char qualifier[FIRN_SQL_NAME_SIZE]; /* before the column of MATCH; "": none */
+    size_t hidden_from;                 /* the term that was found */
+    size_t hidden_to;
+};
+
+static bool
+is_name_byte(char c)
+{
+    return isalnum((unsigned char)c) || c == '_' || c == '$' || ((unsigned char)c & 0x80) != 0;
+}
+
+static struct token
+next_token(const char *text, size_t *at)
+{
+    struct token token = {.kind = TOKEN_END};
+    size_t i = *at;
+    for (size_t blank; text[i] != '\0' && (blank = firn_sql_text_blank(text + i)) > 0;) {
+        i += blank;
+    }
+    token.from = i;
+    if (text[i] != '\0' && strchr("\"`['", text[i]) != NULL) {
+        const char end = (char)(text[i] == '[' ? ']' : text[i]);
+        token.kind = end == '\'' ? TOKEN_VALUE : TOKEN_NAME;
+        token.is_quoted = true;
+        for (i++; text[i] != '\0' && (text[i] != end || (end != ']' && text[i + 1] == end)); i++) {
+            i += text[i] == end;
+        }
+        i += text[i] != '\0';
+    } else if (is_name_byte(text[i]) || (text[i] != '\0' && strchr("?:@#", text[i]) != NULL)) {
+        token.kind = is_name_byte(text[i]) && !isdigit((unsigned char)text[i]) ? TOKEN_NAME
+                                                                               : TOKEN_VALUE;
+        for (i++; is_name_byte(text[i]); i++) {
+        }
+        if (text[i] == '\'' && i == token.from + 1) { /* x'00' */
+            token.kind = TOKEN_VALUE;
+            i += 1 + strcspn(text + i + 1, "'");
+            i += text[i] != '\0';
+        }
+    } else if (text[i] != '\0') {
+        token.kind = TOKEN_SIGN;
+        i++;
+        while (strchr("<>=!|", text[i - 1]) != NULL && text[i] != '\0' &&
+               strchr("<>=|", text[i]) != NULL) {
+            i++;
+        }
+    }
+    token.to = i;
+    *at = i;
+    return token;
+}
+
+static bool
+is_word(const char *text, const struct token *token, const char *word)
+{
+    return token->kind == TOKEN_NAME && !token->is_quoted &&
+           firn_sql_text_is(text + token->from, token->to - token->from, word);
+}
+
+static bool
+is_one_of(const char *text, const struct token *token, const char *const *words)
+{
+    while (*words != NULL && !is_word(text, token, *words)) {
+        words++;
+    }
+    return *words != NULL;
+}
+
+static bool
+is_sign(const char *text, const struct token *token, const char *sign)
+{
+    return token->kind == TOKEN_SIGN && token->to - token->from == strlen(sign) &&
+           memcmp(text + token->from, sign, token->to - token->from) == 0;
+}
+
+static bool
+is_comparison(const char *text, const struct token *token)
+{
+    static const char *const signs[] = {"=", "==", "<", "<=", ">", ">=", "<>", "!="};
+    bool is_it = false;
+    for (size_t i = 0; i < sizeof signs / sizeof signs[0]; i++) {
+        is_it = is_it || is_sign(text, token, signs[i]);
+    }
+    return is_it;
+}
+
+static void
+name_of(const char *text, const struct token *token, char out[FIRN_SQL_NAME_SIZE])
+{
+    size_t at = token->from;
+    firn_sql_text_name(text, &at, out);
+}
+
+static bool
+is_column(const struct firn_sql_table *table, const char *name)
+{
+    static const char *const hidden[] = {"rowid", "oid",    "_rowid_",       "k",
+                                         "firn_k", "distance", "firn_distance", "firn_key"};
+    char own[FIRN_SQL_NAME_SIZE];
+    bool is_it = false;
+    for (size_t i = 0; i < table->def->column_count && !is_it; i++) {
+        firn_sql_table_column_name(table->def, i, own);
+        is_it = sqlite3_stricmp(own, name) == 0;
+    }
+    for (size_t i = 0; i < sizeof hidden / sizeof hidden[0] && !is_it; i++) {
+        is_it = sqlite3_stricmp(hidden[i], name) == 0;
+    }
+    return is_it;
+}
+
+/* Reads [qualifier.]name, if that comes next; whether it is a column of the table. (T3) */
+static bool
+take_column(const struct terms *terms, size_t *at)
+{
+    const char *text = terms->text;
+    char qualifier[FIRN_SQL_NAME_SIZE] = "";
+    char name[FIRN_SQL_NAME_SIZE] = "";
+    size_t i = *at;
+    struct token token = next_token(text, &i);
+    while (token.kind == TOKEN_NAME) {
+        size_t after = i;
+        const struct token dot = next_token(text, &after);
+        name_of(text, &token, name);
+        if (!is_sign(text, &dot, ".")) {
+            break;
+        }
+        memcpy(qualifier, name, sizeof qualifier);
+        i = after;
+        token = next_token(text, &i);
+    }
+    const bool is_own =
+        qualifier[0] == '\0' ||
+        sqlite3_stricmp(qualifier, terms->qualifier[0] != '\0' ? terms->qualifier
+                                                               : terms->table->name) == 0;
+    const bool is_it = token.kind == TOKEN_NAME && is_own && is_column(terms->table, name);
+    *at = token.kind == TOKEN_NAME ? i : *at;
+    return is_it;
+}
+
+struct term {
+    size_t columns;     /* of the table that it mentions */
+    size_t comparisons; /* outside of brackets */
+    bool has_escape;
+    bool ends_with_column; /* after a comparison */
+};
+
+static struct term
+look_at(const struct terms *terms, size_t from, size_t to)
+{
+    struct term term = {.columns = 0};
+    int depth = 0;
+    for (size_t at = from; at < to;) {
+        size_t after = at;
+        const struct token token = next_token(terms->text, &after);
+        if (token.kind == TOKEN_END || token.from >= to) {
+            break;
+        }
+        if (token.kind == TOKEN_NAME) {
+            const bool is_column_here = take_column(terms, &at);
+            term.columns += is_column_here;
+            term.has_escape = term.has_escape || is_word(terms->text, &token, "escape");
+            term.ends_with_column = term.ends_with_column && is_column_here;
+            continue;
+        }
+        depth += is_sign(terms->text, &token, "(") - is_sign(terms->text, &token, ")");
+        const bool compares = depth == 0 && is_comparison(terms->text, &token);
+        term.comparisons += compares;
+        term.ends_with_column = compares;
+        at = after;
+    }
+    return term;
+}
+
+/* (T2) */
+static bool
+is_told(const struct terms *terms, size_t from, size_t to)
+{
+    static const char *const operators[] = {"is",     "like",    "glob",   "match",   "regexp",
+                                            "isnull", "notnull", "between", NULL};
+    const char *text = terms->text;
+    const struct term all = look_at(terms, from, to);
+    size_t at = from;
+    if (all.columns == 0) {
+        return true;
+    }
+    if (take_column(terms, &at)) {
+        const struct token operator = next_token(text, &at);
+        size_t after = at;
+        const struct token second = next_token(text, &after);
+        const struct term rest = look_at(terms, at, to);
+        if (is_word(text, &operator, "in") || is_word(text, &operator, "match")) {
+            return true;
+        }
+        if (is_word(text, &operator, "not") && is_word(text, &second, "null")) {
+            return true;
+        }
+        if (is_one_of(text, &operator, operators) || is_comparison(text, &operator)) {
+            return rest.columns == 0 && rest.comparisons == 0 && !rest.has_escape;
+        }
+    }
+    return all.columns == 1 && all.comparisons == 1 && all.ends_with_column;
+}
+
+/* Looks at the terms from here to the end of the clause; false if one is not told of. */
+static bool
+check_clause(struct terms *terms, size_t at)
+{
+    static const char *const ends[] = {"group", "order",     "limit",     "having", "window",
+                                       "union", "except",    "intersect", "where",  "join",
+                                       "inner", "left",      "right",     "full",   "cross",
+                                       "on",    "returning", "natural",   NULL};
+    const char *text = terms->text;
+    size_t from = at;
+    int depth = 0;
+    int cases = 0;
+    bool is_between = false;
+    bool has_or = false;
+    for (;;) {
+        const size_t before = at;
+        const struct token token = next_token(text, &at);
+        const bool is_top = depth == 0 && cases == 0;
+        const bool is_end =
+            token.kind == TOKEN_END || is_sign(text, &token, ";") ||
+            (depth == 0 && is_sign(text, &token, ")")) || (is_top && is_one_of(text, &token, ends));
+        const bool is_and = is_top && is_word(text, &token, "and") && !is_between;
+        if (is_end || is_and) {
+            if (has_or || !is_told(terms, from, token.from)) {
+                terms->hidden_from = next_token(text, &from).from;
+                terms->hidden_to = before; /* the end of the last token */
+                return false;
+            }
+            if (is_end) {
+                return true;
+            }
+            from = at;
+            continue;
+        }
+        is_between = is_top && (is_word(text, &token, "between") ||
+                                (is_between && !is_word(text, &token, "and")));
+        has_or = has_or || (is_top && is_word(text, &token, "or"));
+        depth += is_sign(text, &token, "(") - is_sign(text, &token, ")");
+        cases += is_word(text, &token, "case") - is_word(text, &token, "end");
+    }
+}
+
+/* Notes the qualifier of the column before MATCH; whether it is a column of vectors of the table. */
+static bool
+is_own_match(struct terms *terms, const struct token *column, const struct token *qualifier)
+{
+    const firn_table_def *def = terms->table->def;
+    char name[FIRN_SQL_NAME_SIZE];
+    char own[FIRN_SQL_NAME_SIZE];
+    bool is_it = false;
+    if (column->kind != TOKEN_NAME) {
+        return false;
+    }
+    name_of(terms->text, column, name);
+    terms->qualifier[0] = '\0';
+    if (qualifier->kind == TOKEN_NAME) {
+        name_of(terms->text, qualifier, terms->qualifier);
+    }
+    for (size_t i = 0; i < def->column_count; i++) {
+        firn_sql_table_column_name(def, i, own);
+        is_it = is_it ||
+                (def->columns[i].type == FIRN_TYPE_VECTOR && sqlite3_stricmp(own, name) == 0);
+    }
+    return is_it;
+}
+
+/* False: there is a MATCH with a condition beside it that is not told of. (T1) */
+static bool
+check_text(struct terms *terms)
+{
+    const char *text = terms->text;
+    size_t clauses[DEPTH_MAX] = {0}; /* where the WHERE or ON of each depth begins; 0: none does */
+    bool was_found[DEPTH_MAX] = {false};
+    struct token before[4] = {{.kind = TOKEN_END}}; /* the newest first */
+    size_t depth = 0;
+    size_t at = 0;
+    struct token token;
+    while ((token = next_token(text, &at)).kind != TOKEN_END) {
+        if (is_sign(text, &token, "(") && depth + 1 < DEPTH_MAX) {
+            clauses[++depth] = 0;
+            was_found[depth] = false;
+        } else if (is_sign(text, &token, ")") && depth > 0) {
+            depth--;
+        } else if (is_word(text, &token, "where") || is_word(text, &token, "on")) {
+            clauses[depth] = at;
+            if (was_found[depth] && !check_clause(terms, at)) {
+                return false;
+            }
+        } else if (is_word(text, &token, "match") && clauses[depth] != 0) {
+            const struct token none = {.kind = TOKEN_END};
+            const bool is_qualified = is_sign(text, &before[1], ".");
+            if (is_own_match(terms, &before[0], is_qualified ? &before[2] : &none)) {
+                was_found[depth] = true;
+                if (!check_clause(terms, clauses[depth])) {
+                    return false;
+                }
+            }
+        }
+        memmove(before + 1, before, 3 * sizeof before[0]);
+        before[0] = token;
+    }
+    return true;
+}
+
+static bool
+check_stored(struct terms *terms, sqlite3 *db, char **out)
+{
+    sqlite3_stmt *statement = NULL;
+    bool is_fine = true;
+    int rc = sqlite3_prepare_v2(
+        db, "SELECT sql FROM temp.sqlite_schema WHERE type IN ('view', 'trigger')", -1, &statement,
+        NULL);
+    while (rc == SQLITE_OK && is_fine && sqlite3_step(statement) == SQLITE_ROW) {
+        terms->text = (const char *)sqlite3_column_text(statement, 0);
+        is_fine = terms->text == NULL || check_text(terms);
+        if (!is_fine) {
+            *out = sqlite3_mprintf("%.*s", (int)(terms->hidden_to - terms->hidden_from),
+                                   terms->text + terms->hidden_from);
+        }
+    }
+    (void)sqlite3_finalize(statement);
+    return is_fine;
+}
+
+bool
+firn_sql_terms_check(const struct firn_sql_table *table, char **out)
+{
+    sqlite3 *db = firn_sql_db(table->store->sql);
+    struct terms terms = {.table = table};
+    bool was_found = false;
+    *out = NULL;
+    for (sqlite3_stmt *at = NULL; (at = sqlite3_next_stmt(db, at)) != NULL;) {
+        terms.text = sqlite3_stmt_busy(at) && sqlite3_data_count(at) == 0 ? sqlite3_sql(at) : NULL;
+        if (terms.text == NULL || sqlite3_strlike("%match%", terms.text, 0) != 0) {
+            continue;
+        }
+        was_found = true;
+        if (!check_text(&terms)) {
+            *out = sqlite3_mprintf("%.*s", (int)(terms.hidden_to - terms.hidden_from),
+                                   terms.text + terms.hidden_from);
+            return false;
+        }
+    }
+    return was_found || check_stored(&terms, db, out);
+}
