@@ -210,10 +210,10 @@ FIRN_API FIRN_MUST_CHECK int firn_trust_list(int (*on_store)(void *ctx,
  * a pull or an archive, with its path from that directory (any bytes). It is as if it were not there, and
  * stays as it is; if it has replaced a file of firn's (is_replaced), that file is lost, and what needs it
  * fails with FIRN_CORRUPT. Nothing is reported of other stores. */
-FIRN_API FIRN_MUST_CHECK int
-firn_trust_foreign_files(const char *store_path,
-                         int (*on_file)(void *ctx, const char *path, bool is_replaced), void *ctx,
-                         firn_error *err);
+FIRN_API FIRN_MUST_CHECK int firn_trust_foreign_files(const char *store_path,
+                                                      int (*on_file)(void *ctx, const char *path,
+                                                                     bool is_replaced),
+                                                      void *ctx, firn_error *err);
 
 /* ---- settings ---- */
 

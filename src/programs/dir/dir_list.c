@@ -67,8 +67,7 @@ visit(void *ctx, const firn_workspace_checkpoint *checkpoint)
 static int
 count_one(void *ctx, const firn_workspace_info *info)
 {
-    (void)info;
-    *(uint64_t *)ctx += 1;
+    *(uint64_t *)ctx += info->checkpoints > 0 ? 1 : 0;
     return FIRN_OK;
 }
 
@@ -77,10 +76,11 @@ static void
 tell_others(const struct firn_cli *cli)
 {
     uint64_t count = 0;
-    if (cli->store_path != NULL &&
+    if (cli->store_path != NULL && !cli->quiet &&
         firn_workspaces_list(cli->store_path, count_one, &count, NULL) == FIRN_OK && count > 0) {
-        firn_command_report_line("the store has checkpoints of %s: firn workspaces list shows which",
-                                 firn_term_text_plural(count, "another directory", "other directories"));
+        firn_command_report_line(
+            "the store has checkpoints of %s: firn workspaces list shows which",
+            firn_term_text_plural(count, "another directory", "other directories"));
         firn_command_report_more(
             "hint", "if one of them is this one now: firn workspaces relocate THAT-DIRECTORY");
     }

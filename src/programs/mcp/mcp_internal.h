@@ -234,7 +234,7 @@ struct firn_mcp_call_host {
 
 struct firn_mcp_call {
     const struct firn_mcp_call_host *host;
-    uint64_t foreign_count; /* files in the store that firn did not make */
+    uint64_t foreign_count;  /* files in the store that firn did not make */
     const json_t *arguments; /* checked; may be NULL */
     firn_workspace *workspace;
     struct firn_term_writer result; /* the members of an object, without its brackets */
