@@ -128,15 +128,6 @@ FIRN_API const char *firn_workspace_moved_from(const firn_workspace *workspace);
 /* If no store was found for this directory, but a store in the default place could not be read: the path
  * of that store, which may contain this directory's history; else NULL. A save begins a new history. */
 FIRN_API const char *firn_workspace_unread_store(const firn_workspace *workspace);
-/* A store inside the tree (see "stores inside trees") has files only that firn made there. Calls on_file
- * for each entry of its directory that something else put there, such as a pull or an archive, with its
- * path from that directory (any bytes). It is as if it were not there, and stays as it is; if it has
- * replaced a file of firn's (is_replaced), that file is lost, and what needs it fails with FIRN_CORRUPT.
- * Nothing is reported of other stores. */
-FIRN_API FIRN_MUST_CHECK int
-firn_workspace_foreign_files(firn_workspace *workspace,
-                             int (*on_file)(void *ctx, const char *path, bool is_replaced),
-                             void *ctx, firn_error *err);
 /* Describes a root that is more than people usually mean to save ("your home directory"): "/", the
  * root of a file system, the user's home, or a directory above the folder of stores; else NULL. A
  * program should ask before the first save of such a directory. Constant text; any thread. */
@@ -183,7 +174,7 @@ firn_workspaces_remove(const char *root, const firn_workspace_options *options, 
  * within its file system stays trusted, a copy is not trusted.
  *
  * What else changes the tree can put files into such a store, or replace some. So its own files are
- * recorded too, each as it is made: others are ignored (firn_workspace_foreign_files), and one that was
+ * recorded too, each as it is made: others are ignored (firn_trust_foreign_files), and one that was
  * replaced is FIRN_CORRUPT. Programs that store keys and values in it (firn_store_open) have the same
  * protection. A firn that cannot find the record, because another user runs it, for example, and is
  * given the store's path, makes files that are ignored later, until firn_trust_add. */
@@ -215,6 +206,14 @@ FIRN_API FIRN_MUST_CHECK int firn_trust_remove(const char *path, firn_error *err
 FIRN_API FIRN_MUST_CHECK int firn_trust_list(int (*on_store)(void *ctx,
                                                              const firn_trust_info *info),
                                              void *ctx, firn_error *err);
+/* Calls on_file for each entry of the directory of a trusted store that something else put there, such as
+ * a pull or an archive, with its path from that directory (any bytes). It is as if it were not there, and
+ * stays as it is; if it has replaced a file of firn's (is_replaced), that file is lost, and what needs it
+ * fails with FIRN_CORRUPT. Nothing is reported of other stores. */
+FIRN_API FIRN_MUST_CHECK int firn_trust_foreign_files(const char *store_path,
+                                                      int (*on_file)(void *ctx, const char *path,
+                                                                     bool is_replaced),
+                                                      void *ctx, firn_error *err);
 
 /* ---- settings ---- */
 

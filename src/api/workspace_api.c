@@ -197,18 +197,6 @@ firn_workspaces_remove(const char *root, const firn_workspace_options *options, 
     return api_check_told(firn_ws_workspaces_remove(firn_os_default(), root, &given, err), err);
 }
 
-int
-firn_workspace_foreign_files(firn_workspace *workspace,
-                             int (*on_file)(void *ctx, const char *path, bool is_replaced),
-                             void *ctx, firn_error *err)
-{
-    API_ANY_ERROR(err);
-    API_REQUIRE(workspace != NULL && on_file != NULL, err,
-                "workspace and on_file must not be NULL");
-    API_OWN(workspace, "workspace", err);
-    return api_check_told(firn_ws_foreign_files(workspace, on_file, ctx, err), err);
-}
-
 const char *
 firn_workspace_too_broad(const firn_workspace *workspace)
 {
@@ -246,6 +234,18 @@ firn_trust_list(int (*on_store)(void *ctx, const firn_trust_info *info), void *c
     API_ANY_ERROR(err);
     API_REQUIRE(on_store != NULL, err, "on_store must not be NULL");
     return api_check_told(firn_trust_store_list(firn_os_default(), on_store, ctx, err), err);
+}
+
+int
+firn_trust_foreign_files(const char *store_path,
+                         int (*on_file)(void *ctx, const char *path, bool is_replaced), void *ctx,
+                         firn_error *err)
+{
+    API_ANY_ERROR(err);
+    API_REQUIRE(store_path != NULL && on_file != NULL, err,
+                "store_path and on_file must not be NULL");
+    return api_check_told(
+        firn_trust_files_foreign(firn_os_default(), store_path, on_file, ctx, err), err);
 }
 
 int

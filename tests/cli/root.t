@@ -42,3 +42,12 @@ With the home of somebody else, too, as sudo may leave it: the folders and notes
   1
   $ find home ! -user 12345 -o ! -group 12345 | sed 's/bin-.*/bin/' | sort -u
   home/.local/share/firn/bin
+
+In a directory that others may write to, one of them has made the place of the store. It is not used.
+
+  $ mkdir shared && chmod 777 shared && as_owner mkdir shared/.firn && firn -C shared init --here
+  ! firn: '.firn' belongs to another user: it is not used
+  ! hint: move it away first
+  [1]
+  $ as_owner firn db put shared/.firn k a b; firn -C shared init --here 2>&1 | head -n 1; find shared/.firn -user 0
+  firn: '.firn' belongs to another user: it is not used

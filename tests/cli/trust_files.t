@@ -14,6 +14,22 @@ A store inside of a tree has files only that firn made there. A pull brings othe
 
 Each command names eight of them, and says how many more there are. They change nothing.
 
+  $ for c in 'db get .firn d k' 'db scan .firn d' 'db check .firn' 'db keyspaces .firn'; do firn $c 2>&1 >/dev/null | grep -c 'was not made by firn here: it is ignored'; done
+  8
+  8
+  8
+  8
+  $ ! firn help db sql >/dev/null 2>&1 || firn db sql .firn 'select 1' 2>&1 >/dev/null | grep -c 'it is ignored'
+  8
+  $ for c in status check list 'db get .firn d k'; do firn $c --json 2>/dev/null | python3 -c 'import json, sys; told = json.load(sys.stdin)["foreign_files"]; print(len(told), {"path": "wal-000007.log", "replaced": False} in told)'; done
+  20 True
+  20 True
+  20 True
+  20 True
+  $ echo '{"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}}
+  > {"jsonrpc": "2.0", "method": "notifications/initialized"}
+  > {"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": {"name": "checkpoint_status", "arguments": {}}}' | firn mcp | tail -n 1 | python3 -c 'import json, sys; told = [n for n in json.load(sys.stdin)["result"]["structuredContent"]["notices"] if n["kind"] == "foreign file"]; print(len(told), told[-1]["text"])'
+  9 and 12 more files of the store like these
   $ firn status -q 2>&1 | grep -c 'was not made by firn here: it is ignored'; firn status -q 2>&1 | grep -v 'git tracks\|git rm' | tail -n 2
   8
   firn: and 12 more
@@ -29,10 +45,10 @@ Each command names eight of them, and says how many more there are. They change 
   $ firn restore 1 -q 2>/dev/null && cat f && firn undo -q 2>/dev/null && cat f
   1
   6
-  $ firn gc -q 2>/dev/null; firn check 2>/dev/null; firn gc --full -q 2>/dev/null; firn db get .firn d k; firn db put .firn d k2 more && firn db get .firn d k2; firn db flush .firn && firn db check .firn >/dev/null && echo sound
+  $ (firn gc -q; firn check; firn gc --full -q; firn db get .firn d k; firn db put .firn d k2 more && firn db get .firn d k2; firn db flush .firn && firn db check .firn >/dev/null && echo sound) 2>/dev/null
   8 checkpoints (2 taken by restores), <n> pack, <n> objects: no damage
   oursmoresound
-  $ for i in 1 2 3 4 5 6; do firn cat $i f 2>/dev/null; done | tr '\n' ' '; timeout 20 firn watch --no-save --for 1s 2>/dev/null; firn db put .firn d k3 3 && firn check 2>/dev/null
+  $ for i in 1 2 3 4 5 6; do firn cat $i f 2>/dev/null; done | tr '\n' ' '; timeout -s TERM 1 firn watch --no-save -q 2>/dev/null; firn db put .firn d k3 3 2>/dev/null && firn check 2>/dev/null
   1 2 3 4 5 6 8 checkpoints (2 taken by restores), <n> pack, <n> objects: no damage
 
 Nothing of theirs was changed: what firn needed the name of has another one.
@@ -114,3 +130,22 @@ A store of a firn that knew no list: its files are taken by the first command th
   1
   ! firn: <T>/w/own3/.firn/wal-000099.log was not made by firn here: it is ignored
   ! hint: what changes the tree put it there, such as git; if you did, with firn as another user or with a backup, firn trust makes it a part of the store
+
+Settings that something else brought are named by what would follow them, and changed by no command but firn trust.
+
+  $ cd .. && mkdir set && cd set && firn init --here -q && echo 1 >f && firn save -q && printf 'save.gitignore = true\n' >.firn/config && printf 'f\n' >.gitignore && firn status
+  1
+  added     .gitignore
+  compared with 1: 0 changed, 1 added, 0 removed; 1 unchanged
+  ! firn: settings: <T>/w/set/.firn/config: these settings were not made by firn config here, so they do not count: accept them with firn trust, or remove the file
+  ! hint: until it is corrected or accepted nothing in it counts, and nothing expires; firn config KEY VALUE corrects lines that cannot be read
+  $ for c in status check save config; do firn $c --json 2>/dev/null | python3 -c 'import json, sys; print([n["path"][-13:] for n in json.load(sys.stdin)["notices"] if n["kind"] == "settings"])'; done; firn config wait 5
+  ['/.firn/config']
+  ['/.firn/config']
+  ['/.firn/config']
+  ['/.firn/config']
+  ! firn: '<T>/w/set/.firn/config': these settings were not made by firn config here, so they do not count: accept them with firn trust, or remove the file
+  [1]
+  $ cat .firn/config; firn trust -q . && firn status | head -n 1
+  save.gitignore = true
+  removed   f

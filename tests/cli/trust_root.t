@@ -51,6 +51,21 @@ Commands that look into the store work, and a restore into another directory.
   would restore 1 into <T>/none: 0 changed, 1 added, 0 removed
   [2]
 
+firn mcp names the directory, too, if it is given by -C. What the client names is not the user's word.
+
+  $ ask() {
+  >     (printf '{"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}}\n{"jsonrpc": "2.0", "method": "notifications/initialized"}\n'
+  >      printf '{"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": {"name": "checkpoint_status", "arguments": {%s}}}\n' "$1") |
+  >         firn --store $T/w/S mcp "${@:2}" | tail -n 1 | grep -o -e FIRN_UNTRUSTED -e '"files_added":[0-9]*' | sort -u
+  > }
+  $ ask '' -C $HOME; ask '"workspace_path": "'$HOME'"' -C $HOME; ask '"workspace_path": "Downloads/x"' -C $HOME --allow $HOME; ask '"workspace_path": "'$HOME'"' -C $HOME/Downloads --allow $HOME; (cd $HOME && ask ''); same
+  "files_added":3
+  "files_added":3
+  FIRN_UNTRUSTED
+  FIRN_UNTRUSTED
+  FIRN_UNTRUSTED
+  same
+
 To be in the directory is not to name it. To name it is, and is noted when the next command writes.
 
   $ cd $HOME && firn --store ../S status 2>&1 | grep -c 'you have not said so'; same
@@ -139,3 +154,15 @@ A root that is no real path is never one.
   1
   1
   <T>/w/real
+
+A store and its directory that were brought to another path: the next step is told, and works.
+
+  $ cd $T/w && mkdir -p there/d && echo 1 >there/d/f && firn -C there/d --store ../S save -q && cp -r there here && cd here/d && firn --store ../S list
+  1
+  no checkpoints
+  ! firn: the store has checkpoints of another directory: firn workspaces list shows which
+  ! hint: if one of them is this one now: firn workspaces relocate THAT-DIRECTORY
+  $ firn --store ../S workspaces list -q; firn --store ../S workspaces relocate $T/w/there/d -q && firn --store ../S list -q && echo 2 >f && firn --store ../S restore 1 -q && cat f
+  <T>/w/there/d
+  1
+  1

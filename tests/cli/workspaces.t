@@ -75,6 +75,8 @@ A store of several workspaces keeps the others.
   checkpoint  1
   $ firn -C x --store ../s list
   no checkpoints
+  ! firn: the store has checkpoints of another directory: firn workspaces list shows which
+  ! hint: if one of them is this one now: firn workspaces relocate THAT-DIRECTORY
   $ firn -C x --store ../s show t
   ! firn: '<T>/w/x' has no checkpoint yet: save it first
   ! hint: firn save makes a checkpoint

@@ -402,7 +402,7 @@ compare_with_previous(struct comparing *comparing, const char *id, firn_error *e
 static void
 set_disk_options(const struct firn_browse *browse, firn_workspace_diff_options *options)
 {
-    const struct firn_task_settings_today today = firn_task_settings_look(browse->workspace);
+    const struct firn_task_settings_today today = firn_task_settings_look(browse->workspace, false);
     options->gitignore = today.gitignore;
     options->file_size_max = today.file_size_max;
 }

@@ -22,6 +22,7 @@ run(struct firn_cli *cli)
 {
     firn_error err;
     struct firn_mcp_options options = {.store_path = cli->store_path,
+                                       .names_root = cli->directory != NULL,
                                        .wait_ms = cli->wait_ms,
                                        .has_wait = cli->has_wait,
                                        .allows_delete = firn_command_has(cli, "allow-delete") &&

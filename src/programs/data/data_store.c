@@ -81,6 +81,7 @@ firn_data_store_open(struct firn_cli *cli, const char *path, enum firn_data_stor
     }
     *out = attempt.store;
     cli->writes_store = access != FIRN_DATA_STORE_READ;
+    firn_task_foreign_tell(cli, path);
     warn_of_missing(attempt.store, path);
     return FIRN_EXIT_OK;
 }

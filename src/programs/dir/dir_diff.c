@@ -184,7 +184,7 @@ run(struct firn_cli *cli)
     if (exit_code == FIRN_EXIT_OK) {
         options.paths = paths.slices;
         options.path_count = paths.count;
-        const struct firn_task_settings_today today = firn_task_settings_look(workspace);
+        const struct firn_task_settings_today today = firn_task_settings_look(workspace, false);
         options.gitignore = today.gitignore;
         options.file_size_max = today.file_size_max;
         exit_code = compare(cli, workspace, &options, &listing);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "task/task.h"
 #include "term/term.h"
@@ -98,32 +99,48 @@ show_outer(struct firn_cli *cli, const struct attempt *attempt)
     free(outer);
 }
 
-/* An untrusted store that is already in the directory is not opened, even if it is named. */
+/* Whether the current directory's own store is trusted. */
+struct inside {
+    bool is_there;
+    bool is_trusted;
+};
+
 static int
-note_untrusted(void *ctx, const firn_trust_info *info)
+note_inside(void *ctx, const firn_trust_info *info)
 {
+    struct inside *inside = ctx;
     const char *path = info->root[1] == '\0' ? "" : info->root;
-    char *real = realpath(ctx, NULL);
-    bool is_other = real == NULL || strcmp(real[1] == '\0' ? "" : real, path) != 0;
+    char *real = realpath(".", NULL);
+    inside->is_there = real != NULL && strcmp(real[1] == '\0' ? "" : real, path) == 0;
+    inside->is_trusted = info->is_trusted;
     free(real);
-    return info->is_trusted || is_other ? FIRN_OK : FIRN_UNTRUSTED;
+    return FIRN_OK;
 }
 
+/* What is already in the place of the store must be this user's: init opens it by its name. */
 static int
 check_inside(struct firn_cli *cli)
 {
-    static char here[] = ".";
     struct stat stat;
-    if (lstat(".firn", &stat) == 0 &&
-        !S_ISDIR(stat.st_mode)) { /* a link that came with the tree leads elsewhere */
+    struct inside inside = {false, false};
+    if (lstat(".firn", &stat) != 0) {
+        return FIRN_EXIT_OK;
+    }
+    if (!S_ISDIR(stat.st_mode)) { /* a link that came with the tree leads elsewhere */
         return firn_command_report_error(cli, FIRN_INVALID, "move it away first",
                                          "'.firn' is no directory, but a link or a file");
     }
-    return firn_trust_find(here, note_untrusted, here, NULL) != FIRN_UNTRUSTED
-               ? FIRN_EXIT_OK
-               : firn_command_report_error(
-                     cli, FIRN_UNTRUSTED, firn_task_workspace_untrusted_hint,
-                     "there is a store here already, and you did not make it");
+    int code = firn_trust_find(".", note_inside, &inside, NULL);
+    (void)code; /* if it cannot be told, it is not trusted */
+    if (inside.is_there && !inside.is_trusted) {
+        return firn_command_report_error(cli, FIRN_UNTRUSTED, firn_task_workspace_untrusted_hint,
+                                         "there is a store here already, and you did not make it");
+    }
+    if (!inside.is_there && stat.st_uid != geteuid()) {
+        return firn_command_report_error(cli, FIRN_UNTRUSTED, "move it away first",
+                                         "'.firn' belongs to another user: it is not used");
+    }
+    return FIRN_EXIT_OK;
 }
 
 static int

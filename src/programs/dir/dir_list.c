@@ -65,6 +65,28 @@ visit(void *ctx, const firn_workspace_checkpoint *checkpoint)
 }
 
 static int
+count_one(void *ctx, const firn_workspace_info *info)
+{
+    *(uint64_t *)ctx += info->checkpoints > 0 ? 1 : 0;
+    return FIRN_OK;
+}
+
+/* A store that was brought from elsewhere is about directories that may have another path here. */
+static void
+tell_others(const struct firn_cli *cli)
+{
+    uint64_t count = 0;
+    if (cli->store_path != NULL && !cli->quiet &&
+        firn_workspaces_list(cli->store_path, count_one, &count, NULL) == FIRN_OK && count > 0) {
+        firn_command_report_line(
+            "the store has checkpoints of %s: firn workspaces list shows which",
+            firn_term_text_plural(count, "another directory", "other directories"));
+        firn_command_report_more(
+            "hint", "if one of them is this one now: firn workspaces relocate THAT-DIRECTORY");
+    }
+}
+
+static int
 run(struct firn_cli *cli)
 {
     firn_error err;
@@ -101,6 +123,7 @@ run(struct firn_cli *cli)
         }
         if (listing.count == 0 && listing.window.is_whole) {
             firn_task_workspace_tell_unread(workspace);
+            tell_others(cli);
         }
         exit_code = firn_task_pending_tell(cli, workspace, NULL);
     }

@@ -348,7 +348,7 @@ run(struct firn_cli *cli)
         exit_code = firn_task_workspace_paths_init(cli, workspace, references.words, &paths);
     }
     if (exit_code == FIRN_EXIT_OK) {
-        struct firn_task_settings_today today = firn_task_settings_look(workspace);
+        struct firn_task_settings_today today = firn_task_settings_look(workspace, true);
         today.file_size_max = most != NULL ? file_size_max : today.file_size_max;
         exit_code = compare(cli, workspace, references.first, &paths, &today);
     }

@@ -277,6 +277,7 @@ firn_mcp_serve(const struct firn_mcp_options *options, firn_error *err)
         return code;
     }
     struct firn_mcp_server_options server_options = {.store_path = options->store_path,
+                                                     .names_root = options->names_root,
                                                      .wait_ms = options->wait_ms,
                                                      .has_wait = options->has_wait,
                                                      .allows_delete = options->allows_delete,

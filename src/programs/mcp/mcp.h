@@ -13,6 +13,7 @@
 
 struct firn_mcp_options {
     const char *store_path; /* NULL: each workspace's own, in the usual place */
+    bool names_root;        /* the user named the current directory itself (firn -C) */
     int64_t wait_ms;        /* for another writer, where has_wait is set or firn config says none */
     bool has_wait;
     bool allows_delete;         /* there is a tool that deletes checkpoints */

@@ -21,13 +21,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "hook/hook.h"
 #include "sqlitefile/sqlitefile.h"
 #include "task/task.h"
 
-enum { SLICE_MS = 200, TELL_MS = 250, PIECE_SIZE = 65536 };
+enum { SLICE_MS = 200, TELL_MS = 250, PIECE_SIZE = 65536, FOREIGN_SHOWN_MAX = 8 };
 
 static int64_t
 now_ms(void)
@@ -84,6 +85,8 @@ out_of_memory(struct firn_mcp_call *call)
 
 /* Below, with all that is told. */
 static void on_notice(void *ctx, const firn_notice *notice);
+static void write_notice(struct firn_mcp_call *call, const char *kind, firn_slice path,
+                         const char *text);
 
 static int
 take_setting(void *ctx, const firn_config_setting *setting)
@@ -96,12 +99,23 @@ take_setting(void *ctx, const firn_config_setting *setting)
     return firn_task_settings_set(&call->settings, setting);
 }
 
-/* Without it the directory in which the server was started. */
+static const char own_path[] = "."; /* the directory in which the server was started */
+
+/* Without it that directory. */
 static const char *
 workspace_path(const struct firn_mcp_call *call)
 {
     const char *path = firn_mcp_arguments_string(call->arguments, "workspace_path");
-    return path != NULL ? path : ".";
+    return path != NULL ? path : own_path;
+}
+
+static bool
+is_own(const char *path)
+{
+    struct stat here;
+    struct stat there;
+    return stat(own_path, &here) == 0 && stat(path, &there) == 0 && here.st_dev == there.st_dev &&
+           here.st_ino == there.st_ino;
 }
 
 static const char served_hint[] = "the user decides which directories are served: firn mcp --allow "
@@ -158,6 +172,33 @@ check_opened(struct firn_mcp_call *call)
     return code;
 }
 
+static int
+tell_foreign_file(void *ctx, const char *path, bool is_replaced)
+{
+    struct firn_mcp_call *call = ctx;
+    if (call->foreign_count++ < FOREIGN_SHOWN_MAX) {
+        write_notice(call, "foreign file", firn_str(path),
+                     is_replaced ? "something else has replaced this file of the store"
+                                 : "firn did not make this file in the store: it is ignored");
+    }
+    return FIRN_OK;
+}
+
+/* Of a store inside of the tree. */
+static void
+tell_foreign(struct firn_mcp_call *call)
+{
+    char text[64];
+    const char *store = firn_workspace_store_path(call->workspace);
+    int code = firn_trust_foreign_files(store, tell_foreign_file, call, NULL);
+    (void)code; /* the call says why, if it needs them */
+    if (call->foreign_count > FOREIGN_SHOWN_MAX) {
+        (void)snprintf(text, sizeof(text), "and %llu more files of the store like these",
+                       (unsigned long long)(call->foreign_count - FOREIGN_SHOWN_MAX));
+        write_notice(call, "foreign file", firn_str(""), text);
+    }
+}
+
 int
 firn_mcp_call_open(struct firn_mcp_call *call)
 {
@@ -170,7 +211,11 @@ firn_mcp_call_open(struct firn_mcp_call *call)
     options.store_path = call->host->store_path;
     options.lock_timeout_ms = call->wait_ms < SLICE_MS ? call->wait_ms : SLICE_MS;
     options.copy_sqlite = firn_sqlitefile_copy;
-    code = firn_workspace_open(workspace_path(call), &options, &call->workspace, &call->error);
+    /* The user has named the server's own directory, and the model, which names others, is not the user. */
+    bool is_own_path = is_own(workspace_path(call));
+    options.names_root = call->host->names_root && is_own_path;
+    code = firn_workspace_open(is_own_path ? own_path : workspace_path(call), &options,
+                               &call->workspace, &call->error);
     if (code == FIRN_UNTRUSTED) {
         call->hint =
             "nothing was done; if the user made this store, they can run firn trust in that "
@@ -184,6 +229,7 @@ firn_mcp_call_open(struct firn_mcp_call *call)
             firn_config_list_readable(call->workspace, take_setting, on_notice, call, &call->error);
     }
     if (code == FIRN_OK) {
+        tell_foreign(call);
         call->hooks = firn_hook_agent_look(firn_workspace_root(call->workspace));
     }
     return code;

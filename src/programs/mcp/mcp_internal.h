@@ -222,6 +222,7 @@ enum { FIRN_MCP_CALL_ROWS_MAX = 1000, FIRN_MCP_CALL_RESULT_SIZE_MAX = 4 << 20 };
 /* What the surroundings give: may be asked and told from any thread. */
 struct firn_mcp_call_host {
     const char *store_path;
+    bool names_root; /* see mcp.h */
     int64_t wait_ms;
     bool has_wait;
     bool (*is_cancelled)(void *ctx);
@@ -233,6 +234,7 @@ struct firn_mcp_call_host {
 
 struct firn_mcp_call {
     const struct firn_mcp_call_host *host;
+    uint64_t foreign_count;  /* files in the store that firn did not make */
     const json_t *arguments; /* checked; may be NULL */
     firn_workspace *workspace;
     struct firn_term_writer result; /* the members of an object, without its brackets */
@@ -418,6 +420,7 @@ struct firn_mcp_server;
 
 struct firn_mcp_server_options {
     const char *store_path;
+    bool names_root; /* see mcp.h */
     int64_t wait_ms;
     bool has_wait;
     bool allows_delete;   /* see mcp.h */

@@ -465,10 +465,15 @@ perform(struct firn_mcp_server *server, struct job *job, bool waits)
     assert(job->tool != NULL && json_is_object(job->arguments));
     const struct firn_mcp_server_options *options = &server->options;
     struct work work = {server, job, waits};
-    struct firn_mcp_call_host host = {options->store_path, options->wait_ms,
-                                      options->has_wait,   is_cancelled,
-                                      on_progress,         &work,
-                                      options->collect,    serves};
+    struct firn_mcp_call_host host = {.store_path = options->store_path,
+                                      .names_root = options->names_root,
+                                      .wait_ms = options->wait_ms,
+                                      .has_wait = options->has_wait,
+                                      .is_cancelled = is_cancelled,
+                                      .on_progress = on_progress,
+                                      .ctx = &work,
+                                      .collect = options->collect,
+                                      .serves = serves};
     struct firn_mcp_call call;
     firn_mcp_call_init(&call, &host, job->arguments);
     firn_term_json_into(&call.result);

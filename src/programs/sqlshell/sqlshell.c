@@ -12,6 +12,7 @@
 
 #include <unistd.h>
 
+#include "task/task.h"
 #include "term/term.h"
 
 #ifdef FIRN_HAS_SQL
@@ -79,6 +80,7 @@ run(struct firn_cli *cli)
         exit_code = firn_sqlshell_session_attach(&shell, shell.may_create);
     }
     if (exit_code == FIRN_EXIT_OK) {
+        firn_task_foreign_tell(cli, shell.path);
         firn_term_json_array("results");
         exit_code = run_all(&shell);
         if (exit_code == FIRN_EXIT_OK) {

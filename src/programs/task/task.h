@@ -31,8 +31,8 @@ struct firn_task_settings_today {
     bool gitignore;
     uint64_t file_size_max;
 };
-/* A file of settings that cannot be read is reported where something is done, not here. */
-struct firn_task_settings_today firn_task_settings_look(firn_workspace *workspace);
+/* A file of settings that cannot be read is reported where something is done, and by firn status: tells. */
+struct firn_task_settings_today firn_task_settings_look(firn_workspace *workspace, bool tells);
 
 /* Tells, on standard error, of a file of settings that cannot be read, and what to do about it. */
 void firn_task_settings_tell(const firn_workspace *workspace, const firn_notice *notice);
@@ -57,6 +57,10 @@ int firn_task_workspace_open_root(struct firn_cli *cli, const char *store_path,
 const char *firn_task_workspace_adopt_hint(int code, const char *hint);
 /* Goes on with the history of a directory that was moved. */
 int firn_task_workspace_adopt(struct firn_cli *cli, firn_workspace *workspace, const char *hint);
+
+/* Tells, on standard error and with --json in the member "foreign_files" of the open object, of what is in a store
+ * inside of a tree that firn did not make there, if there is any. */
+void firn_task_foreign_tell(const struct firn_cli *cli, const char *store_path);
 
 /* Why the first save of this workspace is to be asked about (firn_workspace_too_broad); NULL where it
  * is not, or is not the first. */

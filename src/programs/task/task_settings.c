@@ -27,8 +27,9 @@ static struct unread kept[FILES];
 static size_t kept_count;
 
 struct taking {
-    struct firn_cli *cli;
     firn_workspace *workspace;
+    struct firn_cli *cli;                  /* of a command that writes */
+    struct firn_task_settings_today today; /* of one that compares */
 };
 
 int
@@ -82,10 +83,10 @@ firn_task_settings_tell(const firn_workspace *workspace, const firn_notice *noti
     firn_command_report_path("settings", notice->path, notice->text);
     firn_command_report_more(
         "hint", is_of_store(workspace, notice->path)
-                    ? "until it is corrected nothing in it counts, and nothing expires: edit it, "
-                      "or set anything with firn config KEY VALUE"
-                    : "until it is corrected nothing in it counts, and nothing expires: edit it, "
-                      "or set anything with firn config --user KEY VALUE");
+                    ? "until it is corrected or accepted nothing in it counts, and nothing "
+                      "expires; firn config KEY VALUE corrects lines that cannot be read"
+                    : "until it is corrected nothing in it counts, and nothing expires; firn "
+                      "config --user KEY VALUE corrects lines that cannot be read");
 }
 
 /* Keeps a notice for firn_task_settings_unread; there are two files. */
@@ -149,7 +150,7 @@ firn_task_settings_take(struct firn_cli *cli, firn_workspace *workspace)
 {
     assert(cli->command != NULL);
     firn_error err;
-    struct taking taking = {cli, workspace};
+    struct taking taking = {.workspace = workspace, .cli = cli};
     kept_count = 0;
     if ((cli->command->uses & (FIRN_COMMAND_USES_COLOUR | FIRN_COMMAND_USES_PAGER)) != 0 &&
         !cli->json &&
@@ -178,7 +179,7 @@ firn_task_settings_save(const struct firn_command_settings *settings,
 static int
 look_at_setting(void *ctx, const firn_config_setting *setting)
 {
-    struct firn_task_settings_today *today = ctx;
+    struct firn_task_settings_today *today = &((struct taking *)ctx)->today;
     if (strcmp(setting->key, "save.max-file-size") == 0) {
         return firn_config_size(setting->value, &today->file_size_max, NULL);
     }
@@ -189,12 +190,13 @@ look_at_setting(void *ctx, const firn_config_setting *setting)
 }
 
 struct firn_task_settings_today
-firn_task_settings_look(firn_workspace *workspace)
+firn_task_settings_look(firn_workspace *workspace, bool tells)
 {
-    struct firn_task_settings_today today = {false, 0};
+    struct taking taking = {.workspace = workspace};
     firn_error err;
-    if (firn_config_list_readable(workspace, look_at_setting, NULL, &today, &err) != FIRN_OK) {
-        today = (struct firn_task_settings_today){false, 0};
+    if (firn_config_list_readable(workspace, look_at_setting, tells ? on_notice : NULL, &taking,
+                                  &err) != FIRN_OK) {
+        taking.today = (struct firn_task_settings_today){false, 0};
     }
-    return today;
+    return taking.today;
 }

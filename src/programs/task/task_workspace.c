@@ -291,50 +291,6 @@ obey_wait(const struct firn_cli *cli, firn_workspace_options *options, firn_work
                                workspace, err);
 }
 
-/* ---- files in a store that firn did not make ---- */
-
-enum { FOREIGN_SHOWN_MAX = 8 };
-
-struct foreign {
-    const char *store;
-    unsigned long long count;
-    bool has_replaced;
-};
-
-static int
-tell_foreign_file(void *ctx, const char *path, bool is_replaced)
-{
-    struct foreign *foreign = ctx;
-    foreign->has_replaced = foreign->has_replaced || is_replaced;
-    if (foreign->count++ < FOREIGN_SHOWN_MAX) {
-        firn_command_report_line(is_replaced
-                                     ? "%s/%s is not the file that firn made: it was replaced"
-                                     : "%s/%s was not made by firn here: it is ignored",
-                                 foreign->store, path);
-    }
-    return FIRN_OK;
-}
-
-/* That they cannot be found is told by what the command does. */
-static void
-tell_foreign(firn_workspace *workspace)
-{
-    struct foreign foreign = {.store = firn_workspace_store_path(workspace)};
-    int code = firn_workspace_foreign_files(workspace, tell_foreign_file, &foreign, NULL);
-    if (code != FIRN_OK || foreign.count == 0) {
-        return;
-    }
-    if (foreign.count > FOREIGN_SHOWN_MAX) {
-        firn_command_report_line("and %llu more", foreign.count - FOREIGN_SHOWN_MAX);
-    }
-    firn_command_report_more(
-        "hint", foreign.has_replaced
-                    ? "something that changes the tree replaced it, such as git: firn check "
-                      "finds what is lost, firn repair keeps the rest"
-                    : "what changes the tree put it there, such as git; if you did, with firn as "
-                      "another user or with a backup, firn trust makes it a part of the store");
-}
-
 static int
 open_workspace(struct firn_cli *cli, bool may_ask, firn_workspace **out, int *out_code)
 {
@@ -361,7 +317,7 @@ open_workspace(struct firn_cli *cli, bool may_ask, firn_workspace **out, int *ou
         exit_code = firn_task_workspace_adopt(cli, *out, NULL);
     }
     if (exit_code == FIRN_EXIT_OK) {
-        tell_foreign(*out);
+        firn_task_foreign_tell(cli, firn_workspace_store_path(*out));
     } else {
         firn_workspace_close(*out);
         *out = NULL;

@@ -647,36 +647,6 @@ firn_ws_init(struct firn_ws *ws, bool *out_created, firn_error *err)
     return rc;
 }
 
-struct foreign {
-    int (*visit)(void *ctx, const char *path, bool is_replaced);
-    void *ctx;
-    firn_error *err;
-};
-
-static int
-pass_on(void *ctx, const char *path, bool is_replaced)
-{
-    const struct foreign *foreign = ctx;
-    return firn_error_stopped(foreign->err, foreign->visit(foreign->ctx, path, is_replaced));
-}
-
-int
-firn_ws_foreign_files(struct firn_ws *ws,
-                      int (*visit)(void *ctx, const char *path, bool is_replaced), void *ctx,
-                      firn_error *err)
-{
-    struct foreign foreign = {visit, ctx, err};
-    struct firn_os_dir *dir;
-    int rc = firn_trust_home_open_dir(ws->os, ws->place.store_path, false, &dir, err);
-    if (rc != FIRN_OK) {
-        return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
-    }
-    rc = firn_trust_files_guard(dir, false, 0, err);
-    rc = rc == FIRN_OK ? firn_trust_files_survey(dir, false, pass_on, &foreign, err) : rc;
-    firn_os_dir_close(dir);
-    return rc;
-}
-
 struct firn_scan_options
 firn_ws_scan_options_of(const struct firn_ws_opened *opened, bool include_deps, bool strict,
                         unsigned threads, const firn_callbacks *callbacks)

@@ -29,10 +29,6 @@ const char *firn_ws_store_path(const struct firn_ws *ws);
 const char *firn_ws_moved_from(const struct firn_ws *ws);
 const char *firn_ws_unread_store(const struct firn_ws *ws);
 const char *firn_ws_broad_why(const struct firn_ws *ws);
-FIRN_MUST_CHECK int firn_ws_foreign_files(struct firn_ws *ws,
-                                          int (*visit)(void *ctx, const char *path,
-                                                       bool is_replaced),
-                                          void *ctx, firn_error *err);
 FIRN_MUST_CHECK int firn_ws_init(struct firn_ws *ws, bool *out_created, firn_error *err);
 FIRN_MUST_CHECK int firn_ws_find(struct firn_ws *ws, const char *reference,
                                  firn_workspace_checkpoint **out, firn_error *err);

@@ -143,3 +143,33 @@ firn_trust_files_survey(struct firn_os_dir *store, bool is_sole,
 {
     return firn_os_known_survey(store, is_sole, visit, ctx, err);
 }
+
+struct foreign {
+    int (*visit)(void *ctx, const char *path, bool is_replaced);
+    void *ctx;
+    firn_error *err;
+};
+
+static int
+pass_on(void *ctx, const char *path, bool is_replaced)
+{
+    const struct foreign *foreign = ctx;
+    return firn_error_stopped(foreign->err, foreign->visit(foreign->ctx, path, is_replaced));
+}
+
+int
+firn_trust_files_foreign(struct firn_os *os, const char *store_path,
+                         int (*visit)(void *ctx, const char *path, bool is_replaced), void *ctx,
+                         firn_error *err)
+{
+    struct foreign foreign = {visit, ctx, err};
+    struct firn_os_dir *store;
+    int rc = firn_trust_home_open_dir(os, store_path, false, &store, err);
+    if (rc != FIRN_OK) {
+        return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
+    }
+    rc = firn_trust_files_guard(store, false, 0, err);
+    rc = rc == FIRN_OK ? firn_trust_files_survey(store, false, pass_on, &foreign, err) : rc;
+    firn_os_dir_close(store);
+    return rc;
+}

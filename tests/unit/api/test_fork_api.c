@@ -287,15 +287,6 @@ visit(void *ctx, const void *what)
 }
 
 static int
-visit_file(void *ctx, const char *path, bool is_replaced)
-{
-    (void)ctx;
-    (void)path;
-    (void)is_replaced;
-    abort();
-}
-
-static int
 work(void *ctx, firn_txn *txn, firn_error *error)
 {
     (void)error;
@@ -508,7 +499,6 @@ write_bytes(void *ctx, firn_slice bytes, firn_error *error)
     X(firn_workspace_log, opened.workspace, NULL, VISIT(const firn_workspace_diff_result *), NULL) \
     X(firn_workspace_entries, opened.workspace, "1", VISIT(const firn_workspace_entry *), NULL)    \
     X(firn_workspace_expire, opened.workspace, NULL, NULL, NULL)                                   \
-    X(firn_workspace_foreign_files, opened.workspace, visit_file, NULL)                            \
     X(firn_workspace_find, opened.workspace, "1", OUT(firn_workspace_checkpoint))                  \
     X(firn_workspace_forget, opened.workspace,                                                     \
       &(firn_workspace_forget_options){                                                            \
@@ -673,6 +663,7 @@ static const char *const free_ones[] = {"firn_alxs_open",
                                         "firn_table_encoding_name",
                                         "firn_trust_add",
                                         "firn_trust_find",
+                                        "firn_trust_foreign_files",
                                         "firn_trust_list",
                                         "firn_trust_remove",
                                         "firn_type_name",

@@ -187,7 +187,8 @@ attack(enum kind kind, bool is_early)
     }
     size_t count = plant_all(&world, kind, is_early, planted);
     assert_true(count > 15);
-    assert_int_equal(firn_ws_foreign_files(world.ws, count_foreign, &told, &world.err), FIRN_OK);
+    assert_int_equal(
+        firn_trust_files_foreign(world.tree.os, "/s", count_foreign, &told, &world.err), FIRN_OK);
     assert_int_equal(told, count);
     for (unsigned i = is_early ? 1 : 3; i <= 5; i++) {
         char content[2] = {(char)('0' + i), '\0'};
@@ -313,7 +314,8 @@ programs_with_keys_and_values_keep_the_list_too(void **state)
     save(&world, "2");
     ws_assert_check_clean(&world);
     size_t told = 0;
-    assert_int_equal(firn_ws_foreign_files(world.ws, count_foreign, &told, &world.err), FIRN_OK);
+    assert_int_equal(
+        firn_trust_files_foreign(world.tree.os, "/s", count_foreign, &told, &world.err), FIRN_OK);
     assert_int_equal(told, 0);
     ws_world_close(&world);
 }

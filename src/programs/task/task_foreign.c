@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * task/task_foreign.c: files in a store inside of a tree that firn did not make.
+ */
+#include "task/task.h"
+
+#include <assert.h>
+
+#include "term/term.h"
+
+enum { SHOWN_MAX = 8, SHOWN_MAX_JSON = 1000 };
+
+struct foreign {
+    const char *store;
+    uint64_t count;
+    bool is_json;
+    bool has_replaced;
+};
+
+static int
+tell_file(void *ctx, const char *path, bool is_replaced)
+{
+    struct foreign *foreign = ctx;
+    foreign->has_replaced = foreign->has_replaced || is_replaced;
+    if (foreign->count < SHOWN_MAX) {
+        firn_command_report_line(is_replaced
+                                     ? "%s/%s is not the file that firn made: it was replaced"
+                                     : "%s/%s was not made by firn here: it is ignored",
+                                 foreign->store, path);
+    }
+    if (foreign->is_json && foreign->count == 0) {
+        firn_term_json_array("foreign_files");
+    }
+    if (foreign->is_json && foreign->count < SHOWN_MAX_JSON) {
+        firn_term_json_object(NULL);
+        firn_term_json_bytes("path", firn_str(path));
+        firn_term_json_bool("replaced", is_replaced);
+        firn_term_json_end();
+    }
+    foreign->count++;
+    return FIRN_OK;
+}
+
+void
+firn_task_foreign_tell(const struct firn_cli *cli, const char *store_path)
+{
+    assert(store_path != NULL);
+    struct foreign foreign = {.store = store_path, .is_json = cli->json};
+    int code = firn_trust_foreign_files(store_path, tell_file, &foreign, NULL);
+    (void)code; /* the command says why, if it needs them */
+    if (foreign.count == 0) {
+        return;
+    }
+    if (foreign.is_json) {
+        firn_term_json_end();
+        if (foreign.count > SHOWN_MAX_JSON) {
+            firn_term_json_u64("foreign_files_not_shown", foreign.count - SHOWN_MAX_JSON);
+        }
+    }
+    if (foreign.count > SHOWN_MAX) {
+        firn_command_report_line("and %llu more", (unsigned long long)(foreign.count - SHOWN_MAX));
+    }
+    firn_command_report_more(
+        "hint", foreign.has_replaced
+                    ? "something that changes the tree replaced it, such as git: firn check "
+                      "finds what is lost, firn repair keeps the rest"
+                    : "what changes the tree put it there, such as git; if you did, with firn as "
+                      "another user or with a backup, firn trust makes it a part of the store");
+}
