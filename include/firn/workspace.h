@@ -174,10 +174,11 @@ firn_workspaces_remove(const char *root, const firn_workspace_options *options, 
  * within its file system stays trusted, a copy is not trusted.
  *
  * What else changes the tree can put files into such a store, or replace some. So its own files are
- * recorded too, each as it is made: others are ignored (firn_trust_foreign_files), and one that was
- * replaced is FIRN_CORRUPT. Programs that store keys and values in it (firn_store_open) have the same
+ * recorded too, each as it is made: others are ignored (firn_trust_foreign_files), and one that the
+ * store needs is FIRN_UNTRUSTED. Programs that store keys and values in it (firn_store_open) have the same
  * protection. A firn that cannot find the record, because another user runs it, for example, and is
- * given the store's path, makes files that are ignored later, until firn_trust_add. */
+ * given the store's path, makes files that do not count later, until firn_trust_add. The same holds for
+ * files of a backup that were unpacked there. */
 typedef struct firn_trust_info {
     const char *root; /* real path of the directory that contains the store */
     const char *store_path;
@@ -207,9 +208,10 @@ FIRN_API FIRN_MUST_CHECK int firn_trust_list(int (*on_store)(void *ctx,
                                                              const firn_trust_info *info),
                                              void *ctx, firn_error *err);
 /* Calls on_file for each entry of the directory of a trusted store that something else put there, such as
- * a pull or an archive, with its path from that directory (any bytes). It is as if it were not there, and
- * stays as it is; if it has replaced a file of firn's (is_replaced), that file is lost, and what needs it
- * fails with FIRN_CORRUPT. Nothing is reported of other stores. */
+ * a pull or an archive, with its path from that directory (any bytes), and whether it has replaced a file
+ * of firn's (is_replaced). It stays as it is, and is as if it were not there; but where the store needs a
+ * file of this name, calls fail with FIRN_UNTRUSTED until firn_trust_add accepts it. Nothing is reported
+ * of other stores. */
 FIRN_API FIRN_MUST_CHECK int firn_trust_foreign_files(const char *store_path,
                                                       int (*on_file)(void *ctx, const char *path,
                                                                      bool is_replaced),

@@ -209,7 +209,7 @@ firn_trust_find(const char *path, int (*on_store)(void *ctx, const firn_trust_in
 {
     API_ANY_ERROR(err);
     API_REQUIRE(path != NULL && on_store != NULL, err, "path and on_store must not be NULL");
-    return api_check_told(firn_trust_store_find(firn_os_default(), path, on_store, ctx, err), err);
+    return api_check_told(firn_trust_list_find(firn_os_default(), path, on_store, ctx, err), err);
 }
 
 int
@@ -217,7 +217,7 @@ firn_trust_add(const char *path, firn_error *err)
 {
     API_ANY_ERROR(err);
     API_REQUIRE(path != NULL, err, "path must not be NULL");
-    return api_check_told(firn_trust_store_add(firn_os_default(), path, err), err);
+    return api_check_told(firn_trust_list_add(firn_os_default(), path, err), err);
 }
 
 int
@@ -225,7 +225,7 @@ firn_trust_remove(const char *path, firn_error *err)
 {
     API_ANY_ERROR(err);
     API_REQUIRE(path != NULL, err, "path must not be NULL");
-    return api_check_told(firn_trust_store_remove(firn_os_default(), path, err), err);
+    return api_check_told(firn_trust_list_remove(firn_os_default(), path, err), err);
 }
 
 int
@@ -233,7 +233,7 @@ firn_trust_list(int (*on_store)(void *ctx, const firn_trust_info *info), void *c
 {
     API_ANY_ERROR(err);
     API_REQUIRE(on_store != NULL, err, "on_store must not be NULL");
-    return api_check_told(firn_trust_store_list(firn_os_default(), on_store, ctx, err), err);
+    return api_check_told(firn_trust_list_visit(firn_os_default(), on_store, ctx, err), err);
 }
 
 int

@@ -190,10 +190,13 @@ is reached by another name, and not by anybody else.
   $ XDG_DATA_HOME=$PWD/../../theirs firn --store .firn save -q
   3
   ! firn: foreign: the store records an interrupted restore that you did not start here: it is left alone; firn restore --resume --trust-journal finishes it
-  $ firn save -q; cat x y; ls $XDG_DATA_HOME/firn/.restoring | wc -l; ls -A
-  4
+  $ firn save -q
   ! firn: <T>/w/own/.firn/packs/00000003.pack was not made by firn here: it is ignored
   ! hint: <any>
+  ! firn: '<T>/w/own/.firn/packs/00000003.pack' is there, but firn did not make it here: firn trust accepts the files that are there
+  [1]
+  $ firn trust -q && firn save -q; cat x y; ls $XDG_DATA_HOME/firn/.restoring | wc -l; ls -A
+  4
   ! firn: resumed: an interrupted restore was finished first<any>
   a
   a

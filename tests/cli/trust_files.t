@@ -70,28 +70,29 @@ The files that firn made are known by more than their names: what has replaced o
   2
   [5]
   $ firn restore 1 -q 2>/dev/null
-  [5]
+  [1]
   $ cat f; firn trust -q . && firn restore 1 -q
   2
   ! firn: <any>
   ! hint: list all damage with: firn check --data
   [5]
 
-A repair keeps what is left, and the store as it was.
+While such files are there nothing is repaired, as they may have what is missing. Without them a repair keeps what is left, and the store as it was.
 
   $ cd .. && mkdir own3 && cd own3 && firn init --here -q && for i in 1 2 3; do echo $i >f; firn save -q; done && firn db flush .firn && cp .firn/manifest-000001.log ../m && mv ../m .firn/manifest-000001.log && firn save
   1
   2
   3
   ! firn: <T>/w/own3/.firn/manifest-000001.log is not the file that firn made: it was replaced
-  ! hint: something that changes the tree replaced it, such as git: firn check finds what is lost, firn repair keeps the rest
-  ! firn: '<T>/w/own3/.firn/manifest-000001.log' is not the file that firn made: something else has replaced it (git, an archive); firn repair keeps what is left, firn trust takes the store as it is now
-  ! hint: list all damage with: firn check --data
-  [5]
-  $ firn status 2>&1 | tail -n 2; firn repair -q 2>&1 | tail -n 1; firn list -q; firn check; ls -d .firn/damaged-1; echo 4 >f; firn save -q; firn check
-  firn: '<T>/w/own3/.firn/manifest-000001.log' is not the file that firn made: something else has replaced it (git, an archive); firn repair keeps what is left, firn trust takes the store as it is now
-  hint: list all damage with: firn check --data
-  hint: something that changes the tree replaced it, such as git: firn check finds what is lost, firn repair keeps the rest
+  ! hint: what changes the tree replaced it, such as git or an archive: firn trust accepts the files that are there; move them away, and firn repair keeps the rest
+  ! firn: '<T>/w/own3/.firn/manifest-000001.log' is not the file that firn made: something else has replaced it (git, an archive); firn trust accepts the files that are there
+  [1]
+  $ firn status 2>&1 | tail -n 1; firn repair -q 2>&1 | tail -n 1; ls -d .firn/damaged-1
+  firn: '<T>/w/own3/.firn/manifest-000001.log' is not the file that firn made: something else has replaced it (git, an archive); firn trust accepts the files that are there
+  firn: '<T>/w/own3/.firn/manifest-000001.log' is not the file that firn made: something else has replaced it (git, an archive); firn trust accepts the files that are there
+  ! ls: cannot access '.firn/damaged-1': No such file or directory
+  [2]
+  $ mv .firn/manifest-000001.log .. && firn repair -q; firn list -q; firn check; ls -d .firn/damaged-1; echo 4 >f; firn save -q; firn check
   3
   2
   1

@@ -223,7 +223,7 @@ trust(const struct machine *machine, firn_slice bytes)
     put(machine, "/data/firn/.trusted", machine->trust_name, bytes);
     CHECK(firn_trust_store_look(machine->os, "/w", &look, &err) == FIRN_OK);
     CHECK(look.has_store && look.is_trusted == is_exact);
-    int rc = firn_trust_store_list(machine->os, check_listed, &is_exact, &err);
+    int rc = firn_trust_list_visit(machine->os, check_listed, &is_exact, &err);
     CHECK(rc == FIRN_OK); /* what cannot be read is told */
 }
 

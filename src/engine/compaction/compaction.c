@@ -662,6 +662,13 @@ ignore_damage(void *ctx, const char *text)
     (void)text;
 }
 
+/* A file that is another than the one that was made (os/os_guard.h) cannot be read either. */
+static bool
+is_damage(int rc)
+{
+    return rc == FIRN_CORRUPT || rc == FIRN_UNTRUSTED;
+}
+
 /* Marks the inputs that cannot be read. For that each input is read again whole, once. */
 static void
 mark_damaged(struct firn_lsm *lsm, const struct inputs *inputs)
@@ -674,7 +681,7 @@ mark_damaged(struct firn_lsm *lsm, const struct inputs *inputs)
             rc = pin->run->kind->check(pin->run, ignore_damage, NULL, NULL, NULL);
         }
         firn_run_file_unpin(pin);
-        atomic_store_explicit(&file->is_damaged, rc == FIRN_CORRUPT, memory_order_relaxed);
+        atomic_store_explicit(&file->is_damaged, is_damage(rc), memory_order_relaxed);
     }
     firn_os_mutex_lock(&lsm->mutex);
     firn_lsm_measure_locked(lsm);
@@ -760,7 +767,7 @@ write_merge(struct firn_compaction_work *work, const struct firn_merge_view_map 
     }
     take_inputs(work, &inputs, out);
 out:
-    if (rc == FIRN_CORRUPT) {
+    if (is_damage(rc)) {
         mark_damaged(work->lsm, &inputs);
     }
     deinit_inputs(&inputs);

@@ -308,7 +308,7 @@ struct counting {
 static int
 note(struct damage *damage, int rc, const firn_error *found, firn_error *err)
 {
-    if (rc == FIRN_CORRUPT) {
+    if (rc == FIRN_CORRUPT || rc == FIRN_UNTRUSTED) {
         report_damage(damage, found);
         return FIRN_OK;
     }

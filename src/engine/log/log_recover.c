@@ -822,6 +822,7 @@ attempt(struct walk *walk, firn_error *err)
     walk->shown = (struct firn_log_position){0};
     FIRN_TRY(firn_log_segment_newest(walk->dir, walk->prefix, &newest, err));
     if (newest == 0) {
+        FIRN_TRY(firn_log_segment_refuse_foreign(walk->dir, walk->prefix, err));
         rc = firn_error_set(err, FIRN_NOT_FOUND, "%s: there is no log '%s'",
                             firn_os_dir_path(walk->dir), walk->prefix);
         goto out;

@@ -110,6 +110,18 @@ firn_log_segment_newest(struct firn_os_dir *dir, const char *prefix, uint64_t *o
     return rc;
 }
 
+static bool
+is_segment(const void *prefix, const char *name)
+{
+    return parse_name(name, prefix, suffix) != 0;
+}
+
+int
+firn_log_segment_refuse_foreign(struct firn_os_dir *dir, const char *prefix, firn_error *err)
+{
+    return firn_os_dir_refuse_foreign(dir, is_segment, prefix, err);
+}
+
 struct listing {
     const char *prefix;
     struct firn_buf *out;

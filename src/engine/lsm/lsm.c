@@ -328,6 +328,14 @@ may_remove(void *ctx)
     return host->no_reader_below(host->ctx, 1);
 }
 
+/* Whether there is no MANIFEST. One that the directory's guard does not let count (os/os_guard.h) is none
+ * only where none is needed: the caller may create one. */
+static bool
+is_none(int rc)
+{
+    return rc == FIRN_NOT_FOUND || rc == FIRN_UNTRUSTED;
+}
+
 static int
 open_manifest(struct firn_lsm *lsm, bool create, struct firn_manifest_state *state, firn_error *err)
 {
@@ -335,10 +343,10 @@ open_manifest(struct firn_lsm *lsm, bool create, struct firn_manifest_state *sta
     int rc;
     if (lsm->options.is_read_only) {
         rc = firn_manifest_read(lsm->dir, state, err);
-        return rc == FIRN_NOT_FOUND && create ? FIRN_OK : rc;
+        return is_none(rc) && create ? FIRN_OK : rc;
     }
     rc = firn_manifest_open(lsm->dir, &gate, state, &lsm->manifest, err);
-    if (rc == FIRN_NOT_FOUND && create) {
+    if (is_none(rc) && create) {
         FIRN_TRY(open_runs_dir(lsm, err));
         FIRN_TRY(check_no_runs(lsm, err));
         FIRN_TRY(firn_manifest_create(lsm->dir, &gate, &lsm->manifest, err));

@@ -36,7 +36,7 @@ note(struct checking *checking, int rc, const firn_error *local, firn_error *err
     if (rc == FIRN_OK) {
         return FIRN_OK;
     }
-    if (rc == FIRN_CORRUPT) {
+    if (rc == FIRN_CORRUPT || rc == FIRN_UNTRUSTED) {
         checking->is_damaged = true;
         checking->on_damage(checking->ctx, local->text);
         return FIRN_OK;

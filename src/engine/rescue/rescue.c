@@ -764,7 +764,7 @@ firn_rescue(struct firn_os_dir *from, struct firn_os_dir *to,
     struct firn_storefile_identity identity;
     *out = (struct firn_rescue_result){0};
     int rc = firn_db_create_read_identity(from, &identity, err);
-    if (rc == FIRN_NEWER) {
+    if (rc == FIRN_NEWER || rc == FIRN_UNTRUSTED) {
         return rc;
     }
     if (firn_buf_set_size(&rescuing.buffer, COPY_SIZE) != FIRN_OK) {

@@ -113,6 +113,9 @@ firn_db_create_look(struct firn_os_dir *dir, struct firn_db_create_survey *out, 
     int rc = firn_os_dir_open_beneath(dir, "", &own, err);
     if (rc == FIRN_OK) {
         rc = firn_os_dir_list(own, survey_entry, out, err);
+        if (rc == FIRN_OK && !out->has_identity) { /* a store, if not one that counts */
+            rc = firn_os_dir_refuse_foreign_name(own, FIRN_STOREFILE_IDENTITY_NAME, err);
+        }
         if (rc == FIRN_OK && out->has_runs && !out->has_identity) {
             rc = look_into_runs(own, out, err);
         }

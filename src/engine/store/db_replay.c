@@ -108,9 +108,28 @@ vouch_begin(struct firn_db_vouch *vouch, struct firn_db *db, struct firn_lsm *ls
         .db = db, .version = firn_lsm_version(lsm), .log_end = firn_lsm_log_end(lsm)};
 }
 
+/* For firn_os_dir_refuse_foreign. */
+static bool
+is_of_manifest(const void *ctx, const char *name)
+{
+    (void)ctx;
+    return firn_lsm_is_name(name);
+}
+
+static bool
+is_of_log(const void *ctx, const char *name)
+{
+    (void)ctx;
+    return firn_db_log_is_name(name);
+}
+
 static int
 refuse_manifest(const struct firn_db_vouch *vouch, uint64_t version, firn_error *err)
 {
+    int rc = firn_os_dir_refuse_foreign(vouch->db->dir, is_of_manifest, NULL, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
     return firn_error_set(err, FIRN_CORRUPT,
                           "the MANIFEST of '%s' has lost its end: it is at version %" PRIu64
                           ", and the log knows version %" PRIu64,
@@ -130,6 +149,10 @@ vouch_judge(void *ctx, const struct firn_log_found *found, firn_error *err)
         (end->segment == found->end.segment && end->offset > found->end.offset)) {
         char name[FIRN_LOG_SEGMENT_NAME_SIZE];
         firn_log_segment_name(firn_db_log_options(true).prefix, end->segment, name);
+        int rc = firn_os_dir_refuse_foreign(vouch->db->dir, is_of_log, NULL, err);
+        if (rc != FIRN_OK) {
+            return rc;
+        }
         return firn_error_set(err, FIRN_CORRUPT,
                               "the log of '%s' has lost its end: it ends in segment %" PRIu64
                               " at offset %" PRIu64 ", and MANIFEST knows it to go up to %s, "

@@ -18,6 +18,12 @@
  * names too. Lines are appended under a lock of the list, after reading what others have appended.
  * A list is replaced by a rename, so who has it open compares the inode before believing it.
  *
+ * Without the lock, half of a line that is being appended may be seen. So a list that looks damaged or
+ * has a hole is read again under the lock before it counts as what it is (I6). (Tested.)
+ *
+ * On overlayfs, inode and time of birth change when a file of a lower layer is first written to. There
+ * a regular file is known by its name.
+ *
  * (I5) A name is forgotten only after it was looked for by itself, and has no entry: the list may be
  *      newer than a listing of the directory. (Not checked: look_for_stale comes right before.)
  *
@@ -64,6 +70,8 @@ struct known {
     struct firn_buf touched; /* struct firn_os_known_list_entry * each */
     bool is_dirty;           /* lines were appended that may not be durable */
     bool is_read_once;       /* the list was read to its end when it was opened */
+    bool is_locked;          /* this handle has the lock of the file for writing */
+    bool is_by_name;         /* files have no lasting identity there */
 };
 
 static const struct firn_os_guard_ops known_ops;
@@ -136,24 +144,21 @@ touch(struct known *known, struct firn_os_known_list_entry *entry)
     return rc;
 }
 
-/* Opens the list anew and reads all of it. What this handle did stays marked. */
-static int
-read_all(struct known *known, firn_error *err)
+/* Whether lines are missing, or something comes after them that is none. */
+static bool
+has_hole(const struct known *known)
 {
-    struct firn_os_file *file;
-    struct firn_os_known_list old;
-    unsigned flags = FIRN_OS_READ | (known->may_write ? (unsigned)FIRN_OS_WRITE : 0);
-    int rc = firn_os_file_open_stat(known->notes, known->list_name, flags, 0, &file,
-                                    &known->file_stat, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
-    firn_os_file_close(known->file);
-    known->file = file;
-    old = known->list;
+    return known->list.missing != 0 || known->list.has_rest;
+}
+
+/* Reads all of the file again. What this handle did stays marked. */
+static int
+load(struct known *known, firn_error *err)
+{
+    struct firn_os_known_list old = known->list;
     firn_buf_clear(&known->touched);
     firn_os_known_list_init(&known->list);
-    rc = read_on(known, err);
+    int rc = read_on(known, err);
     for (size_t i = 0; rc == FIRN_OK && i < old.entries.count; i++) {
         struct firn_os_known_list_entry *was =
             *(struct firn_os_known_list_entry **)firn_hash_map_at(&old.entries, i);
@@ -176,7 +181,59 @@ read_all(struct known *known, firn_error *err)
         }
     }
     firn_os_known_list_deinit(&old);
-    return rc == FIRN_OK && !firn_os_known_list_is_sound(&known->list) ? damaged(known, err) : rc;
+    return rc;
+}
+
+/* Takes the lock of the file, for which others hold it only a moment. */
+static int
+lock_file(struct known *known, enum firn_os_lock_kind kind, firn_error *err)
+{
+    int rc = firn_os_file_lock(known->file, kind, err);
+    for (unsigned i = 0; rc == FIRN_BUSY && i < LOCK_ATTEMPTS; i++) {
+        firn_os_sleep_ns(firn_os_dir_os(known->notes), LOCK_PAUSE_NS);
+        rc = firn_os_file_lock(known->file, kind, err);
+    }
+    return rc;
+}
+
+/* Reads the file again if what was read of it has holes: without the lock, a part of the lines that
+ * another process is appending may have been seen (I6). */
+static int
+settle_list(struct known *known, firn_error *err)
+{
+    int rc = FIRN_OK;
+    bool is_whole = firn_os_known_list_is_sound(&known->list) && !has_hole(known);
+    if (!is_whole) {
+        bool must_lock = !known->is_locked;
+        FIRN_TRY(must_lock ? lock_file(known, FIRN_OS_LOCK_SHARED, err) : FIRN_OK);
+        rc = load(known, err);
+        if (must_lock) {
+            firn_os_file_unlock(known->file);
+        }
+    }
+    if (rc == FIRN_OK && !firn_os_known_list_is_sound(&known->list)) {
+        rc = damaged(known, err);
+    }
+out:
+    return rc;
+}
+
+/* Opens the list anew and reads all of it. */
+static int
+read_all(struct known *known, firn_error *err)
+{
+    struct firn_os_file *file;
+    unsigned flags = FIRN_OS_READ | (known->may_write ? (unsigned)FIRN_OS_WRITE : 0);
+    int rc = firn_os_file_open_stat(known->notes, known->list_name, flags, 0, &file,
+                                    &known->file_stat, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    firn_os_file_close(known->file);
+    known->file = file;
+    known->is_locked = false;
+    rc = load(known, err);
+    return rc == FIRN_OK ? settle_list(known, err) : rc;
 }
 
 /* Reads what other processes have appended, or the list that has replaced this one. */
@@ -184,6 +241,7 @@ static int
 refresh(struct known *known, firn_error *err)
 {
     struct firn_os_stat stat;
+    bool had_hole = has_hole(known);
     int rc;
     firn_os_mutex_assert_held(&known->mutex);
     rc = firn_os_stat(known->notes, known->list_name, &stat, err);
@@ -196,8 +254,9 @@ refresh(struct known *known, firn_error *err)
         return read_all(known, err);
     }
     FIRN_TRY(read_on(known, err));
-    if (!firn_os_known_list_is_sound(&known->list)) { /* perhaps half of what is being written */
-        rc = read_all(known, err);
+    /* A hole that was there before is one that a power cut has made. */
+    if (!had_hole || known->is_locked || !firn_os_known_list_is_sound(&known->list)) {
+        rc = settle_list(known, err);
     }
 out:
     return rc;
@@ -257,44 +316,36 @@ out:
     return rc;
 }
 
+static void
+unlock_list(struct known *known)
+{
+    if (known->is_locked) {
+        firn_os_file_unlock(known->file);
+        known->is_locked = false;
+    }
+}
+
 /* Locks the list against other processes, and reads what they have appended. */
 static int
 lock_list(struct known *known, firn_error *err)
 {
-    struct firn_os *os = firn_os_dir_os(known->notes);
-    int rc = FIRN_BUSY;
+    int rc;
     if (!known->may_write) {
         return firn_error_set(err, FIRN_READ_ONLY, "'%.900s' is open for reading only",
                               firn_os_file_path(known->file));
     }
-    for (unsigned i = 0; i < LOCK_ATTEMPTS; i++) {
+    do {
         struct firn_os_file *file = known->file;
-        rc = firn_os_file_lock(file, FIRN_OS_LOCK_EXCLUSIVE, err);
-        if (rc == FIRN_BUSY) {
-            firn_os_sleep_ns(os, LOCK_PAUSE_NS);
-            continue;
+        FIRN_TRY(lock_file(known, FIRN_OS_LOCK_EXCLUSIVE, err));
+        known->is_locked = true;
+        rc = refresh(known, err);
+        if (rc != FIRN_OK && known->file == file) {
+            unlock_list(known);
         }
         FIRN_TRY(rc);
-        rc = refresh(known, err);
-        if (rc != FIRN_OK) {
-            if (known->file == file) {
-                firn_os_file_unlock(file);
-            }
-            goto out;
-        }
-        if (known->file == file) {
-            break;
-        } /* else it was replaced, and the lock was that of the old one */
-        rc = FIRN_BUSY;
-    }
+    } while (!known->is_locked); /* it was replaced, and the lock was that of the old one */
 out:
     return rc;
-}
-
-static void
-unlock_list(struct known *known)
-{
-    firn_os_file_unlock(known->file);
 }
 
 /* Appends lines that list_write has made. Requires: the list is locked. */
@@ -331,7 +382,7 @@ static int
 fill_holes(struct known *known, firn_error *err)
 {
     int rc = FIRN_OK;
-    if (known->list.missing != 0 || known->list.has_rest) {
+    if (has_hole(known)) {
         FIRN_TRY(rewrite(known, err));
         rc = lock_list(known, err);
     }
@@ -375,6 +426,13 @@ is_beside(const struct known *known, const char *path)
     return strchr(path, '/') == NULL && known->rules->is_beside(path);
 }
 
+/* Whether a file has no contents that anything could need. */
+static bool
+is_loose(const struct known *known, const char *path)
+{
+    return strchr(path, '/') == NULL && known->rules->is_loose(path);
+}
+
 /* Whether what has these attributes is what the entry says. */
 static bool
 is_own(const struct known *known, const struct firn_os_known_list_entry *entry,
@@ -388,7 +446,8 @@ is_own(const struct known *known, const struct firn_os_known_list_entry *entry,
         (stat->kind != FIRN_OS_DIR && stat->kind != FIRN_OS_FILE)) {
         return false;
     }
-    return firn_os_known_list_has(entry, any) || firn_os_known_list_has(entry, id_of(stat));
+    return known->is_by_name || firn_os_known_list_has(entry, any) ||
+           firn_os_known_list_has(entry, id_of(stat));
 }
 
 /* The entry of a path whose name is known; NULL if it is not. */
@@ -415,9 +474,11 @@ find_fresh(struct known *known, const char *path, struct firn_os_known_list_entr
 }
 
 static int
-refuse_foreign(struct firn_os_dir *dir, const char *name, firn_error *err)
+refuse_foreign(struct firn_os_dir *dir, const char *name, int code, firn_error *err)
 {
-    return firn_error_set(err, FIRN_NOT_FOUND, "'%.700s/%.100s' is not a file of firn's",
+    return firn_error_set(err, code,
+                          "'%.600s/%.100s' is there, but firn did not make it here: firn trust "
+                          "accepts the files that are there",
                           firn_os_dir_path(dir), name);
 }
 
@@ -435,7 +496,7 @@ known_knows(struct firn_os_guard *guard, struct firn_os_dir *dir, const char *na
         rc = find_fresh(known, text, &entry, err);
         firn_os_mutex_unlock(&known->mutex);
         if (rc == FIRN_OK && entry == NULL) {
-            rc = refuse_foreign(dir, name, err);
+            rc = refuse_foreign(dir, name, FIRN_NOT_FOUND, err);
         }
     }
     firn_buf_deinit(&path);
@@ -445,16 +506,27 @@ known_knows(struct firn_os_guard *guard, struct firn_os_dir *dir, const char *na
 static int
 refuse_replaced(struct firn_os_dir *dir, const char *name, firn_error *err)
 {
-    return firn_error_set(err, FIRN_CORRUPT,
+    return firn_error_set(err, FIRN_UNTRUSTED,
                           "'%.600s/%.100s' is not the file that firn made: something else has "
-                          "replaced it (git, an archive); firn repair keeps what is left, firn "
-                          "trust takes the store as it is now",
+                          "replaced it (git, an archive); firn trust accepts the files that are "
+                          "there",
                           firn_os_dir_path(dir), name);
+}
+
+/* Whether a name does not lead to a file any more that was opened by it: another process has removed
+ * it, and the list may know that already. */
+static bool
+has_gone(struct firn_os_dir *dir, const char *name, const struct firn_os_stat *stat)
+{
+    struct firn_os_stat now;
+    int rc = firn_os_guard_stat(dir, name, &now, NULL);
+    return rc == FIRN_NOT_FOUND ||
+           (rc == FIRN_OK && (now.inode != stat->inode || now.btime_ns != stat->btime_ns));
 }
 
 static int
 known_check(struct firn_os_guard *guard, struct firn_os_dir *dir, const char *name,
-            const struct firn_os_stat *stat, firn_error *err)
+            const struct firn_os_stat *stat, bool is_needed, firn_error *err)
 {
     struct known *known = known_of(guard);
     struct firn_os_known_list_entry *entry = NULL;
@@ -474,8 +546,13 @@ known_check(struct firn_os_guard *guard, struct firn_os_dir *dir, const char *na
             is_same = entry != NULL && is_own(known, entry, stat);
         }
         firn_os_mutex_unlock(&known->mutex);
-        if (rc == FIRN_OK && entry == NULL) {
-            rc = refuse_foreign(dir, name, err);
+        bool is_bad = rc == FIRN_OK && (entry == NULL || !is_same);
+        if (is_bad && is_needed && has_gone(dir, name, stat)) {
+            rc = firn_error_set(err, FIRN_NOT_FOUND, "'%.700s/%.100s' has just been removed",
+                                firn_os_dir_path(dir), name);
+        } else if (rc == FIRN_OK && entry == NULL) {
+            bool matters = is_needed && !is_loose(known, text);
+            rc = refuse_foreign(dir, name, matters ? FIRN_UNTRUSTED : FIRN_NOT_FOUND, err);
         } else if (rc == FIRN_OK && !is_same) {
             rc = refuse_replaced(dir, name, err);
         }
@@ -799,6 +876,7 @@ firn_os_known_guard(struct firn_os_dir *dir, const struct firn_os_known_rules *r
     known->rules = rules;
     known->notes = notes;
     known->may_write = may_write;
+    known->is_by_name = !firn_os_dir_keeps_identity(dir);
     firn_os_known_list_init(&known->list);
     firn_os_mutex_init(firn_os_dir_os(notes), &known->mutex, FIRN_LOCK_OS_KNOWN);
     known->list_name = firn_strdup(list);
@@ -950,7 +1028,7 @@ is_replaced_entry(const struct known *known, const struct firn_os_known_list_ent
             return false;
         }
     }
-    return !firn_os_known_list_has(entry, any);
+    return !known->is_by_name && !firn_os_known_list_has(entry, any);
 }
 
 static int
@@ -1105,8 +1183,8 @@ tidy(struct known *known, firn_error *err)
         live += entry->id_count == 0 ? 0 : BLOCK_SIZE / 32 + strlen(entry->path);
     }
     state_pending(known, NULL);
-    bool has_hole = known->list.missing != 0 || known->list.has_rest;
-    if (has_hole || (known->list.end > SHORTEN_FROM && known->list.end > SHORTEN_FACTOR * live)) {
+    if (has_hole(known) ||
+        (known->list.end > SHORTEN_FROM && known->list.end > SHORTEN_FACTOR * live)) {
         FIRN_TRY(lock_list(known, err));
         rc = rewrite(known, err); /* which closes the file that was locked */
     }

@@ -145,8 +145,8 @@ give_up(struct firn_os_dir *dir, const char *name, bool *out_is_gone, firn_error
     struct firn_os_guard *guard = dir->guard;
     int rc;
     FIRN_TRY(firn_os_guard_stat(dir, name, &stat, err));
-    rc = guard->ops->check(guard, dir, name, &stat, err);
-    *out_is_gone = rc == FIRN_CORRUPT;
+    rc = guard->ops->check(guard, dir, name, &stat, false, err);
+    *out_is_gone = rc == FIRN_UNTRUSTED;
     if (*out_is_gone) {
         FIRN_TRY(admit(dir, name, err));
         settle(dir, name, NULL);
@@ -236,7 +236,7 @@ admit_from(struct firn_os_dir *from_dir, const char *from, struct firn_os_dir *t
     }
     FIRN_TRY(firn_os_guard_stat(from_dir, from, out, err));
     if (guard != NULL) {
-        FIRN_TRY(guard->ops->check(guard, from_dir, from, out, err));
+        FIRN_TRY(guard->ops->check(guard, from_dir, from, out, false, err));
     }
     guard = to_dir->guard;
     if (guard != NULL) {
@@ -364,7 +364,8 @@ firn_os_stat(struct firn_os_dir *dir, const char *name, struct firn_os_stat *out
 {
     int rc;
     FIRN_TRY(firn_os_guard_stat(dir, name, out, err));
-    rc = dir->guard == NULL ? FIRN_OK : dir->guard->ops->check(dir->guard, dir, name, out, err);
+    rc = dir->guard == NULL ? FIRN_OK
+                            : dir->guard->ops->check(dir->guard, dir, name, out, false, err);
 out:
     return rc;
 }

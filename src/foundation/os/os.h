@@ -98,6 +98,15 @@ struct firn_os_dirent {
 FIRN_MUST_CHECK int firn_os_dir_list(struct firn_os_dir *dir,
                                      int (*visit)(void *ctx, const struct firn_os_dirent *entry),
                                      void *ctx, firn_error *err);
+/* To be called before a file that is needed is taken for missing, as a listing lacks its name:
+ * FIRN_UNTRUSTED, which names the entry, if there is one with a name that `is_needed` wants, but that
+ * the guard of the directory (os_guard.h) does not let count. */
+FIRN_MUST_CHECK int firn_os_dir_refuse_foreign(struct firn_os_dir *dir,
+                                               bool (*is_needed)(const void *ctx, const char *name),
+                                               const void *ctx, firn_error *err);
+/* The same for one name. */
+FIRN_MUST_CHECK int firn_os_dir_refuse_foreign_name(struct firn_os_dir *dir, const char *name,
+                                                    firn_error *err);
 /* Makes the names in this directory and its own attributes durable; not the files that have the
  * names. */
 FIRN_MUST_CHECK int firn_os_dir_sync(struct firn_os_dir *dir, firn_error *err);
@@ -108,6 +117,9 @@ FIRN_MUST_CHECK int firn_os_dir_real_path(struct firn_os_dir *dir, struct firn_b
                                           firn_error *err);
 /* Bytes free for this user on the file system of the directory. */
 FIRN_MUST_CHECK int firn_os_dir_free_bytes(struct firn_os_dir *dir, uint64_t *out, firn_error *err);
+/* Whether a file in it has the same inode and time of birth for as long as it exists: not on a file
+ * system that copies a file to another place when it is first written to (overlayfs). */
+bool firn_os_dir_keeps_identity(struct firn_os_dir *dir);
 /* Whether this process may create, rename and remove names in a directory, according to its
  * mode, mount and attributes: FIRN_DENIED or FIRN_READ_ONLY if not. The result may be outdated
  * at once. */
@@ -164,7 +176,9 @@ enum firn_os_open_flags {
     FIRN_OS_FOR_OWNER = 64
 };
 /* Only regular files: FIRN_INVALID for others, without blocking on a fifo. mode as for open(2),
- * under the umask. */
+ * under the umask. FIRN_UNTRUSTED for a file that is there and that the guard of the directory
+ * (os_guard.h) does not let count; with CREATE it is moved aside instead. To the other functions for
+ * names it is as if it were not there. */
 FIRN_MUST_CHECK int firn_os_file_open(struct firn_os_dir *dir, const char *name, unsigned flags,
                                       uint32_t mode, struct firn_os_file **out, firn_error *err);
 /* Like firn_os_file_open, with the result of firn_os_file_stat at that moment: saves one call,

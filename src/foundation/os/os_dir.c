@@ -386,6 +386,60 @@ visit_known(void *ctx, const struct firn_os_dirent *entry)
     return list->visit(list->ctx, entry);
 }
 
+/* Asks the guard about an entry that is needed. FIRN_OK also if there is none. */
+static int
+judge_needed(struct firn_os_dir *dir, const char *name, firn_error *err)
+{
+    struct firn_os_stat stat;
+    struct firn_os_guard *guard = dir->guard;
+    int rc = firn_os_guard_stat(dir, name, &stat, err);
+    if (rc == FIRN_OK) {
+        rc = guard->ops->check(guard, dir, name, &stat, true, err);
+    }
+    return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
+}
+
+struct search {
+    struct firn_os_dir *dir;
+    bool (*is_needed)(const void *ctx, const char *name);
+    const void *ctx;
+    firn_error *err;
+};
+
+static int
+visit_needed(void *ctx, const struct firn_os_dirent *entry)
+{
+    const struct search *search = ctx;
+    return search->is_needed(search->ctx, entry->name)
+               ? judge_needed(search->dir, entry->name, search->err)
+               : FIRN_OK;
+}
+
+int
+firn_os_dir_refuse_foreign(struct firn_os_dir *dir,
+                           bool (*is_needed)(const void *ctx, const char *name), const void *ctx,
+                           firn_error *err)
+{
+    struct search search = {dir, is_needed, ctx, err};
+    struct firn_os_dir *own;
+    if (dir->guard == NULL) {
+        return FIRN_OK;
+    }
+    /* A handle of its own: others may be listing the caller's. */
+    int rc = firn_os_dir_open_beneath(dir, "", &own, err);
+    if (rc == FIRN_OK) {
+        rc = list_all(own, visit_needed, &search, err);
+        firn_os_dir_close(own);
+    }
+    return rc;
+}
+
+int
+firn_os_dir_refuse_foreign_name(struct firn_os_dir *dir, const char *name, firn_error *err)
+{
+    return dir->guard == NULL ? FIRN_OK : judge_needed(dir, name, err);
+}
+
 /* Ends the opening of a directory below another: a guard may say that it does not count. */
 static int
 ask_guard(struct firn_os_dir *parent, const char *name, struct firn_os_dir **dir, firn_error *err)
@@ -562,6 +616,13 @@ firn_os_dir_free_bytes(struct firn_os_dir *dir, uint64_t *out, firn_error *err)
     *out = 0;
     return firn_os_path_result(err, dir->os->ops->dir_free_bytes(dir, out),
                                "ask for the free space at", dir, NULL);
+}
+
+bool
+firn_os_dir_keeps_identity(struct firn_os_dir *dir)
+{
+    const struct firn_os_ops *ops = dir->os->ops;
+    return ops->dir_keeps_identity == NULL || ops->dir_keeps_identity(dir);
 }
 
 int

@@ -173,7 +173,7 @@ open_any(struct firn_os_dir *dir, const char *name, unsigned flags, uint32_t mod
         firn_os_path_free_file(file);
         return open_error(err, error_number, dir, name);
     }
-    rc = guard != NULL ? guard->ops->check(guard, dir, name, out_stat, err) : FIRN_OK;
+    rc = guard != NULL ? guard->ops->check(guard, dir, name, out_stat, true, err) : FIRN_OK;
     if (rc == FIRN_OK && flags != open_flags(dir, flags)) {
         rc = firn_os_path_result(err, dir->os->ops->file_truncate(file, 0), "truncate", dir, name);
     }

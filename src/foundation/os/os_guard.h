@@ -25,10 +25,10 @@ struct firn_os_guard_ops {
      * path. */
     int (*knows)(struct firn_os_guard *guard, struct firn_os_dir *dir, const char *name,
                  firn_error *err);
-    /* What to do with an entry that has these attributes: FIRN_OK, FIRN_NOT_FOUND if it does not
-     * count, FIRN_CORRUPT if something else has replaced it. */
+    /* What to do with an entry that has these attributes: FIRN_OK; FIRN_NOT_FOUND if it does not
+     * count; FIRN_UNTRUSTED if it does not count and is needed, or has replaced one that does. */
     int (*check)(struct firn_os_guard *guard, struct firn_os_dir *dir, const char *name,
-                 const struct firn_os_stat *stat, firn_error *err);
+                 const struct firn_os_stat *stat, bool is_needed, firn_error *err);
     /* Makes the name known before it gets an entry: one that will have these attributes, or, if
      * `coming` is NULL, any. Then nothing but an entry that counts has the name. */
     int (*admit)(struct firn_os_guard *guard, struct firn_os_dir *dir, const char *name,

@@ -74,7 +74,8 @@ struct firn_os_ops {
     int (*dir_sync_filesystem)(struct firn_os_dir *dir);
     int (*dir_real_path)(struct firn_os_dir *dir, struct firn_buf *out);
     int (*dir_free_bytes)(struct firn_os_dir *dir, uint64_t *out);
-    int (*dir_check_names)(struct firn_os_dir *dir); /* NULL: always allowed */
+    int (*dir_check_names)(struct firn_os_dir *dir);     /* NULL: always allowed */
+    bool (*dir_keeps_identity)(struct firn_os_dir *dir); /* NULL: always */
 
     int (*make_dir)(struct firn_os_dir *dir, const char *name, uint32_t mode);
     int (*remove_file)(struct firn_os_dir *dir, const char *name);

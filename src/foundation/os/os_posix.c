@@ -764,6 +764,7 @@ static const struct firn_os_ops ops = {
     .dir_real_path = firn_os_posix_dir_real_path,
     .dir_free_bytes = firn_os_posix_dir_free_bytes,
     .dir_check_names = firn_os_posix_dir_check_names,
+    .dir_keeps_identity = firn_os_posix_dir_keeps_identity,
     .make_dir = firn_os_posix_name_make_dir,
     .remove_file = firn_os_posix_name_remove_file,
     .remove_dir = firn_os_posix_name_remove_dir,

@@ -61,6 +61,7 @@ int firn_os_posix_dir_sync_filesystem(struct firn_os_dir *dir);
 int firn_os_posix_dir_real_path(struct firn_os_dir *dir, struct firn_buf *out);
 int firn_os_posix_dir_free_bytes(struct firn_os_dir *dir, uint64_t *out);
 int firn_os_posix_dir_check_names(struct firn_os_dir *dir);
+bool firn_os_posix_dir_keeps_identity(struct firn_os_dir *dir);
 
 /* os_posix_name.c */
 int firn_os_posix_name_make_dir(struct firn_os_dir *dir, const char *name, uint32_t mode);

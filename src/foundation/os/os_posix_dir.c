@@ -33,6 +33,7 @@
 #include <string.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/check.h"
@@ -379,4 +380,14 @@ int
 firn_os_posix_dir_check_names(struct firn_os_dir *dir)
 {
     return faccessat(firn_os_posix_dir_fd(dir), ".", W_OK | X_OK, AT_EACCESS) == 0 ? 0 : errno;
+}
+
+#define OVERLAYFS_MAGIC UINT32_C(0x794c7630)
+
+bool
+firn_os_posix_dir_keeps_identity(struct firn_os_dir *dir)
+{
+    struct statfs info;
+    return fstatfs(firn_os_posix_dir_fd(dir), &info) != 0 ||
+           (uint32_t)info.f_type != OVERLAYFS_MAGIC;
 }

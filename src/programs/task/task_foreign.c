@@ -62,8 +62,9 @@ firn_task_foreign_tell(const struct firn_cli *cli, const char *store_path)
     }
     firn_command_report_more(
         "hint", foreign.has_replaced
-                    ? "something that changes the tree replaced it, such as git: firn check "
-                      "finds what is lost, firn repair keeps the rest"
+                    ? "what changes the tree replaced it, such as git or an archive: firn trust "
+                      "accepts the files that are there; move them away, and firn repair keeps "
+                      "the rest"
                     : "what changes the tree put it there, such as git; if you did, with firn as "
                       "another user or with a backup, firn trust makes it a part of the store");
 }

@@ -260,12 +260,17 @@ open_file(struct firn_objects *objects, const struct firn_objects_pack *pack,
     *out = NULL;
     char name[FIRN_OBJECTS_INDEX_PACK_NAME_SIZE];
     firn_objects_index_pack_name(pack->entry.number, name);
+    int rc;
     if (objects->dir == NULL) {
-        return firn_error_set(err, FIRN_CORRUPT, "'%s/%s' is missing: the folder of packs is gone",
-                              firn_os_dir_path(firn_db_dir(objects->db)),
-                              FIRN_OBJECTS_INDEX_PACKS_DIR);
+        rc = firn_os_dir_refuse_foreign_name(firn_db_dir(objects->db), FIRN_OBJECTS_INDEX_PACKS_DIR,
+                                             err);
+        return rc != FIRN_OK ? rc
+                             : firn_error_set(err, FIRN_CORRUPT,
+                                              "'%s/%s' is missing: the folder of packs is gone",
+                                              firn_os_dir_path(firn_db_dir(objects->db)),
+                                              FIRN_OBJECTS_INDEX_PACKS_DIR);
     }
-    int rc = firn_packfile_open(objects->dir, name, out, err);
+    rc = firn_packfile_open(objects->dir, name, out, err);
     if (rc == FIRN_NOT_FOUND) {
         return firn_error_set(err, FIRN_CORRUPT, "'%s/%s' is missing",
                               firn_os_dir_path(objects->dir), name);
@@ -298,7 +303,7 @@ look_at_pack(struct firn_objects *objects, const struct firn_objects_pack *pack,
     struct firn_os_stat stat;
     int rc = firn_os_stat(objects->dir, name, &stat, err);
     if (rc == FIRN_NOT_FOUND) {
-        return FIRN_OK;
+        return firn_os_dir_refuse_foreign_name(objects->dir, name, err);
     }
     *out = rc == FIRN_OK && stat.size_bytes == pack->entry.size_bytes;
     return rc;

@@ -208,7 +208,8 @@ FIRN_MUST_CHECK int firn_objects_retire_collect(struct firn_objects *objects,
 
 /* Removes what a crash or a failed save left: temporary files, and a pack that the list does not
  * name. Then collects retired packs. FIRN_CORRUPT, with nothing removed, if there are packs that no
- * crash can have left. Requires: db is writable. */
+ * crash can have left; FIRN_UNTRUSTED if the file of a pack in the list is not firn's own. Requires: db is
+ * writable. */
 FIRN_MUST_CHECK int firn_objects_leftovers_remove(struct firn_objects *objects, firn_error *err);
 /* Checks for such packs as firn_objects_leftovers_remove does, and removes nothing. */
 FIRN_MUST_CHECK int firn_objects_leftovers_check(struct firn_objects *objects, firn_error *err);

@@ -13,6 +13,9 @@
  * number: numbers are not reused (objects_retire.c). Any other pack that the list does not have was
  * once in it: the log is damaged, or was truncated from outside. That pack may have the only copy
  * of some data, so in this case nothing is removed, and nothing is written.
+ *
+ * (I3) Nothing is written either while a pack of the list is there as a file that firn does not know
+ *      as its own (os/os_guard.h): what is in it would be given up although the user may have it.
  */
 #include "base/check.h"
 #include "base/mem.h"
@@ -130,6 +133,29 @@ firn_objects_leftovers_check(struct firn_objects *objects, firn_error *err)
     return rc;
 }
 
+/* Whether a name is that of a pack in the list. */
+static bool
+is_needed(const void *ctx, const char *name)
+{
+    uint32_t number;
+    bool is_temporary;
+    return is_ours(name, &number, &is_temporary) && !is_temporary &&
+           firn_objects_pack_of((struct firn_objects *)(uintptr_t)ctx, number) != NULL;
+}
+
+/* (I3) */
+static int
+refuse_foreign(struct firn_objects *objects, firn_error *err)
+{
+    if (objects->dir != NULL) {
+        return firn_os_dir_refuse_foreign(objects->dir, is_needed, objects, err);
+    }
+    return objects->pack_count > 0
+               ? firn_os_dir_refuse_foreign_name(firn_db_dir(objects->db),
+                                                 FIRN_OBJECTS_INDEX_PACKS_DIR, err)
+               : FIRN_OK;
+}
+
 static bool
 is_leftover(struct firn_objects *objects, const char *name)
 {
@@ -157,13 +183,13 @@ remove_all(struct leftovers *leftovers, firn_error *err)
 int
 firn_objects_leftovers_remove(struct firn_objects *objects, firn_error *err)
 {
-    if (objects->dir == NULL) {
-        return FIRN_OK;
+    int rc = refuse_foreign(objects, err);
+    if (rc != FIRN_OK || objects->dir == NULL) {
+        return rc;
     }
     CHECK(!firn_db_is_read_only(objects->db)); /* (I1) */
     struct leftovers leftovers = {.objects = objects};
     struct firn_objects_retire_result collected;
-    int rc;
     FIRN_TRY(look(&leftovers, err));
     FIRN_TRY(judge(&leftovers, objects, err));
     FIRN_TRY(remove_all(&leftovers, err));

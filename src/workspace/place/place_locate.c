@@ -31,6 +31,9 @@
  * as it may be the right one. If a named store cannot be read, the root is unknown: the path is
  * used for it and is_sure is false, so that the next operation searches again and fails with the
  * reason (I3).
+ *
+ * A directory in which this user made a store, as the notes say, and that has none now, neither inside
+ * nor in the folder of stores, is an error (I4): its history must not begin anew unnoticed.
  */
 #include "base/check.h"
 #include "base/mem.h"
@@ -42,6 +45,8 @@ struct locating {
     struct firn_buf path; /* real path of the request, with a NUL after its end */
     struct firn_place_roots roots;
     struct firn_place_located *out;
+    struct firn_buf trusted; /* directories that should have a store: paths, each with its NUL */
+    bool has_trusted;        /* they were read */
     bool is_out_of_memory;
 };
 
@@ -100,6 +105,26 @@ walk_up(struct locating *locating,
     return rc;
 }
 
+/* (I4) */
+static int
+check_not_gone(struct locating *locating, const char *path, firn_error *err)
+{
+    int rc = FIRN_OK;
+    if (!locating->has_trusted) {
+        FIRN_TRY(firn_trust_list_roots(locating->os, &locating->trusted, err));
+        locating->has_trusted = true;
+    }
+    for (size_t at = 0; at < locating->trusted.size;) {
+        const char *root = (const char *)locating->trusted.data + at;
+        if (strcmp(root, path) == 0) {
+            return firn_trust_list_refuse_gone(path, err);
+        }
+        at += strlen(root) + 1;
+    }
+out:
+    return rc;
+}
+
 static int
 find_store(struct locating *locating, const char *path, firn_error *err)
 {
@@ -125,7 +150,8 @@ find_store(struct locating *locating, const char *path, firn_error *err)
     rc = firn_place_default_store(locating->os, path, &store, err);
     if (rc ==
         FIRN_INVALID) { /* there is no folder of stores: an error if nothing is found inside */
-        rc = look.has_store ? firn_trust_store_refuse(path, &look, err) : FIRN_OK;
+        rc = look.has_store ? firn_trust_store_refuse(path, &look, err)
+                            : check_not_gone(locating, path, err);
         goto out;
     }
     if (rc == FIRN_OK) {
@@ -138,6 +164,8 @@ find_store(struct locating *locating, const char *path, firn_error *err)
         rc = copy(&out->root, path, err);
     } else if (rc == FIRN_OK && look.has_store) {
         rc = firn_trust_store_refuse(path, &look, err);
+    } else if (rc == FIRN_OK) {
+        rc = check_not_gone(locating, path, err);
     }
 out:
     firn_buf_deinit(&inside);
@@ -328,6 +356,7 @@ firn_place_locate(struct firn_os *os, const struct firn_place_locate_request *re
 out:
     firn_os_dir_close(dir);
     firn_buf_deinit(&locating.path);
+    firn_buf_deinit(&locating.trusted);
     firn_place_roots_deinit(&locating.roots);
     if (rc != FIRN_OK) {
         firn_place_locate_deinit(out);

@@ -629,6 +629,40 @@ out:
     return rc;
 }
 
+struct refusing {
+    struct firn_os_dir *dir;
+    firn_error *err;
+};
+
+/* Whether a file in the damaged store, by its path in there, may have a part of its history. */
+static bool
+has_history(const char *path)
+{
+    static const char runs[] = "runs/";
+    static const char packs[] = FIRN_STOREFILE_PACKS_NAME "/";
+    bool is_inside = strchr(path, '/') != NULL;
+    return is_inside
+               ? strncmp(path, runs, sizeof runs - 1) == 0 ||
+                     strncmp(path, packs, sizeof packs - 1) == 0
+               : firn_rescue_is_own_name(path) && strcmp(path, FIRN_STOREFILE_LOCK_NAME) != 0 &&
+                     strcmp(path, FIRN_STOREFILE_RESERVE_NAME) != 0;
+}
+
+static int
+refuse_foreign(void *ctx, const char *path, bool is_replaced)
+{
+    const struct refusing *refusing = ctx;
+    (void)is_replaced;
+    if (!has_history(path)) {
+        return FIRN_OK;
+    }
+    return firn_error_set(refusing->err, FIRN_UNTRUSTED,
+                          "'%.600s/%.200s' is there, but firn did not make it here: nothing is "
+                          "repaired, as it may have what is missing; firn trust accepts the files "
+                          "that are there, otherwise move it away",
+                          firn_os_dir_path(refusing->dir), path);
+}
+
 /* A second attempt checks everything that the first one assumed. */
 static int
 build_clean(struct firn_repair *repair, firn_error *err)
@@ -756,6 +790,8 @@ firn_repair(struct firn_ws *ws, const firn_workspace_repair_options *options,
         rc = options->dry_run ? FIRN_OK : firn_place_config_repair(repair.place.from, err);
         goto out;
     }
+    struct refusing refusing = {repair.place.from, err};
+    FIRN_TRY(firn_trust_files_survey(repair.place.from, false, refuse_foreign, &refusing, err));
     FIRN_TRY(build_clean(&repair, err));
     FIRN_TRY(tell(&repair, err));
     if (!options->dry_run) {

@@ -132,7 +132,7 @@ tick(void *ctx, firn_error *err)
 static bool
 is_finding(int rc)
 {
-    return rc == FIRN_CORRUPT || rc == FIRN_IO || rc == FIRN_NOT_FOUND;
+    return rc == FIRN_CORRUPT || rc == FIRN_IO || rc == FIRN_NOT_FOUND || rc == FIRN_UNTRUSTED;
 }
 
 /* Whether a failure is about data that a newer firn wrote, which is not damage: it is reported, and

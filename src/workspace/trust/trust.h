@@ -202,13 +202,22 @@ FIRN_MUST_CHECK int firn_trust_settings_expect(struct firn_os_dir *store, firn_s
 FIRN_MUST_CHECK int firn_trust_settings_take(struct firn_os_dir *store, bool is_anew,
                                              firn_error *err);
 
+/* All stores inside trees that this user made or trusts. */
+
+/* Appends the paths of their directories, each with its NUL; the stores need not be there now. Notes
+ * that cannot be believed count as none. */
+FIRN_MUST_CHECK int firn_trust_list_roots(struct firn_os *os, struct firn_buf *out,
+                                          firn_error *err);
+/* Returns FIRN_CONFLICT for such a directory that has no store: the message says what to do. */
+FIRN_MUST_CHECK int firn_trust_list_refuse_gone(const char *real_root, firn_error *err);
+
 /* The public functions, include/firn/workspace.h. */
-FIRN_MUST_CHECK int firn_trust_store_find(struct firn_os *os, const char *path,
-                                          int (*visit)(void *ctx, const firn_trust_info *info),
-                                          void *ctx, firn_error *err);
-FIRN_MUST_CHECK int firn_trust_store_add(struct firn_os *os, const char *path, firn_error *err);
-FIRN_MUST_CHECK int firn_trust_store_remove(struct firn_os *os, const char *path, firn_error *err);
-FIRN_MUST_CHECK int firn_trust_store_list(struct firn_os *os,
+FIRN_MUST_CHECK int firn_trust_list_find(struct firn_os *os, const char *path,
+                                         int (*visit)(void *ctx, const firn_trust_info *info),
+                                         void *ctx, firn_error *err);
+FIRN_MUST_CHECK int firn_trust_list_add(struct firn_os *os, const char *path, firn_error *err);
+FIRN_MUST_CHECK int firn_trust_list_remove(struct firn_os *os, const char *path, firn_error *err);
+FIRN_MUST_CHECK int firn_trust_list_visit(struct firn_os *os,
                                           int (*visit)(void *ctx, const firn_trust_info *info),
                                           void *ctx, firn_error *err);
 

@@ -5,7 +5,8 @@
  * Whatever changes the tree, a pull or an archive, can put files into a store inside of it: a log, a
  * MANIFEST, a pack. By their contents they cannot be told from the store's own. So beside the note
  * about such a store there is a list of its files (hosted/os_known.h), and only these count: others
- * are as if they were not there, and are named. A file that has replaced one of the list is damage.
+ * are as if they were not there, and are named. Where the store needs such a file, or one that has
+ * replaced a file of the list, that is an error until the user accepts the files that are there.
  *
  * A note of version 1 has no list. The files that are there when the store is first opened for
  * writing are taken then, under the store's lock; they counted before. The list is durable before
@@ -141,7 +142,8 @@ firn_trust_files_survey(struct firn_os_dir *store, bool is_sole,
                         int (*visit)(void *ctx, const char *path, bool is_replaced), void *ctx,
                         firn_error *err)
 {
-    return firn_os_known_survey(store, is_sole, visit, ctx, err);
+    int rc = is_sole ? firn_trust_store_note_follow(store, err) : FIRN_OK;
+    return rc == FIRN_OK ? firn_os_known_survey(store, is_sole, visit, ctx, err) : rc;
 }
 
 struct foreign {

@@ -27,6 +27,14 @@ void firn_trust_store_note_deinit(struct firn_trust_store_note *note);
 FIRN_MUST_CHECK int firn_trust_store_note_write(struct firn_os_dir *store,
                                                 const struct firn_trust_store_note *note,
                                                 firn_error *err);
+/* Corrects the path in it, if the store was moved with its directory. Requires: the store is locked. */
+FIRN_MUST_CHECK int firn_trust_store_note_follow(struct firn_os_dir *store, firn_error *err);
+
+/* The name of the note about a store's directory; real_root counts where there is no time of birth. */
+FIRN_MUST_CHECK int firn_trust_store_note_name(const struct firn_os_stat *stat,
+                                               const char *real_root, char *out, firn_error *err);
+/* The path in a note, borrowed from it; NULL if the note is not a valid one. */
+const char *firn_trust_store_note_root(struct firn_buf *note);
 
 /* The name of the list that belongs to a note. trust_files.c. */
 void firn_trust_files_list_name(const char *note, char out[FIRN_TRUST_FILES_NAME_SIZE]);

@@ -108,9 +108,9 @@ write_identity(const struct firn_os_stat *stat, char *out)
                    stat->uid, stat->inode, stat->btime_ns);
 }
 
-/* The name of the entry of a directory. */
-static int
-name_of(const struct firn_os_stat *stat, const char *real_root, char *out, firn_error *err)
+int
+firn_trust_store_note_name(const struct firn_os_stat *stat, const char *real_root, char *out,
+                           firn_error *err)
 {
     DCHECK(stat->btime_ns != 0 || real_root[0] == '/');
     struct firn_buf key = {0};
@@ -134,7 +134,7 @@ is_id(const char *id)
 /* The id and the path of an entry; false if it is not a valid one. *out ends in a NUL, the only one
  * in the entry. */
 static bool
-root_of(struct firn_buf *entry, char id[ID_LETTERS + 1], const char **out)
+take_apart(struct firn_buf *entry, char id[ID_LETTERS + 1], const char **out)
 {
     const char *text = firn_buf_text(entry);
     size_t magic_size = sizeof MAGIC - 1;
@@ -152,6 +152,14 @@ root_of(struct firn_buf *entry, char id[ID_LETTERS + 1], const char **out)
     }
     *out = at == NULL ? NULL : at + sizeof ROOT - 1;
     return at != NULL && **out == '/' && is_id(id);
+}
+
+const char *
+firn_trust_store_note_root(struct firn_buf *note)
+{
+    char id[ID_LETTERS + 1];
+    const char *root;
+    return take_apart(note, id, &root) ? root : NULL;
 }
 
 static void
@@ -172,7 +180,7 @@ agrees(struct firn_buf *entry, const struct firn_trust_store_look *look, const c
     char id[ID_LETTERS + 1];
     char identity[HEAD_SIZE];
     const char *root;
-    if (!root_of(entry, id, &root)) {
+    if (!take_apart(entry, id, &root)) {
         return false;
     }
     id_text(look, own);
@@ -193,7 +201,7 @@ read_entry(struct firn_os *os, const struct firn_os_stat *stat, const char *real
     char name[FIRN_TRUST_PRIVATE_NAME_SIZE];
     struct firn_os_dir *dir = NULL;
     int rc;
-    FIRN_TRY(name_of(stat, real_root, name, err));
+    FIRN_TRY(firn_trust_store_note_name(stat, real_root, name, err));
     FIRN_TRY(firn_trust_private_open(os, FIRN_TRUST_PRIVATE_TRUSTED, false, &dir, err));
     FIRN_TRY(firn_trust_private_read(dir, name, out, err));
 out:
@@ -219,7 +227,7 @@ write_entry(struct firn_os *os, const struct firn_trust_store_look *look, const 
         rc = out_of_memory(err);
         goto out;
     }
-    FIRN_TRY(name_of(&look->stat, real_root, name, err));
+    FIRN_TRY(firn_trust_store_note_name(&look->stat, real_root, name, err));
     FIRN_TRY(firn_trust_private_open(os, FIRN_TRUST_PRIVATE_TRUSTED, true, &dir, err));
     FIRN_TRY(firn_trust_private_write(dir, name, firn_buf_slice(&entry), err));
 out:
@@ -359,7 +367,7 @@ enter(struct firn_os *os, const struct firn_trust_store_look *look, const char *
         goto out;
     }
     FIRN_TRY(firn_storefile_lock_hold(store, false, 0, &lock, err));
-    FIRN_TRY(name_of(&look->stat, real_root, name, err));
+    FIRN_TRY(firn_trust_store_note_name(&look->stat, real_root, name, err));
     FIRN_TRY(firn_trust_files_take(os, store, name, err));
     FIRN_TRY(write_entry(os, look, real_root, err));
     rc = firn_trust_settings_take(store, true, err);
@@ -439,14 +447,14 @@ firn_trust_store_note_find(struct firn_os_dir *store, struct firn_trust_store_no
         }
     }
     out->stat = look.stat;
-    FIRN_TRY(name_of(&look.stat, real_root, out->name, err));
+    FIRN_TRY(firn_trust_store_note_name(&look.stat, real_root, out->name, err));
     rc = read_entry(os, &look.stat, real_root, &entry, err);
     if (rc == FIRN_NOT_FOUND || rc == FIRN_DENIED || rc == FIRN_INVALID || rc == FIRN_LIMIT) {
         rc = FIRN_OK;
         goto out;
     }
     FIRN_TRY(rc);
-    if (!agrees(&entry, &look, real_root) || !root_of(&entry, id, &root)) {
+    if (!agrees(&entry, &look, real_root) || !take_apart(&entry, id, &root)) {
         goto out;
     }
     out->is_there = true;
@@ -490,6 +498,28 @@ firn_trust_store_note_write(struct firn_os_dir *store, const struct firn_trust_s
 }
 
 int
+firn_trust_store_note_follow(struct firn_os_dir *store, firn_error *err)
+{
+    struct firn_trust_store_note note;
+    struct firn_buf around = {0};
+    const char *real_root;
+    int rc;
+    FIRN_TRY(firn_trust_store_note_find(store, &note, err));
+    if (!note.is_there || !note.has_list) {
+        goto out;
+    }
+    FIRN_TRY(root_around(store, &around, &real_root, err));
+    if (real_root[0] == '/' && strcmp(real_root, (const char *)note.root.data) != 0) {
+        rc = write_for(store, real_root, err);
+        rc = rc == FIRN_NO_MEMORY ? rc : FIRN_OK; /* the next writer tries again */
+    }
+out:
+    firn_buf_deinit(&around);
+    firn_trust_store_note_deinit(&note);
+    return rc;
+}
+
+int
 firn_trust_store_begin(struct firn_os_dir *store, const char *real_root, firn_error *err)
 {
     struct firn_trust_store_note note;
@@ -502,7 +532,7 @@ firn_trust_store_begin(struct firn_os_dir *store, const char *real_root, firn_er
     }
     FIRN_TRY(rc);
     if (!note.is_there) {
-        FIRN_TRY(name_of(&note.stat, real_root, note.name, err));
+        FIRN_TRY(firn_trust_store_note_name(&note.stat, real_root, note.name, err));
         FIRN_TRY(firn_trust_files_take(firn_os_dir_os(store), NULL, note.name, err));
         FIRN_TRY(firn_trust_settings_begin(store, note.name, err));
         rc = write_for(store, real_root, err);
@@ -534,289 +564,12 @@ firn_trust_store_carry(struct firn_os *os, struct firn_os_dir *from, struct firn
     int rc = firn_trust_store_note_find(from, &note, err);
     if (rc == FIRN_OK && note.is_there) {
         FIRN_TRY(firn_os_dir_stat(to, &stat, err));
-        FIRN_TRY(name_of(&stat, (const char *)note.root.data, name, err));
+        FIRN_TRY(firn_trust_store_note_name(&stat, (const char *)note.root.data, name, err));
         FIRN_TRY(firn_trust_files_take(os, to, name, err));
         FIRN_TRY(firn_trust_settings_carry(from, to, name, err));
         rc = write_for(to, (const char *)note.root.data, err);
     }
 out:
     firn_trust_store_note_deinit(&note);
-    return rc;
-}
-
-/* ---- for programs ---- */
-
-static int
-show(const char *real_root, const struct firn_trust_store_look *look,
-     int (*visit)(void *ctx, const firn_trust_info *info), void *ctx, firn_error *err)
-{
-    char id[ID_LETTERS + 1];
-    struct firn_buf path = {0};
-    const char *text = NULL;
-    int rc;
-    id_text(look, id);
-    if (firn_buf_append_format(&path, "%s%s" FIRN_TRUST_INSIDE, real_root,
-                               real_root[1] == '\0' ? "" : "/") == FIRN_OK) {
-        text = firn_buf_text(&path);
-    }
-    if (text == NULL) {
-        rc = out_of_memory(err);
-        goto out;
-    }
-    firn_trust_info info = {.root = real_root,
-                            .store_path = text,
-                            .store_id = look->has_id ? id : "",
-                            .owner = look->stat.uid,
-                            .is_trusted = look->is_trusted,
-                            .is_there = look->has_store};
-    rc = firn_error_stopped(err, visit(ctx, &info));
-out:
-    firn_buf_deinit(&path);
-    return rc;
-}
-
-/* The nearest directory from a path upward that has a store in it, and what was found there.
- * *out_root is allocated. FIRN_NOT_FOUND if there is none. */
-static int
-find(struct firn_os *os, const char *path, char **out_root, struct firn_trust_store_look *out,
-     firn_error *err)
-{
-    struct firn_os_dir *dir = NULL;
-    struct firn_buf real = {0};
-    char *root = NULL;
-    int rc;
-    *out_root = NULL;
-    FIRN_TRY(firn_os_dir_open_path(os, path, &dir, err));
-    FIRN_TRY(firn_os_dir_real_path(dir, &real, err));
-    root = firn_strndup((const char *)real.data, real.size);
-    if (root == NULL) {
-        rc = out_of_memory(err);
-        goto out;
-    }
-    for (;;) {
-        FIRN_TRY(firn_trust_store_look(os, root, out, err));
-        if (out->has_store) {
-            *out_root = root;
-            root = NULL;
-            break;
-        }
-        char *slash = strrchr(root, '/');
-        if (slash == NULL || root[1] == '\0') {
-            rc = firn_error_set(err, FIRN_NOT_FOUND,
-                                "there is no store inside of '%.800s' or a directory above it",
-                                path);
-            break;
-        }
-        slash[slash == root ? 1 : 0] = '\0';
-    }
-out:
-    DCHECK((rc == FIRN_OK) == (*out_root != NULL));
-    firn_os_dir_close(dir);
-    firn_buf_deinit(&real);
-    firn_free(root);
-    return rc;
-}
-
-int
-firn_trust_store_find(struct firn_os *os, const char *path,
-                      int (*visit)(void *ctx, const firn_trust_info *info), void *ctx,
-                      firn_error *err)
-{
-    struct firn_trust_store_look look;
-    char *root;
-    int rc = find(os, path, &root, &look, err);
-    rc = rc == FIRN_OK ? show(root, &look, visit, ctx, err) : rc;
-    firn_free(root);
-    return rc;
-}
-
-int
-firn_trust_store_add(struct firn_os *os, const char *path, firn_error *err)
-{
-    struct firn_trust_store_look look;
-    char *root;
-    int rc = find(os, path, &root, &look, err);
-    rc = rc == FIRN_OK ? firn_trust_store_enter(os, root, err) : rc;
-    firn_free(root);
-    return rc;
-}
-
-static int
-keep_name(void *ctx, const struct firn_os_dirent *entry)
-{
-    return entry->name_size == FIRN_TRUST_PRIVATE_NAME_SIZE - 1
-               ? firn_buf_append(ctx, entry->name, entry->name_size + 1)
-               : FIRN_OK;
-}
-
-struct entry {
-    struct firn_os_dir *dir;
-    const char *name;
-    const char *root;      /* NULL: the entry is unreadable or malformed */
-    const firn_error *why; /* why root is NULL */
-};
-
-/* Reads an entry and calls visit with it. */
-static int
-visit_entry(struct firn_os_dir *dir, const char *name,
-            int (*visit)(void *ctx, const struct entry *entry, firn_error *err), void *ctx,
-            firn_error *err)
-{
-    struct firn_buf bytes = {0};
-    char id[ID_LETTERS + 1];
-    firn_error why = {.code = FIRN_OK};
-    struct entry entry = {.dir = dir, .name = name, .why = &why};
-    int rc = firn_trust_private_read(dir, name, &bytes, &why);
-    if (rc == FIRN_OK && !root_of(&bytes, id, &entry.root)) {
-        entry.root = NULL;
-        rc = firn_error_set(&why, FIRN_CORRUPT, "'%.700s/%s' was not written by firn trust",
-                            firn_os_dir_path(dir), name);
-    }
-    if (rc == FIRN_NO_MEMORY) {
-        rc = out_of_memory(err);
-    } else {
-        rc = rc == FIRN_NOT_FOUND ? FIRN_OK : visit(ctx, &entry, err);
-    }
-    firn_buf_deinit(&bytes);
-    return rc;
-}
-
-/* Calls visit with each entry, also with files that have the name of one and cannot be read. */
-static int
-walk(struct firn_os *os, int (*visit)(void *ctx, const struct entry *entry, firn_error *err),
-     void *ctx, firn_error *err)
-{
-    struct firn_os_dir *dir = NULL;
-    struct firn_buf names = {0};
-    int rc = firn_trust_private_open(os, FIRN_TRUST_PRIVATE_TRUSTED, false, &dir, err);
-    if (rc == FIRN_NOT_FOUND) {
-        return FIRN_OK;
-    }
-    FIRN_TRY(rc);
-    rc = firn_os_dir_list(dir, keep_name, &names, err);
-    if (rc == FIRN_NO_MEMORY) {
-        rc = out_of_memory(err);
-    }
-    DCHECK(rc != FIRN_OK || names.size % FIRN_TRUST_PRIVATE_NAME_SIZE == 0);
-    for (size_t at = 0; rc == FIRN_OK && at < names.size; at += FIRN_TRUST_PRIVATE_NAME_SIZE) {
-        rc = visit_entry(dir, (const char *)names.data + at, visit, ctx, err);
-    }
-out:
-    firn_os_dir_close(dir);
-    firn_buf_deinit(&names);
-    return rc;
-}
-
-struct listing {
-    struct firn_os *os;
-    int (*visit)(void *ctx, const firn_trust_info *info);
-    void *ctx;
-};
-
-/* Reports an unreadable entry. */
-static int
-show_unread(const struct listing *listing, const struct entry *entry, const char *why,
-            firn_error *err)
-{
-    struct firn_buf path = {0};
-    const char *text = NULL;
-    int rc;
-    if (firn_buf_append_format(&path, "%s/%s", firn_os_dir_path(entry->dir), entry->name) ==
-        FIRN_OK) {
-        text = firn_buf_text(&path);
-    }
-    if (text == NULL) {
-        rc = out_of_memory(err);
-        goto out;
-    }
-    const firn_trust_info info = {
-        .root = "", .store_path = "", .store_id = "", .unread_path = text, .unread_text = why};
-    rc = firn_error_stopped(err, listing->visit(listing->ctx, &info));
-out:
-    firn_buf_deinit(&path);
-    return rc;
-}
-
-static int
-list_one(void *ctx, const struct entry *entry, firn_error *err)
-{
-    const struct listing *listing = ctx;
-    struct firn_trust_store_look look;
-    firn_error why;
-    if (entry->root == NULL) {
-        return show_unread(listing, entry, entry->why->text, err);
-    }
-    int rc = firn_trust_store_look(listing->os, entry->root, &look, &why);
-    if (rc == FIRN_NO_MEMORY) {
-        return out_of_memory(err);
-    }
-    return rc == FIRN_OK ? show(entry->root, &look, listing->visit, listing->ctx, err)
-                         : show_unread(listing, entry, why.text, err);
-}
-
-int
-firn_trust_store_list(struct firn_os *os, int (*visit)(void *ctx, const firn_trust_info *info),
-                      void *ctx, firn_error *err)
-{
-    struct listing listing = {.os = os, .visit = visit, .ctx = ctx};
-    return walk(os, list_one, &listing, err);
-}
-
-struct removal {
-    const char *root;
-    const char *name; /* of the entry of the present directory; NULL: there is none */
-    size_t removed;
-};
-
-static int
-remove_one(void *ctx, const struct entry *entry, firn_error *err)
-{
-    struct removal *removal = ctx;
-    bool is_meant = (removal->name != NULL && strcmp(entry->name, removal->name) == 0) ||
-                    (entry->root != NULL && strcmp(entry->root, removal->root) == 0);
-    if (!is_meant) {
-        return FIRN_OK;
-    }
-    removal->removed++;
-    char list[FIRN_TRUST_FILES_NAME_SIZE];
-    firn_trust_files_list_name(entry->name, list);
-    int rc = firn_trust_private_remove(entry->dir, entry->name, err);
-    rc = rc == FIRN_OK ? firn_trust_private_remove(entry->dir, list, err) : rc;
-    return rc == FIRN_OK ? firn_trust_settings_remove(entry->dir, entry->name, err) : rc;
-}
-
-/* An earlier removal that failed may have removed the name, but not durably. */
-static int
-sync_entries(struct firn_os *os, firn_error *err)
-{
-    struct firn_os_dir *dir;
-    int rc = firn_trust_private_open(os, FIRN_TRUST_PRIVATE_TRUSTED, false, &dir, err);
-    rc = rc == FIRN_OK ? firn_os_dir_sync(dir, err) : rc;
-    firn_os_dir_close(dir);
-    return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
-}
-
-int
-firn_trust_store_remove(struct firn_os *os, const char *path, firn_error *err)
-{
-    struct firn_trust_store_look look;
-    char name[FIRN_TRUST_PRIVATE_NAME_SIZE];
-    char *root = NULL;
-    int rc = find(os, path, &root, &look, err);
-    if (rc != FIRN_OK && rc != FIRN_NOT_FOUND && rc != FIRN_DENIED && rc != FIRN_INVALID) {
-        return rc; /* the directory may have an entry under another path */
-    }
-    struct removal removal = {.root = rc == FIRN_OK ? root : path};
-    if (rc == FIRN_OK) { /* otherwise the directory or the store is gone */
-        FIRN_TRY(name_of(&look.stat, root, name, err));
-        removal.name = name;
-    }
-    FIRN_TRY(walk(os, remove_one, &removal, err));
-    if (removal.removed == 0) {
-        FIRN_TRY(sync_entries(os, err));
-        rc = firn_error_set(err, FIRN_NOT_FOUND, "no trusted store is known at '%.900s'", path);
-    }
-out:
-    firn_free(root);
     return rc;
 }

@@ -14,9 +14,10 @@
 
 #include <cmocka.h>
 
+#include "os/os_ops.h"
 #include "store/db.h"
 #include "support/test_file.h"
-#include "trust/trust.h"
+#include "trust/trust_internal.h"
 #include "ws_support.h"
 
 static const char THEIRS[] = "theirs";
@@ -129,7 +130,8 @@ plant_all(struct ws_world *world, enum kind kind, bool is_early, struct planted 
     struct firn_os_dir *dir = open_dir(world, "/s");
     size_t count = 0;
     for (size_t i = 0; i < sizeof top_names / sizeof top_names[0]; i++) {
-        if (plant(dir, top_names[i], kind)) {
+        bool would_be_a_store = is_early && strcmp(top_names[i], "FIRN") == 0;
+        if (!would_be_a_store && plant(dir, top_names[i], kind)) {
             out[count++] = (struct planted){"/s", top_names[i]};
         }
     }
@@ -216,6 +218,28 @@ what_others_put_under_any_name_of_a_store_does_not_count(void **state)
     }
 }
 
+/* Neither a new store is made beside it nor is there said to be none. */
+static void
+an_identity_that_the_list_does_not_have_is_an_error(void **state)
+{
+    (void)state;
+    for (enum kind kind = A_FILE; kind < KINDS; kind++) {
+        struct ws_world world;
+        firn_workspace_save_result saved;
+        firn_workspace_check_result checked;
+        open_world(&world, 50 + (uint64_t)kind);
+        struct firn_os_dir *dir = open_dir(&world, "/s");
+        assert_true(plant(dir, "FIRN", kind));
+        scan_put_text(&world.tree, "a", "1");
+        assert_int_equal(ws_try_save(&world, &saved), FIRN_UNTRUSTED);
+        int rc = ws_try_check(&world, &checked);
+        assert_true(rc != FIRN_OK && rc != FIRN_NOT_FOUND);
+        assert_true(is_there(dir, "FIRN", kind));
+        firn_os_dir_close(dir);
+        ws_world_close(&world);
+    }
+}
+
 /* Each file that firn made, replaced by a copy of itself: the same bytes are another file. */
 static int
 keep_name(void *ctx, const struct firn_os_dirent *entry)
@@ -248,7 +272,7 @@ replace(struct ws_world *world, struct firn_os_dir *dir, const char *name)
 }
 
 static void
-a_file_that_was_replaced_is_damage_that_names_it(void **state)
+a_file_that_was_replaced_is_an_error_that_names_it(void **state)
 {
     (void)state;
     static const char *const dirs[] = {"/s", "/s/packs"};
@@ -271,7 +295,7 @@ a_file_that_was_replaced_is_damage_that_names_it(void **state)
             firn_os_dir_close(dir);
             firn_workspace_check_result checked;
             int rc = ws_try_check(&copy, &checked);
-            assert_true(rc == FIRN_CORRUPT || checked.damaged > 0);
+            assert_true(rc == FIRN_UNTRUSTED || checked.damaged > 0);
             if (rc != FIRN_OK && checked.damaged == 0 && strstr(copy.err.text, name) == NULL) {
                 fail_msg("%s: %s", name, copy.err.text);
             }
@@ -288,6 +312,250 @@ static int
 guard(struct firn_os_dir *dir, const struct firn_db_options *options, firn_error *err)
 {
     return firn_trust_files_guard(dir, !options->read_only, options->lock_timeout_ms, err);
+}
+
+static void
+flush(struct ws_world *world)
+{
+    const struct firn_db_options options = {.memory_bytes = 1 << 20, .prepare = guard};
+    struct firn_db *db;
+    assert_int_equal(firn_db_path_open(world->tree.os, "/s", &options, &db, &world->err), FIRN_OK);
+    assert_int_equal(firn_db_maintain_flush(db, &world->err), FIRN_OK);
+    assert_int_equal(firn_db_close(db, &world->err), FIRN_OK);
+}
+
+/* Takes a name out of the list; its file stays. below: "" or a directory in the store. */
+static void
+unlist(struct ws_world *world, const char *below, const char *name)
+{
+    static const char ASIDE[] = "aside";
+    char path[32];
+    struct firn_os_dir *store = open_dir(world, "/s");
+    struct firn_os_dir *dir;
+    assert_int_equal(firn_trust_files_guard(store, true, 0, &world->err), FIRN_OK);
+    assert_int_equal(firn_os_dir_open_beneath(store, below, &dir, &world->err), FIRN_OK);
+    assert_int_equal(firn_os_rename(dir, name, dir, ASIDE, FIRN_OS_RENAME_NO_REPLACE, &world->err),
+                     FIRN_OK);
+    firn_os_dir_close(dir);
+    firn_os_dir_close(store);
+    (void)snprintf(path, sizeof path, "/s/%s", below);
+    dir = open_dir(world, path);
+    assert_int_equal(firn_os_rename(dir, ASIDE, dir, name, FIRN_OS_RENAME_NO_REPLACE, &world->err),
+                     FIRN_OK);
+    firn_os_dir_close(dir);
+}
+
+/* As firn trust does. */
+static void
+take(struct ws_world *world)
+{
+    struct firn_trust_store_note note;
+    struct firn_os_dir *store = open_dir(world, "/s");
+    assert_int_equal(firn_trust_store_note_find(store, &note, &world->err), FIRN_OK);
+    assert_int_equal(firn_trust_files_take(world->tree.os, store, note.name, &world->err), FIRN_OK);
+    firn_trust_store_note_deinit(&note);
+    firn_os_dir_close(store);
+}
+
+/* Or not: not everything needs every run. */
+static void
+assert_refused(struct ws_world *world, const char *name, int rc)
+{
+    bool is_run = strstr(name, ".row") != NULL;
+    if (is_run && rc == FIRN_OK) {
+        return;
+    }
+    if (rc != FIRN_UNTRUSTED || strstr(world->err.text, name) == NULL) {
+        fail_msg("%s: %d, %s", name, rc, world->err.text);
+    }
+}
+
+static void
+lack(const struct ws_world *whole, const char *below, const char *name)
+{
+    struct ws_world world;
+    firn_workspace_save_result saved;
+    firn_workspace_check_result checked;
+    firn_workspace_restore_result restored;
+    const firn_workspace_gc_options gc = FIRN_WORKSPACE_GC_OPTIONS_INIT;
+    firn_workspace_gc_result collected;
+    const firn_workspace_repair_options repair = FIRN_WORKSPACE_REPAIR_OPTIONS_INIT;
+    firn_workspace_repair_result repaired;
+    ws_world_clone(whole, &world);
+    unlist(&world, below, name);
+    assert_refused(&world, name, ws_try_save(&world, &saved));
+    assert_refused(&world, name, ws_try_restore(&world, "1", &restored));
+    assert_refused(&world, name, firn_reclaim(world.ws, &gc, &collected, &world.err));
+    assert_int_not_equal(ws_try_check(&world, &checked), FIRN_OK);
+    assert_int_equal(firn_repair(world.ws, &repair, &repaired, &world.err), FIRN_UNTRUSTED);
+    take(&world);
+    ws_assert_check_clean(&world);
+    save(&world, "3");
+    ws_restore(&world, "1");
+    assert_true(ws_dump_has(&world, "a"));
+    ws_restore(&world, "2");
+    ws_world_close(&world);
+}
+
+static void
+a_needed_file_that_the_list_does_not_have_is_an_error_until_it_is_taken(void **state)
+{
+    (void)state;
+    static const char *const dirs[] = {"", "packs", "runs"};
+    struct ws_world world;
+    unsigned count = 0;
+    open_world(&world, 70);
+    save(&world, "1");
+    flush(&world);
+    save(&world, "2");
+    for (size_t d = 0; d < 3; d++) {
+        struct firn_os_dir *store = open_dir(&world, "/s");
+        struct firn_os_dir *dir;
+        struct firn_buf names = {0};
+        assert_int_equal(firn_os_dir_open_beneath(store, dirs[d], &dir, &world.err), FIRN_OK);
+        assert_int_equal(firn_os_dir_list(dir, keep_name, &names, &world.err), FIRN_OK);
+        firn_os_dir_close(dir);
+        firn_os_dir_close(store);
+        for (size_t at = 0; at < names.size; count++) {
+            const char *name = (const char *)names.data + at;
+            at += strlen(name) + 1;
+            if (strcmp(name, "RESERVE") != 0 && strcmp(name, ".gitignore") != 0) {
+                lack(&world, dirs[d], name);
+            }
+        }
+        firn_buf_deinit(&names);
+    }
+    assert_true(count >= 6);
+    ws_world_close(&world);
+}
+
+/* ---- what another process is doing meanwhile ---- */
+
+static struct writing {
+    struct firn_os_file *list;
+    uint64_t offset;
+    char text[8];
+    struct firn_os_ops ops;
+} writing;
+
+/* The other process goes on when this one waits for it. */
+static void
+go_on(struct firn_os *os, int64_t ns)
+{
+    (void)os;
+    (void)ns;
+    assert_int_equal(
+        firn_os_file_write(writing.list, writing.offset, writing.text, sizeof writing.text, NULL),
+        FIRN_OK);
+    firn_os_file_unlock(writing.list);
+}
+
+static int
+keep_list(void *ctx, const struct firn_os_dirent *entry)
+{
+    const char *end = strstr(entry->name, ".files");
+    return end != NULL && end[6] == '\0' ? firn_buf_append(ctx, entry->name, entry->name_size + 1)
+                                         : FIRN_OK;
+}
+
+/* Opens the list, locks it, and takes a part of the line of FIRN away. */
+static void
+write_by_half(struct ws_world *world)
+{
+    static char bytes[1 << 16];
+    static const char zeros[sizeof writing.text];
+    struct firn_os_dir *notes;
+    struct firn_buf name = {0};
+    size_t size;
+    assert_int_equal(firn_trust_private_open(world->tree.os, FIRN_TRUST_PRIVATE_TRUSTED, false,
+                                             &notes, &world->err),
+                     FIRN_OK);
+    assert_int_equal(firn_os_dir_list(notes, keep_list, &name, &world->err), FIRN_OK);
+    assert_int_equal(firn_os_file_open(notes, (const char *)name.data, FIRN_OS_READ | FIRN_OS_WRITE,
+                                       0, &writing.list, &world->err),
+                     FIRN_OK);
+    assert_int_equal(firn_os_file_lock(writing.list, FIRN_OS_LOCK_EXCLUSIVE, &world->err), FIRN_OK);
+    assert_int_equal(
+        firn_os_file_read(writing.list, 0, bytes, sizeof bytes - 1, &size, &world->err), FIRN_OK);
+    const char *line = strstr(bytes, " FIRN\n");
+    assert_non_null(line);
+    while (line[-1] != '\n') {
+        line--;
+    }
+    writing.offset = (uint64_t)(line - bytes);
+    memcpy(writing.text, line, sizeof writing.text);
+    assert_int_equal(
+        firn_os_file_write(writing.list, writing.offset, zeros, sizeof zeros, &world->err),
+        FIRN_OK);
+    firn_buf_deinit(&name);
+    firn_os_dir_close(notes);
+}
+
+/* may_write: the process then appends a line too. */
+static void
+read_by_half(bool may_write)
+{
+    struct ws_world world;
+    struct firn_os_stat stat;
+    open_world(&world, 90);
+    save(&world, "1");
+    const struct firn_os_ops *ops = world.tree.os->ops;
+    writing.ops = *ops;
+    writing.ops.sleep_ns = go_on;
+    write_by_half(&world);
+    world.tree.os->ops = &writing.ops;
+    struct firn_os_dir *store = open_dir(&world, "/s");
+    assert_int_equal(firn_trust_files_guard(store, may_write, 0, &world.err), FIRN_OK);
+    world.tree.os->ops = ops;
+    assert_int_equal(firn_os_stat(store, "FIRN", &stat, &world.err), FIRN_OK);
+    firn_os_dir_close(store);
+    firn_os_file_close(writing.list);
+    save(&world, "2");
+    ws_assert_check_clean(&world);
+    ws_world_close(&world);
+}
+
+static void
+half_a_line_that_is_being_written_is_not_damage(void **state)
+{
+    (void)state;
+    read_by_half(false);
+    read_by_half(true);
+}
+
+/* ---- file systems on which files change their inodes ---- */
+
+static bool
+keeps_none(struct firn_os_dir *dir)
+{
+    (void)dir;
+    return false;
+}
+
+static void
+files_without_a_lasting_identity_are_known_by_name(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    open_world(&world, 95);
+    const struct firn_os_ops *ops = world.tree.os->ops;
+    struct firn_os_ops overlay = *ops;
+    overlay.dir_keeps_identity = keeps_none;
+    world.tree.os->ops = &overlay;
+    save(&world, "1");
+    save(&world, "2");
+    struct firn_os_dir *dir = open_dir(&world, "/s");
+    replace(&world, dir, "FIRN");
+    replace(&world, dir, "wal-000001.log");
+    assert_true(plant(dir, "wal-000009.log", A_FILE));
+    firn_os_dir_close(dir);
+    size_t told = 0;
+    assert_int_equal(firn_ws_foreign_files(world.ws, count_foreign, &told, &world.err), FIRN_OK);
+    assert_int_equal(told, 1);
+    save(&world, "3");
+    ws_assert_check_clean(&world);
+    world.tree.os->ops = ops;
+    ws_world_close(&world);
 }
 
 static void
@@ -357,7 +625,11 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_others_put_under_any_name_of_a_store_does_not_count),
-        cmocka_unit_test(a_file_that_was_replaced_is_damage_that_names_it),
+        cmocka_unit_test(an_identity_that_the_list_does_not_have_is_an_error),
+        cmocka_unit_test(a_file_that_was_replaced_is_an_error_that_names_it),
+        cmocka_unit_test(a_needed_file_that_the_list_does_not_have_is_an_error_until_it_is_taken),
+        cmocka_unit_test(half_a_line_that_is_being_written_is_not_damage),
+        cmocka_unit_test(files_without_a_lasting_identity_are_known_by_name),
         cmocka_unit_test(programs_with_keys_and_values_keep_the_list_too),
         cmocka_unit_test(a_list_that_was_replaced_while_a_process_waited_is_read_again),
     };

@@ -567,9 +567,9 @@ run(struct ws_world *world, int operation)
     case CARRY:
         return carry(world);
     case REMOVE:
-        return firn_trust_store_remove(os_of(world), IN, &world->err);
+        return firn_trust_list_remove(os_of(world), IN, &world->err);
     case LIST:
-        rc = firn_trust_store_list(os_of(world), count_listed, &listed, &world->err);
+        rc = firn_trust_list_visit(os_of(world), count_listed, &listed, &world->err);
         assert_true(rc != FIRN_OK || listed.count + listed.unread == 2);
         assert_true(rc != FIRN_OK || listed.unread > 0 || listed.trusted == 1);
         return rc;

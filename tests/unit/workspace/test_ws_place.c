@@ -252,6 +252,60 @@ try_open_without_store(struct ws_world *world, const char *path, struct firn_ws 
     return firn_ws_open(world->tree.os, path, &options, out, &world->err);
 }
 
+/* A store that is gone, or a link, or a file, is not replaced by one in the usual place, not even from
+ * below. One that was moved with its directory is not missed where it was, once something was saved. */
+static void
+a_store_inside_that_is_gone_is_not_begun_anew(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    struct firn_ws *ws;
+    struct firn_os_dir *root;
+    struct firn_os_file *file;
+    struct firn_ws_opened opened;
+    bool is_created;
+    ws_world_open_memory(&world, 12);
+    scan_put_text(&world.tree, "sub/a", "1");
+    free(world.store_path);
+    world.store_path = strdup("/w/.firn");
+    ws = open_at(&world, "/w", true);
+    assert_int_equal(firn_ws_init(ws, &is_created, &world.err), FIRN_OK);
+    firn_ws_close(ws);
+    rename_in_root(&world, "w", "v");
+    assert_int_equal(try_open_without_store(&world, "/v", &ws), FIRN_OK);
+    assert_int_equal(firn_ws_opened_open(ws, FIRN_WS_WRITE, &opened, &world.err), FIRN_OK);
+    assert_int_equal(firn_ws_opened_close(ws, &opened, FIRN_OK, &world.err), FIRN_OK);
+    firn_ws_close(ws);
+    assert_int_equal(firn_os_dir_open_path(world.tree.os, "/", &root, &world.err), FIRN_OK);
+    assert_int_equal(firn_os_make_dir(root, "w", 0700, &world.err), FIRN_OK);
+    firn_os_dir_close(root);
+    assert_int_equal(try_open_without_store(&world, "/w", &ws), FIRN_OK);
+    firn_ws_close(ws);
+
+    assert_int_equal(firn_os_dir_open_path(world.tree.os, "/v", &root, &world.err), FIRN_OK);
+    assert_int_equal(
+        firn_os_rename(root, ".firn", root, "gone", FIRN_OS_RENAME_NO_REPLACE, &world.err),
+        FIRN_OK);
+    assert_int_equal(try_open_without_store(&world, "/v/sub", &ws), FIRN_CONFLICT);
+    assert_int_equal(firn_os_make_symlink(root, ".firn", "gone", &world.err), FIRN_OK);
+    assert_int_equal(try_open_without_store(&world, "/v", &ws), FIRN_CONFLICT);
+    assert_int_equal(firn_os_remove_file(root, ".firn", &world.err), FIRN_OK);
+    assert_int_equal(
+        firn_os_file_open(root, ".firn", FIRN_OS_WRITE | FIRN_OS_CREATE, 0600, &file, &world.err),
+        FIRN_OK);
+    firn_os_file_close(file);
+    assert_int_equal(try_open_without_store(&world, "/v", &ws), FIRN_CONFLICT);
+    assert_int_equal(firn_os_remove_file(root, ".firn", &world.err), FIRN_OK);
+    assert_int_equal(
+        firn_os_rename(root, "gone", root, ".firn", FIRN_OS_RENAME_NO_REPLACE, &world.err),
+        FIRN_OK);
+    firn_os_dir_close(root);
+    assert_int_equal(try_open_without_store(&world, "/v/sub", &ws), FIRN_OK);
+    assert_string_equal(firn_ws_root(ws), "/v");
+    firn_ws_close(ws);
+    ws_world_close(&world);
+}
+
 static void
 a_store_inside_is_found_unless_it_is_somebody_elses(void **state)
 {
@@ -285,7 +339,10 @@ a_store_inside_is_found_unless_it_is_somebody_elses(void **state)
     assert_int_equal(
         firn_os_set_owner((struct firn_os_node){.dir = store}, other, other, &world.err), FIRN_OK);
     firn_os_dir_close(store);
-    /* One that belongs neither to this user nor to whom the directory belongs is none. */
+    /* One that belongs neither to this user nor to whom the directory belongs is none. That this
+     * user's was there before is not forgotten. */
+    assert_int_equal(try_open_without_store(&world, "/w/sub", &ws), FIRN_CONFLICT);
+    assert_int_equal(firn_trust_list_remove(world.tree.os, "/w", &world.err), FIRN_OK);
     assert_int_equal(try_open_without_store(&world, "/w/sub", &ws), FIRN_OK);
     assert_string_equal(firn_ws_root(ws), "/w/sub");
     firn_ws_close(ws);
@@ -630,6 +687,7 @@ main(void)
         cmocka_unit_test(a_moved_directory_may_begin_anew),
         cmocka_unit_test(another_directory_at_the_old_place_is_not_the_moved_one),
         cmocka_unit_test(a_store_inside_is_found_unless_it_is_somebody_elses),
+        cmocka_unit_test(a_store_inside_that_is_gone_is_not_begun_anew),
         cmocka_unit_test(tags_name_checkpoints),
         cmocka_unit_test(a_reference_may_count_back_from_any_base),
         cmocka_unit_test(an_ambiguous_prefix_names_candidates_that_can_be_told_apart),
