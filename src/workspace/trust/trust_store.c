@@ -538,6 +538,10 @@ firn_trust_store_carry(struct firn_os *os, struct firn_os_dir *from, struct firn
         FIRN_TRY(firn_trust_files_take(os, to, name, err));
         FIRN_TRY(firn_trust_settings_carry(from, to, name, err));
         rc = write_for(to, (const char *)note.root.data, err);
+    } else if (rc == FIRN_OK) {
+        bool is_noted;
+        FIRN_TRY(firn_trust_named_is_noted(from, &is_noted, err));
+        rc = is_noted ? firn_trust_named_note(to, err) : FIRN_OK;
     }
 out:
     firn_trust_store_note_deinit(&note);
@@ -623,9 +627,18 @@ firn_trust_store_find(struct firn_os *os, const char *path,
                       firn_error *err)
 {
     struct firn_trust_store_look look;
-    char *root;
-    int rc = find(os, path, &root, &look, err);
-    rc = rc == FIRN_OK ? show(root, &look, visit, ctx, err) : rc;
+    struct firn_os_dir *named = NULL;
+    char *root = NULL;
+    int rc;
+    FIRN_TRY(firn_trust_named_open(os, path, &named, err));
+    if (named != NULL) {
+        rc = firn_trust_named_show(named, visit, ctx, err);
+        goto out;
+    }
+    FIRN_TRY(find(os, path, &root, &look, err));
+    rc = show(root, &look, visit, ctx, err);
+out:
+    firn_os_dir_close(named);
     firn_free(root);
     return rc;
 }
@@ -634,9 +647,18 @@ int
 firn_trust_store_add(struct firn_os *os, const char *path, firn_error *err)
 {
     struct firn_trust_store_look look;
-    char *root;
-    int rc = find(os, path, &root, &look, err);
-    rc = rc == FIRN_OK ? firn_trust_store_enter(os, root, err) : rc;
+    struct firn_os_dir *named = NULL;
+    char *root = NULL;
+    int rc;
+    FIRN_TRY(firn_trust_named_open(os, path, &named, err));
+    if (named != NULL) {
+        rc = firn_trust_named_note(named, err);
+        goto out;
+    }
+    FIRN_TRY(find(os, path, &root, &look, err));
+    rc = firn_trust_store_enter(os, root, err);
+out:
+    firn_os_dir_close(named);
     firn_free(root);
     return rc;
 }
@@ -801,8 +823,15 @@ firn_trust_store_remove(struct firn_os *os, const char *path, firn_error *err)
 {
     struct firn_trust_store_look look;
     char name[FIRN_TRUST_PRIVATE_NAME_SIZE];
+    struct firn_os_dir *named = NULL;
     char *root = NULL;
-    int rc = find(os, path, &root, &look, err);
+    int rc = firn_trust_named_open(os, path, &named, err);
+    if (rc == FIRN_OK && named != NULL) {
+        rc = firn_trust_named_remove(named, err);
+        firn_os_dir_close(named);
+        return rc;
+    }
+    rc = find(os, path, &root, &look, err);
     if (rc != FIRN_OK && rc != FIRN_NOT_FOUND && rc != FIRN_DENIED && rc != FIRN_INVALID) {
         return rc; /* the directory may have an entry under another path */
     }
