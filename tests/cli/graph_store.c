@@ -13,6 +13,12 @@
  *     pieces   a file of almost 16 GiB and one of 2 TiB: one piece in every place
  *     cells    a file of 8 TiB: one cell in every place, in lists of lists
  *     hole     a file of 17 GiB and one of almost 16 GiB, which are holes but for their ends
+ *     fat      a directory of 10,000 files, 120 directories with long names deep: its paths have 300 MB
+ *     copies   a directory that names one of 11,000 files 900 times: 10 million paths
+ *     modest   24 checkpoints of a directory that names one of 300 files 300 times
+ *     deep     70 directories in one another, each object of which has 2 MiB
+ *     rich     a directory that names one with 3 MiB of attributes 1,000 times
+ *     bombs    30 files of 16 MiB, each of one byte repeated
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -25,7 +31,7 @@
 #include "base/slice.h"
 #include "pack/packfile_cells.h"
 
-enum { LEVELS = 200, FAN = 12000, LINKS = 4000, PIECE_SIZE = 1 << 20, LARGE_PIECE_SIZE = 16 << 20 };
+enum { LEVELS = 200, FAN = 12000, LINKS = 4000, PIECE_SIZE = 1 << 20, LARGE_PIECE_SIZE = 16 << 20, CHECKPOINTS_MAX = 24, LEVEL_BEST = 9 };
 
 static void
 must(struct ws_plant *planting, int rc)
@@ -128,6 +134,90 @@ make_chains(struct ws_plant *planting, const char *text)
     free(entries);
     free(names);
     return hash;
+}
+
+static firn_hash
+make_fat(struct ws_plant *planting, const char *text)
+{
+    enum { DEPTH = 120, FILES = 10000, NAME_SIZE = 250 };
+    char name[NAME_SIZE + 1];
+    firn_hash below = name_often(planting, ws_plant_file(planting, "", text), FILES);
+    memset(name, 'x', NAME_SIZE);
+    name[NAME_SIZE] = '\0';
+    for (int i = 0; i < DEPTH; i++) {
+        const struct ws_plant_entry entry = folder_of(planting, name, below);
+        below = ws_plant_dir(planting, &entry, 1);
+    }
+    return below;
+}
+
+static firn_hash
+name_files(struct ws_plant *planting, const char *text, size_t files, size_t copies)
+{
+    firn_hash below = name_often(planting, ws_plant_file(planting, "", text), files);
+    return name_often(planting, folder_of(planting, "", below), copies);
+}
+
+static firn_hash
+make_copies(struct ws_plant *planting, const char *text)
+{
+    return name_files(planting, text, 11000, 900);
+}
+
+static firn_hash
+make_modest(struct ws_plant *planting, const char *text)
+{
+    return name_files(planting, text, 300, 300);
+}
+
+/* A file with nearly a MiB of attributes. */
+static struct ws_plant_entry
+file_with_attributes(struct ws_plant *planting, const char *name, const char *text,
+                     struct firn_buf *attributes)
+{
+    enum { SIZE = 1000 << 10 };
+    struct ws_plant_entry file = ws_plant_file(planting, name, text);
+    uint8_t *value = calloc(1, SIZE);
+    if (value == NULL) {
+        exit(1);
+    }
+    must(planting,
+         firn_tree_xattrs_append(attributes, firn_str("user.a"), firn_bytes(value, SIZE)));
+    free(value);
+    file.xattrs = firn_buf_slice(attributes);
+    return file;
+}
+
+static firn_hash
+make_deep(struct ws_plant *planting, const char *text)
+{
+    enum { DEPTH = 70 };
+    struct firn_buf attributes = {0};
+    struct ws_plant_entry entries[3];
+    entries[1] = file_with_attributes(planting, "b", text, &attributes);
+    entries[2] = entries[1];
+    entries[2].name = "c";
+    firn_hash below = ws_plant_dir(planting, NULL, 0);
+    for (int i = 0; i < DEPTH; i++) {
+        entries[0] = folder_of(planting, "a", below);
+        below = ws_plant_dir(planting, entries, 3);
+    }
+    firn_buf_deinit(&attributes);
+    return below;
+}
+
+static firn_hash
+make_rich(struct ws_plant *planting, const char *text)
+{
+    struct firn_buf attributes = {0};
+    struct ws_plant_entry files[3];
+    files[0] = file_with_attributes(planting, "a", text, &attributes);
+    files[1] = files[2] = files[0];
+    files[1].name = "b";
+    files[2].name = "c";
+    firn_hash below = ws_plant_dir(planting, files, 3);
+    firn_buf_deinit(&attributes);
+    return name_often(planting, folder_of(planting, "", below), 1000);
 }
 
 /* ---- contents ---- */
@@ -259,14 +349,42 @@ make_hole(struct ws_plant *planting, const char *text)
     return ws_plant_dir(planting, entries, 2);
 }
 
+static firn_hash
+make_bombs(struct ws_plant *planting, const char *text)
+{
+    enum { FILES = 30 };
+    struct ws_plant_entry entries[FILES];
+    static char names[FILES][8];
+    uint8_t *bytes = malloc(LARGE_PIECE_SIZE);
+    if (bytes == NULL) {
+        exit(1);
+    }
+    for (int i = 0; i < FILES; i++) {
+        (void)snprintf(names[i], sizeof names[i], "b%03d", i);
+        memset(bytes, text[0] + i, LARGE_PIECE_SIZE);
+        entries[i] = ws_plant_file(planting, names[i], text);
+        entries[i].size = LARGE_PIECE_SIZE;
+        entries[i].hash =
+            ws_plant_object(planting, FIRN_PACKFILE_BLOB, firn_bytes(bytes, LARGE_PIECE_SIZE),
+                            ws_plant_hash_of(bytes, LARGE_PIECE_SIZE));
+    }
+    free(bytes);
+    return ws_plant_dir(planting, entries, FILES);
+}
+
 /* ---- the kinds ---- */
 
 static const struct kind {
     const char *name;
     firn_hash (*make)(struct ws_plant *planting, const char *text);
+    int checkpoints; /* 0: two */
+    int level;       /* of compression; 0: the usual one */
 } kinds[] = {
-    {"twice", make_twice}, {"fan", make_fan},       {"links", make_links}, {"chains", make_chains},
-    {"names", make_names}, {"pieces", make_pieces}, {"cells", make_big},   {"hole", make_hole},
+    {"twice", make_twice, 0, 0},   {"fan", make_fan, 0, 0},       {"links", make_links, 0, 0},
+    {"chains", make_chains, 0, 0}, {"names", make_names, 0, 0},   {"pieces", make_pieces, 0, 0},
+    {"cells", make_big, 0, 0},     {"hole", make_hole, 0, 0},     {"fat", make_fat, 0, 0},
+    {"copies", make_copies, 0, 0}, {"modest", make_modest, CHECKPOINTS_MAX, 0},
+    {"deep", make_deep, 0, LEVEL_BEST},     {"rich", make_rich, 0, 0},     {"bombs", make_bombs, 0, LEVEL_BEST},
 };
 
 static int
@@ -282,9 +400,12 @@ static void
 make(struct ws_plant *planting, const struct kind *kind)
 {
     static const char *const texts[] = {"first\n", "second\n"};
-    for (size_t i = 0; i < 2; i++) {
+    for (int i = 0; i < 2 || i < kind->checkpoints; i++) {
+        char text[32];
+        (void)snprintf(text, sizeof text, "%s%.0d", texts[i % 2], i < 2 ? 0 : i);
+        planting->level = kind->level;
         ws_plant_begin(planting);
-        firn_hash root = kind->make(planting, texts[i]);
+        firn_hash root = kind->make(planting, text);
         ws_plant_end(planting, &root);
     }
 }

@@ -14,6 +14,8 @@
 #include "sqlitefile/sqlitefile.h"
 #include "task/task.h"
 
+enum { PATCH_SIZE_MAX = 128 * 1024, PATCHES_SIZE_MAX = 1 << 20, ROWS_MAX = 20 };
+
 /* ---- the hunks of a unified patch ----
  *
  * The library has found the hunks; here lines are put around them. Hunks with at most six equal lines
@@ -51,14 +53,16 @@ skip_to(struct side *side, uint32_t line)
     }
 }
 
+/* Ends once `out` has more than PATCH_SIZE_MAX bytes: such a patch is not shown. */
 static void
 print_to(struct firn_term_writer *out, struct side *side, uint32_t line, char sign)
 {
     static const char no_end[] = "\n\\ No newline at end of file\n";
-    while (side->line < line && side->at < side->text.size) {
+    while (side->line < line && side->at < side->text.size && out->size <= PATCH_SIZE_MAX) {
         firn_slice text = next_line(side);
         firn_term_writer_put(out, &sign, 1);
-        firn_term_writer_put(out, text.data, text.size);
+        firn_term_writer_put(out, text.data,
+                             text.size <= PATCH_SIZE_MAX ? text.size : PATCH_SIZE_MAX);
         if (text.data[text.size - 1] != '\n') {
             firn_term_writer_put(out, no_end, sizeof(no_end) - 1);
         }
@@ -122,26 +126,23 @@ print_group(struct firn_term_writer *out, struct side *before, struct side *afte
 
 /* Appends the hunks of a difference whose lines were counted to `out`, as bytes, with three lines
  * around each; nothing if there are none. Stops, and returns false, once `out` has more than
- * size_max bytes. */
+ * PATCH_SIZE_MAX bytes. */
 static bool
-write_hunks(struct firn_term_writer *out, const firn_workspace_difference *difference,
-            size_t size_max)
+write_hunks(struct firn_term_writer *out, const firn_workspace_difference *difference)
 {
     struct side before = {difference->content_before, 0, 0};
     struct side after = {difference->content_after, 0, 0};
     uint32_t lines = count_lines(before.text);
     size_t at = 0;
-    while (at < difference->hunk_count && out->size <= size_max) {
+    while (at < difference->hunk_count && out->size <= PATCH_SIZE_MAX) {
         size_t count = group_size(difference->hunks + at, difference->hunk_count - at);
         print_group(out, &before, &after, difference->hunks + at, count, lines);
         at += count;
     }
-    return out->size <= size_max;
+    return out->size <= PATCH_SIZE_MAX;
 }
 
 /* ---- the tool ---- */
-
-enum { PATCH_SIZE_MAX = 128 * 1024, PATCHES_SIZE_MAX = 1 << 20, ROWS_MAX = 20 };
 
 static const char list_hint[] = "checkpoint_list shows the checkpoints, checkpoint_save makes one";
 
@@ -159,7 +160,7 @@ write_patch(struct firn_mcp_call *call, const firn_workspace_difference *differe
     assert(difference->lines == FIRN_LINES_COUNTED);
     struct firn_term_writer patch = {0};
     bool has_room = call->result.size < PATCHES_SIZE_MAX;
-    if (has_room && write_hunks(&patch, difference, PATCH_SIZE_MAX)) {
+    if (has_room && write_hunks(&patch, difference)) {
         firn_term_json_bytes("patch", firn_term_writer_slice(&patch));
     } else {
         firn_term_json_bool("patch_too_large", true);

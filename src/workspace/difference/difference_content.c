@@ -19,7 +19,7 @@
 #include "codec/blake3_hash.h"
 #include "lines/line_diff.h"
 
-enum { LOOK_SIZE = 8000 };
+enum { LOOK_SIZE = 8000, LINES_WORK = 8 /* for each byte, to compare and show it */ };
 
 /* ---- the store ---- */
 
@@ -56,8 +56,10 @@ firn_difference_content_load_stored(struct firn_objects *objects,
     struct loading loading = {.out = out};
     DCHECK(entry->kind == FIRN_TREE_FILE && entry->size <= FIRN_LINE_DIFF_TEXT_SIZE_MAX);
     firn_buf_clear(out);
-    int rc =
-        firn_objects_stream(objects, scratch, &entry->hash, entry->size, take_piece, &loading, err);
+    int rc = firn_budget_spend(firn_objects_budget(objects), LINES_WORK * entry->size, err);
+    rc = rc == FIRN_OK ? firn_objects_stream(objects, scratch, &entry->hash, entry->size,
+                                             take_piece, &loading, err)
+                       : rc;
     *out_is_text = !loading.is_binary;
     DCHECK(rc != FIRN_OK || out->size == entry->size);
     return loading.is_binary ? FIRN_OK : rc;

@@ -71,8 +71,6 @@ struct firn_difference_forget {
     size_t capacity;
     struct firn_buf path;
     struct firn_objects_session_lane *lane;
-    struct firn_tree_pace pace; /* of the walk over the tree whose root this is: */
-    firn_hash root;
 };
 
 /* ---- maps ---- */
@@ -141,7 +139,6 @@ firn_difference_forget_create(const struct firn_tree_source *source, struct firn
     firn_hash_map_init(&forget->forgotten, sizeof(struct known), known_hash, known_equal);
     firn_hash_map_init(&forget->nothing, sizeof(struct known), known_hash, known_equal);
     firn_hash_map_init(&forget->links, sizeof(struct moved), moved_hash, moved_equal);
-    firn_tree_pace_init(&forget->pace);
     return FIRN_OK;
 }
 
@@ -173,7 +170,6 @@ firn_difference_forget_destroy(struct firn_difference_forget *forget)
     firn_hash_map_deinit(&forget->forgotten);
     firn_hash_map_deinit(&forget->nothing);
     firn_hash_map_deinit(&forget->links);
-    firn_tree_pace_deinit(&forget->pace);
     firn_buf_deinit(&forget->link_paths);
     firn_buf_deinit(&forget->path);
     firn_free(forget->levels);
@@ -202,13 +198,9 @@ enter(struct firn_difference_forget *forget, const struct firn_tree_entry *entry
       bool is_forgotten, firn_error *err)
 {
     DCHECK(entry->kind == FIRN_TREE_DIR && path_size <= forget->path.size);
-    bool is_fresh = false;
     int rc = reserve_level(forget, err);
     if (rc == FIRN_OK) {
-        rc = firn_tree_pace_enter(&forget->pace, &entry->hash, &is_fresh, err);
-    }
-    if (rc == FIRN_OK && firn_tree_pace_step(&forget->pace, is_fresh)) {
-        rc = firn_tree_pace_weigh(forget->source, &forget->root, err);
+        rc = firn_budget_spend(forget->source->budget, firn_budget_visit(forget->path.size), err);
     }
     if (rc != FIRN_OK) {
         return rc;
@@ -422,9 +414,6 @@ walk(struct firn_difference_forget *forget, const firn_hash *root,
 {
     const struct firn_tree_entry entry = {.kind = FIRN_TREE_DIR, .hash = *root};
     DCHECK(forget->depth == 0 && forget->path.size == 0);
-    firn_tree_pace_deinit(&forget->pace);
-    firn_tree_pace_init(&forget->pace);
-    forget->root = *root;
     int rc = enter(forget, &entry, 0, false, err);
     while (rc == FIRN_OK && forget->depth > 0) {
         const struct firn_tree_entry *next;

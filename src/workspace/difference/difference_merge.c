@@ -16,8 +16,8 @@
  * A reserved name (tree.h) is in no scan, so ours never has it. It is left as it is, reported if
  * theirs would change it, and is not in the result (I3; not checked: each name is tested).
  *
- * A long walk that meets few new directories weighs the three trees, and ends if one is not
- * plausible (I4; not checked: tree_pace.c returns the error).
+ * A tree may have far more paths than it has directories. Each path is paid for (I4; not checked:
+ * base/budget.h).
  *
  * After a conflict the walk continues, to report all conflicts; its result is then not used.
  */
@@ -59,7 +59,6 @@ struct level {
     bool may_vanish;                           /* left out if it is empty */
     size_t path_size;
     struct firn_buf encoded; /* entries of the result */
-    bool is_fresh;           /* tree_pace.c */
 };
 
 struct merge {
@@ -71,7 +70,6 @@ struct merge {
     size_t depth;
     size_t capacity;
     struct firn_buf path;
-    struct firn_tree_pace pace;
 };
 
 static firn_slice
@@ -387,9 +385,6 @@ enter(struct merge *merge, const struct firn_difference_merge_entry_sides *sides
     for (int i = 0; i < SIDES; i++) {
         level.was_next[i] = entries[i] != NULL;
         if (is_dir(entries[i])) {
-            bool is_fresh;
-            FIRN_TRY(firn_tree_pace_enter(&merge->pace, &entries[i]->hash, &is_fresh, err));
-            level.is_fresh = level.is_fresh || is_fresh;
             FIRN_TRY(firn_tree_iterator_create(merge->sources[i], &entries[i]->hash,
                                                &level.iterators[i], err));
             FIRN_TRY(advance(&level, i, err));
@@ -606,22 +601,6 @@ set_path(struct merge *merge, size_t parent_size, firn_slice name, firn_error *e
     return FIRN_OK;
 }
 
-/* All trees have to be plausible before the walk goes on. (I4) */
-static int
-weigh(const struct merge *merge, firn_error *err)
-{
-    const struct firn_difference_merge_options *options = merge->options;
-    const struct firn_tree_entry *roots[SIDES] = {options->base.root, options->ours.root,
-                                                  options->theirs.root};
-    int rc = FIRN_OK;
-    DCHECK(merge->pace.is_weighed);
-    for (int i = 0; i < SIDES; i++) {
-        FIRN_TRY(firn_tree_pace_weigh(merge->sources[i], &roots[i]->hash, err));
-    }
-out:
-    return rc;
-}
-
 static int
 step(struct merge *merge, firn_error *err)
 {
@@ -642,10 +621,9 @@ step(struct merge *merge, firn_error *err)
     const char *reason = firn_tree_reserved_name(first->name);
     bool is_entered = false;
     int rc = FIRN_OK;
-    if (firn_tree_pace_step(&merge->pace, level->is_fresh)) {
-        FIRN_TRY(weigh(merge, err));
-    }
     FIRN_TRY(set_path(merge, level->path_size, first->name, err));
+    FIRN_TRY(firn_budget_spend(merge->sources[BASE]->budget,
+                               firn_budget_visit(merge->path.size), err)); /* (I4) */
     FIRN_TRY(reason != NULL ? leave_reserved(merge, &sides, reason, err)
                             : handle(merge, &sides, &is_entered, err));
     level = &merge->levels[at]; /* entering may have moved it */
@@ -668,7 +646,6 @@ firn_difference_merge(const struct firn_difference_merge_options *options,
                                                             options->theirs.root};
     int rc;
     *out = (struct firn_difference_merge_result){0};
-    firn_tree_pace_init(&merge.pace);
     FIRN_TRY(content_init(&merge.content, options->objects, options->disk, err));
     FIRN_TRY(enter(&merge, &roots, err));
     while (merge.depth > 0) {
@@ -678,7 +655,6 @@ out:
     while (merge.depth > 0) {
         close_level(&merge.levels[--merge.depth]);
     }
-    firn_tree_pace_deinit(&merge.pace);
     firn_free(merge.levels);
     firn_buf_deinit(&merge.path);
     content_deinit(&merge.content);

@@ -12,9 +12,8 @@
  * FIRN_TREE_DEPTH_MAX (I1). An entry passed to visit is borrowed from an iterator that does not
  * move before visit has returned (I2).
  *
- * A tree may have far more paths than it has directories. A long walk that meets little that is new
- * weighs both trees, and ends if they are not plausible (I3; not checked: tree_pace.c returns the
- * error).
+ * A tree may have far more paths than it has directories. Each path is paid for (I3; not checked:
+ * base/budget.h).
  */
 #include "difference/difference.h"
 
@@ -28,7 +27,6 @@
 struct side {
     struct firn_tree_iterator *iterator;
     const struct firn_tree_entry *entry; /* next one not yet visited, NULL at the end */
-    bool is_fresh;                       /* tree_pace.c */
 };
 
 struct level {
@@ -47,8 +45,7 @@ struct diff {
     size_t depth;
     size_t capacity;
     struct firn_buf path;
-    struct firn_tree_pace pace;
-    const struct firn_tree_entry *roots[2]; /* of before and after */
+    struct firn_budget *budget; /* of the stored side */
 };
 
 unsigned
@@ -123,31 +120,13 @@ is_dir(const struct firn_tree_entry *entry)
 }
 
 static int
-open_side(struct diff *diff, struct side *side, const struct firn_tree_source *source,
+open_side(struct side *side, const struct firn_tree_source *source,
           const struct firn_tree_entry *directory, firn_error *err)
 {
     if (!is_dir(directory)) {
         return FIRN_OK;
     }
-    int rc = firn_tree_pace_enter(&diff->pace, &directory->hash, &side->is_fresh, err);
-    return rc == FIRN_OK ? firn_tree_iterator_create(source, &directory->hash, &side->iterator, err)
-                         : rc;
-}
-
-/* Both trees have to be plausible before the walk goes on. (I3) */
-static int
-weigh(const struct diff *diff, firn_error *err)
-{
-    int rc = FIRN_OK;
-    DCHECK(diff->pace.is_weighed);
-    if (is_dir(diff->roots[0])) {
-        FIRN_TRY(firn_tree_pace_weigh(diff->before_source, &diff->roots[0]->hash, err));
-    }
-    if (is_dir(diff->roots[1])) {
-        FIRN_TRY(firn_tree_pace_weigh(diff->after_source, &diff->roots[1]->hash, err));
-    }
-out:
-    return rc;
+    return firn_tree_iterator_create(source, &directory->hash, &side->iterator, err);
 }
 
 static void
@@ -173,9 +152,9 @@ enter(struct diff *diff, const struct firn_tree_entry *before, const struct firn
     }
     diff->levels = levels;
     struct level level = {.path_size = diff->path.size};
-    int rc = open_side(diff, &level.before, diff->before_source, before, err);
+    int rc = open_side(&level.before, diff->before_source, before, err);
     if (rc == FIRN_OK) {
-        rc = open_side(diff, &level.after, diff->after_source, after, err);
+        rc = open_side(&level.after, diff->after_source, after, err);
     }
     rc = rc == FIRN_OK ? advance_both(diff, &level, err) : rc;
     if (rc != FIRN_OK) {
@@ -209,6 +188,12 @@ is_consistent(const struct firn_difference_walk_change *change)
         break;
     }
     return false;
+}
+
+static size_t
+texts_size(const struct firn_tree_entry *entry)
+{
+    return entry == NULL ? 0 : entry->target.size + entry->xattrs.size + entry->hard_link.size;
 }
 
 /* Visits one name, and decides whether to enter it. diff->path is the name's path. */
@@ -250,7 +235,9 @@ compare_entry(struct diff *diff, const struct firn_tree_entry *before,
         !diff->options->with_same) {
         return FIRN_OK;
     }
-    return diff->visit(diff->ctx, &change, err);
+    const size_t size = change.path.size + texts_size(before) + texts_size(after);
+    int rc = firn_budget_spend(diff->budget, firn_budget_visit(size), err); /* (I3) */
+    return rc == FIRN_OK ? diff->visit(diff->ctx, &change, err) : rc;
 }
 
 /* The order of the next names of both sides: < 0 only before, > 0 only after. */
@@ -310,10 +297,6 @@ step(struct diff *diff, firn_error *err)
     DCHECK(diff->depth > 0 && diff->depth <= FIRN_TREE_DEPTH_MAX); /* (I1) */
     CHECK(before != NULL || after != NULL); /* a level at the end of both sides is left */
     firn_slice name = before != NULL ? before->name : after->name;
-    if (firn_tree_pace_step(&diff->pace, (before != NULL && level->before.is_fresh) ||
-                                             (after != NULL && level->after.is_fresh))) {
-        FIRN_TRY(weigh(diff, err));
-    }
     FIRN_TRY(set_path(diff, level->path_size, name, err));
     if (!is_passed(diff, name)) {
         FIRN_TRY(compare_entry(diff, before, after, &go_below, err));
@@ -345,10 +328,12 @@ firn_difference_walk(const struct firn_difference_walk_side *before,
                         .options = options,
                         .visit = visit,
                         .ctx = ctx,
-                        .roots = {before->root, after->root}};
+                        .budget = before->source != NULL && before->source->budget != NULL
+                                      ? before->source->budget
+                                  : after->source != NULL ? after->source->budget
+                                                          : NULL};
     bool go_below = false;
     int rc = FIRN_OK;
-    firn_tree_pace_init(&diff.pace);
     if (before->root == NULL && after->root == NULL) {
         goto out;
     }
@@ -369,7 +354,6 @@ out:
     while (diff.depth > 0) {
         close_level(&diff.levels[--diff.depth]);
     }
-    firn_tree_pace_deinit(&diff.pace);
     firn_free(diff.levels);
     firn_buf_deinit(&diff.path);
     return rc;

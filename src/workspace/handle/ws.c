@@ -292,6 +292,32 @@ out:
     return rc;
 }
 
+/* A store that was not named is in the usual place, or trusted. */
+int
+firn_ws_is_known(const struct firn_ws *ws, struct firn_os_dir *store, bool *out, firn_error *err)
+{
+    static const uint8_t no_id[FIRN_STOREFILE_ID_SIZE];
+    struct firn_place_claim_store claim;
+    int rc;
+    *out = false;
+    FIRN_TRY(firn_place_claim_store_init(store, no_id, &claim, err));
+    *out = claim.is_own && (ws->named_store_path == NULL || claim.is_usual);
+    if (claim.is_own && !*out) {
+        rc = firn_trust_named_is_noted(store, out, err);
+    }
+out:
+    return rc;
+}
+
+/* Notes that this user made a store whose place he named. Without a data directory that cannot be noted: then it is like one
+ * from elsewhere. */
+static int
+note_made(const struct firn_ws_opened *opened, firn_error *err)
+{
+    int rc = firn_trust_named_note(opened->store_dir, err);
+    return rc == FIRN_NO_MEMORY ? rc : FIRN_OK;
+}
+
 /* makes_inside: a store is about to be made inside the workspace. */
 static int
 open_store(struct firn_ws *ws, enum firn_ws_open_mode mode, bool makes_inside,
@@ -325,6 +351,8 @@ open_store(struct firn_ws *ws, enum firn_ws_open_mode mode, bool makes_inside,
     FIRN_TRY(makes_inside ? trust_begun(ws, opened, err) : FIRN_OK);
     FIRN_TRY(firn_trust_files_guard(opened->store_dir, mode != FIRN_WS_READ,
                                     options.lock_timeout_ms, err));
+    bool was_there;
+    FIRN_TRY(firn_trust_inside_is_store(opened->store_dir, &was_there, err));
     rc = firn_db_open(opened->store_dir, &options, &opened->db, err);
     if (rc == FIRN_NOT_FOUND && mode != FIRN_WS_CREATE) {
         return no_store(ws, mode, opened->store_dir, err);
@@ -349,6 +377,14 @@ open_store(struct firn_ws *ws, enum firn_ws_open_mode mode, bool makes_inside,
                                              &opened->claim_store, err));
     }
     FIRN_TRY(firn_objects_open(opened->db, &opened->objects, err));
+    if (!was_there && ws->named_store_path != NULL && !opened->claim_store.is_usual &&
+        !makes_inside) {
+        FIRN_TRY(note_made(opened, err));
+    }
+    FIRN_TRY(firn_ws_is_known(ws, opened->store_dir, &is_own, err));
+    if (!is_own) {
+        firn_objects_limit(opened->objects);
+    }
     FIRN_TRY(firn_catalog_open(opened->db, &opened->catalog, err));
 out:
     return rc;

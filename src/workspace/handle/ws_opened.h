@@ -77,6 +77,10 @@ FIRN_MUST_CHECK int firn_ws_check_root(const struct firn_ws *ws, firn_error *err
 /* Notes that this user works on the root with the named store, unless that is noted. That it cannot
  * be noted is no failure: the next operation may have to name the root again. */
 FIRN_MUST_CHECK int firn_ws_note_root(struct firn_ws *ws, const uint8_t *store_id, firn_error *err);
+/* Whether this user made the store in the directory, or trusts it. What is done with any other store is bounded by
+ * the bytes that are read of it (firn_objects_limit). */
+FIRN_MUST_CHECK int firn_ws_is_known(const struct firn_ws *ws, struct firn_os_dir *store, bool *out,
+                                     firn_error *err);
 /* Closes everything after an operation that returned rc. Returns rc, or the result of closing if rc
  * is FIRN_OK. After a writing operation failed, the store is opened once more, which recovers it,
  * and left-over packs are removed, so that a failed save frees its space. */

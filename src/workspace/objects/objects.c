@@ -26,7 +26,10 @@
 #include "objects/objects_internal.h"
 #include "pack/packfile_cells.h"
 
-enum { OPEN_MAX = 64 };
+enum {
+    OPEN_MAX = 64,
+    SMALL_FILE = 4096 /* may be stored without blocks of its own */
+};
 
 static int
 open_dir(struct firn_objects *objects, firn_error *err)
@@ -126,6 +129,7 @@ firn_objects_open(struct firn_db *db, struct firn_objects **out, firn_error *err
     objects->os = firn_db_os(db);
     objects->trees = (struct firn_tree_source){.read = trees_read, .ctx = objects};
     firn_os_mutex_init(objects->os, &objects->mutex, FIRN_LOCK_PACK_SET);
+    firn_objects_budget_init(objects);
     firn_packfile_scratch_pool_init(&objects->pool, objects->os, FIRN_OBJECTS_POOL_FRAMES);
     int rc;
     FIRN_TRY(firn_db_keyspace_open_if_any(db, FIRN_OBJECTS_INDEX_OBJECTS, &objects->index, err));
@@ -175,6 +179,7 @@ firn_objects_close(struct firn_objects *objects)
     firn_os_dir_close(objects->dir);
     firn_packfile_scratch_pool_deinit(&objects->pool);
     firn_os_mutex_deinit(&objects->mutex);
+    firn_objects_budget_deinit(objects);
     firn_free(objects);
 }
 
@@ -255,10 +260,12 @@ take_surplus_locked(struct firn_objects *objects)
 
 static int
 open_file(struct firn_objects *objects, const struct firn_objects_pack *pack,
-          struct firn_packfile **out, firn_error *err)
+          struct firn_packfile **out, uint64_t *out_allocated, firn_error *err)
 {
     *out = NULL;
+    *out_allocated = 0;
     char name[FIRN_OBJECTS_INDEX_PACK_NAME_SIZE];
+    struct firn_os_stat stat;
     firn_objects_index_pack_name(pack->entry.number, name);
     int rc;
     if (objects->dir == NULL) {
@@ -285,6 +292,9 @@ open_file(struct firn_objects *objects, const struct firn_objects_pack *pack,
         return firn_error_set(err, FIRN_CORRUPT,
                               "'%s/%s' is another pack than the one the store knows by this name",
                               firn_os_dir_path(objects->dir), name);
+    }
+    if (objects->limit != NULL && firn_os_stat(objects->dir, name, &stat, NULL) == FIRN_OK) {
+        *out_allocated = stat.allocated_bytes + SMALL_FILE;
     }
     return FIRN_OK;
 }
@@ -373,7 +383,8 @@ firn_objects_acquire(struct firn_objects *objects, uint32_t number, struct firn_
     }
 
     struct firn_packfile *opened;
-    int rc = open_file(objects, pack, &opened, err);
+    uint64_t allocated;
+    int rc = open_file(objects, pack, &opened, &allocated, err);
     struct firn_packfile *surplus = NULL;
     firn_os_mutex_lock(&objects->mutex);
     if (rc != FIRN_OK) {
@@ -382,6 +393,8 @@ firn_objects_acquire(struct firn_objects *objects, uint32_t number, struct firn_
         surplus = opened;
     } else {
         pack->file = opened;
+        pack->unearned = pack->was_opened ? pack->unearned : allocated;
+        pack->was_opened = true;
         objects->open_count++;
         surplus = take_surplus_locked(objects);
     }
@@ -461,8 +474,13 @@ read_by(read_from_pack *read, struct firn_objects *objects, struct firn_packfile
     if (rc != FIRN_OK) {
         return firn_packfile_object_failed(hash, rc, err);
     }
+    const uint64_t before = firn_packfile_scratch_decoded(scratch);
     /* The bytes read are borrowed from scratch, not from the file. */
     rc = read(file, scratch, hash, &place.at, out, err);
+    if (rc == FIRN_OK) {
+        rc = firn_objects_budget_read(
+            objects, file, &place, firn_packfile_scratch_decoded(scratch) - before + out->size, err);
+    }
     firn_objects_release(objects, place.pack);
     return rc;
 }
@@ -491,7 +509,8 @@ read_stored_by(read_from_pack *read, struct firn_objects *objects,
     if (rc != FIRN_OK || *out_kind != FIRN_PACKFILE_DELTA) {
         return rc;
     }
-    return firn_packfile_delta_read(scratch, hash, *out, read_base, objects, out_kind, out, err);
+    rc = firn_packfile_delta_read(scratch, hash, *out, read_base, objects, out_kind, out, err);
+    return rc == FIRN_OK ? firn_budget_spend(objects->limit, out->size, err) : rc;
 }
 
 int

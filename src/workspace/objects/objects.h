@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/budget.h"
 #include "base/buf.h"
 #include "base/error.h"
 #include "codec/compress.h"
@@ -27,6 +28,11 @@ struct firn_objects;
 FIRN_MUST_CHECK int firn_objects_open(struct firn_db *db, struct firn_objects **out,
                                       firn_error *err);
 void firn_objects_close(struct firn_objects *objects);
+/* Bounds what is done with this store by the bytes that are read of it: it is not known as this user's (objects_budget.c).
+ * All that reads objects may then fail with FIRN_LIMIT. Requires: nothing was read yet. */
+void firn_objects_limit(struct firn_objects *objects);
+/* The budget, to pay for what is done with objects besides reading them; NULL: no limit. */
+struct firn_budget *firn_objects_budget(const struct firn_objects *objects);
 /* The size of all packs that are not retired, according to the list. */
 uint64_t firn_objects_bytes(const struct firn_objects *objects);
 

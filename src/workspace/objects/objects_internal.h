@@ -7,6 +7,7 @@
 
 #include <stdatomic.h>
 
+#include "base/budget.h"
 #include "base/hash_map.h"
 #include "objects/objects.h"
 #include "pack/packfile.h"
@@ -30,6 +31,8 @@ struct firn_objects_pack {
     struct firn_packfile *file; /* NULL while closed; under mutex */
     unsigned users;             /* readers inside a call; under mutex */
     uint64_t last_use;          /* under mutex */
+    uint64_t unearned;          /* bytes that may still be earned; under mutex */
+    bool was_opened;            /* under mutex */
 };
 
 struct firn_objects {
@@ -49,6 +52,9 @@ struct firn_objects {
     bool retired_has_changed; /* differs from the list on disk */
     unsigned open_count;      /* under mutex */
     uint64_t clock;           /* under mutex */
+    struct firn_budget *limit; /* NULL: the store is known as this user's */
+    struct firn_budget budget;
+    struct firn_hash_map paid_frames; /* uint64_t each: pack and frame; under mutex */
 };
 
 /* The pack of a number, or NULL. */
@@ -82,6 +88,19 @@ FIRN_MUST_CHECK int firn_objects_stream_piece(struct firn_objects *objects,
                                               const struct firn_packfile_piece *piece,
                                               uint64_t whole_size, struct firn_buf *out,
                                               firn_error *err);
+
+/* ---- objects_budget.c ---- */
+
+void firn_objects_budget_init(struct firn_objects *objects);
+void firn_objects_budget_deinit(struct firn_objects *objects);
+/* Pays for an object that was read from an open file: `bytes` were decompressed and passed on. FIRN_LIMIT. */
+FIRN_MUST_CHECK int firn_objects_budget_read(struct firn_objects *objects,
+                                             const struct firn_packfile *file,
+                                             const struct firn_objects_place *place, uint64_t bytes,
+                                             firn_error *err);
+/* Earns for the pieces of a list before its holes are paid for. */
+FIRN_MUST_CHECK int firn_objects_budget_expect(struct firn_objects *objects, firn_slice list,
+                                               firn_error *err);
 
 /* ---- objects_retire.c ---- */
 

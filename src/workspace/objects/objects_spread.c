@@ -213,6 +213,7 @@ hash_run(struct reading *reading, const struct slot *slot, firn_error *err)
     int rc = FIRN_OK;
     for (uint64_t left = slot->hole_size; left > 0;) {
         size_t part = left < FIRN_ZEROS_SIZE ? (size_t)left : FIRN_ZEROS_SIZE;
+        FIRN_TRY(firn_budget_spend(spread->objects->limit, part / 4, err));
         firn_blake3_hash_update(&reading->whole, firn_zeros(), part);
         left -= part;
         if (++done % ZEROS_BETWEEN_LOOKS == 0 && spread->on_bytes != NULL) {
@@ -360,6 +361,10 @@ read_list(struct reading *reading, firn_slice list, const firn_hash *hash, firn_
     if (rc != FIRN_OK) {
         return rc;
     }
+    rc = firn_objects_budget_expect(reading->spread->objects, list, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
     reading->has_next = firn_packfile_next_piece(&reading->list, &reading->next);
     firn_blake3_hash_init(&reading->whole);
     rc = run_jobs(reading, err);
@@ -411,7 +416,7 @@ firn_objects_spread_read(const struct firn_objects_spread *spread, const firn_ha
         return firn_objects_cells_spread(spread, hash, size, sink, ctx, err);
     }
     bool is_thin = false;
-    if (kind == FIRN_PACKFILE_PIECES) {
+    if (kind == FIRN_PACKFILE_PIECES && spread->objects->limit == NULL) {
         FIRN_TRY(firn_packfile_thin_judge(stored, &is_thin, err));
     }
     if (is_thin && sink == NULL) {

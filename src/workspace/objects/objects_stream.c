@@ -21,7 +21,9 @@
  * the zeros of holes (objects_cells.c).
  *
  * (I2) Content that is far larger than its different pieces is not hashed as a whole (packfile_thin.c):
- * the work is bounded by what is passed on and, where nothing is, by what was read (not checked here).
+ * the work is bounded by what is passed on and, where nothing is, by what was read (not checked here). A store
+ * that is not known as this user's has a budget instead (objects_budget.c), and every whole is hashed: otherwise a list
+ * could have the name of a file that is saved there later, and take its place.
  *
  * Small pieces are gathered until there are 256 KiB, for two reasons: sink is called less often,
  * and the hash of the whole is fast only over long stretches that begin at multiples of their
@@ -39,7 +41,7 @@
 #include "objects/objects_internal.h"
 #include "pack/packfile.h"
 
-enum { GATHERED_SIZE = 256 << 10, HOLE_STEP = 4 << 20, THIN_HOLE_STEP = 1 << 30 };
+enum { GATHERED_SIZE = 256 << 10, HOLE_STEP = 4 << 20, THIN_HOLE_STEP = 1 << 30, ZEROS_FOR_WORK = 4 };
 
 struct streaming {
     struct firn_objects *objects;
@@ -151,12 +153,14 @@ stream_hole(struct streaming *stream, uint64_t size, firn_error *err)
     for (uint64_t left = size; left > 0 && rc == FIRN_OK;) {
         size_t part = left < step ? (size_t)left : step;
         if (!stream->is_thin) {
+            FIRN_TRY(firn_budget_spend(stream->objects->limit, part / ZEROS_FOR_WORK, err));
             hash_zeros(&stream->whole, part);
         }
         rc = stream->sink(stream->ctx, stream->gathered_at, (firn_slice){NULL, part}, err);
         stream->gathered_at += part;
         left -= part;
     }
+out:
     return rc;
 }
 
@@ -277,7 +281,10 @@ stream_whole_list(struct streaming *stream, firn_slice list, const firn_hash *ha
 {
     firn_hash found;
     firn_blake3_hash_init(&stream->whole);
-    int rc = stream_list(stream, list, size, err);
+    int rc = firn_objects_budget_expect(stream->objects, list, err);
+    if (rc == FIRN_OK) {
+        rc = stream_list(stream, list, size, err);
+    }
     if (rc == FIRN_OK) {
         rc = flush(stream, err);
     }
@@ -291,6 +298,14 @@ stream_whole_list(struct streaming *stream, firn_slice list, const firn_hash *ha
     return memcmp(found.bytes, hash->bytes, sizeof found.bytes) == 0
                ? FIRN_OK
                : not_its_content(hash, "do not make its content", err);
+}
+
+/* Whether the whole is not hashed. (I2) */
+static int
+judge(const struct firn_objects *objects, firn_slice list, bool *out, firn_error *err)
+{
+    *out = false;
+    return objects->limit == NULL ? firn_packfile_thin_judge(list, out, err) : FIRN_OK;
 }
 
 int
@@ -311,7 +326,7 @@ firn_objects_stream(struct firn_objects *objects, struct firn_packfile_scratch *
     if (kind == FIRN_PACKFILE_PIECES) {
         struct streaming stream = {
             .objects = objects, .scratch = scratch, .sink = sink, .ctx = ctx};
-        rc = firn_packfile_thin_judge(stored, &stream.is_thin, err);
+        rc = judge(objects, stored, &stream.is_thin, err);
         return rc == FIRN_OK ? stream_whole_list(&stream, stored, hash, size, err) : rc;
     }
     if (stored.size != size) {
@@ -371,7 +386,7 @@ firn_objects_stream_verify(struct firn_objects *objects, struct firn_packfile_sc
     }
     if (rc == FIRN_OK && kind == FIRN_PACKFILE_PIECES) {
         bool is_thin;
-        rc = firn_packfile_thin_judge(stored, &is_thin, err);
+        rc = judge(objects, stored, &is_thin, err);
         if (rc == FIRN_OK && is_thin) {
             return verify_thin(objects, scratch, hash, stored, size, &ticking, err);
         }

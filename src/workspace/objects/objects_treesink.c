@@ -198,6 +198,7 @@ firn_objects_treesink_source(struct firn_objects_treesink *sink,
                              const struct firn_tree_source *fallback)
 {
     DCHECK(fallback == NULL || fallback->ctx != sink);
-    sink->fallback = fallback != NULL ? *fallback : (struct firn_tree_source){NULL, NULL};
-    return (struct firn_tree_source){.read = read_object, .ctx = sink};
+    sink->fallback = fallback != NULL ? *fallback : (struct firn_tree_source){0};
+    return (struct firn_tree_source){
+        .read = read_object, .ctx = sink, .budget = sink->fallback.budget};
 }

@@ -16,9 +16,10 @@
 #include "operations/operations_internal.h"
 #include "tree/tree.h"
 
-enum { SCRATCH_FRAMES = 4 };
+enum { SCRATCH_FRAMES = 4, ZEROS_FOR_WORK = 2 };
 
 struct cat {
+    struct firn_budget *budget;
     firn_write_bytes write;
     void *ctx;
     uint64_t at; /* passed to the caller up to here */
@@ -42,7 +43,8 @@ take_piece(void *ctx, uint64_t offset, firn_slice data, firn_error *err)
     int rc = FIRN_OK;
     for (size_t left = data.size; left > 0 && rc == FIRN_OK;) {
         size_t size = left < FIRN_ZEROS_SIZE ? left : FIRN_ZEROS_SIZE;
-        rc = hand_over(cat, firn_bytes(firn_zeros(), size), err);
+        rc = firn_budget_spend(cat->budget, size / ZEROS_FOR_WORK, err);
+        rc = rc == FIRN_OK ? hand_over(cat, firn_bytes(firn_zeros(), size), err) : rc;
         left -= size;
     }
     return rc;
@@ -53,7 +55,8 @@ firn_ws_cat_stream(struct firn_ws_opened *opened, struct firn_packfile_scratch *
                    const firn_hash *hash, uint64_t size_bytes, firn_write_bytes write, void *ctx,
                    firn_error *err)
 {
-    struct cat cat = {.write = write, .ctx = ctx};
+    struct cat cat = {
+        .budget = firn_objects_budget(opened->objects), .write = write, .ctx = ctx};
     int rc = firn_objects_stream(opened->objects, scratch, hash, size_bytes, take_piece, &cat, err);
     DCHECK(rc != FIRN_OK || cat.at == size_bytes);
     return rc;

@@ -7,6 +7,8 @@
  * (objects_retire.c). Threads share the reader: each reads through a scratch of its own from a pool, which
  * gives the latest one first. Small files that lie in one frame are decompressed once when they are read one
  * after the other.
+ *
+ * A reader stays open for long, so each call has a budget of its own (objects/objects_budget.c); calls at the same time share one.
  */
 #include "base/check.h"
 #include "base/mem.h"
@@ -68,6 +70,7 @@ firn_ws_reader_entries(firn_workspace_reader *reader, const firn_hash *directory
     const struct firn_tree_entry *entry = NULL;
     bool is_end = false;
     int rc;
+    firn_budget_renew(firn_objects_budget(reader->opened.objects));
     FIRN_TRY(firn_tree_iterator_create(firn_objects_trees(reader->opened.objects), directory,
                                        &iterator, err));
     for (;;) {
@@ -110,6 +113,7 @@ firn_ws_reader_part(firn_workspace_reader *reader, const firn_hash *file, uint64
     if (offset > size_bytes) {
         return firn_error_set(err, FIRN_INVALID, "the part begins beyond the end of the file");
     }
+    firn_budget_renew(firn_objects_budget(reader->opened.objects));
     int rc = firn_packfile_scratch_pool_take(&reader->pool, &scratch, err);
     if (rc == FIRN_OK) {
         rc = firn_objects_part(reader->opened.objects, scratch, &of, take, &taker, err);
@@ -123,6 +127,7 @@ firn_ws_reader_cat(firn_workspace_reader *reader, const firn_hash *file, uint64_
                    firn_write_bytes write, void *ctx, firn_error *err)
 {
     struct firn_packfile_scratch *scratch;
+    firn_budget_renew(firn_objects_budget(reader->opened.objects));
     int rc = firn_packfile_scratch_pool_take(&reader->pool, &scratch, err);
     if (rc == FIRN_OK) {
         rc = firn_ws_cat_stream(&reader->opened, scratch, file, size_bytes, write, ctx, err);

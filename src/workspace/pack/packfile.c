@@ -321,6 +321,26 @@ firn_packfile_read_frame(struct firn_packfile *pack, uint32_t frame, struct firn
     return rc;
 }
 
+uint32_t
+firn_packfile_frame_count(const struct firn_packfile *pack)
+{
+    return pack->frame_count;
+}
+
+struct firn_block_ref
+firn_packfile_frame_ref(const struct firn_packfile *pack, uint32_t frame)
+{
+    DCHECK(frame < pack->frame_count);
+    return pack->frames[frame];
+}
+
+uint64_t
+firn_packfile_frame_size(const struct firn_packfile *pack, uint32_t frame)
+{
+    DCHECK(frame < pack->frame_count);
+    return pack->frames[frame].stored_size;
+}
+
 /* Whether the frame's own list is sound and has an object of this place, kind and, for PIECES,
  * name. */
 static bool

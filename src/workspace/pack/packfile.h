@@ -175,6 +175,12 @@ void firn_packfile_writer_destroy(struct firn_packfile_writer *writer);
 
 struct firn_packfile;
 
+/* ---- what reading costs ---- */
+
+uint32_t firn_packfile_frame_count(const struct firn_packfile *pack);
+/* The bytes that the file has of a frame. Requires: frame < frame_count. */
+uint64_t firn_packfile_frame_size(const struct firn_packfile *pack, uint32_t frame);
+
 /* One thread's working memory for reading: a decompressor and the last few decoded frames of any
  * packs (bounded by frame_count_max frames, at least 1), and the last few pages of their tables. */
 struct firn_packfile_scratch;
@@ -190,6 +196,8 @@ void firn_packfile_scratch_set_tick(struct firn_packfile_scratch *scratch,
 /* Calls the tick. */
 FIRN_MUST_CHECK int firn_packfile_scratch_tick(struct firn_packfile_scratch *scratch,
                                                firn_error *err);
+/* The bytes that were decompressed with a scratch. */
+uint64_t firn_packfile_scratch_decoded(const struct firn_packfile_scratch *scratch);
 /* For a tick: how many bytes of a pack the current verification has read; 0 if there is none. */
 uint64_t firn_packfile_scratch_verified(const struct firn_packfile_scratch *scratch);
 /* For firn_packfile_verify. */

@@ -32,6 +32,8 @@ struct firn_packfile {
 
 /* Where a page is. */
 struct firn_block_ref firn_packfile_page_ref(const struct firn_packfile *pack, uint32_t page);
+/* Where a frame is. Requires: frame < frame_count. */
+struct firn_block_ref firn_packfile_frame_ref(const struct firn_packfile *pack, uint32_t frame);
 /* Reads a page and checks it: in order, first entry as its fence says, last below the next
  * fence. */
 FIRN_MUST_CHECK int firn_packfile_read_page(struct firn_packfile *pack, uint32_t page,

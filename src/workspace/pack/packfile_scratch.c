@@ -13,7 +13,7 @@
  *      filled again, so a failed read leaves no entry.
  *
  * Memory: frame_count_max decoded frames, each with its stored bytes after it (1.5 MiB together in the
- * pack of a save, 3 MiB in a joined one, at most 33 MiB), 8 pages, and the last object that was made
+ * pack of a save, 3 MiB in a joined one, at most 33 MiB), but no more than FRAMES_SIZE_MAX or one of them; 8 pages, and the last object that was made
  * from its base. A buffer that grew for an unusually large frame or object is freed when another
  * takes its place.
  */
@@ -24,7 +24,7 @@
 #include "pack/packfile.h"
 #include "pack/packfile_internal.h"
 
-enum { PAGE_COUNT = 8, KEPT_SIZE_MAX = 4 << 20 };
+enum { PAGE_COUNT = 8, KEPT_SIZE_MAX = 4 << 20, FRAMES_SIZE_MAX = 32 << 20 };
 
 struct entry {
     struct firn_block_file_id id;
@@ -40,6 +40,7 @@ struct firn_packfile_scratch {
     struct firn_packfile_scratch_delta delta;
     int (*tick)(void *ctx, firn_error *err); /* NULL: no call */
     void *tick_ctx;
+    uint64_t decoded;  /* bytes of frames */
     uint64_t verified; /* bytes of the pack that is being verified */
     uint64_t clock;
     unsigned frame_count;
@@ -98,6 +99,12 @@ int
 firn_packfile_scratch_tick(struct firn_packfile_scratch *scratch, firn_error *err)
 {
     return scratch->tick == NULL ? FIRN_OK : scratch->tick(scratch->tick_ctx, err);
+}
+
+uint64_t
+firn_packfile_scratch_decoded(const struct firn_packfile_scratch *scratch)
+{
+    return scratch->decoded;
 }
 
 uint64_t
@@ -184,6 +191,31 @@ firn_packfile_scratch_page(struct firn_packfile_scratch *scratch, struct firn_pa
     return FIRN_OK;
 }
 
+/* Frees frames, the least recently used first, until the next one fits beside the others. */
+static void
+make_room(struct firn_packfile_scratch *scratch, struct entry *next, struct firn_block_ref ref)
+{
+    const size_t needed = (size_t)ref.raw_size + ref.stored_size;
+    size_t held = 0;
+    shrink(&next->bytes);
+    for (unsigned i = 0; i < scratch->frame_count; i++) {
+        held += &scratch->frames[i] == next ? 0 : scratch->frames[i].bytes.capacity;
+    }
+    while (held > 0 && held + needed > FRAMES_SIZE_MAX) {
+        struct entry *oldest = NULL;
+        for (unsigned i = 0; i < scratch->frame_count; i++) {
+            struct entry *entry = &scratch->frames[i];
+            if (entry != next && entry->bytes.capacity > 0 &&
+                (oldest == NULL || entry->used < oldest->used)) {
+                oldest = entry;
+            }
+        }
+        held -= oldest->bytes.capacity;
+        oldest->is_valid = false; /* (I1) */
+        firn_buf_deinit(&oldest->bytes);
+    }
+}
+
 int
 firn_packfile_scratch_frame(struct firn_packfile_scratch *scratch, struct firn_packfile *pack,
                             uint32_t frame, struct firn_packfile_format_frame *out, firn_error *err)
@@ -194,9 +226,10 @@ firn_packfile_scratch_frame(struct firn_packfile_scratch *scratch, struct firn_p
         CHECK(is_frame); /* (I1) */
         return FIRN_OK;
     }
-    shrink(&entry->bytes);
+    make_room(scratch, entry, firn_packfile_frame_ref(pack, frame));
     int rc = firn_packfile_read_frame(pack, frame, scratch->compress, &entry->bytes, out, err);
     entry->is_valid = rc == FIRN_OK;
+    scratch->decoded += entry->bytes.size;
     return rc;
 }
 

@@ -151,15 +151,18 @@ tell_losses(struct firn_repair *repair)
 /* ---- the store in a directory ---- */
 
 static int
-open_store(struct firn_ws_opened *opened, struct firn_os_dir *dir, bool read_only,
+open_store(const struct firn_repair *repair, struct firn_ws_opened *opened, struct firn_os_dir *dir,
            bool with_objects, firn_error *err)
 {
     DCHECK(opened->db == NULL);
-    const struct firn_db_options options = {.read_only = read_only,
+    const struct firn_db_options options = {.read_only = with_objects,
                                             .memory_bytes = STORE_MEMORY_BYTES};
     int rc = firn_db_open(dir, &options, &opened->db, err);
     if (rc == FIRN_OK && with_objects) {
         rc = firn_objects_open(opened->db, &opened->objects, err);
+        if (rc == FIRN_OK && !repair->is_known) {
+            firn_objects_limit(opened->objects);
+        }
     }
     return rc == FIRN_OK ? firn_catalog_open(opened->db, &opened->catalog, err) : rc;
 }
@@ -186,7 +189,7 @@ check(struct firn_repair *repair, struct firn_os_dir *dir, bool *out_is_clean, f
     firn_workspace_check_result result;
     struct firn_ws_opened opened = {0};
     firn_error found;
-    int rc = open_store(&opened, dir, true, true, &found);
+    int rc = open_store(repair, &opened, dir, true, &found);
     if (rc == FIRN_OK) {
         rc = firn_repair_check_opened(repair->ws, &opened, &options, &result, &found);
     }
@@ -206,7 +209,7 @@ static int
 fill(struct firn_repair *repair, const struct firn_rescue_options *options, firn_error *err)
 {
     int rc;
-    FIRN_TRY(open_store(&repair->opened, repair->place.to, false, false, err));
+    FIRN_TRY(open_store(repair, &repair->opened, repair->place.to, false, err));
     tell_losses(repair);
     FIRN_TRY(firn_packfile_scratch_create(SCRATCH_FRAMES, &repair->scratch, err));
     firn_packfile_scratch_set_tick(repair->scratch, tick, repair);
@@ -459,6 +462,7 @@ place_open(struct firn_repair *repair, firn_error *err)
     }
     FIRN_TRY(rc);
     FIRN_TRY(firn_os_dir_open_path(repair->ws->os, path, &place->from, err));
+    FIRN_TRY(firn_ws_is_known(repair->ws, place->from, &repair->is_known, err));
     FIRN_TRY(firn_trust_files_guard(place->from, !repair->options->dry_run,
                                     repair->ws->lock_timeout_ms, err));
     FIRN_TRY(open_parent(repair, err));

@@ -536,6 +536,9 @@ firn_repair_packs(struct firn_repair *repair, firn_error *err)
     FIRN_TRY(write_list(&packing, err));
     DCHECK(repair->opened.objects == NULL);
     FIRN_TRY(firn_objects_open(repair->opened.db, &repair->opened.objects, err));
+    if (!repair->is_known) {
+        firn_objects_limit(repair->opened.objects);
+    }
     FIRN_TRY(take_objects(&packing, false, err)); /* (I4) */
     FIRN_TRY(take_objects(&packing, true, err));
     FIRN_TRY(refuse_wrong_names(&packing, err));

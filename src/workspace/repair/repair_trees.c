@@ -14,10 +14,6 @@
  * attempt, if the first was not clean: in a tree that is intact, damage does not affect just one of
  * two such names.
  *
- * A tree that is not plausible (tree_pace.c) is lost, even if each of its directories is intact: no
- * command would walk it. Its directories are few, so the first walk, which visits each once, does not find
- * out; the second attempt does.
- *
  * (I1) New trees are committed before the second walk reads them: all of the first walk together.
  * (I2) A checkpoint keeps its id and number. Its message says how many paths it lost.
  *
@@ -54,7 +50,6 @@ struct level {
     size_t path_size;
     uint32_t height; /* as far as it has been walked */
     bool is_changed;
-    bool is_fresh; /* tree_pace.c */
 };
 
 struct repairing {
@@ -67,7 +62,6 @@ struct repairing {
     struct firn_buf levels;            /* of struct level */
     struct firn_buf path;
     struct firn_tree_lookup links;
-    struct firn_tree_pace pace;
     bool looks_at_links; /* the second walk */
     uint64_t lost;       /* paths of this walk */
     uint64_t files;
@@ -286,7 +280,6 @@ push_level(struct repairing *repairing, const struct firn_tree_entry *entry, con
         *out_is_lost = true; /* no reader of trees goes deeper */
         return FIRN_OK;
     }
-    FIRN_TRY(firn_tree_pace_enter(&repairing->pace, hash, &level.is_fresh, err));
     int read = firn_tree_iterator_create(repairing->trees, hash, &level.iterator, &found);
     FIRN_TRY(judge(read, &found, out_is_lost, err));
     if (*out_is_lost) {
@@ -395,21 +388,7 @@ out:
     return rc;
 }
 
-/* Whether a tree is lost because no reader walks one of its size. */
-static int
-weigh(struct repairing *repairing, const firn_hash *root, bool *out_is_lost, firn_error *err)
-{
-    firn_error found;
-    int read = firn_tree_pace_weigh(repairing->trees, root, &found);
-    int rc = judge(read, &found, out_is_lost, err);
-    if (rc == FIRN_OK && *out_is_lost) {
-        repairing->path.size = 0;
-        tell_lost(repairing, found.text);
-    }
-    return rc;
-}
-
-/* *out_is_lost: there is no root, or the tree is not plausible. */
+/* *out_is_lost: there is no root. */
 static int
 walk(struct repairing *repairing, firn_hash *root, bool *out_is_lost, firn_error *err)
 {
@@ -422,21 +401,16 @@ walk(struct repairing *repairing, firn_hash *root, bool *out_is_lost, firn_error
     repairing->directories = 0;
     repairing->bytes = 0;
     repairing->path.size = 0;
-    firn_tree_pace_init(&repairing->pace);
     firn_tree_lookup_init(&repairing->links, repairing->trees, &start);
     FIRN_TRY(push_level(repairing, NULL, &start, out_is_lost, err));
     while (depth(repairing) > 0 && !*out_is_lost) {
-        if (firn_tree_pace_step(&repairing->pace, top(repairing)->is_fresh)) {
-            FIRN_TRY(weigh(repairing, &start, out_is_lost, err));
-        }
-        FIRN_TRY(*out_is_lost ? FIRN_OK : step(repairing, root, err));
+        FIRN_TRY(step(repairing, root, err));
     }
 out:
     while (depth(repairing) > 0) {
         pop(repairing);
     }
     firn_tree_lookup_deinit(&repairing->links);
-    firn_tree_pace_deinit(&repairing->pace);
     return rc;
 }
 
@@ -533,11 +507,6 @@ finish_record(struct repairing *repairing, struct firn_repair_record *record, fi
     DCHECK(repairing->looks_at_links && record->state != FIRN_REPAIR_STATE_LOST);
     repairing->record = record;
     FIRN_TRY(walk(repairing, &root, &is_lost, err));
-    if (is_lost && repairing->pace.is_weighed) {
-        record->state = FIRN_REPAIR_STATE_LOST;
-        record->lost_paths += repairing->lost;
-        goto out;
-    }
     if (is_lost || repairing->lost > 0) {
         rc = firn_error_set(err, FIRN_FAILED, "a repaired tree cannot be read");
         goto out;

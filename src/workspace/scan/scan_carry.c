@@ -18,7 +18,7 @@
  * single entry; the directories above such a name are rebuilt.
  *
  * The walk keeps its own stack, of at most FIRN_TREE_DEPTH_MAX levels. If the last tree cannot be
- * read, or is not plausible (tree_pace.c), nothing of it is carried over: a scan must not fail because
+ * read, or goes beyond what a store from elsewhere may ask for (base/budget.h), nothing of it is carried over: a scan must not fail because
  * a store is damaged.
  */
 #include "base/check.h"
@@ -33,7 +33,6 @@ struct level {
     struct firn_buf entry; /* encoded, as its parent has it; empty for the topmost */
     struct firn_buf kept;  /* encoded entries */
     bool is_changed;
-    bool is_fresh; /* tree_pace.c */
 };
 
 struct carrying {
@@ -41,7 +40,6 @@ struct carrying {
     const struct firn_tree_source *source;
     firn_slice root; /* path of the directory that is carried over */
     struct firn_buf levels;
-    struct firn_tree_pace pace;
     uint64_t files;
     uint64_t directories;
     uint64_t bytes;
@@ -60,7 +58,8 @@ may_carry(const struct firn_scan_worker *worker, const struct firn_scan_node *no
 static bool
 is_of_tree(int rc)
 {
-    return rc == FIRN_CORRUPT || rc == FIRN_NEWER || rc == FIRN_IO || rc == FIRN_NOT_FOUND;
+    return rc == FIRN_CORRUPT || rc == FIRN_NEWER || rc == FIRN_IO || rc == FIRN_NOT_FOUND ||
+           rc == FIRN_LIMIT;
 }
 
 /* The entry of worker->path, borrowed until the next call; NULL if there is none of that kind. */
@@ -156,10 +155,7 @@ push(struct carrying *carrying, const struct firn_tree_entry *entry, const firn_
     if (entry != NULL && firn_tree_encode_entry(&level.entry, entry) != FIRN_OK) {
         return firn_error_no_memory(err, "a directory");
     }
-    rc = firn_tree_pace_enter(&carrying->pace, hash, &level.is_fresh, err);
-    if (rc == FIRN_OK) {
-        rc = firn_tree_iterator_create(carrying->source, hash, &level.iterator, err);
-    }
+    rc = firn_tree_iterator_create(carrying->source, hash, &level.iterator, err);
     if (rc == FIRN_OK && firn_buf_append(&carrying->levels, &level, sizeof level) != FIRN_OK) {
         firn_tree_iterator_destroy(level.iterator);
         rc = firn_error_no_memory(err, "a directory");
@@ -252,7 +248,6 @@ static int
 walk(struct carrying *carrying, const firn_hash *root, firn_hash *out_hash, firn_error *err)
 {
     DCHECK(depth(carrying) == 0);
-    firn_tree_pace_init(&carrying->pace);
     int rc = push(carrying, NULL, root, err);
     while (rc == FIRN_OK && depth(carrying) > 0) {
         const struct firn_tree_entry *entry;
@@ -261,12 +256,7 @@ walk(struct carrying *carrying, const firn_hash *root, firn_hash *out_hash, firn
             rc = firn_error_set(err, FIRN_CANCELLED, "cancelled");
             break;
         }
-        rc = firn_tree_pace_step(&carrying->pace, top(carrying)->is_fresh)
-                 ? firn_tree_pace_weigh(carrying->source, root, err)
-                 : FIRN_OK;
-        if (rc == FIRN_OK) {
-            rc = firn_tree_iterator_next(top(carrying)->iterator, &entry, &is_end, err);
-        }
+        rc = firn_tree_iterator_next(top(carrying)->iterator, &entry, &is_end, err);
         if (rc == FIRN_OK) {
             rc = is_end ? finish_level(carrying, out_hash, err) : take_entry(carrying, entry, err);
         }
@@ -275,7 +265,6 @@ walk(struct carrying *carrying, const firn_hash *root, firn_hash *out_hash, firn
         pop(carrying);
     }
     firn_buf_deinit(&carrying->levels);
-    firn_tree_pace_deinit(&carrying->pace);
     return rc;
 }
 

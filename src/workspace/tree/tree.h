@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/budget.h"
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/hash_map.h"
@@ -80,6 +81,7 @@ FIRN_MUST_CHECK int firn_tree_build(firn_slice encoded_entries,
 struct firn_tree_source {
     int (*read)(void *ctx, const firn_hash *hash, struct firn_buf *out, firn_error *err);
     void *ctx;
+    struct firn_budget *budget; /* for what walks do; NULL: no limit */
 };
 
 /* A walk over the entries of one directory, in order. Every rule of the format (order, names,
@@ -153,46 +155,6 @@ FIRN_MUST_CHECK int firn_tree_lookup_find(struct firn_tree_lookup *lookup, firn_
 FIRN_MUST_CHECK int firn_tree_lookup_check_link(struct firn_tree_lookup *lookup, firn_slice path,
                                                 const struct firn_tree_entry *link,
                                                 firn_error *err);
-
-/* How large a tree is at all its paths (tree_weigh.c). */
-
-enum {
-    FIRN_TREE_WEIGHT_FREE = 1 << 20, /* entries that every tree may have */
-    FIRN_TREE_WEIGHT_RATIO = 1 << 10 /* more for each entry that was read */
-};
-
-/* Sums over all paths; UINT64_MAX: at least that. */
-struct firn_tree_weight {
-    uint64_t entries; /* the root is not counted */
-    uint64_t bytes;   /* of the contents of files */
-    uint64_t read;    /* entries of directories, each counted once */
-};
-
-/* Reads each directory of a tree once. FIRN_CORRUPT, FIRN_NEWER. */
-FIRN_MUST_CHECK int firn_tree_weigh(const struct firn_tree_source *source, const firn_hash *root,
-                                    struct firn_tree_weight *out, firn_error *err);
-/* Whether a tree may be walked path by path: it has no more than FIRN_TREE_WEIGHT_FREE and
- * FIRN_TREE_WEIGHT_RATIO × read entries. */
-bool firn_tree_weigh_is_plausible(const struct firn_tree_weight *weight);
-
-/* Watches over a walk along the paths of up to two trees: when the walk has met many entries and few
- * directories that it had not met before, it is time to weigh. A walk costs nothing more until then. */
-struct firn_tree_pace {
-    struct firn_hash_map met; /* the directories entered since the walk was long */
-    uint64_t steps;
-    uint64_t fresh; /* steps in directories that were not met before */
-    bool is_weighed;
-};
-void firn_tree_pace_init(struct firn_tree_pace *pace);
-void firn_tree_pace_deinit(struct firn_tree_pace *pace);
-/* Notes that a directory is entered; *out_is_fresh: it was not met before. FIRN_NO_MEMORY. */
-FIRN_MUST_CHECK int firn_tree_pace_enter(struct firn_tree_pace *pace, const firn_hash *directory,
-                                         bool *out_is_fresh, firn_error *err);
-/* Notes one entry of a directory; true when the trees have to be weighed, once. */
-bool firn_tree_pace_step(struct firn_tree_pace *pace, bool is_fresh);
-/* Weighs a tree. FIRN_CORRUPT, with the numbers, if it is not plausible. */
-FIRN_MUST_CHECK int firn_tree_pace_weigh(const struct firn_tree_source *source,
-                                         const firn_hash *root, firn_error *err);
 
 /* Which objects a directory object names. */
 

@@ -11,6 +11,10 @@
  * Two iterators that have read entries up to the same name can pass parts that are the same in
  * both, without loading them. Such a part comes after the same name on both sides (I3). So if it
  * breaks a rule, it does in both directories, and a walk that reads one of them whole finds it.
+ *
+ * A tree may have far more paths than it has directories. So each entry is paid for from the source's budget
+ * (base/budget.h), and so is the memory of the objects that all iterators of the source hold (I4; not
+ * checked: the budget returns the error). Reading an object is paid for by the source.
  */
 #include "base/check.h"
 #include "base/mem.h"
@@ -22,6 +26,7 @@
 
 struct level {
     struct firn_buf object;
+    uint64_t held; /* bytes of it, in the source's budget */
     firn_slice rest;                            /* of the body, not yet read */
     uint8_t last_name[FIRN_TREE_NAME_SIZE_MAX]; /* that the parent promised for this object */
     size_t last_name_size; /* 0 for the directory's own object: no item names it */
@@ -52,6 +57,7 @@ load(struct firn_tree_iterator *iterator, const firn_hash *hash, struct level *i
 {
     int rc;
     FIRN_TRY(iterator->source.read(iterator->source.ctx, hash, &into->object, err));
+    FIRN_TRY(firn_budget_hold(iterator->source.budget, &into->held, into->object.capacity, err));
     if (into->object.size < FIRN_TREE_HEADER_SIZE ||
         into->object.size > FIRN_TREE_OBJECT_SIZE_MAX) {
         return corrupt(iterator, err, "its size is out of range");
@@ -89,6 +95,7 @@ firn_tree_iterator_create(const struct firn_tree_source *source, const firn_hash
     unsigned level = 0;
     int rc = load(iterator, directory, &first, &level, err);
     if (rc != FIRN_OK) {
+        firn_budget_release(iterator->source.budget, &first.held);
         firn_buf_deinit(&first.object);
         firn_tree_iterator_destroy(iterator);
         return rc;
@@ -106,6 +113,7 @@ firn_tree_iterator_destroy(struct firn_tree_iterator *iterator)
         return;
     }
     for (unsigned i = 0; i < FIRN_TREE_LEVELS_MAX; i++) {
+        firn_budget_release(iterator->source.budget, &iterator->levels[i].held);
         firn_buf_deinit(&iterator->levels[i].object);
     }
     firn_free(iterator);
@@ -287,6 +295,10 @@ firn_tree_iterator_next(struct firn_tree_iterator *iterator, const struct firn_t
     *out = NULL;
     int rc = refill(iterator, out_is_end, err);
     if (rc != FIRN_OK || *out_is_end) {
+        return rc;
+    }
+    rc = firn_budget_spend(iterator->source.budget, FIRN_BUDGET_ENTRY, err); /* (I4) */
+    if (rc != FIRN_OK) {
         return rc;
     }
     rc = firn_tree_decode_entry(&iterator->levels[0].rest, &iterator->entry, err);

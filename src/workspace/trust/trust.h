@@ -43,6 +43,7 @@ FIRN_MUST_CHECK int firn_trust_inside_ignore(struct firn_os_dir *store, bool *ou
 #define FIRN_TRUST_PRIVATE_TRUSTED ".trusted"
 #define FIRN_TRUST_PRIVATE_RESTORING ".restoring"
 #define FIRN_TRUST_PRIVATE_ROOTS ".roots"
+#define FIRN_TRUST_PRIVATE_STORES ".stores"
 
 enum { FIRN_TRUST_PRIVATE_SIZE_MAX = 16384, FIRN_TRUST_PRIVATE_NAME_SIZE = 33 };
 
@@ -95,6 +96,24 @@ FIRN_MUST_CHECK int firn_trust_root_remove(struct firn_os *os, const struct firn
 /* Whether it is noted. A note that cannot be believed counts as none. */
 FIRN_MUST_CHECK int firn_trust_root_is_noted(struct firn_os *os, const struct firn_trust_root *root,
                                              bool *out, firn_error *err);
+
+/* Which stores that are named this user made or trusts: what may be done with them has no limit. */
+
+/* Notes it; durable when it returns FIRN_OK. FIRN_INVALID if the store has no id. */
+FIRN_MUST_CHECK int firn_trust_named_note(struct firn_os_dir *store, firn_error *err);
+/* Removes the note, durably. That there is none is fine. */
+FIRN_MUST_CHECK int firn_trust_named_remove(struct firn_os_dir *store, firn_error *err);
+/* Whether it is noted, or is a store inside a tree that this user made or trusts. A note that cannot be believed counts as
+ * none. */
+FIRN_MUST_CHECK int firn_trust_named_is_noted(struct firn_os_dir *store, bool *out,
+                                              firn_error *err);
+/* Opens the directory if it is a store itself, and not one inside a tree; else *out is NULL. */
+FIRN_MUST_CHECK int firn_trust_named_open(struct firn_os *os, const char *path,
+                                          struct firn_os_dir **out, firn_error *err);
+/* Describes it, as firn_trust_store_find does. */
+FIRN_MUST_CHECK int firn_trust_named_show(struct firn_os_dir *store,
+                                          int (*visit)(void *ctx, const firn_trust_info *info),
+                                          void *ctx, firn_error *err);
 
 /* Restores that this user has begun, in which root, on this machine. */
 

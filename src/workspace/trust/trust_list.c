@@ -103,9 +103,18 @@ firn_trust_list_find(struct firn_os *os, const char *path,
                      firn_error *err)
 {
     struct firn_trust_store_look look;
-    char *root;
-    int rc = find(os, path, &root, &look, err);
-    rc = rc == FIRN_OK ? show(root, &look, visit, ctx, err) : rc;
+    struct firn_os_dir *named = NULL;
+    char *root = NULL;
+    int rc;
+    FIRN_TRY(firn_trust_named_open(os, path, &named, err));
+    if (named != NULL) {
+        rc = firn_trust_named_show(named, visit, ctx, err);
+        goto out;
+    }
+    FIRN_TRY(find(os, path, &root, &look, err));
+    rc = show(root, &look, visit, ctx, err);
+out:
+    firn_os_dir_close(named);
     firn_free(root);
     return rc;
 }
@@ -114,9 +123,18 @@ int
 firn_trust_list_add(struct firn_os *os, const char *path, firn_error *err)
 {
     struct firn_trust_store_look look;
-    char *root;
-    int rc = find(os, path, &root, &look, err);
-    rc = rc == FIRN_OK ? firn_trust_store_enter(os, root, err) : rc;
+    struct firn_os_dir *named = NULL;
+    char *root = NULL;
+    int rc;
+    FIRN_TRY(firn_trust_named_open(os, path, &named, err));
+    if (named != NULL) {
+        rc = firn_trust_named_note(named, err);
+        goto out;
+    }
+    FIRN_TRY(find(os, path, &root, &look, err));
+    rc = firn_trust_store_enter(os, root, err);
+out:
+    firn_os_dir_close(named);
     firn_free(root);
     return rc;
 }
@@ -354,8 +372,14 @@ firn_trust_list_remove(struct firn_os *os, const char *path, firn_error *err)
 {
     struct firn_trust_store_look look;
     char name[FIRN_TRUST_PRIVATE_NAME_SIZE];
+    struct firn_os_dir *named = NULL;
     char *root = NULL;
     int rc;
+    FIRN_TRY(firn_trust_named_open(os, path, &named, err));
+    if (named != NULL) {
+        rc = firn_trust_named_remove(named, err);
+        goto out;
+    }
     FIRN_TRY(find_meant(os, path, &root, &look, err));
     struct removal removal = {.root = root};
     if (look.has_store) {
@@ -368,6 +392,7 @@ firn_trust_list_remove(struct firn_os *os, const char *path, firn_error *err)
         rc = firn_error_set(err, FIRN_NOT_FOUND, "no trusted store is known at '%.900s'", path);
     }
 out:
+    firn_os_dir_close(named);
     firn_free(root);
     return rc;
 }

@@ -568,6 +568,10 @@ firn_trust_store_carry(struct firn_os *os, struct firn_os_dir *from, struct firn
         FIRN_TRY(firn_trust_files_take(os, to, name, err));
         FIRN_TRY(firn_trust_settings_carry(from, to, name, err));
         rc = write_for(to, (const char *)note.root.data, err);
+    } else if (rc == FIRN_OK) {
+        bool is_noted;
+        FIRN_TRY(firn_trust_named_is_noted(from, &is_noted, err));
+        rc = is_noted ? firn_trust_named_note(to, err) : FIRN_OK;
     }
 out:
     firn_trust_store_note_deinit(&note);

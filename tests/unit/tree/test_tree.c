@@ -712,7 +712,7 @@ the_format_does_not_change(void **state)
     firn_buf_deinit(&encoded);
 }
 
-/* ---- how large a tree is ---- */
+/* ---- what a walk may cost (base/budget.h) ---- */
 
 /* A directory that names another one `count` times, or has so many files if it is NULL. */
 static firn_hash
@@ -737,107 +737,118 @@ put_copies(struct objects *objects, const firn_hash *below, unsigned count)
     return hash;
 }
 
-static struct firn_tree_weight
-weigh(struct objects *objects, const firn_hash *root)
+/* Walks all paths until the budget ends it. Returns the number of entries. */
+static uint64_t
+walk_paths(const struct firn_tree_source *source, const firn_hash *root, int *rc, firn_error *err)
 {
-    const struct firn_tree_source source = {read_object, objects};
-    struct firn_tree_weight weight;
+    struct firn_tree_iterator *iterator;
+    const struct firn_tree_entry *entry;
+    bool is_end = false;
+    uint64_t count = 0;
+    *rc = firn_tree_iterator_create(source, root, &iterator, err);
+    while (*rc == FIRN_OK) {
+        *rc = firn_tree_iterator_next(iterator, &entry, &is_end, err);
+        if (*rc != FIRN_OK || is_end) {
+            break;
+        }
+        count++;
+        if (entry->kind == FIRN_TREE_DIR) {
+            const firn_hash below = entry->hash;
+            count += walk_paths(source, &below, rc, err);
+        }
+    }
+    firn_tree_iterator_destroy(iterator);
+    return count;
+}
+
+/* Forty directories, each of which names the next one twice: 2^40 paths. */
+static void
+a_walk_ends_with_its_budget(void **state)
+{
+    (void)state;
+    struct objects *objects = objects_create();
+    struct firn_budget budget = {0};
+    struct firn_tree_source source = {.read = read_object, .ctx = objects};
     firn_error err;
-    assert_int_equal(firn_tree_weigh(&source, root, &weight, &err), FIRN_OK);
-    return weight;
-}
-
-static void
-a_tree_is_weighed_by_all_its_paths(void **state)
-{
-    (void)state;
-    struct objects *objects = objects_create();
-    firn_hash root = put_copies(objects, NULL, 4);
-    root = put_copies(objects, &root, 3);
-    root = put_copies(objects, &root, 2);
-    const struct firn_tree_weight weight = weigh(objects, &root);
-    assert_int_equal(weight.entries, 2 + 2 * 3 + 2 * 3 * 4);
-    assert_int_equal(weight.bytes, 7 * 2 * 3 * 4);
-    assert_int_equal(weight.read, 2 + 3 + 4);
-    assert_int_equal(objects->reads, 3);
-    assert_true(firn_tree_weigh_is_plausible(&weight));
-    objects_deinit(objects);
-}
-
-static void
-a_graph_is_weighed_in_the_time_of_its_objects(void **state)
-{
-    (void)state;
-    struct objects *objects = objects_create();
-    struct firn_tree_weight weight;
+    int rc;
     firn_hash root = put_copies(objects, NULL, 1);
-    for (unsigned i = 0; i < 300; i++) {
+    for (int i = 0; i < 40; i++) {
         root = put_copies(objects, &root, 2);
     }
-    weight = weigh(objects, &root);
-    assert_true(weight.entries == UINT64_MAX && weight.bytes == UINT64_MAX);
-    assert_int_equal(weight.read, 601);
-    assert_int_equal(objects->reads, 301);
-    assert_false(firn_tree_weigh_is_plausible(&weight));
-    /* Ten thousand copies of a folder are what people have. */
-    root = put_copies(objects, NULL, 900);
-    root = put_copies(objects, &root, 10000);
-    weight = weigh(objects, &root);
-    assert_int_equal(weight.entries, 10000 + 10000 * 900);
-    assert_true(firn_tree_weigh_is_plausible(&weight));
+    source.budget = &budget;
+    const uint64_t count = walk_paths(&source, &root, &rc, &err);
+    assert_int_equal(rc, FIRN_LIMIT);
+    assert_int_equal(count, FIRN_BUDGET_FREE / FIRN_BUDGET_ENTRY);
+    assert_int_equal(budget.held, 0);
+    /* It stays over, whatever is asked for, until it is renewed. */
+    assert_int_equal(firn_budget_spend(&budget, 1, &err), FIRN_LIMIT);
+    firn_budget_renew(&budget);
+    assert_int_equal(firn_budget_spend(&budget, FIRN_BUDGET_FREE, &err), FIRN_OK);
+    assert_int_equal(firn_budget_spend(&budget, 1, &err), FIRN_LIMIT);
+    /* What is read earns more. */
+    firn_budget_renew(&budget);
+    firn_budget_earn(&budget, 1);
+    assert_int_equal(firn_budget_spend(&budget, FIRN_BUDGET_FREE + FIRN_BUDGET_FOR_BYTE, &err),
+                     FIRN_OK);
+    assert_int_equal(firn_budget_spend(&budget, UINT64_MAX, &err), FIRN_LIMIT);
+    firn_budget_earn(&budget, UINT64_MAX / 2);
+    assert_int_equal(firn_budget_spend(&budget, 1, &err), FIRN_OK);
     objects_deinit(objects);
 }
 
+/* 3,000,000 entries of a few objects, in a store of one's own. */
 static void
-weighing_survives_failed_allocations(void **state)
+copies_of_a_directory_are_walked_without_a_budget(void **state)
 {
     (void)state;
     struct objects *objects = objects_create();
-    const struct firn_tree_source source = {read_object, objects};
-    firn_hash root = put_copies(objects, NULL, 3);
-    for (unsigned i = 0; i < 20; i++) {
-        root = put_copies(objects, &root, 3);
-    }
-    test_alloc_install();
-    for (uint64_t n = 1, rc = 1; rc != 0; n++) {
-        struct firn_tree_weight weight;
-        firn_error err;
-        assert_true(n < 1000);
-        test_alloc_fail_at(n, true);
-        const int got = firn_tree_weigh(&source, &root, &weight, &err);
-        test_alloc_fail_at(0, false);
-        assert_true(got == FIRN_OK || got == FIRN_NO_MEMORY);
-        rc = got != FIRN_OK;
-    }
-    assert_int_equal(test_alloc_alive(), 0);
-    test_alloc_uninstall();
+    const struct firn_tree_source source = {.read = read_object, .ctx = objects};
+    firn_error err;
+    int rc;
+    const firn_hash below = put_copies(objects, NULL, 1000);
+    const firn_hash root = put_copies(objects, &below, 3000);
+    assert_int_equal(walk_paths(&source, &root, &rc, &err), 3000 + 3000 * 1000);
+    assert_int_equal(rc, FIRN_OK);
     objects_deinit(objects);
 }
 
+/* Directories in one another are in memory at the same time. */
 static void
-a_walk_in_circles_is_weighed(void **state)
+the_memory_of_a_walk_is_bounded(void **state)
 {
     (void)state;
-    struct firn_tree_pace pace;
-    firn_hash same = {{1}};
+    struct objects *objects = objects_create();
+    struct firn_budget budget = {0};
+    struct firn_tree_source source = {.read = read_object, .ctx = objects};
     firn_error err;
-    bool is_fresh;
-    unsigned steps = 0;
-    firn_tree_pace_init(&pace);
-    do {
-        assert_int_equal(firn_tree_pace_enter(&pace, &same, &is_fresh, &err), FIRN_OK);
-        assert_true(++steps < 100000);
-    } while (!firn_tree_pace_step(&pace, is_fresh));
-    firn_tree_pace_deinit(&pace);
-    /* Not if each directory is another one. */
-    firn_tree_pace_init(&pace);
-    for (uint32_t i = 0; i < 100000; i++) {
-        firn_hash other;
-        firn_blake3_hash_of(&i, sizeof i, &other);
-        assert_int_equal(firn_tree_pace_enter(&pace, &other, &is_fresh, &err), FIRN_OK);
-        assert_false(firn_tree_pace_step(&pace, is_fresh));
+    int rc;
+    struct firn_buf attributes = {0};
+    static uint8_t value[1000 << 10];
+    assert_int_equal(firn_tree_xattrs_append(&attributes, firn_str("user.a"),
+                                             firn_bytes(value, sizeof value)),
+                     FIRN_OK);
+    firn_hash root = put_copies(objects, NULL, 1);
+    for (int i = 0; i < 40; i++) {
+        struct firn_buf encoded = {0};
+        struct firn_tree_entry entry = file_entry("a", 0);
+        entry.kind = FIRN_TREE_DIR;
+        entry.hash = root;
+        entry.xattrs = firn_buf_slice(&attributes);
+        assert_int_equal(firn_tree_encode_entry(&encoded, &entry), FIRN_OK);
+        assert_int_equal(
+            firn_tree_build(firn_buf_slice(&encoded), put_object, objects, &root, NULL), FIRN_OK);
+        firn_buf_deinit(&encoded);
     }
-    firn_tree_pace_deinit(&pace);
+    source.budget = &budget;
+    const uint64_t count = walk_paths(&source, &root, &rc, &err);
+    assert_int_equal(rc, FIRN_LIMIT);
+    assert_true(count <= FIRN_BUDGET_MEMORY_MAX / sizeof value);
+    assert_int_equal(budget.held, 0);
+    source.budget = NULL;
+    assert_int_equal(walk_paths(&source, &root, &rc, &err), 41);
+    assert_int_equal(rc, FIRN_OK);
+    firn_buf_deinit(&attributes);
+    objects_deinit(objects);
 }
 
 /* ---- links ---- */
@@ -872,7 +883,7 @@ links_that_jump_are_checked_as_others(void **state)
 {
     (void)state;
     struct objects *objects = objects_create();
-    const struct firn_tree_source source = {read_object, objects};
+    const struct firn_tree_source source = {.read = read_object, .ctx = objects};
     const firn_hash root = put_links(objects);
     struct firn_tree_iterator *iterator;
     const struct firn_tree_entry *entry;
@@ -920,10 +931,9 @@ main(void)
         cmocka_unit_test(a_part_under_the_wrong_index_is_refused),
         cmocka_unit_test(building_survives_failed_allocations),
         cmocka_unit_test(the_format_does_not_change),
-        cmocka_unit_test(a_tree_is_weighed_by_all_its_paths),
-        cmocka_unit_test(a_graph_is_weighed_in_the_time_of_its_objects),
-        cmocka_unit_test(weighing_survives_failed_allocations),
-        cmocka_unit_test(a_walk_in_circles_is_weighed),
+        cmocka_unit_test(a_walk_ends_with_its_budget),
+        cmocka_unit_test(copies_of_a_directory_are_walked_without_a_budget),
+        cmocka_unit_test(the_memory_of_a_walk_is_bounded),
         cmocka_unit_test(links_that_jump_are_checked_as_others),
     };
     return cmocka_run_group_tests_name("tree", tests, NULL, NULL);

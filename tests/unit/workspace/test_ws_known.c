@@ -550,7 +550,8 @@ files_without_a_lasting_identity_are_known_by_name(void **state)
     assert_true(plant(dir, "wal-000009.log", A_FILE));
     firn_os_dir_close(dir);
     size_t told = 0;
-    assert_int_equal(firn_ws_foreign_files(world.ws, count_foreign, &told, &world.err), FIRN_OK);
+    assert_int_equal(
+        firn_trust_files_foreign(world.tree.os, "/s", count_foreign, &told, &world.err), FIRN_OK);
     assert_int_equal(told, 1);
     save(&world, "3");
     ws_assert_check_clean(&world);

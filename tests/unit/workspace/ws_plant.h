@@ -19,6 +19,7 @@ struct ws_plant {
     struct firn_objects_session_lane *lane;
     uint32_t uid; /* of all that ws_plant_file and ws_plant_folder make, and of roots */
     uint32_t gid;
+    int level; /* of compression; 0: 1 */
 };
 
 /* Around the making of objects. The checkpoint gets the workspace's next number. */
