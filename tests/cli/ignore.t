@@ -63,7 +63,9 @@ What is excluded now and was saved then stays as it is and is named; all else is
   mine
   logs/k
   $ firn restore 1 --json | python3 -c 'import json, sys; o = json.load(sys.stdin); print(o["left_alone"], o["not_restored"], [n["path"] for n in o["notices"] if n["kind"] == "left alone"])'
-  0 0 []
+  1 0 ['a.c']
+  $ firn restore 1 a.c -q && wc -c <a.c
+  0
 
 Of a directory that became excluded as a whole only its name is told, however much is in it; a link whose place such a directory takes is not restored; a directory with something excluded in it does not become a file.
 
@@ -111,3 +113,37 @@ A rule lifts a default exclusion, but never those of version control.
   $ mkdir .git && touch .git/HEAD && printf '!node_modules\n!.git\n' >.firnignore && firn save -q && firn show latest --files | grep -c -e node_modules/x/f -e HEAD
   7
   1
+
+An undo past the rule file: what it excluded stays as it is, on the way back and forth, and is not taken for edits.
+
+  $ mkdir ../u && cd ../u && echo 1 >a && firn save -q && echo big/ >.firnignore && mkdir big && echo huge >big/f && echo 2 >a && firn save -q && firn undo -q && ls -A && firn undo
+  1
+  2
+  a
+  big
+  ! firn: there is nothing to undo
+  ! hint: firn restore REF brings back a checkpoint, firn list --all shows them
+  [3]
+  $ echo own >own && firn undo && ls -A && firn redo -q && firn undo -q && firn redo && cat a big/f && firn restore 1 -q && firn restore 1 && ls -A
+  undid unsaved changes, back at 1: 0 changed, 0 added, 1 removed; redo with: firn redo
+  a
+  big
+  redid unsaved changes, now at <id>: 0 changed, 1 added, 0 removed; take this back with: firn undo
+  1
+  huge
+  restored 1: nothing had to change
+  a
+  big
+
+A directory that an undo cannot remove, for what is left out in it, is no change that it undoes again and again.
+
+  $ mkdir ../v && cd ../v && echo 1 >a && firn save -q && mkdir -p d/.git && touch d/f d/.git/HEAD && firn save -q && firn undo -q && find d; firn undo
+  1
+  2
+  d
+  d/.git
+  d/.git/HEAD
+  ! firn: kept: d: it contains something that stays
+  ! firn: there is nothing to undo
+  ! hint: firn restore REF brings back a checkpoint, firn list --all shows them
+  [3]

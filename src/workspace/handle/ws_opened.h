@@ -167,6 +167,7 @@ struct firn_ws_rules {
 /* How saves are made today, according to the caller. */
 struct firn_ws_rules_today {
     bool gitignore;
+    bool is_asked_for; /* paths are named: the rules of the last restore do not count */
     uint64_t file_size_max;
 };
 

@@ -16,7 +16,7 @@
  * A restore may remove or change rule files, and then what they excluded is excluded by none on the
  * disk: the next restore would take it in. So the rules of a safety checkpoint stay in effect until the
  * next save, and the safety checkpoint that this restore makes has them again (I1; the model of
- * test_ws_rules.c checks it).
+ * test_ws_ignore_model.c checks it).
  *
  * A restore in place loads the rules of the checkpoint first and passes them to the scan of the
  * present state, which leaves out what they or today's rules exclude. So nothing that either
@@ -159,13 +159,15 @@ take_last(void *ctx, firn_slice bytes, const struct firn_catalog_record *record,
                : FIRN_EXISTS;
 }
 
-/* Adds the rules of the safety checkpoint of the last restore, if nothing was saved since (I1). Those that are
- * damaged do not count: without them a restore saves more than it should, and loses nothing. */
+/* Adds the rules of the safety checkpoint of the last restore, if nothing was saved since (I1). Those that
+ * are damaged, or have grown too large, do not count: without them a restore saves more than it should,
+ * and loses nothing. */
 static int
 load_last(struct firn_ws_opened *opened, const struct firn_catalog_record *first,
           struct firn_ws_rules *rules, firn_error *err)
 {
-    enum { LAST = 2 };
+    enum { LAST = 2, SETS_MAX = 64, SIZE_MAX_OF_SETS = 1 << 20 };
+    const size_t set_count = rules->sets.set_count;
     struct firn_catalog_record record;
     struct firn_buf bytes = {0};
     firn_error cause;
@@ -180,6 +182,10 @@ load_last(struct firn_ws_opened *opened, const struct firn_catalog_record *first
     }
     if (rc != FIRN_OK && !is_damage(rc)) {
         firn_error_copy(err, &cause);
+    }
+    if (is_damage(rc) || rules->bytes[LAST].size > SIZE_MAX_OF_SETS ||
+        rules->sets.set_count > SETS_MAX) {
+        firn_ignore_rules_truncate(&rules->sets, set_count);
     }
     firn_buf_deinit(&bytes);
     return is_damage(rc) ? FIRN_OK : rc;
@@ -206,7 +212,7 @@ firn_ws_rules_load_today(struct firn_ws_opened *opened, const struct firn_catalo
     if (second != NULL) {
         FIRN_TRY(load_more(objects, record, second, 1, out, err));
     }
-    FIRN_TRY(load_last(opened, record, out, err));
+    FIRN_TRY(today->is_asked_for ? FIRN_OK : load_last(opened, record, out, err));
     out->file_size_max = today->file_size_max;
     out->gitignore = out->gitignore || today->gitignore;
     if (!out->gitignore) {

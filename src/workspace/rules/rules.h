@@ -62,6 +62,8 @@ struct firn_ignore_rules {
 
 /* Frees the arrays, not what the slices borrow. */
 void firn_ignore_rules_deinit(struct firn_ignore_rules *rules);
+/* Keeps only the first `count` sets. */
+void firn_ignore_rules_truncate(struct firn_ignore_rules *rules, size_t count);
 
 /* Adds a set with room for that many files, all zeroed; NULL if there is no memory. Valid until the
  * next call. */
@@ -78,7 +80,8 @@ bool firn_ignore_rules_are_plain(const struct firn_ignore_rules *rules);
 FIRN_MUST_CHECK int firn_ignore_rules_encode(struct firn_ignore_rules *rules, struct firn_buf *out,
                                              firn_error *err);
 /* Appends the sets of an object to *rules, which then borrows from bytes. FIRN_CORRUPT for bytes
- * that encode does not write; FIRN_NEWER; FIRN_NO_MEMORY. */
+ * that encode does not write; FIRN_NEWER; FIRN_NO_MEMORY. A failure may have appended some: deinit or
+ * truncate. */
 FIRN_MUST_CHECK int firn_ignore_rules_decode(firn_slice bytes, struct firn_ignore_rules *rules,
                                              firn_error *err);
 
