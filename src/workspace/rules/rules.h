@@ -95,6 +95,7 @@ FIRN_MUST_CHECK int firn_ignore_rules_decode(firn_slice bytes, struct firn_ignor
 struct firn_rules_exclude_entry {
     firn_slice name;
     bool is_dir;
+    bool is_link;            /* symbolic */
     bool is_beside_manifest; /* a Cargo.toml that is not a directory is in the same directory */
     bool include_deps;       /* dependencies and build output are wanted */
     bool is_narrow;    /* by the second, present version of the exclusions; else by the first */
@@ -179,7 +180,8 @@ struct firn_rules_walk_entry {
     firn_slice path; /* from the root */
     size_t name_size;
     bool is_dir;
-    bool is_beside_manifest; /* as in rules.h */
+    bool is_link;            /* symbolic: rules for directories are not about it, defaults are */
+    bool is_beside_manifest; /* as above */
 };
 
 /* Why an entry is left out. */
