@@ -310,8 +310,10 @@ typedef struct firn_workspace_save_options {
     bool strict;
     unsigned threads; /* 0: one per processor */
     firn_callbacks callbacks;
-    bool full;        /* read every file, also those that look unchanged; see below */
-    bool if_changed;  /* create no checkpoint if the tree equals that of the previous one */
+    bool full; /* read every file, also those that look unchanged; see below */
+    /* Create no checkpoint if the tree equals that of the previous one, unless the previous one was made in the turn
+     * that ends now, and has no turn. */
+    bool if_changed;
     bool gitignore;   /* .gitignore files contain rules, too */
     const char *keep; /* policy for older checkpoints (firn_workspace_expire); NULL: keep all */
     uint64_t file_size_max; /* leave out larger files; 0: no limit */
@@ -320,7 +322,8 @@ typedef struct firn_workspace_save_options {
      * the one that was recorded when the turn began. A prompt that is too long is cut. */
     firn_workspace_turn turn;
     /* The turn begins now. It is recorded in the store, even if no checkpoint is created, until the next
-     * turn of its agent and session begins. The checkpoint does not contain it; its message does. */
+     * turn of its agent and session begins. The checkpoint's message names it. If the turn before it in the
+     * session has not ended, it was interrupted: it ends with this checkpoint, as if it were `turn`. */
     bool turn_begins;
     /* The program shows the notices to a person. Excluded entries are recorded, so that the next such save marks
      * them as known (firn_notice.is_known). */

@@ -63,16 +63,18 @@ What is excluded now and was saved then stays as it is and is named; all else is
   mine
   logs/k
   $ firn restore 1 --json | python3 -c 'import json, sys; o = json.load(sys.stdin); print(o["left_alone"], o["not_restored"], [n["path"] for n in o["notices"] if n["kind"] == "left alone"])'
-  0 0 []
+  1 0 ['a.c']
+  $ firn restore 1 a.c -q && wc -c <a.c
+  0
 
-Of a directory that became excluded as a whole only its name is told, however much is in it; a link whose place such a directory takes is not restored; a directory with something excluded in it does not become a file.
+Of a directory that became excluded as a whole only its name is told, however much is in it; a directory with something excluded in it does not become a file.
 
-  $ mkdir -p old/out && touch old/out/{1..9} && ln -s elsewhere old/node_modules && touch old/becomes
-  $ rm -f .firnignore; firn save -q; rm old/node_modules old/becomes; mkdir -p old/node_modules old/becomes/in && echo out >.firnignore && echo 'skip' >>.firnignore && touch old/node_modules/m old/becomes/in/skip old/becomes/b && for i in 1 2 3; do echo new >old/out/$i; done; echo changed >src/keep.log
+  $ mkdir -p old/out && touch old/out/{1..9} && touch old/becomes
+  $ rm -f .firnignore; firn save -q; rm old/becomes; mkdir -p old/node_modules old/becomes/in && echo out >.firnignore && echo 'skip' >>.firnignore && touch old/node_modules/m old/becomes/in/skip old/becomes/b && for i in 1 2 3; do echo new >old/out/$i; done; echo changed >src/keep.log
   4
   $ firn restore 4 | tail -2; cat old/out/* old/out/1 src/keep.log; ls old/node_modules old/becomes
   restored 4: 1 changed, 0 added, 1 removed; take this back with: firn undo
-  left alone by rule: old/becomes, old/node_modules, old/out
+  left alone by rule: old/becomes, old/out
   new
   new
   new
@@ -111,3 +113,53 @@ A rule lifts a default exclusion, but never those of version control.
   $ mkdir .git && touch .git/HEAD && printf '!node_modules\n!.git\n' >.firnignore && firn save -q && firn show latest --files | grep -c -e node_modules/x/f -e HEAD
   7
   1
+
+An undo past the rule file: what it excluded stays as it is, on the way back and forth, and is not taken for edits.
+
+  $ mkdir ../u && cd ../u && echo 1 >a && firn save -q && echo big/ >.firnignore && mkdir big && echo huge >big/f && echo 2 >a && firn save -q && firn undo -q && ls -A && firn undo
+  1
+  2
+  a
+  big
+  ! firn: there is nothing to undo
+  ! hint: firn restore REF brings back a checkpoint, firn list --all shows them
+  [3]
+  $ echo own >own && firn undo && ls -A && firn redo -q && firn undo -q && firn redo && cat a big/f && firn restore 1 -q && firn restore 1 && ls -A
+  undid unsaved changes, back at 1: 0 changed, 0 added, 1 removed; redo with: firn redo
+  a
+  big
+  redid unsaved changes, now at <id>: 0 changed, 1 added, 0 removed; take this back with: firn undo
+  1
+  huge
+  restored 1: nothing had to change
+  a
+  big
+
+A directory that an undo cannot remove, for what is left out in it, is no change that it undoes again and again.
+
+  $ mkdir ../v && cd ../v && echo 1 >a && firn save -q && mkdir -p d/.git && touch d/f d/.git/HEAD && firn save -q && firn undo -q && find d; firn undo
+  1
+  2
+  d
+  d/.git
+  d/.git/HEAD
+  ! firn: kept: d: it contains something that stays
+  ! firn: there is nothing to undo
+  ! hint: firn restore REF brings back a checkpoint, firn list --all shows them
+  [3]
+
+A symbolic link in the place of a directory that is left out is left out too, and a restore leaves it.
+
+  $ mkdir ../l && cd ../l && touch Cargo.toml a && firn save -q && for n in node_modules .venv target venv; do ln -s /elsewhere/$n $n; done && firn save | tail -n 1 && firn show latest --files | awk '{ print $NF }'
+  1
+  left out by rule: .venv, node_modules, target
+  Cargo.toml
+  a
+  /elsewhere/venv
+  $ ln -sfn /other node_modules && firn restore 1 && readlink node_modules .venv target && firn save --include-deps -q && firn show latest --files | grep -c elsewhere
+  restored 1: 0 changed, 0 added, 1 removed; take this back with: firn undo
+  /other
+  /elsewhere/.venv
+  /elsewhere/target
+  3
+  2

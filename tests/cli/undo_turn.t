@@ -124,3 +124,33 @@ With --json, and over MCP.
   $ firn redo -q && echo '{"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "checkpoint_undo", "arguments": {"workspace_path": ".", "last_turn": true}}}' >../call && (echo '{"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}}'; echo '{"jsonrpc": "2.0", "method": "notifications/initialized"}'; cat ../call) | firn mcp | tail -n 1 | python3 -c 'import json, sys; r = json.load(sys.stdin)["result"]["structuredContent"]; print([s["text"] for s in r["steps"]], r["back_with"], r["unsaved"])'
   ['unsaved changes', 'the save of 6 (later)', 'the turn of Claude Code (more)', 'the save of 4 (in the turn)'] checkpoint_redo False
   $ firn check -q
+
+A turn that was interrupted ends when the next one begins, in the form of each agent; the next one changes nothing.
+
+  $ mkdir ../i && cd ../i && I=$PWD
+  $ interrupted() { mkdir "$1" && cd "$1" && mkdir src && echo 1 >src/a && echo "$2" | firn hook run "$1" before >/dev/null && rm -r src
+  > echo "$2" | sed 's/delete it/why?/' | firn hook run "$1" before >/dev/null; echo "$2" | firn hook run "$1" after >/dev/null; firn undo --turn; ls; cd "$I"; }
+  $ for a in claude codex gemini opencode; do interrupted $a '{"session_id": "s", "prompt": "delete it"}'; done
+  undid the turn of Claude Code (delete it), back at 1: 0 changed, 1 added, 0 removed; redo with: firn redo
+  src
+  undid the turn of Codex (delete it), back at 1: 0 changed, 1 added, 0 removed; redo with: firn redo
+  src
+  undid the turn of Gemini CLI (delete it), back at 1: 0 changed, 1 added, 0 removed; redo with: firn redo
+  src
+  undid the turn of OpenCode (delete it), back at 1: 0 changed, 1 added, 0 removed; redo with: firn redo
+  src
+  $ interrupted cursor '{"conversation_id": "s", "prompt": "delete it"}'; interrupted copilot '{"sessionId": "s", "prompt": "delete it"}'; interrupted cline '{"taskId": "s", "userPromptSubmit": {"prompt": "delete it"}}'; interrupted windsurf '{"trajectory_id": "s", "tool_info": {"user_prompt": "delete it"}}'
+  undid the turn of Cursor (delete it), back at 1: 0 changed, 1 added, 0 removed; redo with: firn redo
+  src
+  undid the turn of GitHub Copilot (delete it), back at 1: 0 changed, 1 added, 0 removed; redo with: firn redo
+  src
+  undid the turn of Cline (delete it), back at 1: 0 changed, 1 added, 0 removed; redo with: firn redo
+  src
+  undid the turn of Windsurf (delete it), back at 1: 0 changed, 1 added, 0 removed; redo with: firn redo
+  src
+  $ cd claude && firn redo && firn log | sed 's/.*ago *//' && firn list | sed 's/.* B *//'
+  redid the turn of Claude Code (delete it), now at 2: 0 changed, 0 added, 1 removed; take this back with: firn undo
+  Claude Code: delete it   1 file +0 −1
+  before Claude Code: delete it   1 file +1 −0
+  before Claude Code: why?
+  before Claude Code: delete it

@@ -156,10 +156,11 @@ read_turns(struct firn_catalog *catalog)
 {
     struct firn_buf bytes = {0};
     firn_workspace_turn turn;
+    struct firn_catalog_turns_noted noted;
     int64_t begun_ns;
     firn_error err;
     CHECK(is_answer(firn_catalog_turns_get(catalog, WORKSPACE, firn_str("a"), firn_str("s"), &bytes,
-                                           &turn, &begun_ns, &err)));
+                                           &noted, &err)));
     int rc = firn_catalog_turns_newest(catalog, WORKSPACE, &bytes, &turn, &begun_ns, &err);
     CHECK(is_answer(rc));
     if (rc == FIRN_OK) {

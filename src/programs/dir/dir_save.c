@@ -405,6 +405,7 @@ const struct firn_command firn_dir_save = {
             "    .m2/repository and .m2/wrapper\n"
             "    .gradle\n"
             "\n"
+            "A symbolic link of such a name is left out as well; a link named venv is not.\n"
             "If .gradle contains settings (gradle.properties, init.d, init.gradle), only its\n"
             "caches and the like are left out.\n"
             "\n"

@@ -378,13 +378,22 @@ FIRN_MUST_CHECK int firn_catalog_told_join(void *ctx, struct firn_db_batch *batc
 
 enum { FIRN_CATALOG_TURNS_MAX = 64 }; /* of a workspace; the oldest are deleted */
 
-/* The last turn that an agent and session began, and when: its bytes replace the contents of out,
- * *turn borrows from them. FIRN_NOT_FOUND if there is none. */
+/* A turn as it is noted. */
+struct firn_catalog_turns_noted {
+    firn_workspace_turn turn; /* its agent is empty if there is none */
+    int64_t begun_ns;
+    bool is_over;
+};
+
+/* The last turn that an agent and session began: its bytes replace the contents of out, *out_noted
+ * borrows from them, and from the arguments. FIRN_NOT_FOUND if there is none. */
 FIRN_MUST_CHECK int firn_catalog_turns_get(struct firn_catalog *catalog, uint32_t workspace,
                                            firn_slice agent, firn_slice session,
-                                           struct firn_buf *out, firn_workspace_turn *turn,
-                                           int64_t *out_begun_ns, firn_error *err);
-/* The turn that began last of those that are not over; the same otherwise. */
+                                           struct firn_buf *out,
+                                           struct firn_catalog_turns_noted *out_noted,
+                                           firn_error *err);
+/* The turn that began last of those that are not over, and when: its bytes replace the contents of
+ * out, *turn borrows from them. FIRN_NOT_FOUND if there is none. */
 FIRN_MUST_CHECK int firn_catalog_turns_newest(struct firn_catalog *catalog, uint32_t workspace,
                                               struct firn_buf *out, firn_workspace_turn *turn,
                                               int64_t *out_begun_ns, firn_error *err);

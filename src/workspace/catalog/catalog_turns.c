@@ -31,20 +31,15 @@ make_key(uint32_t workspace, firn_slice agent, firn_slice session, struct firn_b
     return firn_error_no_memory(err, "a turn");
 }
 
-struct noted {
-    int64_t begun_ns;
-    firn_workspace_turn turn; /* only its number and prompt */
-    bool is_over;
-};
-
+/* Of the turn only its number and prompt. */
 static int
-decode(firn_slice value, struct noted *out, firn_error *err)
+decode(firn_slice value, struct firn_catalog_turns_noted *out, firn_error *err)
 {
     struct firn_reader reader = firn_reader_of(value);
     uint8_t format = 0;
     uint8_t is_over = 0;
     uint64_t time = 0;
-    *out = (struct noted){0};
+    *out = (struct firn_catalog_turns_noted){0};
     if (firn_reader_u8(&reader, &format) && (format == 0 || format > TURN_FORMAT)) {
         return firn_error_set(err, FIRN_NEWER, "a turn has format %u, this version knows %u",
                               format, TURN_FORMAT);
@@ -62,22 +57,20 @@ decode(firn_slice value, struct noted *out, firn_error *err)
 
 int
 firn_catalog_turns_get(struct firn_catalog *catalog, uint32_t workspace, firn_slice agent,
-                       firn_slice session, struct firn_buf *out, firn_workspace_turn *turn,
-                       int64_t *out_begun_ns, firn_error *err)
+                       firn_slice session, struct firn_buf *out,
+                       struct firn_catalog_turns_noted *out_noted, firn_error *err)
 {
     struct firn_db_keyspace *turns;
     struct firn_buf key = {0};
-    struct noted noted;
+    struct firn_catalog_turns_noted noted;
     int rc;
     FIRN_TRY(make_key(workspace, agent, session, &key, err));
     FIRN_TRY(firn_db_keyspace_open(firn_catalog_db(catalog), FIRN_CATALOG_TURNS, &turns, err));
     FIRN_TRY(firn_db_get(turns, firn_buf_slice(&key), out, err));
     FIRN_TRY(decode(firn_buf_slice(out), &noted, err));
-    *turn = (firn_workspace_turn){.agent = agent,
-                                  .session = session,
-                                  .number = noted.turn.number,
-                                  .prompt = noted.turn.prompt};
-    *out_begun_ns = noted.begun_ns;
+    noted.turn.agent = agent;
+    noted.turn.session = session;
+    *out_noted = noted;
 out:
     firn_buf_deinit(&key);
     return rc;
@@ -98,7 +91,7 @@ copy_entry(firn_slice key, firn_slice value, struct firn_buf *out, firn_error *e
 static bool
 turn_of(const struct firn_buf *entry, size_t key_size, firn_workspace_turn *turn)
 {
-    struct noted noted;
+    struct firn_catalog_turns_noted noted;
     struct firn_reader reader =
         firn_reader_of(firn_bytes(entry->data + WORKSPACE_SIZE, key_size - WORKSPACE_SIZE));
     if (!firn_reader_sized(&reader, FIRN_CATALOG_RECORD_TURN_NAME_SIZE_MAX, &turn->agent) ||
@@ -131,7 +124,7 @@ firn_catalog_turns_newest(struct firn_catalog *catalog, uint32_t workspace, stru
     FIRN_TRY(firn_db_cursor_open(turns, &options, &cursor, err));
     for (rc = firn_db_cursor_first(cursor, err); rc == FIRN_OK && firn_db_cursor_valid(cursor);
          rc = firn_db_cursor_next(cursor, err)) {
-        struct noted noted;
+        struct firn_catalog_turns_noted noted;
         firn_slice key = firn_db_cursor_key(cursor);
         firn_slice value = firn_db_cursor_value(cursor);
         if (decode(value, &noted, NULL) == FIRN_OK && !noted.is_over &&
@@ -168,7 +161,7 @@ make_room(struct firn_db_keyspace *turns, uint32_t workspace, firn_slice key,
     FIRN_TRY(firn_db_cursor_open(turns, &options, &cursor, err));
     for (rc = firn_db_cursor_first(cursor, err); rc == FIRN_OK && firn_db_cursor_valid(cursor);
          rc = firn_db_cursor_next(cursor, err), count++) {
-        struct noted noted;
+        struct firn_catalog_turns_noted noted;
         is_replaced |= firn_slice_equal(firn_db_cursor_key(cursor), key);
         int64_t time_ns = decode(firn_db_cursor_value(cursor), &noted, NULL) == FIRN_OK
                               ? noted.begun_ns

@@ -51,7 +51,9 @@ struct firn_checkout_options {
     /* *out_size: the size of the part of the path that names the entry that was left out. NULL: no
      * reasons are known. */
     enum firn_checkout_unsaved (*unsaved_why)(void *ctx, firn_slice path, size_t *out_size);
-    void *unsaved;                       /* its ctx */
+    /* Whether a directory holds an entry that was left out, at any depth: it stays. NULL if unsaved_why is. */
+    bool (*holds_unsaved)(void *ctx, firn_slice dir);
+    void *unsaved;                       /* their ctx */
     struct firn_checkout_stores *stores; /* in the tree on disk; may be NULL */
     /* Whether content need not be in the store or be verified: in a dry run the target was not
      * made. May be NULL; called on any thread. */
@@ -68,7 +70,7 @@ struct firn_checkout_counts {
     uint64_t changed;
     uint64_t removed;
     uint64_t same;        /* if count_same */
-    uint64_t directories; /* added, removed or with other metadata */
+    uint64_t directories; /* added, removed or with other metadata; not those that stay */
     uint64_t incomplete;
     uint64_t left_alone;   /* entries that rules leave out now, and that stay as they are */
     uint64_t not_restored; /* entries that stay as they are for another reason */

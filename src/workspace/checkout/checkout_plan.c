@@ -7,7 +7,7 @@
  * not be read. Such an entry was not saved, so it must not be replaced or removed (I1): it stays,
  * nothing is put in its place, and that is reported (checkout.c). If it equals what would be
  * written, or is the lock of a store, there is nothing to do (I3). A directory to be removed that
- * holds such entries stays; one that must become a file and holds some stays with everything in it.
+ * holds such entries stays, and is no change; one that must become a file and holds some stays with everything in it.
  * Only files that a store in the tree makes again are removed with their directory
  * (checkout_stores.c). The target of a hard link must be in the tree: a link is never made to any
  * other file of that name (I2).
@@ -575,6 +575,15 @@ check_may_vanish(struct firn_checkout *checkout, const struct firn_difference_wa
 
 /* ---- counting and reporting ---- */
 
+/* Whether a directory that is to be removed stays, because of what is in it. */
+static bool
+stays(const struct firn_checkout *checkout, const struct firn_difference_walk_change *change)
+{
+    const struct firn_checkout_options *options = &checkout->options;
+    return change->kind == FIRN_DIFFERENCE_WALK_REMOVED && change->before->kind == FIRN_TREE_DIR &&
+           options->holds_unsaved != NULL && options->holds_unsaved(options->unsaved, change->path);
+}
+
 static void
 count_file(struct firn_checkout *checkout, const struct firn_difference_walk_change *change)
 {
@@ -737,6 +746,9 @@ plan_change(void *ctx, const struct firn_difference_walk_change *change, firn_er
             return FIRN_OK;
         }
     }
+    if (stays(checkout, change)) {
+        return FIRN_OK;
+    }
     FIRN_TRY(change->before == NULL ? prepare_store(checkout, change, err) : FIRN_OK);
     count_file(checkout, change);
     plan->has_symlinks =
@@ -806,7 +818,7 @@ count_change(void *ctx, const struct firn_difference_walk_change *change, firn_e
 {
     struct firn_checkout *checkout = ctx;
     (void)err;
-    if (!is_left(checkout, change)) {
+    if (!is_left(checkout, change) && !stays(checkout, change)) {
         count_file(checkout, change);
     }
     return FIRN_OK;

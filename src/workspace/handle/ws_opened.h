@@ -158,11 +158,10 @@ FIRN_MUST_CHECK int firn_ws_begun_is_foreign(struct firn_ws *ws,
 
 /* A zeroed struct is empty. */
 struct firn_ws_rules {
-    struct firn_buf bytes;     /* the object; sets borrow from it */
-    struct firn_buf more;      /* the object of a second checkpoint */
-    struct firn_buf forgotten; /* rules for what was forgotten from the first; sets borrow too */
-    struct firn_buf more_forgotten;
-    struct firn_ignore_rules sets;
+    /* Of up to three checkpoints, the first one's first: the object, and rules for what was forgotten. */
+    struct firn_buf bytes[3];
+    struct firn_buf forgotten[3];
+    struct firn_ignore_rules sets; /* borrow from both */
     /* How a scan of the disk uses today's rule files. */
     bool include_deps;
     bool gitignore;
@@ -172,6 +171,7 @@ struct firn_ws_rules {
 /* How saves are made today, according to the caller. */
 struct firn_ws_rules_today {
     bool gitignore;
+    bool is_asked_for; /* paths are named: the rules of the last restore do not count */
     uint64_t file_size_max;
 };
 
@@ -181,8 +181,8 @@ FIRN_MUST_CHECK int firn_ws_rules_load(struct firn_objects *objects,
                                        const struct firn_catalog_record *record,
                                        struct firn_ws_rules *out, firn_error *err);
 /* The rules for a scan of the disk that is compared with a checkpoint, or restored to it:
- * - in sets those of the checkpoint, one plain set if its record names none, and those of a second
- *   one, which may be NULL;
+ * - in sets those of the checkpoint, one plain set if its record names none, those of a second one,
+ *   which may be NULL, and, if nothing was saved since the last restore, those of its safety checkpoint;
  * - for today's rule files: dependencies as in the checkpoint; .gitignore files if they applied to
  *   either checkpoint or to the newest one, or apply today; sizes as today.
  * Fails like firn_ws_rules_load. */

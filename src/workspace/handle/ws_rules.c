@@ -13,6 +13,11 @@
  * and if they applied to the newest checkpoint, which may have been saved with an option. They also
  * apply if the rules of that checkpoint are damaged: what is left out is left alone.
  *
+ * A restore may remove or change rule files, and then what they excluded is excluded by none on the
+ * disk: the next restore would take it in. So the rules of a safety checkpoint stay in effect until the
+ * next save, and the safety checkpoint that this restore makes has them again (I1; the model of
+ * test_ws_ignore_model.c checks it).
+ *
  * A restore in place loads the rules of the checkpoint first and passes them to the scan of the
  * present state, which leaves out what they or today's rules exclude. So nothing that either
  * excludes is in the tree that the restore starts from, and a path in neither tree is not touched.
@@ -105,18 +110,26 @@ load(struct firn_objects *objects, const struct firn_catalog_record *record, str
     return FIRN_OK;
 }
 
+/* Adds the sets of a further checkpoint, at index i of *rules, as far as they are not those of the first. */
 static int
 load_more(struct firn_objects *objects, const struct firn_catalog_record *first,
-          const struct firn_catalog_record *second, struct firn_ws_rules *rules, firn_error *err)
+          const struct firn_catalog_record *further, size_t i, struct firn_ws_rules *rules,
+          firn_error *err)
 {
-    bool is_same = first->has_rules == second->has_rules &&
-                   (first->has_rules ? firn_hash_equal(&first->rules, &second->rules)
-                                     : first->include_deps == second->include_deps &&
-                                           first->is_narrow == second->is_narrow);
-    int rc = is_same ? FIRN_OK : load(objects, second, &rules->more, rules, err);
-    return rc == FIRN_OK && !firn_slice_equal(first->forgotten, second->forgotten)
-               ? exclude_forgotten(second, &rules->more_forgotten, rules, err)
+    bool is_same = first->has_rules == further->has_rules &&
+                   (first->has_rules ? firn_hash_equal(&first->rules, &further->rules)
+                                     : first->include_deps == further->include_deps &&
+                                           first->is_narrow == further->is_narrow);
+    int rc = is_same ? FIRN_OK : load(objects, further, &rules->bytes[i], rules, err);
+    return rc == FIRN_OK && !firn_slice_equal(first->forgotten, further->forgotten)
+               ? exclude_forgotten(further, &rules->forgotten[i], rules, err)
                : rc;
+}
+
+static bool
+is_damage(int code)
+{
+    return code == FIRN_CORRUPT || code == FIRN_NEWER || code == FIRN_NOT_FOUND;
 }
 
 /* Whether .gitignore files applied to the newest checkpoint. */
@@ -128,14 +141,54 @@ ask_newest(struct firn_ws_opened *opened, bool *out, firn_error *err)
     struct firn_buf bytes = {0};
     int rc = firn_catalog_newest(opened->catalog, opened->workspace.number, &bytes, &newest, err);
     if (rc == FIRN_OK) {
-        rc = load(opened->objects, &newest, &rules.bytes, &rules, err);
-        bool is_damaged = rc == FIRN_CORRUPT || rc == FIRN_NEWER || rc == FIRN_NOT_FOUND;
-        *out = is_damaged || rules.gitignore;
-        rc = is_damaged ? FIRN_OK : rc;
+        rc = load(opened->objects, &newest, &rules.bytes[0], &rules, err);
+        *out = is_damage(rc) || rules.gitignore;
+        rc = is_damage(rc) ? FIRN_OK : rc;
     }
     firn_ws_rules_deinit(&rules);
     firn_buf_deinit(&bytes);
     return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
+}
+
+/* Takes the newest record if it is of a safety checkpoint. */
+static int
+take_last(void *ctx, firn_slice bytes, const struct firn_catalog_record *record, firn_error *err)
+{
+    return record->is_safety && firn_buf_append_slice(ctx, bytes) != FIRN_OK
+               ? firn_error_no_memory(err, "a checkpoint's record")
+               : FIRN_EXISTS;
+}
+
+/* Adds the rules of the safety checkpoint of the last restore, if nothing was saved since (I1). Those that
+ * are damaged, or have grown too large, do not count: without them a restore saves more than it should,
+ * and loses nothing. */
+static int
+load_last(struct firn_ws_opened *opened, const struct firn_catalog_record *first,
+          struct firn_ws_rules *rules, firn_error *err)
+{
+    enum { LAST = 2, SETS_MAX = 64, SIZE_MAX_OF_SETS = 1 << 20 };
+    const size_t set_count = rules->sets.set_count;
+    struct firn_catalog_record record;
+    struct firn_buf bytes = {0};
+    firn_error cause;
+    int rc =
+        firn_catalog_list(opened->catalog, opened->workspace.number, take_last, &bytes, &cause);
+    rc = rc == FIRN_EXISTS ? FIRN_OK : rc;
+    if (rc == FIRN_OK && bytes.size > 0) {
+        rc = firn_catalog_record_decode(firn_buf_slice(&bytes), &record, &cause);
+    }
+    if (rc == FIRN_OK && bytes.size > 0) {
+        rc = load_more(opened->objects, first, &record, LAST, rules, &cause);
+    }
+    if (rc != FIRN_OK && !is_damage(rc)) {
+        firn_error_copy(err, &cause);
+    }
+    if (is_damage(rc) || rules->bytes[LAST].size > SIZE_MAX_OF_SETS ||
+        rules->sets.set_count > SETS_MAX) {
+        firn_ignore_rules_truncate(&rules->sets, set_count);
+    }
+    firn_buf_deinit(&bytes);
+    return is_damage(rc) ? FIRN_OK : rc;
 }
 
 int
@@ -143,8 +196,8 @@ firn_ws_rules_load(struct firn_objects *objects, const struct firn_catalog_recor
                    struct firn_ws_rules *out, firn_error *err)
 {
     *out = (struct firn_ws_rules){.include_deps = record->include_deps};
-    int rc = load(objects, record, &out->bytes, out, err);
-    return rc == FIRN_OK ? exclude_forgotten(record, &out->forgotten, out, err) : rc;
+    int rc = load(objects, record, &out->bytes[0], out, err);
+    return rc == FIRN_OK ? exclude_forgotten(record, &out->forgotten[0], out, err) : rc;
 }
 
 int
@@ -157,8 +210,9 @@ firn_ws_rules_load_today(struct firn_ws_opened *opened, const struct firn_catalo
     int rc;
     FIRN_TRY(firn_ws_rules_load(objects, record, out, err));
     if (second != NULL) {
-        FIRN_TRY(load_more(objects, record, second, out, err));
+        FIRN_TRY(load_more(objects, record, second, 1, out, err));
     }
+    FIRN_TRY(today->is_asked_for ? FIRN_OK : load_last(opened, record, out, err));
     out->file_size_max = today->file_size_max;
     out->gitignore = out->gitignore || today->gitignore;
     if (!out->gitignore) {
@@ -172,10 +226,10 @@ void
 firn_ws_rules_deinit(struct firn_ws_rules *rules)
 {
     firn_ignore_rules_deinit(&rules->sets);
-    firn_buf_deinit(&rules->bytes);
-    firn_buf_deinit(&rules->more);
-    firn_buf_deinit(&rules->forgotten);
-    firn_buf_deinit(&rules->more_forgotten);
+    for (size_t i = 0; i < sizeof rules->bytes / sizeof rules->bytes[0]; i++) {
+        firn_buf_deinit(&rules->bytes[i]);
+        firn_buf_deinit(&rules->forgotten[i]);
+    }
     *rules = (struct firn_ws_rules){0};
 }
 

@@ -223,7 +223,10 @@ struct firn_ws_restore_unsaved {
     struct firn_hash_map
         paths;                /* of entries that are not saved, or not whole, for lack of access */
     struct firn_buf excluded; /* uint64_t each: hashes of the paths that rules leave out */
-    bool is_sorted;           /* excluded */
+    struct firn_buf
+        holders; /* the same, of the directories that hold what is left out; each at least once */
+    uint64_t last_holder; /* 0: none */
+    bool is_sorted;       /* both */
     struct firn_arena arena;
     bool is_out_of_memory;
 };
@@ -239,6 +242,7 @@ FIRN_MUST_CHECK int firn_ws_restore_unsaved_check(const struct firn_ws_restore_u
 /* A callback for firn_checkout_options. Requires: the scan is over; one thread at a time. */
 enum firn_checkout_unsaved firn_ws_restore_unsaved_why(void *ctx, firn_slice path,
                                                        size_t *out_size);
+bool firn_ws_restore_unsaved_holds(void *ctx, firn_slice dir);
 
 struct firn_ws_revert {
     const firn_workspace_revert_options *options;

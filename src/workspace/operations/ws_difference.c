@@ -267,7 +267,9 @@ compare_with_disk(struct difference *difference, struct firn_ws_opened *opened,
     const firn_workspace_diff_options *options = difference->options;
     struct firn_ws_compare scanned;
     const struct firn_ws_compare_options given = {
-        options->threads, {options->gitignore, options->file_size_max}, &options->callbacks};
+        options->threads,
+        {.gitignore = options->gitignore, .file_size_max = options->file_size_max},
+        &options->callbacks};
     int rc = firn_ws_compare_init(&scanned, difference->ws, opened, before, &given, err);
     if (rc == FIRN_OK) {
         difference->result->skipped = scanned.scan.skipped;

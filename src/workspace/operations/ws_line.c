@@ -18,7 +18,7 @@
  *
  * The undo of a turn goes to the state in which the last turn of an agent began, by the times of the
  * states. A turn that is over is known from the checkpoint after it, one that was interrupted from
- * the note of its beginning (catalog_turns.c).
+ * the note of its beginning (catalog_turns.c), until the next one of its session begins.
  *
  * "Differs" means that restoring the state would change something. Entries that rules exclude or
  * that cannot be restored do not count, nor does the time of a directory.
@@ -92,6 +92,30 @@ is_new_state(struct firn_ws_opened *opened, const struct firn_catalog_line *line
     return rc;
 }
 
+/* A checkpoint that only ends a turn takes the place of the one of the same tree that was made in that turn
+ * (ws_save.c). */
+static int
+end_turn(struct firn_ws_opened *opened, struct firn_catalog_line *line,
+         const struct firn_catalog_record *record, firn_error *err)
+{
+    struct firn_catalog_line_state *state = firn_catalog_line_at(line, line->cursor);
+    struct firn_catalog_record here;
+    struct firn_buf bytes = {0};
+    int rc = FIRN_OK;
+    if (record->turn.agent.size == 0 || record->turn_begun_ns == 0 ||
+        record->turn_begun_ns >= state->time_ns) {
+        return FIRN_OK;
+    }
+    FIRN_TRY(read_state(opened, state->order, &bytes, &here, err));
+    if (state->kind != FIRN_STEP_SAVE || here.turn.agent.size == 0) {
+        state->order = record->order;
+        state->kind = FIRN_STEP_SAVE;
+    }
+out:
+    firn_buf_deinit(&bytes);
+    return rc;
+}
+
 /* Adds a state, unless it is that at the cursor. */
 static int
 add_state(struct firn_ws_opened *opened, struct firn_catalog_line *line,
@@ -101,6 +125,9 @@ add_state(struct firn_ws_opened *opened, struct firn_catalog_line *line,
     const struct firn_catalog_line_state state = {record->order, time_ns, kind, false};
     *out_added = false;
     int rc = is_new_state(opened, line, &record->root, out_added, err);
+    if (rc == FIRN_OK && !*out_added && kind == FIRN_STEP_SAVE) {
+        return end_turn(opened, line, record, err);
+    }
     return rc == FIRN_OK && *out_added ? firn_catalog_line_add(line, &state, err) : rc;
 }
 

@@ -50,6 +50,7 @@ struct firn_ws_rules_today
 firn_ws_restore_today(const struct firn_ws_restoring *restoring)
 {
     return (struct firn_ws_rules_today){.gitignore = restoring->options->gitignore,
+                                        .is_asked_for = restoring->options->path_count > 0,
                                         .file_size_max = restoring->options->file_size_max};
 }
 
@@ -154,6 +155,7 @@ firn_ws_restore_dry_run(struct firn_ws_restoring *restoring, const struct firn_w
     struct firn_checkout_options options = firn_ws_restore_apply_options(
         restoring, restoring->opened->root, &compare.disk_side, &compare.checkpoint_side);
     options.unsaved_why = firn_ws_restore_unsaved_why;
+    options.holds_unsaved = firn_ws_restore_unsaved_holds;
     options.unsaved = &unsaved;
     FIRN_TRY(dry->choose(dry->ctx, &compare, &options, err));
     FIRN_TRY(firn_checkout_stores_find(&stores, firn_buf_slice(&compare.scan.stores), err));

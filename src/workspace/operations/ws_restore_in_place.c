@@ -445,6 +445,7 @@ apply_tree(struct in_place *in_place, firn_error *err)
     struct firn_checkout_options options =
         firn_ws_restore_apply_options(restoring, opened->root, &before_side, &after_side);
     options.unsaved_why = firn_ws_restore_unsaved_why;
+    options.holds_unsaved = firn_ws_restore_unsaved_holds;
     options.unsaved = &in_place->unsaved;
     FIRN_TRY(firn_ws_line_settle(restoring, &before_side, &options, err));
     FIRN_TRY(begin_journal(in_place, err));

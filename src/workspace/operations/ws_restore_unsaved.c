@@ -10,8 +10,8 @@
  * are unknown. So they stay too, even if they look like what would be written, and the restore
  * reports that it is incomplete.
  *
- * Rules may exclude a great many entries. Of their paths only hashes are kept: a collision changes
- * what is reported of an entry, not what is done with it.
+ * Rules may exclude a great many entries. Of their paths, and of the directories that hold what was left
+ * out, only hashes are kept: a collision changes what is reported of an entry, not what is done with it.
  *
  * The scan gives one notice at a time, so nothing is locked here.
  */
@@ -74,6 +74,36 @@ remember(struct firn_ws_restore_unsaved *unsaved, const firn_notice *notice)
     }
 }
 
+/* Notes the directories above an entry, from the nearest up to one that was noted last. */
+static void
+remember_holders(struct firn_ws_restore_unsaved *unsaved, firn_slice path)
+{
+    const uint64_t last = unsaved->last_holder;
+    for (size_t end = path.size; end-- > 0;) {
+        if (path.data[end] != '/') {
+            continue;
+        }
+        const uint64_t hash = firn_xxh3(path.data, end, 0);
+        if (hash == last) {
+            return;
+        }
+        if (unsaved->last_holder == last) {
+            unsaved->last_holder = hash;
+        }
+        if (firn_buf_append(&unsaved->holders, &hash, sizeof hash) != FIRN_OK) {
+            unsaved->is_out_of_memory = true;
+        }
+    }
+    unsaved->is_sorted = false;
+}
+
+static bool
+is_left_out(firn_notice_kind kind)
+{
+    return kind == FIRN_NOTICE_EXCLUDED || kind == FIRN_NOTICE_SPECIAL ||
+           kind == FIRN_NOTICE_UNREADABLE || kind == FIRN_NOTICE_CHANGING;
+}
+
 static void
 remember_excluded(struct firn_ws_restore_unsaved *unsaved, firn_slice path)
 {
@@ -92,6 +122,9 @@ on_notice(void *ctx, const firn_notice *notice)
         remember(unsaved, notice);
     } else if (notice->kind == FIRN_NOTICE_EXCLUDED) {
         remember_excluded(unsaved, notice->path);
+    }
+    if (is_left_out(notice->kind)) {
+        remember_holders(unsaved, notice->path);
     }
     if (unsaved->outer.on_notice != NULL) {
         firn_os_callback_notice(&unsaved->outer, notice);
@@ -123,6 +156,7 @@ firn_ws_restore_unsaved_deinit(struct firn_ws_restore_unsaved *unsaved)
 {
     firn_hash_map_deinit(&unsaved->paths);
     firn_buf_deinit(&unsaved->excluded);
+    firn_buf_deinit(&unsaved->holders);
     firn_arena_deinit(&unsaved->arena);
 }
 
@@ -133,15 +167,22 @@ firn_ws_restore_unsaved_check(const struct firn_ws_restore_unsaved *unsaved, fir
 }
 
 static bool
-is_excluded(struct firn_ws_restore_unsaved *unsaved, firn_slice path)
+has_hash(struct firn_ws_restore_unsaved *unsaved, const struct firn_buf *hashes, firn_slice path)
 {
-    const size_t count = unsaved->excluded.size / sizeof(uint64_t);
     if (!unsaved->is_sorted) {
-        firn_sort_u64((void *)unsaved->excluded.data, count);
+        firn_sort_u64((void *)unsaved->excluded.data, unsaved->excluded.size / sizeof(uint64_t));
+        firn_sort_u64((void *)unsaved->holders.data, unsaved->holders.size / sizeof(uint64_t));
         unsaved->is_sorted = true;
     }
-    return firn_sort_has_u64((const void *)unsaved->excluded.data, count,
+    return firn_sort_has_u64((const void *)hashes->data, hashes->size / sizeof(uint64_t),
                              firn_xxh3(path.data, path.size, 0));
+}
+
+bool
+firn_ws_restore_unsaved_holds(void *ctx, firn_slice dir)
+{
+    struct firn_ws_restore_unsaved *unsaved = ctx;
+    return has_hash(unsaved, &unsaved->holders, dir);
 }
 
 /* Everything below an entry that was left out was left out with it. */
@@ -164,7 +205,7 @@ firn_ws_restore_unsaved_why(void *ctx, firn_slice path, size_t *out_size)
         if (item != NULL && (item->is_whole || end == path.size)) {
             return item->is_whole ? FIRN_CHECKOUT_UNREAD : FIRN_CHECKOUT_WITHOUT_ATTRIBUTES;
         }
-        if (is_excluded(unsaved, part)) {
+        if (has_hash(unsaved, &unsaved->excluded, part)) {
             return FIRN_CHECKOUT_EXCLUDED;
         }
     }

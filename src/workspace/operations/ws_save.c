@@ -28,6 +28,7 @@
 #include "base/mem.h"
 #include "base/slice.h"
 #include "catalog/catalog.h"
+#include "catalog/catalog_line.h"
 #include "operations/operations_internal.h"
 #include "reclaim/reclaim.h"
 #include "threads/os_callback.h"
@@ -124,16 +125,19 @@ compare_with_previous(struct firn_ws_opened *opened, const struct firn_catalog_r
     return firn_difference_walk(&before, &after, &options, count_change, result, err);
 }
 
-/* ---- the turn of an agent ---- */
+/* ---- the turn of an agent ----
+ *
+ * A checkpoint has the turn that ended with it. The agent says that a turn is over, unless a person
+ * has interrupted it: such a turn ends when the next one of its session begins, and the checkpoint
+ * before that one is the interrupted turn's, unless it was undone. */
 
 struct turn {
     const firn_workspace_turn *given; /* no turn if its agent is empty */
     bool begins;
-    bool continues;            /* it neither begins nor ends with this checkpoint */
-    struct firn_buf begun;     /* bytes of the turn that began */
-    firn_workspace_turn noted; /* that turn; its agent is empty if there is none */
-    int64_t begun_ns;          /* when it began */
-    struct firn_buf message;   /* with the first line of the prompt */
+    bool continues;                        /* it neither begins nor ends with this checkpoint */
+    struct firn_buf begun;                 /* bytes of the turn that began */
+    struct firn_catalog_turns_noted noted; /* that turn */
+    struct firn_buf message;               /* with the first line of the prompt */
 };
 
 /* The size of the longest start of a text with at most `limit` bytes that ends between UTF-8
@@ -195,33 +199,62 @@ check_turn(const firn_workspace_turn *turn, bool begins, firn_error *err)
     return FIRN_OK;
 }
 
-/* Fills in what the store has of the turn, and completes the message. */
+/* Completes a turn by what the store has of it, and the message. */
 static int
-complete_turn(struct turn *turn, struct firn_ws_opened *opened,
-              struct firn_ws_save_request *request, firn_error *err)
+complete_turn(struct turn *turn, struct firn_ws_opened *opened, firn_workspace_turn *out,
+              firn_slice *message, firn_error *err)
 {
-    firn_workspace_turn *begun = &turn->noted;
+    struct firn_catalog_turns_noted *noted = &turn->noted;
+    *out = *turn->given;
     if (turn->given->agent.size == 0) {
         return FIRN_OK;
     }
-    request->turn = *turn->given;
-    request->turn.prompt.size = cut_size(turn->given->prompt, FIRN_CATALOG_RECORD_PROMPT_SIZE_MAX);
-    int rc =
-        firn_catalog_turns_get(opened->catalog, opened->workspace.number, turn->given->agent,
-                               turn->given->session, &turn->begun, begun, &turn->begun_ns, err);
+    out->prompt.size = cut_size(turn->given->prompt, FIRN_CATALOG_RECORD_PROMPT_SIZE_MAX);
+    int rc = firn_catalog_turns_get(opened->catalog, opened->workspace.number, turn->given->agent,
+                                    turn->given->session, &turn->begun, noted, err);
     /* With a damaged note only its prompt is lost; the save succeeds. */
     if (rc == FIRN_NOT_FOUND || rc == FIRN_CORRUPT || rc == FIRN_NEWER) {
-        *begun = (firn_workspace_turn){.number = 0};
-        turn->begun_ns = 0;
+        *noted = (struct firn_catalog_turns_noted){.is_over = true};
     } else if (rc != FIRN_OK) {
         return rc;
     }
-    if (!turn->begins && request->turn.prompt.size == 0) {
-        request->turn.prompt = begun->prompt;
+    if (!turn->begins && out->prompt.size == 0) {
+        out->prompt = noted->turn.prompt;
     }
-    request->turn.number = begun->number + (turn->begins ? 1 : 0);
-    request->turn_begun_ns = turn->begins ? 0 : turn->begun_ns;
-    return complete_message(turn, request->turn.prompt, &request->message, err);
+    out->number = noted->turn.number + (turn->begins ? 1 : 0);
+    return complete_message(turn, out->prompt, message, err);
+}
+
+/* Whether the turn before the one that begins was interrupted, and not undone since. */
+static int
+was_interrupted(const struct turn *turn, struct firn_ws_opened *opened, bool *out, firn_error *err)
+{
+    struct firn_catalog_line line;
+    bool is_there;
+    *out = false;
+    if (!turn->begins || turn->noted.turn.agent.size == 0 || turn->noted.is_over) {
+        return FIRN_OK;
+    }
+    int rc = firn_catalog_line_read(opened->db, opened->workspace.number, &line, &is_there, err);
+    *out = rc == FIRN_OK && (!is_there || turn->noted.begun_ns > line.turn_ns);
+    firn_catalog_line_deinit(&line);
+    return rc;
+}
+
+/* Chooses the turn of the checkpoint: the one that ends with it. */
+static int
+choose_turn(const struct turn *turn, struct firn_ws_opened *opened,
+            const firn_workspace_turn *completed, struct firn_ws_save_request *request,
+            firn_error *err)
+{
+    bool interrupted;
+    int rc = was_interrupted(turn, opened, &interrupted, err);
+    bool ends = rc == FIRN_OK && (interrupted || !turn->begins);
+    if (ends) {
+        request->turn = interrupted ? turn->noted.turn : *completed;
+        request->turn_begun_ns = turn->noted.begun_ns;
+    }
+    return rc;
 }
 
 static void
@@ -285,6 +318,18 @@ compare(struct saving *saving)
         result->is_unchanged = false;
         firn_ws_tell_damage(&saving->request.callbacks, damage.text);
     }
+}
+
+/* Whether a checkpoint that only ends a turn is made: the turn's changes are in one that somebody else
+ * made meanwhile, a person, a watch, or the agent itself, which does not have the turn. */
+static bool
+ends_saved_turn(const struct saving *saving)
+{
+    const struct firn_ws_save_request *request = &saving->request;
+    const struct firn_catalog_record *previous = &saving->previous;
+    return request->turn.agent.size > 0 && request->turn_begun_ns != 0 && !saving->turn.continues &&
+           !saving->turn.noted.is_over && previous->turn.agent.size == 0 &&
+           previous->created_ns > request->turn_begun_ns;
 }
 
 /* Makes no checkpoint: the tree has one already. */
@@ -353,9 +398,9 @@ note_turn(struct saving *saving, const firn_workspace_turn *turn)
     if (known->begins) {
         FIRN_IGNORE(firn_catalog_turns_put(catalog, workspace, turn, firn_os_now_ns(saving->ws->os),
                                            false, NULL));
-    } else if (known->noted.agent.size > 0 && !known->continues) {
-        FIRN_IGNORE(
-            firn_catalog_turns_put(catalog, workspace, &known->noted, known->begun_ns, true, NULL));
+    } else if (known->noted.turn.agent.size > 0 && !known->continues) {
+        FIRN_IGNORE(firn_catalog_turns_put(catalog, workspace, &known->noted.turn,
+                                           known->noted.begun_ns, true, NULL));
     }
 }
 
@@ -365,11 +410,8 @@ save_opened(struct saving *saving, firn_error *err)
     firn_workspace_turn turn;
     int rc;
     DCHECK(!saving->request.is_safety && saving->opened->workspace.number != 0);
-    FIRN_TRY(complete_turn(&saving->turn, saving->opened, &saving->request, err));
-    turn = saving->request.turn;
-    if (saving->turn.begins) { /* no checkpoint has this turn yet */
-        saving->request.turn = (firn_workspace_turn){.number = 0};
-    }
+    FIRN_TRY(complete_turn(&saving->turn, saving->opened, &turn, &saving->request.message, err));
+    FIRN_TRY(choose_turn(&saving->turn, saving->opened, &turn, &saving->request, err));
     /* Reserved now, so that nothing can fail once the checkpoint exists. */
     FIRN_TRY(firn_ws_given_reserve(
         saving->ws, firn_ws_given_text_size(saving->request.message, &saving->request.turn),
@@ -381,7 +423,7 @@ save_opened(struct saving *saving, firn_error *err)
     saving->request.is_to_be_compared = saving->has_previous;
     FIRN_TRY(firn_ws_save_tree_scan(saving->opened, &saving->request, &saving->tree, err));
     compare(saving);
-    FIRN_TRY(saving->only_if_changed && saving->result->is_unchanged
+    FIRN_TRY(saving->only_if_changed && saving->result->is_unchanged && !ends_saved_turn(saving)
                  ? return_previous(saving, err)
                  : make_checkpoint(saving, err));
     note_turn(saving, &turn);

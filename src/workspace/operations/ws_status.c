@@ -57,7 +57,9 @@ compare(struct firn_ws *ws, struct firn_ws_opened *opened,
     int rc;
     FIRN_TRY(firn_tree_filter_init(&filter, options->paths, options->path_count, err));
     const struct firn_ws_compare_options given = {
-        options->threads, {options->gitignore, options->file_size_max}, &options->callbacks};
+        options->threads,
+        {.gitignore = options->gitignore, .file_size_max = options->file_size_max},
+        &options->callbacks};
     FIRN_TRY(firn_ws_compare_init(&compare, ws, opened, record, &given, err));
     status->result->is_watched = compare.is_watched;
     status->result->skipped = compare.scan.skipped;

@@ -195,6 +195,7 @@ look_at_disk(struct listing *listing, firn_error *err)
     struct firn_checkout_options options = firn_ws_restore_apply_options(
         restoring, restoring->opened->root, &compare.disk_side, &compare.checkpoint_side);
     options.unsaved_why = firn_ws_restore_unsaved_why;
+    options.holds_unsaved = firn_ws_restore_unsaved_holds;
     options.unsaved = &unsaved;
     rc = firn_ws_line_differs(restoring, &compare.disk_side, &options, &listing->result->is_unsaved,
                               err);

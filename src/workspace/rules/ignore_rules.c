@@ -50,11 +50,17 @@ firn_ignore_rules_name(enum firn_ignore_rules_kind kind)
 }
 
 void
+firn_ignore_rules_truncate(struct firn_ignore_rules *rules, size_t count)
+{
+    while (rules->set_count > count) {
+        firn_free(rules->sets[--rules->set_count].files);
+    }
+}
+
+void
 firn_ignore_rules_deinit(struct firn_ignore_rules *rules)
 {
-    for (size_t i = 0; i < rules->set_count; i++) {
-        firn_free(rules->sets[i].files);
-    }
+    firn_ignore_rules_truncate(rules, 0);
     firn_free(rules->sets);
     *rules = (struct firn_ignore_rules){0};
 }

@@ -642,6 +642,7 @@ excludes(const struct firn_rules_walk *ignore, const struct firn_rules_walk_scop
         .name =
             firn_bytes(entry->path.data + entry->path.size - entry->name_size, entry->name_size),
         .is_dir = entry->is_dir,
+        .is_link = entry->is_link,
         .is_beside_manifest = entry->is_beside_manifest,
         .parent = parent_of(entry)};
     DCHECK(!scope->views[0].is_as_today); /* the rules on disk are always asked */

@@ -62,6 +62,8 @@ struct firn_ignore_rules {
 
 /* Frees the arrays, not what the slices borrow. */
 void firn_ignore_rules_deinit(struct firn_ignore_rules *rules);
+/* Keeps only the first `count` sets. */
+void firn_ignore_rules_truncate(struct firn_ignore_rules *rules, size_t count);
 
 /* Adds a set with room for that many files, all zeroed; NULL if there is no memory. Valid until the
  * next call. */
@@ -78,7 +80,8 @@ bool firn_ignore_rules_are_plain(const struct firn_ignore_rules *rules);
 FIRN_MUST_CHECK int firn_ignore_rules_encode(struct firn_ignore_rules *rules, struct firn_buf *out,
                                              firn_error *err);
 /* Appends the sets of an object to *rules, which then borrows from bytes. FIRN_CORRUPT for bytes
- * that encode does not write; FIRN_NEWER; FIRN_NO_MEMORY. */
+ * that encode does not write; FIRN_NEWER; FIRN_NO_MEMORY. A failure may have appended some: deinit or
+ * truncate. */
 FIRN_MUST_CHECK int firn_ignore_rules_decode(firn_slice bytes, struct firn_ignore_rules *rules,
                                              firn_error *err);
 
@@ -92,6 +95,7 @@ FIRN_MUST_CHECK int firn_ignore_rules_decode(firn_slice bytes, struct firn_ignor
 struct firn_rules_exclude_entry {
     firn_slice name;
     bool is_dir;
+    bool is_link;            /* symbolic */
     bool is_beside_manifest; /* a Cargo.toml that is not a directory is in the same directory */
     bool include_deps;       /* dependencies and build output are wanted */
     bool is_narrow;    /* by the second, present version of the exclusions; else by the first */
@@ -176,7 +180,8 @@ struct firn_rules_walk_entry {
     firn_slice path; /* from the root */
     size_t name_size;
     bool is_dir;
-    bool is_beside_manifest; /* as in rules.h */
+    bool is_link;            /* symbolic: rules for directories are not about it, defaults are */
+    bool is_beside_manifest; /* as above */
 };
 
 /* Why an entry is left out. */

@@ -8,15 +8,16 @@
  *   it is known to be build output: beside a Cargo.toml, or with a CACHEDIR.TAG in it (the
  *   convention of bford.info/cachedir by which tools mark what they can make again). The tag counts
  *   by its name alone.
- * Both are kept with include_deps. A link or a file with one of these names is always kept: it is
- * small, and a user made it on purpose.
+ * Both are kept with include_deps. A symbolic link with such a name stands for a directory that is
+ * elsewhere, and is left out like that directory, as far as its name or its place decide: a link is not followed.
+ * A file with one of these names is always kept.
  *
  * There are two versions of the list. The first left out each `venv`, `.m2` and `.gradle`. But
  * `venv` is also a package of Python's standard library, so the second list requires a pyvenv.cfg
  * in it, which each virtual environment has. And `.m2` and `.gradle` of a home directory contain
  * the user's settings. In `.m2` only the parts that can be fetched again are left out. A `.gradle`
  * with settings is kept, without the parts that can be fetched or made again; any other is left out
- * whole. A checkpoint says by which version it was made (rules.md): its restore does not touch what
+ * whole. Links are left out by the second list only. A checkpoint says by which version it was made (rules.md): its restore does not touch what
  * that version left out.
  *
  * The rule files of a workspace can override both. The names that no rule can include are in
@@ -69,9 +70,15 @@ may_match(firn_slice name)
 }
 
 static bool
+may_be_left_out(const struct firn_rules_exclude_entry *entry)
+{
+    return entry->is_dir || (entry->is_link && entry->is_narrow);
+}
+
+static bool
 is_unwanted_target(const struct firn_rules_exclude_entry *entry)
 {
-    return entry->is_dir && !entry->include_deps && is_named(entry->name, "target");
+    return may_be_left_out(entry) && !entry->include_deps && is_named(entry->name, "target");
 }
 
 /* Whether the entry is a fetched part of a `.m2` or `.gradle` that is kept. */
@@ -85,7 +92,7 @@ is_fetched(const struct firn_rules_exclude_entry *entry)
 const char *
 firn_rules_exclude_by_name(const struct firn_rules_exclude_entry *entry)
 {
-    if (!entry->is_dir || entry->include_deps) {
+    if (!may_be_left_out(entry) || entry->include_deps) {
         return NULL;
     }
     if (entry->is_narrow && entry->parent.size > 0 && is_fetched(entry)) {

@@ -334,6 +334,7 @@ rules_exclude(struct firn_scan_worker *worker, const struct firn_scan_node *node
     struct firn_rules_walk_entry entry = {.path = firn_bytes(path, size + item->name_size),
                                           .name_size = item->name_size,
                                           .is_dir = item->kind == FIRN_OS_DIR,
+                                          .is_link = item->kind == FIRN_OS_SYMLINK,
                                           .is_beside_manifest = is_beside_manifest};
     bool is_excluded = firn_rules_judge(worker->scan->ignore, node->rules, &entry, &why);
     if (is_excluded) {

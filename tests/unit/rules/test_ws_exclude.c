@@ -72,6 +72,32 @@ directories_of_dependencies_are_left_out_unless_they_are_wanted(void **state)
     }
 }
 
+/* Those that were saved by the first version stay in its checkpoints. */
+static void
+links_are_left_out_like_directories(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *parent;
+        const char *name;
+        bool is_left_out;
+    } links[] = {{"", "node_modules", true},  {"a", ".venv", true},       {"", "target", true},
+                 {".m2", "repository", true}, {"a", "repository", false}, {"", "venv", false},
+                 {"", "linked", false}};
+    for (size_t i = 0; i < sizeof links / sizeof links[0]; i++) {
+        struct firn_rules_exclude_entry entry = {.name = firn_str(links[i].name),
+                                                 .is_link = true,
+                                                 .is_beside_manifest = true,
+                                                 .is_narrow = true,
+                                                 .parent = firn_str(links[i].parent)};
+        assert_int_equal(firn_rules_exclude_by_name(&entry) != NULL, links[i].is_left_out);
+        entry.include_deps = true;
+        assert_null(firn_rules_exclude_by_name(&entry));
+        entry.include_deps = entry.is_narrow = false;
+        assert_null(firn_rules_exclude_by_name(&entry));
+    }
+}
+
 static void
 target_needs_a_sign_that_it_is_build_output(void **state)
 {
@@ -153,6 +179,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(directories_of_dependencies_are_left_out_unless_they_are_wanted),
+        cmocka_unit_test(links_are_left_out_like_directories),
         cmocka_unit_test(target_needs_a_sign_that_it_is_build_output),
         cmocka_unit_test(venv_needs_the_file_that_each_virtual_environment_has),
         cmocka_unit_test(of_maven_and_gradle_only_what_is_fetched_again_is_left_out),

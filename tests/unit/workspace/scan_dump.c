@@ -286,6 +286,7 @@ is_wanted(const struct real *real, struct firn_os_dir *dir, const struct listing
     struct firn_rules_exclude_entry entry = {
         .name = firn_str(listed->name),
         .is_dir = listed->kind == FIRN_OS_DIR,
+        .is_link = listed->kind == FIRN_OS_SYMLINK,
         .is_beside_manifest = listing->has_manifest,
         .include_deps = real->include_deps,
         .is_narrow = true,

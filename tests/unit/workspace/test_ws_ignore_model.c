@@ -6,7 +6,8 @@
  * random; each checkpoint remembers the table and the rules of its save. A restore must bring every
  * file that no rule excludes, neither today's nor the checkpoint's, to what the checkpoint has; must
  * leave every file that is there and excluded as it is, and count those of which the checkpoint has
- * another version. Which rule excludes what is rules.c's word, which
+ * another version. What the last restore left alone is excluded until the next save: the rule files may
+ * be gone. Which rule excludes what is rules.c's word, which
  * test_ignore_git.c holds against git: here it is about what follows from it. In between checkpoints
  * are deleted and their space is given back, which must leave the rules of the others.
  *
@@ -83,6 +84,7 @@ struct model {
     size_t count;
     struct checkpoint safety;
     bool has_safety;
+    bool is_carried; /* nothing was saved since it was made */
     uint64_t stayed;
     uint64_t left_alone; /* files that a restore would have changed without rules */
 };
@@ -271,6 +273,7 @@ save(struct model *model)
     memset(saved, 0, sizeof *saved);
     saved->files = now;
     struct rules rules = todays_rules(&now, options.gitignore);
+    model->is_carried = false;
     add_set(saved, &rules);
     take_out_excluded(model, saved, excluded);
     assert_int_equal(result.checkpoint->number, model->count);
@@ -316,8 +319,11 @@ restore(struct model *model, size_t number)
     read_disk(model, &now);
     safety = target;
     safety.files = now;
-    for (size_t i = 0; i < target.set_count; i++) {
-        gitignore = gitignore || target.sets[i].gitignore;
+    for (size_t i = 0; model->is_carried && i < model->safety.set_count; i++) {
+        add_set(&safety, &model->safety.sets[i]);
+    }
+    for (size_t i = 0; i < safety.set_count; i++) {
+        gitignore = gitignore || safety.sets[i].gitignore;
     }
     struct rules today = todays_rules(&now, gitignore);
     add_set(&safety, &today);
@@ -338,6 +344,7 @@ restore(struct model *model, size_t number)
     if (result.safety_id[0] != '\0') {
         model->safety = safety;
         model->has_safety = true;
+        model->is_carried = true;
     }
 }
 
@@ -432,11 +439,103 @@ restores_do_what_the_rules_of_both_days_say(void **state)
     assert_true(stayed > 10 && left_alone > 100);
 }
 
+/* ---- undo and redo ---- */
+
+static int
+step_of_line(struct model *model, bool forward)
+{
+    firn_workspace_restore_options options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT;
+    firn_workspace_restore_result result;
+    options.threads = 2;
+    int rc = forward ? firn_ws_restore_redo(model->world.ws, &options, &result, &model->world.err)
+                     : firn_ws_restore_undo(model->world.ws, &options, &result, &model->world.err);
+    if (rc != FIRN_OK && rc != FIRN_NOT_FOUND) {
+        fail_msg("%s: %s", firn_code_name(rc), model->world.err.text);
+    }
+    return rc;
+}
+
+/* A step that leaves alone what any rule has excluded since the last save. */
+static bool
+step_beside_excluded(struct model *model, bool forward, struct checkpoint *all)
+{
+    struct files now;
+    struct files then;
+    bool excluded[PATH_COUNT];
+    read_disk(model, &now);
+    struct rules today = todays_rules(&now, false);
+    add_set(all, &today);
+    take_out_excluded(model, all, excluded);
+    bool is_done = step_of_line(model, forward) == FIRN_OK;
+    read_disk(model, &then);
+    for (size_t i = 0; i < PATH_COUNT; i++) {
+        if (excluded[i] && now.text[i][0] != '\0' && strcmp(now.text[i], then.text[i]) != 0) {
+            fail_msg("'%s' was excluded, and is '%s' instead of '%s'", PATHS[i], then.text[i],
+                     now.text[i]);
+        }
+    }
+    return is_done;
+}
+
+static void
+redoes_bring_back_what_undoes_took(void **state)
+{
+    (void)state;
+    bool is_long = getenv("FIRN_TEST_LONG") != NULL;
+    uint64_t seeds = getenv("FIRN_TEST_SEED") != NULL ? 1 : is_long ? 1000 : 40;
+    uint64_t undone = 0;
+    for (uint64_t seed = 1; seed <= seeds; seed++) {
+        struct model *model = calloc(1, sizeof *model);
+        struct checkpoint *all = calloc(1, sizeof *all);
+        struct files before;
+        struct files after;
+        assert_non_null(model);
+        assert_non_null(all);
+        test_random_init(&model->random, "ws_ignore_model_line", seed);
+        ws_world_open_memory(&model->world, seed);
+        for (uint64_t saves = 2 + below(model, 5); saves > 0; saves--) {
+            for (uint64_t edits = 1 + below(model, 4); edits > 0; edits--) {
+                edit(model);
+            }
+            ws_save(&model->world);
+        }
+        read_disk(model, &before);
+        uint64_t steps = 0;
+        for (uint64_t limit = 1 + below(model, 6); steps < limit; steps++) {
+            if (!step_beside_excluded(model, false, all)) {
+                break;
+            }
+        }
+        undone += steps;
+        for (; steps > 0; steps--) {
+            assert_true(step_beside_excluded(model, true, all));
+        }
+        assert_false(step_beside_excluded(model, true, all));
+        read_disk(model, &after);
+        bool excluded[PATH_COUNT];
+        take_out_excluded(model, all, excluded);
+        for (size_t i = 0; i < PATH_COUNT; i++) {
+            if (excluded[i] &&
+                before.text[i][0] == '\0') { /* an undo may have brought it, and then it stays */
+                memset(after.text[i], 0, TEXT_SIZE);
+            }
+        }
+        assert_files(&after, &before);
+        ws_assert_check_clean(&model->world);
+        ws_world_close(&model->world);
+        free(model);
+        free(all);
+    }
+    print_message("%llu steps undone and redone\n", (unsigned long long)undone);
+    assert_true(seeds == 1 || undone > 40);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(restores_do_what_the_rules_of_both_days_say),
+        cmocka_unit_test(redoes_bring_back_what_undoes_took),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

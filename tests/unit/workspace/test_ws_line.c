@@ -290,9 +290,15 @@ save_turn(struct model *model, bool begins)
         model->saved[model->saved_count++] = ws_dump(&model->world);
         assert_int_equal(result.checkpoint->number, model->saved_count);
         add(model, model->saved[model->saved_count - 1], model->saved_count, FIRN_STEP_SAVE);
-        if (!begins && (model->count != count || model->cursor != cursor)) {
-            model->states[model->cursor].has_turn = true;
-            model->states[model->cursor].begun_ns = turn->begun_ns;
+        struct state *here = &model->states[model->cursor];
+        bool is_added = model->count != count || model->cursor != cursor;
+        bool ends_here = turn->begun_ns != 0 && here->time_ns > turn->begun_ns && !here->has_turn;
+        bool interrupts = turn->is_open && turn->begun_ns > model->undone_turn_ns;
+        if ((!begins || interrupts) && (is_added || ends_here)) {
+            here->has_turn = true;
+            here->begun_ns = turn->begun_ns;
+            here->number = model->saved_count;
+            here->kind = FIRN_STEP_SAVE;
         }
         model->is_written = false;
     }

@@ -435,7 +435,8 @@ check_excluded(struct scan_world *world)
     static const char *const expected[] = {
         ".git",        ".hg",           "node_modules",     ".venv",
         "sub/.git",    "sub/.svn",      "sub/node_modules", "sub/venv",
-        "rust/target", "tagged/target", "deep/a/b/c/.tox",  "sub/.gradle"};
+        "rust/target", "tagged/target", "deep/a/b/c/.tox",  "sub/.gradle",
+        "sub/.venv"};
     scan_sink_init(&sink);
     scan_run(world, &sink, &notices, 2, &result);
     for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) {

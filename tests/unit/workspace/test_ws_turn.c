@@ -306,6 +306,100 @@ turns_may_go_on_at_once(void **state)
     ws_world_close(&world);
 }
 
+/* ---- turns that nobody ended, or that others saved ---- */
+
+static void
+pass_time(struct ws_world *world)
+{
+    static int64_t now_ns = INT64_C(1900000000) * 1000000000;
+    firn_sim_memory_set_time(world->tree.os, now_ns += 1000000000);
+}
+
+static void
+a_turn_that_was_interrupted_ends_with_the_next_one(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    firn_workspace_save_result result;
+    ws_world_open_memory(&world, 20);
+    pass_time(&world);
+    scan_put_text(&world.tree, "file", "first");
+    begin(&world, "s", "delete it");
+    pass_time(&world);
+    scan_put_text(&world.tree, "wrong", "made in the turn");
+    pass_time(&world);
+    assert_int_equal(try_turn(&world, "s", "why?", true, &result), FIRN_OK);
+    assert_turn(result.checkpoint, "s", 1, "delete it", "before: why?");
+    pass_time(&world);
+    assert_int_equal(try_turn(&world, "s", "", false, NULL), FIRN_OK);
+    assert_string_equal(undo_turn(&world), "delete it");
+    assert_false(ws_dump_has(&world, "wrong"));
+    assert_string_equal(undo_turn(&world), "");
+    ws_assert_check_clean(&world);
+    ws_world_close(&world);
+}
+
+static void
+an_interrupted_turn_that_was_undone_ends_nothing(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    firn_workspace_save_result result;
+    ws_world_open_memory(&world, 21);
+    pass_time(&world);
+    scan_put_text(&world.tree, "file", "first");
+    begin(&world, "s", "delete it");
+    pass_time(&world);
+    scan_put_text(&world.tree, "wrong", "made in the turn");
+    assert_string_equal(undo_turn(&world), "delete it");
+    pass_time(&world);
+    scan_put_text(&world.tree, "own", "made by hand");
+    assert_int_equal(try_turn(&world, "s", "go on", true, &result), FIRN_OK);
+    assert_int_equal(result.checkpoint->turn.agent.size, 0);
+    pass_time(&world);
+    end(&world, "s", "");
+    assert_string_equal(undo_turn(&world), "go on");
+    assert_true(ws_dump_has(&world, "own"));
+    assert_string_equal(undo_turn(&world), "");
+    ws_world_close(&world);
+}
+
+/* A watch, or the agent itself, has saved all that the turn made. */
+static void
+a_turn_that_others_saved_is_a_turn(void **state)
+{
+    (void)state;
+    for (int interrupted = 0; interrupted < 2; interrupted++) {
+        struct ws_world world;
+        firn_workspace_save_result result;
+        ws_world_open_memory(&world, 22);
+        pass_time(&world);
+        scan_put_text(&world.tree, "file", "first");
+        begin(&world, "s", "make it");
+        pass_time(&world);
+        scan_put_text(&world.tree, "made", "in the turn");
+        ws_save(&world);
+        pass_time(&world);
+        assert_int_equal(try_turn(&world, "s", "", interrupted == 1, &result), FIRN_OK);
+        assert_true(result.is_made && result.is_unchanged);
+        assert_turn(result.checkpoint, "s", 1, "make it",
+                    interrupted ? "before" : "after: make it");
+        pass_time(&world);
+        assert_int_equal(try_turn(&world, "s", "", false, &result), FIRN_OK);
+        assert_false(result.is_made);
+        assert_string_equal(undo_turn(&world), "make it");
+        assert_false(ws_dump_has(&world, "made"));
+        firn_workspace_restore_options options = FIRN_WORKSPACE_RESTORE_OPTIONS_INIT;
+        firn_workspace_restore_result redone;
+        options.threads = 1;
+        assert_int_equal(firn_ws_restore_redo(world.ws, &options, &redone, &world.err), FIRN_OK);
+        assert_int_equal(redone.steps, 1);
+        assert_true(ws_dump_has(&world, "made"));
+        ws_assert_check_clean(&world);
+        ws_world_close(&world);
+    }
+}
+
 /* ---- faults ---- */
 
 enum { BEGIN, END, OPERATIONS };
@@ -402,6 +496,9 @@ main(void)
         cmocka_unit_test(a_turn_without_an_agent_is_refused),
         cmocka_unit_test(notes_of_turns_have_two_formats),
         cmocka_unit_test(turns_may_go_on_at_once),
+        cmocka_unit_test(a_turn_that_was_interrupted_ends_with_the_next_one),
+        cmocka_unit_test(an_interrupted_turn_that_was_undone_ends_nothing),
+        cmocka_unit_test(a_turn_that_others_saved_is_a_turn),
         cmocka_unit_test(any_call_may_fail),
         cmocka_unit_test(any_allocation_may_fail),
         cmocka_unit_test(the_power_may_go_at_any_moment),
