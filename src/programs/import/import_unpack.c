@@ -106,6 +106,15 @@ is_of_entry(const firn_error *err)
              err->os_errno == EILSEQ || err->os_errno == EINVAL));
 }
 
+void
+firn_import_unpack_tell(struct firn_import_target *target, firn_slice path, const char *name,
+                        const char *text)
+{
+    bool is_of_entry = path.size > 0;
+    firn_import_target_tell(target, is_of_entry ? path : firn_str(name), "%s", text);
+    firn_import_gaps_add(&target->gaps, path, !is_of_entry);
+}
+
 int
 firn_import_unpack_tar(struct firn_import_tar *tar, struct firn_import_target *target,
                        struct firn_import_tree *tree, firn_error *err)
@@ -113,6 +122,7 @@ firn_import_unpack_tar(struct firn_import_tar *tar, struct firn_import_target *t
     bool is_end = false;
     uint64_t count = 0;
     uint8_t *chunk = malloc(CHUNK);
+    firn_import_gaps_clear(&target->gaps, firn_str(""));
     if (chunk == NULL) {
         return firn_import_tree_error(err, FIRN_NO_MEMORY, "out of memory");
     }
@@ -136,10 +146,15 @@ firn_import_unpack_tar(struct firn_import_tar *tar, struct firn_import_target *t
                                    : firn_import_tree_error(err, FIRN_INVALID, "it %s", refusal);
         }
         if (code != FIRN_OK && !target->space.is_over && is_of_entry(err)) {
-            firn_import_target_tell(target, entry.path, "%s", err->text);
+            bool is_lost = code == FIRN_CORRUPT || code == FIRN_IO;
+            firn_import_target_miss(target, entry.path, is_lost, err->text);
             code = FIRN_OK;
         } else if (code == FIRN_OK) {
             target->made++;
+            if (target->gaps.count > 0 &&
+                entry.path.size > 0) { /* of one name the last one counts */
+                firn_import_gaps_clear(&target->gaps, entry.path);
+            }
         }
         if (code == FIRN_OK && ++count % TELL_EVERY == 0) {
             code = firn_import_target_go_on("unpack", count, 0, err);
@@ -181,8 +196,7 @@ static void
 tell_source(void *ctx, firn_slice path, const char *text)
 {
     const struct source *source = ctx;
-    firn_import_target_tell(source->target, path.size > 0 ? path : firn_str(source->name), "%s",
-                            text);
+    firn_import_unpack_tell(source->target, path, source->name, text);
 }
 
 static void
@@ -298,6 +312,7 @@ static const struct firn_command_option options[] = {
     {"message", 'm', "TEXT", "describe the checkpoint (default: import of FILE)"},
     {"tag", 0, "NAME", "tag the checkpoint"},
     {"no-owner", 0, NULL, "everything belongs to you, whatever the archive says"},
+    FIRN_IMPORT_TARGET_RULES_OPTION,
     FIRN_IMPORT_TARGET_BYTES_OPTION,
     {"dry-run", 'n', NULL, "read the archive, and import nothing"},
     {NULL, 0, NULL, NULL},
@@ -328,8 +343,9 @@ const struct firn_command firn_import_unpack = {
             "is named, and the exit code is 6; with --strict nothing is imported. If its files\n"
             "are larger than --max-bytes together, nothing is imported either. After a\n"
             "damaged header reading goes on at the next one that is intact. What firn save\n"
-            "always leaves out, such as .git, and what a .firnignore of the archive excludes,\n"
-            "is left out here too.\n"
+            "always leaves out, such as .git, is left out here too. Rules (.firnignore) of the\n"
+            "archive exclude nothing without --rules. A restore of the checkpoint leaves alone\n"
+            "what is at a path that was left out.\n"
             "\n"
             "The archive is unpacked into a private directory below TMPDIR (/var/tmp), saved,\n"
             "and removed there. Only root can keep "
