@@ -29,7 +29,7 @@
 #include "codec/xxh3.h"
 
 static const size_t line_size_default = (size_t)64 << 20;
-static const size_t line_size_limit = (size_t)1 << 30;
+static const size_t line_size_limit = (size_t)2 << 30;
 
 struct firn_json_reader {
     const struct firn_value_text_column *columns;
@@ -113,7 +113,7 @@ firn_json_reader_create(const struct firn_json_reader_options *options,
     enum { COLUMNS_MAX = 1 << 20 };
     *out = NULL;
     if (options->line_size_max > line_size_limit || options->count > COLUMNS_MAX) {
-        return firn_error_set(err, FIRN_INVALID, "lines of JSON have at most 1 GiB and %d keys",
+        return firn_error_set(err, FIRN_INVALID, "lines of JSON have at most 2 GiB and %d keys",
                               COLUMNS_MAX);
     }
     struct firn_json_reader *reader = firn_alloc_zeroed(sizeof *reader);
