@@ -177,3 +177,10 @@ A long name that is larger than any can be, or that is cut off, names no other e
   ! firn: left out: ../huge.tar: the archive ends in the middle of an entry
   ! firn: left out: ../stale.tar: an extended header is too large: it is not used
   ! firn: left out: other: it has an extended header that cannot be read
+
+A time that a checkpoint cannot have is named.
+
+  $ mkdir ../far && cd ../far && python3 -c 'import tarfile; t = tarfile.open("../far.tar", "w", format=tarfile.PAX_FORMAT); e = tarfile.TarInfo("f"); e.mtime = 10 ** 10; t.addfile(e); e = tarfile.TarInfo("g"); e.mtime = 9 * 10 ** 9; t.addfile(e); t.close()' && firn import tar ../far.tar
+  ! firn: incomplete: f: its time is not between the years 1678 and 2262
+  1  <id>  2 files, 0 B; 2 new, <n> B added
+  [6]

@@ -398,6 +398,9 @@ enum {
     FIRN_IMPORT_TAR_SEGMENTS_MAX = 1 << 20
 };
 
+/* Times of entries beyond it, before and after 1970, become it. */
+#define FIRN_IMPORT_TAR_SECONDS_MOST ((uint64_t)(INT64_MAX / 1000000000) - 1)
+
 struct firn_import_tar_segment {
     uint64_t offset;
     uint64_t size;

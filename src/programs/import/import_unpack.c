@@ -78,6 +78,22 @@ unpack_file(struct firn_import_tar *tar, const struct firn_import_tar_entry *ent
     return removed == FIRN_OK ? code : removed;
 }
 
+/* Tells of a time that no checkpoint can have. */
+static void
+check_time(const struct firn_import_tar_entry *entry, struct firn_import_target *target)
+{
+    const int64_t most = (int64_t)FIRN_IMPORT_TAR_SECONDS_MOST * 1000000000;
+    int64_t time = entry->attributes.mtime_ns;
+    if (entry->type == FIRN_IMPORT_HARD_LINK || (time < most && time > -most)) {
+        return;
+    }
+    const firn_callbacks callbacks = firn_task_notices_callbacks(&target->notices);
+    const firn_notice notice = {.kind = FIRN_NOTICE_METADATA,
+                                .path = entry->path,
+                                .text = "its time is not between the years 1678 and 2262"};
+    callbacks.on_notice(callbacks.ctx, &notice);
+}
+
 static int
 unpack_entry(struct firn_import_tar *tar, const struct firn_import_tar_entry *entry,
              struct firn_import_tree *tree, uint8_t *chunk, firn_error *err)
@@ -151,6 +167,7 @@ firn_import_unpack_tar(struct firn_import_tar *tar, struct firn_import_target *t
             code = FIRN_OK;
         } else if (code == FIRN_OK) {
             target->made++;
+            check_time(&entry, target);
             if (target->gaps.count > 0 &&
                 entry.path.size > 0) { /* of one name the last one counts */
                 firn_import_gaps_clear(&target->gaps, entry.path);

@@ -310,6 +310,12 @@ values_of_other_types_are_refused(void **state)
     (void)state;
     assert_refuses("{\"id\":1.5}",
                    ", column id: cannot read \"1.5\" as i64: it is not a whole number");
+    assert_refuses("{\"id\":1.0e1}",
+                   ", column id: cannot read \"1.0e1\" as i64: it is not a whole number");
+    assert_refuses("{\"id\":1.01}",
+                   ", column id: cannot read \"1.01\" as i64: it is not a whole number");
+    assert_reads("{\"id\":1.0}\n{\"id\":-20.000}\n{\"id\":10}",
+                 "1:1||||||;2:-20||||||;3:10||||||;");
     assert_refuses("{\"id\":true}", ", column id: true is not a value of the column's type");
     assert_refuses("{\"id\":[1]}", ", column id: an array is not a value of the column's type");
     assert_refuses("{\"id\":{\"a\":1}}",
