@@ -16,8 +16,8 @@
  *   text) is null. An empty text is written as "".
  * - JSON lines have one object on each line, whose members are columns. A column without a member gets its
  *   default.
- * - Text is read and written in pieces: only one piece and one row are in memory. A field has at most 16 MiB,
- *   a row at most 64 MiB.
+ * - Text is read and written in pieces: only one piece and one row are in memory. Every row that an export writes
+ *   can be read: a field of CSV has at most 513 MiB, a row of CSV or JSON lines 2 GiB.
  * - While firn_table_import, firn_table_import_vectors or firn_table_export calls `read`, `write` or on_reject,
  *   that function cannot use handles, neither those of the call nor others (as in notice.h, firn_callbacks): every
  *   function that takes or opens one returns FIRN_MISUSE. To pass rows from one table to another use arrow.h, or
@@ -51,6 +51,41 @@ typedef struct firn_text_form {
     {                                                                         \
         sizeof(firn_text_form), FIRN_TEXT_CSV, false, '\0', '\0', false, NULL \
     }
+
+/* More about how a CSV text is read. */
+typedef struct firn_text_reading {
+    size_t size;         /* sizeof(firn_text_reading) */
+    uint64_t skip_lines; /* before the header, or the first record */
+    /* Unquoted fields with one of these texts are null, besides those with null_text. */
+    const char *const *other_nulls;
+    size_t other_null_count;
+    /* How dates and timestamps are written, as for strptime: %d.%m.%Y, %m/%d/%Y %I:%M %p. Of the letters there
+     * are Y y m b d H I M S f p z and %. NULL: ISO 8601, as firn_value_parse reads it. */
+    const char *date_pattern;
+    const char *timestamp_pattern;
+} firn_text_reading;
+#define FIRN_TEXT_READING_INIT                            \
+    {                                                     \
+        sizeof(firn_text_reading), 0, NULL, 0, NULL, NULL \
+    }
+
+/* What firn_text_sniff finds; to be combined with |. */
+typedef enum firn_text_property {
+    FIRN_TEXT_DELIMITER = 1,
+    FIRN_TEXT_QUOTE = 2,
+    FIRN_TEXT_HEADER = 4,
+    FIRN_TEXT_SKIP = 8,
+    FIRN_TEXT_ALL = 15
+} firn_text_property;
+
+/* Finds out how a CSV text is written from its beginning (256 KiB are plenty), and sets the wanted properties of
+ * *form and *reading; what else they say is given. is_whole: the text ends with the sample. The delimiter is a
+ * comma, a semicolon, a tab or a bar, the quote " or '. There is a header if no field of the first record looks
+ * like a value of another type than text, and its fields are different names or a column has another type
+ * below. A first line sep=X, which Excel writes, is skipped. FIRN_UNSUPPORTED for JSON lines. Any thread. */
+FIRN_API FIRN_MUST_CHECK int firn_text_sniff(firn_slice sample, bool is_whole, unsigned wanted,
+                                             firn_text_form *form, firn_text_reading *reading,
+                                             firn_error *err);
 
 /* ---- import ---- */
 
@@ -94,11 +129,12 @@ typedef struct firn_import_options {
      * each row that may exist, and write one transaction: FIRN_LIMIT if that does not fit into a
      * transaction's share of the store's memory (firn/txn.h). */
     firn_import_conflict on_conflict;
+    const firn_text_reading *reading; /* NULL: the defaults */
 } firn_import_options;
 #define FIRN_IMPORT_OPTIONS_INIT                                                   \
     {                                                                              \
         sizeof(firn_import_options), FIRN_TEXT_FORM_INIT, NULL, 0, false, NULL, 0, \
-            FIRN_CALLBACKS_INIT, FIRN_IMPORT_CONFLICT_FAIL                         \
+            FIRN_CALLBACKS_INIT, FIRN_IMPORT_CONFLICT_FAIL, NULL                   \
     }
 
 typedef struct firn_import_statistics {
@@ -178,10 +214,11 @@ typedef struct firn_guess_options {
     /* Names of the columns of the primary key. NULL: a new first column "row" (i64 auto) is the key. */
     const char *const *key;
     size_t key_count;
+    const firn_text_reading *reading; /* NULL: the defaults */
 } firn_guess_options;
-#define FIRN_GUESS_OPTIONS_INIT                                     \
-    {                                                               \
-        sizeof(firn_guess_options), FIRN_TEXT_FORM_INIT, 0, NULL, 0 \
+#define FIRN_GUESS_OPTIONS_INIT                                           \
+    {                                                                     \
+        sizeof(firn_guess_options), FIRN_TEXT_FORM_INIT, 0, NULL, 0, NULL \
     }
 
 /* Reads the beginning of a CSV text and derives the definition of a table that fits it, as a text for

@@ -302,6 +302,16 @@ typedef struct firn_workspace_checkpoint {
     firn_workspace_git git;   /* at that time */
 } firn_workspace_checkpoint;
 
+/* A path of an imported state that is not in the tree which is saved. A restore in place leaves alone what
+ * is there. */
+typedef struct firn_workspace_gap {
+    firn_slice path; /* from the root; empty: it is not known where */
+    /* How many entries, there and below, the source has lost; these are counted in checkpoint->skipped. 0: it
+     * is left out on purpose, which is counted in checkpoint->excluded. */
+    uint64_t lost;
+} firn_workspace_gap;
+enum { FIRN_WORKSPACE_GAPS_MAX = 1024 };
+
 typedef struct firn_workspace_save_options {
     size_t size; /* sizeof(firn_workspace_save_options) */
     firn_slice message;
@@ -331,15 +341,21 @@ typedef struct firn_workspace_save_options {
     /* The turn continues after this checkpoint, which has it like the one that ends it. */
     bool turn_continues;
     /* Import: the tree of this directory is saved in place of the workspace's own, which is not read. Entries
-     * that cannot be read are left out. NULL: the workspace itself. */
+     * that cannot be read are left out; stores and databases in it are files like any other. NULL: the
+     * workspace itself. */
     const char *tree_path;
     int64_t created_ns; /* when the state was created, since 1970; 0: now */
+    bool no_rules;      /* rule files in the tree are files like any other */
+    /* Import: what the tree lacks. Up to FIRN_WORKSPACE_GAPS_MAX, with paths of at most 1 MiB in all, no path
+     * twice, none below another; otherwise FIRN_LIMIT or FIRN_INVALID. */
+    const firn_workspace_gap *gaps;
+    size_t gap_count;
 } firn_workspace_save_options;
 #define FIRN_WORKSPACE_SAVE_OPTIONS_INIT                                                      \
     {                                                                                         \
         sizeof(firn_workspace_save_options), {NULL, 0}, false, false, 0, FIRN_CALLBACKS_INIT, \
             false, false, false, NULL, 0, {{NULL, 0}, {NULL, 0}, {NULL, 0}, 0}, false, false, \
-            false, NULL, 0                                                                    \
+            false, NULL, 0, false, NULL, 0                                                    \
     }
 
 typedef struct firn_workspace_save_result {

@@ -60,6 +60,34 @@ check_form(const firn_text_form *form, firn_error *err)
                                 form->size);
 }
 
+/* reading may be NULL. */
+static int
+check_reading(const firn_text_reading *reading, firn_error *err)
+{
+    if (reading == NULL) {
+        return FIRN_OK;
+    }
+    API_REQUIRE(reading->size == sizeof *reading, err,
+                "a firn_text_reading must be filled with its INIT macro");
+    API_REQUIRE(api_check_are_names(reading->other_nulls, reading->other_null_count), err,
+                "texts for null must not be NULL");
+    return FIRN_OK;
+}
+
+int
+firn_text_sniff(firn_slice sample, bool is_whole, unsigned wanted, firn_text_form *form,
+                firn_text_reading *reading, firn_error *err)
+{
+    API_ANY_ERROR(err);
+    API_REQUIRE(form != NULL && reading != NULL, err, "form and reading must not be NULL");
+    API_REQUIRE((wanted & ~(unsigned)FIRN_TEXT_ALL) == 0, err,
+                "wanted is a combination of firn_text_property");
+    int rc = check_form(form, err);
+    rc = rc == FIRN_OK ? check_reading(reading, err) : rc;
+    return rc == FIRN_OK ? firn_transfer_guess_form(sample, is_whole, wanted, form, reading, err)
+                         : rc;
+}
+
 /* The arguments that an import or an export checks first. */
 struct beginning {
     firn_table *table;
@@ -94,6 +122,7 @@ firn_table_import(firn_table *table, firn_read_bytes read, void *ctx,
                                    statistics, options};
     int rc = begin(&call, &given, sizeof given, err);
     rc = rc == FIRN_OK ? check_form(&given.form, err) : rc;
+    rc = rc == FIRN_OK ? check_reading(given.reading, err) : rc;
     if (rc != FIRN_OK) {
         return rc;
     }
@@ -161,6 +190,10 @@ firn_import_guess(firn_read_bytes read, void *ctx, const firn_guess_options *opt
     API_REQUIRE(read != NULL, err, "read must not be NULL");
     int rc = firn_api_options_read(&given, sizeof given, options, err);
     rc = rc == FIRN_OK ? check_form(&given.form, err) : rc;
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    rc = check_reading(given.reading, err);
     if (rc != FIRN_OK) {
         return rc;
     }

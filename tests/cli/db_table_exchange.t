@@ -135,7 +135,7 @@ Lines that are no rows.
   ! firn: line 1: the table 'goods' has no column 'colour'
   [2]
   $ firn db table import --ignore-unknown --json shop.firn goods colours.csv
-  {"rows":1,"rejected":0,"skipped":0}
+  {"form":{"delimiter":",","quote":"\"","header":true,"skip":0},"rows":1,"rejected":0,"skipped":0}
 
 A table that is made from a file.
 

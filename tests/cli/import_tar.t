@@ -215,3 +215,10 @@ What an archive replaces is a file, never what a link leads to.
   [2]
   $ cat ../mine
   mine
+
+A time that a checkpoint cannot have is named.
+
+  $ mkdir ../late && cd ../late && python3 -c 'import tarfile; t = tarfile.open("../late.tar", "w", format=tarfile.PAX_FORMAT); e = tarfile.TarInfo("f"); e.mtime = 10 ** 10; t.addfile(e); e = tarfile.TarInfo("g"); e.mtime = 9 * 10 ** 9; t.addfile(e); t.close()' && firn import tar ../late.tar
+  ! firn: incomplete: f: its time is not between the years 1678 and 2262
+  1  <id>  2 files, 0 B; 2 new, <n> B added
+  [6]

@@ -8,7 +8,8 @@
  *
  * CSV in pieces gives the records and errors that it gives at once. A record that is written again as
  * values of text columns is read as the same record. Its columns can be guessed, and then the sample
- * has those types. A value that is read is written, and read again as the same one.
+ * has those types. Its form can be found out. A date is read by a pattern as the same, or not at all, however
+ * often. A value that is read is written, and read again as the same one.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -20,11 +21,33 @@
 #include "codec/utf8.h"
 #include "exchange/csv_infer.h"
 #include "exchange/csv_reader.h"
+#include "exchange/csv_sniff.h"
 #include "exchange/csv_writer.h"
+#include "exchange/time_pattern.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* ---- values ---- */
+
+/* The text up to a line end is the pattern. */
+static void
+try_pattern(struct firn_value_text_type type, firn_slice text)
+{
+    const uint8_t *end = text.size > 0 ? memchr(text.data, '\n', text.size) : NULL;
+    struct firn_buf memory = {0};
+    firn_value value;
+    firn_error err = {0};
+    if (end == NULL) {
+        return;
+    }
+    type.pattern = firn_bytes(text.data, (size_t)(end - text.data));
+    text = firn_bytes(end + 1, text.size - type.pattern.size - 1);
+    if (type.pattern.size > 0 && firn_time_pattern_defect(type.pattern) == NULL) {
+        int rc = firn_value_text_read(&type, text, &memory, &value, &err);
+        CHECK(rc == FIRN_OK || (rc == FIRN_INVALID && firn_is_null(value)));
+    }
+    firn_buf_deinit(&memory);
+}
 
 static void
 try_value(unsigned choice, firn_slice text)
@@ -33,6 +56,9 @@ try_value(unsigned choice, firn_slice text)
     type.precision = (uint8_t)(1 + choice % FIRN_VALUE_TEXT_DIGITS_MAX);
     type.scale = (uint8_t)(choice % (type.precision + 1u));
     type.dimensions = 1 + choice % 3;
+    if (choice % 2 == 1 && (type.type == FIRN_TYPE_DATE || type.type == FIRN_TYPE_TIMESTAMP)) {
+        try_pattern(type, text);
+    }
     struct firn_buf memory = {0};
     struct firn_buf again = {0};
     struct firn_buf first = {0};
@@ -81,14 +107,15 @@ check_writes_back(const struct firn_csv_reader_options *options,
     int rc = firn_csv_writer_row(&options->format, columns, values, record->count, &line, NULL);
     CHECK(rc == FIRN_OK || (rc == FIRN_INVALID && options->format.has_no_quotes));
     if (rc == FIRN_OK) {
-        const struct firn_csv_reader_options same = {.format = options->format,
-                                                     .fields = record->count};
+        struct firn_csv_reader_options same = {.format = options->format, .fields = record->count};
+        same.format.other_null_count = 0; /* nulls are written as null_text */
         CHECK(firn_csv_reader_create(&same, &reader, NULL) == FIRN_OK);
         firn_csv_reader_feed(reader, firn_buf_slice(&line));
         CHECK(firn_csv_reader_next(reader, &back, NULL) == FIRN_OK && back.count == record->count);
         for (uint32_t i = 0; i < record->count; i++) {
             CHECK(back.fields[i].is_null == record->fields[i].is_null);
-            CHECK(firn_slice_equal(back.fields[i].text, record->fields[i].text));
+            CHECK(back.fields[i].is_null ||
+                  firn_slice_equal(back.fields[i].text, record->fields[i].text));
         }
         firn_csv_reader_destroy(reader);
     }
@@ -192,6 +219,33 @@ check_guess(struct firn_csv_infer *infer, const struct firn_csv_reader_options *
     free(values);
 }
 
+/* The form is one, and lines are skipped alike in pieces. */
+static void
+try_form(unsigned choice, size_t piece_size, firn_slice text)
+{
+    struct firn_csv_sniff sniff = {.sample = text,
+                                   .is_whole = (choice & 1) != 0,
+                                   .wants_delimiter = (choice & 2) != 0,
+                                   .wants_quote = (choice & 4) != 0,
+                                   .wants_header = (choice & 8) != 0,
+                                   .wants_skip = (choice & 16) != 0,
+                                   .skip = choice % 5};
+    struct firn_csv_skip whole = {.left = choice % 5};
+    struct firn_csv_skip pieces = whole;
+    struct firn_buf found = {0};
+    firn_error err = {0};
+    CHECK(firn_csv_sniff(&sniff, &err) == FIRN_OK);
+    CHECK(firn_csv_format_defect(&sniff.format) == NULL);
+    const firn_slice rest = firn_csv_skip_lines(&whole, text);
+    for (size_t at = 0; at < text.size; at += piece_size) {
+        size_t left = text.size - at;
+        const firn_slice piece = firn_bytes(text.data + at, left < piece_size ? left : piece_size);
+        CHECK(firn_buf_append_slice(&found, firn_csv_skip_lines(&pieces, piece)) == FIRN_OK);
+    }
+    CHECK(firn_slice_equal(firn_buf_slice(&found), rest));
+    firn_buf_deinit(&found);
+}
+
 static void
 try_csv(unsigned choice, size_t piece_size, firn_slice text)
 {
@@ -199,6 +253,9 @@ try_csv(unsigned choice, size_t piece_size, firn_slice text)
     options.format.delimiter = (choice & 1) != 0 ? ';' : 0;
     options.format.quote = (choice & 2) != 0 ? '\'' : 0;
     options.format.has_no_quotes = (choice & 4) != 0;
+    static const char *const other_nulls[] = {"NA", "-"};
+    options.format.other_nulls = other_nulls;
+    options.format.other_null_count = choice % 3;
     options.format.null_text = (choice & 8) != 0 ? firn_str("NULL") : firn_bytes("", 0);
     options.fields = (choice & 16) != 0 ? 1 + choice % 3 : 0;
     options.field_size_max = (choice & 32) != 0 ? 16 : 0;
@@ -211,6 +268,7 @@ try_csv(unsigned choice, size_t piece_size, firn_slice text)
     read_all(&pieces, &options, text, piece_size);
     CHECK(firn_slice_equal(firn_buf_slice(&whole.bytes), firn_buf_slice(&pieces.bytes)));
     check_guess(whole.infer, &options, text);
+    try_form(choice, piece_size, text);
     firn_csv_infer_destroy(whole.infer);
     firn_buf_deinit(&whole.bytes);
     firn_buf_deinit(&pieces.bytes);

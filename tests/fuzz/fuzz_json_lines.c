@@ -23,10 +23,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
         (const uint8_t *)(text), sizeof(text) - 1 \
     }
 static const struct firn_value_text_column columns[] = {
-    {NAME("i"), {FIRN_TYPE_I64, 0, 0, 0}},       {NAME("t"), {FIRN_TYPE_TEXT, 0, 0, 0}},
-    {NAME("d"), {FIRN_TYPE_DECIMAL, 9, 2, 0}},   {NAME("f"), {FIRN_TYPE_F64, 0, 0, 0}},
-    {NAME("o"), {FIRN_TYPE_BOOL, 0, 0, 0}},      {NAME("v"), {FIRN_TYPE_VECTOR, 0, 0, 2}},
-    {NAME("w"), {FIRN_TYPE_TIMESTAMP, 0, 0, 0}}, {NAME("b"), {FIRN_TYPE_BLOB, 0, 0, 0}}};
+    {NAME("i"), {FIRN_TYPE_I64, 0, 0, 0, {NULL, 0}}},
+    {NAME("t"), {FIRN_TYPE_TEXT, 0, 0, 0, {NULL, 0}}},
+    {NAME("d"), {FIRN_TYPE_DECIMAL, 9, 2, 0, {NULL, 0}}},
+    {NAME("f"), {FIRN_TYPE_F64, 0, 0, 0, {NULL, 0}}},
+    {NAME("o"), {FIRN_TYPE_BOOL, 0, 0, 0, {NULL, 0}}},
+    {NAME("v"), {FIRN_TYPE_VECTOR, 0, 0, 2, {NULL, 0}}},
+    {NAME("w"), {FIRN_TYPE_TIMESTAMP, 0, 0, 0, {NULL, 0}}},
+    {NAME("b"), {FIRN_TYPE_BLOB, 0, 0, 0, {NULL, 0}}}};
 enum { COLUMNS = sizeof columns / sizeof columns[0] };
 
 static void

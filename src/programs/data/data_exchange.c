@@ -2,8 +2,10 @@
  *
  * data/data_exchange.c: firn db table import and export: a table from CSV, JSON lines or a file of vectors, and as text.
  *
- * With --create the beginning of the text is read twice: to guess the columns, and as rows. Input from a
- * pipe is kept in memory in between.
+ * The beginning of a text is read several times: to find out how it is written, with --create to guess the columns, and
+ * as rows (data_source.c). What was found out is printed if it is not the usual.
+ *
+ * A table that was created for an import that fails is dropped.
  */
 #include "data/data_internal.h"
 
@@ -70,36 +72,105 @@ read_form(struct firn_cli *cli, const char *path, firn_text_form *out)
         return firn_command_misused(cli, "--delimiter is one character, or tab");
     }
     out->no_header = firn_command_has(cli, "no-header");
-    out->null_text = firn_command_value(cli, "null");
-    if (out->kind == FIRN_TEXT_JSON_LINES && (out->no_header || out->null_text != NULL ||
-                                              firn_command_value(cli, "delimiter") != NULL)) {
+    if (out->kind == FIRN_TEXT_JSON_LINES &&
+        (out->no_header || cli->repeated_count > 0 || firn_command_value(cli, "null") != NULL ||
+         firn_command_value(cli, "delimiter") != NULL)) {
         return firn_command_misused(cli, "--no-header, --delimiter and --null are for CSV");
     }
     return FIRN_EXIT_OK;
 }
 
-static int
-fail(firn_error *err, const char *what, const char *name)
-{
-    assert(what != NULL);
-    err->code = errno == ENOSPC ? FIRN_NO_SPACE : FIRN_IO;
-    err->os_errno = errno;
-    (void)snprintf(err->text, sizeof(err->text), "could not %s '%s': %s", what, name,
-                   strerror(errno));
-    return err->code;
-}
-
 /* ---- import ---- */
 
-struct source {
-    const char *name;
-    int fd;
-    struct firn_data_bytes kept; /* what was read for the guess */
-    size_t at;                   /* what of it was read again */
-    bool keeps;
-    bool has_no_memory;
-    struct firn_cli *cli;
+/* How a text is read: what is given, and what is to be found out. */
+struct form {
+    firn_text_form text;
+    firn_text_reading reading;
+    unsigned wanted; /* of firn_text_property */
 };
+
+/* What the options say. Returns an exit code. */
+static int
+read_import_form(struct firn_cli *cli, const char *path, struct form *out)
+{
+    static const char *const others[] = {"quote", "skip", "date-format", "timestamp-format"};
+    const char *quote = firn_command_value(cli, "quote");
+    const char *skip = firn_command_value(cli, "skip");
+    bool has_header = firn_command_has(cli, "header");
+    int exit_code = read_form(cli, path, &out->text);
+    if (exit_code != FIRN_EXIT_OK) {
+        return exit_code;
+    }
+    bool is_csv = out->text.kind == FIRN_TEXT_CSV;
+    for (size_t i = 0; i < sizeof others / sizeof others[0] && !is_csv; i++) {
+        if (firn_command_value(cli, others[i]) != NULL || has_header) {
+            return firn_command_misused(cli, "--%s is for CSV", has_header ? "header" : others[i]);
+        }
+    }
+    if (has_header && out->text.no_header) {
+        return firn_command_misused(cli, "--header and --no-header exclude each other");
+    }
+    if (skip != NULL && !firn_command_number(skip, UINT32_MAX, &out->reading.skip_lines)) {
+        return firn_command_misused(cli, "--skip takes a number of lines");
+    }
+    if (quote != NULL && strcmp(quote, "none") != 0 && strlen(quote) != 1) {
+        return firn_command_misused(cli, "--quote is one character, or none");
+    }
+    out->text.no_quotes = quote != NULL && strcmp(quote, "none") == 0;
+    out->text.quote = quote != NULL && !out->text.no_quotes ? quote[0] : '\0';
+    if (cli->repeated_count > 0) { /* those that are given, and no other */
+        out->text.null_text = cli->repeated[0];
+        out->reading.other_nulls = cli->repeated + 1;
+        out->reading.other_null_count = cli->repeated_count - 1;
+    }
+    out->reading.date_pattern = firn_command_value(cli, "date-format");
+    out->reading.timestamp_pattern = firn_command_value(cli, "timestamp-format");
+    bool knows_header = has_header || out->text.no_header || !firn_command_has(cli, "create");
+    out->wanted = !is_csv ? 0
+                          : (out->text.delimiter == '\0' ? FIRN_TEXT_DELIMITER : 0U) |
+                                (quote == NULL ? FIRN_TEXT_QUOTE : 0U) |
+                                (knows_header ? 0U : FIRN_TEXT_HEADER) |
+                                (skip == NULL ? FIRN_TEXT_SKIP : 0U);
+    return FIRN_EXIT_OK;
+}
+
+/* Finds out the rest, and says what is not as usual. Returns an exit code. */
+static int
+complete_form(struct firn_cli *cli, struct firn_data_source *source, struct form *form)
+{
+    firn_error err;
+    firn_text_form *text = &form->text;
+    int exit_code = firn_data_source_start(source);
+    if (exit_code != FIRN_EXIT_OK || text->kind != FIRN_TEXT_CSV) {
+        return exit_code;
+    }
+    if (firn_text_sniff(firn_bytes(source->kept.data, source->kept.size), source->start_is_all,
+                        form->wanted, text, &form->reading, &err) != FIRN_OK) {
+        return firn_command_report_failure(cli, &err, NULL);
+    }
+    const char delimiter[] = {text->delimiter, '\0'};
+    const char quote[] = {text->quote, '\0'};
+    firn_term_json_object("form");
+    firn_term_json_string("delimiter", delimiter);
+    firn_term_json_string_if("quote", quote, !text->no_quotes);
+    firn_term_json_bool("header", !text->no_header);
+    firn_term_json_u64("skip", form->reading.skip_lines);
+    firn_term_json_end();
+    bool is_odd = ((form->wanted & FIRN_TEXT_DELIMITER) != 0 && text->delimiter != ',') ||
+                  ((form->wanted & FIRN_TEXT_QUOTE) != 0 && text->quote != '"') ||
+                  ((form->wanted & FIRN_TEXT_HEADER) != 0 && text->no_header) ||
+                  ((form->wanted & FIRN_TEXT_SKIP) != 0 && form->reading.skip_lines > 0);
+    if (is_odd && !cli->quiet && !cli->json) {
+        char quoted[] = {'\'', text->quote, '\'', '\0'};
+        char shown[] = {'\'', text->delimiter, '\'', '\0'};
+        firn_command_report_line("found in the text: delimiter %s, quote %s, %s header%s",
+                                 text->delimiter == '\t' ? "tab" : shown,
+                                 text->no_quotes ? "none" : quoted, text->no_header ? "no" : "a",
+                                 form->reading.skip_lines > 0 ? ", after lines that are skipped"
+                                                              : "");
+    }
+    return FIRN_EXIT_OK;
+}
 
 struct rejects {
     struct firn_task_notices notices; /* first: on_reject and its callbacks have one ctx */
@@ -109,76 +180,6 @@ struct rejects {
     uint64_t count;
     firn_error err; /* of the file */
 };
-
-/* Reads from the file. Returns a code of the library. */
-static int
-read_file(struct source *source, void *buffer, size_t capacity, size_t *out_size, firn_error *err)
-{
-    assert(capacity > 0);
-    ssize_t got;
-    do {
-        struct pollfd input = {.fd = source->fd, .events = POLLIN};
-        (void)poll(&input, 1, -1);
-        int code = firn_command_go_on(err);
-        if (code != FIRN_OK) {
-            return code;
-        }
-        got = read(source->fd, buffer, capacity);
-    } while (got < 0 && (errno == EINTR || errno == EAGAIN));
-    if (got < 0) {
-        return fail(err, "read", source->name);
-    }
-    *out_size = (size_t)got;
-    return FIRN_OK;
-}
-
-static int
-read_source(void *ctx, void *buffer, size_t capacity, size_t *out_size, firn_error *err)
-{
-    struct source *source = ctx;
-    size_t left = source->kept.size - source->at;
-    if (!source->keeps && left > 0) {
-        *out_size = left < capacity ? left : capacity;
-        memcpy(buffer, source->kept.data + source->at, *out_size);
-        source->at += *out_size;
-        return FIRN_OK;
-    }
-    int code = read_file(source, buffer, capacity, out_size, err);
-    if (code == FIRN_OK && source->keeps && *out_size > 0) {
-        if (firn_data_bytes_reserve(source->cli, &source->kept, *out_size) != FIRN_EXIT_OK) {
-            source->has_no_memory = true; /* it was told */
-            err->code = FIRN_NO_MEMORY;
-            (void)snprintf(err->text, sizeof(err->text), "%s", firn_code_text(FIRN_NO_MEMORY));
-            return FIRN_NO_MEMORY;
-        }
-        memcpy(source->kept.data + source->kept.size, buffer, *out_size);
-        source->kept.size += *out_size;
-    }
-    return code;
-}
-
-/* Returns an exit code. */
-static int
-open_source(struct firn_cli *cli, const char *path, struct source *out)
-{
-    bool is_stdin = strcmp(path, "-") == 0;
-    out->cli = cli;
-    out->name = is_stdin ? "standard input" : path;
-    out->fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
-    return out->fd >= 0
-               ? FIRN_EXIT_OK
-               : firn_command_report_error(cli, errno == ENOENT ? FIRN_NOT_FOUND : FIRN_IO, NULL,
-                                           "could not open '%s': %s", path, strerror(errno));
-}
-
-static void
-close_source(struct source *source)
-{
-    if (source->fd > STDIN_FILENO) {
-        (void)close(source->fd); /* only read */
-    }
-    firn_data_bytes_deinit(&source->kept);
-}
 
 static int
 on_reject(void *ctx, const firn_import_reject *reject)
@@ -211,8 +212,8 @@ struct columns {
 
 /* Makes the table from the beginning of the text. Returns an exit code. */
 static int
-create_table(struct firn_cli *cli, firn_store *store, struct source *source,
-             const firn_text_form *form, struct columns *columns, firn_table_def **out_def)
+create_table(struct firn_cli *cli, firn_store *store, struct firn_data_source *source,
+             const struct form *form, struct columns *columns, firn_table_def **out_def)
 {
     firn_error err;
     firn_guess_options options = FIRN_GUESS_OPTIONS_INIT;
@@ -230,11 +231,12 @@ create_table(struct firn_cli *cli, firn_store *store, struct source *source,
         options.key = (const char *const *)key.items;
         options.key_count = key.count;
     }
-    options.form = *form;
+    options.form = form->text;
+    options.reading = &form->reading;
     options.sample_rows = (uint32_t)rows;
     source->keeps = true;
     if (exit_code == FIRN_EXIT_OK) {
-        int code = firn_import_guess(read_source, source, &options, &text, &err);
+        int code = firn_import_guess(firn_data_source_read, source, &options, &text, &err);
         code = code == FIRN_OK ? firn_table_def_parse(text, out_def, &err) : code;
         code = code == FIRN_OK ? firn_table_create(store, cli->arguments[1], *out_def, NULL, &err)
                                : code;
@@ -245,6 +247,7 @@ create_table(struct firn_cli *cli, firn_store *store, struct source *source,
         }
     }
     source->keeps = false;
+    source->at = 0;
     if (exit_code == FIRN_EXIT_OK && *out_def != NULL && columns->names == NULL) {
         size_t first = given_key == NULL ? 1 : 0; /* not the column of numbers */
         columns->guessed = calloc((*out_def)->column_count, sizeof(char *));
@@ -269,7 +272,7 @@ create_table(struct firn_cli *cli, firn_store *store, struct source *source,
 
 /* Whether the path is the file that is read. */
 static bool
-is_source(const struct source *source, const char *path)
+is_source(const struct firn_data_source *source, const char *path)
 {
     struct stat there;
     struct stat read;
@@ -285,7 +288,7 @@ replace_hint(int code)
 
 /* Returns an exit code. */
 static int
-open_rejects(struct firn_cli *cli, const struct source *source, struct rejects *out)
+open_rejects(struct firn_cli *cli, const struct firn_data_source *source, struct rejects *out)
 {
     firn_error err;
     const char *path = firn_command_value(cli, "rejects");
@@ -327,7 +330,7 @@ close_file(struct firn_cli *cli, struct firn_task_file *file, bool is_begun, int
 
 /* Returns a code of the library. */
 static int
-import_rows(struct firn_cli *cli, firn_table *table, struct source *source,
+import_rows(struct firn_cli *cli, firn_table *table, struct firn_data_source *source,
             const firn_import_options *given, struct rejects *rejects,
             firn_import_statistics *statistics, firn_error *err)
 {
@@ -335,7 +338,7 @@ import_rows(struct firn_cli *cli, firn_table *table, struct source *source,
     firn_task_notices_init(&rejects->notices, cli);
     options.callbacks = firn_task_notices_callbacks(&rejects->notices);
     options.on_reject = rejects->skips ? on_reject : NULL;
-    int code = firn_table_import(table, read_source, source, &options, statistics, err);
+    int code = firn_table_import(table, firn_data_source_read, source, &options, statistics, err);
     firn_term_meter_clear();
     firn_task_notices_deinit(&rejects->notices);
     return code;
@@ -392,7 +395,7 @@ take_dimensions(void *ctx, uint64_t number, const float *vector, size_t dimensio
 
 /* Makes a table of vectors as long as the first one. Returns an exit code. */
 static int
-create_vectors(struct firn_cli *cli, firn_store *store, struct source *source,
+create_vectors(struct firn_cli *cli, firn_store *store, struct firn_data_source *source,
                firn_vectors_kind kind)
 {
     firn_error err = {.code = FIRN_OK};
@@ -404,8 +407,10 @@ create_vectors(struct firn_cli *cli, firn_store *store, struct source *source,
             cli, "--create cannot know how long the vectors of such a file are: create the table");
     }
     source->keeps = true;
-    int code = firn_vectors_read(read_source, source, kind, 0, take_dimensions, &dimensions, &err);
+    int code = firn_vectors_read(firn_data_source_read, source, kind, 0, take_dimensions,
+                                 &dimensions, &err);
     source->keeps = false;
+    source->at = 0;
     if (dimensions == 0) {
         return source->has_no_memory ? FIRN_EXIT_FAILED
                : code == FIRN_OK     ? firn_command_report_error(cli, FIRN_INVALID, NULL,
@@ -429,7 +434,7 @@ create_vectors(struct firn_cli *cli, firn_store *store, struct source *source,
 
 /* Into a table that is there. Returns an exit code. */
 static int
-import_vectors_into(struct firn_cli *cli, firn_store *store, struct source *source,
+import_vectors_into(struct firn_cli *cli, firn_store *store, struct firn_data_source *source,
                     const firn_vectors_import_options *given)
 {
     firn_error err;
@@ -441,7 +446,7 @@ import_vectors_into(struct firn_cli *cli, firn_store *store, struct source *sour
     if (exit_code == FIRN_EXIT_OK) {
         firn_task_notices_init(&notices, cli);
         options.callbacks = firn_task_notices_callbacks(&notices);
-        int code = firn_table_import_vectors(table.table, read_source, source, &options,
+        int code = firn_table_import_vectors(table.table, firn_data_source_read, source, &options,
                                              &statistics, &err);
         firn_term_meter_clear();
         firn_task_notices_deinit(&notices);
@@ -471,7 +476,7 @@ import_vectors(struct firn_cli *cli, const char *path, firn_vectors_kind kind)
     static const char *const others[] = {"delimiter", "null",    "key",        "sample",
                                          "on-error",  "rejects", "on-conflict"};
     firn_vectors_import_options options = FIRN_VECTORS_IMPORT_OPTIONS_INIT;
-    struct source source = {.fd = -1};
+    struct firn_data_source source = {.fd = -1};
     firn_store *store = NULL;
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
         if (firn_command_value(cli, others[i]) != NULL) {
@@ -486,7 +491,7 @@ import_vectors(struct firn_cli *cli, const char *path, firn_vectors_kind kind)
     }
     options.kind = kind;
     options.column = firn_command_value(cli, "columns");
-    int exit_code = open_source(cli, path, &source);
+    int exit_code = firn_data_source_open(cli, path, &source);
     if (exit_code == FIRN_EXIT_OK) {
         exit_code = open_store(cli, &store);
     }
@@ -496,7 +501,7 @@ import_vectors(struct firn_cli *cli, const char *path, firn_vectors_kind kind)
     if (exit_code == FIRN_EXIT_OK) {
         exit_code = import_vectors_into(cli, store, &source, &options);
     }
-    close_source(&source);
+    firn_data_source_close(&source);
     return firn_data_store_close(cli, store, exit_code);
 }
 
@@ -528,7 +533,7 @@ read_conflict(struct firn_cli *cli, firn_import_conflict *out)
 
 /* Into a table that is there. Returns an exit code. */
 static int
-import_into(struct firn_cli *cli, firn_store *store, struct source *source,
+import_into(struct firn_cli *cli, firn_store *store, struct firn_data_source *source,
             firn_import_options *options, struct rejects *rejects)
 {
     firn_error err;
@@ -539,9 +544,13 @@ import_into(struct firn_cli *cli, firn_store *store, struct source *source,
         options->ignore_unknown = firn_command_has(cli, "ignore-unknown");
         if (import_rows(cli, table.table, source, options, rejects, &statistics, &err) != FIRN_OK) {
             const bool is_of_file = rejects->err.code != FIRN_OK;
-            const char *hint = !is_of_file && err.code == FIRN_EXISTS
-                                   ? "--on-conflict says what becomes of rows that are there"
-                                   : NULL;
+            const char *hint =
+                is_of_file                ? NULL
+                : err.code == FIRN_EXISTS ? "--on-conflict says what becomes of rows that are there"
+                : err.code == FIRN_INVALID && firn_command_has(cli, "create")
+                    ? "the types are those of the first rows: --sample takes more of them into "
+                      "account, --on-error skip leaves lines out"
+                    : NULL;
             exit_code = firn_command_report_failure(cli, is_of_file ? &rejects->err : &err, hint);
         } else {
             tell_imported(cli, &statistics);
@@ -558,17 +567,20 @@ run_import(struct firn_cli *cli)
     const char *path = cli->argument_count > 2 ? cli->arguments[2] : "-";
     const char *names = firn_command_value(cli, "columns");
     bool creates = firn_command_has(cli, "create");
+    bool is_created = false;
+    firn_error err;
     firn_import_options options = FIRN_IMPORT_OPTIONS_INIT;
-    struct source source = {.fd = -1};
+    struct firn_data_source source = {.fd = -1};
     struct columns columns = {.names = NULL};
     struct rejects rejects = {.file = {.fd = -1}};
     firn_table_def *def = NULL;
     firn_store *store = NULL;
+    struct form form = {.text = FIRN_TEXT_FORM_INIT, .reading = FIRN_TEXT_READING_INIT};
     firn_vectors_kind kind;
     if (is_vectors(cli, path, &kind)) {
         return import_vectors(cli, path, kind);
     }
-    int exit_code = read_form(cli, path, &options.form);
+    int exit_code = read_import_form(cli, path, &form);
     exit_code = exit_code == FIRN_EXIT_OK ? read_conflict(cli, &options.on_conflict) : exit_code;
     if (exit_code == FIRN_EXIT_OK && !creates &&
         (firn_command_value(cli, "key") != NULL || firn_command_value(cli, "sample") != NULL)) {
@@ -580,7 +592,10 @@ run_import(struct firn_cli *cli)
         columns.count = columns.named.count;
     }
     if (exit_code == FIRN_EXIT_OK) {
-        exit_code = open_source(cli, path, &source);
+        exit_code = firn_data_source_open(cli, path, &source);
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = complete_form(cli, &source, &form);
     }
     if (exit_code == FIRN_EXIT_OK) {
         exit_code = open_rejects(cli, &source, &rejects);
@@ -589,15 +604,22 @@ run_import(struct firn_cli *cli)
         exit_code = open_store(cli, &store);
     }
     if (exit_code == FIRN_EXIT_OK && creates) {
-        exit_code = create_table(cli, store, &source, &options.form, &columns, &def);
+        exit_code = create_table(cli, store, &source, &form, &columns, &def);
+        is_created = exit_code == FIRN_EXIT_OK;
     }
     if (exit_code == FIRN_EXIT_OK) {
+        options.form = form.text;
+        options.reading = &form.reading;
         options.columns = columns.names;
         options.column_count = columns.count;
         exit_code = import_into(cli, store, &source, &options, &rejects);
     }
+    if (is_created && exit_code != FIRN_EXIT_OK &&
+        firn_table_drop(store, cli->arguments[1], &err) != FIRN_OK) {
+        firn_command_report_line("the new table stays, without rows: %s", err.text);
+    }
     exit_code = close_file(cli, &rejects.file, rejects.has_file, exit_code);
-    close_source(&source);
+    firn_data_source_close(&source);
     free(columns.guessed);
     firn_data_values_list_deinit(&columns.named);
     firn_release(def);
@@ -705,6 +727,7 @@ run_export(struct firn_cli *cli)
     firn_export_options options = FIRN_EXPORT_OPTIONS_INIT;
     firn_store *store = NULL;
     int exit_code = read_form(cli, path, &options.form);
+    options.form.null_text = firn_command_value(cli, "null");
     if (exit_code == FIRN_EXIT_OK) {
         exit_code = firn_data_store_open(cli, cli->arguments[0], FIRN_DATA_STORE_READ, &store);
     }
@@ -723,8 +746,13 @@ run_export(struct firn_cli *cli)
 static const struct firn_command_option import_options[] = {
     {"format", 'f', "FORMAT", "csv, jsonl or a format of vectors; by default as named"},
     {"no-header", 0, NULL, "the first line of the CSV has values, not names"},
+    {"header", 0, NULL, "the first line has names (default: as it looks)"},
     {"delimiter", 'd', "CHAR", "the character between fields of CSV; or tab"},
-    {"null", 0, "TEXT", "an unquoted field for null; by default an empty one"},
+    {"quote", 0, "CHAR", "the character around fields of CSV; or none"},
+    {"skip", 0, "LINES", "begin after so many lines"},
+    {"null", 0, "TEXT...", "an unquoted field for null; by default an empty one"},
+    {"date-format", 0, "FORMAT", "how dates are written, such as %d.%m.%Y"},
+    {"timestamp-format", 0, "FORMAT", "the same of timestamps: %m/%d/%Y %H:%M"},
     {"columns", 0, "COLUMN,...", "the columns of the fields of CSV, in order"},
     {"create", 'c', NULL, "create the table, with columns guessed from the CSV"},
     {"key", 0, "COLUMN,...", "with --create, the primary key"},
@@ -749,14 +777,16 @@ const struct firn_command firn_data_exchange_import = {
             "unless --on-conflict says otherwise: then the rows must fit into one\n"
             "transaction. Rows in the order of the primary key are imported fastest.\n"
             "\n"
-            "CSV is as in RFC 4180, in UTF-8; its header names the columns. A file whose name\n"
-            "ends in .tsv has tabs between fields. JSON lines have an object on each line,\n"
+            "CSV is as in RFC 4180, in UTF-8; its header names the columns. The delimiter\n"
+            "(comma, semicolon, tab, bar) and the quote are found out; a first line sep=;\n"
+            "is skipped. What is not as usual is printed. JSON lines have an object on each line,\n"
             "with the columns as members. A column without a field or member gets its\n"
             "default, or the next number.\n"
             "\n"
-            "With --create the types of the columns are guessed from the first rows. Without\n"
-            "--key a new column \"row\" numbers the rows. The table stays if the import fails.\n"
-            "The store is created if it does not exist.\n"
+            "With --create the types of the columns are guessed from the first rows, and\n"
+            "whether there is a header. Without --key a new column \"row\" numbers the rows.\n"
+            "If the import fails the table is dropped. The store is created if it does not\n"
+            "exist.\n"
             "\n"
             "Formats of vectors are fvecs, bvecs, ivecs, npy (numpy) and f32. Each vector\n"
             "becomes a row; --columns names its column if the table has several columns of\n"

@@ -171,6 +171,31 @@ int firn_data_grid_finish(struct firn_data_grid *grid);
 /* The kind of a file of vectors by its name: data_search.c. */
 bool firn_data_search_kind(const char *path, firn_vectors_kind *out);
 
+/* ---- a text that is imported: data_source.c ---- */
+
+enum { FIRN_DATA_SOURCE_START_SIZE = 256 << 10 };
+
+struct firn_data_source {
+    const char *name;
+    int fd; /* -1: closed */
+    struct firn_data_bytes kept;
+    size_t at;         /* what of it was read again */
+    bool keeps;        /* what is read is kept, to be read again when `at` is 0 */
+    bool start_is_all; /* the text is not longer than its start */
+    bool has_no_memory;
+    struct firn_cli *cli;
+};
+
+/* Opens a file, or standard input for "-". Returns an exit code. */
+int firn_data_source_open(struct firn_cli *cli, const char *path, struct firn_data_source *out);
+/* Fine on one with fd -1. */
+void firn_data_source_close(struct firn_data_source *source);
+/* A firn_read_bytes; ctx is the source. */
+int firn_data_source_read(void *ctx, void *buffer, size_t capacity, size_t *out_size,
+                          firn_error *err);
+/* Keeps the beginning of the text. Refuses what is no text, and says what to do. Returns an exit code. */
+int firn_data_source_start(struct firn_data_source *source);
+
 /* ---- rows of values: data_output.c ---- */
 
 /* Rows on their way to standard output: in columns, as lines, as CSV (--csv), or as objects of the open array (--json). */

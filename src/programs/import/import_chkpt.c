@@ -137,15 +137,13 @@ compare_files(const void *a, const void *b)
     return order != 0 ? order : (x->path_size > y->path_size) - (x->path_size < y->path_size);
 }
 
+/* Tells of a file or directory of the snapshot that does not come in. */
 static void
-tell(struct chkpt *chkpt, firn_slice path, const char *text)
+miss(struct chkpt *chkpt, firn_slice path, bool is_lost, const char *text)
 {
-    if (chkpt->snapshot != NULL) {
-        firn_import_target_tell(&chkpt->target, path, "in snapshot %s: %s", chkpt->snapshot->id,
-                                text);
-    } else {
-        firn_import_target_tell(&chkpt->target, path, "%s", text);
-    }
+    char said[FIRN_ERROR_TEXT_SIZE];
+    (void)snprintf(said, sizeof(said), "in snapshot %s: %s", chkpt->snapshot->id, text);
+    firn_import_target_miss(&chkpt->target, path, is_lost, said);
 }
 
 /* ---- the catalogue ---- */
@@ -215,7 +213,7 @@ on_file(void *ctx, const struct firn_sqlitefile_value *values, size_t count)
     assert(count == 3);
     (void)count;
     if (values[1].bytes.size != chkpt->hash_size) {
-        tell(chkpt, values[0].bytes, "its hash has another size");
+        miss(chkpt, values[0].bytes, true, "its hash has another size");
         return FIRN_OK;
     }
     return add_file(chkpt, values[0].bytes, values[1].bytes.data, (uint32_t)values[2].integer);
@@ -348,13 +346,20 @@ add_tree(struct chkpt *chkpt, const uint8_t *hash, firn_slice above, unsigned de
     firn_slice bytes = find_tree(chkpt, hash);
     struct firn_import_bitcode tree;
     if (depth > DEPTH_MAX || bytes.size == 0) {
-        tell(chkpt, above, depth > DEPTH_MAX ? "it is nested too deeply" : "its directory is lost");
+        if (depth == 0) {
+            return firn_import_tree_error(&chkpt->err, FIRN_CORRUPT, "its root is lost");
+        }
+        miss(chkpt, above, depth <= DEPTH_MAX,
+             depth > DEPTH_MAX ? "it is nested too deeply" : "its directory is lost");
         return FIRN_OK;
     }
     int code = firn_import_bitcode_read(bytes, chkpt->hash_size, &tree, &chkpt->err);
     if (code != FIRN_OK) {
-        tell(chkpt, above, chkpt->err.text);
-        return code == FIRN_CORRUPT ? FIRN_OK : code;
+        if (code != FIRN_CORRUPT || depth == 0) {
+            return code;
+        }
+        miss(chkpt, above, true, chkpt->err.text);
+        return FIRN_OK;
     }
     for (size_t i = 0; i < tree.count && code == FIRN_OK; i++) {
         const struct firn_import_bitcode_entry *entry = &tree.entries[i];
@@ -390,6 +395,7 @@ static int
 list_files(struct chkpt *chkpt, const struct snapshot *snapshot)
 {
     files_deinit(&chkpt->now);
+    firn_import_gaps_clear(&chkpt->target.gaps, firn_str(""));
     chkpt->target.entries = 0;
     int code = firn_sqlitefile_reader_query(
         chkpt->catalog,
@@ -510,7 +516,7 @@ change(struct chkpt *chkpt)
             }
             if (is_of_file(code) && !chkpt->target.space.is_over) {
                 if (pass != 0) {
-                    tell(chkpt, path, chkpt->err.text);
+                    miss(chkpt, path, code != FIRN_INVALID, chkpt->err.text);
                     memset(new->hash, 0, sizeof(new->hash)); /* to be tried again */
                 }
                 code = FIRN_OK;
@@ -542,6 +548,12 @@ make(void *ctx, firn_error *err)
         code = firn_import_target_begin(&chkpt->target, &chkpt->tree, &has_before, &chkpt->err);
         code = code == FIRN_OK && has_before ? list_files(chkpt, chkpt->had) : code;
         keep_now(chkpt);
+        for (size_t i = 0; i < chkpt->before.count; i++) {
+            struct file *file = &chkpt->before.list[i];
+            if (!firn_import_tree_has(&chkpt->tree, firn_bytes(file->path, file->path_size))) {
+                memset(file->hash, 0, sizeof(file->hash));
+            }
+        }
     }
     chkpt->has_begun = chkpt->has_begun || code == FIRN_OK;
     code = code == FIRN_OK ? list_files(chkpt, chkpt->snapshot) : code;
@@ -683,6 +695,7 @@ run(struct firn_cli *cli)
 }
 
 static const struct firn_command_option options[] = {
+    FIRN_IMPORT_TARGET_RULES_OPTION,
     FIRN_IMPORT_TARGET_ENTRIES_OPTION,
     FIRN_IMPORT_TARGET_BYTES_OPTION,
     {"dry-run", 'n', NULL, "count the snapshots, and import nothing"},
@@ -710,7 +723,9 @@ const struct firn_command firn_import_chkpt = {
             "is left out of the checkpoint and named with the snapshot, a snapshot of which\n"
             "nothing is known likewise; the rest comes in, and the exit code is 6. chkpt keeps\n"
             "no times, owners and directories of their own: a file gets the time of the\n"
-            "snapshot that changed it last.",
+            "snapshot that changed it last. A restore leaves alone what is in the place of a\n"
+            "file that was left out. If the store has its content again, the next run adds\n"
+            "such a snapshot once more. Rules (.firnignore) exclude nothing without --rules.",
     .examples = examples,
     .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK | FIRN_COMMAND_USES_STRICT,
     .run = run,

@@ -105,6 +105,9 @@ put(struct git *git, size_t size, const unsigned modes[2], hex hashes[2], firn_e
     enum firn_import_type type = modes[1] == MODE_LINK ? FIRN_IMPORT_SYMLINK : FIRN_IMPORT_FILE;
     type = is_tree ? FIRN_IMPORT_DIRECTORY : type;
     git->blob = hashes[1];
+    if (git->target.gaps.count > 0) {
+        firn_import_gaps_clear(&git->target.gaps, path);
+    }
     int code = modes[1] != 0 ? firn_import_target_entry(&git->target, err) : FIRN_OK;
     if (code != FIRN_OK) {
         return code;
@@ -119,8 +122,10 @@ put(struct git *git, size_t size, const unsigned modes[2], hex hashes[2], firn_e
         code = change(git, size + 1, from, hashes[1], err);
     }
     if (modes[1] != 0 && (code == FIRN_INVALID || code == FIRN_NOT_FOUND || code == FIRN_CORRUPT)) {
-        firn_import_target_tell(&git->target, path, "%s", err->text);
-        (void)firn_import_process_end(&git->objects, err); /* it may still answer */
+        firn_import_target_miss(&git->target, path, code != FIRN_INVALID, err->text);
+        if (code != FIRN_CORRUPT || strstr(git->objects.answer.data, " missing\n") == NULL) {
+            (void)firn_import_process_end(&git->objects, err); /* it may still answer */
+        }
         code = firn_import_tree_remove(&git->tree, path, err);
     }
     return code == FIRN_INVALID ? FIRN_OK : code; /* what is removed never came in */
@@ -133,7 +138,9 @@ change(struct git *git, size_t size, const char *from, const char *to, firn_erro
     struct firn_import_process_text changes = {.data = NULL};
     int code = compare(git, from, to, &changes, err);
     if (code == FIRN_CORRUPT && compare(git, git->empty, to, &changes, err) == FIRN_OK) {
-        code = firn_import_tree_remove(&git->tree, firn_bytes(git->path, size - (size > 0)), err);
+        firn_slice path = firn_bytes(git->path, size - (size > 0));
+        firn_import_gaps_clear(&git->target.gaps, path);
+        code = firn_import_tree_remove(&git->tree, path, err);
     }
     for (int pass = 0; pass < 2; pass++) {
         for (const char *at = changes.data; code == FIRN_OK && at != NULL && *at == ':';) {
@@ -154,6 +161,31 @@ change(struct git *git, size_t size, const char *from, const char *to, firn_erro
     return code;
 }
 
+/* Notes what the tree on disk lacks of git->on_disk, whose checkpoint it was restored from: what was left out on purpose.
+ * One that had lost something is made again, so it is not restored. */
+static int
+find_gaps(struct git *git, firn_error *err)
+{
+    const char *const words[] = {"git", "-C", git->repository, "ls-tree",
+                                 "-r",  "-z", git->on_disk,    NULL};
+    struct firn_import_process listing = {.pid = -1};
+    struct firn_import_process_text line = {.data = NULL};
+    firn_error ignored;
+    int code = firn_import_process_start(&listing, words, false, err);
+    while (code == FIRN_OK) {
+        line.size = 0;
+        code = firn_import_process_until(&listing, '\0', &line, err);
+        const char *tab = code == FIRN_OK ? strchr(line.data, '\t') : NULL;
+        firn_slice path = tab != NULL ? firn_str(tab + 1) : firn_bytes(NULL, 0);
+        if (path.size > 0 && !firn_import_tree_has(&git->tree, path)) {
+            firn_import_gaps_add(&git->target.gaps, path, false);
+        }
+    }
+    (void)firn_import_process_end(&listing, &ignored);
+    free(line.data);
+    return code == FIRN_CORRUPT ? FIRN_OK : code; /* the list has ended */
+}
+
 /* Makes the tree on disk that of the commit. */
 static int
 make(void *ctx, firn_error *err)
@@ -165,6 +197,7 @@ make(void *ctx, firn_error *err)
     if (git->on_disk[0] == '\0') {
         code = firn_import_target_begin(&git->target, &git->tree, &has_before, err);
         memcpy(git->on_disk, has_before ? git->had : git->empty, strlen(git->empty));
+        code = code == FIRN_OK && has_before ? find_gaps(git, err) : code;
     }
     code = code == FIRN_OK ? change(git, 0, git->on_disk, git->wanted, err) : code;
     if (code == FIRN_OK) {
@@ -274,6 +307,7 @@ run(struct firn_cli *cli)
 
 static const struct firn_command_option options[] = {
     {"rev", 0, "REV", "the newest commit to import (default: HEAD)"},
+    FIRN_IMPORT_TARGET_RULES_OPTION,
     FIRN_IMPORT_TARGET_ENTRIES_OPTION,
     FIRN_IMPORT_TARGET_BYTES_OPTION,
     {"dry-run", 'n', NULL, "count the commits, and import nothing"},
@@ -302,7 +336,10 @@ const struct firn_command firn_import_git = {
             "billion files. A commit that changes more than --max-entries, or files larger\n"
             "than --max-bytes, stops the import, before anything of it is a checkpoint.\n"
             "\n"
-            "Submodules are left out and named, and so is what a save always leaves out.\n"
+            "Submodules are left out and named, and so is what a save always leaves out. Rules\n"
+            "(.firnignore) exclude nothing without --rules. Files that the repository has lost\n"
+            "are named, and a restore leaves alone what is in their place; a later run adds the\n"
+            "commit again if the repository has them by then.\n"
             "Attributes (filters, line ends) are not applied. git reads the repository.",
     .examples = examples,
     .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK | FIRN_COMMAND_USES_STRICT,

@@ -136,24 +136,67 @@ FIRN_MUST_CHECK int firn_import_tree_stamp(struct firn_import_tree *tree, firn_s
 /* Gives directories their attributes. The last call before the tree is saved. */
 FIRN_MUST_CHECK int firn_import_tree_finish(struct firn_import_tree *tree, firn_error *err);
 
+/* Whether anything is at a path. */
+bool firn_import_tree_has(struct firn_import_tree *tree, firn_slice path);
+
+/* ---- what a state has and its tree has not ---- */
+
+struct firn_import_gap {
+    uint8_t *path;
+    size_t size;
+    uint64_t lost; /* 0: it is left out on purpose */
+};
+
+/* A zeroed one is empty. */
+struct firn_import_gaps {
+    struct firn_import_gap *list;
+    size_t count;
+    size_t capacity;
+    bool is_too_many; /* not even directories can stand for all of them */
+    bool is_broken;   /* there was no memory */
+};
+
+/* Notes a path that is not in the tree; empty: something somewhere. is_lost: the source may have it again later. */
+void firn_import_gaps_add(struct firn_import_gaps *gaps, firn_slice path, bool is_lost);
+/* Forgets a path and all below it; with an empty path everything. */
+void firn_import_gaps_clear(struct firn_import_gaps *gaps, firn_slice path);
+/* How many entries are lost. */
+uint64_t firn_import_gaps_lost(const struct firn_import_gaps *gaps);
+/* As a save takes them; *out is to be freed, and NULL if there are none. *out_is_coarse: directories stand for what is
+ * missing in them. FIRN_CORRUPT if even then there are too many; FIRN_NO_MEMORY, also for what could not be noted. */
+FIRN_MUST_CHECK int firn_import_gaps_list(const struct firn_import_gaps *gaps,
+                                          firn_workspace_gap **out, size_t *out_count,
+                                          bool *out_is_coarse, firn_error *err);
+void firn_import_gaps_deinit(struct firn_import_gaps *gaps);
+
 /* ---- checkpoints of such a tree ---- */
 
-struct firn_import_tag; /* a name that the workspace has */
+/* A name that the workspace has. */
+struct firn_import_tag {
+    const char *name; /* owned */
+    uint64_t lost;    /* by its checkpoint */
+};
 
 struct firn_import_target {
     struct firn_cli *cli;
     firn_workspace *workspace;
     struct firn_task_notices notices;
-    char **tags; /* sorted */
+    struct firn_import_tag *tags; /* by name */
     size_t tag_count;
     size_t tag_capacity;
+    struct firn_import_target_lossy
+        *lossy; /* checkpoints that lack something; only while it is opened */
+    size_t lossy_count;
+    size_t lossy_capacity;
     bool has_old; /* there were checkpoints before */
     uint64_t first_number;
     uint64_t last_number;
     uint64_t made;
-    uint64_t had; /* that were there already */
+    uint64_t had;       /* that were there already */
+    uint64_t completed; /* of these, the ones that had lost something and have it now */
     uint64_t failed;
-    const char *one; /* foreign state */
+    struct firn_import_gaps gaps; /* of the state that is made */
+    const char *one;              /* foreign state */
     const char *many;
     uint64_t total;       /* of them; set by the caller */
     char *before;         /* the tag of the last state that was added or had; NULL: none */
@@ -168,6 +211,11 @@ enum { FIRN_IMPORT_TARGET_ENTRIES_MAX = 1000000 };
 #define FIRN_IMPORT_TARGET_ENTRIES_OPTION                                                      \
     {                                                                                          \
         "max-entries", 0, "N", "stop at one with more files and directories (default 1000000)" \
+    }
+/* The option --rules. */
+#define FIRN_IMPORT_TARGET_RULES_OPTION                                             \
+    {                                                                               \
+        "rules", 0, NULL, "leave out what the .firnignore files of a state exclude" \
     }
 /* The option --max-bytes, and its default. */
 #define FIRN_IMPORT_TARGET_BYTES_MAX (UINT64_C(1) << 40)
@@ -190,6 +238,10 @@ int64_t firn_import_target_time_of(firn_slice text);
 FIRN_MUST_CHECK int firn_import_target_begin(struct firn_import_target *target,
                                              struct firn_import_tree *tree, bool *out_has,
                                              firn_error *err);
+/* Tells of an entry of the state that is made, which could not be brought in, and notes that it is missing there
+ * (firn_import_gaps_add). */
+void firn_import_target_miss(struct firn_import_target *target, firn_slice path, bool is_lost,
+                             const char *text);
 /* Tells of something that could not be brought in. */
 void firn_import_target_tell(struct firn_import_target *target, firn_slice path, const char *format,
                              ...) __attribute__((format(printf, 3, 4)));
@@ -198,14 +250,16 @@ struct firn_import_state {
     firn_slice message;
     int64_t created_ns; /* 0: now */
     const char *tag;    /* NULL: none */
+    bool may_replace;   /* another checkpoint may have the tag */
     bool if_changed;
 };
 /* Tells of a foreign state, or more than one, that cannot be brought in, and counts it. */
 void firn_import_target_lose(struct firn_import_target *target, const char *name,
                              const firn_error *err);
 /* Makes a checkpoint of a foreign state, which has a tag and a time, unless it was imported already or nothing is to be
- * made. `make` builds the tree. If it returns FIRN_CORRUPT, this state is lost: that is told and counted, and others can
- * be added. FIRN_CANCELLED after a signal. */
+ * made. `make` builds the tree, and sees to target->gaps. If it returns FIRN_CORRUPT, this state is lost: that is told and
+ * counted, and others can be added. A state that was imported without what the source had lost is made anew; if less is lost
+ * now, it gets another checkpoint, and that the tag. FIRN_CANCELLED after a signal. */
 FIRN_MUST_CHECK int firn_import_target_add(struct firn_import_target *target,
                                            struct firn_import_tree *tree,
                                            const struct firn_import_state *state,
@@ -344,6 +398,9 @@ enum {
     FIRN_IMPORT_TAR_SEGMENTS_MAX = 1 << 20
 };
 
+/* Times of entries beyond it, before and after 1970, become it. */
+#define FIRN_IMPORT_TAR_SECONDS_MOST ((uint64_t)(INT64_MAX / 1000000000) - 1)
+
 struct firn_import_tar_segment {
     uint64_t offset;
     uint64_t size;
@@ -397,7 +454,11 @@ FIRN_MUST_CHECK int firn_import_tar_read(struct firn_import_tar *tar, uint8_t *d
                                          size_t *out_size, firn_error *err);
 void firn_import_tar_deinit(struct firn_import_tar *tar);
 
-/* Puts the archive into a tree. ctx of the reader is kept. Returns a code. */
+/* Tells what a reader tells of, and notes what is missing for it: an entry, or with an empty path some that are lost. */
+void firn_import_unpack_tell(struct firn_import_target *target, firn_slice path, const char *name,
+                             const char *text);
+/* Puts the archive into a tree, and notes in target->gaps what does not come in. ctx of the reader is kept. Returns a
+ * code. */
 FIRN_MUST_CHECK int firn_import_unpack_tar(struct firn_import_tar *tar,
                                            struct firn_import_target *target,
                                            struct firn_import_tree *tree, firn_error *err);

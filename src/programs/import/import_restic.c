@@ -7,10 +7,11 @@
  * input is empty, so the password comes from its own environment (RESTIC_PASSWORD_FILE and the like).
  *
  * A snapshot of one directory becomes a checkpoint of what is in it, one of several paths a checkpoint of all that is
- * above them. restic keeps that directory under its whole path, under its last name, or as the root, depending on how it
- * was called: the first of these that exists is taken.
+ * above them. restic keeps that directory under its whole path, under the last names of it, or as the root, depending on
+ * how it was called: the longest of these that exists is taken, and only if nothing is beside it.
  */
 #include <assert.h>
+#include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -32,6 +33,7 @@ struct restic {
     struct firn_import_snapshot snapshot; /* that is imported */
     char unpacked[ID_SIZE + 1];           /* the tree of restic that is on disk; "": none */
     char root[PATH_MAX];                  /* where it is */
+    struct firn_import_gaps gaps;         /* of that tree */
     firn_error err;
 };
 
@@ -80,7 +82,7 @@ static void
 tell_archive(void *ctx, firn_slice path, const char *text)
 {
     struct restic *restic = ctx;
-    firn_import_target_tell(&restic->target, path, "%s", text);
+    firn_import_unpack_tell(&restic->target, path, "", text);
 }
 
 /* Puts the snapshot on disk. */
@@ -116,7 +118,25 @@ unpack(struct restic *restic, const char *id)
     return code;
 }
 
-/* Makes the tree's root that of a directory in it, if it is there and no link leads to it. */
+/* Whether a directory has one entry, of this name. */
+static bool
+has_only(const char *directory, const char *name, size_t size)
+{
+    DIR *listing = opendir(directory);
+    const struct dirent *entry;
+    bool is_only = listing != NULL;
+    while (is_only && (entry = readdir(listing)) != NULL) {
+        is_only = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
+                  (strlen(entry->d_name) == size && memcmp(entry->d_name, name, size) == 0);
+    }
+    if (listing != NULL) {
+        (void)closedir(listing);
+    }
+    return is_only;
+}
+
+/* Makes the tree's root that of a directory in it, if that is there, nothing is beside it or what is above it, and no link
+ * leads to it. */
 static bool
 enter(struct firn_import_tree *tree, const char *path)
 {
@@ -126,7 +146,8 @@ enter(struct firn_import_tree *tree, const char *path)
     memcpy(entered, tree->root, size + 1);
     for (path += strspn(path, "/"); *path != '\0'; path += strspn(path, "/")) {
         size_t part = strcspn(path, "/");
-        if ((part == 2 && path[0] == '.' && path[1] == '.') || size + part + 2 > PATH_MAX) {
+        if ((part == 2 && path[0] == '.' && path[1] == '.') || size + part + 2 > PATH_MAX ||
+            !has_only(entered, path, part)) {
             return false;
         }
         (void)snprintf(entered + size, part + 2, "/%s", path);
@@ -138,6 +159,22 @@ enter(struct firn_import_tree *tree, const char *path)
     }
     memcpy(tree->root, entered, size + 1);
     return true;
+}
+
+/* Notes what is missing in the directory that was entered. */
+static void
+take_gaps(struct restic *restic)
+{
+    size_t entered = strlen(restic->tree.root) - strlen(restic->root);
+    firn_import_gaps_clear(&restic->target.gaps, firn_str(""));
+    for (size_t i = 0; i < restic->gaps.count; i++) {
+        const struct firn_import_gap *gap = &restic->gaps.list[i];
+        size_t above = gap->size < entered ? gap->size : entered;
+        firn_slice path = firn_bytes(gap->path + above, gap->size - above);
+        for (uint64_t left = gap->lost > 0 ? gap->lost : 1; left > 0; left--) {
+            firn_import_gaps_add(&restic->target.gaps, path, gap->lost > 0);
+        }
+    }
 }
 
 /* Makes the tree that of restic->snapshot. */
@@ -154,12 +191,15 @@ make(void *ctx, firn_error *err)
         }
         memcpy(restic->unpacked, restic->snapshot.tree, sizeof(restic->unpacked));
         memcpy(restic->root, restic->tree.root, sizeof(restic->root));
+        firn_import_gaps_deinit(&restic->gaps);
+        restic->gaps = restic->target.gaps;
+        restic->target.gaps = (struct firn_import_gaps){.list = NULL};
     }
     memcpy(restic->tree.root, restic->root, sizeof(restic->root));
-    if (path != NULL && !enter(&restic->tree, path)) {
-        const char *last = strrchr(path, '/');
-        (void)enter(&restic->tree, last != NULL ? last + 1 : path);
+    while (path != NULL && !enter(&restic->tree, path)) {
+        path = strchr(path + strspn(path, "/"), '/');
     }
+    take_gaps(restic);
     return FIRN_OK;
 }
 
@@ -197,6 +237,7 @@ run(struct firn_cli *cli)
     int exit_code =
         firn_import_target_run(&restic->target, cli, "snapshot", "snapshots", import, restic, NULL);
     firn_import_tree_destroy(&restic->tree);
+    firn_import_gaps_deinit(&restic->gaps);
     firn_import_snapshots_deinit(&restic->snapshots);
     free(restic);
     return exit_code;
@@ -207,6 +248,7 @@ static const struct firn_command_option options[] = {
     {"path", 0, "PATH", "only snapshots of this path"},
     {"tag", 0, "TAG", "only snapshots with this tag of restic"},
     {"no-owner", 0, NULL, "everything belongs to you, whatever the snapshots say"},
+    FIRN_IMPORT_TARGET_RULES_OPTION,
     FIRN_IMPORT_TARGET_ENTRIES_OPTION,
     FIRN_IMPORT_TARGET_BYTES_OPTION,
     {"dry-run", 'n', NULL, "count the snapshots, and import nothing"},
@@ -231,6 +273,8 @@ const struct firn_command firn_import_restic = {
             "\n"
             "A second run imports only what is new. One that was interrupted goes on where it\n"
             "stopped. A snapshot that restic cannot read is named, and the others come in.\n"
+            "Rules (.firnignore) exclude nothing without --rules. What firn save always leaves\n"
+            "out, such as .git, is left out and named.\n"
             "\n"
             "The program restic reads the repository, without a lock. It takes the password\n"
             "from its own environment, such as RESTIC_PASSWORD_FILE, and cannot ask for it.",

@@ -345,10 +345,11 @@ decimal(firn_slice text, uint64_t most, uint64_t *out)
     return value <= most;
 }
 
+/* Nanoseconds; at a time that they cannot express, the first or last that they can. */
 static int64_t
 clamp_seconds(uint64_t seconds, bool is_negative, int64_t ns)
 {
-    const uint64_t most = (uint64_t)(INT64_MAX / NS_A_SECOND) - 1;
+    const uint64_t most = FIRN_IMPORT_TAR_SECONDS_MOST;
     int64_t value = (int64_t)(seconds > most ? most : seconds) * NS_A_SECOND + ns;
     return is_negative ? -value : value;
 }

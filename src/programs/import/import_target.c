@@ -6,6 +6,10 @@
  * run imports only states that the first did not. A run that is killed between the two steps leaves
  * a checkpoint without its tag. That checkpoint is the newest, and is recognised by its message and
  * time.
+ *
+ * If the source has lost something of a state, its checkpoint says so: it names the paths (import_gaps.c), and counts them
+ * as skipped. A later run makes such a state again. If less is lost then, there is another checkpoint, which gets the tag;
+ * the first one stays.
  */
 #include <assert.h>
 #include <stdarg.h>
@@ -18,38 +22,82 @@
 
 enum { MESSAGE_SIZE_MAX = 64 << 10, PATH_SHOWN_MAX = PATH_MAX };
 
+/* A checkpoint that lacks something that its source had lost. */
+struct firn_import_target_lossy {
+    char id[FIRN_CHECKPOINT_ID_SIZE];
+    uint64_t lost;
+};
+
 static int
-compare_texts(const void *a, const void *b)
+compare_tags(const void *a, const void *b)
 {
-    return strcmp(*(char *const *)a, *(char *const *)b);
+    const struct firn_import_tag *x = a;
+    const struct firn_import_tag *y = b;
+    return strcmp(x->name, y->name);
+}
+
+static int
+compare_lossy(const void *a, const void *b)
+{
+    const struct firn_import_target_lossy *x = a;
+    const struct firn_import_target_lossy *y = b;
+    return strcmp(x->id, y->id);
+}
+
+/* Makes room for one more item of a list. */
+static void *
+grow(void *list, size_t count, size_t *capacity, size_t item_size)
+{
+    if (count < *capacity) {
+        return list;
+    }
+    size_t grown = *capacity == 0 ? 64 : 2 * *capacity;
+    void *moved = realloc(list, grown * item_size);
+    *capacity = moved != NULL ? grown : *capacity;
+    return moved;
 }
 
 static int
 on_tag(void *ctx, const firn_workspace_tag *tag)
 {
     struct firn_import_target *target = ctx;
-    if (target->tag_count == target->tag_capacity) {
-        size_t capacity = target->tag_capacity == 0 ? 64 : 2 * target->tag_capacity;
-        char **tags = realloc(target->tags, capacity * sizeof(tags[0]));
-        if (tags == NULL) {
-            return FIRN_NO_MEMORY;
-        }
-        target->tags = tags;
-        target->tag_capacity = capacity;
-    }
-    char *copy = strndup((const char *)tag->name.data, tag->name.size);
-    if (copy == NULL) {
+    struct firn_import_target_lossy wanted;
+    memcpy(wanted.id, tag->id, sizeof(wanted.id));
+    struct firn_import_tag *tags =
+        grow(target->tags, target->tag_count, &target->tag_capacity, sizeof(tags[0]));
+    if (tags == NULL) {
         return FIRN_NO_MEMORY;
     }
-    target->tags[target->tag_count++] = copy;
+    target->tags = tags;
+    const struct firn_import_target_lossy *lossy =
+        target->lossy_count == 0
+            ? NULL
+            : bsearch(&wanted, target->lossy, target->lossy_count, sizeof(wanted), compare_lossy);
+    char *name = strndup((const char *)tag->name.data, tag->name.size);
+    if (name == NULL) {
+        return FIRN_NO_MEMORY;
+    }
+    tags[target->tag_count++] =
+        (struct firn_import_tag){.name = name, .lost = lossy != NULL ? lossy->lost : 0};
     return FIRN_OK;
 }
 
 static int
 on_checkpoint(void *ctx, const firn_workspace_checkpoint *checkpoint)
 {
-    (void)checkpoint;
-    *(bool *)ctx = true;
+    struct firn_import_target *target = ctx;
+    target->has_old = true;
+    if (checkpoint->skipped == 0) {
+        return FIRN_OK;
+    }
+    struct firn_import_target_lossy *lossy =
+        grow(target->lossy, target->lossy_count, &target->lossy_capacity, sizeof(lossy[0]));
+    if (lossy == NULL) {
+        return FIRN_NO_MEMORY;
+    }
+    target->lossy = lossy;
+    memcpy(lossy[target->lossy_count].id, checkpoint->id, sizeof(checkpoint->id));
+    lossy[target->lossy_count++].lost = checkpoint->skipped;
     return FIRN_OK;
 }
 
@@ -57,8 +105,7 @@ int
 firn_import_target_open(struct firn_import_target *target, struct firn_cli *cli)
 {
     firn_error err;
-    firn_workspace_list_options newest = FIRN_WORKSPACE_LIST_OPTIONS_INIT;
-    newest.limit = 1;
+    const firn_workspace_list_options all = FIRN_WORKSPACE_LIST_OPTIONS_INIT;
     memset(target, 0, sizeof(*target));
     target->cli = cli;
     int exit_code = firn_task_workspace_open(cli, &target->workspace);
@@ -66,16 +113,20 @@ firn_import_target_open(struct firn_import_target *target, struct firn_cli *cli)
     if (exit_code != FIRN_EXIT_OK) {
         return exit_code;
     }
-    int code =
-        firn_workspace_list(target->workspace, &newest, on_checkpoint, &target->has_old, &err);
+    int code = firn_workspace_list(target->workspace, &all, on_checkpoint, target, &err);
     if (code == FIRN_OK) {
+        if (target->lossy_count > 0) {
+            qsort(target->lossy, target->lossy_count, sizeof(target->lossy[0]), compare_lossy);
+        }
         code = firn_workspace_tag_list(target->workspace, on_tag, target, &err);
     }
+    free(target->lossy);
+    target->lossy = NULL;
     if (code != FIRN_OK) {
         return firn_command_report_failure(cli, &err, NULL);
     }
     if (target->tag_count > 0) {
-        qsort(target->tags, target->tag_count, sizeof(target->tags[0]), compare_texts);
+        qsort(target->tags, target->tag_count, sizeof(target->tags[0]), compare_tags);
     }
     return FIRN_EXIT_OK;
 }
@@ -85,9 +136,10 @@ firn_import_target_close(struct firn_import_target *target)
 {
     assert(target->tag_count <= target->tag_capacity);
     for (size_t i = 0; i < target->tag_count; i++) {
-        free(target->tags[i]);
+        free((char *)(uintptr_t)target->tags[i].name);
     }
     free(target->tags);
+    firn_import_gaps_deinit(&target->gaps);
     free(target->before);
     firn_task_notices_deinit(&target->notices);
     firn_workspace_close(target->workspace);
@@ -123,21 +175,26 @@ look_at_tag(void *ctx, const firn_workspace_tag *tag)
     return FIRN_OK;
 }
 
-static bool
-has_tag(const struct firn_import_target *target, const char *tag)
+static const struct firn_import_tag *
+find_tag(const struct firn_import_target *target, const char *tag)
 {
-    return target->tag_count > 0 && bsearch(&tag, target->tags, target->tag_count,
-                                            sizeof(target->tags[0]), compare_texts) != NULL;
+    struct firn_import_tag wanted = {.name = NULL};
+    wanted.name = tag;
+    return target->tag_count == 0
+               ? NULL
+               : bsearch(&wanted, target->tags, target->tag_count, sizeof(wanted), compare_tags);
 }
 
-/* Whether the state of a tag has been imported already. One that was saved by a run that was killed before it could
+/* Whether the state of a tag has been imported already; *out_lost is how much its checkpoint lacks. One that was saved by a run that was killed before it could
  * set the tag is recognised by its message and time, and gets the tag now. */
 static int
 has(struct firn_import_target *target, const char *tag, firn_slice message, int64_t created_ns,
-    bool *out, firn_error *err)
+    bool *out, uint64_t *out_lost, firn_error *err)
 {
     assert(target->workspace != NULL && tag != NULL);
-    *out = has_tag(target, tag);
+    const struct firn_import_tag *known = find_tag(target, tag);
+    *out = known != NULL;
+    *out_lost = known != NULL ? known->lost : 0;
     if (*out || !target->has_old || target->made > 0) {
         target->had += *out;
         return FIRN_OK;
@@ -225,6 +282,40 @@ firn_import_target_tell(struct firn_import_target *target, firn_slice path, cons
     callbacks.on_notice(callbacks.ctx, &notice);
 }
 
+void
+firn_import_target_miss(struct firn_import_target *target, firn_slice path, bool is_lost,
+                        const char *text)
+{
+    firn_import_target_tell(target, path, "%s", text);
+    firn_import_gaps_add(&target->gaps, path, is_lost);
+}
+
+/* Notices of a save: what it leaves out is missing in the import. */
+struct saving {
+    struct firn_import_target *target;
+    bool has_rules;
+};
+
+static void
+on_notice(void *ctx, const firn_notice *notice)
+{
+    const struct saving *saving = ctx;
+    struct firn_task_notices *notices = &saving->target->notices;
+    const firn_callbacks callbacks = firn_task_notices_callbacks(notices);
+    bool is_missing =
+        notice->kind == FIRN_NOTICE_EXCLUDED && (notice->is_reserved || !saving->has_rules);
+    callbacks.on_notice(callbacks.ctx, notice);
+    notices->left_out += is_missing;
+}
+
+static int
+on_progress(void *ctx, const firn_progress *progress)
+{
+    const struct saving *saving = ctx;
+    const firn_callbacks callbacks = firn_task_notices_callbacks(&saving->target->notices);
+    return callbacks.on_progress(callbacks.ctx, progress);
+}
+
 int
 firn_import_target_save(struct firn_import_target *target, struct firn_import_tree *tree,
                         const struct firn_import_state *state, firn_workspace_save_result *out,
@@ -232,15 +323,31 @@ firn_import_target_save(struct firn_import_target *target, struct firn_import_tr
 {
     struct firn_task_patience_saving attempt = {target->workspace, FIRN_WORKSPACE_SAVE_OPTIONS_INIT,
                                                 FIRN_WORKSPACE_SAVE_RESULT_INIT};
+    struct saving saving = {.target = target, .has_rules = firn_command_has(target->cli, "rules")};
+    firn_workspace_gap *gaps;
+    bool is_coarse;
+    *out = attempt.result;
+    int code =
+        firn_import_gaps_list(&target->gaps, &gaps, &attempt.options.gap_count, &is_coarse, err);
+    if (code == FIRN_OK && is_coarse) {
+        firn_import_target_tell(target, firn_bytes(NULL, 0),
+                                "so much is missing that a restore in place leaves alone whole "
+                                "directories in which something is");
+    }
     attempt.options.message = state->message;
     attempt.options.include_deps = true;
+    attempt.options.no_rules = !saving.has_rules;
+    attempt.options.gaps = gaps;
     attempt.options.if_changed = state->if_changed;
     attempt.options.tree_path = tree->root;
     attempt.options.created_ns = state->created_ns;
     attempt.options.strict = target->cli->strict;
-    attempt.options.callbacks = firn_task_notices_callbacks(&target->notices);
-    int code = firn_task_patience_run(target->cli, firn_task_patience_save, &attempt, err);
-    *out = attempt.result;
+    attempt.options.callbacks = (firn_callbacks){on_notice, on_progress, &saving};
+    if (code == FIRN_OK) {
+        code = firn_task_patience_run(target->cli, firn_task_patience_save, &attempt, err);
+        *out = attempt.result;
+    }
+    free(gaps);
     if (code != FIRN_OK) {
         return code;
     }
@@ -251,8 +358,8 @@ firn_import_target_save(struct firn_import_target *target, struct firn_import_tr
         target->last_number = out->checkpoint->number;
     }
     if (state->tag != NULL) {
-        code = firn_workspace_tag_set(target->workspace, state->tag, out->checkpoint->id, false,
-                                      NULL, err);
+        code = firn_workspace_tag_set(target->workspace, state->tag, out->checkpoint->id,
+                                      state->may_replace, NULL, err);
     }
     return code;
 }
@@ -264,20 +371,27 @@ firn_import_target_lose(struct firn_import_target *target, const char *name, con
     target->failed++;
 }
 
+/* had_lost: what the state's checkpoint lacks, UINT64_MAX if it has none; one that lacks as much is not made. */
 static int
 make_and_save(struct firn_import_target *target, struct firn_import_tree *tree,
-              const struct firn_import_state *state, int (*make)(void *ctx, firn_error *err),
-              void *ctx, firn_error *err)
+              const struct firn_import_state *state, uint64_t had_lost,
+              int (*make)(void *ctx, firn_error *err), void *ctx, bool *out_is_made,
+              firn_error *err)
 {
     firn_workspace_save_result result = FIRN_WORKSPACE_SAVE_RESULT_INIT;
     target->entries = 0;
     target->space.bytes = 0;
+    *out_is_made = false;
     int code = make(ctx, err);
     if (code == FIRN_OK && target->cli->strict && target->notices.left_out > 0) {
         return firn_import_tree_error(err, FIRN_UNSUPPORTED, "not everything can be imported");
     }
-    code = code == FIRN_OK ? firn_import_tree_finish(tree, err) : code;
+    if (code != FIRN_OK || firn_import_gaps_lost(&target->gaps) >= had_lost) {
+        return code;
+    }
+    code = firn_import_tree_finish(tree, err);
     code = code == FIRN_OK ? firn_import_target_save(target, tree, state, &result, err) : code;
+    *out_is_made = code == FIRN_OK;
     firn_release(result.checkpoint);
     return code;
 }
@@ -290,16 +404,25 @@ firn_import_target_add(struct firn_import_target *target, struct firn_import_tre
     assert(state->tag != NULL && target->many != NULL);
     struct firn_import_state kept = *state;
     bool is_had = false;
+    bool is_made = false;
+    uint64_t had_lost = 0;
     kept.message.size = kept.message.size < MESSAGE_SIZE_MAX ? kept.message.size : MESSAGE_SIZE_MAX;
-    int code = has(target, kept.tag, kept.message, kept.created_ns, &is_had, err);
-    if (code == FIRN_OK && !is_had && !firn_command_has(target->cli, "dry-run")) {
-        code = make_and_save(target, tree, &kept, make, ctx, err);
+    int code = has(target, kept.tag, kept.message, kept.created_ns, &is_had, &had_lost, err);
+    kept.may_replace = is_had;
+    bool is_wanted = (!is_had || had_lost > 0) && !firn_command_has(target->cli, "dry-run");
+    if (code == FIRN_OK && is_wanted) {
+        code = make_and_save(target, tree, &kept, is_had ? had_lost : UINT64_MAX, make, ctx,
+                             &is_made, err);
     }
-    if (code == FIRN_CORRUPT) {
+    if (code == FIRN_CORRUPT && is_had) {
+        firn_import_target_tell(target, firn_str(kept.tag), "%s", err->text);
+        code = FIRN_OK;
+    } else if (code == FIRN_CORRUPT) {
         firn_import_target_lose(target, kept.tag, err);
         code = FIRN_OK;
     } else if (code == FIRN_OK) {
         target->made += !is_had;
+        target->completed += is_had && is_made;
         free(target->before);
         target->before = strdup(kept.tag);
         code = target->before == NULL ? firn_import_tree_error(err, FIRN_NO_MEMORY, "out of memory")
@@ -348,6 +471,7 @@ finish(struct firn_import_target *target, int code, const firn_error *err, const
     cli->is_done = code == FIRN_OK;
     firn_term_json_u64("imported", target->made);
     firn_term_json_u64("had", target->had);
+    firn_term_json_u64("completed", target->completed);
     firn_term_json_u64("failed", target->failed);
     firn_term_json_u64_if("first", target->first_number, target->first_number != 0);
     firn_term_json_u64_if("last", target->last_number, target->last_number != 0);
@@ -362,6 +486,10 @@ finish(struct firn_import_target *target, int code, const firn_error *err, const
         }
         if (target->had > 0) {
             firn_term_out_format("; %s there before", firn_term_text_number(target->had, number));
+        }
+        if (target->completed > 0) {
+            firn_term_out_format("; %s completed",
+                                 firn_term_text_number(target->completed, number));
         }
         if (target->failed > 0) {
             firn_term_out_format("; %s lost", firn_term_text_number(target->failed, number));

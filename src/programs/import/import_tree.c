@@ -729,6 +729,17 @@ firn_import_tree_touch(struct firn_import_tree *tree, firn_slice path,
     return firn_import_tree_file_end(tree, path, fd, given, err);
 }
 
+bool
+firn_import_tree_has(struct firn_import_tree *tree, firn_slice path)
+{
+    char name[NAME_SIZE_MAX + 1];
+    struct stat found;
+    firn_error ignored;
+    return firn_import_tree_refusal(path) == NULL &&
+           open_parent(tree, path, false, name, &ignored) == FIRN_OK &&
+           fstatat(tree->parent_fd, name, &found, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
 int
 firn_import_tree_remove(struct firn_import_tree *tree, firn_slice path, firn_error *err)
 {

@@ -102,6 +102,22 @@ unpack_file(struct firn_import_tar *tar, const struct firn_import_tar_entry *ent
     return removed == FIRN_OK ? code : removed;
 }
 
+/* Tells of a time that no checkpoint can have. */
+static void
+check_time(const struct firn_import_tar_entry *entry, struct firn_import_target *target)
+{
+    const int64_t most = (int64_t)FIRN_IMPORT_TAR_SECONDS_MOST * 1000000000;
+    int64_t time = entry->attributes.mtime_ns;
+    if (entry->type == FIRN_IMPORT_HARD_LINK || (time < most && time > -most)) {
+        return;
+    }
+    const firn_callbacks callbacks = firn_task_notices_callbacks(&target->notices);
+    const firn_notice notice = {.kind = FIRN_NOTICE_METADATA,
+                                .path = entry->path,
+                                .text = "its time is not between the years 1678 and 2262"};
+    callbacks.on_notice(callbacks.ctx, &notice);
+}
+
 static int
 unpack_entry(struct firn_import_tar *tar, const struct firn_import_tar_entry *entry,
              struct firn_import_tree *tree, uint8_t *chunk, firn_error *err)
@@ -130,6 +146,15 @@ is_of_entry(const firn_error *err)
              err->os_errno == EILSEQ || err->os_errno == EINVAL));
 }
 
+void
+firn_import_unpack_tell(struct firn_import_target *target, firn_slice path, const char *name,
+                        const char *text)
+{
+    bool is_of_entry = path.size > 0;
+    firn_import_target_tell(target, is_of_entry ? path : firn_str(name), "%s", text);
+    firn_import_gaps_add(&target->gaps, path, !is_of_entry);
+}
+
 int
 firn_import_unpack_tar(struct firn_import_tar *tar, struct firn_import_target *target,
                        struct firn_import_tree *tree, firn_error *err)
@@ -137,6 +162,7 @@ firn_import_unpack_tar(struct firn_import_tar *tar, struct firn_import_target *t
     bool is_end = false;
     uint64_t count = 0;
     uint8_t *chunk = malloc(CHUNK);
+    firn_import_gaps_clear(&target->gaps, firn_str(""));
     if (chunk == NULL) {
         return firn_import_tree_error(err, FIRN_NO_MEMORY, "out of memory");
     }
@@ -161,10 +187,16 @@ firn_import_unpack_tar(struct firn_import_tar *tar, struct firn_import_target *t
                                    : firn_import_tree_error(err, FIRN_INVALID, "it %s", refusal);
         }
         if (code != FIRN_OK && !target->space.is_over && is_of_entry(err)) {
-            firn_import_target_tell(target, entry.path, "%s", err->text);
+            bool is_lost = code == FIRN_CORRUPT || code == FIRN_IO;
+            firn_import_target_miss(target, entry.path, is_lost, err->text);
             code = FIRN_OK;
         } else if (code == FIRN_OK) {
             target->made++;
+            check_time(&entry, target);
+            if (target->gaps.count > 0 &&
+                entry.path.size > 0) { /* of one name the last one counts */
+                firn_import_gaps_clear(&target->gaps, entry.path);
+            }
         }
         if (code == FIRN_OK && ++count % TELL_EVERY == 0) {
             code = firn_import_target_go_on("unpack", count, 0, err);
@@ -206,8 +238,7 @@ static void
 tell_source(void *ctx, firn_slice path, const char *text)
 {
     const struct source *source = ctx;
-    firn_import_target_tell(source->target, path.size > 0 ? path : firn_str(source->name), "%s",
-                            text);
+    firn_import_unpack_tell(source->target, path, source->name, text);
 }
 
 static void
@@ -323,6 +354,7 @@ static const struct firn_command_option options[] = {
     {"message", 'm', "TEXT", "describe the checkpoint (default: import of FILE)"},
     {"tag", 0, "NAME", "tag the checkpoint"},
     {"no-owner", 0, NULL, "everything belongs to you, whatever the archive says"},
+    FIRN_IMPORT_TARGET_RULES_OPTION,
     FIRN_IMPORT_TARGET_BYTES_OPTION,
     {"dry-run", 'n', NULL, "read the archive, and import nothing"},
     {NULL, 0, NULL, NULL},
@@ -353,8 +385,9 @@ const struct firn_command firn_import_unpack = {
             "is named, and the exit code is 6; with --strict nothing is imported. If its files\n"
             "are larger than --max-bytes together, nothing is imported either. After a\n"
             "damaged header reading goes on at the next one that is intact. What firn save\n"
-            "always leaves out, such as .git, and what a .firnignore of the archive excludes,\n"
-            "is left out here too.\n"
+            "always leaves out, such as .git, is left out here too. Rules (.firnignore) of the\n"
+            "archive exclude nothing without --rules. A restore of the checkpoint leaves alone\n"
+            "what is at a path that was left out.\n"
             "\n"
             "The archive is unpacked into a private directory below TMPDIR (/var/tmp), saved,\n"
             "and removed there. Only root can keep "

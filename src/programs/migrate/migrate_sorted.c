@@ -115,11 +115,36 @@ static const struct firn_migrate_library leveldb_library = {
     .symbols = leveldb_symbols,
 };
 
+/* Whether RocksDB refuses a table because of the version of its format. A damaged one may have any number. */
+static bool
+is_of_newer(const char *message)
+{
+    static const char refused[] = "unsupported format_version: ";
+    enum { KNOWN = 5, PLAUSIBLE = 30 };
+    const char *found = strstr(message, refused);
+    unsigned long version = found != NULL ? strtoul(found + sizeof refused - 1, NULL, 10) : 0;
+    return strstr(message, "newer version of RocksDB") != NULL ||
+           (version > KNOWN && version < PLAUSIBLE);
+}
+
 /* A message of a library, as an error. */
 static int
 fail(const char *product, const char *message, firn_error *err)
 {
-    int code = strstr(message, "No such file") != NULL         ? FIRN_NOT_FOUND
+    if (is_of_newer(message)) {
+        return firn_migrate_fail(err, FIRN_UNSUPPORTED,
+                                 "the database was written by a newer RocksDB than the library "
+                                 "here, which says: %.300s. Its tables have a newer format "
+                                 "(librocksdb 7.8 reads up to 5): install a newer librocksdb, or "
+                                 "let the application compact the database with format_version 5",
+                                 message);
+    }
+    /* LevelDB reads beyond the end of a file that was cut, and calls that so. */
+    bool is_cut = strncmp(message, "IO error", 8) == 0 &&
+                  strstr(message, "Invalid argument") != NULL &&
+                  (strstr(message, ".ldb") != NULL || strstr(message, ".sst") != NULL);
+    int code = is_cut                                          ? FIRN_CORRUPT
+               : strstr(message, "No such file") != NULL       ? FIRN_NOT_FOUND
                : strstr(message, "does not exist") != NULL     ? FIRN_NOT_FOUND
                : strncmp(message, "IO error", 8) == 0          ? FIRN_IO
                : strncmp(message, "Invalid argument", 16) == 0 ? FIRN_UNSUPPORTED

@@ -407,8 +407,10 @@ read_decimal_value(const uint8_t *at, const struct field *field,
     }
     if (!fits || to->type != FIRN_TYPE_DECIMAL) {
         return firn_error_set(err, to->type != FIRN_TYPE_DECIMAL ? FIRN_INVALID : FIRN_LIMIT,
-                              "column '%s' cannot hold a decimal of the Arrow data exactly",
-                              (const char *)to->name.data);
+                              "column '%s' cannot hold a decimal of the Arrow data exactly: a "
+                              "column of type f64 rounds those of up to %d digits, or cast it to "
+                              "a text",
+                              (const char *)to->name.data, FIRN_TABLE_PRECISION_MAX);
     }
     *out = firn_typed_i64(FIRN_TYPE_DECIMAL, units);
     return FIRN_OK;
@@ -748,6 +750,19 @@ append_name(struct firn_buf *out, const char *name)
     return rc == FIRN_OK ? firn_buf_append_str(out, "\"") : rc;
 }
 
+/* The type of decimals. Of those with more digits than a column can have, the values that fit into as many as it can
+ * have are taken exactly, and others refused. */
+static int
+append_decimal(struct firn_buf *out, const struct field *field)
+{
+    const int32_t most = FIRN_TABLE_PRECISION_MAX;
+    bool fits = field->precision <= FIRN_TABLE_PRECISION_MAX && field->scale >= 0 &&
+                (uint32_t)field->scale <= field->precision;
+    int32_t scale = field->scale < 0 ? 0 : field->scale > most ? most : field->scale;
+    return firn_buf_append_format(out, " decimal(%u, %d)",
+                                  fits ? (unsigned)field->precision : (unsigned)most, (int)scale);
+}
+
 static int
 append_type(struct firn_buf *out, const struct column *column)
 {
@@ -756,11 +771,7 @@ append_type(struct firn_buf *out, const struct column *column)
     case FIRN_TYPE_NULL:
         return firn_buf_append_str(out, " text"); /* the field has no type */
     case FIRN_TYPE_DECIMAL:
-        return field->precision <= FIRN_TABLE_PRECISION_MAX && field->scale >= 0 &&
-                       (uint32_t)field->scale <= field->precision
-                   ? firn_buf_append_format(out, " decimal(%u, %d)", (unsigned)field->precision,
-                                            (int)field->scale)
-                   : firn_buf_append_str(out, " f64");
+        return append_decimal(out, field);
     case FIRN_TYPE_VECTOR:
         return firn_buf_append_format(out, " vector(%u)", (unsigned)field->size);
     default:

@@ -6,6 +6,7 @@
 #define FIRN_EXCHANGE_CSV_FORMAT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "firn/types.h"
 
@@ -16,6 +17,9 @@ struct firn_csv_format {
     char quote;           /* 0: a double quote */
     bool has_no_quotes;   /* quote is ignored */
     firn_slice null_text; /* the text of a null, without quotes; borrowed */
+    /* Other texts that are read as null; borrowed, as long as a reader lives. */
+    const char *const *other_nulls;
+    size_t other_null_count;
 };
 
 enum { FIRN_CSV_FIELDS_MAX = 4096 };

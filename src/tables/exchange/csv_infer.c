@@ -51,6 +51,8 @@ struct guess {
 struct firn_csv_infer {
     enum firn_csv_header header;
     uint32_t rows_max;
+    firn_slice date_pattern;
+    firn_slice timestamp_pattern;
     uint32_t rows; /* with the header */
     uint32_t count;
     struct guess *guesses;
@@ -105,6 +107,8 @@ firn_csv_infer_create(const struct firn_csv_infer_options *options, struct firn_
         return firn_error_no_memory(err, "a sample of CSV");
     }
     infer->header = options->header;
+    infer->date_pattern = options->date_pattern;
+    infer->timestamp_pattern = options->timestamp_pattern;
     infer->rows_max = options->rows_max != 0 ? options->rows_max : ROWS_DEFAULT;
     firn_hash_map_init(&infer->names, sizeof(firn_slice), hash_name, names_are_equal);
     return FIRN_OK;
@@ -169,7 +173,9 @@ shape_of(firn_slice text)
 static bool
 reads_as(struct firn_csv_infer *infer, firn_type type, firn_slice text, firn_value *out)
 {
-    const struct firn_value_text_type of = {.type = type};
+    const struct firn_value_text_type of = {
+        .type = type,
+        .pattern = type == FIRN_TYPE_DATE ? infer->date_pattern : infer->timestamp_pattern};
     firn_buf_clear(&infer->memory);
     DCHECK(infer->memory.capacity >= text.size * FIRN_VALUE_TEXT_ROOM);
     return firn_value_text_read(&of, text, &infer->memory, out, NULL) == FIRN_OK;
@@ -349,27 +355,43 @@ add_name(struct firn_csv_infer *infer, firn_slice name, bool *out_is_new)
     return FIRN_OK;
 }
 
+/* Whether a column is something else than text from the second record on. */
+static bool
+has_other_type(const struct firn_csv_infer *infer)
+{
+    for (uint32_t i = 0; i < infer->count; i++) {
+        const struct guess *guess = &infer->guesses[i];
+        if (infer->first[i].text.size > 0 && guess->has_value && guess->types != TEXT) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static int
 looks_like_header(struct firn_csv_infer *infer, bool *out)
 {
+    bool are_names = true; /* not empty, and different */
     *out = false;
     for (uint32_t i = 0; i < infer->count; i++) {
         const struct firn_csv_field *field = &infer->first[i];
         struct guess guess = {.types = ALL};
         bool is_new;
         if (field->is_null || field->text.size == 0) {
-            return FIRN_OK;
+            are_names = false;
+            continue;
         }
         unsigned found = types_of(infer, field->text, &guess);
         if (found != TEXT && !(found == (TEXT | BOOL) && field->text.size == 1)) {
             return FIRN_OK; /* but a column may be called t */
         }
         int rc = add_name(infer, field->text, &is_new);
-        if (rc != FIRN_OK || !is_new) {
+        if (rc != FIRN_OK) {
             return rc;
         }
+        are_names = are_names && is_new;
     }
-    *out = true;
+    *out = are_names || has_other_type(infer);
     return FIRN_OK;
 }
 
@@ -461,6 +483,9 @@ choose_type(struct firn_csv_infer *infer, uint32_t column)
     }
     struct firn_value_text_type *type = &infer->columns[column].type;
     *type = (struct firn_value_text_type){.type = types[at]};
+    type->pattern = types[at] == FIRN_TYPE_DATE        ? infer->date_pattern
+                    : types[at] == FIRN_TYPE_TIMESTAMP ? infer->timestamp_pattern
+                                                       : firn_bytes(NULL, 0);
     if (type->type == FIRN_TYPE_DECIMAL) {
         type->precision = FIRN_VALUE_TEXT_DIGITS_MAX;
         type->scale = guess->scale;

@@ -26,8 +26,10 @@
 #include "exchange/value_text.h"
 
 enum firn_csv_header {
-    FIRN_CSV_HEADER_AUTO = 0, /* if all fields of the first are text, not empty, and different */
-    FIRN_CSV_HEADER_YES,      /* the first record has the names of columns */
+    /* The first has names if all its fields that are not empty are text, and either none is empty and all
+     * differ, or a column has another type from the second record on. */
+    FIRN_CSV_HEADER_AUTO = 0,
+    FIRN_CSV_HEADER_YES, /* the first record has the names of columns */
     FIRN_CSV_HEADER_NO
 };
 
@@ -35,6 +37,9 @@ enum firn_csv_header {
 struct firn_csv_infer_options {
     enum firn_csv_header header;
     uint32_t rows_max; /* of the sample; 0: 10,000 */
+    /* How dates and timestamps are written (time_pattern.h); empty: ISO 8601. Borrowed. */
+    firn_slice date_pattern;
+    firn_slice timestamp_pattern;
 };
 
 struct firn_csv_infer_result {

@@ -34,13 +34,14 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "base/slice.h"
 #include "exchange/csv_mask.h"
 
 enum { BOM_SIZE = 3, NO_QUOTE = 256 };
 static const uint8_t bom[BOM_SIZE] = {0xef, 0xbb, 0xbf};
 static const size_t field_size_default = (size_t)16 << 20;
 static const size_t record_size_default = (size_t)64 << 20;
-static const size_t record_size_limit = (size_t)1 << 30;
+static const size_t record_size_limit = (size_t)2 << 30;
 
 enum state { PLAIN, QUOTED, CLOSED, SKIPPING };
 
@@ -106,7 +107,7 @@ firn_csv_reader_create(const struct firn_csv_reader_options *options, struct fir
         return firn_error_set(err, FIRN_INVALID, "%s", defect);
     }
     if (options->fields > FIRN_CSV_FIELDS_MAX || options->record_size_max > record_size_limit) {
-        return firn_error_set(err, FIRN_INVALID, "records of CSV have at most %d fields and 1 GiB",
+        return firn_error_set(err, FIRN_INVALID, "records of CSV have at most %d fields and 2 GiB",
                               FIRN_CSV_FIELDS_MAX);
     }
     struct firn_csv_reader *reader = firn_alloc_zeroed(sizeof *reader);
@@ -122,8 +123,8 @@ firn_csv_reader_create(const struct firn_csv_reader_options *options, struct fir
         options->field_size_max != 0 ? options->field_size_max : field_size_default;
     reader->record_size_max =
         options->record_size_max != 0 ? options->record_size_max : record_size_default;
-    reader->line = 1;
-    reader->first_line = 1;
+    reader->line = options->first_line != 0 ? options->first_line : 1;
+    reader->first_line = reader->line;
     reader->is_ascii = true;
     reader->block_is_ascii = true;
     reader->spans = firn_alloc_array(FIRN_CSV_FIELDS_MAX, sizeof *reader->spans);
@@ -418,6 +419,10 @@ make_fields(struct firn_csv_reader *reader, firn_slice raw)
         field->is_null =
             !span->is_quoted && field->text.size == null_text.size &&
             (null_text.size == 0 || memcmp(field->text.data, null_text.data, null_text.size) == 0);
+        for (size_t n = 0; n < reader->format.other_null_count && !field->is_null; n++) {
+            const firn_slice other = firn_str(reader->format.other_nulls[n]);
+            field->is_null = !span->is_quoted && firn_slice_equal(field->text, other);
+        }
         if (span->has_doubled) {
             if (doubled++ == 0) {
                 firn_buf_clear(&reader->unquoted);

@@ -33,7 +33,8 @@ struct firn_csv_reader_options {
     uint32_t
         fields; /* of each record, up to FIRN_CSV_FIELDS_MAX; 0: as many as the first one has */
     size_t field_size_max;  /* 0: 16 MiB */
-    size_t record_size_max; /* 0: 64 MiB; at most 1 GiB */
+    size_t record_size_max; /* 0: 64 MiB; at most 2 GiB */
+    uint64_t first_line;    /* the number of the first line; 0: 1 */
 };
 
 struct firn_csv_field {

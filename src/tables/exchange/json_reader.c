@@ -29,7 +29,7 @@
 #include "codec/xxh3.h"
 
 static const size_t line_size_default = (size_t)64 << 20;
-static const size_t line_size_limit = (size_t)1 << 30;
+static const size_t line_size_limit = (size_t)2 << 30;
 
 struct firn_json_reader {
     const struct firn_value_text_column *columns;
@@ -113,7 +113,7 @@ firn_json_reader_create(const struct firn_json_reader_options *options,
     enum { COLUMNS_MAX = 1 << 20 };
     *out = NULL;
     if (options->line_size_max > line_size_limit || options->count > COLUMNS_MAX) {
-        return firn_error_set(err, FIRN_INVALID, "lines of JSON have at most 1 GiB and %d keys",
+        return firn_error_set(err, FIRN_INVALID, "lines of JSON have at most 2 GiB and %d keys",
                               COLUMNS_MAX);
     }
     struct firn_json_reader *reader = firn_alloc_zeroed(sizeof *reader);
@@ -549,6 +549,25 @@ takes_numbers(firn_type type)
 }
 
 /* FIRN_INVALID with a text, FIRN_NO_MEMORY. */
+static bool
+is_integer(firn_type type)
+{
+    return type >= FIRN_TYPE_I8 && type <= FIRN_TYPE_U64;
+}
+
+/* A number without a point that only zeros follow: JSON has one type of numbers, and many programs write 1.0. */
+static firn_slice
+without_zeros(firn_slice text)
+{
+    const uint8_t *point = memchr(text.data, '.', text.size);
+    size_t end = text.size;
+    while (point != NULL && end > 0 && text.data[end - 1] == '0') {
+        end--;
+    }
+    bool is_whole = point != NULL && text.data + end == point + 1;
+    return is_whole ? firn_bytes(text.data, end - 1) : text;
+}
+
 static int
 convert(struct firn_json_reader *reader, const struct firn_value_text_column *column,
         const struct token *token, firn_value *out, firn_error *err)
@@ -573,7 +592,8 @@ convert(struct firn_json_reader *reader, const struct firn_value_text_column *co
         return firn_error_set(err, FIRN_INVALID, "%s is not a value of the column's type",
                               kind_names[token->kind]);
     }
-    return firn_value_text_read(&column->type, token->text, &reader->memory, out, err);
+    const firn_slice text = is_integer(type) ? without_zeros(token->text) : token->text;
+    return firn_value_text_read(&column->type, text, &reader->memory, out, err);
 }
 
 /* ==== lines ==== */

@@ -35,7 +35,7 @@ struct firn_json_reader_options {
         *columns; /* borrowed, with their names, as long as the reader lives */
     uint32_t count;
     bool ignores_unknown; /* keys without a column; otherwise they are errors */
-    size_t line_size_max; /* 0: 64 MiB; at most 1 GiB */
+    size_t line_size_max; /* 0: 64 MiB; at most 2 GiB */
 };
 
 struct firn_json_record {

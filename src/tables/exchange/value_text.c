@@ -21,6 +21,7 @@
 #include "codec/hex.h"
 #include "codec/utf8.h"
 #include "exchange/short_text.h"
+#include "exchange/time_pattern.h"
 #include "exchange/time_text.h"
 #include "schema/float_text.h"
 
@@ -402,9 +403,12 @@ read_value(const struct firn_value_text_type *type, firn_slice text, struct firn
     case FIRN_TYPE_DECIMAL:
         return read_decimal(type, text, &out->as.i64);
     case FIRN_TYPE_DATE:
-        return firn_time_text_read_date(text, &out->as.i64);
+        return type->pattern.size > 0
+                   ? firn_time_pattern_read_date(type->pattern, text, &out->as.i64)
+                   : firn_time_text_read_date(text, &out->as.i64);
     case FIRN_TYPE_TIMESTAMP:
-        return firn_time_text_read_timestamp(text, &out->as.i64);
+        return type->pattern.size > 0 ? firn_time_pattern_read(type->pattern, text, &out->as.i64)
+                                      : firn_time_text_read_timestamp(text, &out->as.i64);
     default:
         return read_bytes(type, text, memory, out);
     }
@@ -505,10 +509,10 @@ read_short(const struct firn_value_text_type *type, firn_slice text, firn_value 
         return firn_short_text_decimal(text, type->precision, type->scale, &out->as.i64);
     case FIRN_TYPE_DATE:
         out->type = type->type;
-        return firn_short_text_date(text, &out->as.i64);
+        return type->pattern.size == 0 && firn_short_text_date(text, &out->as.i64);
     case FIRN_TYPE_TIMESTAMP:
         out->type = type->type;
-        return firn_short_text_timestamp(text, &out->as.i64);
+        return type->pattern.size == 0 && firn_short_text_timestamp(text, &out->as.i64);
     default:
         return false;
     }

@@ -16,6 +16,16 @@
 struct firn_csv_format;
 FIRN_MUST_CHECK int firn_transfer_import_format(const firn_text_form *form,
                                                 struct firn_csv_format *out, firn_error *err);
+/* The same for a reader; reading may be NULL. */
+struct firn_csv_reader_options;
+FIRN_MUST_CHECK int firn_transfer_import_reading(const firn_text_form *form,
+                                                 const firn_text_reading *reading,
+                                                 struct firn_csv_reader_options *out,
+                                                 firn_error *err);
+/* As firn_text_sniff. */
+FIRN_MUST_CHECK int firn_transfer_guess_form(firn_slice sample, bool is_whole, unsigned wanted,
+                                             firn_text_form *form, firn_text_reading *reading,
+                                             firn_error *err);
 
 /* A source of bytes, piece by piece. */
 struct firn_transfer_source {

@@ -14,6 +14,7 @@
 #include "base/slice.h"
 #include "exchange/csv_infer.h"
 #include "exchange/csv_reader.h"
+#include "exchange/csv_sniff.h"
 
 enum { PIECE_SIZE = 64 << 10, NUMBER_NAME_SIZE = 32 };
 static const char number_name[] = "row";
@@ -22,6 +23,7 @@ struct guess {
     const struct firn_transfer_source *source;
     const firn_guess_options *options;
     uint8_t *piece;
+    struct firn_csv_skip skip;
     struct firn_csv_reader *reader;
     struct firn_csv_infer *infer;
     firn_table_column *columns;
@@ -62,8 +64,10 @@ take_sample(struct guess *guess, firn_error *err)
             return firn_error_set(err, FIRN_MISUSE, "%zu bytes were read, of %d", size, PIECE_SIZE);
         }
         is_over = size == 0;
-        is_over ? firn_csv_reader_finish(guess->reader)
-                : firn_csv_reader_feed(guess->reader, firn_bytes(guess->piece, size));
+        is_over
+            ? firn_csv_reader_finish(guess->reader)
+            : firn_csv_reader_feed(
+                  guess->reader, firn_csv_skip_lines(&guess->skip, firn_bytes(guess->piece, size)));
         FIRN_TRY(take_records(guess, &is_enough, err));
     }
 out:
@@ -145,17 +149,58 @@ out:
     return rc;
 }
 
+static firn_slice
+pattern_of(const char *pattern)
+{
+    return pattern != NULL ? firn_str(pattern) : firn_bytes(NULL, 0);
+}
+
+int
+firn_transfer_guess_form(firn_slice sample, bool is_whole, unsigned wanted, firn_text_form *form,
+                         firn_text_reading *reading, firn_error *err)
+{
+    struct firn_csv_sniff sniff = {.sample = sample,
+                                   .is_whole = is_whole,
+                                   .wants_delimiter = (wanted & FIRN_TEXT_DELIMITER) != 0,
+                                   .wants_quote =
+                                       (wanted & FIRN_TEXT_QUOTE) != 0 && !form->no_quotes,
+                                   .wants_header = (wanted & FIRN_TEXT_HEADER) != 0,
+                                   .wants_skip = (wanted & FIRN_TEXT_SKIP) != 0,
+                                   .no_header = form->no_header,
+                                   .skip = reading->skip_lines,
+                                   .date_pattern = pattern_of(reading->date_pattern),
+                                   .timestamp_pattern = pattern_of(reading->timestamp_pattern)};
+    struct firn_csv_reader_options csv;
+    int rc;
+    if (form->kind == FIRN_TEXT_JSON_LINES) {
+        return firn_error_set(err, FIRN_UNSUPPORTED, "the form of CSV alone is found out");
+    }
+    FIRN_TRY(firn_transfer_import_reading(form, reading, &csv, err));
+    sniff.format = csv.format;
+    FIRN_TRY(firn_csv_sniff(&sniff, err));
+    form->delimiter = firn_csv_format_delimiter(&sniff.format);
+    form->quote = firn_csv_format_quote(&sniff.format);
+    form->no_header = sniff.no_header;
+    reading->skip_lines = sniff.skip;
+out:
+    return rc;
+}
+
 int
 firn_transfer_guess(const struct firn_transfer_source *source, const firn_guess_options *options,
                     struct firn_buf *out, firn_error *err)
 {
     struct guess guess = {.source = source, .options = options};
-    struct firn_csv_reader_options csv = {.fields = 0};
+    const firn_text_reading *reading = options->reading;
+    struct firn_csv_reader_options csv;
     const struct firn_csv_infer_options infer = {
         .header = options->form.no_header ? FIRN_CSV_HEADER_NO : FIRN_CSV_HEADER_YES,
-        .rows_max = options->sample_rows};
+        .rows_max = options->sample_rows,
+        .date_pattern = pattern_of(reading != NULL ? reading->date_pattern : NULL),
+        .timestamp_pattern = pattern_of(reading != NULL ? reading->timestamp_pattern : NULL)};
     int rc;
-    FIRN_TRY(firn_transfer_import_format(&options->form, &csv.format, err));
+    guess.skip.left = reading != NULL ? reading->skip_lines : 0;
+    FIRN_TRY(firn_transfer_import_reading(&options->form, reading, &csv, err));
     if (options->form.kind == FIRN_TEXT_JSON_LINES) {
         return firn_error_set(err, FIRN_UNSUPPORTED,
                               "types are guessed from CSV alone: create a table for JSON lines");

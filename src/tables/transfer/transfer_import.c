@@ -20,10 +20,16 @@
 #include "base/mem.h"
 #include "base/slice.h"
 #include "exchange/csv_reader.h"
+#include "exchange/csv_sniff.h"
 #include "exchange/json_reader.h"
+#include "exchange/time_pattern.h"
 #include "threads/os_callback.h"
 
 enum { PIECE_SIZE = 1 << 18 }; /* stays in the processor's cache */
+
+/* Whatever an export writes can be read: a blob takes two digits a byte. */
+static const size_t FIELD_SIZE_MAX = 2 * (size_t)FIRN_VALUE_SIZE_MAX + (1 << 20);
+static const size_t RECORD_SIZE_MAX = (size_t)2 << 30;
 
 struct import {
     struct firn_table *table;
@@ -33,6 +39,7 @@ struct import {
     firn_import_statistics *statistics;
     uint8_t *piece;
     struct firn_csv_reader *csv;
+    struct firn_csv_skip skip;
     struct firn_json_reader *json;
     /* One of them, once the columns are known. */
     struct firn_table_bulk *bulk;
@@ -73,6 +80,30 @@ firn_transfer_import_format(const firn_text_form *form, struct firn_csv_format *
     return defect == NULL ? FIRN_OK : firn_error_set(err, FIRN_INVALID, "%s", defect);
 }
 
+int
+firn_transfer_import_reading(const firn_text_form *form, const firn_text_reading *reading,
+                             struct firn_csv_reader_options *out, firn_error *err)
+{
+    *out = (struct firn_csv_reader_options){.field_size_max = FIELD_SIZE_MAX,
+                                            .record_size_max = RECORD_SIZE_MAX};
+    int rc = firn_transfer_import_format(form, &out->format, err);
+    if (rc != FIRN_OK || reading == NULL) {
+        return rc;
+    }
+    const char *const patterns[] = {reading->date_pattern, reading->timestamp_pattern};
+    for (size_t i = 0; i < 2; i++) {
+        const char *defect =
+            patterns[i] != NULL ? firn_time_pattern_defect(firn_str(patterns[i])) : NULL;
+        if (defect != NULL) {
+            return firn_error_set(err, FIRN_INVALID, "'%.200s': %s", patterns[i], defect);
+        }
+    }
+    out->format.other_nulls = reading->other_nulls;
+    out->format.other_null_count = reading->other_null_count;
+    out->first_line = reading->skip_lines + 1;
+    return FIRN_OK;
+}
+
 static struct firn_value_text_column
 text_column_of(const struct firn_schema_column *column)
 {
@@ -83,6 +114,18 @@ text_column_of(const struct firn_schema_column *column)
                  .scale = (uint8_t)column->scale,
                  .dimensions = column->dimensions},
     };
+}
+
+/* Lets dates and timestamps be read as the caller says. */
+static void
+set_pattern(const struct import *import, struct firn_value_text_type *type)
+{
+    const firn_text_reading *reading = import->options->reading;
+    const char *pattern = reading == NULL                     ? NULL
+                          : type->type == FIRN_TYPE_DATE      ? reading->date_pattern
+                          : type->type == FIRN_TYPE_TIMESTAMP ? reading->timestamp_pattern
+                                                              : NULL;
+    type->pattern = pattern != NULL ? firn_str(pattern) : firn_bytes(NULL, 0);
 }
 
 /* ---- rejected ---- */
@@ -200,6 +243,7 @@ take_field(struct import *import, size_t i, const struct firn_schema_column *col
         return FIRN_OK;
     }
     import->columns[i] = text_column_of(column);
+    set_pattern(import, &import->columns[i].type);
     import->places[i] = import->value_count++;
     return note_name(import, column->name, err);
 }
@@ -433,9 +477,11 @@ out:
 static int
 open_csv(struct import *import, firn_error *err)
 {
-    struct firn_csv_reader_options options = {.fields = 0};
+    const firn_text_reading *reading = import->options->reading;
+    struct firn_csv_reader_options options;
     int rc;
-    FIRN_TRY(firn_transfer_import_format(&import->options->form, &options.format, err));
+    FIRN_TRY(firn_transfer_import_reading(&import->options->form, reading, &options, err));
+    import->skip.left = reading != NULL ? reading->skip_lines : 0;
     rc = firn_csv_reader_create(&options, &import->csv, err);
 out:
     return rc;
@@ -470,7 +516,8 @@ open_json(struct import *import, firn_error *err)
     const struct firn_json_reader_options options = {.columns = import->columns,
                                                      .count = (uint32_t)schema->column_count,
                                                      .ignores_unknown =
-                                                         import->options->ignore_unknown};
+                                                         import->options->ignore_unknown,
+                                                     .line_size_max = RECORD_SIZE_MAX};
     rc = firn_json_reader_create(&options, &import->json, err);
 out:
     return rc;
@@ -491,6 +538,7 @@ take_pieces(struct import *import, firn_error *err)
         import->statistics->bytes += size;
         firn_slice piece = firn_bytes(import->piece, size);
         if (import->csv != NULL) {
+            piece = is_over ? piece : firn_csv_skip_lines(&import->skip, piece);
             is_over ? firn_csv_reader_finish(import->csv)
                     : firn_csv_reader_feed(import->csv, piece);
             FIRN_TRY(take_csv(import, err));

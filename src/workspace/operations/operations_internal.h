@@ -46,6 +46,9 @@ struct firn_ws_save_request {
     bool is_to_be_compared; /* compared between scan and seal */
     unsigned threads;
     const char *tree_path; /* the directory to scan; NULL: the workspace's root */
+    bool no_rules;         /* see scan.h, also for gaps */
+    const firn_workspace_gap *gaps;
+    size_t gap_count;
     int64_t created_ns;    /* 0: now */
     firn_callbacks callbacks;
     const struct firn_catalog_joint *joint; /* other parts of the commit; may be NULL */

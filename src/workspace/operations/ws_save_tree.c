@@ -128,6 +128,9 @@ scan(struct firn_ws_opened *opened, const struct firn_ws_save_request *request, 
     options.gitignore = request->gitignore;
     options.file_size_max = request->file_size_max;
     options.stored_rules = request->stored_rules;
+    options.no_rules = request->no_rules;
+    options.gaps = request->gaps;
+    options.gap_count = request->gap_count;
     bool has_root = true;
     struct firn_os_dir *given = NULL;
     int rc;
@@ -137,6 +140,7 @@ scan(struct firn_ws_opened *opened, const struct firn_ws_save_request *request, 
         FIRN_TRY(firn_os_dir_open_path(firn_db_os(opened->db), request->tree_path, &given, err));
         options.nested = NULL; /* nested stores are in the workspace's own tree */
         options.sqlite.copy = NULL;
+        options.is_copy = true;
     }
     /* A safety checkpoint has only what was there: what cannot be read is left out, so that an undo
      * leaves it alone. */

@@ -534,6 +534,29 @@ deinit(struct firn_scan *scan)
     firn_os_mutex_deinit(&scan->report_mutex);
 }
 
+/* Lets the rules exclude what the tree lacks. */
+static int
+note_gaps(struct firn_scan *scan, firn_error *err)
+{
+    for (size_t i = 0; i < scan->options->gap_count; i++) {
+        const firn_slice path = scan->options->gaps[i].path;
+        bool is_noted = true;
+        int rc = path.size == 0 || firn_tree_path_is_valid(path)
+                     ? FIRN_OK
+                     : firn_error_set(err, FIRN_INVALID, "the path of a gap is not one of a tree");
+        if (rc == FIRN_OK && path.size > 0) {
+            rc = firn_rules_left_out_note(scan->ignore, path, &is_noted, err);
+        }
+        if (rc == FIRN_OK && !is_noted) {
+            rc = firn_error_set(err, FIRN_LIMIT, "too many gaps, or their paths are too long");
+        }
+        if (rc != FIRN_OK) {
+            return rc;
+        }
+    }
+    return FIRN_OK;
+}
+
 static int
 init(struct firn_scan *scan, firn_error *err)
 {
@@ -547,6 +570,7 @@ init(struct firn_scan *scan, firn_error *err)
     window_init(scan);
     firn_scan_links_init(scan);
     FIRN_TRY(firn_rules_walk_create(scan->os, &rules, &scan->ignore, err));
+    FIRN_TRY(note_gaps(scan, err));
     FIRN_TRY(init_workers(scan, err));
     FIRN_TRY(window_reserve(scan, err));
 out:
@@ -622,6 +646,11 @@ fill_result(struct firn_scan *scan, struct firn_scan_result *out)
         out->new_objects += worker->new_objects;
         out->excluded += worker->excluded;
         out->skipped += worker->skipped;
+    }
+    for (size_t i = 0; i < scan->options->gap_count; i++) {
+        const uint64_t lost = scan->options->gaps[i].lost;
+        out->skipped += lost;
+        out->excluded += lost == 0 ? 1 : 0;
     }
 }
 

@@ -292,6 +292,7 @@ rules_enter(struct firn_scan_worker *worker, struct firn_scan_node *node, struct
         const struct firn_scan_item *item = &listing->items[i];
         enum firn_ignore_rules_kind kind;
         if (item->name.text[0] == '.' && item->kind != FIRN_OS_DIR &&
+            !worker->scan->options->no_rules &&
             firn_rules_walk_is_rule_file(ignore, firn_bytes(item->name.text, item->name_size),
                                          node->parent == NULL, &kind)) {
             node->has_more_to_tell = true;
@@ -564,7 +565,7 @@ survey(struct firn_scan_worker *worker, struct firn_scan_node *node, struct firn
     *out_is_kept = true;
     FIRN_TRY(read_metadata(worker, node, dir, err));
     FIRN_TRY(rules_enter(worker, node, dir, err));
-    if (signs.has_identity) {
+    if (signs.has_identity && !worker->scan->options->is_copy) {
         FIRN_TRY(enter_store(worker, node, dir, signs.has_log, err));
     }
     firn_scan_store_enter_folder(node);

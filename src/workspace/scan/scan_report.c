@@ -172,6 +172,10 @@ firn_scan_report_excluded(struct firn_scan_worker *worker, const struct firn_sca
                           const char *name, const char *reason, firn_error *err)
 {
     DCHECK(reason[0] != '\0');
+    const struct firn_scan_options *options = worker->scan->options;
+    if (options->is_copy && options->strict && firn_tree_reserved_name(firn_str(name)) != NULL) {
+        return firn_error_set(err, FIRN_UNSUPPORTED, "cannot save '%.400s': %s", name, reason);
+    }
     worker->excluded++;
     return tell(worker, FIRN_NOTICE_EXCLUDED, node, name, reason, err);
 }

@@ -16,7 +16,10 @@
     {                                                \
         {(const uint8_t *)(text), sizeof(text) - 1}, \
         {                                            \
-            __VA_ARGS__                              \
+            __VA_ARGS__,                             \
+            {                                        \
+                NULL, 0                              \
+            }                                        \
         }                                            \
     }
 const struct firn_value_text_column fixture_columns[FIXTURE_COLUMNS] = {

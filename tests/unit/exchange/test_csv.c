@@ -298,7 +298,7 @@ options_that_mean_nothing_are_refused(void **state)
         {.format.null_text = firn_str("\"\"")},
         {.format.null_text = firn_str("a\n")},
         {.fields = FIRN_CSV_FIELDS_MAX + 1},
-        {.record_size_max = ((size_t)1 << 30) + 1},
+        {.record_size_max = ((size_t)2 << 30) + 1},
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         struct firn_csv_reader *reader;
@@ -369,8 +369,9 @@ static void
 text_is_checked_in_every_place(void **state)
 {
     (void)state;
-    const struct firn_value_text_column columns[] = {{firn_str("a"), {FIRN_TYPE_TEXT, 0, 0, 0}},
-                                                     {firn_str("b"), {FIRN_TYPE_TEXT, 0, 0, 0}}};
+    const struct firn_value_text_column columns[] = {
+        {firn_str("a"), {FIRN_TYPE_TEXT, 0, 0, 0, {NULL, 0}}},
+        {firn_str("b"), {FIRN_TYPE_TEXT, 0, 0, 0, {NULL, 0}}}};
     enum { SIZE = 190 }; /* of almost three blocks */
     for (size_t piece = 1; piece <= SIZE; piece += piece < 8 ? 1 : 23) {
         for (size_t wrong = 0; wrong < SIZE; wrong++) {
@@ -554,10 +555,10 @@ fields_become_values_of_their_columns(void **state)
 {
     (void)state;
     const struct firn_value_text_column columns[] = {
-        {firn_str("id"), {FIRN_TYPE_I64, 0, 0, 0}},
-        {firn_str("left out"), {FIRN_TYPE_NULL, 0, 0, 0}},
-        {firn_str("price"), {FIRN_TYPE_DECIMAL, 10, 2, 0}},
-        {firn_str("name"), {FIRN_TYPE_TEXT, 0, 0, 0}}};
+        {firn_str("id"), {FIRN_TYPE_I64, 0, 0, 0, {NULL, 0}}},
+        {firn_str("left out"), {FIRN_TYPE_NULL, 0, 0, 0, {NULL, 0}}},
+        {firn_str("price"), {FIRN_TYPE_DECIMAL, 10, 2, 0, {NULL, 0}}},
+        {firn_str("name"), {FIRN_TYPE_TEXT, 0, 0, 0, {NULL, 0}}}};
     struct firn_csv_reader *reader;
     struct firn_csv_record record;
     struct firn_buf memory = {0};
@@ -591,7 +592,8 @@ fields_become_values_of_their_columns(void **state)
 static void
 assert_written(const struct firn_csv_format *format, const char *text, const char *expected)
 {
-    const struct firn_value_text_column column = {firn_str("c"), {FIRN_TYPE_TEXT, 0, 0, 0}};
+    const struct firn_value_text_column column = {firn_str("c"),
+                                                  {FIRN_TYPE_TEXT, 0, 0, 0, {NULL, 0}}};
     const struct firn_value_text_column columns[2] = {column, column};
     const firn_value values[2] = {firn_text("x"), text == NULL ? firn_null() : firn_text(text)};
     struct firn_buf out = {0};
@@ -647,9 +649,10 @@ headers_are_written_like_fields(void **state)
 {
     (void)state;
     const struct firn_csv_format format = {0};
-    const struct firn_value_text_column columns[] = {{firn_str("id"), {FIRN_TYPE_I64, 0, 0, 0}},
-                                                     {firn_str("a,b"), {FIRN_TYPE_I64, 0, 0, 0}},
-                                                     {firn_str(""), {FIRN_TYPE_I64, 0, 0, 0}}};
+    const struct firn_value_text_column columns[] = {
+        {firn_str("id"), {FIRN_TYPE_I64, 0, 0, 0, {NULL, 0}}},
+        {firn_str("a,b"), {FIRN_TYPE_I64, 0, 0, 0, {NULL, 0}}},
+        {firn_str(""), {FIRN_TYPE_I64, 0, 0, 0, {NULL, 0}}}};
     struct firn_buf out = {0};
     firn_error err;
     assert_int_equal(firn_csv_writer_header(&format, columns, 3, &out, &err), FIRN_OK);
@@ -744,8 +747,8 @@ random_rows_are_read_as_they_were_written(void **state)
 /* ---- memory ---- */
 
 static const struct firn_value_text_column two_columns[] = {
-    {{(const uint8_t *)"a", 1}, {FIRN_TYPE_TEXT, 0, 0, 0}},
-    {{(const uint8_t *)"b", 1}, {FIRN_TYPE_BLOB, 0, 0, 0}}};
+    {{(const uint8_t *)"a", 1}, {FIRN_TYPE_TEXT, 0, 0, 0, {NULL, 0}}},
+    {{(const uint8_t *)"b", 1}, {FIRN_TYPE_BLOB, 0, 0, 0, {NULL, 0}}}};
 
 /* Reads and writes with every kind of copy; the first failure. */
 static int

@@ -153,6 +153,11 @@ headers_are_told_from_records(void **state)
     assert_guess(FIRN_CSV_HEADER_AUTO, "a,\"\"\nc,d\n", "column1 text, column2 text");
     assert_guess(FIRN_CSV_HEADER_AUTO, "name,2026\nc,1\n", "column1 text, column2 i64");
     assert_guess(FIRN_CSV_HEADER_AUTO, "t,f\n1,2\n", "!t i64, f i64");
+    /* Without names of their own only if something below is no text. */
+    assert_guess(FIRN_CSV_HEADER_AUTO, ",a\n0,x\n", "column1 i64?, column2 text");
+    assert_guess(FIRN_CSV_HEADER_AUTO, ",a\n0,1\n", "!column1 i64, a i64");
+    assert_guess(FIRN_CSV_HEADER_AUTO, "a,a\n1,2\n", "!a i64, a_2 i64");
+    assert_guess(FIRN_CSV_HEADER_AUTO, "5,n/a\n6,7\n", "column1 i64, column2 text");
     assert_guess(FIRN_CSV_HEADER_AUTO, "true,x\nfalse,y\n", "column1 bool, column2 text");
     assert_guess(FIRN_CSV_HEADER_AUTO, "id,name\n", "!id text?, name text?");
     assert_guess(FIRN_CSV_HEADER_AUTO, "", "");

@@ -25,10 +25,13 @@
         (const uint8_t *)(text), sizeof(text) - 1 \
     }
 static const struct firn_value_text_column columns[] = {
-    {NAME("id"), {FIRN_TYPE_I64, 0, 0, 0}},     {NAME("t"), {FIRN_TYPE_TEXT, 0, 0, 0}},
-    {NAME("d"), {FIRN_TYPE_DECIMAL, 10, 2, 0}}, {NAME("\xc3\xa4\n"), {FIRN_TYPE_BOOL, 0, 0, 0}},
-    {NAME("v"), {FIRN_TYPE_VECTOR, 0, 0, 2}},   {NAME("when"), {FIRN_TYPE_DATE, 0, 0, 0}},
-    {NAME("b"), {FIRN_TYPE_BLOB, 0, 0, 0}},
+    {NAME("id"), {FIRN_TYPE_I64, 0, 0, 0, {NULL, 0}}},
+    {NAME("t"), {FIRN_TYPE_TEXT, 0, 0, 0, {NULL, 0}}},
+    {NAME("d"), {FIRN_TYPE_DECIMAL, 10, 2, 0, {NULL, 0}}},
+    {NAME("\xc3\xa4\n"), {FIRN_TYPE_BOOL, 0, 0, 0, {NULL, 0}}},
+    {NAME("v"), {FIRN_TYPE_VECTOR, 0, 0, 2, {NULL, 0}}},
+    {NAME("when"), {FIRN_TYPE_DATE, 0, 0, 0, {NULL, 0}}},
+    {NAME("b"), {FIRN_TYPE_BLOB, 0, 0, 0, {NULL, 0}}},
 };
 enum { COLUMNS = sizeof columns / sizeof columns[0] };
 
@@ -307,6 +310,12 @@ values_of_other_types_are_refused(void **state)
     (void)state;
     assert_refuses("{\"id\":1.5}",
                    ", column id: cannot read \"1.5\" as i64: it is not a whole number");
+    assert_refuses("{\"id\":1.0e1}",
+                   ", column id: cannot read \"1.0e1\" as i64: it is not a whole number");
+    assert_refuses("{\"id\":1.01}",
+                   ", column id: cannot read \"1.01\" as i64: it is not a whole number");
+    assert_reads("{\"id\":1.0}\n{\"id\":-20.000}\n{\"id\":10}",
+                 "1:1||||||;2:-20||||||;3:10||||||;");
     assert_refuses("{\"id\":true}", ", column id: true is not a value of the column's type");
     assert_refuses("{\"id\":[1]}", ", column id: an array is not a value of the column's type");
     assert_refuses("{\"id\":{\"a\":1}}",
@@ -345,7 +354,8 @@ keys_are_columns_and_come_once(void **state)
     assert_string_equal(err.text, "two columns have the name id");
 
     /* A column that is left out is a key like others. */
-    const struct firn_value_text_column none = {firn_str("id"), {FIRN_TYPE_NULL, 0, 0, 0}};
+    const struct firn_value_text_column none = {firn_str("id"),
+                                                {FIRN_TYPE_NULL, 0, 0, 0, {NULL, 0}}};
     const struct firn_json_reader_options left_out = {.columns = &none, .count = 1};
     struct firn_json_record record;
     assert_int_equal(firn_json_reader_create(&left_out, &reader, &err), FIRN_OK);

@@ -19,21 +19,21 @@
 #include "support/test_alloc.h"
 #include "support/test_random.h"
 
-static const struct firn_value_text_type of_bool = {FIRN_TYPE_BOOL, 0, 0, 0};
-static const struct firn_value_text_type of_i8 = {FIRN_TYPE_I8, 0, 0, 0};
-static const struct firn_value_text_type of_i64 = {FIRN_TYPE_I64, 0, 0, 0};
-static const struct firn_value_text_type of_u8 = {FIRN_TYPE_U8, 0, 0, 0};
-static const struct firn_value_text_type of_u64 = {FIRN_TYPE_U64, 0, 0, 0};
-static const struct firn_value_text_type of_f64 = {FIRN_TYPE_F64, 0, 0, 0};
-static const struct firn_value_text_type of_decimal = {FIRN_TYPE_DECIMAL, 5, 2, 0};
-static const struct firn_value_text_type of_whole = {FIRN_TYPE_DECIMAL, 18, 0, 0};
-static const struct firn_value_text_type of_small = {FIRN_TYPE_DECIMAL, 18, 18, 0};
-static const struct firn_value_text_type of_date = {FIRN_TYPE_DATE, 0, 0, 0};
-static const struct firn_value_text_type of_timestamp = {FIRN_TYPE_TIMESTAMP, 0, 0, 0};
-static const struct firn_value_text_type of_text = {FIRN_TYPE_TEXT, 0, 0, 0};
-static const struct firn_value_text_type of_blob = {FIRN_TYPE_BLOB, 0, 0, 0};
-static const struct firn_value_text_type of_uuid = {FIRN_TYPE_UUID, 0, 0, 0};
-static const struct firn_value_text_type of_vector = {FIRN_TYPE_VECTOR, 0, 0, 3};
+static const struct firn_value_text_type of_bool = {FIRN_TYPE_BOOL, 0, 0, 0, {NULL, 0}};
+static const struct firn_value_text_type of_i8 = {FIRN_TYPE_I8, 0, 0, 0, {NULL, 0}};
+static const struct firn_value_text_type of_i64 = {FIRN_TYPE_I64, 0, 0, 0, {NULL, 0}};
+static const struct firn_value_text_type of_u8 = {FIRN_TYPE_U8, 0, 0, 0, {NULL, 0}};
+static const struct firn_value_text_type of_u64 = {FIRN_TYPE_U64, 0, 0, 0, {NULL, 0}};
+static const struct firn_value_text_type of_f64 = {FIRN_TYPE_F64, 0, 0, 0, {NULL, 0}};
+static const struct firn_value_text_type of_decimal = {FIRN_TYPE_DECIMAL, 5, 2, 0, {NULL, 0}};
+static const struct firn_value_text_type of_whole = {FIRN_TYPE_DECIMAL, 18, 0, 0, {NULL, 0}};
+static const struct firn_value_text_type of_small = {FIRN_TYPE_DECIMAL, 18, 18, 0, {NULL, 0}};
+static const struct firn_value_text_type of_date = {FIRN_TYPE_DATE, 0, 0, 0, {NULL, 0}};
+static const struct firn_value_text_type of_timestamp = {FIRN_TYPE_TIMESTAMP, 0, 0, 0, {NULL, 0}};
+static const struct firn_value_text_type of_text = {FIRN_TYPE_TEXT, 0, 0, 0, {NULL, 0}};
+static const struct firn_value_text_type of_blob = {FIRN_TYPE_BLOB, 0, 0, 0, {NULL, 0}};
+static const struct firn_value_text_type of_uuid = {FIRN_TYPE_UUID, 0, 0, 0, {NULL, 0}};
+static const struct firn_value_text_type of_vector = {FIRN_TYPE_VECTOR, 0, 0, 3, {NULL, 0}};
 
 /* Reads, and writes what was read; expected NULL: the text is refused. */
 static void
@@ -471,13 +471,17 @@ static void
 texts_that_are_read_at_once_mean_what_their_characters_mean(void **state)
 {
     (void)state;
-    static const struct firn_value_text_type types[] = {
-        {FIRN_TYPE_I8, 0, 0, 0},       {FIRN_TYPE_I16, 0, 0, 0},       {FIRN_TYPE_I32, 0, 0, 0},
-        {FIRN_TYPE_I64, 0, 0, 0},      {FIRN_TYPE_U8, 0, 0, 0},        {FIRN_TYPE_U16, 0, 0, 0},
-        {FIRN_TYPE_U32, 0, 0, 0},      {FIRN_TYPE_U64, 0, 0, 0},       {FIRN_TYPE_DECIMAL, 5, 2, 0},
-        {FIRN_TYPE_DECIMAL, 18, 2, 0}, {FIRN_TYPE_DECIMAL, 18, 0, 0},  {FIRN_TYPE_DECIMAL, 3, 0, 0},
-        {FIRN_TYPE_DECIMAL, 18, 8, 0}, {FIRN_TYPE_DECIMAL, 18, 9, 0},  {FIRN_TYPE_DECIMAL, 2, 2, 0},
-        {FIRN_TYPE_DATE, 0, 0, 0},     {FIRN_TYPE_TIMESTAMP, 0, 0, 0},
+    static const struct {
+        firn_type type;
+        uint8_t precision;
+        uint8_t scale;
+    } types[] = {
+        {FIRN_TYPE_I8, 0, 0},       {FIRN_TYPE_I16, 0, 0},       {FIRN_TYPE_I32, 0, 0},
+        {FIRN_TYPE_I64, 0, 0},      {FIRN_TYPE_U8, 0, 0},        {FIRN_TYPE_U16, 0, 0},
+        {FIRN_TYPE_U32, 0, 0},      {FIRN_TYPE_U64, 0, 0},       {FIRN_TYPE_DECIMAL, 5, 2},
+        {FIRN_TYPE_DECIMAL, 18, 2}, {FIRN_TYPE_DECIMAL, 18, 0},  {FIRN_TYPE_DECIMAL, 3, 0},
+        {FIRN_TYPE_DECIMAL, 18, 8}, {FIRN_TYPE_DECIMAL, 18, 9},  {FIRN_TYPE_DECIMAL, 2, 2},
+        {FIRN_TYPE_DATE, 0, 0},     {FIRN_TYPE_TIMESTAMP, 0, 0},
     };
     struct test_random random;
     struct firn_buf memory = {0};
@@ -488,17 +492,18 @@ texts_that_are_read_at_once_mean_what_their_characters_mean(void **state)
         char text[33] = " ";
         const size_t size = make_text(&random, text + 1);
         for (size_t t = 0; t < sizeof types / sizeof types[0]; t++) {
+            const struct firn_value_text_type type = {
+                .type = types[t].type, .precision = types[t].precision, .scale = types[t].scale};
             /* The text has no bytes around it that may be read. */
             uint8_t *exact = malloc(size + (size == 0));
             firn_value value;
             firn_value slow;
             assert_non_null(exact);
             memcpy(exact, text + 1, size);
-            int rc =
-                firn_value_text_read(&types[t], firn_bytes(exact, size), &memory, &value, NULL);
+            int rc = firn_value_text_read(&type, firn_bytes(exact, size), &memory, &value, NULL);
             free(exact);
             int slow_rc =
-                firn_value_text_read(&types[t], firn_bytes(text, size + 1), &memory, &slow, NULL);
+                firn_value_text_read(&type, firn_bytes(text, size + 1), &memory, &slow, NULL);
             if (rc != slow_rc || value.type != slow.type || value.as.i64 != slow.as.i64) {
                 fail_msg("\"%.*s\" as type %zu: %d %lld, not %d %lld", (int)size, text + 1, t, rc,
                          (long long)value.as.i64, slow_rc, (long long)slow.as.i64);

@@ -376,6 +376,38 @@ digest(firn_table *table, uint64_t *out_rows)
 }
 
 static void
+release_nothing(struct ArrowSchema *schema)
+{
+    schema->release = NULL;
+}
+
+/* Decimals of more digits than a column can have become such with as many, which takes no value inexactly. */
+static void
+long_decimals_stay_exact(void **state)
+{
+    static const char *const pairs[][2] = {{"d:38,4", "decimal(18, 4)"},
+                                           {"d:38,0", "decimal(18, 0)"},
+                                           {"d:38,30", "decimal(18, 18)"},
+                                           {"d:5,-2", "decimal(18, 0)"},
+                                           {"d:18,3", "decimal(18, 3)"}};
+    (void)state;
+    for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
+        struct ArrowSchema child = {
+            .format = pairs[i][0], .name = "n", .flags = 2, .release = release_nothing};
+        struct ArrowSchema *children[] = {&child};
+        struct ArrowSchema schema = {.format = "+s",
+                                     .name = "",
+                                     .n_children = 1,
+                                     .children = children,
+                                     .release = release_nothing};
+        char *text;
+        OK(firn_arrow_definition(&schema, NULL, 0, &text, &err));
+        assert_non_null(strstr(text, pairs[i][1]));
+        firn_release(text);
+    }
+}
+
+static void
 what_is_exported_is_imported(void **state)
 {
     static const char *const key[] = {"id"};
@@ -896,6 +928,7 @@ main(void)
         cmocka_unit_test(columns_outlive_arrays_and_streams),
         cmocka_unit_test(a_failing_scan_fails_the_stream),
         cmocka_unit_test(streams_bear_failed_allocations),
+        cmocka_unit_test(long_decimals_stay_exact),
         cmocka_unit_test(what_is_exported_is_imported),
         cmocka_unit_test(other_formats_are_read),
         cmocka_unit_test(malformed_data_are_refused),

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * exchange/csv_sniff.c: reads a sample by each candidate, and takes the one that divides it best.
+ *
+ * A candidate is a delimiter with a quote. It counts if its records have two fields at least, and all but one in ten have
+ * as many as the first. Of two quotes the one wins by which fewer records are wrong, then the one that quotes more fields:
+ * so an apostrophe at the beginning of a text is not taken for a quote. Of two delimiters the one wins by which fewer
+ * records are wrong, then the one with more fields. In the end the first of those that are equal is taken, so that commas
+ * and double quotes have precedence.
+ *
+ * The last record of a sample that is not the whole text is cut off, and does not count. Whether there is a header is
+ * found by guessing the types of columns (csv_infer.c).
+ */
+#include "exchange/csv_sniff.h"
+
+#include <string.h>
+
+#include "base/check.h"
+#include "base/slice.h"
+#include "exchange/csv_infer.h"
+#include "exchange/csv_reader.h"
+
+enum { RECORDS_MAX = 1000, BOM_SIZE = 3 };
+
+static const char delimiters[] = {',', ';', '\t', '|'};
+static const char quotes[] = {'"', '\''};
+
+struct candidate {
+    struct firn_csv_format format;
+    uint64_t right;
+    uint64_t wrong;
+    uint64_t quoted; /* fields */
+    uint32_t fields;
+};
+
+firn_slice
+firn_csv_skip_lines(struct firn_csv_skip *skip, firn_slice piece)
+{
+    size_t at = 0;
+    if (skip->follows_return && piece.size > 0) {
+        at = piece.data[0] == '\n';
+        skip->follows_return = false;
+    }
+    while (skip->left > 0 && at < piece.size) {
+        uint8_t byte = piece.data[at++];
+        if (byte != '\n' && byte != '\r') {
+            continue;
+        }
+        skip->left--;
+        if (byte == '\r' && at < piece.size) {
+            at += piece.data[at] == '\n';
+        } else {
+            skip->follows_return = byte == '\r';
+        }
+    }
+    return firn_bytes(piece.data + at, piece.size - at);
+}
+
+/* Reads the sample, or its beginning. */
+static int
+try_candidate(const struct firn_csv_sniff *sniff, firn_slice text, struct candidate *candidate,
+              struct firn_csv_infer *infer, firn_error *err)
+{
+    const struct firn_csv_reader_options options = {.format = candidate->format};
+    struct firn_csv_reader *reader;
+    bool is_finished = false;
+    if (firn_csv_format_defect(&options.format) != NULL) {
+        return FIRN_OK; /* the text for null has that delimiter or quote in it */
+    }
+    int rc = firn_csv_reader_create(&options, &reader, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    firn_csv_reader_feed(reader, text);
+    while (candidate->right + candidate->wrong < RECORDS_MAX) {
+        struct firn_csv_record record;
+        bool is_enough;
+        rc = firn_csv_reader_next(reader, &record, err);
+        if (rc == FIRN_INVALID) {
+            candidate->wrong++;
+            rc = FIRN_OK;
+            continue;
+        }
+        if (rc != FIRN_OK || (record.count == 0 && (is_finished || !sniff->is_whole))) {
+            break;
+        }
+        if (record.count == 0) {
+            firn_csv_reader_finish(reader);
+            is_finished = true;
+            continue;
+        }
+        candidate->right++;
+        candidate->fields = record.count;
+        for (uint32_t i = 0; i < record.count; i++) {
+            candidate->quoted += record.fields[i].is_quoted;
+        }
+        rc = infer != NULL ? firn_csv_infer_add(infer, &record, &is_enough, err) : FIRN_OK;
+        if (rc != FIRN_OK) {
+            break;
+        }
+    }
+    firn_csv_reader_destroy(reader);
+    return rc == FIRN_LIMIT ? FIRN_OK : rc;
+}
+
+/* Less than 0 if a has the smaller part of wrong records. */
+static int
+compare_wrong(const struct candidate *a, const struct candidate *b)
+{
+    uint64_t of_a = a->wrong * (b->right + b->wrong);
+    uint64_t of_b = b->wrong * (a->right + a->wrong);
+    return (of_a > of_b) - (of_a < of_b);
+}
+
+static bool
+is_plausible(const struct candidate *candidate)
+{
+    return candidate->fields > 1 && candidate->wrong * 9 <= candidate->right;
+}
+
+/* Finds the best quote for a delimiter. */
+static int
+choose_quote(const struct firn_csv_sniff *sniff, firn_slice text, char delimiter,
+             struct candidate *out, firn_error *err)
+{
+    size_t count = sniff->wants_quote ? sizeof quotes : 1;
+    int rc = FIRN_OK;
+    for (size_t i = 0; i < count && rc == FIRN_OK; i++) {
+        struct candidate candidate = {.format = sniff->format};
+        candidate.format.delimiter = delimiter;
+        candidate.format.quote = sniff->wants_quote ? quotes[i] : sniff->format.quote;
+        rc = try_candidate(sniff, text, &candidate, NULL, err);
+        int order = i == 0 ? -1 : compare_wrong(&candidate, out);
+        if (order < 0 || (order == 0 && candidate.quoted > out->quoted)) {
+            *out = candidate;
+        }
+    }
+    return rc;
+}
+
+static int
+choose_format(struct firn_csv_sniff *sniff, firn_slice text, firn_error *err)
+{
+    size_t count = sniff->wants_delimiter ? sizeof delimiters : 1;
+    struct candidate best = {.fields = 0};
+    int rc = FIRN_OK;
+    for (size_t i = 0; i < count; i++) {
+        struct candidate candidate = {.fields = 0};
+        char delimiter = sniff->wants_delimiter ? delimiters[i] : sniff->format.delimiter;
+        FIRN_TRY(choose_quote(sniff, text, delimiter, &candidate, err));
+        int order = best.fields == 0 ? -1 : compare_wrong(&candidate, &best);
+        if (i == 0 && !sniff->wants_delimiter) {
+            best = candidate;
+        } else if (is_plausible(&candidate) &&
+                   (order < 0 || (order == 0 && candidate.fields > best.fields))) {
+            best = candidate;
+        }
+    }
+    if (best.fields > 0) {
+        sniff->format.delimiter = best.format.delimiter;
+        sniff->format.quote = best.format.quote;
+    }
+out:
+    return rc;
+}
+
+static int
+find_header(struct firn_csv_sniff *sniff, firn_slice text, firn_error *err)
+{
+    const struct firn_csv_infer_options options = {.header = FIRN_CSV_HEADER_AUTO,
+                                                   .rows_max = RECORDS_MAX,
+                                                   .date_pattern = sniff->date_pattern,
+                                                   .timestamp_pattern = sniff->timestamp_pattern};
+    struct candidate candidate = {.format = sniff->format};
+    struct firn_csv_infer_result found;
+    struct firn_csv_infer *infer;
+    int rc;
+    FIRN_TRY(firn_csv_infer_create(&options, &infer, err));
+    FIRN_TRY(try_candidate(sniff, text, &candidate, infer, err));
+    FIRN_TRY(firn_csv_infer_finish(infer, &found, err));
+    sniff->no_header = found.count > 0 && !found.has_header;
+out:
+    firn_csv_infer_destroy(infer);
+    return rc;
+}
+
+/* The delimiter that the first line names, if it is "sep=" and that. */
+static bool
+is_separator_line(firn_slice text, char *out)
+{
+    static const char start[] = "sep=";
+    const size_t size = sizeof start - 1;
+    if (text.size < size + 2 || memcmp(text.data, start, size) != 0) {
+        return false;
+    }
+    *out = (char)text.data[size];
+    return (text.data[size + 1] == '\n' || text.data[size + 1] == '\r') && *out > 0 &&
+           *out != '\n' && *out != '\r' && *out != '"';
+}
+
+int
+firn_csv_sniff(struct firn_csv_sniff *sniff, firn_error *err)
+{
+    static const uint8_t bom[BOM_SIZE] = {0xef, 0xbb, 0xbf};
+    const char *defect = firn_csv_format_defect(&sniff->format);
+    firn_slice text = sniff->sample;
+    char named;
+    int rc;
+    if (defect != NULL) {
+        return firn_error_set(err, FIRN_INVALID, "%s", defect);
+    }
+    if (text.size >= BOM_SIZE && memcmp(text.data, bom, BOM_SIZE) == 0) {
+        text = firn_bytes(text.data + BOM_SIZE, text.size - BOM_SIZE);
+    }
+    if (sniff->wants_skip) {
+        bool is_named = is_separator_line(text, &named);
+        sniff->skip = is_named;
+        if (is_named && sniff->wants_delimiter) {
+            sniff->format.delimiter = named;
+            sniff->wants_delimiter = false;
+        }
+    }
+    struct firn_csv_skip skip = {.left = sniff->skip};
+    text = firn_csv_skip_lines(&skip, text);
+    FIRN_TRY(choose_format(sniff, text, err));
+    rc = sniff->wants_header ? find_header(sniff, text, err) : FIRN_OK;
+    DCHECK(rc != FIRN_OK || firn_csv_format_defect(&sniff->format) == NULL);
+out:
+    return rc;
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * exchange/csv_sniff.h: the form of a CSV text, from its beginning: delimiter, quote, header, lines before it.
+ */
+#ifndef FIRN_EXCHANGE_CSV_SNIFF_H
+#define FIRN_EXCHANGE_CSV_SNIFF_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "exchange/csv_format.h"
+
+struct firn_csv_sniff {
+    firn_slice sample;
+    bool is_whole; /* the text ends with the sample */
+    /* What is to be found; the rest is given. */
+    bool wants_delimiter;
+    bool wants_quote;
+    bool wants_header;
+    bool wants_skip;
+    struct firn_csv_format format;
+    bool no_header;
+    uint64_t skip; /* lines before the header, or the first record */
+    /* As in firn_csv_infer_options; given. */
+    firn_slice date_pattern;
+    firn_slice timestamp_pattern;
+};
+
+/* Fills in what is wanted. A delimiter, one of , ; tab and |, is the one by which records have the most fields, the same
+ * number in nearly all; a comma if there is none. A quote is " or, where that fits better, '. A first line "sep=;" (Excel)
+ * is skipped, and names the delimiter. FIRN_INVALID: what is given is no format; FIRN_NO_MEMORY. */
+FIRN_MUST_CHECK int firn_csv_sniff(struct firn_csv_sniff *sniff, firn_error *err);
+
+/* Skips lines in pieces of a text. */
+struct firn_csv_skip {
+    uint64_t left;
+    bool follows_return;
+};
+/* What is left of the next piece. */
+firn_slice firn_csv_skip_lines(struct firn_csv_skip *skip, firn_slice piece);
+
+#endif
