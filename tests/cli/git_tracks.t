@@ -36,6 +36,21 @@ A pull can replace the file that keeps git away from the store. What the hint sa
   2
   *
 
+Git removes the store of one who pulls a file of its name. That is told before a new history begins, and with its first checkpoint.
+
+  $ (cd ../up && git rm -r -q .firn && rm -rf .firn && echo x >.firn && git add -f .firn && git commit -q -m 3) && git clone -q ../up ../gone && cd ../gone && git reset -q --hard HEAD~1 && rm -rf .firn && firn init --here -q && firn save -q && git rm -r -q --cached .firn && git commit -q -m own && git checkout -q -B main origin/main && cat .firn
+  1
+  x
+  $ for c in list save save; do firn $c 2>&1 | grep -a -e 'is gone' -e '^no ' -e '^[0-9]'; done
+  no checkpoints
+  firn: the store <T>/tree/d/gone/.firn, which you made or trusted, is gone
+  1  <id>  <any>
+  firn: the store <T>/tree/d/gone/.firn, which you made or trusted, is gone
+  2  <id>  <any>
+  $ firn trust --remove "$PWD" -q && firn list -q
+  2
+  1
+
 A store outside of the tree is none of git's business.
 
   $ mkdir ../other && cd ../other && echo a >a && firn save -q && mkdir .firn && echo x >.firn/x && git add -f .firn && firn status -q
