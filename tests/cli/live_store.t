@@ -140,6 +140,22 @@ A file of this name that is none of a store's is a file.
   FIRN
   LOCK
 
+What a pull puts beside a user's own files, and makes a store of their directory, leaves none of them out.
+
+  $ mkdir -p exp/runs exp/packs && echo mine >exp/notes && echo mine >exp/runs/best.tmp && echo mine >exp/packs/a.tmp && firn save -q
+  10
+  $ cp -r app.firn/* exp/ && rm -f exp/LOCK exp/RESERVE; for n in notes runs/best.tmp runs/new.tmp runs/12.row.tmp packs/a.tmp packs/b.pack.tmp; do echo new >exp/$n; done; firn save -q 2>/dev/null; firn show latest --files | grep -c 'exp/.*tmp$'
+  11
+  5
+  $ firn restore 10 -q 2>/dev/null; cat exp/runs/*.tmp; rm -f exp/LOCK; firn undo -q 2>/dev/null; cat exp/notes exp/runs/*.tmp exp/packs/*.tmp
+  mine
+  new
+  new
+  new
+  new
+  new
+  new
+
 A watch saves it when it has been written, and then rests.
 
   $ rm -r app.firn && firn db put app.firn users ada 1

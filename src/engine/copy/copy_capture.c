@@ -211,11 +211,18 @@ judge_segment(const struct firn_buf *segments, const char *prefix, const char *n
     return file;
 }
 
+/* "000012.row.tmp", "00000003.pack.tmp". No other name is a writer's: what makes a directory a store may have been
+ * put beside a user's own files, which are saved. */
 struct firn_copy_capture_file
 firn_copy_capture_judge_in_folder(const char *name)
 {
-    return (struct firn_copy_capture_file){.kind = is_unfinished(name) ? FIRN_COPY_CAPTURE_LEFT_OUT
-                                                                       : FIRN_COPY_CAPTURE_WHOLE};
+    size_t digits = count_digits(name);
+    const char *suffix = name + digits + (name[digits] == '.' ? 1 : 0);
+    size_t letters = strspn(suffix, "abcdefghijklmnopqrstuvwxyz");
+    bool is_writers = digits >= 6 && suffix > name + digits && letters > 0 &&
+                      strcmp(suffix + letters, ".tmp") == 0;
+    return (struct firn_copy_capture_file){.kind = is_writers ? FIRN_COPY_CAPTURE_LEFT_OUT
+                                                              : FIRN_COPY_CAPTURE_WHOLE};
 }
 
 struct firn_copy_capture_file

@@ -190,7 +190,8 @@ const struct firn_command firn_dir_config = {
             "commands name the line and go on, and until it is corrected nothing expires and\n"
             "gc.auto is off. Changing any setting in the file also corrects it: wrong lines\n"
             "become comments, and if no other line says what is kept, keep = forever is\n"
-            "added.",
+            "added. In a store inside of the tree (firn init --here) only what this command\n"
+            "wrote counts, as a pull could bring anything; firn trust accepts other changes.",
     .examples = examples,
     .uses = FIRN_COMMAND_USES_WORKSPACE,
     .run = run,

@@ -279,8 +279,9 @@ show_result(struct shown *shown, const firn_workspace_status_result *result)
     if (result->git_tracks_store && !shown->cli->json) {
         firn_command_report_line(
             "git tracks files of the store .firn: a push publishes what was saved");
-        firn_command_report_more("hint", "git rm -r -q --cached .firn, then firn save, which makes "
-                                         ".firn/.gitignore if it is missing");
+        firn_command_report_more("hint",
+                                 "git rm -r -q --cached .firn, and remove .firn/.gitignore, "
+                                 "which firn save makes anew: it may have come with a pull");
     }
 }
 

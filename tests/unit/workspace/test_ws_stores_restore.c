@@ -215,7 +215,7 @@ a_store_in_which_nothing_changes_refuses_nothing(void **state)
     scan_put_text(&world.tree, "app.firn/readme", "before");
     ws_save(&world);
     scan_put_text(&world.tree, "app.firn/wal-spare.tmp", "spare");
-    scan_put_text(&world.tree, "app.firn/runs/x.tmp", "unfinished");
+    scan_put_text(&world.tree, "app.firn/runs/000778.row.tmp", "unfinished");
     scan_set_mtime(&world.tree, "app.firn", 5000000000);
     scan_put_text(&world.tree, "app.firn/mine/note", "after");
     scan_remove_file(&world.tree, "app.firn/readme");
