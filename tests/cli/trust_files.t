@@ -115,3 +115,21 @@ A store of a firn that knew no list: its files are taken by the first command th
   1
   ! firn: <T>/w/own3/.firn/wal-000099.log was not made by firn here: it is ignored
   ! hint: what changes the tree put it there, such as git; if you did, with firn as another user or with a backup, firn trust makes it a part of the store
+
+New settings are not hindered by what has their temporary name, and what is no file is no identity of a store.
+
+  $ rm .firn/wal-000099.log && mkfifo .firn/config.new && firn config keep forever && ln -s ../f .firn/config.new && firn config wait 5 && cat f && ls .firn | grep config
+  4
+  config
+  $ mv .firn/FIRN .. && mkfifo .firn/FIRN && timeout 60 firn trust
+  ! firn: '<T>/w/own3/.firn/FIRN' is not a regular file: nothing is trusted
+  [1]
+  $ rm .firn/FIRN && mv ../FIRN .firn && firn save -q
+  7
+
+Settings that are ignored: the hint does not name a command that does not help.
+
+  $ echo keep = all >.firn/config && firn save -q
+  8
+  ! firn: settings: <T>/w/own3/.firn/config: these settings were not made by firn config here, so they do not count: accept them with firn trust, or remove the file
+  ! hint: until then nothing in it counts, and nothing expires

@@ -179,6 +179,16 @@ FIRN_MUST_CHECK int firn_trust_files_survey(struct firn_os_dir *store, bool is_s
                                                          bool is_replaced),
                                             void *ctx, firn_error *err);
 
+/* Which directory beside a store inside a tree a repair of this user's made. */
+
+/* Notes a directory, in which nothing is yet; durable when it returns FIRN_OK. Does nothing if the store
+ * is not one inside a tree that this user made or trusts. */
+FIRN_MUST_CHECK int firn_trust_repair_note(struct firn_os_dir *store, struct firn_os_dir *dir,
+                                           firn_error *err);
+/* Whether it is noted; true of every directory if the store is not one inside a tree. */
+FIRN_MUST_CHECK int firn_trust_repair_is_noted(struct firn_os_dir *store, struct firn_os_dir *dir,
+                                               bool *out, firn_error *err);
+
 /* Whether the settings in a store inside a tree are this user's. */
 
 /* The name of the file of settings in a store. */

@@ -617,6 +617,53 @@ files_without_a_lasting_identity_are_known_by_name(void **state)
     ws_world_close(&world);
 }
 
+/* ---- what is beside a store ---- */
+
+/* An interrupted repair leaves this, if noted, or a tree brings it. */
+static int
+repair_beside(bool is_noted, bool *out_is_there)
+{
+    static const char *const marks[] = {"REPAIRING", "theirs"};
+    const firn_workspace_repair_options repair = FIRN_WORKSPACE_REPAIR_OPTIONS_INIT;
+    firn_workspace_repair_result repaired;
+    struct firn_os_stat stat;
+    struct ws_world world;
+    open_world(&world, 40);
+    save(&world, "1");
+    save(&world, "2");
+    struct firn_os_dir *top = open_dir(&world, "/");
+    assert_int_equal(firn_os_make_dir(top, "s.repairing", 0700, &world.err), FIRN_OK);
+    struct firn_os_dir *beside = open_dir(&world, "/s.repairing");
+    struct firn_os_dir *packs = open_dir(&world, "/s/packs");
+    if (is_noted) {
+        struct firn_os_dir *store = open_dir(&world, "/s");
+        assert_int_equal(firn_trust_repair_note(store, beside, &world.err), FIRN_OK);
+        firn_os_dir_close(store);
+    }
+    for (size_t i = 0; i < 2; i++) {
+        assert_true(plant(beside, marks[i], A_FILE));
+    }
+    assert_int_equal(firn_os_remove_file(packs, "00000001.pack", &world.err), FIRN_OK);
+    int rc = firn_repair(world.ws, &repair, &repaired, &world.err);
+    *out_is_there = firn_os_stat(top, "s.repairing", &stat, NULL) == FIRN_OK;
+    firn_os_dir_close(packs);
+    firn_os_dir_close(beside);
+    firn_os_dir_close(top);
+    ws_world_close(&world);
+    return rc;
+}
+
+static void
+a_directory_that_came_with_the_tree_is_not_removed_by_a_repair(void **state)
+{
+    (void)state;
+    bool is_there;
+    assert_int_equal(repair_beside(false, &is_there), FIRN_EXISTS);
+    assert_true(is_there);
+    assert_int_equal(repair_beside(true, &is_there), FIRN_OK);
+    assert_false(is_there);
+}
+
 static void
 programs_with_keys_and_values_keep_the_list_too(void **state)
 {
@@ -689,6 +736,7 @@ main(void)
         cmocka_unit_test(a_needed_file_that_the_list_does_not_have_is_an_error_until_it_is_taken),
         cmocka_unit_test(half_a_line_that_is_being_written_is_not_damage),
         cmocka_unit_test(files_without_a_lasting_identity_are_known_by_name),
+        cmocka_unit_test(a_directory_that_came_with_the_tree_is_not_removed_by_a_repair),
         cmocka_unit_test(programs_with_keys_and_values_keep_the_list_too),
         cmocka_unit_test(a_list_that_was_replaced_while_a_process_waited_is_read_again),
     };
