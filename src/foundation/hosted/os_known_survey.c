@@ -179,7 +179,7 @@ survey_entry(void *ctx, const struct firn_os_dirent *found)
             is_replaced = is_replaced_entry(known, entry, found);
         }
         firn_os_mutex_unlock(&known->mutex);
-        if (rc == FIRN_OK && (entry == NULL || is_replaced)) {
+        if (rc == FIRN_OK && survey->visit != NULL && (entry == NULL || is_replaced)) {
             rc = survey->visit(survey->ctx, text, is_replaced);
         }
     }

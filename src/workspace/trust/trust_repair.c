@@ -69,7 +69,6 @@ firn_trust_repair_is_noted(struct firn_os_dir *store, struct firn_os_dir *dir, b
                            firn_error *err)
 {
     struct firn_trust_store_note note;
-    struct firn_os_dir *notes = NULL;
     struct firn_buf expected = {0};
     struct firn_buf text = {0};
     char name[NAME_SIZE];
@@ -81,18 +80,11 @@ firn_trust_repair_is_noted(struct firn_os_dir *store, struct firn_os_dir *dir, b
     }
     name_of(note.name, name);
     FIRN_TRY(make(dir, &expected, err));
-    rc = firn_trust_private_open(firn_os_dir_os(store), FIRN_TRUST_PRIVATE_TRUSTED, false, &notes,
-                                 err);
-    rc = rc == FIRN_OK ? firn_trust_private_read(notes, name, &text, err) : rc;
-    if (rc == FIRN_OK) {
-        *out = firn_slice_equal(firn_buf_slice(&text), firn_buf_slice(&expected));
-    } else if (rc == FIRN_NOT_FOUND || rc == FIRN_DENIED || rc == FIRN_INVALID ||
-               rc == FIRN_LIMIT) {
-        rc = FIRN_OK; /* no valid note */
-    }
+    FIRN_TRY(firn_trust_private_find(firn_os_dir_os(store), FIRN_TRUST_PRIVATE_TRUSTED, name, &text,
+                                     err));
+    *out = firn_slice_equal(firn_buf_slice(&text), firn_buf_slice(&expected));
 out:
     DCHECK(rc == FIRN_OK || !*out);
-    firn_os_dir_close(notes);
     firn_buf_deinit(&expected);
     firn_buf_deinit(&text);
     firn_trust_store_note_deinit(&note);
