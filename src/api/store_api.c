@@ -42,15 +42,6 @@ guard(struct firn_os_dir *dir, const struct firn_db_options *options, firn_error
 }
 
 static int
-pass_over(void *ctx, const char *path, bool is_replaced)
-{
-    (void)ctx;
-    (void)path;
-    (void)is_replaced;
-    return FIRN_OK;
-}
-
-static int
 read_store_options(const firn_store_options *options, struct firn_db_options *out, firn_error *err)
 {
     firn_store_options given = FIRN_STORE_OPTIONS_INIT;
@@ -89,7 +80,7 @@ firn_store_open(const char *path, const firn_store_options *options, firn_store 
     int rc = read_store_options(options, &inner, err);
     rc = rc == FIRN_OK ? firn_db_path_open(firn_os_default(), path, &inner, out, err) : rc;
     if (rc == FIRN_OK && !inner.read_only) {
-        rc = firn_trust_files_survey(firn_db_dir(*out), true, pass_over, NULL, err);
+        rc = firn_trust_files_survey(firn_db_dir(*out), true, NULL, NULL, err);
         if (rc != FIRN_OK) {
             firn_db_abandon(*out);
             *out = NULL;

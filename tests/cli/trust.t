@@ -116,10 +116,8 @@ Links, fifos and files in the place of a store are none; commands do not wait fo
   $ mkdir odd/.firn && mkfifo odd/.firn/FIRN && timeout 20 firn -C odd list -q; timeout 20 firn -C odd trust -q && timeout 20 firn -C odd list
   ! firn: '<T>/w/odd/.firn' is a store that you did not make here: it is not used
   ! hint: if it is yours: firn trust DIR, or firn --store DIR/.firn for one command; if it came with the directory, remove it
-  ! firn: <T>/w/odd/.firn/FIRN was not made by firn here: it is ignored
-  ! hint: <any>
-  ! firn: cannot open '<T>/w/odd/.firn/FIRN': not a regular file
-  [2]
+  ! firn: '<T>/w/odd/.firn/FIRN' is not a regular file: nothing is trusted
+  [1]
   $ mkdir planted && ln -s ../named planted/.trusted && rm -rf $XDG_DATA_HOME/firn/.trusted && ln -s $PWD/planted $XDG_DATA_HOME/firn/.trusted && firn trust moved ; ls -A planted
   .trusted
   ! firn: '<T>/data/firn/.trusted' is in the way: it is not a directory

@@ -132,6 +132,17 @@ A store of a firn that knew no list: its files are taken by the first command th
   ! firn: <T>/w/own3/.firn/wal-000099.log was not made by firn here: it is ignored
   ! hint: what changes the tree put it there, such as git; if you did, with firn as another user or with a backup, firn trust makes it a part of the store
 
+New settings are not hindered by what has their temporary name, and what is no file is no identity of a store.
+
+  $ rm .firn/wal-000099.log && mkfifo .firn/config.new && firn config keep forever && ln -s ../f .firn/config.new && firn config wait 5 && cat f && ls .firn | grep config
+  4
+  config
+  $ mv .firn/FIRN .. && mkfifo .firn/FIRN && timeout 60 firn trust
+  ! firn: '<T>/w/own3/.firn/FIRN' is not a regular file: nothing is trusted
+  [1]
+  $ rm .firn/FIRN && mv ../FIRN .firn && firn save -q
+  7
+
 Settings that something else brought are named by what would follow them, and changed by no command but firn trust.
 
   $ cd .. && mkdir set && cd set && firn init --here -q && echo 1 >f && firn save -q && printf 'save.gitignore = true\n' >.firn/config && printf 'f\n' >.gitignore && firn status
@@ -139,7 +150,7 @@ Settings that something else brought are named by what would follow them, and ch
   added     .gitignore
   compared with 1: 0 changed, 1 added, 0 removed; 1 unchanged
   ! firn: settings: <T>/w/set/.firn/config: these settings were not made by firn config here, so they do not count: accept them with firn trust, or remove the file
-  ! hint: until it is corrected or accepted nothing in it counts, and nothing expires; firn config KEY VALUE corrects lines that cannot be read
+  ! hint: until then nothing in it counts, and nothing expires
   $ for c in status check save config; do firn $c --json 2>/dev/null | python3 -c 'import json, sys; print([n["path"][-13:] for n in json.load(sys.stdin)["notices"] if n["kind"] == "settings"])'; done; firn config wait 5
   ['/.firn/config']
   ['/.firn/config']

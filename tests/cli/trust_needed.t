@@ -1,7 +1,7 @@
 Files that are there and that the store needs, but that the list does not have: the user is told of firn trust, nothing is taken for lost, and no command makes a shorter history. After firn trust the history has everything. First, two data directories that are used in turns.
 
   $ other() { XDG_DATA_HOME=$PWD/../other "$@"; } && sums() { for i in $(seq $1); do firn cat $i f; done | tr '\n' ' '; }
-  $ told() { for command in save gc 'delete 1' 'restore 1' repair 'repair --dry-run' check "$@"; do firn $command -q >/dev/null 2>../err; echo "$? $(tail -n 1 ../err | grep -o "[A-Za-z]*[-./0-9a-z]*' \(is\|was\) .*" | sed "s/[0-9][0-9]*[.]/N./")"; done | sort | uniq -c | tr -s ' '; }
+  $ told() { for command in save gc 'delete 1' 'restore 1' repair 'repair --dry-run' check "$@"; do firn $command -q >/dev/null 2>../err; echo "$? $(tail -n 1 ../err | grep -o "[A-Za-z]*[-./0-9a-z]*' \(is\|was\|has\) .*" | sed "s/[0-9][0-9]*[.]/N./")"; done | sort | uniq -c | tr -s ' '; }
   $ mkdir turns && cd turns && firn init --here -q && for i in 1 2; do echo $i >f; firn save -q; done && other firn trust -q && for i in 3 4; do echo $i >f; other firn save -q; done && told; sums 2 2>/dev/null; echo
   1
   2
@@ -36,6 +36,16 @@ A backup that was unpacked over the store, as files of other inodes.
 
   $ tar cf ../backup.tar .firn && tar xf ../backup.tar; told list && firn trust -q && sums 6; echo; firn check
    8 1 FIRN' is not the file that firn made: something else has replaced it (git, an archive); firn trust accepts the files that are there
+  1 2 3 4 5 6 
+  6 checkpoints, <n> packs, <n> objects: no damage
+
+Another store that was unpacked over this one, by a program that writes into the files that are there.
+
+  $ (mkdir ../evil && cd ../evil && for i in $(seq 6); do echo evil >f; other firn init --here -q; other firn save -q; done; other firn db flush .firn; rm .firn/FIRN .firn/config) 2>/dev/null >../err; tar cf ../evil.tar -C ../evil .firn && tar xf ../evil.tar --overwrite; told list
+   8 1 <T>/w/turns/.firn/manifest-N.log' has been overwritten by something else: restore it from a backup; firn trust accepts the files that are there
+  $ tar xf ../backup.tar && firn trust -q && sums 6; echo; cp -r ../evil/.firn . && told list; tar xf ../backup.tar --overwrite && sums 6; echo; firn check
+  1 2 3 4 5 6 
+   8 1 <T>/w/turns/.firn/manifest-N.log' has been overwritten by something else: restore it from a backup; firn trust accepts the files that are there
   1 2 3 4 5 6 
   6 checkpoints, <n> packs, <n> objects: no damage
 

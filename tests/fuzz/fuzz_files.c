@@ -56,7 +56,8 @@ check_same(const struct firn_os_known_list *list, const struct firn_os_known_lis
         CHECK(entry->id_count == (other == NULL ? 0 : other->id_count));
         for (unsigned k = 0; k < entry->id_count; k++) {
             CHECK(entry->ids[k].inode == other->ids[k].inode &&
-                  entry->ids[k].birth_ns == other->ids[k].birth_ns);
+                  entry->ids[k].birth_ns == other->ids[k].birth_ns &&
+                  entry->ids[k].head == other->ids[k].head);
         }
     }
 }

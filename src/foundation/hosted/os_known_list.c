@@ -4,10 +4,10 @@
  *
  *   list := head line* zeros
  *   head := "firn files 1 " COUNT "\n"             so many lines were written with the head
- *   line := CRC " " SIGN " " NUMBER " " SYNCED " " INODE " " BIRTH " " PATH "\n"
+ *   line := CRC " " SIGN " " NUMBER " " SYNCED " " INODE " " BIRTH " " HEAD " " PATH "\n"
  *
  * CRC is the CRC-32C, in 8 hexadecimal digits, of what comes after its blank. NUMBER counts the
- * lines from 1; SYNCED is the number through which the list was durable when the line was written.
+ * lines from 1; HEAD is a number of 64 bits, in 16 hexadecimal digits; SYNCED is the number through which the list was durable when the line was written.
  * Zeros fill the file to a whole block, so that most lines change no size, and a sync is short.
  *
  * A power cut may take any sectors of what was not durable, so lines may be missing in the middle.
@@ -29,7 +29,8 @@
 #include "codec/hex.h"
 #include "codec/xxh3.h"
 
-enum { CRC_LETTERS = 8 };
+enum { CRC_LETTERS = 8, HEAD_LETTERS = 16 };
+static const char digits[] = "0123456789abcdef";
 
 static const char head_text[] = "firn files 1 ";
 
@@ -100,29 +101,36 @@ firn_os_known_list_get(struct firn_os_known_list *list, const char *path)
     return entry;
 }
 
+const struct firn_os_known_list_id *
+firn_os_known_list_id_of(const struct firn_os_known_list_entry *entry,
+                         struct firn_os_known_list_id id)
+{
+    for (unsigned i = 0; i < entry->id_count; i++) {
+        if (entry->ids[i].inode == id.inode && entry->ids[i].birth_ns == id.birth_ns) {
+            return &entry->ids[i];
+        }
+    }
+    return NULL;
+}
+
 bool
 firn_os_known_list_has(const struct firn_os_known_list_entry *entry,
                        struct firn_os_known_list_id id)
 {
-    for (unsigned i = 0; i < entry->id_count; i++) {
-        if (entry->ids[i].inode == id.inode && entry->ids[i].birth_ns == id.birth_ns) {
-            return true;
-        }
-    }
-    return false;
+    return firn_os_known_list_id_of(entry, id) != NULL;
 }
 
 void
 firn_os_known_list_add_id(struct firn_os_known_list_entry *entry, struct firn_os_known_list_id id)
 {
-    if (firn_os_known_list_has(entry, id)) {
-        return;
-    }
-    for (unsigned i = FIRN_OS_KNOWN_LIST_IDS - 1; i > 0; i--) {
+    const struct firn_os_known_list_id *same = firn_os_known_list_id_of(entry, id);
+    bool is_new = same == NULL;
+    unsigned last = is_new ? FIRN_OS_KNOWN_LIST_IDS - 1 : (unsigned)(same - entry->ids);
+    for (unsigned i = last; i > 0; i--) {
         entry->ids[i] = entry->ids[i - 1];
     }
     entry->ids[0] = id;
-    entry->id_count += entry->id_count < FIRN_OS_KNOWN_LIST_IDS;
+    entry->id_count += is_new && entry->id_count < FIRN_OS_KNOWN_LIST_IDS;
 }
 
 /* ---- reading ---- */
@@ -142,6 +150,22 @@ take_number(const char **at, const char *end, uint64_t *out)
     }
     bool is_whole = digit > *at && (digit == end || *digit == ' ');
     *at = digit + (digit < end);
+    return is_whole;
+}
+
+/* The same for HEAD, in 16 digits. */
+static bool
+take_head(const char **at, const char *end, uint64_t *out)
+{
+    const char *digit = *at;
+    *out = 0;
+    for (; digit < end && digit - *at < HEAD_LETTERS && *digit != '\0' &&
+           strchr(digits, *digit) != NULL;
+         digit++) {
+        *out = *out << 4 | (uint64_t)(strchr(digits, *digit) - digits);
+    }
+    bool is_whole = digit - *at == HEAD_LETTERS && digit < end && *digit == ' ';
+    *at = digit + is_whole;
     return is_whole;
 }
 
@@ -175,7 +199,8 @@ decode(const char *at, const char *end, struct line *out)
     }
     bool is_before = at < end && *at == '-'; /* the epoch */
     at += is_before;
-    if (!take_number(&at, end, &birth) || birth > INT64_MAX || at >= end ||
+    if (!take_number(&at, end, &birth) || birth > INT64_MAX ||
+        !take_head(&at, end, &out->id.head) || at >= end ||
         end - at > FIRN_OS_KNOWN_LIST_PATH_SIZE_MAX || memchr(at, '\0', (size_t)(end - at))) {
         return false;
     }
@@ -271,9 +296,10 @@ firn_os_known_list_write(struct firn_os_known_list *list, struct firn_buf *out, 
                          const char *path, struct firn_os_known_list_id id)
 {
     struct firn_buf rest = {0};
-    int rc = firn_buf_append_format(&rest, "%c %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRId64 " %s",
-                                    sign, list->next, list->synced, id.inode,
-                                    id.birth_ns == INT64_MIN ? 0 : id.birth_ns, path);
+    int rc = firn_buf_append_format(
+        &rest, "%c %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRId64 " %016" PRIx64 " %s", sign,
+        list->next, list->synced, id.inode, id.birth_ns == INT64_MIN ? 0 : id.birth_ns, id.head,
+        path);
     if (rc == FIRN_OK) {
         rc = firn_buf_append_format(out, "%08" PRIx32 " ", firn_crc32c(0, rest.data, rest.size));
     }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * hosted/os_known_list.h: the list of known files: in memory, and as text. Only os_known.c includes
- * it. For one thread at a time.
+ * hosted/os_known_list.h: the list of known files: in memory, and as text. Only os_known_internal.h
+ * includes it. For one thread at a time.
  */
 #ifndef FIRN_HOSTED_OS_KNOWN_LIST_H
 #define FIRN_HOSTED_OS_KNOWN_LIST_H
@@ -16,6 +16,7 @@ enum { FIRN_OS_KNOWN_LIST_PATH_SIZE_MAX = 1024, FIRN_OS_KNOWN_LIST_IDS = 2 };
 struct firn_os_known_list_id {
     uint64_t inode;
     int64_t birth_ns;
+    uint64_t head; /* a hash of what it begins with; 0: that is not known */
 };
 
 struct firn_os_known_list_entry {
@@ -54,8 +55,13 @@ struct firn_os_known_list_entry *firn_os_known_list_find(const struct firn_os_kn
 /* The same, made if missing; NULL if memory runs out. */
 struct firn_os_known_list_entry *firn_os_known_list_get(struct firn_os_known_list *list,
                                                         const char *path);
+/* The id of that inode and birth; NULL if there is none. */
+const struct firn_os_known_list_id *
+firn_os_known_list_id_of(const struct firn_os_known_list_entry *entry,
+                         struct firn_os_known_list_id id);
 bool firn_os_known_list_has(const struct firn_os_known_list_entry *entry,
                             struct firn_os_known_list_id id);
+/* Makes it the newest. */
 void firn_os_known_list_add_id(struct firn_os_known_list_entry *entry,
                                struct firn_os_known_list_id id);
 

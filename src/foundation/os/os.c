@@ -141,11 +141,11 @@ out:
 static int
 give_up(struct firn_os_dir *dir, const char *name, bool *out_is_gone, firn_error *err)
 {
-    struct firn_os_stat stat;
+    struct firn_os_guard_entry entry = {.head_size = 0};
     struct firn_os_guard *guard = dir->guard;
     int rc;
-    FIRN_TRY(firn_os_guard_stat(dir, name, &stat, err));
-    rc = guard->ops->check(guard, dir, name, &stat, false, err);
+    FIRN_TRY(firn_os_guard_stat(dir, name, &entry.stat, err));
+    rc = guard->ops->check(guard, dir, name, &entry, false, err);
     *out_is_gone = rc == FIRN_UNTRUSTED;
     if (*out_is_gone) {
         FIRN_TRY(admit(dir, name, err));
@@ -230,17 +230,19 @@ admit_from(struct firn_os_dir *from_dir, const char *from, struct firn_os_dir *t
            const char *to, struct firn_os_stat *out, firn_error *err)
 {
     struct firn_os_guard *guard = from_dir->guard;
+    struct firn_os_guard_entry entry;
     int rc = FIRN_OK;
     if (guard == NULL && to_dir->guard == NULL) {
         return FIRN_OK;
     }
-    FIRN_TRY(firn_os_guard_stat(from_dir, from, out, err));
+    FIRN_TRY(firn_os_guard_look(from_dir, from, &entry, err));
+    *out = entry.stat;
     if (guard != NULL) {
-        FIRN_TRY(guard->ops->check(guard, from_dir, from, out, false, err));
+        FIRN_TRY(guard->ops->check(guard, from_dir, from, &entry, false, err));
     }
     guard = to_dir->guard;
     if (guard != NULL) {
-        FIRN_TRY(guard->ops->admit(guard, to_dir, to, out, err));
+        FIRN_TRY(guard->ops->admit(guard, to_dir, to, &entry, err));
     }
 out:
     return rc;
@@ -362,10 +364,14 @@ out:
 int
 firn_os_stat(struct firn_os_dir *dir, const char *name, struct firn_os_stat *out, firn_error *err)
 {
+    struct firn_os_guard_entry entry;
     int rc;
     FIRN_TRY(firn_os_guard_stat(dir, name, out, err));
-    rc = dir->guard == NULL ? FIRN_OK
-                            : dir->guard->ops->check(dir->guard, dir, name, out, false, err);
+    if (dir->guard != NULL) {
+        entry.stat = *out;
+        entry.head_size = 0;
+        rc = dir->guard->ops->check(dir->guard, dir, name, &entry, false, err);
+    }
 out:
     return rc;
 }

@@ -390,11 +390,11 @@ visit_known(void *ctx, const struct firn_os_dirent *entry)
 static int
 judge_needed(struct firn_os_dir *dir, const char *name, firn_error *err)
 {
-    struct firn_os_stat stat;
+    struct firn_os_guard_entry entry = {.head_size = 0};
     struct firn_os_guard *guard = dir->guard;
-    int rc = firn_os_guard_stat(dir, name, &stat, err);
+    int rc = firn_os_guard_stat(dir, name, &entry.stat, err);
     if (rc == FIRN_OK) {
-        rc = guard->ops->check(guard, dir, name, &stat, true, err);
+        rc = guard->ops->check(guard, dir, name, &entry, true, err);
     }
     return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
 }

@@ -142,6 +142,50 @@ open_flags(const struct firn_os_dir *dir, unsigned flags)
     return dir->guard == NULL ? flags : flags & ~(unsigned)FIRN_OS_TRUNCATE;
 }
 
+/* Reads what a file begins with, for a guard. Returns an errno. */
+static int
+read_head(struct firn_os_file *file, struct firn_os_guard_entry *out)
+{
+    size_t part = 1;
+    int error_number = 0;
+    out->head_size = 0;
+    while (error_number == 0 && part > 0 && out->head_size < sizeof out->head) {
+        part = 0;
+        error_number = file->os->ops->file_read(file, out->head_size, out->head + out->head_size,
+                                                sizeof out->head - out->head_size, &part);
+        out->head_size += part;
+        if (error_number == EINTR) {
+            error_number = 0;
+            part = 1;
+        }
+    }
+    return error_number;
+}
+
+int
+firn_os_guard_look(struct firn_os_dir *dir, const char *name, struct firn_os_guard_entry *out,
+                   firn_error *err)
+{
+    int rc = firn_os_guard_stat(dir, name, &out->stat, err);
+    out->head_size = 0;
+    if (rc != FIRN_OK || out->stat.kind != FIRN_OS_FILE) {
+        return rc;
+    }
+    struct firn_os_file *file = firn_os_path_new_file(dir, name);
+    if (file == NULL) {
+        return firn_error_no_memory(err, "a file handle");
+    }
+    int error_number =
+        dir->os->ops->file_open(dir, name, FIRN_OS_READ | FIRN_OS_NO_ATIME, 0, file, &out->stat);
+    if (error_number != 0) {
+        firn_os_path_free_file(file);
+        return open_error(err, error_number, dir, name);
+    }
+    error_number = read_head(file, out);
+    firn_os_file_close(file);
+    return firn_os_path_result(err, error_number, "read", dir, name);
+}
+
 static int
 open_any(struct firn_os_dir *dir, const char *name, unsigned flags, uint32_t mode,
          struct firn_os_file **out, struct firn_os_stat *out_stat, firn_error *err)
@@ -156,12 +200,12 @@ open_any(struct firn_os_dir *dir, const char *name, unsigned flags, uint32_t mod
                               mode);
     }
     struct firn_os_guard *guard = dir->guard;
-    struct firn_os_stat stat;
+    struct firn_os_guard_entry found;
     if (guard != NULL && (flags & FIRN_OS_CREATE) != 0) {
         FIRN_TRY(guard->ops->admit(guard, dir, name, NULL, err));
     }
     if (guard != NULL && out_stat == NULL) {
-        out_stat = &stat;
+        out_stat = &found.stat;
     }
     struct firn_os_file *file = firn_os_path_new_file(dir, name);
     if (file == NULL) {
@@ -173,7 +217,13 @@ open_any(struct firn_os_dir *dir, const char *name, unsigned flags, uint32_t mod
         firn_os_path_free_file(file);
         return open_error(err, error_number, dir, name);
     }
-    rc = guard != NULL ? guard->ops->check(guard, dir, name, out_stat, true, err) : FIRN_OK;
+    if (guard != NULL) {
+        found.stat = *out_stat;
+        found.head_size = 0;
+        error_number = (flags & FIRN_OS_READ) != 0 ? read_head(file, &found) : 0;
+        rc = error_number == 0 ? guard->ops->check(guard, dir, name, &found, true, err)
+                               : firn_os_path_result(err, error_number, "read", dir, name);
+    }
     if (rc == FIRN_OK && flags != open_flags(dir, flags)) {
         rc = firn_os_path_result(err, dir->os->ops->file_truncate(file, 0), "truncate", dir, name);
     }

@@ -20,19 +20,27 @@ struct firn_os_guard {
     const struct firn_os_guard_ops *ops;
 };
 
+/* An entry, and what it begins with. */
+enum { FIRN_OS_GUARD_HEAD_SIZE = 128 };
+struct firn_os_guard_entry {
+    struct firn_os_stat stat;
+    size_t head_size; /* 0: it was not read, or there is nothing */
+    uint8_t head[FIRN_OS_GUARD_HEAD_SIZE];
+};
+
 struct firn_os_guard_ops {
     /* FIRN_OK if an entry of this name counts, FIRN_NOT_FOUND if it does not; name may be a relative
      * path. */
     int (*knows)(struct firn_os_guard *guard, struct firn_os_dir *dir, const char *name,
                  firn_error *err);
-    /* What to do with an entry that has these attributes: FIRN_OK; FIRN_NOT_FOUND if it does not
-     * count; FIRN_UNTRUSTED if it does not count and is needed, or has replaced one that does. */
+    /* What to do with an entry: FIRN_OK; FIRN_NOT_FOUND if it does not count; FIRN_UNTRUSTED if it
+     * does not count and is needed, or something else has replaced or overwritten one that does. */
     int (*check)(struct firn_os_guard *guard, struct firn_os_dir *dir, const char *name,
-                 const struct firn_os_stat *stat, bool is_needed, firn_error *err);
-    /* Makes the name known before it gets an entry: one that will have these attributes, or, if
-     * `coming` is NULL, any. Then nothing but an entry that counts has the name. */
+                 const struct firn_os_guard_entry *entry, bool is_needed, firn_error *err);
+    /* Makes the name known before it gets an entry: this one, or, if `coming` is NULL, any. Then
+     * nothing but an entry that counts has the name. */
     int (*admit)(struct firn_os_guard *guard, struct firn_os_dir *dir, const char *name,
-                 const struct firn_os_stat *coming, firn_error *err);
+                 const struct firn_os_guard_entry *coming, firn_error *err);
     /* The name has this entry now, and none before; NULL: it has no entry any more. */
     void (*settle)(struct firn_os_guard *guard, struct firn_os_dir *dir, const char *name,
                    const struct firn_os_stat *now);
@@ -62,6 +70,9 @@ FIRN_MUST_CHECK int firn_os_guard_list(struct firn_os_dir *dir,
                                        void *ctx, firn_error *err);
 FIRN_MUST_CHECK int firn_os_guard_stat(struct firn_os_dir *dir, const char *name,
                                        struct firn_os_stat *out, firn_error *err);
+/* The same with what a regular file begins with. */
+FIRN_MUST_CHECK int firn_os_guard_look(struct firn_os_dir *dir, const char *name,
+                                       struct firn_os_guard_entry *out, firn_error *err);
 /* Never replaces. */
 FIRN_MUST_CHECK int firn_os_guard_rename(struct firn_os_dir *dir, const char *from, const char *to,
                                          firn_error *err);

@@ -257,15 +257,6 @@ trust_begun(struct firn_ws *ws, struct firn_ws_opened *opened, firn_error *err)
     return firn_error_set(err, rc, "the store could not be recorded as yours: %.800s", why.text);
 }
 
-static int
-pass_over(void *ctx, const char *path, bool is_replaced)
-{
-    (void)ctx;
-    (void)path;
-    (void)is_replaced;
-    return FIRN_OK;
-}
-
 /* A store that was found inside the workspace is opened below the root that is open: the way to it may
  * lead elsewhere by now. */
 static int
@@ -369,7 +360,7 @@ open_store(struct firn_ws *ws, enum firn_ws_open_mode mode, bool makes_inside,
     }
     if (mode != FIRN_WS_READ) {
         FIRN_TRY(firn_trust_settings_take(opened->store_dir, false, err));
-        FIRN_TRY(firn_trust_files_survey(opened->store_dir, true, pass_over, NULL, err));
+        FIRN_TRY(firn_trust_files_survey(opened->store_dir, true, NULL, NULL, err));
     }
     opened->sequence = firn_db_sequence(opened->db);
     if (ws->named_store_path != NULL) {

@@ -26,16 +26,13 @@
 
 /* ---- the store ---- */
 
-/* Appends the real path of a directory; nothing if it has none. */
+/* Appends the real path of a directory that was opened with this result, and closes it; nothing if there
+ * is none. */
 static int
-append_real(struct firn_os *os, const char *path, struct firn_buf *out, firn_error *err)
+append_opened(int rc, struct firn_os_dir *dir, struct firn_buf *out, firn_error *err)
 {
-    struct firn_os_dir *dir;
-    int rc = firn_os_dir_open_path(os, path, &dir, err);
-    if (rc == FIRN_OK) {
-        rc = firn_os_dir_real_path(dir, out, err);
-        firn_os_dir_close(dir);
-    }
+    rc = rc == FIRN_OK ? firn_os_dir_real_path(dir, out, err) : rc;
+    firn_os_dir_close(dir);
     if (rc == FIRN_NOT_FOUND || rc == FIRN_DENIED || rc == FIRN_INVALID) {
         firn_buf_clear(out);
         rc = FIRN_OK;
@@ -43,21 +40,21 @@ append_real(struct firn_os *os, const char *path, struct firn_buf *out, firn_err
     return rc;
 }
 
-/* Appends the real path of the data directory; nothing if there is none, or none that is private. */
+static int
+append_real(struct firn_os *os, const char *path, struct firn_buf *out, firn_error *err)
+{
+    struct firn_os_dir *dir;
+    int rc = firn_os_dir_open_path(os, path, &dir, err);
+    return append_opened(rc, dir, out, err);
+}
+
+/* The same of the data directory, if it is private. */
 static int
 append_home(struct firn_os *os, struct firn_buf *out, firn_error *err)
 {
     struct firn_os_dir *dir;
     int rc = firn_trust_private_home(os, &dir, err);
-    if (rc == FIRN_OK) {
-        rc = firn_os_dir_real_path(dir, out, err);
-        firn_os_dir_close(dir);
-    }
-    if (rc == FIRN_NOT_FOUND || rc == FIRN_DENIED || rc == FIRN_INVALID) {
-        firn_buf_clear(out);
-        rc = FIRN_OK;
-    }
-    return rc;
+    return append_opened(rc, dir, out, err);
 }
 
 /* Whether the store is an entry of the data directory. */

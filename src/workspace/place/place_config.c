@@ -614,9 +614,11 @@ static int
 write_new(struct firn_os_dir *dir, firn_slice text, firn_error *err)
 {
     struct firn_os_file *file = NULL;
-    int rc;
+    /* It may be left of a crash, or have come with the tree, as a link or a fifo. */
+    int rc = firn_os_remove_file(dir, new_name, err);
+    FIRN_TRY(rc == FIRN_NOT_FOUND ? FIRN_OK : rc);
     FIRN_TRY(firn_os_file_open(
-        dir, new_name, FIRN_OS_WRITE | FIRN_OS_CREATE | FIRN_OS_FOR_OWNER | FIRN_OS_TRUNCATE, 0600,
+        dir, new_name, FIRN_OS_WRITE | FIRN_OS_CREATE | FIRN_OS_FOR_OWNER | FIRN_OS_EXCLUSIVE, 0600,
         &file, err));
     FIRN_TRY(firn_os_file_write(file, 0, text.data, text.size, err));
     FIRN_TRY(firn_os_file_sync(file, err));

@@ -260,8 +260,8 @@ clear_result(struct firn_repair *repair)
  *      interrupted before step 1: the next repair removes it. If it does not have REPAIRING but the
  *      store does, the repair was interrupted after step 1: it is the damaged store, and is put
  *      away.
- * (I6) Any other directory of that name was not made by a repair, and is left alone. (Tested, not
- *      asserted: it comes from outside.)
+ * (I6) Any other directory of that name was not made by a repair, and is left alone. So is one that came
+ *      with a tree around the store (trust_repair.c). (Tested, not asserted: it comes from outside.)
  * (I7) A dry run writes nothing into the store, and nothing at all if the store is sound. To find
  *      out what a repair would keep of a damaged store, it builds the new store, and removes it.
  *
@@ -389,11 +389,14 @@ finish_earlier(struct firn_repair_place *place, bool is_dry, firn_error *err)
         goto out;
     }
     FIRN_TRY(has_name(other, mark, &is_ours, err));
-    if (!is_ours) {
+    if (is_ours) {
+        FIRN_TRY(firn_trust_repair_is_noted(place->from, other, &is_ours, err));
+    } else {
         FIRN_TRY(firn_place_is_empty(other, &is_ours, err));
     }
     if (!is_ours) {
-        rc = firn_error_set(err, FIRN_EXISTS, "'%s/%.255s' is in the way", /* (I6) */
+        rc = firn_error_set(err, FIRN_EXISTS, /* (I6) */
+                            "'%s/%.255s' is in the way: it was not made by a repair of yours",
                             firn_os_dir_path(place->parent), place->new_name);
         goto out;
     }
@@ -509,6 +512,7 @@ place_begin(struct firn_repair *repair, firn_error *err)
     }
     FIRN_TRY(rc);
     FIRN_TRY(firn_os_dir_open(place->parent, place->new_name, &place->to, err));
+    FIRN_TRY(firn_trust_repair_note(place->from, place->to, err));
     FIRN_TRY(put_mark(place->to, err));
     FIRN_TRY(firn_os_dir_sync(place->parent, err));
 out:

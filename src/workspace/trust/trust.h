@@ -59,6 +59,10 @@ FIRN_MUST_CHECK int firn_trust_private_home(struct firn_os *os, struct firn_os_d
  * it is larger than FIRN_TRUST_PRIVATE_SIZE_MAX. */
 FIRN_MUST_CHECK int firn_trust_private_read(struct firn_os_dir *dir, const char *name,
                                             struct firn_buf *out, firn_error *err);
+/* Finds a note in one of the folders: *out is empty if it is missing, or cannot be believed. */
+FIRN_MUST_CHECK int firn_trust_private_find(struct firn_os *os, const char *folder,
+                                            const char *name, struct firn_buf *out,
+                                            firn_error *err);
 /* Durable when it returns FIRN_OK; after a crash the file is the old one or the new one. */
 FIRN_MUST_CHECK int firn_trust_private_write(struct firn_os_dir *dir, const char *name,
                                              firn_slice bytes, firn_error *err);
@@ -191,8 +195,8 @@ FIRN_MUST_CHECK int firn_trust_store_carry(struct firn_os *os, struct firn_os_di
  * if the list cannot be read. */
 FIRN_MUST_CHECK int firn_trust_files_guard(struct firn_os_dir *store, bool may_write,
                                            int64_t lock_timeout_ms, firn_error *err);
-/* Calls visit for each file that does not count, as firn_os_known_survey does. Requires: if is_sole,
- * this process has the store's lock. */
+/* Calls visit (may be NULL) for each file that does not count, as firn_os_known_survey does. Requires: if
+ * is_sole, this process has the store's lock. */
 FIRN_MUST_CHECK int firn_trust_files_survey(struct firn_os_dir *store, bool is_sole,
                                             int (*visit)(void *ctx, const char *path,
                                                          bool is_replaced),
@@ -202,6 +206,16 @@ FIRN_MUST_CHECK int firn_trust_files_foreign(struct firn_os *os, const char *sto
                                              int (*visit)(void *ctx, const char *path,
                                                           bool is_replaced),
                                              void *ctx, firn_error *err);
+
+/* Which directory beside a store inside a tree a repair of this user's made. */
+
+/* Notes a directory, in which nothing is yet; durable when it returns FIRN_OK. Does nothing if the store
+ * is not one inside a tree that this user made or trusts. */
+FIRN_MUST_CHECK int firn_trust_repair_note(struct firn_os_dir *store, struct firn_os_dir *dir,
+                                           firn_error *err);
+/* Whether it is noted; true of every directory if the store is not one inside a tree. */
+FIRN_MUST_CHECK int firn_trust_repair_is_noted(struct firn_os_dir *store, struct firn_os_dir *dir,
+                                               bool *out, firn_error *err);
 
 /* Whether the settings in a store inside a tree are this user's. */
 

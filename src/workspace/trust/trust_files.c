@@ -52,7 +52,20 @@ is_loose(const char *name)
            strcmp(name, FIRN_STOREFILE_RESERVE_NAME) == 0 || strcmp(name, "REPAIRING") == 0;
 }
 
-static const struct firn_os_known_rules rules = {dirs, is_beside, is_loose};
+/* Whether a file has random numbers in its header, which does not change under this name: segments of
+ * the log and of MANIFEST, runs and packs. FIRN has its id in the note. */
+static bool
+is_headed(const char *path)
+{
+    static const char log[] = ".log";
+    static const char unfinished[] = ".tmp";
+    size_t size = strlen(path);
+    return strchr(path, '/') != NULL
+               ? size < sizeof unfinished || strcmp(path + size - 4, unfinished) != 0
+               : size >= sizeof log && strcmp(path + size - 4, log) == 0;
+}
+
+static const struct firn_os_known_rules rules = {dirs, is_beside, is_loose, is_headed};
 
 void
 firn_trust_files_list_name(const char *note, char out[FIRN_TRUST_FILES_NAME_SIZE])
@@ -70,7 +83,7 @@ firn_trust_files_take(struct firn_os *os, struct firn_os_dir *store, const char 
     int rc;
     firn_trust_files_list_name(note, list);
     FIRN_TRY(firn_trust_private_open(os, FIRN_TRUST_PRIVATE_TRUSTED, true, &notes, err));
-    rc = firn_os_known_take(store, &rules, notes, list, err);
+    rc = firn_os_known_survey_take(store, &rules, notes, list, err);
 out:
     firn_os_dir_close(notes);
     return rc;

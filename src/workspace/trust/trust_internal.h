@@ -50,5 +50,8 @@ FIRN_MUST_CHECK int firn_trust_settings_carry(struct firn_os_dir *from, struct f
                                               const char *note, firn_error *err);
 FIRN_MUST_CHECK int firn_trust_settings_remove(struct firn_os_dir *notes, const char *note,
                                                firn_error *err);
+/* The same of the note about a repair. trust_repair.c. */
+FIRN_MUST_CHECK int firn_trust_repair_remove(struct firn_os_dir *notes, const char *note,
+                                             firn_error *err);
 
 #endif

@@ -307,7 +307,8 @@ remove_one(void *ctx, const struct entry *entry, firn_error *err)
     firn_trust_files_list_name(entry->name, list);
     int rc = firn_trust_private_remove(entry->dir, entry->name, err);
     rc = rc == FIRN_OK ? firn_trust_private_remove(entry->dir, list, err) : rc;
-    return rc == FIRN_OK ? firn_trust_settings_remove(entry->dir, entry->name, err) : rc;
+    rc = rc == FIRN_OK ? firn_trust_settings_remove(entry->dir, entry->name, err) : rc;
+    return rc == FIRN_OK ? firn_trust_repair_remove(entry->dir, entry->name, err) : rc;
 }
 
 /* An earlier removal that failed may have removed the name, but not durably. */

@@ -127,6 +127,22 @@ out:
 }
 
 int
+firn_trust_private_find(struct firn_os *os, const char *folder, const char *name,
+                        struct firn_buf *out, firn_error *err)
+{
+    struct firn_os_dir *dir = NULL;
+    int rc = firn_trust_private_open(os, folder, false, &dir, err);
+    rc = rc == FIRN_OK ? firn_trust_private_read(dir, name, out, err) : rc;
+    if (rc != FIRN_OK) {
+        firn_buf_clear(out);
+    }
+    firn_os_dir_close(dir);
+    bool is_none =
+        rc == FIRN_NOT_FOUND || rc == FIRN_DENIED || rc == FIRN_INVALID || rc == FIRN_LIMIT;
+    return is_none ? FIRN_OK : rc;
+}
+
+int
 firn_trust_private_write(struct firn_os_dir *dir, const char *name, firn_slice bytes,
                          firn_error *err)
 {

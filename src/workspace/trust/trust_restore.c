@@ -170,25 +170,17 @@ firn_trust_restore_is_noted(struct firn_os *os, const struct firn_trust_restore 
                             const uint8_t *tag, bool *out, firn_error *err)
 {
     char name[FIRN_TRUST_PRIVATE_NAME_SIZE];
-    struct firn_os_dir *dir = NULL;
     struct firn_buf head = {0};
     struct firn_buf note = {0};
     int rc;
     *out = false;
     FIRN_TRY(make_head(os, restore, &head, name, err));
-    rc = firn_trust_private_open(os, FIRN_TRUST_PRIVATE_RESTORING, false, &dir, err);
-    if (rc == FIRN_OK) {
-        rc = firn_trust_private_read(dir, name, &note, err);
-    }
-    if (rc == FIRN_OK) {
+    FIRN_TRY(firn_trust_private_find(os, FIRN_TRUST_PRIVATE_RESTORING, name, &note, err));
+    if (note.size > 0) {
         rc = holds(&note, &head, tag, out, err);
-    } else if (rc == FIRN_NOT_FOUND || rc == FIRN_DENIED || rc == FIRN_INVALID ||
-               rc == FIRN_LIMIT) {
-        rc = FIRN_OK; /* no valid note */
     }
     DCHECK(rc == FIRN_OK || !*out);
 out:
-    firn_os_dir_close(dir);
     firn_buf_deinit(&head);
     firn_buf_deinit(&note);
     return rc;

@@ -94,25 +94,14 @@ firn_trust_root_is_noted(struct firn_os *os, const struct firn_trust_root *root,
                          firn_error *err)
 {
     char name[FIRN_TRUST_PRIVATE_NAME_SIZE];
-    struct firn_os_dir *dir = NULL;
     struct firn_buf expected = {0};
     struct firn_buf note = {0};
     int rc;
     *out = false;
     FIRN_TRY(make(os, root, &expected, name, err));
-    rc = firn_trust_private_open(os, FIRN_TRUST_PRIVATE_ROOTS, false, &dir, err);
-    if (rc == FIRN_OK) {
-        rc = firn_trust_private_read(dir, name, &note, err);
-    }
-    if (rc == FIRN_OK) { /* (I1) */
-        *out = firn_slice_equal(firn_buf_slice(&note), firn_buf_slice(&expected));
-    } else if (rc == FIRN_NOT_FOUND || rc == FIRN_DENIED || rc == FIRN_INVALID ||
-               rc == FIRN_LIMIT) {
-        rc = FIRN_OK; /* no valid note */
-    }
-    DCHECK(rc == FIRN_OK || !*out);
+    FIRN_TRY(firn_trust_private_find(os, FIRN_TRUST_PRIVATE_ROOTS, name, &note, err));
+    *out = firn_slice_equal(firn_buf_slice(&note), firn_buf_slice(&expected)); /* (I1) */
 out:
-    firn_os_dir_close(dir);
     firn_buf_deinit(&expected);
     firn_buf_deinit(&note);
     return rc;

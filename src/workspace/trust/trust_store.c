@@ -347,6 +347,21 @@ firn_trust_store_refuse(const char *real_root, const struct firn_trust_store_loo
 
 /* ---- entering ---- */
 
+/* Whether FIRN is a file, or missing, as it is in a damaged store. Anything else would be trusted as
+ * a store without an id. */
+static int
+check_identity(struct firn_os_dir *store, firn_error *err)
+{
+    struct firn_os_stat stat;
+    int rc = firn_os_stat(store, FIRN_STOREFILE_IDENTITY_NAME, &stat, err);
+    if (rc == FIRN_OK && stat.kind != FIRN_OS_FILE) {
+        rc = firn_error_set(err, FIRN_DENIED,
+                            "'%.900s/%s' is not a regular file: nothing is trusted",
+                            firn_os_dir_path(store), FIRN_STOREFILE_IDENTITY_NAME);
+    }
+    return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
+}
+
 /* Takes the files that the store has, and records it. No process may write to it meanwhile. */
 static int
 enter(struct firn_os *os, const struct firn_trust_store_look *look, const char *real_root,
@@ -366,6 +381,7 @@ enter(struct firn_os *os, const struct firn_trust_store_look *look, const char *
                             firn_os_dir_path(store));
         goto out;
     }
+    FIRN_TRY(check_identity(store, err));
     FIRN_TRY(firn_storefile_lock_hold(store, false, 0, &lock, err));
     FIRN_TRY(firn_trust_store_note_name(&look->stat, real_root, name, err));
     FIRN_TRY(firn_trust_files_take(os, store, name, err));

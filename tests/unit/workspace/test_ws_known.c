@@ -397,35 +397,95 @@ lack(const struct ws_world *whole, const char *below, const char *name)
     ws_world_close(&world);
 }
 
+/* Another salt, or another identity, in the same file: what a program writes that unpacks another store
+ * over this one without removing its files. */
 static void
-a_needed_file_that_the_list_does_not_have_is_an_error_until_it_is_taken(void **state)
+overwrite(const struct ws_world *whole, const char *below, const char *name)
 {
-    (void)state;
-    static const char *const dirs[] = {"", "packs", "runs"};
+    static const uint8_t bytes[FIRN_OS_GUARD_HEAD_SIZE - 32] = {1};
+    char path[32];
     struct ws_world world;
+    struct firn_os_file *file;
+    firn_workspace_check_result checked;
+    const firn_workspace_repair_options repair = FIRN_WORKSPACE_REPAIR_OPTIONS_INIT;
+    firn_workspace_repair_result repaired;
+    ws_world_clone(whole, &world);
+    (void)snprintf(path, sizeof path, "/s/%s", below);
+    struct firn_os_dir *dir = open_dir(&world, path);
+    assert_int_equal(firn_os_file_open(dir, name, FIRN_OS_WRITE, 0, &file, &world.err), FIRN_OK);
+    assert_int_equal(firn_os_file_write(file, 32, bytes, sizeof bytes, &world.err), FIRN_OK);
+    firn_os_file_close(file);
+    firn_os_dir_close(dir);
+    int rc = ws_try_check(&world, &checked);
+    if (rc != FIRN_UNTRUSTED && checked.damaged == 0) {
+        fail_msg("%s: %d, %s", name, rc, world.err.text);
+    }
+    rc = firn_repair(world.ws, &repair, &repaired, &world.err);
+    if (rc != FIRN_UNTRUSTED || strstr(world.err.text, "overwritten") == NULL ||
+        strstr(world.err.text, name) == NULL) {
+        fail_msg("%s: %d, %s", name, rc, world.err.text);
+    }
+    ws_world_close(&world);
+}
+
+static void
+for_each_file(struct ws_world *world,
+              void (*act)(const struct ws_world *world, const char *below, const char *name))
+{
+    static const char *const dirs[] = {"", "packs", "runs"};
     unsigned count = 0;
-    open_world(&world, 70);
-    save(&world, "1");
-    flush(&world);
-    save(&world, "2");
     for (size_t d = 0; d < 3; d++) {
-        struct firn_os_dir *store = open_dir(&world, "/s");
+        struct firn_os_dir *store = open_dir(world, "/s");
         struct firn_os_dir *dir;
         struct firn_buf names = {0};
-        assert_int_equal(firn_os_dir_open_beneath(store, dirs[d], &dir, &world.err), FIRN_OK);
-        assert_int_equal(firn_os_dir_list(dir, keep_name, &names, &world.err), FIRN_OK);
+        assert_int_equal(firn_os_dir_open_beneath(store, dirs[d], &dir, &world->err), FIRN_OK);
+        assert_int_equal(firn_os_dir_list(dir, keep_name, &names, &world->err), FIRN_OK);
         firn_os_dir_close(dir);
         firn_os_dir_close(store);
         for (size_t at = 0; at < names.size; count++) {
             const char *name = (const char *)names.data + at;
             at += strlen(name) + 1;
             if (strcmp(name, "RESERVE") != 0 && strcmp(name, ".gitignore") != 0) {
-                lack(&world, dirs[d], name);
+                act(world, dirs[d], name);
             }
         }
         firn_buf_deinit(&names);
     }
     assert_true(count >= 6);
+}
+
+static void
+overwrite_unless_identity(const struct ws_world *whole, const char *below, const char *name)
+{
+    if (strcmp(name, "FIRN") != 0) { /* its id is in the note */
+        overwrite(whole, below, name);
+    }
+}
+
+static void
+a_file_that_was_overwritten_by_that_of_another_store_is_an_error(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    open_world(&world, 60);
+    save(&world, "1");
+    flush(&world);
+    save(&world, "2");
+    for_each_file(&world, overwrite_unless_identity);
+    ws_assert_check_clean(&world);
+    ws_world_close(&world);
+}
+
+static void
+a_needed_file_that_the_list_does_not_have_is_an_error_until_it_is_taken(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    open_world(&world, 70);
+    save(&world, "1");
+    flush(&world);
+    save(&world, "2");
+    for_each_file(&world, lack);
     ws_world_close(&world);
 }
 
@@ -559,6 +619,53 @@ files_without_a_lasting_identity_are_known_by_name(void **state)
     ws_world_close(&world);
 }
 
+/* ---- what is beside a store ---- */
+
+/* An interrupted repair leaves this, if noted, or a tree brings it. */
+static int
+repair_beside(bool is_noted, bool *out_is_there)
+{
+    static const char *const marks[] = {"REPAIRING", "theirs"};
+    const firn_workspace_repair_options repair = FIRN_WORKSPACE_REPAIR_OPTIONS_INIT;
+    firn_workspace_repair_result repaired;
+    struct firn_os_stat stat;
+    struct ws_world world;
+    open_world(&world, 40);
+    save(&world, "1");
+    save(&world, "2");
+    struct firn_os_dir *top = open_dir(&world, "/");
+    assert_int_equal(firn_os_make_dir(top, "s.repairing", 0700, &world.err), FIRN_OK);
+    struct firn_os_dir *beside = open_dir(&world, "/s.repairing");
+    struct firn_os_dir *packs = open_dir(&world, "/s/packs");
+    if (is_noted) {
+        struct firn_os_dir *store = open_dir(&world, "/s");
+        assert_int_equal(firn_trust_repair_note(store, beside, &world.err), FIRN_OK);
+        firn_os_dir_close(store);
+    }
+    for (size_t i = 0; i < 2; i++) {
+        assert_true(plant(beside, marks[i], A_FILE));
+    }
+    assert_int_equal(firn_os_remove_file(packs, "00000001.pack", &world.err), FIRN_OK);
+    int rc = firn_repair(world.ws, &repair, &repaired, &world.err);
+    *out_is_there = firn_os_stat(top, "s.repairing", &stat, NULL) == FIRN_OK;
+    firn_os_dir_close(packs);
+    firn_os_dir_close(beside);
+    firn_os_dir_close(top);
+    ws_world_close(&world);
+    return rc;
+}
+
+static void
+a_directory_that_came_with_the_tree_is_not_removed_by_a_repair(void **state)
+{
+    (void)state;
+    bool is_there;
+    assert_int_equal(repair_beside(false, &is_there), FIRN_EXISTS);
+    assert_true(is_there);
+    assert_int_equal(repair_beside(true, &is_there), FIRN_OK);
+    assert_false(is_there);
+}
+
 static void
 programs_with_keys_and_values_keep_the_list_too(void **state)
 {
@@ -628,9 +735,11 @@ main(void)
         cmocka_unit_test(what_others_put_under_any_name_of_a_store_does_not_count),
         cmocka_unit_test(an_identity_that_the_list_does_not_have_is_an_error),
         cmocka_unit_test(a_file_that_was_replaced_is_an_error_that_names_it),
+        cmocka_unit_test(a_file_that_was_overwritten_by_that_of_another_store_is_an_error),
         cmocka_unit_test(a_needed_file_that_the_list_does_not_have_is_an_error_until_it_is_taken),
         cmocka_unit_test(half_a_line_that_is_being_written_is_not_damage),
         cmocka_unit_test(files_without_a_lasting_identity_are_known_by_name),
+        cmocka_unit_test(a_directory_that_came_with_the_tree_is_not_removed_by_a_repair),
         cmocka_unit_test(programs_with_keys_and_values_keep_the_list_too),
         cmocka_unit_test(a_list_that_was_replaced_while_a_process_waited_is_read_again),
     };

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * trust/trust_repair.c: which directory beside a store inside a tree a repair of this user's made.
+ *
+ * A repair builds the new store in a directory beside the damaged one. If it is interrupted, the next
+ * one removes that directory with everything in it. One of the same name may have come with the tree,
+ * so beside the note about such a store (trust_store.c) there is one about the directory:
+ *
+ *   firn repairing 1\n  inode <n>\n  birth <n>\n
+ *
+ * (without the blanks after each \n). It is durable before anything is put into the directory (I1;
+ * not checked: it is the order of the calls in repair.c). A note that is left says nothing about a
+ * directory that is made later.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/check.h"
+#include "base/slice.h"
+#include "trust/trust_internal.h"
+
+enum { NAME_SIZE = FIRN_TRUST_PRIVATE_NAME_SIZE + 16 };
+
+static void
+name_of(const char *note, char out[NAME_SIZE])
+{
+    int size = snprintf(out, NAME_SIZE, "%s.repairing", note);
+    CHECK(size > 0 && size < NAME_SIZE);
+}
+
+static int
+make(struct firn_os_dir *dir, struct firn_buf *out, firn_error *err)
+{
+    struct firn_os_stat stat;
+    int rc = firn_os_dir_stat(dir, &stat, err);
+    if (rc == FIRN_OK &&
+        firn_buf_append_format(out, "firn repairing 1\ninode %" PRIu64 "\nbirth %" PRId64 "\n",
+                               stat.inode, stat.btime_ns) != FIRN_OK) {
+        rc = firn_error_no_memory(err, "a note");
+    }
+    return rc;
+}
+
+int
+firn_trust_repair_note(struct firn_os_dir *store, struct firn_os_dir *dir, firn_error *err)
+{
+    struct firn_trust_store_note note;
+    struct firn_os_dir *notes = NULL;
+    struct firn_buf text = {0};
+    char name[NAME_SIZE];
+    int rc = firn_trust_store_note_find(store, &note, err);
+    if (rc != FIRN_OK || !note.is_there) {
+        goto out;
+    }
+    name_of(note.name, name);
+    FIRN_TRY(make(dir, &text, err));
+    FIRN_TRY(firn_trust_private_open(firn_os_dir_os(store), FIRN_TRUST_PRIVATE_TRUSTED, true,
+                                     &notes, err));
+    rc = firn_trust_private_write(notes, name, firn_buf_slice(&text), err);
+out:
+    firn_os_dir_close(notes);
+    firn_buf_deinit(&text);
+    firn_trust_store_note_deinit(&note);
+    return rc;
+}
+
+int
+firn_trust_repair_is_noted(struct firn_os_dir *store, struct firn_os_dir *dir, bool *out,
+                           firn_error *err)
+{
+    struct firn_trust_store_note note;
+    struct firn_buf expected = {0};
+    struct firn_buf text = {0};
+    char name[NAME_SIZE];
+    *out = false;
+    int rc = firn_trust_store_note_find(store, &note, err);
+    if (rc != FIRN_OK || !note.is_there) {
+        *out = rc == FIRN_OK; /* nothing comes with a tree beside it */
+        goto out;
+    }
+    name_of(note.name, name);
+    FIRN_TRY(make(dir, &expected, err));
+    FIRN_TRY(firn_trust_private_find(firn_os_dir_os(store), FIRN_TRUST_PRIVATE_TRUSTED, name, &text,
+                                     err));
+    *out = firn_slice_equal(firn_buf_slice(&text), firn_buf_slice(&expected));
+out:
+    DCHECK(rc == FIRN_OK || !*out);
+    firn_buf_deinit(&expected);
+    firn_buf_deinit(&text);
+    firn_trust_store_note_deinit(&note);
+    return rc;
+}
+
+int
+firn_trust_repair_remove(struct firn_os_dir *notes, const char *note, firn_error *err)
+{
+    char name[NAME_SIZE];
+    name_of(note, name);
+    return firn_trust_private_remove(notes, name, err);
+}
