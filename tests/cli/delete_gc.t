@@ -39,13 +39,11 @@ What goes and what stays.
   ! firn: there is no checkpoint '1'
   ! hint: firn list shows the checkpoints
   [3]
-  $ firn gc && firn list --deleted | sed 's/  [0-9].*MB/ .../' && firn undelete && firn list | wc -l && firn undelete; firn list --deleted && firn delete 1 -q
+  $ firn gc && firn list --deleted | sed 's/ .*MB/ .../' && firn undelete && firn list | wc -l && firn list --deleted && firn delete 1 -q
   nothing to free: 3.0 MB in 1 pack
-     1  <id> ...  first
+   ...  first
   brought back 1  <id>  first
   2
-  ! firn: no checkpoint was deleted in the last 7 days
-  ! hint: firn list --deleted shows what can be brought back
   nothing was deleted in the last 7 days
   1
   $ firn gc --now --dry-run
