@@ -119,7 +119,7 @@ Settings and what they may be, tags, agents, and options that are one of a few w
   always auto
   cosine dot l2
   $ bash complete firn hook ''; bash complete firn workspaces r; bash complete firn help db ''; bash complete firn workspaces remove ''
-  install print remove run
+  install print remove status run
   remove relocate
   put get del scan count search table insert sql load dump delrange keyspaces drop checkpoint checkpoints diff restore undo clone export import flush compact stats check repair destroy
   dir

@@ -132,6 +132,7 @@ The same words whichever way they are asked for, in at most 80 columns; each com
   hook install
   hook print
   hook remove
+  hook status
   hook run
   db put
   db get
