@@ -350,7 +350,7 @@ What is still to be done, and whether the hooks run.
   .codex/hooks.json: every turn is saved from now on
   still to do: trust them in Codex, with /hooks: until then it does not run them
   .claude/settings.json: every turn is saved from now on
-  still to do: Claude Code reads this file only if it is started in this directory; the repository begins at <T>/w/repo
+  still to do: Claude Code reads this file only if it is started in this directory; the repository begins at <T>/repo
   codex     .codex/hooks.json; no turn was saved yet
   still to do: trust them in Codex, with /hooks: until then it does not run them
   gemini    for all projects, in the home; no turn was saved yet

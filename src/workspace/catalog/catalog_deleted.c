@@ -3,7 +3,7 @@
  * catalog/catalog_deleted.c: checkpoints that a person deleted, for as long as they can be brought back.
  *
  * A deleted checkpoint leaves the catalog in the commit that enters it here, with its tags, under the
- * same key; bringing it back is the reverse (I1). A garbage collection keeps what these checkpoints need
+ * same key; bringing it back is the reverse (I1; not checked: the two are in one batch). A garbage collection keeps what these checkpoints need
  * (reclaim_mark.c) until they are ended, which removes the entry (reclaim_delete.c). Checkpoints that
  * expire never come here.
  *
