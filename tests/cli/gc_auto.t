@@ -65,7 +65,7 @@ By a delete, and by a save.
   9
   8
 
-By the MCP server, after a delete and after a save, unless it is turned off.
+By the MCP server, after a save, unless it is turned off; what it deletes can be brought back.
 
   $ firn config gc.auto false && head -c 20000000 /dev/urandom >large && firn save -q && rm large && firn save -q
   10
@@ -74,13 +74,11 @@ By the MCP server, after a delete and after a save, unless it is turned off.
   $ firn config --unset gc.auto && call checkpoint_delete ',"snapshot_id":"10"'
   0
   [1]
-  $ gone; firn check -q; sleep 2
-  $ firn config gc.auto false && head -c 20000000 /dev/urandom >large && firn save -q && rm large && firn save -q
-  12
-  13
-  $ call checkpoint_delete ',"snapshot_id":"12"'
-  0
-  [1]
+  $ firn gc --auto -n && firn undelete -q
+  not worth it: little was deleted since the last gc, or one has just begun
+  10
+  $ firn config gc.auto false && firn delete --now 10 -q
+  10
   $ sleep 2; for i in $(seq 1200); do firn gc --auto -n | grep '^worth' && break; sleep 0.1; done
   worth it
   $ call checkpoint_save; sleep 1; firn gc --auto -n
