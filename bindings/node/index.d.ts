@@ -735,10 +735,12 @@ export class Workspace implements Closable {
   untag (name: string): Promise<void>
   tags (): Promise<Array<{ name: string, id: string, number: number, createdAt: Date, createdNs: bigint }>>
   delete (references: Reference | Reference[], options?: LongOptions & { dryRun?: boolean }): Promise<WorkspaceCheckpoint[]>
+  /** Without references: what was deleted last. */
+  undelete (...references: Array<Reference | Reference[]>): Promise<WorkspaceCheckpoint[]>
   pin (...references: Array<Reference | Reference[]>): Promise<WorkspaceCheckpoint[]>
   unpin (...references: Array<Reference | Reference[]>): Promise<WorkspaceCheckpoint[]>
   expire (keep: string, options?: LongOptions & { dryRun?: boolean }): Promise<WorkspaceCheckpoint[]>
   adopt (oldRoot?: string): Promise<void>
-  gc (options?: LongOptions & { dryRun?: boolean, full?: boolean }): Promise<{ safetyExpired: number, objectsLive: number, objectsDead: number, bytesBefore: number, bytesAfter: number }>
+  gc (options?: LongOptions & { dryRun?: boolean, full?: boolean, now?: boolean }): Promise<{ safetyExpired: number, objectsLive: number, objectsDead: number, bytesBefore: number, bytesAfter: number }>
   check (options?: LongOptions & { readData?: boolean }): Promise<{ checkpoints: number, packs: number, objects: number, bytesRead: number }>
 }

@@ -475,10 +475,11 @@ typedef struct firn_workspace_list_options {
     size_t size;         /* sizeof(firn_workspace_list_options) */
     uint64_t limit;      /* only this many of the newest; default UINT64_MAX: all */
     bool include_safety; /* safety checkpoints too */
+    bool deleted;        /* instead those that firn_workspace_undelete can bring back */
 } firn_workspace_list_options;
-#define FIRN_WORKSPACE_LIST_OPTIONS_INIT                       \
-    {                                                          \
-        sizeof(firn_workspace_list_options), UINT64_MAX, false \
+#define FIRN_WORKSPACE_LIST_OPTIONS_INIT                              \
+    {                                                                 \
+        sizeof(firn_workspace_list_options), UINT64_MAX, false, false \
     }
 /* Lists the checkpoints, newest first. A workspace that was never saved has none; that is no error. */
 FIRN_API FIRN_MUST_CHECK int
@@ -1156,13 +1157,15 @@ firn_workspace_expire(firn_workspace *workspace, const firn_workspace_expire_opt
 typedef struct firn_workspace_delete_options {
     size_t size;  /* sizeof(firn_workspace_delete_options) */
     bool dry_run; /* report what would be deleted; change nothing */
+    bool now;     /* they cannot be brought back */
 } firn_workspace_delete_options;
-#define FIRN_WORKSPACE_DELETE_OPTIONS_INIT           \
-    {                                                \
-        sizeof(firn_workspace_delete_options), false \
+#define FIRN_WORKSPACE_DELETE_OPTIONS_INIT                  \
+    {                                                       \
+        sizeof(firn_workspace_delete_options), false, false \
     }
-/* Deletes `count` checkpoints: all of them or, after an error, none. A reference may occur twice. Their
- * numbers are never reused, and firn_workspace_gc reclaims their space. on_checkpoint (may be NULL) gets
+/* Deletes `count` checkpoints: all of them or, after an error, none. A reference may occur twice. For 7 days
+ * firn_workspace_undelete can bring them back, unless this or firn_workspace_gc is called with `now`; later a save or a
+ * collection ends that, and firn_workspace_gc reclaims their space. Their numbers are never reused. on_checkpoint (may be NULL) gets
  * each afterwards: if it ends the call, all of them are deleted nevertheless. FIRN_NOT_FOUND,
  * FIRN_INVALID or FIRN_CONFLICT as from firn_workspace_find; FIRN_CONFLICT also for a checkpoint that is
  * pinned, or that a pending restore needs. */
@@ -1171,6 +1174,16 @@ firn_workspace_delete(firn_workspace *workspace, const char *const *references, 
                       const firn_workspace_delete_options *options,
                       int (*on_checkpoint)(void *ctx, const firn_workspace_checkpoint *checkpoint),
                       void *ctx, firn_error *err);
+
+/* Brings back checkpoints that were deleted, with their tags, unless a name of a tag is in use again: all
+ * of them or, after an error, none. A reference is a number or the beginning of an id, of at least 4
+ * letters. Without references (count is 0) those come back that the last firn_workspace_delete deleted.
+ * on_checkpoint (may be NULL) gets each afterwards. FIRN_NOT_FOUND if there is none; FIRN_INVALID if a
+ * reference names several. */
+FIRN_API FIRN_MUST_CHECK int firn_workspace_undelete(
+    firn_workspace *workspace, const char *const *references, size_t count,
+    int (*on_checkpoint)(void *ctx, const firn_workspace_checkpoint *checkpoint), void *ctx,
+    firn_error *err);
 
 typedef struct firn_workspace_forget_options {
     size_t size; /* sizeof(firn_workspace_forget_options) */
@@ -1199,7 +1212,7 @@ typedef struct firn_workspace_forget_result {
         sizeof(firn_workspace_forget_result), 0 \
     }
 /* Removes paths, and everything below them, from all checkpoints of the workspace permanently: from all
- * or, after an error, from none. Numbers, ids, times, messages, tags and pins stay; root hashes change.
+ * or, after an error, from none. Deleted checkpoints cannot be brought back afterwards. Numbers, ids, times, messages, tags and pins stay; root hashes change.
  * The next firn_workspace_gc removes the contents from the store, unless another path or another
  * workspace of the store has the same contents. The names of the paths stay in the checkpoints' records,
  * and old versions of the directories that contained them may stay in packs until a full collection.
@@ -1227,10 +1240,12 @@ typedef struct firn_workspace_gc_options {
     int recompress_level; /* rewrite every pack that was compressed at a lower level of zstd; 0: none */
     const char *keep;     /* a policy for all workspaces of the store (firn_workspace_expire) */
     bool automatic;       /* only if it is worth its time, and step by step; see below */
+    bool now;             /* deleted checkpoints cannot be brought back any more, and go as well */
 } firn_workspace_gc_options;
-#define FIRN_WORKSPACE_GC_OPTIONS_INIT                                                       \
-    {                                                                                        \
-        sizeof(firn_workspace_gc_options), false, false, FIRN_CALLBACKS_INIT, 0, NULL, false \
+#define FIRN_WORKSPACE_GC_OPTIONS_INIT                                                        \
+    {                                                                                         \
+        sizeof(firn_workspace_gc_options), false, false, FIRN_CALLBACKS_INIT, 0, NULL, false, \
+            false                                                                             \
     }
 enum { FIRN_GC_LEVEL_DEFAULT = 9, FIRN_GC_LEVEL_MIN = 2, FIRN_GC_LEVEL_MAX = 19 };
 typedef struct firn_workspace_gc_result {
@@ -1259,8 +1274,8 @@ typedef struct firn_workspace_gc_result {
         sizeof(firn_workspace_gc_result), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, false, false, 0, \
             0                                                                                     \
     }
-/* Deletes unreferenced data: objects that no checkpoint of any workspace of the store needs.
- * Checkpoints that expire, safety checkpoints included, are deleted first. A pack without live objects
+/* Deletes unreferenced data: objects that no checkpoint of any workspace of the store needs, and none that
+ * was deleted in the last 7 days, unless `now` is set. Checkpoints that expire, safety checkpoints included, are deleted first. A pack without live objects
  * is removed. A pack is rewritten if a fiftieth of it is dead (with `automatic` an eighth, with `full`
  * anything). Without `automatic`, a pack of less than 16 MiB is also rewritten if anything in it is
  * dead, or to join several such packs.
@@ -1281,7 +1296,7 @@ typedef struct firn_workspace_gc_result {
  * compression, and 16,384 objects (but at least one frame), so other writers wait only briefly. If
  * others write meanwhile, it starts over, up to four times in a row without completing a step. It
  * ignores `keep`, and leaves what firn_workspace_forget removed to an ordinary collection. FIRN_INVALID
- * with `full` or recompress_level. A dry run tells whether a collection is due. FIRN_BUSY if another
+ * with `full`, `now` or recompress_level. A dry run tells whether a collection is due. FIRN_BUSY if another
  * writer has held the store for a minute. */
 FIRN_API FIRN_MUST_CHECK int firn_workspace_gc(firn_workspace *workspace,
                                                const firn_workspace_gc_options *options,

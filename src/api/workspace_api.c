@@ -730,6 +730,21 @@ firn_workspace_delete(firn_workspace *workspace, const char *const *references, 
 }
 
 int
+firn_workspace_undelete(firn_workspace *workspace, const char *const *references, size_t count,
+                        int (*on_checkpoint)(void *ctx,
+                                             const firn_workspace_checkpoint *checkpoint),
+                        void *ctx, firn_error *err)
+{
+    API_ANY_ERROR(err);
+    API_OWN(workspace, "workspace", err);
+    int rc = count == 0 ? FIRN_OK : require_references(references, count, err);
+    rc = rc != FIRN_OK
+             ? rc
+             : firn_reclaim_delete_take_back(workspace, references, count, on_checkpoint, ctx, err);
+    return api_check_told(rc, err);
+}
+
+int
 firn_workspace_forget(firn_workspace *workspace, const firn_workspace_forget_options *options,
                       int (*on_forgotten)(void *ctx, const firn_workspace_forgotten *forgotten),
                       void *ctx, firn_workspace_forget_result *out, firn_error *err)
@@ -763,9 +778,10 @@ firn_workspace_gc(firn_workspace *workspace, const firn_workspace_gc_options *op
         return firn_error_set(err, FIRN_INVALID, "cannot recompress at level %d: %d to %d",
                               given.recompress_level, FIRN_GC_LEVEL_MIN, FIRN_GC_LEVEL_MAX);
     }
-    if (given.automatic && (given.full || given.recompress_level != 0)) {
+    if (given.automatic && (given.full || given.now || given.recompress_level != 0)) {
         return firn_error_set(err, FIRN_INVALID,
-                              "an automatic collection is neither full nor recompresses");
+                              "an automatic collection is neither full nor ends deletions nor "
+                              "recompresses");
     }
     /* It may be called while a watch reports a save, whose results are not touched. */
     int rc = firn_reclaim(workspace, &given, &result, err);

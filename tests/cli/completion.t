@@ -15,7 +15,7 @@ Completions and manual pages are made from the same table as the help.
   $ mkdir dir && touch file && firn save -q
   1
   $ bash complete firn ''
-  save status diff undo redo restore revert watch log browse list show cat blame grep report mount tag pin unpin delete forget hook mcp init config workspaces trust gc check repair db import export chkp alxs help completion version
+  save status diff undo redo restore revert watch log browse list show cat blame grep report mount tag pin unpin delete undelete forget hook mcp init config workspaces trust gc check repair db import export chkp alxs help completion version
   $ bash complete firn s
   save status show
   $ bash complete firn db ''
@@ -119,7 +119,7 @@ Settings and what they may be, tags, agents, and options that are one of a few w
   always auto
   cosine dot l2
   $ bash complete firn hook ''; bash complete firn workspaces r; bash complete firn help db ''; bash complete firn workspaces remove ''
-  install print remove run
+  install print remove status run
   remove relocate
   put get del scan count search table insert sql load dump delrange keyspaces drop checkpoint checkpoints diff restore undo clone export import flush compact stats check repair destroy
   dir

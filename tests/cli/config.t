@@ -113,11 +113,11 @@ So what brings data back works, and so do the hooks of agents and firn mcp. Noth
   $ store=$(ls -d $XDG_DATA_HOME/firn/w-*) && printf 'keep = last:1\nsave.strict = true\nk\n' >$store/config && touch added && firn restore 5
   restored 5: 0 changed, 0 added, 1 removed; take this back with: firn undo
   ! firn: settings: <T>/data/firn/w-<hex>/config: line 3: a setting is written as key = value
-  ! hint: until it is corrected or accepted nothing in it counts, and nothing expires; firn config KEY VALUE corrects lines that cannot be read
+  ! hint: until it is corrected nothing in it counts, and nothing expires; firn config KEY VALUE corrects lines that cannot be read
   $ firn undo
   undid the restore of 5, back at <id>: 0 changed, 1 added, 0 removed; redo with: firn redo
   ! firn: settings: <T>/data/firn/w-<hex>/config: line 3: a setting is written as key = value
-  ! hint: until it is corrected or accepted nothing in it counts, and nothing expires; firn config KEY VALUE corrects lines that cannot be read
+  ! hint: until it is corrected nothing in it counts, and nothing expires; firn config KEY VALUE corrects lines that cannot be read
   $ firn revert 1..2 -q 2>/dev/null && firn save -q 2>/dev/null && firn delete --expired 2>/dev/null
   13
   nothing has expired
@@ -125,7 +125,7 @@ So what brings data back works, and so do the hooks of agents and firn mcp. Noth
   [{'kind': 'settings', 'path': '<T>/data/firn/w-<hex>/config', 'text': 'line 3: a setting is written as key = value'}, {'kind': 'excluded', 'path': 'junk', 'text': '.gitignore:1: junk'}, {'kind': 'excluded', 'path': 'node_modules', 'text': 'directory of dependencies'}]
   $ touch more && echo '{}' | firn hook run claude before
   ! firn: settings: <T>/data/firn/w-<hex>/config: line 3: a setting is written as key = value
-  ! hint: until it is corrected or accepted nothing in it counts, and nothing expires; firn config KEY VALUE corrects lines that cannot be read
+  ! hint: until it is corrected nothing in it counts, and nothing expires; firn config KEY VALUE corrects lines that cannot be read
   $ printf '%s\n' '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"checkpoint_restore","arguments":{"workspace_path":".","snapshot_id":"1"}}}' | firn mcp | python3 -c 'import json, sys; r = json.loads(sys.stdin.readlines()[-1])["result"]; print(r["isError"], [n["kind"] for n in r["structuredContent"]["notices"]])'
   False ['settings', 'excluded', 'excluded']
   $ firn save -q --no-config
@@ -133,7 +133,7 @@ So what brings data back works, and so do the hooks of agents and firn mcp. Noth
   $ firn config keep
   forever
   ! firn: settings: <T>/data/firn/w-<hex>/config: line 3: a setting is written as key = value
-  ! hint: until it is corrected or accepted nothing in it counts, and nothing expires; firn config KEY VALUE corrects lines that cannot be read
+  ! hint: until it is corrected nothing in it counts, and nothing expires; firn config KEY VALUE corrects lines that cannot be read
   $ firn config --json 2>/dev/null | python3 -c 'import json, sys; o = json.load(sys.stdin); print([(s["key"], s["value"]) for s in o["settings"]][:2], len(o["notices"]))'
   [('gc.auto', 'false'), ('keep', 'forever')] 1
 
@@ -142,7 +142,7 @@ A check tells of it, and it is no damage. A repair mends it; so does setting any
   $ firn check
   18 checkpoints (3 taken by restores), <n> packs, <n> objects: no damage
   ! firn: settings: <T>/data/firn/w-<hex>/config: line 3: a setting is written as key = value
-  ! hint: until it is corrected or accepted nothing in it counts, and nothing expires; firn config KEY VALUE corrects lines that cannot be read
+  ! hint: until it is corrected nothing in it counts, and nothing expires; firn config KEY VALUE corrects lines that cannot be read
   $ firn check --json 2>/dev/null | python3 -c 'import json, sys; o = json.load(sys.stdin); print(o["damaged"], [n["kind"] for n in o["notices"]])'
   0 ['settings']
   $ firn repair -n 2>/dev/null
@@ -177,7 +177,7 @@ A check tells of it, and it is no damage. A repair mends it; so does setting any
   16
   $ rm $store/config && mkdir $store/config && firn save -q 2>&1 && firn config wait 4
   firn: settings: <T>/data/firn/w-<hex>/config: cannot open '<T>/data/firn/w-<hex>/config': not a regular file
-  hint: until it is corrected or accepted nothing in it counts, and nothing expires; firn config KEY VALUE corrects lines that cannot be read
+  hint: until it is corrected nothing in it counts, and nothing expires; firn config KEY VALUE corrects lines that cannot be read
   17
   ! firn: '<T>/data/firn/w-<hex>/config': cannot open '<T>/data/firn/w-<hex>/config': not a regular file
   ! hint: move the file away

@@ -34,14 +34,21 @@ What goes and what stays.
 
   $ firn delete 1
   deleted 1  <id>  first
-  free the space with: firn gc
+  bring back within 7 days with: firn undelete 1
   $ firn delete 1
   ! firn: there is no checkpoint '1'
   ! hint: firn list shows the checkpoints
   [3]
-  $ firn gc --dry-run
+  $ firn gc && firn list --deleted | sed 's/ .*MB/ .../' && firn undelete && firn list | wc -l && firn list --deleted && firn delete 1 -q
+  nothing to free: 3.0 MB in 1 pack
+   ...  first
+  brought back 1  <id>  first
+  2
+  nothing was deleted in the last 7 days
+  1
+  $ firn gc --now --dry-run
   0 packs removed, 1 rewritten: 3.0 MB before, about <size> would be left
-  $ firn gc
+  $ firn gc --now
   0 packs removed, 1 rewritten: 3.0 MB before, <size> now
   $ firn check --data
   1 checkpoint, 1 pack, <n> objects, <size> read: no damage
@@ -63,7 +70,7 @@ What is not needed comes back although it lies among more that is.
   1
   $ rm x && head -c 1000 /dev/urandom >z && firn save -q && cp y ../y
   2
-  $ firn config gc.auto false && firn delete 1
+  $ firn config gc.auto false && firn delete --now 1
   deleted 1  <id>
   free the space with: firn gc
   $ firn gc -n
@@ -76,7 +83,7 @@ What is not needed comes back although it lies among more that is.
 
 So it does in the background.
 
-  $ head -c 20000000 /dev/urandom >x && head -c 42000000 /dev/urandom >y && firn save -q && rm x && firn save -q && firn delete 3 -q
+  $ head -c 20000000 /dev/urandom >x && head -c 42000000 /dev/urandom >y && firn save -q && rm x && firn save -q && firn delete --now 3 -q
   3
   4
   3
@@ -88,7 +95,7 @@ So it does in the background.
 
 A trifle in a large pack stays until it is asked for.
 
-  $ head -c 300000 /dev/urandom >x && head -c 20000000 /dev/urandom >w && firn save -q && rm x && firn save -q && firn gc -q && firn delete 5 -q
+  $ head -c 300000 /dev/urandom >x && head -c 20000000 /dev/urandom >w && firn save -q && rm x && firn save -q && firn gc -q && firn delete --now 5 -q
   5
   6
   5

@@ -36,7 +36,7 @@ There is no way back, so it is looked at first.
   1
   $ firn forget -y nothing
   ! firn: 'nothing' is in no checkpoint
-  ! hint: firn show REF --files lists the files of a checkpoint; remove data that only deleted checkpoints had with: firn gc --full
+  ! hint: firn show REF --files lists the files of a checkpoint; remove data that only deleted checkpoints had with: firn gc --full --now
   [3]
   $ firn forget -y
   ! firn: forget: missing PATH...
@@ -92,13 +92,13 @@ Another name of the file keeps it.
 
 What only deleted checkpoints had is in none, and goes as well.
 
-  $ mkdir ../deleted && cd ../deleted && cp ../w/conf/secret . && head -c 20000000 /dev/urandom >large && firn save -q && rm secret && firn save -q && firn delete 1 -q
+  $ mkdir ../deleted && cd ../deleted && cp ../w/conf/secret . && head -c 20000000 /dev/urandom >large && firn save -q && rm secret && firn save -q && firn delete --now 1 -q
   1
   2
   1
   $ firn forget --yes secret
   ! firn: 'secret' is in no checkpoint
-  ! hint: firn show REF --files lists the files of a checkpoint; remove data that only deleted checkpoints had with: firn gc --full
+  ! hint: firn show REF --files lists the files of a checkpoint; remove data that only deleted checkpoints had with: firn gc --full --now
   [3]
   $ firn gc && python3 ../probe.py
   0 packs removed, 1 rewritten: 20.<n> MB before, 20.<n> MB now

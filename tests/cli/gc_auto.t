@@ -9,18 +9,18 @@ Garbage is collected by itself, when it is worth it.
   not worth it: little was deleted since the last gc, or one has just begun
   not worth it: little was deleted since the last gc, or one has just begun
   $ firn gc --auto --full
-  ! firn: gc: --auto excludes --full and --recompress
+  ! firn: gc: --auto excludes --full, --now and --recompress
   ! usage: firn gc [options]
   ! help: firn help gc
   [2]
   $ firn gc --auto --recompress 2>&1 | head -n 1
-  firn: gc: --auto excludes --full and --recompress
+  firn: gc: --auto excludes --full, --now and --recompress
   $ firn gc --auto --json
   {"bytes_before":0,"bytes_after":0,"packs_before":0,"packs_after":0,"packs_removed":0,"packs_rewritten":0,"packs_waiting":0,"bytes_waiting":0,"bytes_dead":0,"objects_live":0,"objects_dead":0,"expired":0,"safety_expired":0,"damaged":0,"due":false,"finished":false,"slices":0,"notices":[]}
 
 By hand: here nothing starts in the background.
 
-  $ firn config gc.auto false && head -c 20000000 /dev/urandom >large && firn save -q && rm large && firn save -q && firn delete 2 -q
+  $ firn config gc.auto false && head -c 20000000 /dev/urandom >large && firn save -q && rm large && firn save -q && firn delete --now 2 -q
   2
   3
   2
@@ -44,7 +44,7 @@ By hand: here nothing starts in the background.
 By a delete, and by a save.
 
   $ gone() { for i in $(seq 1200); do find $XDG_DATA_HOME -name '*.pack' -size +10M | grep -q . || return 0; sleep 0.1; done; echo is there; }
-  $ firn config --unset gc.auto && head -c 20000000 /dev/urandom >large && firn save -q && rm large && firn save -q && firn delete 5 -q
+  $ firn config --unset gc.auto && head -c 20000000 /dev/urandom >large && firn save -q && rm large && firn save -q && firn delete --now 5 -q
   5
   6
   5
@@ -53,7 +53,7 @@ By a delete, and by a save.
   4
   3
   1
-  $ firn config gc.auto false && head -c 20000000 /dev/urandom >large && firn save -q && rm large && firn save -q && firn delete 7 -q
+  $ firn config gc.auto false && head -c 20000000 /dev/urandom >large && firn save -q && rm large && firn save -q && firn delete --now 7 -q
   7
   8
   7
@@ -65,7 +65,7 @@ By a delete, and by a save.
   9
   8
 
-By the MCP server, after a delete and after a save, unless it is turned off.
+By the MCP server, after a save, unless it is turned off; what it deletes can be brought back.
 
   $ firn config gc.auto false && head -c 20000000 /dev/urandom >large && firn save -q && rm large && firn save -q
   10
@@ -74,13 +74,11 @@ By the MCP server, after a delete and after a save, unless it is turned off.
   $ firn config --unset gc.auto && call checkpoint_delete ',"snapshot_id":"10"'
   0
   [1]
-  $ gone; firn check -q; sleep 2
-  $ firn config gc.auto false && head -c 20000000 /dev/urandom >large && firn save -q && rm large && firn save -q
-  12
-  13
-  $ call checkpoint_delete ',"snapshot_id":"12"'
-  0
-  [1]
+  $ firn gc --auto -n && firn undelete -q
+  not worth it: little was deleted since the last gc, or one has just begun
+  10
+  $ firn config gc.auto false && firn delete --now 10 -q
+  10
   $ sleep 2; for i in $(seq 1200); do firn gc --auto -n | grep '^worth' && break; sleep 0.1; done
   worth it
   $ call checkpoint_save; sleep 1; firn gc --auto -n
@@ -102,7 +100,7 @@ By the removal of a workspace from a store that others share, whose directory is
 
 A store named relative to where one is.
 
-  $ firn config gc.auto false && mkdir other && cd other && head -c 20000000 /dev/urandom >large && firn save -q --store ../../near && rm large && firn save -q --store ../../near && firn config gc.auto true --user && firn delete 1 -q --store ../../near
+  $ firn config gc.auto false && mkdir other && cd other && head -c 20000000 /dev/urandom >large && firn save -q --store ../../near && rm large && firn save -q --store ../../near && firn config gc.auto true --user && firn delete --now 1 -q --store ../../near
   1
   2
   1

@@ -36,6 +36,7 @@ The program explains itself, and every command does.
     pin        Protect checkpoints from deletion, or list protected ones
     unpin      Remove pins
     delete     Delete checkpoints
+    undelete   Bring back deleted checkpoints
     forget     Remove a file or directory from every checkpoint, for good
   
   Agent commands:
@@ -131,6 +132,7 @@ The same words whichever way they are asked for, in at most 80 columns; each com
   hook install
   hook print
   hook remove
+  hook status
   hook run
   db put
   db get

@@ -311,7 +311,7 @@ Nothing that an agent says, or does not say, makes it fail; a failure is never e
   [1]
   $ firn hook run claude never
   ! firn: hook run: WHEN is before, after or tool
-  ! usage: firn hook run AGENT WHEN
+  ! usage: firn hook run AGENT [WHEN]
   ! help: firn help hook run
   [1]
   $ (cd "$HOME" && firn hook run claude before)
@@ -342,3 +342,24 @@ A fifo in the place of an agent's settings holds nobody up.
   ! hint: add them by hand: firn hook print shows the text
   [2]
   $ cd .. && rm -r f
+
+What is still to be done, and whether the hooks run.
+
+  $ mkdir -p ../repo/.git ../repo/sub && cd ../repo && firn hook status && firn hook install codex && firn -C sub hook install claude && firn hook run codex; firn hook status
+  gemini    for all projects, in the home; no turn was saved yet
+  .codex/hooks.json: every turn is saved from now on
+  still to do: trust them in Codex, with /hooks: until then it does not run them
+  .claude/settings.json: every turn is saved from now on
+  still to do: Claude Code reads this file only if it is started in this directory; the repository begins at <T>/repo
+  codex     .codex/hooks.json; no turn was saved yet
+  still to do: trust them in Codex, with /hooks: until then it does not run them
+  gemini    for all projects, in the home; no turn was saved yet
+  ! firn: hook run: WHEN is missing: before, after or tool, the moment of the turn
+  ! usage: firn hook run AGENT [WHEN]
+  ! help: firn help hook run
+  $ echo x >a; echo '{}' | firn hook run codex before; echo y >a; echo '{}' | firn hook run codex after; firn hook status; PATH=/usr/bin:/bin $(command -v firn) hook install gemini
+  codex     .codex/hooks.json; last turn saved <time>
+  gemini    for all projects, in the home; no turn was saved yet
+  .gemini/settings.json: every turn is saved from now on
+  still to do: Gemini CLI has to find firn in its PATH: put it, or a link to it, in a directory of PATH
+  still to do: trust the folder in Gemini CLI, which asks when it starts there, or with /permissions: until then it runs no hooks of the project

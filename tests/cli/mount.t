@@ -77,7 +77,7 @@ New checkpoints and tags appear, deleted ones go. What was open when it was dele
   > import os, subprocess, sys, time
   > files = [os.open(f"{sys.argv[1]}/number/{n}/{name}", os.O_RDONLY) for n in (1, 2) for name in ("src/run", "small", "large", "sparse")]
   > wanted = [open(f"{sys.argv[1]}/number/{n}/{name}", "rb").read() for n in (1, 2) for name in ("src/run", "small")]
-  > subprocess.run("firn delete 1 2 -q && firn gc -q", shell=True, check=True)
+  > subprocess.run("firn delete --now 1 2 -q && firn gc -q", shell=True, check=True)
   > time.sleep(1.2)
   > print(sorted(os.listdir(sys.argv[1] + "/number")))
   > for i, file in enumerate(files):

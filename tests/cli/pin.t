@@ -58,7 +58,7 @@ What is pinned cannot be deleted, until it is unpinned.
   unpinned 1
   deleted 2  <id>
   deleted 1  <id>
-  free the space with: firn gc
+  bring back within 7 days with: firn undelete
   $ firn list | wc -l
   1
 

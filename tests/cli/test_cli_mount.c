@@ -22,6 +22,10 @@
 #include "mount/mount_internal.h"
 #include "support/test_temp.h"
 
+/* A collection after which nothing that was deleted is left. */
+static const firn_workspace_gc_options now = {.size = sizeof(firn_workspace_gc_options),
+                                              .now = true};
+
 /* ---- allocations that fail ---- */
 
 void *__real_malloc(size_t size);
@@ -313,7 +317,7 @@ threads_read_beside_saves_and_collections(void **state)
             (void)snprintf(number, sizeof number, "%u", round - 3);
             assert_int_equal(firn_workspace_delete(writer, gone, 1, NULL, NULL, NULL, &scene.err),
                              FIRN_OK);
-            assert_int_equal(firn_workspace_gc(writer, NULL, NULL, &scene.err), FIRN_OK);
+            assert_int_equal(firn_workspace_gc(writer, &now, NULL, &scene.err), FIRN_OK);
         }
     }
     atomic_store(&is_over, true);
@@ -356,7 +360,7 @@ delete_oldest(void *ctx)
     (void)snprintf(number, sizeof number, "%u", deletions->first++);
     assert_int_equal(firn_workspace_delete(deletions->writer, gone, 1, NULL, NULL, NULL, err),
                      FIRN_OK);
-    assert_int_equal(firn_workspace_gc(deletions->writer, NULL, NULL, err), FIRN_OK);
+    assert_int_equal(firn_workspace_gc(deletions->writer, &now, NULL, err), FIRN_OK);
     put_round(deletions->scene, deletions->saved++);
     save(deletions->scene, deletions->writer);
 }

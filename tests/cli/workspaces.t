@@ -13,6 +13,7 @@ All workspaces, and what can be done with them.
        2  <time>  <T>/w/a
        1  <time>  <T>/w/b
        1  <time>  <T>/w/c  (gone)
+  bring back what is gone with: mkdir -p DIR && firn -C DIR restore latest
   $ firn workspaces list -q
   <T>/w/a
   <T>/w/b

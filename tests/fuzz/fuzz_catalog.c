@@ -18,10 +18,11 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static const char *const keyspaces[] = {
-    FIRN_CATALOG_WORKSPACES, FIRN_CATALOG_CHECKPOINTS, FIRN_CATALOG_UNPACKED,
-    FIRN_CATALOG_TAGS,       FIRN_CATALOG_PINS,        FIRN_CATALOG_TURNS,
-    FIRN_CATALOG_TOLD,       FIRN_CATALOG_FORGOTTEN,   FIRN_CATALOG_DUE};
+static const char *const keyspaces[] = {FIRN_CATALOG_WORKSPACES, FIRN_CATALOG_CHECKPOINTS,
+                                        FIRN_CATALOG_UNPACKED,   FIRN_CATALOG_TAGS,
+                                        FIRN_CATALOG_PINS,       FIRN_CATALOG_TURNS,
+                                        FIRN_CATALOG_TOLD,       FIRN_CATALOG_FORGOTTEN,
+                                        FIRN_CATALOG_DUE,        FIRN_CATALOG_DELETED};
 enum { KEYSPACES = sizeof keyspaces / sizeof keyspaces[0], WORKSPACE = 1 };
 
 static bool
@@ -170,6 +171,24 @@ read_turns(struct firn_catalog *catalog)
     firn_buf_deinit(&bytes);
 }
 
+static int
+bring_back(void *ctx, const struct firn_catalog_deleted *deleted, firn_error *err)
+{
+    struct firn_db_batch *batch = NULL;
+    CHECK(firn_db_batch_create(&batch, err) == FIRN_OK);
+    CHECK(deleted->workspace != WORKSPACE ||
+          is_answer(firn_catalog_deleted_bring_back(ctx, batch, deleted, err)));
+    firn_db_batch_destroy(batch);
+    return FIRN_OK;
+}
+
+static void
+read_deleted(struct firn_catalog *catalog)
+{
+    firn_error err;
+    CHECK(is_answer(firn_catalog_deleted_list(catalog, WORKSPACE, bring_back, catalog, &err)));
+}
+
 static void
 read_told(struct firn_db *db)
 {
@@ -198,6 +217,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         CHECK(is_answer(firn_catalog_pins_list(catalog, WORKSPACE, visit_pin, NULL, &err)));
         read_references(catalog);
         read_turns(catalog);
+        read_deleted(catalog);
         CHECK(is_answer(firn_catalog_workspaces_remove(catalog, WORKSPACE, &err)));
     }
     read_told(db);

@@ -20,6 +20,7 @@ const ADOPT = 3
 const GC = 4
 const CHECK = 5
 const EXPIRE = 6
+const UNDELETE = 7
 
 const accepted = {
   open: ['store', 'lockTimeout', 'isRoot'],
@@ -32,7 +33,7 @@ const accepted = {
   revert: [...named.long, 'after', 'before', 'paths', 'dryRun', 'gitignore'],
   list: ['limit', 'safety'],
   change: [...named.long, 'dryRun'],
-  gc: [...named.long, 'dryRun', 'full'],
+  gc: [...named.long, 'dryRun', 'full', 'now'],
   check: [...named.long, 'readData']
 }
 accepted.undo = [...accepted.restore, 'lastTurn']
@@ -147,11 +148,16 @@ class Workspace extends Handle {
   }
 
   async #upkeep (what, checkpoints, text, options = {}, flag) {
-    return monitored(options, (monitor) => native.wsUpkeep(this[handle], what, checkpoints, text, options.dryRun, flag, monitor))
+    return monitored(options, (monitor) => native.wsUpkeep(this[handle], what, checkpoints, text, options.dryRun, flag, monitor, options.now))
   }
 
   async delete (checkpoints, options) {
     return this.#upkeep(DELETE, references(checkpoints), undefined, object(options, accepted.change))
+  }
+
+  /** Brings back deleted checkpoints; without references those that were deleted last. */
+  async undelete (...checkpoints) {
+    return this.#upkeep(UNDELETE, references(checkpoints))
   }
 
   async pin (...checkpoints) {

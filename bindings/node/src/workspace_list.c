@@ -279,9 +279,9 @@ ws_tags_finish(napi_env env, struct call *call)
 
 /* ---- upkeep ---- */
 
-enum { WS_DELETE, WS_PIN, WS_UNPIN, WS_ADOPT, WS_GC, WS_CHECK, WS_EXPIRE, WS_KINDS };
+enum { WS_DELETE, WS_PIN, WS_UNPIN, WS_ADOPT, WS_GC, WS_CHECK, WS_EXPIRE, WS_UNDELETE, WS_KINDS };
 
-/* wsUpkeep(workspace, what, references, text, dryRun, flag, monitor) */
+/* wsUpkeep(workspace, what, references, text, dryRun, flag, monitor, now) */
 static bool
 ws_upkeep_parse(struct args *args, struct call *call)
 {
@@ -301,7 +301,8 @@ ws_upkeep_parse(struct args *args, struct call *call)
         !arg_text_or_none(args, 3, "text", &self->other) ||
         !arg_bool(args, 4, "dryRun", &self->as.other.gc.dry_run) ||
         !arg_bool(args, 5, self->as.other.what == WS_CHECK ? "readData" : "full", &flag) ||
-        !arg_monitor(args, 6, &self->callbacks)) {
+        !arg_monitor(args, 6, &self->callbacks) ||
+        !arg_bool(args, 7, "now", &self->as.other.gc.now)) {
         return false;
     }
     self->as.other.gc.full = flag;
@@ -325,6 +326,8 @@ ws_upkeep_run(struct call *call, firn_error *err)
         delete_options.dry_run = self->as.other.gc.dry_run;
         return firn_workspace_delete(workspace, references, count, &delete_options, on_checkpoint,
                                      self, err);
+    case WS_UNDELETE:
+        return firn_workspace_undelete(workspace, references, count, on_checkpoint, self, err);
     case WS_PIN:
     case WS_UNPIN:
         return firn_workspace_pin_set(workspace, references, count, self->as.other.what == WS_PIN,

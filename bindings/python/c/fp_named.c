@@ -234,8 +234,8 @@ fp_named_expire(PyObject *self, PyObject *args, PyObject *keywords)
     return visit_list(self, &visit, code, &err);
 }
 
-PyObject *
-fp_named_delete(PyObject *self, PyObject *args)
+static PyObject *
+delete_or_bring_back(PyObject *self, PyObject *args, bool deletes)
 {
     Py_ssize_t count = PyTuple_Size(args);
     PyObject *keep = PyList_New(0), *out = NULL;
@@ -256,8 +256,10 @@ fp_named_delete(PyObject *self, PyObject *args)
     if (workspace != NULL) {
         firn_error err;
         int code;
-        FP_UNLOCKED(code,
-                    firn_workspace_delete(workspace, texts, (size_t)count, NULL, NULL, NULL, &err));
+        FP_UNLOCKED(
+            code,
+            deletes ? firn_workspace_delete(workspace, texts, (size_t)count, NULL, NULL, NULL, &err)
+                    : firn_workspace_undelete(workspace, texts, (size_t)count, NULL, NULL, &err));
         fp_workspace_end(self);
         out = code == FIRN_OK ? Py_None : fp_raise(code, &err);
         Py_XINCREF(out);
@@ -265,4 +267,16 @@ fp_named_delete(PyObject *self, PyObject *args)
     free(texts);
     Py_XDECREF(keep);
     return out;
+}
+
+PyObject *
+fp_named_delete(PyObject *self, PyObject *args)
+{
+    return delete_or_bring_back(self, args, true);
+}
+
+PyObject *
+fp_named_undelete(PyObject *self, PyObject *args)
+{
+    return delete_or_bring_back(self, args, false);
 }

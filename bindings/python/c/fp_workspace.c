@@ -687,14 +687,15 @@ workspace_cat(PyObject *self, PyObject *args, PyObject *keywords)
 static PyObject *
 workspace_gc(PyObject *self, PyObject *args, PyObject *keywords)
 {
-    static char *names[] = {"dry_run", "full", "keep", "recompress", "progress", "notice", NULL};
+    static char *names[] = {"dry_run",  "full",   "keep", "recompress",
+                            "progress", "notice", "now",  NULL};
     PyObject *on_progress = Py_None, *on_notice = Py_None, *out = NULL;
     firn_workspace_gc_options options = FIRN_WORKSPACE_GC_OPTIONS_INIT;
-    int dry_run = 0, full = 0;
+    int dry_run = 0, full = 0, now = 0;
     struct call call;
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|$ppziOO", names, &dry_run, &full,
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|$ppziOOp", names, &dry_run, &full,
                                      &options.keep, &options.recompress_level, &on_progress,
-                                     &on_notice)) {
+                                     &on_notice, &now)) {
         return NULL;
     }
     firn_workspace *workspace = NULL;
@@ -703,6 +704,7 @@ workspace_gc(PyObject *self, PyObject *args, PyObject *keywords)
         firn_workspace_gc_result result = FIRN_WORKSPACE_GC_RESULT_INIT;
         options.dry_run = dry_run != 0;
         options.full = full != 0;
+        options.now = now != 0;
         options.callbacks = fp_progress_callbacks(&call.progress);
         firn_error err;
         int code;
@@ -863,7 +865,11 @@ static PyMethodDef methods[] = {
               "pin(reference)\n\nKeeps a checkpoint from expiring and from being deleted."),
     FP_METHOD("unpin", fp_named_unpin, METH_O, "unpin(reference)\n\nTakes back a pin."),
     FP_METHOD("delete", fp_named_delete, METH_VARARGS,
-              "delete(*references)\n\nDeletes all of these checkpoints, or none."),
+              "delete(*references)\n\nDeletes all of these checkpoints, or none. For 7 days "
+              "undelete brings them back."),
+    FP_METHOD("undelete", fp_named_undelete, METH_VARARGS,
+              "undelete(*references)\n\nBrings back these checkpoints, or without references what "
+              "was deleted last."),
     FP_METHOD("expire", fp_named_expire, FP_KEYWORDS,
               "expire(keep, *, dry_run=False) -> list[SavedTree]\n\nDeletes the checkpoints that "
               "a policy ('all:1d daily:90d') does not keep, and gives them."),
@@ -872,8 +878,8 @@ static PyMethodDef methods[] = {
               "old_root (moved_from): it is this one, which was moved."),
     FP_METHOD("gc", workspace_gc, FP_KEYWORDS,
               "gc(*, dry_run=False, full=False, keep=None, recompress=0, progress=None, "
-              "notice=None) -> Collected\n\nReclaims the space of what no "
-              "checkpoint needs."),
+              "notice=None, now=False) -> Collected\n\nReclaims the space of what no "
+              "checkpoint needs; with now also of deleted ones, which are then gone for good."),
     FP_METHOD("check", workspace_check, FP_KEYWORDS,
               "check(*, read_data=False, progress=None, notice=None)\n\nChecks the store; Corrupt "
               "if anything is damaged."),

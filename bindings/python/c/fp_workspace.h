@@ -27,6 +27,7 @@ PyObject *fp_named_tag(PyObject *self, PyObject *args, PyObject *keywords);
 PyObject *fp_named_untag(PyObject *self, PyObject *args);
 PyObject *fp_named_expire(PyObject *self, PyObject *args, PyObject *keywords);
 PyObject *fp_named_delete(PyObject *self, PyObject *args);
+PyObject *fp_named_undelete(PyObject *self, PyObject *args);
 
 /* Paths of an argument: None, a path, or a sequence of them. */
 struct fp_paths {

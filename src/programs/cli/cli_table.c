@@ -50,6 +50,7 @@ static const struct firn_command *const commands[] = {
     &firn_dir_pin,
     &firn_dir_pin_remove,
     &firn_dir_delete,
+    &firn_dir_delete_undo,
     &firn_dir_forget,
 
     &firn_hook,

@@ -160,7 +160,7 @@ firn_command_enter_directory(struct firn_cli *cli)
         int error = errno;
         bool is_missing = error == ENOENT || error == ENOTDIR;
         return firn_command_report_error(cli, is_missing ? FIRN_NOT_FOUND : FIRN_DENIED,
-                                         is_missing ? firn_command_missing_hint : NULL,
+                                         is_missing ? firn_command_gone_hint(cli) : NULL,
                                          "could not open directory '%s': %s", cli->directory,
                                          strerror(error));
     }

@@ -9,6 +9,7 @@
 #ifndef FIRN_COMMAND_COMMAND_H
 #define FIRN_COMMAND_COMMAND_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -181,6 +182,12 @@ int firn_command_on_progress(void *ctx, const firn_progress *progress);
 
 /* What to do about a workspace whose directory is not there. */
 extern const char firn_command_missing_hint[];
+/* The root of the workspace that the command was meant for, if that was saved and is gone. */
+bool firn_command_gone_find(const struct firn_cli *cli, char out[PATH_MAX]);
+/* What to do then; else firn_command_missing_hint. Valid until the next call. */
+const char *firn_command_gone_hint(const struct firn_cli *cli);
+/* The same about a workspace that was in this directory; NULL if none is gone. */
+const char *firn_command_gone_below_hint(const struct firn_cli *cli, const char *directory);
 
 /* ---- what the program says on standard error, and the exit code that goes with it ---- */
 

@@ -26,6 +26,7 @@ extern const struct firn_command firn_dir_restore_redo;
 extern const struct firn_command firn_dir_watch;
 extern const struct firn_command firn_dir_revert;
 extern const struct firn_command firn_dir_delete;
+extern const struct firn_command firn_dir_delete_undo;
 extern const struct firn_command firn_dir_forget;
 extern const struct firn_command firn_dir_gc;
 extern const struct firn_command firn_dir_pin;

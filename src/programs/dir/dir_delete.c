@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * dir/dir_delete.c: firn delete.
+ * dir/dir_delete.c: firn delete, firn undelete.
  */
 #include "dir/dir.h"
 
@@ -14,22 +14,26 @@ struct deleting {
     struct firn_cli *cli;
     firn_workspace *workspace;
     bool is_dry;
-    uint64_t count; /* told */
+    const char *done; /* what was done with each */
+    uint64_t count;   /* told */
+    char first[FIRN_SHOW_CHECKPOINT_NAME_SIZE];
 };
 
 static int
 visit(void *ctx, const firn_workspace_checkpoint *checkpoint)
 {
     struct deleting *deleting = ctx;
-    deleting->count++;
     char name[FIRN_SHOW_CHECKPOINT_NAME_SIZE];
     (void)firn_show_checkpoint_name(checkpoint, name);
+    if (deleting->count++ == 0) {
+        memcpy(deleting->first, name, sizeof(name));
+    }
     firn_show_checkpoint_json(NULL, checkpoint);
     if (deleting->cli->quiet) {
         firn_term_out_format("%s\n", name);
     } else {
         char names[FIRN_SHOW_CHECKPOINT_NAMES_SIZE];
-        firn_term_out_format("%s %s", deleting->is_dry ? "would delete" : "deleted",
+        firn_term_out_format("%s %s", deleting->is_dry ? "would delete" : deleting->done,
                              firn_show_checkpoint_names(checkpoint, names));
         if (checkpoint->message.size > 0) {
             firn_term_out_text("  ");
@@ -68,6 +72,7 @@ attempt_delete(void *ctx, firn_error *err)
     assert(cli->argument_count > 0);
     firn_workspace_delete_options options = FIRN_WORKSPACE_DELETE_OPTIONS_INIT;
     options.dry_run = deleting->is_dry;
+    options.now = firn_command_has(cli, "now");
     return firn_workspace_delete(deleting->workspace, cli->arguments, (size_t)cli->argument_count,
                                  &options, visit, deleting, err);
 }
@@ -89,11 +94,13 @@ static int
 run(struct firn_cli *cli)
 {
     firn_error err;
-    struct deleting deleting = {.cli = cli, .is_dry = firn_command_has(cli, "dry-run")};
+    struct deleting deleting = {
+        .cli = cli, .is_dry = firn_command_has(cli, "dry-run"), .done = "deleted"};
     bool expires = firn_command_has(cli, "expired");
     if (expires ? cli->argument_count > 0 : cli->argument_count == 0) {
         return firn_command_misused(cli, expires ? "--expired takes no REF" : "missing REF");
     }
+    const bool is_for_good = expires || firn_command_has(cli, "now");
     if (!expires && firn_command_value(cli, "keep") != NULL) {
         return firn_command_misused(cli, "--keep is for --expired");
     }
@@ -111,8 +118,12 @@ run(struct firn_cli *cli)
         firn_term_json_end();
         if (!cli->quiet && deleting.count == 0) {
             firn_term_out_text("nothing has expired\n");
-        } else if (!cli->quiet && !deleting.is_dry) {
+        } else if (!cli->quiet && !deleting.is_dry && is_for_good) {
             firn_term_out_text("free the space with: firn gc\n");
+        } else if (!cli->quiet && !deleting.is_dry) {
+            firn_term_out_format("bring back within 7 days with: firn undelete%s%s\n",
+                                 deleting.count == 1 ? " " : "",
+                                 deleting.count == 1 ? deleting.first : "");
         }
     }
     if (code == FIRN_OK && !deleting.is_dry) {
@@ -124,6 +135,7 @@ run(struct firn_cli *cli)
 
 static const struct firn_command_option options[] = {
     {"dry-run", 'n', NULL, "show what would be deleted, and delete nothing"},
+    {"now", 0, NULL, "for good: firn undelete cannot bring them back"},
     {"expired", 0, NULL, "delete expired checkpoints"},
     {"keep", 0, "POLICY", "use POLICY for --expired instead of firn config keep"},
     {NULL, 0, NULL, NULL},
@@ -141,8 +153,9 @@ const struct firn_command firn_dir_delete = {
     .arguments = "[REF...]",
     .options = options,
     .help = "Deletes the given checkpoints; if one of them does not exist, none is deleted.\n"
-            "Their numbers are not used again. Data that other checkpoints share is kept. To\n"
-            "free the rest, run firn gc.\n"
+            "Their numbers are not used again. For 7 days firn undelete brings them back, and\n"
+            "firn list --deleted lists them; then a save or firn gc frees what only they\n"
+            "needed. firn gc --now does it at once; so does firn gc after firn delete --now.\n"
             "\n"
             "With --expired, deletes the checkpoints that have expired; every save does this\n"
             "too. POLICY, by default the setting keep, says which checkpoints stay. It is\n"
@@ -158,10 +171,69 @@ const struct firn_command firn_dir_delete = {
             "periods in POLICY, if that is longer). Under every policy the newest\n"
             "checkpoint stays, and so do those that are less than a day old, pinned (firn\n"
             "pin), tagged, or needed for an undo. Safety checkpoints expire when they are\n"
-            "older than 7 days and not among the last 10.\n"
+            "older than 7 days and not among the last 10. What has expired is not kept for\n"
+            "firn undelete.\n"
             "\n"
             "Pinned checkpoints cannot be deleted by name either.",
     .examples = examples,
     .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK,
     .run = run,
+};
+
+/* ---- bringing back ---- */
+
+static int
+attempt_undelete(void *ctx, firn_error *err)
+{
+    struct deleting *deleting = ctx;
+    const struct firn_cli *cli = deleting->cli;
+    return firn_workspace_undelete(deleting->workspace, cli->arguments, (size_t)cli->argument_count,
+                                   visit, deleting, err);
+}
+
+static int
+run_undelete(struct firn_cli *cli)
+{
+    firn_error err;
+    struct deleting deleting = {.cli = cli, .done = "brought back"};
+    int exit_code = firn_task_workspace_open(cli, &deleting.workspace);
+    if (exit_code != FIRN_EXIT_OK) {
+        return exit_code;
+    }
+    firn_term_json_array("undeleted");
+    int code = firn_task_patience_run(cli, attempt_undelete, &deleting, &err);
+    cli->is_done = code == FIRN_OK;
+    if (code == FIRN_OK) {
+        firn_term_json_end();
+    } else {
+        exit_code = firn_command_report_failure(
+            cli, &err, "firn list --deleted shows what can be brought back");
+    }
+    firn_workspace_close(deleting.workspace);
+    return exit_code;
+}
+
+static const struct firn_command_option no_options[] = {
+    {NULL, 0, NULL, NULL},
+};
+
+static const struct firn_command_example undelete_examples[] = {
+    {"firn undelete", "bring back what the last firn delete deleted"},
+    {"firn undelete 12", "bring back checkpoint 12"},
+    {NULL, NULL},
+};
+
+const struct firn_command firn_dir_delete_undo = {
+    .name = "undelete",
+    .summary = "Bring back deleted checkpoints",
+    .arguments = "[REF...]",
+    .options = no_options,
+    .help = "Brings back checkpoints that firn delete deleted in the last 7 days, under their\n"
+            "numbers and with their tags, unless a name of a tag is in use again. Without REF,\n"
+            "brings back what was deleted last. REF is a number or the beginning of an id, as\n"
+            "in firn list --deleted. What has expired, and what firn gc --now or firn forget\n"
+            "ended, does not come back.",
+    .examples = undelete_examples,
+    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK,
+    .run = run_undelete,
 };

@@ -70,7 +70,7 @@ hint_of(const struct forgetting *forgetting, int code)
     const char *hint = firn_task_workspace_hint(forgetting->workspace, "latest", code);
     if (hint == NULL && code == FIRN_NOT_FOUND) {
         return "firn show REF --files lists the files of a checkpoint; remove data that only "
-               "deleted checkpoints had with: firn gc --full";
+               "deleted checkpoints had with: firn gc --full --now";
     }
     return hint == NULL && code == FIRN_CONFLICT ? "firn restore --resume, or firn undo" : hint;
 }

@@ -161,8 +161,9 @@ run(struct firn_cli *cli)
                               .result = FIRN_WORKSPACE_GC_RESULT_INIT};
     struct firn_task_notices notices;
     const bool is_auto = firn_command_has(cli, "auto");
-    if (is_auto && (firn_command_has(cli, "full") || firn_command_has(cli, "recompress"))) {
-        return firn_command_misused(cli, "--auto excludes --full and --recompress");
+    if (is_auto && (firn_command_has(cli, "full") || firn_command_has(cli, "now") ||
+                    firn_command_has(cli, "recompress"))) {
+        return firn_command_misused(cli, "--auto excludes --full, --now and --recompress");
     }
     int exit_code = read_level(cli, &attempt.options.recompress_level);
     if (exit_code == FIRN_EXIT_OK) {
@@ -177,6 +178,7 @@ run(struct firn_cli *cli)
     firn_task_notices_init(&notices, cli);
     attempt.options.dry_run = firn_command_has(cli, "dry-run");
     attempt.options.full = firn_command_has(cli, "full");
+    attempt.options.now = firn_command_has(cli, "now");
     attempt.options.keep = cli->settings.keep[0] != '\0' ? cli->settings.keep : NULL;
     attempt.options.automatic = is_auto;
     attempt.options.callbacks = firn_task_notices_callbacks(&notices);
@@ -206,6 +208,7 @@ static const struct firn_command_option options[] = {
     {"dry-run", 'n', NULL, "show how much would be freed, and change nothing"},
     {"auto", 0, NULL, "run only if worthwhile, in slices that let others work"},
     {"full", 0, NULL, "rewrite every pack that has any unneeded data"},
+    {"now", 0, NULL, "free what deleted checkpoints needed, too"},
     {"recompress", 0, NULL, "compress again, better and slower than a save does"},
     {"level", 0, "N", "zstd level for --recompress, 2 to 19 (default 9)"},
     {NULL, 0, NULL, NULL},
@@ -226,7 +229,9 @@ const struct firn_command firn_dir_gc = {
             "pack if at least a fiftieth of it is not needed, and a pack of less than 16 MiB\n"
             "if anything in it is not needed; small packs are joined into one. gc says how\n"
             "much unneeded data remains; with --full, none does. Expired checkpoints of all\n"
-            "workspaces of the store are deleted first (see firn help delete). Other commands\n"
+            "workspaces of the store are deleted first (see firn help delete). Checkpoints\n"
+            "that were deleted less than 7 days ago can still be brought back, so what they\n"
+            "need stays; with --now it goes, and firn undelete finds nothing. Other commands\n"
             "can read meanwhile, and interrupting gc loses nothing.\n"
             "\n"
             "With --auto nothing is done unless the deleted checkpoints had added at least a\n"

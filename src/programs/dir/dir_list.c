@@ -107,6 +107,9 @@ run(struct firn_cli *cli)
         return exit_code;
     }
     options.include_safety = listing.with_safety || !listing.window.is_whole;
+    options.deleted = firn_command_has(cli, "deleted");
+    listing.with_safety = listing.with_safety || options.deleted;
+    options.include_safety = options.include_safety || options.deleted;
     options.limit = listing.window.is_whole ? listing.limit : UINT64_MAX;
     firn_term_json_array("checkpoints");
     int code =
@@ -119,9 +122,10 @@ run(struct firn_cli *cli)
     } else {
         firn_term_json_end();
         if (listing.count == 0 && listing.limit > 0 && !cli->quiet) {
-            firn_term_out_text("no checkpoints\n");
+            firn_term_out_text(options.deleted ? "nothing was deleted in the last 7 days\n"
+                                               : "no checkpoints\n");
         }
-        if (listing.count == 0 && listing.window.is_whole) {
+        if (listing.count == 0 && listing.window.is_whole && !options.deleted) {
             firn_task_workspace_tell_unread(workspace);
             firn_task_workspace_tell_gone(workspace);
             tell_others(cli);
@@ -136,6 +140,7 @@ run(struct firn_cli *cli)
 static const struct firn_command_option options[] = {
     {"limit", 'n', "N", "list only the N newest"},
     {"all", 'a', NULL, "include safety checkpoints, which restores take"},
+    {"deleted", 0, NULL, "list what firn undelete can bring back instead"},
     {NULL, 0, NULL, NULL},
 };
 

@@ -21,6 +21,7 @@ struct listing {
     const struct firn_cli *cli;
     uint64_t count;
     bool has_damage;
+    bool has_gone;
 };
 
 static void
@@ -58,6 +59,7 @@ visit(void *ctx, const firn_workspace_info *info)
     struct listing *listing = ctx;
     listing->count++;
     listing->has_damage = listing->has_damage || info->damage != NULL;
+    listing->has_gone = listing->has_gone || (info->damage == NULL && !info->is_there);
     print_json(info);
     if (info->damage == NULL) {
         print_row(info, listing->cli->quiet);
@@ -73,7 +75,7 @@ run_list(struct firn_cli *cli)
 {
     assert(cli->argument_count == 0);
     firn_error err;
-    struct listing listing = {cli, 0, false};
+    struct listing listing = {cli, 0, false, false};
     firn_term_json_array("workspaces");
     if (firn_workspaces_list(cli->store_path, visit, &listing, &err) != FIRN_OK) {
         return firn_command_report_failure(cli, &err, NULL);
@@ -85,6 +87,9 @@ run_list(struct firn_cli *cli)
     firn_term_json_end();
     if (listing.count == 0 && !cli->quiet) {
         firn_term_out_text("no workspaces\n");
+    } else if (listing.has_gone && !cli->quiet) {
+        firn_term_out_text(
+            "bring back what is gone with: mkdir -p DIR && firn -C DIR restore latest\n");
     }
     return listing.has_damage ? FIRN_EXIT_PARTIAL : FIRN_EXIT_OK;
 }
@@ -94,7 +99,8 @@ static const struct firn_command list = {
     .summary = "List every workspace that has a store in the usual place",
     .arguments = "",
     .help = "Prints one row for each workspace: how many checkpoints it has, when the newest\n"
-            "was made, and its directory, followed by (gone) if that does not exist.\n"
+            "was made, and its directory, followed by (gone) if that does not exist:\n"
+            "mkdir -p DIR && firn -C DIR restore latest brings it back.\n"
             "With --store, lists the workspaces of that store. Stores made by firn init\n"
             "--here are inside their workspaces, known only there, and not listed.",
     .uses = FIRN_COMMAND_USES_WORKSPACE,

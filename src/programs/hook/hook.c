@@ -278,6 +278,11 @@ run_change(struct firn_cli *cli, bool installs, const char *done, const char *no
         return firn_command_report_failure(cli, &err, hint_for(&change, installs, &err));
     }
     show_change(cli, &change, has_changed, done, not_done);
+    if (installs && !cli->quiet) {
+        char here[PATH_MAX];
+        bool is_project = !firn_command_has(cli, "user") && firn_command_value(cli, "file") == NULL;
+        firn_hook_status_tell_rest(change.agent, is_project ? getcwd(here, sizeof(here)) : NULL);
+    }
     return FIRN_EXIT_OK;
 }
 
@@ -450,16 +455,21 @@ save_turn(struct firn_cli *cli, const struct firn_hook_event *event,
 static int
 run_run(struct firn_cli *cli)
 {
-    assert(cli->argument_count == 2);
+    assert(cli->argument_count == 1 || cli->argument_count == 2);
     static struct firn_hook_event event;
     const struct firn_hook_agent *agent;
     int exit_code = find_agent(cli, &agent);
     if (exit_code != FIRN_EXIT_OK) {
         return FIRN_EXIT_FAILED;
     }
-    enum firn_hook_agent_when when = firn_hook_agent_when_named(cli->arguments[1]);
+    enum firn_hook_agent_when when = cli->argument_count == 1
+                                         ? FIRN_HOOK_AGENT_WHENS
+                                         : firn_hook_agent_when_named(cli->arguments[1]);
     if (when == FIRN_HOOK_AGENT_WHENS) {
-        (void)firn_command_misused(cli, "WHEN is before, after or tool");
+        (void)firn_command_misused(
+            cli, cli->argument_count == 1
+                     ? "WHEN is missing: before, after or tool, the moment of the turn"
+                     : "WHEN is before, after or tool");
         return FIRN_EXIT_FAILED;
     }
     firn_hook_event_read(agent, &event);
@@ -570,7 +580,7 @@ static const struct firn_command_example run_examples[] = {
 static const struct firn_command run_command = {
     .name = "run",
     .summary = "Save if something changed; agents run this",
-    .arguments = "AGENT WHEN",
+    .arguments = "AGENT [WHEN]",
     .help = "The agent runs this, with WHEN being before, after or tool, and describes it on\n"
             "standard input. A checkpoint is made if something has changed since the previous\n"
             "one; its message contains the beginning of the prompt, also after the turn. The\n"
@@ -586,8 +596,8 @@ static const struct firn_command run_command = {
     .run = run_run,
 };
 
-static const struct firn_command *const members[] = {&install_command, &print_command,
-                                                     &remove_command, &run_command, NULL};
+static const struct firn_command *const members[] = {
+    &install_command, &print_command, &remove_command, &firn_hook_status, &run_command, NULL};
 
 const struct firn_command firn_hook = {
     .name = "hook",

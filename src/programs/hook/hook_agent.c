@@ -55,6 +55,7 @@ static const struct firn_hook_agent agents[] = {
         .timeout_key = "timeout",
         .timeout = 600,
         .has_type = true,
+        .wants = "trust them in Codex, with /hooks: until then it does not run them",
     },
     {
         .name = "gemini",
@@ -69,6 +70,8 @@ static const struct firn_hook_agent agents[] = {
         .timeout_key = "timeout",
         .timeout = 600000,
         .has_type = true,
+        .wants = "trust the folder in Gemini CLI, which asks when it starts there, or with "
+                 "/permissions: until then it runs no hooks of the project",
     },
     {
         .name = "cursor",
@@ -139,9 +142,8 @@ firn_hook_agent_find(const char *name)
     return NULL;
 }
 
-/* From 0; NULL beyond the last. */
-static const struct firn_hook_agent *
-agent_at(unsigned i)
+const struct firn_hook_agent *
+firn_hook_agent_at(unsigned i)
 {
     return i < sizeof(agents) / sizeof(agents[0]) ? &agents[i] : NULL;
 }
@@ -168,25 +170,27 @@ firn_hook_agent_when_named(const char *name)
 
 /* ---- firn's hooks that a restore takes away ---- */
 
-/* Which file below the root tells whether firn's hooks are there. */
+/* Which file below the root, or the home, tells whether firn's hooks are there. */
 static const char *
-tell_tale(const struct firn_hook_agent *agent, char out[PATH_MAX])
+tell_tale(const struct firn_hook_agent *agent, bool is_user, char out[PATH_MAX])
 {
     bool is_directory = agent->form == FIRN_HOOK_AGENT_SCRIPTS;
-    (void)snprintf(out, PATH_MAX, "%s%s%s", agent->file, is_directory ? "/" : "",
+    (void)snprintf(out, PATH_MAX, "%s%s%s",
+                   is_user && agent->user_file != NULL ? agent->user_file : agent->file,
+                   is_directory ? "/" : "",
                    is_directory ? agent->events[FIRN_HOOK_AGENT_BEFORE][0] : "");
     return out;
 }
 
-static bool
-has_hooks(const char *root, const struct firn_hook_agent *agent)
+bool
+firn_hook_agent_is_in(const char *root, const struct firn_hook_agent *agent, bool is_user)
 {
     char path[PATH_MAX];
     char file[PATH_MAX];
     char *text = NULL;
     size_t text_size = 0;
     firn_error err;
-    int size = snprintf(path, sizeof(path), "%s/%s", root, tell_tale(agent, file));
+    int size = snprintf(path, sizeof(path), "%s/%s", root, tell_tale(agent, is_user, file));
     const struct firn_hook_file_place place = {path, strlen(root) + 1, false};
     bool has_any = size > 0 && (size_t)size < sizeof(path) &&
                    firn_hook_file_read(&place, &text, &text_size, &err) == FIRN_OK &&
@@ -200,8 +204,8 @@ firn_hook_agent_look(const char *root)
 {
     unsigned found = 0;
     const struct firn_hook_agent *agent;
-    for (unsigned i = 0; (agent = agent_at(i)) != NULL; i++) {
-        found |= has_hooks(root, agent) ? 1U << i : 0;
+    for (unsigned i = 0; (agent = firn_hook_agent_at(i)) != NULL; i++) {
+        found |= firn_hook_agent_is_in(root, agent, false) ? 1U << i : 0;
     }
     return found;
 }
@@ -210,7 +214,7 @@ bool
 firn_hook_agent_next_lost(unsigned *lost, const char **out_path, char *out_text)
 {
     const struct firn_hook_agent *agent;
-    for (unsigned i = 0; (agent = agent_at(i)) != NULL; i++) {
+    for (unsigned i = 0; (agent = firn_hook_agent_at(i)) != NULL; i++) {
         if ((*lost >> i & 1) != 0) {
             *lost &= ~(1U << i);
             *out_path = agent->file;

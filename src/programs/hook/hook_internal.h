@@ -48,10 +48,23 @@ struct firn_hook_agent {
     long version; /* the member "version" that the file has to have; 0: none */
     enum firn_hook_agent_form form;
     bool has_type; /* a hook has "type": "command" */
+    const char
+        *wants; /* what its user has to do before it runs hooks of a project; NULL: nothing */
 };
+
+/* ---- whether the hooks will run; hook_status.c ---- */
+
+/* Prints what is still to be done after an installation: one line each, on standard output. directory is that of the
+ * project; NULL: the hooks are those of the home, or in a file that the user named. */
+void firn_hook_status_tell_rest(const struct firn_hook_agent *agent, const char *directory);
+extern const struct firn_command firn_hook_status;
 
 /* By name; NULL if there is none. */
 const struct firn_hook_agent *firn_hook_agent_find(const char *name);
+/* From 0; NULL beyond the last. */
+const struct firn_hook_agent *firn_hook_agent_at(unsigned i);
+/* Whether firn's hooks are in the settings of an agent: below the root of a project, or (is_user) the home. */
+bool firn_hook_agent_is_in(const char *root, const struct firn_hook_agent *agent, bool is_user);
 
 /* "before", "after" or "tool"; and the moment of such a name, FIRN_HOOK_AGENT_WHENS for any other. */
 const char *firn_hook_agent_when_name(enum firn_hook_agent_when when);

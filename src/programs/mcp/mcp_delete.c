@@ -18,8 +18,10 @@ visit(void *ctx, const firn_workspace_checkpoint *checkpoint)
 {
     (void)ctx;
     char text[160];
-    (void)snprintf(text, sizeof(text), "checkpoint %s is deleted; firn gc frees its space",
-                   checkpoint->id);
+    (void)snprintf(
+        text, sizeof(text),
+        "checkpoint %s is deleted; for 7 days a person can bring it back with: firn undelete",
+        checkpoint->id);
     firn_term_json_bool("deleted", true);
     firn_mcp_call_write_name(checkpoint);
     firn_term_json_string("message", text);
@@ -58,7 +60,8 @@ static const struct firn_mcp_arguments_param params[] = {
 const struct firn_mcp_tool firn_mcp_delete_tool = {
     .name = "checkpoint_delete",
     .title = "Delete a checkpoint",
-    .text = "Delete one checkpoint for good. The files of the workspace and all other checkpoints "
+    .text = "Delete one checkpoint. For 7 days a person can bring it back with firn undelete. The "
+            "files of the workspace and all other checkpoints "
             "do not change.",
     .params = params,
     .output =

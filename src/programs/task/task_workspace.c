@@ -21,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "sqlitefile/sqlitefile.h"
 #include "term/term.h"
@@ -122,6 +123,14 @@ firn_task_workspace_is_time(const char *text)
            (digits > 0 && text[digits] != '\0' && strchr(text, '~') == NULL);
 }
 
+/* Of a workspace that was in this directory. */
+static const char *
+gone_hint(const firn_workspace *workspace)
+{
+    const struct firn_cli cli = {.store_path = NULL};
+    return firn_command_gone_below_hint(&cli, firn_workspace_root(workspace));
+}
+
 const char *
 firn_task_workspace_hint(firn_workspace *workspace, const char *reference, int code)
 {
@@ -147,7 +156,8 @@ firn_task_workspace_hint(firn_workspace *workspace, const char *reference, int c
             (unsigned long long)first.number, firn_term_text_time(first.created_ns, time));
         return first_hint;
     }
-    return first.has_any ? list_hint : "firn save makes a checkpoint";
+    const char *gone = first.has_any ? NULL : gone_hint(workspace);
+    return first.has_any ? list_hint : gone != NULL ? gone : "firn save makes a checkpoint";
 }
 
 const char *
@@ -175,7 +185,7 @@ report_open(struct firn_cli *cli, const firn_error *err)
     assert(err->code != FIRN_OK);
     const char *hint = NULL;
     if (err->code == FIRN_NOT_FOUND) {
-        hint = firn_command_missing_hint;
+        hint = firn_command_gone_hint(cli);
     } else if (err->code == FIRN_UNTRUSTED) {
         hint = firn_task_workspace_untrusted_hint;
     }
@@ -202,6 +212,20 @@ ask_about(void *ctx, const firn_trust_info *info)
     return FIRN_OK;
 }
 
+/* Makes the directory again that the command was meant for and that was removed, and enters it, if a person
+ * says so. It is empty then: an undo, or a restore, fills it. */
+static bool
+is_made_again(const struct firn_cli *cli)
+{
+    char root[PATH_MAX];
+    if (!firn_command_report_may_ask(cli) || !firn_command_gone_find(cli, root)) {
+        return false;
+    }
+    firn_command_report_line("'%s' was saved and is gone", root);
+    return firn_command_report_ask("make the directory again, for its files to be brought back?") &&
+           mkdir(root, 0777) == 0 && chdir(root) == 0;
+}
+
 /* Opens it; asks about a store that is not trusted, if a person may be asked. */
 static int
 open_asking(struct firn_cli *cli, const firn_workspace_options *options, bool may_ask,
@@ -210,6 +234,9 @@ open_asking(struct firn_cli *cli, const firn_workspace_options *options, bool ma
     const char *path = cli->workspace_path != NULL ? cli->workspace_path : ".";
     struct question question = {cli, false};
     int code = firn_workspace_open(path, options, out, err);
+    if (code == FIRN_NOT_FOUND && may_ask && is_made_again(cli)) {
+        code = firn_workspace_open(path, options, out, err);
+    }
     if (code != FIRN_UNTRUSTED || !may_ask || !firn_command_report_may_ask(cli) ||
         firn_trust_find(path, ask_about, &question, NULL) != FIRN_OK || !question.is_yes) {
         return code;

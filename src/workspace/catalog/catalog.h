@@ -30,6 +30,7 @@
 #define FIRN_CATALOG_UNPACKED FIRN_DB_SYSTEM_PREFIX "unpacked"
 #define FIRN_CATALOG_TAGS FIRN_DB_SYSTEM_PREFIX "tags"
 #define FIRN_CATALOG_PINS FIRN_DB_SYSTEM_PREFIX "pins"
+#define FIRN_CATALOG_DELETED FIRN_DB_SYSTEM_PREFIX "deleted"
 #define FIRN_CATALOG_TURNS FIRN_DB_SYSTEM_PREFIX "turns"
 #define FIRN_CATALOG_TOLD FIRN_DB_SYSTEM_PREFIX "told"
 #define FIRN_CATALOG_UNDO FIRN_DB_SYSTEM_PREFIX "undo"
@@ -182,6 +183,11 @@ FIRN_MUST_CHECK int firn_catalog_tags_follow(struct firn_catalog *catalog, uint3
 FIRN_MUST_CHECK int firn_catalog_tags_put(struct firn_catalog *catalog, uint32_t workspace,
                                           firn_slice name, const struct firn_catalog_tags_tag *tag,
                                           firn_error *err);
+/* The same, in a batch. */
+FIRN_MUST_CHECK int firn_catalog_tags_batch_put(struct firn_catalog *catalog, uint32_t workspace,
+                                                firn_slice name,
+                                                const struct firn_catalog_tags_tag *tag,
+                                                struct firn_db_batch *batch, firn_error *err);
 /* One durable commit. FIRN_NOT_FOUND. */
 FIRN_MUST_CHECK int firn_catalog_tags_remove(struct firn_catalog *catalog, uint32_t workspace,
                                              firn_slice name, firn_error *err);
@@ -229,6 +235,42 @@ FIRN_MUST_CHECK int firn_catalog_pins_list(struct firn_catalog *catalog, uint32_
                                                         const struct firn_catalog_pins_pin *pin,
                                                         firn_error *err),
                                            void *ctx, firn_error *err);
+
+/* Checkpoints that were deleted, and can be brought back.
+ *
+ *   "firn.deleted":  be32 workspace | be64 order
+ *                    → u8 format (1) | le64 when it was deleted, in ns | sized tags | record
+ *   tags := (sized name | le64 when it was tagged)* */
+
+#define FIRN_CATALOG_DELETED_KEPT_NS (INT64_C(7) * 24 * 3600 * 1000000000)
+
+struct firn_catalog_deleted {
+    uint32_t workspace;
+    int64_t deleted_ns;
+    firn_slice tags;
+    firn_slice bytes; /* of the record */
+    struct firn_catalog_record record;
+};
+
+/* Adds to a batch that a checkpoint becomes a deleted one: firn_catalog_delete is part of it. */
+FIRN_MUST_CHECK int firn_catalog_deleted_add(struct firn_catalog *catalog,
+                                             struct firn_db_batch *batch, uint32_t workspace,
+                                             const struct firn_catalog_record *record,
+                                             int64_t now_ns, firn_error *err);
+/* Visits the deleted checkpoints of one workspace (0: of all), newest first. A result of visit other
+ * than FIRN_OK ends the walk and is returned. The entry is borrowed until visit returns. */
+FIRN_MUST_CHECK int firn_catalog_deleted_list(
+    struct firn_catalog *catalog, uint32_t workspace,
+    int (*visit)(void *ctx, const struct firn_catalog_deleted *deleted, firn_error *err), void *ctx,
+    firn_error *err);
+/* Add to a batch that one is gone for good, or is a checkpoint again, with its tags. */
+FIRN_MUST_CHECK int firn_catalog_deleted_remove(struct firn_catalog *catalog,
+                                                struct firn_db_batch *batch, uint32_t workspace,
+                                                uint64_t order, firn_error *err);
+FIRN_MUST_CHECK int firn_catalog_deleted_bring_back(struct firn_catalog *catalog,
+                                                    struct firn_db_batch *batch,
+                                                    const struct firn_catalog_deleted *deleted,
+                                                    firn_error *err);
 
 /* Whether a garbage collection is worthwhile. */
 

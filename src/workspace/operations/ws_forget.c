@@ -261,6 +261,20 @@ out:
     return rc;
 }
 
+struct ending {
+    struct forgetting *forgetting;
+    struct firn_db_batch *batch;
+};
+
+/* A checkpoint that was deleted would still have the paths if it were brought back. */
+static int
+end_deleted(void *ctx, const struct firn_catalog_deleted *deleted, firn_error *err)
+{
+    const struct ending *ending = ctx;
+    return firn_catalog_deleted_remove(ending->forgetting->opened.catalog, ending->batch,
+                                       deleted->workspace, deleted->record.order, err);
+}
+
 /* (I2) */
 static int
 commit(struct forgetting *forgetting, firn_error *err)
@@ -275,6 +289,9 @@ commit(struct forgetting *forgetting, firn_error *err)
     }
     /* (I2): all of them, and no more. */
     DCHECK(firn_db_batch_count(batch) == 2 * found_count(forgetting));
+    FIRN_TRY(firn_catalog_deleted_list(forgetting->opened.catalog,
+                                       forgetting->opened.workspace.number, end_deleted,
+                                       &(struct ending){forgetting, batch}, err));
     FIRN_TRY(firn_db_write(forgetting->opened.db, batch, FIRN_DURABILITY_FULL, err));
 out:
     firn_db_batch_destroy(batch);

@@ -33,6 +33,12 @@ list_one(void *ctx, firn_slice bytes, const struct firn_catalog_record *record, 
     return firn_error_stopped(err, listing->visit(listing->ctx, &checkpoint));
 }
 
+static int
+list_deleted(void *ctx, const struct firn_catalog_deleted *deleted, firn_error *err)
+{
+    return list_one(ctx, deleted->bytes, &deleted->record, err);
+}
+
 int
 firn_ws_list(struct firn_ws *ws, const firn_workspace_list_options *options,
              int (*visit)(void *ctx, const firn_workspace_checkpoint *checkpoint), void *ctx,
@@ -49,7 +55,10 @@ firn_ws_list(struct firn_ws *ws, const firn_workspace_list_options *options,
                               .ctx = ctx};
     DCHECK(opened.workspace.number == 0 || opened.catalog != NULL);
     if (opened.workspace.number != 0) {
-        rc = firn_catalog_list(opened.catalog, opened.workspace.number, list_one, &listing, err);
+        rc = options->deleted ? firn_catalog_deleted_list(opened.catalog, opened.workspace.number,
+                                                          list_deleted, &listing, err)
+                              : firn_catalog_list(opened.catalog, opened.workspace.number, list_one,
+                                                  &listing, err);
         rc = rc == ENOUGH ? FIRN_OK : rc;
     }
     return firn_ws_opened_close(ws, &opened, rc, err);

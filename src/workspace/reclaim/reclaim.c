@@ -2,7 +2,8 @@
  *
  * reclaim/reclaim.c: garbage collection: deletes data that no checkpoint needs.
  *
- *   expire   expired checkpoints are deleted (reclaim_expire.c)
+ *   expire   expired checkpoints are deleted (reclaim_expire.c), those that were deleted a week ago,
+ *            or with `now` at any time, are ended (reclaim_delete.c)
  *   mark     every object that any checkpoint of any workspace of the store needs (reclaim_mark.c)
  *   whole    deltas of forgotten objects are stored again, whole
  *   plan     for each pack: leave it, retire it, or move its live objects (reclaim_plan.c)
@@ -105,6 +106,8 @@ expire(struct firn_reclaim *gc, firn_error *err)
     struct firn_catalog_keep keep;
     struct firn_reclaim_expire_counts counts;
     struct firn_reclaim_expire_rule rule = {.now_ns = firn_os_now_ns(gc->ws->os)};
+    uint64_t ended;
+    gc->ended_before_ns = gc->options->now ? INT64_MAX : rule.now_ns - FIRN_CATALOG_DELETED_KEPT_NS;
     int rc;
     if (gc->options->keep != NULL) {
         FIRN_TRY(firn_catalog_keep_read(firn_str(gc->options->keep), &keep, err));
@@ -115,6 +118,8 @@ expire(struct firn_reclaim *gc, firn_error *err)
         goto out;
     }
     FIRN_TRY(firn_reclaim_expire(gc->opened, &rule, &counts, err));
+    FIRN_TRY(gc->options->now ? firn_reclaim_delete_end(gc->opened, 0, INT64_MAX, &ended, err)
+                              : FIRN_OK);
     gc->result->safety_expired = counts.safety;
     gc->result->expired = counts.checkpoints;
 out:

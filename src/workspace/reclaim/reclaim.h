@@ -9,7 +9,7 @@
 #include "catalog/catalog.h"
 #include "handle/ws_opened.h"
 
-/* include/firn/workspace.h describes these three. */
+/* include/firn/workspace.h describes these four. */
 FIRN_MUST_CHECK int firn_reclaim(struct firn_ws *ws, const firn_workspace_gc_options *options,
                                  firn_workspace_gc_result *out, firn_error *err);
 FIRN_MUST_CHECK int firn_reclaim_delete(struct firn_ws *ws, const char *const *references,
@@ -17,6 +17,10 @@ FIRN_MUST_CHECK int firn_reclaim_delete(struct firn_ws *ws, const char *const *r
                                         int (*visit)(void *ctx,
                                                      const firn_workspace_checkpoint *checkpoint),
                                         void *ctx, firn_error *err);
+FIRN_MUST_CHECK int
+firn_reclaim_delete_take_back(struct firn_ws *ws, const char *const *references, size_t count,
+                              int (*visit)(void *ctx, const firn_workspace_checkpoint *checkpoint),
+                              void *ctx, firn_error *err);
 FIRN_MUST_CHECK int
 firn_reclaim_expire_request(struct firn_ws *ws, const firn_workspace_expire_options *options,
                             int (*visit)(void *ctx, const firn_workspace_checkpoint *checkpoint),
@@ -55,6 +59,12 @@ FIRN_MUST_CHECK int firn_reclaim_delete_batch_add(struct firn_reclaim_delete_bat
                                                   const struct firn_catalog_record *record,
                                                   firn_error *err);
 
+/* Ends deleted checkpoints (catalog.h) of one workspace (0: of all) that were deleted before a time; they cannot be
+ * brought back, and what only they needed is garbage. */
+FIRN_MUST_CHECK int firn_reclaim_delete_end(struct firn_ws_opened *opened, uint32_t workspace,
+                                            int64_t before_ns, uint64_t *out_count,
+                                            firn_error *err);
+
 /* Checkpoints that have expired. */
 
 /* Which checkpoints may be deleted. */
@@ -79,8 +89,8 @@ struct firn_reclaim_expire_counts {
     uint64_t safety;
     uint64_t checkpoints; /* all others */
 };
-/* Deletes them, in one commit that is not synced: after a crash they may be back, and expire
- * again. */
+/* Deletes them for good, in one commit that is not synced: after a crash they may be back, and expire
+ * again. Ends what was deleted FIRN_CATALOG_DELETED_KEPT_NS ago. */
 FIRN_MUST_CHECK int firn_reclaim_expire(struct firn_ws_opened *opened,
                                         const struct firn_reclaim_expire_rule *rule,
                                         struct firn_reclaim_expire_counts *out, firn_error *err);

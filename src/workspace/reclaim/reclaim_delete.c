@@ -3,13 +3,16 @@
  * reclaim/reclaim_delete.c: deleting checkpoints.
  *
  * All references are resolved first, so one that names nothing leaves everything as it was. Then
- * one commit with full durability deletes all the checkpoints, and their tags, from the catalog
- * (I1). A pinned checkpoint is not deleted. Nor is one that an interrupted restore needs: without
- * it the only copies of files in the tree could not be recognised. The objects of deleted
- * checkpoints stay in place until a garbage collection finds that nothing else needs them, and the
+ * one commit with full durability moves all the checkpoints, and their tags, from the catalog to what
+ * was deleted (catalog_deleted.c, I1). From there they can be brought back, until a save or a collection
+ * finds that they were deleted a week ago, or a collection is told to end them. A pinned checkpoint is not deleted. Nor is one that an interrupted restore needs: without
+ * it the only copies of files in the tree could not be recognised. The objects of checkpoints
+ * that were ended stay in place until a garbage collection finds that nothing else needs them, and the
  * numbers of deleted checkpoints are never used again (catalog.c).
  */
 #include "reclaim/reclaim.h"
+
+#include <stdio.h>
 
 #include "base/check.h"
 #include "base/mem.h"
@@ -71,6 +74,7 @@ struct victim {
 struct deleting {
     struct firn_ws *ws;
     struct firn_ws_opened opened;
+    bool is_for_good;
     struct firn_buf bytes;   /* the records, one after the other */
     struct firn_buf victims; /* of struct victim */
 };
@@ -162,16 +166,25 @@ victim_record(const struct deleting *deleting, size_t i, struct firn_catalog_rec
 }
 
 static int
+delete_one(struct deleting *deleting, struct firn_reclaim_delete_batch *batch,
+           const struct firn_catalog_record *record, int64_t now_ns, firn_error *err)
+{
+    const uint32_t workspace = deleting->opened.workspace.number;
+    return deleting->is_for_good ? firn_reclaim_delete_batch_add(batch, workspace, record, err)
+                                 : firn_catalog_deleted_add(deleting->opened.catalog, batch->batch,
+                                                            workspace, record, now_ns, err);
+}
+
+static int
 commit(struct deleting *deleting, firn_error *err)
 {
     struct firn_reclaim_delete_batch batch;
+    const int64_t now_ns = firn_os_now_ns(deleting->ws->os); /* of all: they are one deletion */
     int rc = firn_reclaim_delete_batch_init(&batch, &deleting->opened, err);
     for (size_t i = 0; rc == FIRN_OK && i < victim_count(deleting); i++) {
         struct firn_catalog_record record;
         rc = victim_record(deleting, i, &record, err);
-        rc = rc == FIRN_OK ? firn_reclaim_delete_batch_add(
-                                 &batch, deleting->opened.workspace.number, &record, err)
-                           : rc;
+        rc = rc == FIRN_OK ? delete_one(deleting, &batch, &record, now_ns, err) : rc;
     }
     if (rc == FIRN_OK) {
         /* (I1): all of them. */
@@ -218,7 +231,7 @@ firn_reclaim_delete(struct firn_ws *ws, const char *const *references, size_t co
                     int (*visit)(void *ctx, const firn_workspace_checkpoint *checkpoint), void *ctx,
                     firn_error *err)
 {
-    struct deleting deleting = {.ws = ws};
+    struct deleting deleting = {.ws = ws, .is_for_good = options->now};
     enum firn_ws_open_mode mode = options->dry_run ? FIRN_WS_READ : FIRN_WS_WRITE;
     int rc = firn_ws_opened_open_store(ws, mode, &deleting.opened, err);
     if (rc != FIRN_OK) {
@@ -233,5 +246,177 @@ firn_reclaim_delete(struct firn_ws *ws, const char *const *references, size_t co
     }
     firn_buf_deinit(&deleting.bytes);
     firn_buf_deinit(&deleting.victims);
+    return rc;
+}
+
+/* ---- ending what was deleted ---- */
+
+struct ending {
+    struct firn_reclaim_delete_batch batch;
+    int64_t before_ns;
+    uint64_t count;
+};
+
+static int
+end_one(void *ctx, const struct firn_catalog_deleted *deleted, firn_error *err)
+{
+    struct ending *ending = ctx;
+    int rc;
+    if (deleted->deleted_ns >= ending->before_ns) {
+        return FIRN_OK;
+    }
+    ending->count++;
+    FIRN_TRY(firn_catalog_deleted_remove(ending->batch.catalog, ending->batch.batch,
+                                         deleted->workspace, deleted->record.order, err));
+    rc = note_garbage(&ending->batch, deleted->record.added_bytes, err);
+out:
+    return rc;
+}
+
+int
+firn_reclaim_delete_end(struct firn_ws_opened *opened, uint32_t workspace, int64_t before_ns,
+                        uint64_t *out_count, firn_error *err)
+{
+    struct ending ending = {.before_ns = before_ns};
+    int rc;
+    *out_count = 0;
+    FIRN_TRY(firn_reclaim_delete_batch_init(&ending.batch, opened, err));
+    FIRN_TRY(firn_catalog_deleted_list(opened->catalog, workspace, end_one, &ending, err));
+    if (ending.count > 0) {
+        FIRN_TRY(firn_db_write(opened->db, ending.batch.batch, FIRN_DURABILITY_OS, err));
+    }
+    *out_count = ending.count;
+out:
+    firn_reclaim_delete_batch_deinit(&ending.batch);
+    return rc;
+}
+
+/* ---- bringing back ---- */
+
+struct returning {
+    struct deleting deleting; /* its victims are the checkpoints that come back */
+    struct firn_db_batch *batch;
+    const char *reference; /* NULL: those of the last deletion */
+    int64_t last_ns;       /* when that was */
+    uint64_t matches;
+    uint8_t found[FIRN_CATALOG_RECORD_ID_SIZE];
+};
+
+/* A number, or the beginning of an id. */
+static bool
+is_meant(const char *reference, const struct firn_catalog_record *record)
+{
+    enum { LETTERS_MIN = 4 };
+    char id[FIRN_CHECKPOINT_ID_SIZE];
+    char number[24];
+    firn_catalog_record_id_text(record->id, id);
+    (void)snprintf(number, sizeof number, "%llu", (unsigned long long)record->number);
+    const size_t size = strlen(reference);
+    return (record->number != 0 && strcmp(reference, number) == 0) ||
+           (size >= LETTERS_MIN && size < sizeof id && memcmp(reference, id, size) == 0);
+}
+
+static int
+match(void *ctx, const struct firn_catalog_deleted *deleted, firn_error *err)
+{
+    (void)err;
+    struct returning *returning = ctx;
+    if (returning->reference != NULL && is_meant(returning->reference, &deleted->record)) {
+        memcpy(returning->found, deleted->record.id, sizeof returning->found);
+        returning->matches++;
+    }
+    if (returning->reference == NULL && deleted->deleted_ns >= returning->last_ns) {
+        returning->last_ns = deleted->deleted_ns;
+        returning->matches++;
+    }
+    return FIRN_OK;
+}
+
+static int
+take_one(void *ctx, const struct firn_catalog_deleted *deleted, firn_error *err)
+{
+    struct returning *returning = ctx;
+    struct deleting *deleting = &returning->deleting;
+    const bool is_wanted =
+        returning->reference != NULL
+            ? memcmp(deleted->record.id, returning->found, sizeof returning->found) == 0
+            : deleted->deleted_ns == returning->last_ns;
+    if (!is_wanted || is_listed(deleting, deleted->record.order)) {
+        return FIRN_OK;
+    }
+    const struct victim victim = {deleted->record.order, deleting->bytes.size, deleted->bytes.size};
+    if (firn_buf_append_slice(&deleting->bytes, deleted->bytes) != FIRN_OK ||
+        firn_buf_append(&deleting->victims, &victim, sizeof victim) != FIRN_OK) {
+        return firn_error_no_memory(err, "a list of checkpoints");
+    }
+    return firn_catalog_deleted_bring_back(deleting->opened.catalog, returning->batch, deleted,
+                                           err);
+}
+
+static int
+bring_back(struct returning *returning, const char *reference, firn_error *err)
+{
+    struct firn_ws_opened *opened = &returning->deleting.opened;
+    int rc;
+    returning->reference = reference;
+    returning->matches = 0;
+    FIRN_TRY(firn_catalog_deleted_list(opened->catalog, opened->workspace.number, match, returning,
+                                       err));
+    if (returning->matches == 0) {
+        rc =
+            reference == NULL
+                ? firn_error_set(err, FIRN_NOT_FOUND,
+                                 "no checkpoint was deleted in the last 7 days")
+                : firn_error_set(err, FIRN_NOT_FOUND,
+                                 "no checkpoint '%.80s' was deleted in the last 7 days", reference);
+    } else if (reference != NULL && returning->matches > 1) {
+        rc = firn_error_set(err, FIRN_INVALID, "'%.80s' names %llu deleted checkpoints", reference,
+                            (unsigned long long)returning->matches);
+    } else {
+        rc = firn_catalog_deleted_list(opened->catalog, opened->workspace.number, take_one,
+                                       returning, err);
+    }
+out:
+    return rc;
+}
+
+static int
+run_back(struct returning *returning, const char *const *references, size_t count, firn_error *err)
+{
+    struct firn_ws_opened *opened = &returning->deleting.opened;
+    int rc;
+    if (opened->workspace.number == 0) {
+        return firn_error_set(err, FIRN_NOT_FOUND, "'%.512s' has no checkpoint yet",
+                              returning->deleting.ws->place.root);
+    }
+    FIRN_TRY(firn_db_batch_create(&returning->batch, err));
+    FIRN_TRY(count == 0 ? bring_back(returning, NULL, err) : FIRN_OK);
+    for (size_t i = 0; i < count; i++) {
+        FIRN_TRY(bring_back(returning, references[i], err));
+    }
+    rc = firn_db_write(opened->db, returning->batch, FIRN_DURABILITY_FULL, err);
+out:
+    firn_db_batch_destroy(returning->batch);
+    return rc;
+}
+
+int
+firn_reclaim_delete_take_back(struct firn_ws *ws, const char *const *references, size_t count,
+                              int (*visit)(void *ctx, const firn_workspace_checkpoint *checkpoint),
+                              void *ctx, firn_error *err)
+{
+    struct returning returning = {.deleting = {.ws = ws}, .last_ns = INT64_MIN};
+    struct deleting *deleting = &returning.deleting;
+    int rc = firn_ws_opened_open_store(ws, FIRN_WS_WRITE, &deleting->opened, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    rc = run_back(&returning, references, count, err);
+    FIRN_IGNORE(firn_ws_opened_close(ws, &deleting->opened, rc, NULL)); /* as above */
+    if (rc == FIRN_OK && visit != NULL) {
+        rc = tell(deleting, visit, ctx, err);
+    }
+    firn_buf_deinit(&deleting->bytes);
+    firn_buf_deinit(&deleting->victims);
     return rc;
 }

@@ -198,6 +198,9 @@ firn_reclaim_expire(struct firn_ws_opened *opened, const struct firn_reclaim_exp
     int rc = run(opened, rule, &deleting, FIRN_DURABILITY_OS, err);
     if (rc == FIRN_OK) {
         *out = deleting.counts;
+        uint64_t ended;
+        rc = firn_reclaim_delete_end(opened, rule->workspace,
+                                     rule->now_ns - FIRN_CATALOG_DELETED_KEPT_NS, &ended, err);
     }
     return rc;
 }

@@ -104,6 +104,7 @@ struct firn_reclaim {
     struct firn_hash_map forgotten; /* objects that must leave the packs (catalog.h) */
     struct firn_buf leaning;        /* of struct firn_reclaim_delta */
     struct firn_buf expired;        /* of a dry run: ids of checkpoints that would have gone */
+    int64_t ended_before_ns; /* checkpoints that were deleted before are not needed; 0: all are */
     int64_t progress_due_ns;
 };
 

@@ -2,7 +2,8 @@
  *
  * reclaim/reclaim_mark.c: marks the live objects.
  *
- * Alive is what a checkpoint of any workspace of the store names: the object of its root directory
+ * Alive is what a checkpoint of any workspace of the store names, or one that was deleted and can be
+ * brought back: the object of its root directory
  * and everything that this names, through parts of directories, subdirectories, contents and pieces
  * of contents; the object with its rules; and the copy of its record in a pack. The base of a live
  * object that is stored as a delta is alive, too, but what that base names is not for that reason.
@@ -246,6 +247,15 @@ out:
     return rc;
 }
 
+static int
+mark_deleted(void *ctx, const struct firn_catalog_deleted *deleted, firn_error *err)
+{
+    const struct marking *marking = ctx;
+    return deleted->deleted_ns < marking->gc->ended_before_ns
+               ? FIRN_OK
+               : mark_checkpoint(ctx, deleted->bytes, &deleted->record, err);
+}
+
 /* ---- bases ---- */
 
 /* Where a live delta is. */
@@ -331,6 +341,9 @@ firn_reclaim_mark(struct firn_reclaim *gc, firn_error *err)
     struct marking marking = {.gc = gc};
     DCHECK(gc->table != NULL && gc->packs == NULL && gc->leaning.size == 0);
     int rc = firn_catalog_list(gc->opened->catalog, 0, mark_checkpoint, &marking, err);
+    if (rc == FIRN_OK) {
+        rc = firn_catalog_deleted_list(gc->opened->catalog, 0, mark_deleted, &marking, err);
+    }
     if (rc == FIRN_OK) {
         rc = mark_bases(&marking, err);
     }

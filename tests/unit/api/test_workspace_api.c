@@ -158,6 +158,10 @@ callers_of_other_versions_are_served_or_refused(void **state)
     delete.size = 0;
     assert_int_equal(firn_workspace_delete(workspace, references, 1, &delete, NULL, NULL, &err),
                      FIRN_INVALID);
+    assert_int_equal(firn_workspace_undelete(workspace, NULL, 1, NULL, NULL, &err), FIRN_INVALID);
+    assert_int_equal(firn_workspace_undelete(workspace, references, 2, NULL, NULL, &err),
+                     FIRN_INVALID);
+    assert_int_equal(firn_workspace_undelete(workspace, NULL, 0, NULL, NULL, &err), FIRN_NOT_FOUND);
     assert_int_equal(firn_workspace_gc(workspace, NULL, NULL, &err), FIRN_NOT_FOUND);
     for (int level = -1; level <= 20; level += level == -1 ? 2 : 19) {
         gc.recompress_level = level;
@@ -702,6 +706,8 @@ read_entry(void *ctx, const firn_workspace_entry *entry)
 static void
 a_reader_stays_in_its_time(void **state)
 {
+    firn_workspace_gc_options now = FIRN_WORKSPACE_GC_OPTIONS_INIT;
+    now.now = true;
     (void)state;
     struct scene scene;
     firn_error *err = &scene.err;
@@ -721,7 +727,7 @@ a_reader_stays_in_its_time(void **state)
     scene_save(&scene, "two", "2");
     assert_int_equal(firn_workspace_find(workspace, "2", &new, err), FIRN_OK);
     assert_int_equal(firn_workspace_delete(workspace, first, 1, NULL, NULL, NULL, err), FIRN_OK);
-    assert_int_equal(firn_workspace_gc(workspace, NULL, NULL, err), FIRN_OK);
+    assert_int_equal(firn_workspace_gc(workspace, &now, NULL, err), FIRN_OK);
     assert_int_equal(
         firn_workspace_reader_entries(through.reader, &old->root, read_entry, &through, err),
         FIRN_OK);

@@ -27,10 +27,24 @@ check(int rc, const firn_error *err)
 }
 
 int
+gc_try_end_deleted(struct ws_world *world)
+{
+    struct firn_ws_opened opened;
+    uint64_t count;
+    int rc = firn_ws_opened_open_store(world->ws, FIRN_WS_WRITE, &opened, &world->err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    rc = firn_reclaim_delete_end(&opened, 0, INT64_MAX, &count, &world->err);
+    return firn_ws_opened_close(world->ws, &opened, rc, &world->err);
+}
+
+int
 gc_try_delete(struct ws_world *world, const char *reference)
 {
     firn_workspace_delete_options options = FIRN_WORKSPACE_DELETE_OPTIONS_INIT;
-    return firn_reclaim_delete(world->ws, &reference, 1, &options, NULL, NULL, &world->err);
+    int rc = firn_reclaim_delete(world->ws, &reference, 1, &options, NULL, NULL, &world->err);
+    return rc == FIRN_OK ? gc_try_end_deleted(world) : rc;
 }
 
 static int

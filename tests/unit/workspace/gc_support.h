@@ -9,6 +9,8 @@
 #include "catalog/catalog.h"
 #include "ws_support.h"
 
+/* Ends what was deleted, in all workspaces. */
+int gc_try_end_deleted(struct ws_world *world);
 int gc_try_delete(struct ws_world *world, const char *reference);
 int gc_try(struct ws_world *world, bool full, firn_workspace_gc_result *out);
 

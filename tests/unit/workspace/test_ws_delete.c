@@ -323,6 +323,178 @@ what_an_interrupted_restore_needs_cannot_be_deleted(void **state)
     ws_world_close(&prepared);
 }
 
+/* ---- bringing back ---- */
+
+static int
+try_delete(struct ws_world *world, const char *reference)
+{
+    firn_workspace_delete_options options = FIRN_WORKSPACE_DELETE_OPTIONS_INIT;
+    return firn_reclaim_delete(world->ws, &reference, 1, &options, NULL, NULL, &world->err);
+}
+
+static int
+try_back(struct ws_world *world, const char *reference)
+{
+    return firn_reclaim_delete_take_back(world->ws, &reference, reference == NULL ? 0 : 1, NULL,
+                                         NULL, &world->err);
+}
+
+static uint64_t
+count_deleted(struct ws_world *world)
+{
+    firn_workspace_list_options options = FIRN_WORKSPACE_LIST_OPTIONS_INIT;
+    uint64_t count = 0;
+    options.deleted = true;
+    options.include_safety = true;
+    assert_int_equal(firn_ws_list(world->ws, &options, count_one, &count, &world->err), FIRN_OK);
+    return count;
+}
+
+static void
+tag(struct ws_world *world, const char *name, const char *reference)
+{
+    firn_workspace_checkpoint *tagged;
+    assert_int_equal(firn_ws_tag_set(world->ws, name, reference, false, &tagged, &world->err),
+                     FIRN_OK);
+}
+
+/* Two checkpoints, of which the first has a file and a tag, and was deleted. */
+static char *
+delete_first(struct ws_world *world, int64_t now_ns)
+{
+    firn_sim_memory_set_time(world->tree.os, now_ns);
+    scan_put_random(&world->tree, "only here", 1, 3 << 20);
+    ws_save(world);
+    char *first = ws_dump(world);
+    tag(world, "first", "1");
+    scan_remove_file(&world->tree, "only here");
+    scan_put_text(&world->tree, "a", "1");
+    ws_save(world);
+    assert_int_equal(try_delete(world, "1"), FIRN_OK);
+    assert_int_equal(count_checkpoints(world, true), 1);
+    assert_int_equal(count_deleted(world), 1);
+    assert_int_equal(ws_try_restore(world, "first", NULL), FIRN_NOT_FOUND);
+    return first;
+}
+
+static void
+a_deleted_checkpoint_comes_back_for_a_week(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t later_ns; /* when a collection runs */
+        bool saves;       /* or a save before it, which lets go, too */
+        bool now;
+        bool is_there;
+    } cases[] = {{1, false, false, true},
+                 {7 * DAY_NS - DAY_NS / 24, false, false, true},
+                 {7 * DAY_NS + DAY_NS / 24, false, false, false},
+                 {8 * DAY_NS, true, false, false},
+                 {1, false, true, false}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct ws_world world;
+        firn_workspace_gc_options options = FIRN_WORKSPACE_GC_OPTIONS_INIT;
+        firn_workspace_gc_result dry;
+        firn_workspace_gc_result result;
+        int64_t now_ns = 20000 * DAY_NS;
+        ws_world_open_memory(&world, 30 + i);
+        char *first = delete_first(&world, now_ns);
+        firn_sim_memory_set_time(world.tree.os, now_ns + cases[i].later_ns);
+        if (cases[i].saves) {
+            firn_workspace_save_options save = FIRN_WORKSPACE_SAVE_OPTIONS_INIT;
+            firn_workspace_save_result saved;
+            save.keep = "forever";
+            assert_int_equal(firn_ws_save(world.ws, &save, &saved, &world.err), FIRN_OK);
+            assert_int_equal(count_deleted(&world), 0);
+        }
+        options.full = true;
+        options.now = cases[i].now;
+        options.dry_run = true;
+        assert_int_equal(firn_reclaim(world.ws, &options, &dry, &world.err), FIRN_OK);
+        options.dry_run = false;
+        assert_int_equal(firn_reclaim(world.ws, &options, &result, &world.err), FIRN_OK);
+        assert_int_equal(dry.objects_live, result.objects_live);
+        assert_int_equal(result.bytes_after < 1 << 20, !cases[i].is_there);
+        assert_int_equal(count_deleted(&world), cases[i].is_there ? 1 : 0);
+        assert_int_equal(try_back(&world, i % 2 == 0 ? "1" : NULL),
+                         cases[i].is_there ? FIRN_OK : FIRN_NOT_FOUND);
+        if (cases[i].is_there) {
+            ws_restore(&world, "first");
+            ws_assert_dump(&world, first);
+            assert_int_equal(count_deleted(&world), 0);
+            assert_int_equal(try_back(&world, "1"), FIRN_NOT_FOUND);
+        }
+        ws_assert_check_clean(&world);
+        free(first);
+        ws_world_close(&world);
+    }
+}
+
+static void
+a_tag_that_is_in_use_again_stays_where_it_is(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    ws_world_open_memory(&world, 40);
+    char *first = delete_first(&world, 20000 * DAY_NS);
+    tag(&world, "first", "2");
+    assert_int_equal(try_back(&world, "1"), FIRN_OK);
+    ws_restore(&world, "first");
+    assert_true(ws_dump_has(&world, "kind")); /* the second, which has a file */
+    assert_false(ws_dump_has(&world, "only here"));
+    ws_restore(&world, "1");
+    ws_assert_dump(&world, first);
+    free(first);
+    ws_world_close(&world);
+}
+
+static void
+what_was_deleted_last_comes_back_together(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    firn_workspace_delete_options options = FIRN_WORKSPACE_DELETE_OPTIONS_INIT;
+    static const char *const two[] = {"2", "3"};
+    ws_world_open_memory(&world, 41);
+    for (int i = 0; i < 4; i++) {
+        char text[8];
+        snprintf(text, sizeof text, "%d", i);
+        scan_put_text(&world.tree, "a", text);
+        ws_save(&world);
+    }
+    firn_sim_memory_set_time(world.tree.os, 20000 * DAY_NS);
+    assert_int_equal(try_delete(&world, "1"), FIRN_OK);
+    firn_sim_memory_set_time(world.tree.os, 20000 * DAY_NS + 5);
+    assert_int_equal(firn_reclaim_delete(world.ws, two, 2, &options, NULL, NULL, &world.err),
+                     FIRN_OK);
+    assert_int_equal(try_back(&world, "9"), FIRN_NOT_FOUND);
+    assert_int_equal(try_back(&world, NULL), FIRN_OK);
+    assert_int_equal(count_deleted(&world), 1);
+    ws_restore(&world, "2");
+    assert_int_equal(try_back(&world, NULL), FIRN_OK);
+    ws_restore(&world, "1");
+    assert_int_equal(try_back(&world, NULL), FIRN_NOT_FOUND);
+    ws_assert_check_clean(&world);
+    ws_world_close(&world);
+}
+
+static void
+forgetting_a_path_ends_what_was_deleted(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    firn_slice path = firn_str("a");
+    firn_workspace_forget_options options = FIRN_WORKSPACE_FORGET_OPTIONS_INIT;
+    firn_workspace_forget_result result;
+    ws_world_open_memory(&world, 42);
+    free(delete_first(&world, 20000 * DAY_NS));
+    options.paths = &path;
+    options.path_count = 1;
+    assert_int_equal(firn_ws_forget(world.ws, &options, NULL, NULL, &result, &world.err), FIRN_OK);
+    assert_int_equal(count_deleted(&world), 0);
+    ws_world_close(&world);
+}
+
 int
 main(void)
 {
@@ -336,6 +508,10 @@ main(void)
         cmocka_unit_test(the_restore_itself_lets_them_expire),
         cmocka_unit_test(a_tag_keeps_a_safety_checkpoint_and_goes_with_its_checkpoint),
         cmocka_unit_test(what_an_interrupted_restore_needs_cannot_be_deleted),
+        cmocka_unit_test(a_deleted_checkpoint_comes_back_for_a_week),
+        cmocka_unit_test(a_tag_that_is_in_use_again_stays_where_it_is),
+        cmocka_unit_test(what_was_deleted_last_comes_back_together),
+        cmocka_unit_test(forgetting_a_path_ends_what_was_deleted),
     };
     return cmocka_run_group_tests_name("ws_delete", tests, NULL, NULL);
 }

@@ -161,6 +161,7 @@ delete_some(struct model *model, size_t w)
     if (count > 0) {
         must(world,
              firn_reclaim_delete(world->ws, references, count, &options, NULL, NULL, &world->err));
+        must(world, gc_try_end_deleted(world));
     }
     for (size_t i = 0; i < count; i++) {
         assert_int_equal(gc_try_delete(world, references[i]), FIRN_NOT_FOUND);

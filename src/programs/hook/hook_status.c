@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * hook/hook_status.c: firn hook status, and what is still to be done after firn hook install.
+ *
+ * Hooks in a file do not run by themselves. An agent must find firn in its PATH; it reads the settings of the
+ * directory in which it is started, not of one below; and some run the hooks of a project only once their user has
+ * trusted them, which is recorded in their own files and not looked for here. What shows that hooks run is a turn
+ * that they saved.
+ */
+#include "hook/hook_internal.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "task/task.h"
+#include "term/term.h"
+
+static bool
+is_in_path(void)
+{
+    const char *at = getenv("PATH");
+    while (at != NULL && *at != '\0') {
+        char program[PATH_MAX];
+        const size_t size = strcspn(at, ":");
+        int length = snprintf(program, sizeof(program), "%.*s/firn", (int)size, at);
+        if (size > 0 && length > 0 && (size_t)length < sizeof(program) &&
+            access(program, X_OK) == 0) {
+            return true;
+        }
+        at += size + (at[size] == ':' ? 1 : 0);
+    }
+    return false;
+}
+
+/* The nearest directory above that has a repository, where this one has none. */
+static bool
+find_project_above(const char *directory, char out[PATH_MAX])
+{
+    char probe[PATH_MAX + 8];
+    (void)snprintf(probe, sizeof(probe), "%s/.git", directory);
+    if (strlen(directory) >= PATH_MAX || access(probe, F_OK) == 0) {
+        return false;
+    }
+    (void)snprintf(out, PATH_MAX, "%s", directory);
+    for (char *slash; (slash = strrchr(out, '/')) != NULL && slash != out;) {
+        *slash = '\0';
+        (void)snprintf(probe, sizeof(probe), "%s/.git", out);
+        if (access(probe, F_OK) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void
+firn_hook_status_tell_rest(const struct firn_hook_agent *agent, const char *directory)
+{
+    char above[PATH_MAX];
+    if (!is_in_path()) {
+        firn_term_out_format("still to do: %s has to find firn in its PATH: put it, or a link to "
+                             "it, in a directory of PATH\n",
+                             agent->title);
+    }
+    if (directory != NULL && find_project_above(directory, above)) {
+        firn_term_out_format("still to do: %s reads this file only if it is started in this "
+                             "directory; the repository begins at ",
+                             agent->title);
+        firn_term_text_escape(firn_str(above), firn_term_out_write);
+        firn_term_out_text("\n");
+    }
+    if (directory != NULL && agent->wants != NULL) {
+        firn_term_out_format("still to do: %s\n", agent->wants);
+    }
+}
+
+/* ---- status ---- */
+
+struct last {
+    const struct firn_hook_agent *agent;
+    int64_t time_ns; /* 0: none */
+};
+
+static int
+find_last(void *ctx, const firn_workspace_checkpoint *checkpoint)
+{
+    struct last *last = ctx;
+    const firn_slice agent = checkpoint->turn.agent;
+    if (agent.size != strlen(last->agent->title) ||
+        memcmp(agent.data, last->agent->title, agent.size) != 0) {
+        return FIRN_OK;
+    }
+    last->time_ns = checkpoint->created_ns;
+    return FIRN_CANCELLED;
+}
+
+static void
+tell_agent(firn_workspace *workspace, const struct firn_hook_agent *agent, uint64_t *told)
+{
+    const char *home = getenv("HOME");
+    const char *root = firn_workspace_root(workspace);
+    const bool is_here = firn_hook_agent_is_in(root, agent, false);
+    const bool is_in_home =
+        home != NULL && home[0] == '/' && firn_hook_agent_is_in(home, agent, true);
+    struct last last = {agent, 0};
+    char time[FIRN_TERM_TEXT_TIME_SIZE];
+    firn_workspace_list_options options = FIRN_WORKSPACE_LIST_OPTIONS_INIT;
+    int code = firn_workspace_list(workspace, &options, find_last, &last, NULL);
+    if (code != FIRN_OK && code != FIRN_CANCELLED) {
+        last.time_ns = 0;
+    }
+    firn_term_json_object(NULL);
+    firn_term_json_string("agent", agent->name);
+    firn_term_json_bool("project", is_here);
+    firn_term_json_bool("user", is_in_home);
+    firn_term_json_time_if("last", last.time_ns, last.time_ns != 0);
+    firn_term_json_end();
+    if (!is_here && !is_in_home && last.time_ns == 0) {
+        return;
+    }
+    ++*told;
+    firn_term_out_format("%-8s  %s", agent->name,
+                         is_here      ? agent->file
+                         : is_in_home ? "for all projects, in the home"
+                                      : "not installed");
+    if (last.time_ns != 0) {
+        firn_term_out_format("; last turn saved %s\n", firn_term_text_time(last.time_ns, time));
+    } else {
+        firn_term_out_text("; no turn was saved yet\n");
+    }
+    if (last.time_ns == 0 && is_here) {
+        firn_hook_status_tell_rest(agent, root);
+    }
+}
+
+static int
+run_status(struct firn_cli *cli)
+{
+    firn_workspace *workspace = NULL;
+    int exit_code = firn_task_workspace_open(cli, &workspace);
+    if (exit_code != FIRN_EXIT_OK) {
+        return exit_code;
+    }
+    const struct firn_hook_agent *agent;
+    uint64_t told = 0;
+    firn_term_json_bool("in_path", is_in_path());
+    firn_term_json_array("agents");
+    for (unsigned i = 0; (agent = firn_hook_agent_at(i)) != NULL; i++) {
+        tell_agent(workspace, agent, &told);
+    }
+    firn_term_json_end();
+    if (told == 0 && !cli->quiet) {
+        firn_term_out_text("no agent has firn's hooks here: firn hook install AGENT\n");
+    }
+    firn_workspace_close(workspace);
+    return FIRN_EXIT_OK;
+}
+
+static const struct firn_command_option no_options[] = {
+    {NULL, 0, NULL, NULL},
+};
+
+static const struct firn_command_example examples[] = {
+    {"firn hook status", "show which agents save their turns here"},
+    {NULL, NULL},
+};
+
+const struct firn_command firn_hook_status = {
+    .name = "status",
+    .summary = "Show which agents have the hooks, and whether they run",
+    .arguments = "",
+    .options = no_options,
+    .help = "Prints a line for each agent that has firn's hooks, in this project or for all\n"
+            "projects, or whose turns were saved: the file, and when its last turn was saved\n"
+            "that changed something. Where none was saved yet, it says what may be missing:\n"
+            "firn in the agent's PATH, trust in the agent, or another directory.",
+    .examples = examples,
+    .uses = FIRN_COMMAND_USES_WORKSPACE,
+    .run = run_status,
+};
