@@ -71,6 +71,17 @@ int firn_sql_new_cursor(size_t size, sqlite3_vtab_cursor **out);
 int firn_sql_effect_check(const struct firn_sql *sql, const char *name, firn_error *err);
 /* Whether the one statement that is being executed is a CREATE: the program itself makes a virtual table. */
 bool firn_sql_effect_is_create(const struct firn_sql *sql);
+/* An execution of a statement that writes, or of several inside of each other. Zeroed, it is none. */
+struct firn_sql_execution {
+    const sqlite3_stmt *statement;
+    int runs;
+    int changes;
+    size_t count;
+};
+/* Whether a statement is being executed, and writes. */
+bool firn_sql_effect_is_writing(sqlite3_stmt *statement);
+/* Whether the present execution is another one than *last, which becomes it. */
+bool firn_sql_effect_is_new(const struct firn_sql *sql, struct firn_sql_execution *last);
 /* For xCreate and xConnect with arguments of modules that run what their arguments say: FIRN_DENIED, with a text, in a
  * schema that a file may have brought. */
 int firn_sql_effect_check_schema(const char *module, const char *schema, firn_error *err);
@@ -192,6 +203,9 @@ void firn_sql_attach_forget(struct firn_sql_store *store);
 /* Makes virtual tables for tables and keyspaces of an attached store that have none, and drops those whose table is gone.
  * Fills the error, which may be NULL. A code of SQLite. */
 int firn_sql_attach_refresh(struct firn_sql_store *store, firn_error *err);
+
+/* The same of all attached stores, unless a transaction is open. Returns whether it was done. */
+bool firn_sql_attach_look_again(sqlite3 *db);
 
 /* ==== what is read, and the transaction (sql_view.c) ==== */
 

@@ -306,8 +306,14 @@ firn_sql_text_prepare(sqlite3 *db, const char *text, sqlite3_stmt **out, const c
                       bool *out_is_definition)
 {
     *out_is_definition = is_about_definitions(db, text);
-    return *out_is_definition ? prepare_definition(db, text, out, out_rest)
-                              : sqlite3_prepare_v3(db, text, -1, 0, out, out_rest);
+    if (*out_is_definition) {
+        return prepare_definition(db, text, out, out_rest);
+    }
+    int rc = sqlite3_prepare_v3(db, text, -1, 0, out, out_rest);
+    /* Another process may have made the table or the column that is missing. */
+    return rc == SQLITE_ERROR && firn_sql_attach_look_again(db)
+               ? sqlite3_prepare_v3(db, text, -1, 0, out, out_rest)
+               : rc;
 }
 
 /* firn_is_definition(STATEMENT) */
