@@ -127,9 +127,29 @@ Indexes of vectors are a part of the definition, so they are shown, and survive 
   1 row or entry
   id i64 auto, v vector(2), vector vector(1), primary key (id)
   $ firn db table create near.firn bad 'id i64 primary key, v vector(2), vector index near (v) l1'
-  ! firn: the definition of a table, at byte 60 (l1): expected l2, dot or cosine
+  ! firn: the definition of a table, at byte 56 (l1): expected l2, dot or cosine
   ! hint: firn help db table create explains it
   [2]
   $ firn db table create near.firn bad 'id i64 primary key, vector index near (id) l2'
   ! firn: index near: its column is no vector
   [2]
+  $ firn db sql near.firn "CREATE TABLE plain(a INTEGER PRIMARY KEY, \"b c\" TEXT UNIQUE, d INT); CREATE INDEX i ON plain(d, a)" "SELECT * FROM firn_indexes('notes') UNION ALL SELECT * FROM firn_indexes('plain')"
+  near	vector	"v"	l2
+  far	vector	"vector"	cosine
+  unique_b c	unique	"b c"	\N
+  i	index	"d", "a"	\N
+  $ printf '.schema notes\n.schema plain\n' | firn db sql near.firn
+  CREATE TABLE notes(
+    id INTEGER NOT NULL PRIMARY KEY,
+    v BLOB VECTOR(2),
+    vector BLOB VECTOR(1)
+  );
+  -- vector index near of notes ("v") l2
+  -- vector index far of notes ("vector") cosine
+  CREATE TABLE plain(
+    a INTEGER NOT NULL PRIMARY KEY,
+    "b c" TEXT,
+    d BIGINT
+  );
+  CREATE UNIQUE INDEX "unique_b c" ON plain ("b c");
+  CREATE INDEX i ON plain ("d", "a");

@@ -36,6 +36,7 @@ struct firn_sql {
         *joining; /* the virtual table that came to it last, until something is written */
     int levels[FIRN_SQL_LEVELS_MAX]; /* of savepoints that are open, ascending */
     size_t level_count;
+    bool has_damage; /* a graph was damaged, and nobody has asked yet: firn_sql_take_damage */
     int unset_level; /* 1 + that of a savepoint that could not be set; 0: there is none */
     char *
         only; /* of sql_confine.c: the one path that is opened; NULL: each that the program names */
@@ -117,6 +118,7 @@ int firn_sql_query_register(struct firn_sql *sql);    /* firn_query (sqlshell) *
 int firn_sql_history_register(struct firn_sql *sql); /* firn_checkpoints, firn_diff, … (sqlshell) */
 int firn_sql_workspace_register(struct firn_sql *sql); /* firn_files, … (sqlshell) */
 
+int firn_sql_indexes_register(struct firn_sql *sql); /* firn_indexes */
 int firn_sql_vectors_register(struct firn_sql *sql); /* firn_vector, … */
 
 struct firn_sql_table;
@@ -136,6 +138,7 @@ struct firn_sql_store {
     bool attached;           /* by firn_attach: until firn_detach */
     bool is_detached;        /* by firn_detach: it closes with its last virtual table */
     bool blob;               /* its keyspaces show BLOBs */
+    bool has_damage;         /* a graph was damaged, which was told */
     firn_durability durability;
     struct firn_sql_name *names;   /* of sql_attach.c: virtual tables that firn_attach made */
     uint64_t seen_generation;      /* when they were what the store had */

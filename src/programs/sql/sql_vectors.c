@@ -228,6 +228,31 @@ read_vector(sqlite3_value *from, float **out_numbers, size_t *out_count, firn_me
     return rc;
 }
 
+/* Notes that a graph could not be read, and says so to who listens to SQLite's log. */
+static void
+note_damage(const struct firn_sql_table *table, const firn_search_result *found)
+{
+    firn_search_stats stats = FIRN_SEARCH_STATS_INIT;
+    firn_search_result_get_stats(found, &stats);
+    if (stats.graphs_damaged > 0 && !table->store->has_damage) {
+        table->store->has_damage = true;
+        table->store->sql->has_damage = true;
+        sqlite3_log(SQLITE_WARNING, "a graph of an index of '%s' is damaged: all rows are compared",
+                    table->table_name);
+    }
+}
+
+bool
+firn_sql_take_damage(sqlite3 *db)
+{
+    struct firn_sql *sql = firn_sql_find(db);
+    const bool has_damage = sql != NULL && sql->has_damage;
+    if (has_damage) {
+        sql->has_damage = false;
+    }
+    return has_damage;
+}
+
 /* With all options but the metric. */
 static int
 find(const struct firn_sql_table *table, size_t column, sqlite3_value *vector,
@@ -239,6 +264,9 @@ find(const struct firn_sql_table *table, size_t column, sqlite3_value *vector,
     if (rc == FIRN_OK) {
         rc = firn_table_search(table->table, table->def->columns[column].name, numbers, count,
                                options, out, err);
+    }
+    if (rc == FIRN_OK) {
+        note_damage(table, *out);
     }
     sqlite3_free(numbers);
     return rc;
@@ -357,6 +385,7 @@ firn_sql_vectors_more(const struct firn_sql_table *table, const struct firn_sql_
     int rc = firn_table_search(table->table, table->def->columns[stream->column].name,
                                stream->numbers, stream->number_count, &options, &found, err);
     if (rc == FIRN_OK) {
+        note_damage(table, found);
         firn_search_result_destroy(*out);
         *out = found;
     }
