@@ -521,10 +521,9 @@ set_default(const struct firn_data_table *table, const struct change *change, fi
     if (text == NULL) {
         err->code = code;
         (void)snprintf(err->text, sizeof(err->text), "%s", firn_code_text(code));
-    } else if (code == FIRN_OK &&
-               (piece->column_count != 1 || piece->key_count > 0 || piece->index_count > 0 ||
-                piece->vector_index_count > 0 ||
-                piece->columns[0].not_null || piece->columns[0].is_auto)) {
+    } else if (code == FIRN_OK && (piece->column_count != 1 || piece->key_count > 0 ||
+                                   piece->index_count > 0 || piece->vector_index_count > 0 ||
+                                   piece->columns[0].not_null || piece->columns[0].is_auto)) {
         err->code = code = FIRN_INVALID;
         (void)snprintf(err->text, sizeof(err->text), "'%.200s' is not one literal", change->text);
     }

@@ -36,7 +36,8 @@ struct firn_sql {
         *joining; /* the virtual table that came to it last, until something is written */
     int levels[FIRN_SQL_LEVELS_MAX]; /* of savepoints that are open, ascending */
     size_t level_count;
-    bool has_damage; /* a graph was damaged, and nobody has asked yet: firn_sql_take_damage */
+    bool
+        has_damage; /* a graph was damaged, and nobody has asked yet: firn_sql_vectors_take_damage */
     int unset_level; /* 1 + that of a savepoint that could not be set; 0: there is none */
     char *
         only; /* of sql_confine.c: the one path that is opened; NULL: each that the program names */
@@ -89,7 +90,9 @@ int firn_sql_effect_check_schema(const char *module, const char *schema, firn_er
 
 /* ==== words and names of a text (sql_text.c) ==== */
 
-enum { FIRN_SQL_NAME_SIZE = FIRN_TABLE_NAME_SIZE_MAX + 32 }; /* of a table or a column, with a number after it */
+enum {
+    FIRN_SQL_NAME_SIZE = FIRN_TABLE_NAME_SIZE_MAX + 32
+}; /* of a table or a column, with a number after it */
 
 /* The next word outside of quotes and comments; *at goes after it. Returns its size; 0: there is none. */
 size_t firn_sql_text_next_word(const char *text, size_t *at, const char **out);
@@ -599,7 +602,7 @@ struct firn_sql_cursor {
     size_t key_count;
     size_t key_at;
     struct firn_sql_memory *key_memory;
-    firn_search_result *near; /* or those that a search found */
+    firn_search_result *near;       /* or those that a search found */
     struct firn_sql_stream *stream; /* which finds more of them; NULL: it does not */
     /* Of a statement that looks up many rows (sql_keep.c). */
     struct firn_sql_keys seeks; /* the columns with equalities */

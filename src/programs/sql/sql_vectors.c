@@ -31,7 +31,10 @@ SQLITE_EXTENSION_INIT3
 enum { IS_SEARCH = 1, HAS_COUNT = 2, HAS_OTHERS = 4, COLUMN_SHIFT = 3 }; /* of idxNum */
 #define SEARCH_COST 200.0
 
-enum { STREAM_FIRST = 64, STREAM_TIMES = 16 }; /* rows of the first search without k, and how many times more of the next */
+enum {
+    STREAM_FIRST = 64,
+    STREAM_TIMES = 16
+}; /* rows of the first search without k, and how many times more of the next */
 
 /* ---- the plan ---- */
 
@@ -159,9 +162,8 @@ firn_sql_vectors_tell(const struct firn_sql_table *table, sqlite3_index_info *in
         info->aConstraintUsage[count].argvIndex = ++arguments;
         info->aConstraintUsage[count].omit = 1;
     }
-    info->idxNum =
-        IS_SEARCH | (count >= 0 ? HAS_COUNT : 0) | (others ? HAS_OTHERS : 0) |
-        info->aConstraint[match].iColumn << COLUMN_SHIFT;
+    info->idxNum = IS_SEARCH | (count >= 0 ? HAS_COUNT : 0) | (others ? HAS_OTHERS : 0) |
+                   info->aConstraint[match].iColumn << COLUMN_SHIFT;
     info->estimatedCost = SEARCH_COST;
     info->estimatedRows = count >= 0 ? 10 : STREAM_FIRST;
     return SQLITE_OK;
@@ -243,7 +245,7 @@ note_damage(const struct firn_sql_table *table, const firn_search_result *found)
 }
 
 bool
-firn_sql_take_damage(sqlite3 *db)
+firn_sql_vectors_take_damage(sqlite3 *db)
 {
     struct firn_sql *sql = firn_sql_find(db);
     const bool has_damage = sql != NULL && sql->has_damage;
@@ -397,12 +399,12 @@ firn_sql_vectors_more(const struct firn_sql_table *table, const struct firn_sql_
 static int
 refuse_terms(sqlite3_int64 k, const char *term, firn_error *err)
 {
-    return firn_sqlvalue_error(
-        err, FIRN_UNSUPPORTED,
-        "k = %lld would count rows before the condition%s%.300s: firn cannot compute it, so leave k "
-        "out, and write ORDER BY distance LIMIT %lld",
-        (long long)k, term != NULL ? " " : "s that SQLite tests", term != NULL ? term : "",
-        (long long)k);
+    return firn_sqlvalue_error(err, FIRN_UNSUPPORTED,
+                               "k = %lld would count rows before the condition%s%.300s: firn "
+                               "cannot compute it, so leave k "
+                               "out, and write ORDER BY distance LIMIT %lld",
+                               (long long)k, term != NULL ? " " : "s that SQLite tests",
+                               term != NULL ? term : "", (long long)k);
 }
 
 static int

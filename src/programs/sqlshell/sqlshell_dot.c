@@ -172,8 +172,9 @@ static void
 put_indexes(struct firn_sqlshell *shell, const char *table)
 {
     sqlite3_stmt *statement = NULL;
-    int rc = sqlite3_prepare_v2(shell->db, "SELECT name, kind, columns, metric FROM firn_indexes(?1)",
-                                -1, &statement, NULL);
+    int rc =
+        sqlite3_prepare_v2(shell->db, "SELECT name, kind, columns, metric FROM firn_indexes(?1)",
+                           -1, &statement, NULL);
     rc = rc == SQLITE_OK ? sqlite3_bind_text(statement, 1, table, -1, SQLITE_STATIC) : rc;
     while (rc == SQLITE_OK && sqlite3_step(statement) == SQLITE_ROW) {
         const char *texts[4];

@@ -116,17 +116,16 @@ check_counts(const firn_table_def *def, firn_error *err)
         return firn_error_set(err, FIRN_INVALID,
                               "the definition of a table has a count without an array");
     }
-    const size_t indexes = def->index_count > def->vector_index_count ? def->index_count
-                                                                      : def->vector_index_count;
+    const size_t indexes =
+        def->index_count > def->vector_index_count ? def->index_count : def->vector_index_count;
     if (def->column_count > FIRN_TABLE_COLUMNS_MAX || indexes > FIRN_TABLE_INDEXES_MAX ||
         def->key_count > FIRN_TABLE_KEY_COLUMNS_MAX) {
         return firn_error_set(err, FIRN_LIMIT,
                               "the definition has %zu columns, %zu of them in the primary key, and "
                               "%zu indexes; at most "
                               "%d, %d and %d are allowed",
-                              def->column_count, def->key_count, indexes,
-                              FIRN_TABLE_COLUMNS_MAX, FIRN_TABLE_KEY_COLUMNS_MAX,
-                              FIRN_TABLE_INDEXES_MAX);
+                              def->column_count, def->key_count, indexes, FIRN_TABLE_COLUMNS_MAX,
+                              FIRN_TABLE_KEY_COLUMNS_MAX, FIRN_TABLE_INDEXES_MAX);
     }
     return FIRN_OK;
 }
@@ -303,7 +302,8 @@ take_vector_indexes(struct draft *draft, const firn_table_def *def, firn_error *
         }
         FIRN_TRY(read_struct(&index, sizeof index, at, size, err));
         if (index.name == NULL || index.column == NULL) {
-            return firn_error_set(err, FIRN_INVALID, "an index of vectors has no name or no column");
+            return firn_error_set(err, FIRN_INVALID,
+                                  "an index of vectors has no name or no column");
         }
         FIRN_TRY(firn_schema_def_ids(&draft->schema, &index.column, 1, "an index", &column, err));
         draft->vector_indexes[i] =
