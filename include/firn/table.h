@@ -78,6 +78,8 @@ typedef struct firn_table_index {
     bool is_unique;
 } firn_table_index;
 
+struct firn_vector_index;
+
 /* The definition of a table: fill it in yourself, or use firn_table_def_parse. Functions that take a
  * definition copy what they need. */
 typedef struct firn_table_def {
@@ -91,11 +93,14 @@ typedef struct firn_table_def {
     size_t key_count;
     const firn_table_index *indexes; /* at most 64 */
     size_t index_count;
+    /* Indexes of vectors (firn/vector.h), at most 64. Each is as large as its member size says. */
+    const struct firn_vector_index *vector_indexes;
+    size_t vector_index_count;
 } firn_table_def;
 #define FIRN_TABLE_DEF_INIT                                                                   \
     {                                                                                         \
         sizeof(firn_table_def), sizeof(firn_table_column), sizeof(firn_table_index), NULL, 0, \
-            NULL, 0, NULL, 0                                                                  \
+            NULL, 0, NULL, 0, NULL, 0                                                         \
     }
 
 /* Parses a definition: items separated by commas.
@@ -103,6 +108,7 @@ typedef struct firn_table_def {
  *     NAME TYPE [null | not null] [default LITERAL] [auto] [bloom] [primary key]
  *     primary key (NAME, …)
  *     [unique] index NAME (NAME, …)
+ *     vector index NAME (NAME) l2 | dot | cosine [m NUMBER] [ef NUMBER]
  *
  * A name that is not a plain word, or is one of these words, must be in double quotes; a double quote in
  * it is written twice. Types, in any case: bool, i8, i16, i32, i64, u8, u16, u32, u64, f32, f64,

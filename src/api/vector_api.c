@@ -18,8 +18,7 @@ is_metric(firn_metric metric)
 const char *
 firn_metric_name(firn_metric metric)
 {
-    static const char *const names[] = {"l2", "dot", "cosine"};
-    return is_metric(metric) ? names[metric - FIRN_METRIC_L2] : NULL;
+    return firn_schema_text_metric((uint32_t)metric);
 }
 
 static int

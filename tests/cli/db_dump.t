@@ -103,3 +103,53 @@ What is no dump, or not a whole one, is refused.
   ! usage: firn db load [options] STORE [KEYSPACE [FILE]]
   ! help: firn help db load
   [2]
+
+Indexes of vectors are a part of the definition, so they are shown, and survive a dump.
+
+  $ firn db table create near.firn notes 'id i64 auto primary key, v vector(2), "vector" vector(1), vector index near (v) l2 m 8 ef 100'
+  $ firn db table alter near.firn notes add-vector-index far vector cosine
+  $ firn db insert -q near.firn notes 'v=[1,2]' 'vector=[3]'
+  $ firn db table show near.firn notes
+  column  type       null  default  key
+  id      i64        no             1 auto
+  v       vector(2)  yes
+  vector  vector(1)  yes
+  
+  vector index  column  metric  m   ef
+  near          v       l2      8   100
+  far           vector  cosine  16  200
+  $ firn db dump near.firn | tee near.dump | sed -n 3p
+  definition	id i64 auto, v vector(2), vector vector(1), primary key (id), vector index near (v) l2 m 8 ef 100, vector index far (vector) cosine
+  $ firn db load near2.firn <near.dump && firn db table show --json near2.firn notes | grep -o '"vector_indexes".*'
+  1 row or entry
+  "vector_indexes":[{"name":"near","column":"v","metric":"l2","m":8,"ef_construction":100},{"name":"far","column":"vector","metric":"cosine","m":16,"ef_construction":200}]}
+  $ sed 's/, vector index.*//' near.dump | firn db load old.firn && firn db table show --definition old.firn notes
+  1 row or entry
+  id i64 auto, v vector(2), vector vector(1), primary key (id)
+  $ firn db table create near.firn bad 'id i64 primary key, v vector(2), vector index near (v) l1'
+  ! firn: the definition of a table, at byte 56 (l1): expected l2, dot or cosine
+  ! hint: firn help db table create explains it
+  [2]
+  $ firn db table create near.firn bad 'id i64 primary key, vector index near (id) l2'
+  ! firn: index near: its column is no vector
+  [2]
+  $ firn db sql near.firn "CREATE TABLE plain(a INTEGER PRIMARY KEY, \"b c\" TEXT UNIQUE, d INT); CREATE INDEX i ON plain(d, a)" "SELECT * FROM firn_indexes('notes') UNION ALL SELECT * FROM firn_indexes('plain')"
+  near	vector	"v"	l2
+  far	vector	"vector"	cosine
+  unique_b c	unique	"b c"	\N
+  i	index	"d", "a"	\N
+  $ printf '.schema notes\n.schema plain\n' | firn db sql near.firn
+  CREATE TABLE notes(
+    id INTEGER NOT NULL PRIMARY KEY,
+    v BLOB VECTOR(2),
+    vector BLOB VECTOR(1)
+  );
+  -- vector index near of notes ("v") l2
+  -- vector index far of notes ("vector") cosine
+  CREATE TABLE plain(
+    a INTEGER NOT NULL PRIMARY KEY,
+    "b c" TEXT,
+    d BIGINT
+  );
+  CREATE UNIQUE INDEX "unique_b c" ON plain ("b c");
+  CREATE INDEX i ON plain ("d", "a");

@@ -190,3 +190,25 @@ Tables from files of vectors.
   [2]
   $ firn db count p.firn points
   3
+
+A graph that is damaged is told of, once, and costs time alone.
+
+  $ python3 -c 'print("id,v"); [print("%d,\"[%d,%d]\"" % (i, i % 70, i // 70)) for i in range(5000)]' >many.csv
+  $ firn db table create damaged.firn t 'id i64 primary key, v vector(2), vector index n (v) l2' && firn db table import -q damaged.firn t many.csv && firn db compact damaged.firn
+  $ python3 - damaged.firn/runs/*.graph <<'END'
+  > import sys
+  > data = bytearray(open(sys.argv[1], "rb").read())
+  > for at in range(20000, len(data), 5000): data[at] ^= 255
+  > open(sys.argv[1], "wb").write(data)
+  > END
+  $ firn db search damaged.firn t v -v '[3,5]' -m l2 -n 1
+  0.0	353
+  ! firn: a graph of the index is damaged: its rows were all compared; firn db compact builds another
+  $ firn db search damaged.firn t v -v '[3,5]' -m l2 -n 1 --json 2>&1 | grep -o '"count.*'
+  "count":1,"graphs_damaged":1}
+  $ firn db sql damaged.firn "SELECT id FROM t WHERE v MATCH firn_vector('[3,5]', 'l2') AND k = 1" "SELECT id FROM t WHERE v MATCH firn_vector('[4,5]', 'l2') AND k = 1"
+  353
+  354
+  ! firn: a graph of an index of vectors is damaged: its rows were all compared; firn db compact builds another
+  $ firn db compact damaged.firn && firn db search damaged.firn t v -v '[3,5]' -m l2 -n 1
+  0.0	353

@@ -466,6 +466,18 @@ A view would be gone with the connection.
   5
   CREATE VIEW w AS SELECT 6
 
+Tables and columns that another process makes meanwhile are found, also by a connection that only reads.
+
+  $ firn db sql --create growing.firn "CREATE TABLE t(a INTEGER PRIMARY KEY)" && mkfifo lines
+  $ firn db sql --read-only growing.firn <lines & exec 9>lines; echo "SELECT count(*) FROM t;" >&9
+  >   firn db table alter growing.firn t add-column 'd text' && firn db sql growing.firn "CREATE TABLE u(a INTEGER PRIMARY KEY)"
+  >   echo "SELECT count(d) FROM t; SELECT count(*) + 5 FROM u; SELECT e FROM t;" >&9; exec 9>&-; wait $! 2>/dev/null
+  0
+  0
+  5
+  ! firn: no such column: e
+  [1]
+
 A value may be as large as one that firn stores.
 
   $ firn db sql shop.firn "SELECT length(zeroblob(268435456))"

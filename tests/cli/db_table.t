@@ -243,7 +243,7 @@ What JSON there is.
   $ firn db table create --json shop.firn small "k text default 'it''s', primary key (k)"
   {}
   $ firn db table show shop.firn small --json
-  {"table":"small","definition":"k text default 'it''s', primary key (k)","columns":[{"name":"k","type":"text","not_null":true,"default":"it's","auto":false,"key":1}],"indexes":[]}
+  {"table":"small","definition":"k text default 'it''s', primary key (k)","columns":[{"name":"k","type":"text","not_null":true,"default":"it's","auto":false,"key":1}],"indexes":[],"vector_indexes":[]}
   $ firn db insert shop.firn goods name=milk --json
   {"number":11}
   $ firn db get shop.firn goods 11 --json

@@ -28,6 +28,49 @@ class Writes(sqlcase.Case):
         self.run_sql("DELETE FROM t")
         self.assertEqual(self.rows(), [])
 
+    def test_update_or_replace_of_rows_that_are_still_to_come(self):
+        self.create("CREATE TABLE t (a INTEGER PRIMARY KEY, b INT UNIQUE, c TEXT)")
+        self.create("CREATE TABLE u (a TEXT, b INT, c INT, PRIMARY KEY (a, b))")
+        own = sqlite3.connect(":memory:", isolation_level=None)
+        own.execute("CREATE TABLE t (a INTEGER PRIMARY KEY, b INT UNIQUE, c TEXT)")
+        own.execute("CREATE TABLE u (a TEXT, b INT, c INT, PRIMARY KEY (a, b)) WITHOUT ROWID")
+        def both(text):
+            own.execute(text)
+            self.run_sql(text)
+            for table in "tu":
+                rows = f"SELECT * FROM {table} ORDER BY a, b"
+                self.assertEqual(self.run_sql(rows), own.execute(rows).fetchall(), text)
+        both("INSERT INTO t VALUES (1, 10, 'x'), (2, 20, 'y'), (3, 30, 'z'), (4, 40, 'w')")
+        both("INSERT INTO u VALUES ('a', 1, 1), ('a', 2, 2), ('b', 1, 3), ('b', 2, 4)")
+        both("UPDATE OR REPLACE t SET b = 20 WHERE a IN (1, 2)")
+        both("UPDATE OR REPLACE t SET a = a + 1 WHERE a IN (1, 3)")
+        both("UPDATE OR REPLACE t SET b = 5, c = c || '!'")
+        both("INSERT INTO t VALUES (20, 1, 'p'), (21, 2, 'q')")
+        both("UPDATE OR REPLACE t SET b = 2 WHERE a = 20")
+        both("INSERT INTO t VALUES (21, 3, 'again')")
+        both("UPDATE OR REPLACE t SET c = 'late' WHERE a = 21")
+        both("UPDATE OR REPLACE u SET a = 'a', c = c + 10 WHERE a = 'b'")
+        # What was replaced is gone, although another row has its key now.
+        self.run_sql("DELETE FROM t")
+        self.run_sql("INSERT INTO t VALUES (1, 10, 'x'), (2, 20, 'y'), (3, 30, 'z')")
+        self.run_sql("UPDATE OR REPLACE t SET a = a + 1, c = c || '!'")
+        self.assertEqual(self.rows(), [(2, 10, "x!"), (4, 30, "z!")])
+
+    def test_a_table_made_of_a_query_in_a_transaction(self):
+        self.create("CREATE TABLE t (a INTEGER PRIMARY KEY)")
+        self.run_sql("INSERT INTO t VALUES (1), (2)")
+        for begin, end in ("BEGIN", "COMMIT"), ("SAVEPOINT s", "RELEASE s"):
+            self.run_sql(begin)
+            self.run_sql("CREATE TABLE own AS SELECT * FROM t")
+            self.run_sql("INSERT INTO t VALUES (9)")
+            self.assertEqual(self.one("SELECT (SELECT count(*) FROM own), (SELECT count(*) FROM t)"), (2, 3))
+            self.run_sql("DELETE FROM t WHERE a = 9")
+            self.run_sql(end)
+            self.run_sql("DROP TABLE own")
+            self.db.close()
+            self.db = sqlcase.connect()
+            self.run_sql("SELECT firn_attach(?)", self.path)
+
     def test_a_null_that_is_given_is_no_default(self):
         self.create("CREATE TABLE t (id INTEGER PRIMARY KEY, a INT DEFAULT 7, b TEXT DEFAULT 'x', c INT NOT NULL DEFAULT 3)")
         run = self.run_sql

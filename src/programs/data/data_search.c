@@ -276,6 +276,7 @@ struct search {
     firn_value *values;
     size_t printed_count;
     uint64_t found;
+    uint64_t damaged; /* graphs */
 };
 
 /* Returns an exit code. */
@@ -409,6 +410,7 @@ search_all(struct search *search)
     const size_t n = search->queries.column->dimensions;
     const size_t skipped = search->queries.count > 1 ? 0 : 1;
     int exit_code = FIRN_EXIT_OK;
+    uint64_t damaged = 0;
     firn_data_output_begin(&output, cli, search->printed + skipped,
                            search->printed_count - skipped);
     for (size_t i = 0; exit_code == FIRN_EXIT_OK && i < search->queries.count; i++) {
@@ -419,11 +421,15 @@ search_all(struct search *search)
         if (code != FIRN_OK) {
             exit_code = firn_data_scan_report(search->table, &err);
         } else {
+            firn_search_stats stats = FIRN_SEARCH_STATS_INIT;
+            firn_search_result_get_stats(result, &stats);
+            damaged = stats.graphs_damaged > damaged ? stats.graphs_damaged : damaged;
             print_result(search, i, result, &output);
         }
         firn_search_result_destroy(result);
     }
     int ended = firn_data_output_end(&output);
+    search->damaged = damaged;
     return exit_code == FIRN_EXIT_OK ? ended : exit_code;
 }
 
@@ -462,6 +468,11 @@ search_table(const struct firn_data_table *table)
         exit_code = search_all(&search);
         firn_term_json_unwind();
         firn_term_json_u64("count", search.found);
+        if (search.damaged > 0) {
+            firn_term_json_u64("graphs_damaged", search.damaged);
+            firn_command_report_line("a graph of the index is damaged: its rows were all compared; "
+                                     "firn db compact builds another");
+        }
     }
     firn_data_values_list_deinit(&search.columns);
     free(search.queries.numbers);

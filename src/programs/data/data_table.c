@@ -244,6 +244,18 @@ show_json(struct firn_cli *cli, const struct firn_data_table *table)
         firn_term_json_end();
     }
     firn_term_json_end();
+    firn_term_json_array("vector_indexes");
+    for (size_t i = 0; i < def->vector_index_count; i++) {
+        const firn_vector_index *index = &def->vector_indexes[i];
+        firn_term_json_object(NULL);
+        firn_term_json_string("name", index->name);
+        firn_term_json_string("column", index->column);
+        firn_term_json_string("metric", firn_metric_name(index->metric));
+        firn_term_json_u64("m", index->m);
+        firn_term_json_u64("ef_construction", index->ef_construction);
+        firn_term_json_end();
+    }
+    firn_term_json_end();
 }
 
 /* Returns an exit code. */
@@ -334,6 +346,32 @@ show_indexes(struct firn_cli *cli, const firn_table_def *def)
 }
 
 static int
+show_vector_indexes(struct firn_cli *cli, const firn_table_def *def)
+{
+    static const char *const titles[] = {"vector index", "column", "metric", "m", "ef"};
+    struct firn_data_grid grid;
+    assert(def->vector_index_count > 0);
+    firn_data_grid_init(&grid, cli, sizeof(titles) / sizeof(titles[0]));
+    for (size_t i = 0; i < sizeof(titles) / sizeof(titles[0]); i++) {
+        firn_data_grid_add(&grid, firn_str(titles[i]));
+    }
+    for (size_t i = 0; i < def->vector_index_count; i++) {
+        const firn_vector_index *index = &def->vector_indexes[i];
+        char m[16];
+        char ef[16];
+        (void)snprintf(m, sizeof(m), "%u", (unsigned)index->m);
+        (void)snprintf(ef, sizeof(ef), "%u", (unsigned)index->ef_construction);
+        firn_data_grid_add(&grid, firn_str(index->name));
+        firn_data_grid_add(&grid, firn_str(index->column));
+        firn_data_grid_add(&grid, firn_str(firn_metric_name(index->metric)));
+        firn_data_grid_add(&grid, firn_str(m));
+        firn_data_grid_add(&grid, firn_str(ef));
+    }
+    firn_term_out_text("\n");
+    return firn_data_grid_finish(&grid);
+}
+
+static int
 show(const struct firn_data_table *table)
 {
     struct firn_cli *cli = table->cli;
@@ -345,8 +383,12 @@ show(const struct firn_data_table *table)
         return FIRN_EXIT_OK;
     }
     int exit_code = show_columns(cli, table->def);
-    return exit_code == FIRN_EXIT_OK && table->def->index_count > 0 ? show_indexes(cli, table->def)
-                                                                    : exit_code;
+    if (exit_code == FIRN_EXIT_OK && table->def->index_count > 0) {
+        exit_code = show_indexes(cli, table->def);
+    }
+    return exit_code == FIRN_EXIT_OK && table->def->vector_index_count > 0
+               ? show_vector_indexes(cli, table->def)
+               : exit_code;
 }
 
 static int
@@ -381,7 +423,7 @@ read_column(struct firn_cli *cli, struct change *change)
     int exit_code = read_piece(cli, cli->arguments[3], &change->piece);
     if (exit_code == FIRN_EXIT_OK &&
         (change->piece->column_count != 1 || change->piece->key_count > 0 ||
-         change->piece->index_count > 0)) {
+         change->piece->index_count > 0 || change->piece->vector_index_count > 0)) {
         return firn_command_misused(cli,
                                     "add-column takes one column: NAME TYPE, perhaps not null "
                                     "and a default; not '%s'",
@@ -396,7 +438,7 @@ read_index(struct firn_cli *cli, struct change *change)
     int exit_code = read_piece(cli, cli->arguments[3], &change->piece);
     if (exit_code == FIRN_EXIT_OK &&
         (change->piece->index_count != 1 || change->piece->column_count > 0 ||
-         change->piece->key_count > 0)) {
+         change->piece->key_count > 0 || change->piece->vector_index_count > 0)) {
         return firn_command_misused(
             cli, "add-index takes one index: [unique] index NAME (COLUMN, ...); not '%s'",
             cli->arguments[3]);
@@ -479,9 +521,9 @@ set_default(const struct firn_data_table *table, const struct change *change, fi
     if (text == NULL) {
         err->code = code;
         (void)snprintf(err->text, sizeof(err->text), "%s", firn_code_text(code));
-    } else if (code == FIRN_OK &&
-               (piece->column_count != 1 || piece->key_count > 0 || piece->index_count > 0 ||
-                piece->columns[0].not_null || piece->columns[0].is_auto)) {
+    } else if (code == FIRN_OK && (piece->column_count != 1 || piece->key_count > 0 ||
+                                   piece->index_count > 0 || piece->vector_index_count > 0 ||
+                                   piece->columns[0].not_null || piece->columns[0].is_auto)) {
         err->code = code = FIRN_INVALID;
         (void)snprintf(err->text, sizeof(err->text), "'%.200s' is not one literal", change->text);
     }
@@ -600,6 +642,7 @@ const struct firn_command firn_data_table_create = {
             "  NAME TYPE [null | not null] [default LITERAL] [auto] [bloom] [primary key]\n"
             "  primary key (NAME, ...)\n"
             "  [unique] index NAME (NAME, ...)\n"
+            "  vector index NAME (NAME) l2 | dot | cosine [m NUMBER] [ef NUMBER]\n"
             "\n"
             "Types: bool, i8 to i64, u8 to u64, f32, f64, decimal(DIGITS, AFTER_POINT), date,\n"
             "timestamp, text, blob, uuid, vector(DIMENSIONS), and their names in SQL. A name\n"

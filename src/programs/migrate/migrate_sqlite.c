@@ -74,7 +74,7 @@ struct firn_migrate_sqlite {
     size_t count;
     char **virtual_tables;
     size_t virtual_count;
-    uint64_t left_out; /* virtual tables, and virtual generated columns */
+    uint64_t left_out;   /* virtual tables, and virtual generated columns */
     struct table *table; /* the one at hand */
     struct firn_migrate_sink *sink;
     firn_error *err;

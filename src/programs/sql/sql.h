@@ -47,6 +47,10 @@ size_t firn_sql_text_word(const char *text, size_t *at, const char **out);
 /* Whether these bytes are a word, in any case. */
 bool firn_sql_text_is(const char *text, size_t size, const char *word);
 
+/* Whether a search found that a graph of an index of vectors is damaged, since this was last asked, and for the first time in its store. Its
+ * results are exact all the same. (sql_vectors.c) */
+bool firn_sql_vectors_take_damage(sqlite3 *db);
+
 /* ==== where statements end (sql_split.c): for programs that read texts bit by bit ==== */
 
 /* Where a text has been divided; zeroed at its beginning. */

@@ -396,6 +396,24 @@ firn_sql_attach_refresh(struct firn_sql_store *store, firn_error *err)
     return rc;
 }
 
+bool
+firn_sql_attach_look_again(sqlite3 *db)
+{
+    struct firn_sql *sql = firn_sql_find(db);
+    firn_error ignored;
+    bool is_done = false;
+    if (sql == NULL || sqlite3_get_autocommit(db) == 0) {
+        return false;
+    }
+    for (struct firn_sql_store *store = sql->stores; store != NULL; store = store->next) {
+        if (store->attached && store->snapshot == NULL &&
+            (!store->read_only || firn_store_refresh(store->store, &ignored) == FIRN_OK)) {
+            is_done = firn_sql_attach_refresh(store, &ignored) == SQLITE_OK || is_done;
+        }
+    }
+    return is_done;
+}
+
 /* ---- one definition was changed ---- */
 
 /* Makes a virtual table anew, so that SQLite is told of its columns again. False: SQLite has to read its schemas again, because the

@@ -93,6 +93,33 @@ firn_sql_effect_is_create(const struct firn_sql *sql)
     return size > 0 && firn_sql_text_is(word, size, "create");
 }
 
+bool
+firn_sql_effect_is_writing(sqlite3_stmt *statement)
+{
+    return sqlite3_stmt_busy(statement) && sqlite3_data_count(statement) == 0 &&
+           !sqlite3_stmt_readonly(statement);
+}
+
+/* A statement that ends and one that begins at the same address differ in how often they ran, or rows were counted in between. */
+bool
+firn_sql_effect_is_new(const struct firn_sql *sql, struct firn_sql_execution *last)
+{
+    struct firn_sql_execution now = {.changes = sqlite3_total_changes(sql->db)};
+    sqlite3_stmt *first = NULL;
+    for (sqlite3_stmt *at = NULL; (at = sqlite3_next_stmt(sql->db, at)) != NULL;) {
+        if (firn_sql_effect_is_writing(at)) {
+            first = first != NULL ? first : at;
+            now.count++;
+        }
+    }
+    now.statement = first;
+    now.runs = first != NULL ? sqlite3_stmt_status(first, SQLITE_STMTSTATUS_RUN, 0) : 0;
+    const bool is_new = now.statement != last->statement || now.runs != last->runs ||
+                        now.changes != last->changes || now.count != last->count || first == NULL;
+    *last = now;
+    return is_new;
+}
+
 int
 firn_sql_effect_check_schema(const char *module, const char *schema, firn_error *err)
 {

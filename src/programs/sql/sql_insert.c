@@ -23,11 +23,7 @@ SQLITE_EXTENSION_INIT3
 enum { LEFT_OUT = 1, GIVEN = 2 };
 
 struct firn_sql_insert {
-    /* (G3) */
-    const sqlite3_stmt *statement;
-    int runs;
-    int changes;
-    size_t executing;
+    struct firn_sql_execution execution; /* (G3) */
     bool was_found;
     uint8_t seen[]; /* of each column */
 };
@@ -122,13 +118,6 @@ note_triggers(const struct firn_sql_table *table, sqlite3 *db, uint8_t *seen)
     return was_found;
 }
 
-static bool
-is_executing(sqlite3_stmt *statement)
-{
-    return sqlite3_stmt_busy(statement) && sqlite3_data_count(statement) == 0 &&
-           !sqlite3_stmt_readonly(statement);
-}
-
 static void
 look(struct firn_sql_table *table, sqlite3 *db)
 {
@@ -136,7 +125,7 @@ look(struct firn_sql_table *table, sqlite3 *db)
     memset(insert->seen, 0, table->def->column_count);
     insert->was_found = false;
     for (sqlite3_stmt *at = NULL; (at = sqlite3_next_stmt(db, at)) != NULL;) { /* (G1) */
-        const char *text = is_executing(at) ? sqlite3_sql(at) : NULL;
+        const char *text = firn_sql_effect_is_writing(at) ? sqlite3_sql(at) : NULL;
         insert->was_found =
             (text != NULL && note_text(table, text, true, insert->seen)) || insert->was_found;
     }
@@ -148,17 +137,6 @@ firn_sql_insert_gives(struct firn_sql_table *table, uint32_t column, bool *out, 
 {
     assert(column < table->def->column_count);
     sqlite3 *db = firn_sql_db(table->store->sql);
-    sqlite3_stmt *first = NULL;
-    size_t executing = 0;
-    for (sqlite3_stmt *at = NULL; (at = sqlite3_next_stmt(db, at)) != NULL;) {
-        if (is_executing(at)) {
-            first = first != NULL ? first : at;
-            executing++;
-        }
-    }
-    const int runs =
-        first != NULL ? sqlite3_stmt_status(first, SQLITE_STMTSTATUS_RUN, 0) : 0;
-    const int changes = sqlite3_total_changes(db);
     struct firn_sql_insert *insert = table->insert;
     if (insert == NULL) {
         const size_t size = sizeof *insert + table->def->column_count;
@@ -169,12 +147,7 @@ firn_sql_insert_gives(struct firn_sql_table *table, uint32_t column, bool *out, 
         memset(insert, 0, size);
         table->insert = insert;
     }
-    if (insert->statement != first || insert->runs != runs || insert->changes != changes ||
-        insert->executing != executing || executing == 0) { /* (G3) */
-        insert->statement = first;
-        insert->runs = runs;
-        insert->changes = changes;
-        insert->executing = executing;
+    if (firn_sql_effect_is_new(table->store->sql, &insert->execution)) { /* (G3) */
         look(table, db);
     }
     *out = insert->seen[column] == GIVEN;

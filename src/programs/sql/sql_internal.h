@@ -36,6 +36,8 @@ struct firn_sql {
         *joining; /* the virtual table that came to it last, until something is written */
     int levels[FIRN_SQL_LEVELS_MAX]; /* of savepoints that are open, ascending */
     size_t level_count;
+    bool
+        has_damage; /* a graph was damaged, and nobody has asked yet: firn_sql_vectors_take_damage */
     int unset_level; /* 1 + that of a savepoint that could not be set; 0: there is none */
     char *
         only; /* of sql_confine.c: the one path that is opened; NULL: each that the program names */
@@ -71,13 +73,26 @@ int firn_sql_new_cursor(size_t size, sqlite3_vtab_cursor **out);
 int firn_sql_effect_check(const struct firn_sql *sql, const char *name, firn_error *err);
 /* Whether the one statement that is being executed is a CREATE: the program itself makes a virtual table. */
 bool firn_sql_effect_is_create(const struct firn_sql *sql);
+/* An execution of a statement that writes, or of several inside of each other. Zeroed, it is none. */
+struct firn_sql_execution {
+    const sqlite3_stmt *statement;
+    int runs;
+    int changes;
+    size_t count;
+};
+/* Whether a statement is being executed, and writes. */
+bool firn_sql_effect_is_writing(sqlite3_stmt *statement);
+/* Whether the present execution is another one than *last, which becomes it. */
+bool firn_sql_effect_is_new(const struct firn_sql *sql, struct firn_sql_execution *last);
 /* For xCreate and xConnect with arguments of modules that run what their arguments say: FIRN_DENIED, with a text, in a
  * schema that a file may have brought. */
 int firn_sql_effect_check_schema(const char *module, const char *schema, firn_error *err);
 
 /* ==== words and names of a text (sql_text.c) ==== */
 
-enum { FIRN_SQL_NAME_SIZE = FIRN_TABLE_NAME_SIZE_MAX + 32 }; /* of a table or a column, with a number after it */
+enum {
+    FIRN_SQL_NAME_SIZE = FIRN_TABLE_NAME_SIZE_MAX + 32
+}; /* of a table or a column, with a number after it */
 
 /* The next word outside of quotes and comments; *at goes after it. Returns its size; 0: there is none. */
 size_t firn_sql_text_next_word(const char *text, size_t *at, const char **out);
@@ -106,6 +121,7 @@ int firn_sql_query_register(struct firn_sql *sql);    /* firn_query (sqlshell) *
 int firn_sql_history_register(struct firn_sql *sql); /* firn_checkpoints, firn_diff, … (sqlshell) */
 int firn_sql_workspace_register(struct firn_sql *sql); /* firn_files, … (sqlshell) */
 
+int firn_sql_indexes_register(struct firn_sql *sql); /* firn_indexes */
 int firn_sql_vectors_register(struct firn_sql *sql); /* firn_vector, … */
 
 struct firn_sql_table;
@@ -125,6 +141,7 @@ struct firn_sql_store {
     bool attached;           /* by firn_attach: until firn_detach */
     bool is_detached;        /* by firn_detach: it closes with its last virtual table */
     bool blob;               /* its keyspaces show BLOBs */
+    bool has_damage;         /* a graph was damaged, which was told */
     firn_durability durability;
     struct firn_sql_name *names;   /* of sql_attach.c: virtual tables that firn_attach made */
     uint64_t seen_generation;      /* when they were what the store had */
@@ -192,6 +209,9 @@ void firn_sql_attach_forget(struct firn_sql_store *store);
 /* Makes virtual tables for tables and keyspaces of an attached store that have none, and drops those whose table is gone.
  * Fills the error, which may be NULL. A code of SQLite. */
 int firn_sql_attach_refresh(struct firn_sql_store *store, firn_error *err);
+
+/* The same of all attached stores, unless a transaction is open. Returns whether it was done. */
+bool firn_sql_attach_look_again(sqlite3 *db);
 
 /* ==== what is read, and the transaction (sql_view.c) ==== */
 
@@ -582,7 +602,7 @@ struct firn_sql_cursor {
     size_t key_count;
     size_t key_at;
     struct firn_sql_memory *key_memory;
-    firn_search_result *near; /* or those that a search found */
+    firn_search_result *near;       /* or those that a search found */
     struct firn_sql_stream *stream; /* which finds more of them; NULL: it does not */
     /* Of a statement that looks up many rows (sql_keep.c). */
     struct firn_sql_keys seeks; /* the columns with equalities */

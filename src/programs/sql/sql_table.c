@@ -166,10 +166,11 @@ declaration_of(const struct firn_sql_table *table)
         firn_sqlvalue_type(&def->columns[i], type);
         sqlite3_str_appendall(text, i > 0 ? ", " : "");
         firn_sql_table_column_name(def, i, name);
-        sqlite3_str_appendf(
-            text, "\"%w\" %s%s%s%s", name, is_key && table->identity == FIRN_SQL_BY_ROWID ? "INTEGER" : type,
-            is_key && table->hides_key ? " HIDDEN" : "",
-            def->columns[i].not_null || is_key ? " NOT NULL" : "", is_key ? " PRIMARY KEY" : "");
+        sqlite3_str_appendf(text, "\"%w\" %s%s%s%s", name,
+                            is_key && table->identity == FIRN_SQL_BY_ROWID ? "INTEGER" : type,
+                            is_key && table->hides_key ? " HIDDEN" : "",
+                            def->columns[i].not_null || is_key ? " NOT NULL" : "",
+                            is_key ? " PRIMARY KEY" : "");
     }
     if (table->identity == FIRN_SQL_BY_BLOB) {
         char name[16] = "firn_key";

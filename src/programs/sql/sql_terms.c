@@ -64,8 +64,8 @@ next_token(const char *text, size_t *at)
         }
         i += text[i] != '\0';
     } else if (is_name_byte(text[i]) || (text[i] != '\0' && strchr("?:@#", text[i]) != NULL)) {
-        token.kind = is_name_byte(text[i]) && !isdigit((unsigned char)text[i]) ? TOKEN_NAME
-                                                                               : TOKEN_VALUE;
+        token.kind =
+            is_name_byte(text[i]) && !isdigit((unsigned char)text[i]) ? TOKEN_NAME : TOKEN_VALUE;
         for (i++; is_name_byte(text[i]); i++) {
         }
         if (text[i] == '\'' && i == token.from + 1) { /* x'00' */
@@ -130,7 +130,7 @@ name_of(const char *text, const struct token *token, char out[FIRN_SQL_NAME_SIZE
 static bool
 is_column(const struct firn_sql_table *table, const char *name)
 {
-    static const char *const hidden[] = {"rowid", "oid",    "_rowid_",       "k",
+    static const char *const hidden[] = {"rowid",  "oid",      "_rowid_",       "k",
                                          "firn_k", "distance", "firn_distance", "firn_key"};
     char own[FIRN_SQL_NAME_SIZE];
     bool is_it = false;
@@ -166,8 +166,8 @@ take_column(const struct terms *terms, size_t *at)
     }
     const bool is_own =
         qualifier[0] == '\0' ||
-        sqlite3_stricmp(qualifier, terms->qualifier[0] != '\0' ? terms->qualifier
-                                                               : terms->table->name) == 0;
+        sqlite3_stricmp(qualifier,
+                        terms->qualifier[0] != '\0' ? terms->qualifier : terms->table->name) == 0;
     const bool is_it = token.kind == TOKEN_NAME && is_own && is_column(terms->table, name);
     *at = token.kind == TOKEN_NAME ? i : *at;
     return is_it;
@@ -211,7 +211,7 @@ look_at(const struct terms *terms, size_t from, size_t to)
 static bool
 is_told(const struct terms *terms, size_t from, size_t to)
 {
-    static const char *const operators[] = {"is",     "like",    "glob",   "match",   "regexp",
+    static const char *const operators[] = {"is",     "like",    "glob",    "match", "regexp",
                                             "isnull", "notnull", "between", NULL};
     const char *text = terms->text;
     const struct term all = look_at(terms, from, to);
@@ -220,7 +220,7 @@ is_told(const struct terms *terms, size_t from, size_t to)
         return true;
     }
     if (take_column(terms, &at)) {
-        const struct token operator = next_token(text, &at);
+        const struct token operator= next_token(text, &at);
         size_t after = at;
         const struct token second = next_token(text, &after);
         const struct term rest = look_at(terms, at, to);
@@ -255,9 +255,9 @@ check_clause(struct terms *terms, size_t at)
         const size_t before = at;
         const struct token token = next_token(text, &at);
         const bool is_top = depth == 0 && cases == 0;
-        const bool is_end =
-            token.kind == TOKEN_END || is_sign(text, &token, ";") ||
-            (depth == 0 && is_sign(text, &token, ")")) || (is_top && is_one_of(text, &token, ends));
+        const bool is_end = token.kind == TOKEN_END || is_sign(text, &token, ";") ||
+                            (depth == 0 && is_sign(text, &token, ")")) ||
+                            (is_top && is_one_of(text, &token, ends));
         const bool is_and = is_top && is_word(text, &token, "and") && !is_between;
         if (is_end || is_and) {
             if (has_or || !is_told(terms, from, token.from)) {
@@ -297,8 +297,8 @@ is_own_match(struct terms *terms, const struct token *column, const struct token
     }
     for (size_t i = 0; i < def->column_count; i++) {
         firn_sql_table_column_name(def, i, own);
-        is_it = is_it ||
-                (def->columns[i].type == FIRN_TYPE_VECTOR && sqlite3_stricmp(own, name) == 0);
+        is_it =
+            is_it || (def->columns[i].type == FIRN_TYPE_VECTOR && sqlite3_stricmp(own, name) == 0);
     }
     return is_it;
 }

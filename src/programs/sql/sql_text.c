@@ -40,6 +40,19 @@ is_name_byte(char c)
     return isalnum((unsigned char)c) || c == '_' || c == '$' || ((unsigned char)c & 0x80) != 0;
 }
 
+size_t
+firn_sql_text_blank(const char *text)
+{
+    if (text[0] == '-' && text[1] == '-') {
+        return strcspn(text, "\n");
+    }
+    if (text[0] == '/' && text[1] == '*') {
+        const char *end = strstr(text + 2, "*/");
+        return end != NULL ? (size_t)(end - text) + 2 : strlen(text);
+    }
+    return strspn(text, " \t\r\n\f");
+}
+
 /* Where a quoted text ends that begins here; an end that is missing is that of the text. */
 static size_t
 quoted_size(const char *text)
@@ -52,16 +65,13 @@ quoted_size(const char *text)
     return text[i] == '\0' ? i : i + 1;
 }
 
-/* What begins here and is no word: a comment, something in quotes, a parameter, a character. */
+/* What begins here and is no word: blanks, a comment, something in quotes, a parameter, a character. */
 static size_t
 other_size(const char *text)
 {
-    if (text[0] == '-' && text[1] == '-') {
-        return strcspn(text, "\n");
-    }
-    if (text[0] == '/' && text[1] == '*') {
-        const char *end = strstr(text + 2, "*/");
-        return end != NULL ? (size_t)(end - text) + 2 : strlen(text);
+    const size_t blank = firn_sql_text_blank(text);
+    if (blank > 0) {
+        return blank;
     }
     if (strchr("'\"`[", text[0]) != NULL) {
         return quoted_size(text);
@@ -73,19 +83,6 @@ other_size(const char *text)
         }
     }
     return size;
-}
-
-size_t
-firn_sql_text_blank(const char *text)
-{
-    if (text[0] == '-' && text[1] == '-') {
-        return strcspn(text, "\n");
-    }
-    if (text[0] == '/' && text[1] == '*') {
-        const char *end = strstr(text + 2, "*/");
-        return end != NULL ? (size_t)(end - text) + 2 : strlen(text);
-    }
-    return strspn(text, " \t\r\n\f");
 }
 
 size_t
@@ -152,7 +149,8 @@ firn_sql_text_name(const char *text, size_t *at, char out[FIRN_SQL_NAME_SIZE])
 }
 
 void
-firn_sql_text_qualified(const char *text, size_t *at, char out_schema[FIRN_SQL_NAME_SIZE], char out_name[FIRN_SQL_NAME_SIZE])
+firn_sql_text_qualified(const char *text, size_t *at, char out_schema[FIRN_SQL_NAME_SIZE],
+                        char out_name[FIRN_SQL_NAME_SIZE])
 {
     const char *after;
     out_schema[0] = '\0';
@@ -306,8 +304,14 @@ firn_sql_text_prepare(sqlite3 *db, const char *text, sqlite3_stmt **out, const c
                       bool *out_is_definition)
 {
     *out_is_definition = is_about_definitions(db, text);
-    return *out_is_definition ? prepare_definition(db, text, out, out_rest)
-                              : sqlite3_prepare_v3(db, text, -1, 0, out, out_rest);
+    if (*out_is_definition) {
+        return prepare_definition(db, text, out, out_rest);
+    }
+    int rc = sqlite3_prepare_v3(db, text, -1, 0, out, out_rest);
+    /* Another process may have made the table or the column that is missing. */
+    return rc == SQLITE_ERROR && firn_sql_attach_look_again(db)
+               ? sqlite3_prepare_v3(db, text, -1, 0, out, out_rest)
+               : rc;
 }
 
 /* firn_is_definition(STATEMENT) */

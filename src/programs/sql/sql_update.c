@@ -15,12 +15,26 @@
  * SQLITE_CONSTRAINT with the names of the columns, and aborts, fails, rolls back or ignores. REPLACE alone is done here, by deleting the rows
  * that are in the way.
  *
+ * SQLite collects all rows that an UPDATE of a virtual table concerns, with their new values, before it changes the first. A row that
+ * REPLACE has deleted may be among those to come, and another one may have its key by then. So the keys of such rows are kept until the
+ * statement ends, and their updates come to nothing. (In a table of its own SQLite changes whatever row has the key by then; here that
+ * would give it the values of the one that is gone.)
+ *
  * Limits: a row that has a time to live stays for ever once a statement changes it.
  */
 #include "sql/sql_internal.h"
 
 #include <assert.h>
 SQLITE_EXTENSION_INIT3
+
+/* The packed key of a row that REPLACE has deleted. */
+struct gone {
+    struct gone *next;
+    size_t size;
+    uint8_t key[];
+};
+
+enum { GONE_BUCKETS = 4096 };
 
 /* What a row is written with, as long as the virtual table is connected. */
 struct firn_sql_writing {
@@ -31,6 +45,10 @@ struct firn_sql_writing {
     struct firn_sqlvalue_scratch *scratch; /* what they refer to */
     size_t count;
     firn_row *row; /* that was there before */
+    /* Rows that REPLACE has deleted in this execution. */
+    struct firn_sql_execution execution;
+    struct gone **gone; /* by the hash of their keys; NULL: none yet */
+    size_t gone_count;
     const char **all_names;
     /* The name of a row. */
     firn_value key[FIRN_TABLE_KEY_COLUMNS_MAX];
@@ -47,6 +65,19 @@ struct update {
 };
 
 /* ---- memory ---- */
+
+static void
+forget_gone(struct firn_sql_writing *writing)
+{
+    for (size_t i = 0; i < GONE_BUCKETS && writing->gone_count > 0; i++) {
+        while (writing->gone[i] != NULL) {
+            struct gone *next = writing->gone[i]->next;
+            sqlite3_free(writing->gone[i]);
+            writing->gone[i] = next;
+        }
+    }
+    writing->gone_count = 0;
+}
 
 void
 firn_sql_update_deinit(struct firn_sql_table *table)
@@ -66,6 +97,8 @@ firn_sql_update_deinit(struct firn_sql_table *table)
     sqlite3_free(writing->all_names);
     sqlite3_free(writing->key_memory);
     firn_row_destroy(writing->row);
+    forget_gone(writing);
+    sqlite3_free(writing->gone);
     sqlite3_free(writing);
     table->writing = NULL;
 }
@@ -398,6 +431,67 @@ say_conflict(const struct update *update, size_t number, firn_error *err)
     return rc;
 }
 
+static size_t
+bucket_of(const uint8_t *key, size_t size)
+{
+    uint32_t hash = 2166136261U;
+    for (size_t i = 0; i < size; i++) {
+        hash = (hash ^ key[i]) * 16777619U;
+    }
+    return hash % GONE_BUCKETS;
+}
+
+/* Keeps the key of a row that REPLACE deletes. */
+static int
+note_gone(struct update *update, const firn_value *key, firn_error *err)
+{
+    struct firn_sql_writing *writing = update->writing;
+    uint8_t *packed = NULL;
+    size_t size = 0;
+    if (writing->gone == NULL) {
+        writing->gone = sqlite3_malloc64(GONE_BUCKETS * sizeof writing->gone[0]);
+        if (writing->gone == NULL) {
+            return firn_sqlvalue_no_memory(err);
+        }
+        memset(writing->gone, 0, GONE_BUCKETS * sizeof writing->gone[0]);
+    }
+    int rc = firn_sqlvalue_pack_key(key, update->table->orders[0].count, &packed, &size, err);
+    struct gone *gone = rc == FIRN_OK ? sqlite3_malloc64(sizeof *gone + size) : NULL;
+    if (gone != NULL) {
+        struct gone **bucket = &writing->gone[bucket_of(packed, size)];
+        *gone = (struct gone){.next = *bucket, .size = size};
+        memcpy(gone->key, packed, size);
+        *bucket = gone;
+        writing->gone_count++;
+    } else if (rc == FIRN_OK) {
+        rc = firn_sqlvalue_no_memory(err);
+    }
+    sqlite3_free(packed);
+    return rc;
+}
+
+/* Whether the statement that is being executed has replaced the row that it is to change now. */
+static int
+was_replaced(struct update *update, bool *out, firn_error *err)
+{
+    struct firn_sql_writing *writing = update->writing;
+    uint8_t *packed = NULL;
+    size_t size = 0;
+    *out = false;
+    if (writing->gone_count == 0) {
+        return FIRN_OK;
+    }
+    int rc =
+        firn_sqlvalue_pack_key(writing->key, update->table->orders[0].count, &packed, &size, err);
+    const struct gone *gone = rc == FIRN_OK ? writing->gone[bucket_of(packed, size)] : NULL;
+    while (gone != NULL && (gone->size != size || memcmp(gone->key, packed, size) != 0)) {
+        gone = gone->next;
+    }
+    *out = gone != NULL;
+    sqlite3_free(packed);
+    return rc;
+}
+
 /* After FIRN_EXISTS: REPLACE deletes the rows in the way, *out_again; else says which columns they are. */
 static int
 meet_conflict(struct update *update, bool is_update, bool *out_again, firn_error *err)
@@ -424,6 +518,7 @@ meet_conflict(struct update *update, bool is_update, bool *out_again, firn_error
         } else {
             const firn_row_options options = {.size = sizeof options, .txn = update->txn};
             rc = firn_table_delete(table->table, &options, key, table->orders[0].count, err);
+            rc = rc == FIRN_OK ? note_gone(update, key, err) : rc;
             *out_again = rc == FIRN_OK;
         }
     }
@@ -533,11 +628,18 @@ static int
 update_row(struct update *update, sqlite3_value **values, firn_error *err)
 {
     bool moves;
+    bool is_gone = false;
     int rc = take_key(update, values[0], err);
-    if (rc == FIRN_OK) {
+    if (rc == FIRN_OK && update->policy == SQLITE_REPLACE) {
+        if (firn_sql_effect_is_new(update->table->store->sql, &update->writing->execution)) {
+            forget_gone(update->writing);
+        }
+        rc = was_replaced(update, &is_gone, err);
+    }
+    if (rc == FIRN_OK && !is_gone) {
         rc = take_updated(update, values + 2, values[1], &moves, err);
     }
-    if (rc != FIRN_OK) {
+    if (rc != FIRN_OK || is_gone) {
         return rc;
     }
     if (moves) {

@@ -31,7 +31,10 @@ SQLITE_EXTENSION_INIT3
 enum { IS_SEARCH = 1, HAS_COUNT = 2, HAS_OTHERS = 4, COLUMN_SHIFT = 3 }; /* of idxNum */
 #define SEARCH_COST 200.0
 
-enum { STREAM_FIRST = 64, STREAM_TIMES = 16 }; /* rows of the first search without k, and how many times more of the next */
+enum {
+    STREAM_FIRST = 64,
+    STREAM_TIMES = 16
+}; /* rows of the first search without k, and how many times more of the next */
 
 /* ---- the plan ---- */
 
@@ -159,9 +162,8 @@ firn_sql_vectors_tell(const struct firn_sql_table *table, sqlite3_index_info *in
         info->aConstraintUsage[count].argvIndex = ++arguments;
         info->aConstraintUsage[count].omit = 1;
     }
-    info->idxNum =
-        IS_SEARCH | (count >= 0 ? HAS_COUNT : 0) | (others ? HAS_OTHERS : 0) |
-        info->aConstraint[match].iColumn << COLUMN_SHIFT;
+    info->idxNum = IS_SEARCH | (count >= 0 ? HAS_COUNT : 0) | (others ? HAS_OTHERS : 0) |
+                   info->aConstraint[match].iColumn << COLUMN_SHIFT;
     info->estimatedCost = SEARCH_COST;
     info->estimatedRows = count >= 0 ? 10 : STREAM_FIRST;
     return SQLITE_OK;
@@ -228,6 +230,31 @@ read_vector(sqlite3_value *from, float **out_numbers, size_t *out_count, firn_me
     return rc;
 }
 
+/* Notes that a graph could not be read, and says so to who listens to SQLite's log. */
+static void
+note_damage(const struct firn_sql_table *table, const firn_search_result *found)
+{
+    firn_search_stats stats = FIRN_SEARCH_STATS_INIT;
+    firn_search_result_get_stats(found, &stats);
+    if (stats.graphs_damaged > 0 && !table->store->has_damage) {
+        table->store->has_damage = true;
+        table->store->sql->has_damage = true;
+        sqlite3_log(SQLITE_WARNING, "a graph of an index of '%s' is damaged: all rows are compared",
+                    table->table_name);
+    }
+}
+
+bool
+firn_sql_vectors_take_damage(sqlite3 *db)
+{
+    struct firn_sql *sql = firn_sql_find(db);
+    const bool has_damage = sql != NULL && sql->has_damage;
+    if (has_damage) {
+        sql->has_damage = false;
+    }
+    return has_damage;
+}
+
 /* With all options but the metric. */
 static int
 find(const struct firn_sql_table *table, size_t column, sqlite3_value *vector,
@@ -239,6 +266,9 @@ find(const struct firn_sql_table *table, size_t column, sqlite3_value *vector,
     if (rc == FIRN_OK) {
         rc = firn_table_search(table->table, table->def->columns[column].name, numbers, count,
                                options, out, err);
+    }
+    if (rc == FIRN_OK) {
+        note_damage(table, *out);
     }
     sqlite3_free(numbers);
     return rc;
@@ -357,6 +387,7 @@ firn_sql_vectors_more(const struct firn_sql_table *table, const struct firn_sql_
     int rc = firn_table_search(table->table, table->def->columns[stream->column].name,
                                stream->numbers, stream->number_count, &options, &found, err);
     if (rc == FIRN_OK) {
+        note_damage(table, found);
         firn_search_result_destroy(*out);
         *out = found;
     }
@@ -368,12 +399,12 @@ firn_sql_vectors_more(const struct firn_sql_table *table, const struct firn_sql_
 static int
 refuse_terms(sqlite3_int64 k, const char *term, firn_error *err)
 {
-    return firn_sqlvalue_error(
-        err, FIRN_UNSUPPORTED,
-        "k = %lld would count rows before the condition%s%.300s: firn cannot compute it, so leave k "
-        "out, and write ORDER BY distance LIMIT %lld",
-        (long long)k, term != NULL ? " " : "s that SQLite tests", term != NULL ? term : "",
-        (long long)k);
+    return firn_sqlvalue_error(err, FIRN_UNSUPPORTED,
+                               "k = %lld would count rows before the condition%s%.300s: firn "
+                               "cannot compute it, so leave k "
+                               "out, and write ORDER BY distance LIMIT %lld",
+                               (long long)k, term != NULL ? " " : "s that SQLite tests",
+                               term != NULL ? term : "", (long long)k);
 }
 
 static int

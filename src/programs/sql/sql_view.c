@@ -10,7 +10,7 @@
  * first used. SQLite tells a virtual table of a transaction (xBegin, xCommit, xRollback, savepoints) only after the first
  * statement that writes to it. So the first statement that reads writes, too: to a virtual table of the temporary
  * schema without rows, firn_transaction, of which it deletes nothing. Where that is refused (PRAGMA query_only), each statement reads
- * by itself.
+ * by itself; so does a CREATE TABLE AS that is the first to read, because that table cannot be made inside of it.
  *
  * A commit is made in xSync, which may fail, before SQLite commits its own databases: firn's changes and theirs are not
  * one atomic step, and neither are those of two stores. xSync never returns SQLITE_BUSY itself: SQLite would keep its transaction
@@ -465,7 +465,9 @@ pin_transaction(struct firn_sql *sql)
 {
     assert(!sql->in_transaction);
     static const char nothing[] = "DELETE FROM temp." PIN " WHERE 0";
+    /* SQLite has the schema in its hands in a CREATE TABLE AS: making another table would abort it. */
     if (sqlite3_exec(sql->db, nothing, NULL, NULL, NULL) != SQLITE_OK &&
+        !firn_sql_effect_is_create(sql) &&
         sqlite3_exec(sql->db, "CREATE VIRTUAL TABLE IF NOT EXISTS temp." PIN " USING " PIN, NULL,
                      NULL, NULL) == SQLITE_OK) {
         (void)sqlite3_exec(sql->db, nothing, NULL, NULL, NULL);

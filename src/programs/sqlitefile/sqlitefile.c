@@ -37,7 +37,9 @@ enum { VERSION_MIN = 3031000 };
 
 enum {
     VALUE_SIZE_MAX = 128 << 20,
-    VALUE_SIZE_MIN = 1 << 20, /* what a file may have at least, however small: SQLite's own texts are values, too */
+    VALUE_SIZE_MIN =
+        1
+        << 20, /* what a file may have at least, however small: SQLite's own texts are values, too */
     STEPS_BETWEEN_LOOKS = 10000,
     /* A step reads a column, and a row of six bytes may have 30 that were added to its table after it. */
     UNITS_PER_BYTE = 128,

@@ -272,8 +272,7 @@ read_columns(const struct comparing *comparing, struct side *side, const char *t
         }
     }
     firn_sqlitefile_text_add(&sql, "') WHERE hidden = 0 ORDER BY pk = 0, pk, cid");
-    int code =
-        sql.has_failed ? no_memory(comparing) : read_objects(comparing, side, sql.data, out);
+    int code = sql.has_failed ? no_memory(comparing) : read_objects(comparing, side, sql.data, out);
     free(sql.data);
     return code;
 }
@@ -485,8 +484,8 @@ static int
 check_encoding(const struct comparing *comparing, struct side *side)
 {
     struct objects encoding = {.items = NULL};
-    int code = read_objects(comparing, side, "SELECT encoding, '', '' FROM pragma_encoding",
-                            &encoding);
+    int code =
+        read_objects(comparing, side, "SELECT encoding, '', '' FROM pragma_encoding", &encoding);
     if (code == FIRN_OK && (encoding.count != 1 || strcmp(encoding.items[0].type, "UTF-8") != 0)) {
         code = firn_sqlitefile_fail(comparing->err, FIRN_UNSUPPORTED, "its text is not UTF-8");
     }

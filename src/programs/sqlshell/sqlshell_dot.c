@@ -167,6 +167,37 @@ put_key(struct firn_sqlshell *shell, const char *table)
     firn_term_out_text(")");
 }
 
+/* The indexes of a table of the store; none of another one. SQL cannot make one of vectors. */
+static void
+put_indexes(struct firn_sqlshell *shell, const char *table)
+{
+    sqlite3_stmt *statement = NULL;
+    int rc =
+        sqlite3_prepare_v2(shell->db, "SELECT name, kind, columns, metric FROM firn_indexes(?1)",
+                           -1, &statement, NULL);
+    rc = rc == SQLITE_OK ? sqlite3_bind_text(statement, 1, table, -1, SQLITE_STATIC) : rc;
+    while (rc == SQLITE_OK && sqlite3_step(statement) == SQLITE_ROW) {
+        const char *texts[4];
+        for (int i = 0; i < 4; i++) {
+            const char *text = (const char *)sqlite3_column_text(statement, i);
+            texts[i] = text != NULL ? text : "";
+        }
+        const bool is_of_vectors = texts[3][0] != '\0';
+        firn_term_out_text(is_of_vectors                     ? "-- vector index "
+                           : strcmp(texts[1], "unique") == 0 ? "CREATE UNIQUE INDEX "
+                                                             : "CREATE INDEX ");
+        put_name(texts[0]);
+        firn_term_out_text(is_of_vectors ? " of " : " ON ");
+        put_name(table);
+        firn_term_out_text(" (");
+        put_bytes(texts[2], strlen(texts[2]));
+        firn_term_out_text(is_of_vectors ? ") " : ")");
+        firn_term_out_text(texts[3]);
+        firn_term_out_text(is_of_vectors ? "\n" : ";\n");
+    }
+    (void)sqlite3_finalize(statement);
+}
+
 /* A definition, as SQL would have it: a line for each column. */
 static void
 put_schema(struct firn_sqlshell *shell, const char *table)
@@ -205,6 +236,7 @@ put_schema(struct firn_sqlshell *shell, const char *table)
         put_key(shell, table);
     }
     firn_term_out_text("\n);\n");
+    put_indexes(shell, table);
 }
 
 static int

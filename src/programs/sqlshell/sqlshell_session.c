@@ -633,6 +633,10 @@ run_first(struct firn_sqlshell *shell, const char *text, const char **out_rest, 
     }
     firn_sql_query_close(run.query);
     (void)sqlite3_finalize(run.statement);
+    if (firn_sql_vectors_take_damage(shell->db)) {
+        firn_command_report_line("a graph of an index of vectors is damaged: its rows were all "
+                                 "compared; firn db compact builds another");
+    }
     return rc;
 }
 

@@ -318,6 +318,9 @@ bool firn_schema_index_differs(const struct firn_schema_index *index,
 
 /* ==== text: schema_text.c ==== */
 
+/* "l2", "dot", "cosine"; NULL: there is no such metric. */
+const char *firn_schema_text_metric(uint32_t metric);
+
 /* Appends a definition, in one line, from which firn_table_def_parse makes the same table (except numbers and
  * initial values). */
 FIRN_MUST_CHECK int firn_schema_text_append(const struct firn_schema *schema, struct firn_buf *out);

@@ -15,6 +15,7 @@
 
 #include "base/check.h"
 #include "base/mem.h"
+#include "firn/vector.h"
 
 enum { STRUCT_SIZE_MAX = 4096 };
 
@@ -26,7 +27,8 @@ enum { STRUCT_SIZE_MAX = 4096 };
 enum {
     DEF_SIZE_MIN = SIZE_TO(firn_table_def, index_count),
     COLUMN_SIZE_MIN = SIZE_TO(firn_table_column, default_value),
-    INDEX_SIZE_MIN = SIZE_TO(firn_table_index, is_unique)
+    INDEX_SIZE_MIN = SIZE_TO(firn_table_index, is_unique),
+    VECTOR_INDEX_SIZE_MIN = SIZE_TO(firn_vector_index, m)
 };
 _Static_assert(DEF_SIZE_MIN <= sizeof(firn_table_def) &&
                    COLUMN_SIZE_MIN <= sizeof(firn_table_column) &&
@@ -92,7 +94,7 @@ firn_schema_def_read_index(const firn_table_index *given, size_t size, firn_tabl
 }
 
 static int
-check_def(const firn_table_def *def, firn_error *err)
+check_sizes(const firn_table_def *def, firn_error *err)
 {
     if (def == NULL || def->size < DEF_SIZE_MIN || def->size > STRUCT_SIZE_MAX ||
         !firn_schema_def_is_column_size(def->column_size) ||
@@ -101,25 +103,29 @@ check_def(const firn_table_def *def, firn_error *err)
             err, FIRN_INVALID,
             "the definition of a table has no sizes: begin it with FIRN_TABLE_DEF_INIT");
     }
-    int rc = check_rest(sizeof *def, def, def->size, err);
-    if (rc != FIRN_OK) {
-        return rc;
-    }
+    return FIRN_OK;
+}
+
+static int
+check_counts(const firn_table_def *def, firn_error *err)
+{
     if ((def->columns == NULL && def->column_count > 0) ||
         (def->key == NULL && def->key_count > 0) ||
-        (def->indexes == NULL && def->index_count > 0)) {
+        (def->indexes == NULL && def->index_count > 0) ||
+        (def->vector_indexes == NULL && def->vector_index_count > 0)) {
         return firn_error_set(err, FIRN_INVALID,
                               "the definition of a table has a count without an array");
     }
-    if (def->column_count > FIRN_TABLE_COLUMNS_MAX || def->index_count > FIRN_TABLE_INDEXES_MAX ||
+    const size_t indexes =
+        def->index_count > def->vector_index_count ? def->index_count : def->vector_index_count;
+    if (def->column_count > FIRN_TABLE_COLUMNS_MAX || indexes > FIRN_TABLE_INDEXES_MAX ||
         def->key_count > FIRN_TABLE_KEY_COLUMNS_MAX) {
         return firn_error_set(err, FIRN_LIMIT,
                               "the definition has %zu columns, %zu of them in the primary key, and "
                               "%zu indexes; at most "
                               "%d, %d and %d are allowed",
-                              def->column_count, def->key_count, def->index_count,
-                              FIRN_TABLE_COLUMNS_MAX, FIRN_TABLE_KEY_COLUMNS_MAX,
-                              FIRN_TABLE_INDEXES_MAX);
+                              def->column_count, def->key_count, indexes, FIRN_TABLE_COLUMNS_MAX,
+                              FIRN_TABLE_KEY_COLUMNS_MAX, FIRN_TABLE_INDEXES_MAX);
     }
     return FIRN_OK;
 }
@@ -207,6 +213,7 @@ struct draft {
     struct firn_schema schema; /* borrows from the fields below, and from the definition */
     struct firn_schema_column columns[FIRN_TABLE_COLUMNS_MAX];
     struct firn_schema_index indexes[FIRN_TABLE_INDEXES_MAX];
+    struct firn_schema_vector_index vector_indexes[FIRN_TABLE_INDEXES_MAX];
     uint32_t key[FIRN_TABLE_KEY_COLUMNS_MAX];
     uint32_t index_columns[FIRN_TABLE_INDEXES_MAX][FIRN_TABLE_KEY_COLUMNS_MAX];
 };
@@ -277,12 +284,53 @@ out:
     return rc;
 }
 
-int
-firn_schema_def_create(const firn_table_def *def, struct firn_schema **out, firn_error *err)
+static int
+take_vector_indexes(struct draft *draft, const firn_table_def *def, firn_error *err)
 {
+    const uint8_t *at = (const uint8_t *)def->vector_indexes;
+    int rc = FIRN_OK;
+    DCHECK(def->vector_index_count <= FIRN_TABLE_INDEXES_MAX);
+    for (size_t i = 0; i < def->vector_index_count; i++) {
+        firn_vector_index index = FIRN_VECTOR_INDEX_INIT;
+        size_t size;
+        uint32_t column;
+        memcpy(&size, at, sizeof size);
+        if (size < VECTOR_INDEX_SIZE_MIN || size > STRUCT_SIZE_MAX || size % sizeof(void *) != 0) {
+            return firn_error_set(err, FIRN_INVALID,
+                                  "an index of vectors has no size: begin it with "
+                                  "FIRN_VECTOR_INDEX_INIT");
+        }
+        FIRN_TRY(read_struct(&index, sizeof index, at, size, err));
+        if (index.name == NULL || index.column == NULL) {
+            return firn_error_set(err, FIRN_INVALID,
+                                  "an index of vectors has no name or no column");
+        }
+        FIRN_TRY(firn_schema_def_ids(&draft->schema, &index.column, 1, "an index", &column, err));
+        draft->vector_indexes[i] =
+            (struct firn_schema_vector_index){.id = draft->schema.next_index++,
+                                              .name = firn_str(index.name),
+                                              .column = column,
+                                              .metric = (uint32_t)index.metric,
+                                              .m = index.m,
+                                              .ef_construction = index.ef_construction};
+        at += size;
+    }
+    draft->schema.vector_indexes = draft->vector_indexes;
+    draft->schema.vector_index_count = def->vector_index_count;
+out:
+    return rc;
+}
+
+int
+firn_schema_def_create(const firn_table_def *given, struct firn_schema **out, firn_error *err)
+{
+    firn_table_def whole;
+    const firn_table_def *def = &whole;
     int rc;
     *out = NULL;
-    rc = check_def(def, err);
+    rc = check_sizes(given, err);
+    rc = rc == FIRN_OK ? read_struct(&whole, sizeof whole, given, given->size, err) : rc;
+    rc = rc == FIRN_OK ? check_counts(def, err) : rc;
     if (rc != FIRN_OK) {
         return rc;
     }
@@ -294,6 +342,7 @@ firn_schema_def_create(const firn_table_def *def, struct firn_schema **out, firn
     FIRN_TRY(take_columns(draft, def, err));
     FIRN_TRY(take_key(draft, def, err));
     FIRN_TRY(take_indexes(draft, def, err));
+    FIRN_TRY(take_vector_indexes(draft, def, err));
     FIRN_TRY(firn_schema_create(&draft->schema, out, err));
 out:
     firn_free(draft);

@@ -4,9 +4,11 @@
  */
 #include "schema/schema.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/check.h"
+#include "firn/vector.h"
 #include "schema/schema_literal.h"
 
 /* Whether a name is a plain word that has no other meaning in a definition. */
@@ -90,6 +92,39 @@ out:
     return rc;
 }
 
+const char *
+firn_schema_text_metric(uint32_t metric)
+{
+    static const char *const names[] = {"l2", "dot", "cosine"};
+    _Static_assert(FIRN_METRIC_L2 == 1 && FIRN_METRIC_DOT == 2 && FIRN_METRIC_COSINE == 3,
+                   "the names are in the order of their numbers");
+    return metric >= 1 && metric <= sizeof names / sizeof names[0] ? names[metric - 1] : NULL;
+}
+
+static int
+append_vector_index(const struct firn_schema *schema, const struct firn_schema_vector_index *index,
+                    struct firn_buf *out)
+{
+    const firn_vector_index usual = FIRN_VECTOR_INDEX_INIT;
+    char number[32];
+    int rc;
+    FIRN_TRY(firn_buf_append_str(out, ", vector index "));
+    FIRN_TRY(append_name(index->name, out));
+    FIRN_TRY(append_list(schema, &index->place, 1, out));
+    FIRN_TRY(firn_buf_append_u8(out, ' '));
+    FIRN_TRY(firn_buf_append_str(out, firn_schema_text_metric(index->metric)));
+    if (index->m != usual.m) {
+        (void)snprintf(number, sizeof number, " m %u", (unsigned)index->m);
+        FIRN_TRY(firn_buf_append_str(out, number));
+    }
+    if (index->ef_construction != usual.ef_construction) {
+        (void)snprintf(number, sizeof number, " ef %u", (unsigned)index->ef_construction);
+        FIRN_TRY(firn_buf_append_str(out, number));
+    }
+out:
+    return rc;
+}
+
 int
 firn_schema_text_append(const struct firn_schema *schema, struct firn_buf *out)
 {
@@ -105,6 +140,9 @@ firn_schema_text_append(const struct firn_schema *schema, struct firn_buf *out)
         FIRN_TRY(firn_buf_append_str(out, index->is_unique ? ", unique index " : ", index "));
         FIRN_TRY(append_name(index->name, out));
         FIRN_TRY(append_list(schema, index->places, index->column_count, out));
+    }
+    for (size_t i = 0; i < schema->vector_index_count; i++) {
+        FIRN_TRY(append_vector_index(schema, &schema->vector_indexes[i], out));
     }
 out:
     if (rc != FIRN_OK) {

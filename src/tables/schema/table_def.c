@@ -11,6 +11,7 @@
  * about places where the text cannot be read.
  */
 #include "firn/table.h"
+#include "firn/vector.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -43,6 +44,7 @@ struct pool {
     firn_table_column *columns;
     firn_value *values;
     firn_table_index *indexes;
+    firn_vector_index *vector_indexes; /* as many as indexes */
     const char **names;
     uint8_t *bytes;
     size_t column_max; /* and as many values */
@@ -482,6 +484,72 @@ out:
     return rc;
 }
 
+/* m and ef: how a graph is built. */
+static int
+parse_parameters(struct parser *parser, firn_vector_index *index)
+{
+    bool has_m = false;
+    bool has_ef = false;
+    int rc = FIRN_OK;
+    for (;;) {
+        if (!has_m && take_word(parser, "m")) {
+            has_m = true;
+            FIRN_TRY(parse_count(parser, &index->m));
+        } else if (!has_ef && take_word(parser, "ef")) {
+            has_ef = true;
+            FIRN_TRY(parse_count(parser, &index->ef_construction));
+        } else {
+            break;
+        }
+    }
+out:
+    return rc;
+}
+
+static int
+parse_vector_index(struct parser *parser)
+{
+    firn_table_def *def = parser->def;
+    struct pool *pool = &parser->pool;
+    int rc;
+    if (def->vector_index_count == pool->index_max) {
+        return fail_limit(parser, "indexes", pool->index_max);
+    }
+    firn_vector_index *index = &pool->vector_indexes[def->vector_index_count];
+    *index = (firn_vector_index)FIRN_VECTOR_INDEX_INIT;
+    FIRN_TRY(parse_name(parser, &index->name));
+    FIRN_TRY(expect_sign(parser, '('));
+    FIRN_TRY(parse_name(parser, &index->column));
+    FIRN_TRY(expect_sign(parser, ')'));
+    uint32_t metric = 1;
+    const char *word;
+    while ((word = firn_schema_text_metric(metric)) != NULL && !take_word(parser, word)) {
+        metric++;
+    }
+    if (word == NULL) {
+        return fail(parser, "expected l2, dot or cosine");
+    }
+    index->metric = (firn_metric)metric;
+    FIRN_TRY(parse_parameters(parser, index));
+    def->vector_index_count++;
+out:
+    return rc;
+}
+
+/* Takes "vector index"; "vector" alone may be the name of a column. */
+static bool
+take_vector_index(struct parser *parser)
+{
+    const size_t at = parser->at;
+    const struct token token = parser->token;
+    if (take_word(parser, "vector") && take_word(parser, "index")) {
+        return true;
+    }
+    parser->at = at;
+    parser->token = token;
+    return false;
+}
+
 /* Reads what may follow a type, each once. */
 static int
 parse_properties(struct parser *parser, firn_table_column *column)
@@ -572,6 +640,9 @@ parse_item(struct parser *parser)
         return take_word(parser, "index") ? parse_index(parser, true)
                                           : fail(parser, "expected index after unique");
     }
+    if (take_vector_index(parser)) {
+        return parse_vector_index(parser);
+    }
     return take_word(parser, "index") ? parse_index(parser, false) : parse_column(parser);
 }
 
@@ -635,9 +706,10 @@ make_room(firn_slice text, size_t column_size, size_t index_size, struct pool *p
     size_t columns_size = pool->column_max * larger(column_size, sizeof *pool->columns);
     size_t values_size = pool->column_max * sizeof *pool->values;
     size_t indexes_size = pool->index_max * larger(index_size, sizeof *pool->indexes);
+    size_t vectors_size = pool->index_max * sizeof *pool->vector_indexes;
     size_t names_size = pool->name_max * sizeof *pool->names;
     uint8_t *memory = firn_alloc(sizeof(firn_table_def) + columns_size + values_size +
-                                 indexes_size + names_size + pool->byte_max);
+                                 indexes_size + vectors_size + names_size + pool->byte_max);
     if (memory == NULL) {
         return NULL;
     }
@@ -646,11 +718,14 @@ make_room(firn_slice text, size_t column_size, size_t index_size, struct pool *p
     pool->columns = (firn_table_column *)(void *)memory;
     pool->values = (firn_value *)(void *)(memory + columns_size);
     pool->indexes = (firn_table_index *)(void *)(memory + columns_size + values_size);
-    pool->names = (const char **)(void *)(memory + columns_size + values_size + indexes_size);
-    pool->bytes = memory + columns_size + values_size + indexes_size + names_size;
+    memory += columns_size + values_size + indexes_size;
+    pool->vector_indexes = (firn_vector_index *)(void *)memory;
+    pool->names = (const char **)(void *)(memory + vectors_size);
+    pool->bytes = memory + vectors_size + names_size;
     *def = (firn_table_def)FIRN_TABLE_DEF_INIT;
     def->columns = pool->columns;
     def->indexes = pool->indexes;
+    def->vector_indexes = pool->vector_indexes;
     return def;
 }
 

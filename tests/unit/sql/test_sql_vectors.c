@@ -251,8 +251,8 @@ a_match_without_k_gives_all_rows_in_their_order(void **state)
                            "SELECT id, name, distance FROM (SELECT *, firn_distance(v, '%s', 'l2') "
                            "AS distance FROM %s) WHERE distance NOT NULL AND (%s) ORDER BY "
                            "distance, %s LIMIT %d",
-                           vector, t == 0 ? "one" : "two", wheres[i],
-                           t == 0 ? "id" : "name, id", limit);
+                           vector, t == 0 ? "one" : "two", wheres[i], t == 0 ? "id" : "name, id",
+                           limit);
             same(match, sort);
         }
     }
@@ -265,18 +265,43 @@ a_match_without_k_gives_all_rows_in_their_order(void **state)
 static void
 k_beside_what_only_sqlite_tests_is_refused(void **state)
 {
-    static const char *const hidden[] = {
-        "name LIKE 'n7'",      "name LIKE 'n%'",        "name GLOB 'n1'",  "length(name) = 2",
-        "kind + 1 = 3",        "1 = kind + 1",          "kind % 2",        "(kind = 1 OR kind = 2)",
-        "NOT kind = 3",        "kind NOT IN (1, 2)",    "name = name",     "kind = id",
-        "3 < length(name)",    "name LIKE 'n' ESCAPE 'x'", "distance > 1", "kind NOT BETWEEN 1 AND 3",
-        "name COLLATE NOCASE = 'N1'", "name = 'N1' COLLATE NOCASE", "(kind, id) = (1, 2)",
-        "CASE WHEN kind = 1 AND id = 2 THEN 1 END", "EXISTS (SELECT 1 FROM two WHERE id = one.id)",
-        "\"one\".[kind] + 0 = 1", "kind = 1 = 1"};
-    static const char *const told[] = {
-        "kind = 3",  "3 = kind",  "kind BETWEEN 2 AND 4",  "kind IN (1, 2)", "one.kind >= 1 + 1",
-        "name IS NOT NULL", "name NOTNULL", "kind IS 3", "1 = 1", "kind IN (SELECT kind FROM two WHERE id = 3)",
-        "name <> 'n1'", "distance < 1000", "'n1' < name", "temp.one.kind != 4 AND id < 200"};
+    static const char *const hidden[] = {"name LIKE 'n7'",
+                                         "name LIKE 'n%'",
+                                         "name GLOB 'n1'",
+                                         "length(name) = 2",
+                                         "kind + 1 = 3",
+                                         "1 = kind + 1",
+                                         "kind % 2",
+                                         "(kind = 1 OR kind = 2)",
+                                         "NOT kind = 3",
+                                         "kind NOT IN (1, 2)",
+                                         "name = name",
+                                         "kind = id",
+                                         "3 < length(name)",
+                                         "name LIKE 'n' ESCAPE 'x'",
+                                         "distance > 1",
+                                         "kind NOT BETWEEN 1 AND 3",
+                                         "name COLLATE NOCASE = 'N1'",
+                                         "name = 'N1' COLLATE NOCASE",
+                                         "(kind, id) = (1, 2)",
+                                         "CASE WHEN kind = 1 AND id = 2 THEN 1 END",
+                                         "EXISTS (SELECT 1 FROM two WHERE id = one.id)",
+                                         "\"one\".[kind] + 0 = 1",
+                                         "kind = 1 = 1"};
+    static const char *const told[] = {"kind = 3",
+                                       "3 = kind",
+                                       "kind BETWEEN 2 AND 4",
+                                       "kind IN (1, 2)",
+                                       "one.kind >= 1 + 1",
+                                       "name IS NOT NULL",
+                                       "name NOTNULL",
+                                       "kind IS 3",
+                                       "1 = 1",
+                                       "kind IN (SELECT kind FROM two WHERE id = 3)",
+                                       "name <> 'n1'",
+                                       "distance < 1000",
+                                       "'n1' < name",
+                                       "temp.one.kind != 4 AND id < 200"};
     char text[3 * TEXT_MAX];
     char same_text[3 * TEXT_MAX];
     (void)state;
@@ -301,11 +326,11 @@ k_beside_what_only_sqlite_tests_is_refused(void **state)
         same(text, same_text);
     }
     refuses("SELECT n.id FROM one o JOIN one n ON n.v MATCH o.v AND n.k = 3 WHERE o.id = 7 AND "
-               "n.name LIKE 'n%'",
-               "k = 3 would count rows before");
+            "n.name LIKE 'n%'",
+            "k = 3 would count rows before");
     refuses("SELECT n.id FROM one o JOIN one n ON n.v MATCH o.v AND n.k = 3 WHERE o.id = 7 AND "
-               "length(n.name) = 2",
-               "the condition length(n.name) = 2");
+            "length(n.name) = 2",
+            "the condition length(n.name) = 2");
     gives("SELECT count(*) FROM one o JOIN one n ON n.v MATCH o.v AND n.k = 3 WHERE o.id = 7 AND "
           "length(o.name) = 2",
           "3|");
