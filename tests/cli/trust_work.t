@@ -17,6 +17,7 @@ A save goes on, in the same store; a check says what it could not do.
   $ firn --store ../store cat 3 a
   text
   $ firn --store ../store check > ../told 2>&1 || echo $?
+  1
   $ firn --store ../store list -q | wc -l
   3
 

@@ -776,8 +776,8 @@ a_walk_ends_with_its_budget(void **state)
         root = put_copies(objects, &root, 2);
     }
     source.budget = &budget;
-    assert_int_equal(
-        firn_budget_spend(&budget, FIRN_BUDGET_FREE - 1000 * FIRN_BUDGET_ENTRY, &err), FIRN_OK);
+    assert_int_equal(firn_budget_spend(&budget, FIRN_BUDGET_FREE - 1000 * FIRN_BUDGET_ENTRY, &err),
+                     FIRN_OK);
     assert_int_equal(walk_paths(&source, &root, &rc, &err), 1000);
     assert_int_equal(rc, FIRN_LIMIT);
     assert_int_equal(budget.held, 0);
@@ -825,9 +825,9 @@ the_memory_of_a_walk_is_bounded(void **state)
     int rc;
     struct firn_buf attributes = {0};
     static uint8_t value[1000 << 10];
-    assert_int_equal(firn_tree_xattrs_append(&attributes, firn_str("user.a"),
-                                             firn_bytes(value, sizeof value)),
-                     FIRN_OK);
+    assert_int_equal(
+        firn_tree_xattrs_append(&attributes, firn_str("user.a"), firn_bytes(value, sizeof value)),
+        FIRN_OK);
     firn_hash root = put_copies(objects, NULL, 1);
     for (int i = 0; i < 40; i++) {
         struct firn_buf encoded = {0};
