@@ -196,7 +196,8 @@ typedef struct firn_trust_info {
 FIRN_API FIRN_MUST_CHECK int
 firn_trust_find(const char *path, int (*on_store)(void *ctx, const firn_trust_info *info),
                 void *ctx, firn_error *err);
-/* Trusts that store from now on, with the files that are in it now. FIRN_DENIED if others may write to it,
+/* Trusts that store from now on, with the files that are in it now. If `path` is a store itself, and not one inside a tree,
+ * its trees and contents may cause any amount of work from now on; else that is bounded by the bytes that are read (FIRN_LIMIT). FIRN_DENIED if others may write to it,
  * or if the user's data directory is not private; FIRN_BUSY if a process writes to it. */
 FIRN_API FIRN_MUST_CHECK int firn_trust_add(const char *path, firn_error *err);
 /* Stops trusting it. `path` may also be a root, as firn_trust_list gives it, that does not exist any

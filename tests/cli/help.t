@@ -47,7 +47,7 @@ The program explains itself, and every command does.
     init       Make a store for the workspace, and print where it is
     config     Show or change settings
     workspaces List, remove or relocate workspaces
-    trust      Trust a store that is inside a directory
+    trust      Trust a store
     gc         Delete data that no checkpoint refers to
     check      Check that everything saved is present and undamaged
     repair     Repair a damaged store

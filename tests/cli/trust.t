@@ -66,12 +66,12 @@ Listed, as text and as JSON; taken back.
   [3]
   $ firn trust a b
   ! firn: trust: unexpected argument 'b'
-  ! usage: firn trust [options] [DIR]
+  ! usage: firn trust [options] [DIR|STORE]
   ! help: firn help trust
   [2]
   $ firn trust --list moved
   ! firn: trust: --list takes no DIR
-  ! usage: firn trust [options] [DIR]
+  ! usage: firn trust [options] [DIR|STORE]
   ! help: firn help trust
   [2]
   $ firn trust moved --json

@@ -148,14 +148,15 @@ static const struct firn_command_option options[] = {
 
 static const struct firn_command_example examples[] = {
     {"firn trust ~/project", "use the store .firn in ~/project"},
+    {"firn trust /mnt/disk/store", "lift the limits for a store that is named with --store"},
     {"firn trust --list", "list directories with trusted stores"},
     {NULL, NULL},
 };
 
 const struct firn_command firn_dir_trust = {
     .name = "trust",
-    .summary = "Trust a store that is inside a directory",
-    .arguments = "[DIR]",
+    .summary = "Trust a store",
+    .arguments = "[DIR|STORE]",
     .options = options,
     .help = "A store inside a tree, as .firn, may have come with the tree, in a clone, an\n"
             "archive or on a disk; and what it contains can change files when firn works on\n"
@@ -169,6 +170,11 @@ const struct firn_command firn_dir_trust = {
             "\n"
             "A directory with a trusted store is a workspace of its own, and one around it\n"
             "leaves it out. Of a directory with another store only .firn is left out.\n"
+            "\n"
+            "With STORE, a store that is not inside a tree, nothing limits any more how much\n"
+            "work and memory its trees and files may cause. Such a store is used when it is\n"
+            "named (--store); unless you made it, a command that would do far more than the\n"
+            "size of the store accounts for ends with an error.\n"
             "\n"
             "DIR is the directory with the store, or one below it (default: the current one).\n"
             "Trust is recorded in $XDG_DATA_HOME/firn/.trusted, by the directory's inode and\n"

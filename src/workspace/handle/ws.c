@@ -374,7 +374,7 @@ open_store(struct firn_ws *ws, enum firn_ws_open_mode mode, bool makes_inside,
     }
     FIRN_TRY(firn_ws_is_known(ws, opened->store_dir, &is_own, err));
     if (!is_own) {
-        firn_objects_limit(opened->objects);
+        firn_objects_budget_begin(opened->objects);
     }
     FIRN_TRY(firn_catalog_open(opened->db, &opened->catalog, err));
 out:

@@ -78,7 +78,7 @@ FIRN_MUST_CHECK int firn_ws_check_root(const struct firn_ws *ws, firn_error *err
  * be noted is no failure: the next operation may have to name the root again. */
 FIRN_MUST_CHECK int firn_ws_note_root(struct firn_ws *ws, const uint8_t *store_id, firn_error *err);
 /* Whether this user made the store in the directory, or trusts it. What is done with any other store is bounded by
- * the bytes that are read of it (firn_objects_limit). */
+ * the bytes that are read of it (firn_objects_budget_begin). */
 FIRN_MUST_CHECK int firn_ws_is_known(const struct firn_ws *ws, struct firn_os_dir *store, bool *out,
                                      firn_error *err);
 /* Closes everything after an operation that returned rc. Returns rc, or the result of closing if rc

@@ -30,7 +30,7 @@ FIRN_MUST_CHECK int firn_objects_open(struct firn_db *db, struct firn_objects **
 void firn_objects_close(struct firn_objects *objects);
 /* Bounds what is done with this store by the bytes that are read of it: it is not known as this user's (objects_budget.c).
  * All that reads objects may then fail with FIRN_LIMIT. Requires: nothing was read yet. */
-void firn_objects_limit(struct firn_objects *objects);
+void firn_objects_budget_begin(struct firn_objects *objects);
 /* The budget, to pay for what is done with objects besides reading them; NULL: no limit. */
 struct firn_budget *firn_objects_budget(const struct firn_objects *objects);
 /* The size of all packs that are not retired, according to the list. */

@@ -30,7 +30,7 @@ frame_is(const void *record, const void *key)
 }
 
 void
-firn_objects_limit(struct firn_objects *objects)
+firn_objects_budget_begin(struct firn_objects *objects)
 {
     DCHECK(objects->limit == NULL && objects->open_count == 0);
     objects->limit = &objects->budget;

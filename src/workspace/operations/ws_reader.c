@@ -8,7 +8,8 @@
  * gives the latest one first. Small files that lie in one frame are decompressed once when they are read one
  * after the other.
  *
- * A reader stays open for long, so each call has a budget of its own (objects/objects_budget.c); calls at the same time share one.
+ * A reader stays open for long, so each listing and each whole file has a budget of its own (objects/objects_budget.c). Parts
+ * share one, since a search asks for one part after the other: what they read earns enough for reading it hundreds of times.
  */
 #include "base/check.h"
 #include "base/mem.h"
@@ -113,7 +114,6 @@ firn_ws_reader_part(firn_workspace_reader *reader, const firn_hash *file, uint64
     if (offset > size_bytes) {
         return firn_error_set(err, FIRN_INVALID, "the part begins beyond the end of the file");
     }
-    firn_budget_renew(firn_objects_budget(reader->opened.objects));
     int rc = firn_packfile_scratch_pool_take(&reader->pool, &scratch, err);
     if (rc == FIRN_OK) {
         rc = firn_objects_part(reader->opened.objects, scratch, &of, take, &taker, err);

@@ -161,7 +161,7 @@ open_store(const struct firn_repair *repair, struct firn_ws_opened *opened, stru
     if (rc == FIRN_OK && with_objects) {
         rc = firn_objects_open(opened->db, &opened->objects, err);
         if (rc == FIRN_OK && !repair->is_known) {
-            firn_objects_limit(opened->objects);
+            firn_objects_budget_begin(opened->objects);
         }
     }
     return rc == FIRN_OK ? firn_catalog_open(opened->db, &opened->catalog, err) : rc;

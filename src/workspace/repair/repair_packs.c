@@ -537,7 +537,7 @@ firn_repair_packs(struct firn_repair *repair, firn_error *err)
     DCHECK(repair->opened.objects == NULL);
     FIRN_TRY(firn_objects_open(repair->opened.db, &repair->opened.objects, err));
     if (!repair->is_known) {
-        firn_objects_limit(repair->opened.objects);
+        firn_objects_budget_begin(repair->opened.objects);
     }
     FIRN_TRY(take_objects(&packing, false, err)); /* (I4) */
     FIRN_TRY(take_objects(&packing, true, err));
