@@ -100,8 +100,9 @@ firn_catalog_tags_follow(struct firn_catalog *catalog, uint32_t workspace,
 }
 
 int
-firn_catalog_tags_put(struct firn_catalog *catalog, uint32_t workspace, firn_slice name,
-                      const struct firn_catalog_tags_tag *tag, firn_error *err)
+firn_catalog_tags_stage(struct firn_catalog *catalog, struct firn_db_batch *batch,
+                        uint32_t workspace, firn_slice name,
+                        const struct firn_catalog_tags_tag *tag, firn_error *err)
 {
     uint8_t value[1 + FIRN_CATALOG_RECORD_ID_SIZE + 16] = {TAG_FORMAT};
     struct firn_db_keyspace *tags;
@@ -113,10 +114,23 @@ firn_catalog_tags_put(struct firn_catalog *catalog, uint32_t workspace, firn_sli
     FIRN_TRY(make_key(workspace, name, &key, err));
     FIRN_TRY(firn_db_keyspace_open_if_any(firn_catalog_db(catalog), FIRN_CATALOG_TAGS, &tags, err));
     DCHECK(tags != NULL && workspace != 0);
-    rc = firn_db_put(tags, firn_buf_slice(&key), firn_bytes(value, sizeof value),
-                     FIRN_DURABILITY_FULL, err);
+    rc = firn_db_batch_put(batch, tags, firn_buf_slice(&key), firn_bytes(value, sizeof value), err);
 out:
     firn_buf_deinit(&key);
+    return rc;
+}
+
+int
+firn_catalog_tags_put(struct firn_catalog *catalog, uint32_t workspace, firn_slice name,
+                      const struct firn_catalog_tags_tag *tag, firn_error *err)
+{
+    struct firn_db_batch *batch = NULL;
+    int rc;
+    FIRN_TRY(firn_db_batch_create(&batch, err));
+    FIRN_TRY(firn_catalog_tags_stage(catalog, batch, workspace, name, tag, err));
+    rc = firn_db_write(firn_catalog_db(catalog), batch, FIRN_DURABILITY_FULL, err);
+out:
+    firn_db_batch_destroy(batch);
     return rc;
 }
 
