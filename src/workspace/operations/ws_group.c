@@ -199,7 +199,8 @@ firn_ws_group_end(struct firn_ws *ws, bool keep, firn_error *err)
         return FIRN_OK;
     }
     ws->group = NULL;
-    int rc = keep && group->count > 0 ? commit(ws, group, err) : FIRN_OK;
+    bool has_any = group->count > 0 || group->is_broken;
+    int rc = keep && has_any ? commit(ws, group, err) : FIRN_OK;
     free_parts(group);
     /* What was committed is durable: a store that cannot be closed properly is recovered by the next open. */
     FIRN_IGNORE(firn_ws_opened_close(ws, &group->opened, rc, NULL));
