@@ -15,10 +15,10 @@
  * New directories are kept in memory as well, since later scans of the group compare with them and the pack cannot be
  * read yet. Memos of the stat cache name them before they are in the store, so they are kept under a number of their own
  * (FIRN_STATCACHE_COPIES) that only scans of a group use; a group forgets them when it begins, so none that a crash left
- * is ever used (I2), and when it ends.
+ * is ever used (I2; not checked: tests kill imports), and when it ends.
  *
  * If a scan fails, some of its objects may be known to the session and not in it. Then the group is broken: it cannot be
- * committed any more (I3).
+ * committed any more (I3; not checked: the flag is_broken refuses it).
  */
 #include <string.h>
 
