@@ -71,11 +71,11 @@ typedef struct firn_text_reading {
 
 /* What firn_text_sniff finds; to be combined with |. */
 typedef enum firn_text_property {
-    FIRN_TEXT_DELIMITER = 1,
-    FIRN_TEXT_QUOTE = 2,
-    FIRN_TEXT_HEADER = 4,
-    FIRN_TEXT_SKIP = 8,
-    FIRN_TEXT_ALL = 15
+    FIRN_TEXT_PROPERTY_DELIMITER = 1,
+    FIRN_TEXT_PROPERTY_QUOTE = 2,
+    FIRN_TEXT_PROPERTY_HEADER = 4,
+    FIRN_TEXT_PROPERTY_SKIP = 8,
+    FIRN_TEXT_PROPERTY_ALL = 15
 } firn_text_property;
 
 /* Finds out how a CSV text is written from its beginning (256 KiB are plenty), and sets the wanted properties of

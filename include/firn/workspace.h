@@ -351,12 +351,15 @@ typedef struct firn_workspace_save_options {
      * twice, none below another; otherwise FIRN_LIMIT or FIRN_INVALID. */
     const firn_workspace_gap *gaps;
     size_t gap_count;
+    /* In a group: names the checkpoint, in the same commit. As in firn_workspace_tag_set; NULL: no tag. */
+    const char *tag;
+    bool tag_may_replace;
 } firn_workspace_save_options;
 #define FIRN_WORKSPACE_SAVE_OPTIONS_INIT                                                      \
     {                                                                                         \
         sizeof(firn_workspace_save_options), {NULL, 0}, false, false, 0, FIRN_CALLBACKS_INIT, \
             false, false, false, NULL, 0, {{NULL, 0}, {NULL, 0}, {NULL, 0}, 0}, false, false, \
-            false, NULL, 0, false, NULL, 0                                                    \
+            false, NULL, 0, false, NULL, 0, NULL, false                                       \
     }
 
 typedef struct firn_workspace_save_result {
@@ -388,6 +391,18 @@ typedef struct firn_workspace_save_result {
 FIRN_API FIRN_MUST_CHECK int firn_workspace_save(firn_workspace *workspace,
                                                  const firn_workspace_save_options *options,
                                                  firn_workspace_save_result *out, firn_error *err);
+
+/* Import: begins a group of saves with tree_path, which become durable together, by a few syncs in place of some
+ * for each. Until its end the store stays open and locked, and this handle can do nothing but such saves (other
+ * operations: FIRN_BUSY); they do not compare with the checkpoint before, so their results have no counts. A group
+ * that is_full should be ended soon: its memory grows with what is new. FIRN_MISUSE if a group has begun. */
+FIRN_API FIRN_MUST_CHECK int firn_workspace_group_begin(firn_workspace *workspace, firn_error *err);
+FIRN_API bool firn_workspace_group_is_full(const firn_workspace *workspace);
+/* Ends the group. keep: when this returns FIRN_OK all its checkpoints are on disk; otherwise, and if a save of it
+ * has failed (FIRN_MISUSE), there is none. Without keep they are dropped, as when the handle is closed. Without a
+ * group it does nothing. */
+FIRN_API FIRN_MUST_CHECK int firn_workspace_group_end(firn_workspace *workspace, bool keep,
+                                                      firn_error *err);
 
 /* ---- watching ---- */
 

@@ -80,7 +80,7 @@ firn_text_sniff(firn_slice sample, bool is_whole, unsigned wanted, firn_text_for
 {
     API_ANY_ERROR(err);
     API_REQUIRE(form != NULL && reading != NULL, err, "form and reading must not be NULL");
-    API_REQUIRE((wanted & ~(unsigned)FIRN_TEXT_ALL) == 0, err,
+    API_REQUIRE((wanted & ~(unsigned)FIRN_TEXT_PROPERTY_ALL) == 0, err,
                 "wanted is a combination of firn_text_property");
     int rc = check_form(form, err);
     rc = rc == FIRN_OK ? check_reading(reading, err) : rc;

@@ -75,6 +75,9 @@ void
 firn_workspace_close(firn_workspace *workspace)
 {
     if (api_process_may_close(workspace)) {
+        if (workspace != NULL) {
+            FIRN_IGNORE(firn_ws_group_end(workspace, false, NULL));
+        }
         firn_ws_close(workspace);
     }
 }
@@ -261,6 +264,28 @@ firn_workspace_save(firn_workspace *workspace, const firn_workspace_save_options
     API_REQUIRE(given.created_ns >= 0, err, "created_ns must not be negative");
     int rc = firn_ws_save(workspace, &given, &result, err);
     return give_result(workspace, rc, out, &result, sizeof result, result.checkpoint, NULL);
+}
+
+int
+firn_workspace_group_begin(firn_workspace *workspace, firn_error *err)
+{
+    API_ANY_ERROR(err);
+    API_OWN(workspace, "workspace", err);
+    return api_check_told(firn_ws_group_begin(workspace, err), err);
+}
+
+bool
+firn_workspace_group_is_full(const firn_workspace *workspace)
+{
+    return workspace != NULL && api_process_may_use(workspace) && firn_ws_group_is_full(workspace);
+}
+
+int
+firn_workspace_group_end(firn_workspace *workspace, bool keep, firn_error *err)
+{
+    API_ANY_ERROR(err);
+    API_OWN(workspace, "workspace", err);
+    return api_check_told(firn_ws_group_end(workspace, keep, err), err);
 }
 
 int

@@ -230,17 +230,17 @@ try_form(unsigned choice, size_t piece_size, firn_slice text)
                                    .wants_header = (choice & 8) != 0,
                                    .wants_skip = (choice & 16) != 0,
                                    .skip = choice % 5};
-    struct firn_csv_skip whole = {.left = choice % 5};
-    struct firn_csv_skip pieces = whole;
+    struct firn_csv_sniff_skip whole = {.left = choice % 5};
+    struct firn_csv_sniff_skip pieces = whole;
     struct firn_buf found = {0};
     firn_error err = {0};
     CHECK(firn_csv_sniff(&sniff, &err) == FIRN_OK);
     CHECK(firn_csv_format_defect(&sniff.format) == NULL);
-    const firn_slice rest = firn_csv_skip_lines(&whole, text);
+    const firn_slice rest = firn_csv_sniff_skip_lines(&whole, text);
     for (size_t at = 0; at < text.size; at += piece_size) {
         size_t left = text.size - at;
         const firn_slice piece = firn_bytes(text.data + at, left < piece_size ? left : piece_size);
-        CHECK(firn_buf_append_slice(&found, firn_csv_skip_lines(&pieces, piece)) == FIRN_OK);
+        CHECK(firn_buf_append_slice(&found, firn_csv_sniff_skip_lines(&pieces, piece)) == FIRN_OK);
     }
     CHECK(firn_slice_equal(firn_buf_slice(&found), rest));
     firn_buf_deinit(&found);

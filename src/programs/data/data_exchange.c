@@ -127,10 +127,10 @@ read_import_form(struct firn_cli *cli, const char *path, struct form *out)
     out->reading.timestamp_pattern = firn_command_value(cli, "timestamp-format");
     bool knows_header = has_header || out->text.no_header || !firn_command_has(cli, "create");
     out->wanted = !is_csv ? 0
-                          : (out->text.delimiter == '\0' ? FIRN_TEXT_DELIMITER : 0U) |
-                                (quote == NULL ? FIRN_TEXT_QUOTE : 0U) |
-                                (knows_header ? 0U : FIRN_TEXT_HEADER) |
-                                (skip == NULL ? FIRN_TEXT_SKIP : 0U);
+                          : (out->text.delimiter == '\0' ? FIRN_TEXT_PROPERTY_DELIMITER : 0U) |
+                                (quote == NULL ? FIRN_TEXT_PROPERTY_QUOTE : 0U) |
+                                (knows_header ? 0U : FIRN_TEXT_PROPERTY_HEADER) |
+                                (skip == NULL ? FIRN_TEXT_PROPERTY_SKIP : 0U);
     return FIRN_EXIT_OK;
 }
 
@@ -156,10 +156,10 @@ complete_form(struct firn_cli *cli, struct firn_data_source *source, struct form
     firn_term_json_bool("header", !text->no_header);
     firn_term_json_u64("skip", form->reading.skip_lines);
     firn_term_json_end();
-    bool is_odd = ((form->wanted & FIRN_TEXT_DELIMITER) != 0 && text->delimiter != ',') ||
-                  ((form->wanted & FIRN_TEXT_QUOTE) != 0 && text->quote != '"') ||
-                  ((form->wanted & FIRN_TEXT_HEADER) != 0 && text->no_header) ||
-                  ((form->wanted & FIRN_TEXT_SKIP) != 0 && form->reading.skip_lines > 0);
+    bool is_odd = ((form->wanted & FIRN_TEXT_PROPERTY_DELIMITER) != 0 && text->delimiter != ',') ||
+                  ((form->wanted & FIRN_TEXT_PROPERTY_QUOTE) != 0 && text->quote != '"') ||
+                  ((form->wanted & FIRN_TEXT_PROPERTY_HEADER) != 0 && text->no_header) ||
+                  ((form->wanted & FIRN_TEXT_PROPERTY_SKIP) != 0 && form->reading.skip_lines > 0);
     if (is_odd && !cli->quiet && !cli->json) {
         char quoted[] = {'\'', text->quote, '\'', '\0'};
         char shown[] = {'\'', text->delimiter, '\'', '\0'};
@@ -779,8 +779,8 @@ const struct firn_command firn_data_exchange_import = {
             "\n"
             "CSV is as in RFC 4180, in UTF-8; its header names the columns. The delimiter\n"
             "(comma, semicolon, tab, bar) and the quote are found out; a first line sep=;\n"
-            "is skipped. What is not as usual is printed. JSON lines have an object on each line,\n"
-            "with the columns as members. A column without a field or member gets its\n"
+            "is skipped. What is not as usual is printed. JSON lines have an object on each\n"
+            "line, with the columns as members. A column without a field or member gets its\n"
             "default, or the next number.\n"
             "\n"
             "With --create the types of the columns are guessed from the first rows, and\n"

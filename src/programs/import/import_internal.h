@@ -195,6 +195,9 @@ struct firn_import_target {
     uint64_t had;       /* that were there already */
     uint64_t completed; /* of these, the ones that had lost something and have it now */
     uint64_t failed;
+    bool is_grouped;              /* checkpoints become durable together, some hundred at a time */
+    bool has_group;               /* one has begun */
+    uint64_t pending;             /* of those made and completed, the ones in it */
     struct firn_import_gaps gaps; /* of the state that is made */
     const char *one;              /* foreign state */
     const char *many;

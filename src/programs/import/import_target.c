@@ -195,7 +195,7 @@ has(struct firn_import_target *target, const char *tag, firn_slice message, int6
     const struct firn_import_tag *known = find_tag(target, tag);
     *out = known != NULL;
     *out_lost = known != NULL ? known->lost : 0;
-    if (*out || !target->has_old || target->made > 0) {
+    if (*out || !target->has_old || target->made > 0 || target->has_group) {
         target->had += *out;
         return FIRN_OK;
     }
@@ -290,6 +290,32 @@ firn_import_target_miss(struct firn_import_target *target, firn_slice path, bool
     firn_import_gaps_add(&target->gaps, path, is_lost);
 }
 
+static int
+begin_group(void *ctx, firn_error *err)
+{
+    return firn_workspace_group_begin(ctx, err);
+}
+
+/* Ends the group, and with keep makes its checkpoints durable. */
+static int
+end_group(struct firn_import_target *target, bool keep, firn_error *err)
+{
+    if (!target->has_group) {
+        return FIRN_OK;
+    }
+    target->has_group = false;
+    int code = firn_workspace_group_end(target->workspace, keep, err);
+    if (!keep || code != FIRN_OK) { /* they are not there */
+        target->made -= target->pending < target->made ? target->pending : target->made;
+        target->last_number -= target->pending;
+        target->first_number =
+            target->last_number < target->first_number ? 0 : target->first_number;
+        target->last_number = target->first_number == 0 ? 0 : target->last_number;
+    }
+    target->pending = 0;
+    return code;
+}
+
 /* Notices of a save: what it leaves out is missing in the import. */
 struct saving {
     struct firn_import_target *target;
@@ -343,6 +369,14 @@ firn_import_target_save(struct firn_import_target *target, struct firn_import_tr
     attempt.options.created_ns = state->created_ns;
     attempt.options.strict = target->cli->strict;
     attempt.options.callbacks = (firn_callbacks){on_notice, on_progress, &saving};
+    if (target->is_grouped) {
+        attempt.options.tag = state->tag;
+        attempt.options.tag_may_replace = state->may_replace;
+    }
+    if (code == FIRN_OK && target->is_grouped && !target->has_group) {
+        code = firn_task_patience_run(target->cli, begin_group, target->workspace, err);
+        target->has_group = code == FIRN_OK;
+    }
     if (code == FIRN_OK) {
         code = firn_task_patience_run(target->cli, firn_task_patience_save, &attempt, err);
         *out = attempt.result;
@@ -357,7 +391,10 @@ firn_import_target_save(struct firn_import_target *target, struct firn_import_tr
             target->first_number == 0 ? out->checkpoint->number : target->first_number;
         target->last_number = out->checkpoint->number;
     }
-    if (state->tag != NULL) {
+    target->pending += target->is_grouped;
+    if (target->is_grouped && firn_workspace_group_is_full(target->workspace)) {
+        code = end_group(target, true, err);
+    } else if (!target->is_grouped && state->tag != NULL) {
         code = firn_workspace_tag_set(target->workspace, state->tag, out->checkpoint->id,
                                       state->may_replace, NULL, err);
     }
@@ -461,6 +498,19 @@ firn_import_target_entry(struct firn_import_target *target, firn_error *err)
                : FIRN_OK;
 }
 
+/* Ends the last group. What was made before a failure stays, unless that was one of a save. */
+static int
+end_groups(struct firn_import_target *target, int code, firn_error *err)
+{
+    firn_error ended;
+    int end = end_group(target, true, &ended);
+    if (code == FIRN_OK && end != FIRN_OK) {
+        *err = ended;
+        code = end;
+    }
+    return code;
+}
+
 /* Says what was imported, and what stopped it. Returns an exit code. */
 static int
 finish(struct firn_import_target *target, int code, const firn_error *err, const char *hint)
@@ -540,7 +590,9 @@ firn_import_target_run(struct firn_import_target *target, struct firn_cli *cli, 
         target->entries_max = entries_max;
         target->one = one;
         target->many = many;
+        target->is_grouped = true;
         int code = import(ctx, &err);
+        code = end_groups(target, code, &err);
         exit_code = finish(target, code, &err, code == FIRN_NOT_FOUND ? hint : NULL);
     }
     firn_import_target_close(target);

@@ -120,11 +120,12 @@ static bool
 is_of_newer(const char *message)
 {
     static const char refused[] = "unsupported format_version: ";
-    enum { KNOWN = 5, PLAUSIBLE = 30 };
     const char *found = strstr(message, refused);
-    unsigned long version = found != NULL ? strtoul(found + sizeof refused - 1, NULL, 10) : 0;
-    return strstr(message, "newer version of RocksDB") != NULL ||
-           (version > KNOWN && version < PLAUSIBLE);
+    const char *version = found != NULL ? found + sizeof refused - 1 : "";
+    size_t digits = strspn(version, "0123456789");
+    bool is_plausible = (digits == 1 && version[0] > '5') ||
+                        (digits == 2 && (version[0] == '1' || version[0] == '2'));
+    return is_plausible || strstr(message, "newer version of RocksDB") != NULL;
 }
 
 /* A message of a library, as an error. */

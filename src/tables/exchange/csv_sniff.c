@@ -34,7 +34,7 @@ struct candidate {
 };
 
 firn_slice
-firn_csv_skip_lines(struct firn_csv_skip *skip, firn_slice piece)
+firn_csv_sniff_skip_lines(struct firn_csv_sniff_skip *skip, firn_slice piece)
 {
     size_t at = 0;
     if (skip->follows_return && piece.size > 0) {
@@ -220,8 +220,8 @@ firn_csv_sniff(struct firn_csv_sniff *sniff, firn_error *err)
             sniff->wants_delimiter = false;
         }
     }
-    struct firn_csv_skip skip = {.left = sniff->skip};
-    text = firn_csv_skip_lines(&skip, text);
+    struct firn_csv_sniff_skip skip = {.left = sniff->skip};
+    text = firn_csv_sniff_skip_lines(&skip, text);
     FIRN_TRY(choose_format(sniff, text, err));
     rc = sniff->wants_header ? find_header(sniff, text, err) : FIRN_OK;
     DCHECK(rc != FIRN_OK || firn_csv_format_defect(&sniff->format) == NULL);

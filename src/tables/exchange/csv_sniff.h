@@ -33,11 +33,11 @@ struct firn_csv_sniff {
 FIRN_MUST_CHECK int firn_csv_sniff(struct firn_csv_sniff *sniff, firn_error *err);
 
 /* Skips lines in pieces of a text. */
-struct firn_csv_skip {
+struct firn_csv_sniff_skip {
     uint64_t left;
     bool follows_return;
 };
 /* What is left of the next piece. */
-firn_slice firn_csv_skip_lines(struct firn_csv_skip *skip, firn_slice piece);
+firn_slice firn_csv_sniff_skip_lines(struct firn_csv_sniff_skip *skip, firn_slice piece);
 
 #endif

@@ -23,7 +23,7 @@ struct guess {
     const struct firn_transfer_source *source;
     const firn_guess_options *options;
     uint8_t *piece;
-    struct firn_csv_skip skip;
+    struct firn_csv_sniff_skip skip;
     struct firn_csv_reader *reader;
     struct firn_csv_infer *infer;
     firn_table_column *columns;
@@ -64,10 +64,10 @@ take_sample(struct guess *guess, firn_error *err)
             return firn_error_set(err, FIRN_MISUSE, "%zu bytes were read, of %d", size, PIECE_SIZE);
         }
         is_over = size == 0;
-        is_over
-            ? firn_csv_reader_finish(guess->reader)
-            : firn_csv_reader_feed(
-                  guess->reader, firn_csv_skip_lines(&guess->skip, firn_bytes(guess->piece, size)));
+        is_over ? firn_csv_reader_finish(guess->reader)
+                : firn_csv_reader_feed(
+                      guess->reader,
+                      firn_csv_sniff_skip_lines(&guess->skip, firn_bytes(guess->piece, size)));
         FIRN_TRY(take_records(guess, &is_enough, err));
     }
 out:
@@ -161,11 +161,11 @@ firn_transfer_guess_form(firn_slice sample, bool is_whole, unsigned wanted, firn
 {
     struct firn_csv_sniff sniff = {.sample = sample,
                                    .is_whole = is_whole,
-                                   .wants_delimiter = (wanted & FIRN_TEXT_DELIMITER) != 0,
+                                   .wants_delimiter = (wanted & FIRN_TEXT_PROPERTY_DELIMITER) != 0,
                                    .wants_quote =
-                                       (wanted & FIRN_TEXT_QUOTE) != 0 && !form->no_quotes,
-                                   .wants_header = (wanted & FIRN_TEXT_HEADER) != 0,
-                                   .wants_skip = (wanted & FIRN_TEXT_SKIP) != 0,
+                                       (wanted & FIRN_TEXT_PROPERTY_QUOTE) != 0 && !form->no_quotes,
+                                   .wants_header = (wanted & FIRN_TEXT_PROPERTY_HEADER) != 0,
+                                   .wants_skip = (wanted & FIRN_TEXT_PROPERTY_SKIP) != 0,
                                    .no_header = form->no_header,
                                    .skip = reading->skip_lines,
                                    .date_pattern = pattern_of(reading->date_pattern),

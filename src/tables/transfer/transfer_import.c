@@ -39,7 +39,7 @@ struct import {
     firn_import_statistics *statistics;
     uint8_t *piece;
     struct firn_csv_reader *csv;
-    struct firn_csv_skip skip;
+    struct firn_csv_sniff_skip skip;
     struct firn_json_reader *json;
     /* One of them, once the columns are known. */
     struct firn_table_bulk *bulk;
@@ -538,7 +538,7 @@ take_pieces(struct import *import, firn_error *err)
         import->statistics->bytes += size;
         firn_slice piece = firn_bytes(import->piece, size);
         if (import->csv != NULL) {
-            piece = is_over ? piece : firn_csv_skip_lines(&import->skip, piece);
+            piece = is_over ? piece : firn_csv_sniff_skip_lines(&import->skip, piece);
             is_over ? firn_csv_reader_finish(import->csv)
                     : firn_csv_reader_feed(import->csv, piece);
             FIRN_TRY(take_csv(import, err));

@@ -226,10 +226,10 @@ batch_put_record(struct firn_catalog *catalog, struct firn_db_batch *batch, uint
 }
 
 int
-firn_catalog_commit(struct firn_catalog *catalog, firn_slice root,
-                    struct firn_catalog_workspace *workspace,
-                    const struct firn_catalog_record *record, bool records_were_packed,
-                    const struct firn_catalog_joint *joint, firn_error *err)
+firn_catalog_stage(struct firn_catalog *catalog, firn_slice root,
+                   struct firn_catalog_workspace *workspace,
+                   const struct firn_catalog_record *record, const struct firn_catalog_joint *joint,
+                   struct firn_db_batch *batch, firn_error *err)
 {
     CHECK(record->order == workspace->next_order);
     CHECK(record->is_safety ? record->number == 0 : record->number == workspace->next_number);
@@ -237,12 +237,7 @@ firn_catalog_commit(struct firn_catalog *catalog, firn_slice root,
     struct firn_catalog_workspace after = *workspace;
     after.next_order++;
     after.next_number += record->is_safety ? 0 : 1;
-    struct firn_db_batch *batch = NULL;
     int rc;
-    FIRN_TRY(firn_db_batch_create(&batch, err));
-    if (records_were_packed) {
-        FIRN_TRY(batch_remove_unpacked(catalog, batch, err));
-    }
     FIRN_TRY(batch_put_record(catalog, batch, workspace->number, record, err));
     if (joint != NULL && joint->also != NULL) {
         CHECK(joint->also->is_safety && joint->also->number == 0);
@@ -257,6 +252,32 @@ firn_catalog_commit(struct firn_catalog *catalog, firn_slice root,
     DCHECK(after.next_order != workspace->next_order &&
            after.number == workspace->number); /* (I2) */
     DCHECK(firn_db_batch_count(batch) >= 3);   /* (I1): record, list and counters */
+    *workspace = after;
+out:
+    return rc;
+}
+
+int
+firn_catalog_stage_packed(struct firn_catalog *catalog, struct firn_db_batch *batch,
+                          firn_error *err)
+{
+    return batch_remove_unpacked(catalog, batch, err);
+}
+
+int
+firn_catalog_commit(struct firn_catalog *catalog, firn_slice root,
+                    struct firn_catalog_workspace *workspace,
+                    const struct firn_catalog_record *record, bool records_were_packed,
+                    const struct firn_catalog_joint *joint, firn_error *err)
+{
+    struct firn_catalog_workspace after = *workspace;
+    struct firn_db_batch *batch = NULL;
+    int rc;
+    FIRN_TRY(firn_db_batch_create(&batch, err));
+    if (records_were_packed) {
+        FIRN_TRY(batch_remove_unpacked(catalog, batch, err));
+    }
+    FIRN_TRY(firn_catalog_stage(catalog, root, &after, record, joint, batch, err));
     FIRN_TRY(firn_db_write(catalog->db, batch, FIRN_DURABILITY_FULL, err));
     *workspace = after;
 out:

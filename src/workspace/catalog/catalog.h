@@ -117,6 +117,17 @@ FIRN_MUST_CHECK int firn_catalog_commit(struct firn_catalog *catalog, firn_slice
                                         bool records_were_packed,
                                         const struct firn_catalog_joint *joint, firn_error *err);
 
+/* The same in two parts, for several records in one commit: adds all that a record needs to the caller's batch, and
+ * advances *workspace; and lets the batch empty the list of records that are in no pack. That list is the one before
+ * the batch: its records stay. */
+FIRN_MUST_CHECK int firn_catalog_stage(struct firn_catalog *catalog, firn_slice root,
+                                       struct firn_catalog_workspace *workspace,
+                                       const struct firn_catalog_record *record,
+                                       const struct firn_catalog_joint *joint,
+                                       struct firn_db_batch *batch, firn_error *err);
+FIRN_MUST_CHECK int firn_catalog_stage_packed(struct firn_catalog *catalog,
+                                              struct firn_db_batch *batch, firn_error *err);
+
 /* The workspaces of a store.
  *
  * A root is a real path; or "." for the directory that holds the store, so that a store inside its

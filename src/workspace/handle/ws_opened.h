@@ -19,6 +19,7 @@
 #include "scan/scan.h"
 
 struct firn_watchlink_local;
+struct firn_ws_group;
 
 struct firn_ws {
     struct firn_os_process_mark mark; /* first: see api_process.h */
@@ -34,10 +35,11 @@ struct firn_ws {
         never_waits; /* for the store's lock, whatever lock_timeout_ms says: a watch runs (watch.c) */
     struct firn_scan_sqlite sqlite;
     const struct firn_watchlink_local
-        *watch;             /* in this process; NULL: there may be one elsewhere */
-    struct firn_buf record; /* bytes of the last record looked up */
-    struct firn_buf texts;  /* char * each: texts of earlier places; callers may hold them */
-    struct firn_buf given;  /* void * each: memory of results; ws_given.c */
+        *watch;                  /* in this process; NULL: there may be one elsewhere */
+    struct firn_buf record;      /* bytes of the last record looked up */
+    struct firn_buf texts;       /* char * each: texts of earlier places; callers may hold them */
+    struct firn_buf given;       /* void * each: memory of results; ws_given.c */
+    struct firn_ws_group *group; /* saves that become durable together (ws_group.c); NULL: none */
 };
 
 /* A store opened for one operation of a workspace. */

@@ -23,6 +23,10 @@ FIRN_MUST_CHECK int firn_ws_workspaces_adopt(struct firn_ws *ws, const char *old
 
 FIRN_MUST_CHECK int firn_ws_save(struct firn_ws *ws, const firn_workspace_save_options *options,
                                  firn_workspace_save_result *out, firn_error *err);
+/* As firn_workspace_group_begin, _is_full and _end. */
+FIRN_MUST_CHECK int firn_ws_group_begin(struct firn_ws *ws, firn_error *err);
+bool firn_ws_group_is_full(const struct firn_ws *ws);
+FIRN_MUST_CHECK int firn_ws_group_end(struct firn_ws *ws, bool keep, firn_error *err);
 
 FIRN_MUST_CHECK int firn_ws_list(struct firn_ws *ws, const firn_workspace_list_options *options,
                                  int (*visit)(void *ctx,

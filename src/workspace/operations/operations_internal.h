@@ -6,6 +6,8 @@
 #ifndef FIRN_OPERATIONS_OPERATIONS_INTERNAL_H
 #define FIRN_OPERATIONS_OPERATIONS_INTERNAL_H
 
+#include <stdatomic.h>
+
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/error.h"
@@ -49,10 +51,26 @@ struct firn_ws_save_request {
     bool no_rules;         /* see scan.h, also for gaps */
     const firn_workspace_gap *gaps;
     size_t gap_count;
-    int64_t created_ns;    /* 0: now */
+    int64_t created_ns; /* 0: now */
     firn_callbacks callbacks;
     const struct firn_catalog_joint *joint; /* other parts of the commit; may be NULL */
     struct firn_watchlink *watched;         /* the watch's report of what to visit; may be NULL */
+    struct firn_ws_group *group;            /* the scan goes into its session; NULL: its own */
+};
+
+/* ==== saves that become durable together (ws_group.c) ==== */
+
+struct firn_ws_group {
+    struct firn_ws_opened opened;
+    struct firn_objects_session *session; /* of all of them */
+    struct firn_objects_treesink *fresh;  /* their new directories */
+    struct firn_tree_source trees;        /* these, and those in the store */
+    struct firn_db_batch *batch;          /* records and tags */
+    uint8_t
+        last[FIRN_CATALOG_RECORD_ID_SIZE]; /* id of the checkpoint before the next; zeros: none */
+    uint64_t count;
+    atomic_uint_fast64_t tree_bytes; /* of new directories; lanes add to it: relaxed */
+    bool is_broken;                  /* a save failed: nothing is committed */
 };
 /* The tree of the newest checkpoint, for a scan; *out is zeros if there is none. */
 FIRN_MUST_CHECK int firn_ws_save_tree_last(struct firn_ws_opened *opened,
@@ -68,6 +86,7 @@ struct firn_ws_save_tree {
     struct firn_objects_session *session;
     struct firn_statcache *stat;
     struct firn_objects_treesink *fresh; /* NULL unless is_to_be_compared */
+    struct firn_ws_group *group;         /* owns session and fresh; NULL: the tree does */
 };
 /* Scans the workspace and puts what is new into a sealed pack. The caller releases *out with
  * firn_scan_result_deinit(&out->scan), also after a failure. */
@@ -83,12 +102,30 @@ FIRN_MUST_CHECK int firn_ws_save_tree_scan(struct firn_ws_opened *opened,
 FIRN_MUST_CHECK int firn_ws_save_tree_seal(struct firn_ws_opened *opened,
                                            struct firn_ws_save_tree *tree, firn_error *err);
 void firn_ws_save_tree_deinit(struct firn_ws_save_tree *tree);
+/* Copies the records of earlier checkpoints that are in no pack into that of a session, if it will be one. */
+FIRN_MUST_CHECK int firn_ws_save_tree_pack_records(struct firn_ws_opened *opened,
+                                                   struct firn_objects_session *session,
+                                                   bool *out_packed, firn_error *err);
 /* Whether all of a scanned tree is in the store already. */
 bool firn_ws_save_tree_is_stored(const struct firn_ws_save_tree *tree);
 /* The directories of a scanned tree. Requires: is_to_be_compared was set, and the tree is not
  * sealed. stored reads the directories that are in the store. */
 struct firn_tree_source firn_ws_save_tree_source(struct firn_ws_save_tree *tree,
                                                  const struct firn_tree_source *stored);
+/* Makes the record of a checkpoint of that tree, without a parent. *out borrows from tree, request and ws. */
+FIRN_MUST_CHECK int firn_ws_save_make_record(struct firn_ws *ws, struct firn_ws_opened *opened,
+                                             const struct firn_ws_save_request *request,
+                                             const struct firn_ws_save_tree *tree,
+                                             struct firn_catalog_record *out, firn_error *err);
+/* Names a checkpoint whose record is in the batch. As firn_workspace_tag_set. */
+FIRN_MUST_CHECK int firn_ws_tag_stage(struct firn_ws *ws, struct firn_ws_opened *opened,
+                                      struct firn_db_batch *batch, const char *name,
+                                      const struct firn_catalog_record *record, bool may_replace,
+                                      firn_error *err);
+/* A save in ws->group. */
+FIRN_MUST_CHECK int firn_ws_group_save(struct firn_ws *ws,
+                                       const firn_workspace_save_options *options,
+                                       firn_workspace_save_result *out, firn_error *err);
 /* Commits a checkpoint of that tree. *out borrows from tree, request and ws. */
 FIRN_MUST_CHECK int firn_ws_save_record(struct firn_ws *ws, struct firn_ws_opened *opened,
                                         const struct firn_ws_save_request *request,

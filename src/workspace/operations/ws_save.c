@@ -50,12 +50,12 @@ set_parent(struct firn_ws *ws, struct firn_ws_opened *opened, struct firn_catalo
 }
 
 int
-firn_ws_save_record(struct firn_ws *ws, struct firn_ws_opened *opened,
-                    const struct firn_ws_save_request *request,
-                    const struct firn_ws_save_tree *tree, struct firn_catalog_record *out,
-                    firn_error *err)
+firn_ws_save_make_record(struct firn_ws *ws, struct firn_ws_opened *opened,
+                         const struct firn_ws_save_request *request,
+                         const struct firn_ws_save_tree *tree, struct firn_catalog_record *out,
+                         firn_error *err)
 {
-    struct firn_catalog_record record = {
+    *out = (struct firn_catalog_record){
         .is_safety = request->is_safety,
         .include_deps = request->include_deps,
         .is_narrow = !request->include_deps && !tree->has_rules,
@@ -76,14 +76,24 @@ firn_ws_save_record(struct firn_ws *ws, struct firn_ws_opened *opened,
         .skipped = tree->scan.skipped,
         .has_rules = tree->has_rules,
         .rules = tree->rules};
+    DCHECK(opened->workspace.number != 0 && out->root.kind == FIRN_TREE_DIR);
+    DCHECK(out->workspace_path.data[0] == '/');
+    return firn_os_random(ws->os, out->id, sizeof out->id, err);
+}
+
+int
+firn_ws_save_record(struct firn_ws *ws, struct firn_ws_opened *opened,
+                    const struct firn_ws_save_request *request,
+                    const struct firn_ws_save_tree *tree, struct firn_catalog_record *out,
+                    firn_error *err)
+{
+    struct firn_catalog_record record;
     int rc;
     CHECK(tree->session == NULL && tree->stat == NULL); /* sealed: all objects are durable */
-    DCHECK(opened->workspace.number != 0 && record.root.kind == FIRN_TREE_DIR);
-    DCHECK(record.workspace_path.data[0] == '/');
+    FIRN_TRY(firn_ws_save_make_record(ws, opened, request, tree, &record, err));
     if (request->tree_path == NULL) {
         firn_place_git_read(ws->os, ws->place.root, &record.git);
     }
-    FIRN_TRY(firn_os_random(ws->os, record.id, sizeof record.id, err));
     FIRN_TRY(set_parent(ws, opened, &record, err));
     FIRN_TRY(firn_catalog_commit(opened->catalog, firn_str(ws->place.catalog_root),
                                  &opened->workspace, &record, tree->records_were_packed,
@@ -458,7 +468,13 @@ firn_ws_save(struct firn_ws *ws, const firn_workspace_save_options *options,
         return firn_error_set(err, FIRN_LIMIT, "a message may have at most %d bytes",
                               FIRN_CATALOG_RECORD_MESSAGE_SIZE_MAX);
     }
+    if (ws->group != NULL) {
+        return firn_ws_group_save(ws, options, out, err);
+    }
     int rc = check_turn(&options->turn, options->turn_begins, err);
+    if (rc == FIRN_OK && options->tag != NULL) {
+        rc = firn_error_set(err, FIRN_INVALID, "only a save of a group takes a tag");
+    }
     if (rc != FIRN_OK) {
         return rc;
     }

@@ -29,6 +29,7 @@
 struct lane {
     struct firn_objects_session_lane *packed;
     struct firn_ws_save_tree *tree;
+    uint64_t tree_bytes;
 };
 
 static int
@@ -56,6 +57,11 @@ sink_lane_close(void *ctx, void *opened, bool keep, firn_error *err)
     (void)ctx;
     struct lane *lane = opened;
     int rc = firn_objects_session_lane_close(lane->packed, keep, err);
+    if (lane->tree->group != NULL) {
+        /* Pairs with nothing: the sum is read when the scan has ended. */
+        (void)atomic_fetch_add_explicit(&lane->tree->group->tree_bytes, lane->tree_bytes,
+                                        memory_order_relaxed);
+    }
     firn_free(lane);
     return rc;
 }
@@ -75,6 +81,7 @@ sink_add(void *opened, const struct firn_objects_object *object, bool *out_is_ne
     if (rc == FIRN_OK && *out_is_new && object->kind == FIRN_PACKFILE_TREE &&
         lane->tree->fresh != NULL) {
         rc = firn_objects_treesink_hold(lane->tree->fresh, &object->hash, object->content, err);
+        lane->tree_bytes += object->content.size;
     }
     return rc;
 }
@@ -87,6 +94,10 @@ open_stat(struct firn_ws_opened *opened, bool is_blind, struct firn_ws_save_tree
 {
     struct firn_statcache_options options = {
         .objects = opened->objects, .workspace = opened->workspace.number, .is_blind = is_blind};
+    if (tree->group != NULL) {
+        options.workspace = FIRN_STATCACHE_COPIES;
+        options.trees = &tree->group->trees;
+    }
     return firn_statcache_open(opened->db, &options, &tree->stat, err);
 }
 
@@ -147,10 +158,16 @@ scan(struct firn_ws_opened *opened, const struct firn_ws_save_request *request, 
     if (!request->is_safety && given == NULL) {
         FIRN_TRY(firn_ws_save_tree_last(opened, &options.last, err));
     }
-    FIRN_TRY(firn_objects_session_begin(opened->objects, FIRN_OBJECTS_SESSION_LEVEL, &tree->session,
-                                        err));
+    tree->group = request->group;
+    if (tree->group != NULL) {
+        tree->session = tree->group->session;
+        tree->fresh = tree->group->fresh;
+    } else {
+        FIRN_TRY(firn_objects_session_begin(opened->objects, FIRN_OBJECTS_SESSION_LEVEL,
+                                            &tree->session, err));
+    }
     FIRN_TRY(open_stat(opened, is_blind, tree, err));
-    if (request->is_to_be_compared) {
+    if (request->is_to_be_compared && tree->group == NULL) {
         FIRN_TRY(firn_objects_treesink_create(firn_db_os(opened->db), &tree->fresh, err));
     }
     options.stat = tree->stat;
@@ -190,7 +207,7 @@ firn_ws_save_tree_scan(struct firn_ws_opened *opened, const struct firn_ws_save_
         firn_ws_save_tree_deinit(out);
         rc = scan(opened, request, request->is_full, out, &is_usable, err);
     }
-    if (rc != FIRN_OK && !is_usable && !request->is_full) {
+    if (rc != FIRN_OK && !is_usable && !request->is_full && request->group == NULL) {
         firn_ws_tell_damage(&request->callbacks, err->text);
         firn_ws_save_tree_deinit(out);
         (void)firn_watchlink_widen(request->watched);
@@ -206,9 +223,11 @@ void
 firn_ws_save_tree_deinit(struct firn_ws_save_tree *tree)
 {
     firn_scan_result_deinit(&tree->scan);
-    firn_objects_session_end(tree->session);
     firn_statcache_close(tree->stat);
-    firn_objects_treesink_destroy(tree->fresh);
+    if (tree->group == NULL) {
+        firn_objects_session_end(tree->session);
+        firn_objects_treesink_destroy(tree->fresh);
+    }
     *tree = (struct firn_ws_save_tree){0};
 }
 
@@ -238,9 +257,9 @@ pack_record(void *ctx, firn_slice bytes, firn_error *err)
 
 /* Copies the records of earlier checkpoints that are in no pack yet into this one, if there will be
  * a pack. */
-static int
-pack_records(struct firn_ws_opened *opened, struct firn_objects_session *session, bool *out_packed,
-             firn_error *err)
+int
+firn_ws_save_tree_pack_records(struct firn_ws_opened *opened, struct firn_objects_session *session,
+                               bool *out_packed, firn_error *err)
 {
     *out_packed = false;
     if (firn_objects_session_object_count(session) == 0) {
@@ -263,8 +282,9 @@ firn_ws_save_tree_seal(struct firn_ws_opened *opened, struct firn_ws_save_tree *
                        firn_error *err)
 {
     int rc;
-    DCHECK(tree->session != NULL && tree->stat != NULL);
-    FIRN_TRY(pack_records(opened, tree->session, &tree->records_were_packed, err));
+    DCHECK(tree->session != NULL && tree->stat != NULL && tree->group == NULL);
+    FIRN_TRY(
+        firn_ws_save_tree_pack_records(opened, tree->session, &tree->records_were_packed, err));
     FIRN_TRY(firn_objects_session_commit(tree->session, &tree->added_bytes, err));
     FIRN_TRY(firn_statcache_commit(tree->stat, err));
 out:

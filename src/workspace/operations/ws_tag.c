@@ -11,6 +11,7 @@
 #include "catalog/catalog.h"
 #include "handle/ws_opened.h"
 #include "operations/operations.h"
+#include "operations/operations_internal.h"
 #include "reference/reference.h"
 
 static int
@@ -26,9 +27,10 @@ check_name(const char *name, firn_error *err)
                           name, FIRN_REFERENCE_NAME_SIZE_MAX);
 }
 
+/* Into the batch or, if that is NULL, a commit of its own. */
 static int
-put(struct firn_ws *ws, struct firn_ws_opened *opened, const char *name,
-    const struct firn_catalog_record *record, bool may_replace, firn_error *err)
+put(struct firn_ws *ws, struct firn_ws_opened *opened, struct firn_db_batch *batch,
+    const char *name, const struct firn_catalog_record *record, bool may_replace, firn_error *err)
 {
     uint32_t number = opened->workspace.number;
     DCHECK(number != 0 && firn_reference_is_name(firn_str(name)));
@@ -52,7 +54,19 @@ put(struct firn_ws *ws, struct firn_ws_opened *opened, const char *name,
     memcpy(tag.id, record->id, sizeof tag.id);
     tag.order = record->order;
     tag.created_ns = firn_os_now_ns(ws->os);
-    return firn_catalog_tags_put(opened->catalog, number, firn_str(name), &tag, err);
+    return batch != NULL
+               ? firn_catalog_tags_batch_put(opened->catalog, number, firn_str(name), &tag, batch,
+                                             err)
+               : firn_catalog_tags_put(opened->catalog, number, firn_str(name), &tag, err);
+}
+
+int
+firn_ws_tag_stage(struct firn_ws *ws, struct firn_ws_opened *opened, struct firn_db_batch *batch,
+                  const char *name, const struct firn_catalog_record *record, bool may_replace,
+                  firn_error *err)
+{
+    int rc = check_name(name, err);
+    return rc == FIRN_OK ? put(ws, opened, batch, name, record, may_replace, err) : rc;
 }
 
 int
@@ -70,7 +84,7 @@ firn_ws_tag_set(struct firn_ws *ws, const char *name, const char *reference, boo
     }
     FIRN_TRY(firn_ws_find_record(ws, &opened, reference, &record, err));
     FIRN_TRY(firn_ws_given_checkpoint(ws, &record, out, err));
-    FIRN_TRY(put(ws, &opened, name, &record, may_replace, err));
+    FIRN_TRY(put(ws, &opened, NULL, name, &record, may_replace, err));
 out:
     /* The tag is durable: a store that cannot be closed properly is recovered by the next open. */
     FIRN_IGNORE(firn_ws_opened_close(ws, &opened, rc, NULL));

@@ -64,6 +64,7 @@ firn_statcache_open(struct firn_db *db, const struct firn_statcache_options *opt
     stat->db = db;
     stat->objects = options->objects;
     stat->workspace = options->workspace;
+    stat->trees = options->trees;
     stat->boot_id = firn_os_boot_id(firn_db_os(db));
     stat->seed = firn_load_le64(firn_db_id(db));
     bool are_present = false;
@@ -79,6 +80,30 @@ firn_statcache_open(struct firn_db *db, const struct firn_statcache_options *opt
     }
     *out = stat;
     return FIRN_OK;
+}
+
+int
+firn_statcache_forget(struct firn_db *db, uint32_t workspace, firn_error *err)
+{
+    struct firn_db_keyspace *keyspace;
+    struct firn_db_batch *batch = NULL;
+    uint8_t begin[WS_STAT_KEY_PREFIX_SIZE];
+    uint8_t end[WS_STAT_KEY_PREFIX_SIZE];
+    int rc;
+    DCHECK(workspace != 0 && workspace != UINT32_MAX);
+    firn_store_be32(begin, workspace);
+    firn_store_be32(end, workspace + 1);
+    FIRN_TRY(firn_db_keyspace_open_if_any(db, FIRN_STATCACHE_KEYSPACE, &keyspace, err));
+    if (keyspace == NULL) {
+        return FIRN_OK;
+    }
+    FIRN_TRY(firn_db_batch_create(&batch, err));
+    FIRN_TRY(firn_db_batch_delete_range(batch, keyspace, firn_bytes(begin, sizeof begin),
+                                        firn_bytes(end, sizeof end), err));
+    rc = firn_db_write(db, batch, FIRN_DURABILITY_OS, err);
+out:
+    firn_db_batch_destroy(batch);
+    return rc;
 }
 
 static void
@@ -547,7 +572,8 @@ static int
 read_stored(void *ctx, const firn_hash *hash, struct firn_buf *out, firn_error *err)
 {
     struct firn_statcache_lane *lane = ctx;
-    const struct firn_tree_source *trees = firn_objects_trees(lane->stat->objects);
+    const struct firn_tree_source *trees =
+        lane->stat->trees != NULL ? lane->stat->trees : firn_objects_trees(lane->stat->objects);
     return firn_statcache_lane_break(lane, trees->read(trees->ctx, hash, out, err));
 }
 

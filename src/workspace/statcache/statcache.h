@@ -103,7 +103,15 @@ struct firn_statcache_options {
     struct firn_objects *objects; /* borrowed */
     uint32_t workspace;
     bool is_blind; /* finds nothing; memos are only replaced */
+    /* Reads old directory objects, borrowed; NULL: objects does. */
+    const struct firn_tree_source *trees;
 };
+
+/* The number under which scans of copies (scan.h) that are not in the store yet have their memos. What they name may
+ * never get there, so each group of saves forgets them first. */
+enum { FIRN_STATCACHE_COPIES = INT32_MAX };
+/* Deletes all memos of a workspace, in a commit that is not synced. */
+FIRN_MUST_CHECK int firn_statcache_forget(struct firn_db *db, uint32_t workspace, firn_error *err);
 
 /* db is borrowed. If it is read-only, nothing is noted. */
 FIRN_MUST_CHECK int firn_statcache_open(struct firn_db *db,

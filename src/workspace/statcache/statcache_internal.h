@@ -47,6 +47,7 @@ struct firn_statcache {
     struct firn_db *db;
     struct firn_db_keyspace *keyspace; /* NULL if the store is read-only and has none */
     struct firn_objects *objects;
+    const struct firn_tree_source *trees; /* NULL: objects */
     uint32_t workspace;
     bool is_blind;
     uint64_t seed;

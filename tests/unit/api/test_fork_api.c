@@ -526,6 +526,8 @@ write_bytes(void *ctx, firn_slice bytes, firn_error *error)
     X(firn_workspace_tag_list, opened.workspace, VISIT(const firn_workspace_tag *), NULL)          \
     X(firn_workspace_tag_delete, opened.workspace, "t")                                            \
     X(firn_workspace_tag_set, opened.workspace, "t", "1", false, NULL)                             \
+    X(firn_workspace_group_begin, opened.workspace)                                                \
+    X(firn_workspace_group_end, opened.workspace, true)                                            \
     X(firn_workspace_steps, opened.workspace, NULL, NULL, NULL, NULL)                              \
     X(firn_workspace_undo, opened.workspace, NULL, NULL)                                           \
     X(firn_workspace_watch, opened.workspace, NULL)                                                \
@@ -567,6 +569,7 @@ write_bytes(void *ctx, firn_slice bytes, firn_error *error)
     X(firn_table_diff_column_at, firn_table_diff_column_at(opened.table_diff, 0) == NULL)   \
     X(firn_table_name, firn_table_name(opened.table)[0] == '\0')                            \
     X(firn_workspace_moved_from, firn_workspace_moved_from(opened.workspace) == NULL)       \
+    X(firn_workspace_group_is_full, !firn_workspace_group_is_full(opened.workspace))        \
     X(firn_workspace_root, firn_workspace_root(opened.workspace)[0] == '\0')                \
     X(firn_workspace_store_path, firn_workspace_store_path(opened.workspace)[0] == '\0')    \
     X(firn_workspace_subpath, firn_workspace_subpath(opened.workspace)[0] == '\0')          \
@@ -661,6 +664,7 @@ static const char *const free_ones[] = {"firn_alxs_open",
                                         "firn_store_open_memory",
                                         "firn_table_def_parse_sized",
                                         "firn_table_encoding_name",
+                                        "firn_text_sniff",
                                         "firn_trust_add",
                                         "firn_trust_find",
                                         "firn_trust_foreign_files",

@@ -1124,10 +1124,94 @@ a_root_that_became_a_link_is_refused(void **state)
     firn_workspace_close(workspace);
 }
 
+/* Saves of copies that become durable together, or not at all; what such a copy lacks is left alone. */
+static void
+groups_of_saves_are_kept_or_dropped_whole(void **state)
+{
+    (void)state;
+    char folder[TEST_TEMP_SIZE];
+    char root[64];
+    char copy[64];
+    char file[80];
+    firn_error err;
+    firn_workspace *workspace;
+    firn_workspace_options options = FIRN_WORKSPACE_OPTIONS_INIT;
+    firn_workspace_save_options save = FIRN_WORKSPACE_SAVE_OPTIONS_INIT;
+    firn_workspace_save_result result = FIRN_WORKSPACE_SAVE_RESULT_INIT;
+    char store[64];
+    int seen = 0;
+    test_temp_make(folder, sizeof folder);
+    (void)snprintf(root, sizeof root, "%s/root", folder);
+    (void)snprintf(copy, sizeof copy, "%s/copy", folder);
+    (void)snprintf(store, sizeof store, "%s/store", folder);
+    assert_int_equal(mkdir(root, 0700), 0);
+    assert_int_equal(mkdir(copy, 0700), 0);
+    (void)snprintf(file, sizeof file, "%s/f", copy);
+    put_file(file, "one");
+    options.store_path = store;
+    assert_int_equal(firn_workspace_open(root, &options, &workspace, &err), FIRN_OK);
+    save.tag = "early";
+    assert_int_equal(firn_workspace_save(workspace, &save, NULL, &err), FIRN_INVALID);
+    assert_int_equal(firn_workspace_group_end(workspace, true, &err), FIRN_OK);
+    assert_false(firn_workspace_group_is_full(workspace));
+    for (int keep = 0; keep < 2; keep++) {
+        save.tag = "first";
+        save.tree_path = copy;
+        assert_int_equal(firn_workspace_group_begin(workspace, &err), FIRN_OK);
+        assert_int_equal(firn_workspace_group_begin(workspace, &err), FIRN_MISUSE);
+        assert_int_equal(firn_workspace_save(workspace, &save, &result, &err), FIRN_OK);
+        assert_int_equal(result.checkpoint->number, 1);
+        firn_release(result.checkpoint);
+        put_file(file, "another");
+        save.tag = "second";
+        assert_int_equal(firn_workspace_save(workspace, &save, &result, &err), FIRN_OK);
+        assert_int_equal(result.checkpoint->number, 2);
+        firn_release(result.checkpoint);
+        assert_false(firn_workspace_group_is_full(workspace));
+        assert_int_equal(firn_workspace_group_end(workspace, keep == 1, &err), FIRN_OK);
+        seen = 0;
+        assert_int_equal(firn_workspace_list(workspace, NULL, visit_checkpoint, &seen, &err),
+                         FIRN_OK);
+        assert_int_equal(seen, 2 * keep);
+    }
+    firn_workspace_checkpoint *checkpoint;
+    assert_int_equal(firn_workspace_find(workspace, "second", &checkpoint, &err), FIRN_OK);
+    assert_int_equal(checkpoint->number, 2);
+    firn_release(checkpoint);
+    /* One that fails, or is none of an import, breaks nothing else. */
+    assert_int_equal(firn_workspace_group_begin(workspace, &err), FIRN_OK);
+    save.tag = NULL;
+    save.tree_path = NULL;
+    assert_int_equal(firn_workspace_save(workspace, &save, NULL, &err), FIRN_MISUSE);
+    save.tree_path = "/nonexistent";
+    assert_int_equal(firn_workspace_save(workspace, &save, NULL, &err), FIRN_NOT_FOUND);
+    save.tree_path = copy;
+    assert_int_equal(firn_workspace_save(workspace, &save, NULL, &err), FIRN_MISUSE);
+    assert_int_equal(firn_workspace_group_end(workspace, true, &err), FIRN_MISUSE);
+    /* What the copy lacks. */
+    firn_workspace_gap gaps[] = {
+        {firn_str("lost/file"), 2}, {firn_str("left out"), 0}, {firn_str(""), 3}};
+    save.gaps = gaps;
+    save.gap_count = 3;
+    assert_int_equal(firn_workspace_save(workspace, &save, &result, &err), FIRN_OK);
+    assert_int_equal(result.checkpoint->skipped, 5);
+    assert_int_equal(result.checkpoint->excluded, 1);
+    firn_release(result.checkpoint);
+    gaps[0].path = firn_str("../up");
+    assert_int_equal(firn_workspace_save(workspace, &save, NULL, &err), FIRN_INVALID);
+    (void)snprintf(file, sizeof file, "%s/left out", root);
+    put_file(file, "mine");
+    assert_int_equal(firn_workspace_restore(workspace, "latest", NULL, NULL, &err), FIRN_OK);
+    assert_int_equal(access(file, F_OK), 0);
+    assert_int_equal(firn_workspace_group_begin(workspace, &err), FIRN_OK);
+    firn_workspace_close(workspace); /* ends the group */
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(groups_of_saves_are_kept_or_dropped_whole),
         cmocka_unit_test(tags_and_lists_of_workspaces_check_their_arguments),
         cmocka_unit_test(arguments_are_checked),
         cmocka_unit_test(a_root_that_became_a_link_is_refused),

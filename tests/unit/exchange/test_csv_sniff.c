@@ -124,12 +124,12 @@ lines_are_skipped_in_pieces_of_any_size(void **state)
                                         text + 9, text + 10, text + 12, text + 12};
     for (size_t piece = 1; piece < sizeof text; piece++) {
         for (uint64_t lines = 0; lines < 8; lines++) {
-            struct firn_csv_skip skip = {.left = lines};
+            struct firn_csv_sniff_skip skip = {.left = lines};
             char rest[sizeof text] = {0};
             size_t size = 0;
             for (size_t at = 0; at < sizeof text - 1; at += piece) {
                 size_t left = sizeof text - 1 - at;
-                firn_slice part = firn_csv_skip_lines(
+                firn_slice part = firn_csv_sniff_skip_lines(
                     &skip, firn_bytes((const uint8_t *)text + at, left < piece ? left : piece));
                 memcpy(rest + size, part.data, part.size);
                 size += part.size;
