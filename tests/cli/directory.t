@@ -55,7 +55,7 @@ Stores: made, named, trusted, and what is kept in settings.
   no longer trusted: .
   trusted: <T>/w/in/.firn
   ! firn: trust: --list takes no DIR
-  ! usage: firn trust [options] [DIR]
+  ! usage: firn trust [options] [DIR|STORE]
   ! help: firn help trust
   [2]
   $ firn -C away hook install claude --file ../hooks.json --store ../s && grep -o "'[^']*/s'" hooks.json | sort -u && firn -C away hook remove claude --file ../hooks.json -q; ls
