@@ -161,7 +161,7 @@ take_last(void *ctx, firn_slice bytes, const struct firn_catalog_record *record,
 
 /* Adds the rules of the safety checkpoint of the last restore, if nothing was saved since (I1). Those that
  * are damaged, or have grown too large, do not count: without them a restore saves more than it should,
- * and loses nothing. */
+ * and loses nothing. Nor do paths that could not be read then: perhaps they can be now. */
 static int
 load_last(struct firn_ws_opened *opened, const struct firn_catalog_record *first,
           struct firn_ws_rules *rules, firn_error *err)
@@ -179,6 +179,13 @@ load_last(struct firn_ws_opened *opened, const struct firn_catalog_record *first
     }
     if (rc == FIRN_OK && bytes.size > 0) {
         rc = load_more(opened->objects, first, &record, LAST, rules, &cause);
+    }
+    if (rules->sets.set_count > set_count + 1) { /* one is that of its rule files */
+        for (size_t i = rules->sets.set_count; i > set_count; i--) {
+            if (firn_rules_left_out_is(&rules->sets.sets[i - 1])) {
+                firn_ignore_rules_remove(&rules->sets, i - 1);
+            }
+        }
     }
     if (rc != FIRN_OK && !is_damage(rc)) {
         firn_error_copy(err, &cause);

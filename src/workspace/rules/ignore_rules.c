@@ -18,6 +18,8 @@
  */
 #include "rules/rules.h"
 
+#include <string.h>
+
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/reader.h"
@@ -55,6 +57,16 @@ firn_ignore_rules_truncate(struct firn_ignore_rules *rules, size_t count)
     while (rules->set_count > count) {
         firn_free(rules->sets[--rules->set_count].files);
     }
+}
+
+void
+firn_ignore_rules_remove(struct firn_ignore_rules *rules, size_t index)
+{
+    DCHECK(index < rules->set_count);
+    firn_free(rules->sets[index].files);
+    rules->set_count--;
+    memmove(rules->sets + index, rules->sets + index + 1,
+            (rules->set_count - index) * sizeof *rules->sets);
 }
 
 void

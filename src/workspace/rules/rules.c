@@ -546,6 +546,22 @@ left_out_collect(struct firn_rules_walk *ignore, struct firn_ignore_rules *rules
     return FIRN_OK;
 }
 
+bool
+firn_rules_left_out_is(const struct firn_ignore_rules_set *set)
+{
+    if (!set->include_deps || set->is_narrow || set->gitignore || set->file_count != 1 ||
+        set->files[0].dir.size > 0 || set->files[0].kind != FIRN_IGNORE_RULES_FIRNIGNORE) {
+        return false;
+    }
+    const firn_slice text = set->files[0].content;
+    for (size_t i = 0; i < text.size; i++) {
+        if ((i == 0 || text.data[i - 1] == '\n') && text.data[i] != '/') {
+            return false;
+        }
+    }
+    return text.size > 0;
+}
+
 int
 firn_rules_walk_encode(struct firn_rules_walk *ignore, struct firn_buf *out, firn_error *err)
 {

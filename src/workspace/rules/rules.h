@@ -64,6 +64,7 @@ struct firn_ignore_rules {
 void firn_ignore_rules_deinit(struct firn_ignore_rules *rules);
 /* Keeps only the first `count` sets. */
 void firn_ignore_rules_truncate(struct firn_ignore_rules *rules, size_t count);
+void firn_ignore_rules_remove(struct firn_ignore_rules *rules, size_t index);
 
 /* Adds a set with room for that many files, all zeroed; NULL if there is no memory. Valid until the
  * next call. */
@@ -220,6 +221,9 @@ FIRN_MUST_CHECK int firn_rules_left_out_note(struct firn_rules_walk *ignore, fir
  * line also excludes some other paths. FIRN_NO_MEMORY; FIRN_LIMIT if the line would be longer than
  * a rule may be. After a failure out is unchanged. */
 FIRN_MUST_CHECK int firn_rules_left_out_pattern(struct firn_buf *out, firn_slice path);
+/* Whether a set has the form of the one with such paths. So may that of rule files, if dependencies are
+ * included and each line of the only file is anchored. */
+bool firn_rules_left_out_is(const struct firn_ignore_rules_set *set);
 
 /* ---- afterwards ---- */
 
