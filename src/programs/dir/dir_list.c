@@ -127,7 +127,6 @@ run(struct firn_cli *cli)
         }
         if (listing.count == 0 && listing.window.is_whole && !options.deleted) {
             firn_task_workspace_tell_unread(workspace);
-            firn_task_workspace_tell_gone(workspace);
             tell_others(cli);
         }
         exit_code = firn_task_pending_tell(cli, workspace, NULL);

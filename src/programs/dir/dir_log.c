@@ -403,7 +403,6 @@ tell_nothing(struct log *log)
         firn_term_out_text("no checkpoints\n");
     }
     firn_task_workspace_tell_unread(history->workspace);
-    firn_task_workspace_tell_gone(history->workspace);
     return FIRN_EXIT_OK;
 }
 

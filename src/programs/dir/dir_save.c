@@ -332,9 +332,6 @@ run(struct firn_cli *cli)
         show_result(cli, root, &attempt.result, &notices, firn_term_meter_elapsed());
         tell_large(cli, attempt.workspace, &attempt.result, is_large);
         firn_task_workspace_tell_unread(attempt.workspace); /* the first one here */
-        if (attempt.result.is_made && attempt.result.checkpoint->number == 1) {
-            firn_task_workspace_tell_gone(attempt.workspace);
-        }
         exit_code = firn_task_notices_exit(&notices);
         if (attempt.result.gc_is_due && !firn_command_has(cli, "no-config")) {
             firn_task_collect_if_due(attempt.workspace);

@@ -67,9 +67,6 @@ void firn_task_foreign_tell(const struct firn_cli *cli, const char *store_path);
 const char *firn_task_workspace_unwanted(firn_workspace *workspace);
 /* Says, where it is so, which store could not be read that may hold this directory's history. */
 void firn_task_workspace_tell_unread(const firn_workspace *workspace);
-/* Says, where it is so, that the store which this user made or trusted inside of this directory is gone. Of a
- * workspace without checkpoints, or with its first one. */
-void firn_task_workspace_tell_gone(const firn_workspace *workspace);
 
 /* Paths below the workspace's root, as the library wants them. */
 struct firn_task_workspace_paths {

@@ -83,12 +83,13 @@ firn_task_settings_tell(const firn_workspace *workspace, const firn_notice *noti
     firn_command_report_path("settings", notice->path, notice->text);
     bool says_what_to_do = strstr(notice->text, "firn trust") != NULL;
     firn_command_report_more(
-        "hint", says_what_to_do ? "until then nothing in it counts, and nothing expires"
-                : is_of_store(workspace, notice->path)
-                    ? "until it is corrected nothing in it counts, and nothing expires; firn config "
-                      "KEY VALUE corrects lines that cannot be read"
-                    : "until it is corrected nothing in it counts, and nothing expires; firn config "
-                      "--user KEY VALUE corrects lines that cannot be read");
+        "hint",
+        says_what_to_do ? "until then nothing in it counts, and nothing expires"
+        : is_of_store(workspace, notice->path)
+            ? "until it is corrected nothing in it counts, and nothing expires; firn config "
+              "KEY VALUE corrects lines that cannot be read"
+            : "until it is corrected nothing in it counts, and nothing expires; firn config "
+              "--user KEY VALUE corrects lines that cannot be read");
 }
 
 /* Keeps a notice for firn_task_settings_unread; there are two files. */

@@ -377,35 +377,6 @@ firn_task_workspace_unwanted(firn_workspace *workspace)
                                                                                           : NULL;
 }
 
-struct gone {
-    const char *root;
-    bool is_told;
-};
-
-static int
-tell_gone(void *ctx, const firn_trust_info *info)
-{
-    struct gone *gone = ctx;
-    if (info->unread_path == NULL && !info->is_there && !gone->is_told &&
-        strcmp(info->root, gone->root) == 0) {
-        firn_command_report_line("the store %s, which you made or trusted, is gone",
-                                 info->store_path);
-        firn_command_report_more(
-            "hint", "git removes it for a file or link .firn that a pull brings, and with git "
-                    "clean -fdx; firn trust --remove DIR forgets that it was there");
-        gone->is_told = true;
-    }
-    return FIRN_OK;
-}
-
-void
-firn_task_workspace_tell_gone(const firn_workspace *workspace)
-{
-    struct gone gone = {.root = firn_workspace_root(workspace)};
-    int code = firn_trust_list(tell_gone, &gone, NULL);
-    (void)code; /* firn trust --list says why */
-}
-
 void
 firn_task_workspace_tell_unread(const firn_workspace *workspace)
 {
