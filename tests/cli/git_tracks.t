@@ -36,19 +36,16 @@ A pull can replace the file that keeps git away from the store. What the hint sa
   2
   *
 
-Git removes the store of one who pulls a file of its name. That is told before a new history begins, and with its first checkpoint.
+Git removes the store of one who pulls a file of its name. No new history begins before its user says so.
 
   $ (cd ../up && git rm -r -q .firn && rm -rf .firn && echo x >.firn && git add -f .firn && git commit -q -m 3) && git clone -q ../up ../gone && cd ../gone && git reset -q --hard HEAD~1 && rm -rf .firn && firn init --here -q && firn save -q && git rm -r -q --cached .firn && git commit -q -m own && git checkout -q -B main origin/main && cat .firn
   1
   x
-  $ for c in list save save; do firn $c 2>&1 | grep -a -e 'is gone' -e '^no ' -e '^[0-9]'; done
-  no checkpoints
-  firn: the store <T>/tree/d/gone/.firn, which you made or trusted, is gone
-  1  <id>  <any>
-  firn: the store <T>/tree/d/gone/.firn, which you made or trusted, is gone
-  2  <id>  <any>
-  $ firn trust --remove "$PWD" -q && firn list -q
-  2
+  $ for c in list save log; do firn $c; echo $?; done 2>&1 | sort -u
+  4
+  firn: '<T>/tree/d/gone/.firn' was your store, and is gone, or is no directory of yours any more: bring it back, or forget it with firn trust --remove '<T>/tree/d/gone'
+  $ firn trust --remove "$PWD" -q && firn save -q && firn list -q
+  1
   1
 
 A store outside of the tree is none of git's business.

@@ -51,8 +51,9 @@ superuser can restore the owners: for others a restore ends with 6.)
   t
      2  <id>  <time>  later
      1  <id>  <time>  whole
-  $ firn db dump app.firn | sha256sum | cmp - dump.sha256
-  $ firn db dump app.firn --at whole | sha256sum | cmp - whole.sha256
+  $ NO_INDEX='3s/, vector index near (v) l2$//' # which dumps of that version did not have
+  $ firn db dump app.firn | sed "$NO_INDEX" | sha256sum | cmp - dump.sha256
+  $ firn db dump app.firn --at whole | sed "$NO_INDEX" | sha256sum | cmp - whole.sha256
   $ firn db search app.firn t v --vector '[10,20,30,40]' --metric l2 --exact --limit 20 --columns id | cmp - search.txt
   $ firn db search app.firn t v --vector '[10,20,30,40]' --metric l2 --limit 2
   36.0	199
@@ -62,7 +63,7 @@ Written to: more rows, another save.
 
   $ firn db insert -q app.firn t id=1000001 v=[10,20,30,40] && firn db compact app.firn && firn db check -q app.firn && firn db search app.firn t v --vector '[10,20,30,40]' --metric l2 --limit 1
   0.0	1000001
-  $ firn db restore -q app.firn whole && firn db dump app.firn | sha256sum | cmp - whole.sha256
+  $ firn db restore -q app.firn whole && firn db dump app.firn | sed "$NO_INDEX" | sha256sum | cmp - whole.sha256
   $ cp -a 2/. tree && echo edited >>tree/src/numbers && firn save -q -m now -C tree --store ../store && firn cat latest src/numbers -C tree --store ../store | tail -n 2
   4
   20000

@@ -31,7 +31,15 @@
 #include "base/slice.h"
 #include "pack/packfile_cells.h"
 
-enum { LEVELS = 200, FAN = 12000, LINKS = 4000, PIECE_SIZE = 1 << 20, LARGE_PIECE_SIZE = 16 << 20, CHECKPOINTS_MAX = 24, LEVEL_BEST = 9 };
+enum {
+    LEVELS = 200,
+    FAN = 12000,
+    LINKS = 4000,
+    PIECE_SIZE = 1 << 20,
+    LARGE_PIECE_SIZE = 16 << 20,
+    CHECKPOINTS_MAX = 24,
+    LEVEL_BEST = 9
+};
 
 static void
 must(struct ws_plant *planting, int rc)
@@ -380,11 +388,20 @@ static const struct kind {
     int checkpoints; /* 0: two */
     int level;       /* of compression; 0: the usual one */
 } kinds[] = {
-    {"twice", make_twice, 0, 0},   {"fan", make_fan, 0, 0},       {"links", make_links, 0, 0},
-    {"chains", make_chains, 0, 0}, {"names", make_names, 0, 0},   {"pieces", make_pieces, 0, 0},
-    {"cells", make_big, 0, 0},     {"hole", make_hole, 0, 0},     {"fat", make_fat, 0, 0},
-    {"copies", make_copies, 0, 0}, {"modest", make_modest, CHECKPOINTS_MAX, 0},
-    {"deep", make_deep, 0, LEVEL_BEST},     {"rich", make_rich, 0, 0},     {"bombs", make_bombs, 0, LEVEL_BEST},
+    {"twice", make_twice, 0, 0},
+    {"fan", make_fan, 0, 0},
+    {"links", make_links, 0, 0},
+    {"chains", make_chains, 0, 0},
+    {"names", make_names, 0, 0},
+    {"pieces", make_pieces, 0, 0},
+    {"cells", make_big, 0, 0},
+    {"hole", make_hole, 0, 0},
+    {"fat", make_fat, 0, 0},
+    {"copies", make_copies, 0, 0},
+    {"modest", make_modest, CHECKPOINTS_MAX, 0},
+    {"deep", make_deep, 0, LEVEL_BEST},
+    {"rich", make_rich, 0, 0},
+    {"bombs", make_bombs, 0, LEVEL_BEST},
 };
 
 static int

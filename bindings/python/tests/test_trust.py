@@ -42,11 +42,11 @@ def test_files_of_others_in_a_store_inside_a_tree_do_not_count(tree):
         assert len(kept) == 1, name
 
 
-def test_a_file_that_was_replaced_is_an_error(tree):
+def test_a_file_that_was_replaced_is_an_error_until_it_is_accepted(tree):
     log = tree / ".firn" / "wal-000001.log"
     copy = tree / "copy"
     copy.write_bytes(log.read_bytes())
     copy.replace(log)
     with firn.Workspace(tree) as ws:
-        with pytest.raises(firn.Corrupt, match="wal-000001.log"):
+        with pytest.raises(firn.Untrusted, match="wal-000001.log"):
             ws.save("again")

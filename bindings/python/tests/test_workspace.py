@@ -98,7 +98,7 @@ def test_names_and_upkeep(ws, tree):
     ws.delete(1, "2")
     assert [saved.number for saved in ws.checkpoints()] == [3] and ws.checkpoints()[0].created.tzinfo is not None
     assert len(ws.checkpoints(1)) == 1
-    collected = ws.gc(full=True)
+    collected = ws.gc(full=True, now=True)
     assert collected.objects_dead >= 2 and ws.check(read_data=True) is None
     for wrong in (lambda: ws.find(1), lambda: ws.restore("v1"), lambda: ws.cat("nope"), lambda: ws.untag("v1"), lambda: ws.delete(1)):
         with pytest.raises(firn.NotFound):

@@ -19,10 +19,11 @@ static int
 refuse(const struct firn_budget *budget, const char *what, firn_error *err)
 {
     const uint64_t earned = atomic_load_explicit(&budget->earned, memory_order_relaxed);
-    return firn_error_set(err, FIRN_LIMIT,
-                          "the store asks for far more %s than the %llu bytes that were read of it account "
-                          "for, and it is not known as yours: 'firn trust STORE' lifts this limit",
-                          what, (unsigned long long)earned);
+    return firn_error_set(
+        err, FIRN_LIMIT,
+        "the store asks for far more %s than the %llu bytes that were read of it account "
+        "for, and it is not known as yours: 'firn trust STORE' lifts this limit",
+        what, (unsigned long long)earned);
 }
 
 void

@@ -622,8 +622,8 @@ step(struct merge *merge, firn_error *err)
     bool is_entered = false;
     int rc = FIRN_OK;
     FIRN_TRY(set_path(merge, level->path_size, first->name, err));
-    FIRN_TRY(firn_budget_spend(merge->sources[BASE]->budget,
-                               firn_budget_visit(merge->path.size), err)); /* (I4) */
+    FIRN_TRY(firn_budget_spend(merge->sources[BASE]->budget, firn_budget_visit(merge->path.size),
+                               err)); /* (I4) */
     FIRN_TRY(reason != NULL ? leave_reserved(merge, &sides, reason, err)
                             : handle(merge, &sides, &is_entered, err));
     level = &merge->levels[at]; /* entering may have moved it */

@@ -478,8 +478,9 @@ read_by(read_from_pack *read, struct firn_objects *objects, struct firn_packfile
     /* The bytes read are borrowed from scratch, not from the file. */
     rc = read(file, scratch, hash, &place.at, out, err);
     if (rc == FIRN_OK) {
-        rc = firn_objects_budget_read(
-            objects, file, &place, firn_packfile_scratch_decoded(scratch) - before + out->size, err);
+        rc = firn_objects_budget_read(objects, file, &place,
+                                      firn_packfile_scratch_decoded(scratch) - before + out->size,
+                                      err);
     }
     firn_objects_release(objects, place.pack);
     return rc;

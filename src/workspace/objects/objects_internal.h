@@ -49,9 +49,9 @@ struct firn_objects {
     struct firn_tree_source trees;
     struct firn_objects_index_pack *retired; /* ascending by number; changes as packs does */
     size_t retired_count;
-    bool retired_has_changed; /* differs from the list on disk */
-    unsigned open_count;      /* under mutex */
-    uint64_t clock;           /* under mutex */
+    bool retired_has_changed;  /* differs from the list on disk */
+    unsigned open_count;       /* under mutex */
+    uint64_t clock;            /* under mutex */
     struct firn_budget *limit; /* NULL: the store is known as this user's */
     struct firn_budget budget;
     struct firn_hash_map paid_frames; /* uint64_t each: pack and frame; under mutex */

@@ -41,7 +41,12 @@
 #include "objects/objects_internal.h"
 #include "pack/packfile.h"
 
-enum { GATHERED_SIZE = 256 << 10, HOLE_STEP = 4 << 20, THIN_HOLE_STEP = 1 << 30, ZEROS_FOR_WORK = 4 };
+enum {
+    GATHERED_SIZE = 256 << 10,
+    HOLE_STEP = 4 << 20,
+    THIN_HOLE_STEP = 1 << 30,
+    ZEROS_FOR_WORK = 4
+};
 
 struct streaming {
     struct firn_objects *objects;

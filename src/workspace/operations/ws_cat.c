@@ -55,8 +55,7 @@ firn_ws_cat_stream(struct firn_ws_opened *opened, struct firn_packfile_scratch *
                    const firn_hash *hash, uint64_t size_bytes, firn_write_bytes write, void *ctx,
                    firn_error *err)
 {
-    struct cat cat = {
-        .budget = firn_objects_budget(opened->objects), .write = write, .ctx = ctx};
+    struct cat cat = {.budget = firn_objects_budget(opened->objects), .write = write, .ctx = ctx};
     int rc = firn_objects_stream(opened->objects, scratch, hash, size_bytes, take_piece, &cat, err);
     DCHECK(rc != FIRN_OK || cat.at == size_bytes);
     return rc;

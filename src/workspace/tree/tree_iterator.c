@@ -26,7 +26,7 @@
 
 struct level {
     struct firn_buf object;
-    uint64_t held; /* bytes of it, in the source's budget */
+    uint64_t held;                              /* bytes of it, in the source's budget */
     firn_slice rest;                            /* of the body, not yet read */
     uint8_t last_name[FIRN_TREE_NAME_SIZE_MAX]; /* that the parent promised for this object */
     size_t last_name_size; /* 0 for the directory's own object: no item names it */

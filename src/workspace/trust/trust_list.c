@@ -376,11 +376,12 @@ firn_trust_list_remove(struct firn_os *os, const char *path, firn_error *err)
     struct firn_os_dir *named = NULL;
     char *root = NULL;
     int rc;
-    FIRN_TRY(firn_trust_named_open(os, path, &named, err));
-    if (named != NULL) {
+    rc = firn_trust_named_open(os, path, &named, err);
+    if (rc == FIRN_OK && named != NULL) {
         rc = firn_trust_named_remove(named, err);
         goto out;
     }
+    /* What cannot be opened may be a directory that is gone. */
     FIRN_TRY(find_meant(os, path, &root, &look, err));
     struct removal removal = {.root = root};
     if (look.has_store) {

@@ -50,7 +50,8 @@ make(struct firn_os_dir *store, struct firn_buf *out, char *name, bool *out_has,
     if (firn_buf_append_format(&key, "%llu %lld", (unsigned long long)stat.inode,
                                (long long)stat.btime_ns) != FIRN_OK ||
         firn_buf_append_format(out, "firn store 1\nstore %s\ninode %llu\nbirth %lld\n", hex,
-                               (unsigned long long)stat.inode, (long long)stat.btime_ns) != FIRN_OK) {
+                               (unsigned long long)stat.inode,
+                               (long long)stat.btime_ns) != FIRN_OK) {
         rc = out_of_memory(err);
         goto out;
     }
@@ -70,12 +71,13 @@ firn_trust_named_note(struct firn_os_dir *store, firn_error *err)
     int rc;
     FIRN_TRY(make(store, &note, name, &has_id, err));
     if (!has_id) {
-        rc = firn_error_set(err, FIRN_INVALID, "'%.600s' cannot be trusted: it has no sound file FIRN",
+        rc = firn_error_set(err, FIRN_INVALID,
+                            "'%.600s' cannot be trusted: it has no sound file FIRN",
                             firn_os_dir_path(store));
         goto out;
     }
-    FIRN_TRY(firn_trust_private_open(firn_os_dir_os(store), FIRN_TRUST_PRIVATE_STORES, true, &dir,
-                                     err));
+    FIRN_TRY(
+        firn_trust_private_open(firn_os_dir_os(store), FIRN_TRUST_PRIVATE_STORES, true, &dir, err));
     FIRN_TRY(firn_trust_private_write(dir, name, firn_buf_slice(&note), err));
 out:
     firn_os_dir_close(dir);
@@ -123,8 +125,8 @@ firn_trust_named_is_noted(struct firn_os_dir *store, bool *out, firn_error *err)
     if (!has_id) {
         goto out;
     }
-    rc = firn_trust_private_open(firn_os_dir_os(store), FIRN_TRUST_PRIVATE_STORES, false, &dir,
-                                 err);
+    rc =
+        firn_trust_private_open(firn_os_dir_os(store), FIRN_TRUST_PRIVATE_STORES, false, &dir, err);
     if (rc == FIRN_OK) {
         rc = firn_trust_private_read(dir, name, &note, err);
     }

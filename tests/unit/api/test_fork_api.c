@@ -495,6 +495,7 @@ write_bytes(void *ctx, firn_slice bytes, firn_error *error)
     X(firn_workspace_cat, opened.workspace, "1", k, sink, NULL, NULL)                              \
     X(firn_workspace_check, opened.workspace, NULL, NULL)                                          \
     X(firn_workspace_delete, opened.workspace, references, 1, NULL, NULL, NULL)                    \
+    X(firn_workspace_undelete, opened.workspace, references, 1, NULL, NULL)                        \
     X(firn_workspace_diff, opened.workspace, NULL, NULL, NULL, NULL)                               \
     X(firn_workspace_log, opened.workspace, NULL, VISIT(const firn_workspace_diff_result *), NULL) \
     X(firn_workspace_entries, opened.workspace, "1", VISIT(const firn_workspace_entry *), NULL)    \

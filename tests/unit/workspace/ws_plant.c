@@ -31,9 +31,9 @@ ws_plant_begin(struct ws_plant *planting)
 {
     firn_error *err = &planting->world.err;
     must(planting, firn_ws_opened_open(planting->world.ws, FIRN_WS_CREATE, &planting->opened, err));
-    must(planting,
-         firn_objects_session_begin(planting->opened.objects,
-                                    planting->level == 0 ? 1 : planting->level, &planting->session, err));
+    must(planting, firn_objects_session_begin(planting->opened.objects,
+                                              planting->level == 0 ? 1 : planting->level,
+                                              &planting->session, err));
     must(planting, firn_objects_session_lane_open(planting->session, &planting->lane, err));
 }
 
