@@ -109,7 +109,7 @@ A file of a store that was made a TiB long takes no longer to read, whichever it
 
   $ mkdir ../small && cd ../small && echo a >a && firn --store ../long save -q
   1
-  $ lengthen() { rm -rf ../longer && cp -r ../long ../longer && truncate -s 1T ../longer/$1; }; soon() { timeout -k 1 30 "$@" >../told 2>&1; echo $?; }
+  $ lengthen() { rm -rf ../longer && cp -r ../long ../longer && truncate -s 1T ../longer/$1 && firn trust -q ../longer; }; soon() { timeout -k 1 30 "$@" >../told 2>&1; echo $?; }
   $ for file in wal-000001.log manifest-000001.log; do for command in list status save "check --data" "repair -n"; do lengthen $file; soon firn --store ../longer $command; done; done | sort | uniq -c | sed 's/^ *//'
   10 0
   $ lengthen packs/00000001.pack; for command in list status save; do soon firn --store ../longer $command; done; lengthen packs/00000001.pack; soon firn --store ../longer check --data; soon firn --store ../longer repair -n; tail -n 1 ../told
@@ -123,7 +123,7 @@ A file of a store that was made a TiB long takes no longer to read, whichever it
   0
   0
   0
-  $ printf x | dd of=../db/manifest-000001.log bs=1 seek=140 conv=notrunc status=none; soon firn db check ../db; soon firn db repair ../db; soon firn db get ../db k a; echo $(cat ../told); test $(du -sk ../db | cut -f 1) -lt 1000 && echo small
+  $ printf x | dd of=../db/manifest-000001.log bs=1 seek=140 conv=notrunc status=none; soon firn db check ../db; firn trust -q ../db; soon firn db repair ../db; soon firn db get ../db k a; echo $(cat ../told); test $(du -sk ../db | cut -f 1) -lt 1000 && echo small
   5
   0
   0

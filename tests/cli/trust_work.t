@@ -31,3 +31,18 @@ The user may trust the store, and take that back.
   no longer trusted: ../store
   $ firn --store ../store show 1 --files > /dev/null 2>&1
   [1]
+
+A file of a few KiB may be a terabyte long, and all of it records, with the right checksums. Such a store is not opened before its user says that it
+is his.
+
+  $ truncate -s 1T $(ls ../store/wal-*.log | tail -n 1) && for c in list 'check --data' 'repair -n' save; do firn --store ../store $c; echo $?; done
+  ! firn: the files of '<any>store' are <n> bytes long, far more than they take up on the disk, and the store is not known as yours: 'firn trust STORE' lifts this limit
+  1
+  ! firn: the files of '<any>store' are <n> bytes long, far more than they take up on the disk, and the store is not known as yours: 'firn trust STORE' lifts this limit
+  1
+  ! firn: the files of '<any>store' are <n> bytes long, far more than they take up on the disk, and the store is not known as yours: 'firn trust STORE' lifts this limit
+  1
+  ! firn: the files of '<any>store' are <n> bytes long, far more than they take up on the disk, and the store is not known as yours: 'firn trust STORE' lifts this limit
+  1
+  $ firn trust -q ../store && firn --store ../store list -q | wc -l && firn --store ../store check -q
+  3

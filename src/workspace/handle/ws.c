@@ -283,23 +283,6 @@ out:
     return rc;
 }
 
-/* A store that was not named is in the usual place, or trusted. */
-int
-firn_ws_is_known(const struct firn_ws *ws, struct firn_os_dir *store, bool *out, firn_error *err)
-{
-    static const uint8_t no_id[FIRN_STOREFILE_ID_SIZE];
-    struct firn_place_claim_store claim;
-    int rc;
-    *out = false;
-    FIRN_TRY(firn_place_claim_store_init(store, no_id, &claim, err));
-    *out = claim.is_own && (ws->named_store_path == NULL || claim.is_usual);
-    if (claim.is_own && !*out) {
-        rc = firn_trust_named_is_noted(store, out, err);
-    }
-out:
-    return rc;
-}
-
 /* Notes that this user made a store whose place he named. Without a data directory that cannot be noted: then it is like one
  * from elsewhere. */
 static int
@@ -343,7 +326,12 @@ open_store(struct firn_ws *ws, enum firn_ws_open_mode mode, bool makes_inside,
     FIRN_TRY(firn_trust_files_guard(opened->store_dir, mode != FIRN_WS_READ,
                                     options.lock_timeout_ms, err));
     bool was_there;
+    bool is_known = false;
     FIRN_TRY(firn_trust_inside_is_store(opened->store_dir, &was_there, err));
+    if (was_there) {
+        FIRN_TRY(firn_ws_is_known(ws, opened->store_dir, &is_known, err));
+        FIRN_TRY(is_known ? FIRN_OK : firn_ws_check_holes(opened->store_dir, err));
+    }
     rc = firn_db_open(opened->store_dir, &options, &opened->db, err);
     if (rc == FIRN_NOT_FOUND && mode != FIRN_WS_CREATE) {
         return no_store(ws, mode, opened->store_dir, err);
@@ -372,8 +360,10 @@ open_store(struct firn_ws *ws, enum firn_ws_open_mode mode, bool makes_inside,
         !makes_inside) {
         FIRN_TRY(note_made(opened, err));
     }
-    FIRN_TRY(firn_ws_is_known(ws, opened->store_dir, &is_own, err));
-    if (!is_own) {
+    if (!was_there) {
+        FIRN_TRY(firn_ws_is_known(ws, opened->store_dir, &is_known, err));
+    }
+    if (!is_known) {
         firn_objects_budget_begin(opened->objects);
     }
     FIRN_TRY(firn_catalog_open(opened->db, &opened->catalog, err));

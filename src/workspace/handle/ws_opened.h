@@ -83,6 +83,9 @@ FIRN_MUST_CHECK int firn_ws_note_root(struct firn_ws *ws, const uint8_t *store_i
  * the bytes that are read of it (firn_objects_budget_begin). */
 FIRN_MUST_CHECK int firn_ws_is_known(const struct firn_ws *ws, struct firn_os_dir *store, bool *out,
                                      firn_error *err);
+/* FIRN_LIMIT if the files of a store are far longer than what is allocated for them. To be called before a store that is
+ * not known is opened. */
+FIRN_MUST_CHECK int firn_ws_check_holes(struct firn_os_dir *store, firn_error *err);
 /* Closes everything after an operation that returned rc. Returns rc, or the result of closing if rc
  * is FIRN_OK. After a writing operation failed, the store is opened once more, which recovers it,
  * and left-over packs are removed, so that a failed save frees its space. */
