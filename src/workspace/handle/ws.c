@@ -329,8 +329,8 @@ open_store(struct firn_ws *ws, enum firn_ws_open_mode mode, bool makes_inside,
     bool is_known = false;
     FIRN_TRY(firn_trust_inside_is_store(opened->store_dir, &was_there, err));
     if (was_there) {
-        FIRN_TRY(firn_ws_is_known(ws, opened->store_dir, &is_known, err));
-        FIRN_TRY(is_known ? FIRN_OK : firn_ws_check_holes(opened->store_dir, err));
+        FIRN_TRY(firn_ws_bounds_is_known(ws, opened->store_dir, &is_known, err));
+        FIRN_TRY(is_known ? FIRN_OK : firn_ws_bounds_check_holes(opened->store_dir, err));
     }
     rc = firn_db_open(opened->store_dir, &options, &opened->db, err);
     if (rc == FIRN_NOT_FOUND && mode != FIRN_WS_CREATE) {
@@ -361,7 +361,7 @@ open_store(struct firn_ws *ws, enum firn_ws_open_mode mode, bool makes_inside,
         FIRN_TRY(note_made(opened, err));
     }
     if (!was_there) {
-        FIRN_TRY(firn_ws_is_known(ws, opened->store_dir, &is_known, err));
+        FIRN_TRY(firn_ws_bounds_is_known(ws, opened->store_dir, &is_known, err));
     }
     if (!is_known) {
         firn_objects_budget_begin(opened->objects);

@@ -23,7 +23,8 @@ enum {
 
 /* A store that was not named is in the usual place, or trusted. */
 int
-firn_ws_is_known(const struct firn_ws *ws, struct firn_os_dir *store, bool *out, firn_error *err)
+firn_ws_bounds_is_known(const struct firn_ws *ws, struct firn_os_dir *store, bool *out,
+                        firn_error *err)
 {
     static const uint8_t no_id[FIRN_STOREFILE_ID_SIZE];
     struct firn_place_claim_store claim;
@@ -62,7 +63,7 @@ measure_entry(void *ctx, const struct firn_os_dirent *entry)
 }
 
 int
-firn_ws_check_holes(struct firn_os_dir *store, firn_error *err)
+firn_ws_bounds_check_holes(struct firn_os_dir *store, firn_error *err)
 {
     static const char *const folders[] = {"", "runs", "packs"};
     struct measured measured = {.allowed = FREE_BYTES};

@@ -81,11 +81,11 @@ FIRN_MUST_CHECK int firn_ws_check_root(const struct firn_ws *ws, firn_error *err
 FIRN_MUST_CHECK int firn_ws_note_root(struct firn_ws *ws, const uint8_t *store_id, firn_error *err);
 /* Whether this user made the store in the directory, or trusts it. What is done with any other store is bounded by
  * the bytes that are read of it (firn_objects_budget_begin). */
-FIRN_MUST_CHECK int firn_ws_is_known(const struct firn_ws *ws, struct firn_os_dir *store, bool *out,
-                                     firn_error *err);
+FIRN_MUST_CHECK int firn_ws_bounds_is_known(const struct firn_ws *ws, struct firn_os_dir *store,
+                                            bool *out, firn_error *err);
 /* FIRN_LIMIT if the files of a store are far longer than what is allocated for them. To be called before a store that is
  * not known is opened. */
-FIRN_MUST_CHECK int firn_ws_check_holes(struct firn_os_dir *store, firn_error *err);
+FIRN_MUST_CHECK int firn_ws_bounds_check_holes(struct firn_os_dir *store, firn_error *err);
 /* Closes everything after an operation that returned rc. Returns rc, or the result of closing if rc
  * is FIRN_OK. After a writing operation failed, the store is opened once more, which recovers it,
  * and left-over packs are removed, so that a failed save frees its space. */

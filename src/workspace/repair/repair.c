@@ -465,8 +465,8 @@ place_open(struct firn_repair *repair, firn_error *err)
     }
     FIRN_TRY(rc);
     FIRN_TRY(firn_os_dir_open_path(repair->ws->os, path, &place->from, err));
-    FIRN_TRY(firn_ws_is_known(repair->ws, place->from, &repair->is_known, err));
-    FIRN_TRY(repair->is_known ? FIRN_OK : firn_ws_check_holes(place->from, err));
+    FIRN_TRY(firn_ws_bounds_is_known(repair->ws, place->from, &repair->is_known, err));
+    FIRN_TRY(repair->is_known ? FIRN_OK : firn_ws_bounds_check_holes(place->from, err));
     FIRN_TRY(firn_trust_files_guard(place->from, !repair->options->dry_run,
                                     repair->ws->lock_timeout_ms, err));
     FIRN_TRY(open_parent(repair, err));

@@ -65,7 +65,7 @@ struct firn_repair {
     firn_workspace_repair_result *result;
     struct firn_repair_place place;
     struct firn_rescue_result data;
-    bool is_known;   /* the store: firn_ws_is_known */
+    bool is_known;   /* the store: firn_ws_bounds_is_known */
     bool is_current; /* the rescued catalog is the newest state, with nothing missing */
     struct firn_hash_map refused; /* names of salvaged objects whose content has another name */
     bool is_thorough;             /* a first attempt was not clean: check links in every tree */
