@@ -101,7 +101,7 @@ def run_workspace(firn, disk, chance, place):
         fill_up(os.path.join(disk.root, "filler"))
         for number in range(1, saves):
             must(firn, store, tree, "delete", str(number))
-        must(firn, store, tree, "gc", "-q")
+        must(firn, store, tree, "gc", "-q", "--now")
         if shutil.disk_usage(disk.root).free < room // saves // 8:
             raise Refused("gc gave back little")
         must(firn, store, tree, "check", "--data", "-q")

@@ -146,7 +146,7 @@ class Hostile:
             ["stats", store], ["keyspaces", store], ["scan", store, "k"], ["scan", store, "t"], ["dump", store], ["dump", "--json-lines", store, "k"], ["table", "show", store, "t"],
             ["table", "export", store, "t"], ["checkpoints", store], ["search", store, "t", "v", "-v", "[1,2,3,4]"], ["diff", store, "one"], ["check", store],
             ["sql", store, "SELECT count(*), max(name) FROM t WHERE name > 'row 5'"], ["clone", store, str(out / "clone")], ["export", store, "-o", str(out / "archive")]))
-        yield from ([*here, *rest] for rest in (["save"], ["restore", "1"], ["undo"], ["redo"], ["revert", "2"], ["delete", "3"], ["gc"], ["list"]))
+        yield from ([*here, *rest] for rest in (["save"], ["restore", "1"], ["undo"], ["redo"], ["revert", "2"], ["delete", "3"], ["undelete"], ["gc", "--now"], ["list"]))
         yield from (["db", *rest] for rest in (["put", store, "k", "a", "b"], ["insert", store, "t", "id=1000", "name=x"], ["restore", store, "one"], ["compact", store]))
         yield from ([*here, *rest] for rest in (["repair"], ["check", "--data"]))
 

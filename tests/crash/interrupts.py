@@ -189,12 +189,12 @@ def collecting(rig):
     def judge_delete(_):
         rig.expect_checkpoints(["1", "4"])
         rig.must("delete", "2", "3", "-q", codes=(0, 3))
-        rig.must("gc", "-q")
+        rig.must("gc", "-q", "--now")
         rig.expect_checkpoints(["1", "4"])
 
     def judge_gc(_):
         rig.expect_checkpoints(["1", "4"])
-        rig.must("gc", "-q")
+        rig.must("gc", "-q", "--now")
         rig.expect_checkpoints(["1", "4"])
 
     def judge_forget(_):
@@ -203,14 +203,14 @@ def collecting(rig):
             raise Broken("one checkpoint has it, the other has not")
         rig.expect_checkpoints(["1", "4"], () if has[0] else ("file3",))
         rig.must("forget", "file3", "--yes", "-q", codes=(0,) if has[0] else (3,))
-        rig.must("gc", "-q")
+        rig.must("gc", "-q", "--now")
         rig.expect_checkpoints(["1", "4"], ("file3",))
 
     rig.each(["delete", "2", "3", "-q"], judge_delete, WRITING, is_short=True)
     rig.must("delete", "2", "3", "-q")
-    rig.each(["gc", "-q"], judge_gc, WRITING)
+    rig.each(["gc", "-q", "--now"], judge_gc, WRITING)
     rig.each(["forget", "file3", "--yes", "-q"], judge_forget, WRITING)
-    rig.must("gc", "--full", "-q")
+    rig.must("gc", "--full", "-q", "--now")
 
 
 def repairing(rig):

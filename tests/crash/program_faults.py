@@ -295,7 +295,7 @@ def forgetting(rig):
         done = rig.run(*forget)
         if done.returncode != (0 if before[0] else 3):
             raise Broken(f"forget again: exit {done.returncode}: {done.stderr.strip()}")
-        rig.must("gc", "-q")
+        rig.must("gc", "-q", "--now")
         rig.must("check", "--data", "-q")
         rig.compare("1", {name: entry for name, entry in rig.first.items() if name != "file7"})
     forget = ["forget", "file7", "--yes", "-q"]
@@ -389,7 +389,7 @@ def main():
             met += rounds(rig, ["undo", "-q"], ["restore", "2", "-q"], rig.second)
             met += ways_out(rig, ["undo", "-q"], True)
             rig.must("restore", "2", "-q")
-            collect = ["gc", "--full", "-q"]
+            collect = ["gc", "--full", "--now", "-q"]
             rig.must("save", "-q", "-m", "the same once more")
             met += rounds(rig, ["delete", "3", "-q"], collect, rig.second)
             write(os.path.join(rig.tree, "sub", "garbage"), "only in what is deleted\n" * 1000)

@@ -114,7 +114,7 @@ def delete(side):
         if len(found) > 6:
             side.run("delete", "-q", str(choice.choice(found[3:])["number"]))
         if choice.randrange(4) == 0:
-            side.run("gc", "-q")
+            side.run("gc", "-q", "--now")
         time.sleep(0.05)
 
 
