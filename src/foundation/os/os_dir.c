@@ -349,7 +349,7 @@ static int
 list_all(struct firn_os_dir *dir, int (*visit)(void *ctx, const struct firn_os_dirent *entry),
          void *ctx, firn_error *err)
 {
-    DCHECK(visit != NULL);
+    DCHECK(dir != NULL && visit != NULL);
     int visited = FIRN_OK;
     int error_number = dir->os->ops->dir_list(dir, visit, ctx, &visited);
     if (error_number != 0) {

@@ -117,7 +117,7 @@ read_import_form(struct firn_cli *cli, const char *path, struct form *out)
         return firn_command_misused(cli, "--quote is one character, or none");
     }
     out->text.no_quotes = quote != NULL && strcmp(quote, "none") == 0;
-    out->text.quote = quote != NULL && !out->text.no_quotes ? quote[0] : '\0';
+    out->text.quote = (char)(quote != NULL && !out->text.no_quotes ? quote[0] : '\0');
     if (cli->repeated_count > 0) { /* those that are given, and no other */
         out->text.null_text = cli->repeated[0];
         out->reading.other_nulls = cli->repeated + 1;

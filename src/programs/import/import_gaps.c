@@ -229,6 +229,7 @@ firn_import_gaps_list(const struct firn_import_gaps *gaps, firn_workspace_gap **
     if (code == FIRN_OK && (copy.is_broken || (size > 0 && (*out = malloc(size)) == NULL))) {
         code = firn_import_tree_error(err, FIRN_NO_MEMORY, "out of memory");
     }
+    assert(code != FIRN_OK || copy.count == 0 || *out != NULL);
     uint8_t *text = *out != NULL ? (uint8_t *)(*out + copy.count) : NULL;
     for (size_t i = 0; i < copy.count && code == FIRN_OK; i++) {
         const struct firn_import_gap *gap = &copy.list[i];

@@ -274,7 +274,7 @@ firn_import_target_tell(struct firn_import_target *target, firn_slice path, cons
     va_end(list);
     if (path.size > PATH_SHOWN_MAX) { /* no path of a file system, but an archive may have it */
         memcpy(shown, path.data, PATH_SHOWN_MAX);
-        memcpy(shown + PATH_SHOWN_MAX, "...", 3);
+        memset(shown + PATH_SHOWN_MAX, '.', 3);
         path = firn_bytes(shown, PATH_SHOWN_MAX + 3);
     }
     firn_callbacks callbacks = firn_task_notices_callbacks(&target->notices);

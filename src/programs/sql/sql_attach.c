@@ -69,11 +69,11 @@ make_index(struct firn_sql_name *names, struct names_index *out)
     }
     for (out->mask = 15; out->mask < count; out->mask = 2 * out->mask + 1) {
     }
-    out->buckets = sqlite3_malloc64((out->mask + 1) * sizeof out->buckets[0]);
+    out->buckets = sqlite3_malloc64((out->mask + 1) * sizeof(void *));
     if (out->buckets == NULL) {
         return false;
     }
-    memset(out->buckets, 0, (out->mask + 1) * sizeof out->buckets[0]);
+    memset(out->buckets, 0, (out->mask + 1) * sizeof(void *));
     for (struct firn_sql_name *name = names; name != NULL; name = name->next) {
         struct firn_sql_name **bucket = &out->buckets[hash_name(name->table_name) & out->mask];
         name->other = *bucket;
@@ -92,6 +92,7 @@ is_same(const struct firn_sql_name *a, const struct firn_sql_name *b)
 static bool
 is_in(const struct names_index *index, const struct firn_sql_name *wanted)
 {
+    assert(index->buckets != NULL);
     const struct firn_sql_name *at = index->buckets[hash_name(wanted->table_name) & index->mask];
     while (at != NULL && !is_same(at, wanted)) {
         at = at->other;
@@ -113,6 +114,7 @@ is_taken(const struct firn_sql_name *names, const struct firn_sql_name *name)
 static void
 number_names(struct firn_sql_name *names, const struct names_index *index)
 {
+    assert(index->buckets != NULL);
     for (struct firn_sql_name *name = names; name != NULL; name = name->next) {
         char *end = name->name + strlen(name->name);
         unsigned number = 1;
@@ -355,7 +357,7 @@ firn_sql_attach_refresh(struct firn_sql_store *store, firn_error *err)
 {
     assert(store->attached);
     struct firn_sql_name *present = NULL;
-    struct names_index index;
+    struct names_index index = {.buckets = NULL};
     firn_error own;
     err = err != NULL ? err : &own;
     store->seen_generation = firn_sql_store_generation(store);

@@ -449,11 +449,11 @@ note_gone(struct update *update, const firn_value *key, firn_error *err)
     uint8_t *packed = NULL;
     size_t size = 0;
     if (writing->gone == NULL) {
-        writing->gone = sqlite3_malloc64(GONE_BUCKETS * sizeof writing->gone[0]);
+        writing->gone = sqlite3_malloc64(GONE_BUCKETS * sizeof(void *));
         if (writing->gone == NULL) {
             return firn_sqlvalue_no_memory(err);
         }
-        memset(writing->gone, 0, GONE_BUCKETS * sizeof writing->gone[0]);
+        memset(writing->gone, 0, GONE_BUCKETS * sizeof(void *));
     }
     int rc = firn_sqlvalue_pack_key(key, update->table->orders[0].count, &packed, &size, err);
     struct gone *gone = rc == FIRN_OK ? sqlite3_malloc64(sizeof *gone + size) : NULL;

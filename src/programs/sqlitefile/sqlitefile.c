@@ -214,7 +214,7 @@ static void
 bound_by_size(const struct firn_sqlitefile_library *library, sqlite3 *db, uint64_t size,
               struct firn_sqlitefile_budget *budget)
 {
-    const uint64_t bytes = size < UINT64_MAX / (2 * UNITS_PER_BYTE) ? size : 0;
+    const uint64_t bytes = size < UINT64_MAX / (UINT64_C(2) * UNITS_PER_BYTE) ? size : 0;
     budget->whole = UNITS_MIN + UNITS_PER_BYTE * bytes;
     firn_sqlitefile_renew(budget);
     library->progress_handler(db, STEPS_BETWEEN_LOOKS, is_over, budget);

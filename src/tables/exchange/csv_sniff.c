@@ -128,7 +128,7 @@ choose_quote(const struct firn_csv_sniff *sniff, firn_slice text, char delimiter
     for (size_t i = 0; i < count && rc == FIRN_OK; i++) {
         struct candidate candidate = {.format = sniff->format};
         candidate.format.delimiter = delimiter;
-        candidate.format.quote = sniff->wants_quote ? quotes[i] : sniff->format.quote;
+        candidate.format.quote = (char)(sniff->wants_quote ? quotes[i] : sniff->format.quote);
         rc = try_candidate(sniff, text, &candidate, NULL, err);
         int order = i == 0 ? -1 : compare_wrong(&candidate, out);
         if (order < 0 || (order == 0 && candidate.quoted > out->quoted)) {
@@ -146,13 +146,12 @@ choose_format(struct firn_csv_sniff *sniff, firn_slice text, firn_error *err)
     int rc = FIRN_OK;
     for (size_t i = 0; i < count; i++) {
         struct candidate candidate = {.fields = 0};
-        char delimiter = sniff->wants_delimiter ? delimiters[i] : sniff->format.delimiter;
+        char delimiter = (char)(sniff->wants_delimiter ? delimiters[i] : sniff->format.delimiter);
         FIRN_TRY(choose_quote(sniff, text, delimiter, &candidate, err));
         int order = best.fields == 0 ? -1 : compare_wrong(&candidate, &best);
-        if (i == 0 && !sniff->wants_delimiter) {
-            best = candidate;
-        } else if (is_plausible(&candidate) &&
-                   (order < 0 || (order == 0 && candidate.fields > best.fields))) {
+        if (!sniff->wants_delimiter ||
+            (is_plausible(&candidate) &&
+             (order < 0 || (order == 0 && candidate.fields > best.fields)))) {
             best = candidate;
         }
     }

@@ -56,7 +56,7 @@ measure_entry(void *ctx, const struct firn_os_dirent *entry)
     }
     measured->size += stat.size_bytes < UINT64_MAX / 2 - measured->size ? stat.size_bytes : 0;
     measured->allowed +=
-        stat.allocated_bytes < UINT64_MAX / (4 * FACTOR) - measured->allowed / FACTOR
+        stat.allocated_bytes < UINT64_MAX / (UINT64_C(4) * FACTOR) - measured->allowed / FACTOR
             ? FACTOR * (stat.allocated_bytes + SMALL_FILE)
             : 0;
     return FIRN_OK;
