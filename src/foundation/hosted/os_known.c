@@ -233,44 +233,68 @@ has_gone(struct firn_os_dir *dir, const char *name, const struct firn_os_stat *s
            (rc == FIRN_OK && (now.inode != stat->inode || now.btime_ns != stat->btime_ns));
 }
 
+/* What the list says of an entry. */
+enum verdict { IS_OWN, IS_UNKNOWN, IS_REPLACED, IS_OVERWRITTEN };
+
+static enum verdict
+judge(struct firn_os_known *known, const char *path, const struct firn_os_guard_entry *found)
+{
+    const struct firn_os_known_list_entry *entry = find(known, path);
+    return entry == NULL                         ? IS_UNKNOWN
+           : !is_own(known, entry, &found->stat) ? IS_REPLACED
+           : is_overwritten(known, entry, found) ? IS_OVERWRITTEN
+                                                 : IS_OWN;
+}
+
+static int
+judge_fresh(struct firn_os_known *known, const char *path, const struct firn_os_guard_entry *found,
+            enum verdict *out, firn_error *err)
+{
+    struct firn_os_known_list_entry *entry;
+    int rc;
+    *out = IS_UNKNOWN;
+    FIRN_TRY(firn_os_known_find_fresh(known, path, &entry, err));
+    *out = judge(known, path, found);
+    if (*out == IS_REPLACED) { /* it may have been renamed meanwhile */
+        FIRN_TRY(firn_os_known_file_refresh(known, err));
+        *out = judge(known, path, found);
+    }
+out:
+    return rc;
+}
+
 static int
 known_check(struct firn_os_guard *guard, struct firn_os_dir *dir, const char *name,
             const struct firn_os_guard_entry *found, bool is_needed, firn_error *err)
 {
-    const struct firn_os_stat *stat = &found->stat;
     struct firn_os_known *known = firn_os_known_of(guard);
-    struct firn_os_known_list_entry *entry = NULL;
+    enum verdict verdict = IS_OWN;
     struct firn_buf path = {0};
-    bool is_same = false;
-    bool is_changed = false;
     int rc = firn_os_guard_path(dir, name, &path);
     const char *text = rc == FIRN_OK ? firn_buf_text(&path) : NULL;
     if (text == NULL) {
         rc = firn_os_known_no_memory(err);
-    } else if (!firn_os_known_is_beside(known, text) && stat->kind != FIRN_OS_SOCKET) {
-        firn_os_mutex_lock(&known->mutex);
-        rc = firn_os_known_find_fresh(known, text, &entry, err);
-        is_same = entry != NULL && is_own(known, entry, stat);
-        if (rc == FIRN_OK && entry != NULL && !is_same) { /* it may have been renamed meanwhile */
-            rc = firn_os_known_file_refresh(known, err);
-            entry = rc == FIRN_OK ? find(known, text) : NULL;
-            is_same = entry != NULL && is_own(known, entry, stat);
-        }
-        is_changed = is_same && is_overwritten(known, entry, found);
-        firn_os_mutex_unlock(&known->mutex);
-        bool is_bad = rc == FIRN_OK && (!is_same || is_changed);
-        if (is_bad && is_needed && has_gone(dir, name, stat)) {
-            rc = firn_error_set(err, FIRN_NOT_FOUND, "'%.700s/%.100s' has just been removed",
-                                firn_os_dir_path(dir), name);
-        } else if (rc == FIRN_OK && entry == NULL) {
-            bool matters = is_needed && !is_loose(known, text);
-            rc = refuse_foreign(dir, name, matters ? FIRN_UNTRUSTED : FIRN_NOT_FOUND, err);
-        } else if (rc == FIRN_OK && !is_same) {
-            rc = refuse_replaced(dir, name, err);
-        } else if (rc == FIRN_OK && is_changed) {
-            rc = refuse_overwritten(dir, name, err);
-        }
+        goto out;
     }
+    if (firn_os_known_is_beside(known, text) || found->stat.kind == FIRN_OS_SOCKET) {
+        goto out;
+    }
+    firn_os_mutex_lock(&known->mutex);
+    rc = judge_fresh(known, text, found, &verdict, err);
+    firn_os_mutex_unlock(&known->mutex);
+    FIRN_TRY(rc);
+    if (verdict != IS_OWN && is_needed && has_gone(dir, name, &found->stat)) {
+        rc = firn_error_set(err, FIRN_NOT_FOUND, "'%.700s/%.100s' has just been removed",
+                            firn_os_dir_path(dir), name);
+    } else if (verdict == IS_UNKNOWN) {
+        bool matters = is_needed && !is_loose(known, text);
+        rc = refuse_foreign(dir, name, matters ? FIRN_UNTRUSTED : FIRN_NOT_FOUND, err);
+    } else if (verdict == IS_REPLACED) {
+        rc = refuse_replaced(dir, name, err);
+    } else if (verdict == IS_OVERWRITTEN) {
+        rc = refuse_overwritten(dir, name, err);
+    }
+out:
     firn_buf_deinit(&path);
     return rc;
 }

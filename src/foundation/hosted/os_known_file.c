@@ -4,7 +4,7 @@
  * to it, and appending.
  *
  * Lines are appended under a lock of the file, after reading what others have appended. A list is
- * replaced by a rename, so who has it open compares the inode before believing it.
+ * replaced by a rename, so a process that has it open compares the inode before it believes it.
  *
  * Without the lock, half of a line that is being appended may be seen. So a list that looks damaged or
  * has a hole is read again under the lock before it counts as what it is (I1). (Tested.)

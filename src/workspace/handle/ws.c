@@ -283,8 +283,8 @@ out:
     return rc;
 }
 
-/* Notes that this user made a store whose place he named. Without a data directory that cannot be noted: then it is like one
- * from elsewhere. */
+/* Notes that this user made a store at a place of their choice. Without a data directory that cannot be
+ * noted, and the store counts as one from elsewhere. */
 static int
 note_made(const struct firn_ws_opened *opened, firn_error *err)
 {
@@ -356,11 +356,9 @@ open_store(struct firn_ws *ws, enum firn_ws_open_mode mode, bool makes_inside,
                                              &opened->claim_store, err));
     }
     FIRN_TRY(firn_objects_open(opened->db, &opened->objects, err));
-    if (!was_there && ws->named_store_path != NULL && !opened->claim_store.is_usual &&
-        !makes_inside) {
-        FIRN_TRY(note_made(opened, err));
-    }
     if (!was_there) {
+        bool is_elsewhere = ws->named_store_path != NULL && !opened->claim_store.is_usual;
+        FIRN_TRY(is_elsewhere && !makes_inside ? note_made(opened, err) : FIRN_OK);
         FIRN_TRY(firn_ws_bounds_is_known(ws, opened->store_dir, &is_known, err));
     }
     if (!is_known) {

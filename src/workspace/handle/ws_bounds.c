@@ -30,8 +30,11 @@ firn_ws_bounds_is_known(const struct firn_ws *ws, struct firn_os_dir *store, boo
     struct firn_place_claim_store claim;
     int rc;
     *out = false;
+    if (ws->named_store_path == NULL) {
+        return firn_trust_owner_is_own(store, out, err);
+    }
     FIRN_TRY(firn_place_claim_store_init(store, no_id, &claim, err));
-    *out = claim.is_own && (ws->named_store_path == NULL || claim.is_usual);
+    *out = claim.is_own && claim.is_usual;
     if (claim.is_own && !*out) {
         rc = firn_trust_named_is_noted(store, out, err);
     }
@@ -52,7 +55,7 @@ measure_entry(void *ctx, const struct firn_os_dirent *entry)
     struct firn_os_stat stat;
     if (firn_os_stat(measured->dir, entry->name, &stat, NULL) != FIRN_OK ||
         stat.kind != FIRN_OS_FILE) {
-        return FIRN_OK; /* whoever needs it says what is wrong */
+        return FIRN_OK; /* opening it tells what is wrong */
     }
     measured->size += stat.size_bytes < UINT64_MAX / 2 - measured->size ? stat.size_bytes : 0;
     measured->allowed +=

@@ -69,6 +69,12 @@ FIRN_MUST_CHECK int firn_trust_private_write(struct firn_os_dir *dir, const char
 /* Durable too. A missing file is fine. */
 FIRN_MUST_CHECK int firn_trust_private_remove(struct firn_os_dir *dir, const char *name,
                                               firn_error *err);
+/* Writes a note in one of the folders, and removes one; both make sure of the folder first. That there
+ * is none to remove is fine. Durable when they return FIRN_OK. */
+FIRN_MUST_CHECK int firn_trust_private_keep(struct firn_os *os, const char *folder,
+                                            const char *name, firn_slice bytes, firn_error *err);
+FIRN_MUST_CHECK int firn_trust_private_drop(struct firn_os *os, const char *folder,
+                                            const char *name, firn_error *err);
 /* The name of the file about `key`: FIRN_TRUST_PRIVATE_NAME_SIZE bytes with the NUL. */
 void firn_trust_private_name(firn_slice key, char *out);
 

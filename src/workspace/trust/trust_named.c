@@ -65,7 +65,6 @@ int
 firn_trust_named_note(struct firn_os_dir *store, firn_error *err)
 {
     char name[FIRN_TRUST_PRIVATE_NAME_SIZE];
-    struct firn_os_dir *dir = NULL;
     struct firn_buf note = {0};
     bool has_id;
     int rc;
@@ -76,11 +75,9 @@ firn_trust_named_note(struct firn_os_dir *store, firn_error *err)
                             firn_os_dir_path(store));
         goto out;
     }
-    FIRN_TRY(
-        firn_trust_private_open(firn_os_dir_os(store), FIRN_TRUST_PRIVATE_STORES, true, &dir, err));
-    FIRN_TRY(firn_trust_private_write(dir, name, firn_buf_slice(&note), err));
+    rc = firn_trust_private_keep(firn_os_dir_os(store), FIRN_TRUST_PRIVATE_STORES, name,
+                                 firn_buf_slice(&note), err);
 out:
-    firn_os_dir_close(dir);
     firn_buf_deinit(&note);
     return rc;
 }
@@ -89,18 +86,14 @@ int
 firn_trust_named_remove(struct firn_os_dir *store, firn_error *err)
 {
     char name[FIRN_TRUST_PRIVATE_NAME_SIZE];
-    struct firn_os_dir *dir = NULL;
     struct firn_buf note = {0};
     bool has_id;
     int rc;
     FIRN_TRY(make(store, &note, name, &has_id, err));
-    rc = has_id ? firn_trust_private_open(firn_os_dir_os(store), FIRN_TRUST_PRIVATE_STORES, false,
-                                          &dir, err)
-                : FIRN_NOT_FOUND;
-    rc = rc == FIRN_OK ? firn_trust_private_remove(dir, name, err) : rc;
-    rc = rc == FIRN_NOT_FOUND ? FIRN_OK : rc; /* there are no notes */
+    if (has_id) {
+        rc = firn_trust_private_drop(firn_os_dir_os(store), FIRN_TRUST_PRIVATE_STORES, name, err);
+    }
 out:
-    firn_os_dir_close(dir);
     firn_buf_deinit(&note);
     return rc;
 }
@@ -110,7 +103,6 @@ firn_trust_named_is_noted(struct firn_os_dir *store, bool *out, firn_error *err)
 {
     char name[FIRN_TRUST_PRIVATE_NAME_SIZE];
     struct firn_trust_store_note inside = {0};
-    struct firn_os_dir *dir = NULL;
     struct firn_buf expected = {0};
     struct firn_buf note = {0};
     bool has_id;
@@ -125,21 +117,12 @@ firn_trust_named_is_noted(struct firn_os_dir *store, bool *out, firn_error *err)
     if (!has_id) {
         goto out;
     }
-    rc =
-        firn_trust_private_open(firn_os_dir_os(store), FIRN_TRUST_PRIVATE_STORES, false, &dir, err);
-    if (rc == FIRN_OK) {
-        rc = firn_trust_private_read(dir, name, &note, err);
-    }
-    if (rc == FIRN_OK) { /* (I1) */
-        *out = firn_slice_equal(firn_buf_slice(&note), firn_buf_slice(&expected));
-    } else if (rc == FIRN_NOT_FOUND || rc == FIRN_DENIED || rc == FIRN_INVALID ||
-               rc == FIRN_LIMIT) {
-        rc = FIRN_OK; /* no valid note */
-    }
-    DCHECK(rc == FIRN_OK || !*out);
+    FIRN_TRY(firn_trust_private_find(firn_os_dir_os(store), FIRN_TRUST_PRIVATE_STORES, name, &note,
+                                     err));
+    *out = firn_slice_equal(firn_buf_slice(&note), firn_buf_slice(&expected)); /* (I1) */
 out:
+    DCHECK(rc == FIRN_OK || !*out);
     firn_trust_store_note_deinit(&inside);
-    firn_os_dir_close(dir);
     firn_buf_deinit(&expected);
     firn_buf_deinit(&note);
     return rc;

@@ -4,9 +4,10 @@
  *
  * A store inside a tree may have come with the tree, so its contents cannot prove that this user
  * made it. Files in the user's data directory ($XDG_DATA_HOME/firn, or ~/.local/share/firn) can:
- * they note which stores in trees this user made (trust_store.c), which directories this user works
- * on with a named store (trust_root.c), and which restores this user has begun (trust_restore.c). A
- * clone or an archive cannot bring such a file along.
+ * they note which stores this user made in trees (trust_store.c) and elsewhere (trust_named.c), which
+ * directories this user works on with a named store (trust_root.c), and which restores and repairs
+ * this user has begun (trust_restore.c, trust_repair.c). A clone or an archive cannot bring such a
+ * file along.
  *
  * (I1) The folders belong to the user, and no other user may write to them. A folder that others
  *      may write to proves nothing, and is an error; it does not count as empty. Root may use the
@@ -169,6 +170,27 @@ out:
     firn_os_file_close(file);
     firn_buf_deinit(&room);
     return rc;
+}
+
+int
+firn_trust_private_keep(struct firn_os *os, const char *folder, const char *name, firn_slice bytes,
+                        firn_error *err)
+{
+    struct firn_os_dir *dir = NULL;
+    int rc = firn_trust_private_open(os, folder, true, &dir, err);
+    rc = rc == FIRN_OK ? firn_trust_private_write(dir, name, bytes, err) : rc;
+    firn_os_dir_close(dir);
+    return rc;
+}
+
+int
+firn_trust_private_drop(struct firn_os *os, const char *folder, const char *name, firn_error *err)
+{
+    struct firn_os_dir *dir = NULL;
+    int rc = firn_trust_private_open(os, folder, false, &dir, err);
+    rc = rc == FIRN_OK ? firn_trust_private_remove(dir, name, err) : rc;
+    firn_os_dir_close(dir);
+    return rc == FIRN_NOT_FOUND ? FIRN_OK : rc; /* there are no notes */
 }
 
 int

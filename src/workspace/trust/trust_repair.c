@@ -45,7 +45,6 @@ int
 firn_trust_repair_note(struct firn_os_dir *store, struct firn_os_dir *dir, firn_error *err)
 {
     struct firn_trust_store_note note;
-    struct firn_os_dir *notes = NULL;
     struct firn_buf text = {0};
     char name[NAME_SIZE];
     int rc = firn_trust_store_note_find(store, &note, err);
@@ -54,11 +53,9 @@ firn_trust_repair_note(struct firn_os_dir *store, struct firn_os_dir *dir, firn_
     }
     name_of(note.name, name);
     FIRN_TRY(make(dir, &text, err));
-    FIRN_TRY(firn_trust_private_open(firn_os_dir_os(store), FIRN_TRUST_PRIVATE_TRUSTED, true,
-                                     &notes, err));
-    rc = firn_trust_private_write(notes, name, firn_buf_slice(&text), err);
+    rc = firn_trust_private_keep(firn_os_dir_os(store), FIRN_TRUST_PRIVATE_TRUSTED, name,
+                                 firn_buf_slice(&text), err);
 out:
-    firn_os_dir_close(notes);
     firn_buf_deinit(&text);
     firn_trust_store_note_deinit(&note);
     return rc;

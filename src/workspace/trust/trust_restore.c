@@ -122,7 +122,6 @@ firn_trust_restore_note(struct firn_os *os, const struct firn_trust_restore *res
                         const uint8_t *tag, const uint8_t *pending, firn_error *err)
 {
     char name[FIRN_TRUST_PRIVATE_NAME_SIZE];
-    struct firn_os_dir *dir = NULL;
     struct firn_buf note = {0};
     int rc;
     DCHECK(restore->workspace != 0 && restore->root[0] == '/');
@@ -134,16 +133,13 @@ firn_trust_restore_note(struct firn_os *os, const struct firn_trust_restore *res
         DCHECK(vouches(&note, head_size, pending)); /* (I1) */
     }
     DCHECK(vouches(&note, head_size, tag)); /* (I1) */
-    rc = firn_trust_private_open(os, FIRN_TRUST_PRIVATE_RESTORING, true, &dir, err);
-    if (rc == FIRN_OK) {
-        rc = firn_trust_private_write(dir, name, firn_buf_slice(&note), err);
-    }
+    rc =
+        firn_trust_private_keep(os, FIRN_TRUST_PRIVATE_RESTORING, name, firn_buf_slice(&note), err);
     if (rc != FIRN_OK && rc != FIRN_NO_MEMORY && err != NULL) {
         FIRN_IGNORE(firn_error_prefix(
             err, "nothing was changed: the start of the restore could not be recorded"));
     }
 out:
-    firn_os_dir_close(dir);
     firn_buf_deinit(&note);
     return rc;
 }

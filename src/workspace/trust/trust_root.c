@@ -60,14 +60,12 @@ int
 firn_trust_root_note(struct firn_os *os, const struct firn_trust_root *root, firn_error *err)
 {
     char name[FIRN_TRUST_PRIVATE_NAME_SIZE];
-    struct firn_os_dir *dir = NULL;
     struct firn_buf note = {0};
     int rc;
     FIRN_TRY(make(os, root, &note, name, err));
-    FIRN_TRY(firn_trust_private_open(os, FIRN_TRUST_PRIVATE_ROOTS, true, &dir, err));
-    FIRN_TRY(firn_trust_private_write(dir, name, firn_buf_slice(&note), err)); /* (I2) */
+    rc = firn_trust_private_keep(os, FIRN_TRUST_PRIVATE_ROOTS, name, firn_buf_slice(&note),
+                                 err); /* (I2) */
 out:
-    firn_os_dir_close(dir);
     firn_buf_deinit(&note);
     return rc;
 }
@@ -76,15 +74,11 @@ int
 firn_trust_root_remove(struct firn_os *os, const struct firn_trust_root *root, firn_error *err)
 {
     char name[FIRN_TRUST_PRIVATE_NAME_SIZE];
-    struct firn_os_dir *dir = NULL;
     struct firn_buf note = {0};
     int rc;
     FIRN_TRY(make(os, root, &note, name, err));
-    rc = firn_trust_private_open(os, FIRN_TRUST_PRIVATE_ROOTS, false, &dir, err);
-    rc = rc == FIRN_OK ? firn_trust_private_remove(dir, name, err) : rc;
-    rc = rc == FIRN_NOT_FOUND ? FIRN_OK : rc; /* there are no notes */
+    rc = firn_trust_private_drop(os, FIRN_TRUST_PRIVATE_ROOTS, name, err);
 out:
-    firn_os_dir_close(dir);
     firn_buf_deinit(&note);
     return rc;
 }

@@ -163,7 +163,6 @@ static int
 write(struct firn_os_dir *store, const char *name, firn_slice first, const firn_slice *second,
       firn_error *err)
 {
-    struct firn_os_dir *dir = NULL;
     struct firn_buf note = {0};
     bool is_held;
     int rc;
@@ -176,11 +175,9 @@ write(struct firn_os_dir *store, const char *name, firn_slice first, const firn_
         FIRN_TRY(append_line(&note, *second, err));
     }
     DCHECK(holds(&note, first, &is_held, NULL) != FIRN_OK || is_held);
-    FIRN_TRY(firn_trust_private_open(firn_os_dir_os(store), FIRN_TRUST_PRIVATE_TRUSTED, true, &dir,
-                                     err));
-    FIRN_TRY(firn_trust_private_write(dir, name, firn_buf_slice(&note), err));
+    rc = firn_trust_private_keep(firn_os_dir_os(store), FIRN_TRUST_PRIVATE_TRUSTED, name,
+                                 firn_buf_slice(&note), err);
 out:
-    firn_os_dir_close(dir);
     firn_buf_deinit(&note);
     return rc;
 }
@@ -253,7 +250,6 @@ int
 firn_trust_settings_carry(struct firn_os_dir *from, struct firn_os_dir *to, const char *note,
                           firn_error *err)
 {
-    struct firn_os_dir *dir = NULL;
     struct knowledge known;
     struct firn_buf present = {0};
     char name[NAME_SIZE];
@@ -267,12 +263,10 @@ firn_trust_settings_carry(struct firn_os_dir *from, struct firn_os_dir *to, cons
         FIRN_TRY(read_present(to, &present, err));
         rc = write(to, name, firn_buf_slice(&present), NULL, err);
     } else { /* (I2) */
-        FIRN_TRY(firn_trust_private_open(firn_os_dir_os(to), FIRN_TRUST_PRIVATE_TRUSTED, true, &dir,
-                                         err));
-        rc = firn_trust_private_write(dir, name, firn_buf_slice(&known.bytes), err);
+        rc = firn_trust_private_keep(firn_os_dir_os(to), FIRN_TRUST_PRIVATE_TRUSTED, name,
+                                     firn_buf_slice(&known.bytes), err);
     }
 out:
-    firn_os_dir_close(dir);
     firn_buf_deinit(&present);
     deinit(&known);
     return rc;

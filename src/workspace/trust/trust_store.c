@@ -216,7 +216,6 @@ write_entry(struct firn_os *os, const struct firn_trust_store_look *look, const 
     char name[FIRN_TRUST_PRIVATE_NAME_SIZE];
     char id[ID_LETTERS + 1];
     char identity[HEAD_SIZE];
-    struct firn_os_dir *dir = NULL;
     struct firn_buf entry = {0};
     int rc;
     DCHECK(look->has_store && real_root[0] == '/');
@@ -228,10 +227,8 @@ write_entry(struct firn_os *os, const struct firn_trust_store_look *look, const 
         goto out;
     }
     FIRN_TRY(firn_trust_store_note_name(&look->stat, real_root, name, err));
-    FIRN_TRY(firn_trust_private_open(os, FIRN_TRUST_PRIVATE_TRUSTED, true, &dir, err));
-    FIRN_TRY(firn_trust_private_write(dir, name, firn_buf_slice(&entry), err));
+    rc = firn_trust_private_keep(os, FIRN_TRUST_PRIVATE_TRUSTED, name, firn_buf_slice(&entry), err);
 out:
-    firn_os_dir_close(dir);
     firn_buf_deinit(&entry);
     return rc;
 }
