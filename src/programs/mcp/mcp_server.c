@@ -35,188 +35,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- calls wait here between the thread that reads and the one that works ----
- *
- * First in, first out: a client that sends a restore after a save means the state after the save.
- * A call that is cancelled while it waits leaves the queue; one that runs is only told, and ends by
- * itself. Nothing is sent, and no tool runs, while the lock is held.
- *
- * Invariants
- * (I1) A job is the queue's or its caller's, never both; `running` is the caller's, and is read only
- * under the lock, before queue_done.
- */
-
-enum { WAITING_MAX = 100 };
-
-struct job {
-    struct job *next; /* the queue's */
-    const struct firn_mcp_tool *tool;
-    json_t *arguments;                   /* its own copy: a value is for one thread at a time */
-    struct firn_mcp_output_batch *batch; /* a share of the thread that made the job, or NULL */
-    atomic_bool is_cancelled;
-    char id[FIRN_MCP_MESSAGE_ID_SIZE];
-    enum firn_mcp_era era;                /* that the answer is written for */
-    char token[FIRN_MCP_MESSAGE_ID_SIZE]; /* of progress; empty: not wanted */
-    uint64_t told;                        /* the progress sent last */
-};
-
-struct queue {
-    pthread_mutex_t lock; /* over all that follows */
-    pthread_cond_t has_news;
-    struct job *first;
-    struct job *last;
-    struct job *running;
-    size_t waiting;
-    bool is_closed;
-};
-
-/* NULL if there is no memory. The arguments, an object, are copied. */
-static struct job *
-queue_job_create(const struct firn_mcp_tool *tool, const json_t *arguments)
-{
-    struct job *job = calloc(1, sizeof(*job));
-    if (job == NULL) {
-        return NULL;
-    }
-    job->tool = tool;
-    job->arguments = json_deep_copy(arguments);
-    atomic_init(&job->is_cancelled, false);
-    if (job->arguments == NULL) {
-        free(job);
-        return NULL;
-    }
-    return job;
-}
-
-/* May be NULL. */
-static void
-queue_job_destroy(struct job *job)
-{
-    assert(job == NULL || job->next == NULL);
-    if (job != NULL) {
-        json_decref(job->arguments);
-        free(job);
-    }
-}
-
-/* Any thread. */
-static bool
-queue_job_is_cancelled(const struct job *job)
-{
-    /* Pairs with the store in queue_cancel. */
-    return atomic_load_explicit(&job->is_cancelled, memory_order_acquire);
-}
-
-static bool
-queue_init(struct queue *queue)
-{
-    memset(queue, 0, sizeof(*queue));
-    if (pthread_mutex_init(&queue->lock, NULL) != 0) {
-        return false;
-    }
-    if (pthread_cond_init(&queue->has_news, NULL) != 0) {
-        (void)pthread_mutex_destroy(&queue->lock);
-        return false;
-    }
-    return true;
-}
-
-/* Of an empty queue. */
-static void
-queue_deinit(struct queue *queue)
-{
-    assert(queue->first == NULL && queue->waiting == 0);
-    (void)pthread_cond_destroy(&queue->has_news);
-    (void)pthread_mutex_destroy(&queue->lock);
-}
-
-/* The queue has the job from here on. False if too many wait already: it is still the caller's. */
-static bool
-queue_push(struct queue *queue, struct job *job)
-{
-    assert(job->next == NULL);
-    (void)pthread_mutex_lock(&queue->lock);
-    bool fits = queue->waiting < WAITING_MAX;
-    if (fits) {
-        *(queue->last != NULL ? &queue->last->next : &queue->first) = job;
-        queue->last = job;
-        queue->waiting++;
-        (void)pthread_cond_signal(&queue->has_news);
-    }
-    (void)pthread_mutex_unlock(&queue->lock);
-    return fits;
-}
-
-/* The first job, which now runs and is the caller's; it stays known to queue_cancel until
- * queue_done. NULL if none waits; with until_closed, only once the queue is closed. */
-static struct job *
-queue_next(struct queue *queue, bool until_closed)
-{
-    (void)pthread_mutex_lock(&queue->lock);
-    while (queue->first == NULL && until_closed && !queue->is_closed) {
-        (void)pthread_cond_wait(&queue->has_news, &queue->lock);
-    }
-    struct job *job = queue->first;
-    if (job != NULL) {
-        queue->first = job->next;
-        queue->last = queue->first == NULL ? NULL : queue->last;
-        queue->waiting--;
-        job->next = NULL;
-    }
-    assert((queue->first == NULL) == (queue->waiting == 0));
-    queue->running = job;
-    (void)pthread_mutex_unlock(&queue->lock);
-    return job;
-}
-
-/* What runs has ended. */
-static void
-queue_done(struct queue *queue)
-{
-    (void)pthread_mutex_lock(&queue->lock);
-    queue->running = NULL;
-    (void)pthread_mutex_unlock(&queue->lock);
-}
-
-/* Takes the job with this id off the queue and gives it to the caller; NULL if no job waits under this
- * id. If the job runs, it is told. */
-static struct job *
-queue_cancel(struct queue *queue, const char *id)
-{
-    struct job *before = NULL;
-    struct job *found = NULL;
-    (void)pthread_mutex_lock(&queue->lock);
-    if (queue->running != NULL && strcmp(queue->running->id, id) == 0) {
-        /* Pairs with the load in queue_job_is_cancelled. */
-        atomic_store_explicit(&queue->running->is_cancelled, true, memory_order_release);
-    }
-    for (struct job *job = queue->first; job != NULL && found == NULL; job = job->next) {
-        if (strcmp(job->id, id) == 0) {
-            found = job;
-        } else {
-            before = job;
-        }
-    }
-    if (found != NULL) {
-        *(before != NULL ? &before->next : &queue->first) = found->next;
-        queue->last = queue->last == found ? before : queue->last;
-        queue->waiting--;
-        found->next = NULL;
-    }
-    (void)pthread_mutex_unlock(&queue->lock);
-    return found;
-}
-
-/* Nothing more will be pushed. */
-static void
-queue_close(struct queue *queue)
-{
-    (void)pthread_mutex_lock(&queue->lock);
-    queue->is_closed = true;
-    (void)pthread_cond_broadcast(&queue->has_news);
-    (void)pthread_mutex_unlock(&queue->lock);
-}
-
 /* ---- the tools that the server offers, and how they are listed ----
  *
  * A tool is one constant in the file that implements it. Its parameters are a table that is schema
@@ -332,7 +150,7 @@ static const char instructions[] =
 
 struct firn_mcp_server {
     struct firn_mcp_server_options options;
-    struct queue queue;
+    struct firn_mcp_queue queue;
     struct firn_mcp_roots roots;
     struct firn_mcp_output output;
     const char *version; /* of initialize; until then the newest. Of the reading thread */
@@ -341,7 +159,7 @@ struct firn_mcp_server {
 /* The call that is being done, and the server that does it. */
 struct work {
     struct firn_mcp_server *server;
-    struct job *job;
+    struct firn_mcp_queue_job *job;
     bool waits; /* another thread reads meanwhile */
 };
 
@@ -360,7 +178,7 @@ firn_mcp_server_create(const struct firn_mcp_server_options *options)
     if (!firn_mcp_output_init(&server->output)) {
         goto failed_output;
     }
-    if (!queue_init(&server->queue)) {
+    if (!firn_mcp_queue_init(&server->queue)) {
         goto failed_queue;
     }
     if (!firn_mcp_roots_init(&server->roots, options->allowed, options->allowed_count)) {
@@ -368,7 +186,7 @@ firn_mcp_server_create(const struct firn_mcp_server_options *options)
     }
     return server;
 failed_roots:
-    queue_deinit(&server->queue);
+    firn_mcp_queue_deinit(&server->queue);
 failed_queue:
     firn_mcp_output_deinit(&server->output);
 failed_output:
@@ -378,12 +196,12 @@ failed_output:
 
 /* Forgets a job that is not answered. */
 static void
-drop_job(struct firn_mcp_server *server, struct job *job)
+drop_job(struct firn_mcp_server *server, struct firn_mcp_queue_job *job)
 {
     assert(server != NULL);
     if (job != NULL) {
         firn_mcp_output_batch_unref(&server->output, job->batch);
-        queue_job_destroy(job);
+        firn_mcp_queue_job_destroy(job);
     }
 }
 
@@ -393,13 +211,13 @@ firn_mcp_server_destroy(struct firn_mcp_server *server)
     if (server == NULL) {
         return;
     }
-    queue_close(&server->queue);
-    struct job *job;
-    while ((job = queue_next(&server->queue, false)) != NULL) {
+    firn_mcp_queue_close(&server->queue);
+    struct firn_mcp_queue_job *job;
+    while ((job = firn_mcp_queue_next(&server->queue, false)) != NULL) {
         drop_job(server, job);
     }
     firn_mcp_roots_deinit(&server->roots);
-    queue_deinit(&server->queue);
+    firn_mcp_queue_deinit(&server->queue);
     firn_mcp_output_deinit(&server->output);
     free(server);
 }
@@ -411,7 +229,7 @@ is_cancelled(void *ctx)
 {
     const struct work *work = ctx;
     const struct firn_mcp_server_options *options = &work->server->options;
-    return queue_job_is_cancelled(work->job) || options->is_stopping(options->ctx);
+    return firn_mcp_queue_job_is_cancelled(work->job) || options->is_stopping(options->ctx);
 }
 
 static bool
@@ -425,7 +243,7 @@ static void
 on_progress(void *ctx, uint64_t done, const char *text)
 {
     const struct work *work = ctx;
-    struct job *job = work->job;
+    struct firn_mcp_queue_job *job = work->job;
     struct firn_term_writer json = {0};
     if (job->token[0] == '\0' || done <= job->told) {
         return;
@@ -447,7 +265,7 @@ on_progress(void *ctx, uint64_t done, const char *text)
 static void
 answer(const struct work *work, const struct firn_mcp_call *call, int code)
 {
-    const struct job *job = work->job;
+    const struct firn_mcp_queue_job *job = work->job;
     struct firn_term_writer json = {0};
     if (code != FIRN_OK) {
         firn_mcp_output_failure(&json, job->id, job->era, &call->error, call->hint);
@@ -460,7 +278,7 @@ answer(const struct work *work, const struct firn_mcp_call *call, int code)
 }
 
 static void
-perform(struct firn_mcp_server *server, struct job *job, bool waits)
+perform(struct firn_mcp_server *server, struct firn_mcp_queue_job *job, bool waits)
 {
     assert(job->tool != NULL && json_is_object(job->arguments));
     const struct firn_mcp_server_options *options = &server->options;
@@ -482,7 +300,7 @@ perform(struct firn_mcp_server *server, struct job *job, bool waits)
     if (code != FIRN_OK && call.error.code == FIRN_OK) {
         code = firn_mcp_call_fail(&call, code, "%s", firn_code_text(code));
     }
-    if (!queue_job_is_cancelled(job)) {
+    if (!firn_mcp_queue_job_is_cancelled(job)) {
         answer(&work, &call, code);
     }
     firn_mcp_call_deinit(&call);
@@ -491,10 +309,10 @@ perform(struct firn_mcp_server *server, struct job *job, bool waits)
 void
 firn_mcp_server_work(struct firn_mcp_server *server, bool until_closed)
 {
-    struct job *job;
-    while ((job = queue_next(&server->queue, until_closed)) != NULL) {
+    struct firn_mcp_queue_job *job;
+    while ((job = firn_mcp_queue_next(&server->queue, until_closed)) != NULL) {
         perform(server, job, until_closed);
-        queue_done(&server->queue);
+        firn_mcp_queue_done(&server->queue);
         drop_job(server, job);
     }
 }
@@ -503,7 +321,7 @@ void
 firn_mcp_server_close(struct firn_mcp_server *server)
 {
     firn_mcp_roots_close(&server->roots);
-    queue_close(&server->queue);
+    firn_mcp_queue_close(&server->queue);
 }
 
 /* ---- methods ---- */
@@ -732,7 +550,7 @@ tools_call(const struct request *request)
         refuse_arguments(request, why);
         return;
     }
-    struct job *job = queue_job_create(tool, arguments);
+    struct firn_mcp_queue_job *job = firn_mcp_queue_job_create(tool, arguments);
     if (job == NULL) {
         refuse_request(request, FIRN_MCP_INTERNAL_ERROR, "out of memory");
         return;
@@ -744,7 +562,7 @@ tools_call(const struct request *request)
         job->token[0] = '\0';
     }
     firn_mcp_output_batch_ref(&request->server->output, job->batch);
-    if (!queue_push(&request->server->queue, job)) {
+    if (!firn_mcp_queue_push(&request->server->queue, job)) {
         refuse_request(request, FIRN_MCP_TOO_MANY, "too many calls wait already");
         drop_job(request->server, job);
     }
@@ -755,7 +573,7 @@ cancel(struct firn_mcp_server *server, const json_t *params)
 {
     char id[FIRN_MCP_MESSAGE_ID_SIZE];
     if (firn_mcp_message_id(json_object_get(params, "requestId"), id)) {
-        drop_job(server, queue_cancel(&server->queue, id));
+        drop_job(server, firn_mcp_queue_cancel(&server->queue, id));
     }
 }
 
