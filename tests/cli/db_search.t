@@ -184,6 +184,11 @@ Tables from files of vectors.
   ! <any>
   ! <any>
   [2]
+  $ firn db table import p.firn points two.npy --skip 1
+  ! firn: db table import: --skip is not for files of vectors
+  ! <any>
+  ! <any>
+  [2]
   $ head -c 90 two.npy > cut.npy
   $ firn db table import p.firn points cut.npy
   ! firn: vector 2: the file ends before it is whole

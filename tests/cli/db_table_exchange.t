@@ -168,7 +168,7 @@ Wrong uses.
   $ firn db table import --replace shop.firn goods goods.csv 2>&1 | head -n 1
   firn: db table import: --replace goes with --rejects
   $ firn db table import --replace shop.firn goods v.npy 2>&1 | head -n 1
-  firn: db table import: --no-header, --ignore-unknown, --replace and --upsert are not for files of vectors
+  firn: db table import: --header, --no-header, --ignore-unknown, --replace and --upsert are not for files of vectors
   $ firn db table import shop.firn goods nothing.csv
   ! firn: could not open 'nothing.csv': No such file or directory
   [3]

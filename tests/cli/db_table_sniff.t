@@ -1,4 +1,4 @@
-How a CSV is written is found out, and said if it is not as usual.
+The form of a CSV text is found, and printed if it is unusual.
 
   $ i() { firn db table import -c s.firn "$@"; }
   $ printf '1,2\n3,4\n' | i a && firn db scan s.firn a
@@ -28,7 +28,7 @@ How a CSV is written is found out, and said if it is not as usual.
   ! firn: line 4: the record has 1 fields, not 2
   [2]
 
-What is given is taken, and all of it is in the JSON.
+Options take precedence, and JSON has the whole form.
 
   $ printf 'a;b\n1;2\n' | i h --delimiter , --no-header --json
   {"form":{"delimiter":",","quote":"\"","header":false,"skip":0},"definition":"row i64 auto, column1 text, primary key (row)","rows":2,"rejected":0,"skipped":0}
@@ -36,6 +36,9 @@ What is given is taken, and all of it is in the JSON.
   {"form":{"delimiter":";","quote":null,"header":true,"skip":0},"definition":"row i64 auto, c i64, d i64, primary key (row)","rows":1,"rejected":0,"skipped":0}
   $ printf 'c,d\n1,"2\n' | i l --quote none -q && firn db scan s.firn l
   1	1	"2
+  $ printf 'sep=;\na;b\n' | i m --null 'x;y'
+  ! firn: the text for null in CSV cannot contain the delimiter, the quote, or the end of a line
+  [2]
   $ i m --header --no-header </dev/null; i m --quote xx </dev/null; i m --skip x </dev/null; echo '{}' | i m -f jsonl --skip 1
   ! firn: db table import: --header and --no-header exclude each other
   ! usage: firn db table import [options] STORE TABLE [FILE]
@@ -67,7 +70,7 @@ Nulls and dates of other programs.
   ! firn: '%d.%m': a pattern of dates needs a year, a month and a day
   [2]
 
-What is no text is refused, and nothing is made of it.
+A file that is not text is refused, and no table is made.
 
   $ printf 'a,b\n1,2\n' >plain.csv && gzip plain.csv && i p plain.csv.gz
   ! firn: 'plain.csv.gz' is compressed by gzip, not CSV or JSON lines

@@ -52,6 +52,17 @@ One that was killed goes on; a filter chooses.
   $ mkdir ../none && cd ../none && firn import restic ../repo --host nobody
   0 snapshots imported
 
+A directory in the directory that is backed up may have its name: nothing of it is lost. A relative path leads to the same state.
+
+  $ (mkdir -p ../home/ada/project/deep/src/src && cd ../home/ada/project && echo 1 >deep/src/f && echo 2 >deep/src/src/g && back_up '2023-11-14 22:13:28' --tag nested deep/src && cd deep/src && restic -q -r ../../../../../repo backup --host here --time '2023-11-14 22:13:29' --tag nested .)
+  $ mkdir ../nested && cd ../nested && firn import restic ../repo --tag nested --no-owner -q && for i in 1 2; do firn show $i --files | sed 's/.*:[0-9][0-9]  //'; done
+  f
+  src/
+  src/g
+  f
+  src/
+  src/g
+
 What is no repository, has another password, or is damaged.
 
   $ firn import restic ../home 2>&1 | tail -n 1; RESTIC_PASSWORD=wrong firn import restic ../repo 2>&1 | tail -n 1; PATH=$(dirname $(command -v firn)) firn import restic ../repo

@@ -2,10 +2,10 @@
  *
  * data/data_exchange.c: firn db table import and export: a table from CSV, JSON lines or a file of vectors, and as text.
  *
- * The beginning of a text is read several times: to find out how it is written, with --create to guess the columns, and
- * as rows (data_source.c). What was found out is printed if it is not the usual.
+ * The beginning of a text is read several times (data_source.c): to find its form, with --create to guess the columns, and
+ * as rows. The form is printed if it is unusual.
  *
- * A table that was created for an import that fails is dropped.
+ * If an import fails, the table that was created for it is dropped.
  */
 #include "data/data_internal.h"
 
@@ -82,14 +82,14 @@ read_form(struct firn_cli *cli, const char *path, firn_text_form *out)
 
 /* ---- import ---- */
 
-/* How a text is read: what is given, and what is to be found out. */
+/* How a text is read: the properties that options give, and those that are to be found. */
 struct form {
     firn_text_form text;
     firn_text_reading reading;
     unsigned wanted; /* of firn_text_property */
 };
 
-/* What the options say. Returns an exit code. */
+/* Takes the form from the options. Returns an exit code. */
 static int
 read_import_form(struct firn_cli *cli, const char *path, struct form *out)
 {
@@ -102,9 +102,12 @@ read_import_form(struct firn_cli *cli, const char *path, struct form *out)
         return exit_code;
     }
     bool is_csv = out->text.kind == FIRN_TEXT_CSV;
+    if (!is_csv && has_header) {
+        return firn_command_misused(cli, "--header is for CSV");
+    }
     for (size_t i = 0; i < sizeof others / sizeof others[0] && !is_csv; i++) {
-        if (firn_command_value(cli, others[i]) != NULL || has_header) {
-            return firn_command_misused(cli, "--%s is for CSV", has_header ? "header" : others[i]);
+        if (firn_command_value(cli, others[i]) != NULL) {
+            return firn_command_misused(cli, "--%s is for CSV", others[i]);
         }
     }
     if (has_header && out->text.no_header) {
@@ -134,7 +137,7 @@ read_import_form(struct firn_cli *cli, const char *path, struct form *out)
     return FIRN_EXIT_OK;
 }
 
-/* Finds out the rest, and says what is not as usual. Returns an exit code. */
+/* Finds the rest of the form, and prints it if it is unusual. Returns an exit code. */
 static int
 complete_form(struct firn_cli *cli, struct firn_data_source *source, struct form *form)
 {
@@ -473,8 +476,9 @@ open_store(struct firn_cli *cli, firn_store **out)
 static int
 import_vectors(struct firn_cli *cli, const char *path, firn_vectors_kind kind)
 {
-    static const char *const others[] = {"delimiter", "null",    "key",        "sample",
-                                         "on-error",  "rejects", "on-conflict"};
+    static const char *const others[] = {"delimiter",        "quote",   "skip",       "null",
+                                         "date-format",      "key",     "sample",     "on-error",
+                                         "timestamp-format", "rejects", "on-conflict"};
     firn_vectors_import_options options = FIRN_VECTORS_IMPORT_OPTIONS_INIT;
     struct firn_data_source source = {.fd = -1};
     firn_store *store = NULL;
@@ -483,11 +487,11 @@ import_vectors(struct firn_cli *cli, const char *path, firn_vectors_kind kind)
             return firn_command_misused(cli, "--%s is not for files of vectors", others[i]);
         }
     }
-    if (firn_command_has(cli, "no-header") || firn_command_has(cli, "ignore-unknown") ||
-        firn_command_has(cli, "replace") || firn_command_has(cli, "upsert")) {
-        return firn_command_misused(
-            cli,
-            "--no-header, --ignore-unknown, --replace and --upsert are not for files of vectors");
+    if (firn_command_has(cli, "header") || firn_command_has(cli, "no-header") ||
+        firn_command_has(cli, "ignore-unknown") || firn_command_has(cli, "replace") ||
+        firn_command_has(cli, "upsert")) {
+        return firn_command_misused(cli, "--header, --no-header, --ignore-unknown, --replace and "
+                                         "--upsert are not for files of vectors");
     }
     options.kind = kind;
     options.column = firn_command_value(cli, "columns");
@@ -778,8 +782,8 @@ const struct firn_command firn_data_exchange_import = {
             "transaction. Rows in the order of the primary key are imported fastest.\n"
             "\n"
             "CSV is as in RFC 4180, in UTF-8; its header names the columns. The delimiter\n"
-            "(comma, semicolon, tab, bar) and the quote are found out; a first line sep=;\n"
-            "is skipped. What is not as usual is printed. JSON lines have an object on each\n"
+            "(comma, semicolon, tab, bar) and the quote are found in the text; a first line\n"
+            "sep=; is skipped. An unusual form is printed. JSON lines have an object on each\n"
             "line, with the columns as members. A column without a field or member gets its\n"
             "default, or the next number.\n"
             "\n"

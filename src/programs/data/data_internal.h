@@ -179,7 +179,7 @@ struct firn_data_source {
     const char *name;
     int fd; /* -1: closed */
     struct firn_data_bytes kept;
-    size_t at;         /* what of it was read again */
+    size_t at;         /* how much of it was read again */
     bool keeps;        /* what is read is kept, to be read again when `at` is 0 */
     bool start_is_all; /* the text is not longer than its start */
     bool has_no_memory;
@@ -193,7 +193,7 @@ void firn_data_source_close(struct firn_data_source *source);
 /* A firn_read_bytes; ctx is the source. */
 int firn_data_source_read(void *ctx, void *buffer, size_t capacity, size_t *out_size,
                           firn_error *err);
-/* Keeps the beginning of the text. Refuses what is no text, and says what to do. Returns an exit code. */
+/* Keeps the beginning of the text. Refuses a file that is not text, and says how to convert it. Returns an exit code. */
 int firn_data_source_start(struct firn_data_source *source);
 
 /* ---- rows of values: data_output.c ---- */

@@ -410,7 +410,6 @@ search_all(struct search *search)
     const size_t n = search->queries.column->dimensions;
     const size_t skipped = search->queries.count > 1 ? 0 : 1;
     int exit_code = FIRN_EXIT_OK;
-    uint64_t damaged = 0;
     firn_data_output_begin(&output, cli, search->printed + skipped,
                            search->printed_count - skipped);
     for (size_t i = 0; exit_code == FIRN_EXIT_OK && i < search->queries.count; i++) {
@@ -423,13 +422,13 @@ search_all(struct search *search)
         } else {
             firn_search_stats stats = FIRN_SEARCH_STATS_INIT;
             firn_search_result_get_stats(result, &stats);
-            damaged = stats.graphs_damaged > damaged ? stats.graphs_damaged : damaged;
+            search->damaged =
+                stats.graphs_damaged > search->damaged ? stats.graphs_damaged : search->damaged;
             print_result(search, i, result, &output);
         }
         firn_search_result_destroy(result);
     }
     int ended = firn_data_output_end(&output);
-    search->damaged = damaged;
     return exit_code == FIRN_EXIT_OK ? ended : exit_code;
 }
 

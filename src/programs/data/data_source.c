@@ -2,10 +2,11 @@
  *
  * data/data_source.c: the text that is imported: a file, or standard input.
  *
- * The beginning is read several times: to find out what it is and how it is written, to guess columns, and as rows. What
- * was read is kept for that, because input may come from a pipe.
+ * The beginning is read several times: to find its form, to guess columns, and as rows. It is kept in memory for that,
+ * because the input may come from a pipe.
  *
- * Files that are no text are recognised by their first bytes, and refused with the command that makes one of them.
+ * Files that are not text are recognised by their first bytes. They are refused, with a hint that names the command that
+ * converts them.
  */
 #include "data/data_internal.h"
 

@@ -3,14 +3,14 @@
  * import/import_gaps.c: what an imported state has and its tree has not.
  *
  * An importer notes each path that it could not bring in: because the source has lost it, or because no tree can have it.
- * The checkpoint is saved with these paths (firn_workspace_save_options.gaps), so a restore in place leaves alone what is
- * there: an absent file must not look like a deleted one.
+ * The checkpoint is saved with these paths (firn_workspace_save_options.gaps). A restore in place leaves them alone: an
+ * absent file must not look like a deleted one.
  *
  * An importer that changes one tree from state to state keeps the set, and clears a path when it is made or removed.
  *
- * A checkpoint can name only so many paths, and a set keeps only so many, so that what a hostile source makes it look
- * through is bounded. If there are more, directories stand for what is missing in them, the deepest first, until they are
- * few enough; the counts stay right.
+ * The number of paths is bounded, in a checkpoint and in a set, which is searched from end to end. If there are more,
+ * directories take the place of the missing paths in them, the deepest first, until they are few enough. The counts of lost
+ * entries stay right.
  *
  * (I1) No path is in the set twice. Of two paths of which one is below the other, firn_import_gaps_list gives the upper.
  */
@@ -42,7 +42,7 @@ covers(firn_slice path, const struct firn_import_gap *gap)
             (gap->size == path.size || gap->path[path.size] == '/'));
 }
 
-/* Without memory the set is broken. */
+/* Appends a path. Without memory the set is broken. */
 static void
 add(struct firn_import_gaps *gaps, firn_slice path, uint64_t lost)
 {
@@ -170,24 +170,24 @@ raise_deepest(struct firn_import_gaps *gaps)
 }
 
 void
-firn_import_gaps_add(struct firn_import_gaps *gaps, firn_slice path, bool is_lost)
+firn_import_gaps_add(struct firn_import_gaps *gaps, firn_slice path, uint64_t lost)
 {
     if (path.size > 0 && firn_import_tree_refusal(path) != NULL) {
-        if (!is_lost) {
+        if (lost == 0) {
             return; /* no tree, and no disk, can have it */
         }
         path.size = 0;
     }
     for (size_t i = 0; path.size == 0 && i < gaps->count; i++) {
         if (gaps->list[i].size == 0) {
-            gaps->list[i].lost += is_lost;
+            gaps->list[i].lost += lost;
             return;
         }
     }
     if (path.size > 0) {
         firn_import_gaps_clear(gaps, path); /* (I1) */
     }
-    add(gaps, path, is_lost);
+    add(gaps, path, lost);
     if (gaps->count > KEPT_MAX) {
         while (gaps->count > KEPT_MAX / 2 && raise_deepest(gaps)) {
         }

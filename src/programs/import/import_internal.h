@@ -144,7 +144,8 @@ bool firn_import_tree_has(struct firn_import_tree *tree, firn_slice path);
 struct firn_import_gap {
     uint8_t *path;
     size_t size;
-    uint64_t lost; /* 0: it is left out on purpose */
+    uint64_t
+        lost; /* entries that the source has lost, there and below; 0: it is left out on purpose */
 };
 
 /* A zeroed one is empty. */
@@ -156,8 +157,9 @@ struct firn_import_gaps {
     bool is_broken;   /* there was no memory */
 };
 
-/* Notes a path that is not in the tree; empty: something somewhere. is_lost: the source may have it again later. */
-void firn_import_gaps_add(struct firn_import_gaps *gaps, firn_slice path, bool is_lost);
+/* Notes a path that is not in the tree; an empty one if the place is not known. lost is as in firn_import_gap: the source
+ * may have these entries again later. */
+void firn_import_gaps_add(struct firn_import_gaps *gaps, firn_slice path, uint64_t lost);
 /* Forgets a path and all below it; with an empty path everything. */
 void firn_import_gaps_clear(struct firn_import_gaps *gaps, firn_slice path);
 /* How many entries are lost. */
@@ -173,8 +175,16 @@ void firn_import_gaps_deinit(struct firn_import_gaps *gaps);
 
 /* A name that the workspace has. */
 struct firn_import_tag {
-    const char *name; /* owned */
-    uint64_t lost;    /* by its checkpoint */
+    char *name;
+    uint64_t lost; /* entries that its checkpoint lacks because the source had lost them */
+};
+
+/* What an import has added to the history. */
+struct firn_import_target_sum {
+    uint64_t made;         /* states that got a checkpoint; of an archive its entries */
+    uint64_t completed;    /* states that had lost something and got another checkpoint */
+    uint64_t first_number; /* of the checkpoints; 0: there is none */
+    uint64_t last_number;
 };
 
 struct firn_import_target {
@@ -184,22 +194,15 @@ struct firn_import_target {
     struct firn_import_tag *tags; /* by name */
     size_t tag_count;
     size_t tag_capacity;
-    struct firn_import_target_lossy
-        *lossy; /* checkpoints that lack something; only while it is opened */
-    size_t lossy_count;
-    size_t lossy_capacity;
     bool has_old; /* there were checkpoints before */
-    uint64_t first_number;
-    uint64_t last_number;
-    uint64_t made;
-    uint64_t had;       /* that were there already */
-    uint64_t completed; /* of these, the ones that had lost something and have it now */
-    uint64_t failed;
-    bool is_grouped;              /* checkpoints become durable together, some hundred at a time */
-    bool has_group;               /* one has begun */
-    uint64_t pending;             /* of those made and completed, the ones in it */
-    struct firn_import_gaps gaps; /* of the state that is made */
-    const char *one;              /* foreign state */
+    struct firn_import_target_sum sum;
+    uint64_t had;    /* states that were there already, the completed ones among them */
+    uint64_t failed; /* states that are lost */
+    bool is_grouped; /* checkpoints become durable together, some hundred at a time */
+    bool has_group;  /* one has begun */
+    struct firn_import_target_sum durable; /* with has_group: the sum before the group */
+    struct firn_import_gaps gaps;          /* of the state that is made */
+    const char *one;                       /* foreign state */
     const char *many;
     uint64_t total;       /* of them; set by the caller */
     char *before;         /* the tag of the last state that was added or had; NULL: none */
@@ -457,7 +460,8 @@ FIRN_MUST_CHECK int firn_import_tar_read(struct firn_import_tar *tar, uint8_t *d
                                          size_t *out_size, firn_error *err);
 void firn_import_tar_deinit(struct firn_import_tar *tar);
 
-/* Tells what a reader tells of, and notes what is missing for it: an entry, or with an empty path some that are lost. */
+/* Passes on a message of a reader, and notes the entry that is missing for it; with an empty path, that an unknown one is
+ * lost. */
 void firn_import_unpack_tell(struct firn_import_target *target, firn_slice path, const char *name,
                              const char *text);
 /* Puts the archive into a tree, and notes in target->gaps what does not come in. ctx of the reader is kept. Returns a

@@ -92,7 +92,7 @@ unpack(struct restic *restic, const char *id)
     const char *const words[] = {
         "restic", "-r", restic->repository, "--no-lock", "dump", "--archive", "tar", id, "/", NULL};
     struct firn_import_tar tar = {.read = read_output, .tell = tell_archive, .ctx = restic};
-    uint64_t made = restic->target.made; /* unpacking counts entries */
+    uint64_t made = restic->target.sum.made; /* unpacking counts entries */
     uint8_t rest[512];
     firn_error ended;
     restic->unpacked[0] = '\0';
@@ -114,7 +114,7 @@ unpack(struct restic *restic, const char *id)
         code = FIRN_CORRUPT;
     }
     firn_import_tar_deinit(&tar);
-    restic->target.made = made;
+    restic->target.sum.made = made;
     return code;
 }
 
@@ -135,8 +135,8 @@ has_only(const char *directory, const char *name, size_t size)
     return is_only;
 }
 
-/* Makes the tree's root that of a directory in it, if that is there, nothing is beside it or what is above it, and no link
- * leads to it. */
+/* Makes a directory in the tree its root, unless it does not exist, a link leads to it, or something is beside it or beside
+ * a directory above it. */
 static bool
 enter(struct firn_import_tree *tree, const char *path)
 {
@@ -161,19 +161,22 @@ enter(struct firn_import_tree *tree, const char *path)
     return true;
 }
 
-/* Notes what is missing in the directory that was entered. */
+/* Notes the gaps of the archive as those of the directory that was entered. One that is not below it is somewhere. */
 static void
 take_gaps(struct restic *restic)
 {
-    size_t entered = strlen(restic->tree.root) - strlen(restic->root);
+    const char *entered = restic->tree.root + strlen(restic->root); /* "" or "/home/ada" */
+    const size_t size = strlen(entered);
     firn_import_gaps_clear(&restic->target.gaps, firn_str(""));
     for (size_t i = 0; i < restic->gaps.count; i++) {
         const struct firn_import_gap *gap = &restic->gaps.list[i];
-        size_t above = gap->size < entered ? gap->size : entered;
-        firn_slice path = firn_bytes(gap->path + above, gap->size - above);
-        for (uint64_t left = gap->lost > 0 ? gap->lost : 1; left > 0; left--) {
-            firn_import_gaps_add(&restic->target.gaps, path, gap->lost > 0);
+        firn_slice path = firn_bytes(gap->path, gap->size);
+        if (size > 0) {
+            bool is_below = gap->size > size && gap->path[size - 1] == '/' &&
+                            memcmp(gap->path, entered + 1, size - 1) == 0;
+            path = is_below ? firn_bytes(gap->path + size, gap->size - size) : firn_bytes(NULL, 0);
         }
+        firn_import_gaps_add(&restic->target.gaps, path, gap->lost);
     }
 }
 

@@ -10,6 +10,9 @@
  * If the source has lost something of a state, its checkpoint says so: it names the paths (import_gaps.c), and counts them
  * as skipped. A later run makes such a state again. If less is lost then, there is another checkpoint, which gets the tag;
  * the first one stays.
+ *
+ * The importers of many states save them in groups, whose checkpoints become durable together, with their tags. If a save
+ * fails, or the end of a group, none of the group is there, and the summary does not count it.
  */
 #include <assert.h>
 #include <stdarg.h>
@@ -23,9 +26,17 @@
 enum { MESSAGE_SIZE_MAX = 64 << 10, PATH_SHOWN_MAX = PATH_MAX };
 
 /* A checkpoint that lacks something that its source had lost. */
-struct firn_import_target_lossy {
+struct lossy {
     char id[FIRN_CHECKPOINT_ID_SIZE];
     uint64_t lost;
+};
+
+/* The context of the lists that are read when a target is opened. */
+struct opening {
+    struct firn_import_target *target;
+    struct lossy *lossy; /* by id */
+    size_t lossy_count;
+    size_t lossy_capacity;
 };
 
 static int
@@ -37,11 +48,23 @@ compare_tags(const void *a, const void *b)
 }
 
 static int
+compare_name(const void *name, const void *tag)
+{
+    return strcmp(name, ((const struct firn_import_tag *)tag)->name);
+}
+
+static int
 compare_lossy(const void *a, const void *b)
 {
-    const struct firn_import_target_lossy *x = a;
-    const struct firn_import_target_lossy *y = b;
+    const struct lossy *x = a;
+    const struct lossy *y = b;
     return strcmp(x->id, y->id);
+}
+
+static int
+compare_id(const void *id, const void *lossy)
+{
+    return strcmp(id, ((const struct lossy *)lossy)->id);
 }
 
 /* Makes room for one more item of a list. */
@@ -60,19 +83,19 @@ grow(void *list, size_t count, size_t *capacity, size_t item_size)
 static int
 on_tag(void *ctx, const firn_workspace_tag *tag)
 {
-    struct firn_import_target *target = ctx;
-    struct firn_import_target_lossy wanted;
-    memcpy(wanted.id, tag->id, sizeof(wanted.id));
+    const struct opening *opening = ctx;
+    struct firn_import_target *target = opening->target;
+    const struct lossy *lossy = NULL;
     struct firn_import_tag *tags =
         grow(target->tags, target->tag_count, &target->tag_capacity, sizeof(tags[0]));
     if (tags == NULL) {
         return FIRN_NO_MEMORY;
     }
     target->tags = tags;
-    const struct firn_import_target_lossy *lossy =
-        target->lossy_count == 0
-            ? NULL
-            : bsearch(&wanted, target->lossy, target->lossy_count, sizeof(wanted), compare_lossy);
+    if (opening->lossy_count > 0) {
+        lossy =
+            bsearch(tag->id, opening->lossy, opening->lossy_count, sizeof(lossy[0]), compare_id);
+    }
     char *name = strndup((const char *)tag->name.data, tag->name.size);
     if (name == NULL) {
         return FIRN_NO_MEMORY;
@@ -85,19 +108,19 @@ on_tag(void *ctx, const firn_workspace_tag *tag)
 static int
 on_checkpoint(void *ctx, const firn_workspace_checkpoint *checkpoint)
 {
-    struct firn_import_target *target = ctx;
-    target->has_old = true;
+    struct opening *opening = ctx;
+    opening->target->has_old = true;
     if (checkpoint->skipped == 0) {
         return FIRN_OK;
     }
-    struct firn_import_target_lossy *lossy =
-        grow(target->lossy, target->lossy_count, &target->lossy_capacity, sizeof(lossy[0]));
+    struct lossy *lossy =
+        grow(opening->lossy, opening->lossy_count, &opening->lossy_capacity, sizeof(lossy[0]));
     if (lossy == NULL) {
         return FIRN_NO_MEMORY;
     }
-    target->lossy = lossy;
-    memcpy(lossy[target->lossy_count].id, checkpoint->id, sizeof(checkpoint->id));
-    lossy[target->lossy_count++].lost = checkpoint->skipped;
+    opening->lossy = lossy;
+    memcpy(lossy[opening->lossy_count].id, checkpoint->id, sizeof(checkpoint->id));
+    lossy[opening->lossy_count++].lost = checkpoint->skipped;
     return FIRN_OK;
 }
 
@@ -106,6 +129,7 @@ firn_import_target_open(struct firn_import_target *target, struct firn_cli *cli)
 {
     firn_error err;
     const firn_workspace_list_options all = FIRN_WORKSPACE_LIST_OPTIONS_INIT;
+    struct opening opening = {.target = target};
     memset(target, 0, sizeof(*target));
     target->cli = cli;
     int exit_code = firn_task_workspace_open(cli, &target->workspace);
@@ -113,15 +137,14 @@ firn_import_target_open(struct firn_import_target *target, struct firn_cli *cli)
     if (exit_code != FIRN_EXIT_OK) {
         return exit_code;
     }
-    int code = firn_workspace_list(target->workspace, &all, on_checkpoint, target, &err);
+    int code = firn_workspace_list(target->workspace, &all, on_checkpoint, &opening, &err);
     if (code == FIRN_OK) {
-        if (target->lossy_count > 0) {
-            qsort(target->lossy, target->lossy_count, sizeof(target->lossy[0]), compare_lossy);
+        if (opening.lossy_count > 0) {
+            qsort(opening.lossy, opening.lossy_count, sizeof(opening.lossy[0]), compare_lossy);
         }
-        code = firn_workspace_tag_list(target->workspace, on_tag, target, &err);
+        code = firn_workspace_tag_list(target->workspace, on_tag, &opening, &err);
     }
-    free(target->lossy);
-    target->lossy = NULL;
+    free(opening.lossy);
     if (code != FIRN_OK) {
         return firn_command_report_failure(cli, &err, NULL);
     }
@@ -136,7 +159,7 @@ firn_import_target_close(struct firn_import_target *target)
 {
     assert(target->tag_count <= target->tag_capacity);
     for (size_t i = 0; i < target->tag_count; i++) {
-        free((char *)(uintptr_t)target->tags[i].name);
+        free(target->tags[i].name);
     }
     free(target->tags);
     firn_import_gaps_deinit(&target->gaps);
@@ -178,15 +201,14 @@ look_at_tag(void *ctx, const firn_workspace_tag *tag)
 static const struct firn_import_tag *
 find_tag(const struct firn_import_target *target, const char *tag)
 {
-    struct firn_import_tag wanted = {.name = NULL};
-    wanted.name = tag;
-    return target->tag_count == 0
-               ? NULL
-               : bsearch(&wanted, target->tags, target->tag_count, sizeof(wanted), compare_tags);
+    return target->tag_count == 0 ? NULL
+                                  : bsearch(tag, target->tags, target->tag_count,
+                                            sizeof(target->tags[0]), compare_name);
 }
 
-/* Whether the state of a tag has been imported already; *out_lost is how much its checkpoint lacks. One that was saved by a run that was killed before it could
- * set the tag is recognised by its message and time, and gets the tag now. */
+/* Whether the state of a tag has been imported already; *out_lost is how much its checkpoint lacks. If a run was killed
+ * after it had saved the state and before it set the tag, the checkpoint is recognised by its message and time, and gets the
+ * tag now. */
 static int
 has(struct firn_import_target *target, const char *tag, firn_slice message, int64_t created_ns,
     bool *out, uint64_t *out_lost, firn_error *err)
@@ -195,7 +217,7 @@ has(struct firn_import_target *target, const char *tag, firn_slice message, int6
     const struct firn_import_tag *known = find_tag(target, tag);
     *out = known != NULL;
     *out_lost = known != NULL ? known->lost : 0;
-    if (*out || !target->has_old || target->made > 0 || target->has_group) {
+    if (*out || !target->has_old || target->sum.made > 0 || target->has_group) {
         target->had += *out;
         return FIRN_OK;
     }
@@ -296,23 +318,18 @@ begin_group(void *ctx, firn_error *err)
     return firn_workspace_group_begin(ctx, err);
 }
 
-/* Ends the group, and with keep makes its checkpoints durable. */
+/* Ends the group, if one has begun, and makes its checkpoints durable. */
 static int
-end_group(struct firn_import_target *target, bool keep, firn_error *err)
+end_group(struct firn_import_target *target, firn_error *err)
 {
     if (!target->has_group) {
         return FIRN_OK;
     }
     target->has_group = false;
-    int code = firn_workspace_group_end(target->workspace, keep, err);
-    if (!keep || code != FIRN_OK) { /* they are not there */
-        target->made -= target->pending < target->made ? target->pending : target->made;
-        target->last_number -= target->pending;
-        target->first_number =
-            target->last_number < target->first_number ? 0 : target->first_number;
-        target->last_number = target->first_number == 0 ? 0 : target->last_number;
+    int code = firn_workspace_group_end(target->workspace, true, err);
+    if (code != FIRN_OK) {
+        target->sum = target->durable;
     }
-    target->pending = 0;
     return code;
 }
 
@@ -357,8 +374,8 @@ firn_import_target_save(struct firn_import_target *target, struct firn_import_tr
         firn_import_gaps_list(&target->gaps, &gaps, &attempt.options.gap_count, &is_coarse, err);
     if (code == FIRN_OK && is_coarse) {
         firn_import_target_tell(target, firn_bytes(NULL, 0),
-                                "so much is missing that a restore in place leaves alone whole "
-                                "directories in which something is");
+                                "so much is missing that a restore in place leaves whole "
+                                "directories alone");
     }
     attempt.options.message = state->message;
     attempt.options.include_deps = true;
@@ -376,6 +393,7 @@ firn_import_target_save(struct firn_import_target *target, struct firn_import_tr
     if (code == FIRN_OK && target->is_grouped && !target->has_group) {
         code = firn_task_patience_run(target->cli, begin_group, target->workspace, err);
         target->has_group = code == FIRN_OK;
+        target->durable = target->sum;
     }
     if (code == FIRN_OK) {
         code = firn_task_patience_run(target->cli, firn_task_patience_save, &attempt, err);
@@ -387,13 +405,12 @@ firn_import_target_save(struct firn_import_target *target, struct firn_import_tr
     }
     assert(out->checkpoint != NULL);
     if (out->is_made) {
-        target->first_number =
-            target->first_number == 0 ? out->checkpoint->number : target->first_number;
-        target->last_number = out->checkpoint->number;
+        struct firn_import_target_sum *sum = &target->sum;
+        sum->first_number = sum->first_number == 0 ? out->checkpoint->number : sum->first_number;
+        sum->last_number = out->checkpoint->number;
     }
-    target->pending += target->is_grouped;
     if (target->is_grouped && firn_workspace_group_is_full(target->workspace)) {
-        code = end_group(target, true, err);
+        code = end_group(target, err);
     } else if (!target->is_grouped && state->tag != NULL) {
         code = firn_workspace_tag_set(target->workspace, state->tag, out->checkpoint->id,
                                       state->may_replace, NULL, err);
@@ -408,7 +425,8 @@ firn_import_target_lose(struct firn_import_target *target, const char *name, con
     target->failed++;
 }
 
-/* had_lost: what the state's checkpoint lacks, UINT64_MAX if it has none; one that lacks as much is not made. */
+/* Makes a checkpoint of the state if it lacks less than had_lost: what the state's checkpoint lacks, UINT64_MAX if there is
+ * none. */
 static int
 make_and_save(struct firn_import_target *target, struct firn_import_tree *tree,
               const struct firn_import_state *state, uint64_t had_lost,
@@ -458,15 +476,16 @@ firn_import_target_add(struct firn_import_target *target, struct firn_import_tre
         firn_import_target_lose(target, kept.tag, err);
         code = FIRN_OK;
     } else if (code == FIRN_OK) {
-        target->made += !is_had;
-        target->completed += is_had && is_made;
+        target->sum.made += !is_had;
+        target->sum.completed += is_had && is_made;
         free(target->before);
         target->before = strdup(kept.tag);
         code = target->before == NULL ? firn_import_tree_error(err, FIRN_NO_MEMORY, "out of memory")
                                       : FIRN_OK;
     }
     return code == FIRN_OK
-               ? firn_import_target_go_on(target->many, target->made + target->had + target->failed,
+               ? firn_import_target_go_on(target->many,
+                                          target->sum.made + target->had + target->failed,
                                           target->total, err)
                : code;
 }
@@ -498,12 +517,12 @@ firn_import_target_entry(struct firn_import_target *target, firn_error *err)
                : FIRN_OK;
 }
 
-/* Ends the last group. What was made before a failure stays, unless that was one of a save. */
+/* Ends the last group. What was made before a failure stays, unless a save has failed. */
 static int
 end_groups(struct firn_import_target *target, int code, firn_error *err)
 {
     firn_error ended;
-    int end = end_group(target, true, &ended);
+    int end = end_group(target, &ended);
     if (code == FIRN_OK && end != FIRN_OK) {
         *err = ended;
         code = end;
@@ -515,31 +534,31 @@ end_groups(struct firn_import_target *target, int code, firn_error *err)
 static int
 finish(struct firn_import_target *target, int code, const firn_error *err, const char *hint)
 {
-    assert((target->first_number == 0) == (target->last_number == 0));
+    assert((target->sum.first_number == 0) == (target->sum.last_number == 0));
     struct firn_cli *cli = target->cli;
     char number[FIRN_TERM_TEXT_NUMBER_SIZE];
     cli->is_done = code == FIRN_OK;
-    firn_term_json_u64("imported", target->made);
+    firn_term_json_u64("imported", target->sum.made);
     firn_term_json_u64("had", target->had);
-    firn_term_json_u64("completed", target->completed);
+    firn_term_json_u64("completed", target->sum.completed);
     firn_term_json_u64("failed", target->failed);
-    firn_term_json_u64_if("first", target->first_number, target->first_number != 0);
-    firn_term_json_u64_if("last", target->last_number, target->last_number != 0);
+    firn_term_json_u64_if("first", target->sum.first_number, target->sum.first_number != 0);
+    firn_term_json_u64_if("last", target->sum.last_number, target->sum.last_number != 0);
     firn_task_notices_json(&target->notices);
     if (!cli->quiet) {
-        firn_term_out_format("%s %s %s", firn_term_text_number(target->made, number),
-                             firn_term_text_plural(target->made, target->one, target->many),
+        firn_term_out_format("%s %s %s", firn_term_text_number(target->sum.made, number),
+                             firn_term_text_plural(target->sum.made, target->one, target->many),
                              firn_command_has(cli, "dry-run") ? "to import" : "imported");
-        if (target->first_number != 0) {
-            firn_term_out_format(", as %llu to %llu", (unsigned long long)target->first_number,
-                                 (unsigned long long)target->last_number);
+        if (target->sum.first_number != 0) {
+            firn_term_out_format(", as %llu to %llu", (unsigned long long)target->sum.first_number,
+                                 (unsigned long long)target->sum.last_number);
         }
         if (target->had > 0) {
             firn_term_out_format("; %s there before", firn_term_text_number(target->had, number));
         }
-        if (target->completed > 0) {
+        if (target->sum.completed > 0) {
             firn_term_out_format("; %s completed",
-                                 firn_term_text_number(target->completed, number));
+                                 firn_term_text_number(target->sum.completed, number));
         }
         if (target->failed > 0) {
             firn_term_out_format("; %s lost", firn_term_text_number(target->failed, number));
@@ -549,9 +568,10 @@ finish(struct firn_import_target *target, int code, const firn_error *err, const
     }
     return code == FIRN_OK
                ? firn_task_notices_exit(&target->notices)
-               : firn_command_report_failure(
-                     cli, err,
-                     target->made > 0 ? "the same command goes on where it stopped" : hint);
+               : firn_command_report_failure(cli, err,
+                                             target->sum.made + target->sum.completed > 0
+                                                 ? "the same command goes on where it stopped"
+                                                 : hint);
 }
 
 int

@@ -21,9 +21,9 @@
 
 enum { CHUNK = 256 << 10, TELL_EVERY = 64 };
 
-/* A file is named by a hash over the zeros of its holes, too, unless it is so large that it is named cell by cell. A header of a few bytes
- * describes such a file, so all holes together have at most HOLES_FREE bytes, and HOLES_PER_BYTE more for each byte of the archive:
- * hashing zeros is faster than what else an import does with a byte by about that factor. */
+/* The hash of a file covers the zeros of its holes, except in files so large that they are hashed cell by cell. A header of
+ * a few bytes can describe such holes. So all holes together have at most HOLES_FREE bytes, and HOLES_PER_BYTE more for each
+ * byte of the archive: an import hashes zeros faster than it handles other bytes by about that factor. */
 #define HASHED_WHOLE_MAX (UINT64_C(16) << 30)
 #define HOLES_FREE (UINT64_C(32) << 30)
 #define HOLES_PER_BYTE UINT64_C(64)
@@ -191,10 +191,10 @@ firn_import_unpack_tar(struct firn_import_tar *tar, struct firn_import_target *t
             firn_import_target_miss(target, entry.path, is_lost, err->text);
             code = FIRN_OK;
         } else if (code == FIRN_OK) {
-            target->made++;
+            target->sum.made++;
             check_time(&entry, target);
-            if (target->gaps.count > 0 &&
-                entry.path.size > 0) { /* of one name the last one counts */
+            /* The last entry of a name counts. */
+            if (target->gaps.count > 0 && entry.path.size > 0) {
                 firn_import_gaps_clear(&target->gaps, entry.path);
             }
         }
@@ -246,13 +246,13 @@ show(struct firn_cli *cli, struct firn_import_target *target,
      const firn_workspace_save_result *result)
 {
     char entries[FIRN_TERM_TEXT_NUMBER_SIZE];
-    firn_term_json_u64("entries", target->made);
+    firn_term_json_u64("entries", target->sum.made);
     firn_task_notices_json(&target->notices);
     if (result->checkpoint == NULL) {
         if (!cli->quiet) {
             firn_term_out_format("%s %s would be imported\n",
-                                 firn_term_text_number(target->made, entries),
-                                 firn_term_text_plural(target->made, "entry", "entries"));
+                                 firn_term_text_number(target->sum.made, entries),
+                                 firn_term_text_plural(target->sum.made, "entry", "entries"));
         }
         return;
     }

@@ -26,8 +26,8 @@
 #include "exchange/value_text.h"
 
 enum firn_csv_header {
-    /* The first has names if all its fields that are not empty are text, and either none is empty and all
-     * differ, or a column has another type from the second record on. */
+    /* The first record has names if all its fields that are not empty are text, and either none is empty
+     * and all differ, or a column has another type from the second record on. */
     FIRN_CSV_HEADER_AUTO = 0,
     FIRN_CSV_HEADER_YES, /* the first record has the names of columns */
     FIRN_CSV_HEADER_NO

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * exchange/csv_sniff.c: reads a sample by each candidate, and takes the one that divides it best.
+ * exchange/csv_sniff.c: reads a sample with each candidate, and takes the one that divides it best.
  *
- * A candidate is a delimiter with a quote. It counts if its records have two fields at least, and all but one in ten have
- * as many as the first. Of two quotes the one wins by which fewer records are wrong, then the one that quotes more fields:
- * so an apostrophe at the beginning of a text is not taken for a quote. Of two delimiters the one wins by which fewer
- * records are wrong, then the one with more fields. In the end the first of those that are equal is taken, so that commas
- * and double quotes have precedence.
+ * A candidate is a delimiter with a quote. It counts if its records have at least two fields, and nine in ten of them have
+ * as many as the first. The quote with the smaller share of wrong records wins, then the one that quotes more fields: so an
+ * apostrophe at the beginning of a text is not taken for a quote. The delimiter with the smaller share of wrong records
+ * wins, then the one with more fields. Of equal candidates the first is taken: commas and double quotes have precedence.
  *
- * The last record of a sample that is not the whole text is cut off, and does not count. Whether there is a header is
- * found by guessing the types of columns (csv_infer.c).
+ * If the sample is not the whole text, its last record is cut off and does not count. Whether there is a header follows
+ * from the types of the columns (csv_infer.c).
  */
 #include "exchange/csv_sniff.h"
 
@@ -103,7 +102,7 @@ try_candidate(const struct firn_csv_sniff *sniff, firn_slice text, struct candid
     return rc == FIRN_LIMIT ? FIRN_OK : rc;
 }
 
-/* Less than 0 if a has the smaller part of wrong records. */
+/* Less than 0 if a has the smaller share of wrong records. */
 static int
 compare_wrong(const struct candidate *a, const struct candidate *b)
 {
@@ -201,13 +200,9 @@ int
 firn_csv_sniff(struct firn_csv_sniff *sniff, firn_error *err)
 {
     static const uint8_t bom[BOM_SIZE] = {0xef, 0xbb, 0xbf};
-    const char *defect = firn_csv_format_defect(&sniff->format);
     firn_slice text = sniff->sample;
     char named;
     int rc;
-    if (defect != NULL) {
-        return firn_error_set(err, FIRN_INVALID, "%s", defect);
-    }
     if (text.size >= BOM_SIZE && memcmp(text.data, bom, BOM_SIZE) == 0) {
         text = firn_bytes(text.data + BOM_SIZE, text.size - BOM_SIZE);
     }
@@ -218,6 +213,10 @@ firn_csv_sniff(struct firn_csv_sniff *sniff, firn_error *err)
             sniff->format.delimiter = named;
             sniff->wants_delimiter = false;
         }
+    }
+    const char *defect = firn_csv_format_defect(&sniff->format);
+    if (defect != NULL) {
+        return firn_error_set(err, FIRN_INVALID, "%s", defect);
     }
     struct firn_csv_sniff_skip skip = {.left = sniff->skip};
     text = firn_csv_sniff_skip_lines(&skip, text);

@@ -14,7 +14,7 @@
 struct firn_csv_sniff {
     firn_slice sample;
     bool is_whole; /* the text ends with the sample */
-    /* What is to be found; the rest is given. */
+    /* The properties to be found; the others are given. */
     bool wants_delimiter;
     bool wants_quote;
     bool wants_header;
@@ -27,9 +27,10 @@ struct firn_csv_sniff {
     firn_slice timestamp_pattern;
 };
 
-/* Fills in what is wanted. A delimiter, one of , ; tab and |, is the one by which records have the most fields, the same
- * number in nearly all; a comma if there is none. A quote is " or, where that fits better, '. A first line "sep=;" (Excel)
- * is skipped, and names the delimiter. FIRN_INVALID: what is given is no format; FIRN_NO_MEMORY. */
+/* Finds the wanted properties. The delimiter is one of , ; tab and |: the one that gives records the most fields, and nearly
+ * all records the same number; a comma if there is none. The quote is " or, where that fits better, '. A first line "sep=;"
+ * (Excel) is skipped, and names the delimiter. FIRN_INVALID if the given properties, with a delimiter that such a line
+ * names, are no valid format; FIRN_NO_MEMORY. */
 FIRN_MUST_CHECK int firn_csv_sniff(struct firn_csv_sniff *sniff, firn_error *err);
 
 /* Skips lines in pieces of a text. */
@@ -37,7 +38,7 @@ struct firn_csv_sniff_skip {
     uint64_t left;
     bool follows_return;
 };
-/* What is left of the next piece. */
+/* Returns the part of the next piece that is not skipped. */
 firn_slice firn_csv_sniff_skip_lines(struct firn_csv_sniff_skip *skip, firn_slice piece);
 
 #endif

@@ -548,14 +548,13 @@ takes_numbers(firn_type type)
     return type <= FIRN_TYPE_DECIMAL;
 }
 
-/* FIRN_INVALID with a text, FIRN_NO_MEMORY. */
 static bool
 is_integer(firn_type type)
 {
     return type >= FIRN_TYPE_I8 && type <= FIRN_TYPE_U64;
 }
 
-/* A number without a point that only zeros follow: JSON has one type of numbers, and many programs write 1.0. */
+/* Cuts off a point that only zeros follow: JSON has one type of numbers, and many programs write 1.0 for 1. */
 static firn_slice
 without_zeros(firn_slice text)
 {
@@ -568,6 +567,7 @@ without_zeros(firn_slice text)
     return is_whole ? firn_bytes(text.data, end - 1) : text;
 }
 
+/* FIRN_INVALID with a text, FIRN_NO_MEMORY. */
 static int
 convert(struct firn_json_reader *reader, const struct firn_value_text_column *column,
         const struct token *token, firn_value *out, firn_error *err)

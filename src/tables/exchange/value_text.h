@@ -32,9 +32,8 @@ struct firn_value_text_type {
     uint8_t precision;   /* of DECIMAL: its digits, 1 to 18 */
     uint8_t scale;       /* of DECIMAL: those after the point, 0 to precision */
     uint32_t dimensions; /* of VECTOR: 1 to FIRN_VALUE_TEXT_DIMENSIONS_MAX */
-    firn_slice
-        pattern; /* of DATE and TIMESTAMP: how they are read (time_pattern.h); empty: ISO 8601.
-                            Borrowed */
+    /* Of DATE and TIMESTAMP: how they are read (time_pattern.h); empty: ISO 8601. Borrowed. */
+    firn_slice pattern;
 };
 
 /* A column of rows of text. */

@@ -115,6 +115,23 @@ what_is_given_is_kept(void **state)
     assert_int_equal(firn_csv_format_delimiter(&sniff.format), ',');
 }
 
+/* A line "sep=" may name a character that the given properties have already. */
+static void
+a_named_delimiter_that_does_not_fit_is_an_error(void **state)
+{
+    (void)state;
+    struct firn_csv_sniff sniffs[] = {
+        {.format = {.null_text = firn_str("x;y")}, .wants_quote = true},
+        {.format = {.quote = ';'}},
+    };
+    for (size_t i = 0; i < sizeof sniffs / sizeof sniffs[0]; i++) {
+        firn_error err;
+        sniffs[i].sample = firn_str("sep=;\na;b\n1;2\n");
+        sniffs[i].is_whole = sniffs[i].wants_delimiter = sniffs[i].wants_skip = true;
+        assert_int_equal(firn_csv_sniff(&sniffs[i], &err), FIRN_INVALID);
+    }
+}
+
 static void
 lines_are_skipped_in_pieces_of_any_size(void **state)
 {
@@ -195,6 +212,7 @@ main(void)
         cmocka_unit_test(quotes_are_found),
         cmocka_unit_test(a_sample_may_end_anywhere),
         cmocka_unit_test(what_is_given_is_kept),
+        cmocka_unit_test(a_named_delimiter_that_does_not_fit_is_an_error),
         cmocka_unit_test(lines_are_skipped_in_pieces_of_any_size),
         cmocka_unit_test(times_are_read_by_a_pattern),
     };
