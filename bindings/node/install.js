@@ -35,7 +35,7 @@ function sourcesIn (directory) {
 }
 
 // The sources of firn's SQL: in an archive below sql/ (bindings/node/stage puts them there), in a checkout where they belong.
-const ROOMS = ['sql', 'sqlcreate', 'sqlparse', 'sqlvalue']
+const ROOMS = ['sql', 'sqlcreate', 'sqlparse', 'sqltext', 'sqlvalue']
 const ROOMS_AT = [path.join(__dirname, 'sql'), path.join(__dirname, '..', '..', 'src', 'programs')]
 
 /** What the compiler needs for store.sql, or why there is no SQL. */

@@ -59,11 +59,12 @@ superuser can restore the owners: for others a restore ends with 6.)
   36.0	199
   40.0	200
 
-Written to: more rows, another save.
+Written to: more rows, another save. (Its checkpoints are old by now: without this, the save would let the first one expire.)
 
   $ firn db insert -q app.firn t id=1000001 v=[10,20,30,40] && firn db compact app.firn && firn db check -q app.firn && firn db search app.firn t v --vector '[10,20,30,40]' --metric l2 --limit 1
   0.0	1000001
   $ firn db restore -q app.firn whole && firn db dump app.firn | sed "$NO_INDEX" | sha256sum | cmp - whole.sha256
+  $ firn config keep forever -q -C tree --store ../store
   $ cp -a 2/. tree && echo edited >>tree/src/numbers && firn save -q -m now -C tree --store ../store && firn cat latest src/numbers -C tree --store ../store | tail -n 2
   4
   20000

@@ -14,6 +14,7 @@
 #include "base/check.h"
 #include "sql/sql.h"
 #include "sqlshell/sqlshell_words.h"
+#include "sqltext/sqltext.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -36,16 +37,16 @@ check_statement(char *text, size_t from, size_t to, bool is_end)
 static void
 divide(char *text, size_t size, size_t step)
 {
-    struct firn_sql_split split = {0};
+    struct firn_sqltext_split split = {0};
     size_t from = 0;
     for (size_t at = 0; at < size;) {
         bool is_end;
         const size_t piece = size - at < step ? size - at : step;
-        const size_t used = firn_sql_split_feed(&split, text + at, piece, &is_end);
+        const size_t used = firn_sqltext_split_feed(&split, text + at, piece, &is_end);
         CHECK(used > 0 && used <= piece && (is_end || used == piece));
         at += used;
         if (is_end) {
-            CHECK(text[at - 1] == ';' && firn_sql_split_is_idle(&split));
+            CHECK(text[at - 1] == ';' && firn_sqltext_split_is_idle(&split));
             check_statement(text, from, at, true);
             from = at;
         }

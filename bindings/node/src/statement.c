@@ -11,7 +11,7 @@
  * row is a handle below the connection, and what other statements do between two of its batches is what SQLite allows within
  * one connection.
  *
- * CREATE TABLE and the like go to firn_create (firn_sql_text_prepare), as in the shell.
+ * CREATE TABLE and the like go to firn_create (firn_sql_prepare), as in the shell.
  *
  * Aggregates that firn recognises are answered by a scan of firn, as in the shell (firn_sql_query_open).
  *
@@ -36,6 +36,7 @@
 
 #include "monitor.h"
 #include "sql/sql.h"
+#include "sqltext/sqltext.h"
 
 enum {
     STEPS_PER_LOOK = 100, /* of SQLite's machine, between two looks at the signal of a call */
@@ -443,12 +444,12 @@ prepare(struct prepare_call *self, firn_error *err)
     if (made == NULL) {
         return FIRN_NO_MEMORY;
     }
-    rc = firn_sql_text_prepare(connection->db, self->text, &made->statement, &tail, &is_definition);
+    rc = firn_sql_prepare(connection->db, self->text, &made->statement, &tail, &is_definition);
     if (rc == SQLITE_ERROR) { /* it may need a virtual table that SQL has dropped */
         connection->shown = 0;
         code = refresh(connection, err);
-        rc = code == FIRN_OK ? firn_sql_text_prepare(connection->db, self->text, &made->statement,
-                                                     &tail, &is_definition)
+        rc = code == FIRN_OK ? firn_sql_prepare(connection->db, self->text, &made->statement, &tail,
+                                                &is_definition)
                              : rc;
     }
     if (code != FIRN_OK) {

@@ -174,7 +174,7 @@ const struct firn_command firn_dir_trust = {
             "With STORE, a store that is not inside a tree, nothing limits any more how much\n"
             "work and memory its trees and files may cause. Such a store is used when it is\n"
             "named (--store); unless you made it, a command that would do far more than the\n"
-            "size of the store accounts for ends with an error.\n"
+            "size of the store accounts for ends with an error. --list does not show it.\n"
             "\n"
             "DIR is the directory with the store, or one below it (default: the current one).\n"
             "Trust is recorded in $XDG_DATA_HOME/firn/.trusted, by the directory's inode and\n"

@@ -116,6 +116,7 @@ void
 firn_mcp_queue_done(struct firn_mcp_queue *queue)
 {
     (void)pthread_mutex_lock(&queue->lock);
+    assert(queue->running == NULL || queue->running->next == NULL); /* (I1) */
     queue->running = NULL;
     (void)pthread_mutex_unlock(&queue->lock);
 }

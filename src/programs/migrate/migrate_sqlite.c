@@ -16,8 +16,8 @@
  *     integers or reals with texts  text: numbers as SQLite prints them, reals with 17 digits
  *     anything with a blob          blob
  *
- * Generated columns that are stored are read as what was stored. Virtual ones are left out: reading them would compute an
- * expression of whoever made the file, of any length, for each row.
+ * Of a generated column that is stored, the stored values are read. Virtual ones are left out: reading one computes an
+ * expression for each row, and the author of the file chose it.
  *
  * The key is the declared PRIMARY KEY if its columns have no nulls and one type each. Other tables get their rowid as the
  * first column and key. (I1) A table without rowid always has a key by its declaration.

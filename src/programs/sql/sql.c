@@ -198,7 +198,7 @@ firn_sql_register(sqlite3 *db)
     static int (*const parts[])(struct firn_sql *) = {
         firn_sql_attach_register,    firn_sql_view_register,    firn_sql_table_register,
         firn_sql_keyspace_register,  firn_sql_query_register,   firn_sql_history_register,
-        firn_sql_workspace_register, firn_sql_vectors_register, firn_sql_text_register,
+        firn_sql_workspace_register, firn_sql_vectors_register, firn_sql_prepare_register,
         firn_sql_confine_register,   firn_sql_indexes_register};
     if (is_registered(db)) {
         return SQLITE_OK;

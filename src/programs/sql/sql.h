@@ -33,40 +33,18 @@ int firn_sql_store_take_back(firn_store *store);
  * connection has it: before this returns, or in the thread that closes the last one. Any thread. */
 void firn_sql_store_leave(firn_store *store, void (*release)(void *ctx), void *ctx);
 
-/* ==== statements that define tables (sql_text.c): for programs that run statements ==== */
+/* ==== statements that define tables (sql_prepare.c): for programs that run statements ==== */
 
 /* Prepares the first statement of a text; *out_rest is what follows it. CREATE TABLE, CREATE INDEX, CREATE KEYSPACE, ALTER
  * TABLE, DROP TABLE and DROP INDEX become a call of firn_create, and *out_is_definition is true, unless they say TEMP or a database of
  * SQLite's (main, one of ATTACH), or name a table or an index of the connection's own. So do CREATE VIEW and CREATE TRIGGER without
  * either, which firn_create refuses, if the main database is in memory: they would be gone with it. Returns a code of SQLite. */
-int firn_sql_text_prepare(sqlite3 *db, const char *text, sqlite3_stmt **out, const char **out_rest,
-                          bool *out_is_definition);
-/* The word that begins at text[*at], after blanks and comments; *at goes after it. Returns its size; 0: there is none, and
- * *out is where something else begins. */
-size_t firn_sql_text_word(const char *text, size_t *at, const char **out);
-/* Whether these bytes are a word, in any case. */
-bool firn_sql_text_is(const char *text, size_t size, const char *word);
+int firn_sql_prepare(sqlite3 *db, const char *text, sqlite3_stmt **out, const char **out_rest,
+                     bool *out_is_definition);
 
 /* Whether a search found that a graph of an index of vectors is damaged, since this was last asked, and for the first time in its store. Its
  * results are exact all the same. (sql_vectors.c) */
 bool firn_sql_vectors_take_damage(sqlite3 *db);
-
-/* ==== where statements end (sql_split.c): for programs that read texts bit by bit ==== */
-
-/* Where a text has been divided; zeroed at its beginning. */
-struct firn_sql_split {
-    unsigned char state;
-    unsigned char mode;
-    char quote;
-    unsigned char word_size;
-    char word[10];
-};
-/* Looks at the next bytes of a text, up to the end of a statement, its semicolon: *out_is_end. Returns how many bytes. An empty
- * statement ends too. */
-size_t firn_sql_split_feed(struct firn_sql_split *split, const char *text, size_t size,
-                           bool *out_is_end);
-/* Whether no statement has begun, nor a comment that has no end yet. */
-bool firn_sql_split_is_idle(const struct firn_sql_split *split);
 
 /* ==== statements that a scan of firn answers (sql_query.c): for programs that run statements ==== */
 

@@ -50,12 +50,12 @@ is_call(const char *text)
 {
     const char *word;
     size_t at = 0;
-    size_t size = firn_sql_text_next_word(text, &at, &word);
-    if (!firn_sql_text_is(word, size, "select")) {
+    size_t size = firn_sqltext_next_word(text, &at, &word);
+    if (!firn_sqltext_is(word, size, "select")) {
         return false;
     }
-    while ((size = firn_sql_text_next_word(text, &at, &word)) > 0) {
-        if (firn_sql_text_is(word, size, "from") || firn_sql_text_is(word, size, "in")) {
+    while ((size = firn_sqltext_next_word(text, &at, &word)) > 0) {
+        if (firn_sqltext_is(word, size, "from") || firn_sqltext_is(word, size, "in")) {
             return false;
         }
     }
@@ -89,8 +89,8 @@ firn_sql_effect_is_create(const struct firn_sql *sql)
     const char *text = stmt != NULL ? sqlite3_sql(stmt) : NULL;
     const char *word;
     size_t at = 0;
-    size_t size = text != NULL ? firn_sql_text_next_word(text, &at, &word) : 0;
-    return size > 0 && firn_sql_text_is(word, size, "create");
+    size_t size = text != NULL ? firn_sqltext_next_word(text, &at, &word) : 0;
+    return size > 0 && firn_sqltext_is(word, size, "create");
 }
 
 bool

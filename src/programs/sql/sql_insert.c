@@ -33,35 +33,35 @@ static void
 note_list(const struct firn_sql_table *table, const char *text, size_t at, uint8_t *seen)
 {
     const firn_table_def *def = table->def;
-    char name[FIRN_SQL_NAME_SIZE];
-    char own[FIRN_SQL_NAME_SIZE];
+    char name[FIRN_SQLTEXT_NAME_SIZE];
+    char own[FIRN_SQLTEXT_NAME_SIZE];
     const char *word;
     size_t after = at;
-    size_t size = firn_sql_text_next_word(text, &after, &word);
-    if (firn_sql_text_is(word, size, "as")) { /* an alias */
-        firn_sql_text_name(text, &after, name);
+    size_t size = firn_sqltext_next_word(text, &after, &word);
+    if (firn_sqltext_is(word, size, "as")) { /* an alias */
+        firn_sqltext_name(text, &after, name);
         at = after;
     }
-    while (text[at] != '\0' && text[at] != '(' && firn_sql_text_blank(text + at) > 0) {
-        at += firn_sql_text_blank(text + at);
+    while (text[at] != '\0' && text[at] != '(' && firn_sqltext_blank(text + at) > 0) {
+        at += firn_sqltext_blank(text + at);
     }
     after = at;
-    size = firn_sql_text_next_word(text, &after, &word);
+    size = firn_sqltext_next_word(text, &after, &word);
     const bool has_list = text[at] == '(';
-    const bool is_default = !has_list && firn_sql_text_is(word, size, "default");
+    const bool is_default = !has_list && firn_sqltext_is(word, size, "default");
     uint8_t *given = sqlite3_malloc64(def->column_count);
     if (given != NULL) {
         memset(given, has_list || is_default ? LEFT_OUT : GIVEN, def->column_count);
     }
     while (has_list && given != NULL && text[at] != '\0' && text[at] != ')') {
         at++; /* the bracket, or a comma */
-        firn_sql_text_name(text, &at, name);
+        firn_sqltext_name(text, &at, name);
         for (size_t i = 0; i < def->column_count; i++) {
             firn_sql_table_column_name(def, i, own);
             given[i] = sqlite3_stricmp(own, name) == 0 ? GIVEN : given[i];
         }
         while (text[at] != '\0' && text[at] != ',' && text[at] != ')') {
-            const size_t blank = firn_sql_text_blank(text + at);
+            const size_t blank = firn_sqltext_blank(text + at);
             at += blank > 0 ? blank : 1;
         }
     }
@@ -75,21 +75,21 @@ note_list(const struct firn_sql_table *table, const char *text, size_t at, uint8
 static bool
 note_text(const struct firn_sql_table *table, const char *text, bool is_statement, uint8_t *seen)
 {
-    char schema[FIRN_SQL_NAME_SIZE];
-    char name[FIRN_SQL_NAME_SIZE];
+    char schema[FIRN_SQLTEXT_NAME_SIZE];
+    char name[FIRN_SQLTEXT_NAME_SIZE];
     const char *word;
     size_t at = 0;
     bool was_found = false;
-    size_t size = firn_sql_text_next_word(text, &at, &word);
-    if (is_statement && !firn_sql_text_is(word, size, "insert") &&
-        !firn_sql_text_is(word, size, "replace") && !firn_sql_text_is(word, size, "with")) {
+    size_t size = firn_sqltext_next_word(text, &at, &word);
+    if (is_statement && !firn_sqltext_is(word, size, "insert") &&
+        !firn_sqltext_is(word, size, "replace") && !firn_sqltext_is(word, size, "with")) {
         return false;
     }
-    while ((size = firn_sql_text_next_word(text, &at, &word)) > 0) {
-        if (!firn_sql_text_is(word, size, "into")) {
+    while ((size = firn_sqltext_next_word(text, &at, &word)) > 0) {
+        if (!firn_sqltext_is(word, size, "into")) {
             continue;
         }
-        firn_sql_text_qualified(text, &at, schema, name);
+        firn_sqltext_qualified(text, &at, schema, name);
         if (sqlite3_stricmp(name, table->name) == 0 &&
             (schema[0] == '\0' || sqlite3_stricmp(schema, table->schema) == 0)) {
             note_list(table, text, at, seen);

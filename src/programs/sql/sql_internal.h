@@ -19,6 +19,7 @@
 #include "sql/sql.h"
 #include "sqlcreate/sqlcreate.h"
 #include "sqlparse/sqlparse.h"
+#include "sqltext/sqltext.h"
 #include "sqlvalue/sqlvalue.h"
 
 /* ==== the connection ==== */
@@ -88,22 +89,6 @@ bool firn_sql_effect_is_new(const struct firn_sql *sql, struct firn_sql_executio
  * schema that a file may have brought. */
 int firn_sql_effect_check_schema(const char *module, const char *schema, firn_error *err);
 
-/* ==== words and names of a text (sql_text.c) ==== */
-
-enum {
-    FIRN_SQL_NAME_SIZE = FIRN_TABLE_NAME_SIZE_MAX + 32
-}; /* of a table or a column, with a number after it */
-
-/* The next word outside of quotes and comments; *at goes after it. Returns its size; 0: there is none. */
-size_t firn_sql_text_next_word(const char *text, size_t *at, const char **out);
-/* How long the blanks or the comment are that begin here. */
-size_t firn_sql_text_blank(const char *text);
-/* Takes a name, without its quotes. "": there is none, or none that a table or a column can have. */
-void firn_sql_text_name(const char *text, size_t *at, char out[FIRN_SQL_NAME_SIZE]);
-/* Takes [schema.]name; the schema is "" where none is said. */
-void firn_sql_text_qualified(const char *text, size_t *at, char out_schema[FIRN_SQL_NAME_SIZE],
-                             char out_name[FIRN_SQL_NAME_SIZE]);
-
 /* ==== what a connection may open (sql_confine.c) ==== */
 
 /* Whether the connection may open a path: FIRN_DENIED, with a text, if it is confined to another one. */
@@ -115,7 +100,7 @@ int firn_sql_view_register(struct firn_sql *sql);    /* module firn_transaction 
 int firn_sql_attach_register(
     struct firn_sql *sql); /* firn_attach, firn_detach, firn_create, firn_drop */
 int firn_sql_table_register(struct firn_sql *sql);    /* module firn */
-int firn_sql_text_register(struct firn_sql *sql);     /* firn_is_definition */
+int firn_sql_prepare_register(struct firn_sql *sql);  /* firn_is_definition */
 int firn_sql_keyspace_register(struct firn_sql *sql); /* module firn_keyspace */
 int firn_sql_query_register(struct firn_sql *sql);    /* firn_query (sqlshell) */
 int firn_sql_history_register(struct firn_sql *sql); /* firn_checkpoints, firn_diff, … (sqlshell) */
@@ -380,7 +365,8 @@ int firn_sql_table_rename(sqlite3_vtab *vtab, const char *name);
 double firn_sql_table_rows(struct firn_sql_table *table);
 /* What SQLite calls column i: it does not tell "a" from "A", so of such columns the first keeps its name, and the others
  * get their number after it, "A:2". */
-void firn_sql_table_column_name(const firn_table_def *def, size_t i, char out[FIRN_SQL_NAME_SIZE]);
+void firn_sql_table_column_name(const firn_table_def *def, size_t i,
+                                char out[FIRN_SQLTEXT_NAME_SIZE]);
 /* Whether the INSERT that is being executed gives a column of the table, or leaves it out (sql_insert.c). FIRN_UNSUPPORTED where that
  * cannot be known. */
 int firn_sql_insert_gives(struct firn_sql_table *table, uint32_t column, bool *out,

@@ -138,15 +138,15 @@ has_column(const firn_table_def *def, size_t count, const char *name)
 }
 
 void
-firn_sql_table_column_name(const firn_table_def *def, size_t i, char out[FIRN_SQL_NAME_SIZE])
+firn_sql_table_column_name(const firn_table_def *def, size_t i, char out[FIRN_SQLTEXT_NAME_SIZE])
 {
     assert(i < def->column_count);
     const char *name = def->columns[i].name;
     size_t number = i + 1;
-    sqlite3_snprintf(FIRN_SQL_NAME_SIZE, out, "%s", name);
+    sqlite3_snprintf(FIRN_SQLTEXT_NAME_SIZE, out, "%s", name);
     while (has_column(def, number == i + 1 ? i : def->column_count, out)) {
         /* numbers of two columns never meet: each goes on in steps of the count of columns */
-        sqlite3_snprintf(FIRN_SQL_NAME_SIZE, out, "%s:%llu", name, (unsigned long long)number);
+        sqlite3_snprintf(FIRN_SQLTEXT_NAME_SIZE, out, "%s:%llu", name, (unsigned long long)number);
         number += def->column_count;
     }
 }
@@ -161,7 +161,7 @@ declaration_of(const struct firn_sql_table *table)
     sqlite3_str_appendall(text, "CREATE TABLE x(");
     for (size_t i = 0; i < def->column_count; i++) {
         char type[48];
-        char name[FIRN_SQL_NAME_SIZE];
+        char name[FIRN_SQLTEXT_NAME_SIZE];
         bool is_key = table->identity != FIRN_SQL_BY_BLOB && i == key;
         firn_sqlvalue_type(&def->columns[i], type);
         sqlite3_str_appendall(text, i > 0 ? ", " : "");

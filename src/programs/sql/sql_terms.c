@@ -35,8 +35,8 @@ struct token {
 struct terms {
     const struct firn_sql_table *table;
     const char *text;
-    char qualifier[FIRN_SQL_NAME_SIZE]; /* before the column of MATCH; "": none */
-    size_t hidden_from;                 /* the term that was found */
+    char qualifier[FIRN_SQLTEXT_NAME_SIZE]; /* before the column of MATCH; "": none */
+    size_t hidden_from;                     /* the term that was found */
     size_t hidden_to;
 };
 
@@ -51,7 +51,7 @@ next_token(const char *text, size_t *at)
 {
     struct token token = {.kind = TOKEN_END};
     size_t i = *at;
-    for (size_t blank; text[i] != '\0' && (blank = firn_sql_text_blank(text + i)) > 0;) {
+    for (size_t blank; text[i] != '\0' && (blank = firn_sqltext_blank(text + i)) > 0;) {
         i += blank;
     }
     token.from = i;
@@ -90,7 +90,7 @@ static bool
 is_word(const char *text, const struct token *token, const char *word)
 {
     return token->kind == TOKEN_NAME && !token->is_quoted &&
-           firn_sql_text_is(text + token->from, token->to - token->from, word);
+           firn_sqltext_is(text + token->from, token->to - token->from, word);
 }
 
 static bool
@@ -121,10 +121,10 @@ is_comparison(const char *text, const struct token *token)
 }
 
 static void
-name_of(const char *text, const struct token *token, char out[FIRN_SQL_NAME_SIZE])
+name_of(const char *text, const struct token *token, char out[FIRN_SQLTEXT_NAME_SIZE])
 {
     size_t at = token->from;
-    firn_sql_text_name(text, &at, out);
+    firn_sqltext_name(text, &at, out);
 }
 
 static bool
@@ -132,7 +132,7 @@ is_column(const struct firn_sql_table *table, const char *name)
 {
     static const char *const hidden[] = {"rowid",  "oid",      "_rowid_",       "k",
                                          "firn_k", "distance", "firn_distance", "firn_key"};
-    char own[FIRN_SQL_NAME_SIZE];
+    char own[FIRN_SQLTEXT_NAME_SIZE];
     bool is_it = false;
     for (size_t i = 0; i < table->def->column_count && !is_it; i++) {
         firn_sql_table_column_name(table->def, i, own);
@@ -149,8 +149,8 @@ static bool
 take_column(const struct terms *terms, size_t *at)
 {
     const char *text = terms->text;
-    char qualifier[FIRN_SQL_NAME_SIZE] = "";
-    char name[FIRN_SQL_NAME_SIZE] = "";
+    char qualifier[FIRN_SQLTEXT_NAME_SIZE] = "";
+    char name[FIRN_SQLTEXT_NAME_SIZE] = "";
     size_t i = *at;
     struct token token = next_token(text, &i);
     while (token.kind == TOKEN_NAME) {
@@ -284,8 +284,8 @@ static bool
 is_own_match(struct terms *terms, const struct token *column, const struct token *qualifier)
 {
     const firn_table_def *def = terms->table->def;
-    char name[FIRN_SQL_NAME_SIZE];
-    char own[FIRN_SQL_NAME_SIZE];
+    char name[FIRN_SQLTEXT_NAME_SIZE];
+    char own[FIRN_SQLTEXT_NAME_SIZE];
     bool is_it = false;
     if (column->kind != TOKEN_NAME) {
         return false;

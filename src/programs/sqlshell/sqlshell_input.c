@@ -2,7 +2,7 @@
  *
  * sqlshell/sqlshell_input.c: statements from a file, from standard input, and from a terminal.
  *
- * A script is divided while it is read (sql_split.c), and each statement runs when its semicolon has come. So memory
+ * A script is divided while it is read (sqltext_split.c), and each statement runs when its semicolon has come. So memory
  * is bounded by the longest statement, FIRN_SQL_STATEMENT_MAX, however long the script or a line of it is: what SQLite needs to
  * understand a statement is up to some hundred times its text. A line that begins with a dot, where no statement has begun, is
  * for the shell. A script ends at the first failure.
@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "sql/sql.h"
+#include "sqltext/sqltext.h"
 #include "term/term.h"
 
 enum { READ_SIZE = 64 * 1024 };
@@ -52,11 +53,11 @@ append(struct text *text, const char *data, size_t size)
 
 struct input {
     struct firn_sqlshell *shell;
-    const char *name;            /* of what is read */
-    struct text text;            /* of the statement, or of a line for the shell */
-    struct firn_sql_split split; /* of the statement */
-    bool is_in_line;             /* the next byte does not begin a line */
-    bool is_dot;                 /* the line is for the shell */
+    const char *name;                /* of what is read */
+    struct text text;                /* of the statement, or of a line for the shell */
+    struct firn_sqltext_split split; /* of the statement */
+    bool is_in_line;                 /* the next byte does not begin a line */
+    bool is_dot;                     /* the line is for the shell */
 };
 
 /* Returns an exit code. */
@@ -97,13 +98,13 @@ static int
 take_part(struct input *input, const char *data, size_t size, size_t *out_used)
 {
     bool is_end = false;
-    *out_used = firn_sql_split_feed(&input->split, data, size, &is_end);
+    *out_used = firn_sqltext_split_feed(&input->split, data, size, &is_end);
     int exit_code = keep(input, data, *out_used);
     if (exit_code == FIRN_EXIT_OK && is_end && !input->shell->is_interactive) {
         return run_text(input);
     }
     /* Blanks and comments before a statement need not be kept. */
-    if (firn_sql_split_is_idle(&input->split) && !input->shell->is_interactive) {
+    if (firn_sqltext_split_is_idle(&input->split) && !input->shell->is_interactive) {
         input->text.size = 0;
     }
     return exit_code;
@@ -116,7 +117,7 @@ take_line(struct input *input, const char *line, size_t size)
     assert(size > 0);
     int exit_code = FIRN_EXIT_OK;
     const bool is_whole = line[size - 1] == '\n';
-    if (!input->is_in_line && line[0] == '.' && firn_sql_split_is_idle(&input->split)) {
+    if (!input->is_in_line && line[0] == '.' && firn_sqltext_split_is_idle(&input->split)) {
         input->is_dot = true;
         input->text.size = 0;
     }
@@ -129,7 +130,7 @@ take_line(struct input *input, const char *line, size_t size)
             exit_code = take_part(input, line + from, size - from, &used);
         }
         if (exit_code == FIRN_EXIT_OK && is_whole && input->text.size > 0 &&
-            firn_sql_split_is_idle(&input->split)) {
+            firn_sqltext_split_is_idle(&input->split)) {
             exit_code = run_text(input); /* at a terminal */
         }
     }

@@ -35,6 +35,7 @@
 #include <unistd.h>
 
 #include "sql/sql.h"
+#include "sqltext/sqltext.h"
 #include "task/task.h"
 #include "term/term.h"
 
@@ -404,8 +405,8 @@ begins_transaction(const char *text)
 {
     const char *word = NULL;
     size_t at = 0;
-    size_t size = firn_sql_text_word(text, &at, &word);
-    return firn_sql_text_is(word, size, "begin") || firn_sql_text_is(word, size, "savepoint");
+    size_t size = firn_sqltext_word(text, &at, &word);
+    return firn_sqltext_is(word, size, "begin") || firn_sqltext_is(word, size, "savepoint");
 }
 
 /* Prints the one row of EXPLAIN of a statement that a scan answers. */
@@ -437,12 +438,12 @@ try_to_explain(struct firn_sqlshell *shell, sqlite3_stmt *explain, bool *out_is_
     const char *word = NULL;
     const char *text = sqlite3_sql(explain);
     size_t at = 0;
-    size_t size = firn_sql_text_word(text, &at, &word);
+    size_t size = firn_sqltext_word(text, &at, &word);
     size_t after = at;
-    assert(firn_sql_text_is(word, size, "explain"));
-    size = firn_sql_text_word(text, &at, &word);
-    if (firn_sql_text_is(word, size, "query")) {
-        (void)firn_sql_text_word(text, &at, &word);
+    assert(firn_sqltext_is(word, size, "explain"));
+    size = firn_sqltext_word(text, &at, &word);
+    if (firn_sqltext_is(word, size, "query")) {
+        (void)firn_sqltext_word(text, &at, &word);
         after = at;
     }
     int rc = sqlite3_prepare_v2(shell->db, text + after, -1, &statement, NULL);
@@ -591,10 +592,10 @@ is_writing(const char *text, sqlite3_stmt *statement)
 {
     const char *word = NULL;
     size_t at = 0;
-    size_t size = firn_sql_text_word(text, &at, &word);
+    size_t size = firn_sqltext_word(text, &at, &word);
     return begins_transaction(text) ||
-           (!sqlite3_stmt_readonly(statement) && !firn_sql_text_is(word, size, "create") &&
-            !firn_sql_text_is(word, size, "drop"));
+           (!sqlite3_stmt_readonly(statement) && !firn_sqltext_is(word, size, "create") &&
+            !firn_sqltext_is(word, size, "drop"));
 }
 
 /* Runs the first statement of a text. *out_rest is what follows it. may_attach: it may be attached for writing and run
@@ -608,7 +609,7 @@ run_first(struct firn_sqlshell *shell, const char *text, const char **out_rest, 
     bool is_definition;
     *out_rest = text;
     *out_has_rows = false;
-    int rc = firn_sql_text_prepare(shell->db, text, &run.statement, out_rest, &is_definition);
+    int rc = firn_sql_prepare(shell->db, text, &run.statement, out_rest, &is_definition);
     run.is_silent = is_definition;
     if (rc != SQLITE_OK || run.statement == NULL) {
         return rc == SQLITE_OK ? SQLITE_DONE : rc;
@@ -646,7 +647,7 @@ firn_sqlshell_session_run(struct firn_sqlshell *shell, const char *text)
     assert(shell->db != NULL);
     const char *word = NULL;
     size_t at = 0;
-    while (text[0] != '\0' && (firn_sql_text_word(text, &at, &word) > 0 || *word != '\0')) {
+    while (text[0] != '\0' && (firn_sqltext_word(text, &at, &word) > 0 || *word != '\0')) {
         const char *rest = text;
         bool has_rows = false;
         int exit_code = firn_sqlshell_session_attach(shell, false);

@@ -122,9 +122,10 @@ FIRN_MUST_CHECK int firn_ws_tag_stage(struct firn_ws *ws, struct firn_ws_opened 
                                       struct firn_db_batch *batch, const char *name,
                                       const struct firn_catalog_record *record, bool may_replace,
                                       firn_error *err);
-/* A save in ws->group. */
+/* A save in ws->group. given is what options ask for. */
 FIRN_MUST_CHECK int firn_ws_group_save(struct firn_ws *ws,
                                        const firn_workspace_save_options *options,
+                                       const struct firn_ws_save_request *given,
                                        firn_workspace_save_result *out, firn_error *err);
 /* Commits a checkpoint of that tree. *out borrows from tree, request and ws. */
 FIRN_MUST_CHECK int firn_ws_save_record(struct firn_ws *ws, struct firn_ws_opened *opened,

@@ -116,27 +116,16 @@ check_options(const firn_workspace_save_options *options, firn_error *err)
 
 int
 firn_ws_group_save(struct firn_ws *ws, const firn_workspace_save_options *options,
-                   firn_workspace_save_result *out, firn_error *err)
+                   const struct firn_ws_save_request *given, firn_workspace_save_result *out,
+                   firn_error *err)
 {
     struct firn_ws_group *group = ws->group;
     struct firn_ws_save_tree tree = {.session = NULL};
     struct firn_catalog_record record;
     firn_workspace_checkpoint *made;
-    const struct firn_ws_save_request request = {.message = options->message,
-                                                 .include_deps = options->include_deps,
-                                                 .gitignore = options->gitignore,
-                                                 .file_size_max = options->file_size_max,
-                                                 .strict = options->strict,
-                                                 .is_full = options->full,
-                                                 .threads = options->threads,
-                                                 .tree_path = options->tree_path,
-                                                 .no_rules = options->no_rules,
-                                                 .gaps = options->gaps,
-                                                 .gap_count = options->gap_count,
-                                                 .created_ns = options->created_ns,
-                                                 .callbacks = options->callbacks,
-                                                 .group = group};
+    struct firn_ws_save_request request = *given;
     int rc;
+    request.group = group;
     FIRN_TRY(check_options(options, err));
     if (group->is_broken) {
         return firn_error_set(err, FIRN_MISUSE, "an earlier save of this group has failed");

@@ -468,8 +468,21 @@ firn_ws_save(struct firn_ws *ws, const firn_workspace_save_options *options,
         return firn_error_set(err, FIRN_LIMIT, "a message may have at most %d bytes",
                               FIRN_CATALOG_RECORD_MESSAGE_SIZE_MAX);
     }
+    const struct firn_ws_save_request request = {.message = options->message,
+                                                 .include_deps = options->include_deps,
+                                                 .gitignore = options->gitignore,
+                                                 .file_size_max = options->file_size_max,
+                                                 .strict = options->strict,
+                                                 .is_full = options->full,
+                                                 .threads = options->threads,
+                                                 .tree_path = options->tree_path,
+                                                 .no_rules = options->no_rules,
+                                                 .gaps = options->gaps,
+                                                 .gap_count = options->gap_count,
+                                                 .created_ns = options->created_ns,
+                                                 .callbacks = options->callbacks};
     if (ws->group != NULL) {
-        return firn_ws_group_save(ws, options, out, err);
+        return firn_ws_group_save(ws, options, &request, out, err);
     }
     int rc = check_turn(&options->turn, options->turn_begins, err);
     if (rc == FIRN_OK && options->tag != NULL) {
@@ -481,19 +494,7 @@ firn_ws_save(struct firn_ws *ws, const firn_workspace_save_options *options,
     struct firn_ws_opened opened;
     struct saving saving = {.ws = ws,
                             .opened = &opened,
-                            .request = {.message = options->message,
-                                        .include_deps = options->include_deps,
-                                        .gitignore = options->gitignore,
-                                        .file_size_max = options->file_size_max,
-                                        .strict = options->strict,
-                                        .is_full = options->full,
-                                        .threads = options->threads,
-                                        .tree_path = options->tree_path,
-                                        .no_rules = options->no_rules,
-                                        .gaps = options->gaps,
-                                        .gap_count = options->gap_count,
-                                        .created_ns = options->created_ns,
-                                        .callbacks = options->callbacks},
+                            .request = request,
                             .turn = {.given = &options->turn,
                                      .begins = options->turn_begins,
                                      .continues = options->turn_continues},

@@ -118,6 +118,30 @@ FIRN_MUST_CHECK int firn_repair_check_opened(struct firn_ws *ws, struct firn_ws_
                                              const firn_workspace_check_options *options,
                                              firn_workspace_check_result *out, firn_error *err);
 
+/* ---- repair_check_content.c ---- */
+
+/* Looks into the contents of files. The first fields are the caller's, set before anything is looked for. */
+struct firn_repair_check_content {
+    struct firn_objects *objects;
+    struct firn_packfile_scratch *scratch;
+    bool read_data; /* compares what no pack can verify by itself */
+    int (*tick)(void *ctx, firn_error *err);
+    void *ctx;
+    struct firn_hash_map damaged; /* hashes of objects and contents */
+    struct firn_hash_map sound;   /* contents in pieces */
+};
+void firn_repair_check_content_init(struct firn_repair_check_content *contents);
+void firn_repair_check_content_deinit(struct firn_repair_check_content *contents);
+/* Notes an object or a content that is damaged. FIRN_NO_MEMORY. */
+FIRN_MUST_CHECK int
+firn_repair_check_content_note_damaged(struct firn_repair_check_content *contents,
+                                       const firn_hash *hash, firn_error *err);
+/* Whether the content of a file is there and is what its entry says: *out_why is NULL, or says what is
+ * wrong. A failure may be damage, too. */
+FIRN_MUST_CHECK int firn_repair_check_content_look(struct firn_repair_check_content *contents,
+                                                   const struct firn_tree_entry *entry,
+                                                   const char **out_why, firn_error *err);
+
 /* ---- repair_packs.c ---- */
 
 /* Determines whether the catalog lists all packs, fills the new store's folder of packs, and builds

@@ -207,7 +207,8 @@ FIRN_MUST_CHECK int firn_trust_files_survey(struct firn_os_dir *store, bool is_s
                                             int (*visit)(void *ctx, const char *path,
                                                          bool is_replaced),
                                             void *ctx, firn_error *err);
-/* The same for the store at a path, if there is one, whoever writes to it. What visit returns ends it. */
+/* The same for the store at a path, if there is one, while others may write to it. A nonzero code that visit returns
+ * ends it, and is returned. */
 FIRN_MUST_CHECK int firn_trust_files_foreign(struct firn_os *os, const char *store_path,
                                              int (*visit)(void *ctx, const char *path,
                                                           bool is_replaced),

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * sql/sql_split.c: where a statement ends, found while its text arrives.
+ * sqltext/sqltext_split.c: where a statement ends, found while its text arrives.
  *
  * The rule is that of sqlite3_complete: a semicolon ends a statement unless it is inside of quotes, a comment, or the body of a
  * CREATE TRIGGER, which ends with "; END;". sqlite3_complete wants the whole text from its beginning each time that it
@@ -10,10 +10,10 @@
  * States of a statement and modes of the text are independent: a mode says what a byte belongs to, a state what the
  * words before it make of the next semicolon. The test of the room and a fuzz target compare both with sqlite3_complete.
  */
+#include "sqltext/sqltext.h"
+
 #include <ctype.h>
 #include <string.h>
-
-#include "sql/sql.h"
 
 enum state {
     STATE_START,   /* no statement has begun */
@@ -45,7 +45,7 @@ is_word_byte(char c)
 }
 
 static void
-take_token(struct firn_sql_split *split, enum token token)
+take_token(struct firn_sqltext_split *split, enum token token)
 {
     switch ((enum state)split->state) {
     case STATE_START:
@@ -76,7 +76,7 @@ take_token(struct firn_sql_split *split, enum token token)
 }
 
 static void
-end_word(struct firn_sql_split *split)
+end_word(struct firn_sqltext_split *split)
 {
     static const struct {
         const char *word;
@@ -96,7 +96,7 @@ end_word(struct firn_sql_split *split)
 
 /* A semicolon outside of quotes and comments. Returns whether a statement ends, be it an empty one. */
 static bool
-take_semicolon(struct firn_sql_split *split)
+take_semicolon(struct firn_sqltext_split *split)
 {
     if (split->state == STATE_TRIGGER || split->state == STATE_SEMI) {
         split->state = STATE_SEMI;
@@ -108,7 +108,7 @@ take_semicolon(struct firn_sql_split *split)
 
 /* A byte that no mode before it goes on with. Returns whether a statement ends. */
 static bool
-begin_mode(struct firn_sql_split *split, char c)
+begin_mode(struct firn_sqltext_split *split, char c)
 {
     split->mode = MODE_BETWEEN;
     if (is_word_byte(c)) {
@@ -130,7 +130,7 @@ begin_mode(struct firn_sql_split *split, char c)
 
 /* Returns whether the byte ends a statement. */
 static bool
-take_byte(struct firn_sql_split *split, char c)
+take_byte(struct firn_sqltext_split *split, char c)
 {
     switch ((enum mode)split->mode) {
     case MODE_BETWEEN:
@@ -173,7 +173,8 @@ take_byte(struct firn_sql_split *split, char c)
 }
 
 size_t
-firn_sql_split_feed(struct firn_sql_split *split, const char *text, size_t size, bool *out_is_end)
+firn_sqltext_split_feed(struct firn_sqltext_split *split, const char *text, size_t size,
+                        bool *out_is_end)
 {
     *out_is_end = false;
     for (size_t i = 0; i < size; i++) {
@@ -186,7 +187,7 @@ firn_sql_split_feed(struct firn_sql_split *split, const char *text, size_t size,
 }
 
 bool
-firn_sql_split_is_idle(const struct firn_sql_split *split)
+firn_sqltext_split_is_idle(const struct firn_sqltext_split *split)
 {
     return split->state == STATE_START && split->mode == MODE_BETWEEN;
 }

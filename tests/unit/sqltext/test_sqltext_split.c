@@ -11,7 +11,7 @@
 #include <cmocka.h>
 #include <sqlite3.h>
 
-#include "sql/sql.h"
+#include "sqltext/sqltext.h"
 #include "support/test_random.h"
 
 enum { TEXTS = 20000, PARTS_MAX = 12, TEXT_MAX = 256 };
@@ -66,7 +66,7 @@ test_texts_are_divided_as_sqlite_would(void **state)
                                         "create trigger x begin select 1; end;"};
     struct test_random random;
     (void)state;
-    test_random_init(&random, "sql_split", 7);
+    test_random_init(&random, "sqltext_split", 7);
     for (int t = 0; t < TEXTS; t++) {
         char text[TEXT_MAX] = "";
         size_t count = 1 + test_random_below(&random, PARTS_MAX);
@@ -77,15 +77,15 @@ test_texts_are_divided_as_sqlite_would(void **state)
                 strcat(text, test_random_below(&random, 3) == 0 ? " " : "");
             }
         }
-        struct firn_sql_split split = {0};
+        struct firn_sqltext_split split = {0};
         size_t from = 0;
         size_t at = 0;
         while (text[at] != '\0') {
             bool is_end;
             size_t piece = 1 + test_random_below(&random, strlen(text + at));
-            at += firn_sql_split_feed(&split, text + at, piece, &is_end);
+            at += firn_sqltext_split_feed(&split, text + at, piece, &is_end);
             if (is_end) {
-                assert_true(firn_sql_split_is_idle(&split));
+                assert_true(firn_sqltext_split_is_idle(&split));
                 check_piece(text + from, at - from, true);
                 from = at;
             }
@@ -118,13 +118,13 @@ test_what_is_idle(void **state)
                  {"create trigger a begin b; end;", true}};
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct firn_sql_split split = {0};
+        struct firn_sqltext_split split = {0};
         bool is_end;
         for (size_t at = 0; at < strlen(cases[i].text);) {
-            at += firn_sql_split_feed(&split, cases[i].text + at, strlen(cases[i].text + at),
-                                      &is_end);
+            at += firn_sqltext_split_feed(&split, cases[i].text + at, strlen(cases[i].text + at),
+                                          &is_end);
         }
-        assert_int_equal(firn_sql_split_is_idle(&split), cases[i].is_idle);
+        assert_int_equal(firn_sqltext_split_is_idle(&split), cases[i].is_idle);
     }
 }
 
