@@ -6,7 +6,7 @@ one, on the disk in the long run.
 Saves, restores and undoes a small tree, deals with restores that were interrupted, deletes checkpoints, collects garbage, forgets
 a file, repairs the store, puts a hook into an agent's settings, and imports rows into a table, changes it and compacts it, again
 and again; each time strace makes one system call fail (EIO, ENOSPC) or kills the process in it: each call of every kind
-that touches files, or a sample of them in the normal run (FIRN_TEST_LONG=1: all). After each fault, without further faults:
+that touches files, or a sample of them in the normal run (FIRN_TEST_LONG=1: all, for FIRN_TEST_SECONDS, and then the sample). After each fault, without further faults:
   - check --data finds nothing;
   - the first checkpoint is restored to another directory as it was saved, and at the end the second one;
   - the same command succeeds (after a fault in undo: a restore of what undo would have brought back; after one in delete: a
@@ -23,6 +23,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 
 CALLS = ["openat", "openat2", "pread64", "pwrite64", "fdatasync", "fsync", "syncfs", "ftruncate", "fallocate", "renameat",
          "renameat2", "mkdirat", "unlinkat", "linkat", "symlinkat", "getdents64", "statx", "fchmod", "utimensat", "fcntl"]
@@ -32,6 +33,7 @@ FAULTS = {"error=EIO": {1, 2, 3, 5, 8, 13, 21, 34}, "error=ENOSPC": {1, 2, 4, 10
 MOVING = ["openat", "pwrite64", "fdatasync", "fsync", "syncfs", "renameat2", "unlinkat", "fchmod", "utimensat"]
 PRECIOUS = "the only copy of this\n"
 LONG = os.environ.get("FIRN_TEST_LONG") == "1"
+END = time.monotonic() + int(os.environ.get("FIRN_TEST_SECONDS", "600"))
 
 
 class Broken(Exception):
@@ -210,6 +212,10 @@ class Rig:
         self.expect(self.first)
 
 
+def takes_all():
+    return LONG and time.monotonic() < END
+
+
 def each_fault(rig, calls, arguments, judge):
     """Every fault in every call of one command; how many were met. judge is what is looked at after each."""
     rig.keep()
@@ -217,8 +223,8 @@ def each_fault(rig, calls, arguments, judge):
     for call in calls:
         for fault, sample in FAULTS.items():
             when = 1
-            while LONG or when <= max(sample):
-                if LONG or when in sample:
+            while when <= max(sample) or takes_all():
+                if when in sample or takes_all():
                     hit = rig.fault(call, fault, when, arguments)
                     if not hit:
                         break
