@@ -32,7 +32,7 @@ if(FIRN_SANITIZE)
   add_compile_options(-fsanitize=${FIRN_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${FIRN_SANITIZE})
   # clang puts the sanitizer into each program, 2 MB that hundreds of tests can share.
-  if(CMAKE_C_COMPILER_ID STREQUAL "Clang" AND FIRN_SANITIZE MATCHES "address" AND NOT FIRN_FUZZ)
+  if(CMAKE_C_COMPILER_ID STREQUAL "Clang" AND FIRN_SANITIZE MATCHES "address" AND FIRN_TESTS)
     execute_process(
       COMMAND ${CMAKE_C_COMPILER} -print-file-name=libclang_rt.asan-${CMAKE_SYSTEM_PROCESSOR}.so
       OUTPUT_VARIABLE library
@@ -44,8 +44,13 @@ if(FIRN_SANITIZE)
   endif()
 endif()
 if(FIRN_FUZZ)
-  # The fuzzer sees which paths an input takes only through code that is compiled for it: all of it, not the target alone.
-  add_compile_options($<$<COMPILE_LANGUAGE:C>:-fsanitize=fuzzer-no-link>)
+  # The fuzzer sees which paths an input takes only through code that is compiled for it: all of it, not the target alone. What it
+  # also sees of comparisons makes code larger and slower; a build that has the tests as well goes without.
+  if(FIRN_TESTS)
+    add_compile_options($<$<COMPILE_LANGUAGE:C>:-fsanitize-coverage=inline-8bit-counters,pc-table>)
+  else()
+    add_compile_options($<$<COMPILE_LANGUAGE:C>:-fsanitize=fuzzer-no-link>)
+  endif()
 endif()
 
 # Across files: gcc's optimized builds look at the whole of libfirn.so when it is linked (firn_optimize_whole). Objects have
@@ -182,6 +187,7 @@ function(firn_test name)
   target_link_libraries(test_${name} PRIVATE firn_flags firn_test_support ${common} cmocka)
   firn_link_folders(test_${name} ${ARG_FOLDERS})
   add_test(NAME ${name} COMMAND test_${name} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+  set_target_properties(test_${name} PROPERTIES EXCLUDE_FROM_ALL ${FIRN_TESTS_ON_DEMAND})
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 900) # for machines that do other things as well
   endif()
@@ -200,11 +206,14 @@ endfunction()
 function(firn_fuzz name)
   cmake_parse_arguments(ARG "" "" "SOURCES;FOLDERS" ${ARGN})
   add_executable(fuzz_${name} ${ARG_SOURCES})
+  set_target_properties(fuzz_${name} PROPERTIES EXCLUDE_FROM_ALL ${FIRN_TESTS_ON_DEMAND})
   target_link_libraries(fuzz_${name} PRIVATE firn_flags firn_test_support cmocka)
   firn_link_folders(fuzz_${name} ${ARG_FOLDERS})
   if(FIRN_FUZZ)
     target_compile_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
-    target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
+    # libFuzzer is C++. A sanitizer that is a shared library has to come before its library.
+    target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer -nostdlib++)
+    target_link_libraries(fuzz_${name} PRIVATE stdc++ m)
   else()
     target_link_libraries(fuzz_${name} PRIVATE firn_fuzz_replay)
     add_test(NAME fuzz_${name} COMMAND fuzz_${name} tests/fuzz/corpus/${name} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})

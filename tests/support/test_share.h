@@ -4,8 +4,8 @@
  *
  * A loop that breaks an operation at its first, second, n-th call is long, and finds most of its
  * failures in every build. So scripts/test shares the points out: FIRN_TEST_SHARE=I/N takes the
- * I-th of each N of them, and another one in each loop of a program. The optimized build has all of
- * them, those with sanitizers a sixth each. Without the variable, and in a long run, every point is
+ * I-th of each N of them, and another one in each loop of a program. The optimized build has half of
+ * them, those with sanitizers a fifth each. Without the variable, and in a long run, every point is
  * taken.
  */
 #ifndef FIRN_TEST_SHARE_H
