@@ -43,6 +43,7 @@ Into a file that is not there, and twice.
 
   $ firn hook install claude
   .claude/settings.json: every turn is saved from now on
+  this directory is saved now: checkpoint 1, 1 file
   $ firn hook print claude | cmp - .claude/settings.json
   $ touch -d 2001-01-01 .claude/settings.json
   $ firn hook install claude
@@ -199,8 +200,10 @@ What cannot be changed without loss is left alone.
   <T>/home/.gemini/settings.json: every turn is saved from now on
   .cursor/hooks.json: every turn is saved from now on
 
-What the hooks do. The agent's answer is on standard output; a checkpoint is made only if something changed.
+What the hooks do. The agent's answer is on standard output; a checkpoint is made only if something changed. (The installations above
+saved this directory; those below are workspaces of their own.)
 
+  $ firn workspaces remove --yes -q .
   $ mkdir p p/sub && echo one >p/a
   $ export CLAUDE_PROJECT_DIR=$PWD/p
   $ echo '{"hook_event_name":"UserPromptSubmit","cwd":"'$PWD'/p/sub","prompt":"  make it\nbetter"}' | firn hook run claude before
@@ -348,6 +351,7 @@ What is still to be done, and whether the hooks run.
   $ mkdir -p ../repo/.git ../repo/sub && cd ../repo && firn hook status && firn hook install codex && firn -C sub hook install claude && firn hook run codex; firn hook status
   gemini    for all projects, in the home; no turn was saved yet
   .codex/hooks.json: every turn is saved from now on
+  this directory is saved now: checkpoint 1, 1 file
   still to do: trust them in Codex, with /hooks: until then it does not run them
   .claude/settings.json: every turn is saved from now on
   still to do: Claude Code reads this file only if it is started in this directory; the repository begins at <T>/repo

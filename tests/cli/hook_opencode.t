@@ -35,7 +35,7 @@ The plugin for OpenCode, run by node as OpenCode runs it.
      4  <id>  <time>          3 files      2 KB  after OpenCode: make it "two"
      3  <id>  <time>          3 files      2 KB  OpenCode, bash: make it "two"
      2  <id>  <time>          2 files      2 KB  OpenCode, edit: make it "two"
-     1  <id>  <time>          2 files      2 KB  before OpenCode: make it "two"
+     1  <id>  <time>          2 files      2 KB  before the first turn of OpenCode
   $ ls -A && firn undo --turn && firn undo --turn && cat a
   .opencode
   a

@@ -6,8 +6,9 @@ With --tools there is a checkpoint after each tool, and the turn is still one st
   "postToolUse":[{"command":"firnhookruncursortool"}]}}
   $ firn hook install claude --tools && firn hook install claude --tools && firn hook print claude --tools | cmp - .claude/settings.json
   .claude/settings.json: every turn is saved from now on, and each tool that changes something
+  this directory is saved now: checkpoint 1, 2 files
   .claude/settings.json: has firn's hooks already
-  $ firn hook install claude && grep -c PostToolUse .claude/settings.json; firn hook install claude --tools -q && firn hook remove claude && ls -A .claude; rmdir .claude
+  $ firn hook install claude && grep -c PostToolUse .claude/settings.json; firn hook install claude --tools -q && firn hook remove claude && ls -A .claude; rmdir .claude; firn workspaces remove --yes -q .
   .claude/settings.json: every turn is saved from now on
   0
   .claude/settings.json: firn's hooks and the file were removed: it contained nothing else

@@ -261,6 +261,74 @@ hint_for(const struct change *change, bool installs, const firn_error *err)
                : NULL;
 }
 
+/* ---- saving ---- */
+
+static int
+save(struct firn_cli *cli, struct firn_task_patience_saving *saving)
+{
+    firn_error err;
+    struct firn_task_notices notices;
+    firn_task_notices_init(&notices, cli);
+    firn_task_settings_save(&cli->settings, &saving->options);
+    saving->options.if_changed = true;
+    saving->options.callbacks = firn_task_notices_callbacks(&notices);
+    int code = firn_task_patience_run(cli, firn_task_patience_save, saving, &err);
+    firn_term_meter_clear();
+    firn_task_notices_deinit(&notices);
+    if (code == FIRN_OK && saving->result.gc_is_due) {
+        firn_task_collect_if_due(saving->workspace);
+    }
+    return code == FIRN_OK ? FIRN_EXIT_OK : firn_command_report_failure(cli, &err, NULL);
+}
+
+static int
+note_any(void *ctx, const firn_workspace_checkpoint *checkpoint)
+{
+    (void)checkpoint;
+    *(bool *)ctx = true;
+    return FIRN_CANCELLED;
+}
+
+/* Saves the project's directory if it has never been saved, so that there is a way back from the first turn even if the agent
+ * does not run its hooks. The failure of it is told; the hooks are there all the same. */
+static int
+save_first(struct firn_cli *cli, const struct firn_hook_agent *agent)
+{
+    char message[100];
+    char number[FIRN_TERM_TEXT_NUMBER_SIZE];
+    bool is_untrusted;
+    bool is_saved = false;
+    firn_error err;
+    struct firn_task_patience_saving saving = {NULL, FIRN_WORKSPACE_SAVE_OPTIONS_INIT,
+                                               FIRN_WORKSPACE_SAVE_RESULT_INIT};
+    firn_workspace_list_options list = FIRN_WORKSPACE_LIST_OPTIONS_INIT;
+    int exit_code = firn_task_workspace_open_unasked(cli, &saving.workspace, &is_untrusted);
+    if (exit_code != FIRN_EXIT_OK) {
+        return exit_code;
+    }
+    int code = firn_workspace_list(saving.workspace, &list, note_any, &is_saved, &err);
+    if (code != FIRN_OK && code != FIRN_CANCELLED) {
+        exit_code = firn_command_report_failure(cli, &err, NULL);
+    } else if (!is_saved && firn_task_workspace_unwanted(saving.workspace) == NULL) {
+        (void)snprintf(message, sizeof(message), "before the first turn of %s", agent->title);
+        saving.options.message = firn_str(message);
+        exit_code = save(cli, &saving);
+    }
+    if (saving.result.checkpoint != NULL) {
+        firn_term_json_u64("checkpoint", saving.result.checkpoint->number);
+        if (!cli->quiet) {
+            const uint64_t files = saving.result.checkpoint->files;
+            firn_term_out_format("this directory is saved now: checkpoint %llu, %s %s\n",
+                                 (unsigned long long)saving.result.checkpoint->number,
+                                 firn_term_text_number(files, number),
+                                 files == 1 ? "file" : "files");
+        }
+    }
+    firn_release(saving.result.checkpoint);
+    firn_workspace_close(saving.workspace);
+    return exit_code;
+}
+
 static int
 run_change(struct firn_cli *cli, bool installs, const char *done, const char *not_done)
 {
@@ -278,12 +346,15 @@ run_change(struct firn_cli *cli, bool installs, const char *done, const char *no
         return firn_command_report_failure(cli, &err, hint_for(&change, installs, &err));
     }
     show_change(cli, &change, has_changed, done, not_done);
+    bool is_project = !firn_command_has(cli, "user") && firn_command_value(cli, "file") == NULL;
+    if (installs && is_project) {
+        exit_code = save_first(cli, change.agent);
+    }
     if (installs && !cli->quiet) {
         char here[PATH_MAX];
-        bool is_project = !firn_command_has(cli, "user") && firn_command_value(cli, "file") == NULL;
         firn_hook_status_tell_rest(change.agent, is_project ? getcwd(here, sizeof(here)) : NULL);
     }
-    return FIRN_EXIT_OK;
+    return exit_code;
 }
 
 static int
@@ -368,24 +439,6 @@ run_print(struct firn_cli *cli)
 }
 
 /* ---- run ---- */
-
-static int
-save(struct firn_cli *cli, struct firn_task_patience_saving *saving)
-{
-    firn_error err;
-    struct firn_task_notices notices;
-    firn_task_notices_init(&notices, cli);
-    firn_task_settings_save(&cli->settings, &saving->options);
-    saving->options.if_changed = true;
-    saving->options.callbacks = firn_task_notices_callbacks(&notices);
-    int code = firn_task_patience_run(cli, firn_task_patience_save, saving, &err);
-    firn_term_meter_clear();
-    firn_task_notices_deinit(&notices);
-    if (code == FIRN_OK && saving->result.gc_is_due) {
-        firn_task_collect_if_due(saving->workspace);
-    }
-    return code == FIRN_OK ? FIRN_EXIT_OK : firn_command_report_failure(cli, &err, NULL);
-}
 
 /* What a moment of a turn saves in one directory, or in the current one where path is NULL. */
 static int
@@ -519,6 +572,10 @@ static const struct firn_command install_command = {
             "  opencode  OpenCode        .opencode/plugins/firn.js\n"
             "  windsurf  Windsurf        .windsurf/hooks.json\n"
             "  cline     Cline           .clinerules/hooks/, scripts\n"
+            "\n"
+            "A directory that was never saved is saved at once: there is a way back from the\n"
+            "first turn, even if the agent does not run the hooks. With --user or --file\n"
+            "nothing is saved.\n"
             "\n"
             "Everything else in the file stays. A file that is not a JSON object, or has\n"
             "comments, is not changed, and the command fails; so does a script or a plugin\n"
