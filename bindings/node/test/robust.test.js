@@ -174,7 +174,7 @@ test('what is forgotten is closed by the garbage collection, in any order', asyn
     globalThis.gc()
     await new Promise((resolve) => setTimeout(resolve, 10))
   }
-  assert.strictEqual(native.openHandles(), before)
+  assert.ok(native.openHandles() <= before) // what other tests have left may be collected meanwhile
 })
 
 test('handles are given back', async (t) => {
@@ -188,7 +188,7 @@ test('handles are given back', async (t) => {
     await store.transaction(async (transaction) => transaction.put(space, 'k', 'v'))
   }
   await store.close()
-  assert.strictEqual(native.openHandles(), before)
+  assert.ok(native.openHandles() <= before) // what other tests have left may be collected meanwhile
 })
 
 function run (source, args = [], options = {}) {

@@ -216,7 +216,7 @@ test('a large result is read in batches, and left early', async (t) => {
   await closed.next()
   await closed.close()
   await closed.close()
-  assert.strictEqual(native.openHandles(), before)
+  assert.ok(native.openHandles() <= before) // what other tests have left may be collected meanwhile
   assert.ok(goods) // which is not collected before
   // Calls that are not awaited have their turns.
   const many = store.sqlRows('SELECT id FROM goods ORDER BY id')
@@ -300,7 +300,7 @@ test('closing the store waits for a statement, and ends what is open', async (t)
   await rows.close()
   await fresh.close()
   await assert.rejects(table.get(1), code('FIRN_MISUSE'))
-  assert.strictEqual(native.openHandles(), before)
+  assert.ok(native.openHandles() <= before) // what other tests have left may be collected meanwhile
 })
 
 test('stores in memory, read-only ones, and two of one path are told apart', async (t) => {
