@@ -89,7 +89,7 @@ typedef struct firn_alxs_options {
  * file and offset, that of FIRN_NEWER the version found. options may be NULL. */
 FIRN_API FIRN_MUST_CHECK int firn_alxs_open(const char *path, const firn_alxs_options *options,
                                             firn_alxs **out, firn_error *err);
-/* Requires: the table's cursors are closed. NULL is allowed. */
+/* Closes a table. Requires: the table's cursors are closed. NULL is allowed. */
 FIRN_API void firn_alxs_close(firn_alxs *table);
 
 /* Facts about a table, from reading all of it. */
@@ -134,16 +134,17 @@ FIRN_API FIRN_MUST_CHECK int firn_alxs_verify(const char *path,
                                               const firn_alxs_verify_options *options,
                                               firn_alxs_info *info, firn_error *err);
 
-/* ---- cursors: one thread at a time ----
- *
- * A cursor visits the records in order. It has no position at first: call first, last or seek. Keys
+/* ---- cursors: one thread at a time ---- */
+
+/* Opens a cursor, which visits the records in order. It has no position at first: call first, last or seek. Keys
  * and values are borrowed until the cursor moves or is closed. After a failure the cursor is not
  * valid; first, last or seek makes it usable again. */
 FIRN_API FIRN_MUST_CHECK int firn_alxs_cursor_open(firn_alxs *table, firn_alxs_cursor **out,
                                                    firn_error *err);
-/* NULL is allowed. */
+/* Closes a cursor. NULL is allowed. */
 FIRN_API void firn_alxs_cursor_close(firn_alxs_cursor *cursor);
-/* Each returns FIRN_OK even if there is no such record: call firn_alxs_cursor_valid. */
+/* Move to the first and to the last record. Each returns FIRN_OK even if there is no such record:
+ * call firn_alxs_cursor_valid. */
 FIRN_API FIRN_MUST_CHECK int firn_alxs_cursor_first(firn_alxs_cursor *cursor, firn_error *err);
 FIRN_API FIRN_MUST_CHECK int firn_alxs_cursor_last(firn_alxs_cursor *cursor, firn_error *err);
 /* Moves to the first record with a key >= key, or (seek_before) to the last with a key < key. */
@@ -151,12 +152,12 @@ FIRN_API FIRN_MUST_CHECK int firn_alxs_cursor_seek(firn_alxs_cursor *cursor, fir
                                                    firn_error *err);
 FIRN_API FIRN_MUST_CHECK int firn_alxs_cursor_seek_before(firn_alxs_cursor *cursor, firn_slice key,
                                                           firn_error *err);
-/* Moving past either end makes the cursor invalid. Returns FIRN_MISUSE if the cursor is not
- * valid. */
+/* Move to the next and to the previous record, and tell whether there is one. Moving past either
+ * end makes the cursor invalid. Returns FIRN_MISUSE if the cursor is not valid. */
 FIRN_API FIRN_MUST_CHECK int firn_alxs_cursor_next(firn_alxs_cursor *cursor, firn_error *err);
 FIRN_API FIRN_MUST_CHECK int firn_alxs_cursor_prev(firn_alxs_cursor *cursor, firn_error *err);
 FIRN_API bool firn_alxs_cursor_valid(const firn_alxs_cursor *cursor);
-/* Returns an empty slice if the cursor is not valid. */
+/* The key and the value of the present record; returns an empty slice if the cursor is not valid. */
 FIRN_API firn_slice firn_alxs_cursor_key(const firn_alxs_cursor *cursor);
 FIRN_API firn_slice firn_alxs_cursor_value(const firn_alxs_cursor *cursor);
 

@@ -44,7 +44,7 @@ FIRN_API FIRN_MUST_CHECK int firn_bulk_open(firn_keyspace *keyspace,
  * can only be closed. */
 FIRN_API FIRN_MUST_CHECK int firn_bulk_put(firn_bulk *bulk, firn_slice key, firn_slice value,
                                            firn_error *err);
-/* The time to live starts with this call; 0: the value never expires. */
+/* Adds an entry that expires. The time to live starts with this call; 0: the value never expires. */
 FIRN_API FIRN_MUST_CHECK int firn_bulk_put_ttl(firn_bulk *bulk, firn_slice key, firn_slice value,
                                                uint64_t ttl_ms, firn_error *err);
 /* The number of entries taken so far. */

@@ -78,8 +78,8 @@ FIRN_API FIRN_MUST_CHECK int firn_chkp_writer_add_fd(firn_chkp_writer *writer, i
 FIRN_API FIRN_MUST_CHECK int firn_chkp_writer_add_frame(firn_chkp_writer *writer,
                                                         const firn_hash *hash, firn_slice frame,
                                                         bool *out_is_new, firn_error *err);
-/* Like firn_chkp_writer_add_frame, but does not check the frame. For callers that have just
- * compressed it themselves. */
+/* Adds a compressed frame without checking it; otherwise like firn_chkp_writer_add_frame. For
+ * callers that have just compressed it themselves. */
 FIRN_API FIRN_MUST_CHECK int firn_chkp_writer_add_trusted_frame(firn_chkp_writer *writer,
                                                                 const firn_hash *hash,
                                                                 firn_slice frame, bool *out_is_new,
@@ -114,9 +114,9 @@ typedef struct firn_chkp_options {
 FIRN_API FIRN_MUST_CHECK int firn_chkp_open(const char *folder, const char *name,
                                             const firn_chkp_options *options, firn_chkp **out,
                                             firn_error *err);
-/* NULL is allowed. */
+/* Closes a pack. NULL is allowed. */
 FIRN_API void firn_chkp_close(firn_chkp *pack);
-/* Borrowed from the handle. */
+/* The name of the pack, borrowed from the handle, and how many objects it has. */
 FIRN_API const char *firn_chkp_name(const firn_chkp *pack);
 FIRN_API uint64_t firn_chkp_count(const firn_chkp *pack);
 /* Sets *out to whether the pack contains the object. Returns FIRN_CORRUPT as firn_chkp_locate
@@ -193,13 +193,14 @@ typedef struct firn_chkp_set_options {
     {                                                                              \
         sizeof(firn_chkp_set_options), FIRN_CHKP_OPTIONS_INIT, FIRN_CALLBACKS_INIT \
     }
-/* names: name_count packs in the order in which they are searched; FIRN_NOT_FOUND if one does not
- * exist. NULL: all packs of the folder in ascending order. */
+/* Opens packs of a folder, to be searched as one. names: name_count packs in the order in which they
+ * are searched; FIRN_NOT_FOUND if one does not exist. NULL: all packs of the folder in ascending
+ * order. */
 FIRN_API FIRN_MUST_CHECK int firn_chkp_set_open(const char *folder, const char *const *names,
                                                 size_t name_count,
                                                 const firn_chkp_set_options *options,
                                                 firn_chkp_set **out, firn_error *err);
-/* NULL is allowed. */
+/* Closes the packs. NULL is allowed. */
 FIRN_API void firn_chkp_set_close(firn_chkp_set *set);
 /* The number of packs in the set that could be opened. */
 FIRN_API size_t firn_chkp_set_count(const firn_chkp_set *set);
@@ -207,15 +208,16 @@ FIRN_API size_t firn_chkp_set_count(const firn_chkp_set *set);
 FIRN_API uint64_t firn_chkp_set_object_count(const firn_chkp_set *set);
 /* The name of the i-th of these packs, borrowed from the set; NULL beyond the last. */
 FIRN_API const char *firn_chkp_set_name(const firn_chkp_set *set, size_t i);
-/* The following functions behave like those for one pack. *out_name (may be NULL) becomes the name
- * of the pack that contains the object, borrowed from the set. */
+/* Look for an object in all packs. These functions behave like those for one pack. *out_name (may
+ * be NULL) becomes the name of the pack that contains the object, borrowed from the set. */
 FIRN_API FIRN_MUST_CHECK int firn_chkp_set_contains(firn_chkp_set *set, const firn_hash *hash,
                                                     bool *out, firn_error *err);
 FIRN_API FIRN_MUST_CHECK int firn_chkp_set_locate(firn_chkp_set *set, const firn_hash *hash,
                                                   firn_chkp_entry *out, const char **out_name,
                                                   firn_error *err);
-/* If the copy in one pack is damaged and a later pack has the object too, that one is read instead;
- * for stream, only if nothing was written yet. */
+/* Read an object from the first pack that has it intact. If the copy in one pack is damaged and a
+ * later pack has the object too, that one is read instead; for stream, only if nothing was
+ * written yet. */
 FIRN_API FIRN_MUST_CHECK int firn_chkp_set_read(firn_chkp_set *set, const firn_hash *hash,
                                                 size_t size_max, uint8_t **out, size_t *out_size,
                                                 firn_error *err);

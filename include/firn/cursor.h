@@ -44,16 +44,18 @@ typedef struct firn_cursor_options {
 FIRN_API FIRN_MUST_CHECK int firn_cursor_open(firn_keyspace *keyspace,
                                               const firn_cursor_options *options, firn_cursor **out,
                                               firn_error *err);
-/* NULL is allowed. */
+/* Closes a cursor. NULL is allowed. */
 FIRN_API void firn_cursor_close(firn_cursor *cursor);
-/* Moves return FIRN_OK even if there is no such entry: call firn_cursor_valid. */
+/* Move to the first, to the last, or to an entry near a key. Moves return FIRN_OK even if there is
+ * no such entry: call firn_cursor_valid. */
 FIRN_API FIRN_MUST_CHECK int firn_cursor_first(firn_cursor *cursor, firn_error *err);
 FIRN_API FIRN_MUST_CHECK int firn_cursor_last(firn_cursor *cursor, firn_error *err);
 /* Moves to the first key >= key, or (seek_before) the last key < key, within the bounds. */
 FIRN_API FIRN_MUST_CHECK int firn_cursor_seek(firn_cursor *cursor, firn_slice key, firn_error *err);
 FIRN_API FIRN_MUST_CHECK int firn_cursor_seek_before(firn_cursor *cursor, firn_slice key,
                                                      firn_error *err);
-/* Moving past either end makes the cursor invalid. FIRN_MISUSE if it is not valid. */
+/* Move to the next and to the previous entry, and tell whether there is one. Moving past either
+ * end makes the cursor invalid. FIRN_MISUSE if it is not valid. */
 FIRN_API FIRN_MUST_CHECK int firn_cursor_next(firn_cursor *cursor, firn_error *err);
 FIRN_API FIRN_MUST_CHECK int firn_cursor_prev(firn_cursor *cursor, firn_error *err);
 FIRN_API bool firn_cursor_valid(const firn_cursor *cursor);

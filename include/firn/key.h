@@ -43,14 +43,15 @@ FIRN_API firn_slice firn_key_slice(const firn_key *key);
 
 FIRN_API void firn_key_add_u64(firn_key *key, uint64_t value); /* 8 bytes */
 FIRN_API void firn_key_add_i64(firn_key *key, int64_t value);  /* 8 bytes */
-/* 8 bytes. Ordered -inf < numbers < inf < NaN; -0 and 0 are equal, and so are all NaNs. */
+/* Appends a number: 8 bytes. Ordered -inf < numbers < inf < NaN; -0 and 0 are equal, and so are
+ * all NaNs. */
 FIRN_API void firn_key_add_f64(firn_key *key, double value);
 FIRN_API void firn_key_add_bool(firn_key *key, bool value); /* 1 byte */
-/* Any bytes, NULs included: 2 bytes more than their size, and 1 more for each NUL. A text comes before
- * every longer text that begins with it. */
+/* Appends any bytes, NULs included: 2 bytes more than their size, and 1 more for each NUL. A text
+ * comes before every longer text that begins with it. */
 FIRN_API void firn_key_add_text(firn_key *key, firn_slice value);
 
-/* These read the next part from the front of *rest and move it on. FIRN_INVALID, and *rest is not
+/* Read the next part from the front of *rest and move it on. FIRN_INVALID, and *rest is not
  * changed, if it does not begin with such a part. */
 FIRN_API FIRN_MUST_CHECK int firn_key_read_u64(firn_slice *rest, uint64_t *out);
 FIRN_API FIRN_MUST_CHECK int firn_key_read_i64(firn_slice *rest, int64_t *out);

@@ -96,7 +96,7 @@ typedef struct firn_scan_batch firn_scan_batch;
  * index. */
 FIRN_API FIRN_MUST_CHECK int firn_scan_open(firn_table *table, const firn_scan_options *options,
                                             firn_scan **out, firn_error *err);
-/* NULL is allowed. */
+/* Closes a scan. NULL is allowed. */
 FIRN_API void firn_scan_close(firn_scan *scan);
 
 typedef struct firn_scan_column {
@@ -124,7 +124,8 @@ FIRN_API FIRN_MUST_CHECK int firn_scan_next(firn_scan *scan, const firn_scan_bat
 
 /* How many rows a batch has. */
 FIRN_API size_t firn_scan_batch_rows(const firn_scan_batch *batch);
-/* One value; its bytes belong to the batch. Requires: column and row are less than their counts. */
+/* One value of a batch; its bytes belong to the batch. Requires: column and row are less than
+ * their counts. */
 FIRN_API firn_value firn_scan_value(const firn_scan_batch *batch, size_t column, size_t row);
 /* A column of a batch, as an array with one value for each row. */
 typedef struct firn_scan_array {

@@ -214,7 +214,7 @@ typedef struct firn_store_maintenance_options {
 FIRN_API FIRN_MUST_CHECK int firn_store_compact(firn_store *store,
                                                 const firn_store_maintenance_options *options,
                                                 firn_error *err);
-/* Does the same for the keys in [lower, upper) of one keyspace. Merges the files that overlap the range
+/* Compacts the keys in [lower, upper) of one keyspace. Merges the files that overlap the range
  * down to the last level and leaves the others alone. */
 FIRN_API FIRN_MUST_CHECK int firn_keyspace_compact(firn_keyspace *keyspace, firn_slice lower,
                                                    firn_slice upper,
@@ -278,9 +278,10 @@ typedef struct firn_store_disk {
     uint64_t manifest_bytes;
     uint64_t other_bytes;
 } firn_store_disk;
-/* Counters start at 0 when the handle is opened. The members to watch: is_full,
- * missing_files and background_code show failures, disk shows space, slowdowns and stalls show
- * commits that outrun the background work, cache_misses shows too little memory (docs/tuning.md). */
+/* Facts about the store and what it does. Counters start at 0 when the handle is opened. The
+ * members to watch: is_full, missing_files and background_code show failures, disk shows space,
+ * slowdowns and stalls show commits that outrun the background work, cache_misses shows too little
+ * memory (docs/tuning.md). */
 typedef struct firn_store_statistics {
     size_t size; /* sizeof(firn_store_statistics), set by the caller */
     firn_store_level levels[FIRN_STORE_LEVELS]; /* level 0 is what was flushed last */
@@ -340,7 +341,8 @@ typedef struct firn_store_statistics {
     }
 FIRN_API FIRN_MUST_CHECK int firn_store_stats(firn_store *store, firn_store_statistics *out,
                                               firn_error *err);
-/* The same as one JSON object (docs/json.md), owned by the caller: firn_release. */
+/* The statistics of firn_store_stats as one JSON object (docs/json.md), owned by the caller:
+ * firn_release. */
 FIRN_API FIRN_MUST_CHECK int firn_store_stats_json(firn_store *store, char **out, firn_error *err);
 
 /* Estimated size of a range of keys. Overwritten versions and tombstones count until they are merged
@@ -441,7 +443,7 @@ firn_number_of(const void *value, size_t size)
     return bits <= INT64_MAX ? (int64_t)bits : -(int64_t)(UINT64_MAX - bits) - 1;
 }
 
-/* Each of these is one commit. */
+/* Write one entry; firn_put_ttl writes one that expires. Each of these is one commit. */
 FIRN_API FIRN_MUST_CHECK int firn_put(firn_keyspace *keyspace, firn_slice key, firn_slice value,
                                       const firn_write_options *options, firn_error *err);
 /* Puts the value only if the key has none; FIRN_EXISTS otherwise, and nothing changes. */
@@ -453,11 +455,12 @@ FIRN_API FIRN_MUST_CHECK int firn_compare_and_put(firn_keyspace *keyspace, firn_
                                                   firn_slice expected, firn_slice value,
                                                   const firn_write_options *options,
                                                   firn_error *err);
-/* FIRN_INVALID for an operand that does not fit the operator. */
+/* Combines an operand with the value of a key, by a merge operator. FIRN_INVALID for an operand
+ * that does not fit the operator. */
 FIRN_API FIRN_MUST_CHECK int firn_merge(firn_keyspace *keyspace, firn_slice key,
                                         firn_merge_operator operation, firn_slice operand,
                                         const firn_write_options *options, firn_error *err);
-/* Deleting a missing key succeeds. */
+/* Deletes a key. Deleting a missing key succeeds. */
 FIRN_API FIRN_MUST_CHECK int firn_delete(firn_keyspace *keyspace, firn_slice key,
                                          const firn_write_options *options, firn_error *err);
 /* Deletes all keys in [lower, upper): one small commit, however much the range contains. */
@@ -500,16 +503,16 @@ typedef struct firn_snapshot_options {
 FIRN_API FIRN_MUST_CHECK int firn_snapshot_open(firn_store *store,
                                                 const firn_snapshot_options *options,
                                                 firn_snapshot **out, firn_error *err);
-/* NULL is allowed. */
+/* Closes a snapshot. NULL is allowed. */
 FIRN_API void firn_snapshot_close(firn_snapshot *snapshot);
-/* Like firn_keyspace_list and firn_keyspace_open, for the keyspaces that existed in the snapshot.
- * A missing keyspace is not created: FIRN_NOT_FOUND. */
+/* List and open the keyspaces that existed in the snapshot. A missing keyspace is not created:
+ * FIRN_NOT_FOUND. */
 FIRN_API FIRN_MUST_CHECK int firn_snapshot_keyspace_list(firn_snapshot *snapshot,
                                                          int (*visit)(void *ctx, const char *name),
                                                          void *ctx, firn_error *err);
 FIRN_API FIRN_MUST_CHECK int firn_snapshot_keyspace_open(firn_snapshot *snapshot, const char *name,
                                                          firn_keyspace **out, firn_error *err);
-/* Like firn_get, from the snapshot. */
+/* Returns a copy of the value that the snapshot sees, like firn_get. */
 FIRN_API FIRN_MUST_CHECK int firn_snapshot_get(firn_snapshot *snapshot, firn_keyspace *keyspace,
                                                firn_slice key, uint8_t **out, size_t *out_size,
                                                firn_error *err);
@@ -528,7 +531,7 @@ FIRN_API FIRN_MUST_CHECK int firn_snapshot_get(firn_snapshot *snapshot, firn_key
 FIRN_API FIRN_MUST_CHECK int firn_get_pinned(firn_keyspace *keyspace, firn_snapshot *snapshot,
                                              firn_slice key, firn_pin **out, firn_slice *out_value,
                                              firn_error *err);
-/* From any thread. NULL is allowed. */
+/* Releases a pin. Any thread. NULL is allowed. */
 FIRN_API void firn_pin_release(firn_pin *pin);
 
 /* ---- batches ---- */
@@ -536,27 +539,27 @@ FIRN_API void firn_pin_release(firn_pin *pin);
 /* A batch collects writes to any keyspaces of one store. A later write to a key wins over an earlier
  * one: a put after a range delete that covers its key stays, a put before it is deleted. */
 FIRN_API FIRN_MUST_CHECK int firn_batch_create(firn_batch **out, firn_error *err);
-/* NULL is allowed. */
+/* Free a batch, and empty it for other writes. NULL is allowed. */
 FIRN_API void firn_batch_destroy(firn_batch *batch);
 FIRN_API void firn_batch_clear(firn_batch *batch);
 /* The number of writes that firn_batch_iterate visits, and an upper bound of their size in the log, in bytes. */
 FIRN_API size_t firn_batch_count(const firn_batch *batch);
 FIRN_API size_t firn_batch_size(const firn_batch *batch);
-/* These copy keys and values. */
+/* Add an entry, and other writes below. These functions copy keys and values. */
 FIRN_API FIRN_MUST_CHECK int firn_batch_put(firn_batch *batch, firn_keyspace *keyspace,
                                             firn_slice key, firn_slice value, firn_error *err);
-/* The time to live starts with this call; 0: the value never expires. */
+/* Adds an entry that expires. The time to live starts with this call; 0: the value never expires. */
 FIRN_API FIRN_MUST_CHECK int firn_batch_put_ttl(firn_batch *batch, firn_keyspace *keyspace,
                                                 firn_slice key, firn_slice value, uint64_t ttl_ms,
                                                 firn_error *err);
-/* Combines with what the batch did to the key before. FIRN_INVALID if that was a merge with another
- * operator, or a put with a time to live. */
+/* Add a merge operand, or the deletion of a key. Combines with what the batch did to the key
+ * before. FIRN_INVALID if that was a merge with another operator, or a put with a time to live. */
 FIRN_API FIRN_MUST_CHECK int firn_batch_merge(firn_batch *batch, firn_keyspace *keyspace,
                                               firn_slice key, firn_merge_operator operation,
                                               firn_slice operand, firn_error *err);
 FIRN_API FIRN_MUST_CHECK int firn_batch_delete(firn_batch *batch, firn_keyspace *keyspace,
                                                firn_slice key, firn_error *err);
-/* Like firn_delete_range. */
+/* Adds the deletion of a range of keys, as firn_delete_range makes it. */
 FIRN_API FIRN_MUST_CHECK int firn_batch_delete_range(firn_batch *batch, firn_keyspace *keyspace,
                                                      firn_slice lower, firn_slice upper,
                                                      firn_error *err);

@@ -210,7 +210,8 @@ firn_table_add_column(firn_table *table, const firn_table_column *column, firn_e
 {
     return firn_table_add_column_sized(table, column, sizeof *column, err);
 }
-/* FIRN_INVALID for a column of the key, or of an index, which must be dropped first. */
+/* Drop a column, and give one another name. FIRN_INVALID for a column of the key, or of an index,
+ * which must be dropped first. */
 FIRN_API FIRN_MUST_CHECK int firn_table_drop_column(firn_table *table, const char *name,
                                                     firn_error *err);
 FIRN_API FIRN_MUST_CHECK int firn_table_rename_column(firn_table *table, const char *name,
@@ -258,7 +259,8 @@ typedef struct firn_row_options {
 FIRN_API FIRN_MUST_CHECK int firn_table_insert(firn_table *table, const firn_row_options *options,
                                                const firn_value *values, size_t count,
                                                firn_error *err);
-/* The same, and *out_number is the number in the auto column. FIRN_INVALID if the table has none. */
+/* Inserts a row, and *out_number is the number in the auto column. FIRN_INVALID if the table has
+ * none. */
 FIRN_API FIRN_MUST_CHECK int firn_table_insert_auto(firn_table *table,
                                                     const firn_row_options *options,
                                                     const firn_value *values, size_t count,
@@ -363,7 +365,7 @@ FIRN_API void firn_table_bulk_close(firn_table_bulk *bulk);
 /* Memory for one row that is read. One thread at a time. */
 typedef struct firn_row firn_row;
 FIRN_API FIRN_MUST_CHECK int firn_row_create(firn_row **out, firn_error *err);
-/* NULL is allowed. */
+/* Frees a row. NULL is allowed. */
 FIRN_API void firn_row_destroy(firn_row *row);
 /* The number of values of the row; 0 before the first read, and after a failed one. */
 FIRN_API size_t firn_row_count(const firn_row *row);
@@ -427,7 +429,7 @@ typedef struct firn_table_cursor firn_table_cursor;
 FIRN_API FIRN_MUST_CHECK int firn_table_cursor_open(firn_table *table,
                                                     const firn_table_cursor_options *options,
                                                     firn_table_cursor **out, firn_error *err);
-/* NULL is allowed. */
+/* Closes a cursor. NULL is allowed. */
 FIRN_API void firn_table_cursor_close(firn_table_cursor *cursor);
 /* Moves to the next row; *out is NULL at the end. The row belongs to the cursor and changes with the
  * next call. */
@@ -478,9 +480,9 @@ typedef struct firn_struct_layout {
             sizeof(members) / sizeof((members)[0])                                     \
     }
 
-/* Like firn_table_insert and firn_table_upsert; the values are the members of the struct at `from`. Columns without
- * a member get their defaults, and an auto column that is null gets the next number. FIRN_INVALID unless
- * options->columns is NULL. */
+/* Insert or upsert a row whose values are the members of the struct at `from`. Columns without a
+ * member get their defaults, and an auto column that is null gets the next number. FIRN_INVALID
+ * unless options->columns is NULL. */
 FIRN_API FIRN_MUST_CHECK int firn_table_insert_struct(firn_table *table,
                                                       const firn_row_options *options,
                                                       const firn_struct_layout *layout,
@@ -489,12 +491,13 @@ FIRN_API FIRN_MUST_CHECK int firn_table_upsert_struct(firn_table *table,
                                                       const firn_row_options *options,
                                                       const firn_struct_layout *layout,
                                                       const void *from, firn_error *err);
-/* Like firn_table_get; reads the columns of the layout into the struct at `out`, which has struct_size bytes. Slices
- * in it refer to `row`, and are valid until the next read into it, or until it is destroyed. A member that is null
- * is zeroed. An integer column can be read into a member of any integer type: FIRN_LIMIT if the number does not
- * fit. Otherwise member and column must have the same type (FIRN_INVALID), except that F64 accepts F32. After a
- * failure the members are undefined. Bytes of the struct outside of members are unchanged. FIRN_INVALID unless
- * options->columns is NULL. */
+/* Reads the columns of the layout, of the row with a key, into the struct at `out`, which has
+ * struct_size bytes. Slices in it refer to `row`, and are valid until the next read into it, or
+ * until it is destroyed. A member that is null is zeroed. An integer column can be read into a
+ * member of any integer type: FIRN_LIMIT if the number does not fit. Otherwise member and column
+ * must have the same type (FIRN_INVALID), except that F64 accepts F32. After a failure the
+ * members are undefined. Bytes of the struct outside of members are unchanged. FIRN_INVALID
+ * unless options->columns is NULL. */
 FIRN_API FIRN_MUST_CHECK int firn_table_get_struct(firn_table *table,
                                                    const firn_read_options *options,
                                                    const firn_value *key, size_t key_count,

@@ -80,7 +80,7 @@ typedef struct firn_table_diff firn_table_diff;
 FIRN_API FIRN_MUST_CHECK int firn_table_diff_open(firn_store *store, const char *name,
                                                   const firn_table_diff_options *options,
                                                   firn_table_diff **out, firn_error *err);
-/* NULL is allowed. */
+/* Closes a comparison. NULL is allowed. */
 FIRN_API void firn_table_diff_close(firn_table_diff *diff);
 /* The i-th column, in the order in which the columns were added; NULL beyond the last. Owned by the
  * comparison. */

@@ -70,25 +70,27 @@ FIRN_API FIRN_MUST_CHECK int firn_txn_rollback(firn_txn *txn, firn_error *err);
 /* Releases the handle; rolls back a transaction that has not ended. NULL is allowed. */
 FIRN_API void firn_txn_close(firn_txn *txn);
 
-/* Like firn_get and the others, on what the transaction sees: the state when it began, and its own
- * writes. Keyspaces opened later may be used too, and are empty at first. */
+/* Read and write what the transaction sees, like firn_get and the others: the state when it
+ * began, and its own writes. Keyspaces opened later may be used too, and are empty at first. */
 FIRN_API FIRN_MUST_CHECK int firn_txn_get(firn_txn *txn, firn_keyspace *keyspace, firn_slice key,
                                           uint8_t **out, size_t *out_size, firn_error *err);
 FIRN_API FIRN_MUST_CHECK int firn_txn_put(firn_txn *txn, firn_keyspace *keyspace, firn_slice key,
                                           firn_slice value, firn_error *err);
-/* The time to live starts with this call; 0: the value never expires. */
+/* Writes an entry that expires. The time to live starts with this call; 0: the value never
+ * expires. */
 FIRN_API FIRN_MUST_CHECK int firn_txn_put_ttl(firn_txn *txn, firn_keyspace *keyspace,
                                               firn_slice key, firn_slice value, uint64_t ttl_ms,
                                               firn_error *err);
-/* Like firn_merge. For conflicts it is a write and not a read. Combines with what the transaction did
- * to the key before: FIRN_INVALID if that was a merge with another operator, or a put with a time to
- * live. */
+/* Combine an operand with a value, or delete a key, like firn_merge and firn_delete. For
+ * conflicts it is a write and not a read. Combines with what the transaction did to the key
+ * before: FIRN_INVALID if that was a merge with another operator, or a put with a time to live. */
 FIRN_API FIRN_MUST_CHECK int firn_txn_merge(firn_txn *txn, firn_keyspace *keyspace, firn_slice key,
                                             firn_merge_operator operation, firn_slice operand,
                                             firn_error *err);
 FIRN_API FIRN_MUST_CHECK int firn_txn_delete(firn_txn *txn, firn_keyspace *keyspace, firn_slice key,
                                              firn_error *err);
-/* Like firn_delete_range. Counts as a write to every key of the range, missing ones included. */
+/* Deletes a range of keys, like firn_delete_range. Counts as a write to every key of the range,
+ * missing ones included. */
 FIRN_API FIRN_MUST_CHECK int firn_txn_delete_range(firn_txn *txn, firn_keyspace *keyspace,
                                                    firn_slice lower, firn_slice upper,
                                                    firn_error *err);
@@ -98,9 +100,10 @@ FIRN_API FIRN_MUST_CHECK int firn_txn_cursor_open(firn_txn *txn, firn_keyspace *
                                                   const firn_cursor_options *options,
                                                   firn_cursor **out, firn_error *err);
 
-/* Savepoints are numbered; 0 is never used. Rolling back to one undoes the writes made since; it stays
- * set, and later ones are removed. Releasing one removes it and the later ones and keeps the writes.
- * FIRN_NOT_FOUND if it was removed. Reads made since still count as reads. */
+/* Set a savepoint, roll back to one, and release one. Savepoints are numbered; 0 is never used.
+ * Rolling back to one undoes the writes made since; it stays set, and later ones are removed.
+ * Releasing one removes it and the later ones and keeps the writes. FIRN_NOT_FOUND if it was
+ * removed. Reads made since still count as reads. */
 FIRN_API FIRN_MUST_CHECK int firn_txn_savepoint(firn_txn *txn, uint64_t *out, firn_error *err);
 FIRN_API FIRN_MUST_CHECK int firn_txn_rollback_to(firn_txn *txn, uint64_t savepoint,
                                                   firn_error *err);

@@ -57,7 +57,7 @@ typedef struct firn_value {
     } as;
 } firn_value;
 
-/* Null: no value, as in SQL. */
+/* A value that is null: no value, as in SQL. */
 static inline firn_value
 firn_null(void)
 {
@@ -74,8 +74,8 @@ firn_is_null(firn_value value)
     return value.type == FIRN_TYPE_NULL;
 }
 
-/* A column of any integer type takes a firn_i64 or a firn_u64 that fits; so do DECIMAL columns, as a
- * whole number. */
+/* A whole number. A column of any integer type takes a firn_i64 or a firn_u64 that fits; so do
+ * DECIMAL columns, as a whole number. */
 static inline firn_value
 firn_i64(int64_t number)
 {
@@ -85,7 +85,7 @@ firn_i64(int64_t number)
     return value;
 }
 
-/* As firn_i64. */
+/* A whole number that is not negative, used as firn_i64. */
 static inline firn_value
 firn_u64(uint64_t number)
 {
@@ -95,7 +95,7 @@ firn_u64(uint64_t number)
     return value;
 }
 
-/* For F32 and F64 columns. */
+/* A floating-point number, for F32 and F64 columns. */
 static inline firn_value
 firn_f64(double number)
 {
@@ -105,7 +105,7 @@ firn_f64(double number)
     return value;
 }
 
-/* For BOOL columns. */
+/* A truth value, for BOOL columns. */
 static inline firn_value
 firn_bool(bool truth)
 {
@@ -116,7 +116,7 @@ firn_bool(bool truth)
     return value;
 }
 
-/* For TEXT columns: UTF-8, which is borrowed. */
+/* A text, for TEXT columns: UTF-8, which is borrowed. */
 static inline firn_value
 firn_text_bytes(firn_slice text)
 {
@@ -126,14 +126,14 @@ firn_text_bytes(firn_slice text)
     return value;
 }
 
-/* The same for a text that ends in NUL. */
+/* A text that ends in NUL, which is borrowed. */
 static inline firn_value
 firn_text(const char *text)
 {
     return firn_text_bytes(firn_str(text));
 }
 
-/* For BLOB, UUID and VECTOR columns: bytes, which are borrowed. */
+/* Bytes, for BLOB, UUID and VECTOR columns, which are borrowed. */
 static inline firn_value
 firn_blob(firn_slice bytes)
 {
@@ -143,7 +143,7 @@ firn_blob(firn_slice bytes)
     return value;
 }
 
-/* DECIMAL, DATE and TIMESTAMP. */
+/* A value of a DECIMAL, DATE or TIMESTAMP column, as the number that it is stored as. */
 static inline firn_value
 firn_typed_i64(firn_type type, int64_t number)
 {

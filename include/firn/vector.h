@@ -118,12 +118,12 @@ FIRN_API FIRN_MUST_CHECK int firn_table_search(firn_table *table, const char *co
                                                const float *query, size_t dimensions,
                                                const firn_search_options *options,
                                                firn_search_result **out, firn_error *err);
-/* NULL is allowed. */
+/* Frees a result. NULL is allowed. */
 FIRN_API void firn_search_result_destroy(firn_search_result *result);
 /* How many rows were found. */
 FIRN_API size_t firn_search_result_count(const firn_search_result *result);
-/* The next three describe row i, counted from 0; beyond the last row they give 0 or NULL. Values belong to the
- * result. */
+/* The distance of row i; this and the next two describe row i, counted from 0; beyond the last
+ * row they give 0 or NULL. Values belong to the result. */
 FIRN_API double firn_search_result_distance(const firn_search_result *result, size_t i);
 /* The values of the primary key, in its order, as firn_table_get takes them. */
 FIRN_API const firn_value *firn_search_result_key(const firn_search_result *result, size_t i,

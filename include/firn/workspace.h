@@ -111,7 +111,7 @@ typedef struct firn_workspace_options {
 FIRN_API FIRN_MUST_CHECK int firn_workspace_open(const char *path,
                                                  const firn_workspace_options *options,
                                                  firn_workspace **out, firn_error *err);
-/* NULL is allowed. */
+/* Closes a workspace. NULL is allowed. */
 FIRN_API void firn_workspace_close(firn_workspace *workspace);
 /* The real path of the root. This text, and those that the functions below return, belong to the handle
  * and are valid until it is closed. */
@@ -121,12 +121,12 @@ FIRN_API const char *firn_workspace_store_path(const firn_workspace *workspace);
  * workspace, and their paths are relative to the root. So this is needed to turn a path that a user
  * typed, relative to the directory that was opened, into one relative to the root. */
 FIRN_API const char *firn_workspace_subpath(const firn_workspace *workspace);
-/* If this directory was moved since it was saved, its earlier path; else NULL. (It is recognised by its
- * inode and time of birth.) Until firn_workspace_adopt continues its history, or firn_workspace_init
- * begins a new one, all other calls fail with FIRN_CONFLICT. */
+/* The earlier path of this directory, if it was moved since it was saved; else NULL. (It is
+ * recognised by its inode and time of birth.) Until firn_workspace_adopt continues its history,
+ * or firn_workspace_init begins a new one, all other calls fail with FIRN_CONFLICT. */
 FIRN_API const char *firn_workspace_moved_from(const firn_workspace *workspace);
-/* If no store was found for this directory, but a store in the default place could not be read: the path
- * of that store, which may contain this directory's history; else NULL. A save begins a new history. */
+/* The path of a store in the default place that could not be read, if no store was found for this
+ * directory: it mayntain this directory's history; else NULL. A save begins a new history. */
 FIRN_API const char *firn_workspace_unread_store(const firn_workspace *workspace);
 /* Describes a root that is more than people usually mean to save ("your home directory"): "/", the
  * root of a file system, the user's home, or a directory above the folder of stores; else NULL. A
@@ -243,9 +243,10 @@ FIRN_API FIRN_MUST_CHECK int firn_config_list(firn_workspace *workspace,
                                               int (*on_setting)(void *ctx,
                                                                 const firn_config_setting *setting),
                                               void *ctx, firn_error *err);
-/* Like firn_config_list, but continues if a settings file cannot be read: the file counts as empty, and
- * on_notice (may be NULL) gets a notice (FIRN_NOTICE_SETTINGS). Because the file's contents are unknown,
- * keep is then "forever" and gc.auto "false", unless a store's file that can be read sets them. */
+/* Lists all settings, like firn_config_list, but continues if a settings file cannot be read: the
+ * file counts as empty, and on_notice (may be NULL) gets a notice (FIRN_NOTICE_SETTINGS). Because
+ * the file's contents are unknown, keep is then "forever" and gc.auto "false", unless a store's
+ * file that can be read sets them. */
 FIRN_API FIRN_MUST_CHECK int firn_config_list_readable(
     firn_workspace *workspace, int (*on_setting)(void *ctx, const firn_config_setting *setting),
     void (*on_notice)(void *ctx, const firn_notice *notice), void *ctx, firn_error *err);
@@ -392,10 +393,11 @@ FIRN_API FIRN_MUST_CHECK int firn_workspace_save(firn_workspace *workspace,
                                                  const firn_workspace_save_options *options,
                                                  firn_workspace_save_result *out, firn_error *err);
 
-/* Import: begins a group of saves with tree_path, which become durable together, by a few syncs in place of some
- * for each. Until its end the store stays open and locked, and this handle can do nothing but such saves (other
- * operations: FIRN_BUSY); they do not compare with the checkpoint before, so their results have no counts. A group
- * that is_full should be ended soon: its memory grows with what is new. FIRN_MISUSE if a group has begun. */
+/* For imports, begins a group of saves with tree_path, which become durable together, by a few
+ * syncs in place of some for each. Until its end the store stays open and locked, and this handle
+ * can do nothing but such saves (other operations: FIRN_BUSY); they do not compare with the
+ * checkpoint before, so their results have no counts. A group that is_full should be ended soon:
+ * its memory grows with what is new. FIRN_MISUSE if a group has begun. */
 FIRN_API FIRN_MUST_CHECK int firn_workspace_group_begin(firn_workspace *workspace, firn_error *err);
 FIRN_API bool firn_workspace_group_is_full(const firn_workspace *workspace);
 /* Ends the group. keep: when this returns FIRN_OK all its checkpoints are on disk; otherwise, and if a save of it
@@ -590,10 +592,10 @@ FIRN_API FIRN_MUST_CHECK int firn_workspace_cat(firn_workspace *workspace, const
  * that. Several threads may read through it at once; close it when none does. Requires: the workspace outlives
  * it; the workspace itself is still used by one thread at a time. */
 typedef struct firn_workspace_reader firn_workspace_reader;
-/* FIRN_NOT_FOUND if there is no checkpoint yet. */
+/* Opens a reader. FIRN_NOT_FOUND if there is no checkpoint yet. */
 FIRN_API FIRN_MUST_CHECK int
 firn_workspace_reader_open(firn_workspace *workspace, firn_workspace_reader **out, firn_error *err);
-/* NULL is fine. */
+/* Closes a reader. NULL is allowed. */
 FIRN_API void firn_workspace_reader_close(firn_workspace_reader *reader);
 /* Lists the entries of one directory, whose hash is the root of a checkpoint or is from an entry, in byte order
  * of their names. Their paths are the names alone. A hash that the store does not have is FIRN_CORRUPT. */
