@@ -178,6 +178,8 @@ def settle(side):
 def main():
     if len(sys.argv) != 2:
         sys.exit(__doc__)
+    # Where this runs in the background, the signal that ends the watch may be ignored, and the watch would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with tempfile.TemporaryDirectory(prefix="firn-test-") as place:
         side = Side(os.path.abspath(sys.argv[1]), place)
         os.makedirs(side.tree)
