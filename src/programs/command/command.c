@@ -348,6 +348,7 @@ run_paged(struct firn_cli *cli)
     if (!is_armed) {
         return exit_code;
     }
+    firn_term_pager_settle();
     firn_term_out_flush();
     firn_term_out_before_first(NULL);
     bool was_left = false;
@@ -503,7 +504,7 @@ run_line(struct parse *parse, int argc, char **argv)
         return FIRN_EXIT_OK;
     }
     if (argc == 1) {
-        firn_command_help_overview(cli->program);
+        firn_command_help_short(cli->program);
         return FIRN_EXIT_USAGE;
     }
     if (optind >= argc) {

@@ -304,7 +304,7 @@ static void
 flush_rows(struct log *log)
 {
     int64_t now = now_ms();
-    if (now - log->flushed_ms >= FLUSH_INTERVAL_MS) {
+    if (now - log->flushed_ms >= FLUSH_INTERVAL_MS && !firn_term_out_fits()) {
         log->flushed_ms = now;
         firn_term_out_flush();
     }
