@@ -131,4 +131,4 @@ Other programs' words are known.
   firn: unknown command 'checkout'; firn restore REF restores a checkpoint, firn restore REF PATH a file of one
   firn: unknown command 'rm'; firn delete deletes checkpoints, firn forget removes a path from all of them
   $ firn db commit 2>&1 | head -1
-  firn: db: unknown command 'commit'
+  firn: db: unknown command 'commit'; each command is durable when it ends; firn db checkpoint makes a checkpoint

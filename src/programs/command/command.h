@@ -95,8 +95,8 @@ struct firn_command_program {
     const struct firn_command_global *globals;
     const struct firn_command_note *exit_codes;
     const struct firn_command_note *environment;
-    const struct firn_command_note
-        *elsewhere; /* commands of other programs, and what to type here; may be NULL */
+    const struct firn_command_note *
+        elsewhere; /* words of other programs, and what to type here: "rm", "hook rm", "log --oneline", "log -N" for any number; may be NULL */
     const char
         *lacks; /* how this build differs from the usual one, for firn version; NULL: in nothing */
     /* Calls put for each tag and for the newest checkpoints of the workspace that cli names, which
@@ -134,7 +134,8 @@ struct firn_cli {
     bool no_pager;
     const char *colour; /* --color; NULL: not given */
     int64_t wait_ms;
-    bool has_wait; /* --wait was given */
+    bool has_wait;    /* --wait was given */
+    const char *hint; /* of the mistake in the command line that is reported next; NULL: none */
     /* The command has made its changes, durably: the exit code is that of success even if the
      * output cannot be written. */
     bool is_done;

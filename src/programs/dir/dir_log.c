@@ -386,6 +386,23 @@ report(struct log *log, const char *before, const char *after, const firn_error 
     return firn_command_report_failure(log->cli, err, hint);
 }
 
+/* Words of firn log are paths; those who know git mean checkpoints by some, and by a number how many. */
+static const char *
+hint_of_path(const struct log *log)
+{
+    const char *word = log->cli->arguments[0];
+    firn_workspace *workspace = log->history.workspace;
+    if (word[strspn(word, "0123456789")] == '\0') {
+        return "firn log -n N shows the N newest, firn show REF one checkpoint";
+    }
+    if (firn_task_workspace_habit(word) != NULL ||
+        firn_workspace_find(workspace, word, NULL, NULL) == FIRN_OK) {
+        return "firn log ..REF shows a checkpoint and those before it, firn log REF.. those after "
+               "it";
+    }
+    return "firn show REF --files lists the files of a checkpoint";
+}
+
 /* Says that there is nothing to show. */
 static int
 tell_nothing(struct log *log)
@@ -395,8 +412,7 @@ tell_nothing(struct log *log)
                   history->options.before == NULL && history->options.after == NULL;
     if (log->has_paths && is_all) {
         return firn_command_report_error(
-            log->cli, FIRN_NOT_FOUND, "firn show REF --files lists the files of a checkpoint",
-            "no checkpoint contains %s",
+            log->cli, FIRN_NOT_FOUND, hint_of_path(log), "no checkpoint contains %s",
             history->options.path_count == 1 ? "this path" : "any of these paths");
     }
     if (!log->cli->quiet) {
