@@ -267,7 +267,7 @@ Options before the command count too; help wins over mistakes after it.
   
   REF names a checkpoint: its number; its id, or at least the first four letters
   of it (in any case); a tag; latest; the Nth before another (latest~2); or a time
-  (10m, 14:30, "yesterday 14:30"). The whole workspace is restored, from any
+  (2h30m, 14:30, "monday 2:30pm"). The whole workspace is restored, from any
   directory in it, unless PATHs are given: then only these, and everything below
   them, are restored. Paths are relative to the current directory; firn restore
   12 . restores the current directory alone. firn restore PATH takes the PATH from

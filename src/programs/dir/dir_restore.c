@@ -452,7 +452,7 @@ const struct firn_command firn_dir_restore = {
     .options = options,
     .help = "REF names a checkpoint: its number; its id, or at least the first four letters\n"
             "of it (in any case); a tag; latest; the Nth before another (latest~2); or a time\n"
-            "(10m, 14:30, \"yesterday 14:30\"). The whole workspace is restored, from any\n"
+            "(2h30m, 14:30, \"monday 2:30pm\"). The whole workspace is restored, from any\n"
             "directory in it, unless PATHs are given: then only these, and everything below\n"
             "them, are restored. Paths are relative to the current directory; firn restore\n"
             "12 . restores the current directory alone. firn restore PATH takes the PATH from\n"

@@ -119,7 +119,9 @@ bool
 firn_task_workspace_is_time(const char *text)
 {
     size_t digits = strspn(text, "0123456789");
-    return strchr(text, ' ') != NULL || strcmp(text, "yesterday") == 0 ||
+    size_t size = strlen(text);
+    bool is_day = size > 3 && memcmp(text + size - 3, "day", 3) == 0; /* yesterday, monday */
+    return strchr(text, ' ') != NULL || is_day ||
            (digits > 0 && text[digits] != '\0' && strchr(text, '~') == NULL);
 }
 
