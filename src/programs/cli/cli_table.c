@@ -275,5 +275,6 @@ const struct firn_command_program firn_cli_table = {
     .environment = environment,
     .elsewhere = elsewhere,
     .references = firn_dir_tag_references,
+    .paths = firn_dir_paths,
     .tables = firn_data_store_names,
 };

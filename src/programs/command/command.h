@@ -102,6 +102,10 @@ struct firn_command_program {
     /* Calls put for each tag and for the newest checkpoints of the workspace that cli names, which
      * completions offer. Asks no question, and reports no failure. */
     void (*references)(struct firn_cli *cli, void (*put)(firn_slice reference));
+    /* The same for the paths in a checkpoint that begin as the word does; directories end in a slash. Returns whether
+     * there is such a checkpoint. */
+    bool (*paths)(struct firn_cli *cli, const char *reference, const char *word,
+                  void (*put)(firn_slice path));
     /* The same for each table, and if wanted each keyspace, of the store at `path`. */
     void (*tables)(const char *path, bool with_keyspaces, void (*put)(firn_slice name));
 };
