@@ -257,6 +257,53 @@ def rename_is_restored_as_a_whole():
     leave(program)
 
 
+def paths_alone():
+    three_checkpoints()
+    write("notes", "not at the path\n")
+    program = start("browse", "src/more.c")
+    text = program.wait_for("no notes, more code")
+    check("1 of 1\n" in text and "the first" not in text and "return one" not in text, text)
+    program.wait_for("A src/more.c")
+    firn("save", "-m", "another file")
+    write("src/more.c", "still more\n")
+    firn("save", "-m", "the same file")
+    text = program.wait_for("the same file")
+    check("another file" not in text, text)
+    os.remove(os.path.join(TREE, "src/more.c"))
+    os.remove(os.path.join(TREE, "notes"))
+    program.type("g\ry")
+    program.wait_for("restored")
+    check(read("src/more.c") == "still more\n" and not exists("notes"), "not the path alone")
+    leave(program)
+
+
+def colours_and_questions():
+    three_checkpoints()
+    program = start()
+    text = program.wait_for("A src/more.c")
+    rows = text.split("\n")
+    for letter, name, colour in (("A", "src/more.c", 32), ("D", "notes", 31)):
+        row = next(i for i, line in enumerate(rows) if f" {letter} {name}" in line)
+        column = rows[row].index(f"{letter} {name}")
+        attributes = program.screen.attributes_of(row, column)
+        check(rows[row][column - 2] == ">" or f"colour {colour}" in attributes, f"{letter}: {attributes}")
+    check({31, 32} & program.screen.colours, "no colours")
+    leave(program)
+    write("src/more.c", "on the disk\n")
+    program = start(columns=30)
+    program.type("\ta\r")
+    text = program.wait_for("y yes   n no")
+    check(re.match(r"restore 2 marked file….*\? \(y/n\)$|restore .*…\? \(y/n\)$", text.split("\n")[1]), text)
+    program.type("n")
+    leave(program)
+    program = start()
+    program.type("l")  # to the right: the files
+    program.wait_for("Space mark")
+    program.type("h")
+    program.wait_for("Tab files")
+    leave(program)
+
+
 def one_checkpoint():
     three_checkpoints()
     write("src/main.c", "later\n")
@@ -554,7 +601,7 @@ def nothing_to_browse():
 
 
 TESTS = [history_and_what_each_checkpoint_changed, what_a_restore_would_change, restore_undo_and_redo, restore_of_marked_files,
-         rename_is_restored_as_a_whole, one_checkpoint, narrow_terminals, terminals_that_change_their_size,
+         rename_is_restored_as_a_whole, paths_alone, colours_and_questions, one_checkpoint, narrow_terminals, terminals_that_change_their_size,
          terminals_without_colours, no_terminal_that_could_be_used, hostile_names, search, what_others_save_and_delete,
          a_store_that_is_locked, keys_at_random_while_others_save_delete_and_collect, signals, stop_and_continue, nothing_to_browse]
 

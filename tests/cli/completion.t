@@ -70,7 +70,7 @@ A value has candidates of its own, or none; after "--" no word is an option.
   $ bash complete firn save -mtext --inc
   --include-deps
   $ firn __complete restore 1 -- --d
-  files
+  paths
   $ bash complete firn db ''x --st
   
   $ bash complete firn db --h
@@ -80,7 +80,10 @@ A value has candidates of its own, or none; after "--" no word is an option.
   $ firn __complete restore --to ''
   directories
   $ firn __complete restore 1 ''
-  files
+  paths
+  complete
+  dir/
+  file
   $ firn __complete nonsense ''
   $ firn __complete --store=nowhere restore ''
   both
@@ -88,6 +91,32 @@ A value has candidates of its own, or none; after "--" no word is an option.
   $ firn __complete -C nowhere restore '' 2>/dev/null
   both
   latest
+
+After a checkpoint restore, cat and show have its paths, whatever is on disk now; without one, those on disk.
+
+  $ mkdir ../then && cd ../then && mkdir -p src/deep && touch src/deep/f src/first 'src/odd name' top && firn save -q && rm -r src top && touch now
+  1
+  $ firn __complete cat 1 ''
+  paths
+  src/
+  top
+  $ bash ../w/complete firn restore 1 src/; bash ../w/complete firn restore 1 top src/d; bash ../w/complete firn show latest src/../src/deep/; bash ../w/complete firn cat 1 no
+  src/deep/ src/first
+  src/deep/
+  src/../src/deep/f
+  
+  $ mkdir src && cd src && bash ../../w/complete firn cat 1 ''; bash ../../w/complete firn cat 1 ../t; bash ../../w/complete firn cat 1 ../../; (cd / && bash $T/w/complete firn -C $T/then cat 1 t); cd ..
+  deep/ first
+  ../top
+  
+  top
+  $ firn __complete cat nowhere ''; firn __complete diff 1 ''; firn __complete status 1 ''
+  files
+  both
+  latest
+  1
+  files
+  $ cd ../w
 
 Settings and what they may be, tags, agents, and options that are one of a few words.
 
@@ -213,12 +242,13 @@ that mean something to a shell not at all, and a path is no option.
   plain
   users
   $ if command -v zsh >/dev/null; then
-  >     zsh -f -c '_files() { print -r -- "_files $*"; }; _describe() { print -r -- "words $found"; }; compdef() { : }; source $PAGES/completion/_firn; words=(firn db scan ../c.firn ""); CURRENT=5; _firn; words=(firn cat latest ""); CURRENT=4; _firn'
+  >     zsh -f -c '_files() { print -r -- "_files $*"; }; _describe() { print -r -- "words $found"; }; compdef() { : }; compadd() { print -r -- "compadd $*" }; source $PAGES/completion/_firn; words=(firn db scan ../c.firn ""); CURRENT=5; _firn; words=(firn cat latest ""); CURRENT=4; _firn'
   > else
-  >     printf '%s\n' 'words people users' '_files -F (-*)'
+  >     printf '%s\n' 'words people users' 'compadd -S  -- ./-dir/' 'compadd -- ./-rf plain'
   > fi
   words people users
-  _files -F (-*)
+  compadd -S  -- ./-dir/
+  compadd -- ./-rf plain
   $ cd .. && test ! -e x && test ! -e odd/x
 
 The program prints them too, for where it was copied on its own.

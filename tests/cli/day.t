@@ -34,7 +34,7 @@ Morning: a project, and what people of git type first.
   from 2 to the disk: 1 changed, 0 added, 0 removed
   $ firn diff HEAD
   ! firn: there is no checkpoint and no tag 'HEAD'
-  ! hint: firn list shows the checkpoints; to give paths write -- before them
+  ! hint: the newest checkpoint is latest, the one before it latest~1
   [3]
   $ firn save -m "louder" -q && firn log
   3

@@ -26,17 +26,17 @@ What differs: between checkpoints, and between one and the disk.
   from 1 to the disk: 5 changed, 3 added, 3 removed
   $ firn diff >../a && firn diff --names >../b && cmp ../a ../b
   $ firn diff --stat
-   big        | 281 --------------------------------------------------------------
+   big        | 281 --------------------------------------------
    bin        | binary, 3 -> 5 bytes
    d/         | directory removed
    d/f        |   1 - removed
    e/empty    | added
-   e/new      |  30 +++++++ added
+   e/new      |  30 +++++ added
    gone       |   1 - removed
    link       | link to same -> other
    mode       | mode 0644 -> 0755
    odd\nname  |   1 + added
-   src/main.c |  11 ++-
+   src/main.c |  11 +-
    type/      |   1 - file -> directory
   from 1 to the disk: 5 changed, 3 added, 3 removed; 36 lines added, 290 removed
 
@@ -89,7 +89,7 @@ Names that do not fit are cut on their left; bars keep three eighths.
    a/very/long/path/to/a/directory/whose/names/go/on/ | directory added
    .../path/to/a/directory/whose/names/go/on/and/     | directory added
    .../path/to/a/directory/whose/names/go/on/and/on/  | directory added
-   .../to/a/directory/whose/names/go/on/and/on/file.c | 200 ++++++++++++++++++++++ added
+   .../to/a/directory/whose/names/go/on/and/on/file.c | 200 ++++++++++++++++ added
   from 2 to the disk: 0 changed, 2 added, 0 removed; 209 lines added, 0 removed
   $ rm -r a
 
@@ -112,9 +112,9 @@ On a terminal rows are as wide as the terminal, at any width.
   > sys.exit(process.wait())
   > END
   $ NO_COLOR=1 python3 ../wide.py 40 firn diff 1 2 --stat -q -- src big e
-   big        | 281 ----------------------
+   big        | 281 ----------------
    e/empty    | added
-   e/new      |  30 +++ added
+   e/new      |  30 ++ added
    src/main.c |  11 +-
   $ NO_COLOR=1 python3 ../wide.py 120 firn diff 2 1 --stat -q -- src big
    big        | 281 ++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++++

@@ -7,6 +7,34 @@ The program explains itself, and every command does.
   since, and restores any checkpoint exactly. It also stores key-value data, and
   tables that can be queried with SQL.
   
+  Everyday commands:
+    save     Save the state of the workspace as a new checkpoint
+    status   Show what changed in the workspace since a checkpoint
+    diff     Show differences between checkpoints, or one and the disk
+    undo     Go one state back
+    redo     Go one state forward, after an undo
+    restore  Restore the workspace to a checkpoint
+    revert   Undo what one checkpoint changed and keep later changes
+    watch    Save the workspace whenever changes pause
+  
+  Other commands:
+    log browse list show cat blame grep report mount tag pin unpin delete undelete
+    forget hook mcp init config workspaces trust gc check repair db import export
+    chkp alxs help completion version
+  
+  What they do, options and exit codes: firn help
+  More about a command: firn help COMMAND
+  [2]
+  $ firn | wc -l; firn | wc -L
+  23
+  80
+  $ firn help
+  usage: firn COMMAND [options] [arguments]
+  
+  firn saves the state of a directory tree as a checkpoint, shows what has changed
+  since, and restores any checkpoint exactly. It also stores key-value data, and
+  tables that can be queried with SQL.
+  
   In any directory of a workspace a command acts on the whole workspace, unless
   paths are given. Paths are relative to the current directory; in JSON and patches
   they are relative to the root of the workspace. With -C DIR a command runs as if
@@ -98,11 +126,6 @@ The program explains itself, and every command does.
   
   A beginning of a command's name is enough if no other begins so.
   More about a command: firn help COMMAND
-  [2]
-  $ firn help | head -n 3
-  usage: firn COMMAND [options] [arguments]
-  
-  firn saves the state of a directory tree as a checkpoint, shows what has changed
   $ firn --help | cmp - <(firn help)
   $ firn -h | cmp - <(firn help)
 
@@ -210,6 +233,7 @@ The same words whichever way they are asked for, in at most 80 columns; each com
     -l, --list            list the steps that undo and redo would take
         --limit N         with --list: the N nearest in each direction (default 20)
     -n, --dry-run         show what would change, and change nothing
+    -v, --verbose         with -n: list each file of added and removed directories
         --trust-journal   even an interrupted restore that was not started here
   
   Options shared with other commands:
@@ -217,6 +241,7 @@ The same words whichever way they are asked for, in at most 80 columns; each com
         --store DIR       use the store in DIR
         --wait SECONDS    wait for another writer (default 60; 0: do not wait)
         --strict          fail if anything would be left out
+        --no-pager        print long results without a pager
         --color WHEN      use colors: always, never or auto (on a terminal)
         --json            print one JSON object
     -q, --quiet           print results only, no summaries or progress
@@ -242,7 +267,7 @@ Options before the command count too; help wins over mistakes after it.
   
   REF names a checkpoint: its number; its id, or at least the first four letters
   of it (in any case); a tag; latest; the Nth before another (latest~2); or a time
-  (10m, 14:30, "yesterday 14:30"). The whole workspace is restored, from any
+  (2h30m, 14:30, "monday 2:30pm"). The whole workspace is restored, from any
   directory in it, unless PATHs are given: then only these, and everything below
   them, are restored. Paths are relative to the current directory; firn restore
   12 . restores the current directory alone. firn restore PATH takes the PATH from
@@ -272,6 +297,7 @@ Options before the command count too; help wins over mistakes after it.
   
   Options:
     -n, --dry-run         show what would change, and change nothing
+    -v, --verbose         with -n: list each file of added and removed directories
     -i, --interactive     choose on a screen what to restore
         --to DIR          restore into DIR, which must be empty or not exist
         --resume          finish an interrupted restore
@@ -282,6 +308,7 @@ Options before the command count too; help wins over mistakes after it.
         --store DIR       use the store in DIR
         --wait SECONDS    wait for another writer (default 60; 0: do not wait)
         --strict          fail if anything would be left out
+        --no-pager        print long results without a pager
         --color WHEN      use colors: always, never or auto (on a terminal)
         --json            print one JSON object
     -q, --quiet           print results only, no summaries or progress

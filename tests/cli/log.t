@@ -132,5 +132,5 @@ Messages and names are escaped, and cut to the terminal.
   added     n\033
   $ firn log 5
   ! firn: no checkpoint contains this path
-  ! hint: firn show REF --files lists the files of a checkpoint
+  ! hint: firn log -n N shows the N newest, firn show REF one checkpoint
   [3]

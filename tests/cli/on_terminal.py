@@ -5,6 +5,7 @@
   --of ioe          which of its standard input, output and error are on the terminal; the others: nothing, and our own
   --answer TEXT     types it when it is asked ([y/N]); several are typed one after the other
   --columns N       the width of the terminal
+  --rows N          its height
   --ctrl-c TEXT     types Ctrl-C when TEXT has come, counted from the last of these on; several one after the other
   --controls        shows control characters: a carriage return as a new line <return>, the end of a line erased as <erase>
 
@@ -24,13 +25,14 @@ parser = argparse.ArgumentParser()
 parser.add_argument("--of", default="ioe")
 parser.add_argument("--answer", action="append", default=[])
 parser.add_argument("--columns", type=int, default=80)
+parser.add_argument("--rows", type=int, default=24)
 parser.add_argument("--ctrl-c", action="append", default=[])
 parser.add_argument("--controls", action="store_true")
 parser.add_argument("command", nargs=argparse.REMAINDER)
 options = parser.parse_args()
 
 ours, theirs = pty.openpty()
-fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, options.columns, 0, 0))
+fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", options.rows, options.columns, 0, 0))
 mode = termios.tcgetattr(theirs)
 mode[3] &= ~termios.ECHO
 termios.tcsetattr(theirs, termios.TCSANOW, mode)

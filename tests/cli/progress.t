@@ -17,3 +17,15 @@ The progress line tells the share that is done, and the time that is left, while
   restored 1: 120 changed, 0 added, 0 removed; take this back with: firn undo
   0
   True True
+
+Rows are printed as whole lines, however many, and the line is erased before them: they are on the same terminal.
+
+  $ mkdir ../many && cd ../many && for i in $(seq 400); do echo a >$i-$(printf %0200d $i); done && firn save -q && rm *
+  1
+  $ export NO_COLOR=1; python3 $SOURCE/tests/cli/on_terminal.py --of oe --columns 300 --controls strace -DD -f -o /dev/null -e trace=openat,openat2 -e inject=openat,openat2:delay_enter=4000 firn restore -n latest >../shown
+  $ grep -c '^<return>[a-z]' ../shown | sed 's/^[1-9].*/some/'; grep '^<return>[a-z]' ../shown | grep -vc '<erase>$'; grep -c '^\(<return><erase>\)\?added     [0-9]*-[0-9]\{200\}$' ../shown; grep -v return ../shown | grep . | grep -v '^added     [0-9]*-[0-9]*$'
+  some
+  0
+  400
+  would restore 1: 0 changed, 400 added, 0 removed
+  0

@@ -171,6 +171,25 @@ Local time, in and out. JSON has the offset.
   1
   1
 
+A time that is given to the minute means all of it; where a log begins, from its first second on.
+
+  $ mkdir ../minute && cd ../minute && echo 1 >f && firn save -q; minute=$(TZ=EST5 date -d "$(firn show 1 | sed -n 's/^made *//p')" '+%F %H:%M')
+  1
+  $ firn show "$minute" | head -n 1; firn show "${minute#* }" | head -n 1; firn show "$(date -d "$minute" '+%I:%M%P')" | head -n 1; firn show "today ${minute#* }" | head -n 1
+  checkpoint  1
+  checkpoint  1
+  checkpoint  1
+  checkpoint  1
+  $ firn log -q --since "$minute"; firn log -q --until "$minute"; firn log -q --since "$minute:59"
+  1
+  1
+  $ firn show "last week" 2>&1 | head -n 1; firn show 2h30m 2>&1 | head -n 1; firn show monday 2>&1 | head -n 1
+  firn: there is no checkpoint as old as 'last week': the first is 1
+  firn: there is no checkpoint as old as '2h30m': the first is 1
+  firn: there is no checkpoint as old as 'monday': the first is 1
+  $ firn tag monday 2>&1 | cut -c1-30
+  firn: 'monday' cannot be a tag
+
 Twenty saves in a row: each short id, as the list prints it, is one checkpoint, in every command.
 
   $ mkdir ../many && cd ../many && for i in $(seq 20); do echo $i >f; firn save -q >/dev/null; done

@@ -37,6 +37,27 @@ Sessions of agents are groups, and prompts are titles. What is saved in between 
   <h3>2
   <h3>1
 
+The command of a card goes back to the checkpoint; that of a turn to the state before it.
+
+  $ grep -o -e '<article id="[k-z]*" tabindex="-1"><h3>[0-9]*' -e '[a-z ]*:* *<code>firn restore [^<]*' ../out.html | sed 's/.*<h3>//; s/<code>//'
+  6
+   back to before it: firn restore 6~1
+  5
+   back to before it: firn restore 5~1
+  4
+   back to before it: firn restore 4~1
+  3
+   firn restore 3
+  2
+   back to before it: firn restore 2~1
+  1
+   firn restore 1
+
+Bars are not wider than a bar, however few they are.
+
+  $ grep -o '<rect x=[^/]*' ../out.html | sed 's/.* width="\([0-9]*\)" .*/\1/' | sort -u
+  24
+
 The words that differ are marked, unless those are most of them. Names and marks do not mix with markup.
 
   $ mkdir ../words && cd ../words && printf 'a line with <b>one</b> word that changes\nkept\nall of it goes\n' >n && firn save -q && printf 'a line with "two" & three words that changes\nkept\nnothing stays here\n' >n && firn save -q
@@ -69,7 +90,7 @@ The first save adds everything: it is not on the scale of the chart. Each bar le
   2
   3
   4
-  $ firn report -q -o ../out.html && grep -c '<rect class="first" x="0" y="0"' ../out.html && grep -o 'the first one added .* is not on the scale' ../out.html && grep -c '<a href="#[k-z]*" tabindex="-1"><title>' ../out.html
+  $ firn report -q -o ../out.html && grep -c '<rect class="first" x="107" y="0" width="24"' ../out.html && grep -o 'the first one added .* is not on the scale' ../out.html && grep -c '<a href="#[k-z]*" tabindex="-1"><title>' ../out.html
   1
   the first one added <size>, and is not on the scale
   4

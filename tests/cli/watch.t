@@ -116,3 +116,12 @@ A workspace that goes away is not watched any more.
   $ cat ../log
   watching <T>/w
   firn: '<T>/w' was moved or removed
+
+On a terminal the line of a save that is over does not stand beside what is printed.
+
+  ? python3 -c 'import os; os.openpty()'
+  $ mkdir ../seen && cd ../seen && echo 1 >f && firn save -q
+  1
+  $ (sleep 1.3; echo 2 >f) & python3 $SOURCE/tests/cli/on_terminal.py --of oe --controls --ctrl-c '2  ' firn watch --quiet-time 0.1 >../shown; grep -c '<return>[a-z].*<erase>.' ../shown; grep '^\(<return><erase>\)\?2  ' ../shown | sed 's/.*2  /2  /'
+  0
+  2  <id>  1 file, 2 B; 1 changed, <size> added

@@ -72,8 +72,9 @@ checkpoint_name_check(const char *name, firn_error *err)
         return firn_error_set(
             err, FIRN_INVALID,
             "a checkpoint cannot be called '%s': a letter comes first, then "
-            "letters, digits and any of ._-+/, but not 'latest', 'now' or 'yesterday', nor four or "
-            "more letters of k to z alone, which would be an id",
+            "letters, digits and any of ._-+/, but not 'latest', 'now', 'yesterday' or a day of "
+            "the "
+            "week, nor four or more letters of k to z alone, which would be an id",
             name);
     }
     return FIRN_OK;

@@ -4,7 +4,8 @@
  *
  * A time selects the newest checkpoint that is not younger. Lists print times to the second, but a
  * checkpoint was made somewhere within its second. So a time means all of its second, and a printed
- * time finds the checkpoint for which it was printed (I2).
+ * time finds the checkpoint for which it was printed; a time given to the minute means all of its
+ * minute (I2).
  *
  * Nothing here uses a locale, and the time zone is the caller's: a function that says how far local time is
  * ahead of UTC at an instant. From a local time to an instant is the other direction. A zone changes at most
@@ -23,12 +24,15 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/slice.h"
 #include "reference/reference.h"
 
 enum {
     MINUTE_SECONDS = 60,
     HOUR_SECONDS = 3600,
     DAY_SECONDS = 86400,
+    DAYS_A_WEEK = 7,
+    WEEKDAY_OF_EPOCH = 4 + DAYS_A_WEEK, /* a Thursday; more, so that no difference is negative */
     MONTHS_A_YEAR = 12,
     YEAR_MIN = 1970,
     YEAR_MAX = 2261,
@@ -108,6 +112,12 @@ months_before(int64_t now_ns, int64_t months)
 /* ---- small readers ---- */
 
 static bool
+is_digit(char letter)
+{
+    return letter >= '0' && letter <= '9';
+}
+
+static bool
 take(const char **at, const char *word)
 {
     size_t size = strlen(word);
@@ -125,7 +135,7 @@ take_digits(const char **at, int min, int max, int64_t *out, int *out_count)
     int64_t number = 0;
     int count = 0;
     DCHECK(min > 0 && min <= max && max <= FRACTION_DIGITS_MAX);
-    for (; count < max && (*at)[count] >= '0' && (*at)[count] <= '9'; count++) {
+    for (; count < max && is_digit((*at)[count]); count++) {
         number = number * 10 + ((*at)[count] - '0');
     }
     if (count < min) {
@@ -163,18 +173,15 @@ static const struct unit units[] = {
     {{"years", "year"}, 0, MONTHS_A_YEAR},
 };
 
-/* Takes "minutes ago", to the end of the text; after a number also "minutes". */
+/* Takes a unit that ends before a space, a digit or the end. */
 static const struct unit *
-take_unit_ago(const char **at, bool has_number)
+take_unit(const char **at)
 {
     for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
         for (size_t j = 0; j < 5 && units[i].names[j] != NULL; j++) {
             const char *rest = *at;
-            if (!take(&rest, units[i].names[j])) {
-                continue;
-            }
-            bool has_ago = take(&rest, " ago");
-            if (*rest == '\0' && (has_ago || has_number)) {
+            if (take(&rest, units[i].names[j]) &&
+                (*rest == '\0' || *rest == ' ' || is_digit(*rest))) {
                 *at = rest;
                 return &units[i];
             }
@@ -183,29 +190,63 @@ take_unit_ago(const char **at, bool has_number)
     return NULL;
 }
 
+static int64_t
+units_before(int64_t time_ns, const struct unit *unit, int64_t count)
+{
+    if (unit->seconds == 0) {
+        return months_before(time_ns, count * unit->months);
+    }
+    return count > time_ns / second_ns / unit->seconds
+               ? 0
+               : time_ns - count * unit->seconds * second_ns;
+}
+
+/* "2h30m", "1 hour 30 minutes ago" */
+static bool
+read_counts(const char *at, int64_t now_ns, int64_t *out)
+{
+    DCHECK(is_digit(*at));
+    do {
+        int64_t count;
+        if (!take_digits(&at, 1, COUNT_DIGITS_MAX, &count, NULL)) {
+            return false;
+        }
+        (void)take(&at, " ");
+        const struct unit *unit = take_unit(&at);
+        if (unit == NULL) {
+            return false;
+        }
+        now_ns = units_before(now_ns, unit, count);
+        at += *at == ' ' && is_digit(at[1]);
+    } while (is_digit(*at));
+    (void)take(&at, " ago");
+    *out = now_ns;
+    return *at == '\0'; /* (I3) */
+}
+
+/* "an hour ago", "last week" */
+static bool
+read_one(const char *at, int64_t now_ns, int64_t *out)
+{
+    bool is_last = take(&at, "last ");
+    if (!is_last && !take(&at, "a ") && !take(&at, "an ")) {
+        return false;
+    }
+    const struct unit *unit = take_unit(&at);
+    if (unit == NULL || (!is_last && !take(&at, " ago")) || *at != '\0') {
+        return false;
+    }
+    *out = units_before(now_ns, unit, 1);
+    return true;
+}
+
 static bool
 read_ago(const char *at, int64_t now_ns, int64_t *out)
 {
-    int64_t count = 1;
-    bool has_number = take_digits(&at, 1, COUNT_DIGITS_MAX, &count, NULL);
-    if (has_number) {
-        (void)take(&at, " ");
-    } else if (!take(&at, "a ") && !take(&at, "an ")) {
+    if (now_ns < 0) {
         return false;
     }
-    const struct unit *unit = take_unit_ago(&at, has_number);
-    if (unit == NULL || now_ns < 0) {
-        return false;
-    }
-    if (unit->seconds == 0) {
-        *out = months_before(now_ns, count * unit->months);
-    } else if (count > now_ns / second_ns / unit->seconds) {
-        *out = 0;
-    } else {
-        *out = now_ns - count * unit->seconds * second_ns;
-    }
-    DCHECK(*out >= 0 && *at == '\0'); /* (I3) */
-    return true;
+    return is_digit(*at) ? read_counts(at, now_ns, out) : read_one(at, now_ns, out);
 }
 
 /* ---- a date and a clock ---- */
@@ -227,15 +268,44 @@ take_date(const char **at, int64_t *out_days)
     return true;
 }
 
-/* *out_ns is the last instant of the time given. */
-static bool
-take_clock(const char **at, int64_t *out_ns)
+/* A time of day: where it begins, and how long after that its last instant is. */
+struct clock_time {
+    int64_t seconds;
+    int64_t fraction_ns;
+    int64_t rest_ns;
+};
+
+static int64_t
+last_instant(int64_t since_epoch_s, const struct clock_time *time)
 {
+    return since_epoch_s * second_ns + time->fraction_ns + time->rest_ns;
+}
+
+/* "am", "pm", after a space or not. Hours are those of half a day then. */
+static bool
+take_half(const char **at, int digits, int64_t *hour)
+{
+    const char *rest = *at;
+    (void)take(&rest, " ");
+    bool is_pm = take(&rest, "pm") || take(&rest, "PM");
+    if (!is_pm && !take(&rest, "am") && !take(&rest, "AM")) {
+        return digits == 2 && *hour <= 23;
+    }
+    *at = rest;
+    bool is_hour = *hour >= 1 && *hour <= 12;
+    *hour = *hour % 12 + (is_pm ? 12 : 0);
+    return is_hour;
+}
+
+static bool
+take_clock(const char **at, struct clock_time *out)
+{
+    int digits;
     int64_t hour;
     int64_t minute;
     int64_t second = 0;
-    int64_t fraction = second_ns - 1;
-    if (!take_two(at, 23, &hour) || !take(at, ":") || !take_two(at, 59, &minute)) {
+    *out = (struct clock_time){.rest_ns = MINUTE_SECONDS * second_ns - 1};
+    if (!take_digits(at, 1, 2, &hour, &digits) || !take(at, ":") || !take_two(at, 59, &minute)) {
         return false;
     }
     if (take(at, ":")) {
@@ -243,17 +313,22 @@ take_clock(const char **at, int64_t *out_ns)
         if (!take_two(at, 59, &second)) {
             return false;
         }
+        out->rest_ns = second_ns - 1;
         if (take(at, ".")) {
-            if (!take_digits(at, 1, FRACTION_DIGITS_MAX, &fraction, &count)) {
+            if (!take_digits(at, 1, FRACTION_DIGITS_MAX, &out->fraction_ns, &count)) {
                 return false;
             }
             for (; count < FRACTION_DIGITS_MAX; count++) {
-                fraction *= 10;
+                out->fraction_ns *= 10;
             }
+            out->rest_ns = 0;
         }
     }
-    *out_ns = (hour * HOUR_SECONDS + minute * MINUTE_SECONDS + second) * second_ns + fraction;
-    DCHECK(fraction < second_ns && *out_ns < DAY_SECONDS * second_ns); /* (I2) */
+    if (!take_half(at, digits, &hour)) {
+        return false;
+    }
+    out->seconds = hour * HOUR_SECONDS + minute * MINUTE_SECONDS + second;
+    DCHECK(out->seconds < DAY_SECONDS && out->fraction_ns < second_ns); /* (I2) */
     return true;
 }
 
@@ -313,14 +388,14 @@ static bool
 read_date(const char *at, const struct firn_reference_clock *clock, int64_t *out)
 {
     int64_t days;
-    int64_t clock_ns = second_ns - 1;
+    struct clock_time time = {.rest_ns = second_ns - 1};
     int64_t zone_seconds = 0;
     bool is_local = true;
     if (!take_date(&at, &days)) {
         return false;
     }
     if (take(&at, " ") || take(&at, "T")) {
-        if (!take_clock(&at, &clock_ns)) {
+        if (!take_clock(&at, &time)) {
             return false;
         }
         is_local = *at == '\0';
@@ -331,29 +406,86 @@ read_date(const char *at, const struct firn_reference_clock *clock, int64_t *out
     if (*at != '\0') {
         return false;
     }
-    int64_t seconds = days * DAY_SECONDS + clock_ns / second_ns;
-    *out = (is_local ? instant_of(clock, seconds) : seconds - zone_seconds) * second_ns +
-           clock_ns % second_ns;
+    int64_t seconds = days * DAY_SECONDS + time.seconds;
+    *out = last_instant(is_local ? instant_of(clock, seconds) : seconds - zone_seconds, &time);
     return true;
 }
 
-/* "14:30", "yesterday 14:30" */
+/* The day that a name means: how many days ago it was, and how many there are between two of this name; 0: it does
+ * not come again. */
+struct day {
+    int64_t ago;
+    int64_t apart;
+};
+
+/* Takes "today", "yesterday" or a day of the week, in any case and also after "last"; of those the last one, which
+ * may be today. Else nothing is changed. */
+static bool
+take_day(const char **at, const struct firn_reference_clock *clock, struct day *out)
+{
+    const char *rest = *at;
+    bool is_yesterday = take(at, "yesterday");
+    if (is_yesterday || take(at, "today")) {
+        *out = (struct day){is_yesterday ? 1 : 0, 0};
+        return true;
+    }
+    (void)take(&rest, "last ");
+    size_t size = strcspn(rest, " ");
+    int weekday = firn_reference_weekday(firn_bytes(rest, size));
+    if (weekday < 0) {
+        return false;
+    }
+    out->apart = DAYS_A_WEEK;
+    out->ago = (today(clock) + WEEKDAY_OF_EPOCH - weekday) % DAYS_A_WEEK;
+    *at = rest + size;
+    return true;
+}
+
+/* "14:30", "yesterday 14:30", "monday 10:05pm", "monday" */
 static bool
 read_clock(const char *at, const struct firn_reference_clock *clock, int64_t *out)
 {
-    int64_t clock_ns;
-    bool is_yesterday = take(&at, "yesterday ");
-    if (!take_clock(&at, &clock_ns) || *at != '\0') {
+    struct clock_time time;
+    struct day day = {0, 1};
+    if (take_day(&at, clock, &day)) {
+        if (*at == '\0' && day.apart > 0) {
+            int64_t ago = day.ago > 0 ? day.ago : day.apart;
+            *out = clock->now_ns - ago * DAY_SECONDS * second_ns;
+            return true;
+        }
+        if (!take(&at, " ")) {
+            return false;
+        }
+    }
+    if (!take_clock(&at, &time) || *at != '\0') {
         return false;
     }
-    int64_t days = today(clock) - (is_yesterday ? 1 : 0);
-    int64_t local_s = days * DAY_SECONDS + clock_ns / second_ns;
+    int64_t local_s = (today(clock) - day.ago) * DAY_SECONDS + time.seconds;
     int64_t seconds = instant_of(clock, local_s);
-    if (seconds > clock->now_ns / second_ns) {
-        seconds = instant_of(clock, local_s - DAY_SECONDS);
+    if (seconds > clock->now_ns / second_ns && day.apart > 0) {
+        seconds = instant_of(clock, local_s - day.apart * DAY_SECONDS);
     }
-    *out = seconds * second_ns + clock_ns % second_ns;
+    *out = last_instant(seconds, &time);
     return true;
+}
+
+/* The number of a day of the week, Sunday's being 0; -1 for another word. */
+int
+firn_reference_weekday(firn_slice word)
+{
+    static const char *const names[DAYS_A_WEEK] = {"sunday",   "monday", "tuesday", "wednesday",
+                                                   "thursday", "friday", "saturday"};
+    for (int i = 0; i < DAYS_A_WEEK; i++) {
+        size_t at = 0;
+        while (at < word.size && names[i][at] != '\0' &&
+               (word.data[at] | 0x20) == (uint8_t)names[i][at]) {
+            at++;
+        }
+        if (at == word.size && names[i][at] == '\0') {
+            return i;
+        }
+    }
+    return -1;
 }
 
 bool

@@ -27,6 +27,7 @@ static const char rule[] = "\xE2\x94\x80";
 const char firn_browse_draw_help[] =
     "Up Down PgUp PgDn Home End  move (also k j g G)\n"
     "Tab Left Right              go to the history, the files, the changed lines\n"
+    "                            (also h l)\n"
     "Enter                       restore all, or the marked files, after a preview\n"
     "Space                       mark a file\n"
     "a                           mark all files, or none\n"
@@ -182,6 +183,25 @@ draw_head(const struct firn_browse_model *model, struct firn_browse_cells *cells
     }
 }
 
+/* The colours that the rows of other commands have. */
+static enum firn_browse_style
+style_of_letter(char letter)
+{
+    switch (letter) {
+    case 'A':
+        return FIRN_BROWSE_ADDED;
+    case 'D':
+        return FIRN_BROWSE_REMOVED;
+    case 'M':
+    case 'T':
+        return FIRN_BROWSE_CHANGED;
+    case 'R':
+        return FIRN_BROWSE_RANGE;
+    default:
+        return FIRN_BROWSE_PLAIN;
+    }
+}
+
 /* ">*M src/main.c      +3 −1" */
 static void
 draw_change(const struct firn_browse_model *model, size_t index, struct firn_browse_spot spot,
@@ -207,6 +227,7 @@ draw_change(const struct firn_browse_model *model, size_t index, struct firn_bro
     spot = after(spot, put(cells, spot, firn_str(text)));
     struct firn_browse_spot letter = spot;
     letter.columns = letter.columns < 2 ? letter.columns : 2;
+    letter.style = spot.style == FIRN_BROWSE_PLAIN ? style_of_letter(change->name[0]) : spot.style;
     (void)firn_browse_cells_put(cells, letter, firn_str(change->name), 0);
     spot = after(spot, letter.columns);
     put_end(cells, spot, firn_str(change->name + strnlen(change->name, 2)));
@@ -356,7 +377,10 @@ draw_last(const struct firn_browse_model *model, struct firn_browse_cells *cells
     } else if (is_looking && model->status[0] != '\0') {
         (void)snprintf(text, sizeof(text), "%s", model->status);
     } else if (is_looking && model->marked > 0) {
-        (void)snprintf(text, sizeof(text), "%zu marked   %s", model->marked, keys_of(model));
+        (void)snprintf(text, sizeof(text), "%zu marked   %s", model->marked,
+                       model->columns < FEW_COLUMNS
+                           ? few_keys_of(model)
+                           : "Enter restores them   Space mark   Tab lines   ? help   q quit");
     } else {
         (void)snprintf(text, sizeof(text), "%s", keys_of(model));
     }
@@ -370,6 +394,26 @@ draw_last(const struct firn_browse_model *model, struct firn_browse_cells *cells
 
 /* ---- the whole ---- */
 
+/* The end of a question that does not fit, over the end of what does. */
+static void
+put_question(const struct firn_browse_model *model, struct firn_browse_cells *cells,
+             struct firn_browse_spot spot)
+{
+    static const char asked[] = "? (y/n)";
+    const size_t size = sizeof(asked) - 1;
+    const char *title = model->page_title;
+    bool is_asked = strlen(title) > size && strcmp(title + strlen(title) - size, asked) == 0;
+    if (is_asked && spot.columns > 2 * size && firn_term_width_of(firn_str(title)) > spot.columns) {
+        spot.columns -= size;
+        firn_browse_cells_fill(cells, spot);
+        (void)put(cells, spot, firn_str(title));
+        spot.column += spot.columns;
+        spot.columns = size;
+        firn_browse_cells_fill(cells, spot);
+        (void)put(cells, spot, firn_str(asked));
+    }
+}
+
 static void
 draw_page(const struct firn_browse_model *model, struct firn_browse_cells *cells)
 {
@@ -377,6 +421,7 @@ draw_page(const struct firn_browse_model *model, struct firn_browse_cells *cells
     if (cells->rows > 2) {
         struct firn_browse_spot spot = {1, 0, cells->columns, FIRN_BROWSE_STRONG};
         (void)put(cells, spot, firn_str(model->page_title));
+        put_question(model, cells, spot);
     }
     draw_text(&model->page, &model->page_list, box, 0, cells);
 }

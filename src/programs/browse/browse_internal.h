@@ -25,6 +25,7 @@ enum firn_browse_style {
     FIRN_BROWSE_ADDED,
     FIRN_BROWSE_REMOVED,
     FIRN_BROWSE_RANGE,
+    FIRN_BROWSE_CHANGED,
     FIRN_BROWSE_MARKED,
     FIRN_BROWSE_STYLES
 };
@@ -332,7 +333,8 @@ struct firn_browse {
     struct firn_browse_model model;
     struct firn_browse_cells cells;
     struct firn_task_labels labels;
-    bool has_labels;                 /* they were read */
+    bool has_labels;                         /* they were read */
+    char newest_id[FIRN_CHECKPOINT_ID_SIZE]; /* when the history was read */
     bool is_patient;                 /* what is read is needed before the next key means anything */
     struct firn_term_writer printed; /* what is composed at the moment */
     enum firn_browse_action action;  /* that was previewed */

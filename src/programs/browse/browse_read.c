@@ -39,6 +39,8 @@ struct reading {
     uint64_t left;
     bool has_more;
     bool is_out_of_memory;
+    bool
+        has_changed; /* of the checkpoint that is compared: something at the paths that are shown */
 };
 
 static int
@@ -85,6 +87,54 @@ on_nothing_compared(void *ctx, const firn_workspace_diff_result *result)
     return FIRN_OK;
 }
 
+/* ---- the history of paths: the checkpoints that changed something there ---- */
+
+static int
+on_candidate(void *ctx, const firn_workspace_checkpoint *checkpoint, bool *is_compared)
+{
+    struct reading *reading = ctx;
+    reading->has_changed = false;
+    *is_compared = reading->skipped_id == NULL || strcmp(checkpoint->id, reading->skipped_id) != 0;
+    return FIRN_OK;
+}
+
+static int
+on_changed_path(void *ctx, const firn_workspace_difference *difference)
+{
+    struct reading *reading = ctx;
+    const firn_workspace_change *change = &difference->change;
+    const struct firn_browse_request *request = reading->browse->request;
+    firn_slice path = (change->after != NULL ? change->after : change->before)->path;
+    for (size_t i = 0; i < request->path_count && !reading->has_changed; i++) {
+        firn_slice shown = request->paths[i]; /* the directories above it come, too */
+        reading->has_changed = path.size >= shown.size &&
+                               memcmp(path.data, shown.data, shown.size) == 0 &&
+                               (path.size == shown.size || path.data[shown.size] == '/');
+    }
+    return FIRN_OK;
+}
+
+static int
+on_candidate_compared(void *ctx, const firn_workspace_diff_result *result)
+{
+    struct reading *reading = ctx;
+    return reading->has_changed ? on_row(reading, result->after) : FIRN_OK;
+}
+
+/* From the newest on, or from after->skipped_id. */
+static int
+read_history_of_paths(struct firn_browse *browse, struct reading *reading, firn_error *err)
+{
+    firn_workspace_log_options options = FIRN_WORKSPACE_LOG_OPTIONS_INIT;
+    options.after = reading->skipped_id;
+    options.include_safety = browse->model.shows_safety;
+    options.paths = browse->request->paths;
+    options.path_count = browse->request->path_count;
+    options.on_checkpoint = on_candidate;
+    options.on_difference = on_changed_path;
+    return firn_workspace_log(browse->workspace, &options, on_candidate_compared, reading, err);
+}
+
 /* What the walk returned, when ending it early is no failure. */
 static int
 outcome(const struct reading *reading, int code, firn_error *err)
@@ -110,7 +160,10 @@ firn_browse_read_older(struct firn_browse *browse, uint64_t count, firn_error *e
     options.after = last;
     options.include_safety = model->shows_safety;
     options.on_checkpoint = on_older;
-    int code = firn_workspace_log(browse->workspace, &options, on_nothing_compared, &reading, err);
+    int code =
+        browse->request->path_count > 0
+            ? read_history_of_paths(browse, &reading, err)
+            : firn_workspace_log(browse->workspace, &options, on_nothing_compared, &reading, err);
     code = outcome(&reading, code, err);
     model->has_older = code == FIRN_OK && reading.has_more;
     return code;
@@ -132,6 +185,36 @@ read_single(struct firn_browse *browse, struct reading *reading, firn_error *err
     return code;
 }
 
+struct newest {
+    char id[FIRN_CHECKPOINT_ID_SIZE];
+};
+
+static int
+on_newest(void *ctx, const firn_workspace_checkpoint *checkpoint)
+{
+    memcpy(((struct newest *)ctx)->id, checkpoint->id, sizeof(checkpoint->id));
+    return FIRN_OK;
+}
+
+/* The newest checkpoint; "" if there is none. */
+static bool
+find_newest(const struct firn_browse *browse, struct newest *out)
+{
+    firn_workspace_list_options options = FIRN_WORKSPACE_LIST_OPTIONS_INIT;
+    *out = (struct newest){""};
+    options.limit = 1;
+    options.include_safety = browse->model.shows_safety;
+    return firn_workspace_list(browse->workspace, &options, on_newest, out, NULL) == FIRN_OK;
+}
+
+static void
+note_newest(struct firn_browse *browse)
+{
+    struct newest newest;
+    (void)find_newest(browse, &newest);
+    memcpy(browse->newest_id, newest.id, sizeof(newest.id));
+}
+
 int
 firn_browse_read_history(struct firn_browse *browse, firn_error *err)
 {
@@ -141,8 +224,10 @@ firn_browse_read_history(struct firn_browse *browse, firn_error *err)
     firn_workspace_list_options options = FIRN_WORKSPACE_LIST_OPTIONS_INIT;
     reading.left = before > PIECE_ROWS ? before : PIECE_ROWS;
     options.include_safety = model->shows_safety;
-    int code = model->is_single
-                   ? read_single(browse, &reading, err)
+    note_newest(browse);
+    int code = model->is_single ? read_single(browse, &reading, err)
+               : browse->request->path_count > 0
+                   ? read_history_of_paths(browse, &reading, err)
                    : firn_workspace_list(browse->workspace, &options, on_row, &reading, err);
     code = outcome(&reading, code, err);
     if (code == FIRN_OK) {
@@ -170,30 +255,12 @@ firn_browse_read_labels(struct firn_browse *browse, firn_error *err)
     return has_any ? firn_browse_read_history(browse, err) : FIRN_OK;
 }
 
-struct newest {
-    char id[FIRN_CHECKPOINT_ID_SIZE];
-};
-
-static int
-on_newest(void *ctx, const firn_workspace_checkpoint *checkpoint)
-{
-    memcpy(((struct newest *)ctx)->id, checkpoint->id, sizeof(checkpoint->id));
-    return FIRN_OK;
-}
-
 bool
 firn_browse_read_is_news(struct firn_browse *browse)
 {
-    const struct firn_browse_model *model = &browse->model;
-    struct newest newest = {""};
-    firn_workspace_list_options options = FIRN_WORKSPACE_LIST_OPTIONS_INIT;
-    options.limit = 1;
-    options.include_safety = model->shows_safety;
-    if (model->is_single ||
-        firn_workspace_list(browse->workspace, &options, on_newest, &newest, NULL) != FIRN_OK) {
-        return false;
-    }
-    return strcmp(newest.id, model->history_list.count > 0 ? model->history[0].id : "") != 0;
+    struct newest newest;
+    return !browse->model.is_single && find_newest(browse, &newest) &&
+           strcmp(newest.id, browse->newest_id) != 0;
 }
 
 /* ---- what a checkpoint changed ---- */

@@ -367,7 +367,7 @@ set_style(enum firn_browse_style style)
         [FIRN_BROWSE_BAR] = {A_REVERSE, 0},    [FIRN_BROWSE_STRONG] = {A_BOLD, 0},
         [FIRN_BROWSE_FAINT] = {A_DIM, 0},      [FIRN_BROWSE_ADDED] = {A_NORMAL, 1},
         [FIRN_BROWSE_REMOVED] = {A_NORMAL, 2}, [FIRN_BROWSE_RANGE] = {A_NORMAL, 3},
-        [FIRN_BROWSE_MARKED] = {A_BOLD, 4}};
+        [FIRN_BROWSE_CHANGED] = {A_NORMAL, 4}, [FIRN_BROWSE_MARKED] = {A_BOLD, 4}};
     assert(style < FIRN_BROWSE_STYLES);
     (void)curses.wattr_set(window, styles[style].attributes,
                            (short)(has_colours ? styles[style].pair : 0), NULL);

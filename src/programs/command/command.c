@@ -227,16 +227,36 @@ check_globals(struct parse *parse)
     return FIRN_EXIT_OK;
 }
 
+/* What the program's list of other programs' words says of one: of a command ("rm", "hook rm"), or of an option of a
+ * command ("log --oneline"; "log -N" stands for any number). NULL: nothing. */
+static const char *
+note_of(const struct firn_cli *cli, const char *word)
+{
+    char key[64];
+    const struct firn_command *in = cli->command != NULL ? cli->command : cli->group;
+    (void)snprintf(key, sizeof(key), "%s%s%.*s", in != NULL ? in->name : "", in != NULL ? " " : "",
+                   word[0] == '-' ? (int)strcspn(word, "=") : (int)strlen(word), word);
+    const struct firn_command_note *note = cli->program->elsewhere;
+    while (note != NULL && note->name != NULL && strcmp(note->name, key) != 0) {
+        note++;
+    }
+    return note != NULL ? note->text : NULL;
+}
+
 /* What getopt_long could not read: `said` is the word. */
 static int
 refuse_option(struct firn_cli *cli, const struct option_list *list, int found, const char *said)
 {
     size_t place = place_of(list, optopt);
-    if (place == list->count && optopt >= '0' && optopt <= '9') {
+    bool is_digit = optopt >= '0' && optopt <= '9';
+    char letter[] = {'-', (char)(is_digit ? 'N' : optopt), '\0'};
+    bool is_long = strncmp(said, "--", 2) == 0;
+    cli->hint = place == list->count ? note_of(cli, is_long ? said : letter) : NULL;
+    if (place == list->count && is_digit && cli->hint == NULL) {
         return firn_command_misused(
             cli, "unknown option '-%c': write -- before arguments that begin with -", optopt);
     }
-    if (place == list->count && strncmp(said, "--", 2) != 0) {
+    if (place == list->count && !is_long) {
         return firn_command_misused(cli, "unknown option '-%c'", optopt);
     }
     if (place == list->count) {
@@ -348,6 +368,7 @@ run_paged(struct firn_cli *cli)
     if (!is_armed) {
         return exit_code;
     }
+    firn_term_pager_settle();
     firn_term_out_flush();
     firn_term_out_before_first(NULL);
     bool was_left = false;
@@ -503,7 +524,7 @@ run_line(struct parse *parse, int argc, char **argv)
         return FIRN_EXIT_OK;
     }
     if (argc == 1) {
-        firn_command_help_overview(cli->program);
+        firn_command_help_short(cli->program);
         return FIRN_EXIT_USAGE;
     }
     if (optind >= argc) {
@@ -631,6 +652,7 @@ firn_command_misused(struct firn_cli *cli, const char *format, ...)
     if (hint != NULL && strncmp(text, "missing ", strlen("missing ")) != 0) {
         hint = NULL;
     }
+    hint = cli->hint != NULL ? cli->hint : hint;
     cli->json = cli->json || cli->asks_for_json;
     if (cli->json) {
         firn_term_json_begin();
@@ -673,17 +695,45 @@ distance(const char *from, const char *to)
     return row[to_size];
 }
 
+static int
+compare_letters(const void *a, const void *b)
+{
+    return *(const char *)a - *(const char *)b;
+}
+
+static bool
+has_same_letters(const char *a, const char *b)
+{
+    char letters[2][32];
+    size_t size = strlen(a);
+    if (size != strlen(b) || size > sizeof(letters[0])) {
+        return false;
+    }
+    memcpy(letters[0], a, size);
+    memcpy(letters[1], b, size);
+    qsort(letters[0], size, 1, compare_letters);
+    qsort(letters[1], size, 1, compare_letters);
+    return memcmp(letters[0], letters[1], size) == 0;
+}
+
+/* Whether a word may be a command's name with a mistake or two, and not another word: in a short name one letter, or
+ * two that changed places; the first letter is the least often wrong. */
+static bool
+is_typing_mistake(const char *word, const char *name, unsigned found)
+{
+    bool is_short = strlen(name) < 5;
+    return word[0] == name[0] && (found <= 1 || !is_short || has_same_letters(word, name));
+}
+
 int
 firn_command_unknown(struct firn_cli *cli, const struct firn_command *const *commands,
                      const char *name)
 {
     assert(commands[0] != NULL);
     const char *nearest = NULL;
-    const struct firn_command_note *note = cli->program->elsewhere;
-    for (; cli->group == NULL && note != NULL && note->name != NULL; note++) {
-        if (strcmp(note->name, name) == 0) {
-            return firn_command_misused(cli, "unknown command '%s'; %s", name, note->text);
-        }
+    const char *note = note_of(cli, name);
+    if (note != NULL) {
+        return firn_command_misused(cli, "unknown command '%s'; %s", name, note);
     }
     unsigned smallest = 3;
     char list[FIRN_ERROR_TEXT_SIZE] = "";
@@ -693,7 +743,7 @@ firn_command_unknown(struct firn_cli *cli, const struct firn_command *const *com
     for (; *commands != NULL; commands++) {
         const char *known = (*commands)->name;
         unsigned found = distance(name, known);
-        if (found < smallest && found < strlen(known)) {
+        if (found < smallest && is_typing_mistake(name, known, found)) {
             smallest = found;
             nearest = known;
         }

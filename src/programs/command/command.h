@@ -95,13 +95,17 @@ struct firn_command_program {
     const struct firn_command_global *globals;
     const struct firn_command_note *exit_codes;
     const struct firn_command_note *environment;
-    const struct firn_command_note
-        *elsewhere; /* commands of other programs, and what to type here; may be NULL */
+    const struct firn_command_note *
+        elsewhere; /* words of other programs, and what to type here: "rm", "hook rm", "log --oneline", "log -N" for any number; may be NULL */
     const char
         *lacks; /* how this build differs from the usual one, for firn version; NULL: in nothing */
     /* Calls put for each tag and for the newest checkpoints of the workspace that cli names, which
      * completions offer. Asks no question, and reports no failure. */
     void (*references)(struct firn_cli *cli, void (*put)(firn_slice reference));
+    /* The same for the paths in a checkpoint that begin as the word does; directories end in a slash. Returns whether
+     * there is such a checkpoint. */
+    bool (*paths)(struct firn_cli *cli, const char *reference, const char *word,
+                  void (*put)(firn_slice path));
     /* The same for each table, and if wanted each keyspace, of the store at `path`. */
     void (*tables)(const char *path, bool with_keyspaces, void (*put)(firn_slice name));
 };
@@ -134,7 +138,8 @@ struct firn_cli {
     bool no_pager;
     const char *colour; /* --color; NULL: not given */
     int64_t wait_ms;
-    bool has_wait; /* --wait was given */
+    bool has_wait;    /* --wait was given */
+    const char *hint; /* of the mistake in the command line that is reported next; NULL: none */
     /* The command has made its changes, durably: the exit code is that of success even if the
      * output cannot be written. */
     bool is_done;

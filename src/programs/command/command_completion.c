@@ -5,13 +5,14 @@
  * Each shell has a small script (firn completion prints it) that asks firn __complete with the words of
  * the line so far, the last of them the one that is being typed. The answer's first line says what can
  * stand there: "files" or "directories", which the shell finds itself, or "words", which follow, one a
- * line, with a tab and an explanation after those that have one, or "both": such words, and files.
+ * line, with a tab and an explanation after those that have one, "both": such words, and files, or "paths": such words,
+ * of which those that end in a slash can go on.
  * Nothing is printed where nothing can be guessed. The shell leaves out the words that do not begin as the one that is being typed.
  *
  * The line is parsed as in command.c, but mistakes in it are ignored. What can follow: a command,
  * inside a group a second word, options after a dash, and for an argument or a value what its name
  * in the table says. REF is latest, a tag or one of the newest checkpoints of the workspace that
- * --directory and --store on the line name; TABLE and KEYSPACE are those of the store that the
+ * --directory and --store on the line name. After it restore, cat and show have the paths of that checkpoint. TABLE and KEYSPACE are those of the store that the
  * first argument names. NAME is a tag, where the command makes or deletes tags. The VALUE of a
  * setting, and those of some options, are one of a few words; so is a first argument whose hint says
  * "one of". The shell has not expanded the words yet; only a leading ~ is expanded here. Words that
@@ -55,11 +56,14 @@ static const char bash_script[] =
     "        mapfile -t COMPREPLY < <(compgen -\"${answer[0]:0:1}\" -- \"$current\")\n"
     "        _firn_paths 0\n"
     "        ;;\n"
-    "    words | both)\n"
+    "    words | both | paths)\n"
     "        for word in \"${answer[@]:1}\"; do\n"
     "            word=${word%%$'\\t'*}\n"
     "            [[ $word != \"$current\"* ]] || COMPREPLY+=(\"$word\")\n"
     "        done\n"
+    "        if [[ ${answer[0]} = paths && ${#COMPREPLY[@]} = 1 && ${COMPREPLY[0]} = */ ]]; then\n"
+    "            compopt -o nospace 2> /dev/null\n"
+    "        fi\n"
     "        if [[ ${answer[0]} = both ]]; then\n"
     "            compopt -o filenames 2> /dev/null\n"
     "            local -i first=${#COMPREPLY[@]}\n"
@@ -82,6 +86,12 @@ static const char zsh_script[] = "#compdef firn\n"
                                  "    case $answer[1] in\n"
                                  "    files) _files -F '(-*)' ;;\n"
                                  "    directories) _files -/ -F '(-*)' ;;\n"
+                                 "    paths)\n"
+                                 "        found=(${(M)answer[2,-1]:#*/})\n"
+                                 "        compadd -S '' -- $found\n"
+                                 "        found=(${answer[2,-1]:#*/})\n"
+                                 "        compadd -- $found\n"
+                                 "        ;;\n"
                                  "    words|both)\n"
                                  "        for word in $answer[2,-1]; do\n"
                                  "            word=${word//\\\\/\\\\\\\\}\n"
@@ -118,9 +128,9 @@ static const char fish_script[] =
     "            __firn_paths \"$current\"\n"
     "        case directories\n"
     "            __fish_complete_directories \"$current\" | string match -v -- '-*'\n"
-    "        case words both\n"
+    "        case words both paths\n"
     "            printf '%s\\n' $answer\n"
-    "            test $kind = words; or __firn_paths \"$current\"\n"
+    "            test $kind != both; or __firn_paths \"$current\"\n"
     "    end\n"
     "end\n"
     "complete -c firn -f -k -a '(__firn_answer)'\n";
@@ -152,6 +162,7 @@ struct typed {
     bool is_unknown;      /* the command is none of firn's */
     char *store;          /* owned; cli's store_path */
     const char *argument; /* the first one; NULL: there is none yet */
+    const char *current;  /* the word that is being typed */
 };
 
 static enum kind
@@ -499,6 +510,39 @@ print_explained(const struct typed *typed)
     }
 }
 
+static bool has_paths; /* the answer has begun */
+
+static void
+print_path(firn_slice path)
+{
+    firn_term_out_text(has_paths ? "" : "paths\n");
+    has_paths = true;
+    if (is_plain(path, true)) {
+        firn_term_out_text(path.data[0] == '-' ? "./" : "");
+        firn_term_out_format("%.*s\n", (int)path.size, (const char *)path.data);
+    }
+}
+
+/* The paths of the checkpoint that the first argument names, where the command reads that one. False: there is no
+ * such checkpoint. */
+static bool
+print_paths(const struct typed *typed)
+{
+    static const char *const readers[] = {"restore", "cat", "show"};
+    struct firn_cli *cli = typed->cli;
+    bool is_reader = false;
+    for (size_t i = 0; i < sizeof(readers) / sizeof(readers[0]) && cli->command != NULL; i++) {
+        is_reader = is_reader || strcmp(cli->command->name, readers[i]) == 0;
+    }
+    if (!is_reader || cli->group != NULL || typed->argument == NULL || typed->pending != NULL ||
+        firn_command_enter_directory(cli) != FIRN_EXIT_OK ||
+        !cli->program->paths(cli, typed->argument, typed->current, print_path)) {
+        return false;
+    }
+    firn_term_out_text(has_paths ? "" : "paths\n");
+    return true;
+}
+
 static void
 print_kind(const struct typed *typed, enum kind kind)
 {
@@ -512,7 +556,9 @@ print_kind(const struct typed *typed, enum kind kind)
         }
         break;
     case KIND_FILE:
-        firn_term_out_text("files\n");
+        if (!print_paths(typed)) {
+            firn_term_out_text("files\n");
+        }
         break;
     case KIND_DIRECTORY:
         firn_term_out_text("directories\n");
@@ -609,7 +655,7 @@ print_argument(const struct typed *typed)
 int
 firn_command_completion_answer(struct firn_cli *cli, int count, char *const *words)
 {
-    struct typed typed = {.cli = cli};
+    struct typed typed = {.cli = cli, .current = words[count - 1]};
     for (int i = 0; i < count - 1; i++) {
         take_word(&typed, words[i]);
     }

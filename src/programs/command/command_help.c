@@ -14,7 +14,7 @@
 
 #include "term/term.h"
 
-enum { NAME_COLUMN_MIN = 9, NOTE_COLUMN = 15, OPTION_COLUMN = 22 };
+enum { WIDTH = 80, NAME_COLUMN_MIN = 9, NOTE_COLUMN = 15, OPTION_COLUMN = 22 };
 
 /* The spaces that bring a column of text to the same place in every row. */
 static void
@@ -125,6 +125,40 @@ print_notes(const char *title, const struct firn_command_note *notes)
         pad(strlen(notes->name), NOTE_COLUMN);
         firn_term_out_format("%s\n", notes->text);
     }
+}
+
+/* The other commands' names, in lines of 80 columns. */
+static void
+print_other_names(const struct firn_command *const *commands)
+{
+    size_t used = 0;
+    for (; *commands != NULL; commands++) {
+        size_t size = strlen((*commands)->name);
+        firn_term_out_text(used == 0 || used + size + 1 > WIDTH ? "\n " : "");
+        used = used == 0 || used + size + 1 > WIDTH ? 1 : used;
+        firn_term_out_format(" %s", (*commands)->name);
+        used += size + 1;
+    }
+    firn_term_out_text("\n");
+}
+
+void
+firn_command_help_short(const struct firn_command_program *program)
+{
+    const struct firn_command_section *section = program->sections;
+    const struct firn_command *const *at = program->commands;
+    const char *end = strstr(program->about, "\n\n");
+    assert(section[0].first == at[0] && section[1].first != NULL && end != NULL);
+    firn_term_out_format("usage: firn COMMAND [options] [arguments]\n\n%.*s\n\n",
+                         (int)(end - program->about), program->about);
+    firn_term_out_format("%s commands:\n", section->title);
+    for (; *at != section[1].first; at++) {
+        firn_term_out_format("  %-8s %s\n", (*at)->name, (*at)->summary);
+    }
+    firn_term_out_text("\nOther commands:");
+    print_other_names(at);
+    firn_term_out_text("\nWhat they do, options and exit codes: firn help\n"
+                       "More about a command: firn help COMMAND\n");
 }
 
 void

@@ -32,6 +32,7 @@ int firn_command_take_directory(struct firn_cli *cli, const char *value);
 int firn_command_enter_directory(struct firn_cli *cli);
 
 /* Each prints to standard output. group is NULL for a command of the top level. */
+void firn_command_help_short(const struct firn_command_program *program); /* fits 24 rows */
 void firn_command_help_overview(const struct firn_command_program *program);
 void firn_command_help_group(const struct firn_command *group);
 void firn_command_help_command(const struct firn_command_program *program,

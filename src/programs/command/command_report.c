@@ -39,6 +39,7 @@ begin_line(const char *start)
 {
     assert(line_size == 0);
     if (!firn_term_json_is_open()) {
+        firn_term_pager_settle();
         firn_term_out_flush(); /* keeps rows and messages in order on a terminal */
     }
     firn_term_meter_clear();

@@ -316,5 +316,6 @@ const struct firn_command firn_data_diff = {
              "count the differences in users"},
             {NULL, NULL},
         },
+    .uses = FIRN_COMMAND_USES_PAGER,
     .run = run_diff,
 };

@@ -79,6 +79,10 @@ bool firn_dir_pattern_next(struct firn_dir_pattern *pattern, struct firn_show_li
 
 /* Calls put for each tag and for the newest checkpoints, for struct firn_command_program. */
 void firn_dir_tag_references(struct firn_cli *cli, void (*put)(firn_slice reference));
+/* Calls put for the paths in a checkpoint that begin as the word does, up to the next slash, for struct
+ * firn_command_program. Returns whether there is such a checkpoint. */
+bool firn_dir_paths(struct firn_cli *cli, const char *reference, const char *word,
+                    void (*put)(firn_slice path));
 
 /* Says what to do about entries that were not restored; safety_id is the result's. */
 void firn_dir_restore_hint_rest(const char *safety_id);

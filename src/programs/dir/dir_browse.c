@@ -48,12 +48,13 @@ firn_dir_browse_run(struct firn_cli *cli, const char *reference, int first_path)
 static int
 run(struct firn_cli *cli)
 {
-    assert(cli->argument_count == 0);
+    assert(cli->argument_count >= 0);
     return firn_dir_browse_run(cli, NULL, 0);
 }
 
 static const struct firn_command_example examples[] = {
     {"firn browse", "look at the history, and restore from it"},
+    {"firn browse src", "the same of src alone"},
     {"firn restore -i 12", "the same for one checkpoint"},
     {NULL, NULL},
 };
@@ -63,14 +64,15 @@ static const struct firn_command_option options[] = {{NULL, 0, NULL, NULL}};
 const struct firn_command firn_dir_browse = {
     .name = "browse",
     .summary = "Look at the history on a screen, and restore from it",
-    .arguments = "",
+    .arguments = "[PATH...]",
     .options = options,
     .help = "Shows the history on the left; on the right what the chosen checkpoint changed,\n"
             "and the changed lines of the chosen file. On a narrow terminal one of the three\n"
-            "fills the screen, and Tab goes to the next.\n"
+            "fills the screen, and Tab goes to the next. PATHs limit it to the checkpoints\n"
+            "that changed them, and a restore to these.\n"
             "\n"
             "  Up Down PgUp PgDn Home End   move (also k j g G)\n"
-            "  Tab Left Right               go to another pane\n"
+            "  Tab Left Right               go to another pane (also h l)\n"
             "  Space, a                     mark a file, mark all\n"
             "  Enter                        restore the checkpoint, or the marked files\n"
             "  u, U                         undo, redo\n"

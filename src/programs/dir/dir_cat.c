@@ -68,7 +68,8 @@ report(struct firn_cli *cli, firn_workspace *workspace, const char *reference,
     }
     const char *hint = firn_task_workspace_hint(workspace, reference, err->code);
     if (hint == NULL && (err->code == FIRN_NOT_FOUND || err->code == FIRN_INVALID)) {
-        hint = "firn show REF --files lists the files of a checkpoint";
+        hint = firn_task_workspace_habit(cli->arguments[cli->argument_count - 1]);
+        hint = hint != NULL ? hint : "firn show REF --files lists the files of a checkpoint";
     }
     return firn_command_report_failure(cli, err, hint);
 }

@@ -304,7 +304,7 @@ static void
 flush_rows(struct log *log)
 {
     int64_t now = now_ms();
-    if (now - log->flushed_ms >= FLUSH_INTERVAL_MS) {
+    if (now - log->flushed_ms >= FLUSH_INTERVAL_MS && !firn_term_out_fits()) {
         log->flushed_ms = now;
         firn_term_out_flush();
     }
@@ -330,15 +330,29 @@ on_compared(void *ctx, const firn_workspace_diff_result *result)
 
 /* ---- the command line ---- */
 
+/* A time that is given to the minute means all of it; is_from: only its first second. */
+static int
+find_time(firn_workspace *workspace, const char *text, bool is_from,
+          firn_workspace_checkpoint **out, firn_error *err)
+{
+    enum { TIME_SIZE = 64 };
+    char first[TIME_SIZE];
+    if (is_from && snprintf(first, sizeof(first), "%s:00", text) < TIME_SIZE &&
+        firn_workspace_find(workspace, first, NULL, NULL) != FIRN_INVALID) {
+        text = first;
+    }
+    return firn_workspace_find(workspace, text, out, err);
+}
+
 /* Reads --since or --until: when the checkpoint was made that the text names. *out_is_first: it is a time before
  * the first one. */
 static int
-read_time(struct log *log, const char *text, int64_t *out_ns, bool *out_is_first)
+read_time(struct log *log, const char *text, bool is_from, int64_t *out_ns, bool *out_is_first)
 {
     firn_error err;
     firn_workspace_checkpoint *checkpoint = NULL;
     firn_workspace *workspace = log->history.workspace;
-    int code = firn_workspace_find(workspace, text, &checkpoint, &err);
+    int code = find_time(workspace, text, is_from, &checkpoint, &err);
     *out_is_first = code == FIRN_NOT_FOUND && firn_task_workspace_is_time(text);
     if (code == FIRN_OK) {
         *out_ns = checkpoint->created_ns;
@@ -358,11 +372,11 @@ read_times(struct log *log)
     bool is_first = false;
     int exit_code = FIRN_EXIT_OK;
     if (since != NULL) {
-        exit_code = read_time(log, since, &log->since_ns, &is_first);
+        exit_code = read_time(log, since, true, &log->since_ns, &is_first);
         log->has_since = !is_first;
     }
     if (until != NULL && exit_code == FIRN_EXIT_OK) {
-        exit_code = read_time(log, until, &log->until_ns, &is_first);
+        exit_code = read_time(log, until, false, &log->until_ns, &is_first);
         log->has_until = true;
         log->until_ns = is_first ? INT64_MIN : log->until_ns;
     }
@@ -386,6 +400,23 @@ report(struct log *log, const char *before, const char *after, const firn_error 
     return firn_command_report_failure(log->cli, err, hint);
 }
 
+/* Words of firn log are paths; those who know git mean checkpoints by some, and by a number how many. */
+static const char *
+hint_of_path(const struct log *log)
+{
+    const char *word = log->cli->arguments[0];
+    firn_workspace *workspace = log->history.workspace;
+    if (word[strspn(word, "0123456789")] == '\0') {
+        return "firn log -n N shows the N newest, firn show REF one checkpoint";
+    }
+    if (firn_task_workspace_habit(word) != NULL ||
+        firn_workspace_find(workspace, word, NULL, NULL) == FIRN_OK) {
+        return "firn log ..REF shows a checkpoint and those before it, firn log REF.. those after "
+               "it";
+    }
+    return "firn show REF --files lists the files of a checkpoint";
+}
+
 /* Says that there is nothing to show. */
 static int
 tell_nothing(struct log *log)
@@ -395,8 +426,7 @@ tell_nothing(struct log *log)
                   history->options.before == NULL && history->options.after == NULL;
     if (log->has_paths && is_all) {
         return firn_command_report_error(
-            log->cli, FIRN_NOT_FOUND, "firn show REF --files lists the files of a checkpoint",
-            "no checkpoint contains %s",
+            log->cli, FIRN_NOT_FOUND, hint_of_path(log), "no checkpoint contains %s",
             history->options.path_count == 1 ? "this path" : "any of these paths");
     }
     if (!log->cli->quiet) {

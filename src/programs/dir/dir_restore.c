@@ -29,6 +29,7 @@ struct request {
     firn_workspace_restore_options options;
     firn_workspace_restore_result result;
     struct firn_show_steps steps; /* of an undo or a redo */
+    struct firn_show_fold fold;   /* of the rows of a dry run */
 };
 
 /* The callbacks of a restore have one ctx, the notices. */
@@ -66,8 +67,9 @@ on_change(void *ctx, const firn_workspace_change *change)
     }
     firn_term_meter_clear();
     firn_show_change_json(change);
-    firn_show_change_print(change);
-    return FIRN_OK;
+    firn_show_fold_print(&running->fold, change);
+    bool goes_on = !running->options.dry_run || firn_term_out_error() == 0;
+    return goes_on ? FIRN_OK : FIRN_CANCELLED;
 }
 
 static int
@@ -313,6 +315,7 @@ perform(struct firn_cli *cli, struct request *request)
     request->options.callbacks = firn_task_notices_callbacks(&notices);
     request->options.on_step = on_step;
     running = request;
+    firn_show_fold_init(&request->fold, firn_command_has(cli, "verbose"));
     if (cli->json || request->options.dry_run) {
         request->options.on_change = on_change;
     }
@@ -325,6 +328,7 @@ perform(struct firn_cli *cli, struct request *request)
     }
     int code = firn_task_patience_run(cli, attempt_restore, request, &err);
     firn_term_meter_clear();
+    firn_show_fold_finish(&request->fold);
     cli->is_done = code == FIRN_OK && !request->options.dry_run;
     if (code != FIRN_OK) {
         exit_code = firn_command_report_failure(cli, &err, hint_of(request, code));
@@ -390,6 +394,9 @@ run(struct firn_cli *cli)
     request.options.to_dir = firn_command_value(cli, "to");
     request.options.dry_run = firn_command_has(cli, "dry-run");
     request.options.trust_journal = firn_command_has(cli, "trust-journal");
+    if (!request.options.dry_run) {
+        firn_term_pager_disarm();
+    }
     int exit_code = check_arguments(cli, &request);
     if (exit_code == FIRN_EXIT_OK && firn_command_has(cli, "interactive")) {
         return run_interactive(cli, &request);
@@ -419,6 +426,7 @@ run(struct firn_cli *cli)
 
 static const struct firn_command_option options[] = {
     {"dry-run", 'n', NULL, "show what would change, and change nothing"},
+    {"verbose", 'v', NULL, "with -n: list each file of added and removed directories"},
     {"interactive", 'i', NULL, "choose on a screen what to restore"},
     {"to", 0, "DIR", "restore into DIR, which must be empty or not exist"},
     {"resume", 0, NULL, "finish an interrupted restore"},
@@ -444,7 +452,7 @@ const struct firn_command firn_dir_restore = {
     .options = options,
     .help = "REF names a checkpoint: its number; its id, or at least the first four letters\n"
             "of it (in any case); a tag; latest; the Nth before another (latest~2); or a time\n"
-            "(10m, 14:30, \"yesterday 14:30\"). The whole workspace is restored, from any\n"
+            "(2h30m, 14:30, \"monday 2:30pm\"). The whole workspace is restored, from any\n"
             "directory in it, unless PATHs are given: then only these, and everything below\n"
             "them, are restored. Paths are relative to the current directory; firn restore\n"
             "12 . restores the current directory alone. firn restore PATH takes the PATH from\n"
@@ -474,7 +482,7 @@ const struct firn_command firn_dir_restore = {
     .examples = examples,
     .missing_hint = firn_task_workspace_choose_hint,
     .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK | FIRN_COMMAND_USES_STRICT |
-            FIRN_COMMAND_USES_COLOUR,
+            FIRN_COMMAND_USES_PAGER | FIRN_COMMAND_USES_COLOUR,
     .run = run,
 };
 
@@ -490,6 +498,9 @@ run_step(struct firn_cli *cli, enum what what)
     request.options.dry_run = firn_command_has(cli, "dry-run");
     request.options.trust_journal = firn_command_has(cli, "trust-journal");
     request.options.last_turn = what == RESTORE_UNDO && firn_command_has(cli, "turn");
+    if (!request.options.dry_run) {
+        firn_term_pager_disarm();
+    }
     int exit_code = firn_task_workspace_open(cli, &request.workspace);
     if (exit_code == FIRN_EXIT_OK) {
         exit_code = perform(cli, &request);
@@ -525,12 +536,14 @@ static const struct firn_command_option undo_options[] = {
     {"list", 'l', NULL, "list the steps that undo and redo would take"},
     {"limit", 0, "N", "with --list: the N nearest in each direction (default 20)"},
     {"dry-run", 'n', NULL, "show what would change, and change nothing"},
+    {"verbose", 'v', NULL, "with -n: list each file of added and removed directories"},
     {"trust-journal", 0, NULL, "even an interrupted restore that was not started here"},
     {NULL, 0, NULL, NULL},
 };
 
 static const struct firn_command_option redo_options[] = {
     {"dry-run", 'n', NULL, "show what would change, and change nothing"},
+    {"verbose", 'v', NULL, "with -n: list each file of added and removed directories"},
     {"trust-journal", 0, NULL, "even an interrupted restore that was not started here"},
     {NULL, 0, NULL, NULL},
 };
@@ -575,7 +588,7 @@ const struct firn_command firn_dir_restore_undo = {
             "interrupted undo is finished.",
     .examples = undo_examples,
     .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK | FIRN_COMMAND_USES_STRICT |
-            FIRN_COMMAND_USES_COLOUR,
+            FIRN_COMMAND_USES_PAGER | FIRN_COMMAND_USES_COLOUR,
     .run = run_undo,
 };
 
@@ -591,6 +604,6 @@ const struct firn_command firn_dir_restore_redo = {
             "back; an interrupted redo is finished.",
     .examples = redo_examples,
     .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK | FIRN_COMMAND_USES_STRICT |
-            FIRN_COMMAND_USES_COLOUR,
+            FIRN_COMMAND_USES_PAGER | FIRN_COMMAND_USES_COLOUR,
     .run = run_redo,
 };

@@ -175,6 +175,7 @@ struct request {
 /* The callbacks are given the address of the notices, which is that of the whole. */
 struct shown {
     struct firn_task_notices notices;
+    struct firn_show_fold fold; /* of the rows of a dry run */
     struct request *request;
 };
 _Static_assert(offsetof(struct shown, notices) == 0, "see above");
@@ -225,7 +226,7 @@ on_change(void *ctx, const firn_workspace_change *change)
     firn_term_meter_clear();
     begin_changes(shown->request);
     firn_show_change_json(change);
-    firn_show_change_print(change);
+    firn_show_fold_print(&shown->fold, change);
     return FIRN_OK;
 }
 
@@ -342,6 +343,10 @@ perform(struct firn_cli *cli, struct request *request)
     unsigned hooks = firn_hook_agent_look(firn_workspace_root(request->workspace));
     firn_task_notices_init(&shown.notices, cli);
     shown.notices.tells_restored = true;
+    firn_show_fold_init(&shown.fold, firn_command_has(cli, "verbose"));
+    if (!request->options.dry_run) {
+        firn_term_pager_disarm();
+    }
     request->options.gitignore = cli->settings.gitignore;
     request->options.file_size_max = cli->settings.max_file_size;
     request->options.callbacks = firn_task_notices_callbacks(&shown.notices);
@@ -353,6 +358,7 @@ perform(struct firn_cli *cli, struct request *request)
     firn_term_meter_set_interrupted(
         "then finish it with firn restore --resume, or take it back with firn undo");
     int code = firn_task_patience_run(cli, attempt, request, &err);
+    firn_show_fold_finish(&shown.fold);
     cli->is_done = code == FIRN_OK && !request->options.dry_run;
     if (code != FIRN_OK) {
         exit_code = firn_command_report_failure(cli, &err, hint_of(request, code));
@@ -429,6 +435,7 @@ run(struct firn_cli *cli)
 
 static const struct firn_command_option options[] = {
     {"dry-run", 'n', NULL, "show changes and conflicts, and change nothing"},
+    {"verbose", 'v', NULL, "with -n: list each file of added and removed directories"},
     {NULL, 0, NULL, NULL},
 };
 
@@ -465,6 +472,6 @@ const struct firn_command firn_dir_revert = {
     .examples = examples,
     .missing_hint = firn_task_workspace_choose_hint,
     .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK | FIRN_COMMAND_USES_STRICT |
-            FIRN_COMMAND_USES_COLOUR,
+            FIRN_COMMAND_USES_PAGER | FIRN_COMMAND_USES_COLOUR,
     .run = run,
 };

@@ -439,7 +439,7 @@ const struct firn_command firn_dir_show = {
     .options = options,
     .help = "REF names a checkpoint: its number; its id, or at least the first four letters\n"
             "of it (in any case); a tag; latest; the Nth before another (latest~2); or a time\n"
-            "(10m, 14:30, \"yesterday 14:30\"). Without it the newest is shown.\n"
+            "(2h30m, 14:30, \"monday 2:30pm\"). Without it the newest is shown.\n"
             "\n"
             "Changes are counted against the previous checkpoint; in the first one everything\n"
             "is new. --names, --stat and --patch show them as firn diff does. With PATHs only\n"

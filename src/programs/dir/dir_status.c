@@ -29,6 +29,7 @@ struct shown {
     const struct firn_cli *cli;
     const struct firn_task_workspace_paths *paths;
     bool is_short;
+    struct firn_show_fold fold;
     bool with_ignored;
     bool has_size_limit;
     struct firn_task_notices notices;
@@ -41,13 +42,13 @@ struct shown {
 static int
 visit(void *ctx, const firn_workspace_change *change)
 {
-    const struct shown *shown = ctx;
+    struct shown *shown = ctx;
     firn_term_meter_clear();
     firn_show_change_json(change);
     if (shown->is_short) {
         firn_show_change_print_short(change);
     } else {
-        firn_show_change_print(change);
+        firn_show_fold_print(&shown->fold, change);
     }
     return firn_term_out_error() == 0 ? FIRN_OK : FIRN_CANCELLED;
 }
@@ -228,6 +229,7 @@ shown_deinit(struct shown *shown)
         free(shown->ignored[i].text);
     }
     free(shown->ignored);
+    firn_show_fold_finish(&shown->fold); /* of a comparison that failed */
     firn_task_notices_deinit(&shown->notices);
 }
 
@@ -253,6 +255,7 @@ print_summary(const firn_workspace_status_result *result)
 static void
 show_result(struct shown *shown, const firn_workspace_status_result *result)
 {
+    firn_show_fold_finish(&shown->fold);
     firn_term_json_end();
     if (shown->with_ignored) {
         show_ignored(shown);
@@ -299,6 +302,7 @@ compare(struct firn_cli *cli, firn_workspace *workspace, const char *reference,
                           .has_size_limit = today->file_size_max > 0};
     int exit_code;
     firn_task_notices_init(&shown.notices, cli);
+    firn_show_fold_init(&shown.fold, firn_command_has(cli, "verbose"));
     options.reference = reference;
     options.paths = paths->slices;
     options.path_count = paths->count;
@@ -361,6 +365,7 @@ run(struct firn_cli *cli)
 
 static const struct firn_command_option options[] = {
     {"short", 's', NULL, "print a letter and the path only, and no summary"},
+    {"verbose", 'v', NULL, "list each file of added and removed directories"},
     {"ignored", 0, NULL, "also list what rules exclude"},
     {"times", 0, NULL, "also list files of which only the time differs"},
     {"max-file-size", 0, "SIZE", "exclude larger files, as a save does (none: no limit)"},
@@ -384,8 +389,10 @@ const struct firn_command firn_dir_status = {
             "the checkpoint REF (default: latest), and prints one row for each difference:\n"
             "added, changed (content, link target or kind), metadata (only mode, owner, time\n"
             "or attributes) or removed. Files of which only the time differs are counted, and\n"
-            "listed with --times; times of directories are ignored. The exit code is 0\n"
-            "whether or not there are differences.\n"
+            "listed with --times; times of directories are ignored. On a terminal a directory\n"
+            "that was added or removed is one row, with the number of its files; --verbose\n"
+            "lists them, as elsewhere. The exit code is 0 whether or not there are\n"
+            "differences.\n"
             "\n"
             "With --short a letter stands for each kind of difference: A added, M changed, T\n"
             "kind changed, m metadata, D removed. With --ignored the topmost excluded files\n"
@@ -400,6 +407,7 @@ const struct firn_command firn_dir_status = {
             "checkpoint, but a file or directory, is a path; after -- every word is one.\n"
             "Nothing is written anywhere.",
     .examples = examples,
-    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_STRICT | FIRN_COMMAND_USES_COLOUR,
+    .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_STRICT | FIRN_COMMAND_USES_PAGER |
+            FIRN_COMMAND_USES_COLOUR,
     .run = run,
 };

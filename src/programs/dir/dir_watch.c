@@ -73,6 +73,7 @@ static int
 on_tick(void *ctx)
 {
     (void)ctx;
+    firn_term_meter_pause(); /* a save is over */
     bool stops = firn_term_signals_caught() != 0 || firn_term_out_error() != 0;
     return stops ? FIRN_CANCELLED : FIRN_OK;
 }

@@ -194,6 +194,16 @@ text_of(const firn_workspace_checkpoint *checkpoint)
     return checkpoint->turn.prompt.size > 0 ? checkpoint->turn.prompt : checkpoint->message;
 }
 
+/* Of a turn of an agent the state before it is wanted more often than the one after it. */
+static bool
+is_turn_after_another(const struct reporting *reporting,
+                      const firn_workspace_checkpoint *checkpoint)
+{
+    const firn_workspace_checkpoint *oldest = &reporting->checkpoints[reporting->count - 1];
+    bool is_first = !reporting->has_older && strcmp(checkpoint->id, oldest->id) == 0;
+    return checkpoint->turn.agent.size > 0 && !checkpoint->is_safety && !is_first;
+}
+
 /* Returns whether all of its text is there. */
 static bool
 show_head(const struct reporting *reporting, const firn_workspace_checkpoint *checkpoint)
@@ -205,6 +215,7 @@ show_head(const struct reporting *reporting, const firn_workspace_checkpoint *ch
     char added[FIRN_TERM_TEXT_SIZE_SIZE];
     bool is_whole = true;
     const firn_slice text = text_of(checkpoint);
+    bool undoes = is_turn_after_another(reporting, checkpoint);
     (void)firn_show_checkpoint_name(checkpoint, name);
     firn_report_html_format("<article id=\"%s\" tabindex=\"-1\"><h3>%s%s", checkpoint->id,
                             checkpoint->is_safety ? "safety " : "", name);
@@ -214,13 +225,14 @@ show_head(const struct reporting *reporting, const firn_workspace_checkpoint *ch
         is_whole = firn_report_html_title(text, TITLE_COLUMNS);
     }
     firn_report_html_format("</h3>\n<p class=\"facts\">%.*s · %s · %s %s · %s · %s added · "
-                            "<code>firn restore %s</code></p>\n",
+                            "%s<code>firn restore %s%s</code></p>\n",
                             FIRN_CHECKPOINT_ID_SHORT, checkpoint->id,
                             firn_term_text_time(checkpoint->created_ns, time),
                             firn_term_text_number(checkpoint->files, files),
                             firn_term_text_plural(checkpoint->files, "file", "files"),
                             firn_term_text_size(checkpoint->bytes, bytes),
-                            firn_term_text_size(checkpoint->added_bytes, added), name);
+                            firn_term_text_size(checkpoint->added_bytes, added),
+                            undoes ? "back to before it: " : "", name, undoes ? "~1" : "");
     return is_whole;
 }
 

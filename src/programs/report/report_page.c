@@ -21,7 +21,7 @@
 #include "show/show.h"
 #include "term/term.h"
 
-enum { CHART_MAX = 240, CHART_WIDTH = 960, CHART_HEIGHT = 120 };
+enum { CHART_MAX = 240, BAR_WIDTH_MAX = 24, CHART_WIDTH = 960, CHART_HEIGHT = 120 };
 
 static const char policy[] =
     "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src "
@@ -101,6 +101,7 @@ show_bar(const struct chart *chart, size_t i)
     assert(i < chart->count);
     size_t left = (chart->count - 1 - i) * chart->width;
     size_t width = chart->width > 2 ? chart->width - 1 : 1;
+    size_t bar = width < BAR_WIDTH_MAX ? width : BAR_WIDTH_MAX;
     bool is_cut = checkpoint->added_bytes > chart->added;
     unsigned height = is_cut ? CHART_HEIGHT : height_of(checkpoint->added_bytes, chart->added);
     height = height > 0 || checkpoint->added_bytes == 0 ? height : 1;
@@ -112,7 +113,8 @@ show_bar(const struct chart *chart, size_t i)
         checkpoint->id, checkpoint->is_safety ? "safety " : "",
         firn_show_checkpoint_name(checkpoint, name), firn_term_text_size(checkpoint->bytes, bytes),
         firn_term_text_size(checkpoint->added_bytes, added), left, width, CHART_HEIGHT,
-        is_cut ? " class=\"first\"" : "", left, CHART_HEIGHT - height, width, height);
+        is_cut ? " class=\"first\"" : "", left + (width - bar) / 2, CHART_HEIGHT - height, bar,
+        height);
 }
 
 static void

@@ -89,6 +89,25 @@ void firn_show_change_print_path(const firn_workspace_change *change);
 /* "M src/main.c": A added, D removed, M changed, T type changed, m metadata only. */
 void firn_show_change_print_short(const firn_workspace_change *change);
 
+/* The word of a row, and the space after it. */
+void firn_show_change_print_kind(const firn_workspace_change *change);
+
+/* Rows of changes; at a terminal a directory that was added or removed is one, with the number of files in it:
+ * "removed   src/  5,794 files". */
+struct firn_show_fold {
+    bool is_on;
+    uint8_t *path; /* of the directory whose row waits; NULL: none does */
+    size_t size;
+    firn_workspace_change_kind kind;
+    uint64_t files;
+};
+/* is_verbose: each file has its row at a terminal, too. */
+void firn_show_fold_init(struct firn_show_fold *out, bool is_verbose);
+/* Requires: changes come in the order of the tree. */
+void firn_show_fold_print(struct firn_show_fold *fold, const firn_workspace_change *change);
+/* Prints the row that waits, and frees what it needed. */
+void firn_show_fold_finish(struct firn_show_fold *fold);
+
 /* The members of a change that --json and MCP have in common: change, path. */
 void firn_show_change_json_path(const firn_workspace_change *change);
 /* The object of a change, in an array. */

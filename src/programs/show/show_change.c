@@ -75,12 +75,18 @@ print_paths(const firn_workspace_change *change)
 }
 
 void
-firn_show_change_print(const firn_workspace_change *change)
+firn_show_change_print_kind(const firn_workspace_change *change)
 {
     firn_term_colour(colour_of(change));
     firn_term_out_format("%-8s", firn_workspace_change_kind_name(change->kind));
     firn_term_colour(FIRN_TERM_PLAIN);
     firn_term_out_text("  ");
+}
+
+void
+firn_show_change_print(const firn_workspace_change *change)
+{
+    firn_show_change_print_kind(change);
     print_paths(change);
 }
 

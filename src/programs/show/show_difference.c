@@ -23,7 +23,7 @@
  *    notes.txt  |  3 --- removed
  *    run.sh     | mode 0644 -> 0755
  *
- * The bar is as long as the number of lines, unless it does not fit: then all bars are shortened by
+ * The bar is as long as the number of lines, unless it and a remark do not fit: then all bars are shortened by
  * one factor, and a bar with lines of both kinds keeps one sign of each at least. When names and
  * bars do not fit together, bars get three eighths of the width at most, and names that are too
  * long for the rest are cut on their left, where neighbours are alike. People know this picture
@@ -131,14 +131,17 @@ static struct columns
 lay_out(const struct firn_show_stat *stat, size_t width)
 {
     struct columns columns = {0, 1, 0, 0};
+    size_t remark_max = 0; /* after a bar, with the space between them */
     for (size_t i = 0; i < stat->count; i++) {
         const struct firn_show_stat_row *row = &stat->rows[i];
         uint64_t lines = row->added + row->removed;
+        size_t remark = row->has_lines && row->remark[0] != '\0' ? 1 + width_of(row->remark) : 0;
+        remark_max = remark > remark_max ? remark : remark_max;
         columns.name = row->name_width > columns.name ? row->name_width : columns.name;
         columns.lines_max = lines > columns.lines_max ? lines : columns.lines_max;
     }
     columns.number = digits_of(columns.lines_max);
-    size_t around = AROUND + columns.number;
+    size_t around = AROUND + columns.number + remark_max;
     size_t room = width > around + NAME_MIN + BAR_MIN ? width - around : NAME_MIN + BAR_MIN;
     columns.bar = columns.lines_max < room ? (size_t)columns.lines_max : room;
     if (columns.name + columns.bar > room) {

@@ -129,6 +129,9 @@ extern const char firn_task_workspace_choose_hint[];
 /* Whether a reference is a time: no number, id or name. */
 bool firn_task_workspace_is_time(const char *text);
 
+/* What stands here for a reference that is git's, such as HEAD~1, @, REF^ or REF:PATH; NULL: it is none. */
+const char *firn_task_workspace_habit(const char *word);
+
 /* What to do next after a command failed: if it was because `reference` names no checkpoint,
  * where to look for one; else NULL, and the code speaks for itself. */
 const char *firn_task_workspace_hint(firn_workspace *workspace, const char *reference, int code);

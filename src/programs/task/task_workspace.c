@@ -119,7 +119,9 @@ bool
 firn_task_workspace_is_time(const char *text)
 {
     size_t digits = strspn(text, "0123456789");
-    return strchr(text, ' ') != NULL || strcmp(text, "yesterday") == 0 ||
+    size_t size = strlen(text);
+    bool is_day = size > 3 && memcmp(text + size - 3, "day", 3) == 0; /* yesterday, monday */
+    return strchr(text, ' ') != NULL || is_day ||
            (digits > 0 && text[digits] != '\0' && strchr(text, '~') == NULL);
 }
 
@@ -129,6 +131,24 @@ gone_hint(const firn_workspace *workspace)
 {
     const struct firn_cli cli = {.store_path = NULL};
     return firn_command_gone_below_hint(&cli, firn_workspace_root(workspace));
+}
+
+const char *
+firn_task_workspace_habit(const char *word)
+{
+    const char *rest = strncmp(word, "HEAD", 4) == 0 ? word + 4 : word[0] == '@' ? word + 1 : NULL;
+    const char *colon = strchr(word, ':');
+    if (rest != NULL && (*rest == '\0' || strchr("~^@{.:", *rest) != NULL)) {
+        return "the newest checkpoint is latest, the one before it latest~1";
+    }
+    if (strchr(word, '^') != NULL) {
+        return "the checkpoint before another is REF~1, as in latest~1";
+    }
+    bool is_clock = colon != NULL && colon[1] >= '0' && colon[1] <= '9';
+    if (colon != NULL && colon > word && !is_clock) {
+        return "a file of a checkpoint is two words: firn cat REF PATH";
+    }
+    return NULL;
 }
 
 const char *
@@ -157,7 +177,10 @@ firn_task_workspace_hint(firn_workspace *workspace, const char *reference, int c
         return first_hint;
     }
     const char *gone = first.has_any ? NULL : gone_hint(workspace);
-    return first.has_any ? list_hint : gone != NULL ? gone : "firn save makes a checkpoint";
+    const char *habit = firn_task_workspace_habit(reference);
+    return first.has_any  ? (habit != NULL ? habit : list_hint)
+           : gone != NULL ? gone
+                          : "firn save makes a checkpoint";
 }
 
 const char *

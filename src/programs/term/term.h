@@ -117,6 +117,8 @@ void firn_term_out_put(const void *data, size_t size);
 void firn_term_out_divert(int fd);
 /* Calls begin once, before the next bytes are written; NULL: does not. It writes nothing itself. */
 void firn_term_out_before_first(void (*begin)(void));
+/* Whether begin is still to be called, and something waits to be written that leaves a row of the terminal free. */
+bool firn_term_out_fits(void);
 
 /* ---- other programs ---- */
 
@@ -136,6 +138,8 @@ bool firn_term_pager_is_open(void);
 bool firn_term_pager_arm(void);
 /* There will be none after all, unless it is open. */
 void firn_term_pager_disarm(void);
+/* The same if what waits to be written fits the terminal: for the end of the output, or where a message interrupts it. */
+void firn_term_pager_settle(void);
 
 /* The columns of the terminal that standard output is; 0: it is none. */
 size_t firn_term_out_columns(void);
@@ -299,6 +303,8 @@ void firn_term_meter_show(const struct firn_term_meter_state *state);
 /* Removes the line, if one is there, until something is shown again. Before anything else goes to the
  * terminal. */
 void firn_term_meter_clear(void);
+/* The same where the work pauses: the line comes back a second after more of it has begun. */
+void firn_term_meter_pause(void);
 
 /* Removes the line, and draws none until the next operation: something else has the terminal. */
 void firn_term_meter_silence(void);

@@ -6,7 +6,7 @@
  * The line is drawn on standard error, so that standard output stays what it is in a pipe; not
  * before the work has taken a second, because most commands are over by then; at most five times a
  * second. It is cut to the width of the terminal, because a line that wraps cannot be erased. Code
- * that prints something else clears the line first (command_report.c does).
+ * that prints something else clears the line first (term_out.c and command_report.c do).
  *
  * The library reports its progress where it can, but a sync of a file system reports nothing until
  * the disk is done. So a separate thread redraws the line, with the time that the phase has taken,
@@ -48,6 +48,7 @@ static bool is_working; /* between start and stop */
 static bool is_shown;   /* there is something to be drawn */
 static bool is_drawn;
 static double started;
+static double shown_from; /* when the work began, after a pause; 0: in a pause */
 static double drawn_at;
 static const char *phase;
 static double phase_started;
@@ -143,7 +144,7 @@ draw_if_due_locked(void)
 {
     assert(pthread_mutex_trylock(&mutex) != 0);
     double time = now();
-    if (is_wanted && is_shown && time - started >= first_after_seconds &&
+    if (is_wanted && is_shown && time - shown_from >= first_after_seconds &&
         time - drawn_at >= again_after_seconds) {
         draw_locked(time);
     }
@@ -242,6 +243,7 @@ firn_term_meter_start(bool wanted)
     is_finishing = false;
     phase = NULL;
     started = now();
+    shown_from = started;
     drawn_at = 0;
     start_thread_locked();
     (void)pthread_mutex_unlock(&mutex);
@@ -276,6 +278,7 @@ firn_term_meter_show(const struct firn_term_meter_state *state)
     is_finishing = state->finishing != NULL;
     (void)snprintf(finishing_text, sizeof(finishing_text), "%s",
                    is_finishing ? state->finishing : "");
+    shown_from = shown_from == 0 ? now() : shown_from;
     is_shown = true;
     answer_if_due_locked();
     draw_if_due_locked();
@@ -288,6 +291,15 @@ firn_term_meter_clear(void)
     (void)pthread_mutex_lock(&mutex);
     is_shown = false;
     clear_locked();
+    (void)pthread_mutex_unlock(&mutex);
+}
+
+void
+firn_term_meter_pause(void)
+{
+    firn_term_meter_clear();
+    (void)pthread_mutex_lock(&mutex);
+    shown_from = 0;
     (void)pthread_mutex_unlock(&mutex);
 }
 

@@ -42,6 +42,9 @@ static size_t memory_max;
 static void
 write_all(const char *data, size_t size)
 {
+    if (size > 0) {
+        firn_term_meter_clear(); /* its line may be on the same terminal */
+    }
     if (size > 0 && before_first != NULL) {
         void (*begin)(void) = before_first;
         size_t waiting = buffered; /* begin() may flush: what is written now comes after it */
@@ -73,6 +76,19 @@ firn_term_out_flush(void)
     buffered = 0;
 }
 
+/* Writes the whole lines of the buffer: on a terminal the progress line would be drawn over half a one. */
+static void
+write_lines(void)
+{
+    const char *end = memrchr(buffer, '\n', buffered);
+    size_t size = end != NULL ? (size_t)(end - buffer) + 1 : 0;
+    size_t left = buffered - size;
+    assert(size <= buffered);
+    write_all(buffer, size);
+    memmove(buffer, buffer + size, left);
+    buffered = left;
+}
+
 void
 firn_term_out_put(const void *data, size_t size)
 {
@@ -84,6 +100,9 @@ firn_term_out_put(const void *data, size_t size)
             memory_max = memory->size; /* nothing after what is left out */
         }
         return;
+    }
+    if (size > BUFFER_SIZE - buffered) {
+        write_lines();
     }
     if (size > BUFFER_SIZE - buffered) {
         firn_term_out_flush();
@@ -183,6 +202,40 @@ void
 firn_term_out_before_first(void (*begin)(void))
 {
     before_first = begin;
+}
+
+/* The rows that a line takes on a terminal of so many columns. Colours take none. */
+static size_t
+rows_of(const char *line, size_t size, size_t columns)
+{
+    assert(columns > 0);
+    size_t width = 0;
+    for (size_t at = 0; at < size;) {
+        const char *escape = memchr(line + at, '\033', size - at);
+        size_t end = escape != NULL ? (size_t)(escape - line) : size;
+        width += firn_term_width_of(firn_bytes(line + at, end - at));
+        const char *last = escape != NULL ? memchr(escape, 'm', size - end) : NULL;
+        at = last != NULL ? (size_t)(last - line) + 1 : size;
+    }
+    return width == 0 ? 1 : (width + columns - 1) / columns;
+}
+
+bool
+firn_term_out_fits(void)
+{
+    struct winsize size;
+    if (before_first == NULL || buffered == 0 || ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 ||
+        size.ws_col == 0) {
+        return false;
+    }
+    size_t rows = 1; /* of the prompt that follows */
+    for (size_t at = 0; at < buffered && rows <= size.ws_row;) {
+        const char *end = memchr(buffer + at, '\n', buffered - at);
+        size_t length = end != NULL ? (size_t)(end - buffer) - at : buffered - at;
+        rows += rows_of(buffer + at, length, size.ws_col);
+        at += length + 1;
+    }
+    return rows <= size.ws_row;
 }
 
 size_t

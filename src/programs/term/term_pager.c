@@ -6,7 +6,9 @@
  * end by itself where a result fits on the screen, and to leave it there. "cat" and an empty text mean none. A user
  * who leaves the pager before the end has seen enough: the writer sees a closed pipe, and ends.
  *
- * A command's pager starts with its first output, so a command that fails before that has none.
+ * A command's pager starts with its first output, so a command that fails before that has none. Output is kept until
+ * it is more than the terminal shows: what fits has no pager, whatever the program. A terminal of which nothing is known
+ * (TERM is unset) or that can only print (TERM is dumb) has none either.
  *
  * The pager is in the group of processes of the terminal, as the program is: ctrl-C reaches both. It ends the writer's
  * work, and the program waits until the pager is left.
@@ -51,6 +53,10 @@ is_installed(const char *name)
 static const char *
 find_command(void)
 {
+    const char *terminal = getenv("TERM");
+    if (terminal == NULL || terminal[0] == '\0' || strcmp(terminal, "dumb") == 0) {
+        return NULL;
+    }
     const char *command = getenv("FIRN_PAGER");
     command = command != NULL ? command : getenv("PAGER");
     if (command == NULL) {
@@ -124,6 +130,14 @@ firn_term_pager_disarm(void)
 {
     if (pager.pid == 0) {
         firn_term_out_before_first(NULL);
+    }
+}
+
+void
+firn_term_pager_settle(void)
+{
+    if (firn_term_out_fits()) {
+        firn_term_pager_disarm();
     }
 }
 

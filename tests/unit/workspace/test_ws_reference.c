@@ -119,9 +119,10 @@ a_name_cannot_be_taken_for_another_kind(void **state)
     (void)state;
     static const char *const good[] = {"a",   "A",    "v1.0",    "k1",       "zz",     "run",
                                        "abc", "kkka", "latest2", "now-2026", "x+y/z.w"};
-    static const char *const bad[] = {"",     "1",      "1a",     "-a",       "kkkk",      "stop",
-                                      "Stop", "latest", "Latest", "now",      "yesterday", "a b",
-                                      "a~1",  "a\n",    "a:b",    "\xc3\xa4", "YESTERDAY"};
+    static const char *const bad[] = {"",          "1",         "1a",     "-a",     "kkkk",
+                                      "stop",      "Stop",      "latest", "Latest", "now",
+                                      "yesterday", "a b",       "a~1",    "a\n",    "a:b",
+                                      "\xc3\xa4",  "YESTERDAY", "monday", "Sunday"};
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
         assert_true(firn_reference_is_name(firn_str(good[i])));
         assert_int_equal(kind_of(good[i]), FIRN_REFERENCE_NAME);
@@ -160,16 +161,21 @@ times_are_read_to_the_end_of_what_they_name(void **state)
     int64_t rest = second_ns - 1;
     assert_time("now", now_ns);
     assert_time("2026-11-20", day + rest);
-    assert_time("2026-11-20 14:00", day + 14 * hour + rest);
-    assert_time("2026-11-20T14:00", day + 14 * hour + rest);
+    int64_t minute_rest = 60 * second_ns - 1;
+    assert_time("2026-11-20 14:00", day + 14 * hour + minute_rest);
+    assert_time("2026-11-20T14:00", day + 14 * hour + minute_rest);
+    assert_time("2026-11-20 2:00pm", day + 14 * hour + minute_rest);
+    assert_time("2026-11-20 02:00:05 PM UTC", day + 14 * hour + 5 * second_ns + rest);
+    assert_time("2026-11-20 12:00am", day + minute_rest);
+    assert_time("2026-11-20 12:59 pm", day + 12 * hour + 59 * 60 * second_ns + minute_rest);
     assert_time("2026-11-20 14:00:05", day + 14 * hour + 5 * second_ns + rest);
     assert_time("2026-11-20 14:00:05 UTC", day + 14 * hour + 5 * second_ns + rest);
     assert_time("2026-11-20T14:00:05.25Z", now_ns);
     assert_time("2026-11-20T14:00:05.250000000Z", now_ns);
     assert_time("2026-11-20T14:00:05.000000001Z", day + 14 * hour + 5 * second_ns + 1);
-    assert_time("2026-11-20 15:30 +0130", day + 14 * hour + rest);
-    assert_time("2026-11-20 15:30+01:30", day + 14 * hour + rest);
-    assert_time("2026-11-20 08:00 -06", day + 14 * hour + rest);
+    assert_time("2026-11-20 15:30 +0130", day + 14 * hour + minute_rest);
+    assert_time("2026-11-20 15:30+01:30", day + 14 * hour + minute_rest);
+    assert_time("2026-11-20 08:00 -06", day + 14 * hour + minute_rest);
     assert_time("1970-01-01", rest);
     assert_time("2000-02-29", INT64_C(951782400) * second_ns + rest);
     assert_time("2261-12-31 23:59:59.999999999", INT64_C(9214646400) * second_ns - 1);
@@ -190,6 +196,14 @@ times_ago_are_counted_from_now(void **state)
     assert_time("3d", now_ns - 3 * day_ns);
     assert_time("a minute ago", now_ns - minute);
     assert_time("an hour ago", now_ns - 60 * minute);
+    assert_time("2h30m", now_ns - 150 * minute);
+    assert_time("2h 30m ago", now_ns - 150 * minute);
+    assert_time("1 day 2 hours 3 minutes ago", now_ns - day_ns - 123 * minute);
+    assert_time("1 month 1d", now_ns - 32 * day_ns);
+    assert_time("last week", now_ns - 7 * day_ns);
+    assert_time("last month", now_ns - 31 * day_ns);
+    assert_time("last hour", now_ns - 60 * minute);
+    assert_time("999999999h 999999999 years", 0);
     assert_time("2 hrs ago", now_ns - 120 * minute);
     assert_time("3 days ago", now_ns - 3 * day_ns);
     assert_time("2 weeks ago", now_ns - 14 * day_ns);
@@ -272,7 +286,29 @@ what_is_nearly_a_time_is_none(void **state)
                                        "yesterday  14:00",
                                        "yesterday 2026-11-20",
                                        "14:00 yesterday",
-                                       "Now"};
+                                       "Now",
+                                       "today",
+                                       "Today 14:00",
+                                       "last",
+                                       "last 2 weeks",
+                                       "last week ago",
+                                       "last  week",
+                                       "mon",
+                                       "mondays",
+                                       "monday ago",
+                                       "monday14:00",
+                                       "monday 14",
+                                       "2h30",
+                                       "2h30m ",
+                                       "2h  30m",
+                                       "2h-30m",
+                                       "13:05pm",
+                                       "0:05am",
+                                       "10:05 p",
+                                       "10:05  pm",
+                                       "10pm",
+                                       "10:05pmm",
+                                       "pm"};
     for (size_t i = 0; i < sizeof none / sizeof none[0]; i++) {
         int64_t read = 4711;
         if (firn_reference_time_read(none[i], &utc, &read)) {
@@ -304,22 +340,23 @@ times_without_a_zone_are_local(void **state)
     int64_t day = INT64_C(1795132800) * second_ns;                /* 2026-11-20 00:00 UTC */
     int64_t hour = 3600 * second_ns;
     int64_t rest = second_ns - 1;
+    int64_t all = 60 * second_ns - 1; /* of a minute */
     assert_time_by(&clock, "2026-11-20", day + 5 * hour + rest);
-    assert_time_by(&clock, "2026-11-20 14:00", day + 19 * hour + rest);
+    assert_time_by(&clock, "2026-11-20 14:00", day + 19 * hour + all);
     assert_time_by(&clock, "2026-11-20T14:00:05.25", day + 19 * hour + 5250 * second_ns / 1000);
-    assert_time_by(&clock, "2026-07-01 12:00", INT64_C(1782921600) * second_ns + rest);
-    assert_time_by(&clock, "2026-11-20 14:00 UTC", day + 14 * hour + rest);
-    assert_time_by(&clock, "2026-11-20T14:00+01:00", day + 13 * hour + rest);
+    assert_time_by(&clock, "2026-07-01 12:00", INT64_C(1782921600) * second_ns + all);
+    assert_time_by(&clock, "2026-11-20 14:00 UTC", day + 14 * hour + all);
+    assert_time_by(&clock, "2026-11-20T14:00+01:00", day + 13 * hour + all);
     /* Clocks were set back: 1:30 came twice, and the later one is meant. They were set forward: there was no
      * 2:30. */
     int64_t back = INT64_C(1793512800) * second_ns;
     assert_time_by(&clock, "2026-11-01 00:59:59", back - hour - second_ns + rest);
-    assert_time_by(&clock, "2026-11-01 01:30", back + hour / 2 + rest);
-    assert_time_by(&clock, "2026-11-01 02:00", back + hour + rest);
+    assert_time_by(&clock, "2026-11-01 01:30", back + hour / 2 + all);
+    assert_time_by(&clock, "2026-11-01 02:00", back + hour + all);
     int64_t forward = INT64_C(1772953200) * second_ns;
     assert_time_by(&clock, "2026-03-08 01:59:59", forward - second_ns + rest);
-    assert_time_by(&clock, "2026-03-08 02:30", forward + hour / 2 + rest);
-    assert_time_by(&clock, "2026-03-08 03:00", forward + rest);
+    assert_time_by(&clock, "2026-03-08 02:30", forward + hour / 2 + all);
+    assert_time_by(&clock, "2026-03-08 03:00", forward + all);
 }
 
 static void
@@ -330,24 +367,40 @@ a_clock_alone_is_the_last_such_time(void **state)
     int64_t day = INT64_C(1795132800) * second_ns + 5 * 3600 * second_ns;
     int64_t hour = 3600 * second_ns;
     int64_t rest = second_ns - 1;
-    assert_time_by(&clock, "00:00", day + rest);
-    assert_time_by(&clock, "08:30", day + 17 * hour / 2 + rest);
+    int64_t all = 60 * second_ns - 1; /* of a minute */
+    assert_time_by(&clock, "00:00", day + all);
+    assert_time_by(&clock, "08:30", day + 17 * hour / 2 + all);
     assert_time_by(&clock, "09:00:05", day + 9 * hour + 5 * second_ns + rest);
     assert_time_by(&clock, "09:00:06", day - day_ns + 9 * hour + 6 * second_ns + rest);
-    assert_time_by(&clock, "14:30", day - day_ns + 29 * hour / 2 + rest);
-    assert_time_by(&clock, "yesterday 08:30", day - day_ns + 17 * hour / 2 + rest);
-    assert_time_by(&clock, "yesterday 14:30", day - day_ns + 29 * hour / 2 + rest);
+    assert_time_by(&clock, "14:30", day - day_ns + 29 * hour / 2 + all);
+    assert_time_by(&clock, "yesterday 08:30", day - day_ns + 17 * hour / 2 + all);
+    assert_time_by(&clock, "yesterday 14:30", day - day_ns + 29 * hour / 2 + all);
     assert_time_by(&clock, "yesterday", now_ns - day_ns);
+    assert_time_by(&clock, "today 08:30", day + 17 * hour / 2 + all);
+    assert_time_by(&clock, "today 14:30", day + 29 * hour / 2 + all); /* is to come */
+    assert_time_by(&clock, "8:30am", day + 17 * hour / 2 + all);
+    assert_time_by(&clock, "10:05pm", day - day_ns + 22 * hour + 300 * second_ns + all);
+    assert_time_by(&clock, "yesterday 10:05 pm", day - day_ns + 22 * hour + 300 * second_ns + all);
+    assert_time_by(&clock, "12:05am", day + 300 * second_ns + all);
+    assert_time_by(&clock, "09:00", day + 9 * hour + all); /* it has begun */
+    /* It is a Friday. */
+    assert_time_by(&clock, "thursday", now_ns - day_ns);
+    assert_time_by(&clock, "Saturday", now_ns - 6 * day_ns);
+    assert_time_by(&clock, "friday", now_ns - 7 * day_ns);
+    assert_time_by(&clock, "last monday", now_ns - 4 * day_ns);
+    assert_time_by(&clock, "monday 14:30", day - 4 * day_ns + 29 * hour / 2 + all);
+    assert_time_by(&clock, "friday 08:30", day + 17 * hour / 2 + all);
+    assert_time_by(&clock, "friday 14:30", day - 7 * day_ns + 29 * hour / 2 + all);
     assert_time("14:00:05", now_ns - second_ns / 4 + rest);
     assert_time("14:00:06", now_ns - second_ns / 4 + second_ns - day_ns + rest);
     /* The day before had 25 hours. */
     const struct firn_reference_clock monday = {(INT64_C(1793512800) + 86400) * second_ns,
                                                 new_york}; /* it is 1:00 on 2 November */
-    assert_time_by(&monday, "02:00", (INT64_C(1793512800) + 3600) * second_ns + rest);
-    assert_time_by(&monday, "yesterday 00:30", (INT64_C(1793512800) - 5400) * second_ns + rest);
+    assert_time_by(&monday, "02:00", (INT64_C(1793512800) + 3600) * second_ns + all);
+    assert_time_by(&monday, "yesterday 00:30", (INT64_C(1793512800) - 5400) * second_ns + all);
     /* Before 1970 there is nothing. */
     const struct firn_reference_clock first = {second_ns, ahead}; /* it is 14:00:01 */
-    assert_time_by(&first, "14:00", rest);
+    assert_time_by(&first, "14:00", all);
     assert_time_by(&first, "14:30", 0);
     assert_time_by(&first, "yesterday 23:00", 0);
     assert_time_by(&first, "1970-01-01", 0);
