@@ -18,6 +18,8 @@
  *
  * Of a statement's columns those are read that SQLite has asked for up to then: for EXISTS (SELECT * …) it says that it
  * uses all. One that is missing later is read from the store by the row's key; if that happens often, the table is read again.
+ * Lookups in the store read no more than those columns either, as soon as many have shown which: blocks of all columns of
+ * a large table would push each other out of the cache.
  *
  * Locking: under the mutex of the connection.
  */
@@ -30,8 +32,9 @@ SQLITE_EXTENSION_INIT3
 enum { ROWS_PER_GET = 64, ROWS_PER_RANGE = 1000, GETS = 16 };
 /* Of what reading costs, a plan that was worth it spends this part on lookups. */
 enum { WORTHY_PART = 8 };
-/* So many rows have shown which columns are asked for; so many of which one was missing make the table be read again. */
-enum { FOUND_MIN = 4, MISSED_MAX = 64 };
+/* So many rows have shown which columns are asked for: for memory, where one more is cheap; for scans. So many rows of which one was
+ * missing make the table be read again, and scans read all columns. */
+enum { FOUND_MIN = 4, FOUND_MANY = 64, MISSED_MAX = 64 };
 
 /* ---- plans that were worth it ---- */
 
@@ -220,6 +223,16 @@ void
 firn_sql_keep_spend(struct firn_sql_keep *keep, const struct firn_sql_plan *plan, size_t rows)
 {
     keep->spent += (double)rows * (plan->order == 0 ? 1 : ROWS_PER_GET);
+}
+
+uint64_t
+firn_sql_keep_columns(const struct firn_sql_keep *keep, const struct firn_sql_table *table,
+                      uint64_t used)
+{
+    const size_t count = table->def->column_count;
+    const uint64_t all = count < 64 ? (UINT64_C(1) << count) - 1 : UINT64_MAX;
+    const bool is_known = keep != NULL && keep->found >= FOUND_MANY && keep->missed <= MISSED_MAX;
+    return is_known && used == all ? keep->asked & used : used;
 }
 
 /* Whether a lookup finds rows by an order; if not it looks at all rows. */
