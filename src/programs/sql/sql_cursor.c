@@ -436,7 +436,11 @@ filter_rows(struct firn_sql_cursor *cursor, int number, const char *plan, int co
     rc = rc == FIRN_OK ? look_up(cursor, count, values, &is_found, err) : rc;
     if (rc == FIRN_OK && !is_found) {
         rc = choose_columns(cursor, cursor->keep, err);
+        const uint64_t began = cursor->keep != NULL ? firn_sql_keep_clock() : 0;
         rc = rc == FIRN_OK ? read_rows(cursor, count, values, err) : rc;
+        if (cursor->keep != NULL) {
+            firn_sql_keep_spend_time(cursor->keep, began);
+        }
     }
     if (cursor->keep != NULL && cursor->source != FIRN_SQL_AT_END) {
         cursor->keep->found++;

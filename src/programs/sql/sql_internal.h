@@ -457,6 +457,7 @@ struct firn_sql_keep {
     /* What lookups have cost until now, and found; which columns were asked for (bit 63: from 63 on). */
     size_t gets;
     double spent;
+    uint64_t spent_ns; /* the same, as measured */
     size_t found;
     uint64_t asked;
     double price; /* what a lookup has cost on average, and the rows, when they were read */
@@ -478,6 +479,9 @@ struct firn_sql_keep *firn_sql_keep_take(struct firn_sql_table *table,
                                          const struct firn_sql_plan *plan, sqlite3_value **values);
 /* NULL is fine. */
 void firn_sql_keep_release(struct firn_sql_keep *keep);
+/* The time in nanoseconds, and how long a lookup in the store took that began then. */
+uint64_t firn_sql_keep_clock(void);
+void firn_sql_keep_spend_time(struct firn_sql_keep *keep, uint64_t began);
 /* Notes rows of a scan. */
 void firn_sql_keep_spend(struct firn_sql_keep *keep, const struct firn_sql_plan *plan, size_t rows);
 /* Notes a lookup. Whether rows are in memory, or reading them is worth it. */

@@ -8,8 +8,8 @@
  * statement uses and the conditions that stay the same, into a hash table (sql_cursor.c decides when).
  *
  * A row is cells side by side, since a join reads rows here and there: a number, or the address of a text, whose bytes are kept
- * in blocks. A cell is what its number is above the smallest one of its column in a page of rows, in as many bytes as the largest
- * takes: a column of dates takes two bytes a row, and three tables fit where one of whole words would.
+ * in blocks. A cell is what its number is above the smallest one of its column in a page of rows, in as many bits as the largest
+ * takes: a column of dates takes some twelve, and four tables fit where one of whole words would.
  * A key that is one number has no hash where numbers lie close together, as those of rows do: each has a slot. Rows with the
  * same key are a list in the order in which they were read.
  *
@@ -27,6 +27,8 @@ SQLITE_EXTENSION_INIT3
 
 enum { BYTES_MAX = 256 << 20, BLOCK_SIZE = 256 << 10, ROWS_MAX = INT32_MAX, DENSE_SPAN = 8 };
 enum { PAGE_SHIFT = 10, PAGE_ROWS = 1 << PAGE_SHIFT };
+/* A cell of up to BITS_MAX bits is in the eight bytes at the byte where it begins. A larger one is a whole word. */
+enum { WORD = 64, BITS_MAX = 57 };
 
 /* Bytes that cells refer to. */
 struct block {
@@ -47,16 +49,16 @@ struct column {
     uint8_t *nulls; /* 1 for each null; NULL: there is none yet */
 };
 
-/* How the cells of a column are kept in a page: cell = base + what is in `size` bytes (0, 1, 2, 4, 8) at `offset` of a row. */
+/* How the cells of a column are kept in a page: cell = base + the `bits` bits from bit `offset` of a row on. */
 struct frame {
     uint64_t base;
     uint32_t offset;
-    uint32_t size;
+    uint32_t bits;
 };
 
 struct page {
     uint8_t
-        *bytes; /* PAGE_ROWS rows of `stride` bytes; those of the last page as many as there are */
+        *bytes; /* PAGE_ROWS rows of `stride` bits; those of the last page as many as there are */
     size_t stride;
 };
 
@@ -123,28 +125,25 @@ text_of(uint64_t cell)
     return (const struct text *)(uintptr_t)cell;
 }
 
-/* What is in `size` bytes. */
+/* Eight bytes, the lowest first. */
 static uint64_t
-unpack(const uint8_t *bytes, uint32_t size)
+load(const uint8_t *bytes)
 {
-    uint32_t word;
-    uint16_t half;
-    uint64_t whole;
-    switch (size) {
-    case 0:
-        return 0;
-    case sizeof(uint8_t):
-        return bytes[0];
-    case sizeof half:
-        memcpy(&half, bytes, sizeof half);
-        return half;
-    case sizeof word:
-        memcpy(&word, bytes, sizeof word);
-        return word;
-    default:
-        memcpy(&whole, bytes, sizeof whole);
-        return whole;
-    }
+    uint64_t word;
+    memcpy(&word, bytes, sizeof word);
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    word = __builtin_bswap64(word);
+#endif
+    return word;
+}
+
+static void
+store(uint8_t *bytes, uint64_t word)
+{
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    word = __builtin_bswap64(word);
+#endif
+    memcpy(bytes, &word, sizeof word);
 }
 
 static uint64_t
@@ -154,7 +153,8 @@ cell_at(const struct firn_sqlvalue_lookup *lookup, size_t row, size_t place)
     const struct page *page = &lookup->pages[number];
     const struct frame *frame = &lookup->frames[number * lookup->width + place];
     const size_t at = ((row - 1) & (PAGE_ROWS - 1)) * page->stride + frame->offset;
-    return frame->base + unpack(page->bytes + at, frame->size);
+    const uint64_t mask = frame->bits < WORD ? (UINT64_C(1) << frame->bits) - 1 : UINT64_MAX;
+    return frame->base + (load(page->bytes + at / 8) >> at % 8 & mask);
 }
 
 firn_value
@@ -340,41 +340,36 @@ frame_of(const uint64_t *cells, size_t count)
 {
     int64_t smallest = (int64_t)cells[0];
     int64_t largest = smallest;
+    uint32_t bits = 0;
     for (size_t i = 1; i < count; i++) {
         const int64_t number = (int64_t)cells[i];
         smallest = number < smallest ? number : smallest;
         largest = number > largest ? number : largest;
     }
     const uint64_t span = (uint64_t)largest - (uint64_t)smallest;
-    const uint32_t size = span == 0            ? 0
-                          : span <= UINT8_MAX  ? 1
-                          : span <= UINT16_MAX ? 2
-                          : span <= UINT32_MAX ? 4
-                                               : 8;
-    return (struct frame){.base = (uint64_t)smallest, .size = size};
+    while (bits < WORD && span >> bits != 0) {
+        bits++;
+    }
+    return (struct frame){.base = (uint64_t)smallest, .bits = bits <= BITS_MAX ? bits : WORD};
 }
 
-/* The first bytes of a number, lowest first: one of unpack. */
-static void
-pack(uint8_t *bytes, uint32_t size, uint64_t number)
+/* Gives each frame its place in a row. Whole words come first, and rows with some begin at a byte. Returns the stride. */
+static size_t
+place_frames(struct frame *frames, size_t count)
 {
-    const uint32_t word = (uint32_t)number;
-    const uint16_t half = (uint16_t)number;
-    switch (size) {
-    case 0:
-        break;
-    case sizeof(uint8_t):
-        bytes[0] = (uint8_t)number;
-        break;
-    case sizeof half:
-        memcpy(bytes, &half, sizeof half);
-        break;
-    case sizeof word:
-        memcpy(bytes, &word, sizeof word);
-        break;
-    default:
-        memcpy(bytes, &number, sizeof number);
+    size_t stride = 0;
+    for (size_t i = 0; i < count; i++) {
+        frames[i].offset = (uint32_t)stride;
+        stride += frames[i].bits == WORD ? WORD : 0;
     }
+    const bool has_words = stride > 0;
+    for (size_t i = 0; i < count; i++) {
+        if (frames[i].bits < WORD) {
+            frames[i].offset = (uint32_t)stride;
+            stride += frames[i].bits;
+        }
+    }
+    return has_words ? (stride + 7) / 8 * 8 : stride;
 }
 
 /* Packs the rows of the open page, if there are any. */
@@ -393,23 +388,25 @@ close_page(struct firn_sqlvalue_lookup *lookup)
     *page = (struct page){.bytes = NULL};
     for (size_t i = 0; i < lookup->width; i++) {
         frames[i] = frame_of(lookup->open + i * PAGE_ROWS, count);
-        frames[i].offset = (uint32_t)page->stride;
-        page->stride += frames[i].size;
     }
-    page->bytes = sqlite3_malloc64(count * page->stride + 1);
+    page->stride = place_frames(frames, lookup->width);
+    const size_t size = count * page->stride / 8 + 2 * sizeof(uint64_t);
+    page->bytes = sqlite3_malloc64(size);
     if (page->bytes == NULL) {
         return false;
     }
+    memset(page->bytes, 0, size);
     for (size_t i = 0; i < lookup->width; i++) {
         const uint64_t *cells = lookup->open + i * PAGE_ROWS;
-        uint8_t *to = page->bytes + frames[i].offset;
-        for (size_t row = 0; row < count; row++, to += page->stride) {
-            pack(to, frames[i].size, cells[row] - frames[i].base);
+        size_t at = frames[i].offset;
+        for (size_t row = 0; row < count; row++, at += page->stride) {
+            uint8_t *to = page->bytes + at / 8;
+            store(to, load(to) | (cells[row] - frames[i].base) << at % 8);
         }
     }
     lookup->page_count++;
     lookup->open_rows = 0;
-    lookup->total_bytes += count * page->stride + lookup->width * sizeof(struct frame);
+    lookup->total_bytes += size + lookup->width * sizeof(struct frame);
     return true;
 }
 

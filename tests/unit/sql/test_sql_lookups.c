@@ -147,8 +147,8 @@ numbers_in_memory_take_the_bytes_that_they_need(void **state)
                      number_of("SELECT sum(a + b + c + part) FROM t WHERE k IN (SELECT k FROM "
                                "keys)"));
     const int64_t taken = sqlite3_memory_highwater(0) - before;
-    /* k, part, a, b and c of a row: two bytes, one, one, none and one; eight for finding it; and what is open meanwhile. As words: 40. */
-    if (taken > ROWS * 13 + (200 << 10)) {
+    /* k, part, a, b and c of a row: twenty bits; eight bytes for finding it; and what is open meanwhile. As words: 40 bytes. */
+    if (taken > ROWS * 11 + (200 << 10)) {
         fail_msg("%lld bytes for %d rows", (long long)taken, ROWS);
     }
 }
