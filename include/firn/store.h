@@ -361,8 +361,8 @@ typedef struct firn_keyspace_size {
     }
 /* Estimates the number and size of the entries in [lower, upper). Memtables are counted exactly, in time
  * proportional to their entries. In each table file that crosses a bound (one per level, plus those of
- * level 0) the bound may be off by one block: 4 KiB before compression, or one larger entry. Entries and large values count as if they were spread evenly over
- * their file. Entries that only checkpoints and snapshots still see are left out. */
+ * level 0) the bound may be off by one block: 4 KiB before compression, or one larger entry. In files whose entries have large values
+ * the block is read, so that it is off by about an entry. Entries and large values count as if they were spread evenly over their file. Entries that only checkpoints and snapshots still see are left out. */
 FIRN_API FIRN_MUST_CHECK int firn_keyspace_approximate_size(firn_keyspace *keyspace,
                                                             firn_slice lower, firn_slice upper,
                                                             firn_keyspace_size *out,

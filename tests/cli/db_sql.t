@@ -486,6 +486,21 @@ A value may be as large as one that firn stores.
   ! firn: string or blob too big
   [1]
 
+A transaction may take a quarter of the store's memory, of which --memory gives more or less.
+
+  $ firn db sql --create numbers.firn 'CREATE TABLE n (id INTEGER PRIMARY KEY)'
+  $ COUNT='INSERT INTO n WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c WHERE x < 20000) SELECT x FROM c'
+  $ firn db sql numbers.firn --memory 1 "$COUNT"
+  ! firn: the writes of a transaction would take more than 262144 bytes, a quarter of the store's memory
+  ! hint: give the store more with --memory MIB
+  [1]
+  $ firn db sql numbers.firn --memory 16 "$COUNT"
+  $ firn db sql numbers.firn 'SELECT count(*) FROM n'
+  20000
+  $ firn db sql numbers.firn --memory much 'SELECT 1'
+  ! firn: memory is a number of MiB, not much
+  [1]
+
 An interrupt ends a script with 130.
 
   $ $SIGNALLED timeout --preserve-status -s INT 1 firn db sql shop.firn 'WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT count(*) FROM c'

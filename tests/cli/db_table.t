@@ -584,3 +584,19 @@ A text may be longer than it looks: here 1,500 combining marks.
   $ firn db table create shop.firn marks "id i64 primary key, note text default 'e$(printf '\314\201%.0s' $(seq 1500))'"
   $ firn db table show shop.firn marks | grep -c "$(printf '\314\201%.0s' $(seq 1500))"
   1
+
+A store that is opened for reading has no temporary files: groups have to fit into memory, of which --memory gives more or less.
+
+  $ awk 'BEGIN { print "id,t"; for (i = 0; i < 20000; i++) printf "%d,a text that is as long as it has to be for this test; number %d\n", i, i }' >many.csv
+  $ firn db table import -q --create --key id many.firn many many.csv
+  $ firn db scan many.firn many --group-by t --columns 't, count(*)' --memory 1
+  ! firn: the groups of a query need more than the 1048576 bytes of memory that they may use
+  ! hint: give the command more with --memory MIB
+  [1]
+  $ firn db scan many.firn many --group-by t --columns 't, count(*)' --memory 50 | wc -l
+  20000
+  $ firn db scan many.firn many --memory 0
+  ! firn: db scan: --memory is a number of MiB, not '0'
+  ! usage: firn db scan [options] STORE KEYSPACE|TABLE
+  ! help: firn help db scan
+  [2]

@@ -33,7 +33,8 @@
  * MANIFEST has the bytes and entries of runs that are wholly inside the range. For a run that
  * crosses the lower end of the range, the index says which block the end is in: that block and
  * those after it count as inside, those before it as outside; at the upper end it is the other way
- * round. So each run is off by less than a block at each end. At most one run of each level, and
+ * round. So each run is off by less than a block at each end, and one that refers to large values by none
+ * of its entries: those blocks are read. At most one run of each level, and
  * all those of level 0, contain an end. Blocks are assumed to hold equally many entries.
  *
  * Memtables are walked: their entries in the range are counted exactly.

@@ -182,6 +182,49 @@ firn_row_read_explain(const struct firn_row *run, const struct firn_row_index *i
 
 /* ---- places ---- */
 
+/* How many entries of a block lie before a key, of `entries` that it is said to have. */
+static int
+entries_before(struct firn_row *run, const struct firn_row_index *index, size_t i, firn_slice key,
+               uint64_t entries, uint64_t *out, firn_error *err)
+{
+    struct firn_block_pin pin;
+    struct firn_row_block block;
+    int rc = firn_row_read_block(run, index, i, &pin, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    firn_row_block_init(&block, firn_bytes(pin.data, pin.size));
+    const size_t before = firn_row_block_lower_bound(&block, key, UINT64_MAX);
+    DCHECK(before <= block.count && block.count > 0);
+    *out = entries * before / block.count;
+    firn_block_cache_unpin(run->cache, &pin);
+    return FIRN_OK;
+}
+
+/* The place of a key in the i-th block. Without large values it is the block's beginning: the block is 4 KiB. Entries with
+ * references are short, so a block has many, and what they lead to may be gigabytes: the block is read. */
+static int
+see_place(struct firn_row *run, const struct firn_row_index *index, size_t i, firn_slice key,
+          struct firn_run_place *out, firn_error *err)
+{
+    struct firn_row_index_block block;
+    const uint64_t entries = index->entry_count;
+    const uint64_t blocks = index->block_count;
+    DCHECK(i < blocks && blocks <= entries);
+    if (i > 0) {
+        firn_row_index_block(index, i, &block);
+        out->offset = block.ref.offset;
+    }
+    out->entries = entries / blocks * i + entries % blocks * i / blocks;
+    if (!run->summary.has_references) {
+        return FIRN_OK;
+    }
+    uint64_t before = 0;
+    int rc = entries_before(run, index, i, key, entries / blocks, &before, err);
+    out->entries += before;
+    return rc;
+}
+
 int
 firn_row_read_place_of(struct firn_run *base, firn_slice key, struct firn_run_place *out,
                        firn_error *err)
@@ -192,14 +235,8 @@ firn_row_read_place_of(struct firn_run *base, firn_slice key, struct firn_run_pl
     int rc;
     FIRN_TRY(firn_row_read_index(run, &index, err));
     size_t count = firn_row_index_find(&index.index, firn_run_key(key), UINT64_MAX);
-    if (count > 1) {
-        struct firn_row_index_block block;
-        firn_row_index_block(&index.index, count - 1, &block);
-        uint64_t entries = index.index.entry_count;
-        uint64_t blocks = index.index.block_count;
-        DCHECK(count <= blocks && blocks <= entries);
-        out->offset = block.ref.offset;
-        out->entries = entries / blocks * (count - 1) + entries % blocks * (count - 1) / blocks;
+    if (count > 0) {
+        rc = see_place(run, &index.index, count - 1, firn_run_key(key), out, err);
     }
     firn_row_read_index_release(run, &index);
 out:

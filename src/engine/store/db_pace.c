@@ -170,12 +170,12 @@ rotate_end(struct firn_db *db)
  * and the reserve shrinks to the size that it should have. Later commits create all of it again when
  * they need it.
  *
- * When the log turns, a thread begins to watch for idleness, unless there is one. The thread ends once
- * the space has been freed, so a store that is rarely written to has no such thread. In simulation
+ * When the log turns, or has more than LEAST_BYTES, a thread begins to watch for idleness, unless there is
+ * one. The thread ends once the space has been freed, so a store that is rarely written to has no such thread. In simulation
  * there are no threads: tests call firn_db_pace_rest_look after they have moved the clock.
  *
  * Small amounts are left: freeing them costs as much as it gains. If readers keep segments of the log
- * from being removed, these stay, and nothing is tried again before the next turn.
+ * from being removed, these stay, and nothing is tried again before the next commit.
  *
  * Locking: the mutex of jobs guards the fields.
  *
@@ -762,6 +762,9 @@ firn_db_pace_follow_up(struct firn_db *db, struct firn_db_tree *touched)
         firn_db_jobs_note_failure(db, &err);
     }
     uint64_t log_bytes = firn_log_size_bytes(db->log);
+    if (log_bytes > LEAST_BYTES && !atomic_load(&db->rest.is_watching)) {
+        pace_rest_watch(db);
+    }
     if (log_bytes >= db->space.next_look_bytes) {
         db->space.next_look_bytes = 2 * log_bytes;
         firn_db_space_keep(db);

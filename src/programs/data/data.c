@@ -158,8 +158,8 @@ run_put(struct firn_cli *cli)
 
 /* Of get, del, scan and count: what means something for tables alone. */
 static const char *const get_table_options[] = {"columns", "index", NULL};
-static const char *const scan_table_options[] = {"columns", "where", "group-by", "order",
-                                                 "offset",  "index", "csv",      NULL};
+static const char *const scan_table_options[] = {"columns", "where", "group-by", "order", "offset",
+                                                 "index",   "csv",   "memory",   NULL};
 static const char *const count_table_options[] = {"index", "where", NULL};
 
 /* A keyspace has one key, and none of these options. Returns an exit code. */
@@ -536,6 +536,7 @@ static const struct firn_command scan_command = {
             {"offset", 0, "N", "of a table, leave out the first N rows"},
             {"index", 0, "INDEX", "of a table, by this index and in its order"},
             {"csv", 0, NULL, "of a table, as CSV with the names of the columns"},
+            {"memory", 0, "MIB", "of a table, for groups and an order (default 50)"},
             {NULL, 0, NULL, NULL},
         },
     .help =

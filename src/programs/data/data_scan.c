@@ -15,6 +15,8 @@
 
 /* ---- which rows ---- */
 
+enum { MEMORY_MIB_MAX = 1 << 20 };
+
 struct bound {
     struct firn_data_values_list list;
     struct firn_data_values values;
@@ -164,6 +166,22 @@ read_number(struct firn_cli *cli, const char *option, uint64_t *out)
     return FIRN_EXIT_OK;
 }
 
+/* A number of MiB. Returns an exit code. */
+static int
+read_memory(struct firn_cli *cli, uint64_t *out)
+{
+    const char *text = firn_command_value(cli, "memory");
+    uint64_t number = 0;
+    if (text == NULL) {
+        return FIRN_EXIT_OK;
+    }
+    if (!firn_command_number(text, MEMORY_MIB_MAX, &number) || number == 0) {
+        return firn_command_misused(cli, "--memory is a number of MiB, not '%s'", text);
+    }
+    *out = number << 20;
+    return FIRN_EXIT_OK;
+}
+
 /* ---- scan and count ---- */
 
 int
@@ -230,7 +248,9 @@ print_rows(struct firn_cli *cli, firn_scan *scan, bool is_head_only, uint64_t *o
     int exit_code = firn_data_output_end(&output);
     free(columns);
     free(values);
-    return code != FIRN_OK ? firn_command_report_failure(cli, &err, NULL) : exit_code;
+    /* A store that is opened for reading has no temporary files. */
+    const char *hint = code == FIRN_LIMIT ? "give the command more with --memory MIB" : NULL;
+    return code != FIRN_OK ? firn_command_report_failure(cli, &err, hint) : exit_code;
 }
 
 int
@@ -252,6 +272,9 @@ firn_data_scan_print(const struct firn_data_table *table)
     }
     if (exit_code == FIRN_EXIT_OK) {
         exit_code = read_number(cli, "offset", &query.options.offset);
+    }
+    if (exit_code == FIRN_EXIT_OK) {
+        exit_code = read_memory(cli, &query.options.memory_bytes);
     }
     query.options.select = columns;
     query.options.group_by = firn_command_value(cli, "group-by");

@@ -199,6 +199,15 @@ get_row(struct firn_sql_cursor *cursor, const firn_value *key, size_t key_count,
 
 /* ---- lookups in memory ---- */
 
+/* Which columns are read from now on. keep: of the cursor, or NULL for all of the plan. */
+static int
+choose_columns(struct firn_sql_cursor *cursor, const struct firn_sql_keep *keep, firn_error *err)
+{
+    const struct firn_sql_table *table = firn_sql_cursor_table(cursor);
+    return firn_sql_cursor_scan_read_only(
+        cursor, firn_sql_keep_columns(keep, table, cursor->plan.used), err);
+}
+
 /* Reads the table: along with keys that ascend, or into memory. */
 static int
 read_table(struct firn_sql_cursor *cursor, int count, sqlite3_value **values, firn_error *err)
@@ -215,7 +224,8 @@ read_table(struct firn_sql_cursor *cursor, int count, sqlite3_value **values, fi
     if (rc == FIRN_OK && filter.is_empty) {
         cursor->keep->is_empty = true;
     } else if (rc == FIRN_OK) {
-        rc = firn_sql_merge_begin(cursor, &filter, err);
+        rc = choose_columns(cursor, NULL, err); /* one scan, whose columns stay */
+        rc = rc == FIRN_OK ? firn_sql_merge_begin(cursor, &filter, err) : rc;
     }
     firn_sql_filter_deinit(&filter);
     return rc;
@@ -413,16 +423,25 @@ filter_rows(struct firn_sql_cursor *cursor, int number, const char *plan, int co
         cursor->may_merge = cursor->view.snapshot != NULL && firn_sql_merge_is_possible(cursor);
     }
     if (rc == FIRN_OK && firn_sql_vectors_arguments(number) > 0) {
-        return search_rows(cursor, number, count, values, err);
+        rc = choose_columns(cursor, NULL, err);
+        return rc != FIRN_OK ? rc : search_rows(cursor, number, count, values, err);
     }
     cursor->near =
         rc == FIRN_OK ? firn_sql_nearest_find(firn_sql_cursor_table(cursor), &cursor->view) : NULL;
     if (cursor->near != NULL) {
         cursor->key_count = firn_search_result_count(cursor->near);
-        return next_key(cursor, err);
+        rc = choose_columns(cursor, NULL, err);
+        return rc == FIRN_OK ? next_key(cursor, err) : rc;
     }
     rc = rc == FIRN_OK ? look_up(cursor, count, values, &is_found, err) : rc;
-    rc = rc == FIRN_OK && !is_found ? read_rows(cursor, count, values, err) : rc;
+    if (rc == FIRN_OK && !is_found) {
+        rc = choose_columns(cursor, cursor->keep, err);
+        const uint64_t began = cursor->keep != NULL ? firn_sql_keep_clock() : 0;
+        rc = rc == FIRN_OK ? read_rows(cursor, count, values, err) : rc;
+        if (cursor->keep != NULL) {
+            firn_sql_keep_spend_time(cursor->keep, began);
+        }
+    }
     if (cursor->keep != NULL && cursor->source != FIRN_SQL_AT_END) {
         cursor->keep->found++;
     }
@@ -644,7 +663,7 @@ give_rare(struct firn_sql_cursor *cursor, sqlite3_context *ctx, int number)
         firn_sqlvalue_result(ctx, column, read_value(cursor, (size_t)place));
         return SQLITE_OK;
     }
-    if (cursor->source == FIRN_SQL_FROM_LOOKUP) {
+    if (cursor->keep != NULL && !cursor->has_other) {
         cursor->keep->missed++;
     }
     if (!cursor->has_other && read_other(cursor, &err) != FIRN_OK) {

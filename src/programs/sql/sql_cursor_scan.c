@@ -29,8 +29,8 @@ enum { SKIP_MIN = 64 }; /* fewer rows are read and left out by SQLite */
 
 /* ---- the plan ---- */
 
-void
-firn_sql_cursor_scan_forget(struct firn_sql_cursor *cursor)
+static void
+forget_columns(struct firn_sql_cursor *cursor)
 {
     for (size_t i = 0;
          cursor->cells != NULL && i < firn_sql_cursor_table(cursor)->def->column_count; i++) {
@@ -41,14 +41,22 @@ firn_sql_cursor_scan_forget(struct firn_sql_cursor *cursor)
     sqlite3_free(cursor->columns);
     sqlite3_free(cursor->select);
     sqlite3_free(cursor->cells);
-    sqlite3_free(cursor->plan_text);
     cursor->places = NULL;
     cursor->names = NULL;
     cursor->columns = NULL;
     cursor->select = NULL;
     cursor->cells = NULL;
+    cursor->read_count = 0;
+}
+
+void
+firn_sql_cursor_scan_forget(struct firn_sql_cursor *cursor)
+{
+    forget_columns(cursor);
+    sqlite3_free(cursor->plan_text);
     cursor->plan_text = NULL;
 }
+
 static void
 want_column(struct firn_sql_cursor *cursor, uint32_t column)
 {
@@ -109,15 +117,13 @@ firn_sql_cursor_scan_has_plan(const struct firn_sql_cursor *cursor, const char *
     return cursor->plan_text != NULL && strcmp(cursor->plan_text, text) == 0;
 }
 
-int
-firn_sql_cursor_scan_plan(struct firn_sql_cursor *cursor, const char *text, firn_error *err)
+/* The columns of the key, and those of a set: which are read, and what gives their values to SQLite. */
+static int
+take_columns(struct firn_sql_cursor *cursor, uint64_t used, firn_error *err)
 {
     struct firn_sql_table *table = firn_sql_cursor_table(cursor);
-    size_t count = table->def->column_count;
-    assert(cursor->keep == NULL);
-    firn_sql_cursor_scan_forget(cursor);
-    cursor->is_not_bare = false;
-    firn_sql_plan_read(text, &cursor->plan);
+    const size_t count = table->def->column_count;
+    assert(cursor->cells == NULL && cursor->scan == NULL);
     cursor->places = sqlite3_malloc64(count * sizeof cursor->places[0]);
     cursor->names = sqlite3_malloc64(count * sizeof cursor->names[0]);
     cursor->columns = sqlite3_malloc64(count * sizeof cursor->columns[0]);
@@ -130,7 +136,7 @@ firn_sql_cursor_scan_plan(struct firn_sql_cursor *cursor, const char *text, firn
         cursor->cells == NULL) {
         return firn_sqlvalue_no_memory(err);
     }
-    cursor->read_count = 0;
+    cursor->read = used;
     for (size_t i = 0; i < count; i++) {
         cursor->places[i] = -1;
     }
@@ -139,11 +145,10 @@ firn_sql_cursor_scan_plan(struct firn_sql_cursor *cursor, const char *text, firn
         assert(cursor->places[table->orders[0].columns[i]] == (int32_t)i); /* (I1) */
     }
     for (size_t i = 0; i < count; i++) {
-        if ((cursor->plan.used >> (i < 63 ? i : 63) & 1) != 0) {
+        if ((used >> (i < 63 ? i : 63) & 1) != 0) {
             want_column(cursor, (uint32_t)i);
         }
     }
-    take_seeks(cursor);
     /* Only an UPDATE leaves columns alone; it says that it uses all that there could be. */
     for (size_t i = 0; i < cursor->read_count && cursor->plan.used != UINT64_MAX; i++) {
         struct firn_sqlvalue_cell *cell = &cursor->cells[cursor->columns[i]];
@@ -152,8 +157,38 @@ firn_sql_cursor_scan_plan(struct firn_sql_cursor *cursor, const char *text, firn
         firn_sqlvalue_texts_open(&table->texts, cell);
         firn_sqlvalue_set_giver(cell);
     }
+    return FIRN_OK;
+}
+
+int
+firn_sql_cursor_scan_plan(struct firn_sql_cursor *cursor, const char *text, firn_error *err)
+{
+    assert(cursor->keep == NULL);
+    firn_sql_cursor_scan_forget(cursor);
+    cursor->is_not_bare = false;
+    firn_sql_plan_read(text, &cursor->plan);
+    int rc = take_columns(cursor, cursor->plan.used, err);
+    if (rc != FIRN_OK) {
+        return rc;
+    }
+    take_seeks(cursor);
     cursor->plan_text = sqlite3_mprintf("%s", text); /* last: the plan is whole */
     return cursor->plan_text != NULL ? FIRN_OK : firn_sqlvalue_no_memory(err);
+}
+
+int
+firn_sql_cursor_scan_read_only(struct firn_sql_cursor *cursor, uint64_t used, firn_error *err)
+{
+    assert(cursor->plan_text != NULL && cursor->source == FIRN_SQL_AT_END);
+    if (used == cursor->read) {
+        return FIRN_OK;
+    }
+    forget_columns(cursor);
+    int rc = take_columns(cursor, used, err);
+    if (rc != FIRN_OK) {
+        firn_sql_cursor_scan_forget(cursor); /* of a plan all or nothing is there */
+    }
+    return rc;
 }
 
 /* How many of the columns that are read the scan has. */

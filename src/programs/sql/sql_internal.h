@@ -457,6 +457,7 @@ struct firn_sql_keep {
     /* What lookups have cost until now, and found; which columns were asked for (bit 63: from 63 on). */
     size_t gets;
     double spent;
+    uint64_t spent_ns; /* the same, as measured */
     size_t found;
     uint64_t asked;
     double price; /* what a lookup has cost on average, and the rows, when they were read */
@@ -478,6 +479,9 @@ struct firn_sql_keep *firn_sql_keep_take(struct firn_sql_table *table,
                                          const struct firn_sql_plan *plan, sqlite3_value **values);
 /* NULL is fine. */
 void firn_sql_keep_release(struct firn_sql_keep *keep);
+/* The time in nanoseconds, and how long a lookup in the store took that began then. */
+uint64_t firn_sql_keep_clock(void);
+void firn_sql_keep_spend_time(struct firn_sql_keep *keep, uint64_t began);
 /* Notes rows of a scan. */
 void firn_sql_keep_spend(struct firn_sql_keep *keep, const struct firn_sql_plan *plan, size_t rows);
 /* Notes a lookup. Whether rows are in memory, or reading them is worth it. */
@@ -488,6 +492,10 @@ int firn_sql_keep_read(struct firn_sql_keep *keep, const struct firn_sql_table *
                        firn_snapshot *snapshot, const struct firn_sql_plan *plan,
                        const struct firn_sql_keys *keys, int count, sqlite3_value **values,
                        firn_error *err);
+/* Which of the columns that a plan uses its scans have to read: all, or where it uses all of the table, those that SQLite has asked
+ * for. keep: NULL is fine. */
+uint64_t firn_sql_keep_columns(const struct firn_sql_keep *keep, const struct firn_sql_table *table,
+                               uint64_t used);
 /* Gives back what no cursor uses. */
 void firn_sql_keep_forget(struct firn_sql_table *table);
 
@@ -569,6 +577,7 @@ struct firn_sql_cursor {
     const char **names; /* of those */
     uint32_t *columns;  /* the same by number */
     size_t read_count;
+    uint64_t read; /* the columns of the plan, or those of them that were asked for (sql_keep.c) */
     char *select;
     /* The rows. */
     firn_row *row; /* FIRN_SQL_FROM_POINT */
@@ -630,6 +639,9 @@ void firn_sql_cursor_key(const struct firn_sql_cursor *cursor, firn_value *out);
 bool firn_sql_cursor_scan_has_plan(const struct firn_sql_cursor *cursor, const char *text);
 /* Takes a plan: which columns are read, and what gives their values to SQLite. Requires: the cursor keeps nothing of another one. */
 int firn_sql_cursor_scan_plan(struct firn_sql_cursor *cursor, const char *text, firn_error *err);
+/* From now on reads these columns of the plan (as plan.used has them) and those of the key. Another one that is asked for is read by
+ * the row's key. Requires: the cursor is at no row, and has no scan. */
+int firn_sql_cursor_scan_read_only(struct firn_sql_cursor *cursor, uint64_t used, firn_error *err);
 /* Gives back what a plan needs. */
 void firn_sql_cursor_scan_forget(struct firn_sql_cursor *cursor);
 /* Opens a scan by the bounds and conditions of a filter, and goes to its first row. skip: rows that SQLite will count and

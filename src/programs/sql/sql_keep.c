@@ -9,6 +9,8 @@
  *
  * Lookups of one cursor by keys that ascend need no memory for that (sql_merge.c).
  *
+ * What a lookup costs is estimated, and measured: where blocks push each other out of the cache, it is a hundred times as much.
+ *
  * That spends about twice what reading the table at the first lookup would have cost. So the table remembers for a few plans
  * that reading was worth it, and the next statement with such a plan reads after an eighth of the lookups. If it turns
  * out to make fewer lookups than would pay, the plan is forgotten.
@@ -18,20 +20,25 @@
  *
  * Of a statement's columns those are read that SQLite has asked for up to then: for EXISTS (SELECT * …) it says that it
  * uses all. One that is missing later is read from the store by the row's key; if that happens often, the table is read again.
+ * Lookups in the store read no more than those columns either, as soon as many have shown which: blocks of all columns of
+ * a large table would push each other out of the cache.
  *
  * Locking: under the mutex of the connection.
  */
 #include "sql/sql_internal.h"
 
 #include <assert.h>
+#include <time.h>
 SQLITE_EXTENSION_INIT3
 
 /* What lookups cost, in rows that are put into memory; looked at every so many lookups, after the first few. */
 enum { ROWS_PER_GET = 64, ROWS_PER_RANGE = 1000, GETS = 16 };
+#define NS_PER_ROW 100.0 /* that is put into memory */
 /* Of what reading costs, a plan that was worth it spends this part on lookups. */
 enum { WORTHY_PART = 8 };
-/* So many rows have shown which columns are asked for; so many of which one was missing make the table be read again. */
-enum { FOUND_MIN = 4, MISSED_MAX = 64 };
+/* So many rows have shown which columns are asked for: for memory, where one more is cheap; for scans. So many rows of which one was
+ * missing make the table be read again, and scans read all columns. */
+enum { FOUND_MIN = 4, FOUND_MANY = 64, MISSED_MAX = 64 };
 
 /* ---- plans that were worth it ---- */
 
@@ -216,10 +223,36 @@ firn_sql_keep_take(struct firn_sql_table *table, const struct firn_sql_view *vie
 
 /* ---- reading the table ---- */
 
+uint64_t
+firn_sql_keep_clock(void)
+{
+    struct timespec now;
+    return clock_gettime(CLOCK_MONOTONIC, &now) == 0
+               ? (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec
+               : 0;
+}
+
+void
+firn_sql_keep_spend_time(struct firn_sql_keep *keep, uint64_t began)
+{
+    const uint64_t ended = firn_sql_keep_clock();
+    keep->spent_ns += ended > began ? ended - began : 0;
+}
+
 void
 firn_sql_keep_spend(struct firn_sql_keep *keep, const struct firn_sql_plan *plan, size_t rows)
 {
     keep->spent += (double)rows * (plan->order == 0 ? 1 : ROWS_PER_GET);
+}
+
+uint64_t
+firn_sql_keep_columns(const struct firn_sql_keep *keep, const struct firn_sql_table *table,
+                      uint64_t used)
+{
+    const size_t count = table->def->column_count;
+    const uint64_t all = count < 64 ? (UINT64_C(1) << count) - 1 : UINT64_MAX;
+    const bool is_known = keep != NULL && keep->found >= FOUND_MANY && keep->missed <= MISSED_MAX;
+    return is_known && used == all ? keep->asked & used : used;
 }
 
 /* Whether a lookup finds rows by an order; if not it looks at all rows. */
@@ -253,10 +286,12 @@ firn_sql_keep_is_worth(struct firn_sql_keep *keep, struct firn_sql_table *table,
                    : has_bounds(plan)
                        ? ROWS_PER_RANGE
                        : ROWS_PER_RANGE + rows * firn_sql_plan_test_cost(table, rows);
+    const double measured = (double)keep->spent_ns / NS_PER_ROW;
+    const double spent = keep->spent > measured ? keep->spent : measured;
     const bool is_worth = (keep->gets <= GETS || keep->gets % GETS == 0) && keep->gets > 2 &&
-                          keep->spent >= (keep->is_worthy ? rows / WORTHY_PART : rows);
+                          spent >= (keep->is_worthy ? rows / WORTHY_PART : rows);
     if (is_worth) {
-        keep->price = keep->spent / (double)keep->gets;
+        keep->price = spent / (double)keep->gets;
         keep->rows = rows;
     }
     return is_worth;

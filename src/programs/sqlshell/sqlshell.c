@@ -58,6 +58,7 @@ run(struct firn_cli *cli)
 {
     struct firn_sqlshell shell = {.cli = cli, .path = cli->arguments[0]};
     shell.at = firn_command_value(cli, "at");
+    shell.memory = firn_command_value(cli, "memory");
     shell.read_only = firn_command_has(cli, "read-only") || shell.at != NULL;
     shell.may_create = firn_command_has(cli, "create");
     shell.may_open = firn_command_has(cli, "allow-paths");
@@ -116,6 +117,7 @@ const struct firn_command firn_sqlshell = {
             {"read-only", 0, NULL, "refuse statements that write"},
             {"create", 0, NULL, "create the store if it does not exist"},
             {"allow-paths", 0, NULL, "let statements open other stores and saved directories"},
+            {"memory", 0, "MIB", "what the store may use (default 256); a transaction, a quarter"},
             {"mode", 0, "MODE", "table, tabs, csv, json, markdown or line"},
             {"csv", 0, NULL, "the same as --mode csv"},
             {NULL, 0, NULL, NULL},

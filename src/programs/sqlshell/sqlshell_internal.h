@@ -39,6 +39,7 @@ struct firn_sqlshell {
     struct firn_cli *cli;
     const char *path;
     const char *at;           /* a reference; NULL: now */
+    const char *memory;       /* of the store, in MiB; NULL: what the extension gives it */
     const char *const *texts; /* NAME=VALUE: parameters */
     size_t text_count;
     sqlite3 *db;

@@ -140,12 +140,14 @@ firn_sqlshell_session_report(struct firn_sqlshell *shell, int rc)
 {
     assert(rc != SQLITE_OK);
     int code = code_of(rc);
-    const char *hint =
-        code == FIRN_READ_ONLY && shell->read_only ? "leave out --read-only and --at" : NULL;
+    const char *text = sqlite3_errmsg(shell->db);
+    const char *hint = code == FIRN_READ_ONLY && shell->read_only ? "leave out --read-only and --at"
+                       : code == FIRN_LIMIT && strstr(text, "memory") != NULL
+                           ? "give the store more with --memory MIB"
+                           : NULL;
     firn_term_meter_clear();
     return firn_command_report_error(shell->cli, code, hint, "%s",
-                                     code == FIRN_CANCELLED ? "interrupted"
-                                                            : sqlite3_errmsg(shell->db));
+                                     code == FIRN_CANCELLED ? "interrupted" : text);
 }
 
 static int
@@ -225,6 +227,11 @@ attempt_attach(void *ctx, firn_error *err)
         char *at = sqlite3_mprintf("at=%s", shell->at);
         sqlite3_str_appendf(text, ", %Q", at);
         sqlite3_free(at);
+    }
+    if (shell->memory != NULL) {
+        char *memory = sqlite3_mprintf("memory=%s", shell->memory);
+        sqlite3_str_appendf(text, ", %Q", memory);
+        sqlite3_free(memory);
     }
     sqlite3_str_appendall(text, ")");
     char *call = sqlite3_str_finish(text);

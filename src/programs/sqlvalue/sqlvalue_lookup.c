@@ -7,8 +7,9 @@
  * statement that has looked up so often that reading the table once costs no more gets it read, with the columns that the
  * statement uses and the conditions that stay the same, into a hash table (sql_cursor.c decides when).
  *
- * A row is cells of 8 bytes side by side, since a join reads rows here and there: a number as it is, or the address of a text,
- * whose bytes are kept in blocks.
+ * A row is cells side by side, since a join reads rows here and there: a number, or the address of a text, whose bytes are kept
+ * in blocks. A cell is what its number is above the smallest one of its column in a page of rows, in as many bits as the largest
+ * takes: a column of dates takes some twelve, and four tables fit where one of whole words would.
  * A key that is one number has no hash where numbers lie close together, as those of rows do: each has a slot. Rows with the
  * same key are a list in the order in which they were read.
  *
@@ -16,7 +17,8 @@
  *
  * Only of snapshots: what a transaction writes meanwhile would be missing.
  *
- * Limits: 256 MiB for a cursor's table; if that is not enough, lookups go on as before.
+ * Limits: 256 MiB for the rows of a cursor's table, and beside them 8 bytes a row for finding them; if that is not enough, lookups go
+ * on as before.
  */
 #include "sqlvalue/sqlvalue.h"
 
@@ -24,6 +26,9 @@
 SQLITE_EXTENSION_INIT3
 
 enum { BYTES_MAX = 256 << 20, BLOCK_SIZE = 256 << 10, ROWS_MAX = INT32_MAX, DENSE_SPAN = 8 };
+enum { PAGE_SHIFT = 10, PAGE_ROWS = 1 << PAGE_SHIFT };
+/* A cell of up to BITS_MAX bits is in the eight bytes at the byte where it begins. A larger one is a whole word. */
+enum { WORD = 64, BITS_MAX = 57 };
 
 /* Bytes that cells refer to. */
 struct block {
@@ -44,14 +49,33 @@ struct column {
     uint8_t *nulls; /* 1 for each null; NULL: there is none yet */
 };
 
+/* How the cells of a column are kept in a page: cell = base + the `bits` bits from bit `offset` of a row on. */
+struct frame {
+    uint64_t base;
+    uint32_t offset;
+    uint32_t bits;
+};
+
+struct page {
+    uint8_t
+        *bytes; /* PAGE_ROWS rows of `stride` bits; those of the last page as many as there are */
+    size_t stride;
+};
+
 struct firn_sqlvalue_lookup {
     size_t width;
     struct column *columns;
-    uint64_t *cells; /* `width` of each row */
+    struct page *pages;
+    struct frame *frames; /* `width` of each page */
+    size_t page_count;
+    size_t page_capacity;
+    uint64_t *
+        open; /* cells of the page that is being filled: PAGE_ROWS of each column; NULL: it is over */
+    size_t open_rows;
     size_t key_count;
     size_t keys[FIRN_TABLE_KEY_COLUMNS_MAX]; /* places of the key's columns */
     size_t count;
-    size_t capacity;
+    size_t capacity;  /* of nulls */
     uint32_t *slots;  /* numbers from 1 of the first row of each key; 0: empty */
     size_t slot_mask; /* the last slot */
     bool is_dense;    /* the key is one number, and slots are of the numbers from `first` on */
@@ -75,8 +99,13 @@ firn_sqlvalue_lookup_destroy(struct firn_sqlvalue_lookup *lookup)
     for (size_t i = 0; lookup->columns != NULL && i < lookup->width; i++) {
         sqlite3_free(lookup->columns[i].nulls);
     }
+    for (size_t i = 0; i < lookup->page_count; i++) {
+        sqlite3_free(lookup->pages[i].bytes);
+    }
     sqlite3_free(lookup->columns);
-    sqlite3_free(lookup->cells);
+    sqlite3_free(lookup->pages);
+    sqlite3_free(lookup->frames);
+    sqlite3_free(lookup->open);
     sqlite3_free(lookup->slots);
     sqlite3_free(lookup->next);
     sqlite3_free(lookup);
@@ -96,10 +125,36 @@ text_of(uint64_t cell)
     return (const struct text *)(uintptr_t)cell;
 }
 
+/* Eight bytes, the lowest first. */
+static uint64_t
+load(const uint8_t *bytes)
+{
+    uint64_t word;
+    memcpy(&word, bytes, sizeof word);
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    word = __builtin_bswap64(word);
+#endif
+    return word;
+}
+
+static void
+store(uint8_t *bytes, uint64_t word)
+{
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    word = __builtin_bswap64(word);
+#endif
+    memcpy(bytes, &word, sizeof word);
+}
+
 static uint64_t
 cell_at(const struct firn_sqlvalue_lookup *lookup, size_t row, size_t place)
 {
-    return lookup->cells[(row - 1) * lookup->width + place];
+    const size_t number = (row - 1) >> PAGE_SHIFT;
+    const struct page *page = &lookup->pages[number];
+    const struct frame *frame = &lookup->frames[number * lookup->width + place];
+    const size_t at = ((row - 1) & (PAGE_ROWS - 1)) * page->stride + frame->offset;
+    const uint64_t mask = frame->bits < WORD ? (UINT64_C(1) << frame->bits) - 1 : UINT64_MAX;
+    return frame->base + (load(page->bytes + at / 8) >> at % 8 & mask);
 }
 
 firn_value
@@ -235,18 +290,14 @@ take_bytes(struct firn_sqlvalue_lookup *lookup, size_t size)
     return block->bytes + block->used - size;
 }
 
+/* Room for the nulls of more rows. */
 static bool
 make_room(struct firn_sqlvalue_lookup *lookup, size_t more)
 {
     if (lookup->capacity - lookup->count >= more) {
         return true;
     }
-    size_t capacity = lookup->capacity == 0 ? 4096 : 2 * lookup->capacity;
-    uint64_t *cells = sqlite3_realloc64(lookup->cells, capacity * lookup->width * sizeof cells[0]);
-    if (cells == NULL) {
-        return false;
-    }
-    lookup->cells = cells;
+    const size_t capacity = lookup->capacity == 0 ? 4096 : 2 * lookup->capacity;
     for (size_t i = 0; i < lookup->width; i++) {
         struct column *column = &lookup->columns[i];
         if (column->nulls != NULL) {
@@ -257,8 +308,105 @@ make_room(struct firn_sqlvalue_lookup *lookup, size_t more)
             column->nulls = nulls;
         }
     }
-    lookup->total_bytes += (capacity - lookup->capacity) * lookup->width * sizeof(uint64_t);
     lookup->capacity = capacity;
+    return true;
+}
+
+static bool
+make_page(struct firn_sqlvalue_lookup *lookup)
+{
+    if (lookup->page_count < lookup->page_capacity) {
+        return true;
+    }
+    const size_t capacity = lookup->page_capacity == 0 ? 16 : 2 * lookup->page_capacity;
+    struct page *pages = sqlite3_realloc64(lookup->pages, capacity * sizeof pages[0]);
+    if (pages == NULL) {
+        return false;
+    }
+    lookup->pages = pages;
+    struct frame *frames =
+        sqlite3_realloc64(lookup->frames, capacity * lookup->width * sizeof frames[0]);
+    if (frames == NULL) {
+        return false;
+    }
+    lookup->frames = frames;
+    lookup->page_capacity = capacity;
+    return true;
+}
+
+/* The frame of a column's cells, without its offset. Addresses and floating-point numbers are words, too. */
+static struct frame
+frame_of(const uint64_t *cells, size_t count)
+{
+    int64_t smallest = (int64_t)cells[0];
+    int64_t largest = smallest;
+    uint32_t bits = 0;
+    for (size_t i = 1; i < count; i++) {
+        const int64_t number = (int64_t)cells[i];
+        smallest = number < smallest ? number : smallest;
+        largest = number > largest ? number : largest;
+    }
+    const uint64_t span = (uint64_t)largest - (uint64_t)smallest;
+    while (bits < WORD && span >> bits != 0) {
+        bits++;
+    }
+    return (struct frame){.base = (uint64_t)smallest, .bits = bits <= BITS_MAX ? bits : WORD};
+}
+
+/* Gives each frame its place in a row. Whole words come first, and rows with some begin at a byte. Returns the stride. */
+static size_t
+place_frames(struct frame *frames, size_t count)
+{
+    size_t stride = 0;
+    for (size_t i = 0; i < count; i++) {
+        frames[i].offset = (uint32_t)stride;
+        stride += frames[i].bits == WORD ? WORD : 0;
+    }
+    const bool has_words = stride > 0;
+    for (size_t i = 0; i < count; i++) {
+        if (frames[i].bits < WORD) {
+            frames[i].offset = (uint32_t)stride;
+            stride += frames[i].bits;
+        }
+    }
+    return has_words ? (stride + 7) / 8 * 8 : stride;
+}
+
+/* Packs the rows of the open page, if there are any. */
+static bool
+close_page(struct firn_sqlvalue_lookup *lookup)
+{
+    const size_t count = lookup->open_rows;
+    if (count == 0) {
+        return true;
+    }
+    if (!make_page(lookup)) {
+        return false;
+    }
+    struct page *page = &lookup->pages[lookup->page_count];
+    struct frame *frames = &lookup->frames[lookup->page_count * lookup->width];
+    *page = (struct page){.bytes = NULL};
+    for (size_t i = 0; i < lookup->width; i++) {
+        frames[i] = frame_of(lookup->open + i * PAGE_ROWS, count);
+    }
+    page->stride = place_frames(frames, lookup->width);
+    const size_t size = count * page->stride / 8 + 2 * sizeof(uint64_t);
+    page->bytes = sqlite3_malloc64(size);
+    if (page->bytes == NULL) {
+        return false;
+    }
+    memset(page->bytes, 0, size);
+    for (size_t i = 0; i < lookup->width; i++) {
+        const uint64_t *cells = lookup->open + i * PAGE_ROWS;
+        size_t at = frames[i].offset;
+        for (size_t row = 0; row < count; row++, at += page->stride) {
+            uint8_t *to = page->bytes + at / 8;
+            store(to, load(to) | (cells[row] - frames[i].base) << at % 8);
+        }
+    }
+    lookup->page_count++;
+    lookup->open_rows = 0;
+    lookup->total_bytes += size + lookup->width * sizeof(struct frame);
     return true;
 }
 
@@ -288,12 +436,14 @@ add_nulls(struct firn_sqlvalue_lookup *lookup, struct column *column, const firn
     return true;
 }
 
+/* Cells of the rows [first, first + count) of a batch's column. */
 static bool
-add_texts(struct firn_sqlvalue_lookup *lookup, uint64_t *cells, const firn_scan_array *array,
-          size_t count)
+make_texts(struct firn_sqlvalue_lookup *lookup, uint64_t *cells, const firn_scan_array *array,
+           size_t first, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        firn_slice bytes = is_valid(array, i) ? array->as.bytes[i] : firn_bytes(NULL, 0);
+        const bool is_there = is_valid(array, first + i);
+        firn_slice bytes = is_there ? array->as.bytes[first + i] : firn_bytes(NULL, 0);
         struct text *text = take_bytes(lookup, sizeof *text + bytes.size);
         if (text == NULL) {
             return false;
@@ -302,37 +452,64 @@ add_texts(struct firn_sqlvalue_lookup *lookup, uint64_t *cells, const firn_scan_
         if (bytes.size > 0) {
             memcpy(text->bytes, bytes.data, bytes.size);
         }
-        cells[i * lookup->width] = (uint64_t)(uintptr_t)text;
+        cells[i] = (uint64_t)(uintptr_t)text;
     }
     return true;
+}
+
+static bool
+make_cells(struct firn_sqlvalue_lookup *lookup, size_t place, const firn_scan_array *array,
+           size_t first, size_t count)
+{
+    uint64_t *cells = lookup->open + place * PAGE_ROWS + lookup->open_rows;
+    const firn_type type = lookup->columns[place].type;
+    assert(lookup->open_rows + count <= PAGE_ROWS);
+    if (has_bytes(type)) {
+        return make_texts(lookup, cells, array, first, count);
+    }
+    if (type == FIRN_TYPE_F32) {
+        for (size_t i = 0; i < count; i++) {
+            cells[i] = 0;
+            memcpy(&cells[i], &array->as.f32[first + i], sizeof(float));
+        }
+    } else {
+        memcpy(cells, array->as.u64 + first, count * sizeof cells[0]);
+    }
+    return true;
+}
+
+/* Adds the rows from `first` on that the open page has room for. Returns how many; 0: no memory. */
+static size_t
+fill_page(struct firn_sqlvalue_lookup *lookup, const firn_scan_batch *batch, size_t first)
+{
+    const size_t left = firn_scan_batch_rows(batch) - first;
+    const size_t room = PAGE_ROWS - lookup->open_rows;
+    const size_t count = left < room ? left : room;
+    for (size_t i = 0; i < lookup->width; i++) {
+        firn_scan_array array = FIRN_SCAN_ARRAY_INIT;
+        firn_scan_batch_column(batch, i, &array);
+        if (!make_cells(lookup, i, &array, first, count)) {
+            return 0;
+        }
+    }
+    lookup->open_rows += count;
+    return lookup->open_rows < PAGE_ROWS || close_page(lookup) ? count : 0;
 }
 
 static int
 add_batch(struct firn_sqlvalue_lookup *lookup, const firn_scan_batch *batch, firn_error *err)
 {
-    size_t count = firn_scan_batch_rows(batch);
+    const size_t count = firn_scan_batch_rows(batch);
     bool is_fine = make_room(lookup, count);
     for (size_t i = 0; i < lookup->width && is_fine; i++) {
-        struct column *column = &lookup->columns[i];
         firn_scan_array array = FIRN_SCAN_ARRAY_INIT;
         firn_scan_batch_column(batch, i, &array);
-        uint64_t *cells = lookup->cells + lookup->count * lookup->width + i;
-        is_fine = add_nulls(lookup, column, &array, count);
-        if (!is_fine) {
-            break;
-        }
-        if (has_bytes(column->type)) {
-            is_fine = add_texts(lookup, cells, &array, count);
-        } else if (column->type == FIRN_TYPE_F32) {
-            for (size_t k = 0; k < count; k++) {
-                cells[k * lookup->width] = 0;
-                memcpy(&cells[k * lookup->width], &array.as.f32[k], sizeof(float));
-            }
-        } else {
-            for (size_t k = 0; k < count; k++) {
-                cells[k * lookup->width] = array.as.u64[k];
-            }
-        }
+        is_fine = add_nulls(lookup, &lookup->columns[i], &array, count);
+    }
+    for (size_t first = 0; is_fine && first < count;) {
+        const size_t added = fill_page(lookup, batch, first);
+        is_fine = added > 0;
+        first += added;
     }
     if (!is_fine) {
         return firn_sqlvalue_no_memory(err);
@@ -476,13 +653,18 @@ firn_sqlvalue_lookup_create(firn_scan *scan, const size_t *keys, size_t key_coun
     memcpy(lookup->keys, keys, key_count * sizeof keys[0]);
     lookup->columns = sqlite3_malloc64(lookup->width * sizeof lookup->columns[0]);
     int rc = FIRN_OK;
-    if (lookup->columns == NULL) {
+    lookup->open = sqlite3_malloc64(lookup->width * PAGE_ROWS * sizeof lookup->open[0]);
+    if (lookup->columns == NULL || lookup->open == NULL) {
         rc = firn_sqlvalue_no_memory(err);
     } else {
         memset(lookup->columns, 0, lookup->width * sizeof lookup->columns[0]);
         rc = read_scan(lookup, scan, &fits, err);
     }
-    rc = rc == FIRN_OK && fits ? index_rows(lookup, err) : rc;
+    if (rc == FIRN_OK && fits) {
+        rc = close_page(lookup) ? index_rows(lookup, err) : firn_sqlvalue_no_memory(err);
+        sqlite3_free(lookup->open);
+        lookup->open = NULL;
+    }
     if (rc != FIRN_OK || !fits) {
         firn_sqlvalue_lookup_destroy(lookup);
         return rc;

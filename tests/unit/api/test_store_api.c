@@ -1133,6 +1133,40 @@ size_of(firn_keyspace *k, uint32_t from, uint32_t to)
     return found;
 }
 
+/* References are so short that all keys are in one block. */
+static void
+the_size_of_a_range_of_large_values_is_told(void **state)
+{
+    (void)state;
+    enum { KEYS = 60, VALUE = 100000 };
+    static uint8_t value[VALUE];
+    firn_store *store;
+    firn_store_options options = FIRN_STORE_OPTIONS_INIT;
+    options.durability = FIRN_DURABILITY_OS;
+    OK(firn_store_open_memory(UINT64_C(1) << 33, &options, &store, &err));
+    firn_keyspace *k = open_keyspace(store, "k");
+    for (uint32_t i = 0; i < KEYS; i++) {
+        char key[16];
+        for (size_t j = 0; j < VALUE; j++) {
+            value[j] = (uint8_t)(j * j * (i + 7) >> 3);
+        }
+        (void)snprintf(key, sizeof key, "%06u", i);
+        OK(firn_put(k, firn_str(key), firn_bytes(value, VALUE), NULL, &err));
+    }
+    OK(firn_store_compact(store, NULL, &err));
+    const firn_keyspace_size all = size_of(k, 0, KEYS);
+    assert_true(all.value_bytes > 0);
+    for (uint32_t from = 0; from < KEYS; from += 7) {
+        for (uint32_t to = from; to <= KEYS; to += 11) {
+            const firn_keyspace_size found = size_of(k, from, to);
+            const uint64_t exact = all.value_bytes * (to - from) / KEYS;
+            const uint64_t each = all.value_bytes / KEYS;
+            assert_true(found.value_bytes <= exact + each && found.value_bytes + each >= exact);
+        }
+    }
+    OK(firn_store_close(store, &err));
+}
+
 static void
 the_size_of_a_range_is_told_about(void **state)
 {
@@ -1534,6 +1568,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_size_of_a_range_is_told_about),
+        cmocka_unit_test(the_size_of_a_range_of_large_values_is_told),
         cmocka_unit_test(an_application_stores_and_finds),
         cmocka_unit_test(a_load_brings_many_entries_at_once),
         cmocka_unit_test(batches_can_be_walked_and_joined),

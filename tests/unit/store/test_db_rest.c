@@ -305,6 +305,27 @@ a_thread_watches(void **state)
     db_support_disk_deinit(&disk);
 }
 
+/* A log that is long enough to be flushed is watched, however much more a memtable takes. */
+static void
+a_thread_watches_before_the_log_turns(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct db_support_disk disk;
+    struct firn_db *db;
+    struct firn_db_options large = options;
+    large.memory_bytes = 16 * MEMORY;
+    db_support_disk_init(&disk);
+    DB_OK(firn_db_open(disk.dir, &large, &db, &err));
+    DB_OK(overwrite(db, 0, KEYS, &err));
+    assert_false(atomic_load(&db->rest.is_watching));
+    DB_OK(overwrite(db, 0, PUTS / 6, &err));
+    assert_int_equal(firn_log_end(db->log).segment, 1);
+    assert_true(atomic_load(&db->rest.is_watching));
+    DB_OK(firn_db_close(db, &err));
+    db_support_disk_deinit(&disk);
+}
+
 int
 main(void)
 {
@@ -314,6 +335,7 @@ main(void)
         cmocka_unit_test(each_power_cut_at_rest_is_survived),
         cmocka_unit_test(each_failed_call_at_rest_is_survived),
         cmocka_unit_test(a_thread_watches),
+        cmocka_unit_test(a_thread_watches_before_the_log_turns),
     };
     test_threads_only();
     return cmocka_run_group_tests(tests, NULL, NULL);
