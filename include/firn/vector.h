@@ -69,8 +69,8 @@ typedef struct firn_search_options {
     /* Miss no row, even if the column has graphs (firn_vector_index): they then only rule out rows that are certainly
      * too far away. */
     bool exact;
-    /* How many candidates a walk of a graph keeps, at least k; 0: chosen by recall. The vectors of 2 k of them, or of ef
-     * if that is less, are compared exactly. */
+    /* How many candidates a walk of a graph keeps, at least k; 0: chosen by recall. The vectors of all that may be among
+     * the nearest are compared exactly. */
     uint32_t ef;
     /* The fraction of the nearest rows that a walk should find, above 0 to 1; 0: 0.95. */
     double recall;

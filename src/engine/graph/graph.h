@@ -125,8 +125,9 @@ void firn_graph_search_scratch_destroy(struct firn_graph_scratch *scratch);
 
 struct firn_graph_memo; /* see below */
 struct firn_graph_search_options {
-    size_t wanted; /* candidates, at most */
-    size_t ef;     /* how many of the nearest nodes a walk keeps, at least `wanted` */
+    size_t wanted; /* rows: with a filter no fewer are found, if there are as many */
+    size_t most;   /* candidates, at most; 0: as many as are wanted */
+    size_t ef;     /* how many of the nearest nodes a walk keeps, at least as many as either */
     /* A bit for each row of the run: those that may be found. NULL: all. */
     const uint64_t *allowed;
     uint64_t allowed_count; /* bits that are set; only with `allowed` */
@@ -148,7 +149,7 @@ struct firn_graph_search_counts {
         is_exhaustive; /* all rows that may be found were looked at: there are no more than were found */
 };
 /* Finds rows near a query, of 4 bytes a dimension at any address, all numbers finite. Writes
- * *out_count of them to out, the nearest first; out has room for `wanted`. Deterministic.
+ * *out_count of them to out, the nearest first; out has room for `most`. Deterministic.
  * out_counts may be NULL. FIRN_CORRUPT if the file is damaged; FIRN_NO_MEMORY, FIRN_IO. */
 FIRN_MUST_CHECK int firn_graph_search(const struct firn_graph *graph, const void *query,
                                       const struct firn_graph_search_options *options,
@@ -187,6 +188,17 @@ FIRN_MUST_CHECK int firn_graph_exact(const struct firn_graph *graph, const void 
                                      struct firn_graph_candidate *out, double *distances,
                                      size_t *out_count, struct firn_graph_search_counts *out_counts,
                                      firn_error *err);
+
+/* Of the candidates that a search with the same options found, finds the `wanted` nearest by the exact distances, as
+ * firn_graph_exact does: none is left out whose code does not exclude it. They replace the *count candidates, and
+ * their distances are written; both have room for as many as there are of either. *out_judged: vectors that were read.
+ * Requires: the graph is open. Fails as a search does. */
+FIRN_MUST_CHECK int firn_graph_exact_rank(const struct firn_graph *graph, const void *query,
+                                          const struct firn_graph_search_options *options,
+                                          struct firn_graph_scratch *scratch,
+                                          struct firn_graph_candidate *candidates,
+                                          double *distances, size_t *count, uint64_t *out_judged,
+                                          firn_error *err);
 
 /* Writes the exact distances of candidates to the query (firn_vector_distance_exact) to out, from
  * the vectors in the file. Requires: the graph is open, and the candidates are from it. Fails as a

@@ -26,6 +26,9 @@
  *
  * The judge's own error, at most (n / 4 + 8) 2^-52 of what it adds up, is below 2e-10 for all n; v is raised by it.
  *
+ * The candidates of a walk are ranked likewise (firn_graph_exact_rank): however many of their codes are too near to each
+ * other to tell which is nearer, the vectors decide.
+ *
  * So v <= limit implies d <= a + b scale + c scale^2 with coefficients that depend on the limit alone: this comparison is
  * made for each code, and is all that most codes cost.
  *
@@ -460,6 +463,32 @@ room_of(const struct firn_graph *graph, size_t wanted)
     return room < graph->count ? room : (size_t)graph->count + 1;
 }
 
+/* Writes the nearest rows, which are known, in order; the ends are used up. */
+static void
+give(struct exact *exact, struct firn_graph_candidate *out, double *distances, size_t *out_count)
+{
+    *out_count = exact->end_count;
+    for (size_t left = exact->end_count; left > 0; left--) {
+        out[left - 1] =
+            (struct firn_graph_candidate){.row = exact->ends[0].row, .node = exact->ends[0].node};
+        distances[left - 1] = exact->ends[0].value;
+        exact->ends[0] = exact->ends[left - 1];
+        sift_down(exact->ends, left - 1);
+    }
+}
+
+/* Makes what is needed to keep up to `room` nodes. */
+static int
+open_exact(struct exact *exact, size_t room, firn_error *err)
+{
+    exact->near_room = room;
+    exact->near = firn_alloc_array(room, sizeof *exact->near);
+    exact->ends = firn_alloc_array(exact->options->wanted, sizeof *exact->ends);
+    return exact->near != NULL && exact->ends != NULL
+               ? FIRN_OK
+               : firn_error_no_memory(err, "a search among vectors");
+}
+
 int
 firn_graph_exact(const struct firn_graph *graph, const void *query,
                  const struct firn_graph_search_options *options,
@@ -477,13 +506,7 @@ firn_graph_exact(const struct firn_graph *graph, const void *query,
         goto out;
     }
     FIRN_TRY(firn_graph_code_query(graph, query, scratch, err));
-    exact.near_room = 2 * room_of(graph, options->wanted);
-    exact.near = firn_alloc_array(exact.near_room, sizeof *exact.near);
-    exact.ends = firn_alloc_array(options->wanted, sizeof *exact.ends);
-    if (exact.near == NULL || exact.ends == NULL) {
-        rc = firn_error_no_memory(err, "a search among vectors");
-        goto out;
-    }
+    FIRN_TRY(open_exact(&exact, 2 * room_of(graph, options->wanted), err));
     scratch->evaluated = 0;
     if (prepare(&exact, query)) {
         FIRN_TRY(compare_codes(&exact, &is_over, err));
@@ -492,16 +515,73 @@ firn_graph_exact(const struct firn_graph *graph, const void *query,
         drop_far(&exact);
         firn_sort_u64(exact.near, exact.near_count);
         FIRN_TRY(judge(&exact, query, &judged, err));
-        for (size_t left = exact.end_count; left > 0; left--) {
-            out[left - 1] =
-                (struct firn_graph_candidate){.row = exact.ends[0].row, .node = exact.ends[0].node};
-            distances[left - 1] = exact.ends[0].value;
-            exact.ends[0] = exact.ends[left - 1];
-            sift_down(exact.ends, left - 1);
-        }
-        *out_count = exact.end_count;
+        give(&exact, out, distances, out_count);
     }
     *out_counts = (struct firn_graph_search_counts){scratch->evaluated, judged, true};
+out:
+    firn_free(exact.near);
+    firn_free(exact.ends);
+    return rc;
+}
+
+/* ---- ranking ---- */
+
+/* Keeps the node of a candidate with the interval of its code; without bounds, with one that excludes nothing. */
+static int
+keep_candidate(struct exact *exact, const struct firn_graph_candidate *candidate, bool has_bounds,
+               firn_error *err)
+{
+    const struct firn_graph_array *codes = &exact->graph->codes;
+    const uint32_t block = firn_graph_array_block(codes, candidate->node);
+    const uint8_t *record = firn_graph_array_at(codes, candidate->node);
+    struct firn_block_pin pin = {.data = NULL};
+    float tail[2]; /* scale and norm */
+    int rc = FIRN_OK;
+    if (!has_bounds) {
+        exact->near[exact->near_count++] = firn_graph_item(0, candidate->node);
+        return FIRN_OK;
+    }
+    if (record == NULL) {
+        const uint8_t *place;
+        FIRN_TRY(firn_graph_read_block(exact->graph, codes, block, &pin, &place, err));
+        record = place + (size_t)(candidate->node - block * codes->per_block) * codes->stride;
+    }
+    memcpy(tail, record + codes->stride - FIRN_GRAPH_CODE_TAIL, sizeof tail);
+    const float norms = tail[1] + exact->scratch->query.norm;
+    const bool is_kept = keep(exact, candidate->node, (double)candidate->distance, (double)tail[0],
+                              (double)norms);
+    CHECK(is_kept); /* there is room for all */
+out:
+    firn_block_cache_unpin(exact->graph->cache, &pin);
+    return rc;
+}
+
+int
+firn_graph_exact_rank(const struct firn_graph *graph, const void *query,
+                      const struct firn_graph_search_options *options,
+                      struct firn_graph_scratch *scratch, struct firn_graph_candidate *candidates,
+                      double *distances, size_t *count, uint64_t *out_judged, firn_error *err)
+{
+    struct exact exact = {.graph = graph, .options = options, .scratch = scratch};
+    int rc = FIRN_OK;
+    *out_judged = 0;
+    if (*count == 0 || options->wanted == 0) {
+        *count = 0;
+        goto out;
+    }
+    FIRN_TRY(firn_graph_code_query(graph, query, scratch, err));
+    FIRN_TRY(open_exact(&exact, *count + 1, err));
+    const bool has_bounds = prepare(&exact, query);
+    for (size_t i = 0; i < *count; i++) {
+        /* The rows of a node follow each other. */
+        if (i == 0 || candidates[i].node != candidates[i - 1].node) {
+            FIRN_TRY(keep_candidate(&exact, &candidates[i], has_bounds, err));
+        }
+    }
+    drop_far(&exact);
+    firn_sort_u64(exact.near, exact.near_count);
+    FIRN_TRY(judge(&exact, query, out_judged, err));
+    give(&exact, candidates, distances, count);
 out:
     firn_free(exact.near);
     firn_free(exact.ends);

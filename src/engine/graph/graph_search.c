@@ -85,6 +85,13 @@ has_bit(const uint64_t *bits, uint64_t i)
     return (bits[i / 64] >> i % 64 & 1) != 0;
 }
 
+/* How many candidates there is room for. */
+static size_t
+most_of(const struct firn_graph_search_options *options)
+{
+    return options->most > options->wanted ? options->most : options->wanted;
+}
+
 /* ---- ways to search ---- */
 
 /* Nodes whose codes are measured together. */
@@ -209,7 +216,7 @@ measure_allowed(const struct firn_graph *graph, const struct firn_graph_search_o
     struct batch batch = {.graph = graph, .scratch = scratch, .count = 0};
     struct firn_graph_gathered *gathered = NULL;
     int rc = FIRN_OK;
-    firn_graph_walk_begin(scratch, options->wanted);
+    firn_graph_walk_begin(scratch, most_of(options));
     if (options->memo != NULL) {
         DCHECK(options->allowed == options->memo->bits);
         const struct firn_graph_gathered *copies = firn_graph_memo_gathered(options->memo);
@@ -261,19 +268,19 @@ widened(const struct firn_graph *graph, const struct firn_graph_search_options *
     return wide < FIRN_GRAPH_EF_MAX ? (size_t)wide : FIRN_GRAPH_EF_MAX;
 }
 
-/* Takes the rows of the pool's nodes that are allowed, up to as many as are wanted; out may be NULL. */
+/* Takes the rows of the pool's nodes that are allowed, up to `most`; out may be NULL. */
 static size_t
 collect(const struct firn_graph *graph, const struct firn_graph_search_options *options,
-        const struct firn_graph_pool *pool, struct firn_graph_candidate *out)
+        const struct firn_graph_pool *pool, size_t most, struct firn_graph_candidate *out)
 {
     size_t count = 0;
     DCHECK(pool->count <= pool->limit);
-    for (size_t i = 0; i < pool->count && count < options->wanted; i++) {
+    for (size_t i = 0; i < pool->count && count < most; i++) {
         uint32_t node = firn_graph_item_node(pool->items[i]);
         size_t twin = graph->twin_count == 0 ? 0 : firn_graph_walk_first_twin(graph, node);
         uint64_t row = row_of(graph, node);
         bool has_more = true;
-        while (has_more && count < options->wanted) {
+        while (has_more && count < most) {
             if (options->allowed == NULL || has_bit(options->allowed, row)) {
                 if (out != NULL) {
                     out[count] = (struct firn_graph_candidate){
@@ -295,7 +302,7 @@ has_enough(const struct firn_graph *graph, const struct firn_graph_search_option
 {
     size_t wanted =
         options->allowed_count < options->wanted ? (size_t)options->allowed_count : options->wanted;
-    return collect(graph, options, pool, NULL) >= wanted;
+    return collect(graph, options, pool, wanted, NULL) >= wanted;
 }
 
 /* Walks; *out_is_over: what comes out is not enough, or it costs as much to measure all. */
@@ -343,7 +350,7 @@ search_filtered(const struct firn_graph *graph, const struct firn_graph_search_o
         FIRN_TRY(walk_filtered(graph, options, ef, hops, scratch, out_is_exhaustive, err));
     }
     if (*out_is_exhaustive) {
-        FIRN_TRY(firn_graph_walk_prepare_pool(scratch, options->wanted, err));
+        FIRN_TRY(firn_graph_walk_prepare_pool(scratch, most_of(options), err));
         rc = measure_allowed(graph, options, scratch, err);
     }
 out:
@@ -356,10 +363,11 @@ firn_graph_search(const struct firn_graph *graph, const void *query,
                   struct firn_graph_scratch *scratch, struct firn_graph_candidate *out,
                   size_t *out_count, struct firn_graph_search_counts *out_counts, firn_error *err)
 {
-    size_t ef = options->ef < options->wanted ? options->wanted : options->ef;
+    const size_t most = most_of(options);
+    size_t ef = options->ef < most ? most : options->ef;
     bool is_exhaustive = graph->count == 0;
     int rc = FIRN_OK;
-    DCHECK(options->wanted <= FIRN_GRAPH_EF_MAX);
+    DCHECK(most <= FIRN_GRAPH_EF_MAX);
     *out_count = 0;
     ef = ef > FIRN_GRAPH_EF_MAX ? FIRN_GRAPH_EF_MAX : ef;
     scratch->evaluated = 0;
@@ -370,16 +378,16 @@ firn_graph_search(const struct firn_graph *graph, const void *query,
         if (options->allowed != NULL) {
             FIRN_TRY(search_filtered(graph, options, ef, scratch, &is_exhaustive, err));
         } else if (ef >= graph->count) {
-            FIRN_TRY(firn_graph_walk_prepare_pool(scratch, options->wanted, err));
+            FIRN_TRY(firn_graph_walk_prepare_pool(scratch, most, err));
             FIRN_TRY(measure_allowed(graph, options, scratch, err));
             is_exhaustive = true;
         } else {
             FIRN_TRY(firn_graph_walk_prepare(graph, scratch, ef, err));
             FIRN_TRY(walk(graph, NULL, ef, UINT64_MAX, scratch, err));
         }
-        *out_count = collect(graph, options, &scratch->pool, out);
+        *out_count = collect(graph, options, &scratch->pool, most, out);
         /* (I1) */
-        DCHECK(options->allowed == NULL || is_exhaustive || *out_count == options->wanted);
+        DCHECK(options->allowed == NULL || is_exhaustive || *out_count >= options->wanted);
     }
 out:
     if (out_counts != NULL) {

@@ -2,8 +2,8 @@
  *
  * search/search_graph.c: the graphs of runs (graph/graph.h) as sources of near rows.
  *
- * A graph is asked for twice as many candidates as are wanted, because it compares codes; or for `ef` of them, if that is
- * fewer. Their distances are computed in double precision, from the vectors in its file, and the nearest are named.
+ * A graph compares codes, so all nodes that a walk keeps are candidates. The distances of those that the errors of codes
+ * do not exclude are computed in double precision, from the vectors in its file, and the nearest are named.
  *
  * The wanted recall determines how many nodes a walk keeps (ef). The figures are those of the worst of the measured
  * data sets, and are no promise. A walk that finds fewer rows than wanted is repeated, four times as wide each
@@ -26,9 +26,8 @@
 #include "lsm/lsm_pieces.h"
 
 enum {
-    CANDIDATES = 2, /* for each wanted row */
-    WIDER = 4,      /* factor of ef, each time too few rows were found */
-    SHARE_MIN = 16  /* graphs are used if at most one in so many rows is wanted */
+    WIDER = 4,     /* factor of ef, each time too few rows were found */
+    SHARE_MIN = 16 /* graphs are used if at most one in so many rows is wanted */
 };
 
 static size_t
@@ -95,23 +94,29 @@ make_room(struct firn_search_graphs *graphs, size_t room, firn_error *err)
     return FIRN_OK;
 }
 
-/* Finds candidates and their distances. */
+static size_t
+smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Finds candidates and the distances of the nearest. */
 static int
 find_candidates(struct firn_search_graphs *graphs, const struct firn_graph *graph,
                 const struct firn_search_ask *ask, size_t *out_count, firn_error *err)
 {
-    struct firn_graph_search_options options = {.wanted = CANDIDATES * ask->wanted,
+    struct firn_graph_search_options options = {.wanted = ask->wanted,
                                                 .ef = ef_of(ask),
                                                 .allowed = ask->allowed,
                                                 .allowed_count = ask->allowed_count,
                                                 .memo = ask->memo};
     struct firn_graph_search_counts counts;
+    uint64_t judged = 0;
     int rc = FIRN_OK;
-    if (ask->ef != 0 && ask->ef < options.wanted) {
-        options.wanted = ask->ef > ask->wanted ? ask->ef : ask->wanted;
-    }
-    options.wanted = options.wanted < FIRN_GRAPH_EF_MAX ? options.wanted : FIRN_GRAPH_EF_MAX;
-    FIRN_TRY(make_room(graphs, options.wanted, err));
+    options.wanted = smaller(options.wanted, FIRN_GRAPH_EF_MAX);
+    options.most = smaller(options.ef, FIRN_GRAPH_EF_MAX);
+    options.most = options.most > options.wanted ? options.most : options.wanted;
+    FIRN_TRY(make_room(graphs, options.most, err));
     do {
         FIRN_TRY(firn_graph_search(graph, ask->query, &options, graphs->scratch, graphs->candidates,
                                    out_count, &counts, err));
@@ -119,9 +124,9 @@ find_candidates(struct firn_search_graphs *graphs, const struct firn_graph *grap
         options.ef *= WIDER;
     } while (!counts.is_exhaustive && *out_count < ask->wanted &&
              options.ef <= WIDER * (size_t)FIRN_GRAPH_EF_MAX);
-    rc = firn_graph_read_judge(graph, ask->query, graphs->candidates, *out_count, graphs->distances,
-                               err);
-    graphs->judged += *out_count;
+    rc = firn_graph_exact_rank(graph, ask->query, &options, graphs->scratch, graphs->candidates,
+                               graphs->distances, out_count, &judged, err);
+    graphs->judged += judged;
 out:
     return rc;
 }

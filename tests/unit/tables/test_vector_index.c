@@ -36,6 +36,7 @@ struct rig {
     firn_table *table;
     struct test_random random;
     float centres[CENTRES][N];
+    float spread; /* of vectors around their centre */
 };
 
 static float
@@ -49,7 +50,7 @@ fill_vector(struct rig *rig, float *out)
 {
     const float *centre = rig->centres[test_random_below(&rig->random, CENTRES)];
     for (size_t i = 0; i < N; i++) {
-        out[i] = centre[i] + number(&rig->random) + number(&rig->random);
+        out[i] = centre[i] + rig->spread * (number(&rig->random) + number(&rig->random));
     }
 }
 
@@ -115,7 +116,7 @@ static void
 begin(struct rig *rig, uint64_t seed)
 {
     firn_table_def *def;
-    *rig = (struct rig){.store = NULL};
+    *rig = (struct rig){.store = NULL, .spread = 1};
     test_random_init(&rig->random, "vector_index", seed);
     for (size_t i = 0; i < CENTRES; i++) {
         for (size_t j = 0; j < N; j++) {
@@ -242,6 +243,28 @@ compacted_tables_are_searched_by_graphs(void **state)
     assert_true(outcome.recall >= 0.95);
     assert_true(outcome.walked > 0);
     OK(firn_store_check(rig.store, NULL, NULL, &err));
+    end(&rig);
+}
+
+/* Vectors so near to each other that their codes are alike: only the vectors tell which is nearest. */
+static void
+codes_that_are_alike_hide_nothing(void **state)
+{
+    firn_search_options options = FIRN_SEARCH_OPTIONS_INIT;
+    struct rig rig;
+    (void)state;
+    begin(&rig, 10);
+    rig.spread = 0.005F;
+    add_index(&rig, "near", FIRN_METRIC_L2);
+    put_range(&rig, 0, 5400, 1);
+    OK(firn_store_compact(rig.store, NULL, &err));
+    options.metric = FIRN_METRIC_L2;
+    options.ef = 400; /* more than a centre has */
+    struct outcome outcome = search_many(&rig, options);
+    assert_true(outcome.recall >= 0.99 && outcome.walked > 0);
+    options.where = "kind < 500"; /* few enough that all their codes are compared */
+    outcome = search_many(&rig, options);
+    assert_true(outcome.recall >= 0.99 && outcome.walked > 0);
     end(&rig);
 }
 
@@ -519,6 +542,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(compacted_tables_are_searched_by_graphs),
+        cmocka_unit_test(codes_that_are_alike_hide_nothing),
         cmocka_unit_test(indexes_of_tables_with_rows_are_built),
         cmocka_unit_test(conditions_hold_at_any_share_of_rows),
         cmocka_unit_test(changes_are_found_and_what_was_is_not),
