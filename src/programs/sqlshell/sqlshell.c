@@ -117,7 +117,7 @@ const struct firn_command firn_sqlshell = {
             {"read-only", 0, NULL, "refuse statements that write"},
             {"create", 0, NULL, "create the store if it does not exist"},
             {"allow-paths", 0, NULL, "let statements open other stores and saved directories"},
-            {"memory", 0, "MIB", "what the store may use (default 256); a transaction, a quarter"},
+            {"memory", 0, "MIB", "memory of the store (default 256)"},
             {"mode", 0, "MODE", "table, tabs, csv, json, markdown or line"},
             {"csv", 0, NULL, "the same as --mode csv"},
             {NULL, 0, NULL, NULL},
@@ -129,7 +129,8 @@ const struct firn_command firn_sqlshell = {
             "CREATE INDEX, ALTER TABLE and DROP TABLE act on the store; CREATE TEMP TABLE\n"
             "makes a table that is dropped at the end. The store is locked once a statement\n"
             "writes. Without --allow-paths, statements open no other store, and no saved\n"
-            "directory by its path. A statement may have 4 MiB, a value 256 MiB.\n"
+            "directory by its path. A statement may have 4 MiB, a value 256 MiB, and a\n"
+            "transaction a quarter of --memory.\n"
             "\n"
             "Each VALUE is a number, a text, 'a text in quotes', x'00ff' or null, and --param\n"
             "may be given several times. --mode sets how results are printed: as a table on a\n"

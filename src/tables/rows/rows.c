@@ -39,6 +39,9 @@ enum { CHANGE_ATTEMPTS_MAX = 1000 };
 
 struct firn_rows_catalog {
     struct firn_os_mutex mutex; /* rank TABLES */
+    /* How many tables may be created until strays are looked for again. That takes time for each table, so it is done by the
+     * first one that is created, after one that failed, and whenever there are about twice as many as then. */
+    uint64_t creations_left;
 };
 
 static void
@@ -473,17 +476,24 @@ out:
     return rc;
 }
 
+struct sweep {
+    struct firn_db_keyspace *schemas;
+    size_t count; /* of tables */
+};
+
 /* Deletes records that no table has. If the store is restored meanwhile, nothing is deleted. */
 static int
 delete_stray_records(void *ctx, struct firn_db_txn *txn, firn_error *err)
 {
-    struct firn_db_keyspace *schemas = ctx;
+    struct sweep *sweep = ctx;
+    struct firn_db_keyspace *schemas = sweep->schemas;
     struct owners owners = {.view = firn_db_txn_view(txn), .err = err};
     size_t records;
     int rc;
     FIRN_TRY(walk_records(txn, schemas, NULL, &records, err));
     FIRN_TRY(firn_db_view_keyspace_list_of(owners.view, FIRN_KEYSPACE_ENTRY_TABLE, count_table,
                                            &owners, err));
+    sweep->count = owners.count;
     if (records > owners.count) {
         FIRN_TRY(firn_db_view_keyspace_list_of(owners.view, FIRN_KEYSPACE_ENTRY_TABLE, note_owner,
                                                &owners, err));
@@ -496,10 +506,13 @@ out:
 
 /* Drops what a crash between two steps has left. */
 static int
-drop_strays(struct firn_db *db, struct firn_db_keyspace *schemas, firn_error *err)
+drop_strays(struct firn_db *db, const struct firn_rows_changing *changing, firn_error *err)
 {
+    struct firn_db_keyspace *schemas = changing->schemas;
+    struct sweep sweep = {.schemas = schemas};
     const struct firn_db_txn_run run = {
-        .attempts_max = CHANGE_ATTEMPTS_MAX, .work = delete_stray_records, .ctx = schemas};
+        .attempts_max = CHANGE_ATTEMPTS_MAX, .work = delete_stray_records, .ctx = &sweep};
+    firn_os_mutex_assert_held(&changing->catalog->mutex);
     int rc = firn_db_txn_run(db, &run, err);
     while (rc == FIRN_OK) {
         struct stray stray = {.schemas = schemas, .err = err};
@@ -509,6 +522,7 @@ drop_strays(struct firn_db *db, struct firn_db_keyspace *schemas, firn_error *er
         }
         rc = drop_stray(db, schemas, stray.name, err);
     }
+    changing->catalog->creations_left = rc == FIRN_OK ? sweep.count : 0;
     return rc;
 }
 
@@ -517,7 +531,7 @@ firn_rows_drop_strays(struct firn_db *db, firn_error *err)
 {
     struct firn_rows_changing changing;
     int rc = firn_rows_begin_change(db, &changing, err);
-    rc = rc == FIRN_OK ? drop_strays(db, changing.schemas, err) : rc;
+    rc = rc == FIRN_OK ? drop_strays(db, &changing, err) : rc;
     firn_rows_end_change(&changing);
     return rc;
 }
@@ -583,8 +597,10 @@ drop_indexes(struct firn_db *db, struct firn_db_keyspace *schemas, uint64_t numb
 /* The steps, with the right to change tables. */
 static int
 create(struct firn_db *db, const char *name, const struct firn_schema *schema,
-       struct firn_db_keyspace *schemas, struct firn_db_keyspace **out, firn_error *err)
+       const struct firn_rows_changing *changing, struct firn_db_keyspace **out, firn_error *err)
 {
+    struct firn_db_keyspace *schemas = changing->schemas;
+    struct firn_rows_catalog *catalog = changing->catalog;
     struct firn_keyspace_entry entry = {.type = FIRN_KEYSPACE_ENTRY_TABLE};
     uint8_t key[FIRN_DB_SCHEMA_KEY_SIZE];
     struct record_guard own = {.schemas = schemas, .key = key, .must_exist = true};
@@ -593,7 +609,11 @@ create(struct firn_db *db, const char *name, const struct firn_schema *schema,
     int rc;
     DCHECK(schema->version == 1);
     FIRN_TRY(check_free(db, name, err));
-    FIRN_TRY(drop_strays(db, schemas, err));
+    if (catalog->creations_left == 0) {
+        FIRN_TRY(drop_strays(db, changing, err));
+    } else {
+        catalog->creations_left--;
+    }
     FIRN_TRY(firn_schema_record_encode(schema, &record, err));
     FIRN_TRY(take_number(db, &entry.schema, err));
     encode_schema_key(entry.schema, key);
@@ -609,6 +629,7 @@ create(struct firn_db *db, const char *name, const struct firn_schema *schema,
         FIRN_IGNORE(
             firn_db_delete(schemas, firn_bytes(key, sizeof key), FIRN_DURABILITY_DEFAULT, NULL));
         drop_indexes(db, schemas, entry.schema, schema);
+        catalog->creations_left = 0;
     }
 out:
     firn_buf_deinit(&record);
@@ -628,7 +649,7 @@ firn_rows_create(struct firn_db *db, const char *name, const firn_table_def *def
     FIRN_TRY(firn_schema_def_create(def, &schema, err));
     FIRN_TRY(firn_rows_begin_change(db, &changing, err));
     FIRN_TRY(prepare_handle(db, &prepared, err));
-    FIRN_TRY(create(db, name, schema, changing.schemas, &rows, err));
+    FIRN_TRY(create(db, name, schema, &changing, &rows, err));
     CHECK(prepared != NULL && rows != NULL); /* (I3) */
     *out = attach_handle(prepared, rows, changing.schemas);
     prepared = NULL;

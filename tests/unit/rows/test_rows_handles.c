@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/slice.h"
+#include "inspect/inspect.h"
 #include "rows_show.h"
 #include "sim/sim_memory.h"
 #include "support/test_alloc.h"
@@ -572,6 +573,41 @@ a_handle_knows_the_schema_of_now(void **state)
     firn_buf_deinit(&now);
 }
 
+static uint64_t
+blocks_used(void)
+{
+    firn_store_statistics stats;
+    DB_OK(firn_db_stats(db, &stats, &err));
+    return stats.cache_hits + stats.cache_misses;
+}
+
+/* Blocks that making some tables uses. */
+static uint64_t
+blocks_to_make(unsigned first, unsigned count)
+{
+    DB_OK(firn_db_maintain_flush(db, &err));
+    const uint64_t before = blocks_used();
+    for (unsigned i = first; i < first + count; i++) {
+        char name[16];
+        struct firn_table *table;
+        (void)snprintf(name, sizeof name, "t%u", i);
+        DB_OK(rows_make(db, name, "id i64 primary key", &table, &err));
+    }
+    return blocks_used() - before;
+}
+
+static void
+a_table_is_made_without_a_look_at_all_others(void **state)
+{
+    (void)state;
+    enum { TABLES = 700, MORE = 20 };
+    (void)blocks_to_make(0, TABLES);
+    const uint64_t blocks = blocks_to_make(TABLES, MORE);
+    if (blocks > (uint64_t)MORE * 8) {
+        fail_msg("%" PRIu64 " blocks for %d tables", blocks, MORE);
+    }
+}
+
 int
 main(void)
 {
@@ -588,6 +624,7 @@ main(void)
         cmocka_unit_test(a_table_is_made_whole_or_not_at_all),
         ROWS_TEST(a_handle_knows_the_schema_of_now),
         ROWS_TEST(what_belongs_to_no_table_goes_with_the_next_one),
+        ROWS_TEST(a_table_is_made_without_a_look_at_all_others),
     };
     return cmocka_run_group_tests_name("rows_handles", tests, NULL, NULL);
 }
