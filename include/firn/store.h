@@ -276,7 +276,7 @@ typedef struct firn_store_disk {
     uint64_t value_bytes;   /* files of large values */
     uint64_t pack_bytes;    /* of workspaces */
     uint64_t manifest_bytes;
-    uint64_t other_bytes;
+    uint64_t other_bytes; /* FIRN, LOCK, and what is none of the others */
 } firn_store_disk;
 /* Facts about the store and what it does. Counters start at 0 when the handle is opened. The
  * members to watch: is_full, missing_files and background_code show failures, disk shows space,

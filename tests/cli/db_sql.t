@@ -202,7 +202,7 @@ Scripts, and lines that begin with a dot.
   );
   $ firn db sql shop.firn .help | head -n 2
   .help              this list
-  .import FILE TABLE insert the rows of a CSV file (.jsonl: of JSON lines)
+  .import FILE TABLE insert the rows of a CSV file (.tsv: with tabs; .jsonl: of JSON lines)
   $ firn db sql shop.firn .nothing
   ! firn: there is no command '.nothing'
   ! hint: .help lists the commands
@@ -422,7 +422,7 @@ Statements from a terminal.
 
 Long results go through a pager, which may be left before the end; without it they are printed.
 
-  $ python3 typing.py 'sed s/^/paged:/' paged: number 'paged:     2' 'paged:300000'
+  $ TERM=xterm python3 typing.py 'sed s/^/paged:/' paged: number 'paged:     2' 'paged:300000'
   saw firn> 
   saw paged: number paged:     2 paged:300000 firn> 
   saw firn> 
@@ -434,7 +434,7 @@ Long results go through a pager, which may be left before the end; without it th
   saw firn> 
   saw 42 firn> 
   ended with 0
-  $ python3 typing.py no-such-pager 'pager was not found'
+  $ TERM=xterm python3 typing.py no-such-pager 'pager was not found'
   saw firn> 
   saw pager was not found firn> 
   saw firn> 
@@ -506,3 +506,9 @@ An interrupt ends a script with 130.
   $ $SIGNALLED timeout --preserve-status -s INT 1 firn db sql shop.firn 'WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT count(*) FROM c'
   ! firn: interrupted
   [130]
+
+A file that is called .tsv has tabs between its values.
+
+  $ printf 'id\tname\n31\tsalt, coarse\n' >more.tsv && firn db table create tabs.firn goods 'id i64 primary key, name text' && firn db sql tabs.firn '.import more.tsv goods' && firn db sql tabs.firn 'SELECT * FROM goods'
+  31	salt, coarse
+  ! imported: 1

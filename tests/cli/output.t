@@ -86,3 +86,16 @@ Nothing but results goes to a pipe, and no colours or progress to what is no ter
   $ firn save 2>&1 | LC_ALL=C grep -c $'[\x1b\r]'
   0
   [1]
+
+In the locale C, or POSIX, what is printed is ASCII.
+
+  $ mkdir ../ascii && cd ../ascii && seq 3 >f && firn save -q -m "$(printf 'a long message %.0s' $(seq 12))" && echo 1 >f && firn save -q
+  1
+  2
+  $ for locale in C POSIX C.UTF-8; do LC_ALL=$locale firn log | LC_ALL=C grep -c $'[\x80-\xff]'; LC_ALL=$locale firn list | LC_ALL=C grep -c $'[\x80-\xff]'; done | xargs
+  0 0 0 0 2 1
+  $ LC_ALL=C firn log -n 1 | grep -o '1 file .*'; LC_ALL= LC_CTYPE=POSIX LANG=C.UTF-8 firn log -n 1 | grep -o '1 file .*'; LC_ALL= LANG=C.UTF-8 firn log -n 1 | grep -o '1 file .*'; LC_ALL=C firn list | tail -n 1 | grep -o ' message a.*' | tail -c 12
+  1 file +0 -2
+  1 file +0 -2
+  1 file +0 −2
+   long me...

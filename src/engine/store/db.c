@@ -434,7 +434,7 @@ refuse_open_views(struct firn_db *db, firn_error *err)
     return count == 0 ? FIRN_OK
                       : firn_error_set(err, FIRN_MISUSE,
                                        "'%s' cannot be closed: %" PRIu64
-                                       " cursors, views, transactions or pins are open",
+                                       " cursors, snapshots, transactions or pins are open",
                                        firn_os_dir_path(db->dir), count);
 }
 

@@ -108,7 +108,7 @@ firn_reference_is_name(firn_slice name)
     }
     bool could_be_id = name.size >= ID_LETTERS_MIN && is_of_id_letters(name);
     return !could_be_id && !is_word(name, "latest") && !is_word(name, "now") &&
-           !is_word(name, "yesterday") && firn_reference_weekday(name) < 0;
+           !is_word(name, "yesterday") && firn_reference_time_weekday(name) < 0;
 }
 
 /* How many kinds of reference a text could be, not counting times. */

@@ -82,6 +82,6 @@ bool firn_reference_time_read(const char *text, const struct firn_reference_cloc
                               int64_t *out);
 
 /* The number of a day of the week by its English name, in any case, Sunday's being 0; -1 for another word. */
-int firn_reference_weekday(firn_slice word);
+int firn_reference_time_weekday(firn_slice word);
 
 #endif

@@ -430,8 +430,9 @@ take_day(const char **at, const struct firn_reference_clock *clock, struct day *
         return true;
     }
     (void)take(&rest, "last ");
-    size_t size = strcspn(rest, " ");
-    int weekday = firn_reference_weekday(firn_bytes(rest, size));
+    const char *space = strchr(rest, ' ');
+    size_t size = space != NULL ? (size_t)(space - rest) : strlen(rest);
+    int weekday = firn_reference_time_weekday(firn_bytes(rest, size));
     if (weekday < 0) {
         return false;
     }
@@ -471,7 +472,7 @@ read_clock(const char *at, const struct firn_reference_clock *clock, int64_t *ou
 
 /* The number of a day of the week, Sunday's being 0; -1 for another word. */
 int
-firn_reference_weekday(firn_slice word)
+firn_reference_time_weekday(firn_slice word)
 {
     static const char *const names[DAYS_A_WEEK] = {"sunday",   "monday", "tuesday", "wednesday",
                                                    "thursday", "friday", "saturday"};

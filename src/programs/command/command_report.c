@@ -167,16 +167,20 @@ exit_code_of(int code)
 static const char *
 hint_of(const struct firn_cli *cli, int code)
 {
-    bool has_check = cli->command != NULL && (cli->command->uses & FIRN_COMMAND_USES_WORKSPACE);
+    bool is_of_workspace =
+        cli->command != NULL && (cli->command->uses & FIRN_COMMAND_USES_WORKSPACE);
     switch (code) {
     case FIRN_BUSY:
         return "wait longer with --wait SECONDS";
     case FIRN_CORRUPT:
-        return has_check ? "list all damage with: firn check --data" : NULL;
+        return is_of_workspace ? "list all damage with: firn check --data" : NULL;
     case FIRN_NEWER:
         return "read it with the newer firn that wrote it";
     case FIRN_NO_SPACE:
-        return "free some space and run this again";
+        return is_of_workspace && cli->group == NULL
+                   ? "free some space and run this again; firn delete REF --now and firn gc --now "
+                     "free some in the store"
+                   : "free some space and run this again";
     default:
         return NULL;
     }

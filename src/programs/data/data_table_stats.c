@@ -74,15 +74,15 @@ add_bound(struct firn_data_grid *grid, const firn_table_column_statistics *colum
           const firn_value *value, bool is_cut)
 {
     assert(grid->cli != NULL);
-    static const char ellipsis[] = "\xE2\x80\xA6";
+    const firn_slice ellipsis = firn_str(firn_term_text_ellipsis());
     struct firn_data_bytes text = {NULL, 0, 0};
     int exit_code = firn_data_values_text(grid->cli, column->definition, value, &text);
     if (exit_code == FIRN_EXIT_OK && is_cut) {
-        exit_code = firn_data_bytes_reserve(grid->cli, &text, sizeof(ellipsis));
+        exit_code = firn_data_bytes_reserve(grid->cli, &text, ellipsis.size);
     }
     if (exit_code == FIRN_EXIT_OK && is_cut) {
-        memcpy(text.data + text.size, ellipsis, sizeof(ellipsis) - 1);
-        text.size += sizeof(ellipsis) - 1;
+        memcpy(text.data + text.size, ellipsis.data, ellipsis.size);
+        text.size += ellipsis.size;
     }
     firn_data_grid_add(grid, text.size > 0 ? firn_data_bytes_slice(&text) : firn_str(""));
     firn_data_bytes_deinit(&text);

@@ -141,8 +141,8 @@ describe(const struct changes *changes, char *out)
     }
     int size = snprintf(out, STATS_SIZE, "%s %s", firn_term_text_number(count, number), what);
     if (!changes->is_partial && changes->added + changes->removed > 0) {
-        (void)snprintf(out + size, STATS_SIZE - (size_t)size, " +%s \xE2\x88\x92%s",
-                       firn_term_text_number(changes->added, number),
+        (void)snprintf(out + size, STATS_SIZE - (size_t)size, " +%s %s%s",
+                       firn_term_text_number(changes->added, number), firn_term_text_minus(),
                        firn_term_text_number(changes->removed, other));
     }
 }
@@ -152,7 +152,7 @@ static void
 put_stats(const char *stats)
 {
     const char *added = strstr(stats, " +");
-    const char *removed = added != NULL ? strstr(added, " \xE2\x88\x92") : NULL;
+    const char *removed = added != NULL ? strchr(added + 1, ' ') : NULL;
     if (removed == NULL) {
         firn_term_out_text(stats);
         return;

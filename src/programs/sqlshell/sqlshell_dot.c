@@ -306,6 +306,7 @@ attempt_import(void *ctx, firn_error *err)
     options.lock_timeout_ms = firn_task_patience_slice_ms(import->shell->cli);
     bool is_json = end != NULL && (strcmp(end, ".jsonl") == 0 || strcmp(end, ".ndjson") == 0);
     how.form.kind = is_json ? FIRN_TEXT_JSON_LINES : FIRN_TEXT_CSV;
+    how.form.delimiter = end != NULL && strcmp(end, ".tsv") == 0 ? '\t' : ',';
     how.callbacks.on_progress = go_on;
     int code = firn_store_open(import->shell->path, &options, &store, err);
     if (code == FIRN_OK) {
@@ -442,7 +443,8 @@ static const struct {
     int (*run)(struct firn_sqlshell *shell, const struct firn_sqlshell_words *words);
 } commands[] = {
     {".help", ".help              this list", run_help},
-    {".import", ".import FILE TABLE insert the rows of a CSV file (.jsonl: of JSON lines)",
+    {".import",
+     ".import FILE TABLE insert the rows of a CSV file (.tsv: with tabs; .jsonl: of JSON lines)",
      run_import},
     {".mode", ".mode MODE         table, tabs, csv, json, markdown or line", run_mode},
     {".pager", ".pager on|off      show long results by $FIRN_PAGER, $PAGER or less", run_pager},

@@ -230,7 +230,9 @@ add_table_row(struct firn_sqlshell_print *print, sqlite3_stmt *statement)
             }
             collecting = print;
             if (strlen(digits) > CELL_COLUMNS_MAX) {
-                (void)snprintf(digits + CELL_COLUMNS_MAX - 1, 5, "…");
+                const char *ellipsis = firn_term_text_ellipsis();
+                size_t columns = firn_term_width_of(firn_str(ellipsis));
+                (void)snprintf(digits + CELL_COLUMNS_MAX - columns, 5, "%s", ellipsis);
             }
             collect_text(digits);
         } else {

@@ -51,6 +51,10 @@ void firn_term_text_escape(firn_slice bytes, void (*put)(const void *data, size_
  * counts one a byte. */
 size_t firn_term_width_of(firn_slice text);
 
+/* A minus sign, and an ellipsis; those of ASCII where the locale is C or POSIX (LC_ALL, LC_CTYPE, LANG). */
+const char *firn_term_text_minus(void);
+const char *firn_term_text_ellipsis(void);
+
 /* Hands the first line of a text to put(), escaped; of more than `columns` columns, or where
  * further lines follow, the beginning and an ellipsis. */
 void firn_term_text_cut(firn_slice text, size_t columns,

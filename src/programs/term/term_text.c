@@ -297,6 +297,32 @@ first_size(firn_slice text)
     return (text.data[0] & 0xC0) == 0xC0 ? size : 1;
 }
 
+/* Where nothing is said about the locale, terminals of today show UTF-8. */
+static bool
+is_ascii(void)
+{
+    static const char *const names[] = {"LC_ALL", "LC_CTYPE", "LANG"};
+    const char *locale = NULL;
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (locale == NULL || locale[0] == '\0') {
+            locale = getenv(names[i]);
+        }
+    }
+    return locale != NULL && (strcmp(locale, "C") == 0 || strcmp(locale, "POSIX") == 0);
+}
+
+const char *
+firn_term_text_minus(void)
+{
+    return is_ascii() ? "-" : "\xE2\x88\x92";
+}
+
+const char *
+firn_term_text_ellipsis(void)
+{
+    return is_ascii() ? "..." : "\xE2\x80\xA6";
+}
+
 static size_t escaped_columns;
 
 static void
@@ -308,7 +334,8 @@ count_columns(const void *data, size_t size)
 void
 firn_term_text_cut(firn_slice text, size_t columns, void (*put)(const void *data, size_t size))
 {
-    static const char ellipsis[] = "\xE2\x80\xA6";
+    const char *ellipsis = firn_term_text_ellipsis();
+    const size_t room = firn_term_width_of(firn_str(ellipsis));
     size_t fits = 0; /* bytes that leave room for the ellipsis */
     size_t at = 0;
     escaped_columns = 0;
@@ -319,12 +346,12 @@ firn_term_text_cut(firn_slice text, size_t columns, void (*put)(const void *data
             break;
         }
         at += size;
-        fits = escaped_columns < columns ? at : fits;
+        fits = escaped_columns + room <= columns ? at : fits;
     }
     bool is_whole = at == text.size || (at + 1 == text.size && text.data[at] == '\n');
     firn_term_text_escape(firn_bytes(text.data, is_whole ? at : fits), put);
     if (!is_whole) {
-        put(ellipsis, sizeof(ellipsis) - 1);
+        put(ellipsis, strlen(ellipsis));
     }
 }
 

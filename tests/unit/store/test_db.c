@@ -716,14 +716,14 @@ cursors_seek_and_turn_and_keep_their_view(void **state)
     assert_string_equal(key_at(cursor), "h=1");
 
     DB_FAILS(firn_db_close(db, &err), FIRN_MISUSE,
-             "1 cursors, views, transactions or pins are open");
+             "1 cursors, snapshots, transactions or pins are open");
     struct firn_db_cursor *second;
     DB_OK(firn_db_cursor_open(keyspace, NULL, &second, &err));
     DB_OK(firn_db_cursor_first(second, &err));
     assert_string_equal(key_at(second), "b=2");
     firn_db_cursor_close(cursor);
     DB_FAILS(firn_db_close(db, &err), FIRN_MISUSE,
-             "1 cursors, views, transactions or pins are open");
+             "1 cursors, snapshots, transactions or pins are open");
     firn_db_cursor_close(second);
     firn_db_cursor_close(NULL);
     DB_OK(firn_db_close(db, &err));

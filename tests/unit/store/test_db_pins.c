@@ -116,7 +116,7 @@ a_pinned_value_stays_while_all_else_changes(void **state)
             assert_true(is_whole(values[key], key, 1));
         }
     }
-    DB_FAILS(firn_db_close(db, &err), FIRN_MISUSE, "40 cursors, views, transactions or pins");
+    DB_FAILS(firn_db_close(db, &err), FIRN_MISUSE, "40 cursors, snapshots, transactions or pins");
     for (unsigned key = 0; key < KEYS; key++) {
         assert_true(is_whole(values[key], key, 1));
         firn_db_get_unpin(pins[key]);

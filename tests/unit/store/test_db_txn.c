@@ -618,7 +618,7 @@ a_store_with_open_transactions_does_not_close(void **state)
     struct firn_db_txn *ended = begin(&snapshot);
     DB_OK(firn_db_txn_rollback(ended, &err));
     DB_FAILS(firn_db_close(scene.db, &err), FIRN_MISUSE,
-             "1 cursors, views, transactions or pins are open");
+             "1 cursors, snapshots, transactions or pins are open");
     put(open, "a", "1");
     commit(open);
     DB_OK(firn_db_close(scene.db, &err));

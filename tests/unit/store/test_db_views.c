@@ -209,7 +209,7 @@ a_view_keeps_what_it_saw(void **state)
     assert_true(firn_slice_equal(firn_db_cursor_value(cursor), firn_str("1")));
     assert_string_equal(get_at(keyspace, views[2], "a"), "2");
     DB_FAILS(firn_db_close(scene->db, &err), FIRN_MISUSE,
-             "4 cursors, views, transactions or pins are open");
+             "4 cursors, snapshots, transactions or pins are open");
     firn_db_cursor_close(cursor);
     firn_db_view_close(views[0]);
     firn_db_view_close(views[2]);
