@@ -34,6 +34,8 @@ struct model {
     uint64_t saves;
     int64_t granularity_ns; /* 0 on a disk */
     bool include_deps;
+    bool
+        leaves_deps_alone; /* the last save left dependencies out, or a restore since is of one that did */
     firn_workspace_save_result last;
     bool must_save; /* a clock of whole seconds has been set back */
 };
@@ -352,6 +354,7 @@ save(struct model *model)
         assert_int_equal(result.checkpoint->bytes, whole.bytes);
         assert_int_equal(result.checkpoint->excluded, whole.excluded);
         assert_int_equal(result.checkpoint->skipped, whole.skipped);
+        model->leaves_deps_alone = !options.include_deps;
     }
     firn_scan_result_deinit(&whole);
     model->last = result;
@@ -378,6 +381,18 @@ look(struct model *model)
     assert_int_equal(status.removed, model->last.removed);
 }
 
+/* How what stays of dependencies may differ from a checkpoint. */
+static int
+expect_dependency(void *ctx, const firn_workspace_change *change)
+{
+    (void)ctx;
+    static const char name[] = "node_modules";
+    assert_true(change->kind == FIRN_CHANGE_ADDED || change->kind == FIRN_CHANGE_METADATA);
+    const firn_slice path = change->after->path;
+    assert_true(path.size >= strlen(name) && memcmp(path.data, name, strlen(name)) == 0);
+    return FIRN_OK;
+}
+
 static void
 restore(struct model *model)
 {
@@ -398,8 +413,18 @@ restore(struct model *model)
     model->include_deps = checkpoint->include_deps;
     struct firn_scan_result whole;
     scan_everything(model, &whole);
-    assert_memory_equal(&whole.root.hash, &root, sizeof root);
+    if (memcmp(&whole.root.hash, &root, sizeof root) != 0) {
+        /* Dependencies that were left out until now stay where they are. */
+        assert_true(model->leaves_deps_alone && checkpoint->include_deps);
+        firn_workspace_status_options options = FIRN_WORKSPACE_STATUS_OPTIONS_INIT;
+        firn_workspace_status_result status;
+        options.reference = reference;
+        must(model, firn_ws_status(model->world.ws, &options, expect_dependency, NULL, &status,
+                                   &model->world.err));
+        assert_true(status.added + status.changed + status.times_only > 0);
+    }
     firn_scan_result_deinit(&whole);
+    model->leaves_deps_alone = model->leaves_deps_alone || !checkpoint->include_deps;
     model->include_deps = deps;
 }
 
