@@ -83,7 +83,7 @@ typedef struct firn_store_checkpoint_options {
         sizeof(firn_store_checkpoint_options), 0 \
     }
 /* Creates a checkpoint of the present state. name: 1 to 255 ASCII letters, digits and any of "._-+/",
- * beginning with a letter; none of "latest", "now", "yesterday" and the days of the week in any case, and not four or more
+ * beginning with a letter; none of "latest", "now" and "yesterday" in any case, and not four or more
  * letters that are all between k and z, which would look like an id; NULL or "" for none. FIRN_EXISTS if
  * another checkpoint has the name. out may be NULL. */
 FIRN_API FIRN_MUST_CHECK int

@@ -106,7 +106,7 @@ What cannot be.
   ! firn: there is a checkpoint 'before-import' already
   [1]
   $ firn db checkpoint app.firn 12
-  ! firn: a checkpoint cannot be called '12': a letter comes first, then letters, digits and any of ._-+/, but not 'latest', 'now', 'yesterday' or a day of the week, nor four or more letters of k to z alone, which would be an id
+  ! firn: a checkpoint cannot be called '12': a letter comes first, then letters, digits and any of ._-+/, but not 'latest', 'now' or 'yesterday', nor four or more letters of k to z alone, which would be an id
   [2]
   $ firn db get app.firn users ada --at yesterday
   ! firn: there is no checkpoint as old as 'yesterday': the first is 1

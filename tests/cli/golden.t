@@ -57,7 +57,7 @@ superuser can restore the owners: for others a restore ends with 6.)
   $ firn db search app.firn t v --vector '[10,20,30,40]' --metric l2 --exact --limit 20 --columns id | cmp - search.txt
   $ firn db search app.firn t v --vector '[10,20,30,40]' --metric l2 --limit 2
   36.0	199
-  40.0	200
+  40.0	198
 
 Written to: more rows, another save. (Its checkpoints are old by now: without this, the save would let the first one expire.)
 

@@ -187,8 +187,9 @@ A time that is given to the minute means all of it; where a log begins, from its
   firn: there is no checkpoint as old as 'last week': the first is 1
   firn: there is no checkpoint as old as '2h30m': the first is 1
   firn: there is no checkpoint as old as 'monday': the first is 1
-  $ firn tag monday 2>&1 | cut -c1-30
-  firn: 'monday' cannot be a tag
+  $ firn tag -q monday && firn show monday | grep -c '^tag.*monday'; firn tag -d monday -q && firn show monday 2>&1 | head -n 1
+  1
+  firn: there is no checkpoint as old as 'monday': the first is 1
 
 Twenty saves in a row: each short id, as the list prints it, is one checkpoint, in every command.
 

@@ -72,9 +72,8 @@ checkpoint_name_check(const char *name, firn_error *err)
         return firn_error_set(
             err, FIRN_INVALID,
             "a checkpoint cannot be called '%s': a letter comes first, then "
-            "letters, digits and any of ._-+/, but not 'latest', 'now', 'yesterday' or a day of "
-            "the "
-            "week, nor four or more letters of k to z alone, which would be an id",
+            "letters, digits and any of ._-+/, but not 'latest', 'now' or 'yesterday', nor four or "
+            "more letters of k to z alone, which would be an id",
             name);
     }
     return FIRN_OK;
@@ -233,6 +232,9 @@ checkpoint_name_resolve(const struct firn_history *history, const char *referenc
                               "'%s' is a time, and also the name of checkpoint %" PRIu64
                               ": give the number, or its id %s",
                               reference, named->number, id);
+    }
+    if (read.is_day && named == NULL) {
+        read.kind = FIRN_REFERENCE_TIME;
     }
     FIRN_TRY(find_base(history, &read, reference, &found, err));
     if (found == NULL && read.kind == FIRN_REFERENCE_TIME && find_first(history) != NULL) {

@@ -108,7 +108,7 @@ firn_reference_is_name(firn_slice name)
     }
     bool could_be_id = name.size >= ID_LETTERS_MIN && is_of_id_letters(name);
     return !could_be_id && !is_word(name, "latest") && !is_word(name, "now") &&
-           !is_word(name, "yesterday") && firn_reference_time_weekday(name) < 0;
+           !is_word(name, "yesterday");
 }
 
 /* How many kinds of reference a text could be, not counting times. */
@@ -146,6 +146,12 @@ firn_reference_read(const char *text, const struct firn_reference_clock *clock,
 {
     *out = (struct firn_reference){0};
     if (firn_reference_time_read(text, clock, &out->time_ns)) {
+        if (firn_reference_time_weekday(firn_str(text)) >= 0) {
+            out->kind = FIRN_REFERENCE_NAME;
+            out->name = firn_str(text);
+            out->is_day = true;
+            return FIRN_OK;
+        }
         DCHECK(count_meanings(firn_str(text)) == 0); /* (I1) */
         out->kind = FIRN_REFERENCE_TIME;
         return FIRN_OK;

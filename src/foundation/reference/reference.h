@@ -38,6 +38,7 @@ struct firn_reference {
     size_t id_size;
     firn_slice name; /* of the text that was read */
     int64_t time_ns;
+    bool is_day; /* a name that is a day of the week: where nothing is called so, it is the time */
     uint64_t back; /* how many checkpoints before the one that the base names */
 };
 
@@ -54,7 +55,7 @@ FIRN_MUST_CHECK int firn_reference_read(const char *text, const struct firn_refe
 
 /* Whether a checkpoint may have this name: 1 to 255 ASCII letters, digits and any of "._-+/",
  * beginning with a letter. It must not be, or look like, another kind of reference: not four or
- * more letters from k to z alone, not "latest", "now", "yesterday" or a day of the week in any case. */
+ * more letters from k to z alone, not "latest", "now" or "yesterday" in any case. A day of the week may be a name, and is a time otherwise. */
 bool firn_reference_is_name(firn_slice name);
 
 /* Points in time, as a user types them.

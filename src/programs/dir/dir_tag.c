@@ -231,8 +231,8 @@ const struct firn_command firn_dir_tag = {
             "checkpoint, when it was tagged, and the tag.\n"
             "\n"
             "A tag has up to 255 letters, digits and characters of ._-+/, and begins with a\n"
-            "letter. It cannot be latest, now, yesterday or a weekday, nor four or more\n"
-            "letters that are all between k and z, as in ids.",
+            "letter. It cannot be latest, now or yesterday, nor four or more letters that are\n"
+            "all between k and z, as in ids.",
     .examples = examples,
     .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK | FIRN_COMMAND_USES_COLOUR,
     .run = run,

@@ -9,6 +9,8 @@
  * of it, because an older record may have the same prefix, or a later time after a clock was set back. The
  * error for an ambiguous prefix names two candidates with enough letters to tell them apart.
  *
+ * A day of the week is a tag, if there is one of that name, and otherwise a time.
+ *
  * A time selects the checkpoint with the latest time that is not after it; of equal times, the one
  * saved last. Times, "latest" and "~N" skip safety checkpoints.
  */
@@ -204,7 +206,12 @@ firn_catalog_resolve(struct firn_catalog *catalog, uint32_t workspace, const cha
     int rc;
     CHECK(workspace != 0);
     FIRN_TRY(firn_reference_read(reference, &clock, &read, err));
-    FIRN_TRY(find_base(catalog, workspace, reference, &read, out, record, err));
+    rc = find_base(catalog, workspace, reference, &read, out, record, err);
+    if (rc == FIRN_NOT_FOUND && read.is_day) {
+        read.kind = FIRN_REFERENCE_TIME;
+        rc = find_base(catalog, workspace, reference, &read, out, record, err);
+    }
+    FIRN_TRY(rc);
     if (read.back > 0) {
         FIRN_TRY(go_back(catalog, workspace, reference, read.back, out, record, err));
     }

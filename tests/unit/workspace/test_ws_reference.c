@@ -119,10 +119,9 @@ a_name_cannot_be_taken_for_another_kind(void **state)
     (void)state;
     static const char *const good[] = {"a",   "A",    "v1.0",    "k1",       "zz",     "run",
                                        "abc", "kkka", "latest2", "now-2026", "x+y/z.w"};
-    static const char *const bad[] = {"",          "1",         "1a",     "-a",     "kkkk",
-                                      "stop",      "Stop",      "latest", "Latest", "now",
-                                      "yesterday", "a b",       "a~1",    "a\n",    "a:b",
-                                      "\xc3\xa4",  "YESTERDAY", "monday", "Sunday"};
+    static const char *const bad[] = {"",     "1",      "1a",     "-a",       "kkkk",      "stop",
+                                      "Stop", "latest", "Latest", "now",      "yesterday", "a b",
+                                      "a~1",  "a\n",    "a:b",    "\xc3\xa4", "YESTERDAY"};
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
         assert_true(firn_reference_is_name(firn_str(good[i])));
         assert_int_equal(kind_of(good[i]), FIRN_REFERENCE_NAME);
