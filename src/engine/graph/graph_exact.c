@@ -548,8 +548,8 @@ keep_candidate(struct exact *exact, const struct firn_graph_candidate *candidate
     }
     memcpy(tail, record + codes->stride - FIRN_GRAPH_CODE_TAIL, sizeof tail);
     const float norms = tail[1] + exact->scratch->query.norm;
-    const bool is_kept = keep(exact, candidate->node, (double)candidate->distance, (double)tail[0],
-                              (double)norms);
+    const bool is_kept =
+        keep(exact, candidate->node, (double)candidate->distance, (double)tail[0], (double)norms);
     CHECK(is_kept); /* there is room for all */
 out:
     firn_block_cache_unpin(exact->graph->cache, &pin);
