@@ -76,7 +76,8 @@ from ._results import (
     Step,
     Tag,
 )
-from ._store import Store, load_sqlite, memory, open
+from ._sqlite import load_sqlite
+from ._store import Store, memory, open
 
 __version__ = version()
 

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime
 import decimal
 import inspect
@@ -19,45 +18,17 @@ from typing import Any, Callable, Literal, Optional, TypeVar, Union
 
 from . import _firn
 from ._errors import Conflict, Exists, NotFound, Unsupported
+from ._sqlite import Connection, load_sqlite
 
 T = TypeVar("T")
 Path = Union[str, bytes, "os.PathLike[str]", "os.PathLike[bytes]"]
 Seconds = Union[float, int, datetime.timedelta, None]
 Durability = Optional[Literal["default", "full", "os"]]
 Compression = Optional[Literal["default", "none", "lz4", "zstd"]]
+Transactions = Optional[Literal["DEFERRED", "IMMEDIATE", "EXCLUSIVE"]]
 Isolation = Literal["default", "snapshot", "serializable"]
 _MISSING = object()
 _may_define = re.compile(r"\b(create|alter|drop)\b", re.IGNORECASE)
-
-
-class _Connection(sqlite3.Connection):
-    """A connection that knows its cursors: a statement that one of them has not finished keeps SQLite from closing it."""
-
-    def __init__(self, *args: Any, **options: Any) -> None:
-        self._cursors: "weakref.WeakSet[sqlite3.Cursor]" = weakref.WeakSet()
-        super().__init__(*args, **options)
-
-    def cursor(self, *args: Any, **options: Any) -> Any:
-        cursor = super().cursor(*args, **options)
-        self._cursors.add(cursor)
-        return cursor
-
-    # sqlite3's own make their cursors without cursor().
-
-    def execute(self, *args: Any) -> Any:
-        return self.cursor().execute(*args)
-
-    def executemany(self, *args: Any) -> Any:
-        return self.cursor().executemany(*args)
-
-    def executescript(self, *args: Any) -> Any:
-        return self.cursor().executescript(*args)
-
-    def close(self) -> None:
-        for cursor in list(self._cursors):
-            with contextlib.suppress(sqlite3.Error):  # another thread uses it, and the store will say so
-                cursor.close()
-        super().close()
 
 
 class Store(_firn.Store):
@@ -73,20 +44,31 @@ class Store(_firn.Store):
         self._connections = weakref.WeakSet()
         self._lock = threading.Lock()
 
-    def connect(self, *, name: str = "store", confined: bool = True) -> sqlite3.Connection:
+    def connect(self, *, name: str = "store", confined: bool = True, isolation_level: Transactions = None) -> sqlite3.Connection:
         """A new connection of sqlite3, in memory, that has the tables and keyspaces of the store as its own (docs/sql.md). The store
-        stays open as long as the connection, unless Store.close closes both. Unsupported if this Python's sqlite3 cannot load
+        stays open as long as the connection, unless Store.close closes both. Each statement commits by itself unless it begins a
+        transaction; with isolation_level "DEFERRED" the connection begins one before the first change, as sqlite3 does by default, and
+        commit(), rollback() and `with` end it. Unsupported if this Python's sqlite3 cannot load
         extensions. A confined connection opens no other store and no saved directory by its path, whatever its statements say, and has
         SQLite's settings for files of others (firn_confine)."""
-        connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False, factory=_Connection)
+        connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False, factory=Connection)
         try:
             load_sqlite(connection)
             if confined:
                 self._confine(connection)
             self._attach(connection, name)
+            connection.isolation_level = isolation_level
         except BaseException:
             connection.close()
             raise
+        reference, attached = weakref.ref(self), weakref.ref(connection)
+
+        def look_again() -> None:
+            store, again = reference(), attached()
+            if store is not None and again is not None:
+                store._attach(again, name)
+
+        connection.look_again = look_again
         self._connections.add(connection)
         return connection
 
@@ -175,19 +157,6 @@ def _parameter(value: Any) -> Any:
     return format(value, "f") if isinstance(value, decimal.Decimal) else value
 
 
-def load_sqlite(connection: sqlite3.Connection) -> None:
-    """Loads firn's extension into a connection of sqlite3: firn_attach(path) and what else docs/sql.md describes."""
-    if not hasattr(connection, "enable_load_extension"):
-        raise Unsupported("the sqlite3 of this Python cannot load extensions: use a Python that is built with --enable-loadable-sqlite-extensions, such as Debian's", -14)
-    connection.enable_load_extension(True)
-    try:
-        connection.load_extension(_firn.__file__)
-    except sqlite3.OperationalError as error:
-        raise Unsupported(f"sqlite3 could not load firn's extension: {error}", -14) from error
-    finally:
-        connection.enable_load_extension(False)
-
-
 def open(
     path: Path,
     *,
@@ -231,34 +200,57 @@ def memory(
 # ---- the rest of a mapping ----
 
 
+def _alone(self: _firn.Keyspace, work: Callable[[_firn.Keyspace], T]) -> T:
+    """What work gives for the keyspace in a transaction, so that what it reads has not changed when it writes."""
+    if self.in_transaction:
+        return work(self)
+    store: Any = self.store  # a Store, which has run
+    result: T = store.run(lambda txn: work(txn.keyspace(self)), attempts=10000)
+    return result
+
+
 def _pop(self: _firn.Keyspace, key: Any, default: Any = _MISSING) -> Any:
     """Removes a key and gives its value; without it the default, or NotFound."""
-    try:
-        value = self[key]
-    except NotFound:
-        if default is _MISSING:
-            raise
-        return default
-    self.delete(key)
-    return value
+
+    def work(keyspace: _firn.Keyspace) -> Any:
+        value = keyspace.get(key)
+        if value is not None:
+            keyspace.delete(key)
+        return value
+
+    value = _alone(self, work)
+    if value is None and default is _MISSING:
+        raise NotFound("the keyspace has no such key", -5)
+    return default if value is None else value
 
 
 def _popitem(self: _firn.Keyspace) -> Any:
     """Removes the last entry and gives it; NotFound if there is none."""
-    with self.items(reverse=True) as items:
-        for key, value in items:
-            self.delete(key)
-            return key, value
-    raise NotFound("the keyspace is empty", -5)
+
+    def work(keyspace: _firn.Keyspace) -> Any:
+        with keyspace.items(reverse=True) as items:
+            item = next(items, None)
+        if item is not None:
+            keyspace.delete(item[0])
+        return item
+
+    item = _alone(self, work)
+    if item is None:
+        raise NotFound("the keyspace is empty", -5)
+    return item
 
 
 def _setdefault(self: _firn.Keyspace, key: Any, default: Any) -> bytes:
     """The value of a key, after it was set to the default if it had none."""
-    try:
-        self.insert(key, default)
-    except Exists:
-        pass
-    return self[key]
+    while True:
+        try:
+            self.insert(key, default)
+        except Exists:
+            value = self.get(key)
+            if value is None:  # deleted meanwhile
+                continue
+            return value
+        return _bytes_of(default)
 
 
 def _update(self: _firn.Keyspace, other: Any = (), **more: Any) -> None:

@@ -2,6 +2,7 @@
 """Keyspaces as mappings: against a dict, and at the edges."""
 
 import random
+import threading
 import time
 from collections.abc import Mapping, MutableMapping
 
@@ -228,3 +229,49 @@ def test_a_merge_replaces_what_is_no_number(store):
         ks["k"] = "5"
         ks.merge("k", operation, 7)
         assert firn.number_of(ks["k"]) == 7
+
+
+def test_threads_pop_each_entry_once(store):
+    keyspace = store.keyspace("shared")
+    keyspace.update({f"{i:04}": str(i) for i in range(200)})
+    taken = []
+
+    def take(by_key):
+        while True:
+            try:
+                item = keyspace.popitem()
+                taken.append(item[0])
+                if by_key and keyspace.pop(f"{len(taken) % 200:04}", None) is not None:
+                    taken.append(None)
+            except firn.NotFound:
+                return
+
+    threads = [threading.Thread(target=take, args=(i % 2 == 1,)) for i in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(taken) == 200
+    keys = [key for key in taken if key is not None]
+    assert len(set(keys)) == len(keys)
+    with pytest.raises(firn.NotFound):
+        keyspace.pop("0000")
+    assert keyspace.pop("0000", b"none") == b"none"
+
+
+def test_setdefault_beside_a_deleter(store):
+    keyspace = store.keyspace("shared")
+    stops = threading.Event()
+
+    def delete():
+        while not stops.is_set():
+            keyspace.delete("k")
+
+    thread = threading.Thread(target=delete)
+    thread.start()
+    try:
+        for i in range(300):
+            assert keyspace.setdefault("k", "v") == b"v"
+    finally:
+        stops.set()
+        thread.join()

@@ -4,8 +4,11 @@
 import asyncio
 import gc
 import itertools
+import os
+import signal
 import sqlite3
 import threading
+import time
 from decimal import Decimal
 
 import pytest
@@ -264,3 +267,75 @@ def test_connections_are_confined(store, goods, tmp_path):
             run("SELECT '" + "x" * (5 << 20) + "'")
     connection = store.connect(confined=False)
     assert connection.execute("SELECT firn_attach(?)", (path,)).fetchall() == [("other",)]
+
+
+def test_isolation_of_a_connection(store):
+    store.create_table("t", "id i64, primary key (id)")
+    connection = store.connect()
+    connection.execute("INSERT INTO t VALUES (1)")
+    connection.rollback()
+    assert store.sql("SELECT count(*) FROM t").fetchone() == (1,)
+    connection = store.connect(isolation_level="DEFERRED")
+    connection.execute("INSERT INTO t VALUES (2)")
+    connection.rollback()
+    with pytest.raises(ZeroDivisionError), connection:
+        connection.execute("INSERT INTO t VALUES (3)")
+        raise ZeroDivisionError
+    assert store.sql("SELECT count(*) FROM t").fetchone() == (1,)
+    with connection:
+        connection.execute("INSERT INTO t VALUES (4)")
+    assert store.sql("SELECT max(id) FROM t").fetchone() == (4,)
+
+
+def test_a_connection_finds_what_others_have_made(store):
+    store.create_table("t", "id i64, primary key (id)")
+    connection = store.connect()
+    assert connection.execute("SELECT * FROM t").fetchall() == []
+    store.create_table("u", "id i64, primary key (id)")
+    assert connection.execute("SELECT * FROM u").fetchall() == []
+    store.table("t").add_column("n i64 default 7")
+    connection.execute("INSERT INTO t (id, n) VALUES (1, 8)")
+    assert connection.execute("SELECT n FROM t").fetchall() == [(8,)]
+
+
+def test_closing_beside_statements(tmp_path):
+    for _ in range(5):
+        store = firn.open(tmp_path / "s")
+        if "t" not in store.tables():
+            store.create_table("t", "id i64, primary key (id)")
+            store.table("t").insert_many([{"id": i} for i in range(2000)])
+        ended = []
+
+        def read():
+            try:
+                while True:
+                    cursor = store.sql("SELECT a.id FROM t a, t b WHERE a.id + b.id = 7")
+                    cursor.fetchone()
+                    list(cursor)
+            except (firn.Error, sqlite3.Error) as error:
+                ended.append(error)
+
+        threads = [threading.Thread(target=read) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        time.sleep(0.05)
+        store.close()
+        for thread in threads:
+            thread.join()
+        assert len(ended) == 4
+
+
+def test_a_signal_ends_a_statement(store):
+    endless = "WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c) SELECT count(*) FROM c"
+    timer = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        store.sql(endless).fetchall()
+    timer.join()
+    connection = store.connect()
+    timer = threading.Timer(0.2, connection.interrupt)
+    timer.start()
+    with pytest.raises(sqlite3.OperationalError, match="interrupted"):
+        connection.execute(endless).fetchall()
+    timer.join()
+    assert connection.execute("SELECT 1").fetchone() == (1,)

@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Connections of sqlite3 that have firn's extension, and that threads and signals may interrupt."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import threading
+import weakref
+from typing import Any, Callable, Optional
+
+from . import _firn
+from ._errors import Unsupported
+
+_TICK = 50_000  # steps of SQLite's machine: some milliseconds
+_NEWS = ("no such table", "no such column", "has no column named")
+
+
+class Cursor(sqlite3.Cursor):
+    """A cursor that works only while its connection's lock is held."""
+
+    connection: "Connection"
+
+    def execute(self, *args: Any) -> Any:
+        return self.connection.in_turn(super().execute, *args)
+
+    def executemany(self, *args: Any) -> Any:
+        return self.connection.in_turn(super().executemany, *args)
+
+    def executescript(self, *args: Any) -> Any:
+        return self.connection.in_turn(super().executescript, *args)
+
+    def fetchone(self) -> Any:
+        return self.connection.in_turn(super().fetchone)
+
+    def fetchmany(self, *args: Any, **options: Any) -> Any:
+        return self.connection.in_turn(lambda: sqlite3.Cursor.fetchmany(self, *args, **options))
+
+    def fetchall(self) -> Any:
+        return self.connection.in_turn(super().fetchall)
+
+    def __next__(self) -> Any:
+        return self.connection.in_turn(super().__next__)
+
+    def close(self) -> None:
+        self.connection.in_turn(super().close)
+
+
+class Connection(sqlite3.Connection):
+    """A connection that another thread may close: it waits for the statement that runs, and then ends all cursors, because one that has
+    not finished keeps SQLite from closing. Ctrl-C ends a statement in the main thread. Where a statement names a table or a column that is
+    not there, the store is asked for new ones first."""
+
+    look_again: Optional[Callable[[], None]]
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        self._cursors: "weakref.WeakSet[sqlite3.Cursor]" = weakref.WeakSet()
+        self._lock = threading.RLock()
+        self._raised: Optional[BaseException] = None
+        self._is_asked = False
+        self.look_again = None
+        super().__init__(*args, **options)
+        reference = weakref.ref(self)
+
+        def tick() -> int:
+            # Signals are handled where Python runs, as here, and not while SQLite does.
+            try:
+                return 0
+            except BaseException as error:  # of a signal's handler
+                connection = reference()
+                if connection is not None:
+                    connection._raised = error
+                return 1
+
+        self.set_progress_handler(tick, _TICK)
+
+    def in_turn(self, call: Callable[..., Any], *args: Any) -> Any:
+        """Calls a method of sqlite3 while no other thread does."""
+        with self._lock:
+            self._raised, self._is_asked = None, False
+            try:
+                try:
+                    return call(*args)
+                except sqlite3.OperationalError as error:
+                    if self.look_again is None or self.in_transaction or not any(text in str(error) for text in _NEWS):
+                        raise
+                again, self.look_again = self.look_again, None  # which runs statements itself
+                try:
+                    again()
+                finally:
+                    self.look_again = again
+                return call(*args)
+            except sqlite3.OperationalError as error:
+                if str(error) == "interrupted" and not self._is_asked:
+                    # The exception of a signal's handler; sqlite3 drops one that comes before tick can catch it.
+                    raise self._raised or KeyboardInterrupt() from None
+                raise
+
+    def interrupt(self) -> None:
+        self._is_asked = True
+        super().interrupt()
+
+    def cursor(self, factory: Any = Cursor) -> Any:
+        with self._lock:
+            cursor = super().cursor(factory)
+            self._cursors.add(cursor)
+        return cursor
+
+    # sqlite3's own make their cursors without cursor().
+
+    def execute(self, *args: Any) -> Any:
+        return self.cursor().execute(*args)
+
+    def executemany(self, *args: Any) -> Any:
+        return self.cursor().executemany(*args)
+
+    def executescript(self, *args: Any) -> Any:
+        return self.cursor().executescript(*args)
+
+    def commit(self) -> None:
+        self.in_turn(super().commit)
+
+    def rollback(self) -> None:
+        self.in_turn(super().rollback)
+
+    def close(self) -> None:
+        with self._lock:
+            for cursor in list(self._cursors):
+                with contextlib.suppress(sqlite3.Error):
+                    cursor.close()
+            super().close()
+
+
+def load_sqlite(connection: sqlite3.Connection) -> None:
+    """Loads firn's extension into a connection of sqlite3: firn_attach(path) and what else docs/sql.md describes."""
+    if not hasattr(connection, "enable_load_extension"):
+        raise Unsupported("the sqlite3 of this Python cannot load extensions: use a Python that is built with --enable-loadable-sqlite-extensions, such as Debian's", -14)
+    connection.enable_load_extension(True)
+    try:
+        connection.load_extension(_firn.__file__)
+    except sqlite3.OperationalError as error:
+        raise Unsupported(f"sqlite3 could not load firn's extension: {error}", -14) from error
+    finally:
+        connection.enable_load_extension(False)
