@@ -12,6 +12,7 @@ from typing import Any, Callable, Optional
 from . import _firn
 from ._errors import Unsupported
 
+_next = sqlite3.Cursor.__next__
 _TICK = 50_000  # steps of SQLite's machine: some milliseconds
 _NEWS = ("no such table", "no such column", "has no column named")
 
@@ -20,6 +21,10 @@ class Cursor(sqlite3.Cursor):
     """A cursor that works only while its connection's lock is held."""
 
     connection: "Connection"
+
+    def __init__(self, connection: "Connection") -> None:
+        self._lock = connection.lock
+        super().__init__(connection)
 
     def execute(self, *args: Any) -> Any:
         return self.connection.in_turn(super().execute, *args)
@@ -40,7 +45,12 @@ class Cursor(sqlite3.Cursor):
         return self.connection.in_turn(super().fetchall)
 
     def __next__(self) -> Any:
-        return self.connection.in_turn(super().__next__)
+        with self._lock:  # in_turn, without its price for each row
+            try:
+                return _next(self)
+            except sqlite3.OperationalError as error:
+                self.connection.tell(error)
+                raise
 
     def close(self) -> None:
         self.connection.in_turn(super().close)
@@ -55,7 +65,7 @@ class Connection(sqlite3.Connection):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         self._cursors: "weakref.WeakSet[sqlite3.Cursor]" = weakref.WeakSet()
-        self._lock = threading.RLock()
+        self.lock = threading.RLock()
         self._raised: Optional[BaseException] = None
         self._is_asked = False
         self.look_again = None
@@ -76,7 +86,7 @@ class Connection(sqlite3.Connection):
 
     def in_turn(self, call: Callable[..., Any], *args: Any) -> Any:
         """Calls a method of sqlite3 while no other thread does."""
-        with self._lock:
+        with self.lock:
             self._raised, self._is_asked = None, False
             try:
                 try:
@@ -91,17 +101,21 @@ class Connection(sqlite3.Connection):
                     self.look_again = again
                 return call(*args)
             except sqlite3.OperationalError as error:
-                if str(error) == "interrupted" and not self._is_asked:
-                    # The exception of a signal's handler; sqlite3 drops one that comes before tick can catch it.
-                    raise self._raised or KeyboardInterrupt() from None
+                self.tell(error)
                 raise
+
+    def tell(self, error: sqlite3.OperationalError) -> None:
+        """Raises the exception of a signal's handler, if that is what interrupted a statement."""
+        if str(error) == "interrupted" and not self._is_asked:
+            # sqlite3 drops one that comes before tick can catch it.
+            raise self._raised or KeyboardInterrupt() from None
 
     def interrupt(self) -> None:
         self._is_asked = True
         super().interrupt()
 
     def cursor(self, factory: Any = Cursor) -> Any:
-        with self._lock:
+        with self.lock:
             cursor = super().cursor(factory)
             self._cursors.add(cursor)
         return cursor
@@ -124,7 +138,7 @@ class Connection(sqlite3.Connection):
         self.in_turn(super().rollback)
 
     def close(self) -> None:
-        with self._lock:
+        with self.lock:
             for cursor in list(self._cursors):
                 with contextlib.suppress(sqlite3.Error):
                     cursor.close()
