@@ -41,6 +41,16 @@ give_references(struct firn_cli *cli, void (*put)(firn_slice reference))
     give_names(put);
 }
 
+static bool
+give_paths(struct firn_cli *cli, const char *reference, const char *word,
+           void (*put)(firn_slice path))
+{
+    (void)cli;
+    (void)word;
+    give_names(put);
+    return reference[0] != 'x';
+}
+
 static void
 give_tables(const char *path, bool with_keyspaces, void (*put)(firn_slice name))
 {
@@ -76,15 +86,18 @@ static const struct firn_command_global globals[] = {
     {{"help", 'h', NULL, "print help"}, 0},
     {{NULL, 0, NULL, NULL}, 0},
 };
-static const struct firn_command_program program = {
-    .commands = commands, .globals = globals, .references = give_references, .tables = give_tables};
+static const struct firn_command_program program = {.commands = commands,
+                                                    .globals = globals,
+                                                    .references = give_references,
+                                                    .paths = give_paths,
+                                                    .tables = give_tables};
 
 static void
 check_answer(const char *text, bool has_dashes)
 {
     static const char plain[] =
         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-+/";
-    static const char *const kinds[] = {"files", "directories", "words", "both"};
+    static const char *const kinds[] = {"files", "directories", "words", "both", "paths"};
     const char *end = strchr(text, '\n');
     if (text[0] == '\0') {
         return;

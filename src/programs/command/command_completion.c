@@ -531,6 +531,7 @@ print_paths(const struct typed *typed)
     static const char *const readers[] = {"restore", "cat", "show"};
     struct firn_cli *cli = typed->cli;
     bool is_reader = false;
+    has_paths = false;
     for (size_t i = 0; i < sizeof(readers) / sizeof(readers[0]) && cli->command != NULL; i++) {
         is_reader = is_reader || strcmp(cli->command->name, readers[i]) == 0;
     }
