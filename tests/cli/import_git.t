@@ -216,15 +216,13 @@ A tree that names one directory ten times, ten deep, is ten thousand million fil
   $ blob=$(git hash-object f); tree=$(for i in $(seq 0 9); do printf '100644 blob %s\tf%s\n' $blob $i; done | git mktree)
   $ for level in $(seq 9); do tree=$(for i in $(seq 0 9); do printf '040000 tree %s\td%s\n' $tree $i; done | git mktree); done
   $ git update-ref refs/heads/bomb $(git -c user.name=a -c user.email=a@b commit-tree $tree -p HEAD -m bomb) && du -sk .git/objects | awk '$1 > 400'
-  $ mkdir ../of-bomb && cd ../of-bomb && timeout 60 firn import git ../bomb --rev bomb --max-entries 5000
+  $ mkdir ../of-bomb && cd ../of-bomb && mkdir ../own && TMPDIR=$PWD/../own timeout 60 firn import git ../bomb --rev bomb --max-entries 5000
   1 commit imported, as 1 to 1
   ! firn: one commit has more than 5000 files and directories; --max-entries allows more
   ! hint: the same command goes on where it stopped
   [1]
-  $ firn list -q && ls -A && ls -A "${TMPDIR:-/tmp}" | grep -c firn-import
+  $ firn list -q && ls -A && ls -A ../own
   1
-  0
-  [1]
   $ firn import git ../bomb --rev bomb --max-entries 0
   ! firn: import git: --max-entries takes a number from 1 on, not '0'
   ! usage: firn import git [options] REPOSITORY

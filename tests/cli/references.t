@@ -180,7 +180,8 @@ A time that is given to the minute means all of it; where a log begins, from its
   checkpoint  1
   checkpoint  1
   checkpoint  1
-  $ firn log -q --since "$minute"; firn log -q --until "$minute"; firn log -q --since "$minute:59"
+  $ firn log -q --since "$minute"; firn log -q --until "$minute"; firn log -q --since "$minute:59"; firn log -q --since "$(date -d "$minute" '+%I:%M%P')"
+  1
   1
   1
   $ firn show "last week" 2>&1 | head -n 1; firn show 2h30m 2>&1 | head -n 1; firn show monday 2>&1 | head -n 1

@@ -22,6 +22,10 @@ Moved within its file system it stays so, and it is reached by any name; a copy 
   ! firn: '<T>/w/copy/.firn' is a store that you did not make here: it is not used
   ! hint: if it is yours: firn trust DIR, or firn --store DIR/.firn for one command; if it came with the directory, remove it
   [1]
+  $ firn -C copy hook install cursor && rm -r copy/.cursor
+  .cursor/hooks.json: every turn is saved from now on
+  ! firn: '<T>/w/copy/.firn' is a store that you did not make here: it is not used
+  ! hint: if it is yours: firn trust DIR, or firn --store DIR/.firn for one command; if it came with the directory, remove it
   $ firn -C copy --store .firn list -q; firn -C copy list -q 2>/dev/null
   1
   [1]

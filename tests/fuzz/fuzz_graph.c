@@ -32,11 +32,28 @@ open_scratch(void)
 }
 
 static void
+check_found(const struct firn_graph *graph, const uint64_t *allowed,
+            const struct firn_graph_candidate *found, size_t count)
+{
+    CHECK(count <= WANTED);
+    for (size_t i = 0; i < count; i++) {
+        uint64_t row = found[i].row;
+        CHECK(row < firn_graph_search_rows(graph) &&
+              (allowed == NULL || (allowed[row / 64] >> row % 64 & 1) != 0));
+        for (size_t j = 0; j < i; j++) {
+            CHECK(found[j].row != row);
+        }
+    }
+}
+
+static void
 search(const struct firn_graph *graph, const uint64_t *allowed)
 {
     static float query[DIMENSIONS_SEARCHED];
     struct firn_graph_candidate found[WANTED];
     double distances[WANTED];
+    struct firn_graph_search_counts counts;
+    uint64_t judged;
     size_t count;
     uint64_t rows = firn_graph_search_rows(graph);
     uint64_t allowed_count = 0;
@@ -51,15 +68,22 @@ search(const struct firn_graph *graph, const uint64_t *allowed)
     int rc = firn_graph_search(graph, query, &options, open_scratch(), found, &count, NULL, NULL);
     CHECK(rc == FIRN_OK || fuzz_machine_is_refusal(rc));
     CHECK(rc == FIRN_OK || count == 0);
-    for (size_t i = 0; i < count; i++) {
-        uint64_t row = found[i].row;
-        CHECK(row < rows && (allowed == NULL || (allowed[row / 64] >> row % 64 & 1) != 0));
-        for (size_t j = 0; j < i; j++) {
-            CHECK(found[j].row != row);
-        }
-    }
+    check_found(graph, allowed, found, count);
     rc = firn_graph_read_judge(graph, query, found, count, distances, NULL);
     CHECK(rc == FIRN_OK || fuzz_machine_is_refusal(rc));
+    const size_t had = count;
+    rc = firn_graph_exact_rank(graph, query, &options, open_scratch(), found, distances, &count,
+                               &judged, NULL);
+    CHECK(rc == FIRN_OK ? judged <= had : fuzz_machine_is_refusal(rc));
+    if (rc == FIRN_OK) {
+        check_found(graph, allowed, found, count);
+    }
+    rc = firn_graph_exact(graph, query, &options, open_scratch(), found, distances, &count, &counts,
+                          NULL);
+    CHECK(rc == FIRN_OK || fuzz_machine_is_refusal(rc));
+    if (rc == FIRN_OK) {
+        check_found(graph, allowed, found, count);
+    }
 }
 
 /* ---- as an older graph ---- */

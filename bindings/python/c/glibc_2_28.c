@@ -29,128 +29,50 @@ enum { STAT_VERSION = 0 };
 #error "the versions of this architecture's glibc are not known here"
 #endif
 
-#define OLD(name, version) __asm__(".symver old_" #name "," #name "@" version)
-OLD(pthread_create, BASE);
-OLD(pthread_join, BASE);
-OLD(pthread_once, BASE);
-OLD(pthread_sigmask, BASE);
-OLD(pthread_mutex_trylock, BASE);
-OLD(pthread_condattr_setclock, CLOCK);
-OLD(pthread_rwlock_init, BASE);
-OLD(pthread_rwlock_destroy, BASE);
-OLD(pthread_rwlock_rdlock, BASE);
-OLD(pthread_rwlock_wrlock, BASE);
-OLD(pthread_rwlock_unlock, BASE);
-OLD(pow, BASE);
-OLD(log2, BASE);
-OLD(__fxstat, BASE);
-OLD(__fxstatat, FXSTATAT);
+/* A function that calls the old version of itself. */
+#define OLD(version, result, name, parameters, arguments) \
+    __asm__(".symver old_" #name "," #name "@" version);  \
+    result old_##name parameters;                         \
+    result name parameters                                \
+    {                                                     \
+        return old_##name arguments;                      \
+    }
 
-int old_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*start)(void *),
-                       void *argument);
-int old_pthread_join(pthread_t thread, void **result);
-int old_pthread_once(pthread_once_t *once, void (*init)(void));
-int old_pthread_sigmask(int how, const sigset_t *set, sigset_t *old);
-int old_pthread_mutex_trylock(pthread_mutex_t *mutex);
-int old_pthread_condattr_setclock(pthread_condattr_t *attributes, clockid_t clock);
-int old_pthread_rwlock_init(pthread_rwlock_t *lock, const pthread_rwlockattr_t *attributes);
-int old_pthread_rwlock_destroy(pthread_rwlock_t *lock);
-int old_pthread_rwlock_rdlock(pthread_rwlock_t *lock);
-int old_pthread_rwlock_wrlock(pthread_rwlock_t *lock);
-int old_pthread_rwlock_unlock(pthread_rwlock_t *lock);
-double old_pow(double x, double y);
-double old_log2(double x);
-int old___fxstat(int version, int fd, struct stat *out);
-int old___fxstatat(int version, int fd, const char *path, struct stat *out, int flags);
+OLD(BASE, int, pthread_create,
+    (pthread_t *restrict thread, const pthread_attr_t *restrict attributes, void *(*start)(void *),
+     void *restrict argument),
+    (thread, attributes, start, argument))
+OLD(BASE, int, pthread_join, (pthread_t thread, void **result), (thread, result))
+OLD(BASE, int, pthread_once, (pthread_once_t * once, void (*init)(void)), (once, init))
+OLD(BASE, int, pthread_sigmask, (int how, const sigset_t *restrict set, sigset_t *restrict old),
+    (how, set, old))
+OLD(BASE, int, pthread_mutex_trylock, (pthread_mutex_t * mutex), (mutex))
+OLD(CLOCK, int, pthread_condattr_setclock, (pthread_condattr_t * attributes, clockid_t clock),
+    (attributes, clock))
+OLD(BASE, int, pthread_rwlock_init,
+    (pthread_rwlock_t *restrict lock, const pthread_rwlockattr_t *restrict attributes),
+    (lock, attributes))
+OLD(BASE, int, pthread_rwlock_destroy, (pthread_rwlock_t * lock), (lock))
+OLD(BASE, int, pthread_rwlock_rdlock, (pthread_rwlock_t * lock), (lock))
+OLD(BASE, int, pthread_rwlock_wrlock, (pthread_rwlock_t * lock), (lock))
+OLD(BASE, int, pthread_rwlock_unlock, (pthread_rwlock_t * lock), (lock))
+OLD(BASE, double, pow, (double x, double y), (x, y))
+OLD(BASE, double, log2, (double x), (x))
 
-int
-pthread_create(pthread_t *restrict thread, const pthread_attr_t *restrict attributes,
-               void *(*start)(void *), void *restrict argument)
-{
-    return old_pthread_create(thread, attributes, start, argument);
-}
-
-int
-pthread_join(pthread_t thread, void **result)
-{
-    return old_pthread_join(thread, result);
-}
-
-int
-pthread_once(pthread_once_t *once, void (*init)(void))
-{
-    return old_pthread_once(once, init);
-}
-
-int
-pthread_sigmask(int how, const sigset_t *restrict set, sigset_t *restrict old)
-{
-    return old_pthread_sigmask(how, set, old);
-}
-
-int
-pthread_mutex_trylock(pthread_mutex_t *mutex)
-{
-    return old_pthread_mutex_trylock(mutex);
-}
-
-int
-pthread_condattr_setclock(pthread_condattr_t *attributes, clockid_t clock)
-{
-    return old_pthread_condattr_setclock(attributes, clock);
-}
-
-int
-pthread_rwlock_init(pthread_rwlock_t *restrict lock,
-                    const pthread_rwlockattr_t *restrict attributes)
-{
-    return old_pthread_rwlock_init(lock, attributes);
-}
-
-int
-pthread_rwlock_destroy(pthread_rwlock_t *lock)
-{
-    return old_pthread_rwlock_destroy(lock);
-}
-
-int
-pthread_rwlock_rdlock(pthread_rwlock_t *lock)
-{
-    return old_pthread_rwlock_rdlock(lock);
-}
-
-int
-pthread_rwlock_wrlock(pthread_rwlock_t *lock)
-{
-    return old_pthread_rwlock_wrlock(lock);
-}
-
-int
-pthread_rwlock_unlock(pthread_rwlock_t *lock)
-{
-    return old_pthread_rwlock_unlock(lock);
-}
-
-double
-pow(double x, double y)
-{
-    return old_pow(x, y);
-}
-
-double
-log2(double x)
-{
-    return old_log2(x);
-}
+/* Before glibc 2.33, what headers declared as fstat and fstatat were calls of these. */
+__asm__(".symver old_fxstat,__fxstat@" BASE);
+__asm__(".symver old_fxstatat,__fxstatat@" FXSTATAT);
+int old_fxstat(int version, int fd, struct stat *out);
+int old_fxstatat(int version, int fd, const char *path, struct stat *out, int flags);
 
 int
 fstat(int fd, struct stat *out)
 {
-    return old___fxstat(STAT_VERSION, fd, out);
+    return old_fxstat(STAT_VERSION, fd, out);
 }
 
 int
 fstatat(int fd, const char *restrict path, struct stat *restrict out, int flags)
 {
-    return old___fxstatat(STAT_VERSION, fd, path, out, flags);
+    return old_fxstatat(STAT_VERSION, fd, path, out, flags);
 }

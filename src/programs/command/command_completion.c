@@ -12,8 +12,8 @@
  * The line is parsed as in command.c, but mistakes in it are ignored. What can follow: a command,
  * inside a group a second word, options after a dash, and for an argument or a value what its name
  * in the table says. REF is latest, a tag or one of the newest checkpoints of the workspace that
- * --directory and --store on the line name. After it restore, cat and show have the paths of that checkpoint. TABLE and KEYSPACE are those of the store that the
- * first argument names. NAME is a tag, where the command makes or deletes tags. The VALUE of a
+ * --directory and --store on the line name; after it, restore, cat and show have the paths of that checkpoint. TABLE and
+ * KEYSPACE are those of the store that the first argument names. NAME is a tag, where the command makes or deletes tags. The VALUE of a
  * setting, and those of some options, are one of a few words; so is a first argument whose hint says
  * "one of". The shell has not expanded the words yet; only a leading ~ is expanded here. Words that
  * bash splits at a "=" are joined again.

@@ -48,7 +48,6 @@ firn_dir_browse_run(struct firn_cli *cli, const char *reference, int first_path)
 static int
 run(struct firn_cli *cli)
 {
-    assert(cli->argument_count >= 0);
     return firn_dir_browse_run(cli, NULL, 0);
 }
 

@@ -336,12 +336,15 @@ find_time(firn_workspace *workspace, const char *text, bool is_from,
           firn_workspace_checkpoint **out, firn_error *err)
 {
     enum { TIME_SIZE = 64 };
-    char first[TIME_SIZE];
-    if (is_from && snprintf(first, sizeof(first), "%s:00", text) < TIME_SIZE &&
-        firn_workspace_find(workspace, first, NULL, NULL) != FIRN_INVALID) {
-        text = first;
+    char first[TIME_SIZE]; /* with seconds after the clock's minutes */
+    const char *colon = strchr(text, ':');
+    int before = colon != NULL ? (int)(colon - text) + 3 : 0;
+    bool is_minute = is_from && colon != NULL && strspn(colon + 1, "0123456789") == 2 &&
+                     text[before] != ':' && strlen(text) + 3 < TIME_SIZE;
+    if (is_minute) {
+        (void)snprintf(first, sizeof(first), "%.*s:00%s", before, text, text + before);
     }
-    return firn_workspace_find(workspace, text, out, err);
+    return firn_workspace_find(workspace, is_minute ? first : text, out, err);
 }
 
 /* Reads --since or --until: when the checkpoint was made that the text names. *out_is_first: it is a time before

@@ -2,15 +2,16 @@
  *
  * dir/dir_paths.c: the paths of a checkpoint that begin as a word does, for completions.
  *
- * One directory of the checkpoint is read: that of the word, which is relative to the current directory, as
- * paths of commands are. Nothing is asked, and nothing is said about a failure: then there are no paths to offer.
+ * One directory of the checkpoint is read: that of the word, which is found as paths of commands are. Nothing is asked, and nothing is said about a failure: then there are no paths to offer.
  */
 #include "dir/dir.h"
 
-#include <assert.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "task/task.h"
 
 enum { OFFERED_MAX = 1000 };
 
@@ -78,39 +79,31 @@ walk(firn_workspace_reader *reader, firn_slice path, firn_hash *hash)
     return true;
 }
 
-/* Finds the word's directory below the root: "src/" in src is "src/src". False for a word that leaves the
- * workspace. */
-static bool
-find_base(const firn_workspace *workspace, const char *word, size_t directory_size,
-          char out[PATH_MAX])
+/* Offers the entries of the word's directory in a checkpoint. */
+static void
+complete(const struct firn_cli *cli, firn_workspace *workspace,
+         const firn_workspace_checkpoint *checkpoint, struct completing *completing)
 {
-    int wrote = snprintf(out, PATH_MAX, "%s/%.*s", firn_workspace_subpath(workspace),
-                         (int)directory_size, word);
-    if (wrote < 0 || wrote >= PATH_MAX || word[0] == '/') {
-        return false;
+    firn_workspace_reader *reader = NULL;
+    char directory[PATH_MAX] = ".";
+    firn_slice base = firn_bytes(NULL, 0);
+    size_t size = completing->directory_size;
+    if (size >= sizeof(directory)) {
+        return;
     }
-    size_t kept = 0;
-    for (char *at = out; *at != '\0';) {
-        size_t size = strcspn(at, "/");
-        char *next = at + size + (at[size] == '/');
-        bool is_up = size == 2 && memcmp(at, "..", 2) == 0;
-        if (is_up && kept == 0) {
-            return false;
-        }
-        if (is_up) {
-            const char *slash = memrchr(out, '/', kept);
-            kept = slash != NULL ? (size_t)(slash - out) : 0;
-        } else if (size > 0 && !(size == 1 && *at == '.')) {
-            if (kept > 0) {
-                out[kept++] = '/'; /* what is kept is never more than what was read */
-            }
-            memmove(out + kept, at, size);
-            kept += size;
-        }
-        at = next;
+    if (size > 0) {
+        memcpy(directory, completing->word, size);
+        directory[size] = '\0';
     }
-    out[kept] = '\0';
-    return true;
+    if (firn_task_workspace_path(cli, workspace, directory, &base) == FIRN_OK &&
+        firn_workspace_reader_open(workspace, &reader, NULL) == FIRN_OK) {
+        firn_hash hash = checkpoint->root;
+        if (walk(reader, base, &hash)) {
+            (void)!firn_workspace_reader_entries(reader, &hash, put_entry, completing, NULL);
+        }
+    }
+    firn_workspace_reader_close(reader);
+    free((void *)(uintptr_t)base.data);
 }
 
 bool
@@ -118,26 +111,19 @@ firn_dir_paths(struct firn_cli *cli, const char *reference, const char *word,
                void (*put)(firn_slice path))
 {
     firn_workspace *workspace = NULL;
-    firn_workspace_reader *reader = NULL;
     firn_workspace_checkpoint *checkpoint = NULL;
     firn_workspace_options options = FIRN_WORKSPACE_OPTIONS_INIT;
     const char *slash = strrchr(word, '/');
     struct completing completing = {.word = word, .put = put};
-    char base[PATH_MAX];
     completing.directory_size = slash != NULL ? (size_t)(slash - word) + 1 : 0;
     options.store_path = cli->store_path;
     if (firn_workspace_open(".", &options, &workspace, NULL) != FIRN_OK) {
         return false;
     }
     bool is_there = firn_workspace_find(workspace, reference, &checkpoint, NULL) == FIRN_OK;
-    if (is_there && find_base(workspace, word, completing.directory_size, base) &&
-        firn_workspace_reader_open(workspace, &reader, NULL) == FIRN_OK) {
-        firn_hash hash = checkpoint->root;
-        if (walk(reader, firn_str(base), &hash)) {
-            (void)!firn_workspace_reader_entries(reader, &hash, put_entry, &completing, NULL);
-        }
+    if (is_there) {
+        complete(cli, workspace, checkpoint, &completing);
     }
-    firn_workspace_reader_close(reader);
     firn_release(checkpoint);
     firn_workspace_close(workspace);
     return is_there;

@@ -304,7 +304,7 @@ save_first(struct firn_cli *cli, const struct firn_hook_agent *agent)
     firn_workspace_list_options list = FIRN_WORKSPACE_LIST_OPTIONS_INIT;
     int exit_code = firn_task_workspace_open_unasked(cli, &saving.workspace, &is_untrusted);
     if (exit_code != FIRN_EXIT_OK) {
-        return exit_code;
+        return is_untrusted ? FIRN_EXIT_OK : exit_code; /* left alone, as it was told */
     }
     int code = firn_workspace_list(saving.workspace, &list, note_any, &is_saved, &err);
     if (code != FIRN_OK && code != FIRN_CANCELLED) {
@@ -321,7 +321,7 @@ save_first(struct firn_cli *cli, const struct firn_hook_agent *agent)
             firn_term_out_format("this directory is saved now: checkpoint %llu, %s %s\n",
                                  (unsigned long long)saving.result.checkpoint->number,
                                  firn_term_text_number(files, number),
-                                 files == 1 ? "file" : "files");
+                                 firn_term_text_plural(files, "file", "files"));
         }
     }
     firn_release(saving.result.checkpoint);

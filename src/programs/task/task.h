@@ -74,6 +74,10 @@ struct firn_task_workspace_paths {
     size_t count;
 };
 
+/* Turns a path, relative to the current directory or absolute, into one below the root, on the heap: *out.data is the
+ * caller's to free. Returns FIRN_INVALID for one that leaves the workspace, FIRN_NO_MEMORY, or FIRN_OK. */
+int firn_task_workspace_path(const struct firn_cli *cli, const firn_workspace *workspace,
+                             const char *path, firn_slice *out);
 /* Turns the positional arguments from `first` on into paths below the root. Each may be relative
  * to the current directory or absolute. Without any the list is
  * empty, which means all of the workspace. A path that leaves the workspace is a usage error.

@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -118,9 +119,13 @@ firn_task_workspace_references_deinit(struct firn_task_workspace_references *ref
 bool
 firn_task_workspace_is_time(const char *text)
 {
+    static const char *const days[] = {"yesterday", "monday", "tuesday",  "wednesday",
+                                       "thursday",  "friday", "saturday", "sunday"};
     size_t digits = strspn(text, "0123456789");
-    size_t size = strlen(text);
-    bool is_day = size > 3 && memcmp(text + size - 3, "day", 3) == 0; /* yesterday, monday */
+    bool is_day = false;
+    for (size_t i = 0; i < sizeof(days) / sizeof(days[0]); i++) {
+        is_day = is_day || strcasecmp(text, days[i]) == 0;
+    }
     return strchr(text, ' ') != NULL || is_day ||
            (digits > 0 && text[digits] != '\0' && strchr(text, '~') == NULL);
 }
@@ -455,11 +460,9 @@ normalize(const char *path, char *out, size_t *size)
     return true;
 }
 
-/* Fills *out with bytes on the heap, the path below the root. Returns FIRN_INVALID for a path that leaves the
- * workspace, FIRN_NO_MEMORY, or FIRN_OK. */
-static int
-find_path(const struct firn_cli *cli, const firn_workspace *workspace, const char *path,
-          firn_slice *out)
+int
+firn_task_workspace_path(const struct firn_cli *cli, const firn_workspace *workspace,
+                         const char *path, firn_slice *out)
 {
     const char *inside = path;
     const char *base = firn_workspace_subpath(workspace);
@@ -488,7 +491,7 @@ find_path(const struct firn_cli *cli, const firn_workspace *workspace, const cha
 static int
 take_path(struct firn_cli *cli, const firn_workspace *workspace, const char *path, firn_slice *out)
 {
-    int code = find_path(cli, workspace, path, out);
+    int code = firn_task_workspace_path(cli, workspace, path, out);
     if (code == FIRN_NO_MEMORY) {
         return firn_command_report_no_memory(cli);
     }
@@ -559,7 +562,7 @@ is_path(struct firn_cli *cli, firn_workspace *workspace, const char *word)
         return true;
     }
     firn_slice path;
-    if (find_path(cli, workspace, word, &path) != FIRN_OK) {
+    if (firn_task_workspace_path(cli, workspace, word, &path) != FIRN_OK) {
         return false;
     }
     int code = firn_workspace_cat(workspace, "latest", path, take_nothing, NULL, NULL, NULL);

@@ -66,9 +66,13 @@ read_file(const struct graph_fixture *fixture, const struct machine *machine, fi
                                    &options, scratch, found, &count, NULL, err));
         assert_int_equal(count, 10);
         double distances[10];
+        uint64_t judged;
         FIRN_TRY(firn_graph_read_judge(firn_graph_read_of(run), graph_fixture_vector(fixture, row),
                                        found, count, distances, err));
         assert_true(found[0].distance <= found[9].distance);
+        FIRN_TRY(firn_graph_exact_rank(firn_graph_read_of(run), graph_fixture_vector(fixture, row),
+                                       &options, scratch, found, distances, &count, &judged, err));
+        assert_true(count == 10 && judged <= 10 && distances[0] <= distances[9]);
     }
     rc = firn_graph_read_kind.check(run, ignore_damage, NULL, NULL, err);
 out:

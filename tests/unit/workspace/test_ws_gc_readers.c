@@ -401,6 +401,11 @@ delete_beside(struct ws_world *world, unsigned number)
     do {
         rc = gc_try_delete(world, reference);
     } while (rc == FIRN_BUSY);
+    if (rc == FIRN_NOT_FOUND) { /* deleted before, when a slice kept its end waiting */
+        do {
+            rc = gc_try_end_deleted(world);
+        } while (rc == FIRN_BUSY);
+    }
     if (rc != FIRN_OK) {
         fail_msg("%s", world->err.text);
     }
