@@ -35,7 +35,7 @@ VALUE_SHARE = 3  # small values on large disks would be too many
 ROW_MIN = 1000  # rows take several times as long as values: a delete reads the row from a chunk of many
 ROW_DISK_MAX_MIB = 50  # for rows whose values do not lie in value files
 ROW_LARGE = 10000
-NORMAL_ROUNDS = 6
+NORMAL_ROUNDS = 3
 ROUND_SECONDS_MAX = 300
 
 

@@ -13,6 +13,8 @@ import subprocess
 import sys
 import tempfile
 
+from share import takes
+
 CALLS = ["openat", "write", "pwrite64", "mkdirat", "ftruncate", "fchmod", "utimensat", "linkat", "symlinkat", "read", "unlinkat"]
 PLACES = {"error=EIO": [1, 3, 9], "error=ENOSPC": [2, 14], "signal=KILL": [6, 20]}
 
@@ -40,10 +42,13 @@ def alopex(firn, work, env, failures):
     scan = [firn, "db", "scan"]
     assert run(words + ["sound"], work, env).returncode == 0
     wanted = run(scan + ["sound", "default"], work, env).stdout
-    for call in ["openat", "read", "pread64", "write", "pwrite64", "fdatasync", "fsync", "ftruncate", "mkdir", "mkdirat", "renameat", "renameat2",
-                 "unlinkat", "getdents64"]:
+    calls = ["openat", "read", "pread64", "write", "pwrite64", "fdatasync", "fsync", "ftruncate", "mkdir", "mkdirat", "renameat", "renameat2",
+             "unlinkat", "getdents64"]
+    for call in calls:
         for fault in ("error=EIO", "error=ENOSPC", "signal=KILL"):
-            for at in (1, 3, 8, 21, 55):
+            for number, at in enumerate((1, 3, 8, 21, 55)):
+                if not takes(number, calls.index(call), len(fault)):
+                    continue
                 where = f"alopex: {call} {at} {fault}"
                 done = run(["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"inject={call}:{fault}:when={at}"] + words + ["store"], work, env,
                            timeout=120)
@@ -102,7 +107,9 @@ def main():
         wanted = history(firn, sound, env)
         for call in CALLS:
             for fault, places in PLACES.items():
-                for at in places:
+                for number, at in enumerate(places):
+                    if not takes(number, CALLS.index(call)):
+                        continue
                     place = f"{work}/{name}-{call}-{fault[-4:]}-{at}"
                     os.mkdir(place)
                     traced = ["strace", "-qq", "-o", "/dev/null", "-e", f"inject={call}:{fault}:when={at}"] + words

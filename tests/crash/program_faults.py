@@ -25,6 +25,8 @@ import sys
 import tempfile
 import time
 
+from share import takes
+
 CALLS = ["openat", "openat2", "pread64", "pwrite64", "fdatasync", "fsync", "syncfs", "ftruncate", "fallocate", "renameat",
          "renameat2", "mkdirat", "unlinkat", "linkat", "symlinkat", "getdents64", "statx", "fchmod", "utimensat", "fcntl"]
 # A call of which there are many is tried at these places in the normal run; the long one tries all.
@@ -75,6 +77,7 @@ class Rig:
         self.out = os.path.join(place, "out")
         self.trace = os.path.join(place, "trace")
         self.said = ""
+        self.loops = 0  # of faults in one command
         self.left_out = []  # what could not be read because of the fault: a restore leaves it as it is
         os.environ["XDG_DATA_HOME"] = self.data
         os.makedirs(self.data)
@@ -219,12 +222,14 @@ def takes_all():
 def each_fault(rig, calls, arguments, judge):
     """Every fault in every call of one command; how many were met. judge is what is looked at after each."""
     rig.keep()
+    rig.loops += 1
     met = 0
-    for call in calls:
+    for call_number, call in enumerate(calls):
         for fault, sample in FAULTS.items():
             when = 1
             while when <= max(sample) or takes_all():
-                if when in sample or takes_all():
+                is_in_sample = when in sample and takes(rig.loops, call_number, sorted(sample).index(when))
+                if is_in_sample or takes_all():
                     hit = rig.fault(call, fault, when, arguments)
                     if not hit:
                         break

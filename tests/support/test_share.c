@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdlib.h>
 
+enum { FEW = 3 }; /* what the optimized build has */
+
 bool
 test_is_long(void)
 {
@@ -37,5 +39,5 @@ test_share_of(uint64_t every, uint64_t loop)
 unsigned
 test_share_of_seeds(unsigned seeds)
 {
-    return test_share_of(1, 0).step == 1 ? seeds : (seeds + 1) / 2;
+    return test_share_of(1, 0).step <= FEW ? seeds : (seeds + 1) / 2;
 }

@@ -4,9 +4,9 @@
  *
  * A loop that breaks an operation at its first, second, n-th call is long, and finds most of its
  * failures in every build. So scripts/test shares the points out: FIRN_TEST_SHARE=I/N takes the
- * I-th of each N of them, and another one in each loop of a program. The optimized build has half of
- * them, those with sanitizers a fifth each. Without the variable, and in a long run, every point is
- * taken.
+ * I-th of each N of them, and another one in each loop of a program. The optimized build has a third
+ * of them, those with sanitizers a seventh each. Without the variable, and in a long run, every point
+ * is taken.
  */
 #ifndef FIRN_TEST_SHARE_H
 #define FIRN_TEST_SHARE_H
@@ -27,8 +27,8 @@ struct test_share {
  * run. `loop` is a number of the loop: loops with other numbers begin at other points. */
 struct test_share test_share_of(uint64_t every, uint64_t loop);
 
-/* How many of these random runs, one a seed, this process makes: all, or half of them where the points
- * are shared out. */
+/* How many of these random runs, one a seed, this process makes: all, or half of them where more than
+ * three builds share the points, which are slow ones. */
 unsigned test_share_of_seeds(unsigned seeds);
 
 #endif

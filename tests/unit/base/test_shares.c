@@ -86,13 +86,15 @@ a_long_run_takes_all(void **state)
 }
 
 static void
-half_of_the_random_runs_where_points_are_shared(void **state)
+half_of_the_random_runs_where_many_share_points(void **state)
 {
     (void)state;
     (void)share_with("2/6", NULL, 1, 0);
     assert_int_equal(test_share_of_seeds(8), 4);
     assert_int_equal(test_share_of_seeds(1), 1);
     (void)share_with("2/6", "1", 1, 0);
+    assert_int_equal(test_share_of_seeds(8), 8);
+    (void)share_with("2/3", NULL, 1, 0);
     assert_int_equal(test_share_of_seeds(8), 8);
     (void)share_with(NULL, NULL, 1, 0);
     assert_int_equal(test_share_of_seeds(8), 8);
@@ -105,7 +107,7 @@ main(void)
         cmocka_unit_test(builds_take_each_point_once_between_them),
         cmocka_unit_test(without_a_share_all_are_taken),
         cmocka_unit_test(a_long_run_takes_all),
-        cmocka_unit_test(half_of_the_random_runs_where_points_are_shared),
+        cmocka_unit_test(half_of_the_random_runs_where_many_share_points),
     };
     return cmocka_run_group_tests_name("shares", tests, NULL, NULL);
 }

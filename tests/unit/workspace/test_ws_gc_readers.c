@@ -396,15 +396,13 @@ static void
 delete_beside(struct ws_world *world, unsigned number)
 {
     char reference[16];
-    int rc;
+    bool is_again = false;
     snprintf(reference, sizeof reference, "%u", number);
-    do {
-        rc = gc_try_delete(world, reference);
-    } while (rc == FIRN_BUSY);
-    if (rc == FIRN_NOT_FOUND) { /* deleted before, when a slice kept its end waiting */
-        do {
-            rc = gc_try_end_deleted(world);
-        } while (rc == FIRN_BUSY);
+    int rc = gc_try_delete(world, reference);
+    while (rc == FIRN_BUSY || (rc == FIRN_NOT_FOUND && is_again)) {
+        /* Deleted already where only the end of the deletion had to wait. */
+        rc = rc == FIRN_BUSY ? gc_try_delete(world, reference) : gc_try_end_deleted(world);
+        is_again = true;
     }
     if (rc != FIRN_OK) {
         fail_msg("%s", world->err.text);
