@@ -11,6 +11,7 @@
  * of 3.9 has no Py_buffer; PyBytes_FromObject makes that copy. A str stands for its UTF-8.
  */
 #include "fp_checkpoint.h"
+#include "fp_sql.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -355,6 +356,8 @@ static PyMethodDef functions[] = {
     FP_METHOD("import_store", fp_checkpoint_import, FP_KEYWORDS,
               "import_store(file, path, *, progress=None) -> Checkpoint\n\nCreates a store in a "
               "directory from a file that Store.export wrote."),
+    FP_METHOD("_sql_entry", fp_sql_entry, METH_NOARGS, NULL),
+    FP_METHOD("_sql_await", fp_sql_await, METH_O, NULL),
     {NULL, NULL, 0, NULL}};
 
 static struct PyModuleDef definition = {PyModuleDef_HEAD_INIT,

@@ -4,7 +4,8 @@
  *
  * The SQL extension of firn is linked into this file too, so SQLite loads the same file that Python has imported, finds
  * sqlite3_firn_init in it, and both use one libfirn. A store is lent to the extension the first time that SQL is asked for, under
- * its path; connections of this process that attach the path share the handle. It is taken back before the store is closed. A Store that
+ * its path; connections of this process that attach the path share the handle. Where sqlite3 was compiled without extensions, the library
+ * below it still has sqlite3_auto_extension: _sqlite.py registers fp_sql_entry there. It is taken back before the store is closed. A Store that
  * is collected while a connection has it attached leaves its core to the extension, which releases it with the last of them.
  */
 #include "fp_sql.h"
@@ -25,6 +26,43 @@ int
 sqlite3_firn_init(sqlite3 *db, char **text, const sqlite3_api_routines *api)
 {
     return sqlite3_firnsqlite_init(db, text, api);
+}
+
+/* Whether the connection that this thread opens gets the extension. */
+static _Thread_local bool is_awaited;
+
+/* What SQLite calls for every connection of the process, once it is registered. */
+static int
+enter_connection(sqlite3 *db, char **text, const sqlite3_api_routines *api)
+{
+    if (!is_awaited) {
+        return SQLITE_OK;
+    }
+    if (api == NULL) {
+        return SQLITE_ERROR; /* compiled with SQLITE_OMIT_LOAD_EXTENSION */
+    }
+    int code = sqlite3_firn_init(db, text, api);
+    return code == SQLITE_OK_LOAD_PERMANENTLY ? SQLITE_OK : code;
+}
+
+PyObject *
+fp_sql_entry(PyObject *self, PyObject *ignored)
+{
+    (void)self;
+    (void)ignored;
+    return PyLong_FromVoidPtr((void *)(uintptr_t)enter_connection);
+}
+
+PyObject *
+fp_sql_await(PyObject *self, PyObject *flag)
+{
+    (void)self;
+    int is_true = PyObject_IsTrue(flag);
+    if (is_true < 0) {
+        return NULL;
+    }
+    is_awaited = is_true != 0;
+    Py_RETURN_NONE;
 }
 
 PyObject *
@@ -86,13 +124,35 @@ fp_sql_leave(struct fp_core *core)
 
 #else
 
+static PyObject *
+refuse_sql(void)
+{
+    return fp_raise_text(FIRN_UNSUPPORTED,
+                         "this package was built without SQL: SQLite's headers were missing");
+}
+
+PyObject *
+fp_sql_entry(PyObject *self, PyObject *ignored)
+{
+    (void)self;
+    (void)ignored;
+    return refuse_sql();
+}
+
+PyObject *
+fp_sql_await(PyObject *self, PyObject *flag)
+{
+    (void)self;
+    (void)flag;
+    return refuse_sql();
+}
+
 PyObject *
 fp_sql_lend(PyObject *self, PyObject *ignored)
 {
     (void)self;
     (void)ignored;
-    return fp_raise_text(FIRN_UNSUPPORTED,
-                         "this package was built without SQL: SQLite's headers were missing");
+    return refuse_sql();
 }
 
 bool

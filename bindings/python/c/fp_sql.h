@@ -7,6 +7,10 @@
 
 #include "fp.h"
 
+/* _sql_entry() -> int, the address of a function for sqlite3_auto_extension, which gives firn's extension to the connections that a thread
+ * opens between _sql_await(True) and _sql_await(False). Unsupported if there is no SQL in this file. */
+PyObject *fp_sql_entry(PyObject *self, PyObject *ignored);
+PyObject *fp_sql_await(PyObject *self, PyObject *flag);
 /* Method of Store: _lend() -> str, the path to attach. Unsupported if there is no SQL in this file. */
 PyObject *fp_sql_lend(PyObject *self, PyObject *ignored);
 /* Before the store is closed. False with Misuse while a connection has it. */

@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import sqlite3
+import sys
 import threading
 import weakref
 from typing import Any, Callable, Optional
@@ -148,7 +150,7 @@ class Connection(sqlite3.Connection):
 def load_sqlite(connection: sqlite3.Connection) -> None:
     """Loads firn's extension into a connection of sqlite3: firn_attach(path) and what else docs/sql.md describes."""
     if not hasattr(connection, "enable_load_extension"):
-        raise Unsupported("the sqlite3 of this Python cannot load extensions: use a Python that is built with --enable-loadable-sqlite-extensions, such as Debian's", -14)
+        raise Unsupported("the sqlite3 of this Python cannot load extensions: make the connection with store.connect(), or use a Python that is built with --enable-loadable-sqlite-extensions", -14)
     connection.enable_load_extension(True)
     try:
         connection.load_extension(_firn.__file__)
@@ -156,3 +158,37 @@ def load_sqlite(connection: sqlite3.Connection) -> None:
         raise Unsupported(f"sqlite3 could not load firn's extension: {error}", -14) from error
     finally:
         connection.enable_load_extension(False)
+
+
+def connect() -> Connection:
+    """A connection in memory that has firn's extension, also where sqlite3 cannot load extensions."""
+    options: dict[str, Any] = {"isolation_level": None, "check_same_thread": False, "factory": Connection}
+    if hasattr(sqlite3.Connection, "enable_load_extension"):
+        connection = sqlite3.connect(":memory:", **options)
+        try:
+            load_sqlite(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+    _register()
+    _firn._sql_await(True)
+    try:
+        return sqlite3.connect(":memory:", **options)
+    finally:
+        _firn._sql_await(False)
+
+
+@functools.lru_cache(maxsize=None)
+def _register() -> None:
+    """Makes the SQLite library below sqlite3 call firn for each connection; firn leaves those alone that it does not await."""
+    import ctypes
+
+    entry = ctypes.c_void_p(_firn._sql_entry())
+    try:
+        library = ctypes.CDLL(getattr(sys.modules["_sqlite3"], "__file__", None))  # with the libraries that it is linked to
+        code = library.sqlite3_auto_extension(entry)
+    except (OSError, AttributeError) as error:
+        raise Unsupported("the sqlite3 of this Python can have no extensions: use a Python that is built with --enable-loadable-sqlite-extensions, such as Debian's", -14) from error
+    if code != 0:
+        raise MemoryError

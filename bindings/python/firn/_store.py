@@ -18,7 +18,7 @@ from typing import Any, Callable, Literal, Optional, TypeVar, Union
 
 from . import _firn
 from ._errors import Conflict, Exists, NotFound, Unsupported
-from ._sqlite import Connection, load_sqlite
+from . import _sqlite
 
 T = TypeVar("T")
 Path = Union[str, bytes, "os.PathLike[str]", "os.PathLike[bytes]"]
@@ -48,12 +48,11 @@ class Store(_firn.Store):
         """A new connection of sqlite3, in memory, that has the tables and keyspaces of the store as its own (docs/sql.md). The store
         stays open as long as the connection, unless Store.close closes both. Each statement commits by itself unless it begins a
         transaction; with isolation_level "DEFERRED" the connection begins one before the first change, as sqlite3 does by default, and
-        commit(), rollback() and `with` end it. Unsupported if this Python's sqlite3 cannot load
+        commit(), rollback() and `with` end it. Unsupported if this Python's sqlite3 can have no
         extensions. A confined connection opens no other store and no saved directory by its path, whatever its statements say, and has
         SQLite's settings for files of others (firn_confine)."""
-        connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False, factory=Connection)
+        connection = _sqlite.connect()
         try:
-            load_sqlite(connection)
             if confined:
                 self._confine(connection)
             self._attach(connection, name)

@@ -5,7 +5,6 @@ import contextlib
 import io
 import os
 import re
-import sqlite3
 from pathlib import Path
 
 import pytest
@@ -21,8 +20,6 @@ def test_examples(name, tmp_path, monkeypatch):
     blocks = re.findall(r"^```python firn-test\n(.*?)^```", text, re.S | re.M)
     assert blocks
     for block in blocks:
-        if "store.sql(" in block and not hasattr(sqlite3.Connection, "enable_load_extension"):
-            pytest.skip("this Python's sqlite3 cannot load extensions")
         out = io.StringIO()
         with contextlib.redirect_stdout(out):
             exec(compile(block, name, "exec"), {"__name__": "example"})

@@ -2,6 +2,7 @@
 """SQL over the store that Python has open, by sqlite3 with firn's extension out of the same file."""
 
 import asyncio
+import contextlib
 import gc
 import itertools
 import os
@@ -16,8 +17,7 @@ import pytest
 import firn
 import firn.aio
 
-if not hasattr(sqlite3.Connection, "enable_load_extension"):
-    pytest.skip("this Python's sqlite3 cannot load extensions", allow_module_level=True)
+needs_loading = pytest.mark.skipif(not hasattr(sqlite3.Connection, "enable_load_extension"), reason="this Python's sqlite3 cannot load extensions")
 
 
 @pytest.fixture
@@ -72,6 +72,7 @@ def test_definitions_go_to_the_store(store, goods):
         store.sql("CREATE TABLE notes (id INTEGER PRIMARY KEY)")
 
 
+@needs_loading
 def test_connections_of_ones_own(store, goods):
     connection = store.connect()
     assert connection.execute("SELECT count(*) FROM goods").fetchone() == (10,)
@@ -101,6 +102,7 @@ def test_close_closes_connections(tmp_path):
         assert len(store.table("t")) == 100
 
 
+@needs_loading
 def test_an_exception_is_not_replaced(tmp_path):
     with pytest.raises(ValueError, match="mine"), firn.open(tmp_path / "s") as store:
         connection = store.connect()
@@ -130,6 +132,7 @@ def test_an_exception_is_not_replaced(tmp_path):
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations(["store", "connection", "cursor", "stranger"])))
+@needs_loading
 def test_stores_and_connections_are_collected_in_any_order(tmp_path, order):
     store = firn.open(tmp_path / "s")
     store.create_table("t", "id i64, primary key (id)").insert_many({"id": i} for i in range(100))
@@ -198,6 +201,29 @@ def test_a_sqlite3_without_extensions(store):
 
     with pytest.raises(firn.Unsupported, match="cannot load extensions"):
         firn.load_sqlite(Poor())
+
+
+def test_connections_without_loading(store, goods, monkeypatch):
+    class Module:
+        Connection = type("Connection", (), {})  # without enable_load_extension
+        connect = staticmethod(sqlite3.connect)
+        OperationalError = sqlite3.OperationalError
+
+    monkeypatch.setattr(firn._sqlite, "sqlite3", Module)
+    for _ in range(3):
+        connection = store.connect()
+        assert connection.execute("SELECT count(*) FROM goods").fetchone() == (10,)
+        with pytest.raises(sqlite3.OperationalError, match="opens nothing but its own store"):
+            connection.execute("SELECT firn_attach('elsewhere')")
+    threads = [threading.Thread(target=lambda: store.connect().execute("SELECT 1")) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    # Nobody else's connections have anything of firn, in this thread or beside it.
+    for _ in range(20):
+        with contextlib.closing(sqlite3.connect(":memory:")) as other, pytest.raises(sqlite3.OperationalError, match="no such function"):
+            other.execute("SELECT firn_attach('elsewhere')")
+    for thread in threads:
+        thread.join()
 
 
 def test_decimals_are_parameters(store):

@@ -156,6 +156,8 @@ is_registered(sqlite3 *db)
         (void)sqlite3_step(stmt);
     }
     (void)sqlite3_finalize(stmt);
+    (void)sqlite3_exec(db, "", NULL, NULL,
+                       NULL); /* the connection has no error, also within sqlite3_open */
     return found;
 }
 
