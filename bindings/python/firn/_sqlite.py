@@ -164,7 +164,7 @@ def connect() -> Connection:
     """A connection in memory that has firn's extension, also where sqlite3 cannot load extensions."""
     options: dict[str, Any] = {"isolation_level": None, "check_same_thread": False, "factory": Connection}
     if hasattr(sqlite3.Connection, "enable_load_extension"):
-        connection = sqlite3.connect(":memory:", **options)
+        connection: Connection = sqlite3.connect(":memory:", **options)
         try:
             load_sqlite(connection)
         except BaseException:
@@ -174,9 +174,10 @@ def connect() -> Connection:
     _register()
     _firn._sql_await(True)
     try:
-        return sqlite3.connect(":memory:", **options)
+        connection = sqlite3.connect(":memory:", **options)
     finally:
         _firn._sql_await(False)
+    return connection
 
 
 @functools.lru_cache(maxsize=None)
