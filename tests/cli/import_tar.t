@@ -104,6 +104,7 @@ A damaged header costs its entry. An archive that was cut brings in what is whol
   $ cd .. && mkdir cut && (cd src && tar -cf ../whole.tar d two three) && python3 - <<'END'
   > data = bytearray(open("whole.tar", "rb").read())
   > open("short.tar", "wb").write(data[:512 * 2 + 3])
+  > open("between.tar", "wb").write(data[:512 * 3])
   > at = data.index(b"two\0")
   > data[at] ^= 1
   > open("flipped.tar", "wb").write(data)
@@ -116,6 +117,10 @@ A damaged header costs its entry. An archive that was cut brings in what is whol
   ! firn: left out: d/one: the archive ends in the middle of it
   ! firn: left out: ../short.tar: the archive ends in the middle of an entry
   2  <id>  0 files, 0 B; 2 removed, <n> B added
+  [6]
+  $ firn import tar ../between.tar
+  ! firn: left out: ../between.tar: the archive ends without its end mark: entries may be missing
+  3  <id>  1 file, 4 B; 1 new, <n> B added
   [6]
   $ : | firn import tar -
   ! firn: it is not a tar archive

@@ -230,9 +230,11 @@ next_header(struct firn_import_tar *tar, bool *out_is_end, firn_error *err)
             if (at == 0 && !tar->is_truncated) {
                 return firn_import_tree_error(err, FIRN_CORRUPT, "it is not a tar archive");
             }
-            if (got > 0 ||
-                tar->is_truncated) { /* many archives lack the blocks of zeros at the end */
+            if (got > 0 || tar->is_truncated) {
                 tell(tar, firn_str(""), "the archive ends in the middle of an entry");
+            } else if (!was_zero) {
+                tell(tar, firn_str(""),
+                     "the archive ends without its end mark: entries may be missing");
             }
             *out_is_end = true;
             return FIRN_OK;
