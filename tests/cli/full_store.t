@@ -5,6 +5,28 @@ A store on a disk that is full: the hint says what frees space in it.
   1
   hint: free some space and run this again; firn delete REF --now and firn gc --now free some in the store
 
+A restore needs space in the store, for what it replaces, and in the directory. What frees some depends on which of them is full.
+
+  $ fill() { dd if=/dev/zero of=../small/fill bs=1k status=none 2>/dev/null; true; }; last() { "$@" 2>&1 | tail -n 1; }
+  $ mkdir -p ../small ../w1 && cd ../w1 && mount -t tmpfs -o size=6m none ../small && for i in 1 2; do head -c 1500000 /dev/urandom >a && firn --store ../small/s save -q; done; head -c 1500000 /dev/urandom >b; fill
+  1
+  2
+  $ last firn --store ../small/s restore 1; last firn --store ../small/s undo; last firn --store ../small/s revert 2
+  hint: free some space and run this again: firn delete REF --now and firn gc --now free some in the store; firn restore REF --to DIR needs none in it
+  hint: free some space and run this again: firn delete REF --now and firn gc --now free some in the store; firn restore REF --to DIR needs none in it
+  hint: free some space and run this again: firn delete REF --now and firn gc --now free some in the store; firn restore REF --to DIR needs none in it
+  $ rm b; echo >a; firn --store ../small/s restore 1 --to ../made -q && firn --store ../small/s delete 2 --now -q && firn --store ../small/s gc --now -q; firn --store ../small/s restore 1 -q && cmp a ../made/a; umount ../small
+  2
+  $ mount -t tmpfs -o size=4m none ../small && mkdir ../small/w && cd ../small/w && head -c 2000000 /dev/urandom >a && firn --store ../../t save -q && rm a && echo b >b && firn --store ../../t save -q; dd if=/dev/zero of=../fill bs=1k status=none 2>/dev/null; last firn --store ../../t restore 1; last firn --store ../../t undo; last firn --store ../../t restore 1 --to ../to; ls
+  1
+  2
+  hint: free some space on the disk of the directory and run this again, or restore less: firn restore REF PATH
+  hint: free some space on the disk of the directory and run this again, or restore less: firn restore REF PATH
+  hint: free some space on the disk of the new directory and run this again
+  b
+  $ rm ../fill && firn --store ../../t undo -q && ls; cd ../../w && umount ../small
+  a
+
 What a store takes on the disk is explained where it is shown.
 
   $ firn help db stats | grep -A 1 reserve

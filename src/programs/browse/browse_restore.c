@@ -447,7 +447,9 @@ firn_browse_restore_perform(struct firn_browse *browse)
             has_memory = tell(&call);
             browse->is_done = true;
         } else {
-            firn_browse_fail(browse, &err, firn_task_pending_hint(browse->workspace));
+            const char *hint = firn_task_pending_hint(browse->workspace);
+            firn_browse_fail(browse, &err,
+                             hint != NULL ? hint : firn_task_full_hint(browse->workspace, &err));
         }
         if (browse->model.is_of_disk) {
             firn_browse_model_drop_changes(&browse->model);

@@ -163,6 +163,8 @@ void firn_task_pending_running(const firn_workspace_pending_restore *pending, ch
 
 /* A hint after a restore that has just failed half way; NULL if nothing was changed. */
 const char *firn_task_pending_hint(firn_workspace *workspace);
+/* A hint after a restore in place that has failed because a disk is full; NULL after other failures. */
+const char *firn_task_full_hint(firn_workspace *workspace, const firn_error *err);
 
 /* ---- waiting for another writer as long as --wait says, and not longer than a signal allows ---- */
 
