@@ -309,6 +309,12 @@ FIRN_MUST_CHECK int firn_task_file_finish(struct firn_task_file *file, firn_erro
 /* Gives it up. Fine after firn_task_file_finish, and on a zeroed one. */
 void firn_task_file_discard(struct firn_task_file *file);
 
+/* ---- files to import ---- */
+
+/* Looks at the beginning of a file, or of standard input (NULL), that is to be read as CSV or JSON lines. If it is something
+ * else, such as a Parquet file, reports that, with what converts it, and returns an exit code; else FIRN_EXIT_OK. */
+int firn_task_form_refuse(struct firn_cli *cli, const char *name, firn_slice start);
+
 /* ---- a garbage collection in the background ---- */
 
 /* Starts firn gc --auto for the store of a workspace, in a process of its own, if the settings
