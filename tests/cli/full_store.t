@@ -29,6 +29,10 @@ A restore needs space in the store, for what it replaces, and in the directory. 
 
 What a store takes on the disk is explained where it is shown.
 
-  $ firn help db stats | grep -A 1 reserve
-  reserve is space that is kept for a full disk, and other are the files FIRN and
-  LOCK, which identify and lock the store, and what is none of the others.
+  $ firn help db stats | grep -A 2 reserve
+  reserve is space that is kept for a full disk. other are the files FIRN, LOCK
+  and config; the damaged store that a repair has kept (damaged-1), which may be
+  removed; and what is not firn's. More than some KB are one of these two.
+  $ firn db put d.firn k a b; other() { firn db stats --json d.firn | python3 -c 'import json, sys; print(json.load(sys.stdin)["disk"]["other_bytes"] // 100000)'; }; other; mkdir d.firn/damaged-1 && head -c 300000 /dev/urandom >d.firn/damaged-1/wal-000001.log; other
+  0
+  3
