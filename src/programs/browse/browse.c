@@ -4,7 +4,9 @@
  *
  * One loop: draw; read what is missing, a piece at a time, as long as no key waits; then wait for a key. The first
  * picture, with the newest checkpoints, is there before anything is compared. Twice a second or so the loop looks
- * whether another process has saved something, and less often whether something has changed on the disk.
+ * whether another process has saved something, and less often whether something has changed on the disk: that takes a
+ * while in a large tree, and a key that comes meanwhile waits until it is given up, so it begins when no key was pressed
+ * for a moment.
  *
  * Nothing else writes to the terminal between firn_browse_screen_open and its end: texts that the program prints
  * elsewhere are composed in memory, notices become lines of a page, and no progress line is started.
@@ -19,7 +21,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { WAIT_MS = 700, LINE_BYTES_MAX = 16384 };
+enum { WAIT_MS = 700, LOOK_AFTER_MS = 150, LINE_BYTES_MAX = 16384 };
 
 /* ---- composing a text ---- */
 
@@ -163,7 +165,6 @@ read_older(struct firn_browse *browse, uint64_t count)
     }
 }
 
-/* Whether what is not saved is the next thing to look for: before what depends on it, and after all else. */
 static bool
 lacks_look(const struct firn_browse *browse)
 {
@@ -217,7 +218,7 @@ read_missing(struct firn_browse *browse)
         }
         return true;
     }
-    return lacks_look(browse) && read_unsaved(browse);
+    return false;
 }
 
 /* ---- keys ---- */
@@ -291,7 +292,8 @@ static bool
 take_event(struct firn_browse *browse)
 {
     uint32_t key = FIRN_BROWSE_KEY_NONE;
-    switch (firn_browse_screen_wait(WAIT_MS, &key)) {
+    const bool is_to_look = browse->model.mode == FIRN_BROWSE_LOOK && lacks_look(browse);
+    switch (firn_browse_screen_wait(is_to_look ? LOOK_AFTER_MS : WAIT_MS, &key)) {
     case FIRN_BROWSE_EVENT_KEY:
         return obey(browse, key);
     case FIRN_BROWSE_EVENT_RESIZED:
@@ -302,10 +304,16 @@ take_event(struct firn_browse *browse)
     case FIRN_BROWSE_EVENT_NONE:
         break;
     }
-    if (browse->model.mode == FIRN_BROWSE_LOOK && firn_browse_read_is_news(browse)) {
+    if (browse->model.mode != FIRN_BROWSE_LOOK) {
+        return true;
+    }
+    if (firn_browse_read_is_news(browse)) {
         refresh(browse);
     } else if (browse->has_looked && firn_browse_now_ms() >= browse->look_again_ms) {
         browse->has_looked = false;
+    }
+    if (lacks_look(browse)) {
+        (void)read_unsaved(browse);
     }
     return true;
 }
