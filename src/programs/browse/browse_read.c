@@ -9,8 +9,8 @@
  *
  * Whether something is not saved is looked for last, as it means a walk through the whole tree: the row of it appears
  * when that is known. It is looked for again after everything that reads the history again, and while nothing else
- * happens, in at most a fiftieth of the time. It is compared with the state that an undo would go back to: the newest
- * checkpoint, or the one that was restored.
+ * happens, in at most a fiftieth of the time. It is compared with the checkpoint that an undo would go back to: the
+ * newest one, or the one that was restored. Where that is a safety checkpoint, which is not in the list, with the newest.
  *
  * The store may change between two calls: other processes save and delete. Each call names its checkpoint by its id,
  * so the screen never shows another checkpoint than the selected one. If it was deleted, the screen says so and reads
@@ -306,9 +306,9 @@ on_unsaved_change(void *ctx, const firn_workspace_change *change)
     return FIRN_CANCELLED; /* one is enough */
 }
 
-/* Whether some of it is at the paths that are shown. */
+/* Whether something differs from the state, at the paths that are shown. */
 static int
-look_at_paths(struct firn_browse *browse, bool *is_unsaved, firn_error *err)
+compare_with_state(struct firn_browse *browse, bool *is_unsaved, firn_error *err)
 {
     const struct firn_task_settings_today today = firn_task_settings_look(browse->workspace, false);
     firn_workspace_status_options options = FIRN_WORKSPACE_STATUS_OPTIONS_INIT;
@@ -339,11 +339,12 @@ look(struct firn_browse *browse, bool *is_unsaved, firn_error *err)
     set_give_way(browse, &options.callbacks);
     int code = firn_workspace_steps(browse->workspace, &options, NULL, NULL, &result, err);
     if (code == FIRN_OK) {
+        bool is_listed = result.checkpoint != NULL && !result.checkpoint->is_safety;
         (void)snprintf(browse->state, sizeof(browse->state), "%s",
-                       result.checkpoint != NULL ? result.checkpoint->id : "latest");
+                       is_listed ? result.checkpoint->id : "latest");
         *is_unsaved = result.is_unsaved;
-        if (result.is_unsaved && browse->request->path_count > 0) {
-            code = look_at_paths(browse, is_unsaved, err);
+        if (!is_listed || (result.is_unsaved && browse->request->path_count > 0)) {
+            code = compare_with_state(browse, is_unsaved, err);
         }
     }
     firn_release(result.checkpoint);
