@@ -28,6 +28,10 @@ A store of a newer format: each command says so, changes nothing, and ends with 
   ! firn: '../s/FIRN' has format version 99; this firn reads versions up to 8
   ! hint: read it with the newer firn that wrote it
   [1]
+  $ firn trust ../s
+  ! firn: '../s' has format version 99; this firn reads versions up to 8
+  ! hint: read it with the newer firn that wrote it
+  [1]
   $ said() { sed "s/'[^']*FIRN'/FIRN/" | sort | uniq -c | sed 's/^ *//'; }
   $ for command in list status log 'show latest' save 'restore latest' undo redo 'undo --list' diff 'revert 1' gc 'gc --auto' 'gc --now' check repair 'repair -n' workspaces init 'delete latest' 'undelete latest' 'forget f --yes' 'tag x' 'tag -d x' 'pin 1' 'unpin 1' 'cat latest f' 'grep a' 'blame f' 'report -o ../x.html' watch; do firn --store ../s $command; echo $?; done 2>&1 | said
   31 1

@@ -308,12 +308,12 @@ on_unsaved_change(void *ctx, const firn_workspace_change *change)
 
 /* Whether something differs from the state, at the paths that are shown. */
 static int
-compare_with_state(struct firn_browse *browse, bool *is_unsaved, firn_error *err)
+compare_with_state(struct firn_browse *browse, const char *state, bool *is_unsaved, firn_error *err)
 {
     const struct firn_task_settings_today today = firn_task_settings_look(browse->workspace, false);
     firn_workspace_status_options options = FIRN_WORKSPACE_STATUS_OPTIONS_INIT;
     firn_workspace_status_result result = FIRN_WORKSPACE_STATUS_RESULT_INIT;
-    options.reference = browse->state;
+    options.reference = state;
     options.paths = browse->request->paths;
     options.path_count = browse->request->path_count;
     options.gitignore = today.gitignore;
@@ -327,8 +327,9 @@ compare_with_state(struct firn_browse *browse, bool *is_unsaved, firn_error *err
     return *is_unsaved || code == FIRN_NOT_FOUND ? FIRN_OK : code;
 }
 
+/* Whether there is something, and what it is compared with; state has FIRN_CHECKPOINT_ID_SIZE bytes. */
 static int
-look(struct firn_browse *browse, bool *is_unsaved, firn_error *err)
+look(struct firn_browse *browse, char *state, bool *is_unsaved, firn_error *err)
 {
     const struct firn_task_settings_today today = firn_task_settings_look(browse->workspace, false);
     firn_workspace_steps_options options = FIRN_WORKSPACE_STEPS_OPTIONS_INIT;
@@ -340,11 +341,11 @@ look(struct firn_browse *browse, bool *is_unsaved, firn_error *err)
     int code = firn_workspace_steps(browse->workspace, &options, NULL, NULL, &result, err);
     if (code == FIRN_OK) {
         bool is_listed = result.checkpoint != NULL && !result.checkpoint->is_safety;
-        (void)snprintf(browse->state, sizeof(browse->state), "%s",
+        (void)snprintf(state, FIRN_CHECKPOINT_ID_SIZE, "%s",
                        is_listed ? result.checkpoint->id : "latest");
         *is_unsaved = result.is_unsaved;
         if (!is_listed || (result.is_unsaved && browse->request->path_count > 0)) {
-            code = compare_with_state(browse, is_unsaved, err);
+            code = compare_with_state(browse, state, is_unsaved, err);
         }
     }
     firn_release(result.checkpoint);
@@ -356,11 +357,10 @@ firn_browse_read_unsaved(struct firn_browse *browse, firn_error *err)
 {
     struct firn_browse_model *model = &browse->model;
     const int64_t began = firn_browse_now_ms();
-    char before[FIRN_CHECKPOINT_ID_SIZE];
+    char state[FIRN_CHECKPOINT_ID_SIZE] = "";
     bool is_unsaved = false;
     assert(!model->is_single && model->history_list.count > 0);
-    memcpy(before, browse->state, sizeof(before));
-    int code = look(browse, &is_unsaved, err);
+    int code = look(browse, state, &is_unsaved, err);
     if (code == FIRN_CANCELLED) {
         return code;
     }
@@ -368,9 +368,10 @@ firn_browse_read_unsaved(struct firn_browse *browse, firn_error *err)
     const int64_t pause = (now - began) * LOOK_PAUSE_FACTOR;
     browse->look_again_ms = now + (pause > LOOK_PAUSE_MS ? pause : LOOK_PAUSE_MS);
     browse->has_looked = true; /* or it cannot be found out */
-    if (firn_browse_model_is_unsaved(model) && strcmp(before, browse->state) != 0) {
+    if (firn_browse_model_is_unsaved(model) && strcmp(state, browse->state) != 0) {
         firn_browse_model_drop_changes(model);
     }
+    memcpy(browse->state, state, sizeof(state));
     if (!firn_browse_model_set_unsaved(model, code == FIRN_OK && is_unsaved)) {
         (void)snprintf(err->text, sizeof(err->text), "out of memory");
         return FIRN_NO_MEMORY;
