@@ -27,6 +27,15 @@ A restore needs space in the store, for what it replaces, and in the directory. 
   $ rm ../fill && firn --store ../../t undo -q && ls; cd ../../w && umount ../small
   a
 
+A collection has to move what is alive in a pack before it can remove the pack. What is larger than the reserve finds no place.
+
+  $ mkdir ../w2 && cd ../w2 && mount -t tmpfs -o size=6m none ../small && for i in a b; do head -c 1500000 /dev/urandom >$i; done && firn --store ../small/s save -q && rm a && firn --store ../small/s save -q && firn --store ../small/s delete 1 --now -q; fill; firn --store ../small/s gc --now 2>&1 | tail -n 1; rm ../small/fill; firn --store ../small/s gc --now | sed 's/.*: //'; umount ../small
+  1
+  2
+  1
+  hint: free some space elsewhere on the disk and run this again, or delete more checkpoints first: firn delete REF --now
+  3.0 MB before, 1.5 MB now
+
 What a store takes on the disk is explained where it is shown.
 
   $ firn help db stats | grep -A 2 reserve

@@ -14,8 +14,8 @@
  *            too (reclaim_move.c)
  *            Where the disk has no room for that, one pack at a time is emptied, the one with the
  *            least to move first, and small packs stay apart. So what is alive in one pack has to
- *            fit into the store's reserve, and each pack gives the next one its space. What cannot
- *            be moved all the same is left for later if anything was freed.
+ *            fit into the store's reserve, and each pack gives the next one its space. If there is
+ *            no space even so, but packs were retired before, the rest is left for later.
  *   tidy     the log and the small runs that these steps have left are merged into one run for each
  *            tree, and the index into one without its deleted entries
  *
@@ -287,11 +287,9 @@ move_one_by_one(struct firn_reclaim *gc, firn_error *err)
 static int
 move(struct firn_reclaim *gc, firn_error *err)
 {
-    const firn_workspace_gc_result *result = gc->result;
     int rc = has_room(gc) ? firn_reclaim_move(gc, err) : move_one_by_one(gc, err);
     /* What could not be moved is unchanged; the next collection tries again. */
-    return rc == FIRN_NO_SPACE && result->packs_removed + result->packs_rewritten > 0 ? FIRN_OK
-                                                                                      : rc;
+    return rc == FIRN_NO_SPACE && gc->result->packs_removed > 0 ? FIRN_OK : rc;
 }
 
 /* ---- all of it ---- */
