@@ -276,7 +276,8 @@ typedef struct firn_store_disk {
     uint64_t value_bytes;   /* files of large values */
     uint64_t pack_bytes;    /* of workspaces */
     uint64_t manifest_bytes;
-    uint64_t other_bytes; /* FIRN, LOCK, and what is none of the others */
+    /* FIRN, LOCK and config; damaged stores that repairs have kept, in damaged-1 and so on; and what is not firn's. */
+    uint64_t other_bytes;
 } firn_store_disk;
 /* Facts about the store and what it does. Counters start at 0 when the handle is opened. The
  * members to watch: is_full, missing_files and background_code show failures, disk shows space,

@@ -25,3 +25,16 @@ Beside git: repositories that git itself has made.
   $ git init -q -b main --object-format=sha256 ../../long && cd ../../long && echo 1 >f && git add f && git commit -q -m first && is main
   same
   $ git init -q -b main --ref-format=reftable ../tables 2>/dev/null && cd ../tables && says | sed '/^None None$/d'; true
+
+The file .git of a worktree or a submodule is not saved. Where one was removed, git makes it anew.
+
+  $ mkdir ../whole && cd ../whole && git init -q -b main . && echo 1 >f && git add f && git commit -q -m first
+  $ git -c protocol.file.allow=always submodule add -q ../w part && git worktree add -q -b other tree && firn save -q
+  1
+  $ rm -r part tree && firn restore -q latest && ls -d part/* tree/* part/.git tree/.git 2>/dev/null
+  part/f
+  tree/f
+  [2]
+  $ git worktree repair tree >/dev/null 2>&1; git -C tree branch --show-current; git submodule --quiet update --init part && git -C part status -s && git -C part rev-parse --show-toplevel | sed 's/.*[/]//'
+  other
+  part

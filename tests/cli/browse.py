@@ -210,6 +210,65 @@ def restore_undo_and_redo():
     check("take this back with: firn undo" in program.screen.text().replace("\n", ""), "what was done is not told at the end")
 
 
+def what_is_not_saved_yet():
+    three_checkpoints()
+    write("src/main.c", "int main(void)\n{\n    return 2;\n}\n")
+    os.rename(os.path.join(TREE, "new"), os.path.join(TREE, "newer"))
+    write("unsaved", "precious\n")
+    program = start()
+    expect(program, "not saved")
+    program.type("k")
+    expect(program, "not saved, chosen")
+    program.type("i")
+    program.wait_for("firn save makes one")
+    program.type("\r")
+    expect(program, "not saved, files")
+    program.type("j\r")
+    expect(program, "not saved, lines")
+    program.type("\x1b[Z")
+    program.type("d")  # compares a checkpoint with the disk, which this is anyway
+    program.wait_for(lambda text: "+++ b/newer" in text or "rename to newer" in text or "R new" in text)
+    program.type("g  \r")  # the rename, and the changed file
+    expect(program, "not saved, preview of the marked")
+    program.type("y")
+    program.wait_for("restored 2 marked files of 3")
+    check("return 1" in read("src/main.c") and exists("new") and not exists("newer"), "the marked files are not as they were saved")
+    check(read("unsaved") == "precious\n", "a file that was not marked was restored")
+    program.type("u")
+    program.wait_for("undo? (y/n)")
+    program.type("y")
+    program.wait_for("undid")
+    check("return 2" in read("src/main.c"), "not undone")
+    program.wait_for("not saved yet")
+    firn("save", "-m", "by another process")
+    program.wait_for(lambda text: "by another process" in text and "not saved yet" not in text)
+    write("unsaved", "more\n")
+    program.wait_for("not saved yet", 60)  # without a key
+    program.type("gu")
+    program.wait_for("undo? (y/n)")
+    program.type("y")
+    program.wait_for(lambda text: "undid" in text and "not saved yet" not in text)
+    leave(program)
+    firn("restore", "1")
+    program = start()
+    program.wait_for("rename to newer")
+    program.wait_until_still()
+    check("not saved yet" not in program.screen.text(), "the restored state counts as not saved")
+    leave(program)
+    write("notes", "two\n")
+    program = start("browse", "src")
+    program.wait_for("return 2;")
+    program.wait_until_still()
+    check("not saved yet" not in program.screen.text(), "what is not saved is elsewhere")
+    leave(program)
+    program = start("browse", "notes")
+    program.wait_for("not saved yet")
+    program.type("g")
+    program.wait_for("compared with 1  ")
+    program.wait_for("+two")
+    leave(program)
+
+
 def restore_of_marked_files():
     three_checkpoints()
     firn("undo")
@@ -368,7 +427,7 @@ def terminals_that_change_their_size():
     program.wait_for("Keys")
     program.resize(8, 30)
     expect(program, "30 columns, help")
-    program.type("\x1b[6~\x1b[6~\x1b[6~\x1b[6~\x1b[6~\x1b[6~")
+    program.type("\x1b[6~" * 12)
     expect(program, "30 columns, the end of the help")
     program.type("x")
     leave(program)
@@ -600,7 +659,7 @@ def nothing_to_browse():
     check(program.screen.text().strip() == "no checkpoints", program.screen.text())
 
 
-TESTS = [history_and_what_each_checkpoint_changed, what_a_restore_would_change, restore_undo_and_redo, restore_of_marked_files,
+TESTS = [history_and_what_each_checkpoint_changed, what_a_restore_would_change, what_is_not_saved_yet, restore_undo_and_redo, restore_of_marked_files,
          rename_is_restored_as_a_whole, paths_alone, colours_and_questions, one_checkpoint, narrow_terminals, terminals_that_change_their_size,
          terminals_without_colours, no_terminal_that_could_be_used, hostile_names, search, what_others_save_and_delete,
          a_store_that_is_locked, keys_at_random_while_others_save_delete_and_collect, signals, stop_and_continue, nothing_to_browse]

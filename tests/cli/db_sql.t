@@ -193,6 +193,10 @@ Scripts, and lines that begin with a dot.
   'no semicolon'
   no semicolon
   ! imported: 2
+  $ printf 'PAR1\25\0' >more.parquet && firn db sql shop.firn '.import more.parquet goods'
+  ! firn: 'more.parquet' is a Parquet file, not CSV or JSON lines
+  ! hint: duckdb -csv -c "FROM 'more.parquet'" | firn db table import -c ...; or read it with Python's pyarrow, and give the table to import_arrow of firn's package
+  [1]
   $ firn db sql shop.firn '.read script.sql'
   ! firn: <any>
   [1]

@@ -84,7 +84,7 @@ A file that is not text is refused, and no table is made.
   [1]
   $ printf 'PAR1\25\0' >x.parquet && i q x.parquet
   ! firn: 'x.parquet' is a Parquet file, not CSV or JSON lines
-  ! hint: duckdb -csv -c "FROM 'x.parquet'" | firn db table import -c <any>
+  ! hint: duckdb -csv -c "FROM 'x.parquet'" | firn db table import -c ...; or read it with Python's pyarrow, and give the table to import_arrow of firn's package
   [1]
 
 An import that fails leaves no table.

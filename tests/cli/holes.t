@@ -129,3 +129,11 @@ A file of a store that was made a TiB long takes no longer to read, whichever it
   0
   b
   small
+
+Whether zeros are a hole is no part of a content: if that alone differs, there is no change, and a restore leaves the file alone.
+
+  $ mkdir ../written && cd ../written && make f 20*2**20 0=first && firn save -q && cp f ../f && cp --preserve=all --sparse=never ../f ../g && touch -r f ../g && mv ../g f
+  1
+  $ firn status | sed 's/; .*//' && firn restore 1 -q && [ $(du -k f | cut -f 1) -ge 20480 ] && firn restore 1 --to ../made -q && same ../f ../made/f
+  compared with 1: no change
+  same 0 blocks more

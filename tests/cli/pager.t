@@ -81,6 +81,34 @@ status, db diff and what would be restored, undone or reverted are long, too. Wh
   $ FIRN_PAGER='head -n 1' terminal --rows 1 firn restore 1 -n
   changed   f
   0
+
+Help is long, too; what `firn` alone prints fits any screen.
+
+  $ for command in help 'help save' 'help db' 'help db put' 'save --help' 'db --help' 'db put -h' --help; do terminal --rows 10 firn $command | head -n 1; done
+  paged usage: firn COMMAND [options] [arguments]
+  paged usage: firn save [options]
+  paged usage: firn db COMMAND [options] [arguments]
+  paged usage: firn db put [options] STORE KEYSPACE KEY VALUE
+  paged usage: firn save [options]
+  paged usage: firn db COMMAND [options] [arguments]
+  paged usage: firn db put [options] STORE KEYSPACE KEY VALUE
+  paged usage: firn COMMAND [options] [arguments]
+  $ terminal --rows 200 firn help save | head -n 1; terminal --rows 10 firn help save --no-pager | head -n 1; TERM=dumb terminal --rows 10 firn help | head -n 1; firn help | head -n 1; terminal --rows 10 firn | head -n 1
+  usage: firn save [options]
+  usage: firn save [options]
+  usage: firn COMMAND [options] [arguments]
+  usage: firn COMMAND [options] [arguments]
+  usage: firn COMMAND [options] [arguments]
+  $ firn config --user ui.pager false; terminal --rows 10 firn help save | head -n 1; terminal --rows 10 firn save -h | head -n 1; firn config --user --unset ui.pager
+  usage: firn save [options]
+  usage: firn save [options]
+  $ terminal --rows 10 firn help no-such-command
+  2
+  ! firn: unknown command 'no-such-command'
+  ! help: firn help
+  $ FIRN_PAGER='head -n 1' terminal --rows 10 firn help
+  usage: firn COMMAND [options] [arguments]
+  0
   $ unset FIRN_PAGER
 
 A directory that was added or removed is one row on a terminal, with the number of its files.

@@ -176,8 +176,9 @@ class Screen:
         elif letter == "m":
             self.style(numbers or [0])
         elif letter == "r":
-            self.top = max(1, first) - 1
-            self.bottom = (numbers[1] if len(numbers) > 1 and numbers[1] else self.rows) - 1
+            # It may be meant for the size before a resize.
+            self.top = min(self.rows, max(1, first)) - 1
+            self.bottom = max(self.top, min(self.rows, numbers[1] if len(numbers) > 1 and numbers[1] else self.rows) - 1)
             self.row = self.column = 0
         elif letter in "hlt":
             pass

@@ -447,6 +447,49 @@ rows_are_replaced_under_the_chosen_one(void **state)
     firn_browse_model_deinit(&model);
 }
 
+/* Its row comes and goes above the checkpoints, of which the chosen one stays. */
+static void
+what_is_not_saved_has_a_row(void **state)
+{
+    (void)state;
+    struct firn_browse_model model;
+    struct firn_browse_cells cells = {NULL, 0, 0};
+    firn_browse_model_init(&model, false);
+    assert_true(firn_browse_cells_resize(&cells, 10, 80));
+    firn_browse_model_resize(&model, 10, 80);
+    assert_true(fill(&model, 30));
+    assert_true(firn_browse_model_set_unsaved(&model, true));
+    assert_true(firn_browse_model_set_unsaved(&model, true));
+    assert_int_equal(model.history_list.count, 31);
+    assert_int_equal(firn_browse_model_row(&model)->number, 30);
+    assert_true(model.has_changes && model.has_patch); /* they are still those of the chosen one */
+    assert_int_equal(type(&model, "\n"), FIRN_BROWSE_WANT_RESTORE);
+    firn_browse_draw(&model, &cells);
+    assert_non_null(strstr(row_of(&cells, 0), "1 of 30"));
+    assert_non_null(strstr(row_of(&cells, 1), "not saved yet"));
+    assert_int_equal(type(&model, "k"), FIRN_BROWSE_WANT_NOTHING);
+    assert_true(firn_browse_model_is_unsaved(&model) && !model.has_changes);
+    assert_true(read_changes(&model) && read_patch(&model));
+    assert_int_equal(type(&model, "i"), FIRN_BROWSE_WANT_NOTHING);
+    assert_int_equal(type(&model, "\n"), FIRN_BROWSE_WANT_NOTHING);
+    assert_int_equal(model.focus, FIRN_BROWSE_CHANGES);
+    assert_int_equal(type(&model, "\n\n"), FIRN_BROWSE_WANT_NOTHING);
+    assert_int_equal(model.focus, FIRN_BROWSE_PATCH);
+    assert_int_equal(type(&model, " \n"), FIRN_BROWSE_WANT_RESTORE); /* of what is marked */
+    assert_true(firn_browse_model_set_unsaved(&model, false));
+    assert_int_equal(firn_browse_model_row(&model)->number, 30);
+    assert_true(!model.has_changes && model.marked == 0);
+    (void)type(&model, "\tG");
+    const size_t seen = model.history_list.chosen - model.history_list.top;
+    assert_true(firn_browse_model_set_unsaved(&model, true));
+    assert_int_equal(firn_browse_model_row(&model)->number, 1);
+    assert_int_equal(model.history_list.chosen - model.history_list.top, seen);
+    assert_int_equal(type(&model, "/0\n"), FIRN_BROWSE_WANT_NOTHING);
+    assert_int_equal(firn_browse_model_row(&model)->number, 30); /* it has no number */
+    firn_browse_cells_deinit(&cells);
+    firn_browse_model_deinit(&model);
+}
+
 /* ---- all sizes, random keys, no memory ---- */
 
 static void
@@ -459,6 +502,9 @@ press_randomly(struct firn_browse_model *model, struct firn_browse_cells *cells,
                        ? FIRN_BROWSE_KEY_NONE + (uint32_t)test_random_below(random, 16)
                        : keys[test_random_below(random, sizeof(keys) / sizeof(keys[0]))];
     enum firn_browse_want want = firn_browse_model_press(model, key);
+    if (model->history_list.count > 0 && test_random_below(random, 8) == 0) {
+        (void)firn_browse_model_set_unsaved(model, !firn_browse_model_has_unsaved(model));
+    }
     if (want == FIRN_BROWSE_WANT_DETAILS || want == FIRN_BROWSE_WANT_RESTORE) {
         if (firn_browse_text_set(&model->page, firn_str("a page of words and\nlines\n\n"))) {
             firn_browse_model_show_page(
@@ -722,6 +768,7 @@ main(void)
         cmocka_unit_test(keys_move_mark_and_ask),
         cmocka_unit_test(searching_wraps_around),
         cmocka_unit_test(rows_are_replaced_under_the_chosen_one),
+        cmocka_unit_test(what_is_not_saved_has_a_row),
         cmocka_unit_test(every_size_of_a_screen_can_be_drawn),
         cmocka_unit_test(memory_may_run_out_at_any_key),
         cmocka_unit_test(the_terminal_is_given_back_without_memory),

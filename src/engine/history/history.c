@@ -408,7 +408,7 @@ firn_history_ref(struct firn_db_line *line, firn_error *err)
     if (line->intervals == NULL && !sees_everything(line)) {
         line->intervals = make_intervals(line);
         if (line->intervals == NULL) {
-            return firn_error_no_memory(err, "a view");
+            return firn_error_no_memory(err, "a snapshot");
         }
     }
     line->views++;

@@ -244,7 +244,7 @@ firn_db_diff_walk_open(struct firn_db *db, const struct firn_db_diff_side *befor
         return firn_error_no_memory(err, "a comparison");
     }
     if (before->view->db != db || after->view->db != db) {
-        rc = firn_error_set(err, FIRN_INVALID, "the view is one of another store");
+        rc = firn_error_set(err, FIRN_INVALID, "the snapshot is one of another store");
         goto out;
     }
     FIRN_TRY(side_of(before, time_ms, &sides[0], err));

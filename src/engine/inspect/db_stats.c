@@ -441,7 +441,7 @@ firn_db_stats_visit_parts(const struct firn_db_keyspace *keyspace, struct firn_d
     struct firn_db_tree *tree;
     int rc;
     if (view != NULL && view->db != keyspace->db) {
-        return firn_error_set(err, FIRN_INVALID, "the view is one of another store");
+        return firn_error_set(err, FIRN_INVALID, "the snapshot is one of another store");
     }
     if (view == NULL) {
         FIRN_TRY(firn_db_view_open(keyspace->db, &own, err));

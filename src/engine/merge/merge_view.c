@@ -219,7 +219,7 @@ firn_merge_view_mark_of(const struct firn_merge_view_map *views, uint64_t first,
     window.above = firn_alloc_array(count, sizeof *window.above);
     int rc = FIRN_OK;
     if (window.hashes == NULL || window.above == NULL) {
-        rc = firn_error_no_memory(err, "a mark of views");
+        rc = firn_error_no_memory(err, "a mark of snapshots");
         goto out;
     }
     for (size_t tree = 0; tree < views->tree_count; tree++) {
@@ -604,7 +604,7 @@ out:
     end_work(&work);
     if (rc != FIRN_OK) {
         firn_merge_view_map_deinit(map);
-        return firn_error_no_memory(err, "the views of a compaction");
+        return firn_error_no_memory(err, "the snapshots of a compaction");
     }
     return FIRN_OK;
 }

@@ -120,6 +120,9 @@ FIRN_MUST_CHECK int firn_db_reader_advance(struct firn_db *db, firn_error *err);
 /* Sets the number of bytes in files that belong to the store but are not its own: the reserve for a
  * full disk counts them. Requires: the handle writes. Any thread. */
 void firn_db_space_beside(struct firn_db *db, uint64_t bytes);
+/* A write found no space, or will find none: frees a part of the reserve. True if there may be space now. From now on
+ * only commits that free space are accepted, until the disk has some. Any thread. */
+bool firn_db_space_give_up(struct firn_db *db);
 /* Called after files were removed: on a full disk, makes sure that this frees space. Any thread. */
 void firn_db_space_sync_removals(struct firn_db *db);
 /* 128 random bits, generated at creation. */

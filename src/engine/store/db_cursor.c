@@ -187,7 +187,7 @@ firn_db_cursor_open(struct firn_db_keyspace *keyspace, const struct firn_db_curs
     int rc;
     *out = NULL;
     if (options != NULL && options->view != NULL && options->view->db != db) {
-        return firn_error_set(err, FIRN_INVALID, "the view is one of another store");
+        return firn_error_set(err, FIRN_INVALID, "the snapshot is one of another store");
     }
     if (options != NULL && keyspace->is_system) {
         now = *options;

@@ -105,7 +105,7 @@ firn_db_get_many(struct firn_db_keyspace *keyspace, const struct firn_db_get_man
 {
     struct firn_db *db = keyspace->db;
     if (what->view != NULL && what->view->db != db) {
-        return firn_error_set(err, FIRN_INVALID, "the view is one of another store");
+        return firn_error_set(err, FIRN_INVALID, "the snapshot is one of another store");
     }
     if (what->view != NULL && !keyspace->is_system) {
         return get_all(keyspace, &what->view->node, what, err);
@@ -303,7 +303,7 @@ firn_db_get_columns(struct firn_db_keyspace *keyspace, struct firn_db_view *view
     if (view == NULL || keyspace->is_system) {
         rc = get_now(keyspace, &what, out, err);
     } else if (view->db != keyspace->db) {
-        return firn_error_set(err, FIRN_INVALID, "the view is one of another store");
+        return firn_error_set(err, FIRN_INVALID, "the snapshot is one of another store");
     } else {
         const struct moment moment = {view->node.image, view->node.view, view->node.time_ms};
         rc = get_from_image(keyspace, &moment, &what, out, err);
@@ -350,7 +350,7 @@ firn_db_get_pinned(struct firn_db_keyspace *keyspace, struct firn_db_view *view,
     *out = NULL;
     *out_value = firn_bytes(NULL, 0);
     if (view != NULL && view->db != db) {
-        return firn_error_set(err, FIRN_INVALID, "the view is one of another store");
+        return firn_error_set(err, FIRN_INVALID, "the snapshot is one of another store");
     }
     pin = firn_alloc_zeroed(sizeof *pin);
     if (pin == NULL) {

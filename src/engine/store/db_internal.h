@@ -330,9 +330,7 @@ FIRN_MUST_CHECK int firn_db_space_admit(struct firn_db *db, bool has_puts, bool 
 void firn_db_space_drain(struct firn_db *db, bool has_waited);
 /* How many bytes a flush or compaction may write while the disk is full; else 0. Any thread. */
 uint64_t firn_db_space_room(struct firn_db *db);
-/* A write found no space: frees a part of the reserve. True if there may be space now. Any thread. */
-bool firn_db_space_give_up(struct firn_db *db);
-/* The same, but frees the last part of the reserve too. */
+/* As firn_db_space_give_up, but frees the last part of the reserve too. */
 bool firn_db_space_give_up_all(struct firn_db *db);
 /* Makes the reserve as large as it should be, if possible. Any thread. */
 void firn_db_space_keep(struct firn_db *db);

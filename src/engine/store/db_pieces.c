@@ -78,7 +78,7 @@ open_pieces(struct firn_db_keyspace *keyspace, struct firn_db_view *view, const 
     int rc;
     *out = NULL;
     if (view != NULL && view->db != keyspace->db) {
-        return firn_error_set(err, FIRN_INVALID, "the view is one of another store");
+        return firn_error_set(err, FIRN_INVALID, "the snapshot is one of another store");
     }
     struct firn_db_pieces *pieces = firn_alloc_zeroed(sizeof *pieces);
     if (pieces == NULL) {

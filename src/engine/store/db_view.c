@@ -376,7 +376,7 @@ firn_db_view_take(void *ctx, uint32_t tree_id, struct firn_view_list *out, firn_
     }
     firn_os_mutex_unlock(&db->state_mutex);
     if (taken == NULL) {
-        return firn_error_no_memory(err, "the list of views");
+        return firn_error_no_memory(err, "the list of snapshots");
     }
     /* For the list of keyspaces there are two. */
     const struct firn_view *now = tree_id == FIRN_DB_KEYSPACE_LIST ? NULL : &taken->now;
@@ -412,7 +412,7 @@ create(struct firn_db *db, firn_error *err)
 {
     struct firn_db_view *view = firn_alloc_zeroed(sizeof *view);
     if (view == NULL) {
-        (void)firn_error_no_memory(err, "a view");
+        (void)firn_error_no_memory(err, "a snapshot");
         return NULL;
     }
     firn_os_process_init_mark(&view->mark);

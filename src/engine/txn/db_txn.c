@@ -405,7 +405,7 @@ firn_db_txn_cursor_open(struct firn_db_txn *txn, struct firn_db_keyspace *keyspa
     FIRN_TRY(check_use(txn, keyspace, err));
     if (options != NULL && options->view != NULL) {
         return firn_error_set(err, FIRN_INVALID,
-                              "a cursor of a transaction cannot be at another view");
+                              "a cursor of a transaction cannot be at a snapshot");
     }
     struct firn_db_cursor_options at =
         options != NULL ? *options : (struct firn_db_cursor_options){0};

@@ -4,7 +4,9 @@
  *
  * One loop: draw; read what is missing, a piece at a time, as long as no key waits; then wait for a key. The first
  * picture, with the newest checkpoints, is there before anything is compared. Twice a second or so the loop looks
- * whether another process has saved something.
+ * whether another process has saved something, and less often whether something has changed on the disk: that takes a
+ * while in a large tree, and a key that comes meanwhile waits until it is given up, so it begins when no key was pressed
+ * for a moment.
  *
  * Nothing else writes to the terminal between firn_browse_screen_open and its end: texts that the program prints
  * elsewhere are composed in memory, notices become lines of a page, and no progress line is started.
@@ -19,7 +21,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { WAIT_MS = 700, LINE_BYTES_MAX = 16384 };
+enum { WAIT_MS = 700, LOOK_AFTER_MS = 150, LINE_BYTES_MAX = 16384 };
 
 /* ---- composing a text ---- */
 
@@ -70,6 +72,14 @@ firn_browse_end_line(struct firn_browse *browse, char *out, size_t size)
     bool is_whole = firn_browse_end(browse, &text);
     copy_line(is_whole ? text : firn_str(""), out, size);
     return is_whole;
+}
+
+int64_t
+firn_browse_now_ms(void)
+{
+    struct timespec now = {0};
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 /* ---- the screen ---- */
@@ -155,6 +165,21 @@ read_older(struct firn_browse *browse, uint64_t count)
     }
 }
 
+static bool
+lacks_look(const struct firn_browse *browse)
+{
+    const struct firn_browse_model *model = &browse->model;
+    return !browse->has_looked && !model->is_single && firn_browse_model_row(model) != NULL;
+}
+
+/* What fails is not told: without it there is one row less. */
+static bool
+read_unsaved(struct firn_browse *browse)
+{
+    firn_error err;
+    return firn_browse_read_unsaved(browse, &err) != FIRN_CANCELLED;
+}
+
 /* Reads one of the things that are missing. Returns whether anything was read. */
 static bool
 read_missing(struct firn_browse *browse)
@@ -162,6 +187,9 @@ read_missing(struct firn_browse *browse)
     struct firn_browse_model *model = &browse->model;
     firn_error err;
     int code;
+    if (firn_browse_model_is_unsaved(model) && lacks_look(browse)) {
+        return read_unsaved(browse);
+    }
     if (firn_browse_model_row(model) != NULL && !model->has_changes) {
         code = firn_browse_read_changes(browse, &err);
         if (code == FIRN_NOT_FOUND && !model->is_single) {
@@ -201,7 +229,7 @@ catch_up(struct firn_browse *browse)
 {
     const struct firn_browse_model *model = &browse->model;
     browse->is_patient = true;
-    for (int i = 0; i < 2 && model->mode == FIRN_BROWSE_LOOK; i++) {
+    for (int i = 0; i < 3 && model->mode == FIRN_BROWSE_LOOK; i++) {
         bool lacks_changes = model->focus != FIRN_BROWSE_HISTORY && !model->has_changes;
         bool lacks_patch = model->focus == FIRN_BROWSE_PATCH && !model->has_patch;
         if (lacks_changes || lacks_patch) {
@@ -264,7 +292,8 @@ static bool
 take_event(struct firn_browse *browse)
 {
     uint32_t key = FIRN_BROWSE_KEY_NONE;
-    switch (firn_browse_screen_wait(WAIT_MS, &key)) {
+    const bool is_to_look = browse->model.mode == FIRN_BROWSE_LOOK && lacks_look(browse);
+    switch (firn_browse_screen_wait(is_to_look ? LOOK_AFTER_MS : WAIT_MS, &key)) {
     case FIRN_BROWSE_EVENT_KEY:
         return obey(browse, key);
     case FIRN_BROWSE_EVENT_RESIZED:
@@ -275,8 +304,16 @@ take_event(struct firn_browse *browse)
     case FIRN_BROWSE_EVENT_NONE:
         break;
     }
-    if (browse->model.mode == FIRN_BROWSE_LOOK && firn_browse_read_is_news(browse)) {
+    if (browse->model.mode != FIRN_BROWSE_LOOK) {
+        return true;
+    }
+    if (firn_browse_read_is_news(browse)) {
         refresh(browse);
+    } else if (browse->has_looked && firn_browse_now_ms() >= browse->look_again_ms) {
+        browse->has_looked = false;
+    }
+    if (lacks_look(browse)) {
+        (void)read_unsaved(browse);
     }
     return true;
 }

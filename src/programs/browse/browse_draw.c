@@ -28,7 +28,8 @@ const char firn_browse_draw_help[] =
     "Up Down PgUp PgDn Home End  move (also k j g G)\n"
     "Tab Left Right              go to the history, the files, the changed lines\n"
     "                            (also h l)\n"
-    "Enter                       restore all, or the marked files, after a preview\n"
+    "Enter                       restore all, or the marked files, after a preview;\n"
+    "                            of what is not saved yet: show its files, its lines\n"
     "Space                       mark a file\n"
     "a                           mark all files, or none\n"
     "d                           what a restore would change now, or what the\n"
@@ -130,7 +131,10 @@ draw_row(const struct firn_browse_model *model, size_t index, struct firn_browse
     char age[FIRN_TERM_TEXT_NUMBER_SIZE];
     char number[FIRN_TERM_TEXT_NUMBER_SIZE] = "-";
     bool is_chosen = index == model->history_list.chosen;
-    if (row->number != 0) {
+    if (row->is_unsaved) {
+        number[0] = '\0';
+        spot.style = spot.style == FIRN_BROWSE_PLAIN ? FIRN_BROWSE_CHANGED : spot.style;
+    } else if (row->number != 0) {
         (void)snprintf(number, sizeof(number), "%llu", (unsigned long long)row->number);
     }
     (void)snprintf(text, sizeof(text), "%c%*s ", is_chosen ? '>' : ' ', NUMBER_COLUMNS, number);
@@ -139,7 +143,10 @@ draw_row(const struct firn_browse_model *model, size_t index, struct firn_browse
     if (spot.columns + NUMBER_COLUMNS + 2 >= AGE_FROM_COLUMNS) {
         struct firn_browse_spot when = spot;
         when.style = spot.style == FIRN_BROWSE_PLAIN ? FIRN_BROWSE_FAINT : spot.style;
-        describe_age(row->created_ns, model->now_ns, age, sizeof(age));
+        age[0] = '\0';
+        if (!row->is_unsaved) {
+            describe_age(row->created_ns, model->now_ns, age, sizeof(age));
+        }
         (void)snprintf(text, sizeof(text), "%*s ", AGE_COLUMNS, age);
         spot = after(spot, put(cells, when, firn_str(text)));
     }
@@ -246,8 +253,9 @@ draw_changes(const struct firn_browse_model *model, struct firn_browse_cells *ce
     if (box->rows > 0 && list->count == 0 && firn_browse_model_row(model) != NULL) {
         const char *text = !model->has_changes ? "reading..."
                            : model->has_failed ? model->counts
-                           : model->is_of_disk ? "the disk is like this checkpoint"
-                                               : "no change";
+                           : firn_browse_model_is_reversed(model)
+                               ? "the disk is like this checkpoint"
+                               : "no change";
         (void)put(
             cells,
             spot_of(box, 0,
@@ -316,10 +324,14 @@ draw_first(const struct firn_browse_model *model, struct firn_browse_cells *cell
     char count[FIRN_TERM_TEXT_NUMBER_SIZE];
     char text[TEXT_SIZE] = "";
     const struct firn_browse_list *list = &model->history_list;
-    if (!model->is_single && list->count > 0) {
+    const size_t unsaved = firn_browse_model_has_unsaved(model) ? 1 : 0;
+    if (!model->is_single && list->count > unsaved) {
         (void)snprintf(text, sizeof(text), " %s of %s%s ",
-                       firn_term_text_number(list->chosen + 1, number),
-                       firn_term_text_number(list->count, count), model->has_older ? "+" : "");
+                       firn_browse_model_is_unsaved(model)
+                           ? "-"
+                           : firn_term_text_number(list->chosen + 1 - unsaved, number),
+                       firn_term_text_number(list->count - unsaved, count),
+                       model->has_older ? "+" : "");
     }
     firn_browse_cells_fill(cells, spot);
     size_t width = firn_term_width_of(firn_str(text));
@@ -342,7 +354,28 @@ few_keys_of(const struct firn_browse_model *model)
     if (model->mode == FIRN_BROWSE_CONFIRM) {
         return "y yes   n no";
     }
-    return model->focus == FIRN_BROWSE_CHANGES ? "Space mark   ? help" : "Enter restore ? help";
+    if (model->focus == FIRN_BROWSE_CHANGES) {
+        return "Space mark   ? help";
+    }
+    return firn_browse_model_is_unsaved(model) ? "Enter show   ? help" : "Enter restore ? help";
+}
+
+/* The keys that matter where a checkpoint is chosen, or what is not saved, by pane. */
+static const char *
+pane_keys_of(const struct firn_browse_model *model)
+{
+    static const char *const of_checkpoint[] = {
+        [FIRN_BROWSE_HISTORY] =
+            "Enter restore   Tab files   u undo   / search   d disk   ? help   q quit",
+        [FIRN_BROWSE_CHANGES] =
+            "Space mark   Enter restore   Tab lines   u undo   / search   ? help   q quit",
+        [FIRN_BROWSE_PATCH] =
+            "Up Down scroll   Enter restore   Tab back   u undo   / search   ? help   q quit"};
+    static const char *const of_unsaved[] = {
+        [FIRN_BROWSE_HISTORY] = "Enter files   u undo   / search   ? help   q quit",
+        [FIRN_BROWSE_CHANGES] = "Space mark   Enter lines   u undo   / search   ? help   q quit",
+        [FIRN_BROWSE_PATCH] = "Up Down scroll   Tab back   u undo   / search   ? help   q quit"};
+    return (firn_browse_model_is_unsaved(model) ? of_unsaved : of_checkpoint)[model->focus];
 }
 
 /* The keys that matter now. */
@@ -358,12 +391,7 @@ keys_of(const struct firn_browse_model *model)
     if (model->mode == FIRN_BROWSE_CONFIRM) {
         return "y yes   n no   Up Down scroll";
     }
-    if (model->focus == FIRN_BROWSE_HISTORY) {
-        return "Enter restore   Tab files   u undo   / search   d disk   ? help   q quit";
-    }
-    return model->focus == FIRN_BROWSE_CHANGES
-               ? "Space mark   Enter restore   Tab lines   u undo   / search   ? help   q quit"
-               : "Up Down scroll   Enter restore   Tab back   u undo   / search   ? help   q quit";
+    return pane_keys_of(model);
 }
 
 static void

@@ -157,8 +157,9 @@ enum firn_browse_want {
     FIRN_BROWSE_WANT_HELP     /* as a page */
 };
 
-/* A checkpoint in the history. */
+/* A checkpoint in the history; or, before all of them, what is on the disk and not saved. */
 struct firn_browse_row {
+    bool is_unsaved; /* it has neither id nor number nor time */
     char id[FIRN_CHECKPOINT_ID_SIZE];
     uint64_t number; /* 0: a safety checkpoint */
     int64_t created_ns;
@@ -173,7 +174,7 @@ struct firn_browse_change {
     char *old_path; /* of a renamed one; else NULL */
     size_t old_path_size;
     bool has_lines;
-    bool is_removed; /* the checkpoint does not have it */
+    bool is_removed; /* the checkpoint that a restore takes it from does not have it */
     bool is_marked;
     uint64_t added; /* lines */
     uint64_t removed;
@@ -266,6 +267,15 @@ bool firn_browse_model_add_row(struct firn_browse_model *model, const struct fir
 /* The rows from `first` on are those that count; all before, which were read earlier, go. The checkpoint that was chosen
  * stays chosen if it is among them, with its changes and marks. */
 void firn_browse_model_replace_rows(struct firn_browse_model *model, size_t first);
+/* Whether the chosen row is of what is not saved. */
+bool firn_browse_model_is_unsaved(const struct firn_browse_model *model);
+/* Whether the first row is of what is not saved. */
+bool firn_browse_model_has_unsaved(const struct firn_browse_model *model);
+/* Whether the changes are those that a restore would make; else those that led to what the row shows. */
+bool firn_browse_model_is_reversed(const struct firn_browse_model *model);
+/* The row of what is not saved comes or goes; what is chosen stays chosen. Requires, if it comes: there is a
+ * checkpoint. Returns false, and changes nothing, when memory is out. */
+bool firn_browse_model_set_unsaved(struct firn_browse_model *model, bool is_there);
 /* The rows from `first` on, which were added last, go again. */
 void firn_browse_model_forget_rows(struct firn_browse_model *model, size_t first);
 /* Takes ownership of what it points to, in any case. Returns false when memory is out. */
@@ -335,6 +345,9 @@ struct firn_browse {
     struct firn_task_labels labels;
     bool has_labels;                         /* they were read */
     char newest_id[FIRN_CHECKPOINT_ID_SIZE]; /* when the history was read */
+    bool has_looked;                         /* for what is not saved */
+    int64_t look_again_ms;                   /* of the monotonic clock: when to do that again */
+    char state[FIRN_CHECKPOINT_ID_SIZE]; /* what is not saved is compared with it; a reference */
     bool is_patient;                 /* what is read is needed before the next key means anything */
     struct firn_term_writer printed; /* what is composed at the moment */
     enum firn_browse_action action;  /* that was previewed */
@@ -349,6 +362,8 @@ void firn_browse_begin_large(struct firn_browse *browse, size_t size_max);
  * false when memory is out. */
 bool firn_browse_end(struct firn_browse *browse, firn_slice *out);
 bool firn_browse_end_line(struct firn_browse *browse, char *out, size_t size);
+/* Of the monotonic clock. */
+int64_t firn_browse_now_ms(void);
 /* Draws the model. */
 void firn_browse_redraw(struct firn_browse *browse);
 /* Says what went wrong, and what to do next if `hint` is given. */
@@ -363,6 +378,8 @@ void firn_browse_fail(struct firn_browse *browse, const firn_error *err, const c
 int firn_browse_read_history(struct firn_browse *browse, firn_error *err);
 /* Reads tags and pins; then, if there are any, the history again, which shows them. */
 int firn_browse_read_labels(struct firn_browse *browse, firn_error *err);
+/* Looks whether there is something that is not saved, and shows or removes its row. */
+int firn_browse_read_unsaved(struct firn_browse *browse, firn_error *err);
 /* Reads so many more; 0: a piece. */
 int firn_browse_read_older(struct firn_browse *browse, uint64_t count, firn_error *err);
 /* Whether another process saved something, or deleted what was newest. */

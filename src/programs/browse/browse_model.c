@@ -98,6 +98,25 @@ firn_browse_model_row(const struct firn_browse_model *model)
     return list->count > 0 ? &model->history[list->chosen] : NULL;
 }
 
+bool
+firn_browse_model_is_unsaved(const struct firn_browse_model *model)
+{
+    const struct firn_browse_row *row = firn_browse_model_row(model);
+    return row != NULL && row->is_unsaved;
+}
+
+bool
+firn_browse_model_has_unsaved(const struct firn_browse_model *model)
+{
+    return model->history_list.count > 0 && model->history[0].is_unsaved;
+}
+
+bool
+firn_browse_model_is_reversed(const struct firn_browse_model *model)
+{
+    return model->is_of_disk && !firn_browse_model_is_unsaved(model);
+}
+
 struct firn_browse_change *
 firn_browse_model_change(const struct firn_browse_model *model)
 {
@@ -129,6 +148,37 @@ firn_browse_model_add_row(struct firn_browse_model *model, const struct firn_bro
     }
     model->history[list->count] = *row;
     firn_browse_list_recount(list, list->count + 1);
+    return true;
+}
+
+bool
+firn_browse_model_set_unsaved(struct firn_browse_model *model, bool is_there)
+{
+    struct firn_browse_list *list = &model->history_list;
+    struct firn_browse_row row = {.is_unsaved = true};
+    const size_t chosen = list->chosen;
+    if (is_there == firn_browse_model_has_unsaved(model)) {
+        return true;
+    }
+    assert(list->count > 0);
+    if (is_there) {
+        row.title = strdup("not saved yet");
+        if (row.title == NULL || !firn_browse_model_add_row(model, &row)) {
+            return false;
+        }
+        memmove(model->history + 1, model->history, (list->count - 1) * sizeof(row));
+        model->history[0] = row;
+        list->top += list->top > 0 ? 1 : 0; /* what is seen stays where it is */
+        firn_browse_list_choose(list, chosen + 1);
+        return true;
+    }
+    if (chosen == 0) {
+        firn_browse_model_drop_changes(model);
+    }
+    free_rows(model->history, 1);
+    memmove(model->history, model->history + 1, (list->count - 1) * sizeof(row));
+    firn_browse_list_choose(list, chosen > 0 ? chosen - 1 : 0);
+    firn_browse_list_recount(list, list->count - 1);
     return true;
 }
 
@@ -496,22 +546,46 @@ change_view(struct firn_browse_model *model)
     firn_browse_model_drop_changes(model);
 }
 
+/* Of what is not saved the marked files can be restored; else the next pane has more about it. */
+static enum firn_browse_want
+press_enter(struct firn_browse_model *model)
+{
+    if (!firn_browse_model_is_unsaved(model) || model->marked > 0) {
+        return firn_browse_model_row(model) != NULL ? FIRN_BROWSE_WANT_RESTORE
+                                                    : FIRN_BROWSE_WANT_NOTHING;
+    }
+    if (model->focus != FIRN_BROWSE_PATCH) {
+        change_focus(model, true);
+    }
+    return FIRN_BROWSE_WANT_NOTHING;
+}
+
+static enum firn_browse_want
+press_details(struct firn_browse_model *model)
+{
+    if (firn_browse_model_is_unsaved(model)) {
+        firn_browse_model_say(model, "this is no checkpoint yet: firn save makes one");
+        return FIRN_BROWSE_WANT_NOTHING;
+    }
+    return firn_browse_model_row(model) != NULL ? FIRN_BROWSE_WANT_DETAILS
+                                                : FIRN_BROWSE_WANT_NOTHING;
+}
+
 static enum firn_browse_want
 press_command(struct firn_browse_model *model, uint32_t key)
 {
-    bool has_checkpoint = firn_browse_model_row(model) != NULL;
     switch (key) {
     case 'q':
         return FIRN_BROWSE_WANT_QUIT;
     case FIRN_BROWSE_KEY_ENTER:
-        return has_checkpoint ? FIRN_BROWSE_WANT_RESTORE : FIRN_BROWSE_WANT_NOTHING;
+        return press_enter(model);
     case 'u':
         return FIRN_BROWSE_WANT_UNDO;
     case 'U':
     case FIRN_BROWSE_KEY_REDO:
         return FIRN_BROWSE_WANT_REDO;
     case 'i':
-        return has_checkpoint ? FIRN_BROWSE_WANT_DETAILS : FIRN_BROWSE_WANT_NOTHING;
+        return press_details(model);
     case '?':
         return FIRN_BROWSE_WANT_HELP;
     case 's':

@@ -7,6 +7,11 @@
  * found when it is selected, as firn log finds them, and the changed lines of a file when the file is selected. Both
  * can be interrupted: a long comparison ends when a key is pressed, and starts again later if it is still needed.
  *
+ * Whether something is not saved is looked for last, as it means a walk through the whole tree: the row of it appears
+ * when that is known. It is looked for again after everything that reads the history again, and while nothing else
+ * happens, in at most a fiftieth of the time. It is compared with the checkpoint that an undo would go back to: the
+ * newest one, or the one that was restored. Where that is a safety checkpoint, which is not in the list, with the newest.
+ *
  * The store may change between two calls: other processes save and delete. Each call names its checkpoint by its id,
  * so the screen never shows another checkpoint than the selected one. If it was deleted, the screen says so and reads
  * the list again.
@@ -28,8 +33,27 @@ enum {
     CHANGES_MAX = 20000,
     PATCH_BYTES_MAX = 4 << 20,
     LINES_BYTES_MAX = 8 << 20, /* of contents, to count the lines of a checkpoint */
-    ASK_INTERVAL = 64          /* differences, between two looks for a key */
+    ASK_INTERVAL = 64,         /* differences, between two looks for a key */
+    LOOK_PAUSE_MS = 2000,      /* between two looks for what is not saved, at least */
+    LOOK_PAUSE_FACTOR = 50     /* and so many times what a look takes */
 };
+
+/* Ends it for a key, unless that key waits for its result. ctx is the session. */
+static int
+give_way(void *ctx, const firn_progress *progress)
+{
+    const struct firn_browse *browse = ctx;
+    (void)progress;
+    bool is_asked = !browse->is_patient && firn_browse_screen_has_event();
+    return is_asked || firn_term_signals_caught() != 0 ? FIRN_CANCELLED : FIRN_OK;
+}
+
+static void
+set_give_way(struct firn_browse *browse, firn_callbacks *callbacks)
+{
+    callbacks->on_progress = give_way;
+    callbacks->ctx = browse;
+}
 
 /* ---- the history ---- */
 
@@ -215,6 +239,22 @@ note_newest(struct firn_browse *browse)
     memcpy(browse->newest_id, newest.id, sizeof(newest.id));
 }
 
+/* The rows from `first` on are all checkpoints that were read. The row of what is not saved stays, until it is known
+ * whether it is still so; but it may have other changes. */
+static void
+replace_history(struct firn_browse *browse, size_t first)
+{
+    struct firn_browse_model *model = &browse->model;
+    const bool has_unsaved = firn_browse_model_has_unsaved(model);
+    const bool is_chosen = firn_browse_model_is_unsaved(model);
+    firn_browse_model_replace_rows(model, first);
+    if (has_unsaved && model->history_list.count > 0 &&
+        firn_browse_model_set_unsaved(model, true) && is_chosen) {
+        firn_browse_list_choose(&model->history_list, 0);
+        firn_browse_model_drop_changes(model);
+    }
+}
+
 int
 firn_browse_read_history(struct firn_browse *browse, firn_error *err)
 {
@@ -225,13 +265,14 @@ firn_browse_read_history(struct firn_browse *browse, firn_error *err)
     reading.left = before > PIECE_ROWS ? before : PIECE_ROWS;
     options.include_safety = model->shows_safety;
     note_newest(browse);
+    browse->has_looked = false;
     int code = model->is_single ? read_single(browse, &reading, err)
                : browse->request->path_count > 0
                    ? read_history_of_paths(browse, &reading, err)
                    : firn_workspace_list(browse->workspace, &options, on_row, &reading, err);
     code = outcome(&reading, code, err);
     if (code == FIRN_OK) {
-        firn_browse_model_replace_rows(model, before);
+        replace_history(browse, before);
         model->has_older = reading.has_more;
     } else {
         firn_browse_model_forget_rows(model, before);
@@ -253,6 +294,89 @@ firn_browse_read_labels(struct firn_browse *browse, firn_error *err)
     firn_task_labels_deinit(&browse->labels);
     browse->labels = labels;
     return has_any ? firn_browse_read_history(browse, err) : FIRN_OK;
+}
+
+/* ---- what is not saved ---- */
+
+static int
+on_unsaved_change(void *ctx, const firn_workspace_change *change)
+{
+    (void)change;
+    *(bool *)ctx = true;
+    return FIRN_CANCELLED; /* one is enough */
+}
+
+/* Whether something differs from the state, at the paths that are shown. */
+static int
+compare_with_state(struct firn_browse *browse, const char *state, bool *is_unsaved, firn_error *err)
+{
+    const struct firn_task_settings_today today = firn_task_settings_look(browse->workspace, false);
+    firn_workspace_status_options options = FIRN_WORKSPACE_STATUS_OPTIONS_INIT;
+    firn_workspace_status_result result = FIRN_WORKSPACE_STATUS_RESULT_INIT;
+    options.reference = state;
+    options.paths = browse->request->paths;
+    options.path_count = browse->request->path_count;
+    options.gitignore = today.gitignore;
+    options.file_size_max = today.file_size_max;
+    set_give_way(browse, &options.callbacks);
+    *is_unsaved = false;
+    int code = firn_workspace_status(browse->workspace, &options, on_unsaved_change, is_unsaved,
+                                     &result, err);
+    firn_release(result.checkpoint);
+    /* Neither side may have the paths, which an earlier checkpoint had. */
+    return *is_unsaved || code == FIRN_NOT_FOUND ? FIRN_OK : code;
+}
+
+/* Whether there is something, and what it is compared with; state has FIRN_CHECKPOINT_ID_SIZE bytes. */
+static int
+look(struct firn_browse *browse, char *state, bool *is_unsaved, firn_error *err)
+{
+    const struct firn_task_settings_today today = firn_task_settings_look(browse->workspace, false);
+    firn_workspace_steps_options options = FIRN_WORKSPACE_STEPS_OPTIONS_INIT;
+    firn_workspace_steps_result result = FIRN_WORKSPACE_STEPS_RESULT_INIT;
+    options.limit = 0;
+    options.gitignore = today.gitignore;
+    options.file_size_max = today.file_size_max;
+    set_give_way(browse, &options.callbacks);
+    int code = firn_workspace_steps(browse->workspace, &options, NULL, NULL, &result, err);
+    if (code == FIRN_OK) {
+        bool is_listed = result.checkpoint != NULL && !result.checkpoint->is_safety;
+        (void)snprintf(state, FIRN_CHECKPOINT_ID_SIZE, "%s",
+                       is_listed ? result.checkpoint->id : "latest");
+        *is_unsaved = result.is_unsaved;
+        if (!is_listed || (result.is_unsaved && browse->request->path_count > 0)) {
+            code = compare_with_state(browse, state, is_unsaved, err);
+        }
+    }
+    firn_release(result.checkpoint);
+    return code;
+}
+
+int
+firn_browse_read_unsaved(struct firn_browse *browse, firn_error *err)
+{
+    struct firn_browse_model *model = &browse->model;
+    const int64_t began = firn_browse_now_ms();
+    char state[FIRN_CHECKPOINT_ID_SIZE] = "";
+    bool is_unsaved = false;
+    assert(!model->is_single && model->history_list.count > 0);
+    int code = look(browse, state, &is_unsaved, err);
+    if (code == FIRN_CANCELLED) {
+        return code;
+    }
+    const int64_t now = firn_browse_now_ms();
+    const int64_t pause = (now - began) * LOOK_PAUSE_FACTOR;
+    browse->look_again_ms = now + (pause > LOOK_PAUSE_MS ? pause : LOOK_PAUSE_MS);
+    browse->has_looked = true; /* or it cannot be found out */
+    if (firn_browse_model_is_unsaved(model) && strcmp(state, browse->state) != 0) {
+        firn_browse_model_drop_changes(model);
+    }
+    memcpy(browse->state, state, sizeof(state));
+    if (!firn_browse_model_set_unsaved(model, code == FIRN_OK && is_unsaved)) {
+        (void)snprintf(err->text, sizeof(err->text), "out of memory");
+        return FIRN_NO_MEMORY;
+    }
+    return code;
 }
 
 bool
@@ -277,23 +401,6 @@ struct comparing {
     uint64_t seen;
     bool is_out_of_memory;
 };
-
-/* Ends it for a key, unless that key waits for its result. ctx is the session. */
-static int
-give_way(void *ctx, const firn_progress *progress)
-{
-    const struct firn_browse *browse = ctx;
-    (void)progress;
-    bool is_asked = !browse->is_patient && firn_browse_screen_has_event();
-    return is_asked || firn_term_signals_caught() != 0 ? FIRN_CANCELLED : FIRN_OK;
-}
-
-static void
-set_give_way(struct firn_browse *browse, firn_callbacks *callbacks)
-{
-    callbacks->on_progress = give_way;
-    callbacks->ctx = browse;
-}
 
 /* The difference as a restore of the checkpoint would make it: from the disk to the checkpoint. */
 static firn_workspace_difference
@@ -341,6 +448,9 @@ keep_change(struct firn_browse *browse, const firn_workspace_difference *differe
     firn_slice name;
     struct firn_browse_change made = {.path = copy_of(entry->path), .path_size = entry->path.size};
     made.is_removed = change->after == NULL;
+    if (firn_browse_model_is_unsaved(&browse->model)) { /* `after` is the disk */
+        made.is_removed = change->before == NULL || change->kind == FIRN_CHANGE_RENAMED;
+    }
     made.has_lines = difference->lines == FIRN_LINES_COUNTED;
     made.added = difference->lines_added;
     made.removed = difference->lines_removed;
@@ -364,7 +474,7 @@ on_difference(void *ctx, const firn_workspace_difference *given)
     struct comparing *comparing = ctx;
     struct firn_browse *browse = comparing->browse;
     const firn_workspace_difference difference =
-        browse->model.is_of_disk ? reversed(given) : *given;
+        firn_browse_model_is_reversed(&browse->model) ? reversed(given) : *given;
     const firn_workspace_change *change = &difference.change;
     if (++comparing->seen % ASK_INTERVAL == 0 && give_way(browse, NULL) != FIRN_OK) {
         return FIRN_CANCELLED;
@@ -393,11 +503,12 @@ describe_counts(const struct comparing *comparing)
 {
     const struct firn_browse_model *model = &comparing->browse->model;
     char number[FIRN_TERM_TEXT_NUMBER_SIZE];
-    if (model->is_of_disk && comparing->files + comparing->directories == 0) {
+    const bool is_reversed = firn_browse_model_is_reversed(model);
+    if (is_reversed && comparing->files + comparing->directories == 0) {
         firn_term_out_text("a restore would change nothing");
         return;
     }
-    firn_term_out_text(model->is_of_disk ? "a restore would change " : "");
+    firn_term_out_text(is_reversed ? "a restore would change " : "");
     if (comparing->files > 0 || comparing->directories == 0) {
         firn_term_out_format("%s %s", firn_term_text_number(comparing->files, number),
                              firn_term_text_plural(comparing->files, "file", "files"));
@@ -428,7 +539,8 @@ describe(struct comparing *comparing, const firn_workspace_checkpoint *checkpoin
     struct firn_browse_model *model = &browse->model;
     char names[FIRN_SHOW_CHECKPOINT_NAMES_SIZE];
     char time[FIRN_TERM_TEXT_TIME_SIZE];
-    (void)snprintf(model->names, sizeof(model->names), "%s  %s",
+    (void)snprintf(model->names, sizeof(model->names), "%s%s  %s",
+                   firn_browse_model_is_unsaved(model) ? "compared with " : "",
                    firn_show_checkpoint_names(checkpoint, names),
                    firn_term_text_time(checkpoint->created_ns, time));
     firn_browse_begin(browse);
@@ -503,8 +615,9 @@ firn_browse_read_changes(struct firn_browse *browse, firn_error *err)
     struct comparing comparing = {.browse = browse};
     const struct firn_browse_row *row = firn_browse_model_row(model);
     assert(row != NULL && !model->has_changes);
-    int code = model->is_of_disk ? compare_with_disk(&comparing, row->id, err)
-                                 : compare_with_previous(&comparing, row->id, err);
+    int code = row->is_unsaved     ? compare_with_disk(&comparing, browse->state, err)
+               : model->is_of_disk ? compare_with_disk(&comparing, row->id, err)
+                                   : compare_with_previous(&comparing, row->id, err);
     if (comparing.is_out_of_memory) {
         code = FIRN_NO_MEMORY;
         (void)snprintf(err->text, sizeof(err->text), "out of memory");
@@ -549,7 +662,7 @@ on_patch(void *ctx, const firn_workspace_difference *given)
     firn_workspace_difference difference = *given;
     firn_hunk *hunks = NULL;
     bool is_whole = true;
-    if (comparing->browse->model.is_of_disk) {
+    if (firn_browse_model_is_reversed(&comparing->browse->model)) {
         hunks = reversed_hunks(given);
         difference = reversed(given);
         difference.hunks = hunks;
@@ -574,7 +687,10 @@ print_patch(struct comparing *comparing, const char *id, const struct firn_brows
     options.with_lines = true;
     options.find_renames = change->old_path != NULL;
     set_give_way(browse, &options.callbacks);
-    if (browse->model.is_of_disk) {
+    if (firn_browse_model_is_unsaved(&browse->model)) {
+        options.before = browse->state;
+        set_disk_options(browse, &options);
+    } else if (browse->model.is_of_disk) {
         options.before = id;
         set_disk_options(browse, &options);
     } else {

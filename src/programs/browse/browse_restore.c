@@ -17,7 +17,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include "show/show.h"
 
@@ -44,14 +43,6 @@ struct call {
     bool is_printing; /* changes */
     bool is_void;     /* what is marked is neither in the checkpoint nor on the disk */
 };
-
-static int64_t
-now_ms(void)
-{
-    struct timespec now = {0};
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 /* ---- what the library tells ---- */
 
@@ -101,7 +92,7 @@ on_progress(void *ctx, const firn_progress *progress)
     struct call *call = ctx;
     struct firn_browse *browse = call->browse;
     char text[160];
-    int64_t now = now_ms();
+    int64_t now = firn_browse_now_ms();
     if (now - call->drawn_ms >= PROGRESS_MS) {
         call->drawn_ms = now;
         firn_term_text_progress(progress, text, sizeof(text));
@@ -173,7 +164,8 @@ take_marked(struct call *call)
         }
         take_path(call, firn_bytes(change->path, change->path_size), !change->is_removed);
         if (change->old_path != NULL) {
-            take_path(call, firn_bytes(change->old_path, change->old_path_size), false);
+            take_path(call, firn_bytes(change->old_path, change->old_path_size),
+                      firn_browse_model_is_unsaved(model));
         }
     }
     assert(call->options.path_count <= 2 * model->marked);
@@ -193,11 +185,15 @@ init(struct call *call, struct firn_browse *browse, bool is_dry)
     call->options.callbacks = (firn_callbacks){on_notice, on_progress, call};
     call->options.on_change = on_change;
     call->options.on_step = on_step;
-    call->drawn_ms = now_ms() + AFTER_MS - PROGRESS_MS; /* short work shows no progress */
+    call->drawn_ms =
+        firn_browse_now_ms() + AFTER_MS - PROGRESS_MS; /* short work shows no progress */
     if (browse->action != FIRN_BROWSE_RESTORE) {
         return true;
     }
-    memcpy(call->id, firn_browse_model_row(&browse->model)->id, sizeof(call->id));
+    memcpy(call->id,
+           firn_browse_model_is_unsaved(&browse->model) ? browse->state
+                                                        : firn_browse_model_row(&browse->model)->id,
+           sizeof(call->id));
     return take_marked(call);
 }
 
@@ -246,11 +242,11 @@ attempt(struct call *call, firn_error *err)
 static int
 run(struct call *call, firn_error *err)
 {
-    const int64_t began = now_ms();
+    const int64_t began = firn_browse_now_ms();
     int code;
     do {
         code = attempt(call, err);
-    } while (code == FIRN_BUSY && now_ms() - began < call->browse->cli->wait_ms &&
+    } while (code == FIRN_BUSY && firn_browse_now_ms() - began < call->browse->cli->wait_ms &&
              firn_term_signals_caught() == 0);
     return code;
 }
@@ -451,7 +447,9 @@ firn_browse_restore_perform(struct firn_browse *browse)
             has_memory = tell(&call);
             browse->is_done = true;
         } else {
-            firn_browse_fail(browse, &err, firn_task_pending_hint(browse->workspace));
+            const char *hint = firn_task_pending_hint(browse->workspace);
+            firn_browse_fail(browse, &err,
+                             hint != NULL ? hint : firn_task_full_hint(browse->workspace, &err));
         }
         if (browse->model.is_of_disk) {
             firn_browse_model_drop_changes(&browse->model);

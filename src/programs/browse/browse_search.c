@@ -33,7 +33,8 @@ row_matches(const struct firn_browse_model *model, const struct firn_browse_row 
     char names[FIRN_CHECKPOINT_ID_SIZE + 24];
     int size = snprintf(names, sizeof(names), "%llu %s", (unsigned long long)row->number, row->id);
     return firn_browse_search_matches(model, firn_str(row->title)) ||
-           firn_browse_search_matches(model, firn_bytes(names, size > 0 ? (size_t)size : 0));
+           (!row->is_unsaved &&
+            firn_browse_search_matches(model, firn_bytes(names, size > 0 ? (size_t)size : 0)));
 }
 
 static bool

@@ -211,9 +211,28 @@ firn_command_help_command(const struct firn_command_program *program,
 /* ---- firn help ---- */
 
 static int
+look_for_pager(void *ctx, const firn_config_setting *setting)
+{
+    (void)ctx;
+    if (strcmp(setting->key, "ui.pager") == 0 && strcmp(setting->value, "false") == 0) {
+        firn_term_pager_disarm();
+    }
+    return FIRN_OK;
+}
+
+void
+firn_command_help_settle(void)
+{
+    firn_error err;
+    int rc = firn_config_list_readable(NULL, look_for_pager, NULL, NULL, &err);
+    (void)rc; /* settings that cannot be read are no reason to withhold help */
+}
+
+static int
 run(struct firn_cli *cli)
 {
     assert(cli->argument_count <= 3);
+    firn_command_help_settle();
     if (cli->argument_count == 0) {
         firn_command_help_overview(cli->program);
         return FIRN_EXIT_OK;
@@ -259,6 +278,7 @@ const struct firn_command firn_command_help = {
     .summary = "Explain the program or a command",
     .arguments = "[COMMAND] [COMMAND] [COMMAND]",
     .examples = examples,
+    .uses = FIRN_COMMAND_USES_PAGER,
     .refuses_json = "",
     .run = run,
 };

@@ -31,6 +31,8 @@ int firn_command_take_directory(struct firn_cli *cli, const char *value);
 /* Goes there; without one it does nothing. Returns an exit code. */
 int firn_command_enter_directory(struct firn_cli *cli);
 
+/* Help has no pager if the user's settings say so. */
+void firn_command_help_settle(void);
 /* Each prints to standard output. group is NULL for a command of the top level. */
 void firn_command_help_short(const struct firn_command_program *program); /* fits 24 rows */
 void firn_command_help_overview(const struct firn_command_program *program);

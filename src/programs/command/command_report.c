@@ -197,7 +197,7 @@ firn_command_report_failure(struct firn_cli *cli, const firn_error *err, const c
     bool is_interrupted = err->code == FIRN_CANCELLED && firn_term_signals_caught() != 0;
     const char *text = is_interrupted ? "interrupted" : err->text;
     firn_command_report_line("%s", text[0] != '\0' ? text : firn_code_text(err->code));
-    if (hint == NULL) {
+    if (hint == NULL || err->code == FIRN_NEWER) { /* no other command does better */
         hint = hint_of(cli, err->code);
     }
     if (hint != NULL) {

@@ -5,8 +5,7 @@
  * The beginning is read several times: to find its form, to guess columns, and as rows. It is kept in memory for that,
  * because the input may come from a pipe.
  *
- * Files that are not text are recognised by their first bytes. They are refused, with a hint that names the command that
- * converts them.
+ * Files that are not text are refused (task_form.c).
  */
 #include "data/data_internal.h"
 
@@ -18,6 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "task/task.h"
 #include "term/term.h"
 
 /* Reads from the file. Returns a code of the library. */
@@ -105,60 +105,6 @@ firn_data_source_close(struct firn_data_source *source)
 
 /* ---- what it is ---- */
 
-struct magic {
-    const char *bytes;
-    size_t size;
-    const char *what;
-    const char *hint; /* with the name of the file for %s */
-};
-
-#define MAGIC(bytes, what, hint)             \
-    {                                        \
-        bytes, sizeof(bytes) - 1, what, hint \
-    }
-#define PYTHON "Python's pyarrow reads it; import_arrow of the Python package takes the result"
-
-static const struct magic magics[] = {
-    MAGIC("\x1f\x8b", "compressed by gzip", "gunzip -c '%s' | firn db table import ..."),
-    MAGIC("\x28\xb5\x2f\xfd", "compressed by zstd", "zstd -dc '%s' | firn db table import ..."),
-    MAGIC("BZh", "compressed by bzip2", "bzip2 -dc '%s' | firn db table import ..."),
-    MAGIC("\xfd"
-          "7zXZ",
-          "compressed by xz", "xz -dc '%s' | firn db table import ..."),
-    MAGIC("PK\x03\x04", "a ZIP archive or a spreadsheet",
-          "unzip -p '%s' NAME | firn db table import ...; a spreadsheet is first saved as CSV"),
-    MAGIC("PAR1", "a Parquet file",
-          "duckdb -csv -c \"FROM '%s'\" | firn db table import -c ...; or " PYTHON),
-    MAGIC("ARROW1", "an Arrow file", PYTHON),
-    MAGIC("SQLite format 3", "a database of SQLite", "firn db import --from sqlite '%s' STORE"),
-    MAGIC("\xff\xfe", "text in UTF-16", "iconv -f UTF-16 -t UTF-8 '%s' | firn db table import ..."),
-    MAGIC("\xfe\xff", "text in UTF-16", "iconv -f UTF-16 -t UTF-8 '%s' | firn db table import ..."),
-};
-
-/* Text of ASCII characters in UTF-16 without a mark. */
-static const struct magic unmarked[] = {
-    MAGIC("", "text in UTF-16", "iconv -f UTF-16LE -t UTF-8 '%s' | firn db table import ..."),
-    MAGIC("", "text in UTF-16", "iconv -f UTF-16BE -t UTF-8 '%s' | firn db table import ..."),
-};
-
-static const struct magic *
-recognise(firn_slice start)
-{
-    for (size_t i = 0; i < sizeof magics / sizeof magics[0]; i++) {
-        if (start.size >= magics[i].size &&
-            memcmp(start.data, magics[i].bytes, magics[i].size) == 0) {
-            return &magics[i];
-        }
-    }
-    for (size_t odd = 0; odd < 2 && start.size >= 4; odd++) {
-        if (start.data[1 - odd] == 0 && start.data[3 - odd] == 0 && start.data[odd] != 0 &&
-            start.data[2 + odd] != 0) {
-            return &unmarked[odd];
-        }
-    }
-    return NULL;
-}
-
 /* Reads the beginning. Returns a code of the library. */
 static int
 read_start(struct firn_data_source *source, firn_error *err)
@@ -181,26 +127,11 @@ int
 firn_data_source_start(struct firn_data_source *source)
 {
     firn_error err;
-    char hint[512];
     int code = read_start(source, &err);
     if (code != FIRN_OK) {
         return source->has_no_memory ? FIRN_EXIT_FAILED
                                      : firn_command_report_failure(source->cli, &err, NULL);
     }
-    const struct magic *magic = recognise(firn_bytes(source->kept.data, source->kept.size));
-    if (magic == NULL) {
-        return FIRN_EXIT_OK;
-    }
-
-    const char *mark = strstr(magic->hint, "%s");
-    if (mark == NULL) {
-        (void)snprintf(hint, sizeof hint, "%s", magic->hint);
-    } else {
-        bool is_stdin = source->fd == STDIN_FILENO;
-        (void)snprintf(hint, sizeof hint, "%.*s%.200s%s", (int)(mark - magic->hint), magic->hint,
-                       is_stdin ? "FILE" : source->name, mark + 2);
-    }
-    return firn_command_report_error(source->cli, FIRN_UNSUPPORTED, hint,
-                                     "'%s' is %s, not CSV or JSON lines", source->name,
-                                     magic->what);
+    return firn_task_form_refuse(source->cli, source->fd == STDIN_FILENO ? NULL : source->name,
+                                 firn_bytes(source->kept.data, source->kept.size));
 }

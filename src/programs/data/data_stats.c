@@ -308,8 +308,9 @@ const struct firn_command firn_data_stats = {
         },
     .help = "Level 0 has the most recently written data; each level below it has older data.\n"
             "Entries include overwritten values that have not been merged away yet. On disk,\n"
-            "reserve is space that is kept for a full disk, and other are the files FIRN and\n"
-            "LOCK, which identify and lock the store, and what is none of the others.\n"
+            "reserve is space that is kept for a full disk. other are the files FIRN, LOCK\n"
+            "and config; the damaged store that a repair has kept (damaged-1), which may be\n"
+            "removed; and what is not firn's. More than some KB are one of these two.\n"
             "\n"
             "With TABLE, prints a line for each column and each index. Of a column: stored is\n"
             "its size in files, and raw the size of its values. It is stored in chunks, each\n"

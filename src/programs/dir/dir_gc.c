@@ -114,6 +114,9 @@ hint(int code)
     case FIRN_CORRUPT:
         return "firn check names what is damaged; firn delete REF deletes a checkpoint that needs "
                "it, firn repair rebuilds the store from the rest";
+    case FIRN_NO_SPACE:
+        return "free some space elsewhere on the disk and run this again, or delete more "
+               "checkpoints first: firn delete REF --now";
     default:
         return NULL;
     }

@@ -251,8 +251,9 @@ is_foreign(const struct request *request)
 
 /* What to do next after a failure. */
 static const char *
-hint_of(const struct request *request, int code)
+hint_of(const struct request *request, const firn_error *err)
 {
+    const int code = err->code;
     assert(code != FIRN_OK);
     bool is_in_place = request->options.to_dir == NULL && !request->options.dry_run;
     if (code == FIRN_UNTRUSTED && is_foreign(request)) {
@@ -265,7 +266,11 @@ hint_of(const struct request *request, int code)
                    : "firn list --all shows what can be brought back, firn restore REF --to DIR "
                      "writes it into another directory";
     }
+    if (request->options.to_dir != NULL && code == FIRN_NO_SPACE) {
+        return "free some space on the disk of the new directory and run this again";
+    }
     const char *hint = is_in_place ? firn_task_pending_hint(request->workspace) : NULL;
+    hint = hint == NULL && is_in_place ? firn_task_full_hint(request->workspace, err) : hint;
     if (hint == NULL && is_in_place && code == FIRN_CANCELLED) {
         hint = "nothing was changed";
     } else if (hint == NULL && request->what == RESTORE_CHECKPOINT) {
@@ -331,7 +336,7 @@ perform(struct firn_cli *cli, struct request *request)
     firn_show_fold_finish(&request->fold);
     cli->is_done = code == FIRN_OK && !request->options.dry_run;
     if (code != FIRN_OK) {
-        exit_code = firn_command_report_failure(cli, &err, hint_of(request, code));
+        exit_code = firn_command_report_failure(cli, &err, hint_of(request, &err));
     } else {
         show_result(cli, request, &notices);
         firn_dir_restore_tell_hooks(request->workspace, hooks);

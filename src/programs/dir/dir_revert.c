@@ -312,8 +312,9 @@ hint_beyond_references(const struct request *request, int code)
 
 /* What to do next after a failure. */
 static const char *
-hint_of(const struct request *request, int code)
+hint_of(const struct request *request, const firn_error *err)
 {
+    const int code = err->code;
     assert(code != FIRN_OK);
     const firn_workspace_revert_options *options = &request->options;
     if (code == FIRN_CONFLICT && request->result.conflicts > 0) {
@@ -329,6 +330,7 @@ hint_of(const struct request *request, int code)
     }
     if (hint == NULL && !options->dry_run) {
         hint = firn_task_pending_hint(request->workspace);
+        hint = hint == NULL ? firn_task_full_hint(request->workspace, err) : hint;
     }
     return hint == NULL ? hint_beyond_references(request, code) : hint;
 }
@@ -361,7 +363,7 @@ perform(struct firn_cli *cli, struct request *request)
     firn_show_fold_finish(&shown.fold);
     cli->is_done = code == FIRN_OK && !request->options.dry_run;
     if (code != FIRN_OK) {
-        exit_code = firn_command_report_failure(cli, &err, hint_of(request, code));
+        exit_code = firn_command_report_failure(cli, &err, hint_of(request, &err));
     } else {
         show_json(request, &shown.notices);
         if (!cli->quiet) {

@@ -350,6 +350,15 @@ run_import(struct firn_sqlshell *shell, const struct firn_sqlshell_words *words)
                                          NULL, "could not open '%s': %s", import.file,
                                          strerror(errno));
     }
+    char start[16];
+    ssize_t start_size = pread(import.fd, start, sizeof start, 0); /* not of a pipe */
+    int exit_code = start_size > 0 ? firn_task_form_refuse(shell->cli, import.file,
+                                                           firn_bytes(start, (size_t)start_size))
+                                   : FIRN_EXIT_OK;
+    if (exit_code != FIRN_EXIT_OK) {
+        (void)close(import.fd);
+        return exit_code;
+    }
     firn_sqlshell_session_detach(shell);
     int code = firn_task_patience_run(shell->cli, attempt_import, &import, &err);
     firn_term_meter_clear();

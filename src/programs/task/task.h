@@ -163,6 +163,8 @@ void firn_task_pending_running(const firn_workspace_pending_restore *pending, ch
 
 /* A hint after a restore that has just failed half way; NULL if nothing was changed. */
 const char *firn_task_pending_hint(firn_workspace *workspace);
+/* A hint after a restore in place that has failed because a disk is full; NULL after other failures. */
+const char *firn_task_full_hint(firn_workspace *workspace, const firn_error *err);
 
 /* ---- waiting for another writer as long as --wait says, and not longer than a signal allows ---- */
 
@@ -306,6 +308,12 @@ FIRN_MUST_CHECK int firn_task_file_write(struct firn_task_file *file, firn_slice
 FIRN_MUST_CHECK int firn_task_file_finish(struct firn_task_file *file, firn_error *err);
 /* Gives it up. Fine after firn_task_file_finish, and on a zeroed one. */
 void firn_task_file_discard(struct firn_task_file *file);
+
+/* ---- files to import ---- */
+
+/* Looks at the beginning of a file, or of standard input (NULL), that is to be read as CSV or JSON lines. If it is something
+ * else, such as a Parquet file, reports that, with what converts it, and returns an exit code; else FIRN_EXIT_OK. */
+int firn_task_form_refuse(struct firn_cli *cli, const char *name, firn_slice start);
 
 /* ---- a garbage collection in the background ---- */
 

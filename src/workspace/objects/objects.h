@@ -146,6 +146,8 @@ FIRN_MUST_CHECK int firn_objects_session_begin(struct firn_objects *objects, int
 /* Records in the list of packs that the new one was compressed at this level, so that no collection
  * lowers the level. FIRN_OBJECTS_SESSION_LEVEL records nothing. */
 void firn_objects_session_remember_level(struct firn_objects_session *session, int level);
+/* The pack takes the place of others, which take up more: its entries count as deletes do on a full disk. */
+void firn_objects_session_free_space(struct firn_objects_session *session);
 /* As firn_packfile_writer_set_frame_size. */
 void firn_objects_session_set_frame_size(struct firn_objects_session *session, size_t size);
 /* Opens a lane; each thread needs its own. */

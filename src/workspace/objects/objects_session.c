@@ -37,6 +37,7 @@ struct firn_objects_session {
     bool may_lean; /* new versions may be stored as deltas of objects that the store has */
     uint32_t number;
     int level; /* recorded in the list of packs */
+    bool frees_space;
     char name[FIRN_OBJECTS_INDEX_PACK_NAME_SIZE];
 };
 
@@ -354,6 +355,12 @@ firn_objects_session_remember_level(struct firn_objects_session *session, int le
 }
 
 void
+firn_objects_session_free_space(struct firn_objects_session *session)
+{
+    session->frees_space = true;
+}
+
+void
 firn_objects_session_set_frame_size(struct firn_objects_session *session, size_t size)
 {
     firn_packfile_writer_set_frame_size(session->writer, size);
@@ -451,11 +458,15 @@ struct indexing {
     struct firn_objects *objects;
     struct firn_db_batch *batch;
     uint32_t pack;
+    bool frees_space;
 };
 
 static int
 write_batch(struct indexing *indexing, firn_error *err)
 {
+    if (indexing->frees_space) {
+        firn_db_batch_frees_space(indexing->batch);
+    }
     int rc = firn_db_write(indexing->objects->db, indexing->batch, FIRN_DURABILITY_OS, err);
     firn_db_batch_clear(indexing->batch);
     return rc;
@@ -535,7 +546,8 @@ firn_objects_session_commit(struct firn_objects_session *session, uint64_t *out_
         return FIRN_OK;
     }
     struct firn_objects *objects = session->objects;
-    struct indexing indexing = {.objects = objects, .pack = session->number};
+    struct indexing indexing = {
+        .objects = objects, .pack = session->number, .frees_space = session->frees_space};
     struct firn_packfile *file = NULL;
     int rc;
     FIRN_TRY(reserve_pack(objects, err));

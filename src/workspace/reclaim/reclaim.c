@@ -12,7 +12,10 @@
  *   retire   packs without live objects
  *   move     live objects of the other packs are moved to a new pack, then those packs are retired
  *            too (reclaim_move.c)
- *            If there is no space for that, but packs were retired, the rest is left for later.
+ *            Where the disk has no room for that, one pack at a time is emptied, the one with the
+ *            least to move first, and small packs stay apart. So what is alive in one pack has to
+ *            fit into the store's reserve, and each pack gives the next one its space. If there is
+ *            no space even so, but packs were retired before, the rest is left for later.
  *   tidy     the log and the small runs that these steps have left are merged into one run for each
  *            tree, and the index into one without its deleted entries
  *
@@ -204,6 +207,91 @@ retire_dead(struct firn_reclaim *gc, firn_error *err)
     return rc;
 }
 
+/* ---- move ---- */
+
+/* About how much a pack's live objects take up. */
+static uint64_t
+live_stored(const struct firn_reclaim_pack *pack)
+{
+    DCHECK(pack->dead_stored <= pack->size_bytes);
+    return pack->size_bytes - pack->dead_stored;
+}
+
+static bool
+has_room_for(const struct firn_reclaim *gc, uint64_t bytes)
+{
+    enum { SLACK_BYTES = 256 << 10, SLACK_PART = 16 };
+    uint64_t free_bytes;
+    return firn_os_dir_free_bytes(firn_db_dir(gc->opened->db), &free_bytes, NULL) != FIRN_OK ||
+           free_bytes >= bytes + bytes / SLACK_PART + SLACK_BYTES;
+}
+
+/* Whether the disk has room for what is moved before the first packs are removed. */
+static bool
+has_room(const struct firn_reclaim *gc)
+{
+    uint64_t all = 0;
+    uint64_t most = 0;
+    for (size_t i = 0; i < gc->pack_count; i++) {
+        if (gc->packs[i].fate == FIRN_RECLAIM_REWRITE) {
+            uint64_t live = live_stored(&gc->packs[i]);
+            all += live;
+            most = live > most ? live : most;
+        }
+    }
+    uint64_t at_once = gc->limits->give_back_bytes + most;
+    return has_room_for(gc, all < at_once ? all : at_once);
+}
+
+/* The pack that is to be emptied with the least to move; NULL: there is none. */
+static struct firn_reclaim_pack *
+lightest(const struct firn_reclaim *gc, const bool *is_wanted)
+{
+    struct firn_reclaim_pack *found = NULL;
+    for (size_t i = 0; i < gc->pack_count; i++) {
+        if (is_wanted[i] && (found == NULL || live_stored(&gc->packs[i]) < live_stored(found))) {
+            found = &gc->packs[i];
+        }
+    }
+    return found;
+}
+
+static int
+move_one_by_one(struct firn_reclaim *gc, firn_error *err)
+{
+    bool *is_wanted = firn_alloc_array(gc->pack_count, sizeof *is_wanted);
+    struct firn_reclaim_pack *pack;
+    int rc = FIRN_OK;
+    if (is_wanted == NULL) {
+        return firn_error_no_memory(err, "a list of packs");
+    }
+    for (size_t i = 0; i < gc->pack_count; i++) {
+        pack = &gc->packs[i];
+        is_wanted[i] = pack->fate == FIRN_RECLAIM_REWRITE && !pack->is_joined;
+        pack->fate = pack->fate == FIRN_RECLAIM_REWRITE ? FIRN_RECLAIM_KEEP : pack->fate;
+    }
+    gc->is_short_of_space = true;
+    while (rc == FIRN_OK && (pack = lightest(gc, is_wanted)) != NULL) {
+        is_wanted[pack - gc->packs] = false;
+        if (!has_room_for(gc, live_stored(pack))) {
+            (void)firn_db_space_give_up(gc->opened->db);
+        }
+        pack->fate = FIRN_RECLAIM_REWRITE;
+        rc = firn_reclaim_move(gc, err);
+        pack->fate = FIRN_RECLAIM_KEEP;
+    }
+    firn_free(is_wanted);
+    return rc;
+}
+
+static int
+move(struct firn_reclaim *gc, firn_error *err)
+{
+    int rc = has_room(gc) ? firn_reclaim_move(gc, err) : move_one_by_one(gc, err);
+    /* What could not be moved is unchanged; the next collection tries again. */
+    return rc == FIRN_NO_SPACE && gc->result->packs_removed > 0 ? FIRN_OK : rc;
+}
+
 /* ---- all of it ---- */
 
 static bool
@@ -233,7 +321,7 @@ estimate(struct firn_reclaim *gc)
         result->packs_after--;
         result->bytes_after -= pack->is_present ? pack->size_bytes : 0;
         if (pack->fate == FIRN_RECLAIM_REWRITE) {
-            moved += pack->size_bytes - pack->dead_stored;
+            moved += live_stored(pack);
             result->packs_rewritten++;
         } else {
             result->packs_removed++;
@@ -375,12 +463,7 @@ run(struct firn_reclaim *gc, firn_error *err)
     if (changes) {
         FIRN_TRY(sweep(gc, err));
         FIRN_TRY(retire_dead(gc, err));
-        rc = firn_reclaim_move(gc, err);
-        if (rc == FIRN_NO_SPACE && result->packs_removed > 0) {
-            rc =
-                FIRN_OK; /* what could not be moved is unchanged; the next collection tries again */
-        }
-        FIRN_TRY(rc);
+        FIRN_TRY(move(gc, err));
     }
     if (gc->forgotten.count > 0) {
         FIRN_TRY(firn_catalog_forgotten_remove_gone(gc->opened->objects, gc->opened->db,

@@ -55,8 +55,9 @@ struct firn_reclaim_pack {
     uint32_t number;
     bool is_present;
     enum firn_reclaim_fate fate;
-    int level;  /* at which it was compressed */
-    int target; /* and will be if it is rewritten; not below `level` */
+    bool is_joined; /* it is rewritten because it is small, and not the only one */
+    int level;      /* at which it was compressed */
+    int target;     /* and will be if it is rewritten; not below `level` */
     uint64_t size_bytes;
     uint64_t object_count;
     uint64_t live_count; /* of live objects that the index has here, … */
@@ -101,6 +102,7 @@ struct firn_reclaim {
     struct firn_reclaim_table *table; /* NULL: it is not known which objects are alive */
     struct firn_reclaim_pack *packs;  /* ascending by number */
     size_t pack_count;
+    bool is_short_of_space; /* packs are moved one at a time, with what the store has in reserve */
     struct firn_hash_map forgotten; /* objects that must leave the packs (catalog.h) */
     struct firn_buf leaning;        /* of struct firn_reclaim_delta */
     struct firn_buf expired;        /* of a dry run: ids of checkpoints that would have gone */

@@ -98,6 +98,9 @@ begin(struct moving *moving, firn_error *err)
     if (rc == FIRN_OK) {
         firn_objects_session_remember_level(moving->session, moving->level);
         firn_objects_session_set_frame_size(moving->session, FIRN_RECLAIM_FRAME_SIZE);
+        if (moving->gc->is_short_of_space) {
+            firn_objects_session_free_space(moving->session);
+        }
         rc = firn_objects_session_lane_open(moving->session, &moving->lane, err);
     }
     return rc;

@@ -335,6 +335,7 @@ merge_small_packs(struct firn_reclaim *gc, int level)
         struct firn_reclaim_pack *pack = &gc->packs[i];
         if (pack->fate == FIRN_RECLAIM_KEEP && pack->target == level && is_small(gc, pack)) {
             pack->fate = FIRN_RECLAIM_REWRITE;
+            pack->is_joined = true;
         }
     }
 }

@@ -178,6 +178,8 @@ FIRN_MUST_CHECK int firn_trust_store_refuse(const char *real_root,
 /* The id in a store's file FIRN; *out_has is false if it is missing or damaged. */
 FIRN_MUST_CHECK int firn_trust_store_id(struct firn_os_dir *store, uint8_t *out, bool *out_has,
                                         firn_error *err);
+/* Why there is none: FIRN_NEWER if a newer firn made the store, else FIRN_INVALID. */
+FIRN_MUST_CHECK int firn_trust_store_refuse_id(struct firn_os_dir *store, firn_error *err);
 /* Records the store in the directory as trusted, with the files that it has now; durable when it
  * returns FIRN_OK. FIRN_BUSY if a process writes to it. */
 FIRN_MUST_CHECK int firn_trust_store_enter(struct firn_os *os, const char *real_root,

@@ -70,9 +70,7 @@ firn_trust_named_note(struct firn_os_dir *store, firn_error *err)
     int rc;
     FIRN_TRY(make(store, &note, name, &has_id, err));
     if (!has_id) {
-        rc = firn_error_set(err, FIRN_INVALID,
-                            "'%.600s' cannot be trusted: it has no sound file FIRN",
-                            firn_os_dir_path(store));
+        rc = firn_trust_store_refuse_id(store, err);
         goto out;
     }
     rc = firn_trust_private_keep(firn_os_dir_os(store), FIRN_TRUST_PRIVATE_STORES, name,

@@ -71,7 +71,8 @@ read_id(struct firn_os_dir *store, struct firn_trust_store_look *out, firn_error
     int rc;
     FIRN_TRY(firn_os_file_open(store, FIRN_STOREFILE_IDENTITY_NAME, FIRN_OS_READ, 0, &file, err));
     FIRN_TRY(firn_os_file_read(file, 0, bytes, sizeof bytes, &size, err));
-    FIRN_TRY(firn_storefile_get_identity(firn_bytes(bytes, size), "", &identity, err));
+    FIRN_TRY(firn_storefile_get_identity(firn_bytes(bytes, size), firn_os_dir_path(store),
+                                         &identity, err));
     memcpy(out->id, identity.id, sizeof out->id);
     out->has_id = true;
 out:
@@ -96,6 +97,18 @@ firn_trust_store_id(struct firn_os_dir *store, uint8_t *out, bool *out_has, firn
     *out_has = rc == FIRN_OK;
     memcpy(out, look.id, sizeof look.id);
     return is_damaged(rc) ? FIRN_OK : rc;
+}
+
+int
+firn_trust_store_refuse_id(struct firn_os_dir *store, firn_error *err)
+{
+    struct firn_trust_store_look look = {.has_id = false};
+    int rc = read_id(store, &look, err);
+    return rc == FIRN_NEWER
+               ? rc
+               : firn_error_set(err, FIRN_INVALID,
+                                "'%.600s' cannot be trusted: it has no sound file FIRN",
+                                firn_os_dir_path(store));
 }
 
 /* ---- entries ---- */

@@ -255,6 +255,7 @@ handles_of_two_stores_do_not_mix(void **state)
     OK(firn_batch_put(batch, mine, key, key, &err));
     at.snapshot = view;
     INVALID(firn_snapshot_get(view, other, key, &value, &size, &err));
+    assert_string_equal(err.text, "the snapshot is one of another store");
     INVALID(firn_get_many(other, view, &key, 1, &got, &got_size, &err));
     INVALID(firn_get_pinned(other, view, key, &pin, &pinned, &err));
     INVALID(firn_cursor_open(other, &at, &cursor, &err));

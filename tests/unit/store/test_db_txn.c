@@ -755,7 +755,7 @@ keyspaces_that_were_dropped_or_are_firns_own_are_refused(void **state)
     struct firn_db_cursor *none;
     DB_FAILS(firn_db_txn_cursor_open(txn, scene.k, &(struct firn_db_cursor_options){.view = view},
                                      &none, &err),
-             FIRN_INVALID, "cannot be at another view");
+             FIRN_INVALID, "cannot be at a snapshot");
     firn_db_view_close(view);
     DB_OK(firn_db_txn_put(txn, doomed, firn_str("b"), firn_str("1"), &err));
     DB_OK(firn_db_txn_get(reader, doomed, firn_str("a"), &out, &err));

@@ -294,6 +294,58 @@ a_file_with_the_bytes_of_a_directory_does_not_hide_it(void **state)
     ws_world_close(&world);
 }
 
+/* Leaves so much space free. */
+static void
+leave_free(struct ws_world *world, uint64_t bytes)
+{
+    const uint64_t most = UINT64_C(1) << 40;
+    struct firn_os_dir *store;
+    uint64_t free_bytes;
+    firn_sim_memory_set_space(world->tree.os, most);
+    assert_int_equal(firn_os_dir_open_path(world->tree.os, world->store_path, &store, NULL),
+                     FIRN_OK);
+    assert_int_equal(firn_os_dir_free_bytes(store, &free_bytes, NULL), FIRN_OK);
+    firn_os_dir_close(store);
+    firn_sim_memory_set_space(world->tree.os, most - free_bytes + bytes);
+}
+
+/* The pack of each save has the record of the checkpoint before, so none of them is all dead. There is no room to make one
+ * small pack of all, as a collection does otherwise. */
+static void
+a_full_disk_is_emptied_pack_by_pack(void **state)
+{
+    (void)state;
+    struct ws_world world;
+    firn_workspace_gc_result result;
+    ws_world_open_memory(&world, 11);
+    char *saved = NULL;
+    for (unsigned i = 0; i < 4; i++) {
+        scan_put_random(&world.tree, "a", 1 + i, 400000);
+        if (i == 0) {
+            saved = ws_dump(&world);
+        }
+        ws_save(&world);
+    }
+    gc_delete(&world, "2");
+    gc_delete(&world, "3");
+    leave_free(&world, 5000);
+    assert_int_equal(gc_try(&world, false, &result), FIRN_OK);
+    assert_int_equal(result.packs_rewritten, 2);
+    assert_in_range(result.bytes_after, 800000, result.bytes_before - 700000);
+    assert_int_equal(gc_try(&world, false, &result), FIRN_OK); /* nothing is dead now */
+    assert_int_equal(result.packs_removed, 0);
+
+    /* With room they become one. */
+    firn_sim_memory_set_space(world.tree.os, UINT64_MAX);
+    assert_int_equal(gc_try(&world, false, &result), FIRN_OK);
+    assert_int_equal(result.packs_after, 1);
+    ws_assert_check_clean(&world);
+    ws_restore(&world, "1");
+    ws_assert_dump(&world, saved);
+    free(saved);
+    ws_world_close(&world);
+}
+
 /* A small file with holes is stored as a list of pieces; a large one may have just its bytes as a
  * piece, and the first again, with fewer holes, is a piece of the second. */
 static void
@@ -528,6 +580,7 @@ main(void)
         cmocka_unit_test(a_file_with_the_bytes_of_a_directory_does_not_hide_it),
         cmocka_unit_test(a_file_with_holes_may_be_a_piece_of_another),
         cmocka_unit_test(a_reader_keeps_the_packs_that_it_may_need),
+        cmocka_unit_test(a_full_disk_is_emptied_pack_by_pack),
         cmocka_unit_test(the_catalog_is_tidy_afterwards),
         cmocka_unit_test(the_index_is_whole_afterwards),
         cmocka_unit_test(readers_that_come_and_go_do_not_keep_packs_for_ever),
