@@ -10,9 +10,9 @@
  *
  * (I16) A record that was appended before the question is found. If it is in the segment that was read, a
  *      record is at the end. If it is in a later one, the next number is there; or that one has a successor
- *      too, and then NEXT is at the end (I5). In both cases the file may have become a spare meanwhile and
- *      have other bytes, but only after it has lost its name, for which the last call asks. (Not checked:
- *      the writer is another process.)
+ *      too, and then NEXT is at the end. In both cases the file may have become a spare meanwhile and
+ *      have other bytes, but only after it has lost its name, for which the last call asks.
+ *      (Not checked: the writer is another process.)
  *
  * Failure: whatever cannot be found out counts as a change. The reader then reads the log, and meets the
  * failure there.
