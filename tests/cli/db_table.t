@@ -362,6 +362,14 @@ Keyspaces are none.
   $ firn db dump shop.firn goods | head -n 2
   firn dump	1
   table	goods
+  $ firn db checkpoint shop.firn early >/dev/null; firn db table create shop.firn late 'k text primary key'
+  $ firn db get shop.firn late a --at early
+  ! firn: shop.firn has no table 'late' at early
+  [3]
+  $ firn db scan shop.firn nothing --at early
+  ! firn: shop.firn has no keyspace 'nothing' at early
+  [3]
+  $ firn db table drop shop.firn late
   $ firn db delrange shop.firn goods --prefix a
   ! firn: 'goods' is a table
   ! hint: firn db insert, get, del, scan and count work on tables

@@ -27,6 +27,16 @@ class Definitions(sqlcase.Case):
         self.run_sql("INSERT INTO \"odd \"\"name\" (\"first one\") VALUES (1)")
         self.assertEqual(self.one("SELECT * FROM \"odd \"\"name\""), (1, "it's", -1.5, 0, None, b"\0\xff"))
 
+    def test_descending_keys_and_indexes(self):
+        self.create("CREATE TABLE t (a INT, b TEXT, c INT, PRIMARY KEY (a DESC, b ASC), UNIQUE (c DESC), INDEX i (b DESC, c))")
+        self.create("CREATE INDEX j ON t (b, c DESC)")
+        self.run_sql("INSERT INTO t VALUES (1, 'x', 10), (2, 'x', 30), (2, 'y', 20)")
+        self.assertEqual(self.run_sql("SELECT c FROM t ORDER BY a DESC, b"), [(30,), (20,), (10,)])
+        self.assertEqual(self.run_sql("SELECT c FROM t WHERE b = 'x' ORDER BY c DESC"), [(30,), (10,)])
+        self.assertEqual(self.run_sql("SELECT c FROM t WHERE b = 'x' ORDER BY c"), [(10,), (30,)])
+        self.fails(ERROR, "a comma or ) is wanted, not 'DESC'", "SELECT firn_create('CREATE INDEX k ON t (c ASC DESC)')")
+        self.fails(ERROR, "a comma or ) is wanted, not 'NULLS'", "SELECT firn_create('CREATE INDEX k ON t (c NULLS)')")
+
     def test_virtual_tables_that_were_dropped_or_renamed(self):
         self.create("CREATE TABLE t (id INTEGER PRIMARY KEY)")
         self.create("CREATE TABLE u (id INTEGER PRIMARY KEY)")

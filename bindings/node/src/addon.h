@@ -209,6 +209,11 @@ bool arg_context(struct args *args, size_t i, unsigned kinds, const struct handl
 bool arg_is_none(struct args *args, size_t i);
 /* Bytes of a string (as UTF-8), a view or an ArrayBuffer. Copied into the call; undefined or null gives data NULL. */
 bool value_bytes(struct args *args, napi_value value, const char *what, firn_slice *out);
+/* Whether the UTF-8 that Node made of a string says what the string does; else throws. */
+bool string_is_whole(struct args *args, napi_value string, const uint8_t *utf8, size_t size,
+                     const char *what);
+/* Whether a view or an ArrayBuffer, which has that size, still has its memory; else throws. */
+bool memory_is_there(struct args *args, napi_value view, size_t size, const char *what);
 bool arg_bytes(struct args *args, size_t i, const char *what, firn_slice *out);
 bool arg_bytes_or_none(struct args *args, size_t i, const char *what, firn_slice *out);
 /* A string without NUL, copied into the call; undefined or null gives NULL. */

@@ -8,6 +8,7 @@
  */
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "addon.h"
@@ -182,6 +183,62 @@ arg_context(struct args *args, size_t i, unsigned kinds, const struct handle *of
     return true;
 }
 
+/* Whether a string has half of a pair alone. UTF-8 has none, so Node makes U+FFFD of it: two strings would become the same bytes. */
+static bool
+has_lone_surrogate(struct args *args, napi_value string)
+{
+    size_t length;
+    size_t i;
+    bool is_lone = false;
+    char16_t *units;
+    if (napi_get_value_string_utf16(args->env, string, NULL, 0, &length) != napi_ok ||
+        (units = malloc((length + 1) * sizeof(*units))) == NULL) {
+        return true;
+    }
+    (void)napi_get_value_string_utf16(args->env, string, units, length + 1, &length);
+    for (i = 0; i < length && !is_lone; i++) {
+        if ((units[i] & 0xfc00) == 0xd800 && i + 1 < length && (units[i + 1] & 0xfc00) == 0xdc00) {
+            i++;
+        } else {
+            is_lone = (units[i] & 0xf800) == 0xd800;
+        }
+    }
+    free(units);
+    return is_lone;
+}
+
+bool
+string_is_whole(struct args *args, napi_value string, const uint8_t *utf8, size_t size,
+                const char *what)
+{
+    const uint8_t *at = utf8;
+    while ((at = memchr(at, 0xef, size - (size_t)(at - utf8))) != NULL) {
+        if (size - (size_t)(at - utf8) >= 3 && at[1] == 0xbf && at[2] == 0xbd) {
+            return !has_lone_surrogate(args, string) ||
+                   throw_invalid(args, "%s is no text: it has half of a surrogate pair", what);
+        }
+        at++;
+    }
+    return true;
+}
+
+bool
+memory_is_there(struct args *args, napi_value view, size_t size, const char *what)
+{
+    bool is = false;
+    napi_value buffer = view;
+    if (size > 0) {
+        return true;
+    }
+    if (napi_is_typedarray(args->env, view, &is) == napi_ok && is) {
+        (void)napi_get_typedarray_info(args->env, view, NULL, NULL, NULL, &buffer, NULL);
+    } else if (napi_is_dataview(args->env, view, &is) == napi_ok && is) {
+        (void)napi_get_dataview_info(args->env, view, NULL, NULL, &buffer, NULL);
+    }
+    return napi_is_detached_arraybuffer(args->env, buffer, &is) != napi_ok || !is ||
+           throw_invalid(args, "%s was transferred: its memory is gone", what);
+}
+
 bool
 value_bytes(struct args *args, napi_value value, const char *what, firn_slice *out)
 {
@@ -205,7 +262,7 @@ value_bytes(struct args *args, napi_value value, const char *what, firn_slice *o
         }
         assert(written <= size);
         *out = firn_bytes(copy, written);
-        return true;
+        return string_is_whole(args, value, copy, written, what);
     }
     if (napi_is_buffer(args->env, value, &is) == napi_ok && is) { /* any view */
         if (napi_get_buffer_info(args->env, value, &data, &size) != napi_ok) {
@@ -218,6 +275,9 @@ value_bytes(struct args *args, napi_value value, const char *what, firn_slice *o
     } else {
         return throw_invalid(
             args, "%s must be a string, a Buffer or another view, or an ArrayBuffer", what);
+    }
+    if (!memory_is_there(args, value, data == NULL ? 0 : size, what)) {
+        return false;
     }
     copy = arena_copy(&args->call->arena, data, data == NULL ? 0 : size);
     if (copy == NULL) {

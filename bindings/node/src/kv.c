@@ -573,7 +573,7 @@ fast_bytes(struct args *args, size_t i, const char *what, uint8_t *buffer, size_
         }
         if (size + 4 < capacity) {
             *out = firn_bytes(buffer, size);
-            return true;
+            return string_is_whole(args, args->values[i], buffer, size, what);
         }
         if (napi_get_value_string_utf8(args->env, args->values[i], NULL, 0, &size) != napi_ok ||
             (*heap = malloc(size + 1)) == NULL) {
@@ -582,6 +582,11 @@ fast_bytes(struct args *args, size_t i, const char *what, uint8_t *buffer, size_
         (void)napi_get_value_string_utf8(args->env, args->values[i], (char *)*heap, size + 1,
                                          &size);
         *out = firn_bytes(*heap, size);
+        if (!string_is_whole(args, args->values[i], *heap, size, what)) {
+            free(*heap);
+            *heap = NULL;
+            return false;
+        }
         return true;
     }
     if (type != napi_object ||
@@ -590,8 +595,9 @@ fast_bytes(struct args *args, size_t i, const char *what, uint8_t *buffer, size_
         return throw_invalid(
             args, "%s must be a string, a Buffer or another view, or an ArrayBuffer", what);
     }
-    *out = firn_bytes(data == NULL ? buffer : data, data == NULL ? 0 : size);
-    return true;
+    size = data == NULL ? 0 : size;
+    *out = firn_bytes(data == NULL ? buffer : data, size);
+    return memory_is_there(args, args->values[i], size, what);
 }
 
 /* getInto(keyspace, key, buffer, offset): the size of the value, which may be more than there is room for; -1: none. */

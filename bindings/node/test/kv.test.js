@@ -26,6 +26,36 @@ test('a value that is put is got, as a Buffer, by promise and at once', async (t
   assert.strictEqual(users.getSync('bob'), undefined)
 })
 
+test('memory that is gone and halves of characters are no keys', async (t) => {
+  const store = await memory(t)
+  const space = store.keyspaceSync('keys')
+  space.putSync('', 'empty')
+  space.putSync('\ufffd', 'replacement')
+  const bytes = new Uint8Array(8)
+  const buffer = bytes.buffer
+  const view = new DataView(buffer)
+  structuredClone(buffer, { transfer: [buffer] })
+  const gone = { code: 'FIRN_INVALID', message: /its memory is gone/ }
+  const half = { code: 'FIRN_INVALID', message: /half of a surrogate pair/ }
+  for (const [key, wrong] of [[bytes, gone], [buffer, gone], ['\ud800', half], ['a\udc00b', half], ['x'.repeat(3000) + '\ud800', half], ['\ufffd\ud83d', half]]) {
+    assert.throws(() => space.getSync(key), wrong)
+    assert.throws(() => space.putSync(key, ''), wrong)
+    assert.throws(() => space.putSync('value', key), wrong)
+    await assert.rejects(async () => space.get(key), wrong)
+    await assert.rejects(async () => space.getMany(['', key]), wrong)
+  }
+  assert.throws(() => space.getSync(view), gone)
+  // What is only like them.
+  for (const key of [new Uint8Array(0), new ArrayBuffer(0), new DataView(new ArrayBuffer(0)), Buffer.alloc(0)]) {
+    assert.strictEqual(space.getSync(key).toString(), 'empty')
+  }
+  assert.strictEqual(space.getSync('\ufffd').toString(), 'replacement')
+  for (const key of ['\ufffd\ufffd', '\ud83d\ude00\ufffd', '\uffee\uffff', 'x'.repeat(3000) + '\ufffd']) {
+    space.putSync(key, key)
+    assert.strictEqual((await space.get(key)).toString(), key)
+  }
+})
+
 test('bytes come from any view, and values of all sizes come back', async (t) => {
   const store = await memory(t)
   const space = store.keyspaceSync('bytes')

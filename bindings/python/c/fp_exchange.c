@@ -30,9 +30,12 @@ open_file(PyObject *argument, const char *method, const char *mode, bool *out_is
         Py_INCREF(argument);
         return argument;
     }
-    PyObject *io = PyImport_ImportModule("io");
-    PyObject *file = io != NULL ? PyObject_CallMethod(io, "open", "Os", argument, mode) : NULL;
+    /* A path only: the number of a descriptor would be closed with the file object. */
+    PyObject *path = PyOS_FSPath(argument);
+    PyObject *io = path != NULL ? PyImport_ImportModule("io") : NULL;
+    PyObject *file = io != NULL ? PyObject_CallMethod(io, "open", "Os", path, mode) : NULL;
     Py_XDECREF(io);
+    Py_XDECREF(path);
     return file;
 }
 

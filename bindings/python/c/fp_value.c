@@ -255,6 +255,28 @@ datetime_value(PyObject *datetime, firn_value *out)
     return !PyErr_Occurred();
 }
 
+/* Whether a view that cannot take its numbers apart has a row of real ones: of half precision, or in another byte order. With an
+ * exception set, which stays. */
+static bool
+are_real_numbers(PyObject *view, PyObject *format)
+{
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    PyObject *dimensions = PyObject_GetAttrString(view, "ndim");
+    bool are = dimensions != NULL && PyLong_AsLong(dimensions) == 1 && format != NULL;
+    Py_ssize_t size = are ? PyUnicode_GetLength(format) : 0;
+    if (size == 2) {
+        Py_UCS4 order = PyUnicode_ReadChar(format, 0);
+        are = order < 128 && strchr("<>=!@", (int)order) != NULL;
+    }
+    Py_UCS4 kind = size == 1 || size == 2 ? PyUnicode_ReadChar(format, size - 1) : 0;
+    are = are && kind > 0 && kind < 128 && strchr("efdbBhHiIlLqQ", (int)kind) != NULL;
+    Py_XDECREF(dimensions);
+    PyErr_Clear();
+    PyErr_Restore(type, value, traceback);
+    return are;
+}
+
 PyObject *
 fp_vector_bytes(PyObject *vector)
 {
@@ -274,8 +296,14 @@ fp_vector_bytes(PyObject *vector)
     } else {
         PyObject *format = PyObject_GetAttrString(view, "format");
         bool is_f32 = format != NULL && PyUnicode_CompareWithASCIIString(format, "f") == 0;
-        Py_XDECREF(format);
         numbers = PyObject_CallMethod(view, is_f32 ? "tobytes" : "tolist", NULL);
+        if (numbers == NULL && PyErr_ExceptionMatches(PyExc_NotImplementedError) &&
+            are_real_numbers(view, format)) {
+            PyErr_Clear();
+            Py_INCREF(vector);
+            numbers = vector; /* which gives them one by one */
+        }
+        Py_XDECREF(format);
         Py_DECREF(view);
     }
     if (numbers == NULL || PyBytes_Check(numbers)) {

@@ -2,9 +2,11 @@
 """Tables: rows as dicts, every type both ways, scans, loads, text, differences."""
 
 import array
+import ctypes
 import datetime
 import decimal
 import io
+import os
 import uuid
 
 import pytest
@@ -406,3 +408,34 @@ def test_what_is_missing_is_named(store):
         table["x", 5]
     with pytest.raises(firn.NotFound, match=r"there is no row with the key \('xxx.*\.\.\.$"):
         table["x" * 100, 5]
+
+
+def test_vectors_of_numbers_in_any_byte_order(store):
+    table = store.create_table("vectors", "id i64 primary key, v vector(3)")
+    for number, kind in enumerate((ctypes.c_float, ctypes.c_float.__ctype_be__, ctypes.c_float.__ctype_le__, ctypes.c_double.__ctype_be__, ctypes.c_int16.__ctype_be__)):
+        table.insert({"id": number, "v": (kind * 3)(1, -2, 300)})
+        assert table[number]["v"] == array.array("f", [1, -2, 300])
+    with pytest.raises(TypeError):
+        table.insert({"id": 9, "v": memoryview(b"abcd").cast("c")})
+
+
+def test_vectors_of_numpy_in_any_format(store):
+    numpy = pytest.importorskip("numpy", reason="no numpy")
+    table = store.create_table("vectors", "id i64 primary key, v vector(3)")
+    for number, kind in enumerate(("<f2", ">f2", ">f4", ">f8", ">i8", "<u2")):
+        table.insert({"id": number, "v": numpy.array([1, 2, 300], dtype=kind)})
+        assert table[number]["v"] == array.array("f", [1, 2, 300]), kind
+    for wrong in (numpy.array(["1", "2", "3"]), numpy.array([1j, 2, 3]), numpy.array([[1, 2, 3]], dtype=">f4")):
+        with pytest.raises((TypeError, NotImplementedError, firn.Error)):
+            table.insert({"id": 99, "v": wrong})
+
+
+def test_the_number_of_a_descriptor_is_no_path(store, tmp_path):
+    table = store.create_table("words", "id i64 primary key")
+    with open(tmp_path / "out", "wb") as file:
+        for call in (lambda: table.export_text(file.fileno()), lambda: table.import_text(file.fileno())):
+            with pytest.raises(TypeError):
+                call()
+        file.write(b"still open")
+    assert (tmp_path / "out").read_bytes() == b"still open"
+    table.export_text(str(tmp_path / "a")), table.export_text(tmp_path / "b"), table.export_text(os.fsencode(tmp_path / "c"))

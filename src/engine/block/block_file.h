@@ -106,12 +106,19 @@ void firn_block_writer_destroy(struct firn_block_writer *writer);
 /* ---- reading (block_reader.c) ---- */
 
 struct firn_block_reader;
+struct firn_block_descriptors;
 
 /* Checks header, footer and table of contents. FIRN_CORRUPT names file and offset; FIRN_NEWER the
  * version it saw. dir is not needed after this. */
 FIRN_MUST_CHECK int firn_block_reader_open(struct firn_os_dir *dir, const char *name,
                                            enum firn_block_file_kind kind,
                                            struct firn_block_reader **out, firn_error *err);
+/* The same within a budget of descriptors (block_descriptor.h), which is borrowed until close, as dir and the name of the
+ * file are. NULL: as above. */
+FIRN_MUST_CHECK int firn_block_reader_open_in(struct firn_block_descriptors *descriptors,
+                                              struct firn_os_dir *dir, const char *name,
+                                              enum firn_block_file_kind kind,
+                                              struct firn_block_reader **out, firn_error *err);
 void firn_block_reader_close(struct firn_block_reader *reader);
 const struct firn_block_file_id *firn_block_reader_id(const struct firn_block_reader *reader);
 const char *firn_block_reader_path(const struct firn_block_reader *reader);

@@ -17,7 +17,7 @@
  *      decoded and what the file holds stored; at most FIRN_BLOCK_SECTIONS_MAX sections. The hashes
  *      in the table of contents are not kept.
  *
- * Threads: the reader is unchanged after open; any number of threads may read at once, each into
+ * Threads: the reader is unchanged after open, its descriptor aside (block_descriptor.c); any number of threads may read at once, each into
  * its own buffer.
  *
  * Failure: FIRN_CORRUPT and FIRN_NEWER name file and offset; the handle can still be used for other
@@ -29,6 +29,7 @@
 #include "base/check.h"
 #include "base/checked.h"
 #include "base/mem.h"
+#include "block/block_descriptor.h"
 #include "block/block_format.h"
 #include "codec/blake3_hash.h"
 
@@ -43,7 +44,7 @@ _Static_assert((int)FIRN_BLOCK_BODY_START == (int)FIRN_BLOCK_FORMAT_HEADER_SIZE,
                "the body's blocks begin after the header");
 
 struct firn_block_reader {
-    struct firn_os_file *file;
+    struct firn_block_descriptor *descriptor;
     enum firn_block_file_kind kind;
     struct firn_block_format_footer footer;
     struct firn_block_section *sections;
@@ -51,12 +52,20 @@ struct firn_block_reader {
     uint32_t needs; /* FIRN_BLOCK_NEEDS_* */
 };
 
-static int open_file(struct firn_block_reader *reader, struct firn_os_dir *dir, const char *name,
-                     firn_error *err);
+static int open_file(struct firn_block_reader *reader, struct firn_block_descriptors *descriptors,
+                     struct firn_os_dir *dir, const char *name, firn_error *err);
 
 int
 firn_block_reader_open(struct firn_os_dir *dir, const char *name, enum firn_block_file_kind kind,
                        struct firn_block_reader **out, firn_error *err)
+{
+    return firn_block_reader_open_in(NULL, dir, name, kind, out, err);
+}
+
+int
+firn_block_reader_open_in(struct firn_block_descriptors *descriptors, struct firn_os_dir *dir,
+                          const char *name, enum firn_block_file_kind kind,
+                          struct firn_block_reader **out, firn_error *err)
 {
     *out = NULL;
     struct firn_block_reader *reader = firn_alloc_zeroed(sizeof *reader);
@@ -64,7 +73,7 @@ firn_block_reader_open(struct firn_os_dir *dir, const char *name, enum firn_bloc
         return firn_error_no_memory(err, "a block file reader");
     }
     reader->kind = kind;
-    int rc = open_file(reader, dir, name, err);
+    int rc = open_file(reader, descriptors, dir, name, err);
     if (rc != FIRN_OK) {
         firn_block_reader_close(reader);
         return rc;
@@ -79,7 +88,7 @@ firn_block_reader_close(struct firn_block_reader *reader)
     if (reader == NULL) {
         return;
     }
-    firn_os_file_close(reader->file);
+    firn_block_descriptor_close(reader->descriptor);
     firn_free(reader->sections);
     firn_free(reader);
 }
@@ -93,7 +102,7 @@ firn_block_reader_id(const struct firn_block_reader *reader)
 const char *
 firn_block_reader_path(const struct firn_block_reader *reader)
 {
-    return firn_os_file_path(reader->file);
+    return firn_block_descriptor_path(reader->descriptor);
 }
 
 uint32_t
@@ -140,14 +149,14 @@ static int
 read_edges(struct firn_block_reader *reader, uint64_t size, firn_error *err)
 {
     int rc;
-    const char *path = firn_os_file_path(reader->file);
+    const char *path = firn_block_descriptor_path(reader->descriptor);
     struct firn_block_file_id id;
     struct firn_block_format_footer *footer = &reader->footer;
     uint8_t bytes[FIRN_BLOCK_FORMAT_HEADER_SIZE];
-    FIRN_TRY(firn_os_file_read_exact(reader->file, 0, bytes, sizeof bytes, err));
+    FIRN_TRY(firn_block_descriptor_read(reader->descriptor, 0, bytes, sizeof bytes, err));
     FIRN_TRY(firn_block_format_decode_header(bytes, reader->kind, path, &id, err));
-    FIRN_TRY(firn_os_file_read_exact(reader->file, size - FIRN_BLOCK_FORMAT_FOOTER_SIZE, bytes,
-                                     sizeof bytes, err));
+    FIRN_TRY(firn_block_descriptor_read(reader->descriptor, size - FIRN_BLOCK_FORMAT_FOOTER_SIZE,
+                                        bytes, sizeof bytes, err));
     FIRN_TRY(firn_block_format_decode_footer(bytes, reader->kind, path, footer, err));
     if (memcmp(id.bytes, footer->id.bytes, sizeof id.bytes) != 0) {
         FIRN_TRY(firn_error_set(err, FIRN_CORRUPT, "'%s': header and footer are of different files",
@@ -183,7 +192,8 @@ check_toc(struct firn_block_reader *reader, firn_error *err)
     for (uint64_t at = 0; at < footer->toc_size;) {
         uint64_t left = footer->toc_size - at;
         size_t size = left < TOC_PIECE_SIZE ? (size_t)left : TOC_PIECE_SIZE;
-        FIRN_TRY(firn_os_file_read_exact(reader->file, footer->toc_offset + at, piece, size, err));
+        FIRN_TRY(firn_block_descriptor_read(reader->descriptor, footer->toc_offset + at, piece,
+                                            size, err));
         firn_blake3_hash_update(&state, piece, size);
         at += size;
     }
@@ -192,7 +202,7 @@ check_toc(struct firn_block_reader *reader, firn_error *err)
     if (memcmp(hash.bytes, footer->toc_hash.bytes, sizeof hash.bytes) != 0) {
         rc = firn_error_set(
             err, FIRN_CORRUPT, "'%s': the table of contents at %llu does not match its checksum",
-            firn_os_file_path(reader->file), (unsigned long long)footer->toc_offset);
+            firn_block_descriptor_path(reader->descriptor), (unsigned long long)footer->toc_offset);
     }
 out:
     firn_free(piece);
@@ -226,7 +236,7 @@ decode_section(struct firn_block_reader *reader, const uint8_t *bytes, firn_erro
     section->ref.offset = firn_load_le64(bytes + 8);
     section->ref.stored_size = firn_load_le32(bytes + 16);
     section->ref.raw_size = firn_load_le32(bytes + 20);
-    const char *path = firn_os_file_path(reader->file);
+    const char *path = firn_block_descriptor_path(reader->descriptor);
     if (firn_load_le32(bytes + 4) != 0) {
         return firn_error_set(err, FIRN_NEWER,
                               "'%s': section %u uses fields that this version cannot read", path,
@@ -254,8 +264,9 @@ read_toc_counts(struct firn_block_reader *reader, size_t *out_section_count, fir
     const struct firn_block_format_footer *footer = &reader->footer;
     uint8_t head[FIRN_BLOCK_FORMAT_TOC_HEADER_SIZE];
     int rc;
-    FIRN_TRY(firn_os_file_read_exact(reader->file, footer->toc_offset, head, sizeof head, err));
-    const char *path = firn_os_file_path(reader->file);
+    FIRN_TRY(
+        firn_block_descriptor_read(reader->descriptor, footer->toc_offset, head, sizeof head, err));
+    const char *path = firn_block_descriptor_path(reader->descriptor);
     reader->needs = firn_load_le32(head + 4);
     if ((reader->needs & ~known_needs(footer->kind)) != 0) {
         return firn_error_set(err, FIRN_NEWER,
@@ -297,9 +308,9 @@ read_sections(struct firn_block_reader *reader, firn_error *err)
     if (bytes == NULL || reader->sections == NULL) {
         FIRN_TRY(firn_error_no_memory(err, "the sections of a file"));
     }
-    FIRN_TRY(firn_os_file_read_exact(reader->file,
-                                     reader->footer.toc_offset + FIRN_BLOCK_FORMAT_TOC_HEADER_SIZE,
-                                     bytes, size, err));
+    FIRN_TRY(firn_block_descriptor_read(
+        reader->descriptor, reader->footer.toc_offset + FIRN_BLOCK_FORMAT_TOC_HEADER_SIZE, bytes,
+        size, err));
     for (size_t i = 0; i < count; i++) {
         FIRN_TRY(decode_section(reader, bytes + i * FIRN_BLOCK_FORMAT_SECTION_SIZE, err));
     }
@@ -309,17 +320,16 @@ out:
 }
 
 static int
-open_file(struct firn_block_reader *reader, struct firn_os_dir *dir, const char *name,
-          firn_error *err)
+open_file(struct firn_block_reader *reader, struct firn_block_descriptors *descriptors,
+          struct firn_os_dir *dir, const char *name, firn_error *err)
 {
     int rc;
     struct firn_os_stat stat;
-    FIRN_TRY(firn_os_file_open(dir, name, FIRN_OS_READ, 0, &reader->file, err));
-    FIRN_TRY(firn_os_file_stat(reader->file, &stat, err));
+    FIRN_TRY(firn_block_descriptor_open(descriptors, dir, name, &stat, &reader->descriptor, err));
     if (stat.size_bytes < FILE_SIZE_MIN) {
-        FIRN_TRY(
-            firn_error_set(err, FIRN_CORRUPT, "'%s': %llu bytes are too few for a firn block file",
-                           firn_os_file_path(reader->file), (unsigned long long)stat.size_bytes));
+        FIRN_TRY(firn_error_set(
+            err, FIRN_CORRUPT, "'%s': %llu bytes are too few for a firn block file",
+            firn_block_descriptor_path(reader->descriptor), (unsigned long long)stat.size_bytes));
     }
     FIRN_TRY(read_edges(reader, stat.size_bytes, err));
     FIRN_TRY(check_toc(reader, err));
@@ -335,7 +345,8 @@ block_corrupt(const struct firn_block_reader *reader, uint64_t offset, const cha
               firn_error *err)
 {
     return firn_error_set(err, FIRN_CORRUPT, "'%s': block at %llu: %s",
-                          firn_os_file_path(reader->file), (unsigned long long)offset, what);
+                          firn_block_descriptor_path(reader->descriptor),
+                          (unsigned long long)offset, what);
 }
 
 /* Judges the bytes of a block, prefix to padding, against its ref. */
@@ -365,8 +376,8 @@ check_block(const struct firn_block_reader *reader, const struct firn_block_ref 
         return firn_error_set(err, FIRN_NEWER,
                               "'%s': block at %llu has codec %u, flags %02x, which this version "
                               "cannot read",
-                              firn_os_file_path(reader->file), (unsigned long long)ref->offset,
-                              out->codec, out->flags);
+                              firn_block_descriptor_path(reader->descriptor),
+                              (unsigned long long)ref->offset, out->codec, out->flags);
     }
     return FIRN_OK;
 }
@@ -384,7 +395,8 @@ decode(struct firn_block_reader *reader, const struct firn_block_ref *ref, const
     if (rc == FIRN_OK) {
         out->size = ref->raw_size;
     } else {
-        (void)firn_error_prefix(err, "'%s': block at %llu", firn_os_file_path(reader->file),
+        (void)firn_error_prefix(err, "'%s': block at %llu",
+                                firn_block_descriptor_path(reader->descriptor),
                                 (unsigned long long)ref->offset);
     }
     return rc;
@@ -406,7 +418,7 @@ firn_block_reader_read(struct firn_block_reader *reader, const struct firn_block
     }
     uint8_t *bytes = out->data + ref->raw_size;
     struct firn_block_format_prefix prefix;
-    FIRN_TRY(firn_os_file_read_exact(reader->file, ref->offset, bytes, span, err));
+    FIRN_TRY(firn_block_descriptor_read(reader->descriptor, ref->offset, bytes, span, err));
     FIRN_TRY(check_block(reader, ref, bytes, &prefix, err));
     rc = decode(reader, ref, bytes, prefix.codec, context, out, err);
 out:
@@ -428,7 +440,7 @@ firn_block_reader_read_stored(struct firn_block_reader *reader, const struct fir
     if (firn_buf_set_size(buf, span) != FIRN_OK) {
         return firn_error_no_memory(err, "a block");
     }
-    FIRN_TRY(firn_os_file_read_exact(reader->file, ref->offset, buf->data, span, err));
+    FIRN_TRY(firn_block_descriptor_read(reader->descriptor, ref->offset, buf->data, span, err));
     FIRN_TRY(check_block(reader, ref, buf->data, &prefix, err));
     *out_codec = (enum firn_codec)prefix.codec;
     *out = firn_bytes(buf->data + PREFIX_SIZE, ref->stored_size);
@@ -442,9 +454,10 @@ firn_block_reader_read_span(struct firn_block_reader *reader, uint64_t offset, s
 {
     if (!firn_range_inside(offset, size, reader->footer.toc_offset)) {
         return firn_error_set(err, FIRN_CORRUPT, "'%s': %zu bytes at %llu lie outside the body",
-                              firn_os_file_path(reader->file), size, (unsigned long long)offset);
+                              firn_block_descriptor_path(reader->descriptor), size,
+                              (unsigned long long)offset);
     }
-    return firn_os_file_read_exact(reader->file, offset, out, size, err);
+    return firn_block_descriptor_read(reader->descriptor, offset, out, size, err);
 }
 
 int
@@ -502,14 +515,15 @@ firn_block_reader_verify_chunk(struct firn_block_reader *reader, uint64_t i,
     if (firn_buf_reserve(buffer, size) != FIRN_OK) {
         return firn_error_no_memory(err, "a chunk of a file");
     }
-    FIRN_TRY(firn_os_file_read_exact(reader->file, hash_at, &expected, sizeof expected, err));
-    FIRN_TRY(firn_os_file_read_exact(reader->file, start, buffer->data, size, err));
+    FIRN_TRY(
+        firn_block_descriptor_read(reader->descriptor, hash_at, &expected, sizeof expected, err));
+    FIRN_TRY(firn_block_descriptor_read(reader->descriptor, start, buffer->data, size, err));
     firn_blake3_hash_of(buffer->data, size, &found);
     if (memcmp(found.bytes, expected.bytes, sizeof found.bytes) != 0) {
         rc = firn_error_set(err, FIRN_CORRUPT,
                             "'%s': bytes %llu to %llu do not match their checksum",
-                            firn_os_file_path(reader->file), (unsigned long long)start,
-                            (unsigned long long)(start + size));
+                            firn_block_descriptor_path(reader->descriptor),
+                            (unsigned long long)start, (unsigned long long)(start + size));
     }
 out:
     return rc;

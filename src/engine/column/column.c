@@ -134,7 +134,8 @@ column_open(const struct firn_run_env *env, const char *name, struct firn_run **
     run->file = env->cache_file != 0 ? env->cache_file : firn_block_cache_add_file(env->cache);
     run->file_of_sections = firn_block_cache_add_file(env->cache);
     int rc;
-    FIRN_TRY(firn_block_reader_open(env->dir, name, FIRN_BLOCK_FILE_COLUMN, &run->reader, err));
+    FIRN_TRY(firn_block_reader_open_in(env->descriptors, env->dir, name, FIRN_BLOCK_FILE_COLUMN,
+                                       &run->reader, err));
     FIRN_TRY(firn_run_sections_read(run->reader, FIRN_COLUMN_FORMAT_VERSION, &run->sections,
                                     &run->summary, &run->ranges, err));
     FIRN_TRY(read_index(run, err));

@@ -615,7 +615,8 @@ graph_open(const struct firn_run_env *env, const char *name, struct firn_run **o
     }
     graph->base.kind = &firn_graph_read_kind;
     graph->cache = env->cache;
-    FIRN_TRY(firn_block_reader_open(env->dir, name, FIRN_BLOCK_FILE_VECTOR, &graph->reader, err));
+    FIRN_TRY(firn_block_reader_open_in(env->descriptors, env->dir, name, FIRN_BLOCK_FILE_VECTOR,
+                                       &graph->reader, err));
     graph->cache_file = firn_block_cache_add_file(env->cache);
     graph->summary.file_bytes = firn_block_reader_size_bytes(graph->reader);
     graph->summary.identity = firn_load_le64(firn_block_reader_id(graph->reader)->bytes);

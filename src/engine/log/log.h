@@ -207,6 +207,28 @@ firn_log_capture(struct firn_os_dir *dir, const struct firn_log_options *options
                               struct firn_log_position position, firn_error *err),
                  void *ctx, struct firn_buf *out, firn_error *err);
 
+/* ==== whether a log that was read has changed since ==== */
+
+/* In the caller's memory; zeroed, it is of no log. */
+struct firn_log_watch {
+    struct firn_os_dir *dir;
+    struct firn_os_file *file; /* of the segment that was the newest; NULL: it was gone already */
+    uint64_t number;
+    uint64_t salt;
+    uint64_t end; /* where the log ended in it */
+    char name[FIRN_LOG_SEGMENT_NAME_SIZE];
+    char next_name[FIRN_LOG_SEGMENT_NAME_SIZE];
+};
+/* For a log that was opened read-only. dir is borrowed until end: a handle of the log's directory. */
+void firn_log_watch_begin(const struct firn_log *log, struct firn_os_dir *dir,
+                          struct firn_log_watch *out);
+/* Closes the file. */
+void firn_log_watch_end(struct firn_log_watch *watch);
+/* Whether opening the log again, with that fence, would certainly show the same records. In doubt
+ * false, and always for a watch that was ended or is of no log. Any thread. */
+bool firn_log_watch_is_unchanged(const struct firn_log_watch *watch,
+                                 const struct firn_log_fence *fence);
+
 /* ==== salvage: what is whole in a log that cannot be opened ==== */
 
 /* Shows every whole record of every segment that has a good header, by segment and by offset in it.

@@ -267,6 +267,7 @@ destroy(struct firn_lsm *lsm)
     firn_version_unref(lsm->no_runs);
     firn_run_file_deinit_all(&lsm->files);
     firn_free(lsm->strays);
+    firn_log_watch_end(&lsm->manifest_watch);
     firn_buf_deinit(&lsm->history);
     firn_buf_deinit(&lsm->gone);
     firn_os_dir_close(lsm->runs_dir);
@@ -342,7 +343,7 @@ open_manifest(struct firn_lsm *lsm, bool create, struct firn_manifest_state *sta
     const struct firn_log_gate gate = {.may_remove = may_remove, .ctx = lsm};
     int rc;
     if (lsm->options.is_read_only) {
-        rc = firn_manifest_read(lsm->dir, state, err);
+        rc = firn_manifest_read_watched(lsm->dir, state, &lsm->manifest_watch, err);
         return is_none(rc) && create ? FIRN_OK : rc;
     }
     rc = firn_manifest_open(lsm->dir, &gate, state, &lsm->manifest, err);
@@ -542,6 +543,14 @@ uint64_t
 firn_lsm_sequence(const struct firn_lsm *lsm)
 {
     return atomic_load_explicit(&lsm->sequence, memory_order_relaxed);
+}
+
+bool
+firn_lsm_is_newest(const struct firn_lsm *lsm)
+{
+    static const struct firn_log_fence none = {NULL, NULL};
+    DCHECK(lsm->options.is_read_only);
+    return firn_log_watch_is_unchanged(&lsm->manifest_watch, &none);
 }
 
 struct firn_log_position

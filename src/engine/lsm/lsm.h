@@ -112,6 +112,8 @@ uint64_t firn_lsm_sequence(const struct firn_lsm *lsm);
 /* The version of MANIFEST: every installed change adds one. All processes see the same version. It
  * has been written to MANIFEST before no_reader_below is asked about it. */
 uint64_t firn_lsm_version(struct firn_lsm *lsm);
+/* Whether MANIFEST is certainly as it was when these trees were opened, read-only. Any thread. */
+bool firn_lsm_is_newest(const struct firn_lsm *lsm);
 /* How far the log was durable when MANIFEST was last changed before this opening; segment 0: not
  * known. */
 struct firn_log_position firn_lsm_log_end(const struct firn_lsm *lsm);

@@ -113,9 +113,10 @@ struct firn_lsm {
     /* The thread that has set is_editing has the token: only its holder changes MANIFEST, the
      * versions of trees and is_named. The fields below are read and written under the mutex. */
     bool is_editing;
-    struct firn_manifest *manifest; /* NULL: read-only */
-    bool has_failed;                /* MANIFEST is latched */
-    struct firn_buf history;        /* as in MANIFEST; the holder of the token writes it */
+    struct firn_manifest *manifest;       /* NULL: read-only */
+    struct firn_log_watch manifest_watch; /* read-only */
+    bool has_failed;                      /* MANIFEST is latched */
+    struct firn_buf history;              /* as in MANIFEST; the holder of the token writes it */
     uint64_t next_number;
     struct firn_version *no_runs; /* the version of all trees that have none; never NULL */
     struct firn_lsm_tree **trees; /* by ascending id */

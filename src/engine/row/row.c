@@ -117,7 +117,8 @@ row_open(const struct firn_run_env *env, const char *name, struct firn_run **out
     run->values = env->values != NULL ? env->values : &none;
     run->file = env->cache_file != 0 ? env->cache_file : firn_block_cache_add_file(env->cache);
     run->file_of_sections = firn_block_cache_add_file(env->cache);
-    int rc = firn_block_reader_open(env->dir, name, FIRN_BLOCK_FILE_ROW, &run->reader, err);
+    int rc = firn_block_reader_open_in(env->descriptors, env->dir, name, FIRN_BLOCK_FILE_ROW,
+                                       &run->reader, err);
     if (rc == FIRN_OK) {
         rc = read_run(run, err);
     }

@@ -136,7 +136,8 @@ struct firn_run_placer {
 struct firn_run_env {
     struct firn_os_dir *dir;
     struct firn_block_cache *cache;
-    const struct firn_run_values *values; /* NULL: there are none */
+    struct firn_block_descriptors *descriptors; /* for open; NULL: files stay open */
+    const struct firn_run_values *values;       /* NULL: there are none */
     /* For open: cache_file from the builder's summary of that run, the first time; else 0. */
     uint64_t cache_file;
 };

@@ -28,6 +28,7 @@
 #include "base/check.h"
 #include "base/checked.h"
 #include "base/mem.h"
+#include "block/block_descriptor.h"
 #include "codec/xxh3.h"
 
 /* ==== reading values out of a file that has no blocks ====
@@ -50,7 +51,7 @@ struct bare;
 enum { HEAD_SIZE = FIRN_VALUE_FILE_HEAD_SIZE };
 
 struct bare {
-    struct firn_os_file *file;
+    struct firn_block_descriptor *descriptor;
     struct firn_block_cache *cache;
     uint64_t number; /* in the cache */
     uint64_t size_bytes;
@@ -65,20 +66,20 @@ bare_close(struct bare *bare)
 {
     if (bare != NULL) {
         firn_block_cache_drop_file(bare->cache, bare->number);
-        firn_os_file_close(bare->file);
+        firn_block_descriptor_close(bare->descriptor);
         firn_free(bare);
     }
 }
 
 static int
-make(const struct firn_run_env *env, struct firn_os_file *file, uint64_t size_bytes,
+make(const struct firn_run_env *env, struct firn_block_descriptor *descriptor, uint64_t size_bytes,
      const uint8_t *head, struct bare **out, firn_error *err)
 {
     struct bare *bare = firn_alloc_zeroed(sizeof *bare);
     if (bare == NULL) {
         return firn_error_no_memory(err, "a file of values");
     }
-    *bare = (struct bare){.file = file,
+    *bare = (struct bare){.descriptor = descriptor,
                           .cache = env->cache,
                           .number = firn_block_cache_add_file(env->cache),
                           .size_bytes = size_bytes,
@@ -94,20 +95,20 @@ bare_open(const struct firn_run_env *env, const char *name, struct bare **out, f
 {
     uint8_t head[HEAD_SIZE];
     struct firn_os_stat stat;
-    struct firn_os_file *file = NULL;
+    struct firn_block_descriptor *descriptor = NULL;
     int rc;
     *out = NULL;
-    FIRN_TRY(firn_os_file_open_stat(env->dir, name, FIRN_OS_READ, 0, &file, &stat, err));
+    FIRN_TRY(firn_block_descriptor_open(env->descriptors, env->dir, name, &stat, &descriptor, err));
     if (stat.size_bytes < HEAD_SIZE) {
         goto out;
     }
-    FIRN_TRY(firn_os_file_read_exact(file, 0, head, sizeof head, err));
+    FIRN_TRY(firn_block_descriptor_read(descriptor, 0, head, sizeof head, err));
     if (!firn_block_format_is_header(head)) {
-        FIRN_TRY(make(env, file, stat.size_bytes, head, out, err));
-        file = NULL;
+        FIRN_TRY(make(env, descriptor, stat.size_bytes, head, out, err));
+        descriptor = NULL;
     }
 out:
-    firn_os_file_close(file);
+    firn_block_descriptor_close(descriptor);
     return rc;
 }
 
@@ -126,7 +127,7 @@ bare_identity(const struct bare *bare)
 static const char *
 bare_path(const struct bare *bare)
 {
-    return firn_os_file_path(bare->file);
+    return firn_block_descriptor_path(bare->descriptor);
 }
 
 /* ---- reading ---- */
@@ -161,7 +162,8 @@ read_and_verify(struct bare *bare, const struct firn_value_file_reference *refer
     if (firn_buf_set_size(out, at + size) != FIRN_OK) {
         return firn_error_no_memory(err, "a value");
     }
-    FIRN_TRY(firn_os_file_read_exact(bare->file, reference->offset, out->data + at, size, err));
+    FIRN_TRY(
+        firn_block_descriptor_read(bare->descriptor, reference->offset, out->data + at, size, err));
     *out_value = firn_bytes(out->data + at, size);
     uint64_t checksum = firn_value_file_checksum(*out_value, reference->offset) ^ bare->identity;
     if (checksum != reference->checksum) {
@@ -239,7 +241,8 @@ static int
 open_sealed(struct value_file *file, const struct firn_run_env *env, const char *name,
             firn_error *err)
 {
-    int rc = firn_block_reader_open(env->dir, name, FIRN_BLOCK_FILE_VALUES, &file->reader, err);
+    int rc = firn_block_reader_open_in(env->descriptors, env->dir, name, FIRN_BLOCK_FILE_VALUES,
+                                       &file->reader, err);
     if (rc == FIRN_OK) {
         DCHECK(firn_block_reader_body_end(file->reader) >= FIRN_BLOCK_BODY_START);
         file->summary.file_bytes = firn_block_reader_size_bytes(file->reader);

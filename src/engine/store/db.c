@@ -39,7 +39,8 @@ const struct firn_run_kind *const *firn_db_kinds = known_kinds;
 
 /* ==== moving a read-only handle to the newest state ====
  *
- * A whole new image is opened and replayed beside the present one and then replaces it. Cursors and
+ * Where neither the log nor MANIFEST has changed (log/log_watch.c), nothing happens. Otherwise
+ * a whole new image is opened and replayed beside the present one and then replaces it. Cursors and
  * views keep the image in which they were opened. The image is closed together with the last of
  * them, and this releases the lock by which the writer sees it. Reads of single keys do not count
  * as users: they are inside the epoch while they use the image, and a replaced image is closed only
@@ -63,11 +64,22 @@ firn_db_refresh_retire(struct firn_db *db, struct firn_db_image *image)
     firn_epoch_reclaim(&db->epoch);
 }
 
+/* Whether a new image would show what the present one does. */
+static bool
+is_newest(struct firn_db *db)
+{
+    size_t slot = firn_epoch_enter(&db->epoch);
+    const struct firn_db_image *image = firn_db_image(db);
+    bool is_it = firn_db_log_is_unchanged(db, &image->log_watch) && firn_lsm_is_newest(image->lsm);
+    firn_epoch_leave(&db->epoch, slot);
+    return is_it;
+}
+
 int
 firn_db_refresh(struct firn_db *db, firn_error *err)
 {
     struct firn_db_image *image;
-    if (!db->is_read_only) {
+    if (!db->is_read_only || is_newest(db)) {
         return FIRN_OK;
     }
     int rc;

@@ -92,6 +92,7 @@ struct firn_db_image {
     size_t held_bytes;                /* of the cache, for the trees */
     uint64_t last_sequence;           /* when it was opened */
     uint64_t log_bytes;               /* likewise; of a reader */
+    struct firn_log_watch log_watch;  /* of a reader */
     struct firn_buf segments;         /* of struct firn_db_segment, numbers ascending */
     uint64_t user_count;              /* views and cursors; the state mutex guards it */
     struct firn_epoch_node retired;
@@ -458,8 +459,9 @@ struct firn_db_log_visitor {
     int (*visit)(void *ctx, uint8_t type, firn_slice record, struct firn_log_position position,
                  firn_error *err);
     void *ctx;
-    uint64_t *log_bytes; /* its length; may be NULL */
-    bool is_fenced;      /* leave out what is not acknowledged: see db_log.c */
+    uint64_t *log_bytes;          /* its length; may be NULL */
+    struct firn_log_watch *watch; /* begun when all was read; may be NULL */
+    bool is_fenced;               /* leave out what is not acknowledged: see db_log.c */
     /* As in struct firn_log_options; NULL: no call. */
     int (*judge)(void *ctx, const struct firn_log_found *found, firn_error *err);
     void *judge_ctx;
@@ -467,6 +469,8 @@ struct firn_db_log_visitor {
 /* Reads the log without writing anything, also while another process writes it. */
 FIRN_MUST_CHECK int firn_db_log_read(struct firn_os_dir *dir,
                                      const struct firn_db_log_visitor *visitor, firn_error *err);
+/* Whether the log certainly shows a reader what it did when the watch began. */
+bool firn_db_log_is_unchanged(struct firn_db *db, const struct firn_log_watch *watch);
 /* Whether a load (db_bulk.c) seems to have come between the newest known sequence and that of a record in
  * the log: loads take multiples of a large step. */
 bool firn_db_log_lacks_load(uint64_t known, uint64_t sequence);

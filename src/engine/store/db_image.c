@@ -458,6 +458,7 @@ destroy(struct firn_db_image *image)
     firn_buf_deinit(&image->segments);
     firn_arena_deinit(&image->ends);
     firn_history_deinit(&image->history);
+    firn_log_watch_end(&image->log_watch);
     firn_os_file_close(image->reader_lock);
     firn_free(image);
 }

@@ -144,6 +144,30 @@ fence_ask(void *ctx, struct firn_log_position *out, bool *out_is_there, firn_err
     return rc;
 }
 
+/* The same for a reader that has no such file open; ctx is the directory. */
+static int
+fence_open_and_ask(void *ctx, struct firn_log_position *out, bool *out_is_there, firn_error *err)
+{
+    struct firn_os_file *lock = NULL;
+    *out_is_there = false;
+    int rc = fence_open(ctx, &lock, err);
+    if (rc == FIRN_OK && lock != NULL) {
+        rc = fence_ask(lock, out, out_is_there, err);
+    }
+    firn_os_file_close(lock);
+    return rc;
+}
+
+bool
+firn_db_log_is_unchanged(struct firn_db *db, const struct firn_log_watch *watch)
+{
+    struct firn_log_fence fence = {NULL, NULL};
+    if (!db->shows_pending) {
+        fence = (struct firn_log_fence){fence_open_and_ask, db->dir};
+    }
+    return firn_log_watch_is_unchanged(watch, &fence);
+}
+
 /* ==== the store's log: its name, its options, and reading it beside a writer ==== */
 
 enum { ATTEMPTS_MAX = 10, PAUSE_NS = 5000000 };
@@ -232,6 +256,9 @@ firn_db_log_read(struct firn_os_dir *dir, const struct firn_db_log_visitor *visi
         }
         if (rc == FIRN_OK && visitor->log_bytes != NULL) {
             *visitor->log_bytes = firn_log_size_bytes(log);
+        }
+        if (rc == FIRN_OK && visitor->watch != NULL) {
+            firn_log_watch_begin(log, dir, visitor->watch);
         }
         firn_log_abandon(log);
     }

@@ -256,6 +256,7 @@ struct replay {
     uint64_t first_created;       /* the present record gives out the numbers from here on */
     uint64_t sequence;            /* of the last record */
     uint64_t log_bytes;           /* read by a reader */
+    struct firn_log_watch watch;  /* likewise; the image takes it */
     unsigned attempts;            /* to read the whole log */
     bool may_flush;               /* the log is durable */
     bool is_short;                /* of memory: the first replay was given up */
@@ -734,6 +735,7 @@ replay_log(struct replay *replay, firn_error *err)
                                                     .visit = visit_record,
                                                     .ctx = replay,
                                                     .log_bytes = &replay->log_bytes,
+                                                    .watch = &replay->watch,
                                                     .is_fenced = !db->shows_pending,
                                                     .judge = vouch_judge,
                                                     .judge_ctx = &replay->vouch};
@@ -768,12 +770,15 @@ firn_db_replay(struct firn_db *db, struct firn_db_image **out, firn_error *err)
         uint64_t known = image->last_sequence;
         image->last_sequence = replay.sequence > known ? replay.sequence : known;
         image->log_bytes = replay.log_bytes;
+        image->log_watch = replay.watch;
+        replay.watch = (struct firn_log_watch){0};
         db->lead.vouched = replay.vouch.vouched;
         DCHECK(db->lead.vouched <= replay.vouch.version && image->is_listed);
         replay.image = NULL;
         *out = image;
     }
     db->replayed = NULL;
+    firn_log_watch_end(&replay.watch);
     firn_db_image_abandon(replay.image);
     firn_hash_map_deinit(&replay.created);
     firn_buf_deinit(&replay.ops);

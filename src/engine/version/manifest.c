@@ -463,12 +463,26 @@ read_log(struct reading *reading, const struct firn_log_options *options, struct
 int
 firn_manifest_read(struct firn_os_dir *dir, struct firn_manifest_state *state, firn_error *err)
 {
+    struct firn_log_watch watch;
+    int rc = firn_manifest_read_watched(dir, state, &watch, err);
+    firn_log_watch_end(&watch);
+    return rc;
+}
+
+int
+firn_manifest_read_watched(struct firn_os_dir *dir, struct firn_manifest_state *state,
+                           struct firn_log_watch *out, firn_error *err)
+{
+    *out = (struct firn_log_watch){0};
     struct reading reading = {.dir = dir, .state = state};
     const struct firn_log_options options = log_options(true, NULL);
     struct firn_log *log = NULL;
     int rc = FIRN_BUSY;
     for (int attempt = 0; attempt < READ_ATTEMPTS_MAX && rc == FIRN_BUSY; attempt++) {
         rc = read_log(&reading, &options, &log, err);
+    }
+    if (rc == FIRN_OK) {
+        firn_log_watch_begin(log, dir, out);
     }
     firn_log_abandon(log);
     return rc == FIRN_OK ? check_numbers(state, err) : rc;

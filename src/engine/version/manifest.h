@@ -255,6 +255,10 @@ FIRN_MUST_CHECK int firn_manifest_open(struct firn_os_dir *dir, const struct fir
 /* Reads MANIFEST without writing anything; a writer may be appending to it. */
 FIRN_MUST_CHECK int firn_manifest_read(struct firn_os_dir *dir, struct firn_manifest_state *state,
                                        firn_error *err);
+/* The same, and begins to watch MANIFEST (log.h); the caller ends that. dir is borrowed until then. */
+FIRN_MUST_CHECK int firn_manifest_read_watched(struct firn_os_dir *dir,
+                                               struct firn_manifest_state *state,
+                                               struct firn_log_watch *out, firn_error *err);
 
 /* Reads MANIFEST in the same way; *out lists what was read, as firn_log_capture does. */
 FIRN_MUST_CHECK int firn_manifest_capture(struct firn_os_dir *dir,

@@ -19,7 +19,8 @@
  * The number of attached handles is bounded by the CLOCK algorithm: the files that have one form a
  * ring, and a hand goes round it. The hand passes over files that were used since its last visit,
  * and over pinned ones, which would stay open anyway and be opened twice. So while cursors pin more
- * than the bound, more are open; the next opening or collection closes them.
+ * than the bound, more are open; the next opening or collection closes them. The number of their file
+ * descriptors has a bound of its own, which holds for pinned ones too (block/block_descriptor.c).
  *
  * (I4) The same bound holds for handles that are detached and wait for readers to leave the epoch.
  *      While a reader stays in the epoch for long, no more handles are detached; otherwise the same
@@ -59,16 +60,31 @@
 #include "base/mem.h"
 #include "base/search.h"
 #include "base/slice.h"
+#include "os/os_process.h"
 #include "run/value_file.h"
+
+enum { DESCRIPTORS_MIN = 16, DESCRIPTORS_MAX = 512 };
 
 static int pin_values(void *ctx, uint64_t number, struct firn_run **out, void **out_pin,
                       firn_error *err);
 static void unpin_values(void *pin);
 
+/* How many descriptors of a process one store may use: the rest is for others, and for the files that are written. */
+static size_t
+descriptors_max(void)
+{
+    size_t share = firn_os_process_descriptors_max() / 4;
+    return share < DESCRIPTORS_MIN   ? DESCRIPTORS_MIN
+           : share > DESCRIPTORS_MAX ? DESCRIPTORS_MAX
+                                     : share;
+}
+
 void
 firn_run_file_init_all(struct firn_run_files *files, struct firn_os *os)
 {
     firn_os_mutex_init(os, &files->mutex, FIRN_LOCK_LSM_FILES);
+    firn_block_descriptor_init_all(&files->descriptors, os, descriptors_max());
+    files->env.descriptors = &files->descriptors;
     atomic_init(&files->unused, NULL);
     atomic_init(&files->leaving, 0);
     files->hand = NULL;
@@ -81,6 +97,7 @@ firn_run_file_deinit_all(struct firn_run_files *files)
     DCHECK(atomic_load_explicit(&files->unused, memory_order_relaxed) == NULL);
     DCHECK(atomic_load_explicit(&files->leaving, memory_order_relaxed) == 0);
     CHECK(files->open_count == 0);
+    firn_block_descriptor_deinit_all(&files->descriptors);
     firn_os_mutex_deinit(&files->mutex);
 }
 

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 
 #include "base/epoch.h"
+#include "block/block_descriptor.h"
 #include "os/os.h"
 #include "run/run_kind.h"
 #include "threads/os_thread.h"
@@ -80,9 +81,10 @@ struct firn_run_file {
 struct firn_run_files {
     struct firn_run_env env; /* dir is NULL where there is none */
     struct firn_epoch *epoch;
-    size_t open_max;                        /* at least 1 */
-    _Atomic size_t leaving;                 /* detached handles that readers may still have */
-    _Atomic(struct firn_run_file *) unused; /* no version names them */
+    struct firn_block_descriptors descriptors; /* of those that are open */
+    size_t open_max;                           /* at least 1 */
+    _Atomic size_t leaving;                    /* detached handles that readers may still have */
+    _Atomic(struct firn_run_file *) unused;    /* no version names them */
     struct firn_os_mutex mutex;
     struct firn_run_file *hand; /* the clock's; NULL: none is open */
     size_t open_count;

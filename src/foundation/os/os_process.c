@@ -23,6 +23,7 @@
 #include <pthread.h>
 #include <stddef.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 static _Atomic uint64_t ordinary;
@@ -77,4 +78,15 @@ firn_os_process_refuse(const char *what, firn_error *err)
                           "%s was opened before this process was forked and belongs to its parent; "
                           "open it anew",
                           what);
+}
+
+size_t
+firn_os_process_descriptors_max(void)
+{
+    enum { USUAL = 1024 };
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) {
+        return USUAL;
+    }
+    return limit.rlim_cur < SIZE_MAX ? (size_t)limit.rlim_cur : SIZE_MAX;
 }

@@ -9,6 +9,7 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/error.h"
@@ -34,5 +35,8 @@ firn_os_process_is_own(const struct firn_os_process_mark *mark)
 
 /* FIRN_MISUSE, for use of an object of another process; what is its name: "the store". */
 int firn_os_process_refuse(const char *what, firn_error *err);
+
+/* How many file descriptors this process may have at once. */
+size_t firn_os_process_descriptors_max(void);
 
 #endif

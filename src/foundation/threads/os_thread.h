@@ -41,6 +41,7 @@ enum firn_lock_rank {
     FIRN_LOCK_LOG = 50,            /* log: the segment's buffer and offsets */
     FIRN_LOCK_BLOCK_WRITER = 55,   /* block: the end of a file being written */
     FIRN_LOCK_LSM_MEMORY = 57,     /* lsm: memory that no memtable uses */
+    FIRN_LOCK_BLOCK_FILES = 58,    /* block: which sealed files are open */
     FIRN_LOCK_BLOCK_CACHE = 60,    /* block: cache shards */
     FIRN_LOCK_OS_KNOWN = 80,       /* hosted: the list of a directory's own files */
     FIRN_LOCK_OS = 90              /* os: job queues and the memory file system */

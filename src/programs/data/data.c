@@ -106,9 +106,10 @@ firn_data_open_keyspace_at(struct firn_cli *cli, firn_store *store, firn_snapsho
     }
     int code = firn_snapshot_keyspace_open(view, cli->arguments[1], out, &err);
     if (code == FIRN_NOT_FOUND) {
-        return firn_command_report_error(cli, code, NULL, "%s has no keyspace '%s' at %s",
-                                         cli->arguments[0], cli->arguments[1],
-                                         firn_command_value(cli, "at"));
+        return firn_command_report_error(cli, code, NULL, "%s has no %s '%s' at %s",
+                                         cli->arguments[0],
+                                         is_table(store, cli->arguments[1]) ? "table" : "keyspace",
+                                         cli->arguments[1], firn_command_value(cli, "at"));
     }
     return code == FIRN_OK ? FIRN_EXIT_OK : firn_command_report_failure(cli, &err, NULL);
 }

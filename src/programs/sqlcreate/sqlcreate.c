@@ -543,6 +543,16 @@ take_column(struct parser *parser)
 
 /* ---- constraints of the table ---- */
 
+/* [ASC | DESC] of a column of a key or an index. Both mean the same: keys ascend, and are read backwards where a statement orders
+ * by them so. The order of rows of a SELECT follows from its ORDER BY alone. */
+static int
+take_direction(struct parser *parser)
+{
+    bool given = false;
+    int rc = take_word(parser, "asc", &given);
+    return rc == FIRN_OK && !given ? take_word(parser, "desc", &given) : rc;
+}
+
 /* (NAME, …), to where a definition or a list wants them. */
 static int
 take_names(struct parser *parser, sqlite3_str *text, sqlite3_str *joined)
@@ -550,20 +560,15 @@ take_names(struct parser *parser, sqlite3_str *text, sqlite3_str *joined)
     int rc = want_sign(parser, '(', "a ( is wanted");
     for (size_t i = 0; rc == FIRN_OK; i++) {
         char *name = NULL;
-        bool ignored;
         rc = want_name(parser, &name);
         if (rc == FIRN_OK) {
             sqlite3_str_appendf(text, "%s\"%w\"", i > 0 ? ", " : "", name);
             if (joined != NULL) {
                 sqlite3_str_appendf(joined, "_%s", name);
             }
-            rc = take_word(parser, "asc", &ignored);
+            rc = take_direction(parser);
         }
         sqlite3_free(name);
-        if (rc == FIRN_OK && is_word(parser, "desc")) {
-            rc = refuse(parser,
-                        "keys and indexes ascend, and can be read backwards; a comma is wanted");
-        }
         if (rc == FIRN_OK && !is_sign(parser, ',')) {
             return want_sign(parser, ')', "a comma or ) is wanted");
         }
@@ -716,16 +721,12 @@ parse_index(struct parser *parser)
     rc = rc == FIRN_OK ? want_table(parser) : rc;
     rc = rc == FIRN_OK ? want_sign(parser, '(', "a ( is wanted") : rc;
     while (rc == FIRN_OK) {
-        bool ignored;
         if (out->column_count == FIRN_TABLE_KEY_COLUMNS_MAX) {
             return firn_sqlvalue_error(parser->err, FIRN_LIMIT, "an index has at most %d columns",
                                        FIRN_TABLE_KEY_COLUMNS_MAX);
         }
         rc = want_name(parser, &out->columns[out->column_count++]);
-        rc = rc == FIRN_OK ? take_word(parser, "asc", &ignored) : rc;
-        if (rc == FIRN_OK && is_word(parser, "desc")) {
-            rc = refuse(parser, "indexes ascend, and can be read backwards; a comma is wanted");
-        }
+        rc = rc == FIRN_OK ? take_direction(parser) : rc;
         if (rc != FIRN_OK || !is_sign(parser, ',')) {
             break;
         }

@@ -554,17 +554,74 @@ is_integer(firn_type type)
     return type >= FIRN_TYPE_I8 && type <= FIRN_TYPE_U64;
 }
 
-/* Cuts off a point that only zeros follow: JSON has one type of numbers, and many programs write 1.0 for 1. */
-static firn_slice
-without_zeros(firn_slice text)
+/* Room for the digits of an integer, and its sign. */
+enum { WHOLE_SIZE = 24 };
+
+/* The exponent in a number; false if it is too large for any integer but 0. */
+static bool
+read_exponent(firn_slice text, int *out)
 {
-    const uint8_t *point = memchr(text.data, '.', text.size);
-    size_t end = text.size;
-    while (point != NULL && end > 0 && text.data[end - 1] == '0') {
-        end--;
+    enum { LARGE = 1000 };
+    size_t at = text.size > 0 && (text.data[0] == '-' || text.data[0] == '+');
+    int exponent = 0;
+    for (; at < text.size && exponent < LARGE; at++) {
+        exponent = exponent * 10 + (text.data[at] - '0');
     }
-    bool is_whole = point != NULL && text.data + end == point + 1;
-    return is_whole ? firn_bytes(text.data, end - 1) : text;
+    *out = text.size > 0 && text.data[0] == '-' ? -exponent : exponent;
+    return at == text.size;
+}
+
+/* Writes a number that is whole without point and exponent: JSON has one type of numbers, and many programs write 1.0 or 1e3 for
+ * integers. What is not whole, or has more digits than any integer, is returned as it is. Requires: text is a number of JSON. */
+static firn_slice
+plain_integer(firn_slice text, char out[WHOLE_SIZE])
+{
+    size_t size = 0;
+    size_t zeros = 0; /* after the digits that were written */
+    int places = 0;   /* after the point */
+    bool is_after = false;
+    size_t at = 0;
+    if (memchr(text.data, '.', text.size) == NULL && memchr(text.data, 'e', text.size) == NULL &&
+        memchr(text.data, 'E', text.size) == NULL) {
+        return text;
+    }
+    if (text.data[0] == '-') {
+        out[size++] = '-';
+        at = 1;
+    }
+    const size_t first = size;
+    for (; at < text.size && (text.data[at] | 0x20) != 'e'; at++) {
+        if (text.data[at] == '.') {
+            is_after = true;
+            continue;
+        }
+        places += is_after;
+        zeros = text.data[at] == '0' ? zeros + (size > first) : zeros;
+        for (; text.data[at] != '0' && zeros > 0 && size < WHOLE_SIZE; zeros--) {
+            out[size++] = '0';
+        }
+        if (text.data[at] != '0' && size == WHOLE_SIZE) {
+            return text;
+        }
+        if (text.data[at] != '0') {
+            out[size++] = (char)text.data[at];
+        }
+    }
+    int exponent = 0;
+    if (size == first) {
+        out[size++] = '0';
+        return firn_bytes(out, size);
+    }
+    if (at < text.size &&
+        !read_exponent(firn_bytes(text.data + at + 1, text.size - at - 1), &exponent)) {
+        return text;
+    }
+    int64_t more = (int64_t)zeros + exponent - places;
+    if (more < 0 || more > WHOLE_SIZE - (int64_t)size) {
+        return text;
+    }
+    memset(out + size, '0', (size_t)more);
+    return firn_bytes(out, size + (size_t)more);
 }
 
 /* FIRN_INVALID with a text, FIRN_NO_MEMORY. */
@@ -592,7 +649,8 @@ convert(struct firn_json_reader *reader, const struct firn_value_text_column *co
         return firn_error_set(err, FIRN_INVALID, "%s is not a value of the column's type",
                               kind_names[token->kind]);
     }
-    const firn_slice text = is_integer(type) ? without_zeros(token->text) : token->text;
+    char digits[WHOLE_SIZE];
+    const firn_slice text = is_integer(type) ? plain_integer(token->text, digits) : token->text;
     return firn_value_text_read(&column->type, text, &reader->memory, out, err);
 }
 

@@ -310,12 +310,29 @@ values_of_other_types_are_refused(void **state)
     (void)state;
     assert_refuses("{\"id\":1.5}",
                    ", column id: cannot read \"1.5\" as i64: it is not a whole number");
-    assert_refuses("{\"id\":1.0e1}",
-                   ", column id: cannot read \"1.0e1\" as i64: it is not a whole number");
+    assert_refuses("{\"id\":15e-1}",
+                   ", column id: cannot read \"15e-1\" as i64: it is not a whole number");
+    assert_refuses("{\"id\":1e999999999999}",
+                   ", column id: cannot read \"1e999999999999\" as i64: it is not a whole number");
+    assert_refuses("{\"id\":1e-999999999999}",
+                   ", column id: cannot read \"1e-999999999999\" as i64: it is not a whole number");
+    assert_refuses("{\"id\":1e30}",
+                   ", column id: cannot read \"1e30\" as i64: it is not a whole number");
+    assert_refuses("{\"id\":10000000000000000000000000000001.0}",
+                   ", column id: cannot read \"10000000000000000000000000000001.0\" as i64: it is "
+                   "not a whole number");
+    assert_refuses("{\"id\":9223372036854775808.0}",
+                   ", column id: cannot read \"9223372036854775808\" as i64: it is out of range");
     assert_refuses("{\"id\":1.01}",
                    ", column id: cannot read \"1.01\" as i64: it is not a whole number");
     assert_reads("{\"id\":1.0}\n{\"id\":-20.000}\n{\"id\":10}",
                  "1:1||||||;2:-20||||||;3:10||||||;");
+    assert_reads("{\"id\":1.0e1}\n{\"id\":-1.205E+3}\n{\"id\":1200e-2}\n{\"id\":0.0e999999999999}",
+                 "1:10||||||;2:-1205||||||;3:12||||||;4:0||||||;");
+    assert_reads("{\"id\":9223372036854775807.00}\n{\"id\":-9.223372036854775808e18}\n"
+                 "{\"id\":0.001e3}\n{\"id\":102030.0}",
+                 "1:9223372036854775807||||||;2:-9223372036854775808||||||;3:1||||||;"
+                 "4:102030||||||;");
     assert_refuses("{\"id\":true}", ", column id: true is not a value of the column's type");
     assert_refuses("{\"id\":[1]}", ", column id: an array is not a value of the column's type");
     assert_refuses("{\"id\":{\"a\":1}}",

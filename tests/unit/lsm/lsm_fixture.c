@@ -166,6 +166,7 @@ fixture_open(struct fixture *fixture, firn_error *err)
     FIRN_TRY(firn_lsm_open(fixture->dir, &fixture->options, true, &fixture->lsm, err));
     /* Few enough that runs are closed and opened again all the time. */
     fixture->lsm->files.open_max = FIXTURE_OPEN_MAX;
+    fixture->lsm->files.descriptors.open_max = FIXTURE_DESCRIPTORS_MAX;
     if (firn_lsm_sequence(fixture->lsm) > fixture->sequence) {
         fixture->sequence = firn_lsm_sequence(fixture->lsm);
     }

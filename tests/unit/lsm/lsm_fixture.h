@@ -28,7 +28,8 @@ enum {
     FIXTURE_VIEWS_MAX = 6,
     FIXTURE_INTERVALS_MAX = 24,
     FIXTURE_KEY_SIZE = 16,
-    FIXTURE_OPEN_MAX = 24,       /* runs */
+    FIXTURE_OPEN_MAX = 24, /* runs */
+    FIXTURE_DESCRIPTORS_MAX = 4,
     FIXTURE_SEGMENT_RECORDS = 40 /* of the log's segments */
 };
 

@@ -334,6 +334,7 @@ open_world(struct world *world)
     TEST_OK(firn_lsm_open(world->dir, &options, true, &world->lsm, &err), &err);
     /* Few enough that runs are closed while readers use them all the time. */
     world->lsm->files.open_max = 4;
+    world->lsm->files.descriptors.open_max = 3;
     for (uint32_t i = 0; i < TREES; i++) {
         TEST_OK(firn_lsm_tree_open(world->lsm, i + 1, NULL, &world->trees[i], &err), &err);
         firn_lsm_tree_separate_values(world->trees[i], i % 2 == 0);

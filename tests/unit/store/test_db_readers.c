@@ -382,6 +382,104 @@ a_second_process_reads_while_the_first_writes(void **state)
     db_support_disk_deinit(&disk);
 }
 
+/* Answers each byte with the number that it sees then, until there are no more. */
+static void
+answer_for_ever(const char *path, int questions, int answers)
+{
+    firn_error err;
+    struct firn_db *reader;
+    char byte;
+    DB_OK(firn_db_path_open(firn_os_default(), path, &db_support_read_only, &reader, &err));
+    while (read(questions, &byte, 1) == 1) {
+        DB_OK(firn_db_refresh(reader, &err));
+        const struct firn_db_image *image = firn_db_image(reader);
+        unsigned round =
+            (unsigned)strtoul(db_support_get(db_support_keyspace(reader, "k"), "n"), NULL, 10);
+        /* The writer waits, and its background work is done. */
+        DB_OK(firn_db_refresh(reader, &err));
+        assert_ptr_equal(firn_db_image(reader), image);
+        if (write(answers, &round, sizeof round) != sizeof round) {
+            _exit(2);
+        }
+    }
+    _exit(0);
+}
+
+/* A write, and something that changes the files of the store. */
+static void
+write_one(struct db_support_disk *disk, struct firn_db **db, unsigned round)
+{
+    firn_error err;
+    struct firn_db_keyspace *keyspace = db_support_keyspace(*db, "k");
+    char number[16];
+    (void)snprintf(number, sizeof number, "%u", round);
+    if (round % 11 == 5) {
+        struct firn_db_bulk *bulk;
+        DB_OK(firn_db_bulk_open(keyspace, &bulk, &err));
+        DB_OK(firn_db_bulk_put(bulk, firn_str("n"), firn_str(number), &err));
+        DB_OK(firn_db_bulk_commit(bulk, &err));
+        firn_db_bulk_close(bulk);
+    } else {
+        DB_OK(firn_db_put(keyspace, firn_str("n"), firn_str(number),
+                          round % 3 == 0 ? FIRN_DURABILITY_FULL : FIRN_DURABILITY_OS, &err));
+    }
+    if (round % 7 == 1) {
+        DB_OK(firn_db_maintain_flush(*db, &err));
+    } else if (round % 13 == 2) {
+        DB_OK(firn_db_maintain_compact(*db, NULL, &err));
+    } else if (round % 29 == 3) {
+        DB_OK(firn_db_close(*db, &err));
+        DB_OK(firn_db_open(disk->dir, &tiny, db, &err));
+    } else if (round % 31 == 4) {
+        firn_db_abandon(*db);
+        DB_OK(firn_db_open(disk->dir, &tiny, db, &err));
+    }
+    while (firn_db_jobs_wait(*db)) {
+    }
+}
+
+static void
+a_reader_in_another_process_sees_each_commit_at_once(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct db_support_disk disk;
+    struct firn_db *db;
+    int questions[2];
+    int answers[2];
+    int status;
+    enum { ROUNDS = 150 };
+    db_support_disk_init(&disk);
+    assert_int_equal(pipe(questions), 0);
+    assert_int_equal(pipe(answers), 0);
+    DB_OK(firn_db_open(disk.dir, &tiny, &db, &err));
+    db_support_put(db_support_keyspace(db, "k"), "n", "0");
+    DB_OK(firn_db_close(db, &err));
+    /* Before there are threads. */
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        (void)close(questions[1]);
+        answer_for_ever(disk.path, questions[0], answers[1]);
+    }
+    (void)close(questions[0]);
+    (void)close(answers[1]);
+    DB_OK(firn_db_open(disk.dir, &tiny, &db, &err));
+    for (unsigned round = 1; round <= ROUNDS; round++) {
+        unsigned seen;
+        write_one(&disk, &db, round);
+        assert_int_equal(write(questions[1], "?", 1), 1);
+        assert_int_equal(read(answers[0], &seen, sizeof seen), sizeof seen);
+        assert_int_equal(seen, round);
+    }
+    (void)close(questions[1]);
+    (void)close(answers[0]);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    DB_OK(firn_db_close(db, &err));
+    db_support_disk_deinit(&disk);
+}
+
 static void
 the_version_can_be_made_to_grow(void **state)
 {
@@ -425,6 +523,7 @@ main(void)
         cmocka_unit_test(files_wait_for_readers),
         cmocka_unit_test(files_go_with_the_cursor_that_held_them),
         cmocka_unit_test(what_a_reader_uses_survives_the_writers_end),
+        cmocka_unit_test(a_reader_in_another_process_sees_each_commit_at_once),
         cmocka_unit_test(the_version_can_be_made_to_grow),
     };
     return cmocka_run_group_tests_name("db_readers", tests, NULL, NULL);

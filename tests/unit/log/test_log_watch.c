@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * unit/log: whether a log has changed since it was read: nothing that is appended is overlooked, however
+ * long ago the log was read and whatever has happened to its files; and where nothing has happened, the answer is
+ * that nothing has changed.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "log_support.h"
+#include "sim/sim_memory.h"
+#include "support/test_random.h"
+
+/* Small segments, and space that is prepared early, so that files are used again. */
+static const struct firn_log_options wal = {
+    .prefix = "wal", .ready_after_bytes = 512, .segment_size_bytes = 4096};
+static const struct firn_log_options reading = {.prefix = "wal", .read_only = true};
+static const struct firn_log_fence no_fence = {NULL, NULL};
+
+enum { WATCHES = 12, STEPS = 4000 };
+
+struct machine {
+    struct firn_os *os;
+    struct firn_os_dir *dir;
+    struct firn_log *log;
+    uint64_t count; /* of records */
+};
+
+static void
+open_machine(struct machine *machine, uint64_t seed)
+{
+    firn_error err;
+    *machine = (struct machine){0};
+    assert_int_equal(firn_sim_memory_create(seed, &machine->os, &err), FIRN_OK);
+    machine->dir = log_support_root(machine->os);
+    assert_int_equal(firn_log_create(machine->dir, &wal, &machine->log, &err), FIRN_OK);
+}
+
+static void
+close_machine(struct machine *machine)
+{
+    firn_log_abandon(machine->log);
+    firn_os_dir_close(machine->dir);
+    firn_sim_memory_destroy(machine->os);
+}
+
+static void
+begin(struct machine *machine, struct firn_log_watch *watch)
+{
+    firn_error err;
+    struct firn_log *log;
+    assert_int_equal(firn_log_open(machine->dir, &reading, NULL, NULL, &log, NULL, &err), FIRN_OK);
+    firn_log_watch_begin(log, machine->dir, watch);
+    firn_log_abandon(log);
+}
+
+static void
+append(struct machine *machine)
+{
+    firn_error err;
+    assert_int_equal(log_support_append(machine->log, machine->count++, NULL, &err), FIRN_OK);
+}
+
+static void
+step(struct machine *machine, struct test_random *random)
+{
+    firn_error err;
+    switch (test_random_below(random, 12)) {
+    case 0:
+        assert_int_equal(firn_log_sync(machine->log, &err), FIRN_OK);
+        break;
+    case 1:
+        assert_int_equal(firn_log_rotate_begin(machine->log, &err), FIRN_OK);
+        break;
+    case 2:
+        assert_int_equal(firn_log_rotate(machine->log, &err), FIRN_OK);
+        break;
+    case 3:
+        firn_log_rotate_prepare(machine->log);
+        break;
+    case 4:
+    case 5:
+        assert_int_equal(
+            firn_log_remove_before(machine->log, firn_log_end(machine->log).segment, &err),
+            FIRN_OK);
+        break;
+    case 6:
+        if (test_random_below(random, 2) == 0) {
+            assert_int_equal(firn_log_close(machine->log, &err), FIRN_OK);
+        } else {
+            firn_log_abandon(machine->log);
+        }
+        machine->log = NULL;
+        assert_int_equal(firn_log_open(machine->dir, &wal, NULL, NULL, &machine->log, NULL, &err),
+                         FIRN_OK);
+        break;
+    default:
+        append(machine);
+        break;
+    }
+}
+
+static void
+no_record_is_overlooked(void **state)
+{
+    (void)state;
+    struct machine machine;
+    struct test_random random;
+    struct firn_log_watch watches[WATCHES];
+    uint64_t counts[WATCHES];
+    unsigned unchanged = 0;
+    test_random_init(&random, __func__, 1);
+    open_machine(&machine, 1);
+    for (unsigned i = 0; i < WATCHES; i++) {
+        begin(&machine, &watches[i]);
+        counts[i] = machine.count;
+    }
+    for (unsigned at = 0; at < STEPS; at++) {
+        step(&machine, &random);
+        for (unsigned i = 0; i < WATCHES; i++) {
+            bool is_same = firn_log_watch_is_unchanged(&watches[i], &no_fence);
+            assert_true(!is_same || counts[i] == machine.count);
+            unchanged += is_same;
+        }
+        /* Some watches become old. */
+        unsigned i = (unsigned)test_random_below(&random, WATCHES);
+        if (i < 3 || test_random_below(&random, 50) == 0) {
+            firn_log_watch_end(&watches[i]);
+            begin(&machine, &watches[i]);
+            counts[i] = machine.count;
+            assert_true(firn_log_watch_is_unchanged(&watches[i], &no_fence));
+        }
+    }
+    assert_true(unchanged > STEPS / 20);
+    for (unsigned i = 0; i < WATCHES; i++) {
+        firn_log_watch_end(&watches[i]);
+    }
+    close_machine(&machine);
+}
+
+static int
+ask(void *ctx, struct firn_log_position *out, bool *out_is_there, firn_error *err)
+{
+    (void)err;
+    const struct firn_log_position *fence = ctx;
+    *out = *fence;
+    *out_is_there = fence->segment != 0;
+    return FIRN_OK;
+}
+
+static void
+a_record_beyond_the_fence_is_no_change(void **state)
+{
+    (void)state;
+    struct machine machine;
+    struct firn_log_watch watch;
+    open_machine(&machine, 2);
+    append(&machine);
+    begin(&machine, &watch);
+    struct firn_log_position position = firn_log_end(machine.log);
+    const struct firn_log_fence fence = {ask, &position};
+    assert_true(firn_log_watch_is_unchanged(&watch, &fence));
+    append(&machine);
+    assert_false(firn_log_watch_is_unchanged(&watch, &no_fence));
+    assert_true(firn_log_watch_is_unchanged(&watch, &fence));
+    position = firn_log_end(machine.log);
+    assert_false(firn_log_watch_is_unchanged(&watch, &fence));
+    position = (struct firn_log_position){0};
+    assert_false(firn_log_watch_is_unchanged(&watch, &fence));
+    firn_log_watch_end(&watch);
+    assert_false(firn_log_watch_is_unchanged(&watch, &no_fence));
+    close_machine(&machine);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(no_record_is_overlooked),
+        cmocka_unit_test(a_record_beyond_the_fence_is_no_change),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
