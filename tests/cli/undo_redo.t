@@ -72,7 +72,7 @@ A restore, a restore of some paths and a revert are steps, too.
 
 A state whose checkpoint was deleted is passed over.
 
-  $ firn undo -q && firn delete 2 -q && firn undo
+  $ firn undo -q && firn delete 2 --now -q && firn undo
   2
   undid the save of 3 and 1 other step, back at 1: 1 changed, 0 added, 0 removed; redo with: firn redo
     also a save whose checkpoint is gone
@@ -149,7 +149,7 @@ The steps, newest first: what was undone, where one is, what can be undone.
 
 Steps whose checkpoint is gone are still named.
 
-  $ firn save -q -m third && echo five >a && firn save -q && firn delete 3 -q && firn undo --list
+  $ firn save -q -m third && echo five >a && firn save -q && firn delete 3 --now -q && firn undo --list
   3
   4
   3

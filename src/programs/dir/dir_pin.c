@@ -153,7 +153,8 @@ const struct firn_command firn_dir_pin = {
     .options = no_options,
     .help = "A pinned checkpoint does not expire and cannot be deleted until firn unpin.\n"
             "Without REF, lists the pinned checkpoints, newest first: number, id, and when it\n"
-            "was pinned. A tag (firn tag) also keeps a checkpoint from expiring.",
+            "was pinned. A tag (firn tag) also keeps a checkpoint from expiring.\n"
+            "firn undo takes back a pin, and firn unpin.",
     .examples = pin_examples,
     .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK | FIRN_COMMAND_USES_COLOUR,
     .run = run_pin,

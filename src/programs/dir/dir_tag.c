@@ -230,6 +230,8 @@ const struct firn_command firn_dir_tag = {
             "(default: latest). Without NAME, lists the tags: the number and the id of the\n"
             "checkpoint, when it was tagged, and the tag.\n"
             "\n"
+            "firn undo takes back that a tag was set, moved or deleted.\n"
+            "\n"
             "A tag has up to 255 letters, digits and characters of ._-+/, and begins with a\n"
             "letter. It cannot be latest, now or yesterday, nor four or more letters that are\n"
             "all between k and z, as in ids.",
