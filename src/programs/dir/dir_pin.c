@@ -57,6 +57,20 @@ change(struct pinning *pinning)
         firn_term_json_end();
         return FIRN_EXIT_OK;
     }
+    switch (code == FIRN_NOT_FOUND ? firn_dir_tag_word_of(cli->arguments[0])
+                                   : FIRN_DIR_TAG_WORD_NONE) {
+    case FIRN_DIR_TAG_WORD_LISTS:
+        hint = "firn pin lists the pinned checkpoints";
+        break;
+    case FIRN_DIR_TAG_WORD_REMOVES:
+        hint = "firn unpin REF removes a pin";
+        break;
+    case FIRN_DIR_TAG_WORD_ADDS:
+        hint = "firn pin REF pins a checkpoint";
+        break;
+    case FIRN_DIR_TAG_WORD_NONE:
+        break;
+    }
     for (int i = 0; i < cli->argument_count && hint == NULL; i++) {
         hint = firn_task_workspace_hint(pinning->workspace, cli->arguments[i], code);
     }
