@@ -1001,7 +1001,8 @@ FIRN_API FIRN_MUST_CHECK int firn_workspace_undo(firn_workspace *workspace,
 
 /* Goes forward to where the last undo was done; again, to where the undo before that was done.
  * FIRN_NOT_FOUND if there is nothing to redo, because no undo came
- * before or because something was saved, restored or edited after it; all states remain checkpoints. */
+ * before or because something was edited or restored after it; all states remain checkpoints. A save of what the undo
+ * left ends nothing. */
 FIRN_API FIRN_MUST_CHECK int firn_workspace_redo(firn_workspace *workspace,
                                                  const firn_workspace_restore_options *options,
                                                  firn_workspace_restore_result *out,

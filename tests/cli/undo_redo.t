@@ -156,3 +156,15 @@ Steps whose checkpoint is gone are still named.
   now       at 4
   undo 1    <time>  the save of 4: 1 changed, 0 added, 0 removed
   undo 2    <time>  the save of 2 (second): 1 changed, 0 added, 0 removed
+
+A save of what an undo left ends nothing.
+
+  $ mkdir ../s && cd ../s && echo one >a && firn save -q && echo two >a && firn save -q && firn undo -q && firn save -q
+  1
+  2
+  3
+  $ firn undo --list; firn redo && cat a
+  redo 1    <time>  the save of 2: 1 changed, 0 added, 0 removed
+  now       at 1
+  redid the save of 2, now at 2: 1 changed, 0 added, 0 removed; take this back with: firn undo
+  two

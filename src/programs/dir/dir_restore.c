@@ -623,11 +623,11 @@ const struct firn_command firn_dir_restore_redo = {
     .arguments = "",
     .options = redo_options,
     .help = "Brings back what the last firn undo took away; another redo brings back what\n"
-            "the undo before that took away. Anything that is edited, saved or restored\n"
-            "after an undo ends this; a tag, a pin or a deletion ends it for those alone.\n"
-            "Nothing is lost then: firn list --all lists all states, and firn restore REF\n"
-            "goes to any of them. An interrupted undo is taken back; an interrupted redo is\n"
-            "finished.",
+            "the undo before that took away. Anything that is edited or restored after an\n"
+            "undo ends this; a tag, a pin or a deletion ends it for those alone, and a save\n"
+            "of what the undo left does not end it. Nothing is lost then: firn list --all\n"
+            "lists all states, and firn restore REF goes to any of them. An interrupted undo\n"
+            "is taken back; an interrupted redo is finished.",
     .examples = redo_examples,
     .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK | FIRN_COMMAND_USES_STRICT |
             FIRN_COMMAND_USES_PAGER | FIRN_COMMAND_USES_COLOUR,

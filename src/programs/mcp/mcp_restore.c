@@ -240,7 +240,7 @@ const struct firn_mcp_tool firn_mcp_restore_redo_tool = {
     .title = "Go one state forward",
     .text =
         "Bring back what the last checkpoint_undo took away. Fails with FIRN_NOT_FOUND if no undo "
-        "came before, or if the workspace was edited, saved or restored after it.",
+        "came before, or if the workspace was edited or restored after it.",
     .params = redo_params,
     .output = RESULT "," STEPS,
     .required = REQUIRED_OF_STEPS,
