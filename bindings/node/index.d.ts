@@ -662,7 +662,8 @@ export interface RestoreOptions extends LongOptions {
 
 /** A step that undo or redo took, or would take. */
 export interface Step extends Partial<Counts> {
-  kind: 'save' | 'restore' | 'revert' | 'edits'
+  /** The last three change no file: a tag, a pin or a deletion of checkpoints, set or taken back. */
+  kind: 'save' | 'restore' | 'revert' | 'edits' | 'tag' | 'pin' | 'delete'
   /** Of the state that it led to; missing if that was deleted, and for edits that are only on the disk. */
   checkpoint?: WorkspaceCheckpoint
   /** The coding agent whose turn it was, and the prompt. */

@@ -817,10 +817,23 @@ typedef enum firn_workspace_step_kind {
     FIRN_STEP_SAVE = 1,
     FIRN_STEP_RESTORE = 2,
     FIRN_STEP_REVERT = 3,
-    FIRN_STEP_EDITS = 4 /* edits that were not saved */
+    FIRN_STEP_EDITS = 4, /* edits that were not saved */
+    /* Steps that change facts about checkpoints, and no file. */
+    FIRN_STEP_TAG = 5,
+    FIRN_STEP_PIN = 6,
+    FIRN_STEP_DELETE = 7 /* of checkpoints, or their return */
 } firn_workspace_step_kind;
 /* The name of a kind ("edits"), constant; never NULL. Any thread. */
 FIRN_API const char *firn_workspace_step_kind_name(firn_workspace_step_kind kind);
+
+/* What a step changed besides files. Values of size 0: none. */
+typedef struct firn_workspace_fact {
+    firn_slice name;   /* the tag, or the id of the checkpoint */
+    firn_slice before; /* the id that a tag named; "pinned"; "deleted" */
+    firn_slice after;
+    uint64_t before_number; /* of the checkpoint that a tag named, or of the one that name names */
+    uint64_t after_number;  /* 0: a safety checkpoint, one that is gone, or none */
+} firn_workspace_fact;
 
 typedef struct firn_workspace_step {
     firn_workspace_step_kind kind;
@@ -834,6 +847,8 @@ typedef struct firn_workspace_step {
     uint64_t added;                  /* files, by the undo of the step, or by its redo */
     uint64_t changed;
     uint64_t removed;
+    const firn_workspace_fact *facts; /* of a step from FIRN_STEP_TAG on; the checkpoint is NULL */
+    size_t fact_count;
 } firn_workspace_step;
 
 typedef struct firn_workspace_steps_options {
@@ -966,13 +981,17 @@ FIRN_API FIRN_MUST_CHECK int firn_workspace_restore(firn_workspace *workspace,
  * reverts made, and those that they replaced; firn remembers the last 1,000 of them. If the directory
  * differs from the present one of these states, undo brings that state back: it takes back edits that
  * were not saved, or a restore of some paths. Otherwise it goes to the state before, and a further undo
- * to the one before that. A state whose checkpoint was deleted is passed over. With paths only these are
+ * to the one before that. A state whose checkpoint was deleted is passed over. If a tag, a pin or a
+ * deletion of checkpoints (FIRN_STEP_TAG and those that follow) came after the present state, undo takes
+ * that back and touches no file; the checkpoint of the result is that of the present state, or NULL if that
+ * was deleted. A value that something else has given since stays: it is reported
+ * (FIRN_NOTICE_NOT_RESTORED) and counted in not_restored. With paths only these are
  * taken from the state. Like a restore, undo first takes a safety checkpoint of what was not saved.
  *
  * With last_turn, undo goes to the state in which the last turn of a coding agent began
  * (firn_workspace_save_options), and takes back whatever came after that: the turn, later steps, and
- * edits that were not saved. A turn that never ended counts too. A redo goes back to where this undo was
- * done.
+ * edits that were not saved; not tags, pins and deletions, which are no steps after that. A turn that never
+ * ended counts too. A redo goes back to where this undo was done.
  *
  * FIRN_NOT_FOUND if there is nothing to undo. */
 FIRN_API FIRN_MUST_CHECK int firn_workspace_undo(firn_workspace *workspace,
@@ -982,7 +1001,8 @@ FIRN_API FIRN_MUST_CHECK int firn_workspace_undo(firn_workspace *workspace,
 
 /* Goes forward to where the last undo was done; again, to where the undo before that was done.
  * FIRN_NOT_FOUND if there is nothing to redo, because no undo came
- * before or because something was saved, restored or edited after it; all states remain checkpoints. */
+ * before or because something was edited or restored after it; all states remain checkpoints. A save of what the undo
+ * left ends nothing. */
 FIRN_API FIRN_MUST_CHECK int firn_workspace_redo(firn_workspace *workspace,
                                                  const firn_workspace_restore_options *options,
                                                  firn_workspace_restore_result *out,

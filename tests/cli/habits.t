@@ -105,3 +105,27 @@ The rows of --stat keep to the terminal, with what is said after the bar.
   0
   80
   0
+
+Tags and pins, as subcommands: no tag is made that nobody wants.
+
+  $ cd && mkdir tags && cd tags && echo a >f && firn save -q
+  1
+  $ firn tag list
+  ! firn: 'list' is not taken for the name of a tag
+  ! hint: firn tag lists the tags
+  [2]
+  $ for words in ls 'rm v1' 'delete v1' 'add v1' 'set v1'; do firn tag $words 2>&1 | sed -n 2p; done; firn tag
+  hint: firn tag lists the tags
+  hint: firn tag -d NAME deletes a tag
+  hint: firn tag -d NAME deletes a tag
+  hint: firn tag NAME [REF] sets a tag
+  hint: firn tag NAME [REF] sets a tag
+  no tags
+  $ firn tag list latest && firn tag && firn tag -d list -q && firn tag
+  list is 1
+     1  <id>  <time>  list
+  no tags
+  $ firn pin list 2>&1 | tail -n 1; firn pin rm 1 2>&1 | tail -n 1; firn unpin list 2>&1 | tail -n 1
+  hint: firn pin lists the pinned checkpoints
+  hint: firn unpin REF removes a pin
+  hint: firn pin lists the pinned checkpoints

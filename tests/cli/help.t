@@ -209,17 +209,24 @@ The same words whichever way they are asked for, in at most 80 columns; each com
   Go one state back.
   
   Takes back the last thing that happened to the workspace: edits that were not
-  saved; else a save (or an agent's turn), a restore, or a revert. Another undo
-  goes one state further back, and firn redo forward again. Like every restore,
-  this first takes a safety checkpoint of what was not saved, so nothing is lost:
-  firn list --all lists all states. The last 1,000 can be undone, less those
-  whose checkpoints were deleted or have expired. It says which step it took back,
-  and with -n which it would take back.
+  saved; else a save (or an agent's turn), a restore, a revert, a tag, a pin or a
+  deletion of checkpoints. Another undo goes one step further back, and firn redo
+  forward again. Like every restore, this first takes a safety checkpoint of what
+  was not saved, so nothing is lost: firn list --all lists all states. The last
+  1,000 can be undone, less those whose checkpoints were deleted or have expired.
+  It says which step it took back, and with -n which it would take back.
+  
+  A tag (firn tag, firn tag -d), a pin (firn pin, firn unpin) or a deletion (firn
+  delete, firn undelete) is taken back without touching a file. What something
+  else has changed since, such as a tag whose checkpoint is gone for good, stays
+  as it is; then the exit code is 6. No steps are settings, the tags of an import
+  of many states, firn delete --now, firn forget, and what expires.
   
   --turn goes back to where the last turn of a coding agent began (firn help hook),
   whatever came after that: the turn, also one that was interrupted, later steps,
   and edits that were not saved. One firn redo brings all of it back. Another
-  firn undo --turn goes back to before the turn before.
+  firn undo --turn goes back to before the turn before. It concerns files alone:
+  tags, pins and deletions stay, and newer ones are no steps any more.
   
   --list shows the steps, newest first, with the files that each undo would
   change: above the line "now" those that redo brings back, below it those that

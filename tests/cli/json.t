@@ -181,7 +181,7 @@ Every command prints one object, whether it succeeds or fails; nothing comes twi
   0 tag -d a-tag tag
   3 restore 1 nothing changes error
   3 restore 1 --to f changes error
-  3 undo changes error
+  0 undo changes checkpoint dry_run safety added changed removed unchanged incomplete written_ns left_alone not_restored unsaved steps notices hooks_removed
   0 check checkpoints safety packs objects bytes_read damaged newer notices
   0 check --data checkpoints safety packs objects bytes_read damaged newer notices
   3 delete 1 9 deleted error

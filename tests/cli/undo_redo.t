@@ -72,7 +72,7 @@ A restore, a restore of some paths and a revert are steps, too.
 
 A state whose checkpoint was deleted is passed over.
 
-  $ firn undo -q && firn delete 2 -q && firn undo
+  $ firn undo -q && firn delete 2 --now -q && firn undo
   2
   undid the save of 3 and 1 other step, back at 1: 1 changed, 0 added, 0 removed; redo with: firn redo
     also a save whose checkpoint is gone
@@ -149,10 +149,22 @@ The steps, newest first: what was undone, where one is, what can be undone.
 
 Steps whose checkpoint is gone are still named.
 
-  $ firn save -q -m third && echo five >a && firn save -q && firn delete 3 -q && firn undo --list
+  $ firn save -q -m third && echo five >a && firn save -q && firn delete 3 --now -q && firn undo --list
   3
   4
   3
   now       at 4
   undo 1    <time>  the save of 4: 1 changed, 0 added, 0 removed
   undo 2    <time>  the save of 2 (second): 1 changed, 0 added, 0 removed
+
+A save of what an undo left ends nothing.
+
+  $ mkdir ../s && cd ../s && echo one >a && firn save -q && echo two >a && firn save -q && firn undo -q && firn save -q
+  1
+  2
+  3
+  $ firn undo --list; firn redo && cat a
+  redo 1    <time>  the save of 2: 1 changed, 0 added, 0 removed
+  now       at 1
+  redid the save of 2, now at 2: 1 changed, 0 added, 0 removed; take this back with: firn undo
+  two

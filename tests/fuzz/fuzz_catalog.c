@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * fuzz/catalog: keys and values of the catalog, made of hostile bytes: workspaces, checkpoints, tags, pins,
- * turns, what saves have told, what is forgotten, and when a collection is due.
+ * turns, steps of undo, what saves have told, what is forgotten, and when a collection is due.
  *
  * The input is a list of entries: which keyspace (1 byte), the sizes of key and value (1 byte each), key and
  * value. Everything that reads the catalog then reads them. Each read gives an answer or says that it
@@ -14,15 +14,16 @@
 #include "base/hash_map.h"
 #include "base/slice.h"
 #include "catalog/catalog.h"
+#include "catalog/catalog_facts.h"
 #include "store/db.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static const char *const keyspaces[] = {FIRN_CATALOG_WORKSPACES, FIRN_CATALOG_CHECKPOINTS,
-                                        FIRN_CATALOG_UNPACKED,   FIRN_CATALOG_TAGS,
-                                        FIRN_CATALOG_PINS,       FIRN_CATALOG_TURNS,
-                                        FIRN_CATALOG_TOLD,       FIRN_CATALOG_FORGOTTEN,
-                                        FIRN_CATALOG_DUE,        FIRN_CATALOG_DELETED};
+static const char *const keyspaces[] = {
+    FIRN_CATALOG_WORKSPACES, FIRN_CATALOG_CHECKPOINTS, FIRN_CATALOG_UNPACKED,
+    FIRN_CATALOG_TAGS,       FIRN_CATALOG_PINS,        FIRN_CATALOG_TURNS,
+    FIRN_CATALOG_TOLD,       FIRN_CATALOG_FORGOTTEN,   FIRN_CATALOG_DUE,
+    FIRN_CATALOG_DELETED,    FIRN_CATALOG_FACTS};
 enum { KEYSPACES = sizeof keyspaces / sizeof keyspaces[0], WORKSPACE = 1 };
 
 static bool
@@ -124,6 +125,30 @@ visit_unpacked(void *ctx, firn_slice bytes, firn_error *err)
 }
 
 static void
+read_facts(struct firn_catalog *catalog)
+{
+    struct firn_catalog_facts facts = {.time_ns = 0};
+    struct firn_catalog_facts_change change;
+    struct firn_buf orders = {0};
+    CHECK(firn_catalog_facts_newer(catalog, WORKSPACE, 0, &orders, NULL) == FIRN_OK);
+    for (size_t i = 0; i < orders.size / sizeof(uint64_t); i++) {
+        const uint64_t order = ((const uint64_t *)(const void *)orders.data)[i];
+        int rc = firn_catalog_facts_get(catalog, WORKSPACE, order, &facts, NULL);
+        CHECK(rc == FIRN_OK || rc == FIRN_NOT_FOUND);
+        if (rc == FIRN_OK) {
+            struct firn_reader reader = firn_catalog_facts_read(&facts);
+            CHECK(firn_catalog_facts_is_kind(facts.kind));
+            while (firn_catalog_facts_next(&reader, &change)) {
+                CHECK(change.name.size + change.before.size + change.after.size <= UINT8_MAX);
+            }
+            CHECK(firn_reader_left(&reader) == 0);
+        }
+    }
+    firn_catalog_facts_deinit(&facts);
+    firn_buf_deinit(&orders);
+}
+
+static void
 read_references(struct firn_catalog *catalog)
 {
     static const char *const references[] = {"1", "last", "last~1", "@{1 hour ago}", "tag", "00"};
@@ -216,6 +241,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         CHECK(is_answer(firn_catalog_tags_list(catalog, WORKSPACE, visit_tag, catalog, &err)));
         CHECK(is_answer(firn_catalog_pins_list(catalog, WORKSPACE, visit_pin, NULL, &err)));
         read_references(catalog);
+        read_facts(catalog);
         read_turns(catalog);
         read_deleted(catalog);
         CHECK(is_answer(firn_catalog_workspaces_remove(catalog, WORKSPACE, &err)));

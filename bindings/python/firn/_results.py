@@ -208,8 +208,8 @@ class Logged(NamedTuple):
 
 
 class Step(NamedTuple):
-    """A step that undo() or redo() took or would take: kind is save, restore, revert or edits. checkpoint is that of the state
-    that it led to: None if it was deleted, and for edits that are only on the disk, which also have no time_ns. agent and prompt
+    """A step that undo() or redo() took or would take: kind is save, restore, revert or edits; or tag, pin or delete, of checkpoints,
+    which change no file. checkpoint is that of the state that it led to: None if it was deleted, for these three, and for edits that are only on the disk, which also have no time_ns. agent and prompt
     are those of the coding agent's turn that it was, if it was one. The counts are None where they are not known."""
 
     kind: str

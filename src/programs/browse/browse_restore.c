@@ -267,8 +267,10 @@ print_steps(const struct call *call, const char *where)
 {
     char name[FIRN_SHOW_CHECKPOINT_NAME_SIZE];
     firn_show_step_print_name(&call->steps);
-    firn_term_out_format(", %s %s", where,
-                         firn_show_checkpoint_name(call->result.checkpoint, name));
+    if (!firn_show_step_is_of_facts(&call->steps)) {
+        firn_term_out_format(", %s %s", where,
+                             firn_show_checkpoint_name(call->result.checkpoint, name));
+    }
 }
 
 static void
@@ -301,7 +303,8 @@ print_what(const struct call *call, const char *restore, const char *undo, const
 static bool
 changes_nothing(const struct call *call)
 {
-    return call->result.added + call->result.changed + call->result.removed == 0;
+    return call->result.added + call->result.changed + call->result.removed == 0 &&
+           !firn_show_step_is_of_facts(&call->steps);
 }
 
 static void
@@ -322,9 +325,11 @@ print_summary(const struct call *call)
 {
     if (call->browse->action != FIRN_BROWSE_RESTORE) {
         print_steps(call, call->browse->action == FIRN_BROWSE_UNDO ? "back at" : "now at");
-        firn_term_out_text(": ");
+        firn_term_out_text(firn_show_step_is_of_facts(&call->steps) ? "" : ": ");
     }
-    print_counts(call);
+    if (!firn_show_step_is_of_facts(&call->steps)) {
+        print_counts(call);
+    }
     firn_term_out_text("\n\n");
 }
 
@@ -414,10 +419,10 @@ tell(struct call *call)
     firn_slice printed;
     firn_browse_begin(browse);
     print_what(call, "restored ", "undid ", "redid ");
-    firn_term_out_text(": ");
     if (changes_nothing(call)) {
-        firn_term_out_text("no file had to change");
-    } else {
+        firn_term_out_text(": no file had to change");
+    } else if (!firn_show_step_is_of_facts(&call->steps)) {
+        firn_term_out_text(": ");
         print_counts(call);
     }
     bool is_whole = firn_browse_end_line(browse, browse->told, sizeof(browse->told));

@@ -79,6 +79,14 @@ bool firn_dir_pattern_next(struct firn_dir_pattern *pattern, struct firn_show_li
 
 /* Calls put for each tag and for the newest checkpoints, for struct firn_command_program. */
 void firn_dir_tag_references(struct firn_cli *cli, void (*put)(firn_slice reference));
+/* What a word means that other programs have as a subcommand for tags: list, rm, add and the like. */
+enum firn_dir_tag_word {
+    FIRN_DIR_TAG_WORD_NONE,
+    FIRN_DIR_TAG_WORD_LISTS,
+    FIRN_DIR_TAG_WORD_REMOVES,
+    FIRN_DIR_TAG_WORD_ADDS
+};
+enum firn_dir_tag_word firn_dir_tag_word_of(const char *word);
 /* Calls put for the paths in a checkpoint that begin as the word does, up to the next slash, for struct
  * firn_command_program. Returns whether there is such a checkpoint. */
 bool firn_dir_paths(struct firn_cli *cli, const char *reference, const char *word,

@@ -153,9 +153,10 @@ const struct firn_command firn_dir_delete = {
     .arguments = "[REF...]",
     .options = options,
     .help = "Deletes the given checkpoints; if one of them does not exist, none is deleted.\n"
-            "Their numbers are not used again. For 7 days firn undelete brings them back, and\n"
-            "firn list --deleted lists them; then a save or firn gc frees what only they\n"
-            "needed. firn gc --now does it at once; so does firn gc after firn delete --now.\n"
+            "Their numbers are not used again. For 7 days firn undelete brings them back (so\n"
+            "does firn undo, if it is the last step), firn list --deleted lists them; then a\n"
+            "save or firn gc frees what only they needed. firn gc --now does it at once; so\n"
+            "does firn gc after firn delete --now.\n"
             "\n"
             "With --expired, deletes the checkpoints that have expired; every save does this\n"
             "too. POLICY, by default the setting keep, says which checkpoints stay. It is\n"

@@ -57,6 +57,20 @@ change(struct pinning *pinning)
         firn_term_json_end();
         return FIRN_EXIT_OK;
     }
+    switch (code == FIRN_NOT_FOUND ? firn_dir_tag_word_of(cli->arguments[0])
+                                   : FIRN_DIR_TAG_WORD_NONE) {
+    case FIRN_DIR_TAG_WORD_LISTS:
+        hint = "firn pin lists the pinned checkpoints";
+        break;
+    case FIRN_DIR_TAG_WORD_REMOVES:
+        hint = "firn unpin REF removes a pin";
+        break;
+    case FIRN_DIR_TAG_WORD_ADDS:
+        hint = "firn pin REF pins a checkpoint";
+        break;
+    case FIRN_DIR_TAG_WORD_NONE:
+        break;
+    }
     for (int i = 0; i < cli->argument_count && hint == NULL; i++) {
         hint = firn_task_workspace_hint(pinning->workspace, cli->arguments[i], code);
     }
@@ -153,7 +167,8 @@ const struct firn_command firn_dir_pin = {
     .options = no_options,
     .help = "A pinned checkpoint does not expire and cannot be deleted until firn unpin.\n"
             "Without REF, lists the pinned checkpoints, newest first: number, id, and when it\n"
-            "was pinned. A tag (firn tag) also keeps a checkpoint from expiring.",
+            "was pinned. A tag (firn tag) also keeps a checkpoint from expiring.\n"
+            "firn undo takes back a pin, and firn unpin.",
     .examples = pin_examples,
     .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK | FIRN_COMMAND_USES_COLOUR,
     .run = run_pin,

@@ -118,6 +118,13 @@ print_what(const struct request *request)
 {
     char name[FIRN_SHOW_CHECKPOINT_NAME_SIZE];
     bool is_dry = request->options.dry_run;
+    if (firn_show_step_is_of_facts(&request->steps)) {
+        firn_term_out_format("%s%s ", is_dry ? "would " : "",
+                             request->what == RESTORE_UNDO ? (is_dry ? "undo" : "undid")
+                                                           : (is_dry ? "redo" : "redid"));
+        firn_show_step_print_name(&request->steps);
+        return;
+    }
     assert(request->result.checkpoint != NULL);
     (void)firn_show_checkpoint_name(request->result.checkpoint, name);
     switch (request->what) {
@@ -150,6 +157,13 @@ print_result(const struct request *request)
     const firn_workspace_restore_result *result = &request->result;
     const struct firn_show_counts counts = counts_of(result);
     print_what(request);
+    if (firn_show_step_is_of_facts(&request->steps)) {
+        firn_term_out_text(request->options.dry_run        ? "\n"
+                           : request->what == RESTORE_UNDO ? "; redo with: firn redo\n"
+                                                           : "; take this back with: firn undo\n");
+        print_other_steps(request);
+        return;
+    }
     firn_term_out_text(": ");
     if (counts.added + counts.changed + counts.removed == 0) {
         /* Directories are not counted, and are brought back all the same. */
@@ -220,11 +234,15 @@ show_result(struct firn_cli *cli, const struct request *request,
     }
     firn_task_notices_print_left(notices);
     if (result->not_restored > 0 && !request->options.dry_run && request->options.to_dir == NULL &&
-        !cli->json) {
+        !cli->json && !firn_show_step_is_of_facts(&request->steps)) {
         firn_dir_restore_hint_rest(result->safety_id);
     }
     firn_term_json_end();
-    firn_show_checkpoint_json("checkpoint", result->checkpoint);
+    if (result->checkpoint != NULL) {
+        firn_show_checkpoint_json("checkpoint", result->checkpoint);
+    } else {
+        firn_term_json_null("checkpoint");
+    }
     firn_term_json_bool("dry_run", request->options.dry_run);
     firn_show_checkpoint_safety_json(result->safety_id);
     firn_show_checkpoint_json_git("git", &result->git);
@@ -573,17 +591,24 @@ const struct firn_command firn_dir_restore_undo = {
     .arguments = "",
     .options = undo_options,
     .help = "Takes back the last thing that happened to the workspace: edits that were not\n"
-            "saved; else a save (or an agent's turn), a restore, or a revert. Another undo\n"
-            "goes one state further back, and firn redo forward again. Like every restore,\n"
-            "this first takes a safety checkpoint of what was not saved, so nothing is lost:\n"
-            "firn list --all lists all states. The last 1,000 can be undone, less those\n"
-            "whose checkpoints were deleted or have expired. It says which step it took back,\n"
-            "and with -n which it would take back.\n"
+            "saved; else a save (or an agent's turn), a restore, a revert, a tag, a pin or a\n"
+            "deletion of checkpoints. Another undo goes one step further back, and firn redo\n"
+            "forward again. Like every restore, this first takes a safety checkpoint of what\n"
+            "was not saved, so nothing is lost: firn list --all lists all states. The last\n"
+            "1,000 can be undone, less those whose checkpoints were deleted or have expired.\n"
+            "It says which step it took back, and with -n which it would take back.\n"
+            "\n"
+            "A tag (firn tag, firn tag -d), a pin (firn pin, firn unpin) or a deletion (firn\n"
+            "delete, firn undelete) is taken back without touching a file. What something\n"
+            "else has changed since, such as a tag whose checkpoint is gone for good, stays\n"
+            "as it is; then the exit code is 6. No steps are settings, the tags of an import\n"
+            "of many states, firn delete --now, firn forget, and what expires.\n"
             "\n"
             "--turn goes back to where the last turn of a coding agent began (firn help hook),\n"
             "whatever came after that: the turn, also one that was interrupted, later steps,\n"
             "and edits that were not saved. One firn redo brings all of it back. Another\n"
-            "firn undo --turn goes back to before the turn before.\n"
+            "firn undo --turn goes back to before the turn before. It concerns files alone:\n"
+            "tags, pins and deletions stay, and newer ones are no steps any more.\n"
             "\n"
             "--list shows the steps, newest first, with the files that each undo would\n"
             "change: above the line \"now\" those that redo brings back, below it those that\n"
@@ -603,10 +628,11 @@ const struct firn_command firn_dir_restore_redo = {
     .arguments = "",
     .options = redo_options,
     .help = "Brings back what the last firn undo took away; another redo brings back what\n"
-            "the undo before that took away. Anything that is edited, saved or restored\n"
-            "after an undo ends this. Nothing is lost then: firn list --all lists all\n"
-            "states, and firn restore REF goes to any of them. An interrupted undo is taken\n"
-            "back; an interrupted redo is finished.",
+            "the undo before that took away. Anything that is edited or restored after an\n"
+            "undo ends this; a tag, a pin or a deletion ends it for those alone, and a save\n"
+            "of what the undo left does not end it. Nothing is lost then: firn list --all\n"
+            "lists all states, and firn restore REF goes to any of them. An interrupted undo\n"
+            "is taken back; an interrupted redo is finished.",
     .examples = redo_examples,
     .uses = FIRN_COMMAND_USES_WORKSPACE | FIRN_COMMAND_USES_LOCK | FIRN_COMMAND_USES_STRICT |
             FIRN_COMMAND_USES_PAGER | FIRN_COMMAND_USES_COLOUR,

@@ -6,6 +6,7 @@
 
 #include <assert.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "show/show.h"
 #include "task/task.h"
@@ -178,6 +179,46 @@ firn_dir_tag_references(struct firn_cli *cli, void (*put)(firn_slice reference))
     firn_workspace_close(workspace);
 }
 
+/* Words that are subcommands of other programs. */
+enum firn_dir_tag_word
+firn_dir_tag_word_of(const char *word)
+{
+    static const struct {
+        const char *word;
+        enum firn_dir_tag_word is;
+    } words[] = {
+        {"list", FIRN_DIR_TAG_WORD_LISTS},  {"ls", FIRN_DIR_TAG_WORD_LISTS},
+        {"rm", FIRN_DIR_TAG_WORD_REMOVES},  {"remove", FIRN_DIR_TAG_WORD_REMOVES},
+        {"del", FIRN_DIR_TAG_WORD_REMOVES}, {"delete", FIRN_DIR_TAG_WORD_REMOVES},
+        {"add", FIRN_DIR_TAG_WORD_ADDS},    {"create", FIRN_DIR_TAG_WORD_ADDS},
+        {"set", FIRN_DIR_TAG_WORD_ADDS},
+    };
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        if (strcmp(word, words[i].word) == 0) {
+            return words[i].is;
+        }
+    }
+    return FIRN_DIR_TAG_WORD_NONE;
+}
+
+/* What to type instead of firn tag list, firn tag rm NAME and the like; NULL: it is a tag. With a REF,
+ * list is one, too. */
+static const char *
+habit_of(const struct firn_cli *cli)
+{
+    switch (firn_dir_tag_word_of(cli->arguments[0])) {
+    case FIRN_DIR_TAG_WORD_LISTS:
+        return cli->argument_count == 1 ? "firn tag lists the tags" : NULL;
+    case FIRN_DIR_TAG_WORD_REMOVES:
+        return "firn tag -d NAME deletes a tag";
+    case FIRN_DIR_TAG_WORD_ADDS:
+        return "firn tag NAME [REF] sets a tag";
+    case FIRN_DIR_TAG_WORD_NONE:
+        break;
+    }
+    return NULL;
+}
+
 static int
 run(struct firn_cli *cli)
 {
@@ -189,6 +230,12 @@ run(struct firn_cli *cli)
     }
     if (deletes && (cli->argument_count > 1 || tagging.may_replace)) {
         return firn_command_misused(cli, "--delete takes the name of a tag and nothing else");
+    }
+    const char *habit =
+        cli->argument_count > 0 && !deletes && !tagging.may_replace ? habit_of(cli) : NULL;
+    if (habit != NULL) {
+        return firn_command_report_error(
+            cli, FIRN_INVALID, habit, "'%s' is not taken for the name of a tag", cli->arguments[0]);
     }
     int exit_code = firn_task_workspace_open(cli, &tagging.workspace);
     if (exit_code != FIRN_EXIT_OK) {
@@ -229,6 +276,8 @@ const struct firn_command firn_dir_tag = {
     .help = "A tag can be used wherever a command takes a checkpoint. Tags the checkpoint REF\n"
             "(default: latest). Without NAME, lists the tags: the number and the id of the\n"
             "checkpoint, when it was tagged, and the tag.\n"
+            "\n"
+            "firn undo takes back that a tag was set, moved or deleted.\n"
             "\n"
             "A tag has up to 255 letters, digits and characters of ._-+/, and begins with a\n"
             "letter. It cannot be latest, now or yesterday, nor four or more letters that are\n"

@@ -51,7 +51,8 @@ static void
 write_steps(const struct attempt *attempt)
 {
     enum { SHOWN_MAX = 100 };
-    bool is_done = !attempt->options.dry_run && attempt->result.safety_id[0] != '\0';
+    bool is_done = !attempt->options.dry_run && (attempt->result.safety_id[0] != '\0' ||
+                                                 firn_show_step_is_of_facts(&attempt->steps));
     firn_term_json_bool("unsaved", attempt->result.is_unsaved);
     firn_term_json_array("steps");
     for (size_t i = 0; i < attempt->steps.count && i < SHOWN_MAX; i++) {
@@ -73,7 +74,9 @@ write_result(struct attempt *attempt)
     const firn_workspace_restore_result *result = &attempt->result;
     firn_term_json_end();
     firn_mcp_call_write_not_shown(call, "changes_not_shown");
-    firn_mcp_call_write_name(result->checkpoint);
+    if (result->checkpoint != NULL) {
+        firn_mcp_call_write_name(result->checkpoint);
+    }
     firn_term_json_bool("dry_run", attempt->options.dry_run);
     firn_term_json_u64("files_added", result->added);
     firn_term_json_u64("files_changed", result->changed);
@@ -83,7 +86,8 @@ write_result(struct attempt *attempt)
     firn_term_json_u64("left_alone", result->left_alone);
     firn_term_json_u64("not_restored", result->not_restored);
     firn_term_json_string_if("safety_id", result->safety_id, result->safety_id[0] != '\0');
-    if (firn_show_checkpoint_git_has_moved(&result->checkpoint->git, &result->git)) {
+    if (!firn_show_step_is_of_facts(&attempt->steps) &&
+        firn_show_checkpoint_git_has_moved(&result->checkpoint->git, &result->git)) {
         firn_show_checkpoint_json_git("git_then", &result->checkpoint->git);
         firn_show_checkpoint_json_git("git_now", &result->git);
     }
@@ -170,9 +174,11 @@ run_redo(struct firn_mcp_call *call)
     FIRN_MCP_TOOL_BOOL("unsaved")                                                     \
     "," FIRN_MCP_TOOL_OBJECTS("steps", FIRN_MCP_TOOL_STEP) "," FIRN_MCP_TOOL_INTEGER( \
         "steps_in_all") "," FIRN_MCP_TOOL_STRING_OR_NULL("back_with")
-#define REQUIRED                                                                        \
-    "[\"snapshot_id\",\"dry_run\",\"files_added\",\"files_changed\",\"files_removed\"," \
-    "\"files_unchanged\"]"
+#define REQUIRED_COUNTS \
+    "\"dry_run\",\"files_added\",\"files_changed\",\"files_removed\",\"files_unchanged\"]"
+#define REQUIRED "[\"snapshot_id\"," REQUIRED_COUNTS
+/* The checkpoint of the present state may have been deleted. */
+#define REQUIRED_OF_STEPS "[" REQUIRED_COUNTS
 
 static const struct firn_mcp_arguments_param restore_params[] = {
     FIRN_MCP_TOOL_WORKSPACE_PARAM,
@@ -217,12 +223,14 @@ const struct firn_mcp_tool firn_mcp_restore_undo_tool = {
     .title = "Go one state back",
     .text =
         "Take back the last change of a workspace: edits that were not saved; else the last save, "
-        "restore or revert. A further undo goes one state further back. What was not saved is "
+        "restore or revert, or tag, pin or deletion of checkpoints, which changes no file. A "
+        "further "
+        "undo goes one step further back. What was not saved is "
         "saved first, so that checkpoint_redo can bring it back. The result's steps say what was "
         "taken back; with dry_run, what would be.",
     .params = undo_params,
     .output = RESULT "," STEPS,
-    .required = REQUIRED,
+    .required = REQUIRED_OF_STEPS,
     .is_destructive = true,
     .run = run_undo,
 };
@@ -232,10 +240,10 @@ const struct firn_mcp_tool firn_mcp_restore_redo_tool = {
     .title = "Go one state forward",
     .text =
         "Bring back what the last checkpoint_undo took away. Fails with FIRN_NOT_FOUND if no undo "
-        "came before, or if the workspace was edited, saved or restored after it.",
+        "came before, or if the workspace was edited or restored after it.",
     .params = redo_params,
     .output = RESULT "," STEPS,
-    .required = REQUIRED,
+    .required = REQUIRED_OF_STEPS,
     .is_destructive = true,
     .run = run_redo,
 };

@@ -23,6 +23,7 @@ firn_mcp_steps_write(const firn_workspace_step *step)
         firn_term_json_u64("files_changed", step->changed);
         firn_term_json_u64("files_removed", step->removed);
     }
+    firn_show_step_json_facts(step);
 }
 
 static int
@@ -82,7 +83,8 @@ const struct firn_mcp_tool firn_mcp_steps_tool = {
     .title = "List what undo and redo would do",
     .text = "List the steps that checkpoint_redo would bring back and checkpoint_undo would take "
             "back, newest first: edits that were not saved, saves, restores, reverts, each with "
-            "the number of files that this would change. snapshot_id is the present state.",
+            "the number of files that this would change; and tags, pins and deletions of "
+            "checkpoints, with what they changed (facts). snapshot_id is the present state.",
     .params = params,
     .output = FIRN_MCP_TOOL_OBJECTS(
         "steps",

@@ -65,6 +65,8 @@ enum { FIRN_SHOW_STEP_TEXT_SIZE = 1024 };
 const char *firn_show_step_text(const firn_workspace_step *step, char *out);
 /* The members of its object. */
 void firn_show_step_json_members(const firn_workspace_step *step);
+/* The member "facts" alone, of a step that changes facts. */
+void firn_show_step_json_facts(const firn_workspace_step *step);
 
 /* Copies of steps, in order. A zeroed struct has none. */
 struct firn_show_steps {
@@ -77,6 +79,8 @@ void firn_show_step_clear(struct firn_show_steps *steps);
 /* What was asked to be undone: the oldest turn of an agent, else the first. NULL if there are
  * none. */
 const firn_workspace_step *firn_show_step_main(const struct firn_show_steps *steps);
+/* Whether the last step changes facts, and no file: an undo or a redo ended with it. */
+bool firn_show_step_is_of_facts(const struct firn_show_steps *steps);
 /* Prints "the save of 12 (message) and 2 other steps". An interrupted restore has no steps. */
 void firn_show_step_print_name(const struct firn_show_steps *steps);
 

@@ -94,9 +94,72 @@ deleted_text(firn_workspace_step_kind kind)
     case FIRN_STEP_EDITS:
         return "unsaved changes whose checkpoint is gone";
     case FIRN_STEP_SAVE:
+    case FIRN_STEP_TAG:
+    case FIRN_STEP_PIN:
+    case FIRN_STEP_DELETE:
         break;
     }
     return "a save whose checkpoint is gone";
+}
+
+/* "12", or the beginning of the id of a checkpoint without a number. */
+static void
+compose_name(uint64_t number, firn_slice id)
+{
+    char text[FIRN_TERM_TEXT_NUMBER_SIZE];
+    if (number != 0) {
+        (void)snprintf(text, sizeof(text), "%llu", (unsigned long long)number);
+        compose_text(text);
+    } else {
+        firn_term_text_cut(firn_bytes(id.data, id.size < FIRN_CHECKPOINT_ID_SHORT
+                                                   ? id.size
+                                                   : FIRN_CHECKPOINT_ID_SHORT),
+                           MESSAGE_COLUMNS, compose);
+    }
+}
+
+static void
+compose_tag(const firn_workspace_fact *fact)
+{
+    bool is_moved = fact->before.size > 0 && fact->after.size > 0;
+    compose_text(is_moved               ? "the move of the tag "
+                 : fact->after.size > 0 ? "the tag "
+                                        : "the deletion of the tag ");
+    firn_term_text_cut(fact->name, MESSAGE_COLUMNS, compose);
+    if (fact->before.size > 0) {
+        compose_text(is_moved ? " from " : " of ");
+        compose_name(fact->before_number, fact->before);
+    }
+    if (fact->after.size > 0) {
+        compose_text(is_moved ? " to " : " of ");
+        compose_name(fact->after_number, fact->after);
+    }
+}
+
+/* "the pin of 12 and 2 others" */
+static void
+compose_facts(const firn_workspace_step *step)
+{
+    const firn_workspace_fact *fact = step->facts;
+    char others[48];
+    if (step->fact_count == 0) {
+        compose_text("a change that is gone");
+        return;
+    }
+    bool is_set = fact->after.size > 0;
+    if (step->kind == FIRN_STEP_TAG) {
+        compose_tag(fact);
+    } else {
+        compose_text(step->kind == FIRN_STEP_PIN
+                         ? (is_set ? "the pin of " : "the unpinning of ")
+                         : (is_set ? "the deletion of " : "the return of "));
+        compose_name(fact->after_number, fact->name);
+    }
+    if (step->fact_count > 1) {
+        (void)snprintf(others, sizeof(others), " and %zu %s", step->fact_count - 1,
+                       firn_term_text_plural(step->fact_count - 1, "other", "others"));
+        compose_text(others);
+    }
 }
 
 const char *
@@ -105,7 +168,9 @@ firn_show_step_text(const firn_workspace_step *step, char *out)
     const firn_workspace_checkpoint *checkpoint = step->checkpoint;
     composed_size = 0;
     composed[0] = '\0';
-    if (step->turn != NULL) {
+    if (step->kind >= FIRN_STEP_TAG) {
+        compose_facts(step);
+    } else if (step->turn != NULL) {
         compose_turn(step->turn);
     } else if (step->kind == FIRN_STEP_EDITS && (checkpoint != NULL || step->time_ns == 0)) {
         compose_text("unsaved changes");
@@ -142,6 +207,39 @@ firn_show_step_json_members(const firn_workspace_step *step)
     if (step->is_counted) {
         firn_show_change_counts_json(&counts);
     }
+    firn_show_step_json_facts(step);
+}
+
+void
+firn_show_step_json_facts(const firn_workspace_step *step)
+{
+    if (step->kind < FIRN_STEP_TAG) {
+        return;
+    }
+    firn_term_json_array("facts");
+    for (size_t i = 0; i < step->fact_count; i++) {
+        const firn_workspace_fact *fact = &step->facts[i];
+        firn_term_json_object(NULL);
+        firn_term_json_bytes("name", fact->name);
+        if (fact->before.size > 0) {
+            firn_term_json_bytes("before", fact->before);
+        } else {
+            firn_term_json_null("before");
+        }
+        if (fact->after.size > 0) {
+            firn_term_json_bytes("after", fact->after);
+        } else {
+            firn_term_json_null("after");
+        }
+        firn_term_json_end();
+    }
+    firn_term_json_end();
+}
+
+bool
+firn_show_step_is_of_facts(const struct firn_show_steps *steps)
+{
+    return steps->count > 0 && steps->items[steps->count - 1]->kind >= FIRN_STEP_TAG;
 }
 
 /* ---- steps that are kept ---- */
@@ -175,6 +273,7 @@ struct kept {
     firn_workspace_step step;
     firn_workspace_checkpoint checkpoint;
     firn_workspace_turn turn;
+    firn_workspace_fact facts[];
 };
 
 static firn_workspace_step *
@@ -185,12 +284,23 @@ copy_step(const firn_workspace_step *step)
         size += step->checkpoint->message.size + turn_size(&step->checkpoint->turn);
     }
     size += step->turn != NULL ? turn_size(step->turn) : 0;
+    for (size_t i = 0; i < step->fact_count; i++) {
+        const firn_workspace_fact *fact = &step->facts[i];
+        size += sizeof(*fact) + fact->name.size + fact->before.size + fact->after.size;
+    }
     struct kept *kept = calloc(1, size);
     if (kept == NULL) {
         return NULL;
     }
-    uint8_t *room = (uint8_t *)(kept + 1);
+    uint8_t *room = (uint8_t *)(kept->facts + step->fact_count);
     kept->step = *step;
+    kept->step.facts = kept->facts;
+    for (size_t i = 0; i < step->fact_count; i++) {
+        kept->facts[i] = step->facts[i];
+        copy_slice(&kept->facts[i].name, &room);
+        copy_slice(&kept->facts[i].before, &room);
+        copy_slice(&kept->facts[i].after, &room);
+    }
     if (step->checkpoint != NULL) {
         kept->checkpoint = *step->checkpoint;
         copy_slice(&kept->checkpoint.message, &room);

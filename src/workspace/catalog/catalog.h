@@ -31,6 +31,7 @@
 #define FIRN_CATALOG_TAGS FIRN_DB_SYSTEM_PREFIX "tags"
 #define FIRN_CATALOG_PINS FIRN_DB_SYSTEM_PREFIX "pins"
 #define FIRN_CATALOG_DELETED FIRN_DB_SYSTEM_PREFIX "deleted"
+#define FIRN_CATALOG_FACTS FIRN_DB_SYSTEM_PREFIX "facts"
 #define FIRN_CATALOG_TURNS FIRN_DB_SYSTEM_PREFIX "turns"
 #define FIRN_CATALOG_TOLD FIRN_DB_SYSTEM_PREFIX "told"
 #define FIRN_CATALOG_UNDO FIRN_DB_SYSTEM_PREFIX "undo"
@@ -199,9 +200,12 @@ FIRN_MUST_CHECK int firn_catalog_tags_batch_put(struct firn_catalog *catalog, ui
                                                 firn_slice name,
                                                 const struct firn_catalog_tags_tag *tag,
                                                 struct firn_db_batch *batch, firn_error *err);
-/* One durable commit. FIRN_NOT_FOUND. */
-FIRN_MUST_CHECK int firn_catalog_tags_remove(struct firn_catalog *catalog, uint32_t workspace,
-                                             firn_slice name, firn_error *err);
+/* The value of a tag. */
+enum { FIRN_CATALOG_TAGS_SIZE = 1 + FIRN_CATALOG_RECORD_ID_SIZE + 16 };
+firn_slice firn_catalog_tags_encode(const struct firn_catalog_tags_tag *tag,
+                                    uint8_t out[FIRN_CATALOG_TAGS_SIZE]);
+FIRN_MUST_CHECK int firn_catalog_tags_decode(firn_slice value, struct firn_catalog_tags_tag *out,
+                                             firn_error *err);
 /* Whether a checkpoint has a tag. */
 FIRN_MUST_CHECK int firn_catalog_tags_has(struct firn_catalog *catalog, uint32_t workspace,
                                           const uint8_t *id, bool *out, firn_error *err);
@@ -232,10 +236,11 @@ struct firn_catalog_pins_pin {
 FIRN_MUST_CHECK int firn_catalog_pins_has(struct firn_catalog *catalog, uint32_t workspace,
                                           const struct firn_catalog_record *record, bool *out,
                                           firn_error *err);
-/* Add the pinning of a checkpoint to a batch, and its unpinning. */
-FIRN_MUST_CHECK int firn_catalog_pins_put(struct firn_catalog *catalog, struct firn_db_batch *batch,
-                                          uint32_t workspace,
-                                          const struct firn_catalog_pins_pin *pin, firn_error *err);
+/* The value of a pin. */
+enum { FIRN_CATALOG_PINS_SIZE = 1 + FIRN_CATALOG_RECORD_ID_SIZE + 8 };
+firn_slice firn_catalog_pins_encode(const struct firn_catalog_pins_pin *pin,
+                                    uint8_t out[FIRN_CATALOG_PINS_SIZE]);
+/* Adds the unpinning of a checkpoint to a batch. */
 FIRN_MUST_CHECK int firn_catalog_pins_remove(struct firn_catalog *catalog,
                                              struct firn_db_batch *batch, uint32_t workspace,
                                              uint64_t order, firn_error *err);
@@ -268,6 +273,11 @@ FIRN_MUST_CHECK int firn_catalog_deleted_add(struct firn_catalog *catalog,
                                              struct firn_db_batch *batch, uint32_t workspace,
                                              const struct firn_catalog_record *record,
                                              int64_t now_ns, firn_error *err);
+/* The deleted checkpoint with an order: its bytes replace the contents of buf, *out borrows from them.
+ * FIRN_NOT_FOUND. */
+FIRN_MUST_CHECK int firn_catalog_deleted_find(struct firn_catalog *catalog, uint32_t workspace,
+                                              uint64_t order, struct firn_buf *buf,
+                                              struct firn_catalog_deleted *out, firn_error *err);
 /* Visits the deleted checkpoints of one workspace (0: of all), newest first. A result of visit other
  * than FIRN_OK ends the walk and is returned. The entry is borrowed until visit returns. */
 FIRN_MUST_CHECK int firn_catalog_deleted_list(

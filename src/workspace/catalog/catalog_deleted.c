@@ -106,6 +106,22 @@ out:
 /* ---- what was deleted ---- */
 
 int
+firn_catalog_deleted_find(struct firn_catalog *catalog, uint32_t workspace, uint64_t order,
+                          struct firn_buf *buf, struct firn_catalog_deleted *out, firn_error *err)
+{
+    uint8_t bytes[FIRN_CATALOG_KEY_SIZE];
+    firn_slice key = firn_catalog_make_key(workspace, order, bytes);
+    struct firn_db_keyspace *deleted;
+    int rc;
+    FIRN_TRY(firn_db_keyspace_open_if_any(catalog->db, FIRN_CATALOG_DELETED, &deleted, err));
+    rc = deleted == NULL ? firn_error_set(err, FIRN_NOT_FOUND, "no checkpoint was deleted")
+                         : firn_db_get(deleted, key, buf, err);
+    rc = rc == FIRN_OK ? decode(key, firn_buf_slice(buf), out, err) : rc;
+out:
+    return rc;
+}
+
+int
 firn_catalog_deleted_list(struct firn_catalog *catalog, uint32_t workspace,
                           int (*visit)(void *ctx, const struct firn_catalog_deleted *deleted,
                                        firn_error *err),

@@ -5,6 +5,9 @@
  * The entry refers to checkpoints by their orders. Saves do not write it: ws_line.c adds the checkpoints
  * that are newer than `through` each time it reads the line. Undo passes over checkpoints that have
  * been deleted. So an entry can be incomplete but never wrong, and a malformed one counts as missing.
+ *
+ * Steps that change facts stand between the states, each of which is a tree. The first item is a state
+ * (I1), so that at each item there is one.
  */
 #include "catalog/catalog_line.h"
 
@@ -64,24 +67,91 @@ firn_catalog_line_find_ahead(const struct firn_catalog_line *line, uint64_t orde
     return false;
 }
 
+bool
+firn_catalog_line_is_facts(const struct firn_catalog_line *line, size_t i)
+{
+    return firn_catalog_facts_is_kind(firn_catalog_line_at(line, i)->kind);
+}
+
+size_t
+firn_catalog_line_state_at(const struct firn_catalog_line *line, size_t i)
+{
+    while (firn_catalog_line_is_facts(line, i)) {
+        DCHECK(i > 0); /* (I1) */
+        i--;
+    }
+    return i;
+}
+
+static void
+remove_item(struct firn_catalog_line *line, size_t i)
+{
+    struct firn_catalog_line_state *item = firn_catalog_line_at(line, i);
+    size_t count = firn_catalog_line_count(line);
+    memmove(item, item + 1, (count - i - 1) * sizeof *item);
+    line->states.size -= sizeof *item;
+    line->cursor -= i <= line->cursor && line->cursor > 0 ? 1 : 0;
+}
+
+/* Drops the oldest item of a full line; not the first state while steps of facts need it (I1), nor the
+ * present one. */
+static void
+make_room(struct firn_catalog_line *line)
+{
+    size_t count = firn_catalog_line_count(line);
+    if (count == FIRN_CATALOG_LINE_STATES_MAX) {
+        remove_item(line, line->cursor == 0                     ? count - 1
+                          : firn_catalog_line_is_facts(line, 1) ? 1
+                                                                : 0);
+    }
+}
+
 int
 firn_catalog_line_add(struct firn_catalog_line *line, const struct firn_catalog_line_state *state,
                       firn_error *err)
 {
     size_t count = firn_catalog_line_count(line);
     DCHECK(count == 0 ? line->cursor == 0 : line->cursor < count);
-    count = count == 0 ? 0 : line->cursor + 1;
-    if (count == FIRN_CATALOG_LINE_STATES_MAX) {
-        count--;
-        memmove(line->states.data, line->states.data + sizeof *state, count * sizeof *state);
-    }
-    line->states.size = count * sizeof *state;
+    DCHECK(!firn_catalog_facts_is_kind(state->kind));
+    line->states.size = (count == 0 ? 0 : line->cursor + 1) * sizeof *state;
+    make_room(line);
     if (firn_buf_append(&line->states, state, sizeof *state) != FIRN_OK) {
-        line->cursor = count == 0 ? 0 : count - 1;
         return firn_error_no_memory(err, "an undo line");
     }
-    line->cursor = count;
+    line->cursor = firn_catalog_line_count(line) - 1;
     return FIRN_OK;
+}
+
+int
+firn_catalog_line_insert(struct firn_catalog_line *line, const struct firn_catalog_line_state *step,
+                         firn_error *err)
+{
+    size_t count = firn_catalog_line_count(line);
+    DCHECK(firn_catalog_facts_is_kind(step->kind));
+    if (count == 0) {
+        return FIRN_OK;
+    }
+    firn_catalog_line_drop_facts(line, line->cursor, count - 1);
+    make_room(line);
+    if (firn_buf_append(&line->states, step, sizeof *step) != FIRN_OK) {
+        return firn_error_no_memory(err, "an undo line");
+    }
+    count = firn_catalog_line_count(line);
+    line->cursor++;
+    struct firn_catalog_line_state *place = firn_catalog_line_at(line, line->cursor);
+    memmove(place + 1, place, (count - 1 - line->cursor) * sizeof *place);
+    *place = *step;
+    return FIRN_OK;
+}
+
+void
+firn_catalog_line_drop_facts(struct firn_catalog_line *line, size_t after, size_t last)
+{
+    for (size_t i = last; i > after; i--) {
+        if (firn_catalog_line_is_facts(line, i)) {
+            remove_item(line, i);
+        }
+    }
 }
 
 void
@@ -90,8 +160,10 @@ firn_catalog_line_move(struct firn_catalog_line *line, size_t to)
     size_t low = to < line->cursor ? to : line->cursor;
     size_t high = to < line->cursor ? line->cursor : to;
     DCHECK(to < firn_catalog_line_count(line));
+    const size_t here = firn_catalog_line_state_at(line, line->cursor);
     for (size_t i = low + 1; i < high; i++) {
-        firn_catalog_line_at(line, i)->is_passed = true;
+        firn_catalog_line_at(line, i)->is_passed =
+            i != here && !firn_catalog_line_is_facts(line, i);
     }
     firn_catalog_line_at(line, to)->is_passed = false;
     line->cursor = to;
@@ -111,7 +183,7 @@ firn_catalog_line_encode(const struct firn_catalog_line *line, struct firn_buf *
     FIRN_TRY(firn_buf_append_varint(out, count));
     for (size_t i = 0; i < count; i++) {
         const struct firn_catalog_line_state *state = firn_catalog_line_at(line, i);
-        DCHECK(state->kind >= FIRN_STEP_SAVE && state->kind <= FIRN_STEP_EDITS);
+        DCHECK(state->kind >= FIRN_STEP_SAVE && state->kind <= FIRN_STEP_DELETE);
         FIRN_TRY(firn_buf_append_u8(
             out, (uint8_t)((unsigned)state->kind | (state->is_passed ? FLAG_PASSED : 0))));
         FIRN_TRY(firn_buf_append_varint(out, state->order));
@@ -127,7 +199,7 @@ decode_state(struct firn_reader *reader, struct firn_catalog_line_state *out)
     uint8_t kind;
     uint64_t time;
     if (!firn_reader_u8(reader, &kind) || (kind & ~FLAG_PASSED) < FIRN_STEP_SAVE ||
-        (kind & ~FLAG_PASSED) > FIRN_STEP_EDITS || !firn_reader_varint(reader, &out->order) ||
+        (kind & ~FLAG_PASSED) > FIRN_STEP_DELETE || !firn_reader_varint(reader, &out->order) ||
         !firn_reader_le64(reader, &time)) {
         return false;
     }
@@ -159,7 +231,8 @@ firn_catalog_line_decode(firn_slice bytes, struct firn_catalog_line *out, bool *
     out->cursor = (size_t)cursor;
     for (uint64_t i = 0; i < count; i++) {
         struct firn_catalog_line_state state = {0};
-        if (!decode_state(&reader, &state)) {
+        if (!decode_state(&reader, &state) ||
+            (i == 0 && firn_catalog_facts_is_kind(state.kind))) { /* (I1) */
             return FIRN_OK;
         }
         if (firn_buf_append(&out->states, &state, sizeof state) != FIRN_OK) {

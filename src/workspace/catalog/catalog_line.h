@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * catalog/catalog_line.h: the undo line of a workspace: its states, oldest first, and the one at
- * which it stands. An undo goes to the state before that one, a redo to the one after it.
+ * which it stands. An undo goes to the state before that one, a redo to the one after it. Between
+ * states there may be steps that change facts (catalog_facts.h); the first item is a state.
  *
  *   "firn.undo":  be32 workspace → u8 format (2) | varint through | le64 turn |
  *                                  varint cursor | varint count | state*, oldest first
  *   state := u8 kind (firn_workspace_step_kind; plus 128: passed over) | varint order of its
- *            checkpoint | le64 time in ns
+ *            checkpoint, or of the step in "firn.facts" | le64 time in ns
  */
 #ifndef FIRN_CATALOG_CATALOG_LINE_H
 #define FIRN_CATALOG_CATALOG_LINE_H
@@ -18,13 +19,14 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "catalog/catalog.h"
+#include "catalog/catalog_facts.h"
 
 enum { FIRN_CATALOG_LINE_STATES_MAX = 1000 }; /* the oldest are dropped */
 
 struct firn_catalog_line_state {
-    uint64_t order;                /* of its checkpoint */
+    uint64_t order;                /* of its checkpoint, or of the step */
     int64_t time_ns;               /* when the step that led to it was made */
-    firn_workspace_step_kind kind; /* of that step */
+    firn_workspace_step_kind kind; /* of that step; of facts: it is no state of its own */
     bool is_passed;                /* an undo passed over it: a redo does too */
 };
 
@@ -32,7 +34,7 @@ struct firn_catalog_line_state {
 struct firn_catalog_line {
     uint64_t through;       /* checkpoints up to this order are in the line, or are no states */
     int64_t turn_ns;        /* when the last interrupted turn began that was undone; 0: none */
-    size_t cursor;          /* the index of the present state; 0 if the line is empty */
+    size_t cursor;          /* the index of the present item; 0 if the line is empty */
     struct firn_buf states; /* of struct firn_catalog_line_state */
 };
 
@@ -51,7 +53,19 @@ bool firn_catalog_line_find_ahead(const struct firn_catalog_line *line, uint64_t
 FIRN_MUST_CHECK int firn_catalog_line_add(struct firn_catalog_line *line,
                                           const struct firn_catalog_line_state *state,
                                           firn_error *err);
-/* Moves the cursor to another state. The states that it passes over are marked, and the one that
+/* Whether the item is a step that changes facts. */
+bool firn_catalog_line_is_facts(const struct firn_catalog_line *line, size_t i);
+/* The index of the state at an item: its own or, of a step that changes facts, the last one before it. */
+size_t firn_catalog_line_state_at(const struct firn_catalog_line *line, size_t i);
+/* Adds a step that changes facts, after the cursor, which moves to it. The states after it stay, those of its kind
+ * that were undone are dropped. Does nothing in an empty line. */
+FIRN_MUST_CHECK int firn_catalog_line_insert(struct firn_catalog_line *line,
+                                             const struct firn_catalog_line_state *step,
+                                             firn_error *err);
+/* Drops the steps that change facts between two indices, of which only the last is included. The cursor stays at its
+ * item, or goes to the one before. */
+void firn_catalog_line_drop_facts(struct firn_catalog_line *line, size_t after, size_t last);
+/* Moves the cursor to another item. The states that it passes over are marked, and the one that
  * it reaches is not: a redo goes back to where the undo was done. */
 void firn_catalog_line_move(struct firn_catalog_line *line, size_t to);
 

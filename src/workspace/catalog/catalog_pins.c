@@ -63,22 +63,14 @@ out:
     return rc;
 }
 
-int
-firn_catalog_pins_put(struct firn_catalog *catalog, struct firn_db_batch *batch, uint32_t workspace,
-                      const struct firn_catalog_pins_pin *pin, firn_error *err)
+firn_slice
+firn_catalog_pins_encode(const struct firn_catalog_pins_pin *pin,
+                         uint8_t out[FIRN_CATALOG_PINS_SIZE])
 {
-    uint8_t value[1 + FIRN_CATALOG_RECORD_ID_SIZE + 8] = {PIN_FORMAT};
-    uint8_t bytes[FIRN_CATALOG_KEY_SIZE];
-    struct firn_db_keyspace *pins;
-    int rc;
-    memcpy(value + 1, pin->id, sizeof pin->id);
-    firn_store_le64(value + 1 + sizeof pin->id, (uint64_t)pin->created_ns);
-    FIRN_TRY(firn_db_keyspace_open_if_any(catalog->db, FIRN_CATALOG_PINS, &pins, err));
-    DCHECK(pins != NULL && workspace != 0);
-    rc = firn_db_batch_put(batch, pins, firn_catalog_make_key(workspace, pin->order, bytes),
-                           firn_bytes(value, sizeof value), err);
-out:
-    return rc;
+    out[0] = PIN_FORMAT;
+    memcpy(out + 1, pin->id, sizeof pin->id);
+    firn_store_le64(out + 1 + sizeof pin->id, (uint64_t)pin->created_ns);
+    return firn_bytes(out, FIRN_CATALOG_PINS_SIZE);
 }
 
 int

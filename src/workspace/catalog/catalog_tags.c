@@ -32,8 +32,19 @@ make_key(uint32_t workspace, firn_slice name, struct firn_buf *out, firn_error *
     return FIRN_OK;
 }
 
-static int
-decode(firn_slice value, struct firn_catalog_tags_tag *out, firn_error *err)
+firn_slice
+firn_catalog_tags_encode(const struct firn_catalog_tags_tag *tag,
+                         uint8_t out[FIRN_CATALOG_TAGS_SIZE])
+{
+    out[0] = TAG_FORMAT;
+    memcpy(out + 1, tag->id, sizeof tag->id);
+    firn_store_le64(out + 1 + sizeof tag->id, tag->order);
+    firn_store_le64(out + 1 + sizeof tag->id + 8, (uint64_t)tag->created_ns);
+    return firn_bytes(out, FIRN_CATALOG_TAGS_SIZE);
+}
+
+int
+firn_catalog_tags_decode(firn_slice value, struct firn_catalog_tags_tag *out, firn_error *err)
 {
     struct firn_reader reader = firn_reader_of(value);
     uint8_t format;
@@ -78,7 +89,7 @@ firn_catalog_tags_find(struct firn_catalog *catalog, uint32_t workspace, firn_sl
     if (rc == FIRN_NOT_FOUND) {
         rc = no_tag(name, err);
     } else if (rc == FIRN_OK) {
-        rc = decode(firn_buf_slice(&value), out, err);
+        rc = firn_catalog_tags_decode(firn_buf_slice(&value), out, err);
     }
 out:
     firn_buf_deinit(&key);
@@ -104,17 +115,15 @@ firn_catalog_tags_batch_put(struct firn_catalog *catalog, uint32_t workspace, fi
                             const struct firn_catalog_tags_tag *tag, struct firn_db_batch *batch,
                             firn_error *err)
 {
-    uint8_t value[1 + FIRN_CATALOG_RECORD_ID_SIZE + 16] = {TAG_FORMAT};
+    uint8_t value[FIRN_CATALOG_TAGS_SIZE];
     struct firn_db_keyspace *tags;
     struct firn_buf key = {0};
     int rc;
-    memcpy(value + 1, tag->id, sizeof tag->id);
-    firn_store_le64(value + 1 + sizeof tag->id, tag->order);
-    firn_store_le64(value + 1 + sizeof tag->id + 8, (uint64_t)tag->created_ns);
     FIRN_TRY(make_key(workspace, name, &key, err));
     FIRN_TRY(firn_db_keyspace_open_if_any(firn_catalog_db(catalog), FIRN_CATALOG_TAGS, &tags, err));
     DCHECK(tags != NULL && workspace != 0);
-    rc = firn_db_batch_put(batch, tags, firn_buf_slice(&key), firn_bytes(value, sizeof value), err);
+    rc = firn_db_batch_put(batch, tags, firn_buf_slice(&key), firn_catalog_tags_encode(tag, value),
+                           err);
 out:
     firn_buf_deinit(&key);
     return rc;
@@ -131,30 +140,6 @@ firn_catalog_tags_put(struct firn_catalog *catalog, uint32_t workspace, firn_sli
     rc = firn_db_write(firn_catalog_db(catalog), batch, FIRN_DURABILITY_FULL, err);
 out:
     firn_db_batch_destroy(batch);
-    return rc;
-}
-
-int
-firn_catalog_tags_remove(struct firn_catalog *catalog, uint32_t workspace, firn_slice name,
-                         firn_error *err)
-{
-    struct firn_catalog_tags_tag tag;
-    struct firn_db_keyspace *tags;
-    struct firn_buf key = {0};
-    int rc = firn_catalog_tags_find(catalog, workspace, name, &tag, err);
-    if (rc == FIRN_NOT_FOUND) {
-        return firn_error_set(err, FIRN_NOT_FOUND, "there is no tag '%.*s'", (int)name.size,
-                              (const char *)name.data);
-    }
-    if (rc != FIRN_OK) {
-        return rc;
-    }
-    FIRN_TRY(make_key(workspace, name, &key, err));
-    FIRN_TRY(firn_db_keyspace_open_if_any(firn_catalog_db(catalog), FIRN_CATALOG_TAGS, &tags, err));
-    DCHECK(tags != NULL);
-    rc = firn_db_delete(tags, firn_buf_slice(&key), FIRN_DURABILITY_FULL, err);
-out:
-    firn_buf_deinit(&key);
     return rc;
 }
 
@@ -182,7 +167,7 @@ firn_catalog_tags_list(struct firn_catalog *catalog, uint32_t workspace,
         firn_slice key = firn_db_cursor_key(cursor);
         DCHECK(firn_slice_has_prefix(key, prefix));
         firn_slice name = firn_bytes(key.data + WORKSPACE_SIZE, key.size - WORKSPACE_SIZE);
-        FIRN_TRY(decode(firn_db_cursor_value(cursor), &tag, err));
+        FIRN_TRY(firn_catalog_tags_decode(firn_db_cursor_value(cursor), &tag, err));
         FIRN_TRY(visit(ctx, name, &tag, err));
     }
 out:

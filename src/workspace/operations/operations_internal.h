@@ -12,6 +12,7 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/hash_map.h"
+#include "catalog/catalog_facts.h"
 #include "catalog/catalog_journal.h"
 #include "catalog/catalog_line.h"
 #include "checkout/checkout.h"
@@ -183,8 +184,10 @@ struct firn_ws_restoring {
     bool has_next;
     struct firn_catalog_record here; /* if has_here: the present state of the line */
     struct firn_buf here_bytes;
-    size_t step_to; /* the state to restore */
-    size_t told_to; /* steps up to this state have been told */
+    size_t step_to; /* the item of the state to restore */
+    size_t told_to; /* steps up to this item have been told */
+    size_t
+        facts_at; /* the item of the step that changes facts, if that is the next; 0: it is not */
     /* If open_ns is not 0: when an interrupted turn began, and in which state. */
     int64_t open_ns;
     size_t open_to;
@@ -220,10 +223,39 @@ FIRN_MUST_CHECK int firn_ws_line_differs(struct firn_ws_restoring *restoring,
                                          firn_error *err);
 /* Whether edits on the disk are all that an interrupted turn made. */
 bool firn_ws_line_is_open_turn(const struct firn_ws_restoring *restoring);
+/* Adds the line after a step that changed facts to the commit that changes them. */
+FIRN_MUST_CHECK int firn_ws_line_put_facts(struct firn_ws_restoring *restoring,
+                                           struct firn_db_batch *batch, firn_error *err);
 /* Adds the line after a restore to the commit that ends it. */
 FIRN_MUST_CHECK int firn_ws_line_put(struct firn_ws_restoring *restoring,
                                      struct firn_db_batch *batch,
                                      const struct firn_catalog_journal *journal, firn_error *err);
+
+/* Compares the disk with the present state of the line, as a dry run does. *out_differs: as
+ * firn_ws_line_differs says. Requires: has_here. */
+FIRN_MUST_CHECK int firn_ws_steps_look_at_disk(struct firn_ws_restoring *restoring,
+                                               const firn_callbacks *callbacks, bool *out_differs,
+                                               firn_error *err);
+/* Undo and redo of the step that changes facts (facts_at). If the directory differs from the present
+ * state, it is not taken: then *out_differs is true, and what a restore is to do stands in *restoring.
+ * A value that is not as the step left it stays; a notice says so. is_idle: all values were as they are
+ * to be. */
+FIRN_MUST_CHECK int firn_ws_facts_take(struct firn_ws_restoring *restoring, bool *out_differs,
+                                       firn_error *err);
+/* Commits the changes in a batch as a step, with full durability; nothing, if there are none. */
+FIRN_MUST_CHECK int firn_ws_facts_commit(struct firn_ws *ws, struct firn_ws_opened *opened,
+                                         struct firn_db_batch *batch,
+                                         const struct firn_catalog_facts *facts, firn_error *err);
+/* What a step changed, for a visitor of steps; zeroed: empty. */
+struct firn_ws_facts_told {
+    struct firn_catalog_facts facts;
+    struct firn_buf list;  /* of firn_workspace_fact */
+    struct firn_buf texts; /* of ids */
+};
+FIRN_MUST_CHECK int firn_ws_facts_tell(struct firn_ws_opened *opened, uint64_t order,
+                                       struct firn_ws_facts_told *told, firn_workspace_step *step,
+                                       firn_error *err);
+void firn_ws_facts_told_deinit(struct firn_ws_facts_told *told);
 
 /* Tells edits that are only on the disk to the caller (on_step), and counts them as a step. */
 FIRN_MUST_CHECK int firn_ws_steps_tell_edits(struct firn_ws_restoring *restoring, firn_error *err);

@@ -20,6 +20,10 @@
  * states. A turn that is over is known from the checkpoint after it, one that was interrupted from
  * the note of its beginning (catalog_turns.c), until the next one of its session begins.
  *
+ * Steps that change facts (ws_facts.c) stand between the states, where they were made. What takes back
+ * or brings back files alone, of a turn or of some paths, leaves facts as they are; an undo of a turn
+ * drops such steps after the state that it goes to (I4; not checked: two calls of drop_facts).
+ *
  * "Differs" means that restoring the state would change something. Entries that rules exclude or
  * that cannot be restored do not count, nor does the time of a directory.
  */
@@ -27,6 +31,7 @@
 
 #include "base/check.h"
 #include "base/slice.h"
+#include "base/sort.h"
 #include "catalog/catalog_line.h"
 #include "handle/ws_opened.h"
 
@@ -75,8 +80,8 @@ is_new_state(struct firn_ws_opened *opened, const struct firn_catalog_line *line
     if (firn_catalog_line_count(line) == 0) {
         return FIRN_OK;
     }
-    int rc =
-        read_state(opened, firn_catalog_line_at(line, line->cursor)->order, &bytes, &here, &cause);
+    size_t at = firn_catalog_line_state_at(line, line->cursor);
+    int rc = read_state(opened, firn_catalog_line_at(line, at)->order, &bytes, &here, &cause);
     if (rc == FIRN_OK) {
         const struct firn_difference_walk_side a = {.source = trees, .root = &here.root};
         const struct firn_difference_walk_side b = {.source = trees, .root = root};
@@ -98,7 +103,8 @@ static int
 end_turn(struct firn_ws_opened *opened, struct firn_catalog_line *line,
          const struct firn_catalog_record *record, firn_error *err)
 {
-    struct firn_catalog_line_state *state = firn_catalog_line_at(line, line->cursor);
+    struct firn_catalog_line_state *state =
+        firn_catalog_line_at(line, firn_catalog_line_state_at(line, line->cursor));
     struct firn_catalog_record here;
     struct firn_buf bytes = {0};
     int rc = FIRN_OK;
@@ -186,7 +192,22 @@ note_newer(void *ctx, firn_slice bytes, const struct firn_catalog_record *record
                : firn_error_no_memory(err, "an undo line");
 }
 
-/* Adds what a line without an entry lacks from the last restore, which is done. */
+static int
+add_facts(struct firn_ws_opened *opened, struct firn_catalog_line *line, uint64_t order,
+          firn_error *err)
+{
+    struct firn_catalog_facts facts = {0};
+    int rc = firn_catalog_facts_get(opened->catalog, opened->workspace.number, order, &facts, err);
+    if (rc == FIRN_OK) {
+        const struct firn_catalog_line_state step = {order, facts.time_ns, facts.kind, false};
+        rc = firn_catalog_line_insert(line, &step, err);
+    }
+    firn_catalog_facts_deinit(&facts);
+    return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
+}
+
+/* Adds a state, or a step that changed facts. Also what a line without an entry lacks from the last
+ * restore, which is done. */
 static int
 add_newer(struct firn_ws_opened *opened, struct firn_catalog_line *line, uint64_t order,
           const struct firn_catalog_journal *journal, firn_error *err)
@@ -204,7 +225,7 @@ add_newer(struct firn_ws_opened *opened, struct firn_catalog_line *line, uint64_
                              err);
     }
     firn_buf_deinit(&bytes);
-    return rc;
+    return rc == FIRN_NOT_FOUND ? add_facts(opened, line, order, err) : rc;
 }
 
 /* Fills *out with the line and what was saved since. */
@@ -226,9 +247,12 @@ load(struct firn_ws_opened *opened, const struct firn_catalog_journal *journal,
         firn_error_copy(err, &cause);
         goto out;
     }
-    rc = FIRN_OK;
+    FIRN_TRY(firn_catalog_facts_newer(opened->catalog, opened->workspace.number, out->through,
+                                      &newer.orders, err));
+    const size_t count = newer.orders.size / sizeof(uint64_t);
     const uint64_t *orders = (const void *)newer.orders.data;
-    for (size_t i = newer.orders.size / sizeof *orders; i-- > 0 && rc == FIRN_OK;) {
+    firn_sort_u64((void *)newer.orders.data, count);
+    for (size_t i = 0; i < count && rc == FIRN_OK; i++) {
         rc = add_newer(opened, out, orders[i], journal, err);
         out->through = orders[i];
     }
@@ -274,7 +298,11 @@ find_next_of(struct firn_ws_restoring *restoring, bool only_stops, size_t *at, f
     int rc = FIRN_NOT_FOUND;
     while (rc == FIRN_NOT_FOUND && (restoring->is_forward ? i + 1 < count : i > 0)) {
         i = restoring->is_forward ? i + 1 : i - 1;
-        const struct firn_catalog_line_state *state = firn_catalog_line_at(line, i);
+        if (restoring->is_forward && firn_catalog_line_is_facts(line, i)) {
+            continue;
+        }
+        const struct firn_catalog_line_state *state =
+            firn_catalog_line_at(line, firn_catalog_line_state_at(line, i));
         if (only_stops && state->is_passed) {
             continue;
         }
@@ -299,7 +327,8 @@ int
 firn_ws_line_read_here(struct firn_ws_restoring *restoring, firn_error *err)
 {
     const struct firn_catalog_line *line = &restoring->line;
-    int rc = read_state(restoring->opened, firn_catalog_line_at(line, line->cursor)->order,
+    size_t at = firn_catalog_line_state_at(line, line->cursor);
+    int rc = read_state(restoring->opened, firn_catalog_line_at(line, at)->order,
                         &restoring->here_bytes, &restoring->here, err);
     restoring->has_here = rc == FIRN_OK;
     return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
@@ -405,7 +434,6 @@ choose_last_turn(struct firn_ws_restoring *restoring, firn_error *err)
     const struct firn_catalog_line *line = &restoring->line;
     int64_t begun_ns;
     int rc;
-    restoring->is_turn = true;
     FIRN_TRY(choose_turn(restoring, line->cursor, &begun_ns, err));
     FIRN_TRY(find_open_turn(restoring, restoring->has_next ? begun_ns : INT64_MIN, err));
     if (restoring->open_ns != 0 && restoring->open_to < line->cursor) {
@@ -423,24 +451,36 @@ out:
     return rc;
 }
 
+/* Whether files alone are to be taken from a state, not facts. */
+static bool
+is_of_files(const struct firn_ws_restoring *restoring)
+{
+    return restoring->is_turn || restoring->path_count > 0 || restoring->options->to_dir != NULL;
+}
+
 int
 firn_ws_line_choose(struct firn_ws_restoring *restoring, firn_error *err)
 {
     int rc;
     DCHECK(!firn_catalog_journal_is_pending(&restoring->journal));
+    struct firn_catalog_line *line = &restoring->line;
     restoring->is_undo = true;
     restoring->is_step = true;
+    restoring->is_turn = restoring->options->last_turn && !restoring->is_forward;
     FIRN_TRY(firn_ws_line_load(restoring, err));
-    restoring->step_to = restoring->line.cursor;
-    restoring->told_to = restoring->line.cursor;
-    if (firn_catalog_line_count(&restoring->line) == 0) {
+    if (firn_catalog_line_count(line) == 0) {
         rc = nothing_to(restoring, err);
         goto out;
     }
+    const size_t here = firn_catalog_line_state_at(line, line->cursor);
+    if (restoring->is_turn) {
+        firn_catalog_line_drop_facts(line, here, line->cursor); /* (I4) */
+    }
+    restoring->step_to = is_of_files(restoring) ? here : line->cursor;
+    restoring->told_to = restoring->step_to;
     FIRN_TRY(firn_ws_line_read_here(restoring, err));
-    FIRN_TRY(restoring->options->last_turn && !restoring->is_forward
-                 ? choose_last_turn(restoring, err)
-                 : firn_ws_line_choose_next(restoring, err));
+    FIRN_TRY(restoring->is_turn ? choose_last_turn(restoring, err)
+                                : firn_ws_line_choose_next(restoring, err));
 out:
     return rc;
 }
@@ -454,11 +494,31 @@ choose_next_turn(struct firn_ws_restoring *restoring, firn_error *err)
     return rc != FIRN_OK || restoring->has_next ? rc : nothing_to(restoring, err);
 }
 
+/* Whether the next step changes facts: then it is chosen. */
+static bool
+choose_facts(struct firn_ws_restoring *restoring)
+{
+    const struct firn_catalog_line *line = &restoring->line;
+    size_t at = restoring->step_to + (restoring->is_forward ? 1 : 0);
+    bool is_facts = !is_of_files(restoring) && at < firn_catalog_line_count(line) &&
+                    firn_catalog_line_is_facts(line, at);
+    restoring->facts_at = is_facts ? at : 0;
+    if (is_facts) {
+        restoring->step_to = restoring->is_forward ? at : at - 1;
+        restoring->has_next = true;
+        restoring->record = restoring->here; /* if the directory differs from it */
+    }
+    return is_facts;
+}
+
 int
 firn_ws_line_choose_next(struct firn_ws_restoring *restoring, firn_error *err)
 {
     if (restoring->is_turn) {
         return choose_next_turn(restoring, err);
+    }
+    if (choose_facts(restoring)) {
+        return FIRN_OK;
     }
     int rc = find_next(restoring, &restoring->step_to, err);
     restoring->has_next = rc == FIRN_OK;
@@ -523,6 +583,7 @@ settle_edits(struct firn_ws_restoring *restoring, firn_error *err)
     if (!restoring->is_turn || firn_ws_line_is_open_turn(restoring)) {
         restoring->record = restoring->here;
         restoring->step_to = restoring->line.cursor;
+        restoring->told_to = restoring->step_to;
     } else if (!restoring->has_next) {
         return nothing_to(restoring, err);
     }
@@ -613,6 +674,24 @@ order_of(struct firn_ws_opened *opened, const uint8_t *id, uint64_t *out, firn_e
     return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
 }
 
+static int
+put(struct firn_ws_opened *opened, struct firn_catalog_line *line, struct firn_db_batch *batch,
+    firn_error *err)
+{
+    if (opened->workspace.next_order > line->through) {
+        line->through = opened->workspace.next_order - 1;
+    }
+    return firn_catalog_line_put(opened->db, batch, opened->workspace.number, line, err);
+}
+
+int
+firn_ws_line_put_facts(struct firn_ws_restoring *restoring, struct firn_db_batch *batch,
+                       firn_error *err)
+{
+    firn_catalog_line_move(&restoring->line, restoring->step_to);
+    return put(restoring->opened, &restoring->line, batch, err);
+}
+
 int
 firn_ws_line_put(struct firn_ws_restoring *restoring, struct firn_db_batch *batch,
                  const struct firn_catalog_journal *journal, firn_error *err)
@@ -629,6 +708,12 @@ firn_ws_line_put(struct firn_ws_restoring *restoring, struct firn_db_batch *batc
         FIRN_TRY(order_of(opened, journal->target, &target, err));
         is_known = journal->is_redo ? firn_catalog_line_find_ahead(line, target, &to)
                                     : firn_catalog_line_find_back(line, target, &to);
+        while (is_known && to < line->cursor && firn_catalog_line_is_facts(line, to + 1)) {
+            to++; /* no undo of files takes these back */
+        }
+    }
+    if (restoring->is_turn && is_whole) {
+        firn_catalog_line_drop_facts(line, to, line->cursor); /* (I4) */
     }
     if (journal->is_undo && is_whole) {
         FIRN_TRY(is_known ? move(opened, line, to, journal->safety, restoring->is_clean, err)
@@ -644,10 +729,7 @@ firn_ws_line_put(struct firn_ws_restoring *restoring, struct firn_db_batch *batc
     } else if (journal->is_redo) {
         line->turn_ns = 0;
     }
-    if (opened->workspace.next_order > line->through) {
-        line->through = opened->workspace.next_order - 1;
-    }
-    rc = firn_catalog_line_put(opened->db, batch, opened->workspace.number, line, err);
+    rc = put(opened, line, batch, err);
 out:
     return rc;
 }

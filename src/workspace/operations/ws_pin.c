@@ -9,9 +9,10 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
-#include "catalog/catalog.h"
+#include "catalog/catalog_facts.h"
 #include "handle/ws_opened.h"
 #include "operations/operations.h"
+#include "operations/operations_internal.h"
 
 struct pinning {
     struct firn_ws *ws;
@@ -19,14 +20,16 @@ struct pinning {
     bool is_pinned;       /* the new state */
     struct firn_buf told; /* const firn_workspace_checkpoint * each, of the handle */
     struct firn_db_batch *batch;
+    struct firn_catalog_facts facts;
 };
 
 static int
 change(struct pinning *pinning, const struct firn_catalog_record *record, firn_error *err)
 {
     struct firn_ws_opened *opened = &pinning->opened;
-    struct firn_catalog_pins_pin pin = {.order = record->order,
-                                        .created_ns = firn_os_now_ns(pinning->ws->os)};
+    struct firn_catalog_pins_pin pin = {.created_ns = firn_os_now_ns(pinning->ws->os)};
+    uint8_t name[FIRN_CATALOG_FACTS_NAME_SIZE];
+    uint8_t value[FIRN_CATALOG_PINS_SIZE];
     firn_workspace_checkpoint *checkpoint;
     bool was_pinned;
     int rc;
@@ -34,12 +37,11 @@ change(struct pinning *pinning, const struct firn_catalog_record *record, firn_e
     memcpy(pin.id, record->id, sizeof pin.id);
     FIRN_TRY(
         firn_catalog_pins_has(opened->catalog, opened->workspace.number, record, &was_pinned, err));
-    if (pinning->is_pinned && !was_pinned) {
-        FIRN_TRY(firn_catalog_pins_put(opened->catalog, pinning->batch, opened->workspace.number,
-                                       &pin, err));
-    } else if (!pinning->is_pinned) {
-        FIRN_TRY(firn_catalog_pins_remove(opened->catalog, pinning->batch, opened->workspace.number,
-                                          record->order, err));
+    if (pinning->is_pinned != was_pinned) {
+        FIRN_TRY(firn_catalog_facts_set(
+            opened->catalog, pinning->batch, opened->workspace.number, &pinning->facts,
+            firn_catalog_facts_name(record->order, record->id, name),
+            pinning->is_pinned ? firn_catalog_pins_encode(&pin, value) : firn_bytes(NULL, 0), err));
     }
     FIRN_TRY(firn_ws_given_checkpoint(pinning->ws, record, &checkpoint, err));
     if (firn_buf_append(&pinning->told, &checkpoint, sizeof(void *)) != FIRN_OK) {
@@ -59,11 +61,10 @@ run(struct pinning *pinning, const char *const *references, size_t count, firn_e
         FIRN_TRY(firn_ws_find_record(pinning->ws, &pinning->opened, references[i], &record, err));
         FIRN_TRY(change(pinning, &record, err));
     }
-    if (firn_db_batch_count(pinning->batch) > 0) {
-        FIRN_TRY(firn_db_write(pinning->opened.db, pinning->batch, FIRN_DURABILITY_FULL, err));
-    }
+    rc = firn_ws_facts_commit(pinning->ws, &pinning->opened, pinning->batch, &pinning->facts, err);
 out:
     firn_db_batch_destroy(pinning->batch);
+    firn_catalog_facts_deinit(&pinning->facts);
     return rc;
 }
 
@@ -72,7 +73,7 @@ firn_ws_pin_set(struct firn_ws *ws, const char *const *references, size_t count,
                 int (*visit)(void *ctx, const firn_workspace_checkpoint *checkpoint), void *ctx,
                 firn_error *err)
 {
-    struct pinning pinning = {.ws = ws, .is_pinned = is_pinned};
+    struct pinning pinning = {.ws = ws, .is_pinned = is_pinned, .facts = {.kind = FIRN_STEP_PIN}};
     int rc = firn_ws_opened_open_store(ws, FIRN_WS_WRITE, &pinning.opened, err);
     if (rc != FIRN_OK) {
         return rc;

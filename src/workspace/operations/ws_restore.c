@@ -715,12 +715,26 @@ choose(struct firn_ws_restoring *restoring, const struct request *request, firn_
                                            : firn_ws_line_choose(restoring, err);
 }
 
+static int
+once(struct firn_ws_restoring *restoring, firn_error *err)
+{
+    bool differs = true;
+    if (restoring->facts_at != 0) {
+        int rc = firn_ws_facts_take(restoring, &differs, err);
+        if (rc != FIRN_OK || !differs) {
+            return rc == FIRN_OK && restoring->options->dry_run
+                       ? foretell_store(restoring->opened, err)
+                       : rc;
+        }
+    }
+    return restoring->options->dry_run ? dry_run(restoring, err)
+                                       : firn_ws_restore_in_place(restoring, err);
+}
+
 /* A step to a state that is the same as the present one goes on to the next. */
 static int
 restore_in_place(struct firn_ws_restoring *restoring, firn_error *err)
 {
-    int (*once)(struct firn_ws_restoring * restoring, firn_error * err) =
-        restoring->options->dry_run ? dry_run : firn_ws_restore_in_place;
     int rc = once(restoring, err);
     while (rc == FIRN_OK && restoring->is_step && restoring->is_idle && restoring->has_next &&
            (restoring->is_clean || !restoring->has_here) && restoring->path_count == 0) {

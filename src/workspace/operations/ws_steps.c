@@ -73,6 +73,7 @@ read_base(struct firn_ws_opened *opened, const struct firn_catalog_line *line, s
 /* A state, and the one before it, as a visitor gets them. */
 struct told {
     firn_workspace_step step;
+    struct firn_ws_facts_told facts;
     firn_workspace_checkpoint checkpoint;
     struct firn_catalog_record record;
     struct firn_catalog_record base;
@@ -85,6 +86,7 @@ told_deinit(struct told *told)
 {
     firn_buf_deinit(&told->bytes);
     firn_buf_deinit(&told->base_bytes);
+    firn_ws_facts_told_deinit(&told->facts);
 }
 
 /* Describes the step that led to a state, and counts what an undo, or a redo, of it changes. */
@@ -99,6 +101,9 @@ tell_state(struct firn_ws_opened *opened, const struct firn_catalog_line *line, 
                                   .time_ns = state->time_ns,
                                   .is_redo = is_forward,
                                   .is_joined = is_forward && state->is_passed};
+    if (firn_catalog_facts_is_kind(state->kind)) {
+        return firn_ws_facts_tell(opened, state->order, &told->facts, step, err);
+    }
     int rc = read_state(opened, state->order, &told->bytes, &told->record, &cause);
     if (rc == FIRN_OK) {
         firn_catalog_record_to_checkpoint(&told->record, &told->checkpoint);
@@ -138,15 +143,20 @@ firn_ws_steps_tell(struct firn_ws_restoring *restoring, firn_error *err)
     int rc = FIRN_OK;
     DCHECK(restoring->is_step &&
            (is_forward ? restoring->told_to <= to : restoring->told_to >= to));
-    if (restoring->options->on_step == NULL) {
-        restoring->result->steps += is_forward ? to - restoring->told_to : restoring->told_to - to;
-        restoring->told_to = to;
-    }
     while (rc == FIRN_OK && restoring->told_to != to) {
         size_t i = is_forward ? restoring->told_to + 1 : restoring->told_to;
         restoring->told_to = is_forward ? i : i - 1;
+        if (restoring->is_turn && firn_catalog_line_is_facts(&restoring->line, i)) {
+            continue;
+        }
+        if (restoring->options->on_step == NULL) {
+            restoring->result->steps++;
+            continue;
+        }
         rc = tell_state(restoring->opened, &restoring->line, i, is_forward, &told, err);
-        if (restoring->open_ns != 0 && restoring->told_to == restoring->open_to &&
+        if (restoring->open_ns != 0 &&
+            firn_catalog_line_state_at(&restoring->line, restoring->told_to) ==
+                restoring->open_to &&
             told.step.turn == NULL) {
             told.step.turn = &restoring->open_turn; /* what was saved first since it began */
         }
@@ -167,6 +177,33 @@ firn_ws_steps_tell_edits(struct firn_ws_restoring *restoring, firn_error *err)
     return visit_step(restoring, &step, err);
 }
 
+int
+firn_ws_steps_look_at_disk(struct firn_ws_restoring *restoring, const firn_callbacks *outer,
+                           bool *out_differs, firn_error *err)
+{
+    struct firn_ws_compare compare = {0};
+    struct firn_ws_restore_unsaved unsaved;
+    firn_callbacks callbacks;
+    int rc;
+    DCHECK(restoring->has_here);
+    firn_ws_restore_unsaved_init(&unsaved, outer, &callbacks);
+    const struct firn_ws_compare_options given = {restoring->options->threads,
+                                                  firn_ws_restore_today(restoring), &callbacks};
+    FIRN_TRY(firn_ws_compare_init_for_restore(&compare, restoring->ws, restoring->opened,
+                                              &restoring->here, NULL, &given, err));
+    FIRN_TRY(firn_ws_restore_unsaved_check(&unsaved, err));
+    struct firn_checkout_options options = firn_ws_restore_apply_options(
+        restoring, restoring->opened->root, &compare.disk_side, &compare.checkpoint_side);
+    options.unsaved_why = firn_ws_restore_unsaved_why;
+    options.holds_unsaved = firn_ws_restore_unsaved_holds;
+    options.unsaved = &unsaved;
+    rc = firn_ws_line_differs(restoring, &compare.disk_side, &options, out_differs, err);
+out:
+    firn_ws_restore_unsaved_deinit(&unsaved);
+    firn_ws_compare_deinit(&compare);
+    return rc;
+}
+
 /* ---- listing ---- */
 
 struct listing {
@@ -177,35 +214,7 @@ struct listing {
     firn_workspace_steps_result *result;
 };
 
-/* Finds out whether the directory has edits that are not in the present state of the line. */
-static int
-look_at_disk(struct listing *listing, firn_error *err)
-{
-    struct firn_ws_restoring *restoring = &listing->restoring;
-    struct firn_ws_compare compare = {0};
-    struct firn_ws_restore_unsaved unsaved;
-    firn_callbacks callbacks;
-    int rc;
-    firn_ws_restore_unsaved_init(&unsaved, &listing->options->callbacks, &callbacks);
-    const struct firn_ws_compare_options given = {listing->options->threads,
-                                                  firn_ws_restore_today(restoring), &callbacks};
-    FIRN_TRY(firn_ws_compare_init_for_restore(&compare, restoring->ws, restoring->opened,
-                                              &restoring->here, NULL, &given, err));
-    FIRN_TRY(firn_ws_restore_unsaved_check(&unsaved, err));
-    struct firn_checkout_options options = firn_ws_restore_apply_options(
-        restoring, restoring->opened->root, &compare.disk_side, &compare.checkpoint_side);
-    options.unsaved_why = firn_ws_restore_unsaved_why;
-    options.holds_unsaved = firn_ws_restore_unsaved_holds;
-    options.unsaved = &unsaved;
-    rc = firn_ws_line_differs(restoring, &compare.disk_side, &options, &listing->result->is_unsaved,
-                              err);
-out:
-    firn_ws_restore_unsaved_deinit(&unsaved);
-    firn_ws_compare_deinit(&compare);
-    return rc;
-}
-
-/* The index of the oldest state that was not deleted. */
+/* The index of the oldest item that an undo can go to. */
 static int
 find_oldest(struct firn_ws_restoring *restoring, size_t *out, firn_error *err)
 {
@@ -216,7 +225,8 @@ find_oldest(struct firn_ws_restoring *restoring, size_t *out, firn_error *err)
     for (*out = 0; *out <= line->cursor; ++*out) {
         rc = read_state(restoring->opened, firn_catalog_line_at(line, *out)->order, &bytes, &record,
                         err);
-        if (rc != FIRN_NOT_FOUND) {
+        if (rc != FIRN_NOT_FOUND ||
+            (*out < line->cursor && firn_catalog_line_is_facts(line, *out + 1))) {
             break;
         }
     }
@@ -288,7 +298,8 @@ list_opened(struct listing *listing, firn_error *err)
     if (restoring->has_here) {
         FIRN_TRY(firn_ws_given_checkpoint(restoring->ws, &restoring->here,
                                           &listing->result->checkpoint, err));
-        FIRN_TRY(look_at_disk(listing, err));
+        FIRN_TRY(firn_ws_steps_look_at_disk(restoring, &listing->options->callbacks,
+                                            &listing->result->is_unsaved, err));
     }
     rc = list_steps(listing, err);
 out:

@@ -8,7 +8,7 @@
  */
 #include "base/check.h"
 #include "base/slice.h"
-#include "catalog/catalog.h"
+#include "catalog/catalog_facts.h"
 #include "handle/ws_opened.h"
 #include "operations/operations.h"
 #include "operations/operations_internal.h"
@@ -27,12 +27,14 @@ check_name(const char *name, firn_error *err)
                           name, FIRN_REFERENCE_NAME_SIZE_MAX);
 }
 
-/* Into the batch or, if that is NULL, a commit of its own. */
+/* Sets a tag by the batch, and adds that to a step. */
 static int
 put(struct firn_ws *ws, struct firn_ws_opened *opened, struct firn_db_batch *batch,
-    const char *name, const struct firn_catalog_record *record, bool may_replace, firn_error *err)
+    struct firn_catalog_facts *facts, const char *name, const struct firn_catalog_record *record,
+    bool may_replace, firn_error *err)
 {
     uint32_t number = opened->workspace.number;
+    uint8_t value[FIRN_CATALOG_TAGS_SIZE];
     DCHECK(number != 0 && firn_reference_is_name(firn_str(name)));
     struct firn_catalog_tags_tag tag;
     int rc = firn_catalog_tags_find(opened->catalog, number, firn_str(name), &tag, err);
@@ -54,10 +56,8 @@ put(struct firn_ws *ws, struct firn_ws_opened *opened, struct firn_db_batch *bat
     memcpy(tag.id, record->id, sizeof tag.id);
     tag.order = record->order;
     tag.created_ns = firn_os_now_ns(ws->os);
-    return batch != NULL
-               ? firn_catalog_tags_batch_put(opened->catalog, number, firn_str(name), &tag, batch,
-                                             err)
-               : firn_catalog_tags_put(opened->catalog, number, firn_str(name), &tag, err);
+    return firn_catalog_facts_set(opened->catalog, batch, number, facts, firn_str(name),
+                                  firn_catalog_tags_encode(&tag, value), err);
 }
 
 int
@@ -65,16 +65,21 @@ firn_ws_tag_stage(struct firn_ws *ws, struct firn_ws_opened *opened, struct firn
                   const char *name, const struct firn_catalog_record *record, bool may_replace,
                   firn_error *err)
 {
+    struct firn_catalog_facts facts = {.kind = FIRN_STEP_TAG}; /* part of a save: no step */
     int rc = check_name(name, err);
-    return rc == FIRN_OK ? put(ws, opened, batch, name, record, may_replace, err) : rc;
+    rc = rc == FIRN_OK ? put(ws, opened, batch, &facts, name, record, may_replace, err) : rc;
+    firn_catalog_facts_deinit(&facts);
+    return rc;
 }
 
 int
 firn_ws_tag_set(struct firn_ws *ws, const char *name, const char *reference, bool may_replace,
                 firn_workspace_checkpoint **out, firn_error *err)
 {
+    struct firn_catalog_facts facts = {.kind = FIRN_STEP_TAG};
     struct firn_ws_opened opened;
     struct firn_catalog_record record;
+    struct firn_db_batch *batch = NULL;
     int rc = check_name(name, err);
     if (rc == FIRN_OK) {
         rc = firn_ws_opened_open_store(ws, FIRN_WS_WRITE, &opened, err);
@@ -84,23 +89,37 @@ firn_ws_tag_set(struct firn_ws *ws, const char *name, const char *reference, boo
     }
     FIRN_TRY(firn_ws_find_record(ws, &opened, reference, &record, err));
     FIRN_TRY(firn_ws_given_checkpoint(ws, &record, out, err));
-    FIRN_TRY(put(ws, &opened, NULL, name, &record, may_replace, err));
+    FIRN_TRY(firn_db_batch_create(&batch, err));
+    FIRN_TRY(put(ws, &opened, batch, &facts, name, &record, may_replace, err));
+    rc = firn_ws_facts_commit(ws, &opened, batch, &facts, err);
 out:
     /* The tag is durable: a store that cannot be closed properly is recovered by the next open. */
     FIRN_IGNORE(firn_ws_opened_close(ws, &opened, rc, NULL));
+    firn_db_batch_destroy(batch);
+    firn_catalog_facts_deinit(&facts);
     return rc;
 }
 
 int
 firn_ws_tag_delete(struct firn_ws *ws, const char *name, firn_error *err)
 {
+    struct firn_catalog_facts facts = {.kind = FIRN_STEP_TAG};
     struct firn_ws_opened opened;
+    struct firn_db_batch *batch = NULL;
     int rc = firn_ws_opened_open_store(ws, FIRN_WS_WRITE, &opened, err);
     if (rc != FIRN_OK) {
         return rc;
     }
-    rc = firn_catalog_tags_remove(opened.catalog, opened.workspace.number, firn_str(name), err);
+    FIRN_TRY(firn_db_batch_create(&batch, err));
+    FIRN_TRY(firn_catalog_facts_set(opened.catalog, batch, opened.workspace.number, &facts,
+                                    firn_str(name), firn_bytes(NULL, 0), err));
+    rc = facts.changes.size > 0
+             ? firn_ws_facts_commit(ws, &opened, batch, &facts, err)
+             : firn_error_set(err, FIRN_NOT_FOUND, "there is no tag '%.300s'", name);
+out:
     FIRN_IGNORE(firn_ws_opened_close(ws, &opened, rc, NULL));
+    firn_db_batch_destroy(batch);
+    firn_catalog_facts_deinit(&facts);
     return rc;
 }
 

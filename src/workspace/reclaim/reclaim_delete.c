@@ -17,7 +17,7 @@
 #include "base/check.h"
 #include "base/mem.h"
 #include "base/slice.h"
-#include "catalog/catalog.h"
+#include "catalog/catalog_facts.h"
 #include "catalog/catalog_journal.h"
 
 int
@@ -165,33 +165,63 @@ victim_record(const struct deleting *deleting, size_t i, struct firn_catalog_rec
     return firn_catalog_record_decode(bytes, out, err);
 }
 
+/* Notes for undo that a checkpoint is deleted, or is back. */
+static int
+note_step(struct firn_catalog_facts *facts, const struct firn_catalog_record *record,
+          bool is_deleted, firn_error *err)
+{
+    static const uint8_t deleted = 1;
+    uint8_t name[FIRN_CATALOG_FACTS_NAME_SIZE];
+    const firn_slice values[2] = {firn_bytes(NULL, 0), firn_bytes(&deleted, 1)};
+    const struct firn_catalog_facts_change change = {
+        firn_catalog_facts_name(record->order, record->id, name), values[!is_deleted],
+        values[is_deleted]};
+    return firn_catalog_facts_note(facts, &change, err);
+}
+
+static int
+put_step(struct deleting *deleting, const struct firn_catalog_facts *facts,
+         struct firn_db_batch *batch, int64_t now_ns, firn_error *err)
+{
+    return firn_catalog_facts_put(deleting->opened.catalog, batch,
+                                  firn_str(deleting->ws->place.catalog_root),
+                                  &deleting->opened.workspace, facts, now_ns, err);
+}
+
 static int
 delete_one(struct deleting *deleting, struct firn_reclaim_delete_batch *batch,
-           const struct firn_catalog_record *record, int64_t now_ns, firn_error *err)
+           struct firn_catalog_facts *facts, const struct firn_catalog_record *record,
+           int64_t now_ns, firn_error *err)
 {
     const uint32_t workspace = deleting->opened.workspace.number;
-    return deleting->is_for_good ? firn_reclaim_delete_batch_add(batch, workspace, record, err)
-                                 : firn_catalog_deleted_add(deleting->opened.catalog, batch->batch,
-                                                            workspace, record, now_ns, err);
+    if (deleting->is_for_good) {
+        return firn_reclaim_delete_batch_add(batch, workspace, record, err);
+    }
+    int rc = firn_catalog_deleted_add(deleting->opened.catalog, batch->batch, workspace, record,
+                                      now_ns, err);
+    return rc == FIRN_OK ? note_step(facts, record, true, err) : rc;
 }
 
 static int
 commit(struct deleting *deleting, firn_error *err)
 {
     struct firn_reclaim_delete_batch batch;
+    struct firn_catalog_facts facts = {.kind = FIRN_STEP_DELETE};
     const int64_t now_ns = firn_os_now_ns(deleting->ws->os); /* of all: they are one deletion */
     int rc = firn_reclaim_delete_batch_init(&batch, &deleting->opened, err);
     for (size_t i = 0; rc == FIRN_OK && i < victim_count(deleting); i++) {
         struct firn_catalog_record record;
         rc = victim_record(deleting, i, &record, err);
-        rc = rc == FIRN_OK ? delete_one(deleting, &batch, &record, now_ns, err) : rc;
+        rc = rc == FIRN_OK ? delete_one(deleting, &batch, &facts, &record, now_ns, err) : rc;
     }
+    rc = rc == FIRN_OK ? put_step(deleting, &facts, batch.batch, now_ns, err) : rc;
     if (rc == FIRN_OK) {
         /* (I1): all of them. */
         DCHECK(firn_db_batch_count(batch.batch) > 3 * victim_count(deleting));
         rc = firn_db_write(deleting->opened.db, batch.batch, FIRN_DURABILITY_FULL, err);
     }
     firn_reclaim_delete_batch_deinit(&batch);
+    firn_catalog_facts_deinit(&facts);
     return rc;
 }
 
@@ -296,6 +326,7 @@ out:
 struct returning {
     struct deleting deleting; /* its victims are the checkpoints that come back */
     struct firn_db_batch *batch;
+    struct firn_catalog_facts facts;
     const char *reference; /* NULL: those of the last deletion */
     int64_t last_ns;       /* when that was */
     uint64_t matches;
@@ -349,8 +380,10 @@ take_one(void *ctx, const struct firn_catalog_deleted *deleted, firn_error *err)
         firn_buf_append(&deleting->victims, &victim, sizeof victim) != FIRN_OK) {
         return firn_error_no_memory(err, "a list of checkpoints");
     }
-    return firn_catalog_deleted_bring_back(deleting->opened.catalog, returning->batch, deleted,
-                                           err);
+    int rc = note_step(&returning->facts, &deleted->record, false, err);
+    return rc == FIRN_OK ? firn_catalog_deleted_bring_back(deleting->opened.catalog,
+                                                           returning->batch, deleted, err)
+                         : rc;
 }
 
 static int
@@ -394,9 +427,12 @@ run_back(struct returning *returning, const char *const *references, size_t coun
     for (size_t i = 0; i < count; i++) {
         FIRN_TRY(bring_back(returning, references[i], err));
     }
+    FIRN_TRY(put_step(&returning->deleting, &returning->facts, returning->batch,
+                      firn_os_now_ns(returning->deleting.ws->os), err));
     rc = firn_db_write(opened->db, returning->batch, FIRN_DURABILITY_FULL, err);
 out:
     firn_db_batch_destroy(returning->batch);
+    firn_catalog_facts_deinit(&returning->facts);
     return rc;
 }
 
@@ -405,7 +441,8 @@ firn_reclaim_delete_take_back(struct firn_ws *ws, const char *const *references,
                               int (*visit)(void *ctx, const firn_workspace_checkpoint *checkpoint),
                               void *ctx, firn_error *err)
 {
-    struct returning returning = {.deleting = {.ws = ws}, .last_ns = INT64_MIN};
+    struct returning returning = {
+        .deleting = {.ws = ws}, .facts = {.kind = FIRN_STEP_DELETE}, .last_ns = INT64_MIN};
     struct deleting *deleting = &returning.deleting;
     int rc = firn_ws_opened_open_store(ws, FIRN_WS_WRITE, &deleting->opened, err);
     if (rc != FIRN_OK) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * unit/workspace: undo and redo against a plain list of states. Random trees are edited, saved,
- * restored, reverted, undone and redone, and checkpoints are deleted, in any order. The list says
+ * restored, reverted, undone and redone, and checkpoints are tagged, pinned and deleted, in any order. The list says
  * which state each undo and redo brings back, and when there is none; so it does for turns of agents,
  * which begin and end, or are interrupted, in between. Also the entry of the line: its
  * limit, and one that is missing or damaged.
@@ -35,6 +35,21 @@ struct state {
     bool has_turn;
     bool is_passed; /* by an undo */
     bool is_deleted;
+    /* Of a step that changes facts, and is no state: */
+    bool is_facts;
+    size_t tag;      /* kind TAG: which */
+    uint64_t before; /* TAG: the number that it names, 0: none. PIN, DELETE: whether it is so */
+    uint64_t after;
+};
+
+enum { TAGS = 2 };
+static const char *const tag_names[TAGS] = {"a", "b"};
+
+struct saved {
+    char *dump;
+    bool is_deleted;
+    bool is_pinned;
+    bool has_tag[TAGS]; /* when it was deleted */
 };
 
 /* Of one conversation. */
@@ -58,8 +73,9 @@ struct model {
     struct ws_world world;
     struct test_random random;
     int64_t now_ns;
-    char **saved; /* [i] is of number i + 1; NULL: deleted */
+    struct saved *saved; /* [i] is of number i + 1 */
     size_t saved_count;
+    uint64_t tags[TAGS]; /* the numbers that they name; 0: none */
     struct state *states;
     size_t count;
     size_t cursor;
@@ -69,6 +85,8 @@ struct model {
     uint64_t undone;
     uint64_t redone;
     uint64_t turns_undone;
+    uint64_t facts;
+    uint64_t left;
 };
 
 static uint64_t
@@ -112,13 +130,29 @@ without_times(const char *dump)
     return out;
 }
 
+/* The state at an item: its own, or the last one before it. */
+static size_t
+state_at(const struct model *model, size_t i)
+{
+    while (model->states[i].is_facts) {
+        i--;
+    }
+    return i;
+}
+
+static const struct state *
+here_of(const struct model *model)
+{
+    return &model->states[state_at(model, model->cursor)];
+}
+
 static bool
 is_at_cursor(const struct model *model, const char *dump)
 {
-    if (model->count == 0 || model->states[model->cursor].is_deleted) {
+    if (model->count == 0 || here_of(model)->is_deleted) {
         return false;
     }
-    const struct state *here = &model->states[model->cursor];
+    const struct state *here = here_of(model);
     char *a = without_times(here->dump);
     char *b = without_times(dump);
     bool is_same = strcmp(a, b) == 0;
@@ -143,31 +177,177 @@ add(struct model *model, const char *dump, uint64_t number, firn_workspace_step_
     model->cursor = model->count++;
 }
 
-/* The nearest state before or after another that was not deleted; with only_stops, that no undo passed
- * over. SIZE_MAX if there is none. */
+/* Drops the steps that change facts after one index, up to another. */
+static void
+drop_facts(struct model *model, size_t after, size_t last)
+{
+    for (size_t i = last; i > after; i--) {
+        if (model->states[i].is_facts) {
+            memmove(&model->states[i], &model->states[i + 1],
+                    (--model->count - i) * sizeof *model->states);
+            model->cursor -= i <= model->cursor ? 1 : 0;
+        }
+    }
+}
+
+static void
+add_facts(struct model *model, const struct state *step)
+{
+    model->facts++;
+    drop_facts(model, model->cursor, model->count - 1);
+    model->states = realloc(model->states, (model->count + 1) * sizeof *model->states);
+    assert_non_null(model->states);
+    struct state *place = &model->states[++model->cursor];
+    memmove(place + 1, place, (model->count++ - model->cursor) * sizeof *place);
+    *place = *step;
+    place->is_facts = true;
+    place->time_ns = model->now_ns;
+}
+
+/* The nearest item before or after another that is at a state that was not deleted; with only_stops, that no undo
+ * passed over. SIZE_MAX if there is none. */
 static size_t
 neighbour(const struct model *model, size_t at, bool forward, bool only_stops)
 {
     while (forward ? at + 1 < model->count : at > 0) {
         at = forward ? at + 1 : at - 1;
-        if (!model->states[at].is_deleted && !(only_stops && model->states[at].is_passed)) {
+        const struct state *state = &model->states[state_at(model, at)];
+        if (!(forward && model->states[at].is_facts) && !state->is_deleted &&
+            !(only_stops && state->is_passed)) {
             return at;
         }
     }
     return SIZE_MAX;
 }
 
-/* The nearest state before or after the cursor that is not the present one; SIZE_MAX if there is
- * none. */
+/* ---- facts ---- */
+
+enum outcome { SAME, LEFT, CHANGED };
+
+static void
+set_deleted(struct model *model, uint64_t number, bool is_deleted)
+{
+    struct saved *saved = &model->saved[number - 1];
+    saved->is_deleted = is_deleted;
+    for (size_t i = 0; i < TAGS; i++) {
+        if (is_deleted) {
+            saved->has_tag[i] = model->tags[i] == number;
+            model->tags[i] = saved->has_tag[i] ? 0 : model->tags[i];
+        } else if (saved->has_tag[i] && model->tags[i] == 0) {
+            model->tags[i] = number;
+        }
+    }
+    for (size_t at = 0; at < model->count; at++) {
+        struct state *state = &model->states[at];
+        if (!state->is_facts && state->number == number) {
+            state->is_deleted = is_deleted;
+        }
+    }
+}
+
+/* What the undo or the redo of a step does; with is_done, does it. */
+static enum outcome
+take_facts(struct model *model, size_t at, bool forward, bool is_done)
+{
+    const struct state step = model->states[at];
+    uint64_t from = forward ? step.before : step.after;
+    uint64_t to = forward ? step.after : step.before;
+    struct saved *saved = step.number != 0 ? &model->saved[step.number - 1] : NULL;
+    uint64_t now = step.kind == FIRN_STEP_TAG   ? model->tags[step.tag]
+                   : step.kind == FIRN_STEP_PIN ? saved->is_pinned
+                                                : saved->is_deleted;
+    bool may = now == from;
+    if (now == to) {
+        return SAME;
+    }
+    if (step.kind == FIRN_STEP_TAG && to != 0) {
+        may = may && !model->saved[to - 1].is_deleted;
+    } else if (step.kind == FIRN_STEP_PIN && to != 0) {
+        may = may && !saved->is_deleted;
+    } else if (step.kind == FIRN_STEP_DELETE && to != 0) {
+        may = may && !saved->is_pinned;
+    }
+    if (may && is_done) {
+        if (step.kind == FIRN_STEP_TAG) {
+            model->tags[step.tag] = to;
+        } else if (step.kind == FIRN_STEP_PIN) {
+            saved->is_pinned = to != 0;
+        } else {
+            set_deleted(model, step.number, to != 0);
+        }
+    }
+    return may ? CHANGED : LEFT;
+}
+
+static int
+check_tag(void *ctx, const firn_workspace_tag *tag)
+{
+    uint64_t *tags = ctx;
+    for (size_t i = 0; i < TAGS; i++) {
+        if (firn_slice_equal(tag->name, firn_str(tag_names[i]))) {
+            tags[i] = tag->number;
+        }
+    }
+    return FIRN_OK;
+}
+
+static int
+check_pin(void *ctx, const firn_workspace_pin *pin)
+{
+    struct model *model = ctx;
+    assert_true(model->saved[pin->number - 1].is_pinned);
+    return FIRN_OK;
+}
+
+static int
+count_checkpoint(void *ctx, const firn_workspace_checkpoint *checkpoint)
+{
+    (void)checkpoint;
+    ++*(size_t *)ctx;
+    return FIRN_OK;
+}
+
+static void
+assert_facts(struct model *model)
+{
+    uint64_t tags[TAGS] = {0};
+    size_t deleted = 0;
+    firn_workspace_list_options options = FIRN_WORKSPACE_LIST_OPTIONS_INIT;
+    must(model, firn_ws_tag_list(model->world.ws, check_tag, tags, &model->world.err));
+    assert_memory_equal(tags, model->tags, sizeof tags);
+    must(model, firn_ws_pin_list(model->world.ws, check_pin, model, &model->world.err));
+    options.deleted = true;
+    must(model,
+         firn_ws_list(model->world.ws, &options, count_checkpoint, &deleted, &model->world.err));
+    for (size_t i = 0; i < model->saved_count; i++) {
+        deleted -= model->saved[i].is_deleted ? 1 : 0;
+    }
+    assert_int_equal(deleted, 0);
+}
+
+/* Where an undo or a redo of a directory without edits goes. SIZE_MAX: nowhere. *out_facts: the step that
+ * changes facts that it takes, or 0. */
 static size_t
-next_of(const struct model *model, const char *now, bool forward)
+next_of(struct model *model, const char *now, bool forward, size_t *out_facts)
 {
     size_t at = model->cursor;
-    do {
+    *out_facts = 0;
+    for (;;) {
+        size_t facts = forward ? at + 1 : at;
+        if (facts < model->count && model->states[facts].is_facts) {
+            at = forward ? facts : facts - 1;
+            if (take_facts(model, facts, forward, false) != SAME) {
+                *out_facts = facts;
+                return at;
+            }
+            continue;
+        }
         size_t stop = neighbour(model, at, forward, forward);
         at = stop != SIZE_MAX ? stop : neighbour(model, at, forward, false);
-    } while (at != SIZE_MAX && strcmp(model->states[at].dump, now) == 0);
-    return at;
+        if (at == SIZE_MAX || strcmp(model->states[state_at(model, at)].dump, now) != 0) {
+            return at;
+        }
+    }
 }
 
 /* The newest state, not after index `from`, that is no younger than a time. */
@@ -175,7 +355,8 @@ static size_t
 state_of_time(const struct model *model, size_t from, int64_t time_ns)
 {
     for (size_t i = from + 1; i-- > 0;) {
-        if (!model->states[i].is_deleted && model->states[i].time_ns <= time_ns) {
+        if (!model->states[i].is_facts && !model->states[i].is_deleted &&
+            model->states[i].time_ns <= time_ns) {
             return i;
         }
     }
@@ -204,7 +385,8 @@ last_turn(const struct model *model, const char *now, bool has_edits, int64_t *o
 {
     int64_t ended_ns;
     int64_t open_ns = 0;
-    size_t to = ended_turn(model, model->cursor, &ended_ns);
+    const size_t here = state_at(model, model->cursor);
+    size_t to = ended_turn(model, here, &ended_ns);
     for (size_t i = 0; i < 2; i++) {
         if (model->turns[i].is_open && model->turns[i].begun_ns > open_ns) {
             open_ns = model->turns[i].begun_ns;
@@ -212,8 +394,8 @@ last_turn(const struct model *model, const char *now, bool has_edits, int64_t *o
     }
     *out_open_ns = 0;
     if (open_ns > (to != SIZE_MAX ? ended_ns : INT64_MIN) && open_ns > model->undone_turn_ns) {
-        size_t open_to = state_of_time(model, model->cursor, open_ns);
-        if (open_to != SIZE_MAX && (open_to < model->cursor || has_edits)) {
+        size_t open_to = state_of_time(model, here, open_ns);
+        if (open_to != SIZE_MAX && (open_to < here || has_edits)) {
             *out_open_ns = open_ns;
             to = open_to;
         }
@@ -229,9 +411,10 @@ last_turn(const struct model *model, const char *now, bool has_edits, int64_t *o
 static void
 move(struct model *model, size_t to)
 {
+    const size_t here = state_at(model, model->cursor);
     for (size_t i = 0; i < model->count; i++) {
         if ((i > to && i < model->cursor) || (i < to && i > model->cursor)) {
-            model->states[i].is_passed = true;
+            model->states[i].is_passed = i != here && !model->states[i].is_facts;
         }
     }
     model->states[to].is_passed = false;
@@ -255,8 +438,8 @@ save(struct model *model)
     assert_int_equal(result.checkpoint->number, model->saved_count + 1);
     model->saved = realloc(model->saved, (model->saved_count + 1) * sizeof *model->saved);
     assert_non_null(model->saved);
-    model->saved[model->saved_count++] = ws_dump(&model->world);
-    add(model, model->saved[model->saved_count - 1], model->saved_count, FIRN_STEP_SAVE);
+    model->saved[model->saved_count++] = (struct saved){.dump = ws_dump(&model->world)};
+    add(model, model->saved[model->saved_count - 1].dump, model->saved_count, FIRN_STEP_SAVE);
     model->is_written = false;
 }
 
@@ -287,10 +470,10 @@ save_turn(struct model *model, bool begins)
         size_t cursor = model->cursor;
         model->saved = realloc(model->saved, (model->saved_count + 1) * sizeof *model->saved);
         assert_non_null(model->saved);
-        model->saved[model->saved_count++] = ws_dump(&model->world);
+        model->saved[model->saved_count++] = (struct saved){.dump = ws_dump(&model->world)};
         assert_int_equal(result.checkpoint->number, model->saved_count);
-        add(model, model->saved[model->saved_count - 1], model->saved_count, FIRN_STEP_SAVE);
-        struct state *here = &model->states[model->cursor];
+        add(model, model->saved[model->saved_count - 1].dump, model->saved_count, FIRN_STEP_SAVE);
+        struct state *here = &model->states[state_at(model, model->cursor)];
         bool is_added = model->count != count || model->cursor != cursor;
         bool ends_here = turn->begun_ns != 0 && here->time_ns > turn->begun_ns && !here->has_turn;
         bool interrupts = turn->is_open && turn->begun_ns > model->undone_turn_ns;
@@ -312,7 +495,7 @@ choose(struct model *model)
 {
     for (size_t tries = 0; tries < 50; tries++) {
         size_t i = below(model, model->saved_count);
-        if (model->saved[i] != NULL) {
+        if (!model->saved[i].is_deleted) {
             return i;
         }
     }
@@ -330,10 +513,10 @@ restore(struct model *model)
     snprintf(reference, sizeof reference, "%u", (unsigned)i + 1);
     char *before = ws_dump(&model->world);
     firn_workspace_restore_result result = ws_restore(&model->world, reference);
-    ws_assert_dump(&model->world, model->saved[i]);
+    ws_assert_dump(&model->world, model->saved[i].dump);
     if (result.safety_id[0] != '\0') {
         add(model, before, 0, FIRN_STEP_EDITS);
-        add(model, model->saved[i], i + 1, FIRN_STEP_RESTORE);
+        add(model, model->saved[i].dump, i + 1, FIRN_STEP_RESTORE);
         model->is_written = true;
     }
     free(before);
@@ -344,7 +527,7 @@ revert(struct model *model)
 {
     size_t i = choose(model);
     char reference[16];
-    if (i == SIZE_MAX || i == 0 || model->saved[i - 1] == NULL) {
+    if (i == SIZE_MAX || i == 0 || model->saved[i - 1].is_deleted) {
         return;
     }
     snprintf(reference, sizeof reference, "%u", (unsigned)i + 1);
@@ -410,20 +593,21 @@ try_step(struct model *model, bool forward, bool is_dry)
     return try_step_telling(model, forward ? AHEAD : BACK, is_dry, &told);
 }
 
-/* The index of the state that a step must reach; SIZE_MAX: none. */
+/* The index of the item that a step must reach; SIZE_MAX: none. */
 static size_t
-expect(const struct model *model, const char *now, bool forward)
+expect(struct model *model, const char *now, bool forward, size_t *out_facts)
 {
-    bool is_here = is_at_cursor(model, now);
-    if (model->count == 0 || is_here || model->states[model->cursor].is_deleted) {
-        return next_of(model, now, forward);
+    *out_facts = 0;
+    if (model->count == 0 || is_at_cursor(model, now) || here_of(model)->is_deleted) {
+        return next_of(model, now, forward, out_facts);
     }
     return forward ? SIZE_MAX : model->cursor;
 }
 
 /* What was told are the steps from the cursor to a state; before it, edits on the disk. */
 static void
-assert_told(const struct model *model, const struct told *told, size_t to, bool has_edits)
+assert_told(const struct model *model, const struct told *told, size_t to, bool has_edits,
+            bool is_of_turn)
 {
     size_t at = 0;
     if (has_edits) {
@@ -431,13 +615,18 @@ assert_told(const struct model *model, const struct told *told, size_t to, bool 
         assert_false(told->has_checkpoint[0]);
         at++;
     }
-    for (size_t i = model->cursor; i != to; at++) {
+    for (size_t i = model->cursor; i != to;) {
         const struct state *state = &model->states[to > i ? i + 1 : i];
+        i = to > i ? i + 1 : i - 1;
+        if (is_of_turn && state->is_facts) {
+            continue;
+        }
+        bool has_checkpoint = !state->is_deleted && !state->is_facts;
         assert_true(at < told->count);
         assert_int_equal(told->kinds[at], state->kind);
-        assert_int_equal(told->has_checkpoint[at], !state->is_deleted);
-        assert_int_equal(told->numbers[at], state->is_deleted ? 0 : state->number);
-        i = to > i ? i + 1 : i - 1;
+        assert_int_equal(told->has_checkpoint[at], has_checkpoint);
+        assert_int_equal(told->numbers[at], has_checkpoint ? state->number : 0);
+        at++;
     }
     assert_int_equal(at, told->count);
 }
@@ -448,15 +637,15 @@ step(struct model *model, enum what what)
     char *now = ws_dump(&model->world);
     bool is_dry = below(model, 4) == 0;
     struct told told;
-    bool has_edits =
-        model->count > 0 && !model->states[model->cursor].is_deleted && !is_at_cursor(model, now);
+    bool has_edits = model->count > 0 && !here_of(model)->is_deleted && !is_at_cursor(model, now);
     int64_t open_ns = 0;
+    size_t facts = 0;
     size_t to = model->count == 0 ? SIZE_MAX
                 : what == TURN    ? last_turn(model, now, has_edits, &open_ns)
-                                  : expect(model, now, what == AHEAD);
+                                  : expect(model, now, what == AHEAD, &facts);
     int rc = try_step_telling(model, what, is_dry, &told);
     if (to != SIZE_MAX) {
-        assert_told(model, &told, to, has_edits);
+        assert_told(model, &told, to, has_edits, what == TURN);
         assert_true(what != TURN || open_ns == 0 || told.has_turn[told.count - 1]);
     }
     if (to == SIZE_MAX || is_dry) {
@@ -464,10 +653,18 @@ step(struct model *model, enum what what)
         ws_assert_dump(&model->world, now);
     } else {
         must(model, rc);
-        ws_assert_dump(&model->world, model->states[to].dump);
+        ws_assert_dump(&model->world, facts != 0 ? now : model->states[state_at(model, to)].dump);
     }
-    bool is_idle = to != SIZE_MAX && strcmp(model->states[to].dump, now) == 0;
-    if (to != SIZE_MAX && !is_dry && !is_idle) {
+    bool is_idle = to != SIZE_MAX && strcmp(model->states[state_at(model, to)].dump, now) == 0;
+    if (facts != 0 && !is_dry) {
+        model->left += take_facts(model, facts, what == AHEAD, true) == LEFT ? 1 : 0;
+        move(model, to);
+        model->is_written = true;
+        *(what == AHEAD ? &model->redone : &model->undone) += 1;
+    } else if (to != SIZE_MAX && !is_dry && !is_idle) {
+        if (what == TURN) {
+            drop_facts(model, to, model->cursor);
+        }
         if (what != AHEAD) {
             add(model, now, 0, FIRN_STEP_EDITS);
         }
@@ -479,6 +676,7 @@ step(struct model *model, enum what what)
                          : &model->undone) += 1;
     }
     free(now);
+    assert_facts(model);
 }
 
 /* The list of steps, with or without a limit. */
@@ -494,10 +692,11 @@ look(struct model *model)
     must(model, firn_ws_steps_list(model->world.ws, &options, take_step, &told, &result,
                                    &model->world.err));
     ws_assert_dump(&model->world, now);
-    bool has_here = model->count > 0 && !model->states[model->cursor].is_deleted;
+    bool has_here = model->count > 0 && !here_of(model)->is_deleted;
     bool has_edits = has_here && !is_at_cursor(model, now);
     size_t oldest = 0;
-    while (oldest < model->cursor && model->states[oldest].is_deleted) {
+    while (oldest < model->cursor && !model->states[oldest + 1].is_facts &&
+           (model->states[oldest].is_facts || model->states[oldest].is_deleted)) {
         oldest++;
     }
     assert_int_equal(result.is_unsaved, has_edits);
@@ -511,7 +710,8 @@ look(struct model *model)
         bool is_edits = has_edits && at == ahead;
         size_t i = model->cursor + ahead - at + (has_edits && at > ahead ? 1 : 0);
         assert_int_equal(told.kinds[at], is_edits ? FIRN_STEP_EDITS : model->states[i].kind);
-        assert_int_equal(told.has_checkpoint[at], !is_edits && !model->states[i].is_deleted);
+        assert_int_equal(told.has_checkpoint[at],
+                         !is_edits && !model->states[i].is_deleted && !model->states[i].is_facts);
     }
     free(now);
 }
@@ -524,19 +724,80 @@ delete_one(struct model *model)
     size_t i = choose(model);
     char text[16];
     const char *reference = text;
-    if (i == SIZE_MAX || !model->is_written) {
+    if (i == SIZE_MAX || !model->is_written || model->saved[i].is_pinned) {
         return;
     }
     snprintf(text, sizeof text, "%u", (unsigned)i + 1);
     firn_workspace_delete_options options = FIRN_WORKSPACE_DELETE_OPTIONS_INIT;
     must(model, firn_reclaim_delete(model->world.ws, &reference, 1, &options, NULL, NULL,
                                     &model->world.err));
-    free(model->saved[i]);
-    model->saved[i] = NULL;
-    for (size_t at = 0; at < model->count; at++) {
-        model->states[at].is_deleted =
-            model->states[at].is_deleted || model->states[at].number == i + 1;
+    const struct state step = {.kind = FIRN_STEP_DELETE, .number = i + 1, .after = 1};
+    set_deleted(model, i + 1, true);
+    add_facts(model, &step);
+}
+
+/* Sets a tag as an older version does: by no step. */
+static void
+set_tag_unnoted(struct model *model)
+{
+    struct firn_ws_opened opened;
+    struct firn_catalog_record record;
+    struct firn_catalog_tags_tag tag = {.created_ns = model->now_ns};
+    size_t i = choose(model);
+    size_t which = below(model, TAGS);
+    char text[16];
+    firn_error *err = &model->world.err;
+    if (i == SIZE_MAX) {
+        return;
     }
+    snprintf(text, sizeof text, "%u", (unsigned)i + 1);
+    must(model, firn_ws_opened_open(model->world.ws, FIRN_WS_WRITE, &opened, err));
+    must(model, firn_ws_find_record(model->world.ws, &opened, text, &record, err));
+    memcpy(tag.id, record.id, sizeof tag.id);
+    tag.order = record.order;
+    must(model, firn_catalog_tags_put(opened.catalog, opened.workspace.number,
+                                      firn_str(tag_names[which]), &tag, err));
+    must(model, firn_ws_opened_close(model->world.ws, &opened, FIRN_OK, err));
+    model->tags[which] = i + 1;
+}
+
+/* Sets or deletes a tag, or pins or unpins a checkpoint. */
+static void
+change_fact(struct model *model)
+{
+    size_t i = choose(model);
+    char text[16];
+    const char *reference = text;
+    firn_workspace_checkpoint *given;
+    firn_error *err = &model->world.err;
+    struct state step = {.kind = FIRN_STEP_TAG, .tag = below(model, TAGS)};
+    if (i == SIZE_MAX) {
+        return;
+    }
+    snprintf(text, sizeof text, "%u", (unsigned)i + 1);
+    step.before = model->tags[step.tag];
+    if (below(model, 2) == 0) {
+        step.kind = FIRN_STEP_PIN;
+        step.number = i + 1;
+        step.before = model->saved[i].is_pinned;
+        step.after = below(model, 2);
+        must(model,
+             firn_ws_pin_set(model->world.ws, &reference, 1, step.after != 0, NULL, NULL, err));
+        model->saved[i].is_pinned = step.after != 0;
+    } else if (below(model, 3) == 0) {
+        int rc = firn_ws_tag_delete(model->world.ws, tag_names[step.tag], err);
+        assert_int_equal(rc, step.before == 0 ? FIRN_NOT_FOUND : FIRN_OK);
+        model->tags[step.tag] = 0;
+    } else {
+        step.after = i + 1;
+        must(model,
+             firn_ws_tag_set(model->world.ws, tag_names[step.tag], reference, true, &given, err));
+        model->tags[step.tag] = step.after;
+    }
+    if (step.before != step.after) {
+        add_facts(model, &step);
+    }
+    assert_facts(model);
 }
 
 static void
@@ -545,7 +806,7 @@ any_step(struct model *model)
     if (below(model, 2) == 0) {
         pass_time(model);
     }
-    switch (below(model, 28)) {
+    switch (below(model, 34)) {
     case 20:
     case 21:
     case 22:
@@ -559,6 +820,15 @@ any_step(struct model *model)
     case 26:
     case 27:
         step(model, TURN);
+        break;
+    case 28:
+    case 29:
+    case 30:
+    case 31:
+        change_fact(model);
+        break;
+    case 32:
+        set_tag_unnoted(model);
         break;
     case 0:
     case 1:
@@ -620,8 +890,10 @@ run_model(uint64_t seed, struct model *counts)
     counts->undone += model.undone;
     counts->redone += model.redone;
     counts->turns_undone += model.turns_undone;
+    counts->facts += model.facts;
+    counts->left += model.left;
     for (size_t i = 0; i < model.saved_count; i++) {
-        free(model.saved[i]);
+        free(model.saved[i].dump);
     }
     for (size_t i = 0; i < model.count; i++) {
         free(model.states[i].dump);
@@ -643,6 +915,10 @@ undo_and_redo_are_what_the_list_says(void **state)
     printf("count: %llu steps of undo and redo against a list of states, %llu of them of turns\n",
            (unsigned long long)(counts.undone + counts.redone + counts.turns_undone),
            (unsigned long long)counts.turns_undone);
+    printf("count: %llu changes of tags, pins and deletions, of whose undos %llu found another "
+           "value\n",
+           (unsigned long long)counts.facts, (unsigned long long)counts.left);
+    assert_true(seeds == 1 || (counts.facts > 50 && counts.left > 0));
     assert_true(seeds == 1 || (counts.undone > 20 && counts.redone > 5 && counts.turns_undone > 3));
 }
 
@@ -689,7 +965,10 @@ a_line_that_is_lost_is_derived_from_history(void **state)
                                           "\1\1" TIME,
                                           "\2\1" TIME "\1\5\1\2",
                                           "\2\1" TIME "\1\2"
-                                          "\1\1" TIME "\5\1" TIME};
+                                          "\1\1" TIME "\11\1" TIME,
+                                          /* A change of facts that follows no state. */
+                                          "\2\1" TIME "\1\2"
+                                          "\5\1" TIME "\1\1" TIME};
     for (size_t i = 0; i < sizeof entries / sizeof entries[0]; i++) {
         struct model model = {.count = 0};
         char *dumps[4];
@@ -722,7 +1001,7 @@ a_line_that_is_lost_is_derived_from_history(void **state)
         }
         for (size_t at = 0; at < model.count; at++) {
             free(model.states[at].dump);
-            free(model.saved[at]);
+            free(model.saved[at].dump);
         }
         free(model.states);
         free(model.saved);

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * catalog/catalog_facts.c: changes of tags, pins and deletions, for undo.
+ *
+ * A step is entered in the commit that makes its changes, with an order of its workspace as if it were a
+ * checkpoint (I1; not checked: the two are in one batch). So orders say what came after what, and the
+ * undo line adds the steps that are newer than itself as it adds checkpoints (ws_line.c).
+ *
+ * What is not asked for by a person or a program is no step: expiry, tags that are part of a save, a repair, an undo. An
+ * entry that this version cannot read counts as missing, and its step is passed over. A version that
+ * does not know the keyspace leaves it alone.
+ */
+#include "catalog/catalog_facts.h"
+
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/check.h"
+#include "catalog/catalog_internal.h"
+
+enum { FORMAT = 1 };
+
+void
+firn_catalog_facts_deinit(struct firn_catalog_facts *facts)
+{
+    firn_buf_deinit(&facts->bytes);
+    firn_buf_deinit(&facts->changes);
+}
+
+firn_slice
+firn_catalog_facts_name(uint64_t order, const uint8_t *id,
+                        uint8_t out[FIRN_CATALOG_FACTS_NAME_SIZE])
+{
+    firn_store_be64(out, order);
+    memcpy(out + 8, id, FIRN_CATALOG_RECORD_ID_SIZE);
+    return firn_bytes(out, FIRN_CATALOG_FACTS_NAME_SIZE);
+}
+
+bool
+firn_catalog_facts_read_name(firn_slice name, uint64_t *out_order, const uint8_t **out_id)
+{
+    if (name.size != FIRN_CATALOG_FACTS_NAME_SIZE) {
+        return false;
+    }
+    *out_order = firn_load_be64(name.data);
+    *out_id = name.data + 8;
+    return true;
+}
+
+/* ---- values ---- */
+
+static int
+make_key(uint32_t workspace, firn_workspace_step_kind kind, firn_slice name, struct firn_buf *out,
+         firn_error *err)
+{
+    uint8_t number[FIRN_CATALOG_WORKSPACE_KEY_SIZE];
+    DCHECK(kind == FIRN_STEP_TAG || kind == FIRN_STEP_PIN);
+    firn_store_be32(number, workspace);
+    if (kind == FIRN_STEP_PIN) { /* the id is in the value */
+        name.size = name.size < 8 ? name.size : 8;
+    }
+    return firn_buf_append(out, number, sizeof number) == FIRN_OK &&
+                   firn_buf_append_slice(out, name) == FIRN_OK
+               ? FIRN_OK
+               : firn_error_no_memory(err, "a step");
+}
+
+static int
+open_values(struct firn_catalog *catalog, firn_workspace_step_kind kind,
+            struct firn_db_keyspace **out, firn_error *err)
+{
+    return firn_db_keyspace_open_if_any(
+        catalog->db, kind == FIRN_STEP_TAG ? FIRN_CATALOG_TAGS : FIRN_CATALOG_PINS, out, err);
+}
+
+int
+firn_catalog_facts_value(struct firn_catalog *catalog, uint32_t workspace,
+                         firn_workspace_step_kind kind, firn_slice name, struct firn_buf *out,
+                         firn_error *err)
+{
+    struct firn_db_keyspace *values;
+    struct firn_buf key = {0};
+    int rc;
+    firn_buf_clear(out);
+    FIRN_TRY(open_values(catalog, kind, &values, err));
+    if (values != NULL) {
+        FIRN_TRY(make_key(workspace, kind, name, &key, err));
+        rc = firn_db_get(values, firn_buf_slice(&key), out, err);
+        rc = rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
+    }
+out:
+    firn_buf_deinit(&key);
+    return rc;
+}
+
+int
+firn_catalog_facts_note(struct firn_catalog_facts *facts,
+                        const struct firn_catalog_facts_change *change, firn_error *err)
+{
+    return firn_buf_append_sized(&facts->changes, change->name) == FIRN_OK &&
+                   firn_buf_append_sized(&facts->changes, change->before) == FIRN_OK &&
+                   firn_buf_append_sized(&facts->changes, change->after) == FIRN_OK
+               ? FIRN_OK
+               : firn_error_no_memory(err, "a step");
+}
+
+int
+firn_catalog_facts_set(struct firn_catalog *catalog, struct firn_db_batch *batch,
+                       uint32_t workspace, struct firn_catalog_facts *facts, firn_slice name,
+                       firn_slice value, firn_error *err)
+{
+    struct firn_db_keyspace *values;
+    struct firn_buf before = {0};
+    struct firn_buf key = {0};
+    int rc;
+    FIRN_TRY(firn_catalog_facts_value(catalog, workspace, facts->kind, name, &before, err));
+    if (firn_slice_equal(firn_buf_slice(&before), value)) {
+        goto out;
+    }
+    FIRN_TRY(open_values(catalog, facts->kind, &values, err));
+    FIRN_TRY(make_key(workspace, facts->kind, name, &key, err));
+    DCHECK(values != NULL && workspace != 0);
+    FIRN_TRY(value.size > 0 ? firn_db_batch_put(batch, values, firn_buf_slice(&key), value, err)
+                            : firn_db_batch_delete(batch, values, firn_buf_slice(&key), err));
+    const struct firn_catalog_facts_change change = {name, firn_buf_slice(&before), value};
+    rc = firn_catalog_facts_note(facts, &change, err);
+out:
+    firn_buf_deinit(&before);
+    firn_buf_deinit(&key);
+    return rc;
+}
+
+/* ---- steps ---- */
+
+/* Visits the orders of the steps of a workspace, newest first, until visit returns false. */
+static int
+walk(struct firn_catalog *catalog, uint32_t workspace,
+     bool (*visit)(void *ctx, uint64_t order, firn_slice key), void *ctx, firn_error *err)
+{
+    uint8_t number[FIRN_CATALOG_WORKSPACE_KEY_SIZE];
+    firn_store_be32(number, workspace);
+    firn_slice prefix = firn_bytes(number, sizeof number);
+    struct firn_db_cursor_options options = {.prefix = &prefix, .keys_only = true};
+    struct firn_db_keyspace *steps;
+    struct firn_db_cursor *cursor = NULL;
+    int rc;
+    FIRN_TRY(firn_db_keyspace_open_if_any(catalog->db, FIRN_CATALOG_FACTS, &steps, err));
+    if (steps == NULL) {
+        return FIRN_OK;
+    }
+    FIRN_TRY(firn_db_cursor_open(steps, &options, &cursor, err));
+    for (rc = firn_db_cursor_last(cursor, err); rc == FIRN_OK && firn_db_cursor_valid(cursor);
+         rc = firn_db_cursor_prev(cursor, err)) {
+        firn_slice key = firn_db_cursor_key(cursor);
+        if (key.size == FIRN_CATALOG_KEY_SIZE &&
+            !visit(ctx, firn_load_be64(key.data + FIRN_CATALOG_WORKSPACE_KEY_SIZE), key)) {
+            break;
+        }
+    }
+out:
+    firn_db_cursor_close(cursor);
+    return rc;
+}
+
+struct dropping {
+    struct firn_db_batch *batch;
+    struct firn_db_keyspace *steps;
+    size_t met;
+    int rc;
+    firn_error *err;
+};
+
+static bool
+drop_old(void *ctx, uint64_t order, firn_slice key)
+{
+    struct dropping *dropping = ctx;
+    (void)order;
+    if (++dropping->met >= FIRN_CATALOG_FACTS_STEPS_MAX) {
+        dropping->rc = firn_db_batch_delete(dropping->batch, dropping->steps, key, dropping->err);
+    }
+    return dropping->rc == FIRN_OK;
+}
+
+int
+firn_catalog_facts_put(struct firn_catalog *catalog, struct firn_db_batch *batch, firn_slice root,
+                       struct firn_catalog_workspace *workspace,
+                       const struct firn_catalog_facts *facts, int64_t now_ns, firn_error *err)
+{
+    struct firn_catalog_workspace after = *workspace;
+    struct dropping dropping = {.batch = batch, .err = err};
+    struct firn_buf value = {0};
+    uint8_t key[FIRN_CATALOG_KEY_SIZE];
+    int rc;
+    DCHECK(workspace->number != 0 && firn_catalog_facts_is_kind(facts->kind));
+    if (facts->changes.size == 0 || facts->changes.size > FIRN_CATALOG_FACTS_SIZE_MAX) {
+        return FIRN_OK;
+    }
+    if (firn_buf_append_u8(&value, FORMAT) != FIRN_OK ||
+        firn_buf_append_u8(&value, (uint8_t)facts->kind) != FIRN_OK ||
+        firn_buf_append_le64(&value, (uint64_t)now_ns) != FIRN_OK ||
+        firn_buf_append_slice(&value, firn_buf_slice(&facts->changes)) != FIRN_OK) {
+        rc = firn_error_no_memory(err, "a step");
+        goto out;
+    }
+    FIRN_TRY(firn_db_keyspace_open(catalog->db, FIRN_CATALOG_FACTS, &dropping.steps, err));
+    FIRN_TRY(walk(catalog, workspace->number, drop_old, &dropping, err));
+    FIRN_TRY(dropping.rc);
+    FIRN_TRY(firn_db_batch_put(batch, dropping.steps,
+                               firn_catalog_make_key(workspace->number, after.next_order++, key),
+                               firn_buf_slice(&value), err));
+    FIRN_TRY(firn_catalog_workspaces_put(catalog, batch, root, &after, err));
+    *workspace = after;
+out:
+    firn_buf_deinit(&value);
+    return rc;
+}
+
+static bool
+decode(struct firn_catalog_facts *facts)
+{
+    struct firn_reader reader = firn_reader_of(firn_buf_slice(&facts->bytes));
+    uint8_t format;
+    uint8_t kind;
+    uint64_t time;
+    if (!firn_reader_u8(&reader, &format) || format != FORMAT || !firn_reader_u8(&reader, &kind) ||
+        !firn_catalog_facts_is_kind(kind) || !firn_reader_le64(&reader, &time)) {
+        return false;
+    }
+    facts->kind = kind;
+    facts->time_ns = (int64_t)time;
+    struct firn_catalog_facts_change change;
+    reader = firn_catalog_facts_read(facts);
+    while (firn_reader_left(&reader) > 0) {
+        if (!firn_catalog_facts_next(&reader, &change)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+int
+firn_catalog_facts_get(struct firn_catalog *catalog, uint32_t workspace, uint64_t order,
+                       struct firn_catalog_facts *out, firn_error *err)
+{
+    struct firn_db_keyspace *steps;
+    uint8_t key[FIRN_CATALOG_KEY_SIZE];
+    int rc;
+    firn_buf_clear(&out->bytes);
+    firn_buf_clear(&out->changes);
+    FIRN_TRY(firn_db_keyspace_open_if_any(catalog->db, FIRN_CATALOG_FACTS, &steps, err));
+    rc = steps == NULL
+             ? FIRN_NOT_FOUND
+             : firn_db_get(steps, firn_catalog_make_key(workspace, order, key), &out->bytes, err);
+    if (rc == FIRN_NOT_FOUND || (rc == FIRN_OK && !decode(out))) {
+        rc = firn_error_set(err, FIRN_NOT_FOUND, "there is no such step");
+    }
+out:
+    return rc;
+}
+
+struct firn_reader
+firn_catalog_facts_read(const struct firn_catalog_facts *facts)
+{
+    enum { HEAD = 10 };
+    firn_slice bytes = firn_buf_slice(&facts->bytes);
+    DCHECK(bytes.size >= HEAD);
+    return firn_reader_of(firn_bytes(bytes.data + HEAD, bytes.size - HEAD));
+}
+
+bool
+firn_catalog_facts_next(struct firn_reader *reader, struct firn_catalog_facts_change *out)
+{
+    return firn_reader_sized(reader, FIRN_CATALOG_FACTS_SIZE_MAX, &out->name) &&
+           firn_reader_sized(reader, FIRN_CATALOG_FACTS_SIZE_MAX, &out->before) &&
+           firn_reader_sized(reader, FIRN_CATALOG_FACTS_SIZE_MAX, &out->after);
+}
+
+struct newer {
+    struct firn_buf *orders;
+    uint64_t than;
+    bool is_out_of_memory;
+};
+
+static bool
+note_newer(void *ctx, uint64_t order, firn_slice key)
+{
+    struct newer *newer = ctx;
+    (void)key;
+    if (order > newer->than) {
+        newer->is_out_of_memory = firn_buf_append(newer->orders, &order, sizeof order) != FIRN_OK;
+    }
+    return order > newer->than && !newer->is_out_of_memory;
+}
+
+int
+firn_catalog_facts_newer(struct firn_catalog *catalog, uint32_t workspace, uint64_t order,
+                         struct firn_buf *out, firn_error *err)
+{
+    struct newer newer = {.orders = out, .than = order};
+    int rc = walk(catalog, workspace, note_newer, &newer, err);
+    return newer.is_out_of_memory ? firn_error_no_memory(err, "an undo line") : rc;
+}
