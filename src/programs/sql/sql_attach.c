@@ -531,6 +531,9 @@ attach(sqlite3_context *ctx, int count, sqlite3_value **values)
     }
     bool was_attached = store->attached;
     rc = was_attached ? FIRN_OK : check_alias(store, &err);
+    if (rc == FIRN_OK && was_attached && store->read_only && store->snapshot == NULL) {
+        rc = firn_store_refresh(store->store, &err);
+    }
     int code = SQLITE_OK;
     if (rc == FIRN_OK) {
         store->attached = true;

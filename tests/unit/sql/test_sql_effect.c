@@ -211,6 +211,37 @@ test_a_schema_opens_what_the_program_has_named(void **state)
     must("SELECT * FROM f.evil");
 }
 
+/* What another process does, which writes. */
+static void
+define(const char *statement)
+{
+    char text[PATH_SIZE + 80];
+    sqlite3 *reader = db;
+    connect();
+    attach("");
+    (void)snprintf(text, sizeof text, "SELECT firn_create('%s')", statement);
+    must(text);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+    db = reader;
+}
+
+static void
+test_a_reader_notices_what_a_writer_defines(void **state)
+{
+    (void)state;
+    define("CREATE TABLE u (id INTEGER PRIMARY KEY, a TEXT)");
+    must("SELECT firn_detach('app')");
+    attach(", 'read-only'");
+    must("SELECT * FROM u");
+    define("ALTER TABLE u DROP COLUMN a");
+    define("ALTER TABLE u ADD COLUMN b TEXT");
+    assert_int_equal(run("SELECT * FROM u"), SQLITE_ERROR); /* a is gone */
+    must("SELECT b FROM u");
+    define("CREATE TABLE v (id INTEGER PRIMARY KEY)");
+    attach(", 'read-only'");
+    must("SELECT id FROM v");
+}
+
 static void
 test_a_confined_connection(void **state)
 {
@@ -239,6 +270,8 @@ main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(test_an_open_blob_refuses, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_schema_opens_what_the_program_has_named, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_a_reader_notices_what_a_writer_defines, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(test_a_confined_connection, setup, teardown),
     };
