@@ -159,6 +159,36 @@ recognise(firn_slice start)
     return NULL;
 }
 
+/* Text that is no CSV, by its first characters but spaces and line ends. A space may be between the two. */
+static const struct magic texts[] = {
+    MAGIC("[{", "a JSON array",
+          "jq -c '.[]' '%s' | firn db table import --format jsonl ...; --format csv if it is CSV"),
+    MAGIC("[[", "a JSON array", "jq -r '.[] | @csv' '%s' | firn db table import ..."),
+    MAGIC("{\"", "JSON", "--format jsonl if each line is an object, --format csv if it is CSV"),
+    MAGIC("<!", "HTML or XML", "--format csv if it is CSV"),
+    MAGIC("<?", "HTML or XML", "--format csv if it is CSV"),
+    MAGIC("<html", "HTML or XML", "--format csv if it is CSV"),
+};
+
+static const struct magic *
+recognise_text(firn_slice start)
+{
+    char first[8];
+    size_t size = 0;
+    size_t at = start.size >= 3 && memcmp(start.data, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+    for (; at < start.size && size < sizeof first; at++) {
+        if (strchr(" \t\r\n", start.data[at]) == NULL) {
+            first[size++] = (char)start.data[at];
+        }
+    }
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        if (size >= texts[i].size && memcmp(first, texts[i].bytes, texts[i].size) == 0) {
+            return &texts[i];
+        }
+    }
+    return NULL;
+}
+
 /* Reads the beginning. Returns a code of the library. */
 static int
 read_start(struct firn_data_source *source, firn_error *err)
@@ -177,21 +207,10 @@ read_start(struct firn_data_source *source, firn_error *err)
     return code;
 }
 
-int
-firn_data_source_start(struct firn_data_source *source)
+static int
+refuse(const struct firn_data_source *source, const struct magic *magic, const char *wanted)
 {
-    firn_error err;
     char hint[512];
-    int code = read_start(source, &err);
-    if (code != FIRN_OK) {
-        return source->has_no_memory ? FIRN_EXIT_FAILED
-                                     : firn_command_report_failure(source->cli, &err, NULL);
-    }
-    const struct magic *magic = recognise(firn_bytes(source->kept.data, source->kept.size));
-    if (magic == NULL) {
-        return FIRN_EXIT_OK;
-    }
-
     const char *mark = strstr(magic->hint, "%s");
     if (mark == NULL) {
         (void)snprintf(hint, sizeof hint, "%s", magic->hint);
@@ -200,7 +219,26 @@ firn_data_source_start(struct firn_data_source *source)
         (void)snprintf(hint, sizeof hint, "%.*s%.200s%s", (int)(mark - magic->hint), magic->hint,
                        is_stdin ? "FILE" : source->name, mark + 2);
     }
-    return firn_command_report_error(source->cli, FIRN_UNSUPPORTED, hint,
-                                     "'%s' is %s, not CSV or JSON lines", source->name,
-                                     magic->what);
+    return firn_command_report_error(source->cli, FIRN_UNSUPPORTED, hint, "'%s' is %s, not %s",
+                                     source->name, magic->what, wanted);
+}
+
+int
+firn_data_source_start(struct firn_data_source *source)
+{
+    firn_error err;
+    int code = read_start(source, &err);
+    if (code != FIRN_OK) {
+        return source->has_no_memory ? FIRN_EXIT_FAILED
+                                     : firn_command_report_failure(source->cli, &err, NULL);
+    }
+    const struct magic *magic = recognise(firn_bytes(source->kept.data, source->kept.size));
+    return magic == NULL ? FIRN_EXIT_OK : refuse(source, magic, "CSV or JSON lines");
+}
+
+int
+firn_data_source_expect_csv(const struct firn_data_source *source)
+{
+    const struct magic *magic = recognise_text(firn_bytes(source->kept.data, source->kept.size));
+    return magic == NULL ? FIRN_EXIT_OK : refuse(source, magic, "CSV");
 }
