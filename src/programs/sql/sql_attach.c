@@ -339,9 +339,13 @@ forget_dropped(struct firn_sql_store *store, firn_error *err)
     int rc = SQLITE_OK;
     for (struct firn_sql_name **at = &store->names; *at != NULL && rc == SQLITE_OK;) {
         struct firn_sql_name *name = *at;
-        char *shown;
-        rc = find_shown(store, name, &shown, err);
-        if (rc == SQLITE_OK && shown == NULL && schema_of(store->sql->db, name->name) == NULL) {
+        char *shown = NULL;
+        bool is_gone = schema_of(store->sql->db, name->name) == NULL;
+        if (is_gone) { /* or has another name; this reads the whole schema */
+            rc = find_shown(store, name, &shown, err);
+            is_gone = rc == SQLITE_OK && shown == NULL;
+        }
+        if (is_gone) {
             *at = name->next;
             sqlite3_free(name);
         } else {

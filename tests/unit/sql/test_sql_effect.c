@@ -242,6 +242,37 @@ test_a_reader_notices_what_a_writer_defines(void **state)
     must("SELECT id FROM v");
 }
 
+static int
+count_steps(void *ctx)
+{
+    ++*(int *)ctx;
+    return 0;
+}
+
+static void
+test_attaching_again_does_not_read_the_schema_for_each_table(void **state)
+{
+    enum { TABLES = 150, STEPS = 10 };
+    int tens = 0;
+    (void)state;
+    for (int i = 0; i < TABLES; i++) {
+        char text[80];
+        (void)snprintf(text, sizeof text, "SELECT firn_create('CREATE TABLE t%d (id INTEGER)')", i);
+        must(text);
+    }
+    sqlite3_progress_handler(db, STEPS, count_steps, &tens);
+    attach("");
+    sqlite3_progress_handler(db, 0, NULL, NULL);
+    assert_true(tens * STEPS < TABLES * TABLES);
+    must("SELECT id FROM t149");
+    must("DROP TABLE t7");
+    must("ALTER TABLE t8 RENAME TO other");
+    attach("");
+    must("SELECT id FROM t7");
+    must("SELECT id FROM other");
+    assert_int_equal(run("SELECT id FROM t8"), SQLITE_ERROR);
+}
+
 static void
 test_a_confined_connection(void **state)
 {
@@ -273,6 +304,8 @@ main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(test_a_reader_notices_what_a_writer_defines, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(
+            test_attaching_again_does_not_read_the_schema_for_each_table, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_confined_connection, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
