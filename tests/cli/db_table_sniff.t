@@ -87,6 +87,21 @@ A file that is not text is refused, and no table is made.
   ! hint: duckdb -csv -c "FROM 'x.parquet'" | firn db table import -c ...; or read it with Python's pyarrow, and give the table to import_arrow of firn's package
   [1]
 
+JSON and HTML are text, but no CSV, unless --format says so.
+
+  $ printf '[{"a":1}]\n' >x.json && i q x.json
+  ! firn: 'x.json' is a JSON array, not CSV
+  ! hint: jq -c '.[]' 'x.json' | firn db table import --format jsonl ...; --format csv if it is CSV
+  [1]
+  $ echo '{"a":1}' | i q
+  ! firn: 'standard input' is JSON, not CSV
+  ! hint: --format jsonl if each line is an object, --format csv if it is CSV
+  [1]
+  $ echo '<html><p>not found, sorry</p></html>' | i q
+  ! firn: 'standard input' is HTML or XML, not CSV
+  ! hint: --format csv if it is CSV
+  [1]
+
 An import that fails leaves no table.
 
   $ (echo a,b; seq 10001 | sed 's/$/,1/'; echo x,1) | i q

@@ -147,6 +147,11 @@ complete_form(struct firn_cli *cli, struct firn_data_source *source, struct form
     if (exit_code != FIRN_EXIT_OK || text->kind != FIRN_TEXT_CSV) {
         return exit_code;
     }
+    exit_code =
+        firn_command_has(cli, "format") ? FIRN_EXIT_OK : firn_data_source_expect_csv(source);
+    if (exit_code != FIRN_EXIT_OK) {
+        return exit_code;
+    }
     if (firn_text_sniff(firn_bytes(source->kept.data, source->kept.size), source->start_is_all,
                         form->wanted, text, &form->reading, &err) != FIRN_OK) {
         return firn_command_report_failure(cli, &err, NULL);

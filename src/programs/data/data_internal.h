@@ -195,6 +195,8 @@ int firn_data_source_read(void *ctx, void *buffer, size_t capacity, size_t *out_
                           firn_error *err);
 /* Keeps the beginning of the text. Refuses a file that is not text, and says how to convert it. Returns an exit code. */
 int firn_data_source_start(struct firn_data_source *source);
+/* After the start. Refuses JSON, HTML and XML, which nearly any form of CSV would read. Returns an exit code. */
+int firn_data_source_expect_csv(const struct firn_data_source *source);
 
 /* ---- rows of values: data_output.c ---- */
 

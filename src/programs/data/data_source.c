@@ -135,3 +135,10 @@ firn_data_source_start(struct firn_data_source *source)
     return firn_task_form_refuse(source->cli, source->fd == STDIN_FILENO ? NULL : source->name,
                                  firn_bytes(source->kept.data, source->kept.size));
 }
+
+int
+firn_data_source_expect_csv(const struct firn_data_source *source)
+{
+    return firn_task_form_expect_csv(source->cli, source->fd == STDIN_FILENO ? NULL : source->name,
+                                     firn_bytes(source->kept.data, source->kept.size));
+}

@@ -339,9 +339,13 @@ forget_dropped(struct firn_sql_store *store, firn_error *err)
     int rc = SQLITE_OK;
     for (struct firn_sql_name **at = &store->names; *at != NULL && rc == SQLITE_OK;) {
         struct firn_sql_name *name = *at;
-        char *shown;
-        rc = find_shown(store, name, &shown, err);
-        if (rc == SQLITE_OK && shown == NULL && schema_of(store->sql->db, name->name) == NULL) {
+        char *shown = NULL;
+        bool is_gone = schema_of(store->sql->db, name->name) == NULL;
+        if (is_gone) { /* or has another name; this reads the whole schema */
+            rc = find_shown(store, name, &shown, err);
+            is_gone = rc == SQLITE_OK && shown == NULL;
+        }
+        if (is_gone) {
             *at = name->next;
             sqlite3_free(name);
         } else {
@@ -531,6 +535,9 @@ attach(sqlite3_context *ctx, int count, sqlite3_value **values)
     }
     bool was_attached = store->attached;
     rc = was_attached ? FIRN_OK : check_alias(store, &err);
+    if (rc == FIRN_OK && was_attached && store->read_only && store->snapshot == NULL) {
+        rc = firn_store_refresh(store->store, &err);
+    }
     int code = SQLITE_OK;
     if (rc == FIRN_OK) {
         store->attached = true;

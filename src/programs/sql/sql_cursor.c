@@ -462,6 +462,9 @@ firn_sql_cursor_filter(sqlite3_vtab_cursor *base, int number, const char *plan, 
     cursor->is_again = true;
     if (rc != FIRN_OK) {
         release_rows(cursor);
+        if (rc == FIRN_INVALID || rc == FIRN_NOT_FOUND) {
+            firn_sql_table_check_now(firn_sql_cursor_table(cursor));
+        }
         return firn_sql_fail_table(base->pVtab, &err);
     }
     return SQLITE_OK;

@@ -330,6 +330,8 @@ int firn_sql_table_check_column(const struct firn_sql_table *table, uint32_t col
 /* Looks now and then whether the table's definition is still the one that SQLite was told of. If not, SQLite reads its schemas again
  * before the next statement; the one that runs goes on with the names of columns that it has. */
 void firn_sql_table_check(struct firn_sql_table *table);
+/* The same at once, after a statement failed: its definition may be one of before. */
+void firn_sql_table_check_now(struct firn_sql_table *table);
 /* What xConnect is given. */
 struct firn_sql_connecting {
     struct firn_sql *sql;

@@ -201,7 +201,11 @@ firn_sql_table_check(struct firn_sql_table *table)
     firn_table *found = NULL;
     char *text = NULL;
     firn_error ignored;
-    int rc = firn_table_open(store->store, table->table_name, &found, &ignored);
+    int rc = FIRN_OK;
+    if (store->read_only && store->txn == NULL && store->shot == NULL) {
+        rc = firn_store_refresh(store->store, &ignored); /* another process may have changed it */
+    }
+    rc = rc == FIRN_OK ? firn_table_open(store->store, table->table_name, &found, &ignored) : rc;
     if (rc == FIRN_OK) {
         table->table = found;
         rc = firn_table_describe(found, NULL, NULL, &text, &ignored);
@@ -212,6 +216,13 @@ firn_sql_table_check(struct firn_sql_table *table)
     firn_release(text);
     table->generation = generation;
     table->checked_ms = now;
+}
+
+void
+firn_sql_table_check_now(struct firn_sql_table *table)
+{
+    table->checked_ms -= CHECK_MS;
+    firn_sql_table_check(table);
 }
 
 static double

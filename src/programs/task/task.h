@@ -314,6 +314,8 @@ void firn_task_file_discard(struct firn_task_file *file);
 /* Looks at the beginning of a file, or of standard input (NULL), that is to be read as CSV or JSON lines. If it is something
  * else, such as a Parquet file, reports that, with what converts it, and returns an exit code; else FIRN_EXIT_OK. */
 int firn_task_form_refuse(struct firn_cli *cli, const char *name, firn_slice start);
+/* The same for text that is to be read as CSV: JSON, HTML and XML, which nearly any form of CSV would read. */
+int firn_task_form_expect_csv(struct firn_cli *cli, const char *name, firn_slice start);
 
 /* ---- a garbage collection in the background ---- */
 

@@ -67,14 +67,40 @@ recognise(firn_slice start)
     return NULL;
 }
 
-int
-firn_task_form_refuse(struct firn_cli *cli, const char *name, firn_slice start)
+/* Text that is no CSV, by its first characters but spaces and line ends. A space may be between the two. */
+static const struct magic texts[] = {
+    MAGIC("[{", "a JSON array",
+          "jq -c '.[]' '%s' | firn db table import --format jsonl ...; --format csv if it is CSV"),
+    MAGIC("[[", "a JSON array", "jq -r '.[] | @csv' '%s' | firn db table import ..."),
+    MAGIC("{\"", "JSON", "--format jsonl if each line is an object, --format csv if it is CSV"),
+    MAGIC("<!", "HTML or XML", "--format csv if it is CSV"),
+    MAGIC("<?", "HTML or XML", "--format csv if it is CSV"),
+    MAGIC("<html", "HTML or XML", "--format csv if it is CSV"),
+};
+
+static const struct magic *
+recognise_text(firn_slice start)
+{
+    char first[8];
+    size_t size = 0;
+    size_t at = start.size >= 3 && memcmp(start.data, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+    for (; at < start.size && size < sizeof(first); at++) {
+        if (strchr(" \t\r\n", start.data[at]) == NULL) {
+            first[size++] = (char)start.data[at];
+        }
+    }
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        if (size >= texts[i].size && memcmp(first, texts[i].bytes, texts[i].size) == 0) {
+            return &texts[i];
+        }
+    }
+    return NULL;
+}
+
+static int
+refuse(struct firn_cli *cli, const char *name, const struct magic *magic, const char *wanted)
 {
     char hint[512];
-    const struct magic *magic = recognise(start);
-    if (magic == NULL) {
-        return FIRN_EXIT_OK;
-    }
     const char *mark = strstr(magic->hint, "%s");
     size_t before = mark != NULL ? (size_t)(mark - magic->hint) : strlen(magic->hint);
     assert(before < sizeof(hint));
@@ -83,7 +109,20 @@ firn_task_form_refuse(struct firn_cli *cli, const char *name, firn_slice start)
                    : name != NULL ? name
                                   : "FILE",
                    mark != NULL ? mark + 2 : "");
-    return firn_command_report_error(cli, FIRN_UNSUPPORTED, hint,
-                                     "'%s' is %s, not CSV or JSON lines",
-                                     name != NULL ? name : "standard input", magic->what);
+    return firn_command_report_error(cli, FIRN_UNSUPPORTED, hint, "'%s' is %s, not %s",
+                                     name != NULL ? name : "standard input", magic->what, wanted);
+}
+
+int
+firn_task_form_refuse(struct firn_cli *cli, const char *name, firn_slice start)
+{
+    const struct magic *magic = recognise(start);
+    return magic == NULL ? FIRN_EXIT_OK : refuse(cli, name, magic, "CSV or JSON lines");
+}
+
+int
+firn_task_form_expect_csv(struct firn_cli *cli, const char *name, firn_slice start)
+{
+    const struct magic *magic = recognise_text(start);
+    return magic == NULL ? FIRN_EXIT_OK : refuse(cli, name, magic, "CSV");
 }

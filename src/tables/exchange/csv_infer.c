@@ -368,6 +368,17 @@ has_other_type(const struct firn_csv_infer *infer)
     return false;
 }
 
+/* A letter, also with spaces around it: a column may be called t. */
+static bool
+is_letter(firn_slice text)
+{
+    size_t letters = 0;
+    for (size_t i = 0; i < text.size; i++) {
+        letters += text.data[i] != ' ' && text.data[i] != '\t';
+    }
+    return letters == 1;
+}
+
 static int
 looks_like_header(struct firn_csv_infer *infer, bool *out)
 {
@@ -382,8 +393,8 @@ looks_like_header(struct firn_csv_infer *infer, bool *out)
             continue;
         }
         unsigned found = types_of(infer, field->text, &guess);
-        if (found != TEXT && !(found == (TEXT | BOOL) && field->text.size == 1)) {
-            return FIRN_OK; /* but a column may be called t */
+        if (found != TEXT && !(found == (TEXT | BOOL) && is_letter(field->text))) {
+            return FIRN_OK;
         }
         int rc = add_name(infer, field->text, &is_new);
         if (rc != FIRN_OK) {

@@ -144,6 +144,7 @@ static void
 headers_are_told_from_records(void **state)
 {
     (void)state;
+    assert_guess(FIRN_CSV_HEADER_AUTO, "id, t\n1, a\n", "!id i64, t text");
     assert_guess(FIRN_CSV_HEADER_AUTO, "id,name\n1,a\n2,b\n", "!id i64, name text");
     assert_guess(FIRN_CSV_HEADER_AUTO, "1,a\n2,b\n", "column1 i64, column2 text");
     assert_guess(FIRN_CSV_HEADER_AUTO, "a,b\nc,d\n", "!a text, b text");

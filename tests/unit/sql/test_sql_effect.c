@@ -211,6 +211,68 @@ test_a_schema_opens_what_the_program_has_named(void **state)
     must("SELECT * FROM f.evil");
 }
 
+/* What another process does, which writes. */
+static void
+define(const char *statement)
+{
+    char text[PATH_SIZE + 80];
+    sqlite3 *reader = db;
+    connect();
+    attach("");
+    (void)snprintf(text, sizeof text, "SELECT firn_create('%s')", statement);
+    must(text);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+    db = reader;
+}
+
+static void
+test_a_reader_notices_what_a_writer_defines(void **state)
+{
+    (void)state;
+    define("CREATE TABLE u (id INTEGER PRIMARY KEY, a TEXT)");
+    must("SELECT firn_detach('app')");
+    attach(", 'read-only'");
+    must("SELECT * FROM u");
+    define("ALTER TABLE u DROP COLUMN a");
+    define("ALTER TABLE u ADD COLUMN b TEXT");
+    assert_int_equal(run("SELECT * FROM u"), SQLITE_ERROR); /* a is gone */
+    must("SELECT b FROM u");
+    define("CREATE TABLE v (id INTEGER PRIMARY KEY)");
+    attach(", 'read-only'");
+    must("SELECT id FROM v");
+}
+
+static int
+count_steps(void *ctx)
+{
+    ++*(int *)ctx;
+    return 0;
+}
+
+static void
+test_attaching_again_does_not_read_the_schema_for_each_table(void **state)
+{
+    enum { TABLES = 150, STEPS = 10 };
+    int tens = 0;
+    (void)state;
+    for (int i = 0; i < TABLES; i++) {
+        char text[80];
+        (void)snprintf(text, sizeof text, "SELECT firn_create('CREATE TABLE t%d (id INTEGER)')", i);
+        must(text);
+    }
+    sqlite3_progress_handler(db, STEPS, count_steps, &tens);
+    attach("");
+    sqlite3_progress_handler(db, 0, NULL, NULL);
+    assert_true(tens * STEPS < TABLES * TABLES);
+    must("SELECT id FROM t149");
+    must("DROP TABLE t7");
+    must("ALTER TABLE t8 RENAME TO other");
+    attach("");
+    must("SELECT id FROM t7");
+    must("SELECT id FROM other");
+    assert_int_equal(run("SELECT id FROM t8"), SQLITE_ERROR);
+}
+
 static void
 test_a_confined_connection(void **state)
 {
@@ -240,6 +302,10 @@ main(void)
         cmocka_unit_test_setup_teardown(test_an_open_blob_refuses, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_schema_opens_what_the_program_has_named, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(test_a_reader_notices_what_a_writer_defines, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(
+            test_attaching_again_does_not_read_the_schema_for_each_table, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_confined_connection, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
