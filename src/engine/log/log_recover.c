@@ -854,6 +854,7 @@ firn_log_recover_run(struct firn_os_dir *dir, const struct firn_log_options *opt
         firn_log_recover_deinit(out);
         rc = attempt(&walk, err);
     }
+    out->is_hidden = walk.is_hidden;
     return rc;
 }
 

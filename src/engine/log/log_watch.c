@@ -14,6 +14,9 @@
  *      have other bytes, but only after it has lost its name, for which the last call asks.
  *      (Not checked: the writer is another process.)
  *
+ * A reader from whom the fence hid records cannot tell when they may be shown: the fence moves, and the log stays as it is. Its
+ * watch is of no use.
+ *
  * Failure: whatever cannot be found out counts as a change. The reader then reads the log, and meets the
  * failure there.
  */
@@ -32,7 +35,7 @@ firn_log_watch_begin(const struct firn_log *log, struct firn_os_dir *dir,
     firn_log_segment_name(log->prefix, out->number + 1, out->next_name);
     int rc = firn_log_segment_open(dir, log->prefix, out->number, FIRN_OS_READ, &out->file, &found,
                                    NULL);
-    if (rc != FIRN_OK || found.salt != out->salt) {
+    if (rc != FIRN_OK || found.salt != out->salt || log->is_hidden) {
         firn_log_watch_end(out);
     }
 }
