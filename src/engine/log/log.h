@@ -215,11 +215,12 @@ struct firn_log_watch {
     struct firn_os_file *file; /* of the segment that was the newest; NULL: it was gone already */
     uint64_t number;
     uint64_t salt;
-    uint64_t end; /* where the log ended in it */
+    uint64_t end;                         /* where the log ended in it */
+    struct firn_log_position hidden_from; /* where a fence was that hid records; segment 0: none */
     char name[FIRN_LOG_SEGMENT_NAME_SIZE];
     char next_name[FIRN_LOG_SEGMENT_NAME_SIZE];
 };
-/* For a log that was opened read-only; if the fence hid records from it, the watch is as if it was ended. dir is borrowed until end: a handle of the log's directory. */
+/* For a log that was opened read-only. dir is borrowed until end: a handle of the log's directory. */
 void firn_log_watch_begin(const struct firn_log *log, struct firn_os_dir *dir,
                           struct firn_log_watch *out);
 /* Closes the file. */

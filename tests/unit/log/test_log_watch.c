@@ -194,10 +194,18 @@ what_the_fence_hid_is_not_forgotten(void **state)
     assert_int_equal(firn_log_open(machine.dir, &options, NULL, NULL, &log, NULL, &err), FIRN_OK);
     firn_log_watch_begin(log, machine.dir, &watch);
     firn_log_abandon(log);
+    const struct firn_log_position before = position;
+    assert_true(firn_log_watch_is_unchanged(&watch, &options.fence));
+    position = firn_log_end(machine.log);
+    assert_false(firn_log_watch_is_unchanged(&watch, &options.fence));
+    position = before;
+    append(&machine);
+    assert_true(firn_log_watch_is_unchanged(&watch, &options.fence));
     position = firn_log_end(machine.log);
     assert_false(firn_log_watch_is_unchanged(&watch, &options.fence));
     position = (struct firn_log_position){0};
     assert_false(firn_log_watch_is_unchanged(&watch, &options.fence));
+    assert_false(firn_log_watch_is_unchanged(&watch, &no_fence));
     firn_log_watch_end(&watch);
     close_machine(&machine);
 }
