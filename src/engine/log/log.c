@@ -490,6 +490,7 @@ firn_log_open(struct firn_os_dir *dir, const struct firn_log_options *options,
     log->lent_last = recovered.last.number - 1;
     log->end = recovered.end;
     log->durable = recovered.durable;
+    log->hidden_from = recovered.hidden_from;
     log->older_size_bytes = recovered.older_size_bytes;
     log->older_ends = recovered.older_ends;
     recovered.older_ends = (struct firn_buf){0};

@@ -215,7 +215,8 @@ struct firn_log_watch {
     struct firn_os_file *file; /* of the segment that was the newest; NULL: it was gone already */
     uint64_t number;
     uint64_t salt;
-    uint64_t end; /* where the log ended in it */
+    uint64_t end;                         /* where the log ended in it */
+    struct firn_log_position hidden_from; /* where a fence was that hid records; segment 0: none */
     char name[FIRN_LOG_SEGMENT_NAME_SIZE];
     char next_name[FIRN_LOG_SEGMENT_NAME_SIZE];
 };

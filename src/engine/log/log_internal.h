@@ -87,6 +87,7 @@ struct firn_log {
     const char *prefix;
     uint64_t segment_size_bytes;
     bool is_read_only;
+    struct firn_log_position hidden_from; /* read-only: as in struct firn_log_recover */
     struct firn_log_gate gate;
 
     /* Guarded by the mutex. */
@@ -236,6 +237,7 @@ struct firn_log_recover {
     uint64_t file_size_bytes;   /* of the newest segment */
     struct firn_buf older_ends; /* the end of each of those, 8 bytes, from the oldest on */
     bool needs_new_segment;     /* the newest one must not be appended to */
+    struct firn_log_position hidden_from; /* where a fence was that hid records; segment 0: none */
     struct firn_log_recovery found;
 };
 

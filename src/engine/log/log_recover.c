@@ -478,7 +478,8 @@ struct walk {
     struct firn_log_fence fence;
     uint64_t shown_end; /* fence hides nothing that was read in this segment before here */
     bool is_hidden;     /* the fence was reached */
-    struct firn_log_position shown; /* the last record that visit was shown */
+    struct firn_log_position fence_at; /* what the fence said last, if it was there */
+    struct firn_log_position shown;    /* the last record that visit was shown */
     struct firn_log_recover *out;
 };
 
@@ -546,6 +547,7 @@ pass_fence(struct walk *walk, uint64_t end, firn_error *err)
         walk->shown_end = at.offset;
     }
     walk->is_hidden = end > walk->shown_end;
+    walk->fence_at = at;
 out:
     return rc;
 }
@@ -853,6 +855,9 @@ firn_log_recover_run(struct firn_os_dir *dir, const struct firn_log_options *opt
     for (int i = 0; i < ATTEMPTS_MAX && rc == FIRN_BUSY && out->found.record_count == 0; i++) {
         firn_log_recover_deinit(out);
         rc = attempt(&walk, err);
+    }
+    if (walk.is_hidden) {
+        out->hidden_from = walk.fence_at;
     }
     return rc;
 }

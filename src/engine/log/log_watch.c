@@ -14,6 +14,9 @@
  *      have other bytes, but only after it has lost its name, for which the last call asks.
  *      (Not checked: the writer is another process.)
  *
+ * A reader from whom the fence hid records has read the log up to the fence. It finds the same as long as the
+ * fence stays there, and more when it has moved on, although the log stays as it is.
+ *
  * Failure: whatever cannot be found out counts as a change. The reader then reads the log, and meets the
  * failure there.
  */
@@ -26,8 +29,11 @@ firn_log_watch_begin(const struct firn_log *log, struct firn_os_dir *dir,
 {
     struct firn_log_format_segment found;
     DCHECK(log->is_read_only);
-    *out = (struct firn_log_watch){
-        .dir = dir, .number = log->segment.number, .salt = log->segment.salt, .end = log->end};
+    *out = (struct firn_log_watch){.dir = dir,
+                                   .number = log->segment.number,
+                                   .salt = log->segment.salt,
+                                   .end = log->end,
+                                   .hidden_from = log->hidden_from};
     firn_log_segment_name(log->prefix, out->number, out->name);
     firn_log_segment_name(log->prefix, out->number + 1, out->next_name);
     int rc = firn_log_segment_open(dir, log->prefix, out->number, FIRN_OS_READ, &out->file, &found,
@@ -44,6 +50,15 @@ firn_log_watch_end(struct firn_log_watch *watch)
     watch->file = NULL;
 }
 
+/* Whether the fence is there, at *out. */
+static bool
+ask_fence(const struct firn_log_fence *fence, struct firn_log_position *out)
+{
+    bool is_there = false;
+    return fence->ask != NULL && fence->ask(fence->ctx, out, &is_there, NULL) == FIRN_OK &&
+           is_there;
+}
+
 /* Whether there is no record at the end, or one that the fence excludes. */
 static bool
 shows_no_record(const struct firn_log_watch *watch, const struct firn_log_fence *fence)
@@ -52,7 +67,10 @@ shows_no_record(const struct firn_log_watch *watch, const struct firn_log_fence 
     struct firn_log_format_record record;
     struct firn_log_position at;
     size_t size;
-    bool is_there = false;
+    if (watch->hidden_from.segment != 0) {
+        return ask_fence(fence, &at) && at.segment == watch->hidden_from.segment &&
+               at.offset == watch->hidden_from.offset;
+    }
     if (firn_os_file_read(watch->file, watch->end, header, sizeof header, &size, NULL) != FIRN_OK) {
         return false;
     }
@@ -60,8 +78,7 @@ shows_no_record(const struct firn_log_watch *watch, const struct firn_log_fence 
         !firn_log_format_get_record(header, watch->salt, watch->end, &record)) {
         return true;
     }
-    return fence->ask != NULL && fence->ask(fence->ctx, &at, &is_there, NULL) == FIRN_OK &&
-           is_there &&
+    return ask_fence(fence, &at) &&
            (at.segment < watch->number || (at.segment == watch->number && at.offset <= watch->end));
 }
 

@@ -176,12 +176,47 @@ a_record_beyond_the_fence_is_no_change(void **state)
     close_machine(&machine);
 }
 
+static void
+what_the_fence_hid_is_not_forgotten(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct machine machine;
+    struct firn_log *log;
+    struct firn_log_watch watch;
+    open_machine(&machine, 3);
+    append(&machine);
+    struct firn_log_position position = firn_log_end(machine.log);
+    struct firn_log_options options = reading;
+    options.fence = (struct firn_log_fence){ask, &position};
+    append(&machine);
+    append(&machine);
+    assert_int_equal(firn_log_open(machine.dir, &options, NULL, NULL, &log, NULL, &err), FIRN_OK);
+    firn_log_watch_begin(log, machine.dir, &watch);
+    firn_log_abandon(log);
+    const struct firn_log_position before = position;
+    assert_true(firn_log_watch_is_unchanged(&watch, &options.fence));
+    position = firn_log_end(machine.log);
+    assert_false(firn_log_watch_is_unchanged(&watch, &options.fence));
+    position = before;
+    append(&machine);
+    assert_true(firn_log_watch_is_unchanged(&watch, &options.fence));
+    position = firn_log_end(machine.log);
+    assert_false(firn_log_watch_is_unchanged(&watch, &options.fence));
+    position = (struct firn_log_position){0};
+    assert_false(firn_log_watch_is_unchanged(&watch, &options.fence));
+    assert_false(firn_log_watch_is_unchanged(&watch, &no_fence));
+    firn_log_watch_end(&watch);
+    close_machine(&machine);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_record_is_overlooked),
         cmocka_unit_test(a_record_beyond_the_fence_is_no_change),
+        cmocka_unit_test(what_the_fence_hid_is_not_forgotten),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
