@@ -303,12 +303,12 @@ multiplied(size_t value, uint64_t rows, uint64_t allowed)
 /* Sets the width. false: comparing what is allowed costs less. */
 static bool
 plan(const struct firn_graph *graph, const struct firn_graph_search_options *options, size_t ef,
-     uint64_t spent, struct filtered *filtered)
+     size_t wanted, uint64_t spent, struct filtered *filtered)
 {
     const uint64_t allowed = options->allowed_count;
     filtered->limit = options->recall > 0
                           ? firn_graph_recall_width(graph, filtered->nearest, options->recall)
-                          : multiplied(ef, filtered->nearest, options->wanted);
+                          : multiplied(ef, filtered->nearest, wanted);
     if (filtered->limit == 0 || filtered->limit >= graph->count) {
         return false;
     }
@@ -329,7 +329,7 @@ walk_filtered(const struct firn_graph *graph, const struct firn_graph_search_opt
         .nearest = multiplied(wanted + spare, graph->rows, options->allowed_count)};
     int rc = FIRN_OK;
     for (;;) {
-        *out_is_over = !plan(graph, options, ef, scratch->evaluated, &filtered);
+        *out_is_over = !plan(graph, options, ef, wanted, scratch->evaluated, &filtered);
         if (*out_is_over) {
             break;
         }
