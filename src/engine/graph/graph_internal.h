@@ -135,6 +135,8 @@ struct firn_graph_scratch {
     struct firn_block_pin link_pins[2];
     uint64_t *chosen; /* by firn_graph_walk_select */
     size_t chosen_room;
+    struct firn_graph_candidate *found; /* by walks that are measured */
+    size_t found_room;
 };
 
 static inline uint64_t

@@ -54,6 +54,8 @@ struct query {
 struct firn_graph_measure {
     const struct firn_graph *graph;
     const struct firn_vector_kernels *kernels;
+    uint8_t *vectors; /* of all queries */
+    uint64_t *near;
     size_t near_most; /* of a query; as many again are kept until they are sorted */
     size_t ef;
     uint32_t noted; /* queries whose vectors are there */
@@ -77,17 +79,19 @@ firn_graph_measure_create(const struct firn_graph *graph, struct firn_graph_meas
     measure->kernels = firn_vector_distance_kernels();
     measure->ef = FIRST_WIDTH;
     measure->near_most = graph->count < FEW_NODES ? NEAR_FEW : NEAR_MAX;
+    measure->vectors = firn_alloc_array(QUERIES, size);
+    measure->near = firn_alloc_array(QUERIES * 2 * measure->near_most, sizeof *measure->near);
+    if (measure->vectors == NULL || measure->near == NULL) {
+        firn_graph_measure_destroy(measure);
+        return firn_error_no_memory(err, "a graph");
+    }
     for (uint32_t i = 0; i < QUERIES; i++) {
         struct query *query = &measure->queries[i];
         const uint32_t part = graph->count / QUERIES;
         query->node = i * part + (uint32_t)(firn_graph_mix(graph->parameters.seed, i) % part);
         query->most = UINT32_MAX;
-        query->vector = firn_alloc(size);
-        query->near = firn_alloc_array(2 * measure->near_most, sizeof *query->near);
-        if (query->vector == NULL || query->near == NULL) {
-            firn_graph_measure_destroy(measure);
-            return firn_error_no_memory(err, "a graph");
-        }
+        query->vector = measure->vectors + i * size;
+        query->near = measure->near + i * 2 * measure->near_most;
     }
     *out = measure;
     return FIRN_OK;
@@ -96,10 +100,11 @@ firn_graph_measure_create(const struct firn_graph *graph, struct firn_graph_meas
 void
 firn_graph_measure_destroy(struct firn_graph_measure *measure)
 {
-    for (uint32_t i = 0; measure != NULL && i < QUERIES; i++) {
-        firn_free(measure->queries[i].vector);
-        firn_free(measure->queries[i].near);
+    if (measure == NULL) {
+        return;
     }
+    firn_free(measure->vectors);
+    firn_free(measure->near);
     firn_free(measure);
 }
 
@@ -252,10 +257,12 @@ firn_graph_measure_walk(struct firn_graph_measure *measure, uint32_t i,
     struct firn_graph_search_counts counts;
     size_t count;
     int rc;
-    struct firn_graph_candidate *found = firn_alloc_array(measure->ef, sizeof *found);
+    struct firn_graph_candidate *found =
+        firn_grow_array(scratch->found, measure->ef, &scratch->found_room, sizeof *found);
     if (found == NULL) {
         return firn_error_no_memory(err, "a graph");
     }
+    scratch->found = found;
     DCHECK(measure->noted == QUERIES);
     scratch->left_out = query->node + 1; /* (I1) */
     rc = firn_graph_search(measure->graph, query->vector, &options, scratch, found, &count, &counts,
@@ -265,7 +272,6 @@ firn_graph_measure_walk(struct firn_graph_measure *measure, uint32_t i,
         count_hits(query, found, count);
         query->evaluated = counts.evaluated;
     }
-    firn_free(found);
     return rc;
 }
 

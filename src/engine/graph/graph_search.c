@@ -48,6 +48,7 @@ firn_graph_search_scratch_destroy(struct firn_graph_scratch *scratch)
     firn_free(scratch->visited);
     firn_free(scratch->touched);
     firn_free(scratch->chosen);
+    firn_free(scratch->found);
     firn_free(scratch);
 }
 
