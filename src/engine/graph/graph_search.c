@@ -340,6 +340,10 @@ walk_filtered(const struct firn_graph *graph, const struct firn_graph_search_opt
         if (found >= wanted) {
             break;
         }
+        *out_is_over = filtered.nearest == FIRN_GRAPH_EF_MAX;
+        if (*out_is_over) {
+            break;
+        }
         size_t wider = multiplied(filtered.nearest, wanted + 1, found + 1);
         wider = wider < WIDER * filtered.nearest ? WIDER * filtered.nearest : wider;
         wider = wider > WIDER_MAX * filtered.nearest ? WIDER_MAX * filtered.nearest : wider;
