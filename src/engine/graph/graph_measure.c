@@ -312,7 +312,8 @@ firn_graph_measure_next(struct firn_graph_measure *measure, struct firn_graph *g
     for (uint32_t i = 0; i < QUERIES; i++) {
         evaluated += measure->queries[i].evaluated;
     }
-    if (evaluated > (uint64_t)graph->count * QUERIES / FIRN_GRAPH_CODES_PART) {
+    const uint64_t most = (uint64_t)graph->count * QUERIES / FIRN_GRAPH_CODES_PART;
+    if (evaluated > most) {
         return false;
     }
     *width = (struct firn_graph_width){.ef = (uint32_t)measure->ef,
@@ -330,5 +331,7 @@ firn_graph_measure_next(struct firn_graph_measure *measure, struct firn_graph *g
     }
     widths->count++;
     measure->ef *= 2;
-    return !is_all && widths->count < FIRN_GRAPH_WIDTHS_MAX && measure->ef < graph->count;
+    /* Twice as wide, a walk compares more than half as many codes again. */
+    return !is_all && evaluated + evaluated / 2 <= most && widths->count < FIRN_GRAPH_WIDTHS_MAX &&
+           measure->ef < graph->count;
 }
