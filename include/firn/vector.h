@@ -72,7 +72,8 @@ typedef struct firn_search_options {
     /* How many candidates a walk of a graph keeps, at least k; 0: chosen by recall. The vectors of all that may be among
      * the nearest are compared exactly. */
     uint32_t ef;
-    /* The fraction of the nearest rows that a walk should find, above 0 to 1; 0: 0.95. */
+    /* The fraction of the nearest rows to find on average, above 0 to 1; 0: 0.95. 1, and what no walk of the graph was
+     * measured to find, is as `exact`. */
     double recall;
     /* How many threads read; 0: one per processor, at most 8; 1: only the caller's thread. */
     unsigned threads;

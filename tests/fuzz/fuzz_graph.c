@@ -69,6 +69,17 @@ search(const struct firn_graph *graph, const uint64_t *allowed)
     CHECK(rc == FIRN_OK || fuzz_machine_is_refusal(rc));
     CHECK(rc == FIRN_OK || count == 0);
     check_found(graph, allowed, found, count);
+    const size_t width = firn_graph_recall_width(graph, WANTED, 0.9);
+    CHECK(width == 0 || (width >= WANTED && width <= FIRN_GRAPH_EF_MAX));
+    const struct firn_graph_search_options recalling = {.wanted = WANTED,
+                                                        .ef = width,
+                                                        .recall = 0.9,
+                                                        .allowed = allowed,
+                                                        .allowed_count = allowed_count};
+    rc = firn_graph_search(graph, query, &recalling, open_scratch(), found, &count, NULL, NULL);
+    CHECK(rc == FIRN_OK || fuzz_machine_is_refusal(rc));
+    CHECK(rc == FIRN_OK || count == 0);
+    check_found(graph, allowed, found, count);
     rc = firn_graph_read_judge(graph, query, found, count, distances, NULL);
     CHECK(rc == FIRN_OK || fuzz_machine_is_refusal(rc));
     const size_t had = count;

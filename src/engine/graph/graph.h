@@ -123,11 +123,18 @@ FIRN_MUST_CHECK int firn_graph_search_scratch_create(struct firn_graph_scratch *
 /* NULL is allowed. */
 void firn_graph_search_scratch_destroy(struct firn_graph_scratch *scratch);
 
+/* The width (ef) of a walk that finds that fraction of the `wanted` nearest rows, on average of queries that are like
+ * the rows; 0: no walk that was measured finds so much, or it is 1. (graph_recall.c) */
+size_t firn_graph_recall_width(const struct firn_graph *graph, size_t wanted, double recall);
+
 struct firn_graph_memo; /* see below */
 struct firn_graph_search_options {
     size_t wanted; /* rows: with a filter no fewer are found, if there are as many */
     size_t most;   /* candidates, at most; 0: as many as are wanted */
     size_t ef;     /* how many of the nearest nodes a walk keeps, at least as many as either */
+    /* With a filter: the fraction of the wanted rows to find, below 1, of which `ef` is the width without a filter. 0: walks
+     * are wider in proportion. */
+    double recall;
     /* A bit for each row of the run: those that may be found. NULL: all. */
     const uint64_t *allowed;
     uint64_t allowed_count; /* bits that are set; only with `allowed` */

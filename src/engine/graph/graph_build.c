@@ -12,7 +12,8 @@
  *      one thread: node n by thread n modulo threads, in the order of the batch.
  * (I2) A list has only nodes that are in the graph, none twice, and not its own node.
  *
- * At the end nodes that descents do not find get links (graph_connect.c).
+ * At the end nodes that descents do not find get links (graph_connect.c), and it is measured how much walks find
+ * (graph_measure.c).
  *
  * During the build a list of level 0 may have half as many links again as in the end: pruning costs as much as 50
  * distances, so a list is pruned when it is full, and at the end.
@@ -59,6 +60,10 @@ struct build {
     uint32_t *order; /* in which nodes come into the graph */
     uint8_t *counts; /* links of level 0 of each node */
     struct firn_graph_merge merge;
+    struct firn_graph_measure *measure; /* NULL: there are too few nodes */
+    uint32_t first;                     /* node of those that are compared with its queries */
+    const uint8_t **vectors;
+    size_t vector_count;
     uint32_t kept;   /* nodes of the merge that others lead to: they come first in order */
     uint32_t *found; /* of a batch: m links for each node and level */
     uint32_t begin;  /* of the batch, in order */
@@ -173,7 +178,7 @@ find_neighbours(const struct build *build, struct firn_graph_scratch *scratch, u
     int rc;
     firn_graph_walk_begin(scratch, graph->parameters.ef_construction);
     FIRN_TRY(firn_graph_walk_enter(graph, scratch, node, err));
-    FIRN_TRY(firn_graph_walk(graph, scratch, level, NULL, UINT64_MAX, err));
+    FIRN_TRY(firn_graph_walk(graph, scratch, level, UINT64_MAX, err));
     size_t most = level == 0 ? forward_most(m) : m;
     leave_out(&scratch->pool, own);
     FIRN_TRY(firn_graph_walk_select(graph, scratch, scratch->pool.items, scratch->pool.count, most,
@@ -460,6 +465,97 @@ out:
     return rc;
 }
 
+/* ---- measuring ---- */
+
+static void
+compare_task(struct worker *worker)
+{
+    struct build *build = worker->build;
+    uint32_t i;
+    uint32_t end;
+    while (take_step(build, firn_graph_measure_count(build->measure), &i, &end)) {
+        for (; i < end; i++) {
+            firn_graph_measure_compare(build->measure, i, build->first, build->vectors,
+                                       build->vector_count);
+        }
+    }
+}
+
+static void
+settle_task(struct worker *worker)
+{
+    struct build *build = worker->build;
+    uint32_t i;
+    uint32_t end;
+    while (take_step(build, firn_graph_measure_count(build->measure), &i, &end)) {
+        for (; i < end; i++) {
+            firn_graph_measure_settle(build->measure, i);
+        }
+    }
+}
+
+static void
+walk_task(struct worker *worker)
+{
+    struct build *build = worker->build;
+    uint32_t i;
+    uint32_t end;
+    while (take_step(build, firn_graph_measure_count(build->measure), &i, &end)) {
+        for (; i < end && worker->rc == FIRN_OK; i++) {
+            worker->rc = firn_graph_measure_walk(build->measure, i, worker->scratch, &worker->err);
+        }
+    }
+}
+
+/* Compares the queries with the vectors of all nodes. */
+static int
+compare_all(struct build *build, const struct firn_graph_source *source, firn_error *err)
+{
+    const struct firn_graph *graph = build->graph;
+    const uint8_t *vectors[FIRN_GRAPH_READ_MAX];
+    uint32_t node = 0;
+    int rc = FIRN_OK;
+    build->vectors = vectors;
+    for (uint64_t first = 0; first < source->rows;) {
+        const size_t count = firn_graph_step(graph, source->rows - first);
+        FIRN_TRY(firn_step_tell(build->options->step, 0, 0, err));
+        FIRN_TRY(source->read(source->ctx, first, count, vectors, err));
+        build->first = node;
+        build->vector_count = 0;
+        for (size_t i = 0; i < count && node < graph->count; i++) {
+            if ((graph->rows_of == NULL ? node : graph->rows_of[node]) == first + i) {
+                CHECK(vectors[i] != NULL); /* the source gives the same each time */
+                vectors[build->vector_count++] = vectors[i];
+                node++;
+            }
+        }
+        FIRN_TRY(run_all(build, compare_task, build->vector_count < ALONE_NODES, err));
+        first += count;
+    }
+    CHECK(node == graph->count);
+    FIRN_TRY(run_all(build, settle_task, false, err));
+out:
+    build->vectors = NULL;
+    return rc;
+}
+
+static int
+measure_all(struct build *build, const struct firn_graph_source *source, firn_error *err)
+{
+    int rc = FIRN_OK;
+    build->graph->widths.is_measured = true;
+    if (build->measure == NULL) {
+        return FIRN_OK;
+    }
+    FIRN_TRY(compare_all(build, source, err));
+    do {
+        FIRN_TRY(firn_step_tell(build->options->step, 0, 0, err));
+        FIRN_TRY(run_all(build, walk_task, false, err));
+    } while (firn_graph_measure_next(build->measure, build->graph));
+out:
+    return rc;
+}
+
 /* ---- all of it ---- */
 
 static int
@@ -507,6 +603,7 @@ close_build(struct build *build)
     firn_free(build->counts);
     firn_free(build->found);
     firn_graph_merge_forget(&build->merge);
+    firn_graph_measure_destroy(build->measure);
 }
 
 /* ---- what is kept of an older graph ---- */
@@ -712,7 +809,7 @@ firn_graph_build(const struct firn_graph_source *source,
                      : options->threads > THREADS_MAX                           ? THREADS_MAX
                                                                                 : options->threads;
     build->merge.old = fits(parameters, options->old) ? options->old : NULL;
-    FIRN_TRY(firn_graph_nodes_make(source, options, graph, &build->merge, err));
+    FIRN_TRY(firn_graph_nodes_make(source, options, graph, &build->merge, &build->measure, err));
     FIRN_TRY(open_build(build, err));
     FIRN_TRY(adopt(build, err));
     FIRN_TRY(make_order(build, err));
@@ -723,6 +820,7 @@ firn_graph_build(const struct firn_graph_source *source,
     for (unsigned i = 0; i < build->threads; i++) {
         graph->counts.compared += build->workers[i].scratch->evaluated;
     }
+    FIRN_TRY(measure_all(build, source, err));
     *out = graph;
     graph = NULL;
 out:

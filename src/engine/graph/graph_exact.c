@@ -45,6 +45,7 @@
 enum {
     AHEAD = 2,      /* blocks that are fetched before they are needed */
     JUDGED = 16,    /* at once */
+    RANKED = 12,    /* candidates whose codes are on their way from memory */
     NEAR_PART = 32, /* (I2): one of so many rows may remain, */
     NEAR_TIMES = 4, /* and so many for each that is wanted, */
     NEAR_LEAST = 1024
@@ -548,9 +549,13 @@ keep_candidate(struct exact *exact, const struct firn_graph_candidate *candidate
     }
     memcpy(tail, record + codes->stride - FIRN_GRAPH_CODE_TAIL, sizeof tail);
     const float norms = tail[1] + exact->scratch->query.norm;
-    const bool is_kept =
-        keep(exact, candidate->node, (double)candidate->distance, (double)tail[0], (double)norms);
-    CHECK(is_kept); /* there is room for all */
+    /* As in measure: most are too far, and this costs less than their interval. */
+    const float most = exact->bound[0] + tail[0] * (exact->bound[1] + tail[0] * exact->bound[2]);
+    if (!(candidate->distance - norms * SLACK > most)) {
+        const bool is_kept = keep(exact, candidate->node, (double)candidate->distance,
+                                  (double)tail[0], (double)norms);
+        CHECK(is_kept); /* there is room for all */
+    }
 out:
     firn_block_cache_unpin(exact->graph->cache, &pin);
     return rc;
@@ -573,6 +578,12 @@ firn_graph_exact_rank(const struct firn_graph *graph, const void *query,
     FIRN_TRY(open_exact(&exact, *count + 1, err));
     const bool has_bounds = prepare(&exact, query);
     for (size_t i = 0; i < *count; i++) {
+        const struct firn_graph_candidate *later =
+            &candidates[i + RANKED < *count ? i + RANKED : i];
+        const uint8_t *record = firn_graph_array_at(&graph->codes, later->node);
+        if (record != NULL) {
+            __builtin_prefetch(record + graph->codes.stride - FIRN_GRAPH_CODE_TAIL);
+        }
         /* The rows of a node follow each other. */
         if (i == 0 || candidates[i].node != candidates[i - 1].node) {
             FIRN_TRY(keep_candidate(&exact, &candidates[i], has_bounds, err));

@@ -5,7 +5,7 @@
  * A block file of kind VECTOR with these sections; all integers and floats are little-endian.
  *
  *   HEADER   one block:
- *     0      4  version, 1
+ *     0      4  version, 2; or 1, without what follows the mean
  *     4      1  metric: enum firn_vector_metric
  *     5      1  the highest level, at most FIRN_GRAPH_LEVEL_MAX
  *     6      2  m
@@ -27,6 +27,9 @@
  *     88     8  offset of the first block of links
  *     96     8  offset of the first block of vectors
  *     104    4  f32 for each dimension: the mean
+ *            4  number of measured widths, at most FIRN_GRAPH_WIDTHS_MAX
+ *            16 for each of them, ascending: the width ef, u32; how many codes such walks compare, u32; their recall for the
+ *               nearest 10, 100 and 1,000, u16 each, in parts of 65,535, none smaller than that of the width before; u16 0
  *
  *   UPPER    blocks of up to FIRN_GRAPH_PART_SIZE bytes, one stream: the nodes above level 0, ascending, u32 each;
  *            their levels, u8 each, from 1 on; then for each of them and each of its levels from 1 on a list of m
@@ -55,13 +58,16 @@ enum {
     FIRN_GRAPH_SECTION_TWINS = 4
 };
 enum {
-    FIRN_GRAPH_VERSION = 1,
+    FIRN_GRAPH_VERSION = 2,
+    FIRN_GRAPH_VERSION_UNMEASURED = 1,
     FIRN_GRAPH_HEADER_SIZE = 104,
     FIRN_GRAPH_FLAG_ROWS = 1,
     FIRN_GRAPH_LEVEL_MAX = 15,
     FIRN_GRAPH_BLOCK_SIZE = 4096,
     FIRN_GRAPH_PART_SIZE = 1 << 20,
-    FIRN_GRAPH_CODE_TAIL = 8 /* scale and norm */
+    FIRN_GRAPH_CODE_TAIL = 8,   /* scale and norm */
+    FIRN_GRAPH_WIDTHS_MAX = 17, /* from 16 on, each twice the one before, up to FIRN_GRAPH_EF_MAX */
+    FIRN_GRAPH_RECALLS = 3      /* for 10, 100 and 1,000 */
 };
 #define FIRN_GRAPH_NONE UINT32_MAX
 

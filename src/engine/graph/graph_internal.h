@@ -30,6 +30,17 @@ struct firn_graph_array {
     struct firn_block_pin *pin; /* of each block that has a place; NULL: the graph was built */
 };
 
+/* How much walks of some widths find (graph_measure.c), ascending; no recall is smaller than that of the width before. */
+struct firn_graph_widths {
+    bool is_measured; /* false: a file of version 1 */
+    uint32_t count;
+    struct firn_graph_width {
+        uint32_t ef;
+        uint32_t compared;                    /* codes, on average */
+        uint16_t recalls[FIRN_GRAPH_RECALLS]; /* in parts of 65,535; 0: not measured */
+    } all[FIRN_GRAPH_WIDTHS_MAX];
+};
+
 struct firn_graph {
     struct firn_run base; /* first; of an attachment */
     struct firn_graph_parameters parameters;
@@ -58,6 +69,7 @@ struct firn_graph {
     struct firn_graph_array links;
     struct firn_graph_array vectors; /* of one that is open; none has a place */
     uint32_t link_width;             /* of a list of level 0 */
+    struct firn_graph_widths widths;
 
     /* One that was built. */
     struct firn_os_pages code_pages;
@@ -94,6 +106,9 @@ struct firn_graph_pool {
     size_t next;  /* all before were followed */
 };
 
+/* A walk that compares one in so many codes takes as long as comparing all, one after the other. */
+enum { FIRN_GRAPH_CODES_PART = 6 };
+
 /* Nodes whose codes are measured at once, at most. */
 enum { FIRN_GRAPH_BATCH_MAX = 64 };
 
@@ -109,6 +124,7 @@ struct firn_graph_scratch {
     uint32_t *touched; /* words of visited that are not 0 */
     size_t touched_count;
     size_t touched_room;
+    uint32_t left_out; /* walks act as if this node, less 1, did not exist; 0: none */
     uint32_t batch[FIRN_GRAPH_BATCH_MAX];
     size_t batch_count;
     uint64_t evaluated;
@@ -119,6 +135,8 @@ struct firn_graph_scratch {
     struct firn_block_pin link_pins[2];
     uint64_t *chosen; /* by firn_graph_walk_select */
     size_t chosen_room;
+    struct firn_graph_candidate *found; /* by walks that are measured */
+    size_t found_room;
 };
 
 static inline uint64_t
@@ -223,12 +241,6 @@ void firn_graph_code_measure_four(const struct firn_graph *graph,
 /* Makes room for pools of up to `limit` nodes, without a walk. */
 FIRN_MUST_CHECK int firn_graph_walk_prepare_pool(struct firn_graph_scratch *scratch, size_t limit,
                                                  firn_error *err);
-/* Which nodes a walk is for. */
-struct firn_graph_filter {
-    const uint64_t *allowed; /* by row; NULL: all */
-    bool hops;               /* nodes that are not allowed are stepped over, and not kept */
-};
-
 /* Makes room for walks through a graph whose pools have up to `limit` nodes. */
 FIRN_MUST_CHECK int firn_graph_walk_prepare(const struct firn_graph *graph,
                                             struct firn_graph_scratch *scratch, size_t limit,
@@ -242,8 +254,7 @@ FIRN_MUST_CHECK int firn_graph_walk_enter(const struct firn_graph *graph,
 /* Follows links of one level until all nodes of the pool were followed, or so many codes were measured. */
 FIRN_MUST_CHECK int firn_graph_walk(const struct firn_graph *graph,
                                     struct firn_graph_scratch *scratch, uint32_t level,
-                                    const struct firn_graph_filter *filter, uint64_t evaluated_max,
-                                    firn_error *err);
+                                    uint64_t evaluated_max, firn_error *err);
 /* Goes from the entry down to a level, each time to the nearest nodes: the pool has a few of them. Requires: the
  * graph is not empty, and room was made for walks. */
 FIRN_MUST_CHECK int firn_graph_walk_descend(const struct firn_graph *graph,
@@ -285,7 +296,7 @@ FIRN_MUST_CHECK int firn_graph_walk_select(const struct firn_graph *graph,
 /* Whether a row of a node is allowed. */
 bool firn_graph_walk_is_allowed(const struct firn_graph *graph, const uint64_t *allowed,
                                 uint32_t node);
-/* The first twin of a node, or of one that comes after it. */
+/* The first twin of a node, or something that is not the node's. */
 size_t firn_graph_walk_first_twin(const struct firn_graph *graph, uint32_t node);
 /* The m links of a node at a level above 0, for a build. Requires: the node is on it. */
 uint32_t *firn_graph_walk_upper_list(const struct firn_graph *graph, uint32_t node, uint32_t level);
@@ -361,6 +372,39 @@ struct firn_graph_gathered *firn_graph_memo_gather(const struct firn_graph *grap
 void firn_graph_memo_gather_end(const struct firn_graph *graph, const struct firn_graph_memo *memo,
                                 struct firn_graph_gathered *gathered, bool is_whole);
 
+/* ==== recall (graph_recall.c) ==== */
+
+/* The number of nearest rows that recall i of a width is for. */
+size_t firn_graph_recall_wanted(size_t i);
+/* About how many codes a walk of that width compares. */
+uint64_t firn_graph_recall_compared(const struct firn_graph *graph, size_t ef);
+
+/* ==== measuring (graph_measure.c) ==== */
+
+struct firn_graph_measure;
+
+/* Chooses nodes as queries; *out is NULL if there are too few nodes. FIRN_NO_MEMORY. */
+FIRN_MUST_CHECK int firn_graph_measure_create(const struct firn_graph *graph,
+                                              struct firn_graph_measure **out, firn_error *err);
+/* NULL is fine. */
+void firn_graph_measure_destroy(struct firn_graph_measure *measure);
+uint32_t firn_graph_measure_count(const struct firn_graph_measure *measure);
+/* Keeps the vector if the node is a query. Requires: all nodes come, in order. NULL is fine. */
+void firn_graph_measure_note(struct firn_graph_measure *measure, uint32_t node,
+                             const uint8_t *vector);
+/* Compares query i with the vectors of nodes from `first` on. Requires: all nodes come once, in order. Another thread may do
+ * so for another query. */
+void firn_graph_measure_compare(struct firn_graph_measure *measure, uint32_t i, uint32_t first,
+                                const uint8_t *const *vectors, size_t count);
+/* Ends the comparing for query i. */
+void firn_graph_measure_settle(struct firn_graph_measure *measure, uint32_t i);
+/* Walks for query i with the present width, and counts what it finds. Another thread may do so for another query. Requires:
+ * the scratch is prepared. FIRN_NO_MEMORY. */
+FIRN_MUST_CHECK int firn_graph_measure_walk(struct firn_graph_measure *measure, uint32_t i,
+                                            struct firn_graph_scratch *scratch, firn_error *err);
+/* Adds what all queries found to the graph's widths, and goes on to the next width; false: there is none. */
+bool firn_graph_measure_next(struct firn_graph_measure *measure, struct firn_graph *graph);
+
 /* ==== nodes (graph_nodes.c) ==== */
 
 /* A number that looks random, of two. */
@@ -378,7 +422,7 @@ firn_graph_mix(uint64_t seed, uint64_t i)
 FIRN_MUST_CHECK int firn_graph_nodes_make(const struct firn_graph_source *source,
                                           const struct firn_graph_build_options *options,
                                           struct firn_graph *graph, struct firn_graph_merge *merge,
-                                          firn_error *err);
+                                          struct firn_graph_measure **out_measure, firn_error *err);
 
 /* ==== files (graph_read.c) ==== */
 

@@ -13,7 +13,7 @@
  *
  * Memory: while rows are surveyed, a fingerprint and two numbers for each.
  *
- * Failure: the caller destroys the graph.
+ * Failure: the caller destroys the graph, and the measure.
  */
 #include "graph/graph_internal.h"
 
@@ -145,6 +145,7 @@ make_nodes(struct firn_graph *graph, struct survey *survey, struct firn_graph_me
 
 struct encoding {
     float *transformed;
+    struct firn_graph_measure *measure;
     uint32_t next;
 };
 
@@ -157,6 +158,7 @@ take_code(struct firn_graph *graph, uint64_t row, const uint8_t *vector, void *c
         return FIRN_OK; /* a twin */
     }
     encoding->next++;
+    firn_graph_measure_note(encoding->measure, node, vector);
     firn_graph_code_write(graph, vector, encoding->transformed,
                           graph->code_pages.data + (size_t)node * graph->codes.stride);
     return FIRN_OK;
@@ -260,7 +262,8 @@ out:
 int
 firn_graph_nodes_make(const struct firn_graph_source *source,
                       const struct firn_graph_build_options *options, struct firn_graph *graph,
-                      struct firn_graph_merge *merge, firn_error *err)
+                      struct firn_graph_merge *merge, struct firn_graph_measure **out_measure,
+                      firn_error *err)
 {
     struct survey survey = {.all = {.largest = 0}};
     struct encoding encoding = {.next = 0};
@@ -283,6 +286,8 @@ firn_graph_nodes_make(const struct firn_graph_source *source,
     FIRN_TRY(map_array(options->os, &graph->codes, graph->count, &graph->code_pages, err));
     FIRN_TRY(map_array(options->os, &graph->links, graph->count, &graph->link_pages, err));
     memset(graph->link_pages.data, 0xff, (size_t)graph->count * graph->link_width * 4);
+    FIRN_TRY(firn_graph_measure_create(graph, out_measure, err));
+    encoding.measure = *out_measure;
     FIRN_TRY(read_all(graph, source, take_code, &encoding, err));
     CHECK(encoding.next == graph->count); /* the source gives the same each time */
     if (graph->count == source->rows) {

@@ -316,6 +316,28 @@ out:
     return rc;
 }
 
+/* Widths must ascend, and with them what they find. */
+static bool
+get_widths(struct firn_reader *reader, struct firn_graph_widths *widths)
+{
+    bool is_fine =
+        firn_reader_le32(reader, &widths->count) && widths->count <= FIRN_GRAPH_WIDTHS_MAX;
+    for (uint32_t i = 0; is_fine && i < widths->count; i++) {
+        struct firn_graph_width *width = &widths->all[i];
+        uint16_t zero = 0;
+        is_fine = firn_reader_le32(reader, &width->ef) && width->ef <= FIRN_GRAPH_EF_MAX &&
+                  width->ef > (i > 0 ? width[-1].ef : 0) &&
+                  firn_reader_le32(reader, &width->compared);
+        for (size_t r = 0; is_fine && r < FIRN_GRAPH_RECALLS; r++) {
+            is_fine = firn_reader_le16(reader, &width->recalls[r]) &&
+                      (i == 0 || width->recalls[r] >= width[-1].recalls[r]);
+        }
+        is_fine = is_fine && firn_reader_le16(reader, &zero) && zero == 0;
+    }
+    widths->is_measured = is_fine;
+    return is_fine;
+}
+
 static int
 read_header(struct firn_graph *graph, struct header *header, firn_error *err)
 {
@@ -336,7 +358,7 @@ read_header(struct firn_graph *graph, struct header *header, firn_error *err)
         rc = refuse(graph, "the header of a graph is too short", err);
         goto out;
     }
-    if (version != FIRN_GRAPH_VERSION) {
+    if (version < FIRN_GRAPH_VERSION_UNMEASURED || version > FIRN_GRAPH_VERSION) {
         rc = firn_error_set(err, version == 0 ? FIRN_CORRUPT : FIRN_NEWER,
                             "'%s': version %u of a graph is not known",
                             firn_block_reader_path(graph->reader), version);
@@ -352,13 +374,14 @@ read_header(struct firn_graph *graph, struct header *header, firn_error *err)
     graph->mean = firn_alloc_array(graph->numbers, sizeof *graph->mean);
     if (graph->mean == NULL) {
         rc = firn_error_no_memory(err, "a graph");
-    } else if (firn_reader_left(&reader) != graph->numbers * sizeof *graph->mean) {
+    } else if (!firn_reader_copy(&reader, graph->mean, graph->numbers * sizeof *graph->mean)) {
         rc = refuse(graph, "the header of a graph has another size", err);
-    } else {
-        memcpy(graph->mean, reader.at, firn_reader_left(&reader));
-        rc = firn_vector_distance_is_finite(graph->mean, graph->numbers)
-                 ? FIRN_OK
-                 : refuse(graph, "the mean of a graph is no number", err);
+    } else if (!firn_vector_distance_is_finite(graph->mean, graph->numbers)) {
+        rc = refuse(graph, "the mean of a graph is no number", err);
+    } else if (version > FIRN_GRAPH_VERSION_UNMEASURED && !get_widths(&reader, &graph->widths)) {
+        rc = refuse(graph, "the measured widths of a graph make no sense", err);
+    } else if (firn_reader_left(&reader) != 0) {
+        rc = refuse(graph, "the header of a graph has another size", err);
     }
 out:
     firn_buf_deinit(&bytes);

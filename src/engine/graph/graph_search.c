@@ -5,14 +5,13 @@
  * Without a filter, a search goes from the entry down to level 0, and walks there. The nearest nodes of the pool are
  * the candidates.
  *
- * With a filter, the number of allowed rows determines the cheapest way (the shares were measured):
+ * With a filter, it walks through all nodes, and keeps so many that enough of them are allowed. The recall of a walk for the K
+ * nearest nodes is known (graph_recall.c), whichever of them are allowed. So if the wanted number of allowed nodes is among
+ * the K nearest, that fraction of them is found. K is first guessed from the share of the rows that are allowed. If that was too
+ * little, because what is allowed lies elsewhere, a wider walk follows.
  *
- *   few (a twelfth of all, or 8,000)   the codes of all allowed rows are compared, without a walk
- *   up to two fifths                   a walk that steps over the other rows
- *   more                               a walk through all rows, with a proportionally larger pool
- *
- * A walk that has compared more codes than there are allowed rows gives up, and all allowed rows are compared. So does
- * a walk that finds fewer candidates than wanted, if a larger pool would not help.
+ * Comparing all allowed codes, one after the other, costs less than a walk that compares more than a sixth as many. (CODES_PART
+ * was measured: a walk waits for memory.) If a walk is expected to, or the walks together did, all allowed codes are compared.
  *
  * (I1) If a search with a filter gives fewer candidates than wanted, all allowed rows were compared. Without a filter
  *      the graph may not lead to more: the caller asks for a wider walk.
@@ -23,10 +22,8 @@
 #include "base/mem.h"
 
 enum {
-    FEW_ROWS = 8000,
-    FEW_PART = 12, /* one of so many */
-    HOPS_PERCENT = 40,
-    WIDER = 4, /* each time */
+    WIDER = 4, /* each time, at least */
+    WIDER_MAX = 16,
     BATCH = 256
 };
 
@@ -51,6 +48,7 @@ firn_graph_search_scratch_destroy(struct firn_graph_scratch *scratch)
     firn_free(scratch->visited);
     firn_free(scratch->touched);
     firn_free(scratch->chosen);
+    firn_free(scratch->found);
     firn_free(scratch);
 }
 
@@ -243,39 +241,31 @@ out:
 }
 
 static int
-walk(const struct firn_graph *graph, const struct firn_graph_filter *filter, size_t limit,
-     uint64_t evaluated_max, struct firn_graph_scratch *scratch, firn_error *err)
+walk(const struct firn_graph *graph, size_t limit, uint64_t evaluated_max,
+     struct firn_graph_scratch *scratch, firn_error *err)
 {
     int rc;
+    FIRN_TRY(firn_graph_walk_prepare(graph, scratch, limit, err));
     FIRN_TRY(firn_graph_walk_descend(graph, scratch, graph->top_level, 0, err));
     DCHECK(scratch->pool.count > 0);
     uint32_t node = firn_graph_item_node(scratch->pool.items[0]);
     firn_graph_walk_begin(scratch, limit);
     FIRN_TRY(firn_graph_walk_enter(graph, scratch, node, err));
-    FIRN_TRY(firn_graph_walk(graph, scratch, 0, filter, evaluated_max, err));
+    FIRN_TRY(firn_graph_walk(graph, scratch, 0, evaluated_max, err));
 out:
     return rc;
 }
 
-/* How many nodes the pool of a walk through all has to have. */
-static size_t
-widened(const struct firn_graph *graph, const struct firn_graph_search_options *options, size_t ef)
-{
-    DCHECK(options->allowed != NULL && ef <= FIRN_GRAPH_EF_MAX);
-    uint64_t share = options->allowed_count > 0 ? options->allowed_count : 1;
-    uint64_t wide = (uint64_t)ef * graph->rows / share;
-    wide = wide < ef ? ef : wide;
-    return wide < FIRN_GRAPH_EF_MAX ? (size_t)wide : FIRN_GRAPH_EF_MAX;
-}
-
-/* Takes the rows of the pool's nodes that are allowed, up to `most`; out may be NULL. */
+/* Takes the rows of the first `nodes` of the pool's nodes that are allowed, up to `most`; out may be NULL. */
 static size_t
 collect(const struct firn_graph *graph, const struct firn_graph_search_options *options,
-        const struct firn_graph_pool *pool, size_t most, struct firn_graph_candidate *out)
+        const struct firn_graph_pool *pool, size_t nodes, size_t most,
+        struct firn_graph_candidate *out)
 {
     size_t count = 0;
     DCHECK(pool->count <= pool->limit);
-    for (size_t i = 0; i < pool->count && count < most; i++) {
+    nodes = nodes < pool->count ? nodes : pool->count;
+    for (size_t i = 0; i < nodes && count < most; i++) {
         uint32_t node = firn_graph_item_node(pool->items[i]);
         size_t twin = graph->twin_count == 0 ? 0 : firn_graph_walk_first_twin(graph, node);
         uint64_t row = row_of(graph, node);
@@ -295,42 +285,69 @@ collect(const struct firn_graph *graph, const struct firn_graph_search_options *
     return count;
 }
 
-/* Whether the pool has as many rows that are allowed as are wanted, or as there are. */
-static bool
-has_enough(const struct firn_graph *graph, const struct firn_graph_search_options *options,
-           const struct firn_graph_pool *pool)
+/* ---- filters ---- */
+
+/* A walk that is to find the allowed ones of the `nearest` nodes. */
+struct filtered {
+    size_t nearest;
+    size_t limit;
+};
+
+static size_t
+multiplied(size_t value, uint64_t rows, uint64_t allowed)
 {
-    size_t wanted =
-        options->allowed_count < options->wanted ? (size_t)options->allowed_count : options->wanted;
-    return collect(graph, options, pool, wanted, NULL) >= wanted;
+    DCHECK(value <= FIRN_GRAPH_EF_MAX && allowed > 0 && allowed <= rows);
+    const uint64_t wide = value * rows / allowed + 1;
+    return wide < FIRN_GRAPH_EF_MAX ? (size_t)wide : FIRN_GRAPH_EF_MAX;
 }
 
-/* Walks; *out_is_over: what comes out is not enough, or it costs as much to measure all. */
+/* Sets the width. false: comparing what is allowed costs less. */
+static bool
+plan(const struct firn_graph *graph, const struct firn_graph_search_options *options, size_t ef,
+     size_t wanted, uint64_t spent, struct filtered *filtered)
+{
+    const uint64_t allowed = options->allowed_count;
+    filtered->limit = options->recall > 0
+                          ? firn_graph_recall_width(graph, filtered->nearest, options->recall)
+                          : multiplied(ef, filtered->nearest, wanted);
+    if (filtered->limit == 0 || filtered->limit >= graph->count) {
+        return false;
+    }
+    spent += firn_graph_recall_compared(graph, filtered->limit);
+    return spent < allowed / FIRN_GRAPH_CODES_PART;
+}
+
+/* Walks until enough is found; *out_is_over: comparing what is allowed costs less. */
 static int
 walk_filtered(const struct firn_graph *graph, const struct firn_graph_search_options *options,
-              size_t ef, bool hops, struct firn_graph_scratch *scratch, bool *out_is_over,
-              firn_error *err)
+              size_t ef, struct firn_graph_scratch *scratch, bool *out_is_over, firn_error *err)
 {
-    const struct firn_graph_filter filter = {.allowed = options->allowed, .hops = hops};
-    uint64_t most = options->allowed_count;
-    /* Of the pool of a walk with steps one place is for the node that it begins with, allowed or not. */
-    size_t limit = hops ? ef + 1 : widened(graph, options, ef);
+    const size_t wanted =
+        options->allowed_count < options->wanted ? (size_t)options->allowed_count : options->wanted;
+    /* Chance lets a few less than that share be among the nearest; who gives a width need not find more. */
+    const size_t spare = options->recall > 0 ? wanted / 4 + 1 : 0;
+    struct filtered filtered = {
+        .nearest = multiplied(wanted + spare, graph->rows, options->allowed_count)};
     int rc = FIRN_OK;
-    *out_is_over = false;
     for (;;) {
-        FIRN_TRY(firn_graph_walk_prepare(graph, scratch, limit, err));
-        FIRN_TRY(walk(graph, &filter, limit, most, scratch, err));
-        if (scratch->evaluated < most && has_enough(graph, options, &scratch->pool)) {
-            break;
-        }
-        /* What is allowed lies elsewhere: a wider pool reaches there. One that only has what is allowed has all that
-         * it can reach. */
-        *out_is_over =
-            hops || scratch->evaluated >= most || limit > (size_t)FIRN_GRAPH_EF_MAX / WIDER;
+        *out_is_over = !plan(graph, options, ef, wanted, scratch->evaluated, &filtered);
         if (*out_is_over) {
             break;
         }
-        limit *= WIDER;
+        FIRN_TRY(walk(graph, filtered.limit, options->allowed_count, scratch, err));
+        const size_t found =
+            collect(graph, options, &scratch->pool, filtered.nearest, wanted, NULL);
+        if (found >= wanted) {
+            break;
+        }
+        *out_is_over = filtered.nearest == FIRN_GRAPH_EF_MAX;
+        if (*out_is_over) {
+            break;
+        }
+        size_t wider = multiplied(filtered.nearest, wanted + 1, found + 1);
+        wider = wider < WIDER * filtered.nearest ? WIDER * filtered.nearest : wider;
+        wider = wider > WIDER_MAX * filtered.nearest ? WIDER_MAX * filtered.nearest : wider;
+        filtered.nearest = wider < FIRN_GRAPH_EF_MAX ? wider : FIRN_GRAPH_EF_MAX;
     }
 out:
     return rc;
@@ -341,14 +358,9 @@ search_filtered(const struct firn_graph *graph, const struct firn_graph_search_o
                 size_t ef, struct firn_graph_scratch *scratch, bool *out_is_exhaustive,
                 firn_error *err)
 {
-    uint64_t allowed = options->allowed_count;
-    bool hops = allowed <= graph->rows / 100 * HOPS_PERCENT;
-    int rc = FIRN_OK;
-    DCHECK(options->allowed != NULL && allowed > 0);
-    *out_is_exhaustive = allowed <= FEW_ROWS || allowed <= graph->rows / FEW_PART || ef >= allowed;
-    if (!*out_is_exhaustive) {
-        FIRN_TRY(walk_filtered(graph, options, ef, hops, scratch, out_is_exhaustive, err));
-    }
+    int rc;
+    DCHECK(options->allowed != NULL && options->allowed_count > 0);
+    FIRN_TRY(walk_filtered(graph, options, ef, scratch, out_is_exhaustive, err));
     if (*out_is_exhaustive) {
         FIRN_TRY(firn_graph_walk_prepare_pool(scratch, most_of(options), err));
         rc = measure_allowed(graph, options, scratch, err);
@@ -382,10 +394,9 @@ firn_graph_search(const struct firn_graph *graph, const void *query,
             FIRN_TRY(measure_allowed(graph, options, scratch, err));
             is_exhaustive = true;
         } else {
-            FIRN_TRY(firn_graph_walk_prepare(graph, scratch, ef, err));
-            FIRN_TRY(walk(graph, NULL, ef, UINT64_MAX, scratch, err));
+            FIRN_TRY(walk(graph, ef, UINT64_MAX, scratch, err));
         }
-        *out_count = collect(graph, options, &scratch->pool, most, out);
+        *out_count = collect(graph, options, &scratch->pool, SIZE_MAX, most, out);
         /* (I1) */
         DCHECK(options->allowed == NULL || is_exhaustive || *out_count >= options->wanted);
     }

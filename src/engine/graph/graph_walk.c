@@ -12,10 +12,6 @@
  * gathered first, and their codes prefetched together, before the first is compared; the links of the next node are
  * prefetched meanwhile.
  *
- * Filters. A walk that steps over nodes keeps only allowed nodes in its pool (and the one that it began with). In place
- * of a neighbour that is not allowed, its neighbours are gathered, until one node has given as many as a list of links
- * has. So the walk stays among allowed nodes, and finds its way even if few are allowed (Patel et al., "ACORN", 2024).
- *
  * (I1) Bits of `visited` are set only in words that `touched` names: clearing them costs what the last walk visited.
  * (I2) Numbers of nodes are checked before they are used: links come from a file.
  * (I3) The graph and the query alone determine the order in which nodes are gathered and compared. Ties are broken
@@ -123,6 +119,11 @@ firn_graph_walk_begin(struct firn_graph_scratch *scratch, size_t limit)
     scratch->pool.next = 0;
     scratch->pool.limit = limit;
     scratch->batch_count = 0;
+    if (scratch->left_out != 0) {
+        const uint32_t node = scratch->left_out - 1;
+        scratch->visited[node / 64] |= UINT64_C(1) << node % 64;
+        scratch->touched[scratch->touched_count++] = node / 64; /* (I1) */
+    }
 }
 
 /* Marks a node; false if it was marked. Without a branch, because none could be foreseen: about half of the nodes
@@ -416,6 +417,9 @@ firn_graph_walk_first_twin(const struct firn_graph *graph, uint32_t node)
 {
     size_t low = 0;
     size_t high = graph->twin_count;
+    if (graph->twin_marks != NULL && (graph->twin_marks[node / 64] >> node % 64 & 1) == 0) {
+        return graph->twin_count;
+    }
     FIRN_SEARCH_FIRST(low, high, middle, graph->twin_nodes[middle] < node);
     return low;
 }
@@ -425,8 +429,7 @@ firn_graph_walk_is_allowed(const struct firn_graph *graph, const uint64_t *allow
 {
     uint32_t row = graph->rows_of == NULL ? node : graph->rows_of[node];
     bool is_allowed = (allowed[row / 64] >> row % 64 & 1) != 0;
-    if (is_allowed || graph->twin_count == 0 ||
-        (graph->twin_marks != NULL && (graph->twin_marks[node / 64] >> node % 64 & 1) == 0)) {
+    if (is_allowed || graph->twin_count == 0) {
         return is_allowed;
     }
     for (size_t i = firn_graph_walk_first_twin(graph, node);
@@ -435,16 +438,6 @@ firn_graph_walk_is_allowed(const struct firn_graph *graph, const uint64_t *allow
         is_allowed = (allowed[row / 64] >> row % 64 & 1) != 0;
     }
     return is_allowed;
-}
-
-/* Adds a node to what was gathered, which is measured where that is full. */
-static int
-gather(const struct firn_graph *graph, struct firn_graph_scratch *scratch, uint32_t node,
-       firn_error *err)
-{
-    scratch->batch[scratch->batch_count++] = node;
-    return scratch->batch_count == FIRN_GRAPH_BATCH_MAX ? measure_batch(graph, scratch, err)
-                                                        : FIRN_OK;
 }
 
 /* Gathers the neighbours of a node that were not seen yet. */
@@ -480,77 +473,6 @@ out:
     return rc;
 }
 
-/* Gathers neighbours of a neighbour that are allowed; *left is how many more are wanted. */
-static int
-gather_beyond(const struct firn_graph *graph, struct firn_graph_scratch *scratch, uint32_t over,
-              const struct firn_graph_filter *filter, size_t *left, firn_error *err)
-{
-    const uint8_t *links;
-    size_t width;
-    int rc;
-    FIRN_TRY(firn_graph_walk_links(graph, over, 0, &scratch->link_pins[1], &links, &width, err));
-    for (size_t k = 0; k<width && * left> 0; k++) {
-        uint32_t node = firn_graph_link(links, k);
-        if (node == FIRN_GRAPH_NONE) {
-            break;
-        }
-        if (node >= graph->count) {
-            rc = refuse_link(graph, err); /* (I2) */
-            goto out;
-        }
-        if (!firn_graph_walk_was_visited(scratch, node) &&
-            firn_graph_walk_is_allowed(graph, filter->allowed, node)) {
-            (void)visit(scratch, node);
-            --*left;
-            FIRN_TRY(gather(graph, scratch, node, err));
-        }
-    }
-out:
-    firn_block_cache_unpin(graph->cache, &scratch->link_pins[1]);
-    return rc;
-}
-
-/* As gather_all, with steps over what is not allowed. */
-static int
-gather_allowed(const struct firn_graph *graph, struct firn_graph_scratch *scratch,
-               const uint8_t *links, size_t width, const struct firn_graph_filter *filter,
-               firn_error *err)
-{
-    size_t left = width;
-    size_t over_count = 0;
-    uint32_t over[4 * FIRN_GRAPH_M_MAX];
-    int rc = FIRN_OK;
-    DCHECK(width <= sizeof over / sizeof *over);
-    for (size_t k = 0; k < width; k++) {
-        uint32_t node = firn_graph_link(links, k);
-        if (node == FIRN_GRAPH_NONE) {
-            break;
-        }
-        if (node >= graph->count) {
-            return refuse_link(graph, err); /* (I2) */
-        }
-        bool allowed = firn_graph_walk_is_allowed(graph, filter->allowed, node);
-        if (!visit(scratch, node)) {
-            continue;
-        }
-        if (allowed) {
-            left--;
-            FIRN_TRY(gather(graph, scratch, node, err));
-        } else {
-            const uint8_t *far = firn_graph_array_at(&graph->links, node);
-            if (far != NULL) {
-                prefetch(far, 4 * width);
-            }
-            over[over_count++] = node;
-        }
-    }
-    for (size_t i = 0; i < over_count && left > 0; i++) {
-        FIRN_TRY(gather_beyond(graph, scratch, over[i], filter, &left, err));
-    }
-out:
-    return rc;
-}
-
 /* ---- walking ---- */
 
 static void
@@ -571,7 +493,7 @@ prefetch_next(const struct firn_graph *graph, const struct firn_graph_scratch *s
 
 static int
 follow(const struct firn_graph *graph, struct firn_graph_scratch *scratch, uint32_t node,
-       uint32_t level, const struct firn_graph_filter *filter, firn_error *err)
+       uint32_t level, firn_error *err)
 {
     const uint8_t *links = NULL;
     size_t width = 0;
@@ -581,9 +503,7 @@ follow(const struct firn_graph *graph, struct firn_graph_scratch *scratch, uint3
     if (level == 0) {
         prefetch_next(graph, scratch);
     }
-    rc = filter != NULL && filter->hops ? gather_allowed(graph, scratch, links, width, filter, err)
-                                        : gather_all(graph, scratch, links, width, err);
-    FIRN_TRY(rc);
+    FIRN_TRY(gather_all(graph, scratch, links, width, err));
     FIRN_TRY(measure_batch(graph, scratch, err));
     scratch->expanded++;
 out:
@@ -593,7 +513,7 @@ out:
 
 int
 firn_graph_walk(const struct firn_graph *graph, struct firn_graph_scratch *scratch, uint32_t level,
-                const struct firn_graph_filter *filter, uint64_t evaluated_max, firn_error *err)
+                uint64_t evaluated_max, firn_error *err)
 {
     struct firn_graph_pool *pool = &scratch->pool;
     int rc = FIRN_OK;
@@ -601,7 +521,7 @@ firn_graph_walk(const struct firn_graph *graph, struct firn_graph_scratch *scrat
         uint64_t *item = &pool->items[pool->next++];
         if ((*item & 1) == 0) {
             *item |= 1;
-            FIRN_TRY(follow(graph, scratch, firn_graph_item_node(*item), level, filter, err));
+            FIRN_TRY(follow(graph, scratch, firn_graph_item_node(*item), level, err));
         }
     }
 out:
@@ -618,7 +538,7 @@ firn_graph_walk_descend(const struct firn_graph *graph, struct firn_graph_scratc
     firn_graph_walk_begin(scratch, DESCENT);
     FIRN_TRY(firn_graph_walk_enter(graph, scratch, node, err));
     for (uint32_t at = from; at > level; at--) {
-        FIRN_TRY(firn_graph_walk(graph, scratch, at, NULL, UINT64_MAX, err));
+        FIRN_TRY(firn_graph_walk(graph, scratch, at, UINT64_MAX, err));
         for (size_t i = 0; i < scratch->pool.count; i++) {
             scratch->pool.items[i] &= ~UINT64_C(1);
         }

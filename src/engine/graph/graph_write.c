@@ -136,16 +136,44 @@ put_f64(struct firn_buf *out, double value)
 }
 
 static int
+put_le16(struct firn_buf *out, uint16_t value)
+{
+    const uint8_t bytes[2] = {(uint8_t)value, (uint8_t)(value >> 8)};
+    return firn_buf_append(out, bytes, sizeof bytes);
+}
+
+static int
+put_widths(const struct firn_graph_widths *widths, struct firn_buf *out)
+{
+    int rc;
+    DCHECK(widths->count <= FIRN_GRAPH_WIDTHS_MAX);
+    FIRN_TRY(firn_buf_append_le32(out, widths->count));
+    for (uint32_t i = 0; i < widths->count; i++) {
+        const struct firn_graph_width *width = &widths->all[i];
+        DCHECK(width->ef <= FIRN_GRAPH_EF_MAX && (i == 0 || width->ef > width[-1].ef));
+        FIRN_TRY(firn_buf_append_le32(out, width->ef));
+        FIRN_TRY(firn_buf_append_le32(out, width->compared));
+        for (size_t r = 0; r < FIRN_GRAPH_RECALLS; r++) {
+            DCHECK(i == 0 || width->recalls[r] >= width[-1].recalls[r]);
+            FIRN_TRY(put_le16(out, width->recalls[r]));
+        }
+        FIRN_TRY(put_le16(out, 0));
+    }
+out:
+    return rc;
+}
+
+static int
 put_header(const struct firn_graph *graph, const uint64_t offsets[3], struct firn_buf *out)
 {
     const struct firn_graph_parameters *parameters = &graph->parameters;
     int rc;
     DCHECK(out->size == 0 && graph->count <= graph->rows);
-    FIRN_TRY(firn_buf_append_le32(out, FIRN_GRAPH_VERSION));
+    FIRN_TRY(firn_buf_append_le32(out, graph->widths.is_measured ? FIRN_GRAPH_VERSION
+                                                                 : FIRN_GRAPH_VERSION_UNMEASURED));
     FIRN_TRY(firn_buf_append_u8(out, (uint8_t)parameters->metric));
     FIRN_TRY(firn_buf_append_u8(out, (uint8_t)graph->top_level));
-    FIRN_TRY(firn_buf_append_u8(out, (uint8_t)parameters->m));
-    FIRN_TRY(firn_buf_append_u8(out, (uint8_t)(parameters->m >> 8)));
+    FIRN_TRY(put_le16(out, (uint16_t)parameters->m));
     FIRN_TRY(firn_buf_append_le32(out, parameters->dimensions));
     FIRN_TRY(firn_buf_append_le32(out, parameters->column));
     FIRN_TRY(firn_buf_append_le32(out, parameters->ef_construction));
@@ -164,7 +192,8 @@ put_header(const struct firn_graph *graph, const uint64_t offsets[3], struct fir
         FIRN_TRY(firn_buf_append_le64(out, offsets[i]));
     }
     DCHECK(out->size == FIRN_GRAPH_HEADER_SIZE);
-    rc = firn_buf_append(out, graph->mean, graph->numbers * sizeof *graph->mean);
+    FIRN_TRY(firn_buf_append(out, graph->mean, graph->numbers * sizeof *graph->mean));
+    rc = graph->widths.is_measured ? put_widths(&graph->widths, out) : FIRN_OK;
 out:
     return rc;
 }

@@ -5,9 +5,9 @@
  * A graph compares codes, so all nodes that a walk keeps are candidates. The distances of those that the errors of codes
  * do not exclude are computed in double precision, from the vectors in its file, and the nearest are named.
  *
- * The wanted recall determines how many nodes a walk keeps (ef). The figures are those of the worst of the measured
- * data sets, and are no promise. A walk that finds fewer rows than wanted is repeated, four times as wide each
- * time; at the end all codes are compared.
+ * The wanted recall determines how many nodes a walk keeps (ef), as was measured when the graph was built. Each graph of a
+ * search has its own. If no walk is known to find so much, the search is exact. A walk that finds fewer rows than wanted is
+ * repeated, four times as wide each time; at the end all codes are compared.
  *
  * An exact search compares all codes, with bounds of their errors (graph/graph_exact.c), and only names rows that are
  * among the nearest of the run.
@@ -29,23 +29,19 @@ enum {
     WIDER = 4,     /* factor of ef, each time too few rows were found */
     SHARE_MIN = 16 /* graphs are used if at most one in so many rows is wanted */
 };
+#define RECALL_DEFAULT 0.95
 
-static size_t
-ef_of(const struct firn_search_ask *ask)
+static double
+recall_of(const struct firn_search_ask *ask)
 {
-    static const struct {
-        double recall;
-        uint32_t ef;
-    } steps[] = {{0.8, 24}, {0.9, 48}, {0.95, 128}, {0.98, 320}, {0.99, 560}, {1, 1000}};
-    double recall = ask->recall == 0 ? 0.95 : ask->recall;
-    size_t i = 0;
-    if (ask->ef != 0) {
-        return ask->ef;
-    }
-    while (i + 1 < sizeof steps / sizeof steps[0] && steps[i].recall < recall) {
-        i++;
-    }
-    return steps[i].ef + 2 * ask->wanted;
+    return ask->recall == 0 ? RECALL_DEFAULT : ask->recall;
+}
+
+/* How wide a walk has to be; 0: none is wide enough, so that all codes are compared, with bounds. */
+static size_t
+ef_of(const struct firn_graph *graph, const struct firn_search_ask *ask)
+{
+    return ask->ef != 0 ? ask->ef : firn_graph_recall_width(graph, ask->wanted, recall_of(ask));
 }
 
 static int
@@ -103,10 +99,11 @@ smaller(size_t a, size_t b)
 /* Finds candidates and the distances of the nearest. */
 static int
 find_candidates(struct firn_search_graphs *graphs, const struct firn_graph *graph,
-                const struct firn_search_ask *ask, size_t *out_count, firn_error *err)
+                const struct firn_search_ask *ask, size_t ef, size_t *out_count, firn_error *err)
 {
     struct firn_graph_search_options options = {.wanted = ask->wanted,
-                                                .ef = ef_of(ask),
+                                                .ef = ef,
+                                                .recall = ask->ef == 0 ? recall_of(ask) : 0,
                                                 .allowed = ask->allowed,
                                                 .allowed_count = ask->allowed_count,
                                                 .memo = ask->memo};
@@ -189,8 +186,9 @@ find_near(void *ctx, void *source, const struct firn_search_ask *ask,
     size_t count;
     int rc;
     *out_count = 0;
-    rc = ask->is_exact ? find_exact(graphs, graph, ask, &count, err)
-                       : find_candidates(graphs, graph, ask, &count, err);
+    const size_t ef = ask->is_exact ? 0 : ef_of(graph, ask);
+    rc = ef == 0 ? find_exact(graphs, graph, ask, &count, err)
+                 : find_candidates(graphs, graph, ask, ef, &count, err);
     if (rc != FIRN_OK) {
         note_damage(graphs, graph, rc);
         return rc;

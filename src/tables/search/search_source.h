@@ -33,7 +33,7 @@ struct firn_search_ask {
     size_t dimensions;
     size_t wanted;           /* candidates, at most */
     uint32_t ef;             /* 0: by recall */
-    double recall;           /* 0: the default */
+    double recall;           /* 0: the default; 1: as is_exact */
     bool is_exact;           /* none may be missed: a source that cannot promise this names none */
     const uint64_t *allowed; /* a bit for each row of the run; NULL: all may be found */
     uint64_t allowed_count;

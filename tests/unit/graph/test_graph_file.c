@@ -671,7 +671,7 @@ test_queries_far_from_all_rows_are_answered(void **state)
 static size_t
 find_header(const struct firn_buf *bytes)
 {
-    const uint8_t wanted[12] = {1, 0, 0, 0, FIRN_VECTOR_L2, 255, 16, 0, 12, 0, 0, 0};
+    const uint8_t wanted[12] = {2, 0, 0, 0, FIRN_VECTOR_L2, 255, 16, 0, 12, 0, 0, 0};
     for (size_t at = 128; at + sizeof wanted < bytes->size; at++) {
         if (memcmp(bytes->data + at, wanted, 5) == 0 &&
             memcmp(bytes->data + at + 6, wanted + 6, 6) == 0) {
@@ -719,7 +719,7 @@ test_headers_that_make_no_sense_are_refused(void **state)
     assert_true(walk_file(&file, &opens));
     assert_false(opens);
     /* A version that is not known. */
-    firn_store_le32(good.data + header, 2);
+    firn_store_le32(good.data + header, 3);
     test_seal(good.data, good.size);
     test_file_write(file.dir, "bad", good.data, good.size);
     struct firn_run_env env = env_of(&file);
@@ -728,6 +728,104 @@ test_headers_that_make_no_sense_are_refused(void **state)
     assert_int_equal(firn_graph_read_kind.open(&env, "bad", &run, &err), FIRN_NEWER);
     firn_buf_deinit(&good);
     firn_buf_deinit(&bad);
+    close_file(&file);
+}
+
+/* Changes a number of the header of a good file, and expects that the file is refused. */
+static void
+refuse_lie(const struct file *file, const struct firn_buf *good, size_t at, uint32_t value)
+{
+    struct firn_run_env env = env_of(file);
+    struct firn_buf bad = {0};
+    struct firn_run *run;
+    firn_error err;
+    assert_int_equal(firn_buf_assign(&bad, firn_buf_slice(good)), FIRN_OK);
+    firn_store_le32(bad.data + at, value);
+    test_seal(bad.data, bad.size);
+    test_file_write(file->dir, "bad", bad.data, bad.size);
+    assert_int_equal(firn_graph_read_kind.open(&env, "bad", &run, &err), FIRN_CORRUPT);
+    firn_buf_deinit(&bad);
+}
+
+/* For a recall in parts of 65,535. */
+static void
+assert_width(const struct firn_graph *graph, size_t wanted, int recall, size_t width)
+{
+    const size_t found = firn_graph_recall_width(graph, wanted, recall / 65535.0);
+    assert_true(width == 0 ? found == 0 : found == width || found == width + 1);
+}
+
+static void
+test_measured_widths_are_kept(void **state)
+{
+    static const struct firn_graph_widths widths = {.is_measured = true,
+                                                    .count = 3,
+                                                    .all = {{16, 200, {40000, 9000, 0}},
+                                                            {32, 390, {55000, 20000, 0}},
+                                                            {64, 700, {65000, 60000, 0}}}};
+    struct file file;
+    struct firn_buf good = {0};
+    struct firn_run *run;
+    firn_error err;
+    (void)state;
+    open_file(&file, FIRN_VECTOR_L2, 300, 12, true, 1 << 20);
+    assert_true(file.fixture.graph->widths.is_measured);
+    file.fixture.graph->widths = widths;
+    assert_int_equal(
+        graph_fixture_write(&file.fixture, file.dir, "measured", &file.bytes, &file.identity, &err),
+        FIRN_OK);
+    struct firn_run_env env = env_of(&file);
+    assert_int_equal(firn_graph_read_kind.open(&env, "measured", &run, &err), FIRN_OK);
+    const struct firn_graph *graph = firn_graph_read_of(run);
+    assert_memory_equal(&graph->widths, &widths, sizeof widths);
+    /* On lines between what was measured; fewer than 10 count as 10. */
+    assert_width(graph, 10, 40000, 16);
+    assert_width(graph, 10, 47500, 24);
+    assert_width(graph, 1, 47500, 24);
+    assert_width(graph, 10, 60000, 48);
+    assert_width(graph, 55, 60000, 56);
+    assert_width(graph, 100, 60000, 100);
+    /* Nothing that was measured finds so much, or so many. */
+    assert_width(graph, 10, 65100, 0);
+    assert_int_equal(firn_graph_recall_width(graph, 100, 0.95), 0);
+    assert_int_equal(firn_graph_recall_width(graph, 101, 0.1), 0);
+    assert_int_equal(firn_graph_recall_width(graph, 10, 1), 0);
+    firn_graph_read_kind.close(run);
+    test_file_read(file.dir, "measured", &good);
+    const size_t at = find_header(&good) + FIRN_GRAPH_HEADER_SIZE + 12 * sizeof(float);
+    assert_int_equal(firn_load_le32(good.data + at), 3);
+    refuse_lie(&file, &good, at, FIRN_GRAPH_WIDTHS_MAX + 1);
+    refuse_lie(&file, &good, at, 2);
+    refuse_lie(&file, &good, at + 4, 0);
+    refuse_lie(&file, &good, at + 4, 32); /* as wide as the next */
+    refuse_lie(&file, &good, at + 36, FIRN_GRAPH_EF_MAX + 1);
+    refuse_lie(&file, &good, at + 12, UINT32_MAX);        /* more than the next finds */
+    refuse_lie(&file, &good, at + 16, UINT32_C(1) << 16); /* the last two bytes */
+    firn_buf_deinit(&good);
+    close_file(&file);
+}
+
+/* Files of version 1 do not tell what walks find. */
+static void
+test_files_without_measured_widths_are_read(void **state)
+{
+    struct file file;
+    struct firn_run *run;
+    firn_error err;
+    (void)state;
+    open_file(&file, FIRN_VECTOR_L2, 300, 12, false, 1 << 20);
+    file.fixture.graph->widths.is_measured = false;
+    assert_int_equal(
+        graph_fixture_write(&file.fixture, file.dir, "old", &file.bytes, &file.identity, &err),
+        FIRN_OK);
+    struct firn_run_env env = env_of(&file);
+    assert_int_equal(firn_graph_read_kind.open(&env, "old", &run, &err), FIRN_OK);
+    const struct firn_graph *graph = firn_graph_read_of(run);
+    assert_false(graph->widths.is_measured);
+    assert_same(&file, graph);
+    assert_true(firn_graph_recall_width(graph, 10, 0.8) < firn_graph_recall_width(graph, 10, 0.99));
+    assert_int_equal(firn_graph_recall_width(graph, 10, 1), 0);
+    firn_graph_read_kind.close(run);
     close_file(&file);
 }
 
@@ -747,6 +845,8 @@ main(void)
         cmocka_unit_test(test_every_flipped_bit_is_seen),
         cmocka_unit_test(test_lies_are_survived),
         cmocka_unit_test(test_headers_that_make_no_sense_are_refused),
+        cmocka_unit_test(test_measured_widths_are_kept),
+        cmocka_unit_test(test_files_without_measured_widths_are_read),
         cmocka_unit_test(test_queries_far_from_all_rows_are_answered),
     };
     test_threads_only();

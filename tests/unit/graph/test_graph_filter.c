@@ -134,6 +134,43 @@ test_far_rows_are_found(void **state)
     graph_fixture_deinit(&fixture);
 }
 
+/* Of two clusters the query is in one, and nearly all that is allowed in the other: a few that are found beside the query are
+ * not enough. */
+static void
+test_a_few_rows_here_do_not_hide_those_elsewhere(void **state)
+{
+    enum { EACH = 3000, HERE = 4 };
+    static uint64_t allowed[2 * EACH / 64 + 1];
+    struct graph_fixture fixture;
+    struct test_random random;
+    firn_error err;
+    (void)state;
+    test_random_init(&random, "two", 28);
+    graph_fixture_init(&fixture, GRAPH_UNIFORM, FIRN_VECTOR_L2, 2 * EACH, DIMENSIONS, &random);
+    fixture.parameters.m = 8;
+    fixture.parameters.ef_construction = 40;
+    for (uint64_t row = EACH; row < (uint64_t)2 * EACH; row++) {
+        fixture.vectors[row * DIMENSIONS] += 10;
+        allowed[row / 64] |= UINT64_C(1) << row % 64;
+    }
+    allowed[0] |= (UINT64_C(1) << HERE) - 1;
+    assert_int_equal(graph_fixture_build(&fixture, fixture.os, 2, &err), FIRN_OK);
+    size_t hits = 0;
+    for (uint64_t row = 0; row < HERE; row++) {
+        const float *query = graph_fixture_vector(&fixture, row);
+        for (int by_recall = 0; by_recall < 2; by_recall++) {
+            const struct firn_graph_search_options options = {.wanted = K,
+                                                              .ef = K,
+                                                              .recall = by_recall ? 0.5 : 0,
+                                                              .allowed = allowed,
+                                                              .allowed_count = EACH + HERE};
+            hits += graph_fixture_hits(&fixture, fixture.graph, query, K, &options);
+        }
+    }
+    assert_true(hits >= (size_t)2 * HERE * K * 9 / 10);
+    graph_fixture_deinit(&fixture);
+}
+
 /* Rows without a vector are no nodes: rows and nodes have other numbers then. */
 static void
 test_rows_without_vectors_are_never_found(void **state)
@@ -206,6 +243,7 @@ main(void)
         cmocka_unit_test(test_any_share_of_rows_is_found),
         cmocka_unit_test(test_narrow_walks_find_enough),
         cmocka_unit_test(test_far_rows_are_found),
+        cmocka_unit_test(test_a_few_rows_here_do_not_hide_those_elsewhere),
         cmocka_unit_test(test_rows_without_vectors_are_never_found),
         cmocka_unit_test(test_nothing_wanted_is_nothing_found),
     };

@@ -291,6 +291,8 @@ test_threads_make_the_same_graph(void **state)
     assert_int_equal(graph_fixture_build(&one, one.os, 1, &err), FIRN_OK);
     assert_int_equal(graph_fixture_build(&many, many.os, 4, &err), FIRN_OK);
     assert_same_answers(&one, &many, &random);
+    assert_true(one.graph->widths.is_measured);
+    assert_memory_equal(&one.graph->widths, &many.graph->widths, sizeof one.graph->widths);
     graph_fixture_deinit(&one);
     graph_fixture_deinit(&many);
 }

@@ -25,9 +25,9 @@ static firn_error err;
 
 enum { N = 24, K = 10, CENTRES = 30 };
 
-/* Enough rows for a graph; in a build that has only a share of what is tried, not many more. */
-static int64_t rows_all = 9000;
-static size_t query_count = 40;
+/* Enough rows for a graph, also after a sixth of half of them is gone. */
+static const int64_t rows_all = 5000;
+static size_t query_count = 20;
 
 struct rig {
     char dir[TEST_TEMP_SIZE];
@@ -107,8 +107,8 @@ add_index(struct rig *rig, const char *name, firn_metric metric)
     index.name = name;
     index.column = "v";
     index.metric = metric;
-    index.m = 12;
-    index.ef_construction = 60;
+    index.m = 8;
+    index.ef_construction = 40;
     OK(firn_table_add_vector_index(rig->table, &index, &err));
 }
 
@@ -256,7 +256,7 @@ codes_that_are_alike_hide_nothing(void **state)
     begin(&rig, 10);
     rig.spread = 0.005F;
     add_index(&rig, "near", FIRN_METRIC_L2);
-    put_range(&rig, 0, 5400, 1);
+    put_range(&rig, 0, 4200, 1);
     OK(firn_store_compact(rig.store, NULL, &err));
     options.metric = FIRN_METRIC_L2;
     options.ef = 400; /* more than a centre has */
@@ -552,9 +552,8 @@ main(void)
         cmocka_unit_test(graphs_go_with_their_runs),
         cmocka_unit_test(impossible_indexes_are_refused),
     };
-    if (test_share_of(1, 0).step > 1) {
-        rows_all = 5400;
-        query_count = 20;
+    if (test_is_long()) {
+        query_count = 100;
     }
     return cmocka_run_group_tests_name("vector_index", tests, NULL, NULL);
 }
