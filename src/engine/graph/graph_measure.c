@@ -80,18 +80,19 @@ firn_graph_measure_create(const struct firn_graph *graph, struct firn_graph_meas
     measure->ef = FIRST_WIDTH;
     measure->near_most = graph->count < FEW_NODES ? NEAR_FEW : NEAR_MAX;
     measure->vectors = firn_alloc_array(QUERIES, size);
-    measure->near = firn_alloc_array(QUERIES * 2 * measure->near_most, sizeof *measure->near);
+    measure->near =
+        firn_alloc_array((size_t)QUERIES * 2 * measure->near_most, sizeof *measure->near);
     if (measure->vectors == NULL || measure->near == NULL) {
         firn_graph_measure_destroy(measure);
         return firn_error_no_memory(err, "a graph");
     }
+    const uint32_t part = graph->count / QUERIES;
     for (uint32_t i = 0; i < QUERIES; i++) {
         struct query *query = &measure->queries[i];
-        const uint32_t part = graph->count / QUERIES;
         query->node = i * part + (uint32_t)(firn_graph_mix(graph->parameters.seed, i) % part);
         query->most = UINT32_MAX;
-        query->vector = measure->vectors + i * size;
-        query->near = measure->near + i * 2 * measure->near_most;
+        query->vector = measure->vectors + (size_t)i * size;
+        query->near = measure->near + (size_t)i * 2 * measure->near_most;
     }
     *out = measure;
     return FIRN_OK;

@@ -375,13 +375,13 @@ read_header(struct firn_graph *graph, struct header *header, firn_error *err)
     if (graph->mean == NULL) {
         rc = firn_error_no_memory(err, "a graph");
     } else if (!firn_reader_copy(&reader, graph->mean, graph->numbers * sizeof *graph->mean)) {
-        rc = refuse(graph, "the header of a graph has another size", err);
+        rc = refuse(graph, "the header of a graph is too short", err);
     } else if (!firn_vector_distance_is_finite(graph->mean, graph->numbers)) {
         rc = refuse(graph, "the mean of a graph is no number", err);
     } else if (version > FIRN_GRAPH_VERSION_UNMEASURED && !get_widths(&reader, &graph->widths)) {
         rc = refuse(graph, "the measured widths of a graph make no sense", err);
     } else if (firn_reader_left(&reader) != 0) {
-        rc = refuse(graph, "the header of a graph has another size", err);
+        rc = refuse(graph, "the header of a graph is too long", err);
     }
 out:
     firn_buf_deinit(&bytes);
