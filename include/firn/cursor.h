@@ -40,12 +40,12 @@ typedef struct firn_cursor_options {
     {                                                                             \
         sizeof(firn_cursor_options), {NULL, 0}, {NULL, 0}, {NULL, 0}, NULL, false \
     }
-/* Opens a cursor without a position: call first, last or seek. */
+/* Opens a cursor without a position: call first, last or seek. Cursors take memory, but keep no files open: a store has at
+ * most a quarter of the file descriptors that its process may have, and at most 512, however many cursors there are. */
 FIRN_API FIRN_MUST_CHECK int firn_cursor_open(firn_keyspace *keyspace,
                                               const firn_cursor_options *options, firn_cursor **out,
                                               firn_error *err);
-/* Closes a cursor. NULL is allowed. A cursor takes memory, but keeps no file open: its store has at most a quarter of the
- * files open that the process may have, and at most 512, however many cursors there are. */
+/* Closes a cursor. NULL is allowed. */
 FIRN_API void firn_cursor_close(firn_cursor *cursor);
 /* Move to the first, to the last, or to an entry near a key. Moves return FIRN_OK even if there is
  * no such entry: call firn_cursor_valid. */

@@ -194,8 +194,8 @@ FIRN_API FIRN_MUST_CHECK int firn_store_destroy(const char *path, firn_error *er
 FIRN_API FIRN_MUST_CHECK int firn_store_sync(firn_store *store, firn_error *err);
 /* Moves a read-only handle to the newest state. Open cursors and snapshots keep theirs. Handles of
  * keyspaces that were dropped meanwhile are as after firn_keyspace_drop. On failure the handle stays
- * where it was. Does nothing for a writing handle. If nothing has changed, it costs six short system
- * calls. */
+ * where it was. Does nothing for a writing handle. A call that finds nothing changed makes six short
+ * system calls. */
 FIRN_API FIRN_MUST_CHECK int firn_store_refresh(firn_store *store, firn_error *err);
 /* Writes everything that is in memory to table files. Commits are durable without it. */
 FIRN_API FIRN_MUST_CHECK int firn_store_flush(firn_store *store, firn_error *err);

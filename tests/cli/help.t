@@ -219,8 +219,8 @@ The same words whichever way they are asked for, in at most 80 columns; each com
   A tag (firn tag, firn tag -d), a pin (firn pin, firn unpin) or a deletion (firn
   delete, firn undelete) is taken back without touching a file. What something
   else has changed since, such as a tag whose checkpoint is gone for good, stays
-  as it is; then the exit code is 6. No steps are settings, the tags of an import
-  of many states, firn delete --now, firn forget, and what expires.
+  as it is; then the exit code is 6. Settings, the tags of an import of many
+  states, firn delete --now, firn forget, and what expires are not steps.
   
   --turn goes back to where the last turn of a coding agent began (firn help hook),
   whatever came after that: the turn, also one that was interrupted, later steps,

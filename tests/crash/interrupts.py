@@ -419,6 +419,9 @@ def main():
         except Broken as broken:
             print(f"FAILED: {broken}")
             return 1
+    if 4 * rig.stopped < rig.met:  # of each command, where all points are taken
+        print(f"FAILED: only {rig.stopped} of {rig.met} interrupts stopped a command")
+        return 1
     print(f"count: {rig.met} interrupts of commands, {rig.stopped} of which stopped them")
     return 0
 

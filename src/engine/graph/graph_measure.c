@@ -14,12 +14,12 @@
  * (I2) What counts is found among all nodes that a walk keeps: the search compares the vectors of all of them that may be among
  *      the nearest (graph_exact.c). So the nearest are those by the vectors, not by codes. (Not checked: tests compare the
  *      recall of searches with what was wanted.)
- * (I3) A recall is the mean of the queries less its standard error, and at most 1 - 1 / (4 QUERIES): so few queries tell
- *      nothing of what goes wrong more seldom.
+ * (I3) A recall is the mean of the queries less its standard error, and at most 1 - 1 / (4 QUERIES): so few queries say
+ *      nothing about rarer failures.
  * (I4) The numbers do not depend on the number of threads: each query has its own. (Not checked: tests compare the graphs of
  *      one thread and of several.)
  *
- * The queries are like the rows. Of searches for vectors that are unlike all rows nothing is known.
+ * The queries are like the rows. The recall of searches for vectors that are unlike all rows is unknown.
  *
  * Time: QUERIES distances for each row, and on average less than that many codes: one to three percent of a build.
  * Memory: 2 NEAR_MAX numbers of 8 bytes for each query, one megabyte.

@@ -81,7 +81,7 @@ firn_graph_recall_width(const struct firn_graph *graph, size_t wanted, double re
         }
         width = width < (double)wanted ? (double)wanted : width;
     }
-    /* Nor is a file believed that names more than there are. */
+    /* A file may name a width beyond the number of rows, and is not believed. */
     const size_t most = wanted > graph->rows ? wanted : (size_t)graph->rows;
     width = width < (double)most ? width : (double)most;
     const size_t whole = width < FIRN_GRAPH_EF_MAX ? (size_t)width : FIRN_GRAPH_EF_MAX;

@@ -6,9 +6,9 @@
  * the candidates.
  *
  * With a filter, it walks through all nodes, and keeps so many that enough of them are allowed. The recall of a walk for the K
- * nearest nodes is known (graph_recall.c), whichever of them are allowed. So if the wanted number of allowed nodes is among
- * the K nearest, that fraction of them is found. K is first guessed from the share of the rows that are allowed. If that was too
- * little, because what is allowed lies elsewhere, a wider walk follows.
+ * nearest nodes is known (graph_recall.c), and does not depend on which of them are allowed. So if the wanted number of allowed
+ * nodes is among the K nearest, that fraction of them is found. K is first guessed from the share of the rows that are allowed. If
+ * K was too small, because the allowed nodes lie elsewhere, a wider walk follows.
  *
  * Comparing all allowed codes, one after the other, costs less than a walk that compares more than a sixth as many. (CODES_PART
  * was measured: a walk waits for memory.) If a walk is expected to, or the walks together did, all allowed codes are compared.
@@ -324,10 +324,12 @@ walk_filtered(const struct firn_graph *graph, const struct firn_graph_search_opt
 {
     const size_t wanted =
         options->allowed_count < options->wanted ? (size_t)options->allowed_count : options->wanted;
-    /* Chance lets a few less than that share be among the nearest; who gives a width need not find more. */
+    /* By chance, fewer than the expected number may be among the nearest. A caller who gives a width accepts that. */
     const size_t spare = options->recall > 0 ? wanted / 4 + 1 : 0;
-    struct filtered filtered = {
-        .nearest = multiplied(wanted + spare, graph->rows, options->allowed_count)};
+    const size_t expected =
+        wanted + spare < FIRN_GRAPH_EF_MAX ? wanted + spare : (size_t)FIRN_GRAPH_EF_MAX;
+    struct filtered filtered = {.nearest =
+                                    multiplied(expected, graph->rows, options->allowed_count)};
     int rc = FIRN_OK;
     for (;;) {
         *out_is_over = !plan(graph, options, ef, wanted, scratch->evaluated, &filtered);

@@ -172,7 +172,7 @@ lacks_look(const struct firn_browse *browse)
     return !browse->has_looked && !model->is_single && firn_browse_model_row(model) != NULL;
 }
 
-/* What fails is not told: without it there is one row less. */
+/* A failure is not reported: the row is just missing. */
 static bool
 read_unsaved(struct firn_browse *browse)
 {

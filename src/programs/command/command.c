@@ -357,48 +357,12 @@ check_argument_count(struct firn_cli *cli)
     return FIRN_EXIT_OK;
 }
 
-/* Prints something, through a pager if it is long and goes to a terminal. A user who leaves the pager before the end
- * has seen enough. */
-static int
-print_paged(struct firn_cli *cli, int (*print)(struct firn_cli *cli))
-{
-    bool is_armed = !cli->no_pager && !cli->json && !cli->quiet && firn_term_pager_arm();
-    int exit_code = print(cli);
-    if (!is_armed) {
-        return exit_code;
-    }
-    firn_term_pager_settle();
-    firn_term_out_flush();
-    firn_term_out_before_first(NULL);
-    bool was_left = false;
-    if (firn_term_pager_is_open() && !firn_term_pager_close(&was_left)) {
-        return firn_command_report_error(cli, FIRN_NOT_FOUND,
-                                         "set PAGER to another program, or use --no-pager",
-                                         "the pager was not found");
-    }
-    return was_left && exit_code == FIRN_EXIT_FAILED ? FIRN_EXIT_OK : exit_code;
-}
-
 static int
 run_paged(struct firn_cli *cli)
 {
     bool has_long_results = (cli->command->uses & FIRN_COMMAND_USES_PAGER) != 0;
-    return has_long_results ? print_paged(cli, cli->command->run) : cli->command->run(cli);
-}
-
-/* What --help prints: of the command, of the group, or of the program, by what has been read so far. */
-static int
-print_help(struct firn_cli *cli)
-{
-    firn_command_help_settle();
-    if (cli->command != NULL) {
-        firn_command_help_command(cli->program, cli->group, cli->command);
-    } else if (cli->group != NULL) {
-        firn_command_help_group(cli->group);
-    } else {
-        firn_command_help_overview(cli->program);
-    }
-    return FIRN_EXIT_OK;
+    return has_long_results ? firn_command_pager_print(cli, cli->command->run)
+                            : cli->command->run(cli);
 }
 
 /* Reads the words after the command's name. argv[0] is that name. */
@@ -425,7 +389,7 @@ run_command(struct parse *parse, int argc, char **argv)
         }
     }
     if (exit_code == FIRN_EXIT_OK && parse->wants_help) {
-        exit_code = print_paged(cli, print_help);
+        exit_code = firn_command_pager_print(cli, firn_command_help_print);
         goto out;
     }
     if (exit_code == FIRN_EXIT_OK) {
@@ -475,7 +439,7 @@ unknown_member(struct parse *parse, const char *const words[2])
         return firn_command_misused(cli, "missing command after '%s'", words[0]);
     }
     if (strcmp(words[1], "--help") == 0 || strcmp(words[1], "-h") == 0) {
-        return print_paged(cli, print_help);
+        return firn_command_pager_print(cli, firn_command_help_print);
     }
     char both[FIRN_ERROR_TEXT_SIZE];
     (void)snprintf(both, sizeof(both), "%s %s", words[0], words[1]);
@@ -504,7 +468,7 @@ run_named(struct parse *parse, int argc, char **argv)
         return exit_code;
     }
     if (parse->wants_help && optind >= argc) {
-        return print_paged(cli, print_help);
+        return firn_command_pager_print(cli, firn_command_help_print);
     }
     if (optind >= argc && command->alone != NULL) {
         cli->command = command->alone;
@@ -539,7 +503,7 @@ run_line(struct parse *parse, int argc, char **argv)
         return run_named(parse, 1, version);
     }
     if (parse->wants_help && optind >= argc) {
-        return print_paged(cli, print_help);
+        return firn_command_pager_print(cli, firn_command_help_print);
     }
     if (argc == 1) {
         firn_command_help_short(cli->program);

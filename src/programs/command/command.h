@@ -182,6 +182,9 @@ bool firn_command_number(const char *text, uint64_t max, uint64_t *out);
 /* Whether the command may continue. FIRN_CANCELLED, with the error filled in, if it was asked to
  * stop or its output cannot be written. */
 int firn_command_go_on(firn_error *err);
+
+/* Turns the pager off if this is the setting ui.pager, and says so. Other settings are ignored. */
+void firn_command_pager_obey(const firn_config_setting *setting);
 /* An on_progress that asks it, for a call of the library that reads for long. ctx is not used. */
 int firn_command_on_progress(void *ctx, const firn_progress *progress);
 

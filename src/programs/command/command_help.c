@@ -214,25 +214,38 @@ static int
 look_for_pager(void *ctx, const firn_config_setting *setting)
 {
     (void)ctx;
-    if (strcmp(setting->key, "ui.pager") == 0 && strcmp(setting->value, "false") == 0) {
-        firn_term_pager_disarm();
-    }
+    firn_command_pager_obey(setting);
     return FIRN_OK;
 }
 
-void
-firn_command_help_settle(void)
+/* Help needs no workspace, so only the user's settings count. */
+static void
+take_settings(void)
 {
     firn_error err;
     int rc = firn_config_list_readable(NULL, look_for_pager, NULL, NULL, &err);
     (void)rc; /* settings that cannot be read are no reason to withhold help */
 }
 
+int
+firn_command_help_print(struct firn_cli *cli)
+{
+    take_settings();
+    if (cli->command != NULL) {
+        firn_command_help_command(cli->program, cli->group, cli->command);
+    } else if (cli->group != NULL) {
+        firn_command_help_group(cli->group);
+    } else {
+        firn_command_help_overview(cli->program);
+    }
+    return FIRN_EXIT_OK;
+}
+
 static int
 run(struct firn_cli *cli)
 {
     assert(cli->argument_count <= 3);
-    firn_command_help_settle();
+    take_settings();
     if (cli->argument_count == 0) {
         firn_command_help_overview(cli->program);
         return FIRN_EXIT_OK;

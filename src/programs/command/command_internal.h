@@ -31,8 +31,11 @@ int firn_command_take_directory(struct firn_cli *cli, const char *value);
 /* Goes there; without one it does nothing. Returns an exit code. */
 int firn_command_enter_directory(struct firn_cli *cli);
 
-/* Help has no pager if the user's settings say so. */
-void firn_command_help_settle(void);
+/* Prints something, through a pager if it is long and goes to a terminal. Returns what `print` does, an exit code; success if
+ * that failed because the user left the pager before the end. */
+int firn_command_pager_print(struct firn_cli *cli, int (*print)(struct firn_cli *cli));
+/* What --help prints: about the command, the group or the program, whichever was named last. Returns FIRN_EXIT_OK. */
+int firn_command_help_print(struct firn_cli *cli);
 /* Each prints to standard output. group is NULL for a command of the top level. */
 void firn_command_help_short(const struct firn_command_program *program); /* fits 24 rows */
 void firn_command_help_overview(const struct firn_command_program *program);

@@ -156,8 +156,8 @@ is_registered(sqlite3 *db)
         (void)sqlite3_step(stmt);
     }
     (void)sqlite3_finalize(stmt);
-    (void)sqlite3_exec(db, "", NULL, NULL,
-                       NULL); /* the connection has no error, also within sqlite3_open */
+    /* Where this runs within sqlite3_open, an error that the connection remembers would make that fail. */
+    (void)sqlite3_exec(db, "", NULL, NULL, NULL);
     return found;
 }
 

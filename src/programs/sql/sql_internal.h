@@ -327,10 +327,10 @@ struct firn_sql_table {
  * type. FIRN_INVALID. */
 int firn_sql_table_check_column(const struct firn_sql_table *table, uint32_t column,
                                 const firn_scan *scan, size_t place, firn_error *err);
-/* Looks now and then whether the table's definition is still the one that SQLite was told of. If not, SQLite reads its schemas again
- * before the next statement; the one that runs goes on with the names of columns that it has. */
+/* Checks, a few times a second, whether the table still has the definition that SQLite knows. If not, SQLite reads its schemas again
+ * before the next statement; a running statement keeps its column names. */
 void firn_sql_table_check(struct firn_sql_table *table);
-/* The same at once, after a statement failed: its definition may be one of before. */
+/* Does that at once. Called when a statement has failed, because it may have used an old definition. */
 void firn_sql_table_check_now(struct firn_sql_table *table);
 /* What xConnect is given. */
 struct firn_sql_connecting {

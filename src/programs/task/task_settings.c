@@ -142,9 +142,8 @@ take_look(void *ctx, const firn_config_setting *setting)
     const struct firn_cli *cli = ctx;
     if (strcmp(setting->key, "ui.color") == 0 && cli->colour == NULL) {
         (void)firn_term_colour_choose(setting->value);
-    } else if (strcmp(setting->key, "ui.pager") == 0 && strcmp(setting->value, "false") == 0) {
-        firn_term_pager_disarm();
     }
+    firn_command_pager_obey(setting);
     return FIRN_OK;
 }
 

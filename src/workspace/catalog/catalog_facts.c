@@ -53,16 +53,11 @@ static int
 make_key(uint32_t workspace, firn_workspace_step_kind kind, firn_slice name, struct firn_buf *out,
          firn_error *err)
 {
-    uint8_t number[FIRN_CATALOG_WORKSPACE_KEY_SIZE];
     DCHECK(kind == FIRN_STEP_TAG || kind == FIRN_STEP_PIN);
-    firn_store_be32(number, workspace);
-    if (kind == FIRN_STEP_PIN) { /* the id is in the value */
+    if (kind == FIRN_STEP_PIN) { /* its key has the order; the id is in the value */
         name.size = name.size < 8 ? name.size : 8;
     }
-    return firn_buf_append(out, number, sizeof number) == FIRN_OK &&
-                   firn_buf_append_slice(out, name) == FIRN_OK
-               ? FIRN_OK
-               : firn_error_no_memory(err, "a step");
+    return firn_catalog_tags_make_key(workspace, name, out, err);
 }
 
 static int

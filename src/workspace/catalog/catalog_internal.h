@@ -26,4 +26,8 @@ firn_catalog_make_key(uint32_t workspace, uint64_t order, uint8_t out[FIRN_CATAL
     return firn_bytes(out, FIRN_CATALOG_KEY_SIZE);
 }
 
+/* Appends the key of a tag, which is its workspace and its name. */
+FIRN_MUST_CHECK int firn_catalog_tags_make_key(uint32_t workspace, firn_slice name,
+                                               struct firn_buf *out, firn_error *err);
+
 #endif

@@ -10,7 +10,7 @@
  * A store without tags has no such keyspace: a reader finds no tags, and a writer makes the
  * keyspace only with the first tag.
  */
-#include "catalog/catalog.h"
+#include "catalog/catalog_internal.h"
 
 #include "base/bytes.h"
 #include "base/check.h"
@@ -19,8 +19,9 @@
 
 enum { TAG_FORMAT = 1, WORKSPACE_SIZE = 4 };
 
-static int
-make_key(uint32_t workspace, firn_slice name, struct firn_buf *out, firn_error *err)
+int
+firn_catalog_tags_make_key(uint32_t workspace, firn_slice name, struct firn_buf *out,
+                           firn_error *err)
 {
     DCHECK(out->size == 0);
     uint8_t number[WORKSPACE_SIZE];
@@ -83,7 +84,7 @@ firn_catalog_tags_find(struct firn_catalog *catalog, uint32_t workspace, firn_sl
     if (tags == NULL) {
         rc = FIRN_NOT_FOUND;
     } else {
-        FIRN_TRY(make_key(workspace, name, &key, err));
+        FIRN_TRY(firn_catalog_tags_make_key(workspace, name, &key, err));
         rc = firn_db_get(tags, firn_buf_slice(&key), &value, err);
     }
     if (rc == FIRN_NOT_FOUND) {
@@ -119,7 +120,7 @@ firn_catalog_tags_batch_put(struct firn_catalog *catalog, uint32_t workspace, fi
     struct firn_db_keyspace *tags;
     struct firn_buf key = {0};
     int rc;
-    FIRN_TRY(make_key(workspace, name, &key, err));
+    FIRN_TRY(firn_catalog_tags_make_key(workspace, name, &key, err));
     FIRN_TRY(firn_db_keyspace_open_if_any(firn_catalog_db(catalog), FIRN_CATALOG_TAGS, &tags, err));
     DCHECK(tags != NULL && workspace != 0);
     rc = firn_db_batch_put(batch, tags, firn_buf_slice(&key), firn_catalog_tags_encode(tag, value),
@@ -201,7 +202,7 @@ meet_tag(void *ctx, firn_slice name, const struct firn_catalog_tags_tag *tag, fi
     int rc;
     FIRN_TRY(firn_db_keyspace_open_if_any(firn_catalog_db(wanted->catalog), FIRN_CATALOG_TAGS,
                                           &tags, err));
-    FIRN_TRY(make_key(wanted->workspace, name, &key, err));
+    FIRN_TRY(firn_catalog_tags_make_key(wanted->workspace, name, &key, err));
     rc = firn_db_batch_delete(wanted->batch, tags, firn_buf_slice(&key), err);
 out:
     firn_buf_deinit(&key);

@@ -276,7 +276,9 @@ weigh(struct firn_reclaim *gc, struct firn_reclaim_pack *pack, firn_error *err)
     }
     int rc = firn_objects_acquire(objects, pack->number, &file, err);
     if (rc == FIRN_OK) {
-        pack->dead_stored = dead_in_file(pack, file);
+        /* The sizes of its frames come from its file. */
+        uint64_t dead = dead_in_file(pack, file);
+        pack->dead_stored = dead < pack->size_bytes ? dead : pack->size_bytes;
         firn_objects_release(objects, pack->number);
     }
     return firn_reclaim_move_is_finding(rc) ? FIRN_OK : rc; /* the move reports it */

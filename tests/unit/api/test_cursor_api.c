@@ -2,7 +2,6 @@
  *
  * unit/api: more cursors than the process may have open files, each in files of its own.
  */
-#include <dirent.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,6 +16,7 @@
 #include <cmocka.h>
 
 #include "firn/firn.h"
+#include "support/test_descriptors.h"
 #include "support/test_temp.h"
 
 static firn_error err;
@@ -66,19 +66,6 @@ expect_row(firn_cursor *cursor, unsigned k, unsigned i)
     size_t size = make_value(k, i, value);
     assert_int_equal(firn_cursor_value(cursor).size, size);
     assert_memory_equal(firn_cursor_value(cursor).data, value, size);
-}
-
-static unsigned
-count_descriptors(void)
-{
-    unsigned count = 0;
-    DIR *dir = opendir("/proc/self/fd");
-    assert_non_null(dir);
-    while (readdir(dir) != NULL) {
-        count++;
-    }
-    (void)closedir(dir);
-    return count;
 }
 
 static struct {
@@ -166,7 +153,7 @@ cursors_do_not_use_up_the_descriptors_of_the_process(void **state)
         OK(firn_cursor_first(scene.cursors[k], &err));
         expect_row(scene.cursors[k], k, 0);
     }
-    assert_true(count_descriptors() < LIMIT / 2);
+    assert_true(test_descriptors_count() < LIMIT / 2);
 
     /* What needs files still has them. */
     char key[16];
@@ -189,7 +176,7 @@ cursors_do_not_use_up_the_descriptors_of_the_process(void **state)
             expect_row(scene.cursors[k], k, i);
         }
     }
-    assert_true(count_descriptors() < LIMIT / 2);
+    assert_true(test_descriptors_count() < LIMIT / 2);
 }
 
 static int

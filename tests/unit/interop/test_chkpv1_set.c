@@ -2,7 +2,6 @@
  *
  * unit/interop: several packs of one folder: who answers, and what is said when some cannot.
  */
-#include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,6 +15,7 @@
 #include "base/slice.h"
 #include "codec/blake3_hash.h"
 #include "interop/chkp_fixture.h"
+#include "support/test_descriptors.h"
 
 static struct chkp_fixture fixture;
 
@@ -381,19 +381,6 @@ a_list_goes_over_all_packs(void **state)
     firn_buf_deinit(&told.text);
 }
 
-static size_t
-open_descriptors(void)
-{
-    size_t count = 0;
-    DIR *folder = opendir("/proc/self/fd");
-    assert_non_null(folder);
-    while (readdir(folder) != NULL) {
-        count++;
-    }
-    assert_int_equal(closedir(folder), 0);
-    return count;
-}
-
 static void
 many_packs_take_a_bounded_number_of_descriptors(void **state)
 {
@@ -401,7 +388,7 @@ many_packs_take_a_bounded_number_of_descriptors(void **state)
     firn_error err;
     enum { PACKS = FIRN_CHKP_SET_OPEN_MAX + 20 };
     char name[FIRN_CHKP_NAME_SIZE];
-    size_t before = open_descriptors();
+    size_t before = test_descriptors_count();
     for (uint64_t i = 0; i < PACKS; i++) {
         chkp_fixture_pack(fixture.dir, i, 2, name);
     }
@@ -419,7 +406,7 @@ many_packs_take_a_bounded_number_of_descriptors(void **state)
             assert_true(firn_slice_equal(firn_bytes(data, size), firn_buf_slice(&content)));
             firn_free(data);
         }
-        assert_in_range(open_descriptors() - before, 0, 2 * FIRN_CHKP_SET_OPEN_MAX + 1);
+        assert_in_range(test_descriptors_count() - before, 0, 2 * FIRN_CHKP_SET_OPEN_MAX + 1);
     }
     expect_rc(read_text(set, "absent", &err), FIRN_NOT_FOUND, &err);
     expect_rc(firn_chkpv1_set_verify(set, NULL, NULL, NULL, &err), FIRN_OK, &err);
@@ -434,7 +421,7 @@ many_packs_take_a_bounded_number_of_descriptors(void **state)
     assert_non_null(strstr(err.text, last));
     firn_chkpv1_set_close(set);
     firn_buf_deinit(&content);
-    assert_int_equal(open_descriptors(), before);
+    assert_int_equal(test_descriptors_count(), before);
 }
 
 int

@@ -3,7 +3,6 @@
  * unit/os: what only the real system has: descriptors, other users, threads at once, a missing
  * /proc.
  */
-#include <dirent.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -22,21 +21,9 @@
 
 #include "os/os_posix.h"
 #include "sim/sim_memory.h"
+#include "support/test_descriptors.h"
 #include "support/test_os.h"
 #include "threads/os_thread.h"
-
-static unsigned
-open_descriptors(void)
-{
-    unsigned count = 0;
-    DIR *dir = opendir("/proc/self/fd");
-    assert_non_null(dir);
-    while (readdir(dir) != NULL) {
-        count++;
-    }
-    (void)closedir(dir);
-    return count;
-}
 
 /* A process that locks a byte of the file for reading, says so, and waits to be told to end. */
 static pid_t
@@ -151,7 +138,7 @@ static void
 a_real_path_is_opened_without_following_links(void **state)
 {
     (void)state;
-    unsigned before = open_descriptors();
+    size_t before = test_descriptors_count();
     firn_error err;
     struct firn_os_dir *dir = test_os_temp_dir();
     struct firn_os_dir *opened;
@@ -184,14 +171,14 @@ a_real_path_is_opened_without_following_links(void **state)
     firn_os_posix_dir_use_openat2(true);
     firn_buf_deinit(&real);
     test_os_temp_dir_remove(dir);
-    assert_int_equal(open_descriptors(), before);
+    assert_int_equal(test_descriptors_count(), before);
 }
 
 static void
 descriptors_are_closed_on_exec_and_by_close(void **state)
 {
     (void)state;
-    unsigned before = open_descriptors();
+    size_t before = test_descriptors_count();
     firn_error err;
     struct firn_os_dir *dir = test_os_temp_dir();
     struct firn_os_dir *inner;
@@ -218,7 +205,7 @@ descriptors_are_closed_on_exec_and_by_close(void **state)
     firn_os_posix_dir_use_openat2(true);
     firn_os_dir_close(inner);
     test_os_temp_dir_remove(dir);
-    assert_int_equal(open_descriptors(), before);
+    assert_int_equal(test_descriptors_count(), before);
 }
 
 static void

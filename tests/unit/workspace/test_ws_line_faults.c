@@ -346,18 +346,11 @@ break_all(void (*break_it)(const struct ws_break *how))
 }
 
 static void
-break_calls(const struct ws_break *how)
-{
-    assert_true(ws_break_is_enough(ws_break_calls(how, false, EIO)));
-    assert_true(ws_break_is_enough(ws_break_calls(how, true, ENOSPC)));
-}
-
-static void
 break_power(const struct ws_break *how)
 {
     const struct prepared *prepared = how->ctx;
     if (prepared->operation != DRY && prepared->operation != LIST) {
-        assert_true(ws_break_is_enough(ws_break_power(how, 2)));
+        ws_break_any_power(how);
     }
 }
 
@@ -365,7 +358,7 @@ static void
 any_call_may_fail(void **state)
 {
     (void)state;
-    break_all(break_calls);
+    break_all(ws_break_any_call);
 }
 
 static void
@@ -375,26 +368,11 @@ the_power_may_go_at_any_call(void **state)
     break_all(break_power);
 }
 
-static enum ws_break_memory memory;
-
-static void
-break_memory(const struct ws_break *how)
-{
-    assert_true(ws_break_is_enough(ws_break_allocations(how, memory)));
-}
-
-static void
-fail_allocations(enum ws_break_memory kind)
-{
-    memory = kind;
-    break_all(break_memory);
-}
-
 static void
 any_allocation_may_fail(void **state)
 {
     (void)state;
-    ws_break_any_allocation(fail_allocations);
+    ws_break_allocations_of(break_all);
 }
 
 static void

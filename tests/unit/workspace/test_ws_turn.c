@@ -446,29 +446,16 @@ break_turns(void (*break_it)(const struct ws_break *how))
 }
 
 static void
-break_calls(const struct ws_break *how)
-{
-    assert_true(ws_break_is_enough(ws_break_calls(how, false, EIO)));
-    assert_true(ws_break_is_enough(ws_break_calls(how, true, ENOSPC)));
-}
-
-static void
 break_memory(const struct ws_break *how)
 {
     assert_true(ws_break_is_enough(ws_break_allocations(how, WS_BREAK_ONCE)));
 }
 
 static void
-break_power(const struct ws_break *how)
-{
-    assert_true(ws_break_is_enough(ws_break_power(how, 2)));
-}
-
-static void
 any_call_may_fail(void **state)
 {
     (void)state;
-    break_turns(break_calls);
+    break_turns(ws_break_any_call);
 }
 
 static void
@@ -482,7 +469,7 @@ static void
 the_power_may_go_at_any_moment(void **state)
 {
     (void)state;
-    break_turns(break_power);
+    break_turns(ws_break_any_power);
 }
 
 int

@@ -3,6 +3,7 @@
  * unit/workspace/ws_break.c: see ws_break.h. A loop ends with the first attempt that comes to the
  * operation's end without having been broken; that one must succeed.
  */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -130,6 +131,44 @@ bool
 ws_break_is_enough(uint64_t failures)
 {
     return failures > 1 || test_share_of(1, 0).step > 1;
+}
+
+void
+ws_break_any_call(const struct ws_break *how)
+{
+    assert_true(ws_break_is_enough(ws_break_calls(how, false, EIO)));
+    assert_true(ws_break_is_enough(ws_break_calls(how, true, ENOSPC)));
+}
+
+void
+ws_break_any_power(const struct ws_break *how)
+{
+    assert_true(ws_break_is_enough(ws_break_power(how, 2)));
+}
+
+/* ---- allocations of many operations ---- */
+
+static enum ws_break_memory memory;
+static void (*operations)(void (*break_it)(const struct ws_break *how));
+
+static void
+break_memory(const struct ws_break *how)
+{
+    assert_true(ws_break_is_enough(ws_break_allocations(how, memory)));
+}
+
+static void
+break_operations(enum ws_break_memory kind)
+{
+    memory = kind;
+    operations(break_memory);
+}
+
+void
+ws_break_allocations_of(void (*all)(void (*break_it)(const struct ws_break *how)))
+{
+    operations = all;
+    ws_break_any_allocation(break_operations);
 }
 
 /* ---- by number ---- */

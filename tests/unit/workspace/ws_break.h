@@ -46,12 +46,19 @@ uint64_t ws_break_allocations(const struct ws_break *how, enum ws_break_memory k
  * is left allocated. */
 void ws_break_any_allocation(void (*loops)(enum ws_break_memory kind));
 
+/* For a test whose `all` calls break_it for each of its operations: breaks the allocations of all. */
+void ws_break_allocations_of(void (*all)(void (*break_it)(const struct ws_break *how)));
+
 /* The power goes at the n-th call, `seeds` times. How many cuts. */
 uint64_t ws_break_power(const struct ws_break *how, uint64_t seeds);
 
 /* Whether so many failures or cuts show that there were points to break at: more than one where all
  * are taken. A share of few points may have none. */
 bool ws_break_is_enough(uint64_t failures);
+/* The usual loops, which must break enough: one call fails with EIO; from one on, all fail with ENOSPC. And two power cuts
+ * at each call. */
+void ws_break_any_call(const struct ws_break *how);
+void ws_break_any_power(const struct ws_break *how);
 
 /* One of some operations that a test knows by number. */
 struct ws_break_numbered {
