@@ -21,10 +21,12 @@
  *
  * Files in reading order: block_cache_internal.h (the states of a frame, the structures, finding),
  * this one, block_cache_table.c (publishing and removing), block_cache_guide.c (hits without the
- * table), block_cache_memory.c (the clock and the budget).
+ * table), block_cache_memory.c (the clock and the budget), block_cache_lend.c (adding to the budget, and
+ * lending of it).
  *
- * (I1) Blocks, frames, tables and what is lent together stay within the budget. Pins beyond it, and
- *      buffers for reading blocks, come on top and are counted or bounded.
+ * (I1) Blocks, frames, tables and what is lent together stay within the budget and what was added to
+ *      it (block_cache_lend.c). Pins beyond it, and buffers for reading blocks, come on top and are
+ *      counted or bounded. (Checked in block_cache_memory.c, whenever something is charged.)
  * (I2) A block is identified only by file and offset, so it is always read with the same check. A
  *      ref with a wrong size for the block is refused when the block is read.
  * (I3) No mutex is held during I/O, and never two at once. (Not checked here: all mutexes here have
@@ -666,54 +668,8 @@ firn_block_cache_stats(struct firn_block_cache *cache, struct firn_block_cache_s
     out->used_bytes =
         atomic_load_explicit(&cache->memory.used_bytes, memory_order_relaxed) - out->lent_bytes;
     out->has_large_pages = cache->memory.has_large_pages;
-    DCHECK(out->used_bytes + out->lent_bytes <= cache->budget_bytes); /* (I1) */
     firn_os_mutex_unlock(&cache->memory.mutex);
     out->beyond_bytes = atomic_load_explicit(&cache->beyond_bytes, memory_order_relaxed);
-}
-
-/* ==== memory of the budget that is lent while no block needs it ====
- *
- * What is lent counts as used (block_cache_memory.c). A block that finds no room because of that is
- * not kept, and the loan is recalled. Once it is back, the cache keeps for itself
- * what it uses and a quarter of the budget more, so it recalls at most four loans while it grows to
- * all of its budget.
- *
- * Any thread. Nothing here fails: there is memory to lend or not.
- */
-
-size_t
-firn_block_cache_lend(struct firn_block_cache *cache, size_t wanted_bytes)
-{
-    firn_os_mutex_lock(&cache->memory.mutex);
-    size_t lent = firn_block_cache_lend_bytes(cache);
-    size_t own = atomic_load_explicit(&cache->memory.used_bytes, memory_order_relaxed) - lent;
-    size_t kept = own > cache->memory.kept_bytes ? own : cache->memory.kept_bytes;
-    size_t most = firn_block_cache_lend_is_recalled(cache) || cache->budget_bytes - kept < lent
-                      ? lent
-                      : cache->budget_bytes - kept;
-    lent = wanted_bytes < most ? wanted_bytes : most;
-    DCHECK(own + lent <= cache->budget_bytes); /* (I1) */
-    atomic_store_explicit(&cache->memory.used_bytes, own + lent, memory_order_relaxed);
-    atomic_store_explicit(&cache->memory.lent_bytes, lent, memory_order_relaxed);
-    if (lent == 0 && firn_block_cache_lend_is_recalled(cache)) {
-        kept = own + cache->budget_bytes / 4;
-        cache->memory.kept_bytes = kept < cache->budget_bytes ? kept : cache->budget_bytes;
-        atomic_store_explicit(&cache->memory.is_recalled, false, memory_order_relaxed);
-    }
-    firn_os_mutex_unlock(&cache->memory.mutex);
-    return lent;
-}
-
-size_t
-firn_block_cache_lend_bytes(const struct firn_block_cache *cache)
-{
-    return atomic_load_explicit(&cache->memory.lent_bytes, memory_order_relaxed);
-}
-
-bool
-firn_block_cache_lend_is_recalled(const struct firn_block_cache *cache)
-{
-    return atomic_load_explicit(&cache->memory.is_recalled, memory_order_relaxed);
 }
 
 /* ==== what stays in the cache for as long as a file is open ====

@@ -30,6 +30,7 @@ FIRN_MUST_CHECK int firn_block_cache_create(struct firn_os *os, size_t budget_by
                                             struct firn_block_cache **out, firn_error *err);
 /* Requires: nothing is pinned. NULL is allowed. */
 void firn_block_cache_destroy(struct firn_block_cache *cache);
+/* Without what was added to it. */
 size_t firn_block_cache_budget_bytes(const struct firn_block_cache *cache);
 
 /* A number for an open file, never reused; a block is identified by it and the block's offset. */
@@ -127,7 +128,13 @@ bool firn_block_cache_hold_take(struct firn_block_cache *cache, size_t size,
 /* The memory is empty afterwards; empty is allowed. */
 void firn_block_cache_hold_give(struct firn_block_cache *cache, struct firn_block_memory *memory);
 
-/* ---- what is lent (block_cache.c) ---- */
+/* ---- what is added to the budget, and lent of it (block_cache_lend.c) ---- */
+
+/* Sets how many bytes the cache may use beyond its budget, for blocks larger than a frame; none at
+ * first. If they become fewer, blocks are evicted before this returns; only pinned ones may stay until
+ * they are unpinned and evicted as others. */
+void firn_block_cache_set_extra(struct firn_block_cache *cache, size_t bytes);
+size_t firn_block_cache_extra_bytes(const struct firn_block_cache *cache);
 
 /* Lends memory of the budget that no block has needed yet, for other uses. Sets how much is lent in all to
  * wanted_bytes, or to as much as there is, and returns that; at least a quarter of the budget stays for

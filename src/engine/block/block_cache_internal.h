@@ -300,10 +300,11 @@ struct firn_block_cache {
     /* block_cache_memory.c; all but the mutex is written under it. */
     struct {
         _Alignas(64) struct firn_os_mutex mutex;
-        _Atomic size_t used_bytes; /* with what is lent; read without the mutex as a hint */
-        _Atomic size_t lent_bytes; /* likewise */
-        _Atomic bool is_recalled;  /* likewise; set without it */
-        size_t kept_bytes;         /* for blocks and tables: never lent */
+        _Atomic size_t used_bytes;  /* with what is lent; read without the mutex as a hint */
+        _Atomic size_t lent_bytes;  /* likewise */
+        _Atomic size_t extra_bytes; /* likewise; added to the budget */
+        _Atomic bool is_recalled;   /* likewise; set without it */
+        size_t kept_bytes;          /* for blocks and tables: never lent */
         size_t large_bytes;
         uint32_t slabs_taken;
         _Atomic uint32_t free_frames; /* likewise */
@@ -426,6 +427,8 @@ void firn_block_cache_memory_give(struct firn_block_cache *cache,
 bool firn_block_cache_memory_next_frames(struct firn_block_cache *cache, uint32_t *first,
                                          uint32_t *end);
 /* Frees the memory of all frames. */
+/* Evicts until what is used is within the budget and what was added to it, or the rest is pinned. */
+void firn_block_cache_memory_shrink(struct firn_block_cache *cache);
 void firn_block_cache_memory_deinit(struct firn_block_cache *cache);
 
 /* ---- block_cache.c ---- */

@@ -35,8 +35,10 @@
  * more in budgets of 4 to 16 MiB. What this saved, allocating the memory, is cheap compared with
  * reading and verifying the block.
  *
- * (I1) used_bytes ≤ budget_bytes, always: memory is charged before it is allocated, and uncharged
- *      after it was released. Memory that is lent (block_cache.c) is included.
+ * (I1) Memory is charged only while used_bytes stays within budget_bytes and what was added to it
+ *      (block_cache_lend.c), before it is allocated, and uncharged after it was released. So it is
+ *      beyond that only where blocks were pinned when the addition was taken back. What is lent is
+ *      included.
  * (I2) Numbers of frames and the order of calls decide where a block is placed, never addresses.
  *      (Not checked: it is about what the code does not read.)
  *
@@ -132,6 +134,21 @@ used_bytes(const struct firn_block_cache *cache)
     return atomic_load_explicit(&cache->memory.used_bytes, memory_order_relaxed);
 }
 
+/* The budget with what was added to it. */
+static size_t
+limit_bytes(const struct firn_block_cache *cache)
+{
+    return cache->budget_bytes + firn_block_cache_extra_bytes(cache);
+}
+
+static size_t
+room_bytes(const struct firn_block_cache *cache)
+{
+    size_t used = used_bytes(cache);
+    size_t limit = limit_bytes(cache);
+    return used < limit ? limit - used : 0;
+}
+
 /* A block found no room: what is lent is recalled. */
 static void
 want_back(struct firn_block_cache *cache)
@@ -146,8 +163,7 @@ charge_locked(struct firn_block_cache *cache, size_t size)
 {
     firn_os_mutex_assert_held(&cache->memory.mutex);
     size_t used = used_bytes(cache);
-    DCHECK(used <= cache->budget_bytes);     /* (I1) */
-    if (size > cache->budget_bytes - used) { /* (I1) */
+    if (size > room_bytes(cache)) { /* else (I1) would not hold */
         want_back(cache);
         return false;
     }
@@ -241,7 +257,7 @@ static struct firn_block_cache_slab *
 begin_slab(struct firn_block_cache *cache)
 {
     struct firn_block_cache_slab *slab = NULL;
-    if (slab_cost(cache) > cache->budget_bytes - used_bytes(cache)) {
+    if (slab_cost(cache) > room_bytes(cache)) {
         want_back(cache);
         return NULL;
     }
@@ -574,7 +590,7 @@ balance_for_frames(struct firn_block_cache *cache)
     firn_os_mutex_unlock(&cache->memory.mutex);
     uint64_t limit = SLABS_LOOKED_AT * (uint64_t)slab_size(cache) * count / large.bytes + 1;
     uint64_t looked = 0;
-    for (; looked < limit && slab_cost(cache) > cache->budget_bytes - used_bytes(cache); looked++) {
+    for (; looked < limit && slab_cost(cache) > room_bytes(cache); looked++) {
         uint64_t hand = atomic_fetch_add_explicit(&cache->large_hand, 1, memory_order_relaxed);
         struct firn_block_cache_frame *frame = &cache->frames[cache->frame_count + hand % count];
         if (claim_if_due(cache, frame, 0)) {
@@ -592,7 +608,7 @@ begin_large(struct firn_block_cache *cache, uint32_t size, bool *out_few)
     struct firn_block_cache_frame *frame = NULL;
     firn_os_mutex_lock(&cache->memory.mutex);
     size_t held = atomic_load_explicit(&cache->held_bytes, memory_order_relaxed);
-    *out_few = cache->memory.large_bytes + charge <= cache->budget_bytes / 4 + held;
+    *out_few = cache->memory.large_bytes + charge <= limit_bytes(cache) / 4 + held;
     if (charge_locked(cache, charge)) {
         frame = pop_free_large_locked(cache);
         if (frame != NULL) {
@@ -646,18 +662,32 @@ static bool
 shrink_large(struct firn_block_cache *cache)
 {
     firn_os_mutex_lock(&cache->memory.mutex);
-    bool many = cache->memory.large_bytes > cache->budget_bytes / 2;
+    bool many = cache->memory.large_bytes > limit_bytes(cache) / 2;
     firn_os_mutex_unlock(&cache->memory.mutex);
     if (!many) {
         return false;
     }
     unsigned tries = 0;
-    while (slab_cost(cache) > cache->budget_bytes - used_bytes(cache)) {
+    while (slab_cost(cache) > room_bytes(cache)) {
         if (++tries > LARGE_TRIES_MAX || evict_large(cache) == 0) {
             return false;
         }
     }
     return true;
+}
+
+/* Larger blocks give way until they hold no more than half of the limit, then slabs without pins and
+ * larger blocks in turn. */
+void
+firn_block_cache_memory_shrink(struct firn_block_cache *cache)
+{
+    bool goes_on = true;
+    while (goes_on && used_bytes(cache) > limit_bytes(cache)) {
+        firn_os_mutex_lock(&cache->memory.mutex);
+        bool many = cache->memory.large_bytes > limit_bytes(cache) / 2;
+        firn_os_mutex_unlock(&cache->memory.mutex);
+        goes_on = (!many && close_a_slab(cache)) || evict_large(cache) > 0;
+    }
 }
 
 /* ---- what the others call ---- */

@@ -100,6 +100,7 @@ firn_db_refresh(struct firn_db *db, firn_error *err)
     if (is_unused) {
         firn_db_refresh_retire(db, old);
     }
+    firn_db_memory_settle(db);
 out:
     return rc;
 }
@@ -151,30 +152,6 @@ enum { CLOSE_LOG_BYTES_MAX = 96 << 10 };
 
 /* ---- creating and destroying the handle ---- */
 
-static size_t
-to_size(uint64_t bytes)
-{
-    return bytes > SIZE_MAX / 16 ? SIZE_MAX / 16 : (size_t)bytes;
-}
-
-static struct firn_db_limits
-divide_memory(uint64_t memory)
-{
-    enum { MEMTABLE_MIN = 64 << 10, MEMTABLE_MAX = 64 << 20, LOG_MIN = 1 << 20 };
-    struct firn_db_limits limits = {.memory = memory};
-    size_t eighth = to_size(memory / 8);
-    limits.memtable = eighth < MEMTABLE_MIN   ? MEMTABLE_MIN
-                      : eighth > MEMTABLE_MAX ? MEMTABLE_MAX
-                                              : eighth;
-    limits.memtables = 2 * limits.memtable;
-    limits.memtables_max = 3 * limits.memtable;
-    limits.cache = to_size(memory / 2);
-    limits.log = memory / 4 < LOG_MIN ? LOG_MIN : memory / 4;
-    limits.replay_max = limits.memtables_max;
-    limits.disk_bytes = UINT64_MAX;
-    return limits;
-}
-
 static unsigned
 choose_threads(struct firn_os *os, unsigned wanted)
 {
@@ -198,8 +175,8 @@ init(struct firn_db *db, struct firn_os_dir *dir, const struct firn_db_options *
     db->shows_pending = options->read_pending;
     db->durability =
         options->durability == FIRN_DURABILITY_DEFAULT ? FIRN_DURABILITY_FULL : options->durability;
-    db->limits = divide_memory(options->memory_bytes != 0 ? options->memory_bytes
-                                                          : FIRN_STORE_MEMORY_DEFAULT);
+    db->limits = firn_db_memory_divide(options->memory_bytes != 0 ? options->memory_bytes
+                                                                  : FIRN_STORE_MEMORY_DEFAULT);
     db->threads = choose_threads(db->os, options->threads);
     db->compression = options->compression;
     firn_os_mutex_init(db->os, &db->commits.mutex, FIRN_LOCK_DB_COMMIT);
@@ -408,6 +385,7 @@ firn_db_open(struct firn_os_dir *dir, const struct firn_db_options *options, str
     FIRN_TRY(options->read_only ? open_for_reading(db, err) : open_for_writing(db, options, err));
     atomic_store_explicit(&db->published, firn_db_image(db)->last_sequence, memory_order_release);
     DCHECK(db->is_read_only || db->commits.last_sequence == firn_db_published(db));
+    firn_db_memory_settle(db);
     *out = db;
     db = NULL;
 out:

@@ -103,6 +103,7 @@ take_place(struct firn_db *db, struct firn_db_bulk *bulk, firn_error *err)
     bool is_free = db->bulk == NULL;
     db->bulk = is_free ? bulk : db->bulk;
     firn_os_mutex_unlock(&db->state_mutex);
+    firn_db_memory_settle(db);
     return is_free ? FIRN_OK
                    : firn_error_set(err, FIRN_BUSY, "another load into '%s' is open",
                                     firn_os_dir_path(db->dir));
@@ -114,6 +115,7 @@ give_place(struct firn_db *db, const struct firn_db_bulk *bulk)
     firn_os_mutex_lock(&db->state_mutex);
     db->bulk = db->bulk == bulk ? NULL : db->bulk;
     firn_os_mutex_unlock(&db->state_mutex);
+    firn_db_memory_settle(db);
 }
 
 static size_t

@@ -197,6 +197,7 @@ struct firn_db_limits {
     size_t memtables;     /* of all together: above it one is frozen early */
     size_t memtables_max; /* above it commits wait */
     size_t cache;
+    size_t spare;        /* of memtables: what they do not need of it is added to the cache */
     uint64_t log;        /* above it, memtables with data of its oldest segment are frozen */
     size_t replay_max;   /* as memtables_max, while the log is replayed */
     uint64_t disk_bytes; /* the largest size of the store; UINT64_MAX: no limit */

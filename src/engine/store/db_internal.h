@@ -263,6 +263,17 @@ FIRN_MUST_CHECK int firn_db_write_list(struct firn_db *db, const struct firn_db_
 /* Latches the handle: remembers the first failure; later commits are refused. */
 void firn_db_write_latch(struct firn_db *db, const firn_error *err);
 
+/* ---- db_memory.c; any thread ---- */
+
+struct firn_db_limits firn_db_memory_divide(uint64_t memory);
+/* Borrows memory of the block cache for what memtables use beyond their own share, as far as the cache
+ * lends it, and gives back the rest. */
+void firn_db_memory_borrow(struct firn_db *db);
+/* Adds to the cache what memtables leave of their share; nothing while a load is open. */
+void firn_db_memory_settle(struct firn_db *db);
+/* The same if memtables have grown into what the cache has; whether that was so. */
+bool firn_db_memory_take_back(struct firn_db *db);
+
 /* ---- db_pace.c ---- */
 
 /* Called before bytes are committed: waits until there is room, or fails with the reason. For the leader
@@ -275,9 +286,6 @@ void firn_db_pace_follow_up(struct firn_db *db, struct firn_db_tree *touched);
 bool firn_db_pace_flush_pays(struct firn_db *db);
 /* Removes segments of the log that are no longer needed. */
 FIRN_MUST_CHECK int firn_db_pace_trim(struct firn_db *db, bool *out_has_more, firn_error *err);
-/* Borrows memory of the block cache for what memtables use beyond their own share, as far as the cache
- * lends it, and gives back the rest. Any thread. */
-void firn_db_pace_borrow(struct firn_db *db);
 /* Whether there was no commit for a while; if so, frees what is kept for future commits. One thread at
  * a time. */
 bool firn_db_pace_rest_look(struct firn_db *db);

@@ -116,7 +116,7 @@ do_work(struct firn_db *db, const struct firn_compaction_work_wish *wish, bool *
         rc = firn_compaction_run(work, err);
         firn_db_space_sync_removals(db);
         if (is_flush) {
-            firn_db_pace_borrow(db);
+            firn_db_memory_borrow(db);
         }
         if (is_flush && rc == FIRN_OK) {
             firn_db_space_keep(db);

@@ -248,6 +248,9 @@ firn_db_pace_rest_look(struct firn_db *db)
         give_back(db);
         atomic_store(&rest->is_giving_back, false);
     }
+    if (is_over) {
+        firn_db_memory_settle(db);
+    }
     return is_over;
 }
 
@@ -349,27 +352,6 @@ firn_db_pace_flush_pays(struct firn_db *db)
     }
     firn_os_mutex_unlock(&db->state_mutex);
     return firn_log_size_bytes(db->log) >= runs * LOG_PER_RUN;
-}
-
-void
-firn_db_pace_borrow(struct firn_db *db)
-{
-    const struct firn_db_limits *limits = &db->limits;
-    struct firn_lsm *lsm = firn_db_image(db)->lsm;
-    size_t bytes = firn_lsm_memtable_excess(lsm);
-    size_t step = limits->memtable / 4;
-    size_t borrowed = borrowed_bytes(db);
-    size_t wanted =
-        bytes <= limits->memtables ? 0 : (bytes - limits->memtables) / step * step + step;
-    unsigned frozen;
-    unsigned level0;
-    firn_lsm_pressure(lsm, &frozen, &level0);
-    if (frozen > 0 && wanted > borrowed) {
-        return; /* more would only make more memtables wait for a flush */
-    }
-    if (wanted != borrowed && limits->disk_bytes == UINT64_MAX) {
-        (void)firn_block_cache_lend(db->cache, wanted);
-    }
 }
 
 /* ---- before ---- */
@@ -756,13 +738,14 @@ firn_db_pace_follow_up(struct firn_db *db, struct firn_db_tree *touched)
     firn_error err;
     prepare_memory(db);
     if (firn_lsm_memtable_excess(firn_db_image(db)->lsm) > memtables_limit(db)) {
-        firn_db_pace_borrow(db);
+        firn_db_memory_borrow(db);
     }
     if (freeze_full(db, touched, &err) != FIRN_OK) {
         firn_db_jobs_note_failure(db, &err);
     }
+    bool has_taken_back = firn_db_memory_take_back(db);
     uint64_t log_bytes = firn_log_size_bytes(db->log);
-    if (log_bytes > LEAST_BYTES && !atomic_load(&db->rest.is_watching)) {
+    if ((log_bytes > LEAST_BYTES || has_taken_back) && !atomic_load(&db->rest.is_watching)) {
         pace_rest_watch(db);
     }
     if (log_bytes >= db->space.next_look_bytes) {

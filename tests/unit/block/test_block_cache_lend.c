@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * unit/block: memory of the cache that is lent as long as no block needs it.
+ * unit/block: memory of the cache that is lent as long as no block needs it, and memory that is added to
+ * the cache for a time.
  */
 #include "unit/block/cache_fixture.h"
 
@@ -140,6 +141,88 @@ a_cache_without_a_budget_lends_nothing(void **state)
     cache_world_deinit(&world);
 }
 
+/* ---- what is added ---- */
+
+static size_t
+visit_and_measure(struct cache_world *world, size_t count)
+{
+    struct firn_block_cache_stats stats;
+    for (size_t i = 0; i < count; i++) {
+        cache_file_visit(world->cache, &world->file, i, FIRN_BLOCK_CACHE_DATA);
+        firn_block_cache_stats(world->cache, &stats);
+        assert_true(stats.used_bytes <= firn_block_cache_budget_bytes(world->cache) +
+                                            firn_block_cache_extra_bytes(world->cache));
+    }
+    return stats.used_bytes;
+}
+
+static void
+large_blocks_use_what_is_added_and_give_it_back(void **state)
+{
+    (void)state;
+    enum { COUNT = 64 }; /* of 40,000 bytes: 2.5 MB */
+    struct cache_world world;
+    struct firn_block_cache_stats stats;
+    cache_world_init(&world, MIB, COUNT, 40000, 40000);
+    assert_true(visit_and_measure(&world, COUNT) <= MIB);
+    firn_block_cache_set_extra(world.cache, 2 * MIB);
+    assert_int_equal(firn_block_cache_extra_bytes(world.cache), 2 * MIB);
+    assert_true(visit_and_measure(&world, COUNT) >= (size_t)COUNT * 40000);
+    for (size_t extra = 2 * MIB; extra > 0; extra -= MIB / 4) {
+        firn_block_cache_set_extra(world.cache, extra - MIB / 4);
+        firn_block_cache_stats(world.cache, &stats);
+        assert_true(stats.used_bytes <= MIB + extra - MIB / 4);
+        assert_true(stats.used_bytes >=
+                    (MIB + extra - MIB / 4) / 4); /* no more than needed, nearly */
+    }
+    assert_true(visit_and_measure(&world, COUNT) <= MIB);
+    cache_world_deinit(&world);
+}
+
+static void
+a_pinned_block_is_given_back_later(void **state)
+{
+    (void)state;
+    enum { COUNT = 64, PINS = 40 };
+    struct cache_world world;
+    struct firn_block_cache_stats stats;
+    struct firn_block_pin pins[PINS];
+    firn_error err;
+    cache_world_init(&world, MIB, COUNT, 40000, 40000);
+    firn_block_cache_set_extra(world.cache, 2 * MIB);
+    for (size_t i = 0; i < PINS; i++) {
+        assert_int_equal(
+            cache_file_read(world.cache, &world.file, i, FIRN_BLOCK_CACHE_DATA, &pins[i], &err),
+            FIRN_OK);
+    }
+    firn_block_cache_set_extra(world.cache, 0);
+    firn_block_cache_stats(world.cache, &stats);
+    assert_true(stats.used_bytes > MIB);
+    for (size_t i = 0; i < PINS; i++) {
+        assert_true(cache_file_matches(&world.file, i, pins[i].data, 40000));
+        firn_block_cache_unpin(world.cache, &pins[i]);
+    }
+    for (size_t i = 0; i < COUNT; i++) {
+        cache_file_visit(world.cache, &world.file, i, FIRN_BLOCK_CACHE_DATA);
+    }
+    firn_block_cache_stats(world.cache, &stats);
+    assert_true(stats.used_bytes <= MIB);
+    cache_world_deinit(&world);
+}
+
+static void
+small_blocks_stay_within_the_budget(void **state)
+{
+    (void)state;
+    struct cache_world world;
+    cache_world_init(&world, MIB, CACHE_FIXTURE_BLOCKS_MAX, 4000, 4096);
+    firn_block_cache_set_extra(world.cache, 2 * MIB);
+    assert_true(visit_and_measure(&world, 1000) <= MIB);
+    firn_block_cache_set_extra(world.cache, 0);
+    assert_true(visit_and_measure(&world, 1000) <= MIB);
+    cache_world_deinit(&world);
+}
+
 /* ---- threads ---- */
 
 struct shared {
@@ -181,6 +264,29 @@ lending_goes_on_beside_readers(void **state)
     cache_world_deinit(&shared.world);
 }
 
+static void
+adding_and_taking_back_go_on_beside_readers(void **state)
+{
+    (void)state;
+    enum { COUNT = 64 };
+    struct shared shared = {.is_over = false};
+    pthread_t readers[2];
+    cache_world_init(&shared.world, MIB, CACHE_FIXTURE_BLOCKS_MAX, 3000, 20000);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(pthread_create(&readers[i], NULL, run_reader, &shared), 0);
+    }
+    for (size_t i = 0; i < 500; i++) {
+        firn_block_cache_set_extra(shared.world.cache, i % 7 * 300 * KIB);
+    }
+    atomic_store(&shared.is_over, true);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(pthread_join(readers[i], NULL), 0);
+    }
+    firn_block_cache_set_extra(shared.world.cache, 0);
+    assert_true(visit_and_measure(&shared.world, COUNT) <= MIB);
+    cache_world_deinit(&shared.world);
+}
+
 int
 main(void)
 {
@@ -191,7 +297,11 @@ main(void)
         cmocka_unit_test(a_cache_that_grows_asks_a_few_times_and_then_has_everything),
         cmocka_unit_test(memory_that_is_held_and_large_blocks_ask_too),
         cmocka_unit_test(a_cache_without_a_budget_lends_nothing),
+        cmocka_unit_test(large_blocks_use_what_is_added_and_give_it_back),
+        cmocka_unit_test(a_pinned_block_is_given_back_later),
+        cmocka_unit_test(small_blocks_stay_within_the_budget),
         cmocka_unit_test(lending_goes_on_beside_readers),
+        cmocka_unit_test(adding_and_taking_back_go_on_beside_readers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * block/block_cache_lend.c: memory that goes between the cache and other uses.
+ *
+ * Two kinds, in opposite directions:
+ *   The cache is given memory beyond its budget while its owner needs it for nothing else. Frames
+ *   have slabs for the budget alone, so it is larger blocks that gain: their memory can be given back
+ *   one by one, wherever other blocks are pinned. When the owner wants it back, blocks are evicted at
+ *   once; one that is pinned gives way to the blocks that are read after it was unpinned.
+ *   The cache lends memory of its budget while no block needs it. What is lent counts as used
+ *   (block_cache_memory.c). A block that finds no room because of that is not kept, and the loan is
+ *   recalled. Once it is back, the cache keeps for itself what it uses and a quarter of the budget
+ *   more, so it recalls at most four loans while it grows to all of its budget. What was added is
+ *   never lent.
+ *
+ * Any thread. Nothing here fails: there is memory or not.
+ */
+#include "block/block_cache_internal.h"
+
+/* ==== what is added to the budget ==== */
+
+void
+firn_block_cache_set_extra(struct firn_block_cache *cache, size_t bytes)
+{
+    DCHECK(bytes <= SIZE_MAX - cache->budget_bytes);
+    firn_os_mutex_lock(&cache->memory.mutex);
+    bool has_less = bytes < firn_block_cache_extra_bytes(cache);
+    atomic_store_explicit(&cache->memory.extra_bytes, bytes, memory_order_relaxed);
+    firn_os_mutex_unlock(&cache->memory.mutex);
+    if (has_less) {
+        firn_block_cache_memory_shrink(cache);
+    }
+}
+
+size_t
+firn_block_cache_extra_bytes(const struct firn_block_cache *cache)
+{
+    return atomic_load_explicit(&cache->memory.extra_bytes, memory_order_relaxed);
+}
+
+/* ==== what is lent ==== */
+
+size_t
+firn_block_cache_lend(struct firn_block_cache *cache, size_t wanted_bytes)
+{
+    firn_os_mutex_lock(&cache->memory.mutex);
+    size_t lent = firn_block_cache_lend_bytes(cache);
+    size_t own = atomic_load_explicit(&cache->memory.used_bytes, memory_order_relaxed) - lent;
+    size_t kept = own > cache->memory.kept_bytes ? own : cache->memory.kept_bytes;
+    size_t left = kept < cache->budget_bytes ? cache->budget_bytes - kept : 0;
+    size_t most = firn_block_cache_lend_is_recalled(cache) || left < lent ? lent : left;
+    DCHECK(most == lent || own + most <= cache->budget_bytes); /* no block has to give way */
+    lent = wanted_bytes < most ? wanted_bytes : most;
+    atomic_store_explicit(&cache->memory.used_bytes, own + lent, memory_order_relaxed);
+    atomic_store_explicit(&cache->memory.lent_bytes, lent, memory_order_relaxed);
+    if (lent == 0 && firn_block_cache_lend_is_recalled(cache)) {
+        kept = own + cache->budget_bytes / 4;
+        cache->memory.kept_bytes = kept < cache->budget_bytes ? kept : cache->budget_bytes;
+        atomic_store_explicit(&cache->memory.is_recalled, false, memory_order_relaxed);
+    }
+    firn_os_mutex_unlock(&cache->memory.mutex);
+    return lent;
+}
+
+size_t
+firn_block_cache_lend_bytes(const struct firn_block_cache *cache)
+{
+    return atomic_load_explicit(&cache->memory.lent_bytes, memory_order_relaxed);
+}
+
+bool
+firn_block_cache_lend_is_recalled(const struct firn_block_cache *cache)
+{
+    return atomic_load_explicit(&cache->memory.is_recalled, memory_order_relaxed);
+}
