@@ -450,15 +450,17 @@ get_columns(struct firn_run *base, firn_slice key, const struct firn_view *view,
 {
     struct firn_column_run *run = firn_column_read_run(base);
     struct search search; /* not zeroed: slots are large */
-    bool may_contain;
-    int rc;
+    bool may_contain = true;
+    int rc = FIRN_OK;
     search.run = run;
     search.key = firn_run_key(key);
     search.columns = columns;
     search.out = out;
     search.value = value;
     search.memory = firn_buf_borrowed(search.key_memory, VALUE_MEMORY);
-    FIRN_TRY(ask_filter(run, search.key, &may_contain, err));
+    if (columns == NULL || !columns->expects_row) {
+        FIRN_TRY(ask_filter(run, search.key, &may_contain, err));
+    }
     if (!may_contain || !firn_run_walk_init(&search.walk, view)) {
         return firn_run_not_found(err);
     }

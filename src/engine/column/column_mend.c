@@ -127,7 +127,8 @@ static int
 copy_rows(const struct mending *mending, size_t group, firn_error *err)
 {
     struct firn_column_index_group info;
-    const struct firn_run_projection projection = {mending->columns, mending->column_count};
+    const struct firn_run_projection projection = {.columns = mending->columns,
+                                                   .count = mending->column_count};
     const struct firn_run_cursor_options options = {
         .is_sequential = true, .projection = &projection, .keeps_references = true};
     struct firn_run_cursor *cursor;

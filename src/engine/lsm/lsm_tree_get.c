@@ -103,19 +103,22 @@ ask_memtable(const struct query *query, const struct firn_memtable *table, enum 
     return *out > ANSWER_DELETED ? take_value(query, entry.value) : FIRN_OK;
 }
 
+/* is_last: if not here, the row is nowhere. */
 static int
-ask_run(const struct query *query, struct firn_run *run, struct firn_run_hit *out,
+ask_run(const struct query *query, struct firn_run *run, bool is_last, struct firn_run_hit *out,
         struct firn_buf *value)
 {
     const struct firn_run_kind *kind = run->kind;
-    return query->columns != NULL && kind->get_columns != NULL
-               ? kind->get_columns(run, query->key, query->view, query->columns, out, value,
-                                   query->err)
-               : kind->get(run, query->key, query->view, out, value, query->err);
+    if (query->columns == NULL || kind->get_columns == NULL) {
+        return kind->get(run, query->key, query->view, out, value, query->err);
+    }
+    struct firn_run_projection columns = *query->columns;
+    columns.expects_row = columns.expects_row && is_last;
+    return kind->get_columns(run, query->key, query->view, &columns, out, value, query->err);
 }
 
 static int
-ask_file(struct query *query, struct firn_run_file *file, enum answer *out)
+ask_file(struct query *query, struct firn_run_file *file, bool is_last, enum answer *out)
 {
     struct firn_run *run;
     struct firn_run_hit hit = {.kind = FIRN_ENTRY_DELETE};
@@ -124,7 +127,7 @@ ask_file(struct query *query, struct firn_run_file *file, enum answer *out)
         rc = run->kind->get_pinned(run, query->key, query->view, &hit, query->pinned, query->out,
                                    query->err);
     } else if (rc == FIRN_OK) {
-        rc = ask_run(query, run, &hit, query->out);
+        rc = ask_run(query, run, is_last, &hit, query->out);
     }
     if (rc != FIRN_OK && rc != FIRN_NOT_FOUND) {
         return rc;
@@ -206,7 +209,7 @@ look_into(const struct query *query, struct firn_run_file *file, struct newest *
     struct firn_run_hit hit;
     int rc = firn_run_file_open(file, &run, query->err);
     if (rc == FIRN_OK) {
-        rc = ask_run(query, run, &hit, query->out != NULL ? &newest->value : NULL);
+        rc = ask_run(query, run, false, &hit, query->out != NULL ? &newest->value : NULL);
     }
     if (rc != FIRN_OK && rc != FIRN_NOT_FOUND) {
         return rc;
@@ -281,11 +284,11 @@ ask_version(struct query *query, struct firn_version *version, enum answer *out)
     }
     for (size_t i = 0; i < newest->count && *out == ANSWER_NOTHING; i++) {
         if (may_hold(&newest->runs[i], query->key)) {
-            FIRN_TRY(ask_file(query, firn_version_file(newest, i), out));
+            FIRN_TRY(ask_file(query, firn_version_file(newest, i), false, out));
         }
     }
     for (size_t i = 0; i < candidates.count && *out == ANSWER_NOTHING; i++) {
-        FIRN_TRY(ask_file(query, candidates.deeper[i], out));
+        FIRN_TRY(ask_file(query, candidates.deeper[i], i == candidates.count - 1, out));
     }
 out:
     return rc;

@@ -199,6 +199,9 @@ enum { FIRN_RUN_GET_STEPS = 4 };
 struct firn_run_projection {
     const uint32_t *columns; /* ascending */
     size_t count;
+    /* For gets: an index has said that there is such a row, so that a run which is the last to be searched
+     * would ask its filter in vain. */
+    bool expects_row;
 };
 
 /* A sequence of entries that begins at a cursor's position. Each is a put, the only version of its

@@ -372,6 +372,55 @@ place_frames(struct frame *frames, size_t count)
     return has_words ? (stride + 7) / 8 * 8 : stride;
 }
 
+/* Bits are collected in a word, because reading a word back that overlaps the one just written stalls. */
+struct packer {
+    uint8_t *to;
+    uint64_t word;
+    uint32_t fill; /* bits of word, less than WORD */
+};
+
+static void
+append_bits(struct packer *packer, uint64_t value, uint32_t bits)
+{
+    packer->word |= value << packer->fill;
+    packer->fill += bits;
+    if (packer->fill >= WORD) {
+        store(packer->to, packer->word);
+        packer->to += sizeof packer->word;
+        packer->fill -= WORD;
+        packer->word = packer->fill > 0 ? value >> (bits - packer->fill) : 0;
+    }
+}
+
+static void
+pack_rows(const struct firn_sqlvalue_lookup *lookup, const struct frame *frames,
+          const struct page *page, size_t count)
+{
+    struct packer packer = {.to = page->bytes};
+    size_t row_bits = 0;
+    bool has_words = false;
+    for (size_t i = 0; i < lookup->width; i++) {
+        row_bits += frames[i].bits;
+        has_words = has_words || frames[i].bits == WORD;
+    }
+    assert(row_bits <= page->stride && page->stride - row_bits < WORD);
+    for (size_t row = 0; row < count; row++) {
+        for (size_t i = 0; i < lookup->width && has_words; i++) {
+            if (frames[i].bits == WORD) {
+                append_bits(&packer, lookup->open[i * PAGE_ROWS + row] - frames[i].base, WORD);
+            }
+        }
+        for (size_t i = 0; i < lookup->width; i++) {
+            if (frames[i].bits < WORD) {
+                append_bits(&packer, lookup->open[i * PAGE_ROWS + row] - frames[i].base,
+                            frames[i].bits);
+            }
+        }
+        append_bits(&packer, 0, (uint32_t)(page->stride - row_bits));
+    }
+    store(packer.to, packer.word);
+}
+
 /* Packs the rows of the open page, if there are any. */
 static bool
 close_page(struct firn_sqlvalue_lookup *lookup)
@@ -395,15 +444,7 @@ close_page(struct firn_sqlvalue_lookup *lookup)
     if (page->bytes == NULL) {
         return false;
     }
-    memset(page->bytes, 0, size);
-    for (size_t i = 0; i < lookup->width; i++) {
-        const uint64_t *cells = lookup->open + i * PAGE_ROWS;
-        size_t at = frames[i].offset;
-        for (size_t row = 0; row < count; row++, at += page->stride) {
-            uint8_t *to = page->bytes + at / 8;
-            store(to, load(to) | (cells[row] - frames[i].base) << at % 8);
-        }
-    }
+    pack_rows(lookup, frames, page, count);
     lookup->page_count++;
     lookup->open_rows = 0;
     lookup->total_bytes += size + lookup->width * sizeof(struct frame);

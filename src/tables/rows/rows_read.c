@@ -166,7 +166,8 @@ choose_projection(struct reading *reading, firn_error *err)
             reading->ids[count++] = column->id;
         }
     }
-    reading->projection = (struct firn_run_projection){reading->ids, count};
+    reading->projection = (struct firn_run_projection){
+        .columns = reading->ids, .count = count, .expects_row = reading->index != NULL};
     return FIRN_OK;
 }
 

@@ -659,7 +659,8 @@ delete_entries(struct writing *writing, firn_slice lower, const firn_slice *uppe
     struct firn_db_cursor *cursor = NULL;
     int rc;
     FIRN_TRY(choose_entry_columns(writing->schema, &columns, err));
-    const struct firn_run_projection projection = {columns.ids, columns.id_count};
+    const struct firn_run_projection projection = {.columns = columns.ids,
+                                                   .count = columns.id_count};
     const struct firn_db_cursor_options options = {
         .lower = &lower, .upper = upper, .projection = &projection};
     FIRN_TRY(firn_db_txn_cursor_open(writing->txn, writing->table->rows, &options, &cursor, err));

@@ -160,7 +160,7 @@ static int
 walk(struct damage *damage, struct firn_run *run, uint32_t column)
 {
     firn_error err;
-    struct firn_run_projection projection = {&column, 1};
+    struct firn_run_projection projection = {.columns = &column, .count = 1};
     struct firn_run_cursor_options options = {.projection = &projection};
     struct firn_run_cursor *cursor;
     assert_int_equal(firn_column_kind.cursor_create(run, &options, &cursor, &err), FIRN_OK);

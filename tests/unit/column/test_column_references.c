@@ -377,7 +377,7 @@ who_does_not_ask_for_the_column_reads_no_value(void **state)
     (void)state;
     firn_error err;
     static const uint32_t wanted[] = {NUMBERS, VECTORS};
-    const struct firn_run_projection projection = {wanted, 2};
+    const struct firn_run_projection projection = {.columns = wanted, .count = 2};
     const struct firn_run_cursor_options options = {.is_sequential = true,
                                                     .projection = &projection};
     struct firn_run_cursor *cursor;
@@ -410,6 +410,40 @@ who_does_not_ask_for_the_column_reads_no_value(void **state)
     }
     assert_int_equal(world.pinned, 0);
     firn_buf_deinit(&value);
+}
+
+static void
+a_row_that_is_expected_is_found_without_the_filter(void **state)
+{
+    (void)state;
+    firn_error err;
+    static const uint32_t wanted[] = {NUMBERS, VECTORS};
+    const struct firn_run_projection projection = {.columns = wanted, .count = 2};
+    const struct firn_run_projection expecting = {
+        .columns = wanted, .count = 2, .expects_row = true};
+    struct firn_buf key = {0};
+    struct firn_buf values[2] = {{0}, {0}};
+    struct firn_run_hit hits[2];
+    for (size_t i = 0; i < world.model.count; i++) {
+        const firn_slice entry = world.model.entries[i].key;
+        assert_int_equal(firn_column_kind.get_columns(world.run, entry, &all, &projection, &hits[0],
+                                                      &values[0], &err),
+                         FIRN_OK);
+        assert_int_equal(firn_column_kind.get_columns(world.run, entry, &all, &expecting, &hits[1],
+                                                      &values[1], &err),
+                         FIRN_OK);
+        assert_int_equal(hits[0].sequence, hits[1].sequence);
+        assert_true(firn_slice_equal(firn_buf_slice(&values[0]), firn_buf_slice(&values[1])));
+        /* One that is expected and not there, for all that the index says. */
+        assert_int_equal(firn_buf_assign(&key, entry), FIRN_OK);
+        assert_int_equal(firn_buf_append(&key, "", 1), FIRN_OK);
+        assert_int_equal(firn_column_kind.get_columns(world.run, firn_buf_slice(&key), &all,
+                                                      &expecting, &hits[1], &values[1], &err),
+                         FIRN_NOT_FOUND);
+    }
+    firn_buf_deinit(&key);
+    firn_buf_deinit(&values[0]);
+    firn_buf_deinit(&values[1]);
 }
 
 /* ---- writing on ---- */
@@ -711,7 +745,7 @@ a_missing_value_file_takes_no_other_column_and_no_other_row(void **state)
     (void)state;
     firn_error err;
     static const uint32_t wanted[] = {NUMBERS, VECTORS};
-    const struct firn_run_projection projection = {wanted, 2};
+    const struct firn_run_projection projection = {.columns = wanted, .count = 2};
     struct firn_buf value = {0};
     struct firn_buf texts = {0};
     struct firn_run_hit hit;
@@ -902,6 +936,8 @@ main(void)
         cmocka_unit_test_setup_teardown(groups_and_bounds_are_those_of_a_run_without_references,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(who_does_not_ask_for_the_column_reads_no_value, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_row_that_is_expected_is_found_without_the_filter, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(references_are_taken_along_without_reading, setup,
                                         teardown),

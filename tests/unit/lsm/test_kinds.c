@@ -833,7 +833,7 @@ a_cursor_passes_on_which_columns_are_wanted(void **state)
 {
     (void)state;
     static const uint32_t columns[] = {1, 5, 6};
-    static const struct firn_run_projection projection = {columns, 3};
+    static const struct firn_run_projection projection = {.columns = columns, .count = 3};
     firn_error err;
     struct firn_lsm_cursor *cursor;
     struct firn_view now = fixture_view_of(&fixture, 0);
