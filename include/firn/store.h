@@ -474,7 +474,9 @@ FIRN_API FIRN_MUST_CHECK int firn_merge(firn_keyspace *keyspace, firn_slice key,
 /* Deletes a key. Deleting a missing key succeeds. */
 FIRN_API FIRN_MUST_CHECK int firn_delete(firn_keyspace *keyspace, firn_slice key,
                                          const firn_write_options *options, firn_error *err);
-/* Deletes all keys in [lower, upper): one small commit, however much the range contains. */
+/* Deletes all keys in [lower, upper): one small commit, however much the range contains. Files that have
+ * only keys of the range are not read any more, so a file that is missing or damaged does not matter
+ * either, and compactions remove it; only snapshots and checkpoints from before still need it. */
 FIRN_API FIRN_MUST_CHECK int firn_delete_range(firn_keyspace *keyspace, firn_slice lower,
                                                firn_slice upper, const firn_write_options *options,
                                                firn_error *err);
