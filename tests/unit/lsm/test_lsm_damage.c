@@ -341,6 +341,9 @@ range_deletes_heal_together(void **state)
     assert_true(count_walked() < FIXTURE_KEYS);
     assert_int_equal(fixture_delete_range(fixture, 0, 0, 5), FIRN_OK);
     assert_int_equal(count_unreadable(world.names[0]), 5);
+    TEST_OK(fixture_flush(fixture, &err), &err);
+    assert_int_equal(fixture_work(fixture, true, &err), FIRN_CORRUPT);
+    assert_int_equal(count_unreadable(world.names[0]), 5);
     assert_int_equal(fixture_delete_range(fixture, 0, 4, 11), FIRN_OK);
     check_forgotten();
 }
