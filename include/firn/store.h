@@ -353,7 +353,7 @@ typedef struct firn_keyspace_size {
     size_t size;             /* sizeof(firn_keyspace_size), set by the caller */
     uint64_t file_bytes;     /* in table files, as compressed */
     uint64_t file_entries;   /* in them, tombstones included */
-    uint64_t value_bytes;    /* large values in files of their own */
+    uint64_t value_bytes;    /* large values in files of their own, as stored */
     uint64_t memory_bytes;   /* keys and values in memtables */
     uint64_t memory_entries; /* number of entries in memtables */
 } firn_keyspace_size;
@@ -361,10 +361,19 @@ typedef struct firn_keyspace_size {
     {                                             \
         sizeof(firn_keyspace_size), 0, 0, 0, 0, 0 \
     }
-/* Estimates the number and size of the entries in [lower, upper). Memtables are counted exactly, in time
- * proportional to their entries. In each table file that crosses a bound (one per level, plus those of
- * level 0) the bound may be off by one block: 4 KiB before compression, or one larger entry. In files whose entries have large values
- * the block is read, so that it is off by about an entry. Entries and large values count as if they were spread evenly over their file. Entries that only checkpoints and snapshots still see are left out. */
+/* Estimates the number and size of the entries in [lower, upper). Entries that only checkpoints and
+ * snapshots still see are left out.
+ *
+ * Memtables are counted exactly, in time proportional to their entries in the range. Table files
+ * that are wholly inside the range count as they are recorded. In each of the others (at most two of
+ * a level, and those of level 0) file_bytes may be off by one block at each bound: 4 KiB before
+ * compression, or one larger entry. file_entries takes entries as spread evenly over the blocks.
+ *
+ * Of a file whose entries have large values, up to 128 blocks are read (half a megabyte; the values
+ * themselves are not). file_entries and value_bytes are exact if the range, or else the rest of the
+ * file, has no more blocks than that. Otherwise they are estimated from 128 blocks, evenly spaced
+ * over the file: to a few per cent of the whole file's, but large values that stand together in less
+ * than a 128th of the file may be missed, or count too much. */
 FIRN_API FIRN_MUST_CHECK int firn_keyspace_approximate_size(firn_keyspace *keyspace,
                                                             firn_slice lower, firn_slice upper,
                                                             firn_keyspace_size *out,
@@ -465,7 +474,9 @@ FIRN_API FIRN_MUST_CHECK int firn_merge(firn_keyspace *keyspace, firn_slice key,
 /* Deletes a key. Deleting a missing key succeeds. */
 FIRN_API FIRN_MUST_CHECK int firn_delete(firn_keyspace *keyspace, firn_slice key,
                                          const firn_write_options *options, firn_error *err);
-/* Deletes all keys in [lower, upper): one small commit, however much the range contains. */
+/* Deletes all keys in [lower, upper): one small commit, however much the range contains. Files that have
+ * only keys of the range are not read any more, so a file that is missing or damaged does not matter
+ * either, and compactions remove it; only snapshots and checkpoints from before still need it. */
 FIRN_API FIRN_MUST_CHECK int firn_delete_range(firn_keyspace *keyspace, firn_slice lower,
                                                firn_slice upper, const firn_write_options *options,
                                                firn_error *err);

@@ -311,7 +311,8 @@ typedef struct firn_table_bound {
  *   range are read, and their index entries deleted one by one; FIRN_LIMIT if these do not fit into a transaction
  *   (txn.h): delete the range in parts.
  * - For conflicts it counts as a write to every key of the range, including keys without a row. A range without
- *   an upper bound ends at the last row that the transaction sees. */
+ *   an upper bound ends at the last row that the transaction sees, or that there can be if that row is lost to
+ *   damage. */
 FIRN_API FIRN_MUST_CHECK int firn_table_delete_range(firn_table *table,
                                                      const firn_row_options *options,
                                                      const firn_table_bound *lower,

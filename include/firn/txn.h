@@ -4,8 +4,8 @@
  *
  * - Transactions are optimistic: nothing is locked and nothing waits; whether a transaction may commit
  *   is decided when it commits. FIRN_CONFLICT means that another commit came first; the error's text
- *   names the key. Nothing of the transaction was written: begin a new one and redo everything, reads
- *   included. firn_txn_run does that.
+ *   names the key, of a table by its values. Nothing of the transaction was written: begin a new one
+ *   and redo everything, reads included. firn_txn_run does that.
  * - FIRN_ISOLATION_SNAPSHOT (the default) detects two transactions that write the same key. It does not
  *   detect two that each read what the other writes (write skew): if a rule spans several keys, both
  *   may pass a check that only one of them leaves true. FIRN_ISOLATION_SERIALIZABLE detects that too,

@@ -71,3 +71,27 @@ Where there is none.
   $ firn db repair none.firn
   [3]
   ! firn: there is no store at 'none.firn'
+
+What is lost can be deleted instead: then nothing asks for it any more.
+
+  $ for i in 1 2 3; do firn db put l.firn users a$i one && firn db put l.firn others b$i two; done && firn db compact l.firn && firn db checkpoint -q l.firn before
+  $ for f in l.firn/runs/*.row; do mv $f kept && firn db get l.firn others b1 >/dev/null 2>&1 && firn db keyspaces l.firn >/dev/null 2>&1 && ! firn db get l.firn users a1 >/dev/null 2>&1 && break; mv kept $f; done
+  $ firn db count l.firn users 2>&1 | grep -o 'is missing: .*'
+  is missing: cannot read keys from 'a1' up to before 'a3\\x00'
+  $ firn db delrange l.firn users --all 2>/dev/null && firn db put l.firn users a2 new 2>/dev/null && firn db count l.firn users 2>/dev/null && firn db scan l.firn users 2>/dev/null
+  1
+  a2	new
+  $ firn db check l.firn 2>&1 | grep -o 'is missing: .*' | uniq
+  is missing: cannot read keys from 'a1' up to before 'a3\\x00'
+
+A checkpoint still needs it.
+
+  $ firn db count l.firn users --at before 2>/dev/null
+  [5]
+  $ firn db compact l.firn 2>/dev/null
+  [5]
+  $ firn db checkpoint -q l.firn --delete before 2>/dev/null && firn db compact l.firn 2>/dev/null && firn db check l.firn
+  2 keyspaces, 4 entries, 0 log records: no damage
+  $ firn db scan l.firn users && firn db count l.firn others
+  a2	new
+  3

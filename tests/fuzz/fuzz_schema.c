@@ -5,7 +5,7 @@
  * says how large its key is, the key, the tuple.
  *
  * A record that can be read is written again with the same bytes; so is the text of a schema that a text
- * made. A row that can be read has values that its columns take.
+ * made. A row that can be read has values that its columns take. Keys are shown as messages show them.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -67,6 +67,16 @@ read_text(const char *text, bool is_written)
     firn_schema_unref(schema);
 }
 
+/* What a message shows is short, whatever the key is. */
+static void
+show_key(const struct firn_schema *schema, const struct firn_schema_index *index, firn_slice key)
+{
+    struct firn_buf text = {0};
+    int rc = firn_schema_key_text_append(schema, index, key, &text);
+    CHECK(rc == FIRN_CORRUPT || (rc == FIRN_OK && text.size <= 500));
+    firn_buf_deinit(&text);
+}
+
 static void
 read_row(const struct firn_schema *schema, firn_slice key, firn_slice tuple)
 {
@@ -86,8 +96,10 @@ read_row(const struct firn_schema *schema, firn_slice key, firn_slice tuple)
         CHECK(rc == FIRN_INVALID ||
               (rc == FIRN_OK && firn_slice_equal(firn_buf_slice(&again), key)));
     }
+    show_key(schema, NULL, key);
     for (size_t i = 0; i < schema->index_count; i++) {
         firn_slice primary;
+        show_key(schema, &schema->indexes[i], key);
         rc = firn_schema_index_primary(schema, &schema->indexes[i], key, tuple, &primary, &err);
         CHECK(rc == FIRN_CORRUPT || (rc == FIRN_OK && primary.size > 0));
     }

@@ -31,7 +31,8 @@
  * Failure, including being cancelled: new files are removed, the inputs stay, and the same
  * compaction may be picked again. A damaged input is marked: its error has been returned, and only
  * unhurried compactions are picked with it again. Its contents are not dropped, nor is anything
- * that depends on them.
+ * that depends on them, unless range deletes among the inputs cover all of it: then it is not read
+ * (compaction_inputs.c).
  */
 #include "compaction/compaction_internal.h"
 
@@ -372,228 +373,6 @@ flush_count_locked(const struct firn_compaction_work *work,
 
 /* ==== compactions that were picked (compaction_pick.c) ==== */
 
-/* What a merge reads. */
-struct inputs {
-    struct firn_merge *merge;
-    struct firn_version_source *sources; /* at most one for each input */
-    size_t source_count;
-    struct firn_run_file **files;
-    size_t file_count;
-    uint64_t bytes;
-    uint64_t entries;       /* of levels, history left out */
-    uint64_t entries_above; /* of levels above the output's */
-    uint64_t found;         /* what readers look for: see struct firn_run_builder_options */
-    /* Pins of the runs with range deletes, and their range deletes. */
-    struct firn_run_file_handle **pins;
-    const struct firn_range_set **ranges;
-    size_t range_set_count;
-    struct firn_compaction_span *older;
-    size_t older_count;
-    struct firn_compaction_between *between;
-    size_t between_count;
-    struct firn_run_file **history; /* the last of files, which are history runs */
-};
-
-static void
-deinit_inputs(struct inputs *inputs)
-{
-    firn_merge_destroy(inputs->merge);
-    for (size_t i = 0; i < inputs->range_set_count; i++) {
-        firn_run_file_unpin(inputs->pins[i]);
-    }
-    firn_free(inputs->sources);
-    firn_free(inputs->files);
-    firn_free(inputs->pins);
-    firn_free(inputs->ranges);
-    firn_free(inputs->older);
-    firn_free(inputs->between);
-}
-
-static int
-list_files(const struct firn_compaction_work *work, struct inputs *inputs, firn_error *err)
-{
-    DCHECK(work->plan.from <= work->plan.to && work->plan.to < FIRN_VERSION_LEVELS_ALL);
-    const struct firn_compaction_plan *plan = &work->plan;
-    const struct firn_version_level *history = &work->version->levels[FIRN_VERSION_HISTORY];
-    size_t count = plan->history_count;
-    for (unsigned level = plan->from; level <= plan->to; level++) {
-        count += plan->end[level] - plan->begin[level];
-    }
-    inputs->files = firn_alloc_array(count, sizeof(struct firn_run_file *));
-    inputs->sources = firn_alloc_array(count, sizeof *inputs->sources);
-    inputs->pins = firn_alloc_array(count, sizeof(struct firn_run_file_handle *));
-    inputs->ranges = firn_alloc_array(count, sizeof(struct firn_range_set *));
-    if (inputs->files == NULL || inputs->sources == NULL || inputs->pins == NULL ||
-        inputs->ranges == NULL) {
-        return firn_error_no_memory(err, "the inputs of a compaction");
-    }
-    for (unsigned level = plan->from; level <= plan->to; level++) {
-        for (size_t i = plan->begin[level]; i < plan->end[level]; i++) {
-            struct firn_run_file *file = firn_version_file(&work->version->levels[level], i);
-            inputs->files[inputs->file_count++] = file;
-            inputs->bytes += firn_manifest_run_bytes(&file->info);
-            inputs->entries += file->info.entry_count;
-            inputs->entries_above += level < plan->to ? file->info.entry_count : 0;
-        }
-    }
-    inputs->history = inputs->files + inputs->file_count;
-    for (unsigned i = 0; i < plan->history_count; i++) {
-        DCHECK(plan->history[i] < history->count);
-        DCHECK(i == 0 || plan->history[i - 1] < plan->history[i]);
-        struct firn_run_file *file = firn_version_file(history, plan->history[i]);
-        inputs->files[inputs->file_count++] = file;
-        inputs->bytes += firn_manifest_run_bytes(&file->info);
-    }
-    CHECK(inputs->file_count == count && count > 0);
-    return FIRN_OK;
-}
-
-static int
-add_ranges(struct inputs *inputs, firn_error *err)
-{
-    for (size_t i = 0; i < inputs->file_count; i++) {
-        struct firn_run_file_handle *pin;
-        if (inputs->files[i]->info.range_count == 0) {
-            continue;
-        }
-        int rc = firn_run_file_pin(inputs->files[i], &pin, err);
-        if (rc != FIRN_OK) {
-            return rc;
-        }
-        inputs->pins[inputs->range_set_count] = pin;
-        inputs->ranges[inputs->range_set_count++] = pin->run->kind->ranges(pin->run);
-    }
-    return FIRN_OK;
-}
-
-static int
-add_source(const struct firn_version_source_runs *runs, struct inputs *inputs, firn_error *err)
-{
-    DCHECK(inputs->source_count < inputs->file_count);
-    struct firn_version_source *state = &inputs->sources[inputs->source_count++];
-    *state = (struct firn_version_source){0};
-    return firn_version_source_add(state, runs, inputs->merge, err);
-}
-
-static int
-add_history(const struct firn_compaction_work *work, struct inputs *inputs, firn_error *err)
-{
-    int rc = FIRN_OK;
-    for (unsigned i = 0; i < work->plan.history_count && rc == FIRN_OK; i++) {
-        const struct firn_version_source_runs runs = {
-            .version = work->version,
-            .level = FIRN_VERSION_HISTORY,
-            .begin = work->plan.history[i],
-            .end = work->plan.history[i] + 1,
-            .is_sequential = true,
-            .found = &inputs->found,
-        };
-        rc = add_source(&runs, inputs, err);
-    }
-    return rc;
-}
-
-/* Runs of level 0 overlap: each is a separate source. */
-static int
-add_level(const struct firn_compaction_work *work, unsigned level, struct inputs *inputs,
-          firn_error *err)
-{
-    const struct firn_compaction_plan *plan = &work->plan;
-    size_t begin = plan->begin[level];
-    while (begin < plan->end[level]) {
-        struct firn_version_source_runs runs = {
-            .version = work->version,
-            .level = level,
-            .begin = begin,
-            .end = level == 0 ? begin + 1 : plan->end[level],
-            .is_sequential = true,
-            .found = &inputs->found,
-        };
-        int rc = add_source(&runs, inputs, err);
-        if (rc != FIRN_OK) {
-            return rc;
-        }
-        begin = runs.end;
-    }
-    return FIRN_OK;
-}
-
-/* The history runs that may overlap the output; for an output into history, all of them. They count
- * as below the output. Runs that no view reads are ignored, as they are about to be removed. */
-static void
-add_between_locked(const struct firn_compaction_work *work, const struct firn_merge_view_map *views,
-                   struct inputs *inputs)
-{
-    firn_os_mutex_assert_held(&work->lsm->mutex);
-    const struct firn_compaction_plan *plan = &work->plan;
-    const struct firn_version_level *history = &work->version->levels[FIRN_VERSION_HISTORY];
-    unsigned at = 0;
-    if (plan->to == FIRN_VERSION_HISTORY) {
-        inputs->between[inputs->between_count++] =
-            (struct firn_compaction_between){{plan->lower, plan->upper}, UINT64_MAX};
-    }
-    for (size_t i = 0; i < history->count && plan->to < FIRN_VERSION_HISTORY; i++) {
-        const struct firn_merge_level_run *run = &history->runs[i];
-        if (at < plan->history_count && plan->history[at] == i) {
-            at++;
-        } else if (firn_version_run_overlaps(run, &plan->lower, &plan->upper) &&
-                   firn_run_history_is_needed_locked(run->run, &work->lsm->mutex, views)) {
-            inputs->between[inputs->between_count++] =
-                (struct firn_compaction_between){{run->lower, run->upper}, run->sequence_max};
-        }
-    }
-    DCHECK(plan->to == FIRN_VERSION_HISTORY || at == plan->history_count);
-    for (size_t i = 0; i < inputs->between_count; i++) {
-        inputs->older[inputs->older_count++] = inputs->between[i].span;
-    }
-}
-
-/* The runs below the output. */
-static int
-add_older(const struct firn_compaction_work *work, const struct firn_merge_view_map *views,
-          struct inputs *inputs, firn_error *err)
-{
-    const struct firn_compaction_plan *plan = &work->plan;
-    inputs->older = firn_alloc_array(work->version->run_count + 1, sizeof *inputs->older);
-    inputs->between = firn_alloc_array(work->version->levels[FIRN_VERSION_HISTORY].count + 1,
-                                       sizeof *inputs->between);
-    if (inputs->older == NULL || inputs->between == NULL) {
-        return firn_error_no_memory(err, "the inputs of a compaction");
-    }
-    firn_os_mutex_lock(&work->lsm->mutex);
-    add_between_locked(work, views, inputs);
-    firn_os_mutex_unlock(&work->lsm->mutex);
-    for (unsigned number = plan->to + 1; number < FIRN_VERSION_LEVELS; number++) {
-        const struct firn_version_level *level = &work->version->levels[number];
-        size_t begin;
-        size_t end;
-        firn_version_overlap(level, &plan->lower, &plan->upper, &begin, &end);
-        for (size_t i = begin; i < end; i++) {
-            inputs->older[inputs->older_count++] =
-                (struct firn_compaction_span){level->runs[i].lower, level->runs[i].upper};
-        }
-    }
-    DCHECK(inputs->older_count <= work->version->run_count + 1);
-    return FIRN_OK;
-}
-
-static int
-open_inputs(const struct firn_compaction_work *work, const struct firn_merge_view_map *views,
-            struct inputs *inputs, firn_error *err)
-{
-    int rc = FIRN_OK;
-    FIRN_TRY(list_files(work, inputs, err));
-    FIRN_TRY(add_ranges(inputs, err));
-    FIRN_TRY(add_older(work, views, inputs, err));
-    FIRN_TRY(firn_merge_create(&inputs->merge, err));
-    for (unsigned level = work->plan.from; level <= work->plan.to; level++) {
-        FIRN_TRY(add_level(work, level, inputs, err));
-    }
-    rc = add_history(work, inputs, err);
-out:
-    return rc;
-}
-
 /* In the last level nearly every get finds its key, so filters there serve only the gets of keys
  * that do not exist. They are worth their memory only if they take a small part of the cache. */
 static bool
@@ -613,7 +392,7 @@ is_filter_too_dear(const struct firn_compaction_work *work)
 }
 
 static int
-write_runs(const struct firn_compaction_work *work, struct inputs *inputs,
+write_runs(const struct firn_compaction_work *work, struct firn_compaction_inputs *inputs,
            const struct firn_merge_view_map *views, struct firn_block_publisher *publisher,
            struct firn_compaction_output *output, firn_error *err)
 {
@@ -662,16 +441,9 @@ ignore_damage(void *ctx, const char *text)
     (void)text;
 }
 
-/* A file that is another than the one that was made (os/os_guard.h) cannot be read either. */
-static bool
-is_damage(int rc)
-{
-    return rc == FIRN_CORRUPT || rc == FIRN_UNTRUSTED;
-}
-
 /* Marks the inputs that cannot be read. For that each input is read again whole, once. */
 static void
-mark_damaged(struct firn_lsm *lsm, const struct inputs *inputs)
+mark_damaged(struct firn_lsm *lsm, const struct firn_compaction_inputs *inputs)
 {
     for (size_t i = 0; i < inputs->file_count; i++) {
         struct firn_run_file *file = inputs->files[i];
@@ -681,7 +453,8 @@ mark_damaged(struct firn_lsm *lsm, const struct inputs *inputs)
             rc = pin->run->kind->check(pin->run, ignore_damage, NULL, NULL, NULL);
         }
         firn_run_file_unpin(pin);
-        atomic_store_explicit(&file->is_damaged, is_damage(rc), memory_order_relaxed);
+        atomic_store_explicit(&file->is_damaged, firn_compaction_inputs_is_damage(rc),
+                              memory_order_relaxed);
     }
     firn_os_mutex_lock(&lsm->mutex);
     firn_lsm_measure_locked(lsm);
@@ -731,7 +504,7 @@ count_locked(const struct firn_compaction_work *work, const struct firn_compacti
 
 /* The installed runs replace the inputs, which belong to the output from here on. */
 static void
-take_inputs(struct firn_compaction_work *work, struct inputs *inputs,
+take_inputs(struct firn_compaction_work *work, struct firn_compaction_inputs *inputs,
             struct firn_compaction_result *out)
 {
     DCHECK(out->removed == NULL && inputs->files != NULL);
@@ -755,22 +528,22 @@ write_merge(struct firn_compaction_work *work, const struct firn_merge_view_map 
             firn_error *err)
 {
     int rc = FIRN_OK;
-    struct inputs inputs = {0};
+    struct firn_compaction_inputs inputs = {0};
     if (work->plan.is_removal) {
         DCHECK(work->plan.from == FIRN_VERSION_HISTORY && work->plan.to == FIRN_VERSION_HISTORY);
-        FIRN_TRY(list_files(work, &inputs, err));
+        FIRN_TRY(firn_compaction_inputs_list(work, &inputs, err));
         inputs.bytes = 0;
     } else {
-        FIRN_TRY(open_inputs(work, views, &inputs, err));
+        FIRN_TRY(firn_compaction_inputs_open(work, views, &inputs, err));
         FIRN_TRY(write_runs(work, &inputs, views, publisher, &out->runs, err));
         firn_compaction_graph_inherit(work->lsm, inputs.files, inputs.file_count, &out->runs);
     }
     take_inputs(work, &inputs, out);
 out:
-    if (is_damage(rc)) {
+    if (firn_compaction_inputs_is_damage(rc)) {
         mark_damaged(work->lsm, &inputs);
     }
-    deinit_inputs(&inputs);
+    firn_compaction_inputs_deinit(&inputs);
     return rc;
 }
 
@@ -779,8 +552,8 @@ write_move(struct firn_compaction_work *work, struct firn_compaction_result *out
 {
     DCHECK(work->plan.from < work->plan.to && work->plan.history_count == 0);
     int rc = FIRN_OK;
-    struct inputs inputs = {0};
-    FIRN_TRY(list_files(work, &inputs, err));
+    struct firn_compaction_inputs inputs = {0};
+    FIRN_TRY(firn_compaction_inputs_list(work, &inputs, err));
     out->moved = firn_alloc_array(inputs.file_count, sizeof *out->moved);
     if (out->moved == NULL) {
         rc = firn_error_no_memory(err, "the inputs of a compaction");
@@ -793,7 +566,7 @@ write_move(struct firn_compaction_work *work, struct firn_compaction_result *out
     out->change.added = out->moved;
     out->change.added_count = inputs.file_count;
 out:
-    deinit_inputs(&inputs);
+    firn_compaction_inputs_deinit(&inputs);
     return rc;
 }
 

@@ -309,6 +309,51 @@ void firn_run_writer_discard(const struct firn_run_writer *writer,
 void firn_run_writer_remove(struct firn_lsm *lsm, const struct firn_run_kind *kind,
                             uint64_t number);
 
+/* ==== what a compaction reads (compaction_inputs.c) ==== */
+
+struct firn_compaction_inputs {
+    struct firn_merge *merge;
+    struct firn_version_source *sources; /* at most one for each input */
+    size_t source_count;
+    struct firn_run_file **files;
+    size_t file_count;
+    uint64_t bytes;
+    uint64_t entries;       /* of levels, history left out */
+    uint64_t entries_above; /* of levels above the output's */
+    uint64_t found;         /* what readers look for: see struct firn_run_builder_options */
+    /* Pins of the runs with range deletes, and their range deletes. */
+    struct firn_run_file_handle **pins;
+    const struct firn_range_set **ranges;
+    size_t range_set_count;
+    struct firn_run_file **unread; /* of files: range deletes of these could not be read at first */
+    size_t unread_count;
+    const struct firn_run_file **covered; /* of files: nothing of these is kept */
+    size_t covered_count;
+    struct firn_compaction_span *older;
+    size_t older_count;
+    struct firn_compaction_between *between;
+    size_t between_count;
+    struct firn_run_file **history; /* the last of files, which are history runs */
+};
+/* Whether an error means that a file cannot be read. A file that is another than the one that was
+ * made (os/os_guard.h) cannot be read either. */
+static inline bool
+firn_compaction_inputs_is_damage(int rc)
+{
+    return rc == FIRN_CORRUPT || rc == FIRN_UNTRUSTED;
+}
+/* Lists the files of the plan. Requires: *inputs is zeroed; the caller must deinit it, even on
+ * failure. */
+FIRN_MUST_CHECK int firn_compaction_inputs_list(const struct firn_compaction_work *work,
+                                                struct firn_compaction_inputs *inputs,
+                                                firn_error *err);
+/* Likewise, and makes the merge. */
+FIRN_MUST_CHECK int firn_compaction_inputs_open(const struct firn_compaction_work *work,
+                                                const struct firn_merge_view_map *views,
+                                                struct firn_compaction_inputs *inputs,
+                                                firn_error *err);
+void firn_compaction_inputs_deinit(struct firn_compaction_inputs *inputs);
+
 /* ==== writing the kept versions of a flush or a compaction to new runs ==== */
 
 struct firn_compaction_output_options {

@@ -11,6 +11,9 @@
  * exception is runs with range deletes, which may cover entries anywhere within their bounds: they
  * are pinned as long as the cursor lives.
  *
+ * A run is not opened at all if range deletes that the view sees, and that are newer than the run,
+ * cover all of its keys. They cover whatever the run's own range deletes cover, too.
+ *
  * Damage. A cursor can be created even if a run is missing or damaged. A walk that comes to the
  * run's keys ends there with an error, and may be placed elsewhere. The same holds for runs with
  * range deletes: a walk that comes to a key that they might cover has to read the run there, and
@@ -33,6 +36,7 @@ struct firn_lsm_cursor {
     struct firn_merge *merge;
     struct firn_merge_resolve *resolve;
     const struct firn_entry *entry;
+    const struct firn_view *view; /* NULL: of a cursor over versions */
     const struct firn_view *only; /* of a cursor over versions: others may be left out; or NULL */
     const struct firn_run_projection *projection;
     struct firn_buf lower; /* copies of the bounds */
@@ -79,6 +83,35 @@ copy_bounds(struct firn_lsm_cursor *cursor, const struct firn_lsm_cursor_options
     return rc != FIRN_OK ? rc
                          : copy_bound(options->upper, &cursor->upper, &cursor->upper_slice,
                                       &cursor->upper_bound, err);
+}
+
+/* ---- covered runs ---- */
+
+/* Whether the range deletes cover all versions in a run for the view. */
+static bool
+is_covered(void *ctx, const struct firn_run_file *file)
+{
+    enum { STRETCHES_MAX = 64 };
+    const struct firn_lsm_cursor *cursor = ctx;
+    firn_slice at = file->info.lower; /* the keys before it are covered */
+    for (unsigned step = 0; step < STRETCHES_MAX; step++) {
+        struct firn_range_stretch stretch;
+        bool is_covered = false;
+        for (size_t i = 0; i < cursor->range_set_count && !is_covered; i++) {
+            is_covered = firn_range_set_covered(cursor->ranges[i], at, cursor->view,
+                                                file->info.sequence_max, &stretch);
+        }
+        if (!is_covered) {
+            return false;
+        }
+        DCHECK(stretch.sequence > file->info.sequence_max);
+        if (!stretch.has_upper || firn_slice_compare(stretch.upper, file->info.upper) >= 0) {
+            return true;
+        }
+        DCHECK(firn_slice_compare(at, stretch.upper) < 0);
+        at = stretch.upper;
+    }
+    return false;
 }
 
 /* ---- sources ---- */
@@ -143,6 +176,8 @@ add_runs(struct firn_lsm_cursor *cursor, unsigned level, size_t begin, size_t en
                                                   .projection = cursor->projection};
     struct firn_version_source *source = &cursor->sources[cursor->source_count++];
     source->refused = &cursor->refused;
+    source->is_unwanted = cursor->view != NULL ? is_covered : NULL;
+    source->ctx = cursor;
     FIRN_TRY(firn_version_source_add(source, &runs, cursor->merge, err));
 out:
     return rc;
@@ -276,6 +311,7 @@ firn_lsm_cursor_create_in(struct firn_lsm_state *state, struct firn_os *os,
         return firn_error_no_memory(err, "a cursor");
     }
     cursor->state = state;
+    cursor->view = options->view;
     cursor->only = options->only;
     cursor->projection = options->projection;
     FIRN_TRY(copy_bounds(cursor, options, err));

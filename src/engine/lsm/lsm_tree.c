@@ -33,9 +33,10 @@
  * MANIFEST has the bytes and entries of runs that are wholly inside the range. For a run that
  * crosses the lower end of the range, the index says which block the end is in: that block and
  * those after it count as inside, those before it as outside; at the upper end it is the other way
- * round. So each run is off by less than a block at each end, and one that refers to large values by none
- * of its entries: those blocks are read. At most one run of each level, and
+ * round. So each run is off by less than a block at each end. At most one run of each level, and
  * all those of level 0, contain an end. Blocks are assumed to hold equally many entries.
+ *
+ * A run with large values that crosses an end is weighed by its kind, which reads blocks of it.
  *
  * Memtables are walked: their entries in the range are counted exactly.
  *
@@ -92,22 +93,50 @@ value_bytes_of(const struct firn_run_file *file)
     return bytes;
 }
 
+/* Corrects the share of a run that crosses an end of the range, if it has large values. */
+static int
+weigh(struct firn_run_file *file, const struct firn_lsm_range *bounds,
+      struct firn_run_weight *inout, firn_error *err)
+{
+    const struct firn_run_bounds within = {bounds->lower, bounds->upper};
+    struct firn_run_file_handle *pin = NULL;
+    int rc;
+    FIRN_TRY(firn_run_file_pin(file, &pin, err));
+    *inout = (struct firn_run_weight){file->info.entry_count, value_bytes_of(file)};
+    rc = pin->run->kind->weigh(pin->run, &within, inout, err);
+out:
+    firn_run_file_unpin(pin);
+    return rc;
+}
+
+static bool
+is_inside(const struct firn_run_file *file, const struct firn_lsm_range *bounds)
+{
+    return firn_slice_compare(bounds->lower, file->info.lower) <= 0 &&
+           (bounds->upper == NULL || firn_slice_compare(*bounds->upper, file->info.upper) >= 0);
+}
+
 static int
 add_run(struct firn_run_file *file, const struct firn_lsm_range *bounds, struct firn_lsm_size *out,
         firn_error *err)
 {
     struct firn_run_place lower;
     struct firn_run_place upper;
+    struct firn_run_weight weight = {.entries = 0};
     int rc;
     FIRN_TRY(place_of(file, &bounds->lower, &lower, err));
     FIRN_TRY(place_of(file, bounds->upper, &upper, err));
-    uint64_t entries = upper.entries > lower.entries ? upper.entries - lower.entries : 0;
-    out->file_entries += entries;
-    out->file_bytes += upper.offset > lower.offset ? upper.offset - lower.offset : 0;
+    weight.entries = upper.entries > lower.entries ? upper.entries - lower.entries : 0;
     if (file->info.entry_count > 0) {
-        double part = (double)entries / (double)file->info.entry_count;
-        out->value_bytes += (uint64_t)(part * (double)value_bytes_of(file));
+        double part = (double)weight.entries / (double)file->info.entry_count;
+        weight.value_bytes = (uint64_t)(part * (double)value_bytes_of(file));
     }
+    if (file->info.reference_count > 0 && file->kind->weigh != NULL && !is_inside(file, bounds)) {
+        FIRN_TRY(weigh(file, bounds, &weight, err));
+    }
+    out->file_entries += weight.entries;
+    out->file_bytes += upper.offset > lower.offset ? upper.offset - lower.offset : 0;
+    out->value_bytes += weight.value_bytes;
 out:
     return rc;
 }

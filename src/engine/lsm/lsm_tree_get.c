@@ -234,6 +234,13 @@ has_any(const struct newest *newest)
     return newest->hit.sequence > 0 || newest->covered > 0;
 }
 
+/* Whether all in a run is older than what was found. */
+static bool
+is_newer(const struct newest *newest, const struct firn_merge_level_run *run)
+{
+    return newest->hit.sequence > run->sequence_max || newest->covered > run->sequence_max;
+}
+
 /* The newest of the levels, then of history. Few gets come here. */
 __attribute__((noinline)) static int
 ask_history_too(struct query *query, const struct firn_version *version,
@@ -253,7 +260,7 @@ ask_history_too(struct query *query, const struct firn_version *version,
     }
     for (size_t i = 0; i < history->count; i++) {
         struct firn_run_file *file = firn_version_file(history, i);
-        if (may_hold(&history->runs[i], query->key) &&
+        if (may_hold(&history->runs[i], query->key) && !is_newer(&newest, &history->runs[i]) &&
             !firn_run_history_is_file_skipped(file, query->live)) {
             FIRN_TRY(look_into(query, file, &newest));
         }

@@ -158,7 +158,8 @@ struct firn_merge_level_options {
     /* Ascending, each upper <= the next lower; borrowed. */
     const struct firn_merge_level_run *runs;
     size_t count;
-    /* Opens the run, which stays open until release. */
+    /* Opens the run, which stays open until release. *out NULL: no entry of it is wanted, and
+     * release is not called. */
     int (*open)(void *ctx, const struct firn_merge_level_run *run, struct firn_run **out,
                 firn_error *err);
     void (*release)(void *ctx, const struct firn_merge_level_run *run, struct firn_run *opened);

@@ -9,7 +9,8 @@
  * Skipping passes runs that are wholly inside the stretch without opening them, as long as all
  * their versions are older than the range delete.
  *
- * Invariant: there is a cursor if and only if a run is held, and the cursor belongs to runs[at].
+ * Invariant: there is a cursor if and only if a run is held, and the cursor belongs to runs[at]. A
+ * run of which nothing is wanted has an empty one in its place.
  * After an error no entry is shown, and the next seek begins anew.
  */
 #include "merge/merge.h"
@@ -26,6 +27,43 @@ struct level_source {
     struct firn_run_cursor *cursor;
 };
 
+/* ---- a run without entries ---- */
+
+static int
+stay(struct firn_run_cursor *cursor, firn_error *err)
+{
+    DCHECK(!cursor->is_valid);
+    (void)err;
+    return FIRN_OK;
+}
+
+static int
+stay_at(struct firn_run_cursor *cursor, firn_slice key, uint64_t sequence, firn_error *err)
+{
+    (void)key;
+    (void)sequence;
+    return stay(cursor, err);
+}
+
+static void
+keep(struct firn_run_cursor *cursor)
+{
+    (void)cursor;
+}
+
+static const struct firn_run_kind empty_kind = {
+    .cursor_destroy = keep,
+    .cursor_first = stay,
+    .cursor_last = stay,
+    .cursor_seek = stay_at,
+    .cursor_seek_before = stay_at,
+};
+/* Shared by all, since nobody changes them. */
+static struct firn_run empty_run = {.kind = &empty_kind};
+static struct firn_run_cursor empty_cursor = {.kind = &empty_kind};
+
+/* ---- entering and leaving runs ---- */
+
 static void
 leave(struct level_source *level)
 {
@@ -33,7 +71,9 @@ leave(struct level_source *level)
     level->source.entry = NULL;
     if (level->run != NULL) {
         level->cursor->kind->cursor_destroy(level->cursor);
-        level->options.release(level->options.ctx, &level->options.runs[level->at], level->run);
+        if (level->run != &empty_run) {
+            level->options.release(level->options.ctx, &level->options.runs[level->at], level->run);
+        }
         level->run = NULL;
         level->cursor = NULL;
     }
@@ -49,10 +89,16 @@ enter(struct level_source *level, size_t at, firn_error *err)
     }
     leave(level);
     const struct firn_merge_level_run *wanted = &level->options.runs[at];
-    struct firn_run *run;
+    struct firn_run *run = NULL;
     int rc = level->options.open(level->options.ctx, wanted, &run, err);
     if (rc != FIRN_OK) {
         return rc;
+    }
+    if (run == NULL) {
+        level->run = &empty_run;
+        level->cursor = &empty_cursor;
+        level->at = at;
+        return FIRN_OK;
     }
     rc = run->kind->cursor_create(run, &level->options.cursor, &level->cursor, err);
     if (rc != FIRN_OK) {

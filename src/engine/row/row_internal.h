@@ -302,10 +302,6 @@ FIRN_MUST_CHECK int firn_row_read_index(struct firn_row *run, struct firn_row_re
                                         firn_error *err);
 void firn_row_read_index_release(struct firn_row *run, struct firn_row_read_index *index);
 
-/* As in struct firn_run_kind. */
-FIRN_MUST_CHECK int firn_row_read_place_of(struct firn_run *base, firn_slice key,
-                                           struct firn_run_place *out, firn_error *err);
-
 /* The filter, if the run keeps it and has read it; else no bytes. For callers that can do
  * without. */
 static inline firn_slice
@@ -342,6 +338,15 @@ FIRN_MUST_CHECK int firn_row_read_missing(struct firn_row *run, const struct fir
  * be read. Returns err->code. */
 int firn_row_read_explain(const struct firn_row *run, const struct firn_row_index *index, size_t i,
                           firn_error *err);
+
+/* ==== what a range of keys takes up (row_estimate.c) ==== */
+
+/* Both as in struct firn_run_kind. */
+FIRN_MUST_CHECK int firn_row_estimate_place(struct firn_run *base, firn_slice key,
+                                            struct firn_run_place *out, firn_error *err);
+FIRN_MUST_CHECK int firn_row_estimate_weigh(struct firn_run *base,
+                                            const struct firn_run_bounds *bounds,
+                                            struct firn_run_weight *inout, firn_error *err);
 
 enum { FIRN_ROW_WINDOW_SIZE_MAX = 256 << 10 }; /* what a cursor reads ahead at most */
 
@@ -460,6 +465,8 @@ firn_row_reference_value(const struct firn_row_slot *slot)
     return firn_bytes(slot->value.data + 1, slot->value.size - 1);
 }
 
+/* Bytes that its value takes up in the value file. */
+uint64_t firn_row_value_reference_span(const struct firn_row_slot *slot);
 /* For the check of blocks: whether the bytes are such a value. */
 bool firn_row_value_reference_is_sound(firn_slice bytes);
 /* Whether a builder may take the entry, which has a reference. */

@@ -59,6 +59,15 @@ firn_row_value_reference_value_size(enum firn_entry_kind kind, firn_slice value)
     return firn_entry_head_size(kind) + reference.value_size;
 }
 
+uint64_t
+firn_row_value_reference_span(const struct firn_row_slot *slot)
+{
+    struct firn_value_file_reference reference;
+    DCHECK(firn_row_reference_is_one(slot));
+    CHECK(decode(firn_row_reference_kind(slot), firn_row_reference_value(slot), &reference));
+    return firn_value_file_span(&reference);
+}
+
 int
 firn_row_value_reference_read(const struct firn_run_values *values,
                               const struct firn_row_slot *slot, enum firn_block_cache_use use,

@@ -296,6 +296,18 @@ struct firn_run_place {
     uint64_t entries;
 };
 
+/* Keys from lower to before upper. */
+struct firn_run_bounds {
+    firn_slice lower;
+    const firn_slice *upper; /* NULL: there is none */
+};
+
+/* What entries of a run take up. */
+struct firn_run_weight {
+    uint64_t entries;
+    uint64_t value_bytes; /* in value files */
+};
+
 /* The result of get. */
 struct firn_run_hit {
     enum firn_entry_kind kind; /* PUT or DELETE */
@@ -350,6 +362,10 @@ struct firn_run_kind {
      * waits for nothing else. Changes nothing. NULL: not supported. */
     void (*get_prefetch)(const struct firn_run *run, firn_slice key, unsigned step);
     int (*place)(struct firn_run *run, firn_slice key, struct firn_run_place *out, firn_error *err);
+    /* Of a run with references to value files: given the weight of all its entries, sets *inout to
+     * about that of those within bounds. Reads a bounded number of blocks. NULL: not supported. */
+    int (*weigh)(struct firn_run *run, const struct firn_run_bounds *bounds,
+                 struct firn_run_weight *inout, firn_error *err);
     /* Reads every block and verifies order, counts and summary. Calls on_damage (never NULL) for
      * each bad place, with a text that names file, offset and the range of lost keys, and continues
      * after it. FIRN_CORRUPT if there was any. step (may be NULL) receives the number of bytes that

@@ -172,6 +172,13 @@ void *firn_db_keyspace_attached(struct firn_db_keyspace *keyspace);
  * the new object is destroyed. Returns the object that is kept. Any thread. */
 void *firn_db_keyspace_attach(struct firn_db_keyspace *keyspace, void *object,
                               void (*destroy)(void *object));
+/* Tells how keys of a keyspace are made up, so that messages about conflicts (txn/db_txn_conflict.c)
+ * can show them as values: it has the rows of `table`, which has that schema, or, if index is not 0, the
+ * entries of its index of that number. The schema is counted. Of several the last one is kept, unless
+ * another one knows of newer indexes. Any thread; not within a lock of a higher rank than STATE. */
+struct firn_schema;
+void firn_db_keyspace_note_schema(struct firn_db_keyspace *keyspace, struct firn_schema *schema,
+                                  uint32_t index, const struct firn_db_keyspace *table);
 const char *firn_db_keyspace_name(const struct firn_db_keyspace *keyspace);
 /* The number by which texts of a repair name it (mend/mend.h). */
 uint32_t firn_db_keyspace_number(const struct firn_db_keyspace *keyspace);

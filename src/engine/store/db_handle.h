@@ -49,7 +49,12 @@ struct firn_db_tree {
     uint64_t schema;                 /* of a table: both as in the list of keyspaces */
     bool has_schemas;                /* the keyspace FIRN_DB_SCHEMAS */
     struct firn_schema *last_schema; /* see db_layout.c; the state mutex guards it */
-    _Atomic bool is_out;             /* now does not have the keyspace */
+    /* How its keys are made up, for messages; the state mutex guards these. See
+     * firn_db_keyspace_note_schema. */
+    struct firn_schema *key_schema; /* NULL: not known */
+    uint32_t key_index;             /* its entries are those of this index; 0: rows */
+    uint32_t key_table;             /* number of the keyspace with the rows */
+    _Atomic bool is_out;            /* now does not have the keyspace */
     _Atomic(struct firn_db_name_end *) ends;
 
     /* The newest commit through this handle that wrote to it; only the leader writes it. Relaxed: a thread

@@ -452,6 +452,7 @@ destroy(struct firn_db_image *image)
     firn_block_cache_hold_release(image->db->cache, image->held_bytes);
     for (size_t i = 0; i < firn_db_image_tree_count(image); i++) {
         firn_schema_unref(firn_db_image_tree(image, i)->last_schema);
+        firn_schema_unref(firn_db_image_tree(image, i)->key_schema);
         firn_free(firn_db_image_tree(image, i));
     }
     firn_buf_deinit(&image->trees);

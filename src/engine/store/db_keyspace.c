@@ -17,6 +17,7 @@
  *      in the map of handles, were allocated before. So if a call fails, and the handle of the store is
  *      not latched, the name does not exist.
  */
+#include "schema/schema.h"
 #include "store/db_internal.h"
 
 #include "base/check.h"
@@ -699,6 +700,28 @@ uint32_t
 firn_db_keyspace_number(const struct firn_db_keyspace *keyspace)
 {
     return keyspace->id;
+}
+
+void
+firn_db_keyspace_note_schema(struct firn_db_keyspace *keyspace, struct firn_schema *schema,
+                             uint32_t index, const struct firn_db_keyspace *table)
+{
+    struct firn_db *db = keyspace->db;
+    struct firn_db_tree *tree = keyspace->tree;
+    struct firn_schema *unused = schema;
+    if (tree == NULL) { /* a read-only handle has no conflicts */
+        return;
+    }
+    firn_schema_ref(schema);
+    firn_os_mutex_lock(&db->state_mutex);
+    if (tree->key_schema == NULL || tree->key_schema->next_index <= schema->next_index) {
+        unused = tree->key_schema;
+        tree->key_schema = schema;
+        tree->key_index = index;
+        tree->key_table = table->id;
+    }
+    firn_os_mutex_unlock(&db->state_mutex);
+    firn_schema_unref(unused);
 }
 
 void *

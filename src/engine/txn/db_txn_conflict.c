@@ -26,13 +26,17 @@
  *
  * A restore of the store to a checkpoint counts as a write to every key.
  *
- * Locking: none; the leader has the leader's place. Failure: FIRN_CONFLICT, or the error of a run that
+ * Keys of tables and indexes are named by their values, as far as the room above has told the schema
+ * (firn_db_keyspace_note_schema): a check reads nothing but what it looks for.
+ *
+ * Locking: none; the leader has the leader's place. A conflict takes the state mutex. Failure: FIRN_CONFLICT, or the error of a run that
  * could not be read: a commit that could not be checked is refused.
  */
 #include <string.h>
 
 #include "base/check.h"
 #include "base/slice.h"
+#include "schema/schema.h"
 #include "txn/db_txn_internal.h"
 
 /* What the transaction did with the key that another commit wrote. */
@@ -72,9 +76,65 @@ show_key(firn_slice key, char out[4 * KEY_SHOWN_MAX + 8])
     return out;
 }
 
+/* What messages say of a tree of a table. */
+struct typed {
+    struct firn_schema *schema; /* counted; NULL: not known */
+    const struct firn_schema_index *index;
+    const char *table;
+};
+
+static struct typed
+find_typed(struct firn_db *db, struct firn_db_tree *tree)
+{
+    struct typed typed = {.schema = NULL};
+    uint32_t index = 0;
+    uint32_t table = 0;
+    firn_os_mutex_lock(&db->state_mutex);
+    if (tree->key_schema != NULL) {
+        typed.schema = tree->key_schema;
+        firn_schema_ref(typed.schema);
+        index = tree->key_index;
+        table = tree->key_table;
+    }
+    firn_os_mutex_unlock(&db->state_mutex);
+    typed.table = typed.schema != NULL ? firn_db_keyspace_name_of(db, table) : "";
+    for (size_t i = 0; typed.schema != NULL && i < typed.schema->index_count; i++) {
+        typed.index =
+            typed.schema->indexes[i].id == index ? &typed.schema->indexes[i] : typed.index;
+    }
+    if (index != 0 && typed.index == NULL) { /* it was dropped */
+        firn_schema_unref(typed.schema);
+        typed.schema = NULL;
+    }
+    return typed;
+}
+
+/* Names the key by its values. FIRN_NOT_FOUND: it is not known what it is made of. */
 static int
-refuse(const struct look *look, const struct firn_db_tree *tree, firn_slice key,
-       enum relation relation)
+refuse_typed(const struct look *look, struct firn_db_tree *tree, firn_slice key, const char *did)
+{
+    uint8_t memory[512];
+    struct firn_buf shown = firn_buf_borrowed(memory, sizeof memory);
+    const struct typed typed = find_typed(look->db, tree);
+    int rc = FIRN_NOT_FOUND;
+    if (typed.schema != NULL &&
+        firn_schema_key_text_append(typed.schema, typed.index, key, &shown) == FIRN_OK) {
+        rc = firn_error_set(
+            look->err, FIRN_CONFLICT,
+            "the %s %.*s of %s%s%stable '%s', which the transaction has %s, was written by another "
+            "commit since it began",
+            typed.index != NULL ? "entry" : "row with the key", (int)shown.size,
+            (const char *)shown.data, typed.index != NULL ? "index '" : "",
+            typed.index != NULL ? (const char *)typed.index->name.data : "",
+            typed.index != NULL ? "' of " : "", typed.table, did);
+    }
+    firn_buf_deinit(&shown);
+    firn_schema_unref(typed.schema);
+    return rc;
+}
+
+static int
+refuse(const struct look *look, struct firn_db_tree *tree, firn_slice key, enum relation relation)
 {
     char shown[4 * KEY_SHOWN_MAX + 8];
     const char *did = relation == READ ? "read" : "written";
@@ -84,6 +144,10 @@ refuse(const struct look *look, const struct firn_db_tree *tree, firn_slice key,
                               "the definition of a table, which the transaction has %s, was "
                               "changed by another commit since it began",
                               did);
+    }
+    int rc = refuse_typed(look, tree, key, did);
+    if (rc != FIRN_NOT_FOUND) {
+        return rc;
     }
     if (strncmp(name, FIRN_DB_TABLE_PREFIX, strlen(FIRN_DB_TABLE_PREFIX)) == 0) {
         return firn_error_set(look->err, FIRN_CONFLICT,

@@ -111,9 +111,9 @@ firn_run_history_is_all_skipped(struct firn_version *version, const struct firn_
     return is_skipped;
 }
 
-/* Whether a view sees one of the group's sequences, but not all of those that supersede them. */
-static bool
-is_group_read(const struct firn_manifest_group *group, const struct firn_merge_view_map *views)
+bool
+firn_run_history_is_group_needed(const struct firn_manifest_group *group,
+                                 const struct firn_merge_view_map *views)
 {
     for (size_t tree = 0; tree < views->tree_count; tree++) {
         struct firn_view_span readers =
@@ -142,7 +142,7 @@ firn_run_history_is_needed_locked(struct firn_run_file *file, const struct firn_
     DCHECK(info->group_count > 0);
     for (size_t i = 0; i < info->group_count; i++) {
         size_t at = begin + i < info->group_count ? begin + i : begin + i - info->group_count;
-        if (is_group_read(&info->groups[at], views)) {
+        if (firn_run_history_is_group_needed(&info->groups[at], views)) {
             file->needed_by = at;
             return true;
         }

@@ -139,6 +139,10 @@ open_run(void *ctx, const struct firn_merge_level_run *run, struct firn_run **ou
 {
     struct firn_version_source *state = ctx;
     CHECK(state->handle == NULL);
+    if (state->is_unwanted != NULL && state->is_unwanted(state->ctx, run->run)) {
+        *out = NULL;
+        return FIRN_OK;
+    }
     if (is_refused(state, run->run)) {
         return firn_error_set(err, FIRN_CORRUPT,
                               "a run could not be read when the cursor was created");

@@ -110,6 +110,9 @@ struct firn_version_source_refused {
 struct firn_version_source {
     struct firn_run_file_handle *handle;               /* of the run that the source is in */
     const struct firn_version_source_refused *refused; /* NULL: none */
+    /* Whether the owner wants no entry of a file, which then is not opened. NULL: it wants all. */
+    bool (*is_unwanted)(void *ctx, const struct firn_run_file *file);
+    void *ctx; /* for is_unwanted */
 };
 
 /* Adds the runs [begin, end) of a level to merge; for level 0 and history one run at a time. The
@@ -141,6 +144,10 @@ bool firn_run_history_is_file_skipped(struct firn_run_file *file, const struct f
 /* Whether a view skips all history runs of a version. Cheap for views of now. */
 bool firn_run_history_is_all_skipped(struct firn_version *version, const struct firn_view *view);
 
+/* Whether a live view sees one of the group's sequences, but not all of those that supersede them.
+ * The group may be of any run. */
+bool firn_run_history_is_group_needed(const struct firn_manifest_group *group,
+                                      const struct firn_merge_view_map *views);
 /* Whether some live view reads a history run. Begins with the group that some view read the last
  * time. Requires: mutex, which guards needed_by, is held. */
 bool firn_run_history_is_needed_locked(struct firn_run_file *file,

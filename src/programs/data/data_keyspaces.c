@@ -3,8 +3,10 @@
  * data/data_keyspaces.c: firn db keyspaces, drop and delrange: names of keyspaces, and deleting
  * much at once.
  *
- * A range delete of the library has two bounds. If the command is given no upper bound, the largest
- * possible key is used, and that key is deleted separately, in the same commit.
+ * A range delete of the library has two bounds. If the command is given no upper bound, it is the
+ * last key with a zero byte after it. If the last key is as long as keys may be, it is the bound
+ * itself, and is deleted separately, in the same commit. If it cannot be read, the same is done with
+ * the largest possible key, so that what is damaged can be deleted.
  */
 #include "data/data_internal.h"
 
@@ -84,6 +86,7 @@ struct range {
     struct firn_data_bytes lower;
     struct firn_data_bytes upper;
     bool has_upper;
+    bool is_closed; /* upper is deleted, too */
 };
 
 static int
@@ -164,7 +167,36 @@ check_range(struct firn_cli *cli, const struct range *range)
                : FIRN_EXIT_OK;
 }
 
-/* To the last key that there is, from lower on; lower is the end where there is none. Returns an exit code. */
+/* Up to and including a key. Returns an exit code. */
+static int
+reach_to(struct firn_cli *cli, firn_slice last, struct range *range)
+{
+    const bool is_longest = last.size == FIRN_KEY_SIZE_MAX;
+    int exit_code = firn_data_bytes_reserve(cli, &range->upper, last.size + 1);
+    if (exit_code == FIRN_EXIT_OK) {
+        if (last.size > 0) {
+            memcpy(range->upper.data, last.data, last.size);
+        }
+        range->upper.data[last.size] = 0;
+        range->upper.size = last.size + !is_longest;
+        range->is_closed = is_longest;
+    }
+    return exit_code;
+}
+
+static int
+reach_to_the_largest(struct firn_cli *cli, struct range *range)
+{
+    int exit_code = firn_data_bytes_reserve(cli, &range->upper, FIRN_KEY_SIZE_MAX);
+    if (exit_code == FIRN_EXIT_OK) {
+        memset(range->upper.data, 0xff, FIRN_KEY_SIZE_MAX);
+        range->upper.size = FIRN_KEY_SIZE_MAX;
+        range->is_closed = true;
+    }
+    return exit_code;
+}
+
+/* To the last key that there is, from lower on. Returns an exit code. */
 static int
 reach_to_the_end(struct firn_cli *cli, firn_keyspace *keyspace, struct range *range)
 {
@@ -178,15 +210,13 @@ reach_to_the_end(struct firn_cli *cli, firn_keyspace *keyspace, struct range *ra
     int exit_code;
     int code = firn_cursor_open(keyspace, &options, &cursor, &err);
     code = code == FIRN_OK ? firn_cursor_last(cursor, &err) : code;
-    if (code != FIRN_OK) {
+    if (code == FIRN_CORRUPT) {
+        exit_code = reach_to_the_largest(cli, range);
+    } else if (code != FIRN_OK) {
         exit_code = firn_command_report_failure(cli, &err, NULL);
     } else {
-        firn_slice last = firn_cursor_valid(cursor) ? firn_cursor_key(cursor) : lower;
-        exit_code = firn_data_bytes_reserve(cli, &range->upper, last.size + 1);
-        if (exit_code == FIRN_EXIT_OK && last.size > 0) {
-            memcpy(range->upper.data, last.data, last.size);
-            range->upper.size = last.size;
-        }
+        exit_code =
+            reach_to(cli, firn_cursor_valid(cursor) ? firn_cursor_key(cursor) : lower, range);
     }
     firn_cursor_close(cursor);
     return exit_code;
@@ -203,7 +233,7 @@ delete_range(firn_store *store, firn_keyspace *keyspace, const struct range *ran
         code = firn_batch_delete_range(batch, keyspace, firn_data_bytes_slice(&range->lower), upper,
                                        err);
     }
-    if (code == FIRN_OK && !range->has_upper) {
+    if (code == FIRN_OK && range->is_closed) {
         code = firn_batch_delete(batch, keyspace, upper, err);
     }
     if (code == FIRN_OK) {
@@ -283,7 +313,8 @@ const struct firn_command firn_data_keyspaces_delrange = {
         },
     .help = "Writes only a few bytes, however many keys the range contains. The deletion is\n"
             "on disk when the command returns. Without --from the range begins at the first\n"
-            "key, without --to it ends after the last.",
+            "key, without --to it ends after the last. Files of a damaged store that have only\n"
+            "keys of the range are no longer read, and firn db compact removes them.",
     .examples =
         (const struct firn_command_example[]){
             {"firn db delrange app.firn users --prefix tmp.",

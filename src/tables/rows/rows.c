@@ -268,6 +268,19 @@ take_stamped(struct firn_table *table, uint64_t stamp)
     return schema;
 }
 
+/* For messages about conflicts. */
+static void
+note_schema(struct firn_table *table, struct firn_schema *schema)
+{
+    firn_db_keyspace_note_schema(table->rows, schema, 0, table->rows);
+    firn_os_mutex_lock(&table->mutex);
+    const struct firn_rows_index *known = (const void *)table->indexes.data;
+    for (size_t i = 0; i < table->indexes.size / sizeof *known; i++) {
+        firn_db_keyspace_note_schema(known[i].keyspace, schema, known[i].id, table->rows);
+    }
+    firn_os_mutex_unlock(&table->mutex);
+}
+
 /* The schema that a record encodes; the record that was read last is not decoded again. stamp is that of
  * schemas before the current record was read, or 0. */
 static int
@@ -292,6 +305,7 @@ schema_of(struct firn_table *table, firn_slice record, uint64_t stamp, struct fi
         firn_error_prefix(err, "the schema of the table '%s'", firn_rows_name(table));
         return rc;
     }
+    note_schema(table, *out);
     firn_os_mutex_lock(&table->mutex);
     if (firn_buf_assign(&table->record, record) == FIRN_OK) {
         firn_schema_unref(table->cached);

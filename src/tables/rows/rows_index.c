@@ -57,6 +57,9 @@ firn_rows_index_keyspace(struct firn_table *table, struct firn_db_view *view,
             /* If there is no memory, the next call looks for it again. */
             FIRN_IGNORE(firn_buf_append(&table->indexes, &found, sizeof found));
         }
+        if (table->cached != NULL) {
+            firn_db_keyspace_note_schema(found.keyspace, table->cached, index->id, table->rows);
+        }
         firn_os_mutex_unlock(&table->mutex);
         *out = found.keyspace;
     }

@@ -699,13 +699,29 @@ out:
 _Static_assert((int)FIRN_TABLE_KEY_SIZE_MAX < (int)FIRN_KEY_SIZE_MAX,
                "a bound is above any key of a table");
 
-/* Appends a bound that is just above the last key from lower on; nothing if there is none. */
+/* Appends a bound above all keys that there can be. */
+static int
+append_end(struct firn_buf *out, firn_error *err)
+{
+    firn_buf_clear(out);
+    if (firn_buf_set_size(out, FIRN_TABLE_KEY_SIZE_MAX + 1) != FIRN_OK) {
+        return firn_error_no_memory(err, "a bound");
+    }
+    memset(out->data, 0xff, out->size);
+    return FIRN_OK;
+}
+
+/* Appends a bound that is just above the last key from lower on; nothing if there is none. Where it
+ * cannot be read, one that is above all keys, so that what is damaged can be deleted. */
 static int
 find_end(struct writing *writing, struct firn_db_keyspace *keyspace, firn_slice lower,
          struct firn_buf *out, firn_error *err)
 {
-    int rc;
-    FIRN_TRY(find_last_key(writing, keyspace, lower, out, err));
+    int rc = find_last_key(writing, keyspace, lower, out, err);
+    if (rc == FIRN_CORRUPT) {
+        return append_end(out, err);
+    }
+    FIRN_TRY(rc);
     DCHECK(out->size <= FIRN_TABLE_KEY_SIZE_MAX);
     if (out->size > 0 && firn_buf_append(out, "", 1) != FIRN_OK) {
         rc = firn_error_no_memory(err, "a bound");

@@ -316,6 +316,15 @@ FIRN_MUST_CHECK int firn_schema_index_primary(const struct firn_schema *schema,
 bool firn_schema_index_differs(const struct firn_schema_index *index,
                                const struct firn_cell *before, const struct firn_cell *after);
 
+/* ==== keys in messages: schema_key_text.c ==== */
+
+/* Appends the key of a row, or of an entry of the index (NULL: of a row), as a list of values:
+ * (17, 'x'). What is long is cut: it has at most 500 characters. FIRN_CORRUPT, without a text, if
+ * it is not such a key; then, and on FIRN_NO_MEMORY, out is as it was. Takes no lock. */
+FIRN_MUST_CHECK int firn_schema_key_text_append(const struct firn_schema *schema,
+                                                const struct firn_schema_index *index,
+                                                firn_slice key, struct firn_buf *out);
+
 /* ==== text: schema_text.c ==== */
 
 /* "l2", "dot", "cosine"; NULL: there is no such metric. */

@@ -19,6 +19,7 @@
 #include <cmocka.h>
 
 #include "firn/firn.h"
+#include "support/test_random.h"
 #include "support/test_temp.h"
 
 static firn_error err;
@@ -1133,38 +1134,71 @@ size_of(firn_keyspace *k, uint32_t from, uint32_t to)
     return found;
 }
 
-/* References are so short that all keys are in one block. */
+/* Large values beside small ones: a block has few of these, and many references to those. */
+enum { MIXED_KEYS = 2200, MIXED_LARGE = 200, LARGE_SIZE = 100000, SMALL_SIZE = 300 };
+
+static bool
+is_large(uint32_t i, bool is_clustered)
+{
+    return is_clustered ? i >= 700 && i < 700 + MIXED_LARGE : i % 11 == 5;
+}
+
 static void
-the_size_of_a_range_of_large_values_is_told(void **state)
+put_mixed(firn_keyspace *k, bool is_clustered)
+{
+    static uint64_t value[LARGE_SIZE / 8];
+    struct test_random random = {5};
+    for (uint32_t i = 0; i < MIXED_KEYS; i++) {
+        char key[16];
+        const size_t size = is_large(i, is_clustered) ? LARGE_SIZE : SMALL_SIZE;
+        (void)snprintf(key, sizeof key, "%06u", i);
+        test_random_fill(&random, value, size);
+        OK(firn_put(k, firn_str(key), firn_bytes(value, size), NULL, &err));
+    }
+}
+
+/* Of each range the bytes of large values are known to one of them, wherever they are. */
+static void
+check_mixed(firn_keyspace *k, bool is_clustered, bool is_in_memory)
+{
+    for (uint32_t i = 0; i < 300; i++) {
+        const uint32_t from = i * 7919 % MIXED_KEYS;
+        const uint32_t to = from + i * 104729 % (MIXED_KEYS - from + 1);
+        uint64_t large = 0;
+        for (uint32_t j = from; j < to; j++) {
+            large += is_large(j, is_clustered);
+        }
+        const uint64_t small = to - from - large;
+        const firn_keyspace_size found = size_of(k, from, to);
+        if (is_in_memory) {
+            assert_int_equal(found.memory_entries, to - from);
+            assert_int_equal(found.memory_bytes,
+                             large * (LARGE_SIZE + 6) + small * (SMALL_SIZE + 6));
+            continue;
+        }
+        assert_in_range(found.value_bytes, large * LARGE_SIZE, large * (LARGE_SIZE + 200));
+        assert_int_equal(found.file_entries, to - from);
+    }
+}
+
+static void
+the_size_of_a_range_tells_large_values_from_small_ones(void **state)
 {
     (void)state;
-    enum { KEYS = 60, VALUE = 100000 };
-    static uint8_t value[VALUE];
-    firn_store *store;
-    firn_store_options options = FIRN_STORE_OPTIONS_INIT;
-    options.durability = FIRN_DURABILITY_OS;
-    OK(firn_store_open_memory(UINT64_C(1) << 33, &options, &store, &err));
-    firn_keyspace *k = open_keyspace(store, "k");
-    for (uint32_t i = 0; i < KEYS; i++) {
-        char key[16];
-        for (size_t j = 0; j < VALUE; j++) {
-            value[j] = (uint8_t)(j * j * (i + 7) >> 3);
-        }
-        (void)snprintf(key, sizeof key, "%06u", i);
-        OK(firn_put(k, firn_str(key), firn_bytes(value, VALUE), NULL, &err));
+    for (unsigned is_clustered = 0; is_clustered < 2; is_clustered++) {
+        firn_store *store;
+        firn_store_options options = FIRN_STORE_OPTIONS_INIT;
+        options.durability = FIRN_DURABILITY_OS;
+        OK(firn_store_open_memory(UINT64_C(1) << 33, &options, &store, &err));
+        firn_keyspace *k = open_keyspace(store, "k");
+        put_mixed(k, is_clustered);
+        check_mixed(k, is_clustered, true);
+        OK(firn_store_flush(store, &err));
+        check_mixed(k, is_clustered, false);
+        OK(firn_store_compact(store, NULL, &err));
+        check_mixed(k, is_clustered, false);
+        OK(firn_store_close(store, &err));
     }
-    OK(firn_store_compact(store, NULL, &err));
-    const firn_keyspace_size all = size_of(k, 0, KEYS);
-    assert_true(all.value_bytes > 0);
-    for (uint32_t from = 0; from < KEYS; from += 7) {
-        for (uint32_t to = from; to <= KEYS; to += 11) {
-            const firn_keyspace_size found = size_of(k, from, to);
-            const uint64_t exact = all.value_bytes * (to - from) / KEYS;
-            const uint64_t each = all.value_bytes / KEYS;
-            assert_true(found.value_bytes <= exact + each && found.value_bytes + each >= exact);
-        }
-    }
-    OK(firn_store_close(store, &err));
 }
 
 static void
@@ -1568,7 +1602,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_size_of_a_range_is_told_about),
-        cmocka_unit_test(the_size_of_a_range_of_large_values_is_told),
+        cmocka_unit_test(the_size_of_a_range_tells_large_values_from_small_ones),
         cmocka_unit_test(an_application_stores_and_finds),
         cmocka_unit_test(a_load_brings_many_entries_at_once),
         cmocka_unit_test(batches_can_be_walked_and_joined),

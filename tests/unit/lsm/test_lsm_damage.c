@@ -264,6 +264,175 @@ a_damaged_run_keeps_only_its_own_compactions_from_running(void **state)
     assert_true(count_unreadable(world.names[0]) > 0);
 }
 
+/* ---- range deletes over what is missing ---- */
+
+static void
+forget_all(unsigned from)
+{
+    assert_int_equal(fixture_delete_range(&world.fixture, 0, from, FIXTURE_KEYS), FIRN_OK);
+}
+
+static void
+begin_without(const char *name)
+{
+    firn_error err;
+    TEST_OK(firn_os_remove_file(world.runs, name, &err), &err);
+    TEST_OK(fixture_open(&world.fixture, &err), &err);
+    assert_true(count_unreadable(name) > 0);
+}
+
+static unsigned
+count_damages(void)
+{
+    struct damages damages = {0};
+    firn_error err;
+    int rc = firn_lsm_check(world.fixture.lsm, note_damage, &damages, NULL, &err);
+    assert_int_equal(rc, damages.count > 0 ? FIRN_CORRUPT : FIRN_OK);
+    return damages.count;
+}
+
+/* Reads as if it had never been, before the delete is flushed, after that, and for good. */
+static void
+check_forgotten(void)
+{
+    struct fixture *fixture = &world.fixture;
+    firn_error err;
+    fixture_compare(fixture, 0, 0);
+    assert_int_equal(count_damages(), 1);
+    TEST_OK(fixture_flush(fixture, &err), &err);
+    fixture_compare(fixture, 0, 0);
+    assert_int_equal(count_damages(), 1);
+    TEST_OK(fixture_work(fixture, true, &err), &err);
+    fixture_compare(fixture, 0, 0);
+    assert_int_equal(count_damages(), 0);
+    fixture_close(fixture);
+    TEST_OK(fixture_open(fixture, &err), &err);
+    fixture_compare(fixture, 0, 0);
+    fixture_check(fixture);
+}
+
+/* Those of the last level, and that of level 0, which has a range delete itself. */
+static void
+a_range_delete_over_a_missing_run_heals_the_tree(void **state)
+{
+    const size_t count = world.count;
+    for (size_t i = 0; i < count; i++) {
+        begin_without(world.names[i]);
+        forget_all(0);
+        assert_int_equal(fixture_put(&world.fixture, 0, 7, 30), FIRN_OK);
+        check_forgotten();
+        assert_int_equal(teardown(state), 0);
+        assert_int_equal(setup(state), 0);
+        assert_int_equal(world.count, count);
+    }
+}
+
+static void
+range_deletes_heal_together(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct fixture *fixture = &world.fixture;
+    begin_without(world.names[0]);
+    /* The run has the keys from 0 to about 40. */
+    assert_int_equal(fixture_delete_range(fixture, 0, 10, FIXTURE_KEYS), FIRN_OK);
+    TEST_OK(fixture_flush(fixture, &err), &err);
+    assert_int_equal(count_unreadable(world.names[0]), 10);
+    assert_true(count_walked() < FIXTURE_KEYS);
+    assert_int_equal(fixture_delete_range(fixture, 0, 0, 5), FIRN_OK);
+    assert_int_equal(count_unreadable(world.names[0]), 5);
+    TEST_OK(fixture_flush(fixture, &err), &err);
+    assert_int_equal(fixture_work(fixture, true, &err), FIRN_CORRUPT);
+    assert_int_equal(count_unreadable(world.names[0]), 5);
+    assert_int_equal(fixture_delete_range(fixture, 0, 4, 11), FIRN_OK);
+    check_forgotten();
+}
+
+/* Its keys are all in the range, but some versions are newer. */
+static void
+a_range_delete_hides_no_newer_run(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct fixture *fixture = &world.fixture;
+    TEST_OK(fixture_open(fixture, &err), &err);
+    assert_int_equal(fixture_put(fixture, 0, 3, 30), FIRN_OK);
+    forget_all(0);
+    assert_int_equal(fixture_put(fixture, 0, 5, 30), FIRN_OK);
+    TEST_OK(fixture_flush(fixture, &err), &err);
+    forget_all(20);
+    TEST_OK(fixture_flush(fixture, &err), &err);
+    assert_int_equal(fixture_put(fixture, 0, 30, 30), FIRN_OK);
+    TEST_OK(fixture_flush(fixture, &err), &err);
+    fixture_close(fixture);
+    list_runs();
+    const char *newest = world.names[world.count - 1];
+    begin_without(newest);
+    assert_int_equal(count_unreadable(newest), 1);
+    assert_true(count_walked() < FIXTURE_KEYS);
+    assert_int_equal(fixture_work(fixture, true, &err), FIRN_CORRUPT);
+    assert_int_equal(count_unreadable(newest), 1);
+    forget_all(0);
+    check_forgotten();
+}
+
+static void
+a_missing_run_stays_as_long_as_a_view_needs_it(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct firn_buf bytes = {0};
+    struct fixture *fixture = &world.fixture;
+    const char *name = world.names[0];
+    test_file_read(world.runs, name, &bytes);
+    begin_without(name);
+    const size_t view = fixture_checkpoint(fixture);
+    forget_all(0);
+    TEST_OK(fixture_flush(fixture, &err), &err);
+    for (unsigned round = 0; round < 2; round++) {
+        fixture_compare(fixture, 0, 0);
+        assert_int_equal(fixture_work(fixture, true, &err), FIRN_CORRUPT);
+        assert_int_equal(count_damages(), 1);
+    }
+    /* Nothing was lost by that: with the file, the view reads all again. */
+    fixture_close(fixture);
+    test_file_write(world.runs, name, bytes.data, bytes.size);
+    TEST_OK(fixture_open(fixture, &err), &err);
+    fixture_compare(fixture, 0, view);
+    fixture_compare(fixture, 0, 0);
+    fixture_close(fixture);
+    TEST_OK(firn_os_remove_file(world.runs, name, &err), &err);
+    TEST_OK(fixture_open(fixture, &err), &err);
+    fixture_remove_view(fixture, view);
+    check_forgotten();
+    firn_buf_deinit(&bytes);
+}
+
+/* Now is what it was before the delete. */
+static void
+a_range_delete_that_was_taken_back_hides_nothing(void **state)
+{
+    (void)state;
+    firn_error err;
+    struct fixture *fixture = &world.fixture;
+    const char *name = world.names[0];
+    begin_without(name);
+    const size_t view = fixture_checkpoint(fixture);
+    const unsigned unreadable = count_unreadable(name);
+    forget_all(0);
+    fixture_compare(fixture, 0, 0);
+    fixture_restore(fixture, view);
+    fixture_remove_view(fixture, view);
+    assert_int_equal(count_unreadable(name), unreadable);
+    assert_true(count_walked() < FIXTURE_KEYS);
+    TEST_OK(fixture_flush(fixture, &err), &err);
+    FIRN_IGNORE(fixture_work(fixture, true, &err));
+    assert_int_equal(count_unreadable(name), unreadable);
+    assert_int_equal(count_damages(), 1);
+    forget_all(0);
+    check_forgotten();
+}
+
 static void
 a_changed_or_shortened_run_never_gives_a_wrong_answer(void **state)
 {
@@ -461,6 +630,14 @@ main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(a_damaged_run_keeps_only_its_own_compactions_from_running,
                                         setup, teardown),
+        cmocka_unit_test_setup_teardown(a_range_delete_over_a_missing_run_heals_the_tree, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(range_deletes_heal_together, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_range_delete_hides_no_newer_run, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_missing_run_stays_as_long_as_a_view_needs_it, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_range_delete_that_was_taken_back_hides_nothing, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(a_changed_or_shortened_run_never_gives_a_wrong_answer,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(

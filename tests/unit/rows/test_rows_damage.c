@@ -378,11 +378,87 @@ a_damaged_chunk_takes_one_column_of_one_row_group_away(void **state)
     db_support_deinit(&support);
 }
 
+/* ---- a run that is gone ---- */
+
+static uint64_t
+count_rows(struct firn_table *table)
+{
+    const char *const select = "count(*)";
+    const struct firn_query_options options = {
+        .select = select, .memory_bytes = 8 << 20, .threads = 1};
+    struct firn_scan *scan;
+    const firn_scan_batch *batch;
+    DB_OK(firn_query_open(table, &options, &scan, &err));
+    DB_OK(firn_query_next(scan, &batch, &err));
+    const uint64_t count = firn_query_batch_value(batch, 0, 0).as.u64;
+    firn_query_close(scan);
+    return count;
+}
+
+/* By the key's order, and by that of the index. */
+static void
+check_rows(struct firn_table *table, int64_t expected)
+{
+    const char *const indexes[2] = {NULL, "by_price"};
+    assert_int_equal(count_rows(table), expected);
+    for (size_t i = 0; i < 2; i++) {
+        const struct firn_rows_cursor_options options = {.read = {.index = indexes[i]}};
+        struct firn_table_cursor *cursor;
+        const struct firn_row *row;
+        int64_t rows = 0;
+        DB_OK(firn_rows_read_cursor_open(table, &options, &cursor, &err));
+        DB_OK(firn_rows_read_cursor_next(cursor, &row, &err));
+        for (; row != NULL; rows++) {
+            DB_OK(firn_rows_read_cursor_next(cursor, &row, &err));
+        }
+        assert_int_equal(rows, expected);
+        firn_rows_read_cursor_close(cursor);
+    }
+}
+
+static void
+a_table_whose_rows_are_lost_is_emptied_and_used_again(void **state)
+{
+    (void)state;
+    struct db_support support;
+    struct found found = {.count = 0};
+    struct firn_os_dir *runs;
+    struct firn_table *table;
+    const struct firn_rows_span all = {.lower = {.count = 0}};
+    firn_store_check_result report = {.size = sizeof report};
+    firn_value values[COLUMNS];
+    char memory[2][64];
+    db_support_init(&support, 1);
+    fill(support.dir);
+    DB_OK(firn_os_dir_open(support.dir, "runs", &runs, &err));
+    DB_OK(firn_os_dir_list(runs, find_run, &found, &err));
+    assert_true(found.count > 0);
+    for (size_t i = 0; i < found.count; i++) {
+        DB_OK(firn_os_remove_file(runs, found.names[i], &err));
+    }
+    firn_os_dir_close(runs);
+    struct firn_db *db = db_support_open(support.dir);
+    DB_OK(firn_rows_open(db, "goods", &table, &err));
+    assert_false(read_column(db, table, 0));
+    DB_OK(firn_rows_write_delete_range(table, NULL, &all, FIRN_DURABILITY_DEFAULT, &err));
+    check_rows(table, 0);
+    make_row(7, values, memory);
+    DB_OK(rows_put(table, NULL, FIRN_ROWS_INSERT, values, COLUMNS, &err));
+    check_rows(table, 1);
+    assert_int_equal(firn_db_check(db, NULL, &report, &err), FIRN_CORRUPT);
+    DB_OK(firn_db_maintain_compact(db, NULL, &err));
+    check_rows(table, 1);
+    DB_OK(firn_db_check(db, NULL, &report, &err));
+    DB_OK(firn_db_close(db, &err));
+    db_support_deinit(&support);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_damaged_chunk_takes_one_column_of_one_row_group_away),
+        cmocka_unit_test(a_table_whose_rows_are_lost_is_emptied_and_used_again),
     };
     return cmocka_run_group_tests_name("rows_damage", tests, NULL, NULL);
 }

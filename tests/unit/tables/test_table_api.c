@@ -267,7 +267,7 @@ of_two_transactions_that_take_one_name_the_first_wins(void **state)
     assert_string_equal(text_at(table, second, 2), "Ada");
     OK(firn_txn_commit(first, NULL, &err));
     FAILS(firn_txn_commit(second, NULL, &err), FIRN_CONFLICT,
-          "of an index, which the transaction has");
+          "the entry ('Ada') of index 'by_name' of table 't', which the transaction has");
     firn_txn_close(first);
     firn_txn_close(second);
     assert_null(text_at(table, NULL, 2));

@@ -431,8 +431,78 @@ a_deleted_range_conflicts_with_what_comes_into_it(void **state)
     OK(firn_table_delete_range(table, &options, NULL, NULL, &err));
     insert_numbered(table, NULL, 30, 31);
     FAILS(firn_txn_commit(options.txn, NULL, &err), FIRN_CONFLICT,
-          "of an index, which the transaction has read");
+          "of table 't', which the transaction has read");
+    assert_non_null(strstr(err.text, "the entry ("));
     firn_txn_close(options.txn);
+}
+
+/* ---- what conflicts say ---- */
+
+static void
+conflicts(firn_txn *txn, const char *expected)
+{
+    FAILS(firn_txn_commit(txn, NULL, &err), FIRN_CONFLICT, expected);
+    firn_txn_close(txn);
+}
+
+/* Two transactions write rows; the first one commits. */
+static void
+write_both(firn_table *table, const firn_value *first, const firn_value *second, size_t count,
+           const char *expected)
+{
+    firn_row_options options = FIRN_ROW_OPTIONS_INIT;
+    firn_txn *winner = begin(FIRN_ISOLATION_DEFAULT);
+    firn_txn *loser = begin(FIRN_ISOLATION_DEFAULT);
+    options.txn = winner;
+    OK(firn_table_upsert(table, &options, first, count, &err));
+    options.txn = loser;
+    OK(firn_table_upsert(table, &options, second, count, &err));
+    OK(firn_txn_commit(winner, NULL, &err));
+    firn_txn_close(winner);
+    conflicts(loser, expected);
+}
+
+static void
+conflicts_name_the_table_and_the_values_of_the_key(void **state)
+{
+    (void)state;
+    firn_table *table =
+        make_table("orders", "shop i64, code text, city text, "
+                             "primary key (shop, code), unique index by_city (city)");
+    const firn_value a[] = {firn_i64(17), firn_text("x'y"), firn_text("Bern")};
+    const firn_value b[] = {firn_i64(18), firn_text("z"), firn_text("Bern")};
+    const firn_value same[] = {firn_i64(17), firn_text("x'y"), firn_text("Basel")};
+    write_both(table, a, same, 3,
+               "the row with the key (17, 'x''y') of table 'orders', which the transaction has "
+               "written, was written by another commit since it began");
+    OK(firn_table_delete_range(table, NULL, NULL, NULL, &err));
+    write_both(table, a, b, 3,
+               "the entry ('Bern') of index 'by_city' of table 'orders', which the transaction has "
+               "written, was written by another commit since it began");
+    OK(firn_table_delete_range(table, NULL, NULL, NULL, &err));
+    /* An index that came later. */
+    OK(firn_table_drop_index(table, "by_city", &err));
+    const char *const columns[] = {"city", "shop"};
+    const firn_table_index index = {
+        .name = "later", .columns = columns, .column_count = 2, .is_unique = true};
+    OK(firn_table_add_index(table, &index, &err));
+    const firn_value c[] = {firn_i64(17), firn_text("c"), firn_text("Bern")};
+    write_both(table, a, c, 3, "the entry ('Bern', 17) of index 'later' of table 'orders', which");
+    /* What is read counts in a serializable transaction, also where there is no row yet. */
+    firn_row_options options = FIRN_ROW_OPTIONS_INIT;
+    options.txn = begin(FIRN_ISOLATION_SERIALIZABLE);
+    const firn_value d[] = {firn_i64(-3), firn_text("d"), firn_null()};
+    const firn_value e[] = {firn_i64(99), firn_text("e"), firn_null()};
+    firn_row *row;
+    OK(firn_row_create(&row, &err));
+    firn_read_options read = FIRN_READ_OPTIONS_INIT;
+    read.txn = options.txn;
+    assert_int_equal(firn_table_get(table, &read, d, 2, row, &err), FIRN_NOT_FOUND);
+    firn_row_destroy(row);
+    OK(firn_table_insert(table, &options, e, 3, &err));
+    OK(firn_table_insert(table, NULL, d, 3, &err));
+    conflicts(options.txn,
+              "the row with the key (-3, 'd') of table 'orders', which the transaction has read");
 }
 
 /* More entries than a transaction takes: nothing is deleted, and the transaction goes on. */
@@ -792,6 +862,7 @@ main(void)
         TEST(ranges_of_rows_are_deleted),
         TEST(bounds_may_be_prefixes_and_ends),
         TEST(a_deleted_range_conflicts_with_what_comes_into_it),
+        TEST(conflicts_name_the_table_and_the_values_of_the_key),
         TEST(a_range_that_is_too_large_is_refused_whole),
         TEST(wrong_ranges_are_refused),
         TEST(numbers_are_added_exactly),

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * schema/schema_key_text.c: keys of rows and of index entries as values, for messages: (17, 'x').
+ *
+ * Values are written as literals of definitions, texts and blobs only as far as they fit into a
+ * message. Control characters become \xNN; UTF-8 stays as it is. Dates of other years than those that
+ * a literal can have are numbers.
+ *
+ * Time and memory: by the size of the key.
+ */
+#include "base/check.h"
+#include "base/slice.h"
+#include "codec/utf8.h"
+#include "schema/schema.h"
+#include "schema/schema_literal.h"
+#include "tuple/tuple.h"
+
+enum {
+    TEXT_SHOWN_MAX = 48, /* bytes of a text */
+    BLOB_SHOWN_MAX = 16,
+    KEY_SHOWN_MAX = 256 /* characters after which no further value is shown */
+};
+
+/* As much of a text as is shown, without a part of a character at its end. */
+static firn_slice
+cut_text(firn_slice text)
+{
+    enum { CONTINUATION = 0x80, CONTINUATION_MASK = 0xc0 };
+    size_t size = text.size < TEXT_SHOWN_MAX ? text.size : TEXT_SHOWN_MAX;
+    while (size > 0 && size < text.size && (text.data[size] & CONTINUATION_MASK) == CONTINUATION) {
+        size--;
+    }
+    return firn_bytes(text.data, size);
+}
+
+static int
+append_text(firn_slice text, struct firn_buf *out)
+{
+    const firn_slice shown = cut_text(text);
+    if (!firn_utf8_is_valid(shown)) {
+        return FIRN_CORRUPT;
+    }
+    int rc = firn_buf_append_u8(out, '\'');
+    for (size_t i = 0; i < shown.size && rc == FIRN_OK; i++) {
+        const uint8_t byte = shown.data[i];
+        rc = byte == '\''                  ? firn_buf_append_str(out, "''")
+             : byte < 0x20 || byte == 0x7f ? firn_buf_append_format(out, "\\x%02x", byte)
+                                           : firn_buf_append_u8(out, byte);
+    }
+    return rc == FIRN_OK ? firn_buf_append_str(out, shown.size < text.size ? "'..." : "'") : rc;
+}
+
+/* Whether a number is a date, or a moment, that has a literal: of the years 1 to 9999. */
+static bool
+is_in_calendar(firn_type type, int64_t number)
+{
+    const int64_t day = type == FIRN_TYPE_TIMESTAMP ? INT64_C(86400000000) : 1;
+    const int64_t first = -719162; /* 0001-01-01 */
+    const int64_t end = 2932897;   /* 10000-01-01 */
+    return number >= first * day && number < end * day;
+}
+
+static int
+append_value(const struct firn_schema_column *column, const struct firn_cell *cell,
+             struct firn_buf *out)
+{
+    if (cell->kind == FIRN_PHYSICAL_NONE) {
+        return firn_buf_append_str(out, "null");
+    }
+    if (column->type == FIRN_TYPE_TEXT) {
+        return append_text(cell->as.bytes, out);
+    }
+    if ((column->type == FIRN_TYPE_DATE || column->type == FIRN_TYPE_TIMESTAMP) &&
+        !is_in_calendar(column->type, cell->as.i64)) {
+        return firn_buf_append_format(out, "%lld", (long long)cell->as.i64);
+    }
+    struct firn_cell shown = *cell;
+    bool is_cut = column->type == FIRN_TYPE_BLOB && cell->as.bytes.size > BLOB_SHOWN_MAX;
+    if (is_cut) {
+        shown.as.bytes.size = BLOB_SHOWN_MAX;
+    }
+    int rc = firn_schema_literal_append(column, &shown, out);
+    return rc == FIRN_OK && is_cut ? firn_buf_append_str(out, "...") : rc;
+}
+
+/* The values of a key, one after the other. */
+struct showing {
+    const struct firn_schema *schema;
+    firn_slice rest; /* of the key */
+    struct firn_buf *out;
+    size_t start; /* of the text in out */
+    size_t count; /* of values so far */
+    bool is_cut;
+};
+
+static int
+show_part(struct showing *showing, size_t place, bool is_nullable)
+{
+    const struct firn_schema_column *column = &showing->schema->columns[place];
+    uint8_t bytes[256];
+    struct firn_buf memory = firn_buf_borrowed(bytes, sizeof bytes);
+    struct firn_cell cell;
+    int rc = firn_tuple_key_read(&showing->rest, column->type, is_nullable, &memory, &cell);
+    if (rc == FIRN_OK && showing->out->size - showing->start > KEY_SHOWN_MAX) {
+        rc = showing->is_cut ? FIRN_OK : firn_buf_append_str(showing->out, ", ...");
+        showing->is_cut = true;
+    } else if (rc == FIRN_OK) {
+        rc = firn_buf_append_str(showing->out, showing->count++ > 0 ? ", " : "(");
+        rc = rc == FIRN_OK ? append_value(column, &cell, showing->out) : rc;
+    }
+    firn_buf_deinit(&memory);
+    return rc;
+}
+
+static int
+show_parts(struct showing *showing, const uint32_t *places, size_t count, bool is_nullable)
+{
+    int rc = FIRN_OK;
+    for (size_t i = 0; i < count && rc == FIRN_OK; i++) {
+        rc = show_part(showing, places[i], is_nullable);
+    }
+    return rc;
+}
+
+static int
+show_key(struct showing *showing, const struct firn_schema_index *index)
+{
+    const struct firn_schema *schema = showing->schema;
+    int rc =
+        index != NULL ? show_parts(showing, index->places, index->column_count, true) : FIRN_OK;
+    if (rc == FIRN_OK && (index == NULL || showing->rest.size > 0)) {
+        rc = show_parts(showing, schema->key_places, schema->key_count, false);
+    }
+    rc = rc == FIRN_OK && showing->rest.size > 0 ? FIRN_CORRUPT : rc;
+    return rc == FIRN_OK ? firn_buf_append_str(showing->out, ")") : rc;
+}
+
+int
+firn_schema_key_text_append(const struct firn_schema *schema, const struct firn_schema_index *index,
+                            firn_slice key, struct firn_buf *out)
+{
+    struct showing showing = {.schema = schema, .rest = key, .out = out, .start = out->size};
+    DCHECK(schema->key_count > 0);
+    int rc = show_key(&showing, index);
+    if (rc != FIRN_OK) {
+        out->size = showing.start;
+    }
+    return rc;
+}
