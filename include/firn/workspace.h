@@ -52,7 +52,9 @@
  * An entry that cannot be read, or that changes during every attempt to read it, keeps the state that it
  * has in the previous checkpoint, or is left out if that checkpoint does not contain it. Both cases are
  * reported.
- * A restore does not touch entries that the checkpoint's rules or today's rules exclude.
+ * A restore does not touch entries that the checkpoint's rules or today's rules exclude. A comparison with
+ * the disk does not report those that are there, although the checkpoint may have them: since before the
+ * rule was written, or from an import.
  */
 #ifndef FIRN_WORKSPACE_H
 #define FIRN_WORKSPACE_H
@@ -680,8 +682,8 @@ typedef struct firn_workspace_status_result {
     {                                                                              \
         sizeof(firn_workspace_status_result), NULL, 0, 0, 0, 0, 0, false, 0, false \
     }
-/* Compares a checkpoint (before) with the disk (after), by content. Modification times of directories
- * are ignored. on_change may be NULL. FIRN_NOT_FOUND, after the changes, if neither side contains a
+/* Compares a checkpoint (before) with the disk (after), by content. What today's rules exclude is not
+ * compared (FIRN_NOTICE_LEFT_ALONE). Modification times of directories are ignored. on_change may be NULL. FIRN_NOT_FOUND, after the changes, if neither side contains a
  * path. */
 FIRN_API FIRN_MUST_CHECK int
 firn_workspace_status(firn_workspace *workspace, const firn_workspace_status_options *options,
