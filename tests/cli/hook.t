@@ -283,7 +283,7 @@ A restore to a checkpoint from before hook install says that the hooks are gone.
   $ firn undo
   undid the restore of 1, back at <id>: 0 changed, 2 added, 0 removed; redo with: firn redo
   $ firn restore 1 --json 2>/dev/null | grep -o '"hooks_removed".*'
-  "hooks_removed":[".claude/settings.json",".cursor/hooks.json"]}
+  "hooks_removed":[".claude/settings.json",".cursor/hooks.json"],"without_git":[]}
   $ firn undo -q && firn restore 1 a && firn restore 1 -n | tail -n 1
   restored 1: nothing had to change
   would restore 1: 0 changed, 0 added, 2 removed
