@@ -476,7 +476,7 @@ const struct firn_command firn_dir_restore = {
             "code is 6, and --resume restores them once the cause is gone. Before anything is\n"
             "written, all data that is needed is read and verified, and a safety checkpoint\n"
             "of the present state is taken; firn undo brings that back. A worktree or a\n"
-            "submodule of git comes back without its file .git: firn says how to make it anew.\n"
+            "submodule of git comes back without its file .git: firn says how to mend that.\n"
             "\n"
             "Until files are replaced, Ctrl-C stops a restore and nothing has changed. After\n"
             "that firn says how far it is and completes the restore; a second Ctrl-C ends it\n"

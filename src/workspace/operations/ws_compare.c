@@ -212,7 +212,8 @@ firn_ws_compare_is_left_alone(struct firn_ws_compare *compare,
     } else if (rc == FIRN_OK) {
         rc = FIRN_NOT_FOUND;
     }
-    *out = rc != FIRN_NOT_FOUND; /* (I1) also where it cannot be looked at */
+    *out = rc != FIRN_NOT_FOUND;           /* also where it cannot be looked at */
+    CHECK(!*out || change->after == NULL); /* (I1) */
     if (rc == FIRN_NO_MEMORY) {
         firn_error_copy(err, &cause);
     } else {
