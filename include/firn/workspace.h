@@ -512,7 +512,7 @@ firn_workspace_list(firn_workspace *workspace, const firn_workspace_list_options
  * - a tag; "latest", the newest that is no safety checkpoint;
  * - "latest~2", "12~1", "v1.0~3": that many before that one, safety checkpoints not counted;
  * - a time, for the newest that was created then or earlier: "10 minutes ago", "2h30m", "an hour ago", "last week",
- *   "yesterday", "yesterday 14:00", "monday", "monday 10:05pm", "14:00", "2026-11-20", "2026-11-20 14:00",
+ *   "yesterday", "yesterday 14:00", "monday", "monday 10:05pm", "10pm", "noon", "14:00", "2026-11-20", "2026-11-20 14:00",
  *   "2026-11-20T14:00:05.5+01:00". Times without a zone are local (TZ); one without seconds means all of its minute.
  * FIRN_NOT_FOUND if there is no such checkpoint; FIRN_INVALID if it is not a reference; FIRN_CONFLICT if
  * several ids begin with the letters: the error names some of these checkpoints. */

@@ -119,8 +119,8 @@ firn_task_workspace_references_deinit(struct firn_task_workspace_references *ref
 bool
 firn_task_workspace_is_time(const char *text)
 {
-    static const char *const days[] = {"yesterday", "monday", "tuesday",  "wednesday",
-                                       "thursday",  "friday", "saturday", "sunday"};
+    static const char *const days[] = {"yesterday", "monday",   "tuesday", "wednesday", "thursday",
+                                       "friday",    "saturday", "sunday",  "noon",      "midnight"};
     size_t digits = strspn(text, "0123456789");
     bool is_day = false;
     for (size_t i = 0; i < sizeof(days) / sizeof(days[0]); i++) {
