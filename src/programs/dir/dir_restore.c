@@ -118,9 +118,13 @@ print_what(const struct request *request)
     char name[FIRN_SHOW_CHECKPOINT_NAME_SIZE];
     bool is_dry = request->options.dry_run;
     if (firn_show_step_is_of_facts(&request->steps)) {
+        const firn_workspace_step *step = request->steps.items[request->steps.count - 1];
+        const bool is_passed =
+            step->fact_count > 0 && request->result.not_restored >= step->fact_count;
         firn_term_out_format("%s%s ", is_dry ? "would " : "",
-                             request->what == RESTORE_UNDO ? (is_dry ? "undo" : "undid")
-                                                           : (is_dry ? "redo" : "redid"));
+                             is_passed ? (is_dry ? "pass over" : "passed over")
+                             : request->what == RESTORE_UNDO ? (is_dry ? "undo" : "undid")
+                                                             : (is_dry ? "redo" : "redid"));
         firn_show_step_print_name(&request->steps);
         return;
     }
