@@ -46,8 +46,9 @@ typedef enum firn_notice_kind {
     FIRN_NOTICE_STORE = 11,
     FIRN_NOTICE_SETTINGS = 12, /* a settings file that cannot be read: it is ignored */
     FIRN_NOTICE_FOREIGN = 13,  /* an interrupted restore that was not begun here: left alone */
-    /* A restore would have changed it, but today's rules exclude it: left as it is. One notice for
-     * the topmost excluded entry. */
+    /* A restore would have changed it, but today's rules exclude it: left as it is. Of a comparison with
+     * the disk: the checkpoint has it, and so has the disk, but today's rules exclude it: not compared. One
+     * notice for the topmost excluded entry. */
     FIRN_NOTICE_LEFT_ALONE = 14,
     FIRN_NOTICE_NOT_RESTORED = 15, /* a restore had to leave it as it is: the text says why */
     /* An entry of a checkpoint that a restore neither writes nor removes, because its name belongs to

@@ -52,7 +52,9 @@
  * An entry that cannot be read, or that changes during every attempt to read it, keeps the state that it
  * has in the previous checkpoint, or is left out if that checkpoint does not contain it. Both cases are
  * reported.
- * A restore does not touch entries that the checkpoint's rules or today's rules exclude.
+ * A restore does not touch entries that the checkpoint's rules or today's rules exclude. A comparison with
+ * the disk does not report those that are there, although the checkpoint may have them: since before the
+ * rule was written, or from an import.
  */
 #ifndef FIRN_WORKSPACE_H
 #define FIRN_WORKSPACE_H
@@ -510,7 +512,7 @@ firn_workspace_list(firn_workspace *workspace, const firn_workspace_list_options
  * - a tag; "latest", the newest that is no safety checkpoint;
  * - "latest~2", "12~1", "v1.0~3": that many before that one, safety checkpoints not counted;
  * - a time, for the newest that was created then or earlier: "10 minutes ago", "2h30m", "an hour ago", "last week",
- *   "yesterday", "yesterday 14:00", "monday", "monday 10:05pm", "14:00", "2026-11-20", "2026-11-20 14:00",
+ *   "yesterday", "yesterday 14:00", "monday", "monday 10:05pm", "10pm", "noon", "14:00", "2026-11-20", "2026-11-20 14:00",
  *   "2026-11-20T14:00:05.5+01:00". Times without a zone are local (TZ); one without seconds means all of its minute.
  * FIRN_NOT_FOUND if there is no such checkpoint; FIRN_INVALID if it is not a reference; FIRN_CONFLICT if
  * several ids begin with the letters: the error names some of these checkpoints. */
@@ -680,8 +682,8 @@ typedef struct firn_workspace_status_result {
     {                                                                              \
         sizeof(firn_workspace_status_result), NULL, 0, 0, 0, 0, 0, false, 0, false \
     }
-/* Compares a checkpoint (before) with the disk (after), by content. Modification times of directories
- * are ignored. on_change may be NULL. FIRN_NOT_FOUND, after the changes, if neither side contains a
+/* Compares a checkpoint (before) with the disk (after), by content. What today's rules exclude is not
+ * compared (FIRN_NOTICE_LEFT_ALONE). Modification times of directories are ignored. on_change may be NULL. FIRN_NOT_FOUND, after the changes, if neither side contains a
  * path. */
 FIRN_API FIRN_MUST_CHECK int
 firn_workspace_status(firn_workspace *workspace, const firn_workspace_status_options *options,

@@ -34,7 +34,13 @@ The file .git of a worktree or a submodule is not saved. Where one was removed, 
   $ rm -r part tree && firn restore -q latest && ls -d part/* tree/* part/.git tree/.git 2>/dev/null
   part/f
   tree/f
+  ! firn: back without its file .git: tree: git worktree repair, with its path, makes it anew
+  ! firn: back without its file .git: part: git submodule update --init, with its path, makes it anew
   [2]
+  $ firn restore -q latest; rm -r part && firn restore latest --json 2>/dev/null | grep -o '"without_git".*'
+  "without_git":[{"path":"part","kind":"submodule"}]}
   $ git worktree repair tree >/dev/null 2>&1; git -C tree branch --show-current; git submodule --quiet update --init part && git -C part status -s && git -C part rev-parse --show-toplevel | sed 's/.*[/]//'
   other
   part
+  $ rm -r tree && firn restore -q latest -n >/dev/null && firn restore --to ../other latest -q && firn restore -q latest && git worktree repair tree >/dev/null 2>&1; printf 'gitdir: else' >.git/worktrees/tree/gitdir; mkfifo ../fifo; rm .gitmodules && ln -s ../fifo .gitmodules && rm -r part && firn restore -q latest part
+  ! firn: back without its file .git: tree: git worktree repair, with its path, makes it anew

@@ -324,6 +324,18 @@ Names are quoted where .schema writes SQL.
     plain TEXT
   );
   $ firn db sql again.firn --create <schema.sql && firn db sql again.firn .schema | cmp - schema.sql
+  $ firn db sql key.firn --create "CREATE TABLE k(a INT DEFAULT -1, b TEXT DEFAULT 'it''s', c BLOB DEFAULT x'00', PRIMARY KEY (b, a))" && firn db sql key.firn .schema | tee key.sql && firn db sql key2.firn --create <key.sql && firn db sql key2.firn .schema | cmp - key.sql; firn db sql key.firn 'CREATE TEMP TABLE own(a INT DEFAULT 3, b INT, PRIMARY KEY (b, a))' '.schema own'
+  CREATE TABLE k(
+    a BIGINT NOT NULL DEFAULT -1,
+    b TEXT NOT NULL DEFAULT 'it''s',
+    c BLOB DEFAULT x'00',
+    PRIMARY KEY (b, a)
+  );
+  CREATE TABLE own(
+    a INT DEFAULT 3,
+    b INT,
+    PRIMARY KEY (b, a)
+  );
 
 A workspace.
 

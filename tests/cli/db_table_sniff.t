@@ -28,6 +28,18 @@ The form of a CSV text is found, and printed if it is unusual.
   ! firn: line 4: the record has 1 fields, not 2
   [2]
 
+A line with the delimiter may be in quotes. A quote that is never closed is an error that says where it was opened, and not read as text.
+
+  $ printf '"sep=;"\nid;n\n1;2\n' | i f2 -q && firn db scan s.firn f2; printf 'a;b\n1;2\n3;"x\n4;5\n' | i f3; printf 'a;"b\n1;2\n' | i f3; printf 'a,b\n1,"2\n3,4\n5,6\n' | i f3; printf 'a,b\n1,"2\n3,4\n' | i f3 -q --quote none && firn db scan s.firn f3
+  1	1	2
+  1	1	"2
+  2	3	4
+  ! firn: found in the text: delimiter ';', quote '"', a header
+  ! firn: line 3: the quote that line 3 opens is not closed
+  ! firn: found in the text: delimiter ';', quote '"', a header
+  ! firn: line 1: the quote that line 1 opens is not closed
+  ! firn: line 2: the quote that line 2 opens is not closed
+
 Options take precedence, and JSON has the whole form.
 
   $ printf 'a;b\n1;2\n' | i h --delimiter , --no-header --json
@@ -110,7 +122,7 @@ An import that fails leaves no table.
   ! hint: the types are those of the first rows: --sample takes more of them into account, --on-error skip leaves lines out
   [2]
   $ echo $(firn db table list s.firn)
-  a b c d e f g h k l n p
+  a b c d e f f2 f3 g h k l n p
 
 A text of more than 16 MiB comes back.
 

@@ -37,14 +37,14 @@ What goes and what stays.
   bring back within 7 days with: firn undelete 1
   $ firn delete 1
   ! firn: there is no checkpoint '1'
-  ! hint: firn list shows the checkpoints
+  ! hint: it was deleted; firn undelete 1 brings it back
   [3]
   $ firn gc && firn list --deleted | sed 's/ .*MB/ .../' && firn undelete && firn list | wc -l && firn list --deleted && firn delete 1 -q
   nothing to free: 3.0 MB in 1 pack
    ...  first
   brought back 1  <id>  first
   2
-  nothing was deleted in the last 7 days
+  no deleted checkpoint can be brought back
   1
   $ firn gc --now --dry-run
   0 packs removed, 1 rewritten: 3.0 MB before, about <size> would be left
@@ -153,3 +153,49 @@ Where nothing was saved there is nothing to do, and nothing is made.
   [3]
   $ firn gc -n
   nothing to free: 0 B in 0 packs
+
+The only checkpoint is deleted: it can be undone, and every command says how it comes back, until a collection has taken it.
+
+  $ mkdir ../only && cd ../only && echo 1 >a && firn save -q && firn delete 1 -q && firn gc; firn status; firn restore 1; firn list; firn undo --list | sed 's/20.*  //'
+  1
+  1
+  nothing to free: <size> in 1 pack
+  no checkpoints
+  now       at a checkpoint that was deleted
+  undo 1    the deletion of 1
+  ! firn: there is no checkpoint yet
+  ! hint: the last was deleted; firn undelete 1 brings it back
+  ! firn: there is no checkpoint '1'
+  ! hint: it was deleted; firn undelete 1 brings it back
+  $ firn undo && firn list | wc -l && firn redo && firn list && firn undelete && firn delete 1 -q && firn gc --now
+  undid the deletion of 1; redo with: firn redo
+  1
+  redid the deletion of 1; take this back with: firn undo
+  no checkpoints
+  brought back 1  <id>
+  1
+  1 pack removed, 0 rewritten: <size> before, 0 B now
+  $ firn undo; firn undelete 1; firn list --deleted; firn status; firn save -q; cat a
+  passed over the deletion of <id>; redo with: firn redo
+  no deleted checkpoint can be brought back
+  2
+  1
+  ! firn: not restored: <id>: this checkpoint is gone for good
+  ! firn: no deleted checkpoint '1' can be brought back
+  ! hint: firn list --deleted shows what can be brought back
+  ! firn: there is no checkpoint yet
+  ! hint: firn save makes a checkpoint
+
+A directory that is as the deleted newest checkpoint has no edits.
+
+  $ mkdir ../newest && cd ../newest && echo 1 >a && firn save -q && echo 2 >a && firn save -q && firn delete 2 -q && firn undo -n && firn undo && cat a && firn undo && cat a && firn redo -q && firn redo && cat a
+  1
+  2
+  2
+  would undo the deletion of 2
+  undid the deletion of 2; redo with: firn redo
+  2
+  undid the save of 2, back at 1: 1 changed, 0 added, 0 removed; redo with: firn redo
+  1
+  redid the deletion of 2; take this back with: firn undo
+  2

@@ -199,6 +199,7 @@ What cannot be changed without loss is left alone.
   $ firn hook install gemini --user && firn -C dir hook install cursor
   <T>/home/.gemini/settings.json: every turn is saved from now on
   .cursor/hooks.json: every turn is saved from now on
+  still to do: Cursor reads this file only if it is started in this directory; the workspace begins at <T>/w
 
 What the hooks do. The agent's answer is on standard output; a checkpoint is made only if something changed. (The installations above
 saved this directory; those below are workspaces of their own.)
@@ -283,7 +284,7 @@ A restore to a checkpoint from before hook install says that the hooks are gone.
   $ firn undo
   undid the restore of 1, back at <id>: 0 changed, 2 added, 0 removed; redo with: firn redo
   $ firn restore 1 --json 2>/dev/null | grep -o '"hooks_removed".*'
-  "hooks_removed":[".claude/settings.json",".cursor/hooks.json"]}
+  "hooks_removed":[".claude/settings.json",".cursor/hooks.json"],"without_git":[]}
   $ firn undo -q && firn restore 1 a && firn restore 1 -n | tail -n 1
   restored 1: nothing had to change
   would restore 1: 0 changed, 0 added, 2 removed
@@ -367,3 +368,15 @@ What is still to be done, and whether the hooks run.
   .gemini/settings.json: every turn is saved from now on
   still to do: Gemini CLI has to find firn in its PATH: put it, or a link to it, in a directory of PATH
   still to do: trust the folder in Gemini CLI, which asks when it starts there, or with /permissions: until then it runs no hooks of the project
+  $ mkdir -p ../plain/sub && cd ../plain && echo 1 >a && firn save -q && cd sub && firn hook install claude && firn hook install opencode --quiet; firn hook status && firn -C ../../repo/sub hook install codex -q; firn -C ../../repo/sub hook install codex | tail -n 2; firn -C .. hook status
+  1
+  .claude/settings.json: every turn is saved from now on
+  still to do: Claude Code reads this file only if it is started in this directory; the workspace begins at <T>/plain
+  claude    .claude/settings.json; no turn was saved yet
+  still to do: Claude Code reads this file only if it is started in this directory; the workspace begins at <T>/plain
+  gemini    for all projects, in the home; no turn was saved yet
+  opencode  .opencode/plugins/firn.js; no turn was saved yet
+  still to do: OpenCode reads this file only if it is started in this directory; the workspace begins at <T>/plain
+  still to do: Codex reads this file only if it is started in this directory or below it; the repository begins at <T>/repo
+  still to do: trust them in Codex, with /hooks: until then it does not run them
+  gemini    for all projects, in the home; no turn was saved yet

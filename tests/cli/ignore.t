@@ -163,3 +163,33 @@ A symbolic link in the place of a directory that is left out is left out too, an
   /elsewhere/target
   3
   2
+
+What a later rule excludes is no difference while it is there, whatever it is by then: a restore leaves it alone, too. What is gone was removed.
+
+  $ mkdir -p ../later/out && cd ../later && touch a out/1 out/2 && echo long >big && firn save -q && printf 'out\n' >.firnignore && echo mine >out/1 && firn status
+  1
+  added     .firnignore
+  compared with 1: 0 changed, 1 added, 0 removed; 2 unchanged
+  not compared, excluded by rule: out
+  $ firn status --json | python3 -c 'import json, sys; print([(n["path"], n["text"]) for n in json.load(sys.stdin)["notices"] if n["kind"] == "left alone"])'
+  [('out', "today's rules exclude it; the next save leaves it out")]
+  $ mv out/2 renamed && firn status -s && firn diff --names | tail -n 2; firn status -s out/1; rm -r out && firn diff --stat | tail -n 3; firn status -s out
+  A .firnignore
+  D out/2
+  A renamed
+  from 1 to the disk: 0 changed, 2 added, 1 removed
+  not compared, excluded by rule: out
+   out/2       | removed
+   renamed     | added
+  from 1 to the disk: 0 changed, 2 added, 2 removed; 1 line added, 0 removed
+  D out/
+  D out/1
+  D out/2
+  $ firn status -s --max-file-size 4; firn save -q && firn status
+  A .firnignore
+  D out/
+  D out/1
+  D out/2
+  A renamed
+  2
+  compared with 2: no change; 4 unchanged

@@ -85,6 +85,23 @@ A committed .firnignore excludes no committed file. A file that the repository h
   f2
   3
 
+What the rules of an imported state exclude is no difference while it is there; a line that includes it keeps it.
+
+  $ mkdir ../ruled-ws && cd ../ruled-ws && firn import git ../repo -q && firn restore 3 -q && firn status && firn diff && rm sub/s && firn status -s && firn restore 3 -q && firn status -s
+  compared with 3: no change; 4 unchanged
+  not compared, excluded by rule: a.log, sub
+  from 3 to the disk: 0 changed, 0 added, 0 removed
+  not compared, excluded by rule: a.log, sub
+  D sub/s
+  $ printf '*.log\nsub/\n!a.log\n' >.firnignore && echo 2 >a.log && firn status -s; firn save | sed 's/; .*//' && firn show latest --files | sed 's/.*:[0-9][0-9]  //' | grep -e log -e sub
+  M .firnignore
+  M a.log
+  4  <id>  5 files, <size>
+  left out by rule: sub
+  a.log
+  $ firn status --ignored -s && cd ../ws
+  I sub
+
 A submodule is left out, and a restore leaves its directory alone. The next run does not make its commit again.
 
   $ cd ../repo && git update-index --add --cacheinfo 160000,$(git rev-parse HEAD),module && GIT_COMMITTER_DATE="1700000005 +0000" git commit -q -m module && echo i >i && git add i && GIT_COMMITTER_DATE="1700000006 +0000" git commit -q -m i && cd ../ws && firn import git ../repo --rev HEAD~1 -q; firn import git ../repo && mkdir module && echo own >module/file && firn restore latest -q && cat module/file i

@@ -162,10 +162,10 @@ Every command prints one object, whether it succeeds or fails; nothing comes twi
   3 cat 1 nothing error
   0 report -o ../page.html file checkpoints bytes cut left_out notices pending running
   1 report -o f error
-  0 restore 1 changes checkpoint dry_run safety added changed removed unchanged incomplete written_ns left_alone not_restored notices hooks_removed
-  0 restore 1 -n changes checkpoint dry_run safety added changed removed unchanged incomplete written_ns left_alone not_restored notices hooks_removed
+  0 restore 1 changes checkpoint dry_run safety added changed removed unchanged incomplete written_ns left_alone not_restored notices hooks_removed without_git
+  0 restore 1 -n changes checkpoint dry_run safety added changed removed unchanged incomplete written_ns left_alone not_restored notices hooks_removed without_git
   3 revert 1 conflicts error
-  0 revert 2 -n conflicts changes before after dry_run safety added changed removed merged left_alone incomplete not_restored notices hooks_removed
+  0 revert 2 -n conflicts changes before after dry_run safety added changed removed merged left_alone incomplete not_restored notices hooks_removed without_git
   2 restore non~sense changes error
   0 pin 1 pinned
   0 pin pins
@@ -181,7 +181,7 @@ Every command prints one object, whether it succeeds or fails; nothing comes twi
   0 tag -d a-tag tag
   3 restore 1 nothing changes error
   3 restore 1 --to f changes error
-  0 undo changes checkpoint dry_run safety added changed removed unchanged incomplete written_ns left_alone not_restored unsaved steps notices hooks_removed
+  0 undo changes checkpoint dry_run safety added changed removed unchanged incomplete written_ns left_alone not_restored unsaved steps notices hooks_removed without_git
   0 check checkpoints safety packs objects bytes_read damaged newer notices
   0 check --data checkpoints safety packs objects bytes_read damaged newer notices
   3 delete 1 9 deleted error

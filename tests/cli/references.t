@@ -188,7 +188,8 @@ A time that is given to the minute means all of it; where a log begins, from its
   firn: there is no checkpoint as old as 'last week': the first is 1
   firn: there is no checkpoint as old as '2h30m': the first is 1
   firn: there is no checkpoint as old as 'monday': the first is 1
-  $ firn tag -q monday && firn show monday | grep -c '^tag.*monday'; firn tag -d monday -q && firn show monday 2>&1 | head -n 1
+  $ firn tag -q monday && firn show monday | grep -c '^tag.*monday'; firn tag -q midnight && firn show midnight | grep -c '^tag.*midnight'; firn tag -d midnight -q; firn tag -d monday -q && firn show monday 2>&1 | head -n 1
+  1
   1
   firn: there is no checkpoint as old as 'monday': the first is 1
 

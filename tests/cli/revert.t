@@ -133,5 +133,5 @@ What is wrong is said.
   ! hint: firn show REF --files lists the files of a checkpoint
   [3]
   $ firn revert 7 --json -n | python3 -c 'import json,sys; r=json.load(sys.stdin); print(sorted(r)); print(r["before"]["number"], r["after"]["number"], r["dry_run"], r["safety"])'
-  ['added', 'after', 'before', 'changed', 'changes', 'conflicts', 'dry_run', 'hooks_removed', 'incomplete', 'left_alone', 'merged', 'not_restored', 'notices', 'removed', 'safety']
+  ['added', 'after', 'before', 'changed', 'changes', 'conflicts', 'dry_run', 'hooks_removed', 'incomplete', 'left_alone', 'merged', 'not_restored', 'notices', 'removed', 'safety', 'without_git']
   6 7 True None

@@ -158,6 +158,7 @@ Settings that something else brought are named by what would follow them, and ch
   ['/.firn/config']
   ! firn: '<T>/w/set/.firn/config': these settings were not made by firn config here, so they do not count: accept them with firn trust, or remove the file
   [1]
-  $ cat .firn/config; firn trust -q . && firn status | head -n 1
+  $ cat .firn/config; firn trust -q . && firn status | tail -n 2
   save.gitignore = true
-  removed   f
+  compared with 2: no change; 1 unchanged
+  not compared, excluded by rule: f

@@ -98,7 +98,7 @@ What cannot be set again is told, and the step is over. A deletion for good is n
 
   $ firn tag at-1 1 -q && firn tag -d at-1 -q && firn delete 1 --now -q && firn undo -n; echo $?
   1
-  would undo the deletion of the tag at-1 of <id>
+  would pass over the deletion of the tag at-1 of <id>
   6
   ! firn: not restored: at-1: the checkpoint that had this tag was deleted
   $ firn undo --json >../undo; echo $?

@@ -79,6 +79,21 @@ class Values(sqlcase.Case):
         self.assertEqual(info, [("id", "INTEGER", 1, 1), ("a", "DECIMAL(8,2)", 0, 0), ("b", "DATE TEXT", 1, 0),
                                 ("c", "BLOB VECTOR(3)", 0, 0)])
 
+    def test_columns_have_defaults_and_the_whole_key(self):
+        self.create("""CREATE TABLE k (a INT DEFAULT -1, b TEXT DEFAULT 'it''s', c DATE DEFAULT '2026-01-01', d DECIMAL(8,2) DEFAULT 1.50,
+                    e BLOB DEFAULT x'0aff', f BOOLEAN NOT NULL DEFAULT true, g INT DEFAULT NULL, PRIMARY KEY (b, a))""")
+        self.assertEqual(self.run_sql("SELECT * FROM firn_columns('k')"),
+                         [("a", "BIGINT", 1, "-1", 2), ("b", "TEXT", 1, "'it''s'", 1), ("c", "DATE TEXT", 0, "'2026-01-01'", 0),
+                          ("d", "DECIMAL(8,2)", 0, "1.50", 0), ("e", "BLOB", 0, "x'0aff'", 0), ("f", "BOOLEAN", 1, "true", 0),
+                          ("g", "BIGINT", 0, None, 0)])
+        self.assertEqual(self.run_sql("SELECT name, \"notnull\" FROM pragma_table_info('k') WHERE \"notnull\""),
+                         [("a", 1), ("b", 1), ("f", 1)])
+        self.create("CREATE TABLE l (n INT DEFAULT 4)")
+        self.assertEqual(self.run_sql("SELECT * FROM firn_columns('l')"), [("n", "BIGINT", 0, "4", 0)])
+        self.create("CREATE TABLE m (id SMALLINT PRIMARY KEY)")
+        self.assertEqual(self.run_sql("SELECT * FROM firn_columns('m')"), [("id", "INTEGER", 1, None, 1)])
+        self.fails(sqlcase.sqlite3.OperationalError, "nowhere", "SELECT * FROM firn_columns('nowhere')")
+
 
 class Lookups(sqlcase.Case):
     def setUp(self):

@@ -6,7 +6,7 @@
  * does not depend on which checkpoints or names exist (I1). The kinds differ in their letters:
  * numbers and dates begin with a digit; ids have only letters from k to z, and at least four; a
  * name begins with a letter and may not look like an id or be one of the words. Case counts, except
- * in ids.
+ * in ids. "noon" is a time: an id that begins so needs five letters.
  *
  * "~2" after anything but a time means two checkpoints before; safety checkpoints are not counted.
  * At most 18 digits are read, so no number overflows.
@@ -66,7 +66,8 @@ is_of_id_letters(firn_slice text)
 static bool
 read_id(firn_slice text, struct firn_reference *out)
 {
-    if (text.size < ID_LETTERS_MIN || text.size > ID_LETTERS_MAX || !is_of_id_letters(text)) {
+    if (text.size < ID_LETTERS_MIN || text.size > ID_LETTERS_MAX || !is_of_id_letters(text) ||
+        firn_reference_time_is_word(text, "noon")) {
         return false;
     }
     for (size_t i = 0; i < text.size; i++) {
@@ -75,20 +76,6 @@ read_id(firn_slice text, struct firn_reference *out)
     DCHECK(text.size < sizeof out->id);
     out->id[text.size] = '\0';
     out->id_size = text.size;
-    return true;
-}
-
-static bool
-is_word(firn_slice name, const char *word)
-{
-    if (name.size != strlen(word)) {
-        return false;
-    }
-    for (size_t i = 0; i < name.size; i++) {
-        if (to_lower(name.data[i]) != (uint8_t)word[i]) {
-            return false;
-        }
-    }
     return true;
 }
 
@@ -107,8 +94,9 @@ firn_reference_is_name(firn_slice name)
         }
     }
     bool could_be_id = name.size >= ID_LETTERS_MIN && is_of_id_letters(name);
-    return !could_be_id && !is_word(name, "latest") && !is_word(name, "now") &&
-           !is_word(name, "yesterday");
+    return !could_be_id && !firn_reference_time_is_word(name, "latest") &&
+           !firn_reference_time_is_word(name, "now") &&
+           !firn_reference_time_is_word(name, "yesterday");
 }
 
 /* How many kinds of reference a text could be, not counting times. */
@@ -146,7 +134,8 @@ firn_reference_read(const char *text, const struct firn_reference_clock *clock,
 {
     *out = (struct firn_reference){0};
     if (firn_reference_time_read(text, clock, &out->time_ns)) {
-        if (firn_reference_time_weekday(firn_str(text)) >= 0) {
+        if (firn_reference_time_weekday(firn_str(text)) >= 0 ||
+            firn_reference_time_is_word(firn_str(text), "midnight")) {
             out->kind = FIRN_REFERENCE_NAME;
             out->name = firn_str(text);
             out->is_day = true;

@@ -38,7 +38,8 @@ struct firn_reference {
     size_t id_size;
     firn_slice name; /* of the text that was read */
     int64_t time_ns;
-    bool is_day; /* a name that is a day of the week: where nothing is called so, it is the time */
+    bool
+        is_day; /* a name that is a day of the week, or "midnight": where nothing is called so, it is the time */
     uint64_t back; /* how many checkpoints before the one that the base names */
 };
 
@@ -55,7 +56,8 @@ FIRN_MUST_CHECK int firn_reference_read(const char *text, const struct firn_refe
 
 /* Whether a checkpoint may have this name: 1 to 255 ASCII letters, digits and any of "._-+/",
  * beginning with a letter. It must not be, or look like, another kind of reference: not four or
- * more letters from k to z alone, not "latest", "now" or "yesterday" in any case. A day of the week may be a name, and is a time otherwise. */
+ * more letters from k to z alone, not "latest", "now" or "yesterday" in any case. A day of the week and
+ * "midnight" may be names, and are times otherwise. */
 bool firn_reference_is_name(firn_slice name);
 
 /* Points in time, as a user types them.
@@ -68,7 +70,7 @@ bool firn_reference_is_name(firn_slice name);
  *   date := YYYY-MM-DD, 1970 to 2261
  *   weekday := "last "? "monday", "tuesday" ...: in any case
  *   clock := HH:MM | HH:MM:SS | HH:MM:SS.fraction of up to nine digits; also with "am" or "pm", after a space or not,
- *            and then with one digit of the hour
+ *            and then with one digit of the hour, or the hour alone; "noon" | "midnight" in any case: 12:00 and 00:00
  *   zone := "Z" | "UTC" | ("+" | "-") HH | ("+" | "-") HH:MM | ("+" | "-") HHMM
  *
  * Without a zone a time is local: of two instants with the same local time, when clocks are set back, the
@@ -84,5 +86,8 @@ bool firn_reference_time_read(const char *text, const struct firn_reference_cloc
 
 /* The number of a day of the week by its English name, in any case, Sunday's being 0; -1 for another word. */
 int firn_reference_time_weekday(firn_slice word);
+
+/* Whether a text is a word of ASCII letters, given in small letters, in any case. */
+bool firn_reference_time_is_word(firn_slice text, const char *word);
 
 #endif

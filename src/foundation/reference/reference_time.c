@@ -281,15 +281,15 @@ last_instant(int64_t since_epoch_s, const struct clock_time *time)
     return since_epoch_s * second_ns + time->fraction_ns + time->rest_ns;
 }
 
-/* "am", "pm", after a space or not. Hours are those of half a day then. */
+/* "am", "pm", after a space or not. Hours are those of half a day then. Without it the clock must be whole. */
 static bool
-take_half(const char **at, int digits, int64_t *hour)
+take_half(const char **at, bool is_whole, int64_t *hour)
 {
     const char *rest = *at;
     (void)take(&rest, " ");
     bool is_pm = take(&rest, "pm") || take(&rest, "PM");
     if (!is_pm && !take(&rest, "am") && !take(&rest, "AM")) {
-        return digits == 2 && *hour <= 23;
+        return is_whole && *hour <= 23;
     }
     *at = rest;
     bool is_hour = *hour >= 1 && *hour <= 12;
@@ -297,18 +297,49 @@ take_half(const char **at, int digits, int64_t *hour)
     return is_hour;
 }
 
+/* Takes a word in any case. */
+static bool
+take_word(const char **at, const char *word)
+{
+    size_t size = 0;
+    while (word[size] != '\0' && ((*at)[size] | 0x20) == word[size]) {
+        size++;
+    }
+    if (word[size] != '\0') {
+        return false;
+    }
+    *at += size;
+    return true;
+}
+
+bool
+firn_reference_time_is_word(firn_slice text, const char *word)
+{
+    const char *at = (const char *)text.data;
+    return text.size == strlen(word) && take_word(&at, word);
+}
+
 static bool
 take_clock(const char **at, struct clock_time *out)
 {
     int digits;
     int64_t hour;
-    int64_t minute;
+    int64_t minute = 0;
     int64_t second = 0;
     *out = (struct clock_time){.rest_ns = MINUTE_SECONDS * second_ns - 1};
-    if (!take_digits(at, 1, 2, &hour, &digits) || !take(at, ":") || !take_two(at, 59, &minute)) {
+    bool is_noon = take_word(at, "noon");
+    if (is_noon || take_word(at, "midnight")) {
+        out->seconds = is_noon ? DAY_SECONDS / 2 : 0;
+        return true;
+    }
+    if (!take_digits(at, 1, 2, &hour, &digits)) {
         return false;
     }
-    if (take(at, ":")) {
+    bool has_minute = take(at, ":");
+    if (has_minute && !take_two(at, 59, &minute)) {
+        return false;
+    }
+    if (has_minute && take(at, ":")) {
         int count;
         if (!take_two(at, 59, &second)) {
             return false;
@@ -324,7 +355,7 @@ take_clock(const char **at, struct clock_time *out)
             out->rest_ns = 0;
         }
     }
-    if (!take_half(at, digits, &hour)) {
+    if (!take_half(at, has_minute && digits == 2, &hour)) {
         return false;
     }
     out->seconds = hour * HOUR_SECONDS + minute * MINUTE_SECONDS + second;
@@ -442,7 +473,7 @@ take_day(const char **at, const struct firn_reference_clock *clock, struct day *
     return true;
 }
 
-/* "14:30", "yesterday 14:30", "monday 10:05pm", "monday" */
+/* "14:30", "10pm", "noon", "yesterday 14:30", "monday 10:05pm", "monday" */
 static bool
 read_clock(const char *at, const struct firn_reference_clock *clock, int64_t *out)
 {

@@ -94,10 +94,23 @@ bool firn_dir_paths(struct firn_cli *cli, const char *reference, const char *wor
 
 /* Says what to do about entries that were not restored; safety_id is the result's. */
 void firn_dir_restore_hint_rest(const char *safety_id);
-/* Tells of hooks of coding agents that were in the settings of the workspace before, as
- * firn_hook_agent_look found them, and are not any more: on standard error, or as the member
- * "hooks_removed" of the result. */
-void firn_dir_restore_tell_hooks(const firn_workspace *workspace, unsigned before);
+/* What a restore changes for other programs. */
+struct firn_dir_bare {
+    char *path; /* from the root */
+    bool is_worktree;
+};
+struct firn_dir_beside {
+    unsigned hooks;             /* as firn_hook_agent_look finds them */
+    struct firn_dir_bare *bare; /* directories of git, with something in them, that have no .git */
+    size_t bare_count;
+};
+/* Looks before a restore. The caller passes *out to tell or drop. */
+void firn_dir_beside_look(const firn_workspace *workspace, struct firn_dir_beside *out);
+/* Tells which hooks of coding agents were there and are not any more, and which worktrees and submodules of git
+ * are back without their file .git: on standard error, or as the members "hooks_removed" and "without_git" of
+ * the result. Drops *before. */
+void firn_dir_beside_tell(const firn_workspace *workspace, struct firn_dir_beside *before);
+void firn_dir_beside_drop(struct firn_dir_beside *before);
 
 /* firn restore --interactive: a screen with one checkpoint; the arguments from first_path on are paths. NULL: the
  * history. Returns an exit code. */

@@ -7,7 +7,6 @@
 #include <assert.h>
 
 #include "browse/browse.h"
-#include "hook/hook.h"
 #include "task/task.h"
 
 /* A screen has no JSON; the message names the command that has. */
@@ -36,9 +35,10 @@ firn_dir_browse_run(struct firn_cli *cli, const char *reference, int first_path)
     if (exit_code == FIRN_EXIT_OK) {
         const struct firn_browse_request request = {workspace, reference, paths.slices,
                                                     paths.count};
-        unsigned hooks = firn_hook_agent_look(firn_workspace_root(workspace));
+        struct firn_dir_beside beside;
+        firn_dir_beside_look(workspace, &beside);
         exit_code = firn_browse_run(cli, &request);
-        firn_dir_restore_tell_hooks(workspace, hooks);
+        firn_dir_beside_tell(workspace, &beside);
     }
     firn_task_workspace_paths_deinit(&paths);
     firn_workspace_close(workspace);

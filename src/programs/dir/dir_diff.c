@@ -79,6 +79,7 @@ show_result(const struct listing *listing, firn_workspace *workspace,
     if (!shown->cli->quiet && shown->form != FIRN_SHOW_DIFFERENCE_PATCH &&
         shown->form != FIRN_SHOW_DIFFERENCE_PATHS) {
         print_summary(result, shown->form);
+        firn_task_notices_print_not_compared(notices);
     }
     firn_show_checkpoint_json("before", result->before);
     if (result->after == NULL) {
@@ -246,6 +247,9 @@ const struct firn_command firn_dir_diff = {
             "express: changes of directories, owners, times and binary files. Names are\n"
             "quoted as git quotes them, also if they have a space. On a terminal, control\n"
             "characters are shown as escapes.\n"
+            "\n"
+            "What the checkpoint has and rules exclude now is not compared with the disk\n"
+            "while it is there; firn status names it.\n"
             "\n"
             "Of an SQLite database --stat counts the rows of each table that differ, and\n"
             "--patch shows the first 100 of them and what differs in the schema; --rows N\n"

@@ -122,7 +122,7 @@ run(struct firn_cli *cli)
     } else {
         firn_term_json_end();
         if (listing.count == 0 && listing.limit > 0 && !cli->quiet) {
-            firn_term_out_text(options.deleted ? "nothing was deleted in the last 7 days\n"
+            firn_term_out_text(options.deleted ? "no deleted checkpoint can be brought back\n"
                                                : "no checkpoints\n");
         }
         if (listing.count == 0 && listing.window.is_whole && !options.deleted) {

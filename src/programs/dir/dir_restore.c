@@ -10,7 +10,6 @@
 
 #include <assert.h>
 
-#include "hook/hook.h"
 #include "show/show.h"
 #include "task/task.h"
 #include "term/term.h"
@@ -119,9 +118,13 @@ print_what(const struct request *request)
     char name[FIRN_SHOW_CHECKPOINT_NAME_SIZE];
     bool is_dry = request->options.dry_run;
     if (firn_show_step_is_of_facts(&request->steps)) {
+        const firn_workspace_step *step = request->steps.items[request->steps.count - 1];
+        const bool is_passed =
+            step->fact_count > 0 && request->result.not_restored >= step->fact_count;
         firn_term_out_format("%s%s ", is_dry ? "would " : "",
-                             request->what == RESTORE_UNDO ? (is_dry ? "undo" : "undid")
-                                                           : (is_dry ? "redo" : "redid"));
+                             is_passed ? (is_dry ? "pass over" : "passed over")
+                             : request->what == RESTORE_UNDO ? (is_dry ? "undo" : "undid")
+                                                             : (is_dry ? "redo" : "redid"));
         firn_show_step_print_name(&request->steps);
         return;
     }
@@ -207,20 +210,6 @@ firn_dir_restore_hint_rest(const char *safety_id)
                                          ? "once the causes are gone, firn restore --resume "
                                            "restores the rest"
                                          : "once the causes are gone, run it again");
-}
-
-void
-firn_dir_restore_tell_hooks(const firn_workspace *workspace, unsigned before)
-{
-    char text[FIRN_HOOK_AGENT_TEXT_SIZE];
-    const char *path;
-    unsigned lost = before & ~firn_hook_agent_look(firn_workspace_root(workspace));
-    firn_term_json_array("hooks_removed");
-    while (firn_hook_agent_next_lost(&lost, &path, text)) {
-        firn_term_json_string(NULL, path);
-        firn_command_report_line("%s: %s", path, text);
-    }
-    firn_term_json_end();
 }
 
 static void
@@ -330,7 +319,8 @@ perform(struct firn_cli *cli, struct request *request)
     struct firn_task_notices notices;
     int exit_code;
     ask_about_journal(cli, request);
-    unsigned hooks = firn_hook_agent_look(firn_workspace_root(request->workspace));
+    struct firn_dir_beside beside;
+    firn_dir_beside_look(request->workspace, &beside);
     firn_task_notices_init(&notices, cli);
     notices.tells_restored = true;
     request->options.gitignore = cli->settings.gitignore;
@@ -357,9 +347,10 @@ perform(struct firn_cli *cli, struct request *request)
         exit_code = firn_command_report_failure(cli, &err, hint_of(request, &err));
     } else {
         show_result(cli, request, &notices);
-        firn_dir_restore_tell_hooks(request->workspace, hooks);
+        firn_dir_beside_tell(request->workspace, &beside);
         exit_code = firn_task_notices_exit(&notices);
     }
+    firn_dir_beside_drop(&beside);
     firn_task_notices_deinit(&notices);
     firn_show_step_clear(&request->steps);
     return exit_code;
@@ -488,7 +479,8 @@ const struct firn_command firn_dir_restore = {
             "cannot be saved first or cannot be changed are not touched either; then the exit\n"
             "code is 6, and --resume restores them once the cause is gone. Before anything is\n"
             "written, all data that is needed is read and verified, and a safety checkpoint\n"
-            "of the present state is taken; firn undo brings that back.\n"
+            "of the present state is taken; firn undo brings that back. A worktree or a\n"
+            "submodule of git comes back without its file .git: firn says how to mend that.\n"
             "\n"
             "Until files are replaced, Ctrl-C stops a restore and nothing has changed. After\n"
             "that firn says how far it is and completes the restore; a second Ctrl-C ends it\n"

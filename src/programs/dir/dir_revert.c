@@ -14,7 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "hook/hook.h"
 #include "show/show.h"
 #include "task/task.h"
 #include "term/term.h"
@@ -342,7 +341,8 @@ perform(struct firn_cli *cli, struct request *request)
     firn_error err;
     struct shown shown = {.request = request};
     int exit_code;
-    unsigned hooks = firn_hook_agent_look(firn_workspace_root(request->workspace));
+    struct firn_dir_beside beside;
+    firn_dir_beside_look(request->workspace, &beside);
     firn_task_notices_init(&shown.notices, cli);
     shown.notices.tells_restored = true;
     firn_show_fold_init(&shown.fold, firn_command_has(cli, "verbose"));
@@ -373,9 +373,10 @@ perform(struct firn_cli *cli, struct request *request)
         if (request->result.not_restored > 0 && !request->options.dry_run && !cli->json) {
             firn_dir_restore_hint_rest(request->result.safety_id);
         }
-        firn_dir_restore_tell_hooks(request->workspace, hooks);
+        firn_dir_beside_tell(request->workspace, &beside);
         exit_code = firn_task_notices_exit(&shown.notices);
     }
+    firn_dir_beside_drop(&beside);
     firn_task_notices_deinit(&shown.notices);
     return exit_code;
 }

@@ -272,6 +272,7 @@ show_result(struct shown *shown, const firn_workspace_status_result *result)
     firn_task_notices_json(&shown->notices);
     if (!shown->cli->quiet && !shown->is_short) {
         print_summary(result);
+        firn_task_notices_print_not_compared(&shown->notices);
         if (shown->has_size_limit && !shown->with_ignored) {
             firn_task_notices_print_excluded(&shown->notices);
         }
@@ -400,6 +401,9 @@ const struct firn_command firn_dir_status = {
             "number, except with --short or --json. Files above --max-file-size or firn\n"
             "config save.max-file-size count as excluded, not as added, and are named at the\n"
             "end.\n"
+            "\n"
+            "What the checkpoint has and rules exclude now is not compared while it is there.\n"
+            "It is named at the end: the next save leaves it out, a restore leaves it alone.\n"
             "\n"
             "If git tracks files of a store .firn in the workspace, a warning says so.\n"
             "\n"

@@ -290,9 +290,10 @@ note_any(void *ctx, const firn_workspace_checkpoint *checkpoint)
 }
 
 /* Saves the project's directory if it has never been saved, so that there is a way back from the first turn even if the agent
- * does not run its hooks. The failure of it is told; the hooks are there all the same. */
+ * does not run its hooks. The failure of it is told; the hooks are there all the same. out_above is the root of the workspace, if
+ * that is above the directory; else "". */
 static int
-save_first(struct firn_cli *cli, const struct firn_hook_agent *agent)
+save_first(struct firn_cli *cli, const struct firn_hook_agent *agent, char out_above[PATH_MAX])
 {
     char message[100];
     char number[FIRN_TERM_TEXT_NUMBER_SIZE];
@@ -302,9 +303,13 @@ save_first(struct firn_cli *cli, const struct firn_hook_agent *agent)
     struct firn_task_patience_saving saving = {NULL, FIRN_WORKSPACE_SAVE_OPTIONS_INIT,
                                                FIRN_WORKSPACE_SAVE_RESULT_INIT};
     firn_workspace_list_options list = FIRN_WORKSPACE_LIST_OPTIONS_INIT;
+    out_above[0] = '\0';
     int exit_code = firn_task_workspace_open_unasked(cli, &saving.workspace, &is_untrusted);
     if (exit_code != FIRN_EXIT_OK) {
         return is_untrusted ? FIRN_EXIT_OK : exit_code; /* left alone, as it was told */
+    }
+    if (firn_workspace_subpath(saving.workspace)[0] != '\0') {
+        (void)snprintf(out_above, PATH_MAX, "%s", firn_workspace_root(saving.workspace));
     }
     int code = firn_workspace_list(saving.workspace, &list, note_any, &is_saved, &err);
     if (code != FIRN_OK && code != FIRN_CANCELLED) {
@@ -347,12 +352,14 @@ run_change(struct firn_cli *cli, bool installs, const char *done, const char *no
     }
     show_change(cli, &change, has_changed, done, not_done);
     bool is_project = !firn_command_has(cli, "user") && firn_command_value(cli, "file") == NULL;
+    char above[PATH_MAX] = "";
     if (installs && is_project) {
-        exit_code = save_first(cli, change.agent);
+        exit_code = save_first(cli, change.agent, above);
     }
     if (installs && !cli->quiet) {
         char here[PATH_MAX];
-        firn_hook_status_tell_rest(change.agent, is_project ? getcwd(here, sizeof(here)) : NULL);
+        firn_hook_status_tell_rest(change.agent, is_project ? getcwd(here, sizeof(here)) : NULL,
+                                   above[0] != '\0' ? above : NULL);
     }
     return exit_code;
 }

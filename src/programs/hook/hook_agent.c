@@ -55,6 +55,7 @@ static const struct firn_hook_agent agents[] = {
         .timeout_key = "timeout",
         .timeout = 600,
         .has_type = true,
+        .looks_up = true,
         .wants = "trust them in Codex, with /hooks: until then it does not run them",
     },
     {
@@ -127,6 +128,7 @@ static const struct firn_hook_agent agents[] = {
         .form = FIRN_HOOK_AGENT_PLUGIN,
         .events = {{"chat.message"}, {"session.idle"}, {"tool.execute.after"}},
         .answers = {"", "", ""},
+        .looks_up = true,
     },
 };
 

@@ -48,6 +48,8 @@ struct firn_hook_agent {
     long version; /* the member "version" that the file has to have; 0: none */
     enum firn_hook_agent_form form;
     bool has_type; /* a hook has "type": "command" */
+    bool
+        looks_up; /* in a repository it also reads the settings above the directory where it is started */
     const char
         *wants; /* what its user has to do before it runs hooks of a project; NULL: nothing */
 };
@@ -55,8 +57,10 @@ struct firn_hook_agent {
 /* ---- whether the hooks will run; hook_status.c ---- */
 
 /* Prints what is still to be done after an installation: one line each, on standard output. directory is that of the
- * project; NULL: the hooks are those of the home, or in a file that the user named. */
-void firn_hook_status_tell_rest(const struct firn_hook_agent *agent, const char *directory);
+ * project; NULL: the hooks are those of the home, or in a file that the user named. root is that of the workspace,
+ * if it is above the directory; else NULL. */
+void firn_hook_status_tell_rest(const struct firn_hook_agent *agent, const char *directory,
+                                const char *root);
 extern const struct firn_command firn_hook_status;
 
 /* By name; NULL if there is none. */

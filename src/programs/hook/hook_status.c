@@ -56,7 +56,8 @@ find_project_above(const char *directory, char out[PATH_MAX])
 }
 
 void
-firn_hook_status_tell_rest(const struct firn_hook_agent *agent, const char *directory)
+firn_hook_status_tell_rest(const struct firn_hook_agent *agent, const char *directory,
+                           const char *root)
 {
     char above[PATH_MAX];
     if (!is_in_path()) {
@@ -64,11 +65,14 @@ firn_hook_status_tell_rest(const struct firn_hook_agent *agent, const char *dire
                              "it, in a directory of PATH\n",
                              agent->title);
     }
-    if (directory != NULL && find_project_above(directory, above)) {
+    const bool is_in_repository = directory != NULL && find_project_above(directory, above);
+    if (is_in_repository || (directory != NULL && root != NULL)) {
         firn_term_out_format("still to do: %s reads this file only if it is started in this "
-                             "directory; the repository begins at ",
-                             agent->title);
-        firn_term_text_escape(firn_str(above), firn_term_out_write);
+                             "directory%s; the %s begins at ",
+                             agent->title,
+                             is_in_repository && agent->looks_up ? " or below it" : "",
+                             is_in_repository ? "repository" : "workspace");
+        firn_term_text_escape(firn_str(is_in_repository ? above : root), firn_term_out_write);
         firn_term_out_text("\n");
     }
     if (directory != NULL && agent->wants != NULL) {
@@ -101,7 +105,12 @@ tell_agent(firn_workspace *workspace, const struct firn_hook_agent *agent, uint6
 {
     const char *home = getenv("HOME");
     const char *root = firn_workspace_root(workspace);
-    const bool is_here = firn_hook_agent_is_in(root, agent, false);
+    char here[PATH_MAX];
+    const bool is_in_root = firn_hook_agent_is_in(root, agent, false);
+    const bool is_below = !is_in_root && firn_workspace_subpath(workspace)[0] != '\0' &&
+                          getcwd(here, sizeof(here)) != NULL &&
+                          firn_hook_agent_is_in(here, agent, false);
+    const bool is_here = is_in_root || is_below;
     const bool is_in_home =
         home != NULL && home[0] == '/' && firn_hook_agent_is_in(home, agent, true);
     struct last last = {agent, 0};
@@ -131,7 +140,7 @@ tell_agent(firn_workspace *workspace, const struct firn_hook_agent *agent, uint6
         firn_term_out_text("; no turn was saved yet\n");
     }
     if (last.time_ns == 0 && is_here) {
-        firn_hook_status_tell_rest(agent, root);
+        firn_hook_status_tell_rest(agent, is_below ? here : root, is_below ? root : NULL);
     }
 }
 
@@ -175,7 +184,8 @@ const struct firn_command firn_hook_status = {
     .help = "Prints a line for each agent that has firn's hooks, in this project or for all\n"
             "projects, or whose turns were saved: the file, and when its last turn was saved\n"
             "that changed something. Where none was saved yet, it says what may be missing:\n"
-            "firn in the agent's PATH, trust in the agent, or another directory.",
+            "firn in the agent's PATH, trust in the agent, or another directory. A directory\n"
+            "of the workspace may have hooks of its own; in it they are shown.",
     .examples = examples,
     .uses = FIRN_COMMAND_USES_WORKSPACE,
     .run = run_status,

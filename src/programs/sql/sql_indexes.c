@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * sql/sql_indexes.c: the indexes of a table: firn_indexes(TABLE). SQLite knows of none, because a virtual table has no indexes for it.
+ * sql/sql_indexes.c: what SQLite cannot tell of a virtual table: firn_columns(TABLE) and firn_indexes(TABLE).
+ *
+ * SQLite forgets the defaults in the declaration of a virtual table, and refuses a primary key of several columns for one that
+ * can be written. So PRAGMA table_info has neither. firn_columns has its columns, with both; a default is a literal of SQL.
  */
 #include "sql/sql_internal.h"
+
+#include <assert.h>
 SQLITE_EXTENSION_INIT3
 
 static void
@@ -39,15 +44,108 @@ put_indexes(struct firn_sql_rows *rows, const firn_table_def *def)
 }
 
 static int
-fill_indexes(struct firn_sql *sql, struct firn_sql_rows *rows, sqlite3_value *const *arguments,
-             firn_error *err)
+put_default(struct firn_sql_rows *rows, const firn_table_column *column, firn_error *err)
+{
+    const firn_value *value = column->default_value;
+    char *text = NULL;
+    if (value == NULL || firn_is_null(*value)) {
+        firn_sql_rows_null(rows);
+        return FIRN_OK;
+    }
+    sqlite3_str *literal = sqlite3_str_new(NULL);
+    int rc = FIRN_OK;
+    switch (column->type) {
+    case FIRN_TYPE_BLOB:
+    case FIRN_TYPE_VECTOR:
+        sqlite3_str_appendall(literal, "x'");
+        for (size_t i = 0; i < value->as.bytes.size; i++) {
+            sqlite3_str_appendf(literal, "%02x", value->as.bytes.data[i]);
+        }
+        sqlite3_str_appendall(literal, "'");
+        break;
+    case FIRN_TYPE_DATE:
+    case FIRN_TYPE_TIMESTAMP:
+    case FIRN_TYPE_TEXT:
+    case FIRN_TYPE_UUID:
+        rc = firn_value_format(column, value, &text, NULL, err);
+        sqlite3_str_appendf(literal, "%Q", text);
+        break;
+    default:
+        rc = firn_value_format(column, value, &text, NULL, err);
+        sqlite3_str_appendall(literal, text != NULL ? text : "");
+        break;
+    }
+    char *joined = sqlite3_str_finish(literal);
+    firn_sql_rows_text_or_null(rows, joined);
+    sqlite3_free(joined);
+    firn_release(text);
+    return rc;
+}
+
+/* The place of a column in the primary key, from 1; 0: it is not in it. */
+static sqlite3_int64
+place_in_key(const firn_table_def *def, size_t column)
+{
+    size_t i = 0;
+    while (i < def->key_count && strcmp(def->key[i], def->columns[column].name) != 0) {
+        i++;
+    }
+    return i < def->key_count ? (sqlite3_int64)i + 1 : 0;
+}
+
+/* Whether a column is declared as INTEGER, as the one column of the key (sql_table.c). */
+static bool
+is_rowid(const firn_table_def *def, size_t column)
+{
+    switch (def->columns[column].type) {
+    case FIRN_TYPE_I8:
+    case FIRN_TYPE_I16:
+    case FIRN_TYPE_I32:
+    case FIRN_TYPE_I64:
+    case FIRN_TYPE_U8:
+    case FIRN_TYPE_U16:
+    case FIRN_TYPE_U32:
+        return def->key_count == 1 && place_in_key(def, column) == 1;
+    default:
+        return false;
+    }
+}
+
+static int
+put_columns(struct firn_sql_rows *rows, const firn_table_def *def, firn_error *err)
+{
+    int rc = FIRN_OK;
+    for (size_t i = 0; i < def->column_count && rc == FIRN_OK; i++) {
+        const firn_table_column *column = &def->columns[i];
+        const sqlite3_int64 place = place_in_key(def, i);
+        char name[FIRN_SQLTEXT_NAME_SIZE];
+        char type[48];
+        if (column->is_auto && strcmp(column->name, "rowid") == 0) {
+            continue; /* hidden: sql_table.c */
+        }
+        firn_sql_table_column_name(def, i, name);
+        firn_sqlvalue_type(column, type);
+        firn_sql_rows_text_or_null(rows, name);
+        firn_sql_rows_text_or_null(rows, is_rowid(def, i) ? "INTEGER" : type);
+        firn_sql_rows_integer(rows, column->not_null || place > 0);
+        rc = put_default(rows, column, err);
+        firn_sql_rows_integer(rows, place);
+        rc = rc == FIRN_OK ? firn_sql_rows_go_on(rows) : rc;
+    }
+    return rc;
+}
+
+/* The definition of the table that the first argument names; the caller releases it. */
+static int
+read_definition(struct firn_sql *sql, sqlite3_value *const *arguments, firn_table_def **out,
+                firn_error *err)
 {
     const char *name = firn_sql_rows_argument(arguments[0]);
     struct firn_sql_store *store = NULL;
     const char *table_name = NULL;
     firn_table *table = NULL;
-    firn_table_def *def = NULL;
     char *text = NULL;
+    *out = NULL;
     int rc = firn_sql_store_find_table(sql, name != NULL ? name : "", &store, &table_name, err);
     if (rc == FIRN_OK) {
         rc = store->snapshot != NULL
@@ -55,12 +153,42 @@ fill_indexes(struct firn_sql *sql, struct firn_sql_rows *rows, sqlite3_value *co
                  : firn_table_open(store->store, table_name, &table, err);
     }
     rc = rc == FIRN_OK ? firn_table_describe(table, NULL, store->snapshot, &text, err) : rc;
-    rc = rc == FIRN_OK ? firn_table_def_parse(text, &def, err) : rc;
-    rc = rc == FIRN_OK ? put_indexes(rows, def) : rc;
-    firn_release(def);
+    rc = rc == FIRN_OK ? firn_table_def_parse(text, out, err) : rc;
     firn_release(text);
     return rc;
 }
+
+static int
+fill_indexes(struct firn_sql *sql, struct firn_sql_rows *rows, sqlite3_value *const *arguments,
+             firn_error *err)
+{
+    firn_table_def *def;
+    int rc = read_definition(sql, arguments, &def, err);
+    rc = rc == FIRN_OK ? put_indexes(rows, def) : rc;
+    firn_release(def);
+    return rc;
+}
+
+static int
+fill_columns(struct firn_sql *sql, struct firn_sql_rows *rows, sqlite3_value *const *arguments,
+             firn_error *err)
+{
+    firn_table_def *def;
+    int rc = read_definition(sql, arguments, &def, err);
+    rc = rc == FIRN_OK ? put_columns(rows, def, err) : rc;
+    firn_release(def);
+    return rc;
+}
+
+static const struct firn_sql_rows_function columns_function = {
+    .name = "firn_columns",
+    .columns = "name TEXT, type TEXT, \"notnull\" INT, dflt_value TEXT, pk INT",
+    .column_count = 5,
+    .arguments = "\"table\"",
+    .argument_count = 1,
+    .argument_count_min = 1,
+    .fill = fill_columns,
+};
 
 static const struct firn_sql_rows_function indexes_function = {
     .name = "firn_indexes",
@@ -75,5 +203,6 @@ static const struct firn_sql_rows_function indexes_function = {
 int
 firn_sql_indexes_register(struct firn_sql *sql)
 {
-    return firn_sql_rows_register(sql, &indexes_function);
+    int rc = firn_sql_rows_register(sql, &columns_function);
+    return rc == SQLITE_OK ? firn_sql_rows_register(sql, &indexes_function) : rc;
 }

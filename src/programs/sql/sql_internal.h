@@ -106,7 +106,7 @@ int firn_sql_query_register(struct firn_sql *sql);    /* firn_query (sqlshell) *
 int firn_sql_history_register(struct firn_sql *sql); /* firn_checkpoints, firn_diff, … (sqlshell) */
 int firn_sql_workspace_register(struct firn_sql *sql); /* firn_files, … (sqlshell) */
 
-int firn_sql_indexes_register(struct firn_sql *sql); /* firn_indexes */
+int firn_sql_indexes_register(struct firn_sql *sql); /* firn_columns, firn_indexes */
 int firn_sql_vectors_register(struct firn_sql *sql); /* firn_vector, … */
 
 struct firn_sql_table;

@@ -151,6 +151,16 @@ firn_sql_table_column_name(const firn_table_def *def, size_t i, char out[FIRN_SQ
     }
 }
 
+static bool
+is_in_key(const struct firn_sql_table *table, size_t column)
+{
+    size_t i = 0;
+    while (i < table->orders[0].count && table->orders[0].columns[i] != column) {
+        i++;
+    }
+    return i < table->orders[0].count;
+}
+
 static char *
 declaration_of(const struct firn_sql_table *table)
 {
@@ -163,14 +173,14 @@ declaration_of(const struct firn_sql_table *table)
         char type[48];
         char name[FIRN_SQLTEXT_NAME_SIZE];
         bool is_key = table->identity != FIRN_SQL_BY_BLOB && i == key;
+        bool is_not_null = def->columns[i].not_null || is_in_key(table, i);
         firn_sqlvalue_type(&def->columns[i], type);
         sqlite3_str_appendall(text, i > 0 ? ", " : "");
         firn_sql_table_column_name(def, i, name);
         sqlite3_str_appendf(text, "\"%w\" %s%s%s%s", name,
                             is_key && table->identity == FIRN_SQL_BY_ROWID ? "INTEGER" : type,
                             is_key && table->hides_key ? " HIDDEN" : "",
-                            def->columns[i].not_null || is_key ? " NOT NULL" : "",
-                            is_key ? " PRIMARY KEY" : "");
+                            is_not_null ? " NOT NULL" : "", is_key ? " PRIMARY KEY" : "");
     }
     if (table->identity == FIRN_SQL_BY_BLOB) {
         char name[16] = "firn_key";

@@ -147,15 +147,34 @@ put_type(const char *type)
     }
 }
 
+/* The columns of a table of the store, and of another one. */
+static const char *const columns_of[] = {
+    "SELECT name, type, \"notnull\", pk, max(pk) OVER (), dflt_value FROM firn_columns(?1)",
+    "SELECT name, type, \"notnull\", pk, max(pk) OVER (), dflt_value FROM pragma_table_xinfo(?1) "
+    "WHERE hidden = 0 ORDER BY cid"};
+static const char *const keys_of[] = {
+    "SELECT name FROM firn_columns(?1) WHERE pk > 0 ORDER BY pk",
+    "SELECT name FROM pragma_table_xinfo(?1) WHERE pk > 0 ORDER BY pk"};
+
+/* Whether a table is one of the store. */
+static bool
+is_of_store(struct firn_sqlshell *shell, const char *table)
+{
+    sqlite3_stmt *statement = NULL;
+    int rc = sqlite3_prepare_v2(shell->db, columns_of[0], -1, &statement, NULL);
+    rc = rc == SQLITE_OK ? sqlite3_bind_text(statement, 1, table, -1, SQLITE_STATIC) : rc;
+    bool is_there = rc == SQLITE_OK && sqlite3_step(statement) == SQLITE_ROW;
+    (void)sqlite3_finalize(statement);
+    return is_there;
+}
+
 /* The columns of a key of several, in its order. */
 static void
-put_key(struct firn_sqlshell *shell, const char *table)
+put_key(struct firn_sqlshell *shell, const char *table, bool is_stored)
 {
     sqlite3_stmt *statement = NULL;
     const char *before = ",\n  PRIMARY KEY (";
-    int rc = sqlite3_prepare_v2(shell->db,
-                                "SELECT name FROM pragma_table_xinfo(?1) WHERE pk > 0 ORDER BY pk",
-                                -1, &statement, NULL);
+    int rc = sqlite3_prepare_v2(shell->db, keys_of[is_stored ? 0 : 1], -1, &statement, NULL);
     rc = rc == SQLITE_OK ? sqlite3_bind_text(statement, 1, table, -1, SQLITE_STATIC) : rc;
     while (rc == SQLITE_OK && sqlite3_step(statement) == SQLITE_ROW) {
         const char *name = (const char *)sqlite3_column_text(statement, 0);
@@ -198,6 +217,16 @@ put_indexes(struct firn_sqlshell *shell, const char *table)
     (void)sqlite3_finalize(statement);
 }
 
+/* NULL: there is none. Control characters are escaped, as everywhere. */
+static void
+put_default(const char *literal)
+{
+    if (literal != NULL) {
+        firn_term_out_text(" DEFAULT ");
+        put_bytes(literal, strlen(literal));
+    }
+}
+
 /* A definition, as SQL would have it: a line for each column. */
 static void
 put_schema(struct firn_sqlshell *shell, const char *table)
@@ -206,10 +235,8 @@ put_schema(struct firn_sqlshell *shell, const char *table)
     sqlite3_stmt *statement = NULL;
     bool is_first = true;
     int key_columns = 0;
-    int rc = sqlite3_prepare_v2(shell->db,
-                                "SELECT name, type, \"notnull\", pk, max(pk) OVER () "
-                                "FROM pragma_table_xinfo(?1) WHERE hidden = 0 ORDER BY cid",
-                                -1, &statement, NULL);
+    const bool is_stored = is_of_store(shell, table);
+    int rc = sqlite3_prepare_v2(shell->db, columns_of[is_stored ? 0 : 1], -1, &statement, NULL);
     if (rc == SQLITE_OK) {
         rc = sqlite3_bind_text(statement, 1, table, -1, SQLITE_STATIC);
     }
@@ -228,12 +255,13 @@ put_schema(struct firn_sqlshell *shell, const char *table)
             put_type(type);
         }
         firn_term_out_text(sqlite3_column_int(statement, 2) != 0 ? " NOT NULL" : "");
+        put_default((const char *)sqlite3_column_text(statement, 5));
         firn_term_out_text(is_key && key_columns == 1 ? " PRIMARY KEY" : "");
         is_first = false;
     }
     (void)sqlite3_finalize(statement);
     if (key_columns > 1) {
-        put_key(shell, table);
+        put_key(shell, table, is_stored);
     }
     firn_term_out_text("\n);\n");
     put_indexes(shell, table);

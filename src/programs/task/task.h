@@ -200,7 +200,7 @@ struct firn_task_notices {
     uint64_t not_kept;   /* beyond the most that are kept */
     uint64_t excluded;   /* by rules */
     uint64_t known;      /* of them: the save before has named or counted them */
-    uint64_t left_alone; /* by a restore, because of rules */
+    uint64_t left_alone; /* by a restore or a comparison, because of rules */
     uint64_t not_restored;
     uint64_t left_out; /* named, and not saved or not restored in full */
     uint64_t *printed; /* hashes of the warnings that were printed, see firn_task_notices_again */
@@ -234,6 +234,9 @@ firn_callbacks firn_task_notices_callbacks(struct firn_task_notices *notices);
 /* "left out by rule: .git (12), node_modules and 3 more", if there was any and --quiet was not given; how
  * many were named by a save before, after that. */
 void firn_task_notices_print_excluded(const struct firn_task_notices *notices);
+/* "not compared, excluded by rule: build, x.log and 3 more": what a checkpoint has, and a save would leave
+ * out. */
+void firn_task_notices_print_not_compared(const struct firn_task_notices *notices);
 /* "left alone by rule: build, x.log and 3 more", and how many more were not restored than were named. */
 void firn_task_notices_print_left(const struct firn_task_notices *notices);
 /* The member "notices", and "notices_not_shown" if some were not kept. */

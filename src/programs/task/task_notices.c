@@ -368,11 +368,12 @@ is_told(const struct firn_task_notices *notices, firn_notice_kind kind)
            (kind != FIRN_NOTICE_NOT_RESTORED || notices->not_restored <= NOT_RESTORED_TOLD_MAX);
 }
 
-/* The kind of which the summary names some entries. */
-static firn_notice_kind
-kind_named(const struct firn_task_notices *notices)
+/* Whether the summary names some entries of this kind. */
+static bool
+is_kind_named(const struct firn_task_notices *notices, firn_notice_kind kind)
 {
-    return notices->tells_restored ? FIRN_NOTICE_LEFT_ALONE : FIRN_NOTICE_EXCLUDED;
+    return kind == FIRN_NOTICE_LEFT_ALONE ||
+           (kind == FIRN_NOTICE_EXCLUDED && !notices->tells_restored);
 }
 
 static void
@@ -391,7 +392,7 @@ on_notice(void *ctx, const firn_notice *notice)
     notices->left_out += notice->kind == FIRN_NOTICE_RESERVED;
     notices->left_alone += notice->kind == FIRN_NOTICE_LEFT_ALONE;
     notices->not_restored += notice->kind == FIRN_NOTICE_NOT_RESTORED;
-    bool is_named = notice->kind == kind_named(notices) && !notice->is_known;
+    bool is_named = is_kind_named(notices, notice->kind) && !notice->is_known;
     bool is_grouped = is_named && notice->is_reserved && !notices->cli->json &&
                       add_to_group(notices, notice->path);
     if ((is_named && !is_grouped) || notices->cli->json) {
@@ -529,6 +530,15 @@ firn_task_notices_print_excluded(const struct firn_task_notices *notices)
     if (notices->known > 0) {
         firn_term_out_format("left out by rule as before: %s\n",
                              firn_term_text_number(notices->known, known));
+    }
+}
+
+void
+firn_task_notices_print_not_compared(const struct firn_task_notices *notices)
+{
+    if (notices->left_alone > 0 && !notices->cli->quiet) {
+        print_names(notices, "not compared, excluded by rule", FIRN_NOTICE_LEFT_ALONE,
+                    notices->left_alone);
     }
 }
 

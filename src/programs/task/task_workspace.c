@@ -53,6 +53,47 @@ find_first(void *ctx, const firn_workspace_checkpoint *checkpoint)
     return FIRN_OK;
 }
 
+/* A deleted checkpoint that a word may mean; the newest, if there is none with this number or id. */
+struct deleted {
+    const char *word;
+    uint64_t number; /* 0: there is none */
+    bool is_meant;
+};
+
+static int
+find_deleted(void *ctx, const firn_workspace_checkpoint *checkpoint)
+{
+    struct deleted *deleted = ctx;
+    char number[FIRN_TERM_TEXT_NUMBER_SIZE];
+    size_t size = strlen(deleted->word);
+    (void)snprintf(number, sizeof(number), "%llu", (unsigned long long)checkpoint->number);
+    deleted->is_meant = strcmp(deleted->word, number) == 0 ||
+                        (size >= 4 && strncasecmp(deleted->word, checkpoint->id, size) == 0);
+    if (checkpoint->number != 0 && (deleted->is_meant || deleted->number == 0)) {
+        deleted->number = checkpoint->number;
+    }
+    return deleted->is_meant ? FIRN_CANCELLED : FIRN_OK;
+}
+
+/* How a checkpoint that was deleted comes back, if the word means one, or (is_any) if there is any; else NULL. */
+static const char *
+deleted_hint(firn_workspace *workspace, const char *word, bool is_any)
+{
+    static char text[sizeof("the last was deleted; firn undelete  brings it back") + 20];
+    struct deleted deleted = {.word = word};
+    firn_workspace_list_options options = FIRN_WORKSPACE_LIST_OPTIONS_INIT;
+    options.deleted = true;
+    int code = firn_workspace_list(workspace, &options, find_deleted, &deleted, NULL);
+    if ((code != FIRN_OK && code != FIRN_CANCELLED) || deleted.number == 0 ||
+        !(deleted.is_meant || is_any)) {
+        return NULL;
+    }
+    (void)snprintf(text, sizeof(text), "%s deleted; firn undelete %llu brings it back",
+                   deleted.is_meant ? "it was" : "the last was",
+                   (unsigned long long)deleted.number);
+    return text;
+}
+
 int
 firn_task_workspace_check_reference(struct firn_cli *cli)
 {
@@ -119,8 +160,8 @@ firn_task_workspace_references_deinit(struct firn_task_workspace_references *ref
 bool
 firn_task_workspace_is_time(const char *text)
 {
-    static const char *const days[] = {"yesterday", "monday", "tuesday",  "wednesday",
-                                       "thursday",  "friday", "saturday", "sunday"};
+    static const char *const days[] = {"yesterday", "monday",   "tuesday", "wednesday", "thursday",
+                                       "friday",    "saturday", "sunday",  "noon",      "midnight"};
     size_t digits = strspn(text, "0123456789");
     bool is_day = false;
     for (size_t i = 0; i < sizeof(days) / sizeof(days[0]); i++) {
@@ -182,6 +223,10 @@ firn_task_workspace_hint(firn_workspace *workspace, const char *reference, int c
         return first_hint;
     }
     const char *gone = first.has_any ? NULL : gone_hint(workspace);
+    const char *deleted = gone == NULL ? deleted_hint(workspace, reference, !first.has_any) : NULL;
+    if (deleted != NULL) {
+        return deleted;
+    }
     const char *habit = firn_task_workspace_habit(reference);
     return first.has_any  ? (habit != NULL ? habit : list_hint)
            : gone != NULL ? gone

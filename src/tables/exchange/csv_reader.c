@@ -587,6 +587,12 @@ firn_csv_reader_next(struct firn_csv_reader *reader, struct firn_csv_record *out
     return reader->is_finished && !reader->is_given ? give_last(reader, out, err) : FIRN_OK;
 }
 
+bool
+firn_csv_reader_is_within_quotes(const struct firn_csv_reader *reader)
+{
+    return reader->is_finished && reader->is_given && reader->state == QUOTED;
+}
+
 int
 firn_csv_reader_values(const struct firn_csv_record *record,
                        const struct firn_value_text_column *columns, struct firn_buf *memory,

@@ -73,6 +73,9 @@ void firn_csv_reader_finish(struct firn_csv_reader *reader);
 FIRN_MUST_CHECK int firn_csv_reader_next(struct firn_csv_reader *reader,
                                          struct firn_csv_record *out, firn_error *err);
 
+/* After FIRN_INVALID: whether the text ended within quotes that were never closed. */
+bool firn_csv_reader_is_within_quotes(const struct firn_csv_reader *reader);
+
 /* Reads the fields of a record as values of as many columns; fields of columns of type FIRN_TYPE_NULL
  * become null. Overwrites memory; the values are valid as long as memory and the record. Requires: the
  * record has that many fields. FIRN_INVALID with line and column, FIRN_NO_MEMORY. */

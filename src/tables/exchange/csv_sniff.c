@@ -4,10 +4,13 @@
  *
  * A candidate is a delimiter with a quote. It counts if its records have at least two fields, and nine in ten of them have
  * as many as the first. The quote with the smaller share of wrong records wins, then the one that quotes more fields: so an
- * apostrophe at the beginning of a text is not taken for a quote. The delimiter with the smaller share of wrong records
+ * apostrophe at the beginning of a text is not taken for a quote. One that quotes no field does not win over another: it
+ * would hide what is wrong with that. The delimiter with the smaller share of wrong records
  * wins, then the one with more fields. Of equal candidates the first is taken: commas and double quotes have precedence.
  *
- * If the sample is not the whole text, its last record is cut off and does not count. Whether there is a header follows
+ * If the sample is not the whole text, its last record is cut off and does not count. Nor does one that ends in a quote that
+ * is never closed: the records before it tell the form, and the import will name the line. If there are none before it, the
+ * first candidate with such a quote is taken, so that the text is not read as one column. Whether there is a header follows
  * from the types of the columns (csv_infer.c).
  */
 #include "exchange/csv_sniff.h"
@@ -30,6 +33,7 @@ struct candidate {
     uint64_t wrong;
     uint64_t quoted; /* fields */
     uint32_t fields;
+    bool is_unclosed; /* the text ends within quotes */
 };
 
 firn_slice
@@ -75,6 +79,11 @@ try_candidate(const struct firn_csv_sniff *sniff, firn_slice text, struct candid
         struct firn_csv_record record;
         bool is_enough;
         rc = firn_csv_reader_next(reader, &record, err);
+        if (rc == FIRN_INVALID && firn_csv_reader_is_within_quotes(reader)) {
+            candidate->is_unclosed = true;
+            rc = FIRN_OK;
+            break;
+        }
         if (rc == FIRN_INVALID) {
             candidate->wrong++;
             rc = FIRN_OK;
@@ -130,7 +139,8 @@ choose_quote(const struct firn_csv_sniff *sniff, firn_slice text, char delimiter
         candidate.format.quote = (char)(sniff->wants_quote ? quotes[i] : sniff->format.quote);
         rc = try_candidate(sniff, text, &candidate, NULL, err);
         int order = i == 0 ? -1 : compare_wrong(&candidate, out);
-        if (order < 0 || (order == 0 && candidate.quoted > out->quoted)) {
+        bool is_used = i == 0 || candidate.quoted > 0;
+        if (is_used && (order < 0 || (order == 0 && candidate.quoted > out->quoted))) {
             *out = candidate;
         }
     }
@@ -142,6 +152,7 @@ choose_format(struct firn_csv_sniff *sniff, firn_slice text, firn_error *err)
 {
     size_t count = sniff->wants_delimiter ? sizeof delimiters : 1;
     struct candidate best = {.fields = 0};
+    struct candidate unclosed = {.fields = 0};
     int rc = FIRN_OK;
     for (size_t i = 0; i < count; i++) {
         struct candidate candidate = {.fields = 0};
@@ -153,8 +164,10 @@ choose_format(struct firn_csv_sniff *sniff, firn_slice text, firn_error *err)
              (order < 0 || (order == 0 && candidate.fields > best.fields)))) {
             best = candidate;
         }
+        unclosed = candidate.is_unclosed && !unclosed.is_unclosed ? candidate : unclosed;
     }
-    if (best.fields > 0) {
+    best = best.fields == 0 && unclosed.is_unclosed ? unclosed : best;
+    if (best.fields > 0 || best.is_unclosed) {
         sniff->format.delimiter = best.format.delimiter;
         sniff->format.quote = best.format.quote;
     }
@@ -182,18 +195,21 @@ out:
     return rc;
 }
 
-/* The delimiter that the first line names, if it is "sep=" and that. */
+/* The delimiter that the first line names, if it is "sep=" and that, in quotes or not. */
 static bool
 is_separator_line(firn_slice text, char *out)
 {
-    static const char start[] = "sep=";
-    const size_t size = sizeof start - 1;
-    if (text.size < size + 2 || memcmp(text.data, start, size) != 0) {
+    static const char start[] = "\"sep=";
+    const size_t quote = text.size > 0 && text.data[0] == '"' ? 1 : 0;
+    const size_t at = quote + strlen("sep=");
+    const size_t end = at + 1 + quote;
+    if (text.size <= end || memcmp(text.data, start + 1 - quote, at) != 0 ||
+        (quote == 1 && text.data[at + 1] != '"')) {
         return false;
     }
-    *out = (char)text.data[size];
-    return (text.data[size + 1] == '\n' || text.data[size + 1] == '\r') && *out > 0 &&
-           *out != '\n' && *out != '\r' && *out != '"';
+    *out = (char)text.data[at];
+    return (text.data[end] == '\n' || text.data[end] == '\r') && *out > 0 && *out != '\n' &&
+           *out != '\r' && *out != '"';
 }
 
 int

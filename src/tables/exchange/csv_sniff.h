@@ -28,8 +28,8 @@ struct firn_csv_sniff {
 };
 
 /* Finds the wanted properties. The delimiter is one of , ; tab and |: the one that gives records the most fields, and nearly
- * all records the same number; a comma if there is none. The quote is " or, where that fits better, '. A first line "sep=;"
- * (Excel) is skipped, and names the delimiter. FIRN_INVALID if the given properties, with a delimiter that such a line
+ * all records the same number; a comma if there is none. The quote is " or, where that is used and fits better, '. A first line sep=;
+ * (Excel), which may be in double quotes, is skipped, and names the delimiter. FIRN_INVALID if the given properties, with a delimiter that such a line
  * names, are no valid format; FIRN_NO_MEMORY. */
 FIRN_MUST_CHECK int firn_csv_sniff(struct firn_csv_sniff *sniff, firn_error *err);
 

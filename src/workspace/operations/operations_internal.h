@@ -349,6 +349,15 @@ struct firn_ws_compare {
     struct firn_difference_walk_side checkpoint_side; /* borrows the record's root */
     struct firn_difference_walk_side disk_side;
     bool is_watched; /* a watch has answered */
+
+    /* Of firn_ws_compare_init alone: what rules leave out, and the last look at such an entry. */
+    struct firn_ws_restore_unsaved unsaved;
+    firn_callbacks callbacks;
+    struct firn_os_dir *root; /* borrowed */
+    struct firn_os_dir *dir;  /* of dir_path, if has_dir; NULL: it does not exist */
+    struct firn_buf dir_path;
+    bool has_dir;
+    struct firn_buf told; /* the excluded entry that was reported last */
 };
 
 struct firn_ws_compare_options {
@@ -358,7 +367,7 @@ struct firn_ws_compare_options {
 };
 
 /* Scans the disk as a save would now, with the options of the checkpoint: what today's rules
- * exclude is missing on the disk's side. *out must not move; the caller deinits it, also after a
+ * exclude is missing on the disk's side (firn_ws_compare_is_left_alone). *out must not move; the caller deinits it, also after a
  * failure. record is borrowed. */
 FIRN_MUST_CHECK int firn_ws_compare_init(struct firn_ws_compare *out, struct firn_ws *ws,
                                          struct firn_ws_opened *opened,
@@ -372,6 +381,15 @@ FIRN_MUST_CHECK int firn_ws_compare_init_for_restore(
     const struct firn_catalog_record *record, const struct firn_catalog_record *second,
     const struct firn_ws_compare_options *options, firn_error *err);
 void firn_ws_compare_deinit(struct firn_ws_compare *compare);
+/* Whether a change is none, because the entry is on the disk, and only missing on its side because
+ * today's rules exclude it. Requires: firn_ws_compare_init; the scan is over; one thread at a time. */
+FIRN_MUST_CHECK int firn_ws_compare_is_left_alone(struct firn_ws_compare *compare,
+                                                  const struct firn_difference_walk_change *change,
+                                                  bool *out, firn_error *err);
+/* Reports such an entry (FIRN_NOTICE_LEFT_ALONE): once for the topmost one that rules exclude.
+ * Requires: the changes come in the order of a walk. */
+FIRN_MUST_CHECK int firn_ws_compare_tell_left_alone(struct firn_ws_compare *compare,
+                                                    firn_slice path, firn_error *err);
 
 /* ==== dry runs (ws_restore.c) ==== */
 

@@ -10,11 +10,18 @@
  *
  * Directories that a watch reports as unchanged since the newest checkpoint are not visited
  * (watchlink.c).
+ *
+ * A checkpoint may have entries that today's rules exclude: rules are added, and imports take what a
+ * source has. A restore leaves such an entry alone while it is on the disk, so it is no difference
+ * either: it must not be called removed (I1). Only entries that the checkpoint has and a rule
+ * excludes are looked up on the disk.
  */
 #include "operations/operations_internal.h"
 
 #include "base/check.h"
+#include "base/slice.h"
 #include "statcache/statcache.h"
+#include "threads/os_callback.h"
 #include "watchlink/watchlink.h"
 
 /* The arguments of an init. */
@@ -101,7 +108,7 @@ fill(struct firn_ws_compare *out, const struct request *request, bool is_for_res
     FIRN_TRY(firn_objects_treesink_create(request->ws->os, &out->treesink, err));
     struct firn_scan_options options =
         firn_ws_scan_options_of(opened, out->rules.include_deps, false, request->options.threads,
-                                request->options.callbacks);
+                                is_for_restore ? request->options.callbacks : &out->callbacks);
     options.file_size_max = out->rules.file_size_max;
     options.gitignore = out->rules.gitignore;
     if (is_for_restore) {
@@ -112,6 +119,9 @@ fill(struct firn_ws_compare *out, const struct request *request, bool is_for_res
         out->is_watched = watched != NULL;
     }
     FIRN_TRY(scan(out, opened, &options, watched, err));
+    if (!is_for_restore) {
+        FIRN_TRY(firn_ws_restore_unsaved_check(&out->unsaved, err));
+    }
     out->now = firn_objects_treesink_source(out->treesink, stored);
     out->checkpoint_side =
         (struct firn_difference_walk_side){.source = stored, .root = &request->record->root};
@@ -128,7 +138,8 @@ firn_ws_compare_init(struct firn_ws_compare *out, struct firn_ws *ws, struct fir
                      const struct firn_ws_compare_options *options, firn_error *err)
 {
     const struct request request = {ws, opened, record, *options};
-    *out = (struct firn_ws_compare){0};
+    *out = (struct firn_ws_compare){.root = opened->root};
+    firn_ws_restore_unsaved_init(&out->unsaved, options->callbacks, &out->callbacks);
     int rc = firn_ws_rules_load_today(opened, record, NULL, &options->today, &out->rules, err);
     return rc == FIRN_OK ? fill(out, &request, false, err) : rc;
 }
@@ -146,9 +157,106 @@ firn_ws_compare_init_for_restore(struct firn_ws_compare *out, struct firn_ws *ws
     return rc == FIRN_OK ? fill(out, &request, true, err) : rc;
 }
 
+/* ---- what rules exclude ---- */
+
+/* Opens the directory of a path, unless it is the last one that was opened. */
+static int
+take_dir(struct firn_ws_compare *compare, firn_slice dir, firn_error *err)
+{
+    if (compare->has_dir && firn_slice_equal(dir, firn_buf_slice(&compare->dir_path))) {
+        return FIRN_OK;
+    }
+    firn_os_dir_close(compare->dir);
+    compare->dir = NULL;
+    compare->has_dir = false;
+    firn_buf_clear(&compare->dir_path);
+    if (firn_buf_append_slice(&compare->dir_path, dir) != FIRN_OK ||
+        firn_buf_text(&compare->dir_path) == NULL) {
+        return firn_error_no_memory(err, "a path");
+    }
+    int rc = firn_os_dir_open_beneath(compare->root, (const char *)compare->dir_path.data,
+                                      &compare->dir, err);
+    compare->has_dir = rc == FIRN_OK || rc == FIRN_NOT_FOUND;
+    return rc == FIRN_NOT_FOUND ? FIRN_OK : rc;
+}
+
+int
+firn_ws_compare_is_left_alone(struct firn_ws_compare *compare,
+                              const struct firn_difference_walk_change *change, bool *out,
+                              firn_error *err)
+{
+    const firn_slice path = change->path;
+    struct firn_os_stat stat;
+    firn_error cause;
+    size_t size;
+    int rc = FIRN_OK;
+    DCHECK(compare->root != NULL);
+    *out = change->kind == FIRN_DIFFERENCE_WALK_REMOVED &&
+           firn_ws_restore_unsaved_why(&compare->unsaved, path, &size) == FIRN_CHECKOUT_EXCLUDED;
+    if (!*out) {
+        return FIRN_OK;
+    }
+    size_t dir_size = path.size;
+    while (dir_size > 0 && path.data[dir_size - 1] != '/') {
+        dir_size--;
+    }
+    struct firn_buf name = {0};
+    if (firn_buf_append(&name, path.data + dir_size, path.size - dir_size) != FIRN_OK ||
+        firn_buf_text(&name) == NULL) {
+        rc = firn_error_no_memory(err, "a path");
+        goto out;
+    }
+    rc = take_dir(compare, firn_bytes(path.data, dir_size > 0 ? dir_size - 1 : 0), &cause);
+    if (rc == FIRN_OK && compare->dir != NULL) {
+        rc = firn_os_stat(compare->dir, (const char *)name.data, &stat, &cause);
+    } else if (rc == FIRN_OK) {
+        rc = FIRN_NOT_FOUND;
+    }
+    *out = rc != FIRN_NOT_FOUND;           /* also where it cannot be looked at */
+    CHECK(!*out || change->after == NULL); /* (I1) */
+    if (rc == FIRN_NO_MEMORY) {
+        firn_error_copy(err, &cause);
+    } else {
+        rc = FIRN_OK;
+    }
+out:
+    firn_buf_deinit(&name);
+    return rc;
+}
+
+int
+firn_ws_compare_tell_left_alone(struct firn_ws_compare *compare, firn_slice path, firn_error *err)
+{
+    size_t size;
+    if (firn_ws_restore_unsaved_why(&compare->unsaved, path, &size) != FIRN_CHECKOUT_EXCLUDED) {
+        return FIRN_OK;
+    }
+    const firn_slice topmost = firn_bytes(path.data, size);
+    if (compare->told.size > 0 && firn_slice_equal(topmost, firn_buf_slice(&compare->told))) {
+        return FIRN_OK;
+    }
+    firn_buf_clear(&compare->told);
+    if (firn_buf_append_slice(&compare->told, topmost) != FIRN_OK) {
+        return firn_error_no_memory(err, "a path");
+    }
+    const firn_notice notice = {.kind = FIRN_NOTICE_LEFT_ALONE,
+                                .path = topmost,
+                                .text = "today's rules exclude it; the next save leaves it out"};
+    if (compare->unsaved.outer.on_notice != NULL) {
+        firn_os_callback_notice(&compare->unsaved.outer, &notice);
+    }
+    return FIRN_OK;
+}
+
 void
 firn_ws_compare_deinit(struct firn_ws_compare *compare)
 {
+    if (compare->root != NULL) {
+        firn_ws_restore_unsaved_deinit(&compare->unsaved);
+    }
+    firn_os_dir_close(compare->dir);
+    firn_buf_deinit(&compare->dir_path);
+    firn_buf_deinit(&compare->told);
     firn_scan_result_deinit(&compare->scan);
     firn_objects_treesink_destroy(compare->treesink);
     firn_ws_rules_deinit(&compare->rules);

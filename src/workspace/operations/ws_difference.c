@@ -34,6 +34,7 @@ struct difference {
     firn_workspace_diff_result *result;
     int (*visit)(void *ctx, const firn_workspace_difference *difference);
     void *ctx;
+    struct firn_ws_compare *scanned;    /* the side that is the disk; NULL: there is none */
     bool may_miss;                      /* a requested path need be on neither side */
     struct firn_difference_lines lines; /* made by the first comparison */
     struct firn_difference_renames renames;
@@ -115,12 +116,27 @@ tell_rename(struct difference *difference, const struct firn_difference_walk_cha
     return firn_error_stopped(err, difference->visit(difference->ctx, &told));
 }
 
+/* Whether a change is none, because rules exclude what is on the disk. */
+static int
+is_left_alone(struct difference *difference, const struct firn_difference_walk_change *change,
+              bool *out, firn_error *err)
+{
+    *out = false;
+    return difference->scanned == NULL
+               ? FIRN_OK
+               : firn_ws_compare_is_left_alone(difference->scanned, change, out, err);
+}
+
 static int
 collect_rename(void *ctx, const struct firn_difference_walk_change *change, firn_error *err)
 {
     struct difference *difference = ctx;
+    bool is_none = false;
     int rc = progress(difference, err);
-    return rc == FIRN_OK ? firn_difference_renames_add(&difference->renames, change, err) : rc;
+    rc = rc == FIRN_OK ? is_left_alone(difference, change, &is_none, err) : rc;
+    return rc == FIRN_OK && !is_none
+               ? firn_difference_renames_add(&difference->renames, change, err)
+               : rc;
 }
 
 /* Whether the contents of the two sides of a change are not too much; takes them from what is left. */
@@ -158,6 +174,11 @@ tell_change(void *ctx, const struct firn_difference_walk_change *change, firn_er
     int rc;
     bool is_told;
     FIRN_TRY(progress(difference, err));
+    FIRN_TRY(is_left_alone(difference, change, &is_told, err));
+    if (is_told) {
+        rc = firn_ws_compare_tell_left_alone(difference->scanned, change->path, err);
+        goto out;
+    }
     FIRN_TRY(tell_rename(difference, change, &is_told, err));
     if (is_told) {
         goto out;
@@ -273,8 +294,10 @@ compare_with_disk(struct difference *difference, struct firn_ws_opened *opened,
     int rc = firn_ws_compare_init(&scanned, difference->ws, opened, before, &given, err);
     if (rc == FIRN_OK) {
         difference->result->skipped = scanned.scan.skipped;
+        difference->scanned = &scanned;
         rc = compare(difference, opened, &scanned.checkpoint_side, &scanned.disk_side, err);
     }
+    difference->scanned = NULL;
     firn_ws_compare_deinit(&scanned);
     return rc;
 }

@@ -7,7 +7,9 @@
  * one that it made. The line is brought up to date with the saves when it is read, and it is written
  * in the commit that ends a restore (I1; not checked: nothing else writes it). A restore that comes
  * to nothing leaves it alone, and one that is pending will write it. Without an entry the line is
- * derived from the catalog and the journal of the last restore.
+ * derived from the catalog and the journal of the last restore. A checkpoint that was deleted, and can be brought
+ * back, is a state, too: else nothing would stand before the step that deleted it, and the directory would seem to
+ * have edits.
  *
  * An undo of a directory that differs from the present state of the line brings that state back:
  * what it takes back are edits that were not saved, or a restore of some paths. Its safety
@@ -193,6 +195,12 @@ note_newer(void *ctx, firn_slice bytes, const struct firn_catalog_record *record
 }
 
 static int
+note_newer_deleted(void *ctx, const struct firn_catalog_deleted *deleted, firn_error *err)
+{
+    return note_newer(ctx, deleted->bytes, &deleted->record, err);
+}
+
+static int
 add_facts(struct firn_ws_opened *opened, struct firn_catalog_line *line, uint64_t order,
           firn_error *err)
 {
@@ -213,9 +221,15 @@ add_newer(struct firn_ws_opened *opened, struct firn_catalog_line *line, uint64_
           const struct firn_catalog_journal *journal, firn_error *err)
 {
     struct firn_catalog_record record;
+    struct firn_catalog_deleted deleted;
     struct firn_buf bytes = {0};
     bool is_added;
     int rc = read_state(opened, order, &bytes, &record, err);
+    if (rc == FIRN_NOT_FOUND) {
+        rc = firn_catalog_deleted_find(opened->catalog, opened->workspace.number, order, &bytes,
+                                       &deleted, err);
+        record = rc == FIRN_OK ? deleted.record : record;
+    }
     if (rc == FIRN_OK) {
         rc = add_state(opened, line, &record, record.is_safety ? FIRN_STEP_EDITS : FIRN_STEP_SAVE,
                        record.created_ns, &is_added, err);
@@ -244,6 +258,13 @@ load(struct firn_ws_opened *opened, const struct firn_catalog_journal *journal,
         !is_there && journal->state == FIRN_CATALOG_JOURNAL_DONE ? journal->safety : NULL;
     rc = firn_catalog_list(opened->catalog, opened->workspace.number, note_newer, &newer, &cause);
     if (rc != FIRN_OK && !newer.is_over && rc != FIRN_CORRUPT) { /* older ones are just not in it */
+        firn_error_copy(err, &cause);
+        goto out;
+    }
+    newer.is_over = false;
+    rc = firn_catalog_deleted_list(opened->catalog, opened->workspace.number, note_newer_deleted,
+                                   &newer, &cause);
+    if (rc != FIRN_OK && !newer.is_over && rc != FIRN_CORRUPT) {
         firn_error_copy(err, &cause);
         goto out;
     }

@@ -13,6 +13,7 @@
 
 struct status {
     firn_workspace_status_result *result;
+    struct firn_ws_compare *compare;
     bool without_times;
     int (*visit)(void *ctx, const firn_workspace_change *change);
     void *ctx;
@@ -34,6 +35,12 @@ static int
 tell_change(void *ctx, const struct firn_difference_walk_change *change, firn_error *err)
 {
     struct status *status = ctx;
+    bool is_left_alone;
+    int rc = firn_ws_compare_is_left_alone(status->compare, change, &is_left_alone, err);
+    if (rc != FIRN_OK || is_left_alone) {
+        return rc == FIRN_OK ? firn_ws_compare_tell_left_alone(status->compare, change->path, err)
+                             : rc;
+    }
     count(status->result, change);
     if (status->visit == NULL || change->kind == FIRN_DIFFERENCE_WALK_SAME ||
         firn_difference_walk_is_dir_time(change) || change->path.size == 0 ||
@@ -61,6 +68,7 @@ compare(struct firn_ws *ws, struct firn_ws_opened *opened,
         {.gitignore = options->gitignore, .file_size_max = options->file_size_max},
         &options->callbacks};
     FIRN_TRY(firn_ws_compare_init(&compare, ws, opened, record, &given, err));
+    status->compare = &compare;
     status->result->is_watched = compare.is_watched;
     status->result->skipped = compare.scan.skipped;
     struct firn_difference_walk_options diff_options = {.filter = filter.count > 0 ? &filter : NULL,

@@ -396,12 +396,10 @@ bring_back(struct returning *returning, const char *reference, firn_error *err)
     FIRN_TRY(firn_catalog_deleted_list(opened->catalog, opened->workspace.number, match, returning,
                                        err));
     if (returning->matches == 0) {
-        rc =
-            reference == NULL
-                ? firn_error_set(err, FIRN_NOT_FOUND,
-                                 "no checkpoint was deleted in the last 7 days")
-                : firn_error_set(err, FIRN_NOT_FOUND,
-                                 "no checkpoint '%.80s' was deleted in the last 7 days", reference);
+        rc = reference == NULL
+                 ? firn_error_set(err, FIRN_NOT_FOUND, "no deleted checkpoint can be brought back")
+                 : firn_error_set(err, FIRN_NOT_FOUND,
+                                  "no deleted checkpoint '%.80s' can be brought back", reference);
     } else if (reference != NULL && returning->matches > 1) {
         rc = firn_error_set(err, FIRN_INVALID, "'%.80s' names %llu deleted checkpoints", reference,
                             (unsigned long long)returning->matches);

@@ -50,6 +50,9 @@ delimiters_are_found(void **state)
                 true, ";\"h0");
     assert_form("sep=|\na|b;c;d\n1|2;3;4\n", true, "|\"h1");
     assert_form("sep=;\r\na;b\r\n1;2\r\n", true, ";\"h1");
+    assert_form("\"sep=;\"\r\na;b\r\n1;2\r\n", true, ";\"h1");
+    assert_form("\"sep=;\na;b\n1;2\n", true, ",\"h0"); /* in a quote that is never closed */
+    assert_form("\"sep=;x\"\na,b\n1;2\n", true, ",\"h0");
     /* The quoted parts do not count. */
     assert_form("a;b\n\"x,y,z\";1\n\"x,y,z\";2\n", true, ";\"h0");
     assert_form("a,b\n\"x\n;;;\",1\n", true, ",\"h0");
@@ -75,6 +78,20 @@ quotes_are_found(void **state)
     assert_form("'x,y',1\n'z,z',2\n", true, ",'-0");
     assert_form("say,n\n'tis,1\nit's,2\n'nother,3\n", true, ",\"h0");
     assert_form("\"x,y\",1\n\"z,'\",2\n", true, ",\"-0");
+}
+
+/* The import has to name the line with the quote, so the form is that of the records before it. */
+static void
+a_quote_that_is_never_closed_hides_nothing(void **state)
+{
+    (void)state;
+    assert_form("a;b\n1;2\n3;\"x\n4;5\n", true, ";\"h0");
+    assert_form("a,b\n1,\"2\n3,4\n5,6\n", true, ",\"h0");
+    assert_form("a,b\n1,\"2\n3,4\n5,6\n", false, ",\"h0");
+    assert_form("a;\"b\n1;2\n", true, ";\"h0");
+    assert_form("\"a;b\n1;2\n", true, ",\"h0");
+    assert_form("a,b\n1,\"x\" y\n2,\"z\" w\n", true, ",\"h0");
+    assert_form("a,b\n'1','x'\n2,\"z\n", true, ",'h0");
 }
 
 static void
@@ -210,6 +227,7 @@ main(void)
         cmocka_unit_test(delimiters_are_found),
         cmocka_unit_test(what_is_plain_stays_plain),
         cmocka_unit_test(quotes_are_found),
+        cmocka_unit_test(a_quote_that_is_never_closed_hides_nothing),
         cmocka_unit_test(a_sample_may_end_anywhere),
         cmocka_unit_test(what_is_given_is_kept),
         cmocka_unit_test(a_named_delimiter_that_does_not_fit_is_an_error),

@@ -46,6 +46,12 @@ each_text_is_of_one_kind(void **state)
     assert_int_equal(kind_of("now"), FIRN_REFERENCE_TIME);
     assert_int_equal(kind_of("14:30"), FIRN_REFERENCE_TIME);
     assert_int_equal(kind_of("yesterday 14:30"), FIRN_REFERENCE_TIME);
+    assert_int_equal(kind_of("10pm"), FIRN_REFERENCE_TIME);
+    assert_int_equal(kind_of("noon"), FIRN_REFERENCE_TIME);
+    assert_int_equal(kind_of("Noon"), FIRN_REFERENCE_TIME);
+    assert_int_equal(kind_of("noonx"), FIRN_REFERENCE_ID);
+    assert_int_equal(kind_of("midnight"),
+                     FIRN_REFERENCE_NAME); /* a time where nothing is called so */
     static const char *const none[] = {"",
                                        " ",
                                        "%",
@@ -119,9 +125,9 @@ a_name_cannot_be_taken_for_another_kind(void **state)
     (void)state;
     static const char *const good[] = {"a",   "A",    "v1.0",    "k1",       "zz",     "run",
                                        "abc", "kkka", "latest2", "now-2026", "x+y/z.w"};
-    static const char *const bad[] = {"",     "1",      "1a",     "-a",       "kkkk",      "stop",
-                                      "Stop", "latest", "Latest", "now",      "yesterday", "a b",
-                                      "a~1",  "a\n",    "a:b",    "\xc3\xa4", "YESTERDAY"};
+    static const char *const bad[] = {"noon", "",     "1",      "1a",     "-a",       "kkkk",
+                                      "stop", "Stop", "latest", "Latest", "now",      "yesterday",
+                                      "a b",  "a~1",  "a\n",    "a:b",    "\xc3\xa4", "YESTERDAY"};
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
         assert_true(firn_reference_is_name(firn_str(good[i])));
         assert_int_equal(kind_of(good[i]), FIRN_REFERENCE_NAME);
@@ -305,7 +311,16 @@ what_is_nearly_a_time_is_none(void **state)
                                        "0:05am",
                                        "10:05 p",
                                        "10:05  pm",
-                                       "10pm",
+                                       "10pmm",
+                                       "10 p",
+                                       "10  pm",
+                                       "13pm",
+                                       "0am",
+                                       "10:pm",
+                                       "noonday",
+                                       "noon pm",
+                                       "12 noon",
+                                       "midnight ago",
                                        "10:05pmm",
                                        "pm"};
     for (size_t i = 0; i < sizeof none / sizeof none[0]; i++) {
@@ -381,6 +396,15 @@ a_clock_alone_is_the_last_such_time(void **state)
     assert_time_by(&clock, "10:05pm", day - day_ns + 22 * hour + 300 * second_ns + all);
     assert_time_by(&clock, "yesterday 10:05 pm", day - day_ns + 22 * hour + 300 * second_ns + all);
     assert_time_by(&clock, "12:05am", day + 300 * second_ns + all);
+    assert_time_by(&clock, "10pm", day - day_ns + 22 * hour + all);
+    assert_time_by(&clock, "10 PM", day - day_ns + 22 * hour + all);
+    assert_time_by(&clock, "9am", day + 9 * hour + all);
+    assert_time_by(&clock, "12am", day + all);
+    assert_time_by(&clock, "yesterday 12pm", day - day_ns + 12 * hour + all);
+    assert_time_by(&clock, "noon", day - day_ns + 12 * hour + all);
+    assert_time_by(&clock, "midnight", day + all);
+    assert_time_by(&clock, "monday Noon", day - 4 * day_ns + 12 * hour + all);
+    assert_time_by(&clock, "2026-11-19 10pm", day - day_ns + 22 * hour + all);
     assert_time_by(&clock, "09:00", day + 9 * hour + all); /* it has begun */
     /* It is a Friday. */
     assert_time_by(&clock, "thursday", now_ns - day_ns);

@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * dir/dir_beside.c: what a restore, undo or revert changes for other programs, and cannot say by its changes.
+ *
+ * - A checkpoint that is older than the hooks of a coding agent takes them out of its settings.
+ * - A worktree or a submodule of git has a file .git, which is in no checkpoint (tree_reserved.c). If its
+ *   directory was removed, a restore brings the rest back, and git takes it for files of the repository
+ *   around. So what git knows of its worktrees, in .git/worktrees, and the paths in .gitmodules are looked at
+ *   before and after: a directory counts if it has something in it, but no .git, and was not so before.
+ *
+ * Only a repository in the root of the workspace is looked at. Its files may come from elsewhere: they are
+ * opened only if they are regular files, are read up to a limit, and decide nothing but which paths are asked
+ * for a .git, and named. What cannot be read is not there.
+ */
+#include "dir/dir.h"
+
+#include <assert.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "hook/hook.h"
+#include "term/term.h"
+
+enum { FILE_SIZE_MAX = 1 << 20, DIRS_MAX = 1000 };
+
+/* ---- files of git ---- */
+
+/* The beginning of a regular file; NULL if there is none. The caller frees it. */
+static char *
+read_file(const char *path)
+{
+    struct stat stat;
+    size_t size = 0;
+    int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
+    char *text = file >= 0 && fstat(file, &stat) == 0 && S_ISREG(stat.st_mode)
+                     ? malloc(FILE_SIZE_MAX + 1)
+                     : NULL;
+    while (text != NULL && size < FILE_SIZE_MAX) {
+        ssize_t got = read(file, text + size, FILE_SIZE_MAX - size);
+        if (got <= 0) {
+            break;
+        }
+        size += (size_t)got;
+    }
+    if (text != NULL) {
+        text[size] = '\0';
+    }
+    if (file >= 0) {
+        (void)close(file);
+    }
+    return text;
+}
+
+/* Makes an absolute path of components alone: without "", "." and "..". */
+static void
+normalize(char *path)
+{
+    size_t size = 0;
+    assert(path[0] == '/');
+    for (const char *at = path; *at != '\0';) {
+        at += strspn(at, "/");
+        size_t length = strcspn(at, "/");
+        if (length == 2 && at[0] == '.' && at[1] == '.') {
+            while (size > 0 && path[--size] != '/') {
+            }
+        } else if (length > 0 && !(length == 1 && at[0] == '.')) {
+            path[size++] = '/';
+            memmove(path + size, at, length);
+            size += length;
+        }
+        at += length;
+    }
+    path[size] = '\0';
+}
+
+/* Whether a directory has something in it, but no .git. */
+static bool
+is_without_git(const char *root, const char *path)
+{
+    char probe[PATH_MAX];
+    struct stat stat;
+    int length = snprintf(probe, sizeof(probe), "%s/%s/.git", root, path);
+    if (length < 0 || (size_t)length >= sizeof(probe) || lstat(probe, &stat) == 0) {
+        return false;
+    }
+    probe[(size_t)length - strlen("/.git")] = '\0';
+    DIR *dir = opendir(probe);
+    size_t count = 0;
+    while (dir != NULL && count < 3 && readdir(dir) != NULL) { /* "." and ".." are two */
+        count++;
+    }
+    if (dir != NULL) {
+        (void)closedir(dir);
+    }
+    return count == 3;
+}
+
+static void
+add(struct firn_dir_beside *beside, const char *root, const char *path, bool is_worktree)
+{
+    if (path[0] == '\0' || beside->bare_count == DIRS_MAX || !is_without_git(root, path)) {
+        return;
+    }
+    struct firn_dir_bare *grown =
+        realloc(beside->bare, (beside->bare_count + 1) * sizeof(*beside->bare));
+    char *copy = strdup(path);
+    if (grown != NULL) {
+        beside->bare = grown;
+    }
+    if (grown == NULL || copy == NULL) { /* one that is not named */
+        free(copy);
+        return;
+    }
+    beside->bare[beside->bare_count++] = (struct firn_dir_bare){copy, is_worktree};
+}
+
+/* A worktree has a directory in .git/worktrees, with a file gitdir: the path of its file .git. */
+static void
+look_at_worktree(struct firn_dir_beside *beside, const char *root, const char *name)
+{
+    char from[PATH_MAX];
+    char path[2 * PATH_MAX];
+    int length = snprintf(from, sizeof(from), "%s/.git/worktrees/%s/gitdir", root, name);
+    char *text = length > 0 && (size_t)length < sizeof(from) ? read_file(from) : NULL;
+    if (text == NULL) {
+        return;
+    }
+    text[strcspn(text, "\r\n")] = '\0';
+    from[(size_t)length - strlen("gitdir")] = '\0';
+    length = snprintf(path, sizeof(path), "%s%s", text[0] == '/' ? "" : from, text);
+    free(text);
+    if (length <= 0 || (size_t)length >= sizeof(path) || path[0] != '/') {
+        return;
+    }
+    normalize(path);
+    size_t size = strlen(path);
+    size_t root_size = strlen(root);
+    const size_t end = strlen("/.git");
+    if (size > root_size + end && memcmp(path, root, root_size) == 0 && path[root_size] == '/' &&
+        strcmp(path + size - end, "/.git") == 0) {
+        path[size - end] = '\0';
+        add(beside, root, path + root_size + 1, true);
+    }
+}
+
+static void
+look_at_worktrees(struct firn_dir_beside *beside, const char *root)
+{
+    char path[PATH_MAX];
+    int length = snprintf(path, sizeof(path), "%s/.git/worktrees", root);
+    DIR *dir = length > 0 && (size_t)length < sizeof(path) ? opendir(path) : NULL;
+    const struct dirent *entry;
+    for (size_t i = 0; dir != NULL && i < DIRS_MAX && (entry = readdir(dir)) != NULL; i++) {
+        if (entry->d_name[0] != '.') {
+            look_at_worktree(beside, root, entry->d_name);
+        }
+    }
+    if (dir != NULL) {
+        (void)closedir(dir);
+    }
+}
+
+/* Lines "path = DIRECTORY" name the submodules. */
+static void
+look_at_submodules(struct firn_dir_beside *beside, const char *root)
+{
+    char path[PATH_MAX];
+    int length = snprintf(path, sizeof(path), "%s/.gitmodules", root);
+    char *text = length > 0 && (size_t)length < sizeof(path) ? read_file(path) : NULL;
+    char *rest = NULL;
+    size_t count = 0;
+    char *line = text != NULL ? strtok_r(text, "\r\n", &rest) : NULL;
+    for (; line != NULL && count < DIRS_MAX; line = strtok_r(NULL, "\r\n", &rest)) {
+        line += strspn(line, " \t");
+        if (strncmp(line, "path", 4) != 0) {
+            continue;
+        }
+        line += 4 + strspn(line + 4, " \t");
+        if (*line != '=') {
+            continue;
+        }
+        line += 1 + strspn(line + 1, " \t");
+        size_t size = strlen(line);
+        while (size > 0 && strchr(" \t/", line[size - 1]) != NULL) {
+            size--;
+        }
+        if (size >= 2 && line[0] == '"' && line[size - 1] == '"') {
+            line++;
+            size -= 2;
+        }
+        line[size] = '\0';
+        count++;
+        if (line[0] != '/' && strstr(line, "..") == NULL) {
+            add(beside, root, line, false);
+        }
+    }
+    free(text);
+}
+
+/* ---- before and after ---- */
+
+static void
+look_at_git(struct firn_dir_beside *beside, const char *root)
+{
+    look_at_worktrees(beside, root);
+    look_at_submodules(beside, root);
+}
+
+static void
+beside_deinit(struct firn_dir_beside *beside)
+{
+    for (size_t i = 0; i < beside->bare_count; i++) {
+        free(beside->bare[i].path);
+    }
+    free(beside->bare);
+}
+
+static bool
+was_bare(const struct firn_dir_beside *before, const char *path)
+{
+    for (size_t i = 0; i < before->bare_count; i++) {
+        if (strcmp(before->bare[i].path, path) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void
+tell_hooks(const char *root, unsigned before)
+{
+    char text[FIRN_HOOK_AGENT_TEXT_SIZE];
+    const char *path;
+    unsigned lost = before & ~firn_hook_agent_look(root);
+    firn_term_json_array("hooks_removed");
+    while (firn_hook_agent_next_lost(&lost, &path, text)) {
+        firn_term_json_string(NULL, path);
+        firn_command_report_line("%s: %s", path, text);
+    }
+    firn_term_json_end();
+}
+
+static void
+tell_git(const char *root, const struct firn_dir_beside *before)
+{
+    struct firn_dir_beside now = {0};
+    look_at_git(&now, root);
+    firn_term_json_array("without_git");
+    for (size_t i = 0; i < now.bare_count; i++) {
+        const struct firn_dir_bare *bare = &now.bare[i];
+        if (was_bare(before, bare->path)) {
+            continue;
+        }
+        firn_term_json_object(NULL);
+        firn_term_json_bytes("path", firn_str(bare->path));
+        firn_term_json_string("kind", bare->is_worktree ? "worktree" : "submodule");
+        firn_term_json_end();
+        firn_command_report_path("back without its file .git", firn_str(bare->path),
+                                 bare->is_worktree
+                                     ? "git worktree repair, with its path, makes it anew"
+                                     : "git submodule update --init, with its path, makes it anew");
+    }
+    firn_term_json_end();
+    beside_deinit(&now);
+}
+
+void
+firn_dir_beside_look(const firn_workspace *workspace, struct firn_dir_beside *out)
+{
+    const char *root = firn_workspace_root(workspace);
+    *out = (struct firn_dir_beside){.hooks = firn_hook_agent_look(root)};
+    look_at_git(out, root);
+}
+
+void
+firn_dir_beside_tell(const firn_workspace *workspace, struct firn_dir_beside *before)
+{
+    const char *root = firn_workspace_root(workspace);
+    tell_hooks(root, before->hooks);
+    tell_git(root, before);
+    beside_deinit(before);
+    *before = (struct firn_dir_beside){0};
+}
+
+void
+firn_dir_beside_drop(struct firn_dir_beside *before)
+{
+    beside_deinit(before);
+    *before = (struct firn_dir_beside){0};
+}
