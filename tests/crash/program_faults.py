@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""tests/crash/program_faults.py FIRN: the real program while its system calls fail: on a file system in memory where there is
+"""tests/crash/program_faults.py FIRN [PART...]: the real program while its system calls fail: on a file system in memory where there is
 one, on the disk in the long run.
 
 Saves, restores and undoes a small tree, deals with restores that were interrupted, deletes checkpoints, collects garbage, forgets
@@ -14,7 +14,7 @@ that touches files, or a sample of them in the normal run (FIRN_TEST_LONG=1: all
 After a fault in a restore or an undo also, by turns, restore, restore --resume, undo and save: before, every file is the old or
 the new one, whole; somebody writes a file; and afterwards the tree is what the command promises, with no temporary name left,
 and what was written meanwhile is there or in a checkpoint.
-Prints "count: N faults ..." or "SKIPPED: why".
+Prints "count: N faults ..." or "SKIPPED: why". A PART is restores, deletes or tables; without one it is all of them.
 """
 import json
 import os
@@ -33,6 +33,7 @@ CALLS = ["openat", "openat2", "pread64", "pwrite64", "fdatasync", "fsync", "sync
 FAULTS = {"error=EIO": {1, 2, 3, 5, 8, 13, 21, 34}, "error=ENOSPC": {1, 2, 4, 10, 26}, "signal=KILL": {1, 2, 3, 6, 11, 17, 30}}
 # Where a restore moves things, and where it says so.
 MOVING = ["openat", "pwrite64", "fdatasync", "fsync", "syncfs", "renameat2", "unlinkat", "fchmod", "utimensat"]
+SAVE = ["save", "-q", "-m", "second"]
 PRECIOUS = "the only copy of this\n"
 LONG = os.environ.get("FIRN_TEST_LONG") == "1"
 END = time.monotonic() + int(os.environ.get("FIRN_TEST_SECONDS", "600"))
@@ -374,6 +375,37 @@ def tables(rig):
     return met
 
 
+def restores(rig):
+    """A save, a restore of the state before and its undo, and every way out of what is left of them."""
+    met = rounds(rig, SAVE, SAVE, rig.second)
+    rig.must(*SAVE)
+    restore = ["restore", "1", "-q"]
+    met += rounds(rig, restore, restore, rig.first)
+    met += ways_out(rig, restore, False)
+    met += interrupted(rig)
+    rig.bring_back()
+    rig.must(*restore)
+    met += rounds(rig, ["undo", "-q"], ["restore", "2", "-q"], rig.second)
+    met += ways_out(rig, ["undo", "-q"], True)
+    rig.must("restore", "2", "-q")
+    return met
+
+
+def deletes(rig):
+    """A delete, gc, forget and repair, and the settings of an agent."""
+    rig.must(*SAVE)
+    collect = ["gc", "--full", "--now", "-q"]
+    rig.must("save", "-q", "-m", "the same once more")
+    met = rounds(rig, ["delete", "3", "-q"], collect, rig.second)
+    write(os.path.join(rig.tree, "sub", "garbage"), "only in what is deleted\n" * 1000)
+    rig.must("save", "-q", "-m", "to be deleted")
+    rig.must("restore", "2", "-q")
+    rig.must("delete", "4", "-q")
+    met += rounds(rig, collect, collect, rig.second)
+    rig.must(*collect)
+    return met + settings_of_an_agent(rig) + forgetting(rig) + repairing(rig)
+
+
 def main():
     firn = os.path.abspath(sys.argv[1])
     probe = shutil.which("strace") and subprocess.run(["strace", "-qq", "-o", os.devnull, "true"], check=False,
@@ -387,32 +419,11 @@ def main():
     memory = "/dev/shm" if not LONG and os.access("/dev/shm", os.W_OK | os.X_OK) else None
     with tempfile.TemporaryDirectory(prefix="firn-faults-", dir=memory) as place:
         try:
-            rig = Rig(firn, place)
-            save = ["save", "-q", "-m", "second"]
-            met += rounds(rig, save, save, rig.second)
-            rig.must(*save)
-            restore = ["restore", "1", "-q"]
-            met += rounds(rig, restore, restore, rig.first)
-            met += ways_out(rig, restore, False)
-            met += interrupted(rig)
-            rig.bring_back()
-            rig.must(*restore)
-            met += rounds(rig, ["undo", "-q"], ["restore", "2", "-q"], rig.second)
-            met += ways_out(rig, ["undo", "-q"], True)
-            rig.must("restore", "2", "-q")
-            collect = ["gc", "--full", "--now", "-q"]
-            rig.must("save", "-q", "-m", "the same once more")
-            met += rounds(rig, ["delete", "3", "-q"], collect, rig.second)
-            write(os.path.join(rig.tree, "sub", "garbage"), "only in what is deleted\n" * 1000)
-            rig.must("save", "-q", "-m", "to be deleted")
-            rig.must("restore", "2", "-q")
-            rig.must("delete", "4", "-q")
-            met += rounds(rig, collect, collect, rig.second)
-            rig.must(*collect)
-            met += tables(rig)
-            met += settings_of_an_agent(rig)
-            met += forgetting(rig)
-            met += repairing(rig)
+            for part in (restores, deletes, tables):
+                if len(sys.argv) < 3 or part.__name__ in sys.argv[2:]:
+                    own = os.path.join(place, part.__name__)
+                    os.mkdir(own)
+                    met += part(Rig(firn, own))
         except Broken as broken:
             print(f"FAILED: {broken}")
             return 1

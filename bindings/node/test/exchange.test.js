@@ -3,11 +3,10 @@
 // exchange.test.js: tables from and as files of text, rows that differ, checks.
 'use strict'
 
-const { test } = require('node:test')
 const assert = require('node:assert')
 const fs = require('node:fs')
 const path = require('node:path')
-const { directory, memory, code } = require('./support')
+const { test, directory, memory, code } = require('./support')
 
 const definition = 'id i64, name text, price decimal(8, 2), primary key (id), unique index by_name (name)'
 

@@ -3,10 +3,9 @@
 // kv.test.js: keyspaces: points, many keys, batches, iterators; compared with a Map where there is much to go wrong.
 'use strict'
 
-const { test } = require('node:test')
 const assert = require('node:assert')
 const path = require('node:path')
-const { firn, directory, memory, code } = require('./support')
+const { firn, test, directory, memory, code } = require('./support')
 
 test('a value that is put is got, as a Buffer, by promise and at once', async (t) => {
   const store = await memory(t)

@@ -3,11 +3,10 @@
 // options.test.js: every function that takes options refuses one whose name it does not know. index.d.ts says which functions these are.
 'use strict'
 
-const { test } = require('node:test')
 const assert = require('node:assert')
 const fs = require('node:fs')
 const path = require('node:path')
-const { firn, directory, code } = require('./support')
+const { firn, test, directory, code } = require('./support')
 
 const types = fs.readFileSync(path.join(__dirname, '..', 'index.d.ts'), 'utf8')
 

@@ -3,12 +3,11 @@
 // robust.test.js: what must never crash: closed handles, wrong arguments, garbage collection, workers, exits, child processes.
 'use strict'
 
-const { test } = require('node:test')
 const assert = require('node:assert')
 const { spawnSync, fork } = require('node:child_process')
 const { Worker } = require('node:worker_threads')
 const path = require('node:path')
-const { firn, few, directory, memory, code } = require('./support')
+const { firn, test, few, directory, memory, code } = require('./support')
 const { native } = require('../lib/native')
 
 const index = JSON.stringify(path.join(__dirname, '..'))

@@ -3,20 +3,19 @@
 // sql.test.js: SQL over the store that JavaScript has open.
 'use strict'
 
-const { test: nodeTest } = require('node:test')
 const assert = require('node:assert')
 const { Worker } = require('node:worker_threads')
 const { spawnSync } = require('node:child_process')
 const path = require('node:path')
-const { firn, few, directory, memory, code } = require('./support')
+const { firn, test: shared, few, directory, memory, code } = require('./support')
 const { native } = require('../lib/native')
 
 const index = JSON.stringify(path.join(__dirname, '..'))
 const { hasSql } = firn
 if (!hasSql) console.log('# SKIPPED: SQL of the Node package: it was built without SQLite\'s static library')
-const test = (name, work) => nodeTest(name, { skip: !hasSql }, work)
+const test = (name, work) => shared(name, { skip: !hasSql }, work)
 
-nodeTest('an addon without SQL says so', async (t) => {
+shared('an addon without SQL says so', async (t) => {
   const store = await memory(t)
   if (hasSql) assert.deepStrictEqual(await store.sql('SELECT 1 AS one'), [{ one: 1n }])
   else await assert.rejects(store.sql('SELECT 1'), code('FIRN_UNSUPPORTED'))

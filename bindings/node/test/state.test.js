@@ -3,10 +3,9 @@
 // state.test.js: transactions, snapshots, checkpoints.
 'use strict'
 
-const { test } = require('node:test')
 const assert = require('node:assert')
 const path = require('node:path')
-const { firn, directory, memory, code } = require('./support')
+const { firn, test, directory, memory, code } = require('./support')
 
 test('a transaction reads one state, sees its own writes, and commits all or nothing', async (t) => {
   const store = await memory(t)

@@ -4,10 +4,19 @@
 const fs = require('node:fs')
 const os = require('node:os')
 const path = require('node:path')
+const { test: always } = require('node:test')
 const firn = require('..')
 
-// Below valgrind loops are shorter.
-const few = (many, less) => process.env.FIRN_NODE_VALGRIND === undefined ? many : less
+// Below valgrind loops are shorter, and FIRN_TEST_SHARE=I/N takes the I-th of each N tests.
+const isSlow = process.env.FIRN_NODE_VALGRIND !== undefined
+const few = (many, less) => isSlow ? less : many
+const [index, count] = ((isSlow && process.env.FIRN_TEST_SHARE) || '1/1').split('/').map(Number)
+let number = 0
+
+/** A test of node:test, if this run takes it. */
+function test (...what) {
+  if (number++ % count === index - 1) always(...what)
+}
 
 /** A new directory, which is removed after the test. */
 function directory (t) {
@@ -23,4 +32,4 @@ async function memory (t, options) {
   return store
 }
 
-module.exports = { firn, few, directory, memory, code: (name) => ({ name: 'FirnError', code: name }) }
+module.exports = { firn, test, few, directory, memory, code: (name) => ({ name: 'FirnError', code: name }) }

@@ -3,9 +3,8 @@
 // table.test.js: tables: rows, columns, scans, vectors.
 'use strict'
 
-const { test } = require('node:test')
 const assert = require('node:assert')
-const { memory, code } = require('./support')
+const { test, memory, code } = require('./support')
 
 const everything = `id i64 auto, b bool, i8 i8, i16 i16, i32 i32, u8 u8, u16 u16, u32 u32, u64 u64, f32 f32, f64 f64,
   price decimal(12, 2), day date, at timestamp, name text, data blob, uid uuid, v vector(3), primary key (id)`

@@ -3,11 +3,10 @@
 // workspace.test.js: directories: saving, comparing, restoring, undoing.
 'use strict'
 
-const { test } = require('node:test')
 const assert = require('node:assert')
 const fs = require('node:fs')
 const path = require('node:path')
-const { firn, directory, code } = require('./support')
+const { firn, test, directory, code } = require('./support')
 
 async function workspace (t) {
   const place = directory(t)

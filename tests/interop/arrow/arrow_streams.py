@@ -129,34 +129,30 @@ def float_bits(value, width):
     return struct.pack("f" if width == 32 else "d", value)
 
 
-def plain(name, value):
-    """A value of the model, or of a reader, in one form for comparing."""
-    if value is None:
-        return None
-    kind = KINDS.get(name, f.I64)
-    if kind == f.DECIMAL:
-        if isinstance(value, int):
-            return decimal.Decimal(value).scaleb(-SCALES[name])
-        return decimal.Decimal(value)
-    if kind in (f.F32, f.F64):
-        return float_bits(value, 32 if kind == f.F32 else 64)
-    if kind == f.DATE:
-        return value if isinstance(value, int) else (value - DAY).days
-    if kind == f.TIMESTAMP:
-        if isinstance(value, int):
-            return value
-        return (value.replace(tzinfo=None) - EPOCH) // datetime.timedelta(microseconds=1)
-    if kind == f.UUID:
-        return value.bytes if isinstance(value, uuid.UUID) else bytes(value)
-    if kind == f.VECTOR:
-        return struct.unpack("<3f", value) if isinstance(value, bytes) else tuple(value)
-    if kind == f.BLOB:
-        return bytes(value)
-    return value
+def plain_decimal(scale):
+    return lambda value: decimal.Decimal(value).scaleb(-scale) if isinstance(value, int) else decimal.Decimal(value)
+
+
+PLAIN = {  # of the kinds of which a reader may give a value in another form than the model
+    f.F32: lambda value: float_bits(value, 32),
+    f.F64: lambda value: float_bits(value, 64),
+    f.DATE: lambda value: value if isinstance(value, int) else (value - DAY).days,
+    f.TIMESTAMP: lambda value: value if isinstance(value, int) else (value.replace(tzinfo=None) - EPOCH) // datetime.timedelta(microseconds=1),
+    f.UUID: lambda value: value.bytes if isinstance(value, uuid.UUID) else bytes(value),
+    f.VECTOR: lambda value: struct.unpack("<3f", value) if isinstance(value, bytes) else tuple(value),
+    f.BLOB: bytes,
+}
+
+
+def plain(name, values):
+    """Values of the model, or of a reader, in one form for comparing."""
+    kind = KINDS.get(name)
+    one = plain_decimal(SCALES[name]) if kind == f.DECIMAL else PLAIN.get(kind)
+    return [None if value is None else one(value) for value in values] if one else list(values)
 
 
 def plain_rows(rows, names):
-    return {name: [plain(name, row[name]) for row in rows] for name in names}
+    return {name: plain(name, [row[name] for row in rows]) for name in names}
 
 
 def firn_row(row):
@@ -197,8 +193,16 @@ def by_duckdb(stream):
 READERS = {"pyarrow": by_pyarrow, "polars": by_polars, "DuckDB": by_duckdb}
 
 
+def in_one_order(columns, names):
+    """The rows of these columns, in an order that depends on them alone."""
+    return dict(zip(names, map(list, zip(*sorted(zip(*(columns[name] for name in names)))))))
+
+
 def judge(what, table, expected, names, in_order=True, **texts):
     """Lets all readers read the same scan; expected is a list of rows."""
+    wanted = plain_rows(expected, names)
+    if not in_order:
+        wanted = in_one_order(wanted, names)
     for reader, read in READERS.items():
 
         @check(f"{what}, by {reader}")
@@ -209,11 +213,9 @@ def judge(what, table, expected, names, in_order=True, **texts):
             finally:
                 stream.release()
             same(sorted(given), sorted(names), "columns")
-            wanted = plain_rows(expected, names)
-            given = {name: [plain(name, value) for value in given[name]] for name in names}
+            given = {name: plain(name, given[name]) for name in names}
             if not in_order:
-                given = dict(zip(names, map(list, zip(*sorted(zip(*(given[n] for n in names)))))))
-                wanted = dict(zip(names, map(list, zip(*sorted(zip(*(wanted[n] for n in names)))))))
+                given = in_one_order(given, names)
             for name in names:
                 same(given[name], wanted[name], name)
             results["rows"] += len(expected)
@@ -251,7 +253,7 @@ def scan_in_many_ways(when, table, rows):
         stream.release()
         words = {row["word"] for row in in_order} - {None}
         same(given, [(len(in_order), sum(row["i16"] or 0 for row in in_order), len(words),
-                      sum((plain("price", row["price"]) or 0) for row in in_order), sum(bool(row["b"]) for row in in_order))], "aggregates")
+                      sum(value or 0 for value in plain("price", [row["price"] for row in in_order])), sum(bool(row["b"]) for row in in_order))], "aggregates")
 
 
 # ---- lifetimes ----
@@ -296,7 +298,7 @@ def lifetimes(table, rows, long, long_rows):
 
     def compare(batch, first, names=NAMES, wanted=wanted):
         for i, name in enumerate(names):
-            given = [plain(name, value) for value in batch.column(i).to_pylist()]
+            given = plain(name, batch.column(i).to_pylist())
             same(given, wanted[name][first : first + batch.num_rows], name)
 
     @check("the schema can be asked for again, and outlives the stream")
@@ -343,7 +345,7 @@ def lifetimes(table, rows, long, long_rows):
         for i in reversed(range(len(children))):
             column = pa.Array._import_from_c(addressof(children[i]), addressof(types[i]))
             column.validate(full=True)
-            same([plain(NAMES[i], value) for value in column.to_pylist()], wanted[NAMES[i]][:length], NAMES[i])
+            same(plain(NAMES[i], column.to_pylist()), wanted[NAMES[i]][:length], NAMES[i])
 
     @check("the end stays the end")
     def _():
@@ -427,7 +429,7 @@ def lent(store, r):
 def still_right(table, wanted):
     table.validate(full=True)
     for name in LENT_NAMES:
-        same([plain(name, value) for value in table.column(name).to_pylist()], wanted[name], name)
+        same(plain(name, table.column(name).to_pylist()), wanted[name], name)
 
 
 def arrow_table(rows):
@@ -441,7 +443,7 @@ def arrow_table(rows):
     def arrow_value(name, value):
         if value is None or name not in ("price", "fine", "vec"):
             return value
-        return list(struct.unpack("<3f", value)) if name == "vec" else plain(name, value)
+        return list(struct.unpack("<3f", value)) if name == "vec" else plain(name, [value])[0]
 
     return pa.table({name: pa.array([arrow_value(name, row[name]) for row in rows], types[name]) for name in NAMES})
 
@@ -678,7 +680,7 @@ def definitions(store, rows):
             given = by_pyarrow(stream)
             wanted = plain_rows([rows[number] for number in sorted(rows)], ["id", "txt", "price"])
             for name, values in wanted.items():
-                same([plain(name, value) for value in given[name]], values, name)
+                same(plain(name, given[name]), values, name)
 
     for what, schema, key in (("a map", pa.schema([("id", pa.int64()), ("m", pa.map_(pa.string(), pa.int32()))]), ["id"]),
                               ("a key that is not there", pa.schema([("id", pa.int64())]), ["other"])):

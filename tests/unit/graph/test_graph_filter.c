@@ -56,12 +56,39 @@ test_any_share_of_rows_is_found(void **state)
     graph_fixture_deinit(&fixture);
 }
 
+/* A graph of all rows with few links, which two tests search; begun by the first of them. */
+static struct graph_fixture few_links;
+
+static const struct graph_fixture *
+graph_of_few_links(void)
+{
+    struct test_random random;
+    firn_error err;
+    if (few_links.graph == NULL) {
+        test_random_init(&random, "few links", 22);
+        graph_fixture_init(&few_links, GRAPH_UNIFORM, FIRN_VECTOR_L2, rows, DIMENSIONS, &random);
+        few_links.parameters.m = 8;
+        few_links.parameters.ef_construction = 40;
+        assert_int_equal(graph_fixture_build(&few_links, few_links.os, 2, &err), FIRN_OK);
+    }
+    return &few_links;
+}
+
+static int
+end_few_links(void **state)
+{
+    (void)state;
+    if (few_links.graph != NULL) {
+        graph_fixture_deinit(&few_links);
+    }
+    return 0;
+}
+
 /* A walk that keeps no more nodes than are wanted finds as many, although it begins at one that is not allowed. */
 static void
 test_narrow_walks_find_enough(void **state)
 {
     static uint64_t allowed[WORDS];
-    struct graph_fixture fixture;
     struct test_random random;
     firn_error err;
     size_t walks = 0;
@@ -70,10 +97,7 @@ test_narrow_walks_find_enough(void **state)
         return; /* all rows of a small graph are compared: this is for the build with all of them */
     }
     test_random_init(&random, "narrow", 27);
-    graph_fixture_init(&fixture, GRAPH_UNIFORM, FIRN_VECTOR_L2, rows, DIMENSIONS, &random);
-    fixture.parameters.m = 8;
-    fixture.parameters.ef_construction = 40;
-    assert_int_equal(graph_fixture_build(&fixture, fixture.os, 2, &err), FIRN_OK);
+    const struct graph_fixture *fixture = graph_of_few_links();
     const uint64_t count = choose(&random, allowed, 250);
     for (size_t q = 0; q < QUERIES; q++) {
         const struct firn_graph_search_options options = {
@@ -82,15 +106,14 @@ test_narrow_walks_find_enough(void **state)
         struct firn_graph_search_counts how;
         size_t found_count;
         float query[DIMENSIONS];
-        graph_fixture_query(&fixture, GRAPH_UNIFORM, &random, query);
-        assert_int_equal(firn_graph_search(fixture.graph, query, &options, fixture.scratch, found,
+        graph_fixture_query(fixture, GRAPH_UNIFORM, &random, query);
+        assert_int_equal(firn_graph_search(fixture->graph, query, &options, fixture->scratch, found,
                                            &found_count, &how, &err),
                          FIRN_OK);
         assert_int_equal(found_count, K);
         walks += !how.is_exhaustive;
     }
     assert_true(walks >= QUERIES * 9 / 10);
-    graph_fixture_deinit(&fixture);
 }
 
 /* What is allowed lies far from the query: a walk alone would end before it comes there. */
@@ -98,22 +121,17 @@ static void
 test_far_rows_are_found(void **state)
 {
     static uint64_t allowed[WORDS];
-    struct graph_fixture fixture;
     struct test_random random;
-    firn_error err;
     (void)state;
     test_random_init(&random, "far", 22);
-    graph_fixture_init(&fixture, GRAPH_UNIFORM, FIRN_VECTOR_L2, rows, DIMENSIONS, &random);
-    fixture.parameters.m = 8;
-    fixture.parameters.ef_construction = 40;
-    assert_int_equal(graph_fixture_build(&fixture, fixture.os, 2, &err), FIRN_OK);
+    const struct graph_fixture *fixture = graph_of_few_links();
     for (size_t share = 0; share < 3; share++) {
         /* Those on one side alone. */
         const float limits[] = {0.7F, 0.3F, 0.0F};
         uint64_t count = 0;
         memset(allowed, 0, sizeof allowed);
         for (uint64_t row = 0; row < rows; row++) {
-            if (graph_fixture_vector(&fixture, row)[0] > limits[share]) {
+            if (graph_fixture_vector(fixture, row)[0] > limits[share]) {
                 allowed[row / 64] |= UINT64_C(1) << row % 64;
                 count++;
             }
@@ -123,15 +141,14 @@ test_far_rows_are_found(void **state)
         size_t hits = 0;
         for (size_t q = 0; q < QUERIES; q++) {
             float query[DIMENSIONS];
-            graph_fixture_query(&fixture, GRAPH_UNIFORM, &random, query);
+            graph_fixture_query(fixture, GRAPH_UNIFORM, &random, query);
             query[0] = -1;
-            hits += graph_fixture_hits(&fixture, fixture.graph, query, K, &options);
+            hits += graph_fixture_hits(fixture, fixture->graph, query, K, &options);
         }
         (void)printf("%llu rows on the other side: %zu of %d\n", (unsigned long long)count, hits,
                      K * QUERIES);
         assert_true((double)hits >= 0.90 * K * QUERIES);
     }
-    graph_fixture_deinit(&fixture);
 }
 
 /* Of two clusters the query is in one, and nearly all that is allowed in the other: a few that are found beside the query are
@@ -250,5 +267,5 @@ main(void)
     if (test_share_of(1, 0).step > 1) {
         rows = ROWS_MAX / 4;
     }
-    return cmocka_run_group_tests_name("graph_filter", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("graph_filter", tests, NULL, end_few_links);
 }
