@@ -133,8 +133,8 @@ void firn_block_cache_hold_give(struct firn_block_cache *cache, struct firn_bloc
 /* Sets how many bytes the cache may use beyond its budget, for blocks larger than a frame; none at
  * first. If they become fewer, blocks are evicted before this returns; only pinned ones may stay until
  * they are unpinned and evicted as others. */
-void firn_block_cache_set_extra(struct firn_block_cache *cache, size_t bytes);
-size_t firn_block_cache_extra_bytes(const struct firn_block_cache *cache);
+void firn_block_cache_lend_set_extra(struct firn_block_cache *cache, size_t bytes);
+size_t firn_block_cache_lend_extra_bytes(const struct firn_block_cache *cache);
 
 /* Lends memory of the budget that no block has needed yet, for other uses. Sets how much is lent in all to
  * wanted_bytes, or to as much as there is, and returns that; at least a quarter of the budget stays for

@@ -20,11 +20,11 @@
 /* ==== what is added to the budget ==== */
 
 void
-firn_block_cache_set_extra(struct firn_block_cache *cache, size_t bytes)
+firn_block_cache_lend_set_extra(struct firn_block_cache *cache, size_t bytes)
 {
     DCHECK(bytes <= SIZE_MAX - cache->budget_bytes);
     firn_os_mutex_lock(&cache->memory.mutex);
-    bool has_less = bytes < firn_block_cache_extra_bytes(cache);
+    bool has_less = bytes < firn_block_cache_lend_extra_bytes(cache);
     atomic_store_explicit(&cache->memory.extra_bytes, bytes, memory_order_relaxed);
     firn_os_mutex_unlock(&cache->memory.mutex);
     if (has_less) {
@@ -33,7 +33,7 @@ firn_block_cache_set_extra(struct firn_block_cache *cache, size_t bytes)
 }
 
 size_t
-firn_block_cache_extra_bytes(const struct firn_block_cache *cache)
+firn_block_cache_lend_extra_bytes(const struct firn_block_cache *cache)
 {
     return atomic_load_explicit(&cache->memory.extra_bytes, memory_order_relaxed);
 }

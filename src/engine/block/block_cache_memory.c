@@ -138,7 +138,7 @@ used_bytes(const struct firn_block_cache *cache)
 static size_t
 limit_bytes(const struct firn_block_cache *cache)
 {
-    return cache->budget_bytes + firn_block_cache_extra_bytes(cache);
+    return cache->budget_bytes + firn_block_cache_lend_extra_bytes(cache);
 }
 
 static size_t

@@ -93,17 +93,17 @@ firn_db_memory_settle(struct firn_db *db)
         firn_epoch_enter(&db->epoch); /* the image of a read-only handle may be replaced */
     size_t left = left_by_memtables(db);
     firn_epoch_leave(&db->epoch, slot);
-    firn_block_cache_set_extra(db->cache, has_load ? 0 : left);
+    firn_block_cache_lend_set_extra(db->cache, has_load ? 0 : left);
 }
 
 bool
 firn_db_memory_take_back(struct firn_db *db)
 {
-    size_t extra = firn_block_cache_extra_bytes(db->cache);
+    size_t extra = firn_block_cache_lend_extra_bytes(db->cache);
     size_t bytes = firn_lsm_memtable_excess(firn_db_image(db)->lsm);
     if (extra == 0 || bytes <= db->limits.spare - extra) {
         return false;
     }
-    firn_block_cache_set_extra(db->cache, left_by_memtables(db));
+    firn_block_cache_lend_set_extra(db->cache, left_by_memtables(db));
     return true;
 }

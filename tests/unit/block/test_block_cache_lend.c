@@ -151,7 +151,7 @@ visit_and_measure(struct cache_world *world, size_t count)
         cache_file_visit(world->cache, &world->file, i, FIRN_BLOCK_CACHE_DATA);
         firn_block_cache_stats(world->cache, &stats);
         assert_true(stats.used_bytes <= firn_block_cache_budget_bytes(world->cache) +
-                                            firn_block_cache_extra_bytes(world->cache));
+                                            firn_block_cache_lend_extra_bytes(world->cache));
     }
     return stats.used_bytes;
 }
@@ -165,11 +165,11 @@ large_blocks_use_what_is_added_and_give_it_back(void **state)
     struct firn_block_cache_stats stats;
     cache_world_init(&world, MIB, COUNT, 40000, 40000);
     assert_true(visit_and_measure(&world, COUNT) <= MIB);
-    firn_block_cache_set_extra(world.cache, 2 * MIB);
-    assert_int_equal(firn_block_cache_extra_bytes(world.cache), 2 * MIB);
+    firn_block_cache_lend_set_extra(world.cache, 2 * MIB);
+    assert_int_equal(firn_block_cache_lend_extra_bytes(world.cache), 2 * MIB);
     assert_true(visit_and_measure(&world, COUNT) >= (size_t)COUNT * 40000);
     for (size_t extra = 2 * MIB; extra > 0; extra -= MIB / 4) {
-        firn_block_cache_set_extra(world.cache, extra - MIB / 4);
+        firn_block_cache_lend_set_extra(world.cache, extra - MIB / 4);
         firn_block_cache_stats(world.cache, &stats);
         assert_true(stats.used_bytes <= MIB + extra - MIB / 4);
         assert_true(stats.used_bytes >=
@@ -189,13 +189,13 @@ a_pinned_block_is_given_back_later(void **state)
     struct firn_block_pin pins[PINS];
     firn_error err;
     cache_world_init(&world, MIB, COUNT, 40000, 40000);
-    firn_block_cache_set_extra(world.cache, 2 * MIB);
+    firn_block_cache_lend_set_extra(world.cache, 2 * MIB);
     for (size_t i = 0; i < PINS; i++) {
         assert_int_equal(
             cache_file_read(world.cache, &world.file, i, FIRN_BLOCK_CACHE_DATA, &pins[i], &err),
             FIRN_OK);
     }
-    firn_block_cache_set_extra(world.cache, 0);
+    firn_block_cache_lend_set_extra(world.cache, 0);
     firn_block_cache_stats(world.cache, &stats);
     assert_true(stats.used_bytes > MIB);
     for (size_t i = 0; i < PINS; i++) {
@@ -216,9 +216,9 @@ small_blocks_stay_within_the_budget(void **state)
     (void)state;
     struct cache_world world;
     cache_world_init(&world, MIB, CACHE_FIXTURE_BLOCKS_MAX, 4000, 4096);
-    firn_block_cache_set_extra(world.cache, 2 * MIB);
+    firn_block_cache_lend_set_extra(world.cache, 2 * MIB);
     assert_true(visit_and_measure(&world, 1000) <= MIB);
-    firn_block_cache_set_extra(world.cache, 0);
+    firn_block_cache_lend_set_extra(world.cache, 0);
     assert_true(visit_and_measure(&world, 1000) <= MIB);
     cache_world_deinit(&world);
 }
@@ -276,13 +276,13 @@ adding_and_taking_back_go_on_beside_readers(void **state)
         assert_int_equal(pthread_create(&readers[i], NULL, run_reader, &shared), 0);
     }
     for (size_t i = 0; i < 500; i++) {
-        firn_block_cache_set_extra(shared.world.cache, i % 7 * 300 * KIB);
+        firn_block_cache_lend_set_extra(shared.world.cache, i % 7 * 300 * KIB);
     }
     atomic_store(&shared.is_over, true);
     for (int i = 0; i < 2; i++) {
         assert_int_equal(pthread_join(readers[i], NULL), 0);
     }
-    firn_block_cache_set_extra(shared.world.cache, 0);
+    firn_block_cache_lend_set_extra(shared.world.cache, 0);
     assert_true(visit_and_measure(&shared.world, COUNT) <= MIB);
     cache_world_deinit(&shared.world);
 }

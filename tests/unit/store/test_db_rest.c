@@ -137,14 +137,14 @@ the_cache_has_what_memtables_leave(void **state)
     struct firn_db_bulk *bulk;
     db_support_init(&support, 3);
     DB_OK(firn_db_open(support.dir, &options, &db, &err));
-    const size_t all = firn_block_cache_extra_bytes(db->cache);
+    const size_t all = firn_block_cache_lend_extra_bytes(db->cache);
     assert_true(all > MEMORY / 4 && all < MEMORY / 8 * 3);
     assert_int_equal(firn_block_cache_budget_bytes(db->cache), MEMORY / 2);
     for (unsigned round = 0; round < 2; round++) {
         size_t least = all;
         for (unsigned i = 0; i < 30; i++) {
             DB_OK(overwrite(db, i * 100, (i + 1) * 100, &err));
-            size_t extra = firn_block_cache_extra_bytes(db->cache);
+            size_t extra = firn_block_cache_lend_extra_bytes(db->cache);
             assert_true(extra <= least); /* it does not come back with a flush */
             assert_true(firn_lsm_memtable_excess(firn_db_image(db)->lsm) + extra <= MEMORY / 8 * 3);
             least = extra;
@@ -153,13 +153,13 @@ the_cache_has_what_memtables_leave(void **state)
         assert_false(firn_db_pace_rest_look(db));
         pass_time(support.os, 11);
         assert_true(firn_db_pace_rest_look(db));
-        assert_int_equal(firn_block_cache_extra_bytes(db->cache), all);
+        assert_int_equal(firn_block_cache_lend_extra_bytes(db->cache), all);
     }
     /* A load sorts in that memory. */
     DB_OK(firn_db_bulk_open(db_support_keyspace(db, "load"), &bulk, &err));
-    assert_int_equal(firn_block_cache_extra_bytes(db->cache), 0);
+    assert_int_equal(firn_block_cache_lend_extra_bytes(db->cache), 0);
     firn_db_bulk_close(bulk);
-    assert_int_equal(firn_block_cache_extra_bytes(db->cache), all);
+    assert_int_equal(firn_block_cache_lend_extra_bytes(db->cache), all);
     DB_OK(firn_db_close(db, &err));
     db_support_deinit(&support);
 }
