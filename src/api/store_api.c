@@ -145,7 +145,7 @@ firn_store_sync(firn_store *store, firn_error *err)
 {
     API_ANY_ERROR(err);
     API_OPEN(store, STORE, err);
-    return api_check_told(firn_db_sync(store, err), err);
+    return api_check_told(firn_db_log_sync(store, err), err);
 }
 
 /* Reads the options of maintenance. */

@@ -141,7 +141,7 @@ flush_rest(struct firn_db *db, firn_error *err)
 {
     const struct firn_compaction_work_wish wish = {.flushes = true};
     DCHECK(firn_db_is_led(db));
-    FIRN_TRY_RETURN(firn_db_write_refuse_failed(db, err));
+    FIRN_TRY_RETURN(firn_db_lead_refuse_failed(db, err));
     FIRN_TRY_RETURN(firn_db_pace_freeze_all(db, err));
     return firn_db_jobs_finish(db, &wish, err);
 }
@@ -167,16 +167,16 @@ firn_copy_clone(struct firn_db *db, struct firn_os_dir *to,
     const struct firn_step *step;
     int rc;
     if (db->is_read_only) {
-        return firn_db_write_refuse_read_only(db, err);
+        return firn_db_lead_refuse_read_only(db, err);
     }
     FIRN_TRY(firn_db_create_may(to, err));
     FIRN_TRY(firn_storefile_lock_acquire(to, 0, &lock, err));
     FIRN_TRY(firn_db_create_may(to, err));
     FIRN_TRY(firn_db_maintain_flush(db, err));
     FIRN_TRY(firn_storefile_progress_begin_steps(progress, "write", 0, 0, &step, err));
-    firn_db_write_begin_exclusive(db);
+    firn_db_lead_begin(db);
     rc = fill(db, to, step, err);
-    firn_db_write_end_exclusive(db);
+    firn_db_lead_end(db);
 out:
     firn_storefile_lock_release(lock);
     return rc;
@@ -188,7 +188,7 @@ firn_copy_clone_path(struct firn_db *db, struct firn_os *os, const char *path,
 {
     struct firn_os_dir *to;
     if (db->is_read_only) {
-        return firn_db_write_refuse_read_only(db, err);
+        return firn_db_lead_refuse_read_only(db, err);
     }
     int rc = firn_db_path_make(os, path, &to, err);
     if (rc == FIRN_OK) {

@@ -454,7 +454,7 @@ static int
 close_writer(struct firn_db *db, firn_error *err)
 {
     firn_db_jobs_stop(db);
-    int lock_rc = firn_db_check_lock(db, err);
+    int lock_rc = firn_db_lead_check_lock(db, err);
     if (lock_rc != FIRN_OK &&
         !db->commits.has_failed) { /* it is not known whether writing is allowed */
         firn_db_abandon(db);
@@ -490,38 +490,6 @@ firn_db_close(struct firn_db *db, firn_error *err)
     }
     firn_db_abandon(db);
     return FIRN_OK;
-}
-
-int
-firn_db_check_lock(struct firn_db *db, firn_error *err)
-{
-    firn_error found;
-    /* No other process can take away what locks a store in memory. */
-    int rc = db->owned_os != NULL ? FIRN_OK : firn_storefile_lock_check(db->lock, db->dir, &found);
-    DCHECK(!db->is_read_only);
-    if (rc == FIRN_FAILED) {
-        firn_db_write_latch(db, &found);
-    }
-    if (rc != FIRN_OK) {
-        firn_error_copy(err, &found);
-    }
-    return rc;
-}
-
-int
-firn_db_sync(struct firn_db *db, firn_error *err)
-{
-    if (db->is_read_only) {
-        return FIRN_OK;
-    }
-    firn_error found;
-    FIRN_TRY_RETURN(firn_db_write_refuse_failed(db, err));
-    int rc = firn_log_sync(db->log, &found);
-    if (rc != FIRN_OK) {
-        firn_db_write_latch(db, &found);
-        firn_error_copy(err, &found);
-    }
-    return rc;
 }
 
 /* ---- single commits ---- */

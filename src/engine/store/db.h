@@ -82,7 +82,7 @@ void firn_db_abandon(struct firn_db *db);
 /* Called in a child of fork, on a handle that its parent opened: closes the files whose locks would
  * otherwise outlive the parent. The rest of the handle stays, and must not be used. */
 void firn_db_leave(struct firn_db *db);
-FIRN_MUST_CHECK int firn_db_sync(struct firn_db *db, firn_error *err);
+FIRN_MUST_CHECK int firn_db_log_sync(struct firn_db *db, firn_error *err);
 struct firn_storefile_progress;
 FIRN_MUST_CHECK int firn_db_refresh(struct firn_db *db, firn_error *err);
 /* Called when a table has got an index of vectors: the background builds graphs over its runs (compaction.h).

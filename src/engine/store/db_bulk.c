@@ -210,7 +210,7 @@ begin(struct firn_db_bulk *bulk, firn_error *err)
 {
     struct firn_db *db = bulk->db;
     FIRN_TRY_RETURN(take_place(db, bulk, err));
-    FIRN_TRY_RETURN(firn_db_write_refuse_failed(db, err));
+    FIRN_TRY_RETURN(firn_db_lead_refuse_failed(db, err));
     bulk->sequence = (firn_db_published(db) / FIRN_DB_LOAD_STEP + 1) * FIRN_DB_LOAD_STEP;
     if (bulk->sequence < FIRN_DB_LOAD_STEP || bulk->sequence > FIRN_STOREFILE_SEQUENCE_MAX) {
         return firn_error_set(err, FIRN_LIMIT, "'%s' has used up its sequence numbers",
@@ -228,7 +228,7 @@ open_bulk(struct firn_db_keyspace *keyspace, const struct firn_storefile_progres
     struct firn_db_bulk *bulk;
     *out = NULL;
     if (db->is_read_only) {
-        return firn_db_write_refuse_read_only(db, err);
+        return firn_db_lead_refuse_read_only(db, err);
     }
     FIRN_TRY_RETURN(create(db, 1, &bulk, err));
     bulk->parts[0].keyspace = keyspace;
@@ -276,7 +276,7 @@ firn_db_bulk_open_insert(struct firn_db *db, const struct firn_db_bulk_insert *i
     int rc;
     *out = NULL;
     if (db->is_read_only) {
-        return firn_db_write_refuse_read_only(db, err);
+        return firn_db_lead_refuse_read_only(db, err);
     }
     FIRN_TRY(create(db, insert->count, &bulk, err));
     bulk->inserts = true;
@@ -702,9 +702,9 @@ static int
 flush_beside(struct firn_db_bulk *bulk, firn_error *err)
 {
     struct firn_db *db = bulk->db;
-    firn_db_write_begin_exclusive(db);
+    firn_db_lead_begin(db);
     int rc = firn_db_pace_freeze_all(db, err);
-    firn_db_write_end_exclusive(db);
+    firn_db_lead_end(db);
     for (size_t i = 0; i < bulk->part_count && rc == FIRN_OK; i++) {
         const struct firn_compaction_work_wish wish = {
             .flushes = true, .tree = bulk->parts[i].keyspace->tree->lsm_tree};
@@ -729,7 +729,7 @@ check_commit(const struct firn_db_bulk *bulk, firn_error *err)
     if (db->commits.last_sequence >= bulk->sequence) {
         return firn_error_set(err, FIRN_CONFLICT, "too many commits came while the load was open");
     }
-    return firn_db_write_refuse_failed(db, err);
+    return firn_db_lead_refuse_failed(db, err);
 }
 
 /* Checks again what may have changed since it was checked without the leader's place. */
@@ -769,7 +769,7 @@ install(struct firn_db_bulk *bulk, struct firn_bulk_load **loads, firn_error *er
     FIRN_TRY(firn_log_sync(db->log, err));
     FIRN_TRY(firn_bulk_load_install(loads, bulk->part_count, &is_certain, err));
     is_certain = false; /* (I2) */
-    FIRN_TRY(firn_db_replay_vouch_write(db, err));
+    FIRN_TRY(firn_db_lead_vouch(db, err));
     FIRN_TRY(firn_log_sync(db->log, err));
     DCHECK(firn_log_unsynced_bytes(db->log) == 0);
     db->commits.last_sequence = bulk->sequence;
@@ -785,7 +785,7 @@ install(struct firn_db_bulk *bulk, struct firn_bulk_load **loads, firn_error *er
     DCHECK(rc == FIRN_OK);
 out:
     if (!is_certain || firn_log_has_failed(db->log)) {
-        firn_db_write_latch(db, err);
+        firn_db_lead_latch(db, err);
     }
     return rc;
 }
@@ -839,9 +839,9 @@ commit(struct firn_db_bulk *bulk, firn_error *err)
             FIRN_TRY(firn_bulk_load_find_common(part->inner, part->rest, refuse_twice, part, err));
         }
     }
-    firn_db_write_begin_exclusive(db);
+    firn_db_lead_begin(db);
     rc = commit_led(bulk, seen, err);
-    firn_db_write_end_exclusive(db);
+    firn_db_lead_end(db);
 out:
     return rc;
 }

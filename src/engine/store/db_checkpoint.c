@@ -301,7 +301,7 @@ write_record(struct firn_db *db, const struct firn_history_record *record,
         return FIRN_OK;
     }
     if (firn_log_has_failed(db->log)) {
-        firn_db_write_latch(db, &found);
+        firn_db_lead_latch(db, &found);
     }
     firn_error_copy(err, &found);
     return rc;
@@ -363,7 +363,7 @@ change_history(struct firn_db *db, struct firn_history_record *record, firn_erro
         return firn_error_set(err, FIRN_LIMIT, "'%s' has used up its sequence numbers",
                               firn_os_dir_path(db->dir));
     }
-    FIRN_TRY(firn_db_write_refuse_failed(db, err));
+    FIRN_TRY(firn_db_lead_refuse_failed(db, err));
     FIRN_TRY(make_room(db, err));
     firn_os_mutex_lock(&db->state_mutex);
     rc = firn_history_prepare(history, record, &change, err);
@@ -382,9 +382,9 @@ out:
 static int
 commit_change(struct firn_db *db, struct firn_history_record *record, firn_error *err)
 {
-    firn_db_write_begin_exclusive(db);
+    firn_db_lead_begin(db);
     int rc = change_history(db, record, err);
-    firn_db_write_end_exclusive(db);
+    firn_db_lead_end(db);
     return rc;
 }
 
@@ -529,7 +529,7 @@ firn_db_checkpoint_create_at(struct firn_db *db, const char *name, int64_t creat
         .kind = FIRN_HISTORY_CREATE, .name = firn_str(name), .created_ns = created_ns};
     struct firn_db_checkpoint_info info;
     if (db->is_read_only) {
-        return firn_db_write_refuse_read_only(db, err);
+        return firn_db_lead_refuse_read_only(db, err);
     }
     FIRN_TRY_RETURN(checkpoint_name_check(name, err));
     FIRN_TRY_RETURN(draw_id(db, record.id, err));
@@ -555,7 +555,7 @@ firn_db_checkpoint_adopt(struct firn_db *db, const struct firn_db_checkpoint_inf
         .kind = FIRN_HISTORY_CREATE, .name = firn_str(info->name), .created_ns = info->created_ns};
     int rc;
     memcpy(record.id, info->id, sizeof record.id);
-    firn_db_write_begin_exclusive(db);
+    firn_db_lead_begin(db);
     DCHECK(firn_history_count(&firn_db_image(db)->history) == 0);
     if (info->number > 0) {
         firn_db_image(db)->history.next_number = info->number;
@@ -564,7 +564,7 @@ firn_db_checkpoint_adopt(struct firn_db *db, const struct firn_db_checkpoint_inf
     /* The log does not record its number: a replay would assign another one. */
     FIRN_TRY(firn_db_checkpoint_save_before(db, UINT64_MAX, err));
 out:
-    firn_db_write_end_exclusive(db);
+    firn_db_lead_end(db);
     return rc;
 }
 
@@ -576,12 +576,12 @@ firn_db_checkpoint_delete(struct firn_db *db, const char *const *references, siz
     struct firn_buf ids = {0};
     int rc = FIRN_OK;
     if (db->is_read_only) {
-        return firn_db_write_refuse_read_only(db, err);
+        return firn_db_lead_refuse_read_only(db, err);
     }
     if (count == 0) {
         return FIRN_OK;
     }
-    firn_db_write_begin_exclusive(db);
+    firn_db_lead_begin(db);
     for (size_t i = 0; i < count; i++) {
         struct firn_db_checkpoint_info info;
         FIRN_TRY(firn_db_checkpoint_find(db, references[i], &info, err));
@@ -601,7 +601,7 @@ firn_db_checkpoint_delete(struct firn_db *db, const char *const *references, siz
         firn_db_jobs_note_failure(db, &found);
     }
 out:
-    firn_db_write_end_exclusive(db);
+    firn_db_lead_end(db);
     firn_buf_deinit(&ids);
     if (rc == FIRN_OK) {
         firn_db_jobs_wake_compactions(db);
@@ -637,13 +637,13 @@ static void
 begin_restore(struct firn_db *db)
 {
     firn_db_keyspace_begin_change(db);
-    firn_db_write_begin_exclusive(db);
+    firn_db_lead_begin(db);
 }
 
 static void
 end_restore(struct firn_db *db)
 {
-    firn_db_write_end_exclusive(db);
+    firn_db_lead_end(db);
     firn_db_keyspace_end_change(db);
 }
 
@@ -678,7 +678,7 @@ firn_db_checkpoint_restore(struct firn_db *db, const char *reference,
 {
     int rc;
     if (db->is_read_only) {
-        return firn_db_write_refuse_read_only(db, err);
+        return firn_db_lead_refuse_read_only(db, err);
     }
     begin_restore(db);
     FIRN_TRY(firn_db_checkpoint_find(db, reference, out_restored, err));
@@ -710,7 +710,7 @@ firn_db_checkpoint_undo(struct firn_db *db, struct firn_db_checkpoint_info *out_
 {
     int rc;
     if (db->is_read_only) {
-        return firn_db_write_refuse_read_only(db, err);
+        return firn_db_lead_refuse_read_only(db, err);
     }
     begin_restore(db);
     FIRN_TRY(find_undo(db, out_restored, err));

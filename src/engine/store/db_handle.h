@@ -610,6 +610,15 @@ FIRN_MUST_CHECK int firn_db_batch_append(struct firn_db_batch *batch, struct fir
 /* Whether the keyspace exists in a view. For the leader only. */
 bool firn_db_visible_in(const struct firn_db_tree *tree, const struct firn_view *view);
 
+/* ---- db_lead.c ---- */
+
+int firn_db_lead_refuse_read_only(struct firn_db *db, firn_error *err);
+/* FIRN_FAILED if the handle is latched. */
+FIRN_MUST_CHECK int firn_db_lead_refuse_failed(struct firn_db *db, firn_error *err);
+/* Take the leader's place without a commit, and give it back. */
+void firn_db_lead_begin(struct firn_db *db);
+void firn_db_lead_end(struct firn_db *db);
+
 /* ---- db_write.c ---- */
 
 /* Decides whether a commit may take its place in the order: the leader calls it when all earlier commits
@@ -625,12 +634,6 @@ FIRN_MUST_CHECK int firn_db_write_checked(struct firn_db *db, const struct firn_
 /* Waits until all commits that are queued now have ended; those that succeeded are then published.
  * Never fails: refused commits have ended too. Requires: the handle may write. */
 void firn_db_write_barrier(struct firn_db *db);
-int firn_db_write_refuse_read_only(struct firn_db *db, firn_error *err);
-/* FIRN_FAILED if the handle is latched. */
-FIRN_MUST_CHECK int firn_db_write_refuse_failed(struct firn_db *db, firn_error *err);
-/* Take the leader's place without a commit, and give it back. */
-void firn_db_write_begin_exclusive(struct firn_db *db);
-void firn_db_write_end_exclusive(struct firn_db *db);
 
 /* ---- db_pace.c ---- */
 

@@ -272,7 +272,7 @@ read_list(struct firn_db_image *image, firn_error *err)
 static int
 sync_log(void *ctx, firn_error *err)
 {
-    return firn_db_sync(ctx, err);
+    return firn_db_log_sync(ctx, err);
 }
 
 /* A handle without a lock of its own is one for looking: creating and copying write nothing through it. */
@@ -280,7 +280,7 @@ static int
 may_change(void *ctx, firn_error *err)
 {
     struct firn_db *db = ctx;
-    return db->lock != NULL ? firn_db_check_lock(db, err) : FIRN_OK;
+    return db->lock != NULL ? firn_db_lead_check_lock(db, err) : FIRN_OK;
 }
 
 static struct firn_log_position

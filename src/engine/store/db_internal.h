@@ -43,11 +43,48 @@ FIRN_MUST_CHECK int firn_db_create_store(struct firn_db *db, firn_error *err);
 /* Upgrades a store of an older version to this one. Requires: nothing has been opened. */
 FIRN_MUST_CHECK int firn_db_create_raise_version(struct firn_db *db, firn_error *err);
 
-/* ---- db.c ---- */
+/* What a commit changes besides its writes to the list of keyspaces. */
+struct firn_db_write_change {
+    struct firn_db_tree *creates; /* or NULL */
+    struct firn_db_tree *drops;   /* or NULL; end is the note for it */
+    struct firn_db_name_end *end;
+};
 
+/* A commit in the queue of commits, in the stack frame of its thread. */
+struct firn_db_write {
+    const struct firn_db_batch *batch;
+    const struct firn_db_write_check *check; /* or NULL */
+    struct firn_db_write_change change;
+    bool wants_sync;
+    bool is_urgent; /* it was refused for lack of space, and is tried again */
+    struct firn_db_write *next;
+    uint64_t sequence;    /* 0: refused, or a barrier */
+    uint64_t segment;     /* of the log */
+    uint64_t body_offset; /* of the batch's body in the segment's file */
+    bool is_waiting;      /* woken is initialised */
+    bool is_done;
+    int rc;
+    firn_error *err; /* the caller's */
+    struct firn_os_cond woken;
+};
+
+/* ---- db_lead.c ---- */
+
+/* Latches the handle: remembers the first failure; later commits are refused. */
+void firn_db_lead_latch(struct firn_db *db, const firn_error *err);
 /* Whether the handle is still the only one that writes; if not, latches it and returns FIRN_FAILED. Another
  * failure says that it could not be found out. No mutex of the store may be held. */
-FIRN_MUST_CHECK int firn_db_check_lock(struct firn_db *db, firn_error *err);
+FIRN_MUST_CHECK int firn_db_lead_check_lock(struct firn_db *db, firn_error *err);
+/* Records the version of MANIFEST in the log, unless the log has it. Syncs nothing. Requires: the
+ * leader's place is taken. */
+FIRN_MUST_CHECK int firn_db_lead_vouch(struct firn_db *db, firn_error *err);
+/* For who leads commits, with the mutex of commits: as firn_db_lead_latch; FIRN_FAILED, when it is latched;
+ * gives the place back, to who waits for it. */
+void firn_db_lead_latch_locked(struct firn_db *db, const firn_error *err);
+int firn_db_lead_refuse_failed_locked(const struct firn_db *db, firn_error *err);
+void firn_db_lead_end_locked(struct firn_db *db);
+/* Wakes the thread of a queued commit if it waits. */
+void firn_db_lead_wake(struct firn_db_write *commit);
 
 /* ---- db_reader.c ---- */
 
@@ -78,9 +115,6 @@ struct firn_db_vouch {
     struct firn_log_position log_end;
     uint64_t vouched; /* the newest version named in the log */
 };
-/* Records the version of MANIFEST in the log, unless the log has it. Syncs nothing. Requires: the
- * leader's place is taken. */
-FIRN_MUST_CHECK int firn_db_replay_vouch_write(struct firn_db *db, firn_error *err);
 /* Before a store is closed: records in the log and in MANIFEST where the other one ends. */
 FIRN_MUST_CHECK int firn_db_replay_vouch_close(struct firn_db *db, firn_error *err);
 /* Opens an image and, unless read-only, the log, and fills the image from the log. */
@@ -251,17 +285,9 @@ FIRN_MUST_CHECK int firn_db_visible_read(struct firn_db_image *image, firn_error
 
 /* ---- db_write.c ---- */
 
-/* What a commit changes besides its writes to the list of keyspaces. */
-struct firn_db_write_change {
-    struct firn_db_tree *creates; /* or NULL */
-    struct firn_db_tree *drops;   /* or NULL; end is the note for it */
-    struct firn_db_name_end *end;
-};
 /* As firn_db_write, for a batch that names or drops a tree. */
 FIRN_MUST_CHECK int firn_db_write_list(struct firn_db *db, const struct firn_db_batch *batch,
                                        const struct firn_db_write_change *change, firn_error *err);
-/* Latches the handle: remembers the first failure; later commits are refused. */
-void firn_db_write_latch(struct firn_db *db, const firn_error *err);
 
 /* ---- db_memory.c; any thread ---- */
 

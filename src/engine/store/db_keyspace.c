@@ -84,7 +84,7 @@ firn_db_keyspace_remove_dropped(struct firn_db *db, firn_error *err)
     if (tree == NULL) {
         return FIRN_OK;
     }
-    FIRN_TRY_RETURN(firn_db_sync(db, err));
+    FIRN_TRY_RETURN(firn_db_log_sync(db, err));
     for (; tree != NULL; tree = find_removable(db)) {
         CHECK(tree->id != FIRN_DB_KEYSPACE_LIST && !tree->is_removed);
         FIRN_TRY_RETURN(firn_lsm_tree_drop(tree->lsm_tree, err));
@@ -144,7 +144,7 @@ firn_db_keyspace_drop_if(struct firn_db *db, const char *name,
     int rc;
     FIRN_TRY(firn_db_keyspace_check_name(name, err));
     if (db->is_read_only) {
-        return firn_db_write_refuse_read_only(db, err);
+        return firn_db_lead_refuse_read_only(db, err);
     }
     firn_db_keyspace_begin_change(db);
     rc = keyspace_find(db, name, &id, err);
@@ -156,11 +156,11 @@ firn_db_keyspace_drop_if(struct firn_db *db, const char *name,
     if (rc == FIRN_OK) {
         /* The keyspace is dropped; failing to free its space is no failure of the drop. */
         firn_error found;
-        firn_db_write_begin_exclusive(db);
+        firn_db_lead_begin(db);
         if (firn_db_keyspace_remove_dropped(db, &found) != FIRN_OK) {
             firn_db_jobs_note_failure(db, &found);
         }
-        firn_db_write_end_exclusive(db);
+        firn_db_lead_end(db);
     }
 out:
     return rc;
@@ -566,7 +566,7 @@ firn_db_keyspace_create_if(struct firn_db *db, const char *name,
     bool is_new = false;
     int rc = firn_db_keyspace_open_existing(db, name, out, err);
     if (rc == FIRN_NOT_FOUND && db->is_read_only) {
-        return firn_db_write_refuse_read_only(db, err);
+        return firn_db_lead_refuse_read_only(db, err);
     }
     if (rc == FIRN_NOT_FOUND) {
         rc = find_or_create(db, name, as, guard, out, &is_new, err);

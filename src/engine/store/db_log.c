@@ -267,3 +267,21 @@ out:
     firn_os_dir_close(own);
     return rc;
 }
+
+/* ---- on request ---- */
+
+int
+firn_db_log_sync(struct firn_db *db, firn_error *err)
+{
+    if (db->is_read_only) {
+        return FIRN_OK;
+    }
+    firn_error found;
+    FIRN_TRY_RETURN(firn_db_lead_refuse_failed(db, err));
+    int rc = firn_log_sync(db->log, &found);
+    if (rc != FIRN_OK) {
+        firn_db_lead_latch(db, &found);
+        firn_error_copy(err, &found);
+    }
+    return rc;
+}

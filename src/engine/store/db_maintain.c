@@ -13,17 +13,17 @@
 static int
 freeze(struct firn_db *db, firn_error *err)
 {
-    firn_db_write_begin_exclusive(db);
+    firn_db_lead_begin(db);
     DCHECK(!db->is_read_only);
     /* A commit may have failed since the caller checked, and left memtables that must not be written. */
-    int rc = firn_db_write_refuse_failed(db, err);
+    int rc = firn_db_lead_refuse_failed(db, err);
     if (rc == FIRN_OK) {
         rc = firn_db_pace_freeze_all(db, err);
     }
     if (rc == FIRN_OK) {
         rc = firn_db_keyspace_remove_dropped(db, err);
     }
-    firn_db_write_end_exclusive(db);
+    firn_db_lead_end(db);
     return rc;
 }
 
@@ -31,7 +31,7 @@ static int
 trim(struct firn_db *db, firn_error *err)
 {
     bool has_more;
-    firn_db_write_begin_exclusive(db);
+    firn_db_lead_begin(db);
     int rc = firn_db_pace_trim(db, &has_more, err);
     if (rc == FIRN_OK && has_more) {
         rc = firn_log_rotate(db->log, err);
@@ -39,7 +39,7 @@ trim(struct firn_db *db, firn_error *err)
             rc = FIRN_OK;
         }
     }
-    firn_db_write_end_exclusive(db);
+    firn_db_lead_end(db);
     return rc;
 }
 
@@ -48,7 +48,7 @@ static int
 latch_with_log(struct firn_db *db, int rc, const firn_error *err)
 {
     if (rc != FIRN_OK && firn_log_has_failed(db->log)) {
-        firn_db_write_latch(db, err);
+        firn_db_lead_latch(db, err);
     }
     return rc;
 }
@@ -64,8 +64,8 @@ firn_db_maintain_flush_memtables(struct firn_db *db, firn_error *err)
 static int
 check_writable(struct firn_db *db, firn_error *err)
 {
-    return db->is_read_only ? firn_db_write_refuse_read_only(db, err)
-                            : firn_db_write_refuse_failed(db, err);
+    return db->is_read_only ? firn_db_lead_refuse_read_only(db, err)
+                            : firn_db_lead_refuse_failed(db, err);
 }
 
 struct request {
@@ -165,7 +165,7 @@ firn_db_maintain_compact_range(const struct firn_db_keyspace *keyspace,
 {
     struct firn_db *db = keyspace->db;
     if (db->is_read_only) {
-        return firn_db_write_refuse_read_only(db, err);
+        return firn_db_lead_refuse_read_only(db, err);
     }
     if (atomic_load_explicit(&keyspace->tree->is_out, memory_order_acquire)) {
         return firn_error_set(err, FIRN_MISUSE, "the keyspace '%s' was dropped", keyspace->name);

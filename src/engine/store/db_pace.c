@@ -202,11 +202,11 @@ static void
 leave_segment(struct firn_db *db)
 {
     firn_error err;
-    firn_db_write_begin_exclusive(db);
+    firn_db_lead_begin(db);
     if (firn_log_rotate(db->log, &err) != FIRN_OK && firn_log_has_failed(db->log)) {
-        firn_db_write_latch(db, &err);
+        firn_db_lead_latch(db, &err);
     }
-    firn_db_write_end_exclusive(db);
+    firn_db_lead_end(db);
     FIRN_IGNORE(firn_db_maintain_flush(db, NULL));
 }
 
@@ -612,7 +612,7 @@ begin_segment(struct firn_db *db, firn_error *err)
     DCHECK(firn_db_is_led(db));
     bool has_more;
     int rc;
-    FIRN_TRY(firn_db_check_lock(db, err));
+    FIRN_TRY(firn_db_lead_check_lock(db, err));
     rc = firn_db_pace_trim(db, &has_more, err);
     if (rc == FIRN_OK) {
         rc = rotate_begin(db, err);

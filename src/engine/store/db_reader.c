@@ -125,14 +125,14 @@ int
 firn_db_reader_advance(struct firn_db *db, firn_error *err)
 {
     /* Not while another thread saves a new history. */
-    firn_db_write_begin_exclusive(db);
-    int rc = firn_db_write_refuse_failed(db, err);
+    firn_db_lead_begin(db);
+    int rc = firn_db_lead_refuse_failed(db, err);
     if (rc == FIRN_OK) {
         rc = advance(db, err);
     }
     if (rc == FIRN_NO_SPACE && firn_db_space_give_up_all(db)) {
         rc = advance(db, err); /* before files are removed */
     }
-    firn_db_write_end_exclusive(db);
+    firn_db_lead_end(db);
     return rc;
 }

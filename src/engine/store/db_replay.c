@@ -204,25 +204,6 @@ vouch_read(struct firn_db_vouch *vouch, firn_slice record, struct firn_log_posit
 /* ---- writing ---- */
 
 int
-firn_db_replay_vouch_write(struct firn_db *db, firn_error *err)
-{
-    uint64_t version = firn_lsm_version(firn_db_image(db)->lsm);
-    uint8_t bytes[FIRN_STOREFILE_VOUCH_SIZE];
-    const firn_slice part = firn_bytes(bytes, sizeof bytes);
-    DCHECK(firn_db_is_led(db) && version >= db->lead.vouched); /* (I7) */
-    if (version == db->lead.vouched || atomic_load(&db->space.is_full)) {
-        return FIRN_OK;
-    }
-    firn_store_le64(bytes, version);
-    firn_store_le64(bytes + 8, firn_db_image(db)->history.saved_sequence);
-    int rc = firn_log_append(db->log, FIRN_STOREFILE_TYPE_VOUCH, &part, 1, NULL, err);
-    if (rc == FIRN_OK) {
-        db->lead.vouched = version;
-    }
-    return rc == FIRN_NO_SPACE && !firn_log_has_failed(db->log) ? FIRN_OK : rc;
-}
-
-int
 firn_db_replay_vouch_close(struct firn_db *db, firn_error *err)
 {
     struct firn_lsm *lsm = firn_db_image(db)->lsm;
@@ -233,7 +214,7 @@ firn_db_replay_vouch_close(struct firn_db *db, firn_error *err)
         end.offset == db->found_end.offset && firn_lsm_version(lsm) == db->found_version) {
         return FIRN_OK;
     }
-    FIRN_TRY(firn_db_replay_vouch_write(db, err));
+    FIRN_TRY(firn_db_lead_vouch(db, err));
     FIRN_TRY(firn_log_sync(db->log, err));
     DCHECK(firn_log_unsynced_bytes(db->log) == 0); /* (I8) */
     rc = firn_lsm_install_log_end(lsm, err);

@@ -18,7 +18,7 @@
  *
  * Some other operations must not run beside a commit: freezing everything for a flush, removing
  * dropped trees, removing old segments of the log. They take the leader's place without a commit
- * (firn_db_write_begin_exclusive); heads that would lead let them go first.
+ * (firn_db_lead_begin); heads that would lead let them go first.
  *
  * A barrier (firn_db_write_barrier) is a commit without operations. It waits for its turn as others
  * do, and then changes nothing: it gets no sequence and no record.
@@ -109,23 +109,6 @@ gather_note_locked(struct firn_db *db, unsigned commits, bool was_synced)
 /* ==== group commit ==== */
 
 enum { GROUP_BYTES_MAX = 1 << 20 };
-
-struct firn_db_write {
-    const struct firn_db_batch *batch;
-    const struct firn_db_write_check *check; /* or NULL */
-    struct firn_db_write_change change;
-    bool wants_sync;
-    bool is_urgent; /* it was refused for lack of space, and is tried again */
-    struct firn_db_write *next;
-    uint64_t sequence;    /* 0: refused, or a barrier */
-    uint64_t segment;     /* of the log */
-    uint64_t body_offset; /* of the batch's body in the segment's file */
-    bool is_waiting;      /* woken is initialised */
-    bool is_done;
-    int rc;
-    firn_error *err; /* the caller's */
-    struct firn_os_cond woken;
-};
 
 /* Commits that are led together: from first to last, linked by next. */
 struct group {
@@ -384,7 +367,7 @@ take_in(struct firn_db *db, const struct group *group, firn_error *err)
 {
     uint64_t sequence = db->commits.last_sequence;
     DCHECK(db->commits.is_leading && firn_db_image_has_room(firn_db_image(db))); /* (I2) */
-    int vouch_rc = firn_db_replay_vouch_write(db, err);
+    int vouch_rc = firn_db_lead_vouch(db, err);
     if (vouch_rc != FIRN_OK && firn_log_has_failed(db->log)) {
         return vouch_rc;
     }
@@ -492,50 +475,6 @@ lead(struct firn_db *db, struct group *group, bool *out_latched, firn_error *err
 
 /* ---- with the mutex ---- */
 
-static void
-latch_locked(struct firn_db *db, const firn_error *err)
-{
-    firn_os_mutex_assert_held(&db->commits.mutex);
-    DCHECK(err->code != FIRN_OK); /* (I3) */
-    if (!db->commits.has_failed) {
-        db->commits.has_failed = true;
-        db->commits.failure = *err;
-    }
-}
-
-static int
-refuse_failed_locked(const struct firn_db *db, firn_error *err)
-{
-    firn_os_mutex_assert_held(&db->commits.mutex);
-    DCHECK(db->commits.has_failed);
-    return firn_error_set(
-        err, FIRN_FAILED,
-        "'%s' failed earlier and takes no more commits until it is opened again: %s",
-        firn_os_dir_path(db->dir), db->commits.failure.text);
-}
-
-static void
-wake(struct firn_db_write *commit)
-{
-    if (commit->is_waiting) {
-        firn_os_cond_signal(&commit->woken);
-    }
-}
-
-/* Called when the leader's place is free. */
-static void
-end_lead_locked(struct firn_db *db)
-{
-    firn_os_mutex_assert_held(&db->commits.mutex);
-    DCHECK(db->commits.is_leading);
-    db->commits.is_leading = false;
-    if (db->commits.exclusive_waiting > 0) {
-        firn_os_cond_signal(&db->commits.lead_ended);
-    } else if (db->commits.head != NULL) {
-        wake(db->commits.head);
-    }
-}
-
 /* Counts the successful commits by their segments of the log. */
 static void
 note_segments_locked(struct firn_db *db, const struct group *group)
@@ -563,7 +502,7 @@ lead_locked(struct firn_db *db)
     gather_wait_locked(db);
     take_group_locked(db, &group);
     if (db->commits.has_failed) {
-        int rc = refuse_failed_locked(db, &err);
+        int rc = firn_db_lead_refuse_failed_locked(db, &err);
         refuse_from(&group, group.first, rc, &err);
     } else if (group.bytes > 0) { /* otherwise there are only barriers */
         firn_os_mutex_unlock(&db->commits.mutex);
@@ -574,7 +513,7 @@ lead_locked(struct firn_db *db)
         note_segments_locked(db, &group);
     }
     if (is_latched) {
-        latch_locked(db, &err);
+        firn_db_lead_latch_locked(db, &err);
     }
     DCHECK((group.count > 0) == (group.bytes > 0));
     if (group.count > 0) {
@@ -585,38 +524,10 @@ lead_locked(struct firn_db *db)
         /* A commit that is done may be freed as soon as the mutex is free. */
         struct firn_db_write *next = next_of(&group, commit);
         commit->is_done = true;
-        wake(commit);
+        firn_db_lead_wake(commit);
         commit = next;
     }
-    end_lead_locked(db);
-}
-
-void
-firn_db_write_begin_exclusive(struct firn_db *db)
-{
-    firn_os_mutex_lock(&db->commits.mutex);
-    db->commits.exclusive_waiting++;
-    while (db->commits.is_leading) {
-        firn_os_cond_wait(&db->commits.lead_ended, &db->commits.mutex);
-    }
-    db->commits.exclusive_waiting--;
-    db->commits.is_leading = true;
-    firn_os_mutex_unlock(&db->commits.mutex);
-}
-
-void
-firn_db_write_end_exclusive(struct firn_db *db)
-{
-    firn_os_mutex_lock(&db->commits.mutex);
-    end_lead_locked(db);
-    firn_os_mutex_unlock(&db->commits.mutex);
-}
-
-int
-firn_db_write_refuse_read_only(struct firn_db *db, firn_error *err)
-{
-    return firn_error_set(err, FIRN_READ_ONLY, "'%s' is open for reading only",
-                          firn_os_dir_path(db->dir));
+    firn_db_lead_end_locked(db);
 }
 
 static bool
@@ -711,7 +622,7 @@ firn_db_write(struct firn_db *db, const struct firn_db_batch *batch, firn_durabi
               firn_error *err)
 {
     if (db->is_read_only) {
-        return firn_db_write_refuse_read_only(db, err);
+        return firn_db_lead_refuse_read_only(db, err);
     }
     if (firn_db_batch_op_count(batch) == 0) {
         return FIRN_OK;
@@ -756,21 +667,4 @@ firn_db_write_list(struct firn_db *db, const struct firn_db_batch *batch,
     DCHECK(db->is_changing_list && (change->drops == NULL) == (change->end == NULL));
     commit_one(db, &commit);
     return commit.rc;
-}
-
-int
-firn_db_write_refuse_failed(struct firn_db *db, firn_error *err)
-{
-    firn_os_mutex_lock(&db->commits.mutex);
-    int rc = db->commits.has_failed ? refuse_failed_locked(db, err) : FIRN_OK;
-    firn_os_mutex_unlock(&db->commits.mutex);
-    return rc;
-}
-
-void
-firn_db_write_latch(struct firn_db *db, const firn_error *err)
-{
-    firn_os_mutex_lock(&db->commits.mutex);
-    latch_locked(db, err);
-    firn_os_mutex_unlock(&db->commits.mutex);
 }

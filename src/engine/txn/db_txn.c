@@ -512,7 +512,7 @@ check_write(struct firn_db_txn *txn, const struct firn_db_keyspace *keyspace, si
 {
     FIRN_TRY_RETURN(check_use(txn, keyspace, err));
     if (txn->db->is_read_only) {
-        return firn_db_write_refuse_read_only(txn->db, err);
+        return firn_db_lead_refuse_read_only(txn->db, err);
     }
     if (txn->is_read_only) {
         return firn_error_set(err, FIRN_READ_ONLY, "the transaction was begun for reading only");

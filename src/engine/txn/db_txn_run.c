@@ -125,7 +125,7 @@ firn_db_txn_run_put_if(struct firn_db_keyspace *keyspace, const struct firn_db_t
     const struct firn_db_txn_run run = {
         .durability = what->durability, .attempts_max = UINT_MAX, .work = put_if, .ctx = &putting};
     if (firn_db_is_read_only(db)) {
-        return firn_db_write_refuse_read_only(db, err);
+        return firn_db_lead_refuse_read_only(db, err);
     }
     int rc = firn_db_txn_run(db, &run, err);
     if (rc != FIRN_OK || putting.is_put) {

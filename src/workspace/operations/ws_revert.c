@@ -413,7 +413,7 @@ make(void *ctx, const struct firn_ws_save_tree *tree, struct firn_catalog_record
     options.on_conflict = ignore_conflict;
     options.on_left_alone = ignore_left_alone;
     options.on_reserved = NULL;
-    FIRN_TRY(firn_db_sync(restoring->opened->db, err)); /* (I3) */
+    FIRN_TRY(firn_db_log_sync(restoring->opened->db, err)); /* (I3) */
     FIRN_TRY(firn_objects_session_begin(restoring->opened->objects, FIRN_OBJECTS_SESSION_LEVEL,
                                         &revert->session, err));
     FIRN_TRY(make_objects(revert, &options, &merged, err));

@@ -425,7 +425,7 @@ make_forgotten_whole(struct firn_reclaim *gc, firn_error *err)
         rc = firn_objects_session_commit(session, &size, err);
     }
     if (rc == FIRN_OK) {
-        rc = firn_db_sync(gc->opened->db, err);
+        rc = firn_db_log_sync(gc->opened->db, err);
     }
 out:
     firn_objects_session_end(session);

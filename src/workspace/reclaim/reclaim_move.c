@@ -129,7 +129,7 @@ finish(struct moving *moving, firn_error *err)
         rc = firn_objects_session_commit(moving->session, &size, err);
     }
     if (rc == FIRN_OK) {
-        rc = firn_db_sync(moving->gc->opened->db, err);
+        rc = firn_db_log_sync(moving->gc->opened->db, err);
     }
     abandon(moving);
     return rc;

@@ -541,7 +541,7 @@ firn_repair_catalog_write(struct firn_repair *repair, firn_error *err)
     }
     DCHECK(firn_db_batch_count(writing.batch) == 0);
     FIRN_TRY(put_tags(repair, err));
-    FIRN_TRY(firn_db_sync(db, err));
+    FIRN_TRY(firn_db_log_sync(db, err));
 out:
     firn_db_batch_destroy(writing.batch);
     return rc;

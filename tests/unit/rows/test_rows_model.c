@@ -215,7 +215,7 @@ commit(struct rig *rig)
     }
     firn_db_txn_close(txn);
     if (rig->journal_count > JOURNAL_MAX / 2) {
-        DB_OK(firn_db_sync(rig->db, &err));
+        DB_OK(firn_db_log_sync(rig->db, &err));
         note_durable(rig);
     }
 }
@@ -449,7 +449,7 @@ cut_in_between(struct rig *rig)
 static void
 sync_all(struct rig *rig)
 {
-    DB_OK(firn_db_sync(rig->db, &err));
+    DB_OK(firn_db_log_sync(rig->db, &err));
     note_durable(rig);
 }
 

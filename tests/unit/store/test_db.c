@@ -209,7 +209,7 @@ a_reader_sees_its_moment_and_changes_nothing(void **state)
     assert_null(missing);
     DB_FAILS(firn_db_put(seen, firn_str("a"), firn_str("3"), FIRN_DURABILITY_OS, &err),
              FIRN_READ_ONLY, "reading only");
-    DB_OK(firn_db_sync(reader, &err));
+    DB_OK(firn_db_log_sync(reader, &err));
     firn_store_check_result report;
     DB_OK(firn_db_check(reader, NULL, &report, &err));
     assert_int_equal(report.log_records, 2);
@@ -801,7 +801,7 @@ durability_says_what_a_power_cut_may_take(void **state)
     db_support_put(keyspace, "a", "1");
     db_support_put(keyspace, "b", "1");
     assert_int_equal(firn_sim_memory_syncs(support.os), syncs);
-    DB_OK(firn_db_sync(db, &err));
+    DB_OK(firn_db_log_sync(db, &err));
     assert_int_equal(firn_sim_memory_syncs(support.os), syncs + 1);
     db_support_put(keyspace, "c", "1");
     DB_OK(firn_db_put(keyspace, firn_str("d"), firn_str("1"), FIRN_DURABILITY_FULL, &err));
@@ -903,7 +903,7 @@ a_failed_sync_ends_commits_but_not_reading(void **state)
              FIRN_FAILED, "until it is opened again");
     struct firn_db_keyspace *more;
     DB_FAILS(firn_db_keyspace_open(db, "more", &more, &err), FIRN_FAILED, "failed earlier");
-    DB_FAILS(firn_db_sync(db, &err), FIRN_FAILED, "failed earlier");
+    DB_FAILS(firn_db_log_sync(db, &err), FIRN_FAILED, "failed earlier");
     assert_string_equal(db_support_get(keyspace, "a"), "1");
     assert_string_equal(db_support_keys(keyspace, NULL, true), "a ");
     DB_FAILS(firn_db_close(db, &err), FIRN_FAILED, "failed earlier");

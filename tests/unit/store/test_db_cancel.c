@@ -92,7 +92,7 @@ make(struct firn_os_dir *dir, const struct firn_db_options *options)
             DB_OK(firn_db_checkpoint_create(db, "first", NULL, &err));
         }
     }
-    DB_OK(firn_db_sync(db, &err));
+    DB_OK(firn_db_log_sync(db, &err));
     return db;
 }
 

@@ -211,7 +211,7 @@ every_power_cut_leaves_a_clone_or_none(void **state)
         struct db_support support;
         db_support_init(&support, calls);
         struct firn_db *db = make_source(support.dir);
-        DB_OK(firn_db_sync(db, &err));
+        DB_OK(firn_db_log_sync(db, &err));
         struct firn_os_dir *target = open_target(support.os);
         firn_sim_memory_set_cut_at(support.os, firn_sim_memory_calls(support.os) + calls);
         is_done = firn_copy_clone(db, target, NULL, &err) == FIRN_OK;

@@ -67,7 +67,7 @@ begin_life(struct firn_os_dir *dir, unsigned life)
     firn_error err;
     struct firn_db *db = db_support_open(dir);
     each_entry(db, life, put);
-    DB_OK(firn_db_sync(db, &err));
+    DB_OK(firn_db_log_sync(db, &err));
     return db;
 }
 

@@ -582,7 +582,7 @@ a_log_that_is_larger_than_memory_is_replayed(void **state)
         for (uint64_t i = 0; i < 6000; i++) {
             put_number(i % 5 == 0 ? other : keyspace, i, 500, 1);
         }
-        DB_OK(firn_db_sync(db, &err));
+        DB_OK(firn_db_log_sync(db, &err));
         firn_db_abandon(db);
         if (is_cut) {
             db_support_cut(&support, 3);

@@ -613,7 +613,7 @@ every_power_cut_leaves_a_file_or_none(void **state)
         struct db_support support;
         db_support_init(&support, calls);
         struct firn_db *db = make_source(support.os, support.dir);
-        DB_OK(firn_db_sync(db, &err));
+        DB_OK(firn_db_log_sync(db, &err));
         firn_sim_memory_set_cut_at(support.os, firn_sim_memory_calls(support.os) + calls);
         is_done = export_to(db, support.os, "it", "/it.firnx", &err) == FIRN_OK;
         firn_sim_memory_set_cut_at(support.os, 0);

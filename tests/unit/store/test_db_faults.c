@@ -291,7 +291,7 @@ live(struct life *life, struct firn_os_dir *dir)
         note(life, firn_db_maintain_flush(db, &err), &err);
         write_some(life, db, from + COMMITS / 4, from + COMMITS / 2);
         use_more(life, db);
-        note(life, firn_db_sync(db, &err), &err);
+        note(life, firn_db_log_sync(db, &err), &err);
         if (opening == 1) {
             note(life, firn_db_maintain_compact(db, NULL, &err), &err);
         }
@@ -468,7 +468,7 @@ a_sync_that_fails_once_is_not_tried_again(void **state)
              FIRN_FAILED, "wal-000001.log");
     DB_FAILS(firn_db_put(keyspace, firn_str("c"), firn_str("1"), FIRN_DURABILITY_OS, &err),
              FIRN_FAILED, "wal-000001.log");
-    DB_FAILS(firn_db_sync(db, &err), FIRN_FAILED, "wal-000001.log");
+    DB_FAILS(firn_db_log_sync(db, &err), FIRN_FAILED, "wal-000001.log");
     assert_int_equal(firn_sim_fault_calls(faulty), 1);
     DB_FAILS(firn_db_close(db, &err), FIRN_FAILED, "wal-000001.log");
     assert_int_equal(firn_sim_fault_calls(faulty), 1);

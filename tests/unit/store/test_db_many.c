@@ -421,7 +421,7 @@ many_trees_are_as_their_model(void **state)
             compare(trees, &model);
             check_sound(db);
             if (round % 2 == 0) {
-                DB_OK(firn_db_sync(db, &err));
+                DB_OK(firn_db_log_sync(db, &err));
                 firn_db_abandon(db);
                 db_support_cut(&support, seed * 100 + round);
             } else {

@@ -489,7 +489,7 @@ new_commit(struct world *world)
 {
     if (world->journal_count == JOURNAL_MAX) {
         firn_error err;
-        int rc = firn_db_sync(world->db, &err);
+        int rc = firn_db_log_sync(world->db, &err);
         if (rc != FIRN_OK) {
             survive(world, rc, &err);
         } else {
@@ -598,7 +598,7 @@ static void
 step_sync(struct world *world)
 {
     firn_error err;
-    int rc = firn_db_sync(world->db, &err);
+    int rc = firn_db_log_sync(world->db, &err);
     if (rc != FIRN_OK) {
         survive(world, rc, &err);
     } else {

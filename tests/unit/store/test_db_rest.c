@@ -197,7 +197,7 @@ make_busy_store(void)
     db_support_init(&support, 3);
     DB_OK(firn_db_open(support.dir, &options, &db, &err));
     DB_OK(overwrite(db, 0, PUTS / 4, &err));
-    DB_OK(firn_db_sync(db, &err));
+    DB_OK(firn_db_log_sync(db, &err));
     DB_OK(firn_sim_memory_clone(support.os, &copy, &err));
     firn_db_abandon(db);
     db_support_deinit(&support);
@@ -214,14 +214,14 @@ rest_once(struct firn_os_dir *dir)
     if (firn_db_open(dir, &options, &db, &err) != FIRN_OK) {
         return end;
     }
-    if (overwrite(db, end, PUTS / 2, &err) == FIRN_OK && firn_db_sync(db, &err) == FIRN_OK) {
+    if (overwrite(db, end, PUTS / 2, &err) == FIRN_OK && firn_db_log_sync(db, &err) == FIRN_OK) {
         end = PUTS / 2;
     }
     (void)firn_db_pace_rest_look(db);
     pass_time(firn_os_dir_os(dir), 11);
     (void)firn_db_pace_rest_look(db);
     if (overwrite(db, PUTS / 2, PUTS / 2 + KEYS, &err) == FIRN_OK &&
-        firn_db_sync(db, &err) == FIRN_OK) {
+        firn_db_log_sync(db, &err) == FIRN_OK) {
         end = PUTS / 2 + KEYS;
     }
     firn_db_abandon(db);

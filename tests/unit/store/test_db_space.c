@@ -139,7 +139,7 @@ use_full_disk(struct world *world, unsigned round)
         break;
     }
     case 2:
-        DB_OK(firn_db_sync(world->db, &err));
+        DB_OK(firn_db_log_sync(world->db, &err));
         break;
     default:
         break;

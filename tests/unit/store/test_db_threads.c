@@ -63,7 +63,7 @@ write_numbers(void *arg)
         commit_number(shared, writer, number, batch);
         atomic_store(&shared->acknowledged[writer], number);
         if (number % 50 == 0) {
-            DB_OK(firn_db_sync(shared->db, &err));
+            DB_OK(firn_db_log_sync(shared->db, &err));
             /* Handles of names are made and found by all threads at once. */
             char name[16];
             (void)snprintf(name, sizeof name, "shared %llu", (unsigned long long)number / 50);

@@ -430,7 +430,7 @@ a_power_cut_takes_a_drop_whole_or_not_at_all(void **state)
         db_support_put(keyspace, "a", "1");
         DB_OK(firn_db_maintain_flush(db, &err));
         db_support_put(keyspace, "b", "2");
-        DB_OK(firn_db_sync(db, &err));
+        DB_OK(firn_db_log_sync(db, &err));
         DB_OK(firn_db_keyspace_drop(db, "k", &err));
         firn_db_abandon(db);
         db_support_cut(&support, seed);
